@@ -1,0 +1,4 @@
+//! Archives the action history of DigitalOcean droplets in SQLite, and answers questions about it.
+
+pub mod model;
+pub mod time;

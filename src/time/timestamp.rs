@@ -1,0 +1,118 @@
+//! One instant in UTC, to the second.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// An instant in UTC, to the second, between the years 0000 and 9999.
+///
+/// Its text is always the 20 characters `YYYY-MM-DDTHH:MM:SSZ`, so texts sort as the instants do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(jiff::Timestamp);
+
+/// A text or a number that is no instant the archive can hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{input}` is not a time between the years 0000 and 9999")]
+pub struct TimestampError {
+    input: String,
+}
+
+/// 0000-01-01T00:00:00Z, in seconds since 1970.
+const FIRST_SECOND: i64 = -62_167_219_200;
+/// 9999-12-31T23:59:59Z, in seconds since 1970, as far as a 20 character text reaches.
+const LAST_SECOND: i64 = 253_402_300_799;
+
+impl Timestamp {
+    /// The system clock. Only the outermost layer calls this; everything below is handed a time.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one clock")]
+    pub fn now() -> Self {
+        Self::truncated(jiff::Timestamp::now())
+    }
+
+    /// The instant `seconds` after 1970-01-01T00:00:00Z.
+    ///
+    /// # Errors
+    /// When it lies outside the years 0000 to 9999.
+    pub fn from_epoch_seconds(seconds: i64) -> Result<Self, TimestampError> {
+        Some(seconds)
+            .filter(|seconds| (FIRST_SECOND..=LAST_SECOND).contains(seconds))
+            .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
+            .map(Self)
+            .ok_or_else(|| TimestampError { input: seconds.to_string() })
+    }
+
+    /// Seconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn epoch_seconds(self) -> i64 {
+        self.0.as_second()
+    }
+
+    /// The instant `seconds` later, or earlier when negative; held at the first or last representable second.
+    #[must_use]
+    pub fn saturating_add_seconds(self, seconds: i64) -> Self {
+        let seconds = self.epoch_seconds().saturating_add(seconds).clamp(FIRST_SECOND, LAST_SECOND);
+        Self(jiff::Timestamp::from_second(seconds).unwrap_or(self.0))
+    }
+
+    fn truncated(instant: jiff::Timestamp) -> Self {
+        // Rounding down, also before 1970, where the fraction of a jiff timestamp is negative.
+        let below = i64::from(instant.subsec_nanosecond() < 0);
+        Self(jiff::Timestamp::from_second(instant.as_second() - below).unwrap_or(instant))
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = TimestampError;
+
+    /// Reads RFC 3339, with any offset; fractions of a second are cut off.
+    fn from_str(text: &str) -> Result<Self, TimestampError> {
+        let error = || TimestampError { input: text.to_owned() };
+        let instant: jiff::Timestamp = text.parse().map_err(|_| error())?;
+        let truncated = Self::truncated(instant);
+        if !(FIRST_SECOND..=LAST_SECOND).contains(&truncated.epoch_seconds()) {
+            return Err(error());
+        }
+        Ok(truncated)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn its_text_is_twenty_characters_of_utc() {
+        for (given, expected) in [
+            ("2020-07-20T19:37:30Z", "2020-07-20T19:37:30Z"),
+            ("2020-07-20T21:37:30+02:00", "2020-07-20T19:37:30Z"),
+            ("2020-07-20T19:37:30.999Z", "2020-07-20T19:37:30Z"),
+            ("1969-12-31T23:59:59.5Z", "1969-12-31T23:59:59Z"),
+            ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"),
+            ("9999-12-30T21:59:59Z", "9999-12-30T21:59:59Z"),
+        ] {
+            assert_eq!(given.parse::<Timestamp>().unwrap().to_string(), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_instant_is_refused_with_its_text() {
+        for text in ["", "soon", "2020-07-20", "2020-13-01T00:00:00Z", "-000001-12-31T00:00:00Z"] {
+            let error = text.parse::<Timestamp>().unwrap_err();
+            assert!(error.to_string().contains(&format!("`{text}`")), "{error}");
+        }
+        assert!(Timestamp::from_epoch_seconds(i64::MAX).is_err());
+    }
+
+    #[test]
+    fn arithmetic_stays_inside_the_representable_years() {
+        let now = Timestamp::from_epoch_seconds(1_600_000_000).unwrap();
+        assert_eq!(now.saturating_add_seconds(-60).epoch_seconds(), 1_599_999_940);
+        assert_eq!(now.saturating_add_seconds(i64::MIN).to_string(), "0000-01-01T00:00:00Z");
+    }
+}
