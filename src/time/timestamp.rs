@@ -18,8 +18,8 @@ pub struct TimestampError {
 
 /// 0000-01-01T00:00:00Z, in seconds since 1970.
 const FIRST_SECOND: i64 = -62_167_219_200;
-/// 9999-12-31T23:59:59Z, in seconds since 1970, as far as a 20 character text reaches.
-const LAST_SECOND: i64 = 253_402_300_799;
+/// 9999-12-30T22:00:00Z, in seconds since 1970: the last that `jiff` can express in every time zone.
+const LAST_SECOND: i64 = 253_402_207_200;
 
 impl Timestamp {
     /// The system clock. Only the outermost layer calls this; everything below is handed a time.
@@ -94,7 +94,7 @@ mod tests {
             ("2020-07-20T19:37:30.999Z", "2020-07-20T19:37:30Z"),
             ("1969-12-31T23:59:59.5Z", "1969-12-31T23:59:59Z"),
             ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"),
-            ("9999-12-30T21:59:59Z", "9999-12-30T21:59:59Z"),
+            ("9999-12-30T22:00:00Z", "9999-12-30T22:00:00Z"),
         ] {
             assert_eq!(given.parse::<Timestamp>().unwrap().to_string(), expected, "{given}");
         }
