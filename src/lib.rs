@@ -1,4 +1,6 @@
 //! Archives the action history of DigitalOcean droplets in SQLite, and answers questions about it.
 
+pub mod api;
+pub mod coverage;
 pub mod model;
 pub mod time;

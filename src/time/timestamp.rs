@@ -38,7 +38,9 @@ impl Timestamp {
             .filter(|seconds| (FIRST_SECOND..=LAST_SECOND).contains(seconds))
             .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
             .map(Self)
-            .ok_or_else(|| TimestampError { input: seconds.to_string() })
+            .ok_or_else(|| TimestampError {
+                input: seconds.to_string(),
+            })
     }
 
     /// Seconds since 1970-01-01T00:00:00Z.
@@ -50,7 +52,10 @@ impl Timestamp {
     /// The instant `seconds` later, or earlier when negative; held at the first or last representable second.
     #[must_use]
     pub fn saturating_add_seconds(self, seconds: i64) -> Self {
-        let seconds = self.epoch_seconds().saturating_add(seconds).clamp(FIRST_SECOND, LAST_SECOND);
+        let seconds = self
+            .epoch_seconds()
+            .saturating_add(seconds)
+            .clamp(FIRST_SECOND, LAST_SECOND);
         Self(jiff::Timestamp::from_second(seconds).unwrap_or(self.0))
     }
 
@@ -66,7 +71,9 @@ impl FromStr for Timestamp {
 
     /// Reads RFC 3339, with any offset; fractions of a second are cut off.
     fn from_str(text: &str) -> Result<Self, TimestampError> {
-        let error = || TimestampError { input: text.to_owned() };
+        let error = || TimestampError {
+            input: text.to_owned(),
+        };
         let instant: jiff::Timestamp = text.parse().map_err(|_| error())?;
         let truncated = Self::truncated(instant);
         if !(FIRST_SECOND..=LAST_SECOND).contains(&truncated.epoch_seconds()) {
@@ -96,13 +103,23 @@ mod tests {
             ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"),
             ("9999-12-30T22:00:00Z", "9999-12-30T22:00:00Z"),
         ] {
-            assert_eq!(given.parse::<Timestamp>().unwrap().to_string(), expected, "{given}");
+            assert_eq!(
+                given.parse::<Timestamp>().unwrap().to_string(),
+                expected,
+                "{given}"
+            );
         }
     }
 
     #[test]
     fn what_is_no_instant_is_refused_with_its_text() {
-        for text in ["", "soon", "2020-07-20", "2020-13-01T00:00:00Z", "-000001-12-31T00:00:00Z"] {
+        for text in [
+            "",
+            "soon",
+            "2020-07-20",
+            "2020-13-01T00:00:00Z",
+            "-000001-12-31T00:00:00Z",
+        ] {
             let error = text.parse::<Timestamp>().unwrap_err();
             assert!(error.to_string().contains(&format!("`{text}`")), "{error}");
         }
@@ -112,7 +129,13 @@ mod tests {
     #[test]
     fn arithmetic_stays_inside_the_representable_years() {
         let now = Timestamp::from_epoch_seconds(1_600_000_000).unwrap();
-        assert_eq!(now.saturating_add_seconds(-60).epoch_seconds(), 1_599_999_940);
-        assert_eq!(now.saturating_add_seconds(i64::MIN).to_string(), "0000-01-01T00:00:00Z");
+        assert_eq!(
+            now.saturating_add_seconds(-60).epoch_seconds(),
+            1_599_999_940
+        );
+        assert_eq!(
+            now.saturating_add_seconds(i64::MIN).to_string(),
+            "0000-01-01T00:00:00Z"
+        );
     }
 }

@@ -1,0 +1,220 @@
+//! What can go wrong between a request and its answer, and what to do about it.
+
+use crate::time::Timestamp;
+
+/// A request that had no usable answer, after all the tries it was worth.
+#[derive(Debug, thiserror::Error)]
+#[error("{request}: {kind}{}", after(*.attempts))]
+pub struct Error {
+    /// Method, path and query: never the token, never another origin.
+    pub request: String,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// What happened the last time.
+    pub kind: ErrorKind,
+}
+
+/// The ways a request fails.
+#[derive(Debug, thiserror::Error)]
+pub enum ErrorKind {
+    /// The API answered with an error.
+    #[error("{0}")]
+    Status(ApiMessage),
+    /// The API answered with a redirect, which is never followed: the token belongs to one origin.
+    #[error("the server answered {status} and points elsewhere, which is not followed")]
+    Redirect {
+        /// 301, 302 …
+        status: u16,
+    },
+    /// No connection, or a connection that broke or stalled.
+    #[error("{0}")]
+    Transport(String),
+    /// An answer that is not what the API's specification says.
+    #[error("the answer cannot be read: {0}")]
+    Body(String),
+    /// The rate limit is used up, and waiting for it takes too long.
+    #[error("the rate limit of the token is used up until {until}")]
+    RateLimited {
+        /// When to come back.
+        until: Timestamp,
+    },
+}
+
+/// An error as the API words it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApiMessage {
+    /// The HTTP status.
+    pub status: u16,
+    /// The API's own short name: `not_found`, `unauthorized` …; absent when something else answered.
+    pub id: Option<String>,
+    /// The API's sentence.
+    pub message: Option<String>,
+    /// What DigitalOcean's support asks for.
+    pub request_id: Option<String>,
+}
+
+impl Error {
+    /// The HTTP status, where there was an answer with one that matters.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match &self.kind {
+            ErrorKind::Status(message) => Some(message.status),
+            ErrorKind::Redirect { status } => Some(*status),
+            ErrorKind::RateLimited { .. } => Some(429),
+            ErrorKind::Transport(_) | ErrorKind::Body(_) => None,
+        }
+    }
+
+    /// Whether the API itself says that what was asked for does not exist. A 404 in anybody else's words, such as a
+    /// proxy's HTML page, says nothing about it.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(&self.kind, ErrorKind::Status(message) if message.status == 404 && message.id.is_some())
+    }
+
+    /// Whether the token is not accepted (401), which every further request would hear too.
+    #[must_use]
+    pub fn is_unauthorized(&self) -> bool {
+        self.status() == Some(401)
+    }
+
+    /// Whether the token may not do this (403).
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        self.status() == Some(403)
+    }
+
+    /// Whether no answer came at all.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self.kind, ErrorKind::Transport(_))
+    }
+
+    /// What the reader can do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match &self.kind {
+            ErrorKind::RateLimited { .. } => {
+                "run `archiver sync` again then; what was read so far is kept"
+            }
+            ErrorKind::Redirect { .. } => "check --api-url: it must be the API itself",
+            ErrorKind::Transport(_) => "check the network, the proxy settings and --api-url",
+            ErrorKind::Body(_) => {
+                "something between here and the API may alter answers; try again later"
+            }
+            ErrorKind::Status(message) => match message.status {
+                401 => {
+                    "the token is wrong, revoked or expired; put a valid one in DIGITALOCEAN_TOKEN"
+                }
+                403 => {
+                    "the token lacks a scope: `droplet:read` reads the actions of droplets, `actions:read` those of \
+                     the account"
+                }
+                404 => "check the id, and that the token belongs to the right account or team",
+                _ => "try again later; what was read so far is kept",
+            },
+        }
+    }
+}
+
+impl std::fmt::Display for ApiMessage {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "the API answered {}", self.status)?;
+        if let Some(id) = &self.id {
+            write!(formatter, " {}", printable(id))?;
+        }
+        if let Some(message) = &self.message {
+            write!(formatter, ": {}", printable(message).trim_end_matches('.'))?;
+        }
+        if let Some(request_id) = &self.request_id {
+            write!(formatter, " (request {})", printable(request_id))?;
+        }
+        Ok(())
+    }
+}
+
+/// Text from the network, shortened and without anything that a terminal could obey.
+pub(super) fn printable(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let mut safe: String = text
+        .chars()
+        .take(LONGEST)
+        .map(|character| {
+            if is_printable(character) {
+                character
+            } else {
+                '\u{fffd}'
+            }
+        })
+        .collect();
+    if text.chars().nth(LONGEST).is_some() {
+        safe.push('…');
+    }
+    safe
+}
+
+fn is_printable(character: char) -> bool {
+    let steers_direction = matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !character.is_control() && !steers_direction
+}
+
+fn after(attempts: u32) -> String {
+    if attempts > 1 {
+        format!(" (tried {attempts} times)")
+    } else {
+        String::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(status: u16, id: Option<&str>) -> Error {
+        let message = ApiMessage {
+            status,
+            id: id.map(str::to_owned),
+            ..ApiMessage::default()
+        };
+        Error {
+            request: "GET /v2/x".to_owned(),
+            attempts: 1,
+            kind: ErrorKind::Status(message),
+        }
+    }
+
+    #[test]
+    fn only_the_api_itself_can_say_that_a_droplet_is_gone() {
+        assert!(answered(404, Some("not_found")).is_not_found());
+        assert!(!answered(404, None).is_not_found());
+        assert!(!answered(500, Some("not_found")).is_not_found());
+    }
+
+    #[test]
+    fn it_says_what_was_asked_what_came_back_and_how_often() {
+        let error = Error {
+            request: "GET /v2/actions?page=3".to_owned(),
+            attempts: 6,
+            kind: ErrorKind::Status(ApiMessage {
+                status: 500,
+                id: Some("server_error".to_owned()),
+                message: Some("Unexpected server-side error".to_owned()),
+                request_id: Some("4d9d8375".to_owned()),
+            }),
+        };
+        assert_eq!(
+            error.to_string(),
+            "GET /v2/actions?page=3: the API answered 500 server_error: Unexpected server-side error \
+             (request 4d9d8375) (tried 6 times)"
+        );
+    }
+
+    #[test]
+    fn text_from_the_network_cannot_steer_a_terminal() {
+        assert_eq!(
+            printable("a\u{1b}[2Jb\u{9b}c\u{202e}d\n"),
+            "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}"
+        );
+        assert!(printable(&"x".repeat(1_000_000)).len() < 300);
+    }
+}

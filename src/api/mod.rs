@@ -1,0 +1,25 @@
+//! Every HTTP call: the DigitalOcean API as the archive needs it.
+//!
+//! A [`Client`] asks for one page, one action or one droplet at a time. It paces itself under the API's limits,
+//! tries again what is worth it, and hands out values of [`crate::model`], or an [`Error`] that says what was asked,
+//! what came back and what to do. It follows neither redirects nor `next` links: pages are counted, so the token
+//! never leaves the origin it was meant for.
+//!
+//! What each file is for: `client` sends and reads, `pace` keeps under the limits, `retry` decides whether and when
+//! to try again, `limits` reads what the headers say of both, `wire` turns JSON into values, `error` says what failed.
+
+mod client;
+mod error;
+mod limits;
+mod origin;
+mod pace;
+mod retry;
+mod wire;
+
+pub use client::{Client, ClientSettings, Event, PER_PAGE};
+pub use error::{ApiMessage, Error, ErrorKind};
+pub use limits::RateLimit;
+pub use origin::{Origin, OriginError};
+pub use pace::Pace;
+pub use retry::RetryPolicy;
+pub use wire::{Page, RejectedRow};

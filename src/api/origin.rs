@@ -1,0 +1,163 @@
+//! The address of the API: the one place the token may be sent to.
+
+use std::net::IpAddr;
+
+use reqwest::Url;
+
+/// A scheme, host and port that is fit to receive the token, with the path under which the API lives.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    url: Url,
+    is_loopback: bool,
+}
+
+/// An address that the token must not be sent to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OriginError {
+    /// It is no absolute URL with a host.
+    #[error("the API address `{url}` is not a URL: {reason}")]
+    NotAUrl {
+        /// As it was given.
+        url: String,
+        /// What the parser says.
+        reason: String,
+    },
+    /// It would carry the token in clear text across a network.
+    #[error(
+        "the API address `{url}` must start with https: plain http is for loopback addresses only"
+    )]
+    NotEncrypted {
+        /// As it was given.
+        url: String,
+    },
+    /// It carries something that does not belong in a base address.
+    #[error("the API address `{url}` must have no {part}")]
+    Superfluous {
+        /// Without what does not belong there, which may be secret.
+        url: String,
+        /// `user name or password`, `query`, `fragment`.
+        part: &'static str,
+    },
+}
+
+impl Origin {
+    /// DigitalOcean's own.
+    pub const DIGITALOCEAN: &'static str = "https://api.digitalocean.com";
+
+    /// Checks an address: https, or http to a loopback address; no user, no query, no fragment.
+    ///
+    /// # Errors
+    /// When the token must not be sent there.
+    pub fn parse(text: &str) -> Result<Self, OriginError> {
+        let not_a_url = |reason: &str| OriginError::NotAUrl {
+            url: text.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let url = Url::parse(text).map_err(|error| not_a_url(&error.to_string()))?;
+        let host = url.host_str().ok_or_else(|| not_a_url("it has no host"))?;
+        let bare = || format!("{}://{host}", url.scheme());
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(OriginError::Superfluous {
+                url: bare(),
+                part: "user name or password",
+            });
+        }
+        if url.query().is_some() {
+            return Err(OriginError::Superfluous {
+                url: bare(),
+                part: "query",
+            });
+        }
+        if url.fragment().is_some() {
+            return Err(OriginError::Superfluous {
+                url: bare(),
+                part: "fragment",
+            });
+        }
+        let is_loopback = is_loopback(host);
+        match url.scheme() {
+            "https" => {}
+            "http" if is_loopback => {}
+            "http" => {
+                return Err(OriginError::NotEncrypted {
+                    url: text.to_owned(),
+                });
+            }
+            _ => return Err(not_a_url("it starts with neither https nor http")),
+        }
+        Ok(Self { url, is_loopback })
+    }
+
+    /// Whether it names this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.is_loopback
+    }
+
+    /// The address of `path` (which starts with a slash) with these query parameters.
+    pub(super) fn join(&self, path: &str, query: &[(&str, &str)]) -> Url {
+        let mut url = self.url.clone();
+        let base = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{base}{path}"));
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.url.as_str().trim_end_matches('/'))
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || address
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_may_go_to_https_and_to_this_machine_only() {
+        for good in [
+            "https://api.digitalocean.com",
+            "https://proxy.example:8443/do/",
+            "http://127.0.0.1:8080",
+            "http://[::1]:8080",
+            "http://localhost:1",
+        ] {
+            assert!(Origin::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://api.digitalocean.com",
+            "http://127.0.0.1.example.com",
+            "http://localhost.example.com",
+            "ftp://127.0.0.1",
+            "api.digitalocean.com",
+            "https://user:secret@api.digitalocean.com",
+            "https://api.digitalocean.com?x=1",
+            "",
+        ] {
+            let error = Origin::parse(bad).unwrap_err().to_string();
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_path_in_the_address_is_kept() {
+        let origin = Origin::parse("https://proxy.example/do/").unwrap();
+        assert_eq!(
+            origin
+                .join("/v2/actions", &[("page", "2"), ("tag_name", "a b&c")])
+                .as_str(),
+            "https://proxy.example/do/v2/actions?page=2&tag_name=a+b%26c"
+        );
+    }
+}

@@ -1,0 +1,133 @@
+//! Keeping under the API's limits before it has to say so.
+//!
+//! Both limits are sliding windows: a request counts for a minute, and for an hour, from its own time. So the pace is
+//! kept by the log of what was sent: the next request goes out when the one that fills a window has left it. It takes
+//! the time as an argument and never sleeps, so a day of pacing is a test of milliseconds.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How many requests may be sent in a minute and in an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// The API allows 250.
+    pub requests_per_minute: u32,
+    /// The API allows 5,000.
+    pub requests_per_hour: u32,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            requests_per_minute: 250,
+            requests_per_hour: 5_000,
+        }
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+/// The server counts arrivals, we count departures: a slow request followed by a fast one arrive closer together than
+/// they left. This much is added to each window, 0.8 % of the shorter one.
+const ARRIVAL_SPREAD: Duration = Duration::from_millis(500);
+
+/// The times at which requests went out, or will.
+#[derive(Debug)]
+pub(super) struct Pacer {
+    pace: Pace,
+    sent: VecDeque<Instant>,
+}
+
+impl Pacer {
+    pub(super) fn new(pace: Pace) -> Self {
+        Self {
+            pace,
+            sent: VecDeque::new(),
+        }
+    }
+
+    /// Takes the next free place and says when it is: `now`, or later. The caller sends then.
+    pub(super) fn next_departure(&mut self, now: Instant) -> Instant {
+        let mut departure = self.sent.back().map_or(now, |last| now.max(*last));
+        for (limit, window) in [
+            (self.pace.requests_per_minute, MINUTE),
+            (self.pace.requests_per_hour, HOUR),
+        ] {
+            let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
+            if let Some(filling) = self
+                .sent
+                .len()
+                .checked_sub(limit)
+                .and_then(|index| self.sent.get(index))
+            {
+                departure = departure.max(*filling + window + ARRIVAL_SPREAD);
+            }
+        }
+        self.sent.push_back(departure);
+        let remembered = self
+            .pace
+            .requests_per_minute
+            .max(self.pace.requests_per_hour)
+            .max(1);
+        while self.sent.len() > usize::try_from(remembered).unwrap_or(usize::MAX) {
+            self.sent.pop_front();
+        }
+        departure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The largest number of departures inside any window of this length.
+    fn busiest(departures: &[Instant], window: Duration) -> usize {
+        let mut first = 0;
+        departures
+            .iter()
+            .enumerate()
+            .map(|(index, departure)| {
+                while *departure - departures[first] >= window {
+                    first += 1;
+                }
+                index - first + 1
+            })
+            .max()
+            .unwrap_or(0)
+    }
+
+    #[test]
+    fn no_window_ever_holds_more_than_its_limit() {
+        let start = Instant::now();
+        let mut pacer = Pacer::new(Pace::default());
+        let mut now = start;
+        let departures: Vec<_> = (0..12_500)
+            .map(|_| {
+                now = pacer.next_departure(now);
+                now
+            })
+            .collect();
+        assert_eq!(busiest(&departures, MINUTE), 250);
+        assert_eq!(busiest(&departures, HOUR), 5_000);
+        // 12,500 requests need two full hours and then ten minutes; measured from the first to the last.
+        let floor_seconds = 2.0 * 3_600.0 + 9.0 * 60.0;
+        let took_seconds = (now - start).as_secs_f64();
+        assert!(
+            took_seconds <= floor_seconds * 1.03,
+            "{took_seconds} of {floor_seconds}"
+        );
+    }
+
+    #[test]
+    fn a_burst_below_the_limit_is_not_delayed() {
+        let now = Instant::now();
+        let mut pacer = Pacer::new(Pace {
+            requests_per_minute: 3,
+            requests_per_hour: 100,
+        });
+        assert!((0..3).all(|_| pacer.next_departure(now) == now));
+        assert!(pacer.next_departure(now) > now + MINUTE);
+    }
+}

@@ -1,0 +1,228 @@
+//! Whether and when to try a failed request again. It only decides; the client sleeps.
+//!
+//! Two clocks run. Faults (a broken connection, a 5xx, a body that does not decode) get a few tries with growing,
+//! jittered waits, and no more than [`RetryPolicy::patience`] altogether, so that a stalled server is an error within
+//! a minute. A 429 is no fault but an instruction: it is waited for as the headers say, `retry-after` first, and
+//! `ratelimit-reset` only for the hourly limit: it is when the *oldest* request expires, so waiting for it on a burst
+//! would sleep for most of an hour.
+
+use std::time::Duration;
+
+use super::limits::RateLimit;
+use crate::time::Timestamp;
+
+/// How patient a client is.
+#[derive(Clone, Copy, Debug)]
+pub struct RetryPolicy {
+    /// How often one request is sent at most because of faults, the first time included.
+    pub attempts: u32,
+    /// The wait after the first fault; it doubles with each further one.
+    pub first_wait: Duration,
+    /// The longest wait between two tries after a fault.
+    pub longest_wait: Duration,
+    /// How long one request may take altogether, all tries and waits after faults included.
+    pub patience: Duration,
+    /// How often one request is sent at most because of 429 answers.
+    pub limited_attempts: u32,
+    /// The longest a `retry-after` is believed. It announces the minute limit, which never needs more than 60 s.
+    pub longest_retry_after: Duration,
+    /// The longest wait for the hourly limit; what takes longer is reported, with the time to come back.
+    pub longest_limit_wait: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            attempts: 6,
+            first_wait: Duration::from_millis(500),
+            longest_wait: Duration::from_secs(8),
+            patience: Duration::from_secs(50),
+            limited_attempts: 8,
+            longest_retry_after: Duration::from_secs(60),
+            longest_limit_wait: Duration::from_secs(300),
+        }
+    }
+}
+
+/// What to do about a 429.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limited {
+    /// Wait this long, then send it again.
+    Wait(Duration),
+    /// Waiting takes too long: come back at this time.
+    ComeBackAt(Timestamp),
+}
+
+impl RetryPolicy {
+    /// How long to wait after the `faults`-th fault of a request that has taken `elapsed` so far; `None` when it has
+    /// had its tries. `jitter` is in `[0, 1)` and spreads the wait over its upper half.
+    pub(super) fn after_fault(
+        &self,
+        faults: u32,
+        elapsed: Duration,
+        jitter: f64,
+    ) -> Option<Duration> {
+        if faults >= self.attempts {
+            return None;
+        }
+        let wait = self
+            .backoff(faults, self.longest_wait)
+            .mul_f64(0.5 + jitter / 2.0);
+        (elapsed + wait < self.patience).then_some(wait)
+    }
+
+    /// How long to wait after the `answers`-th 429 to a request.
+    pub(super) fn after_limit(
+        &self,
+        answers: u32,
+        limit: &RateLimit,
+        now: Timestamp,
+        jitter: f64,
+    ) -> Limited {
+        let come_back = |wait: Duration| {
+            let seconds = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
+            Limited::ComeBackAt(now.saturating_add_seconds(seconds.max(1)))
+        };
+        let (wait, longest) = match (limit.retry_after_seconds, limit.remaining, limit.reset_at) {
+            (Some(seconds), _, _) => {
+                let asked = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+                (
+                    asked.clamp(self.first_wait, self.longest_retry_after),
+                    self.longest_retry_after,
+                )
+            }
+            (None, Some(0) | None, Some(reset_at)) if reset_at > now => {
+                // One second more: the header is in whole seconds, and a slot is free only after it.
+                let seconds = reset_at.epoch_seconds() - now.epoch_seconds() + 1;
+                (
+                    Duration::from_secs(seconds.unsigned_abs()),
+                    self.longest_limit_wait,
+                )
+            }
+            _ => {
+                let wait = self.backoff(answers, self.longest_retry_after);
+                (wait.mul_f64(0.5 + jitter / 2.0), self.longest_retry_after)
+            }
+        };
+        if answers >= self.limited_attempts || wait > longest {
+            come_back(wait)
+        } else {
+            Limited::Wait(wait)
+        }
+    }
+
+    fn backoff(&self, times: u32, longest: Duration) -> Duration {
+        let doubled = 2_u32.saturating_pow(times.saturating_sub(1));
+        self.first_wait.saturating_mul(doubled).min(longest)
+    }
+}
+
+/// Whether an answer with this status is worth another try as a fault. 429 is not a fault and not asked about here.
+pub(super) fn is_fault(status: u16) -> bool {
+    matches!(status, 408 | 500..=599)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_epoch_seconds(seconds).unwrap()
+    }
+
+    fn limit(retry_after: Option<i64>, remaining: Option<u64>, reset: Option<i64>) -> RateLimit {
+        RateLimit {
+            limit: Some(5000),
+            remaining,
+            reset_at: reset.map(at),
+            retry_after_seconds: retry_after,
+        }
+    }
+
+    #[test]
+    fn waits_grow_are_jittered_and_end() {
+        let policy = RetryPolicy::default();
+        let wait = |faults, jitter| {
+            policy
+                .after_fault(faults, Duration::ZERO, jitter)
+                .map(|w| w.as_millis())
+        };
+        assert_eq!(wait(1, 0.0), Some(250));
+        assert_eq!(wait(1, 0.999_999), Some(499));
+        assert_eq!(wait(3, 0.0), Some(1_000));
+        assert_eq!(wait(5, 0.0), Some(4_000));
+        assert_eq!(wait(6, 0.0), None);
+    }
+
+    #[test]
+    fn patience_ends_before_the_tries_do() {
+        let policy = RetryPolicy::default();
+        assert!(
+            policy
+                .after_fault(1, Duration::from_secs(49), 0.0)
+                .is_some()
+        );
+        assert!(
+            policy
+                .after_fault(1, Duration::from_secs(50), 0.0)
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn retry_after_comes_first_and_is_never_believed_for_hours() {
+        let policy = RetryPolicy::default();
+        for (asked, expected_seconds) in [(12, 12.0), (36_000, 60.0), (0, 0.5), (-7, 0.5)] {
+            let said = limit(Some(asked), Some(0), Some(3_600));
+            let Limited::Wait(wait) = policy.after_limit(1, &said, at(0), 0.0) else {
+                panic!("{asked}")
+            };
+            assert!(
+                (wait.as_secs_f64() - expected_seconds).abs() < 1e-9,
+                "{asked}: {wait:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_reset_is_waited_for_on_the_hourly_limit_only() {
+        let policy = RetryPolicy::default();
+        let hourly = limit(None, Some(0), Some(30));
+        assert_eq!(
+            policy.after_limit(1, &hourly, at(0), 0.0),
+            Limited::Wait(Duration::from_secs(31))
+        );
+        let burst = limit(None, Some(4_000), Some(3_000));
+        assert_eq!(
+            policy.after_limit(1, &burst, at(0), 0.0),
+            Limited::Wait(Duration::from_millis(250))
+        );
+        let past = limit(None, Some(0), Some(-30));
+        assert_eq!(
+            policy.after_limit(1, &past, at(0), 0.0),
+            Limited::Wait(Duration::from_millis(250))
+        );
+    }
+
+    #[test]
+    fn a_long_wait_becomes_a_time_to_come_back() {
+        let policy = RetryPolicy::default();
+        let hourly = limit(None, Some(0), Some(1_000));
+        assert_eq!(
+            policy.after_limit(1, &hourly, at(0), 0.0),
+            Limited::ComeBackAt(at(1_001))
+        );
+        let stubborn = limit(Some(5), None, None);
+        assert_eq!(
+            policy.after_limit(8, &stubborn, at(0), 0.0),
+            Limited::ComeBackAt(at(5))
+        );
+    }
+
+    #[test]
+    fn every_status_has_its_verdict() {
+        let retried: Vec<u16> = (100..600).filter(|status| is_fault(*status)).collect();
+        assert_eq!(retried.first(), Some(&408));
+        assert_eq!(retried[1..], (500..600).collect::<Vec<u16>>());
+    }
+}

@@ -1,0 +1,147 @@
+//! One action, from its JSON members.
+
+use super::RejectedRow;
+use super::fields::{Columns, Fields};
+use super::region::{RegionShape, Regions};
+use crate::model::Action;
+
+/// The members that have a column; everything else goes to `extra`.
+const KNOWN: [&str; 9] = [
+    "id",
+    "status",
+    "type",
+    "started_at",
+    "completed_at",
+    "resource_id",
+    "resource_type",
+    "region",
+    "region_slug",
+];
+
+pub(super) fn from_fields(
+    fields: &Fields<'_>,
+    regions: &mut Regions,
+) -> Result<Action, RejectedRow> {
+    let id = fields.id()?;
+    let mut columns = Columns {
+        fields,
+        extra: fields.unknown(&KNOWN),
+    };
+    let status = columns.text("status");
+    let kind = columns.text("type");
+    let started_at = columns.time("started_at");
+    let completed_at = columns.time("completed_at");
+    let resource_id = columns.integer("resource_id");
+    let resource_type = columns.text("resource_type");
+    let mut region_slug = columns.text("region_slug");
+    let mut region = None;
+    if let Some(raw) = fields.get("region") {
+        // An object since 2015, a bare slug before that (the API's changelog of 2015-03-20).
+        match regions.read(raw) {
+            RegionShape::Region(read) => {
+                let slug = region_slug.get_or_insert_with(|| read.slug.clone());
+                if *slug != read.slug {
+                    columns.keep("region", raw);
+                }
+                region = Some(read);
+            }
+            RegionShape::Slug(slug) => {
+                if region_slug.get_or_insert_with(|| slug.clone()) != &slug {
+                    columns.keep("region", raw);
+                }
+            }
+            RegionShape::Unknown => columns.keep("region", raw),
+        }
+    }
+    let extra = columns.extra;
+    Ok(Action {
+        id,
+        status,
+        kind,
+        started_at,
+        completed_at,
+        resource_id,
+        resource_type,
+        region_slug,
+        region,
+        extra,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Action {
+        from_fields(
+            &serde_json::from_str(text).unwrap(),
+            &mut Regions::default(),
+        )
+        .unwrap()
+    }
+
+    fn extra(action: &Action) -> String {
+        serde_json::to_string(&action.extra).unwrap()
+    }
+
+    #[test]
+    fn an_id_alone_is_an_action() {
+        let action = read(r#"{"id": 36804636}"#);
+        assert_eq!(action.id, 36_804_636);
+        assert!(action.status.is_none() && action.started_at.is_none() && action.region.is_none());
+        assert!(action.extra.is_empty());
+    }
+
+    #[test]
+    fn what_has_no_column_or_does_not_fit_it_is_kept_as_it_came() {
+        let action = read(
+            r#"{"id": 1, "status": 5, "type": ["x"], "started_at": "yesterday", "resource_id": "a-uuid",
+                "completed_at": "2020-07-20T19:37:45.5Z", "progress": 1e400, "note": null, "region_slug": {}}"#,
+        );
+        assert_eq!(
+            action.completed_at.unwrap().to_string(),
+            "2020-07-20T19:37:45Z"
+        );
+        assert_eq!(
+            extra(&action),
+            r#"{"completed_at":"2020-07-20T19:37:45.5Z","note":null,"progress":1e400,"region_slug":{},"#.to_owned()
+                + r#""resource_id":"a-uuid","started_at":"yesterday","status":5,"type":["x"]}"#
+        );
+    }
+
+    #[test]
+    fn every_shape_a_region_ever_had_is_understood() {
+        let slug = |text: &str| read(text).region_slug;
+        assert_eq!(
+            slug(r#"{"id": 1, "region": "nyc1"}"#).as_deref(),
+            Some("nyc1")
+        );
+        assert_eq!(
+            slug(r#"{"id": 1, "region": {"slug": "nyc2"}}"#).as_deref(),
+            Some("nyc2")
+        );
+        assert_eq!(
+            slug(r#"{"id": 1, "region": null, "region_slug": null}"#),
+            None
+        );
+        assert_eq!(
+            slug(r#"{"id": 1, "region": {}, "region_slug": "nyc3"}"#).as_deref(),
+            Some("nyc3")
+        );
+        let conflicting = read(r#"{"id": 1, "region": {"slug": "a"}, "region_slug": "b"}"#);
+        assert_eq!(conflicting.region_slug.as_deref(), Some("b"));
+        assert_eq!(conflicting.region.as_ref().unwrap().slug, "a");
+        assert_eq!(extra(&conflicting), r#"{"region":{"slug": "a"}}"#);
+    }
+
+    #[test]
+    fn escapes_in_names_and_values_are_undone() {
+        let action = read(r#"{"\u0069d": 1, "type": "a\"b\u00e9\u0000"}"#);
+        assert_eq!((action.id, action.kind.as_deref()), (1, Some("a\"bé\0")));
+    }
+
+    #[test]
+    fn of_a_member_given_twice_the_last_counts() {
+        assert_eq!(read(r#"{"id": 1, "id": 2}"#).id, 2);
+    }
+}

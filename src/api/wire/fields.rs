@@ -1,0 +1,237 @@
+//! One JSON object as its members' raw text, whatever they are.
+//!
+//! A row that is no object must not make its page undecodable, so this deserialises from *any* JSON value and
+//! remembers whether it was an object. Of a member that is given twice, the last counts, as in most readers.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::RejectedRow;
+use crate::model::Extra;
+use crate::time::Timestamp;
+
+/// The members of an object, in the order they came; none when it was no object.
+pub(super) struct Fields<'a> {
+    members: Vec<(Cow<'a, str>, &'a RawValue)>,
+    /// What it was when it was no object.
+    other: Option<String>,
+}
+
+impl<'a> Fields<'a> {
+    /// The value of `name`, unless it is missing or null.
+    pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
+        let (_, value) = self
+            .members
+            .iter()
+            .rev()
+            .find(|(member, _)| member == name)?;
+        (value.get() != "null").then_some(value)
+    }
+
+    /// The integer `id`, without which a row has no identity.
+    pub(super) fn id(&self) -> Result<i64, RejectedRow> {
+        if let Some(other) = &self.other {
+            return Err(RejectedRow {
+                reason: "it is not an object".to_owned(),
+                excerpt: other.clone(),
+            });
+        }
+        let id = self.get("id");
+        id.and_then(|raw| raw.get().parse().ok())
+            .ok_or_else(|| RejectedRow {
+                reason: if id.is_some() {
+                    "its `id` is no integer"
+                } else {
+                    "it has no `id`"
+                }
+                .to_owned(),
+                excerpt: self.excerpt(),
+            })
+    }
+
+    /// The members that are not among `known`, to be kept as they are.
+    pub(super) fn unknown(&self, known: &[&str]) -> Extra {
+        let unknown = self
+            .members
+            .iter()
+            .filter(|(name, _)| !known.contains(&&**name));
+        unknown
+            .map(|(name, value)| (name.clone().into_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    fn excerpt(&self) -> String {
+        let members = self
+            .members
+            .iter()
+            .take(6)
+            .map(|(name, value)| format!("\"{name}\":{value}"));
+        super::super::error::printable(&format!("{{{}}}", members.collect::<Vec<_>>().join(",")))
+    }
+}
+
+/// Reads members into typed columns, keeping in `extra` the text of each value that does not fit its column.
+pub(super) struct Columns<'f, 'a> {
+    pub(super) fields: &'f Fields<'a>,
+    pub(super) extra: Extra,
+}
+
+impl Columns<'_, '_> {
+    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+        let raw = self.fields.get(name)?;
+        let text = string(raw);
+        if text.is_none() {
+            self.keep(name, raw);
+        }
+        text
+    }
+
+    pub(super) fn integer(&mut self, name: &str) -> Option<i64> {
+        let raw = self.fields.get(name)?;
+        let integer = raw.get().parse().ok();
+        if integer.is_none() {
+            self.keep(name, raw);
+        }
+        integer
+    }
+
+    pub(super) fn boolean(&mut self, name: &str) -> Option<bool> {
+        let raw = self.fields.get(name)?;
+        let boolean = raw.get().parse().ok();
+        if boolean.is_none() {
+            self.keep(name, raw);
+        }
+        boolean
+    }
+
+    /// A time to the second; the text is kept too when it says more than that.
+    pub(super) fn time(&mut self, name: &str) -> Option<Timestamp> {
+        let raw = self.fields.get(name)?;
+        let text = string(raw);
+        let time = text.as_deref().and_then(|text| text.parse().ok());
+        if time.is_none() || text.is_some_and(|text| text.contains('.')) {
+            self.keep(name, raw);
+        }
+        time
+    }
+
+    /// The strings of an array; the whole text is kept too when it holds anything else.
+    pub(super) fn texts(&mut self, name: &str) -> Vec<String> {
+        let Some(raw) = self.fields.get(name) else {
+            return Vec::new();
+        };
+        let items: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
+        let texts: Vec<String> = items.iter().filter_map(|item| string(item)).collect();
+        if texts.len() != items.len() || !raw.get().starts_with('[') {
+            self.keep(name, raw);
+        }
+        texts
+    }
+
+    pub(super) fn keep(&mut self, name: &str, raw: &RawValue) {
+        self.extra.insert(name.to_owned(), raw.to_owned());
+    }
+}
+
+/// The string that a raw JSON value is.
+pub(super) fn string(raw: &RawValue) -> Option<String> {
+    let text = raw.get();
+    let inner = text.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        serde_json::from_str(text).ok()
+    } else {
+        Some(inner.to_owned())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyValue(PhantomData))
+    }
+}
+
+struct AnyValue<'a>(PhantomData<&'a ()>);
+
+fn not_an_object<'a, E>(value: impl fmt::Display) -> Result<Fields<'a>, E> {
+    Ok(Fields {
+        members: Vec::new(),
+        other: Some(super::super::error::printable(&value.to_string())),
+    })
+}
+
+impl<'de: 'a, 'a> Visitor<'de> for AnyValue<'a> {
+    type Value = Fields<'a>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::with_capacity(12);
+        while let Some(Name(name)) = map.next_key()? {
+            members.push((name, map.next_value::<&'de RawValue>()?));
+        }
+        Ok(Fields {
+            members,
+            other: None,
+        })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        not_an_object("[…]")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        not_an_object("null")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        not_an_object(value)
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        not_an_object(value)
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        not_an_object(value)
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+        not_an_object(value)
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+        not_an_object(value)
+    }
+}
+
+/// A member's name, borrowed from the body unless it holds an escape.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+        impl<'de> Visitor<'de> for NameVisitor {
+            type Value = Name<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a member's name")
+            }
+
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Borrowed(name)))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Owned(name.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(NameVisitor)
+    }
+}

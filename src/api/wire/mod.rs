@@ -1,0 +1,198 @@
+//! From the network's JSON to values of the model: lenient at the edge, strict inside.
+//!
+//! Only a row's `id` is needed. A null, a missing field, an old shape or a value of the wrong type leaves its column
+//! empty and keeps the original text in `extra`; a field that no column knows is kept there too. A row that is no
+//! object, or has no integer `id`, is handed on as [`RejectedRow`] and does not cost its page. But a body that is not
+//! whole JSON with the list in it is an error, and the request is worth another try: half a page is no page.
+//!
+//! Every field is first taken as raw text, so one pass over the body finds the rows and nothing is parsed that is
+//! already known: the 2 KB of region that every action repeats are recognised by their text ([`Regions`]).
+
+mod action;
+mod droplet;
+mod fields;
+mod region;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::error::{ApiMessage, printable};
+use crate::model::{Action, Droplet};
+use fields::Fields;
+pub(super) use region::Regions;
+
+/// One page of a listing, rows in the API's order: newest first, as observed.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// Each row, or why it cannot be archived.
+    pub rows: Vec<Result<T, RejectedRow>>,
+    /// `meta.total`: how long the whole listing says it is. Evidence, not truth.
+    pub total: Option<u64>,
+    /// Whether the answer links to a further page. The link itself is never followed.
+    pub has_next: bool,
+}
+
+/// A row that has no identity to archive it by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedRow {
+    /// What is wrong with it.
+    pub reason: String,
+    /// How it begins.
+    pub excerpt: String,
+}
+
+#[derive(Deserialize)]
+struct WireListing<'a> {
+    #[serde(borrow)]
+    actions: Option<Vec<Fields<'a>>>,
+    #[serde(borrow)]
+    droplets: Option<Vec<Fields<'a>>>,
+    #[serde(borrow)]
+    meta: Option<&'a RawValue>,
+    #[serde(borrow)]
+    links: Option<&'a RawValue>,
+}
+
+/// A page of actions.
+pub(super) fn actions(body: &[u8], regions: &mut Regions) -> Result<Page<Action>, String> {
+    let listing: WireListing<'_> = parse(body)?;
+    let rows = listing.actions.as_ref().ok_or("it has no `actions`")?;
+    let rows = rows
+        .iter()
+        .map(|fields| action::from_fields(fields, regions))
+        .collect();
+    Ok(page(&listing, rows))
+}
+
+/// A page of droplets.
+pub(super) fn droplets(body: &[u8]) -> Result<Page<Droplet>, String> {
+    let listing: WireListing<'_> = parse(body)?;
+    let rows = listing.droplets.as_ref().ok_or("it has no `droplets`")?;
+    let rows = rows.iter().map(droplet::from_fields).collect();
+    Ok(page(&listing, rows))
+}
+
+/// The answer to a request for one action.
+pub(super) fn action(body: &[u8], regions: &mut Regions) -> Result<Action, String> {
+    let answer: Fields<'_> = parse(body)?;
+    let raw = answer.get("action").ok_or("it has no `action`")?;
+    let fields: Fields<'_> = parse(raw.get().as_bytes())?;
+    action::from_fields(&fields, regions)
+        .map_err(|rejected| format!("{}: {}", rejected.reason, rejected.excerpt))
+}
+
+/// The API's own words in an error answer; empty where something else answered.
+pub(super) fn message(status: u16, body: &[u8]) -> ApiMessage {
+    let fields: Option<Fields<'_>> = serde_json::from_slice(body).ok();
+    let text = |name: &str| fields.as_ref()?.get(name).and_then(fields::string);
+    ApiMessage {
+        status,
+        id: text("id"),
+        message: text("message"),
+        request_id: text("request_id"),
+    }
+}
+
+fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|error| {
+        let start = String::from_utf8_lossy(&body[..body.len().min(80)]);
+        format!("{error} (it begins `{}`)", printable(&start))
+    })
+}
+
+fn page<T>(listing: &WireListing<'_>, rows: Vec<Result<T, RejectedRow>>) -> Page<T> {
+    let member = |value: Option<&RawValue>, name: &str| {
+        let fields: Fields<'_> = serde_json::from_str(value?.get()).ok()?;
+        fields.get(name).map(|raw| raw.get().to_owned())
+    };
+    let pages = member(listing.links, "pages");
+    let next = pages.as_deref().and_then(|text| {
+        let fields: Fields<'_> = serde_json::from_str(text).ok()?;
+        fields.get("next").map(|raw| raw.get().starts_with('"'))
+    });
+    Page {
+        rows,
+        total: member(listing.meta, "total").and_then(|text| text.parse().ok()),
+        has_next: next.unwrap_or(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> Result<Page<Action>, String> {
+        actions(body.as_bytes(), &mut Regions::default())
+    }
+
+    #[test]
+    fn a_body_that_is_not_a_whole_page_is_an_error() {
+        for body in [
+            "",
+            "<html>502</html>",
+            "null",
+            "[]",
+            "{}",
+            r#"{"actions": null}"#,
+            r#"{"actions": {}}"#,
+            r#"{"actions": [{"id": 1}], "meta": {"tot"#,
+            r#"{"actions": []} trailing"#,
+            r#"{"actions": [{"id": 1, "type": "\ud800"}"#,
+        ] {
+            assert!(read(body).is_err(), "{body}");
+        }
+        let deep = format!(
+            r#"{{"actions": [{{"id": 1, "x": {}1{}}}]}}"#,
+            "[".repeat(9_999),
+            "]".repeat(9_999)
+        );
+        assert!(read(&deep).is_err(), "nesting is bounded");
+    }
+
+    #[test]
+    fn a_row_without_an_integer_id_is_rejected_alone() {
+        let page = read(
+            r#"{"actions": [{"id": 1}, {}, null, 7, [1], "x", {"id": "2"}, {"id": 2.5}, {"id": null},
+                {"id": 92233720368547758080}, {"id": 9007199254740993}], "meta": {"total": 11}}"#,
+        )
+        .unwrap();
+        let ids: Vec<_> = page
+            .rows
+            .iter()
+            .filter_map(|row| row.as_ref().ok())
+            .map(|row| row.id)
+            .collect();
+        assert_eq!(ids, [1, 9_007_199_254_740_993]);
+        assert_eq!(page.rows.len(), 11);
+        let reason = &page.rows[6].as_ref().unwrap_err();
+        assert!(
+            reason.reason.contains("id") && reason.excerpt.contains(r#""2""#),
+            "{reason:?}"
+        );
+    }
+
+    #[test]
+    fn totals_and_links_are_evidence_that_may_be_missing() {
+        for (rest, total, has_next) in [
+            ("", None, false),
+            (r#", "meta": {"total": 450}, "links": {}"#, Some(450), false),
+            (r#", "meta": {"total": -1}, "links": null"#, None, false),
+            (r#", "meta": {"total": "3"}, "links": []"#, None, false),
+            (r#", "meta": 5, "links": {"pages": null}"#, None, false),
+            (
+                r#", "links": {"pages": {"next": "https://x/?page=2", "last": "y"}}"#,
+                None,
+                true,
+            ),
+            (r#", "links": {"pages": {"next": null}}"#, None, false),
+            (
+                r#", "links": {"pages": {"prev": "https://x/?page=1"}}"#,
+                None,
+                false,
+            ),
+        ] {
+            let page = read(&format!(r#"{{"actions": []{rest}}}"#)).unwrap();
+            assert_eq!((page.total, page.has_next), (total, has_next), "{rest}");
+        }
+    }
+}
