@@ -1,7 +1,7 @@
 //! One droplet, from its JSON members: its name, where and when, and the two fields that people ask for by name.
 
 use super::RejectedRow;
-use super::fields::{Columns, Fields, string};
+use super::fields::{Columns, Fields, kept, string};
 use crate::model::{Droplet, Extra};
 
 /// Kept in `extra`. The rest of a droplet (networks, image, prices) is its present, not its history.
@@ -11,7 +11,7 @@ pub(super) fn from_fields(fields: &Fields<'_>) -> Result<Droplet, RejectedRow> {
     let id = fields.id()?;
     let kept = KEPT
         .iter()
-        .filter_map(|name| Some(((*name).to_owned(), fields.get(name)?.to_owned())));
+        .filter_map(|name| Some(((*name).to_owned(), kept(fields.get(name)?))));
     let mut columns = Columns {
         fields,
         extra: kept.collect::<Extra>(),

@@ -60,7 +60,7 @@ impl<'a> Fields<'a> {
             .iter()
             .filter(|(name, _)| !known.contains(&&**name));
         unknown
-            .map(|(name, value)| (name.clone().into_owned(), (*value).to_owned()))
+            .map(|(name, value)| (name.clone().into_owned(), kept(value)))
             .collect()
     }
 
@@ -133,8 +133,28 @@ impl Columns<'_, '_> {
     }
 
     pub(super) fn keep(&mut self, name: &str, raw: &RawValue) {
-        self.extra.insert(name.to_owned(), raw.to_owned());
+        self.extra.insert(name.to_owned(), kept(raw));
     }
+}
+
+/// SQLite reads JSON up to 1,000 levels deep, other tools less.
+const DEEPEST_KEPT: usize = 64;
+
+/// The text to keep of a value: its own, or, where it may nest deeper than tools can read, that
+/// text as one JSON string.
+pub(super) fn kept(raw: &RawValue) -> Box<RawValue> {
+    let text = raw.get();
+    let opening = text
+        .bytes()
+        .filter(|byte| matches!(byte, b'[' | b'{'))
+        .count();
+    let as_string = || serde_json::value::to_raw_value(text).ok();
+    if opening > DEEPEST_KEPT {
+        as_string()
+    } else {
+        None
+    }
+    .unwrap_or_else(|| raw.to_owned())
 }
 
 /// The string that a raw JSON value is.

@@ -141,12 +141,14 @@ mod tests {
         ] {
             assert!(read(body).is_err(), "{body}");
         }
-        let deep = format!(
-            r#"{{"actions": [{{"id": 1, "x": {}1{}}}]}}"#,
-            "[".repeat(9_999),
-            "]".repeat(9_999)
-        );
-        assert!(read(&deep).is_err(), "nesting is bounded");
+    }
+
+    #[test]
+    fn what_nests_too_deep_for_other_tools_is_kept_as_a_string() {
+        let deep = format!("{}1{}", "[".repeat(9_999), "]".repeat(9_999));
+        let page = read(&format!(r#"{{"actions": [{{"id": 1, "x": {deep}}}]}}"#)).unwrap();
+        let action = page.rows[0].as_ref().unwrap();
+        assert_eq!(action.extra["x"].get(), format!("\"{deep}\""));
     }
 
     #[test]
