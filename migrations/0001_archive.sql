@@ -34,7 +34,7 @@ CREATE TABLE region_features (
     region_slug    TEXT NOT NULL REFERENCES regions (slug),
     feature        TEXT NOT NULL,
     first_seen_at  TEXT NOT NULL,
-    last_seen_at   TEXT NOT NULL,  -- as old as its region's while the region still has it
+    last_seen_at   TEXT NOT NULL,  -- older than its region's: the region did not show it any more
     PRIMARY KEY (region_slug, feature)
 ) STRICT, WITHOUT ROWID;
 
@@ -42,7 +42,7 @@ CREATE TABLE region_sizes (
     region_slug    TEXT NOT NULL REFERENCES regions (slug),
     size_slug      TEXT NOT NULL,
     first_seen_at  TEXT NOT NULL,
-    last_seen_at   TEXT NOT NULL,  -- as old as its region's while the region still offers it
+    last_seen_at   TEXT NOT NULL,  -- older than its region's: not shown any more, or not to this token
     PRIMARY KEY (region_slug, size_slug)
 ) STRICT, WITHOUT ROWID;
 
@@ -96,11 +96,12 @@ CREATE TABLE droplet_listed_actions (
 
 -- A paged list at the API, and what it said of its own length.
 CREATE TABLE listings (
-    id           INTEGER PRIMARY KEY,
-    path         TEXT    NOT NULL UNIQUE,  -- /v2/actions or /v2/droplets/{id}/actions
-    droplet_id   INTEGER,                  -- NULL: the account's listing
-    total        INTEGER,                  -- the last meta.total that was believed
-    complete_at  TEXT                      -- when a sync last proved that everything listed is archived
+    id              INTEGER PRIMARY KEY,
+    path            TEXT    NOT NULL UNIQUE,  -- /v2/actions or /v2/droplets/{id}/actions
+    droplet_id      INTEGER,                  -- NULL: the account's listing
+    total           INTEGER,                  -- the last meta.total that was believed
+    complete_total  INTEGER,                  -- how many, from the oldest, a sync has proven to be archived
+    complete_at     TEXT                      -- when that was
 ) STRICT;
 
 -- Which positions of a listing are archived. Positions count from the oldest action, starting at 0, so what

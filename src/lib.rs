@@ -3,4 +3,6 @@
 pub mod api;
 pub mod coverage;
 pub mod model;
+pub mod store;
+pub mod sync;
 pub mod time;

@@ -157,6 +157,24 @@ impl Client {
         self.get(&format!("/v2/actions/{id}"), &[], decode).await
     }
 
+    /// One action, by way of a droplet that listed it. Scope: `droplet:read`.
+    ///
+    /// # Errors
+    /// As every request: see [`Error`].
+    pub async fn droplet_action(
+        &self,
+        droplet_id: DropletId,
+        id: ActionId,
+    ) -> Result<Action, Error> {
+        let decode = |body: &[u8]| wire::action(body, &mut lock(&self.regions));
+        self.get(
+            &format!("/v2/droplets/{droplet_id}/actions/{id}"),
+            &[],
+            decode,
+        )
+        .await
+    }
+
     /// A page (from 1) of the droplets that exist now, or of those with this tag. Scope: `droplet:read`.
     ///
     /// # Errors

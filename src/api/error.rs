@@ -54,6 +54,16 @@ pub struct ApiMessage {
 }
 
 impl Error {
+    /// An answer about another action than the one that was asked for.
+    pub(crate) fn of_another_action(asked: i64, answered: i64) -> Self {
+        let kind = ErrorKind::Body(format!("it is about action {answered}"));
+        Self {
+            request: format!("asking for action {asked}"),
+            attempts: 1,
+            kind,
+        }
+    }
+
     /// The HTTP status, where there was an answer with one that matters.
     #[must_use]
     pub fn status(&self) -> Option<u16> {

@@ -1,0 +1,266 @@
+//! The upsert: by id, and information only grows.
+//!
+//! A known `completed_at` is never replaced by null, a settled status never by an unsettled one, a known region never
+//! by none. The API does answer with such nulls (digitalocean/api-v2 issue 199), and pages overtake each other. A row
+//! in which nothing is new is not written at all, so reading a listing again costs no disk.
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, named_params};
+
+use super::Store;
+use super::error::{Error, Step};
+use super::listings::{self, Listing};
+use super::runs::RunId;
+use crate::coverage::Interval;
+use crate::model::{Action, ActionId, DropletId, Extra};
+use crate::time::Timestamp;
+
+/// One answered page of a listing, ready to be archived.
+#[derive(Debug)]
+pub struct PageRecord<'a> {
+    /// The listing it is a page of.
+    pub listing: &'a Listing,
+    /// Its actions, and for each whether it stands at a position that was covered before: then it must be known.
+    pub rows: &'a [(&'a Action, bool)],
+    /// The positions that it covers.
+    pub covers: &'a [Interval],
+    /// The listing's length, where it is believed.
+    pub total: Option<u64>,
+    /// The sync that read it.
+    pub run: RunId,
+    /// When it was read.
+    pub now: Timestamp,
+}
+
+/// What archiving rows came to, as SQLite counted it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// Rows that are new in the archive.
+    pub inserted: u64,
+    /// Rows about which something more became known.
+    pub updated: u64,
+    /// Rows in which nothing was new.
+    pub unchanged: u64,
+    /// New rows at positions that were thought covered: the listing is not what it was, its coverage is forgotten.
+    pub strangers: u64,
+}
+
+/// An action that is in progress in the archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenAction {
+    /// Its id.
+    pub id: ActionId,
+    /// The droplet it was done to, or that listed it.
+    pub droplet_id: Option<DropletId>,
+}
+
+pub(super) const OPEN_ACTIONS: &str = "
+SELECT id,
+       CASE WHEN resource_type = 'droplet' AND resource_id IS NOT NULL THEN resource_id
+            ELSE (SELECT min(droplet_id) FROM droplet_listed_actions WHERE action_id = actions.id)
+       END AS droplet_id
+  FROM actions
+ WHERE status = 'in-progress'
+ ORDER BY started_at";
+
+const RECORD: &str = "cannot archive a page of actions";
+
+impl Store {
+    /// Archives a page: its rows, their regions and what they cover, in one transaction.
+    ///
+    /// # Errors
+    /// When the archive cannot be written; then nothing of the page is in it.
+    pub fn record_page(&mut self, page: &PageRecord<'_>) -> Result<Recorded, Error> {
+        let outcome = self.try_record_page(page);
+        if outcome.is_err() {
+            // What this run wrote of the regions may have been rolled back.
+            self.written_regions.clear();
+        }
+        outcome
+    }
+
+    fn try_record_page(&mut self, page: &PageRecord<'_>) -> Result<Recorded, Error> {
+        let tx = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .step(RECORD)?;
+        let mut recorded = Recorded::default();
+        for (action, is_expected) in page.rows {
+            self.written_regions.write(&tx, action, page.now)?;
+            match upsert(&tx, action, page.run)? {
+                Some(true) => {
+                    recorded.inserted += 1;
+                    recorded.strangers += u64::from(*is_expected);
+                }
+                Some(false) => recorded.updated += 1,
+                None => recorded.unchanged += 1,
+            }
+            if let Some(droplet_id) = page.listing.kind.droplet_id() {
+                link(&tx, droplet_id, action)?;
+            }
+        }
+        if recorded.strangers > 0 {
+            listings::forget(&tx, page.listing.id)?;
+        } else {
+            for interval in page.covers {
+                listings::cover(&tx, page.listing.id, *interval)?;
+            }
+        }
+        if let Some(total) = page.total {
+            listings::set_total(&tx, page.listing.id, total)?;
+        }
+        tx.commit().step(RECORD)?;
+        Ok(recorded)
+    }
+
+    /// The actions that are in progress in the archive, oldest first.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn open_actions(&self) -> Result<Vec<OpenAction>, Error> {
+        self.connection
+            .prepare_cached(OPEN_ACTIONS)
+            .and_then(|mut statement| {
+                let open = statement.query_map([], |row| {
+                    Ok(OpenAction {
+                        id: row.get("id")?,
+                        droplet_id: row.get("droplet_id")?,
+                    })
+                })?;
+                open.collect()
+            })
+            .step("cannot read which actions are in progress")
+    }
+
+    /// Archives an action that was asked for by its id.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn record_action(
+        &mut self,
+        action: &Action,
+        run: RunId,
+        now: Timestamp,
+    ) -> Result<Recorded, Error> {
+        let tx = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .step(RECORD)?;
+        self.written_regions.write(&tx, action, now)?;
+        let written = upsert(&tx, action, run)?;
+        tx.commit().step(RECORD)?;
+        Ok(Recorded {
+            inserted: u64::from(written == Some(true)),
+            updated: u64::from(written == Some(false)),
+            unchanged: u64::from(written.is_none()),
+            strangers: 0,
+        })
+    }
+}
+
+/// Returns whether the row is new (1), grew (0), or was left alone (no row). A row that was only ever inserted has no
+/// `changed_run`, so the distinction is SQLite's, not a guess.
+const UPSERT: &str = "
+INSERT INTO actions (id, status, type, started_at, completed_at, resource_id, resource_type, region_slug,
+                     first_seen_run, extra)
+VALUES (:id, :status, :type, :started_at, :completed_at, :resource_id, :resource_type, :region_slug,
+        :run, :extra)
+ON CONFLICT (id) DO UPDATE
+   SET status = CASE
+           WHEN excluded.status IS NULL THEN status
+           WHEN status IN ('completed', 'errored')
+                AND excluded.status NOT IN ('completed', 'errored') THEN status
+           ELSE excluded.status
+       END,
+       type = coalesce(excluded.type, type),
+       started_at = coalesce(excluded.started_at, started_at),
+       completed_at = coalesce(excluded.completed_at, completed_at),
+       resource_id = coalesce(excluded.resource_id, resource_id),
+       resource_type = coalesce(excluded.resource_type, resource_type),
+       region_slug = coalesce(excluded.region_slug, region_slug),
+       extra = coalesce(excluded.extra, extra),
+       changed_run = excluded.first_seen_run
+ WHERE (excluded.status IS NOT status AND excluded.status IS NOT NULL
+        AND (status IS NULL OR status NOT IN ('completed', 'errored')
+             OR excluded.status IN ('completed', 'errored')))
+    OR (excluded.type IS NOT type AND excluded.type IS NOT NULL)
+    OR (excluded.started_at IS NOT started_at AND excluded.started_at IS NOT NULL)
+    OR (excluded.completed_at IS NOT completed_at AND excluded.completed_at IS NOT NULL)
+    OR (excluded.resource_id IS NOT resource_id AND excluded.resource_id IS NOT NULL)
+    OR (excluded.resource_type IS NOT resource_type AND excluded.resource_type IS NOT NULL)
+    OR (excluded.region_slug IS NOT region_slug AND excluded.region_slug IS NOT NULL)
+    OR (excluded.extra IS NOT extra AND excluded.extra IS NOT NULL)
+RETURNING changed_run IS NULL AS is_new";
+
+/// `Some(true)` for a new row, `Some(false)` for one that grew, `None` for one that was left alone.
+fn upsert(connection: &Connection, action: &Action, run: RunId) -> Result<Option<bool>, Error> {
+    let extra = merged_extra(connection, action)?;
+    connection
+        .prepare_cached(UPSERT)
+        .and_then(|mut statement| {
+            statement
+                .query_row(
+                    named_params! {
+                        ":id": action.id,
+                        ":status": action.status,
+                        ":type": action.kind,
+                        ":started_at": action.started_at.map(|time| time.to_string()),
+                        ":completed_at": action.completed_at.map(|time| time.to_string()),
+                        ":resource_id": action.resource_id,
+                        ":resource_type": action.resource_type,
+                        ":region_slug": action.region_slug,
+                        ":run": run,
+                        ":extra": extra,
+                    },
+                    |row| row.get("is_new"),
+                )
+                .optional()
+        })
+        .step("cannot archive an action")
+}
+
+/// The JSON for `extra`: what is known already, overlaid with what is said now; null says nothing.
+fn merged_extra(connection: &Connection, action: &Action) -> Result<Option<String>, Error> {
+    if action.extra.is_empty() {
+        return Ok(None);
+    }
+    let known: Option<Option<String>> = connection
+        .prepare_cached("SELECT extra FROM actions WHERE id = :id")
+        .and_then(|mut statement| {
+            statement
+                .query_row(named_params! { ":id": action.id }, |row| row.get("extra"))
+                .optional()
+        })
+        .step("cannot read an action")?;
+    Ok(Some(overlay(known.flatten().as_deref(), &action.extra)))
+}
+
+pub(super) fn overlay(known: Option<&str>, said: &Extra) -> String {
+    let mut merged: Extra = known
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    for (name, value) in said {
+        if value.get() != "null" || !merged.contains_key(name) {
+            merged.insert(name.clone(), value.clone());
+        }
+    }
+    // A map of names to texts that were JSON before is JSON again.
+    serde_json::to_string(&merged).unwrap_or_default()
+}
+
+/// Remembers that a droplet listed an action whose resource does not say so.
+fn link(connection: &Connection, droplet_id: i64, action: &Action) -> Result<(), Error> {
+    if action.resource_type.as_deref() == Some("droplet") && action.resource_id == Some(droplet_id)
+    {
+        return Ok(());
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO droplet_listed_actions (droplet_id, action_id) VALUES (:droplet_id, :action_id)
+             ON CONFLICT (droplet_id, action_id) DO NOTHING",
+        )
+        .and_then(|mut statement| {
+            statement.execute(named_params! { ":droplet_id": droplet_id, ":action_id": action.id })
+        })
+        .step("cannot link an action to its droplet")?;
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! Droplets: their names, present and former, and when they were found to be gone. Their history always stays.
+
+use rusqlite::{Connection, TransactionBehavior, named_params};
+
+use super::Store;
+use super::actions::overlay;
+use super::error::{Error, Step};
+use crate::model::{Droplet, DropletId};
+use crate::time::Timestamp;
+
+const WRITE: &str = "cannot archive the droplets";
+
+impl Store {
+    /// Archives what the API says of droplets that exist; returns how many rows that changed.
+    ///
+    /// # Errors
+    /// When the archive cannot be written; then none of them is in it.
+    pub fn record_droplets(&mut self, droplets: &[Droplet], now: Timestamp) -> Result<u64, Error> {
+        let tx = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .step(WRITE)?;
+        let mut changed = 0;
+        for droplet in droplets {
+            changed += upsert(&tx, droplet, now)?;
+        }
+        tx.commit().step(WRITE)?;
+        Ok(changed)
+    }
+
+    /// Marks a droplet that the API does not have any more.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn mark_gone(&mut self, id: DropletId, now: Timestamp) -> Result<(), Error> {
+        self.connection
+            .execute(
+                "INSERT INTO droplets (id, first_seen_at, gone_at) VALUES (:id, :now, :now)
+                 ON CONFLICT (id) DO UPDATE SET gone_at = :now WHERE gone_at IS NULL",
+                named_params! { ":id": id, ":now": now.to_string() },
+            )
+            .step("cannot mark a droplet as gone")?;
+        Ok(())
+    }
+
+    /// Marks every archived droplet that is not among `existing`, which must be all the API lists; returns how many.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn mark_others_gone(
+        &mut self,
+        existing: &[DropletId],
+        now: Timestamp,
+    ) -> Result<usize, Error> {
+        let existing = serde_json::json!(existing).to_string();
+        self.connection
+            .execute(
+                "UPDATE droplets SET gone_at = :now
+                  WHERE gone_at IS NULL AND id NOT IN (SELECT value FROM json_each(:existing))",
+                named_params! { ":existing": existing, ":now": now.to_string() },
+            )
+            .step("cannot mark droplets as gone")
+    }
+
+    /// Whether the archive has heard of a droplet: by its listing, by its name or by any action.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn knows_droplet(&self, id: DropletId) -> Result<bool, Error> {
+        self.connection
+            .query_row(
+                "SELECT EXISTS (SELECT 1 FROM droplets WHERE id = :id)
+                     OR EXISTS (SELECT 1 FROM droplet_actions WHERE droplet_id = :id)",
+                named_params! { ":id": id },
+                |row| row.get(0),
+            )
+            .step("cannot look up a droplet")
+    }
+}
+
+fn upsert(connection: &Connection, droplet: &Droplet, now: Timestamp) -> Result<u64, Error> {
+    let extra = (!droplet.extra.is_empty()).then(|| overlay(None, &droplet.extra));
+    let now = now.to_string();
+    let changed = connection
+        .prepare_cached(
+            "INSERT INTO droplets (id, name, region_slug, created_at, extra, first_seen_at)
+             VALUES (:id, :name, :region_slug, :created_at, :extra, :now)
+             ON CONFLICT (id) DO UPDATE
+                SET name = coalesce(excluded.name, name),
+                    region_slug = coalesce(excluded.region_slug, region_slug),
+                    created_at = coalesce(excluded.created_at, created_at),
+                    extra = coalesce(excluded.extra, extra),
+                    gone_at = NULL
+              WHERE gone_at IS NOT NULL
+                 OR (excluded.name IS NOT name AND excluded.name IS NOT NULL)
+                 OR (excluded.region_slug IS NOT region_slug AND excluded.region_slug IS NOT NULL)
+                 OR (excluded.created_at IS NOT created_at AND excluded.created_at IS NOT NULL)
+                 OR (excluded.extra IS NOT extra AND excluded.extra IS NOT NULL)",
+        )
+        .and_then(|mut statement| {
+            statement.execute(named_params! {
+                ":id": droplet.id,
+                ":name": droplet.name,
+                ":region_slug": droplet.region_slug,
+                ":created_at": droplet.created_at.map(|time| time.to_string()),
+                ":extra": extra,
+                ":now": now,
+            })
+        })
+        .step(WRITE)?;
+    if let Some(name) = droplet.name.as_deref().filter(|_| changed > 0) {
+        connection
+            .prepare_cached(
+                "INSERT INTO droplet_names (droplet_id, name, first_seen_at) VALUES (:id, :name, :now)
+                 ON CONFLICT (droplet_id, name) DO NOTHING",
+            )
+            .and_then(|mut statement| {
+                statement.execute(named_params! { ":id": droplet.id, ":name": name, ":now": now })
+            })
+            .step(WRITE)?;
+    }
+    Ok(changed as u64)
+}

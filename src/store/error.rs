@@ -1,0 +1,156 @@
+//! What can go wrong with the file, told apart by what the reader can do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+/// A file that could not be used as an archive, or a statement that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no file there.
+    #[error("there is no archive at {}", path.display())]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// It is a database, but not ours.
+    #[error("{} is a SQLite database of another application, and is left untouched", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A later archiver wrote it.
+    #[error("{} has schema version {found}; this archiver knows up to {known}", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its `user_version`.
+        found: i64,
+        /// The latest migration of this program.
+        known: i64,
+    },
+    /// It needs an upgrade, which only a writer makes.
+    #[error("{} has schema version {found}; it has not been upgraded to {known} yet", path.display())]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its `user_version`.
+        found: i64,
+        /// The latest migration of this program.
+        known: i64,
+    },
+    /// It is no SQLite database, or one that is not whole.
+    #[error("{} is not a readable archive: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Another sync holds the lock.
+    #[error("another sync is writing to {}{}", path.display(), holder.as_deref().unwrap_or_default())]
+    Locked {
+        /// The file.
+        path: PathBuf,
+        /// ` (process 4242, since 2026-01-01T00:00:00Z)`, where it is known.
+        holder: Option<String>,
+    },
+    /// The operating system would not let us.
+    #[error("{step} {}: {source}", path.display())]
+    File {
+        /// `cannot create`, `cannot read` …
+        step: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A statement failed.
+    #[error("{step}: {source}")]
+    Sqlite {
+        /// What was being done.
+        step: &'static str,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+}
+
+impl Error {
+    /// Whether the file is the wrong one or unusable, whatever is tried with it.
+    #[must_use]
+    pub fn is_unusable_archive(&self) -> bool {
+        match self {
+            Self::Missing { .. }
+            | Self::Foreign { .. }
+            | Self::Newer { .. }
+            | Self::Older { .. }
+            | Self::Damaged { .. } => true,
+            Self::Locked { .. } | Self::File { .. } => false,
+            Self::Sqlite { .. } => self.is_damage(),
+        }
+    }
+
+    fn is_damage(&self) -> bool {
+        matches!(
+            self.code(),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+        )
+    }
+
+    fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Sqlite { source, .. } => source.sqlite_error_code(),
+            _ => None,
+        }
+    }
+
+    /// What the reader can do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => {
+                "`archiver sync` makes one; --db, ARCHIVER_DB or the configuration say where it is"
+            }
+            Self::Foreign { .. } => "give another file with --db",
+            Self::Newer { .. } => "install the latest archiver",
+            Self::Older { .. } => "`archiver sync` upgrades it",
+            Self::Damaged { .. } => DAMAGE,
+            Self::Locked { .. } => "let it finish, or wait for it with --wait 60s",
+            Self::File { .. } => "check the path, its permissions and the free space",
+            Self::Sqlite { .. } => match self.code() {
+                Some(ErrorCode::DiskFull) => {
+                    "the disk is full; free some space and run it again: what is archived is safe"
+                }
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                    "another program keeps the archive locked; close it and run it again"
+                }
+                Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                    "check the permissions of the file and of its folder"
+                }
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => DAMAGE,
+                _ => "what is archived is safe; run it again",
+            },
+        }
+    }
+}
+
+const DAMAGE: &str = "keep the file: a backup beside it, or `sqlite3 FILE .recover`, may bring it back; a sync into \
+                      a new file reads again what the API still lists";
+
+/// Names what was being done when SQLite failed.
+pub(super) trait Step<T> {
+    fn step(self, step: &'static str) -> Result<T, Error>;
+}
+
+impl<T> Step<T> for rusqlite::Result<T> {
+    fn step(self, step: &'static str) -> Result<T, Error> {
+        self.map_err(|source| Error::Sqlite { step, source })
+    }
+}
+
+/// Names the file that the operating system refused.
+pub(super) fn file_error(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::File { step, path, source }
+}

@@ -1,0 +1,259 @@
+//! What is known of each paged list at the API: its length, and which of its positions are archived.
+
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use super::Store;
+use super::error::{Error, Step};
+use crate::coverage::{Coverage, Interval};
+use crate::model::DropletId;
+use crate::time::Timestamp;
+
+/// Whose actions a listing holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ListingKind {
+    /// Every action of the account: `/v2/actions`.
+    Account,
+    /// The actions of one droplet: `/v2/droplets/{id}/actions`.
+    Droplet(DropletId),
+}
+
+impl ListingKind {
+    /// Where the API has it.
+    #[must_use]
+    pub fn path(self) -> String {
+        match self {
+            Self::Account => "/v2/actions".to_owned(),
+            Self::Droplet(id) => format!("/v2/droplets/{id}/actions"),
+        }
+    }
+
+    /// The droplet, of a droplet's listing.
+    #[must_use]
+    pub fn droplet_id(self) -> Option<DropletId> {
+        match self {
+            Self::Account => None,
+            Self::Droplet(id) => Some(id),
+        }
+    }
+}
+
+/// A listing, as far as the archive knows it.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// In the table `listings`.
+    pub id: i64,
+    /// Whose actions it holds.
+    pub kind: ListingKind,
+    /// The last length of it that was believed.
+    pub total: Option<u64>,
+    /// How many actions, from the oldest, have been proven to be archived.
+    pub complete_total: Option<u64>,
+    /// The positions that are archived.
+    pub coverage: Coverage,
+}
+
+impl Store {
+    /// The listing as the last sync left it; a new one covers nothing.
+    ///
+    /// # Errors
+    /// When the archive cannot be read or written.
+    pub fn listing(&mut self, kind: ListingKind) -> Result<Listing, Error> {
+        let id = match find(&self.connection, kind)? {
+            Some(listing) => return Ok(listing),
+            None => insert(&self.connection, kind)?,
+        };
+        Ok(Listing {
+            id,
+            kind,
+            total: None,
+            complete_total: None,
+            coverage: Coverage::new(),
+        })
+    }
+
+    /// Forgets what is covered of a listing, because something about it does not add up. The rows stay.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn forget_coverage(&mut self, listing_id: i64) -> Result<(), Error> {
+        let tx = self.connection.transaction().step(FORGET)?;
+        forget(&tx, listing_id)?;
+        tx.commit().step(FORGET)
+    }
+
+    /// Notes that the oldest `total` actions of each of these listings are archived, and proven to be.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn mark_complete(&mut self, listings: &[(i64, u64)], now: Timestamp) -> Result<(), Error> {
+        let tx = self.connection.transaction().step(COMPLETE)?;
+        for (listing_id, total) in listings {
+            cover(
+                &tx,
+                *listing_id,
+                Interval {
+                    start: 0,
+                    end: *total,
+                },
+            )?;
+            tx.prepare_cached(
+                "UPDATE listings
+                    SET total = max(coalesce(total, 0), :total), complete_total = :total, complete_at = :now
+                  WHERE id = :listing_id",
+            )
+            .and_then(|mut statement| {
+                statement.execute(named_params! {
+                    ":listing_id": listing_id,
+                    ":total": sql_position(*total),
+                    ":now": now.to_string(),
+                })
+            })
+            .step(COMPLETE)?;
+        }
+        tx.commit().step(COMPLETE)
+    }
+
+    /// How many archived actions belong to a listing, as far as rows can tell.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn archived_actions(&self, kind: ListingKind) -> Result<u64, Error> {
+        let count: i64 = match kind {
+            ListingKind::Account => {
+                self.connection
+                    .query_row("SELECT count(*) FROM actions", [], |row| row.get(0))
+            }
+            ListingKind::Droplet(droplet_id) => self.connection.query_row(
+                "SELECT count(*) FROM droplet_actions WHERE droplet_id = :droplet_id",
+                named_params! { ":droplet_id": droplet_id },
+                |row| row.get(0),
+            ),
+        }
+        .step("cannot count the archived actions")?;
+        Ok(count.unsigned_abs())
+    }
+}
+
+const COMPLETE: &str = "cannot note that a listing is complete";
+const FORGET: &str = "cannot forget what is covered of a listing";
+
+fn find(connection: &Connection, kind: ListingKind) -> Result<Option<Listing>, Error> {
+    let found = connection
+        .prepare_cached("SELECT id, total, complete_total FROM listings WHERE path = :path")
+        .and_then(|mut statement| {
+            statement
+                .query_row(named_params! { ":path": kind.path() }, |row| {
+                    let length = |name: &str| {
+                        row.get::<_, Option<i64>>(name)
+                            .map(|length| length.map(i64::unsigned_abs))
+                    };
+                    Ok(Listing {
+                        id: row.get("id")?,
+                        kind,
+                        total: length("total")?,
+                        complete_total: length("complete_total")?,
+                        coverage: Coverage::new(),
+                    })
+                })
+                .optional()
+        })
+        .step("cannot read what is known of a listing")?;
+    let Some(listing) = found else {
+        return Ok(None);
+    };
+    Ok(Some(Listing {
+        coverage: coverage(connection, listing.id)?,
+        ..listing
+    }))
+}
+
+fn insert(connection: &Connection, kind: ListingKind) -> Result<i64, Error> {
+    connection
+        .prepare_cached("INSERT INTO listings (path, droplet_id) VALUES (:path, :droplet_id)")
+        .and_then(|mut statement| {
+            statement
+                .insert(named_params! { ":path": kind.path(), ":droplet_id": kind.droplet_id() })
+        })
+        .step("cannot add a listing")
+}
+
+fn coverage(connection: &Connection, listing_id: i64) -> Result<Coverage, Error> {
+    connection
+        .prepare_cached(
+            "SELECT start_position, end_position FROM coverage WHERE listing_id = :listing_id",
+        )
+        .and_then(|mut statement| {
+            let rows = statement.query_map(named_params! { ":listing_id": listing_id }, |row| {
+                let position = |name: &str| row.get(name).map(i64::unsigned_abs);
+                Ok(Interval {
+                    start: position("start_position")?,
+                    end: position("end_position")?,
+                })
+            })?;
+            rows.collect()
+        })
+        .step("cannot read what is covered of a listing")
+}
+
+/// Adds an interval, joined with those it overlaps or touches; writes nothing when it is covered already.
+pub(super) fn cover(
+    connection: &Connection,
+    listing_id: i64,
+    added: Interval,
+) -> Result<(), Error> {
+    let mut known = coverage(connection, listing_id)?;
+    if known.covers(added) {
+        return Ok(());
+    }
+    known.insert(added);
+    let joined = known
+        .intervals()
+        .iter()
+        .find(|interval| interval.start <= added.start && added.end <= interval.end);
+    let joined = joined.copied().unwrap_or(added);
+    let (start, end) = (sql_position(joined.start), sql_position(joined.end));
+    let parameters = named_params! { ":listing_id": listing_id, ":start": start, ":end": end };
+    for sql in [
+        "DELETE FROM coverage
+          WHERE listing_id = :listing_id AND start_position >= :start AND end_position <= :end",
+        "INSERT INTO coverage (listing_id, start_position, end_position)
+         VALUES (:listing_id, :start, :end)",
+    ] {
+        connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(parameters))
+            .step("cannot note what is covered of a listing")?;
+    }
+    Ok(())
+}
+
+/// Forgets everything that was believed of a listing.
+pub(super) fn forget(connection: &Connection, listing_id: i64) -> Result<(), Error> {
+    for sql in [
+        "DELETE FROM coverage WHERE listing_id = :listing_id",
+        "UPDATE listings SET total = NULL, complete_total = NULL WHERE id = :listing_id",
+    ] {
+        connection
+            .execute(sql, named_params! { ":listing_id": listing_id })
+            .step(FORGET)?;
+    }
+    Ok(())
+}
+
+/// Writes the length, when it is another than before.
+pub(super) fn set_total(connection: &Connection, listing_id: i64, total: u64) -> Result<(), Error> {
+    connection
+        .prepare_cached(
+            "UPDATE listings SET total = :total WHERE id = :listing_id AND total IS NOT :total",
+        )
+        .and_then(|mut statement| {
+            statement
+                .execute(named_params! { ":listing_id": listing_id, ":total": sql_position(total) })
+        })
+        .step("cannot note the length of a listing")?;
+    Ok(())
+}
+
+fn sql_position(position: u64) -> i64 {
+    i64::try_from(position).unwrap_or(i64::MAX)
+}

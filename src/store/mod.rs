@@ -1,0 +1,40 @@
+//! Every write: the archive, one SQLite file that people point other tools at.
+//!
+//! A [`Store`] is the one writer. Rows and what is known about them (which positions of their listing are covered,
+//! which regions they name) go into one transaction, so that a kill at any moment leaves the archive as it was before
+//! a page or after it. Its methods are synchronous: a transaction cannot be held across a wait for the network.
+//!
+//! What each file is for: `open` finds, checks and prepares the file, `migrations` brings its schema up to date,
+//! `lock` keeps a second sync away, `actions` holds the upsert, `regions`, `droplets`, `listings` and `runs` the
+//! statements of those tables, `error` says what failed.
+
+mod actions;
+mod droplets;
+mod error;
+mod listings;
+mod lock;
+mod migrations;
+mod open;
+mod regions;
+mod runs;
+
+use rusqlite::Connection;
+
+pub use actions::{OpenAction, PageRecord, Recorded};
+pub use error::Error;
+pub use listings::{Listing, ListingKind};
+pub use lock::ArchiveLock;
+pub use migrations::{APPLICATION_ID, LATEST_VERSION};
+pub use open::open_read_only;
+pub use runs::{Outcome, RunId, RunSummary};
+
+use regions::WrittenRegions;
+
+/// The archive, open for writing.
+pub struct Store {
+    connection: Connection,
+    written_regions: WrittenRegions,
+}
+
+#[cfg(test)]
+mod tests;

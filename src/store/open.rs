@@ -1,0 +1,234 @@
+//! Finds, checks and prepares the file.
+//!
+//! What is not ours must stay untouched, and merely opening a database can change it: SQLite replays a journal it
+//! finds beside it. So the file's own first bytes are read before SQLite is let near it.
+//!
+//! While a sync writes, the archive is in WAL mode, so that readers are never blocked. At rest it is back in rollback
+//! mode: a WAL database cannot be read by somebody who may not write beside it
+//! (<https://www.sqlite.org/wal.html#read_only_databases>), and this file is meant to be read by others.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::{Error, Step, file_error};
+use super::migrations::{self, APPLICATION_ID, LATEST_VERSION};
+use super::{Store, WrittenRegions};
+
+/// How long a statement waits for another program's lock. A reader may hold one while it prints a long answer.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What the file's first bytes say (<https://www.sqlite.org/fileformat.html#the_database_header>).
+enum Header {
+    /// No bytes: a new archive.
+    Empty,
+    /// An archive of this schema version.
+    Ours(i64),
+}
+
+impl Store {
+    /// Opens the archive at `path` for writing; makes it, and its folder, where there is none.
+    ///
+    /// # Errors
+    /// When the file is foreign, newer or damaged, or cannot be made or written. It is then left as it was.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        create_if_missing(path)?;
+        check_header(path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = connect(path, flags)?;
+        prepare(&connection).map_err(|error| damaged(path, error))?;
+        migrations::apply(&mut connection).map_err(|error| damaged(path, error))?;
+        // After the migrations: their rollback journal keeps the first bytes of the file true at every moment.
+        // A reader in the middle of something keeps the old mode, in which it and this writer take turns.
+        unless_busy(set_journal_mode(&connection, "wal"))?;
+        Ok(Self {
+            connection,
+            written_regions: WrittenRegions::default(),
+        })
+    }
+
+    /// Puts the archive to rest: everything in one file again, in rollback mode, for whoever reads it.
+    ///
+    /// A reader that is in the middle of something keeps it in WAL mode; the next sync tries again.
+    ///
+    /// # Errors
+    /// When the last changes cannot be moved into the file. They are safe in the log beside it.
+    pub fn close(self) -> Result<(), Error> {
+        let quickly = Duration::from_millis(500);
+        self.connection
+            .busy_timeout(quickly)
+            .step("cannot set the time to wait for locks")?;
+        unless_busy(set_journal_mode(&self.connection, "delete"))?;
+        self.connection
+            .close()
+            .map_err(|(_, source)| source)
+            .step("cannot close the archive")
+    }
+}
+
+/// Opens the archive at `path` for reading only.
+///
+/// # Errors
+/// When there is none, or it is foreign, newer, not upgraded yet, or damaged.
+pub fn open_read_only(path: &Path) -> Result<Connection, Error> {
+    match check_header(path)? {
+        Header::Ours(LATEST_VERSION) => {}
+        Header::Ours(found) => {
+            return Err(Error::Older {
+                path: path.to_owned(),
+                found,
+                known: LATEST_VERSION,
+            });
+        }
+        Header::Empty => {
+            return Err(Error::Missing {
+                path: path.to_owned(),
+            });
+        }
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = connect(path, flags)?;
+    prepare(&connection).map_err(|error| damaged(path, error))?;
+    connection
+        .pragma_update(None, "query_only", true)
+        .step("cannot make the connection read-only")?;
+    // The first real read: a file that is cut short is found out here.
+    migrations::version(&connection).map_err(|error| damaged(path, error))?;
+    Ok(connection)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
+    let connection = Connection::open_with_flags(path, flags).step("cannot open the archive")?;
+    connection
+        .busy_timeout(BUSY_TIMEOUT)
+        .step("cannot set the time to wait for locks")?;
+    Ok(connection)
+}
+
+/// Settings of the connection; none of them changes the file.
+fn prepare(connection: &Connection) -> Result<(), Error> {
+    for (setting, on) in [
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true),
+        // What a schema from elsewhere says is data, not code.
+        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+    ] {
+        connection
+            .set_db_config(setting, on)
+            .step("cannot configure the connection")?;
+    }
+    for (name, value) in [
+        ("cell_size_check", "on"),
+        // The only copy of a history: a committed page survives a power cut.
+        ("synchronous", "full"),
+        ("cache_size", "-8192"),
+    ] {
+        connection
+            .pragma_update(None, name, value)
+            .step("cannot configure the connection")?;
+    }
+    Ok(())
+}
+
+fn set_journal_mode(connection: &Connection, mode: &str) -> Result<(), Error> {
+    connection
+        .pragma_update_and_check(None, "journal_mode", mode, |_| Ok(()))
+        .step("cannot change the archive's journal mode")
+}
+
+fn unless_busy(outcome: Result<(), Error>) -> Result<(), Error> {
+    match outcome {
+        Err(Error::Sqlite { source, .. })
+            if source.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) =>
+        {
+            Ok(())
+        }
+        outcome => outcome,
+    }
+}
+
+fn create_if_missing(path: &Path) -> Result<(), Error> {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        fs::create_dir_all(folder).map_err(file_error("cannot create the folder", folder))?;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(file_error("cannot create the archive", path)(error)),
+    }
+}
+
+fn check_header(path: &Path) -> Result<Header, Error> {
+    const LENGTH: u64 = 100;
+    let mut header = Vec::new();
+    let file = match fs::File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(Error::Missing {
+                path: path.to_owned(),
+            });
+        }
+        opened => opened.map_err(file_error("cannot read the archive", path))?,
+    };
+    file.take(LENGTH)
+        .read_to_end(&mut header)
+        .map_err(file_error("cannot read the archive", path))?;
+    let damaged = |reason: &str| Error::Damaged {
+        path: path.to_owned(),
+        reason: reason.to_owned(),
+    };
+    if header.is_empty() {
+        return Ok(Header::Empty);
+    }
+    if !header.starts_with(b"SQLite format 3\0") {
+        return Err(damaged("it is not a SQLite database"));
+    }
+    let number = |offset: usize| {
+        let bytes = header
+            .get(offset..offset + 4)
+            .and_then(|bytes| bytes.try_into().ok());
+        bytes
+            .map(i32::from_be_bytes)
+            .ok_or_else(|| damaged("it ends inside its first 100 bytes"))
+    };
+    if number(68)? != APPLICATION_ID {
+        return Err(Error::Foreign {
+            path: path.to_owned(),
+        });
+    }
+    match i64::from(number(60)?) {
+        found if found > LATEST_VERSION => Err(Error::Newer {
+            path: path.to_owned(),
+            found,
+            known: LATEST_VERSION,
+        }),
+        found => Ok(Header::Ours(found)),
+    }
+}
+
+fn damaged(path: &Path, error: Error) -> Error {
+    match error {
+        Error::Sqlite { source, .. }
+            if matches!(
+                source.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
+            ) =>
+        {
+            Error::Damaged {
+                path: path.to_owned(),
+                reason: source.to_string(),
+            }
+        }
+        error => error,
+    }
+}

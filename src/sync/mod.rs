@@ -1,0 +1,85 @@
+//! One sync: which pages to fetch, in what order, and whether that was all.
+//!
+//! [`run`] reads every listing of a [`Scope`] and hands each page to the store as it comes. What to read next is
+//! decided by a pure `walk` for each listing; several pages are under way at once; the store is the one writer. A
+//! listing that fails neither stops nor hides the others: each has its own result in the [`Report`].
+//!
+//! What each file is for: `scope` says what is to be read, `engine` keeps requests under way and writes what comes in,
+//! `walk` and `rewalk` decide about one listing, `follow_up` asks for what no listing shows (actions in progress that
+//! were not seen, the names of droplets), `report` says how it all ended, `observer` tells whoever watches.
+
+mod engine;
+mod follow_up;
+mod observer;
+mod report;
+mod rewalk;
+mod scope;
+mod walk;
+
+use std::sync::Arc;
+
+pub use observer::{Event, Observer};
+pub use report::{Counts, ListingReport, ListingResult, Report};
+pub use scope::Scope;
+
+use crate::api::Client;
+use crate::store::{self, RunSummary, Store};
+use crate::time::Timestamp;
+
+/// How to sync.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What to read.
+    pub scope: Scope,
+    /// Whether to page through everything again, whatever is covered.
+    pub full: bool,
+    /// Pages under way at once.
+    pub concurrency: usize,
+    /// The time of day.
+    pub clock: fn() -> Timestamp,
+}
+
+/// Syncs once. `stop` is the reason to end early: when it resolves, the pages that are under way are still archived,
+/// for a few seconds at most.
+///
+/// # Errors
+/// When the archive cannot be written. What the API does wrong is not an error but part of the report.
+pub async fn run(
+    client: Arc<Client>,
+    store: &mut Store,
+    settings: &Settings,
+    observer: &dyn Observer,
+    stop: impl Future<Output = ()>,
+) -> Result<Report, store::Error> {
+    let clock = settings.clock;
+    let run = store.begin_run(&settings.scope.to_string(), clock())?;
+    let engine = engine::Engine::new(Arc::clone(&client), store, settings, observer, run);
+    let outcome = engine.read_everything(stop).await;
+    let summary = |outcome, message, counts: Counts| RunSummary {
+        outcome,
+        requests: client.requests(),
+        retries: client.retries(),
+        inserted: counts.inserted,
+        updated: counts.updated,
+        unchanged: counts.unchanged,
+        rejected: counts.rejected,
+        ratelimit_remaining: client.rate_limit().remaining,
+        message,
+    };
+    match outcome {
+        Ok(mut report) => {
+            report.requests = client.requests();
+            report.retries = client.retries();
+            let summary = summary(report.outcome(), report.what_is_missing(), report.counts);
+            store.finish_run(run, &summary, clock())?;
+            Ok(report)
+        }
+        Err(error) => {
+            let message = Some(error.to_string());
+            let summary = summary(store::Outcome::Failed, message, Counts::default());
+            // The archive just refused to be written; that is the error to report, whether or not this works.
+            let _ = store.finish_run(run, &summary, clock());
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! The promise of a walk, against a model of the API and of the archive: either everything the listing held when the
+//! walk began is archived, or the verdict says that it is not. Under growth, overtaking answers, lost answers, kills.
+
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A listing at the API: ids from the oldest to the newest.
+#[derive(Clone, Default)]
+struct Server {
+    actions: Vec<ActionId>,
+    is_oldest_first: bool,
+}
+
+impl Server {
+    fn with(count: u64) -> Self {
+        Self {
+            actions: (0..count.cast_signed()).collect(),
+            is_oldest_first: false,
+        }
+    }
+
+    fn grow(&mut self, count: u64) {
+        let next = self.actions.len().cast_signed();
+        self.actions
+            .extend((0..count.cast_signed()).map(|number| next as i64 + number));
+    }
+
+    fn page(&self, page: u64) -> (Vec<Option<ActionId>>, u64, bool) {
+        let total = self.actions.len();
+        let skipped = usize::try_from((page - 1) * PER_PAGE).unwrap();
+        let row = |index: usize| {
+            if self.is_oldest_first {
+                self.actions[index]
+            } else {
+                self.actions[total - 1 - index]
+            }
+        };
+        let last = (skipped + PER_PAGE as usize).min(total);
+        (
+            (skipped..last).map(|index| Some(row(index))).collect(),
+            total as u64,
+            last < total,
+        )
+    }
+}
+
+/// The archive: rows, and the listing's bookkeeping as the store keeps it.
+#[derive(Clone, Default)]
+struct Archive {
+    ids: HashSet<ActionId>,
+    before: Before,
+}
+
+type AnsweredPage = (u64, (Vec<Option<ActionId>>, u64, bool));
+
+impl Archive {
+    /// What the engine does with an answer, in one transaction.
+    fn record(&mut self, walk: &mut Walk, (page, (ids, total, has_next)): AnsweredPage) {
+        let answer = Answer {
+            page,
+            ids: &ids,
+            total: Some(total),
+            has_next,
+        };
+        let placement = walk.place(&answer);
+        let (mut inserted, mut strangers) = (0, 0);
+        for (id, expected) in ids.iter().zip(&placement.expected) {
+            let is_new = id.is_some_and(|id| self.ids.insert(id));
+            inserted += u64::from(is_new);
+            strangers += u64::from(is_new && *expected);
+        }
+        if strangers > 0 {
+            self.before.coverage = Coverage::new();
+        } else {
+            placement
+                .covers
+                .iter()
+                .for_each(|interval| self.before.coverage.insert(*interval));
+        }
+        self.before.total = placement.total.or(self.before.total);
+        walk.archived(&answer, &placement, inserted, strangers);
+        if walk.wants_count() {
+            walk.counted(self.ids.len() as u64);
+        }
+        if walk.doubt().is_some() {
+            self.before.coverage = Coverage::new();
+        }
+        if let Some(Verdict::Complete { total }) = walk.verdict() {
+            self.before.coverage.insert(Interval {
+                start: 0,
+                end: *total,
+            });
+            self.before.complete_total = Some(*total);
+            self.before.total = Some(*total);
+        }
+    }
+}
+
+/// One sync: answers are made when asked for, and come in as `choices` say; `None` when it was killed.
+fn sync(
+    server: &mut Server,
+    archive: &mut Archive,
+    choices: &mut dyn Iterator<Item = u32>,
+    settings: &Settings,
+) -> (Option<Verdict>, u64) {
+    let mut walk = Walk::new(archive.before.clone(), false);
+    let mut under_way: Vec<AnsweredPage> = Vec::new();
+    let mut requests = 0;
+    loop {
+        while under_way.len() < settings.concurrency {
+            let Some(page) = walk.next_page() else { break };
+            requests += 1;
+            assert!(requests < 2_000, "a walk ends");
+            let choice = choices.next().unwrap_or(0);
+            server.grow(u64::from(choice) % (settings.growth + 1));
+            under_way.push((page, server.page(page)));
+        }
+        if under_way.is_empty() {
+            return (walk.verdict().cloned(), requests);
+        }
+        let choice = choices.next().unwrap_or(0);
+        if settings.kill_one_in > 0 && choice % settings.kill_one_in == 1 {
+            return (None, requests);
+        }
+        let answered = under_way.swap_remove(choice as usize % under_way.len());
+        archive.record(&mut walk, answered);
+    }
+}
+
+struct Settings {
+    concurrency: usize,
+    growth: u64,
+    kill_one_in: u32,
+}
+
+const CALM: Settings = Settings {
+    concurrency: 4,
+    growth: 0,
+    kill_one_in: 0,
+};
+
+fn calm_sync(server: &mut Server, archive: &mut Archive) -> (Option<Verdict>, u64) {
+    sync(server, archive, &mut std::iter::empty(), &CALM)
+}
+
+#[test]
+fn a_first_walk_asks_for_each_page_once_and_the_next_for_one() {
+    for count in [0, 1, 199, 200, 201, 1_000, 4_321] {
+        let (mut server, mut archive) = (Server::with(count), Archive::default());
+        let pages = count.div_ceil(PER_PAGE).max(1);
+        assert_eq!(
+            calm_sync(&mut server, &mut archive),
+            (Some(Verdict::Complete { total: count }), pages)
+        );
+        assert_eq!(archive.ids.len() as u64, count);
+        assert_eq!(
+            calm_sync(&mut server, &mut archive),
+            (Some(Verdict::Complete { total: count }), 1)
+        );
+        server.grow(150);
+        assert_eq!(calm_sync(&mut server, &mut archive).1, 1);
+        server.grow(450);
+        assert_eq!(
+            calm_sync(&mut server, &mut archive).1,
+            if count == 0 { 3 } else { 3 }
+        );
+        assert_eq!(archive.ids.len() as u64, count + 600);
+    }
+}
+
+#[test]
+fn an_interrupted_walk_goes_on_where_it_stopped() {
+    let (mut server, mut archive) = (Server::with(10_000), Archive::default());
+    let mut third = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1].into_iter();
+    let settings = Settings {
+        concurrency: 1,
+        growth: 0,
+        kill_one_in: 2,
+    };
+    let (verdict, asked) = sync(&mut server, &mut archive, &mut third, &settings);
+    assert_eq!(verdict, None);
+    let read = archive.ids.len() as u64 / PER_PAGE;
+    assert!(read > 0 && read < 50, "{asked} asked, {read} read");
+    let (verdict, requests) = calm_sync(&mut server, &mut archive);
+    assert_eq!(verdict, Some(Verdict::Complete { total: 10_000 }));
+    assert!(requests <= 50 - read + 2, "{requests}");
+}
+
+#[test]
+fn a_listing_in_another_order_is_walked_and_never_trusted_blindly() {
+    let (mut server, mut archive) = (Server::with(1_000), Archive::default());
+    server.is_oldest_first = true;
+    calm_sync(&mut server, &mut archive);
+    server.grow(5);
+    assert_eq!(
+        calm_sync(&mut server, &mut archive).0,
+        Some(Verdict::Complete { total: 1_005 })
+    );
+    assert_eq!(archive.ids.len(), 1_005);
+}
+
+/// Reads a listing whose answers are altered, and says how it ended.
+fn altered(
+    count: u64,
+    alter: impl Fn(u64, u64, &mut (Vec<Option<ActionId>>, u64, bool)),
+) -> (Verdict, Archive, u64) {
+    let (server, mut archive) = (Server::with(count), Archive::default());
+    let mut walk = Walk::new(Before::default(), false);
+    let mut requests = 0;
+    while let Some(page) = walk.next_page() {
+        requests += 1;
+        assert!(requests < 200, "a walk ends");
+        let mut answer = server.page(page);
+        alter(requests, page, &mut answer);
+        archive.record(&mut walk, (page, answer));
+    }
+    (
+        walk.verdict().cloned().expect("a verdict"),
+        archive,
+        requests,
+    )
+}
+
+#[test]
+fn what_was_wrong_once_is_walked_again_and_complete() {
+    type Alter = fn(u64, u64, &mut (Vec<Option<ActionId>>, u64, bool));
+    let faults: [(&str, Alter); 5] = [
+        ("short", |request, _, answer| {
+            if request == 2 {
+                answer.0.truncate(150)
+            }
+        }),
+        ("repeated", |request, _, answer| {
+            if request == 2 {
+                answer.0[1] = answer.0[0]
+            }
+        }),
+        ("jump up", |request, _, answer| {
+            if request == 2 {
+                answer.1 = 1_000_000
+            }
+        }),
+        ("jump down", |request, _, answer| {
+            if request == 2 {
+                answer.1 = 10
+            }
+        }),
+        ("first page jumps", |request, _, answer| {
+            if request == 1 {
+                answer.1 += 7
+            }
+        }),
+    ];
+    for (name, alter) in faults {
+        let (verdict, archive, _) = altered(900, alter);
+        assert_eq!(verdict, Verdict::Complete { total: 900 }, "{name}");
+        assert_eq!(archive.ids.len(), 900, "{name}");
+    }
+}
+
+#[test]
+fn what_stays_wrong_is_said_and_everything_shown_is_kept() {
+    type Alter = fn(u64, u64, &mut (Vec<Option<ActionId>>, u64, bool));
+    let faults: [(&str, Alter, usize); 6] = [
+        ("total too large", |_, _, answer| answer.1 += 3, 900),
+        ("total too small", |_, _, answer| answer.1 -= 3, 900),
+        (
+            "a page always short",
+            |_, page, answer| {
+                if page == 3 {
+                    answer.0.truncate(150)
+                }
+            },
+            850,
+        ),
+        (
+            "a page always repeats",
+            |_, page, answer| {
+                if page == 3 {
+                    answer.0[1] = answer.0[0]
+                }
+            },
+            899,
+        ),
+        (
+            "a row without an id",
+            |_, page, answer| {
+                if page == 3 {
+                    answer.0[7] = None
+                }
+            },
+            899,
+        ),
+        (
+            "always the first page",
+            |_, _, answer| *answer = Server::with(900).page(1),
+            200,
+        ),
+    ];
+    for (name, alter, archived) in faults {
+        let (verdict, archive, requests) = altered(900, alter);
+        assert!(
+            matches!(verdict, Verdict::Incomplete { .. }),
+            "{name}: {verdict:?}"
+        );
+        assert_eq!(archive.ids.len(), archived, "{name}");
+        assert!(requests < 30, "{name}: {requests}");
+    }
+}
+
+#[test]
+fn a_server_that_gives_smaller_pages_than_asked_for_is_read_to_its_end() {
+    let (verdict, archive, _) = altered(450, |_, page, answer| {
+        let server = Server::with(450);
+        let skipped = usize::try_from(page - 1).unwrap() * 100;
+        let rows =
+            (skipped..(skipped + 100).min(450)).map(|index| Some(server.actions[449 - index]));
+        *answer = (rows.collect(), 450, skipped + 100 < 450);
+    });
+    assert_eq!(
+        (verdict, archive.ids.len()),
+        (Verdict::Complete { total: 450 }, 450)
+    );
+}
+
+#[test]
+fn nonsense_ends_soon() {
+    let (verdict, _, requests) = altered(0, |request, _, answer| {
+        *answer = (vec![Some(request.cast_signed() * 7)], 48_392_811, true);
+    });
+    assert!(matches!(verdict, Verdict::Incomplete { .. }));
+    assert!(requests < 10, "{requests}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn complete_means_complete(
+        count in 0_u64..3_000,
+        growth in 0_u64..260,
+        concurrency in 1_usize..6,
+        kill_one_in in 0_u32..12,
+        syncs in 1_usize..5,
+        choices in prop::collection::vec(any::<u32>(), 0..400),
+    ) {
+        let (mut server, mut archive) = (Server::with(count), Archive::default());
+        let mut choices = choices.into_iter();
+        let settings = Settings { concurrency, growth, kill_one_in };
+        for _ in 0..syncs {
+            let began_with: HashSet<_> = server.actions.iter().copied().collect();
+            let (verdict, _) = sync(&mut server, &mut archive, &mut choices, &settings);
+            if let Some(Verdict::Complete { .. }) = verdict {
+                prop_assert!(archive.ids.is_superset(&began_with));
+            }
+            let positions = archive.before.coverage.intervals().iter().flat_map(|covered| covered.start..covered.end);
+            for position in positions {
+                let id = server.actions[usize::try_from(position).unwrap()];
+                prop_assert!(archive.ids.contains(&id), "{} is covered but not archived", position);
+            }
+        }
+        let (verdict, requests) = calm_sync(&mut server, &mut archive);
+        let total = server.actions.len() as u64;
+        prop_assert_eq!(verdict, Some(Verdict::Complete { total }));
+        prop_assert_eq!(archive.ids.len() as u64, total);
+        prop_assert!(requests <= total.div_ceil(PER_PAGE) + 2);
+    }
+}
