@@ -255,7 +255,8 @@ mod tests {
 
     #[test]
     fn each_refusal_has_its_reason() {
-        let cases: [(fn(String) -> TimeError, &[&str]); 6] = [
+        type Reason = fn(String) -> TimeError;
+        let cases: [(Reason, &[&str]); 6] = [
             (
                 |input| TimeError::NoSuchDay { input },
                 &["2020-02-30", "2020-13-01T00:00:00Z", "2021-02-29 10:00"],
