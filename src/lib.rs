@@ -2,4 +2,5 @@
 
 pub mod model;
 pub mod output;
+pub mod query;
 pub mod time;
