@@ -3,6 +3,8 @@
 pub mod api;
 pub mod coverage;
 pub mod model;
+pub mod output;
+pub mod query;
 pub mod store;
 pub mod sync;
 pub mod time;

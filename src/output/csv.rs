@@ -1,0 +1,123 @@
+//! CSV as in RFC 4180, through the `csv` crate. Null is an empty field.
+//!
+//! Lines end in a single newline: with the carriage return of the RFC the last column would carry an invisible
+//! character into every `cut` and `awk`, and readers of CSV take both.
+
+use std::io::{self, Write};
+
+use super::{Options, RowWriter, Value};
+
+/// Writes rows as comma-separated values.
+pub(super) struct Csv<'sink> {
+    writer: ::csv::Writer<&'sink mut dyn Write>,
+    header: bool,
+    /// The digits of one number, kept to be used again.
+    digits: Vec<u8>,
+}
+
+impl<'sink> Csv<'sink> {
+    pub(super) fn new(sink: &'sink mut dyn Write, options: Options) -> Self {
+        let writer = ::csv::WriterBuilder::new()
+            .buffer_capacity(64 * 1024)
+            .from_writer(sink);
+        Self {
+            writer,
+            header: options.header,
+            digits: Vec::new(),
+        }
+    }
+
+    fn field(&mut self, value: Value<'_>) -> io::Result<()> {
+        self.digits.clear();
+        let field = match value {
+            Value::Null => &[],
+            Value::Text(text) => text.as_bytes(),
+            Value::Integer(integer) => {
+                serde_json::to_writer(&mut self.digits, &integer)?;
+                &self.digits[..]
+            }
+            Value::Real(real) => {
+                write!(self.digits, "{real:?}")?;
+                &self.digits[..]
+            }
+        };
+        self.writer.write_field(field).map_err(plain)
+    }
+
+    fn end_row(&mut self) -> io::Result<()> {
+        self.writer.write_record(None::<&[u8]>).map_err(plain)
+    }
+}
+
+impl RowWriter for Csv<'_> {
+    fn header(&mut self, columns: &[&str]) -> io::Result<()> {
+        if self.header {
+            self.writer.write_record(columns).map_err(plain)?;
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+        for value in values {
+            self.field(*value)?;
+        }
+        self.end_row()
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+/// The crate wraps the sink's error, which would hide that a pipe was closed.
+fn plain(error: ::csv::Error) -> io::Error {
+    match error.into_kind() {
+        ::csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{CELLS, COLUMNS, written};
+    use super::super::{Format, Options, Value};
+
+    #[test]
+    fn fields_are_quoted_only_where_they_have_to_be() {
+        let text = written(Format::Csv, Options::default(), &COLUMNS, &[&CELLS]);
+        let expected = "id,type,share,region_slug\n9007199254740993,\"re\"\"boot\n\",1.0,\n";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn the_header_can_be_left_out() {
+        let options = Options {
+            header: false,
+            ..Options::default()
+        };
+        let row: &[Value<'_>] = &[Value::Text("a,b"), Value::Integer(-1)];
+        assert_eq!(
+            written(Format::Csv, options, &["name", "id"], &[row]),
+            "\"a,b\",-1\n"
+        );
+    }
+
+    #[test]
+    fn no_rows_are_the_header_alone() {
+        assert_eq!(
+            written(Format::Csv, Options::default(), &["name", "id"], &[]),
+            "name,id\n"
+        );
+    }
+
+    #[test]
+    fn a_lone_null_is_still_a_row() {
+        let text = written(
+            Format::Csv,
+            Options::default(),
+            &["name"],
+            &[&[Value::Null]],
+        );
+        assert_eq!(text, "name\n\"\"\n");
+    }
+}

@@ -1,0 +1,174 @@
+//! JSON, as one array or one object per line.
+//!
+//! Both are streamed: the array has one object per line too, so that line tools work on it. Numbers are written
+//! exactly, the keys are the columns in their order, and strings are escaped by `serde_json`.
+
+use std::io::{self, Write};
+
+use super::buffer::Buffer;
+use super::{RowWriter, Value};
+
+/// Writes rows as JSON objects.
+pub(super) struct Json<'sink> {
+    buffer: Buffer<'sink>,
+    /// What stands before the first object, between two, and after the last.
+    frame: &'static Frame,
+    /// For each column the text up to its value: `{"id":` for the first, `,"type":` for the others.
+    keys: Vec<Vec<u8>>,
+    is_empty: bool,
+}
+
+struct Frame {
+    open: &'static [u8],
+    between: &'static [u8],
+    close: &'static [u8],
+    empty: &'static [u8],
+}
+
+static ARRAY: Frame = Frame {
+    open: b"[\n",
+    between: b",\n",
+    close: b"\n]\n",
+    empty: b"[]\n",
+};
+static LINES: Frame = Frame {
+    open: b"",
+    between: b"\n",
+    close: b"\n",
+    empty: b"",
+};
+
+impl<'sink> Json<'sink> {
+    pub(super) fn array(sink: &'sink mut dyn Write) -> Self {
+        Self::framed(sink, &ARRAY)
+    }
+
+    pub(super) fn lines(sink: &'sink mut dyn Write) -> Self {
+        Self::framed(sink, &LINES)
+    }
+
+    fn framed(sink: &'sink mut dyn Write, frame: &'static Frame) -> Self {
+        Self {
+            buffer: Buffer::new(sink),
+            frame,
+            keys: Vec::new(),
+            is_empty: true,
+        }
+    }
+}
+
+impl RowWriter for Json<'_> {
+    fn header(&mut self, columns: &[&str]) -> io::Result<()> {
+        self.keys.clear();
+        for (position, column) in columns.iter().enumerate() {
+            let mut key = vec![if position == 0 { b'{' } else { b',' }];
+            serde_json::to_writer(&mut key, column)?;
+            key.push(b':');
+            self.keys.push(key);
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+        let bytes = &mut self.buffer.bytes;
+        bytes.extend_from_slice(if self.is_empty {
+            self.frame.open
+        } else {
+            self.frame.between
+        });
+        self.is_empty = false;
+        if self.keys.is_empty() {
+            bytes.push(b'{');
+        }
+        for (key, value) in self.keys.iter().zip(values) {
+            bytes.extend_from_slice(key);
+            match value {
+                Value::Null => bytes.extend_from_slice(b"null"),
+                Value::Integer(integer) => serde_json::to_writer(&mut *bytes, integer)?,
+                Value::Real(real) => serde_json::to_writer(&mut *bytes, real)?,
+                Value::Text(text) => serde_json::to_writer(&mut *bytes, text)?,
+            }
+        }
+        bytes.push(b'}');
+        self.buffer.end_row()
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        let end = if self.is_empty {
+            self.frame.empty
+        } else {
+            self.frame.close
+        };
+        self.buffer.bytes.extend_from_slice(end);
+        self.buffer.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{CELLS, COLUMNS, written};
+    use super::super::{Format, Options, Value};
+
+    #[test]
+    fn json_is_one_array_with_an_object_per_line() {
+        let text = written(
+            Format::Json,
+            Options::default(),
+            &COLUMNS,
+            &[&CELLS, &CELLS],
+        );
+        let object =
+            r#"{"id":9007199254740993,"type":"re\"boot\n","share":1.0,"region_slug":null}"#;
+        assert_eq!(text, format!("[\n{object},\n{object}\n]\n"));
+        let parsed: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(parsed[1]["id"].as_i64(), Some(9_007_199_254_740_993));
+    }
+
+    #[test]
+    fn no_rows_are_an_empty_array() {
+        assert_eq!(
+            written(Format::Json, Options::default(), &COLUMNS, &[]),
+            "[]\n"
+        );
+        assert_eq!(
+            written(Format::Jsonl, Options::default(), &COLUMNS, &[]),
+            ""
+        );
+    }
+
+    #[test]
+    fn each_json_line_is_an_object() {
+        let text = written(
+            Format::Jsonl,
+            Options::default(),
+            &COLUMNS,
+            &[&CELLS, &CELLS],
+        );
+        assert_eq!(text.lines().count(), 2);
+        for line in text.lines() {
+            let parsed: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(parsed["type"], "re\"boot\n");
+        }
+        assert!(text.ends_with("}\n"));
+    }
+
+    #[test]
+    fn every_text_comes_back_as_it_was() {
+        let texts = [
+            "",
+            "plain",
+            "\"\\/\u{0}\u{1b}\u{7f}\u{9b}\u{2028}é🦈",
+            "\u{202e}right",
+        ];
+        for text in texts {
+            let line = written(
+                Format::Jsonl,
+                Options::default(),
+                &["a\"b"],
+                &[&[Value::Text(text)]],
+            );
+            let parsed: serde_json::Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(parsed["a\"b"], *text);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Rows to text, for any question: a table for people, JSON, JSON lines and CSV for programs.
+//!
+//! A row is written as it arrives. An archive holds millions of actions, so no format keeps more than a first
+//! window of rows, and a cell costs no allocation of its own on the way out of the database.
+
+mod buffer;
+mod csv;
+mod format;
+mod json;
+mod table;
+mod terminal;
+mod value;
+
+pub use format::{Format, UnknownFormat};
+pub use terminal::visible;
+pub use value::Value;
+
+use std::io::{self, Write};
+
+/// What a writer may show, whatever its format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Whether a table and CSV begin with the names of their columns.
+    pub header: bool,
+    /// How many columns of text fit on the terminal; a table has no limit without it.
+    pub width: Option<usize>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            header: true,
+            width: None,
+        }
+    }
+}
+
+/// Takes rows one by one and writes them as text. The text is buffered until [`finish`](RowWriter::finish).
+pub trait RowWriter {
+    /// Takes the names of the columns. Comes once, before the rows.
+    ///
+    /// # Errors
+    /// When the text cannot be written; a closed pipe is [`io::ErrorKind::BrokenPipe`].
+    fn header(&mut self, columns: &[&str]) -> io::Result<()>;
+
+    /// Takes one row, with a value for each column.
+    ///
+    /// # Errors
+    /// When the text cannot be written; a closed pipe is [`io::ErrorKind::BrokenPipe`].
+    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()>;
+
+    /// Writes what is still kept back. Comes once, after the rows.
+    ///
+    /// # Errors
+    /// When the text cannot be written; a closed pipe is [`io::ErrorKind::BrokenPipe`].
+    fn finish(&mut self) -> io::Result<()>;
+}
+
+/// The writer of a format.
+pub fn writer<'sink>(
+    format: Format,
+    options: Options,
+    sink: &'sink mut dyn Write,
+) -> Box<dyn RowWriter + 'sink> {
+    match format {
+        Format::Table => Box::new(table::Table::new(sink, options)),
+        Format::Json => Box::new(json::Json::array(sink)),
+        Format::Jsonl => Box::new(json::Json::lines(sink)),
+        Format::Csv => Box::new(csv::Csv::new(sink, options)),
+    }
+}
+
+#[cfg(test)]
+mod testing;

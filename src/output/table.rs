@@ -1,0 +1,325 @@
+//! Aligned columns, for people.
+//!
+//! Widths need rows and rows must not pile up: the first window of rows is kept to choose the widths, and what
+//! comes later is laid out with these. Numbers are never shortened, because a shortened number is a wrong one.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use super::buffer::Buffer;
+use super::terminal::{shortened, visible, width};
+use super::{Options, RowWriter, Value};
+
+/// How many rows are looked at before the widths are fixed.
+const WINDOW: usize = 500;
+/// What stands between two columns.
+const GAP: usize = 2;
+/// A text column is not made narrower than this: less of a name says nothing.
+const NARROWEST: usize = 8;
+
+/// Writes rows as aligned columns.
+pub(super) struct Table<'sink> {
+    buffer: Buffer<'sink>,
+    options: Options,
+    columns: Vec<Column>,
+    /// The cells of the window, row after row; none once the widths are fixed.
+    window: Option<Vec<Cell>>,
+    /// How much wider than the columns a line may be.
+    slack: usize,
+}
+
+#[derive(Debug)]
+struct Column {
+    title: String,
+    width: usize,
+    has_numbers: bool,
+    has_text: bool,
+}
+
+struct Cell {
+    text: String,
+    is_text: bool,
+}
+
+impl<'sink> Table<'sink> {
+    pub(super) fn new(sink: &'sink mut dyn Write, options: Options) -> Self {
+        Self {
+            buffer: Buffer::new(sink),
+            options,
+            columns: Vec::new(),
+            window: Some(Vec::new()),
+            slack: usize::MAX,
+        }
+    }
+
+    /// Fixes the widths, and writes the header and the window.
+    fn lay_out(&mut self) -> io::Result<()> {
+        let Some(cells) = self.window.take() else {
+            return Ok(());
+        };
+        if let Some(limit) = self.options.width {
+            self.slack = fit(&mut self.columns, limit);
+        }
+        if self.options.header {
+            let titles = self
+                .columns
+                .iter()
+                .map(|column| Cow::Borrowed(column.title.as_str()));
+            let titles = titles.map(|title| (title, true));
+            write_line(&mut self.buffer.bytes, &self.columns, self.slack, titles);
+        }
+        for row in cells.chunks(self.columns.len().max(1)) {
+            let texts = row
+                .iter()
+                .map(|cell| (Cow::Borrowed(cell.text.as_str()), cell.is_text));
+            write_line(&mut self.buffer.bytes, &self.columns, self.slack, texts);
+            self.buffer.end_row()?;
+        }
+        Ok(())
+    }
+}
+
+impl RowWriter for Table<'_> {
+    fn header(&mut self, columns: &[&str]) -> io::Result<()> {
+        let header = self.options.header;
+        self.columns = columns
+            .iter()
+            .map(|name| {
+                let title = visible(name).to_uppercase();
+                let width = if header { width(&title) } else { 0 };
+                Column {
+                    title,
+                    width,
+                    has_numbers: false,
+                    has_text: false,
+                }
+            })
+            .collect();
+        Ok(())
+    }
+
+    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+        let Some(window) = &mut self.window else {
+            let texts = values.iter().map(|value| (shown(value), is_text(value)));
+            write_line(&mut self.buffer.bytes, &self.columns, self.slack, texts);
+            return self.buffer.end_row();
+        };
+        for (column, value) in self.columns.iter_mut().zip(values) {
+            let text = shown(value).into_owned();
+            column.width = column.width.max(width(&text));
+            column.has_text |= is_text(value);
+            column.has_numbers |= matches!(value, Value::Integer(_) | Value::Real(_));
+            window.push(Cell {
+                text,
+                is_text: is_text(value),
+            });
+        }
+        if window.len() >= WINDOW * self.columns.len() {
+            self.lay_out()?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.lay_out()?;
+        self.buffer.finish()
+    }
+}
+
+fn is_text(value: &Value<'_>) -> bool {
+    matches!(value, Value::Text(_))
+}
+
+fn shown<'a>(value: &Value<'a>) -> Cow<'a, str> {
+    match value {
+        Value::Null => Cow::Borrowed("-"),
+        Value::Integer(integer) => Cow::Owned(integer.to_string()),
+        Value::Real(real) => Cow::Owned(format!("{real:?}")),
+        Value::Text(text) => visible(text),
+    }
+}
+
+/// Takes from the widest text columns until the line fits; what is left over is returned.
+fn fit(columns: &mut [Column], limit: usize) -> usize {
+    let total = |columns: &[Column]| {
+        let gaps = GAP * columns.len().saturating_sub(1);
+        columns.iter().map(|column| column.width).sum::<usize>() + gaps
+    };
+    let is_flexible = |column: &Column| column.has_text && column.width > NARROWEST;
+    for column in columns.iter_mut().filter(|column| is_flexible(column)) {
+        column.width = column.width.min(limit.max(NARROWEST));
+    }
+    while total(columns) > limit {
+        let flexible = columns.iter_mut().filter(|column| is_flexible(column));
+        let Some(widest) = flexible.max_by_key(|column| column.width) else {
+            break;
+        };
+        widest.width -= 1;
+    }
+    limit.saturating_sub(total(columns))
+}
+
+/// Writes one line. A cell that is too wide may use the line's slack before it is shortened.
+fn write_line<'a>(
+    line: &mut Vec<u8>,
+    columns: &[Column],
+    mut slack: usize,
+    cells: impl Iterator<Item = (Cow<'a, str>, bool)>,
+) {
+    let start = line.len();
+    for (position, (column, (text, is_text))) in columns.iter().zip(cells).enumerate() {
+        if position > 0 {
+            pad(line, GAP);
+        }
+        let text = if is_text {
+            shortened(&text, column.width.saturating_add(slack))
+        } else {
+            Cow::Borrowed(text.as_ref())
+        };
+        let width = width(&text);
+        slack = slack.saturating_sub(width.saturating_sub(column.width));
+        let padding = column.width.saturating_sub(width);
+        let is_right = column.has_numbers && !column.has_text;
+        pad(line, if is_right { padding } else { 0 });
+        line.extend_from_slice(text.as_bytes());
+        pad(line, if is_right { 0 } else { padding });
+    }
+    while line.len() > start && line.last() == Some(&b' ') {
+        line.pop();
+    }
+    line.push(b'\n');
+}
+
+fn pad(line: &mut Vec<u8>, spaces: usize) {
+    line.resize(line.len() + spaces, b' ');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{CELLS, COLUMNS, written};
+    use super::super::{Format, Options, Value, writer};
+    use super::WINDOW;
+
+    fn table(width: Option<usize>, columns: &[&str], rows: &[&[Value<'_>]]) -> String {
+        let options = Options {
+            width,
+            ..Options::default()
+        };
+        written(Format::Table, options, columns, rows)
+    }
+
+    fn widths(text: &str) -> Vec<usize> {
+        text.lines().map(super::width).collect()
+    }
+
+    #[test]
+    fn columns_are_aligned_and_numbers_stand_right() {
+        let reboot: [Value<'_>; 4] = [
+            Value::Integer(7),
+            Value::Text("reboot"),
+            Value::Null,
+            Value::Text("nyc3"),
+        ];
+        assert_eq!(
+            table(None, &COLUMNS, &[&CELLS, &reboot]),
+            "              ID  TYPE       SHARE  REGION_SLUG\n\
+             9007199254740993  re\"boot\\n    1.0  -\n\
+             \x20              7  reboot         -  nyc3\n"
+        );
+    }
+
+    #[test]
+    fn no_rows_are_the_header_alone() {
+        assert_eq!(table(None, &["id", "type"], &[]), "ID  TYPE\n");
+        let options = Options {
+            header: false,
+            width: None,
+        };
+        assert_eq!(written(Format::Table, options, &["id"], &[]), "");
+        let row: &[Value<'_>] = &[Value::Integer(1), Value::Text("x")];
+        assert_eq!(
+            written(Format::Table, options, &["id", "type"], &[row]),
+            "1  x\n"
+        );
+    }
+
+    #[test]
+    fn a_line_never_ends_in_spaces() {
+        let row: &[Value<'_>] = &[Value::Text("a"), Value::Text("")];
+        assert_eq!(
+            table(None, &["type", "region"], &[row]),
+            "TYPE  REGION\na\n"
+        );
+    }
+
+    #[test]
+    fn the_widest_texts_are_shortened_to_fit_the_terminal_and_numbers_never() {
+        let long = "a-droplet-with-a-long-name.example.com";
+        let row: &[Value<'_>] = &[
+            Value::Integer(2_208_110_887),
+            Value::Text(long),
+            Value::Text("nyc3"),
+        ];
+        let text = table(Some(40), &["id", "name", "region"], &[row]);
+        assert!(widths(&text).iter().all(|width| *width <= 40), "{text}");
+        assert!(
+            text.contains("2208110887  a-droplet-with-a-lo…  nyc3"),
+            "{text}"
+        );
+
+        let cramped = table(Some(10), &["id", "name", "region"], &[row]);
+        assert!(cramped.contains("2208110887  a-dropl…  nyc3"), "{cramped}");
+    }
+
+    #[test]
+    fn wide_characters_count_as_wide() {
+        let first: &[Value<'_>] = &[Value::Text("日本"), Value::Text("x")];
+        let second: &[Value<'_>] = &[Value::Text("abcd"), Value::Text("y")];
+        assert_eq!(
+            table(None, &["n", "t"], &[first, second]),
+            "N     T\n日本  x\nabcd  y\n"
+        );
+    }
+
+    #[test]
+    fn a_name_cannot_steer_the_terminal() {
+        let row: &[Value<'_>] = &[Value::Text("\u{1b}]0;owned\u{7}\u{202e}\u{9b}2J")];
+        let text = table(None, &["na\u{1b}me"], &[row]);
+        assert_eq!(text, "NA\\X1BME\n\\x1b]0;owned\\x07\\u{202e}\\x9b2J\n");
+    }
+
+    #[test]
+    fn a_cell_after_the_window_is_whole_where_there_is_room() {
+        let short: &[Value<'_>] = &[Value::Text("ab"), Value::Integer(1)];
+        let long: &[Value<'_>] = &[
+            Value::Text("a-later-and-longer-name"),
+            Value::Integer(12_345),
+        ];
+        let mut rows = vec![short; WINDOW];
+        rows.push(long);
+        for (width, expected) in [
+            (None, "a-later-and-longer-name  12345"),
+            (Some(80), "a-later-and-longer-name  12345"),
+            (Some(12), "a-later…  12345"),
+        ] {
+            let text = table(width, &["name", "id"], &rows);
+            assert_eq!(text.lines().last(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn only_the_window_is_kept() {
+        let mut sink = Vec::new();
+        let mut writer = writer(Format::Table, Options::default(), &mut sink);
+        writer.header(&["id"]).unwrap();
+        for id in 0..50_000 {
+            writer.row(&[Value::Integer(id)]).unwrap();
+        }
+        drop(writer);
+        assert!(
+            sink.len() > 128 * 1024,
+            "rows wait for the end: {}",
+            sink.len()
+        );
+    }
+}

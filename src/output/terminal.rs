@@ -1,0 +1,138 @@
+//! Text that is safe on a terminal, and as wide as it has to be.
+//!
+//! Names come from whoever created a droplet. What a terminal would act on, or what would turn the reading order
+//! around, is shown as an escape instead of being obeyed.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// What stands for the part of a text that did not fit.
+const ELLIPSIS: &str = "…";
+
+/// The text with everything that a terminal would act on as a visible escape: `\n`, `\x1b`, `\u{202e}`.
+#[must_use]
+pub fn visible(text: &str) -> Cow<'_, str> {
+    let is_plain = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    if is_plain || !text.chars().any(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        match character {
+            '\n' => escaped.push_str("\\n"),
+            '\r' => escaped.push_str("\\r"),
+            '\t' => escaped.push_str("\\t"),
+            hidden if is_hidden(hidden) => escape(hidden, &mut escaped),
+            shown => escaped.push(shown),
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+fn escape(character: char, escaped: &mut String) {
+    let number = u32::from(character);
+    let written = match number {
+        ..=0xff => write!(escaped, "\\x{number:02x}"),
+        _ => write!(escaped, "\\u{{{number:x}}}"),
+    };
+    debug_assert!(written.is_ok(), "a String takes everything");
+}
+
+fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            // Marks, embeddings, overrides and isolates of the bidirectional algorithm.
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            // Separators that some terminals break the line at.
+            | '\u{2028}' | '\u{2029}'
+        )
+}
+
+/// How many columns of a terminal a text takes.
+pub(super) fn width(text: &str) -> usize {
+    if text.is_ascii() {
+        text.len()
+    } else {
+        text.width()
+    }
+}
+
+/// The beginning of a text, with an ellipsis in place of the rest when it is wider than `limit`.
+pub(super) fn shortened(text: &str, limit: usize) -> Cow<'_, str> {
+    if width(text) <= limit {
+        return Cow::Borrowed(text);
+    }
+    let room = limit.saturating_sub(ELLIPSIS.width());
+    let mut taken = 0;
+    let mut end = text.len();
+    for (position, character) in text.char_indices() {
+        taken += character.width().unwrap_or(0);
+        if taken > room {
+            end = position;
+            break;
+        }
+    }
+    let mut kept = text.get(..end).unwrap_or("");
+    // Characters that join are wider together than one by one.
+    while kept.width() > room {
+        kept = kept
+            .get(..kept.char_indices().next_back().map_or(0, |(at, _)| at))
+            .unwrap_or("");
+    }
+    Cow::Owned(format!("{kept}{ELLIPSIS}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_act_on_is_shown_instead() {
+        for (given, expected) in [
+            ("web-1", "web-1"),
+            ("", ""),
+            ("naïve 🦈 日本", "naïve 🦈 日本"),
+            ("a\nb\tc\r", "a\\nb\\tc\\r"),
+            ("\u{1b}[31mred", "\\x1b[31mred"),
+            ("\u{0}\u{7}\u{7f}", "\\x00\\x07\\x7f"),
+            ("\u{9b}31m", "\\x9b31m"),
+            ("\u{85}", "\\x85"),
+            ("abc\u{202e}fed", "abc\\u{202e}fed"),
+            ("\u{2067}x\u{2069}\u{2028}", "\\u{2067}x\\u{2069}\\u{2028}"),
+        ] {
+            assert_eq!(visible(given), expected);
+        }
+    }
+
+    #[test]
+    fn no_control_character_is_ever_raw() {
+        for character in (0..=0x2fff).filter_map(char::from_u32) {
+            let text = format!("é{character}");
+            assert!(
+                !visible(&text).chars().any(is_hidden),
+                "{:x}",
+                u32::from(character)
+            );
+        }
+    }
+
+    #[test]
+    fn a_shortened_text_fits_and_says_that_it_is_shortened() {
+        for (given, limit, expected) in [
+            ("snapshot", 8, "snapshot"),
+            ("snapshot", 7, "snapsh…"),
+            ("snapshot", 1, "…"),
+            ("日本語", 6, "日本語"),
+            ("日本語", 5, "日本…"),
+            ("日本語", 4, "日…"),
+            ("❤\u{fe0f}❤\u{fe0f}❤\u{fe0f}", 4, "❤\u{fe0f}❤…"),
+        ] {
+            let found = shortened(given, limit);
+            assert_eq!(found, expected, "{given} in {limit}");
+            assert!(width(&found) <= limit, "{given} in {limit}");
+        }
+    }
+}

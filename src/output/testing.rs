@@ -1,0 +1,90 @@
+//! What the tests of the formats share: rows with every kind of value, and sinks that fail.
+
+use std::io::{self, Write};
+
+use super::{Format, Options, Value, writer};
+
+pub(super) const COLUMNS: [&str; 4] = ["id", "type", "share", "region_slug"];
+
+/// An integer that no double can hold, a text that has to be escaped, a real that looks whole, and nothing.
+pub(super) const CELLS: [Value<'static>; 4] = [
+    Value::Integer(9_007_199_254_740_993),
+    Value::Text("re\"boot\n"),
+    Value::Real(1.0),
+    Value::Null,
+];
+
+pub(super) fn written(
+    format: Format,
+    options: Options,
+    columns: &[&str],
+    rows: &[&[Value<'_>]],
+) -> String {
+    let mut sink = Vec::new();
+    let mut writer = writer(format, options, &mut sink);
+    writer.header(columns).unwrap();
+    for row in rows {
+        writer.row(row).unwrap();
+    }
+    writer.finish().unwrap();
+    drop(writer);
+    String::from_utf8(sink).unwrap()
+}
+
+/// The reader of the pipe has gone.
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Counts what arrives, and forgets it.
+struct Counter(usize);
+
+impl Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_told_as_such_by_every_format() {
+    for format in Format::ALL {
+        let mut sink = Closed;
+        let mut writer = writer(format, Options::default(), &mut sink);
+        let result = writer
+            .header(&COLUMNS)
+            .and_then(|()| (0..10_000).try_for_each(|_| writer.row(&CELLS)))
+            .and_then(|()| writer.finish());
+        assert_eq!(
+            result.unwrap_err().kind(),
+            io::ErrorKind::BrokenPipe,
+            "{format}"
+        );
+    }
+}
+
+#[test]
+fn rows_are_handed_on_before_the_last_has_come() {
+    for format in Format::ALL {
+        let mut sink = Counter(0);
+        let mut writer = writer(format, Options::default(), &mut sink);
+        writer.header(&COLUMNS).unwrap();
+        for _ in 0..10_000 {
+            writer.row(&CELLS).unwrap();
+        }
+        drop(writer);
+        assert!(sink.0 > 64 * 1024, "{format}: {}", sink.0);
+    }
+}

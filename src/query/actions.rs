@@ -1,0 +1,303 @@
+//! Runs the statement of a filter, and hands the rows on one by one.
+
+use std::io;
+
+use rusqlite::types::{Type, ValueRef};
+use rusqlite::{Connection, params_from_iter};
+
+use super::{Column, Error, Filter, droplets, statement};
+use crate::output::Value;
+
+/// Hands every action that matches to `visit`, and says how many there were.
+///
+/// They come oldest first by `started_at`, then by id; those without a time come before all others. With a
+/// limit they are the most recent ones, in that same order. Nothing is kept but the rows within the limit.
+///
+/// # Errors
+/// When a droplet's name is unknown or ambiguous, the archive cannot be read, or `visit` fails.
+pub fn actions(
+    connection: &Connection,
+    filter: &Filter,
+    columns: &[Column],
+    visit: &mut dyn FnMut(&[Value<'_>]) -> io::Result<()>,
+) -> Result<u64, Error> {
+    let droplets = droplets::resolve(connection, &filter.droplets)?;
+    let query = statement::select(filter, &droplets, columns);
+    let mut statement = connection.prepare(&query.sql)?;
+    let mut rows = statement.query(params_from_iter(query.parameters))?;
+    let mut visited = 0;
+    while let Some(row) = rows.next()? {
+        let mut values = Vec::with_capacity(columns.len());
+        for position in 0..columns.len() {
+            values.push(value(row.get_ref(position)?, position)?);
+        }
+        visit(&values).map_err(Error::Write)?;
+        visited += 1;
+    }
+    Ok(visited)
+}
+
+/// How many actions match; at most the limit, when there is one.
+///
+/// # Errors
+/// When a droplet's name is unknown or ambiguous, or the archive cannot be read.
+pub fn count(connection: &Connection, filter: &Filter) -> Result<u64, Error> {
+    let droplets = droplets::resolve(connection, &filter.droplets)?;
+    let query = statement::tally(filter, &droplets);
+    let mut statement = connection.prepare(&query.sql)?;
+    let matching: i64 =
+        statement.query_row(params_from_iter(query.parameters), |row| row.get(0))?;
+    Ok(matching.unsigned_abs())
+}
+
+fn value(cell: ValueRef<'_>, position: usize) -> rusqlite::Result<Value<'_>> {
+    match cell {
+        ValueRef::Null => Ok(Value::Null),
+        ValueRef::Integer(integer) => Ok(Value::Integer(integer)),
+        ValueRef::Real(real) => Ok(Value::Real(real)),
+        ValueRef::Text(_) | ValueRef::Blob(_) => cell.as_str().map(Value::Text).map_err(|error| {
+            rusqlite::Error::FromSqlConversionFailure(position, Type::Text, Box::new(error))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Row, archive, droplet, found, generated, insert, listed};
+    use super::*;
+
+    fn strings(values: &[&str]) -> Vec<String> {
+        values.iter().map(ToString::to_string).collect()
+    }
+
+    fn started(connection: &Connection, times: &[(i64, Option<&str>)]) {
+        for (id, started_at) in times {
+            insert(
+                connection,
+                &Row {
+                    id: *id,
+                    started_at: *started_at,
+                    ..Row::default()
+                },
+            );
+        }
+    }
+
+    #[test]
+    fn actions_come_oldest_first_and_by_id_within_a_second() {
+        let connection = archive();
+        started(
+            &connection,
+            &[
+                (5, Some("2020-07-20T10:00:00Z")),
+                (3, Some("2020-07-20T10:00:00Z")),
+                (9, Some("2020-07-19T10:00:00Z")),
+                (4, None),
+            ],
+        );
+        assert_eq!(found(&connection, &Filter::default()), [4, 9, 3, 5]);
+    }
+
+    #[test]
+    fn a_limit_keeps_the_most_recent_and_still_shows_the_oldest_first() {
+        let connection = archive();
+        started(
+            &connection,
+            &[
+                (1, Some("2020-07-18T10:00:00Z")),
+                (2, Some("2020-07-20T10:00:00Z")),
+                (3, Some("2020-07-19T10:00:00Z")),
+                (4, None),
+            ],
+        );
+        let limited = |limit| Filter {
+            limit: Some(limit),
+            ..Filter::default()
+        };
+        assert_eq!(found(&connection, &limited(2)), [3, 2]);
+        assert_eq!(found(&connection, &limited(0)), Vec::<i64>::new());
+        assert_eq!(found(&connection, &limited(u64::MAX)), [4, 1, 3, 2]);
+    }
+
+    #[test]
+    fn a_window_has_its_beginning_and_not_its_end() {
+        let connection = archive();
+        started(
+            &connection,
+            &[
+                (1, Some("2020-07-18T23:59:59Z")),
+                (2, Some("2020-07-19T00:00:00Z")),
+                (3, Some("2020-07-20T00:00:00Z")),
+                (4, None),
+            ],
+        );
+        let filter = Filter {
+            since: Some("2020-07-19T00:00:00Z".parse().unwrap()),
+            until: Some("2020-07-20T00:00:00Z".parse().unwrap()),
+            ..Filter::default()
+        };
+        assert_eq!(found(&connection, &filter), [2]);
+    }
+
+    #[test]
+    fn a_droplet_filter_finds_what_its_listing_showed() {
+        let connection = archive();
+        droplet(&connection, 1, &["web-1"]);
+        droplet(&connection, 2, &["web-2"]);
+        insert(
+            &connection,
+            &Row {
+                id: 10,
+                resource_id: Some(1),
+                ..Row::default()
+            },
+        );
+        insert(
+            &connection,
+            &Row {
+                id: 11,
+                resource_id: None,
+                ..Row::default()
+            },
+        );
+        let volume = Row {
+            resource_id: Some(1),
+            resource_type: Some("volume"),
+            ..Row::default()
+        };
+        insert(&connection, &Row { id: 12, ..volume });
+        insert(&connection, &Row { id: 13, ..volume });
+        insert(
+            &connection,
+            &Row {
+                id: 14,
+                resource_id: Some(2),
+                ..Row::default()
+            },
+        );
+        for (droplet, action) in [(1, 10), (1, 11), (2, 11), (1, 12), (1, 14)] {
+            listed(&connection, droplet, action);
+        }
+        let filter = |names: &[&str]| Filter {
+            droplets: names.iter().map(|name| name.parse().unwrap()).collect(),
+            ..Filter::default()
+        };
+        assert_eq!(found(&connection, &filter(&["1"])), [10, 11, 12, 14]);
+        assert_eq!(found(&connection, &filter(&["web-1"])), [10, 11, 12, 14]);
+        assert_eq!(found(&connection, &filter(&["2"])), [11, 14]);
+        assert_eq!(
+            found(&connection, &filter(&["web-*", "1"])),
+            [10, 11, 12, 14]
+        );
+        let among = Filter {
+            ids: vec![12, 13, 14],
+            ..filter(&["1"])
+        };
+        assert_eq!(found(&connection, &among), [12, 14]);
+    }
+
+    #[test]
+    fn every_column_has_its_value() {
+        let connection = archive();
+        droplet(&connection, 1, &["web-1"]);
+        insert(&connection, &Row::default());
+        let nothing = Row {
+            status: None,
+            kind: None,
+            started_at: None,
+            ..Row::default()
+        };
+        let nothing = Row {
+            completed_at: None,
+            region: None,
+            ..nothing
+        };
+        insert(
+            &connection,
+            &Row {
+                id: 2,
+                resource_id: None,
+                resource_type: None,
+                ..nothing
+            },
+        );
+        insert(
+            &connection,
+            &Row {
+                id: 3,
+                resource_type: Some("volume"),
+                ..nothing
+            },
+        );
+        let mut rows = Vec::new();
+        actions(
+            &connection,
+            &Filter::default(),
+            &Column::ALL,
+            &mut |values| {
+                rows.push(
+                    format!("{values:?}")
+                        .replace("Integer", "")
+                        .replace("Text", ""),
+                );
+                Ok(())
+            },
+        )
+        .unwrap();
+        assert_eq!(
+            rows,
+            [
+                "[(2), Null, Null, Null, Null, Null, Null, Null, Null, Null, Null]",
+                "[(3), Null, Null, Null, Null, Null, (\"volume 1\"), (1), (\"volume\"), Null, Null]",
+                "[(1), (\"completed\"), (\"reboot\"), (\"2020-07-20T19:37:30Z\"), \
+                 (\"2020-07-20T19:37:45Z\"), (15), (\"web-1\"), (1), (\"droplet\"), (\"nyc3\"), \
+                 (\"web-1\")]",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_value_is_never_read_as_sql() {
+        let connection = archive();
+        let odd = "x' OR '1'='1\"];--\u{0}é";
+        insert(
+            &connection,
+            &Row {
+                id: 1,
+                kind: Some(odd),
+                ..Row::default()
+            },
+        );
+        insert(
+            &connection,
+            &Row {
+                id: 2,
+                ..Row::default()
+            },
+        );
+        for types in [strings(&[odd]), strings(&[odd, "create"])] {
+            assert_eq!(
+                found(
+                    &connection,
+                    &Filter {
+                        types,
+                        ..Filter::default()
+                    }
+                ),
+                [1]
+            );
+        }
+    }
+
+    #[test]
+    fn a_visitor_that_fails_ends_the_answer_with_its_error() {
+        let connection = generated(100);
+        let error = actions(&connection, &Filter::default(), &[Column::Id], &mut |_| {
+            Err(io::ErrorKind::BrokenPipe.into())
+        });
+        let Err(Error::Write(error)) = error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+}

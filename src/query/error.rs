@@ -1,0 +1,46 @@
+//! Why a question got no answer.
+
+use std::io;
+
+use crate::model::DropletId;
+
+/// A question that could not be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The archive could not be read.
+    #[error("cannot read the archive")]
+    Read(#[from] rusqlite::Error),
+    /// The rows were found, and whoever asked could not take them; a closed pipe is in here too.
+    #[error("cannot write the rows")]
+    Write(#[source] io::Error),
+    /// No droplet has, or ever had, a name like this.
+    #[error("no archived droplet is or was named `{name}`{}", suggestion(.near))]
+    UnknownName {
+        /// What was asked for.
+        name: String,
+        /// Archived names that are written much the same.
+        near: Vec<String>,
+    },
+    /// Several droplets have or had this name.
+    #[error("`{name}` is or was the name of several droplets, choose by id: {}", list(.ids))]
+    AmbiguousName {
+        /// What was asked for.
+        name: String,
+        /// The droplets, oldest first.
+        ids: Vec<DropletId>,
+    },
+}
+
+fn suggestion(near: &[String]) -> String {
+    if near.is_empty() {
+        return String::new();
+    }
+    format!(", did you mean {}?", near.join(", "))
+}
+
+fn list(ids: &[DropletId]) -> String {
+    ids.iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}

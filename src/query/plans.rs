@@ -1,0 +1,249 @@
+//! Proof that questions read an index and neither sort nor scan: of the plan, and of what SQLite did.
+
+use rusqlite::{Connection, StatementStatus, params_from_iter};
+
+use super::fixture::generated;
+use super::statement::{Statement, select, tally};
+use super::{Column, Filter};
+
+const ARCHIVED: i64 = 100_000;
+
+fn plan(connection: &Connection, query: &Statement) -> String {
+    let sql = format!("EXPLAIN QUERY PLAN {}", query.sql);
+    let mut statement = connection.prepare(&sql).unwrap();
+    let steps = statement
+        .query_map(params_from_iter(&query.parameters), |row| {
+            row.get::<_, String>("detail")
+        })
+        .unwrap();
+    steps.map(Result::unwrap).collect::<Vec<_>>().join("\n")
+}
+
+/// Rows, sorts, steps of a table scan, and steps of the virtual machine.
+fn run(connection: &Connection, query: &Statement) -> (u64, i32, i32, i32) {
+    let mut statement = connection.prepare(&query.sql).unwrap();
+    let mut rows = statement
+        .query(params_from_iter(&query.parameters))
+        .unwrap();
+    let mut count = 0;
+    while rows.next().unwrap().is_some() {
+        count += 1;
+    }
+    drop(rows);
+    (
+        count,
+        statement.get_status(StatementStatus::Sort),
+        statement.get_status(StatementStatus::FullscanStep),
+        statement.get_status(StatementStatus::VmStep),
+    )
+}
+
+fn strings(values: &[&str]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
+}
+
+fn since() -> Filter {
+    // The last thousandth of what is generated.
+    Filter {
+        since: Some("2017-08-06T04:00:00Z".parse().unwrap()),
+        ..Filter::default()
+    }
+}
+
+/// The plans have to be the same before and after someone ran `ANALYZE`.
+fn with_and_without_statistics(check: impl Fn(&Connection)) {
+    let connection = generated(ARCHIVED);
+    check(&connection);
+    connection.execute_batch("ANALYZE").unwrap();
+    check(&connection);
+}
+
+fn assert_ordered(connection: &Connection, filter: &Filter, droplets: &[i64], index: &str) {
+    for columns in [&Column::FOR_PEOPLE[..], &Column::FOR_PROGRAMS[..]] {
+        let query = select(filter, droplets, columns);
+        let plan = plan(connection, &query);
+        assert!(plan.contains(index), "{}\n{plan}", query.sql);
+        assert!(
+            !plan.contains("SCAN actions\n") && !plan.ends_with("SCAN actions"),
+            "{plan}"
+        );
+        assert!(!plan.contains("TEMP B-TREE"), "{}\n{plan}", query.sql);
+        let (rows, sorts, scanned, _) = run(connection, &query);
+        assert!(rows > 0, "{}", query.sql);
+        assert_eq!((sorts, scanned), (0, 0), "{}\n{plan}", query.sql);
+    }
+}
+
+#[test]
+fn a_type_since_a_time_reads_its_part_of_the_index() {
+    with_and_without_statistics(|connection| {
+        let filter = Filter {
+            types: strings(&["type_a"]),
+            ..since()
+        };
+        assert_ordered(
+            connection,
+            &filter,
+            &[],
+            "SEARCH actions USING INDEX actions_by_type_and_time (type=? AND started_at>?)",
+        );
+        let (rows, .., steps) = run(connection, &select(&filter, &[], &Column::FOR_PROGRAMS));
+        assert!(
+            i64::from(steps) < 100 * i64::try_from(rows).unwrap() + 500,
+            "{rows} rows, {steps} steps"
+        );
+    });
+}
+
+#[test]
+fn several_types_are_merged_and_not_sorted() {
+    with_and_without_statistics(|connection| {
+        let filter = Filter {
+            types: strings(&["type_a", "type_b", "type_c"]),
+            ..since()
+        };
+        assert_ordered(connection, &filter, &[], "MERGE (UNION ALL)");
+    });
+}
+
+#[test]
+fn a_time_reads_its_part_of_the_index() {
+    with_and_without_statistics(|connection| {
+        assert_ordered(
+            connection,
+            &since(),
+            &[],
+            "SEARCH actions USING INDEX actions_by_time (started_at>?)",
+        );
+        let filter = Filter {
+            regions: strings(&["nyc3"]),
+            statuses: strings(&["completed"]),
+            ..since()
+        };
+        assert_ordered(
+            connection,
+            &filter,
+            &[],
+            "SEARCH actions USING INDEX actions_by_time (started_at>?)",
+        );
+    });
+}
+
+#[test]
+fn everything_is_read_in_the_order_of_the_index() {
+    with_and_without_statistics(|connection| {
+        let query = select(&Filter::default(), &[], &Column::FOR_PROGRAMS);
+        let plan = plan(connection, &query);
+        assert!(
+            plan.starts_with("SCAN actions USING INDEX actions_by_time"),
+            "{plan}"
+        );
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        assert_eq!(run(connection, &query).1, 0);
+    });
+}
+
+#[test]
+fn open_actions_have_their_own_index() {
+    with_and_without_statistics(|connection| {
+        let filter = Filter {
+            statuses: strings(&["in-progress"]),
+            types: strings(&["type_a", "type_b", "type_c"]),
+            since: Some("2017-07-20T00:00:00Z".parse().unwrap()),
+            ..Filter::default()
+        };
+        assert_ordered(
+            connection,
+            &filter,
+            &[],
+            "SEARCH actions USING INDEX actions_open",
+        );
+    });
+}
+
+#[test]
+fn a_droplet_since_a_time_sorts_no_more_than_what_its_listing_adds() {
+    with_and_without_statistics(|connection| {
+        let filter = Filter {
+            types: strings(&["type_a", "type_b"]),
+            ..Filter::default()
+        };
+        let filter = Filter {
+            since: "2017-07-20T00:00:00Z".parse().ok(),
+            ..filter
+        };
+        let query = select(&filter, &[3], &Column::FOR_PROGRAMS);
+        let plan = plan(connection, &query);
+        let index = "SEARCH actions USING INDEX actions_by_resource_and_time (resource_id=? AND started_at>?)";
+        assert!(plan.contains(index), "{plan}");
+        assert!(
+            plan.contains("SEARCH actions USING INTEGER PRIMARY KEY (rowid=?)"),
+            "{plan}"
+        );
+        assert!(
+            plan.contains("SEARCH listed USING PRIMARY KEY (droplet_id=?)"),
+            "{plan}"
+        );
+        assert!(!plan.contains("SCAN actions"), "{plan}");
+        assert_eq!(
+            plan.matches("TEMP B-TREE FOR ORDER BY").count(),
+            1,
+            "{plan}"
+        );
+    });
+}
+
+#[test]
+fn a_limit_reads_no_more_than_it_shows() {
+    with_and_without_statistics(|connection| {
+        for types in [
+            vec![],
+            strings(&["type_a"]),
+            strings(&["type_a", "type_b", "type_c"]),
+        ] {
+            let filter = Filter {
+                types,
+                limit: Some(20),
+                ..Filter::default()
+            };
+            let query = select(&filter, &[], &Column::FOR_PEOPLE);
+            let (rows, .., steps) = run(connection, &query);
+            assert_eq!(rows, 20);
+            assert!(steps < 5_000, "{steps} steps\n{}", plan(connection, &query));
+        }
+    });
+}
+
+#[test]
+fn ids_are_looked_up_one_by_one() {
+    with_and_without_statistics(|connection| {
+        let filter = Filter {
+            ids: vec![36_000_001, 36_007_919],
+            types: strings(&["type_b"]),
+            ..since()
+        };
+        let query = select(&filter, &[3], &Column::FOR_PROGRAMS);
+        let plan = plan(connection, &query);
+        assert!(
+            plan.contains("SEARCH actions USING INTEGER PRIMARY KEY (rowid=?)"),
+            "{plan}"
+        );
+        assert!(!plan.contains("SCAN actions"), "{plan}");
+    });
+}
+
+#[test]
+fn counting_reads_the_index_and_no_more() {
+    with_and_without_statistics(|connection| {
+        let filter = Filter {
+            types: strings(&["type_a", "type_b"]),
+            ..since()
+        };
+        let plan = plan(connection, &tally(&filter, &[]));
+        assert!(
+            plan.contains("SEARCH actions USING COVERING INDEX actions_by_type_and_time"),
+            "{plan}"
+        );
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    });
+}

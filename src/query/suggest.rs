@@ -1,0 +1,215 @@
+//! What a question that matched nothing may have meant.
+//!
+//! `--type rebot` is a valid question with an empty answer. So the values that the archive has never seen are
+//! told, with those it has seen that are written much the same. An open set of values is never checked against a
+//! list: a new type of action is a value like any other, once one was archived.
+
+use rusqlite::Connection;
+
+use super::near::nearest;
+use super::{Error, Filter};
+
+/// A value in a filter that no archived action has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unseen {
+    /// The column it was looked for in: `type`, `status`, `region_slug` or `resource_type`.
+    pub field: &'static str,
+    /// What was asked for.
+    pub value: String,
+    /// Values that were seen and are written much the same, nearest first.
+    pub near: Vec<String>,
+}
+
+/// How to find out whether a value was seen, and which values were.
+struct Field {
+    name: &'static str,
+    exists: &'static str,
+    seen: &'static str,
+}
+
+/// Hops from one type to the next along the index, instead of reading every action.
+const TYPE: Field = Field {
+    name: "type",
+    exists: "
+        SELECT EXISTS (SELECT 1 FROM actions WHERE type = ?1)",
+    seen: "
+        WITH RECURSIVE seen (value) AS (
+            SELECT min(type) FROM actions
+             UNION ALL
+            SELECT (SELECT min(type) FROM actions WHERE type > seen.value)
+              FROM seen
+             WHERE seen.value IS NOT NULL
+        )
+        SELECT value FROM seen WHERE value IS NOT NULL",
+};
+
+/// No index knows all statuses: one that was never seen costs a pass over the actions.
+const STATUS: Field = Field {
+    name: "status",
+    exists: "
+        SELECT EXISTS (SELECT 1 FROM actions WHERE status = ?1)",
+    seen: "
+        SELECT DISTINCT status FROM actions WHERE status IS NOT NULL",
+};
+
+/// An action's region is always among the regions.
+const REGION: Field = Field {
+    name: "region_slug",
+    exists: "
+        SELECT EXISTS (SELECT 1 FROM regions WHERE slug = ?1)",
+    seen: "
+        SELECT slug FROM regions",
+};
+
+/// As with statuses, one that was never seen costs a pass over the actions.
+const RESOURCE_TYPE: Field = Field {
+    name: "resource_type",
+    exists: "
+        SELECT EXISTS (SELECT 1 FROM actions WHERE resource_type = ?1)",
+    seen: "
+        SELECT DISTINCT resource_type FROM actions WHERE resource_type IS NOT NULL",
+};
+
+/// The values of a filter that the archive has never seen, in the order of the filter. Worth asking once a
+/// question matched nothing.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub fn unseen(connection: &Connection, filter: &Filter) -> Result<Vec<Unseen>, Error> {
+    let mut unseen = Vec::new();
+    for (field, values) in [
+        (TYPE, &filter.types),
+        (STATUS, &filter.statuses),
+        (REGION, &filter.regions),
+        (RESOURCE_TYPE, &filter.resource_types),
+    ] {
+        field.check(connection, values, &mut unseen)?;
+    }
+    Ok(unseen)
+}
+
+impl Field {
+    fn check(
+        &self,
+        connection: &Connection,
+        values: &[String],
+        unseen: &mut Vec<Unseen>,
+    ) -> rusqlite::Result<()> {
+        let mut seen: Option<Vec<String>> = None;
+        for value in values {
+            let is_seen = match &seen {
+                Some(seen) => seen.contains(value),
+                None => connection.query_row(self.exists, [value], |row| row.get(0))?,
+            };
+            if is_seen {
+                continue;
+            }
+            let seen = match &mut seen {
+                Some(seen) => seen,
+                None => seen.insert(self.values(connection)?),
+            };
+            let near = nearest(value, seen.iter().map(String::as_str));
+            unseen.push(Unseen {
+                field: self.name,
+                value: value.clone(),
+                near,
+            });
+        }
+        Ok(())
+    }
+
+    fn values(&self, connection: &Connection) -> rusqlite::Result<Vec<String>> {
+        connection
+            .prepare(self.seen)?
+            .query_map([], |row| row.get(0))?
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Row, archive, insert};
+    use super::*;
+
+    fn archived() -> Connection {
+        let connection = archive();
+        for (id, kind) in ["reboot", "power_off", "power_off", "snapshot"]
+            .into_iter()
+            .enumerate()
+        {
+            let id = i64::try_from(id).unwrap();
+            insert(
+                &connection,
+                &Row {
+                    id,
+                    kind: Some(kind),
+                    ..Row::default()
+                },
+            );
+        }
+        insert(
+            &connection,
+            &Row {
+                id: 10,
+                kind: None,
+                status: None,
+                ..Row::default()
+            },
+        );
+        connection
+    }
+
+    fn strings(values: &[&str]) -> Vec<String> {
+        values.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_was_never_seen_is_told_with_what_was_meant() {
+        let filter = Filter {
+            types: strings(&["reboot", "power-off", "snapshto"]),
+            statuses: strings(&["complete", "completed"]),
+            regions: strings(&["nyc3", "nyc9"]),
+            resource_types: strings(&["droplets", "xyz"]),
+            ..Filter::default()
+        };
+        let found: Vec<_> = unseen(&archived(), &filter)
+            .unwrap()
+            .into_iter()
+            .map(|unseen| (unseen.field, unseen.value, unseen.near))
+            .collect();
+        let expected = [
+            ("type", "power-off", &["power_off"][..]),
+            ("type", "snapshto", &["snapshot"]),
+            ("status", "complete", &["completed"]),
+            ("region_slug", "nyc9", &["nyc3"]),
+            ("resource_type", "droplets", &["droplet"]),
+            ("resource_type", "xyz", &[]),
+        ]
+        .map(|(field, value, near)| (field, value.to_owned(), strings(near)));
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_filter_of_known_values_has_nothing_unseen() {
+        let filter = Filter {
+            types: strings(&["reboot"]),
+            ..Filter::default()
+        };
+        assert_eq!(unseen(&archived(), &filter).unwrap(), []);
+        assert_eq!(unseen(&archive(), &Filter::default()).unwrap(), []);
+    }
+
+    #[test]
+    fn the_types_are_found_without_reading_every_action() {
+        let connection = super::super::fixture::generated(20_000);
+        let mut statement = connection.prepare(TYPE.seen).unwrap();
+        let types: Vec<String> = statement
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(types.len(), 12);
+        let steps = statement.get_status(rusqlite::StatementStatus::VmStep);
+        assert!(steps < 2_000, "{steps} steps");
+    }
+}
