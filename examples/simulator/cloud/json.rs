@@ -1,0 +1,186 @@
+//! Bodies as the API writes them, appended piece by piece: a page of actions is half a megabyte.
+
+use std::fmt::{Display, Write as _};
+
+use super::action::{Entry, Record, Status};
+use super::clock;
+use super::droplet::Machine;
+use super::state::State;
+
+/// Renders what a token with these rights may see.
+pub(super) struct Json<'a> {
+    pub(super) state: &'a State,
+    /// Whether regions show their sizes.
+    pub(super) sizes: bool,
+    /// Whether actions that ended hide when.
+    pub(super) hide_completed_at: bool,
+}
+
+impl Json<'_> {
+    pub(super) fn action(&self, out: &mut String, entry: &Entry) {
+        match entry {
+            Entry::Generated(record) => self.record(out, record),
+            Entry::Handmade(action) => out.push_str(action.json()),
+        }
+    }
+
+    fn record(&self, out: &mut String, record: &Record) {
+        let kind = self
+            .state
+            .kinds
+            .get(usize::from(record.kind))
+            .map_or("unknown", String::as_str);
+        append(
+            out,
+            format_args!(
+                "{{\"id\":{},\"status\":\"{}\"",
+                record.id,
+                record.status.text()
+            ),
+        );
+        append(
+            out,
+            format_args!(",\"type\":{},\"started_at\":\"", quoted(kind)),
+        );
+        clock::write(out, i64::from(record.started_at));
+        out.push_str("\",\"completed_at\":");
+        let hidden = self.hide_completed_at && record.status != Status::InProgress;
+        match record.completed_at.filter(|_| !hidden) {
+            Some(time) => {
+                out.push('"');
+                clock::write(out, i64::from(time.get()));
+                out.push('"');
+            }
+            None => out.push_str("null"),
+        }
+        out.push_str(",\"resource_id\":");
+        match record.resource_id {
+            0 => out.push_str("null"),
+            id => append(out, format_args!("{id}")),
+        }
+        append(
+            out,
+            format_args!(",\"resource_type\":\"{}\"", record.resource_type.text()),
+        );
+        self.region_of(out, record.region);
+        out.push('}');
+    }
+
+    fn region_of(&self, out: &mut String, region: Option<u8>) {
+        let region = region.and_then(|place| self.state.regions.get(usize::from(place)));
+        out.push_str(",\"region\":");
+        let Some(region) = region else {
+            out.push_str("null,\"region_slug\":null");
+            return;
+        };
+        out.push_str(region.json(self.sizes));
+        append(out, format_args!(",\"region_slug\":\"{}\"", region.slug));
+    }
+
+    pub(super) fn droplet(&self, out: &mut String, machine: &Machine) {
+        if let Some(text) = &machine.handmade {
+            out.push_str(text);
+            return;
+        }
+        let droplet = &machine.droplet;
+        let (cpus, memory) = size_of(&droplet.size_slug);
+        let size = quoted(&droplet.size_slug);
+        append(
+            out,
+            format_args!("{{\"id\":{},\"name\":{}", droplet.id, quoted(&droplet.name)),
+        );
+        append(
+            out,
+            format_args!(
+                ",\"memory\":{memory},\"vcpus\":{cpus},\"disk\":{}",
+                25 * cpus
+            ),
+        );
+        append(
+            out,
+            format_args!(",\"locked\":false,\"status\":\"{}\"", droplet.status),
+        );
+        append(
+            out,
+            format_args!(",\"kernel\":null,\"created_at\":\"{}\"", droplet.created_at),
+        );
+        out.push_str(r#","features":["backups","private_networking","ipv6"],"backup_ids":[]"#);
+        out.push_str(r#","next_backup_window":null,"snapshot_ids":[],"image":{"id":63663980"#);
+        out.push_str(r#","name":"20.04 (LTS) x64","distribution":"Ubuntu""#);
+        out.push_str(r#","slug":"ubuntu-20-04-x64","public":true,"regions":["nyc1","nyc3"]"#);
+        out.push_str(r#","created_at":"2020-05-15T05:47:50Z","type":"snapshot""#);
+        out.push_str(r#","min_disk_size":20,"size_gigabytes":2.36},"volume_ids":[]"#);
+        append(
+            out,
+            format_args!(",\"size\":{{\"slug\":{size},\"memory\":{memory}"),
+        );
+        append(
+            out,
+            format_args!(",\"vcpus\":{cpus},\"price_monthly\":{}.0", 5 * cpus),
+        );
+        append(
+            out,
+            format_args!(",\"available\":true}},\"size_slug\":{size}"),
+        );
+        out.push_str(r#","networks":{"v4":[],"v6":[]},"region":"#);
+        let region = self.state.regions.get(usize::from(machine.region));
+        out.push_str(region.map_or("null", |region| region.json(self.sizes)));
+        append(
+            out,
+            format_args!(
+                ",\"tags\":{}",
+                serde_json::Value::from(droplet.tags.clone())
+            ),
+        );
+        out.push_str(r#","vpc_uuid":"760e09ef-dc84-11e8-981e-3cfdfeaae000"}"#);
+    }
+
+    pub(super) fn account(&self, out: &mut String) {
+        append(
+            out,
+            format_args!(
+                "{{\"account\":{{\"droplet_limit\":{}",
+                self.state.machines.len() + 25
+            ),
+        );
+        out.push_str(
+            r#","floating_ip_limit":5,"email":"sammy@example.com","name":"Sammy the Shark""#,
+        );
+        out.push_str(r#","uuid":"b6fr89dbf6d9156cace5f3c78dc9851d957381ef","email_verified":true"#);
+        out.push_str(r#","status":"active","status_message":" ","team":{"#);
+        out.push_str(r#""uuid":"5df3e3004a17e242b7c20ca6c9fc25b701a47ece","name":"My Team"}}}"#);
+    }
+}
+
+/// The body of an error.
+pub(super) fn error(id: &str, message: &str, request_id: &str) -> String {
+    format!(
+        "{{\"id\":{},\"message\":{},\"request_id\":{}}}",
+        quoted(id),
+        quoted(message),
+        quoted(request_id)
+    )
+}
+
+/// The CPUs and the megabytes of `s-2vcpu-4gb`.
+fn size_of(slug: &str) -> (u32, u32) {
+    let mut numbers = slug.split('-').filter_map(|part| {
+        let digits = part
+            .strip_suffix("vcpu")
+            .or_else(|| part.strip_suffix("gb"))?;
+        digits.parse::<u32>().ok()
+    });
+    (
+        numbers.next().unwrap_or(1),
+        numbers.next().unwrap_or(1) * 1024,
+    )
+}
+
+fn quoted(text: &str) -> serde_json::Value {
+    serde_json::Value::from(text)
+}
+
+fn append(out: &mut String, text: impl Display) {
+    // Writing to a string cannot fail.
+    let _ = write!(out, "{text}");
+}

@@ -1,0 +1,283 @@
+//! One request, one answer: token, limits, faults, the account's own time, compression, and the log.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
+
+use super::clock;
+use super::delivery::Delivery;
+use super::faults::{Fault, Quirks};
+use super::gzip;
+use super::http::{Answer, Request};
+use super::limits::{RateLimits, Verdict};
+use super::options::Options;
+use super::random::Random;
+use super::routes::{self, Routes};
+use super::rules::FaultRule;
+use super::sabotage;
+use super::state::State;
+
+/// Compressing less than this gains nothing.
+const WORTH_COMPRESSING: usize = 512;
+/// Older requests are forgotten, so that a simulator can run for days.
+const LONGEST_LOG: usize = 500_000;
+
+/// A request as it was logged.
+#[derive(Clone, Debug)]
+pub struct LoggedRequest {
+    /// `GET`
+    pub method: String,
+    /// With its query.
+    pub path: String,
+    /// Whether an `Authorization` header was sent, the right one or not.
+    pub authorized: bool,
+    /// The header `User-Agent`.
+    pub user_agent: Option<String>,
+    /// The status that was answered; 0 when none reached the client.
+    pub status: u16,
+    /// When it arrived.
+    pub at: Instant,
+}
+
+/// Everything that requests and the handle share.
+#[derive(Debug)]
+pub(super) struct Service {
+    pub(super) base_url: String,
+    pub(super) limits: Mutex<RateLimits>,
+    pub(super) rules: Mutex<Vec<FaultRule>>,
+    pub(super) log: Mutex<Vec<LoggedRequest>>,
+    pub(super) busy: Busy,
+    options: RwLock<Options>,
+    state: RwLock<State>,
+    requests: AtomicU64,
+}
+
+/// How many requests are, and at most were, being answered at once.
+#[derive(Debug, Default)]
+pub(super) struct Busy {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Busy {
+    pub(super) fn begin(&self) -> Working<'_> {
+        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most.fetch_max(now, Ordering::Relaxed);
+        Working(self)
+    }
+
+    pub(super) fn most(&self) -> usize {
+        self.most.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn forget(&self) {
+        self.most
+            .store(self.now.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+}
+
+/// Counts a request as being answered until dropped.
+pub(super) struct Working<'a>(&'a Busy);
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Service {
+    pub(super) fn new(base_url: String, options: Options, state: State) -> Self {
+        Self {
+            base_url,
+            limits: Mutex::default(),
+            rules: Mutex::default(),
+            log: Mutex::default(),
+            busy: Busy::default(),
+            options: RwLock::new(options),
+            state: RwLock::new(state),
+            requests: AtomicU64::new(0),
+        }
+    }
+
+    /// The answer to a request, and how long to hold it back.
+    pub(super) fn answer(&self, request: &Request) -> (Answer, Duration) {
+        let at = Instant::now();
+        let options = self.options().clone();
+        let faults = self.faults(request);
+        let request_id = self.request_id();
+        let mut answer = self.coded(request, &options, &faults, &request_id);
+        for fault in &faults {
+            sabotage::after_coding(fault, &mut answer);
+        }
+        let delays = faults.iter().map(|fault| match fault {
+            Fault::Delay(milliseconds) => Duration::from_millis(*milliseconds),
+            _ => Duration::ZERO,
+        });
+        let delay = options.latency + delays.sum::<Duration>();
+        self.remember(request, &answer, at);
+        (answer, delay)
+    }
+
+    fn faults(&self, request: &Request) -> Vec<Fault> {
+        lock(&self.rules)
+            .iter_mut()
+            .filter_map(|rule| rule.fault(request))
+            .collect()
+    }
+
+    fn coded(
+        &self,
+        request: &Request,
+        options: &Options,
+        faults: &[Fault],
+        request_id: &str,
+    ) -> Answer {
+        let (refused, headers) = self.refused(request, options, request_id);
+        let replaced = faults
+            .iter()
+            .find_map(|fault| sabotage::instead(fault, request_id));
+        let mut answer = replaced
+            .or(refused)
+            .unwrap_or_else(|| self.truth(request, options, &Quirks::of(faults), request_id));
+        answer.headers.extend(headers);
+        answer.set("x-request-id", Some(request_id.to_owned()));
+        for fault in faults {
+            sabotage::before_coding(fault, &mut answer);
+        }
+        let coded = answer.header("content-encoding").is_some();
+        let wanted = options.gzip && request.accepts_gzip && !coded;
+        if wanted
+            && answer.body.len() >= WORTH_COMPRESSING
+            && let Some(body) = gzip::compress(&answer.body)
+        {
+            answer.body = body;
+            answer.set("content-encoding", Some("gzip".to_owned()));
+        }
+        answer
+    }
+
+    /// The answer to a request that the token or the limits do not allow, and the headers for any answer.
+    fn refused(
+        &self,
+        request: &Request,
+        options: &Options,
+        request_id: &str,
+    ) -> (Option<Answer>, Vec<(String, String)>) {
+        let sent = request
+            .authorization
+            .as_deref()
+            .and_then(|header| header.split_once(' '));
+        let known = sent.is_some_and(|(scheme, token)| {
+            scheme.eq_ignore_ascii_case("bearer") && token.trim() == options.token
+        });
+        if !known {
+            return (Some(routes::error(401, request_id)), Vec::new());
+        }
+        let now = Instant::now();
+        let mut limits = lock(&self.limits);
+        let verdict = limits.admit(options.hourly, options.minute, now);
+        let headers = limits.headers(options.hourly, now, clock::since_epoch());
+        let mut refused = match verdict {
+            Verdict::Within if request.method == "GET" => return (None, headers),
+            Verdict::Within => routes::error(405, request_id),
+            _ => routes::error(429, request_id),
+        };
+        if let Verdict::MinuteExceeded(seconds) = verdict {
+            refused.set("retry-after", Some(seconds.to_string()));
+        }
+        (Some(refused), headers)
+    }
+
+    fn truth(
+        &self,
+        request: &Request,
+        options: &Options,
+        quirks: &Quirks,
+        request_id: &str,
+    ) -> Answer {
+        if routes::is_for_actions(request) {
+            self.pass_time(request, options);
+        }
+        let state = self.state();
+        let base_url = &self.base_url;
+        Routes {
+            state: &state,
+            options,
+            base_url,
+            request_id,
+            quirks,
+        }
+        .answer(request)
+    }
+
+    fn pass_time(&self, request: &Request, options: &Options) {
+        let quiet = options.grow_per_request == 0 && self.state().open.is_empty();
+        if quiet {
+            return;
+        }
+        let mut state = self.change_state();
+        state.tick();
+        let droplet = routes::droplet_of(request);
+        if droplet.is_none_or(|id| state.living_droplet(id).is_some()) {
+            state.grow(
+                options.grow_per_request,
+                droplet,
+                options.settle_after_requests,
+            );
+        }
+    }
+
+    fn request_id(&self) -> String {
+        let mut random = Random::new(self.requests.fetch_add(1, Ordering::Relaxed));
+        let (high, low) = (random.word(), random.word());
+        format!(
+            "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
+            high >> 32,
+            (high >> 16) & 0xffff,
+            high & 0xfff,
+            low >> 52,
+            low & 0xffff_ffff_ffff
+        )
+    }
+
+    fn remember(&self, request: &Request, answer: &Answer, at: Instant) {
+        let delivery: Delivery = answer.delivery;
+        let mut log = lock(&self.log);
+        if log.len() >= LONGEST_LOG {
+            log.drain(..LONGEST_LOG / 2);
+        }
+        log.push(LoggedRequest {
+            method: request.method.clone(),
+            path: request.target.clone(),
+            authorized: request.authorization.is_some(),
+            user_agent: request.user_agent.clone(),
+            status: if delivery.shows_status() {
+                answer.status
+            } else {
+                0
+            },
+            at,
+        });
+    }
+
+    pub(super) fn options(&self) -> RwLockReadGuard<'_, Options> {
+        self.options.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn change_options(&self) -> RwLockWriteGuard<'_, Options> {
+        self.options.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn change_state(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A lock that a panic elsewhere does not spoil.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,197 @@
+//! The account: its droplets, its actions, and which listing shows which of them.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::action::{Action, Entry, HandmadeAction, Record};
+use super::clock;
+use super::droplet::Machine;
+use super::history::{self, History};
+use super::kinds::KINDS;
+use super::options::Options;
+use super::random::Random;
+use super::regions::{self, Region};
+
+/// An action in progress that settles by itself.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) place: usize,
+    pub(super) requests_left: u32,
+}
+
+/// The account as it is now.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) regions: Vec<Region>,
+    pub(super) machines: Vec<Machine>,
+    /// Oldest first, so that what is added later changes no position.
+    pub(super) entries: Vec<Entry>,
+    /// Per droplet, the places of its actions in `entries`.
+    pub(super) listings: Vec<Vec<u32>>,
+    pub(super) kinds: Vec<String>,
+    pub(super) open: Vec<Open>,
+    pub(super) random: Random,
+    droplet_places: HashMap<i64, usize>,
+    /// Whether ids ascend, as they do until somebody adds an action by hand.
+    ascending: bool,
+    /// The account's time when it does not follow the real one.
+    fixed_now: Option<i64>,
+}
+
+impl State {
+    /// An account with a generated history.
+    pub(super) fn generated(options: &Options) -> Self {
+        let regions = regions::all();
+        let now = options.now.unwrap_or_else(real_now);
+        let History { machines, records } = history::generate(options, &regions, now);
+        let mut state = Self::empty(options, regions, machines);
+        for record in records {
+            state.push(Entry::Generated(record));
+        }
+        state
+    }
+
+    /// An account of handmade droplets, and of actions in the order of the listing, newest first.
+    pub(super) fn handmade(
+        options: &Options,
+        droplets: &[Value],
+        actions: Vec<HandmadeAction>,
+    ) -> Self {
+        let machines = droplets.iter().map(Machine::handmade).collect();
+        let mut state = Self::empty(options, regions::all(), machines);
+        for action in actions.into_iter().rev() {
+            state.push(Entry::Handmade(Box::new(action)));
+        }
+        state
+    }
+
+    fn empty(options: &Options, regions: Vec<Region>, machines: Vec<Machine>) -> Self {
+        let droplet_places = machines
+            .iter()
+            .enumerate()
+            .map(|(place, machine)| (machine.droplet.id, place))
+            .collect();
+        Self {
+            regions,
+            listings: vec![Vec::new(); machines.len()],
+            machines,
+            entries: Vec::new(),
+            kinds: KINDS.iter().map(|kind| kind.name.to_owned()).collect(),
+            open: Vec::new(),
+            random: Random::new(options.seed ^ 0x5eed),
+            droplet_places,
+            ascending: true,
+            fixed_now: options.now,
+        }
+    }
+
+    /// Puts an action at the head of the listings it belongs to, and answers its place.
+    pub(super) fn push(&mut self, entry: Entry) -> usize {
+        let place = self.entries.len();
+        let droplet = match &entry {
+            Entry::Generated(record) => record.droplet_place(),
+            Entry::Handmade(action) => action.droplet().and_then(|id| self.droplet_place(id)),
+        };
+        if let Some(listing) = droplet.and_then(|droplet| self.listings.get_mut(droplet)) {
+            listing.push(u32::try_from(place).unwrap_or(u32::MAX));
+        }
+        self.ascending &=
+            entry_id(&entry).is_some_and(|id| self.last_id().is_none_or(|last| last < id));
+        self.entries.push(entry);
+        place
+    }
+
+    /// Where a droplet is in `machines`, gone or not.
+    pub(super) fn droplet_place(&self, id: i64) -> Option<usize> {
+        self.droplet_places.get(&id).copied()
+    }
+
+    /// A droplet whose endpoints still answer.
+    pub(super) fn living_droplet(&self, id: i64) -> Option<usize> {
+        let place = self.droplet_place(id)?;
+        self.machines
+            .get(place)
+            .filter(|machine| !machine.droplet.destroyed)
+            .map(|_| place)
+    }
+
+    /// Where the action with this id is.
+    pub(super) fn action_place(&self, id: i64) -> Option<usize> {
+        if self.ascending {
+            return self.entries.binary_search_by_key(&Some(id), entry_id).ok();
+        }
+        self.entries
+            .iter()
+            .rposition(|entry| entry_id(entry) == Some(id))
+    }
+
+    /// The id of the newest action that has one.
+    pub(super) fn last_id(&self) -> Option<i64> {
+        if self.ascending {
+            return self.entries.last().and_then(entry_id);
+        }
+        self.entries.iter().filter_map(entry_id).max()
+    }
+
+    /// The account's time.
+    pub(super) fn now(&self) -> i64 {
+        self.fixed_now.unwrap_or_else(real_now)
+    }
+
+    /// Moves a time that stands still.
+    pub(super) fn advance(&mut self, seconds: i64) {
+        self.fixed_now = Some(self.now() + seconds);
+    }
+
+    /// The number of a type, known so far or not.
+    pub(super) fn kind(&mut self, name: &str) -> u16 {
+        let place = self
+            .kinds
+            .iter()
+            .position(|kind| kind == name)
+            .unwrap_or_else(|| {
+                self.kinds.push(name.to_owned());
+                self.kinds.len() - 1
+            });
+        u16::try_from(place).unwrap_or(u16::MAX)
+    }
+
+    /// The values of an action, as its JSON has them.
+    pub(super) fn action(&self, entry: &Entry) -> Option<Action> {
+        match entry {
+            Entry::Generated(record) => Some(self.values(record)),
+            Entry::Handmade(action) => Action::read(action.value()),
+        }
+    }
+
+    fn values(&self, record: &Record) -> Action {
+        let region = record
+            .region
+            .and_then(|place| self.regions.get(usize::from(place)));
+        Action {
+            id: record.id,
+            status: Some(record.status.text().to_owned()),
+            kind: self.kinds.get(usize::from(record.kind)).cloned(),
+            started_at: Some(clock::text(i64::from(record.started_at))),
+            completed_at: record
+                .completed_at
+                .map(|time| clock::text(i64::from(time.get()))),
+            resource_id: Some(record.resource_id).filter(|&id| id != 0),
+            resource_type: Some(record.resource_type.text().to_owned()),
+            region_slug: region.map(|region| region.slug.to_owned()),
+        }
+    }
+}
+
+/// The id of a row, unless it is odd.
+pub(super) fn entry_id(entry: &Entry) -> Option<i64> {
+    match entry {
+        Entry::Generated(record) => Some(record.id),
+        Entry::Handmade(action) => action.value().get("id").and_then(Value::as_i64),
+    }
+}
+
+fn real_now() -> i64 {
+    i64::try_from(clock::since_epoch().as_secs()).unwrap_or(i64::MAX)
+}
