@@ -1,0 +1,129 @@
+//! From outcomes to exit statuses, and from errors to words with a hint.
+
+use std::io;
+use std::process::ExitCode;
+
+use archiver::{api, config, query, store};
+
+/// The exit statuses that scripts rely on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    /// Done, and complete.
+    Done = 0,
+    /// Failed.
+    Failed = 1,
+    /// Usage or configuration.
+    Usage = 2,
+    /// What was archived is kept, something is missing.
+    Partial = 3,
+    /// Authentication, or a missing scope.
+    Unauthorized = 4,
+    /// Another sync holds the lock.
+    Locked = 5,
+    /// The archive is missing, newer, foreign or damaged.
+    UnusableArchive = 6,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(status as u8)
+    }
+}
+
+/// Why a command could not do what it was asked, and what to do about it.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) status: Status,
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Failure {
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self { status: Status::Usage, message: message.into(), hint: None }
+    }
+
+    pub(super) fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    fn of(status: Status, error: &dyn std::error::Error) -> Self {
+        Self { status, message: chain(error), hint: None }
+    }
+}
+
+/// An error and its causes, each said once.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !message.ends_with(&text) {
+            message = format!("{message}: {text}");
+        }
+        cause = error.source();
+    }
+    message
+}
+
+impl From<config::Error> for Failure {
+    fn from(error: config::Error) -> Self {
+        let status = match error {
+            config::Error::NoToken | config::Error::BadToken { .. } => Status::Unauthorized,
+            _ => Status::Usage,
+        };
+        Self::of(status, &error).with_hint(error.hint())
+    }
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        let status = match &error {
+            store::Error::Locked { .. } => Status::Locked,
+            error if error.is_unusable_archive() => Status::UnusableArchive,
+            _ => Status::Failed,
+        };
+        Self::of(status, &error).with_hint(error.hint())
+    }
+}
+
+impl From<api::Error> for Failure {
+    fn from(error: api::Error) -> Self {
+        let is_refused = error.is_unauthorized() || error.is_forbidden();
+        let status = if is_refused { Status::Unauthorized } else { Status::Failed };
+        Self::of(status, &error).with_hint(error.hint())
+    }
+}
+
+impl From<query::Error> for Failure {
+    fn from(error: query::Error) -> Self {
+        match &error {
+            query::Error::UnknownName { .. } | query::Error::AmbiguousName { .. } => {
+                Self::of(Status::Usage, &error)
+            }
+            query::Error::Write(_) => Self::of(Status::Failed, &error),
+            query::Error::Read(source) => {
+                let code = source.sqlite_error_code();
+                let is_damage = matches!(
+                    code,
+                    Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
+                );
+                let status = if is_damage { Status::UnusableArchive } else { Status::Failed };
+                Self::of(status, &error)
+            }
+        }
+    }
+}
+
+/// A reader that has seen enough closes the pipe; that is not an error.
+pub(super) fn unless_closed(outcome: io::Result<()>) -> Result<Status, Failure> {
+    match outcome {
+        Ok(()) => Ok(Status::Done),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Status::Done),
+        Err(error) => Err(Failure {
+            status: Status::Failed,
+            message: format!("cannot write the answer: {error}"),
+            hint: None,
+        }),
+    }
+}

@@ -1,0 +1,108 @@
+//! The command line: flags in, library calls, text and an exit status out.
+//!
+//! Everything that prints is in this folder, and nothing else is: the library is told what to do and reports what
+//! happened. Data goes to stdout, everything else to stderr. One file per command; `exit` maps errors to statuses and
+//! hints, `progress` draws the bar, `terminal` knows what the streams are connected to.
+
+mod exit;
+mod progress;
+mod query;
+mod sync;
+mod terminal;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use archiver::config::{Config, Environment};
+use clap::{ArgAction, Parser, Subcommand};
+
+use exit::{Failure, Status};
+use terminal::{ColorChoice, Terminal};
+
+/// Archives the action history of DigitalOcean droplets, and answers questions about it
+#[derive(Parser)]
+#[command(name = "archiver", version, max_term_width = 100, after_help = AFTER_HELP)]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  export DIGITALOCEAN_TOKEN=dop_v1_...
+  archiver sync
+  archiver query --type reboot --since 2020-07-01
+  archiver query --droplet web-01 --since '2 weeks ago' -o csv
+
+Exit status: 0 done, and complete; 1 failed; 2 usage or configuration; 3 partial, stderr says what is missing;
+4 authentication or scope; 5 another sync is running; 6 no usable archive.";
+
+/// Flags of every command.
+#[derive(clap::Args)]
+struct Global {
+    /// The archive [default: $ARCHIVER_DB, the configuration, or $XDG_DATA_HOME/archiver/archive.db]
+    #[arg(long, value_name = "FILE", global = true)]
+    db: Option<PathBuf>,
+    /// The configuration [default: $ARCHIVER_CONFIG, or $XDG_CONFIG_HOME/archiver/config.toml]
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// The API [default: $DIGITALOCEAN_API_URL, the configuration, or https://api.digitalocean.com]
+    #[arg(long, value_name = "URL", global = true)]
+    api_url: Option<String>,
+    /// Say what is done; twice, every request
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    verbose: u8,
+    /// Say nothing but errors
+    #[arg(short, long, conflicts_with = "verbose", global = true)]
+    quiet: bool,
+    /// When to colour
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t, global = true)]
+    color: ColorChoice,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Read what is new at the API into the archive
+    Sync(sync::Arguments),
+    /// Show the actions that match
+    Query(query::Arguments),
+}
+
+/// What every command works with.
+struct Context {
+    global: Global,
+    config: Config,
+    terminal: Terminal,
+}
+
+/// Runs the command that `arguments` (the program's name first) ask for.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environment) -> ExitCode {
+    let Arguments { global, command } = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are errors to clap, and no failure to anybody else.
+            let _ = error.print();
+            return if error.use_stderr() { Status::Usage.into() } else { Status::Done.into() };
+        }
+    };
+    let terminal = Terminal::new(&environment, global.color, global.quiet, global.verbose);
+    let outcome = Config::load(global.config.as_deref(), environment)
+        .map_err(Failure::from)
+        .and_then(|config| {
+            let context = Context { global, config, terminal };
+            match command {
+                Command::Sync(arguments) => sync::run(&context, &arguments),
+                Command::Query(arguments) => query::run(&context, &arguments),
+            }
+        });
+    match outcome {
+        Ok(status) => status.into(),
+        Err(failure) => {
+            terminal.failure(&failure);
+            failure.status.into()
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What is shown of a sync while it runs: a bar on a terminal, lines for `-v`, nothing from cron.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use archiver::api;
+use archiver::store::ListingKind;
+use archiver::sync::{Event, ListingResult, Observer};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::terminal::Terminal;
+
+/// Shows what happens. Clones show the same.
+#[derive(Clone)]
+pub(super) struct Progress {
+    terminal: Terminal,
+    bar: ProgressBar,
+    shown: Arc<Mutex<Shown>>,
+}
+
+#[derive(Default)]
+struct Shown {
+    /// Archived and total actions of each listing.
+    listings: BTreeMap<ListingKind, (u64, u64)>,
+    pages: u64,
+    requests_left: Option<u64>,
+}
+
+impl Progress {
+    pub(super) fn new(terminal: Terminal) -> Self {
+        let bar = if terminal.is_interactive && !terminal.is_quiet {
+            let bar = ProgressBar::new(0).with_style(style());
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        } else {
+            ProgressBar::hidden()
+        };
+        Self { terminal, bar, shown: Arc::default() }
+    }
+
+    /// Takes the bar away.
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    /// Shows what the client does.
+    pub(super) fn client_event(&self, event: &api::Event<'_>) {
+        match event {
+            api::Event::Sent { request } => self.detail(2, request),
+            api::Event::Retrying { request, reason, wait } => {
+                let seconds = wait.as_secs_f64();
+                self.detail(1, &format!("{request}: {reason}; again in {seconds:.1} s"));
+            }
+            api::Event::Waiting { wait } if wait.as_secs() >= 1 => {
+                let text = format!("waiting {} s for the rate limit", wait.as_secs());
+                self.bar.set_message(text.clone());
+                self.detail(2, &text);
+            }
+            api::Event::Waiting { .. } => {}
+            api::Event::Answered { limit } => self.change(|shown| shown.requests_left = limit.remaining),
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Shown)) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut shown);
+        let (archived, total) = shown
+            .listings
+            .values()
+            .fold((0, 0), |(archived, total), listing| (archived + listing.0, total + listing.1));
+        self.bar.set_length(total);
+        self.bar.set_position(archived);
+        let left = shown.requests_left.map(|left| format!(", {left} requests left this hour"));
+        self.bar.set_message(format!("{} pages{}", shown.pages, left.unwrap_or_default()));
+    }
+
+    fn detail(&self, verbosity: u8, text: &str) {
+        self.bar.suspend(|| self.terminal.detail(verbosity, text));
+    }
+
+    fn warning(&self, text: &str) {
+        self.bar.suspend(|| self.terminal.warning(text));
+    }
+}
+
+impl Observer for Progress {
+    fn observe(&self, event: &Event<'_>) {
+        match event {
+            Event::Opened { listing } => self.detail(1, &format!("reading {}", listing.path())),
+            Event::Archived { listing, covered, total, .. } => self.change(|shown| {
+                shown.pages += 1;
+                shown.listings.insert(*listing, (*covered, *total));
+            }),
+            Event::Rejected { listing, row } => {
+                self.warning(&format!("{}: a row was left out: {}: {}", listing.path(), row.reason, row.excerpt));
+            }
+            Event::Doubted { listing, doubt } => {
+                self.detail(1, &format!("{}: {doubt}; reading it again from its first page", listing.path()));
+            }
+            Event::Closed { listing, result } => {
+                let detail = match result {
+                    ListingResult::Complete { total } => format!(", {total} actions"),
+                    _ => String::new(),
+                };
+                self.detail(1, &format!("{}: {}{detail}", listing.path(), result.as_str()));
+            }
+            Event::Notice { text } => self.detail(1, text),
+            Event::Warning { text } => self.warning(text),
+        }
+    }
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{spinner} {bar:30} {human_pos} of {human_len} actions, {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}

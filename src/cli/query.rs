@@ -1,0 +1,147 @@
+//! `archiver query`: flags → filter → rows → stdout.
+
+use std::io;
+
+use archiver::model::ActionId;
+use archiver::output::{self, Format, Options};
+use archiver::query::{self, Column, DropletSelector, Filter};
+use archiver::store;
+use archiver::time::{Timestamp, parse_since, parse_until};
+use rusqlite::Connection;
+
+use super::Context;
+use super::exit::{Failure, Status, unless_closed};
+
+/// Flags of `archiver query`.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Arguments {
+    /// What was done: reboot, snapshot, power_off ... (repeatable, or comma-separated, as all filters)
+    #[arg(long = "type", value_name = "TYPE", value_delimiter = ',')]
+    types: Vec<String>,
+    /// completed, errored or in-progress
+    #[arg(long, value_name = "STATUS", value_delimiter = ',')]
+    status: Vec<String>,
+    /// The droplet: its id, a name it has or had, or a pattern such as 'web-*'
+    #[arg(long, value_name = "ID|NAME", value_delimiter = ',')]
+    droplet: Vec<DropletSelector>,
+    /// The region's slug, such as nyc3
+    #[arg(long, value_name = "SLUG", value_delimiter = ',')]
+    region: Vec<String>,
+    /// droplet, volume, image ...
+    #[arg(long, value_name = "TYPE", value_delimiter = ',')]
+    resource_type: Vec<String>,
+    /// The action's id
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    id: Vec<ActionId>,
+    /// Started at this time or later
+    #[arg(long, value_name = "TIME", visible_alias = "after")]
+    since: Option<String>,
+    /// Started before this time; a date covers its whole day
+    #[arg(long, value_name = "TIME", visible_alias = "before")]
+    until: Option<String>,
+    /// Only the most recent N
+    #[arg(short = 'n', long, value_name = "N")]
+    limit: Option<u64>,
+    /// Print how many there are
+    #[arg(long)]
+    count: bool,
+    /// table, json, jsonl or csv
+    #[arg(short, long, value_name = "FORMAT", default_value_t = Format::Table)]
+    output: Format,
+    /// These columns, comma-separated
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    columns: Vec<Column>,
+    /// Leave out the header of tables and CSV
+    #[arg(long)]
+    no_header: bool,
+}
+
+const AFTER_HELP: &str = "\
+Times are UTC: 2020-07-01, '2020-07-01 19:37', 2020-07-20T19:37:30Z, today, yesterday, 7d, 1h30m, '2 weeks ago'.
+Actions come oldest first.";
+
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
+    let filter = filter(arguments, Timestamp::now())?;
+    let path = context.config.database(context.global.db.as_deref())?;
+    let connection = store::open_read_only(&path)?;
+    let mut stdout = io::stdout().lock();
+    if arguments.count {
+        let count = query::count(&connection, &filter)?;
+        warn_about_nothing(context, &connection, &filter, count)?;
+        return unless_closed(io::Write::write_all(&mut stdout, format!("{count}\n").as_bytes()));
+    }
+    let columns: &[Column] = match arguments.output {
+        _ if !arguments.columns.is_empty() => &arguments.columns,
+        Format::Table => &Column::FOR_PEOPLE,
+        Format::Json | Format::Jsonl | Format::Csv => &Column::FOR_PROGRAMS,
+    };
+    let options = Options { header: !arguments.no_header, width: context.terminal.width };
+    let mut writer = output::writer(arguments.output, options, &mut stdout);
+    let names: Vec<_> = columns
+        .iter()
+        .map(|column| if arguments.output == Format::Table { column.title() } else { column.name() })
+        .collect();
+    let mut found = 0;
+    let written = writer.header(&names).and_then(|()| {
+        match query::actions(&connection, &filter, columns, &mut |row| writer.row(row)) {
+            Ok(rows) => {
+                found = rows;
+                writer.finish().map(Ok)
+            }
+            Err(query::Error::Write(error)) => Err(error),
+            Err(error) => Ok(Err(error)),
+        }
+    });
+    match written {
+        Ok(answered) => answered?,
+        Err(error) => return unless_closed(Err(error)),
+    }
+    warn_about_nothing(context, &connection, &filter, found)?;
+    Ok(Status::Done)
+}
+
+fn filter(arguments: &Arguments, now: Timestamp) -> Result<Filter, Failure> {
+    let time = |flag: &str, error: &dyn std::fmt::Display| Failure::usage(format!("{flag}: {error}"));
+    let since = arguments.since.as_deref().map(|text| parse_since(text, now)).transpose();
+    let until = arguments.until.as_deref().map(|text| parse_until(text, now)).transpose();
+    Ok(Filter {
+        types: arguments.types.clone(),
+        statuses: arguments.status.clone(),
+        droplets: arguments.droplet.clone(),
+        regions: arguments.region.clone(),
+        resource_types: arguments.resource_type.clone(),
+        ids: arguments.id.clone(),
+        since: since.map_err(|error| time("--since", &error))?,
+        until: until.map_err(|error| time("--until", &error))?,
+        limit: arguments.limit,
+    })
+}
+
+/// An empty answer is an answer; but one that can only be a slip is said to be so.
+fn warn_about_nothing(
+    context: &Context,
+    connection: &Connection,
+    filter: &Filter,
+    found: u64,
+) -> Result<(), Failure> {
+    if found > 0 || context.terminal.is_quiet {
+        return Ok(());
+    }
+    for unseen in query::unseen(connection, filter)? {
+        let field = unseen.field.trim_end_matches("_slug").replace('_', " ");
+        let suggestion = match unseen.near.as_slice() {
+            [] => String::new(),
+            near => format!("; did you mean {}?", near.join(", ")),
+        };
+        context
+            .terminal
+            .warning(&format!("the archive has no action with the {field} `{}`{suggestion}", unseen.value));
+    }
+    if let (Some(since), Some(until)) = (filter.since, filter.until)
+        && since >= until
+    {
+        context.terminal.warning(&format!("nothing can lie between --since {since} and --until {until}"));
+    }
+    Ok(())
+}

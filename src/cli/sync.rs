@@ -1,0 +1,274 @@
+//! `archiver sync`: configuration → client and store → one sync → what it came to.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use archiver::api::{Client, ClientSettings, Pace, RetryPolicy};
+use archiver::model::DropletId;
+use archiver::store::{ArchiveLock, Outcome, Store};
+use archiver::sync::{self, ListingReport, ListingResult, Report, Scope, Settings};
+use archiver::time::{Timestamp, parse_duration};
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::Context;
+use super::exit::{Failure, Status, unless_closed};
+use super::progress::Progress;
+
+/// Flags of `archiver sync`.
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Archive this droplet (repeatable, or comma-separated)
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    droplet: Vec<DropletId>,
+    /// Archive the droplets that have this tag now (repeatable, or comma-separated)
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    tag: Vec<String>,
+    /// Archive the whole account: every resource, destroyed droplets too
+    #[arg(long, conflicts_with_all = ["droplet", "tag"])]
+    all: bool,
+    /// Page through everything again, whatever is archived
+    #[arg(long)]
+    full: bool,
+    /// How long to wait for another sync to finish, such as 60s
+    #[arg(long, value_name = "DURATION")]
+    wait: Option<String>,
+    /// How to print the summary
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    output: SummaryFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum SummaryFormat {
+    /// For people, on stderr
+    #[default]
+    Text,
+    /// For scripts, on stdout
+    Json,
+}
+
+/// Pages under way at once, unless the configuration says otherwise.
+const CONCURRENCY: usize = 4;
+
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
+    let Context { global, config, terminal } = context;
+    let wait = match &arguments.wait {
+        None => Duration::ZERO,
+        Some(text) => {
+            let seconds = parse_duration(text).map_err(|error| Failure::usage(format!("--wait: {error}")))?;
+            Duration::from_secs(seconds.unsigned_abs())
+        }
+    };
+    let path = config.database(global.db.as_deref())?;
+    let origin = config.origin(global.api_url.as_deref())?;
+    let token = config.token()?;
+    terminal.detail(1, &format!("archive {}", path.display()));
+    terminal.detail(1, &format!("API {origin}, token from {}", token.source));
+    let settings = settings(context, arguments);
+    let started_at = Timestamp::now();
+    let _lock = ArchiveLock::acquire(&path, started_at, wait)?;
+    let mut store = Store::open(&path)?;
+    let progress = Progress::new(*terminal);
+    let listener = progress.clone();
+    let limits = config.file.limits;
+    let pace = Pace::default();
+    let client = Client::new(ClientSettings {
+        origin,
+        token: token.secret,
+        pace: Pace {
+            requests_per_minute: limits.requests_per_minute.map_or(pace.requests_per_minute, Into::into),
+            requests_per_hour: limits.requests_per_hour.map_or(pace.requests_per_hour, Into::into),
+            reserve: limits.reserve.map_or(pace.reserve, Into::into),
+        },
+        retry: RetryPolicy::default(),
+        clock: Timestamp::now,
+        on_event: Arc::new(move |event| listener.client_event(event)),
+    })?;
+    let outcome = read(Arc::new(client), &mut store, &settings, &progress);
+    progress.finish();
+    let closed = store.close();
+    let report = outcome?;
+    closed?;
+    let finished_at = Timestamp::now();
+    tell(context, arguments, &Summary::of(&report, &settings, started_at, finished_at), &report)
+}
+
+fn settings(context: &Context, arguments: &Arguments) -> Settings {
+    let file = &context.config.file;
+    let by_flag = (&arguments.droplet, &arguments.tag);
+    let by_file = (&file.sync.droplets, &file.sync.tags);
+    let is_by_flag = arguments.all || !by_flag.0.is_empty() || !by_flag.1.is_empty();
+    let (ids, tags) = if is_by_flag { by_flag } else { by_file };
+    let scope = if ids.is_empty() && tags.is_empty() {
+        Scope::Account
+    } else {
+        Scope::Droplets { ids: ids.iter().copied().collect(), tags: tags.iter().cloned().collect() }
+    };
+    let concurrency = file.limits.concurrency.and_then(|pages| usize::try_from(pages.get()).ok());
+    Settings {
+        scope,
+        full: arguments.full,
+        concurrency: concurrency.unwrap_or(CONCURRENCY),
+        clock: Timestamp::now,
+    }
+}
+
+/// Runs the sync on this thread: it waits for the network most of the time, and the store is written from here.
+fn read(
+    client: Arc<Client>,
+    store: &mut Store,
+    settings: &Settings,
+    progress: &Progress,
+) -> Result<Report, Failure> {
+    let cannot_start = |error: io::Error| Failure {
+        status: Status::Failed,
+        message: format!("cannot start: {error}"),
+        hint: None,
+    };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot_start)?;
+    runtime.block_on(async {
+        let mut once = signals().map_err(cannot_start)?;
+        let mut twice = once.clone();
+        let stop = async move {
+            let _ = once.wait_for(|signals| *signals >= 1).await;
+        };
+        tokio::select! {
+            report = sync::run(client, store, settings, progress, stop) => Ok(report?),
+            _ = twice.wait_for(|signals| *signals >= 2) => Err(Failure {
+                status: Status::Partial,
+                message: "stopped at once; what was archived is kept".to_owned(),
+                hint: None,
+            }),
+        }
+    })
+}
+
+/// Counts the signals that ask to stop.
+fn signals() -> io::Result<watch::Receiver<u32>> {
+    let (sender, receiver) = watch::channel(0);
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                sender.send_modify(|signals| *signals += 1);
+            }
+        });
+    }
+    #[cfg(not(unix))]
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            sender.send_modify(|signals| *signals += 1);
+        }
+    });
+    Ok(receiver)
+}
+
+/// The summary as scripts read it.
+#[derive(Serialize)]
+struct Summary {
+    outcome: &'static str,
+    scope: String,
+    started_at: String,
+    finished_at: String,
+    requests: u64,
+    retries: u64,
+    inserted: u64,
+    updated: u64,
+    unchanged: u64,
+    rejected: u64,
+    message: Option<String>,
+    listings: Vec<ListingSummary>,
+}
+
+#[derive(Serialize)]
+struct ListingSummary {
+    path: String,
+    droplet_id: Option<DropletId>,
+    result: &'static str,
+    total: Option<u64>,
+    message: Option<String>,
+}
+
+impl Summary {
+    fn of(report: &Report, settings: &Settings, started_at: Timestamp, finished_at: Timestamp) -> Self {
+        Self {
+            outcome: report.outcome().as_str(),
+            scope: settings.scope.to_string(),
+            started_at: started_at.to_string(),
+            finished_at: finished_at.to_string(),
+            requests: report.requests,
+            retries: report.retries,
+            inserted: report.counts.inserted,
+            updated: report.counts.updated,
+            unchanged: report.counts.unchanged,
+            rejected: report.counts.rejected,
+            message: report.what_is_missing(),
+            listings: report.listings.iter().map(ListingSummary::of).collect(),
+        }
+    }
+}
+
+impl ListingSummary {
+    fn of(report: &ListingReport) -> Self {
+        let (total, message) = match &report.result {
+            ListingResult::Complete { total } => (Some(*total), None),
+            ListingResult::Incomplete { reason } => (None, Some(reason.clone())),
+            ListingResult::Failed(error) => (None, Some(error.to_string())),
+            ListingResult::Gone | ListingResult::NotRead => (None, None),
+        };
+        Self {
+            path: report.listing.path(),
+            droplet_id: report.listing.droplet_id(),
+            result: report.result.as_str(),
+            total,
+            message,
+        }
+    }
+}
+
+fn tell(
+    context: &Context,
+    arguments: &Arguments,
+    summary: &Summary,
+    report: &Report,
+) -> Result<Status, Failure> {
+    if arguments.output == SummaryFormat::Json {
+        let mut stdout = io::stdout().lock();
+        let text = serde_json::to_string(summary).map_err(io::Error::from);
+        unless_closed(text.and_then(|text| writeln!(stdout, "{text}")))?;
+    }
+    let verbosity = if context.terminal.is_interactive && arguments.output == SummaryFormat::Text { 0 } else { 1 };
+    context.terminal.detail(verbosity, &in_words(report));
+    let status = match report.outcome() {
+        Outcome::Complete => return Ok(Status::Done),
+        _ if report.errors().any(|error| error.is_unauthorized() || error.is_forbidden()) => Status::Unauthorized,
+        Outcome::Failed => Status::Failed,
+        Outcome::Partial | Outcome::Interrupted => Status::Partial,
+    };
+    let what = if status == Status::Failed { "nothing was archived" } else { "the archive is not complete" };
+    let message = format!("{what}: {}", summary.message.as_deref().unwrap_or_default());
+    let hint = report.errors().next().map(|error| error.hint().to_owned());
+    Err(Failure { status, message, hint })
+}
+
+fn in_words(report: &Report) -> String {
+    let counts = report.counts;
+    let again = if report.retries > 0 { format!(", {} of them again", report.retries) } else { String::new() };
+    format!(
+        "{}: {} new actions, {} updated, {} unchanged; {} requests{again}",
+        report.outcome().as_str(),
+        counts.inserted,
+        counts.updated,
+        counts.unchanged,
+        report.requests,
+    )
+}

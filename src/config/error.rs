@@ -1,0 +1,92 @@
+//! Configuration that cannot be used. No message ever repeats a value that may be secret.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::api::OriginError;
+
+/// Why the configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file that was asked for is not there.
+    #[error("there is no configuration at {}", path.display())]
+    NoConfig {
+        /// Where it was said to be.
+        path: PathBuf,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file says something that is not understood.
+    #[error("{}, line {line}: {message}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Where in it, from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// Nothing says where the archive is.
+    #[error("neither HOME nor XDG_DATA_HOME is set, so the archive has no usual place")]
+    NoHome,
+    /// The address of the API is unfit for a token.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    /// No token is configured.
+    #[error("no token: the DigitalOcean API needs one")]
+    NoToken,
+    /// The token file can be read by others.
+    #[error("the token file {} can be read by other users", path.display())]
+    ExposedToken {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The token command gives none.
+    #[error("`token_command` failed: {reason}")]
+    TokenCommand {
+        /// Its exit status, or what the system says.
+        reason: String,
+    },
+    /// What should be a token is none.
+    #[error("the token from {source_name} is unusable: {reason}")]
+    BadToken {
+        /// Where it came from.
+        source_name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+}
+
+impl Error {
+    /// What the reader can do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NoConfig { .. } => {
+                "no file is needed: leave out --config and ARCHIVER_CONFIG, or make the file"
+            }
+            Self::Unreadable { .. } => "check the path and its permissions",
+            Self::Invalid { message, .. } if message.contains("`token`") => {
+                "a token does not belong in the configuration: use DIGITALOCEAN_TOKEN, `token_file` or `token_command`"
+            }
+            Self::Invalid { .. } => "the README lists all keys",
+            Self::NoHome => "say where it is with --db",
+            Self::Origin(_) => "check --api-url, DIGITALOCEAN_API_URL and `api_url`",
+            Self::NoToken | Self::BadToken { .. } => {
+                "make one with the scopes droplet:read and actions:read at \
+                 https://cloud.digitalocean.com/account/api/tokens and put it in DIGITALOCEAN_TOKEN, or in a file that \
+                 `token_file` names"
+            }
+            Self::ExposedToken { .. } => "make it yours alone: chmod 600",
+            Self::TokenCommand { .. } => {
+                "run the command by hand: it must print the token and nothing else"
+            }
+        }
+    }
+}

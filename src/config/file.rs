@@ -1,0 +1,113 @@
+//! The configuration file: TOML, every key optional, unknown keys refused.
+
+use std::io;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::error::Error;
+use crate::model::DropletId;
+
+/// All that the file can say.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigFile {
+    /// Where the archive is.
+    pub database: Option<PathBuf>,
+    /// Where the API is.
+    pub api_url: Option<String>,
+    /// A file that holds the token.
+    pub token_file: Option<PathBuf>,
+    /// A shell command that prints the token.
+    pub token_command: Option<String>,
+    /// What to read.
+    #[serde(default)]
+    pub sync: SyncScope,
+    /// When to read it.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// How fast to read it.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// What to read; with nothing set, the whole account.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SyncScope {
+    /// Droplets by id.
+    #[serde(default)]
+    pub droplets: Vec<DropletId>,
+    /// Droplets by tag.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// The whole account.
+    #[serde(default)]
+    pub all: bool,
+}
+
+/// When to sync, for the daemon.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// A cron expression.
+    pub cron: Option<String>,
+    /// An IANA time zone: `Europe/Dublin`.
+    pub timezone: Option<String>,
+}
+
+/// How fast to ask the API.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// The API allows 250.
+    pub requests_per_minute: Option<NonZeroU32>,
+    /// The API allows 5,000.
+    pub requests_per_hour: Option<NonZeroU32>,
+    /// Requests of the hour to leave to the token's other users.
+    pub reserve: Option<u32>,
+    /// Pages under way at once.
+    pub concurrency: Option<NonZeroU32>,
+}
+
+/// Reads the file at `path`; `None` when there is none.
+pub(super) fn read(path: &Path) -> Result<Option<ConfigFile>, Error> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => {
+            return Err(Error::Unreadable {
+                path: path.to_owned(),
+                source,
+            });
+        }
+    };
+    let invalid = |line, message: &str| Error::Invalid {
+        path: path.to_owned(),
+        line,
+        message: message.to_owned(),
+    };
+    // The parser's own message quotes the line, which may hold what is secret: its place is enough.
+    let file: ConfigFile = toml::from_str(&text).map_err(|error| {
+        let offset = error.span().map_or(0, |span| span.start.min(text.len()));
+        let line = text.as_bytes()[..offset]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count()
+            + 1;
+        invalid(line, error.message())
+    })?;
+    let scope = &file.sync;
+    if scope.all && !(scope.droplets.is_empty() && scope.tags.is_empty()) {
+        let line = text
+            .lines()
+            .position(|line| line.trim_start().starts_with("all"))
+            .map_or(1, |line| line + 1);
+        return Err(invalid(
+            line,
+            "`all` already includes every droplet: remove it, or `droplets` and `tags`",
+        ));
+    }
+    Ok(Some(file))
+}

@@ -1,0 +1,204 @@
+//! What the user decided: flags over environment over configuration file over default.
+//!
+//! Nothing here is read twice or by anybody else: the process's environment comes in as an [`Environment`], the file
+//! as a [`ConfigFile`], and each question (where is the archive, where is the API, whose token) has one method that
+//! knows the order of precedence. They are separate, so that a broken token does not stand in the way of a query.
+
+mod environment;
+mod error;
+mod file;
+mod token;
+
+use std::path::{Path, PathBuf};
+
+pub use environment::Environment;
+pub use error::Error;
+pub use file::{ConfigFile, Limits, Schedule, SyncScope};
+pub use token::{Token, TokenSource};
+
+use crate::api::Origin;
+
+/// The environment and the configuration file, ready to be asked.
+#[derive(Debug)]
+pub struct Config {
+    environment: Environment,
+    /// The file's content, or nothing.
+    pub file: ConfigFile,
+    /// The folder that relative paths in the file start from.
+    folder: PathBuf,
+}
+
+impl Config {
+    /// Reads the file at `flag`, else at `$ARCHIVER_CONFIG`, else at its usual place. Only the last may be missing.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or says something that is not understood.
+    pub fn load(flag: Option<&Path>, environment: Environment) -> Result<Self, Error> {
+        let asked_for = flag
+            .map(Path::to_owned)
+            .or_else(|| environment.path("ARCHIVER_CONFIG"));
+        let usual = environment
+            .config_home()
+            .map(|home| home.join("archiver/config.toml"));
+        let (path, file) = match (asked_for, usual) {
+            (Some(path), _) => {
+                let file =
+                    file::read(&path)?.ok_or_else(|| Error::NoConfig { path: path.clone() })?;
+                (path, file)
+            }
+            (None, Some(path)) => {
+                let file = file::read(&path)?.unwrap_or_default();
+                (path, file)
+            }
+            (None, None) => (PathBuf::new(), ConfigFile::default()),
+        };
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        Ok(Self {
+            environment,
+            file,
+            folder,
+        })
+    }
+
+    /// Where the archive is: `flag`, else `$ARCHIVER_DB`, else `database`, else its usual place.
+    ///
+    /// # Errors
+    /// When nothing says where, not even a home.
+    pub fn database(&self, flag: Option<&Path>) -> Result<PathBuf, Error> {
+        flag.map(Path::to_owned)
+            .or_else(|| self.environment.path("ARCHIVER_DB"))
+            .or_else(|| self.file.database.as_deref().map(|path| self.resolve(path)))
+            .or_else(|| Some(self.environment.data_home()?.join("archiver/archive.db")))
+            .ok_or(Error::NoHome)
+    }
+
+    /// Where the API is: `flag`, else `$DIGITALOCEAN_API_URL`, else `api_url`, else DigitalOcean's own.
+    ///
+    /// # Errors
+    /// When the token must not be sent there.
+    pub fn origin(&self, flag: Option<&str>) -> Result<Origin, Error> {
+        let url = flag
+            .map(str::to_owned)
+            .or_else(|| self.environment.text("DIGITALOCEAN_API_URL"))
+            .or_else(|| self.file.api_url.clone())
+            .unwrap_or_else(|| Origin::DIGITALOCEAN.to_owned());
+        Ok(Origin::parse(&url)?)
+    }
+
+    /// The token, from the first source that is set.
+    ///
+    /// # Errors
+    /// When no source is set, or the one that is gives no usable token.
+    pub fn token(&self) -> Result<Token, Error> {
+        let file = self
+            .file
+            .token_file
+            .as_deref()
+            .map(|path| self.resolve(path));
+        token::find(
+            &self.environment,
+            file.as_deref(),
+            self.file.token_command.as_deref(),
+        )
+    }
+
+    /// A path from the file: from the home with `~/`, else from the file's own folder.
+    fn resolve(&self, path: &Path) -> PathBuf {
+        match (path.strip_prefix("~"), self.environment.path("HOME")) {
+            (Ok(rest), Some(home)) => home.join(rest),
+            _ => self.folder.join(path),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(folder: &Path, text: &str, variables: &[(&str, &str)]) -> Result<Config, Error> {
+        let path = folder.join("config.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::load(Some(&path), Environment::of(variables))
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_over_the_file_over_the_default() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "database = 'in-file.db'\napi_url = 'https://file.example'\n";
+        let variables = [("ARCHIVER_DB", "/in-environment.db"), ("HOME", "/home/x")];
+        let both = config(folder.path(), text, &variables).unwrap();
+        assert_eq!(
+            both.database(Some(Path::new("flag.db"))).unwrap(),
+            Path::new("flag.db")
+        );
+        assert_eq!(
+            both.database(None).unwrap(),
+            Path::new("/in-environment.db")
+        );
+        assert_eq!(
+            both.origin(Some("https://flag.example"))
+                .unwrap()
+                .to_string(),
+            "https://flag.example"
+        );
+        assert_eq!(
+            both.origin(None).unwrap().to_string(),
+            "https://file.example"
+        );
+        let file = config(folder.path(), text, &[]).unwrap();
+        assert_eq!(
+            file.database(None).unwrap(),
+            folder.path().join("in-file.db")
+        );
+        let home = config(folder.path(), "", &[("HOME", "/home/x")]).unwrap();
+        assert_eq!(
+            home.database(None).unwrap(),
+            Path::new("/home/x/.local/share/archiver/archive.db")
+        );
+        assert_eq!(
+            home.origin(None).unwrap().to_string(),
+            "https://api.digitalocean.com"
+        );
+        let tilde = config(folder.path(), "database = '~/a.db'", &[("HOME", "/home/x")]).unwrap();
+        assert_eq!(tilde.database(None).unwrap(), Path::new("/home/x/a.db"));
+    }
+
+    #[test]
+    fn no_file_is_needed_but_one_that_was_asked_for_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().to_str().unwrap();
+        assert!(Config::load(None, Environment::of(&[("XDG_CONFIG_HOME", home)])).is_ok());
+        let missing = folder.path().join("missing.toml");
+        assert!(Config::load(Some(&missing), Environment::of(&[])).is_err());
+        let named = [("ARCHIVER_CONFIG", missing.to_str().unwrap())];
+        assert!(Config::load(None, Environment::of(&named)).is_err());
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line_and_without_its_value() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "database = 'x.db'\n\n[sync]\ntoken = 'dop_v1_secret'\n";
+        let message = config(folder.path(), text, &[]).unwrap_err().to_string();
+        assert!(
+            message.contains("line 4") && message.contains("`token`"),
+            "{message}"
+        );
+        assert!(!message.contains("secret"), "{message}");
+    }
+
+    #[test]
+    fn a_setting_that_makes_no_sense_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for text in [
+            "[limits]\nconcurrency = 0",
+            "[limits]\nrequests_per_minute = 0",
+            "[limits]\nrequests_per_hour = -1",
+            "[sync]\ndroplets = ['web-1']",
+            "[sync]\nall = true\ndroplets = [1]",
+            "database = 7",
+            "= broken",
+        ] {
+            assert!(config(folder.path(), text, &[]).is_err(), "{text}");
+        }
+    }
+}
