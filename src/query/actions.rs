@@ -139,42 +139,33 @@ mod tests {
         assert_eq!(found(&connection, &filter), [2]);
     }
 
-    #[test]
-    fn a_droplet_filter_finds_what_its_listing_showed() {
+    /// Two droplets: 10 is the first one's, 14 the second one's, 11 nobody's, 12 and 13 a volume's.
+    fn two_droplets() -> Connection {
         let connection = archive();
         droplet(&connection, 1, &["web-1"]);
         droplet(&connection, 2, &["web-2"]);
-        insert(
-            &connection,
-            &Row {
-                id: 10,
-                resource_id: Some(1),
+        for (id, resource_id, resource_type) in [
+            (10, Some(1), "droplet"),
+            (11, None, "droplet"),
+            (12, Some(1), "volume"),
+            (13, Some(1), "volume"),
+            (14, Some(2), "droplet"),
+        ] {
+            let resource_type = Some(resource_type);
+            let row = Row {
+                id,
+                resource_id,
+                resource_type,
                 ..Row::default()
-            },
-        );
-        insert(
-            &connection,
-            &Row {
-                id: 11,
-                resource_id: None,
-                ..Row::default()
-            },
-        );
-        let volume = Row {
-            resource_id: Some(1),
-            resource_type: Some("volume"),
-            ..Row::default()
-        };
-        insert(&connection, &Row { id: 12, ..volume });
-        insert(&connection, &Row { id: 13, ..volume });
-        insert(
-            &connection,
-            &Row {
-                id: 14,
-                resource_id: Some(2),
-                ..Row::default()
-            },
-        );
+            };
+            insert(&connection, &row);
+        }
+        connection
+    }
+
+    #[test]
+    fn a_droplet_filter_finds_what_its_listing_showed() {
+        let connection = two_droplets();
         for (droplet, action) in [(1, 10), (1, 11), (2, 11), (1, 12), (1, 14)] {
             listed(&connection, droplet, action);
         }
@@ -189,70 +180,62 @@ mod tests {
             found(&connection, &filter(&["web-*", "1"])),
             [10, 11, 12, 14]
         );
-        let among = Filter {
-            ids: vec![12, 13, 14],
-            ..filter(&["1"])
+        let ids = vec![12, 13, 14];
+        assert_eq!(
+            found(
+                &connection,
+                &Filter {
+                    ids,
+                    ..filter(&["1"])
+                }
+            ),
+            [12, 14]
+        );
+    }
+
+    fn shown(connection: &Connection, id: i64) -> String {
+        let filter = Filter {
+            ids: vec![id],
+            ..Filter::default()
         };
-        assert_eq!(found(&connection, &among), [12, 14]);
+        let mut shown = String::new();
+        let visited = actions(connection, &filter, &Column::ALL, &mut |values| {
+            shown = format!("{values:?}")
+                .replace("Integer", "")
+                .replace("Text", "");
+            Ok(())
+        });
+        assert_eq!(visited.unwrap(), 1);
+        shown
     }
 
     #[test]
     fn every_column_has_its_value() {
-        let connection = archive();
-        droplet(&connection, 1, &["web-1"]);
-        insert(&connection, &Row::default());
-        let nothing = Row {
-            status: None,
-            kind: None,
-            started_at: None,
-            ..Row::default()
-        };
-        let nothing = Row {
-            completed_at: None,
-            region: None,
-            ..nothing
-        };
-        insert(
-            &connection,
-            &Row {
-                id: 2,
-                resource_id: None,
-                resource_type: None,
-                ..nothing
-            },
-        );
-        insert(
-            &connection,
-            &Row {
-                id: 3,
-                resource_type: Some("volume"),
-                ..nothing
-            },
-        );
-        let mut rows = Vec::new();
-        actions(
-            &connection,
-            &Filter::default(),
-            &Column::ALL,
-            &mut |values| {
-                rows.push(
-                    format!("{values:?}")
-                        .replace("Integer", "")
-                        .replace("Text", ""),
-                );
-                Ok(())
-            },
-        )
-        .unwrap();
+        let connection = two_droplets();
         assert_eq!(
-            rows,
-            [
-                "[(2), Null, Null, Null, Null, Null, Null, Null, Null, Null, Null]",
-                "[(3), Null, Null, Null, Null, Null, (\"volume 1\"), (1), (\"volume\"), Null, Null]",
-                "[(1), (\"completed\"), (\"reboot\"), (\"2020-07-20T19:37:30Z\"), \
-                 (\"2020-07-20T19:37:45Z\"), (15), (\"web-1\"), (1), (\"droplet\"), (\"nyc3\"), \
-                 (\"web-1\")]",
-            ]
+            shown(&connection, 10),
+            "[(10), (\"completed\"), (\"reboot\"), (\"2020-07-20T19:37:30Z\"), \
+             (\"2020-07-20T19:37:45Z\"), (15), (\"web-1\"), (1), (\"droplet\"), (\"nyc3\"), (\"web-1\")]"
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_is_null_and_never_a_guess() {
+        let connection = two_droplets();
+        connection
+            .execute_batch(
+                "UPDATE actions SET status = NULL, type = NULL, started_at = NULL,
+                                    completed_at = NULL, region_slug = NULL;
+                 UPDATE actions SET resource_type = NULL WHERE id = 11",
+            )
+            .unwrap();
+        assert_eq!(
+            shown(&connection, 11),
+            "[(11), Null, Null, Null, Null, Null, Null, Null, Null, Null, Null]"
+        );
+        assert_eq!(
+            shown(&connection, 12),
+            "[(12), Null, Null, Null, Null, Null, (\"volume 1\"), (1), (\"volume\"), Null, Null]"
         );
     }
 

@@ -253,66 +253,79 @@ mod tests {
         }
     }
 
-    #[test]
-    fn each_refusal_has_its_reason() {
-        type Reason = fn(String) -> TimeError;
-        let cases: [(Reason, &[&str]); 6] = [
-            (
-                |input| TimeError::NoSuchDay { input },
-                &["2020-02-30", "2020-13-01T00:00:00Z", "2021-02-29 10:00"],
-            ),
-            (
-                |input| TimeError::NoSuchTime { input },
-                &[
-                    "2020-07-20T",
-                    "2020-07-20 25:00",
-                    "2020-07-20 12",
-                    "2020-07-20 12:00[Europe/Berlin]",
-                    "2020-07-20T12:00:00+99:00",
-                    "2020-07-20 noon",
-                ],
-            ),
-            (|input| TimeError::Negative { input }, &["-7d", "-1 hour"]),
-            (|input| TimeError::NoUnit { input }, &["7", "1595273850"]),
-            (
-                |input| TimeError::OutOfRange { input },
-                &[
-                    "99999999999d",
-                    "99999999999999999999d",
-                    "@99999999999999999999",
-                    "@253402300800",
-                    "99999mo",
-                    "9999-12-31",
-                    "3000y",
-                ],
-            ),
-            (
-                |input| TimeError::Unknown { input },
-                &[
-                    "soon",
-                    "tomorrowish",
-                    "ago",
-                    "1.5h",
-                    "3M",
-                    "@",
-                    "@now",
-                    "2020-07",
-                    "2020-07-201",
-                    "7d later",
-                    "1h30",
-                    "2020-07-20Z",
-                    "12:00",
-                    "élan",
-                    "2020-07-2é",
-                ],
-            ),
-        ];
-        for (expected, texts) in cases {
-            for text in texts {
-                let found = parse_since(text, now());
-                assert_eq!(found, Err(expected((*text).to_owned())));
-            }
+    fn assert_refused(expected: fn(String) -> TimeError, texts: &[&str]) {
+        for text in texts {
+            assert_eq!(parse_since(text, now()), Err(expected((*text).to_owned())));
+            assert_eq!(parse_until(text, now()), Err(expected((*text).to_owned())));
         }
+    }
+
+    #[test]
+    fn what_no_calendar_and_no_clock_has_is_refused() {
+        assert_refused(
+            |input| TimeError::NoSuchDay { input },
+            &[
+                "2020-02-30",
+                "2020-13-01T00:00:00Z",
+                "2021-02-29 10:00",
+                "2021/13/45",
+            ],
+        );
+        assert_refused(
+            |input| TimeError::NoSuchTime { input },
+            &[
+                "2020-07-20T",
+                "2020-07-20 25:00",
+                "2020-07-20 12",
+                "2020-07-20 noon",
+            ],
+        );
+        assert_refused(
+            |input| TimeError::NoSuchTime { input },
+            &[
+                "2020-07-20 12:00[Europe/Berlin]",
+                "2020-07-20T12:00:00+99:00",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_lies_outside_of_the_archive_is_refused() {
+        assert_refused(
+            |input| TimeError::OutOfRange { input },
+            &[
+                "99999999999d",
+                "99999999999999999999d",
+                "99999mo",
+                "3000y",
+                "9999-12-31",
+            ],
+        );
+        assert_refused(
+            |input| TimeError::OutOfRange { input },
+            &["@99999999999999999999", "@253402300800"],
+        );
+    }
+
+    #[test]
+    fn what_is_no_known_form_is_refused_and_not_guessed() {
+        assert_refused(|input| TimeError::Negative { input }, &["-7d", "-1 hour"]);
+        assert_refused(|input| TimeError::NoUnit { input }, &["7", "1595273850"]);
+        let unknown = |input| TimeError::Unknown { input };
+        assert_refused(
+            unknown,
+            &["soon", "ago", "1.5h", "3M", "@", "@now", "7d later", "1h30"],
+        );
+        assert_refused(
+            unknown,
+            &[
+                "2020-07",
+                "2020-07-201",
+                "2020-07-20Z",
+                "2020-07-2é",
+                "12:00",
+            ],
+        );
         assert_eq!(parse_until(" ", now()), Err(TimeError::Empty));
     }
 

@@ -159,48 +159,23 @@ mod tests {
 
     #[test]
     fn each_refusal_has_its_reason() {
-        let input = |text: &str| text.to_owned();
-        for (text, expected) in [
-            ("  ", DurationError::Empty),
-            ("60", DurationError::NoUnit { input: input("60") }),
-            (
-                "1h30",
-                DurationError::NoUnit {
-                    input: input("1h30"),
-                },
-            ),
-            (
-                "3mo",
-                DurationError::NotFixed {
-                    input: input("3mo"),
-                },
-            ),
-            (
-                "-5m",
-                DurationError::Negative {
-                    input: input("-5m"),
-                },
-            ),
-            (
-                "99999999999999999999s",
-                DurationError::TooLong {
-                    input: input("99999999999999999999s"),
-                },
-            ),
-            (
-                "9223372036854775807d",
-                DurationError::TooLong {
-                    input: input("9223372036854775807d"),
-                },
-            ),
-            (
-                "10 m é",
-                DurationError::Unknown {
-                    input: input("10 m é"),
-                },
-            ),
-        ] {
-            assert_eq!(parse_duration(text), Err(expected), "{text}");
+        fn assert_refused(expected: fn(String) -> DurationError, texts: &[&str]) {
+            for text in texts {
+                assert_eq!(parse_duration(text), Err(expected((*text).to_owned())));
+            }
         }
+        assert_eq!(parse_duration("  "), Err(DurationError::Empty));
+        assert_refused(|input| DurationError::NoUnit { input }, &["60", "1h30"]);
+        assert_refused(
+            |input| DurationError::NotFixed { input },
+            &["3mo", "1h 2 years"],
+        );
+        assert_refused(|input| DurationError::Negative { input }, &["-5m"]);
+        let too_long = |input| DurationError::TooLong { input };
+        assert_refused(too_long, &["99999999999999999999s", "9223372036854775807d"]);
+        assert_refused(
+            |input| DurationError::Unknown { input },
+            &["10 m é", "2h ago", "3M"],
+        );
     }
 }
