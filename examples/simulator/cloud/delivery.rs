@@ -39,7 +39,6 @@ pub(super) async fn deliver(
     closes: bool,
 ) -> io::Result<bool> {
     let head = answer.head(closes);
-    let half = answer.body.get(..answer.body.len() / 2).unwrap_or_default();
     match answer.delivery {
         Delivery::Whole => {
             stream.write_all(&head).await?;
@@ -48,38 +47,40 @@ pub(super) async fn deliver(
         }
         Delivery::Close => {}
         Delivery::Reset => stream.set_zero_linger()?,
-        Delivery::ResetInBody => {
-            stream.write_all(&head).await?;
-            stream.write_all(half).await?;
-            // The bytes should arrive before the reset makes the client's system drop them.
-            sleep(Duration::from_millis(20)).await;
-            stream.set_zero_linger()?;
-        }
-        Delivery::Truncated => {
-            stream.write_all(&head).await?;
-            stream.write_all(half).await?;
-            stream.shutdown().await?;
-        }
         Delivery::Stall => wait_for_close(stream).await?,
-        Delivery::StallAfterHead => {
-            stream.write_all(&head).await?;
-            wait_for_close(stream).await?;
-        }
-        Delivery::StallInBody => {
-            stream.write_all(&head).await?;
-            stream.write_all(half).await?;
-            wait_for_close(stream).await?;
-        }
         Delivery::Drip(pause) => {
             drip(stream, &head, pause).await?;
             drip(stream, &answer.body, pause).await?;
         }
-        Delivery::DripBody(pause) => {
+        _ => {
             stream.write_all(&head).await?;
-            drip(stream, &answer.body, pause).await?;
+            deliver_body(stream, answer).await?;
         }
     }
     Ok(false)
+}
+
+/// Sends what reaches the client of a body that never arrives whole, or not in time.
+async fn deliver_body(stream: &mut TcpStream, answer: &Answer) -> io::Result<()> {
+    let half = answer.body.get(..answer.body.len() / 2).unwrap_or_default();
+    match answer.delivery {
+        Delivery::StallAfterHead => wait_for_close(stream).await,
+        Delivery::DripBody(pause) => drip(stream, &answer.body, pause).await,
+        Delivery::StallInBody => {
+            stream.write_all(half).await?;
+            wait_for_close(stream).await
+        }
+        Delivery::ResetInBody => {
+            stream.write_all(half).await?;
+            // The bytes should arrive before the reset makes the client's system drop them.
+            sleep(Duration::from_millis(20)).await;
+            stream.set_zero_linger()
+        }
+        _ => {
+            stream.write_all(half).await?;
+            stream.shutdown().await
+        }
+    }
 }
 
 async fn drip(stream: &mut TcpStream, bytes: &[u8], milliseconds: u64) -> io::Result<()> {

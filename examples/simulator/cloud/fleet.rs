@@ -41,17 +41,13 @@ pub(super) fn droplets(
         gone_left -= usize::from(gone);
         let destroyed = gone.then(|| created + (now - created) * random.between(10, 95) / 100);
         let id = droplet_id(options.from, now, created, machines.last());
-        let droplet = droplet(id, created, &machines, regions, random);
-        let region = regions
-            .iter()
-            .position(|region| region.slug == droplet.region_slug);
-        let region = region
-            .and_then(|place| u8::try_from(place).ok())
-            .unwrap_or_default();
+        let region = random.below(regions.len());
+        let slug = regions[region].slug;
         let droplet = Droplet {
             destroyed: gone,
-            ..droplet
+            ..droplet(id, created, slug, &machines, random)
         };
+        let region = u8::try_from(region).unwrap_or_default();
         machines.push(Machine {
             droplet,
             region,
@@ -79,8 +75,8 @@ fn droplet_id(from: i64, now: i64, created: i64, before: Option<&Machine>) -> i6
 fn droplet(
     id: i64,
     created: i64,
+    region_slug: &str,
     before: &[Machine],
-    regions: &[Region],
     random: &mut Random,
 ) -> Droplet {
     let role = ROLES[random.below(ROLES.len())];
@@ -101,7 +97,7 @@ fn droplet(
     Droplet {
         id,
         name,
-        region_slug: regions[random.below(regions.len())].slug.to_owned(),
+        region_slug: region_slug.to_owned(),
         size_slug: SIZES[random.below(SIZES.len())].to_owned(),
         status: "active".to_owned(),
         tags: vec![role.to_owned(), environment.to_owned()],

@@ -1,5 +1,7 @@
 //! Histories: what happened to an account over the years, from a seed.
 
+use std::num::NonZeroU32;
+
 use super::action::{Record, ResourceType, Status, droplet_number, seconds};
 use super::droplet::Machine;
 use super::kinds::{self, EPISODES, VOLUME_EPISODES};
@@ -181,6 +183,7 @@ impl Writer {
             last.resource_type = ResourceType::Droplet;
             last.resource_id = machine.droplet.id;
             last.status = Status::Completed;
+            last.completed_at = last.completed_at.or(NonZeroU32::new(last.started_at));
             machine.droplet.status = "off".to_owned();
         }
     }
@@ -206,25 +209,7 @@ impl Writer {
 
     /// Something that happened to a volume, an image or an address.
     fn elsewhere(&mut self, from: i64, regions: usize, random: &mut Random) {
-        const KINDS: &[&str] = &[
-            "attach_volume",
-            "detach_volume",
-            "resize_volume",
-            "transfer",
-        ];
-        const MORE: &[&str] = &[
-            "convert",
-            "image_destroy",
-            "assign_ip",
-            "unassign_ip",
-            "reserve_ip",
-            "release_ip",
-        ];
-        let place = random.below(KINDS.len() + MORE.len());
-        let kind = KINDS
-            .get(place)
-            .copied()
-            .unwrap_or_else(|| MORE[place - KINDS.len()]);
+        let kind = kinds::ELSEWHERE[random.below(kinds::ELSEWHERE.len())];
         let started = random.between(from, self.now - 900);
         let region = (!random.chance(0.05)).then(|| random.below(regions) as u8);
         let record = self.record(kind, started, region, random);
@@ -260,7 +245,7 @@ impl Writer {
             id: 0,
             resource_id: 0,
             started_at: seconds(started),
-            completed_at: std::num::NonZeroU32::new(seconds(completed)).filter(|_| !never_ended),
+            completed_at: NonZeroU32::new(seconds(completed)).filter(|_| !never_ended),
             droplet: None,
             kind,
             region,

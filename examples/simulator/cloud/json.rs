@@ -7,6 +7,18 @@ use super::clock;
 use super::droplet::Machine;
 use super::state::State;
 
+/// What an archive of actions has no use for, but has to get along with.
+const SAME_FOR_ALL_DROPLETS: &str = concat!(
+    r#""kernel":null,"features":["backups","private_networking","ipv6"],"backup_ids":[],"#,
+    r#""next_backup_window":null,"snapshot_ids":[],"volume_ids":[],"#,
+    r#""image":{"id":63663980,"name":"20.04 (LTS) x64","distribution":"Ubuntu","#,
+    r#""slug":"ubuntu-20-04-x64","public":true,"regions":["nyc1","nyc3"],"#,
+    r#""created_at":"2020-05-15T05:47:50Z","type":"snapshot","min_disk_size":20},"#,
+    r#""networks":{"v4":[{"ip_address":"192.0.2.7","netmask":"255.255.255.0","#,
+    r#""gateway":"192.0.2.1","type":"public"}],"v6":[]},"#,
+    r#""vpc_uuid":"760e09ef-dc84-11e8-981e-3cfdfeaae000","#,
+);
+
 /// Renders what a token with these rights may see.
 pub(super) struct Json<'a> {
     pub(super) state: &'a State,
@@ -44,15 +56,7 @@ impl Json<'_> {
         );
         clock::write(out, i64::from(record.started_at));
         out.push_str("\",\"completed_at\":");
-        let hidden = self.hide_completed_at && record.status != Status::InProgress;
-        match record.completed_at.filter(|_| !hidden) {
-            Some(time) => {
-                out.push('"');
-                clock::write(out, i64::from(time.get()));
-                out.push('"');
-            }
-            None => out.push_str("null"),
-        }
+        self.completed_at(out, record);
         out.push_str(",\"resource_id\":");
         match record.resource_id {
             0 => out.push_str("null"),
@@ -64,6 +68,17 @@ impl Json<'_> {
         );
         self.region_of(out, record.region);
         out.push('}');
+    }
+
+    fn completed_at(&self, out: &mut String, record: &Record) {
+        let hidden = self.hide_completed_at && record.status != Status::InProgress;
+        let Some(time) = record.completed_at.filter(|_| !hidden) else {
+            out.push_str("null");
+            return;
+        };
+        out.push('"');
+        clock::write(out, i64::from(time.get()));
+        out.push('"');
     }
 
     fn region_of(&self, out: &mut String, region: Option<u8>) {
@@ -83,56 +98,36 @@ impl Json<'_> {
             return;
         }
         let droplet = &machine.droplet;
+        let (id, status, created_at) = (droplet.id, &droplet.status, &droplet.created_at);
+        let (name, size) = (quoted(&droplet.name), quoted(&droplet.size_slug));
         let (cpus, memory) = size_of(&droplet.size_slug);
-        let size = quoted(&droplet.size_slug);
+        let disk = 25 * cpus;
         append(
             out,
-            format_args!("{{\"id\":{},\"name\":{}", droplet.id, quoted(&droplet.name)),
+            format_args!("{{\"id\":{id},\"name\":{name},\"memory\":{memory},"),
         );
         append(
             out,
-            format_args!(
-                ",\"memory\":{memory},\"vcpus\":{cpus},\"disk\":{}",
-                25 * cpus
-            ),
+            format_args!("\"vcpus\":{cpus},\"disk\":{disk},\"locked\":false,"),
         );
         append(
             out,
-            format_args!(",\"locked\":false,\"status\":\"{}\"", droplet.status),
+            format_args!("\"status\":\"{status}\",\"created_at\":\"{created_at}\","),
+        );
+        out.push_str(SAME_FOR_ALL_DROPLETS);
+        append(
+            out,
+            format_args!("\"size\":{{\"slug\":{size},\"memory\":{memory},"),
         );
         append(
             out,
-            format_args!(",\"kernel\":null,\"created_at\":\"{}\"", droplet.created_at),
+            format_args!("\"vcpus\":{cpus},\"disk\":{disk},\"available\":true}},"),
         );
-        out.push_str(r#","features":["backups","private_networking","ipv6"],"backup_ids":[]"#);
-        out.push_str(r#","next_backup_window":null,"snapshot_ids":[],"image":{"id":63663980"#);
-        out.push_str(r#","name":"20.04 (LTS) x64","distribution":"Ubuntu""#);
-        out.push_str(r#","slug":"ubuntu-20-04-x64","public":true,"regions":["nyc1","nyc3"]"#);
-        out.push_str(r#","created_at":"2020-05-15T05:47:50Z","type":"snapshot""#);
-        out.push_str(r#","min_disk_size":20,"size_gigabytes":2.36},"volume_ids":[]"#);
-        append(
-            out,
-            format_args!(",\"size\":{{\"slug\":{size},\"memory\":{memory}"),
-        );
-        append(
-            out,
-            format_args!(",\"vcpus\":{cpus},\"price_monthly\":{}.0", 5 * cpus),
-        );
-        append(
-            out,
-            format_args!(",\"available\":true}},\"size_slug\":{size}"),
-        );
-        out.push_str(r#","networks":{"v4":[],"v6":[]},"region":"#);
+        append(out, format_args!("\"size_slug\":{size},\"region\":"));
         let region = self.state.regions.get(usize::from(machine.region));
         out.push_str(region.map_or("null", |region| region.json(self.sizes)));
-        append(
-            out,
-            format_args!(
-                ",\"tags\":{}",
-                serde_json::Value::from(droplet.tags.clone())
-            ),
-        );
-        out.push_str(r#","vpc_uuid":"760e09ef-dc84-11e8-981e-3cfdfeaae000"}"#);
+        let tags = serde_json::Value::from(droplet.tags.clone());
+        append(out, format_args!(",\"tags\":{tags}}}"));
     }
 
     pub(super) fn account(&self, out: &mut String) {

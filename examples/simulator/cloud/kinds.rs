@@ -72,6 +72,20 @@ pub(super) const VOLUME_EPISODES: &[(u32, &[&str])] = &[
     (1, &["detach_volume", "attach_volume"]),
 ];
 
+/// What happens to volumes, images and addresses by themselves.
+pub(super) const ELSEWHERE: &[&str] = &[
+    "attach_volume",
+    "detach_volume",
+    "resize_volume",
+    "transfer",
+    "convert",
+    "image_destroy",
+    "assign_ip",
+    "unassign_ip",
+    "reserve_ip",
+    "release_ip",
+];
+
 /// The place of a type in [`KINDS`].
 pub(super) fn number(name: &str) -> Option<u16> {
     KINDS
