@@ -64,6 +64,11 @@ pub enum Event<'a> {
         /// How long until then.
         wait: Duration,
     },
+    /// An answer came, whatever it says.
+    Answered {
+        /// What it says of the limits.
+        limit: &'a RateLimit,
+    },
     /// A limit demands a wait before the next request.
     Waiting {
         /// How long.
@@ -228,6 +233,14 @@ impl Client {
         let mut busy = Duration::ZERO;
         loop {
             self.keep_pace().await;
+            if let Some(until) = self.keep_reserve().await {
+                let attempts = faults + limits;
+                return Err(Error {
+                    request,
+                    attempts,
+                    kind: ErrorKind::RateLimited { until },
+                });
+            }
             if faults + limits > 0 {
                 self.retries.fetch_add(1, Ordering::Relaxed);
             }
@@ -284,6 +297,19 @@ impl Client {
         }
     }
 
+    /// Waits while sending would touch the reserve; `Some` time to come back when that takes too long.
+    async fn keep_reserve(&self) -> Option<Timestamp> {
+        let limit = self.rate_limit();
+        let now = (self.settings.clock)();
+        let wait = self.settings.pace.wait_for_reserve(&limit, now)?;
+        if wait > self.settings.retry.longest_limit_wait {
+            return limit.reset_at;
+        }
+        self.tell(&Event::Waiting { wait });
+        tokio::time::sleep(wait).await;
+        None
+    }
+
     async fn attempt<T>(
         &self,
         request: &str,
@@ -317,6 +343,7 @@ impl Client {
         if limit.remaining.is_some() {
             *lock(&self.rate_limit) = limit;
         }
+        self.tell(&Event::Answered { limit: &limit });
         let status = response.status();
         if !status.is_success() {
             return refused(response, limit).await;

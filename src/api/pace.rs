@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::limits::RateLimit;
+use crate::time::Timestamp;
+
 /// How many requests may be sent in a minute and in an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
@@ -16,6 +19,8 @@ pub struct Pace {
     pub requests_per_minute: u32,
     /// The API allows 5,000.
     pub requests_per_hour: u32,
+    /// Requests of the hour to leave to the token's other users.
+    pub reserve: u32,
 }
 
 impl Default for Pace {
@@ -23,7 +28,19 @@ impl Default for Pace {
         Self {
             requests_per_minute: 250,
             requests_per_hour: 5_000,
+            reserve: 0,
         }
+    }
+}
+
+impl Pace {
+    /// How long until a request leaves the reserve alone again, as the latest answer tells; `None` when it does now.
+    pub(super) fn wait_for_reserve(&self, limit: &RateLimit, now: Timestamp) -> Option<Duration> {
+        let remaining = limit.remaining.filter(|_| self.reserve > 0)?;
+        let reset_at = limit.reset_at.filter(|reset_at| *reset_at >= now)?;
+        // One second more: the header is in whole seconds, and the oldest request expires within that one.
+        let seconds = (reset_at.epoch_seconds() - now.epoch_seconds() + 1).unsigned_abs();
+        (remaining <= u64::from(self.reserve)).then_some(Duration::from_secs(seconds))
     }
 }
 
@@ -126,8 +143,30 @@ mod tests {
         let mut pacer = Pacer::new(Pace {
             requests_per_minute: 3,
             requests_per_hour: 100,
+            reserve: 0,
         });
         assert!((0..3).all(|_| pacer.next_departure(now) == now));
         assert!(pacer.next_departure(now) > now + MINUTE);
+    }
+
+    #[test]
+    fn the_reserve_is_left_to_others_until_the_oldest_request_expires() {
+        let at = |seconds| Timestamp::from_epoch_seconds(seconds).unwrap();
+        let limit = |remaining, reset| RateLimit {
+            remaining: Some(remaining),
+            reset_at: Some(at(reset)),
+            ..RateLimit::default()
+        };
+        let pace = Pace {
+            reserve: 500,
+            ..Pace::default()
+        };
+        assert_eq!(pace.wait_for_reserve(&limit(501, 60), at(0)), None);
+        assert_eq!(
+            pace.wait_for_reserve(&limit(500, 60), at(0)),
+            Some(Duration::from_secs(61))
+        );
+        assert_eq!(pace.wait_for_reserve(&limit(500, 60), at(61)), None);
+        assert_eq!(Pace::default().wait_for_reserve(&limit(0, 60), at(0)), None);
     }
 }

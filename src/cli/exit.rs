@@ -40,15 +40,26 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn usage(message: impl Into<String>) -> Self {
-        Self { status: Status::Usage, message: message.into(), hint: None }
+        Self {
+            status: Status::Usage,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     pub(super) fn with_hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
     }
 
     fn of(status: Status, error: &dyn std::error::Error) -> Self {
-        Self { status, message: chain(error), hint: None }
+        Self {
+            status,
+            message: chain(error),
+            hint: None,
+        }
     }
 }
 
@@ -90,7 +101,11 @@ impl From<store::Error> for Failure {
 impl From<api::Error> for Failure {
     fn from(error: api::Error) -> Self {
         let is_refused = error.is_unauthorized() || error.is_forbidden();
-        let status = if is_refused { Status::Unauthorized } else { Status::Failed };
+        let status = if is_refused {
+            Status::Unauthorized
+        } else {
+            Status::Failed
+        };
         Self::of(status, &error).with_hint(error.hint())
     }
 }
@@ -108,7 +123,11 @@ impl From<query::Error> for Failure {
                     code,
                     Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
                 );
-                let status = if is_damage { Status::UnusableArchive } else { Status::Failed };
+                let status = if is_damage {
+                    Status::UnusableArchive
+                } else {
+                    Status::Failed
+                };
                 Self::of(status, &error)
             }
         }

@@ -79,20 +79,31 @@ struct Context {
 }
 
 /// Runs the command that `arguments` (the program's name first) ask for.
-pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environment) -> ExitCode {
+pub(crate) fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: Environment,
+) -> ExitCode {
     let Arguments { global, command } = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are errors to clap, and no failure to anybody else.
             let _ = error.print();
-            return if error.use_stderr() { Status::Usage.into() } else { Status::Done.into() };
+            return if error.use_stderr() {
+                Status::Usage.into()
+            } else {
+                Status::Done.into()
+            };
         }
     };
     let terminal = Terminal::new(&environment, global.color, global.quiet, global.verbose);
     let outcome = Config::load(global.config.as_deref(), environment)
         .map_err(Failure::from)
         .and_then(|config| {
-            let context = Context { global, config, terminal };
+            let context = Context {
+                global,
+                config,
+                terminal,
+            };
             match command {
                 Command::Sync(arguments) => sync::run(&context, &arguments),
                 Command::Query(arguments) => query::run(&context, &arguments),

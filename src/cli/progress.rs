@@ -36,7 +36,11 @@ impl Progress {
         } else {
             ProgressBar::hidden()
         };
-        Self { terminal, bar, shown: Arc::default() }
+        Self {
+            terminal,
+            bar,
+            shown: Arc::default(),
+        }
     }
 
     /// Takes the bar away.
@@ -48,7 +52,11 @@ impl Progress {
     pub(super) fn client_event(&self, event: &api::Event<'_>) {
         match event {
             api::Event::Sent { request } => self.detail(2, request),
-            api::Event::Retrying { request, reason, wait } => {
+            api::Event::Retrying {
+                request,
+                reason,
+                wait,
+            } => {
                 let seconds = wait.as_secs_f64();
                 self.detail(1, &format!("{request}: {reason}; again in {seconds:.1} s"));
             }
@@ -58,7 +66,9 @@ impl Progress {
                 self.detail(2, &text);
             }
             api::Event::Waiting { .. } => {}
-            api::Event::Answered { limit } => self.change(|shown| shown.requests_left = limit.remaining),
+            api::Event::Answered { limit } => {
+                self.change(|shown| shown.requests_left = limit.remaining);
+            }
         }
     }
 
@@ -68,11 +78,16 @@ impl Progress {
         let (archived, total) = shown
             .listings
             .values()
-            .fold((0, 0), |(archived, total), listing| (archived + listing.0, total + listing.1));
+            .fold((0, 0), |(archived, total), listing| {
+                (archived + listing.0, total + listing.1)
+            });
         self.bar.set_length(total);
         self.bar.set_position(archived);
-        let left = shown.requests_left.map(|left| format!(", {left} requests left this hour"));
-        self.bar.set_message(format!("{} pages{}", shown.pages, left.unwrap_or_default()));
+        let left = shown
+            .requests_left
+            .map(|left| format!(", {left} requests left this hour"));
+        self.bar
+            .set_message(format!("{} pages{}", shown.pages, left.unwrap_or_default()));
     }
 
     fn detail(&self, verbosity: u8, text: &str) {
@@ -88,22 +103,41 @@ impl Observer for Progress {
     fn observe(&self, event: &Event<'_>) {
         match event {
             Event::Opened { listing } => self.detail(1, &format!("reading {}", listing.path())),
-            Event::Archived { listing, covered, total, .. } => self.change(|shown| {
+            Event::Archived {
+                listing,
+                covered,
+                total,
+                ..
+            } => self.change(|shown| {
                 shown.pages += 1;
                 shown.listings.insert(*listing, (*covered, *total));
             }),
             Event::Rejected { listing, row } => {
-                self.warning(&format!("{}: a row was left out: {}: {}", listing.path(), row.reason, row.excerpt));
+                self.warning(&format!(
+                    "{}: a row was left out: {}: {}",
+                    listing.path(),
+                    row.reason,
+                    row.excerpt
+                ));
             }
             Event::Doubted { listing, doubt } => {
-                self.detail(1, &format!("{}: {doubt}; reading it again from its first page", listing.path()));
+                self.detail(
+                    1,
+                    &format!(
+                        "{}: {doubt}; reading it again from its first page",
+                        listing.path()
+                    ),
+                );
             }
             Event::Closed { listing, result } => {
                 let detail = match result {
                     ListingResult::Complete { total } => format!(", {total} actions"),
                     _ => String::new(),
                 };
-                self.detail(1, &format!("{}: {}{detail}", listing.path(), result.as_str()));
+                self.detail(
+                    1,
+                    &format!("{}: {}{detail}", listing.path(), result.as_str()),
+                );
             }
             Event::Notice { text } => self.detail(1, text),
             Event::Warning { text } => self.warning(text),

@@ -69,18 +69,30 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     if arguments.count {
         let count = query::count(&connection, &filter)?;
         warn_about_nothing(context, &connection, &filter, count)?;
-        return unless_closed(io::Write::write_all(&mut stdout, format!("{count}\n").as_bytes()));
+        return unless_closed(io::Write::write_all(
+            &mut stdout,
+            format!("{count}\n").as_bytes(),
+        ));
     }
     let columns: &[Column] = match arguments.output {
         _ if !arguments.columns.is_empty() => &arguments.columns,
         Format::Table => &Column::FOR_PEOPLE,
         Format::Json | Format::Jsonl | Format::Csv => &Column::FOR_PROGRAMS,
     };
-    let options = Options { header: !arguments.no_header, width: context.terminal.width };
+    let options = Options {
+        header: !arguments.no_header,
+        width: context.terminal.width,
+    };
     let mut writer = output::writer(arguments.output, options, &mut stdout);
     let names: Vec<_> = columns
         .iter()
-        .map(|column| if arguments.output == Format::Table { column.title() } else { column.name() })
+        .map(|column| {
+            if arguments.output == Format::Table {
+                column.title()
+            } else {
+                column.name()
+            }
+        })
         .collect();
     let mut found = 0;
     let written = writer.header(&names).and_then(|()| {
@@ -102,9 +114,18 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
 }
 
 fn filter(arguments: &Arguments, now: Timestamp) -> Result<Filter, Failure> {
-    let time = |flag: &str, error: &dyn std::fmt::Display| Failure::usage(format!("{flag}: {error}"));
-    let since = arguments.since.as_deref().map(|text| parse_since(text, now)).transpose();
-    let until = arguments.until.as_deref().map(|text| parse_until(text, now)).transpose();
+    let time =
+        |flag: &str, error: &dyn std::fmt::Display| Failure::usage(format!("{flag}: {error}"));
+    let since = arguments
+        .since
+        .as_deref()
+        .map(|text| parse_since(text, now))
+        .transpose();
+    let until = arguments
+        .until
+        .as_deref()
+        .map(|text| parse_until(text, now))
+        .transpose();
     Ok(Filter {
         types: arguments.types.clone(),
         statuses: arguments.status.clone(),
@@ -134,14 +155,17 @@ fn warn_about_nothing(
             [] => String::new(),
             near => format!("; did you mean {}?", near.join(", ")),
         };
-        context
-            .terminal
-            .warning(&format!("the archive has no action with the {field} `{}`{suggestion}", unseen.value));
+        context.terminal.warning(&format!(
+            "the archive has no action with the {field} `{}`{suggestion}",
+            unseen.value
+        ));
     }
     if let (Some(since), Some(until)) = (filter.since, filter.until)
         && since >= until
     {
-        context.terminal.warning(&format!("nothing can lie between --since {since} and --until {until}"));
+        context.terminal.warning(&format!(
+            "nothing can lie between --since {since} and --until {until}"
+        ));
     }
     Ok(())
 }

@@ -52,11 +52,16 @@ enum SummaryFormat {
 const CONCURRENCY: usize = 4;
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
-    let Context { global, config, terminal } = context;
+    let Context {
+        global,
+        config,
+        terminal,
+    } = context;
     let wait = match &arguments.wait {
         None => Duration::ZERO,
         Some(text) => {
-            let seconds = parse_duration(text).map_err(|error| Failure::usage(format!("--wait: {error}")))?;
+            let seconds =
+                parse_duration(text).map_err(|error| Failure::usage(format!("--wait: {error}")))?;
             Duration::from_secs(seconds.unsigned_abs())
         }
     };
@@ -77,8 +82,12 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         origin,
         token: token.secret,
         pace: Pace {
-            requests_per_minute: limits.requests_per_minute.map_or(pace.requests_per_minute, Into::into),
-            requests_per_hour: limits.requests_per_hour.map_or(pace.requests_per_hour, Into::into),
+            requests_per_minute: limits
+                .requests_per_minute
+                .map_or(pace.requests_per_minute, Into::into),
+            requests_per_hour: limits
+                .requests_per_hour
+                .map_or(pace.requests_per_hour, Into::into),
             reserve: limits.reserve.map_or(pace.reserve, Into::into),
         },
         retry: RetryPolicy::default(),
@@ -91,7 +100,12 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let report = outcome?;
     closed?;
     let finished_at = Timestamp::now();
-    tell(context, arguments, &Summary::of(&report, &settings, started_at, finished_at), &report)
+    tell(
+        context,
+        arguments,
+        &Summary::of(&report, &settings, started_at, finished_at),
+        &report,
+    )
 }
 
 fn settings(context: &Context, arguments: &Arguments) -> Settings {
@@ -103,9 +117,15 @@ fn settings(context: &Context, arguments: &Arguments) -> Settings {
     let scope = if ids.is_empty() && tags.is_empty() {
         Scope::Account
     } else {
-        Scope::Droplets { ids: ids.iter().copied().collect(), tags: tags.iter().cloned().collect() }
+        Scope::Droplets {
+            ids: ids.iter().copied().collect(),
+            tags: tags.iter().cloned().collect(),
+        }
     };
-    let concurrency = file.limits.concurrency.and_then(|pages| usize::try_from(pages.get()).ok());
+    let concurrency = file
+        .limits
+        .concurrency
+        .and_then(|pages| usize::try_from(pages.get()).ok());
     Settings {
         scope,
         full: arguments.full,
@@ -126,8 +146,10 @@ fn read(
         message: format!("cannot start: {error}"),
         hint: None,
     };
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot_start)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(cannot_start)?;
     runtime.block_on(async {
         let mut once = signals().map_err(cannot_start)?;
         let mut twice = once.clone();
@@ -199,7 +221,12 @@ struct ListingSummary {
 }
 
 impl Summary {
-    fn of(report: &Report, settings: &Settings, started_at: Timestamp, finished_at: Timestamp) -> Self {
+    fn of(
+        report: &Report,
+        settings: &Settings,
+        started_at: Timestamp,
+        finished_at: Timestamp,
+    ) -> Self {
         Self {
             outcome: report.outcome().as_str(),
             scope: settings.scope.to_string(),
@@ -246,23 +273,44 @@ fn tell(
         let text = serde_json::to_string(summary).map_err(io::Error::from);
         unless_closed(text.and_then(|text| writeln!(stdout, "{text}")))?;
     }
-    let verbosity = if context.terminal.is_interactive && arguments.output == SummaryFormat::Text { 0 } else { 1 };
+    let verbosity = if context.terminal.is_interactive && arguments.output == SummaryFormat::Text {
+        0
+    } else {
+        1
+    };
     context.terminal.detail(verbosity, &in_words(report));
     let status = match report.outcome() {
         Outcome::Complete => return Ok(Status::Done),
-        _ if report.errors().any(|error| error.is_unauthorized() || error.is_forbidden()) => Status::Unauthorized,
+        _ if report
+            .errors()
+            .any(|error| error.is_unauthorized() || error.is_forbidden()) =>
+        {
+            Status::Unauthorized
+        }
         Outcome::Failed => Status::Failed,
         Outcome::Partial | Outcome::Interrupted => Status::Partial,
     };
-    let what = if status == Status::Failed { "nothing was archived" } else { "the archive is not complete" };
+    let what = if status == Status::Failed {
+        "nothing was archived"
+    } else {
+        "the archive is not complete"
+    };
     let message = format!("{what}: {}", summary.message.as_deref().unwrap_or_default());
     let hint = report.errors().next().map(|error| error.hint().to_owned());
-    Err(Failure { status, message, hint })
+    Err(Failure {
+        status,
+        message,
+        hint,
+    })
 }
 
 fn in_words(report: &Report) -> String {
     let counts = report.counts;
-    let again = if report.retries > 0 { format!(", {} of them again", report.retries) } else { String::new() };
+    let again = if report.retries > 0 {
+        format!(", {} of them again", report.retries)
+    } else {
+        String::new()
+    };
     format!(
         "{}: {} new actions, {} updated, {} unchanged; {} requests{again}",
         report.outcome().as_str(),

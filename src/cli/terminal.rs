@@ -38,7 +38,12 @@ const CYAN: &str = "\x1b[36m";
 const PLAIN: &str = "\x1b[0m";
 
 impl Terminal {
-    pub(super) fn new(environment: &Environment, color: ColorChoice, is_quiet: bool, verbosity: u8) -> Self {
+    pub(super) fn new(
+        environment: &Environment,
+        color: ColorChoice,
+        is_quiet: bool,
+        verbosity: u8,
+    ) -> Self {
         let is_dumb = environment.text("TERM").is_some_and(|term| term == "dumb");
         let is_terminal = io::stderr().is_terminal();
         Self {
@@ -46,11 +51,16 @@ impl Terminal {
             is_colored: match color {
                 ColorChoice::Always => true,
                 ColorChoice::Never => false,
-                ColorChoice::Auto => is_terminal && !is_dumb && environment.text("NO_COLOR").is_none(),
+                ColorChoice::Auto => {
+                    is_terminal && !is_dumb && environment.text("NO_COLOR").is_none()
+                }
             },
             is_quiet,
             verbosity,
-            width: io::stdout().is_terminal().then(|| width(environment)).flatten(),
+            width: io::stdout()
+                .is_terminal()
+                .then(|| width(environment))
+                .flatten(),
         }
     }
 
@@ -93,6 +103,8 @@ impl Terminal {
 
 /// `COLUMNS` if it is set, as shells and tests do, else what the terminal says.
 fn width(environment: &Environment) -> Option<usize> {
-    let columns = environment.text("COLUMNS").and_then(|columns| columns.parse().ok());
+    let columns = environment
+        .text("COLUMNS")
+        .and_then(|columns| columns.parse().ok());
     columns.or_else(|| Some(usize::from(console::Term::stdout().size_checked()?.1)))
 }

@@ -26,7 +26,8 @@ pub(super) async fn droplets_with_tag(
         Ok(tagged) => {
             engine.report.is_answered = true;
             if tagged.droplets.is_empty() {
-                notice(engine, &format!("no droplet has the tag `{tag}`"));
+                let text = format!("no droplet has the tag `{tag}`");
+                engine.observer.observe(&Event::Warning { text: &text });
             }
             engine
                 .store

@@ -52,6 +52,11 @@ pub enum Event<'a> {
         /// How.
         result: &'a ListingResult,
     },
+    /// Something that is probably not what was meant.
+    Warning {
+        /// In words.
+        text: &'a str,
+    },
     /// Something worth knowing that takes nothing away from the archive's promise.
     Notice {
         /// In words.

@@ -206,7 +206,7 @@ impl Walk {
     ) {
         match &mut self.phase {
             Phase::Cover if strangers > 0 => {
-                self.start_rewalk(Doubt::Strangers { page: answer.page })
+                self.start_rewalk(Doubt::Strangers { page: answer.page });
             }
             Phase::Cover => {
                 let covered_before = self.coverage.len();
@@ -376,9 +376,9 @@ impl Walk {
                 end: position + 1,
             };
             if id.is_some() {
-                covers.insert(alone)
+                covers.insert(alone);
             } else {
-                self.unreadable.insert(alone)
+                self.unreadable.insert(alone);
             }
             expected.push(self.coverage.contains(position));
         }
