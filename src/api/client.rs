@@ -13,7 +13,7 @@ use super::error::{ApiMessage, Error, ErrorKind, printable};
 use super::limits::RateLimit;
 use super::origin::Origin;
 use super::pace::{Pace, Pacer};
-use super::retry::{self, Limited, RetryPolicy};
+use super::retry::{self, Limited, RetryPolicy, Tries};
 use super::wire::{self, Page, Regions};
 use crate::model::{Action, ActionId, Droplet, DropletId};
 use crate::time::Timestamp;
@@ -227,53 +227,37 @@ impl Client {
             Some(query) => format!("GET {path}?{query}"),
             None => format!("GET {path}"),
         };
-        let policy = &self.settings.retry;
-        let (mut faults, mut limits) = (0, 0);
-        // What counts against the patience: not the waits that a limit demands.
-        let mut busy = Duration::ZERO;
+        let mut tries = Tries::new(&self.settings.retry);
+        let failed = |attempts, kind| {
+            Err(Error {
+                request: request.clone(),
+                attempts,
+                kind,
+            })
+        };
         loop {
             self.keep_pace().await;
             if let Some(until) = self.keep_reserve().await {
-                let attempts = faults + limits;
-                return Err(Error {
-                    request,
-                    attempts,
-                    kind: ErrorKind::RateLimited { until },
-                });
-            }
-            if faults + limits > 0 {
-                self.retries.fetch_add(1, Ordering::Relaxed);
+                return failed(tries.failed(), ErrorKind::RateLimited { until });
             }
             let started = Instant::now();
-            let timeout = policy.patience.saturating_sub(busy).min(ANSWER_TIMEOUT);
+            let timeout = tries.time_left().min(ANSWER_TIMEOUT);
             let attempt = self.attempt(&request, &url, timeout, &decode).await;
-            busy += started.elapsed();
-            let attempts = faults + limits + 1;
-            let failed = |kind| {
-                Err(Error {
-                    request: request.clone(),
-                    attempts,
-                    kind,
-                })
-            };
+            tries.took(started.elapsed());
+            let attempts = tries.failed() + 1;
             let (wait, reason) = match attempt {
                 Attempt::Done(value) => return Ok(value),
-                Attempt::Final(kind) => return failed(kind),
-                Attempt::Fault(kind) => {
-                    faults += 1;
-                    let Some(wait) = policy.after_fault(faults, busy, jitter()) else {
-                        return failed(kind);
-                    };
-                    busy += wait;
-                    (wait, kind)
-                }
+                Attempt::Final(kind) => return failed(attempts, kind),
+                Attempt::Fault(kind) => match tries.after_fault(jitter()) {
+                    Some(wait) => (wait, kind),
+                    None => return failed(attempts, kind),
+                },
                 Attempt::Limited(limit, kind) => {
-                    limits += 1;
-                    match policy.after_limit(limits, &limit, (self.settings.clock)(), jitter()) {
-                        Limited::ComeBackAt(until) => {
-                            return failed(ErrorKind::RateLimited { until });
-                        }
+                    match tries.after_limit(&limit, (self.settings.clock)(), jitter()) {
                         Limited::Wait(wait) => (wait, kind),
+                        Limited::ComeBackAt(until) => {
+                            return failed(attempts, ErrorKind::RateLimited { until });
+                        }
                     }
                 }
             };
@@ -283,6 +267,7 @@ impl Client {
                 wait,
             });
             tokio::time::sleep(wait).await;
+            self.retries.fetch_add(1, Ordering::Relaxed);
         }
     }
 

@@ -44,6 +44,61 @@ impl Default for RetryPolicy {
     }
 }
 
+/// The tries of one request so far.
+#[derive(Debug)]
+pub(super) struct Tries<'p> {
+    policy: &'p RetryPolicy,
+    faults: u32,
+    limits: u32,
+    /// What counts against the patience: not the waits that a limit demands.
+    busy: Duration,
+}
+
+impl<'p> Tries<'p> {
+    pub(super) fn new(policy: &'p RetryPolicy) -> Self {
+        Self {
+            policy,
+            faults: 0,
+            limits: 0,
+            busy: Duration::ZERO,
+        }
+    }
+
+    /// How many have failed.
+    pub(super) fn failed(&self) -> u32 {
+        self.faults + self.limits
+    }
+
+    /// How long the next one may take.
+    pub(super) fn time_left(&self) -> Duration {
+        self.policy.patience.saturating_sub(self.busy)
+    }
+
+    /// One more took this long.
+    pub(super) fn took(&mut self, time: Duration) {
+        self.busy += time;
+    }
+
+    /// How long to wait after one more fault; `None` when that was the last try.
+    pub(super) fn after_fault(&mut self, jitter: f64) -> Option<Duration> {
+        self.faults += 1;
+        let wait = self.policy.after_fault(self.faults, self.busy, jitter)?;
+        self.busy += wait;
+        Some(wait)
+    }
+
+    /// What to do after one more 429.
+    pub(super) fn after_limit(
+        &mut self,
+        limit: &RateLimit,
+        now: Timestamp,
+        jitter: f64,
+    ) -> Limited {
+        self.limits += 1;
+        self.policy.after_limit(self.limits, limit, now, jitter)
+    }
+}
+
 /// What to do about a 429.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Limited {

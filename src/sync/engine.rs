@@ -232,19 +232,18 @@ impl<'a> Engine<'a> {
             .iter()
             .map(|row| row.as_ref().ok().map(|action| action.id))
             .collect();
+        let (total, has_next) = (answered.total, answered.has_next);
         let answer = Answer {
             page,
             ids: &ids,
-            total: answered.total,
-            has_next: answered.has_next,
+            total,
+            has_next,
         };
         let reading = &mut self.readings[index];
-        let kind = reading.listing.kind;
+        let listing = reading.listing.kind;
         let placement = reading.walk.place(&answer);
-        let rows: Vec<_> = answered
-            .rows
-            .iter()
-            .zip(&placement.expected)
+        let rows = answered.rows.iter().zip(&placement.expected);
+        let rows: Vec<_> = rows
             .filter_map(|(row, expected)| Some((row.as_ref().ok()?, *expected)))
             .collect();
         let recorded = self.store.record_page(&PageRecord {
@@ -255,22 +254,20 @@ impl<'a> Engine<'a> {
             run: self.run,
             now: (self.settings.clock)(),
         })?;
-        reading
-            .walk
-            .archived(&answer, &placement, recorded.inserted, recorded.strangers);
+        reading.walk.archived(&answer, &placement, recorded);
         if reading.walk.wants_count() {
-            reading.walk.counted(self.store.archived_actions(kind)?);
+            reading.walk.counted(self.store.archived_actions(listing)?);
         }
-        self.report.counts.add(recorded);
         let (covered, total) = reading.walk.progress();
+        self.report.counts.add(recorded);
         self.observer.observe(&Event::Archived {
-            listing: kind,
+            listing,
             page,
             recorded,
             covered,
             total,
         });
-        self.note_rows(kind, answered);
+        self.note_rows(listing, answered);
         self.note_doubt(index)?;
         self.close_if_decided(index);
         Ok(())

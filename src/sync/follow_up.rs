@@ -6,9 +6,10 @@ use std::collections::HashSet;
 
 use super::engine::Engine;
 use super::observer::Event;
+use super::report::ListingResult;
 use super::scope::Scope;
 use crate::api::{self, PER_PAGE};
-use crate::model::{Droplet, DropletId};
+use crate::model::{Action, Droplet, DropletId};
 use crate::store::{self, ListingKind, OpenAction};
 
 /// All of it, once the listings are read.
@@ -47,24 +48,7 @@ pub(super) async fn droplets_with_tag(
 
 /// Asks for each action that is in progress in the archive and was not seen in this sync.
 async fn look_again_at_open_actions(engine: &mut Engine<'_>) -> Result<(), store::Error> {
-    let read: HashSet<_> = engine
-        .report
-        .listings
-        .iter()
-        .filter(|listing| matches!(listing.result, super::ListingResult::Complete { .. }))
-        .map(|listing| listing.listing)
-        .collect();
-    for open in engine.store.open_actions()? {
-        let listing = match engine.settings.scope {
-            Scope::Account => Some(ListingKind::Account),
-            Scope::Droplets { .. } => open.droplet_id.map(ListingKind::Droplet),
-        };
-        let Some(listing) = listing.filter(|listing| read.contains(listing)) else {
-            continue;
-        };
-        if engine.seen_in_progress.contains(&open.id) {
-            continue;
-        }
+    for (listing, open) in unseen_open_actions(engine)? {
         match ask_for(engine, listing, &open).await {
             Ok(action) => {
                 let now = (engine.settings.clock)();
@@ -92,11 +76,30 @@ async fn look_again_at_open_actions(engine: &mut Engine<'_>) -> Result<(), store
     Ok(())
 }
 
+/// They are asked for through a listing that this sync has read, so the token may do that.
+fn unseen_open_actions(
+    engine: &Engine<'_>,
+) -> Result<Vec<(ListingKind, OpenAction)>, store::Error> {
+    let read = engine.report.listings.iter();
+    let read = read.filter(|report| matches!(report.result, ListingResult::Complete { .. }));
+    let read: HashSet<_> = read.map(|report| report.listing).collect();
+    let through = |open: &OpenAction| match engine.settings.scope {
+        Scope::Account => Some(ListingKind::Account),
+        Scope::Droplets { .. } => open.droplet_id.map(ListingKind::Droplet),
+    };
+    let open = engine.store.open_actions()?.into_iter();
+    let unseen = open.filter(|open| !engine.seen_in_progress.contains(&open.id));
+    let reachable = unseen.filter_map(|open| Some((through(&open)?, open)));
+    Ok(reachable
+        .filter(|(listing, _)| read.contains(listing))
+        .collect())
+}
+
 async fn ask_for(
     engine: &Engine<'_>,
     listing: ListingKind,
     open: &OpenAction,
-) -> Result<crate::model::Action, api::Error> {
+) -> Result<Action, api::Error> {
     let action = match listing {
         ListingKind::Account => engine.client.action(open.id).await?,
         ListingKind::Droplet(droplet_id) => {

@@ -5,9 +5,10 @@
 //! listing that fails neither stops nor hides the others: each has its own result in the [`Report`].
 //!
 //! What each file is for: `scope` says what is to be read, `engine` keeps requests under way and writes what comes in,
-//! `walk` and `rewalk` decide about one listing, `follow_up` asks for what no listing shows (actions in progress that
+//! `walk` and `rewalk` decide about one listing, `doubt` says why one cannot be trusted, `follow_up` asks for what no listing shows (actions in progress that
 //! were not seen, the names of droplets), `report` says how it all ended, `observer` tells whoever watches.
 
+mod doubt;
 mod engine;
 mod follow_up;
 mod observer;

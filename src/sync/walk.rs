@@ -15,12 +15,13 @@
 //! not add up either, the listing is reported as incomplete. Rows are archived in any case.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
+use super::doubt::Doubt;
 use super::rewalk::Rewalk;
 use crate::api::PER_PAGE;
 use crate::coverage::{Coverage, Interval, page_of};
 use crate::model::ActionId;
+use crate::store::Recorded;
 
 /// What is known of a listing before it is read.
 #[derive(Clone, Debug, Default)]
@@ -58,35 +59,6 @@ pub(super) enum Verdict {
     Complete { total: u64 },
     /// Something is missing, for this reason.
     Incomplete { reason: Doubt },
-}
-
-/// Why a listing is not what it should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Doubt {
-    /// An answer has no `meta.total`.
-    NoTotal,
-    /// A total is smaller than one before it.
-    Shrunk { before: u64, now: u64 },
-    /// A page has another number of rows than its total says.
-    RowCount {
-        page: u64,
-        expected: u64,
-        found: u64,
-    },
-    /// A page shows an action twice.
-    Repeated { page: u64 },
-    /// New actions stand where everything was archived.
-    Strangers { page: u64 },
-    /// Asking again and again brings nothing that is missing.
-    Stuck,
-    /// The archive holds fewer actions of the listing than it should.
-    Count { archived: u64, total: u64 },
-    /// Walking all pages showed another number of actions than the totals say.
-    WalkedCount { found: u64, total: u64 },
-    /// The pages never end.
-    Endless { pages: u64 },
-    /// Rows that have no integer id.
-    Rejected { rows: u64 },
 }
 
 enum Phase {
@@ -201,11 +173,10 @@ impl Walk {
         &mut self,
         answer: &Answer<'_>,
         placement: &Placement,
-        inserted: u64,
-        strangers: u64,
+        recorded: Recorded,
     ) {
         match &mut self.phase {
-            Phase::Cover if strangers > 0 => {
+            Phase::Cover if recorded.strangers > 0 => {
                 self.start_rewalk(Doubt::Strangers { page: answer.page });
             }
             Phase::Cover => {
@@ -214,7 +185,7 @@ impl Walk {
                     self.coverage.insert(*interval);
                 }
                 let newly_covered = self.coverage.len() - covered_before;
-                self.inserted += inserted;
+                self.inserted += recorded.inserted;
                 self.newly_covered += newly_covered;
                 self.fruitless = if newly_covered > 0 {
                     0
@@ -342,6 +313,7 @@ impl Walk {
         all
     }
 
+    /// Checks an answer against what it claims, and places its rows.
     fn check(&mut self, answer: &Answer<'_>, known_total: u64) -> Result<Placement, Doubt> {
         let total = answer.total.ok_or(Doubt::NoTotal)?;
         if total < known_total {
@@ -359,15 +331,16 @@ impl Walk {
                 found,
             });
         }
-        let mut ids: Vec<ActionId> = answer.ids.iter().flatten().copied().collect();
-        let readable = ids.len();
-        ids.sort_unstable();
-        ids.dedup();
-        if ids.len() < readable {
+        if shows_an_id_twice(answer) {
             return Err(Doubt::Repeated { page: answer.page });
         }
         self.latest_total = self.latest_total.max(total);
         self.target.get_or_insert(total);
+        Ok(self.placement(answer, shown, total))
+    }
+
+    /// The rows of an answer at the positions that it shows, newest first.
+    fn placement(&mut self, answer: &Answer<'_>, shown: Interval, total: u64) -> Placement {
         let mut covers = Coverage::new();
         let mut expected = Vec::with_capacity(answer.ids.len());
         for (position, id) in (shown.start..shown.end).rev().zip(answer.ids) {
@@ -375,20 +348,26 @@ impl Walk {
                 start: position,
                 end: position + 1,
             };
-            if id.is_some() {
-                covers.insert(alone);
-            } else {
-                self.unreadable.insert(alone);
+            match id {
+                Some(_) => covers.insert(alone),
+                None => self.unreadable.insert(alone),
             }
             expected.push(self.coverage.contains(position));
         }
-        let covers = covers.intervals().to_vec();
-        Ok(Placement {
-            covers,
+        Placement {
+            covers: covers.intervals().to_vec(),
             expected,
             total: Some(total),
-        })
+        }
     }
+}
+
+fn shows_an_id_twice(answer: &Answer<'_>) -> bool {
+    let mut ids: Vec<ActionId> = answer.ids.iter().flatten().copied().collect();
+    let readable = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.len() < readable
 }
 
 fn unplaced(answer: &Answer<'_>) -> Placement {
@@ -396,57 +375,6 @@ fn unplaced(answer: &Answer<'_>) -> Placement {
         covers: Vec::new(),
         expected: vec![false; answer.ids.len()],
         total: None,
-    }
-}
-
-impl fmt::Display for Doubt {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoTotal => write!(
-                formatter,
-                "an answer has no `meta.total`, so nothing proves that it is whole"
-            ),
-            Self::Shrunk { before, now } => {
-                write!(
-                    formatter,
-                    "its total shrank from {before} to {now}, but actions are never removed"
-                )
-            }
-            Self::RowCount {
-                page,
-                expected,
-                found,
-            } => {
-                write!(
-                    formatter,
-                    "page {page} has {found} rows where its total leaves {expected}"
-                )
-            }
-            Self::Repeated { page } => write!(formatter, "page {page} shows an action twice"),
-            Self::Strangers { page } => {
-                write!(
-                    formatter,
-                    "page {page} shows unknown actions where all were archived"
-                )
-            }
-            Self::Stuck => write!(formatter, "asking again does not bring what is missing"),
-            Self::Count { archived, total } => {
-                write!(formatter, "{archived} of its {total} actions are archived")
-            }
-            Self::WalkedCount { found, total } => {
-                write!(
-                    formatter,
-                    "its pages show {found} actions, its total says {total}"
-                )
-            }
-            Self::Endless { pages } => {
-                write!(
-                    formatter,
-                    "its pages do not end, and bring nothing new ({pages} read)"
-                )
-            }
-            Self::Rejected { rows } => write!(formatter, "{rows} rows have no integer `id`"),
-        }
     }
 }
 
