@@ -104,7 +104,10 @@ impl Progress {
 impl Observer for Progress {
     fn observe(&self, event: &Event<'_>) {
         match event {
-            Event::Opened { listing } => self.detail(1, &format!("reading {}", listing.path())),
+            Event::Opened { listing } => {
+                self.bar.enable_steady_tick(TICK);
+                self.detail(1, &format!("reading {}", listing.path()));
+            }
             Event::Archived {
                 listing,
                 covered,

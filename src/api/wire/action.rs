@@ -117,6 +117,18 @@ mod tests {
     }
 
     #[test]
+    fn a_time_is_kept_twice_only_when_it_says_more_than_its_column() {
+        let action = read(
+            r#"{"id": 1, "started_at": "2020-07-20T19:37:30.000Z", "completed_at": "2020-07-20T21:37:45+02:00"}"#,
+        );
+        assert_eq!(
+            action.completed_at.unwrap().to_string(),
+            "2020-07-20T19:37:45Z"
+        );
+        assert!(action.extra.is_empty());
+    }
+
+    #[test]
     fn every_shape_a_region_ever_had_is_understood() {
         let slug = |text: &str| read(text).region_slug;
         assert_eq!(
