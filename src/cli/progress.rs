@@ -105,6 +105,7 @@ impl Observer for Progress {
     fn observe(&self, event: &Event<'_>) {
         match event {
             Event::Opened { listing } => {
+                self.bar.set_message("asking the API");
                 self.bar.enable_steady_tick(TICK);
                 self.detail(1, &format!("reading {}", listing.path()));
             }
