@@ -89,6 +89,9 @@ impl<'a> Engine<'a> {
             Scope::Droplets { ids, tags } => {
                 let mut ids = ids.clone();
                 for tag in tags {
+                    if self.is_halted {
+                        break;
+                    }
                     tokio::select! {
                         tagged = follow_up::droplets_with_tag(&mut self, tag) => ids.extend(tagged?),
                         () = &mut stop => self.stop(),
