@@ -191,6 +191,21 @@ impl Client {
         self.get("/v2/droplets", &query, wire::droplets).await
     }
 
+    /// The uuid of the account that the token belongs to, where the answer has one. Scope: `account:read`.
+    ///
+    /// # Errors
+    /// As every request: see [`Error`].
+    pub async fn account(&self) -> Result<Option<String>, Error> {
+        self.get("/v2/account", &[], wire::account).await
+    }
+
+    /// A short text by which the token is recognised again, but from which it cannot be found: 64 bits of a salted
+    /// hash tell a few tokens apart.
+    #[must_use]
+    pub fn token_fingerprint(&self, salt: &str) -> String {
+        fingerprint(salt, self.settings.token.expose_secret())
+    }
+
     /// Requests sent so far, retries included.
     #[must_use]
     pub fn requests(&self) -> u64 {
@@ -345,6 +360,16 @@ impl Client {
     fn tell(&self, event: &Event<'_>) {
         (self.settings.on_event)(event);
     }
+}
+
+fn fingerprint(salt: &str, token: &str) -> String {
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, salt.as_bytes());
+    let hash = ring::hmac::sign(&key, token.as_bytes());
+    hash.as_ref()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// An answer that is no success, sorted by what to do about it.

@@ -61,7 +61,7 @@ impl ListingSummary {
             ListingResult::Complete { total } => (Some(*total), None),
             ListingResult::Incomplete { reason } => (None, Some(reason.clone())),
             ListingResult::Failed(error) => (None, Some(error.to_string())),
-            ListingResult::Gone | ListingResult::NotRead => (None, None),
+            ListingResult::Followed | ListingResult::Gone | ListingResult::NotRead => (None, None),
         };
         Self {
             path: report.listing.path(),

@@ -217,6 +217,7 @@ fn tell(
         .detail(verbosity, &summary::in_words(report));
     let status = match report.outcome() {
         Outcome::Complete => return Ok(Status::Done),
+        _ if report.is_wrong_account => Status::Unauthorized,
         _ if report
             .errors()
             .any(|error| error.is_unauthorized() || error.is_forbidden()) =>

@@ -14,7 +14,7 @@
 //! after the other from the first, which misses nothing as long as the listing only grows ([`Rewalk`]). If that does
 //! not add up either, the listing is reported as incomplete. Rows are archived in any case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::doubt::Doubt;
 use super::rewalk::Rewalk;
@@ -82,6 +82,10 @@ pub(super) struct Walk {
     coverage: Coverage,
     /// Positions of rows without an id: read, but not archived.
     unreadable: Coverage,
+    /// The position from which on the listing is read: the oldest, unless it is only followed.
+    from: u64,
+    /// When only some rows are kept: the ids of all at newly covered positions, to be counted instead of rows.
+    seen: Option<HashSet<ActionId>>,
     /// The length when the sync began.
     target: Option<u64>,
     /// The longest length heard of.
@@ -109,6 +113,8 @@ impl Walk {
             walked_because: None,
             coverage: before.coverage.clone(),
             unreadable: Coverage::new(),
+            from: 0,
+            seen: None,
             target: None,
             latest_total: before.total.unwrap_or(0),
             before,
@@ -116,6 +122,15 @@ impl Walk {
             inserted: 0,
             newly_covered: 0,
             fruitless: 0,
+        }
+    }
+
+    /// Starts reading a listing of which only some rows are kept, from position `from` on.
+    pub(super) fn following(before: Before, from: u64) -> Self {
+        Self {
+            from,
+            seen: Some(HashSet::new()),
+            ..Self::new(before, false)
         }
     }
 
@@ -140,7 +155,7 @@ impl Walk {
         }
         let missing = accounted
             .missing_of(Interval {
-                start: 0,
+                start: self.from,
                 end: target,
             })
             .next()?;
@@ -186,6 +201,10 @@ impl Walk {
                 }
                 let newly_covered = self.coverage.len() - covered_before;
                 self.inserted += recorded.inserted;
+                if let Some(seen) = &mut self.seen {
+                    let rows = answer.ids.iter().zip(&placement.expected);
+                    seen.extend(rows.filter_map(|(id, covered)| id.filter(|_| !covered)));
+                }
                 self.newly_covered += newly_covered;
                 self.fruitless = if newly_covered > 0 {
                     0
@@ -207,7 +226,7 @@ impl Walk {
         let Some(target) = self.target else { return };
         let accounted = self.readable_and_unreadable();
         if !accounted.covers(Interval {
-            start: 0,
+            start: self.from,
             end: target,
         }) {
             if self.fruitless >= MOST_FRUITLESS {
@@ -224,28 +243,36 @@ impl Walk {
             self.phase = Phase::Done(Verdict::Complete {
                 total: self.proven_total(),
             });
+        } else if let Some(seen) = &self.seen {
+            let (found, total) = (seen.len() as u64, self.newly_covered);
+            self.start_rewalk(Doubt::WalkedCount { found, total });
         } else {
             self.phase = Phase::Count;
         }
     }
 
-    /// Whether each newly covered position brought a new action, on top of a proven beginning.
+    /// Whether each newly covered position brought another action: a new row on top of a proven beginning, or, where
+    /// only some rows are kept, another id.
     fn is_proven(&self) -> bool {
+        if let Some(seen) = &self.seen {
+            return seen.len() as u64 == self.newly_covered;
+        }
         let proven_before = self.before.complete_total.unwrap_or(0);
+        let beginning = Interval {
+            start: 0,
+            end: proven_before,
+        };
         self.before.coverage.len() == proven_before
-            && self.before.coverage.covers(Interval {
-                start: 0,
-                end: proven_before,
-            })
+            && self.before.coverage.covers(beginning)
             && self.inserted == self.newly_covered
     }
 
-    /// How much is covered from the oldest on: the target, and what arrived since.
+    /// How far it is covered without a gap: to the target, and to what arrived since.
     fn proven_total(&self) -> u64 {
-        self.coverage
-            .intervals()
-            .first()
-            .map_or(0, |interval| interval.end)
+        let mut intervals = self.coverage.intervals().iter();
+        let reaching =
+            intervals.find(|covered| covered.start <= self.from && self.from <= covered.end);
+        reaching.map_or(self.from, |covered| covered.end)
     }
 
     /// Whether [`Self::counted`] has to be called for a verdict.
@@ -280,13 +307,15 @@ impl Walk {
 
     /// How many of how many positions are covered, for people who watch.
     pub(super) fn progress(&self) -> (u64, u64) {
-        match &self.phase {
-            Phase::Rewalk(rewalk) => rewalk.progress(),
-            _ => (
-                self.coverage.len().min(self.latest_total),
-                self.latest_total,
-            ),
+        if let Phase::Rewalk(rewalk) = &self.phase {
+            return rewalk.progress();
         }
+        let wanted = Interval {
+            start: self.from,
+            end: self.latest_total,
+        };
+        let missing: u64 = self.coverage.missing_of(wanted).map(Interval::len).sum();
+        (wanted.len() - missing, wanted.len())
     }
 
     /// Why what was covered must be forgotten, when it must.
@@ -295,13 +324,23 @@ impl Walk {
             (Phase::Rewalk(_), doubt) => doubt.as_ref(),
             // A walk through everything, on request, that did not add up.
             (Phase::Done(Verdict::Incomplete { reason }), None) if self.is_full => Some(reason),
+            (Phase::Done(Verdict::Incomplete { .. }), doubt) if self.seen.is_some() => {
+                doubt.as_ref()
+            }
             _ => None,
         }
     }
 
+    /// Stops trusting positions. A listing of which only some rows are kept is left at that: the droplets' own listings
+    /// are there instead.
     fn start_rewalk(&mut self, doubt: Doubt) {
         self.coverage = Coverage::new();
-        self.phase = Phase::Rewalk(Rewalk::default());
+        self.phase = match self.seen {
+            Some(_) => Phase::Done(Verdict::Incomplete {
+                reason: doubt.clone(),
+            }),
+            None => Phase::Rewalk(Rewalk::default()),
+        };
         self.walked_because = Some(doubt);
     }
 
