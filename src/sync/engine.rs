@@ -359,6 +359,8 @@ impl<'a> Engine<'a> {
         let reason = match &error.kind {
             _ if error.is_unauthorized() => "the API does not accept the token".to_owned(),
             ErrorKind::RateLimited { until } => {
+                // An answer that a sync can use: it says when to go on.
+                self.report.is_answered = true;
                 format!("the token's rate limit is used up until {until}")
             }
             _ if is_unreachable => "the API cannot be reached".to_owned(),
