@@ -85,6 +85,10 @@ pub(super) enum Doubt {
     WalkedCount { found: u64, total: u64 },
     /// The pages never end.
     Endless { pages: u64 },
+    /// The listing grows by a page and more while a page is read.
+    Outgrown { pages: u64 },
+    /// A page that is the last by its total links to another one.
+    LinksOn { page: u64 },
     /// Rows that have no integer id.
     Rejected { rows: u64 },
 }
@@ -209,14 +213,15 @@ impl Walk {
                 self.start_rewalk(Doubt::Strangers { page: answer.page });
             }
             Phase::Cover => {
-                let covered_before = self.coverage.len();
+                let (covered_before, missing_before) = (self.coverage.len(), self.missing());
                 for interval in &placement.covers {
                     self.coverage.insert(*interval);
                 }
                 let newly_covered = self.coverage.len() - covered_before;
                 self.inserted += inserted;
                 self.newly_covered += newly_covered;
-                self.fruitless = if newly_covered > 0 {
+                // Not what it covers beyond the target: a listing that grows all the time always has more of that.
+                self.fruitless = if self.missing() < missing_before {
                     0
                 } else {
                     self.fruitless + 1
@@ -230,6 +235,15 @@ impl Walk {
             }
             Phase::Count | Phase::Done(_) => {}
         }
+    }
+
+    /// How many positions of the target are not covered yet.
+    fn missing(&self) -> u64 {
+        let target = Interval {
+            start: 0,
+            end: self.target.unwrap_or(0),
+        };
+        self.coverage.missing_of(target).map(Interval::len).sum()
     }
 
     fn finish_cover(&mut self) {
@@ -366,6 +380,9 @@ impl Walk {
         if ids.len() < readable {
             return Err(Doubt::Repeated { page: answer.page });
         }
+        if shown.start == 0 && answer.has_next {
+            return Err(Doubt::LinksOn { page: answer.page });
+        }
         self.latest_total = self.latest_total.max(total);
         self.target.get_or_insert(total);
         let mut covers = Coverage::new();
@@ -443,6 +460,18 @@ impl fmt::Display for Doubt {
                 write!(
                     formatter,
                     "its pages do not end, and bring nothing new ({pages} read)"
+                )
+            }
+            Self::Outgrown { pages } => {
+                write!(
+                    formatter,
+                    "it grows faster than it can be read ({pages} pages read)"
+                )
+            }
+            Self::LinksOn { page } => {
+                write!(
+                    formatter,
+                    "page {page} is the last by its total, but links to another one"
                 )
             }
             Self::Rejected { rows } => write!(formatter, "{rows} rows have no integer `id`"),
