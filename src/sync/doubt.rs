@@ -27,6 +27,10 @@ pub(super) enum Doubt {
     WalkedCount { found: u64, total: u64 },
     /// The pages never end.
     Endless { pages: u64 },
+    /// The listing grows by a page and more while a page is read.
+    Outgrown { pages: u64 },
+    /// A page that is the last by its total links to another one.
+    LinksOn { page: u64 },
     /// Rows that have no integer id.
     Rejected { rows: u64 },
 }
@@ -75,6 +79,18 @@ impl fmt::Display for Doubt {
                 write!(
                     formatter,
                     "its pages do not end, and bring nothing new ({pages} read)"
+                )
+            }
+            Self::Outgrown { pages } => {
+                write!(
+                    formatter,
+                    "it grows faster than it can be read ({pages} pages read)"
+                )
+            }
+            Self::LinksOn { page } => {
+                write!(
+                    formatter,
+                    "page {page} is the last by its total, but links to another one"
                 )
             }
             Self::Rejected { rows } => write!(formatter, "{rows} rows have no integer `id`"),

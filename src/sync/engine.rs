@@ -366,6 +366,8 @@ impl<'a> Engine<'a> {
                 self.halt("the API does not accept the token".to_owned());
             }
             ErrorKind::RateLimited { until } => {
+                // An answer that a sync can use: it says when to go on.
+                self.report.is_answered = true;
                 self.halt(format!("the token's rate limit is used up until {until}"));
             }
             _ if is_unreachable => self.halt("the API cannot be reached".to_owned()),

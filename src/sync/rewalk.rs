@@ -14,6 +14,8 @@ use crate::model::ActionId;
 const MOST_FRUITLESS: u32 = 3;
 /// Pages that may fall short of the first one before the walk is given up.
 const MOST_SHORT: u32 = 5;
+/// Pages in a row during each of which the listing may grow by a page before the walk is given up.
+const MOST_OUTGROWN: u32 = 12;
 /// The API's default page, and the least that a server which ignores `per_page` is expected to give.
 const LEAST_PAGE: usize = 20;
 
@@ -29,6 +31,7 @@ pub(super) struct Rewalk {
     page_length: usize,
     fruitless: u32,
     short: u32,
+    outgrown: u32,
     verdict: Option<Verdict>,
 }
 
@@ -61,6 +64,15 @@ impl Rewalk {
             self.first_total = answer.total;
             self.page_length = answer.ids.len().max(LEAST_PAGE);
         }
+        let grown = match (self.latest_total, answer.total) {
+            (Some(before), Some(now)) => now.saturating_sub(before),
+            _ => 0,
+        };
+        self.outgrown = if grown >= self.page_length as u64 {
+            self.outgrown + 1
+        } else {
+            0
+        };
         self.latest_total = answer.total.or(self.latest_total);
         let seen_before = self.seen.len();
         self.seen.extend(answer.ids.iter().flatten());
@@ -72,7 +84,12 @@ impl Rewalk {
         };
         let is_short = answer.ids.len() < self.page_length;
         self.short += u32::from(is_short);
-        if self.fruitless >= MOST_FRUITLESS || self.short >= MOST_SHORT {
+        if self.outgrown >= MOST_OUTGROWN {
+            let reason = Doubt::Outgrown {
+                pages: self.pages_read,
+            };
+            self.verdict = Some(Verdict::Incomplete { reason });
+        } else if self.fruitless >= MOST_FRUITLESS || self.short >= MOST_SHORT {
             self.verdict = Some(self.judge(answer.ids.is_empty()));
         } else if answer.ids.is_empty() || (!answer.has_next && self.is_past_total(is_short)) {
             self.verdict = Some(self.judge(true));

@@ -195,7 +195,7 @@ impl Walk {
                 self.start_rewalk(Doubt::Strangers { page: answer.page });
             }
             Phase::Cover => {
-                let covered_before = self.coverage.len();
+                let (covered_before, missing_before) = (self.coverage.len(), self.missing());
                 for interval in &placement.covers {
                     self.coverage.insert(*interval);
                 }
@@ -206,7 +206,8 @@ impl Walk {
                     seen.extend(rows.filter_map(|(id, covered)| id.filter(|_| !covered)));
                 }
                 self.newly_covered += newly_covered;
-                self.fruitless = if newly_covered > 0 {
+                // Not what it covers beyond the target: a listing that grows all the time always has more of that.
+                self.fruitless = if self.missing() < missing_before {
                     0
                 } else {
                     self.fruitless + 1
@@ -220,6 +221,15 @@ impl Walk {
             }
             Phase::Count | Phase::Done(_) => {}
         }
+    }
+
+    /// How many positions of the target are not covered yet.
+    fn missing(&self) -> u64 {
+        let target = Interval {
+            start: self.from,
+            end: self.target.unwrap_or(self.from),
+        };
+        self.coverage.missing_of(target).map(Interval::len).sum()
     }
 
     fn finish_cover(&mut self) {
@@ -372,6 +382,9 @@ impl Walk {
         }
         if shows_an_id_twice(answer) {
             return Err(Doubt::Repeated { page: answer.page });
+        }
+        if shown.start == 0 && answer.has_next {
+            return Err(Doubt::LinksOn { page: answer.page });
         }
         self.latest_total = self.latest_total.max(total);
         self.target.get_or_insert(total);

@@ -324,6 +324,34 @@ fn a_server_that_gives_smaller_pages_than_asked_for_is_read_to_its_end() {
 }
 
 #[test]
+fn a_total_that_hides_further_pages_is_not_believed() {
+    let (verdict, archive, _) = altered(900, |_, _, answer| answer.1 = 400);
+    assert!(matches!(verdict, Verdict::Incomplete { .. }), "{verdict:?}");
+    assert_eq!(archive.ids.len(), 900);
+}
+
+#[test]
+fn a_listing_that_outgrows_its_reader_is_given_up_in_words() {
+    let (mut server, mut archive) = (Server::with(1_000), Archive::default());
+    let settings = Settings {
+        growth: 250,
+        ..CALM
+    };
+    let mut always_most = std::iter::repeat(250);
+    let (verdict, requests) = sync(&mut server, &mut archive, &mut always_most, &settings);
+    assert!(
+        matches!(
+            verdict,
+            Some(Verdict::Incomplete {
+                reason: Doubt::Outgrown { .. }
+            })
+        ),
+        "{verdict:?}"
+    );
+    assert!(requests < 60, "{requests}");
+}
+
+#[test]
 fn nonsense_ends_soon() {
     let (verdict, _, requests) = altered(0, |request, _, answer| {
         *answer = (vec![Some(request.cast_signed() * 7)], 48_392_811, true);

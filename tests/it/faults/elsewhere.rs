@@ -1,0 +1,65 @@
+//! Whatever an answer points to, the token goes to no other origin; and no answer eats up the memory.
+
+use crate::cloud::{Cloud, Fault, FaultRule, Options};
+use crate::process::{Running, until};
+use crate::sandbox::Sandbox;
+use crate::witness::Witness;
+
+#[test]
+fn a_next_link_to_another_origin_is_never_followed() {
+    let cloud = Cloud::start(Options::unlimited(4, 900)).unwrap();
+    let stranger = Witness::answering(200, "", "{}");
+    cloud.break_with(FaultRule::new(Fault::ForeignNext(
+        stranger.url().to_owned(),
+    )));
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox
+        .sync(&cloud, &["--all", "--full"])
+        .exits(0)
+        .is_silent();
+    sandbox.archive().equals(&cloud);
+    assert_eq!(stranger.heads(), [""; 0]);
+}
+
+#[test]
+fn a_redirect_is_never_followed() {
+    let cloud = Cloud::start(Options::unlimited(4, 900)).unwrap();
+    let stranger = Witness::answering(200, "", "{}");
+    let target = format!("{}/v2/actions", stranger.url());
+    cloud.break_with(FaultRule::new(Fault::Redirect(target)).page(2));
+    let sandbox = Sandbox::new();
+    sandbox
+        .sync(&cloud, &["--all"])
+        .exits(3)
+        .says("answered 302 and points elsewhere")
+        .says("hint: check --api-url");
+    assert_eq!(stranger.heads(), [""; 0]);
+}
+
+#[test]
+fn a_decompression_bomb_does_not_fill_the_memory() {
+    let cloud = Cloud::start(Options::unlimited(4, 900)).unwrap();
+    cloud.break_with(FaultRule::new(Fault::GzipBomb(2 << 30)).times(4));
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command_of("sh", &["-c", "ulimit -v 300000; exec \"$0\" sync"]);
+    command
+        .arg(env!("CARGO_BIN_EXE_archiver"))
+        .env("DIGITALOCEAN_API_URL", cloud.url())
+        .env("DIGITALOCEAN_TOKEN", cloud.token());
+    Running::start(command).end().exits(0).is_silent();
+    sandbox.archive().equals(&cloud);
+}
+
+#[test]
+fn an_absurd_retry_after_is_waited_for_a_minute_at_most() {
+    let cloud = Cloud::start(Options::unlimited(4, 100)).unwrap();
+    cloud.break_with(FaultRule::new(Fault::TooManyRequests {
+        retry_after: Some("36000".to_owned()),
+        reset: None,
+    }));
+    let sandbox = Sandbox::new();
+    let sync = sandbox.start_sync(&cloud, &["--all", "-v"]);
+    until("it waits", || sync.said().contains("again in 60.0 s"));
+    sync.kill();
+}

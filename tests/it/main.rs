@@ -1,0 +1,27 @@
+//! The real binary against a stand-in for the API: what users are promised, told as stories.
+//!
+//! A test starts a `Cloud` (the simulator of `examples/`), lets a `Sandbox` (a user's machine in a temporary folder)
+//! run the binary against it, and compares the `Archive` with what the cloud knows to be true. All of them are one
+//! binary, because each would link SQLite and the simulator anew.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on should say where"
+)]
+
+mod architecture;
+mod archive;
+mod asked;
+#[path = "../../examples/simulator/cloud/mod.rs"]
+mod cloud;
+mod faults;
+mod honest_input;
+mod process;
+mod query;
+mod sandbox;
+mod store_faults;
+mod sync;
+mod usage;
+mod witness;

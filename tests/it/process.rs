@@ -1,0 +1,215 @@
+//! The binary while it runs, and what it left behind when it ended.
+
+use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// Longer than anything here may take on the slowest machine.
+const LONGEST: Duration = Duration::from_secs(150);
+const POLL_EVERY: Duration = Duration::from_millis(2);
+
+/// Waits for a condition, and fails when it does not come true.
+#[track_caller]
+pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < LONGEST, "never happened: {what}");
+        thread::sleep(POLL_EVERY);
+    }
+}
+
+/// A process that runs.
+pub(crate) struct Running {
+    words: String,
+    child: Child,
+    stdout: Stream,
+    stderr: Stream,
+}
+
+impl Running {
+    pub(crate) fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let words = format!("{command:?}");
+        let mut child = command.spawn().expect("the binary starts");
+        let stdout = Stream::of(child.stdout.take().unwrap());
+        let stderr = Stream::of(child.stderr.take().unwrap());
+        Self {
+            words,
+            child,
+            stdout,
+            stderr,
+        }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it said on stderr so far.
+    pub(crate) fn said(&self) -> String {
+        self.stderr.so_far()
+    }
+
+    /// Sends `TERM`, `INT` …
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.id().to_string();
+        let sent = Command::new("sh")
+            .args(["-c", "kill -s \"$0\" \"$1\"", name, &id])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// SIGKILL: nothing can be tidied up.
+    pub(crate) fn kill(mut self) -> Run {
+        self.child.kill().unwrap();
+        self.end()
+    }
+
+    pub(crate) fn end(self) -> Run {
+        self.end_within(LONGEST)
+    }
+
+    #[track_caller]
+    pub(crate) fn end_within(mut self, longest: Duration) -> Run {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return Run {
+                    words: std::mem::take(&mut self.words),
+                    status,
+                    stdout: self.stdout.whole(),
+                    stderr: self.stderr.whole(),
+                };
+            }
+            assert!(
+                started.elapsed() < longest,
+                "still running after {longest:?}: {}\n{}",
+                self.words,
+                self.said()
+            );
+            thread::sleep(POLL_EVERY);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Of one that has ended, both fail, and that is fine.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads along, so that a full pipe never holds the process up.
+struct Stream {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Stream {
+    fn of(mut source: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::<Mutex<Vec<u8>>>::default();
+        let sink = Arc::clone(&bytes);
+        let reader = thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            while let Ok(length @ 1..) = source.read(&mut buffer) {
+                sink.lock().unwrap().extend_from_slice(&buffer[..length]);
+            }
+        });
+        Self {
+            bytes,
+            reader: Some(reader),
+        }
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
+    }
+
+    fn whole(&mut self) -> String {
+        self.reader.take().map(JoinHandle::join);
+        self.so_far()
+    }
+}
+
+/// A process that has ended.
+#[derive(Debug)]
+pub(crate) struct Run {
+    words: String,
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Run {
+    /// It ended with this exit status.
+    #[track_caller]
+    pub(crate) fn exits(self, status: i32) -> Self {
+        assert_eq!(self.status.code(), Some(status), "{self}");
+        self
+    }
+
+    /// A signal ended it.
+    #[track_caller]
+    pub(crate) fn dies_of(self, signal: i32) -> Self {
+        assert_eq!(self.status.signal(), Some(signal), "{self}");
+        self
+    }
+
+    /// This is on stderr.
+    #[track_caller]
+    pub(crate) fn says(self, text: &str) -> Self {
+        assert!(
+            self.stderr.contains(text),
+            "`{text}` is not on stderr: {self}"
+        );
+        self
+    }
+
+    /// This is neither on stdout nor on stderr.
+    #[track_caller]
+    pub(crate) fn never_says(self, text: &str) -> Self {
+        assert!(
+            !self.stderr.contains(text) && !self.stdout.contains(text),
+            "`{text}` was said: {self}"
+        );
+        self
+    }
+
+    /// Nothing is on stdout, nor on stderr.
+    #[track_caller]
+    pub(crate) fn is_silent(self) -> Self {
+        assert_eq!(
+            (self.stdout.as_str(), self.stderr.as_str()),
+            ("", ""),
+            "{self}"
+        );
+        self
+    }
+
+    /// What is on stdout, as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("no JSON on stdout: {error}: {self}"))
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            words,
+            status,
+            stdout,
+            stderr,
+        } = self;
+        write!(
+            formatter,
+            "{words}\n{status}\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
+        )
+    }
+}

@@ -1,0 +1,115 @@
+//! A user's machine in a temporary folder: a home, an archive, an environment with only what is needed.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::archive::Archive;
+use crate::cloud::Cloud;
+use crate::process::{Run, Running};
+
+/// What the environment holds is what a test says it holds.
+pub(crate) struct Sandbox {
+    folder: TempDir,
+    variables: Vec<(String, String)>,
+}
+
+impl Sandbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            variables: Vec::new(),
+        }
+    }
+
+    /// With this environment variable too.
+    pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// With this configuration at its usual place.
+    pub(crate) fn configured(self, text: &str) -> Self {
+        let path = self.config_file();
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        self
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.folder().join("home/.config/archiver/config.toml")
+    }
+
+    /// Where the archive is, unless a test says otherwise.
+    pub(crate) fn db(&self) -> PathBuf {
+        self.folder().join("data/archive.db")
+    }
+
+    pub(crate) fn command(&self, arguments: &[impl AsRef<OsStr>]) -> Command {
+        self.command_of(env!("CARGO_BIN_EXE_archiver"), arguments)
+    }
+
+    /// Any program in the same environment.
+    pub(crate) fn command_of(&self, program: &str, arguments: &[impl AsRef<OsStr>]) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .current_dir(self.folder())
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("HOME", self.folder().join("home"))
+            .env("ARCHIVER_DB", self.db());
+        for (name, value) in &self.variables {
+            command.env(name, value);
+        }
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[impl AsRef<OsStr>]) -> Run {
+        Running::start(self.command(arguments)).end()
+    }
+
+    pub(crate) fn query(&self, flags: &[&str]) -> Run {
+        self.run(&[&["query"], flags].concat())
+    }
+
+    /// `archiver sync` against this cloud, with its token.
+    pub(crate) fn sync(&self, cloud: &Cloud, flags: &[&str]) -> Run {
+        self.start_sync(cloud, flags).end()
+    }
+
+    pub(crate) fn start_sync(&self, cloud: &Cloud, flags: &[&str]) -> Running {
+        Running::start(self.sync_command(cloud, flags))
+    }
+
+    pub(crate) fn sync_command(&self, cloud: &Cloud, flags: &[&str]) -> Command {
+        let mut command = self.command(&[&["sync"], flags].concat());
+        command
+            .env("DIGITALOCEAN_API_URL", cloud.url())
+            .env("DIGITALOCEAN_TOKEN", cloud.token());
+        command
+    }
+
+    /// The archive, which must be sound.
+    #[track_caller]
+    pub(crate) fn archive(&self) -> Archive {
+        Archive::open(&self.db())
+    }
+
+    /// The names of the files beside the archive, itself included.
+    pub(crate) fn files_at_rest(&self) -> Vec<String> {
+        let folder = self.db().parent().unwrap().to_owned();
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}

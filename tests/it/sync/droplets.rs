@@ -1,0 +1,202 @@
+//! Droplets: those that go, those nobody knows, those that fail, and how they are chosen and named.
+
+use serde_json::json;
+
+use crate::cloud::{Cloud, Fault, FaultRule, Options};
+use crate::sandbox::Sandbox;
+
+#[test]
+fn a_destroyed_droplet_is_marked_gone_keeps_its_history_and_is_no_failure() {
+    let cloud = Cloud::start(Options::unlimited(4, 600)).unwrap();
+    let [going, staying] = [cloud.droplets()[0].id, cloud.droplets()[1].id];
+    let ids = format!("{going},{staying}");
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--droplet", &ids]).exits(0);
+    let history = cloud.actions_of(going);
+    cloud.destroy_droplet(going).unwrap();
+    cloud.add_actions_of(staying, 5);
+    for _ in 0..2 {
+        sandbox
+            .sync(&cloud, &["--droplet", &ids])
+            .exits(0)
+            .is_silent();
+    }
+    let archive = sandbox.archive();
+    archive.holds(history);
+    archive.holds(cloud.actions_of(staying));
+    let gone = archive.texts("SELECT id || '' FROM droplets WHERE gone_at IS NOT NULL");
+    assert!(gone.contains(&going.to_string()), "{gone:?}");
+    assert!(!gone.contains(&staying.to_string()), "{gone:?}");
+}
+
+#[test]
+fn the_account_keeps_the_history_of_droplets_that_were_destroyed() {
+    let cloud = Cloud::start(Options {
+        destroyed: 0.5,
+        ..Options::unlimited(8, 800)
+    })
+    .unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    let going = cloud.droplets()[0].id;
+    cloud.destroy_droplet(going).unwrap();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    let archive = sandbox.archive();
+    archive.equals(&cloud);
+    let sql = format!("SELECT gone_at IS NOT NULL FROM droplets WHERE id = {going}");
+    assert!(archive.value::<bool>(&sql));
+}
+
+#[test]
+fn a_droplet_that_nobody_ever_saw_is_said_with_its_id_and_the_others_are_archived() {
+    let cloud = Cloud::start(Options::unlimited(4, 600)).unwrap();
+    let known = cloud.droplets()[0].id;
+    let sandbox = Sandbox::new();
+    let flags = ["--droplet", "987654321", "--droplet", &known.to_string()];
+    sandbox
+        .sync(&cloud, &flags)
+        .exits(3)
+        .says("987654321")
+        .says("not known")
+        .never_says(&format!("droplet {known}"));
+    sandbox.archive().is_exactly(cloud.actions_of(known));
+}
+
+#[test]
+fn one_failing_droplet_neither_stops_nor_hides_the_others() {
+    let cloud = Cloud::start(Options::unlimited(8, 1_200)).unwrap();
+    let ids: Vec<_> = cloud.droplets().iter().map(|it| it.id).collect();
+    let flags: Vec<_> = ids.iter().map(|id| format!("--droplet={id}")).collect();
+    let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+    let failing = format!("/v2/droplets/{}/", ids[1]);
+    cloud.break_with(FaultRule::new(Fault::HtmlError(404)).path(&failing));
+    let sandbox = Sandbox::new();
+    let said = format!("droplet {} ", ids[1]);
+    sandbox
+        .sync(&cloud, &flags)
+        .exits(3)
+        .says(&said)
+        .says("404");
+    let healthy = ids.iter().filter(|id| **id != ids[1]);
+    sandbox
+        .archive()
+        .is_exactly(healthy.flat_map(|id| cloud.actions_of(*id)));
+
+    cloud.clear_faults();
+    sandbox.sync(&cloud, &flags).exits(0).is_silent();
+    sandbox
+        .archive()
+        .is_exactly(ids.iter().flat_map(|id| cloud.actions_of(*id)));
+}
+
+#[test]
+fn somebody_elses_404_page_does_not_make_a_droplet_gone() {
+    let cloud = Cloud::start(Options::unlimited(4, 400)).unwrap();
+    let id = cloud.droplets()[0].id;
+    let sandbox = Sandbox::new();
+    sandbox
+        .sync(&cloud, &["--droplet", &id.to_string()])
+        .exits(0);
+    cloud.break_with(FaultRule::new(Fault::HtmlError(404)).path("/actions"));
+    let run = sandbox.sync(&cloud, &["--droplet", &id.to_string()]);
+    assert_ne!(run.status.code(), Some(0), "{run}");
+    let sql = format!("SELECT gone_at IS NULL FROM droplets WHERE id = {id}");
+    assert!(sandbox.archive().value::<bool>(&sql));
+}
+
+#[test]
+fn a_tag_means_the_droplets_that_have_it_now() {
+    let cloud = Cloud::start(Options::unlimited(12, 1_500)).unwrap();
+    let droplets = cloud.droplets();
+    let tag = droplets[0].tags[0].clone();
+    let tagged = droplets
+        .iter()
+        .filter(|droplet| droplet.tags.contains(&tag));
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--tag", &tag]).exits(0).is_silent();
+    sandbox
+        .archive()
+        .is_exactly(tagged.flat_map(|droplet| cloud.actions_of(droplet.id)));
+}
+
+#[test]
+fn a_tag_that_no_droplet_has_is_pointed_out() {
+    let cloud = Cloud::start(Options::unlimited(3, 50)).unwrap();
+    let run = Sandbox::new().sync(&cloud, &["--tag", "wbe"]);
+    run.exits(0).says("no droplet has the tag `wbe`");
+}
+
+#[test]
+fn tags_that_cannot_be_resolved_leave_the_sync_partial() {
+    let cloud = Cloud::start(Options::unlimited(6, 300)).unwrap();
+    let id = cloud.droplets()[0].id;
+    cloud.break_with(FaultRule::new(Fault::HtmlError(404)).path("tag_name="));
+    let sandbox = Sandbox::new();
+    let flags = ["--tag", "web", "--droplet", &id.to_string()];
+    sandbox.sync(&cloud, &flags).exits(3).says("`web`");
+    sandbox.archive().is_exactly(cloud.actions_of(id));
+}
+
+#[test]
+fn the_configuration_chooses_the_droplets_and_flags_win_over_it() {
+    let cloud = Cloud::start(Options::unlimited(6, 600)).unwrap();
+    let [configured, flagged] = [cloud.droplets()[0].id, cloud.droplets()[1].id];
+    let text = format!("[sync]\ndroplets = [{configured}]\n");
+    let sandbox = Sandbox::new().configured(&text);
+    sandbox.sync(&cloud, &[]).exits(0).is_silent();
+    sandbox.archive().is_exactly(cloud.actions_of(configured));
+
+    let sandbox = Sandbox::new().configured(&text);
+    sandbox
+        .sync(&cloud, &["--droplet", &flagged.to_string()])
+        .exits(0);
+    sandbox.archive().is_exactly(cloud.actions_of(flagged));
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    sandbox.archive().equals(&cloud);
+}
+
+#[test]
+fn a_droplet_is_found_by_the_name_it_has_and_by_those_it_had() {
+    let named =
+        |name: &str| json!({"id": 31, "name": name, "region": {"slug": "nyc3"}, "tags": ["web"]});
+    let action = json!({"id": 1, "status": "completed", "type": "rename", "started_at": "2020-01-01T00:00:00Z",
+        "resource_id": 31, "resource_type": "droplet"});
+    let cloud_with = |name| {
+        let options = Options::unlimited(0, 0);
+        Cloud::start_handmade(options, &[named(name)], vec![action.clone().into()]).unwrap()
+    };
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud_with("old-name"), &["--all"]).exits(0);
+    sandbox.sync(&cloud_with("new-name"), &["--all"]).exits(0);
+    for name in ["old-name", "new-name", "31", "new-*"] {
+        let run = sandbox.query(&["--droplet", name, "--count"]).exits(0);
+        assert_eq!(run.stdout, "1\n", "{name}");
+    }
+    let names = sandbox.archive().texts("SELECT name FROM droplets");
+    assert_eq!(names, ["new-name"]);
+}
+
+#[test]
+fn names_are_a_courtesy_without_which_a_sync_is_no_less_complete() {
+    let cloud = Cloud::start(Options::unlimited(4, 300)).unwrap();
+    cloud.remove_scope("droplet:read");
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.archive().equals(&cloud);
+}
+
+#[test]
+fn an_action_listed_under_a_droplet_stays_findable_there_whatever_its_resource() {
+    let droplet = json!({"id": 31, "name": "web-01"});
+    let attach = json!({"id": 1, "type": "attach_volume", "status": "completed", "resource_id": null,
+        "resource_type": "volume", "started_at": "2020-01-01T00:00:00Z"});
+    let listed = crate::cloud::HandmadeAction::from(attach).listed_under(31);
+    let cloud = Cloud::start_handmade(Options::unlimited(0, 0), &[droplet], vec![listed]).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox
+        .sync(&cloud, &["--droplet", "31"])
+        .exits(0)
+        .is_silent();
+    let run = sandbox.query(&["--droplet", "web-01", "--count"]).exits(0);
+    assert_eq!(run.stdout, "1\n");
+}

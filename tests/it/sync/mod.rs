@@ -1,0 +1,11 @@
+//! `archiver sync`: everything is archived, exactly, at the price of few requests, whatever comes in between.
+
+mod droplets;
+mod first;
+mod limits;
+mod lock;
+mod open_actions;
+mod regions;
+mod rows;
+mod stopping;
+mod summary;

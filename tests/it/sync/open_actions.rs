@@ -1,0 +1,108 @@
+//! Actions in progress: looked at again until they are settled, and settled for good.
+
+use crate::asked::{requests, requests_for};
+use crate::cloud::{Cloud, Fault, FaultRule, HandmadeAction, Options};
+use crate::sandbox::Sandbox;
+use serde_json::json;
+
+#[test]
+fn an_action_in_progress_is_updated_when_it_ends() {
+    let cloud = Cloud::start(Options::unlimited(5, 300)).unwrap();
+    let droplet = cloud.droplets()[0].id;
+    let [completing, failing] = ["snapshot", "resize"].map(|kind| cloud.add_action(droplet, kind));
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    sandbox.archive().equals(&cloud);
+    assert!(cloud.settle(completing) && cloud.fail(failing));
+    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    let archive = sandbox.archive();
+    archive.equals(&cloud);
+    let statuses =
+        format!("SELECT status FROM actions WHERE id IN ({completing}, {failing}) ORDER BY id");
+    assert_eq!(archive.texts(&statuses), ["completed", "errored"]);
+    assert_eq!(archive.last_run().updated, 2);
+}
+
+#[test]
+fn an_action_in_progress_that_left_the_newest_page_is_asked_for_by_id() {
+    let cloud = Cloud::start(Options {
+        in_progress: 0,
+        ..Options::unlimited(5, 1_000)
+    })
+    .unwrap();
+    let droplet = cloud.droplets()[0].id;
+    let id = cloud.add_action(droplet, "migrate");
+    cloud.add_actions(450);
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    cloud.clear_requests();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    assert_eq!(requests_for(&cloud, &format!("/v2/actions/{id}")), 1);
+    assert_eq!(requests(&cloud), 3);
+
+    cloud.settle(id);
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    sandbox.archive().equals(&cloud);
+    cloud.clear_requests();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    assert_eq!(requests(&cloud), 2, "what is settled is asked for no more");
+}
+
+#[test]
+fn in_the_droplets_scope_it_is_asked_for_by_way_of_its_droplet() {
+    let cloud = Cloud::start(Options {
+        in_progress: 0,
+        ..Options::unlimited(2, 50)
+    })
+    .unwrap();
+    let droplet = cloud.droplets()[0].id;
+    let id = cloud.add_action(droplet, "migrate");
+    cloud.add_actions_of(droplet, 450);
+    let sandbox = Sandbox::new();
+    let flags = ["--droplet", &droplet.to_string()];
+    sandbox.sync(&cloud, &flags).exits(0);
+    cloud.settle(id);
+    sandbox.sync(&cloud, &flags).exits(0);
+    let path = format!("/v2/droplets/{droplet}/actions/{id}");
+    assert_eq!(requests_for(&cloud, &path), 1);
+    sandbox.archive().is_exactly(cloud.actions_of(droplet));
+}
+
+#[test]
+fn an_action_that_settles_while_pages_are_read_is_settled_in_the_end() {
+    let cloud = Cloud::start(Options {
+        settle_after_requests: Some(3),
+        ..Options::unlimited(5, 1_000)
+    })
+    .unwrap();
+    let sandbox = Sandbox::new();
+    for _ in 0..2 {
+        sandbox.sync(&cloud, &["--all"]).exits(0);
+    }
+    sandbox.archive().equals(&cloud);
+}
+
+#[test]
+fn a_null_never_wipes_out_when_an_action_ended() {
+    let cloud = Cloud::start(Options::unlimited(5, 500)).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    cloud.break_with(FaultRule::new(Fault::NullCompletedAt));
+    sandbox.sync(&cloud, &["--all", "--full"]).exits(0);
+    sandbox.archive().equals(&cloud);
+}
+
+#[test]
+fn what_is_settled_never_goes_back_and_what_is_known_is_never_unlearnt() {
+    let options = || Options::unlimited(0, 0);
+    let known = json!({"id": 7, "status": "completed", "type": "reboot", "started_at": "2020-01-01T00:00:00Z",
+        "completed_at": "2020-01-01T00:00:09Z", "resource_id": 5, "resource_type": "droplet",
+        "region_slug": "nyc3"});
+    let stale = json!({"id": 7, "status": "in-progress", "type": null, "region": null});
+    let first = Cloud::start_handmade(options(), &[], vec![known.into()]).unwrap();
+    let second = Cloud::start_handmade(options(), &[], vec![HandmadeAction::from(stale)]).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.sync(&first, &["--all"]).exits(0);
+    sandbox.sync(&second, &["--all"]).exits(0);
+    sandbox.archive().equals(&first);
+}

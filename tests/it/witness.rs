@@ -1,0 +1,57 @@
+//! A server that gives everybody the same answer and remembers what it was sent.
+//!
+//! It plays what the simulator is too well-behaved for: another origin that must never hear of a token, and answers
+//! that are to be served to the byte.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// Serves until the test process ends.
+pub(crate) struct Witness {
+    url: String,
+    heads: Arc<Mutex<Vec<String>>>,
+}
+
+impl Witness {
+    /// Answers everything with this status, these headers (each ending in CRLF) and this JSON.
+    pub(crate) fn answering(status: u16, headers: &str, body: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let answer = format!(
+            "HTTP/1.1 {status} Any\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\
+             connection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let heads = Arc::<Mutex<Vec<String>>>::default();
+        let remembered = Arc::clone(&heads);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let head = serve(stream, &answer);
+                remembered.lock().unwrap().push(head);
+            }
+        });
+        Self { url, heads }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The head of each request so far.
+    pub(crate) fn heads(&self) -> Vec<String> {
+        self.heads.lock().unwrap().clone()
+    }
+}
+
+/// Reads one request's head and answers it; a connection that breaks has had its say.
+fn serve(mut stream: TcpStream, answer: &str) -> String {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
+        head.push(byte[0]);
+    }
+    let _ = stream.write_all(answer.as_bytes());
+    String::from_utf8_lossy(&head).into_owned()
+}
