@@ -196,7 +196,9 @@ impl Client {
     /// # Errors
     /// As every request: see [`Error`].
     pub async fn account(&self) -> Result<Option<String>, Error> {
-        self.get("/v2/account", &[], wire::account).await
+        let policy = self.settings.retry.for_a_courtesy();
+        self.get_patiently(&policy, "/v2/account", &[], wire::account)
+            .await
     }
 
     /// A short text by which the token is recognised again, but from which it cannot be found: 64 bits of a salted
@@ -237,12 +239,23 @@ impl Client {
         query: &[(&str, &str)],
         decode: impl Fn(&[u8]) -> Result<T, String>,
     ) -> Result<T, Error> {
+        self.get_patiently(&self.settings.retry, path, query, decode)
+            .await
+    }
+
+    async fn get_patiently<T>(
+        &self,
+        policy: &RetryPolicy,
+        path: &str,
+        query: &[(&str, &str)],
+        decode: impl Fn(&[u8]) -> Result<T, String>,
+    ) -> Result<T, Error> {
         let url = self.settings.origin.join(path, query);
         let request = match url.query() {
             Some(query) => format!("GET {path}?{query}"),
             None => format!("GET {path}"),
         };
-        let mut tries = Tries::new(&self.settings.retry);
+        let mut tries = Tries::new(policy);
         let failed = |attempts, kind| {
             Err(Error {
                 request: request.clone(),

@@ -36,7 +36,7 @@ impl Default for RetryPolicy {
             attempts: 6,
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(8),
-            patience: Duration::from_secs(50),
+            patience: Duration::from_secs(40),
             limited_attempts: 8,
             longest_retry_after: Duration::from_secs(60),
             longest_limit_wait: Duration::from_secs(300),
@@ -109,6 +109,15 @@ pub(super) enum Limited {
 }
 
 impl RetryPolicy {
+    /// For a question that a sync can do without: a few tries, and no longer than one silence.
+    pub(super) fn for_a_courtesy(&self) -> Self {
+        Self {
+            attempts: self.attempts.min(3),
+            patience: self.patience.min(Duration::from_secs(15)),
+            ..*self
+        }
+    }
+
     /// How long to wait after the `faults`-th fault of a request that has taken `elapsed` so far; `None` when it has
     /// had its tries. `jitter` is in `[0, 1)` and spreads the wait over its upper half.
     pub(super) fn after_fault(

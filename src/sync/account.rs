@@ -95,15 +95,14 @@ pub(super) async fn first_page(
 
 /// Without an answer, the sync goes on where it can: the check guards against a slip, it is not what is asked for.
 fn give_up(engine: &mut Engine<'_>, error: api::Error) {
-    engine.halt_if_hopeless(&error);
-    if engine.is_halted() {
+    let text = format!("the account was not checked: {error}");
+    engine.observer.observe(&Event::Notice { text: &text });
+    if error.is_unauthorized() || error.status() == Some(429) {
+        engine.halt_if_hopeless(&error);
         engine
             .report
             .failures
             .push(("asking whose token it is".to_owned(), error));
-    } else {
-        let text = format!("the account was not checked: {error}");
-        engine.observer.observe(&Event::Notice { text: &text });
     }
 }
 
