@@ -1,5 +1,7 @@
 //! What is known of each paged list at the API: its length, and which of its positions are archived.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Store;
@@ -196,6 +198,33 @@ fn coverage(connection: &Connection, listing_id: i64) -> Result<Coverage, Error>
             rows.collect()
         })
         .step("cannot read what is covered of a listing")
+}
+
+/// What is covered of every listing.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub fn coverage_by_listing(
+    connection: &Connection,
+) -> Result<BTreeMap<ListingKind, Coverage>, Error> {
+    let listings: Vec<(i64, String, Option<DropletId>)> = connection
+        .prepare_cached("SELECT id, path, droplet_id FROM listings")
+        .and_then(|mut statement| {
+            let listings = statement.query_map([], |row| {
+                Ok((row.get("id")?, row.get("path")?, row.get("droplet_id")?))
+            })?;
+            listings.collect()
+        })
+        .step("cannot read what is known of the listings")?;
+    let mut covered = BTreeMap::new();
+    for (id, path, droplet_id) in listings {
+        let kinds = [ListingKind::Account, ListingKind::Followed].into_iter();
+        let kinds = kinds.chain(droplet_id.map(ListingKind::Droplet));
+        for kind in kinds.filter(|kind| kind.path() == path) {
+            covered.insert(kind, coverage(connection, id)?);
+        }
+    }
+    Ok(covered)
 }
 
 /// Adds an interval, joined with those it overlaps or touches; writes nothing when it is covered already.
