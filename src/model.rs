@@ -22,6 +22,9 @@ pub type Extra = BTreeMap<String, Box<RawValue>>;
 /// The status of an action that still runs.
 pub const IN_PROGRESS: &str = "in-progress";
 
+/// The status of an action that ended well.
+pub const COMPLETED: &str = "completed";
+
 /// Something that was done to a resource of the account, or is being done.
 #[derive(Clone, Debug)]
 pub struct Action {

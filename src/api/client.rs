@@ -13,7 +13,7 @@ use super::error::{ApiMessage, Error, ErrorKind, printable};
 use super::limits::RateLimit;
 use super::origin::Origin;
 use super::pace::{Pace, Pacer};
-use super::retry::{self, Limited, RetryPolicy};
+use super::retry::{self, Limited, RetryPolicy, Tries};
 use super::wire::{self, Page, Regions};
 use crate::model::{Action, ActionId, Droplet, DropletId};
 use crate::time::Timestamp;
@@ -191,6 +191,23 @@ impl Client {
         self.get("/v2/droplets", &query, wire::droplets).await
     }
 
+    /// The uuid of the account that the token belongs to, where the answer has one. Scope: `account:read`.
+    ///
+    /// # Errors
+    /// As every request: see [`Error`].
+    pub async fn account(&self) -> Result<Option<String>, Error> {
+        let policy = self.settings.retry.for_a_courtesy();
+        self.get_patiently(&policy, "/v2/account", &[], wire::account)
+            .await
+    }
+
+    /// A short text by which the token is recognised again, but from which it cannot be found: 64 bits of a salted
+    /// hash tell a few tokens apart.
+    #[must_use]
+    pub fn token_fingerprint(&self, salt: &str) -> String {
+        fingerprint(salt, self.settings.token.expose_secret())
+    }
+
     /// Requests sent so far, retries included.
     #[must_use]
     pub fn requests(&self) -> u64 {
@@ -222,58 +239,53 @@ impl Client {
         query: &[(&str, &str)],
         decode: impl Fn(&[u8]) -> Result<T, String>,
     ) -> Result<T, Error> {
+        self.get_patiently(&self.settings.retry, path, query, decode)
+            .await
+    }
+
+    async fn get_patiently<T>(
+        &self,
+        policy: &RetryPolicy,
+        path: &str,
+        query: &[(&str, &str)],
+        decode: impl Fn(&[u8]) -> Result<T, String>,
+    ) -> Result<T, Error> {
         let url = self.settings.origin.join(path, query);
         let request = match url.query() {
             Some(query) => format!("GET {path}?{query}"),
             None => format!("GET {path}"),
         };
-        let policy = &self.settings.retry;
-        let (mut faults, mut limits) = (0, 0);
-        // What counts against the patience: not the waits that a limit demands.
-        let mut busy = Duration::ZERO;
+        let mut tries = Tries::new(policy);
+        let failed = |attempts, kind| {
+            Err(Error {
+                request: request.clone(),
+                attempts,
+                kind,
+            })
+        };
         loop {
             self.keep_pace().await;
             if let Some(until) = self.keep_reserve().await {
-                let attempts = faults + limits;
-                return Err(Error {
-                    request,
-                    attempts,
-                    kind: ErrorKind::RateLimited { until },
-                });
-            }
-            if faults + limits > 0 {
-                self.retries.fetch_add(1, Ordering::Relaxed);
+                return failed(tries.failed(), ErrorKind::RateLimited { until });
             }
             let started = Instant::now();
-            let timeout = policy.patience.saturating_sub(busy).min(ANSWER_TIMEOUT);
+            let timeout = tries.time_left().min(ANSWER_TIMEOUT);
             let attempt = self.attempt(&request, &url, timeout, &decode).await;
-            busy += started.elapsed();
-            let attempts = faults + limits + 1;
-            let failed = |kind| {
-                Err(Error {
-                    request: request.clone(),
-                    attempts,
-                    kind,
-                })
-            };
+            tries.took(started.elapsed());
+            let attempts = tries.failed() + 1;
             let (wait, reason) = match attempt {
                 Attempt::Done(value) => return Ok(value),
-                Attempt::Final(kind) => return failed(kind),
-                Attempt::Fault(kind) => {
-                    faults += 1;
-                    let Some(wait) = policy.after_fault(faults, busy, jitter()) else {
-                        return failed(kind);
-                    };
-                    busy += wait;
-                    (wait, kind)
-                }
+                Attempt::Final(kind) => return failed(attempts, kind),
+                Attempt::Fault(kind) => match tries.after_fault(jitter()) {
+                    Some(wait) => (wait, kind),
+                    None => return failed(attempts, kind),
+                },
                 Attempt::Limited(limit, kind) => {
-                    limits += 1;
-                    match policy.after_limit(limits, &limit, (self.settings.clock)(), jitter()) {
-                        Limited::ComeBackAt(until) => {
-                            return failed(ErrorKind::RateLimited { until });
-                        }
+                    match tries.after_limit(&limit, (self.settings.clock)(), jitter()) {
                         Limited::Wait(wait) => (wait, kind),
+                        Limited::ComeBackAt(until) => {
+                            return failed(attempts, ErrorKind::RateLimited { until });
+                        }
                     }
                 }
             };
@@ -283,6 +295,7 @@ impl Client {
                 wait,
             });
             tokio::time::sleep(wait).await;
+            self.retries.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -360,6 +373,16 @@ impl Client {
     fn tell(&self, event: &Event<'_>) {
         (self.settings.on_event)(event);
     }
+}
+
+fn fingerprint(salt: &str, token: &str) -> String {
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, salt.as_bytes());
+    let hash = ring::hmac::sign(&key, token.as_bytes());
+    hash.as_ref()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// An answer that is no success, sorted by what to do about it.

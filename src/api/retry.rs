@@ -36,11 +36,66 @@ impl Default for RetryPolicy {
             attempts: 6,
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(8),
-            patience: Duration::from_secs(50),
+            patience: Duration::from_secs(40),
             limited_attempts: 8,
             longest_retry_after: Duration::from_secs(60),
             longest_limit_wait: Duration::from_secs(300),
         }
+    }
+}
+
+/// The tries of one request so far.
+#[derive(Debug)]
+pub(super) struct Tries<'p> {
+    policy: &'p RetryPolicy,
+    faults: u32,
+    limits: u32,
+    /// What counts against the patience: not the waits that a limit demands.
+    busy: Duration,
+}
+
+impl<'p> Tries<'p> {
+    pub(super) fn new(policy: &'p RetryPolicy) -> Self {
+        Self {
+            policy,
+            faults: 0,
+            limits: 0,
+            busy: Duration::ZERO,
+        }
+    }
+
+    /// How many have failed.
+    pub(super) fn failed(&self) -> u32 {
+        self.faults + self.limits
+    }
+
+    /// How long the next one may take.
+    pub(super) fn time_left(&self) -> Duration {
+        self.policy.patience.saturating_sub(self.busy)
+    }
+
+    /// One more took this long.
+    pub(super) fn took(&mut self, time: Duration) {
+        self.busy += time;
+    }
+
+    /// How long to wait after one more fault; `None` when that was the last try.
+    pub(super) fn after_fault(&mut self, jitter: f64) -> Option<Duration> {
+        self.faults += 1;
+        let wait = self.policy.after_fault(self.faults, self.busy, jitter)?;
+        self.busy += wait;
+        Some(wait)
+    }
+
+    /// What to do after one more 429.
+    pub(super) fn after_limit(
+        &mut self,
+        limit: &RateLimit,
+        now: Timestamp,
+        jitter: f64,
+    ) -> Limited {
+        self.limits += 1;
+        self.policy.after_limit(self.limits, limit, now, jitter)
     }
 }
 
@@ -54,6 +109,15 @@ pub(super) enum Limited {
 }
 
 impl RetryPolicy {
+    /// For a question that a sync can do without: a few tries, and no longer than one silence.
+    pub(super) fn for_a_courtesy(&self) -> Self {
+        Self {
+            attempts: self.attempts.min(3),
+            patience: self.patience.min(Duration::from_secs(15)),
+            ..*self
+        }
+    }
+
     /// How long to wait after the `faults`-th fault of a request that has taken `elapsed` so far; `None` when it has
     /// had its tries. `jitter` is in `[0, 1)` and spreads the wait over its upper half.
     pub(super) fn after_fault(

@@ -63,15 +63,17 @@ impl Failure {
     }
 }
 
-/// An error and its causes, each said once.
+/// An error and its causes, each said once: some say their cause themselves, others only repeat theirs.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut message = error.to_string();
+    let mut said = message.clone();
     let mut cause = error.source();
     while let Some(error) = cause {
         let text = error.to_string();
-        if !message.ends_with(&text) {
+        if !message.contains(&text) && !text.contains(&said) {
             message = format!("{message}: {text}");
         }
+        said = text;
         cause = error.source();
     }
     message

@@ -11,6 +11,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::terminal::Terminal;
 
+/// How often the bar moves while nothing else does.
+const TICK: Duration = Duration::from_millis(120);
+
 /// Shows what happens. Clones show the same.
 #[derive(Clone)]
 pub(super) struct Progress {
@@ -29,10 +32,9 @@ struct Shown {
 
 impl Progress {
     pub(super) fn new(terminal: Terminal) -> Self {
-        let bar = if terminal.is_interactive && !terminal.is_quiet {
-            let bar = ProgressBar::new(0).with_style(style());
-            bar.enable_steady_tick(Duration::from_millis(120));
-            bar
+        let is_shown = terminal.is_interactive && !terminal.is_quiet;
+        let bar = if is_shown {
+            ProgressBar::new(0).with_style(style())
         } else {
             ProgressBar::hidden()
         };
@@ -102,7 +104,11 @@ impl Progress {
 impl Observer for Progress {
     fn observe(&self, event: &Event<'_>) {
         match event {
-            Event::Opened { listing } => self.detail(1, &format!("reading {}", listing.path())),
+            Event::Opened { listing } => {
+                self.bar.set_message("asking the API");
+                self.bar.enable_steady_tick(TICK);
+                self.detail(1, &format!("reading {}", listing.path()));
+            }
             Event::Archived {
                 listing,
                 covered,

@@ -1,6 +1,6 @@
 //! `archiver query`: flags → filter → rows → stdout.
 
-use std::io;
+use std::io::{self, Write};
 
 use archiver::model::ActionId;
 use archiver::output::{self, Format, Options};
@@ -65,52 +65,54 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let filter = filter(arguments, Timestamp::now())?;
     let path = context.config.database(context.global.db.as_deref())?;
     let connection = store::open_read_only(&path)?;
-    let mut stdout = io::stdout().lock();
-    if arguments.count {
+    let (found, written) = if arguments.count {
         let count = query::count(&connection, &filter)?;
-        warn_about_nothing(context, &connection, &filter, count)?;
-        return unless_closed(io::Write::write_all(
-            &mut stdout,
-            format!("{count}\n").as_bytes(),
-        ));
-    }
-    let columns: &[Column] = match arguments.output {
-        _ if !arguments.columns.is_empty() => &arguments.columns,
-        Format::Table => &Column::FOR_PEOPLE,
-        Format::Json | Format::Jsonl | Format::Csv => &Column::FOR_PROGRAMS,
+        (count, writeln!(io::stdout(), "{count}"))
+    } else {
+        print_actions(context, arguments, &connection, &filter)?
     };
+    let status = unless_closed(written)?;
+    if found == 0 && !context.terminal.is_quiet {
+        warn_about_nothing(context, &connection, &filter)?;
+    }
+    Ok(status)
+}
+
+/// Prints the matching actions; says how many, and whether they could be written.
+fn print_actions(
+    context: &Context,
+    arguments: &Arguments,
+    connection: &Connection,
+    filter: &Filter,
+) -> Result<(u64, io::Result<()>), Failure> {
+    let is_table = arguments.output == Format::Table;
+    let columns: &[Column] = match arguments.columns.as_slice() {
+        [] if is_table => &Column::FOR_PEOPLE,
+        [] => &Column::FOR_PROGRAMS,
+        chosen => chosen,
+    };
+    let title = |column: &Column| {
+        if is_table {
+            column.title()
+        } else {
+            column.name()
+        }
+    };
+    let titles: Vec<_> = columns.iter().map(title).collect();
     let options = Options {
         header: !arguments.no_header,
         width: context.terminal.width,
     };
+    let mut stdout = io::stdout().lock();
     let mut writer = output::writer(arguments.output, options, &mut stdout);
-    let names: Vec<_> = columns
-        .iter()
-        .map(|column| {
-            if arguments.output == Format::Table {
-                column.title()
-            } else {
-                column.name()
-            }
-        })
-        .collect();
-    let mut found = 0;
-    let written = writer.header(&names).and_then(|()| {
-        match query::actions(&connection, &filter, columns, &mut |row| writer.row(row)) {
-            Ok(rows) => {
-                found = rows;
-                writer.finish().map(Ok)
-            }
-            Err(query::Error::Write(error)) => Err(error),
-            Err(error) => Ok(Err(error)),
-        }
-    });
-    match written {
-        Ok(answered) => answered?,
-        Err(error) => return unless_closed(Err(error)),
+    if let Err(error) = writer.header(&titles) {
+        return Ok((0, Err(error)));
     }
-    warn_about_nothing(context, &connection, &filter, found)?;
-    Ok(Status::Done)
+    match query::actions(connection, filter, columns, &mut |row| writer.row(row)) {
+        Ok(found) => Ok((found, writer.finish())),
+        Err(query::Error::Write(error)) => Ok((0, Err(error))),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn filter(arguments: &Arguments, now: Timestamp) -> Result<Filter, Failure> {
@@ -144,11 +146,7 @@ fn warn_about_nothing(
     context: &Context,
     connection: &Connection,
     filter: &Filter,
-    found: u64,
 ) -> Result<(), Failure> {
-    if found > 0 || context.terminal.is_quiet {
-        return Ok(());
-    }
     for unseen in query::unseen(connection, filter)? {
         let field = unseen.field.trim_end_matches("_slug").replace('_', " ");
         let suggestion = match unseen.near.as_slice() {

@@ -7,14 +7,14 @@ use std::time::Duration;
 use archiver::api::{Client, ClientSettings, Pace, RetryPolicy};
 use archiver::model::DropletId;
 use archiver::store::{ArchiveLock, Outcome, Store};
-use archiver::sync::{self, ListingReport, ListingResult, Report, Scope, Settings};
+use archiver::sync::{self, Report, Scope, Settings};
 use archiver::time::{Timestamp, parse_duration};
-use serde::Serialize;
 use tokio::sync::watch;
 
 use super::Context;
 use super::exit::{Failure, Status, unless_closed};
 use super::progress::Progress;
+use super::summary::{self, Summary};
 
 /// Flags of `archiver sync`.
 #[derive(clap::Args)]
@@ -52,32 +52,45 @@ enum SummaryFormat {
 const CONCURRENCY: usize = 4;
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
-    let Context {
-        global,
-        config,
-        terminal,
-    } = context;
-    let wait = match &arguments.wait {
-        None => Duration::ZERO,
-        Some(text) => {
-            let seconds =
-                parse_duration(text).map_err(|error| Failure::usage(format!("--wait: {error}")))?;
-            Duration::from_secs(seconds.unsigned_abs())
-        }
-    };
-    let path = config.database(global.db.as_deref())?;
-    let origin = config.origin(global.api_url.as_deref())?;
-    let token = config.token()?;
-    terminal.detail(1, &format!("archive {}", path.display()));
-    terminal.detail(1, &format!("API {origin}, token from {}", token.source));
+    let wait = wait(arguments)?;
+    let path = context.config.database(context.global.db.as_deref())?;
+    let progress = Progress::new(context.terminal);
+    context
+        .terminal
+        .detail(1, &format!("archive {}", path.display()));
+    let client = client(context, &progress)?;
     let settings = settings(context, arguments);
     let started_at = Timestamp::now();
     let _lock = ArchiveLock::acquire(&path, started_at, wait)?;
     let mut store = Store::open(&path)?;
-    let progress = Progress::new(*terminal);
-    let listener = progress.clone();
-    let limits = config.file.limits;
+    let outcome = read(Arc::new(client), &mut store, &settings, &progress);
+    progress.finish();
+    let closed = store.close();
+    let report = outcome?;
+    closed?;
+    let summary = Summary::of(&report, &settings, started_at, Timestamp::now());
+    tell(context, arguments, &summary, &report)
+}
+
+/// How long to wait for the lock.
+fn wait(arguments: &Arguments) -> Result<Duration, Failure> {
+    let Some(text) = &arguments.wait else {
+        return Ok(Duration::ZERO);
+    };
+    let seconds =
+        parse_duration(text).map_err(|error| Failure::usage(format!("--wait: {error}")))?;
+    Ok(Duration::from_secs(seconds.unsigned_abs()))
+}
+
+fn client(context: &Context, progress: &Progress) -> Result<Client, Failure> {
+    let origin = context.config.origin(context.global.api_url.as_deref())?;
+    let token = context.config.token()?;
+    context
+        .terminal
+        .detail(1, &format!("API {origin}, token from {}", token.source));
+    let limits = context.config.file.limits;
     let pace = Pace::default();
+    let listener = progress.clone();
     let client = Client::new(ClientSettings {
         origin,
         token: token.secret,
@@ -88,24 +101,13 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
             requests_per_hour: limits
                 .requests_per_hour
                 .map_or(pace.requests_per_hour, Into::into),
-            reserve: limits.reserve.map_or(pace.reserve, Into::into),
+            reserve: limits.reserve.unwrap_or(pace.reserve),
         },
         retry: RetryPolicy::default(),
         clock: Timestamp::now,
         on_event: Arc::new(move |event| listener.client_event(event)),
     })?;
-    let outcome = read(Arc::new(client), &mut store, &settings, &progress);
-    progress.finish();
-    let closed = store.close();
-    let report = outcome?;
-    closed?;
-    let finished_at = Timestamp::now();
-    tell(
-        context,
-        arguments,
-        &Summary::of(&report, &settings, started_at, finished_at),
-        &report,
-    )
+    Ok(client)
 }
 
 fn settings(context: &Context, arguments: &Arguments) -> Settings {
@@ -194,74 +196,6 @@ fn signals() -> io::Result<watch::Receiver<u32>> {
     Ok(receiver)
 }
 
-/// The summary as scripts read it.
-#[derive(Serialize)]
-struct Summary {
-    outcome: &'static str,
-    scope: String,
-    started_at: String,
-    finished_at: String,
-    requests: u64,
-    retries: u64,
-    inserted: u64,
-    updated: u64,
-    unchanged: u64,
-    rejected: u64,
-    message: Option<String>,
-    listings: Vec<ListingSummary>,
-}
-
-#[derive(Serialize)]
-struct ListingSummary {
-    path: String,
-    droplet_id: Option<DropletId>,
-    result: &'static str,
-    total: Option<u64>,
-    message: Option<String>,
-}
-
-impl Summary {
-    fn of(
-        report: &Report,
-        settings: &Settings,
-        started_at: Timestamp,
-        finished_at: Timestamp,
-    ) -> Self {
-        Self {
-            outcome: report.outcome().as_str(),
-            scope: settings.scope.to_string(),
-            started_at: started_at.to_string(),
-            finished_at: finished_at.to_string(),
-            requests: report.requests,
-            retries: report.retries,
-            inserted: report.counts.inserted,
-            updated: report.counts.updated,
-            unchanged: report.counts.unchanged,
-            rejected: report.counts.rejected,
-            message: report.what_is_missing(),
-            listings: report.listings.iter().map(ListingSummary::of).collect(),
-        }
-    }
-}
-
-impl ListingSummary {
-    fn of(report: &ListingReport) -> Self {
-        let (total, message) = match &report.result {
-            ListingResult::Complete { total } => (Some(*total), None),
-            ListingResult::Incomplete { reason } => (None, Some(reason.clone())),
-            ListingResult::Failed(error) => (None, Some(error.to_string())),
-            ListingResult::Gone | ListingResult::NotRead => (None, None),
-        };
-        Self {
-            path: report.listing.path(),
-            droplet_id: report.listing.droplet_id(),
-            result: report.result.as_str(),
-            total,
-            message,
-        }
-    }
-}
-
 fn tell(
     context: &Context,
     arguments: &Arguments,
@@ -278,9 +212,12 @@ fn tell(
     } else {
         1
     };
-    context.terminal.detail(verbosity, &in_words(report));
+    context
+        .terminal
+        .detail(verbosity, &summary::in_words(report));
     let status = match report.outcome() {
         Outcome::Complete => return Ok(Status::Done),
+        _ if report.is_wrong_account => Status::Unauthorized,
         _ if report
             .errors()
             .any(|error| error.is_unauthorized() || error.is_forbidden()) =>
@@ -302,21 +239,4 @@ fn tell(
         message,
         hint,
     })
-}
-
-fn in_words(report: &Report) -> String {
-    let counts = report.counts;
-    let again = if report.retries > 0 {
-        format!(", {} of them again", report.retries)
-    } else {
-        String::new()
-    };
-    format!(
-        "{}: {} new actions, {} updated, {} unchanged; {} requests{again}",
-        report.outcome().as_str(),
-        counts.inserted,
-        counts.updated,
-        counts.unchanged,
-        report.requests,
-    )
 }

@@ -31,6 +31,13 @@ impl Environment {
         }
     }
 
+    /// The same, but with this variable.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.variables.insert(name.to_owned(), value.into());
+        self
+    }
+
     /// The value of a variable that is set, not empty, and Unicode.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<String> {

@@ -44,9 +44,9 @@ pub struct Recorded {
     pub strangers: u64,
 }
 
-/// An action that is in progress in the archive.
+/// An action about which the API may know more than the archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OpenAction {
+pub struct UnsettledAction {
     /// Its id.
     pub id: ActionId,
     /// The droplet it was done to, or that listed it.
@@ -60,7 +60,19 @@ SELECT id,
        END AS droplet_id
   FROM actions
  WHERE status = 'in-progress'
- ORDER BY started_at";
+ ORDER BY started_at
+ LIMIT :most";
+
+pub(super) const ACTIONS_WITHOUT_END: &str = "
+SELECT id,
+       CASE WHEN resource_type = 'droplet' AND resource_id IS NOT NULL THEN resource_id
+            ELSE (SELECT min(droplet_id) FROM droplet_listed_actions WHERE action_id = actions.id)
+       END AS droplet_id
+  FROM actions
+ WHERE status = 'completed' AND completed_at IS NULL
+   AND id NOT IN (SELECT action_id FROM actions_asked_for)
+ ORDER BY id DESC
+ LIMIT :most";
 
 const RECORD: &str = "cannot archive a page of actions";
 
@@ -116,19 +128,46 @@ impl Store {
     ///
     /// # Errors
     /// When the archive cannot be read.
-    pub fn open_actions(&self) -> Result<Vec<OpenAction>, Error> {
+    pub fn open_actions(&self) -> Result<Vec<UnsettledAction>, Error> {
+        self.unsettled(OPEN_ACTIONS, i64::MAX)
+    }
+
+    /// The newest completed actions of which neither a listing nor the action itself told when they ended; those that
+    /// were asked for in vain are left out.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn actions_without_end(&self, most: i64) -> Result<Vec<UnsettledAction>, Error> {
+        self.unsettled(ACTIONS_WITHOUT_END, most)
+    }
+
+    fn unsettled(&self, sql: &str, most: i64) -> Result<Vec<UnsettledAction>, Error> {
         self.connection
-            .prepare_cached(OPEN_ACTIONS)
+            .prepare_cached(sql)
             .and_then(|mut statement| {
-                let open = statement.query_map([], |row| {
-                    Ok(OpenAction {
+                let unsettled = statement.query_map(named_params! { ":most": most }, |row| {
+                    Ok(UnsettledAction {
                         id: row.get("id")?,
                         droplet_id: row.get("droplet_id")?,
                     })
                 })?;
-                open.collect()
+                unsettled.collect()
             })
-            .step("cannot read which actions are in progress")
+            .step("cannot read which actions are not settled")
+    }
+
+    /// Notes that the API was asked for an action by its id and does not tell when it ended.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn asked_in_vain(&mut self, id: ActionId) -> Result<(), Error> {
+        self.connection
+            .execute(
+                "INSERT INTO actions_asked_for (action_id) VALUES (:id) ON CONFLICT DO NOTHING",
+                named_params! { ":id": id },
+            )
+            .step("cannot note that an action was asked for")?;
+        Ok(())
     }
 
     /// Archives an action that was asked for by its id.

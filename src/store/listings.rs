@@ -15,14 +15,17 @@ pub enum ListingKind {
     Account,
     /// The actions of one droplet: `/v2/droplets/{id}/actions`.
     Droplet(DropletId),
+    /// The account's listing again, of which only the actions of the droplets that are followed are kept.
+    Followed,
 }
 
 impl ListingKind {
-    /// Where the API has it.
+    /// What it is called: where the API has it.
     #[must_use]
     pub fn path(self) -> String {
         match self {
             Self::Account => "/v2/actions".to_owned(),
+            Self::Followed => "/v2/actions, of droplets".to_owned(),
             Self::Droplet(id) => format!("/v2/droplets/{id}/actions"),
         }
     }
@@ -31,7 +34,7 @@ impl ListingKind {
     #[must_use]
     pub fn droplet_id(self) -> Option<DropletId> {
         match self {
-            Self::Account => None,
+            Self::Account | Self::Followed => None,
             Self::Droplet(id) => Some(id),
         }
     }
@@ -119,7 +122,7 @@ impl Store {
     /// When the archive cannot be read.
     pub fn archived_actions(&self, kind: ListingKind) -> Result<u64, Error> {
         let count: i64 = match kind {
-            ListingKind::Account => {
+            ListingKind::Account | ListingKind::Followed => {
                 self.connection
                     .query_row("SELECT count(*) FROM actions", [], |row| row.get(0))
             }
@@ -254,6 +257,6 @@ pub(super) fn set_total(connection: &Connection, listing_id: i64, total: u64) ->
     Ok(())
 }
 
-fn sql_position(position: u64) -> i64 {
+pub(super) fn sql_position(position: u64) -> i64 {
     i64::try_from(position).unwrap_or(i64::MAX)
 }

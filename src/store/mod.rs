@@ -5,12 +5,14 @@
 //! a page or after it. Its methods are synchronous: a transaction cannot be held across a wait for the network.
 //!
 //! What each file is for: `open` finds, checks and prepares the file, `migrations` brings its schema up to date,
-//! `lock` keeps a second sync away, `actions` holds the upsert, `regions`, `droplets`, `listings` and `runs` the
-//! statements of those tables, `error` says what failed.
+//! `lock` keeps a second sync away, `actions` holds the upsert, `regions`, `droplets`, `listings`, `follow`,
+//! `account` and `runs` the statements of their tables, `error` says what failed.
 
+mod account;
 mod actions;
 mod droplets;
 mod error;
+mod follow;
 mod listings;
 mod lock;
 mod migrations;
@@ -20,8 +22,10 @@ mod runs;
 
 use rusqlite::Connection;
 
-pub use actions::{OpenAction, PageRecord, Recorded};
+pub use account::ArchivedAccount;
+pub use actions::{PageRecord, Recorded, UnsettledAction};
 pub use error::Error;
+pub use follow::Followed;
 pub use listings::{Listing, ListingKind};
 pub use lock::ArchiveLock;
 pub use migrations::{APPLICATION_ID, LATEST_VERSION};

@@ -1,21 +1,21 @@
 //! Keeps requests under way, archives what comes in, and asks each walk what is next.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::follow::Following;
 use super::observer::{Event, Observer};
-use super::report::{ListingReport, ListingResult, Report};
+use super::reading::{Moment, Reading};
+use super::report::{ListingResult, Report};
 use super::scope::Scope;
-use super::walk::{Answer, Before, Verdict, Walk};
-use super::{Settings, follow_up};
-use crate::api::{self, Client, ErrorKind, Page};
-use crate::coverage::Coverage;
-use crate::model::{Action, ActionId, IN_PROGRESS};
-use crate::store::{self, Listing, ListingKind, PageRecord, RunId, Store};
+use super::{Settings, account, conclusion, follow_up};
+use crate::api::{self, Client, ErrorKind, PER_PAGE, Page};
+use crate::model::{Action, ActionId, DropletId, IN_PROGRESS};
+use crate::store::{self, ListingKind, RunId, Store};
 
 /// How long pages that are under way may still come in after the sync was told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(3);
@@ -32,21 +32,15 @@ pub(super) struct Engine<'a> {
     pub(super) report: Report,
     /// Actions that the API itself showed to be in progress, in this sync.
     pub(super) seen_in_progress: HashSet<ActionId>,
-    queue: VecDeque<ListingKind>,
-    readings: Vec<Reading>,
+    pub(super) following: Following,
+    /// Whether no listing was complete before: a sync that has enough to ask for.
+    pub(super) is_first: bool,
+    pub(super) queue: VecDeque<ListingKind>,
+    pub(super) readings: Vec<Reading>,
     fetches: JoinSet<Fetched>,
     unreachable: u32,
     /// Nothing more is asked for.
     is_halted: bool,
-}
-
-/// A listing that is being read.
-struct Reading {
-    listing: Listing,
-    walk: Walk,
-    is_doubted: bool,
-    /// How it ended, once it has.
-    result: Option<ListingResult>,
 }
 
 struct Fetched {
@@ -71,6 +65,8 @@ impl<'a> Engine<'a> {
             run,
             report: Report::default(),
             seen_in_progress: HashSet::new(),
+            following: Following::default(),
+            is_first: true,
             queue: VecDeque::new(),
             readings: Vec::new(),
             fetches: JoinSet::new(),
@@ -79,26 +75,25 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// Whether nothing more is to be asked for.
+    pub(super) fn is_halted(&self) -> bool {
+        self.is_halted
+    }
+
     pub(super) async fn read_everything(
         mut self,
         stop: impl Future<Output = ()>,
     ) -> Result<Report, store::Error> {
         let mut stop = pin!(stop);
-        match &self.settings.scope {
-            Scope::Account => self.queue.push_back(ListingKind::Account),
-            Scope::Droplets { ids, tags } => {
-                let mut ids = ids.clone();
-                for tag in tags {
-                    tokio::select! {
-                        tagged = follow_up::droplets_with_tag(&mut self, tag) => ids.extend(tagged?),
-                        () = &mut stop => self.stop(),
-                    }
-                }
-                self.queue.extend(ids.into_iter().map(ListingKind::Droplet));
-            }
+        tokio::select! {
+            prepared = self.prepare() => prepared?,
+            () = &mut stop => self.stop(),
         }
         self.read_listings(stop.as_mut()).await?;
-        self.close_listings()?;
+        if conclusion::queue_what_following_leaves_open(&mut self) {
+            self.read_listings(stop.as_mut()).await?;
+        }
+        conclusion::conclude(&mut self)?;
         if !self.is_halted {
             tokio::select! {
                 done = follow_up::everything_else(&mut self) => done?,
@@ -106,6 +101,69 @@ impl<'a> Engine<'a> {
             }
         }
         Ok(self.report)
+    }
+
+    /// Finds out which listings are to be read.
+    async fn prepare(&mut self) -> Result<(), store::Error> {
+        account::check(self).await?;
+        match &self.settings.scope {
+            Scope::Account => self.queue.push_back(ListingKind::Account),
+            Scope::Droplets { ids, tags } => {
+                let mut ids = ids.clone();
+                for tag in tags {
+                    if !self.is_halted {
+                        ids.extend(follow_up::droplets_with_tag(self, tag).await?);
+                    }
+                }
+                self.prepare_droplets(ids).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows droplets through the account's listing where that is cheaper, and queues the listings of the others.
+    async fn prepare_droplets(&mut self, ids: BTreeSet<DropletId>) -> Result<(), store::Error> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let first_page = if self.is_halted {
+            None
+        } else {
+            account::first_page(self).await?
+        };
+        let followed = self.store.follow_only(&ids)?;
+        let total = first_page.as_ref().and_then(|page| page.total);
+        self.following = Following::new(ids, followed, total);
+        let from = self
+            .following
+            .worthwhile_from(PER_PAGE)
+            .filter(|_| !self.settings.full);
+        self.queue
+            .extend(self.following.unfollowed().map(ListingKind::Droplet));
+        match (from, first_page) {
+            (Some(from), Some(page)) => self.follow(from, &page),
+            _ => {
+                self.queue
+                    .extend(self.following.followed().map(ListingKind::Droplet));
+                Ok(())
+            }
+        }
+    }
+
+    /// Starts to read the account's listing from a position on; its first page is there already.
+    fn follow(&mut self, from: u64, first_page: &Page<Action>) -> Result<(), store::Error> {
+        let account = self.store.listing(ListingKind::Account)?.coverage;
+        let listing = self.store.listing(ListingKind::Followed)?;
+        self.observer.observe(&Event::Opened {
+            listing: listing.kind,
+        });
+        let mut reading = Reading::following(listing, &account, from);
+        let first = reading.walk.next_page();
+        self.readings.push(reading);
+        match first {
+            Some(page) => self.archive(self.readings.len() - 1, page, first_page),
+            None => Ok(()),
+        }
     }
 
     async fn read_listings(
@@ -129,10 +187,14 @@ impl<'a> Engine<'a> {
 
     async fn take_in_what_is_under_way(&mut self) -> Result<(), store::Error> {
         let mut deadline = pin!(tokio::time::sleep(STOP_WITHIN));
+        let mut is_over = false;
         while !self.fetches.is_empty() {
             tokio::select! {
                 fetched = self.fetches.join_next() => self.take_in(fetched)?,
-                () = &mut deadline => self.fetches.abort_all(),
+                () = &mut deadline, if !is_over => {
+                    is_over = true;
+                    self.fetches.abort_all();
+                }
             }
         }
         Ok(())
@@ -141,18 +203,10 @@ impl<'a> Engine<'a> {
     /// Starts requests until enough are under way, or nothing is left to ask.
     fn ask_for_more(&mut self) -> Result<(), store::Error> {
         while !self.is_halted && self.fetches.len() < self.settings.concurrency.max(1) {
-            let next = self
-                .readings
-                .iter_mut()
-                .enumerate()
-                .find_map(|(index, reading)| {
-                    let page = if reading.result.is_none() {
-                        reading.walk.next_page()
-                    } else {
-                        None
-                    };
-                    page.map(|page| (index, page))
-                });
+            let unfinished = self.readings.iter_mut().enumerate();
+            let mut unfinished = unfinished.filter(|(_, reading)| reading.result.is_none());
+            let next = unfinished
+                .find_map(|(index, reading)| reading.walk.next_page().map(|page| (index, page)));
             match next {
                 Some((index, page)) => self.fetch(index, page),
                 None => match self.queue.pop_front() {
@@ -167,31 +221,21 @@ impl<'a> Engine<'a> {
     fn open(&mut self, kind: ListingKind) -> Result<(), store::Error> {
         self.observer.observe(&Event::Opened { listing: kind });
         let listing = self.store.listing(kind)?;
-        let before = Before {
-            coverage: listing.coverage.clone(),
-            total: listing.total,
-            complete_total: listing.complete_total,
-        };
-        let walk = Walk::new(before, self.settings.full);
-        self.readings.push(Reading {
-            listing,
-            walk,
-            is_doubted: false,
-            result: None,
-        });
+        self.readings
+            .push(Reading::new(listing, self.settings.full));
         Ok(())
     }
 
-    fn fetch(&mut self, index: usize, page: u64) {
+    fn fetch(&mut self, reading: usize, page: u64) {
         let client = Arc::clone(&self.client);
-        let kind = self.readings[index].listing.kind;
+        let kind = self.readings[reading].listing.kind;
         self.fetches.spawn(async move {
             let outcome = match kind {
-                ListingKind::Account => client.account_actions(page).await,
+                ListingKind::Account | ListingKind::Followed => client.account_actions(page).await,
                 ListingKind::Droplet(id) => client.droplet_actions(id, page).await,
             };
             Fetched {
-                reading: index,
+                reading,
                 page,
                 outcome,
             }
@@ -213,12 +257,17 @@ impl<'a> Engine<'a> {
         };
         match outcome {
             Ok(answer) => {
-                self.unreachable = 0;
-                self.report.is_answered = true;
+                self.answered();
                 self.archive(reading, page, &answer)
             }
             Err(error) => self.fail(reading, page, error),
         }
+    }
+
+    /// Takes note that the API answers.
+    pub(super) fn answered(&mut self) {
+        self.unreachable = 0;
+        self.report.is_answered = true;
     }
 
     fn archive(
@@ -227,52 +276,33 @@ impl<'a> Engine<'a> {
         page: u64,
         answered: &Page<Action>,
     ) -> Result<(), store::Error> {
-        let ids: Vec<_> = answered
-            .rows
-            .iter()
-            .map(|row| row.as_ref().ok().map(|action| action.id))
-            .collect();
-        let answer = Answer {
-            page,
-            ids: &ids,
-            total: answered.total,
-            has_next: answered.has_next,
-        };
-        let reading = &mut self.readings[index];
-        let kind = reading.listing.kind;
-        let placement = reading.walk.place(&answer);
-        let rows: Vec<_> = answered
-            .rows
-            .iter()
-            .zip(&placement.expected)
-            .filter_map(|(row, expected)| Some((row.as_ref().ok()?, *expected)))
-            .collect();
-        let recorded = self.store.record_page(&PageRecord {
-            listing: &reading.listing,
-            rows: &rows,
-            covers: &placement.covers,
-            total: placement.total,
+        let moment = Moment {
             run: self.run,
             now: (self.settings.clock)(),
-        })?;
-        reading
-            .walk
-            .archived(&answer, &placement, recorded.inserted, recorded.strangers);
-        if reading.walk.wants_count() {
-            reading.walk.counted(self.store.archived_actions(kind)?);
-        }
-        self.report.counts.add(recorded);
+        };
+        let reading = &mut self.readings[index];
+        let listing = reading.listing.kind;
+        let following = &mut self.following;
+        let recorded = reading.archive(self.store, following, (page, answered), moment)?;
         let (covered, total) = reading.walk.progress();
+        self.report.counts.add(recorded);
         self.observer.observe(&Event::Archived {
-            listing: kind,
+            listing,
             page,
             recorded,
             covered,
             total,
         });
-        self.note_rows(kind, answered);
-        self.note_doubt(index)?;
-        self.close_if_decided(index);
+        if let Some(doubt) = reading.forget_if_doubted(self.store)? {
+            self.observer.observe(&Event::Doubted {
+                listing,
+                doubt: &doubt,
+            });
+        }
+        if let Some(result) = reading.decided() {
+            self.close(index, result);
+        }
+        self.note_rows(listing, answered);
         Ok(())
     }
 
@@ -292,37 +322,12 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn note_doubt(&mut self, index: usize) -> Result<(), store::Error> {
-        let reading = &mut self.readings[index];
-        if let Some(doubt) = reading.walk.doubt().filter(|_| !reading.is_doubted) {
-            let listing = reading.listing.kind;
-            self.observer.observe(&Event::Doubted {
-                listing,
-                doubt: &doubt.to_string(),
-            });
-            reading.is_doubted = true;
-            reading.listing.coverage = Coverage::new();
-            self.store.forget_coverage(reading.listing.id)?;
-        }
-        Ok(())
-    }
-
-    fn close_if_decided(&mut self, index: usize) {
-        let result = match self.readings[index].walk.verdict() {
-            Some(Verdict::Complete { total }) => ListingResult::Complete { total: *total },
-            Some(Verdict::Incomplete { reason }) => ListingResult::Incomplete {
-                reason: reason.to_string(),
-            },
-            None => return,
-        };
-        self.close(index, result);
-    }
-
     fn close(&mut self, index: usize, result: ListingResult) {
         let reading = &mut self.readings[index];
         if reading.result.is_none() {
+            let listing = reading.listing.kind;
             self.observer.observe(&Event::Closed {
-                listing: reading.listing.kind,
+                listing,
                 result: &result,
             });
             reading.result = Some(result);
@@ -335,7 +340,7 @@ impl<'a> Engine<'a> {
         if let ListingKind::Droplet(id) = reading.listing.kind
             && error.is_not_found()
         {
-            self.report.is_answered = true;
+            self.answered();
             if self.store.knows_droplet(id)? {
                 self.store.mark_gone(id, (self.settings.clock)())?;
                 self.close(index, ListingResult::Gone);
@@ -356,50 +361,33 @@ impl<'a> Engine<'a> {
         };
         let is_unreachable = self.unreachable >= MOST_UNREACHABLE
             || (self.unreachable > 0 && !self.report.is_answered);
-        let reason = match &error.kind {
-            _ if error.is_unauthorized() => "the API does not accept the token".to_owned(),
+        match &error.kind {
+            _ if error.is_unauthorized() => {
+                self.halt("the API does not accept the token".to_owned());
+            }
             ErrorKind::RateLimited { until } => {
                 // An answer that a sync can use: it says when to go on.
                 self.report.is_answered = true;
-                format!("the token's rate limit is used up until {until}")
+                self.halt(format!("the token's rate limit is used up until {until}"));
             }
-            _ if is_unreachable => "the API cannot be reached".to_owned(),
-            _ => return,
-        };
-        self.is_halted = true;
-        self.report.cut_short.get_or_insert(reason);
+            _ if is_unreachable => self.halt("the API cannot be reached".to_owned()),
+            _ => {}
+        }
+    }
+
+    /// Refuses to mix the histories of two accounts.
+    pub(super) fn refuse(&mut self, reason: String) {
+        self.report.is_wrong_account = true;
+        self.halt(reason);
     }
 
     pub(super) fn stop(&mut self) {
-        self.is_halted = true;
         self.report.is_stopped = true;
-        self.report
-            .cut_short
-            .get_or_insert("it was told to stop".to_owned());
+        self.halt("it was told to stop".to_owned());
     }
 
-    fn close_listings(&mut self) -> Result<(), store::Error> {
-        let now = (self.settings.clock)();
-        let readings = std::mem::take(&mut self.readings);
-        let complete: Vec<_> = readings
-            .iter()
-            .filter_map(|reading| match reading.result {
-                Some(ListingResult::Complete { total }) => Some((reading.listing.id, total)),
-                _ => None,
-            })
-            .collect();
-        self.store.mark_complete(&complete, now)?;
-        let read = readings.into_iter().map(|reading| ListingReport {
-            listing: reading.listing.kind,
-            result: reading.result.unwrap_or(ListingResult::NotRead),
-        });
-        self.report.listings.extend(read);
-        let unread = self.queue.drain(..);
-        let unread = unread.map(|listing| ListingReport {
-            listing,
-            result: ListingResult::NotRead,
-        });
-        self.report.listings.extend(unread);
-        Ok(())
+    fn halt(&mut self, reason: String) {
+        self.is_halted = true;
+        self.report.cut_short.get_or_insert(reason);
     }
 }

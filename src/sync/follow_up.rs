@@ -1,4 +1,4 @@
-//! What no listing shows: actions in progress that have left the newest pages, and the names of droplets.
+//! What no listing shows: how actions ended that have left the newest pages, and the names of droplets.
 //!
 //! Names are a courtesy. Where the token may not read them, or the API cannot give them, the sync is no less complete.
 
@@ -8,12 +8,12 @@ use super::engine::Engine;
 use super::observer::Event;
 use super::scope::Scope;
 use crate::api::{self, PER_PAGE};
-use crate::model::{Droplet, DropletId};
-use crate::store::{self, ListingKind, OpenAction};
+use crate::model::{Action, COMPLETED, Droplet, DropletId};
+use crate::store::{self, ListingKind, UnsettledAction};
 
 /// All of it, once the listings are read.
 pub(super) async fn everything_else(engine: &mut Engine<'_>) -> Result<(), store::Error> {
-    look_again_at_open_actions(engine).await?;
+    look_again_at_unsettled_actions(engine).await?;
     refresh_names(engine).await
 }
 
@@ -22,7 +22,7 @@ pub(super) async fn droplets_with_tag(
     engine: &mut Engine<'_>,
     tag: &str,
 ) -> Result<Vec<DropletId>, store::Error> {
-    match all_droplets(engine, Some(tag)).await {
+    match all_droplets(engine, Some(tag), u64::MAX).await {
         Ok(tagged) => {
             engine.report.is_answered = true;
             if tagged.droplets.is_empty() {
@@ -45,44 +45,39 @@ pub(super) async fn droplets_with_tag(
     }
 }
 
-/// Asks for each action that is in progress in the archive and was not seen in this sync.
-async fn look_again_at_open_actions(engine: &mut Engine<'_>) -> Result<(), store::Error> {
-    let read: HashSet<_> = engine
-        .report
-        .listings
-        .iter()
-        .filter(|listing| matches!(listing.result, super::ListingResult::Complete { .. }))
-        .map(|listing| listing.listing)
-        .collect();
-    for open in engine.store.open_actions()? {
-        let listing = match engine.settings.scope {
-            Scope::Account => Some(ListingKind::Account),
-            Scope::Droplets { .. } => open.droplet_id.map(ListingKind::Droplet),
-        };
-        let Some(listing) = listing.filter(|listing| read.contains(listing)) else {
-            continue;
-        };
-        if engine.seen_in_progress.contains(&open.id) {
+/// Completed actions without an end that one sync asks for at most. Where the API never tells it, that is its way.
+const MOST_WITHOUT_END: i64 = 100;
+
+/// Asks for each action that is in progress in the archive and was not seen in this sync, and for those that completed
+/// without saying when.
+async fn look_again_at_unsettled_actions(engine: &mut Engine<'_>) -> Result<(), store::Error> {
+    let mut unsettled = engine.store.open_actions()?;
+    unsettled.retain(|open| !engine.seen_in_progress.contains(&open.id));
+    unsettled.extend(engine.store.actions_without_end(MOST_WITHOUT_END)?);
+    for action in unsettled {
+        if !is_in_scope(engine, &action) {
             continue;
         }
-        match ask_for(engine, listing, &open).await {
-            Ok(action) => {
+        match ask_for(engine, &action).await {
+            Ok(answered) => {
                 let now = (engine.settings.clock)();
-                let recorded = engine.store.record_action(&action, engine.run, now)?;
+                let recorded = engine.store.record_action(&answered, engine.run, now)?;
                 engine.report.counts.add(recorded);
+                if is_without_end(&answered) {
+                    engine.store.asked_in_vain(action.id)?;
+                }
             }
-            // It is archived, and the API knows nothing more of it.
-            Err(error) if error.is_not_found() || error.is_forbidden() => {
+            // It is archived, and the API tells nothing more of it, to this token at least.
+            Err(error) if error.is_not_found() => engine.store.asked_in_vain(action.id)?,
+            Err(error) if error.is_forbidden() => {
                 notice(
                     engine,
-                    &format!("action {} is still in progress: {error}", open.id),
+                    &format!("action {} was not looked at again: {error}", action.id),
                 );
+                return Ok(());
             }
             Err(error) => {
-                let subject = format!(
-                    "looking again at action {}, which was in progress,",
-                    open.id
-                );
+                let subject = format!("looking again at action {}", action.id);
                 engine.halt_if_hopeless(&error);
                 engine.report.failures.push((subject, error));
                 return Ok(());
@@ -92,21 +87,32 @@ async fn look_again_at_open_actions(engine: &mut Engine<'_>) -> Result<(), store
     Ok(())
 }
 
-async fn ask_for(
-    engine: &Engine<'_>,
-    listing: ListingKind,
-    open: &OpenAction,
-) -> Result<crate::model::Action, api::Error> {
-    let action = match listing {
-        ListingKind::Account => engine.client.action(open.id).await?,
-        ListingKind::Droplet(droplet_id) => {
-            engine.client.droplet_action(droplet_id, open.id).await?
-        }
+/// Whether the listing it belongs to was read in this sync.
+fn is_in_scope(engine: &Engine<'_>, action: &UnsettledAction) -> bool {
+    let listing = match engine.settings.scope {
+        Scope::Account => Some(ListingKind::Account),
+        Scope::Droplets { .. } => action.droplet_id.map(ListingKind::Droplet),
     };
-    if action.id == open.id {
+    let mut read = engine.report.listings.iter();
+    read.any(|report| Some(report.listing) == listing && report.result.is_complete())
+}
+
+fn is_without_end(action: &Action) -> bool {
+    action.completed_at.is_none() && action.status.as_deref() == Some(COMPLETED)
+}
+
+/// By its own address, or by that of its droplet where the token may read no other.
+async fn ask_for(engine: &Engine<'_>, asked: &UnsettledAction) -> Result<Action, api::Error> {
+    let is_account_readable =
+        engine.settings.scope == Scope::Account || engine.following.account_total().is_some();
+    let action = match asked.droplet_id.filter(|_| !is_account_readable) {
+        None => engine.client.action(asked.id).await?,
+        Some(droplet_id) => engine.client.droplet_action(droplet_id, asked.id).await?,
+    };
+    if action.id == asked.id {
         Ok(action)
     } else {
-        Err(api::Error::of_another_action(open.id, action.id))
+        Err(api::Error::of_another_action(asked.id, action.id))
     }
 }
 
@@ -119,7 +125,8 @@ async fn refresh_names(engine: &mut Engine<'_>) -> Result<(), store::Error> {
     {
         return Ok(());
     }
-    match all_droplets(engine, None).await {
+    let most_pages = if engine.is_first { 1 } else { u64::MAX };
+    match all_droplets(engine, None, most_pages).await {
         Ok(listed) => {
             let now = (engine.settings.clock)();
             engine.store.record_droplets(&listed.droplets, now)?;
@@ -146,13 +153,14 @@ struct ListedDroplets {
 async fn all_droplets(
     engine: &Engine<'_>,
     tag: Option<&str>,
+    most_pages: u64,
 ) -> Result<ListedDroplets, api::Error> {
     let mut listed = ListedDroplets {
         droplets: Vec::new(),
-        is_whole: true,
+        is_whole: false,
     };
     let mut ids = HashSet::new();
-    for number in 1.. {
+    for number in 1..=most_pages {
         let page = engine.client.droplets(tag, number).await?;
         let before = ids.len();
         let rows = page.rows.len() as u64;

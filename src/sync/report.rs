@@ -12,6 +12,8 @@ pub struct Report {
     pub failures: Vec<(String, api::Error)>,
     /// Why the sync ended before its time, in words; listings that were not read have no result of their own.
     pub cut_short: Option<String>,
+    /// Whether the token belongs to another account than the archive.
+    pub is_wrong_account: bool,
     /// Whether it was told to stop.
     pub is_stopped: bool,
     /// Whether the API answered anything that a sync can use.
@@ -54,6 +56,8 @@ pub enum ListingResult {
         /// How many actions that is.
         total: u64,
     },
+    /// The account's listing was read instead, and held everything new of the droplet.
+    Followed,
     /// The droplet does not exist any more; what is archived of it stays.
     Gone,
     /// It does not add up, for this reason.
@@ -71,7 +75,7 @@ impl ListingResult {
     /// Whether nothing is missing.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        matches!(self, Self::Complete { .. } | Self::Gone)
+        matches!(self, Self::Complete { .. } | Self::Followed | Self::Gone)
     }
 
     /// One word for it.
@@ -79,6 +83,7 @@ impl ListingResult {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Complete { .. } => "complete",
+            Self::Followed => "followed",
             Self::Gone => "gone",
             Self::Incomplete { .. } => "incomplete",
             Self::Failed(_) => "failed",
@@ -131,9 +136,10 @@ impl Report {
                     "{subject} is not known to the API, nor to the archive: {error}"
                 )),
                 ListingResult::Failed(error) => Some(format!("{subject} failed: {error}")),
-                ListingResult::Complete { .. } | ListingResult::Gone | ListingResult::NotRead => {
-                    None
-                }
+                ListingResult::Complete { .. }
+                | ListingResult::Followed
+                | ListingResult::Gone
+                | ListingResult::NotRead => None,
             }
         });
         let failures = self
@@ -162,7 +168,7 @@ impl Report {
 /// The listing in words.
 pub(super) fn subject(listing: ListingKind) -> String {
     match listing {
-        ListingKind::Account => "the account's listing".to_owned(),
+        ListingKind::Account | ListingKind::Followed => "the account's listing".to_owned(),
         ListingKind::Droplet(id) => format!("droplet {id}"),
     }
 }

@@ -6,7 +6,8 @@
 
 use std::collections::HashSet;
 
-use super::walk::{Answer, Doubt, Verdict};
+use super::doubt::Doubt;
+use super::walk::{Answer, Verdict};
 use crate::model::ActionId;
 
 /// Pages in a row that may bring nothing new before the walk is given up.

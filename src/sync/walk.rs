@@ -14,13 +14,14 @@
 //! after the other from the first, which misses nothing as long as the listing only grows ([`Rewalk`]). If that does
 //! not add up either, the listing is reported as incomplete. Rows are archived in any case.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, HashSet};
 
+use super::doubt::Doubt;
 use super::rewalk::Rewalk;
 use crate::api::PER_PAGE;
 use crate::coverage::{Coverage, Interval, page_of};
 use crate::model::ActionId;
+use crate::store::Recorded;
 
 /// What is known of a listing before it is read.
 #[derive(Clone, Debug, Default)]
@@ -60,39 +61,6 @@ pub(super) enum Verdict {
     Incomplete { reason: Doubt },
 }
 
-/// Why a listing is not what it should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Doubt {
-    /// An answer has no `meta.total`.
-    NoTotal,
-    /// A total is smaller than one before it.
-    Shrunk { before: u64, now: u64 },
-    /// A page has another number of rows than its total says.
-    RowCount {
-        page: u64,
-        expected: u64,
-        found: u64,
-    },
-    /// A page shows an action twice.
-    Repeated { page: u64 },
-    /// New actions stand where everything was archived.
-    Strangers { page: u64 },
-    /// Asking again and again brings nothing that is missing.
-    Stuck,
-    /// The archive holds fewer actions of the listing than it should.
-    Count { archived: u64, total: u64 },
-    /// Walking all pages showed another number of actions than the totals say.
-    WalkedCount { found: u64, total: u64 },
-    /// The pages never end.
-    Endless { pages: u64 },
-    /// The listing grows by a page and more while a page is read.
-    Outgrown { pages: u64 },
-    /// A page that is the last by its total links to another one.
-    LinksOn { page: u64 },
-    /// Rows that have no integer id.
-    Rejected { rows: u64 },
-}
-
 enum Phase {
     /// Covering what is missing.
     Cover,
@@ -114,6 +82,10 @@ pub(super) struct Walk {
     coverage: Coverage,
     /// Positions of rows without an id: read, but not archived.
     unreadable: Coverage,
+    /// The position from which on the listing is read: the oldest, unless it is only followed.
+    from: u64,
+    /// When only some rows are kept: the ids of all at newly covered positions, to be counted instead of rows.
+    seen: Option<HashSet<ActionId>>,
     /// The length when the sync began.
     target: Option<u64>,
     /// The longest length heard of.
@@ -141,6 +113,8 @@ impl Walk {
             walked_because: None,
             coverage: before.coverage.clone(),
             unreadable: Coverage::new(),
+            from: 0,
+            seen: None,
             target: None,
             latest_total: before.total.unwrap_or(0),
             before,
@@ -148,6 +122,15 @@ impl Walk {
             inserted: 0,
             newly_covered: 0,
             fruitless: 0,
+        }
+    }
+
+    /// Starts reading a listing of which only some rows are kept, from position `from` on.
+    pub(super) fn following(before: Before, from: u64) -> Self {
+        Self {
+            from,
+            seen: Some(HashSet::new()),
+            ..Self::new(before, false)
         }
     }
 
@@ -172,7 +155,7 @@ impl Walk {
         }
         let missing = accounted
             .missing_of(Interval {
-                start: 0,
+                start: self.from,
                 end: target,
             })
             .next()?;
@@ -205,11 +188,10 @@ impl Walk {
         &mut self,
         answer: &Answer<'_>,
         placement: &Placement,
-        inserted: u64,
-        strangers: u64,
+        recorded: Recorded,
     ) {
         match &mut self.phase {
-            Phase::Cover if strangers > 0 => {
+            Phase::Cover if recorded.strangers > 0 => {
                 self.start_rewalk(Doubt::Strangers { page: answer.page });
             }
             Phase::Cover => {
@@ -218,7 +200,11 @@ impl Walk {
                     self.coverage.insert(*interval);
                 }
                 let newly_covered = self.coverage.len() - covered_before;
-                self.inserted += inserted;
+                self.inserted += recorded.inserted;
+                if let Some(seen) = &mut self.seen {
+                    let rows = answer.ids.iter().zip(&placement.expected);
+                    seen.extend(rows.filter_map(|(id, covered)| id.filter(|_| !covered)));
+                }
                 self.newly_covered += newly_covered;
                 // Not what it covers beyond the target: a listing that grows all the time always has more of that.
                 self.fruitless = if self.missing() < missing_before {
@@ -240,8 +226,8 @@ impl Walk {
     /// How many positions of the target are not covered yet.
     fn missing(&self) -> u64 {
         let target = Interval {
-            start: 0,
-            end: self.target.unwrap_or(0),
+            start: self.from,
+            end: self.target.unwrap_or(self.from),
         };
         self.coverage.missing_of(target).map(Interval::len).sum()
     }
@@ -250,7 +236,7 @@ impl Walk {
         let Some(target) = self.target else { return };
         let accounted = self.readable_and_unreadable();
         if !accounted.covers(Interval {
-            start: 0,
+            start: self.from,
             end: target,
         }) {
             if self.fruitless >= MOST_FRUITLESS {
@@ -267,28 +253,36 @@ impl Walk {
             self.phase = Phase::Done(Verdict::Complete {
                 total: self.proven_total(),
             });
+        } else if let Some(seen) = &self.seen {
+            let (found, total) = (seen.len() as u64, self.newly_covered);
+            self.start_rewalk(Doubt::WalkedCount { found, total });
         } else {
             self.phase = Phase::Count;
         }
     }
 
-    /// Whether each newly covered position brought a new action, on top of a proven beginning.
+    /// Whether each newly covered position brought another action: a new row on top of a proven beginning, or, where
+    /// only some rows are kept, another id.
     fn is_proven(&self) -> bool {
+        if let Some(seen) = &self.seen {
+            return seen.len() as u64 == self.newly_covered;
+        }
         let proven_before = self.before.complete_total.unwrap_or(0);
+        let beginning = Interval {
+            start: 0,
+            end: proven_before,
+        };
         self.before.coverage.len() == proven_before
-            && self.before.coverage.covers(Interval {
-                start: 0,
-                end: proven_before,
-            })
+            && self.before.coverage.covers(beginning)
             && self.inserted == self.newly_covered
     }
 
-    /// How much is covered from the oldest on: the target, and what arrived since.
+    /// How far it is covered without a gap: to the target, and to what arrived since.
     fn proven_total(&self) -> u64 {
-        self.coverage
-            .intervals()
-            .first()
-            .map_or(0, |interval| interval.end)
+        let mut intervals = self.coverage.intervals().iter();
+        let reaching =
+            intervals.find(|covered| covered.start <= self.from && self.from <= covered.end);
+        reaching.map_or(self.from, |covered| covered.end)
     }
 
     /// Whether [`Self::counted`] has to be called for a verdict.
@@ -323,13 +317,15 @@ impl Walk {
 
     /// How many of how many positions are covered, for people who watch.
     pub(super) fn progress(&self) -> (u64, u64) {
-        match &self.phase {
-            Phase::Rewalk(rewalk) => rewalk.progress(),
-            _ => (
-                self.coverage.len().min(self.latest_total),
-                self.latest_total,
-            ),
+        if let Phase::Rewalk(rewalk) = &self.phase {
+            return rewalk.progress();
         }
+        let wanted = Interval {
+            start: self.from,
+            end: self.latest_total,
+        };
+        let missing: u64 = self.coverage.missing_of(wanted).map(Interval::len).sum();
+        (wanted.len() - missing, wanted.len())
     }
 
     /// Why what was covered must be forgotten, when it must.
@@ -338,13 +334,23 @@ impl Walk {
             (Phase::Rewalk(_), doubt) => doubt.as_ref(),
             // A walk through everything, on request, that did not add up.
             (Phase::Done(Verdict::Incomplete { reason }), None) if self.is_full => Some(reason),
+            (Phase::Done(Verdict::Incomplete { .. }), doubt) if self.seen.is_some() => {
+                doubt.as_ref()
+            }
             _ => None,
         }
     }
 
+    /// Stops trusting positions. A listing of which only some rows are kept is left at that: the droplets' own listings
+    /// are there instead.
     fn start_rewalk(&mut self, doubt: Doubt) {
         self.coverage = Coverage::new();
-        self.phase = Phase::Rewalk(Rewalk::default());
+        self.phase = match self.seen {
+            Some(_) => Phase::Done(Verdict::Incomplete {
+                reason: doubt.clone(),
+            }),
+            None => Phase::Rewalk(Rewalk::default()),
+        };
         self.walked_because = Some(doubt);
     }
 
@@ -356,6 +362,7 @@ impl Walk {
         all
     }
 
+    /// Checks an answer against what it claims, and places its rows.
     fn check(&mut self, answer: &Answer<'_>, known_total: u64) -> Result<Placement, Doubt> {
         let total = answer.total.ok_or(Doubt::NoTotal)?;
         if total < known_total {
@@ -373,11 +380,7 @@ impl Walk {
                 found,
             });
         }
-        let mut ids: Vec<ActionId> = answer.ids.iter().flatten().copied().collect();
-        let readable = ids.len();
-        ids.sort_unstable();
-        ids.dedup();
-        if ids.len() < readable {
+        if shows_an_id_twice(answer) {
             return Err(Doubt::Repeated { page: answer.page });
         }
         if shown.start == 0 && answer.has_next {
@@ -385,6 +388,11 @@ impl Walk {
         }
         self.latest_total = self.latest_total.max(total);
         self.target.get_or_insert(total);
+        Ok(self.placement(answer, shown, total))
+    }
+
+    /// The rows of an answer at the positions that it shows, newest first.
+    fn placement(&mut self, answer: &Answer<'_>, shown: Interval, total: u64) -> Placement {
         let mut covers = Coverage::new();
         let mut expected = Vec::with_capacity(answer.ids.len());
         for (position, id) in (shown.start..shown.end).rev().zip(answer.ids) {
@@ -392,20 +400,26 @@ impl Walk {
                 start: position,
                 end: position + 1,
             };
-            if id.is_some() {
-                covers.insert(alone);
-            } else {
-                self.unreadable.insert(alone);
+            match id {
+                Some(_) => covers.insert(alone),
+                None => self.unreadable.insert(alone),
             }
             expected.push(self.coverage.contains(position));
         }
-        let covers = covers.intervals().to_vec();
-        Ok(Placement {
-            covers,
+        Placement {
+            covers: covers.intervals().to_vec(),
             expected,
             total: Some(total),
-        })
+        }
     }
+}
+
+fn shows_an_id_twice(answer: &Answer<'_>) -> bool {
+    let mut ids: Vec<ActionId> = answer.ids.iter().flatten().copied().collect();
+    let readable = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.len() < readable
 }
 
 fn unplaced(answer: &Answer<'_>) -> Placement {
@@ -413,69 +427,6 @@ fn unplaced(answer: &Answer<'_>) -> Placement {
         covers: Vec::new(),
         expected: vec![false; answer.ids.len()],
         total: None,
-    }
-}
-
-impl fmt::Display for Doubt {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoTotal => write!(
-                formatter,
-                "an answer has no `meta.total`, so nothing proves that it is whole"
-            ),
-            Self::Shrunk { before, now } => {
-                write!(
-                    formatter,
-                    "its total shrank from {before} to {now}, but actions are never removed"
-                )
-            }
-            Self::RowCount {
-                page,
-                expected,
-                found,
-            } => {
-                write!(
-                    formatter,
-                    "page {page} has {found} rows where its total leaves {expected}"
-                )
-            }
-            Self::Repeated { page } => write!(formatter, "page {page} shows an action twice"),
-            Self::Strangers { page } => {
-                write!(
-                    formatter,
-                    "page {page} shows unknown actions where all were archived"
-                )
-            }
-            Self::Stuck => write!(formatter, "asking again does not bring what is missing"),
-            Self::Count { archived, total } => {
-                write!(formatter, "{archived} of its {total} actions are archived")
-            }
-            Self::WalkedCount { found, total } => {
-                write!(
-                    formatter,
-                    "its pages show {found} actions, its total says {total}"
-                )
-            }
-            Self::Endless { pages } => {
-                write!(
-                    formatter,
-                    "its pages do not end, and bring nothing new ({pages} read)"
-                )
-            }
-            Self::Outgrown { pages } => {
-                write!(
-                    formatter,
-                    "it grows faster than it can be read ({pages} pages read)"
-                )
-            }
-            Self::LinksOn { page } => {
-                write!(
-                    formatter,
-                    "page {page} is the last by its total, but links to another one"
-                )
-            }
-            Self::Rejected { rows } => write!(formatter, "{rows} rows have no integer `id`"),
-        }
     }
 }
 

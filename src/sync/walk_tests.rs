@@ -66,13 +66,13 @@ impl Archive {
             has_next,
         };
         let placement = walk.place(&answer);
-        let (mut inserted, mut strangers) = (0, 0);
+        let mut recorded = Recorded::default();
         for (id, expected) in ids.iter().zip(&placement.expected) {
             let is_new = id.is_some_and(|id| self.ids.insert(id));
-            inserted += u64::from(is_new);
-            strangers += u64::from(is_new && *expected);
+            recorded.inserted += u64::from(is_new);
+            recorded.strangers += u64::from(is_new && *expected);
         }
-        if strangers > 0 {
+        if recorded.strangers > 0 {
             self.before.coverage = Coverage::new();
         } else {
             placement
@@ -81,7 +81,7 @@ impl Archive {
                 .for_each(|interval| self.before.coverage.insert(*interval));
         }
         self.before.total = placement.total.or(self.before.total);
-        walk.archived(&answer, &placement, inserted, strangers);
+        walk.archived(&answer, &placement, recorded);
         if walk.wants_count() {
             walk.counted(self.ids.len() as u64);
         }

@@ -1,9 +1,11 @@
 //! One action, from its JSON members.
 
+use std::sync::Arc;
+
 use super::RejectedRow;
 use super::fields::{Columns, Fields};
 use super::region::{RegionShape, Regions};
-use crate::model::Action;
+use crate::model::{Action, Region};
 
 /// The members that have a column; everything else goes to `extra`.
 const KNOWN: [&str; 9] = [
@@ -34,25 +36,7 @@ pub(super) fn from_fields(
     let resource_id = columns.integer("resource_id");
     let resource_type = columns.text("resource_type");
     let mut region_slug = columns.text("region_slug");
-    let mut region = None;
-    if let Some(raw) = fields.get("region") {
-        // An object since 2015, a bare slug before that (the API's changelog of 2015-03-20).
-        match regions.read(raw) {
-            RegionShape::Region(read) => {
-                let slug = region_slug.get_or_insert_with(|| read.slug.clone());
-                if *slug != read.slug {
-                    columns.keep("region", raw);
-                }
-                region = Some(read);
-            }
-            RegionShape::Slug(slug) => {
-                if region_slug.get_or_insert_with(|| slug.clone()) != &slug {
-                    columns.keep("region", raw);
-                }
-            }
-            RegionShape::Unknown => columns.keep("region", raw),
-        }
-    }
+    let region = region(&mut columns, &mut region_slug, regions);
     let extra = columns.extra;
     Ok(Action {
         id,
@@ -66,6 +50,29 @@ pub(super) fn from_fields(
         region,
         extra,
     })
+}
+
+/// The region that the action repeats, and its slug where the action does not name it separately. What contradicts
+/// that slug, or names no region, is kept as it came.
+fn region(
+    columns: &mut Columns<'_, '_>,
+    region_slug: &mut Option<String>,
+    regions: &mut Regions,
+) -> Option<Arc<Region>> {
+    let raw = columns.fields.get("region")?;
+    // An object since 2015, a bare slug before that (the API's changelog of 2015-03-20).
+    let (slug, region) = match regions.read(raw) {
+        RegionShape::Region(region) => (region.slug.clone(), Some(region)),
+        RegionShape::Slug(slug) => (slug, None),
+        RegionShape::Unknown => {
+            columns.keep("region", raw);
+            return None;
+        }
+    };
+    if *region_slug.get_or_insert_with(|| slug.clone()) != slug {
+        columns.keep("region", raw);
+    }
+    region
 }
 
 #[cfg(test)]
@@ -107,6 +114,18 @@ mod tests {
             r#"{"completed_at":"2020-07-20T19:37:45.5Z","note":null,"progress":1e400,"region_slug":{},"#.to_owned()
                 + r#""resource_id":"a-uuid","started_at":"yesterday","status":5,"type":["x"]}"#
         );
+    }
+
+    #[test]
+    fn a_time_is_kept_twice_only_when_it_says_more_than_its_column() {
+        let action = read(
+            r#"{"id": 1, "started_at": "2020-07-20T19:37:30.000Z", "completed_at": "2020-07-20T21:37:45+02:00"}"#,
+        );
+        assert_eq!(
+            action.completed_at.unwrap().to_string(),
+            "2020-07-20T19:37:45Z"
+        );
+        assert!(action.extra.is_empty());
     }
 
     #[test]

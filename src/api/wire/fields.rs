@@ -113,7 +113,7 @@ impl Columns<'_, '_> {
         let raw = self.fields.get(name)?;
         let text = string(raw);
         let time = text.as_deref().and_then(|text| text.parse().ok());
-        if time.is_none() || text.is_some_and(|text| text.contains('.')) {
+        if time.is_none() || text.is_some_and(|text| has_fraction(&text)) {
             self.keep(name, raw);
         }
         time
@@ -135,6 +135,15 @@ impl Columns<'_, '_> {
     pub(super) fn keep(&mut self, name: &str, raw: &RawValue) {
         self.extra.insert(name.to_owned(), kept(raw));
     }
+}
+
+/// Whether a time has a part of a second.
+fn has_fraction(time: &str) -> bool {
+    let fraction = time.split_once('.').map_or("", |(_, fraction)| fraction);
+    fraction
+        .bytes()
+        .take_while(u8::is_ascii_digit)
+        .any(|digit| digit != b'0')
 }
 
 /// SQLite reads JSON up to 1,000 levels deep, other tools less.

@@ -81,6 +81,14 @@ pub(super) fn action(body: &[u8], regions: &mut Regions) -> Result<Action, Strin
         .map_err(|rejected| format!("{}: {}", rejected.reason, rejected.excerpt))
 }
 
+/// The answer to the question whose token it is: the uuid of the account.
+pub(super) fn account(body: &[u8]) -> Result<Option<String>, String> {
+    let answer: Fields<'_> = parse(body)?;
+    let raw = answer.get("account").ok_or("it has no `account`")?;
+    let fields: Fields<'_> = parse(raw.get().as_bytes())?;
+    Ok(fields.get("uuid").and_then(fields::string))
+}
+
 /// The API's own words in an error answer; empty where something else answered.
 pub(super) fn message(status: u16, body: &[u8]) -> ApiMessage {
     let fields: Option<Fields<'_>> = serde_json::from_slice(body).ok();

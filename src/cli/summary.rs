@@ -1,0 +1,92 @@
+//! What a sync came to, for people and for scripts.
+
+use archiver::model::DropletId;
+use archiver::sync::{ListingReport, ListingResult, Report, Settings};
+use archiver::time::Timestamp;
+use serde::Serialize;
+
+/// The summary as scripts read it.
+#[derive(Serialize)]
+pub(super) struct Summary {
+    outcome: &'static str,
+    scope: String,
+    started_at: String,
+    finished_at: String,
+    requests: u64,
+    retries: u64,
+    inserted: u64,
+    updated: u64,
+    unchanged: u64,
+    rejected: u64,
+    pub(super) message: Option<String>,
+    listings: Vec<ListingSummary>,
+}
+
+#[derive(Serialize)]
+struct ListingSummary {
+    path: String,
+    droplet_id: Option<DropletId>,
+    result: &'static str,
+    total: Option<u64>,
+    message: Option<String>,
+}
+
+impl Summary {
+    pub(super) fn of(
+        report: &Report,
+        settings: &Settings,
+        started_at: Timestamp,
+        finished_at: Timestamp,
+    ) -> Self {
+        Self {
+            outcome: report.outcome().as_str(),
+            scope: settings.scope.to_string(),
+            started_at: started_at.to_string(),
+            finished_at: finished_at.to_string(),
+            requests: report.requests,
+            retries: report.retries,
+            inserted: report.counts.inserted,
+            updated: report.counts.updated,
+            unchanged: report.counts.unchanged,
+            rejected: report.counts.rejected,
+            message: report.what_is_missing(),
+            listings: report.listings.iter().map(ListingSummary::of).collect(),
+        }
+    }
+}
+
+impl ListingSummary {
+    fn of(report: &ListingReport) -> Self {
+        let (total, message) = match &report.result {
+            ListingResult::Complete { total } => (Some(*total), None),
+            ListingResult::Incomplete { reason } => (None, Some(reason.clone())),
+            ListingResult::Failed(error) => (None, Some(error.to_string())),
+            ListingResult::Followed | ListingResult::Gone | ListingResult::NotRead => (None, None),
+        };
+        Self {
+            path: report.listing.path(),
+            droplet_id: report.listing.droplet_id(),
+            result: report.result.as_str(),
+            total,
+            message,
+        }
+    }
+}
+
+/// The summary as people read it.
+pub(super) fn in_words(report: &Report) -> String {
+    let counts = report.counts;
+    let again = if report.retries > 0 {
+        format!(", {} of them again", report.retries)
+    } else {
+        String::new()
+    };
+    format!(
+        "{}: {} new actions, {} updated, {} unchanged; {} requests{again}",
+        report.outcome().as_str(),
+        counts.inserted,
+        counts.updated,
+        counts.unchanged,
+        report.requests,
+    )
+}

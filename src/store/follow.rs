@@ -1,0 +1,85 @@
+//! Which droplets are followed through the account's listing, and from where on.
+//!
+//! A droplet is followed from position `f` of the account's listing when all of its actions at earlier positions are
+//! archived. What is new of it then shows in the account's listing, with that of every other droplet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, TransactionBehavior, named_params};
+
+use super::Store;
+use super::error::{Error, Step};
+use super::listings::sql_position;
+use crate::model::DropletId;
+
+const FOLLOW: &str = "cannot note which droplets are followed";
+
+/// A droplet that is followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// The position of the account's listing from which on it shows what is new of the droplet.
+    pub from: u64,
+    /// Where the droplet runs, as far as it is known.
+    pub region_slug: Option<String>,
+}
+
+impl Store {
+    /// Those of `ids` that are followed. The others of the archive are not followed any more: pages of the account's
+    /// listing are about to be read of which only the actions of `ids` are kept.
+    ///
+    /// # Errors
+    /// When the archive cannot be read or written.
+    pub fn follow_only(
+        &mut self,
+        ids: &BTreeSet<DropletId>,
+    ) -> Result<BTreeMap<DropletId, Followed>, Error> {
+        let ids = serde_json::json!(ids).to_string();
+        self.connection
+            .execute(
+                "UPDATE listings SET followed_from = NULL
+                  WHERE followed_from IS NOT NULL
+                    AND droplet_id NOT IN (SELECT value FROM json_each(:ids))",
+                named_params! { ":ids": ids },
+            )
+            .step(FOLLOW)?;
+        self.connection
+            .prepare_cached(
+                "SELECT droplet_id, followed_from, region_slug
+                   FROM listings LEFT JOIN droplets ON droplets.id = droplet_id
+                  WHERE followed_from IS NOT NULL AND droplet_id IS NOT NULL",
+            )
+            .and_then(|mut statement| {
+                let followed = statement.query_map([], |row| {
+                    let from = row.get::<_, i64>("followed_from")?.unsigned_abs();
+                    let region_slug = row.get("region_slug")?;
+                    Ok((row.get("droplet_id")?, Followed { from, region_slug }))
+                })?;
+                followed.collect()
+            })
+            .step("cannot read which droplets are followed")
+    }
+
+    /// Notes from where on droplets are followed; writes nothing where that is known already.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn follow(&mut self, droplets: &BTreeMap<DropletId, u64>) -> Result<(), Error> {
+        let tx = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .step(FOLLOW)?;
+        for (droplet_id, from) in droplets {
+            set(&tx, *droplet_id, *from).step(FOLLOW)?;
+        }
+        tx.commit().step(FOLLOW)
+    }
+}
+
+fn set(connection: &Connection, droplet_id: DropletId, from: u64) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "UPDATE listings SET followed_from = :from
+              WHERE droplet_id = :droplet_id AND followed_from IS NOT :from",
+        )?
+        .execute(named_params! { ":droplet_id": droplet_id, ":from": sql_position(from) })
+}

@@ -1,0 +1,114 @@
+//! What a sync notes once its listings are read: which are proven complete, and which droplets are followed from where.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::engine::Engine;
+use super::report::{ListingReport, ListingResult};
+use crate::model::DropletId;
+use crate::store::{self, ListingKind};
+
+/// Queues the own listings of followed droplets that the account's listing did not settle: of all when it could not be
+/// read, else of those that a new action may concern without saying so. Whether there are any.
+pub(super) fn queue_what_following_leaves_open(engine: &mut Engine<'_>) -> bool {
+    let followed = engine
+        .readings
+        .iter()
+        .find(|reading| reading.listing.kind == ListingKind::Followed);
+    let Some(reading) = followed.filter(|_| !engine.is_halted()) else {
+        return false;
+    };
+    let open: Vec<DropletId> = match reading.result {
+        Some(ListingResult::Complete { .. }) => {
+            engine.following.suspects().iter().copied().collect()
+        }
+        _ => engine.following.followed().collect(),
+    };
+    engine
+        .queue
+        .extend(open.into_iter().map(ListingKind::Droplet));
+    !engine.queue.is_empty()
+}
+
+/// Notes in the archive what is proven, and in the report how each listing ended.
+pub(super) fn conclude(engine: &mut Engine<'_>) -> Result<(), store::Error> {
+    let now = (engine.settings.clock)();
+    let readings = std::mem::take(&mut engine.readings);
+    engine.is_first = readings.iter().all(|reading| {
+        reading.listing.kind != ListingKind::Followed && reading.listing.complete_total.is_none()
+    });
+    let proven = readings.iter().filter_map(|reading| match reading.result {
+        Some(ListingResult::Complete { total })
+            if reading.listing.kind != ListingKind::Followed =>
+        {
+            Some((reading.listing.id, total))
+        }
+        _ => None,
+    });
+    let proven: Vec<_> = proven.collect();
+    engine.store.mark_complete(&proven, now)?;
+    let mut listings: Vec<ListingReport> = readings
+        .into_iter()
+        .map(|reading| ListingReport {
+            listing: reading.listing.kind,
+            result: reading.result.unwrap_or(ListingResult::NotRead),
+        })
+        .collect();
+    let unread = engine.queue.drain(..);
+    listings.extend(unread.map(|listing| ListingReport {
+        listing,
+        result: ListingResult::NotRead,
+    }));
+    let followed = listings
+        .iter()
+        .position(|report| report.listing == ListingKind::Followed);
+    let followed = followed.map(|index| listings.swap_remove(index));
+    note_following(engine, followed.as_ref(), &mut listings)?;
+    listings.sort_by_key(|report| report.listing);
+    engine.report.listings.extend(listings);
+    Ok(())
+}
+
+/// Notes from where on each droplet is followed, and reports those whose own listing was not read.
+fn note_following(
+    engine: &mut Engine<'_>,
+    account: Option<&ListingReport>,
+    listings: &mut Vec<ListingReport>,
+) -> Result<(), store::Error> {
+    let mut from = BTreeMap::new();
+    let mut read = BTreeSet::new();
+    for report in listings.iter() {
+        let Some(id) = report.listing.droplet_id() else {
+            continue;
+        };
+        read.insert(id);
+        if let Some(total) = engine
+            .following
+            .account_total()
+            .filter(|_| report.result.is_complete())
+        {
+            from.insert(id, total);
+        }
+    }
+    let account_total = match account.map(|report| &report.result) {
+        Some(ListingResult::Complete { total }) => Some(*total),
+        _ => None,
+    };
+    let only_followed = engine
+        .following
+        .followed()
+        .filter(|id| account.is_some() && !read.contains(id));
+    for id in only_followed {
+        let result = match account_total {
+            Some(total) => {
+                from.insert(id, total);
+                ListingResult::Followed
+            }
+            None => ListingResult::NotRead,
+        };
+        listings.push(ListingReport {
+            listing: ListingKind::Droplet(id),
+            result,
+        });
+    }
+    engine.store.follow(&from)
+}

@@ -1,0 +1,99 @@
+//! Why a listing is not what it should be, in a form that tests can compare and people can read.
+
+use std::fmt;
+
+/// Why a listing is not what it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// An answer has no `meta.total`.
+    NoTotal,
+    /// A total is smaller than one before it.
+    Shrunk { before: u64, now: u64 },
+    /// A page has another number of rows than its total says.
+    RowCount {
+        page: u64,
+        expected: u64,
+        found: u64,
+    },
+    /// A page shows an action twice.
+    Repeated { page: u64 },
+    /// New actions stand where everything was archived.
+    Strangers { page: u64 },
+    /// Asking again and again brings nothing that is missing.
+    Stuck,
+    /// The archive holds fewer actions of the listing than it should.
+    Count { archived: u64, total: u64 },
+    /// Walking all pages showed another number of actions than the totals say.
+    WalkedCount { found: u64, total: u64 },
+    /// The pages never end.
+    Endless { pages: u64 },
+    /// The listing grows by a page and more while a page is read.
+    Outgrown { pages: u64 },
+    /// A page that is the last by its total links to another one.
+    LinksOn { page: u64 },
+    /// Rows that have no integer id.
+    Rejected { rows: u64 },
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoTotal => write!(
+                formatter,
+                "an answer has no `meta.total`, so nothing proves that it is whole"
+            ),
+            Self::Shrunk { before, now } => {
+                write!(
+                    formatter,
+                    "its total shrank from {before} to {now}, but actions are never removed"
+                )
+            }
+            Self::RowCount {
+                page,
+                expected,
+                found,
+            } => {
+                write!(
+                    formatter,
+                    "page {page} has {found} rows where its total leaves {expected}"
+                )
+            }
+            Self::Repeated { page } => write!(formatter, "page {page} shows an action twice"),
+            Self::Strangers { page } => {
+                write!(
+                    formatter,
+                    "page {page} shows unknown actions where all were archived"
+                )
+            }
+            Self::Stuck => write!(formatter, "asking again does not bring what is missing"),
+            Self::Count { archived, total } => {
+                write!(formatter, "{archived} of its {total} actions are archived")
+            }
+            Self::WalkedCount { found, total } => {
+                write!(
+                    formatter,
+                    "its pages show {found} actions, its total says {total}"
+                )
+            }
+            Self::Endless { pages } => {
+                write!(
+                    formatter,
+                    "its pages do not end, and bring nothing new ({pages} read)"
+                )
+            }
+            Self::Outgrown { pages } => {
+                write!(
+                    formatter,
+                    "it grows faster than it can be read ({pages} pages read)"
+                )
+            }
+            Self::LinksOn { page } => {
+                write!(
+                    formatter,
+                    "page {page} is the last by its total, but links to another one"
+                )
+            }
+            Self::Rejected { rows } => write!(formatter, "{rows} rows have no integer `id`"),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Keeps many droplets current through the account's listing.
+//!
+//! Its new positions hold every new action of all of them, in one request for each 200 new actions of the account
+//! instead of one for each droplet. So once a droplet's own listing is archived, the droplet is *followed* from the
+//! length that the account's listing had before that listing was read.
+//!
+//! One thing the account's listing does not say: an action whose resource is not a droplet, such as attaching a
+//! volume, may stand in a droplet's own listing too. Where such an action is new, the own listings of the followed
+//! droplets it may concern are read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Action, DropletId};
+use crate::store::Followed;
+
+/// The droplets of one sync, as far as they can be followed.
+#[derive(Debug, Default)]
+pub(super) struct Following {
+    /// All droplets whose actions are to be kept.
+    droplets: BTreeSet<DropletId>,
+    /// Those that are followed already.
+    followed: BTreeMap<DropletId, Followed>,
+    /// The length of the account's listing when this sync began, where the token may read it.
+    account_total: Option<u64>,
+    /// Followed droplets that a new action may concern without saying so.
+    suspects: BTreeSet<DropletId>,
+}
+
+impl Following {
+    pub(super) fn new(
+        droplets: BTreeSet<DropletId>,
+        followed: BTreeMap<DropletId, Followed>,
+        account_total: Option<u64>,
+    ) -> Self {
+        Self {
+            droplets,
+            followed,
+            account_total,
+            suspects: BTreeSet::new(),
+        }
+    }
+
+    /// The length of the account's listing when this sync began.
+    pub(super) fn account_total(&self) -> Option<u64> {
+        self.account_total
+    }
+
+    /// The position from which on the account's listing is to be read, if that is cheaper than a request for each
+    /// droplet that is followed.
+    pub(super) fn worthwhile_from(&self, per_page: u64) -> Option<u64> {
+        let total = self.account_total?;
+        let from = self.followed.values().map(|followed| followed.from).min()?;
+        let pages = total.saturating_sub(from).div_ceil(per_page);
+        (from <= total && pages <= self.followed.len() as u64).then_some(from)
+    }
+
+    /// The droplets whose own listings have to be read, unless the account's shows what is new of them.
+    pub(super) fn unfollowed(&self) -> impl Iterator<Item = DropletId> + '_ {
+        self.droplets
+            .iter()
+            .copied()
+            .filter(|id| !self.followed.contains_key(id))
+    }
+
+    /// The droplets that are followed.
+    pub(super) fn followed(&self) -> impl Iterator<Item = DropletId> + '_ {
+        self.followed.keys().copied()
+    }
+
+    /// Whether an action of the account's listing is to be kept.
+    pub(super) fn keeps(&self, action: &Action) -> bool {
+        droplet_of(action).is_some_and(|id| self.droplets.contains(&id))
+    }
+
+    /// Whether an action must be archived already where the account's listing is covered.
+    pub(super) fn vouches_for(&self, action: &Action) -> bool {
+        droplet_of(action).is_some_and(|id| self.followed.contains_key(&id))
+    }
+
+    /// Takes note of a new action of the account that is of no droplet, or does not say of which.
+    pub(super) fn suspect(&mut self, action: &Action) {
+        if !may_concern_a_droplet(action) {
+            return;
+        }
+        let region = action.region_slug.as_deref();
+        let concerned = self.followed.iter().filter(|(_, followed)| {
+            let regions = (region, followed.region_slug.as_deref());
+            !matches!(regions, (Some(action), Some(droplet)) if action != droplet)
+        });
+        self.suspects.extend(concerned.map(|(id, _)| *id));
+    }
+
+    /// The droplets whose own listings have to be read although they are followed.
+    pub(super) fn suspects(&self) -> &BTreeSet<DropletId> {
+        &self.suspects
+    }
+}
+
+fn droplet_of(action: &Action) -> Option<DropletId> {
+    action
+        .resource_id
+        .filter(|_| action.resource_type.as_deref() == Some("droplet"))
+}
+
+/// Whether an action that names no droplet may stand in a droplet's listing: it names no resource, or one that is
+/// attached or assigned to droplets.
+fn may_concern_a_droplet(action: &Action) -> bool {
+    match (action.resource_type.as_deref(), action.resource_id) {
+        (Some("droplet"), Some(_)) => false,
+        (Some("droplet" | "backend") | None, _) => true,
+        (Some(_), _) => action.kind.as_deref().is_none_or(|kind| {
+            ["attach", "detach", "assign"]
+                .iter()
+                .any(|joining| kind.contains(joining))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn action(kind: &str, resource: Option<(&str, Option<i64>)>, region: Option<&str>) -> Action {
+        Action {
+            id: 1,
+            status: None,
+            kind: Some(kind.to_owned()),
+            started_at: None,
+            completed_at: None,
+            resource_id: resource.and_then(|(_, id)| id),
+            resource_type: resource.map(|(kind, _)| kind.to_owned()),
+            region_slug: region.map(str::to_owned),
+            region: None,
+            extra: Default::default(),
+        }
+    }
+
+    fn following(followed: &[(DropletId, u64, Option<&str>)], total: u64) -> Following {
+        let droplets = followed.iter().map(|(id, _, _)| *id).chain([99]).collect();
+        let followed = followed.iter().map(|(id, from, region)| {
+            (
+                *id,
+                Followed {
+                    from: *from,
+                    region_slug: region.map(str::to_owned),
+                },
+            )
+        });
+        Following::new(droplets, followed.collect(), Some(total))
+    }
+
+    #[test]
+    fn the_account_is_read_where_that_costs_fewer_requests() {
+        let three = [(1, 1_000, None), (2, 800, None), (3, 900, None)];
+        assert_eq!(following(&three, 1_000).worthwhile_from(200), Some(800));
+        assert_eq!(following(&three, 1_400).worthwhile_from(200), Some(800));
+        assert_eq!(following(&three, 1_401).worthwhile_from(200), None);
+        assert_eq!(
+            following(&three, 700).worthwhile_from(200),
+            None,
+            "it shrank"
+        );
+        assert_eq!(following(&[], 1_000).worthwhile_from(200), None);
+    }
+
+    #[test]
+    fn only_the_actions_of_the_droplets_are_kept() {
+        let following = following(&[(1, 0, None)], 10);
+        let keeps = |id| following.keeps(&action("reboot", Some(("droplet", Some(id))), None));
+        assert!(keeps(1) && keeps(99) && !keeps(7));
+        assert!(!following.keeps(&action("resize", Some(("volume", Some(1))), None)));
+        assert!(following.vouches_for(&action("reboot", Some(("droplet", Some(1))), None)));
+        assert!(!following.vouches_for(&action("reboot", Some(("droplet", Some(99))), None)));
+    }
+
+    #[test]
+    fn an_action_that_may_concern_a_droplet_makes_those_of_its_region_suspects() {
+        let droplets = [(1, 0, Some("nyc3")), (2, 0, Some("fra1")), (3, 0, None)];
+        for (action, expected) in [
+            (
+                action("attach_volume", Some(("volume", None)), Some("nyc3")),
+                vec![1, 3],
+            ),
+            (
+                action("attach_volume", Some(("backend", None)), None),
+                vec![1, 2, 3],
+            ),
+            (
+                action("reboot", Some(("droplet", None)), Some("fra1")),
+                vec![2, 3],
+            ),
+            (action("snapshot", None, Some("fra1")), vec![2, 3]),
+            (
+                action("transfer", Some(("image", Some(5))), Some("nyc3")),
+                vec![],
+            ),
+            (
+                action("reboot", Some(("droplet", Some(77))), Some("nyc3")),
+                vec![],
+            ),
+        ] {
+            let mut following = following(&droplets, 10);
+            following.suspect(&action);
+            let suspects: Vec<_> = following.suspects().iter().copied().collect();
+            assert_eq!(suspects, expected, "{action:?}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! A listing that is being read: its walk, and how its pages are archived.
+
+use super::follow::Following;
+use super::report::ListingResult;
+use super::walk::{Answer, Before, Verdict, Walk};
+use crate::api::Page;
+use crate::coverage::Coverage;
+use crate::model::{Action, ActionId};
+use crate::store::{self, Listing, ListingKind, PageRecord, Recorded, RunId, Store};
+use crate::time::Timestamp;
+
+/// One listing in one sync.
+pub(super) struct Reading {
+    pub(super) listing: Listing,
+    pub(super) walk: Walk,
+    is_doubted: bool,
+    /// How it ended, once it has.
+    pub(super) result: Option<ListingResult>,
+}
+
+/// Which sync a page is read by, and when.
+#[derive(Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) run: RunId,
+    pub(super) now: Timestamp,
+}
+
+impl Reading {
+    /// Reads what is missing of a listing; all of it when `is_full`.
+    pub(super) fn new(listing: Listing, is_full: bool) -> Self {
+        let walk = Walk::new(before(&listing), is_full);
+        Self {
+            listing,
+            walk,
+            is_doubted: false,
+            result: None,
+        }
+    }
+
+    /// Reads what the account's listing shows from a position on. What `account` covers, the listing of which every
+    /// action is kept, is covered for the followed droplets too.
+    pub(super) fn following(listing: Listing, account: &Coverage, from: u64) -> Self {
+        let mut before = before(&listing);
+        account
+            .intervals()
+            .iter()
+            .for_each(|covered| before.coverage.insert(*covered));
+        before.total = before.total.max(Some(from));
+        let walk = Walk::following(before, from);
+        Self {
+            listing,
+            walk,
+            is_doubted: false,
+            result: None,
+        }
+    }
+
+    /// Archives an answered page and takes note of what that means.
+    pub(super) fn archive(
+        &mut self,
+        store: &mut Store,
+        following: &mut Following,
+        (page, answered): (u64, &Page<Action>),
+        moment: Moment,
+    ) -> Result<Recorded, store::Error> {
+        let ids: Vec<Option<ActionId>> = answered
+            .rows
+            .iter()
+            .map(|row| row.as_ref().ok().map(|action| action.id))
+            .collect();
+        let (total, has_next) = (answered.total, answered.has_next);
+        let answer = Answer {
+            page,
+            ids: &ids,
+            total,
+            has_next,
+        };
+        let placement = self.walk.place(&answer);
+        let placed = answered.rows.iter().zip(&placement.expected);
+        let placed = placed.filter_map(|(row, expected)| Some((row.as_ref().ok()?, *expected)));
+        let rows: Vec<_> = if self.listing.kind == ListingKind::Followed {
+            only_followed(placed, following)
+        } else {
+            placed.collect()
+        };
+        let recorded = store.record_page(&PageRecord {
+            listing: &self.listing,
+            rows: &rows,
+            covers: &placement.covers,
+            total: placement.total,
+            run: moment.run,
+            now: moment.now,
+        })?;
+        self.walk.archived(&answer, &placement, recorded);
+        if self.walk.wants_count() {
+            self.walk
+                .counted(store.archived_actions(self.listing.kind)?);
+        }
+        Ok(recorded)
+    }
+
+    /// Forgets what was covered when the listing cannot be trusted; says why, the first time.
+    pub(super) fn forget_if_doubted(
+        &mut self,
+        store: &mut Store,
+    ) -> Result<Option<String>, store::Error> {
+        let Some(doubt) = self.walk.doubt().filter(|_| !self.is_doubted) else {
+            return Ok(None);
+        };
+        self.is_doubted = true;
+        self.listing.coverage = Coverage::new();
+        store.forget_coverage(self.listing.id)?;
+        Ok(Some(doubt.to_string()))
+    }
+
+    /// What the walk has decided, once it has.
+    pub(super) fn decided(&self) -> Option<ListingResult> {
+        Some(match self.walk.verdict()? {
+            Verdict::Complete { total } => ListingResult::Complete { total: *total },
+            Verdict::Incomplete { reason } => ListingResult::Incomplete {
+                reason: reason.to_string(),
+            },
+        })
+    }
+}
+
+fn before(listing: &Listing) -> Before {
+    Before {
+        coverage: listing.coverage.clone(),
+        total: listing.total,
+        complete_total: listing.complete_total,
+    }
+}
+
+/// The rows of the account's listing that are to be kept. Where it is covered, those of followed droplets must be
+/// archived already; where it is not, the others may concern a droplet without saying so.
+fn only_followed<'a>(
+    placed: impl Iterator<Item = (&'a Action, bool)>,
+    following: &mut Following,
+) -> Vec<(&'a Action, bool)> {
+    let mut kept = Vec::new();
+    for (action, is_covered) in placed {
+        if following.keeps(action) {
+            kept.push((action, is_covered && following.vouches_for(action)));
+        } else if !is_covered {
+            following.suspect(action);
+        }
+    }
+    kept
+}
