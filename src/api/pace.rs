@@ -34,6 +34,16 @@ impl Default for Pace {
 }
 
 impl Pace {
+    /// How long it takes until the last of so many requests is sent, in seconds.
+    #[must_use]
+    pub fn seconds_for(&self, requests: u64) -> u64 {
+        let earlier = requests.saturating_sub(1);
+        let per_hour = u64::from(self.requests_per_hour.max(1));
+        let per_minute = u64::from(self.requests_per_minute.max(1));
+        let hours = earlier / per_hour;
+        hours * HOUR.as_secs() + (earlier % per_hour) / per_minute * MINUTE.as_secs()
+    }
+
     /// How long until a request leaves the reserve alone again, as the latest answer tells; `None` when it does now.
     pub(super) fn wait_for_reserve(&self, limit: &RateLimit, now: Timestamp) -> Option<Duration> {
         let remaining = limit.remaining.filter(|_| self.reserve > 0)?;
@@ -135,6 +145,21 @@ mod tests {
             took_seconds <= floor_seconds * 1.03,
             "{took_seconds} of {floor_seconds}"
         );
+    }
+
+    #[test]
+    fn the_time_for_many_requests_is_known_beforehand() {
+        let pace = Pace::default();
+        for (requests, seconds) in [
+            (0, 0),
+            (1, 0),
+            (250, 0),
+            (251, 60),
+            (5_000, 19 * 60),
+            (5_001, 3_600),
+        ] {
+            assert_eq!(pace.seconds_for(requests), seconds, "{requests}");
+        }
     }
 
     #[test]

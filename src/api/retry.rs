@@ -223,12 +223,12 @@ mod tests {
         let policy = RetryPolicy::default();
         assert!(
             policy
-                .after_fault(1, Duration::from_secs(49), 0.0)
+                .after_fault(1, Duration::from_secs(39), 0.0)
                 .is_some()
         );
         assert!(
             policy
-                .after_fault(1, Duration::from_secs(50), 0.0)
+                .after_fault(1, Duration::from_secs(40), 0.0)
                 .is_none()
         );
     }

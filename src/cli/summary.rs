@@ -1,7 +1,7 @@
 //! What a sync came to, for people and for scripts.
 
 use archiver::model::DropletId;
-use archiver::sync::{ListingReport, ListingResult, Report, Settings};
+use archiver::sync::{Forecast, ListingReport, ListingResult, Report, Settings};
 use archiver::time::Timestamp;
 use serde::Serialize;
 
@@ -89,4 +89,32 @@ pub(super) fn in_words(report: &Report) -> String {
         counts.unchanged,
         report.requests,
     )
+}
+
+/// What a sync would cost, as people read it.
+pub(super) fn forecast_in_words(forecast: &Forecast) -> String {
+    let Forecast {
+        actions,
+        pages,
+        requests,
+        seconds,
+    } = forecast;
+    let time = match seconds.div_ceil(60) {
+        0 => "less than a minute".to_owned(),
+        minutes => format!("about {} minutes", minutes + 1),
+    };
+    format!(
+        "{actions} actions are missing: {pages} pages, at most {requests} requests, {time}; nothing was written"
+    )
+}
+
+/// What a sync would cost, as scripts read it.
+pub(super) fn forecast_as_json(forecast: &Forecast) -> String {
+    let Forecast {
+        actions,
+        pages,
+        requests,
+        seconds,
+    } = forecast;
+    serde_json::json!({ "actions": actions, "pages": pages, "requests": requests, "seconds": seconds }).to_string()
 }

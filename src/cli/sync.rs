@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use archiver::api::{Client, ClientSettings, Pace, RetryPolicy};
 use archiver::model::DropletId;
-use archiver::store::{ArchiveLock, Outcome, Store};
-use archiver::sync::{self, Report, Scope, Settings};
+use archiver::store::{self, ArchiveLock, Outcome, Store};
+use archiver::sync::{self, Known, Report, Scope, Settings};
 use archiver::time::{Timestamp, parse_duration};
 use tokio::sync::watch;
 
@@ -31,6 +31,9 @@ pub(super) struct Arguments {
     /// Page through everything again, whatever is archived
     #[arg(long)]
     full: bool,
+    /// Say what a sync would cost, and write nothing
+    #[arg(long)]
+    dry_run: bool,
     /// How long to wait for another sync to finish, such as 60s
     #[arg(long, value_name = "DURATION")]
     wait: Option<String>,
@@ -60,6 +63,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         .detail(1, &format!("archive {}", path.display()));
     let client = client(context, &progress)?;
     let settings = settings(context, arguments);
+    if arguments.dry_run {
+        return forecast(context, arguments, &client, &settings);
+    }
     let started_at = Timestamp::now();
     let _lock = ArchiveLock::acquire(&path, started_at, wait)?;
     let mut store = Store::open(&path)?;
@@ -82,32 +88,61 @@ fn wait(arguments: &Arguments) -> Result<Duration, Failure> {
     Ok(Duration::from_secs(seconds.unsigned_abs()))
 }
 
+/// What a sync would cost.
+fn forecast(
+    context: &Context,
+    arguments: &Arguments,
+    client: &Client,
+    settings: &Settings,
+) -> Result<Status, Failure> {
+    let path = context.config.database(context.global.db.as_deref())?;
+    let known = match store::open_read_only(&path) {
+        Ok(archive) if !arguments.full => Known {
+            coverage: store::coverage_by_listing(&archive)?,
+            followed: store::followed(&archive)?,
+        },
+        Ok(_) | Err(store::Error::Missing { .. }) => Known::default(),
+        Err(error) => return Err(error.into()),
+    };
+    let pace = pace(context);
+    let forecast = runtime()?.block_on(sync::forecast(client, &settings.scope, pace, known))?;
+    let text = match arguments.output {
+        SummaryFormat::Text => summary::forecast_in_words(&forecast),
+        SummaryFormat::Json => summary::forecast_as_json(&forecast),
+    };
+    unless_closed(writeln!(io::stdout(), "{text}"))
+}
+
 fn client(context: &Context, progress: &Progress) -> Result<Client, Failure> {
     let origin = context.config.origin(context.global.api_url.as_deref())?;
     let token = context.config.token()?;
     context
         .terminal
         .detail(1, &format!("API {origin}, token from {}", token.source));
-    let limits = context.config.file.limits;
-    let pace = Pace::default();
     let listener = progress.clone();
     let client = Client::new(ClientSettings {
         origin,
         token: token.secret,
-        pace: Pace {
-            requests_per_minute: limits
-                .requests_per_minute
-                .map_or(pace.requests_per_minute, Into::into),
-            requests_per_hour: limits
-                .requests_per_hour
-                .map_or(pace.requests_per_hour, Into::into),
-            reserve: limits.reserve.unwrap_or(pace.reserve),
-        },
+        pace: pace(context),
         retry: RetryPolicy::default(),
         clock: Timestamp::now,
         on_event: Arc::new(move |event| listener.client_event(event)),
     })?;
     Ok(client)
+}
+
+fn pace(context: &Context) -> Pace {
+    let limits = context.config.file.limits;
+    let usual = Pace::default();
+    Pace {
+        requests_per_minute: limits
+            .requests_per_minute
+            .map_or(usual.requests_per_minute, Into::into),
+        requests_per_hour: limits
+            .requests_per_hour
+            .map_or(usual.requests_per_hour, Into::into),
+        reserve: limits.reserve.unwrap_or(usual.reserve),
+    }
 }
 
 fn settings(context: &Context, arguments: &Arguments) -> Settings {
@@ -143,16 +178,7 @@ fn read(
     settings: &Settings,
     progress: &Progress,
 ) -> Result<Report, Failure> {
-    let cannot_start = |error: io::Error| Failure {
-        status: Status::Failed,
-        message: format!("cannot start: {error}"),
-        hint: None,
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(cannot_start)?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let mut once = signals().map_err(cannot_start)?;
         let mut twice = once.clone();
         let stop = async move {
@@ -167,6 +193,22 @@ fn read(
             }),
         }
     })
+}
+
+/// One thread: a sync waits for the network most of the time.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(cannot_start)
+}
+
+fn cannot_start(error: io::Error) -> Failure {
+    Failure {
+        status: Status::Failed,
+        message: format!("cannot start: {error}"),
+        hint: None,
+    }
 }
 
 /// Counts the signals that ask to stop.

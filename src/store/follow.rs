@@ -42,21 +42,7 @@ impl Store {
                 named_params! { ":ids": ids },
             )
             .step(FOLLOW)?;
-        self.connection
-            .prepare_cached(
-                "SELECT droplet_id, followed_from, region_slug
-                   FROM listings LEFT JOIN droplets ON droplets.id = droplet_id
-                  WHERE followed_from IS NOT NULL AND droplet_id IS NOT NULL",
-            )
-            .and_then(|mut statement| {
-                let followed = statement.query_map([], |row| {
-                    let from = row.get::<_, i64>("followed_from")?.unsigned_abs();
-                    let region_slug = row.get("region_slug")?;
-                    Ok((row.get("droplet_id")?, Followed { from, region_slug }))
-                })?;
-                followed.collect()
-            })
-            .step("cannot read which droplets are followed")
+        followed(&self.connection)
     }
 
     /// Notes from where on droplets are followed; writes nothing where that is known already.
@@ -73,6 +59,28 @@ impl Store {
         }
         tx.commit().step(FOLLOW)
     }
+}
+
+/// All droplets of the archive that are followed.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub fn followed(connection: &Connection) -> Result<BTreeMap<DropletId, Followed>, Error> {
+    connection
+        .prepare_cached(
+            "SELECT droplet_id, followed_from, region_slug
+               FROM listings LEFT JOIN droplets ON droplets.id = droplet_id
+              WHERE followed_from IS NOT NULL AND droplet_id IS NOT NULL",
+        )
+        .and_then(|mut statement| {
+            let followed = statement.query_map([], |row| {
+                let from = row.get::<_, i64>("followed_from")?.unsigned_abs();
+                let region_slug = row.get("region_slug")?;
+                Ok((row.get("droplet_id")?, Followed { from, region_slug }))
+            })?;
+            followed.collect()
+        })
+        .step("cannot read which droplets are followed")
 }
 
 fn set(connection: &Connection, droplet_id: DropletId, from: u64) -> rusqlite::Result<usize> {

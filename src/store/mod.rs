@@ -25,8 +25,8 @@ use rusqlite::Connection;
 pub use account::ArchivedAccount;
 pub use actions::{PageRecord, Recorded, UnsettledAction};
 pub use error::Error;
-pub use follow::Followed;
-pub use listings::{Listing, ListingKind};
+pub use follow::{Followed, followed};
+pub use listings::{Listing, ListingKind, coverage_by_listing};
 pub use lock::ArchiveLock;
 pub use migrations::{APPLICATION_ID, LATEST_VERSION};
 pub use open::open_read_only;
@@ -38,6 +38,8 @@ use regions::WrittenRegions;
 pub struct Store {
     connection: Connection,
     written_regions: WrittenRegions,
+    /// Whether readers and this writer are out of each other's way.
+    is_wal: bool,
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 //! requests under way, a `reading` archives the pages of one listing, `follow` keeps many droplets current through the
 //! account's listing, `conclusion` notes what is proven,
 //! `walk` and `rewalk` decide about one listing, `doubt` says why one cannot be trusted, `follow_up` asks for what no listing shows (actions in progress that
-//! were not seen, the names of droplets), `report` says how it all ended, `observer` tells whoever watches.
+//! were not seen, the names of droplets), `report` says how it all ended, `forecast` what it would cost, `observer` tells whoever watches.
 
 mod account;
 mod conclusion;
@@ -16,6 +16,7 @@ mod doubt;
 mod engine;
 mod follow;
 mod follow_up;
+mod forecast;
 mod observer;
 mod reading;
 mod report;
@@ -25,6 +26,7 @@ mod walk;
 
 use std::sync::Arc;
 
+pub use forecast::{Forecast, Known, forecast};
 pub use observer::{Event, Observer};
 pub use report::{Counts, ListingReport, ListingResult, Report};
 pub use scope::Scope;

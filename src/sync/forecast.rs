@@ -1,0 +1,173 @@
+//! What a sync would cost, without making it: the first page of each listing tells how much is missing.
+//!
+//! Nothing is written, not even an archive where there is none. So what is known comes in as [`Known`], read by the
+//! caller from an archive that may not exist.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::follow::Following;
+use super::scope::Scope;
+use crate::api::{self, Client, PER_PAGE, Pace};
+use crate::coverage::{Coverage, Interval};
+use crate::model::DropletId;
+use crate::store::{Followed, ListingKind};
+
+/// What the archive knows.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// What is covered of each listing.
+    pub coverage: BTreeMap<ListingKind, Coverage>,
+    /// The droplets that are followed through the account's listing.
+    pub followed: BTreeMap<DropletId, Followed>,
+}
+
+/// What a sync would cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forecast {
+    /// Actions that are listed and not archived.
+    pub actions: u64,
+    /// Pages that hold them.
+    pub pages: u64,
+    /// Requests, those for the names of droplets included.
+    pub requests: u64,
+    /// How long these take under the pace, in seconds.
+    pub seconds: u64,
+}
+
+/// Whose account it is, and the names of droplets: what a sync may ask beside pages.
+const OTHER_REQUESTS: u64 = 2;
+
+/// Asks for the first page of each listing that a sync would read, and adds up what is missing.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub async fn forecast(
+    client: &Client,
+    scope: &Scope,
+    pace: Pace,
+    known: Known,
+) -> Result<Forecast, api::Error> {
+    let mut forecast = Forecast {
+        requests: OTHER_REQUESTS,
+        ..Forecast::default()
+    };
+    match scope {
+        Scope::Account => {
+            let total = client.account_actions(1).await?.total.unwrap_or(0);
+            forecast.add(known.covered(&[ListingKind::Account]), 0, total);
+        }
+        Scope::Droplets { ids, tags } => {
+            let mut ids = ids.clone();
+            for tag in tags {
+                ids.extend(with_tag(client, tag).await?);
+            }
+            add_droplets(&mut forecast, client, ids, known).await?;
+        }
+    }
+    forecast.seconds = pace.seconds_for(forecast.requests);
+    Ok(forecast)
+}
+
+async fn add_droplets(
+    forecast: &mut Forecast,
+    client: &Client,
+    ids: BTreeSet<DropletId>,
+    mut known: Known,
+) -> Result<(), api::Error> {
+    let account_total = match client.account_actions(1).await {
+        Ok(page) => page.total,
+        Err(error) if error.is_forbidden() || error.is_not_found() => None,
+        Err(error) => return Err(error),
+    };
+    known.followed.retain(|id, _| ids.contains(id));
+    let followed = known.followed.clone();
+    let following = Following::new(ids.clone(), followed, account_total);
+    let mut own: BTreeSet<DropletId> = following.unfollowed().collect();
+    match (following.worthwhile_from(PER_PAGE), account_total) {
+        (Some(from), Some(total)) => {
+            let covered = known.covered(&[ListingKind::Account, ListingKind::Followed]);
+            forecast.add(covered, from, total);
+        }
+        _ => own = ids,
+    }
+    for id in own {
+        let total = match client.droplet_actions(id, 1).await {
+            Ok(page) => page.total.unwrap_or(0),
+            Err(error) if error.is_not_found() => 0,
+            Err(error) => return Err(error),
+        };
+        forecast.add(known.covered(&[ListingKind::Droplet(id)]), 0, total);
+    }
+    Ok(())
+}
+
+async fn with_tag(client: &Client, tag: &str) -> Result<Vec<DropletId>, api::Error> {
+    let mut ids = Vec::new();
+    for number in 1.. {
+        let page = client.droplets(Some(tag), number).await?;
+        ids.extend(page.rows.iter().flatten().map(|droplet| droplet.id));
+        if !page.has_next || page.rows.is_empty() {
+            break;
+        }
+    }
+    Ok(ids)
+}
+
+impl Known {
+    fn covered(&self, kinds: &[ListingKind]) -> Coverage {
+        let known = kinds.iter().filter_map(|kind| self.coverage.get(kind));
+        known
+            .flat_map(|coverage| coverage.intervals().iter().copied())
+            .collect()
+    }
+}
+
+impl Forecast {
+    /// Adds what is missing of `[from, total)`, which the newest page is read for in any case.
+    fn add(&mut self, mut covered: Coverage, from: u64, total: u64) {
+        let wanted = Interval {
+            start: from.min(total),
+            end: total,
+        };
+        self.actions += covered.missing_of(wanted).map(Interval::len).sum::<u64>();
+        covered.insert(Interval::of_page(1, PER_PAGE, total));
+        let pages: u64 = covered
+            .missing_of(wanted)
+            .map(|gap| gap.len().div_ceil(PER_PAGE))
+            .sum();
+        self.pages += pages + 1;
+        self.requests += pages + 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_counted_in_actions_and_in_pages() {
+        let covered: Coverage = [Interval {
+            start: 0,
+            end: 1_000,
+        }]
+        .into_iter()
+        .collect();
+        for (covered, from, total, actions, pages) in [
+            (Coverage::new(), 0, 0, 0, 1),
+            (Coverage::new(), 0, 52_292, 52_292, 262),
+            (covered.clone(), 0, 1_000, 0, 1),
+            (covered.clone(), 0, 1_150, 150, 1),
+            (covered.clone(), 0, 1_450, 450, 3),
+            (Coverage::new(), 900, 1_000, 100, 1),
+            (Coverage::new(), 2_000, 1_000, 0, 1),
+        ] {
+            let mut forecast = Forecast::default();
+            forecast.add(covered, from, total);
+            assert_eq!(
+                (forecast.actions, forecast.pages),
+                (actions, pages),
+                "{from} to {total}"
+            );
+        }
+    }
+}
