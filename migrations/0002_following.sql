@@ -4,6 +4,10 @@
 -- position on the account's listing shows what is new of the droplet. NULL: its own listing has to be read.
 ALTER TABLE listings ADD COLUMN followed_from INTEGER;
 
+-- Of the account's listing, as it is read for these droplets: the greatest id it showed so far. What is new has a greater
+-- one; otherwise the listing is not newest first any more, and is not followed.
+ALTER TABLE listings ADD COLUMN head_id INTEGER;
+
 -- Completed actions that were listed without the time they ended (digitalocean/api-v2 issue 199): asked for by id, once.
 CREATE INDEX actions_without_end ON actions (id) WHERE status = 'completed' AND completed_at IS NULL;
 

@@ -275,7 +275,13 @@ fn tell(
         "the archive is not complete"
     };
     let message = format!("{what}: {}", summary.message.as_deref().unwrap_or_default());
-    let hint = report.errors().next().map(|error| error.hint().to_owned());
+    let hint = match report.errors().next() {
+        _ if report.is_wrong_account => {
+            Some("use a token of that account, or another archive with --db")
+        }
+        error => error.map(|error| error.hint()),
+    };
+    let hint = hint.map(str::to_owned);
     Err(Failure {
         status,
         message,

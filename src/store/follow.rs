@@ -9,8 +9,8 @@ use rusqlite::{Connection, TransactionBehavior, named_params};
 
 use super::Store;
 use super::error::{Error, Step};
-use super::listings::sql_position;
-use crate::model::DropletId;
+use super::listings::{ListingKind, sql_position};
+use crate::model::{ActionId, DropletId};
 
 const FOLLOW: &str = "cannot note which droplets are followed";
 
@@ -45,17 +45,30 @@ impl Store {
         followed(&self.connection)
     }
 
-    /// Notes from where on droplets are followed; writes nothing where that is known already.
+    /// Notes from where on droplets are followed, and the greatest id that the account's listing showed; writes nothing
+    /// where that is known already.
     ///
     /// # Errors
     /// When the archive cannot be written.
-    pub fn follow(&mut self, droplets: &BTreeMap<DropletId, u64>) -> Result<(), Error> {
+    pub fn follow(
+        &mut self,
+        droplets: &BTreeMap<DropletId, u64>,
+        head_id: Option<ActionId>,
+    ) -> Result<(), Error> {
+        let listing = self.listing(ListingKind::Followed)?;
         let tx = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .step(FOLLOW)?;
         for (droplet_id, from) in droplets {
             set(&tx, *droplet_id, *from).step(FOLLOW)?;
+        }
+        if head_id > listing.head_id {
+            tx.execute(
+                "UPDATE listings SET head_id = :head_id WHERE id = :id",
+                named_params! { ":id": listing.id, ":head_id": head_id },
+            )
+            .step(FOLLOW)?;
         }
         tx.commit().step(FOLLOW)
     }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, named_params}
 use super::Store;
 use super::error::{Error, Step};
 use crate::coverage::{Coverage, Interval};
-use crate::model::DropletId;
+use crate::model::{ActionId, DropletId};
 use crate::time::Timestamp;
 
 /// Whose actions a listing holds.
@@ -53,6 +53,8 @@ pub struct Listing {
     pub total: Option<u64>,
     /// How many actions, from the oldest, have been proven to be archived.
     pub complete_total: Option<u64>,
+    /// The greatest id that the account's listing showed, where droplets are followed through it.
+    pub head_id: Option<ActionId>,
     /// The positions that are archived.
     pub coverage: Coverage,
 }
@@ -72,6 +74,7 @@ impl Store {
             kind,
             total: None,
             complete_total: None,
+            head_id: None,
             coverage: Coverage::new(),
         })
     }
@@ -151,7 +154,8 @@ pub(super) const ACTIONS_OF_DROPLET: &str =
 const COMPLETE: &str = "cannot note that a listing is complete";
 const FORGET: &str = "cannot forget what is covered of a listing";
 
-pub(super) const FIND: &str = "SELECT id, total, complete_total FROM listings WHERE path = :path";
+pub(super) const FIND: &str =
+    "SELECT id, total, complete_total, head_id FROM listings WHERE path = :path";
 
 pub(super) const COVERAGE: &str =
     "SELECT start_position, end_position FROM coverage WHERE listing_id = :listing_id";
@@ -175,6 +179,7 @@ fn find(connection: &Connection, kind: ListingKind) -> Result<Option<Listing>, E
                         kind,
                         total: length("total")?,
                         complete_total: length("complete_total")?,
+                        head_id: row.get("head_id")?,
                         coverage: Coverage::new(),
                     })
                 })

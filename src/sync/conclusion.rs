@@ -110,5 +110,8 @@ fn note_following(
             result,
         });
     }
-    engine.store.follow(&from)
+    if from.is_empty() {
+        return Ok(());
+    }
+    engine.store.follow(&from, engine.following.head_id())
 }

@@ -31,6 +31,8 @@ pub(super) enum Doubt {
     Outgrown { pages: u64 },
     /// A page that is the last by its total links to another one.
     LinksOn { page: u64 },
+    /// What should be new has an id that is not.
+    OldAmongNew { page: u64 },
     /// Rows that have no integer id.
     Rejected { rows: u64 },
 }
@@ -91,6 +93,12 @@ impl fmt::Display for Doubt {
                 write!(
                     formatter,
                     "page {page} is the last by its total, but links to another one"
+                )
+            }
+            Self::OldAmongNew { page } => {
+                write!(
+                    formatter,
+                    "page {page} shows old actions where new ones belong"
                 )
             }
             Self::Rejected { rows } => write!(formatter, "{rows} rows have no integer `id`"),

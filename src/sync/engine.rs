@@ -134,6 +134,10 @@ impl<'a> Engine<'a> {
         let followed = self.store.follow_only(&ids)?;
         let total = first_page.as_ref().and_then(|page| page.total);
         self.following = Following::new(ids, followed, total);
+        if let Some(page) = &first_page {
+            self.following
+                .note_ids(page.rows.iter().flatten().map(|action| action.id));
+        }
         let from = self
             .following
             .worthwhile_from(PER_PAGE)

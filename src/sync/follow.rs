@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Action, DropletId};
+use crate::model::{Action, ActionId, DropletId};
 use crate::store::Followed;
 
 /// The droplets of one sync, as far as they can be followed.
@@ -23,6 +23,8 @@ pub(super) struct Following {
     followed: BTreeMap<DropletId, Followed>,
     /// The length of the account's listing when this sync began, where the token may read it.
     account_total: Option<u64>,
+    /// The greatest id that the account's listing showed in this sync.
+    head_id: Option<ActionId>,
     /// Followed droplets that a new action may concern without saying so.
     suspects: BTreeSet<DropletId>,
 }
@@ -37,6 +39,7 @@ impl Following {
             droplets,
             followed,
             account_total,
+            head_id: None,
             suspects: BTreeSet::new(),
         }
     }
@@ -44,6 +47,16 @@ impl Following {
     /// The length of the account's listing when this sync began.
     pub(super) fn account_total(&self) -> Option<u64> {
         self.account_total
+    }
+
+    /// Takes note of ids that the account's listing shows.
+    pub(super) fn note_ids(&mut self, ids: impl Iterator<Item = ActionId>) {
+        self.head_id = self.head_id.max(ids.max());
+    }
+
+    /// The greatest of them.
+    pub(super) fn head_id(&self) -> Option<ActionId> {
+        self.head_id
     }
 
     /// The position from which on the account's listing is to be read, if that is cheaper than a request for each

@@ -46,7 +46,7 @@ impl Reading {
             .iter()
             .for_each(|covered| before.coverage.insert(*covered));
         before.total = before.total.max(Some(from));
-        let walk = Walk::following(before, from);
+        let walk = Walk::following(before, from, listing.head_id);
         Self {
             listing,
             walk,
@@ -79,6 +79,7 @@ impl Reading {
         let placed = answered.rows.iter().zip(&placement.expected);
         let placed = placed.filter_map(|(row, expected)| Some((row.as_ref().ok()?, *expected)));
         let (rows, unfollow) = if self.listing.kind == ListingKind::Followed {
+            following.note_ids(ids.iter().flatten().copied());
             only_followed(placed, following)
         } else {
             (placed.collect(), Vec::new())

@@ -86,6 +86,8 @@ pub(super) struct Walk {
     from: u64,
     /// When only some rows are kept: the ids of all at newly covered positions, to be counted instead of rows.
     seen: Option<HashSet<ActionId>>,
+    /// The greatest id that the listing showed before, where what is new is known to have a greater one.
+    head_id: Option<ActionId>,
     /// The length when the sync began.
     target: Option<u64>,
     /// The longest length heard of.
@@ -115,6 +117,7 @@ impl Walk {
             unreadable: Coverage::new(),
             from: 0,
             seen: None,
+            head_id: None,
             target: None,
             latest_total: before.total.unwrap_or(0),
             before,
@@ -125,11 +128,17 @@ impl Walk {
         }
     }
 
-    /// Starts reading a listing of which only some rows are kept, from position `from` on.
-    pub(super) fn following(before: Before, from: u64) -> Self {
+    /// Starts reading a listing of which only some rows are kept, from position `from` on: at earlier ones they are all
+    /// archived. What is new has greater ids than `head_id`, the greatest one so far.
+    pub(super) fn following(mut before: Before, from: u64, head_id: Option<ActionId>) -> Self {
+        before.coverage.insert(Interval {
+            start: 0,
+            end: from,
+        });
         Self {
             from,
             seen: Some(HashSet::new()),
+            head_id,
             ..Self::new(before, false)
         }
     }
@@ -388,7 +397,12 @@ impl Walk {
         }
         self.latest_total = self.latest_total.max(total);
         self.target.get_or_insert(total);
-        Ok(self.placement(answer, shown, total))
+        let placement = self.placement(answer, shown, total);
+        let mut rows = answer.ids.iter().zip(&placement.expected);
+        if rows.any(|(id, covered)| !covered && *id <= self.head_id && id.is_some()) {
+            return Err(Doubt::OldAmongNew { page: answer.page });
+        }
+        Ok(placement)
     }
 
     /// The rows of an answer at the positions that it shows, newest first.

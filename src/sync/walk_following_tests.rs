@@ -18,6 +18,7 @@ struct Archive {
     ids: HashSet<ActionId>,
     before: Before,
     from: u64,
+    head_id: Option<ActionId>,
 }
 
 impl Archive {
@@ -33,6 +34,7 @@ impl Archive {
             ids,
             before: Before::default(),
             from: server.actions.len() as u64,
+            head_id: server.actions.iter().copied().max(),
         }
     }
 
@@ -65,6 +67,7 @@ impl Archive {
         }
         if let Some(Verdict::Complete { total }) = walk.verdict() {
             self.from = *total;
+            self.head_id = self.ids.iter().copied().max();
         }
     }
 }
@@ -78,7 +81,7 @@ fn sync(
 ) -> (Option<Verdict>, u64) {
     let mut before = archive.before.clone();
     before.total = before.total.max(Some(archive.from));
-    let mut walk = Walk::following(before, archive.from);
+    let mut walk = Walk::following(before, archive.from, archive.head_id);
     let mut under_way = Vec::new();
     let mut requests = 0;
     loop {
@@ -124,7 +127,7 @@ fn a_page_that_hides_rows_behind_others_is_not_believed() {
     let mut server = Server::with(1_000);
     let mut archive = Archive::of(&server);
     server.grow(400);
-    let mut walk = Walk::following(archive.before.clone(), archive.from);
+    let mut walk = Walk::following(archive.before.clone(), archive.from, archive.head_id);
     while let Some(page) = walk.next_page() {
         let mut shown = server.page(page);
         if page == 2 {
@@ -154,6 +157,19 @@ fn a_listing_that_shrank_is_not_followed() {
                 reason: Doubt::Shrunk { .. }
             })
         ),
+        "{verdict:?}"
+    );
+}
+
+#[test]
+fn an_action_that_appears_among_the_old_ones_is_noticed() {
+    let mut server = Server::with(1_000);
+    server.actions.retain(|id| *id != 900);
+    let mut archive = Archive::of(&server);
+    server.actions.insert(900, 900);
+    let (verdict, _) = sync(&mut server, &mut archive, &mut std::iter::empty(), CALM);
+    assert!(
+        matches!(verdict, Some(Verdict::Incomplete { .. })),
         "{verdict:?}"
     );
 }

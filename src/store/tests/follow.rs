@@ -17,7 +17,7 @@ fn with_followed(ids: &[DropletId]) -> Archive {
         archive.store.listing(ListingKind::Droplet(*id)).unwrap();
     }
     let from: BTreeMap<_, _> = ids.iter().map(|id| (*id, 500)).collect();
-    archive.store.follow(&from).unwrap();
+    archive.store.follow(&from, Some(7)).unwrap();
     archive
 }
 
@@ -50,4 +50,17 @@ fn a_page_that_makes_a_droplet_a_suspect_ends_its_following_in_the_same_transact
         })
         .unwrap();
     assert_eq!(followed_from(&archive), ["1 500"]);
+}
+
+#[test]
+fn the_head_of_the_listing_only_rises() {
+    let mut archive = with_followed(&[1]);
+    for (said, expected) in [(Some(9), Some(9)), (Some(8), Some(9)), (None, Some(9))] {
+        archive
+            .store
+            .follow(&BTreeMap::from([(1, 600)]), said)
+            .unwrap();
+        let listing = archive.store.listing(ListingKind::Followed).unwrap();
+        assert_eq!(listing.head_id, expected);
+    }
 }
