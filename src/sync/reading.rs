@@ -77,11 +77,12 @@ impl Reading {
         };
         let placement = self.walk.place(&answer);
         let placed = answered.rows.iter().zip(&placement.expected);
-        let placed = placed.filter_map(|(row, expected)| Some((row.as_ref().ok()?, *expected)));
+        let placed = placed.map(|(row, expected)| Some((row.as_ref().ok()?, *expected)));
         let rows: Vec<_> = if self.listing.kind == ListingKind::Followed {
-            only_followed(placed, following)
+            let new = answered.rows.len() - placement.older;
+            only_followed(placed, new, following)
         } else {
-            placed.collect()
+            placed.flatten().collect()
         };
         let recorded = store.record_page(&PageRecord {
             listing: &self.listing,
@@ -133,16 +134,21 @@ fn before(listing: &Listing) -> Before {
 }
 
 /// The rows of the account's listing that are to be kept. Where it is covered, those of followed droplets must be
-/// archived already; where it is not, the others may concern a droplet without saying so.
+/// archived already. Where it is not, the others may concern a droplet without saying so, if they are among the first
+/// `new` ones: the droplets' own listings were read after the rest.
 fn only_followed<'a>(
-    placed: impl Iterator<Item = (&'a Action, bool)>,
+    placed: impl Iterator<Item = Option<(&'a Action, bool)>>,
+    new: usize,
     following: &mut Following,
 ) -> Vec<(&'a Action, bool)> {
     let mut kept = Vec::new();
-    for (action, is_covered) in placed {
+    for (index, row) in placed.enumerate() {
+        let Some((action, is_covered)) = row else {
+            continue;
+        };
         if following.keeps(action) {
             kept.push((action, is_covered && following.vouches_for(action)));
-        } else if !is_covered {
+        } else if !is_covered && index < new {
             following.suspect(action);
         }
     }
