@@ -182,7 +182,7 @@ impl Run {
 
     /// Nothing is on stdout, nor on stderr.
     #[track_caller]
-    pub(crate) fn is_silent(self) -> Self {
+    pub(crate) fn silently(self) -> Self {
         assert_eq!(
             (self.stdout.as_str(), self.stderr.as_str()),
             ("", ""),

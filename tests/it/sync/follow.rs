@@ -1,5 +1,6 @@
 //! Many configured droplets are kept current through the account's listing, at the price of what is new in it.
 
+use crate::account::settled;
 use crate::asked::{requests, requests_for};
 use crate::cloud::{Cloud, Fault, FaultRule, Options};
 use crate::sandbox::Sandbox;
@@ -17,13 +18,6 @@ fn watched(droplets: usize, options: Options) -> (Cloud, Vec<i64>, String) {
     (cloud, ids, flag)
 }
 
-fn settled(droplets: usize, actions: usize) -> Options {
-    Options {
-        in_progress: 0,
-        ..Options::unlimited(droplets, actions)
-    }
-}
-
 #[track_caller]
 fn holds_their_histories_and_no_others(sandbox: &Sandbox, cloud: &Cloud, ids: &[i64]) {
     let histories = ids.iter().flat_map(|id| cloud.actions_of(*id));
@@ -39,7 +33,7 @@ fn nothing_new_costs_one_request_and_one_for_names_however_many_droplets() {
     sandbox
         .sync(&cloud, &["--droplet", &flag])
         .exits(0)
-        .is_silent();
+        .silently();
     assert_eq!(requests(&cloud), 2);
     holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
 }
@@ -55,7 +49,7 @@ fn new_actions_cost_what_is_new_in_the_account_and_only_theirs_are_kept() {
         sandbox
             .sync(&cloud, &["--droplet", &flag])
             .exits(0)
-            .is_silent();
+            .silently();
         assert!(requests(&cloud) <= new.div_ceil(200) + 2, "{new}");
         holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
     }
@@ -72,7 +66,7 @@ fn a_volume_attached_to_a_followed_droplet_is_found_although_no_resource_says_so
         sandbox
             .sync(&cloud, &["--droplet", &flag])
             .exits(0)
-            .is_silent();
+            .silently();
         holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
         let sql = format!(
             "SELECT count(*) FROM droplet_actions WHERE droplet_id = {}",
@@ -96,7 +90,7 @@ fn a_droplet_that_joins_later_comes_with_its_whole_history() {
         sandbox
             .sync(&cloud, &["--droplet", &flag])
             .exits(0)
-            .is_silent();
+            .silently();
         holds_their_histories_and_no_others(&sandbox, &cloud, &ids[..joined]);
         cloud.add_actions(300);
     }
@@ -116,7 +110,7 @@ fn a_droplet_left_out_for_a_while_misses_nothing_when_it_is_back() {
     sandbox
         .sync(&cloud, &["--droplet", &flag])
         .exits(0)
-        .is_silent();
+        .silently();
     holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
 }
 
@@ -130,14 +124,14 @@ fn what_arrives_between_the_requests_of_a_sync_is_archived_by_the_next() {
         sandbox
             .sync(&cloud, &["--droplet", &flag])
             .exits(0)
-            .is_silent();
+            .silently();
         sandbox.archive().holds(listed);
     }
     cloud.grow_per_request(0);
     sandbox
         .sync(&cloud, &["--droplet", &flag])
         .exits(0)
-        .is_silent();
+        .silently();
     holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
 }
 
@@ -153,7 +147,7 @@ fn an_action_of_a_followed_droplet_that_settles_is_updated() {
     sandbox
         .sync(&cloud, &["--droplet", &flag])
         .exits(0)
-        .is_silent();
+        .silently();
     holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
 }
 
@@ -166,7 +160,7 @@ fn a_followed_droplet_that_is_destroyed_ends_with_its_last_action() {
     sandbox
         .sync(&cloud, &["--droplet", &flag])
         .exits(0)
-        .is_silent();
+        .silently();
     holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
     let sql = format!(
         "SELECT gone_at IS NOT NULL FROM droplets WHERE id = {}",
@@ -187,7 +181,7 @@ fn without_the_scope_each_droplet_is_asked_for_and_a_notice_says_what_that_leave
     sandbox
         .sync(&cloud, &["--droplet", &flag])
         .exits(0)
-        .is_silent();
+        .silently();
     assert_eq!(requests(&cloud), ids.len() + 1);
     holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
 }
@@ -202,13 +196,13 @@ fn where_the_account_cannot_be_read_the_droplets_are_asked_for_one_by_one() {
     sandbox
         .sync(&cloud, &["--droplet", &flag])
         .exits(0)
-        .is_silent();
+        .silently();
     holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
     cloud.clear_faults();
     sandbox
         .sync(&cloud, &["--droplet", &flag])
         .exits(0)
-        .is_silent();
+        .silently();
     holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
 }
 
@@ -237,7 +231,7 @@ fn a_full_sync_reads_each_droplets_own_listing() {
     sandbox
         .sync(&cloud, &["--droplet", &flag, "--full"])
         .exits(0)
-        .is_silent();
+        .silently();
     for id in ids {
         assert!(requests_for(&cloud, &format!("/v2/droplets/{id}/actions")) > 0);
     }
