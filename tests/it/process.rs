@@ -63,6 +63,10 @@ impl Running {
         assert!(sent.unwrap().success());
     }
 
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// SIGKILL: nothing can be tidied up.
     pub(crate) fn kill(mut self) -> Run {
         self.child.kill().unwrap();

@@ -1,8 +1,11 @@
 //! Many configured droplets are kept current through the account's listing, at the price of what is new in it.
 
+use std::time::Duration;
+
 use crate::account::settled;
 use crate::asked::{requests, requests_for};
 use crate::cloud::{Cloud, Fault, FaultRule, Options};
+use crate::process::until;
 use crate::sandbox::Sandbox;
 
 /// An account, and the flags that ask for the first so many of its droplets.
@@ -218,6 +221,31 @@ fn an_account_that_changes_its_order_hides_nothing_of_its_droplets() {
         cloud.change(|options| options.order = order);
         cloud.add_actions(60);
         sandbox.sync(&cloud, &["--droplet", &flag]).exits(0);
+        holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
+    }
+}
+
+#[test]
+fn killed_at_any_moment_it_forgets_neither_an_action_nor_a_suspicion() {
+    let (cloud, ids, flag) = watched(5, settled(8, 400));
+    let sandbox = Sandbox::new();
+    let flags = ["--droplet", &flag];
+    sandbox.sync(&cloud, &flags).exits(0);
+    for after in [1, 2, 3, 4, 5, 6, 8] {
+        for kind in ["attach_volume", "reboot", "detach_volume"] {
+            let id = cloud.add_action(ids[after % ids.len()], kind);
+            cloud.settle(id);
+        }
+        cloud.add_actions(420);
+        cloud.change(|options| options.latency = Duration::from_millis(60));
+        cloud.clear_requests();
+        let mut sync = sandbox.start_sync(&cloud, &flags);
+        until("it has asked so often, or is done", || {
+            requests(&cloud) >= after || sync.has_ended()
+        });
+        sync.kill();
+        cloud.change(|options| options.latency = Duration::ZERO);
+        sandbox.sync(&cloud, &flags).exits(0).silently();
         holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
     }
 }
