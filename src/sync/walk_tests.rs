@@ -324,6 +324,16 @@ fn a_server_that_gives_smaller_pages_than_asked_for_is_read_to_its_end() {
 }
 
 #[test]
+fn links_that_lead_on_to_nothing_new_do_no_harm() {
+    let (verdict, archive, requests) = altered(1, |_, _, answer| {
+        *answer = Server::with(1).page(1);
+        answer.2 = true;
+    });
+    assert_eq!(verdict, Verdict::Complete { total: 1 });
+    assert_eq!((archive.ids.len(), requests), (1, 5));
+}
+
+#[test]
 fn a_total_that_hides_further_pages_is_not_believed() {
     let (verdict, archive, _) = altered(900, |_, _, answer| answer.1 = 400);
     assert!(matches!(verdict, Verdict::Incomplete { .. }), "{verdict:?}");
