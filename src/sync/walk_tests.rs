@@ -14,7 +14,7 @@ pub(super) type Shown = (Vec<Option<ActionId>>, u64, bool);
 #[derive(Clone, Default)]
 pub(super) struct Server {
     pub(super) actions: Vec<ActionId>,
-    is_oldest_first: bool,
+    pub(super) is_oldest_first: bool,
 }
 
 impl Server {
