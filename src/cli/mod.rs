@@ -1,8 +1,9 @@
 //! The command line: flags in, library calls, text and an exit status out.
 //!
 //! Everything that prints is in this folder, and nothing else is: the library is told what to do and reports what
-//! happened. Data goes to stdout, everything else to stderr. One file per command; `summary` words what a sync came to, `exit` maps errors to statuses and
-//! hints, `progress` draws the bar, `terminal` knows what the streams are connected to.
+//! happened. Data goes to stdout, everything else to stderr. One file per command; `summary` words what a sync came to,
+//! `exit` maps errors to statuses and hints, `progress` draws the bar, `terminal` knows what the streams are connected
+//! to.
 
 mod exit;
 mod progress;

@@ -4,11 +4,14 @@
 //! decided by a pure `walk` for each listing; several pages are under way at once; the store is the one writer. A
 //! listing that fails neither stops nor hides the others: each has its own result in the [`Report`].
 //!
-//! What each file is for: `scope` says what is to be read, `account` what the token may see of it, `engine` keeps
-//! requests under way, a `reading` archives the pages of one listing, `follow` keeps many droplets current through the
-//! account's listing, `conclusion` notes what is proven,
-//! `walk` and `rewalk` decide about one listing, `doubt` says why one cannot be trusted, `follow_up` asks for what no listing shows (actions in progress that
-//! were not seen, the names of droplets), `report` says how it all ended, `forecast` what it would cost, `observer` tells whoever watches.
+//! What each file is for:
+//!
+//! - `scope` says what is to be read, `account` what the token may see of it;
+//! - `engine` keeps requests under way, a `reading` archives the pages of one listing;
+//! - `walk` and `rewalk` decide what to read next of a listing, `doubt` says why one cannot be trusted;
+//! - `follow` keeps many droplets current through the account's listing;
+//! - `conclusion` notes what is proven, `follow_up` asks for what no listing shows;
+//! - `report` says how it all ended, `forecast` what it would cost, `observer` tells whoever watches.
 
 mod account;
 mod conclusion;

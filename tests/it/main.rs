@@ -17,6 +17,7 @@ mod archive;
 mod asked;
 #[path = "../../examples/simulator/cloud/mod.rs"]
 mod cloud;
+mod demo;
 mod faults;
 mod honest_input;
 mod process;
