@@ -359,14 +359,54 @@ impl Client {
         self.tell(&Event::Answered { limit: &limit });
         let status = response.status();
         if !status.is_success() {
-            return refused(response, limit).await;
+            return self.refused(response, limit).await;
         }
         match body(response, MOST_BODY_BYTES).await {
             Err(kind) => Attempt::Fault(kind),
             Ok(body) => match decode(&body) {
                 Ok(value) => Attempt::Done(value),
-                Err(reason) => Attempt::Fault(ErrorKind::Body(reason)),
+                Err(reason) => Attempt::Fault(ErrorKind::Body(self.without_token(reason))),
             },
+        }
+    }
+
+    /// An answer that is no success, sorted by what to do about it.
+    async fn refused<T>(&self, response: Response, limit: RateLimit) -> Attempt<T> {
+        let status = response.status().as_u16();
+        if response.status().is_redirection() {
+            return Attempt::Final(ErrorKind::Redirect { status });
+        }
+        let request_id = response
+            .headers()
+            .get("x-request-id")
+            .and_then(|value| value.to_str().ok());
+        let request_id = request_id.map(str::to_owned);
+        // The words are a courtesy: an error answer that breaks off is still that error.
+        let body = body(response, MOST_ERROR_BYTES).await.unwrap_or_default();
+        let mut message: ApiMessage = wire::message(status, &body);
+        message.request_id = message.request_id.or(request_id);
+        for text in [
+            &mut message.id,
+            &mut message.message,
+            &mut message.request_id,
+        ] {
+            *text = text.take().map(|text| self.without_token(text));
+        }
+        let kind = ErrorKind::Status(message);
+        match status {
+            429 => Attempt::Limited(limit, kind),
+            _ if retry::is_fault(status) => Attempt::Fault(kind),
+            _ => Attempt::Final(kind),
+        }
+    }
+
+    /// A server may repeat what it was sent; what it says goes into messages and into the archive.
+    fn without_token(&self, text: String) -> String {
+        let token = self.settings.token.expose_secret();
+        if text.contains(token) {
+            text.replace(token, "[token]")
+        } else {
+            text
         }
     }
 
@@ -383,29 +423,6 @@ fn fingerprint(salt: &str, token: &str) -> String {
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect()
-}
-
-/// An answer that is no success, sorted by what to do about it.
-async fn refused<T>(response: Response, limit: RateLimit) -> Attempt<T> {
-    let status = response.status().as_u16();
-    if response.status().is_redirection() {
-        return Attempt::Final(ErrorKind::Redirect { status });
-    }
-    let request_id = response
-        .headers()
-        .get("x-request-id")
-        .and_then(|value| value.to_str().ok());
-    let request_id = request_id.map(str::to_owned);
-    // The words are a courtesy: an error answer that breaks off is still that error.
-    let body = body(response, MOST_ERROR_BYTES).await.unwrap_or_default();
-    let mut message: ApiMessage = wire::message(status, &body);
-    message.request_id = message.request_id.or(request_id);
-    let kind = ErrorKind::Status(message);
-    match status {
-        429 => Attempt::Limited(limit, kind),
-        _ if retry::is_fault(status) => Attempt::Fault(kind),
-        _ => Attempt::Final(kind),
-    }
 }
 
 async fn body(mut response: Response, most_bytes: usize) -> Result<Vec<u8>, ErrorKind> {

@@ -11,6 +11,7 @@ fn demo() -> Option<Command> {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn the_demo_archives_a_history_and_answers_the_questions_of_the_readme() {
     let Some(mut demo) = demo() else {
         eprintln!("skipped: the demo is not built; `cargo test` without --test builds it");

@@ -198,6 +198,10 @@ fn the_token_is_shown_nowhere_and_written_nowhere() {
         Fault::Redirect("http://127.0.0.1:1/elsewhere".to_owned()),
         Fault::Reset,
         Fault::CutJson,
+        // A server that repeats what it was sent, in its words and in its headers.
+        Fault::Body(format!("<p>you sent {CANARY}</p>")),
+        Fault::Body(format!("{{\"actions\": \"{CANARY}\"}}")),
+        Fault::Header("x-request-id".to_owned(), Some(CANARY.to_owned())),
     ];
     thread::scope(|scope| {
         for fault in faults {
