@@ -36,6 +36,14 @@ pub(super) fn conclude(engine: &mut Engine<'_>) -> Result<(), store::Error> {
     engine.is_first = readings.iter().all(|reading| {
         reading.listing.kind != ListingKind::Followed && reading.listing.complete_total.is_none()
     });
+    let followed = readings
+        .iter()
+        .find(|reading| reading.listing.kind == ListingKind::Followed);
+    engine.following.note_ids(
+        followed
+            .and_then(|reading| reading.walk.head_id())
+            .into_iter(),
+    );
     let proven = readings.iter().filter_map(|reading| match reading.result {
         Some(ListingResult::Complete { total })
             if reading.listing.kind != ListingKind::Followed =>

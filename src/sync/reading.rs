@@ -79,7 +79,6 @@ impl Reading {
         let placed = answered.rows.iter().zip(&placement.expected);
         let placed = placed.filter_map(|(row, expected)| Some((row.as_ref().ok()?, *expected)));
         let (rows, unfollow) = if self.listing.kind == ListingKind::Followed {
-            following.note_ids(ids.iter().flatten().copied());
             only_followed(placed, following)
         } else {
             (placed.collect(), Vec::new())

@@ -15,7 +15,7 @@
 //! after the other from the first, which misses nothing as long as the listing only grows ([`Rewalk`]). If that does
 //! not add up either, the listing is reported as incomplete. Rows are archived in any case.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use super::doubt::Doubt;
 use super::rewalk::Rewalk;
@@ -43,12 +43,14 @@ pub(super) struct Answer<'a> {
 }
 
 /// How the rows of an answer are to be archived.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Placement {
     /// The positions that the rows cover.
     pub(super) covers: Vec<Interval>,
     /// For each row, whether it stands where everything is archived already.
     pub(super) expected: Vec<bool>,
+    /// The positions that the rows stand at, the newest first.
+    pub(super) shown: Interval,
     /// The length to believe.
     pub(super) total: Option<u64>,
 }
@@ -85,8 +87,9 @@ pub(super) struct Walk {
     unreadable: Coverage,
     /// The position from which on the listing is read: the oldest, unless it is only followed.
     from: u64,
-    /// When only some rows are kept: the ids of all at newly covered positions, to be counted instead of rows.
-    seen: Option<HashSet<ActionId>>,
+    /// When only some rows are kept: the ids of all at newly covered positions, to be counted instead of rows, each with
+    /// its position.
+    seen: Option<HashMap<ActionId, u64>>,
     /// The greatest id that the listing showed before, where what is new is known to have a greater one.
     head_id: Option<ActionId>,
     /// The length when the sync began.
@@ -138,7 +141,7 @@ impl Walk {
         });
         Self {
             from,
-            seen: Some(HashSet::new()),
+            seen: Some(HashMap::new()),
             head_id,
             ..Self::new(before, false)
         }
@@ -212,8 +215,10 @@ impl Walk {
                 let newly_covered = self.coverage.len() - covered_before;
                 self.inserted += recorded.inserted;
                 if let Some(seen) = &mut self.seen {
-                    let rows = answer.ids.iter().zip(&placement.expected);
-                    seen.extend(rows.filter_map(|(id, covered)| id.filter(|_| !covered)));
+                    let positions = placement.shown.start..placement.shown.end;
+                    let rows = positions.rev().zip(answer.ids).zip(&placement.expected);
+                    let new = rows.filter(|(_, covered)| !**covered);
+                    seen.extend(new.filter_map(|((position, id), _)| Some(((*id)?, position))));
                 }
                 self.newly_covered += newly_covered;
                 // Not what it covers beyond the target: a listing that grows all the time always has more of that.
@@ -293,6 +298,18 @@ impl Walk {
         let reaching =
             intervals.find(|covered| covered.start <= self.from && self.from <= covered.end);
         reaching.map_or(self.from, |covered| covered.end)
+    }
+
+    /// The greatest id among the positions that [`Self::proven_total`] counts, of a listing of which only some rows are
+    /// kept. What was read beyond a gap may have greater ones than what will be found in the gap.
+    pub(super) fn head_id(&self) -> Option<ActionId> {
+        let proven = self.proven_total();
+        let seen = self
+            .seen
+            .iter()
+            .flatten()
+            .filter(|(_, position)| **position < proven);
+        self.head_id.max(seen.map(|(id, _)| *id).max())
     }
 
     /// Whether [`Self::counted`] has to be called for a verdict.
@@ -427,6 +444,7 @@ impl Walk {
         Placement {
             covers: covers.intervals().to_vec(),
             expected,
+            shown,
             total: Some(total),
         }
     }
@@ -454,6 +472,7 @@ fn unplaced(answer: &Answer<'_>) -> Placement {
     Placement {
         covers: Vec::new(),
         expected: vec![false; answer.ids.len()],
+        shown: Interval { start: 0, end: 0 },
         total: None,
     }
 }

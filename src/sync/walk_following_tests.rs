@@ -67,7 +67,7 @@ impl Archive {
         }
         if let Some(Verdict::Complete { total }) = walk.verdict() {
             self.from = *total;
-            self.head_id = self.ids.iter().copied().max();
+            self.head_id = walk.head_id();
         }
     }
 }
@@ -191,6 +191,23 @@ fn an_action_that_appears_among_the_old_ones_is_noticed() {
         matches!(verdict, Some(Verdict::Incomplete { .. })),
         "{verdict:?}"
     );
+}
+
+#[test]
+fn what_was_read_beyond_a_gap_does_not_make_the_gap_look_old() {
+    let mut server = Server::with(0);
+    let mut archive = Archive::of(&server);
+    server.grow(600);
+    let mut walk = Walk::following(archive.before.clone(), archive.from, archive.head_id);
+    for (page, growth) in [(1, 0), (2, 500), (4, 0), (5, 0), (6, 0)] {
+        server.grow(growth);
+        assert_eq!(walk.next_page(), Some(page));
+        archive.record(&mut walk, page, &server.page(page));
+    }
+    assert_eq!(walk.verdict(), Some(&Verdict::Complete { total: 600 }));
+    assert_eq!(archive.head_id, Some(599));
+    let (verdict, _) = sync(&mut server, &mut archive, &mut std::iter::empty(), CALM);
+    assert_eq!(verdict, Some(Verdict::Complete { total: 1_100 }));
 }
 
 proptest! {
