@@ -1,6 +1,5 @@
 //! A user's machine in a temporary folder: a home, an archive, an environment with only what is needed.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -51,12 +50,12 @@ impl Sandbox {
         self.folder().join("data/archive.db")
     }
 
-    pub(crate) fn command(&self, arguments: &[impl AsRef<OsStr>]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         self.command_of(env!("CARGO_BIN_EXE_archiver"), arguments)
     }
 
     /// Any program in the same environment.
-    pub(crate) fn command_of(&self, program: &str, arguments: &[impl AsRef<OsStr>]) -> Command {
+    pub(crate) fn command_of(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command
             .args(arguments)
@@ -71,7 +70,7 @@ impl Sandbox {
         command
     }
 
-    pub(crate) fn run(&self, arguments: &[impl AsRef<OsStr>]) -> Run {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         Running::start(self.command(arguments)).end()
     }
 

@@ -1,1 +1,219 @@
-//! To come.
+//! Files that are no archive, or cannot be written: each is refused in words, and left as it was.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::cloud::{Cloud, Options};
+use crate::process::{Run, Running, until};
+use crate::sandbox::Sandbox;
+
+fn small_cloud() -> Cloud {
+    Cloud::start(Options::unlimited(3, 600)).unwrap()
+}
+
+/// A sandbox in which this made the file where the archive should be.
+fn with_file(make: impl FnOnce(&Path)) -> Sandbox {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.db().parent().unwrap()).unwrap();
+    make(&sandbox.db());
+    sandbox
+}
+
+/// A sandbox whose whole archive was then changed like this.
+fn with_changed_archive(cloud: &Cloud, change: impl FnOnce(&Path)) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.sync(cloud, &["--all"]).exits(0);
+    change(&sandbox.db());
+    sandbox
+}
+
+/// Neither a sync nor a query uses the file, both say why and what to do, and no byte of it changes.
+#[track_caller]
+fn is_refused_untouched(sandbox: &Sandbox, cloud: &Cloud, words: &str, hint: &str) {
+    let before = fs::read(sandbox.db()).unwrap();
+    for run in [sandbox.sync(cloud, &["--all"]), sandbox.query(&[])] {
+        let run = run.exits(6).says(words).says("hint: ").says(hint);
+        assert_eq!(run.stdout, "");
+    }
+    assert!(fs::read(sandbox.db()).unwrap() == before, "it was changed");
+    assert_eq!(sandbox.files_at_rest(), ["archive.db"]);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_left_alone() {
+    for text in ["Dear diary,\n", &"not a database\n".repeat(1_000), "\0"] {
+        let sandbox = with_file(|path| fs::write(path, text).unwrap());
+        is_refused_untouched(&sandbox, &small_cloud(), "not a SQLite", "keep the file");
+    }
+}
+
+#[test]
+fn a_database_of_another_application_is_left_alone() {
+    let sandbox = with_file(|path| {
+        let other = Connection::open(path).unwrap();
+        other
+            .execute_batch("CREATE TABLE bookmarks (url TEXT)")
+            .unwrap();
+    });
+    let words = "database of another application";
+    is_refused_untouched(&sandbox, &small_cloud(), words, "--db");
+}
+
+#[test]
+fn an_archive_of_a_newer_version_is_left_alone() {
+    let cloud = small_cloud();
+    let sandbox = with_changed_archive(&cloud, |path| {
+        let archive = Connection::open(path).unwrap();
+        archive.pragma_update(None, "user_version", 99).unwrap();
+    });
+    is_refused_untouched(&sandbox, &cloud, "schema version 99", "latest archiver");
+}
+
+#[test]
+fn an_archive_that_was_cut_short_is_left_alone() {
+    let cloud = small_cloud();
+    for part in [2, 10, 500] {
+        let sandbox = with_changed_archive(&cloud, |path| {
+            let bytes = fs::read(path).unwrap();
+            fs::write(path, &bytes[..bytes.len() / part]).unwrap();
+        });
+        is_refused_untouched(&sandbox, &cloud, "not a readable archive", "backup");
+    }
+}
+
+#[test]
+fn a_page_of_garbage_is_damage_and_said_to_be() {
+    let cloud = small_cloud();
+    let sandbox = with_changed_archive(&cloud, |path| {
+        let mut bytes = fs::read(path).unwrap();
+        bytes[4_096..].fill(0xa5);
+        fs::write(path, bytes).unwrap();
+    });
+    for run in [sandbox.query(&[]), sandbox.sync(&cloud, &["--all"])] {
+        run.exits(6).says("malformed");
+    }
+}
+
+#[test]
+fn a_folder_is_no_archive() {
+    let sandbox = with_file(|path| fs::create_dir(path).unwrap());
+    for run in [sandbox.sync(&small_cloud(), &["--all"]), sandbox.query(&[])] {
+        run.exits(1)
+            .says("archive.db")
+            .says("directory")
+            .says("hint: ");
+    }
+}
+
+#[test]
+fn an_empty_file_becomes_an_archive_and_until_then_is_none() {
+    let cloud = small_cloud();
+    let sandbox = with_file(|path| fs::write(path, "").unwrap());
+    sandbox.query(&[]).exits(6).says("there is no archive");
+    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.archive().equals(&cloud);
+}
+
+#[test]
+fn a_path_below_a_file_is_refused_with_a_hint_at_the_path() {
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.folder().join("file"), "").unwrap();
+    let path = sandbox.folder().join("file/archive.db");
+    let flags = ["--db", path.to_str().unwrap()];
+    let run = sandbox.sync(&small_cloud(), &flags).exits(1);
+    run.says("cannot create").says("hint: check the path");
+    sandbox.query(&flags).exits(1).says("cannot read");
+}
+
+#[test]
+#[allow(
+    clippy::print_stderr,
+    reason = "a test that proves nothing should say so"
+)]
+fn a_folder_that_cannot_be_written_is_said_to_be_one() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.db().parent().unwrap().to_owned();
+    fs::create_dir_all(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).unwrap();
+    if fs::write(folder.join("probe"), "").is_ok() {
+        eprintln!("skipped: this user writes to read-only folders (root does)");
+        return;
+    }
+    let run = sandbox.sync(&small_cloud(), &["--all"]).exits(1);
+    run.says("Permission denied").says("hint: check the path");
+}
+
+/// A sync that may write no file longer than so many blocks of 512 bytes.
+fn sync_on_a_full_disk(sandbox: &Sandbox, cloud: &Cloud, before: &str, blocks: u32) -> Run {
+    let script = format!("{before} ulimit -f {blocks}; exec \"$0\" sync --all");
+    let mut command = sandbox.command_of("sh", &["-c", &script]);
+    command
+        .arg(env!("CARGO_BIN_EXE_archiver"))
+        .env("DIGITALOCEAN_API_URL", cloud.url())
+        .env("DIGITALOCEAN_TOKEN", cloud.token());
+    Running::start(command).end()
+}
+
+#[test]
+fn a_disk_that_fills_up_is_said_and_costs_nothing_that_was_archived() {
+    let cloud = Cloud::start(Options::unlimited(3, 3_000)).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    let known = cloud.actions();
+    cloud.add_actions(3_000);
+    for blocks in [0, 1, 70, 300, 700] {
+        let run = sync_on_a_full_disk(&sandbox, &cloud, "trap '' XFSZ;", blocks).exits(1);
+        run.says("error: cannot").says("hint: ");
+        sandbox.archive().holds(known.clone());
+    }
+    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.archive().equals(&cloud);
+    assert_eq!(sandbox.files_at_rest(), ["archive.db"]);
+}
+
+#[test]
+fn a_new_archive_on_a_full_disk_is_no_obstacle_once_there_is_room() {
+    let cloud = small_cloud();
+    let sandbox = Sandbox::new();
+    for blocks in [0, 8, 40, 120] {
+        sync_on_a_full_disk(&sandbox, &cloud, "trap '' XFSZ;", blocks)
+            .exits(1)
+            .says("error: ");
+    }
+    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.archive().equals(&cloud);
+}
+
+#[test]
+fn a_sync_that_the_system_kills_for_writing_leaves_a_sound_archive() {
+    const SIGXFSZ: i32 = 25;
+    let cloud = Cloud::start(Options::unlimited(3, 3_000)).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    let known = cloud.actions();
+    cloud.add_actions(3_000);
+    sync_on_a_full_disk(&sandbox, &cloud, "", 300).dies_of(SIGXFSZ);
+    sandbox.archive().holds(known);
+    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.archive().equals(&cloud);
+}
+
+#[test]
+fn an_archive_that_another_program_keeps_locked_is_waited_for() {
+    let cloud = small_cloud();
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    cloud.add_actions(5);
+    let other = Connection::open(sandbox.db()).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let sync = sandbox.start_sync(&cloud, &["--all"]);
+    let lock = sandbox.db().with_extension("db.lock");
+    until("the sync is about to open the archive", || lock.exists());
+    other.execute_batch("COMMIT").unwrap();
+    sync.end().exits(0).is_silent();
+    drop(other);
+    sandbox.archive().equals(&cloud);
+}
