@@ -124,4 +124,6 @@ UNION ALL
 SELECT listed.droplet_id, id, status, type, started_at, completed_at,
        resource_id, resource_type, region_slug, extra
   FROM droplet_listed_actions AS listed
-  JOIN actions ON actions.id = listed.action_id;
+  JOIN actions ON actions.id = listed.action_id
+ WHERE actions.resource_type IS NOT 'droplet'         -- otherwise its resource says it by now
+    OR actions.resource_id IS NOT listed.droplet_id;

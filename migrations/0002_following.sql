@@ -20,3 +20,6 @@ CREATE TABLE account (
     token_fingerprint  TEXT,           -- of the last token that was checked: a salted, shortened hash, not the token
     actions_refused_at TEXT            -- when that token was last refused /v2/actions; NULL: it may read it
 ) STRICT;
+
+-- Which droplets listed an action, asked the other way round.
+CREATE INDEX droplet_listed_actions_by_action ON droplet_listed_actions (action_id);

@@ -83,25 +83,34 @@ impl Store {
     /// When the archive cannot be written; then nothing of the page is in it.
     pub fn record_page(&mut self, page: &PageRecord<'_>) -> Result<Recorded, Error> {
         let outcome = self.try_record_page(page);
-        if outcome.is_err() {
-            // What this run wrote of the regions may have been rolled back.
-            self.written_regions.clear();
-        }
+        self.forget_regions_after_failure(&outcome);
         outcome
     }
 
+    /// What was written of the regions was rolled back with the rest.
+    fn forget_regions_after_failure(&mut self, outcome: &Result<Recorded, Error>) {
+        if outcome.is_err() {
+            self.written_regions.clear();
+        }
+    }
+
     fn try_record_page(&mut self, page: &PageRecord<'_>) -> Result<Recorded, Error> {
+        self.leave_readers_alone()?;
         let tx = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .step(RECORD)?;
         let mut recorded = Recorded::default();
-        for (action, is_expected) in page.rows {
+        // Rows come newest first. Written in the order of their ids they leave a file that is a sixth smaller. The two
+        // rows of an action that stands there twice keep their order.
+        let mut rows = page.rows.to_vec();
+        rows.sort_by_key(|(action, _)| action.id);
+        for (action, is_expected) in rows {
             self.written_regions.write(&tx, action, page.now)?;
             match upsert(&tx, action, page.run)? {
                 Some(true) => {
                     recorded.inserted += 1;
-                    recorded.strangers += u64::from(*is_expected);
+                    recorded.strangers += u64::from(is_expected);
                 }
                 Some(false) => recorded.updated += 1,
                 None => recorded.unchanged += 1,
@@ -113,12 +122,7 @@ impl Store {
         if recorded.strangers > 0 {
             listings::forget(&tx, page.listing.id)?;
         } else {
-            for interval in page.covers {
-                listings::cover(&tx, page.listing.id, *interval)?;
-            }
-        }
-        if let Some(total) = page.total {
-            listings::set_total(&tx, page.listing.id, total)?;
+            note_progress(&tx, page)?;
         }
         tx.commit().step(RECORD)?;
         Ok(recorded)
@@ -180,6 +184,17 @@ impl Store {
         run: RunId,
         now: Timestamp,
     ) -> Result<Recorded, Error> {
+        let outcome = self.try_record_action(action, run, now);
+        self.forget_regions_after_failure(&outcome);
+        outcome
+    }
+
+    fn try_record_action(
+        &mut self,
+        action: &Action,
+        run: RunId,
+        now: Timestamp,
+    ) -> Result<Recorded, Error> {
         let tx = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -194,6 +209,17 @@ impl Store {
             strangers: 0,
         })
     }
+}
+
+/// Writes what a page proves of its listing.
+fn note_progress(connection: &Connection, page: &PageRecord<'_>) -> Result<(), Error> {
+    for interval in page.covers {
+        listings::cover(connection, page.listing.id, *interval)?;
+    }
+    if let Some(total) = page.total {
+        listings::raise_total(connection, page.listing.id, total)?;
+    }
+    Ok(())
 }
 
 /// Returns whether the row is new (1), grew (0), or was left alone (no row). A row that was only ever inserted has no
@@ -257,13 +283,15 @@ fn upsert(connection: &Connection, action: &Action, run: RunId) -> Result<Option
         .step("cannot archive an action")
 }
 
+pub(super) const KNOWN_EXTRA: &str = "SELECT extra FROM actions WHERE id = :id";
+
 /// The JSON for `extra`: what is known already, overlaid with what is said now; null says nothing.
 fn merged_extra(connection: &Connection, action: &Action) -> Result<Option<String>, Error> {
     if action.extra.is_empty() {
         return Ok(None);
     }
     let known: Option<Option<String>> = connection
-        .prepare_cached("SELECT extra FROM actions WHERE id = :id")
+        .prepare_cached(KNOWN_EXTRA)
         .and_then(|mut statement| {
             statement
                 .query_row(named_params! { ":id": action.id }, |row| row.get("extra"))

@@ -1,12 +1,16 @@
 //! Droplets: their names, present and former, and when they were found to be gone. Their history always stays.
 
-use rusqlite::{Connection, TransactionBehavior, named_params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, named_params};
 
 use super::Store;
 use super::actions::overlay;
 use super::error::{Error, Step};
 use crate::model::{Droplet, DropletId};
 use crate::time::Timestamp;
+
+pub(super) const KNOWS_DROPLET: &str = "
+SELECT EXISTS (SELECT 1 FROM droplets WHERE id = :id)
+    OR EXISTS (SELECT 1 FROM droplet_actions WHERE droplet_id = :id)";
 
 const WRITE: &str = "cannot archive the droplets";
 
@@ -68,18 +72,13 @@ impl Store {
     /// When the archive cannot be read.
     pub fn knows_droplet(&self, id: DropletId) -> Result<bool, Error> {
         self.connection
-            .query_row(
-                "SELECT EXISTS (SELECT 1 FROM droplets WHERE id = :id)
-                     OR EXISTS (SELECT 1 FROM droplet_actions WHERE droplet_id = :id)",
-                named_params! { ":id": id },
-                |row| row.get(0),
-            )
+            .query_row(KNOWS_DROPLET, named_params! { ":id": id }, |row| row.get(0))
             .step("cannot look up a droplet")
     }
 }
 
 fn upsert(connection: &Connection, droplet: &Droplet, now: Timestamp) -> Result<u64, Error> {
-    let extra = (!droplet.extra.is_empty()).then(|| overlay(None, &droplet.extra));
+    let extra = merged_extra(connection, droplet)?;
     let now = now.to_string();
     let changed = connection
         .prepare_cached(
@@ -120,4 +119,20 @@ fn upsert(connection: &Connection, droplet: &Droplet, now: Timestamp) -> Result<
             .step(WRITE)?;
     }
     Ok(changed as u64)
+}
+
+/// The JSON for `extra`: what is known already, overlaid with what is said now; null says nothing.
+fn merged_extra(connection: &Connection, droplet: &Droplet) -> Result<Option<String>, Error> {
+    if droplet.extra.is_empty() {
+        return Ok(None);
+    }
+    let known: Option<Option<String>> = connection
+        .prepare_cached("SELECT extra FROM droplets WHERE id = :id")
+        .and_then(|mut statement| {
+            statement
+                .query_row(named_params! { ":id": droplet.id }, |row| row.get("extra"))
+                .optional()
+        })
+        .step("cannot read a droplet")?;
+    Ok(Some(overlay(known.flatten().as_deref(), &droplet.extra)))
 }

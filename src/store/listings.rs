@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, named_params};
 
 use super::Store;
 use super::error::{Error, Step};
@@ -81,7 +81,10 @@ impl Store {
     /// # Errors
     /// When the archive cannot be written.
     pub fn forget_coverage(&mut self, listing_id: i64) -> Result<(), Error> {
-        let tx = self.connection.transaction().step(FORGET)?;
+        let tx = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .step(FORGET)?;
         forget(&tx, listing_id)?;
         tx.commit().step(FORGET)
     }
@@ -91,7 +94,10 @@ impl Store {
     /// # Errors
     /// When the archive cannot be written.
     pub fn mark_complete(&mut self, listings: &[(i64, u64)], now: Timestamp) -> Result<(), Error> {
-        let tx = self.connection.transaction().step(COMPLETE)?;
+        let tx = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .step(COMPLETE)?;
         for (listing_id, total) in listings {
             cover(
                 &tx,
@@ -129,7 +135,7 @@ impl Store {
                     .query_row("SELECT count(*) FROM actions", [], |row| row.get(0))
             }
             ListingKind::Droplet(droplet_id) => self.connection.query_row(
-                "SELECT count(*) FROM droplet_actions WHERE droplet_id = :droplet_id",
+                ACTIONS_OF_DROPLET,
                 named_params! { ":droplet_id": droplet_id },
                 |row| row.get(0),
             ),
@@ -139,12 +145,24 @@ impl Store {
     }
 }
 
+pub(super) const ACTIONS_OF_DROPLET: &str =
+    "SELECT count(*) FROM droplet_actions WHERE droplet_id = :droplet_id";
+
 const COMPLETE: &str = "cannot note that a listing is complete";
 const FORGET: &str = "cannot forget what is covered of a listing";
 
+pub(super) const FIND: &str = "SELECT id, total, complete_total FROM listings WHERE path = :path";
+
+pub(super) const COVERAGE: &str =
+    "SELECT start_position, end_position FROM coverage WHERE listing_id = :listing_id";
+
+pub(super) const UNCOVER: &str = "
+DELETE FROM coverage
+ WHERE listing_id = :listing_id AND start_position >= :start AND end_position <= :end";
+
 fn find(connection: &Connection, kind: ListingKind) -> Result<Option<Listing>, Error> {
     let found = connection
-        .prepare_cached("SELECT id, total, complete_total FROM listings WHERE path = :path")
+        .prepare_cached(FIND)
         .and_then(|mut statement| {
             statement
                 .query_row(named_params! { ":path": kind.path() }, |row| {
@@ -184,9 +202,7 @@ fn insert(connection: &Connection, kind: ListingKind) -> Result<i64, Error> {
 
 fn coverage(connection: &Connection, listing_id: i64) -> Result<Coverage, Error> {
     connection
-        .prepare_cached(
-            "SELECT start_position, end_position FROM coverage WHERE listing_id = :listing_id",
-        )
+        .prepare_cached(COVERAGE)
         .and_then(|mut statement| {
             let rows = statement.query_map(named_params! { ":listing_id": listing_id }, |row| {
                 let position = |name: &str| row.get(name).map(i64::unsigned_abs);
@@ -244,10 +260,13 @@ pub(super) fn cover(
         .find(|interval| interval.start <= added.start && added.end <= interval.end);
     let joined = joined.copied().unwrap_or(added);
     let (start, end) = (sql_position(joined.start), sql_position(joined.end));
+    if start == end {
+        // A nonsensical total puts its rows beyond what SQLite can count. They are archived, but not vouched for.
+        return Ok(());
+    }
     let parameters = named_params! { ":listing_id": listing_id, ":start": start, ":end": end };
     for sql in [
-        "DELETE FROM coverage
-          WHERE listing_id = :listing_id AND start_position >= :start AND end_position <= :end",
+        UNCOVER,
         "INSERT INTO coverage (listing_id, start_position, end_position)
          VALUES (:listing_id, :start, :end)",
     ] {
@@ -263,7 +282,7 @@ pub(super) fn cover(
 pub(super) fn forget(connection: &Connection, listing_id: i64) -> Result<(), Error> {
     for sql in [
         "DELETE FROM coverage WHERE listing_id = :listing_id",
-        "UPDATE listings SET total = NULL, complete_total = NULL WHERE id = :listing_id",
+        "UPDATE listings SET total = NULL, complete_total = NULL, complete_at = NULL WHERE id = :listing_id",
     ] {
         connection
             .execute(sql, named_params! { ":listing_id": listing_id })
@@ -272,11 +291,16 @@ pub(super) fn forget(connection: &Connection, listing_id: i64) -> Result<(), Err
     Ok(())
 }
 
-/// Writes the length, when it is another than before.
-pub(super) fn set_total(connection: &Connection, listing_id: i64, total: u64) -> Result<(), Error> {
+/// Writes the length, when it is more than before: answers overtake each other, and a listing never shrinks.
+pub(super) fn raise_total(
+    connection: &Connection,
+    listing_id: i64,
+    total: u64,
+) -> Result<(), Error> {
     connection
         .prepare_cached(
-            "UPDATE listings SET total = :total WHERE id = :listing_id AND total IS NOT :total",
+            "UPDATE listings SET total = :total
+              WHERE id = :listing_id AND (total IS NULL OR total < :total)",
         )
         .and_then(|mut statement| {
             statement

@@ -36,45 +36,66 @@ impl ArchiveLock {
         {
             fs::create_dir_all(folder).map_err(file_error("cannot create the folder", folder))?;
         }
-        let mut path = archive.as_os_str().to_owned();
-        path.push(".lock");
-        let path = PathBuf::from(path);
+        let path = beside(archive);
         let started = Instant::now();
         loop {
             let mut file = open(&path).map_err(file_error("cannot create the lock", &path))?;
-            match file.try_lock() {
-                Ok(()) if is_at(&file, &path) => {
+            match attempt(&file, &path)? {
+                Attempt::Taken => {
                     sign(&mut file, now).map_err(file_error("cannot write the lock", &path))?;
                     return Ok(Self { file, path });
                 }
-                // Removed by its last holder between our opening and locking it.
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) if started.elapsed() < wait => {
-                    thread::sleep(POLL_EVERY);
-                }
-                Err(TryLockError::WouldBlock) => {
+                Attempt::Removed => {}
+                Attempt::Held if started.elapsed() < wait => thread::sleep(POLL_EVERY),
+                Attempt::Held => {
                     return Err(Error::Locked {
                         path: archive.to_owned(),
                         holder: holder(&mut file),
                     });
-                }
-                Err(TryLockError::Error(error)) => {
-                    return Err(file_error("cannot lock", &path)(error));
                 }
             }
         }
     }
 }
 
+/// What trying to lock a file came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Attempt {
+    Taken,
+    /// Its last holder removed it after it was opened: what is locked now is in nobody's way.
+    Removed,
+    Held,
+}
+
+pub(super) fn attempt(file: &File, path: &Path) -> Result<Attempt, Error> {
+    match file.try_lock() {
+        Ok(()) if is_at(file, path) => Ok(Attempt::Taken),
+        Ok(()) => Ok(Attempt::Removed),
+        Err(TryLockError::WouldBlock) => Ok(Attempt::Held),
+        Err(TryLockError::Error(error)) => Err(file_error("cannot lock", path)(error)),
+    }
+}
+
 impl Drop for ArchiveLock {
     fn drop(&mut self) {
-        // Best effort, and while still holding it: a file that stays is locked anew by the next sync.
-        let _ = fs::remove_file(&self.path);
+        // Best effort, and while still holding it: a file that stays is locked anew by the next sync. Where somebody
+        // removed it by hand, what is there now is the lock of another sync.
+        if is_at(&self.file, &self.path) {
+            let _ = fs::remove_file(&self.path);
+        }
         let _ = self.file.unlock();
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
+/// Where the lock of an archive is: the same place, whatever link the archive is reached by.
+fn beside(archive: &Path) -> PathBuf {
+    let archive = fs::canonicalize(archive).unwrap_or_else(|_| archive.to_owned());
+    let mut path = archive.into_os_string();
+    path.push(".lock");
+    path.into()
+}
+
+pub(super) fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]

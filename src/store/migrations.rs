@@ -21,21 +21,25 @@ pub const LATEST_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Brings the schema up to date. The caller has made sure that the file is ours, or empty, and not newer.
 pub(super) fn apply(connection: &mut Connection) -> Result<(), Error> {
-    if version(connection)? == LATEST_VERSION {
-        return Ok(());
-    }
+    apply_all(connection, &MIGRATIONS)
+}
+
+fn apply_all(connection: &mut Connection, migrations: &[&str]) -> Result<(), Error> {
     let tx = connection
         .transaction_with_behavior(TransactionBehavior::Exclusive)
         .step("cannot lock the archive for its upgrade")?;
     // Another process may have been faster.
     let from = usize::try_from(version(&tx)?).unwrap_or(0);
-    for migration in MIGRATIONS.iter().skip(from) {
+    if from >= migrations.len() {
+        return Ok(());
+    }
+    for migration in &migrations[from..] {
         tx.execute_batch(migration)
             .step("cannot upgrade the archive's schema")?;
     }
     tx.pragma_update(None, "application_id", APPLICATION_ID)
         .step("cannot mark the archive")?;
-    tx.pragma_update(None, "user_version", LATEST_VERSION)
+    tx.pragma_update(None, "user_version", migrations.len() as i64)
         .step("cannot mark the archive")?;
     tx.commit().step("cannot commit the upgrade of the archive")
 }
@@ -45,4 +49,77 @@ pub(super) fn version(connection: &Connection) -> Result<i64, Error> {
     connection
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .step("cannot read the archive's version")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// FNV-1a, 64 bits.
+    fn fingerprint(text: &str) -> u64 {
+        text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+    }
+
+    /// Of each migration that was shipped. A new one adds a line; no line ever changes.
+    const FINGERPRINTS: [u64; 2] = [0x3338_f99c_5310_8968, 0xa5a0_c488_753a_c903];
+
+    #[test]
+    fn a_shipped_migration_never_changes() {
+        let found = MIGRATIONS.map(fingerprint);
+        assert_eq!(
+            found, FINGERPRINTS,
+            "archives out there have the old text: leave the file as it was, and add another one"
+        );
+    }
+
+    fn tables(connection: &Connection) -> Vec<String> {
+        connection
+            .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect()
+    }
+
+    const FIRST: &str = "CREATE TABLE first (id INTEGER PRIMARY KEY) STRICT;";
+    const SECOND: &str = "CREATE TABLE second (id INTEGER PRIMARY KEY) STRICT;";
+
+    #[test]
+    fn what_is_missing_is_applied_in_order_and_once() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        apply_all(&mut connection, &[FIRST]).unwrap();
+        for _ in 0..2 {
+            apply_all(&mut connection, &[FIRST, SECOND]).unwrap();
+            assert_eq!(tables(&connection), ["first", "second"]);
+            assert_eq!(version(&connection).unwrap(), 2);
+        }
+    }
+
+    #[test]
+    fn an_earlier_program_does_not_take_a_later_version_back() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        apply_all(&mut connection, &[FIRST, SECOND]).unwrap();
+        apply_all(&mut connection, &[FIRST]).unwrap();
+        assert_eq!(version(&connection).unwrap(), 2);
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_the_file_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("archive.db");
+        let mut connection = Connection::open(&path).unwrap();
+        apply_all(&mut connection, &[FIRST]).unwrap();
+        let before = fs::read(&path).unwrap();
+        let broken = [FIRST, SECOND, "CREATE TABLE third (id) STRICT; nonsense"];
+        apply_all(&mut connection, &broken).unwrap_err();
+        assert_eq!(version(&connection).unwrap(), 1);
+        assert_eq!(tables(&connection), ["first"]);
+        drop(connection);
+        assert!(fs::read(&path).unwrap() == before);
+    }
 }

@@ -38,6 +38,8 @@ use regions::WrittenRegions;
 pub struct Store {
     connection: Connection,
     written_regions: WrittenRegions,
+    /// Whether readers and this writer are out of each other's way.
+    is_wal: bool,
 }
 
 #[cfg(test)]

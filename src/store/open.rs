@@ -6,6 +6,9 @@
 //! While a sync writes, the archive is in WAL mode, so that readers are never blocked. At rest it is back in rollback
 //! mode: a WAL database cannot be read by somebody who may not write beside it
 //! (<https://www.sqlite.org/wal.html#read_only_databases>), and this file is meant to be read by others.
+//!
+//! One process opens an archive once at a time: reading the first bytes means closing the file again, and on POSIX
+//! that drops the locks this process holds on it (<https://www.sqlite.org/howtocorrupt.html>, 2.2).
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
@@ -21,13 +24,15 @@ use super::{Store, WrittenRegions};
 
 /// How long a statement waits for another program's lock. A reader may hold one while it prints a long answer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a change of the journal mode waits. While it does, nobody new can read; and it can be tried again.
+const MODE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What the file's first bytes say (<https://www.sqlite.org/fileformat.html#the_database_header>).
 enum Header {
     /// No bytes: a new archive.
     Empty,
-    /// An archive of this schema version.
-    Ours(i64),
+    /// An archive; not of a later version, as far as these bytes tell.
+    Ours,
 }
 
 impl Store {
@@ -41,28 +46,40 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = connect(path, flags)?;
         prepare(&connection).map_err(|error| damaged(path, error))?;
-        migrations::apply(&mut connection).map_err(|error| damaged(path, error))?;
-        // After the migrations: their rollback journal keeps the first bytes of the file true at every moment.
+        refuse_newer(&connection, path)?;
+        keep_log_on_close(&connection, false)?;
+        upgrade(&mut connection).map_err(|error| damaged(path, error))?;
         // A reader in the middle of something keeps the old mode, in which it and this writer take turns.
-        unless_busy(set_journal_mode(&connection, "wal"))?;
+        let is_wal = try_journal_mode(&connection, "wal", MODE_TIMEOUT)?;
         Ok(Self {
             connection,
             written_regions: WrittenRegions::default(),
+            is_wal,
         })
+    }
+
+    /// Tries WAL mode again, where a reader prevented it so far.
+    pub(super) fn leave_readers_alone(&mut self) -> Result<(), Error> {
+        if !self.is_wal {
+            self.is_wal = try_journal_mode(&self.connection, "wal", Duration::ZERO)?;
+        }
+        Ok(())
     }
 
     /// Puts the archive to rest: everything in one file again, in rollback mode, for whoever reads it.
     ///
-    /// A reader that is in the middle of something keeps it in WAL mode; the next sync tries again.
+    /// A reader that stays connected keeps it in WAL mode; the file is whole nevertheless, as far as that reader is
+    /// not in the middle of something, and the next sync tries again.
     ///
     /// # Errors
     /// When the last changes cannot be moved into the file. They are safe in the log beside it.
     pub fn close(self) -> Result<(), Error> {
-        let quickly = Duration::from_millis(500);
-        self.connection
-            .busy_timeout(quickly)
-            .step("cannot set the time to wait for locks")?;
-        unless_busy(set_journal_mode(&self.connection, "delete"))?;
+        if !try_journal_mode(&self.connection, "delete", MODE_TIMEOUT)? {
+            set_busy_timeout(&self.connection, MODE_TIMEOUT)?;
+            self.connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+                .step("cannot move the last changes into the archive")?;
+        }
         self.connection
             .close()
             .map_err(|(_, source)| source)
@@ -75,20 +92,10 @@ impl Store {
 /// # Errors
 /// When there is none, or it is foreign, newer, not upgraded yet, or damaged.
 pub fn open_read_only(path: &Path) -> Result<Connection, Error> {
-    match check_header(path)? {
-        Header::Ours(LATEST_VERSION) => {}
-        Header::Ours(found) => {
-            return Err(Error::Older {
-                path: path.to_owned(),
-                found,
-                known: LATEST_VERSION,
-            });
-        }
-        Header::Empty => {
-            return Err(Error::Missing {
-                path: path.to_owned(),
-            });
-        }
+    if matches!(check_header(path)?, Header::Empty) {
+        return Err(Error::Missing {
+            path: path.to_owned(),
+        });
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = connect(path, flags)?;
@@ -96,21 +103,63 @@ pub fn open_read_only(path: &Path) -> Result<Connection, Error> {
     connection
         .pragma_update(None, "query_only", true)
         .step("cannot make the connection read-only")?;
+    refuse_newer(&connection, path)?;
+    match migrations::version(&connection).map_err(|error| damaged(path, error))? {
+        LATEST_VERSION => Ok(connection),
+        found => Err(Error::Older {
+            path: path.to_owned(),
+            found,
+            known: LATEST_VERSION,
+        }),
+    }
+}
+
+/// Asks SQLite for the version too: a log that a killed writer left may know better than the file's first bytes.
+fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), Error> {
     // The first real read: a file that is cut short is found out here.
-    migrations::version(&connection).map_err(|error| damaged(path, error))?;
-    Ok(connection)
+    let found = migrations::version(connection).map_err(|error| damaged(path, error))?;
+    if found > LATEST_VERSION {
+        return Err(Error::Newer {
+            path: path.to_owned(),
+            found,
+            known: LATEST_VERSION,
+        });
+    }
+    Ok(())
+}
+
+/// Whether closing leaves a log that was found beside the file where it is, as long as the file may be refused.
+fn keep_log_on_close(connection: &Connection, on: bool) -> Result<(), Error> {
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, on)
+        .map(|_| ())
+        .step("cannot configure the connection")
+}
+
+/// Brings the schema up to date, in rollback mode, which keeps the first bytes of the file true at every moment.
+fn upgrade(connection: &mut Connection) -> Result<(), Error> {
+    if migrations::version(connection)? == LATEST_VERSION {
+        return Ok(());
+    }
+    set_journal_mode(connection, "delete")?;
+    migrations::apply(connection)
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     let connection = Connection::open_with_flags(path, flags).step("cannot open the archive")?;
-    connection
-        .busy_timeout(BUSY_TIMEOUT)
-        .step("cannot set the time to wait for locks")?;
+    set_busy_timeout(&connection, BUSY_TIMEOUT)?;
+    keep_log_on_close(&connection, true)?;
     Ok(connection)
 }
 
+fn set_busy_timeout(connection: &Connection, timeout: Duration) -> Result<(), Error> {
+    connection
+        .busy_timeout(timeout)
+        .step("cannot set the time to wait for locks")
+}
+
 /// Settings of the connection; none of them changes the file.
-fn prepare(connection: &Connection) -> Result<(), Error> {
+pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
     for (setting, on) in [
         (DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true),
         // What a schema from elsewhere says is data, not code.
@@ -140,14 +189,19 @@ fn set_journal_mode(connection: &Connection, mode: &str) -> Result<(), Error> {
         .step("cannot change the archive's journal mode")
 }
 
-fn unless_busy(outcome: Result<(), Error>) -> Result<(), Error> {
+/// Returns whether it worked; others who have the file open may prevent it.
+fn try_journal_mode(connection: &Connection, mode: &str, timeout: Duration) -> Result<bool, Error> {
+    set_busy_timeout(connection, timeout)?;
+    let outcome = set_journal_mode(connection, mode);
+    set_busy_timeout(connection, BUSY_TIMEOUT)?;
     match outcome {
+        Ok(()) => Ok(true),
         Err(Error::Sqlite { source, .. })
             if source.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) =>
         {
-            Ok(())
+            Ok(false)
         }
-        outcome => outcome,
+        Err(error) => Err(error),
     }
 }
 
@@ -212,7 +266,7 @@ fn check_header(path: &Path) -> Result<Header, Error> {
             found,
             known: LATEST_VERSION,
         }),
-        found => Ok(Header::Ours(found)),
+        _ => Ok(Header::Ours),
     }
 }
 

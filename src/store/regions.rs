@@ -150,12 +150,12 @@ fn is_due(
 }
 
 /// The two statements of a table of members.
-struct Members {
+pub(super) struct Members {
     write: &'static str,
-    current: &'static str,
+    pub(super) current: &'static str,
 }
 
-const FEATURES: Members = Members {
+pub(super) const FEATURES: Members = Members {
     write: "INSERT INTO region_features (region_slug, feature, first_seen_at, last_seen_at)
             VALUES (:slug, :member, :seen_at, :seen_at)
             ON CONFLICT (region_slug, feature) DO UPDATE SET last_seen_at = excluded.last_seen_at",
@@ -164,7 +164,7 @@ const FEATURES: Members = Members {
                WHERE region_slug = :slug AND region_features.last_seen_at = regions.last_seen_at",
 };
 
-const SIZES: Members = Members {
+pub(super) const SIZES: Members = Members {
     write:
         "INSERT INTO region_sizes (region_slug, size_slug, first_seen_at, last_seen_at)
             VALUES (:slug, :member, :seen_at, :seen_at)
@@ -212,11 +212,12 @@ fn members_differ(
     Ok(!said.into_iter().eq(&current))
 }
 
+pub(super) const KNOWN: &str =
+    "SELECT name, available, extra, last_seen_at FROM regions WHERE slug = :slug";
+
 fn known(connection: &Connection, slug: &str) -> Result<Option<Known>, Error> {
     connection
-        .prepare_cached(
-            "SELECT name, available, extra, last_seen_at FROM regions WHERE slug = :slug",
-        )
+        .prepare_cached(KNOWN)
         .and_then(|mut statement| {
             statement
                 .query_row(named_params! { ":slug": slug }, |row| {

@@ -433,3 +433,7 @@ fn unplaced(answer: &Answer<'_>) -> Placement {
 #[cfg(test)]
 #[path = "walk_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "walk_following_tests.rs"]
+mod following_tests;

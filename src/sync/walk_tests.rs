@@ -7,28 +7,31 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// What a page shows: ids, the total, and whether it links to a further page.
+pub(super) type Shown = (Vec<Option<ActionId>>, u64, bool);
+
 /// A listing at the API: ids from the oldest to the newest.
 #[derive(Clone, Default)]
-struct Server {
-    actions: Vec<ActionId>,
+pub(super) struct Server {
+    pub(super) actions: Vec<ActionId>,
     is_oldest_first: bool,
 }
 
 impl Server {
-    fn with(count: u64) -> Self {
+    pub(super) fn with(count: u64) -> Self {
         Self {
             actions: (0..count.cast_signed()).collect(),
             is_oldest_first: false,
         }
     }
 
-    fn grow(&mut self, count: u64) {
+    pub(super) fn grow(&mut self, count: u64) {
         let next = self.actions.len().cast_signed();
         self.actions
             .extend((0..count.cast_signed()).map(|number| next as i64 + number));
     }
 
-    fn page(&self, page: u64) -> (Vec<Option<ActionId>>, u64, bool) {
+    pub(super) fn page(&self, page: u64) -> Shown {
         let total = self.actions.len();
         let skipped = usize::try_from((page - 1) * PER_PAGE).unwrap();
         let row = |index: usize| {
@@ -54,7 +57,7 @@ struct Archive {
     before: Before,
 }
 
-type AnsweredPage = (u64, (Vec<Option<ActionId>>, u64, bool));
+type AnsweredPage = (u64, Shown);
 
 impl Archive {
     /// What the engine does with an answer, in one transaction.
@@ -200,10 +203,7 @@ fn a_listing_in_another_order_is_walked_and_never_trusted_blindly() {
 }
 
 /// Reads a listing whose answers are altered, and says how it ended.
-fn altered(
-    count: u64,
-    alter: impl Fn(u64, u64, &mut (Vec<Option<ActionId>>, u64, bool)),
-) -> (Verdict, Archive, u64) {
+fn altered(count: u64, alter: impl Fn(u64, u64, &mut Shown)) -> (Verdict, Archive, u64) {
     let (server, mut archive) = (Server::with(count), Archive::default());
     let mut walk = Walk::new(Before::default(), false);
     let mut requests = 0;
@@ -223,7 +223,7 @@ fn altered(
 
 #[test]
 fn what_was_wrong_once_is_walked_again_and_complete() {
-    type Alter = fn(u64, u64, &mut (Vec<Option<ActionId>>, u64, bool));
+    type Alter = fn(u64, u64, &mut Shown);
     let faults: [(&str, Alter); 5] = [
         ("short", |request, _, answer| {
             if request == 2 {
@@ -260,7 +260,7 @@ fn what_was_wrong_once_is_walked_again_and_complete() {
 
 #[test]
 fn what_stays_wrong_is_said_and_everything_shown_is_kept() {
-    type Alter = fn(u64, u64, &mut (Vec<Option<ActionId>>, u64, bool));
+    type Alter = fn(u64, u64, &mut Shown);
     let faults: [(&str, Alter, usize); 6] = [
         ("total too large", |_, _, answer| answer.1 += 3, 900),
         ("total too small", |_, _, answer| answer.1 -= 3, 900),

@@ -1,6 +1,6 @@
 //! The archive as anybody else sees it: plain SQL on a file that is opened for reading only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rusqlite::types::{FromSql, Value};
@@ -12,6 +12,9 @@ use crate::cloud::{Action, Cloud};
 pub(crate) struct Archive {
     connection: Connection,
 }
+
+/// Rows as text, each with the name of its table.
+pub(crate) struct Contents(BTreeSet<String>);
 
 /// A row of `sync_runs`.
 #[derive(Debug)]
@@ -121,19 +124,43 @@ impl Archive {
         }
     }
 
-    /// Every row of every table but the log of syncs.
-    pub(crate) fn contents(&self) -> BTreeMap<&'static str, Vec<Vec<Value>>> {
+    /// Every row of every table but the log of syncs, and but the time at which a listing was last found complete.
+    pub(crate) fn contents(&self) -> Contents {
         let rows_of = |table: &str| {
             let sql = format!("SELECT * FROM {table} ORDER BY 1, 2");
             let mut statement = self.connection.prepare(&sql).unwrap();
-            let columns = statement.column_count();
+            let names: Vec<_> = statement
+                .column_names()
+                .into_iter()
+                .map(str::to_owned)
+                .collect();
+            let kept = names.into_iter().filter(|name| name != "complete_at");
+            let kept: Vec<_> = kept.collect();
             let rows = statement.query_map([], |row| {
-                (0..columns).map(|column| row.get(column)).collect()
+                let cells = kept
+                    .iter()
+                    .map(|name| Ok((name.clone(), row.get(name.as_str())?)));
+                cells.collect::<Result<Vec<(String, Value)>, rusqlite::Error>>()
             });
-            rows.unwrap().map(Result::unwrap).collect()
+            let rows = rows
+                .unwrap()
+                .map(|row| format!("{table}: {:?}", row.unwrap()));
+            rows.collect::<Vec<_>>()
         };
-        let without_times = TABLES.map(|table| (table, rows_of(table)));
-        without_times.into_iter().collect()
+        Contents(TABLES.iter().flat_map(|table| rows_of(table)).collect())
+    }
+
+    /// Nothing was added, changed or removed since.
+    #[track_caller]
+    pub(crate) fn is_unchanged_since(&self, before: &Contents) {
+        let now = self.contents();
+        let new = now.0.difference(&before.0).take(5);
+        let gone = before.0.difference(&now.0).take(5);
+        let (new, gone): (Vec<_>, Vec<_>) = (new.collect(), gone.collect());
+        assert!(
+            new.is_empty() && gone.is_empty(),
+            "new: {new:#?}, gone: {gone:#?}"
+        );
     }
 
     pub(crate) fn last_run(&self) -> SyncRun {

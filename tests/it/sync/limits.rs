@@ -6,7 +6,7 @@ use crate::sandbox::Sandbox;
 #[test]
 fn an_hour_that_is_used_up_ends_the_sync_with_a_time_to_come_back() {
     let cloud = Cloud::start(Options::unlimited(5, 2_000)).unwrap();
-    cloud.change(|options| options.hourly.requests = Some(4));
+    cloud.change(|options| options.hourly.requests = Some(5));
     let sandbox = Sandbox::new();
     let run = sandbox.sync(&cloud, &["--all"]).exits(3);
     run.says("rate limit is used up until 20")

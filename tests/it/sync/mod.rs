@@ -1,7 +1,9 @@
 //! `archiver sync`: everything is archived, exactly, at the price of few requests, whatever comes in between.
 
+mod account;
 mod droplets;
 mod first;
+mod follow;
 mod limits;
 mod lock;
 mod open_actions;

@@ -49,12 +49,13 @@ fn an_action_in_progress_that_left_the_newest_page_is_asked_for_by_id() {
 }
 
 #[test]
-fn in_the_droplets_scope_it_is_asked_for_by_way_of_its_droplet() {
+fn without_the_scope_for_the_account_it_is_asked_for_by_way_of_its_droplet() {
     let cloud = Cloud::start(Options {
         in_progress: 0,
         ..Options::unlimited(2, 50)
     })
     .unwrap();
+    cloud.remove_scope("actions:read");
     let droplet = cloud.droplets()[0].id;
     let id = cloud.add_action(droplet, "migrate");
     cloud.add_actions_of(droplet, 450);

@@ -26,15 +26,15 @@ fn the_rest_costs_only_what_is_missing(sandbox: &Sandbox, cloud: &Cloud) {
     let archived = sandbox.archive().actions().len();
     assert_eq!(archived % 200, 0, "whole pages only: {archived}");
     cloud.clear_faults();
-    cloud.clear_requests();
     cloud.change(|options| options.latency = Duration::ZERO);
     sandbox.sync(cloud, &["--all"]).exits(0).is_silent();
-    sandbox.archive().equals(cloud);
-    let missing = PAGES - archived / 200;
+    let archive = sandbox.archive();
+    archive.equals(cloud);
+    // By its own count: the cloud may still be hearing what the one before asked for.
+    let (missing, sent) = (PAGES - archived / 200, archive.last_run().requests);
     assert!(
-        requests(cloud) <= missing + 2,
-        "{missing} pages were missing, {} requests were sent",
-        requests(cloud)
+        sent <= missing as i64 + 2,
+        "{missing} pages were missing, {sent} requests were sent"
     );
 }
 

@@ -13,7 +13,7 @@ fn the_json_summary_has_every_number_of_the_run() {
     let sandbox = Sandbox::new();
     let summary = sandbox.sync(&cloud, &["-o", "json"]).exits(0).json();
     for (field, expected) in [
-        ("requests", 4),
+        ("requests", 5),
         ("retries", 0),
         ("inserted", 500),
         ("updated", 0),

@@ -1,0 +1,19 @@
+//! What the archive promises, proven against SQLite itself.
+//!
+//! `fixture` makes actions, regions and archives in a few words. Each other file is one subject.
+
+mod atomicity;
+mod coverage;
+mod droplets;
+mod fixture;
+mod links;
+mod locking;
+mod merge;
+mod opening;
+mod plans;
+mod readers;
+mod refusals;
+mod regions;
+mod runs;
+mod schema;
+mod upsert;

@@ -1,0 +1,190 @@
+//! The promise of following: of the droplets that are kept, every action the account's listing held when the walk began
+//! is archived, or the verdict says that it is not. Under growth, overtaking answers and kills.
+
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+
+use super::tests::Server;
+use super::*;
+
+/// Every third action is of a droplet that is kept.
+fn is_kept(id: ActionId) -> bool {
+    id % 3 == 0
+}
+
+/// The kept rows, and the bookkeeping of the listing, as the store keeps them.
+struct Archive {
+    ids: HashSet<ActionId>,
+    before: Before,
+    from: u64,
+}
+
+impl Archive {
+    /// All that was listed so far is archived: by the droplets' own listings.
+    fn of(server: &Server) -> Self {
+        let ids = server
+            .actions
+            .iter()
+            .copied()
+            .filter(|id| is_kept(*id))
+            .collect();
+        Self {
+            ids,
+            before: Before::default(),
+            from: server.actions.len() as u64,
+        }
+    }
+
+    fn record(&mut self, walk: &mut Walk, page: u64, (ids, total, has_next): &super::tests::Shown) {
+        let answer = Answer {
+            page,
+            ids,
+            total: Some(*total),
+            has_next: *has_next,
+        };
+        let placement = walk.place(&answer);
+        let mut recorded = Recorded::default();
+        for (id, covered) in ids.iter().zip(&placement.expected) {
+            let is_new = id.is_some_and(|id| is_kept(id) && self.ids.insert(id));
+            recorded.inserted += u64::from(is_new);
+            recorded.strangers += u64::from(is_new && *covered);
+        }
+        if recorded.strangers > 0 {
+            self.before.coverage = Coverage::new();
+        } else {
+            placement
+                .covers
+                .iter()
+                .for_each(|covered| self.before.coverage.insert(*covered));
+        }
+        self.before.total = placement.total.max(self.before.total);
+        walk.archived(&answer, &placement, recorded);
+        if walk.doubt().is_some() {
+            self.before = Before::default();
+        }
+        if let Some(Verdict::Complete { total }) = walk.verdict() {
+            self.from = *total;
+        }
+    }
+}
+
+/// One sync: `None` when it was killed.
+fn sync(
+    server: &mut Server,
+    archive: &mut Archive,
+    choices: &mut dyn Iterator<Item = u32>,
+    (concurrency, growth, kill_one_in): (usize, u64, u32),
+) -> (Option<Verdict>, u64) {
+    let mut before = archive.before.clone();
+    before.total = before.total.max(Some(archive.from));
+    let mut walk = Walk::following(before, archive.from);
+    let mut under_way = Vec::new();
+    let mut requests = 0;
+    loop {
+        while under_way.len() < concurrency {
+            let Some(page) = walk.next_page() else { break };
+            requests += 1;
+            assert!(requests < 2_000, "a walk ends");
+            server.grow(u64::from(choices.next().unwrap_or(0)) % (growth + 1));
+            under_way.push((page, server.page(page)));
+        }
+        if under_way.is_empty() {
+            return (walk.verdict().cloned(), requests);
+        }
+        let choice = choices.next().unwrap_or(0);
+        if kill_one_in > 0 && choice % kill_one_in == 1 {
+            return (None, requests);
+        }
+        let (page, shown) = under_way.swap_remove(choice as usize % under_way.len());
+        archive.record(&mut walk, page, &shown);
+    }
+}
+
+const CALM: (usize, u64, u32) = (4, 0, 0);
+
+#[test]
+fn nothing_new_costs_one_request_and_so_do_many_new_actions_on_one_page() {
+    let mut server = Server::with(5_000);
+    let mut archive = Archive::of(&server);
+    for (growth, expected) in [(0, 1), (150, 1), (200, 1), (201, 2), (1_000, 5), (0, 1)] {
+        server.grow(growth);
+        let (verdict, requests) = sync(&mut server, &mut archive, &mut std::iter::empty(), CALM);
+        let total = server.actions.len() as u64;
+        assert_eq!(
+            (verdict, requests),
+            (Some(Verdict::Complete { total }), expected),
+            "{growth} new"
+        );
+    }
+}
+
+#[test]
+fn a_page_that_hides_rows_behind_others_is_not_believed() {
+    let mut server = Server::with(1_000);
+    let mut archive = Archive::of(&server);
+    server.grow(400);
+    let mut walk = Walk::following(archive.before.clone(), archive.from);
+    while let Some(page) = walk.next_page() {
+        let mut shown = server.page(page);
+        if page == 2 {
+            // Rows of page 1 once more, in the place of those that were new.
+            shown.0 = server.page(1).0;
+        }
+        archive.record(&mut walk, page, &shown);
+    }
+    assert!(
+        matches!(walk.verdict(), Some(Verdict::Incomplete { .. })),
+        "{:?}",
+        walk.verdict()
+    );
+    assert!(archive.before.coverage.is_empty());
+}
+
+#[test]
+fn a_listing_that_shrank_is_not_followed() {
+    let mut server = Server::with(1_000);
+    let mut archive = Archive::of(&server);
+    server.actions.truncate(900);
+    let (verdict, _) = sync(&mut server, &mut archive, &mut std::iter::empty(), CALM);
+    assert!(
+        matches!(
+            verdict,
+            Some(Verdict::Incomplete {
+                reason: Doubt::Shrunk { .. }
+            })
+        ),
+        "{verdict:?}"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn complete_means_complete(
+        count in 0_u64..1_500,
+        growth in 0_u64..150,
+        concurrency in 1_usize..6,
+        kill_one_in in 0_u32..12,
+        grown in prop::collection::vec(0_u64..900, 1..5),
+        choices in prop::collection::vec(any::<u32>(), 0..200),
+    ) {
+        let mut server = Server::with(count);
+        let mut archive = Archive::of(&server);
+        let mut choices = choices.into_iter();
+        for more in grown {
+            server.grow(more);
+            let began_with: Vec<_> = server.actions.iter().copied().filter(|id| is_kept(*id)).collect();
+            let disturbance = (concurrency, growth, kill_one_in);
+            let (verdict, _) = sync(&mut server, &mut archive, &mut choices, disturbance);
+            if let Some(Verdict::Complete { .. }) = verdict {
+                prop_assert!(began_with.iter().all(|id| archive.ids.contains(id)));
+            }
+        }
+        let (verdict, _) = sync(&mut server, &mut archive, &mut std::iter::empty(), CALM);
+        prop_assert_eq!(verdict, Some(Verdict::Complete { total: server.actions.len() as u64 }));
+        prop_assert!(server.actions.iter().filter(|id| is_kept(**id)).all(|id| archive.ids.contains(id)));
+        prop_assert!(archive.ids.iter().all(|id| is_kept(*id)));
+    }
+}
