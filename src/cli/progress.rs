@@ -145,13 +145,15 @@ impl Observer for Progress {
                     &format!("{}: {}{detail}", listing.path(), result.as_str()),
                 );
             }
-            Event::Notice { text } => self.detail(1, text),
+            Event::Notice { text } => self.detail(u8::from(!self.terminal.is_interactive), text),
             Event::Warning { text } => self.warning(text),
         }
     }
 }
 
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {bar:30} {human_pos} of {human_len} actions, {msg}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
+    ProgressStyle::with_template(
+        "{spinner} {bar:24} {human_pos} of {human_len} actions, {eta} to go, {msg}",
+    )
+    .unwrap_or_else(|_| ProgressStyle::default_bar())
 }

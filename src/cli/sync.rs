@@ -275,10 +275,21 @@ fn tell(
         "the archive is not complete"
     };
     let message = format!("{what}: {}", summary.message.as_deref().unwrap_or_default());
-    let hint = report.errors().next().map(|error| error.hint().to_owned());
     Err(Failure {
         status,
         message,
-        hint,
+        hint: Some(hint(report).to_owned()),
     })
+}
+
+/// What to do about a sync that is not complete.
+fn hint(report: &Report) -> &'static str {
+    if report.is_wrong_account {
+        return "use a token of that account, or another archive with --db";
+    }
+    match report.errors().next() {
+        Some(error) => error.hint(),
+        None if report.is_stopped => "run it again: it goes on where it stopped",
+        None => "what was read is kept; run it again, and if it stays so, with --full",
+    }
 }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, named_params}
 
 use super::Store;
 use super::error::{Error, Step};
+use super::follow;
 use super::listings::{self, Listing};
 use super::runs::RunId;
 use crate::coverage::Interval;
@@ -21,6 +22,8 @@ pub struct PageRecord<'a> {
     pub listing: &'a Listing,
     /// Its actions, and for each whether it stands at a position that was covered before: then it must be known.
     pub rows: &'a [(&'a Action, bool)],
+    /// Droplets that are not followed through the account's listing any more, because of what it shows.
+    pub unfollow: &'a [DropletId],
     /// The positions that it covers.
     pub covers: &'a [Interval],
     /// The listing's length, where it is believed.
@@ -119,6 +122,7 @@ impl Store {
                 link(&tx, droplet_id, action)?;
             }
         }
+        follow::unfollow(&tx, page.unfollow)?;
         if recorded.strangers > 0 {
             listings::forget(&tx, page.listing.id)?;
         } else {

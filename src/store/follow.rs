@@ -61,6 +61,21 @@ impl Store {
     }
 }
 
+/// The own listings of these droplets have to be read again.
+pub(super) fn unfollow(connection: &Connection, ids: &[DropletId]) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    connection
+        .execute(
+            "UPDATE listings SET followed_from = NULL
+              WHERE droplet_id IN (SELECT value FROM json_each(:ids))",
+            named_params! { ":ids": serde_json::json!(ids).to_string() },
+        )
+        .step(FOLLOW)?;
+    Ok(())
+}
+
 /// All droplets of the archive that are followed.
 ///
 /// # Errors

@@ -17,6 +17,8 @@ pub(super) enum Doubt {
     },
     /// A page shows an action twice.
     Repeated { page: u64 },
+    /// A page is not newest first.
+    Order { page: u64 },
     /// New actions stand where everything was archived.
     Strangers { page: u64 },
     /// Asking again and again brings nothing that is missing.
@@ -59,6 +61,7 @@ impl fmt::Display for Doubt {
                 )
             }
             Self::Repeated { page } => write!(formatter, "page {page} shows an action twice"),
+            Self::Order { page } => write!(formatter, "page {page} is not newest first"),
             Self::Strangers { page } => {
                 write!(
                     formatter,

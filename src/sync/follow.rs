@@ -5,8 +5,9 @@
 //! length that the account's listing had before that listing was read.
 //!
 //! One thing the account's listing does not say: an action whose resource is not a droplet, such as attaching a
-//! volume, may stand in a droplet's own listing too. Where such an action is new, the own listings of the followed
-//! droplets it may concern are read.
+//! volume, may stand in a droplet's own listing too. Where such an action is new, the followed droplets it may concern
+//! are not followed any more until their own listings are read; that is noted together with the page, so that no kill
+//! can come between.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -77,17 +78,22 @@ impl Following {
         droplet_of(action).is_some_and(|id| self.followed.contains_key(&id))
     }
 
-    /// Takes note of a new action of the account that is of no droplet, or does not say of which.
-    pub(super) fn suspect(&mut self, action: &Action) {
+    /// Takes note of a new action of the account that is of no droplet, or does not say of which. Which droplets it is
+    /// the first to make suspects.
+    pub(super) fn suspect(&mut self, action: &Action) -> Vec<DropletId> {
         if !may_concern_a_droplet(action) {
-            return;
+            return Vec::new();
         }
         let region = action.region_slug.as_deref();
         let concerned = self.followed.iter().filter(|(_, followed)| {
             let regions = (region, followed.region_slug.as_deref());
             !matches!(regions, (Some(action), Some(droplet)) if action != droplet)
         });
-        self.suspects.extend(concerned.map(|(id, _)| *id));
+        let concerned: Vec<_> = concerned.map(|(id, _)| *id).collect();
+        concerned
+            .into_iter()
+            .filter(|id| self.suspects.insert(*id))
+            .collect()
     }
 
     /// The droplets whose own listings have to be read although they are followed.
@@ -200,7 +206,8 @@ mod tests {
             ),
         ] {
             let mut following = following(&droplets, 10);
-            following.suspect(&action);
+            assert_eq!(following.suspect(&action), expected, "{action:?}");
+            assert!(following.suspect(&action).is_empty(), "only the first time");
             let suspects: Vec<_> = following.suspects().iter().copied().collect();
             assert_eq!(suspects, expected, "{action:?}");
         }

@@ -59,7 +59,9 @@ pub async fn forecast(
         Scope::Droplets { ids, tags } => {
             let mut ids = ids.clone();
             for tag in tags {
-                ids.extend(with_tag(client, tag).await?);
+                let (tagged, pages) = with_tag(client, tag).await?;
+                ids.extend(tagged);
+                forecast.requests += pages;
             }
             add_droplets(&mut forecast, client, ids, known).await?;
         }
@@ -88,7 +90,11 @@ async fn add_droplets(
             let covered = known.covered(&[ListingKind::Account, ListingKind::Followed]);
             forecast.add(covered, from, total);
         }
-        _ => own = ids,
+        _ => {
+            own = ids;
+            // The look at the account's listing that found it not worthwhile.
+            forecast.requests += 1;
+        }
     }
     for id in own {
         let total = match client.droplet_actions(id, 1).await {
@@ -101,16 +107,18 @@ async fn add_droplets(
     Ok(())
 }
 
-async fn with_tag(client: &Client, tag: &str) -> Result<Vec<DropletId>, api::Error> {
+/// The droplets with this tag, and how many pages they fill.
+async fn with_tag(client: &Client, tag: &str) -> Result<(Vec<DropletId>, u64), api::Error> {
     let mut ids = Vec::new();
-    for number in 1.. {
+    let mut number = 1;
+    loop {
         let page = client.droplets(Some(tag), number).await?;
         ids.extend(page.rows.iter().flatten().map(|droplet| droplet.id));
         if !page.has_next || page.rows.is_empty() {
-            break;
+            return Ok((ids, number));
         }
+        number += 1;
     }
-    Ok(ids)
 }
 
 impl Known {

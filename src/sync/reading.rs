@@ -5,7 +5,7 @@ use super::report::ListingResult;
 use super::walk::{Answer, Before, Verdict, Walk};
 use crate::api::Page;
 use crate::coverage::Coverage;
-use crate::model::{Action, ActionId};
+use crate::model::{Action, ActionId, DropletId};
 use crate::store::{self, Listing, ListingKind, PageRecord, Recorded, RunId, Store};
 use crate::time::Timestamp;
 
@@ -77,15 +77,17 @@ impl Reading {
         };
         let placement = self.walk.place(&answer);
         let placed = answered.rows.iter().zip(&placement.expected);
-        let placed = placed.filter_map(|(row, expected)| Some((row.as_ref().ok()?, *expected)));
-        let rows: Vec<_> = if self.listing.kind == ListingKind::Followed {
-            only_followed(placed, following)
+        let placed = placed.map(|(row, expected)| Some((row.as_ref().ok()?, *expected)));
+        let (rows, unfollow) = if self.listing.kind == ListingKind::Followed {
+            let new = answered.rows.len() - placement.older;
+            only_followed(placed, new, following)
         } else {
-            placed.collect()
+            (placed.flatten().collect(), Vec::new())
         };
         let recorded = store.record_page(&PageRecord {
             listing: &self.listing,
             rows: &rows,
+            unfollow: &unfollow,
             covers: &placement.covers,
             total: placement.total,
             run: moment.run,
@@ -132,19 +134,25 @@ fn before(listing: &Listing) -> Before {
     }
 }
 
-/// The rows of the account's listing that are to be kept. Where it is covered, those of followed droplets must be
-/// archived already; where it is not, the others may concern a droplet without saying so.
+/// The rows of the account's listing that are to be kept, and the droplets that cannot be followed any further. Where
+/// the listing is covered, rows of followed droplets must be archived already. Where it is not, the others may concern a
+/// droplet without saying so, if they are among the first `new` ones: the droplets' own listings were read after the
+/// rest.
 fn only_followed<'a>(
-    placed: impl Iterator<Item = (&'a Action, bool)>,
+    placed: impl Iterator<Item = Option<(&'a Action, bool)>>,
+    new: usize,
     following: &mut Following,
-) -> Vec<(&'a Action, bool)> {
-    let mut kept = Vec::new();
-    for (action, is_covered) in placed {
+) -> (Vec<(&'a Action, bool)>, Vec<DropletId>) {
+    let (mut kept, mut unfollow) = (Vec::new(), Vec::new());
+    for (index, row) in placed.enumerate() {
+        let Some((action, is_covered)) = row else {
+            continue;
+        };
         if following.keeps(action) {
             kept.push((action, is_covered && following.vouches_for(action)));
-        } else if !is_covered {
-            following.suspect(action);
+        } else if !is_covered && index < new {
+            unfollow.extend(following.suspect(action));
         }
     }
-    kept
+    (kept, unfollow)
 }

@@ -89,7 +89,10 @@ impl Rewalk {
                 pages: self.pages_read,
             };
             self.verdict = Some(Verdict::Incomplete { reason });
-        } else if self.fruitless >= MOST_FRUITLESS || self.short >= MOST_SHORT {
+        } else if self.fruitless >= MOST_FRUITLESS {
+            // Links that lead on to nothing new: whether that was all, the count tells.
+            self.verdict = Some(self.judge(true));
+        } else if self.short >= MOST_SHORT {
             self.verdict = Some(self.judge(answer.ids.is_empty()));
         } else if answer.ids.is_empty() || (!answer.has_next && self.is_past_total(is_short)) {
             self.verdict = Some(self.judge(true));

@@ -6,6 +6,7 @@
 //!
 //! - a page has as many rows as the positions it shows, and no id twice;
 //! - a total never shrinks;
+//! - where only some rows are kept, the newest come first;
 //! - what stands at covered positions is archived already;
 //! - in the end, as many actions were new as positions were newly covered; where the two differ, because some were
 //!   known from elsewhere, the archived actions are counted.
@@ -48,6 +49,8 @@ pub(super) struct Placement {
     pub(super) covers: Vec<Interval>,
     /// For each row, whether it stands where everything is archived already.
     pub(super) expected: Vec<bool>,
+    /// How many of the last rows stand before the position from which on the listing is read.
+    pub(super) older: usize,
     /// The length to believe.
     pub(super) total: Option<u64>,
 }
@@ -383,6 +386,9 @@ impl Walk {
         if shows_an_id_twice(answer) {
             return Err(Doubt::Repeated { page: answer.page });
         }
+        if self.seen.is_some() && !is_newest_first(answer) {
+            return Err(Doubt::Order { page: answer.page });
+        }
         if shown.start == 0 && answer.has_next {
             return Err(Doubt::LinksOn { page: answer.page });
         }
@@ -406,9 +412,11 @@ impl Walk {
             }
             expected.push(self.coverage.contains(position));
         }
+        let older = self.from.saturating_sub(shown.start).min(shown.len());
         Placement {
             covers: covers.intervals().to_vec(),
             expected,
+            older: usize::try_from(older).unwrap_or(usize::MAX),
             total: Some(total),
         }
     }
@@ -422,10 +430,21 @@ fn shows_an_id_twice(answer: &Answer<'_>) -> bool {
     ids.len() < readable
 }
 
+/// Whether ids descend, as they do where new actions appear at the head. Where only some rows are kept, nothing else
+/// tells whether what stands at new positions is what is new.
+fn is_newest_first(answer: &Answer<'_>) -> bool {
+    answer
+        .ids
+        .iter()
+        .flatten()
+        .is_sorted_by(|newer, older| newer > older)
+}
+
 fn unplaced(answer: &Answer<'_>) -> Placement {
     Placement {
         covers: Vec::new(),
         expected: vec![false; answer.ids.len()],
+        older: 0,
         total: None,
     }
 }

@@ -142,6 +142,25 @@ fn a_page_that_hides_rows_behind_others_is_not_believed() {
 }
 
 #[test]
+fn a_listing_in_another_order_is_not_followed() {
+    let mut server = Server::with(1_000);
+    let mut archive = Archive::of(&server);
+    server.is_oldest_first = true;
+    server.grow(5);
+    let (verdict, requests) = sync(&mut server, &mut archive, &mut std::iter::empty(), CALM);
+    assert!(
+        matches!(
+            verdict,
+            Some(Verdict::Incomplete {
+                reason: Doubt::Order { page: 1 }
+            })
+        ),
+        "{verdict:?}"
+    );
+    assert_eq!(requests, 1);
+}
+
+#[test]
 fn a_listing_that_shrank_is_not_followed() {
     let mut server = Server::with(1_000);
     let mut archive = Archive::of(&server);

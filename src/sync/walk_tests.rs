@@ -14,7 +14,7 @@ pub(super) type Shown = (Vec<Option<ActionId>>, u64, bool);
 #[derive(Clone, Default)]
 pub(super) struct Server {
     pub(super) actions: Vec<ActionId>,
-    is_oldest_first: bool,
+    pub(super) is_oldest_first: bool,
 }
 
 impl Server {
@@ -321,6 +321,16 @@ fn a_server_that_gives_smaller_pages_than_asked_for_is_read_to_its_end() {
         (verdict, archive.ids.len()),
         (Verdict::Complete { total: 450 }, 450)
     );
+}
+
+#[test]
+fn links_that_lead_on_to_nothing_new_do_no_harm() {
+    let (verdict, archive, requests) = altered(1, |_, _, answer| {
+        *answer = Server::with(1).page(1);
+        answer.2 = true;
+    });
+    assert_eq!(verdict, Verdict::Complete { total: 1 });
+    assert_eq!((archive.ids.len(), requests), (1, 5));
 }
 
 #[test]

@@ -129,13 +129,10 @@ impl Archive {
         let rows_of = |table: &str| {
             let sql = format!("SELECT * FROM {table} ORDER BY 1, 2");
             let mut statement = self.connection.prepare(&sql).unwrap();
-            let names: Vec<_> = statement
+            let names = statement
                 .column_names()
-                .into_iter()
-                .map(str::to_owned)
-                .collect();
-            let kept = names.into_iter().filter(|name| name != "complete_at");
-            let kept: Vec<_> = kept.collect();
+                .filter(|name| *name != "complete_at");
+            let kept: Vec<_> = names.map(str::to_owned).collect();
             let rows = statement.query_map([], |row| {
                 let cells = kept
                     .iter()

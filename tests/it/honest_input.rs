@@ -21,7 +21,7 @@ fn the_documented_example_is_one_action_one_region_six_features_and_eleven_sizes
         sandbox
             .sync(&cloud, &["--droplet", "3164444"])
             .exits(0)
-            .is_silent();
+            .silently();
     }
     let archive = sandbox.archive();
     for (table, rows) in [

@@ -68,6 +68,10 @@ impl Running {
         assert!(sent.unwrap().success());
     }
 
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// SIGKILL: nothing can be tidied up.
     pub(crate) fn kill(mut self) -> Run {
         self.child.kill().unwrap();
@@ -187,7 +191,7 @@ impl Run {
 
     /// Nothing is on stdout, nor on stderr.
     #[track_caller]
-    pub(crate) fn is_silent(self) -> Self {
+    pub(crate) fn silently(self) -> Self {
         assert_eq!(
             (self.stdout.as_str(), self.stderr.as_str()),
             ("", ""),

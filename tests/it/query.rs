@@ -5,12 +5,13 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::cloud::{Action, Cloud, Options};
+use crate::account::{account, cloud};
+use crate::cloud::{Action, Cloud};
 use crate::sandbox::Sandbox;
 
 /// An account and its archive.
 fn archived(droplets: usize, actions: usize) -> (Cloud, Sandbox) {
-    let cloud = Cloud::start(Options::unlimited(droplets, actions)).unwrap();
+    let cloud = cloud(droplets, actions);
     let sandbox = Sandbox::new();
     sandbox.sync(&cloud, &["--all"]).exits(0);
     (cloud, sandbox)
@@ -131,7 +132,7 @@ fn a_limit_leaves_the_most_recent_oldest_first() {
 
 #[test]
 fn a_droplet_by_its_name_is_the_droplet_with_all_that_it_listed() {
-    let cloud = Cloud::start(Options::unlimited(6, 900)).unwrap();
+    let cloud = cloud(6, 900);
     let droplet = cloud.droplets()[0].clone();
     let sandbox = Sandbox::new();
     sandbox
@@ -308,7 +309,7 @@ fn a_name_of_two_droplets_or_of_none_is_refused_with_a_way_out() {
     let actions = [31, 32, 33].map(|id| {
         json!({"id": id, "type": "reboot", "resource_type": "droplet", "resource_id": id}).into()
     });
-    let options = Options::unlimited(0, 0);
+    let options = account(0, 0);
     let cloud = Cloud::start_handmade(options, &droplets, actions.to_vec()).unwrap();
     let sandbox = Sandbox::new();
     sandbox.sync(&cloud, &["--all"]).exits(0);

@@ -6,12 +6,13 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use crate::cloud::{Cloud, Options};
+use crate::account::cloud;
+use crate::cloud::Cloud;
 use crate::process::{Run, Running, until};
 use crate::sandbox::Sandbox;
 
 fn small_cloud() -> Cloud {
-    Cloud::start(Options::unlimited(3, 600)).unwrap()
+    cloud(3, 600)
 }
 
 /// A sandbox in which this made the file where the archive should be.
@@ -113,7 +114,7 @@ fn an_empty_file_becomes_an_archive_and_until_then_is_none() {
     let cloud = small_cloud();
     let sandbox = with_file(|path| fs::write(path, "").unwrap());
     sandbox.query(&[]).exits(6).says("there is no archive");
-    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     sandbox.archive().equals(&cloud);
 }
 
@@ -159,7 +160,7 @@ fn sync_on_a_full_disk(sandbox: &Sandbox, cloud: &Cloud, before: &str, blocks: u
 
 #[test]
 fn a_disk_that_fills_up_is_said_and_costs_nothing_that_was_archived() {
-    let cloud = Cloud::start(Options::unlimited(3, 3_000)).unwrap();
+    let cloud = cloud(3, 3_000);
     let sandbox = Sandbox::new();
     sandbox.sync(&cloud, &["--all"]).exits(0);
     let known = cloud.actions();
@@ -169,7 +170,7 @@ fn a_disk_that_fills_up_is_said_and_costs_nothing_that_was_archived() {
         run.says("error: cannot").says("hint: ");
         sandbox.archive().holds(known.clone());
     }
-    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     sandbox.archive().equals(&cloud);
     assert_eq!(sandbox.files_at_rest(), ["archive.db"]);
 }
@@ -183,21 +184,21 @@ fn a_new_archive_on_a_full_disk_is_no_obstacle_once_there_is_room() {
             .exits(1)
             .says("error: ");
     }
-    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     sandbox.archive().equals(&cloud);
 }
 
 #[test]
 fn a_sync_that_the_system_kills_for_writing_leaves_a_sound_archive() {
     const SIGXFSZ: i32 = 25;
-    let cloud = Cloud::start(Options::unlimited(3, 3_000)).unwrap();
+    let cloud = cloud(3, 3_000);
     let sandbox = Sandbox::new();
     sandbox.sync(&cloud, &["--all"]).exits(0);
     let known = cloud.actions();
     cloud.add_actions(3_000);
     sync_on_a_full_disk(&sandbox, &cloud, "", 300).dies_of(SIGXFSZ);
     sandbox.archive().holds(known);
-    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     sandbox.archive().equals(&cloud);
 }
 
@@ -213,7 +214,7 @@ fn an_archive_that_another_program_keeps_locked_is_waited_for() {
     let lock = sandbox.db().with_extension("db.lock");
     until("the sync is about to open the archive", || lock.exists());
     other.execute_batch("COMMIT").unwrap();
-    sync.end().exits(0).is_silent();
+    sync.end().exits(0).silently();
     drop(other);
     sandbox.archive().equals(&cloud);
 }

@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::thread;
 
-use crate::cloud::{Cloud, Fault, FaultRule, Options};
+use crate::account::{account, cloud};
+use crate::cloud::{Cloud, Fault, FaultRule};
 use crate::process::Running;
 use crate::sandbox::Sandbox;
 
@@ -125,7 +126,7 @@ fn no_token_is_said_with_where_to_get_one_and_where_to_put_it() {
 
 #[test]
 fn a_query_needs_no_token_and_no_network() {
-    let cloud = Cloud::start(Options::unlimited(2, 20)).unwrap();
+    let cloud = cloud(2, 20);
     let sandbox = Sandbox::new();
     sandbox.sync(&cloud, &["--all"]).exits(0);
     cloud.stop();
@@ -141,7 +142,7 @@ fn sync_with_configured_token(cloud: &Cloud, sandbox: &Sandbox) -> crate::proces
 
 #[test]
 fn the_token_comes_from_any_of_its_places() {
-    let cloud = Cloud::start(Options::unlimited(2, 20)).unwrap();
+    let cloud = cloud(2, 20);
     let command = format!("token_command = \"echo {}\"\n", cloud.token());
     let by_command = Sandbox::new().configured(&command);
     let by_file = Sandbox::new().configured("token_file = \"token\"\n");
@@ -152,7 +153,7 @@ fn the_token_comes_from_any_of_its_places() {
     for sandbox in [&by_command, &by_file, &by_variable] {
         sync_with_configured_token(&cloud, sandbox)
             .exits(0)
-            .is_silent();
+            .silently();
     }
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     let run = sync_with_configured_token(&cloud, &by_file).exits(2);
@@ -161,7 +162,7 @@ fn the_token_comes_from_any_of_its_places() {
 
 #[test]
 fn flags_win_over_the_environment_over_the_configuration() {
-    let cloud = Cloud::start(Options::unlimited(2, 20)).unwrap();
+    let cloud = cloud(2, 20);
     let sandbox = Sandbox::new().configured("database = \"/nowhere/at/all.db\"\n");
     sandbox.sync(&cloud, &["--all"]).exits(0);
     assert!(sandbox.db().exists());
@@ -206,7 +207,7 @@ fn the_token_is_shown_nowhere_and_written_nowhere() {
 }
 
 fn no_trace_of_the_token_is_left_by(fault: Fault) {
-    let mut options = Options::unlimited(3, 600);
+    let mut options = account(3, 600);
     options.token = CANARY.to_owned();
     let cloud = Cloud::start(options).unwrap();
     let sandbox = Sandbox::new();

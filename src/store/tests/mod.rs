@@ -6,6 +6,7 @@ mod atomicity;
 mod coverage;
 mod droplets;
 mod fixture;
+mod follow;
 mod links;
 mod locking;
 mod merge;

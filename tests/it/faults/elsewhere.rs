@@ -1,30 +1,31 @@
 //! Whatever an answer points to, the token goes to no other origin; and no answer eats up the memory.
 
-use crate::cloud::{Cloud, Fault, FaultRule, Options};
+use crate::account::cloud;
+use crate::cloud::{Fault, FaultRule};
 use crate::process::{Running, until};
 use crate::sandbox::Sandbox;
 use crate::witness::Witness;
 
 #[test]
 fn a_next_link_to_another_origin_is_never_followed() {
-    let cloud = Cloud::start(Options::unlimited(4, 900)).unwrap();
+    let cloud = cloud(4, 900);
     let stranger = Witness::answering(200, "", "{}");
     cloud.break_with(FaultRule::new(Fault::ForeignNext(
         stranger.url().to_owned(),
     )));
     let sandbox = Sandbox::new();
-    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     sandbox
         .sync(&cloud, &["--all", "--full"])
         .exits(0)
-        .is_silent();
+        .silently();
     sandbox.archive().equals(&cloud);
     assert_eq!(stranger.heads(), [""; 0]);
 }
 
 #[test]
 fn a_redirect_is_never_followed() {
-    let cloud = Cloud::start(Options::unlimited(4, 900)).unwrap();
+    let cloud = cloud(4, 900);
     let stranger = Witness::answering(200, "", "{}");
     let target = format!("{}/v2/actions", stranger.url());
     cloud.break_with(FaultRule::new(Fault::Redirect(target)).page(2));
@@ -39,7 +40,7 @@ fn a_redirect_is_never_followed() {
 
 #[test]
 fn a_decompression_bomb_does_not_fill_the_memory() {
-    let cloud = Cloud::start(Options::unlimited(4, 900)).unwrap();
+    let cloud = cloud(4, 900);
     cloud.break_with(FaultRule::new(Fault::GzipBomb(2 << 30)).times(4));
     let sandbox = Sandbox::new();
     let mut command = sandbox.command_of("sh", &["-c", "ulimit -v 300000; exec \"$0\" sync"]);
@@ -47,13 +48,13 @@ fn a_decompression_bomb_does_not_fill_the_memory() {
         .arg(env!("CARGO_BIN_EXE_archiver"))
         .env("DIGITALOCEAN_API_URL", cloud.url())
         .env("DIGITALOCEAN_TOKEN", cloud.token());
-    Running::start(command).end().exits(0).is_silent();
+    Running::start(command).end().exits(0).silently();
     sandbox.archive().equals(&cloud);
 }
 
 #[test]
 fn an_absurd_retry_after_is_waited_for_a_minute_at_most() {
-    let cloud = Cloud::start(Options::unlimited(4, 100)).unwrap();
+    let cloud = cloud(4, 100);
     cloud.break_with(FaultRule::new(Fault::TooManyRequests {
         retry_after: Some("36000".to_owned()),
         reset: None,

@@ -12,8 +12,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::thread;
 
+use crate::account::cloud;
 use crate::asked::requests;
-use crate::cloud::{Cloud, Fault, FaultRule, Options};
+use crate::cloud::{Cloud, Fault, FaultRule};
 use crate::process::Run;
 use crate::sandbox::Sandbox;
 
@@ -67,7 +68,7 @@ impl Row {
     }
 
     fn check(&self) {
-        let cloud = Cloud::start(Options::unlimited(4, ACTIONS)).unwrap();
+        let cloud = cloud(4, ACTIONS);
         for rule in &self.rules {
             cloud.break_with(rule.clone());
         }
@@ -82,7 +83,7 @@ impl Row {
         self.check_words(run);
         self.check_archive(&sandbox, &cloud);
         cloud.clear_faults();
-        sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+        sandbox.sync(&cloud, &["--all"]).exits(0).silently();
         sandbox.archive().equals(&cloud);
     }
 
@@ -91,7 +92,7 @@ impl Row {
         if let Some(text) = self.says {
             run.says(text).says("error: ");
         } else if self.status == 0 {
-            run.is_silent();
+            run.silently();
         }
     }
 

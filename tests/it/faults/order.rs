@@ -1,5 +1,6 @@
 //! Newest first is how listings come, as far as anybody observed; nothing but the cost relies on it.
 
+use crate::account::{account, cloud};
 use crate::cloud::{Cloud, Options, Order};
 use crate::sandbox::Sandbox;
 
@@ -8,7 +9,7 @@ fn a_listing_in_any_order_comes_out_exactly_and_stays_so_as_it_grows() {
     for order in [Order::OldestFirst, Order::Scattered] {
         let cloud = Cloud::start(Options {
             order,
-            ..Options::unlimited(4, 900)
+            ..account(4, 900)
         })
         .unwrap();
         let sandbox = Sandbox::new();
@@ -22,7 +23,7 @@ fn a_listing_in_any_order_comes_out_exactly_and_stays_so_as_it_grows() {
 
 #[test]
 fn an_order_that_changes_between_syncs_hides_nothing() {
-    let cloud = Cloud::start(Options::unlimited(4, 900)).unwrap();
+    let cloud = cloud(4, 900);
     let sandbox = Sandbox::new();
     for order in [
         Order::NewestFirst,
@@ -41,7 +42,7 @@ fn an_order_that_changes_between_syncs_hides_nothing() {
 fn actions_that_settle_are_seen_in_any_order() {
     let cloud = Cloud::start(Options {
         order: Order::OldestFirst,
-        ..Options::unlimited(4, 900)
+        ..account(4, 900)
     })
     .unwrap();
     let sandbox = Sandbox::new();

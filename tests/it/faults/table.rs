@@ -72,7 +72,7 @@ fn lasting_faults() -> Vec<Row> {
 
 /// Answers that no further try would change.
 fn refusals() -> Vec<Row> {
-    let elsewhere = || Fault::Redirect("https://example.com/".to_owned());
+    let elsewhere = || Fault::Redirect("http://127.0.0.1:9/".to_owned());
     vec![
         always("401", Fault::Status(401))
             .exits(4)

@@ -1,11 +1,12 @@
 //! Whose history an archive holds: another account's token must not mix two of them.
 
+use crate::account::cloud;
 use crate::asked::requests_for;
-use crate::cloud::{Cloud, Fault, FaultRule, Options};
+use crate::cloud::{Cloud, Fault, FaultRule};
 use crate::sandbox::Sandbox;
 
 fn small_cloud() -> Cloud {
-    Cloud::start(Options::unlimited(4, 300)).unwrap()
+    cloud(4, 300)
 }
 
 /// The same account to look at, but another one by its uuid, and with another token.
@@ -40,7 +41,7 @@ fn a_new_token_of_the_same_account_goes_on_where_the_old_one_stopped() {
     sandbox.sync(&cloud, &["--all"]).exits(0);
     cloud.change(|options| options.token = "dop_v1_renewed".to_owned());
     cloud.add_actions(5);
-    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     assert_eq!(requests_for(&cloud, "/v2/account"), 2);
     sandbox.archive().equals(&cloud);
 }
@@ -51,7 +52,7 @@ fn a_token_that_may_not_read_the_account_is_no_less_complete() {
     cloud.remove_scope("account:read");
     let sandbox = Sandbox::new();
     for _ in 0..2 {
-        sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+        sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     }
     sandbox.archive().equals(&cloud);
     assert_eq!(
@@ -66,6 +67,6 @@ fn an_account_that_cannot_be_asked_does_not_stop_the_sync() {
     let cloud = small_cloud();
     cloud.break_with(FaultRule::new(Fault::HtmlError(404)).path("/v2/account"));
     let sandbox = Sandbox::new();
-    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     sandbox.archive().equals(&cloud);
 }

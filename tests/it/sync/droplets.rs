@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
+use crate::account::{account, cloud};
 use crate::cloud::{Cloud, Fault, FaultRule, Options};
 use crate::sandbox::Sandbox;
 
 #[test]
 fn a_destroyed_droplet_is_marked_gone_keeps_its_history_and_is_no_failure() {
-    let cloud = Cloud::start(Options::unlimited(4, 600)).unwrap();
+    let cloud = cloud(4, 600);
     let [going, staying] = [cloud.droplets()[0].id, cloud.droplets()[1].id];
     let ids = format!("{going},{staying}");
     let sandbox = Sandbox::new();
@@ -19,7 +20,7 @@ fn a_destroyed_droplet_is_marked_gone_keeps_its_history_and_is_no_failure() {
         sandbox
             .sync(&cloud, &["--droplet", &ids])
             .exits(0)
-            .is_silent();
+            .silently();
     }
     let archive = sandbox.archive();
     archive.holds(history);
@@ -33,7 +34,7 @@ fn a_destroyed_droplet_is_marked_gone_keeps_its_history_and_is_no_failure() {
 fn the_account_keeps_the_history_of_droplets_that_were_destroyed() {
     let cloud = Cloud::start(Options {
         destroyed: 0.5,
-        ..Options::unlimited(8, 800)
+        ..account(8, 800)
     })
     .unwrap();
     let sandbox = Sandbox::new();
@@ -49,7 +50,7 @@ fn the_account_keeps_the_history_of_droplets_that_were_destroyed() {
 
 #[test]
 fn a_droplet_that_nobody_ever_saw_is_said_with_its_id_and_the_others_are_archived() {
-    let cloud = Cloud::start(Options::unlimited(4, 600)).unwrap();
+    let cloud = cloud(4, 600);
     let known = cloud.droplets()[0].id;
     let sandbox = Sandbox::new();
     let flags = ["--droplet", "987654321", "--droplet", &known.to_string()];
@@ -64,7 +65,7 @@ fn a_droplet_that_nobody_ever_saw_is_said_with_its_id_and_the_others_are_archive
 
 #[test]
 fn one_failing_droplet_neither_stops_nor_hides_the_others() {
-    let cloud = Cloud::start(Options::unlimited(8, 1_200)).unwrap();
+    let cloud = cloud(8, 1_200);
     let ids: Vec<_> = cloud.droplets().iter().map(|it| it.id).collect();
     let flags: Vec<_> = ids.iter().map(|id| format!("--droplet={id}")).collect();
     let flags: Vec<_> = flags.iter().map(String::as_str).collect();
@@ -83,7 +84,7 @@ fn one_failing_droplet_neither_stops_nor_hides_the_others() {
         .is_exactly(healthy.flat_map(|id| cloud.actions_of(*id)));
 
     cloud.clear_faults();
-    sandbox.sync(&cloud, &flags).exits(0).is_silent();
+    sandbox.sync(&cloud, &flags).exits(0).silently();
     sandbox
         .archive()
         .is_exactly(ids.iter().flat_map(|id| cloud.actions_of(*id)));
@@ -91,7 +92,7 @@ fn one_failing_droplet_neither_stops_nor_hides_the_others() {
 
 #[test]
 fn somebody_elses_404_page_does_not_make_a_droplet_gone() {
-    let cloud = Cloud::start(Options::unlimited(4, 400)).unwrap();
+    let cloud = cloud(4, 400);
     let id = cloud.droplets()[0].id;
     let sandbox = Sandbox::new();
     sandbox
@@ -106,14 +107,14 @@ fn somebody_elses_404_page_does_not_make_a_droplet_gone() {
 
 #[test]
 fn a_tag_means_the_droplets_that_have_it_now() {
-    let cloud = Cloud::start(Options::unlimited(12, 1_500)).unwrap();
+    let cloud = cloud(12, 1_500);
     let droplets = cloud.droplets();
     let tag = droplets[0].tags[0].clone();
     let tagged = droplets
         .iter()
         .filter(|droplet| droplet.tags.contains(&tag));
     let sandbox = Sandbox::new();
-    sandbox.sync(&cloud, &["--tag", &tag]).exits(0).is_silent();
+    sandbox.sync(&cloud, &["--tag", &tag]).exits(0).silently();
     sandbox
         .archive()
         .is_exactly(tagged.flat_map(|droplet| cloud.actions_of(droplet.id)));
@@ -121,14 +122,14 @@ fn a_tag_means_the_droplets_that_have_it_now() {
 
 #[test]
 fn a_tag_that_no_droplet_has_is_pointed_out() {
-    let cloud = Cloud::start(Options::unlimited(3, 50)).unwrap();
+    let cloud = cloud(3, 50);
     let run = Sandbox::new().sync(&cloud, &["--tag", "wbe"]);
     run.exits(0).says("no droplet has the tag `wbe`");
 }
 
 #[test]
 fn tags_that_cannot_be_resolved_leave_the_sync_partial() {
-    let cloud = Cloud::start(Options::unlimited(6, 300)).unwrap();
+    let cloud = cloud(6, 300);
     let id = cloud.droplets()[0].id;
     cloud.break_with(FaultRule::new(Fault::HtmlError(404)).path("tag_name="));
     let sandbox = Sandbox::new();
@@ -139,11 +140,11 @@ fn tags_that_cannot_be_resolved_leave_the_sync_partial() {
 
 #[test]
 fn the_configuration_chooses_the_droplets_and_flags_win_over_it() {
-    let cloud = Cloud::start(Options::unlimited(6, 600)).unwrap();
+    let cloud = cloud(6, 600);
     let [configured, flagged] = [cloud.droplets()[0].id, cloud.droplets()[1].id];
     let text = format!("[sync]\ndroplets = [{configured}]\n");
     let sandbox = Sandbox::new().configured(&text);
-    sandbox.sync(&cloud, &[]).exits(0).is_silent();
+    sandbox.sync(&cloud, &[]).exits(0).silently();
     sandbox.archive().is_exactly(cloud.actions_of(configured));
 
     let sandbox = Sandbox::new().configured(&text);
@@ -162,7 +163,7 @@ fn a_droplet_is_found_by_the_name_it_has_and_by_those_it_had() {
     let action = json!({"id": 1, "status": "completed", "type": "rename", "started_at": "2020-01-01T00:00:00Z",
         "resource_id": 31, "resource_type": "droplet"});
     let cloud_with = |name| {
-        let options = Options::unlimited(0, 0);
+        let options = account(0, 0);
         Cloud::start_handmade(options, &[named(name)], vec![action.clone().into()]).unwrap()
     };
     let sandbox = Sandbox::new();
@@ -178,10 +179,10 @@ fn a_droplet_is_found_by_the_name_it_has_and_by_those_it_had() {
 
 #[test]
 fn names_are_a_courtesy_without_which_a_sync_is_no_less_complete() {
-    let cloud = Cloud::start(Options::unlimited(4, 300)).unwrap();
+    let cloud = cloud(4, 300);
     cloud.remove_scope("droplet:read");
     let sandbox = Sandbox::new();
-    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     sandbox.archive().equals(&cloud);
 }
 
@@ -191,12 +192,12 @@ fn an_action_listed_under_a_droplet_stays_findable_there_whatever_its_resource()
     let attach = json!({"id": 1, "type": "attach_volume", "status": "completed", "resource_id": null,
         "resource_type": "volume", "started_at": "2020-01-01T00:00:00Z"});
     let listed = crate::cloud::HandmadeAction::from(attach).listed_under(31);
-    let cloud = Cloud::start_handmade(Options::unlimited(0, 0), &[droplet], vec![listed]).unwrap();
+    let cloud = Cloud::start_handmade(account(0, 0), &[droplet], vec![listed]).unwrap();
     let sandbox = Sandbox::new();
     sandbox
         .sync(&cloud, &["--droplet", "31"])
         .exits(0)
-        .is_silent();
+        .silently();
     let run = sandbox.query(&["--droplet", "web-01", "--count"]).exits(0);
     assert_eq!(run.stdout, "1\n");
 }

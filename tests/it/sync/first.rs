@@ -2,30 +2,22 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use crate::account::{cloud, settled_cloud};
 use crate::archive::Archive;
 use crate::asked::{requests, requests_for};
-use crate::cloud::{Cloud, Options};
 use crate::sandbox::Sandbox;
-
-/// An account at rest: nothing in progress, no limits.
-fn settled(droplets: usize, actions: usize) -> Options {
-    Options {
-        in_progress: 0,
-        ..Options::unlimited(droplets, actions)
-    }
-}
 
 #[test]
 fn an_account_comes_out_exactly_and_a_second_sync_changes_nothing() {
-    let cloud = Cloud::start(Options::unlimited(40, 12_000)).unwrap();
+    let cloud = cloud(40, 12_000);
     let sandbox = Sandbox::new();
-    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     let archive = sandbox.archive();
     archive.equals(&cloud);
     let before = archive.contents();
     drop(archive);
 
-    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     let archive = sandbox.archive();
     archive.is_unchanged_since(&before);
     let run = archive.last_run();
@@ -36,15 +28,15 @@ fn an_account_comes_out_exactly_and_a_second_sync_changes_nothing() {
 
 #[test]
 fn with_neither_flags_nor_configuration_it_is_the_whole_account() {
-    let cloud = Cloud::start(Options::unlimited(5, 300)).unwrap();
+    let cloud = cloud(5, 300);
     let sandbox = Sandbox::new();
-    sandbox.sync(&cloud, &[]).exits(0).is_silent();
+    sandbox.sync(&cloud, &[]).exits(0).silently();
     sandbox.archive().equals(&cloud);
 }
 
 #[test]
 fn droplets_come_out_exactly_and_nothing_of_the_others_does() {
-    let cloud = Cloud::start(Options::unlimited(6, 3_000)).unwrap();
+    let cloud = cloud(6, 3_000);
     let [first, second] = [cloud.droplets()[0].id, cloud.droplets()[1].id];
     let sandbox = Sandbox::new();
     let ids = format!("{first},{second}");
@@ -52,7 +44,7 @@ fn droplets_come_out_exactly_and_nothing_of_the_others_does() {
         sandbox
             .sync(&cloud, &["--droplet", &ids])
             .exits(0)
-            .is_silent();
+            .silently();
         let archive = sandbox.archive();
         archive.is_exactly([cloud.actions_of(first), cloud.actions_of(second)].concat());
         for id in [first, second] {
@@ -65,7 +57,7 @@ fn droplets_come_out_exactly_and_nothing_of_the_others_does() {
 
 #[test]
 fn at_rest_the_archive_is_one_private_file_that_opens_read_only() {
-    let cloud = Cloud::start(Options::unlimited(3, 100)).unwrap();
+    let cloud = cloud(3, 100);
     let sandbox = Sandbox::new();
     sandbox.sync(&cloud, &["--all"]).exits(0);
     assert_eq!(sandbox.files_at_rest(), ["archive.db"]);
@@ -90,7 +82,7 @@ fn at_rest_the_archive_is_one_private_file_that_opens_read_only() {
 #[test]
 fn a_first_sync_costs_one_request_a_page_one_for_the_account_and_one_for_names() {
     for actions in [0, 1, 199, 200, 201, 1_000] {
-        let cloud = Cloud::start(settled(3, actions)).unwrap();
+        let cloud = settled_cloud(3, actions);
         let sandbox = Sandbox::new();
         sandbox.sync(&cloud, &["--all"]).exits(0);
         let pages = actions.div_ceil(200).max(1);
@@ -103,7 +95,7 @@ fn a_first_sync_costs_one_request_a_page_one_for_the_account_and_one_for_names()
 
 #[test]
 fn a_first_sync_of_droplets_costs_one_request_a_page_and_three_more() {
-    let cloud = Cloud::start(settled(4, 2_000)).unwrap();
+    let cloud = settled_cloud(4, 2_000);
     let ids: Vec<_> = cloud.droplets().iter().map(|droplet| droplet.id).collect();
     let flags: Vec<_> = ids.iter().map(|id| format!("--droplet={id}")).collect();
     let flags: Vec<_> = flags.iter().map(String::as_str).collect();
@@ -116,7 +108,7 @@ fn a_first_sync_of_droplets_costs_one_request_a_page_and_three_more() {
 
 #[test]
 fn nothing_new_costs_one_request_and_one_for_names() {
-    let cloud = Cloud::start(settled(10, 3_000)).unwrap();
+    let cloud = settled_cloud(10, 3_000);
     let sandbox = Sandbox::new();
     sandbox.sync(&cloud, &["--all"]).exits(0);
     cloud.clear_requests();
@@ -126,7 +118,7 @@ fn nothing_new_costs_one_request_and_one_for_names() {
 
 #[test]
 fn new_actions_cost_one_request_for_each_200() {
-    let cloud = Cloud::start(settled(10, 3_000)).unwrap();
+    let cloud = settled_cloud(10, 3_000);
     let sandbox = Sandbox::new();
     sandbox.sync(&cloud, &["--all"]).exits(0);
     for new in [1, 150, 200, 450] {
@@ -140,20 +132,20 @@ fn new_actions_cost_one_request_for_each_200() {
 
 #[test]
 fn what_arrives_while_paging_moves_nothing_out_of_sight() {
-    let cloud = Cloud::start(settled(10, 3_000)).unwrap();
+    let cloud = settled_cloud(10, 3_000);
     cloud.grow_per_request(37);
     let listed = cloud.actions();
     let sandbox = Sandbox::new();
-    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     sandbox.archive().holds(listed);
     cloud.grow_per_request(0);
-    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     sandbox.archive().equals(&cloud);
 }
 
 #[test]
 fn a_listing_that_keeps_growing_does_not_keep_a_sync_from_ending() {
-    let cloud = Cloud::start(settled(3, 500)).unwrap();
+    let cloud = settled_cloud(3, 500);
     cloud.grow_per_request(150);
     let listed = cloud.actions();
     let sandbox = Sandbox::new();
@@ -164,7 +156,7 @@ fn a_listing_that_keeps_growing_does_not_keep_a_sync_from_ending() {
 
 #[test]
 fn a_listing_that_outgrows_its_reader_is_given_up_in_words() {
-    let cloud = Cloud::start(settled(3, 500)).unwrap();
+    let cloud = settled_cloud(3, 500);
     cloud.grow_per_request(250);
     let sandbox = Sandbox::new();
     let run = sandbox.sync(&cloud, &["--all"]).exits(3);
@@ -177,7 +169,7 @@ fn a_listing_that_outgrows_its_reader_is_given_up_in_words() {
 
 #[test]
 fn a_full_sync_pages_through_everything_again_and_finds_the_same() {
-    let cloud = Cloud::start(settled(10, 1_500)).unwrap();
+    let cloud = settled_cloud(10, 1_500);
     let sandbox = Sandbox::new();
     sandbox.sync(&cloud, &["--all"]).exits(0);
     let before = sandbox.archive().contents();
@@ -185,7 +177,7 @@ fn a_full_sync_pages_through_everything_again_and_finds_the_same() {
     sandbox
         .sync(&cloud, &["--all", "--full"])
         .exits(0)
-        .is_silent();
+        .silently();
     assert_eq!(requests_for(&cloud, "/v2/actions"), 8);
     sandbox.archive().is_unchanged_since(&before);
 }
@@ -193,7 +185,7 @@ fn a_full_sync_pages_through_everything_again_and_finds_the_same() {
 #[test]
 fn pages_are_read_several_at_once_but_no_more_than_configured() {
     for (limits, most) in [("", 4), ("[limits]\nconcurrency = 2", 2)] {
-        let cloud = Cloud::start(settled(5, 4_000)).unwrap();
+        let cloud = settled_cloud(5, 4_000);
         cloud.change(|options| options.latency = std::time::Duration::from_millis(50));
         Sandbox::new().configured(limits).sync(&cloud, &[]).exits(0);
         assert_eq!(cloud.most_at_once(), most, "{limits}");
@@ -202,15 +194,15 @@ fn pages_are_read_several_at_once_but_no_more_than_configured() {
 
 #[test]
 fn an_account_is_added_to_what_its_droplets_left_and_the_other_way_round() {
-    let cloud = Cloud::start(settled(6, 1_200)).unwrap();
+    let cloud = settled_cloud(6, 1_200);
     let droplet = cloud.droplets()[0].id.to_string();
     let sandbox = Sandbox::new();
     sandbox.sync(&cloud, &["--droplet", &droplet]).exits(0);
-    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     sandbox.archive().equals(&cloud);
     sandbox
         .sync(&cloud, &["--droplet", &droplet])
         .exits(0)
-        .is_silent();
+        .silently();
     sandbox.archive().equals(&cloud);
 }

@@ -1,7 +1,11 @@
 //! Many configured droplets are kept current through the account's listing, at the price of what is new in it.
 
+use std::time::Duration;
+
+use crate::account::settled;
 use crate::asked::{requests, requests_for};
 use crate::cloud::{Cloud, Fault, FaultRule, Options};
+use crate::process::until;
 use crate::sandbox::Sandbox;
 
 /// An account, and the flags that ask for the first so many of its droplets.
@@ -15,13 +19,6 @@ fn watched(droplets: usize, options: Options) -> (Cloud, Vec<i64>, String) {
         .collect();
     let flag = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
     (cloud, ids, flag)
-}
-
-fn settled(droplets: usize, actions: usize) -> Options {
-    Options {
-        in_progress: 0,
-        ..Options::unlimited(droplets, actions)
-    }
 }
 
 #[track_caller]
@@ -39,7 +36,7 @@ fn nothing_new_costs_one_request_and_one_for_names_however_many_droplets() {
     sandbox
         .sync(&cloud, &["--droplet", &flag])
         .exits(0)
-        .is_silent();
+        .silently();
     assert_eq!(requests(&cloud), 2);
     holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
 }
@@ -55,7 +52,7 @@ fn new_actions_cost_what_is_new_in_the_account_and_only_theirs_are_kept() {
         sandbox
             .sync(&cloud, &["--droplet", &flag])
             .exits(0)
-            .is_silent();
+            .silently();
         assert!(requests(&cloud) <= new.div_ceil(200) + 2, "{new}");
         holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
     }
@@ -72,7 +69,7 @@ fn a_volume_attached_to_a_followed_droplet_is_found_although_no_resource_says_so
         sandbox
             .sync(&cloud, &["--droplet", &flag])
             .exits(0)
-            .is_silent();
+            .silently();
         holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
         let sql = format!(
             "SELECT count(*) FROM droplet_actions WHERE droplet_id = {}",
@@ -96,7 +93,7 @@ fn a_droplet_that_joins_later_comes_with_its_whole_history() {
         sandbox
             .sync(&cloud, &["--droplet", &flag])
             .exits(0)
-            .is_silent();
+            .silently();
         holds_their_histories_and_no_others(&sandbox, &cloud, &ids[..joined]);
         cloud.add_actions(300);
     }
@@ -116,7 +113,7 @@ fn a_droplet_left_out_for_a_while_misses_nothing_when_it_is_back() {
     sandbox
         .sync(&cloud, &["--droplet", &flag])
         .exits(0)
-        .is_silent();
+        .silently();
     holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
 }
 
@@ -130,14 +127,14 @@ fn what_arrives_between_the_requests_of_a_sync_is_archived_by_the_next() {
         sandbox
             .sync(&cloud, &["--droplet", &flag])
             .exits(0)
-            .is_silent();
+            .silently();
         sandbox.archive().holds(listed);
     }
     cloud.grow_per_request(0);
     sandbox
         .sync(&cloud, &["--droplet", &flag])
         .exits(0)
-        .is_silent();
+        .silently();
     holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
 }
 
@@ -153,7 +150,7 @@ fn an_action_of_a_followed_droplet_that_settles_is_updated() {
     sandbox
         .sync(&cloud, &["--droplet", &flag])
         .exits(0)
-        .is_silent();
+        .silently();
     holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
 }
 
@@ -166,7 +163,7 @@ fn a_followed_droplet_that_is_destroyed_ends_with_its_last_action() {
     sandbox
         .sync(&cloud, &["--droplet", &flag])
         .exits(0)
-        .is_silent();
+        .silently();
     holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
     let sql = format!(
         "SELECT gone_at IS NOT NULL FROM droplets WHERE id = {}",
@@ -187,7 +184,7 @@ fn without_the_scope_each_droplet_is_asked_for_and_a_notice_says_what_that_leave
     sandbox
         .sync(&cloud, &["--droplet", &flag])
         .exits(0)
-        .is_silent();
+        .silently();
     assert_eq!(requests(&cloud), ids.len() + 1);
     holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
 }
@@ -202,13 +199,13 @@ fn where_the_account_cannot_be_read_the_droplets_are_asked_for_one_by_one() {
     sandbox
         .sync(&cloud, &["--droplet", &flag])
         .exits(0)
-        .is_silent();
+        .silently();
     holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
     cloud.clear_faults();
     sandbox
         .sync(&cloud, &["--droplet", &flag])
         .exits(0)
-        .is_silent();
+        .silently();
     holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
 }
 
@@ -229,6 +226,31 @@ fn an_account_that_changes_its_order_hides_nothing_of_its_droplets() {
 }
 
 #[test]
+fn killed_at_any_moment_it_forgets_neither_an_action_nor_a_suspicion() {
+    let (cloud, ids, flag) = watched(5, settled(8, 400));
+    let sandbox = Sandbox::new();
+    let flags = ["--droplet", &flag];
+    sandbox.sync(&cloud, &flags).exits(0);
+    for after in [1, 2, 3, 4, 5, 6, 8] {
+        for kind in ["attach_volume", "reboot", "detach_volume"] {
+            let id = cloud.add_action(ids[after % ids.len()], kind);
+            cloud.settle(id);
+        }
+        cloud.add_actions(420);
+        cloud.change(|options| options.latency = Duration::from_millis(60));
+        cloud.clear_requests();
+        let mut sync = sandbox.start_sync(&cloud, &flags);
+        until("it has asked so often, or is done", || {
+            requests(&cloud) >= after || sync.has_ended()
+        });
+        sync.kill();
+        cloud.change(|options| options.latency = Duration::ZERO);
+        sandbox.sync(&cloud, &flags).exits(0).silently();
+        holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
+    }
+}
+
+#[test]
 fn a_full_sync_reads_each_droplets_own_listing() {
     let (cloud, ids, flag) = watched(4, settled(8, 400));
     let sandbox = Sandbox::new();
@@ -237,7 +259,7 @@ fn a_full_sync_reads_each_droplets_own_listing() {
     sandbox
         .sync(&cloud, &["--droplet", &flag, "--full"])
         .exits(0)
-        .is_silent();
+        .silently();
     for id in ids {
         assert!(requests_for(&cloud, &format!("/v2/droplets/{id}/actions")) > 0);
     }

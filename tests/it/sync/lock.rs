@@ -1,13 +1,14 @@
 //! One sync at a time, and readers never in the way.
 
+use crate::account::cloud;
 use crate::asked::requests;
-use crate::cloud::{Cloud, Fault, FaultRule, Options};
+use crate::cloud::{Cloud, Fault, FaultRule};
 use crate::process::until;
 use crate::sandbox::Sandbox;
 
 /// A cloud whose second page never comes.
 fn stalling_cloud() -> Cloud {
-    let cloud = Cloud::start(Options::unlimited(3, 500)).unwrap();
+    let cloud = cloud(3, 500);
     cloud.break_with(FaultRule::new(Fault::Stall).page(2).times(1));
     cloud
 }
@@ -28,14 +29,14 @@ fn a_second_sync_ends_at_once_and_names_the_holder() {
 
 #[test]
 fn a_sync_that_waits_takes_its_turn() {
-    let cloud = Cloud::start(Options::unlimited(3, 500)).unwrap();
+    let cloud = cloud(3, 500);
     cloud.break_with(FaultRule::new(Fault::Delay(1_000)).page(1).times(1));
     let sandbox = Sandbox::new();
     let holder = sandbox.start_sync(&cloud, &["--all"]);
     until("the first sync is at work", || requests(&cloud) >= 1);
     let waiting = sandbox.start_sync(&cloud, &["--all", "--wait", "60s"]);
-    holder.end().exits(0).is_silent();
-    waiting.end().exits(0).is_silent();
+    holder.end().exits(0).silently();
+    waiting.end().exits(0).silently();
     let archive = sandbox.archive();
     archive.equals(&cloud);
     assert_eq!(
@@ -64,7 +65,7 @@ fn a_killed_holder_leaves_no_stale_lock() {
     let holder = sandbox.start_sync(&cloud, &["--all"]);
     until("the first sync is at work", || requests(&cloud) >= 2);
     holder.kill().dies_of(9);
-    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     sandbox.archive().equals(&cloud);
     assert_eq!(sandbox.files_at_rest(), ["archive.db"]);
 }
@@ -82,7 +83,7 @@ fn a_query_is_answered_while_a_sync_writes() {
 
 #[test]
 fn a_reader_in_the_middle_of_something_stops_no_sync() {
-    let cloud = Cloud::start(Options::unlimited(3, 500)).unwrap();
+    let cloud = cloud(3, 500);
     let sandbox = Sandbox::new();
     sandbox.sync(&cloud, &["--all"]).exits(0);
     cloud.add_actions(300);
@@ -91,7 +92,7 @@ fn a_reader_in_the_middle_of_something_stops_no_sync() {
         .query_row("SELECT count(*) FROM actions", [], |row| row.get(0))
         .unwrap();
     assert_eq!(rows, 500);
-    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     drop(reader);
     sandbox.archive().equals(&cloud);
 }

@@ -2,6 +2,7 @@
 
 mod account;
 mod droplets;
+mod dry_run;
 mod first;
 mod follow;
 mod limits;

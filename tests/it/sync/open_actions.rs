@@ -1,5 +1,6 @@
 //! Actions in progress: looked at again until they are settled, and settled for good.
 
+use crate::account::{account, cloud, settled_cloud};
 use crate::asked::{requests, requests_for};
 use crate::cloud::{Cloud, Fault, FaultRule, HandmadeAction, Options};
 use crate::sandbox::Sandbox;
@@ -7,14 +8,14 @@ use serde_json::json;
 
 #[test]
 fn an_action_in_progress_is_updated_when_it_ends() {
-    let cloud = Cloud::start(Options::unlimited(5, 300)).unwrap();
+    let cloud = cloud(5, 300);
     let droplet = cloud.droplets()[0].id;
     let [completing, failing] = ["snapshot", "resize"].map(|kind| cloud.add_action(droplet, kind));
     let sandbox = Sandbox::new();
     sandbox.sync(&cloud, &["--all"]).exits(0);
     sandbox.archive().equals(&cloud);
     assert!(cloud.settle(completing) && cloud.fail(failing));
-    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     let archive = sandbox.archive();
     archive.equals(&cloud);
     let statuses =
@@ -25,11 +26,7 @@ fn an_action_in_progress_is_updated_when_it_ends() {
 
 #[test]
 fn an_action_in_progress_that_left_the_newest_page_is_asked_for_by_id() {
-    let cloud = Cloud::start(Options {
-        in_progress: 0,
-        ..Options::unlimited(5, 1_000)
-    })
-    .unwrap();
+    let cloud = settled_cloud(5, 1_000);
     let droplet = cloud.droplets()[0].id;
     let id = cloud.add_action(droplet, "migrate");
     cloud.add_actions(450);
@@ -50,11 +47,7 @@ fn an_action_in_progress_that_left_the_newest_page_is_asked_for_by_id() {
 
 #[test]
 fn without_the_scope_for_the_account_it_is_asked_for_by_way_of_its_droplet() {
-    let cloud = Cloud::start(Options {
-        in_progress: 0,
-        ..Options::unlimited(2, 50)
-    })
-    .unwrap();
+    let cloud = settled_cloud(2, 50);
     cloud.remove_scope("actions:read");
     let droplet = cloud.droplets()[0].id;
     let id = cloud.add_action(droplet, "migrate");
@@ -73,7 +66,7 @@ fn without_the_scope_for_the_account_it_is_asked_for_by_way_of_its_droplet() {
 fn an_action_that_settles_while_pages_are_read_is_settled_in_the_end() {
     let cloud = Cloud::start(Options {
         settle_after_requests: Some(3),
-        ..Options::unlimited(5, 1_000)
+        ..account(5, 1_000)
     })
     .unwrap();
     let sandbox = Sandbox::new();
@@ -85,7 +78,7 @@ fn an_action_that_settles_while_pages_are_read_is_settled_in_the_end() {
 
 #[test]
 fn a_null_never_wipes_out_when_an_action_ended() {
-    let cloud = Cloud::start(Options::unlimited(5, 500)).unwrap();
+    let cloud = cloud(5, 500);
     let sandbox = Sandbox::new();
     sandbox.sync(&cloud, &["--all"]).exits(0);
     cloud.break_with(FaultRule::new(Fault::NullCompletedAt));
@@ -95,7 +88,7 @@ fn a_null_never_wipes_out_when_an_action_ended() {
 
 #[test]
 fn what_is_settled_never_goes_back_and_what_is_known_is_never_unlearnt() {
-    let options = || Options::unlimited(0, 0);
+    let options = || account(0, 0);
     let known = json!({"id": 7, "status": "completed", "type": "reboot", "started_at": "2020-01-01T00:00:00Z",
         "completed_at": "2020-01-01T00:00:09Z", "resource_id": 5, "resource_type": "droplet",
         "region_slug": "nyc3"});

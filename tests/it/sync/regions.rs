@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::cloud::{Cloud, Options};
+use crate::account::cloud;
 use crate::sandbox::Sandbox;
 
 #[test]
 fn every_region_is_archived_once_with_its_features_and_sizes() {
-    let cloud = Cloud::start(Options::unlimited(30, 2_000)).unwrap();
+    let cloud = cloud(30, 2_000);
     let sandbox = Sandbox::new();
     sandbox.sync(&cloud, &["--all"]).exits(0);
     let archive = sandbox.archive();
@@ -30,7 +30,7 @@ fn every_region_is_archived_once_with_its_features_and_sizes() {
 
 #[test]
 fn a_token_without_sizes_never_wipes_out_known_ones() {
-    let cloud = Cloud::start(Options::unlimited(10, 500)).unwrap();
+    let cloud = cloud(10, 500);
     let sandbox = Sandbox::new();
     sandbox.sync(&cloud, &["--all"]).exits(0);
     let before = sandbox.archive().contents();
@@ -38,13 +38,13 @@ fn a_token_without_sizes_never_wipes_out_known_ones() {
     sandbox
         .sync(&cloud, &["--all", "--full"])
         .exits(0)
-        .is_silent();
+        .silently();
     sandbox.archive().is_unchanged_since(&before);
 }
 
 #[test]
 fn sizes_arrive_when_the_token_may_see_them() {
-    let cloud = Cloud::start(Options::unlimited(10, 500)).unwrap();
+    let cloud = cloud(10, 500);
     cloud.remove_scope("sizes:read");
     let sandbox = Sandbox::new();
     sandbox.sync(&cloud, &["--all"]).exits(0);
@@ -57,7 +57,7 @@ fn sizes_arrive_when_the_token_may_see_them() {
 
 #[test]
 fn a_scope_that_is_missing_is_named_with_a_hint() {
-    let cloud = Cloud::start(Options::unlimited(4, 300)).unwrap();
+    let cloud = cloud(4, 300);
     let droplet = cloud.droplets()[0].id.to_string();
     for (scope, flags) in [
         ("actions:read", &["--all"][..]),

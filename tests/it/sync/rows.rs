@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
-use crate::cloud::{Cloud, HandmadeAction, Options};
+use crate::account::account;
+use crate::cloud::{Cloud, HandmadeAction};
 use crate::sandbox::Sandbox;
 
 fn cloud_of(actions: Vec<HandmadeAction>) -> Cloud {
-    Cloud::start_handmade(Options::unlimited(0, 0), &[], actions).unwrap()
+    Cloud::start_handmade(account(0, 0), &[], actions).unwrap()
 }
 
 /// So many plain rows below the given ones, newest first.
@@ -27,7 +28,7 @@ fn an_id_alone_nulls_and_missing_fields_are_archived_as_they_are() {
     ]);
     let sandbox = Sandbox::new();
     for _ in 0..2 {
-        sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+        sandbox.sync(&cloud, &["--all"]).exits(0).silently();
         sandbox.archive().equals(&cloud);
     }
     assert_eq!(sandbox.archive().last_run().unchanged, 3);
@@ -44,7 +45,7 @@ fn ids_beyond_32_and_53_bits_are_kept_to_the_last_digit() {
     ];
     let cloud = cloud_of(ids.map(|id| json!({"id": id}).into()).to_vec());
     let sandbox = Sandbox::new();
-    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     sandbox.archive().equals(&cloud);
     let run = sandbox
         .query(&["-o", "jsonl", "--id", "9007199254740993"])
@@ -58,7 +59,7 @@ fn a_region_that_is_a_bare_slug_as_before_2015_is_a_region() {
         json!({"id": 1, "type": "create", "region": "nyc1"}).into(),
     ]);
     let sandbox = Sandbox::new();
-    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     let archive = sandbox.archive();
     assert_eq!(archive.texts("SELECT region_slug FROM actions"), ["nyc1"]);
     assert_eq!(archive.texts("SELECT slug FROM regions"), ["nyc1"]);
@@ -72,7 +73,7 @@ fn what_has_no_column_is_kept_and_new_kinds_are_no_error() {
         .into(),
     ]);
     let sandbox = Sandbox::new();
-    sandbox.sync(&cloud, &["--all"]).exits(0).is_silent();
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     let archive = sandbox.archive();
     let kind = "SELECT type || ' ' || status || ' ' || resource_type FROM actions";
     assert_eq!(archive.texts(kind), ["teleport paused toaster"]);

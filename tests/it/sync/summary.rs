@@ -1,15 +1,12 @@
 //! What a sync says when it is done: nothing from cron, words for people, JSON for scripts.
 
-use crate::cloud::{Cloud, Fault, FaultRule, Options};
+use crate::account::{cloud, settled_cloud};
+use crate::cloud::{Fault, FaultRule};
 use crate::sandbox::Sandbox;
 
 #[test]
 fn the_json_summary_has_every_number_of_the_run() {
-    let cloud = Cloud::start(Options {
-        in_progress: 0,
-        ..Options::unlimited(5, 500)
-    })
-    .unwrap();
+    let cloud = settled_cloud(5, 500);
     let sandbox = Sandbox::new();
     let summary = sandbox.sync(&cloud, &["-o", "json"]).exits(0).json();
     for (field, expected) in [
@@ -31,7 +28,7 @@ fn the_json_summary_has_every_number_of_the_run() {
 
 #[test]
 fn the_json_summary_names_the_droplet_that_failed() {
-    let cloud = Cloud::start(Options::unlimited(5, 500)).unwrap();
+    let cloud = cloud(5, 500);
     let known = cloud.droplets()[0].id;
     let flags = ["-o", "json", "--droplet", &format!("{known},999999999")];
     let run = Sandbox::new().sync(&cloud, &flags).exits(3);
@@ -55,7 +52,7 @@ fn the_json_summary_names_the_droplet_that_failed() {
 
 #[test]
 fn a_partial_sync_says_what_is_missing_and_that_the_rest_is_kept() {
-    let cloud = Cloud::start(Options::unlimited(5, 900)).unwrap();
+    let cloud = cloud(5, 900);
     cloud.break_with(FaultRule::new(Fault::HtmlError(404)).page(3));
     let sandbox = Sandbox::new();
     let run = sandbox.sync(&cloud, &["--all"]).exits(3);
@@ -70,7 +67,7 @@ fn a_partial_sync_says_what_is_missing_and_that_the_rest_is_kept() {
 
 #[test]
 fn verbosity_shows_the_run_then_every_request() {
-    let cloud = Cloud::start(Options::unlimited(5, 300)).unwrap();
+    let cloud = cloud(5, 300);
     let run = Sandbox::new().sync(&cloud, &["--all", "-v"]).exits(0);
     run.says("300 new actions").never_says("GET /v2/actions");
     let run = Sandbox::new().sync(&cloud, &["--all", "-vv"]).exits(0);
@@ -79,7 +76,7 @@ fn verbosity_shows_the_run_then_every_request() {
 
 #[test]
 fn nothing_reachable_is_a_failure_with_a_hint_at_the_network() {
-    let cloud = Cloud::start(Options::unlimited(3, 100)).unwrap();
+    let cloud = cloud(3, 100);
     cloud.stop();
     let run = Sandbox::new().sync(&cloud, &["--all"]).exits(1);
     run.says("cannot connect").says("hint: check the network");
