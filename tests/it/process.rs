@@ -49,11 +49,6 @@ impl Running {
         self.child.id()
     }
 
-    /// Whether it is over.
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
-    }
-
     /// What it said on stderr so far.
     pub(crate) fn said(&self) -> String {
         self.stderr.so_far()

@@ -16,14 +16,6 @@ fn pages(actions: usize) -> usize {
     actions.div_ceil(200)
 }
 
-/// An account in which nothing is in progress and nothing limited.
-fn settled(droplets: usize, actions: usize) -> Options {
-    Options {
-        in_progress: 0,
-        ..Options::unlimited(droplets, actions)
-    }
-}
-
 /// Some droplets of an account that somebody keeps an archive of.
 struct Watched {
     cloud: Cloud,
@@ -49,7 +41,7 @@ impl Watched {
     fn sync(&self) {
         self.cloud.clear_requests();
         let run = self.sandbox.sync(&self.cloud, &["--droplet", &self.flag()]);
-        run.exits(0).is_silent();
+        run.exits(0).silently();
     }
 
     fn flag(&self) -> String {
@@ -71,6 +63,6 @@ impl Watched {
 #[track_caller]
 fn sync_account(sandbox: &Sandbox, cloud: &Cloud) {
     cloud.clear_requests();
-    sandbox.sync(cloud, &["--all"]).exits(0).is_silent();
+    sandbox.sync(cloud, &["--all"]).exits(0).silently();
     sandbox.archive().equals(cloud);
 }

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use super::{Watched, pages, settled, sync_account};
+use super::{Watched, pages, sync_account};
+use crate::account::{account, settled};
 use crate::asked::{costs_at_most, requests};
 use crate::cloud::{Cloud, Options};
 use crate::sandbox::Sandbox;
@@ -41,7 +42,7 @@ fn a_dry_run_writes_nothing_and_announces_no_less_than_the_sync_costs() {
         assert_eq!(fs::read_dir(sandbox.folder()).unwrap().count(), 0);
         for new in [0, 0, 1, 450] {
             cloud.clear_requests();
-            sandbox.sync(cloud, flags).exits(0).is_silent();
+            sandbox.sync(cloud, flags).exits(0).silently();
             costs_at_most(cloud, most, &format!("{flags:?}"));
             cloud.add_actions(new);
             let before = fs::read(sandbox.db()).unwrap();
@@ -49,7 +50,7 @@ fn a_dry_run_writes_nothing_and_announces_no_less_than_the_sync_costs() {
             assert!(fs::read(sandbox.db()).unwrap() == before, "it was changed");
             assert_eq!(sandbox.files_at_rest(), ["archive.db"]);
             cloud.clear_requests();
-            sandbox.sync(cloud, flags).exits(0).is_silent();
+            sandbox.sync(cloud, flags).exits(0).silently();
             costs_at_most(cloud, most, &format!("{flags:?}"));
         }
     }
@@ -57,11 +58,11 @@ fn a_dry_run_writes_nothing_and_announces_no_less_than_the_sync_costs() {
 
 #[test]
 fn another_accounts_token_is_refused_before_an_action_is_written() {
-    let own = Cloud::start(Options::unlimited(4, 300)).unwrap();
+    let own = Cloud::start(account(4, 300)).unwrap();
     let other = Cloud::start(Options {
         seed: 2,
         token: "dop_v1_of_another_account".to_owned(),
-        ..Options::unlimited(4, 300)
+        ..account(4, 300)
     })
     .unwrap();
     let sandbox = Sandbox::new();

@@ -1,14 +1,15 @@
 //! First syncs, syncs that find nothing new, and syncs that find something.
 
-use super::{Watched, pages, settled, sync_account};
+use super::{Watched, pages, sync_account};
+use crate::account::{account, settled};
 use crate::asked::costs_at_most;
-use crate::cloud::{Cloud, Options};
+use crate::cloud::Cloud;
 use crate::sandbox::Sandbox;
 
 #[test]
 fn the_first_sync_of_an_account_costs_its_pages_and_two() {
     for (droplets, actions) in [(1, 30), (3, 200), (3, 201), (40, 3_000), (500, 2_500)] {
-        let cloud = Cloud::start(Options::unlimited(droplets, actions)).unwrap();
+        let cloud = Cloud::start(account(droplets, actions)).unwrap();
         sync_account(&Sandbox::new(), &cloud);
         costs_at_most(&cloud, pages(actions) + 2, &format!("{actions} actions"));
     }
@@ -18,7 +19,7 @@ fn the_first_sync_of_an_account_costs_its_pages_and_two() {
 fn the_first_sync_of_droplets_costs_their_pages_and_three() {
     for (watched, droplets, actions) in [(1, 1, 30), (1, 5, 2_500), (7, 9, 4_000), (30, 500, 4_000)]
     {
-        let watched = Watched::new(watched, Options::unlimited(droplets, actions));
+        let watched = Watched::new(watched, account(droplets, actions));
         let lengths = watched.ids.iter().map(|id| watched.cloud.actions_of(*id));
         let own: usize = lengths.map(|actions| pages(actions.len())).sum();
         watched.sync();
@@ -30,7 +31,7 @@ fn the_first_sync_of_droplets_costs_their_pages_and_three() {
 #[test]
 fn nothing_new_in_an_account_costs_one_and_one_for_every_200_names() {
     for (droplets, actions) in [(1, 30), (10, 3_000), (500, 2_500)] {
-        let cloud = Cloud::start(Options::unlimited(droplets, actions)).unwrap();
+        let cloud = Cloud::start(account(droplets, actions)).unwrap();
         let sandbox = Sandbox::new();
         sync_account(&sandbox, &cloud);
         for _ in 0..2 {
@@ -120,24 +121,24 @@ fn new_actions_cost_their_pages_and_two_also_where_all_are_of_watched_droplets()
 #[test]
 fn actions_in_progress_beyond_the_newest_page_cost_one_each() {
     let watched = Watched::new(4, settled(6, 900));
-    let (cloud, account) = (&watched.cloud, Sandbox::new());
+    let (cloud, other) = (&watched.cloud, Sandbox::new());
     let open: Vec<_> = watched
         .ids
         .iter()
         .map(|id| cloud.add_action(*id, "migrate"))
         .collect();
     cloud.add_actions(450);
-    sync_account(&account, cloud);
+    sync_account(&other, cloud);
     watched.sync();
-    sync_account(&account, cloud);
+    sync_account(&other, cloud);
     costs_at_most(cloud, 2 + open.len(), "account");
     watched.sync();
     costs_at_most(cloud, 2 + open.len(), "droplets");
     assert_eq!(cloud.settle_all(), open.len());
-    sync_account(&account, cloud);
+    sync_account(&other, cloud);
     watched.sync();
     watched.is_exact();
-    sync_account(&account, cloud);
+    sync_account(&other, cloud);
     costs_at_most(cloud, 2, "what is settled is asked for no more");
     watched.sync();
     costs_at_most(cloud, 2, "what is settled is asked for no more");
