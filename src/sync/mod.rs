@@ -6,7 +6,7 @@
 //!
 //! What each file is for: `scope` says what is to be read, `account` what the token may see of it, `engine` keeps
 //! requests under way, a `reading` archives the pages of one listing, `follow` keeps many droplets current through the
-//! account's listing, `conclusion` notes what is proven,
+//! account's listing, `gone` reads there what droplets that are gone have left, `conclusion` notes what is proven,
 //! `walk` and `rewalk` decide about one listing, `doubt` says why one cannot be trusted, `follow_up` asks for what no listing shows (actions in progress that
 //! were not seen, the names of droplets), `report` says how it all ended, `forecast` what it would cost, `observer` tells whoever watches.
 
@@ -17,6 +17,7 @@ mod engine;
 mod follow;
 mod follow_up;
 mod forecast;
+mod gone;
 mod observer;
 mod reading;
 mod report;

@@ -14,6 +14,8 @@ pub(super) struct Reading {
     pub(super) listing: Listing,
     pub(super) walk: Walk,
     is_doubted: bool,
+    /// Whether the account's listing is read for droplets that have no listing of their own any more.
+    pub(super) is_after_the_gone: bool,
     /// How it ended, once it has.
     pub(super) result: Option<ListingResult>,
 }
@@ -28,11 +30,16 @@ pub(super) struct Moment {
 impl Reading {
     /// Reads what is missing of a listing; all of it when `is_full`.
     pub(super) fn new(listing: Listing, is_full: bool) -> Self {
-        let walk = Walk::new(before(&listing), is_full);
+        let mut walk = Walk::new(before(&listing), is_full);
+        if listing.kind != ListingKind::Account {
+            // Their newest actions are on the account's newest page, or are asked for by id.
+            walk = walk.resuming();
+        }
         Self {
             listing,
             walk,
             is_doubted: false,
+            is_after_the_gone: false,
             result: None,
         }
     }
@@ -51,6 +58,7 @@ impl Reading {
             listing,
             walk,
             is_doubted: false,
+            is_after_the_gone: false,
             result: None,
         }
     }
@@ -79,7 +87,11 @@ impl Reading {
         let placed = answered.rows.iter().zip(&placement.expected);
         let placed = placed.map(|(row, expected)| Some((row.as_ref().ok()?, *expected)));
         let (rows, unfollow) = if self.listing.kind == ListingKind::Followed {
-            let new = answered.rows.len() - placement.older;
+            let new = if self.is_after_the_gone {
+                0
+            } else {
+                answered.rows.len() - placement.older
+            };
             only_followed(placed, new, following)
         } else {
             (placed.flatten().collect(), Vec::new())
