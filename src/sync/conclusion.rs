@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::engine::Engine;
+use super::gone;
 use super::report::{ListingReport, ListingResult};
 use crate::model::DropletId;
 use crate::store::{self, ListingKind};
@@ -29,16 +30,40 @@ pub(super) fn queue_what_following_leaves_open(engine: &mut Engine<'_>) -> bool 
     !engine.queue.is_empty()
 }
 
+/// Notes a listing that is complete for the first time, or longer than before, so that a kill does not cost its pages
+/// again; and that its droplet is followed from here.
+pub(super) fn note_complete(engine: &mut Engine<'_>, index: usize) -> Result<(), store::Error> {
+    let reading = &engine.readings[index];
+    let Some(ListingResult::Complete { total }) = reading.result else {
+        return Ok(());
+    };
+    let listing = &reading.listing;
+    if listing.kind == ListingKind::Followed || listing.complete_total == Some(total) {
+        return Ok(());
+    }
+    let now = (engine.settings.clock)();
+    engine.store.mark_complete(&[(listing.id, total)], now)?;
+    match (listing.kind.droplet_id(), engine.following.account_total()) {
+        (Some(id), Some(from)) => {
+            let head_id = engine.following.head_id();
+            engine.store.follow(&BTreeMap::from([(id, from)]), head_id)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Notes in the archive what is proven, and in the report how each listing ended.
 pub(super) fn conclude(engine: &mut Engine<'_>) -> Result<(), store::Error> {
     let now = (engine.settings.clock)();
-    let readings = std::mem::take(&mut engine.readings);
-    engine.is_first = readings.iter().all(|reading| {
-        reading.listing.kind != ListingKind::Followed && reading.listing.complete_total.is_none()
+    let mut readings = std::mem::take(&mut engine.readings);
+    engine.is_first = readings.iter().any(|reading| {
+        let is_complete = matches!(reading.result, Some(ListingResult::Complete { .. }));
+        let is_new = reading.listing.complete_total.is_none();
+        is_complete && is_new && reading.listing.kind != ListingKind::Followed
     });
-    let followed = readings
-        .iter()
-        .find(|reading| reading.listing.kind == ListingKind::Followed);
+    let followed = readings.iter().find(|reading| {
+        reading.listing.kind == ListingKind::Followed && !reading.is_after_the_gone
+    });
     engine.following.note_ids(
         followed
             .and_then(|reading| reading.walk.head_id())
@@ -54,8 +79,10 @@ pub(super) fn conclude(engine: &mut Engine<'_>) -> Result<(), store::Error> {
     });
     let proven: Vec<_> = proven.collect();
     engine.store.mark_complete(&proven, now)?;
+    gone::admit_what_is_unknown(engine, &mut readings)?;
     let mut listings: Vec<ListingReport> = readings
         .into_iter()
+        .filter(|reading| !reading.is_after_the_gone)
         .map(|reading| ListingReport {
             listing: reading.listing.kind,
             result: reading.result.unwrap_or(ListingResult::NotRead),
@@ -108,7 +135,10 @@ fn note_following(
     for id in only_followed {
         let result = match account_total {
             Some(total) => {
-                from.insert(id, total);
+                // One that became a suspect only after its own listing could be read is read the next time.
+                if !engine.following.suspects().contains(&id) {
+                    from.insert(id, total);
+                }
                 ListingResult::Followed
             }
             None => ListingResult::NotRead,

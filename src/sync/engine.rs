@@ -12,8 +12,8 @@ use super::observer::{Event, Observer};
 use super::reading::{Moment, Reading};
 use super::report::{ListingResult, Report};
 use super::scope::Scope;
-use super::{Settings, account, conclusion, follow_up};
-use crate::api::{self, Client, ErrorKind, PER_PAGE, Page};
+use super::{Settings, account, conclusion, follow_up, gone};
+use crate::api::{self, Client, ErrorKind, Page};
 use crate::model::{Action, ActionId, DropletId, IN_PROGRESS};
 use crate::store::{self, ListingKind, RunId, Store};
 
@@ -93,6 +93,9 @@ impl<'a> Engine<'a> {
         if conclusion::queue_what_following_leaves_open(&mut self) {
             self.read_listings(stop.as_mut()).await?;
         }
+        if gone::read_on_in_the_account(&mut self)? {
+            self.read_listings(stop.as_mut()).await?;
+        }
         conclusion::conclude(&mut self)?;
         if !self.is_halted {
             tokio::select! {
@@ -134,14 +137,15 @@ impl<'a> Engine<'a> {
         let followed = self.store.follow_only(&ids)?;
         let total = first_page.as_ref().and_then(|page| page.total);
         self.following = Following::new(ids, followed, total);
+        let from = first_page
+            .as_ref()
+            .filter(|_| !self.settings.full)
+            .and_then(|page| self.following.worthwhile_from(page));
         if let Some(page) = &first_page {
+            self.note_actions_in_progress(page);
             self.following
                 .note_ids(page.rows.iter().flatten().map(|action| action.id));
         }
-        let from = self
-            .following
-            .worthwhile_from(PER_PAGE)
-            .filter(|_| !self.settings.full);
         self.queue
             .extend(self.following.unfollowed().map(ListingKind::Droplet));
         match (from, first_page) {
@@ -304,29 +308,23 @@ impl<'a> Engine<'a> {
             });
         }
         if let Some(result) = reading.decided() {
-            self.close(index, result);
+            self.close(index, result)?;
         }
-        self.note_rows(listing, answered);
+        self.note_actions_in_progress(answered);
+        for row in answered.rows.iter().filter_map(|row| row.as_ref().err()) {
+            self.report.counts.rejected += 1;
+            self.observer.observe(&Event::Rejected { listing, row });
+        }
         Ok(())
     }
 
-    /// Remembers which actions are in progress, and says which rows had no id.
-    fn note_rows(&mut self, listing: ListingKind, answered: &Page<Action>) {
-        for row in &answered.rows {
-            match row {
-                Ok(action) if action.status.as_deref() == Some(IN_PROGRESS) => {
-                    self.seen_in_progress.insert(action.id);
-                }
-                Ok(_) => {}
-                Err(row) => {
-                    self.report.counts.rejected += 1;
-                    self.observer.observe(&Event::Rejected { listing, row });
-                }
-            }
-        }
+    fn note_actions_in_progress(&mut self, answered: &Page<Action>) {
+        let actions = answered.rows.iter().flatten();
+        let open = actions.filter(|action| action.status.as_deref() == Some(IN_PROGRESS));
+        self.seen_in_progress.extend(open.map(|action| action.id));
     }
 
-    fn close(&mut self, index: usize, result: ListingResult) {
+    fn close(&mut self, index: usize, result: ListingResult) -> Result<(), store::Error> {
         let reading = &mut self.readings[index];
         if reading.result.is_none() {
             let listing = reading.listing.kind;
@@ -335,7 +333,9 @@ impl<'a> Engine<'a> {
                 result: &result,
             });
             reading.result = Some(result);
+            conclusion::note_complete(self, index)?;
         }
+        Ok(())
     }
 
     fn fail(&mut self, index: usize, page: u64, error: api::Error) -> Result<(), store::Error> {
@@ -347,13 +347,11 @@ impl<'a> Engine<'a> {
             self.answered();
             if self.store.knows_droplet(id)? {
                 self.store.mark_gone(id, (self.settings.clock)())?;
-                self.close(index, ListingResult::Gone);
-                return Ok(());
+                return self.close(index, ListingResult::Gone);
             }
         }
         self.halt_if_hopeless(&error);
-        self.close(index, ListingResult::Failed(error));
-        Ok(())
+        self.close(index, ListingResult::Failed(error))
     }
 
     /// Asks for nothing more when every further request would fail alike.

@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::api::{PER_PAGE, Page};
 use crate::model::{Action, ActionId, DropletId};
 use crate::store::Followed;
 
@@ -59,13 +60,23 @@ impl Following {
         self.head_id
     }
 
-    /// The position from which on the account's listing is to be read, if that is cheaper than a request for each
-    /// droplet that is followed.
-    pub(super) fn worthwhile_from(&self, per_page: u64) -> Option<u64> {
+    /// The position from which on the account's listing is to be read, if that is cheaper than the own listings of the
+    /// droplets that are followed: a request for each, and one for each 200 new actions, of which the account's newest
+    /// page, read already, is a sample.
+    pub(super) fn worthwhile_from(&self, newest: &Page<Action>) -> Option<u64> {
         let total = self.account_total?;
         let from = self.followed.values().map(|followed| followed.from).min()?;
-        let pages = total.saturating_sub(from).div_ceil(per_page);
-        (from <= total && pages <= self.followed.len() as u64).then_some(from)
+        let new = total.checked_sub(from)?;
+        let shown = newest.rows.iter().flatten();
+        let of_followed = shown.filter(|action| self.vouches_for(action)).count() as u64;
+        let new_of_followed = new.saturating_mul(of_followed) / (newest.rows.len() as u64).max(1);
+        let own_pages = self.followed.len() as u64 + new_of_followed / PER_PAGE;
+        (new.div_ceil(PER_PAGE) <= own_pages + 1).then_some(from)
+    }
+
+    /// From where on a droplet is followed, if it was when this sync began.
+    pub(super) fn followed_from(&self, id: DropletId) -> Option<u64> {
+        self.followed.get(&id).map(|followed| followed.from)
     }
 
     /// The droplets whose own listings have to be read, unless the account's shows what is new of them.
@@ -168,18 +179,36 @@ mod tests {
         Following::new(droplets, followed.collect(), Some(total))
     }
 
+    /// A page of ten actions, of which so many are of droplet 1.
+    fn newest(of_followed: usize) -> Page<Action> {
+        let rows = (0..10).map(|row| {
+            let id = if row < of_followed { 1 } else { 7 };
+            Ok(action("reboot", Some(("droplet", Some(id))), None))
+        });
+        Page {
+            rows: rows.collect(),
+            total: None,
+            has_next: false,
+        }
+    }
+
     #[test]
     fn the_account_is_read_where_that_costs_fewer_requests() {
         let three = [(1, 1_000, None), (2, 800, None), (3, 900, None)];
-        assert_eq!(following(&three, 1_000).worthwhile_from(200), Some(800));
-        assert_eq!(following(&three, 1_400).worthwhile_from(200), Some(800));
-        assert_eq!(following(&three, 1_401).worthwhile_from(200), None);
-        assert_eq!(
-            following(&three, 700).worthwhile_from(200),
-            None,
-            "it shrank"
-        );
-        assert_eq!(following(&[], 1_000).worthwhile_from(200), None);
+        for (total, of_followed, from) in [
+            (1_000, 0, Some(800)),
+            (1_600, 0, Some(800)),
+            (1_601, 0, None),
+            (1_601, 10, Some(800)),
+            (40_000, 10, Some(800)),
+            (40_000, 8, None),
+            (700, 10, None),
+        ] {
+            let following = following(&three, total);
+            let found = following.worthwhile_from(&newest(of_followed));
+            assert_eq!(found, from, "{total}, {of_followed} of 10");
+        }
+        assert_eq!(following(&[], 1_000).worthwhile_from(&newest(0)), None);
     }
 
     #[test]

@@ -76,16 +76,20 @@ async fn add_droplets(
     ids: BTreeSet<DropletId>,
     mut known: Known,
 ) -> Result<(), api::Error> {
-    let account_total = match client.account_actions(1).await {
-        Ok(page) => page.total,
+    let newest = match client.account_actions(1).await {
+        Ok(page) => Some(page),
         Err(error) if error.is_forbidden() || error.is_not_found() => None,
         Err(error) => return Err(error),
     };
+    let account_total = newest.as_ref().and_then(|page| page.total);
     known.followed.retain(|id, _| ids.contains(id));
     let followed = known.followed.clone();
     let following = Following::new(ids.clone(), followed, account_total);
     let mut own: BTreeSet<DropletId> = following.unfollowed().collect();
-    match (following.worthwhile_from(PER_PAGE), account_total) {
+    let from = newest
+        .as_ref()
+        .and_then(|page| following.worthwhile_from(page));
+    match (from, account_total) {
         (Some(from), Some(total)) => {
             let covered = known.covered(&[ListingKind::Account, ListingKind::Followed]);
             forecast.add(covered, from, total);

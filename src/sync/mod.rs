@@ -9,7 +9,8 @@
 //! - `scope` says what is to be read, `account` what the token may see of it;
 //! - `engine` keeps requests under way, a `reading` archives the pages of one listing;
 //! - `walk` and `rewalk` decide what to read next of a listing, `doubt` says why one cannot be trusted;
-//! - `follow` keeps many droplets current through the account's listing;
+//! - `follow` keeps many droplets current through the account's listing, `gone` reads there what droplets that are gone
+//!   have left;
 //! - `conclusion` notes what is proven, `follow_up` asks for what no listing shows;
 //! - `report` says how it all ended, `forecast` what it would cost, `observer` tells whoever watches.
 
@@ -20,6 +21,7 @@ mod engine;
 mod follow;
 mod follow_up;
 mod forecast;
+mod gone;
 mod observer;
 mod reading;
 mod report;

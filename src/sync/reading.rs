@@ -4,7 +4,7 @@ use super::follow::Following;
 use super::report::ListingResult;
 use super::walk::{Answer, Before, Verdict, Walk};
 use crate::api::Page;
-use crate::coverage::Coverage;
+use crate::coverage::{Coverage, Interval};
 use crate::model::{Action, ActionId, DropletId};
 use crate::store::{self, Listing, ListingKind, PageRecord, Recorded, RunId, Store};
 use crate::time::Timestamp;
@@ -14,6 +14,8 @@ pub(super) struct Reading {
     pub(super) listing: Listing,
     pub(super) walk: Walk,
     is_doubted: bool,
+    /// Whether the account's listing is read for droplets that have no listing of their own any more.
+    pub(super) is_after_the_gone: bool,
     /// How it ended, once it has.
     pub(super) result: Option<ListingResult>,
 }
@@ -28,29 +30,54 @@ pub(super) struct Moment {
 impl Reading {
     /// Reads what is missing of a listing; all of it when `is_full`.
     pub(super) fn new(listing: Listing, is_full: bool) -> Self {
-        let walk = Walk::new(before(&listing), is_full);
+        let mut walk = Walk::new(before(&listing), is_full);
+        if listing.kind != ListingKind::Account {
+            // Their newest actions are on the account's newest page, or are asked for by id.
+            walk = walk.resuming();
+        }
         Self {
             listing,
             walk,
             is_doubted: false,
+            is_after_the_gone: false,
             result: None,
         }
     }
 
-    /// Reads what the account's listing shows from a position on. What `account` covers, the listing of which every
-    /// action is kept, is covered for the followed droplets too.
+    /// Reads what is new of followed droplets in the account's listing, from a position on.
     pub(super) fn following(listing: Listing, account: &Coverage, from: u64) -> Self {
+        let head_id = listing.head_id;
+        Self::in_the_account(listing, account, from, head_id)
+    }
+
+    /// Reads what droplets that are gone have left in the account's listing: old actions too, so from further back.
+    pub(super) fn after_the_gone(listing: Listing, account: &Coverage, from: u64) -> Self {
+        let reading = Self::in_the_account(listing, account, from, None);
+        Self {
+            is_after_the_gone: true,
+            ..reading
+        }
+    }
+
+    /// What `account` covers, the listing of which every action is kept, is covered for the followed droplets too.
+    fn in_the_account(
+        listing: Listing,
+        account: &Coverage,
+        from: u64,
+        head_id: Option<ActionId>,
+    ) -> Self {
         let mut before = before(&listing);
         account
             .intervals()
             .iter()
             .for_each(|covered| before.coverage.insert(*covered));
         before.total = before.total.max(Some(from));
-        let walk = Walk::following(before, from, listing.head_id);
+        let walk = Walk::following(before, from, head_id);
         Self {
             listing,
             walk,
             is_doubted: false,
+            is_after_the_gone: false,
             result: None,
         }
     }
@@ -77,11 +104,21 @@ impl Reading {
         };
         let placement = self.walk.place(&answer);
         let placed = answered.rows.iter().zip(&placement.expected);
-        let placed = placed.filter_map(|(row, expected)| Some((row.as_ref().ok()?, *expected)));
+        let placed = placed.map(|(row, expected)| Some((row.as_ref().ok()?, *expected)));
         let (rows, unfollow) = if self.listing.kind == ListingKind::Followed {
-            only_followed(placed, following)
+            let suspect_from = if self.is_after_the_gone {
+                following.account_total()
+            } else {
+                None
+            };
+            only_followed(
+                placed,
+                placement.shown,
+                suspect_from.unwrap_or(0),
+                following,
+            )
         } else {
-            (placed.collect(), Vec::new())
+            (placed.flatten().collect(), Vec::new())
         };
         let recorded = store.record_page(&PageRecord {
             listing: &self.listing,
@@ -134,17 +171,27 @@ fn before(listing: &Listing) -> Before {
 }
 
 /// The rows of the account's listing that are to be kept, and the droplets that cannot be followed any further. Where
-/// the listing is covered, rows of followed droplets must be archived already; where it is not, the others may concern a
-/// droplet without saying so.
+/// the listing is covered, rows of followed droplets must be archived already; where it is not, from position
+/// `suspect_from` on, the others may concern a droplet without saying so.
 fn only_followed<'a>(
-    placed: impl Iterator<Item = (&'a Action, bool)>,
+    placed: impl Iterator<Item = Option<(&'a Action, bool)>>,
+    shown: Interval,
+    suspect_from: u64,
     following: &mut Following,
 ) -> (Vec<(&'a Action, bool)>, Vec<DropletId>) {
     let (mut kept, mut unfollow) = (Vec::new(), Vec::new());
-    for (action, is_covered) in placed {
+    // A page that cannot be placed has no positions; its rows are kept, and the listing is read in another way.
+    let positions = (shown.start..shown.end)
+        .rev()
+        .map(Some)
+        .chain(std::iter::repeat(None));
+    for (row, position) in placed.zip(positions) {
+        let Some((action, is_covered)) = row else {
+            continue;
+        };
         if following.keeps(action) {
             kept.push((action, is_covered && following.vouches_for(action)));
-        } else if !is_covered {
+        } else if !is_covered && position >= Some(suspect_from) {
             unfollow.extend(following.suspect(action));
         }
     }

@@ -151,8 +151,11 @@ impl Report {
             .iter()
             .filter(|listing| matches!(listing.result, ListingResult::NotRead));
         let not_read = not_read.count();
-        let unread =
-            (not_read > 0).then(|| format!("{not_read} listings were not read to their end"));
+        let unread = match not_read {
+            0 => None,
+            1 => Some("1 listing was not read to its end".to_owned()),
+            _ => Some(format!("{not_read} listings were not read to their end")),
+        };
         let lines: Vec<String> = self
             .cut_short
             .clone()

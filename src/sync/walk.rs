@@ -79,6 +79,8 @@ pub(super) struct Walk {
     phase: Phase,
     /// Whether every page is walked through on request.
     is_full: bool,
+    /// Whether it begins at the newest page that is missing, instead of at the newest.
+    is_resuming: bool,
     /// Why every page is walked through otherwise.
     walked_because: Option<Doubt>,
     before: Before,
@@ -116,6 +118,7 @@ impl Walk {
                 Phase::Cover
             },
             is_full: full,
+            is_resuming: false,
             walked_because: None,
             coverage: before.coverage.clone(),
             unreadable: Coverage::new(),
@@ -147,6 +150,12 @@ impl Walk {
         }
     }
 
+    /// Goes on where an interrupted sync stopped, without a look at the newest page when that is archived.
+    pub(super) fn resuming(mut self) -> Self {
+        self.is_resuming = self.before.complete_total.is_none();
+        self
+    }
+
     /// The page to ask for now; `None` while answers have to come in first, or when there is nothing more to ask.
     pub(super) fn next_page(&mut self) -> Option<u64> {
         let page = match &self.phase {
@@ -158,9 +167,21 @@ impl Walk {
         Some(page)
     }
 
+    fn first_page(&self) -> u64 {
+        let known = Interval {
+            start: self.from,
+            end: self.latest_total,
+        };
+        let mut missing = self.coverage.missing_of(known);
+        match missing.next().filter(|_| self.is_resuming) {
+            Some(missing) => page_of(missing.end - 1, PER_PAGE, self.latest_total),
+            None => 1,
+        }
+    }
+
     fn next_missing_page(&self) -> Option<u64> {
         let Some(target) = self.target else {
-            return self.under_way.is_empty().then_some(1);
+            return self.under_way.is_empty().then(|| self.first_page());
         };
         let mut accounted = self.readable_and_unreadable();
         for page in self.under_way.keys() {

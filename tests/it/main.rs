@@ -22,6 +22,7 @@ mod faults;
 mod honest_input;
 mod process;
 mod query;
+mod requests;
 mod sandbox;
 mod store_faults;
 mod sync;

@@ -130,7 +130,7 @@ impl Json<'_> {
         append(out, format_args!(",\"tags\":{tags}}}"));
     }
 
-    pub(super) fn account(&self, out: &mut String) {
+    pub(super) fn account(&self, out: &mut String, seed: u64) {
         append(
             out,
             format_args!(
@@ -141,7 +141,14 @@ impl Json<'_> {
         out.push_str(
             r#","floating_ip_limit":5,"email":"sammy@example.com","name":"Sammy the Shark""#,
         );
-        out.push_str(r#","uuid":"b6fr89dbf6d9156cace5f3c78dc9851d957381ef","email_verified":true"#);
+        // Another history is another account's.
+        let uuid_end = 0x8dc9_851d_9573_81ef ^ seed.rotate_right(1);
+        append(
+            out,
+            format_args!(
+                ",\"uuid\":\"b6fr89dbf6d9156cace5f3c7{uuid_end:016x}\",\"email_verified\":true"
+            ),
+        );
         out.push_str(r#","status":"active","status_message":" ","team":{"#);
         out.push_str(r#""uuid":"5df3e3004a17e242b7c20ca6c9fc25b701a47ece","name":"My Team"}}}"#);
     }

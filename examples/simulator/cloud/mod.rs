@@ -46,5 +46,6 @@ pub use faults::Fault;
 pub use handle::Cloud;
 pub use limits::Limit;
 pub use options::{Options, Order, SCOPES};
+pub use random::Random;
 pub use rules::FaultRule;
 pub use service::LoggedRequest;

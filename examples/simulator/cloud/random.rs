@@ -2,14 +2,16 @@
 
 /// `SplitMix64`: one word of state, and good enough to scatter events over years.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    /// The same seed gives the same numbers.
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(super) fn word(&mut self) -> u64 {
+    /// Any number.
+    pub fn word(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut word = self.0;
         word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -18,28 +20,28 @@ impl Random {
     }
 
     /// From 0 up to, and without, `end`; 0 when `end` is 0.
-    pub(super) fn below(&mut self, end: usize) -> usize {
+    pub fn below(&mut self, end: usize) -> usize {
         (self.word() % (end as u64).max(1)) as usize
     }
 
     /// From `low` to `high`, both included.
-    pub(super) fn between(&mut self, low: i64, high: i64) -> i64 {
+    pub fn between(&mut self, low: i64, high: i64) -> i64 {
         let width = (high - low).max(0) as u64 + 1;
         low + (self.word() % width) as i64
     }
 
     /// From 0.0 up to, and without, 1.0.
-    pub(super) fn fraction(&mut self) -> f64 {
+    pub fn fraction(&mut self) -> f64 {
         (self.word() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// True in this share of the cases.
-    pub(super) fn chance(&mut self, probability: f64) -> bool {
+    pub fn chance(&mut self, probability: f64) -> bool {
         self.fraction() < probability
     }
 
     /// One of them, by weight.
-    pub(super) fn weighted<'a, T>(&mut self, choices: &'a [(u32, T)]) -> Option<&'a T> {
+    pub fn weighted<'a, T>(&mut self, choices: &'a [(u32, T)]) -> Option<&'a T> {
         let sum: u32 = choices.iter().map(|(weight, _)| weight).sum();
         let mut left = self.below(sum as usize) as u32;
         choices.iter().find_map(|(weight, choice)| {

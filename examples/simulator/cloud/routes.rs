@@ -180,7 +180,7 @@ impl Routes<'_> {
 
     fn account(&self) -> Answer {
         let mut body = String::new();
-        self.json().account(&mut body);
+        self.json().account(&mut body, self.options.seed);
         Answer::json(200, body)
     }
 

@@ -1,0 +1,102 @@
+//! Droplets that are gone: their own listings answer 404, but the account's listing still has their actions.
+//!
+//! What was not archived of a droplet when it went, because a sync was interrupted or because something happened to it
+//! since the last one, is read there. Where the token may not read it, the history stays as it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::engine::Engine;
+use super::reading::Reading;
+use super::report::ListingResult;
+use crate::model::DropletId;
+use crate::store::{self, ListingKind};
+
+/// Starts to read the account's listing for droplets that turned out to be gone and may have actions that are not
+/// archived. Whether there are any.
+pub(super) fn read_on_in_the_account(engine: &mut Engine<'_>) -> Result<bool, store::Error> {
+    let unfinished = unfinished(engine, &engine.readings)?;
+    if engine.is_halted() || unfinished.is_empty() || engine.following.account_total().is_none() {
+        return Ok(false);
+    }
+    let unknown = unfinished
+        .iter()
+        .filter(|id| engine.following.followed_from(**id).is_none());
+    let unknown: BTreeMap<DropletId, u64> = unknown.map(|id| (*id, 0)).collect();
+    if !unknown.is_empty() {
+        // What is covered so far is covered for others.
+        let listing = engine.store.listing(ListingKind::Followed)?;
+        engine.store.forget_coverage(listing.id)?;
+        for id in unknown.keys() {
+            engine.store.listing(ListingKind::Droplet(*id))?;
+        }
+        engine.store.follow(&unknown, None)?;
+    }
+    let from = unfinished
+        .iter()
+        .map(|id| engine.following.followed_from(*id).unwrap_or(0));
+    let from = from.min().unwrap_or(0);
+    let account = engine.store.listing(ListingKind::Account)?.coverage;
+    let listing = engine.store.listing(ListingKind::Followed)?;
+    engine
+        .readings
+        .push(Reading::after_the_gone(listing, &account, from));
+    Ok(true)
+}
+
+/// Makes droplets incomplete that are gone while part of their history is neither archived nor to be had now.
+pub(super) fn admit_what_is_unknown(
+    engine: &Engine<'_>,
+    readings: &mut [Reading],
+) -> Result<(), store::Error> {
+    let account = readings.iter().find(|reading| reading.is_after_the_gone);
+    let is_read = account
+        .is_some_and(|reading| matches!(reading.result, Some(ListingResult::Complete { .. })));
+    let is_refused = account.is_none() && is_account_refused(engine)?;
+    if is_read || is_refused {
+        return Ok(());
+    }
+    let unfinished = unfinished(engine, readings)?;
+    for reading in readings {
+        let id = reading.listing.kind.droplet_id();
+        if id.is_some_and(|id| unfinished.contains(&id)) {
+            reading.result = Some(ListingResult::Incomplete {
+                reason: "it is gone, and the account's listing, which has the rest of its history, was not read"
+                    .to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn is_account_refused(engine: &Engine<'_>) -> Result<bool, store::Error> {
+    let account = engine.store.account()?;
+    Ok(account.is_some_and(|account| account.actions_refused_at.is_some()))
+}
+
+/// The droplets that turned out to be gone and are not archived to their end.
+fn unfinished(
+    engine: &Engine<'_>,
+    readings: &[Reading],
+) -> Result<BTreeSet<DropletId>, store::Error> {
+    let is_followed_to_the_end = readings.iter().any(|reading| {
+        reading.listing.kind == ListingKind::Followed
+            && !reading.is_after_the_gone
+            && matches!(reading.result, Some(ListingResult::Complete { .. }))
+    });
+    let mut unfinished = BTreeSet::new();
+    for reading in readings {
+        let Some(id) = reading.listing.kind.droplet_id() else {
+            continue;
+        };
+        if !matches!(reading.result, Some(ListingResult::Gone)) {
+            continue;
+        }
+        let is_followed = engine.following.followed_from(id).is_some();
+        let is_finished =
+            is_followed && (is_followed_to_the_end || engine.store.has_end_of_droplet(id)?);
+        if !is_finished {
+            unfinished.insert(id);
+        }
+    }
+    Ok(unfinished)
+}
