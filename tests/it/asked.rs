@@ -10,17 +10,21 @@ pub(crate) fn requests(cloud: &Cloud) -> usize {
 /// No more than so many requests were sent, retries included.
 #[track_caller]
 pub(crate) fn costs_at_most(cloud: &Cloud, most: usize, when: &str) {
+    let sent = requests(cloud);
+    assert!(
+        sent <= most,
+        "{when}: {sent} requests instead of {most}\n{}",
+        asked_for(cloud)
+    );
+}
+
+/// What was asked for and how it was answered, a line each, in the order of arrival.
+pub(crate) fn asked_for(cloud: &Cloud) -> String {
     let requests = cloud.requests();
     let lines = requests
         .iter()
         .map(|it| format!("{} {}", it.status, it.path));
-    let lines: Vec<_> = lines.collect();
-    assert!(
-        lines.len() <= most,
-        "{when}: {} requests instead of {most}\n{}",
-        lines.len(),
-        lines.join("\n")
-    );
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// How often exactly this path was asked for, whatever the page.

@@ -15,6 +15,7 @@ mod account;
 mod architecture;
 mod archive;
 mod asked;
+mod chaos;
 #[path = "../../examples/simulator/cloud/mod.rs"]
 mod cloud;
 mod demo;

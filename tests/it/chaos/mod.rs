@@ -1,0 +1,103 @@
+//! The real binary on bad days: random faults and lies, growth, actions that settle, droplets that go, and signals.
+//!
+//! A seed makes a `story`: a small account, an archive, and a few syncs, most of them disturbed (`weather`). After each
+//! of them the archive is compared with the truth (`promise`); after the last one, which nothing disturbs, it must equal
+//! it. Everything but the timing of processes comes from the seed, so a seed that fails is told again with
+//! `ARCHIVER_CHAOS_FIRST=SEED ARCHIVER_CHAOS_SEEDS=1`. The figures of a long run are shown with `-- chaos --nocapture`.
+
+mod promise;
+mod story;
+mod weather;
+
+use std::ops::AddAssign;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use story::Story;
+
+/// Stories told side by side. Most of their time they wait for a retry.
+const AT_ONCE: usize = 12;
+
+/// What happened in one story, or in all of them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    syncs: u64,
+    complete: u64,
+    partial: u64,
+    kills: u64,
+    signals: u64,
+    faults: u64,
+    requests: u64,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.syncs += other.syncs;
+        self.complete += other.complete;
+        self.partial += other.partial;
+        self.kills += other.kills;
+        self.signals += other.signals;
+        self.faults += other.faults;
+        self.requests += other.requests;
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long the test runs is said from outside"
+)]
+fn number(variable: &str, default: u64) -> u64 {
+    let text = std::env::var(variable).ok();
+    text.map_or(default, |text| text.parse().expect(variable))
+}
+
+#[test]
+#[allow(
+    clippy::print_stderr,
+    reason = "the figures are what a long run is for"
+)]
+fn whatever_happens_nothing_is_lost_and_nothing_is_invented() {
+    let first = number("ARCHIVER_CHAOS_FIRST", 1);
+    let seeds = number("ARCHIVER_CHAOS_SEEDS", 8);
+    let started = Instant::now();
+    let (tally, failures) = tell(first, seeds);
+    let took = started.elapsed();
+    eprintln!("{seeds} seeds from {first} in {took:?}: {tally:?}");
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+/// Tells so many stories; the words of those that failed.
+fn tell(first: u64, seeds: u64) -> (Tally, Vec<String>) {
+    let next = AtomicU64::new(first);
+    let told = Mutex::new((Tally::default(), Vec::new()));
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= first + seeds {
+                return;
+            }
+            let mut chronicle = Vec::new();
+            let story = AssertUnwindSafe(|| Story::of(seed, &mut chronicle).tell());
+            let outcome = catch_unwind(story);
+            let mut told = told.lock().unwrap();
+            match outcome {
+                Ok(tally) => told.0 += tally,
+                Err(panic) => {
+                    let words = panic.downcast_ref::<String>().cloned();
+                    let words = words.unwrap_or_default();
+                    let chronicle = chronicle.join("\n");
+                    told.1.push(format!("## seed {seed}\n{chronicle}\n{words}"));
+                }
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(work);
+        }
+    });
+    told.into_inner().unwrap()
+}

@@ -1,0 +1,144 @@
+//! What must be true of an archive after any sync, and after a complete one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::ErrorKind;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::archive::Archive;
+use crate::cloud::{Action, Cloud};
+use crate::process::Run;
+use crate::sandbox::Sandbox;
+
+/// What a scope lists at some moment.
+pub(super) struct Listed {
+    watched: Option<BTreeSet<i64>>,
+    actions: BTreeMap<i64, Action>,
+    /// The watched droplet that lists an action.
+    droplets: BTreeMap<i64, i64>,
+}
+
+impl Listed {
+    pub(super) fn now(cloud: &Cloud, watched: Option<&BTreeSet<i64>>) -> Self {
+        let mut listed = Self {
+            watched: watched.cloned(),
+            actions: BTreeMap::new(),
+            droplets: BTreeMap::new(),
+        };
+        let Some(ids) = watched else {
+            let actions = cloud.actions().into_iter();
+            listed.actions = actions.map(|action| (action.id, action)).collect();
+            return listed;
+        };
+        for droplet in ids {
+            for action in cloud.actions_of(*droplet) {
+                listed.droplets.insert(action.id, *droplet);
+                listed.actions.insert(action.id, action);
+            }
+        }
+        listed
+    }
+
+    /// The actions that the API shows to be the scope's: what was done to the volumes of a droplet that is gone is
+    /// listed nowhere with the droplet's id.
+    fn shown<'a>(&'a self, gone: &'a BTreeSet<i64>) -> impl Iterator<Item = &'a Action> {
+        self.actions.values().filter(move |action| {
+            let says_so = action.resource_type.as_deref() == Some("droplet");
+            let droplet = self.droplets.get(&action.id);
+            says_so || droplet.is_none_or(|droplet| !gone.contains(droplet))
+        })
+    }
+
+    /// Nothing but what is listed is archived.
+    #[track_caller]
+    pub(super) fn is_all_there_is(&self, archive: &Archive) {
+        for action in archive.actions().values() {
+            assert_eq!(self.actions.get(&action.id), Some(action));
+        }
+    }
+}
+
+/// A copy of the archive with all that a killed sync left beside it; nothing where it left no archive yet.
+fn copy(sandbox: &Sandbox) -> Option<(TempDir, Connection)> {
+    let folder = tempfile::tempdir().unwrap();
+    for ending in ["", "-wal", "-journal"] {
+        let name = format!("archive.db{ending}");
+        match fs::copy(
+            sandbox.db().with_file_name(&name),
+            folder.path().join(&name),
+        ) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            copied => assert!(copied.is_ok(), "{copied:?}"),
+        }
+    }
+    let path = folder.path().join("archive.db");
+    if !path.exists() {
+        return None;
+    }
+    let connection = Connection::open(&path).unwrap();
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'coverage'";
+    let tables: i64 = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+    (tables == 1).then_some((folder, connection))
+}
+
+/// Whether the archive has any action of a droplet. A sync may be at work: then the copy may be torn, and that is a no.
+pub(super) fn is_known(sandbox: &Sandbox, droplet: i64) -> bool {
+    let Ok(archive) =
+        Connection::open_with_flags(sandbox.db(), rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
+    else {
+        return false;
+    };
+    let sql = "SELECT EXISTS (SELECT 1 FROM actions WHERE resource_type = 'droplet' AND resource_id = ?1)";
+    archive
+        .query_row(sql, [droplet], |row| row.get(0))
+        .unwrap_or(false)
+}
+
+/// Every archived action; the archive must be sound, whatever happened to it.
+fn archived(sandbox: &Sandbox) -> BTreeMap<i64, Action> {
+    let Some((folder, connection)) = copy(sandbox) else {
+        return BTreeMap::new();
+    };
+    drop(connection);
+    Archive::open(&folder.path().join("archive.db")).actions()
+}
+
+/// Checks what a sync left behind: a sound file, nothing invented, words if it was not complete, and everything that was
+/// listed when it began if it says that it was.
+#[track_caller]
+pub(super) fn check(sandbox: &Sandbox, cloud: &Cloud, listed: &Listed, run: &Run) {
+    let archived = archived(sandbox);
+    let truth = Listed::now(cloud, listed.watched.as_ref()).actions;
+    for action in archived.values() {
+        let is_true = truth
+            .get(&action.id)
+            .is_some_and(|it| is_or_was(action, it));
+        assert!(is_true, "archived but not true: {action:?}\n{run}");
+    }
+    match run.status.code() {
+        None => {}
+        Some(0) => {
+            let gone = cloud.destroyed_droplets().into_iter();
+            let gone = gone.map(|droplet| droplet.id).collect();
+            for action in listed.shown(&gone) {
+                let found = archived.get(&action.id);
+                let is_right =
+                    found == Some(action) || found.is_some() && found == truth.get(&action.id);
+                assert!(is_right, "listed: {action:?}\narchived: {found:?}\n{run}");
+            }
+        }
+        Some(_) => assert!(run.stderr.contains("error: "), "no words: {run}"),
+    }
+}
+
+/// Whether an action is archived as it is, or as it was before it ended.
+fn is_or_was(archived: &Action, truth: &Action) -> bool {
+    let before = Action {
+        status: Some("in-progress".to_owned()),
+        completed_at: None,
+        ..truth.clone()
+    };
+    archived == truth || *archived == before
+}
