@@ -35,6 +35,8 @@ pub(super) enum Doubt {
     LinksOn { page: u64 },
     /// What should be new has an id that is not.
     OldAmongNew { page: u64 },
+    /// What should be old has an id that is new.
+    NewAmongOld { page: u64 },
     /// Rows that have no integer id.
     Rejected { rows: u64 },
 }
@@ -96,6 +98,12 @@ impl fmt::Display for Doubt {
                 write!(
                     formatter,
                     "page {page} is the last by its total, but links to another one"
+                )
+            }
+            Self::NewAmongOld { page } => {
+                write!(
+                    formatter,
+                    "page {page} shows new actions where old ones belong"
                 )
             }
             Self::OldAmongNew { page } => {

@@ -8,7 +8,8 @@
 //!
 //! - `scope` says what is to be read, `account` what the token may see of it;
 //! - `engine` keeps requests under way, a `reading` archives the pages of one listing;
-//! - `walk` and `rewalk` decide what to read next of a listing, `doubt` says why one cannot be trusted;
+//! - `walk` and `rewalk` decide what to read next of a listing, `check` holds answers against what they claim, `doubt`
+//!   says why one cannot be trusted;
 //! - `follow` keeps many droplets current through the account's listing, `gone` reads there what droplets that are gone
 //!   have left;
 //! - `conclusion` notes what is proven, `follow_up` asks for what no listing shows;

@@ -6,7 +6,7 @@
 //!
 //! - a page has as many rows as the positions it shows, and no id twice;
 //! - a total never shrinks;
-//! - where only some rows are kept, the newest come first;
+//! - where only some rows are kept, the newest come first, and all that is new has greater ids than all that is old;
 //! - what stands at covered positions is archived already;
 //! - in the end, as many actions were new as positions were newly covered; where the two differ, because some were
 //!   known from elsewhere, the archived actions are counted.
@@ -94,6 +94,9 @@ pub(super) struct Walk {
     seen: Option<HashMap<ActionId, u64>>,
     /// The greatest id that the listing showed before, where what is new is known to have a greater one.
     head_id: Option<ActionId>,
+    /// The position before `from`, while it is not known that the greatest id still stands there: a total that was wrong
+    /// when `from` was noted would leave a hole before it.
+    border: Option<u64>,
     /// The length when the sync began.
     target: Option<u64>,
     /// The longest length heard of.
@@ -125,6 +128,7 @@ impl Walk {
             from: 0,
             seen: None,
             head_id: None,
+            border: None,
             target: None,
             latest_total: before.total.unwrap_or(0),
             before,
@@ -138,6 +142,11 @@ impl Walk {
     /// Starts reading a listing of which only some rows are kept, from position `from` on: at earlier ones they are all
     /// archived. What is new has greater ids than `head_id`, the greatest one so far.
     pub(super) fn following(mut before: Before, from: u64, head_id: Option<ActionId>) -> Self {
+        let border = from.checked_sub(1).filter(|border| {
+            // What an interrupted sync has read across the border was checked by it.
+            head_id.is_some()
+                && !(before.coverage.contains(*border) && before.coverage.contains(from))
+        });
         before.coverage.insert(Interval {
             start: 0,
             end: from,
@@ -146,6 +155,7 @@ impl Walk {
             from,
             seen: Some(HashMap::new()),
             head_id,
+            border,
             ..Self::new(before, false)
         }
     }
@@ -187,13 +197,13 @@ impl Walk {
         for page in self.under_way.keys() {
             accounted.insert(Interval::of_page(*page, PER_PAGE, self.latest_total));
         }
-        let missing = accounted
-            .missing_of(Interval {
-                start: self.from,
-                end: target,
-            })
-            .next()?;
-        let page = page_of(missing.end - 1, PER_PAGE, self.latest_total);
+        let missing = accounted.missing_of(Interval {
+            start: self.from,
+            end: target,
+        });
+        let mut missing = missing.map(|missing| missing.end - 1);
+        let position = missing.next().or(self.border)?;
+        let page = page_of(position, PER_PAGE, self.latest_total);
         (!self.under_way.contains_key(&page)).then_some(page)
     }
 
@@ -270,11 +280,11 @@ impl Walk {
 
     fn finish_cover(&mut self) {
         let Some(target) = self.target else { return };
-        let accounted = self.readable_and_unreadable();
-        if !accounted.covers(Interval {
+        let wanted = Interval {
             start: self.from,
             end: target,
-        }) {
+        };
+        if self.border.is_some() || !self.readable_and_unreadable().covers(wanted) {
             if self.fruitless >= MOST_FRUITLESS {
                 self.start_rewalk(Doubt::Stuck);
             }
@@ -409,84 +419,6 @@ impl Walk {
         }
         all
     }
-
-    /// Checks an answer against what it claims, and places its rows.
-    fn check(&mut self, answer: &Answer<'_>, known_total: u64) -> Result<Placement, Doubt> {
-        let total = answer.total.ok_or(Doubt::NoTotal)?;
-        if total < known_total {
-            return Err(Doubt::Shrunk {
-                before: known_total,
-                now: total,
-            });
-        }
-        let shown = Interval::of_page(answer.page, PER_PAGE, total);
-        let found = answer.ids.len() as u64;
-        if found != shown.len() {
-            return Err(Doubt::RowCount {
-                page: answer.page,
-                expected: shown.len(),
-                found,
-            });
-        }
-        if shows_an_id_twice(answer) {
-            return Err(Doubt::Repeated { page: answer.page });
-        }
-        if self.seen.is_some() && !is_newest_first(answer) {
-            return Err(Doubt::Order { page: answer.page });
-        }
-        if shown.start == 0 && answer.has_next {
-            return Err(Doubt::LinksOn { page: answer.page });
-        }
-        self.latest_total = self.latest_total.max(total);
-        self.target.get_or_insert(total);
-        let placement = self.placement(answer, shown, total);
-        let mut rows = answer.ids.iter().zip(&placement.expected);
-        if rows.any(|(id, covered)| !covered && *id <= self.head_id && id.is_some()) {
-            return Err(Doubt::OldAmongNew { page: answer.page });
-        }
-        Ok(placement)
-    }
-
-    /// The rows of an answer at the positions that it shows, newest first.
-    fn placement(&mut self, answer: &Answer<'_>, shown: Interval, total: u64) -> Placement {
-        let mut covers = Coverage::new();
-        let mut expected = Vec::with_capacity(answer.ids.len());
-        for (position, id) in (shown.start..shown.end).rev().zip(answer.ids) {
-            let alone = Interval {
-                start: position,
-                end: position + 1,
-            };
-            match id {
-                Some(_) => covers.insert(alone),
-                None => self.unreadable.insert(alone),
-            }
-            expected.push(self.coverage.contains(position));
-        }
-        Placement {
-            covers: covers.intervals().to_vec(),
-            expected,
-            shown,
-            total: Some(total),
-        }
-    }
-}
-
-fn shows_an_id_twice(answer: &Answer<'_>) -> bool {
-    let mut ids: Vec<ActionId> = answer.ids.iter().flatten().copied().collect();
-    let readable = ids.len();
-    ids.sort_unstable();
-    ids.dedup();
-    ids.len() < readable
-}
-
-/// Whether ids descend, as they do where new actions appear at the head. Where only some rows are kept, nothing else
-/// tells whether what stands at new positions is what is new.
-fn is_newest_first(answer: &Answer<'_>) -> bool {
-    answer
-        .ids
-        .iter()
-        .flatten()
-        .is_sorted_by(|newer, older| newer > older)
 }
 
 fn unplaced(answer: &Answer<'_>) -> Placement {
@@ -497,6 +429,9 @@ fn unplaced(answer: &Answer<'_>) -> Placement {
         total: None,
     }
 }
+
+#[path = "check.rs"]
+mod check;
 
 #[cfg(test)]
 #[path = "walk_tests.rs"]

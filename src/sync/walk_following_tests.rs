@@ -107,10 +107,10 @@ fn sync(
 const CALM: (usize, u64, u32) = (4, 0, 0);
 
 #[test]
-fn nothing_new_costs_one_request_and_so_do_many_new_actions_on_one_page() {
+fn nothing_new_costs_one_request_and_what_is_new_its_pages_and_a_look_at_what_is_old() {
     let mut server = Server::with(5_000);
     let mut archive = Archive::of(&server);
-    for (growth, expected) in [(0, 1), (150, 1), (200, 1), (201, 2), (1_000, 5), (0, 1)] {
+    for (growth, expected) in [(0, 1), (150, 1), (200, 2), (201, 2), (1_000, 6), (0, 1)] {
         server.grow(growth);
         let (verdict, requests) = sync(&mut server, &mut archive, &mut std::iter::empty(), CALM);
         let total = server.actions.len() as u64;
@@ -191,6 +191,21 @@ fn an_action_that_appears_among_the_old_ones_is_noticed() {
         matches!(verdict, Some(Verdict::Incomplete { .. })),
         "{verdict:?}"
     );
+}
+
+#[test]
+fn a_total_that_was_too_large_when_a_sync_ended_leaves_no_hole() {
+    for (too_large, new) in [(200, 250), (200, 400), (7, 30), (400, 1_000)] {
+        let mut server = Server::with(1_000);
+        let mut archive = Archive::of(&server);
+        archive.from += too_large;
+        server.grow(new);
+        let (verdict, _) = sync(&mut server, &mut archive, &mut std::iter::empty(), CALM);
+        assert!(
+            matches!(verdict, Some(Verdict::Incomplete { .. })),
+            "{too_large}: {verdict:?}"
+        );
+    }
 }
 
 #[test]

@@ -1,0 +1,114 @@
+//! The checks of [`Walk`]: an answer against what it claims, and against what is known. See there for what they are.
+
+use super::{Answer, Placement, Walk};
+use crate::api::PER_PAGE;
+use crate::coverage::{Coverage, Interval};
+use crate::model::ActionId;
+use crate::sync::doubt::Doubt;
+
+impl Walk {
+    /// Checks an answer against what it claims, and places its rows.
+    pub(super) fn check(
+        &mut self,
+        answer: &Answer<'_>,
+        known_total: u64,
+    ) -> Result<Placement, Doubt> {
+        let total = answer.total.ok_or(Doubt::NoTotal)?;
+        if total < known_total {
+            return Err(Doubt::Shrunk {
+                before: known_total,
+                now: total,
+            });
+        }
+        let shown = Interval::of_page(answer.page, PER_PAGE, total);
+        let found = answer.ids.len() as u64;
+        if found != shown.len() {
+            return Err(Doubt::RowCount {
+                page: answer.page,
+                expected: shown.len(),
+                found,
+            });
+        }
+        if shows_an_id_twice(answer) {
+            return Err(Doubt::Repeated { page: answer.page });
+        }
+        if self.seen.is_some() && !is_newest_first(answer) {
+            return Err(Doubt::Order { page: answer.page });
+        }
+        if shown.start == 0 && answer.has_next {
+            return Err(Doubt::LinksOn { page: answer.page });
+        }
+        self.latest_total = self.latest_total.max(total);
+        self.target.get_or_insert(total);
+        let placement = self.placement(answer, shown, total);
+        self.check_border(answer, &placement)?;
+        Ok(placement)
+    }
+
+    /// What is new has greater ids than what is old, where only some rows are kept: nothing else tells the one from the
+    /// other.
+    fn check_border(&mut self, answer: &Answer<'_>, placement: &Placement) -> Result<(), Doubt> {
+        let page = answer.page;
+        let Some(head_id) = self.head_id else {
+            return Ok(());
+        };
+        let shown = placement.shown;
+        let rows = (shown.start..shown.end).rev().zip(answer.ids);
+        for ((position, id), is_covered) in rows.zip(&placement.expected) {
+            match id {
+                Some(id) if *id <= head_id && !is_covered => {
+                    return Err(Doubt::OldAmongNew { page });
+                }
+                Some(id) if *id > head_id && position < self.from => {
+                    return Err(Doubt::NewAmongOld { page });
+                }
+                _ => {}
+            }
+        }
+        self.border = self
+            .border
+            .filter(|border| !(shown.start..shown.end).contains(border));
+        Ok(())
+    }
+
+    /// The rows of an answer at the positions that it shows, newest first.
+    fn placement(&mut self, answer: &Answer<'_>, shown: Interval, total: u64) -> Placement {
+        let mut covers = Coverage::new();
+        let mut expected = Vec::with_capacity(answer.ids.len());
+        for (position, id) in (shown.start..shown.end).rev().zip(answer.ids) {
+            let alone = Interval {
+                start: position,
+                end: position + 1,
+            };
+            match id {
+                Some(_) => covers.insert(alone),
+                None => self.unreadable.insert(alone),
+            }
+            expected.push(self.coverage.contains(position));
+        }
+        Placement {
+            covers: covers.intervals().to_vec(),
+            expected,
+            shown,
+            total: Some(total),
+        }
+    }
+}
+
+fn shows_an_id_twice(answer: &Answer<'_>) -> bool {
+    let mut ids: Vec<ActionId> = answer.ids.iter().flatten().copied().collect();
+    let readable = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.len() < readable
+}
+
+/// Whether ids descend, as they do where new actions appear at the head. Where only some rows are kept, nothing else
+/// tells whether what stands at new positions is what is new.
+fn is_newest_first(answer: &Answer<'_>) -> bool {
+    answer
+        .ids
+        .iter()
+        .flatten()
+        .is_sorted_by(|newer, older| newer > older)
+}
