@@ -66,22 +66,6 @@ impl Store {
             .step("cannot mark droplets as gone")
     }
 
-    /// Whether the archive has the action that ended a droplet, after which none of it can come.
-    ///
-    /// # Errors
-    /// When the archive cannot be read.
-    pub fn has_end_of_droplet(&self, id: DropletId) -> Result<bool, Error> {
-        self.connection
-            .query_row(
-                "SELECT EXISTS (SELECT 1 FROM actions
-                                 WHERE resource_id = :id AND resource_type = 'droplet'
-                                   AND type = 'destroy' AND status = 'completed')",
-                named_params! { ":id": id },
-                |row| row.get(0),
-            )
-            .step("cannot look up a droplet")
-    }
-
     /// Whether the archive has heard of a droplet: by its listing, by its name or by any action.
     ///
     /// # Errors

@@ -21,6 +21,8 @@ pub struct Followed {
     pub from: u64,
     /// Where the droplet runs, as far as it is known.
     pub region_slug: Option<String>,
+    /// Whether the API does not have it any more: then nothing but the account's listing shows what happened to it.
+    pub is_gone: bool,
 }
 
 impl Store {
@@ -96,15 +98,19 @@ pub(super) fn unfollow(connection: &Connection, ids: &[DropletId]) -> Result<(),
 pub fn followed(connection: &Connection) -> Result<BTreeMap<DropletId, Followed>, Error> {
     connection
         .prepare_cached(
-            "SELECT droplet_id, followed_from, region_slug
+            "SELECT droplet_id, followed_from, region_slug, gone_at IS NOT NULL AS is_gone
                FROM listings LEFT JOIN droplets ON droplets.id = droplet_id
               WHERE followed_from IS NOT NULL AND droplet_id IS NOT NULL",
         )
         .and_then(|mut statement| {
             let followed = statement.query_map([], |row| {
                 let from = row.get::<_, i64>("followed_from")?.unsigned_abs();
-                let region_slug = row.get("region_slug")?;
-                Ok((row.get("droplet_id")?, Followed { from, region_slug }))
+                let followed = Followed {
+                    from,
+                    region_slug: row.get("region_slug")?,
+                    is_gone: row.get("is_gone")?,
+                };
+                Ok((row.get("droplet_id")?, followed))
             })?;
             followed.collect()
         })

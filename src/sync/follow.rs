@@ -62,7 +62,7 @@ impl Following {
 
     /// The position from which on the account's listing is to be read, if that is cheaper than the own listings of the
     /// droplets that are followed: a request for each, and one for each 200 new actions, of which the account's newest
-    /// page, read already, is a sample.
+    /// page, read already, is a sample. For one that is gone there is no other way.
     pub(super) fn worthwhile_from(&self, newest: &Page<Action>) -> Option<u64> {
         let total = self.account_total?;
         let from = self.followed.values().map(|followed| followed.from).min()?;
@@ -71,7 +71,8 @@ impl Following {
         let of_followed = shown.filter(|action| self.vouches_for(action)).count() as u64;
         let new_of_followed = new.saturating_mul(of_followed) / (newest.rows.len() as u64).max(1);
         let own_pages = self.followed.len() as u64 + new_of_followed / PER_PAGE;
-        (new.div_ceil(PER_PAGE) <= own_pages + 1).then_some(from)
+        let is_needed = self.followed.values().any(|followed| followed.is_gone);
+        (is_needed || new.div_ceil(PER_PAGE) <= own_pages + 1).then_some(from)
     }
 
     /// From where on a droplet is followed, if it was when this sync began.
@@ -173,6 +174,7 @@ mod tests {
                 Followed {
                     from: *from,
                     region_slug: region.map(str::to_owned),
+                    is_gone: *id == 5,
                 },
             )
         });
@@ -209,6 +211,8 @@ mod tests {
             assert_eq!(found, from, "{total}, {of_followed} of 10");
         }
         assert_eq!(following(&[], 1_000).worthwhile_from(&newest(0)), None);
+        let one_is_gone = following(&[(1, 900, None), (5, 800, None)], 40_000);
+        assert_eq!(one_is_gone.worthwhile_from(&newest(0)), Some(800));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::store::{self, ListingKind};
 /// Starts to read the account's listing for droplets that turned out to be gone and may have actions that are not
 /// archived. Whether there are any.
 pub(super) fn read_on_in_the_account(engine: &mut Engine<'_>) -> Result<bool, store::Error> {
-    let unfinished = unfinished(engine, &engine.readings)?;
+    let unfinished = unfinished(engine, &engine.readings);
     if engine.is_halted() || unfinished.is_empty() || engine.following.account_total().is_none() {
         return Ok(false);
     }
@@ -55,7 +55,7 @@ pub(super) fn admit_what_is_unknown(
     if is_read || is_refused {
         return Ok(());
     }
-    let unfinished = unfinished(engine, readings)?;
+    let unfinished = unfinished(engine, readings);
     for reading in readings {
         let id = reading.listing.kind.droplet_id();
         if id.is_some_and(|id| unfinished.contains(&id)) {
@@ -73,30 +73,17 @@ fn is_account_refused(engine: &Engine<'_>) -> Result<bool, store::Error> {
     Ok(account.is_some_and(|account| account.actions_refused_at.is_some()))
 }
 
-/// The droplets that turned out to be gone and are not archived to their end.
-fn unfinished(
-    engine: &Engine<'_>,
-    readings: &[Reading],
-) -> Result<BTreeSet<DropletId>, store::Error> {
+/// The droplets that turned out to be gone, but for those that were followed to the end.
+fn unfinished(engine: &Engine<'_>, readings: &[Reading]) -> BTreeSet<DropletId> {
     let is_followed_to_the_end = readings.iter().any(|reading| {
         reading.listing.kind == ListingKind::Followed
             && !reading.is_after_the_gone
             && matches!(reading.result, Some(ListingResult::Complete { .. }))
     });
-    let mut unfinished = BTreeSet::new();
-    for reading in readings {
-        let Some(id) = reading.listing.kind.droplet_id() else {
-            continue;
-        };
-        if !matches!(reading.result, Some(ListingResult::Gone)) {
-            continue;
-        }
-        let is_followed = engine.following.followed_from(id).is_some();
-        let is_finished =
-            is_followed && (is_followed_to_the_end || engine.store.has_end_of_droplet(id)?);
-        if !is_finished {
-            unfinished.insert(id);
-        }
-    }
-    Ok(unfinished)
+    let gone = readings
+        .iter()
+        .filter(|reading| matches!(reading.result, Some(ListingResult::Gone)));
+    gone.filter_map(|reading| reading.listing.kind.droplet_id())
+        .filter(|id| !is_followed_to_the_end || engine.following.followed_from(*id).is_none())
+        .collect()
 }

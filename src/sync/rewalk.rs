@@ -2,7 +2,8 @@
 //!
 //! It needs no position to be right. As long as a listing only grows, reading forward misses nothing: what arrives at
 //! the head pushes rows onto later pages, where they are seen again. How many different actions it showed must then
-//! lie between the length it had at the first page and the one at the last.
+//! lie between the length it had at the first page and the one at the last; and where it grew, so that the number alone
+//! does not tell what is missing, it must be in order.
 
 use std::collections::HashSet;
 
@@ -24,11 +25,15 @@ const LEAST_PAGE: usize = 20;
 pub(super) struct Rewalk {
     pages_read: u64,
     seen: HashSet<ActionId>,
+    /// The least and the greatest of them.
+    bounds: Option<(ActionId, ActionId)>,
     rejected: u64,
     first_total: Option<u64>,
     latest_total: Option<u64>,
     /// What the server takes a full page to be: the rows on the first one.
     page_length: usize,
+    /// Whether each page shows no new action that is newer than, or none that is older than, those of pages before.
+    is_disordered: [bool; 2],
     fruitless: u32,
     short: u32,
     outgrown: u32,
@@ -75,6 +80,7 @@ impl Rewalk {
         };
         self.latest_total = answer.total.or(self.latest_total);
         let seen_before = self.seen.len();
+        self.note_order(answer);
         self.seen.extend(answer.ids.iter().flatten());
         self.rejected += answer.ids.iter().filter(|id| id.is_none()).count() as u64;
         self.fruitless = if self.seen.len() > seen_before {
@@ -99,6 +105,20 @@ impl Rewalk {
         }
     }
 
+    fn note_order(&mut self, answer: &Answer<'_>) {
+        let ids = answer.ids.iter().flatten();
+        let new = ids.filter(|id| !self.seen.contains(*id));
+        let before = self.bounds;
+        for id in new {
+            if let Some((least, greatest)) = before {
+                self.is_disordered[0] |= *id > least;
+                self.is_disordered[1] |= *id < greatest;
+            }
+            let (least, greatest) = self.bounds.get_or_insert((*id, *id));
+            (*least, *greatest) = ((*least).min(*id), (*greatest).max(*id));
+        }
+    }
+
     /// Whether a page without a link to another one is the last by its length or by the total.
     fn is_past_total(&self, is_short: bool) -> bool {
         let reached = self.pages_read.saturating_mul(self.page_length as u64);
@@ -107,12 +127,16 @@ impl Rewalk {
 
     fn judge(&self, ended: bool) -> Verdict {
         let found = self.seen.len() as u64;
+        let is_ordered = self.is_disordered.contains(&false);
         let reason = match (self.first_total, self.latest_total) {
             _ if self.rejected > 0 => Doubt::Rejected {
                 rows: self.rejected,
             },
             (Some(first), Some(latest)) if (first..=latest).contains(&found) && ended => {
-                return Verdict::Complete { total: first };
+                if found == latest || is_ordered {
+                    return Verdict::Complete { total: first };
+                }
+                Doubt::Disordered { found, latest }
             }
             (Some(_), Some(total)) if found != total => Doubt::WalkedCount { found, total },
             (Some(_), Some(_)) => Doubt::Endless {

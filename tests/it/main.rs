@@ -23,6 +23,7 @@ mod faults;
 mod honest_input;
 mod process;
 mod query;
+mod regressions;
 mod requests;
 mod sandbox;
 mod store_faults;

@@ -1,0 +1,142 @@
+//! What the chaos test found, told once more without chance.
+
+use crate::account::settled;
+use crate::archive::Archive;
+use crate::asked::requests;
+use crate::cloud::{Action, Cloud, Fault, FaultRule, Options, Order};
+use crate::process::until;
+use crate::sandbox::Sandbox;
+
+/// An account, and the droplet of it with the longest history.
+fn with_busy_droplet(options: Options) -> (Cloud, i64) {
+    let cloud = Cloud::start(options).unwrap();
+    let droplets = cloud.droplets().into_iter().map(|droplet| droplet.id);
+    let busiest = droplets
+        .max_by_key(|id| cloud.actions_of(*id).len())
+        .unwrap();
+    (cloud, busiest)
+}
+
+/// What the account shows to be the droplet's, now that its own listing is gone.
+fn own_actions(cloud: &Cloud, droplet: i64) -> Vec<Action> {
+    let listed = cloud.actions_of(droplet).into_iter();
+    let own = listed.filter(|it| it.resource_type.as_deref() == Some("droplet"));
+    own.collect()
+}
+
+/// Syncs until the answer for this page is waited for, and kills it then.
+fn kill_at(sandbox: &Sandbox, cloud: &Cloud, flags: &[&str], path: &str, page: u64) {
+    cloud.break_with(FaultRule::new(Fault::Stall).path(path).page(page));
+    let query = format!("{path}?page={page}&");
+    let sync = sandbox.start_sync(cloud, flags);
+    until("the page is asked for", || {
+        let asked = cloud.requests();
+        asked.iter().any(|request| request.path.starts_with(&query))
+    });
+    sync.kill();
+    cloud.clear_faults();
+    cloud.clear_requests();
+}
+
+fn holds_all_that_is_left(sandbox: &Sandbox, cloud: &Cloud, droplet: i64) -> Archive {
+    let archive = sandbox.archive();
+    archive.holds(own_actions(cloud, droplet));
+    archive
+}
+
+#[test]
+fn a_droplet_that_goes_after_a_killed_first_sync_is_archived_to_its_end() {
+    let (cloud, droplet) = with_busy_droplet(settled(4, 2_000));
+    let sandbox = Sandbox::new();
+    let flags = ["--droplet", &droplet.to_string()];
+    let own = format!("/v2/droplets/{droplet}/actions");
+    kill_at(&sandbox, &cloud, &flags, &own, 2);
+    cloud.destroy_droplet(droplet).unwrap();
+    // The rest is read in the account's listing; and that, too, may be interrupted.
+    kill_at(&sandbox, &cloud, &flags, "/v2/actions", 4);
+    sandbox.sync(&cloud, &flags).exits(0).silently();
+    holds_all_that_is_left(&sandbox, &cloud, droplet);
+    cloud.clear_requests();
+    sandbox.sync(&cloud, &flags).exits(0).silently();
+    assert_eq!(requests(&cloud), 2, "and that is that");
+}
+
+#[test]
+fn a_droplet_that_goes_between_two_syncs_is_archived_to_its_end() {
+    for others in [0, 150, 900] {
+        let (cloud, droplet) = with_busy_droplet(settled(4, 800));
+        let sandbox = Sandbox::new();
+        let flags = ["--droplet", &droplet.to_string()];
+        sandbox.sync(&cloud, &flags).exits(0).silently();
+        cloud.add_actions_of(droplet, 30);
+        cloud.destroy_droplet(droplet).unwrap();
+        let other = cloud.droplets()[0].id;
+        cloud.add_actions_of(other, others);
+        sandbox.sync(&cloud, &flags).exits(0).silently();
+        holds_all_that_is_left(&sandbox, &cloud, droplet).is_exactly(cloud.actions_of(droplet));
+    }
+}
+
+#[test]
+fn a_droplet_that_is_gone_while_its_rest_cannot_be_read_is_not_called_complete() {
+    let (cloud, droplet) = with_busy_droplet(settled(4, 1_600));
+    let sandbox = Sandbox::new();
+    let flags = ["--droplet", &droplet.to_string()];
+    let own = format!("/v2/droplets/{droplet}/actions");
+    kill_at(&sandbox, &cloud, &flags, &own, 2);
+    cloud.destroy_droplet(droplet).unwrap();
+    cloud.break_with(FaultRule::new(Fault::HtmlError(404)).path("/v2/actions"));
+    let run = sandbox.sync(&cloud, &flags).exits(3);
+    run.says(&droplet.to_string())
+        .says("it is gone")
+        .says("the rest of its history");
+    cloud.clear_faults();
+    sandbox.sync(&cloud, &flags).exits(0).silently();
+    holds_all_that_is_left(&sandbox, &cloud, droplet);
+}
+
+#[test]
+fn a_droplet_that_is_gone_is_no_failure_where_the_token_may_not_read_its_rest() {
+    let (cloud, droplet) = with_busy_droplet(settled(4, 800));
+    cloud.remove_scope("actions:read");
+    let sandbox = Sandbox::new();
+    let flags = ["--droplet", &droplet.to_string()];
+    sandbox.sync(&cloud, &flags).exits(0).silently();
+    let known = cloud.actions_of(droplet);
+    cloud.destroy_droplet(droplet).unwrap();
+    sandbox.sync(&cloud, &flags).exits(0).silently();
+    sandbox.archive().is_exactly(known);
+}
+
+#[test]
+fn a_total_that_was_wrong_when_one_sync_began_leaves_no_hole_for_the_next() {
+    for (too_large, new) in [(7, 30), (200, 250), (200, 400), (200, 1_000)] {
+        let (cloud, droplet) = with_busy_droplet(settled(4, 800));
+        let sandbox = Sandbox::new();
+        let flags = ["--droplet", &droplet.to_string()];
+        let lie = FaultRule::new(Fault::TotalOffBy(too_large)).path("/v2/actions");
+        cloud.break_with(lie.times(1));
+        sandbox.sync(&cloud, &flags).exits(0).silently();
+        cloud.add_actions_of(droplet, new);
+        sandbox.sync(&cloud, &flags).exits(0).silently();
+        sandbox.archive().is_exactly(cloud.actions_of(droplet));
+    }
+}
+
+#[test]
+fn a_listing_that_grows_in_no_order_is_archived_whole_or_not_called_complete() {
+    let options = Options {
+        order: Order::Scattered,
+        grow_per_request: 90,
+        ..settled(4, 1_000)
+    };
+    let cloud = Cloud::start(options).unwrap();
+    let sandbox = Sandbox::new();
+    for _ in 0..3 {
+        let run = sandbox.sync(&cloud, &["--all"]).exits(3);
+        run.says("it grew while it was read, and is in no order");
+    }
+    cloud.grow_per_request(0);
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
+    sandbox.archive().equals(&cloud);
+}
