@@ -107,8 +107,13 @@ pub(super) struct Walk {
     newly_covered: u64,
     /// Answers in a row that brought nothing missing.
     fruitless: u32,
+    /// Whether pages under way at once are outrun by the growth of the listing: each shows what is newer than what it
+    /// was asked for, so only one is asked for at a time.
+    is_outrun: bool,
 }
 
+/// Answers in a row that may bring nothing missing before pages are asked for one at a time.
+const MOST_FRUITLESS_AT_ONCE: u32 = 2;
 const MOST_FRUITLESS: u32 = 12;
 
 impl Walk {
@@ -136,6 +141,7 @@ impl Walk {
             inserted: 0,
             newly_covered: 0,
             fruitless: 0,
+            is_outrun: false,
         }
     }
 
@@ -174,6 +180,7 @@ impl Walk {
             Phase::Rewalk(_) | Phase::Count | Phase::Done(_) => return None,
         };
         self.under_way.insert(page, self.latest_total);
+        self.is_outrun |= self.fruitless >= MOST_FRUITLESS_AT_ONCE;
         Some(page)
     }
 
@@ -193,6 +200,9 @@ impl Walk {
         let Some(target) = self.target else {
             return self.under_way.is_empty().then(|| self.first_page());
         };
+        if self.is_outrun && !self.under_way.is_empty() {
+            return None;
+        }
         let mut accounted = self.readable_and_unreadable();
         for page in self.under_way.keys() {
             accounted.insert(Interval::of_page(*page, PER_PAGE, self.latest_total));

@@ -324,6 +324,23 @@ fn a_server_that_gives_smaller_pages_than_asked_for_is_read_to_its_end() {
 }
 
 #[test]
+fn growth_that_outruns_pages_under_way_at_once_does_not_outrun_a_single_one() {
+    let (mut server, mut archive) = (Server::with(3_000), Archive::default());
+    let settings = Settings {
+        concurrency: 5,
+        growth: 90,
+        kill_one_in: 0,
+    };
+    let mut always_most = std::iter::repeat(90);
+    let (verdict, requests) = sync(&mut server, &mut archive, &mut always_most, &settings);
+    assert!(
+        matches!(verdict, Some(Verdict::Complete { .. })),
+        "{verdict:?}"
+    );
+    assert!(requests < 60, "{requests}");
+}
+
+#[test]
 fn links_that_lead_on_to_nothing_new_do_no_harm() {
     let (verdict, archive, requests) = altered(1, |_, _, answer| {
         *answer = Server::with(1).page(1);
