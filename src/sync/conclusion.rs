@@ -43,7 +43,7 @@ pub(super) fn note_complete(engine: &mut Engine<'_>, index: usize) -> Result<(),
     }
     let now = (engine.settings.clock)();
     engine.store.mark_complete(&[(listing.id, total)], now)?;
-    match (listing.kind.droplet_id(), engine.following.account_total()) {
+    match (listing.kind.droplet_id(), engine.following.follow_from()) {
         (Some(id), Some(from)) => {
             let head_id = engine.following.head_id();
             engine.store.follow(&BTreeMap::from([(id, from)]), head_id)
@@ -118,7 +118,7 @@ fn note_following(
         read.insert(id);
         if let Some(total) = engine
             .following
-            .account_total()
+            .follow_from()
             .filter(|_| report.result.is_complete())
         {
             from.insert(id, total);

@@ -93,7 +93,7 @@ impl<'a> Engine<'a> {
         if conclusion::queue_what_following_leaves_open(&mut self) {
             self.read_listings(stop.as_mut()).await?;
         }
-        if gone::read_on_in_the_account(&mut self)? {
+        while gone::read_on_in_the_account(&mut self)? {
             self.read_listings(stop.as_mut()).await?;
         }
         conclusion::conclude(&mut self)?;
@@ -306,6 +306,10 @@ impl<'a> Engine<'a> {
                 listing,
                 doubt: &doubt,
             });
+            if listing == ListingKind::Followed && !reading.is_after_the_gone {
+                self.following.doubt();
+                self.store.follow_only(&BTreeSet::new())?;
+            }
         }
         if let Some(result) = reading.decided() {
             self.close(index, result)?;

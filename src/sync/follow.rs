@@ -26,6 +26,8 @@ pub(super) struct Following {
     account_total: Option<u64>,
     /// The greatest id that the account's listing showed in this sync.
     head_id: Option<ActionId>,
+    /// Whether the account's listing does not add up.
+    is_doubted: bool,
     /// Followed droplets that a new action may concern without saying so.
     suspects: BTreeSet<DropletId>,
 }
@@ -41,6 +43,7 @@ impl Following {
             followed,
             account_total,
             head_id: None,
+            is_doubted: false,
             suspects: BTreeSet::new(),
         }
     }
@@ -75,9 +78,20 @@ impl Following {
         (is_needed || new.div_ceil(PER_PAGE) <= own_pages + 1).then_some(from)
     }
 
-    /// From where on a droplet is followed, if it was when this sync began.
+    /// From where on a droplet is followed, if it was when this sync began and that can be believed.
     pub(super) fn followed_from(&self, id: DropletId) -> Option<u64> {
-        self.followed.get(&id).map(|followed| followed.from)
+        let followed = self.followed.get(&id).filter(|_| !self.is_doubted);
+        followed.map(|followed| followed.from)
+    }
+
+    /// From where on droplets can be followed whose own listings are read in this sync.
+    pub(super) fn follow_from(&self) -> Option<u64> {
+        self.account_total.filter(|_| !self.is_doubted)
+    }
+
+    /// The account's listing does not add up: neither can be believed what its length is, nor what it was.
+    pub(super) fn doubt(&mut self) {
+        self.is_doubted = true;
     }
 
     /// The droplets whose own listings have to be read, unless the account's shows what is new of them.
@@ -103,16 +117,18 @@ impl Following {
         droplet_of(action).is_some_and(|id| self.followed.contains_key(&id))
     }
 
-    /// Takes note of a new action of the account that is of no droplet, or does not say of which. Which droplets it is
-    /// the first to make suspects.
-    pub(super) fn suspect(&mut self, action: &Action) -> Vec<DropletId> {
+    /// Takes note of an action of the account, at this position, that is of no droplet, or does not say of which. Which
+    /// droplets it is the first to make suspects.
+    pub(super) fn suspect(&mut self, action: &Action, position: u64) -> Vec<DropletId> {
         if !may_concern_a_droplet(action) {
             return Vec::new();
         }
         let region = action.region_slug.as_deref();
         let concerned = self.followed.iter().filter(|(_, followed)| {
             let regions = (region, followed.region_slug.as_deref());
-            !matches!(regions, (Some(action), Some(droplet)) if action != droplet)
+            let is_elsewhere =
+                matches!(regions, (Some(action), Some(droplet)) if action != droplet);
+            !is_elsewhere && followed.from <= position
         });
         let concerned: Vec<_> = concerned.map(|(id, _)| *id).collect();
         concerned
@@ -252,8 +268,8 @@ mod tests {
             ),
         ] {
             let mut following = following(&droplets, 10);
-            assert_eq!(following.suspect(&action), expected, "{action:?}");
-            assert!(following.suspect(&action).is_empty(), "only the first time");
+            assert_eq!(following.suspect(&action, 0), expected, "{action:?}");
+            assert!(following.suspect(&action, 0).is_empty(), "once is enough");
             let suspects: Vec<_> = following.suspects().iter().copied().collect();
             assert_eq!(suspects, expected, "{action:?}");
         }

@@ -12,35 +12,57 @@ use crate::model::DropletId;
 use crate::store::{self, ListingKind};
 
 /// Starts to read the account's listing for droplets that turned out to be gone and may have actions that are not
-/// archived. Whether there are any.
+/// archived: from where they were followed, and from its beginning when that is unknown or does not add up. Whether there
+/// is anything to read.
 pub(super) fn read_on_in_the_account(engine: &mut Engine<'_>) -> Result<bool, store::Error> {
     let unfinished = unfinished(engine, &engine.readings);
-    if engine.is_halted() || unfinished.is_empty() || engine.following.account_total().is_none() {
+    let Some(total) = engine.following.account_total() else {
+        return Ok(false);
+    };
+    if engine.is_halted() || unfinished.is_empty() {
         return Ok(false);
     }
-    let unknown = unfinished
-        .iter()
-        .filter(|id| engine.following.followed_from(**id).is_none());
-    let unknown: BTreeMap<DropletId, u64> = unknown.map(|id| (*id, 0)).collect();
-    if !unknown.is_empty() {
-        // What is covered so far is covered for others.
-        let listing = engine.store.listing(ListingKind::Followed)?;
-        engine.store.forget_coverage(listing.id)?;
-        for id in unknown.keys() {
-            engine.store.listing(ListingKind::Droplet(*id))?;
-        }
-        engine.store.follow(&unknown, None)?;
+    let mut readings = engine.readings.iter();
+    let earlier = readings.rfind(|reading| reading.is_after_the_gone);
+    let from = match earlier.map(|reading| (reading.from, &reading.result)) {
+        None => from_where_followed(engine, &unfinished).filter(|from| *from <= total),
+        Some((1.., Some(ListingResult::Incomplete { .. }))) => None,
+        Some(_) => return Ok(false),
+    };
+    if from.is_none() {
+        follow_from_the_beginning(engine, &unfinished)?;
     }
-    let from = unfinished
-        .iter()
-        .map(|id| engine.following.followed_from(*id).unwrap_or(0));
-    let from = from.min().unwrap_or(0);
     let account = engine.store.listing(ListingKind::Account)?.coverage;
     let listing = engine.store.listing(ListingKind::Followed)?;
-    engine
-        .readings
-        .push(Reading::after_the_gone(listing, &account, from));
+    let reading = Reading::after_the_gone(listing, &account, from.unwrap_or(0));
+    engine.readings.push(reading);
     Ok(true)
+}
+
+/// The position from which on all of them are followed, if all of them are.
+fn from_where_followed(engine: &Engine<'_>, droplets: &BTreeSet<DropletId>) -> Option<u64> {
+    let from = droplets
+        .iter()
+        .map(|id| engine.following.followed_from(*id));
+    from.min().flatten()
+}
+
+/// Forgets what is covered so far, which is covered for others.
+fn follow_from_the_beginning(
+    engine: &mut Engine<'_>,
+    droplets: &BTreeSet<DropletId>,
+) -> Result<(), store::Error> {
+    let listing = engine.store.listing(ListingKind::Followed)?;
+    let beginning: BTreeMap<DropletId, u64> = droplets.iter().map(|id| (*id, 0)).collect();
+    let is_known = |id| engine.following.followed_from(id) == Some(0);
+    if beginning.keys().all(|id| is_known(*id)) {
+        return Ok(());
+    }
+    engine.store.forget_coverage(listing.id)?;
+    for id in beginning.keys() {
+        engine.store.listing(ListingKind::Droplet(*id))?;
+    }
+    engine.store.follow(&beginning, None)
 }
 
 /// Makes droplets incomplete that are gone while part of their history is neither archived nor to be had now.
@@ -48,7 +70,7 @@ pub(super) fn admit_what_is_unknown(
     engine: &Engine<'_>,
     readings: &mut [Reading],
 ) -> Result<(), store::Error> {
-    let account = readings.iter().find(|reading| reading.is_after_the_gone);
+    let account = readings.iter().rfind(|reading| reading.is_after_the_gone);
     let is_read = account
         .is_some_and(|reading| matches!(reading.result, Some(ListingResult::Complete { .. })));
     let is_refused = account.is_none() && is_account_refused(engine)?;

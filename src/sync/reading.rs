@@ -13,6 +13,8 @@ use crate::time::Timestamp;
 pub(super) struct Reading {
     pub(super) listing: Listing,
     pub(super) walk: Walk,
+    /// The position from which on it is read.
+    pub(super) from: u64,
     is_doubted: bool,
     /// Whether the account's listing is read for droplets that have no listing of their own any more.
     pub(super) is_after_the_gone: bool,
@@ -38,34 +40,25 @@ impl Reading {
         Self {
             listing,
             walk,
+            from: 0,
             is_doubted: false,
             is_after_the_gone: false,
             result: None,
         }
     }
 
-    /// Reads what is new of followed droplets in the account's listing, from a position on.
-    pub(super) fn following(listing: Listing, account: &Coverage, from: u64) -> Self {
-        let head_id = listing.head_id;
-        Self::in_the_account(listing, account, from, head_id)
-    }
-
-    /// Reads what droplets that are gone have left in the account's listing: old actions too, so from further back.
+    /// Reads what droplets that are gone have left in the account's listing.
     pub(super) fn after_the_gone(listing: Listing, account: &Coverage, from: u64) -> Self {
-        let reading = Self::in_the_account(listing, account, from, None);
         Self {
             is_after_the_gone: true,
-            ..reading
+            ..Self::following(listing, account, from)
         }
     }
 
-    /// What `account` covers, the listing of which every action is kept, is covered for the followed droplets too.
-    fn in_the_account(
-        listing: Listing,
-        account: &Coverage,
-        from: u64,
-        head_id: Option<ActionId>,
-    ) -> Self {
+    /// Reads what is new of followed droplets in the account's listing, from a position on. What `account` covers, the
+    /// listing of which every action is kept, is covered for them too.
+    pub(super) fn following(listing: Listing, account: &Coverage, from: u64) -> Self {
+        let head_id = listing.head_id;
         let mut before = before(&listing);
         account
             .intervals()
@@ -76,6 +69,7 @@ impl Reading {
         Self {
             listing,
             walk,
+            from,
             is_doubted: false,
             is_after_the_gone: false,
             result: None,
@@ -191,8 +185,8 @@ fn only_followed<'a>(
         };
         if following.keeps(action) {
             kept.push((action, is_covered && following.vouches_for(action)));
-        } else if !is_covered && position >= Some(suspect_from) {
-            unfollow.extend(following.suspect(action));
+        } else if let Some(position) = position.filter(|it| !is_covered && *it >= suspect_from) {
+            unfollow.extend(following.suspect(action, position));
         }
     }
     (kept, unfollow)

@@ -148,6 +148,8 @@ impl Walk {
     /// Starts reading a listing of which only some rows are kept, from position `from` on: at earlier ones they are all
     /// archived. What is new has greater ids than `head_id`, the greatest one so far.
     pub(super) fn following(mut before: Before, from: u64, head_id: Option<ActionId>) -> Self {
+        // From the beginning on, everything is read.
+        let head_id = head_id.filter(|_| from > 0);
         let border = from.checked_sub(1).filter(|border| {
             // What an interrupted sync has read across the border was checked by it.
             head_id.is_some()

@@ -89,6 +89,12 @@ pub(super) fn worsen(random: &mut Random, cloud: &Cloud) {
     let growth = GROWTH[random.below(GROWTH.len())];
     let latency = Duration::from_millis(random.below(12) as u64);
     let settles = random.chance(0.2).then_some(1 + random.below(20) as u32);
+    // What is in progress and not on the newest page costs a request each.
+    let growth = if settles.is_some() {
+        growth.min(3)
+    } else {
+        growth
+    };
     let order = match random.below(25) {
         0 => Order::OldestFirst,
         1 => Order::Scattered,
