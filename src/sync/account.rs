@@ -64,6 +64,7 @@ pub(super) async fn first_page(
         .actions_refused_at
         .is_some_and(|refused_at| refused_at > again_from)
     {
+        engine.is_account_refused = true;
         return Ok(None);
     }
     match engine.client.account_actions(1).await {
@@ -72,6 +73,7 @@ pub(super) async fn first_page(
             return Ok(Some(page));
         }
         Err(error) if error.is_forbidden() => {
+            engine.is_account_refused = true;
             let text = "the token lacks the scope actions:read: each droplet is asked for by itself, and what happened \
                         to droplets that are destroyed by now stays unknown";
             engine.observer.observe(&Event::Notice { text });
@@ -81,6 +83,7 @@ pub(super) async fn first_page(
             })?;
         }
         Err(error) => {
+            engine.is_account_refused = matches!(error.status(), Some(400..=499));
             engine.halt_if_hopeless(&error);
             if engine.is_halted() {
                 engine

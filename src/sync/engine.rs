@@ -38,6 +38,8 @@ pub(super) struct Engine<'a> {
     pub(super) queue: VecDeque<ListingKind>,
     pub(super) readings: Vec<Reading>,
     fetches: JoinSet<Fetched>,
+    /// Whether the API refuses the account's listing, to this token or altogether.
+    pub(super) is_account_refused: bool,
     unreachable: u32,
     /// Nothing more is asked for.
     is_halted: bool,
@@ -70,6 +72,7 @@ impl<'a> Engine<'a> {
             queue: VecDeque::new(),
             readings: Vec::new(),
             fetches: JoinSet::new(),
+            is_account_refused: false,
             unreachable: 0,
             is_halted: false,
         }

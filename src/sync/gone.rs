@@ -73,7 +73,7 @@ pub(super) fn admit_what_is_unknown(
     let account = readings.iter().rfind(|reading| reading.is_after_the_gone);
     let is_read = account
         .is_some_and(|reading| matches!(reading.result, Some(ListingResult::Complete { .. })));
-    let is_refused = account.is_none() && is_account_refused(engine)?;
+    let is_refused = account.is_none() && engine.is_account_refused;
     if is_read || is_refused {
         return Ok(());
     }
@@ -88,11 +88,6 @@ pub(super) fn admit_what_is_unknown(
         }
     }
     Ok(())
-}
-
-fn is_account_refused(engine: &Engine<'_>) -> Result<bool, store::Error> {
-    let account = engine.store.account()?;
-    Ok(account.is_some_and(|account| account.actions_refused_at.is_some()))
 }
 
 /// The droplets that turned out to be gone, but for those that were followed to the end.

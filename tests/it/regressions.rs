@@ -140,3 +140,24 @@ fn a_listing_that_grows_in_no_order_is_archived_whole_or_not_called_complete() {
     sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     sandbox.archive().equals(&cloud);
 }
+
+#[test]
+fn a_droplet_that_is_gone_is_no_failure_where_there_is_no_listing_of_the_account() {
+    for refusal in [
+        Fault::Status(404),
+        Fault::Status(403),
+        Fault::HtmlError(404),
+    ] {
+        let (cloud, droplet) = with_busy_droplet(settled(4, 600));
+        cloud.break_with(FaultRule::new(refusal).path("/v2/actions"));
+        let sandbox = Sandbox::new();
+        let flags = ["--droplet", &droplet.to_string()];
+        sandbox.sync(&cloud, &flags).exits(0).silently();
+        let history = cloud.actions_of(droplet);
+        cloud.destroy_droplet(droplet).unwrap();
+        for _ in 0..2 {
+            sandbox.sync(&cloud, &flags).exits(0).silently();
+            sandbox.archive().holds(history.clone());
+        }
+    }
+}
