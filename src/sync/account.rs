@@ -9,6 +9,8 @@ use crate::api::{self, Page};
 use crate::model::Action;
 use crate::store::{self, ArchivedAccount};
 
+pub(super) const FORBIDDEN: u16 = 403;
+
 /// How long a token that may not read the account's listing is not asked to again.
 const REFUSED_FOR_SECONDS: i64 = 24 * 3600;
 
@@ -64,7 +66,7 @@ pub(super) async fn first_page(
         .actions_refused_at
         .is_some_and(|refused_at| refused_at > again_from)
     {
-        engine.is_account_refused = true;
+        engine.account_refusal = Some(FORBIDDEN);
         return Ok(None);
     }
     match engine.client.account_actions(1).await {
@@ -73,7 +75,7 @@ pub(super) async fn first_page(
             return Ok(Some(page));
         }
         Err(error) if error.is_forbidden() => {
-            engine.is_account_refused = true;
+            engine.account_refusal = Some(FORBIDDEN);
             let text = "the token lacks the scope actions:read: each droplet is asked for by itself, and what happened \
                         to droplets that are destroyed by now stays unknown";
             engine.observer.observe(&Event::Notice { text });
@@ -83,7 +85,7 @@ pub(super) async fn first_page(
             })?;
         }
         Err(error) => {
-            engine.is_account_refused = matches!(error.status(), Some(400..=499));
+            engine.account_refusal = error.status().filter(|status| (400..500).contains(status));
             engine.halt_if_hopeless(&error);
             if engine.is_halted() {
                 engine

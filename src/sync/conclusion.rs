@@ -79,7 +79,7 @@ pub(super) fn conclude(engine: &mut Engine<'_>) -> Result<(), store::Error> {
     });
     let proven: Vec<_> = proven.collect();
     engine.store.mark_complete(&proven, now)?;
-    gone::admit_what_is_unknown(engine, &mut readings)?;
+    gone::admit_what_is_unknown(engine, &mut readings);
     let mut listings: Vec<ListingReport> = readings
         .into_iter()
         .filter(|reading| !reading.is_after_the_gone)

@@ -38,8 +38,8 @@ pub(super) struct Engine<'a> {
     pub(super) queue: VecDeque<ListingKind>,
     pub(super) readings: Vec<Reading>,
     fetches: JoinSet<Fetched>,
-    /// Whether the API refuses the account's listing, to this token or altogether.
-    pub(super) is_account_refused: bool,
+    /// The status with which the API refuses the account's listing: 403 to this token, another one altogether.
+    pub(super) account_refusal: Option<u16>,
     unreachable: u32,
     /// Nothing more is asked for.
     is_halted: bool,
@@ -72,7 +72,7 @@ impl<'a> Engine<'a> {
             queue: VecDeque::new(),
             readings: Vec::new(),
             fetches: JoinSet::new(),
-            is_account_refused: false,
+            account_refusal: None,
             unreachable: 0,
             is_halted: false,
         }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::account::FORBIDDEN;
 use super::engine::Engine;
 use super::reading::Reading;
 use super::report::ListingResult;
@@ -66,28 +67,27 @@ fn follow_from_the_beginning(
 }
 
 /// Makes droplets incomplete that are gone while part of their history is neither archived nor to be had now.
-pub(super) fn admit_what_is_unknown(
-    engine: &Engine<'_>,
-    readings: &mut [Reading],
-) -> Result<(), store::Error> {
+pub(super) fn admit_what_is_unknown(engine: &Engine<'_>, readings: &mut [Reading]) {
     let account = readings.iter().rfind(|reading| reading.is_after_the_gone);
     let is_read = account
         .is_some_and(|reading| matches!(reading.result, Some(ListingResult::Complete { .. })));
-    let is_refused = account.is_none() && engine.is_account_refused;
+    let is_refused = account.is_none() && engine.account_refusal == Some(FORBIDDEN);
     if is_read || is_refused {
-        return Ok(());
+        return;
     }
+    let is_without_account = account.is_none() && engine.account_refusal.is_some();
     let unfinished = unfinished(engine, readings);
     for reading in readings {
         let id = reading.listing.kind.droplet_id();
-        if id.is_some_and(|id| unfinished.contains(&id)) {
+        // Where nothing but droplets is listed, what was complete once is all there is to have.
+        let is_all_there_is = is_without_account && reading.listing.complete_total.is_some();
+        if id.is_some_and(|id| unfinished.contains(&id)) && !is_all_there_is {
             reading.result = Some(ListingResult::Incomplete {
                 reason: "it is gone, and the account's listing, which has the rest of its history, was not read"
                     .to_owned(),
             });
         }
     }
-    Ok(())
 }
 
 /// The droplets that turned out to be gone, but for those that were followed to the end.
