@@ -37,8 +37,6 @@ pub(super) enum Doubt {
     OldAmongNew { page: u64 },
     /// What should be old has an id that is new.
     NewAmongOld { page: u64 },
-    /// It grew while it was read, and is in no order that shows what is missing.
-    Disordered { found: u64, latest: u64 },
     /// Rows that have no integer id.
     Rejected { rows: u64 },
 }
@@ -100,12 +98,6 @@ impl fmt::Display for Doubt {
                 write!(
                     formatter,
                     "page {page} is the last by its total, but links to another one"
-                )
-            }
-            Self::Disordered { found, latest } => {
-                write!(
-                    formatter,
-                    "it grew while it was read, and is in no order: {found} of {latest} actions were shown"
                 )
             }
             Self::NewAmongOld { page } => {

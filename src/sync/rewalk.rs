@@ -1,9 +1,8 @@
 //! The careful way through a listing: every page, one after the other, from the first to the last.
 //!
 //! It needs no position to be right. As long as a listing only grows, reading forward misses nothing: what arrives at
-//! the head pushes rows onto later pages, where they are seen again. How many different actions it showed must then
-//! lie between the length it had at the first page and the one at the last; and where it grew, so that the number alone
-//! does not tell what is missing, it must be in order.
+//! the head pushes rows onto later pages, where they are seen again. In the end it must have shown as many different
+//! actions as the listing has; or, if it grew and is newest first, as many as it had at the first page.
 
 use std::collections::HashSet;
 
@@ -25,15 +24,15 @@ const LEAST_PAGE: usize = 20;
 pub(super) struct Rewalk {
     pages_read: u64,
     seen: HashSet<ActionId>,
-    /// The least and the greatest of them.
-    bounds: Option<(ActionId, ActionId)>,
+    /// The least of them.
+    least: Option<ActionId>,
     rejected: u64,
     first_total: Option<u64>,
     latest_total: Option<u64>,
     /// What the server takes a full page to be: the rows on the first one.
     page_length: usize,
-    /// Whether each page shows no new action that is newer than, or none that is older than, those of pages before.
-    is_disordered: [bool; 2],
+    /// Whether a page showed an action for the first time that is newer than one of the pages before.
+    is_disordered: bool,
     fruitless: u32,
     short: u32,
     outgrown: u32,
@@ -106,17 +105,12 @@ impl Rewalk {
     }
 
     fn note_order(&mut self, answer: &Answer<'_>) {
-        let ids = answer.ids.iter().flatten();
-        let new = ids.filter(|id| !self.seen.contains(*id));
-        let before = self.bounds;
-        for id in new {
-            if let Some((least, greatest)) = before {
-                self.is_disordered[0] |= *id > least;
-                self.is_disordered[1] |= *id < greatest;
-            }
-            let (least, greatest) = self.bounds.get_or_insert((*id, *id));
-            (*least, *greatest) = ((*least).min(*id), (*greatest).max(*id));
-        }
+        let ids = answer.ids.iter().flatten().copied();
+        let mut new = ids.filter(|id| !self.seen.contains(id));
+        let least = self.least;
+        self.is_disordered |= least.is_some_and(|least| new.any(|id| id > least));
+        let ids = answer.ids.iter().flatten().copied();
+        self.least = ids.chain(least).min();
     }
 
     /// Whether a page without a link to another one is the last by its length or by the total.
@@ -127,16 +121,14 @@ impl Rewalk {
 
     fn judge(&self, ended: bool) -> Verdict {
         let found = self.seen.len() as u64;
-        let is_ordered = self.is_disordered.contains(&false);
         let reason = match (self.first_total, self.latest_total) {
             _ if self.rejected > 0 => Doubt::Rejected {
                 rows: self.rejected,
             },
-            (Some(first), Some(latest)) if (first..=latest).contains(&found) && ended => {
-                if found == latest || is_ordered {
-                    return Verdict::Complete { total: first };
-                }
-                Doubt::Disordered { found, latest }
+            (Some(first), Some(latest)) if ended && self.is_all(first, latest) => {
+                return Verdict::Complete {
+                    total: first.min(found),
+                };
             }
             (Some(_), Some(total)) if found != total => Doubt::WalkedCount { found, total },
             (Some(_), Some(_)) => Doubt::Endless {
@@ -145,5 +137,12 @@ impl Rewalk {
             _ => Doubt::NoTotal,
         };
         Verdict::Incomplete { reason }
+    }
+
+    /// Whether it showed every action that the listing has now; or, where those that arrived since the first page stand
+    /// before it, every one that it had then.
+    fn is_all(&self, first: u64, latest: u64) -> bool {
+        let found = self.seen.len() as u64;
+        found == latest || (found == first && first < latest && !self.is_disordered)
     }
 }

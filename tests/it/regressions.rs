@@ -134,7 +134,7 @@ fn a_listing_that_grows_in_no_order_is_archived_whole_or_not_called_complete() {
     let sandbox = Sandbox::new();
     for _ in 0..3 {
         let run = sandbox.sync(&cloud, &["--all"]).exits(3);
-        run.says("it grew while it was read, and is in no order");
+        run.says("the account's listing is incomplete");
     }
     cloud.grow_per_request(0);
     sandbox.sync(&cloud, &["--all"]).exits(0).silently();
@@ -160,4 +160,21 @@ fn a_droplet_that_is_gone_is_no_failure_where_there_is_no_listing_of_the_account
             sandbox.archive().holds(history.clone());
         }
     }
+}
+
+#[test]
+fn rows_that_are_hidden_while_a_listing_grows_are_not_made_up_for_by_a_total_that_is_too_small() {
+    let cloud = Cloud::start(Options {
+        grow_per_request: 20,
+        ..settled(4, 900)
+    })
+    .unwrap();
+    cloud.break_with(FaultRule::new(Fault::TotalOffBy(-7)).page(1).times(2));
+    cloud.break_with(FaultRule::new(Fault::ShortPage(24)).page(2).times(2));
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(3).says("incomplete");
+    let listed = cloud.actions();
+    cloud.clear_faults();
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
+    sandbox.archive().holds(listed);
 }
