@@ -12,7 +12,6 @@ mod weather;
 use std::ops::AddAssign;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -20,6 +19,9 @@ use story::Story;
 
 /// Stories told side by side. Most of their time they wait for a retry.
 const AT_ONCE: usize = 12;
+
+/// Seeds whose stories ended badly once. They are always told.
+const ENDED_BADLY_ONCE: [u64; 3] = [1_344, 1_495, 2_172];
 
 /// What happened in one story, or in all of them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,22 +65,22 @@ fn whatever_happens_nothing_is_lost_and_nothing_is_invented() {
     let first = number("ARCHIVER_CHAOS_FIRST", 1);
     let seeds = number("ARCHIVER_CHAOS_SEEDS", 8);
     let started = Instant::now();
-    let (tally, failures) = tell(first, seeds);
+    let chosen = (first..first + seeds).chain(ENDED_BADLY_ONCE);
+    let (tally, failures) = tell(chosen);
     let took = started.elapsed();
     eprintln!("{seeds} seeds from {first} in {took:?}: {tally:?}");
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
-/// Tells so many stories; the words of those that failed.
-fn tell(first: u64, seeds: u64) -> (Tally, Vec<String>) {
-    let next = AtomicU64::new(first);
+/// Tells the stories of these seeds; the words of those that failed.
+fn tell(seeds: impl Iterator<Item = u64> + Send) -> (Tally, Vec<String>) {
+    let seeds = Mutex::new(seeds);
     let told = Mutex::new((Tally::default(), Vec::new()));
     let work = || {
         loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= first + seeds {
+            let Some(seed) = seeds.lock().unwrap().next() else {
                 return;
-            }
+            };
             let mut chronicle = Vec::new();
             let story = AssertUnwindSafe(|| Story::of(seed, &mut chronicle).tell());
             let outcome = catch_unwind(story);
