@@ -6,7 +6,7 @@ use archiver::model::ActionId;
 use archiver::output::RowWriter;
 use archiver::query::{self, Column, DropletSelector, Filter};
 use archiver::store;
-use archiver::time::{Timestamp, parse_since, parse_until};
+use archiver::time::{Timestamp, Zone, parse_since, parse_until};
 use rusqlite::Connection;
 
 use super::Context;
@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     /// Started at this time or later
     #[arg(long, value_name = "TIME", visible_alias = "after")]
     since: Option<String>,
-    /// Started before this time; a date covers its whole day
+    /// Started before this time; a day, week, month, quarter or year is covered whole
     #[arg(long, value_name = "TIME", visible_alias = "before")]
     until: Option<String>,
     /// Only the most recent N
@@ -52,7 +52,8 @@ pub(super) struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Times are UTC: 2020-07-01, '2020-07-01 19:37', 2020-07-20T19:37:30Z, today, yesterday, 7d, 1h30m, '2 weeks ago'.
+Times are UTC: 2020-07-01, '2020-07-01 19:37', 2020-07-20T19:37:30Z, 2020-07, 2020-Q3, 2020-W30, 2020, today,
+yesterday, 'last month', 7d, 1h30m, '2 weeks ago'.
 Actions come oldest first.";
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
@@ -103,15 +104,16 @@ fn print_actions(
 fn filter(arguments: &Arguments, now: Timestamp) -> Result<Filter, Failure> {
     let time =
         |flag: &str, error: &dyn std::fmt::Display| Failure::usage(format!("{flag}: {error}"));
+    let zone = Zone::utc();
     let since = arguments
         .since
         .as_deref()
-        .map(|text| parse_since(text, now))
+        .map(|text| parse_since(text, now, &zone))
         .transpose();
     let until = arguments
         .until
         .as_deref()
-        .map(|text| parse_until(text, now))
+        .map(|text| parse_until(text, now, &zone))
         .transpose();
     Ok(Filter {
         types: arguments.types.clone(),
