@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use archiver::output::{self, Format, Heading, Options, RowWriter, Value};
+use archiver::time::Zone;
 
 use super::Context;
 use super::exit::{Failure, Status, unless_closed};
@@ -20,6 +21,9 @@ pub(super) struct AnswerFlags {
     /// Leave out the header of tables, CSV and TSV
     #[arg(long, alias = "no-headers")]
     pub(super) no_header: bool,
+    /// The time zone in which times are read and shown: UTC, local, Europe/Berlin, +02:00
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub(super) tz: Zone,
     /// Exit with 10 when there are rows, with 0 when there are none
     #[arg(long)]
     pub(super) exit_code: bool,
@@ -68,6 +72,7 @@ impl<'a> Printer<'a> {
             header: !flags.no_header,
             width: context.terminal.width,
             is_colored: context.terminal.colors_answers,
+            zone: flags.tz.clone(),
         };
         Self {
             writer: output::writer(flags.output, options, sink),

@@ -6,7 +6,7 @@ use archiver::model::ActionId;
 use archiver::output::RowWriter;
 use archiver::query::{self, Column, DropletSelector, Filter};
 use archiver::store;
-use archiver::time::{Timestamp, Zone, parse_since, parse_until};
+use archiver::time::{Timestamp, parse_since, parse_until};
 use rusqlite::Connection;
 
 use super::Context;
@@ -52,7 +52,7 @@ pub(super) struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Times are UTC: 2020-07-01, '2020-07-01 19:37', 2020-07-20T19:37:30Z, 2020-07, 2020-Q3, 2020-W30, 2020, today,
+Times are UTC, unless --tz says otherwise: 2020-07-01, '2020-07-01 19:37', 2020-07-20T19:37:30Z, 2020-07, 2020-Q3, 2020-W30, 2020, today,
 yesterday, 'last month', 7d, 1h30m, '2 weeks ago'.
 Actions come oldest first.";
 
@@ -104,16 +104,16 @@ fn print_actions(
 fn filter(arguments: &Arguments, now: Timestamp) -> Result<Filter, Failure> {
     let time =
         |flag: &str, error: &dyn std::fmt::Display| Failure::usage(format!("{flag}: {error}"));
-    let zone = Zone::utc();
+    let zone = &arguments.answer.tz;
     let since = arguments
         .since
         .as_deref()
-        .map(|text| parse_since(text, now, &zone))
+        .map(|text| parse_since(text, now, zone))
         .transpose();
     let until = arguments
         .until
         .as_deref()
-        .map(|text| parse_until(text, now, &zone))
+        .map(|text| parse_until(text, now, zone))
         .transpose();
     Ok(Filter {
         types: arguments.types.clone(),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::terminal::visible;
 use super::{Look, Options, Value};
+use crate::time::{Timestamp, Zone, duration_text};
 
 const GREEN: &str = "\x1b[32m";
 const RED: &str = "\x1b[31m";
@@ -18,8 +19,15 @@ const LONGEST_BAR: usize = 10;
 pub(super) fn shown<'a>(value: &Value<'a>, look: Look, options: &Options) -> Cow<'a, str> {
     match (value, look) {
         (Value::Null, _) => Cow::Borrowed("-"),
-        (Value::Integer(seconds), Look::Seconds) => Cow::Owned(in_words(*seconds)),
+        (Value::Integer(seconds), Look::Seconds) => Cow::Owned(duration_text(*seconds)),
         (Value::Real(percent), Look::Percent) => Cow::Owned(with_bar(*percent)),
+        (Value::Text(time), Look::Time) => match time.parse::<Timestamp>() {
+            Ok(instant) if options.zone != Zone::utc() => {
+                Cow::Owned(instant.in_zone(&options.zone).to_string())
+            }
+            // What is no instant is shown as it is.
+            _ => visible(time),
+        },
         (Value::Integer(integer), _) => Cow::Owned(integer.to_string()),
         (Value::Real(real), _) => Cow::Owned(format!("{real:?}")),
         (Value::Text(text) | Value::Json(text), _) => visible(text),
@@ -37,10 +45,6 @@ pub(super) fn color(value: &Value<'_>, look: Look) -> Option<&'static str> {
         "in-progress" => Some(YELLOW),
         _ => None,
     }
-}
-
-fn in_words(seconds: i64) -> String {
-    format!("{seconds}s")
 }
 
 fn with_bar(percent: f64) -> String {

@@ -22,6 +22,8 @@ pub use value::Value;
 
 use std::io::{self, Write};
 
+use crate::time::Zone;
+
 /// What a writer may show, whatever its format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -31,6 +33,8 @@ pub struct Options {
     pub width: Option<usize>,
     /// Whether a table is coloured.
     pub is_colored: bool,
+    /// The time zone in which people are shown times; programs are given UTC.
+    pub zone: Zone,
 }
 
 impl Default for Options {
@@ -39,6 +43,7 @@ impl Default for Options {
             header: true,
             width: None,
             is_colored: false,
+            zone: Zone::utc(),
         }
     }
 }
