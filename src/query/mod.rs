@@ -6,18 +6,27 @@
 //! millions of actions is answered in constant memory.
 
 mod actions;
+mod arms;
+mod choice;
 mod column;
+mod conditions;
 mod droplets;
 mod error;
 mod filter;
+mod groups;
 mod near;
+mod order;
+mod question;
 mod statement;
 mod suggest;
 
 pub use actions::{actions, count};
+pub use choice::{Choice, Term, TermError};
 pub use column::{Column, UnknownColumn};
 pub use error::Error;
-pub use filter::{DropletSelector, Filter};
+pub use filter::{DropletSelector, Filter, SeenSince};
+pub use groups::{Group, TypeSelector, UnknownGroup, groups};
+pub use order::{SortKey, UnknownSortKey};
 pub use suggest::{Unseen, unseen};
 
 #[cfg(test)]
