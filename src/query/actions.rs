@@ -1,13 +1,14 @@
 //! Runs the statement of a filter, and hands the rows on one by one.
 
+use std::collections::HashMap;
 use std::io;
 
 use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
 use super::question::Question;
-use super::statement::{Statement, select, tally};
-use super::{Column, Error, Filter};
+use super::statement::{select, tally};
+use super::{Column, Error, Filter, regions};
 use crate::output::Value;
 use crate::time::Timestamp;
 
@@ -29,23 +30,24 @@ pub fn actions(
 ) -> Result<u64, Error> {
     let question = Question::resolve(connection, filter, now)?;
     let query = select(&question, columns);
-    visit_rows(connection, &query, columns.len(), visit)
-}
-
-/// Hands the first `width` columns of every row to `visit`, and says how many rows there were.
-pub(super) fn visit_rows(
-    connection: &Connection,
-    query: &Statement,
-    width: usize,
-    visit: &mut dyn FnMut(&[Value<'_>]) -> io::Result<()>,
-) -> Result<u64, Error> {
-    let mut statement = connection.prepare_cached(&query.sql)?;
-    let mut rows = statement.query(params_from_iter(&query.parameters))?;
+    let regions = if columns.contains(&Column::Region) {
+        regions::as_json(connection)?
+    } else {
+        HashMap::new()
+    };
+    let mut statement = connection.prepare(&query.sql)?;
+    let mut rows = statement.query(params_from_iter(query.parameters))?;
     let mut visited = 0;
     while let Some(row) = rows.next()? {
-        let mut values = Vec::with_capacity(width);
-        for position in 0..width {
-            values.push(value(row.get_ref(position)?, position)?);
+        let mut values = Vec::with_capacity(columns.len());
+        for (position, column) in columns.iter().enumerate() {
+            let value = value(row.get_ref(position)?, position)?;
+            values.push(match (column, value) {
+                (Column::Region, Value::Text(slug)) => regions
+                    .get(slug)
+                    .map_or(Value::Null, |region| Value::Json(region)),
+                (_, value) => value,
+            });
         }
         visit(&values).map_err(Error::Write)?;
         visited += 1;
@@ -230,7 +232,9 @@ mod tests {
         assert_eq!(
             shown(&connection, 10),
             "[(10), (\"completed\"), (\"reboot\"), (\"2020-07-20T19:37:30Z\"), \
-             (\"2020-07-20T19:37:45Z\"), (15), (\"web-1\"), (1), (\"droplet\"), (\"nyc3\"), (\"web-1\")]"
+             (\"2020-07-20T19:37:45Z\"), (15), (\"web-1\"), (1), (\"droplet\"), (\"nyc3\"), (\"web-1\"), \
+             Json(\"{\\\"slug\\\":\\\"nyc3\\\",\\\"name\\\":null,\\\"available\\\":null,\\\"features\\\":[]}\"), \
+             (\"2020-08-01T00:00:00Z\")]"
         );
     }
 
@@ -246,11 +250,13 @@ mod tests {
             .unwrap();
         assert_eq!(
             shown(&connection, 11),
-            "[(11), Null, Null, Null, Null, Null, Null, Null, Null, Null, Null]"
+            "[(11), Null, Null, Null, Null, Null, Null, Null, Null, Null, Null, Null, \
+             (\"2020-08-01T00:00:00Z\")]"
         );
         assert_eq!(
             shown(&connection, 12),
-            "[(12), Null, Null, Null, Null, Null, (\"volume 1\"), (1), (\"volume\"), Null, Null]"
+            "[(12), Null, Null, Null, Null, Null, (\"volume 1\"), (1), (\"volume\"), Null, Null, Null, \
+             (\"2020-08-01T00:00:00Z\")]"
         );
     }
 
