@@ -2,9 +2,9 @@
 
 use std::io;
 
-use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
+use super::rows::visit_rows;
 use super::{Column, Error, Filter, droplets, statement};
 use crate::output::Value;
 
@@ -25,16 +25,7 @@ pub fn actions(
     let query = statement::select(filter, &droplets, columns);
     let mut statement = connection.prepare(&query.sql)?;
     let mut rows = statement.query(params_from_iter(query.parameters))?;
-    let mut visited = 0;
-    while let Some(row) = rows.next()? {
-        let mut values = Vec::with_capacity(columns.len());
-        for position in 0..columns.len() {
-            values.push(value(row.get_ref(position)?, position)?);
-        }
-        visit(&values).map_err(Error::Write)?;
-        visited += 1;
-    }
-    Ok(visited)
+    Ok(visit_rows(&mut rows, columns.len(), visit)?)
 }
 
 /// How many actions match; at most the limit, when there is one.
@@ -48,17 +39,6 @@ pub fn count(connection: &Connection, filter: &Filter) -> Result<u64, Error> {
     let matching: i64 =
         statement.query_row(params_from_iter(query.parameters), |row| row.get(0))?;
     Ok(matching.unsigned_abs())
-}
-
-fn value(cell: ValueRef<'_>, position: usize) -> rusqlite::Result<Value<'_>> {
-    match cell {
-        ValueRef::Null => Ok(Value::Null),
-        ValueRef::Integer(integer) => Ok(Value::Integer(integer)),
-        ValueRef::Real(real) => Ok(Value::Real(real)),
-        ValueRef::Text(_) | ValueRef::Blob(_) => cell.as_str().map(Value::Text).map_err(|error| {
-            rusqlite::Error::FromSqlConversionFailure(position, Type::Text, Box::new(error))
-        }),
-    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::model::DropletId;
 ///
 /// # Errors
 /// When no droplet has or had a name, when several have or had it, or the archive cannot be read.
-pub(super) fn resolve(
+pub(crate) fn resolve(
     connection: &Connection,
     selectors: &[DropletSelector],
 ) -> Result<Vec<DropletId>, Error> {

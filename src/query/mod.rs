@@ -11,6 +11,7 @@ mod droplets;
 mod error;
 mod filter;
 mod near;
+mod rows;
 mod statement;
 mod suggest;
 
@@ -19,6 +20,10 @@ pub use column::{Column, UnknownColumn};
 pub use error::Error;
 pub use filter::{DropletSelector, Filter};
 pub use suggest::{Unseen, unseen};
+
+pub(crate) use droplets::resolve;
+pub(crate) use near::nearest;
+pub(crate) use rows::{RowsError, visit_rows};
 
 #[cfg(test)]
 mod fixture;
