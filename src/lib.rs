@@ -19,8 +19,8 @@
 //!
 //! - Modules use only what stands below them: `sync` → `api`, `store`, `query` → `config`, `coverage`, `output` →
 //!   `model` → `time`. A test reads the sources and fails on any other arrow.
-//! - Nothing here prints, exits, or reads the environment; only `config::Environment::of_process` and
-//!   `time::Timestamp::now` look outside, and only the command line calls them.
+//! - Nothing here prints, exits, or reads the environment; only `config::Environment::of_process`,
+//!   `time::Timestamp::now` and reading a `time::Zone` by its name look outside, and only the command line calls them.
 //! - Rows and the coverage that vouches for them are committed together; no transaction is open across an `.await`.
 //! - The token is sent to one origin and shown to nobody.
 //! - A shipped migration never changes.

@@ -22,6 +22,8 @@ pub(super) enum Status {
     Locked = 5,
     /// The archive is missing, newer, foreign or damaged.
     UnusableArchive = 6,
+    /// Rows were found, and `--exit-code` asked to be told so.
+    Found = 10,
 }
 
 impl From<Status> for ExitCode {

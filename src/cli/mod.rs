@@ -1,10 +1,11 @@
 //! The command line: flags in, library calls, text and an exit status out.
 //!
 //! Everything that prints is in this folder, and nothing else is: the library is told what to do and reports what
-//! happened. Data goes to stdout, everything else to stderr. One file per command; `summary` words what a sync came to,
+//! happened. Data goes to stdout, everything else to stderr. One file per command; `answer` prints rows, `summary` words what a sync came to,
 //! `exit` maps errors to statuses and hints, `progress` draws the bar, `terminal` knows what the streams are connected
 //! to.
 
+mod answer;
 mod exit;
 mod progress;
 mod query;
@@ -40,7 +41,7 @@ Examples:
   archiver query --droplet web-01 --since '2 weeks ago' -o csv
 
 Exit status: 0 done, and complete; 1 failed; 2 usage or configuration; 3 partial, stderr says what is missing;
-4 authentication or scope; 5 another sync is running; 6 no usable archive.";
+4 authentication or scope; 5 another sync is running; 6 no usable archive; 10 rows found, with --exit-code.";
 
 /// Flags of every command.
 #[derive(clap::Args)]

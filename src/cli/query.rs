@@ -3,13 +3,14 @@
 use std::io::{self, Write};
 
 use archiver::model::ActionId;
-use archiver::output::{self, Format, Options};
+use archiver::output::RowWriter;
 use archiver::query::{self, Column, DropletSelector, Filter};
 use archiver::store;
 use archiver::time::{Timestamp, parse_since, parse_until};
 use rusqlite::Connection;
 
 use super::Context;
+use super::answer::{AnswerFlags, Printer};
 use super::exit::{Failure, Status, unless_closed};
 
 /// Flags of `archiver query`.
@@ -37,7 +38,7 @@ pub(super) struct Arguments {
     /// Started at this time or later
     #[arg(long, value_name = "TIME", visible_alias = "after")]
     since: Option<String>,
-    /// Started before this time; a date covers its whole day
+    /// Started before this time; a day, week, month, quarter or year is covered whole
     #[arg(long, value_name = "TIME", visible_alias = "before")]
     until: Option<String>,
     /// Only the most recent N
@@ -46,87 +47,73 @@ pub(super) struct Arguments {
     /// Print how many there are
     #[arg(long)]
     count: bool,
-    /// table, json, jsonl or csv
-    #[arg(short, long, value_name = "FORMAT", default_value_t = Format::Table)]
-    output: Format,
-    /// These columns, comma-separated
-    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
-    columns: Vec<Column>,
-    /// Leave out the header of tables and CSV
-    #[arg(long)]
-    no_header: bool,
+    #[command(flatten)]
+    answer: AnswerFlags,
 }
 
 const AFTER_HELP: &str = "\
-Times are UTC: 2020-07-01, '2020-07-01 19:37', 2020-07-20T19:37:30Z, today, yesterday, 7d, 1h30m, '2 weeks ago'.
+Times are UTC, unless --tz says otherwise: 2020-07-01, '2020-07-01 19:37', 2020-07-20T19:37:30Z, 2020-07, 2020-Q3, 2020-W30, 2020, today,
+yesterday, 'last month', 7d, 1h30m, '2 weeks ago'.
 Actions come oldest first.";
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let filter = filter(arguments, Timestamp::now())?;
     let path = context.config.database(context.global.db.as_deref())?;
     let connection = store::open_read_only(&path)?;
-    let (found, written) = if arguments.count {
+    let (found, status) = if arguments.count {
         let count = query::count(&connection, &filter)?;
-        (count, writeln!(io::stdout(), "{count}"))
+        unless_closed(writeln!(io::stdout(), "{count}"))?;
+        (count, arguments.answer.status(count))
     } else {
-        print_actions(context, arguments, &connection, &filter)?
+        print_actions(context, &arguments.answer, &connection, &filter)?
     };
-    let status = unless_closed(written)?;
     if found == 0 && !context.terminal.is_quiet {
         warn_about_nothing(context, &connection, &filter)?;
     }
     Ok(status)
 }
 
-/// Prints the matching actions; says how many, and whether they could be written.
+/// Prints the matching actions; how many there were, and the status they make.
 fn print_actions(
     context: &Context,
-    arguments: &Arguments,
+    flags: &AnswerFlags,
     connection: &Connection,
     filter: &Filter,
-) -> Result<(u64, io::Result<()>), Failure> {
-    let is_table = arguments.output == Format::Table;
-    let columns: &[Column] = match arguments.columns.as_slice() {
-        [] if is_table => &Column::FOR_PEOPLE,
+) -> Result<(u64, Status), Failure> {
+    let chosen: Vec<Column> = flags
+        .columns()?
+        .iter()
+        .map(|name| name.parse())
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::usage(format!("--columns: {error}")))?;
+    let columns: &[Column] = match chosen.as_slice() {
+        [] if flags.output.is_for_people() => &Column::FOR_PEOPLE,
         [] => &Column::FOR_PROGRAMS,
         chosen => chosen,
     };
-    let title = |column: &Column| {
-        if is_table {
-            column.title()
-        } else {
-            column.name()
-        }
-    };
-    let titles: Vec<_> = columns.iter().map(title).collect();
-    let options = Options {
-        header: !arguments.no_header,
-        width: context.terminal.width,
-    };
+    let headings: Vec<_> = columns.iter().map(|column| column.heading()).collect();
     let mut stdout = io::stdout().lock();
-    let mut writer = output::writer(arguments.output, options, &mut stdout);
-    if let Err(error) = writer.header(&titles) {
-        return Ok((0, Err(error)));
-    }
-    match query::actions(connection, filter, columns, &mut |row| writer.row(row)) {
-        Ok(found) => Ok((found, writer.finish())),
-        Err(query::Error::Write(error)) => Ok((0, Err(error))),
-        Err(error) => Err(error.into()),
-    }
+    let mut printer = Printer::new(context, flags, &mut stdout);
+    let outcome = match printer.header(&headings) {
+        Ok(()) => query::actions(connection, filter, columns, &mut |row| printer.row(row)),
+        Err(error) => Err(query::Error::Write(error)),
+    };
+    printer.end(outcome)
 }
 
 fn filter(arguments: &Arguments, now: Timestamp) -> Result<Filter, Failure> {
     let time =
         |flag: &str, error: &dyn std::fmt::Display| Failure::usage(format!("{flag}: {error}"));
+    let zone = &arguments.answer.tz;
     let since = arguments
         .since
         .as_deref()
-        .map(|text| parse_since(text, now))
+        .map(|text| parse_since(text, now, zone))
         .transpose();
     let until = arguments
         .until
         .as_deref()
-        .map(|text| parse_until(text, now))
+        .map(|text| parse_until(text, now, zone))
         .transpose();
     Ok(Filter {
         types: arguments.types.clone(),

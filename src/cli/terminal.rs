@@ -25,6 +25,8 @@ pub(super) struct Terminal {
     /// Whether somebody reads stderr as it is written.
     pub(super) is_interactive: bool,
     is_colored: bool,
+    /// Whether answers on stdout are coloured.
+    pub(super) colors_answers: bool,
     pub(super) is_quiet: bool,
     /// How often `-v` was given.
     pub(super) verbosity: u8,
@@ -46,15 +48,15 @@ impl Terminal {
     ) -> Self {
         let is_dumb = environment.text("TERM").is_some_and(|term| term == "dumb");
         let is_terminal = io::stderr().is_terminal();
+        let is_colored = |is_terminal| match color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => is_terminal && !is_dumb && environment.text("NO_COLOR").is_none(),
+        };
         Self {
             is_interactive: is_terminal && !is_dumb,
-            is_colored: match color {
-                ColorChoice::Always => true,
-                ColorChoice::Never => false,
-                ColorChoice::Auto => {
-                    is_terminal && !is_dumb && environment.text("NO_COLOR").is_none()
-                }
-            },
+            is_colored: is_colored(is_terminal),
+            colors_answers: is_colored(io::stdout().is_terminal()),
             is_quiet,
             verbosity,
             width: io::stdout()

@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use super::{Options, RowWriter, Value};
+use super::{Heading, Options, RowWriter, Value};
 
 /// Writes rows as comma-separated values.
 pub(super) struct Csv<'sink> {
@@ -16,7 +16,7 @@ pub(super) struct Csv<'sink> {
 }
 
 impl<'sink> Csv<'sink> {
-    pub(super) fn new(sink: &'sink mut dyn Write, options: Options) -> Self {
+    pub(super) fn new(sink: &'sink mut dyn Write, options: &Options) -> Self {
         let writer = ::csv::WriterBuilder::new()
             .buffer_capacity(64 * 1024)
             .from_writer(sink);
@@ -31,7 +31,7 @@ impl<'sink> Csv<'sink> {
         self.digits.clear();
         let field = match value {
             Value::Null => &[],
-            Value::Text(text) => text.as_bytes(),
+            Value::Text(text) | Value::Json(text) => text.as_bytes(),
             Value::Integer(integer) => {
                 serde_json::to_writer(&mut self.digits, &integer)?;
                 &self.digits[..]
@@ -50,9 +50,10 @@ impl<'sink> Csv<'sink> {
 }
 
 impl RowWriter for Csv<'_> {
-    fn header(&mut self, columns: &[&str]) -> io::Result<()> {
+    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
         if self.header {
-            self.writer.write_record(columns).map_err(plain)?;
+            let names = headings.iter().map(|heading| heading.name);
+            self.writer.write_record(names).map_err(plain)?;
         }
         Ok(())
     }

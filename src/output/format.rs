@@ -14,6 +14,10 @@ pub enum Format {
     Jsonl,
     /// Comma-separated values.
     Csv,
+    /// Tab-separated values.
+    Tsv,
+    /// A table in Markdown.
+    Markdown,
 }
 
 /// A name that is no format.
@@ -25,7 +29,14 @@ pub struct UnknownFormat {
 
 impl Format {
     /// Every format, in the order they are listed to people.
-    pub const ALL: [Self; 4] = [Self::Table, Self::Json, Self::Jsonl, Self::Csv];
+    pub const ALL: [Self; 6] = [
+        Self::Table,
+        Self::Json,
+        Self::Jsonl,
+        Self::Csv,
+        Self::Tsv,
+        Self::Markdown,
+    ];
 
     /// Its name, as written after `-o`.
     #[must_use]
@@ -35,10 +46,18 @@ impl Format {
             Self::Json => "json",
             Self::Jsonl => "jsonl",
             Self::Csv => "csv",
+            Self::Tsv => "tsv",
+            Self::Markdown => "markdown",
         }
     }
 
-    fn names() -> [&'static str; 4] {
+    /// Whether people read it, and not programs: then values are shown as people write them.
+    #[must_use]
+    pub fn is_for_people(self) -> bool {
+        matches!(self, Self::Table | Self::Markdown)
+    }
+
+    fn names() -> [&'static str; 6] {
         Self::ALL.map(Self::name)
     }
 }
@@ -78,7 +97,7 @@ mod tests {
         let message = "xml".parse::<Format>().unwrap_err().to_string();
         assert_eq!(
             message,
-            "`xml` is not an output format: use table, json, jsonl, csv"
+            "`xml` is not an output format: use table, json, jsonl, csv, tsv, markdown"
         );
     }
 }

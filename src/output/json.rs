@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 use super::buffer::Buffer;
-use super::{RowWriter, Value};
+use super::{Heading, RowWriter, Value};
 
 /// Writes rows as JSON objects.
 pub(super) struct Json<'sink> {
@@ -58,11 +58,11 @@ impl<'sink> Json<'sink> {
 }
 
 impl RowWriter for Json<'_> {
-    fn header(&mut self, columns: &[&str]) -> io::Result<()> {
+    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
         self.keys.clear();
-        for (position, column) in columns.iter().enumerate() {
+        for (position, heading) in headings.iter().enumerate() {
             let mut key = vec![if position == 0 { b'{' } else { b',' }];
-            serde_json::to_writer(&mut key, column)?;
+            serde_json::to_writer(&mut key, heading.name)?;
             key.push(b':');
             self.keys.push(key);
         }
@@ -87,6 +87,7 @@ impl RowWriter for Json<'_> {
                 Value::Integer(integer) => serde_json::to_writer(&mut *bytes, integer)?,
                 Value::Real(real) => serde_json::to_writer(&mut *bytes, real)?,
                 Value::Text(text) => serde_json::to_writer(&mut *bytes, text)?,
+                Value::Json(json) => bytes.extend_from_slice(json.as_bytes()),
             }
         }
         bytes.push(b'}');
@@ -122,6 +123,13 @@ mod tests {
         assert_eq!(text, format!("[\n{object},\n{object}\n]\n"));
         let parsed: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(parsed[1]["id"].as_i64(), Some(9_007_199_254_740_993));
+    }
+
+    #[test]
+    fn json_stays_what_it_is() {
+        let row: &[Value<'_>] = &[Value::Json(r#"{"slug":"nyc3"}"#)];
+        let text = written(Format::Jsonl, Options::default(), &["region"], &[row]);
+        assert_eq!(text, "{\"region\":{\"slug\":\"nyc3\"}}\n");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Rows to text, for any question: a table for people, JSON, JSON lines and CSV for programs.
+//! Rows to text, for any question: a table or Markdown for people; JSON, JSON lines, CSV and TSV for programs.
 //!
 //! A row is written as it arrives. An archive holds millions of actions, so no format keeps more than a first
 //! window of rows, and a cell costs no allocation of its own on the way out of the database.
@@ -6,24 +6,35 @@
 mod buffer;
 mod csv;
 mod format;
+mod heading;
 mod json;
+mod look;
+mod markdown;
 mod table;
 mod terminal;
+mod tsv;
 mod value;
 
 pub use format::{Format, UnknownFormat};
+pub use heading::{Heading, Look};
 pub use terminal::visible;
 pub use value::Value;
 
 use std::io::{self, Write};
 
+use crate::time::Zone;
+
 /// What a writer may show, whatever its format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Whether a table and CSV begin with the names of their columns.
+    /// Whether tables, CSV and TSV begin with the names of their columns.
     pub header: bool,
     /// How many columns of text fit on the terminal; a table has no limit without it.
     pub width: Option<usize>,
+    /// Whether a table is coloured.
+    pub is_colored: bool,
+    /// The time zone in which people are shown times; programs are given UTC.
+    pub zone: Zone,
 }
 
 impl Default for Options {
@@ -31,17 +42,19 @@ impl Default for Options {
         Self {
             header: true,
             width: None,
+            is_colored: false,
+            zone: Zone::utc(),
         }
     }
 }
 
 /// Takes rows one by one and writes them as text. The text is buffered until [`finish`](RowWriter::finish).
 pub trait RowWriter {
-    /// Takes the names of the columns. Comes once, before the rows.
+    /// Takes what stands over the columns. Comes once, before the rows.
     ///
     /// # Errors
     /// When the text cannot be written; a closed pipe is [`io::ErrorKind::BrokenPipe`].
-    fn header(&mut self, columns: &[&str]) -> io::Result<()>;
+    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()>;
 
     /// Takes one row, with a value for each column.
     ///
@@ -66,7 +79,9 @@ pub fn writer<'sink>(
         Format::Table => Box::new(table::Table::new(sink, options)),
         Format::Json => Box::new(json::Json::array(sink)),
         Format::Jsonl => Box::new(json::Json::lines(sink)),
-        Format::Csv => Box::new(csv::Csv::new(sink, options)),
+        Format::Csv => Box::new(csv::Csv::new(sink, &options)),
+        Format::Tsv => Box::new(tsv::Tsv::new(sink, &options)),
+        Format::Markdown => Box::new(markdown::Markdown::new(sink, options)),
     }
 }
 

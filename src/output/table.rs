@@ -7,8 +7,9 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::buffer::Buffer;
+use super::look::{BOLD, PLAIN, color, shown};
 use super::terminal::{shortened, visible, width};
-use super::{Options, RowWriter, Value};
+use super::{Heading, Look, Options, RowWriter, Value};
 
 /// How many rows are looked at before the widths are fixed.
 const WINDOW: usize = 500;
@@ -23,7 +24,7 @@ pub(super) struct Table<'sink> {
     options: Options,
     columns: Vec<Column>,
     /// The cells of the window, row after row; none once the widths are fixed.
-    window: Option<Vec<Cell>>,
+    window: Option<Vec<Cell<'static>>>,
     /// How much wider than the columns a line may be.
     slack: usize,
 }
@@ -31,14 +32,34 @@ pub(super) struct Table<'sink> {
 #[derive(Debug)]
 struct Column {
     title: String,
+    look: Look,
     width: usize,
     has_numbers: bool,
     has_text: bool,
 }
 
-struct Cell {
-    text: String,
+struct Cell<'a> {
+    text: Cow<'a, str>,
+    /// Whether it may be shortened.
     is_text: bool,
+    color: Option<&'static str>,
+}
+
+impl<'a> Cell<'a> {
+    fn of(value: &Value<'a>, look: Look, options: &Options) -> Self {
+        Self {
+            text: shown(value, look, options),
+            is_text: matches!(value, Value::Text(_) | Value::Json(_)),
+            color: color(value, look).filter(|_| options.is_colored),
+        }
+    }
+
+    fn into_owned(self) -> Cell<'static> {
+        Cell {
+            text: Cow::Owned(self.text.into_owned()),
+            ..self
+        }
+    }
 }
 
 impl<'sink> Table<'sink> {
@@ -61,18 +82,18 @@ impl<'sink> Table<'sink> {
             self.slack = fit(&mut self.columns, limit);
         }
         if self.options.header {
-            let titles = self
-                .columns
-                .iter()
-                .map(|column| Cow::Borrowed(column.title.as_str()));
-            let titles = titles.map(|title| (title, true));
+            let color = self.options.is_colored.then_some(BOLD);
+            let titles = self.columns.iter().map(|column| Cell {
+                text: Cow::Borrowed(column.title.as_str()),
+                is_text: true,
+                color,
+            });
             write_line(&mut self.buffer.bytes, &self.columns, self.slack, titles);
         }
-        for row in cells.chunks(self.columns.len().max(1)) {
-            let texts = row
-                .iter()
-                .map(|cell| (Cow::Borrowed(cell.text.as_str()), cell.is_text));
-            write_line(&mut self.buffer.bytes, &self.columns, self.slack, texts);
+        let mut cells = cells.into_iter().peekable();
+        while cells.peek().is_some() {
+            let row = cells.by_ref().take(self.columns.len());
+            write_line(&mut self.buffer.bytes, &self.columns, self.slack, row);
             self.buffer.end_row()?;
         }
         Ok(())
@@ -80,15 +101,16 @@ impl<'sink> Table<'sink> {
 }
 
 impl RowWriter for Table<'_> {
-    fn header(&mut self, columns: &[&str]) -> io::Result<()> {
+    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
         let header = self.options.header;
-        self.columns = columns
+        self.columns = headings
             .iter()
-            .map(|name| {
-                let title = visible(name).to_uppercase();
+            .map(|heading| {
+                let title = visible(heading.title).to_uppercase();
                 let width = if header { width(&title) } else { 0 };
                 Column {
                     title,
+                    look: heading.look,
                     width,
                     has_numbers: false,
                     has_text: false,
@@ -100,19 +122,17 @@ impl RowWriter for Table<'_> {
 
     fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
         let Some(window) = &mut self.window else {
-            let texts = values.iter().map(|value| (shown(value), is_text(value)));
-            write_line(&mut self.buffer.bytes, &self.columns, self.slack, texts);
+            let cells = values.iter().zip(&self.columns);
+            let cells = cells.map(|(value, column)| Cell::of(value, column.look, &self.options));
+            write_line(&mut self.buffer.bytes, &self.columns, self.slack, cells);
             return self.buffer.end_row();
         };
         for (column, value) in self.columns.iter_mut().zip(values) {
-            let text = shown(value).into_owned();
-            column.width = column.width.max(width(&text));
-            column.has_text |= is_text(value);
+            let cell = Cell::of(value, column.look, &self.options).into_owned();
+            column.width = column.width.max(width(&cell.text));
+            column.has_text |= cell.is_text;
             column.has_numbers |= matches!(value, Value::Integer(_) | Value::Real(_));
-            window.push(Cell {
-                text,
-                is_text: is_text(value),
-            });
+            window.push(cell);
         }
         if window.len() >= WINDOW * self.columns.len() {
             self.lay_out()?;
@@ -123,19 +143,6 @@ impl RowWriter for Table<'_> {
     fn finish(&mut self) -> io::Result<()> {
         self.lay_out()?;
         self.buffer.finish()
-    }
-}
-
-fn is_text(value: &Value<'_>) -> bool {
-    matches!(value, Value::Text(_))
-}
-
-fn shown<'a>(value: &Value<'a>) -> Cow<'a, str> {
-    match value {
-        Value::Null => Cow::Borrowed("-"),
-        Value::Integer(integer) => Cow::Owned(integer.to_string()),
-        Value::Real(real) => Cow::Owned(format!("{real:?}")),
-        Value::Text(text) => visible(text),
     }
 }
 
@@ -164,24 +171,30 @@ fn write_line<'a>(
     line: &mut Vec<u8>,
     columns: &[Column],
     mut slack: usize,
-    cells: impl Iterator<Item = (Cow<'a, str>, bool)>,
+    cells: impl Iterator<Item = Cell<'a>>,
 ) {
     let start = line.len();
-    for (position, (column, (text, is_text))) in columns.iter().zip(cells).enumerate() {
+    for (position, (column, cell)) in columns.iter().zip(cells).enumerate() {
         if position > 0 {
             pad(line, GAP);
         }
-        let text = if is_text {
-            shortened(&text, column.width.saturating_add(slack))
+        let text = if cell.is_text {
+            shortened(&cell.text, column.width.saturating_add(slack))
         } else {
-            Cow::Borrowed(text.as_ref())
+            Cow::Borrowed(cell.text.as_ref())
         };
         let width = width(&text);
         slack = slack.saturating_sub(width.saturating_sub(column.width));
         let padding = column.width.saturating_sub(width);
         let is_right = column.has_numbers && !column.has_text;
         pad(line, if is_right { padding } else { 0 });
-        line.extend_from_slice(text.as_bytes());
+        for part in [
+            cell.color.unwrap_or(""),
+            &text,
+            cell.color.map_or("", |_| PLAIN),
+        ] {
+            line.extend_from_slice(part.as_bytes());
+        }
         pad(line, if is_right { 0 } else { padding });
     }
     while line.len() > start && line.last() == Some(&b' ') {
@@ -196,8 +209,8 @@ fn pad(line: &mut Vec<u8>, spaces: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{CELLS, COLUMNS, written};
-    use super::super::{Format, Options, Value, writer};
+    use super::super::testing::{CELLS, COLUMNS, plain, written};
+    use super::super::{Format, Heading, Options, Value, writer};
     use super::WINDOW;
 
     fn table(width: Option<usize>, columns: &[&str], rows: &[&[Value<'_>]]) -> String {
@@ -233,9 +246,9 @@ mod tests {
         assert_eq!(table(None, &["id", "type"], &[]), "ID  TYPE\n");
         let options = Options {
             header: false,
-            width: None,
+            ..Options::default()
         };
-        assert_eq!(written(Format::Table, options, &["id"], &[]), "");
+        assert_eq!(written(Format::Table, options.clone(), &["id"], &[]), "");
         let row: &[Value<'_>] = &[Value::Integer(1), Value::Text("x")];
         assert_eq!(
             written(Format::Table, options, &["id", "type"], &[row]),
@@ -269,6 +282,34 @@ mod tests {
 
         let cramped = table(Some(10), &["id", "name", "region"], &[row]);
         assert!(cramped.contains("2208110887  a-dropl…  nyc3"), "{cramped}");
+    }
+
+    #[test]
+    fn a_status_has_its_colour_and_no_width_is_lost_to_it() {
+        let mut sink = Vec::new();
+        let options = Options {
+            is_colored: true,
+            ..Options::default()
+        };
+        let mut writer = writer(Format::Table, options, &mut sink);
+        let headings = [Heading::named("status"), Heading::named("took_seconds")];
+        writer.header(&headings).unwrap();
+        for (status, seconds) in [("errored", 5), ("completed", 42)] {
+            writer
+                .row(&[Value::Text(status), Value::Integer(seconds)])
+                .unwrap();
+        }
+        writer.finish().unwrap();
+        drop(writer);
+        let text = String::from_utf8(sink).unwrap();
+        let plain = text
+            .replace("\u{1b}[1m", "<b>")
+            .replace("\u{1b}[31m", "<r>")
+            .replace("\u{1b}[32m", "<g>")
+            .replace("\u{1b}[0m", "</>");
+        let expected =
+            "<b>STATUS</>     <b>TOOK</>\n<r>errored</>      5s\n<g>completed</>   42s\n";
+        assert_eq!(plain, expected);
     }
 
     #[test]
@@ -311,7 +352,7 @@ mod tests {
     fn only_the_window_is_kept() {
         let mut sink = Vec::new();
         let mut writer = writer(Format::Table, Options::default(), &mut sink);
-        writer.header(&["id"]).unwrap();
+        writer.header(&plain(&["id"])).unwrap();
         for id in 0..50_000 {
             writer.row(&[Value::Integer(id)]).unwrap();
         }

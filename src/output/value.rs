@@ -11,4 +11,6 @@ pub enum Value<'a> {
     Real(f64),
     /// A text.
     Text(&'a str),
+    /// A JSON value as it is written; where the format is not JSON, its text.
+    Json(&'a str),
 }

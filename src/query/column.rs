@@ -5,6 +5,8 @@
 
 use std::str::FromStr;
 
+use crate::output::Heading;
+
 /// A column of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Column {
@@ -101,12 +103,19 @@ impl Column {
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
-            Self::StartedAt => "started",
-            Self::CompletedAt => "completed",
-            Self::DurationSeconds => "seconds",
             Self::RegionSlug => "region",
             Self::DropletName => "droplet",
-            other => other.name(),
+            Self::DurationSeconds => "took",
+            other => Heading::named(other.name()).title,
+        }
+    }
+
+    /// What stands over it, and how it looks.
+    #[must_use]
+    pub fn heading(self) -> Heading<'static> {
+        Heading {
+            title: self.title(),
+            ..Heading::named(self.name())
         }
     }
 
@@ -141,6 +150,11 @@ impl Column {
     }
 }
 
+/// `StartedAt`, as doctl calls it, is `started_at`.
+fn plain(name: &str) -> String {
+    name.replace('_', "").to_lowercase()
+}
+
 impl FromStr for Column {
     type Err = UnknownColumn;
 
@@ -148,8 +162,9 @@ impl FromStr for Column {
         Self::ALL
             .into_iter()
             .find(|column| {
-                text.eq_ignore_ascii_case(column.name())
-                    || text.eq_ignore_ascii_case(column.title())
+                [column.name(), column.title()]
+                    .map(plain)
+                    .contains(&plain(text))
             })
             .ok_or_else(|| UnknownColumn {
                 input: text.to_owned(),

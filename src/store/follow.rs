@@ -19,6 +19,9 @@ const FOLLOW: &str = "cannot note which droplets are followed";
 pub struct Followed {
     /// The position of the account's listing from which on it shows what is new of the droplet.
     pub from: u64,
+    /// The greatest id that the account's listing showed when that was noted. A total may be wrong once, and a position
+    /// with it; an action with a greater id is newer in any case.
+    pub head_id: Option<ActionId>,
     /// Where the droplet runs, as far as it is known.
     pub region_slug: Option<String>,
     /// Whether the API does not have it any more: then nothing but the account's listing shows what happened to it.
@@ -63,7 +66,7 @@ impl Store {
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .step(FOLLOW)?;
         for (droplet_id, from) in droplets {
-            set(&tx, *droplet_id, *from).step(FOLLOW)?;
+            set(&tx, *droplet_id, *from, head_id).step(FOLLOW)?;
         }
         if head_id > listing.head_id {
             tx.execute(
@@ -98,7 +101,7 @@ pub(super) fn unfollow(connection: &Connection, ids: &[DropletId]) -> Result<(),
 pub fn followed(connection: &Connection) -> Result<BTreeMap<DropletId, Followed>, Error> {
     connection
         .prepare_cached(
-            "SELECT droplet_id, followed_from, region_slug, gone_at IS NOT NULL AS is_gone
+            "SELECT droplet_id, followed_from, head_id, region_slug, gone_at IS NOT NULL AS is_gone
                FROM listings LEFT JOIN droplets ON droplets.id = droplet_id
               WHERE followed_from IS NOT NULL AND droplet_id IS NOT NULL",
         )
@@ -107,6 +110,7 @@ pub fn followed(connection: &Connection) -> Result<BTreeMap<DropletId, Followed>
                 let from = row.get::<_, i64>("followed_from")?.unsigned_abs();
                 let followed = Followed {
                     from,
+                    head_id: row.get("head_id")?,
                     region_slug: row.get("region_slug")?,
                     is_gone: row.get("is_gone")?,
                 };
@@ -117,11 +121,21 @@ pub fn followed(connection: &Connection) -> Result<BTreeMap<DropletId, Followed>
         .step("cannot read which droplets are followed")
 }
 
-fn set(connection: &Connection, droplet_id: DropletId, from: u64) -> rusqlite::Result<usize> {
+fn set(
+    connection: &Connection,
+    droplet_id: DropletId,
+    from: u64,
+    head_id: Option<ActionId>,
+) -> rusqlite::Result<usize> {
     connection
         .prepare_cached(
-            "UPDATE listings SET followed_from = :from
-              WHERE droplet_id = :droplet_id AND followed_from IS NOT :from",
+            "UPDATE listings SET followed_from = :from, head_id = :head_id
+              WHERE droplet_id = :droplet_id
+                AND (followed_from IS NOT :from OR head_id IS NOT :head_id)",
         )?
-        .execute(named_params! { ":droplet_id": droplet_id, ":from": sql_position(from) })
+        .execute(named_params! {
+            ":droplet_id": droplet_id,
+            ":from": sql_position(from),
+            ":head_id": head_id,
+        })
 }

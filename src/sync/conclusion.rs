@@ -20,7 +20,10 @@ pub(super) fn queue_what_following_leaves_open(engine: &mut Engine<'_>) -> bool 
     };
     let open: Vec<DropletId> = match reading.result {
         Some(ListingResult::Complete { .. }) => {
-            engine.following.suspects().iter().copied().collect()
+            let followed = engine.following.followed();
+            followed
+                .filter(|id| engine.following.is_suspect(*id))
+                .collect()
         }
         _ => engine.following.followed().collect(),
     };
@@ -43,12 +46,13 @@ pub(super) fn note_complete(engine: &mut Engine<'_>, index: usize) -> Result<(),
     }
     let now = (engine.settings.clock)();
     engine.store.mark_complete(&[(listing.id, total)], now)?;
-    match (listing.kind.droplet_id(), engine.following.follow_from()) {
-        (Some(id), Some(from)) => {
+    let droplet = listing.kind.droplet_id();
+    match droplet.and_then(|id| Some((id, engine.following.follow_from(id)?))) {
+        Some(followed) => {
             let head_id = engine.following.head_id();
-            engine.store.follow(&BTreeMap::from([(id, from)]), head_id)
+            engine.store.follow(&BTreeMap::from([followed]), head_id)
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 
@@ -118,7 +122,7 @@ fn note_following(
         read.insert(id);
         if let Some(total) = engine
             .following
-            .follow_from()
+            .follow_from(id)
             .filter(|_| report.result.is_complete())
         {
             from.insert(id, total);
@@ -136,7 +140,7 @@ fn note_following(
         let result = match account_total {
             Some(total) => {
                 // One that became a suspect only after its own listing could be read is read the next time.
-                if !engine.following.suspects().contains(&id) {
+                if !engine.following.is_suspect(id) {
                     from.insert(id, total);
                 }
                 ListingResult::Followed

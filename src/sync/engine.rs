@@ -231,6 +231,9 @@ impl<'a> Engine<'a> {
 
     fn open(&mut self, kind: ListingKind) -> Result<(), store::Error> {
         self.observer.observe(&Event::Opened { listing: kind });
+        if let Some(id) = kind.droplet_id() {
+            self.following.acquit(id);
+        }
         let listing = self.store.listing(kind)?;
         self.readings
             .push(Reading::new(listing, self.settings.full));
@@ -353,6 +356,7 @@ impl<'a> Engine<'a> {
         {
             self.answered();
             if self.store.knows_droplet(id)? {
+                self.following.note_gone(id);
                 self.store.mark_gone(id, (self.settings.clock)())?;
                 return self.close(index, ListingResult::Gone);
             }

@@ -26,10 +26,14 @@ pub(super) struct Following {
     account_total: Option<u64>,
     /// The greatest id that the account's listing showed in this sync.
     head_id: Option<ActionId>,
+    /// The greatest id that it showed when this sync began.
+    first_head_id: Option<ActionId>,
     /// Whether the account's listing does not add up.
     is_doubted: bool,
-    /// Followed droplets that a new action may concern without saying so.
+    /// Droplets that a new action may concern without saying so, and whose own listings were not opened since.
     suspects: BTreeSet<DropletId>,
+    /// Droplets that this sync found to be gone: no own listing shows more of them.
+    gone: BTreeSet<DropletId>,
 }
 
 impl Following {
@@ -43,8 +47,10 @@ impl Following {
             followed,
             account_total,
             head_id: None,
+            first_head_id: None,
             is_doubted: false,
             suspects: BTreeSet::new(),
+            gone: BTreeSet::new(),
         }
     }
 
@@ -56,6 +62,7 @@ impl Following {
     /// Takes note of ids that the account's listing shows.
     pub(super) fn note_ids(&mut self, ids: impl Iterator<Item = ActionId>) {
         self.head_id = self.head_id.max(ids.max());
+        self.first_head_id = self.first_head_id.or(self.head_id);
     }
 
     /// The greatest of them.
@@ -84,9 +91,15 @@ impl Following {
         followed.map(|followed| followed.from)
     }
 
-    /// From where on droplets can be followed whose own listings are read in this sync.
-    pub(super) fn follow_from(&self) -> Option<u64> {
-        self.account_total.filter(|_| !self.is_doubted)
+    /// From where on a droplet can be followed whose own listing was read in this sync.
+    pub(super) fn follow_from(&self, id: DropletId) -> Option<u64> {
+        self.account_total
+            .filter(|_| !self.is_doubted && !self.suspects.contains(&id))
+    }
+
+    /// The droplet's own listing is about to be read: it shows whatever made the droplet a suspect so far.
+    pub(super) fn acquit(&mut self, id: DropletId) {
+        self.suspects.remove(&id);
     }
 
     /// The account's listing does not add up: neither can be believed what its length is, nor what it was.
@@ -117,29 +130,47 @@ impl Following {
         droplet_of(action).is_some_and(|id| self.followed.contains_key(&id))
     }
 
+    /// The droplet has no listing of its own any more.
+    pub(super) fn note_gone(&mut self, id: DropletId) {
+        self.gone.insert(id);
+    }
+
+    /// Whether an action of the account came after this sync began. Its total may be wrong; then the ids tell.
+    pub(super) fn is_newer(&self, action: &Action, position: u64) -> bool {
+        self.account_total.is_some_and(|total| total <= position)
+            || self.first_head_id.is_some_and(|head| head < action.id)
+    }
+
     /// Takes note of an action of the account, at this position, that is of no droplet, or does not say of which. Which
     /// droplets it is the first to make suspects.
+    ///
+    /// What is newer than this sync concerns the droplets that are not followed yet as well: their own listings may have
+    /// been read before, and from the beginning of this sync on they will be followed.
     pub(super) fn suspect(&mut self, action: &Action, position: u64) -> Vec<DropletId> {
         if !may_concern_a_droplet(action) {
             return Vec::new();
         }
         let region = action.region_slug.as_deref();
-        let concerned = self.followed.iter().filter(|(_, followed)| {
-            let regions = (region, followed.region_slug.as_deref());
-            let is_elsewhere =
-                matches!(regions, (Some(action), Some(droplet)) if action != droplet);
-            !is_elsewhere && followed.from <= position
+        let is_newer = self.is_newer(action, position);
+        let concerned = self.droplets.difference(&self.gone).filter(|id| {
+            self.followed.get(id).map_or(is_newer, |followed| {
+                let regions = (region, followed.region_slug.as_deref());
+                let is_elsewhere =
+                    matches!(regions, (Some(action), Some(droplet)) if action != droplet);
+                let is_new = followed.from <= position
+                    || followed.head_id.is_some_and(|head| head < action.id);
+                !is_elsewhere && is_new
+            })
         });
-        let concerned: Vec<_> = concerned.map(|(id, _)| *id).collect();
         concerned
-            .into_iter()
+            .copied()
             .filter(|id| self.suspects.insert(*id))
             .collect()
     }
 
-    /// The droplets whose own listings have to be read although they are followed.
-    pub(super) fn suspects(&self) -> &BTreeSet<DropletId> {
-        &self.suspects
+    /// Whether a new action may concern the droplet without saying so.
+    pub(super) fn is_suspect(&self, id: DropletId) -> bool {
+        self.suspects.contains(&id)
     }
 }
 
@@ -189,6 +220,7 @@ mod tests {
                 *id,
                 Followed {
                     from: *from,
+                    head_id: None,
                     region_slug: region.map(str::to_owned),
                     is_gone: *id == 5,
                 },
@@ -270,8 +302,45 @@ mod tests {
             let mut following = following(&droplets, 10);
             assert_eq!(following.suspect(&action, 0), expected, "{action:?}");
             assert!(following.suspect(&action, 0).is_empty(), "once is enough");
-            let suspects: Vec<_> = following.suspects().iter().copied().collect();
-            assert_eq!(suspects, expected, "{action:?}");
+            let suspects = [1, 2, 3, 99]
+                .into_iter()
+                .filter(|id| following.is_suspect(*id));
+            assert_eq!(suspects.collect::<Vec<_>>(), expected, "{action:?}");
         }
+    }
+
+    #[test]
+    fn a_total_that_was_wrong_hides_no_action_from_the_suspicion() {
+        let mut following = following(&[(1, 48_000_000, None)], 48_000_000);
+        let mut attached = action("attach_volume", Some(("volume", None)), None);
+        attached.id = 8;
+        assert!(
+            following.suspect(&attached, 12).is_empty(),
+            "nothing is known of the ids"
+        );
+        following.followed.get_mut(&1).unwrap().head_id = Some(7);
+        following.note_ids([7].into_iter());
+        assert_eq!(following.suspect(&attached, 12), [1, 99]);
+    }
+
+    #[test]
+    fn a_droplet_that_will_be_followed_is_a_suspect_of_what_is_newer_than_the_sync() {
+        let attached = action("attach_volume", Some(("volume", None)), Some("nyc3"));
+        let mut following = following(&[(1, 0, Some("nyc3"))], 10);
+        assert_eq!(following.suspect(&attached, 9), [1]);
+        assert_eq!(following.follow_from(99), Some(10));
+        assert_eq!(following.suspect(&attached, 10), [99]);
+        assert_eq!(
+            following.follow_from(99),
+            None,
+            "its own listing may not have shown it"
+        );
+        following.acquit(99);
+        assert_eq!(following.follow_from(99), Some(10));
+        assert_eq!(
+            following.suspect(&attached, 11),
+            [99],
+            "what came after it was opened"
+        );
     }
 }

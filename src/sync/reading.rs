@@ -100,17 +100,8 @@ impl Reading {
         let placed = answered.rows.iter().zip(&placement.expected);
         let placed = placed.map(|(row, expected)| Some((row.as_ref().ok()?, *expected)));
         let (rows, unfollow) = if self.listing.kind == ListingKind::Followed {
-            let suspect_from = if self.is_after_the_gone {
-                following.account_total()
-            } else {
-                None
-            };
-            only_followed(
-                placed,
-                placement.shown,
-                suspect_from.unwrap_or(0),
-                following,
-            )
+            let is_after_the_gone = self.is_after_the_gone;
+            only_followed(placed, placement.shown, is_after_the_gone, following)
         } else {
             (placed.flatten().collect(), Vec::new())
         };
@@ -165,12 +156,12 @@ fn before(listing: &Listing) -> Before {
 }
 
 /// The rows of the account's listing that are to be kept, and the droplets that cannot be followed any further. Where
-/// the listing is covered, rows of followed droplets must be archived already; where it is not, from position
-/// `suspect_from` on, the others may concern a droplet without saying so.
+/// the listing is covered, rows of followed droplets must be archived already; where it is not, the others may concern a
+/// droplet without saying so. What is read again for droplets that are gone has been looked at, but for what is newer.
 fn only_followed<'a>(
     placed: impl Iterator<Item = Option<(&'a Action, bool)>>,
     shown: Interval,
-    suspect_from: u64,
+    is_after_the_gone: bool,
     following: &mut Following,
 ) -> (Vec<(&'a Action, bool)>, Vec<DropletId>) {
     let (mut kept, mut unfollow) = (Vec::new(), Vec::new());
@@ -185,7 +176,9 @@ fn only_followed<'a>(
         };
         if following.keeps(action) {
             kept.push((action, is_covered && following.vouches_for(action)));
-        } else if let Some(position) = position.filter(|it| !is_covered && *it >= suspect_from) {
+        } else if let Some(position) = position.filter(|_| !is_covered)
+            && (!is_after_the_gone || following.is_newer(action, position))
+        {
             unfollow.extend(following.suspect(action, position));
         }
     }

@@ -1,7 +1,9 @@
-//! Why a time or a duration that someone wrote is not understood, and what to write instead.
+//! Why a time, a duration or a time zone that someone wrote is not understood, and what to write instead.
 //!
 //! A wrong window gives a wrong answer that looks right. So nothing is guessed, and every refusal says which
 //! forms work.
+
+use super::Timestamp;
 
 /// A time that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +24,14 @@ pub enum TimeError {
     NoSuchDay {
         /// What was written.
         input: String,
+    },
+    /// A month, quarter or week that its year does not have.
+    #[error("`{input}` does not exist: {possible}")]
+    NoSuchPeriod {
+        /// What was written.
+        input: String,
+        /// Which ones there are.
+        possible: String,
     },
     /// A time of day that no clock shows, or one that is not written as such.
     #[error(
@@ -44,6 +54,34 @@ pub enum TimeError {
     NoUnit {
         /// What was written.
         input: String,
+    },
+    /// A range where one time is needed.
+    #[error("`{input}` is a range, and one time is needed here: {FORMS}")]
+    Range {
+        /// What was written.
+        input: String,
+    },
+    /// A range that lacks its beginning or its end.
+    #[error("`{input}` is half a range: write both ends, as in 2026-09-01..2026-09-15 or 7d..now")]
+    HalfRange {
+        /// What was written.
+        input: String,
+    },
+    /// One instant where a period is needed.
+    #[error("`{input}` is one instant and no period: {PERIODS}")]
+    NotAPeriod {
+        /// What was written.
+        input: String,
+    },
+    /// A period that ends where it begins, or before.
+    #[error("nothing can lie in `{input}`: it begins at {since} and ends at {until}")]
+    EmptyPeriod {
+        /// What was written.
+        input: String,
+        /// Where it begins.
+        since: Timestamp,
+        /// Where it ends.
+        until: Timestamp,
     },
     /// A time before the year 0000 or after 9999.
     #[error("`{input}` lies outside the years 0000 to 9999")]
@@ -97,7 +135,47 @@ pub enum DurationError {
     },
 }
 
-const FORMS: &str = "2021-04-01, 2021-04-01 19:37 (UTC), 2021-04-01T19:37:30+02:00, 7d, 12h, 1h30m, \
-                     3mo (months), 2 weeks ago, today, yesterday, now and @1617219450 work";
+/// A time zone that cannot be understood, or found.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ZoneError {
+    /// There was no text.
+    #[error("the time zone is empty: {ZONES}")]
+    Empty,
+    /// The zone of the system, which does not say.
+    #[error("the system's time zone is not known ({reason}): set TZ, or name the zone; {ZONES}")]
+    NoLocal {
+        /// What was looked for.
+        reason: String,
+    },
+    /// An offset that no clock has, or one that is not written as such.
+    #[error("`{input}` is not an offset from UTC: +02:00, -0530 and +2 work, up to 23:59")]
+    NotAnOffset {
+        /// What was written.
+        input: String,
+    },
+    /// A name that is not in the IANA time zone database.
+    #[error("`{input}` is not a time zone: {}{ZONES}", did_you_mean(.near))]
+    Unknown {
+        /// What was written.
+        input: String,
+        /// Names that are written much alike.
+        near: Vec<String>,
+    },
+}
 
-const DURATIONS: &str = "90s, 10m, 2h, 1h30m, 7d and 2w work";
+fn did_you_mean(near: &[String]) -> String {
+    match near {
+        [] => String::new(),
+        near => format!("did you mean {}? ", near.join(", ")),
+    }
+}
+
+const FORMS: &str = "2026-09-01, 2026-09, 2026-Q3, 2026-W40, 2026, 2021-04-01 19:37, 2021-04-01T19:37:30+02:00, \
+                     7d, 1h30m, 3mo (months), 2 weeks ago, today, yesterday, last month, now and @1617219450 work";
+
+const PERIODS: &str = "2026-09-01, 2026-09, 2026-Q3, 2026-W40, 2026, today, last month, 7d (until now) and \
+                       2026-09-01..2026-09-15 work";
+
+const DURATIONS: &str = "90s, 10m, 2h, 1h30m, 7d, 2w and PT1H30M work";
+
+const ZONES: &str = "UTC, local, names such as Europe/Berlin and offsets such as +02:00 work";

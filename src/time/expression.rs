@@ -1,168 +1,28 @@
 //! The times people write after `--since` and `--until`.
-//!
-//! Everything without an offset is UTC, so that a terminal and cron agree. A date is a whole day: `--until` with
-//! a date ends where that day ends, while an instant is where the window ends.
 
-use jiff::civil::{Date, DateTime, Time};
-use jiff::tz::Offset;
+use super::moment::Moment;
+use super::{TimeError, Timestamp, Zone};
 
-use super::calendar::{dashed_date, is_number, misordered_date};
-use super::span::{Span, SpanError};
-use super::{TimeError, Timestamp};
-
-/// What a text names: a whole day, or one instant.
-enum Moment {
-    Day(Date),
-    Instant(Timestamp),
-}
-
-/// The instant at which the time that `text` names begins. Fractions of a second are cut off.
+/// The instant at which the time that `text` names begins: a day at its midnight, a month with its first day. What has
+/// no offset is meant in `zone`; of a clock time that is shown twice, it is the first. Fractions of a second are cut
+/// off.
 ///
 /// # Errors
 /// When `text` is not a time, or can mean more than one; the message says which forms work.
-pub fn parse_since(text: &str, now: Timestamp) -> Result<Timestamp, TimeError> {
+pub fn parse_since(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp, TimeError> {
     let text = text.trim();
-    match moment(text, now)? {
-        Moment::Day(date) => instant(date.at(0, 0, 0, 0), text),
-        Moment::Instant(timestamp) => Ok(timestamp),
-    }
+    Moment::parse(text, now, zone)?.since(text, now, zone)
 }
 
-/// The first instant after the time that `text` names: for a date the next midnight, so that the whole day
-/// belongs to the window; otherwise the instant itself.
+/// The first instant after the time that `text` names: for a day the next midnight, for a month the first of the
+/// next, so that all of it belongs to the window; otherwise the instant itself. What has no offset is meant in `zone`;
+/// of a clock time that is shown twice, it is the second.
 ///
 /// # Errors
 /// When `text` is not a time, or can mean more than one; the message says which forms work.
-pub fn parse_until(text: &str, now: Timestamp) -> Result<Timestamp, TimeError> {
+pub fn parse_until(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp, TimeError> {
     let text = text.trim();
-    match moment(text, now)? {
-        Moment::Day(date) => {
-            let next = date.tomorrow().map_err(|_| out_of_range(text))?;
-            instant(next.at(0, 0, 0, 0), text)
-        }
-        Moment::Instant(timestamp) => Ok(timestamp),
-    }
-}
-
-fn moment(text: &str, now: Timestamp) -> Result<Moment, TimeError> {
-    if text.is_empty() {
-        return Err(TimeError::Empty);
-    }
-    if text.eq_ignore_ascii_case("now") {
-        return Ok(Moment::Instant(now));
-    }
-    if text.eq_ignore_ascii_case("today") {
-        return Ok(Moment::Day(civil(now, text)?.date()));
-    }
-    if text.eq_ignore_ascii_case("yesterday") {
-        let today = civil(now, text)?.date();
-        return today
-            .yesterday()
-            .map(Moment::Day)
-            .map_err(|_| out_of_range(text));
-    }
-    if let Some(seconds) = text.strip_prefix('@') {
-        return epoch(seconds, text).map(Moment::Instant);
-    }
-    if let Some(numbers) = dashed_date(text) {
-        return dated(numbers, text);
-    }
-    if let Some(error) = misordered_date(text) {
-        return Err(error);
-    }
-    ago(text, now).map(Moment::Instant)
-}
-
-fn epoch(seconds: &str, text: &str) -> Result<Timestamp, TimeError> {
-    let digits = seconds.strip_prefix('-').unwrap_or(seconds);
-    if !is_number(digits) {
-        return Err(TimeError::Unknown {
-            input: text.to_owned(),
-        });
-    }
-    let seconds = seconds.parse().map_err(|_| out_of_range(text))?;
-    Timestamp::from_epoch_seconds(seconds).map_err(|_| out_of_range(text))
-}
-
-fn dated((year, month, day): (i16, i8, i8), text: &str) -> Result<Moment, TimeError> {
-    let input = || text.to_owned();
-    let date = Date::new(year, month, day).map_err(|_| TimeError::NoSuchDay { input: input() })?;
-    let Some(rest) = text.get(10..).filter(|rest| !rest.is_empty()) else {
-        return Ok(Moment::Day(date));
-    };
-    let Some(clock) = rest.strip_prefix(['T', 't', ' ']) else {
-        return Err(TimeError::Unknown { input: input() });
-    };
-    if clock
-        .chars()
-        .all(|character| matches!(character, '0'..='9' | ':' | '.'))
-    {
-        let time: Time = clock
-            .contains(':')
-            .then(|| clock.parse().ok())
-            .flatten()
-            .ok_or_else(|| TimeError::NoSuchTime { input: input() })?;
-        return instant(date.to_datetime(time), text).map(Moment::Instant);
-    }
-    text.parse()
-        .map(Moment::Instant)
-        .map_err(|_| TimeError::NoSuchTime { input: input() })
-}
-
-fn ago(text: &str, now: Timestamp) -> Result<Timestamp, TimeError> {
-    let input = || text.to_owned();
-    if text.starts_with('-') && text.contains(|character: char| character.is_ascii_digit()) {
-        return Err(TimeError::Negative { input: input() });
-    }
-    let span = Span::parse(without_ago(text)).map_err(|error| match error {
-        SpanError::NoUnit if is_number(text) => TimeError::NoUnit { input: input() },
-        SpanError::NoUnit | SpanError::Unknown => TimeError::Unknown { input: input() },
-        SpanError::TooLong => out_of_range(text),
-    })?;
-    let months = jiff::Span::new()
-        .try_months(span.months)
-        .map_err(|_| out_of_range(text))?;
-    // Months first, as a calendar is read: a day that the earlier month lacks becomes its last.
-    let datetime = civil(now, text)?
-        .checked_sub(months)
-        .map_err(|_| out_of_range(text))?;
-    let seconds = utc(datetime).and_then(|from| from.checked_sub(span.seconds));
-    seconds
-        .and_then(|seconds| Timestamp::from_epoch_seconds(seconds).ok())
-        .ok_or_else(|| out_of_range(text))
-}
-
-/// The text before a last word `ago`; all of it when that is the only word, so that it is refused.
-fn without_ago(text: &str) -> &str {
-    text.rsplit_once(char::is_whitespace)
-        .filter(|(_, last)| last.eq_ignore_ascii_case("ago"))
-        .map_or(text, |(span, _)| span)
-}
-
-fn civil(timestamp: Timestamp, text: &str) -> Result<DateTime, TimeError> {
-    jiff::Timestamp::from_second(timestamp.epoch_seconds())
-        .map(|instant| Offset::UTC.to_datetime(instant))
-        .map_err(|_| out_of_range(text))
-}
-
-fn utc(datetime: DateTime) -> Option<i64> {
-    let timestamp = Offset::UTC.to_timestamp(datetime).ok()?;
-    Some(timestamp.as_second())
-}
-
-fn instant(datetime: DateTime, text: &str) -> Result<Timestamp, TimeError> {
-    let whole = datetime
-        .date()
-        .at(datetime.hour(), datetime.minute(), datetime.second(), 0);
-    utc(whole)
-        .and_then(|seconds| Timestamp::from_epoch_seconds(seconds).ok())
-        .ok_or_else(|| out_of_range(text))
-}
-
-fn out_of_range(text: &str) -> TimeError {
-    TimeError::OutOfRange {
-        input: text.to_owned(),
-    }
+    Moment::parse(text, now, zone)?.until(text, now, zone)
 }
 
 #[cfg(test)]
@@ -174,13 +34,13 @@ mod tests {
     }
 
     fn since(text: &str) -> String {
-        parse_since(text, now())
+        parse_since(text, now(), &Zone::utc())
             .unwrap_or_else(|error| panic!("{text}: {error}"))
             .to_string()
     }
 
     fn until(text: &str) -> String {
-        parse_until(text, now())
+        parse_until(text, now(), &Zone::utc())
             .unwrap_or_else(|error| panic!("{text}: {error}"))
             .to_string()
     }
@@ -233,6 +93,108 @@ mod tests {
     }
 
     #[test]
+    fn a_duration_as_programs_write_it_is_that_long_ago() {
+        for (given, expected) in [
+            ("P7D", "2021-03-24T12:34:56Z"),
+            ("PT1H30M", "2021-03-31T11:04:56Z"),
+            ("P1M", "2021-02-28T12:34:56Z"),
+            ("p1y ago", "2020-03-31T12:34:56Z"),
+        ] {
+            assert_eq!(since(given), expected, "{given}");
+            assert_eq!(until(given), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_the_calendar_is_meant_as_a_whole() {
+        for (given, first, end) in [
+            ("2020", "2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z"),
+            ("2020-02", "2020-02-01T00:00:00Z", "2020-03-01T00:00:00Z"),
+            ("2020-q4", "2020-10-01T00:00:00Z", "2021-01-01T00:00:00Z"),
+            ("2020-W1", "2019-12-30T00:00:00Z", "2020-01-06T00:00:00Z"),
+            ("last week", "2021-03-22T00:00:00Z", "2021-03-29T00:00:00Z"),
+            ("this year", "2021-01-01T00:00:00Z", "2022-01-01T00:00:00Z"),
+            ("tomorrow", "2021-04-01T00:00:00Z", "2021-04-02T00:00:00Z"),
+        ] {
+            assert_eq!(
+                (since(given), until(given)),
+                (first.to_owned(), end.to_owned())
+            );
+        }
+    }
+
+    #[test]
+    fn what_has_no_offset_is_meant_in_the_zone() {
+        let zone: Zone = "Europe/Berlin".parse().unwrap();
+        for (given, first, end) in [
+            (
+                "2020-07-20 21:37:30",
+                "2020-07-20T19:37:30Z",
+                "2020-07-20T19:37:30Z",
+            ),
+            (
+                "2020-07-20T21:37:30Z",
+                "2020-07-20T21:37:30Z",
+                "2020-07-20T21:37:30Z",
+            ),
+            (
+                "2020-07-20T21:37:30-05:00",
+                "2020-07-21T02:37:30Z",
+                "2020-07-21T02:37:30Z",
+            ),
+            (
+                "@1595273850",
+                "2020-07-20T19:37:30Z",
+                "2020-07-20T19:37:30Z",
+            ),
+            ("2020-07-20", "2020-07-19T22:00:00Z", "2020-07-20T22:00:00Z"),
+            ("today", "2021-03-30T22:00:00Z", "2021-03-31T22:00:00Z"),
+            // The clocks were set forward on the 28th: days have 24 hours, months those of the calendar.
+            ("7d", "2021-03-24T12:34:56Z", "2021-03-24T12:34:56Z"),
+            ("1mo", "2021-02-28T13:34:56Z", "2021-02-28T13:34:56Z"),
+        ] {
+            let found = [parse_since, parse_until]
+                .map(|parse| parse(given, now(), &zone).unwrap().to_string());
+            assert_eq!(found, [first, end], "{given}");
+        }
+    }
+
+    #[test]
+    fn a_clock_time_that_is_skipped_or_shown_twice_is_an_instant_all_the_same() {
+        for (zone, given, first, end) in [
+            (
+                "Europe/Berlin",
+                "2020-03-29 02:30",
+                "2020-03-29T01:30:00Z",
+                "2020-03-29T01:30:00Z",
+            ),
+            (
+                "Europe/Berlin",
+                "2020-10-25 02:30",
+                "2020-10-25T00:30:00Z",
+                "2020-10-25T01:30:00Z",
+            ),
+            (
+                "America/New_York",
+                "2020-03-08T02:00",
+                "2020-03-08T07:00:00Z",
+                "2020-03-08T07:00:00Z",
+            ),
+            (
+                "America/New_York",
+                "2020-11-01T01:59:59",
+                "2020-11-01T05:59:59Z",
+                "2020-11-01T06:59:59Z",
+            ),
+        ] {
+            let zone: Zone = zone.parse().unwrap();
+            let found = [parse_since, parse_until]
+                .map(|parse| parse(given, now(), &zone).unwrap().to_string());
+            assert_eq!(found, [first, end], "{given}");
+        }
+    }
+
+    #[test]
     fn a_month_ago_is_the_last_day_of_a_month_that_has_no_such_day() {
         assert_eq!(since("1mo"), "2021-02-28T12:34:56Z");
         assert_eq!(since("13 months ago"), "2020-02-29T12:34:56Z");
@@ -255,8 +217,14 @@ mod tests {
 
     fn assert_refused(expected: fn(String) -> TimeError, texts: &[&str]) {
         for text in texts {
-            assert_eq!(parse_since(text, now()), Err(expected((*text).to_owned())));
-            assert_eq!(parse_until(text, now()), Err(expected((*text).to_owned())));
+            assert_eq!(
+                parse_since(text, now(), &Zone::utc()),
+                Err(expected((*text).to_owned()))
+            );
+            assert_eq!(
+                parse_until(text, now(), &Zone::utc()),
+                Err(expected((*text).to_owned()))
+            );
         }
     }
 
@@ -310,7 +278,10 @@ mod tests {
     #[test]
     fn what_is_no_known_form_is_refused_and_not_guessed() {
         assert_refused(|input| TimeError::Negative { input }, &["-7d", "-1 hour"]);
-        assert_refused(|input| TimeError::NoUnit { input }, &["7", "1595273850"]);
+        assert_refused(
+            |input| TimeError::NoUnit { input },
+            &["7", "30", "3600", "1595273850"],
+        );
         let unknown = |input| TimeError::Unknown { input };
         assert_refused(
             unknown,
@@ -318,28 +289,30 @@ mod tests {
         );
         assert_refused(
             unknown,
-            &[
-                "2020-07",
-                "2020-07-201",
-                "2020-07-20Z",
-                "2020-07-2é",
-                "12:00",
-            ],
+            &["2020-07-201", "2020-07-20Z", "2020-07-2é", "12:00"],
         );
-        assert_eq!(parse_until(" ", now()), Err(TimeError::Empty));
+        assert_refused(
+            |input| TimeError::Range { input },
+            &["2020..2021", "7d..now"],
+        );
+        assert_eq!(parse_until(" ", now(), &Zone::utc()), Err(TimeError::Empty));
     }
 
     #[test]
     fn a_refusal_says_which_forms_work() {
         for text in ["", "soon", "3M"] {
-            let message = parse_since(text, now()).unwrap_err().to_string();
+            let message = parse_since(text, now(), &Zone::utc())
+                .unwrap_err()
+                .to_string();
             assert!(
-                message.contains("2021-04-01") && message.contains("3mo (months)"),
+                message.contains("2026-Q3") && message.contains("3mo (months)"),
                 "{message}"
             );
         }
         assert_eq!(
-            parse_since("01/04/2021", now()).unwrap_err().to_string(),
+            parse_since("01/04/2021", now(), &Zone::utc())
+                .unwrap_err()
+                .to_string(),
             "the date `01/04/2021` is ambiguous: write it year first, 2021-01-04 or 2021-04-01"
         );
     }

@@ -2,14 +2,28 @@
 //!
 //! The archive keeps every time as text, `YYYY-MM-DDTHH:MM:SSZ` in UTC, because the file is an interface: such
 //! texts sort, compare and read the same in every tool that opens it. [`Timestamp`] is that text as a value.
+//!
+//! People write and read times in a [`Zone`], UTC unless they say otherwise. The grammar is one for every flag:
+//! [`parse_since`] and [`parse_until`] take the two ends of a window, [`parse_period`] both at once.
 
 mod calendar;
+mod calendar_period;
 mod error;
 mod expression;
+mod iso_duration;
+mod moment;
+mod period;
+mod show;
 mod span;
-mod timestamp;
 
-pub use error::{DurationError, TimeError};
+mod timestamp;
+mod zone;
+mod zone_name;
+
+pub use error::{DurationError, TimeError, ZoneError};
 pub use expression::{parse_since, parse_until};
+pub use period::{Period, parse_period};
+pub use show::{InZone, duration_text};
 pub use span::parse_duration;
 pub use timestamp::{Timestamp, TimestampError};
+pub use zone::{Transition, Zone};

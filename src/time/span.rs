@@ -1,13 +1,14 @@
-//! Lengths of time as people write them: `90s`, `1h30m`, `2 weeks`, `3mo`.
+//! Lengths of time as people write them: `90s`, `1h30m`, `2 weeks`, `3mo`, and `PT1H30M` as programs do.
 //!
 //! Own grammar, because `m` has to mean minutes and `mo` months, and an ambiguous `M` has to be refused.
 
 use super::DurationError;
+use super::iso_duration::after_designator;
 
-const MINUTE: i64 = 60;
-const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
-const WEEK: i64 = 7 * DAY;
+pub(super) const MINUTE: i64 = 60;
+pub(super) const HOUR: i64 = 60 * MINUTE;
+pub(super) const DAY: i64 = 24 * HOUR;
+pub(super) const WEEK: i64 = 7 * DAY;
 
 /// A length of time. Months are kept apart, because their length depends on where they are counted from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,12 +25,12 @@ pub(super) enum SpanError {
     Unknown,
 }
 
-enum Unit {
+pub(super) enum Unit {
     Seconds(i64),
     Months(i64),
 }
 
-/// Reads a length of time that flags take, such as `60s`, `2h`, `10m` or `1h30m`, as seconds.
+/// Reads a length of time that flags take, such as `60s`, `2h`, `10m`, `1h30m` or `PT1H30M`, as seconds.
 ///
 /// # Errors
 /// When it is empty, negative, in months or years, too long, or not a duration at all.
@@ -52,8 +53,12 @@ pub fn parse_duration(text: &str) -> Result<i64, DurationError> {
 }
 
 impl Span {
-    /// Reads numbers with their units, such as `1h30m` or `2 weeks`; `a` and `an` count as one.
+    /// Reads numbers with their units, such as `1h30m` or `2 weeks`, where `a` and `an` count as one; or the same as
+    /// ISO 8601 writes it.
     pub(super) fn parse(text: &str) -> Result<Self, SpanError> {
+        if let Some(designated) = text.trim().strip_prefix(['P', 'p']) {
+            return after_designator(designated);
+        }
         let mut span = Self::default();
         let mut rest = text.trim();
         while !rest.is_empty() {
@@ -65,7 +70,7 @@ impl Span {
         Ok(span)
     }
 
-    fn plus(self, amount: i64, unit: &Unit) -> Option<Self> {
+    pub(super) fn plus(self, amount: i64, unit: &Unit) -> Option<Self> {
         Some(match unit {
             Unit::Seconds(each) => Self {
                 seconds: self.seconds.checked_add(amount.checked_mul(*each)?)?,
@@ -142,6 +147,8 @@ mod tests {
             ("90 seconds", 90),
             (" an hour ", 3_600),
             ("1 day 2 hours", 93_600),
+            ("PT1H30M", 5_400),
+            ("P7D", 604_800),
         ] {
             assert_eq!(parse_duration(given), Ok(expected), "{given}");
         }
@@ -150,7 +157,8 @@ mod tests {
     #[test]
     fn what_is_no_duration_is_refused_with_the_forms_that_work() {
         for text in [
-            "", "h", "1.5h", "1x", "2h ago", "soon", "3M", "1h30", "-5m", "60", "1mo", "2y",
+            "", "h", "1.5h", "1x", "2h ago", "soon", "3M", "1h30", "-5m", "60", "1mo", "2y", "P1M",
+            "PT", "-P7D",
         ] {
             let message = parse_duration(text).unwrap_err().to_string();
             assert!(message.contains("1h30m"), "{text}: {message}");
@@ -168,9 +176,9 @@ mod tests {
         assert_refused(|input| DurationError::NoUnit { input }, &["60", "1h30"]);
         assert_refused(
             |input| DurationError::NotFixed { input },
-            &["3mo", "1h 2 years"],
+            &["3mo", "1h 2 years", "P1M", "P2Y"],
         );
-        assert_refused(|input| DurationError::Negative { input }, &["-5m"]);
+        assert_refused(|input| DurationError::Negative { input }, &["-5m", "-P7D"]);
         let too_long = |input| DurationError::TooLong { input };
         assert_refused(too_long, &["99999999999999999999s", "9223372036854775807d"]);
         assert_refused(

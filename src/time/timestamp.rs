@@ -59,6 +59,16 @@ impl Timestamp {
         Self(jiff::Timestamp::from_second(seconds).unwrap_or(self.0))
     }
 
+    /// The same instant for calendar and clock arithmetic.
+    pub(super) fn instant(self) -> jiff::Timestamp {
+        self.0
+    }
+
+    /// The second that an instant lies in; nothing outside of the years 0000 to 9999.
+    pub(super) fn from_instant(instant: jiff::Timestamp) -> Option<Self> {
+        Self::from_epoch_seconds(Self::truncated(instant).epoch_seconds()).ok()
+    }
+
     fn truncated(instant: jiff::Timestamp) -> Self {
         // Rounding down, also before 1970, where the fraction of a jiff timestamp is negative.
         let below = i64::from(instant.subsec_nanosecond() < 0);
@@ -75,11 +85,7 @@ impl FromStr for Timestamp {
             input: text.to_owned(),
         };
         let instant: jiff::Timestamp = text.parse().map_err(|_| error())?;
-        let truncated = Self::truncated(instant);
-        if !(FIRST_SECOND..=LAST_SECOND).contains(&truncated.epoch_seconds()) {
-            return Err(error());
-        }
-        Ok(truncated)
+        Self::from_instant(instant).ok_or_else(error)
     }
 }
 

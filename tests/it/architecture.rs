@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const MAY_USE: [(&str, &[&str]); 10] = [
     ("time", &[]),
     ("coverage", &[]),
-    ("output", &[]),
+    ("output", &["time"]),
     ("model", &["time"]),
     ("api", &["model", "time"]),
     ("store", &["model", "time", "coverage"]),

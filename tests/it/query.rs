@@ -71,7 +71,7 @@ fn every_filter_answers_what_the_truth_says() {
         from <= started_at && started_at < until
     };
     type Truth<'a> = &'a dyn Fn(&Action) -> bool;
-    let questions: [(&[&str], Truth<'_>); 12] = [
+    let questions: [(&[&str], Truth<'_>); 13] = [
         (&[], &|_| true),
         (&["--type", "reboot"], &|action| kind(action, &["reboot"])),
         (&["--type", "reboot,backup", "--type=create"], &|action| {
@@ -92,6 +92,9 @@ fn every_filter_answers_what_the_truth_says() {
         }),
         (&["--id", &some_flag], &|action| some.contains(&action.id)),
         (&["--since", from, "--until", "2023-06-30"], &|action| {
+            is_between(action, "2023-07-01T00:00:00Z")
+        }),
+        (&["--since", "2022", "--until", "2023-Q2"], &|action| {
             is_between(action, "2023-07-01T00:00:00Z")
         }),
         (

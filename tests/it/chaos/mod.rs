@@ -3,16 +3,16 @@
 //! A seed makes a `story`: a small account, an archive, and a few syncs, most of them disturbed (`weather`). After each
 //! of them the archive is compared with the truth (`promise`); after the last one, which nothing disturbs, it must equal
 //! it. Everything but the timing of processes comes from the seed, so a seed that fails is told again with
-//! `ARCHIVER_CHAOS_FIRST=SEED ARCHIVER_CHAOS_SEEDS=1`. The figures of a long run are shown with `-- chaos --nocapture`.
+//! `ARCHIVER_CHAOS_FIRST=SEED ARCHIVER_CHAOS_SEEDS=1`, and `ARCHIVER_CHAOS_TIMES=100` where it is a matter of timing. The figures of a long run are shown with `-- chaos --nocapture`.
 
 mod promise;
 mod story;
 mod weather;
 
+use std::iter;
 use std::ops::AddAssign;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -20,6 +20,9 @@ use story::Story;
 
 /// Stories told side by side. Most of their time they wait for a retry.
 const AT_ONCE: usize = 12;
+
+/// Seeds whose stories ended badly once. They are always told.
+const ENDED_BADLY_ONCE: [u64; 4] = [1_344, 1_495, 1_963, 2_172];
 
 /// What happened in one story, or in all of them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,22 +66,24 @@ fn whatever_happens_nothing_is_lost_and_nothing_is_invented() {
     let first = number("ARCHIVER_CHAOS_FIRST", 1);
     let seeds = number("ARCHIVER_CHAOS_SEEDS", 8);
     let started = Instant::now();
-    let (tally, failures) = tell(first, seeds);
+    let times = usize::try_from(number("ARCHIVER_CHAOS_TIMES", 1)).unwrap();
+    let chosen = iter::repeat_n(first..first + seeds, times).flatten();
+    let chosen = chosen.chain(ENDED_BADLY_ONCE);
+    let (tally, failures) = tell(chosen);
     let took = started.elapsed();
     eprintln!("{seeds} seeds from {first} in {took:?}: {tally:?}");
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
-/// Tells so many stories; the words of those that failed.
-fn tell(first: u64, seeds: u64) -> (Tally, Vec<String>) {
-    let next = AtomicU64::new(first);
+/// Tells the stories of these seeds; the words of those that failed.
+fn tell(seeds: impl Iterator<Item = u64> + Send) -> (Tally, Vec<String>) {
+    let seeds = Mutex::new(seeds);
     let told = Mutex::new((Tally::default(), Vec::new()));
     let work = || {
         loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= first + seeds {
+            let Some(seed) = seeds.lock().unwrap().next() else {
                 return;
-            }
+            };
             let mut chronicle = Vec::new();
             let story = AssertUnwindSafe(|| Story::of(seed, &mut chronicle).tell());
             let outcome = catch_unwind(story);

@@ -83,6 +83,26 @@ fn copy(sandbox: &Sandbox) -> Option<(TempDir, Connection)> {
     (tables == 1).then_some((folder, connection))
 }
 
+/// What the archive holds of each listing, for the chronicle: its total, what is proven complete, and the positions covered.
+pub(super) fn ledger(sandbox: &Sandbox) -> String {
+    let Some((_folder, connection)) = copy(sandbox) else {
+        return String::new();
+    };
+    let sql = "
+        SELECT printf('%s: total %s, complete %s, followed from %s, covers %s', path,
+                      ifnull(total, '-'), ifnull(complete_total, '-'), ifnull(followed_from, '-'),
+                      ifnull((SELECT group_concat(start_position || '..' || end_position, ' ')
+                                FROM coverage WHERE listing_id = listings.id), '-'))
+          FROM listings";
+    let mut statement = connection.prepare(sql).unwrap();
+    let lines = statement.query_map([], |row| row.get::<_, String>(0));
+    lines
+        .unwrap()
+        .map(Result::unwrap)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
 /// Whether the archive has any action of a droplet. A sync may be at work: then the copy may be torn, and that is a no.
 pub(super) fn is_known(sandbox: &Sandbox, droplet: i64) -> bool {
     let Ok(archive) =
@@ -126,7 +146,13 @@ pub(super) fn check(sandbox: &Sandbox, cloud: &Cloud, listed: &Listed, run: &Run
                 let found = archived.get(&action.id);
                 let is_right =
                     found == Some(action) || found.is_some() && found == truth.get(&action.id);
-                assert!(is_right, "listed: {action:?}\narchived: {found:?}\n{run}");
+                let actions = cloud.actions();
+                let newer = actions.iter().position(|it| it.id == action.id);
+                assert!(
+                    is_right,
+                    "listed: {action:?}, now with {newer:?} of {} before it\narchived: {found:?}\n{run}",
+                    actions.len()
+                );
             }
         }
         Some(_) => assert!(run.stderr.contains("error: "), "no words: {run}"),

@@ -163,8 +163,10 @@ impl<'a> Story<'a> {
     fn count(&mut self, run: &Run) {
         let (asked, total) = (asked_for(&self.cloud), self.cloud.total());
         self.chronicle.push(format!(
-            "{}, {total} listed\n{}\n{asked}",
-            run.status, run.stderr
+            "{}, {total} listed\n{}\n{asked}\n{}",
+            run.status,
+            run.stderr,
+            promise::ledger(&self.sandbox)
         ));
         self.tally.syncs += 1;
         self.tally.requests += requests(&self.cloud) as u64;

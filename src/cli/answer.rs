@@ -1,0 +1,173 @@
+//! How an answer reaches stdout: the flags that every question has, and the rows on their way to a format.
+
+use std::io::{self, Write};
+
+use archiver::output::{self, Format, Heading, Options, RowWriter, Value};
+use archiver::time::Zone;
+
+use super::Context;
+use super::exit::{Failure, Status, unless_closed};
+
+/// How an answer is shown.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct AnswerFlags {
+    /// table, json, jsonl, csv, tsv or markdown
+    #[arg(short, long, value_name = "FORMAT", default_value_t = Format::Table)]
+    pub(super) output: Format,
+    /// These columns, comma-separated, in this order
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',', alias = "format")]
+    pub(super) columns: Vec<String>,
+    /// Leave out the header of tables, CSV and TSV
+    #[arg(long, alias = "no-headers")]
+    pub(super) no_header: bool,
+    /// The time zone in which times are read and shown: UTC, local, Europe/Berlin, +02:00
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub(super) tz: Zone,
+    /// Exit with 10 when there are rows, with 0 when there are none
+    #[arg(long)]
+    pub(super) exit_code: bool,
+}
+
+impl AnswerFlags {
+    /// The names in `--columns` as a program's columns are called; one that is an output format is a slip.
+    pub(super) fn columns(&self) -> Result<&[String], Failure> {
+        for name in &self.columns {
+            if let Ok(format) = name.parse::<Format>() {
+                return Err(Failure::usage(format!(
+                    "--columns: `{format}` is an output format, not a column"
+                ))
+                .with_hint(format!("did you mean `-o {format}`?")));
+            }
+        }
+        Ok(&self.columns)
+    }
+
+    /// The status of an answer with so many rows.
+    pub(super) fn status(&self, rows: u64) -> Status {
+        if self.exit_code && rows > 0 {
+            Status::Found
+        } else {
+            Status::Done
+        }
+    }
+}
+
+/// Takes the rows of an answer, and keeps of them the columns that were asked for.
+///
+/// A question ends at the first row that cannot be written; why it could not is kept here, for [`Printer::end`].
+pub(super) struct Printer<'a> {
+    writer: Box<dyn RowWriter + 'a>,
+    flags: &'a AnswerFlags,
+    /// Which columns are shown; all of them when nothing was chosen.
+    chosen: Option<Vec<usize>>,
+    rows: u64,
+    failure: Option<Failure>,
+    broken: Option<io::Error>,
+}
+
+impl<'a> Printer<'a> {
+    pub(super) fn new(context: &Context, flags: &'a AnswerFlags, sink: &'a mut dyn Write) -> Self {
+        let options = Options {
+            header: !flags.no_header,
+            width: context.terminal.width,
+            is_colored: context.terminal.colors_answers,
+            zone: flags.tz.clone(),
+        };
+        Self {
+            writer: output::writer(flags.output, options, sink),
+            flags,
+            chosen: None,
+            rows: 0,
+            failure: None,
+            broken: None,
+        }
+    }
+
+    /// Writes what is still kept back, unless the question failed; the number of rows, and the status they make.
+    pub(super) fn end<T, E: Into<Failure>>(
+        mut self,
+        outcome: Result<T, E>,
+    ) -> Result<(u64, Status), Failure> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        let written = match (self.broken, outcome) {
+            (Some(error), _) => Err(error),
+            (None, Err(error)) => return Err(error.into()),
+            (None, Ok(_)) => self.writer.finish(),
+        };
+        unless_closed(written)?;
+        Ok((self.rows, self.flags.status(self.rows)))
+    }
+
+    fn kept<T>(&mut self, written: io::Result<T>) -> io::Result<T> {
+        written.map_err(|error| {
+            let kind = error.kind();
+            self.broken.get_or_insert(error);
+            kind.into()
+        })
+    }
+}
+
+impl RowWriter for Printer<'_> {
+    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
+        let chosen = match self.flags.columns() {
+            Ok([]) => Ok(None),
+            Ok(names) => choose(names, headings).map(Some),
+            Err(failure) => Err(failure),
+        };
+        match chosen {
+            Ok(chosen) => self.chosen = chosen,
+            Err(failure) => {
+                self.failure = Some(failure);
+                return Err(io::ErrorKind::InvalidInput.into());
+            }
+        }
+        let written = match &self.chosen {
+            None => self.writer.header(headings),
+            Some(chosen) => {
+                let headings: Vec<_> = chosen.iter().map(|index| headings[*index]).collect();
+                self.writer.header(&headings)
+            }
+        };
+        self.kept(written)
+    }
+
+    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+        self.rows += 1;
+        let written = match &self.chosen {
+            None => self.writer.row(values),
+            Some(chosen) => {
+                let value = |index: &usize| values.get(*index).copied().unwrap_or(Value::Null);
+                let values: Vec<_> = chosen.iter().map(value).collect();
+                self.writer.row(&values)
+            }
+        };
+        self.kept(written)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        let written = self.writer.finish();
+        self.kept(written)
+    }
+}
+
+/// The positions of the columns that are called so, by their name or title, whatever the case and with or without
+/// underscores, as in doctl's `StartedAt`.
+fn choose(names: &[String], headings: &[Heading<'_>]) -> Result<Vec<usize>, Failure> {
+    let plain = |name: &str| name.replace('_', "").to_lowercase();
+    let position = |name: &String| {
+        let wanted = plain(name);
+        let is_called =
+            |heading: &Heading<'_>| [heading.name, heading.title].map(plain).contains(&wanted);
+        headings.iter().position(is_called).ok_or_else(|| {
+            let known: Vec<_> = headings.iter().map(|heading| heading.name).collect();
+            Failure::usage(format!(
+                "--columns: `{name}` is not a column: use {}",
+                known.join(", ")
+            ))
+        })
+    };
+    names.iter().map(position).collect()
+}

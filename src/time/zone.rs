@@ -1,0 +1,294 @@
+//! The zone that times are written and shown in: UTC, a place, or a fixed offset.
+//!
+//! A place's clocks are set forward and back. So a clock time may name no instant, or two; what it names then is
+//! decided here, once, for the whole grammar.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
+
+use super::zone_name::{is_utc, named, offset};
+use super::{Timestamp, ZoneError};
+
+/// A time zone. It is read from `UTC`, `local`, an IANA name such as `Europe/Berlin`, or an offset such as `+02:00`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zone(TimeZone);
+
+/// An instant from which on the clocks of a zone are apart from UTC by another offset than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// The first second with the new offset.
+    pub at: Timestamp,
+    /// Seconds that the zone's clocks are ahead of UTC from then on.
+    pub offset_seconds: i32,
+}
+
+/// Which instant a clock time names when the clocks were set back and showed it twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fold {
+    Earlier,
+    Later,
+}
+
+impl Zone {
+    /// Coordinated universal time.
+    #[must_use]
+    pub fn utc() -> Self {
+        Self(TimeZone::UTC)
+    }
+
+    /// Seconds that the clocks of this zone are ahead of UTC at an instant; negative when they are behind.
+    #[must_use]
+    pub fn offset_seconds_at(&self, timestamp: Timestamp) -> i32 {
+        self.0.to_offset(timestamp.instant()).seconds()
+    }
+
+    /// The changes of the offset after `since` and before `until`, oldest first. With [`Zone::offset_seconds_at`]
+    /// `since`, that is the whole way from UTC to the zone's clocks between the two.
+    ///
+    /// Many zones change twice a year, up to the year 9999: bound both ends by what is there.
+    #[must_use]
+    pub fn transitions_between(&self, since: Timestamp, until: Timestamp) -> Vec<Transition> {
+        let mut known = self.offset_seconds_at(since);
+        self.0
+            .following(since.instant())
+            .take_while(|transition| transition.timestamp() < until.instant())
+            .filter_map(|transition| {
+                let offset_seconds = transition.offset().seconds();
+                // The zone may have changed its name alone, or whether its time counts as summer time.
+                let is_change = std::mem::replace(&mut known, offset_seconds) != offset_seconds;
+                let at = Timestamp::from_instant(transition.timestamp())?;
+                is_change.then_some(Transition { at, offset_seconds })
+            })
+            .collect()
+    }
+
+    /// What calendar and clock show in this zone.
+    pub(super) fn civil(&self, timestamp: Timestamp) -> DateTime {
+        self.0.to_datetime(timestamp.instant())
+    }
+
+    /// The instant at which the clocks show this, to the second. A time that they skip names the instant as far
+    /// after the skip as the time is after its beginning, as a clock that nobody set forward would show it.
+    pub(super) fn instant(&self, datetime: DateTime, fold: Fold) -> Option<Timestamp> {
+        let candidates = self.0.to_ambiguous_timestamp(datetime);
+        let instant = match (candidates.offset(), fold) {
+            (AmbiguousOffset::Gap { .. }, _) | (_, Fold::Later) => candidates.later(),
+            (_, Fold::Earlier) => candidates.earlier(),
+        };
+        Timestamp::from_instant(instant.ok()?)
+    }
+
+    /// The first instant of a day: not midnight where the clocks skip it. Each day ends where the next begins.
+    pub(super) fn start_of_day(&self, date: Date) -> Option<Timestamp> {
+        let midnight = self.0.to_ambiguous_timestamp(date.at(0, 0, 0, 0));
+        let is_skipped = matches!(midnight.offset(), AmbiguousOffset::Gap { .. });
+        let earlier = midnight.earlier().ok()?;
+        let first = if is_skipped {
+            self.0.following(earlier).next()?.timestamp()
+        } else {
+            earlier
+        };
+        Timestamp::from_instant(first)
+    }
+
+    pub(super) fn is_utc(&self) -> bool {
+        self.0 == TimeZone::UTC
+    }
+}
+
+impl FromStr for Zone {
+    type Err = ZoneError;
+
+    /// Reads `UTC` or `Z`, `local`, an IANA name in any case, or an offset such as `+02:00`, `-0530` or `+2`.
+    ///
+    /// `local` is what `TZ` or the system says. Names are looked up in the system's database, then in the bundled
+    /// one. Like the clock, this looks outside, so only the outermost layer calls it.
+    fn from_str(text: &str) -> Result<Self, ZoneError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(ZoneError::Empty);
+        }
+        let zone = if text.eq_ignore_ascii_case("z") {
+            TimeZone::UTC
+        } else if text.eq_ignore_ascii_case("local") {
+            TimeZone::try_system().map_err(|error| ZoneError::NoLocal {
+                reason: error.to_string(),
+            })?
+        } else if text.starts_with(['+', '-']) {
+            offset(text)?.to_time_zone()
+        } else {
+            named(text)?
+        };
+        Ok(Self(if is_utc(&zone) { TimeZone::UTC } else { zone }))
+    }
+}
+
+impl fmt::Display for Zone {
+    /// The IANA name, the offset, or `local` for a system's zone that has neither.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.iana_name(), self.0.to_fixed_offset()) {
+            (Some(name), _) => formatter.write_str(name),
+            (None, Ok(offset)) => write_offset(formatter, offset),
+            (None, Err(_)) => formatter.write_str("local"),
+        }
+    }
+}
+
+/// Writes an offset as RFC 3339 does, `+02:00`: seconds, which no offset has today, are cut off.
+pub(super) fn write_offset(formatter: &mut fmt::Formatter<'_>, offset: Offset) -> fmt::Result {
+    let minutes = offset.seconds() / 60;
+    let sign = if minutes < 0 { '-' } else { '+' };
+    let minutes = minutes.unsigned_abs();
+    write!(formatter, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn zone(name: &str) -> Zone {
+        name.parse().unwrap()
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    /// The second at which a Sunday begins in UTC: the `nth` of a month that begins with day `first` since 1970.
+    fn sunday(first: i64, nth: i64) -> i64 {
+        // 1970-01-01 was a Thursday, so day 3 was a Sunday.
+        let until_sunday = (3 - first).rem_euclid(7);
+        (first + until_sunday + 7 * nth) * 86_400
+    }
+
+    fn first_of(year: i16, month: i8) -> i64 {
+        let midnight = format!("{year:04}-{month:02}-01T00:00:00Z");
+        at(&midnight).epoch_seconds() / 86_400
+    }
+
+    fn changes(name: &str, year: i16) -> Vec<(i64, i32)> {
+        let new_year = |year: i16| at(&format!("{year}-01-01T00:00:00Z"));
+        zone(name)
+            .transitions_between(new_year(year), new_year(year + 1))
+            .into_iter()
+            .map(|transition| (transition.at.epoch_seconds(), transition.offset_seconds))
+            .collect()
+    }
+
+    #[test]
+    fn transitions_are_those_that_the_law_says() {
+        for year in 2007..=2090 {
+            // The European Union changes at 01:00 UTC on the last Sundays of March and October.
+            let last_sunday = |month: i8| sunday(first_of(year, month + 1) - 7, 0) + 3_600;
+            let berlin = vec![(last_sunday(3), 7_200), (last_sunday(10), 3_600)];
+            assert_eq!(changes("Europe/Berlin", year), berlin, "{year}");
+            // The United States change at 02:00 on the second Sunday of March and the first of November.
+            let march = sunday(first_of(year, 3), 1) + 7 * 3_600;
+            let november = sunday(first_of(year, 11), 0) + 6 * 3_600;
+            let new_york = vec![(march, -14_400), (november, -18_000)];
+            assert_eq!(changes("America/New_York", year), new_york, "{year}");
+            assert_eq!(changes("UTC", year), []);
+            assert_eq!(changes("-05:30", year), []);
+        }
+    }
+
+    #[test]
+    fn only_changes_of_the_offset_inside_of_the_window_are_transitions() {
+        let berlin = zone("Europe/Berlin");
+        let change = at("2020-03-29T01:00:00Z");
+        let before = change.saturating_add_seconds(-1);
+        let after = change.saturating_add_seconds(1);
+        let expected = Transition {
+            at: change,
+            offset_seconds: 7_200,
+        };
+        assert_eq!(berlin.transitions_between(before, after), [expected]);
+        assert_eq!(berlin.transitions_between(change, after), []);
+        assert_eq!(berlin.transitions_between(before, change), []);
+        assert_eq!(berlin.transitions_between(after, before), []);
+        assert_eq!(berlin.offset_seconds_at(before), 3_600);
+        assert_eq!(berlin.offset_seconds_at(change), 7_200);
+    }
+
+    #[test]
+    fn an_offset_is_the_same_at_all_times() {
+        for (name, seconds) in [
+            ("UTC", 0),
+            ("+02:00", 7_200),
+            ("-0530", -19_800),
+            ("+2", 7_200),
+            ("-12", -43_200),
+            ("+9:30", 34_200),
+            ("+23:59", 86_340),
+            ("-00:30", -1_800),
+        ] {
+            for time in ["0000-01-01T00:00:00Z", "2020-07-01T00:00:00Z"] {
+                assert_eq!(zone(name).offset_seconds_at(at(time)), seconds, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_day_begins_where_the_day_before_ends_even_if_its_midnight_is_skipped_or_shown_twice() {
+        for (name, year, month, day, expected) in [
+            ("Europe/Berlin", 2020, 3, 30, "2020-03-29T22:00:00Z"),
+            ("America/Sao_Paulo", 2015, 10, 18, "2015-10-18T03:00:00Z"),
+            ("America/Havana", 2020, 11, 1, "2020-11-01T04:00:00Z"),
+            // From 23:30 to 00:30: neither midnight nor an hour after it.
+            ("America/Toronto", 1919, 3, 31, "1919-03-31T04:30:00Z"),
+            // Samoa crossed the date line, and had no such Friday.
+            ("Pacific/Apia", 2011, 12, 30, "2011-12-30T10:00:00Z"),
+            ("Pacific/Apia", 2011, 12, 31, "2011-12-30T10:00:00Z"),
+        ] {
+            let start = zone(name).start_of_day(Date::new(year, month, day).unwrap());
+            assert_eq!(start, Some(at(expected)), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn offset_and_transitions_are_all_there_is_to_know(
+            since in 0_i64..4_000_000_000,
+            length in 0_i64..200_000_000,
+            where_in in 0.0..1.0_f64,
+            name in prop::sample::select(vec![
+                "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "UTC", "+05:45",
+            ]),
+        ) {
+            let zone = zone(name);
+            let timestamp = |seconds| Timestamp::from_epoch_seconds(seconds).unwrap();
+            let transitions = zone.transitions_between(timestamp(since), timestamp(since + length));
+            let between = timestamp(since + (where_in * length as f64) as i64);
+            let offset = transitions
+                .iter()
+                .rev()
+                .find(|transition| transition.at <= between)
+                .map_or(zone.offset_seconds_at(timestamp(since)), |last| last.offset_seconds);
+            prop_assert_eq!(offset, zone.offset_seconds_at(between));
+        }
+
+        #[test]
+        fn an_instant_is_what_the_clocks_show_then(
+            seconds in -5_000_000_000_i64..100_000_000_000,
+            name in prop::sample::select(vec![
+                "Europe/Berlin", "America/New_York", "America/Sao_Paulo", "Pacific/Apia", "UTC", "-23:59",
+            ]),
+        ) {
+            let zone = zone(name);
+            let timestamp = Timestamp::from_epoch_seconds(seconds).unwrap();
+            let shown = zone.civil(timestamp);
+            let earlier = zone.instant(shown, Fold::Earlier).unwrap();
+            let later = zone.instant(shown, Fold::Later).unwrap();
+            prop_assert!(earlier == timestamp || later == timestamp);
+            prop_assert!(earlier <= later);
+            let start = zone.start_of_day(shown.date()).unwrap();
+            let end = zone.start_of_day(shown.date().tomorrow().unwrap()).unwrap();
+            prop_assert!(start <= timestamp && timestamp < end);
+        }
+    }
+}
