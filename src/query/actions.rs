@@ -1,12 +1,11 @@
 //! Runs the statement of a filter, and hands the rows on one by one.
 
-use std::collections::HashMap;
 use std::io;
 
-use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
 use super::question::Question;
+use super::rows::visit_rows;
 use super::statement::{select, tally};
 use super::{Column, Error, Filter, regions};
 use crate::output::Value;
@@ -30,28 +29,23 @@ pub fn actions(
 ) -> Result<u64, Error> {
     let question = Question::resolve(connection, filter, now)?;
     let query = select(&question, columns);
-    let regions = if columns.contains(&Column::Region) {
-        regions::as_json(connection)?
-    } else {
-        HashMap::new()
-    };
     let mut statement = connection.prepare(&query.sql)?;
     let mut rows = statement.query(params_from_iter(query.parameters))?;
-    let mut visited = 0;
-    while let Some(row) = rows.next()? {
-        let mut values = Vec::with_capacity(columns.len());
-        for (position, column) in columns.iter().enumerate() {
-            let value = value(row.get_ref(position)?, position)?;
-            values.push(match (column, value) {
-                (Column::Region, Value::Text(slug)) => regions
-                    .get(slug)
-                    .map_or(Value::Null, |region| Value::Json(region)),
-                (_, value) => value,
-            });
-        }
-        visit(&values).map_err(Error::Write)?;
-        visited += 1;
+    if !columns.contains(&Column::Region) {
+        return Ok(visit_rows(&mut rows, columns.len(), visit)?);
     }
+    let regions = regions::as_json(connection)?;
+    let as_object = |(column, value): (&Column, &Value<'_>)| match (column, value) {
+        (Column::Region, Value::Text(slug)) => regions.get(*slug),
+        _ => None,
+    };
+    let visited = visit_rows(&mut rows, columns.len(), &mut |values| {
+        let cells = columns.iter().zip(values);
+        let values: Vec<Value<'_>> = cells
+            .map(|cell| as_object(cell).map_or(*cell.1, |region| Value::Json(region)))
+            .collect();
+        visit(&values)
+    })?;
     Ok(visited)
 }
 
@@ -66,17 +60,6 @@ pub fn count(connection: &Connection, filter: &Filter, now: Timestamp) -> Result
     let matching: i64 =
         statement.query_row(params_from_iter(query.parameters), |row| row.get(0))?;
     Ok(matching.unsigned_abs())
-}
-
-fn value(cell: ValueRef<'_>, position: usize) -> rusqlite::Result<Value<'_>> {
-    match cell {
-        ValueRef::Null => Ok(Value::Null),
-        ValueRef::Integer(integer) => Ok(Value::Integer(integer)),
-        ValueRef::Real(real) => Ok(Value::Real(real)),
-        ValueRef::Text(_) | ValueRef::Blob(_) => cell.as_str().map(Value::Text).map_err(|error| {
-            rusqlite::Error::FromSqlConversionFailure(position, Type::Text, Box::new(error))
-        }),
-    }
 }
 
 #[cfg(test)]

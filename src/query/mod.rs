@@ -20,6 +20,7 @@ mod near;
 mod order;
 mod question;
 mod regions;
+mod rows;
 mod show;
 mod statement;
 mod suggest;
@@ -35,6 +36,10 @@ pub use last::{Last, LastAction, last};
 pub use order::{SortKey, UnknownSortKey};
 pub use show::{Details, DropletDetails, Offer, RegionDetails, SyncDetails, show};
 pub use suggest::{Unseen, unseen};
+
+pub(crate) use droplets::resolve;
+pub(crate) use near::nearest;
+pub(crate) use rows::{RowsError, visit_rows};
 
 #[cfg(test)]
 mod fixture;
