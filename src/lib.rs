@@ -31,6 +31,7 @@ pub mod coverage;
 pub mod model;
 pub mod output;
 pub mod query;
+pub mod report;
 pub mod store;
 pub mod sync;
 pub mod time;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use archiver::model::ActionId;
 use archiver::output::RowWriter;
-use archiver::query::{self, Column, DropletSelector, Filter};
+use archiver::query::{self, Column, DropletSelector, Filter, Term, TypeSelector};
 use archiver::store;
 use archiver::time::{Timestamp, parse_since, parse_until};
 use rusqlite::Connection;
@@ -19,19 +19,19 @@ use super::exit::{Failure, Status, unless_closed};
 pub(super) struct Arguments {
     /// What was done: reboot, snapshot, power_off ... (repeatable, or comma-separated, as all filters)
     #[arg(long = "type", value_name = "TYPE", value_delimiter = ',')]
-    types: Vec<String>,
+    types: Vec<Term<TypeSelector>>,
     /// completed, errored or in-progress
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
-    status: Vec<String>,
+    status: Vec<Term<String>>,
     /// The droplet: its id, a name it has or had, or a pattern such as 'web-*'
     #[arg(long, value_name = "ID|NAME", value_delimiter = ',')]
-    droplet: Vec<DropletSelector>,
+    droplet: Vec<Term<DropletSelector>>,
     /// The region's slug, such as nyc3
     #[arg(long, value_name = "SLUG", value_delimiter = ',')]
-    region: Vec<String>,
+    region: Vec<Term<String>>,
     /// droplet, volume, image ...
     #[arg(long, value_name = "TYPE", value_delimiter = ',')]
-    resource_type: Vec<String>,
+    resource_type: Vec<Term<String>>,
     /// The action's id
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     id: Vec<ActionId>,
@@ -57,15 +57,16 @@ Times are UTC, unless --tz says otherwise: 2020-07-01, '2020-07-01 19:37', 2020-
 Actions come oldest first.";
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
-    let filter = filter(arguments, Timestamp::now())?;
+    let now = Timestamp::now();
+    let filter = filter(arguments, now)?;
     let path = context.config.database(context.global.db.as_deref())?;
     let connection = store::open_read_only(&path)?;
     let (found, status) = if arguments.count {
-        let count = query::count(&connection, &filter)?;
+        let count = query::count(&connection, &filter, now)?;
         unless_closed(writeln!(io::stdout(), "{count}"))?;
         (count, arguments.answer.status(count))
     } else {
-        print_actions(context, &arguments.answer, &connection, &filter)?
+        print_actions(context, &arguments.answer, &connection, &filter, now)?
     };
     if found == 0 && !context.terminal.is_quiet {
         warn_about_nothing(context, &connection, &filter)?;
@@ -79,6 +80,7 @@ fn print_actions(
     flags: &AnswerFlags,
     connection: &Connection,
     filter: &Filter,
+    now: Timestamp,
 ) -> Result<(u64, Status), Failure> {
     let chosen: Vec<Column> = flags
         .columns()?
@@ -95,7 +97,9 @@ fn print_actions(
     let mut stdout = io::stdout().lock();
     let mut printer = Printer::new(context, flags, &mut stdout);
     let outcome = match printer.header(&headings) {
-        Ok(()) => query::actions(connection, filter, columns, &mut |row| printer.row(row)),
+        Ok(()) => query::actions(connection, filter, now, columns, &mut |row| {
+            printer.row(row)
+        }),
         Err(error) => Err(query::Error::Write(error)),
     };
     printer.end(outcome)
@@ -116,15 +120,16 @@ fn filter(arguments: &Arguments, now: Timestamp) -> Result<Filter, Failure> {
         .map(|text| parse_until(text, now, zone))
         .transpose();
     Ok(Filter {
-        types: arguments.types.clone(),
-        statuses: arguments.status.clone(),
-        droplets: arguments.droplet.clone(),
-        regions: arguments.region.clone(),
-        resource_types: arguments.resource_type.clone(),
+        types: arguments.types.iter().cloned().collect(),
+        statuses: arguments.status.iter().cloned().collect(),
+        droplets: arguments.droplet.iter().cloned().collect(),
+        regions: arguments.region.iter().cloned().collect(),
+        resource_types: arguments.resource_type.iter().cloned().collect(),
         ids: arguments.id.clone(),
         since: since.map_err(|error| time("--since", &error))?,
         until: until.map_err(|error| time("--until", &error))?,
         limit: arguments.limit,
+        ..Filter::default()
     })
 }
 

@@ -2,38 +2,50 @@
 
 use std::io;
 
-use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
-use super::{Column, Error, Filter, droplets, statement};
+use super::question::Question;
+use super::rows::visit_rows;
+use super::statement::{select, tally};
+use super::{Column, Error, Filter, regions};
 use crate::output::Value;
+use crate::time::Timestamp;
 
 /// Hands every action that matches to `visit`, and says how many there were.
 ///
-/// They come oldest first by `started_at`, then by id; those without a time come before all others. With a
-/// limit they are the most recent ones, in that same order. Nothing is kept but the rows within the limit.
+/// They come in the order of the filter: unless it says otherwise, oldest first by `started_at`, then by id, and those
+/// without a time before all others. With a limit they are the greatest in that order, the most recent ones unless it
+/// says otherwise. What is in progress has lasted until `now`. In the default order nothing is kept but the rows
+/// within the limit.
 ///
 /// # Errors
 /// When a droplet's name is unknown or ambiguous, the archive cannot be read, or `visit` fails.
 pub fn actions(
     connection: &Connection,
     filter: &Filter,
+    now: Timestamp,
     columns: &[Column],
     visit: &mut dyn FnMut(&[Value<'_>]) -> io::Result<()>,
 ) -> Result<u64, Error> {
-    let droplets = droplets::resolve(connection, &filter.droplets)?;
-    let query = statement::select(filter, &droplets, columns);
+    let question = Question::resolve(connection, filter, now)?;
+    let query = select(&question, columns);
     let mut statement = connection.prepare(&query.sql)?;
     let mut rows = statement.query(params_from_iter(query.parameters))?;
-    let mut visited = 0;
-    while let Some(row) = rows.next()? {
-        let mut values = Vec::with_capacity(columns.len());
-        for position in 0..columns.len() {
-            values.push(value(row.get_ref(position)?, position)?);
-        }
-        visit(&values).map_err(Error::Write)?;
-        visited += 1;
+    if !columns.contains(&Column::Region) {
+        return Ok(visit_rows(&mut rows, columns.len(), visit)?);
     }
+    let regions = regions::as_json(connection)?;
+    let as_object = |(column, value): (&Column, &Value<'_>)| match (column, value) {
+        (Column::Region, Value::Text(slug)) => regions.get(*slug),
+        _ => None,
+    };
+    let visited = visit_rows(&mut rows, columns.len(), &mut |values| {
+        let cells = columns.iter().zip(values);
+        let values: Vec<Value<'_>> = cells
+            .map(|cell| as_object(cell).map_or(*cell.1, |region| Value::Json(region)))
+            .collect();
+        visit(&values)
+    })?;
     Ok(visited)
 }
 
@@ -41,34 +53,22 @@ pub fn actions(
 ///
 /// # Errors
 /// When a droplet's name is unknown or ambiguous, or the archive cannot be read.
-pub fn count(connection: &Connection, filter: &Filter) -> Result<u64, Error> {
-    let droplets = droplets::resolve(connection, &filter.droplets)?;
-    let query = statement::tally(filter, &droplets);
+pub fn count(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<u64, Error> {
+    let question = Question::resolve(connection, filter, now)?;
+    let query = tally(&question);
     let mut statement = connection.prepare(&query.sql)?;
     let matching: i64 =
         statement.query_row(params_from_iter(query.parameters), |row| row.get(0))?;
     Ok(matching.unsigned_abs())
 }
 
-fn value(cell: ValueRef<'_>, position: usize) -> rusqlite::Result<Value<'_>> {
-    match cell {
-        ValueRef::Null => Ok(Value::Null),
-        ValueRef::Integer(integer) => Ok(Value::Integer(integer)),
-        ValueRef::Real(real) => Ok(Value::Real(real)),
-        ValueRef::Text(_) | ValueRef::Blob(_) => cell.as_str().map(Value::Text).map_err(|error| {
-            rusqlite::Error::FromSqlConversionFailure(position, Type::Text, Box::new(error))
-        }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Row, archive, droplet, found, generated, insert, listed};
+    use super::super::fixture::{
+        Row, archive, choice, droplet, found, generated, insert, listed, now,
+    };
+    use super::super::{Choice, TypeSelector};
     use super::*;
-
-    fn strings(values: &[&str]) -> Vec<String> {
-        values.iter().map(ToString::to_string).collect()
-    }
 
     fn started(connection: &Connection, times: &[(i64, Option<&str>)]) {
         for (id, started_at) in times {
@@ -170,7 +170,7 @@ mod tests {
             listed(&connection, droplet, action);
         }
         let filter = |names: &[&str]| Filter {
-            droplets: names.iter().map(|name| name.parse().unwrap()).collect(),
+            droplets: choice(names),
             ..Filter::default()
         };
         assert_eq!(found(&connection, &filter(&["1"])), [10, 11, 12, 14]);
@@ -199,7 +199,7 @@ mod tests {
             ..Filter::default()
         };
         let mut shown = String::new();
-        let visited = actions(connection, &filter, &Column::ALL, &mut |values| {
+        let visited = actions(connection, &filter, now(), &Column::ALL, &mut |values| {
             shown = format!("{values:?}")
                 .replace("Integer", "")
                 .replace("Text", "");
@@ -215,7 +215,9 @@ mod tests {
         assert_eq!(
             shown(&connection, 10),
             "[(10), (\"completed\"), (\"reboot\"), (\"2020-07-20T19:37:30Z\"), \
-             (\"2020-07-20T19:37:45Z\"), (15), (\"web-1\"), (1), (\"droplet\"), (\"nyc3\"), (\"web-1\")]"
+             (\"2020-07-20T19:37:45Z\"), (15), (\"web-1\"), (1), (\"droplet\"), (\"nyc3\"), (\"web-1\"), \
+             Json(\"{\\\"slug\\\":\\\"nyc3\\\",\\\"name\\\":null,\\\"available\\\":null,\\\"features\\\":[]}\"), \
+             (\"2020-08-01T00:00:00Z\")]"
         );
     }
 
@@ -231,11 +233,13 @@ mod tests {
             .unwrap();
         assert_eq!(
             shown(&connection, 11),
-            "[(11), Null, Null, Null, Null, Null, Null, Null, Null, Null, Null]"
+            "[(11), Null, Null, Null, Null, Null, Null, Null, Null, Null, Null, Null, \
+             (\"2020-08-01T00:00:00Z\")]"
         );
         assert_eq!(
             shown(&connection, 12),
-            "[(12), Null, Null, Null, Null, Null, (\"volume 1\"), (1), (\"volume\"), Null, Null]"
+            "[(12), Null, Null, Null, Null, Null, (\"volume 1\"), (1), (\"volume\"), Null, Null, Null, \
+             (\"2020-08-01T00:00:00Z\")]"
         );
     }
 
@@ -258,7 +262,11 @@ mod tests {
                 ..Row::default()
             },
         );
-        for types in [strings(&[odd]), strings(&[odd, "create"])] {
+        for types in [&[odd][..], &[odd, "create"]] {
+            let types = types
+                .iter()
+                .map(|name| TypeSelector::Type(name.to_string()));
+            let types = Choice::any_of(types);
             assert_eq!(
                 found(
                     &connection,
@@ -275,9 +283,13 @@ mod tests {
     #[test]
     fn a_visitor_that_fails_ends_the_answer_with_its_error() {
         let connection = generated(100);
-        let error = actions(&connection, &Filter::default(), &[Column::Id], &mut |_| {
-            Err(io::ErrorKind::BrokenPipe.into())
-        });
+        let error = actions(
+            &connection,
+            &Filter::default(),
+            now(),
+            &[Column::Id],
+            &mut |_| Err(io::ErrorKind::BrokenPipe.into()),
+        );
         let Err(Error::Write(error)) = error else {
             panic!("{error:?}")
         };

@@ -1,4 +1,4 @@
-//! From the names of droplets to their ids.
+//! From the names of droplets to their ids, and which of them are gone.
 //!
 //! A name is looked up before the actions are: then the statement that reads them knows ids only, and a name
 //! that nothing has is an error instead of an empty answer.
@@ -8,17 +8,67 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 
 use super::near::nearest;
-use super::{DropletSelector, Error};
+use super::{Choice, DropletSelector, Error};
 use crate::model::DropletId;
 
-/// The droplets that are meant, each once.
+/// The droplets that are meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Droplets {
+    /// One of these, each once; nothing: any droplet, and none.
+    pub(super) any_of: Option<Vec<DropletId>>,
+    /// But not one of these.
+    pub(super) none_of: Vec<DropletId>,
+    /// Whether `any_of` are so many of the archive's droplets that most of its actions may be theirs.
+    pub(super) is_most: bool,
+}
+
+/// The droplets that are meant; with `gone`, only those that are known to be gone, or known to exist.
 ///
 /// # Errors
 /// When no droplet has or had a name, when several have or had it, or the archive cannot be read.
-pub(super) fn resolve(
+pub(super) fn choose(
+    connection: &Connection,
+    choice: &Choice<DropletSelector>,
+    gone: Option<bool>,
+) -> Result<Droplets, Error> {
+    let none_of = ids(connection, &choice.none_of)?;
+    let named = ids(connection, &choice.any_of)?;
+    let named = (!choice.any_of.is_empty()).then_some(named);
+    let any_of = match (named, gone) {
+        (named, None) => named,
+        (None, Some(is_gone)) => Some(with_fate(connection, is_gone)?),
+        (Some(named), Some(is_gone)) => Some(&named & &with_fate(connection, is_gone)?),
+    };
+    let Some(any_of) = any_of else {
+        return Ok(Droplets {
+            none_of: none_of.into_iter().collect(),
+            ..Droplets::default()
+        });
+    };
+    let archived: i64 =
+        connection.query_row("SELECT count(*) FROM droplets", [], |row| row.get(0))?;
+    Ok(Droplets {
+        is_most: any_of.len() > usize::try_from(archived / 4).unwrap_or(usize::MAX),
+        any_of: Some(any_of.difference(&none_of).copied().collect()),
+        none_of: none_of.into_iter().collect(),
+    })
+}
+
+/// The droplets that are named, each once.
+///
+/// # Errors
+/// As when they are chosen.
+pub(crate) fn resolve(
     connection: &Connection,
     selectors: &[DropletSelector],
 ) -> Result<Vec<DropletId>, Error> {
+    Ok(ids(connection, selectors)?.into_iter().collect())
+}
+
+fn ids(
+    connection: &Connection,
+    selectors: &[DropletSelector],
+) -> Result<BTreeSet<DropletId>, Error> {
     let mut found = BTreeSet::new();
     for selector in selectors {
         match selector {
@@ -37,7 +87,27 @@ pub(super) fn resolve(
             }
         }
     }
-    Ok(found.into_iter().collect())
+    Ok(found)
+}
+
+/// A droplet's id is never used again, so one that was destroyed is gone, whatever a later sync did not find out.
+const GONE: &str = "
+    SELECT id FROM droplets WHERE gone_at IS NOT NULL
+     UNION
+    SELECT droplet_id FROM droplet_actions
+     WHERE type = 'destroy' AND status = 'completed' AND coalesce(resource_type, 'droplet') = 'droplet'";
+
+const EXISTING: &str = "
+    SELECT id FROM droplets WHERE gone_at IS NULL
+    EXCEPT
+    SELECT droplet_id FROM droplet_actions
+     WHERE type = 'destroy' AND status = 'completed' AND coalesce(resource_type, 'droplet') = 'droplet'";
+
+fn with_fate(connection: &Connection, is_gone: bool) -> rusqlite::Result<BTreeSet<DropletId>> {
+    connection
+        .prepare(if is_gone { GONE } else { EXISTING })?
+        .query_map([], |row| row.get(0))?
+        .collect()
 }
 
 const EXACTLY: &str = "
@@ -89,17 +159,22 @@ fn unknown(connection: &Connection, name: &str) -> rusqlite::Result<Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{archive, droplet};
+    use super::super::fixture::{Row, archive, choice, droplet, insert};
     use super::*;
 
-    fn resolved(selectors: &[&str]) -> Result<Vec<DropletId>, Error> {
+    fn four_droplets() -> Connection {
         let connection = archive();
         droplet(&connection, 1, &["web-1"]);
         droplet(&connection, 2, &["web-2", "old-name"]);
         droplet(&connection, 3, &["db", "web-3"]);
         droplet(&connection, 4, &["db"]);
-        let selectors: Vec<_> = selectors.iter().map(|text| text.parse().unwrap()).collect();
-        resolve(&connection, &selectors)
+        connection
+    }
+
+    fn resolved(terms: &[&str]) -> Result<Vec<DropletId>, Error> {
+        let droplets = choose(&four_droplets(), &choice(terms), None)?;
+        assert_eq!(droplets.none_of, [0; 0]);
+        Ok(droplets.any_of.unwrap())
     }
 
     #[test]
@@ -148,5 +223,67 @@ mod tests {
             error.to_string(),
             "`db` is or was the name of several droplets, choose by id: 3, 4"
         );
+    }
+
+    #[test]
+    fn names_that_are_left_out_are_taken_from_the_others_or_from_all() {
+        let connection = four_droplets();
+        let droplets = |terms: &[&str]| choose(&connection, &choice(terms), None).unwrap();
+        let left = droplets(&["web-*", "!old-name"]);
+        assert_eq!((left.any_of, left.none_of), (Some(vec![1, 3]), vec![2]));
+        let all_but = droplets(&["!web-*"]);
+        assert_eq!((all_but.any_of, all_but.none_of), (None, vec![1, 2, 3]));
+        assert_eq!(droplets(&["2", "!web-2"]).any_of, Some(vec![]));
+        assert_eq!(droplets(&[]), Droplets::default());
+    }
+
+    #[test]
+    fn a_name_to_leave_out_has_to_be_one() {
+        let connection = four_droplets();
+        for (term, is_ambiguous) in [("!wbe-1", false), ("!db", true)] {
+            let error = choose(&connection, &choice(&[term]), None).unwrap_err();
+            assert_eq!(
+                matches!(error, Error::AmbiguousName { .. }),
+                is_ambiguous,
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_droplet_is_gone_when_a_sync_said_so_or_when_it_was_destroyed() {
+        let connection = four_droplets();
+        connection
+            .execute_batch("UPDATE droplets SET gone_at = '2020-08-02T00:00:00Z' WHERE id = 2")
+            .unwrap();
+        // 3 is still listed, as far as the archive knows; 5 was never; 6 was only rebooted; 7 is a volume.
+        for (id, kind, status, resource_type, resource_id) in [
+            (1, "destroy", "errored", "droplet", 1),
+            (2, "destroy", "completed", "droplet", 3),
+            (3, "destroy", "completed", "droplet", 5),
+            (4, "reboot", "completed", "droplet", 6),
+            (5, "destroy", "completed", "volume", 7),
+        ] {
+            let row = Row {
+                id,
+                kind: Some(kind),
+                status: Some(status),
+                resource_type: Some(resource_type),
+                resource_id: Some(resource_id),
+                ..Row::default()
+            };
+            insert(&connection, &row);
+        }
+        let found = |terms: &[&str], is_gone| {
+            let droplets = choose(&connection, &choice(terms), Some(is_gone)).unwrap();
+            droplets.any_of.unwrap()
+        };
+        assert_eq!(found(&[], true), [2, 3, 5]);
+        assert_eq!(found(&[], false), [1, 4]);
+        assert_eq!(found(&["web-*"], true), [2, 3]);
+        assert_eq!(found(&["web-*"], false), [1]);
+        assert_eq!(found(&["!web-2"], true), [3, 5]);
+        assert_eq!(found(&["6"], true), [0; 0]);
+        assert_eq!(found(&["6"], false), [0; 0]);
     }
 }

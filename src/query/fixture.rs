@@ -1,9 +1,13 @@
 //! Archives in memory for the tests of this layer.
 
+use std::fmt::Debug;
+use std::str::FromStr;
+
 use rusqlite::{Connection, params};
 
-use super::{Column, Filter, actions, count};
+use super::{Choice, Column, Filter, Term, actions, count};
 use crate::output::Value;
+use crate::time::Timestamp;
 
 /// One action as it is stored.
 #[derive(Clone, Copy)]
@@ -36,9 +40,14 @@ impl Default for Row<'_> {
 /// An archive without actions, with the regions nyc3 and ams3.
 pub(super) fn archive() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
-    connection
-        .execute_batch(include_str!("../../migrations/0001_archive.sql"))
-        .unwrap();
+    for migration in [
+        include_str!("../../migrations/0001_archive.sql"),
+        include_str!("../../migrations/0002_following.sql"),
+        include_str!("../../migrations/0003_views.sql"),
+        include_str!("../../migrations/0004_long_actions.sql"),
+    ] {
+        connection.execute_batch(migration).unwrap();
+    }
     connection
         .execute_batch(
             "INSERT INTO sync_runs (id, started_at, scope, version)
@@ -49,6 +58,11 @@ pub(super) fn archive() -> Connection {
         )
         .unwrap();
     connection
+}
+
+/// When the tests of this layer ask their questions: after everything that is generated.
+pub(super) fn now() -> Timestamp {
+    "2020-08-01T00:00:00Z".parse().unwrap()
 }
 
 pub(super) fn insert(connection: &Connection, row: &Row<'_>) {
@@ -90,6 +104,15 @@ pub(super) fn droplet(connection: &Connection, id: i64, names: &[&str]) {
     }
 }
 
+/// What is asked for, as it is written.
+pub(super) fn choice<T>(terms: &[&str]) -> Choice<T>
+where
+    Term<T>: FromStr<Err: Debug>,
+{
+    let terms = terms.iter().map(|text| text.parse::<Term<T>>().unwrap());
+    terms.collect()
+}
+
 /// An action that the droplet's own listing showed.
 pub(super) fn listed(connection: &Connection, droplet_id: i64, action_id: i64) {
     connection
@@ -100,47 +123,68 @@ pub(super) fn listed(connection: &Connection, droplet_id: i64, action_id: i64) {
         .unwrap();
 }
 
-/// Twelve types, a hundred droplets, every 97th action open, every 100th without a time and several per second.
+/// Twelve types, a hundred droplets of which most are listed and some are gone, five syncs; several actions per second,
+/// some without a time, open, long, without an end, or ended before they began.
 pub(super) fn generated(count: i64) -> Connection {
     let connection = archive();
-    connection
-        .execute(
-            "WITH RECURSIVE numbers (n) AS (
-                 SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1
-             )
-             INSERT INTO actions (id, status, type, started_at, completed_at,
-                                  resource_id, resource_type, region_slug, first_seen_run)
-             SELECT n * 7919 % 1000003 + 36000000,
-                    CASE WHEN n % 97 = 0 THEN 'in-progress' WHEN n % 50 = 0 THEN 'errored' ELSE 'completed' END,
-                    'type_' || char(97 + n % 12),
-                    CASE WHEN n % 100 = 0 THEN NULL
-                         ELSE strftime('%Y-%m-%dT%H:%M:%SZ', 1500000000 + n / 3 * 60, 'unixepoch') END,
-                    CASE WHEN n % 97 = 0 THEN NULL
-                         ELSE strftime('%Y-%m-%dT%H:%M:%SZ', 1500000030 + n / 3 * 60, 'unixepoch') END,
-                    CASE WHEN n % 31 = 0 THEN NULL ELSE 1 + n % 101 END,
-                    CASE WHEN n % 31 = 0 THEN 'backend' WHEN n % 13 = 0 THEN 'volume' ELSE 'droplet' END,
-                    CASE n % 3 WHEN 0 THEN 'nyc3' WHEN 1 THEN 'ams3' END,
-                    1
-               FROM numbers",
-            [count],
-        )
-        .unwrap();
-    // The listings showed what their droplets' resources do not say, and some of it for several droplets.
-    connection
-        .execute_batch(
-            "INSERT INTO droplet_listed_actions (droplet_id, action_id)
-             SELECT 1 + id % 7, id FROM actions WHERE resource_type = 'backend';
-             INSERT OR IGNORE INTO droplet_listed_actions (droplet_id, action_id)
-             SELECT 1 + id % 5, id FROM actions WHERE id % 11 = 0;",
-        )
-        .unwrap();
+    connection.execute_batch(SYNCS_AND_DROPLETS).unwrap();
+    connection.execute(ACTIONS, [count]).unwrap();
+    connection.execute_batch(LISTED).unwrap();
     connection
 }
 
+const SYNCS_AND_DROPLETS: &str = "
+    WITH RECURSIVE numbers (n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM numbers WHERE n < 5)
+    INSERT INTO sync_runs (id, started_at, scope, version)
+    SELECT n, strftime('%Y-%m-%dT%H:%M:%SZ', '2020-08-01', n || ' days'), 'account', '0.1.0' FROM numbers;
+
+    WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 90)
+    INSERT INTO droplets (id, name, first_seen_at, gone_at)
+    SELECT n, 'web-' || n, '2020-08-01T00:00:00Z', CASE WHEN n % 6 = 0 THEN '2020-08-02T00:00:00Z' END
+      FROM numbers;";
+
+const ACTIONS: &str = "
+    WITH RECURSIVE numbers (n, start) AS (
+        SELECT 1, 1500000000
+         UNION ALL
+        SELECT n + 1, 1500000000 + (n + 1) / 3 * 60 FROM numbers WHERE n < ?1
+    )
+    INSERT INTO actions (id, status, type, started_at, completed_at,
+                         resource_id, resource_type, region_slug, first_seen_run)
+    SELECT n * 7919 % 1000003 + 36000000,
+           CASE WHEN n % 97 = 0 THEN 'in-progress' WHEN n % 83 = 0 THEN NULL
+                WHEN n % 50 = 0 THEN 'errored' ELSE 'completed' END,
+           CASE WHEN n % 71 = 0 THEN NULL ELSE 'type_' || char(97 + n % 12) END,
+           CASE WHEN n % 100 = 0 THEN NULL
+                ELSE strftime('%Y-%m-%dT%H:%M:%SZ', start, 'unixepoch') END,
+           CASE WHEN n % 97 = 0 AND n % 5 > 0 OR n % 43 = 0 THEN NULL
+                ELSE strftime('%Y-%m-%dT%H:%M:%SZ',
+                              start + CASE WHEN n % 59 = 0 THEN 3600 + n % 7 * 7200
+                                           WHEN n % 61 = 0 THEN -n % 120
+                                           ELSE n % 180 END, 'unixepoch') END,
+           CASE WHEN n % 31 = 0 THEN NULL ELSE 1 + n % 101 END,
+           CASE WHEN n % 31 = 0 THEN 'backend' WHEN n % 37 = 0 THEN NULL
+                WHEN n % 13 = 0 THEN 'volume' ELSE 'droplet' END,
+           CASE n % 3 WHEN 0 THEN 'nyc3' WHEN 1 THEN 'ams3' END,
+           CASE WHEN n % 10 < 7 THEN 1 ELSE 1 + n % 5 END
+      FROM numbers";
+
+/// The listings showed what their droplets' resources do not say, and some of it for several droplets.
+const LISTED: &str = "
+    INSERT INTO droplet_listed_actions (droplet_id, action_id)
+    SELECT 1 + id % 7, id FROM actions WHERE resource_type = 'backend';
+    INSERT OR IGNORE INTO droplet_listed_actions (droplet_id, action_id)
+    SELECT 1 + id % 5, id FROM actions WHERE id % 11 = 0;";
+
 /// The ids of the actions that match, in the order they come in.
 pub(super) fn found(connection: &Connection, filter: &Filter) -> Vec<i64> {
+    found_at(now(), connection, filter)
+}
+
+/// The same at another time.
+pub(super) fn found_at(now: Timestamp, connection: &Connection, filter: &Filter) -> Vec<i64> {
     let mut ids = Vec::new();
-    let visited = actions(connection, filter, &[Column::Id], &mut |values| {
+    let visited = actions(connection, filter, now, &[Column::Id], &mut |values| {
         let [Value::Integer(id)] = values else {
             panic!("{values:?}");
         };
@@ -149,7 +193,7 @@ pub(super) fn found(connection: &Connection, filter: &Filter) -> Vec<i64> {
     });
     assert_eq!(visited.unwrap(), ids.len() as u64);
     assert_eq!(
-        count(connection, filter).unwrap(),
+        count(connection, filter, now).unwrap(),
         ids.len() as u64,
         "{filter:?}"
     );

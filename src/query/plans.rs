@@ -2,9 +2,10 @@
 
 use rusqlite::{Connection, StatementStatus, params_from_iter};
 
-use super::fixture::generated;
-use super::statement::{Statement, select, tally};
-use super::{Column, Filter};
+use super::fixture::{choice, generated, now};
+use super::question::Question;
+use super::statement::{self, Statement};
+use super::{Column, Filter, SeenSince};
 
 const ARCHIVED: i64 = 100_000;
 
@@ -38,8 +39,13 @@ fn run(connection: &Connection, query: &Statement) -> (u64, i32, i32, i32) {
     )
 }
 
-fn strings(values: &[&str]) -> Vec<String> {
-    values.iter().map(ToString::to_string).collect()
+fn select(connection: &Connection, filter: &Filter, columns: &[Column]) -> Statement {
+    let question = Question::resolve(connection, filter, now()).unwrap();
+    statement::select(&question, columns)
+}
+
+fn tally(connection: &Connection, filter: &Filter) -> Statement {
+    statement::tally(&Question::resolve(connection, filter, now()).unwrap())
 }
 
 fn since() -> Filter {
@@ -58,9 +64,9 @@ fn with_and_without_statistics(check: impl Fn(&Connection)) {
     check(&connection);
 }
 
-fn assert_ordered(connection: &Connection, filter: &Filter, droplets: &[i64], index: &str) {
+fn assert_ordered(connection: &Connection, filter: &Filter, index: &str) {
     for columns in [&Column::FOR_PEOPLE[..], &Column::FOR_PROGRAMS[..]] {
-        let query = select(filter, droplets, columns);
+        let query = select(connection, filter, columns);
         let plan = plan(connection, &query);
         assert!(plan.contains(index), "{}\n{plan}", query.sql);
         assert!(
@@ -78,16 +84,18 @@ fn assert_ordered(connection: &Connection, filter: &Filter, droplets: &[i64], in
 fn a_type_since_a_time_reads_its_part_of_the_index() {
     with_and_without_statistics(|connection| {
         let filter = Filter {
-            types: strings(&["type_a"]),
+            types: choice(&["type_a"]),
             ..since()
         };
         assert_ordered(
             connection,
             &filter,
-            &[],
             "SEARCH actions USING INDEX actions_by_type_and_time (type=? AND started_at>?)",
         );
-        let (rows, .., steps) = run(connection, &select(&filter, &[], &Column::FOR_PROGRAMS));
+        let (rows, .., steps) = run(
+            connection,
+            &select(connection, &filter, &Column::FOR_PROGRAMS),
+        );
         assert!(
             i64::from(steps) < 100 * i64::try_from(rows).unwrap() + 500,
             "{rows} rows, {steps} steps"
@@ -99,10 +107,10 @@ fn a_type_since_a_time_reads_its_part_of_the_index() {
 fn several_types_are_merged_and_not_sorted() {
     with_and_without_statistics(|connection| {
         let filter = Filter {
-            types: strings(&["type_a", "type_b", "type_c"]),
+            types: choice(&["type_a", "type_b", "type_c"]),
             ..since()
         };
-        assert_ordered(connection, &filter, &[], "MERGE (UNION ALL)");
+        assert_ordered(connection, &filter, "MERGE (UNION ALL)");
     });
 }
 
@@ -112,18 +120,16 @@ fn a_time_reads_its_part_of_the_index() {
         assert_ordered(
             connection,
             &since(),
-            &[],
             "SEARCH actions USING INDEX actions_by_time (started_at>?)",
         );
         let filter = Filter {
-            regions: strings(&["nyc3"]),
-            statuses: strings(&["completed"]),
+            regions: choice(&["nyc3"]),
+            statuses: choice(&["completed"]),
             ..since()
         };
         assert_ordered(
             connection,
             &filter,
-            &[],
             "SEARCH actions USING INDEX actions_by_time (started_at>?)",
         );
     });
@@ -132,7 +138,7 @@ fn a_time_reads_its_part_of_the_index() {
 #[test]
 fn everything_is_read_in_the_order_of_the_index() {
     with_and_without_statistics(|connection| {
-        let query = select(&Filter::default(), &[], &Column::FOR_PROGRAMS);
+        let query = select(connection, &Filter::default(), &Column::FOR_PROGRAMS);
         let plan = plan(connection, &query);
         assert!(
             plan.starts_with("SCAN actions USING INDEX actions_by_time"),
@@ -147,15 +153,14 @@ fn everything_is_read_in_the_order_of_the_index() {
 fn open_actions_have_their_own_index() {
     with_and_without_statistics(|connection| {
         let filter = Filter {
-            statuses: strings(&["in-progress"]),
-            types: strings(&["type_a", "type_b", "type_c"]),
+            statuses: choice(&["in-progress"]),
+            types: choice(&["type_a", "type_b", "type_c"]),
             since: Some("2017-07-20T00:00:00Z".parse().unwrap()),
             ..Filter::default()
         };
         assert_ordered(
             connection,
             &filter,
-            &[],
             "SEARCH actions USING INDEX actions_open",
         );
     });
@@ -165,14 +170,15 @@ fn open_actions_have_their_own_index() {
 fn a_droplet_since_a_time_sorts_no_more_than_what_its_listing_adds() {
     with_and_without_statistics(|connection| {
         let filter = Filter {
-            types: strings(&["type_a", "type_b"]),
+            types: choice(&["type_a", "type_b"]),
             ..Filter::default()
         };
         let filter = Filter {
             since: "2017-07-20T00:00:00Z".parse().ok(),
+            droplets: choice(&["3"]),
             ..filter
         };
-        let query = select(&filter, &[3], &Column::FOR_PROGRAMS);
+        let query = select(connection, &filter, &Column::FOR_PROGRAMS);
         let plan = plan(connection, &query);
         let index = "SEARCH actions USING INDEX actions_by_resource_and_time (resource_id=? AND started_at>?)";
         assert!(plan.contains(index), "{plan}");
@@ -197,16 +203,16 @@ fn a_droplet_since_a_time_sorts_no_more_than_what_its_listing_adds() {
 fn a_limit_reads_no_more_than_it_shows() {
     with_and_without_statistics(|connection| {
         for types in [
-            vec![],
-            strings(&["type_a"]),
-            strings(&["type_a", "type_b", "type_c"]),
+            choice(&[]),
+            choice(&["type_a"]),
+            choice(&["type_a", "type_b", "type_c"]),
         ] {
             let filter = Filter {
                 types,
                 limit: Some(20),
                 ..Filter::default()
             };
-            let query = select(&filter, &[], &Column::FOR_PEOPLE);
+            let query = select(connection, &filter, &Column::FOR_PEOPLE);
             let (rows, .., steps) = run(connection, &query);
             assert_eq!(rows, 20);
             assert!(steps < 5_000, "{steps} steps\n{}", plan(connection, &query));
@@ -219,10 +225,11 @@ fn ids_are_looked_up_one_by_one() {
     with_and_without_statistics(|connection| {
         let filter = Filter {
             ids: vec![36_000_001, 36_007_919],
-            types: strings(&["type_b"]),
+            types: choice(&["type_b"]),
+            droplets: choice(&["3"]),
             ..since()
         };
-        let query = select(&filter, &[3], &Column::FOR_PROGRAMS);
+        let query = select(connection, &filter, &Column::FOR_PROGRAMS);
         let plan = plan(connection, &query);
         assert!(
             plan.contains("SEARCH actions USING INTEGER PRIMARY KEY (rowid=?)"),
@@ -236,14 +243,144 @@ fn ids_are_looked_up_one_by_one() {
 fn counting_reads_the_index_and_no_more() {
     with_and_without_statistics(|connection| {
         let filter = Filter {
-            types: strings(&["type_a", "type_b"]),
+            types: choice(&["type_a", "type_b"]),
             ..since()
         };
-        let plan = plan(connection, &tally(&filter, &[]));
+        let plan = plan(connection, &tally(connection, &filter));
         assert!(
             plan.contains("SEARCH actions USING COVERING INDEX actions_by_type_and_time"),
             "{plan}"
         );
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    });
+}
+
+/// Reads no more than a small part of the archive, whatever is asked beside it.
+fn assert_reads_little(connection: &Connection, filter: &Filter, index: &str) {
+    let query = select(connection, filter, &Column::FOR_PROGRAMS);
+    let plan = plan(connection, &query);
+    assert!(plan.contains(index), "{}\n{plan}", query.sql);
+    let is_scan = |line: &str| {
+        line.starts_with("SCAN actions")
+            && !line.contains("actions_long")
+            && !line.contains("actions_open")
+    };
+    assert!(!plan.lines().any(is_scan), "{plan}");
+    let (rows, _, scanned, steps) = run(connection, &query);
+    assert!(rows > 0, "{}", query.sql);
+    // What is long, or in progress, is a fortieth of what is generated.
+    let most = i32::try_from(ARCHIVED).unwrap();
+    assert!(steps < most, "{steps} steps\n{plan}");
+    assert!(scanned < most / 20, "{scanned} rows scanned\n{plan}");
+}
+
+#[test]
+fn what_overlaps_a_time_is_found_without_reading_what_was_before() {
+    with_and_without_statistics(|connection| {
+        let overlap = Filter {
+            overlap: Some((
+                "2017-07-30T00:00:00Z".parse().unwrap(),
+                "2017-07-30T00:30:00Z".parse().unwrap(),
+            )),
+            ..Filter::default()
+        };
+        let long = "USING INDEX actions_long";
+        let near = "SEARCH actions USING INDEX actions_by_time (started_at>? AND started_at<?)";
+        for index in [long, near, "USING INDEX actions_open"] {
+            assert_reads_little(connection, &overlap, index);
+        }
+        for filter in [
+            Filter {
+                types: choice(&["type_a", "type_b"]),
+                ..overlap.clone()
+            },
+            Filter {
+                droplets: choice(&["8", "9"]),
+                ..overlap.clone()
+            },
+            Filter {
+                gone: Some(true),
+                statuses: choice(&["!errored"]),
+                ..overlap
+            },
+        ] {
+            assert_reads_little(connection, &filter, long);
+        }
+    });
+}
+
+#[test]
+fn what_took_long_has_its_own_index() {
+    with_and_without_statistics(|connection| {
+        let filter = Filter {
+            min_duration_seconds: Some(7_200),
+            types: choice(&["type_a", "type_b"]),
+            ..Filter::default()
+        };
+        assert_reads_little(connection, &filter, "USING INDEX actions_long");
+        assert_ordered_whole(connection, &filter);
+    });
+}
+
+/// Merged, and not sorted.
+fn assert_ordered_whole(connection: &Connection, filter: &Filter) {
+    let query = select(connection, filter, &Column::FOR_PROGRAMS);
+    let plan = plan(connection, &query);
+    assert!(!plan.contains("TEMP B-TREE"), "{}\n{plan}", query.sql);
+    assert_eq!(run(connection, &query).1, 0);
+}
+
+#[test]
+fn what_is_new_since_a_later_sync_has_its_own_index() {
+    let connection = generated(ARCHIVED);
+    connection
+        .execute_batch(
+            "UPDATE actions SET first_seen_run = 1 WHERE first_seen_run = 5 AND id % 50 > 0",
+        )
+        .unwrap();
+    for _ in 0..2 {
+        let filter = Filter {
+            seen_since: Some(SeenSince::LastNews),
+            ..Filter::default()
+        };
+        assert_reads_little(
+            &connection,
+            &filter,
+            "SEARCH actions USING INDEX actions_by_later_run",
+        );
+        connection.execute_batch("ANALYZE").unwrap();
+    }
+}
+
+#[test]
+fn the_newest_first_are_read_from_the_other_end_of_the_index() {
+    with_and_without_statistics(|connection| {
+        for types in [
+            choice(&[]),
+            choice(&["type_a"]),
+            choice(&["type_a", "type_b"]),
+        ] {
+            let filter = Filter {
+                types,
+                reverse: true,
+                ..Filter::default()
+            };
+            assert_ordered_whole(connection, &filter);
+        }
+    });
+}
+
+#[test]
+fn droplets_that_are_most_of_the_archive_are_read_in_the_order_of_time() {
+    with_and_without_statistics(|connection| {
+        let filter = Filter {
+            gone: Some(false),
+            limit: Some(20),
+            ..Filter::default()
+        };
+        let query = select(connection, &filter, &Column::FOR_PROGRAMS);
+        let (rows, .., steps) = run(connection, &query);
+        assert_eq!(rows, 20);
+        assert!(steps < 5_000, "{steps} steps\n{}", plan(connection, &query));
     });
 }

@@ -1,8 +1,6 @@
-//! A filter as one SQL statement.
+//! A question as one SQL statement.
 //!
-//! An answer is ordered by time, and an index gives that order for free only under a single type or droplet. So
-//! each of them becomes a `SELECT` of its own, an *arm*, and SQLite merges the ordered arms (`UNION ALL … ORDER
-//! BY`): nothing is sorted, the first row comes at once, and memory stays constant.
+//! The arms (see `arms`) are put together with `UNION ALL … ORDER BY`, which merges what comes in order already.
 //!
 //! Which index an arm reads is decided here and not by the planner, which has no statistics to go by in a young
 //! archive: a unary `+` keeps a condition from choosing an index. Values are always bound, never pasted.
@@ -11,11 +9,10 @@ use std::fmt::Write;
 
 use rusqlite::types::Value;
 
-use super::{Column, Filter};
-use crate::model::{DropletId, IN_PROGRESS};
-
-/// More arms than this are not merged: SQLite takes 500, and every row passes through the merges.
-const MOST_ARMS: usize = 32;
+use super::arms::plan;
+use super::conditions::Conditions;
+use super::question::Question;
+use super::{Column, SortKey};
 
 /// SQL and what its parameters are, in their order.
 #[derive(Debug)]
@@ -24,70 +21,70 @@ pub(super) struct Statement {
     pub(super) parameters: Vec<Value>,
 }
 
-/// Where an arm's rows are read from, and in which order they come.
-enum Arm<'a> {
-    /// By id. Sorted: there are as many rows as ids.
-    Ids,
-    /// One droplet's, by time.
-    Droplet(DropletId),
-    /// Many droplets'. Sorted by SQLite, which moves to temporary files when the rows do not fit its cache.
-    Droplets,
-    /// What the droplets' own listings showed beyond their resources. Sorted: there are few.
-    Listed,
-    /// In progress, by time.
-    Open,
-    /// One type's, by time.
-    Type(&'a str),
-    /// All, by time.
-    Time,
+impl SortKey {
+    /// Its value, in terms of the table `actions`.
+    fn expression(self) -> &'static str {
+        match self {
+            Self::Started => Column::StartedAt.expression(),
+            Self::Completed => Column::CompletedAt.expression(),
+            Self::Duration => Column::DurationSeconds.expression(),
+            Self::Id => Column::Id.expression(),
+        }
+    }
 }
 
-/// The conditions of a filter, each as SQL over parameters that are bound once for all arms.
-struct Builder<'a> {
-    filter: &'a Filter,
-    droplets: &'a [DropletId],
-    parameters: Vec<Value>,
-}
-
-/// The actions that match, oldest first, by id within a second, and those without a time before all others.
-/// Two columns follow the ones asked for: the time and the id that the order needs.
-pub(super) fn select(filter: &Filter, droplets: &[DropletId], columns: &[Column]) -> Statement {
-    let mut builder = Builder::new(filter, droplets);
+/// The actions that match, in the filter's order. Two columns follow the ones asked for: the two that the order needs.
+pub(super) fn select(question: &Question<'_>, columns: &[Column]) -> Statement {
+    let filter = question.filter;
+    let mut conditions = Conditions::new(question);
     let mut shown = String::new();
     for column in columns {
         let _ = write!(shown, "{}, ", column.expression());
     }
-    let matching = builder.arms(&format!("{shown}actions.started_at, actions.id"));
-    let (time, id) = (columns.len() + 1, columns.len() + 2);
-    let sql = match filter.limit {
-        None => format!("{matching}\nORDER BY {time}, {id}"),
-        // The most recent ones are at the other end of the index; turning them around keeps no more than these.
+    let key = filter.sort.expression();
+    let matching = all_arms(
+        question,
+        &mut conditions,
+        &format!("{shown}{key}, actions.id"),
+    );
+    let (key, id) = (columns.len() + 1, columns.len() + 2);
+    let greatest_first = format!("ORDER BY {key} DESC, {id} DESC");
+    let smallest_first = format!("ORDER BY {key}, {id}");
+    let order = if filter.reverse {
+        &greatest_first
+    } else {
+        &smallest_first
+    };
+    let sql = match filter.limit.map(count) {
+        None => format!("{matching}\n{order}"),
+        // The greatest are at the other end of the index; turning them around keeps no more than these.
         Some(limit) => {
-            let limit = builder.bind(count(limit));
-            format!(
-                "SELECT * FROM (\n{matching}\nORDER BY {time} DESC, {id} DESC\nLIMIT {limit}\n)\n\
-                 ORDER BY {time}, {id}"
-            )
+            let limit = conditions.bind(limit);
+            let greatest = format!("{matching}\n{greatest_first}\nLIMIT {limit}");
+            if filter.reverse {
+                greatest
+            } else {
+                format!("SELECT * FROM (\n{greatest}\n)\n{order}")
+            }
         }
     };
     Statement {
         sql,
-        parameters: builder.parameters,
+        parameters: conditions.parameters,
     }
 }
 
 /// How many actions match.
-pub(super) fn tally(filter: &Filter, droplets: &[DropletId]) -> Statement {
-    let mut builder = Builder::new(filter, droplets);
-    let mut matching = builder.arms("1");
-    if let Some(limit) = filter.limit {
-        let limit = builder.bind(count(limit));
+pub(super) fn tally(question: &Question<'_>) -> Statement {
+    let mut conditions = Conditions::new(question);
+    let mut matching = all_arms(question, &mut conditions, "1");
+    if let Some(limit) = question.filter.limit.map(count) {
+        let limit = conditions.bind(limit);
         let _ = write!(matching, "\nLIMIT {limit}");
     }
-    let sql = format!("SELECT count(*) FROM (\n{matching}\n)");
     Statement {
-        sql,
-        parameters: builder.parameters,
+        sql: format!("SELECT count(*) FROM (\n{matching}\n)"),
+        parameters: conditions.parameters,
     }
 }
 
@@ -95,159 +92,21 @@ fn count(limit: u64) -> Value {
     Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX))
 }
 
-impl<'a> Builder<'a> {
-    fn new(filter: &'a Filter, droplets: &'a [DropletId]) -> Self {
-        Self {
-            filter,
-            droplets,
-            parameters: Vec::new(),
+fn all_arms(question: &Question<'_>, conditions: &mut Conditions<'_>, shown: &str) -> String {
+    let arms = plan(question);
+    let common = conditions.common(&arms);
+    let mut sql = String::new();
+    for arm in &arms {
+        if !sql.is_empty() {
+            sql.push_str("\nUNION ALL\n");
+        }
+        let index = arm.source.index();
+        let _ = write!(sql, "SELECT {shown}\n  FROM actions{index}");
+        let own = conditions.of(arm);
+        for (position, condition) in own.iter().chain(&common).enumerate() {
+            let word = if position == 0 { "WHERE" } else { "  AND" };
+            let _ = write!(sql, "\n {word} {condition}");
         }
     }
-
-    fn bind(&mut self, value: Value) -> String {
-        self.parameters.push(value);
-        format!("?{}", self.parameters.len())
-    }
-
-    /// `column` has one of the values; a single one is compared, so that an index keeps its order.
-    fn one_of<T>(&mut self, column: &str, values: &[T]) -> String
-    where
-        T: Clone + Into<Value> + Into<serde_json::Value>,
-    {
-        if let [value] = values {
-            let parameter = self.bind(value.clone().into());
-            return format!("{column} = {parameter}");
-        }
-        let list = serde_json::Value::from(values.to_vec()).to_string();
-        let parameter = self.bind(Value::Text(list));
-        format!("{column} IN (SELECT value FROM json_each({parameter}))")
-    }
-
-    /// The arms that together read every match exactly once.
-    fn arms(&mut self, shown: &str) -> String {
-        let arms = self.plan();
-        let common = self.common(&arms);
-        let mut sql = String::new();
-        for arm in &arms {
-            let mut conditions = self.conditions(arm);
-            conditions.extend(common.iter().cloned());
-            if !sql.is_empty() {
-                sql.push_str("\nUNION ALL\n");
-            }
-            let _ = write!(sql, "SELECT {shown}\n  FROM actions");
-            for (position, condition) in conditions.iter().enumerate() {
-                let word = if position == 0 { "WHERE" } else { "  AND" };
-                let _ = write!(sql, "\n {word} {condition}");
-            }
-        }
-        sql
-    }
-
-    fn plan(&self) -> Vec<Arm<'a>> {
-        let filter = self.filter;
-        if !filter.ids.is_empty() {
-            return vec![Arm::Ids];
-        }
-        if !self.droplets.is_empty() {
-            let mut arms: Vec<Arm<'_>> = match self.droplets.len() {
-                ..=MOST_ARMS => self.droplets.iter().map(|id| Arm::Droplet(*id)).collect(),
-                _ => vec![Arm::Droplets],
-            };
-            arms.push(Arm::Listed);
-            return arms;
-        }
-        if filter.statuses == [IN_PROGRESS] {
-            return vec![Arm::Open];
-        }
-        let mut types: Vec<&str> = filter.types.iter().map(String::as_str).collect();
-        types.sort_unstable();
-        types.dedup();
-        match types.len() {
-            1..=MOST_ARMS => types.into_iter().map(Arm::Type).collect(),
-            _ => vec![Arm::Time],
-        }
-    }
-
-    /// What holds for the rows of every arm and chooses no index in any.
-    fn common(&mut self, arms: &[Arm<'_>]) -> Vec<String> {
-        let filter = self.filter;
-        let mut conditions = Vec::new();
-        if !filter.statuses.is_empty() && !matches!(arms, [Arm::Open]) {
-            conditions.push(self.one_of("+actions.status", &filter.statuses));
-        }
-        if !filter.regions.is_empty() {
-            conditions.push(self.one_of("actions.region_slug", &filter.regions));
-        }
-        if !filter.resource_types.is_empty() {
-            conditions.push(self.one_of("actions.resource_type", &filter.resource_types));
-        }
-        conditions
-    }
-
-    fn conditions(&mut self, arm: &Arm<'_>) -> Vec<String> {
-        let mut conditions = match arm {
-            Arm::Ids => {
-                let mut conditions = vec![self.one_of("actions.id", &self.filter.ids)];
-                if !self.droplets.is_empty() {
-                    conditions.push(self.on_droplets_or_listed());
-                }
-                conditions
-            }
-            Arm::Droplet(id) => vec![self.on_droplets(&[*id])],
-            Arm::Droplets => vec![self.on_droplets(self.droplets)],
-            Arm::Listed => self.only_listed(),
-            // Spelled out, because a partial index does not know what a parameter will be.
-            Arm::Open => vec![format!("actions.status = '{IN_PROGRESS}'")],
-            Arm::Type(name) => {
-                let parameter = self.bind(Value::Text((*name).to_owned()));
-                vec![format!("actions.type = {parameter}")]
-            }
-            Arm::Time => vec![],
-        };
-        if !matches!(arm, Arm::Type(_)) && !self.filter.types.is_empty() {
-            conditions.push(self.one_of("+actions.type", &self.filter.types));
-        }
-        let is_by_time = !matches!(arm, Arm::Ids | Arm::Listed);
-        conditions.extend(self.window(if is_by_time { "" } else { "+" }));
-        conditions
-    }
-
-    fn window(&mut self, unary: &str) -> Vec<String> {
-        [(">=", self.filter.since), ("<", self.filter.until)]
-            .into_iter()
-            .filter_map(|(operator, bound)| {
-                let parameter = self.bind(Value::Text(bound?.to_string()));
-                Some(format!("{unary}actions.started_at {operator} {parameter}"))
-            })
-            .collect()
-    }
-
-    fn on_droplets(&mut self, droplets: &[DropletId]) -> String {
-        let condition = self.one_of("actions.resource_id", droplets);
-        format!("{condition} AND actions.resource_type = 'droplet'")
-    }
-
-    fn listed(&mut self) -> String {
-        let condition = self.one_of("listed.droplet_id", self.droplets);
-        format!(
-            "actions.id IN (SELECT listed.action_id FROM droplet_listed_actions AS listed\n         \
-             WHERE {condition})"
-        )
-    }
-
-    fn only_listed(&mut self) -> Vec<String> {
-        let listed = self.listed();
-        let other = self.one_of("+actions.resource_id", self.droplets);
-        // A resource that is unknown is none of the droplets.
-        vec![
-            listed,
-            format!("coalesce(actions.resource_type = 'droplet' AND {other}, 0) = 0"),
-        ]
-    }
-
-    fn on_droplets_or_listed(&mut self) -> String {
-        let on = self.one_of("+actions.resource_id", self.droplets);
-        let listed = self.listed().replacen("actions.id", "+actions.id", 1);
-        format!("((actions.resource_type = 'droplet' AND {on}) OR {listed})")
-    }
+    sql
 }

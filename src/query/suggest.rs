@@ -7,7 +7,7 @@
 use rusqlite::Connection;
 
 use super::near::nearest;
-use super::{Error, Filter};
+use super::{Error, Filter, TypeSelector};
 
 /// A value in a filter that no archived action has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,35 +70,44 @@ const RESOURCE_TYPE: Field = Field {
         SELECT DISTINCT resource_type FROM actions WHERE resource_type IS NOT NULL",
 };
 
-/// The values of a filter that the archive has never seen, in the order of the filter. Worth asking once a
-/// question matched nothing.
+/// The values that a filter asks for and the archive has never seen, in the order of the filter. Worth asking once a
+/// question matched nothing. What a group or a `!` names need not have happened.
 ///
 /// # Errors
 /// When the archive cannot be read.
 pub fn unseen(connection: &Connection, filter: &Filter) -> Result<Vec<Unseen>, Error> {
+    let types: Vec<&str> = filter.types.any_of.iter().filter_map(named).collect();
     let mut unseen = Vec::new();
-    for (field, values) in [
-        (TYPE, &filter.types),
+    TYPE.check(connection, &types, &mut unseen)?;
+    for (field, choice) in [
         (STATUS, &filter.statuses),
         (REGION, &filter.regions),
         (RESOURCE_TYPE, &filter.resource_types),
     ] {
-        field.check(connection, values, &mut unseen)?;
+        let values: Vec<&str> = choice.any_of.iter().map(String::as_str).collect();
+        field.check(connection, &values, &mut unseen)?;
     }
     Ok(unseen)
+}
+
+fn named(selector: &TypeSelector) -> Option<&str> {
+    match selector {
+        TypeSelector::Type(name) => Some(name),
+        TypeSelector::Group(_) => None,
+    }
 }
 
 impl Field {
     fn check(
         &self,
         connection: &Connection,
-        values: &[String],
+        values: &[&str],
         unseen: &mut Vec<Unseen>,
     ) -> rusqlite::Result<()> {
         let mut seen: Option<Vec<String>> = None;
         for value in values {
             let is_seen = match &seen {
-                Some(seen) => seen.contains(value),
+                Some(seen) => seen.iter().any(|other| other == value),
                 None => connection.query_row(self.exists, [value], |row| row.get(0))?,
             };
             if is_seen {
@@ -111,7 +120,7 @@ impl Field {
             let near = nearest(value, seen.iter().map(String::as_str));
             unseen.push(Unseen {
                 field: self.name,
-                value: value.clone(),
+                value: (*value).to_owned(),
                 near,
             });
         }
@@ -128,7 +137,7 @@ impl Field {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Row, archive, insert};
+    use super::super::fixture::{Row, archive, choice, insert};
     use super::*;
 
     fn archived() -> Connection {
@@ -166,10 +175,17 @@ mod tests {
     #[test]
     fn what_was_never_seen_is_told_with_what_was_meant() {
         let filter = Filter {
-            types: strings(&["reboot", "power-off", "snapshto"]),
-            statuses: strings(&["complete", "completed"]),
-            regions: strings(&["nyc3", "nyc9"]),
-            resource_types: strings(&["droplets", "xyz"]),
+            types: choice(&[
+                "reboot",
+                "power-off",
+                "snapshto",
+                "!creat",
+                "@down",
+                "!@power",
+            ]),
+            statuses: choice(&["complete", "completed"]),
+            regions: choice(&["nyc3", "nyc9", "!nyc8"]),
+            resource_types: choice(&["droplets", "xyz"]),
             ..Filter::default()
         };
         let found: Vec<_> = unseen(&archived(), &filter)
@@ -192,7 +208,7 @@ mod tests {
     #[test]
     fn a_filter_of_known_values_has_nothing_unseen() {
         let filter = Filter {
-            types: strings(&["reboot"]),
+            types: choice(&["reboot"]),
             ..Filter::default()
         };
         assert_eq!(unseen(&archived(), &filter).unwrap(), []);

@@ -1,0 +1,248 @@
+//! What has to hold for an action of an arm, as SQL with bound parameters.
+
+use rusqlite::types::Value;
+
+use super::arms::{Arm, Source};
+use super::choice::Values;
+use super::question::Question;
+use crate::model::DropletId;
+use crate::time::Timestamp;
+
+/// The words of the partial index `actions_long`, which is not used for others.
+const IS_LONG: &str =
+    "strftime('%s', actions.completed_at) - strftime('%s', actions.started_at) >= 3600";
+
+/// In progress: spelled out, because a partial index does not know what a parameter will be.
+const IS_OPEN: &str = "actions.status = 'in-progress'";
+
+const SECONDS: &str = "(unixepoch(actions.completed_at) - unixepoch(actions.started_at))";
+
+/// The conditions of a question, over parameters that are bound once for all arms where that is possible.
+pub(super) struct Conditions<'a> {
+    question: &'a Question<'a>,
+    pub(super) parameters: Vec<Value>,
+}
+
+impl<'a> Conditions<'a> {
+    pub(super) fn new(question: &'a Question<'a>) -> Self {
+        Self {
+            question,
+            parameters: Vec::new(),
+        }
+    }
+
+    pub(super) fn bind(&mut self, value: Value) -> String {
+        self.parameters.push(value);
+        format!("?{}", self.parameters.len())
+    }
+
+    fn bind_time(&mut self, time: Timestamp) -> String {
+        self.bind(Value::Text(time.to_string()))
+    }
+
+    fn bind_list(&mut self, list: impl Into<serde_json::Value>) -> String {
+        let parameter = self.bind(Value::Text(list.into().to_string()));
+        format!("(SELECT value FROM json_each({parameter}))")
+    }
+
+    /// What holds for the rows of every arm and chooses no index in any.
+    pub(super) fn common(&mut self, arms: &[Arm<'_>]) -> Vec<String> {
+        let question = self.question;
+        let mut conditions = Vec::new();
+        let is_only = |source| matches!(arms, [arm] if arm.source == source);
+        if !is_only(Source::Open) {
+            conditions.extend(self.values("+actions.status", &question.statuses));
+        }
+        conditions.extend(self.values("actions.region_slug", &question.regions));
+        conditions.extend(self.values("actions.resource_type", &question.resource_types));
+        if let Some(run) = question.first_run.filter(|run| *run > 1) {
+            let run = self.bind(Value::Integer(run));
+            // The index of later syncs holds no others, and is not used unless that is said.
+            conditions.push(if is_only(Source::Runs) {
+                format!("actions.first_seen_run > 1 AND actions.first_seen_run >= {run}")
+            } else {
+                format!("+actions.first_seen_run >= {run}")
+            });
+        }
+        conditions.extend(self.minimum());
+        conditions.extend(self.maximum());
+        conditions.extend(self.reaches());
+        if !question.droplets.none_of.is_empty() {
+            conditions.push(self.on_none_of(&question.droplets.none_of));
+        }
+        conditions
+    }
+
+    /// What holds for the rows of one arm.
+    pub(super) fn of(&mut self, arm: &Arm<'_>) -> Vec<String> {
+        let question = self.question;
+        let mut conditions = self.source(arm.source);
+        if !matches!(arm.source, Source::Type(_)) {
+            conditions.extend(self.values("+actions.type", &question.types));
+        }
+        let is_of_droplets = matches!(
+            arm.source,
+            Source::Droplet(_) | Source::Droplets | Source::Listed | Source::Nowhere
+        );
+        if let Some(droplets) = question
+            .droplets
+            .any_of
+            .as_ref()
+            .filter(|_| !is_of_droplets)
+        {
+            conditions.push(self.on_droplets_or_listed(droplets));
+        }
+        let is_by_time = !matches!(arm.source, Source::Ids | Source::Listed | Source::Runs);
+        conditions.extend(self.window(arm, if is_by_time { "" } else { "+" }));
+        conditions
+    }
+
+    fn source(&mut self, source: Source<'_>) -> Vec<String> {
+        let question = self.question;
+        let droplets = question.droplets.any_of.as_deref().unwrap_or_default();
+        match source {
+            Source::Nowhere => vec!["0".to_owned()],
+            Source::Ids => vec![self.is_id()],
+            Source::Droplet(id) => vec![self.on_droplets("", &[id])],
+            Source::Droplets => vec![self.on_droplets("", droplets)],
+            Source::Listed => {
+                let listed = self.listed("", droplets);
+                let on = self.on_droplets("+", droplets);
+                // A resource that is unknown is none of the droplets.
+                vec![listed, format!("coalesce({on}, 0) = 0")]
+            }
+            Source::Open => vec![IS_OPEN.to_owned()],
+            Source::Unended => vec![
+                IS_OPEN.to_owned(),
+                "actions.completed_at IS NULL".to_owned(),
+            ],
+            Source::Long => vec![IS_LONG.to_owned()],
+            Source::Type(name) => {
+                let parameter = self.bind(Value::Text(name.to_owned()));
+                vec![format!("actions.type = {parameter}")]
+            }
+            Source::Runs | Source::Time => vec![],
+        }
+    }
+
+    /// A single value is compared, so that an index keeps its order.
+    fn values(&mut self, column: &str, values: &Values) -> Option<String> {
+        match values {
+            Values::Any => None,
+            Values::Only(only) => Some(match only.as_slice() {
+                [value] => {
+                    let value = self.bind(Value::Text(value.clone()));
+                    format!("{column} = {value}")
+                }
+                several => {
+                    let list = self.bind_list(several.to_vec());
+                    format!("{column} IN {list}")
+                }
+            }),
+            Values::Except(except) => {
+                let list = self.bind_list(except.clone());
+                Some(format!("({column} IS NULL OR {column} NOT IN {list})"))
+            }
+        }
+    }
+
+    fn is_id(&mut self) -> String {
+        let ids = self.bind_list(self.question.filter.ids.clone());
+        format!("actions.id IN {ids}")
+    }
+
+    fn window(&mut self, arm: &Arm<'_>, unary: &str) -> Vec<String> {
+        [(">=", arm.since), ("<", arm.until)]
+            .into_iter()
+            .filter_map(|(operator, bound)| {
+                let parameter = self.bind_time(bound?);
+                Some(format!("{unary}actions.started_at {operator} {parameter}"))
+            })
+            .collect()
+    }
+
+    /// Had not ended before the time that is to be overlapped. That it had begun is a matter of the window.
+    fn reaches(&mut self) -> Option<String> {
+        let (from, _) = self.question.filter.overlap?;
+        let is_reached_now = from <= self.question.now;
+        let from = self.bind_time(from);
+        let mut reaches =
+            format!("(+actions.started_at >= {from} OR actions.completed_at >= {from}");
+        if is_reached_now {
+            reaches
+                .push_str(" OR (+actions.status = 'in-progress' AND actions.completed_at IS NULL)");
+        }
+        reaches.push(')');
+        Some(reaches)
+    }
+
+    fn minimum(&mut self) -> Option<String> {
+        let minimum = self.question.filter.min_duration_seconds?;
+        let minimum = i64::try_from(minimum).unwrap_or(i64::MAX);
+        let started_by = self.question.now.saturating_add_seconds(-minimum);
+        let (minimum, started_by) = (
+            self.bind(Value::Integer(minimum)),
+            self.bind_time(started_by),
+        );
+        Some(format!(
+            "({SECONDS} >= {minimum}\n        \
+             OR (+actions.status = 'in-progress' AND actions.completed_at IS NULL\n            \
+             AND +actions.started_at <= {started_by}))"
+        ))
+    }
+
+    fn maximum(&mut self) -> Option<String> {
+        let maximum = self.question.filter.max_duration_seconds?;
+        let maximum = self.bind(Value::Integer(i64::try_from(maximum).unwrap_or(i64::MAX)));
+        Some(format!("{SECONDS} BETWEEN 0 AND {maximum}"))
+    }
+
+    fn on_droplets(&mut self, unary: &str, droplets: &[DropletId]) -> String {
+        let is_one = match droplets {
+            [id] => {
+                let id = self.bind(Value::Integer(*id));
+                format!("= {id}")
+            }
+            several => format!("IN {}", self.bind_list(several.to_vec())),
+        };
+        format!("(actions.resource_type = 'droplet' AND {unary}actions.resource_id {is_one})")
+    }
+
+    fn listed(&mut self, unary: &str, droplets: &[DropletId]) -> String {
+        let list = self.bind_list(droplets.to_vec());
+        format!(
+            "{unary}actions.id IN (SELECT listed.action_id FROM droplet_listed_actions AS listed\n         \
+             WHERE listed.droplet_id IN {list})"
+        )
+    }
+
+    fn on_droplets_or_listed(&mut self, droplets: &[DropletId]) -> String {
+        let on = self.on_droplets("+", droplets);
+        let list = self.bind_list(droplets.to_vec());
+        format!(
+            "({on}\n        OR EXISTS (SELECT 1 FROM droplet_listed_actions AS listed\n                    \
+             WHERE listed.action_id = actions.id AND +listed.droplet_id IN {list}))"
+        )
+    }
+
+    fn on_none_of(&mut self, droplets: &[DropletId]) -> String {
+        let on = self.on_droplets("+", droplets);
+        let listed = self.listed("+", droplets);
+        format!("coalesce({on}, 0) = 0 AND NOT {listed}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::arms::LONG_SECONDS;
+    use super::*;
+    use crate::model::IN_PROGRESS;
+
+    #[test]
+    fn the_words_of_the_index_are_those_of_the_migration() {
+        assert!(IS_LONG.ends_with(&format!(" {LONG_SECONDS}")));
+        assert!(IS_OPEN.ends_with(&format!("'{IN_PROGRESS}'")));
+        let migration = include_str!("../../migrations/0004_long_actions.sql");
+        assert!(migration.contains(&IS_LONG.replace("actions.", "")));
+    }
+}

@@ -1,0 +1,157 @@
+//! A filter of which everything was looked up: names became ids, syncs became numbers, groups became their types.
+
+use rusqlite::Connection;
+
+use super::choice::Values;
+use super::droplets::{self, Droplets};
+use super::{Error, Filter, SeenSince, TypeSelector};
+use crate::time::Timestamp;
+
+/// The number of a sync in the archive.
+type RunId = i64;
+
+/// No sync has a number that is greater.
+const NO_RUN: RunId = RunId::MAX;
+
+/// What a statement is made of.
+#[derive(Clone, Debug)]
+pub(super) struct Question<'a> {
+    /// What needed no look-up.
+    pub(super) filter: &'a Filter,
+    pub(super) types: Values,
+    pub(super) statuses: Values,
+    pub(super) regions: Values,
+    pub(super) resource_types: Values,
+    pub(super) droplets: Droplets,
+    /// Archived by this sync or a later one; nothing: by any.
+    pub(super) first_run: Option<RunId>,
+    /// Until when what is in progress has lasted.
+    pub(super) now: Timestamp,
+}
+
+impl<'a> Question<'a> {
+    /// # Errors
+    /// When a droplet's name is unknown or ambiguous, or the archive cannot be read.
+    pub(super) fn resolve(
+        connection: &Connection,
+        filter: &'a Filter,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let first_run = match filter.seen_since {
+            Some(since) => Some(first_run(connection, since)?),
+            None => None,
+        };
+        Ok(Self {
+            droplets: droplets::choose(connection, &filter.droplets, filter.gone)?,
+            first_run,
+            ..Self::without_archive(filter, now)
+        })
+    }
+
+    /// With the parts of the filter that need no archive to be understood.
+    pub(super) fn without_archive(filter: &'a Filter, now: Timestamp) -> Self {
+        let types = &filter.types;
+        Self {
+            filter,
+            types: Values::new(
+                types.any_of.iter().flat_map(TypeSelector::types),
+                types.none_of.iter().flat_map(TypeSelector::types),
+            ),
+            statuses: Values::from(&filter.statuses),
+            regions: Values::from(&filter.regions),
+            resource_types: Values::from(&filter.resource_types),
+            droplets: Droplets::default(),
+            first_run: None,
+            now,
+        }
+    }
+}
+
+/// Syncs are numbered in the order in which they started.
+fn first_run(connection: &Connection, since: SeenSince) -> rusqlite::Result<RunId> {
+    let run: Option<RunId> = match since {
+        SeenSince::Time(time) => connection.query_row(
+            "SELECT min(id) FROM sync_runs WHERE started_at >= ?1",
+            [time.to_string()],
+            |row| row.get(0),
+        ),
+        SeenSince::LastSync => {
+            connection.query_row("SELECT max(id) FROM sync_runs", [], |row| row.get(0))
+        }
+        SeenSince::LastNews => connection.query_row(LAST_NEWS, [], |row| row.get(0)),
+    }?;
+    Ok(run.unwrap_or(NO_RUN))
+}
+
+/// The first sync has no part in the index of later ones.
+const LAST_NEWS: &str = "
+    SELECT coalesce((SELECT max(first_seen_run) FROM actions WHERE first_seen_run > 1), 1)";
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Row, archive, found, insert};
+    use super::*;
+
+    /// Syncs at noon on four days: the first archives 1 and 2, the second nothing, the third 3, the fourth nothing.
+    fn four_syncs() -> Connection {
+        let connection = archive();
+        connection
+            .execute_batch(
+                "INSERT INTO sync_runs (id, started_at, scope, version)
+                 VALUES (2, '2020-08-02T00:00:00Z', 'account', '0.1.0'),
+                        (3, '2020-08-03T00:00:00Z', 'account', '0.1.0'),
+                        (4, '2020-08-04T00:00:00Z', 'account', '0.1.0')",
+            )
+            .unwrap();
+        for id in 1..=3 {
+            insert(
+                &connection,
+                &Row {
+                    id,
+                    ..Row::default()
+                },
+            );
+        }
+        connection
+            .execute_batch("UPDATE actions SET first_seen_run = 3 WHERE id = 3")
+            .unwrap();
+        connection
+    }
+
+    #[test]
+    fn what_is_new_is_what_a_later_sync_archived_first() {
+        let connection = four_syncs();
+        let seen_since = |since| Filter {
+            seen_since: Some(since),
+            ..Filter::default()
+        };
+        let time = |text: &str| seen_since(SeenSince::Time(text.parse().unwrap()));
+        for (text, expected) in [
+            ("2020-07-01T00:00:00Z", &[1, 2, 3][..]),
+            ("2020-08-01T00:00:00Z", &[1, 2, 3]),
+            ("2020-08-01T00:00:01Z", &[3]),
+            ("2020-08-03T00:00:00Z", &[3]),
+            ("2020-08-03T00:00:01Z", &[]),
+            ("2020-08-04T00:00:01Z", &[]),
+        ] {
+            assert_eq!(found(&connection, &time(text)), expected, "{text}");
+        }
+        assert_eq!(found(&connection, &seen_since(SeenSince::LastSync)), [0; 0]);
+        assert_eq!(found(&connection, &seen_since(SeenSince::LastNews)), [3]);
+    }
+
+    #[test]
+    fn the_first_sync_is_news_until_there_is_other() {
+        let connection = four_syncs();
+        connection
+            .execute_batch("DELETE FROM actions WHERE id = 3; DELETE FROM sync_runs WHERE id > 1")
+            .unwrap();
+        for since in [SeenSince::LastSync, SeenSince::LastNews] {
+            let filter = Filter {
+                seen_since: Some(since),
+                ..Filter::default()
+            };
+            assert_eq!(found(&connection, &filter), [1, 2]);
+        }
+    }
+}
