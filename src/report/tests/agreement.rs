@@ -1,6 +1,7 @@
 //! Random histories: each report answers row for row what plain loops over the same actions find.
 
 use proptest::prelude::*;
+use proptest::sample::Index;
 use proptest::test_runner::TestCaseResult;
 
 use super::fixture::Archive;
@@ -16,14 +17,25 @@ struct Bounds {
     number: i64,
 }
 
-fn bounds() -> impl Strategy<Value = Bounds> {
+/// A history, and bounds for questions about it; half of them fall on something that happened.
+fn question(most: usize) -> impl Strategy<Value = (History, Bounds)> {
+    let bound = || (any::<bool>(), any::<Index>(), instant());
     let length = prop_oneof![Just(0), 1..400_i64].prop_map(|tens| tens * 600);
-    (instant(), instant(), length, 1..5_i64).prop_map(|(since, until, length, number)| Bounds {
-        since: since.min(until),
-        until: since.max(until),
-        length,
-        number,
-    })
+    (history(most), bound(), bound(), length, 1..5_i64).prop_map(
+        |(history, one, other, length, number)| {
+            let [one, other] = [one, other].map(|(is_sharp, index, free)| match is_sharp {
+                true => history.time_at(index, free),
+                false => free,
+            });
+            let bounds = Bounds {
+                since: one.min(other),
+                until: one.max(other),
+                length,
+                number,
+            };
+            (history, bounds)
+        },
+    )
 }
 
 fn check(
@@ -121,17 +133,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn reports_on_power_and_lives_agree_with_plain_loops(history in history(60), bounds in bounds()) {
+    fn reports_on_power_and_lives_agree_with_plain_loops((history, bounds) in question(60)) {
         check_power(&history, &history.archive(), bounds)?;
     }
 
     #[test]
-    fn reports_on_backups_and_restarts_agree_with_plain_loops(history in history(60), bounds in bounds()) {
+    fn reports_on_backups_and_restarts_agree_with_plain_loops((history, bounds) in question(60)) {
         check_backups(&history, &history.archive(), bounds)?;
     }
 
     #[test]
-    fn the_report_on_slow_actions_agrees_with_plain_loops(history in history(120), bounds in bounds()) {
+    fn the_report_on_slow_actions_agrees_with_plain_loops((history, bounds) in question(120)) {
         let Bounds { since, until, number, .. } = bounds;
         let samples = usize::try_from(4 * number).unwrap();
         let factor = number - 1;

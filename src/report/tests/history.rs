@@ -3,6 +3,7 @@
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
+use proptest::sample::Index;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
@@ -37,7 +38,7 @@ pub(super) enum Belonging {
     Both,
     /// The droplet listed it, and it names no resource.
     Listed,
-    /// The droplet listed it, and its resource is a volume.
+    /// The droplet listed it, and its resource is a volume, which has the number of droplet 1.
     Volume,
     /// The droplet listed it, and its resource is droplet 1.
     Other,
@@ -139,6 +140,18 @@ pub(super) fn name(droplet: i64) -> String {
 }
 
 impl History {
+    /// Every time that something began, ended, or was told, or the other one where there is none.
+    pub(super) fn time_at(&self, index: Index, other: i64) -> i64 {
+        let of_events = self.events.iter().flat_map(|it| [it.started, it.completed]);
+        let told = self.told.iter().flatten();
+        let of_droplets = told.flat_map(|it| [it.created, it.gone]);
+        let times: Vec<i64> = of_events.chain(of_droplets).flatten().collect();
+        if times.is_empty() {
+            return other;
+        }
+        *index.get(&times)
+    }
+
     /// An archive of it.
     pub(super) fn archive(&self) -> Archive {
         let archive = Archive::new();
@@ -175,7 +188,7 @@ impl Event {
         match self.belonging {
             Belonging::Resource | Belonging::Both => (Some(self.droplet), Some("droplet")),
             Belonging::Listed => (None, None),
-            Belonging::Volume => (Some(70), Some("volume")),
+            Belonging::Volume => (Some(1), Some("volume")),
             Belonging::Other => (Some(1), Some("droplet")),
         }
     }

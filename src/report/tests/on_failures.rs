@@ -148,6 +148,31 @@ fn a_second_is_not_slow_for_a_type_that_takes_no_time() {
 }
 
 #[test]
+fn an_action_on_an_unknown_resource_can_be_slow() {
+    let archive = archive();
+    for id in 100..140 {
+        let is_last = id == 139;
+        archive.action(&Row {
+            id,
+            kind: None,
+            started_at: Some("01-05 00:00"),
+            completed_at: Some(if is_last {
+                "01-05 00:04"
+            } else {
+                "01-05 00:01"
+            }),
+            resource_id: None,
+            resource_type: None,
+            ..Row::default()
+        });
+    }
+    assert_eq!(
+        archive.answer("slow", &[]),
+        ["139 - - - - 2026-01-05T00:00:00Z 240 60 60"]
+    );
+}
+
+#[test]
 fn the_busiest_hours_come_first() {
     let archive = archive();
     archive.completed(

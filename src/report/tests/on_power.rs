@@ -244,7 +244,7 @@ fn a_droplet_that_does_not_exist_then_is_shown_when_asked_for() {
         ]
     );
     assert_eq!(
-        at("2026-01-20"),
+        at("2026-01-10"),
         [
             "1 web-1 unknown - - - -",
             "2 gone gone - - - -",
@@ -268,8 +268,13 @@ fn an_unlisted_droplet_has_a_power_as_long_as_something_happens_to_it() {
         archive.answer("power-state", &[("at", "2026-01-08"), ("droplet", "2")]),
         ["2 - on 2026-01-02T00:00:00Z create 20 certain"]
     );
+    let at = |at: &str| archive.answer("power-state", &[("at", at), ("droplet", "2")]);
     assert_eq!(
-        archive.answer("power-state", &[("droplet", "2")]),
+        at("2026-01-09 00:00"),
+        ["2 - on 2026-01-02T00:00:00Z create 20 certain"]
+    );
+    assert_eq!(
+        at("2026-01-09 00:01"),
         ["2 - unknown 2026-01-02T00:00:00Z create 20 -"]
     );
 }
