@@ -6,7 +6,7 @@ use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, Statement};
 
 use super::header::NOW;
-use super::{Bound, Error, Report};
+use super::{Bound, Error, Problem, Report};
 use crate::output::Value;
 use crate::query::{RowsError, visit_rows};
 
@@ -55,6 +55,14 @@ fn prepare<'a>(connection: &'a Connection, report: &Report) -> Result<Statement<
         Err(rusqlite::Error::MultipleStatement | rusqlite::Error::Empty) => {
             return Err(not_a_question());
         }
+        Err(rusqlite::Error::SqlInputError { msg, offset, .. }) => {
+            let problem = Problem {
+                path: report.path(),
+                line: line_at(&report.sql, offset),
+                message: msg,
+            };
+            return Err(Error::Sql { problem });
+        }
         Err(source) => {
             return Err(Error::Failed {
                 report: report.name.clone(),
@@ -67,6 +75,12 @@ fn prepare<'a>(connection: &'a Connection, report: &Report) -> Result<Statement<
         return Err(not_a_question());
     }
     Ok(statement)
+}
+
+/// The line that a byte of the text is in, counted from 1. SQLite gives -1 when it does not know.
+fn line_at(text: &str, offset: i32) -> Option<usize> {
+    let before = text.get(..usize::try_from(offset).ok()?)?;
+    Some(before.matches('\n').count() + 1)
 }
 
 /// What is declared is used, and what is used is declared: otherwise a choice would be without effect.

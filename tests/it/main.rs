@@ -24,6 +24,7 @@ mod honest_input;
 mod process;
 mod query;
 mod regressions;
+mod report;
 mod requests;
 mod sandbox;
 mod store_faults;
