@@ -17,20 +17,23 @@ mod groups;
 mod near;
 mod order;
 mod question;
+mod scan;
 mod statement;
 mod suggest;
 
 pub use actions::{actions, count};
 pub use choice::{Choice, Term, TermError};
 pub use column::{Column, UnknownColumn};
+pub(crate) use droplets::one_droplet;
 pub use error::Error;
 pub use filter::{DropletSelector, Filter, SeenSince};
 pub use groups::{Group, TypeSelector, UnknownGroup, groups};
 pub use order::{SortKey, UnknownSortKey};
+pub(crate) use scan::scan;
 pub use suggest::{Unseen, unseen};
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod meaning;
 #[cfg(test)]

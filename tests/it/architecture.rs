@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each module of the library may use. `cli` belongs to the binary and may use all of them.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("time", &[]),
     ("coverage", &[]),
     ("output", &["time"]),
@@ -13,6 +13,8 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("api", &["model", "time"]),
     ("store", &["model", "time", "coverage"]),
     ("query", &["model", "time", "output"]),
+    ("stats", &["query", "output", "model", "time"]),
+    ("timeline", &["query", "output", "model", "time"]),
     ("config", &["api", "model", "time"]),
     ("sync", &["api", "store", "coverage", "model", "time"]),
 ];
@@ -22,7 +24,14 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
     ("reqwest::", &["api/"]),
     (
         "rusqlite::",
-        &["store/", "query/", "cli/exit.rs", "cli/query.rs"],
+        &[
+            "store/",
+            "query/",
+            "stats/",
+            "timeline/",
+            "cli/exit.rs",
+            "cli/query.rs",
+        ],
     ),
     ("clap::", &["cli/"]),
     ("indicatif::", &["cli/"]),
