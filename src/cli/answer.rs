@@ -22,7 +22,12 @@ pub(super) struct AnswerFlags {
     #[arg(long, alias = "no-headers")]
     pub(super) no_header: bool,
     /// The time zone in which times are read and shown: UTC, local, Europe/Berlin, +02:00
-    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    #[arg(
+        long,
+        value_name = "ZONE",
+        default_value = "UTC",
+        allow_hyphen_values = true
+    )]
     pub(super) tz: Zone,
     /// Exit with 10 when there are rows, with 0 when there are none
     #[arg(long)]

@@ -52,8 +52,8 @@ pub(super) struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Times are UTC, unless --tz says otherwise: 2020-07-01, '2020-07-01 19:37', 2020-07-20T19:37:30Z, 2020-07, 2020-Q3, 2020-W30, 2020, today,
-yesterday, 'last month', 7d, 1h30m, '2 weeks ago'.
+Times are UTC, unless --tz says otherwise: 2020-07-01, '2020-07-01 19:37', 2020-07-20T19:37:30Z,
+2020-07, 2020-Q3, 2020-W30, 2020, today, yesterday, 'last month', 7d, 1h30m, '2 weeks ago'.
 Actions come oldest first.";
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {

@@ -56,7 +56,7 @@ pub enum TimeError {
         input: String,
     },
     /// A range where one time is needed.
-    #[error("`{input}` is a range, and one time is needed here: {FORMS}")]
+    #[error("`{input}` is a range, and one time is needed here, such as 2026-09-01, 2026-09 or 7d")]
     Range {
         /// What was written.
         input: String,

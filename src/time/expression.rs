@@ -195,6 +195,17 @@ mod tests {
     }
 
     #[test]
+    fn a_duration_is_as_long_when_the_clocks_show_now_twice() {
+        let zone: Zone = "Europe/Berlin".parse().unwrap();
+        for now in ["2020-10-25T00:45:00Z", "2020-10-25T01:45:00Z"] {
+            let now: Timestamp = now.parse().unwrap();
+            let expected = Ok(now.saturating_add_seconds(-300));
+            assert_eq!(parse_since("5m", now, &zone), expected);
+            assert_eq!(parse_until("5m", now, &zone), expected);
+        }
+    }
+
+    #[test]
     fn a_month_ago_is_the_last_day_of_a_month_that_has_no_such_day() {
         assert_eq!(since("1mo"), "2021-02-28T12:34:56Z");
         assert_eq!(since("13 months ago"), "2020-02-29T12:34:56Z");

@@ -216,6 +216,13 @@ mod tests {
     }
 
     #[test]
+    fn a_zone_that_changes_only_the_name_of_its_time_has_no_transition_there() {
+        // In October 2013 Libya kept its clocks, and called the same offset its standard time.
+        let march = at("2013-03-29T00:00:00Z").epoch_seconds();
+        assert_eq!(changes("Africa/Tripoli", 2013), [(march, 7_200)]);
+    }
+
+    #[test]
     fn an_offset_is_the_same_at_all_times() {
         for (name, seconds) in [
             ("UTC", 0),
