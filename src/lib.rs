@@ -32,6 +32,7 @@ pub mod coverage;
 pub mod model;
 pub mod output;
 pub mod query;
+pub mod report;
 pub mod stats;
 pub mod store;
 pub mod sync;

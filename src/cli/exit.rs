@@ -120,6 +120,9 @@ impl From<query::Error> for Failure {
             query::Error::UnknownName { .. } | query::Error::AmbiguousName { .. } => {
                 Self::of(Status::Usage, &error)
             }
+            query::Error::UnknownAction { .. } => Self::of(Status::Failed, &error).with_hint(
+                "`archiver sync --all` archives every action that the account's listing shows",
+            ),
             query::Error::Write(_) => Self::of(Status::Failed, &error),
             query::Error::Read(source) => {
                 let code = source.sqlite_error_code();

@@ -2,12 +2,12 @@
 
 use std::io;
 
-use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
 use super::question::Question;
-use super::statement::{Statement, select, tally};
-use super::{Column, Error, Filter};
+use super::rows::visit_rows;
+use super::statement::{select, tally};
+use super::{Column, Error, Filter, regions};
 use crate::output::Value;
 use crate::time::Timestamp;
 
@@ -29,27 +29,23 @@ pub fn actions(
 ) -> Result<u64, Error> {
     let question = Question::resolve(connection, filter, now)?;
     let query = select(&question, columns);
-    visit_rows(connection, &query, columns.len(), visit)
-}
-
-/// Hands the first `width` columns of every row to `visit`, and says how many rows there were.
-pub(super) fn visit_rows(
-    connection: &Connection,
-    query: &Statement,
-    width: usize,
-    visit: &mut dyn FnMut(&[Value<'_>]) -> io::Result<()>,
-) -> Result<u64, Error> {
-    let mut statement = connection.prepare_cached(&query.sql)?;
-    let mut rows = statement.query(params_from_iter(&query.parameters))?;
-    let mut visited = 0;
-    while let Some(row) = rows.next()? {
-        let mut values = Vec::with_capacity(width);
-        for position in 0..width {
-            values.push(value(row.get_ref(position)?, position)?);
-        }
-        visit(&values).map_err(Error::Write)?;
-        visited += 1;
+    let mut statement = connection.prepare(&query.sql)?;
+    let mut rows = statement.query(params_from_iter(query.parameters))?;
+    if !columns.contains(&Column::Region) {
+        return Ok(visit_rows(&mut rows, columns.len(), visit)?);
     }
+    let regions = regions::as_json(connection)?;
+    let as_object = |(column, value): (&Column, &Value<'_>)| match (column, value) {
+        (Column::Region, Value::Text(slug)) => regions.get(*slug),
+        _ => None,
+    };
+    let visited = visit_rows(&mut rows, columns.len(), &mut |values| {
+        let cells = columns.iter().zip(values);
+        let values: Vec<Value<'_>> = cells
+            .map(|cell| as_object(cell).map_or(*cell.1, |region| Value::Json(region)))
+            .collect();
+        visit(&values)
+    })?;
     Ok(visited)
 }
 
@@ -64,17 +60,6 @@ pub fn count(connection: &Connection, filter: &Filter, now: Timestamp) -> Result
     let matching: i64 =
         statement.query_row(params_from_iter(query.parameters), |row| row.get(0))?;
     Ok(matching.unsigned_abs())
-}
-
-fn value(cell: ValueRef<'_>, position: usize) -> rusqlite::Result<Value<'_>> {
-    match cell {
-        ValueRef::Null => Ok(Value::Null),
-        ValueRef::Integer(integer) => Ok(Value::Integer(integer)),
-        ValueRef::Real(real) => Ok(Value::Real(real)),
-        ValueRef::Text(_) | ValueRef::Blob(_) => cell.as_str().map(Value::Text).map_err(|error| {
-            rusqlite::Error::FromSqlConversionFailure(position, Type::Text, Box::new(error))
-        }),
-    }
 }
 
 #[cfg(test)]
@@ -230,7 +215,9 @@ mod tests {
         assert_eq!(
             shown(&connection, 10),
             "[(10), (\"completed\"), (\"reboot\"), (\"2020-07-20T19:37:30Z\"), \
-             (\"2020-07-20T19:37:45Z\"), (15), (\"web-1\"), (1), (\"droplet\"), (\"nyc3\"), (\"web-1\")]"
+             (\"2020-07-20T19:37:45Z\"), (15), (\"web-1\"), (1), (\"droplet\"), (\"nyc3\"), (\"web-1\"), \
+             Json(\"{\\\"slug\\\":\\\"nyc3\\\",\\\"name\\\":null,\\\"available\\\":null,\\\"features\\\":[]}\"), \
+             (\"2020-08-01T00:00:00Z\")]"
         );
     }
 
@@ -246,11 +233,13 @@ mod tests {
             .unwrap();
         assert_eq!(
             shown(&connection, 11),
-            "[(11), Null, Null, Null, Null, Null, Null, Null, Null, Null, Null]"
+            "[(11), Null, Null, Null, Null, Null, Null, Null, Null, Null, Null, Null, \
+             (\"2020-08-01T00:00:00Z\")]"
         );
         assert_eq!(
             shown(&connection, 12),
-            "[(12), Null, Null, Null, Null, Null, (\"volume 1\"), (1), (\"volume\"), Null, Null]"
+            "[(12), Null, Null, Null, Null, Null, (\"volume 1\"), (1), (\"volume\"), Null, Null, Null, \
+             (\"2020-08-01T00:00:00Z\")]"
         );
     }
 

@@ -26,7 +26,7 @@ pub(super) struct Droplets {
 ///
 /// # Errors
 /// When no droplet has or had a name, when several have or had it, or the archive cannot be read.
-pub(super) fn resolve(
+pub(super) fn choose(
     connection: &Connection,
     choice: &Choice<DropletSelector>,
     gone: Option<bool>,
@@ -71,6 +71,17 @@ pub(crate) fn one_droplet(
     }
 }
 
+/// The droplets that are named, each once.
+///
+/// # Errors
+/// As when they are chosen.
+pub(crate) fn resolve(
+    connection: &Connection,
+    selectors: &[DropletSelector],
+) -> Result<Vec<DropletId>, Error> {
+    Ok(ids(connection, selectors)?.into_iter().collect())
+}
+
 fn ids(
     connection: &Connection,
     selectors: &[DropletSelector],
@@ -100,15 +111,14 @@ fn ids(
 const GONE: &str = "
     SELECT id FROM droplets WHERE gone_at IS NOT NULL
      UNION
-    SELECT resource_id FROM actions
-     WHERE type = 'destroy' AND status = 'completed'
-       AND resource_type = 'droplet' AND resource_id IS NOT NULL";
+    SELECT droplet_id FROM droplet_actions
+     WHERE type = 'destroy' AND status = 'completed' AND coalesce(resource_type, 'droplet') = 'droplet'";
 
 const EXISTING: &str = "
     SELECT id FROM droplets WHERE gone_at IS NULL
     EXCEPT
-    SELECT resource_id FROM actions
-     WHERE type = 'destroy' AND status = 'completed' AND resource_type = 'droplet'";
+    SELECT droplet_id FROM droplet_actions
+     WHERE type = 'destroy' AND status = 'completed' AND coalesce(resource_type, 'droplet') = 'droplet'";
 
 fn with_fate(connection: &Connection, is_gone: bool) -> rusqlite::Result<BTreeSet<DropletId>> {
     connection
@@ -179,7 +189,7 @@ mod tests {
     }
 
     fn resolved(terms: &[&str]) -> Result<Vec<DropletId>, Error> {
-        let droplets = resolve(&four_droplets(), &choice(terms), None)?;
+        let droplets = choose(&four_droplets(), &choice(terms), None)?;
         assert_eq!(droplets.none_of, [0; 0]);
         Ok(droplets.any_of.unwrap())
     }
@@ -250,7 +260,7 @@ mod tests {
     #[test]
     fn names_that_are_left_out_are_taken_from_the_others_or_from_all() {
         let connection = four_droplets();
-        let droplets = |terms: &[&str]| resolve(&connection, &choice(terms), None).unwrap();
+        let droplets = |terms: &[&str]| choose(&connection, &choice(terms), None).unwrap();
         let left = droplets(&["web-*", "!old-name"]);
         assert_eq!((left.any_of, left.none_of), (Some(vec![1, 3]), vec![2]));
         let all_but = droplets(&["!web-*"]);
@@ -263,7 +273,7 @@ mod tests {
     fn a_name_to_leave_out_has_to_be_one() {
         let connection = four_droplets();
         for (term, is_ambiguous) in [("!wbe-1", false), ("!db", true)] {
-            let error = resolve(&connection, &choice(&[term]), None).unwrap_err();
+            let error = choose(&connection, &choice(&[term]), None).unwrap_err();
             assert_eq!(
                 matches!(error, Error::AmbiguousName { .. }),
                 is_ambiguous,
@@ -297,7 +307,7 @@ mod tests {
             insert(&connection, &row);
         }
         let found = |terms: &[&str], is_gone| {
-            let droplets = resolve(&connection, &choice(terms), Some(is_gone)).unwrap();
+            let droplets = choose(&connection, &choice(terms), Some(is_gone)).unwrap();
             droplets.any_of.unwrap()
         };
         assert_eq!(found(&[], true), [2, 3, 5]);

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::model::DropletId;
+use crate::model::{ActionId, DropletId};
 
 /// A question that could not be answered.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,12 @@ pub enum Error {
         name: String,
         /// The droplets, oldest first.
         ids: Vec<DropletId>,
+    },
+    /// No archived action has this id.
+    #[error("no action with the id {id} is archived")]
+    UnknownAction {
+        /// What was asked for.
+        id: ActionId,
     },
 }
 

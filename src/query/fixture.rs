@@ -43,6 +43,7 @@ pub(crate) fn archive() -> Connection {
     for migration in [
         include_str!("../../migrations/0001_archive.sql"),
         include_str!("../../migrations/0002_following.sql"),
+        include_str!("../../migrations/0003_views.sql"),
         include_str!("../../migrations/0004_long_actions.sql"),
     ] {
         connection.execute_batch(migration).unwrap();

@@ -1,5 +1,5 @@
-//! Questions about single actions: which ones match, how many, and what a question that matched nothing may have
-//! meant.
+//! Questions about single actions: which ones match, how many, which was a droplet's last, all that is known of one,
+//! and what a question that matched nothing may have meant.
 //!
 //! A [`Filter`] becomes one SQL statement with bound parameters. The statement is shaped so that SQLite reads
 //! the matches from an index in the order they are shown in, and rows are handed on one by one: an archive of
@@ -10,27 +10,38 @@ mod arms;
 mod choice;
 mod column;
 mod conditions;
+mod contradiction;
 mod droplets;
 mod error;
 mod filter;
 mod groups;
+mod last;
 mod near;
 mod order;
 mod question;
+mod regions;
+mod rows;
 mod scan;
+mod show;
 mod statement;
 mod suggest;
 
 pub use actions::{actions, count};
 pub use choice::{Choice, Term, TermError};
 pub use column::{Column, UnknownColumn};
-pub(crate) use droplets::one_droplet;
+pub use contradiction::{Contradiction, contradictions};
 pub use error::Error;
 pub use filter::{DropletSelector, Filter, SeenSince};
 pub use groups::{Group, TypeSelector, UnknownGroup, groups};
+pub use last::{Last, LastAction, last};
 pub use order::{SortKey, UnknownSortKey};
-pub(crate) use scan::scan;
+pub use show::{Details, DropletDetails, Offer, RegionDetails, SyncDetails, show};
 pub use suggest::{Unseen, unseen};
+
+pub(crate) use droplets::{one_droplet, resolve};
+pub(crate) use near::nearest;
+pub(crate) use rows::{RowsError, visit_rows};
+pub(crate) use scan::scan;
 
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -12,6 +12,27 @@ pub(super) const KNOWS_DROPLET: &str = "
 SELECT EXISTS (SELECT 1 FROM droplets WHERE id = :id)
     OR EXISTS (SELECT 1 FROM droplet_actions WHERE droplet_id = :id)";
 
+const MARK_LISTED_GONE: &str = "
+UPDATE droplets SET gone_at = :now
+ WHERE gone_at IS NULL AND id NOT IN (SELECT value FROM json_each(:existing))";
+
+/// Hops from one resource to the next along the index, instead of reading every action.
+pub(super) const MARK_NAMED_GONE: &str = "
+WITH RECURSIVE resources (id) AS (
+    SELECT min(resource_id) FROM actions
+     UNION ALL
+    SELECT (SELECT min(resource_id) FROM actions WHERE resource_id > resources.id)
+      FROM resources
+     WHERE resources.id IS NOT NULL
+)
+INSERT INTO droplets (id, first_seen_at, gone_at)
+SELECT id, :now, :now
+  FROM resources
+ WHERE id IS NOT NULL
+   AND id NOT IN (SELECT value FROM json_each(:existing))
+   AND NOT EXISTS (SELECT 1 FROM droplets WHERE droplets.id = resources.id)
+   AND EXISTS (SELECT 1 FROM actions WHERE resource_id = resources.id AND resource_type = 'droplet')";
+
 const WRITE: &str = "cannot archive the droplets";
 
 impl Store {
@@ -47,23 +68,29 @@ impl Store {
         Ok(())
     }
 
-    /// Marks every archived droplet that is not among `existing`, which must be all the API lists; returns how many.
+    /// Marks every archived droplet that is not among `existing`, which must be all the API lists, those too that only
+    /// actions name so far; returns how many.
     ///
     /// # Errors
-    /// When the archive cannot be written.
+    /// When the archive cannot be written; then none of them is marked.
     pub fn mark_others_gone(
         &mut self,
         existing: &[DropletId],
         now: Timestamp,
     ) -> Result<usize, Error> {
-        let existing = serde_json::json!(existing).to_string();
-        self.connection
-            .execute(
-                "UPDATE droplets SET gone_at = :now
-                  WHERE gone_at IS NULL AND id NOT IN (SELECT value FROM json_each(:existing))",
-                named_params! { ":existing": existing, ":now": now.to_string() },
-            )
-            .step("cannot mark droplets as gone")
+        const MARK: &str = "cannot mark droplets as gone";
+        let (existing, now) = (serde_json::json!(existing).to_string(), now.to_string());
+        let tx = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .step(MARK)?;
+        let mut marked = 0;
+        for sql in [MARK_LISTED_GONE, MARK_NAMED_GONE] {
+            let parameters = named_params! { ":existing": existing, ":now": now };
+            marked += tx.execute(sql, parameters).step(MARK)?;
+        }
+        tx.commit().step(MARK)?;
+        Ok(marked)
     }
 
     /// Whether the archive has heard of a droplet: by its listing, by its name or by any action.

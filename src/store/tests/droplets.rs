@@ -1,7 +1,7 @@
 //! Droplets: every name they had, and when they were found to be gone.
 
 use super::fixture::{Archive, bare, completed, extra, text, time};
-use crate::model::{Droplet, Extra};
+use crate::model::{Action, Droplet, Extra};
 use crate::store::ListingKind;
 
 const DROPLETS: &str = "SELECT id, name, first_seen_at, gone_at FROM droplets ORDER BY id";
@@ -126,6 +126,33 @@ fn all_but_the_existing_are_marked_gone_once() {
             "3 2026-01-03T00:00:00Z"
         ]
     );
+}
+
+#[test]
+fn a_droplet_that_only_actions_name_is_gone_when_it_is_not_listed() {
+    let mut archive = Archive::in_memory();
+    let on = |id, resource_id, resource_type| Action {
+        resource_id: Some(resource_id),
+        resource_type: text(resource_type),
+        ..completed(id)
+    };
+    archive.record(&[
+        on(1, 7, "droplet"),
+        on(2, 8, "droplet"),
+        on(3, 9, "volume"),
+        on(4, 8, "volume"),
+        bare(5),
+    ]);
+    for (day, marked) in [(2, 1), (3, 0)] {
+        let now = time(&format!("2026-01-0{day}T00:00:00Z"));
+        assert_eq!(archive.store.mark_others_gone(&[7], now).unwrap(), marked);
+    }
+    assert_eq!(
+        archive.rows(DROPLETS),
+        ["8 - 2026-01-02T00:00:00Z 2026-01-02T00:00:00Z"]
+    );
+    listed(&mut archive, "2026-01-04T00:00:00Z", &[named(8, "web")]);
+    assert_eq!(archive.rows(DROPLETS), ["8 web 2026-01-02T00:00:00Z -"]);
 }
 
 #[test]

@@ -44,14 +44,51 @@ fn every_index_is_there() {
             "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY name"
         ),
         [
+            "actions_by_later_run",
             "actions_by_resource_and_time",
             "actions_by_time",
             "actions_by_type_and_time",
+            "actions_long",
             "actions_open",
             "actions_without_end",
             "droplet_listed_actions_by_action",
             "droplet_names_by_name",
         ]
+    );
+}
+
+#[test]
+fn the_views_that_people_rely_on_are_there() {
+    let archive = Archive::in_memory();
+    for (view, columns) in [
+        (
+            "action_durations",
+            "id type status started_at completed_at resource_id resource_type region_slug duration_seconds",
+        ),
+        (
+            "droplet_actions",
+            "droplet_id id status type started_at completed_at resource_id resource_type region_slug extra",
+        ),
+        ("droplet_backups", "droplet_id action_id type saved_at"),
+        (
+            "droplet_lives",
+            "droplet_id droplet_name region_slug created_at created_known_by gone_at gone_known_by state last_action_at",
+        ),
+        (
+            "off_intervals",
+            "droplet_id off_at off_by off_action_id ended_at ended_by ended_action_id certainty",
+        ),
+        (
+            "power_events",
+            "droplet_id action_id type happened_at power certainty",
+        ),
+    ] {
+        let found = archive.rows(&format!("SELECT name FROM pragma_table_info('{view}')"));
+        assert_eq!(found.join(" "), columns, "{view}");
+    }
+    assert_eq!(
+        archive.rows("SELECT count(*) FROM sqlite_schema WHERE type = 'view'"),
+        ["6"]
     );
 }
 

@@ -1,0 +1,450 @@
+//! When something last happened to each droplet.
+//!
+//! A droplet's actions are read from its own part of an index, the most recent first, until one matches. Of a type that
+//! is rare, most droplets have none, and all their actions would be read in vain: then the actions of that type are
+//! read instead, the most recent first, and each droplet is taken when it is first met.
+
+use std::collections::HashSet;
+
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+
+use super::choice::Values;
+use super::question::Question;
+use super::statement::select;
+use super::{Column, Error, Filter, SortKey};
+use crate::model::{ActionId, DropletId};
+use crate::output::Value;
+use crate::time::Timestamp;
+
+/// Up to so many actions of a type, it is rare.
+const MOST_OF_RARE_TYPES: i64 = 50_000;
+
+/// The most recent action of a droplet that matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Last {
+    /// The droplet.
+    pub droplet_id: DropletId,
+    /// Its latest known name.
+    pub droplet_name: Option<String>,
+    /// The action; nothing when it never happened.
+    pub action: Option<LastAction>,
+}
+
+/// What is said of an action that was a droplet's last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastAction {
+    /// Its id.
+    pub id: ActionId,
+    /// What was done.
+    pub kind: Option<String>,
+    /// Its status.
+    pub status: Option<String>,
+    /// When it was initiated.
+    pub started_at: Option<String>,
+    /// When it ended.
+    pub completed_at: Option<String>,
+    /// How long it took, in seconds.
+    pub duration_seconds: Option<i64>,
+    /// The slug of the region it was done in.
+    pub region_slug: Option<String>,
+}
+
+impl Last {
+    /// The names of the [`values`](Self::values).
+    pub const COLUMNS: [&'static str; 9] = [
+        "droplet_id",
+        "droplet_name",
+        "type",
+        "status",
+        "started_at",
+        "completed_at",
+        "duration_seconds",
+        "action_id",
+        "region_slug",
+    ];
+
+    /// Itself as a row.
+    #[must_use]
+    pub fn values(&self) -> [Value<'_>; 9] {
+        let action = self.action.as_ref();
+        let number = |number: Option<i64>| number.map_or(Value::Null, Value::Integer);
+        [
+            Value::Integer(self.droplet_id),
+            text(self.droplet_name.as_ref()),
+            text(action.and_then(|action| action.kind.as_ref())),
+            text(action.and_then(|action| action.status.as_ref())),
+            text(action.and_then(|action| action.started_at.as_ref())),
+            text(action.and_then(|action| action.completed_at.as_ref())),
+            number(action.and_then(|action| action.duration_seconds)),
+            number(action.map(|action| action.id)),
+            text(action.and_then(|action| action.region_slug.as_ref())),
+        ]
+    }
+}
+
+fn text(text: Option<&String>) -> Value<'_> {
+    text.map_or(Value::Null, |text| Value::Text(text))
+}
+
+/// A droplet, and the action that was its last.
+type Found = (DropletId, Option<ActionId>);
+
+/// For each droplet the most recent action that matches the filter, by when it started. What only the droplet's own
+/// listing showed counts too.
+///
+/// The most recent comes first. When the filter says which droplets, by name or by whether they are gone, there is a
+/// row for each of them, and those without such an action come last, by their ids; otherwise only droplets that have
+/// one are shown. The filter's limit is the number of rows; its order says nothing here.
+///
+/// # Errors
+/// When a droplet's name is unknown or ambiguous, or the archive cannot be read.
+pub fn last(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<Vec<Last>, Error> {
+    let limit = filter.limit.map_or(usize::MAX, |limit| {
+        usize::try_from(limit).unwrap_or(usize::MAX)
+    });
+    let filter = Filter {
+        sort: SortKey::Started,
+        reverse: true,
+        limit: None,
+        ..filter.clone()
+    };
+    let question = Question::resolve(connection, &filter, now)?;
+    let found = match &question.droplets.any_of {
+        Some(droplets) => of_each(connection, &filter, &question, droplets)?,
+        None if are_rare(connection, &question.types)? => first_met(connection, &question)?,
+        None => {
+            let all = all_droplets(connection)?;
+            let mut found = of_each(connection, &filter, &question, &all)?;
+            found.retain(|(_, action)| action.is_some());
+            found
+        }
+    };
+    let mut described = found
+        .into_iter()
+        .map(|found| describe(connection, found))
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    described.sort_by(|one, other| {
+        let time = |last: &Last| {
+            let action = last.action.as_ref()?;
+            Some((action.started_at.clone(), action.id))
+        };
+        time(other)
+            .cmp(&time(one))
+            .then(one.droplet_id.cmp(&other.droplet_id))
+    });
+    described.truncate(limit);
+    Ok(described)
+}
+
+fn of_each(
+    connection: &Connection,
+    filter: &Filter,
+    question: &Question<'_>,
+    droplets: &[DropletId],
+) -> Result<Vec<Found>, Error> {
+    let filter = Filter {
+        limit: Some(1),
+        ..filter.clone()
+    };
+    let mut question = Question {
+        filter: &filter,
+        ..question.clone()
+    };
+    let mut found = Vec::with_capacity(droplets.len());
+    for droplet in droplets {
+        question.droplets.any_of = Some(vec![*droplet]);
+        let query = select(&question, &[Column::Id]);
+        let action = connection
+            .prepare_cached(&query.sql)?
+            .query_row(params_from_iter(&query.parameters), |row| row.get(0))
+            .optional()?;
+        found.push((*droplet, action));
+    }
+    Ok(found)
+}
+
+fn are_rare(connection: &Connection, types: &Values) -> rusqlite::Result<bool> {
+    let Values::Only(types) = types else {
+        return Ok(false);
+    };
+    let types = serde_json::json!(types).to_string();
+    let counted: i64 = connection.query_row(
+        "SELECT count(*)
+           FROM (SELECT 1 FROM actions WHERE type IN (SELECT value FROM json_each(?1)) LIMIT ?2 + 1)",
+        (types, MOST_OF_RARE_TYPES),
+        |row| row.get(0),
+    )?;
+    Ok(counted <= MOST_OF_RARE_TYPES)
+}
+
+/// Every droplet that is met among the matches, with the first of them.
+fn first_met(connection: &Connection, question: &Question<'_>) -> rusqlite::Result<Vec<Found>> {
+    let query = select(
+        question,
+        &[Column::Id, Column::ResourceType, Column::ResourceId],
+    );
+    let mut listed_by =
+        connection.prepare("SELECT droplet_id FROM droplet_listed_actions WHERE action_id = ?1")?;
+    let mut statement = connection.prepare(&query.sql)?;
+    let mut rows = statement.query(params_from_iter(&query.parameters))?;
+    let mut met = HashSet::new();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let action: ActionId = row.get(0)?;
+        let resource_type: Option<String> = row.get(1)?;
+        let on: Option<DropletId> = row.get(2)?;
+        let on = on.filter(|_| resource_type.as_deref() == Some("droplet"));
+        let listed: Vec<DropletId> = listed_by
+            .query_map([action], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        for droplet in on.into_iter().chain(listed) {
+            if met.insert(droplet) {
+                found.push((droplet, Some(action)));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Hops from one droplet to the next along the indexes. There may be ids of other resources among them.
+const ALL_DROPLETS: &str = "
+    WITH RECURSIVE
+    resources (id) AS (
+        SELECT min(resource_id) FROM actions
+         UNION ALL
+        SELECT (SELECT min(resource_id) FROM actions WHERE resource_id > resources.id)
+          FROM resources
+         WHERE resources.id IS NOT NULL
+    ),
+    listing (id) AS (
+        SELECT min(droplet_id) FROM droplet_listed_actions
+         UNION ALL
+        SELECT (SELECT min(droplet_id) FROM droplet_listed_actions WHERE droplet_id > listing.id)
+          FROM listing
+         WHERE listing.id IS NOT NULL
+    )
+    SELECT id FROM resources WHERE id IS NOT NULL
+     UNION
+    SELECT id FROM listing WHERE id IS NOT NULL";
+
+fn all_droplets(connection: &Connection) -> rusqlite::Result<Vec<DropletId>> {
+    connection
+        .prepare(ALL_DROPLETS)?
+        .query_map([], |row| row.get(0))?
+        .collect()
+}
+
+fn describe(connection: &Connection, (droplet, action): Found) -> rusqlite::Result<Last> {
+    let name = connection
+        .prepare_cached("SELECT name FROM droplets WHERE id = ?1")?
+        .query_row([droplet], |row| row.get(0))
+        .optional()?;
+    let action = match action {
+        Some(id) => Some(
+            connection
+                .prepare_cached(ACTION)?
+                .query_row([id], last_action)?,
+        ),
+        None => None,
+    };
+    Ok(Last {
+        droplet_id: droplet,
+        droplet_name: name.flatten(),
+        action,
+    })
+}
+
+const ACTION: &str = "
+    SELECT id, type, status, started_at, completed_at,
+           unixepoch(completed_at) - unixepoch(started_at) AS duration_seconds, region_slug
+      FROM actions
+     WHERE id = ?1";
+
+fn last_action(row: &Row<'_>) -> rusqlite::Result<LastAction> {
+    Ok(LastAction {
+        id: row.get("id")?,
+        kind: row.get("type")?,
+        status: row.get("status")?,
+        started_at: row.get("started_at")?,
+        completed_at: row.get("completed_at")?,
+        duration_seconds: row.get("duration_seconds")?,
+        region_slug: row.get("region_slug")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Row, archive, choice, droplet, generated, insert, listed, now};
+    use super::*;
+
+    /// Of droplet 1 a reboot, then a failed one; of 2 a reboot that only its listing showed; of 3 a snapshot.
+    fn three_droplets() -> Connection {
+        let connection = archive();
+        for (id, name) in [(1, "web-1"), (2, "web-2"), (3, "db")] {
+            droplet(&connection, id, &[name]);
+        }
+        for (id, kind, status, day, resource_id) in [
+            (10, "reboot", "completed", 1, Some(1)),
+            (11, "reboot", "completed", 3, Some(1)),
+            (12, "reboot", "errored", 5, Some(1)),
+            (13, "reboot", "completed", 4, None),
+            (14, "snapshot", "completed", 6, Some(3)),
+            (15, "reboot", "completed", 7, Some(9)),
+        ] {
+            let started_at = format!("2020-07-0{day}T00:00:00Z");
+            let row = Row {
+                id,
+                kind: Some(kind),
+                status: Some(status),
+                started_at: Some(&started_at),
+                resource_id,
+                resource_type: Some(if resource_id == Some(9) {
+                    "volume"
+                } else {
+                    "droplet"
+                }),
+                ..Row::default()
+            };
+            insert(&connection, &row);
+        }
+        listed(&connection, 2, 13);
+        connection
+    }
+
+    fn found(connection: &Connection, filter: &Filter) -> Vec<(DropletId, Option<ActionId>)> {
+        let found = last(connection, filter, now()).unwrap();
+        let pair = |last: &Last| {
+            (
+                last.droplet_id,
+                last.action.as_ref().map(|action| action.id),
+            )
+        };
+        found.iter().map(pair).collect()
+    }
+
+    fn completed(types: &[&str]) -> Filter {
+        Filter {
+            types: choice(types),
+            statuses: choice(&["completed"]),
+            ..Filter::default()
+        }
+    }
+
+    #[test]
+    fn the_last_of_each_droplet_is_found_and_the_most_recent_comes_first() {
+        let connection = three_droplets();
+        assert_eq!(
+            found(&connection, &completed(&["reboot"])),
+            [(2, Some(13)), (1, Some(11))]
+        );
+        let any_status = Filter {
+            types: choice(&["!backup"]),
+            ..Filter::default()
+        };
+        assert_eq!(
+            found(&connection, &any_status),
+            [(3, Some(14)), (1, Some(12)), (2, Some(13))]
+        );
+        let one = Filter {
+            limit: Some(1),
+            ..completed(&["@power"])
+        };
+        assert_eq!(found(&connection, &one), [(2, Some(13))]);
+    }
+
+    #[test]
+    fn every_droplet_that_was_asked_for_has_a_row_even_when_it_never_happened() {
+        let connection = three_droplets();
+        let of = |droplets: &[&str], gone| Filter {
+            droplets: choice(droplets),
+            gone,
+            ..completed(&["reboot"])
+        };
+        assert_eq!(
+            found(&connection, &of(&["db", "web-*", "77"], None)),
+            [(2, Some(13)), (1, Some(11)), (3, None), (77, None)]
+        );
+        assert_eq!(
+            found(&connection, &of(&["!web-2"], Some(false))),
+            [(1, Some(11)), (3, None)]
+        );
+        assert_eq!(found(&connection, &of(&["!web-2"], None)), [(1, Some(11))]);
+    }
+
+    #[test]
+    fn a_row_names_its_droplet_and_says_what_is_known() {
+        let connection = three_droplets();
+        let filter = Filter {
+            droplets: choice(&["web-1", "77"]),
+            ..completed(&["reboot"])
+        };
+        let found = last(&connection, &filter, now()).unwrap();
+        let shown: Vec<_> = found
+            .iter()
+            .map(|last| format!("{:?}", last.values()))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "[Integer(1), Text(\"web-1\"), Text(\"reboot\"), Text(\"completed\"), \
+                 Text(\"2020-07-03T00:00:00Z\"), Text(\"2020-07-20T19:37:45Z\"), Integer(1539465), Integer(11), \
+                 Text(\"nyc3\")]",
+                "[Integer(77), Null, Null, Null, Null, Null, Null, Null, Null]",
+            ]
+        );
+    }
+
+    #[test]
+    fn both_ways_to_find_them_find_the_same() {
+        let connection = generated(3_000);
+        for types in [
+            &["type_a"][..],
+            &["type_a", "type_b", "type_c", "type_d"],
+            &["none"],
+        ] {
+            for filter in [
+                completed(types),
+                Filter {
+                    until: Some("2017-07-14T12:00:00Z".parse().unwrap()),
+                    ..completed(types)
+                },
+                Filter {
+                    droplets: choice(&["!3"]),
+                    ..completed(types)
+                },
+            ] {
+                let latest = Filter {
+                    reverse: true,
+                    ..filter.clone()
+                };
+                let question = Question::resolve(&connection, &latest, now()).unwrap();
+                let mut by_time = first_met(&connection, &question).unwrap();
+                let all = all_droplets(&connection).unwrap();
+                let mut by_droplet = of_each(&connection, &latest, &question, &all).unwrap();
+                by_droplet.retain(|(_, action)| action.is_some());
+                by_time.sort_unstable();
+                assert_eq!(by_time, by_droplet, "{filter:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_droplet_costs_a_look_at_its_most_recent_actions() {
+        let connection = generated(100_000);
+        let filter = Filter {
+            reverse: true,
+            limit: Some(1),
+            droplets: choice(&["10"]),
+            ..completed(&["type_a", "type_b"])
+        };
+        let question = Question::resolve(&connection, &filter, now()).unwrap();
+        let query = select(&question, &[Column::Id]);
+        let mut statement = connection.prepare(&query.sql).unwrap();
+        let id: ActionId = statement
+            .query_row(params_from_iter(&query.parameters), |row| row.get(0))
+            .unwrap();
+        assert!(id > 0);
+        let steps = statement.get_status(rusqlite::StatementStatus::VmStep);
+        assert!(steps < 1_000, "{steps} steps");
+    }
+}

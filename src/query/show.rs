@@ -1,0 +1,339 @@
+//! One action with everything the archive knows about it.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::Error;
+use crate::model::{ActionId, DropletId};
+
+/// An action, and what it hangs together with. Times are UTC texts as they are archived.
+#[derive(Debug, Serialize)]
+pub struct Details {
+    /// The action's id.
+    pub id: ActionId,
+    /// Its status.
+    pub status: Option<String>,
+    /// What was done.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// When it was initiated.
+    pub started_at: Option<String>,
+    /// When it ended.
+    pub completed_at: Option<String>,
+    /// How long it took, in seconds.
+    pub duration_seconds: Option<i64>,
+    /// The number of the resource it was done to.
+    pub resource_id: Option<i64>,
+    /// The type of that resource.
+    pub resource_type: Option<String>,
+    /// The slug of the region it was done in.
+    pub region_slug: Option<String>,
+    /// What the API said beyond these fields.
+    pub extra: Option<Box<RawValue>>,
+    /// The region it was done in.
+    pub region: Option<RegionDetails>,
+    /// The droplets it was done to, or in whose own listing it was.
+    pub droplets: Vec<DropletDetails>,
+    /// The sync that archived it.
+    pub first_seen: SyncDetails,
+    /// The last sync that learned more about it.
+    pub changed: Option<SyncDetails>,
+}
+
+/// A region, with all it ever offered.
+#[derive(Debug, Serialize)]
+pub struct RegionDetails {
+    /// Its slug.
+    pub slug: String,
+    /// Its name.
+    pub name: Option<String>,
+    /// Whether new droplets could be created there.
+    pub available: Option<bool>,
+    /// When an action first named it.
+    pub first_seen_at: String,
+    /// When it was last written, to the day.
+    pub last_seen_at: String,
+    /// What it can do, or could.
+    pub features: Vec<Offer>,
+    /// The slugs of the sizes it offers, or offered.
+    pub sizes: Vec<Offer>,
+    /// What the API said beyond these fields.
+    pub extra: Option<Box<RawValue>>,
+}
+
+/// A feature or a size of a region.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Offer {
+    /// Its name.
+    pub name: String,
+    /// When the region first showed it.
+    pub first_seen_at: String,
+    /// When the region last showed it.
+    pub last_seen_at: String,
+    /// Whether the region showed it when it was last seen.
+    pub is_current: bool,
+}
+
+/// A droplet.
+#[derive(Debug, Serialize)]
+pub struct DropletDetails {
+    /// Its id.
+    pub id: DropletId,
+    /// Its latest known name.
+    pub name: Option<String>,
+    /// Other names it had, the latest first.
+    pub former_names: Vec<String>,
+    /// The slug of the region it runs in.
+    pub region_slug: Option<String>,
+    /// When it was created.
+    pub created_at: Option<String>,
+    /// When a sync first found it to be gone.
+    pub gone_at: Option<String>,
+    /// Its tags and its size.
+    pub extra: Option<Box<RawValue>>,
+}
+
+/// A sync.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct SyncDetails {
+    /// Its number.
+    pub id: i64,
+    /// When it started.
+    pub started_at: String,
+    /// When it ended; nothing when it was killed, or still runs.
+    pub finished_at: Option<String>,
+    /// How it ended.
+    pub outcome: Option<String>,
+}
+
+/// The action with this id, with everything that is known about it.
+///
+/// # Errors
+/// When it is not archived, or the archive cannot be read.
+pub fn show(connection: &Connection, id: ActionId) -> Result<Details, Error> {
+    let found = connection
+        .query_row(ACTION, [id], |row| {
+            let region: Option<String> = row.get("region_slug")?;
+            let changed: Option<i64> = row.get("changed_run")?;
+            Ok(Details {
+                id: row.get("id")?,
+                status: row.get("status")?,
+                kind: row.get("type")?,
+                started_at: row.get("started_at")?,
+                completed_at: row.get("completed_at")?,
+                duration_seconds: row.get("duration_seconds")?,
+                resource_id: row.get("resource_id")?,
+                resource_type: row.get("resource_type")?,
+                extra: extra(row)?,
+                region: match &region {
+                    Some(slug) => the_region(connection, slug)?,
+                    None => None,
+                },
+                region_slug: region,
+                droplets: droplets(connection, id)?,
+                first_seen: the_sync(connection, row.get("first_seen_run")?)?,
+                changed: changed.map(|run| the_sync(connection, run)).transpose()?,
+            })
+        })
+        .optional()?;
+    found.ok_or(Error::UnknownAction { id })
+}
+
+const ACTION: &str = "
+    SELECT id, status, type, started_at, completed_at,
+           unixepoch(completed_at) - unixepoch(started_at) AS duration_seconds,
+           resource_id, resource_type, region_slug, extra, first_seen_run, changed_run
+      FROM actions
+     WHERE id = ?1";
+
+const REGION: &str = "
+    SELECT slug, name, available, extra, first_seen_at, last_seen_at FROM regions WHERE slug = ?1";
+
+const FEATURES: &str = "
+    SELECT feature AS name, first_seen_at, last_seen_at FROM region_features WHERE region_slug = ?1 ORDER BY feature";
+
+const SIZES: &str = "
+    SELECT size_slug AS name, first_seen_at, last_seen_at FROM region_sizes WHERE region_slug = ?1 ORDER BY size_slug";
+
+/// A droplet of which only the id is known is one too.
+const DROPLETS: &str = "
+    SELECT named.id, name, region_slug, created_at, gone_at, extra
+      FROM (SELECT resource_id AS id FROM actions WHERE id = ?1 AND resource_type = 'droplet'
+             UNION
+            SELECT droplet_id FROM droplet_listed_actions WHERE action_id = ?1) AS named
+      LEFT JOIN droplets ON droplets.id = named.id
+     WHERE named.id IS NOT NULL
+     ORDER BY named.id";
+
+const NAMES: &str = "
+    SELECT name FROM droplet_names WHERE droplet_id = ?1 AND name IS NOT ?2 ORDER BY first_seen_at DESC, name";
+
+const SYNC: &str = "SELECT id, started_at, finished_at, outcome FROM sync_runs WHERE id = ?1";
+
+fn the_region(connection: &Connection, slug: &str) -> rusqlite::Result<Option<RegionDetails>> {
+    let read = |row: &Row<'_>| {
+        let last_seen_at: String = row.get("last_seen_at")?;
+        Ok(RegionDetails {
+            slug: row.get("slug")?,
+            name: row.get("name")?,
+            available: row.get("available")?,
+            first_seen_at: row.get("first_seen_at")?,
+            features: offers(connection, FEATURES, slug, &last_seen_at)?,
+            sizes: offers(connection, SIZES, slug, &last_seen_at)?,
+            extra: extra(row)?,
+            last_seen_at,
+        })
+    };
+    connection.query_row(REGION, [slug], read).optional()
+}
+
+fn offers(
+    connection: &Connection,
+    sql: &str,
+    region: &str,
+    region_seen_at: &str,
+) -> rusqlite::Result<Vec<Offer>> {
+    let mut statement = connection.prepare(sql)?;
+    let offers = statement.query_map([region], |row| {
+        let last_seen_at: String = row.get("last_seen_at")?;
+        Ok(Offer {
+            name: row.get("name")?,
+            first_seen_at: row.get("first_seen_at")?,
+            is_current: last_seen_at == region_seen_at,
+            last_seen_at,
+        })
+    })?;
+    offers.collect()
+}
+
+fn droplets(connection: &Connection, action: ActionId) -> rusqlite::Result<Vec<DropletDetails>> {
+    let mut statement = connection.prepare(DROPLETS)?;
+    let droplets = statement.query_map([action], |row| {
+        let (id, name): (DropletId, Option<String>) = (row.get("id")?, row.get("name")?);
+        Ok(DropletDetails {
+            former_names: connection
+                .prepare_cached(NAMES)?
+                .query_map((id, &name), |row| row.get(0))?
+                .collect::<Result<_, _>>()?,
+            id,
+            name,
+            region_slug: row.get("region_slug")?,
+            created_at: row.get("created_at")?,
+            gone_at: row.get("gone_at")?,
+            extra: extra(row)?,
+        })
+    })?;
+    droplets.collect()
+}
+
+fn the_sync(connection: &Connection, run: i64) -> rusqlite::Result<SyncDetails> {
+    connection.query_row(SYNC, [run], |row| {
+        Ok(SyncDetails {
+            id: row.get("id")?,
+            started_at: row.get("started_at")?,
+            finished_at: row.get("finished_at")?,
+            outcome: row.get("outcome")?,
+        })
+    })
+}
+
+/// The JSON of `extra`; a text that somebody else put there and that is none is left out.
+fn extra(row: &Row<'_>) -> rusqlite::Result<Option<Box<RawValue>>> {
+    let text: Option<String> = row.get("extra")?;
+    Ok(text.and_then(|text| RawValue::from_string(text).ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::fixture::{Row, archive, droplet, insert, listed};
+    use super::*;
+
+    const EARLY: &str = "2020-07-01T00:00:00Z";
+    const LATE: &str = "2020-08-01T00:00:00Z";
+
+    fn one_action() -> Connection {
+        let connection = archive();
+        droplet(&connection, 1, &["web", "web-old"]);
+        insert(
+            &connection,
+            &Row {
+                id: 7,
+                ..Row::default()
+            },
+        );
+        listed(&connection, 99, 7);
+        connection
+            .execute_batch(&format!(
+                "INSERT INTO sync_runs (id, started_at, finished_at, outcome, scope, version)
+                 VALUES (2, '2020-08-02T00:00:00Z', '2020-08-02T00:01:00Z', 'complete', 'account', '0.1.0');
+                 UPDATE actions SET changed_run = 2, extra = '{{\"big\":12345678901234567890123}}';
+                 UPDATE droplets SET gone_at = '{LATE}', extra = 'no json';
+                 UPDATE regions SET available = 1 WHERE slug = 'nyc3';
+                 INSERT INTO region_features VALUES ('nyc3', 'ipv6', '{EARLY}', '{LATE}');
+                 INSERT INTO region_sizes VALUES ('nyc3', 's-1', '{EARLY}', '{LATE}'), ('nyc3', '512mb', '{EARLY}', '{EARLY}')"
+            ))
+            .unwrap();
+        connection
+    }
+
+    #[test]
+    fn everything_that_is_known_of_an_action_is_shown() {
+        let shown = serde_json::to_value(show(&one_action(), 7).unwrap()).unwrap();
+        let offer = |name: &str, last_seen_at: &str| {
+            json!({"name": name, "first_seen_at": EARLY, "last_seen_at": last_seen_at,
+                   "is_current": last_seen_at == LATE})
+        };
+        assert_eq!(
+            shown["region"],
+            json!({"slug": "nyc3", "name": null, "available": true, "first_seen_at": LATE, "last_seen_at": LATE,
+                   "features": [offer("ipv6", LATE)],
+                   "sizes": [offer("512mb", EARLY), offer("s-1", LATE)], "extra": null})
+        );
+        let unknown = json!({"id": 99, "name": null, "former_names": [], "region_slug": null, "created_at": null,
+                             "gone_at": null, "extra": null});
+        assert_eq!(
+            shown["droplets"],
+            json!([
+                {"id": 1, "name": "web", "former_names": ["web-old"], "region_slug": null, "created_at": null,
+                 "gone_at": LATE, "extra": null},
+                unknown
+            ])
+        );
+        assert_eq!(
+            shown["first_seen"],
+            json!({"id": 1, "started_at": LATE, "finished_at": null, "outcome": null})
+        );
+        assert_eq!(shown["changed"]["outcome"], "complete");
+        assert_eq!(shown["type"], "reboot");
+        assert_eq!(shown["duration_seconds"], 15);
+    }
+
+    #[test]
+    fn what_the_api_said_beyond_its_fields_is_shown_digit_by_digit() {
+        let shown = serde_json::to_string(&show(&one_action(), 7).unwrap()).unwrap();
+        assert!(
+            shown.contains(r#""extra":{"big":12345678901234567890123}"#),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn an_action_that_is_not_archived_is_said_to_be_none() {
+        let error = show(&one_action(), 8).unwrap_err();
+        assert_eq!(error.to_string(), "no action with the id 8 is archived");
+    }
+
+    #[test]
+    fn an_action_with_nothing_but_an_id_is_shown() {
+        let connection = archive();
+        connection
+            .execute_batch("INSERT INTO actions (id, first_seen_run) VALUES (5, 1)")
+            .unwrap();
+        let details = show(&connection, 5).unwrap();
+        assert!(details.region.is_none() && details.changed.is_none());
+        assert_eq!(details.droplets.len(), 0);
+    }
+}

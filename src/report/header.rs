@@ -1,0 +1,259 @@
+//! Reads what a report says of itself: the comments that its file begins with.
+//!
+//! ```sql
+//! -- title: Downtime
+//! -- summary: When droplets were off: from the action that turned a droplet off until
+//! --   the one that turned it on again.
+//! -- estimate: A shutdown that completed does not prove that the droplet was off.
+//! -- parameter since (time) = 90d: off at this time or later
+//! ```
+//!
+//! A line that is indented by three spaces or more goes on with the line before. The grammar is strict: a slip in a
+//! header would show only as a parameter that is missing.
+
+use super::binding;
+use super::{Kind, Parameter};
+
+/// What a header says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) title: String,
+    pub(super) summary: String,
+    pub(super) estimate: Option<String>,
+    pub(super) parameters: Vec<Parameter>,
+}
+
+/// Why a header is not understood, and in which line, counted from 1.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(super) struct HeaderError {
+    pub(super) line: usize,
+    pub(super) message: String,
+}
+
+/// The parameter that every report may use without declaring it.
+pub(super) const NOW: &str = "now";
+
+const FORMS: &str = "use `-- title: …`, `-- summary: …`, `-- estimate: …`, \
+                     `-- parameter NAME (KIND) = DEFAULT: …`, and three spaces to go on with the line before";
+
+/// One statement of the header, its continuation lines joined, and the line it begins in.
+struct Entry {
+    line: usize,
+    text: String,
+}
+
+/// Reads the header of a report's SQL.
+pub(super) fn parse(sql: &str) -> Result<Header, HeaderError> {
+    let (mut title, mut summary, mut estimate) = (None, None, None);
+    let mut parameters: Vec<Parameter> = Vec::new();
+    for Entry { line, text } in entries(sql)? {
+        let error = |message: String| HeaderError { line, message };
+        if let Some(text) = text.strip_prefix("parameter ") {
+            let parameter = parameter(text).map_err(error)?;
+            if parameters.iter().any(|other| other.name == parameter.name) {
+                return Err(error(format!("`{}` is declared twice", parameter.name)));
+            }
+            parameters.push(parameter);
+            continue;
+        }
+        let (word, value) = text
+            .split_once(": ")
+            .ok_or_else(|| error(format!("this is no line of a header: {FORMS}")))?;
+        let field = match word {
+            "title" => &mut title,
+            "summary" => &mut summary,
+            "estimate" => &mut estimate,
+            _ => return Err(error(format!("`{word}` is no line of a header: {FORMS}"))),
+        };
+        if field.replace(value.trim().to_owned()).is_some() {
+            return Err(error(format!("there are two lines `{word}`")));
+        }
+    }
+    let missing = |word: &str| HeaderError {
+        line: 1,
+        message: format!("the file has to begin with comments, and `-- {word}: …` is missing"),
+    };
+    Ok(Header {
+        title: title.ok_or_else(|| missing("title"))?,
+        summary: summary.ok_or_else(|| missing("summary"))?,
+        estimate,
+        parameters,
+    })
+}
+
+fn entries(sql: &str) -> Result<Vec<Entry>, HeaderError> {
+    let mut entries: Vec<Entry> = Vec::new();
+    let comments = sql.lines().map_while(|line| line.strip_prefix("--"));
+    for (index, comment) in comments.enumerate() {
+        let line = index + 1;
+        if let Some(more) = comment.strip_prefix("   ") {
+            let Some(entry) = entries.last_mut() else {
+                let message = format!("there is no line before to go on with: {FORMS}");
+                return Err(HeaderError { line, message });
+            };
+            entry.text.push(' ');
+            entry.text.push_str(more.trim());
+        } else {
+            let text = comment.trim().to_owned();
+            entries.push(Entry { line, text });
+        }
+    }
+    Ok(entries)
+}
+
+/// `since (time) = 90d: off at this time or later`
+fn parameter(text: &str) -> Result<Parameter, String> {
+    let (declared, description) = text.split_once(": ").ok_or(
+        "a parameter is written `-- parameter NAME (KIND) = DEFAULT: DESCRIPTION`, and `: DESCRIPTION` is missing",
+    )?;
+    let (declared, default) = match declared.split_once('=') {
+        Some((declared, default)) => (declared, Some(default.trim().to_owned())),
+        None => (declared, None),
+    };
+    let (name, kind) = declared
+        .trim()
+        .strip_suffix(')')
+        .and_then(|declared| declared.split_once('('))
+        .ok_or("a parameter is written `-- parameter NAME (KIND) = DEFAULT: DESCRIPTION`, and (KIND) is missing")?;
+    let name = name.trim();
+    if !is_name(name) {
+        return Err(format!(
+            "`{name}` cannot be the name of a parameter: use small letters, digits and _"
+        ));
+    }
+    if name == NOW {
+        return Err("`now` is there for every report, and not declared".to_owned());
+    }
+    let kind: Kind = kind
+        .parse()
+        .map_err(|error: super::definition::UnknownKind| error.to_string())?;
+    if let Some(default) = default.as_deref().filter(|default| !default.is_empty()) {
+        binding::check(name, kind, default)
+            .map_err(|error| format!("the default is not understood: {error}"))?;
+    }
+    Ok(Parameter {
+        name: name.to_owned(),
+        kind,
+        default,
+        description: description.trim().to_owned(),
+    })
+}
+
+fn is_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name
+            .chars()
+            .all(|each| each.is_ascii_lowercase() || each.is_ascii_digit() || each == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: &str = "\
+-- title: Mine
+-- summary: What I want
+--   to know.
+-- estimate: It may be wrong.
+-- parameter droplet (droplets) = *: only these
+-- parameter since (time) = 2020-01-01T00:00:00Z: from here
+--     on
+-- parameter region (text) = : everywhere without it
+-- parameter top (number): how many
+
+-- anything: here
+SELECT 1;";
+
+    #[test]
+    fn a_whole_header_is_read() {
+        let header = parse(WHOLE).unwrap();
+        assert_eq!(header.title, "Mine");
+        assert_eq!(header.summary, "What I want to know.");
+        assert_eq!(header.estimate.as_deref(), Some("It may be wrong."));
+        let parameters: Vec<_> = header
+            .parameters
+            .iter()
+            .map(|it| {
+                (
+                    it.name.as_str(),
+                    it.kind,
+                    it.default.as_deref(),
+                    it.description.as_str(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            parameters,
+            [
+                ("droplet", Kind::Droplets, Some("*"), "only these"),
+                (
+                    "since",
+                    Kind::Time,
+                    Some("2020-01-01T00:00:00Z"),
+                    "from here on"
+                ),
+                ("region", Kind::Text, Some(""), "everywhere without it"),
+                ("top", Kind::Number, None, "how many"),
+            ]
+        );
+    }
+
+    #[test]
+    fn lines_may_end_as_windows_ends_them() {
+        assert_eq!(parse(&WHOLE.replace('\n', "\r\n")), parse(WHOLE));
+    }
+
+    #[test]
+    fn a_slip_is_refused_with_its_line() {
+        let good = "-- title: T\n-- summary: S\n";
+        for (text, line, part) in [
+            ("", 1, "`-- title: …` is missing"),
+            ("SELECT 1", 1, "`-- title: …` is missing"),
+            ("-- title: T\nSELECT 1", 1, "`-- summary: …` is missing"),
+            ("--   more\n", 1, "no line before"),
+            (&format!("{good}-- author: me\n"), 3, "`author` is no line"),
+            (&format!("{good}--\n"), 3, "no line of a header"),
+            (&format!("{good}-- title: U\n"), 3, "two lines `title`"),
+            (
+                &format!("{good}-- parameter since (time) = 90d\n"),
+                3,
+                "`: DESCRIPTION` is missing",
+            ),
+            (
+                &format!("{good}-- parameter since = 90d: from\n"),
+                3,
+                "(KIND) is missing",
+            ),
+            (
+                &format!("{good}-- parameter since (date) = 90d: from\n"),
+                3,
+                "`date` is no kind of parameter: use droplets, time",
+            ),
+            (
+                &format!("{good}-- parameter older-than (duration) = 1h: age\n"),
+                3,
+                "`older-than` cannot be the name",
+            ),
+            (
+                &format!("{good}-- parameter now (time) = now: now\n"),
+                3,
+                "not declared",
+            ),
+            (
+                &format!("{good}-- parameter a (text) = x: one\n-- parameter a (text) = y: two\n"),
+                4,
+                "`a` is declared twice",
+            ),
+            (
+                &format!("{good}-- parameter age (duration) = 3mo: age\n"),
+                3,
+                "the default is not understood: `age`: the duration `3mo` has no fixed length",
+            ),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert_eq!(error.line, line, "{text}");
+            assert!(error.message.contains(part), "{text}: {error}");
+        }
+    }
+}

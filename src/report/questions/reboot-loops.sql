@@ -1,0 +1,66 @@
+-- title: Reboot loops
+-- summary: Reboots and power cycles of a droplet that each began soon after the one before, as one loop. Those that
+--   failed do not count.
+-- parameter droplet (droplets) = *: only these
+-- parameter within (duration) = 1h: how soon after the one before
+-- parameter times (number) = 2: how many make a loop, at least
+-- parameter since (time) = 90d: loops that ended at this time or later
+
+WITH given AS (
+    SELECT strftime('%Y-%m-%dT%H:%M:%SZ', coalesce(nullif(:now, ''), 'now')) AS now,
+           coalesce(nullif(:droplet, ''), '*') AS droplet,
+           coalesce(nullif(:within, ''), '1 hours') AS within,
+           coalesce(nullif(:times, ''), '2') AS times,
+           coalesce(nullif(:since, ''), '90 days') AS since
+), parameters AS (
+    -- Times are times, or how long ago; json() refuses what is neither, so that nothing else is answered instead.
+    SELECT CASE WHEN json_valid(droplet) THEN droplet
+                ELSE '["' || replace(droplet, ',', '","') || '"]' END AS droplets,
+           CAST(coalesce(strftime('%s', now, '+' || within),
+                         json('no duration: ' || within)) AS INTEGER)
+             - CAST(strftime('%s', now) AS INTEGER) AS within_seconds,
+           CAST(json(times) AS INTEGER) AS times,
+           coalesce(strftime('%Y-%m-%dT%H:%M:%SZ', since),
+                    strftime('%Y-%m-%dT%H:%M:%SZ', now, '-' || since),
+                    json('no time: ' || since)) AS since
+      FROM given
+), chosen AS (
+    SELECT CAST(wanted.value AS INTEGER) AS droplet_id
+      FROM parameters, json_each(parameters.droplets) AS wanted
+     WHERE trim(wanted.value) NOT GLOB '*[^0-9]*'
+     UNION
+    SELECT droplet_names.droplet_id
+      FROM parameters, json_each(parameters.droplets) AS wanted
+      JOIN droplet_names ON droplet_names.name GLOB trim(wanted.value)
+), restarts AS (
+    SELECT droplet_id, id, type, started_at,
+           CAST(strftime('%s', started_at) AS INTEGER) AS second
+      FROM droplet_actions
+     WHERE type IN ('reboot', 'power_cycle')
+       AND status IS NOT 'errored'
+       AND started_at IS NOT NULL
+       AND ((SELECT droplet FROM given) = '*' OR droplet_id IN (SELECT droplet_id FROM chosen))
+), marked AS (
+    SELECT droplet_id, id, type, started_at, second,
+           coalesce(second - lag(second) OVER droplet > (SELECT within_seconds FROM parameters), 1) AS is_first
+      FROM restarts
+    WINDOW droplet AS (PARTITION BY droplet_id ORDER BY started_at, id)
+), numbered AS (
+    SELECT droplet_id, type, started_at, second,
+           sum(is_first) OVER (PARTITION BY droplet_id ORDER BY started_at, id) AS number
+      FROM marked
+)
+SELECT numbered.droplet_id,
+       droplets.name AS droplet_name,
+       min(numbered.started_at) AS began_at,
+       max(numbered.started_at) AS last_restart_at,
+       count(*) AS restarts,
+       sum(numbered.type = 'reboot') AS reboots,
+       sum(numbered.type = 'power_cycle') AS power_cycles,
+       max(numbered.second) - min(numbered.second) AS loop_seconds
+  FROM numbered
+  LEFT JOIN droplets ON droplets.id = numbered.droplet_id
+ GROUP BY numbered.droplet_id, numbered.number
+HAVING count(*) >= (SELECT times FROM parameters)
+   AND max(numbered.started_at) >= (SELECT since FROM parameters)
+ ORDER BY began_at, numbered.droplet_id;

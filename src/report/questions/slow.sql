@@ -1,0 +1,73 @@
+-- title: Slow actions
+-- summary: Completed actions that took several times as long as 95 of 100 of their type, on the same type of resource,
+--   in the whole archive.
+-- parameter droplet (droplets) = *: only on these
+-- parameter factor (number) = 3: how many times as long
+-- parameter samples (number) = 20: only types with this many completed actions
+-- parameter since (time) = 90d: started at this time or later
+-- parameter until (end) = now: started before this time
+
+WITH given AS (
+    SELECT strftime('%Y-%m-%dT%H:%M:%SZ', coalesce(nullif(:now, ''), 'now')) AS now,
+           coalesce(nullif(:droplet, ''), '*') AS droplet,
+           coalesce(nullif(:factor, ''), '3') AS factor,
+           coalesce(nullif(:samples, ''), '20') AS samples,
+           coalesce(nullif(:since, ''), '90 days') AS since,
+           nullif(:until, '') AS until
+), parameters AS (
+    -- Times are times, or how long ago; json() refuses what is neither, so that nothing else is answered instead.
+    SELECT CASE WHEN json_valid(droplet) THEN droplet
+                ELSE '["' || replace(droplet, ',', '","') || '"]' END AS droplets,
+           CAST(json(factor) AS REAL) AS factor,
+           CAST(json(samples) AS INTEGER) AS samples,
+           coalesce(strftime('%Y-%m-%dT%H:%M:%SZ', since),
+                    strftime('%Y-%m-%dT%H:%M:%SZ', now, '-' || since),
+                    json('no time: ' || since)) AS since,
+           coalesce(strftime('%Y-%m-%dT%H:%M:%SZ', coalesce(until, now)),
+                    strftime('%Y-%m-%dT%H:%M:%SZ', now, '-' || until),
+                    json('no time: ' || until)) AS until
+      FROM given
+), chosen AS (
+    SELECT CAST(wanted.value AS INTEGER) AS droplet_id
+      FROM parameters, json_each(parameters.droplets) AS wanted
+     WHERE trim(wanted.value) NOT GLOB '*[^0-9]*'
+     UNION
+    SELECT droplet_names.droplet_id
+      FROM parameters, json_each(parameters.droplets) AS wanted
+      JOIN droplet_names ON droplet_names.name GLOB trim(wanted.value)
+), ranked AS (
+    SELECT type, resource_type, duration_seconds,
+           row_number() OVER (PARTITION BY type, resource_type ORDER BY duration_seconds) AS place,
+           count(*) OVER (PARTITION BY type, resource_type) AS samples
+      FROM action_durations
+     WHERE status = 'completed'
+       AND duration_seconds IS NOT NULL
+), usual AS (
+    -- Nearest rank: the least duration that half, or 95 of 100, do not exceed.
+    SELECT type, resource_type, samples,
+           max(CASE WHEN place = (samples + 1) / 2 THEN duration_seconds END) AS median_seconds,
+           max(CASE WHEN place = (95 * samples + 99) / 100 THEN duration_seconds END) AS p95_seconds
+      FROM ranked
+     GROUP BY type, resource_type, samples
+    HAVING samples >= (SELECT samples FROM parameters)
+)
+SELECT measured.id AS action_id,
+       measured.type,
+       measured.resource_type,
+       measured.resource_id,
+       droplets.name AS droplet_name,
+       measured.started_at,
+       measured.duration_seconds,
+       usual.median_seconds,
+       usual.p95_seconds
+  FROM action_durations AS measured
+  JOIN usual ON usual.type IS measured.type AND usual.resource_type IS measured.resource_type
+  LEFT JOIN droplets ON droplets.id = measured.resource_id AND measured.resource_type = 'droplet'
+ WHERE measured.started_at >= (SELECT since FROM parameters)
+   AND measured.started_at < (SELECT until FROM parameters)
+   AND measured.status = 'completed'
+       -- Of types that take no time at all, a second would be slow.
+   AND measured.duration_seconds > (SELECT factor FROM parameters) * max(usual.p95_seconds, 1)
+   AND ((SELECT droplet FROM given) = '*'
+        OR measured.resource_type = 'droplet' AND measured.resource_id IN (SELECT droplet_id FROM chosen))
+ ORDER BY measured.started_at, measured.id;

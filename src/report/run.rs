@@ -1,0 +1,111 @@
+//! Asks the archive a report's question, and hands the rows on one by one.
+
+use std::io;
+
+use rusqlite::types::Value as SqlValue;
+use rusqlite::{Connection, Statement};
+
+use super::header::NOW;
+use super::{Bound, Error, Report};
+use crate::output::Value;
+use crate::query::{RowsError, visit_rows};
+
+/// Hands the names of the columns to `on_columns`, then each row to `visit`; says how many rows there were. Nothing is
+/// kept.
+///
+/// A column whose name ends in `_seconds` is a length of time, one that ends in `_at` a time.
+///
+/// # Errors
+/// When the SQL is no single question, fails, or has other parameters than the header says; and when the rows cannot be
+/// taken.
+pub fn run(
+    connection: &Connection,
+    report: &Report,
+    bound: &Bound,
+    on_columns: &mut dyn FnMut(&[&str]) -> io::Result<()>,
+    visit: &mut dyn FnMut(&[Value<'_>]) -> io::Result<()>,
+) -> Result<u64, Error> {
+    let failed = |source| Error::Failed {
+        report: report.name.clone(),
+        source,
+    };
+    let mut statement = prepare(connection, report)?;
+    check_parameters(&statement, report)?;
+    for position in 1..=statement.parameter_count() {
+        let value = value_of(&statement, position, bound);
+        statement
+            .raw_bind_parameter(position, value)
+            .map_err(failed)?;
+    }
+    let columns: Vec<_> = statement.column_names().collect();
+    on_columns(&columns).map_err(Error::Write)?;
+    let columns = columns.len();
+    visit_rows(&mut statement.raw_query(), columns, visit).map_err(|error| match error {
+        RowsError::Read(source) => failed(source),
+        RowsError::Write(error) => Error::Write(error),
+    })
+}
+
+fn prepare<'a>(connection: &'a Connection, report: &Report) -> Result<Statement<'a>, Error> {
+    let not_a_question = || Error::NotAQuestion {
+        report: report.name.clone(),
+    };
+    let statement = match connection.prepare(&report.sql) {
+        Ok(statement) => statement,
+        Err(rusqlite::Error::MultipleStatement | rusqlite::Error::Empty) => {
+            return Err(not_a_question());
+        }
+        Err(source) => {
+            return Err(Error::Failed {
+                report: report.name.clone(),
+                source,
+            });
+        }
+    };
+    // ATTACH counts as reading, and has no columns.
+    if !statement.readonly() || statement.column_count() == 0 {
+        return Err(not_a_question());
+    }
+    Ok(statement)
+}
+
+/// What is declared is used, and what is used is declared: otherwise a choice would be without effect.
+fn check_parameters(statement: &Statement<'_>, report: &Report) -> Result<(), Error> {
+    let used: Vec<_> = (1..=statement.parameter_count())
+        .map(|position| statement.parameter_name(position).unwrap_or("?"))
+        .collect();
+    for parameter in &used {
+        let is_declared = parameter
+            .strip_prefix(':')
+            .is_some_and(|name| name == NOW || report.parameter(name).is_some());
+        if !is_declared {
+            return Err(Error::Undeclared {
+                report: report.name.clone(),
+                parameter: (*parameter).to_owned(),
+            });
+        }
+    }
+    for parameter in &report.parameters {
+        if !used
+            .iter()
+            .any(|used| used.strip_prefix(':') == Some(&parameter.name))
+        {
+            return Err(Error::Unused {
+                report: report.name.clone(),
+                parameter: parameter.name.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn value_of(statement: &Statement<'_>, position: usize, bound: &Bound) -> SqlValue {
+    let name = statement
+        .parameter_name(position)
+        .and_then(|name| name.strip_prefix(':'));
+    match name {
+        Some(NOW) => SqlValue::Text(bound.now.to_string()),
+        Some(name) => bound.values.get(name).cloned().unwrap_or(SqlValue::Null),
+        None => SqlValue::Null,
+    }
+}
