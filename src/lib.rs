@@ -13,12 +13,13 @@
 //! ```
 //!
 //! [`sync::run`] is the one way in: it asks an [`api::Client`] for the pages of each listing and hands them to a
-//! [`store::Store`]. [`query::actions`] and [`report::run`] are the ways out. What they agree on is the schema in
-//! `migrations/`.
+//! [`store::Store`]. The ways out are the questions: [`query::actions`], and on top of it [`stats::stats`],
+//! [`timeline::timeline`] and [`report::run`]. What the two sides agree on is the schema in `migrations/`.
 //!
 //! # Invariants
 //!
-//! - Modules use only what stands below them: `report` → `sync`, `query` → `api`, `store` → `config`, `coverage`, `output` →
+//! - Modules use only what stands below them: `sync`, `report`, `stats`, `timeline` → `api`, `store`, `query` → `config`,
+//!   `coverage`, `output` →
 //!   `model` → `time`. A test reads the sources and fails on any other arrow.
 //! - Nothing here prints, exits, or reads the environment; only `config::Environment::of_process`,
 //!   `time::Timestamp::now` and reading a `time::Zone` by its name look outside, and only the command line calls them.
@@ -33,6 +34,8 @@ pub mod model;
 pub mod output;
 pub mod query;
 pub mod report;
+pub mod stats;
 pub mod store;
 pub mod sync;
 pub mod time;
+pub mod timeline;

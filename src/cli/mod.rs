@@ -9,9 +9,11 @@ mod answer;
 mod exit;
 mod progress;
 mod query;
+mod stats;
 mod summary;
 mod sync;
 mod terminal;
+mod timeline;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -72,6 +74,10 @@ enum Command {
     Sync(sync::Arguments),
     /// Show the actions that match
     Query(query::Arguments),
+    /// Count the actions that match, by type, droplet, week ...
+    Stats(stats::Arguments),
+    /// Show one droplet's life: its actions, and what stands between them
+    Timeline(timeline::Arguments),
 }
 
 /// What every command works with.
@@ -110,6 +116,8 @@ pub(crate) fn run(
             match command {
                 Command::Sync(arguments) => sync::run(&context, &arguments),
                 Command::Query(arguments) => query::run(&context, &arguments),
+                Command::Stats(arguments) => stats::run(&context, &arguments),
+                Command::Timeline(arguments) => timeline::run(&context, &arguments),
             }
         });
     match outcome {

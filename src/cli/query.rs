@@ -134,7 +134,7 @@ fn filter(arguments: &Arguments, now: Timestamp) -> Result<Filter, Failure> {
 }
 
 /// An empty answer is an answer; but one that can only be a slip is said to be so.
-fn warn_about_nothing(
+pub(super) fn warn_about_nothing(
     context: &Context,
     connection: &Connection,
     filter: &Filter,
