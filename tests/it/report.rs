@@ -1,10 +1,10 @@
 //! `archiver report`: the same question has the same answer wherever its SQL runs.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::{Command, Stdio};
 
-use archiver::output::Value;
+use archiver::output::{Heading, RowWriter, Value};
 use archiver::report::{Context, Library, Report, run};
 use archiver::store::open_read_only;
 use archiver::time::{Timestamp, Zone};
@@ -21,13 +21,28 @@ fn answer(connection: &Connection, report: &Report, now: Timestamp) -> Vec<Strin
         zone: &zone,
     };
     let bound = report.bind(&BTreeMap::new(), &context).unwrap();
-    let mut rows = Vec::new();
-    let visit = &mut |values: &[Value<'_>]| {
-        rows.push(values.iter().map(cell).collect::<Vec<_>>().join("|"));
+    let mut lines = Lines(Vec::new());
+    run(connection, report, &bound, &mut lines).unwrap();
+    lines.0
+}
+
+/// Takes rows as `sqlite3` prints them.
+struct Lines(Vec<String>);
+
+impl RowWriter for Lines {
+    fn header(&mut self, _: &[Heading<'_>]) -> io::Result<()> {
         Ok(())
-    };
-    run(connection, report, &bound, &mut |_| Ok(()), visit).unwrap();
-    rows
+    }
+
+    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+        let cells: Vec<_> = values.iter().map(cell).collect();
+        self.0.push(cells.join("|"));
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn cell(value: &Value<'_>) -> String {

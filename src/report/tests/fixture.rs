@@ -1,10 +1,11 @@
 //! Archives in memory, and the answers of reports as lines of text.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use rusqlite::{Connection, named_params};
 
-use crate::output::Value;
+use crate::output::{Heading, RowWriter, Value};
 use crate::report::{Context, Error, Library, run};
 use crate::time::{Timestamp, Zone};
 
@@ -169,20 +170,34 @@ impl Archive {
             .map(|(name, text)| (name.to_string(), text.to_string()))
             .collect();
         let bound = report.bind(&chosen, &context)?;
-        let mut rows = Vec::new();
-        let mut width = 0;
-        let on_columns = &mut |columns: &[&str]| {
-            width = columns.len();
-            Ok(())
-        };
-        let visit = &mut |values: &[Value<'_>]| {
-            rows.push(line(values));
-            Ok(())
-        };
-        let count = run(&self.connection, report, &bound, on_columns, visit)?;
-        assert_eq!(count, rows.len() as u64);
-        assert!(width > 0);
-        Ok(rows)
+        let mut lines = Lines::default();
+        let count = run(&self.connection, report, &bound, &mut lines)?;
+        assert_eq!(count, lines.rows.len() as u64);
+        assert!(lines.width > 0);
+        Ok(lines.rows)
+    }
+}
+
+/// Takes rows as lines.
+#[derive(Default)]
+pub(super) struct Lines {
+    width: usize,
+    pub(super) rows: Vec<String>,
+}
+
+impl RowWriter for Lines {
+    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
+        self.width = headings.len();
+        Ok(())
+    }
+
+    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+        self.rows.push(line(values));
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -5,7 +5,8 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use super::fixture::{Archive, NOW, line, now};
+use super::fixture::{Archive, Lines, NOW, now};
+use crate::output::{Heading, RowWriter, Value};
 use crate::report::{Context, Error, Library, Origin, Report, run};
 use crate::time::Zone;
 
@@ -37,18 +38,9 @@ fn ask(archive: &Archive, report: &Report, chosen: &[(&str, &str)]) -> Result<Ve
         .map(|(name, text)| (name.to_string(), text.to_string()))
         .collect();
     let bound = report.bind(&chosen, &context)?;
-    let mut rows = Vec::new();
-    run(
-        &archive.connection,
-        report,
-        &bound,
-        &mut |_| Ok(()),
-        &mut |values| {
-            rows.push(line(values));
-            Ok(())
-        },
-    )?;
-    Ok(rows)
+    let mut lines = Lines::default();
+    run(&archive.connection, report, &bound, &mut lines)?;
+    Ok(lines.rows)
 }
 
 #[test]
@@ -267,20 +259,29 @@ fn a_reader_that_has_seen_enough_ends_the_answer() {
         zone: &zone,
     };
     let bound = report.bind(&BTreeMap::new(), &context).unwrap();
-    let mut seen = 0;
-    let closed = run(
-        &archive.connection,
-        &report,
-        &bound,
-        &mut |_| Ok(()),
-        &mut |_| {
-            seen += 1;
-            Err(io::ErrorKind::BrokenPipe.into())
-        },
-    );
+    let mut reader = Closed(0);
+    let closed = run(&archive.connection, &report, &bound, &mut reader);
     let Err(Error::Write(error)) = closed else {
         panic!("{closed:?}")
     };
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
-    assert_eq!(seen, 1);
+    assert_eq!(reader.0, 1);
+}
+
+/// Counts the rows that it does not take.
+struct Closed(usize);
+
+impl RowWriter for Closed {
+    fn header(&mut self, _: &[Heading<'_>]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn row(&mut self, _: &[Value<'_>]) -> io::Result<()> {
+        self.0 += 1;
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
