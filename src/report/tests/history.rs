@@ -38,7 +38,7 @@ pub(super) enum Belonging {
     Both,
     /// The droplet listed it, and it names no resource.
     Listed,
-    /// The droplet listed it, and its resource is a volume, which has the number of droplet 1.
+    /// The droplet listed it, and its resource is a volume, which has the number of a droplet.
     Volume,
     /// The droplet listed it, and its resource is droplet 1.
     Other,
@@ -188,7 +188,7 @@ impl Event {
         match self.belonging {
             Belonging::Resource | Belonging::Both => (Some(self.droplet), Some("droplet")),
             Belonging::Listed => (None, None),
-            Belonging::Volume => (Some(1), Some("volume")),
+            Belonging::Volume => (Some(LISTED + 1), Some("volume")),
             Belonging::Other => (Some(1), Some("droplet")),
         }
     }
