@@ -23,7 +23,14 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
     ("reqwest::", &["api/"]),
     (
         "rusqlite::",
-        &["store/", "query/", "report/", "cli/exit.rs", "cli/query.rs"],
+        &[
+            "store/",
+            "query/",
+            "report/",
+            "cli/exit.rs",
+            "cli/filter.rs",
+            "cli/query.rs",
+        ],
     ),
     ("clap::", &["cli/"]),
     ("indicatif::", &["cli/"]),
