@@ -164,15 +164,18 @@ fn choose(names: &[String], headings: &[Heading<'_>]) -> Result<Vec<usize>, Fail
     let plain = |name: &str| name.replace('_', "").to_lowercase();
     let position = |name: &String| {
         let wanted = plain(name);
-        let is_called =
-            |heading: &Heading<'_>| [heading.name, heading.title].map(plain).contains(&wanted);
-        headings.iter().position(is_called).ok_or_else(|| {
-            let known: Vec<_> = headings.iter().map(|heading| heading.name).collect();
-            Failure::usage(format!(
-                "--columns: `{name}` is not a column: use {}",
-                known.join(", ")
-            ))
-        })
+        let is_named = |heading: &Heading<'_>| plain(heading.name) == wanted;
+        let is_titled = |heading: &Heading<'_>| plain(heading.title) == wanted;
+        let found = headings.iter().position(is_named);
+        found
+            .or_else(|| headings.iter().position(is_titled))
+            .ok_or_else(|| {
+                let known: Vec<_> = headings.iter().map(|heading| heading.name).collect();
+                Failure::usage(format!(
+                    "--columns: `{name}` is not a column: use {}",
+                    known.join(", ")
+                ))
+            })
     };
     names.iter().map(position).collect()
 }

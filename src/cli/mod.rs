@@ -1,15 +1,18 @@
 //! The command line: flags in, library calls, text and an exit status out.
 //!
 //! Everything that prints is in this folder, and nothing else is: the library is told what to do and reports what
-//! happened. Data goes to stdout, everything else to stderr. One file per command; `answer` prints rows, `summary` words what a sync came to,
-//! `exit` maps errors to statuses and hints, `progress` draws the bar, `terminal` knows what the streams are connected
-//! to.
+//! happened. Data goes to stdout, everything else to stderr. One file per command; `filter` says which actions are meant,
+//! `answer` prints rows, `summary` words what a sync came to, `exit` maps errors to statuses and hints, `progress` draws
+//! the bar, `terminal` knows what the streams are connected to.
 
 mod answer;
 mod exit;
+mod filter;
+mod last;
 mod progress;
 mod query;
 mod report;
+mod show;
 mod stats;
 mod summary;
 mod sync;
@@ -43,6 +46,8 @@ Examples:
   archiver sync
   archiver query --type reboot --since 2020-07-01
   archiver query --droplet web-01 --since '2 weeks ago' -o csv
+  archiver query --at '2020-07-20 19:30' --around 30m
+  archiver last @power --droplet web-01
 
 Exit status: 0 done, and complete; 1 failed; 2 usage or configuration; 3 partial, stderr says what is missing;
 4 authentication or scope; 5 another sync is running; 6 no usable archive; 10 rows found, with --exit-code.";
@@ -76,6 +81,10 @@ enum Command {
     Sync(sync::Arguments),
     /// Show the actions that match
     Query(query::Arguments),
+    /// Show when something last happened to each droplet
+    Last(last::Arguments),
+    /// Show all that is known of one action
+    Show(show::Arguments),
     /// Count the actions that match, by type, droplet, week ...
     Stats(stats::Arguments),
     #[command(about = "Show this list of reports, or the answer of one of them")]
@@ -131,6 +140,8 @@ pub(crate) fn run(
             match command {
                 Command::Sync(arguments) => sync::run(&context, &arguments),
                 Command::Query(arguments) => query::run(&context, &arguments),
+                Command::Last(arguments) => last::run(&context, &arguments),
+                Command::Show(arguments) => show::run(&context, &arguments),
                 Command::Stats(arguments) => stats::run(&context, &arguments),
                 Command::Report(arguments) => {
                     let library = library.unwrap_or_else(|| Library::load(None));

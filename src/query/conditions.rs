@@ -15,6 +15,8 @@ const IS_LONG: &str =
 /// In progress: spelled out, because a partial index does not know what a parameter will be.
 const IS_OPEN: &str = "actions.status = 'in-progress'";
 
+const IS_UNENDED: &str = "+actions.status = 'in-progress' AND actions.completed_at IS NULL";
+
 const SECONDS: &str = "(unixepoch(actions.completed_at) - unixepoch(actions.started_at))";
 
 /// The conditions of a question, over parameters that are bound once for all arms where that is possible.
@@ -66,7 +68,6 @@ impl<'a> Conditions<'a> {
         }
         conditions.extend(self.minimum());
         conditions.extend(self.maximum());
-        conditions.extend(self.reaches());
         if !question.droplets.none_of.is_empty() {
             conditions.push(self.on_none_of(&question.droplets.none_of));
         }
@@ -94,6 +95,7 @@ impl<'a> Conditions<'a> {
         }
         let is_by_time = !matches!(arm.source, Source::Ids | Source::Listed | Source::Runs);
         conditions.extend(self.window(arm, if is_by_time { "" } else { "+" }));
+        conditions.extend(self.reaches(arm.source));
         conditions
     }
 
@@ -162,18 +164,18 @@ impl<'a> Conditions<'a> {
     }
 
     /// Had not ended before the time that is to be overlapped. That it had begun is a matter of the window.
-    fn reaches(&mut self) -> Option<String> {
+    fn reaches(&mut self, source: Source<'_>) -> Option<String> {
         let (from, _) = self.question.filter.overlap?;
         let is_reached_now = from <= self.question.now;
         let from = self.bind_time(from);
-        let mut reaches =
-            format!("(+actions.started_at >= {from} OR actions.completed_at >= {from}");
-        if is_reached_now {
-            reaches
-                .push_str(" OR (+actions.status = 'in-progress' AND actions.completed_at IS NULL)");
-        }
-        reaches.push(')');
-        Some(reaches)
+        let ends_later = format!("actions.completed_at >= {from}");
+        let starts_later = format!("+actions.started_at >= {from}");
+        let lasts = if is_reached_now { IS_UNENDED } else { "0" };
+        Some(match source {
+            // What has an end is decided by the index alone, without a look at the action.
+            Source::Long => format!("({starts_later} OR {ends_later})"),
+            _ => format!("({starts_later} OR {ends_later} OR ({lasts}))"),
+        })
     }
 
     fn minimum(&mut self) -> Option<String> {
@@ -186,8 +188,7 @@ impl<'a> Conditions<'a> {
         );
         Some(format!(
             "({SECONDS} >= {minimum}\n        \
-             OR (+actions.status = 'in-progress' AND actions.completed_at IS NULL\n            \
-             AND +actions.started_at <= {started_by}))"
+             OR ({IS_UNENDED} AND +actions.started_at <= {started_by}))"
         ))
     }
 

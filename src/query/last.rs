@@ -16,8 +16,10 @@ use crate::model::{ActionId, DropletId};
 use crate::output::Value;
 use crate::time::Timestamp;
 
-/// Up to so many actions of a type, it is rare.
-const MOST_OF_RARE_TYPES: i64 = 50_000;
+/// Up to so many actions of the types that are asked for, they are rare,
+const MOST_OF_RARE_TYPES: usize = 50_000;
+/// or up to so many for each droplet that is asked for, where that is less.
+const MOST_FOR_A_DROPLET: usize = 1_000;
 
 /// The most recent action of a droplet that matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub struct LastAction {
     pub started_at: Option<String>,
     /// When it ended.
     pub completed_at: Option<String>,
+    /// How long ago it was initiated, in seconds.
+    pub ago_seconds: Option<i64>,
     /// How long it took, in seconds.
     pub duration_seconds: Option<i64>,
     /// The slug of the region it was done in.
@@ -51,12 +55,13 @@ pub struct LastAction {
 
 impl Last {
     /// The names of the [`values`](Self::values).
-    pub const COLUMNS: [&'static str; 9] = [
+    pub const COLUMNS: [&'static str; 10] = [
         "droplet_id",
         "droplet_name",
         "type",
         "status",
         "started_at",
+        "ago_seconds",
         "completed_at",
         "duration_seconds",
         "action_id",
@@ -65,7 +70,7 @@ impl Last {
 
     /// Itself as a row.
     #[must_use]
-    pub fn values(&self) -> [Value<'_>; 9] {
+    pub fn values(&self) -> [Value<'_>; 10] {
         let action = self.action.as_ref();
         let number = |number: Option<i64>| number.map_or(Value::Null, Value::Integer);
         [
@@ -74,6 +79,7 @@ impl Last {
             text(action.and_then(|action| action.kind.as_ref())),
             text(action.and_then(|action| action.status.as_ref())),
             text(action.and_then(|action| action.started_at.as_ref())),
+            number(action.and_then(|action| action.ago_seconds)),
             text(action.and_then(|action| action.completed_at.as_ref())),
             number(action.and_then(|action| action.duration_seconds)),
             number(action.map(|action| action.id)),
@@ -109,19 +115,10 @@ pub fn last(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<
         ..filter.clone()
     };
     let question = Question::resolve(connection, &filter, now)?;
-    let found = match &question.droplets.any_of {
-        Some(droplets) => of_each(connection, &filter, &question, droplets)?,
-        None if are_rare(connection, &question.types)? => first_met(connection, &question)?,
-        None => {
-            let all = all_droplets(connection)?;
-            let mut found = of_each(connection, &filter, &question, &all)?;
-            found.retain(|(_, action)| action.is_some());
-            found
-        }
-    };
+    let found = find(connection, &filter, &question)?;
     let mut described = found
         .into_iter()
-        .map(|found| describe(connection, found))
+        .map(|found| describe(connection, found, now))
         .collect::<rusqlite::Result<Vec<_>>>()?;
     described.sort_by(|one, other| {
         let time = |last: &Last| {
@@ -134,6 +131,25 @@ pub fn last(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<
     });
     described.truncate(limit);
     Ok(described)
+}
+
+fn find(
+    connection: &Connection,
+    filter: &Filter,
+    question: &Question<'_>,
+) -> Result<Vec<Found>, Error> {
+    let chosen = question.droplets.any_of.as_deref();
+    let most = chosen.map_or(usize::MAX, |chosen| chosen.len() * MOST_FOR_A_DROPLET);
+    if are_rare(connection, &question.types, most.min(MOST_OF_RARE_TYPES))? {
+        return Ok(first_met(connection, question)?);
+    }
+    if let Some(chosen) = chosen {
+        return of_each(connection, filter, question, chosen);
+    }
+    let all = all_droplets(connection)?;
+    let mut found = of_each(connection, filter, question, &all)?;
+    found.retain(|(_, action)| action.is_some());
+    Ok(found)
 }
 
 fn of_each(
@@ -163,24 +179,31 @@ fn of_each(
     Ok(found)
 }
 
-fn are_rare(connection: &Connection, types: &Values) -> rusqlite::Result<bool> {
+fn are_rare(connection: &Connection, types: &Values, most: usize) -> rusqlite::Result<bool> {
     let Values::Only(types) = types else {
         return Ok(false);
     };
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
     let types = serde_json::json!(types).to_string();
     let counted: i64 = connection.query_row(
         "SELECT count(*)
            FROM (SELECT 1 FROM actions WHERE type IN (SELECT value FROM json_each(?1)) LIMIT ?2 + 1)",
-        (types, MOST_OF_RARE_TYPES),
+        (types, most),
         |row| row.get(0),
     )?;
-    Ok(counted <= MOST_OF_RARE_TYPES)
+    Ok(counted <= most)
 }
 
-/// Every droplet that is met among the matches, with the first of them.
+/// Every droplet that is met among the matches, with the first of them. Those that are asked for and not met follow.
 fn first_met(connection: &Connection, question: &Question<'_>) -> rusqlite::Result<Vec<Found>> {
+    let mut any_droplet = question.clone();
+    let chosen = any_droplet.droplets.any_of.take();
+    let is_chosen = |id: &DropletId| {
+        let chosen = chosen.as_ref();
+        chosen.is_none_or(|chosen| chosen.binary_search(id).is_ok())
+    };
     let query = select(
-        question,
+        &any_droplet,
         &[Column::Id, Column::ResourceType, Column::ResourceId],
     );
     let mut listed_by =
@@ -197,12 +220,14 @@ fn first_met(connection: &Connection, question: &Question<'_>) -> rusqlite::Resu
         let listed: Vec<DropletId> = listed_by
             .query_map([action], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
-        for droplet in on.into_iter().chain(listed) {
+        for droplet in on.into_iter().chain(listed).filter(is_chosen) {
             if met.insert(droplet) {
                 found.push((droplet, Some(action)));
             }
         }
     }
+    let missed = chosen.iter().flatten().filter(|id| !met.contains(id));
+    found.extend(missed.map(|id| (*id, None)));
     Ok(found)
 }
 
@@ -234,7 +259,11 @@ fn all_droplets(connection: &Connection) -> rusqlite::Result<Vec<DropletId>> {
         .collect()
 }
 
-fn describe(connection: &Connection, (droplet, action): Found) -> rusqlite::Result<Last> {
+fn describe(
+    connection: &Connection,
+    (droplet, action): Found,
+    now: Timestamp,
+) -> rusqlite::Result<Last> {
     let name = connection
         .prepare_cached("SELECT name FROM droplets WHERE id = ?1")?
         .query_row([droplet], |row| row.get(0))
@@ -243,7 +272,7 @@ fn describe(connection: &Connection, (droplet, action): Found) -> rusqlite::Resu
         Some(id) => Some(
             connection
                 .prepare_cached(ACTION)?
-                .query_row([id], last_action)?,
+                .query_row((id, now.epoch_seconds()), last_action)?,
         ),
         None => None,
     };
@@ -255,7 +284,7 @@ fn describe(connection: &Connection, (droplet, action): Found) -> rusqlite::Resu
 }
 
 const ACTION: &str = "
-    SELECT id, type, status, started_at, completed_at,
+    SELECT id, type, status, started_at, ?2 - unixepoch(started_at) AS ago_seconds, completed_at,
            unixepoch(completed_at) - unixepoch(started_at) AS duration_seconds, region_slug
       FROM actions
      WHERE id = ?1";
@@ -266,6 +295,7 @@ fn last_action(row: &Row<'_>) -> rusqlite::Result<LastAction> {
         kind: row.get("type")?,
         status: row.get("status")?,
         started_at: row.get("started_at")?,
+        ago_seconds: row.get("ago_seconds")?,
         completed_at: row.get("completed_at")?,
         duration_seconds: row.get("duration_seconds")?,
         region_slug: row.get("region_slug")?,
@@ -387,9 +417,9 @@ mod tests {
             shown,
             [
                 "[Integer(1), Text(\"web-1\"), Text(\"reboot\"), Text(\"completed\"), \
-                 Text(\"2020-07-03T00:00:00Z\"), Text(\"2020-07-20T19:37:45Z\"), Integer(1539465), Integer(11), \
+                 Text(\"2020-07-03T00:00:00Z\"), Integer(2505600), Text(\"2020-07-20T19:37:45Z\"), Integer(1539465), Integer(11), \
                  Text(\"nyc3\")]",
-                "[Integer(77), Null, Null, Null, Null, Null, Null, Null, Null]",
+                "[Integer(77), Null, Null, Null, Null, Null, Null, Null, Null, Null]",
             ]
         );
     }
@@ -412,6 +442,10 @@ mod tests {
                     droplets: choice(&["!3"]),
                     ..completed(types)
                 },
+                Filter {
+                    gone: Some(true),
+                    ..completed(types)
+                },
             ] {
                 let latest = Filter {
                     reverse: true,
@@ -419,9 +453,11 @@ mod tests {
                 };
                 let question = Question::resolve(&connection, &latest, now()).unwrap();
                 let mut by_time = first_met(&connection, &question).unwrap();
-                let all = all_droplets(&connection).unwrap();
+                let chosen = question.droplets.any_of.clone();
+                let all = chosen.clone();
+                let all = all.unwrap_or_else(|| all_droplets(&connection).unwrap());
                 let mut by_droplet = of_each(&connection, &latest, &question, &all).unwrap();
-                by_droplet.retain(|(_, action)| action.is_some());
+                by_droplet.retain(|(_, action)| action.is_some() || chosen.is_some());
                 by_time.sort_unstable();
                 assert_eq!(by_time, by_droplet, "{filter:?}");
             }

@@ -30,6 +30,7 @@ pub use actions::{actions, count};
 pub use choice::{Choice, Term, TermError};
 pub use column::{Column, UnknownColumn};
 pub use contradiction::{Contradiction, contradictions};
+pub use droplets::droplets;
 pub use error::Error;
 pub use filter::{DropletSelector, Filter, SeenSince};
 pub use groups::{Group, TypeSelector, UnknownGroup, groups};

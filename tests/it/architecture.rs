@@ -32,6 +32,7 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
             "stats/",
             "timeline/",
             "cli/exit.rs",
+            "cli/filter.rs",
             "cli/query.rs",
         ],
     ),

@@ -1,0 +1,241 @@
+//! The flags that say which actions are meant, for every command that asks about actions.
+
+use std::fmt::Display;
+
+use archiver::model::ActionId;
+use archiver::query::{
+    self, Choice, DropletSelector, Filter, SeenSince, Term, TypeSelector, contradictions, groups,
+};
+use archiver::time::{Timestamp, Zone, parse_duration, parse_period, parse_since, parse_until};
+use rusqlite::Connection;
+
+use super::Context;
+use super::exit::Failure;
+
+/// Which actions are meant.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Filters")]
+pub(super) struct FilterFlags {
+    /// What was done: reboot, snapshot, power_off ..., or a group such as @power
+    #[arg(long = "type", value_name = "TYPE", value_delimiter = ',')]
+    types: Vec<Term<TypeSelector>>,
+    /// completed, errored or in-progress
+    #[arg(long, value_name = "STATUS", value_delimiter = ',')]
+    status: Vec<Term<String>>,
+    /// The droplet: its id, a name it has or had, or a pattern such as 'web-*'
+    #[arg(long, value_name = "ID|NAME", value_delimiter = ',')]
+    droplet: Vec<Term<DropletSelector>>,
+    /// The region's slug, such as nyc3
+    #[arg(long, value_name = "SLUG", value_delimiter = ',')]
+    region: Vec<Term<String>>,
+    /// droplet, volume, image ...
+    #[arg(long, value_name = "TYPE", value_delimiter = ',')]
+    resource_type: Vec<Term<String>>,
+    /// The action's id
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    id: Vec<ActionId>,
+    /// Started at this time or later
+    #[arg(long, value_name = "TIME", visible_alias = "after")]
+    since: Option<String>,
+    /// Started before this time; a day, week, month, quarter or year is covered whole
+    #[arg(long, value_name = "TIME", visible_alias = "before")]
+    until: Option<String>,
+    /// Started in this period: 2020-07, 2020-Q3, yesterday, 7d, 2020-07-01..2020-07-14
+    #[arg(long, value_name = "PERIOD", conflicts_with_all = ["since", "until"])]
+    during: Option<String>,
+    /// Under way at this time, or at some time of this day, month ...
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// With --at: under way at some time from this long before until this long after
+    #[arg(long, value_name = "DURATION", requires = "at")]
+    around: Option<String>,
+    /// Took at least this long, such as 90s or 1h30m; what is in progress has lasted until now
+    #[arg(long, value_name = "DURATION")]
+    min_duration: Option<String>,
+    /// Took at most this long
+    #[arg(long, value_name = "DURATION")]
+    max_duration: Option<String>,
+    /// Only of droplets that are known to be gone
+    #[arg(long, conflicts_with = "existing")]
+    gone: bool,
+    /// Only of droplets that are known to exist
+    #[arg(long)]
+    existing: bool,
+    /// New in the archive since this time, 'last-sync', or 'last-news': the last sync that brought anything
+    #[arg(long, value_name = "TIME|SYNC")]
+    seen_since: Option<String>,
+}
+
+/// How values and times are written, for the end of a command's help.
+pub(super) fn how_to_write() -> String {
+    let lines = groups().iter().map(|group| {
+        let (name, types) = (group.to_string(), group.types.join(", "));
+        format!("  {name:<9} {}:\n            {types}\n", group.description)
+    });
+    let groups: String = lines.collect();
+    format!(
+        "\
+Filters may be repeated, or take several values with commas between them: any of them matches.
+What stands behind a ! is left out; the shell wants it quoted: --type '@power,!reboot'.
+
+Groups of types:
+{groups}
+Times are UTC, unless --tz says otherwise: 2020-07-01, '2020-07-01 19:37', 2020-07-20T19:37:30Z,
+2020-07, 2020-Q3, 2020-W30, 2020, today, yesterday, 'last month', 7d, 1h30m, '2 weeks ago'."
+    )
+}
+
+/// What a flag was given cannot be understood.
+fn slip(flag: &'static str) -> impl Fn(&dyn Display) -> Failure {
+    move |error| Failure::usage(format!("{flag}: {error}"))
+}
+
+/// A flag that holds a length of time, in seconds.
+fn seconds(flag: &'static str, text: Option<&str>) -> Result<Option<u64>, Failure> {
+    let seconds = text.map(parse_duration).transpose();
+    let seconds = seconds.map_err(|error| slip(flag)(&error))?;
+    Ok(seconds.map(i64::unsigned_abs))
+}
+
+impl FilterFlags {
+    /// The filter that they make. What has no offset is meant in `zone`.
+    pub(super) fn filter(&self, now: Timestamp, zone: &Zone) -> Result<Filter, Failure> {
+        let (since, until) = self.window(now, zone)?;
+        let seen_since = self.seen_since.as_deref();
+        let fate = |is_gone: bool, is_asked: bool| is_asked.then_some(is_gone);
+        Ok(Filter {
+            types: choice(&self.types),
+            statuses: choice(&self.status),
+            droplets: choice(&self.droplet),
+            regions: choice(&self.region),
+            resource_types: choice(&self.resource_type),
+            ids: self.id.clone(),
+            since,
+            until,
+            overlap: self.overlap(now, zone)?,
+            min_duration_seconds: seconds("--min-duration", self.min_duration.as_deref())?,
+            max_duration_seconds: seconds("--max-duration", self.max_duration.as_deref())?,
+            gone: fate(true, self.gone).or(fate(false, self.existing)),
+            seen_since: seen_since.map(|text| seen(text, now, zone)).transpose()?,
+            ..Filter::default()
+        })
+    }
+
+    fn window(
+        &self,
+        now: Timestamp,
+        zone: &Zone,
+    ) -> Result<(Option<Timestamp>, Option<Timestamp>), Failure> {
+        if let Some(text) = &self.during {
+            let period = parse_period(text, now, zone);
+            let period = period.map_err(|error| slip("--during")(&error))?;
+            return Ok((Some(period.since), Some(period.until)));
+        }
+        let since = self.since.as_deref();
+        let since = since.map(|text| parse_since(text, now, zone)).transpose();
+        let until = self.until.as_deref();
+        let until = until.map(|text| parse_until(text, now, zone)).transpose();
+        Ok((
+            since.map_err(|error| slip("--since")(&error))?,
+            until.map_err(|error| slip("--until")(&error))?,
+        ))
+    }
+
+    fn overlap(
+        &self,
+        now: Timestamp,
+        zone: &Zone,
+    ) -> Result<Option<(Timestamp, Timestamp)>, Failure> {
+        let Some(text) = &self.at else {
+            return Ok(None);
+        };
+        let at = slip("--at");
+        let from = parse_since(text, now, zone).map_err(|error| at(&error))?;
+        let to = parse_until(text, now, zone).map_err(|error| at(&error))?;
+        let around = seconds("--around", self.around.as_deref())?.unwrap_or(0);
+        let around = i64::try_from(around).unwrap_or(i64::MAX);
+        let from = from.saturating_add_seconds(-around);
+        let to = to.saturating_add_seconds(around);
+        // An instant is one second long: the end of an interval is not in it.
+        Ok(Some((from, to.max(from.saturating_add_seconds(1)))))
+    }
+}
+
+fn choice<T: Clone>(terms: &[Term<T>]) -> Choice<T> {
+    terms.iter().cloned().collect()
+}
+
+fn seen(text: &str, now: Timestamp, zone: &Zone) -> Result<SeenSince, Failure> {
+    match text {
+        "last-sync" => Ok(SeenSince::LastSync),
+        "last-news" => Ok(SeenSince::LastNews),
+        time => parse_since(time, now, zone)
+            .map(SeenSince::Time)
+            .map_err(|error| {
+                slip("--seen-since")(&error).with_hint("or `last-sync`, or `last-news`")
+            }),
+    }
+}
+
+/// Says how the filter was understood, for those who asked with `-v`.
+pub(super) fn echo(
+    context: &Context,
+    connection: &Connection,
+    filter: &Filter,
+) -> Result<(), Failure> {
+    const MOST_NAMED: usize = 50;
+    if context.terminal.verbosity == 0 {
+        return Ok(());
+    }
+    let say = |text: String| context.terminal.detail(1, &text);
+    let or = |time: Option<Timestamp>, other: &str| {
+        time.map_or_else(|| other.to_owned(), |time| time.to_string())
+    };
+    if filter.since.is_some() || filter.until.is_some() {
+        let (since, until) = (or(filter.since, "the beginning"), or(filter.until, "now"));
+        say(format!("window: {since} .. {until} (UTC, without its end)"));
+    }
+    if let Some((from, to)) = filter.overlap {
+        say(format!("under way: {from} .. {to} (UTC, without its end)"));
+    }
+    if let Some(droplets) = query::droplets(connection, filter)? {
+        let ids: Vec<_> = droplets
+            .iter()
+            .take(MOST_NAMED)
+            .map(i64::to_string)
+            .collect();
+        let more = match droplets.len().saturating_sub(MOST_NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        say(format!("droplets: {}{more}", ids.join(", ")));
+    }
+    Ok(())
+}
+
+/// An empty answer is an answer; but one that can only be a slip is said to be so.
+pub(super) fn warn_about_nothing(
+    context: &Context,
+    connection: &Connection,
+    filter: &Filter,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    if context.terminal.is_quiet {
+        return Ok(());
+    }
+    for unseen in query::unseen(connection, filter)? {
+        let field = unseen.field.trim_end_matches("_slug").replace('_', " ");
+        let suggestion = match unseen.near.as_slice() {
+            [] => String::new(),
+            near => format!("; did you mean {}?", near.join(", ")),
+        };
+        context.terminal.warning(&format!(
+            "the archive has no action with the {field} `{}`{suggestion}",
+            unseen.value
+        ));
+    }
+    for contradiction in contradictions(filter, now) {
+        context.terminal.warning(&contradiction.to_string());
+    }
+    Ok(())
+}

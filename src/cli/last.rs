@@ -1,0 +1,104 @@
+//! `archiver last`: when something last happened to each droplet.
+
+use std::io;
+
+use archiver::model::COMPLETED;
+use archiver::output::{Heading, RowWriter};
+use archiver::query::{self, Choice, Filter, Last, Term, TypeSelector};
+use archiver::store;
+use archiver::time::Timestamp;
+
+use super::Context;
+use super::answer::{AnswerFlags, Printer};
+use super::exit::{Failure, Status};
+use super::filter::{self, FilterFlags};
+
+/// Flags of `archiver last`.
+#[derive(clap::Args)]
+#[command(after_help = after_help())]
+pub(super) struct Arguments {
+    /// What was done: reboot, snapshot ..., or a group such as @power; anything without it
+    #[arg(value_name = "TYPE", value_delimiter = ',')]
+    what: Vec<Term<TypeSelector>>,
+    #[command(flatten)]
+    which: FilterFlags,
+    /// Only the N most recent
+    #[arg(short = 'n', long, value_name = "N", help_heading = "Output")]
+    limit: Option<u64>,
+    #[command(flatten)]
+    answer: AnswerFlags,
+}
+
+fn after_help() -> String {
+    format!(
+        "\
+Examples:
+  archiver last reboot --droplet web-01
+  archiver last @backup --existing          the droplets that were never backed up come last
+  archiver last @power --until 2020-07-20   what was last before that
+
+Only completed actions count, unless --status says otherwise. The most recent comes first. With
+--droplet, --gone or --existing there is a row for every such droplet, without them for every
+droplet to which it happened.
+
+{}",
+        filter::how_to_write()
+    )
+}
+
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
+    let now = Timestamp::now();
+    let mut filter = Filter {
+        limit: arguments.limit,
+        ..arguments.which.filter(now, &arguments.answer.tz)?
+    };
+    let what: Choice<TypeSelector> = arguments.what.iter().cloned().collect();
+    filter.types.any_of.extend(what.any_of);
+    filter.types.none_of.extend(what.none_of);
+    if filter.statuses.is_anything() {
+        filter.statuses = Choice::any_of([COMPLETED.to_owned()]);
+    }
+    let path = context.config.database(context.global.db.as_deref())?;
+    let connection = store::open_read_only(&path)?;
+    filter::echo(context, &connection, &filter)?;
+    let last = query::last(&connection, &filter, now)?;
+    let status = print(context, &arguments.answer, &last)?;
+    if last.iter().all(|last| last.action.is_none()) {
+        filter::warn_about_nothing(context, &connection, &filter, now)?;
+    }
+    Ok(status)
+}
+
+fn print(context: &Context, flags: &AnswerFlags, last: &[Last]) -> Result<Status, Failure> {
+    let headings = Last::COLUMNS.map(|name| match name {
+        "droplet_name" => titled(name, "droplet"),
+        "duration_seconds" => titled(name, "took"),
+        "region_slug" => titled(name, "region"),
+        name => Heading::named(name),
+    });
+    // People are spared what a row says twice.
+    let shown: Vec<usize> = (0..headings.len())
+        .filter(|index| {
+            let is_chosen = !flags.columns.is_empty() || !flags.output.is_for_people();
+            is_chosen || !["completed_at", "region_slug"].contains(&headings[*index].name)
+        })
+        .collect();
+    let headings: Vec<_> = shown.iter().map(|index| headings[*index]).collect();
+    let mut stdout = io::stdout().lock();
+    let mut printer = Printer::new(context, flags, &mut stdout);
+    let mut outcome = printer.header(&headings);
+    for last in last {
+        let values = last.values();
+        let row: Vec<_> = shown.iter().map(|index| values[*index]).collect();
+        outcome = outcome.and_then(|()| printer.row(&row));
+    }
+    let outcome = outcome.map_err(query::Error::Write);
+    printer.end(outcome).map(|(_, status)| status)
+}
+
+fn titled(name: &'static str, title: &'static str) -> Heading<'static> {
+    Heading {
+        title,
+        ..Heading::named(name)
+    }
+}

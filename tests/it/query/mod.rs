@@ -1,0 +1,67 @@
+//! `archiver query`, `last` and `show`: the answers are what the truth says, in every format, and a slip is said to be
+//! one.
+
+mod filters;
+mod formats;
+mod last;
+mod orders;
+mod show;
+mod slips;
+mod when;
+
+use crate::account::cloud;
+use crate::cloud::{Action, Cloud};
+use crate::sandbox::Sandbox;
+
+/// An account and its archive.
+fn archived(droplets: usize, actions: usize) -> (Cloud, Sandbox) {
+    let cloud = cloud(droplets, actions);
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    (cloud, sandbox)
+}
+
+/// Oldest first, as answers come.
+fn truth(cloud: &Cloud, matches: impl Fn(&Action) -> bool) -> Vec<Action> {
+    let mut actions: Vec<_> = cloud.actions().into_iter().filter(matches).collect();
+    actions.sort_by_key(|action| (action.started_at.clone(), action.id));
+    actions
+}
+
+fn ids(actions: &[Action]) -> Vec<i64> {
+    actions.iter().map(|action| action.id).collect()
+}
+
+fn answered_ids(sandbox: &Sandbox, flags: &[&str]) -> Vec<i64> {
+    let run = sandbox.query(&[flags, &["-o", "json"]].concat()).exits(0);
+    let rows = run.json();
+    let rows = rows.as_array().unwrap().iter();
+    rows.map(|row| row["id"].as_i64().unwrap()).collect()
+}
+
+/// Whether the action is of one of these types.
+fn is_kind(action: &Action, kinds: &[&str]) -> bool {
+    action
+        .kind
+        .as_deref()
+        .is_some_and(|kind| kinds.contains(&kind))
+}
+
+/// Whether it was done to one of these droplets.
+fn is_on(action: &Action, droplets: &[i64]) -> bool {
+    action.resource_type.as_deref() == Some("droplet")
+        && action.resource_id.is_some_and(|id| droplets.contains(&id))
+}
+
+type Truth<'a> = &'a dyn Fn(&Action) -> bool;
+
+/// Asks each question, and counts the answer too.
+fn ask(cloud: &Cloud, sandbox: &Sandbox, questions: &[(&[&str], Truth<'_>)]) {
+    for (flags, matches) in questions {
+        let expected = ids(&truth(cloud, matches));
+        assert!(!expected.is_empty(), "{flags:?} asks for nothing");
+        assert_eq!(answered_ids(sandbox, flags), expected, "{flags:?}");
+        let count = sandbox.query(&[flags, &["--count"][..]].concat()).exits(0);
+        assert_eq!(count.stdout, format!("{}\n", expected.len()), "{flags:?}");
+    }
+}

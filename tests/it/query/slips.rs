@@ -1,0 +1,146 @@
+//! Questions that cannot be answered, and answers that are empty.
+
+use serde_json::json;
+
+use super::{answered_ids, archived};
+use crate::account::account;
+use crate::cloud::Cloud;
+use crate::sandbox::Sandbox;
+
+#[test]
+fn no_archive_is_said_with_how_to_get_one() {
+    let run = Sandbox::new().query(&[]).exits(6);
+    assert_eq!(run.stdout, "");
+    run.says("there is no archive at")
+        .says("hint: `archiver sync`");
+}
+
+#[test]
+fn an_empty_answer_is_an_answer_and_a_slip_is_said_to_be_one() {
+    let (_cloud, sandbox) = archived(8, 1_500);
+    let empty = ["--type", "reboot", "--until", "1999-01-01"];
+    assert_eq!(answered_ids(&sandbox, &empty), [0; 0]);
+    sandbox.query(&empty).exits(0).never_says("warning");
+    for (flags, words) in [
+        (["--type", "rebot"], "did you mean reboot?"),
+        (["--status", "complete"], "did you mean completed?"),
+        (["--resource-type", "drolpet"], "did you mean droplet?"),
+    ] {
+        sandbox.query(&flags).exits(0).says("warning: ").says(words);
+        let run = sandbox.query(&[&flags[..], &["--count"]].concat()).exits(0);
+        assert_eq!(run.stdout, "0\n");
+        sandbox
+            .query(&[&flags[..], &["-q"]].concat())
+            .exits(0)
+            .never_says("warning");
+    }
+    let window = ["--since", "2021-01-02", "--until", "2020-01-01"];
+    sandbox
+        .query(&window)
+        .exits(0)
+        .says("nothing can lie between");
+}
+
+#[test]
+fn a_time_that_can_mean_two_things_or_none_is_refused_with_the_forms_that_work() {
+    let (_cloud, sandbox) = archived(2, 20);
+    for (text, words) in [
+        ("07/08/2020", "year first"),
+        ("soon", "2 weeks ago"),
+        ("2020-02-30", "no day of the calendar"),
+        ("30", "30d"),
+        ("", "7d"),
+    ] {
+        for flag in ["--since", "--until"] {
+            let run = sandbox.query(&[flag, text]).exits(2);
+            assert_eq!(run.stdout, "");
+            run.says(flag).says(words);
+        }
+    }
+}
+
+#[test]
+fn a_name_of_two_droplets_or_of_none_is_refused_with_a_way_out() {
+    let droplet = |id: i64, name: &str| json!({"id": id, "name": name});
+    let droplets = [
+        droplet(31, "web"),
+        droplet(32, "web"),
+        droplet(33, "mail-01"),
+    ];
+    let actions = [31, 32, 33].map(|id| {
+        json!({"id": id, "type": "reboot", "resource_type": "droplet", "resource_id": id}).into()
+    });
+    let options = account(0, 0);
+    let cloud = Cloud::start_handmade(options, &droplets, actions.to_vec()).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    sandbox.query(&["--droplet", "web"]).exits(2).says("31, 32");
+    sandbox
+        .query(&["--droplet", "mial-01"])
+        .exits(2)
+        .says("did you mean mail-01?");
+    assert_eq!(answered_ids(&sandbox, &["--droplet", "web*"]), [31, 32]);
+}
+
+#[test]
+fn filters_that_exclude_each_other_are_said_to() {
+    let (_cloud, sandbox) = archived(2, 20);
+    for (flags, words) in [
+        (
+            ["--min-duration", "2h", "--max-duration", "1h"],
+            "at least 2h and at most 1h",
+        ),
+        (
+            ["--type", "create,!create", "--region", "!nyc3"],
+            "left out again",
+        ),
+        (
+            ["--status", "in-progress", "--max-duration", "1h"],
+            "in progress",
+        ),
+    ] {
+        sandbox.query(&flags).exits(0).says("warning: ").says(words);
+    }
+}
+
+#[test]
+fn a_flag_that_cannot_be_understood_is_named_with_what_would_be() {
+    let (_cloud, sandbox) = archived(2, 20);
+    for (flags, words) in [
+        (&["--type", "@pwoer"][..], "@power, @down"),
+        (&["--type", "!"], "nothing"),
+        (&["--at", "soon"], "--at: `soon`"),
+        (&["--at", "now", "--around", "5"], "--around"),
+        (&["--around", "5m"], "--at"),
+        (&["--min-duration", "1mo"], "--min-duration"),
+        (&["--seen-since", "never"], "last-sync"),
+        (&["--during", "2020", "--since", "2019"], "--since"),
+        (&["--gone", "--existing"], "--existing"),
+        (&["--sort", "size"], "started, completed, duration, id"),
+    ] {
+        let run = sandbox.query(flags).exits(2);
+        assert_eq!(run.stdout, "");
+        run.says(words);
+    }
+}
+
+#[test]
+fn what_was_understood_is_said_when_it_is_asked_for() {
+    let (cloud, sandbox) = archived(3, 60);
+    let droplet = &cloud.droplets()[0];
+    let window = [
+        "--since",
+        "2022-01-01",
+        "--tz",
+        "+02:00",
+        "--droplet",
+        &droplet.name,
+    ];
+    sandbox.query(&window).exits(0).never_says("window");
+    let verbose = [&window[..], &["-v"]].concat();
+    sandbox
+        .query(&verbose)
+        .exits(0)
+        .says("window: 2021-12-31T22:00:00Z .. now")
+        .says(&format!("droplets: {}", droplet.id));
+}
