@@ -13,12 +13,12 @@
 //! ```
 //!
 //! [`sync::run`] is the one way in: it asks an [`api::Client`] for the pages of each listing and hands them to a
-//! [`store::Store`]. [`query::actions`] is the one way out. What the two agree on is the schema in `migrations/`.
+//! [`store::Store`]. [`query::actions`] is the way out, [`sql::run`] the one for whoever knows SQL. What they agree on is the schema in `migrations/`.
 //!
 //! # Invariants
 //!
-//! - Modules use only what stands below them: `sync` → `api`, `store`, `query` → `config`, `coverage`, `output` →
-//!   `model` → `time`. A test reads the sources and fails on any other arrow.
+//! - Modules use only what stands below them: `sync`, `sql` → `api`, `store`, `query` → `config`, `coverage`,
+//!   `output` → `model` → `time`. A test reads the sources and fails on any other arrow.
 //! - Nothing here prints, exits, or reads the environment; only `config::Environment::of_process`,
 //!   `time::Timestamp::now` and reading a `time::Zone` by its name look outside, and only the command line calls them.
 //! - Rows and the coverage that vouches for them are committed together; no transaction is open across an `.await`.
@@ -31,6 +31,7 @@ pub mod coverage;
 pub mod model;
 pub mod output;
 pub mod query;
+pub mod sql;
 pub mod store;
 pub mod sync;
 pub mod time;

@@ -9,6 +9,8 @@ mod answer;
 mod exit;
 mod progress;
 mod query;
+mod schema;
+mod sql;
 mod summary;
 mod sync;
 mod terminal;
@@ -39,6 +41,7 @@ Examples:
   archiver sync
   archiver query --type reboot --since 2020-07-01
   archiver query --droplet web-01 --since '2 weeks ago' -o csv
+  archiver sql 'SELECT type, count(*) FROM actions GROUP BY type'
 
 Exit status: 0 done, and complete; 1 failed; 2 usage or configuration; 3 partial, stderr says what is missing;
 4 authentication or scope; 5 another sync is running; 6 no usable archive; 10 rows found, with --exit-code.";
@@ -72,6 +75,10 @@ enum Command {
     Sync(sync::Arguments),
     /// Show the actions that match
     Query(query::Arguments),
+    /// Answer any question, in SQL
+    Sql(sql::Arguments),
+    /// Show the tables and views of the archive
+    Schema(schema::Arguments),
 }
 
 /// What every command works with.
@@ -110,6 +117,8 @@ pub(crate) fn run(
             match command {
                 Command::Sync(arguments) => sync::run(&context, &arguments),
                 Command::Query(arguments) => query::run(&context, &arguments),
+                Command::Sql(arguments) => sql::run(&context, &arguments),
+                Command::Schema(arguments) => schema::run(&arguments),
             }
         });
     match outcome {

@@ -20,6 +20,8 @@ pub use error::Error;
 pub use filter::{DropletSelector, Filter};
 pub use suggest::{Unseen, unseen};
 
+pub(crate) use near::nearest;
+
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]

@@ -7,7 +7,7 @@ const MOST: usize = 3;
 const SHORTEST_PART: usize = 3;
 
 /// The candidates that someone who wrote `word` may have meant, nearest first.
-pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<String> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<String> {
     let word = word.to_lowercase();
     let mut near: Vec<(usize, &str)> = candidates
         .filter_map(|candidate| Some((distance(&word, &candidate.to_lowercase())?, candidate)))

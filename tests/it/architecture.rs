@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each module of the library may use. `cli` belongs to the binary and may use all of them.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("time", &[]),
     ("coverage", &[]),
     ("output", &["time"]),
@@ -13,6 +13,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("api", &["model", "time"]),
     ("store", &["model", "time", "coverage"]),
     ("query", &["model", "time", "output"]),
+    ("sql", &["query", "output"]),
     ("config", &["api", "model", "time"]),
     ("sync", &["api", "store", "coverage", "model", "time"]),
 ];
@@ -22,7 +23,13 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
     ("reqwest::", &["api/"]),
     (
         "rusqlite::",
-        &["store/", "query/", "cli/exit.rs", "cli/query.rs"],
+        &[
+            "store/",
+            "query/",
+            "sql/",
+            "cli/exit.rs",
+            "cli/query.rs",
+        ],
     ),
     ("clap::", &["cli/"]),
     ("indicatif::", &["cli/"]),

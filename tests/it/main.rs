@@ -26,6 +26,8 @@ mod query;
 mod regressions;
 mod requests;
 mod sandbox;
+mod schema;
+mod sql;
 mod store_faults;
 mod sync;
 mod usage;
