@@ -13,11 +13,12 @@
 //! ```
 //!
 //! [`sync::run`] is the one way in: it asks an [`api::Client`] for the pages of each listing and hands them to a
-//! [`store::Store`]. [`query::actions`] is the way out, [`sql::run`] the one for whoever knows SQL. What they agree on is the schema in `migrations/`.
+//! [`store::Store`]. [`query::actions`] is the way out, [`sql::run`] the one for whoever knows SQL, and [`status::read`]
+//! tells how far both can be relied on. What they agree on is the schema in `migrations/`.
 //!
 //! # Invariants
 //!
-//! - Modules use only what stands below them: `sync`, `sql` → `api`, `store`, `query` → `config`, `coverage`,
+//! - Modules use only what stands below them: `sync`, `status`, `sql` → `api`, `store`, `query` → `config`, `coverage`,
 //!   `output` → `model` → `time`. A test reads the sources and fails on any other arrow.
 //! - Nothing here prints, exits, or reads the environment; only `config::Environment::of_process`,
 //!   `time::Timestamp::now` and reading a `time::Zone` by its name look outside, and only the command line calls them.
@@ -32,6 +33,7 @@ pub mod model;
 pub mod output;
 pub mod query;
 pub mod sql;
+pub mod status;
 pub mod store;
 pub mod sync;
 pub mod time;

@@ -11,6 +11,7 @@ mod progress;
 mod query;
 mod schema;
 mod sql;
+mod status;
 mod summary;
 mod sync;
 mod terminal;
@@ -42,9 +43,11 @@ Examples:
   archiver query --type reboot --since 2020-07-01
   archiver query --droplet web-01 --since '2 weeks ago' -o csv
   archiver sql 'SELECT type, count(*) FROM actions GROUP BY type'
+  archiver status --max-age 2h --exit-code
 
 Exit status: 0 done, and complete; 1 failed; 2 usage or configuration; 3 partial, stderr says what is missing;
-4 authentication or scope; 5 another sync is running; 6 no usable archive; 10 rows found, with --exit-code.";
+4 authentication or scope; 5 another sync is running; 6 no usable archive; 10 rows found, or a status
+that is not complete, with --exit-code.";
 
 /// Flags of every command.
 #[derive(clap::Args)]
@@ -79,6 +82,8 @@ enum Command {
     Sql(sql::Arguments),
     /// Show the tables and views of the archive
     Schema(schema::Arguments),
+    /// Show how fresh and complete the archive is
+    Status(status::Arguments),
 }
 
 /// What every command works with.
@@ -119,6 +124,7 @@ pub(crate) fn run(
                 Command::Query(arguments) => query::run(&context, &arguments),
                 Command::Sql(arguments) => sql::run(&context, &arguments),
                 Command::Schema(arguments) => schema::run(&arguments),
+                Command::Status(arguments) => status::run(&context, &arguments),
             }
         });
     match outcome {

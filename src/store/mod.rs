@@ -28,7 +28,7 @@ pub use actions::{PageRecord, Recorded, UnsettledAction};
 pub use error::Error;
 pub use follow::{Followed, followed};
 pub use listings::{Listing, ListingKind, coverage_by_listing};
-pub use lock::ArchiveLock;
+pub use lock::{ArchiveLock, LockState};
 pub use migrations::{APPLICATION_ID, LATEST_VERSION};
 pub use open::open_read_only;
 pub use runs::{Outcome, RunId, RunSummary};

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each module of the library may use. `cli` belongs to the binary and may use all of them.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("time", &[]),
     ("coverage", &[]),
     ("output", &["time"]),
@@ -14,6 +14,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("store", &["model", "time", "coverage"]),
     ("query", &["model", "time", "output"]),
     ("sql", &["query", "output"]),
+    ("status", &["store", "coverage", "model", "time"]),
     ("config", &["api", "model", "time"]),
     ("sync", &["api", "store", "coverage", "model", "time"]),
 ];
@@ -27,6 +28,7 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
             "store/",
             "query/",
             "sql/",
+            "status/",
             "cli/exit.rs",
             "cli/query.rs",
         ],

@@ -28,6 +28,7 @@ mod requests;
 mod sandbox;
 mod schema;
 mod sql;
+mod status;
 mod store_faults;
 mod sync;
 mod usage;
