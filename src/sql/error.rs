@@ -108,7 +108,9 @@ impl Error {
             Self::Refused { .. } => {
                 "the archive is only written by `archiver sync`; copy it, and use sqlite3 on the copy"
             }
-            Self::Rejected { near, .. } => return Some(meant(near)),
+            Self::Rejected { message, near, .. } if message.starts_with("no such ") => {
+                return Some(meant(near));
+            }
             Self::Unbound { name } if name.starts_with(':') => {
                 return Some(format!("give it one: --param {}=VALUE", &name[1..]));
             }

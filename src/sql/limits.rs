@@ -4,6 +4,7 @@
 //! millions of actions needs, and far below what a machine notices.
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 
 /// A statement is not longer than this.
@@ -18,7 +19,7 @@ const LONGEST_VALUE_BYTES: i32 = 64 << 20;
 /// A longer pattern can take for ever within one step, where nothing can stop it.
 const LONGEST_PATTERN_BYTES: i32 = 1_000;
 
-/// Sets the limits of a connection.
+/// Sets the limits of a connection, and that double quotes are for names.
 ///
 /// # Errors
 /// When SQLite does not take one.
@@ -33,6 +34,8 @@ pub(super) fn set(connection: &Connection) -> rusqlite::Result<()> {
     ] {
         connection.set_limit(limit, most)?;
     }
+    // A misspelt column in double quotes would be taken for a text, and every row be compared with that.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     // Memory has a limit; a temporary file would have none.
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update_and_check(

@@ -156,6 +156,10 @@ fn a_slip_is_said_with_its_place_and_what_was_meant() {
         }
         assert!(near.iter().any(|name| name == meant), "{sql}: {near:?}");
     }
+    let misspelt = error_of("SELECT 1 FROM actions WHERE \"tpye\" = 'reboot'");
+    assert!(misspelt.to_string().contains("no such column: \"tpye\""));
+    assert!(misspelt.hint().unwrap().contains("did you mean type?"));
+    assert_eq!(error_of("SELECT 1 +").hint(), None);
     let Error::Rejected {
         place: Some(place), ..
     } = error_of(";\n SELEC 1")

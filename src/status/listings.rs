@@ -26,7 +26,7 @@ pub struct ListingStatus {
     pub is_followed: bool,
     /// How many actions it held when it was last read.
     pub total: Option<u64>,
-    /// How many of its positions are archived.
+    /// How many of its positions are archived, as far as they are kept.
     pub covered: u64,
     /// How many of its positions are known and not archived.
     pub missing: u64,
@@ -45,7 +45,13 @@ impl ListingStatus {
     /// Whether something that it was seen to hold is not archived, or may not be.
     pub(super) fn has_gap(&self) -> bool {
         let is_through_account = self.path == ListingKind::Followed.path();
-        self.missing > 0 || (!is_through_account && self.complete_total.is_none())
+        let is_unproven = self.complete_total.is_none() && self.gone_at.is_none();
+        self.missing > 0 || (is_unproven && !is_through_account)
+    }
+
+    /// Whether the account's listing was only looked up, on behalf of droplets.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.droplet_id.is_none() && self.total.is_none()
     }
 }
 
@@ -116,5 +122,5 @@ fn measure(
         end: total,
     };
     listing.missing = known.missing_of(target).map(Interval::len).sum();
-    listing.covered = target.len() - listing.missing;
+    listing.covered = total - listing.missing;
 }

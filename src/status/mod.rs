@@ -69,7 +69,7 @@ pub fn read(
     // Several statements see one archive, whatever a sync writes meanwhile.
     let tx = connection.unchecked_transaction()?;
     let facts = facts::read(&tx)?;
-    let listings = listings::read(&tx)?;
+    let mut listings = listings::read(&tx)?;
     let verdict = verdict::judge(&verdict::Evidence {
         runs: &runs::since_complete(&tx, lock)?,
         listings: &listings,
@@ -77,6 +77,9 @@ pub fn read(
         now,
         max_age_seconds,
     });
+    if listings.iter().any(|listing| listing.droplet_id.is_some()) {
+        listings.retain(|listing| !listing.is_untouched());
+    }
     Ok(Status {
         verdict,
         schema_version: LATEST_VERSION,

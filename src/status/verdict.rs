@@ -169,13 +169,19 @@ impl Evidence<'_> {
 
     /// What a sync that was not complete came to.
     fn told(&self, run: &Run) -> String {
-        let at = run.finished_at.as_deref().unwrap_or(&run.started_at);
-        let when = self.ago(at);
+        let began = || self.ago(&run.started_at);
         match run.outcome {
             RunState::Running => format!("a sync is running{}", self.progress()),
-            RunState::Killed => format!("the sync of {when} was killed{}", self.progress()),
+            RunState::Killed => {
+                format!(
+                    "a sync that began {} was killed{}",
+                    began(),
+                    self.progress()
+                )
+            }
             RunState::Unfinished => format!(
-                "the sync of {when} has not ended, or was killed{}",
+                "a sync that began {} has not ended, or was killed{}",
+                began(),
                 self.progress()
             ),
             outcome => {
@@ -184,9 +190,10 @@ impl Evidence<'_> {
                     RunState::Interrupted => "was interrupted",
                     _ => "was partial",
                 };
+                let ended = self.ago(run.finished_at.as_deref().unwrap_or(&run.started_at));
                 let message = run.message.as_deref().unwrap_or("it does not say why");
                 let message: Vec<_> = message.lines().collect();
-                format!("the sync of {when} {ending}: {}", message.join("; "))
+                format!("a sync {ending} {ended}: {}", message.join("; "))
             }
         }
     }
