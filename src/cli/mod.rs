@@ -1,9 +1,9 @@
 //! The command line: flags in, library calls, text and an exit status out.
 //!
 //! Everything that prints is in this folder, and nothing else is: the library is told what to do and reports what
-//! happened. Data goes to stdout, everything else to stderr. One file per command; `filter` says which actions are meant,
-//! `answer` prints rows, `summary` words what a sync came to, `exit` maps errors to statuses and hints, `progress` draws
-//! the bar, `terminal` knows what the streams are connected to.
+//! happened. Data goes to stdout, everything else to stderr. One file per command; `filter` has the flags that say which
+//! actions are meant, `answer` those that say how they are shown, `summary` words what a sync came to, `exit` maps errors
+//! to statuses and hints, `progress` draws the bar, `terminal` knows what the streams are connected to.
 
 mod answer;
 mod exit;
@@ -12,8 +12,11 @@ mod last;
 mod progress;
 mod query;
 mod report;
+mod schema;
 mod show;
+mod sql;
 mod stats;
+mod status;
 mod summary;
 mod sync;
 mod terminal;
@@ -48,9 +51,12 @@ Examples:
   archiver query --droplet web-01 --since '2 weeks ago' -o csv
   archiver query --at '2020-07-20 19:30' --around 30m
   archiver last @power --droplet web-01
+  archiver sql 'SELECT type, count(*) FROM actions GROUP BY type'
+  archiver status --max-age 2h --exit-code
 
 Exit status: 0 done, and complete; 1 failed; 2 usage or configuration; 3 partial, stderr says what is missing;
-4 authentication or scope; 5 another sync is running; 6 no usable archive; 10 rows found, with --exit-code.";
+4 authentication or scope; 5 another sync is running; 6 no usable archive; 10 rows found, or a status
+that is not complete, with --exit-code.";
 
 /// Flags of every command.
 #[derive(clap::Args)]
@@ -91,6 +97,12 @@ enum Command {
     Report(report::Arguments),
     /// Show one droplet's life: its actions, and what stands between them
     Timeline(timeline::Arguments),
+    /// Answer any question, in SQL
+    Sql(sql::Arguments),
+    /// Show the tables and views of the archive
+    Schema(schema::Arguments),
+    /// Show how fresh and complete the archive is
+    Status(status::Arguments),
 }
 
 /// What every command works with.
@@ -148,6 +160,9 @@ pub(crate) fn run(
                     report::run(&context, &arguments, &library)
                 }
                 Command::Timeline(arguments) => timeline::run(&context, &arguments),
+                Command::Sql(arguments) => sql::run(&context, &arguments),
+                Command::Schema(arguments) => schema::run(&arguments),
+                Command::Status(arguments) => status::run(&context, &arguments),
             }
         });
     match outcome {

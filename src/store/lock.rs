@@ -20,6 +20,74 @@ pub struct ArchiveLock {
     path: PathBuf,
 }
 
+/// Whether a sync holds the lock of an archive, as far as that can be told without touching it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LockState {
+    /// No sync runs.
+    Free,
+    /// A sync runs.
+    Held {
+        /// `process 4242, since 2026-01-01T00:00:00Z`
+        holder: String,
+    },
+    /// A sync runs where this machine cannot see it, or was killed and left this.
+    Left {
+        /// `process 4242, since 2026-01-01T00:00:00Z`
+        holder: String,
+    },
+}
+
+impl LockState {
+    /// Looks at the lock of the archive at `archive`, without taking it even for a moment: a sync that begins just then
+    /// would find it taken.
+    #[must_use]
+    pub fn of(archive: &Path) -> Self {
+        let Ok(mut file) = File::open(beside(archive)) else {
+            return Self::Free;
+        };
+        let holder = holder(&mut file).unwrap_or_default();
+        let holder = holder.trim_matches([' ', '(', ')']).to_owned();
+        let process = holder.strip_prefix("process ");
+        let process = process.and_then(|rest| rest.split(',').next());
+        let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+        if is_listed(&locks, process, inode(&file)) {
+            Self::Held { holder }
+        } else if fs::read_link("/proc/self/ns/pid").is_ok_and(|it| it == Path::new(WHOLE_MACHINE))
+        {
+            Self::Free
+        } else {
+            Self::Left { holder }
+        }
+    }
+}
+
+/// The namespace of processes in which Linux lists the locks of all others too; inside a container it does not.
+const WHOLE_MACHINE: &str = "pid:[4026531836]";
+
+/// Whether Linux lists an exclusive lock on a file, by its inode or by the process that holds it:
+/// `3: FLOCK  ADVISORY  WRITE 26043 fe:00:10117315 0 EOF`.
+fn is_listed(locks: &str, process: Option<&str>, inode: Option<u64>) -> bool {
+    locks.lines().any(|line| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let [_, "FLOCK", _, "WRITE", holder, file, ..] = words.as_slice() else {
+            return false;
+        };
+        let locked = file.rsplit(':').next().and_then(|it| it.parse().ok());
+        Some(*holder) == process || (inode.is_some() && locked == inode)
+    })
+}
+
+#[cfg(unix)]
+fn inode(file: &File) -> Option<u64> {
+    let metadata = file.metadata().ok()?;
+    Some(std::os::unix::fs::MetadataExt::ino(&metadata))
+}
+
+#[cfg(not(unix))]
+fn inode(_: &File) -> Option<u64> {
+    None
+}
+
 /// How often a taken lock is tried again. Advisory locks tell nobody that they are free.
 const POLL_EVERY: Duration = Duration::from_millis(100);
 
@@ -127,4 +195,51 @@ fn holder(file: &mut File) -> Option<String> {
     file.take(200).read_to_string(&mut text).ok()?;
     let text = text.trim();
     (!text.is_empty()).then(|| format!(" ({text})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCKS: &str = "\
+1: POSIX  ADVISORY  WRITE 7 fe:00:42 128 128
+2: FLOCK  ADVISORY  READ 8 fe:00:42 0 EOF
+3: FLOCK  ADVISORY  WRITE 9 fe:00:43 0 EOF
+3: -> FLOCK  ADVISORY  WRITE 10 fe:00:44 0 EOF
+nonsense
+";
+
+    #[test]
+    fn a_lock_is_found_by_its_file_or_its_process() {
+        for (process, inode, expected) in [
+            (Some("9"), None, true),
+            (None, Some(43), true),
+            (Some("1"), Some(43), true),
+            (Some("7"), Some(42), false),
+            (Some("10"), Some(44), false),
+            (None, None, false),
+        ] {
+            assert_eq!(
+                is_listed(LOCKS, process, inode),
+                expected,
+                "{process:?} {inode:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_nobody_holds_is_free_and_looking_takes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = folder.path().join("archive.db");
+        assert_eq!(LockState::of(&archive), LockState::Free);
+        let now = "2026-01-01T12:00:00Z".parse().unwrap();
+        let lock = ArchiveLock::acquire(&archive, now, Duration::ZERO).unwrap();
+        assert_ne!(LockState::of(&archive), LockState::Free);
+        drop(lock);
+        assert_eq!(LockState::of(&archive), LockState::Free);
+        let left = beside(&archive);
+        fs::write(&left, "process 4194305, since 2026-01-01T12:00:00Z").unwrap();
+        assert!(!matches!(LockState::of(&archive), LockState::Held { .. }));
+        ArchiveLock::acquire(&archive, now, Duration::ZERO).unwrap();
+    }
 }

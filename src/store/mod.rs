@@ -6,7 +6,7 @@
 //!
 //! What each file is for: `open` finds, checks and prepares the file, `migrations` brings its schema up to date,
 //! `lock` keeps a second sync away, `actions` holds the upsert, `regions`, `droplets`, `listings`, `follow`,
-//! `account` and `runs` the statements of their tables, `error` says what failed.
+//! `account` and `runs` the statements of their tables, `schema` shows it to people, `error` says what failed.
 
 mod account;
 mod actions;
@@ -19,6 +19,7 @@ mod migrations;
 mod open;
 mod regions;
 mod runs;
+mod schema;
 
 use rusqlite::Connection;
 
@@ -27,10 +28,11 @@ pub use actions::{PageRecord, Recorded, UnsettledAction};
 pub use error::Error;
 pub use follow::{Followed, followed};
 pub use listings::{Listing, ListingKind, coverage_by_listing};
-pub use lock::ArchiveLock;
+pub use lock::{ArchiveLock, LockState};
 pub use migrations::{APPLICATION_ID, LATEST_VERSION};
 pub use open::open_read_only;
 pub use runs::{Outcome, RunId, RunSummary};
+pub use schema::{Described, Relation, Schema, schema};
 
 use regions::WrittenRegions;
 

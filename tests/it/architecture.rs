@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each module of the library may use. `cli` belongs to the binary and may use all of them.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("time", &[]),
     ("coverage", &[]),
     ("output", &["time"]),
@@ -16,6 +16,8 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("stats", &["query", "output", "model", "time"]),
     ("timeline", &["query", "output", "model", "time"]),
     ("report", &["query", "model", "time", "output"]),
+    ("sql", &["query", "output"]),
+    ("status", &["store", "coverage", "model", "time"]),
     ("config", &["api", "model", "time"]),
     ("sync", &["api", "store", "coverage", "model", "time"]),
 ];
@@ -29,7 +31,9 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
             "store/",
             "query/",
             "report/",
+            "sql/",
             "stats/",
+            "status/",
             "timeline/",
             "cli/exit.rs",
             "cli/filter.rs",

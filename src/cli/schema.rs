@@ -1,0 +1,82 @@
+//! `archiver schema`: the commented schema → stdout, as SQL.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use archiver::store::{self, APPLICATION_ID, LATEST_VERSION, Relation, Schema};
+
+use super::exit::{Failure, Status, unless_closed};
+
+/// Flags of `archiver schema`.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Arguments {
+    /// Only this table or view, with its indexes
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  archiver schema
+  archiver schema actions
+  archiver schema | sqlite3 empty.db
+
+It is the schema that this archiver writes; no archive is read.";
+
+pub(super) fn run(arguments: &Arguments) -> Result<Status, Failure> {
+    let schema = store::schema()?;
+    let text = match &arguments.name {
+        None => whole(&schema),
+        Some(name) => {
+            let mut relations = schema.relations.iter();
+            let found = relations.find(|relation| relation.name.eq_ignore_ascii_case(name));
+            one(found.ok_or_else(|| unknown(name, &schema))?)
+        }
+    };
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes());
+    unless_closed(written.and_then(|()| stdout.flush()))
+}
+
+fn unknown(name: &str, schema: &Schema) -> Failure {
+    let names = schema.relations.iter();
+    let names: Vec<_> = names.map(|relation| relation.name.as_str()).collect();
+    Failure::usage(format!("there is no table or view `{name}`"))
+        .with_hint(format!("there are {}", names.join(", ")))
+}
+
+fn whole(schema: &Schema) -> String {
+    let mut text = comment(&schema.comment);
+    // A String takes everything.
+    let _ = write!(
+        text,
+        "\n-- What marks the file as an archive, and as one of this version.\n\
+         PRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {LATEST_VERSION};\n"
+    );
+    for relation in &schema.relations {
+        text.push('\n');
+        text.push_str(&one(relation));
+    }
+    text
+}
+
+fn one(relation: &Relation) -> String {
+    let mut text = comment(&relation.comment);
+    for (number, statement) in relation.statements.iter().enumerate() {
+        if number > 0 && (number == 1 || !statement.comment.is_empty()) {
+            text.push('\n');
+        }
+        text.push_str(&comment(&statement.comment));
+        text.push_str(&statement.sql);
+        text.push_str(";\n");
+    }
+    text
+}
+
+fn comment(lines: &[String]) -> String {
+    let lines = lines
+        .iter()
+        .map(|line| format!("-- {line}").trim_end().to_owned() + "\n");
+    lines.collect()
+}

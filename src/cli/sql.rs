@@ -1,0 +1,189 @@
+//! `archiver sql`: a statement from the command line, a file or a pipe → rows → stdout.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use archiver::output::visible;
+use archiver::sql::{self, Error, LONGEST_SQL_BYTES, Parameter, Place};
+use archiver::store;
+use archiver::time::parse_duration;
+use unicode_width::UnicodeWidthStr;
+
+use super::Context;
+use super::answer::{AnswerFlags, Printer};
+use super::exit::{Failure, Status};
+
+/// Flags of `archiver sql`.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Arguments {
+    /// One statement that reads; `-`, or none with a pipe, reads it from stdin
+    #[arg(value_name = "SQL")]
+    sql: Option<String>,
+    /// Read the statement from this file
+    #[arg(short, long, value_name = "FILE", conflicts_with = "sql")]
+    file: Option<PathBuf>,
+    /// The value of `:name` in the statement (repeatable): a number where it is written as one, else text
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    parameters: Vec<Parameter>,
+    /// Give up after this long, printing included, such as 30s [default: never]
+    #[arg(long, value_name = "DURATION")]
+    timeout: Option<String>,
+    #[command(flatten)]
+    answer: AnswerFlags,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  archiver sql 'SELECT type, count(*) AS actions FROM actions GROUP BY type ORDER BY actions DESC'
+  archiver sql 'SELECT * FROM actions WHERE id = :id' --param id=36804636 -o json
+  archiver sql --timeout 30s -o csv < question.sql
+
+Only reading is possible: SELECT, WITH, VALUES, EXPLAIN, and pragmas that tell something, one statement at a time.
+`archiver schema` shows the tables and views. A BLOB is printed as x'00ff'.";
+
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
+    let text = text(arguments)?;
+    let limit = arguments.timeout.as_deref().map(timeout).transpose()?;
+    let path = context.config.database(context.global.db.as_deref())?;
+    let mut connection = store::open_read_only(&path)?;
+    let mut stdout = io::stdout().lock();
+    let mut printer = Printer::new(context, &arguments.answer, &mut stdout);
+    let outcome = sql::run(
+        &mut connection,
+        &text,
+        &arguments.parameters,
+        limit.and_then(stop_after),
+        &mut printer,
+    );
+    let outcome = match (outcome, &arguments.timeout) {
+        (Err(Error::Stopped), Some(timeout)) => Err(timed_out(timeout)),
+        (outcome, _) => outcome.map_err(Failure::from),
+    };
+    let (_, status) = printer.end(outcome)?;
+    Ok(status)
+}
+
+/// The statement, from wherever it is.
+fn text(arguments: &Arguments) -> Result<String, Failure> {
+    match (&arguments.file, arguments.sql.as_deref()) {
+        (Some(path), _) => {
+            let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+            read(file).map_err(|error| unreadable(path, &error))
+        }
+        (None, Some(sql)) if sql != "-" => Ok(sql.to_owned()),
+        (None, None) if io::stdin().is_terminal() => {
+            Err(Failure::usage("there is no SQL to run").with_hint(
+                "archiver sql 'SELECT …', --file FILE, or a pipe; `archiver schema` shows the tables",
+            ))
+        }
+        _ => read(io::stdin()).map_err(|error| unreadable(Path::new("stdin"), &error)),
+    }
+}
+
+/// One byte more than a statement may have is enough to refuse it.
+fn read(source: impl Read) -> io::Result<String> {
+    let mut text = String::new();
+    let most = u64::try_from(LONGEST_SQL_BYTES + 1).unwrap_or(u64::MAX);
+    source.take(most).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    Failure::usage(format!("cannot read SQL from {}: {error}", path.display()))
+}
+
+fn timeout(text: &str) -> Result<Duration, Failure> {
+    let seconds =
+        parse_duration(text).map_err(|error| Failure::usage(format!("--timeout: {error}")))?;
+    Ok(Duration::from_secs(seconds.unsigned_abs()))
+}
+
+/// Says when the time is up; nothing where that is beyond what clocks can tell.
+fn stop_after(limit: Duration) -> Option<Box<dyn FnMut() -> bool + Send>> {
+    let deadline = Instant::now().checked_add(limit)?;
+    Some(Box::new(move || Instant::now() >= deadline))
+}
+
+fn timed_out(limit: &str) -> Failure {
+    Failure {
+        status: Status::Failed,
+        message: format!("the SQL was stopped: it took longer than --timeout {limit}"),
+        hint: Some(
+            "what was printed is not all; ask for less, use an index (`archiver schema`), or give it more time"
+                .to_owned(),
+        ),
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let hint = error.hint();
+        let failure = match error {
+            Error::Read(source) => return archiver::query::Error::Read(source).into(),
+            Error::Write(source) => return archiver::query::Error::Write(source).into(),
+            Error::Rejected {
+                message,
+                place: Some(place),
+                ..
+            } => Self::usage(format!("{message}\n{}", pointed_at(&place))),
+            Error::Stopped | Error::TooMuchMemory | Error::Failed { .. } => Self {
+                status: Status::Failed,
+                ..Self::usage(error.to_string())
+            },
+            error => Self::usage(error.to_string()),
+        };
+        Self { hint, ..failure }
+    }
+}
+
+/// The line with a caret below the place.
+fn pointed_at(place: &Place) -> String {
+    /// More of a line than this does not help to find the place.
+    const MOST_BEFORE: usize = 60;
+    const MOST_AFTER: usize = 40;
+    let skipped = place.before.chars().count().saturating_sub(MOST_BEFORE);
+    let before: String = place.before.chars().skip(skipped).collect();
+    let after: String = place.after.chars().take(MOST_AFTER).collect();
+    let lead = match (place.line_number, skipped) {
+        (1, 0) => String::new(),
+        (1, _) => "…".to_owned(),
+        (number, 0) => format!("line {number}: "),
+        (number, _) => format!("line {number}: …"),
+    };
+    let before = format!("{lead}{}", visible(&before));
+    let spaces = " ".repeat(before.width());
+    format!("{before}{}\n{spaces}^", visible(&after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pointed(line_number: usize, before: &str, after: &str) -> String {
+        pointed_at(&Place {
+            line_number,
+            before: before.to_owned(),
+            after: after.to_owned(),
+        })
+    }
+
+    #[test]
+    fn the_caret_stands_below_the_place() {
+        assert_eq!(
+            pointed(1, "SELECT ", "tpye FROM actions"),
+            "SELECT tpye FROM actions\n       ^"
+        );
+        assert_eq!(pointed(3, "\t日 ", "x"), "line 3: \\t日 x\n             ^");
+    }
+
+    #[test]
+    fn a_long_line_is_shown_around_the_place() {
+        let text = pointed(1, &"a".repeat(1_000), &"b".repeat(1_000));
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[0], format!("…{}{}", "a".repeat(60), "b".repeat(40)));
+        assert_eq!(lines[1], format!("{}^", " ".repeat(61)));
+    }
+}

@@ -1,0 +1,345 @@
+//! `archiver status`: how fresh and complete the archive is → stdout, and an exit status for monitoring.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use archiver::output::{self, Format, Heading, Options, RowWriter, Value, visible};
+use archiver::status::{self, ListingStatus, Run, State, ago, grouped};
+use archiver::store::{self, LockState};
+use archiver::time::{Timestamp, parse_duration};
+use serde::Serialize;
+
+use super::Context;
+use super::answer::{AnswerFlags, Printer};
+use super::exit::{Failure, Status, unless_closed};
+
+/// Flags of `archiver status`.
+#[derive(clap::Args)]
+#[command(
+    after_help = AFTER_HELP,
+    mut_arg("exit_code", |flag| flag.help("Exit with 10 unless the archive is complete, and fresh enough for --max-age")),
+    mut_arg("output", |flag| flag.help("table; json for everything in one object; jsonl, csv, tsv or markdown for the listings")),
+)]
+pub(super) struct Arguments {
+    /// An archive whose last complete sync began longer ago is stale, such as 2h
+    #[arg(long, value_name = "DURATION")]
+    max_age: Option<String>,
+    #[command(flatten)]
+    answer: AnswerFlags,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  archiver status
+  archiver status --max-age 2h --exit-code    # cron, Nagios: 0 is fine, all else is not
+  archiver status -o json
+
+The first line is the verdict:
+  complete      nothing is missing of what the API listed when the last complete sync began
+  stale         the same, but it began longer ago than --max-age
+  incomplete    a sync archived a part of what is new, or none was complete yet
+  never synced  nothing is archived
+It is about what the last sync was asked for, the account or some droplets.
+
+Exit status: 0 for any archive that can be read; with --exit-code, 10 for any but a complete one; 6 when there is none.";
+
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
+    let flags = &arguments.answer;
+    flags.columns()?;
+    let max_age = arguments.max_age.as_deref().map(parse_duration).transpose();
+    let max_age = max_age.map_err(|error| Failure::usage(format!("--max-age: {error}")))?;
+    let path = context.config.database(context.global.db.as_deref())?;
+    let now = Timestamp::now();
+    let lock = LockState::of(&path);
+    let connection = store::open_read_only(&path)?;
+    let status = status::read(&connection, &lock, now, max_age)?;
+    match flags.output {
+        Format::Table => {
+            let page = Page {
+                context,
+                flags,
+                status: &status,
+                now,
+            };
+            let mut stdout = io::stdout().lock();
+            unless_closed(page.print(&path, &lock, &mut stdout))?;
+        }
+        Format::Json => print_json(&path, &lock, &status)?,
+        _ => print_listings(context, flags, &status.listings)?,
+    }
+    let is_problem = status.verdict.state != State::Complete;
+    Ok(if flags.exit_code && is_problem {
+        Status::Found
+    } else {
+        Status::Done
+    })
+}
+
+/// Everything, as scripts read it.
+#[derive(Serialize)]
+struct Document<'a> {
+    path: String,
+    is_sync_running: Option<bool>,
+    #[serde(flatten)]
+    status: &'a status::Status,
+}
+
+fn print_json(path: &Path, lock: &LockState, status: &status::Status) -> Result<(), Failure> {
+    let document = Document {
+        path: path.display().to_string(),
+        is_sync_running: match lock {
+            LockState::Free => Some(false),
+            LockState::Held { .. } => Some(true),
+            LockState::Left { .. } => None,
+        },
+        status,
+    };
+    let text = serde_json::to_string_pretty(&document).map_err(io::Error::from);
+    unless_closed(text.and_then(|text| writeln!(io::stdout(), "{text}")))?;
+    Ok(())
+}
+
+fn print_listings(
+    context: &Context,
+    flags: &AnswerFlags,
+    listings: &[ListingStatus],
+) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    let mut printer = Printer::new(context, flags, &mut stdout);
+    let written = write_listings(&mut printer, listings).map_err(archiver::query::Error::Write);
+    printer.end(written)?;
+    Ok(())
+}
+
+fn write_listings(writer: &mut dyn RowWriter, listings: &[ListingStatus]) -> io::Result<()> {
+    let names = [
+        "path",
+        "droplet_id",
+        "droplet_name",
+        "total",
+        "covered",
+        "missing",
+        "complete_total",
+        "complete_at",
+        "read_through",
+        "gone_at",
+    ];
+    writer.header(&names.map(Heading::named))?;
+    for listing in listings {
+        let number = |number: Option<u64>| {
+            number.map_or(Value::Null, |it| {
+                Value::Integer(i64::try_from(it).unwrap_or(i64::MAX))
+            })
+        };
+        let through = if listing.is_followed {
+            "the account's"
+        } else {
+            "itself"
+        };
+        writer.row(&[
+            Value::Text(&listing.path),
+            listing.droplet_id.map_or(Value::Null, Value::Integer),
+            text(listing.droplet_name.as_ref()),
+            number(listing.total),
+            number(Some(listing.covered)),
+            number(Some(listing.missing)),
+            number(listing.complete_total),
+            text(listing.complete_at.as_ref()),
+            Value::Text(through),
+            text(listing.gone_at.as_ref()),
+        ])?;
+    }
+    Ok(())
+}
+
+fn text(text: Option<&String>) -> Value<'_> {
+    text.map_or(Value::Null, |text| Value::Text(text))
+}
+
+/// The status as people read it.
+struct Page<'a> {
+    context: &'a Context,
+    flags: &'a AnswerFlags,
+    status: &'a status::Status,
+    now: Timestamp,
+}
+
+impl Page<'_> {
+    fn print(&self, path: &Path, lock: &LockState, sink: &mut dyn Write) -> io::Result<()> {
+        writeln!(sink, "{}\n", visible(&self.status.verdict.text))?;
+        for (name, text) in self.lines(path, lock) {
+            writeln!(sink, "{name:<10}{}", visible(&text))?;
+        }
+        if !self.status.listings.is_empty() {
+            writeln!(sink)?;
+            let mut table = self.table(sink);
+            write_listings(table.as_mut(), &self.status.listings)?;
+            table.finish()?;
+        }
+        if !self.status.runs.is_empty() {
+            writeln!(sink)?;
+            let mut table = self.table(sink);
+            self.write_runs(table.as_mut())?;
+            table.finish()?;
+        }
+        sink.flush()
+    }
+
+    fn table<'sink>(&self, sink: &'sink mut dyn Write) -> Box<dyn RowWriter + 'sink> {
+        let options = Options {
+            header: !self.flags.no_header,
+            width: self.context.terminal.width,
+            is_colored: self.context.terminal.colors_answers,
+            zone: self.flags.tz.clone(),
+        };
+        output::writer(Format::Table, options, sink)
+    }
+
+    fn lines(&self, path: &Path, lock: &LockState) -> Vec<(&'static str, String)> {
+        let facts = &self.status.facts;
+        let mut lines = vec![
+            (
+                "archive",
+                format!(
+                    "{}, {}, schema version {}",
+                    path.display(),
+                    size(facts.file_bytes),
+                    self.status.schema_version
+                ),
+            ),
+            ("actions", self.actions()),
+            ("open", self.open_actions()),
+        ];
+        if facts.actions_without_end > 0 {
+            let number = grouped(facts.actions_without_end);
+            let text = format!("{number} completed, and the API does not say when");
+            lines.push(("no end", text));
+        }
+        lines.push((
+            "droplets",
+            format!(
+                "{}, {} of them gone",
+                grouped(facts.droplets),
+                grouped(facts.droplets_gone)
+            ),
+        ));
+        lines.push(("regions", grouped(facts.regions)));
+        lines.push((
+            "sync",
+            match lock {
+                LockState::Free => "none is running".to_owned(),
+                LockState::Held { holder } => format!("one is running: {holder}"),
+                LockState::Left { holder } => {
+                    format!("one runs that cannot be seen from here, or was killed: {holder}")
+                }
+            },
+        ));
+        if let Some(quota) = &facts.quota {
+            let left = grouped(quota.remaining.unsigned_abs());
+            let at = quota.at.as_deref().map(|at| self.at(at));
+            let text = format!("{left} requests left, {}", at.unwrap_or_default());
+            lines.push(("quota", text));
+        }
+        lines
+    }
+
+    fn actions(&self) -> String {
+        let facts = &self.status.facts;
+        let count = grouped(facts.actions);
+        match (&facts.first_action_at, &facts.last_action_at) {
+            (Some(first), Some(last)) => {
+                format!("{count}, from {} to {}", self.time(first), self.time(last))
+            }
+            _ => count,
+        }
+    }
+
+    fn open_actions(&self) -> String {
+        let facts = &self.status.facts;
+        let Some(oldest) = &facts.oldest_open_action else {
+            return "none in progress".to_owned();
+        };
+        let mut text = format!(
+            "{} in progress, the oldest is {} {}",
+            grouped(facts.open_actions),
+            oldest.kind.as_deref().unwrap_or("action"),
+            oldest.id
+        );
+        if let Some(id) = oldest.droplet_id {
+            text += &format!(" of droplet {id}");
+        }
+        if let Some(at) = &oldest.started_at {
+            text += &format!(", started {}", self.at(at));
+        }
+        text
+    }
+
+    fn write_runs(&self, table: &mut dyn RowWriter) -> io::Result<()> {
+        let names = [
+            "sync",
+            "started_at",
+            "took_seconds",
+            "outcome",
+            "requests",
+            "inserted",
+            "updated",
+            "message",
+        ];
+        table.header(&names.map(Heading::named))?;
+        for run in &self.status.runs {
+            let message = run.message.as_ref();
+            let message = message.map(|it| it.lines().collect::<Vec<_>>().join("; "));
+            table.row(&[
+                Value::Integer(run.id),
+                Value::Text(&run.started_at),
+                took(run).map_or(Value::Null, Value::Integer),
+                Value::Text(run.outcome.as_str()),
+                Value::Integer(run.requests),
+                Value::Integer(run.inserted),
+                Value::Integer(run.updated),
+                text(message.as_ref()),
+            ])?;
+        }
+        Ok(())
+    }
+
+    /// A time in the zone that was asked for, and how long ago it is.
+    fn at(&self, time: &str) -> String {
+        let age = time
+            .parse::<Timestamp>()
+            .map(|at| ago(self.now.epoch_seconds() - at.epoch_seconds()));
+        match age {
+            Ok(age) => format!("{} ({age})", self.time(time)),
+            Err(_) => time.to_owned(),
+        }
+    }
+
+    fn time(&self, time: &str) -> String {
+        time.parse::<Timestamp>().map_or_else(
+            |_| time.to_owned(),
+            |at| at.in_zone(&self.flags.tz).to_string(),
+        )
+    }
+}
+
+fn took(run: &Run) -> Option<i64> {
+    let started_at: Timestamp = run.started_at.parse().ok()?;
+    let finished_at: Timestamp = run.finished_at.as_deref()?.parse().ok()?;
+    Some(finished_at.epoch_seconds() - started_at.epoch_seconds())
+}
+
+/// `12.3 MB`
+fn size(bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+    let megabytes = bytes as f64 / 1e6;
+    format!("{megabytes:.1} MB")
+}
+
+impl From<status::Error> for Failure {
+    fn from(error: status::Error) -> Self {
+        match error {
+            status::Error::Read(source) => archiver::query::Error::Read(source).into(),
+            status::Error::Store(source) => source.into(),
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Runs one statement, and hands its rows on as they come.
+
+use std::str::FromStr;
+
+use rusqlite::{Connection, ErrorCode, Statement};
+
+use super::authorizer::{self, Refusal};
+use super::cell::Cells;
+use super::error::{Error, Place};
+use super::limits::{self, LONGEST_SQL_BYTES};
+use super::statement::{self, Statements};
+use crate::output::{Heading, Look, RowWriter};
+use crate::query::nearest;
+
+/// How many steps of SQLite's machine lie between two looks at whether to stop: well below a millisecond.
+const STEPS: i32 = 1_000;
+
+/// Statements that do not read. The authorizer would refuse all but the last; their names are said sooner here.
+const WRITING: [&str; 17] = [
+    "ALTER",
+    "ANALYZE",
+    "ATTACH",
+    "BEGIN",
+    "COMMIT",
+    "CREATE",
+    "DELETE",
+    "DETACH",
+    "DROP",
+    "END",
+    "INSERT",
+    "REINDEX",
+    "RELEASE",
+    "REPLACE",
+    "ROLLBACK",
+    "SAVEPOINT",
+    "UPDATE",
+];
+const VACUUM: &str = "VACUUM";
+
+/// A value for a parameter: `name=value`, for `:name` in the statement.
+///
+/// An integer or a decimal fraction is bound as a number, as far as the number is written the same; all else is text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameter {
+    name: String,
+    value: rusqlite::types::Value,
+}
+
+/// A text that is no `name=value`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{input}` is not a parameter: write NAME=VALUE")]
+pub struct UnknownParameter {
+    input: String,
+}
+
+impl FromStr for Parameter {
+    type Err = UnknownParameter;
+
+    fn from_str(text: &str) -> Result<Self, UnknownParameter> {
+        let unknown = || UnknownParameter {
+            input: text.to_owned(),
+        };
+        let (name, value) = text.split_once('=').ok_or_else(unknown)?;
+        let name = name.trim_start_matches([':', '@', '$']);
+        if name.is_empty() {
+            return Err(unknown());
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            value: typed(value),
+        })
+    }
+}
+
+fn typed(text: &str) -> rusqlite::types::Value {
+    match (text.parse::<i64>(), text.parse::<f64>()) {
+        (Ok(integer), _) if integer.to_string() == text => integer.into(),
+        (_, Ok(real)) if format!("{real:?}") == text && real.is_finite() => real.into(),
+        _ => text.to_owned().into(),
+    }
+}
+
+/// Runs one statement that reads. Its columns are called as SQL calls them. The number of rows.
+///
+/// `stop` is asked every now and then, and ends the statement when it says so. The connection can only read afterwards.
+///
+/// # Errors
+/// When there is no statement or more than one, it does more than read, SQLite does not understand it, or it does not
+/// come to its end.
+pub fn run(
+    connection: &mut Connection,
+    sql: &str,
+    parameters: &[Parameter],
+    stop: Option<Box<dyn FnMut() -> bool + Send>>,
+    writer: &mut dyn RowWriter,
+) -> Result<u64, Error> {
+    let statement = only_statement(sql)?;
+    check_schema(connection).map_err(Error::Read)?;
+    limits::set(connection).map_err(Error::Read)?;
+    connection
+        .progress_handler(STEPS, stop)
+        .map_err(Error::Read)?;
+    let refusal = authorizer::install(connection).map_err(Error::Read)?;
+    let prepared = connection.prepare(statement.first);
+    let mut prepared = prepared.map_err(|error| {
+        explained(&refusal, error, &|message, offset| {
+            rejected(
+                connection,
+                sql,
+                message,
+                offset.map(|it| it + statement.start),
+            )
+        })
+    })?;
+    bind(&mut prepared, parameters)?;
+    show(&mut prepared, &refusal, writer)
+}
+
+/// The one statement there is, unless its first word says that it does not read.
+fn only_statement(sql: &str) -> Result<Statements<'_>, Error> {
+    if sql.len() > LONGEST_SQL_BYTES {
+        return Err(Error::TooLong);
+    }
+    if sql.contains('\0') {
+        return Err(Error::Nul);
+    }
+    let statements = statement::cut(sql);
+    if statements.first.is_empty() {
+        return Err(Error::Empty);
+    }
+    let word = statement::first_word(statements.first);
+    if word == VACUUM || WRITING.contains(&word.as_str()) {
+        return Err(Error::Refused { what: word });
+    }
+    if statements.rest.is_empty() {
+        return Ok(statements);
+    }
+    let word = match statement::first_word(statements.rest) {
+        word if word.is_empty() => statements.rest.chars().take(20).collect(),
+        word => word,
+    };
+    Err(Error::Second { word })
+}
+
+/// Names of tables and columns are text; in a damaged file they may not be.
+fn check_schema(connection: &Connection) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("SELECT name, sql FROM sqlite_schema")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        row.get::<_, String>(0)?;
+        row.get::<_, Option<String>>(1)?;
+    }
+    Ok(())
+}
+
+fn bind(statement: &mut Statement<'_>, parameters: &[Parameter]) -> Result<(), Error> {
+    let names: Vec<Option<String>> = (1..=statement.parameter_count())
+        .map(|index| statement.parameter_name(index).map(str::to_owned))
+        .collect();
+    let is_called = |written: &str, name: &str| written.strip_prefix([':', '@', '$']) == Some(name);
+    for parameter in parameters {
+        let mut known = names.iter().flatten();
+        if !known.any(|written| is_called(written, &parameter.name)) {
+            return Err(Error::UnknownParameter {
+                name: parameter.name.clone(),
+                known: names.iter().flatten().cloned().collect(),
+            });
+        }
+    }
+    for (position, written) in names.iter().enumerate() {
+        let written = written.as_deref().unwrap_or("?");
+        // The last one wins, as with other flags.
+        let given = parameters.iter().rev();
+        let value = given
+            .filter(|parameter| is_called(written, &parameter.name))
+            .map(|parameter| &parameter.value)
+            .next();
+        let value = value.ok_or_else(|| Error::Unbound {
+            name: written.to_owned(),
+        })?;
+        statement
+            .raw_bind_parameter(position + 1, value)
+            .map_err(Error::Read)?;
+    }
+    Ok(())
+}
+
+fn show(
+    statement: &mut Statement<'_>,
+    refusal: &Refusal,
+    writer: &mut dyn RowWriter,
+) -> Result<u64, Error> {
+    let failed = |error| explained(refusal, error, &|message, _| Error::Failed { message });
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
+    let headings: Vec<_> = names.iter().map(|name| heading(name)).collect();
+    writer.header(&headings).map_err(Error::Write)?;
+    let mut cells = Cells::default();
+    let mut count = 0;
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next().map_err(failed)? {
+        let values = cells.values(row, names.len()).map_err(Error::Read)?;
+        writer.row(&values).map_err(Error::Write)?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// What SQL calls a column is its title. Its values are shown as they are; times in the zone that was asked for.
+fn heading(name: &str) -> Heading<'_> {
+    let look = match Heading::named(name).look {
+        look @ (Look::Time | Look::Status) => look,
+        _ => Look::Plain,
+    };
+    Heading {
+        look,
+        ..Heading::plain(name)
+    }
+}
+
+/// What an error of SQLite comes to; `otherwise` makes one of those that are about the statement itself, from the
+/// message and the offset in bytes.
+fn explained(
+    refusal: &Refusal,
+    error: rusqlite::Error,
+    otherwise: &dyn Fn(String, Option<usize>) -> Error,
+) -> Error {
+    if let Some(what) = refusal.take() {
+        return Error::Refused { what };
+    }
+    match (error.sqlite_error_code(), error) {
+        (_, rusqlite::Error::SqlInputError { msg, offset, .. }) => {
+            otherwise(msg, usize::try_from(offset).ok())
+        }
+        (Some(ErrorCode::OperationInterrupted), _) => Error::Stopped,
+        (Some(ErrorCode::OutOfMemory), _) => Error::TooMuchMemory,
+        (
+            Some(ErrorCode::Unknown | ErrorCode::TooBig | ErrorCode::TypeMismatch),
+            rusqlite::Error::SqliteFailure(_, Some(message)),
+        ) => otherwise(message, None),
+        (_, error) => Error::Read(error),
+    }
+}
+
+fn rejected(connection: &Connection, sql: &str, message: String, offset: Option<usize>) -> Error {
+    // A suggestion is a courtesy: without one the message stands.
+    let near = near(connection, &message).unwrap_or_default();
+    Error::Rejected {
+        place: offset.and_then(|offset| Place::at(sql, offset)),
+        message,
+        near,
+    }
+}
+
+/// What may have been meant by a name that SQLite does not know.
+fn near(connection: &Connection, message: &str) -> rusqlite::Result<Vec<String>> {
+    const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')";
+    const COLUMNS: &str = "
+        SELECT DISTINCT info.name
+          FROM sqlite_schema AS object, pragma_table_info(object.name) AS info
+         WHERE object.type IN ('table', 'view')";
+    const FUNCTIONS: &str = "SELECT DISTINCT name FROM pragma_function_list";
+    for (what, names) in [
+        ("no such table: ", TABLES),
+        ("no such column: ", COLUMNS),
+        ("no such function: ", FUNCTIONS),
+    ] {
+        let Some(name) = message.strip_prefix(what) else {
+            continue;
+        };
+        let name = name.split(" - ").next().unwrap_or(name);
+        let name = name.rsplit('.').next().unwrap_or(name).trim_matches('"');
+        let known: Vec<String> = connection
+            .prepare(names)?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        return Ok(nearest(name, known.iter().map(String::as_str)));
+    }
+    Ok(Vec::new())
+}
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

@@ -1,0 +1,155 @@
+//! As much of SQL's grammar as it takes to tell where a statement ends, and what it begins with.
+//!
+//! SQLite itself reads the statement; this only finds the words for a refusal.
+
+/// A text of SQL, cut after its first statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Statements<'a> {
+    /// Where the first begins, in bytes.
+    pub(super) start: usize,
+    /// Up to the first semicolon; empty when there is no statement.
+    pub(super) first: &'a str,
+    /// What follows, from its first word on; empty when nothing does.
+    pub(super) rest: &'a str,
+}
+
+/// Cuts SQL at the first semicolon that ends a statement. Empty statements before it are left out.
+pub(super) fn cut(sql: &str) -> Statements<'_> {
+    let mut start = 0;
+    loop {
+        let at = start + blank(&sql[start..]);
+        if sql[at..].starts_with(';') {
+            start = at + 1;
+            continue;
+        }
+        let end = at + length(&sql[at..]);
+        let mut rest = end;
+        loop {
+            let next = rest + blank(&sql[rest..]);
+            rest = next;
+            if !sql[rest..].starts_with(';') {
+                break;
+            }
+            rest += 1;
+        }
+        return Statements {
+            start,
+            first: if at == sql.len() {
+                ""
+            } else {
+                &sql[start..end]
+            },
+            rest: &sql[rest..],
+        };
+    }
+}
+
+/// The word that a statement begins with, in capitals.
+pub(super) fn first_word(statement: &str) -> String {
+    let text = &statement[blank(statement)..];
+    let end = text
+        .find(|character: char| !character.is_ascii_alphanumeric() && character != '_')
+        .unwrap_or(text.len());
+    text[..end].to_ascii_uppercase()
+}
+
+/// How many bytes of spaces and comments `text` begins with.
+fn blank(text: &str) -> usize {
+    let mut at = 0;
+    loop {
+        let rest = &text[at..];
+        at += if rest.starts_with("--") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if let Some(comment) = rest.strip_prefix("/*") {
+            comment.find("*/").map_or(rest.len(), |end| end + 4)
+        } else {
+            match rest.chars().next() {
+                Some(space) if space.is_ascii_whitespace() || space == '\u{feff}' => {
+                    space.len_utf8()
+                }
+                _ => return at,
+            }
+        };
+    }
+}
+
+/// How many bytes there are before the semicolon that ends the statement.
+fn length(text: &str) -> usize {
+    let mut at = 0;
+    while let Some(character) = text[at..].chars().next() {
+        let rest = &text[at..];
+        at += match character {
+            ';' => return at,
+            '\'' | '"' | '`' => quoted(rest, character),
+            '[' => quoted(rest, ']'),
+            _ => blank(rest).max(character.len_utf8()),
+        };
+    }
+    at
+}
+
+/// The length of a quoted text that ends with `quote`. One that is doubled ends it too, and begins another at once.
+fn quoted(text: &str, quote: char) -> usize {
+    text.chars()
+        .next()
+        .and_then(|first| {
+            let start = first.len_utf8();
+            text[start..].find(quote).map(|end| start + end + 1)
+        })
+        .unwrap_or(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_ends_at_its_semicolon_and_nowhere_else() {
+        for (sql, first, rest) in [
+            ("SELECT 1", "SELECT 1", ""),
+            (" SELECT 1 ; ", " SELECT 1 ", ""),
+            ("SELECT 1; -- done\n;/* x */;", "SELECT 1", ""),
+            ("SELECT 1; SELECT 2", "SELECT 1", "SELECT 2"),
+            ("SELECT ';'; DROP", "SELECT ';'", "DROP"),
+            ("SELECT 'it''s;'; DROP", "SELECT 'it''s;'", "DROP"),
+            ("SELECT \";\", `;`, [;]; x", "SELECT \";\", `;`, [;]", "x"),
+            ("SELECT 1 -- ; \n + 1; x", "SELECT 1 -- ; \n + 1", "x"),
+            ("SELECT /* ; */ 1; x", "SELECT /* ; */ 1", "x"),
+            (";; SELECT 1;", " SELECT 1", ""),
+            ("SELECT 'open; DROP", "SELECT 'open; DROP", ""),
+            ("SELECT 1 /* open; DROP", "SELECT 1 /* open; DROP", ""),
+            ("SELECT 'é;日本'; x", "SELECT 'é;日本'", "x"),
+            ("", "", ""),
+            (" ;; -- nothing", "", ""),
+            ("/* nothing */", "", ""),
+        ] {
+            let found = cut(sql);
+            assert_eq!((found.first, found.rest), (first, rest), "{sql}");
+            assert!(sql[found.start..].starts_with(first), "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_statement_is_called_by_its_first_word() {
+        for (sql, word) in [
+            ("select 1", "SELECT"),
+            (" -- a comment\n /* another */ Drop table x", "DROP"),
+            ("VALUES(1)", "VALUES"),
+            ("(SELECT 1)", ""),
+            ("\u{feff}SELECT 1", "SELECT"),
+            ("", ""),
+        ] {
+            assert_eq!(first_word(sql), word, "{sql}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_cut_without_losing_a_word(sql in "[-/*;'\"`\\[\\]a-c é\n]{0,24}") {
+            let Statements { start, first, rest } = cut(&sql);
+            proptest::prop_assert!(sql.ends_with(rest));
+            proptest::prop_assert!(sql[start..].starts_with(first));
+            proptest::prop_assert!(!rest.starts_with(';'));
+        }
+    }
+}
