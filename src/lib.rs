@@ -13,11 +13,13 @@
 //! ```
 //!
 //! [`sync::run`] is the one way in: it asks an [`api::Client`] for the pages of each listing and hands them to a
-//! [`store::Store`]. [`query::actions`] is the one way out. What the two agree on is the schema in `migrations/`.
+//! [`store::Store`]. The ways out are the questions: [`query::actions`], and on top of it [`stats::stats`],
+//! [`timeline::timeline`] and [`report::run`]. What the two sides agree on is the schema in `migrations/`.
 //!
 //! # Invariants
 //!
-//! - Modules use only what stands below them: `sync` → `api`, `store`, `query` → `config`, `coverage`, `output` →
+//! - Modules use only what stands below them: `sync`, `report`, `stats`, `timeline` → `api`, `store`, `query` → `config`,
+//!   `coverage`, `output` →
 //!   `model` → `time`. A test reads the sources and fails on any other arrow.
 //! - Nothing here prints, exits, or reads the environment; only `config::Environment::of_process`,
 //!   `time::Timestamp::now` and reading a `time::Zone` by its name look outside, and only the command line calls them.
@@ -32,6 +34,8 @@ pub mod model;
 pub mod output;
 pub mod query;
 pub mod report;
+pub mod stats;
 pub mod store;
 pub mod sync;
 pub mod time;
+pub mod timeline;

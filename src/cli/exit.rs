@@ -3,7 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use archiver::{api, config, query, store};
+use archiver::{api, config, query, report, store};
 
 /// The exit statuses that scripts rely on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +114,28 @@ impl From<api::Error> for Failure {
     }
 }
 
+impl From<report::Error> for Failure {
+    fn from(error: report::Error) -> Self {
+        use report::Error;
+        let status = match &error {
+            Error::Failed { source, .. } => status_of(source),
+            Error::Write(_) => Status::Failed,
+            _ => Status::Usage,
+        };
+        Self::of(status, &error)
+    }
+}
+
+/// The status of an archive that could not be read.
+fn status_of(error: &rusqlite::Error) -> Status {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+            Status::UnusableArchive
+        }
+        _ => Status::Failed,
+    }
+}
+
 impl From<query::Error> for Failure {
     fn from(error: query::Error) -> Self {
         match &error {
@@ -124,19 +146,7 @@ impl From<query::Error> for Failure {
                 "`archiver sync --all` archives every action that the account's listing shows",
             ),
             query::Error::Write(_) => Self::of(Status::Failed, &error),
-            query::Error::Read(source) => {
-                let code = source.sqlite_error_code();
-                let is_damage = matches!(
-                    code,
-                    Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
-                );
-                let status = if is_damage {
-                    Status::UnusableArchive
-                } else {
-                    Status::Failed
-                };
-                Self::of(status, &error)
-            }
+            query::Error::Read(source) => Self::of(status_of(source), &error),
         }
     }
 }

@@ -11,17 +11,21 @@ mod filter;
 mod last;
 mod progress;
 mod query;
+mod report;
 mod show;
+mod stats;
 mod summary;
 mod sync;
 mod terminal;
+mod timeline;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use archiver::config::{Config, Environment};
-use clap::{ArgAction, Parser, Subcommand};
+use archiver::report::Library;
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use exit::{Failure, Status};
 use terminal::{ColorChoice, Terminal};
@@ -81,6 +85,12 @@ enum Command {
     Last(last::Arguments),
     /// Show all that is known of one action
     Show(show::Arguments),
+    /// Count the actions that match, by type, droplet, week ...
+    Stats(stats::Arguments),
+    #[command(about = "Show this list of reports, or the answer of one of them")]
+    Report(report::Arguments),
+    /// Show one droplet's life: its actions, and what stands between them
+    Timeline(timeline::Arguments),
 }
 
 /// What every command works with.
@@ -95,7 +105,18 @@ pub(crate) fn run(
     arguments: impl IntoIterator<Item = OsString>,
     environment: Environment,
 ) -> ExitCode {
-    let Arguments { global, command } = match Arguments::try_parse_from(arguments) {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let library = report::library(&arguments, &environment);
+    let root = Arguments::command();
+    let library = library.map(|library| report::usable(library, &root));
+    let root = match &library {
+        Some(library) => root.mut_subcommand("report", |it| report::command(it, library)),
+        None => root,
+    };
+    let parsed = root
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let Arguments { global, command } = match parsed {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are errors to clap, and no failure to anybody else.
@@ -121,6 +142,12 @@ pub(crate) fn run(
                 Command::Query(arguments) => query::run(&context, &arguments),
                 Command::Last(arguments) => last::run(&context, &arguments),
                 Command::Show(arguments) => show::run(&context, &arguments),
+                Command::Stats(arguments) => stats::run(&context, &arguments),
+                Command::Report(arguments) => {
+                    let library = library.unwrap_or_else(|| Library::load(None));
+                    report::run(&context, &arguments, &library)
+                }
+                Command::Timeline(arguments) => timeline::run(&context, &arguments),
             }
         });
     match outcome {

@@ -81,6 +81,13 @@ impl Terminal {
         }
     }
 
+    /// Something to know about an answer.
+    pub(super) fn note(&self, text: &str) {
+        if !self.is_quiet {
+            self.line(CYAN, "note: ", text);
+        }
+    }
+
     /// What is done, for those who asked with `-v` given `verbosity` times.
     pub(super) fn detail(&self, verbosity: u8, text: &str) {
         if self.verbosity >= verbosity && !self.is_quiet {

@@ -34,13 +34,7 @@ impl Config {
     /// # Errors
     /// When the file cannot be read, or says something that is not understood.
     pub fn load(flag: Option<&Path>, environment: Environment) -> Result<Self, Error> {
-        let asked_for = flag
-            .map(Path::to_owned)
-            .or_else(|| environment.path("ARCHIVER_CONFIG"));
-        let usual = environment
-            .config_home()
-            .map(|home| home.join("archiver/config.toml"));
-        let (path, file) = match (asked_for, usual) {
+        let (path, file) = match (asked_for(flag, &environment), usual(&environment)) {
             (Some(path), _) => {
                 let file =
                     file::read(&path)?.ok_or_else(|| Error::NoConfig { path: path.clone() })?;
@@ -58,6 +52,13 @@ impl Config {
             file,
             folder,
         })
+    }
+
+    /// The folder of the configuration, whether it has a file or not; nothing without a home.
+    #[must_use]
+    pub fn folder(flag: Option<&Path>, environment: &Environment) -> Option<PathBuf> {
+        let path = asked_for(flag, environment).or_else(|| usual(environment))?;
+        path.parent().map(Path::to_owned)
     }
 
     /// Where the archive is: `flag`, else `$ARCHIVER_DB`, else `database`, else its usual place.
@@ -109,6 +110,18 @@ impl Config {
             _ => self.folder.join(path),
         }
     }
+}
+
+/// The file that has to be there.
+fn asked_for(flag: Option<&Path>, environment: &Environment) -> Option<PathBuf> {
+    flag.map(Path::to_owned)
+        .or_else(|| environment.path("ARCHIVER_CONFIG"))
+}
+
+/// The file that may be there.
+fn usual(environment: &Environment) -> Option<PathBuf> {
+    let home = environment.config_home()?;
+    Some(home.join("archiver/config.toml"))
 }
 
 #[cfg(test)]

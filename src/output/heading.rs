@@ -24,6 +24,11 @@ pub enum Look {
     Time,
     /// A share from 0 to 100, with a bar of that length.
     Percent,
+    /// A number, with a bar beside it that is as long as can be for the greatest in the column, which is this.
+    Bar {
+        /// The greatest number.
+        greatest: i64,
+    },
 }
 
 impl<'a> Heading<'a> {

@@ -86,4 +86,4 @@ pub fn writer<'sink>(
 }
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

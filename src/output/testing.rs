@@ -2,7 +2,39 @@
 
 use std::io::{self, Write};
 
-use super::{Format, Heading, Options, Value, writer};
+use super::{Format, Heading, Options, RowWriter, Value, writer};
+
+/// Keeps the rows as text, for the tests of who writes rows.
+#[derive(Default)]
+pub(crate) struct Rows {
+    pub(crate) names: Vec<String>,
+    pub(crate) rows: Vec<Vec<String>>,
+}
+
+impl RowWriter for Rows {
+    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
+        self.names = headings
+            .iter()
+            .map(|heading| heading.name.to_owned())
+            .collect();
+        Ok(())
+    }
+
+    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+        let text = |value: &Value<'_>| match value {
+            Value::Null => String::new(),
+            Value::Integer(number) => number.to_string(),
+            Value::Real(number) => format!("{number:.1}"),
+            Value::Text(text) | Value::Json(text) => (*text).to_owned(),
+        };
+        self.rows.push(values.iter().map(text).collect());
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 pub(super) const COLUMNS: [&str; 4] = ["id", "type", "share", "region_slug"];
 
@@ -25,9 +57,18 @@ pub(super) fn written(
     columns: &[&str],
     rows: &[&[Value<'_>]],
 ) -> String {
+    written_under(format, options, &plain(columns), rows)
+}
+
+pub(super) fn written_under(
+    format: Format,
+    options: Options,
+    headings: &[Heading<'_>],
+    rows: &[&[Value<'_>]],
+) -> String {
     let mut sink = Vec::new();
     let mut writer = writer(format, options, &mut sink);
-    writer.header(&plain(columns)).unwrap();
+    writer.header(headings).unwrap();
     for row in rows {
         writer.row(row).unwrap();
     }

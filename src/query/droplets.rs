@@ -63,6 +63,23 @@ pub fn droplets(connection: &Connection, filter: &Filter) -> Result<Option<Vec<D
     Ok(choose(connection, &filter.droplets, filter.gone)?.any_of)
 }
 
+/// The one droplet that is meant.
+///
+/// # Errors
+/// When no droplet has or had a name, when several are meant, or the archive cannot be read.
+pub(crate) fn one_droplet(
+    connection: &Connection,
+    selector: &DropletSelector,
+) -> Result<DropletId, Error> {
+    match selector {
+        DropletSelector::Id(id) => Ok(*id),
+        DropletSelector::Name(name) | DropletSelector::Pattern(name) => {
+            let ids = ids(connection, std::slice::from_ref(selector))?;
+            only(name, ids.into_iter().collect(), connection)
+        }
+    }
+}
+
 /// The droplets that are named, each once.
 ///
 /// # Errors
@@ -208,6 +225,21 @@ mod tests {
             resolved(&["mail-*"]),
             Err(Error::UnknownName { .. })
         ));
+    }
+
+    #[test]
+    fn one_droplet_is_one_however_it_is_named() {
+        let connection = archive();
+        droplet(&connection, 1, &["web-1"]);
+        droplet(&connection, 2, &["web-2", "old-name"]);
+        let one = |text: &str| one_droplet(&connection, &text.parse().unwrap());
+        for (text, id) in [("2", 2), ("9", 9), ("old-name", 2), ("web-[1]", 1)] {
+            assert_eq!(one(text).unwrap(), id, "{text}");
+        }
+        assert_eq!(
+            one("web-*").unwrap_err().to_string(),
+            "`web-*` is or was the name of several droplets, choose by id: 1, 2"
+        );
     }
 
     #[test]

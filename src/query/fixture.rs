@@ -1,4 +1,4 @@
-//! Archives in memory for the tests of this layer.
+//! Archives in memory for the tests of this layer, and of those that ask it.
 
 use std::fmt::Debug;
 use std::str::FromStr;
@@ -11,15 +11,15 @@ use crate::time::Timestamp;
 
 /// One action as it is stored.
 #[derive(Clone, Copy)]
-pub(super) struct Row<'a> {
-    pub(super) id: i64,
-    pub(super) status: Option<&'a str>,
-    pub(super) kind: Option<&'a str>,
-    pub(super) started_at: Option<&'a str>,
-    pub(super) completed_at: Option<&'a str>,
-    pub(super) resource_id: Option<i64>,
-    pub(super) resource_type: Option<&'a str>,
-    pub(super) region: Option<&'a str>,
+pub(crate) struct Row<'a> {
+    pub(crate) id: i64,
+    pub(crate) status: Option<&'a str>,
+    pub(crate) kind: Option<&'a str>,
+    pub(crate) started_at: Option<&'a str>,
+    pub(crate) completed_at: Option<&'a str>,
+    pub(crate) resource_id: Option<i64>,
+    pub(crate) resource_type: Option<&'a str>,
+    pub(crate) region: Option<&'a str>,
 }
 
 impl Default for Row<'_> {
@@ -38,7 +38,7 @@ impl Default for Row<'_> {
 }
 
 /// An archive without actions, with the regions nyc3 and ams3.
-pub(super) fn archive() -> Connection {
+pub(crate) fn archive() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
     for migration in [
         include_str!("../../migrations/0001_archive.sql"),
@@ -60,12 +60,12 @@ pub(super) fn archive() -> Connection {
     connection
 }
 
-/// When the tests of this layer ask their questions: after everything that is generated.
-pub(super) fn now() -> Timestamp {
+/// When the tests of this layer, and of those that ask it ask their questions: after everything that is generated.
+pub(crate) fn now() -> Timestamp {
     "2020-08-01T00:00:00Z".parse().unwrap()
 }
 
-pub(super) fn insert(connection: &Connection, row: &Row<'_>) {
+pub(crate) fn insert(connection: &Connection, row: &Row<'_>) {
     connection
         .execute(
             "INSERT INTO actions (id, status, type, started_at, completed_at,
@@ -86,7 +86,7 @@ pub(super) fn insert(connection: &Connection, row: &Row<'_>) {
 }
 
 /// A droplet with its current name first, and the names it had before.
-pub(super) fn droplet(connection: &Connection, id: i64, names: &[&str]) {
+pub(crate) fn droplet(connection: &Connection, id: i64, names: &[&str]) {
     connection
         .execute(
             "INSERT INTO droplets (id, name, first_seen_at) VALUES (?1, ?2, '2020-08-01T00:00:00Z')",
@@ -105,7 +105,7 @@ pub(super) fn droplet(connection: &Connection, id: i64, names: &[&str]) {
 }
 
 /// What is asked for, as it is written.
-pub(super) fn choice<T>(terms: &[&str]) -> Choice<T>
+pub(crate) fn choice<T>(terms: &[&str]) -> Choice<T>
 where
     Term<T>: FromStr<Err: Debug>,
 {
@@ -114,7 +114,7 @@ where
 }
 
 /// An action that the droplet's own listing showed.
-pub(super) fn listed(connection: &Connection, droplet_id: i64, action_id: i64) {
+pub(crate) fn listed(connection: &Connection, droplet_id: i64, action_id: i64) {
     connection
         .execute(
             "INSERT INTO droplet_listed_actions (droplet_id, action_id) VALUES (?1, ?2)",
@@ -125,7 +125,7 @@ pub(super) fn listed(connection: &Connection, droplet_id: i64, action_id: i64) {
 
 /// Twelve types, a hundred droplets of which most are listed and some are gone, five syncs; several actions per second,
 /// some without a time, open, long, without an end, or ended before they began.
-pub(super) fn generated(count: i64) -> Connection {
+pub(crate) fn generated(count: i64) -> Connection {
     let connection = archive();
     connection.execute_batch(SYNCS_AND_DROPLETS).unwrap();
     connection.execute(ACTIONS, [count]).unwrap();
@@ -177,12 +177,12 @@ const LISTED: &str = "
     SELECT 1 + id % 5, id FROM actions WHERE id % 11 = 0;";
 
 /// The ids of the actions that match, in the order they come in.
-pub(super) fn found(connection: &Connection, filter: &Filter) -> Vec<i64> {
+pub(crate) fn found(connection: &Connection, filter: &Filter) -> Vec<i64> {
     found_at(now(), connection, filter)
 }
 
 /// The same at another time.
-pub(super) fn found_at(now: Timestamp, connection: &Connection, filter: &Filter) -> Vec<i64> {
+pub(crate) fn found_at(now: Timestamp, connection: &Connection, filter: &Filter) -> Vec<i64> {
     let mut ids = Vec::new();
     let visited = actions(connection, filter, now, &[Column::Id], &mut |values| {
         let [Value::Integer(id)] = values else {

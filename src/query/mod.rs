@@ -21,6 +21,7 @@ mod order;
 mod question;
 mod regions;
 mod rows;
+mod scan;
 mod show;
 mod statement;
 mod suggest;
@@ -38,12 +39,13 @@ pub use order::{SortKey, UnknownSortKey};
 pub use show::{Details, DropletDetails, Offer, RegionDetails, SyncDetails, show};
 pub use suggest::{Unseen, unseen};
 
-pub(crate) use droplets::resolve;
+pub(crate) use droplets::{one_droplet, resolve};
 pub(crate) use near::nearest;
 pub(crate) use rows::{RowsError, visit_rows};
+pub(crate) use scan::scan;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod meaning;
 #[cfg(test)]

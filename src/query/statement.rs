@@ -74,6 +74,15 @@ pub(super) fn select(question: &Question<'_>, columns: &[Column]) -> Statement {
     }
 }
 
+/// All actions that match, in the order in which they are read fastest. The filter's order and limit do not matter.
+pub(super) fn scan(question: &Question<'_>, expressions: &[&'static str]) -> Statement {
+    let mut conditions = Conditions::new(question);
+    Statement {
+        sql: all_arms(question, &mut conditions, &expressions.join(", ")),
+        parameters: conditions.parameters,
+    }
+}
+
 /// How many actions match.
 pub(super) fn tally(question: &Question<'_>) -> Statement {
     let mut conditions = Conditions::new(question);

@@ -17,6 +17,8 @@ pub struct Context<'a> {
     pub connection: &'a Connection,
     /// Where times such as `7d` count from, and what a report takes as now.
     pub now: Timestamp,
+    /// What times without an offset are meant in.
+    pub zone: &'a Zone,
 }
 
 /// The values of all parameters of a report, the defaults among them.
@@ -84,7 +86,7 @@ impl Report {
             }),
             (Some(text), _) | (None, Some(text)) => match parameter.kind {
                 Kind::Droplets => droplets(&parameter.name, text, context.connection),
-                kind => plain(&parameter.name, kind, text, context.now),
+                kind => plain(&parameter.name, kind, text, context.now, context.zone),
             },
         }
     }
@@ -94,12 +96,12 @@ impl Report {
 pub(super) fn check(name: &str, kind: Kind, text: &str) -> Result<(), Error> {
     // Any day will do: that a text is a time does not depend on the day it is read.
     match Timestamp::from_epoch_seconds(1_600_000_000) {
-        Ok(now) => plain(name, kind, text, now).map(|_| ()),
+        Ok(now) => plain(name, kind, text, now, &Zone::utc()).map(|_| ()),
         Err(_) => Ok(()),
     }
 }
 
-fn plain(name: &str, kind: Kind, text: &str, now: Timestamp) -> Result<Value, Error> {
+fn plain(name: &str, kind: Kind, text: &str, now: Timestamp, zone: &Zone) -> Result<Value, Error> {
     let parameter = || name.to_owned();
     match kind {
         Kind::Time | Kind::End => {
@@ -108,7 +110,7 @@ fn plain(name: &str, kind: Kind, text: &str, now: Timestamp) -> Result<Value, Er
             } else {
                 parse_since
             };
-            parse(text, now, &Zone::utc())
+            parse(text, now, zone)
                 .map(|time| Value::Text(time.to_string()))
                 .map_err(|source| Error::Time {
                     parameter: parameter(),

@@ -78,6 +78,14 @@ impl Report {
             .iter()
             .find(|parameter| parameter.name == name)
     }
+
+    /// The file it is in; of one that comes with the program, the file's name alone.
+    pub(super) fn path(&self) -> PathBuf {
+        match &self.origin {
+            Origin::File(path) => path.clone(),
+            Origin::Embedded => PathBuf::from(&self.name).with_extension("sql"),
+        }
+    }
 }
 
 impl Kind {

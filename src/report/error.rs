@@ -107,7 +107,13 @@ pub enum Error {
         /// The report.
         report: String,
     },
-    /// SQLite could not run the SQL.
+    /// SQLite does not understand the SQL.
+    #[error("{problem}")]
+    Sql {
+        /// What is wrong, and in which line, where SQLite says so.
+        problem: Problem,
+    },
+    /// SQLite could not run the SQL, or not to its end.
     #[error("the report `{report}` failed")]
     Failed {
         /// The report.

@@ -89,6 +89,23 @@ impl Library {
         })
     }
 
+    /// Takes the reports out whose parameters have a name that is refused, because whoever asks has other uses for it.
+    #[must_use]
+    pub fn without_parameters(mut self, is_refused: impl Fn(&str) -> bool) -> Self {
+        for report in std::mem::take(&mut self.reports) {
+            let mut names = report.parameters.iter().map(|parameter| &parameter.name);
+            match names.find(|name| is_refused(name)) {
+                None => self.reports.push(report),
+                Some(name) => {
+                    let message =
+                        format!("the parameter `{name}` needs another name: it is that of a flag");
+                    self.refuse(&report.path(), None, message);
+                }
+            }
+        }
+        self
+    }
+
     fn add_folder(&mut self, folder: &Path) {
         let paths = match sql_files(folder) {
             Ok(paths) => paths,

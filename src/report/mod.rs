@@ -3,7 +3,7 @@
 //! The text of a report is the interface: the same file is run here, printed for `sqlite3`, and given to Datasette. So
 //! nothing is pasted into it. What a person may choose is a parameter of the SQL, declared in the header with its kind
 //! and default; the text itself puts the default where a parameter is unbound or empty. [`Report::bind`] turns what a
-//! person wrote into values, [`run`] hands the rows on one by one.
+//! person wrote into values, [`run()`] hands the rows on one by one.
 //!
 //! What each file is for: `questions/` holds the reports that come with the program, `library` finds them and those of
 //! the user, `header` reads what they say of themselves, `definition` is what was read, `binding` makes values of
@@ -21,3 +21,6 @@ pub use definition::{Kind, Origin, Parameter, Report};
 pub use error::{Error, Problem};
 pub use library::Library;
 pub use run::run;
+
+#[cfg(test)]
+mod tests;

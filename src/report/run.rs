@@ -1,17 +1,15 @@
 //! Asks the archive a report's question, and hands the rows on one by one.
 
-use std::io;
-
 use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, Statement};
 
 use super::header::NOW;
-use super::{Bound, Error, Report};
-use crate::output::Value;
+use super::{Bound, Error, Problem, Report};
+use crate::output::{Heading, RowWriter, Value};
 use crate::query::{RowsError, visit_rows};
 
-/// Hands the names of the columns to `on_columns`, then each row to `visit`; says how many rows there were. Nothing is
-/// kept.
+/// Hands the columns and then each row to `writer`, which is finished by whoever gave it; says how many rows there were.
+/// Nothing is kept.
 ///
 /// A column whose name ends in `_seconds` is a length of time, one that ends in `_at` a time.
 ///
@@ -22,8 +20,7 @@ pub fn run(
     connection: &Connection,
     report: &Report,
     bound: &Bound,
-    on_columns: &mut dyn FnMut(&[&str]) -> io::Result<()>,
-    visit: &mut dyn FnMut(&[Value<'_>]) -> io::Result<()>,
+    writer: &mut dyn RowWriter,
 ) -> Result<u64, Error> {
     let failed = |source| Error::Failed {
         report: report.name.clone(),
@@ -37,9 +34,10 @@ pub fn run(
             .raw_bind_parameter(position, value)
             .map_err(failed)?;
     }
-    let columns: Vec<_> = statement.column_names().collect();
-    on_columns(&columns).map_err(Error::Write)?;
-    let columns = columns.len();
+    let headings: Vec<_> = statement.column_names().map(Heading::named).collect();
+    writer.header(&headings).map_err(Error::Write)?;
+    let columns = headings.len();
+    let visit = &mut |values: &[Value<'_>]| writer.row(values);
     visit_rows(&mut statement.raw_query(), columns, visit).map_err(|error| match error {
         RowsError::Read(source) => failed(source),
         RowsError::Write(error) => Error::Write(error),
@@ -55,6 +53,14 @@ fn prepare<'a>(connection: &'a Connection, report: &Report) -> Result<Statement<
         Err(rusqlite::Error::MultipleStatement | rusqlite::Error::Empty) => {
             return Err(not_a_question());
         }
+        Err(rusqlite::Error::SqlInputError { msg, offset, .. }) => {
+            let problem = Problem {
+                path: report.path(),
+                line: line_at(&report.sql, offset),
+                message: msg,
+            };
+            return Err(Error::Sql { problem });
+        }
         Err(source) => {
             return Err(Error::Failed {
                 report: report.name.clone(),
@@ -67,6 +73,12 @@ fn prepare<'a>(connection: &'a Connection, report: &Report) -> Result<Statement<
         return Err(not_a_question());
     }
     Ok(statement)
+}
+
+/// The line that a byte of the text is in, counted from 1. SQLite gives -1 when it does not know.
+fn line_at(text: &str, offset: i32) -> Option<usize> {
+    let before = text.get(..usize::try_from(offset).ok()?)?;
+    Some(before.matches('\n').count() + 1)
 }
 
 /// What is declared is used, and what is used is declared: otherwise a choice would be without effect.

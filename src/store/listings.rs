@@ -127,19 +127,25 @@ impl Store {
         tx.commit().step(COMPLETE)
     }
 
-    /// How many archived actions belong to a listing, as far as rows can tell.
+    /// How many archived actions belong to a listing, as far as rows can tell; with `up_to`, those whose ids are no greater.
     ///
     /// # Errors
     /// When the archive cannot be read.
-    pub fn archived_actions(&self, kind: ListingKind) -> Result<u64, Error> {
+    pub fn archived_actions(
+        &self,
+        kind: ListingKind,
+        up_to: Option<ActionId>,
+    ) -> Result<u64, Error> {
+        let up_to = up_to.unwrap_or(ActionId::MAX);
         let count: i64 = match kind {
-            ListingKind::Account | ListingKind::Followed => {
-                self.connection
-                    .query_row("SELECT count(*) FROM actions", [], |row| row.get(0))
-            }
+            ListingKind::Account | ListingKind::Followed => self.connection.query_row(
+                "SELECT count(*) FROM actions WHERE id <= :up_to",
+                named_params! { ":up_to": up_to },
+                |row| row.get(0),
+            ),
             ListingKind::Droplet(droplet_id) => self.connection.query_row(
                 ACTIONS_OF_DROPLET,
-                named_params! { ":droplet_id": droplet_id },
+                named_params! { ":droplet_id": droplet_id, ":up_to": up_to },
                 |row| row.get(0),
             ),
         }
@@ -149,7 +155,7 @@ impl Store {
 }
 
 pub(super) const ACTIONS_OF_DROPLET: &str =
-    "SELECT count(*) FROM droplet_actions WHERE droplet_id = :droplet_id";
+    "SELECT count(*) FROM droplet_actions WHERE droplet_id = :droplet_id AND id <= :up_to";
 
 const COMPLETE: &str = "cannot note that a listing is complete";
 const FORGET: &str = "cannot forget what is covered of a listing";

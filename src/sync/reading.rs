@@ -116,8 +116,9 @@ impl Reading {
         })?;
         self.walk.archived(&answer, &placement, recorded);
         if self.walk.wants_count() {
-            self.walk
-                .counted(store.archived_actions(self.listing.kind)?);
+            let up_to = self.walk.count_up_to();
+            let archived = store.archived_actions(self.listing.kind, up_to)?;
+            self.walk.counted(archived);
         }
         Ok(recorded)
     }

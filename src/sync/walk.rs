@@ -9,7 +9,7 @@
 //! - where only some rows are kept, the newest come first, and all that is new has greater ids than all that is old;
 //! - what stands at covered positions is archived already;
 //! - in the end, as many actions were new as positions were newly covered; where the two differ, because some were
-//!   known from elsewhere, the archived actions are counted.
+//!   known from elsewhere, the archived actions that are no newer than the covered ones are counted.
 //!
 //! The first check that fails ends this way of reading: what was covered is forgotten, and the pages are walked one
 //! after the other from the first, which misses nothing as long as the listing only grows ([`Rewalk`]). If that does
@@ -101,6 +101,8 @@ pub(super) struct Walk {
     target: Option<u64>,
     /// The longest length heard of.
     latest_total: u64,
+    /// The greatest id of the page that ends at a position.
+    greatest_ids: BTreeMap<u64, ActionId>,
     /// The pages that are asked for, each with the length that was known then.
     under_way: BTreeMap<u64, u64>,
     inserted: u64,
@@ -137,6 +139,7 @@ impl Walk {
             target: None,
             latest_total: before.total.unwrap_or(0),
             before,
+            greatest_ids: BTreeMap::new(),
             under_way: BTreeMap::new(),
             inserted: 0,
             newly_covered: 0,
@@ -256,6 +259,9 @@ impl Walk {
                     self.coverage.insert(*interval);
                 }
                 let newly_covered = self.coverage.len() - covered_before;
+                if let Some(id) = answer.ids.iter().flatten().max() {
+                    self.greatest_ids.insert(placement.shown.end, *id);
+                }
                 self.inserted += recorded.inserted;
                 if let Some(seen) = &mut self.seen {
                     let positions = placement.shown.start..placement.shown.end;
@@ -300,6 +306,10 @@ impl Walk {
             if self.fruitless >= MOST_FRUITLESS {
                 self.start_rewalk(Doubt::Stuck);
             }
+            return;
+        }
+        // What is under way may still contradict what the others said.
+        if !self.under_way.is_empty() {
             return;
         }
         if !self.unreadable.is_empty() {
@@ -357,16 +367,20 @@ impl Walk {
 
     /// Whether [`Self::counted`] has to be called for a verdict.
     pub(super) fn wants_count(&self) -> bool {
-        matches!(self.phase, Phase::Count) && self.under_way.is_empty()
+        matches!(self.phase, Phase::Count)
     }
 
-    /// Takes note of how many actions of the listing are archived.
+    /// The greatest id to be counted. What is archived beyond it, because an earlier sync or another page showed it, would
+    /// make up for what is missing before it.
+    pub(super) fn count_up_to(&self) -> Option<ActionId> {
+        self.greatest_ids.get(&self.proven_total()).copied()
+    }
+
+    /// Takes note of how many actions of the listing are archived, up to [`Self::count_up_to`].
     pub(super) fn counted(&mut self, archived: u64) {
-        let total = self.coverage.len();
-        if archived >= total {
-            self.phase = Phase::Done(Verdict::Complete {
-                total: self.proven_total(),
-            });
+        let total = self.proven_total();
+        if archived == total {
+            self.phase = Phase::Done(Verdict::Complete { total });
         } else {
             self.start_rewalk(Doubt::Count { archived, total });
         }
@@ -452,3 +466,7 @@ mod tests;
 #[cfg(test)]
 #[path = "walk_following_tests.rs"]
 mod following_tests;
+
+#[cfg(test)]
+#[path = "walk_lies_tests.rs"]
+mod lies_tests;

@@ -52,16 +52,16 @@ impl Server {
 
 /// The archive: rows, and the listing's bookkeeping as the store keeps it.
 #[derive(Clone, Default)]
-struct Archive {
-    ids: HashSet<ActionId>,
-    before: Before,
+pub(super) struct Archive {
+    pub(super) ids: HashSet<ActionId>,
+    pub(super) before: Before,
 }
 
-type AnsweredPage = (u64, Shown);
+pub(super) type AnsweredPage = (u64, Shown);
 
 impl Archive {
     /// What the engine does with an answer, in one transaction.
-    fn record(&mut self, walk: &mut Walk, (page, (ids, total, has_next)): AnsweredPage) {
+    pub(super) fn record(&mut self, walk: &mut Walk, (page, (ids, total, has_next)): AnsweredPage) {
         let answer = Answer {
             page,
             ids: &ids,
@@ -86,7 +86,9 @@ impl Archive {
         self.before.total = placement.total.or(self.before.total);
         walk.archived(&answer, &placement, recorded);
         if walk.wants_count() {
-            walk.counted(self.ids.len() as u64);
+            let up_to = walk.count_up_to().unwrap_or(ActionId::MAX);
+            let counted = self.ids.iter().filter(|id| **id <= up_to);
+            walk.counted(counted.count() as u64);
         }
         if walk.doubt().is_some() {
             self.before.coverage = Coverage::new();

@@ -8,6 +8,7 @@
 
 mod calendar;
 mod calendar_period;
+mod calendar_unit;
 mod error;
 mod expression;
 mod iso_duration;
@@ -20,6 +21,7 @@ mod timestamp;
 mod zone;
 mod zone_name;
 
+pub use calendar_unit::CalendarUnit;
 pub use error::{DurationError, TimeError, ZoneError};
 pub use expression::{parse_since, parse_until};
 pub use period::{Period, parse_period};

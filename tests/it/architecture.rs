@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each module of the library may use. `cli` belongs to the binary and may use all of them.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("time", &[]),
     ("coverage", &[]),
     ("output", &["time"]),
@@ -13,6 +13,8 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("api", &["model", "time"]),
     ("store", &["model", "time", "coverage"]),
     ("query", &["model", "time", "output"]),
+    ("stats", &["query", "output", "model", "time"]),
+    ("timeline", &["query", "output", "model", "time"]),
     ("report", &["query", "model", "time", "output"]),
     ("config", &["api", "model", "time"]),
     ("sync", &["api", "store", "coverage", "model", "time"]),
@@ -27,6 +29,8 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
             "store/",
             "query/",
             "report/",
+            "stats/",
+            "timeline/",
             "cli/exit.rs",
             "cli/filter.rs",
             "cli/query.rs",

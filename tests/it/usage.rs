@@ -13,7 +13,13 @@ use crate::sandbox::Sandbox;
 #[test]
 fn help_and_version_are_answers() {
     let sandbox = Sandbox::new();
-    for flags in [&["--help"][..], &["sync", "--help"], &["query", "-h"]] {
+    for flags in [
+        &["--help"][..],
+        &["sync", "--help"],
+        &["query", "-h"],
+        &["stats", "--help"],
+        &["timeline", "--help"],
+    ] {
         let run = sandbox.run(flags).exits(0);
         assert!(
             run.stdout.contains("Usage: archiver") && run.stderr.is_empty(),

@@ -38,7 +38,7 @@ WITH given AS (
       FROM parameters, json_each(parameters.droplets) AS wanted
       JOIN droplet_names ON droplet_names.name GLOB trim(wanted.value)
 ), measured AS (
-    SELECT droplet_id, off_at, off_by, ended_at, ended_by, certainty,
+    SELECT droplet_id, off_at, off_by, off_action_id, ended_at, ended_by, certainty,
            CAST(strftime('%s', coalesce(ended_at, (SELECT now FROM parameters))) AS INTEGER)
              - CAST(strftime('%s', off_at) AS INTEGER) AS downtime_seconds
       FROM off_intervals
@@ -57,4 +57,4 @@ SELECT measured.droplet_id,
   FROM measured
   LEFT JOIN droplets ON droplets.id = measured.droplet_id
  WHERE measured.downtime_seconds >= (SELECT min_seconds FROM parameters)
- ORDER BY measured.off_at, measured.droplet_id;
+ ORDER BY measured.off_at, measured.droplet_id, measured.off_action_id;

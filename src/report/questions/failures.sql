@@ -51,7 +51,7 @@ SELECT ended.type,
        ended.errored,
        ended.ended,
        round(100.0 * ended.errored / ended.ended, 1) AS errored_percent,
-       round(100.0 * everywhere.errored / everywhere.ended, 1) AS errored_percent_everywhere,
+       round(100.0 * everywhere.errored / everywhere.ended, 1) AS everywhere_percent,
        ended.last_errored_at
   FROM ended
   JOIN everywhere ON everywhere.type IS ended.type

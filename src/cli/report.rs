@@ -1,0 +1,241 @@
+//! `archiver report`: the reports there are, and the answer of one of them.
+//!
+//! Each report is a command of its own with its parameters as flags, so that `--help` says what it answers and what can
+//! be chosen. They come from the library of reports when the program starts, the user's own beside the others.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use archiver::config::{Config, Environment};
+use archiver::output::{Heading, RowWriter, Value};
+use archiver::report::{self, Library, Report};
+use archiver::store;
+use archiver::time::Timestamp;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+
+use super::Context;
+use super::answer::{AnswerFlags, Printer};
+use super::exit::{Failure, Status};
+
+/// What the arguments of `archiver report` say.
+pub(super) struct Arguments {
+    /// The report; the list of them when absent.
+    chosen: Option<Chosen>,
+    answer: AnswerFlags,
+}
+
+struct Chosen {
+    name: String,
+    /// What was written for its parameters.
+    parameters: BTreeMap<String, String>,
+    is_shown: bool,
+}
+
+const ABOUT: &str = "Show this list, or the answer of one of the reports";
+const SHOW_SQL: &str = "show-sql";
+/// The ids of parameters begin with this, so that none is taken for a flag of ours.
+const PARAMETER: &str = "parameter ";
+
+/// The reports there are, if `arguments` ask for one at all: reading the user's files is of no use to other commands.
+pub(super) fn library(arguments: &[OsString], environment: &Environment) -> Option<Library> {
+    let is_asked_for = |word: &str| arguments.iter().any(|argument| argument == word);
+    if !is_asked_for("report") && !is_asked_for("help") {
+        return None;
+    }
+    let folder = Config::folder(config_flag(arguments).as_deref(), environment);
+    Some(Library::load(folder.as_deref()))
+}
+
+/// `--config FILE`, which decides where the user's reports are before anything else is understood.
+fn config_flag(arguments: &[OsString]) -> Option<PathBuf> {
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        if argument == "--config" {
+            return rest.next().map(PathBuf::from);
+        }
+        if let Some(path) = argument
+            .to_str()
+            .and_then(|text| text.strip_prefix("--config="))
+        {
+            return Some(PathBuf::from(path));
+        }
+    }
+    None
+}
+
+/// `archiver report` with a command for each report.
+pub(super) fn command(report: Command, library: &Library) -> Command {
+    let reports = library.reports().iter().map(|report| {
+        let parameters = report.parameters.iter().map(|parameter| {
+            let mut help = parameter.description.clone();
+            if let Some(default) = parameter.default.as_ref().filter(|it| !it.is_empty()) {
+                help = format!("{help} [default: {default}]");
+            }
+            Arg::new(format!("{PARAMETER}{}", parameter.name))
+                .long(parameter.name.replace('_', "-"))
+                .alias(parameter.name.clone())
+                .value_name(parameter.kind.name().to_uppercase())
+                .allow_hyphen_values(true)
+                .help(help)
+        });
+        let about = match &report.estimate {
+            None => report.summary.clone(),
+            Some(estimate) => format!("{}\n\nAn estimate: {estimate}", report.summary),
+        };
+        let command = Command::new(report.name.clone())
+            .about(report.title.clone())
+            .long_about(about)
+            .next_help_heading("Parameters")
+            .args(parameters)
+            .next_help_heading(None)
+            .arg(
+                Arg::new(SHOW_SQL)
+                    .long(SHOW_SQL)
+                    .action(ArgAction::SetTrue)
+                    .help("Print the SQL instead, which any sqlite3 runs"),
+            );
+        AnswerFlags::augment_args(command)
+    });
+    report.about(ABOUT).subcommands(reports)
+}
+
+/// The flags a report cannot have as parameters, because every report has them already.
+fn taken_flags(root: &Command) -> Vec<String> {
+    let answer = AnswerFlags::augment_args(Command::new("answer"));
+    let arguments = root.get_arguments().chain(answer.get_arguments());
+    let names = arguments.flat_map(|argument| {
+        let aliases = argument.get_all_aliases().unwrap_or_default();
+        argument
+            .get_long()
+            .into_iter()
+            .chain(aliases)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    });
+    names
+        .chain(["help", "version", SHOW_SQL].map(str::to_owned))
+        .collect()
+}
+
+/// The library without the reports whose parameters cannot be flags.
+pub(super) fn usable(library: Library, root: &Command) -> Library {
+    let taken = taken_flags(root);
+    library.without_parameters(|name| taken.contains(&name.replace('_', "-")))
+}
+
+impl Args for Arguments {
+    fn augment_args(command: Command) -> Command {
+        AnswerFlags::augment_args(command.about(ABOUT))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Arguments {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let Some((name, matches)) = matches.subcommand() else {
+            let answer = AnswerFlags::from_arg_matches(matches)?;
+            return Ok(Self {
+                chosen: None,
+                answer,
+            });
+        };
+        let ids = matches.ids().map(clap::Id::as_str);
+        let parameters = ids.filter_map(|id| {
+            let text = matches.try_get_one::<String>(id).ok()??;
+            Some((id.strip_prefix(PARAMETER)?.to_owned(), text.clone()))
+        });
+        Ok(Self {
+            chosen: Some(Chosen {
+                name: name.to_owned(),
+                parameters: parameters.collect(),
+                is_shown: matches.get_flag(SHOW_SQL),
+            }),
+            answer: AnswerFlags::from_arg_matches(matches)?,
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+pub(super) fn run(
+    context: &Context,
+    arguments: &Arguments,
+    library: &Library,
+) -> Result<Status, Failure> {
+    match &arguments.chosen {
+        None => list(context, &arguments.answer, library),
+        Some(chosen) => {
+            let report = library.get(&chosen.name)?;
+            if chosen.is_shown {
+                let printed = io::stdout().lock().write_all(report.sql.as_bytes());
+                return super::exit::unless_closed(printed);
+            }
+            answer(context, chosen, &arguments.answer, report)
+        }
+    }
+}
+
+fn list(context: &Context, flags: &AnswerFlags, library: &Library) -> Result<Status, Failure> {
+    for problem in library.problems() {
+        context.terminal.warning(&problem.to_string());
+    }
+    let mut stdout = io::stdout().lock();
+    let mut printer = Printer::new(context, flags, &mut stdout);
+    let headings = ["name", "title", "parameters", "summary"].map(Heading::plain);
+    let printed = printer.header(&headings).and_then(|()| {
+        library.reports().iter().try_for_each(|report| {
+            let names = report.parameters.iter().map(|it| it.name.replace('_', "-"));
+            let parameters = names.collect::<Vec<_>>().join(" ");
+            printer.row(&[
+                Value::Text(&report.name),
+                Value::Text(&report.title),
+                Value::Text(&parameters),
+                Value::Text(&report.summary),
+            ])
+        })
+    });
+    let (_, status) = printer.end(printed.map_err(report::Error::Write))?;
+    Ok(status)
+}
+
+fn answer(
+    context: &Context,
+    chosen: &Chosen,
+    flags: &AnswerFlags,
+    report: &Report,
+) -> Result<Status, Failure> {
+    let path = context.config.database(context.global.db.as_deref())?;
+    let connection = store::open_read_only(&path)?;
+    let bound = report.bind(
+        &chosen.parameters,
+        &report::Context {
+            connection: &connection,
+            now: Timestamp::now(),
+            zone: &flags.tz,
+        },
+    )?;
+    for parameter in &report.parameters {
+        if let Some(text) = bound.text(&parameter.name) {
+            let name = parameter.name.replace('_', "-");
+            context.terminal.detail(1, &format!("--{name} is {text}"));
+        }
+    }
+    let mut stdout = io::stdout().lock();
+    let mut printer = Printer::new(context, flags, &mut stdout);
+    let outcome = report::run(&connection, report, &bound, &mut printer);
+    let (rows, status) = printer.end(outcome)?;
+    if let Some(estimate) = report.estimate.as_ref().filter(|_| rows > 0)
+        && flags.output.is_for_people()
+    {
+        context.terminal.note(&format!("an estimate: {estimate}"));
+    }
+    Ok(status)
+}

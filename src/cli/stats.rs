@@ -1,0 +1,102 @@
+//! `archiver stats`: flags → filter and groups → counts → stdout.
+
+use std::io;
+
+use archiver::stats::{self, Dimension, MOST_DIMENSIONS, Measure, Question};
+use archiver::store;
+use archiver::time::Timestamp;
+
+use super::Context;
+use super::answer::{AnswerFlags, Printer};
+use super::exit::{Failure, Status};
+use super::filter::{self, FilterFlags};
+
+/// Flags of `archiver stats`.
+#[derive(clap::Args)]
+#[command(after_help = after_help())]
+pub(super) struct Arguments {
+    /// One to three of type, status, droplet, region, resource-type, hour, weekday, day, week, month, quarter, year
+    #[arg(
+        long,
+        value_name = "WHAT",
+        value_delimiter = ',',
+        default_value = "type"
+    )]
+    by: Vec<Dimension>,
+    /// How long they took, instead of how many failed: half, 95 percent and all of them no longer than this
+    #[arg(long)]
+    durations: bool,
+    /// Only the N largest groups, the largest first
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    top: Option<u64>,
+    /// Only groups in which an action failed
+    #[arg(long)]
+    errored: bool,
+    #[command(flatten)]
+    which: FilterFlags,
+    #[command(flatten)]
+    answer: AnswerFlags,
+}
+
+const EXAMPLES: &str = "\
+Hours, days, weeks (Monday to Sunday) and longer are those of --tz. An action that several droplets listed counts for
+each of them.
+
+Examples:
+  archiver stats --by week,type --since 2020-07-01 --tz Europe/Berlin
+  archiver stats --by type --during 2020-Q3 --errored
+  archiver stats --durations --by month --type snapshot
+  archiver stats --by droplet --type reboot,power_cycle --top 10 -o json";
+
+fn after_help() -> String {
+    format!("{EXAMPLES}\n\n{}", filter::how_to_write())
+}
+
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
+    let now = Timestamp::now();
+    let flags = &arguments.answer;
+    let question = question(arguments)?;
+    let filter = arguments.which.filter(now, &flags.tz)?;
+    let path = context.config.database(context.global.db.as_deref())?;
+    let connection = store::open_read_only(&path)?;
+    filter::echo(context, &connection, &filter)?;
+    let mut stdout = io::stdout().lock();
+    let mut printer = Printer::new(context, flags, &mut stdout);
+    let outcome = stats::stats(&connection, &filter, now, &question, &mut printer);
+    let (groups, status) = printer.end(outcome)?;
+    if groups == 0 {
+        filter::warn_about_nothing(context, &connection, &filter, now)?;
+    }
+    Ok(status)
+}
+
+fn question(arguments: &Arguments) -> Result<Question, Failure> {
+    let by = &arguments.by;
+    if by.len() > MOST_DIMENSIONS {
+        return Err(
+            Failure::usage(format!("--by: {} is more than {MOST_DIMENSIONS}", by.len()))
+                .with_hint("choose the ones that matter most, and narrow the others with filters"),
+        );
+    }
+    let is_again =
+        |(position, dimension): &(usize, &Dimension)| by[..*position].contains(dimension);
+    if let Some((_, dimension)) = by.iter().enumerate().find(is_again) {
+        return Err(Failure::usage(format!(
+            "--by: `{}` is there twice",
+            dimension.name()
+        )));
+    }
+    Ok(Question {
+        by: by.clone(),
+        zone: arguments.answer.tz.clone(),
+        measure: if arguments.durations {
+            Measure::Durations
+        } else {
+            Measure::Errors
+        },
+        top: arguments
+            .top
+            .map(|top| usize::try_from(top).unwrap_or(usize::MAX)),
+        only_errored: arguments.errored,
+    })
+}

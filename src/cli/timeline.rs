@@ -1,0 +1,140 @@
+//! `archiver timeline`: a droplet → its actions, and what they made of it → stdout.
+
+use std::io;
+
+use archiver::query::DropletSelector;
+use archiver::store;
+use archiver::time::{Timestamp, Zone, duration_text, parse_since, parse_until};
+use archiver::timeline::{self, Column, Droplet, Power, State, Window};
+
+use super::Context;
+use super::answer::{AnswerFlags, Printer};
+use super::exit::{Failure, Status};
+
+/// Flags of `archiver timeline`.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Arguments {
+    /// The droplet: its id, or a name it has or had
+    #[arg(value_name = "DROPLET")]
+    droplet: DropletSelector,
+    /// Show what started at this time or later
+    #[arg(long, value_name = "TIME", visible_alias = "after")]
+    since: Option<String>,
+    /// Show what started before this time; a day, week, month, quarter or year is covered whole
+    #[arg(long, value_name = "TIME", visible_alias = "before")]
+    until: Option<String>,
+    #[command(flatten)]
+    answer: AnswerFlags,
+}
+
+const AFTER_HELP: &str = "\
+The state is what the droplet was like after the action: on, off, gone, or unknown. After a shutdown it is an estimate,
+because a shutdown only asks the system to stop. Actions that failed or have not ended change nothing. The gap is the
+time since the previous action had ended.
+
+Examples:
+  archiver timeline web-01
+  archiver timeline 3164444 --since 30d --tz Europe/Berlin
+  archiver timeline web-01 -o csv --columns started_at,type,state,certainty";
+
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
+    let now = Timestamp::now();
+    let flags = &arguments.answer;
+    let window = window(arguments, now)?;
+    let path = context.config.database(context.global.db.as_deref())?;
+    let connection = store::open_read_only(&path)?;
+    let droplet = timeline::find(&connection, &arguments.droplet)?;
+    let is_for_people = flags.output.is_for_people();
+    if is_for_people {
+        context
+            .terminal
+            .detail(0, &introduction(&droplet, &flags.tz));
+    }
+    let columns: &[Column] = if is_for_people && flags.columns.is_empty() {
+        &Column::FOR_PEOPLE
+    } else {
+        &Column::ALL
+    };
+    let mut stdout = io::stdout().lock();
+    let mut printer = Printer::new(context, flags, &mut stdout);
+    let outcome = timeline::timeline(&connection, &droplet, window, now, columns, &mut printer);
+    let end = outcome.as_ref().ok().copied();
+    let (rows, status) = printer.end(outcome)?;
+    if rows == 0 {
+        let when = if window == Window::default() {
+            ""
+        } else {
+            " of that time"
+        };
+        context.terminal.warning(&format!(
+            "the archive has no action of the droplet {}{when}",
+            droplet.id
+        ));
+    } else if let Some(state) = end.filter(|_| is_for_people && window.until.is_none()) {
+        context
+            .terminal
+            .detail(0, &conclusion(state, now, &flags.tz));
+    }
+    Ok(status)
+}
+
+fn window(arguments: &Arguments, now: Timestamp) -> Result<Window, Failure> {
+    let slip =
+        |flag: &str, error: &dyn std::fmt::Display| Failure::usage(format!("{flag}: {error}"));
+    let zone = &arguments.answer.tz;
+    let since = arguments
+        .since
+        .as_deref()
+        .map(|text| parse_since(text, now, zone));
+    let until = arguments
+        .until
+        .as_deref()
+        .map(|text| parse_until(text, now, zone));
+    Ok(Window {
+        since: since.transpose().map_err(|error| slip("--since", &error))?,
+        until: until.transpose().map_err(|error| slip("--until", &error))?,
+    })
+}
+
+/// `web-2 (droplet 7), formerly web-1, in nyc3, created 2020-07-20T08:00:00Z, found gone 2020-08-01T00:00:00Z`
+fn introduction(droplet: &Droplet, zone: &Zone) -> String {
+    let mut text = match &droplet.name {
+        Some(name) => format!("{name} (droplet {})", droplet.id),
+        None => format!("droplet {}", droplet.id),
+    };
+    let former: Vec<&str> = droplet.former_names().collect();
+    if !former.is_empty() {
+        text.push_str(&format!(", formerly {}", former.join(", ")));
+    }
+    if let Some(region) = &droplet.region_slug {
+        text.push_str(&format!(", in {region}"));
+    }
+    for (word, time) in [
+        ("created", droplet.created_at),
+        ("found gone", droplet.gone_at),
+    ] {
+        if let Some(time) = time {
+            text.push_str(&format!(", {word} {}", time.in_zone(zone)));
+        }
+    }
+    text
+}
+
+/// `off since 2020-07-20T09:00:30Z, for 3h 2m, as is estimated`
+fn conclusion(state: State, now: Timestamp, zone: &Zone) -> String {
+    let Some(since) = state.since.filter(|_| state.power != Power::Unknown) else {
+        return "whether it is on does not follow from what is archived".to_owned();
+    };
+    let passed = duration_text(now.epoch_seconds() - since.epoch_seconds());
+    let estimate = if state.is_estimate {
+        ", as is estimated"
+    } else {
+        ""
+    };
+    format!(
+        "{} since {}, for {passed}{estimate}",
+        state.power.name(),
+        since.in_zone(zone)
+    )
+}

@@ -1,0 +1,14 @@
+//! Proof that each report answers what its header says.
+
+mod agreement;
+mod fixture;
+mod history;
+mod library;
+mod model;
+mod model_backups;
+mod on_backups;
+mod on_droplets;
+mod on_failures;
+mod on_power;
+mod plans;
+mod texts;
