@@ -38,18 +38,21 @@ pub(super) struct Arguments {
     answer: AnswerFlags,
 }
 
-const EXAMPLES: &str = "\
-Hours, days, weeks (Monday to Sunday) and longer are those of --tz. An action that several droplets listed counts for
-each of them.
-
+fn after_help() -> String {
+    format!(
+        "\
 Examples:
   archiver stats --by week,type --since 2020-07-01 --tz Europe/Berlin
   archiver stats --by type --during 2020-Q3 --errored
   archiver stats --durations --by month --type snapshot
-  archiver stats --by droplet --type reboot,power_cycle --top 10 -o json";
+  archiver stats --by droplet --type reboot,power_cycle --top 10 -o json
 
-fn after_help() -> String {
-    format!("{EXAMPLES}\n\n{}", filter::how_to_write())
+Hours, days, weeks (from Monday) and whatever is longer are those of --tz. An action that several
+droplets listed counts for each of them.
+
+{}",
+        filter::how_to_write()
+    )
 }
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {

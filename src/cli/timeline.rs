@@ -29,14 +29,14 @@ pub(super) struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-The state is what the droplet was like after the action: on, off, gone, or unknown. After a shutdown it is an estimate,
-because a shutdown only asks the system to stop. Actions that failed or have not ended change nothing. The gap is the
-time since the previous action had ended.
-
 Examples:
   archiver timeline web-01
   archiver timeline 3164444 --since 30d --tz Europe/Berlin
-  archiver timeline web-01 -o csv --columns started_at,type,state,certainty";
+  archiver timeline web-01 -o csv --columns started_at,type,state,certainty
+
+The state is what the droplet was like after the action: on, off, gone, or unknown. After a shutdown
+it is an estimate, because a shutdown only asks the system to stop. What failed or has not ended
+changes nothing. The gap is the time since the end of the previous action.";
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let now = Timestamp::now();

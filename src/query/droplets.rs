@@ -54,15 +54,6 @@ pub(super) fn choose(
     })
 }
 
-/// The droplets of which a filter asks for the actions, each once; nothing when it names none. Those that it leaves out
-/// are not told.
-///
-/// # Errors
-/// When a droplet's name is unknown or ambiguous, or the archive cannot be read.
-pub fn droplets(connection: &Connection, filter: &Filter) -> Result<Option<Vec<DropletId>>, Error> {
-    Ok(choose(connection, &filter.droplets, filter.gone)?.any_of)
-}
-
 /// The one droplet that is meant.
 ///
 /// # Errors
@@ -78,6 +69,15 @@ pub(crate) fn one_droplet(
             only(name, ids.into_iter().collect(), connection)
         }
     }
+}
+
+/// The droplets of which a filter asks for the actions, each once; nothing when it names none. Those that it leaves out
+/// are not told.
+///
+/// # Errors
+/// When a droplet's name is unknown or ambiguous, or the archive cannot be read.
+pub fn droplets(connection: &Connection, filter: &Filter) -> Result<Option<Vec<DropletId>>, Error> {
+    Ok(choose(connection, &filter.droplets, filter.gone)?.any_of)
 }
 
 /// The droplets that are named, each once.
