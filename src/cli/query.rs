@@ -49,6 +49,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         limit: arguments.limit,
         ..arguments.which.filter(now, &arguments.answer.tz)?
     };
+    let columns = columns(&arguments.answer)?;
     let path = context.config.database(context.global.db.as_deref())?;
     let connection = store::open_read_only(&path)?;
     filter::echo(context, &connection, &filter)?;
@@ -57,7 +58,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         unless_closed(writeln!(io::stdout(), "{count}"))?;
         (count, arguments.answer.status(count))
     } else {
-        print_actions(context, &arguments.answer, &connection, &filter, now)?
+        let answer = &arguments.answer;
+        print_actions(context, answer, &connection, (&filter, now), &columns)?
     };
     if found == 0 {
         filter::warn_about_nothing(context, &connection, &filter, now)?;
@@ -70,15 +72,14 @@ fn print_actions(
     context: &Context,
     flags: &AnswerFlags,
     connection: &Connection,
-    filter: &Filter,
-    now: Timestamp,
+    (filter, now): (&Filter, Timestamp),
+    columns: &[Column],
 ) -> Result<(u64, Status), Failure> {
-    let columns = columns(flags)?;
     let headings: Vec<_> = columns.iter().map(|column| column.heading()).collect();
     let mut stdout = io::stdout().lock();
     let mut printer = Printer::new(context, flags, &mut stdout);
     let outcome = match printer.header(&headings) {
-        Ok(()) => query::actions(connection, filter, now, &columns, &mut |row| {
+        Ok(()) => query::actions(connection, filter, now, columns, &mut |row| {
             printer.row(row)
         }),
         Err(error) => Err(query::Error::Write(error)),
