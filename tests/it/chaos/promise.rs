@@ -146,17 +146,22 @@ pub(super) fn check(sandbox: &Sandbox, cloud: &Cloud, listed: &Listed, run: &Run
                 let found = archived.get(&action.id);
                 let is_right =
                     found == Some(action) || found.is_some() && found == truth.get(&action.id);
-                let actions = cloud.actions();
-                let newer = actions.iter().position(|it| it.id == action.id);
                 assert!(
                     is_right,
-                    "listed: {action:?}, now with {newer:?} of {} before it\narchived: {found:?}\n{run}",
-                    actions.len()
+                    "listed: {action:?}, {}\narchived: {found:?}\n{run}",
+                    place(cloud, action.id)
                 );
             }
         }
         Some(_) => assert!(run.stderr.contains("error: "), "no words: {run}"),
     }
+}
+
+/// Where an action stands in the account's listing.
+fn place(cloud: &Cloud, id: i64) -> String {
+    let actions = cloud.actions();
+    let newer = actions.iter().position(|action| action.id == id);
+    format!("{newer:?} of {} are newer", actions.len())
 }
 
 /// Whether an action is archived as it is, or as it was before it ended.
