@@ -54,9 +54,9 @@ Examples:
   archiver sql 'SELECT type, count(*) FROM actions GROUP BY type'
   archiver status --max-age 2h --exit-code
 
-Exit status: 0 done, and complete; 1 failed; 2 usage or configuration; 3 partial, stderr says what is missing;
-4 authentication or scope; 5 another sync is running; 6 no usable archive; 10 rows found, or a status
-that is not complete, with --exit-code.";
+Exit status: 0 done, and complete; 1 failed; 2 usage or configuration; 3 partial, stderr says what
+is missing; 4 authentication or scope; 5 another sync is running; 6 no usable archive; with
+--exit-code 10: rows found, or a status that is not complete.";
 
 /// Flags of every command.
 #[derive(clap::Args)]

@@ -50,8 +50,8 @@ impl<'a> Heading<'a> {
             (title, Look::Seconds)
         } else if let Some(title) = name.strip_suffix("_at") {
             (title, Look::Time)
-        } else if let Some(title) = name.strip_suffix("_percent") {
-            (title, Look::Percent)
+        } else if name.ends_with("_percent") {
+            (name, Look::Percent)
         } else if name == "status" {
             (name, Look::Status)
         } else {
@@ -70,7 +70,7 @@ mod tests {
         for (name, title, look) in [
             ("duration_seconds", "duration", Look::Seconds),
             ("started_at", "started", Look::Time),
-            ("errored_percent", "errored", Look::Percent),
+            ("errored_percent", "errored_percent", Look::Percent),
             ("status", "status", Look::Status),
             ("droplet_id", "droplet_id", Look::Plain),
         ] {
