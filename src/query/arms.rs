@@ -170,3 +170,94 @@ fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp
         _ => one.or(other),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Filter;
+    use super::super::fixture::{Row, archive, found, found_at, insert};
+    use super::*;
+
+    fn time(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_overlaps_is_decided_to_the_second() {
+        let connection = archive();
+        let completed = Some("completed");
+        for (id, status, started_at, completed_at) in [
+            // From 10:00:00 until 10:30:00 is asked for: long and short ones up to the edges, and beyond them.
+            (
+                1,
+                completed,
+                "2020-07-20T02:00:00Z",
+                Some("2020-07-20T10:00:00Z"),
+            ),
+            (
+                2,
+                completed,
+                "2020-07-20T02:00:00Z",
+                Some("2020-07-20T09:59:59Z"),
+            ),
+            (
+                3,
+                completed,
+                "2020-07-20T09:00:01Z",
+                Some("2020-07-20T10:00:00Z"),
+            ),
+            (
+                4,
+                completed,
+                "2020-07-20T09:00:00Z",
+                Some("2020-07-20T10:00:00Z"),
+            ),
+            (
+                5,
+                completed,
+                "2020-07-20T09:00:01Z",
+                Some("2020-07-20T09:59:59Z"),
+            ),
+            (
+                6,
+                completed,
+                "2020-07-20T10:29:59Z",
+                Some("2020-07-20T10:30:30Z"),
+            ),
+            (
+                7,
+                completed,
+                "2020-07-20T10:30:00Z",
+                Some("2020-07-20T10:30:30Z"),
+            ),
+            // Without an end, or with one before its beginning, it is over as it begins.
+            (8, completed, "2020-07-20T10:00:00Z", None),
+            (9, completed, "2020-07-20T09:59:59Z", None),
+            (
+                10,
+                None,
+                "2020-07-20T10:10:00Z",
+                Some("2020-07-20T09:00:00Z"),
+            ),
+            // In progress.
+            (11, Some(IN_PROGRESS), "2020-07-19T10:00:00Z", None),
+            (12, Some(IN_PROGRESS), "2020-07-20T10:30:00Z", None),
+        ] {
+            let row = Row {
+                id,
+                status,
+                started_at: Some(started_at),
+                completed_at,
+                ..Row::default()
+            };
+            insert(&connection, &row);
+        }
+        let filter = Filter {
+            overlap: Some((time("2020-07-20T10:00:00Z"), time("2020-07-20T10:30:00Z"))),
+            ..Filter::default()
+        };
+        assert_eq!(found(&connection, &filter), [11, 1, 4, 3, 8, 10, 6]);
+        let asked_at = |now| found_at(time(now), &connection, &filter);
+        assert_eq!(asked_at("2020-07-20T10:00:00Z"), [11, 1, 4, 3, 8, 10, 6]);
+        assert_eq!(asked_at("2020-07-20T09:59:59Z"), [1, 4, 3, 8, 10, 6]);
+    }
+}

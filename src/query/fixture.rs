@@ -161,6 +161,7 @@ const ACTIONS: &str = "
                 ELSE strftime('%Y-%m-%dT%H:%M:%SZ',
                               start + CASE WHEN n % 59 = 0 THEN 3600 + n % 7 * 7200
                                            WHEN n % 61 = 0 THEN -n % 120
+                                           WHEN n % 7 = 0 THEN n * 60 % 3600
                                            ELSE n % 180 END, 'unixepoch') END,
            CASE WHEN n % 31 = 0 THEN NULL ELSE 1 + n % 101 END,
            CASE WHEN n % 31 = 0 THEN 'backend' WHEN n % 37 = 0 THEN NULL
