@@ -95,6 +95,14 @@ fn questions() -> Vec<(&'static str, Vec<&'static str>)> {
             "The last two snapshots of the databases, for a script.",
             words("query --type snapshot --droplet 'db-*' --limit 2 -o jsonl"),
         ),
+        (
+            "When were the web servers down?",
+            words("report downtime --droplet 'web-*' --since 2026-10-20"),
+        ),
+        (
+            "What does a month look like?",
+            words("stats --by type --during 2026-10 --top 5"),
+        ),
         ("A slip of the finger.", words("query --type rebot")),
     ]
 }

@@ -34,6 +34,15 @@ struct Chosen {
 }
 
 const ABOUT: &str = "Show this list, or the answer of one of the reports";
+const AFTER_HELP: &str = "\
+A report is one SQL file, which `archiver report NAME --show-sql` prints. Your own .sql files beside the
+configuration file are reports too, with a header of the same form.
+
+Examples:
+  archiver report
+  archiver report downtime --droplet 'web-*' --since 90d
+  archiver report stale-backups --older-than 30d --exit-code
+  archiver report slow --show-sql | sqlite3 -readonly archive.db";
 const SHOW_SQL: &str = "show-sql";
 /// The ids of parameters begin with this, so that none is taken for a flag of ours.
 const PARAMETER: &str = "parameter ";
@@ -84,7 +93,7 @@ pub(super) fn command(report: Command, library: &Library) -> Command {
             None => report.summary.clone(),
             Some(estimate) => format!("{}\n\nAn estimate: {estimate}", report.summary),
         };
-        let command = Command::new(report.name.clone())
+        AnswerFlags::augment_args(Command::new(report.name.clone()))
             .about(report.title.clone())
             .long_about(about)
             .next_help_heading("Parameters")
@@ -95,10 +104,12 @@ pub(super) fn command(report: Command, library: &Library) -> Command {
                     .long(SHOW_SQL)
                     .action(ArgAction::SetTrue)
                     .help("Print the SQL instead, which any sqlite3 runs"),
-            );
-        AnswerFlags::augment_args(command)
+            )
     });
-    report.about(ABOUT).subcommands(reports)
+    report
+        .about(ABOUT)
+        .after_help(AFTER_HELP)
+        .subcommands(reports)
 }
 
 /// The flags a report cannot have as parameters, because every report has them already.
@@ -127,7 +138,7 @@ pub(super) fn usable(library: Library, root: &Command) -> Library {
 
 impl Args for Arguments {
     fn augment_args(command: Command) -> Command {
-        AnswerFlags::augment_args(command.about(ABOUT))
+        AnswerFlags::augment_args(command).about(ABOUT)
     }
 
     fn augment_args_for_update(command: Command) -> Command {

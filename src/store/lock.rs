@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::error::{Error, file_error};
+use super::open::make_folder_of;
 use crate::time::Timestamp;
 
 /// The right to write to an archive, until it is dropped.
@@ -98,12 +99,7 @@ impl ArchiveLock {
     /// [`Error::Locked`] when another process holds it all that time; [`Error::File`] when the file beside the
     /// archive cannot be made.
     pub fn acquire(archive: &Path, now: Timestamp, wait: Duration) -> Result<Self, Error> {
-        if let Some(folder) = archive
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-        {
-            fs::create_dir_all(folder).map_err(file_error("cannot create the folder", folder))?;
-        }
+        make_folder_of(archive)?;
         let path = beside(archive);
         let started = Instant::now();
         loop {

@@ -205,13 +205,19 @@ fn try_journal_mode(connection: &Connection, mode: &str, timeout: Duration) -> R
     }
 }
 
-fn create_if_missing(path: &Path) -> Result<(), Error> {
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        fs::create_dir_all(folder).map_err(file_error("cannot create the folder", folder))?;
+/// Makes the folder that a file is to be in.
+pub(super) fn make_folder_of(path: &Path) -> Result<(), Error> {
+    let folder = path.parent();
+    match folder.filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => {
+            fs::create_dir_all(folder).map_err(file_error("cannot create the folder", folder))
+        }
+        None => Ok(()),
     }
+}
+
+fn create_if_missing(path: &Path) -> Result<(), Error> {
+    make_folder_of(path)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -4,7 +4,6 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use super::engine::Engine;
-use super::observer::Event;
 use crate::api::{self, Page};
 use crate::model::Action;
 use crate::store::{self, ArchivedAccount};
@@ -78,7 +77,7 @@ pub(super) async fn first_page(
             engine.account_refusal = Some(FORBIDDEN);
             let text = "the token lacks the scope actions:read: each droplet is asked for by itself, and what happened \
                         to droplets that are destroyed by now stays unknown";
-            engine.observer.observe(&Event::Notice { text });
+            engine.notice(text);
             engine.store.set_account(&ArchivedAccount {
                 actions_refused_at: Some(now),
                 ..archived
@@ -100,8 +99,7 @@ pub(super) async fn first_page(
 
 /// Without an answer, the sync goes on where it can: the check guards against a slip, it is not what is asked for.
 fn give_up(engine: &mut Engine<'_>, error: api::Error) {
-    let text = format!("the account was not checked: {error}");
-    engine.observer.observe(&Event::Notice { text: &text });
+    engine.notice(&format!("the account was not checked: {error}"));
     if error.is_unauthorized() || error.status() == Some(429) {
         engine.halt_if_hopeless(&error);
         engine

@@ -61,13 +61,10 @@ pub(super) fn conclude(engine: &mut Engine<'_>) -> Result<(), store::Error> {
     let now = (engine.settings.clock)();
     let mut readings = std::mem::take(&mut engine.readings);
     engine.is_first = readings.iter().any(|reading| {
-        let is_complete = matches!(reading.result, Some(ListingResult::Complete { .. }));
         let is_new = reading.listing.complete_total.is_none();
-        is_complete && is_new && reading.listing.kind != ListingKind::Followed
+        reading.is_complete() && is_new && reading.listing.kind != ListingKind::Followed
     });
-    let followed = readings.iter().find(|reading| {
-        reading.listing.kind == ListingKind::Followed && !reading.is_after_the_gone
-    });
+    let followed = readings.iter().find(|reading| reading.is_following());
     engine.following.note_ids(
         followed
             .and_then(|reading| reading.walk.head_id())

@@ -284,6 +284,11 @@ impl<'a> Engine<'a> {
         self.report.is_answered = true;
     }
 
+    /// Says something that does not make the sync less complete.
+    pub(super) fn notice(&self, text: &str) {
+        self.observer.observe(&Event::Notice { text });
+    }
+
     fn archive(
         &mut self,
         index: usize,
@@ -312,7 +317,7 @@ impl<'a> Engine<'a> {
                 listing,
                 doubt: &doubt,
             });
-            if listing == ListingKind::Followed && !reading.is_after_the_gone {
+            if reading.is_following() {
                 self.following.doubt();
                 self.store.follow_only(&BTreeSet::new())?;
             }

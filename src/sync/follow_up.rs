@@ -24,7 +24,7 @@ pub(super) async fn droplets_with_tag(
 ) -> Result<Vec<DropletId>, store::Error> {
     match all_droplets(engine, Some(tag), u64::MAX).await {
         Ok(tagged) => {
-            engine.report.is_answered = true;
+            engine.answered();
             if tagged.droplets.is_empty() {
                 let text = format!("no droplet has the tag `{tag}`");
                 engine.observer.observe(&Event::Warning { text: &text });
@@ -70,10 +70,10 @@ async fn look_again_at_unsettled_actions(engine: &mut Engine<'_>) -> Result<(), 
             // It is archived, and the API tells nothing more of it, to this token at least.
             Err(error) if error.is_not_found() => engine.store.asked_in_vain(action.id)?,
             Err(error) if error.is_forbidden() => {
-                notice(
-                    engine,
-                    &format!("action {} was not looked at again: {error}", action.id),
-                );
+                engine.notice(&format!(
+                    "action {} was not looked at again: {error}",
+                    action.id
+                ));
                 return Ok(());
             }
             Err(error) => {
@@ -135,10 +135,9 @@ async fn refresh_names(engine: &mut Engine<'_>) -> Result<(), store::Error> {
                 engine.store.mark_others_gone(&existing, now)?;
             }
         }
-        Err(error) => notice(
-            engine,
-            &format!("the names of droplets were not refreshed: {error}"),
-        ),
+        Err(error) => engine.notice(&format!(
+            "the names of droplets were not refreshed: {error}"
+        )),
     }
     Ok(())
 }
@@ -176,8 +175,4 @@ async fn all_droplets(
         }
     }
     Ok(listed)
-}
-
-fn notice(engine: &Engine<'_>, text: &str) {
-    engine.observer.observe(&Event::Notice { text });
 }

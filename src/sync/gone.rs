@@ -69,8 +69,7 @@ fn follow_from_the_beginning(
 /// Makes droplets incomplete that are gone while part of their history is neither archived nor to be had now.
 pub(super) fn admit_what_is_unknown(engine: &Engine<'_>, readings: &mut [Reading]) {
     let account = readings.iter().rfind(|reading| reading.is_after_the_gone);
-    let is_read = account
-        .is_some_and(|reading| matches!(reading.result, Some(ListingResult::Complete { .. })));
+    let is_read = account.is_some_and(Reading::is_complete);
     let is_refused = account.is_none() && engine.account_refusal == Some(FORBIDDEN);
     if is_read || is_refused {
         return;
@@ -92,11 +91,8 @@ pub(super) fn admit_what_is_unknown(engine: &Engine<'_>, readings: &mut [Reading
 
 /// The droplets that turned out to be gone, but for those that were followed to the end.
 fn unfinished(engine: &Engine<'_>, readings: &[Reading]) -> BTreeSet<DropletId> {
-    let is_followed_to_the_end = readings.iter().any(|reading| {
-        reading.listing.kind == ListingKind::Followed
-            && !reading.is_after_the_gone
-            && matches!(reading.result, Some(ListingResult::Complete { .. }))
-    });
+    let mut following = readings.iter().filter(|reading| reading.is_following());
+    let is_followed_to_the_end = following.any(Reading::is_complete);
     let gone = readings
         .iter()
         .filter(|reading| matches!(reading.result, Some(ListingResult::Gone)));

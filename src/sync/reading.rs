@@ -76,6 +76,16 @@ impl Reading {
         }
     }
 
+    /// Whether it shows what is new of followed droplets.
+    pub(super) fn is_following(&self) -> bool {
+        self.listing.kind == ListingKind::Followed && !self.is_after_the_gone
+    }
+
+    /// Whether it ended with everything archived.
+    pub(super) fn is_complete(&self) -> bool {
+        matches!(self.result, Some(ListingResult::Complete { .. }))
+    }
+
     /// Archives an answered page and takes note of what that means.
     pub(super) fn archive(
         &mut self,

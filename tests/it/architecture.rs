@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::sandbox::files_below;
+
 /// What each module of the library may use. `cli` belongs to the binary and may use all of them.
 const MAY_USE: [(&str, &[&str]); 14] = [
     ("time", &[]),
@@ -63,21 +65,6 @@ impl Source {
         let end = self.path.find(['/', '.']).unwrap();
         &self.path[..end]
     }
-}
-
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    entries
-        .flat_map(|path| {
-            if path.is_dir() {
-                files_below(&path)
-            } else {
-                vec![path]
-            }
-        })
-        .collect()
 }
 
 fn sources() -> Vec<Source> {

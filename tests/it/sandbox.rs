@@ -1,5 +1,6 @@
 //! A user's machine in a temporary folder: a home, an archive, an environment with only what is needed.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -111,4 +112,20 @@ impl Sandbox {
         names.sort();
         names
     }
+}
+
+/// Every file in a folder, and in those within it.
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                files_below(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }

@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::thread;
 
 use crate::account::{account, cloud};
 use crate::cloud::{Cloud, Fault, FaultRule};
 use crate::process::Running;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, files_below};
 
 #[test]
 fn help_and_version_are_answers() {
@@ -174,22 +173,6 @@ fn flags_win_over_the_environment_over_the_configuration() {
     assert!(sandbox.db().exists());
     sandbox.sync(&cloud, &["--all", "--db", "mine.db"]).exits(0);
     assert!(sandbox.folder().join("mine.db").exists());
-}
-
-/// Every file below a folder.
-fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
-    let entries = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    entries
-        .flat_map(|path| {
-            if path.is_dir() {
-                files_below(&path)
-            } else {
-                vec![path]
-            }
-        })
-        .collect()
 }
 
 const CANARY: &str = "dop_v1_canary0123456789";
