@@ -118,17 +118,8 @@ pub(crate) fn run(
     environment: Environment,
 ) -> ExitCode {
     let arguments: Vec<_> = arguments.into_iter().collect();
-    let library = report::library(&arguments, &environment);
-    let root = Arguments::command();
-    let library = library.map(|library| report::usable(library, &root));
-    let root = match &library {
-        Some(library) => root.mut_subcommand("report", |it| report::command(it, library)),
-        None => root,
-    };
-    let parsed = root
-        .try_get_matches_from(arguments)
-        .and_then(|matches| Arguments::from_arg_matches(&matches));
-    let Arguments { global, command } = match parsed {
+    let library = report::library(&arguments, &environment, &Arguments::command());
+    let Arguments { global, command } = match parse(arguments, &library) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are errors to clap, and no failure to anybody else.
@@ -149,21 +140,7 @@ pub(crate) fn run(
                 config,
                 terminal,
             };
-            match command {
-                Command::Sync(arguments) => sync::run(&context, &arguments),
-                Command::Query(arguments) => query::run(&context, &arguments),
-                Command::Last(arguments) => last::run(&context, &arguments),
-                Command::Show(arguments) => show::run(&context, &arguments),
-                Command::Stats(arguments) => stats::run(&context, &arguments),
-                Command::Report(arguments) => {
-                    let library = library.unwrap_or_else(|| Library::load(None));
-                    report::run(&context, &arguments, &library)
-                }
-                Command::Timeline(arguments) => timeline::run(&context, &arguments),
-                Command::Sql(arguments) => sql::run(&context, &arguments),
-                Command::Schema(arguments) => schema::run(&arguments),
-                Command::Status(arguments) => status::run(&context, &arguments),
-            }
+            execute(&context, command, &library)
         });
     match outcome {
         Ok(status) => status.into(),
@@ -171,5 +148,26 @@ pub(crate) fn run(
             terminal.failure(&failure);
             failure.status.into()
         }
+    }
+}
+
+/// Understands the arguments; each report is a command of its own.
+fn parse(arguments: Vec<OsString>, library: &Library) -> Result<Arguments, clap::Error> {
+    let root = Arguments::command().mut_subcommand("report", |it| report::command(it, library));
+    Arguments::from_arg_matches(&root.try_get_matches_from(arguments)?)
+}
+
+fn execute(context: &Context, command: Command, library: &Library) -> Result<Status, Failure> {
+    match command {
+        Command::Sync(arguments) => sync::run(context, &arguments),
+        Command::Query(arguments) => query::run(context, &arguments),
+        Command::Last(arguments) => last::run(context, &arguments),
+        Command::Show(arguments) => show::run(context, &arguments),
+        Command::Stats(arguments) => stats::run(context, &arguments),
+        Command::Report(arguments) => report::run(context, &arguments, library),
+        Command::Timeline(arguments) => timeline::run(context, &arguments),
+        Command::Sql(arguments) => sql::run(context, &arguments),
+        Command::Schema(arguments) => schema::run(&arguments),
+        Command::Status(arguments) => status::run(context, &arguments),
     }
 }

@@ -47,14 +47,20 @@ const SHOW_SQL: &str = "show-sql";
 /// The ids of parameters begin with this, so that none is taken for a flag of ours.
 const PARAMETER: &str = "parameter ";
 
-/// The reports there are, if `arguments` ask for one at all: reading the user's files is of no use to other commands.
-pub(super) fn library(arguments: &[OsString], environment: &Environment) -> Option<Library> {
+/// The reports there are; none where `arguments` ask for another command, which has no use for the user's files.
+pub(super) fn library(
+    arguments: &[OsString],
+    environment: &Environment,
+    root: &Command,
+) -> Library {
     let is_asked_for = |word: &str| arguments.iter().any(|argument| argument == word);
     if !is_asked_for("report") && !is_asked_for("help") {
-        return None;
+        return Library::default();
     }
     let folder = Config::folder(config_flag(arguments).as_deref(), environment);
-    Some(Library::load(folder.as_deref()))
+    let taken = taken_flags(root);
+    Library::load(folder.as_deref())
+        .without_parameters(|name| taken.contains(&name.replace('_', "-")))
 }
 
 /// `--config FILE`, which decides where the user's reports are before anything else is understood.
@@ -128,12 +134,6 @@ fn taken_flags(root: &Command) -> Vec<String> {
     names
         .chain(["help", "version", SHOW_SQL].map(str::to_owned))
         .collect()
-}
-
-/// The library without the reports whose parameters cannot be flags.
-pub(super) fn usable(library: Library, root: &Command) -> Library {
-    let taken = taken_flags(root);
-    library.without_parameters(|name| taken.contains(&name.replace('_', "-")))
 }
 
 impl Args for Arguments {

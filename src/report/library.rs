@@ -32,7 +32,7 @@ const EMBEDDED: [(&str, &str); 12] = [
 const EXTENSION: &str = "sql";
 
 /// The reports there are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Library {
     reports: Vec<Report>,
     problems: Vec<Problem>,

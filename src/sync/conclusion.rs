@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::engine::Engine;
 use super::gone;
+use super::reading::Reading;
 use super::report::{ListingReport, ListingResult};
 use crate::model::DropletId;
 use crate::store::{self, ListingKind};
@@ -81,14 +82,7 @@ pub(super) fn conclude(engine: &mut Engine<'_>) -> Result<(), store::Error> {
     let proven: Vec<_> = proven.collect();
     engine.store.mark_complete(&proven, now)?;
     gone::admit_what_is_unknown(engine, &mut readings);
-    let mut listings: Vec<ListingReport> = readings
-        .into_iter()
-        .filter(|reading| !reading.is_after_the_gone)
-        .map(|reading| ListingReport {
-            listing: reading.listing.kind,
-            result: reading.result.unwrap_or(ListingResult::NotRead),
-        })
-        .collect();
+    let mut listings = reports(readings);
     let unread = engine.queue.drain(..);
     listings.extend(unread.map(|listing| ListingReport {
         listing,
@@ -102,6 +96,18 @@ pub(super) fn conclude(engine: &mut Engine<'_>) -> Result<(), store::Error> {
     listings.sort_by_key(|report| report.listing);
     engine.report.listings.extend(listings);
     Ok(())
+}
+
+/// How each listing ended.
+fn reports(readings: Vec<Reading>) -> Vec<ListingReport> {
+    readings
+        .into_iter()
+        .filter(|reading| !reading.is_after_the_gone)
+        .map(|reading| ListingReport {
+            listing: reading.listing.kind,
+            result: reading.result.unwrap_or(ListingResult::NotRead),
+        })
+        .collect()
 }
 
 /// Notes from where on each droplet is followed, and reports those whose own listing was not read.

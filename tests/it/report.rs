@@ -99,3 +99,126 @@ fn the_sqlite3_of_the_system_gives_every_report_the_same_answer() {
     }
     assert!(answered >= 8, "only {answered} reports had an answer");
 }
+
+/// An archive with some history.
+fn archived() -> Sandbox {
+    let cloud = cloud(10, 1_000);
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    sandbox
+}
+
+const OWN: &str = "\
+-- title: Counts
+-- summary: How many actions of a type there are.
+-- parameter type (text) = reboot: of these types
+
+SELECT type, count(*) AS actions
+  FROM actions
+ WHERE type IN (SELECT value FROM json_each(:type))
+ GROUP BY type
+ ORDER BY type;
+";
+
+#[test]
+fn the_reports_are_listed_and_each_says_what_can_be_chosen() {
+    let sandbox = Sandbox::new();
+    let list = sandbox.run(&["report", "-o", "csv"]).exits(0).stdout;
+    for report in Library::load(None).reports() {
+        assert!(list.contains(&report.title), "{}", report.name);
+        let help = sandbox.run(&["report", &report.name, "--help"]).exits(0);
+        for parameter in &report.parameters {
+            let flag = format!("--{}", parameter.name.replace('_', "-"));
+            assert!(help.stdout.contains(&flag), "{} {flag}", report.name);
+        }
+        let sql = sandbox
+            .run(&["report", &report.name, "--show-sql"])
+            .exits(0);
+        assert_eq!(sql.stdout, report.sql);
+    }
+    sandbox
+        .run(&["report", "downtme"])
+        .exits(2)
+        .says("downtime");
+}
+
+#[test]
+fn what_is_chosen_is_what_the_report_answers() {
+    let sandbox = archived();
+    let rows = |arguments: &[&str]| {
+        let run = sandbox.run(
+            &[
+                &["report", "lifetimes", "-o", "csv", "--no-header"],
+                arguments,
+            ]
+            .concat(),
+        );
+        run.exits(0).stdout.lines().count()
+    };
+    let all = rows(&[]);
+    assert!(all >= 10);
+    let one = sandbox.run(&[
+        "report",
+        "lifetimes",
+        "--columns",
+        "droplet_id",
+        "-o",
+        "csv",
+        "--no-header",
+    ]);
+    let id = one.stdout.lines().next().unwrap().to_owned();
+    assert_eq!(rows(&["--droplet", &id]), 1);
+    for (arguments, words) in [
+        (
+            ["report", "downtime", "--since", "01/04/2021"],
+            "year first",
+        ),
+        (["report", "stuck", "--older-than", "soon"], "1h30m"),
+        (["report", "slow", "--factor", "much"], "is not a number"),
+        (["report", "downtime", "--droplet", "nobody"], "nobody"),
+        (
+            ["report", "downtime", "--columns", "colour"],
+            "use droplet_id",
+        ),
+    ] {
+        let run = sandbox.run(&arguments).exits(2);
+        assert_eq!(run.stdout, "");
+        run.says(words);
+    }
+}
+
+#[test]
+fn a_report_is_a_check() {
+    let sandbox = archived();
+    let check =
+        |flags: &[&str]| sandbox.run(&[&["report", "lifetimes", "--exit-code"], flags].concat());
+    check(&[]).exits(10);
+    check(&["--droplet", "1"]).exits(0);
+}
+
+#[test]
+fn files_beside_the_configuration_are_reports_and_a_broken_one_harms_no_other() {
+    let sandbox = archived().configured("");
+    let folder = sandbox.config_file().parent().unwrap().to_owned();
+    std::fs::write(folder.join("counts.sql"), OWN).unwrap();
+    std::fs::write(folder.join("broken.sql"), "SELECT 1").unwrap();
+    std::fs::write(
+        folder.join("taken.sql"),
+        OWN.replace("type (text)", "output (text)"),
+    )
+    .unwrap();
+    let list = sandbox.run(&["report"]).exits(0);
+    assert!(list.stdout.contains("counts"));
+    list.says("broken.sql").says("taken.sql");
+    let run = sandbox.run(&["report", "counts", "--type", "reboot,snapshot", "-o", "csv"]);
+    let lines: Vec<_> = run.exits(0).stdout.lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    let writing = OWN
+        .replace("SELECT type, count(*) AS actions", "DELETE")
+        .replace("GROUP BY type\n ORDER BY type", "RETURNING type");
+    std::fs::write(folder.join("writing.sql"), writing).unwrap();
+    sandbox
+        .run(&["report", "writing"])
+        .exits(2)
+        .says("only reads");
+}
