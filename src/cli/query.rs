@@ -49,7 +49,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         limit: arguments.limit,
         ..arguments.which.filter(now, &arguments.answer.tz)?
     };
-    let columns = columns(&arguments.answer)?;
+    let columns = columns(context, &arguments.answer)?;
     let path = context.config.database(context.global.db.as_deref())?;
     let connection = store::open_read_only(&path)?;
     filter::echo(context, &connection, &filter)?;
@@ -88,7 +88,10 @@ fn print_actions(
 }
 
 /// The columns that were chosen, or those that suit the format.
-fn columns(flags: &AnswerFlags) -> Result<Vec<Column>, Failure> {
+fn columns(context: &Context, flags: &AnswerFlags) -> Result<Vec<Column>, Failure> {
+    let width = context.terminal.width;
+    let is_narrow =
+        flags.output == Format::Table && width.is_some_and(|width| width < Column::NARROW_BELOW);
     let is_json = matches!(flags.output, Format::Json | Format::Jsonl);
     let chosen = flags.columns()?.iter().map(|name| {
         let column = name.parse()?;
@@ -102,6 +105,7 @@ fn columns(flags: &AnswerFlags) -> Result<Vec<Column>, Failure> {
         .collect::<Result<_, _>>()
         .map_err(|error: query::UnknownColumn| Failure::usage(format!("--columns: {error}")))?;
     Ok(match chosen.as_slice() {
+        [] if is_narrow => Column::FOR_NARROW_TERMINALS.to_vec(),
         [] if flags.output.is_for_people() => Column::FOR_PEOPLE.to_vec(),
         [] if is_json => Column::FOR_JSON.to_vec(),
         [] => Column::FOR_PROGRAMS.to_vec(),

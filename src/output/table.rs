@@ -15,6 +15,8 @@ use super::{Heading, Look, Options, RowWriter, Value};
 const WINDOW: usize = 500;
 /// What stands between two columns.
 const GAP: usize = 2;
+/// How many characters of a time tell the minute.
+const SHORT_TIME: usize = 16;
 /// A text column is not made narrower than this: less of a name says nothing.
 const NARROWEST: usize = 8;
 
@@ -33,6 +35,8 @@ pub(super) struct Table<'sink> {
 struct Column {
     title: String,
     look: Look,
+    /// Whether times are shown without their seconds and their zone, which all have in common.
+    has_short_times: bool,
     width: usize,
     has_numbers: bool,
     has_text: bool,
@@ -111,6 +115,7 @@ impl RowWriter for Table<'_> {
                 Column {
                     title,
                     look: heading.look,
+                    has_short_times: false,
                     width,
                     has_numbers: false,
                     has_text: false,
@@ -146,13 +151,26 @@ impl RowWriter for Table<'_> {
     }
 }
 
-/// Takes from the widest text columns until the line fits; what is left over is returned.
+/// Takes from times what they can spare and from the widest text columns, until the line fits; what is left over is
+/// returned. A time is never cut in the middle: it would be another one.
 fn fit(columns: &mut [Column], limit: usize) -> usize {
     let total = |columns: &[Column]| {
         let gaps = GAP * columns.len().saturating_sub(1);
         columns.iter().map(|column| column.width).sum::<usize>() + gaps
     };
-    let is_flexible = |column: &Column| column.has_text && column.width > NARROWEST;
+    let is_flexible =
+        |column: &Column| column.has_text && column.look != Look::Time && column.width > NARROWEST;
+    let flexible = columns.iter().filter(|column| is_flexible(column));
+    let spare: usize = flexible.map(|column| column.width - NARROWEST).sum();
+    if total(columns).saturating_sub(spare) > limit {
+        for column in columns
+            .iter_mut()
+            .filter(|column| column.look == Look::Time)
+        {
+            column.has_short_times = true;
+            column.width = column.width.min(SHORT_TIME.max(width(&column.title)));
+        }
+    }
     for column in columns.iter_mut().filter(|column| is_flexible(column)) {
         column.width = column.width.min(limit.max(NARROWEST));
     }
@@ -164,6 +182,14 @@ fn fit(columns: &mut [Column], limit: usize) -> usize {
         widest.width -= 1;
     }
     limit.saturating_sub(total(columns))
+}
+
+/// `2020-07-20 19:37` of `2020-07-20T19:37:30Z`; another text as it is.
+fn short_time(text: &str) -> Cow<'_, str> {
+    match (text.get(..10), text.get(10..11), text.get(11..SHORT_TIME)) {
+        (Some(date), Some("T"), Some(clock)) => Cow::Owned(format!("{date} {clock}")),
+        _ => Cow::Borrowed(text),
+    }
 }
 
 /// Writes one line. A cell that is too wide may use the line's slack before it is shortened.
@@ -178,7 +204,13 @@ fn write_line<'a>(
         if position > 0 {
             pad(line, GAP);
         }
-        let text = if cell.is_text {
+        let text = if column.look == Look::Time {
+            if column.has_short_times {
+                short_time(&cell.text)
+            } else {
+                Cow::Borrowed(cell.text.as_ref())
+            }
+        } else if cell.is_text {
             shortened(&cell.text, column.width.saturating_add(slack))
         } else {
             Cow::Borrowed(cell.text.as_ref())
@@ -310,6 +342,33 @@ mod tests {
         let expected =
             "<b>STATUS</>     <b>TOOK</>\n<r>errored</>      5s\n<g>completed</>   42s\n";
         assert_eq!(plain, expected);
+    }
+
+    #[test]
+    fn a_time_gives_up_its_seconds_and_is_never_cut() {
+        let time = "2020-07-20T19:37:30Z";
+        let row: &[Value<'_>] = &[Value::Text(time), Value::Text("a-droplet-with-a-long-name")];
+        for (limit, expected) in [
+            (60, "2020-07-20T19:37:30Z  a-droplet-with-a-long-name"),
+            (32, "2020-07-20T19:37:30Z  a-droplet…"),
+            (28, "2020-07-20 19:37  a-droplet…"),
+            (10, "2020-07-20 19:37  a-dropl…"),
+        ] {
+            let mut sink = Vec::new();
+            let options = Options {
+                width: Some(limit),
+                ..Options::default()
+            };
+            let mut writer = writer(Format::Table, options, &mut sink);
+            writer
+                .header(&[Heading::named("started_at"), Heading::plain("name")])
+                .unwrap();
+            writer.row(row).unwrap();
+            writer.finish().unwrap();
+            drop(writer);
+            let text = String::from_utf8(sink).unwrap();
+            assert_eq!(text.lines().last(), Some(expected), "{limit}");
+        }
     }
 
     #[test]

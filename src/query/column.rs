@@ -74,6 +74,18 @@ impl Column {
         Self::RegionSlug,
     ];
 
+    /// What a person is shown on a terminal that is narrower than [`Self::NARROW_BELOW`].
+    pub const FOR_NARROW_TERMINALS: [Self; 5] = [
+        Self::Id,
+        Self::StartedAt,
+        Self::Type,
+        Self::Status,
+        Self::Resource,
+    ];
+
+    /// How many columns of text the columns for people take with names of usual length.
+    pub const NARROW_BELOW: usize = 80;
+
     /// What a program is given unless it chooses: the fields of the API, and the droplet's name.
     pub const FOR_PROGRAMS: [Self; 9] = [
         Self::Id,
