@@ -160,9 +160,7 @@ fn fit(columns: &mut [Column], limit: usize) -> usize {
     };
     let is_flexible =
         |column: &Column| column.has_text && column.look != Look::Time && column.width > NARROWEST;
-    let flexible = columns.iter().filter(|column| is_flexible(column));
-    let spare: usize = flexible.map(|column| column.width - NARROWEST).sum();
-    if total(columns).saturating_sub(spare) > limit {
+    if total(columns) > limit {
         for column in columns
             .iter_mut()
             .filter(|column| column.look == Look::Time)
@@ -350,7 +348,7 @@ mod tests {
         let row: &[Value<'_>] = &[Value::Text(time), Value::Text("a-droplet-with-a-long-name")];
         for (limit, expected) in [
             (60, "2020-07-20T19:37:30Z  a-droplet-with-a-long-name"),
-            (32, "2020-07-20T19:37:30Z  a-droplet…"),
+            (44, "2020-07-20 19:37  a-droplet-with-a-long-name"),
             (28, "2020-07-20 19:37  a-droplet…"),
             (10, "2020-07-20 19:37  a-dropl…"),
         ] {
