@@ -218,3 +218,27 @@ fn an_archive_that_another_program_keeps_locked_is_waited_for() {
     drop(other);
     sandbox.archive().equals(&cloud);
 }
+
+#[test]
+fn a_clock_that_jumped_between_two_syncs_does_no_harm() {
+    for then in ["1970-01-01T00:00:00Z", "2099-12-31T23:59:59Z"] {
+        let cloud = small_cloud();
+        let sandbox = with_changed_archive(&cloud, |path| {
+            let archive = Connection::open(path).unwrap();
+            let jumped = format!(
+                "UPDATE sync_runs SET started_at = '{then}', finished_at = '{then}';
+                 UPDATE listings SET complete_at = '{then}';
+                 UPDATE regions SET first_seen_at = '{then}', last_seen_at = '{then}';
+                 UPDATE region_sizes SET first_seen_at = '{then}', last_seen_at = '{then}';
+                 UPDATE droplets SET first_seen_at = '{then}'"
+            );
+            archive.execute_batch(&jumped).unwrap();
+        });
+        cloud.add_actions(250);
+        let run = sandbox.sync(&cloud, &["--all"]).exits(0);
+        assert_eq!(run.stderr, "");
+        sandbox.archive().equals(&cloud);
+        sandbox.sync(&cloud, &["--all"]).exits(0);
+        sandbox.archive().equals(&cloud);
+    }
+}
