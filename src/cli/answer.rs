@@ -129,13 +129,31 @@ impl RowWriter for Printer<'_> {
                 return Err(io::ErrorKind::InvalidInput.into());
             }
         }
-        let written = match &self.chosen {
-            None => self.writer.header(headings),
-            Some(chosen) => {
-                let headings: Vec<_> = chosen.iter().map(|index| headings[*index]).collect();
-                self.writer.header(&headings)
-            }
+        let mut headings: Vec<_> = match &self.chosen {
+            None => headings.to_vec(),
+            Some(chosen) => chosen.iter().map(|index| headings[*index]).collect(),
         };
+        if let Some(name) = twice(headings.iter().map(|heading| heading.name))
+            && matches!(self.flags.output, Format::Json | Format::Jsonl)
+        {
+            let message = format!("two columns are called `{name}`, and JSON takes a name once");
+            self.failure = Some(Failure::usage(message).with_hint(
+                "give one another name with AS, choose among --columns, or print -o csv",
+            ));
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        while let Some(title) = twice(headings.iter().map(|heading| heading.title)) {
+            let same = headings.iter_mut().filter(|heading| heading.title == title);
+            let mut is_changed = false;
+            for heading in same {
+                is_changed |= heading.title != heading.name;
+                heading.title = heading.name;
+            }
+            if !is_changed {
+                break;
+            }
+        }
+        let written = self.writer.header(&headings);
         self.kept(written)
     }
 
@@ -156,6 +174,12 @@ impl RowWriter for Printer<'_> {
         let written = self.writer.finish();
         self.kept(written)
     }
+}
+
+/// The first text that is there a second time.
+fn twice<'a>(texts: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut seen = std::collections::HashSet::new();
+    texts.into_iter().find(|text| !seen.insert(*text))
 }
 
 /// The positions of the columns that are called so, by their name or title, whatever the case and with or without

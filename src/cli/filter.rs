@@ -213,14 +213,27 @@ pub(super) fn echo(
     Ok(())
 }
 
-/// An empty answer is an answer; but one that can only be a slip is said to be so.
-pub(super) fn warn_about_nothing(
+/// An answer may be what it is; but what can only be a slip is said to be so: a value that the archive has never seen,
+/// and, where nothing matched, filters that exclude each other.
+pub(super) fn warn_of_slips(
     context: &Context,
     connection: &Connection,
-    filter: &Filter,
-    now: Timestamp,
+    (filter, now): (&Filter, Timestamp),
+    found: u64,
 ) -> Result<(), Failure> {
     if context.terminal.is_quiet {
+        return Ok(());
+    }
+    // One value alone that matched was seen.
+    let is_one_of_several = |values: usize| values > 1;
+    let may_be_hidden = [
+        filter.types.any_of.len(),
+        filter.statuses.any_of.len(),
+        filter.regions.any_of.len(),
+        filter.resource_types.any_of.len(),
+        filter.droplets.any_of.len(),
+    ];
+    if found > 0 && !may_be_hidden.into_iter().any(is_one_of_several) {
         return Ok(());
     }
     for unseen in query::unseen(connection, filter)? {
@@ -234,8 +247,10 @@ pub(super) fn warn_about_nothing(
             unseen.value
         ));
     }
-    for contradiction in contradictions(filter, now) {
-        context.terminal.warning(&contradiction.to_string());
+    if found == 0 {
+        for contradiction in contradictions(filter, now) {
+            context.terminal.warning(&contradiction.to_string());
+        }
     }
     Ok(())
 }

@@ -63,9 +63,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     filter::echo(context, &connection, &filter)?;
     let last = query::last(&connection, &filter, now)?;
     let status = print(context, &arguments.answer, &last)?;
-    if last.iter().all(|last| last.action.is_none()) {
-        filter::warn_about_nothing(context, &connection, &filter, now)?;
-    }
+    let found = last.iter().filter(|last| last.action.is_some()).count();
+    filter::warn_of_slips(context, &connection, (&filter, now), found as u64)?;
     Ok(status)
 }
 

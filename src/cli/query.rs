@@ -61,9 +61,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         let answer = &arguments.answer;
         print_actions(context, answer, &connection, (&filter, now), &columns)?
     };
-    if found == 0 {
-        filter::warn_about_nothing(context, &connection, &filter, now)?;
-    }
+    filter::warn_of_slips(context, &connection, (&filter, now), found)?;
     Ok(status)
 }
 

@@ -200,17 +200,16 @@ fn list(context: &Context, flags: &AnswerFlags, library: &Library) -> Result<Sta
     }
     let mut stdout = io::stdout().lock();
     let mut printer = Printer::new(context, flags, &mut stdout);
+    // A sentence does not fit a table; a report's own help has it.
+    let is_chosen = !flags.columns.is_empty() || !flags.output.is_for_people();
+    let shown = if is_chosen { 4 } else { 3 };
     let headings = ["name", "title", "parameters", "summary"].map(Heading::plain);
-    let printed = printer.header(&headings).and_then(|()| {
+    let printed = printer.header(&headings[..shown]).and_then(|()| {
         library.reports().iter().try_for_each(|report| {
             let names = report.parameters.iter().map(|it| it.name.replace('_', "-"));
             let parameters = names.collect::<Vec<_>>().join(" ");
-            printer.row(&[
-                Value::Text(&report.name),
-                Value::Text(&report.title),
-                Value::Text(&parameters),
-                Value::Text(&report.summary),
-            ])
+            let texts = [&report.name, &report.title, &parameters, &report.summary];
+            printer.row(&texts.map(|text| Value::Text(text))[..shown])
         })
     });
     let (_, status) = printer.end(printed.map_err(report::Error::Write))?;

@@ -67,9 +67,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let mut printer = Printer::new(context, flags, &mut stdout);
     let outcome = stats::stats(&connection, &filter, now, &question, &mut printer);
     let (groups, status) = printer.end(outcome)?;
-    if groups == 0 {
-        filter::warn_about_nothing(context, &connection, &filter, now)?;
-    }
+    filter::warn_of_slips(context, &connection, (&filter, now), groups)?;
     Ok(status)
 }
 

@@ -46,6 +46,8 @@ fn is_hidden(character: char) -> bool {
             character,
             // Marks, embeddings, overrides and isolates of the bidirectional algorithm.
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            // Nothing to see at all: two names that differ in it look the same.
+            | '\u{ad}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
             // Separators that some terminals break the line at.
             | '\u{2028}' | '\u{2029}'
         )

@@ -20,7 +20,7 @@ pub enum Column {
     StartedAt,
     /// When it ended.
     CompletedAt,
-    /// How long it took, in seconds.
+    /// How long it took, in seconds; nothing where it ended before it began.
     DurationSeconds,
     /// What it was done to: a droplet's name, else a type and an id such as `volume 7`.
     Resource,
@@ -162,7 +162,8 @@ impl Column {
             Self::StartedAt => "actions.started_at",
             Self::CompletedAt => "actions.completed_at",
             Self::DurationSeconds => {
-                "unixepoch(actions.completed_at) - unixepoch(actions.started_at)"
+                "CASE WHEN actions.completed_at >= actions.started_at
+                      THEN unixepoch(actions.completed_at) - unixepoch(actions.started_at) END"
             }
             Self::Resource => {
                 "coalesce((SELECT droplets.name FROM droplets

@@ -285,7 +285,8 @@ fn describe(
 
 const ACTION: &str = "
     SELECT id, type, status, started_at, ?2 - unixepoch(started_at) AS ago_seconds, completed_at,
-           unixepoch(completed_at) - unixepoch(started_at) AS duration_seconds, region_slug
+           CASE WHEN completed_at >= started_at
+                THEN unixepoch(completed_at) - unixepoch(started_at) END AS duration_seconds, region_slug
       FROM actions
      WHERE id = ?1";
 

@@ -158,7 +158,7 @@ impl Archived {
         let key = match sort {
             SortKey::Started => seconds(self.started_at),
             SortKey::Completed => seconds(self.completed_at),
-            SortKey::Duration => self.seconds(),
+            SortKey::Duration => self.seconds().filter(|seconds| *seconds >= 0),
             SortKey::Id => Some(self.id),
         };
         (key, self.id)

@@ -142,7 +142,8 @@ pub fn show(connection: &Connection, id: ActionId) -> Result<Details, Error> {
 
 const ACTION: &str = "
     SELECT id, status, type, started_at, completed_at,
-           unixepoch(completed_at) - unixepoch(started_at) AS duration_seconds,
+           CASE WHEN completed_at >= started_at
+                THEN unixepoch(completed_at) - unixepoch(started_at) END AS duration_seconds,
            resource_id, resource_type, region_slug, extra, first_seen_run, changed_run
       FROM actions
      WHERE id = ?1";

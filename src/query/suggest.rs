@@ -7,7 +7,7 @@
 use rusqlite::Connection;
 
 use super::near::nearest;
-use super::{Error, Filter, TypeSelector};
+use super::{DropletSelector, Error, Filter, TypeSelector};
 
 /// A value in a filter that no archived action has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ const RESOURCE_TYPE: Field = Field {
 };
 
 /// The values that a filter asks for and the archive has never seen, in the order of the filter. Worth asking once a
-/// question matched nothing. What a group or a `!` names need not have happened.
+/// question matched nothing, or when one value of several may have. What a group or a `!` names need not have happened.
 ///
 /// # Errors
 /// When the archive cannot be read.
@@ -87,8 +87,23 @@ pub fn unseen(connection: &Connection, filter: &Filter) -> Result<Vec<Unseen>, E
         let values: Vec<&str> = choice.any_of.iter().map(String::as_str).collect();
         field.check(connection, &values, &mut unseen)?;
     }
+    for selector in &filter.droplets.any_of {
+        if let DropletSelector::Id(id) = selector
+            && !connection.query_row(HAS_DROPLET, [id], |row| row.get::<_, bool>(0))?
+        {
+            unseen.push(Unseen {
+                field: "droplet",
+                value: id.to_string(),
+                near: Vec::new(),
+            });
+        }
+    }
     Ok(unseen)
 }
+
+const HAS_DROPLET: &str = "
+    SELECT EXISTS (SELECT 1 FROM droplets WHERE id = ?1)
+        OR EXISTS (SELECT 1 FROM droplet_actions WHERE droplet_id = ?1)";
 
 fn named(selector: &TypeSelector) -> Option<&str> {
     match selector {

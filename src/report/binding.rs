@@ -7,8 +7,8 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::{Error, Kind, Parameter, Report};
-use crate::query::{self, DropletSelector};
-use crate::time::{Timestamp, Zone, parse_duration, parse_since, parse_until};
+use crate::query::{self, DropletSelector, Filter, Term, TypeSelector};
+use crate::time::{DurationError, Timestamp, Zone, parse_duration, parse_since, parse_until};
 
 /// What values are understood by.
 #[derive(Clone, Copy)]
@@ -86,6 +86,7 @@ impl Report {
             }),
             (Some(text), _) | (None, Some(text)) => match parameter.kind {
                 Kind::Droplets => droplets(&parameter.name, text, context.connection),
+                Kind::Types => known_types(&parameter.name, text, context.connection),
                 kind => plain(&parameter.name, kind, text, context.now, context.zone),
             },
         }
@@ -100,6 +101,9 @@ pub(super) fn check(name: &str, kind: Kind, text: &str) -> Result<(), Error> {
         Err(_) => Ok(()),
     }
 }
+
+/// A thousand years: from a time of today on, SQLite counts no further back than four thousand.
+const LONGEST_SECONDS: i64 = 1_000 * 366 * 86_400;
 
 fn plain(name: &str, kind: Kind, text: &str, now: Timestamp, zone: &Zone) -> Result<Value, Error> {
     let parameter = || name.to_owned();
@@ -118,6 +122,15 @@ fn plain(name: &str, kind: Kind, text: &str, now: Timestamp, zone: &Zone) -> Res
                 })
         }
         Kind::Duration => parse_duration(text)
+            .and_then(|seconds| {
+                let input = text.to_owned();
+                let is_too_long = seconds > LONGEST_SECONDS;
+                if is_too_long {
+                    Err(DurationError::TooLong { input })
+                } else {
+                    Ok(seconds)
+                }
+            })
             .map(|seconds| Value::Text(format!("{seconds} seconds")))
             .map_err(|source| Error::Duration {
                 parameter: parameter(),
@@ -127,6 +140,7 @@ fn plain(name: &str, kind: Kind, text: &str, now: Timestamp, zone: &Zone) -> Res
             parameter: parameter(),
             input: text.to_owned(),
         }),
+        Kind::Types => types(name, text).map(|types| list(&types)),
         Kind::Text | Kind::Droplets => Ok(Value::Text(
             serde_json::Value::from(parts(text)).to_string(),
         )),
@@ -141,6 +155,52 @@ fn number(text: &str) -> Option<Value> {
 
 fn parts(text: &str) -> Vec<&str> {
     text.split(',').map(str::trim).collect()
+}
+
+fn list(texts: &[String]) -> Value {
+    Value::Text(serde_json::Value::from(texts.to_vec()).to_string())
+}
+
+/// The types that are written, a group as what is in it.
+fn types(name: &str, text: &str) -> Result<Vec<String>, Error> {
+    let mut types = Vec::new();
+    for part in parts(text) {
+        let selector: TypeSelector = part.parse().map_err(|source| Error::Group {
+            parameter: name.to_owned(),
+            source,
+        })?;
+        types.extend(selector.types().map(str::to_owned));
+    }
+    Ok(types)
+}
+
+/// The same, of an archive: a type that neither a group nor any action has would be a check that always passes.
+fn known_types(name: &str, text: &str, connection: &Connection) -> Result<Value, Error> {
+    let types = types(name, text)?;
+    let in_groups = |wanted: &str| {
+        query::groups()
+            .iter()
+            .any(|group| group.types.contains(&wanted))
+    };
+    let unknown = types.iter().filter(|wanted| !in_groups(wanted));
+    let filter = Filter {
+        types: unknown
+            .map(|wanted| Term::Is(TypeSelector::Type(wanted.clone())))
+            .collect(),
+        ..Filter::default()
+    };
+    let unseen = query::unseen(connection, &filter).map_err(|source| Error::Droplets {
+        parameter: name.to_owned(),
+        source,
+    })?;
+    match unseen.into_iter().next() {
+        None => Ok(list(&types)),
+        Some(unseen) => Err(Error::UnknownType {
+            parameter: name.to_owned(),
+            input: unseen.value,
+            near: unseen.near,
+        }),
+    }
 }
 
 const ALL: &str = "*";

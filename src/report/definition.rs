@@ -59,6 +59,8 @@ pub enum Kind {
     Duration,
     /// A number.
     Number,
+    /// Types of actions and their groups, comma-separated: a JSON array of types.
+    Types,
     /// Texts, comma-separated: a JSON array of texts.
     Text,
 }
@@ -90,12 +92,13 @@ impl Report {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Droplets,
         Self::Time,
         Self::End,
         Self::Duration,
         Self::Number,
+        Self::Types,
         Self::Text,
     ];
 
@@ -108,6 +111,7 @@ impl Kind {
             Self::End => "end",
             Self::Duration => "duration",
             Self::Number => "number",
+            Self::Types => "types",
             Self::Text => "text",
         }
     }

@@ -70,6 +70,24 @@ pub enum Error {
         /// What was written.
         input: String,
     },
+    /// A group of types that there is not.
+    #[error("`{parameter}`: {source}")]
+    Group {
+        /// The parameter.
+        parameter: String,
+        /// What is wrong with the name.
+        source: query::UnknownGroup,
+    },
+    /// A type of action that nobody has seen.
+    #[error("`{parameter}`: no archived action has the type `{input}`{}", did_you_mean(.near))]
+    UnknownType {
+        /// The parameter.
+        parameter: String,
+        /// What was written.
+        input: String,
+        /// Types that are written much the same.
+        near: Vec<String>,
+    },
     /// A droplet that is not known, or several of the same name.
     #[error("`{parameter}`: {source}")]
     Droplets {

@@ -72,10 +72,15 @@ impl FromStr for Parameter {
     }
 }
 
+/// A number where it is written as one. `007` and `inf` are texts: they would be something else as numbers.
 fn typed(text: &str) -> rusqlite::types::Value {
+    let digits = text.trim_start_matches('-');
+    let is_decimal = digits.starts_with(|first: char| first.is_ascii_digit())
+        && (!digits.starts_with('0')
+            || !digits[1..].starts_with(|next: char| next.is_ascii_digit()));
     match (text.parse::<i64>(), text.parse::<f64>()) {
-        (Ok(integer), _) if integer.to_string() == text => integer.into(),
-        (_, Ok(real)) if format!("{real:?}") == text && real.is_finite() => real.into(),
+        (Ok(integer), _) if is_decimal => integer.into(),
+        (_, Ok(real)) if is_decimal && real.is_finite() => real.into(),
         _ => text.to_owned().into(),
     }
 }

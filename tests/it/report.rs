@@ -222,3 +222,13 @@ fn files_beside_the_configuration_are_reports_and_a_broken_one_harms_no_other() 
         .exits(2)
         .says("only reads");
 }
+
+#[test]
+fn a_type_that_nobody_has_seen_is_no_check_that_passes() {
+    let sandbox = archived();
+    let report = |kind: &str| sandbox.run(&["report", "backup-gaps", "--type", kind]);
+    report("rebot").exits(2).says("did you mean reboot");
+    report("@nothing").exits(2).says("@backup");
+    let group = report("@backup").exits(0);
+    assert_eq!(group.stdout, report("backup,snapshot").exits(0).stdout);
+}

@@ -314,3 +314,41 @@ fn no_archive_is_said_with_how_to_get_one() {
         .exits(6)
         .says("there is no archive at");
 }
+
+#[test]
+fn a_parameter_is_a_number_where_it_is_written_as_one() {
+    let (_cloud, sandbox) = archived();
+    for (text, expected) in [
+        ("90", "integer"),
+        ("-7", "integer"),
+        ("0.50", "real"),
+        ("1e3", "real"),
+        ("007", "text"),
+        ("inf", "text"),
+        ("", "text"),
+    ] {
+        let parameter = format!("x={text}");
+        let flags = [
+            "SELECT typeof(:x)",
+            "--param",
+            &parameter,
+            "-o",
+            "tsv",
+            "--no-header",
+        ];
+        let run = sql(&sandbox, &flags).exits(0);
+        assert_eq!(run.stdout.trim(), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_name_that_json_would_lose_is_refused() {
+    let (_cloud, sandbox) = archived();
+    for format in ["json", "jsonl"] {
+        let run = sql(&sandbox, &["SELECT 1 AS a, 2 AS a", "-o", format]).exits(2);
+        assert_eq!(run.stdout, "");
+        run.says("two columns are called `a`");
+    }
+    let run = sql(&sandbox, &["SELECT 1 AS a, 2 AS a", "-o", "csv"]).exits(0);
+    assert_eq!(run.stdout, "a,a\n1,2\n");
+}

@@ -3,7 +3,7 @@
 --   from the droplet's creation to its first, and from its last until it was gone, or until now.
 -- parameter droplet (droplets) = *: only these
 -- parameter longer_than (duration) = 8d: gaps that are longer
--- parameter type (text) = backup,snapshot: what counts as a backup
+-- parameter type (types) = backup,snapshot: what counts as a backup
 -- parameter since (time) = 90d: gaps that ended at this time or later, or have not ended
 
 WITH given AS (

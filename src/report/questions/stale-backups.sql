@@ -3,7 +3,7 @@
 --   that, or that have none.
 -- parameter droplet (droplets) = *: only these
 -- parameter older_than (duration) = 30d: how old a backup has to be to be stale
--- parameter type (text) = backup,snapshot: what counts as a backup
+-- parameter type (types) = backup,snapshot: what counts as a backup
 
 WITH given AS (
     SELECT strftime('%Y-%m-%dT%H:%M:%SZ', coalesce(nullif(:now, ''), 'now')) AS now,

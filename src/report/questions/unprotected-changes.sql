@@ -2,7 +2,7 @@
 -- summary: Risky actions on droplets that had no backup or snapshot completed within a time before. Those that failed
 --   do not count.
 -- parameter droplet (droplets) = *: only these
--- parameter type (text) = destroy,rebuild,resize,restore: what is risky
+-- parameter type (types) = destroy,rebuild,resize,restore: what is risky
 -- parameter within (duration) = 8d: how old a backup may be
 -- parameter since (time) = 90d: started at this time or later
 -- parameter until (end) = now: started before this time

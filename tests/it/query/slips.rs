@@ -144,3 +144,23 @@ fn what_was_understood_is_said_when_it_is_asked_for() {
         .says("window: 2021-12-31T22:00:00Z .. now")
         .says(&format!("droplets: {}", droplet.id));
 }
+
+#[test]
+fn a_slip_beside_a_value_that_matches_is_said_too() {
+    let (_cloud, sandbox) = archived(4, 600);
+    for (flags, words) in [
+        (["--type", "reboot,rebot"], "did you mean reboot?"),
+        (["--region", "nyc3,mars1"], "the region `mars1`"),
+        (["--droplet", "1"], "the droplet `1`"),
+    ] {
+        sandbox.query(&flags).exits(0).says(words);
+    }
+    sandbox
+        .run(&["last", "reboot", "web-02"])
+        .exits(0)
+        .says("the type `web-02`");
+    sandbox
+        .query(&["--type", "reboot,snapshot"])
+        .exits(0)
+        .never_says("warning");
+}
