@@ -34,7 +34,8 @@ Examples:
   archiver timeline 3164444 --since 30d --tz Europe/Berlin
   archiver timeline web-01 -o csv --columns started_at,type,state,certainty
 
-The state is what the droplet was like after the action: on, off, gone, or unknown. After a shutdown
+Actions come by when they started. The state is what they made of the droplet up to there: on, off,
+gone, or unknown; of actions under way at once, report power-state tells which ended last. After a shutdown
 it is an estimate, because a shutdown only asks the system to stop. What failed or has not ended
 changes nothing. The gap is the time since the end of the previous action.";
 
