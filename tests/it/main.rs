@@ -18,7 +18,10 @@ mod asked;
 mod chaos;
 #[path = "../../examples/simulator/cloud/mod.rs"]
 mod cloud;
+#[path = "../../examples/datasette/metadata.rs"]
+mod datasette_metadata;
 mod demo;
+mod ecosystem;
 mod faults;
 mod honest_input;
 mod process;
