@@ -1,5 +1,22 @@
 -- What several reports ask of the archive, for everybody who asks it something similar. Nothing is stored here.
 
+-- As before, in words that DuckDB reads too: it takes IS NOT for null alone.
+DROP VIEW droplet_actions;
+
+-- Every action of every droplet, under the droplet's id: by its resource, or because the droplet listed it.
+CREATE VIEW droplet_actions AS
+SELECT resource_id AS droplet_id, id, status, type, started_at, completed_at,
+       resource_id, resource_type, region_slug, extra
+  FROM actions
+ WHERE resource_type = 'droplet' AND resource_id IS NOT NULL
+UNION ALL
+SELECT listed.droplet_id, id, status, type, started_at, completed_at,
+       resource_id, resource_type, region_slug, extra
+  FROM droplet_listed_actions AS listed
+  JOIN actions ON actions.id = listed.action_id
+ WHERE coalesce(actions.resource_type <> 'droplet', 1)   -- otherwise its resource says it by now
+    OR coalesce(actions.resource_id <> listed.droplet_id, 1);
+
 -- How long each action took. NULL: it still runs, a time is unknown, or it ends before it begins.
 CREATE VIEW action_durations AS
 SELECT id, type, status, started_at, completed_at, resource_id, resource_type, region_slug,
@@ -53,7 +70,7 @@ WITH changes AS (
            lead(happened_at) OVER droplet AS next_at,
            lead(certainty) OVER droplet AS next_certainty
       FROM changes
-     WHERE power IS NOT power_before
+     WHERE coalesce(power <> power_before, 1)
     WINDOW droplet AS (PARTITION BY droplet_id ORDER BY happened_at, action_id)
 )
 SELECT turns.droplet_id,

@@ -70,7 +70,7 @@ mod tests {
     const FINGERPRINTS: [u64; 4] = [
         0x3338_f99c_5310_8968,
         0x323a_b5ba_ba71_4021,
-        0x7758_8b5a_44e5_1cd3,
+        0x4d5b_e792_7d2b_2084,
         0x7a86_bb85_8a99_c9dc,
     ];
 
