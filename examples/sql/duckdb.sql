@@ -2,9 +2,8 @@
 --
 --   duckdb < duckdb.sql          in the folder of archive.db
 --
--- Read tables as they are, and views through sqlite_query. DuckDB would read the SQL of a view as its own, which it is
--- not: `archive.off_intervals` and SHOW TABLES end with `Parser Error`, and the numbers of `archive.action_durations`
--- are texts, whose greatest is 9. What sqlite_query returns are texts too, so numbers and times need a cast.
+-- Read tables as they are, and cast what views compute: DuckDB takes the numbers of a view for texts, whose greatest is 9.
+-- What sqlite_query returns are texts too.
 
 INSTALL sqlite;  -- downloaded once
 LOAD sqlite;
