@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use archiver::output::{self, Format, Heading, Options, RowWriter, Value};
+use archiver::output::{self, Format, Heading, Options, RowWriter, Value, is_same_name};
 use archiver::time::Zone;
 
 use super::Context;
@@ -185,11 +185,9 @@ fn twice<'a>(texts: impl Iterator<Item = &'a str>) -> Option<&'a str> {
 /// The positions of the columns that are called so, by their name or title, whatever the case and with or without
 /// underscores, as in doctl's `StartedAt`.
 fn choose(names: &[String], headings: &[Heading<'_>]) -> Result<Vec<usize>, Failure> {
-    let plain = |name: &str| name.replace('_', "").to_lowercase();
     let position = |name: &String| {
-        let wanted = plain(name);
-        let is_named = |heading: &Heading<'_>| plain(heading.name) == wanted;
-        let is_titled = |heading: &Heading<'_>| plain(heading.title) == wanted;
+        let is_named = |heading: &Heading<'_>| is_same_name(heading.name, name);
+        let is_titled = |heading: &Heading<'_>| is_same_name(heading.title, name);
         let found = headings.iter().position(is_named);
         found
             .or_else(|| headings.iter().position(is_titled))

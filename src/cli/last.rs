@@ -58,8 +58,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     if filter.statuses.is_anything() {
         filter.statuses = Choice::any_of([COMPLETED.to_owned()]);
     }
-    let path = context.config.database(context.global.db.as_deref())?;
-    let connection = store::open_read_only(&path)?;
+    let connection = store::open_read_only(&context.archive_path()?)?;
     filter::echo(context, &connection, &filter)?;
     let last = query::last(&connection, &filter, now)?;
     let status = print(context, &arguments.answer, &last)?;

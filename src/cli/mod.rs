@@ -112,6 +112,13 @@ struct Context {
     terminal: Terminal,
 }
 
+impl Context {
+    /// Where the archive is.
+    fn archive_path(&self) -> Result<PathBuf, Failure> {
+        Ok(self.config.database(self.global.db.as_deref())?)
+    }
+}
+
 /// Runs the command that `arguments` (the program's name first) ask for.
 pub(crate) fn run(
     arguments: impl IntoIterator<Item = OsString>,

@@ -50,8 +50,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         ..arguments.which.filter(now, &arguments.answer.tz)?
     };
     let columns = columns(context, &arguments.answer)?;
-    let path = context.config.database(context.global.db.as_deref())?;
-    let connection = store::open_read_only(&path)?;
+    let connection = store::open_read_only(&context.archive_path()?)?;
     filter::echo(context, &connection, &filter)?;
     let (found, status) = if arguments.count {
         let count = query::count(&connection, &filter, now)?;

@@ -222,8 +222,7 @@ fn answer(
     flags: &AnswerFlags,
     report: &Report,
 ) -> Result<Status, Failure> {
-    let path = context.config.database(context.global.db.as_deref())?;
-    let connection = store::open_read_only(&path)?;
+    let connection = store::open_read_only(&context.archive_path()?)?;
     let bound = report.bind(
         &chosen.parameters,
         &report::Context {

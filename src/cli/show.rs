@@ -38,8 +38,7 @@ enum Format {
 }
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
-    let path = context.config.database(context.global.db.as_deref())?;
-    let connection = store::open_read_only(&path)?;
+    let connection = store::open_read_only(&context.archive_path()?)?;
     let details = query::show(&connection, arguments.id)?;
     let text = match arguments.output {
         Format::Text => Sheet::new(&arguments.tz).of(&details),

@@ -47,8 +47,7 @@ Only reading is possible: SELECT, WITH, VALUES, EXPLAIN, and pragmas that tell s
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let text = text(arguments)?;
     let limit = arguments.timeout.as_deref().map(timeout).transpose()?;
-    let path = context.config.database(context.global.db.as_deref())?;
-    let mut connection = store::open_read_only(&path)?;
+    let mut connection = store::open_read_only(&context.archive_path()?)?;
     let mut stdout = io::stdout().lock();
     let mut printer = Printer::new(context, &arguments.answer, &mut stdout);
     let outcome = sql::run(

@@ -60,8 +60,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let flags = &arguments.answer;
     let question = question(arguments)?;
     let filter = arguments.which.filter(now, &flags.tz)?;
-    let path = context.config.database(context.global.db.as_deref())?;
-    let connection = store::open_read_only(&path)?;
+    let connection = store::open_read_only(&context.archive_path()?)?;
     filter::echo(context, &connection, &filter)?;
     let mut stdout = io::stdout().lock();
     let mut printer = Printer::new(context, flags, &mut stdout);

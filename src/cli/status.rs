@@ -48,7 +48,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     flags.columns()?;
     let max_age = arguments.max_age.as_deref().map(parse_duration).transpose();
     let max_age = max_age.map_err(|error| Failure::usage(format!("--max-age: {error}")))?;
-    let path = context.config.database(context.global.db.as_deref())?;
+    let path = context.archive_path()?;
     let now = Timestamp::now();
     let lock = LockState::of(&path);
     let connection = store::open_read_only(&path)?;

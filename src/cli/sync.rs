@@ -56,7 +56,7 @@ const CONCURRENCY: usize = 4;
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let wait = wait(arguments)?;
-    let path = context.config.database(context.global.db.as_deref())?;
+    let path = context.archive_path()?;
     let progress = Progress::new(context.terminal);
     context
         .terminal
@@ -95,7 +95,7 @@ fn forecast(
     client: &Client,
     settings: &Settings,
 ) -> Result<Status, Failure> {
-    let path = context.config.database(context.global.db.as_deref())?;
+    let path = context.archive_path()?;
     let known = match store::open_read_only(&path) {
         Ok(archive) if !arguments.full => Known {
             coverage: store::coverage_by_listing(&archive)?,

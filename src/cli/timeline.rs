@@ -43,8 +43,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let now = Timestamp::now();
     let flags = &arguments.answer;
     let window = window(arguments, now)?;
-    let path = context.config.database(context.global.db.as_deref())?;
-    let connection = store::open_read_only(&path)?;
+    let connection = store::open_read_only(&context.archive_path()?)?;
     let droplet = timeline::find(&connection, &arguments.droplet)?;
     let is_for_people = flags.output.is_for_people();
     if is_for_people {

@@ -31,6 +31,13 @@ pub enum Look {
     },
 }
 
+/// Whether two names mean the same column: `StartedAt`, as doctl calls it, is `started_at`.
+#[must_use]
+pub fn is_same_name(one: &str, other: &str) -> bool {
+    let plain = |name: &str| name.replace('_', "").to_lowercase();
+    plain(one) == plain(other)
+}
+
 impl<'a> Heading<'a> {
     /// A column that is called the same by everybody, with its values as they are.
     #[must_use]

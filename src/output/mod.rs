@@ -16,7 +16,7 @@ mod tsv;
 mod value;
 
 pub use format::{Format, UnknownFormat};
-pub use heading::{Heading, Look};
+pub use heading::{Heading, Look, is_same_name};
 pub use terminal::visible;
 pub use value::Value;
 

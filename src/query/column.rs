@@ -5,7 +5,7 @@
 
 use std::str::FromStr;
 
-use crate::output::Heading;
+use crate::output::{Heading, is_same_name};
 
 /// A column of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,19 +189,13 @@ impl Column {
     }
 }
 
-/// `StartedAt`, as doctl calls it, is `started_at`.
-fn plain(name: &str) -> String {
-    name.replace('_', "").to_lowercase()
-}
-
 impl FromStr for Column {
     type Err = UnknownColumn;
 
     fn from_str(text: &str) -> Result<Self, UnknownColumn> {
-        let wanted = plain(text);
         let called = |call: fn(Self) -> &'static str| {
             let mut all = Self::ALL.into_iter();
-            all.find(|column| plain(call(*column)) == wanted)
+            all.find(|column| is_same_name(call(*column), text))
         };
         called(Self::name)
             .or_else(|| called(Self::title))

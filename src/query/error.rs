@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::near::did_you_mean;
 use crate::model::{ActionId, DropletId};
 
 /// A question that could not be answered.
@@ -14,7 +15,7 @@ pub enum Error {
     #[error("cannot write the rows")]
     Write(#[source] io::Error),
     /// No droplet has, or ever had, a name like this.
-    #[error("no archived droplet is or was named `{name}`{}", suggestion(.near))]
+    #[error("no archived droplet is or was named `{name}`{}", did_you_mean(.near))]
     UnknownName {
         /// What was asked for.
         name: String,
@@ -35,13 +36,6 @@ pub enum Error {
         /// What was asked for.
         id: ActionId,
     },
-}
-
-fn suggestion(near: &[String]) -> String {
-    if near.is_empty() {
-        return String::new();
-    }
-    format!(", did you mean {}?", near.join(", "))
 }
 
 fn list(ids: &[DropletId]) -> String {

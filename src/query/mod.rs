@@ -40,7 +40,7 @@ pub use show::{Details, DropletDetails, Offer, RegionDetails, SyncDetails, show}
 pub use suggest::{Unseen, unseen};
 
 pub(crate) use droplets::{one_droplet, resolve};
-pub(crate) use near::nearest;
+pub(crate) use near::{did_you_mean, nearest};
 pub(crate) use rows::{RowsError, visit_rows};
 pub(crate) use scan::scan;
 

@@ -20,6 +20,14 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>)
         .collect()
 }
 
+/// The same in words, to follow what was wrong; nothing where nothing is near.
+pub(crate) fn did_you_mean(near: &[String]) -> String {
+    if near.is_empty() {
+        return String::new();
+    }
+    format!(", did you mean {}?", near.join(", "))
+}
+
 /// How many letters are wrong; nothing when too many are. A part of a word, such as `reset` of `password_reset`,
 /// is as near as a word with some wrong letters.
 fn distance(word: &str, candidate: &str) -> Option<usize> {

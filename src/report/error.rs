@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::query;
+use crate::query::{self, did_you_mean};
 use crate::time::{DurationError, TimeError};
 
 /// A question that could not be answered.
@@ -163,13 +163,6 @@ impl fmt::Display for Problem {
         }
         write!(formatter, ": {}", self.message)
     }
-}
-
-fn did_you_mean(near: &[String]) -> String {
-    if near.is_empty() {
-        return String::new();
-    }
-    format!(", did you mean {}?", near.join(", "))
 }
 
 fn choices(known: &[String]) -> String {

@@ -1,8 +1,9 @@
 //! A user's machine in a temporary folder: a home, an archive, an environment with only what is needed.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -73,6 +74,22 @@ impl Sandbox {
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         Running::start(self.command(arguments)).end()
+    }
+
+    /// Runs it for a reader that closes the pipe after one line, which is no error.
+    #[track_caller]
+    pub(crate) fn is_read_for_one_line(&self, arguments: &[&str]) {
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::with_capacity(16, child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let ended = (output.status.code(), stderr.as_str());
+        assert_eq!(ended, (Some(0), ""), "{arguments:?}");
     }
 
     pub(crate) fn query(&self, flags: &[&str]) -> Run {

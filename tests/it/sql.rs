@@ -1,7 +1,7 @@
 //! `archiver sql`: any question is answered, and nothing that it is asked to do changes a byte.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::process::{Output, Stdio};
 
 use crate::account::cloud;
@@ -274,20 +274,7 @@ fn a_reader_that_has_seen_enough_ends_a_statement_without_end() {
     let (_cloud, sandbox) = archived();
     for format in ["table", "json", "jsonl", "csv", "tsv", "markdown"] {
         let question = format!("{FOR_EVER} SELECT i FROM n");
-        let mut command = sandbox.command(&["sql", "-o", format, &question]);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::with_capacity(16, child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let output = child.wait_with_output().unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(
-            (output.status.code(), stderr.as_str()),
-            (Some(0), ""),
-            "{format}"
-        );
+        sandbox.is_read_for_one_line(&["sql", "-o", format, &question]);
     }
 }
 

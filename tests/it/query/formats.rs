@@ -1,8 +1,5 @@
 //! How an answer is written.
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
-
 use serde_json::{Value, json};
 
 use super::{archived, truth};
@@ -106,21 +103,8 @@ fn a_table_has_a_header_unless_it_is_not_wanted_and_a_line_for_each_action() {
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
     let (_cloud, sandbox) = archived(5, 4_000);
-    for format in ["table", "json", "jsonl", "csv"] {
-        let mut command = sandbox.command(&["query", "-o", format]);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::with_capacity(16, child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let output = child.wait_with_output().unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(
-            (output.status.code(), stderr.as_str()),
-            (Some(0), ""),
-            "{format}"
-        );
+    for format in ["table", "json", "jsonl", "csv", "tsv", "markdown"] {
+        sandbox.is_read_for_one_line(&["query", "-o", format]);
     }
 }
 
