@@ -28,7 +28,7 @@ pub(super) const STAGED_FROM: u64 = 20_000;
 /// a fifth of what was read before the eyes of readers.
 const MOST_TIMES: u64 = 4;
 /// So many are put in place at a time.
-const AT_A_TIME: usize = 25_000;
+const AT_A_TIME: usize = 12_500;
 /// One id in so many tells where to divide them.
 const SAMPLED: usize = 500;
 
