@@ -379,9 +379,8 @@ pub(super) fn overlay(known: Option<&str>, said: &Extra) -> String {
 
 /// Whether a droplet listed an action whose resource does not say so.
 pub(super) fn is_linked(listing: &Listing, action: &Action) -> bool {
-    let is_of = |id| {
-        action.resource_type.as_deref() == Some("droplet") && action.resource_id == Some(id)
-    };
+    let is_of =
+        |id| action.resource_type.as_deref() == Some("droplet") && action.resource_id == Some(id);
     listing.kind.droplet_id().is_some_and(|id| !is_of(id))
 }
 

@@ -215,7 +215,10 @@ fn place(connection: &Connection, first: i64, last: i64) -> Result<u64, Error> {
         .query_row(
             "SELECT count(*) FROM staged_actions WHERE id BETWEEN :first AND :last",
             range,
-            |row| row.get::<_, i64>(0).map(|rows| rows.unsigned_abs() as usize),
+            |row| {
+                row.get::<_, i64>(0)
+                    .map(|rows| rows.unsigned_abs() as usize)
+            },
         )
         .step(PLACE)?;
     let added = connection
