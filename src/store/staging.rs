@@ -16,6 +16,7 @@ use super::Store;
 use super::actions::{self, Written};
 use super::error::{Error, Step};
 use super::indexes::LargeIndexes;
+use super::links;
 use super::listings::{Listing, ListingKind};
 use super::runs::RunId;
 use super::transaction::atomically;
@@ -70,10 +71,10 @@ impl Staging {
         run: RunId,
     ) -> Result<Written, Error> {
         if is_in_place(connection, action.id)? {
-            actions::link(connection, listing, action)?;
+            links::link(connection, listing, action)?;
             return actions::upsert(connection, action, run);
         }
-        let is_linked = actions::is_linked(listing, action);
+        let is_linked = links::is_linked(listing, action);
         let listed_by = listing.kind.droplet_id().filter(|_| is_linked);
         append(connection, action, run, listed_by)?;
         self.rows += 1;
