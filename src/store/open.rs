@@ -29,7 +29,7 @@ const MODE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Pages kept in memory, in KiB as SQLite counts them. An index is sorted in portions of this size: sixteen of them, which
 /// is what is merged at once, hold the largest index of 500,000 actions.
-const CACHE: &str = "-1280";
+pub(super) const CACHE: &str = "-1280";
 
 /// What the file's first bytes say (<https://www.sqlite.org/fileformat.html#the_database_header>).
 enum Header {
