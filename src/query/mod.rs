@@ -16,6 +16,7 @@ mod error;
 mod filter;
 mod groups;
 mod last;
+mod names;
 mod near;
 mod order;
 mod question;
