@@ -27,9 +27,16 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a change of the journal mode waits. While it does, nobody new can read; and it can be tried again.
 const MODE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Pages kept in memory, in KiB as SQLite counts them. An index is sorted in portions of this size: sixteen of them, which
-/// is what is merged at once, hold the largest index of 500,000 actions.
+/// Pages kept in memory, in KiB as SQLite counts them. A sync writes in order and comes back to few of them.
 pub(super) const CACHE: &str = "-1280";
+
+/// Keeps this much of the file in memory from now on, and gives back what is more than that.
+pub(super) fn set_cache(connection: &Connection, kibibytes: &str) -> Result<(), Error> {
+    connection
+        .pragma_update(None, "cache_size", kibibytes)
+        .and_then(|()| connection.execute_batch("PRAGMA shrink_memory"))
+        .step("cannot configure the connection")
+}
 
 /// What the file's first bytes say (<https://www.sqlite.org/fileformat.html#the_database_header>).
 enum Header {

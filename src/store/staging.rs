@@ -18,7 +18,7 @@ use super::error::{Error, Step};
 use super::indexes::LargeIndexes;
 use super::links;
 use super::listings::{Listing, ListingKind};
-use super::open::CACHE;
+use super::open::{CACHE, set_cache};
 use super::runs::RunId;
 use super::transaction::atomically;
 use crate::model::{Action, ActionId, DropletId};
@@ -152,12 +152,6 @@ impl Store {
             .unsigned_abs();
         self.place_staged_actions(|| false)
     }
-}
-
-fn set_cache(connection: &Connection, kibibytes: &str) -> Result<(), Error> {
-    connection
-        .pragma_update(None, "cache_size", kibibytes)
-        .step(PLACE)
 }
 
 fn is_in_place(connection: &Connection, id: i64) -> Result<bool, Error> {
