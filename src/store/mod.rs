@@ -5,14 +5,18 @@
 //! a page or after it. Its methods are synchronous: a transaction cannot be held across a wait for the network.
 //!
 //! What each file is for: `open` finds, checks and prepares the file, `migrations` brings its schema up to date,
-//! `lock` keeps a second sync away, `actions` holds the upsert, `regions`, `droplets`, `listings`, `follow`,
-//! `account` and `runs` the statements of their tables, `schema` shows it to people, `error` says what failed.
+//! `lock` keeps a second sync away, `transaction` holds pages together, `actions` holds the upsert, `regions`,
+//! `droplets`, `links`, `listings`, `follow`, `account` and `runs` the statements of their tables, `schema` shows it to
+//! people, `error` says what failed. Two make a first sync cheap: `indexes` puts the large ones off until its end,
+//! `staging` writes in order what comes in none.
 
 mod account;
 mod actions;
 mod droplets;
 mod error;
 mod follow;
+mod indexes;
+mod links;
 mod listings;
 mod lock;
 mod migrations;
@@ -20,6 +24,8 @@ mod open;
 mod regions;
 mod runs;
 mod schema;
+mod staging;
+mod transaction;
 
 use rusqlite::Connection;
 
@@ -34,7 +40,9 @@ pub use open::open_read_only;
 pub use runs::{Outcome, RunId, RunSummary};
 pub use schema::{Described, Relation, Schema, schema};
 
+use indexes::LargeIndexes;
 use regions::WrittenRegions;
+use staging::Staging;
 
 /// The archive, open for writing.
 pub struct Store {
@@ -42,6 +50,10 @@ pub struct Store {
     written_regions: WrittenRegions,
     /// Whether readers and this writer are out of each other's way.
     is_wal: bool,
+    large_indexes: LargeIndexes,
+    /// How many actions the archive has, once that matters.
+    archived: Option<u64>,
+    staging: Staging,
 }
 
 #[cfg(test)]

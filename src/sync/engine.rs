@@ -1,12 +1,14 @@
-//! Keeps requests under way, archives what comes in, and asks each walk what is next.
+//! One sync from its beginning to its end: finds out what to read, archives what comes in, and says how it ended.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::batch::{Batch, Fetched};
 use super::follow::Following;
 use super::observer::{Event, Observer};
 use super::reading::{Moment, Reading};
@@ -18,7 +20,9 @@ use crate::model::{Action, ActionId, DropletId, IN_PROGRESS};
 use crate::store::{self, ListingKind, RunId, Store};
 
 /// How long pages that are under way may still come in after the sync was told to stop.
-const STOP_WITHIN: Duration = Duration::from_secs(3);
+pub(super) const STOP_WITHIN: Duration = Duration::from_secs(3);
+/// How long indexes that were put off may still be made after that.
+const MAKE_INDEXES_WITHIN: Duration = Duration::from_secs(1);
 /// Listings in a row that may find no connection before the others are not even tried.
 const MOST_UNREACHABLE: u32 = 3;
 
@@ -37,18 +41,13 @@ pub(super) struct Engine<'a> {
     pub(super) is_first: bool,
     pub(super) queue: VecDeque<ListingKind>,
     pub(super) readings: Vec<Reading>,
-    fetches: JoinSet<Fetched>,
+    pub(super) fetches: JoinSet<Fetched>,
+    pub(super) batch: Batch,
     /// The status with which the API refuses the account's listing: 403 to this token, another one altogether.
     pub(super) account_refusal: Option<u16>,
     unreachable: u32,
     /// Nothing more is asked for.
     is_halted: bool,
-}
-
-struct Fetched {
-    reading: usize,
-    page: u64,
-    outcome: Result<Page<Action>, api::Error>,
 }
 
 impl<'a> Engine<'a> {
@@ -72,6 +71,7 @@ impl<'a> Engine<'a> {
             queue: VecDeque::new(),
             readings: Vec::new(),
             fetches: JoinSet::new(),
+            batch: Batch::default(),
             account_refusal: None,
             unreachable: 0,
             is_halted: false,
@@ -85,9 +85,15 @@ impl<'a> Engine<'a> {
 
     pub(super) async fn read_everything(
         mut self,
-        stop: impl Future<Output = ()>,
+        mut told: watch::Receiver<u32>,
     ) -> Result<Report, store::Error> {
-        let mut stop = pin!(stop);
+        let is_told = told.clone();
+        let mut stop = pin!(async move {
+            if told.wait_for(|times| *times > 0).await.is_err() {
+                // Nobody is left who could tell.
+                std::future::pending::<()>().await;
+            }
+        });
         tokio::select! {
             prepared = self.prepare() => prepared?,
             () = &mut stop => self.stop(),
@@ -100,6 +106,7 @@ impl<'a> Engine<'a> {
             self.read_listings(stop.as_mut()).await?;
         }
         conclusion::conclude(&mut self)?;
+        self.make_deferred_indexes(is_told)?;
         if !self.is_halted {
             tokio::select! {
                 done = follow_up::everything_else(&mut self) => done?,
@@ -107,6 +114,17 @@ impl<'a> Engine<'a> {
             }
         }
         Ok(self.report)
+    }
+
+    /// Makes the indexes that were put off; as many as there is time for when the sync is told to stop.
+    fn make_deferred_indexes(&mut self, told: watch::Receiver<u32>) -> Result<(), store::Error> {
+        let mut told_at = None;
+        self.store.make_deferred_indexes(move || {
+            if *told.borrow() > 0 {
+                told_at.get_or_insert_with(Instant::now);
+            }
+            told_at.is_some_and(|at| at.elapsed() > MAKE_INDEXES_WITHIN)
+        })
     }
 
     /// Finds out which listings are to be read.
@@ -177,59 +195,7 @@ impl<'a> Engine<'a> {
         }
     }
 
-    async fn read_listings(
-        &mut self,
-        mut stop: Pin<&mut impl Future<Output = ()>>,
-    ) -> Result<(), store::Error> {
-        loop {
-            self.ask_for_more()?;
-            if self.fetches.is_empty() {
-                return Ok(());
-            }
-            tokio::select! {
-                fetched = self.fetches.join_next() => self.take_in(fetched)?,
-                () = &mut stop => {
-                    self.stop();
-                    return self.take_in_what_is_under_way().await;
-                }
-            }
-        }
-    }
-
-    async fn take_in_what_is_under_way(&mut self) -> Result<(), store::Error> {
-        let mut deadline = pin!(tokio::time::sleep(STOP_WITHIN));
-        let mut is_over = false;
-        while !self.fetches.is_empty() {
-            tokio::select! {
-                fetched = self.fetches.join_next() => self.take_in(fetched)?,
-                () = &mut deadline, if !is_over => {
-                    is_over = true;
-                    self.fetches.abort_all();
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Starts requests until enough are under way, or nothing is left to ask.
-    fn ask_for_more(&mut self) -> Result<(), store::Error> {
-        while !self.is_halted && self.fetches.len() < self.settings.concurrency.max(1) {
-            let unfinished = self.readings.iter_mut().enumerate();
-            let mut unfinished = unfinished.filter(|(_, reading)| reading.result.is_none());
-            let next = unfinished
-                .find_map(|(index, reading)| reading.walk.next_page().map(|page| (index, page)));
-            match next {
-                Some((index, page)) => self.fetch(index, page),
-                None => match self.queue.pop_front() {
-                    Some(listing) => self.open(listing)?,
-                    None => break,
-                },
-            }
-        }
-        Ok(())
-    }
-
-    fn open(&mut self, kind: ListingKind) -> Result<(), store::Error> {
+    pub(super) fn open(&mut self, kind: ListingKind) -> Result<(), store::Error> {
         self.observer.observe(&Event::Opened { listing: kind });
         if let Some(id) = kind.droplet_id() {
             self.following.acquit(id);
@@ -238,44 +204,6 @@ impl<'a> Engine<'a> {
         self.readings
             .push(Reading::new(listing, self.settings.full));
         Ok(())
-    }
-
-    fn fetch(&mut self, reading: usize, page: u64) {
-        let client = Arc::clone(&self.client);
-        let kind = self.readings[reading].listing.kind;
-        self.fetches.spawn(async move {
-            let outcome = match kind {
-                ListingKind::Account | ListingKind::Followed => client.account_actions(page).await,
-                ListingKind::Droplet(id) => client.droplet_actions(id, page).await,
-            };
-            Fetched {
-                reading,
-                page,
-                outcome,
-            }
-        });
-    }
-
-    fn take_in(
-        &mut self,
-        fetched: Option<Result<Fetched, tokio::task::JoinError>>,
-    ) -> Result<(), store::Error> {
-        // A fetch that was aborted is one that was not asked for: its listing stays unfinished.
-        let Some(Ok(Fetched {
-            reading,
-            page,
-            outcome,
-        })) = fetched
-        else {
-            return Ok(());
-        };
-        match outcome {
-            Ok(answer) => {
-                self.answered();
-                self.archive(reading, page, &answer)
-            }
-            Err(error) => self.fail(reading, page, error),
-        }
     }
 
     /// Takes note that the API answers.
@@ -289,7 +217,7 @@ impl<'a> Engine<'a> {
         self.observer.observe(&Event::Notice { text });
     }
 
-    fn archive(
+    pub(super) fn archive(
         &mut self,
         index: usize,
         page: u64,
@@ -299,6 +227,7 @@ impl<'a> Engine<'a> {
             run: self.run,
             now: (self.settings.clock)(),
         };
+        self.defer_indexes_if_worthwhile(index)?;
         let reading = &mut self.readings[index];
         let listing = reading.listing.kind;
         let following = &mut self.following;
@@ -333,6 +262,17 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
+    /// A sync that brings most of the archive makes its indexes when it has: that is many times cheaper than to keep them
+    /// up to date meanwhile.
+    fn defer_indexes_if_worthwhile(&mut self, index: usize) -> Result<(), store::Error> {
+        let of_this = self.readings[index].walk.missing();
+        let (_, length) = self.readings[index].walk.progress();
+        // As far as is known, the listings that are not opened yet are as long as this one.
+        let of_the_others = length.saturating_mul(self.queue.len() as u64);
+        self.store
+            .expect_new_actions(of_this.saturating_add(of_the_others))
+    }
+
     fn note_actions_in_progress(&mut self, answered: &Page<Action>) {
         let actions = answered.rows.iter().flatten();
         let open = actions.filter(|action| action.status.as_deref() == Some(IN_PROGRESS));
@@ -353,7 +293,12 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    fn fail(&mut self, index: usize, page: u64, error: api::Error) -> Result<(), store::Error> {
+    pub(super) fn fail(
+        &mut self,
+        index: usize,
+        page: u64,
+        error: api::Error,
+    ) -> Result<(), store::Error> {
         let reading = &mut self.readings[index];
         reading.walk.abandon(page);
         if let ListingKind::Droplet(id) = reading.listing.kind
