@@ -2,8 +2,8 @@
 //! recognised by comparing bytes where its value begins, without a look at what the bytes mean.
 //!
 //! Nine tenths of a page are regions that the reader has met. Even a parser that skips them has to find where each
-//! string ends, and that was most of the cost of a page. Decoding a page of 200 actions (475 KB, 14 regions) takes 2.1
-//! times as long as decompressing it the plain way, and 0.7 times as long this way: a factor of three. Both ways and
+//! string ends, and that was most of the cost of a page. Decoding a page of 200 actions (475 KB, 14 regions) takes 2.7
+//! times as long as decompressing it the plain way, and 0.9 times as long this way: a factor of three. Both ways and
 //! `flate2` were timed in turns in one process, over twelve pages of the simulator; the ratios are those of the medians.
 //!
 //! **Why it is right.** The scan takes what it reads only in forms whose meaning is beyond doubt, and gives up on the
