@@ -1,0 +1,187 @@
+//! Questions to archives of 500 thousand and 5 million actions, against the sqlite3 shell and SQLite's own GROUP BY.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::Outcome;
+use crate::archives::{self, question};
+use crate::bench::{Bench, Group};
+use crate::corpus::Corpus;
+use crate::figure::{Goal, Question, Row};
+use crate::measure::{
+    Usage, both_times, command, in_turns, median, printed, ratio, seconds, times, usage,
+};
+
+pub(crate) const GROUP: Group = Group {
+    rows: &["week", "newest-week", "stats", "dump", "dump-memory"],
+    measure,
+};
+
+const COLUMNS: &str =
+    "id,status,type,started_at,completed_at,resource_id,resource_type,region_slug";
+/// A week in the middle of the history, and the last one.
+const WEEKS: [(&str, &str, &str); 2] = [
+    ("week", "2023-03-06T00:00:00Z", "2023-03-12T23:59:59Z"),
+    (
+        "newest-week",
+        "2026-06-24T00:00:00Z",
+        "2026-06-30T23:59:59Z",
+    ),
+];
+/// How often what takes milliseconds is run and counted.
+const RUNS: usize = 41;
+
+fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
+    let few = Corpus::of_account(bench.sized(500_000));
+    let many = Corpus::of_account(bench.sized(5_000_000));
+    let mut rows = Vec::new();
+    for (name, since, until) in WEEKS {
+        for corpus in [few, many] {
+            if bench.wants(name) {
+                rows.push(week(bench, corpus, name, (since, until))?);
+            }
+        }
+    }
+    if bench.wants("stats") {
+        rows.push(stats(bench, many)?);
+    }
+    if bench.wants("dump") || bench.wants("dump-memory") {
+        rows.extend(dump(bench, few, many)?);
+    }
+    Ok(rows)
+}
+
+fn shell(bench: &Bench, archive: &Path, format: &str, sql: &str) -> Result<Command, &'static str> {
+    let peer = bench.peers.sqlite3.as_ref().map_err(|reason| *reason)?;
+    let mut command = command(&peer.program);
+    command.args(["-readonly", format]).arg(archive).arg(sql);
+    Ok(command)
+}
+
+fn week(
+    bench: &Bench,
+    corpus: Corpus,
+    name: &'static str,
+    (since, until): (&str, &str),
+) -> Outcome<Row> {
+    let asked = Question {
+        name,
+        what: format!("`query --type reboot` of one week among {}", corpus.actions),
+        against: "sqlite3 shell, same SQL, -csv",
+        goal: Goal::AtMost(0.9, "×"),
+    };
+    let archive = archives::kept(bench, corpus)?;
+    let sql = format!(
+        "SELECT {COLUMNS} FROM actions WHERE type = 'reboot' \
+         AND started_at BETWEEN '{since}' AND '{until}' ORDER BY started_at, id"
+    );
+    let mut theirs = match shell(bench, &archive, "-csv", &sql) {
+        Ok(command) => command,
+        Err(reason) => return Ok(asked.skipped(reason)),
+    };
+    let flags = [
+        "--since",
+        since,
+        "--until",
+        until,
+        "-o",
+        "csv",
+        "--columns",
+        COLUMNS,
+    ];
+    let flags = [&["query", "--type", "reboot"], &flags[..], &["--no-header"]].concat();
+    let mut ours = question(&archive, &flags);
+    let rows = same_answer(&mut ours, &mut theirs)?;
+    let (mut our_times, mut their_times) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        our_times.push(seconds(&mut ours)?);
+        their_times.push(seconds(&mut theirs)?);
+    }
+    Ok(asked.measured(
+        ratio(&our_times, &their_times),
+        format!("{}, {rows} rows", both_times(&our_times, &their_times)),
+    ))
+}
+
+/// How many rows both print; an error when they differ.
+fn same_answer(ours: &mut Command, theirs: &mut Command) -> Outcome<usize> {
+    let (ours, theirs) = (printed(ours)?, printed(theirs)?);
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    let (ours, theirs) = (lines(&ours), lines(&theirs));
+    if ours != theirs {
+        return Err(format!(
+            "not the same answer: {} and {} rows",
+            ours.len(),
+            theirs.len()
+        )
+        .into());
+    }
+    Ok(ours.len())
+}
+
+fn stats(bench: &Bench, corpus: Corpus) -> Outcome<Row> {
+    let archive = archives::kept(bench, corpus)?;
+    let ours = question(&archive, &["stats", "--by", "week,type", "-o", "csv"]);
+    let sql = "SELECT strftime('%G-W%V', started_at), type, count(*) FROM actions GROUP BY 1, 2";
+    let theirs = question(&archive, &["sql", sql, "-o", "csv"]);
+    let results = in_turns(bench.rounds(), &[&|| usage(&ours), &|| usage(&theirs)])?;
+    let (ours, theirs) = (times(&results[0]), times(&results[1]));
+    let asked = Question {
+        name: "stats",
+        what: format!("`stats --by week,type` of {} actions", corpus.actions),
+        against: "GROUP BY of the same SQLite, by `archiver sql`",
+        goal: Goal::AtMost(0.5, "×"),
+    };
+    Ok(asked.measured(ratio(&ours, &theirs), both_times(&ours, &theirs)))
+}
+
+fn dump(bench: &Bench, few: Corpus, many: Corpus) -> Outcome<Vec<Row>> {
+    let archive = archives::kept(bench, many)?;
+    let all = ["query", "-o", "jsonl", "--columns", COLUMNS];
+    let ours = question(&archive, &all);
+    let small = question(&archives::kept(bench, few)?, &all);
+    let sql = format!("SELECT {COLUMNS} FROM actions ORDER BY started_at, id");
+    let theirs = shell(bench, &archive, "-json", &sql);
+    let results = in_turns(
+        bench.rounds(),
+        &[
+            &|| Ok(Some(usage(&ours)?)),
+            &|| Ok(Some(usage(&small)?)),
+            &|| theirs.as_ref().ok().map(usage).transpose(),
+        ],
+    )?;
+    let usages = |step: usize| {
+        results[step]
+            .iter()
+            .copied()
+            .flatten()
+            .collect::<Vec<Usage>>()
+    };
+    let asked = Question {
+        name: "dump",
+        what: format!("`query -o jsonl` of all {} actions", many.actions),
+        against: "sqlite3 shell, same columns, -json",
+        goal: Goal::AtMost(0.6, "×"),
+    };
+    let (our_times, their_times) = (times(&usages(0)), times(&usages(2)));
+    let speed = match theirs {
+        Err(reason) => asked.skipped(reason),
+        Ok(_) => asked.measured(
+            ratio(&our_times, &their_times),
+            both_times(&our_times, &their_times),
+        ),
+    };
+    let peak = |step| median(usages(step).iter().map(|usage| usage.peak_bytes));
+    let memory = Question {
+        name: "dump-memory",
+        what: format!("peak memory of `query -o jsonl` of all {}", many.actions),
+        against: "that of a tenth of the actions",
+        goal: Goal::AtMost(1.15, "×"),
+    };
+    let mib = f64::from(1 << 20);
+    let memory = memory.measured(
+        peak(0) / peak(1),
+        format!("{:.1} / {:.1} MiB", peak(0) / mib, peak(1) / mib),
+    );
+    Ok(vec![speed, memory])
+}
