@@ -171,7 +171,7 @@ fn settings(context: &Context, arguments: &Arguments) -> Settings {
     }
 }
 
-/// Runs the sync on this thread: it waits for the network most of the time, and the store is written from here.
+/// Runs the sync on this thread, which writes the store, while another one talks to the network and decodes answers.
 fn read(
     client: Arc<Client>,
     store: &mut Store,
@@ -179,13 +179,10 @@ fn read(
     progress: &Progress,
 ) -> Result<Report, Failure> {
     runtime()?.block_on(async {
-        let mut once = signals().map_err(cannot_start)?;
-        let mut twice = once.clone();
-        let stop = async move {
-            let _ = once.wait_for(|signals| *signals >= 1).await;
-        };
+        let signals = signals().map_err(cannot_start)?;
+        let mut twice = signals.clone();
         tokio::select! {
-            report = sync::run(client, store, settings, progress, stop) => Ok(report?),
+            report = sync::run(client, store, settings, progress, signals) => Ok(report?),
             _ = twice.wait_for(|signals| *signals >= 2) => Err(Failure {
                 status: Status::Partial,
                 message: "stopped at once; what was archived is kept".to_owned(),
@@ -195,9 +192,10 @@ fn read(
     })
 }
 
-/// One thread: a sync waits for the network most of the time.
+/// One thread besides this one: two things at once is all there is to do in a sync.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_current_thread()
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .build()
         .map_err(cannot_start)

@@ -1,10 +1,11 @@
 //! Droplets: their names, present and former, and when they were found to be gone. Their history always stays.
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, named_params};
+use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Store;
 use super::actions::overlay;
 use super::error::{Error, Step};
+use super::transaction::atomically;
 use crate::model::{Droplet, DropletId};
 use crate::time::Timestamp;
 
@@ -41,16 +42,12 @@ impl Store {
     /// # Errors
     /// When the archive cannot be written; then none of them is in it.
     pub fn record_droplets(&mut self, droplets: &[Droplet], now: Timestamp) -> Result<u64, Error> {
-        let tx = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .step(WRITE)?;
-        let mut changed = 0;
-        for droplet in droplets {
-            changed += upsert(&tx, droplet, now)?;
-        }
-        tx.commit().step(WRITE)?;
-        Ok(changed)
+        atomically(&self.connection, WRITE, || {
+            let changed = droplets
+                .iter()
+                .map(|droplet| upsert(&self.connection, droplet, now));
+            changed.sum()
+        })
     }
 
     /// Marks a droplet that the API does not have any more.
@@ -80,17 +77,13 @@ impl Store {
     ) -> Result<usize, Error> {
         const MARK: &str = "cannot mark droplets as gone";
         let (existing, now) = (serde_json::json!(existing).to_string(), now.to_string());
-        let tx = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .step(MARK)?;
-        let mut marked = 0;
-        for sql in [MARK_LISTED_GONE, MARK_NAMED_GONE] {
-            let parameters = named_params! { ":existing": existing, ":now": now };
-            marked += tx.execute(sql, parameters).step(MARK)?;
-        }
-        tx.commit().step(MARK)?;
-        Ok(marked)
+        atomically(&self.connection, MARK, || {
+            let marked = [MARK_LISTED_GONE, MARK_NAMED_GONE].map(|sql| {
+                let parameters = named_params! { ":existing": existing, ":now": now };
+                self.connection.execute(sql, parameters).step(MARK)
+            });
+            marked.into_iter().sum()
+        })
     }
 
     /// Whether the archive has heard of a droplet: by its listing, by its name or by any action.
@@ -98,6 +91,9 @@ impl Store {
     /// # Errors
     /// When the archive cannot be read.
     pub fn knows_droplet(&self, id: DropletId) -> Result<bool, Error> {
+        if self.staging.knows(id) {
+            return Ok(true);
+        }
         self.connection
             .query_row(KNOWS_DROPLET, named_params! { ":id": id }, |row| row.get(0))
             .step("cannot look up a droplet")

@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Connection, TransactionBehavior, named_params};
+use rusqlite::{Connection, named_params};
 
 use super::Store;
 use super::error::{Error, Step};
 use super::listings::{ListingKind, sql_position};
+use super::transaction::atomically;
 use crate::model::{ActionId, DropletId};
 
 const FOLLOW: &str = "cannot note which droplets are followed";
@@ -61,21 +62,21 @@ impl Store {
         head_id: Option<ActionId>,
     ) -> Result<(), Error> {
         let listing = self.listing(ListingKind::Followed)?;
-        let tx = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .step(FOLLOW)?;
-        for (droplet_id, from) in droplets {
-            set(&tx, *droplet_id, *from, head_id).step(FOLLOW)?;
-        }
-        if head_id > listing.head_id {
-            tx.execute(
-                "UPDATE listings SET head_id = :head_id WHERE id = :id",
-                named_params! { ":id": listing.id, ":head_id": head_id },
-            )
-            .step(FOLLOW)?;
-        }
-        tx.commit().step(FOLLOW)
+        let connection = &self.connection;
+        atomically(connection, FOLLOW, || {
+            for (droplet_id, from) in droplets {
+                set(connection, *droplet_id, *from, head_id).step(FOLLOW)?;
+            }
+            if head_id > listing.head_id {
+                connection
+                    .execute(
+                        "UPDATE listings SET head_id = :head_id WHERE id = :id",
+                        named_params! { ":id": listing.id, ":head_id": head_id },
+                    )
+                    .step(FOLLOW)?;
+            }
+            Ok(())
+        })
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, named_params};
+use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Store;
 use super::error::{Error, Step};
+use super::transaction::atomically;
 use crate::coverage::{Coverage, Interval};
 use crate::model::{ActionId, DropletId};
 use crate::time::Timestamp;
@@ -84,12 +85,7 @@ impl Store {
     /// # Errors
     /// When the archive cannot be written.
     pub fn forget_coverage(&mut self, listing_id: i64) -> Result<(), Error> {
-        let tx = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .step(FORGET)?;
-        forget(&tx, listing_id)?;
-        tx.commit().step(FORGET)
+        atomically(&self.connection, FORGET, || forget(&self.connection, listing_id))
     }
 
     /// Notes that the oldest `total` actions of each of these listings are archived, and proven to be.
@@ -97,34 +93,16 @@ impl Store {
     /// # Errors
     /// When the archive cannot be written.
     pub fn mark_complete(&mut self, listings: &[(i64, u64)], now: Timestamp) -> Result<(), Error> {
-        let tx = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .step(COMPLETE)?;
-        for (listing_id, total) in listings {
-            cover(
-                &tx,
-                *listing_id,
-                Interval {
-                    start: 0,
-                    end: *total,
-                },
-            )?;
-            tx.prepare_cached(
-                "UPDATE listings
-                    SET total = max(coalesce(total, 0), :total), complete_total = :total, complete_at = :now
-                  WHERE id = :listing_id",
-            )
-            .and_then(|mut statement| {
-                statement.execute(named_params! {
-                    ":listing_id": listing_id,
-                    ":total": sql_position(*total),
-                    ":now": now.to_string(),
-                })
-            })
-            .step(COMPLETE)?;
+        atomically(&self.connection, COMPLETE, || {
+            for (listing_id, total) in listings {
+                mark_complete(&self.connection, *listing_id, *total, now)?;
+            }
+            Ok(())
+        })?;
+        for (listing_id, _) in listings {
+            self.staging.close(*listing_id);
         }
-        tx.commit().step(COMPLETE)
+        Ok(())
     }
 
     /// How many archived actions belong to a listing, as far as rows can tell; with `up_to`, those whose ids are no greater.
@@ -137,17 +115,22 @@ impl Store {
         up_to: Option<ActionId>,
     ) -> Result<u64, Error> {
         let up_to = up_to.unwrap_or(ActionId::MAX);
-        let count: i64 = match kind {
-            ListingKind::Account | ListingKind::Followed => self.connection.query_row(
+        let count: i64 = match kind.droplet_id() {
+            None => self.connection.query_row(
                 "SELECT count(*) FROM actions WHERE id <= :up_to",
                 named_params! { ":up_to": up_to },
                 |row| row.get(0),
             ),
-            ListingKind::Droplet(droplet_id) => self.connection.query_row(
-                ACTIONS_OF_DROPLET,
-                named_params! { ":droplet_id": droplet_id, ":up_to": up_to },
-                |row| row.get(0),
-            ),
+            Some(droplet_id) => {
+                let sql = if self.staging.is_empty() {
+                    ACTIONS_OF_DROPLET
+                } else {
+                    ACTIONS_OF_DROPLET_OR_STAGED
+                };
+                let parameters = named_params! { ":droplet_id": droplet_id, ":up_to": up_to };
+                self.connection
+                    .query_row(sql, parameters, |row| row.get(0))
+            }
         }
         .step("cannot count the archived actions")?;
         Ok(count.unsigned_abs())
@@ -156,6 +139,14 @@ impl Store {
 
 pub(super) const ACTIONS_OF_DROPLET: &str =
     "SELECT count(*) FROM droplet_actions WHERE droplet_id = :droplet_id AND id <= :up_to";
+
+const ACTIONS_OF_DROPLET_OR_STAGED: &str = "
+SELECT count(*)
+  FROM (SELECT id FROM droplet_actions WHERE droplet_id = :droplet_id AND id <= :up_to
+         UNION
+        SELECT id FROM staged_actions
+         WHERE ((resource_type = 'droplet' AND resource_id = :droplet_id) OR listed_by = :droplet_id)
+           AND id <= :up_to)";
 
 const COMPLETE: &str = "cannot note that a listing is complete";
 const FORGET: &str = "cannot forget what is covered of a listing";
@@ -199,6 +190,34 @@ fn find(connection: &Connection, kind: ListingKind) -> Result<Option<Listing>, E
         coverage: coverage(connection, listing.id)?,
         ..listing
     }))
+}
+
+fn mark_complete(
+    connection: &Connection,
+    listing_id: i64,
+    total: u64,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let beginning = Interval {
+        start: 0,
+        end: total,
+    };
+    cover(connection, listing_id, beginning)?;
+    connection
+        .prepare_cached(
+            "UPDATE listings
+                SET total = max(coalesce(total, 0), :total), complete_total = :total, complete_at = :now
+              WHERE id = :listing_id",
+        )
+        .and_then(|mut statement| {
+            statement.execute(named_params! {
+                ":listing_id": listing_id,
+                ":total": sql_position(total),
+                ":now": now.to_string(),
+            })
+        })
+        .step(COMPLETE)?;
+    Ok(())
 }
 
 fn insert(connection: &Connection, kind: ListingKind) -> Result<i64, Error> {

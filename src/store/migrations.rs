@@ -11,11 +11,12 @@ use super::error::{Error, Step};
 pub const APPLICATION_ID: i32 = 0x6441_7263;
 
 /// `migrations/`, in order: the file at index `n` leads to version `n + 1`.
-pub(super) const MIGRATIONS: [&str; 4] = [
+pub(super) const MIGRATIONS: [&str; 5] = [
     include_str!("../../migrations/0001_archive.sql"),
     include_str!("../../migrations/0002_following.sql"),
     include_str!("../../migrations/0003_views.sql"),
     include_str!("../../migrations/0004_long_actions.sql"),
+    include_str!("../../migrations/0005_staged_actions.sql"),
 ];
 
 /// The schema version that this program writes.

@@ -13,6 +13,7 @@ mod actions;
 mod droplets;
 mod error;
 mod follow;
+mod indexes;
 mod listings;
 mod lock;
 mod migrations;
@@ -20,6 +21,8 @@ mod open;
 mod regions;
 mod runs;
 mod schema;
+mod staging;
+mod transaction;
 
 use rusqlite::Connection;
 
@@ -34,7 +37,9 @@ pub use open::open_read_only;
 pub use runs::{Outcome, RunId, RunSummary};
 pub use schema::{Described, Relation, Schema, schema};
 
+use indexes::LargeIndexes;
 use regions::WrittenRegions;
+use staging::Staging;
 
 /// The archive, open for writing.
 pub struct Store {
@@ -42,6 +47,10 @@ pub struct Store {
     written_regions: WrittenRegions,
     /// Whether readers and this writer are out of each other's way.
     is_wal: bool,
+    large_indexes: LargeIndexes,
+    /// How many actions the archive has, once that matters.
+    archived: Option<u64>,
+    staging: Staging,
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::{Error, Step, file_error};
 use super::migrations::{self, APPLICATION_ID, LATEST_VERSION};
-use super::{Store, WrittenRegions};
+use super::{LargeIndexes, Staging, Store, WrittenRegions};
 
 /// How long a statement waits for another program's lock. A reader may hold one while it prints a long answer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -52,9 +52,12 @@ impl Store {
         // A reader in the middle of something keeps the old mode, in which it and this writer take turns.
         let is_wal = try_journal_mode(&connection, "wal", MODE_TIMEOUT)?;
         Ok(Self {
+            large_indexes: LargeIndexes::of(&connection)?,
             connection,
             written_regions: WrittenRegions::default(),
             is_wal,
+            archived: None,
+            staging: Staging::default(),
         })
     }
 

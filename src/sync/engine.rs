@@ -3,10 +3,12 @@
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::batch::{Answered, Batch, Fetched};
 use super::follow::Following;
 use super::observer::{Event, Observer};
 use super::reading::{Moment, Reading};
@@ -38,17 +40,12 @@ pub(super) struct Engine<'a> {
     pub(super) queue: VecDeque<ListingKind>,
     pub(super) readings: Vec<Reading>,
     fetches: JoinSet<Fetched>,
+    batch: Batch,
     /// The status with which the API refuses the account's listing: 403 to this token, another one altogether.
     pub(super) account_refusal: Option<u16>,
     unreachable: u32,
     /// Nothing more is asked for.
     is_halted: bool,
-}
-
-struct Fetched {
-    reading: usize,
-    page: u64,
-    outcome: Result<Page<Action>, api::Error>,
 }
 
 impl<'a> Engine<'a> {
@@ -72,6 +69,7 @@ impl<'a> Engine<'a> {
             queue: VecDeque::new(),
             readings: Vec::new(),
             fetches: JoinSet::new(),
+            batch: Batch::default(),
             account_refusal: None,
             unreachable: 0,
             is_halted: false,
@@ -85,9 +83,15 @@ impl<'a> Engine<'a> {
 
     pub(super) async fn read_everything(
         mut self,
-        stop: impl Future<Output = ()>,
+        mut told: watch::Receiver<u32>,
     ) -> Result<Report, store::Error> {
-        let mut stop = pin!(stop);
+        let is_told = told.clone();
+        let mut stop = pin!(async move {
+            if told.wait_for(|times| *times > 0).await.is_err() {
+                // Nobody is left who could tell.
+                std::future::pending::<()>().await;
+            }
+        });
         tokio::select! {
             prepared = self.prepare() => prepared?,
             () = &mut stop => self.stop(),
@@ -100,6 +104,7 @@ impl<'a> Engine<'a> {
             self.read_listings(stop.as_mut()).await?;
         }
         conclusion::conclude(&mut self)?;
+        self.make_deferred_indexes(is_told)?;
         if !self.is_halted {
             tokio::select! {
                 done = follow_up::everything_else(&mut self) => done?,
@@ -107,6 +112,17 @@ impl<'a> Engine<'a> {
             }
         }
         Ok(self.report)
+    }
+
+    /// Makes the indexes that were put off; as many as there is time for when the sync is told to stop.
+    fn make_deferred_indexes(&mut self, told: watch::Receiver<u32>) -> Result<(), store::Error> {
+        let mut told_at = None;
+        self.store.make_deferred_indexes(move || {
+            if *told.borrow() > 0 {
+                told_at.get_or_insert_with(Instant::now);
+            }
+            told_at.is_some_and(|at| at.elapsed() > STOP_WITHIN)
+        })
     }
 
     /// Finds out which listings are to be read.
@@ -183,15 +199,49 @@ impl<'a> Engine<'a> {
     ) -> Result<(), store::Error> {
         loop {
             self.ask_for_more()?;
-            if self.fetches.is_empty() {
+            if self.fetches.is_empty() && self.batch.is_empty() {
                 return Ok(());
             }
             tokio::select! {
-                fetched = self.fetches.join_next() => self.take_in(fetched)?,
+                answered = self.next_answer() => match answered {
+                    Some(answered) => self.batch.add(answered),
+                    None => self.take_in_batch()?,
+                },
                 () = &mut stop => {
                     self.stop();
+                    self.take_in_batch()?;
                     return self.take_in_what_is_under_way().await;
                 }
+            }
+        }
+    }
+
+    /// The next answer of the batch, or nothing when the batch is to be archived as it is.
+    async fn next_answer(&mut self) -> Option<Answered> {
+        if self.batch.is_due() {
+            return None;
+        }
+        match self.batch.deadline() {
+            None => self.fetches.join_next().await,
+            Some(deadline) => {
+                let answered = tokio::time::timeout_at(deadline, self.fetches.join_next());
+                answered.await.unwrap_or_default()
+            }
+        }
+    }
+
+    /// Archives what the batch holds, wholly or not at all.
+    fn take_in_batch(&mut self) -> Result<(), store::Error> {
+        self.store.begin_batch()?;
+        let answers = self.batch.take();
+        let outcome = answers
+            .into_iter()
+            .try_for_each(|answered| self.take_in(answered));
+        match outcome {
+            Ok(()) => self.store.commit_batch(),
+            Err(error) => {
+                self.store.discard_batch();
+                Err(error)
             }
         }
     }
@@ -201,7 +251,7 @@ impl<'a> Engine<'a> {
         let mut is_over = false;
         while !self.fetches.is_empty() {
             tokio::select! {
-                fetched = self.fetches.join_next() => self.take_in(fetched)?,
+                Some(answered) = self.fetches.join_next() => self.take_in(answered)?,
                 () = &mut deadline, if !is_over => {
                     is_over = true;
                     self.fetches.abort_all();
@@ -256,16 +306,13 @@ impl<'a> Engine<'a> {
         });
     }
 
-    fn take_in(
-        &mut self,
-        fetched: Option<Result<Fetched, tokio::task::JoinError>>,
-    ) -> Result<(), store::Error> {
+    fn take_in(&mut self, answered: Answered) -> Result<(), store::Error> {
         // A fetch that was aborted is one that was not asked for: its listing stays unfinished.
-        let Some(Ok(Fetched {
+        let Ok(Fetched {
             reading,
             page,
             outcome,
-        })) = fetched
+        }) = answered
         else {
             return Ok(());
         };
@@ -299,6 +346,7 @@ impl<'a> Engine<'a> {
             run: self.run,
             now: (self.settings.clock)(),
         };
+        self.defer_indexes_if_worthwhile(index)?;
         let reading = &mut self.readings[index];
         let listing = reading.listing.kind;
         let following = &mut self.following;
@@ -331,6 +379,17 @@ impl<'a> Engine<'a> {
             self.observer.observe(&Event::Rejected { listing, row });
         }
         Ok(())
+    }
+
+    /// A sync that brings most of the archive makes its indexes when it has: that is many times cheaper than to keep them
+    /// up to date meanwhile.
+    fn defer_indexes_if_worthwhile(&mut self, index: usize) -> Result<(), store::Error> {
+        let of_this = self.readings[index].walk.missing();
+        let (_, length) = self.readings[index].walk.progress();
+        // As far as is known, the listings that are not opened yet are as long as this one.
+        let of_the_others = length.saturating_mul(self.queue.len() as u64);
+        self.store
+            .expect_new_actions(of_this.saturating_add(of_the_others))
     }
 
     fn note_actions_in_progress(&mut self, answered: &Page<Action>) {

@@ -7,7 +7,7 @@
 //! What each file is for:
 //!
 //! - `scope` says what is to be read, `account` what the token may see of it;
-//! - `engine` keeps requests under way, a `reading` archives the pages of one listing;
+//! - `engine` keeps requests under way, a `batch` collects answers to be archived together, a `reading` archives the pages of one listing;
 //! - `walk` and `rewalk` decide what to read next of a listing, `check` holds answers against what they claim, `doubt`
 //!   says why one cannot be trusted;
 //! - `follow` keeps many droplets current through the account's listing, `gone` reads there what droplets that are gone
@@ -16,6 +16,7 @@
 //! - `report` says how it all ended, `forecast` what it would cost, `observer` tells whoever watches.
 
 mod account;
+mod batch;
 mod conclusion;
 mod doubt;
 mod engine;
@@ -31,6 +32,8 @@ mod scope;
 mod walk;
 
 use std::sync::Arc;
+
+use tokio::sync::watch;
 
 pub use forecast::{Forecast, Known, forecast};
 pub use observer::{Event, Observer};
@@ -54,8 +57,8 @@ pub struct Settings {
     pub clock: fn() -> Timestamp,
 }
 
-/// Syncs once. `stop` is the reason to end early: when it resolves, the pages that are under way are still archived,
-/// for a few seconds at most.
+/// Syncs once. `told_to_stop` counts how often it was told to end early: from the first time on nothing more is asked for,
+/// and the pages that are under way are still archived, for a few seconds at most.
 ///
 /// # Errors
 /// When the archive cannot be written. What the API does wrong is not an error but part of the report.
@@ -64,12 +67,12 @@ pub async fn run(
     store: &mut Store,
     settings: &Settings,
     observer: &dyn Observer,
-    stop: impl Future<Output = ()>,
+    told_to_stop: watch::Receiver<u32>,
 ) -> Result<Report, store::Error> {
     let clock = settings.clock;
     let run = store.begin_run(&settings.scope.to_string(), clock())?;
     let engine = engine::Engine::new(Arc::clone(&client), store, settings, observer, run);
-    let outcome = engine.read_everything(stop).await;
+    let outcome = engine.read_everything(told_to_stop).await;
     let summary = |outcome, message, counts: Counts| RunSummary {
         outcome,
         requests: client.requests(),

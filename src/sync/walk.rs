@@ -287,8 +287,11 @@ impl Walk {
         }
     }
 
-    /// How many positions of the target are not covered yet.
-    fn missing(&self) -> u64 {
+    /// How many positions of the target are not covered yet, while positions are believed.
+    pub(super) fn missing(&self) -> u64 {
+        if !matches!(self.phase, Phase::Cover) {
+            return 0;
+        }
         let target = Interval {
             start: self.from,
             end: self.target.unwrap_or(self.from),

@@ -9,8 +9,10 @@ use tempfile::TempDir;
 
 use crate::coverage::Interval;
 use crate::model::{Action, Extra, Region};
+use crate::store::indexes::LargeIndexes;
 use crate::store::open::prepare;
 use crate::store::regions::WrittenRegions;
+use crate::store::staging::Staging;
 use crate::store::{Error, Listing, ListingKind, PageRecord, Recorded, RunId, Store, migrations};
 use crate::time::Timestamp;
 
@@ -109,6 +111,9 @@ impl Archive {
             connection,
             written_regions: WrittenRegions::default(),
             is_wal: true,
+            large_indexes: LargeIndexes::default(),
+            archived: None,
+            staging: Staging::default(),
         })
     }
 
