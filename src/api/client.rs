@@ -14,7 +14,7 @@ use super::limits::RateLimit;
 use super::origin::Origin;
 use super::pace::{Pace, Pacer};
 use super::retry::{self, Limited, RetryPolicy, Tries};
-use super::wire::{self, Page, Regions};
+use super::wire::{self, BodyError, Page, PageReader};
 use crate::model::{Action, ActionId, Droplet, DropletId};
 use crate::time::Timestamp;
 
@@ -81,7 +81,7 @@ pub struct Client {
     http: reqwest::Client,
     settings: ClientSettings,
     pacer: Mutex<Pacer>,
-    regions: Mutex<Regions>,
+    reader: Mutex<PageReader>,
     rate_limit: Mutex<RateLimit>,
     requests: AtomicU64,
     retries: AtomicU64,
@@ -125,7 +125,7 @@ impl Client {
             http,
             pacer: Mutex::new(Pacer::new(settings.pace)),
             settings,
-            regions: Mutex::default(),
+            reader: Mutex::default(),
             rate_limit: Mutex::default(),
             requests: AtomicU64::new(0),
             retries: AtomicU64::new(0),
@@ -158,7 +158,7 @@ impl Client {
     /// # Errors
     /// As every request: see [`Error`].
     pub async fn action(&self, id: ActionId) -> Result<Action, Error> {
-        let decode = |body: &[u8]| wire::action(body, &mut lock(&self.regions));
+        let decode = |body: &[u8]| lock(&self.reader).action(body);
         self.get(&format!("/v2/actions/{id}"), &[], decode).await
     }
 
@@ -171,7 +171,7 @@ impl Client {
         droplet_id: DropletId,
         id: ActionId,
     ) -> Result<Action, Error> {
-        let decode = |body: &[u8]| wire::action(body, &mut lock(&self.regions));
+        let decode = |body: &[u8]| lock(&self.reader).action(body);
         self.get(
             &format!("/v2/droplets/{droplet_id}/actions/{id}"),
             &[],
@@ -228,7 +228,7 @@ impl Client {
 
     async fn actions(&self, path: &str, page: u64) -> Result<Page<Action>, Error> {
         let (page, per_page) = (page.to_string(), PER_PAGE.to_string());
-        let decode = |body: &[u8]| wire::actions(body, &mut lock(&self.regions));
+        let decode = |body: &[u8]| lock(&self.reader).actions(body);
         self.get(path, &[("page", &page), ("per_page", &per_page)], decode)
             .await
     }
@@ -237,7 +237,7 @@ impl Client {
         &self,
         path: &str,
         query: &[(&str, &str)],
-        decode: impl Fn(&[u8]) -> Result<T, String>,
+        decode: impl Fn(&[u8]) -> Result<T, BodyError>,
     ) -> Result<T, Error> {
         self.get_patiently(&self.settings.retry, path, query, decode)
             .await
@@ -248,7 +248,7 @@ impl Client {
         policy: &RetryPolicy,
         path: &str,
         query: &[(&str, &str)],
-        decode: impl Fn(&[u8]) -> Result<T, String>,
+        decode: impl Fn(&[u8]) -> Result<T, BodyError>,
     ) -> Result<T, Error> {
         let url = self.settings.origin.join(path, query);
         let request = match url.query() {
@@ -328,7 +328,7 @@ impl Client {
         request: &str,
         url: &Url,
         timeout: Duration,
-        decode: &impl Fn(&[u8]) -> Result<T, String>,
+        decode: &impl Fn(&[u8]) -> Result<T, BodyError>,
     ) -> Attempt<T> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.tell(&Event::Sent { request });
@@ -345,7 +345,7 @@ impl Client {
     async fn exchange<T>(
         &self,
         url: &Url,
-        decode: &impl Fn(&[u8]) -> Result<T, String>,
+        decode: &impl Fn(&[u8]) -> Result<T, BodyError>,
     ) -> Attempt<T> {
         let token = self.settings.token.expose_secret();
         let response = match self.http.get(url.clone()).bearer_auth(token).send().await {
@@ -365,7 +365,9 @@ impl Client {
             Err(kind) => Attempt::Fault(kind),
             Ok(body) => match decode(&body) {
                 Ok(value) => Attempt::Done(value),
-                Err(reason) => Attempt::Fault(ErrorKind::Body(self.without_token(reason))),
+                Err(reason) => {
+                    Attempt::Fault(ErrorKind::Body(self.without_token(reason.to_string())))
+                }
             },
         }
     }

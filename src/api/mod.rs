@@ -5,6 +5,8 @@
 //! what came back and what to do. It follows neither redirects nor `next` links: pages are counted, so the token
 //! never leaves the origin it was meant for.
 //!
+//! A [`PageReader`] is the client without the network: it decodes the bodies of answers that are there already.
+//!
 //! What each file is for: `client` sends and reads, `pace` keeps under the limits, `retry` decides whether and when
 //! to try again, `limits` reads what the headers say of both, `wire` turns JSON into values, `error` says what failed.
 
@@ -24,4 +26,4 @@ pub use limits::RateLimit;
 pub use origin::{Origin, OriginError};
 pub use pace::{Pace, Pacer};
 pub use retry::RetryPolicy;
-pub use wire::{Page, RejectedRow};
+pub use wire::{BodyError, Page, PageReader, RejectedRow};

@@ -11,6 +11,7 @@
 mod action;
 mod droplet;
 mod fields;
+mod reader;
 mod region;
 
 use serde::Deserialize;
@@ -19,7 +20,8 @@ use serde_json::value::RawValue;
 use super::error::{ApiMessage, printable};
 use crate::model::{Action, Droplet};
 use fields::Fields;
-pub(super) use region::Regions;
+pub use reader::PageReader;
+use region::Regions;
 
 /// One page of a listing, rows in the API's order: newest first, as observed.
 #[derive(Clone, Debug)]
@@ -41,6 +43,16 @@ pub struct RejectedRow {
     pub excerpt: String,
 }
 
+/// Why a body is no answer to what was asked. The words are for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BodyError(String);
+
+/// A body in which what was asked for is missing.
+fn without(member: &str) -> BodyError {
+    BodyError(format!("it has no `{member}`"))
+}
+
 #[derive(Deserialize)]
 struct WireListing<'a> {
     #[serde(borrow)]
@@ -54,9 +66,9 @@ struct WireListing<'a> {
 }
 
 /// A page of actions.
-pub(super) fn actions(body: &[u8], regions: &mut Regions) -> Result<Page<Action>, String> {
+fn actions(body: &[u8], regions: &mut Regions) -> Result<Page<Action>, BodyError> {
     let listing: WireListing<'_> = parse(body)?;
-    let rows = listing.actions.as_ref().ok_or("it has no `actions`")?;
+    let rows = listing.actions.as_ref().ok_or_else(|| without("actions"))?;
     let rows = rows
         .iter()
         .map(|fields| action::from_fields(fields, regions))
@@ -65,26 +77,29 @@ pub(super) fn actions(body: &[u8], regions: &mut Regions) -> Result<Page<Action>
 }
 
 /// A page of droplets.
-pub(super) fn droplets(body: &[u8]) -> Result<Page<Droplet>, String> {
+pub(super) fn droplets(body: &[u8]) -> Result<Page<Droplet>, BodyError> {
     let listing: WireListing<'_> = parse(body)?;
-    let rows = listing.droplets.as_ref().ok_or("it has no `droplets`")?;
+    let rows = listing
+        .droplets
+        .as_ref()
+        .ok_or_else(|| without("droplets"))?;
     let rows = rows.iter().map(droplet::from_fields).collect();
     Ok(page(&listing, rows))
 }
 
 /// The answer to a request for one action.
-pub(super) fn action(body: &[u8], regions: &mut Regions) -> Result<Action, String> {
+fn action(body: &[u8], regions: &mut Regions) -> Result<Action, BodyError> {
     let answer: Fields<'_> = parse(body)?;
-    let raw = answer.get("action").ok_or("it has no `action`")?;
+    let raw = answer.get("action").ok_or_else(|| without("action"))?;
     let fields: Fields<'_> = parse(raw.get().as_bytes())?;
     action::from_fields(&fields, regions)
-        .map_err(|rejected| format!("{}: {}", rejected.reason, rejected.excerpt))
+        .map_err(|rejected| BodyError(format!("{}: {}", rejected.reason, rejected.excerpt)))
 }
 
 /// The answer to the question whose token it is: the uuid of the account.
-pub(super) fn account(body: &[u8]) -> Result<Option<String>, String> {
+pub(super) fn account(body: &[u8]) -> Result<Option<String>, BodyError> {
     let answer: Fields<'_> = parse(body)?;
-    let raw = answer.get("account").ok_or("it has no `account`")?;
+    let raw = answer.get("account").ok_or_else(|| without("account"))?;
     let fields: Fields<'_> = parse(raw.get().as_bytes())?;
     Ok(fields.get("uuid").and_then(fields::string))
 }
@@ -101,10 +116,10 @@ pub(super) fn message(status: u16, body: &[u8]) -> ApiMessage {
     }
 }
 
-fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String> {
+fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, BodyError> {
     serde_json::from_slice(body).map_err(|error| {
         let start = String::from_utf8_lossy(&body[..body.len().min(80)]);
-        format!("{error} (it begins `{}`)", printable(&start))
+        BodyError(format!("{error} (it begins `{}`)", printable(&start)))
     })
 }
 
@@ -129,7 +144,7 @@ fn page<T>(listing: &WireListing<'_>, rows: Vec<Result<T, RejectedRow>>) -> Page
 mod tests {
     use super::*;
 
-    fn read(body: &str) -> Result<Page<Action>, String> {
+    fn read(body: &str) -> Result<Page<Action>, BodyError> {
         actions(body.as_bytes(), &mut Regions::default())
     }
 
