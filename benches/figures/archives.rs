@@ -13,12 +13,13 @@ use crate::measure::{self, Usage, command};
 use crate::serve::Server;
 
 /// What decides how an archive comes out.
-const MADE_BY: [&str; 5] = [
+const MADE_BY: [&str; 6] = [
     "migrations",
     "src/api",
     "src/store",
     "src/sync",
     "examples/simulator",
+    "benches/figures/corpus.rs",
 ];
 
 /// The binary that is measured.

@@ -65,6 +65,10 @@ impl Bench {
         self.wanted.is_empty() || self.wanted.iter().any(|part| name.contains(part.as_str()))
     }
 
+    pub(crate) fn is_about_growth(&self) -> bool {
+        self.wanted.iter().any(|word| word == "growth")
+    }
+
     /// So many, or a tenth of them.
     pub(crate) fn sized(&self, actions: usize) -> usize {
         if self.quick { actions / 10 } else { actions }
@@ -83,13 +87,20 @@ impl Bench {
     /// On what this was measured.
     pub(crate) fn machine(&self) -> String {
         let processors = thread::available_parallelism().map_or(1, usize::from);
+        // What else the machine did meanwhile; only Linux tells it this way.
+        let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let load = load.split(' ').nth(1).unwrap_or_default();
+        let load = match load {
+            "" => String::new(),
+            load => format!(" with a load of {load}"),
+        };
         let corpus = if self.quick {
             "a tenth of the corpus"
         } else {
             "the whole corpus"
         };
         format!(
-            "archiver {}, {} {}, {processors} processors, {corpus}. {}",
+            "archiver {}, {} {}, {processors} processors{load}, {corpus}. {}",
             env!("CARGO_PKG_VERSION"),
             std::env::consts::OS,
             std::env::consts::ARCH,
@@ -103,11 +114,11 @@ pub(crate) fn kept() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("figures")
 }
 
-/// A number that changes with the content of any file below these folders of the project.
-pub(crate) fn fingerprint(folders: &[&str]) -> Outcome<String> {
+/// A number that changes with the content of any file of these files and folders of the project.
+pub(crate) fn fingerprint(paths: &[&str]) -> Outcome<String> {
     let mut state = 0xcbf2_9ce4_8422_2325_u64;
-    for folder in folders {
-        let mut files = files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))?;
+    for path in paths {
+        let mut files = files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join(path))?;
         files.sort();
         for file in files {
             for byte in fs::read(file)? {
@@ -118,15 +129,13 @@ pub(crate) fn fingerprint(folders: &[&str]) -> Outcome<String> {
     Ok(format!("{state:016x}"))
 }
 
-fn files_below(folder: &Path) -> Outcome<Vec<PathBuf>> {
+fn files_below(path: &Path) -> Outcome<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            files.extend(files_below(&path)?);
-        } else {
-            files.push(path);
-        }
+    for entry in fs::read_dir(path)? {
+        files.extend(files_below(&entry?.path())?);
     }
     Ok(files)
 }
@@ -134,17 +143,16 @@ fn files_below(folder: &Path) -> Outcome<Vec<PathBuf>> {
 /// Where what has this name and depends on this fingerprint is kept. What it replaces is removed.
 pub(crate) fn kept_file(name: &str, fingerprint: &str, extension: &str) -> Outcome<PathBuf> {
     fs::create_dir_all(kept())?;
-    let file = format!("{name}-{fingerprint}.{extension}");
     for entry in fs::read_dir(kept())? {
-        let entry = entry?.file_name();
-        let other = entry.to_string_lossy();
-        let is_older = other.starts_with(&format!("{name}-"))
-            && other.ends_with(extension)
-            && other.len() == file.len()
-            && *other != *file;
-        if is_older {
-            fs::remove_file(kept().join(&entry))?;
+        let path = entry?.path();
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let other = stem
+            .rsplit_once('-')
+            .filter(|(other, _)| *other == name)
+            .map(|(_, fingerprint)| fingerprint);
+        if other.is_some_and(|other| other != fingerprint) {
+            fs::remove_file(&path)?;
         }
     }
-    Ok(kept().join(file))
+    Ok(kept().join(format!("{name}-{fingerprint}.{extension}")))
 }

@@ -9,6 +9,12 @@ use crate::{Outcome, bench};
 
 /// 2026-07-01T00:00:00Z, where the history ends. It begins with 2019.
 const NOW: i64 = 1_782_864_000;
+/// What decides what is recorded.
+const MADE_BY: [&str; 3] = [
+    "examples/simulator",
+    "benches/figures/corpus.rs",
+    "benches/figures/recording.rs",
+];
 pub(crate) const PER_PAGE: usize = 200;
 pub(crate) const TOKEN: &str = "dop_v1_simulator";
 
@@ -52,7 +58,7 @@ impl Corpus {
 
     /// Its answers, which are recorded when they are not yet.
     pub(crate) fn recording(self) -> Outcome<Recording> {
-        let fingerprint = fingerprint(&["examples/simulator"])?;
+        let fingerprint = fingerprint(&MADE_BY)?;
         let path = bench::kept_file(&format!("answers-{}", self.name()), &fingerprint, "http")?;
         if let Some(recording) = Recording::kept(&path)? {
             return Ok(recording);

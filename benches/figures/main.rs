@@ -4,6 +4,7 @@
 //! cargo bench                       # the table
 //! cargo bench -- memory written     # some of its rows
 //! cargo bench -- --quick            # a tenth of the corpus
+//! cargo bench -- growth             # how the figures grow, and the chart
 //! ```
 //!
 //! A machine that is busy with other things makes all times longer, but ratios of what was run in turns stay what they
@@ -17,12 +18,15 @@
 
 mod archives;
 mod bench;
+mod chart;
 #[path = "../../examples/simulator/cloud/mod.rs"]
 mod cloud;
 mod corpus;
+mod decoding;
 mod droplets;
 mod figure;
 mod first_sync;
+mod growth;
 mod measure;
 mod pacing;
 mod peers;
@@ -49,6 +53,7 @@ const GROUPS: &[Group] = &[
     script::GROUP,
     droplets::GROUP,
     quiet::GROUP,
+    decoding::GROUP,
     pacing::GROUP,
     questions::GROUP,
     startup::GROUP,
@@ -59,7 +64,7 @@ const GROUPS: &[Group] = &[
 #[derive(Debug, clap::Parser)]
 #[command(name = "figures", bin_name = "cargo bench --")]
 struct Flags {
-    /// Only rows whose name contains one of these
+    /// Only rows whose name contains one of these; `growth` for the growth of the figures instead
     #[arg(value_name = "ROW")]
     rows: Vec<String>,
     /// With a tenth of the corpus: shows that all of it works, but most goals are meant for the whole
@@ -88,6 +93,10 @@ fn main() -> Outcome<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let bench = Bench::new(flags.quick, flags.rows)?;
+    if bench.is_about_growth() {
+        growth::run(&bench)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let rows: Vec<Row> = GROUPS
         .iter()
         .flat_map(|group| group.measured(&bench))

@@ -112,6 +112,29 @@ pub(crate) fn seconds(command: &mut Command) -> Outcome<f64> {
     Ok(seconds)
 }
 
+/// How long each of these commands takes, of those that take milliseconds. They run in turns and every other round in
+/// the opposite order: whoever comes after another pays for what that one left.
+pub(crate) fn times_in_turns<const COMMANDS: usize>(
+    rounds: usize,
+    commands: &mut [Command; COMMANDS],
+) -> Outcome<[Vec<f64>; COMMANDS]> {
+    let mut times = [const { Vec::new() }; COMMANDS];
+    for round in 0..=rounds {
+        for turn in 0..COMMANDS {
+            let place = if round.is_multiple_of(2) {
+                turn
+            } else {
+                COMMANDS - 1 - turn
+            };
+            let seconds = seconds(&mut commands[place])?;
+            if round > 0 {
+                times[place].push(seconds);
+            }
+        }
+    }
+    Ok(times)
+}
+
 /// What a command prints.
 pub(crate) fn printed(command: &mut Command) -> Outcome<String> {
     let output = command.output()?;
@@ -152,9 +175,13 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     }
 }
 
-/// How many times the one is the other, in the middle of the rounds.
+/// How many times the one is the other: of few rounds the middle one's ratio, of many the ratio of what is in the middle.
 pub(crate) fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
-    median(ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs))
+    if ours.len() < 20 {
+        median(ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs))
+    } else {
+        median(ours.iter().copied()) / median(theirs.iter().copied())
+    }
 }
 
 /// The seconds of each.

@@ -8,7 +8,7 @@ use crate::archives::{self, archiver, question};
 use crate::bench::{self, Bench, Group};
 use crate::corpus::Corpus;
 use crate::figure::{Goal, Question, Row};
-use crate::measure::{both_times, command, ratio, seconds};
+use crate::measure::{both_times, command, ratio, times_in_turns};
 
 pub(crate) const GROUP: Group = Group {
     rows: &["version", "no-rows"],
@@ -44,12 +44,7 @@ fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
         question(&archive, &flags),
         command(hello),
     ];
-    let mut times = [const { Vec::new() }; 3];
-    for _ in 0..RUNS {
-        for (command, times) in commands.iter_mut().zip(&mut times) {
-            times.push(seconds(command)?);
-        }
-    }
+    let times = times_in_turns(RUNS, &mut commands)?;
     let row = |question: Question, ours: &[f64]| {
         question.measured(ratio(ours, &times[2]), both_times(ours, &times[2]))
     };
