@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 use super::Store;
 use super::error::{Error, Step};
 use super::follow;
+use super::links::link;
 use super::listings::{self, Listing};
 use super::runs::RunId;
 use super::transaction::atomically;
@@ -375,36 +376,4 @@ pub(super) fn overlay(known: Option<&str>, said: &Extra) -> String {
     }
     // A map of names to texts that were JSON before is JSON again.
     serde_json::to_string(&merged).unwrap_or_default()
-}
-
-/// Whether a droplet listed an action whose resource does not say so.
-pub(super) fn is_linked(listing: &Listing, action: &Action) -> bool {
-    let is_of = |id| {
-        action.resource_type.as_deref() == Some("droplet") && action.resource_id == Some(id)
-    };
-    listing.kind.droplet_id().is_some_and(|id| !is_of(id))
-}
-
-/// Remembers that it did.
-pub(super) fn link(
-    connection: &Connection,
-    listing: &Listing,
-    action: &Action,
-) -> Result<(), Error> {
-    if !is_linked(listing, action) {
-        return Ok(());
-    }
-    connection
-        .prepare_cached(
-            "INSERT INTO droplet_listed_actions (droplet_id, action_id) VALUES (:droplet_id, :action_id)
-             ON CONFLICT (droplet_id, action_id) DO NOTHING",
-        )
-        .and_then(|mut statement| {
-            statement.execute(named_params! {
-                ":droplet_id": listing.kind.droplet_id(),
-                ":action_id": action.id,
-            })
-        })
-        .step("cannot link an action to its droplet")?;
-    Ok(())
 }

@@ -106,7 +106,9 @@ impl Store {
 
 fn make(connection: &Connection, statements: &[String]) -> Result<(), Error> {
     for sql in statements {
-        let made = atomically(connection, MAKE, || connection.execute_batch(sql).step(MAKE));
+        let made = atomically(connection, MAKE, || {
+            connection.execute_batch(sql).step(MAKE)
+        });
         match made {
             Err(Error::Sqlite { source, .. })
                 if source.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) =>
@@ -124,13 +126,13 @@ fn missing(connection: &Connection) -> Result<Vec<String>, Error> {
     let existing = existing(connection)?;
     let mut model = Connection::open_in_memory().step(MAKE)?;
     migrations::apply(&mut model)?;
-    let missing = LARGE.iter().filter(|name| !existing.iter().any(|it| it == *name));
+    let missing = LARGE
+        .iter()
+        .filter(|name| !existing.iter().any(|it| it == *name));
     missing
         .map(|name| {
             let sql = "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = :name";
-            model
-                .query_row(sql, [name], |row| row.get(0))
-                .step(MAKE)
+            model.query_row(sql, [name], |row| row.get(0)).step(MAKE)
         })
         .collect()
 }
@@ -150,7 +152,9 @@ fn existing(connection: &Connection) -> Result<Vec<String>, Error> {
 
 fn count(connection: &Connection) -> Result<u64, Error> {
     connection
-        .query_row("SELECT count(*) FROM actions", [], |row| row.get::<_, i64>(0))
+        .query_row("SELECT count(*) FROM actions", [], |row| {
+            row.get::<_, i64>(0)
+        })
         .map(i64::unsigned_abs)
         .step("cannot count the archived actions")
 }

@@ -85,7 +85,9 @@ impl Store {
     /// # Errors
     /// When the archive cannot be written.
     pub fn forget_coverage(&mut self, listing_id: i64) -> Result<(), Error> {
-        atomically(&self.connection, FORGET, || forget(&self.connection, listing_id))
+        atomically(&self.connection, FORGET, || {
+            forget(&self.connection, listing_id)
+        })
     }
 
     /// Notes that the oldest `total` actions of each of these listings are archived, and proven to be.
@@ -128,8 +130,7 @@ impl Store {
                     ACTIONS_OF_DROPLET_OR_STAGED
                 };
                 let parameters = named_params! { ":droplet_id": droplet_id, ":up_to": up_to };
-                self.connection
-                    .query_row(sql, parameters, |row| row.get(0))
+                self.connection.query_row(sql, parameters, |row| row.get(0))
             }
         }
         .step("cannot count the archived actions")?;

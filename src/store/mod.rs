@@ -5,8 +5,10 @@
 //! a page or after it. Its methods are synchronous: a transaction cannot be held across a wait for the network.
 //!
 //! What each file is for: `open` finds, checks and prepares the file, `migrations` brings its schema up to date,
-//! `lock` keeps a second sync away, `actions` holds the upsert, `regions`, `droplets`, `listings`, `follow`,
-//! `account` and `runs` the statements of their tables, `schema` shows it to people, `error` says what failed.
+//! `lock` keeps a second sync away, `transaction` holds pages together, `actions` holds the upsert, `regions`,
+//! `droplets`, `links`, `listings`, `follow`, `account` and `runs` the statements of their tables, `schema` shows it to
+//! people, `error` says what failed. Two make a first sync cheap: `indexes` puts the large ones off until its end,
+//! `staging` writes in order what comes in none.
 
 mod account;
 mod actions;
@@ -14,6 +16,7 @@ mod droplets;
 mod error;
 mod follow;
 mod indexes;
+mod links;
 mod listings;
 mod lock;
 mod migrations;

@@ -177,7 +177,7 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
         ("cell_size_check", "on"),
         // The only copy of a history: a committed page survives a power cut.
         ("synchronous", "full"),
-        ("cache_size", "-8192"),
+        ("cache_size", "-2048"),
     ] {
         connection
             .pragma_update(None, name, value)

@@ -16,6 +16,7 @@ use super::Store;
 use super::actions::{self, Written};
 use super::error::{Error, Step};
 use super::indexes::LargeIndexes;
+use super::links;
 use super::listings::{Listing, ListingKind};
 use super::runs::RunId;
 use super::transaction::atomically;
@@ -28,7 +29,7 @@ pub(super) const STAGED_FROM: u64 = 20_000;
 /// a fifth of what was read before the eyes of readers.
 const MOST_TIMES: u64 = 4;
 /// So many are put in place at a time.
-const AT_A_TIME: usize = 25_000;
+const AT_A_TIME: usize = 12_500;
 /// One id in so many tells where to divide them.
 const SAMPLED: usize = 500;
 
@@ -70,10 +71,10 @@ impl Staging {
         run: RunId,
     ) -> Result<Written, Error> {
         if is_in_place(connection, action.id)? {
-            actions::link(connection, listing, action)?;
+            links::link(connection, listing, action)?;
             return actions::upsert(connection, action, run);
         }
-        let is_linked = actions::is_linked(listing, action);
+        let is_linked = links::is_linked(listing, action);
         let listed_by = listing.kind.droplet_id().filter(|_| is_linked);
         append(connection, action, run, listed_by)?;
         self.rows += 1;
@@ -215,7 +216,10 @@ fn place(connection: &Connection, first: i64, last: i64) -> Result<u64, Error> {
         .query_row(
             "SELECT count(*) FROM staged_actions WHERE id BETWEEN :first AND :last",
             range,
-            |row| row.get::<_, i64>(0).map(|rows| rows.unsigned_abs() as usize),
+            |row| {
+                row.get::<_, i64>(0)
+                    .map(|rows| rows.unsigned_abs() as usize)
+            },
         )
         .step(PLACE)?;
     let added = connection

@@ -63,8 +63,7 @@ pub(super) fn atomically<T>(
     if !connection.is_autocommit() {
         return write();
     }
-    let tx =
-        Transaction::new_unchecked(connection, TransactionBehavior::Immediate).step(step)?;
+    let tx = Transaction::new_unchecked(connection, TransactionBehavior::Immediate).step(step)?;
     let written = write()?;
     tx.commit().step(step)?;
     Ok(written)

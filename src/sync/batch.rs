@@ -56,15 +56,103 @@ impl Batch {
         self.begun_at.map(|begun_at| begun_at + LONGEST_WAIT)
     }
 
-    /// All answers, those with the oldest rows of a listing first.
+    /// The answers to archive now, those with the oldest rows of a listing first. Where there are many, what comes after a
+    /// page that is still under way waits for it.
     pub(super) fn take(&mut self) -> Vec<Answered> {
-        self.begun_at = None;
-        self.is_urgent = false;
         let mut answers = std::mem::take(&mut self.answers);
-        answers.sort_by_key(|answered| match answered {
-            Ok(fetched) => (fetched.reading, u64::MAX - fetched.page),
-            Err(_) => (usize::MAX, 0),
+        answers.sort_by_key(place);
+        let mut later = Vec::new();
+        if answers.len() >= LARGEST && !self.is_urgent {
+            (answers, later) = without_gaps(answers);
+        }
+        self.is_urgent = false;
+        self.begun_at = (!later.is_empty()).then(Instant::now);
+        self.answers = later;
+        answers.sort_by_key(|answered| {
+            let (reading, page) = place(answered);
+            (reading, u64::MAX - page)
         });
         answers
+    }
+}
+
+fn place(answered: &Answered) -> (usize, u64) {
+    match answered {
+        Ok(fetched) => (fetched.reading, fetched.page),
+        Err(_) => (usize::MAX, 0),
+    }
+}
+
+/// The sorted answers that follow one another in their listing, and those beyond a gap.
+fn without_gaps(answers: Vec<Answered>) -> (Vec<Answered>, Vec<Answered>) {
+    let mut last = None;
+    let is_next = |answered: &Answered| {
+        let (reading, page) = place(answered);
+        let follows = last.is_none_or(|(before, earlier)| before != reading || page <= earlier + 1);
+        if follows {
+            last = Some((reading, page));
+        }
+        follows
+    };
+    answers.into_iter().partition(is_next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(reading: usize, page: u64) -> Answered {
+        let empty = Page {
+            rows: Vec::new(),
+            total: None,
+            has_next: false,
+        };
+        Ok(Fetched {
+            reading,
+            page,
+            outcome: Ok(empty),
+        })
+    }
+
+    fn places(answers: &[Answered]) -> Vec<(usize, u64)> {
+        answers.iter().map(place).collect()
+    }
+
+    #[test]
+    fn the_oldest_rows_of_each_listing_come_first() {
+        let mut batch = Batch::default();
+        for (reading, number) in [(1, 2), (0, 1), (1, 1), (0, 3)] {
+            batch.add(page(reading, number));
+        }
+        assert_eq!(places(&batch.take()), [(0, 3), (0, 1), (1, 2), (1, 1)]);
+        assert!(batch.is_empty() && batch.deadline().is_none());
+    }
+
+    #[test]
+    fn of_a_full_batch_what_is_beyond_a_gap_waits_for_the_next_one() {
+        let mut batch = Batch::default();
+        for number in (1..LARGEST as u64).chain([LARGEST as u64 + 1]) {
+            assert!(!batch.is_due());
+            batch.add(page(7, number));
+        }
+        assert!(batch.is_due());
+        assert_eq!(batch.take().len(), LARGEST - 1);
+        assert!(!batch.is_due() && batch.deadline().is_some());
+        batch.add(page(7, LARGEST as u64));
+        let last = LARGEST as u64;
+        assert_eq!(places(&batch.take()), [(7, last + 1), (7, last)]);
+    }
+
+    #[test]
+    fn an_error_is_looked_at_at_once() {
+        let mut batch = Batch::default();
+        batch.add(page(0, 1));
+        batch.add(Ok(Fetched {
+            reading: 0,
+            page: 2,
+            outcome: Err(api::Error::of_another_action(1, 2)),
+        }));
+        assert!(batch.is_due());
+        assert_eq!(batch.take().len(), 2);
     }
 }

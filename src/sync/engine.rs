@@ -1,14 +1,14 @@
-//! Keeps requests under way, archives what comes in, and asks each walk what is next.
+//! One sync from its beginning to its end: finds out what to read, archives what comes in, and says how it ended.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::batch::{Answered, Batch, Fetched};
+use super::batch::{Batch, Fetched};
 use super::follow::Following;
 use super::observer::{Event, Observer};
 use super::reading::{Moment, Reading};
@@ -20,7 +20,9 @@ use crate::model::{Action, ActionId, DropletId, IN_PROGRESS};
 use crate::store::{self, ListingKind, RunId, Store};
 
 /// How long pages that are under way may still come in after the sync was told to stop.
-const STOP_WITHIN: Duration = Duration::from_secs(3);
+pub(super) const STOP_WITHIN: Duration = Duration::from_secs(3);
+/// How long indexes that were put off may still be made after that.
+const MAKE_INDEXES_WITHIN: Duration = Duration::from_secs(1);
 /// Listings in a row that may find no connection before the others are not even tried.
 const MOST_UNREACHABLE: u32 = 3;
 
@@ -39,8 +41,8 @@ pub(super) struct Engine<'a> {
     pub(super) is_first: bool,
     pub(super) queue: VecDeque<ListingKind>,
     pub(super) readings: Vec<Reading>,
-    fetches: JoinSet<Fetched>,
-    batch: Batch,
+    pub(super) fetches: JoinSet<Fetched>,
+    pub(super) batch: Batch,
     /// The status with which the API refuses the account's listing: 403 to this token, another one altogether.
     pub(super) account_refusal: Option<u16>,
     unreachable: u32,
@@ -121,7 +123,7 @@ impl<'a> Engine<'a> {
             if *told.borrow() > 0 {
                 told_at.get_or_insert_with(Instant::now);
             }
-            told_at.is_some_and(|at| at.elapsed() > STOP_WITHIN)
+            told_at.is_some_and(|at| at.elapsed() > MAKE_INDEXES_WITHIN)
         })
     }
 
@@ -193,93 +195,7 @@ impl<'a> Engine<'a> {
         }
     }
 
-    async fn read_listings(
-        &mut self,
-        mut stop: Pin<&mut impl Future<Output = ()>>,
-    ) -> Result<(), store::Error> {
-        loop {
-            self.ask_for_more()?;
-            if self.fetches.is_empty() && self.batch.is_empty() {
-                return Ok(());
-            }
-            tokio::select! {
-                answered = self.next_answer() => match answered {
-                    Some(answered) => self.batch.add(answered),
-                    None => self.take_in_batch()?,
-                },
-                () = &mut stop => {
-                    self.stop();
-                    self.take_in_batch()?;
-                    return self.take_in_what_is_under_way().await;
-                }
-            }
-        }
-    }
-
-    /// The next answer of the batch, or nothing when the batch is to be archived as it is.
-    async fn next_answer(&mut self) -> Option<Answered> {
-        if self.batch.is_due() {
-            return None;
-        }
-        match self.batch.deadline() {
-            None => self.fetches.join_next().await,
-            Some(deadline) => {
-                let answered = tokio::time::timeout_at(deadline, self.fetches.join_next());
-                answered.await.unwrap_or_default()
-            }
-        }
-    }
-
-    /// Archives what the batch holds, wholly or not at all.
-    fn take_in_batch(&mut self) -> Result<(), store::Error> {
-        self.store.begin_batch()?;
-        let answers = self.batch.take();
-        let outcome = answers
-            .into_iter()
-            .try_for_each(|answered| self.take_in(answered));
-        match outcome {
-            Ok(()) => self.store.commit_batch(),
-            Err(error) => {
-                self.store.discard_batch();
-                Err(error)
-            }
-        }
-    }
-
-    async fn take_in_what_is_under_way(&mut self) -> Result<(), store::Error> {
-        let mut deadline = pin!(tokio::time::sleep(STOP_WITHIN));
-        let mut is_over = false;
-        while !self.fetches.is_empty() {
-            tokio::select! {
-                Some(answered) = self.fetches.join_next() => self.take_in(answered)?,
-                () = &mut deadline, if !is_over => {
-                    is_over = true;
-                    self.fetches.abort_all();
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Starts requests until enough are under way, or nothing is left to ask.
-    fn ask_for_more(&mut self) -> Result<(), store::Error> {
-        while !self.is_halted && self.fetches.len() < self.settings.concurrency.max(1) {
-            let unfinished = self.readings.iter_mut().enumerate();
-            let mut unfinished = unfinished.filter(|(_, reading)| reading.result.is_none());
-            let next = unfinished
-                .find_map(|(index, reading)| reading.walk.next_page().map(|page| (index, page)));
-            match next {
-                Some((index, page)) => self.fetch(index, page),
-                None => match self.queue.pop_front() {
-                    Some(listing) => self.open(listing)?,
-                    None => break,
-                },
-            }
-        }
-        Ok(())
-    }
-
-    fn open(&mut self, kind: ListingKind) -> Result<(), store::Error> {
+    pub(super) fn open(&mut self, kind: ListingKind) -> Result<(), store::Error> {
         self.observer.observe(&Event::Opened { listing: kind });
         if let Some(id) = kind.droplet_id() {
             self.following.acquit(id);
@@ -288,41 +204,6 @@ impl<'a> Engine<'a> {
         self.readings
             .push(Reading::new(listing, self.settings.full));
         Ok(())
-    }
-
-    fn fetch(&mut self, reading: usize, page: u64) {
-        let client = Arc::clone(&self.client);
-        let kind = self.readings[reading].listing.kind;
-        self.fetches.spawn(async move {
-            let outcome = match kind {
-                ListingKind::Account | ListingKind::Followed => client.account_actions(page).await,
-                ListingKind::Droplet(id) => client.droplet_actions(id, page).await,
-            };
-            Fetched {
-                reading,
-                page,
-                outcome,
-            }
-        });
-    }
-
-    fn take_in(&mut self, answered: Answered) -> Result<(), store::Error> {
-        // A fetch that was aborted is one that was not asked for: its listing stays unfinished.
-        let Ok(Fetched {
-            reading,
-            page,
-            outcome,
-        }) = answered
-        else {
-            return Ok(());
-        };
-        match outcome {
-            Ok(answer) => {
-                self.answered();
-                self.archive(reading, page, &answer)
-            }
-            Err(error) => self.fail(reading, page, error),
-        }
     }
 
     /// Takes note that the API answers.
@@ -336,7 +217,7 @@ impl<'a> Engine<'a> {
         self.observer.observe(&Event::Notice { text });
     }
 
-    fn archive(
+    pub(super) fn archive(
         &mut self,
         index: usize,
         page: u64,
@@ -412,7 +293,12 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    fn fail(&mut self, index: usize, page: u64, error: api::Error) -> Result<(), store::Error> {
+    pub(super) fn fail(
+        &mut self,
+        index: usize,
+        page: u64,
+        error: api::Error,
+    ) -> Result<(), store::Error> {
         let reading = &mut self.readings[index];
         reading.walk.abandon(page);
         if let ListingKind::Droplet(id) = reading.listing.kind

@@ -7,7 +7,8 @@
 //! What each file is for:
 //!
 //! - `scope` says what is to be read, `account` what the token may see of it;
-//! - `engine` keeps requests under way, a `batch` collects answers to be archived together, a `reading` archives the pages of one listing;
+//! - `engine` leads through a sync, `traffic` keeps requests under way, a `batch` collects answers to be archived
+//!   together, a `reading` archives the pages of one listing;
 //! - `walk` and `rewalk` decide what to read next of a listing, `check` holds answers against what they claim, `doubt`
 //!   says why one cannot be trusted;
 //! - `follow` keeps many droplets current through the account's listing, `gone` reads there what droplets that are gone
@@ -29,6 +30,7 @@ mod reading;
 mod report;
 mod rewalk;
 mod scope;
+mod traffic;
 mod walk;
 
 use std::sync::Arc;

@@ -18,6 +18,7 @@ mod asked;
 mod chaos;
 #[path = "../../examples/simulator/cloud/mod.rs"]
 mod cloud;
+mod cost;
 #[path = "../../examples/datasette/metadata.rs"]
 mod datasette_metadata;
 mod demo;

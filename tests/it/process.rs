@@ -77,6 +77,24 @@ impl Running {
         self.end_within(LONGEST)
     }
 
+    /// What it came to and what it cost, where the system tells.
+    pub(crate) fn end_with_cost(self) -> (Run, Option<Cost>) {
+        let id = self.id();
+        let mut most_memory_bytes = 0;
+        until("it ends", || {
+            // A process that has ended and was not waited for has no memory any more, but still its counts.
+            let memory = field(id, "status", "VmHWM:").map(|kibibytes| kibibytes * 1024);
+            most_memory_bytes = most_memory_bytes.max(memory.unwrap_or(0));
+            memory.is_none()
+        });
+        let written = field(id, "io", "write_bytes:");
+        let cost = written.map(|written_bytes| Cost {
+            written_bytes,
+            most_memory_bytes,
+        });
+        (self.end(), cost)
+    }
+
     #[track_caller]
     pub(crate) fn end_within(mut self, longest: Duration) -> Run {
         let started = Instant::now();
@@ -98,6 +116,22 @@ impl Running {
             thread::sleep(POLL_EVERY);
         }
     }
+}
+
+/// What a process cost the machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost {
+    /// Written to files, temporary ones included.
+    pub(crate) written_bytes: u64,
+    /// The most that it had in memory at once.
+    pub(crate) most_memory_bytes: u64,
+}
+
+/// A number from a file of `/proc/PID`.
+fn field(id: u32, file: &str, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{id}/{file}")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 impl Drop for Running {

@@ -3,10 +3,12 @@
 //! `fixture` makes actions, regions and archives in a few words. Each other file is one subject.
 
 mod atomicity;
+mod batches;
 mod coverage;
 mod droplets;
 mod fixture;
 mod follow;
+mod indexes;
 mod links;
 mod locking;
 mod merge;
@@ -17,4 +19,5 @@ mod refusals;
 mod regions;
 mod runs;
 mod schema;
+mod staging;
 mod upsert;

@@ -1,0 +1,134 @@
+//! Keeps requests under way and takes their answers in.
+//!
+//! Answers come in any order and wait for one another in a [`Batch`](super::batch::Batch); meanwhile others are asked for,
+//! as the walks of the listings say.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+
+use super::batch::{Answered, Fetched};
+use super::engine::{Engine, STOP_WITHIN};
+use crate::store::{self, ListingKind};
+
+impl Engine<'_> {
+    pub(super) async fn read_listings(
+        &mut self,
+        mut stop: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<(), store::Error> {
+        loop {
+            self.ask_for_more()?;
+            if self.fetches.is_empty() && self.batch.is_empty() {
+                return Ok(());
+            }
+            tokio::select! {
+                answered = self.next_answer() => match answered {
+                    Some(answered) => self.batch.add(answered),
+                    None => self.take_in_batch()?,
+                },
+                () = &mut stop => {
+                    self.stop();
+                    self.take_in_batch()?;
+                    return self.take_in_what_is_under_way().await;
+                }
+            }
+        }
+    }
+
+    /// The next answer of the batch, or nothing when the batch is to be archived as it is.
+    async fn next_answer(&mut self) -> Option<Answered> {
+        if self.batch.is_due() {
+            return None;
+        }
+        match self.batch.deadline() {
+            None => self.fetches.join_next().await,
+            Some(deadline) => {
+                let answered = tokio::time::timeout_at(deadline, self.fetches.join_next());
+                answered.await.unwrap_or_default()
+            }
+        }
+    }
+
+    /// Archives what the batch holds, wholly or not at all.
+    fn take_in_batch(&mut self) -> Result<(), store::Error> {
+        self.store.begin_batch()?;
+        let answers = self.batch.take();
+        let outcome = answers
+            .into_iter()
+            .try_for_each(|answered| self.take_in(answered));
+        match outcome {
+            Ok(()) => self.store.commit_batch(),
+            Err(error) => {
+                self.store.discard_batch();
+                Err(error)
+            }
+        }
+    }
+
+    async fn take_in_what_is_under_way(&mut self) -> Result<(), store::Error> {
+        let mut deadline = pin!(tokio::time::sleep(STOP_WITHIN));
+        let mut is_over = false;
+        while !self.fetches.is_empty() {
+            tokio::select! {
+                Some(answered) = self.fetches.join_next() => self.take_in(answered)?,
+                () = &mut deadline, if !is_over => {
+                    is_over = true;
+                    self.fetches.abort_all();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts requests until enough are under way, or nothing is left to ask.
+    fn ask_for_more(&mut self) -> Result<(), store::Error> {
+        while !self.is_halted() && self.fetches.len() < self.settings.concurrency.max(1) {
+            let unfinished = self.readings.iter_mut().enumerate();
+            let mut unfinished = unfinished.filter(|(_, reading)| reading.result.is_none());
+            let next = unfinished
+                .find_map(|(index, reading)| reading.walk.next_page().map(|page| (index, page)));
+            match next {
+                Some((index, page)) => self.fetch(index, page),
+                None => match self.queue.pop_front() {
+                    Some(listing) => self.open(listing)?,
+                    None => break,
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn fetch(&mut self, reading: usize, page: u64) {
+        let client = Arc::clone(&self.client);
+        let kind = self.readings[reading].listing.kind;
+        self.fetches.spawn(async move {
+            let outcome = match kind {
+                ListingKind::Account | ListingKind::Followed => client.account_actions(page).await,
+                ListingKind::Droplet(id) => client.droplet_actions(id, page).await,
+            };
+            Fetched {
+                reading,
+                page,
+                outcome,
+            }
+        });
+    }
+
+    fn take_in(&mut self, answered: Answered) -> Result<(), store::Error> {
+        // A fetch that was aborted is one that was not asked for: its listing stays unfinished.
+        let Ok(Fetched {
+            reading,
+            page,
+            outcome,
+        }) = answered
+        else {
+            return Ok(());
+        };
+        match outcome {
+            Ok(answer) => {
+                self.answered();
+                self.archive(reading, page, &answer)
+            }
+            Err(error) => self.fail(reading, page, error),
+        }
+    }
+}

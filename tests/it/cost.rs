@@ -1,0 +1,159 @@
+//! What a sync costs the machine, as far as it can be counted: bytes written, rows written, memory.
+//!
+//! The debug binary counts the same as the one that users run; times are what `cargo bench` is for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use rusqlite::Connection;
+
+use crate::account::settled_cloud;
+use crate::cloud::Cloud;
+use crate::process::Cost;
+use crate::sandbox::Sandbox;
+
+/// 110 requests: below the limit of a minute, which the binary keeps by itself.
+const MANY: usize = 20_000;
+
+/// What a first sync cost, and how large the archive is; nothing where the system does not tell.
+fn first_sync(cloud: &Cloud, sandbox: &Sandbox, flags: &[&str]) -> (Option<Cost>, u64) {
+    let (run, cost) = sandbox.start_sync(cloud, flags).end_with_cost();
+    run.exits(0);
+    (cost, fs::metadata(sandbox.db()).unwrap().len())
+}
+
+fn told(cost: Option<Cost>) -> Option<Cost> {
+    if cost.is_none() {
+        #[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+        {
+            eprintln!("skipped: this system has no /proc/PID/io");
+        }
+    }
+    cost
+}
+
+#[test]
+fn a_first_sync_of_the_account_writes_four_times_the_archive_at_most() {
+    let cloud = settled_cloud(20, MANY);
+    let (cost, size) = first_sync(&cloud, &Sandbox::new(), &["--all"]);
+    let Some(cost) = told(cost) else { return };
+    assert!(cost.written_bytes <= 4 * size, "{cost:?} for {size}");
+}
+
+#[test]
+fn a_first_sync_of_droplets_writes_four_times_the_archive_at_most_and_leaves_nothing_aside() {
+    // More than are written in place at once: most of them are put aside and ordered.
+    let cloud = settled_cloud(40, 36_000);
+    let ids: Vec<_> = cloud
+        .droplets()
+        .iter()
+        .map(|it| it.id.to_string())
+        .collect();
+    let sandbox = Sandbox::new();
+    let (cost, size) = first_sync(&cloud, &sandbox, &["--droplet", &ids.join(",")]);
+    let archive = sandbox.archive();
+    assert_eq!(archive.number("SELECT count(*) FROM staged_actions"), 0);
+    for droplet in cloud.droplets() {
+        archive.holds(cloud.actions_of(droplet.id));
+    }
+    assert_eq!(archive.last_run().inserted, archive.actions().len() as i64);
+    let Some(cost) = told(cost) else { return };
+    assert!(cost.written_bytes <= 4 * size, "{cost:?} for {size}");
+}
+
+#[test]
+fn a_first_sync_four_times_as_long_takes_no_more_memory() {
+    let [short, long] = [MANY / 4, MANY].map(|actions| {
+        let cloud = settled_cloud(20, actions);
+        first_sync(&cloud, &Sandbox::new(), &["--all"]).0
+    });
+    let (Some(short), Some(long)) = (told(short), told(long)) else {
+        return;
+    };
+    assert!(
+        long.most_memory_bytes * 100 <= short.most_memory_bytes * 115,
+        "{short:?} {long:?}"
+    );
+}
+
+/// The content of each page of the file.
+fn pages(sandbox: &Sandbox) -> Vec<Vec<u8>> {
+    let bytes = fs::read(sandbox.db()).unwrap();
+    bytes.chunks(4096).map(<[u8]>::to_vec).collect()
+}
+
+/// To which table or index each page belongs.
+fn owners(sandbox: &Sandbox) -> BTreeMap<usize, String> {
+    let archive = Connection::open(sandbox.db()).unwrap();
+    let mut statement = archive.prepare("SELECT pageno, name FROM dbstat").unwrap();
+    let owners = statement.query_map([], |row| Ok((row.get::<_, i64>(0)? as usize, row.get(1)?)));
+    owners.unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_sync_with_nothing_new_writes_no_byte_of_the_actions_and_their_indexes() {
+    let cloud = settled_cloud(20, 3_000);
+    let ids: Vec<_> = cloud
+        .droplets()
+        .iter()
+        .map(|it| it.id.to_string())
+        .collect();
+    for flags in [&["--all"][..], &["--droplet", &ids.join(",")]] {
+        let sandbox = Sandbox::new();
+        for _ in 0..2 {
+            sandbox.sync(&cloud, flags).exits(0);
+        }
+        let before = pages(&sandbox);
+        sandbox.sync(&cloud, flags).exits(0);
+        let (after, owners) = (pages(&sandbox), owners(&sandbox));
+        assert_eq!(before.len(), after.len());
+        let changed = (0..after.len()).filter(|page| before[*page] != after[*page]);
+        let changed: BTreeSet<_> = changed.map(|page| owners[&(page + 1)].as_str()).collect();
+        let expected = ["listings", "sqlite_schema", "sync_runs"];
+        assert!(
+            changed.iter().all(|it| expected.contains(it)),
+            "{changed:?}"
+        );
+    }
+}
+
+/// Has every row that is written counted in the archive itself, by table.
+fn count_written_rows(sandbox: &Sandbox) {
+    let archive = Connection::open(sandbox.db()).unwrap();
+    let mut statement = archive
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+        .unwrap();
+    let tables = statement
+        .query_map([], |row| row.get::<_, String>(0))
+        .unwrap();
+    let mut sql = "CREATE TABLE written (what TEXT);".to_owned();
+    for table in tables.map(Result::unwrap) {
+        for change in ["INSERT", "UPDATE", "DELETE"] {
+            sql += &format!(
+                "CREATE TRIGGER {table}_{change} AFTER {change} ON {table}
+                 BEGIN INSERT INTO written VALUES ('{change} {table}'); END;"
+            );
+        }
+    }
+    archive.execute_batch(&sql).unwrap();
+}
+
+#[test]
+fn a_sync_with_nothing_new_writes_four_rows_at_most() {
+    let cloud = settled_cloud(20, 3_000);
+    let ids: Vec<_> = cloud
+        .droplets()
+        .iter()
+        .map(|it| it.id.to_string())
+        .collect();
+    for flags in [&["--all"][..], &["--droplet", &ids.join(",")]] {
+        let sandbox = Sandbox::new();
+        for _ in 0..2 {
+            sandbox.sync(&cloud, flags).exits(0);
+        }
+        count_written_rows(&sandbox);
+        sandbox.sync(&cloud, flags).exits(0);
+        let written = sandbox.archive().texts("SELECT what FROM written");
+        assert!((2..=4).contains(&written.len()), "{written:?}");
+    }
+}
