@@ -9,6 +9,7 @@
 mod calendar;
 mod calendar_period;
 mod calendar_unit;
+mod canonical;
 mod error;
 mod expression;
 mod iso_duration;
@@ -16,7 +17,6 @@ mod moment;
 mod period;
 mod show;
 mod span;
-
 mod timestamp;
 mod zone;
 mod zone_name;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::canonical;
+
 /// An instant in UTC, to the second, between the years 0000 and 9999.
 ///
 /// Its text is always the 20 characters `YYYY-MM-DDTHH:MM:SSZ`, so texts sort as the instants do.
@@ -84,6 +86,9 @@ impl FromStr for Timestamp {
         let error = || TimestampError {
             input: text.to_owned(),
         };
+        if let Some(seconds) = canonical::read(text) {
+            return Self::from_epoch_seconds(seconds).map_err(|_| error());
+        }
         let instant: jiff::Timestamp = text.parse().map_err(|_| error())?;
         Self::from_instant(instant).ok_or_else(error)
     }
@@ -91,7 +96,8 @@ impl FromStr for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
+        let text = canonical::write(self.epoch_seconds());
+        formatter.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 

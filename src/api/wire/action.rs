@@ -3,31 +3,23 @@
 use std::sync::Arc;
 
 use super::RejectedRow;
-use super::fields::{Columns, Fields};
+use super::fields::{Columns, Fields, Members};
 use super::region::{RegionShape, Regions};
-use crate::model::{Action, Region};
-
-/// The members that have a column; everything else goes to `extra`.
-const KNOWN: [&str; 9] = [
-    "id",
-    "status",
-    "type",
-    "started_at",
-    "completed_at",
-    "resource_id",
-    "resource_type",
-    "region",
-    "region_slug",
-];
+use super::row::Row;
+use crate::model::{Action, ActionId, Region};
 
 pub(super) fn from_fields(
     fields: &Fields<'_>,
     regions: &mut Regions,
 ) -> Result<Action, RejectedRow> {
-    let id = fields.id()?;
+    Ok(from_row(fields.id()?, Row::of(fields), regions))
+}
+
+pub(super) fn from_row(id: ActionId, mut row: Row<'_>, regions: &mut Regions) -> Action {
+    let extra = std::mem::take(&mut row.extra);
     let mut columns = Columns {
-        fields,
-        extra: fields.unknown(&KNOWN),
+        members: &row,
+        extra,
     };
     let status = columns.text("status");
     let kind = columns.text("type");
@@ -37,8 +29,7 @@ pub(super) fn from_fields(
     let resource_type = columns.text("resource_type");
     let mut region_slug = columns.text("region_slug");
     let region = region(&mut columns, &mut region_slug, regions);
-    let extra = columns.extra;
-    Ok(Action {
+    Action {
         id,
         status,
         kind,
@@ -48,31 +39,38 @@ pub(super) fn from_fields(
         resource_type,
         region_slug,
         region,
-        extra,
-    })
+        extra: columns.extra,
+    }
 }
 
 /// The region that the action repeats, and its slug where the action does not name it separately. What contradicts
 /// that slug, or names no region, is kept as it came.
 fn region(
-    columns: &mut Columns<'_, '_>,
+    columns: &mut Columns<'_, Row<'_>>,
     region_slug: &mut Option<String>,
     regions: &mut Regions,
 ) -> Option<Arc<Region>> {
-    let raw = columns.fields.get("region")?;
-    // An object since 2015, a bare slug before that (the API's changelog of 2015-03-20).
-    let (slug, region) = match regions.read(raw) {
-        RegionShape::Region(region) => (region.slug.clone(), Some(region)),
-        RegionShape::Slug(slug) => (slug, None),
-        RegionShape::Unknown => {
-            columns.keep("region", raw);
-            return None;
-        }
+    let shape = match columns.members.known_region() {
+        Some(known) => known.shape.clone(),
+        None => regions.read(columns.members.get("region")?),
     };
-    if *region_slug.get_or_insert_with(|| slug.clone()) != slug {
-        columns.keep("region", raw);
+    // An object since 2015, a bare slug before that (the API's changelog of 2015-03-20).
+    let slug = match &shape {
+        RegionShape::Region(region) => Some(region.slug.as_str()),
+        RegionShape::Slug(slug) => Some(slug.as_str()),
+        RegionShape::Unknown => None,
+    };
+    if region_slug.is_none() {
+        *region_slug = slug.map(str::to_owned);
     }
-    region
+    if slug.is_none() || region_slug.as_deref() != slug {
+        let row = columns.members;
+        columns.extra.extend(row.kept_region());
+    }
+    match shape {
+        RegionShape::Region(region) => Some(region),
+        RegionShape::Slug(_) | RegionShape::Unknown => None,
+    }
 }
 
 #[cfg(test)]

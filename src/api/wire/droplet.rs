@@ -1,7 +1,9 @@
 //! One droplet, from its JSON members: its name, where and when, and the two fields that people ask for by name.
 
+use std::borrow::Cow;
+
 use super::RejectedRow;
-use super::fields::{Columns, Fields, kept, string};
+use super::fields::{Columns, Fields, Members, kept, string};
 use crate::model::{Droplet, Extra};
 
 /// Kept in `extra`. The rest of a droplet (networks, image, prices) is its present, not its history.
@@ -11,16 +13,17 @@ pub(super) fn from_fields(fields: &Fields<'_>) -> Result<Droplet, RejectedRow> {
     let id = fields.id()?;
     let kept = KEPT
         .iter()
-        .filter_map(|name| Some(((*name).to_owned(), kept(fields.get(name)?))));
+        .filter_map(|name| Some(((*name).to_owned(), kept(fields.get(name)?)?)));
     let mut columns = Columns {
-        fields,
+        members: fields,
         extra: kept.collect::<Extra>(),
     };
     let name = columns.text("name");
     let created_at = columns.time("created_at");
     let region_slug = fields.get("region").and_then(|raw| {
-        let region: Fields<'_> = serde_json::from_str(raw.get()).ok()?;
-        region.get("slug").and_then(string).or_else(|| string(raw))
+        let region: Fields<'_> = serde_json::from_str(raw).ok()?;
+        let slug = region.get("slug").and_then(string);
+        slug.or_else(|| string(raw)).map(Cow::into_owned)
     });
     Ok(Droplet {
         id,

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::str::FromStr;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -16,20 +17,14 @@ use crate::time::Timestamp;
 
 /// The members of an object, in the order they came; none when it was no object.
 pub(super) struct Fields<'a> {
-    members: Vec<(Cow<'a, str>, &'a RawValue)>,
+    members: Vec<(Cow<'a, str>, &'a str)>,
     /// What it was when it was no object.
     other: Option<String>,
 }
 
 impl<'a> Fields<'a> {
-    /// The value of `name`, unless it is missing or null.
-    pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
-        let (_, value) = self
-            .members
-            .iter()
-            .rev()
-            .find(|(member, _)| member == name)?;
-        (value.get() != "null").then_some(value)
+    pub(super) fn members(&self) -> &[(Cow<'a, str>, &'a str)] {
+        &self.members
     }
 
     /// The integer `id`, without which a row has no identity.
@@ -41,7 +36,7 @@ impl<'a> Fields<'a> {
             });
         }
         let id = self.get("id");
-        id.and_then(|raw| raw.get().parse().ok())
+        id.and_then(|text| text.parse().ok())
             .ok_or_else(|| RejectedRow {
                 reason: if id.is_some() {
                     "its `id` is no integer"
@@ -60,7 +55,7 @@ impl<'a> Fields<'a> {
             .iter()
             .filter(|(name, _)| !known.contains(&&**name));
         unknown
-            .map(|(name, value)| (name.clone().into_owned(), kept(value)))
+            .filter_map(|(name, text)| Some((name.clone().into_owned(), kept(text)?)))
             .collect()
     }
 
@@ -74,43 +69,59 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Members to be read by name.
+pub(super) trait Members<'a> {
+    /// The text of the value of `name`, unless it is missing or null.
+    fn get(&self, name: &str) -> Option<&'a str>;
+}
+
+impl<'a> Members<'a> for Fields<'a> {
+    fn get(&self, name: &str) -> Option<&'a str> {
+        let (_, text) = self
+            .members
+            .iter()
+            .rev()
+            .find(|(member, _)| member == name)?;
+        (*text != "null").then_some(text)
+    }
+}
+
 /// Reads members into typed columns, keeping in `extra` the text of each value that does not fit its column.
-pub(super) struct Columns<'f, 'a> {
-    pub(super) fields: &'f Fields<'a>,
+pub(super) struct Columns<'f, M> {
+    pub(super) members: &'f M,
     pub(super) extra: Extra,
 }
 
-impl Columns<'_, '_> {
+impl<'a, M: Members<'a>> Columns<'_, M> {
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
-        let raw = self.fields.get(name)?;
+        let raw = self.members.get(name)?;
         let text = string(raw);
         if text.is_none() {
             self.keep(name, raw);
         }
-        text
+        text.map(Cow::into_owned)
     }
 
     pub(super) fn integer(&mut self, name: &str) -> Option<i64> {
-        let raw = self.fields.get(name)?;
-        let integer = raw.get().parse().ok();
-        if integer.is_none() {
-            self.keep(name, raw);
-        }
-        integer
+        self.parsed(name)
     }
 
     pub(super) fn boolean(&mut self, name: &str) -> Option<bool> {
-        let raw = self.fields.get(name)?;
-        let boolean = raw.get().parse().ok();
-        if boolean.is_none() {
+        self.parsed(name)
+    }
+
+    fn parsed<T: FromStr>(&mut self, name: &str) -> Option<T> {
+        let raw = self.members.get(name)?;
+        let value = raw.parse().ok();
+        if value.is_none() {
             self.keep(name, raw);
         }
-        boolean
+        value
     }
 
     /// A time to the second; the text is kept too when it says more than that.
     pub(super) fn time(&mut self, name: &str) -> Option<Timestamp> {
-        let raw = self.fields.get(name)?;
+        let raw = self.members.get(name)?;
         let text = string(raw);
         let time = text.as_deref().and_then(|text| text.parse().ok());
         if time.is_none() || text.is_some_and(|text| has_fraction(&text)) {
@@ -121,19 +132,21 @@ impl Columns<'_, '_> {
 
     /// The strings of an array; the whole text is kept too when it holds anything else.
     pub(super) fn texts(&mut self, name: &str) -> Vec<String> {
-        let Some(raw) = self.fields.get(name) else {
+        let Some(raw) = self.members.get(name) else {
             return Vec::new();
         };
-        let items: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
-        let texts: Vec<String> = items.iter().filter_map(|item| string(item)).collect();
-        if texts.len() != items.len() || !raw.get().starts_with('[') {
+        let items: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
+        let texts = items.iter().filter_map(|item| string(item.get()));
+        let texts: Vec<String> = texts.map(Cow::into_owned).collect();
+        if texts.len() != items.len() || !raw.starts_with('[') {
             self.keep(name, raw);
         }
         texts
     }
 
-    pub(super) fn keep(&mut self, name: &str, raw: &RawValue) {
-        self.extra.insert(name.to_owned(), kept(raw));
+    pub(super) fn keep(&mut self, name: &str, raw: &str) {
+        self.extra
+            .extend(kept(raw).map(|text| (name.to_owned(), text)));
     }
 }
 
@@ -150,30 +163,26 @@ fn has_fraction(time: &str) -> bool {
 const DEEPEST_KEPT: usize = 64;
 
 /// The text to keep of a value: its own, or, where it may nest deeper than tools can read, that
-/// text as one JSON string.
-pub(super) fn kept(raw: &RawValue) -> Box<RawValue> {
-    let text = raw.get();
+/// text as one JSON string. There always is one, as long as the text is a JSON value.
+pub(super) fn kept(text: &str) -> Option<Box<RawValue>> {
     let opening = text
         .bytes()
         .filter(|byte| matches!(byte, b'[' | b'{'))
         .count();
-    let as_string = || serde_json::value::to_raw_value(text).ok();
     if opening > DEEPEST_KEPT {
-        as_string()
+        serde_json::value::to_raw_value(text).ok()
     } else {
-        None
+        RawValue::from_string(text.to_owned()).ok()
     }
-    .unwrap_or_else(|| raw.to_owned())
 }
 
-/// The string that a raw JSON value is.
-pub(super) fn string(raw: &RawValue) -> Option<String> {
-    let text = raw.get();
+/// The string that the text of a JSON value is.
+pub(super) fn string(text: &str) -> Option<Cow<'_, str>> {
     let inner = text.strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') {
-        serde_json::from_str(text).ok()
+        serde_json::from_str(text).ok().map(Cow::Owned)
     } else {
-        Some(inner.to_owned())
+        Some(Cow::Borrowed(inner))
     }
 }
 
@@ -202,7 +211,7 @@ impl<'de: 'a, 'a> Visitor<'de> for AnyValue<'a> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = Vec::with_capacity(12);
         while let Some(Name(name)) = map.next_key()? {
-            members.push((name, map.next_value::<&'de RawValue>()?));
+            members.push((name, map.next_value::<&'de RawValue>()?.get()));
         }
         Ok(Fields {
             members,

@@ -4,18 +4,15 @@
 //! of them 200 times. The API writes the same region as the same text, so the text is the key: seen before, it is
 //! not parsed again. Where that does not hold, each new text is simply parsed.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
-
-use super::fields::{Columns, Fields, string};
+use super::fields::{Columns, Fields, Members, string};
 use crate::model::Region;
 
 /// The members that have a column; everything else goes to `extra`.
 const KNOWN: [&str; 5] = ["slug", "name", "available", "features", "sizes"];
 
-/// More texts than regions exist mean that the texts vary; then remembering them all would only cost memory.
+/// More texts than regions exist mean that the texts vary; then remembering them all would only cost time and memory.
 const MOST_TEXTS: usize = 256;
 
 /// What an action's `region` turned out to be.
@@ -29,42 +26,71 @@ pub(super) enum RegionShape {
     Unknown,
 }
 
-/// The regions met so far, by their text.
+/// A text met before, and what it is.
+struct Known {
+    text: Box<str>,
+    shape: RegionShape,
+}
+
+/// The regions met so far, the latest first.
+///
+/// A list, because comparing a text with a few others ends at the first byte that differs, while a hash has to read all
+/// 2 KB of it.
 #[derive(Default)]
-pub(in crate::api) struct Regions {
-    by_text: HashMap<Box<str>, RegionShape>,
+pub(super) struct Regions {
+    known: Vec<Known>,
 }
 
 impl Regions {
-    pub(super) fn read(&mut self, raw: &RawValue) -> RegionShape {
-        if let Some(known) = self.by_text.get(raw.get()) {
-            return known.clone();
+    /// What a region's text is.
+    pub(super) fn read(&mut self, text: &str) -> RegionShape {
+        if let Some(shape) = self.find(|known| *known == *text) {
+            return shape.1;
         }
-        let shape = parse(raw);
-        if self.by_text.len() >= MOST_TEXTS {
-            self.by_text.clear();
-        }
-        self.by_text.insert(raw.get().into(), shape.clone());
+        let shape = parse(text);
+        self.known.truncate(MOST_TEXTS - 1);
+        let known = Known {
+            text: text.into(),
+            shape: shape.clone(),
+        };
+        self.known.insert(0, known);
         shape
+    }
+
+    /// The known region that these bytes begin with: the length of its text, and what it is. Objects only: what begins
+    /// with a known number may be another number, but what begins with a known object is that object.
+    pub(super) fn beginning(&mut self, bytes: &[u8]) -> Option<(usize, RegionShape)> {
+        if bytes.first() != Some(&b'{') {
+            return None;
+        }
+        self.find(|known| bytes.starts_with(known.as_bytes()))
+    }
+
+    fn find(&mut self, is_it: impl Fn(&str) -> bool) -> Option<(usize, RegionShape)> {
+        let index = self.known.iter().position(|known| is_it(&known.text))?;
+        let until = self.known.get_mut(..=index)?;
+        until.rotate_right(1);
+        let known = until.first()?;
+        Some((known.text.len(), known.shape.clone()))
     }
 }
 
-fn parse(raw: &RawValue) -> RegionShape {
-    if let Some(slug) = string(raw) {
-        return RegionShape::Slug(slug);
+fn parse(text: &str) -> RegionShape {
+    if let Some(slug) = string(text) {
+        return RegionShape::Slug(slug.into_owned());
     }
-    let Ok(fields) = serde_json::from_str::<Fields<'_>>(raw.get()) else {
+    let Ok(fields) = serde_json::from_str::<Fields<'_>>(text) else {
         return RegionShape::Unknown;
     };
     let Some(slug) = fields.get("slug").and_then(string) else {
         return RegionShape::Unknown;
     };
     let mut columns = Columns {
-        fields: &fields,
+        members: &fields,
         extra: fields.unknown(&KNOWN),
     };
     RegionShape::Region(Arc::new(Region {
-        slug,
+        slug: slug.into_owned(),
         name: columns.text("name"),
         available: columns.boolean("available"),
         features: columns.texts("features"),
@@ -77,18 +103,14 @@ fn parse(raw: &RawValue) -> RegionShape {
 mod tests {
     use super::*;
 
-    fn raw(text: &str) -> Box<RawValue> {
-        serde_json::from_str(text).unwrap()
-    }
-
     #[test]
     fn a_text_seen_before_is_the_same_region() {
         let mut regions = Regions::default();
         let text = r#"{"slug": "nyc3", "features": ["backups", 5], "sizes": [], "available": "yes", "new": 1}"#;
-        let RegionShape::Region(first) = regions.read(&raw(text)) else {
+        let RegionShape::Region(first) = regions.read(text) else {
             panic!("no region")
         };
-        let RegionShape::Region(second) = regions.read(&raw(text)) else {
+        let RegionShape::Region(second) = regions.read(text) else {
             panic!("no region")
         };
         assert!(Arc::ptr_eq(&first, &second));
@@ -102,8 +124,8 @@ mod tests {
     fn texts_that_vary_do_not_fill_the_memory() {
         let mut regions = Regions::default();
         for number in 0..10 * MOST_TEXTS {
-            regions.read(&raw(&format!(r#"{{"slug": "r{number}"}}"#)));
+            regions.read(&format!(r#"{{"slug": "r{number}"}}"#));
         }
-        assert!(regions.by_text.len() <= MOST_TEXTS);
+        assert!(regions.known.len() <= MOST_TEXTS);
     }
 }
