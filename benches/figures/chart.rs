@@ -163,7 +163,14 @@ fn curve(out: &mut String, frame: &Frame, panel: &Panel) {
         );
         // Above the point, or below it where it is at the upper edge.
         let offset = if *y < frame.top + 18.0 { 17.0 } else { -8.0 };
-        label(out, "", (*x, y + offset), "middle", &number(*figure));
+        // Beside the edges of the panel, where the axes have their own labels.
+        let anchor = match x - frame.left {
+            left if left < 16.0 => "start",
+            right if right > WIDTH - 16.0 => "end",
+            _ => "middle",
+        };
+        let shift = if anchor == "start" { 4.0 } else { 0.0 };
+        label(out, "", (*x + shift, y + offset), anchor, &number(*figure));
     }
 }
 

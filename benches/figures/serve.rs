@@ -70,7 +70,7 @@ pub(crate) fn run_here(words: impl Iterator<Item = OsString>) -> Outcome<ExitCod
     };
     let recording = Arc::new(corpus.recording()?);
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    println!("http://{}", listener.local_addr()?);
+    writeln!(io::stdout(), "http://{}", listener.local_addr()?)?;
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let recording = Arc::clone(&recording);
