@@ -199,51 +199,36 @@ fn compared(
 }
 
 fn resources(corpus: Corpus, small_corpus: Corpus, rounds: &Rounds, size: f64) -> [Row; 4] {
-    let (actions, few) = (corpus.actions, small_corpus.actions);
-    let cpu = median(rounds.large.iter().map(|usage| usage.cpu_seconds));
-    let written = median(rounds.large.iter().map(|usage| usage.written_bytes));
-    let peak = median(rounds.large.iter().map(|usage| usage.peak_bytes));
-    let small_peak = median(rounds.small.iter().map(|usage| usage.peak_bytes));
+    let middle = |usages: &[Usage], value: fn(&Usage) -> f64| median(usages.iter().map(value));
     let question = |name, what, against, goal| Question {
         name,
-        what: format!("{what} of a first sync of {actions}"),
+        what: format!("{what} of a first sync of {}", corpus.actions),
         against,
         goal,
     };
-    let written_row = question(
-        "written",
-        "bytes written",
-        "size of the archive",
-        Goal::AtMost(4.0, "×"),
+    let cpu = middle(&rounds.large, |usage| usage.cpu_seconds);
+    let cpu_row = question(
+        "cpu",
+        "processor time per page",
+        "",
+        Goal::AtMost(1.5, " ms"),
     );
+    let written = middle(&rounds.large, |usage| usage.written_bytes);
+    let goal = Goal::AtMost(4.0, "×");
+    let written_row = question("written", "bytes written", "size of the archive", goal);
+    let peak = middle(&rounds.large, |usage| usage.peak_bytes / MIB);
+    let memory_row = question("memory", "peak memory", "", Goal::AtMost(32.0, " MiB"));
+    let small_peak = middle(&rounds.small, |usage| usage.peak_bytes / MIB);
+    let goal = Goal::AtMost(1.15, "×");
+    let against = "that of a hundredth of the actions";
+    let growth_row = question("memory-growth", "peak memory", against, goal);
+    let (per_page, few) = (cpu * 1e3 / corpus.pages() as f64, small_corpus.actions);
+    let growth = format!("{peak:.1} / {small_peak:.1} MiB, {few} actions");
     [
-        question(
-            "cpu",
-            "processor time per page",
-            "",
-            Goal::AtMost(1.5, " ms"),
-        )
-        .measured(
-            cpu * 1_000.0 / corpus.pages() as f64,
-            format!("{cpu:.2} s in all"),
-        ),
+        cpu_row.measured(per_page, format!("{cpu:.2} s in all")),
         written_over_size(written_row, written, size),
-        question("memory", "peak memory", "", Goal::AtMost(32.0, " MiB"))
-            .measured(peak / MIB, String::new()),
-        question(
-            "memory-growth",
-            "peak memory",
-            "that of a hundredth of the actions",
-            Goal::AtMost(1.15, "×"),
-        )
-        .measured(
-            peak / small_peak,
-            format!(
-                "{:.1} / {:.1} MiB, {few} actions",
-                peak / MIB,
-                small_peak / MIB
-            ),
-        ),
+        memory_row.measured(peak, String::new()),
+        growth_row.measured(peak / small_peak, growth),
     ]
 }
 

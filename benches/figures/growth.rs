@@ -6,7 +6,6 @@
 //! touches these least.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::Outcome;
 use crate::archives::{self, Syncs, question};
@@ -20,6 +19,19 @@ const ACTIONS: [usize; 4] = [5_000, 50_000, 500_000, 5_000_000];
 const DROPLETS: [usize; 5] = [1, 10, 100, 1_000, 5_000];
 /// Among so many actions the number of droplets varies.
 const ACTIONS_OF_DROPLETS: usize = 100_000;
+/// One type in one week.
+const QUERY: [&str; 10] = [
+    "query",
+    "--type",
+    "reboot",
+    "--since",
+    "2023-03-06",
+    "--until",
+    "2023-03-12",
+    "-o",
+    "csv",
+    "--no-header",
+];
 /// What is more than this many times as much per action as at the size before bends upwards; less may be noise.
 const BENDS: f64 = 1.2;
 const MIB: f64 = (1 << 20) as f64;
@@ -78,48 +90,22 @@ impl Point {
     }
 
     fn measured(bench: &Bench, corpus: Corpus) -> Outcome<Self> {
-        eprintln!(
-            "measuring {} actions, {} droplets",
-            corpus.actions, corpus.droplets
-        );
+        let (actions, droplets) = (corpus.actions, corpus.droplets);
+        eprintln!("measuring {actions} actions, {droplets} droplets");
         let archive = bench.scratch("growth.db");
         let syncs = Syncs::of(bench, corpus)?;
-        let rounds = if corpus.actions > 1_000_000 { 1 } else { 3 };
-        let sync = least_disturbed(
-            (0..rounds)
-                .map(|_| syncs.first(&archive))
-                .collect::<Outcome<_>>()?,
-        )?;
-        let week = [
-            "--since",
-            "2023-03-06",
-            "--until",
-            "2023-03-12",
-            "-o",
-            "csv",
-            "--no-header",
-        ];
-        let mut query = question(
-            &archive,
-            &[&["query", "--type", "reboot"], &week[..]].concat(),
-        );
-        let query_rows = printed(&mut query)?.lines().count() as f64;
+        let rounds = if actions > 1_000_000 { 1 } else { 3 };
+        let sync = least_disturbed(rounds, || syncs.first(&archive))?;
+        let mut query = question(&archive, &QUERY);
         let stats = question(&archive, &["stats", "--by", "week,type", "-o", "csv"]);
-        let least = |rounds: usize, command: &Command| -> Outcome<Usage> {
-            least_disturbed(
-                (0..rounds)
-                    .map(|_| usage(command))
-                    .collect::<Outcome<_>>()?,
-            )
-        };
         Ok(Self {
             corpus,
             requests: requests(&archive)?,
             sync,
             archive_bytes: archives::size(&archive)?,
-            query: least(21, &query)?,
-            query_rows,
-            stats: least(4, &stats)?,
+            query_rows: printed(&mut query)?.lines().count() as f64,
+            query: least_disturbed(21, || usage(&query))?,
+            stats: least_disturbed(4, || usage(&stats))?,
         })
     }
 
@@ -162,17 +148,15 @@ fn requests(archive: &Path) -> Outcome<f64> {
     Ok(f64::from(requests))
 }
 
-/// The least that each of several runs needed.
-fn least_disturbed(usages: Vec<Usage>) -> Outcome<Usage> {
-    let least = |one: Usage, other: Usage| Usage {
-        seconds: one.seconds.min(other.seconds),
-        cpu_seconds: one.cpu_seconds.min(other.cpu_seconds),
-        ..one
-    };
-    usages
-        .into_iter()
-        .reduce(least)
-        .ok_or_else(|| "nothing was run".into())
+/// The least that any of several runs needed.
+fn least_disturbed(rounds: usize, run: impl Fn() -> Outcome<Usage>) -> Outcome<Usage> {
+    let mut least = run()?;
+    for _ in 1..rounds {
+        let usage = run()?;
+        least.seconds = least.seconds.min(usage.seconds);
+        least.cpu_seconds = least.cpu_seconds.min(usage.cpu_seconds);
+    }
+    Ok(least)
 }
 
 /// Measures all sizes, prints the table and writes the chart.

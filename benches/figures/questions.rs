@@ -79,18 +79,9 @@ fn week(
         Ok(command) => command,
         Err(reason) => return Ok(asked.skipped(reason)),
     };
-    let flags = [
-        "--since",
-        since,
-        "--until",
-        until,
-        "-o",
-        "csv",
-        "--columns",
-        COLUMNS,
-    ];
-    let flags = [&["query", "--type", "reboot"], &flags[..], &["--no-header"]].concat();
-    let mut ours = question(&archive, &flags);
+    let mut ours = question(&archive, &["query", "--type", "reboot", "-o", "csv"]);
+    ours.args(["--since", since, "--until", until])
+        .args(["--columns", COLUMNS, "--no-header"]);
     let rows = same_answer(&mut ours, &mut theirs)?;
     let mut commands = [ours, theirs];
     let [our_times, their_times] = times_in_turns(RUNS, &mut commands)?;
@@ -147,38 +138,36 @@ fn dump(bench: &Bench, few: Corpus, many: Corpus) -> Outcome<Vec<Row>> {
             &|| theirs.as_ref().ok().map(usage).transpose(),
         ],
     )?;
-    let usages = |step: usize| {
-        results[step]
-            .iter()
-            .copied()
-            .flatten()
-            .collect::<Vec<Usage>>()
-    };
+    let usages = |step: usize| -> Vec<Usage> { results[step].iter().copied().flatten().collect() };
+    let speed = dump_speed(many, theirs.map(|_| usages(2)), &usages(0));
+    Ok(vec![speed, dump_memory(many, &usages(0), &usages(1))])
+}
+
+fn dump_speed(many: Corpus, theirs: Result<Vec<Usage>, &'static str>, ours: &[Usage]) -> Row {
     let asked = Question {
         name: "dump",
         what: format!("`query -o jsonl` of all {} actions", many.actions),
         against: "sqlite3 shell, same columns, -json",
         goal: Goal::AtMost(0.6, "×"),
     };
-    let (our_times, their_times) = (times(&usages(0)), times(&usages(2)));
-    let speed = match theirs {
+    match theirs {
         Err(reason) => asked.skipped(reason),
-        Ok(_) => asked.measured(
-            ratio(&our_times, &their_times),
-            both_times(&our_times, &their_times),
-        ),
-    };
-    let peak = |step| median(usages(step).iter().map(|usage| usage.peak_bytes));
-    let memory = Question {
+        Ok(theirs) => {
+            let (ours, theirs) = (times(ours), times(&theirs));
+            asked.measured(ratio(&ours, &theirs), both_times(&ours, &theirs))
+        }
+    }
+}
+
+fn dump_memory(many: Corpus, large: &[Usage], small: &[Usage]) -> Row {
+    let asked = Question {
         name: "dump-memory",
         what: format!("peak memory of `query -o jsonl` of all {}", many.actions),
         against: "that of a tenth of the actions",
         goal: Goal::AtMost(1.15, "×"),
     };
-    let mib = f64::from(1 << 20);
-    let memory = memory.measured(
-        peak(0) / peak(1),
-        format!("{:.1} / {:.1} MiB", peak(0) / mib, peak(1) / mib),
-    );
-    Ok(vec![speed, memory])
+    let mebibytes =
+        |usages: &[Usage]| median(usages.iter().map(|usage| usage.peak_bytes)) / f64::from(1 << 20);
+    let (large, small) = (mebibytes(large), mebibytes(small));
+    asked.measured(large / small, format!("{large:.1} / {small:.1} MiB"))
 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use rusqlite::Connection;
+
 use crate::Outcome;
 use crate::archives::{self, Syncs};
 use crate::bench::{Bench, Group};
@@ -28,14 +30,7 @@ fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
     let connection = archives::open(&archive)?;
     let page_size: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
     let changed = changed_pages(&before, &after, page_size as usize);
-    let mut owners = BTreeMap::<String, usize>::new();
-    let mut pages = connection.prepare("SELECT name, pageno FROM dbstat")?;
-    let mut pages = pages.query([])?;
-    while let Some(row) = pages.next()? {
-        if changed.contains(&(row.get::<_, u32>(1)? as usize)) {
-            *owners.entry(row.get(0)?).or_default() += 1;
-        }
-    }
+    let owners = owners(&connection, &changed)?;
     let of_actions = owners
         .iter()
         .filter(|(name, _)| name.starts_with("actions"))
@@ -55,6 +50,19 @@ fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
             usage.written_bytes / 1024.0
         ),
     )])
+}
+
+/// How many of these pages each table and index has.
+fn owners(archive: &Connection, pages: &BTreeSet<usize>) -> Outcome<BTreeMap<String, usize>> {
+    let mut owners = BTreeMap::<String, usize>::new();
+    let mut statement = archive.prepare("SELECT name, pageno FROM dbstat")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if pages.contains(&(row.get::<_, u32>(1)? as usize)) {
+            *owners.entry(row.get(0)?).or_default() += 1;
+        }
+    }
+    Ok(owners)
 }
 
 /// The numbers, from 1, of the pages that differ.
