@@ -9,6 +9,7 @@ use reqwest::{Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
+use super::body::{ACCEPTED_ENCODING, Packed, Unpacker, Unreadable};
 use super::error::{ApiMessage, Error, ErrorKind, printable};
 use super::limits::RateLimit;
 use super::origin::Origin;
@@ -83,6 +84,7 @@ pub struct Client {
     pacer: Mutex<Pacer>,
     reader: Mutex<PageReader>,
     rate_limit: Mutex<RateLimit>,
+    unpacker: Unpacker,
     requests: AtomicU64,
     retries: AtomicU64,
 }
@@ -127,6 +129,7 @@ impl Client {
             settings,
             reader: Mutex::default(),
             rate_limit: Mutex::default(),
+            unpacker: Unpacker::default(),
             requests: AtomicU64::new(0),
             retries: AtomicU64::new(0),
         })
@@ -348,7 +351,9 @@ impl Client {
         decode: &impl Fn(&[u8]) -> Result<T, BodyError>,
     ) -> Attempt<T> {
         let token = self.settings.token.expose_secret();
-        let response = match self.http.get(url.clone()).bearer_auth(token).send().await {
+        let request = self.http.get(url.clone()).bearer_auth(token);
+        let request = request.header(reqwest::header::ACCEPT_ENCODING, ACCEPTED_ENCODING);
+        let response = match request.send().await {
             Ok(response) => response,
             Err(error) => return Attempt::Fault(ErrorKind::Transport(describe(&error))),
         };
@@ -361,9 +366,9 @@ impl Client {
         if !status.is_success() {
             return self.refused(response, limit).await;
         }
-        match body(response, MOST_BODY_BYTES).await {
+        match self.unpacked(response, MOST_BODY_BYTES, decode).await {
             Err(kind) => Attempt::Fault(kind),
-            Ok(body) => match decode(&body) {
+            Ok(decoded) => match decoded {
                 Ok(value) => Attempt::Done(value),
                 Err(reason) => {
                     Attempt::Fault(ErrorKind::Body(self.without_token(reason.to_string())))
@@ -384,8 +389,9 @@ impl Client {
             .and_then(|value| value.to_str().ok());
         let request_id = request_id.map(str::to_owned);
         // The words are a courtesy: an error answer that breaks off is still that error.
-        let body = body(response, MOST_ERROR_BYTES).await.unwrap_or_default();
-        let mut message: ApiMessage = wire::message(status, &body);
+        let message = |body: &[u8]| wire::message(status, body);
+        let message = self.unpacked(response, MOST_ERROR_BYTES, message).await;
+        let mut message: ApiMessage = message.unwrap_or_else(|_| wire::message(status, b""));
         message.request_id = message.request_id.or(request_id);
         for text in [
             &mut message.id,
@@ -400,6 +406,23 @@ impl Client {
             _ if retry::is_fault(status) => Attempt::Fault(kind),
             _ => Attempt::Final(kind),
         }
+    }
+
+    /// What `read` makes of the body of an answer.
+    async fn unpacked<T>(
+        &self,
+        response: Response,
+        most_bytes: usize,
+        read: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T, ErrorKind> {
+        let unpacked = match Packed::read(response, most_bytes).await {
+            Ok(packed) => self.unpacker.unpack(&packed, most_bytes, read),
+            Err(unreadable) => Err(unreadable),
+        };
+        unpacked.map_err(|unreadable| match unreadable {
+            Unreadable::Broken(error) => ErrorKind::Transport(describe(&error)),
+            Unreadable::Malformed(reason) => ErrorKind::Body(reason),
+        })
     }
 
     /// A server may repeat what it was sent; what it says goes into messages and into the archive.
@@ -425,22 +448,6 @@ fn fingerprint(salt: &str, token: &str) -> String {
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect()
-}
-
-async fn body(mut response: Response, most_bytes: usize) -> Result<Vec<u8>, ErrorKind> {
-    let mut body = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > most_bytes => {
-                return Err(ErrorKind::Body(format!(
-                    "it is longer than {most_bytes} bytes"
-                )));
-            }
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Ok(body),
-            Err(error) => return Err(ErrorKind::Transport(describe(&error))),
-        }
-    }
 }
 
 /// The innermost cause, which is where `reqwest` hides what happened, without the address.

@@ -7,9 +7,10 @@
 //!
 //! A [`PageReader`] is the client without the network: it decodes the bodies of answers that are there already.
 //!
-//! What each file is for: `client` sends and reads, `pace` keeps under the limits, `retry` decides whether and when
+//! What each file is for: `client` sends and reads, `body` unpacks, `pace` keeps under the limits, `retry` decides whether and when
 //! to try again, `limits` reads what the headers say of both, `wire` turns JSON into values, `error` says what failed.
 
+mod body;
 mod client;
 mod error;
 mod limits;

@@ -2,10 +2,12 @@
 //!
 //! Everything that prints is in this folder, and nothing else is: the library is told what to do and reports what
 //! happened. Data goes to stdout, everything else to stderr. One file per command; `filter` has the flags that say which
-//! actions are meant, `answer` those that say how they are shown, `summary` words what a sync came to, `exit` maps errors
-//! to statuses and hints, `progress` draws the bar, `terminal` knows what the streams are connected to.
+//! actions are meant, `answer` those that say how they are shown, `deferred` spares a run the flags of other commands,
+//! `summary` words what a sync came to, `exit` maps errors to statuses and hints, `progress` draws the bar, `terminal`
+//! knows what the streams are connected to.
 
 mod answer;
+mod deferred;
 mod exit;
 mod filter;
 mod last;
@@ -30,6 +32,7 @@ use archiver::config::{Config, Environment};
 use archiver::report::Library;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use deferred::Deferred;
 use exit::{Failure, Status};
 use terminal::{ColorChoice, Terminal};
 
@@ -84,25 +87,25 @@ struct Global {
 #[derive(Subcommand)]
 enum Command {
     /// Read what is new at the API into the archive
-    Sync(sync::Arguments),
+    Sync(Deferred<sync::Arguments>),
     /// Show the actions that match
-    Query(query::Arguments),
+    Query(Deferred<query::Arguments>),
     /// Show when something last happened to each droplet
-    Last(last::Arguments),
+    Last(Deferred<last::Arguments>),
     /// Show all that is known of one action
-    Show(show::Arguments),
+    Show(Deferred<show::Arguments>),
     /// Count the actions that match, by type, droplet, week ...
-    Stats(stats::Arguments),
+    Stats(Deferred<stats::Arguments>),
     #[command(about = "Show this list of reports, or the answer of one of them")]
     Report(report::Arguments),
     /// Show one droplet's life: its actions, and what stands between them
-    Timeline(timeline::Arguments),
+    Timeline(Deferred<timeline::Arguments>),
     /// Answer any question, in SQL
-    Sql(sql::Arguments),
+    Sql(Deferred<sql::Arguments>),
     /// Show the tables and views of the archive
-    Schema(schema::Arguments),
+    Schema(Deferred<schema::Arguments>),
     /// Show how fresh and complete the archive is
-    Status(status::Arguments),
+    Status(Deferred<status::Arguments>),
 }
 
 /// What every command works with.
@@ -125,7 +128,7 @@ pub(crate) fn run(
     environment: Environment,
 ) -> ExitCode {
     let arguments: Vec<_> = arguments.into_iter().collect();
-    let library = report::library(&arguments, &environment, &Arguments::command());
+    let library = report::library(&arguments, &environment, Arguments::command);
     let Arguments { global, command } = match parse(arguments, &library) {
         Ok(arguments) => arguments,
         Err(error) => {

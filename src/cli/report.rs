@@ -51,14 +51,14 @@ const PARAMETER: &str = "parameter ";
 pub(super) fn library(
     arguments: &[OsString],
     environment: &Environment,
-    root: &Command,
+    root: fn() -> Command,
 ) -> Library {
     let is_asked_for = |word: &str| arguments.iter().any(|argument| argument == word);
     if !is_asked_for("report") && !is_asked_for("help") {
         return Library::default();
     }
     let folder = Config::folder(config_flag(arguments).as_deref(), environment);
-    let taken = taken_flags(root);
+    let taken = taken_flags(&root());
     Library::load(folder.as_deref())
         .without_parameters(|name| taken.contains(&name.replace('_', "-")))
 }

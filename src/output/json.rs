@@ -86,7 +86,7 @@ impl RowWriter for Json<'_> {
                 Value::Null => bytes.extend_from_slice(b"null"),
                 Value::Integer(integer) => serde_json::to_writer(&mut *bytes, integer)?,
                 Value::Real(real) => serde_json::to_writer(&mut *bytes, real)?,
-                Value::Text(text) => serde_json::to_writer(&mut *bytes, text)?,
+                Value::Text(text) => push_text(bytes, text)?,
                 Value::Json(json) => bytes.extend_from_slice(json.as_bytes()),
             }
         }
@@ -105,10 +105,44 @@ impl RowWriter for Json<'_> {
     }
 }
 
+/// Writes a string. Most need no escapes, and are copied whole.
+fn push_text(bytes: &mut Vec<u8>, text: &str) -> io::Result<()> {
+    if is_plain(text.as_bytes()) {
+        bytes.reserve(text.len() + 2);
+        bytes.push(b'"');
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.push(b'"');
+        return Ok(());
+    }
+    Ok(serde_json::to_writer(bytes, text)?)
+}
+
+/// Whether a string of JSON holds these bytes as they are: none is a control character, a quote or a backslash. Eight
+/// bytes are looked at at once, with the arithmetic of
+/// <https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord>.
+fn is_plain(bytes: &[u8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHEST: u64 = ONES << 7;
+    let has_none = |word: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*word);
+        let is_below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
+        let found = is_below(word, 0x20)
+            | is_below(word ^ (ONES * u64::from(b'"')), 1)
+            | is_below(word ^ (ONES * u64::from(b'\\')), 1);
+        found & HIGHEST == 0
+    };
+    let (words, rest) = bytes.as_chunks::<8>();
+    let is_plain_byte = |byte: &u8| !matches!(byte, 0..0x20 | b'"' | b'\\');
+    words.iter().all(has_none) && rest.iter().all(is_plain_byte)
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::testing::{CELLS, COLUMNS, written};
     use super::super::{Format, Options, Value};
+    use super::*;
 
     #[test]
     fn json_is_one_array_with_an_object_per_line() {
@@ -177,6 +211,28 @@ mod tests {
             );
             let parsed: serde_json::Value = serde_json::from_str(&line).unwrap();
             assert_eq!(parsed["a\"b"], *text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_string_is_written_as_serde_writes_it(text in ".{0,40}", plain in "[ -~]{0,40}") {
+            for text in [text, plain] {
+                let mut bytes = Vec::new();
+                push_text(&mut bytes, &text).unwrap();
+                prop_assert_eq!(bytes, serde_json::to_vec(&text).unwrap());
+            }
+        }
+
+        #[test]
+        fn a_byte_that_needs_an_escape_is_seen_wherever_it_stands(
+            before in 0_usize..20, after in 0_usize..20, byte in 0_u8..=255,
+        ) {
+            let mut bytes = vec![b'a'; before];
+            bytes.push(byte);
+            bytes.resize(before + 1 + after, 0xff);
+            let needs_escape = byte < 0x20 || byte == b'"' || byte == b'\\';
+            prop_assert_eq!(is_plain(&bytes), !needs_escape);
         }
     }
 }

@@ -4,8 +4,10 @@ use std::io;
 
 use rusqlite::{Connection, params_from_iter};
 
+use super::names::Names;
 use super::question::Question;
-use super::rows::visit_rows;
+use super::quick_map::QuickMap;
+use super::rows::{Look, visit_shown};
 use super::statement::{select, tally};
 use super::{Column, Error, Filter, regions};
 use crate::output::Value;
@@ -31,22 +33,66 @@ pub fn actions(
     let query = select(&question, columns);
     let mut statement = connection.prepare(&query.sql)?;
     let mut rows = statement.query(params_from_iter(query.parameters))?;
-    if !columns.contains(&Column::Region) {
-        return Ok(visit_rows(&mut rows, columns.len(), visit)?);
+    let mut shown = Shown::new(connection, columns)?;
+    Ok(visit_shown(&mut rows, columns.len(), &mut shown, visit)?)
+}
+
+/// The cells that SQL has only the key of: the droplet's name, and the region as an object.
+struct Shown<'a> {
+    name_positions: Vec<usize>,
+    names: Names<'a>,
+    region_positions: Vec<usize>,
+    regions: QuickMap<String, String>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(connection: &'a Connection, columns: &[Column]) -> rusqlite::Result<Self> {
+        let positions = |wanted: Column| {
+            let all = columns.iter().enumerate();
+            let of_column = all.filter(|(_, column)| **column == wanted);
+            of_column.map(|(position, _)| position).collect::<Vec<_>>()
+        };
+        let region_positions = positions(Column::Region);
+        let regions = if region_positions.is_empty() {
+            QuickMap::default()
+        } else {
+            regions::as_json(connection)?
+        };
+        Ok(Self {
+            name_positions: positions(Column::DropletName),
+            names: Names::new(connection),
+            region_positions,
+            regions,
+        })
     }
-    let regions = regions::as_json(connection)?;
-    let as_object = |(column, value): (&Column, &Value<'_>)| match (column, value) {
-        (Column::Region, Value::Text(slug)) => regions.get(*slug),
-        _ => None,
-    };
-    let visited = visit_rows(&mut rows, columns.len(), &mut |values| {
-        let cells = columns.iter().zip(values);
-        let values: Vec<Value<'_>> = cells
-            .map(|cell| as_object(cell).map_or(*cell.1, |region| Value::Json(region)))
-            .collect();
-        visit(&values)
-    })?;
-    Ok(visited)
+}
+
+impl Look for Shown<'_> {
+    fn look_up(&mut self, read: &[Value<'_>]) -> rusqlite::Result<()> {
+        let position = self.name_positions.first();
+        if let Some(Value::Integer(id)) = position.and_then(|position| read.get(*position)) {
+            self.names.learn(*id)?;
+        }
+        Ok(())
+    }
+
+    fn replace<'a>(&'a self, cells: &mut [Value<'a>]) {
+        for position in &self.name_positions {
+            if let Some(cell) = cells.get_mut(*position)
+                && let Value::Integer(id) = *cell
+            {
+                *cell = self.names.get(id).map_or(Value::Null, Value::Text);
+            }
+        }
+        for position in &self.region_positions {
+            if let Some(cell) = cells.get_mut(*position)
+                && let Value::Text(slug) = *cell
+                && let Some(region) = self.regions.get(slug)
+            {
+                *cell = Value::Json(region);
+            }
+        }
+    }
 }
 
 /// How many actions match; at most the limit, when there is one.

@@ -177,10 +177,9 @@ impl Column {
             Self::ResourceType => "actions.resource_type",
             // The region's object is looked up by its slug.
             Self::RegionSlug | Self::Region => "actions.region_slug",
+            // The name is looked up by the droplet's id.
             Self::DropletName => {
-                "(SELECT droplets.name FROM droplets
-                   WHERE droplets.id = actions.resource_id
-                     AND actions.resource_type = 'droplet')"
+                "CASE WHEN actions.resource_type = 'droplet' THEN actions.resource_id END"
             }
             Self::FirstSeenAt => {
                 "(SELECT sync_runs.started_at FROM sync_runs WHERE sync_runs.id = actions.first_seen_run)"

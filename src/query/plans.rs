@@ -140,10 +140,8 @@ fn everything_is_read_in_the_order_of_the_index() {
     with_and_without_statistics(|connection| {
         let query = select(connection, &Filter::default(), &Column::FOR_PROGRAMS);
         let plan = plan(connection, &query);
-        assert!(
-            plan.starts_with("SCAN actions USING INDEX actions_by_time"),
-            "{plan}"
-        );
+        // Nothing else: a droplet's name is not looked up for each of its actions.
+        assert_eq!(plan, "SCAN actions USING INDEX actions_by_time");
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");
         assert_eq!(run(connection, &query).1, 0);
     });

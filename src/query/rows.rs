@@ -8,6 +8,9 @@ use rusqlite::types::{Type, ValueRef};
 use super::Error;
 use crate::output::Value;
 
+/// So many cells of a row are kept on the stack; more of them in memory of their own, anew for each row.
+const MOST_ON_STACK: usize = 16;
+
 /// Why the rows ended early.
 pub(crate) enum RowsError {
     /// They could not be read.
@@ -31,6 +34,29 @@ impl From<RowsError> for Error {
     }
 }
 
+/// What stands in place of some cells.
+pub(super) trait Look {
+    /// Looks up what it shows for a row of these cells.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    fn look_up(&mut self, read: &[Value<'_>]) -> rusqlite::Result<()>;
+
+    /// Puts what it looked up in place of the cells.
+    fn replace<'a>(&'a self, cells: &mut [Value<'a>]);
+}
+
+/// Every cell is shown as it is read.
+struct AsRead;
+
+impl Look for AsRead {
+    fn look_up(&mut self, _: &[Value<'_>]) -> rusqlite::Result<()> {
+        Ok(())
+    }
+
+    fn replace<'a>(&'a self, _: &mut [Value<'a>]) {}
+}
+
 /// Hands the first `columns` cells of every row to `visit`, and says how many rows there were.
 ///
 /// # Errors
@@ -40,18 +66,39 @@ pub(crate) fn visit_rows(
     columns: usize,
     visit: &mut dyn FnMut(&[Value<'_>]) -> io::Result<()>,
 ) -> Result<u64, RowsError> {
+    visit_shown(rows, columns, &mut AsRead, visit)
+}
+
+/// As [`visit_rows`], with cells that stand for others.
+pub(super) fn visit_shown(
+    rows: &mut Rows<'_>,
+    columns: usize,
+    look: &mut impl Look,
+    visit: &mut dyn FnMut(&[Value<'_>]) -> io::Result<()>,
+) -> Result<u64, RowsError> {
     let mut visited = 0;
     while let Some(row) = rows.next()? {
-        let mut values = Vec::with_capacity(columns);
-        for position in 0..columns {
-            values.push(value(row.get_ref(position)?, position)?);
+        let mut few = [Value::Null; MOST_ON_STACK];
+        let mut many = Vec::new();
+        let cells = match few.get_mut(..columns) {
+            Some(cells) => cells,
+            None => {
+                many.resize(columns, Value::Null);
+                &mut many[..]
+            }
+        };
+        for (position, cell) in cells.iter_mut().enumerate() {
+            *cell = value(row.get_ref(position)?, position)?;
         }
-        visit(&values).map_err(RowsError::Write)?;
+        look.look_up(cells)?;
+        look.replace(cells);
+        visit(cells).map_err(RowsError::Write)?;
         visited += 1;
     }
     Ok(visited)
 }
 
+#[inline]
 fn value(cell: ValueRef<'_>, position: usize) -> rusqlite::Result<Value<'_>> {
     match cell {
         ValueRef::Null => Ok(Value::Null),

@@ -33,21 +33,14 @@ impl SortKey {
     }
 }
 
-/// The actions that match, in the filter's order. Two columns follow the ones asked for: the two that the order needs.
+/// The actions that match, in the filter's order. What the order needs may follow the columns that were asked for.
 pub(super) fn select(question: &Question<'_>, columns: &[Column]) -> Statement {
     let filter = question.filter;
     let mut conditions = Conditions::new(question);
-    let mut shown = String::new();
-    for column in columns {
-        let _ = write!(shown, "{}, ", column.expression());
-    }
-    let key = filter.sort.expression();
-    let matching = all_arms(
-        question,
-        &mut conditions,
-        &format!("{shown}{key}, actions.id"),
-    );
-    let (key, id) = (columns.len() + 1, columns.len() + 2);
+    let mut shown: Vec<&'static str> = columns.iter().map(|column| column.expression()).collect();
+    let key = place_of(filter.sort.expression(), &mut shown);
+    let id = place_of(Column::Id.expression(), &mut shown);
+    let matching = all_arms(question, &mut conditions, &shown.join(", "));
     let greatest_first = format!("ORDER BY {key} DESC, {id} DESC");
     let smallest_first = format!("ORDER BY {key}, {id}");
     let order = if filter.reverse {
@@ -72,6 +65,15 @@ pub(super) fn select(question: &Question<'_>, columns: &[Column]) -> Statement {
         sql,
         parameters: conditions.parameters,
     }
+}
+
+/// Where an expression is among those that are shown, counted from 1; it is added where it is not.
+fn place_of(expression: &'static str, shown: &mut Vec<&'static str>) -> usize {
+    let place = shown.iter().position(|other| *other == expression);
+    place.unwrap_or_else(|| {
+        shown.push(expression);
+        shown.len() - 1
+    }) + 1
 }
 
 /// All actions that match, in the order in which they are read fastest. The filter's order and limit do not matter.

@@ -1,13 +1,11 @@
 //! Reads the matching actions, and puts each into its group.
 
-use std::collections::HashMap;
-
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 use super::tally::Tally;
 use super::{Dimension, MOST_DIMENSIONS, Measure, Question};
-use crate::query::{Error, Filter, scan};
+use crate::query::{Error, Filter, QuickMap, scan};
 use crate::time::{Timestamp, Zone};
 
 /// Where a group stands in each dimension: a number of clock or calendar, a droplet, or the number of a name.
@@ -52,7 +50,7 @@ struct Grouping<'a> {
     dimensions: Vec<(Dimension, Names)>,
     zone: &'a Zone,
     measure: Measure,
-    tallies: HashMap<Key, Tally>,
+    tallies: QuickMap<Key, Tally>,
 }
 
 impl<'a> Grouping<'a> {
@@ -64,7 +62,7 @@ impl<'a> Grouping<'a> {
                 .collect(),
             zone: &question.zone,
             measure: question.measure,
-            tallies: HashMap::new(),
+            tallies: QuickMap::default(),
         }
     }
 
@@ -159,7 +157,7 @@ impl<'a> Grouping<'a> {
 /// Names by numbers, so that a group is found without copying any.
 #[derive(Default)]
 struct Names {
-    numbers: HashMap<Vec<u8>, i64>,
+    numbers: QuickMap<Vec<u8>, i64>,
 }
 
 impl Names {

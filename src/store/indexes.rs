@@ -12,6 +12,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::Store;
 use super::error::{Error, Step};
 use super::migrations;
+use super::open::{CACHE, set_cache};
 use super::transaction::atomically;
 
 /// Those that are put off. The others hold few actions, and some questions name them.
@@ -23,6 +24,7 @@ const LARGE: [&str; 3] = [
 
 /// With fewer new actions than this, indexes are kept up to date in no time.
 const MANY: u64 = 10_000;
+const CACHE_WHILE_SORTING: &str = "-256";
 /// So many virtual machine instructions of SQLite pass between two looks at whether there is still time: a millisecond.
 const LOOK_EVERY: i32 = 50_000;
 
@@ -95,7 +97,10 @@ impl Store {
         self.connection
             .progress_handler(LOOK_EVERY, Some(is_enough))
             .step(MAKE)?;
+        // What is sorted takes memory of its own, and reading a table from its beginning to its end takes little.
+        set_cache(&self.connection, CACHE_WHILE_SORTING)?;
         let made = make(&self.connection, &missing);
+        set_cache(&self.connection, CACHE)?;
         self.connection
             .progress_handler(0, None::<fn() -> bool>)
             .step(MAKE)?;

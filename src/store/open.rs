@@ -27,6 +27,17 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a change of the journal mode waits. While it does, nobody new can read; and it can be tried again.
 const MODE_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// Pages kept in memory, in KiB as SQLite counts them. A sync writes in order and comes back to few of them.
+pub(super) const CACHE: &str = "-1280";
+
+/// Keeps this much of the file in memory from now on, and gives back what is more than that.
+pub(super) fn set_cache(connection: &Connection, kibibytes: &str) -> Result<(), Error> {
+    connection
+        .pragma_update(None, "cache_size", kibibytes)
+        .and_then(|()| connection.execute_batch("PRAGMA shrink_memory"))
+        .step("cannot configure the connection")
+}
+
 /// What the file's first bytes say (<https://www.sqlite.org/fileformat.html#the_database_header>).
 enum Header {
     /// No bytes: a new archive.
@@ -177,7 +188,7 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
         ("cell_size_check", "on"),
         // The only copy of a history: a committed page survives a power cut.
         ("synchronous", "full"),
-        ("cache_size", "-2048"),
+        ("cache_size", CACHE),
     ] {
         connection
             .pragma_update(None, name, value)

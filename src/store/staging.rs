@@ -18,6 +18,7 @@ use super::error::{Error, Step};
 use super::indexes::LargeIndexes;
 use super::links;
 use super::listings::{Listing, ListingKind};
+use super::open::{CACHE, set_cache};
 use super::runs::RunId;
 use super::transaction::atomically;
 use crate::model::{Action, ActionId, DropletId};
@@ -30,6 +31,8 @@ pub(super) const STAGED_FROM: u64 = 20_000;
 const MOST_TIMES: u64 = 4;
 /// So many are put in place at a time.
 const AT_A_TIME: usize = 12_500;
+/// Pages that are changed more than once on the way are in memory until then.
+const CACHE_WHILE_PLACING: &str = "-4096";
 /// One id in so many tells where to divide them.
 const SAMPLED: usize = 500;
 
@@ -118,12 +121,14 @@ impl Store {
         }
         let connection = &self.connection;
         let mut placed = 0;
+        set_cache(connection, CACHE_WHILE_PLACING)?;
         for (first, last) in ranges(connection)? {
             if is_enough() {
                 return Ok(());
             }
             placed += atomically(connection, PLACE, || place(connection, first, last))?;
         }
+        set_cache(connection, CACHE)?;
         atomically(connection, PLACE, || {
             connection
                 .execute("DELETE FROM staged_actions", [])

@@ -111,7 +111,11 @@ impl FromStr for Zone {
         if text.is_empty() {
             return Err(ZoneError::Empty);
         }
-        let zone = if text.eq_ignore_ascii_case("z") {
+        // The default, and known without the names of all others, which lie in a few hundred files.
+        let is_named_utc = ["z", "utc"]
+            .iter()
+            .any(|name| text.eq_ignore_ascii_case(name));
+        let zone = if is_named_utc {
             TimeZone::UTC
         } else if text.eq_ignore_ascii_case("local") {
             TimeZone::try_system().map_err(|error| ZoneError::NoLocal {

@@ -5,8 +5,10 @@
 //! object, or has no integer `id`, is handed on as [`RejectedRow`] and does not cost its page. But a body that is not
 //! whole JSON with the list in it is an error, and the request is worth another try: half a page is no page.
 //!
-//! Every field is first taken as raw text, so one pass over the body finds the rows and nothing is parsed that is
-//! already known: the 2 KB of region that every action repeats are recognised by their text ([`Regions`]).
+//! Every field is first taken as raw text, so nothing is parsed that is already known: the 2 KB of region that every
+//! action repeats are recognised by their text ([`Regions`]). There are two ways to the fields of a page of actions: the
+//! plain way, by `serde_json`, whose word counts, and [`quick`], which reads healthy pages three times as fast, says the
+//! same, and leaves all others to the plain way.
 
 mod action;
 mod droplet;

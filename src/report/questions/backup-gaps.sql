@@ -34,14 +34,27 @@ WITH given AS (
     SELECT droplet_names.droplet_id
       FROM parameters, json_each(parameters.droplets) AS wanted
       JOIN droplet_names ON droplet_names.name GLOB trim(wanted.value)
+), backups AS (
+    -- One droplet's actions are found by an index, if its id is known before anything is read. Otherwise all are read.
+    SELECT *
+      FROM droplet_backups
+     WHERE droplet_id = CASE WHEN json_valid(:droplet) AND json_array_length(:droplet) = 1
+                              AND json_type(:droplet, '$[0]') = 'integer'
+                             THEN max(json_extract(:droplet, '$[0]'), 0) END
+     UNION ALL
+    SELECT *
+      FROM droplet_backups
+     WHERE CASE WHEN json_valid(:droplet) AND json_array_length(:droplet) = 1
+                 AND json_type(:droplet, '$[0]') = 'integer'
+                THEN 0 ELSE 1 END
+       AND ((SELECT droplet FROM given) = '*' OR droplet_id IN (SELECT droplet_id FROM chosen))
 ), series AS (
     SELECT droplet_id, saved_at, type,
            row_number() OVER droplet AS number,
            lead(saved_at) OVER droplet AS next_at,
            lead(type) OVER droplet AS next_type
-      FROM droplet_backups
+      FROM backups
      WHERE type IN (SELECT trim(wanted.value) FROM parameters, json_each(parameters.types) AS wanted)
-       AND ((SELECT droplet FROM given) = '*' OR droplet_id IN (SELECT droplet_id FROM chosen))
     WINDOW droplet AS (PARTITION BY droplet_id ORDER BY saved_at, action_id)
 ), gaps AS (
     SELECT droplet_id, saved_at AS from_at, type AS from_event, next_at AS to_at, next_type AS to_event

@@ -37,14 +37,27 @@ WITH given AS (
     SELECT droplet_names.droplet_id
       FROM parameters, json_each(parameters.droplets) AS wanted
       JOIN droplet_names ON droplet_names.name GLOB trim(wanted.value)
+), intervals AS (
+    -- One droplet's actions are found by an index, if its id is known before anything is read. Otherwise all are read.
+    SELECT *
+      FROM off_intervals
+     WHERE droplet_id = CASE WHEN json_valid(:droplet) AND json_array_length(:droplet) = 1
+                              AND json_type(:droplet, '$[0]') = 'integer'
+                             THEN max(json_extract(:droplet, '$[0]'), 0) END
+     UNION ALL
+    SELECT *
+      FROM off_intervals
+     WHERE CASE WHEN json_valid(:droplet) AND json_array_length(:droplet) = 1
+                 AND json_type(:droplet, '$[0]') = 'integer'
+                THEN 0 ELSE 1 END
+       AND ((SELECT droplet FROM given) = '*' OR droplet_id IN (SELECT droplet_id FROM chosen))
 ), measured AS (
     SELECT droplet_id, off_at, off_by, off_action_id, ended_at, ended_by, certainty,
            CAST(strftime('%s', coalesce(ended_at, (SELECT now FROM parameters))) AS INTEGER)
              - CAST(strftime('%s', off_at) AS INTEGER) AS downtime_seconds
-      FROM off_intervals
+      FROM intervals
      WHERE off_at < (SELECT until FROM parameters)
        AND (ended_at IS NULL OR ended_at > (SELECT since FROM parameters))
-       AND ((SELECT droplet FROM given) = '*' OR droplet_id IN (SELECT droplet_id FROM chosen))
 )
 SELECT measured.droplet_id,
        droplets.name AS droplet_name,

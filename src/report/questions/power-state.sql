@@ -26,12 +26,25 @@ WITH given AS (
     SELECT droplet_names.droplet_id
       FROM parameters, json_each(parameters.droplets) AS wanted
       JOIN droplet_names ON droplet_names.name GLOB trim(wanted.value)
+), changes AS (
+    -- One droplet's actions are found by an index, if its id is known before anything is read. Otherwise all are read.
+    SELECT *
+      FROM power_events
+     WHERE droplet_id = CASE WHEN json_valid(:droplet) AND json_array_length(:droplet) = 1
+                              AND json_type(:droplet, '$[0]') = 'integer'
+                             THEN max(json_extract(:droplet, '$[0]'), 0) END
+     UNION ALL
+    SELECT *
+      FROM power_events
+     WHERE CASE WHEN json_valid(:droplet) AND json_array_length(:droplet) = 1
+                 AND json_type(:droplet, '$[0]') = 'integer'
+                THEN 0 ELSE 1 END
+       AND ((SELECT droplet FROM given) = '*' OR droplet_id IN (SELECT droplet_id FROM chosen))
 ), events AS (
     SELECT droplet_id, action_id, type, happened_at, power, certainty,
            row_number() OVER (PARTITION BY droplet_id ORDER BY happened_at DESC, action_id DESC) AS place
-      FROM power_events
+      FROM changes
      WHERE happened_at <= (SELECT at FROM parameters)
-       AND ((SELECT droplet FROM given) = '*' OR droplet_id IN (SELECT droplet_id FROM chosen))
 ), states AS (
     SELECT lives.droplet_id,
            lives.droplet_name,

@@ -1,0 +1,60 @@
+//! How much memory is asked for while a page is decoded: a number that does not depend on the machine, unlike a time.
+//!
+//! A binary of its own, because counting replaces the allocator of the whole binary.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say where"
+)]
+
+use archiver::api::PageReader;
+
+/// The texts of an action that has nothing unusual: status, type, the type of its resource, the slug of its region.
+const TEXTS_OF_AN_ACTION: u64 = 4;
+/// The list of rows as it grows, what `links` and `meta` say.
+const OF_A_PAGE: u64 = 24;
+
+/// A page as the API writes it: no white space, and in each action the whole of one of fourteen regions.
+fn body(rows: usize) -> Vec<u8> {
+    let sizes: Vec<_> = (0..100)
+        .map(|size| format!(r#""s-{size}vcpu-2gb""#))
+        .collect();
+    let action = |row: usize| {
+        let (region, sizes) = (row * 5 % 14, sizes.join(","));
+        format!(
+            r#"{{"id":{},"status":"completed","type":"power_off","started_at":"2020-07-20T19:37:30Z","completed_at":"2020-07-20T19:37:45Z","resource_id":3164444,"resource_type":"droplet","region":{{"name":"Region {region}","slug":"reg{region}","features":["backups","ipv6"],"available":true,"sizes":[{sizes}]}},"region_slug":"reg{region}"}}"#,
+            2_595_000_783 - row
+        )
+    };
+    let actions: Vec<_> = (0..rows).map(action).collect();
+    let next = "https://api.digitalocean.com/v2/actions?page=2&per_page=200";
+    format!(
+        r#"{{"actions":[{}],"links":{{"pages":{{"next":"{next}","last":"{next}"}}}},"meta":{{"total":5000}}}}"#,
+        actions.join(",")
+    )
+    .into_bytes()
+}
+
+#[test]
+fn a_page_takes_no_more_memory_than_its_rows_have_texts() {
+    let body = body(200);
+    let mut reader = PageReader::new();
+    drop(reader.actions(&body).unwrap());
+    let mut page = None;
+    let memory = allocation_counter::measure(|| page = Some(reader.actions(&body).unwrap()));
+    let page = page.unwrap();
+    assert!(page.has_next && page.total == Some(5000));
+    assert!(page.rows.iter().all(Result::is_ok));
+    let most = TEXTS_OF_AN_ACTION * page.rows.len() as u64 + OF_A_PAGE;
+    assert!(memory.count_total <= most, "{memory:?}, at most {most}");
+    assert!(memory.bytes_max < body.len() as u64 / 2, "{memory:?}");
+}
+
+#[test]
+fn a_reader_that_has_met_the_regions_keeps_nothing_more() {
+    let body = body(50);
+    let mut reader = PageReader::new();
+    drop(reader.actions(&body).unwrap());
+    let memory = allocation_counter::measure(|| drop(reader.actions(&body).unwrap()));
+    assert_eq!(memory.bytes_current, 0, "{memory:?}");
+}
