@@ -16,6 +16,8 @@ mod error;
 mod limits;
 mod origin;
 mod pace;
+#[cfg(test)]
+mod pace_simulation;
 mod retry;
 mod wire;
 
@@ -23,6 +25,6 @@ pub use client::{Client, ClientSettings, Event, PER_PAGE};
 pub use error::{ApiMessage, Error, ErrorKind};
 pub use limits::RateLimit;
 pub use origin::{Origin, OriginError};
-pub use pace::Pace;
+pub use pace::{Pace, Pacer};
 pub use retry::RetryPolicy;
 pub use wire::{BodyError, Page, PageReader, RejectedRow};

@@ -60,15 +60,19 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// they left. This much is added to each window, 0.8 % of the shorter one.
 const ARRIVAL_SPREAD: Duration = Duration::from_millis(500);
 
-/// The times at which requests went out, or will.
+/// Says when the next request may go out, under both limits.
+///
+/// It keeps the times at which requests went out, or will; it reads no clock and never sleeps.
 #[derive(Debug)]
-pub(super) struct Pacer {
+pub struct Pacer {
     pace: Pace,
     sent: VecDeque<Instant>,
 }
 
 impl Pacer {
-    pub(super) fn new(pace: Pace) -> Self {
+    /// Nothing was sent yet.
+    #[must_use]
+    pub fn new(pace: Pace) -> Self {
         Self {
             pace,
             sent: VecDeque::new(),
@@ -76,7 +80,7 @@ impl Pacer {
     }
 
     /// Takes the next free place and says when it is: `now`, or later. The caller sends then.
-    pub(super) fn next_departure(&mut self, now: Instant) -> Instant {
+    pub fn next_departure(&mut self, now: Instant) -> Instant {
         let mut departure = self.sent.back().map_or(now, |last| now.max(*last));
         for (limit, window) in [
             (self.pace.requests_per_minute, MINUTE),
@@ -107,6 +111,7 @@ impl Pacer {
 
 #[cfg(test)]
 mod tests {
+    use super::super::pace_simulation::simulate;
     use super::*;
 
     /// The largest number of departures inside any window of this length.
@@ -145,6 +150,19 @@ mod tests {
             took_seconds <= floor_seconds * 1.03,
             "{took_seconds} of {floor_seconds}"
         );
+    }
+
+    #[test]
+    fn requests_that_overtake_one_another_are_never_refused_and_are_hardly_slower_than_the_limits()
+    {
+        const REQUESTS: u64 = 12_500;
+        let floor_seconds = Pace::default().seconds_for(REQUESTS);
+        for seed in 0..8 {
+            let outcome = simulate(REQUESTS, 4, seed);
+            assert_eq!((outcome.answered, outcome.refused), (REQUESTS, 0), "{seed}");
+            let took = outcome.took.as_secs_f64() / floor_seconds as f64;
+            assert!((1.0..=1.03).contains(&took), "{took} times the floor");
+        }
     }
 
     #[test]
