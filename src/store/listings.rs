@@ -1,6 +1,6 @@
 //! What is known of each paged list at the API: its length, and which of its positions are archived.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
@@ -105,6 +105,21 @@ impl Store {
             self.staging.close(*listing_id);
         }
         Ok(())
+    }
+
+    /// The droplets whose own listings have been read to the end.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn complete_droplets(&self) -> Result<BTreeSet<DropletId>, Error> {
+        let sql = "SELECT droplet_id FROM listings WHERE complete_total IS NOT NULL AND droplet_id IS NOT NULL";
+        self.connection
+            .prepare(sql)
+            .and_then(|mut statement| {
+                let ids = statement.query_map([], |row| row.get(0))?;
+                ids.collect()
+            })
+            .step("cannot read which listings are complete")
     }
 
     /// How many archived actions belong to a listing, as far as rows can tell; with `up_to`, those whose ids are no greater.

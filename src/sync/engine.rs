@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::batch::{Batch, Fetched};
+use super::expectation::Expectation;
 use super::follow::Following;
 use super::observer::{Event, Observer};
 use super::reading::{Moment, Reading};
@@ -43,6 +44,7 @@ pub(super) struct Engine<'a> {
     pub(super) readings: Vec<Reading>,
     pub(super) fetches: JoinSet<Fetched>,
     pub(super) batch: Batch,
+    expectation: Expectation,
     /// The status with which the API refuses the account's listing: 403 to this token, another one altogether.
     pub(super) account_refusal: Option<u16>,
     unreachable: u32,
@@ -72,6 +74,7 @@ impl<'a> Engine<'a> {
             readings: Vec::new(),
             fetches: JoinSet::new(),
             batch: Batch::default(),
+            expectation: Expectation::default(),
             account_refusal: None,
             unreachable: 0,
             is_halted: false,
@@ -169,6 +172,10 @@ impl<'a> Engine<'a> {
         }
         self.queue
             .extend(self.following.unfollowed().map(ListingKind::Droplet));
+        let known = self.store.complete_droplets()?;
+        let unfollowed = self.following.unfollowed();
+        let new = unfollowed.filter(|id| !known.contains(id)).collect();
+        self.expectation = Expectation::of(new);
         match (from, first_page) {
             (Some(from), Some(page)) => self.follow(from, &page),
             _ => {
@@ -227,8 +234,13 @@ impl<'a> Engine<'a> {
             run: self.run,
             now: (self.settings.clock)(),
         };
-        self.defer_indexes_if_worthwhile(index)?;
         let reading = &mut self.readings[index];
+        if let Some(covered) = reading.walk.covered() {
+            let expected = self
+                .expectation
+                .after(&reading.listing, answered.total, covered);
+            self.store.expect_new_actions(expected)?;
+        }
         let listing = reading.listing.kind;
         let following = &mut self.following;
         let recorded = reading.archive(self.store, following, (page, answered), moment)?;
@@ -260,17 +272,6 @@ impl<'a> Engine<'a> {
             self.observer.observe(&Event::Rejected { listing, row });
         }
         Ok(())
-    }
-
-    /// A sync that brings most of the archive makes its indexes when it has: that is many times cheaper than to keep them
-    /// up to date meanwhile.
-    fn defer_indexes_if_worthwhile(&mut self, index: usize) -> Result<(), store::Error> {
-        let of_this = self.readings[index].walk.missing();
-        let (_, length) = self.readings[index].walk.progress();
-        // As far as is known, the listings that are not opened yet are as long as this one.
-        let of_the_others = length.saturating_mul(self.queue.len() as u64);
-        self.store
-            .expect_new_actions(of_this.saturating_add(of_the_others))
     }
 
     fn note_actions_in_progress(&mut self, answered: &Page<Action>) {

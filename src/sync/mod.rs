@@ -13,6 +13,7 @@
 //!   says why one cannot be trusted;
 //! - `follow` keeps many droplets current through the account's listing, `gone` reads there what droplets that are gone
 //!   have left;
+//! - `expectation` says how much is to come;
 //! - `conclusion` notes what is proven, `follow_up` asks for what no listing shows;
 //! - `report` says how it all ended, `forecast` what it would cost, `observer` tells whoever watches.
 
@@ -21,6 +22,7 @@ mod batch;
 mod conclusion;
 mod doubt;
 mod engine;
+mod expectation;
 mod follow;
 mod follow_up;
 mod forecast;

@@ -287,11 +287,13 @@ impl Walk {
         }
     }
 
-    /// How many positions of the target are not covered yet, while positions are believed.
-    pub(super) fn missing(&self) -> u64 {
-        if !matches!(self.phase, Phase::Cover) {
-            return 0;
-        }
+    /// How many positions are covered, while positions are believed.
+    pub(super) fn covered(&self) -> Option<u64> {
+        matches!(self.phase, Phase::Cover).then(|| self.coverage.len())
+    }
+
+    /// How many positions of the target are not covered yet.
+    fn missing(&self) -> u64 {
         let target = Interval {
             start: self.from,
             end: self.target.unwrap_or(self.from),
