@@ -1,8 +1,8 @@
 //! Maps that are asked once for every row.
 //!
 //! The map of the standard library withstands keys that were chosen to collide, and takes several times as long for it.
-//! Here such keys would only make an answer slow, and only that of the archive's owner. Counted over 15 thousand rows
-//! by type and week, an action costs a sixth fewer instructions with it.
+//! Here such keys would only make an answer slow, and only that of the archive's owner. Counted with callgrind
+//! over half a million actions by week and type, an action costs 2680 instructions with it, and 3280 without.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
