@@ -3,9 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Store;
-use super::actions::overlay;
 use super::error::{Error, Step};
 use super::transaction::atomically;
+use super::upsert::overlay;
 use crate::model::{Droplet, DropletId};
 use crate::time::Timestamp;
 

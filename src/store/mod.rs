@@ -5,7 +5,7 @@
 //! a page or after it. Its methods are synchronous: a transaction cannot be held across a wait for the network.
 //!
 //! What each file is for: `open` finds, checks and prepares the file, `migrations` brings its schema up to date,
-//! `lock` keeps a second sync away, `transaction` holds pages together, `actions` holds the upsert, `regions`,
+//! `lock` keeps a second sync away, `transaction` holds pages together, `actions` archives pages by `upsert`, `regions`,
 //! `droplets`, `links`, `listings`, `follow`, `account` and `runs` the statements of their tables, `schema` shows it to
 //! people, `error` says what failed. Two make a first sync cheap: `indexes` puts the large ones off until its end,
 //! `staging` writes in order what comes in none.
@@ -26,6 +26,7 @@ mod runs;
 mod schema;
 mod staging;
 mod transaction;
+mod upsert;
 
 use rusqlite::Connection;
 

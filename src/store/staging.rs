@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, HashSet};
 use rusqlite::{Connection, Row, named_params, params};
 
 use super::Store;
-use super::actions::{self, Written};
 use super::error::{Error, Step};
 use super::indexes::LargeIndexes;
 use super::links;
@@ -21,6 +20,7 @@ use super::listings::{Listing, ListingKind};
 use super::open::{CACHE, set_cache};
 use super::runs::RunId;
 use super::transaction::atomically;
+use super::upsert::{Upsert, Written, merged_extra};
 use crate::model::{Action, ActionId, DropletId};
 use crate::time::Timestamp;
 
@@ -68,14 +68,15 @@ impl Staging {
     /// Stages an action that the archive does not have; writes one that it has.
     pub(super) fn write(
         &mut self,
-        connection: &Connection,
+        upsert: &mut Upsert<'_>,
         listing: &Listing,
         action: &Action,
         run: RunId,
     ) -> Result<Written, Error> {
+        let connection = upsert.connection();
         if is_in_place(connection, action.id)? {
             links::link(connection, listing, action)?;
-            return actions::upsert(connection, action, run);
+            return upsert.write(action, run);
         }
         let is_linked = links::is_linked(listing, action);
         let listed_by = listing.kind.droplet_id().filter(|_| is_linked);
@@ -167,7 +168,7 @@ fn append(
     run: RunId,
     listed_by: Option<DropletId>,
 ) -> Result<(), Error> {
-    let extra = actions::merged_extra(connection, action)?;
+    let extra = merged_extra(connection, action)?;
     connection
         .prepare_cached(
             "INSERT INTO staged_actions (id, status, type, started_at, completed_at, resource_id, resource_type,
@@ -270,9 +271,10 @@ fn merge(connection: &Connection, first: i64, last: i64) -> Result<(), Error> {
         )
         .step(PLACE)?;
     let mut rows = statement.query(params![first, last]).step(PLACE)?;
+    let mut upsert = Upsert::new(connection)?;
     while let Some(row) = rows.next().step(PLACE)? {
         let (action, run) = staged(row).step(PLACE)?;
-        actions::upsert(connection, &action, run)?;
+        upsert.write(&action, run)?;
     }
     Ok(())
 }

@@ -27,7 +27,6 @@ impl Engine<'_> {
                 },
                 () = &mut stop => {
                     self.stop();
-                    self.take_in_batch()?;
                     return self.take_in_what_is_under_way().await;
                 }
             }
@@ -52,9 +51,10 @@ impl Engine<'_> {
     fn take_in_batch(&mut self) -> Result<(), store::Error> {
         self.store.begin_batch()?;
         let answers = self.batch.take();
-        let outcome = answers
-            .into_iter()
-            .try_for_each(|answered| self.take_in(answered));
+        let outcome = answers.into_iter().try_for_each(|answered| {
+            self.take_in(answered)?;
+            self.go_on_asking()
+        });
         match outcome {
             Ok(()) => self.store.commit_batch(),
             Err(error) => {
@@ -64,17 +64,32 @@ impl Engine<'_> {
         }
     }
 
+    /// Keeps requests under way while a batch is archived.
+    fn go_on_asking(&mut self) -> Result<(), store::Error> {
+        while let Some(answered) = self.fetches.try_join_next() {
+            self.batch.add(answered);
+        }
+        if self.batch.is_due() {
+            return Ok(());
+        }
+        self.ask_for_more()
+    }
+
     async fn take_in_what_is_under_way(&mut self) -> Result<(), store::Error> {
+        self.take_in_batch()?;
         let mut deadline = pin!(tokio::time::sleep(STOP_WITHIN));
         let mut is_over = false;
         while !self.fetches.is_empty() {
             tokio::select! {
-                Some(answered) = self.fetches.join_next() => self.take_in(answered)?,
+                Some(answered) = self.fetches.join_next() => self.batch.add(answered),
                 () = &mut deadline, if !is_over => {
                     is_over = true;
                     self.fetches.abort_all();
                 }
             }
+        }
+        while !self.batch.is_empty() {
+            self.take_in_batch()?;
         }
         Ok(())
     }
