@@ -25,7 +25,7 @@ use crate::model::{Action, ActionId, DropletId};
 use crate::time::Timestamp;
 
 /// With fewer actions than this in the archive, any of them is in place in no time.
-pub(super) const STAGED_FROM: u64 = 20_000;
+pub(super) const STAGED_FROM: u64 = 4_000;
 /// Staged actions are put in place when they are so many times those that are: that keeps what is written for it low, and
 /// a fifth of what was read before the eyes of readers.
 const MOST_TIMES: u64 = 4;
