@@ -27,5 +27,6 @@ pub use expression::{parse_since, parse_until};
 pub use period::{Period, parse_period};
 pub use show::{InZone, duration_text};
 pub use span::parse_duration;
+pub(crate) use timestamp::TimestampText;
 pub use timestamp::{Timestamp, TimestampError};
 pub use zone::{Transition, Zone};

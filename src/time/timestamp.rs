@@ -51,6 +51,12 @@ impl Timestamp {
         self.0.as_second()
     }
 
+    /// Its text without memory of its own: each row that is written has two of them.
+    #[must_use]
+    pub(crate) fn text(self) -> TimestampText {
+        TimestampText(canonical::write(self.epoch_seconds()))
+    }
+
     /// The instant `seconds` later, or earlier when negative; held at the first or last representable second.
     #[must_use]
     pub fn saturating_add_seconds(self, seconds: i64) -> Self {
@@ -94,10 +100,19 @@ impl FromStr for Timestamp {
     }
 }
 
+/// The 20 characters of a [`Timestamp`].
+pub(crate) struct TimestampText([u8; canonical::LENGTH]);
+
+impl TimestampText {
+    pub(crate) fn as_str(&self) -> &str {
+        // Digits and separators: there is nothing that could fail.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = canonical::write(self.epoch_seconds());
-        formatter.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        formatter.write_str(self.text().as_str())
     }
 }
 
