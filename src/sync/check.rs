@@ -74,15 +74,21 @@ impl Walk {
     /// The rows of an answer at the positions that it shows, newest first.
     fn placement(&mut self, answer: &Answer<'_>, shown: Interval, total: u64) -> Placement {
         let mut covers = Coverage::new();
+        let is_readable = answer.ids.iter().all(Option::is_some);
+        if is_readable {
+            covers.insert(shown);
+        }
         let mut expected = Vec::with_capacity(answer.ids.len());
         for (position, id) in (shown.start..shown.end).rev().zip(answer.ids) {
-            let alone = Interval {
-                start: position,
-                end: position + 1,
-            };
-            match id {
-                Some(_) => covers.insert(alone),
-                None => self.unreadable.insert(alone),
+            if !is_readable {
+                let alone = Interval {
+                    start: position,
+                    end: position + 1,
+                };
+                match id {
+                    Some(_) => covers.insert(alone),
+                    None => self.unreadable.insert(alone),
+                }
             }
             expected.push(self.coverage.contains(position));
         }
