@@ -58,9 +58,9 @@ struct Figure {
 
 const FIGURES: [Figure; 5] = [
     Figure {
-        title: "First sync, µs of processor time per action",
-        shown: |point| point.sync.cpu_seconds * 1e6 / point.actions(),
-        judged: |point| point.sync.cpu_seconds / point.actions().max(200.0 * point.requests),
+        title: "First sync, ms of processor time per page",
+        shown: |point| point.sync.cpu_seconds * 1e3 / point.pages(),
+        judged: |point| point.sync.cpu_seconds / point.pages(),
     },
     Figure {
         title: "Peak memory of a first sync, MiB",
@@ -68,9 +68,9 @@ const FIGURES: [Figure; 5] = [
         judged: |point| point.sync.peak_bytes,
     },
     Figure {
-        title: "Written by a first sync, bytes per action",
-        shown: |point| point.sync.written_bytes / point.actions(),
-        judged: |point| point.sync.written_bytes / point.actions().max(200.0 * point.requests),
+        title: "Written by a first sync, KiB per page",
+        shown: |point| point.sync.written_bytes / 1024.0 / point.pages(),
+        judged: |point| point.sync.written_bytes / point.pages(),
     },
     Figure {
         title: "Query for one type in one week, ms",
@@ -87,6 +87,11 @@ const FIGURES: [Figure; 5] = [
 impl Point {
     fn actions(&self) -> f64 {
         self.corpus.actions as f64
+    }
+
+    /// Pages of 200 actions, or answers where droplets have less than a page each.
+    fn pages(&self) -> f64 {
+        (self.actions() / 200.0).max(self.requests)
     }
 
     fn measured(bench: &Bench, corpus: Corpus) -> Outcome<Self> {

@@ -1,7 +1,7 @@
 //! The large indexes of `actions`, put off while a sync brings most of the archive.
 //!
 //! Each is over all actions, in an order that is not the one they arrive in. Kept up to date row by row, they make a
-//! first sync of 500,000 actions write fifty times the archive's size; made once at the end, they are written in order,
+//! first sync of 500,000 actions write 4.6 GB for an archive of 106 MB; made once at the end, they are written in order,
 //! once, and are a third smaller. Until then questions are answered without them, correctly and slower.
 //!
 //! Nothing has to be remembered for that: an index that the migrations make and the file does not have was put off, by
