@@ -32,6 +32,25 @@ fn told(cost: Option<Cost>) -> Option<Cost> {
     cost
 }
 
+/// The ids of all droplets there are, as a flag takes them.
+fn all_droplets(cloud: &Cloud) -> String {
+    let ids: Vec<_> = cloud
+        .droplets()
+        .iter()
+        .map(|it| it.id.to_string())
+        .collect();
+    ids.join(",")
+}
+
+/// An archive to which a sync has nothing to add.
+fn up_to_date(cloud: &Cloud, flags: &[&str]) -> Sandbox {
+    let sandbox = Sandbox::new();
+    for _ in 0..2 {
+        sandbox.sync(cloud, flags).exits(0);
+    }
+    sandbox
+}
+
 #[test]
 fn a_first_sync_of_the_account_writes_four_times_the_archive_at_most() {
     let cloud = settled_cloud(20, MANY);
@@ -43,14 +62,10 @@ fn a_first_sync_of_the_account_writes_four_times_the_archive_at_most() {
 #[test]
 fn a_first_sync_of_droplets_writes_four_times_the_archive_at_most_and_leaves_nothing_aside() {
     // More than are written in place at once: most of them are put aside and ordered.
-    let cloud = settled_cloud(40, 36_000);
-    let ids: Vec<_> = cloud
-        .droplets()
-        .iter()
-        .map(|it| it.id.to_string())
-        .collect();
+    let cloud = settled_cloud(40, 25_000);
+    let ids = all_droplets(&cloud);
     let sandbox = Sandbox::new();
-    let (cost, size) = first_sync(&cloud, &sandbox, &["--droplet", &ids.join(",")]);
+    let (cost, size) = first_sync(&cloud, &sandbox, &["--droplet", &ids]);
     let archive = sandbox.archive();
     assert_eq!(archive.number("SELECT count(*) FROM staged_actions"), 0);
     for droplet in cloud.droplets() {
@@ -93,16 +108,8 @@ fn owners(sandbox: &Sandbox) -> BTreeMap<usize, String> {
 #[test]
 fn a_sync_with_nothing_new_writes_no_byte_of_the_actions_and_their_indexes() {
     let cloud = settled_cloud(20, 3_000);
-    let ids: Vec<_> = cloud
-        .droplets()
-        .iter()
-        .map(|it| it.id.to_string())
-        .collect();
-    for flags in [&["--all"][..], &["--droplet", &ids.join(",")]] {
-        let sandbox = Sandbox::new();
-        for _ in 0..2 {
-            sandbox.sync(&cloud, flags).exits(0);
-        }
+    for flags in [&["--all"][..], &["--droplet", &all_droplets(&cloud)]] {
+        let sandbox = up_to_date(&cloud, flags);
         let before = pages(&sandbox);
         sandbox.sync(&cloud, flags).exits(0);
         let (after, owners) = (pages(&sandbox), owners(&sandbox));
@@ -141,16 +148,8 @@ fn count_written_rows(sandbox: &Sandbox) {
 #[test]
 fn a_sync_with_nothing_new_writes_four_rows_at_most() {
     let cloud = settled_cloud(20, 3_000);
-    let ids: Vec<_> = cloud
-        .droplets()
-        .iter()
-        .map(|it| it.id.to_string())
-        .collect();
-    for flags in [&["--all"][..], &["--droplet", &ids.join(",")]] {
-        let sandbox = Sandbox::new();
-        for _ in 0..2 {
-            sandbox.sync(&cloud, flags).exits(0);
-        }
+    for flags in [&["--all"][..], &["--droplet", &all_droplets(&cloud)]] {
+        let sandbox = up_to_date(&cloud, flags);
         count_written_rows(&sandbox);
         sandbox.sync(&cloud, flags).exits(0);
         let written = sandbox.archive().texts("SELECT what FROM written");
