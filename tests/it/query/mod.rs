@@ -8,6 +8,7 @@ mod orders;
 mod show;
 mod slips;
 mod when;
+mod without_indexes;
 
 use crate::account::cloud;
 use crate::cloud::{Action, Cloud};
