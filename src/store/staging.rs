@@ -115,28 +115,18 @@ impl Store {
     /// Puts staged actions in place, unless `is_enough` says that there is no more time: then some stay where they are.
     pub(super) fn place_staged_actions(
         &mut self,
-        mut is_enough: impl FnMut() -> bool,
+        is_enough: impl FnMut() -> bool,
     ) -> Result<(), Error> {
-        if self.staging.rows == 0 {
+        if self.staging.is_empty() {
             return Ok(());
         }
-        let connection = &self.connection;
-        let mut placed = 0;
-        set_cache(connection, CACHE_WHILE_PLACING)?;
-        for (first, last) in ranges(connection)? {
-            if is_enough() {
-                return Ok(());
-            }
-            placed += atomically(connection, PLACE, || place(connection, first, last))?;
+        set_cache(&self.connection, CACHE_WHILE_PLACING)?;
+        let placed = place_all(&self.connection, is_enough);
+        set_cache(&self.connection, CACHE)?;
+        if let Some(placed) = placed? {
+            self.staging = Staging::default();
+            self.archived = self.archived.map(|archived| archived + placed);
         }
-        set_cache(connection, CACHE)?;
-        atomically(connection, PLACE, || {
-            connection
-                .execute("DELETE FROM staged_actions", [])
-                .step(PLACE)
-        })?;
-        self.staging = Staging::default();
-        self.archived = self.archived.map(|archived| archived + placed);
         Ok(())
     }
 
@@ -213,6 +203,24 @@ fn ranges(connection: &Connection) -> Result<Vec<(i64, i64)>, Error> {
     }
     ranges.push((first, i64::MAX));
     Ok(ranges)
+}
+
+/// Puts all staged actions in place; returns how many are new there, or nothing when there was no time for all.
+fn place_all(
+    connection: &Connection,
+    mut is_enough: impl FnMut() -> bool,
+) -> Result<Option<u64>, Error> {
+    let mut placed = 0;
+    for (first, last) in ranges(connection)? {
+        if is_enough() {
+            return Ok(None);
+        }
+        placed += atomically(connection, PLACE, || place(connection, first, last))?;
+    }
+    connection
+        .execute("DELETE FROM staged_actions", [])
+        .step(PLACE)?;
+    Ok(Some(placed))
 }
 
 /// Puts the staged actions of a range of ids in place; returns how many are new there.
