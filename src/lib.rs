@@ -34,6 +34,7 @@ pub mod model;
 pub mod output;
 pub mod query;
 pub mod report;
+pub mod schedule;
 pub mod sql;
 pub mod stats;
 pub mod status;

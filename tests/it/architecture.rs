@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::sandbox::files_below;
 
 /// What each module of the library may use. `cli` belongs to the binary and may use all of them.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("time", &[]),
     ("coverage", &[]),
     ("output", &["time"]),
@@ -18,6 +18,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("stats", &["query", "output", "model", "time"]),
     ("timeline", &["query", "output", "model", "time"]),
     ("report", &["query", "model", "time", "output"]),
+    ("schedule", &["time"]),
     ("sql", &["query", "output"]),
     ("status", &["store", "coverage", "model", "time"]),
     ("config", &["api", "model", "time"]),
