@@ -30,6 +30,7 @@
 pub mod api;
 pub mod config;
 pub mod coverage;
+pub mod daemon;
 pub mod model;
 pub mod output;
 pub mod query;

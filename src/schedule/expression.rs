@@ -223,7 +223,7 @@ mod tests {
                 "`24`, character 5 of `0 0 24 * * *`, is no hour",
             ),
             ("0,30,75 * * * *", "`75`, character 6"),
-            ("0 9 * * MON-FRY", "`MON-FRY`, character 7"),
+            ("0 9 * * MON-FRY", "`MON-FRY`, character 9"),
             (
                 "JAN * * * *",
                 "`JAN`, character 1 of `JAN * * * *`, is no minute",

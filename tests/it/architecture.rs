@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::sandbox::files_below;
 
 /// What each module of the library may use. `cli` belongs to the binary and may use all of them.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("time", &[]),
     ("coverage", &[]),
     ("output", &["time"]),
@@ -19,6 +19,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
     ("timeline", &["query", "output", "model", "time"]),
     ("report", &["query", "model", "time", "output"]),
     ("schedule", &["time"]),
+    ("daemon", &["schedule", "time"]),
     ("sql", &["query", "output"]),
     ("status", &["store", "coverage", "model", "time"]),
     ("config", &["api", "model", "time"]),
