@@ -7,14 +7,18 @@
 //! knows what the streams are connected to.
 
 mod answer;
+mod attempt;
 mod deferred;
 mod exit;
 mod filter;
 mod last;
+mod log;
 mod progress;
 mod query;
 mod report;
+mod runtime;
 mod schema;
+mod scope;
 mod show;
 mod sql;
 mod stats;
@@ -34,6 +38,7 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use deferred::Deferred;
 use exit::{Failure, Status};
+use log::LogFormat;
 use terminal::{ColorChoice, Terminal};
 
 /// Archives the action history of DigitalOcean droplets, and answers questions about it
@@ -82,6 +87,15 @@ struct Global {
     /// When to colour
     #[arg(long, value_name = "WHEN", value_enum, default_value_t, global = true)]
     color: ColorChoice,
+    /// How to write what is said on stderr
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        global = true
+    )]
+    log_format: LogFormat,
 }
 
 #[derive(Subcommand)]
@@ -141,7 +155,7 @@ pub(crate) fn run(
             };
         }
     };
-    let terminal = Terminal::new(&environment, global.color, global.quiet, global.verbose);
+    let terminal = terminal(&environment, &global);
     let outcome = Config::load(global.config.as_deref(), environment)
         .map_err(Failure::from)
         .and_then(|config| {
@@ -159,6 +173,16 @@ pub(crate) fn run(
             failure.status.into()
         }
     }
+}
+
+fn terminal(environment: &Environment, global: &Global) -> Terminal {
+    Terminal::new(
+        environment,
+        global.color,
+        global.quiet,
+        global.verbose,
+        global.log_format,
+    )
 }
 
 /// Understands the arguments; each report is a command of its own.

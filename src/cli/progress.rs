@@ -1,11 +1,11 @@
 //! What is shown of a sync while it runs: a bar on a terminal, lines for `-v`, nothing from cron.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use archiver::api;
-use archiver::store::ListingKind;
+use archiver::store::{ListingKind, RunId};
 use archiver::sync::{Event, ListingResult, Observer};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -28,6 +28,8 @@ struct Shown {
     listings: BTreeMap<ListingKind, (u64, u64)>,
     pages: u64,
     requests_left: Option<u64>,
+    /// Which sync it is.
+    run: Option<RunId>,
 }
 
 impl Progress {
@@ -75,7 +77,7 @@ impl Progress {
     }
 
     fn change(&self, change: impl FnOnce(&mut Shown)) {
-        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shown = self.shown();
         change(&mut shown);
         let (archived, total) = shown
             .listings
@@ -92,18 +94,38 @@ impl Progress {
             .set_message(format!("{} pages{}", shown.pages, left.unwrap_or_default()));
     }
 
+    /// Which sync it is, once it has a number.
+    pub(super) fn run(&self) -> Option<RunId> {
+        self.shown().run
+    }
+
+    /// Where to say something about this sync.
+    pub(super) fn terminal(&self) -> Terminal {
+        match self.run() {
+            Some(run) => self.terminal.about(run),
+            None => self.terminal,
+        }
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn detail(&self, verbosity: u8, text: &str) {
-        self.bar.suspend(|| self.terminal.detail(verbosity, text));
+        let terminal = self.terminal();
+        self.bar.suspend(|| terminal.detail(verbosity, text));
     }
 
     fn warning(&self, text: &str) {
-        self.bar.suspend(|| self.terminal.warning(text));
+        let terminal = self.terminal();
+        self.bar.suspend(|| terminal.warning(text));
     }
 }
 
 impl Observer for Progress {
     fn observe(&self, event: &Event<'_>) {
         match event {
+            Event::Began { run } => self.shown().run = Some(*run),
             Event::Opened { listing } => {
                 self.bar.set_message("asking the API");
                 self.bar.enable_steady_tick(TICK);

@@ -1,11 +1,12 @@
 //! What the streams are connected to, and the little that is said on stderr.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
 use archiver::config::Environment;
-use archiver::output::visible;
+use archiver::store::RunId;
 
 use super::exit::Failure;
+use super::log::{Level, Line, LogFormat, Style};
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -32,12 +33,10 @@ pub(super) struct Terminal {
     pub(super) verbosity: u8,
     /// Columns of the terminal that stdout is, if it is one.
     pub(super) width: Option<usize>,
+    style: Style,
+    /// The sync that what is said is about.
+    run: Option<RunId>,
 }
-
-const RED: &str = "\x1b[1;31m";
-const YELLOW: &str = "\x1b[33m";
-const CYAN: &str = "\x1b[36m";
-const PLAIN: &str = "\x1b[0m";
 
 impl Terminal {
     pub(super) fn new(
@@ -45,6 +44,7 @@ impl Terminal {
         color: ColorChoice,
         is_quiet: bool,
         verbosity: u8,
+        format: LogFormat,
     ) -> Self {
         let is_dumb = environment.text("TERM").is_some_and(|term| term == "dumb");
         let is_terminal = io::stderr().is_terminal();
@@ -54,7 +54,7 @@ impl Terminal {
             ColorChoice::Auto => is_terminal && !is_dumb && environment.text("NO_COLOR").is_none(),
         };
         Self {
-            is_interactive: is_terminal && !is_dumb,
+            is_interactive: is_terminal && !is_dumb && format == LogFormat::Text,
             is_colored: is_colored(is_terminal),
             colors_answers: is_colored(io::stdout().is_terminal()),
             is_quiet,
@@ -63,50 +63,74 @@ impl Terminal {
                 .is_terminal()
                 .then(|| width(environment))
                 .flatten(),
+            style: Style::of(format),
+            run: None,
+        }
+    }
+
+    /// The same for a process that nobody watches: each line says when, and how much it matters.
+    pub(super) fn of_a_service(self, environment: &Environment) -> Self {
+        Self {
+            style: self.style.of_a_service(environment),
+            is_interactive: false,
+            ..self
+        }
+    }
+
+    /// The same for what is said about one sync.
+    pub(super) fn about(self, run: RunId) -> Self {
+        Self {
+            run: Some(run),
+            ..self
         }
     }
 
     /// An error, and what to do about it.
     pub(super) fn failure(&self, failure: &Failure) {
-        self.line(RED, "error: ", &failure.message);
-        if let Some(hint) = &failure.hint {
-            self.line(CYAN, "hint: ", hint);
-        }
+        self.line(Level::Error, &failure.message, failure.hint.as_deref());
+    }
+
+    /// The same where it does not end the process.
+    pub(super) fn error(&self, text: &str, hint: Option<&str>) {
+        self.line(Level::Error, text, hint);
     }
 
     /// Something that keeps the answer from being what was expected.
     pub(super) fn warning(&self, text: &str) {
         if !self.is_quiet {
-            self.line(YELLOW, "warning: ", text);
+            self.line(Level::Warning, text, None);
         }
     }
 
     /// Something to know about an answer.
     pub(super) fn note(&self, text: &str) {
         if !self.is_quiet {
-            self.line(CYAN, "note: ", text);
+            self.line(Level::Note, text, None);
         }
     }
 
     /// What is done, for those who asked with `-v` given `verbosity` times.
     pub(super) fn detail(&self, verbosity: u8, text: &str) {
         if self.verbosity >= verbosity && !self.is_quiet {
-            self.line(PLAIN, "", text);
+            self.line(Level::Detail, text, None);
         }
     }
 
-    /// Writes to stderr; when that is gone, there is nobody left to tell.
-    fn line(&self, color: &str, label: &str, text: &str) {
-        let label = if self.is_colored && !label.is_empty() {
-            format!("{color}{label}{PLAIN}")
-        } else {
-            label.to_owned()
-        };
-        let mut stderr = io::stderr().lock();
-        for (number, line) in text.lines().enumerate() {
-            let lead = if number == 0 { label.as_str() } else { "  " };
-            let _ = writeln!(stderr, "{lead}{}", visible(line));
+    /// What happens, for the log of a service.
+    pub(super) fn info(&self, text: &str) {
+        if !self.is_quiet {
+            self.line(Level::Info, text, None);
         }
+    }
+
+    fn line(&self, level: Level, text: &str, hint: Option<&str>) {
+        let line = Line {
+            level,
+            run: self.run,
+            text,
+            hint,
+        };
+        line.write(self.style, self.is_colored);
     }
 }
 

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use super::error::Error;
 use crate::model::DropletId;
@@ -30,6 +31,9 @@ pub struct ConfigFile {
     /// How fast to read it.
     #[serde(default)]
     pub limits: Limits,
+    /// Who is told how it went.
+    #[serde(default)]
+    pub monitoring: Monitoring,
 }
 
 /// What to read; with nothing set, the whole account.
@@ -52,9 +56,36 @@ pub struct SyncScope {
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
     /// A cron expression.
-    pub cron: Option<String>,
+    pub cron: Option<Spanned<String>>,
     /// An IANA time zone: `Europe/Dublin`.
-    pub timezone: Option<String>,
+    pub timezone: Option<Spanned<String>>,
+    /// The longest random delay: `5m`.
+    pub jitter: Option<Spanned<String>>,
+}
+
+/// Who is told how a sync went.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Monitoring {
+    /// Where the daemon answers Prometheus: `127.0.0.1:9184`.
+    pub listen: Option<Spanned<String>>,
+    /// How old the last complete sync may be: `2h`.
+    pub max_age: Option<Spanned<String>>,
+    /// A file for node_exporter's textfile collector.
+    pub metrics_file: Option<PathBuf>,
+    /// A check of healthchecks.io, or of what works like it. The address is a secret of sorts.
+    pub ping_url: Option<Spanned<PingAddress>>,
+}
+
+/// An address that is not shown.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct PingAddress(pub String);
+
+impl std::fmt::Debug for PingAddress {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("an address")
+    }
 }
 
 /// How fast to ask the API.
@@ -71,8 +102,22 @@ pub struct Limits {
     pub concurrency: Option<NonZeroU32>,
 }
 
+/// What a file says, and where its lines begin.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub(super) file: ConfigFile,
+    lines: Vec<usize>,
+}
+
+impl Read {
+    /// The line, from 1, of a byte of the file.
+    pub(super) fn line_of(&self, offset: usize) -> usize {
+        self.lines.partition_point(|start| *start <= offset).max(1)
+    }
+}
+
 /// Reads the file at `path`; `None` when there is none.
-pub(super) fn read(path: &Path) -> Result<Option<ConfigFile>, Error> {
+pub(super) fn read(path: &Path) -> Result<Option<Read>, Error> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -88,17 +133,17 @@ pub(super) fn read(path: &Path) -> Result<Option<ConfigFile>, Error> {
         line,
         message: message.to_owned(),
     };
+    let starts = text.match_indices('\n').map(|(at, _)| at + 1);
+    let mut read = Read {
+        file: ConfigFile::default(),
+        lines: std::iter::once(0).chain(starts).collect(),
+    };
     // The parser's own message quotes the line, which may hold what is secret: its place is enough.
-    let file: ConfigFile = toml::from_str(&text).map_err(|error| {
-        let offset = error.span().map_or(0, |span| span.start.min(text.len()));
-        let line = text.as_bytes()[..offset]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
-        invalid(line, error.message())
+    read.file = toml::from_str(&text).map_err(|error| {
+        let offset = error.span().map_or(0, |span| span.start);
+        invalid(read.line_of(offset), error.message())
     })?;
-    let scope = &file.sync;
+    let scope = &read.file.sync;
     if scope.all && !(scope.droplets.is_empty() && scope.tags.is_empty()) {
         let line = text
             .lines()
@@ -109,5 +154,5 @@ pub(super) fn read(path: &Path) -> Result<Option<ConfigFile>, Error> {
             "`all` already includes every droplet: remove it, or `droplets` and `tags`",
         ));
     }
-    Ok(Some(file))
+    Ok(Some(read))
 }

@@ -9,11 +9,12 @@ mod error;
 mod file;
 mod token;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 pub use environment::Environment;
 pub use error::Error;
-pub use file::{ConfigFile, Limits, Schedule, SyncScope};
+pub use file::{ConfigFile, Limits, Monitoring, PingAddress, Schedule, SyncScope};
 pub use token::{Token, TokenSource};
 
 use crate::api::Origin;
@@ -22,10 +23,9 @@ use crate::api::Origin;
 #[derive(Debug)]
 pub struct Config {
     environment: Environment,
-    /// The file's content, or nothing.
-    pub file: ConfigFile,
-    /// The folder that relative paths in the file start from.
-    folder: PathBuf,
+    read: file::Read,
+    /// Where the file is, or would be.
+    path: PathBuf,
 }
 
 impl Config {
@@ -34,24 +34,53 @@ impl Config {
     /// # Errors
     /// When the file cannot be read, or says something that is not understood.
     pub fn load(flag: Option<&Path>, environment: Environment) -> Result<Self, Error> {
-        let (path, file) = match (asked_for(flag, &environment), usual(&environment)) {
+        let (path, read) = match (asked_for(flag, &environment), usual(&environment)) {
             (Some(path), _) => {
-                let file =
+                let read =
                     file::read(&path)?.ok_or_else(|| Error::NoConfig { path: path.clone() })?;
-                (path, file)
+                (path, read)
             }
             (None, Some(path)) => {
-                let file = file::read(&path)?.unwrap_or_default();
-                (path, file)
+                let read = file::read(&path)?.unwrap_or_default();
+                (path, read)
             }
-            (None, None) => (PathBuf::new(), ConfigFile::default()),
+            (None, None) => (PathBuf::new(), file::Read::default()),
         };
-        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
         Ok(Self {
             environment,
-            file,
-            folder,
+            read,
+            path,
         })
+    }
+
+    /// Reads it again, from where it was found the first time.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn reload(&self, flag: Option<&Path>) -> Result<Self, Error> {
+        Self::load(flag, self.environment.clone())
+    }
+
+    /// The file's content, or nothing.
+    #[must_use]
+    pub fn file(&self) -> &ConfigFile {
+        &self.read.file
+    }
+
+    /// The environment that it was made with.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// That a value in the file, which has this place there, is not understood.
+    #[must_use]
+    pub fn invalid(&self, place: &Range<usize>, message: impl Into<String>) -> Error {
+        Error::Invalid {
+            path: self.path.clone(),
+            line: self.read.line_of(place.start),
+            message: message.into(),
+        }
     }
 
     /// The folder of the configuration, whether it has a file or not; nothing without a home.
@@ -68,7 +97,10 @@ impl Config {
     pub fn database(&self, flag: Option<&Path>) -> Result<PathBuf, Error> {
         flag.map(Path::to_owned)
             .or_else(|| self.environment.path("ARCHIVER_DB"))
-            .or_else(|| self.file.database.as_deref().map(|path| self.resolve(path)))
+            .or_else(|| {
+                let path = self.file().database.as_deref();
+                path.map(|path| self.resolve(path))
+            })
             .or_else(|| Some(self.environment.data_home()?.join("archiver/archive.db")))
             .ok_or(Error::NoHome)
     }
@@ -81,7 +113,7 @@ impl Config {
         let url = flag
             .map(str::to_owned)
             .or_else(|| self.environment.text("DIGITALOCEAN_API_URL"))
-            .or_else(|| self.file.api_url.clone())
+            .or_else(|| self.file().api_url.clone())
             .unwrap_or_else(|| Origin::DIGITALOCEAN.to_owned());
         Ok(Origin::parse(&url)?)
     }
@@ -92,22 +124,23 @@ impl Config {
     /// When no source is set, or the one that is gives no usable token.
     pub fn token(&self) -> Result<Token, Error> {
         let file = self
-            .file
+            .file()
             .token_file
             .as_deref()
             .map(|path| self.resolve(path));
         token::find(
             &self.environment,
             file.as_deref(),
-            self.file.token_command.as_deref(),
+            self.file().token_command.as_deref(),
         )
     }
 
     /// A path from the file: from the home with `~/`, else from the file's own folder.
-    fn resolve(&self, path: &Path) -> PathBuf {
+    #[must_use]
+    pub fn resolve(&self, path: &Path) -> PathBuf {
         match (path.strip_prefix("~"), self.environment.path("HOME")) {
             (Ok(rest), Some(home)) => home.join(rest),
-            _ => self.folder.join(path),
+            _ => self.path.parent().unwrap_or(Path::new("")).join(path),
         }
     }
 }

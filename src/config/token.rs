@@ -1,6 +1,7 @@
 //! The token: from the environment, a file or a command; never from a flag, never into a message.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -27,10 +28,15 @@ pub enum TokenSource {
     File(PathBuf),
     /// What `token_command` prints.
     Command,
+    /// A credential that systemd passed.
+    Credential(PathBuf),
 }
 
 /// In the order in which they are looked at. The first is the official client's, the second `doctl`'s.
 const VARIABLES: [&str; 2] = ["DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN"];
+
+/// What the token is called as a credential of a systemd unit.
+const CREDENTIAL: &str = "digitalocean-token";
 
 pub(super) fn find(
     environment: &Environment,
@@ -40,11 +46,15 @@ pub(super) fn find(
     let variable = VARIABLES
         .into_iter()
         .find_map(|name| Some((TokenSource::Variable(name), environment.text(name)?)));
-    let (source, text) = match (variable, file, command) {
-        (Some(found), _, _) => found,
-        (None, Some(path), _) => (TokenSource::File(path.to_owned()), from_file(path)?),
-        (None, None, Some(command)) => (TokenSource::Command, from_command(command)?),
-        (None, None, None) => return Err(Error::NoToken),
+    let (source, text) = match (variable, file, command, credential(environment)) {
+        (Some(found), ..) => found,
+        (None, Some(path), ..) => (TokenSource::File(path.to_owned()), from_file(path)?),
+        (None, None, Some(command), _) => (TokenSource::Command, from_command(command)?),
+        (None, None, None, Some(path)) => {
+            let text = std::fs::read_to_string(&path).map_err(unreadable(&path))?;
+            (TokenSource::Credential(path), text)
+        }
+        (None, None, None, None) => return Err(Error::NoToken),
     };
     let bad = |reason| {
         Err(Error::BadToken {
@@ -65,16 +75,26 @@ pub(super) fn find(
     })
 }
 
-fn from_file(path: &Path) -> Result<String, Error> {
-    let unreadable = |source| Error::Unreadable {
+/// The credential that `LoadCredential=digitalocean-token:…` gives a unit (`systemd.exec(5)`). Who can read it is up to
+/// systemd: an access control list may show as permissions of a group.
+fn credential(environment: &Environment) -> Option<PathBuf> {
+    let path = environment.path("CREDENTIALS_DIRECTORY")?.join(CREDENTIAL);
+    path.exists().then_some(path)
+}
+
+fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> Error {
+    move |source| Error::Unreadable {
         path: path.to_owned(),
         source,
-    };
+    }
+}
+
+fn from_file(path: &Path) -> Result<String, Error> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         let mode = std::fs::metadata(path)
-            .map_err(unreadable)?
+            .map_err(unreadable(path))?
             .permissions()
             .mode();
         if mode & 0o077 != 0 {
@@ -83,13 +103,15 @@ fn from_file(path: &Path) -> Result<String, Error> {
             });
         }
     }
-    std::fs::read_to_string(path).map_err(unreadable)
+    std::fs::read_to_string(path).map_err(unreadable(path))
 }
 
 fn from_command(command: &str) -> Result<String, Error> {
     let failed = |reason: String| Error::TokenCommand { reason };
     let output = Command::new("sh")
         .args(["-c", command])
+        // The command is not the service that systemd watches.
+        .env_remove("NOTIFY_SOCKET")
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
@@ -106,6 +128,7 @@ impl fmt::Display for TokenSource {
             Self::Variable(name) => formatter.write_str(name),
             Self::File(path) => path.display().fmt(formatter),
             Self::Command => formatter.write_str("`token_command`"),
+            Self::Credential(path) => write!(formatter, "the credential {}", path.display()),
         }
     }
 }
@@ -161,6 +184,22 @@ mod tests {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
         let error = find(&Environment::default(), Some(&path), None).unwrap_err();
         assert!(matches!(error, Error::ExposedToken { .. }));
+    }
+
+    #[test]
+    fn a_credential_of_systemd_is_used_when_nothing_else_is_set() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = [("CREDENTIALS_DIRECTORY", folder.path().to_str().unwrap())];
+        let environment = Environment::of(&directory);
+        assert!(matches!(
+            find(&environment, None, None),
+            Err(Error::NoToken)
+        ));
+        std::fs::write(folder.path().join("digitalocean-token"), "credential\n").unwrap();
+        let token = find(&environment, None, None).unwrap();
+        assert_eq!(token.secret.expose_secret(), "credential");
+        let token = find(&environment, None, Some("echo command")).unwrap();
+        assert_eq!(token.secret.expose_secret(), "command");
     }
 
     #[test]

@@ -75,6 +75,7 @@ pub async fn run(
 ) -> Result<Report, store::Error> {
     let clock = settings.clock;
     let run = store.begin_run(&settings.scope.to_string(), clock())?;
+    observer.observe(&Event::Began { run });
     let engine = engine::Engine::new(Arc::clone(&client), store, settings, observer, run);
     let outcome = engine.read_everything(told_to_stop).await;
     let summary = |outcome, message, counts: Counts| RunSummary {

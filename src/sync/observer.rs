@@ -2,7 +2,7 @@
 
 use super::report::ListingResult;
 use crate::api::RejectedRow;
-use crate::store::{ListingKind, Recorded};
+use crate::store::{ListingKind, Recorded, RunId};
 
 /// Is told what happens. The library itself never prints.
 pub trait Observer {
@@ -13,6 +13,11 @@ pub trait Observer {
 /// Something that happens during a sync.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
+    /// The sync has begun, and has a number.
+    Began {
+        /// Its `id` in `sync_runs`.
+        run: RunId,
+    },
     /// A listing is about to be read.
     Opened {
         /// Which.

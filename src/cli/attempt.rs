@@ -1,0 +1,169 @@
+//! One sync, from the configuration to what it came to, as `sync` and `daemon` both run it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use archiver::api::{Client, ClientSettings, Pace, RetryPolicy};
+use archiver::store::{ArchiveLock, Outcome, Store};
+use archiver::sync::{self, Report, Scope, Settings};
+use archiver::time::Timestamp;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use super::Context;
+use super::exit::{Failure, Status};
+use super::progress::Progress;
+use super::summary::Summary;
+
+/// Pages under way at once, unless the configuration says otherwise.
+const CONCURRENCY: usize = 4;
+
+/// One sync that is to be.
+pub(super) struct Attempt<'a> {
+    pub(super) context: &'a Context,
+    pub(super) progress: &'a Progress,
+    pub(super) settings: Settings,
+    /// How long to wait for another sync to finish.
+    pub(super) wait: Duration,
+}
+
+/// How often a sync was told to stop: once to end soon, twice to end at once.
+pub(super) type ToldToStop = watch::Receiver<u32>;
+
+/// What a sync came to.
+pub(super) struct Done {
+    pub(super) report: Report,
+    pub(super) summary: Summary,
+}
+
+impl Attempt<'_> {
+    /// Syncs on this thread, which writes the archive, while those of the runtime talk to the network and decode answers.
+    /// `begin` is called once the archive is this sync's alone, and says what it is to listen to from then on.
+    pub(super) fn perform(
+        self,
+        runtime: &Handle,
+        begin: impl FnOnce() -> Result<ToldToStop, Failure>,
+    ) -> Result<Done, Failure> {
+        let path: PathBuf = self.context.archive_path()?;
+        let client = Arc::new(client(self.context, self.progress)?);
+        let clock = self.settings.clock;
+        let started_at = clock();
+        let _lock = ArchiveLock::acquire(&path, started_at, self.wait)?;
+        let mut store = Store::open(&path)?;
+        let told_to_stop = begin()?;
+        let outcome = runtime.block_on(self.read(client, &mut store, told_to_stop));
+        self.progress.finish();
+        let closed = store.close();
+        let report = outcome?;
+        closed?;
+        let summary = Summary::of(&report, &self.settings, started_at, clock());
+        Ok(Done { report, summary })
+    }
+
+    async fn read(
+        &self,
+        client: Arc<Client>,
+        store: &mut Store,
+        told: ToldToStop,
+    ) -> Result<Report, Failure> {
+        let mut twice = told.clone();
+        tokio::select! {
+            report = sync::run(client, store, &self.settings, self.progress, told) => Ok(report?),
+            _ = twice.wait_for(|signals| *signals >= 2) => Err(Failure {
+                status: Status::Partial,
+                message: "stopped at once; what was archived is kept".to_owned(),
+                hint: None,
+            }),
+        }
+    }
+}
+
+/// How to sync this scope, as the configuration has it.
+pub(super) fn settings(context: &Context, scope: Scope, full: bool) -> Settings {
+    let concurrency = context
+        .config
+        .file()
+        .limits
+        .concurrency
+        .and_then(|pages| usize::try_from(pages.get()).ok());
+    Settings {
+        scope,
+        full,
+        concurrency: concurrency.unwrap_or(CONCURRENCY),
+        clock: Timestamp::now,
+    }
+}
+
+/// A client with the token that is configured now.
+pub(super) fn client(context: &Context, progress: &Progress) -> Result<Client, Failure> {
+    let origin = context.config.origin(context.global.api_url.as_deref())?;
+    let token = context.config.token()?;
+    context
+        .terminal
+        .detail(1, &format!("API {origin}, token from {}", token.source));
+    let listener = progress.clone();
+    let client = Client::new(ClientSettings {
+        origin,
+        token: token.secret,
+        pace: pace(context),
+        retry: RetryPolicy::default(),
+        clock: Timestamp::now,
+        on_event: Arc::new(move |event| listener.client_event(event)),
+    })?;
+    Ok(client)
+}
+
+pub(super) fn pace(context: &Context) -> Pace {
+    let limits = context.config.file().limits;
+    let usual = Pace::default();
+    Pace {
+        requests_per_minute: limits
+            .requests_per_minute
+            .map_or(usual.requests_per_minute, Into::into),
+        requests_per_hour: limits
+            .requests_per_hour
+            .map_or(usual.requests_per_hour, Into::into),
+        reserve: limits.reserve.unwrap_or(usual.reserve),
+    }
+}
+
+/// Whether a sync was complete, or what to say of it instead.
+pub(super) fn verdict(done: &Done) -> Result<(), Failure> {
+    let Done { report, summary } = done;
+    let status = match report.outcome() {
+        Outcome::Complete => return Ok(()),
+        _ if report.is_wrong_account => Status::Unauthorized,
+        _ if report
+            .errors()
+            .any(|error| error.is_unauthorized() || error.is_forbidden()) =>
+        {
+            Status::Unauthorized
+        }
+        Outcome::Failed => Status::Failed,
+        Outcome::Partial | Outcome::Interrupted => Status::Partial,
+    };
+    let what = if status == Status::Failed {
+        "nothing was archived"
+    } else {
+        "the archive is not complete"
+    };
+    let message = format!("{what}: {}", summary.message.as_deref().unwrap_or_default());
+    Err(Failure {
+        status,
+        message,
+        hint: Some(hint(report).to_owned()),
+    })
+}
+
+/// What to do about a sync that is not complete.
+fn hint(report: &Report) -> &'static str {
+    if report.is_wrong_account {
+        return "use a token of that account, or another archive with --db";
+    }
+    match report.errors().next() {
+        Some(error) => error.hint(),
+        None if report.is_stopped => "run it again: it goes on where it stopped",
+        None => "what was read is kept; run it again, and if it stays so, with --full",
+    }
+}
