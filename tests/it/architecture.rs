@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::sandbox::files_below;
 
 /// What each module of the library may use. `cli` belongs to the binary and may use all of them.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("time", &[]),
     ("coverage", &[]),
     ("output", &["time"]),
@@ -20,6 +20,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("report", &["query", "model", "time", "output"]),
     ("sql", &["query", "output"]),
     ("status", &["store", "coverage", "model", "time"]),
+    ("metrics", &["status", "store", "time"]),
     ("config", &["api", "model", "time"]),
     ("sync", &["api", "store", "coverage", "model", "time"]),
 ];
@@ -31,6 +32,7 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
         "rusqlite::",
         &[
             "store/",
+            "metrics/",
             "query/",
             "report/",
             "sql/",
