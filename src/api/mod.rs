@@ -7,12 +7,15 @@
 //!
 //! A [`PageReader`] is the client without the network: it decodes the bodies of answers that are there already.
 //!
-//! What each file is for: `client` sends and reads, `body` unpacks, `pace` keeps under the limits, `retry` decides whether and when
-//! to try again, `limits` reads what the headers say of both, `wire` turns JSON into values, `error` says what failed.
+//! What each file is for: `client` asks until it has an answer, `exchange` sends one request and sorts what comes back,
+//! `body` unpacks it, `pace` keeps under the limits, `retry` decides whether and when to try again, `limits` reads what
+//! the headers say of both, `wire` turns JSON into values, `event` tells whoever watches, `error` says what failed.
 
 mod body;
 mod client;
 mod error;
+mod event;
+mod exchange;
 mod limits;
 mod origin;
 mod pace;
@@ -21,8 +24,9 @@ mod pace_simulation;
 mod retry;
 mod wire;
 
-pub use client::{Client, ClientSettings, Event, PER_PAGE};
+pub use client::{Client, ClientSettings, PER_PAGE};
 pub use error::{ApiMessage, Error, ErrorKind};
+pub use event::{Event, OnEvent};
 pub use limits::RateLimit;
 pub use origin::{Origin, OriginError};
 pub use pace::{Pace, Pacer};

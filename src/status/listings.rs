@@ -42,11 +42,17 @@ impl ListingStatus {
         self.path == ListingKind::Account.path()
     }
 
+    /// Whether it is the account's, read for the sake of the droplets that are followed.
+    #[must_use]
+    pub fn is_through_account(&self) -> bool {
+        self.path == ListingKind::Followed.path()
+    }
+
     /// Whether something that it was seen to hold is not archived, or may not be.
-    pub(super) fn has_gap(&self) -> bool {
-        let is_through_account = self.path == ListingKind::Followed.path();
+    #[must_use]
+    pub fn has_gap(&self) -> bool {
         let is_unproven = self.complete_total.is_none() && self.gone_at.is_none();
-        self.missing > 0 || (is_unproven && !is_through_account)
+        self.missing > 0 || (is_unproven && !self.is_through_account())
     }
 
     /// Whether the account's listing was only looked up, on behalf of droplets.

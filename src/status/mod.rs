@@ -20,6 +20,7 @@ use serde::Serialize;
 pub use facts::{Facts, OpenAction, Quota};
 pub use listings::ListingStatus;
 pub use runs::{Run, RunState};
+pub use scope::ACCOUNT_SCOPE;
 pub use verdict::{State, Verdict};
 pub use words::{ago, grouped};
 
@@ -87,6 +88,20 @@ pub fn read(
         listings,
         runs: runs::last(&tx, lock)?,
     })
+}
+
+/// The listings that a sync of this scope reads, as far as one ever did. The scope is written as in the log of syncs.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub fn listings_of_scope(
+    connection: &Connection,
+    scope: &str,
+) -> Result<Vec<ListingStatus>, Error> {
+    let scope = scope::Scope::of(scope);
+    let mut listings = listings::read(connection)?;
+    listings.retain(|listing| scope.includes(listing) && !listing.is_untouched());
+    Ok(listings)
 }
 
 #[cfg(test)]

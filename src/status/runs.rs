@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Row};
 use serde::Serialize;
 
+use super::scope::ACCOUNT_SCOPE;
 use crate::store::{LockState, RunId};
 
 /// How many syncs are shown.
@@ -114,7 +115,7 @@ pub(super) fn since_complete(
         let run = run(row, lock)?;
         let is_meant = runs.first().is_none_or(|last| last.scope == run.scope);
         let is_complete = run.outcome == RunState::Complete;
-        if is_meant || (is_complete && run.scope == "account") {
+        if is_meant || (is_complete && run.scope == ACCOUNT_SCOPE) {
             runs.push(run);
             if is_complete {
                 break;

@@ -8,6 +8,9 @@ use super::listings::ListingStatus;
 use super::words::counted;
 use crate::model::DropletId;
 
+/// What the log of syncs calls the whole account.
+pub const ACCOUNT_SCOPE: &str = "account";
+
 /// The scope of a sync.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Scope {

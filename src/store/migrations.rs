@@ -11,12 +11,13 @@ use super::error::{Error, Step};
 pub const APPLICATION_ID: i32 = 0x6441_7263;
 
 /// `migrations/`, in order: the file at index `n` leads to version `n + 1`.
-pub(super) const MIGRATIONS: [&str; 5] = [
+pub(super) const MIGRATIONS: [&str; 6] = [
     include_str!("../../migrations/0001_archive.sql"),
     include_str!("../../migrations/0002_following.sql"),
     include_str!("../../migrations/0003_views.sql"),
     include_str!("../../migrations/0004_long_actions.sql"),
     include_str!("../../migrations/0005_staged_actions.sql"),
+    include_str!("../../migrations/0006_faults.sql"),
 ];
 
 /// The schema version that this program writes.
@@ -68,12 +69,13 @@ mod tests {
     }
 
     /// Of each migration that was shipped. A new one adds a line; no line ever changes.
-    const FINGERPRINTS: [u64; 5] = [
+    const FINGERPRINTS: [u64; 6] = [
         0x3338_f99c_5310_8968,
         0x323a_b5ba_ba71_4021,
         0x4d5b_e792_7d2b_2084,
         0x7a86_bb85_8a99_c9dc,
         0x5853_65d2_a552_3261,
+        0x2bb6_40da_67e6_60c9,
     ];
 
     #[test]
@@ -115,6 +117,22 @@ mod tests {
         apply_all(&mut connection, &[FIRST, SECOND]).unwrap();
         apply_all(&mut connection, &[FIRST]).unwrap();
         assert_eq!(version(&connection).unwrap(), 2);
+    }
+
+    #[test]
+    fn the_log_of_syncs_outlives_every_upgrade_and_counts_no_fault_of_before() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        apply_all(&mut connection, &MIGRATIONS[..5]).unwrap();
+        let run = "INSERT INTO sync_runs (started_at, scope, outcome, requests, retries, version)
+                   VALUES ('2026-01-01T12:00:00Z', 'account', 'complete', 7, 2, '0.1.0')";
+        connection.execute_batch(run).unwrap();
+        apply(&mut connection).unwrap();
+        connection.execute_batch(run).unwrap();
+        let sql = "SELECT count(*), sum(requests), sum(retries), sum(faults) FROM sync_runs";
+        let sums: rusqlite::Result<[i64; 4]> = connection.query_row(sql, [], |row| {
+            Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
+        });
+        assert_eq!(sums.unwrap(), [2, 14, 4, 0]);
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub struct RunSummary {
     pub requests: u64,
     /// Requests that had to be sent again.
     pub retries: u64,
+    /// Requests that came to nothing through the network or the server.
+    pub faults: u64,
     /// Actions that are new in the archive.
     pub inserted: u64,
     /// Actions about which something more became known.
@@ -96,7 +98,7 @@ impl Store {
             .execute(
                 "UPDATE sync_runs
                     SET finished_at = :now, outcome = :outcome, requests = :requests, retries = :retries,
-                        inserted = :inserted, updated = :updated, unchanged = :unchanged,
+                        faults = :faults, inserted = :inserted, updated = :updated, unchanged = :unchanged,
                         rejected = :rejected, ratelimit_remaining = :ratelimit_remaining,
                         message = :message
                   WHERE id = :run",
@@ -106,6 +108,7 @@ impl Store {
                     ":outcome": summary.outcome.as_str(),
                     ":requests": count(summary.requests),
                     ":retries": count(summary.retries),
+                    ":faults": count(summary.faults),
                     ":inserted": count(summary.inserted),
                     ":updated": count(summary.updated),
                     ":unchanged": count(summary.unchanged),

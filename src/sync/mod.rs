@@ -74,14 +74,17 @@ pub async fn run(
     told_to_stop: watch::Receiver<u32>,
 ) -> Result<Report, store::Error> {
     let clock = settings.clock;
+    let before = Traffic::of(&client);
     let run = store.begin_run(&settings.scope.to_string(), clock())?;
     observer.observe(&Event::Began { run });
     let engine = engine::Engine::new(Arc::clone(&client), store, settings, observer, run);
     let outcome = engine.read_everything(told_to_stop).await;
+    let traffic = Traffic::of(&client).since(before);
     let summary = |outcome, message, counts: Counts| RunSummary {
         outcome,
-        requests: client.requests(),
-        retries: client.retries(),
+        requests: traffic.requests,
+        retries: traffic.retries,
+        faults: traffic.faults,
         inserted: counts.inserted,
         updated: counts.updated,
         unchanged: counts.unchanged,
@@ -91,8 +94,9 @@ pub async fn run(
     };
     match outcome {
         Ok(mut report) => {
-            report.requests = client.requests();
-            report.retries = client.retries();
+            report.requests = traffic.requests;
+            report.retries = traffic.retries;
+            report.faults = traffic.faults;
             let summary = summary(report.outcome(), report.what_is_missing(), report.counts);
             store.finish_run(run, &summary, clock())?;
             Ok(report)
@@ -103,6 +107,32 @@ pub async fn run(
             // The archive just refused to be written; that is the error to report, whether or not this works.
             let _ = store.finish_run(run, &summary, clock());
             Err(error)
+        }
+    }
+}
+
+/// How many requests a client has sent: it may serve one sync after the other.
+#[derive(Clone, Copy)]
+struct Traffic {
+    requests: u64,
+    retries: u64,
+    faults: u64,
+}
+
+impl Traffic {
+    fn of(client: &Client) -> Self {
+        Self {
+            requests: client.requests(),
+            retries: client.retries(),
+            faults: client.faults(),
+        }
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self {
+            requests: self.requests - before.requests,
+            retries: self.retries - before.retries,
+            faults: self.faults - before.faults,
         }
     }
 }

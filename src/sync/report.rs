@@ -24,6 +24,8 @@ pub struct Report {
     pub requests: u64,
     /// Requests that had to be sent again.
     pub retries: u64,
+    /// Requests that came to nothing through the network or the server.
+    pub faults: u64,
 }
 
 /// What was archived.

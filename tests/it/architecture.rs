@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::sandbox::files_below;
 
 /// What each module of the library may use. `cli` belongs to the binary and may use all of them.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("time", &[]),
     ("coverage", &[]),
     ("output", &["time"]),
@@ -22,6 +22,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("daemon", &["schedule", "time"]),
     ("sql", &["query", "output"]),
     ("status", &["store", "coverage", "model", "time"]),
+    ("metrics", &["status", "store", "time"]),
     ("config", &["api", "model", "time"]),
     ("sync", &["api", "store", "coverage", "model", "time"]),
 ];
@@ -33,6 +34,7 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
         "rusqlite::",
         &[
             "store/",
+            "metrics/",
             "query/",
             "report/",
             "sql/",

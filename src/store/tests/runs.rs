@@ -8,6 +8,7 @@ fn summary(outcome: Outcome) -> RunSummary {
         outcome,
         requests: 1,
         retries: 2,
+        faults: 8,
         inserted: 3,
         updated: 4,
         unchanged: 5,
@@ -42,12 +43,12 @@ fn a_sync_that_ended_says_how_and_what_it_did() {
         .unwrap();
     assert_eq!(
         archive.rows(
-            "SELECT finished_at, outcome, requests, retries, inserted, updated, unchanged, rejected,
+            "SELECT finished_at, outcome, requests, retries, faults, inserted, updated, unchanged, rejected,
                     ratelimit_remaining, message FROM sync_runs ORDER BY id"
         ),
         [
-            "2026-01-01T12:00:09Z partial 1 2 3 4 5 6 7 what is missing",
-            "- - 0 0 0 0 0 0 - -"
+            "2026-01-01T12:00:09Z partial 1 2 8 3 4 5 6 7 what is missing",
+            "- - 0 0 0 0 0 0 0 - -"
         ]
     );
 }

@@ -12,6 +12,7 @@ fn the_json_summary_has_every_number_of_the_run() {
     for (field, expected) in [
         ("requests", 5),
         ("retries", 0),
+        ("faults", 0),
         ("inserted", 500),
         ("updated", 0),
         ("unchanged", 0),

@@ -1,0 +1,261 @@
+//! One try: a request goes out, and what comes back is sorted by what to do about it.
+//!
+//! Requests are counted here, and the faults among them, since here a try that came to nothing through the network or
+//! the server is told from what the API means to say: a 429 is an instruction, and a refusal is an answer.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use reqwest::{Response, Url};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::body::{ACCEPTED_ENCODING, Packed, Unpacker, Unreadable};
+use super::error::{ApiMessage, Error, ErrorKind, printable};
+use super::event::{Event, OnEvent};
+use super::limits::RateLimit;
+use super::retry;
+use super::wire::{self, BodyError};
+use crate::time::Timestamp;
+
+/// The largest answer that is read, decoded: forty times a page of 200 actions. Compressed answers can be bombs.
+const MOST_BODY_BYTES: usize = 16 << 20;
+/// The largest error answer that is read: enough for its words.
+const MOST_ERROR_BYTES: usize = 64 << 10;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest silence inside one answer. Users report pages that take 5 s.
+const READ_TIMEOUT: Duration = Duration::from_secs(15);
+/// The longest one answer may take, however busily it trickles.
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Sends requests with a token, each of them once.
+pub(super) struct Sender {
+    http: reqwest::Client,
+    token: SecretString,
+    clock: fn() -> Timestamp,
+    on_event: OnEvent,
+    unpacker: Unpacker,
+    rate_limit: Mutex<RateLimit>,
+    requests: AtomicU64,
+    faults: AtomicU64,
+}
+
+/// What one try came to.
+pub(super) enum Attempt<T> {
+    Done(T),
+    /// Worth another try.
+    Fault(ErrorKind),
+    /// A 429, and what its headers say.
+    Limited(RateLimit, ErrorKind),
+    Final(ErrorKind),
+}
+
+impl Sender {
+    /// Prepares to send; through the machine's proxy, unless the API is on this machine.
+    pub(super) fn new(
+        is_loopback: bool,
+        token: SecretString,
+        clock: fn() -> Timestamp,
+        on_event: OnEvent,
+    ) -> Result<Self, Error> {
+        // Fails only when a provider is installed already, which serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("archiver/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(READ_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .https_only(!is_loopback);
+        if is_loopback {
+            // A proxy would get to see the token in clear text.
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(|error| Error {
+            request: "preparing the HTTP client".to_owned(),
+            attempts: 1,
+            kind: ErrorKind::Transport(describe(&error)),
+        })?;
+        Ok(Self {
+            http,
+            token,
+            clock,
+            on_event,
+            unpacker: Unpacker::default(),
+            rate_limit: Mutex::default(),
+            requests: AtomicU64::new(0),
+            faults: AtomicU64::new(0),
+        })
+    }
+
+    /// Requests sent so far.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Those among them that came to nothing through the network or the server.
+    pub(super) fn faults(&self) -> u64 {
+        self.faults.load(Ordering::Relaxed)
+    }
+
+    /// What the latest answer said of the limits.
+    pub(super) fn rate_limit(&self) -> RateLimit {
+        *self.latest_limit()
+    }
+
+    /// 64 bits of a salted hash of the token.
+    pub(super) fn token_fingerprint(&self, salt: &str) -> String {
+        fingerprint(salt, self.token.expose_secret())
+    }
+
+    pub(super) fn tell(&self, event: &Event<'_>) {
+        (self.on_event)(event);
+    }
+
+    fn latest_limit(&self) -> MutexGuard<'_, RateLimit> {
+        self.rate_limit
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a request, and waits for its answer for so long.
+    pub(super) async fn attempt<T>(
+        &self,
+        request: &str,
+        url: &Url,
+        timeout: Duration,
+        decode: &impl Fn(&[u8]) -> Result<T, BodyError>,
+    ) -> Attempt<T> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.tell(&Event::Sent { request });
+        let exchange = tokio::time::timeout(timeout, self.exchange(url, decode));
+        let attempt = exchange.await.unwrap_or_else(|_| {
+            let seconds = timeout.as_secs();
+            Attempt::Fault(ErrorKind::Transport(format!(
+                "no whole answer within {seconds} s"
+            )))
+        });
+        if matches!(attempt, Attempt::Fault(_)) {
+            self.faults.fetch_add(1, Ordering::Relaxed);
+        }
+        attempt
+    }
+
+    async fn exchange<T>(
+        &self,
+        url: &Url,
+        decode: &impl Fn(&[u8]) -> Result<T, BodyError>,
+    ) -> Attempt<T> {
+        let token = self.token.expose_secret();
+        let request = self.http.get(url.clone()).bearer_auth(token);
+        let request = request.header(reqwest::header::ACCEPT_ENCODING, ACCEPTED_ENCODING);
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return Attempt::Fault(ErrorKind::Transport(describe(&error))),
+        };
+        let limit = RateLimit::from_headers(response.headers(), (self.clock)());
+        if limit.remaining.is_some() {
+            *self.latest_limit() = limit;
+        }
+        self.tell(&Event::Answered { limit: &limit });
+        let status = response.status();
+        if !status.is_success() {
+            return self.refused(response, limit).await;
+        }
+        match self.unpacked(response, MOST_BODY_BYTES, decode).await {
+            Err(kind) => Attempt::Fault(kind),
+            Ok(decoded) => match decoded {
+                Ok(value) => Attempt::Done(value),
+                Err(reason) => {
+                    Attempt::Fault(ErrorKind::Body(self.without_token(reason.to_string())))
+                }
+            },
+        }
+    }
+
+    /// An answer that is no success, sorted by what to do about it.
+    async fn refused<T>(&self, response: Response, limit: RateLimit) -> Attempt<T> {
+        let status = response.status().as_u16();
+        if response.status().is_redirection() {
+            return Attempt::Final(ErrorKind::Redirect { status });
+        }
+        let request_id = response
+            .headers()
+            .get("x-request-id")
+            .and_then(|value| value.to_str().ok());
+        let request_id = request_id.map(str::to_owned);
+        // The words are a courtesy: an error answer that breaks off is still that error.
+        let message = |body: &[u8]| wire::message(status, body);
+        let message = self.unpacked(response, MOST_ERROR_BYTES, message).await;
+        let mut message: ApiMessage = message.unwrap_or_else(|_| wire::message(status, b""));
+        message.request_id = message.request_id.or(request_id);
+        for text in [
+            &mut message.id,
+            &mut message.message,
+            &mut message.request_id,
+        ] {
+            *text = text.take().map(|text| self.without_token(text));
+        }
+        let kind = ErrorKind::Status(message);
+        match status {
+            429 => Attempt::Limited(limit, kind),
+            _ if retry::is_fault(status) => Attempt::Fault(kind),
+            _ => Attempt::Final(kind),
+        }
+    }
+
+    /// What `read` makes of the body of an answer.
+    async fn unpacked<T>(
+        &self,
+        response: Response,
+        most_bytes: usize,
+        read: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T, ErrorKind> {
+        let unpacked = match Packed::read(response, most_bytes).await {
+            Ok(packed) => self.unpacker.unpack(&packed, most_bytes, read),
+            Err(unreadable) => Err(unreadable),
+        };
+        unpacked.map_err(|unreadable| match unreadable {
+            Unreadable::Broken(error) => ErrorKind::Transport(describe(&error)),
+            Unreadable::Malformed(reason) => ErrorKind::Body(reason),
+        })
+    }
+
+    /// A server may repeat what it was sent; what it says goes into messages and into the archive.
+    fn without_token(&self, text: String) -> String {
+        let token = self.token.expose_secret();
+        if text.contains(token) {
+            text.replace(token, "[token]")
+        } else {
+            text
+        }
+    }
+}
+
+fn fingerprint(salt: &str, token: &str) -> String {
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, salt.as_bytes());
+    let hash = ring::hmac::sign(&key, token.as_bytes());
+    hash.as_ref()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// The innermost cause, which is where `reqwest` hides what happened, without the address.
+fn describe(error: &reqwest::Error) -> String {
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let cause = printable(&innermost.to_string());
+    if error.is_timeout() && error.is_connect() {
+        format!("no connection within {} s", CONNECT_TIMEOUT.as_secs())
+    } else if error.is_timeout() {
+        format!("no answer for {} s", READ_TIMEOUT.as_secs())
+    } else if error.is_connect() {
+        format!("cannot connect: {cause}")
+    } else {
+        format!("the connection broke: {cause}")
+    }
+}

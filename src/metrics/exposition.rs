@@ -1,0 +1,181 @@
+//! Metrics as text, the way Prometheus reads them: the text format 0.0.4,
+//! <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>.
+
+use std::fmt::Display;
+
+use super::histogram::Histogram;
+
+/// What a number is.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    /// It only grows, but for a new beginning.
+    Counter,
+    /// It may be anything.
+    Gauge,
+    /// Counts in buckets.
+    Histogram,
+}
+
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// Metrics, written one after the other.
+#[derive(Default)]
+pub(super) struct Exposition {
+    text: String,
+}
+
+impl Exposition {
+    /// All of them.
+    pub(super) fn into_text(self) -> String {
+        self.text
+    }
+
+    /// A number that only grows.
+    pub(super) fn counter(&mut self, name: &str, help: &str, value: u64) {
+        self.family(Kind::Counter, name, help, "", [("", value)]);
+    }
+
+    /// A number that may be anything; nothing is written of one that is not known.
+    pub(super) fn gauge(&mut self, name: &str, help: &str, value: Option<impl Display>) {
+        let samples = value.into_iter().map(|value| ("", value));
+        self.family(Kind::Gauge, name, help, "", samples);
+    }
+
+    /// A number for each value of a label; without one, where the label has no name. Nothing is written where there are
+    /// no numbers.
+    pub(super) fn family<'v>(
+        &mut self,
+        kind: Kind,
+        name: &str,
+        help: &str,
+        label: &str,
+        samples: impl IntoIterator<Item = (&'v str, impl Display)>,
+    ) {
+        let mut samples = samples.into_iter().peekable();
+        if samples.peek().is_none() {
+            return;
+        }
+        self.head(kind, name, help);
+        for (value, number) in samples {
+            let labels = if label.is_empty() {
+                String::new()
+            } else {
+                format!("{{{label}=\"{}\"}}", escaped(value, true))
+            };
+            self.line(&format!("{name}{labels} {number}"));
+        }
+    }
+
+    /// Counts in buckets of seconds.
+    pub(super) fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
+        self.head(Kind::Histogram, name, help);
+        for (bound, count) in histogram.cumulative() {
+            self.line(&format!("{name}_bucket{{le=\"{bound}\"}} {count}"));
+        }
+        let count = histogram.count();
+        self.line(&format!("{name}_bucket{{le=\"+Inf\"}} {count}"));
+        self.line(&format!("{name}_sum {}", histogram.sum_seconds()));
+        self.line(&format!("{name}_count {count}"));
+    }
+
+    fn head(&mut self, kind: Kind, name: &str, help: &str) {
+        self.line(&format!("# HELP {name} {}", escaped(help, false)));
+        self.line(&format!("# TYPE {name} {}", kind.as_str()));
+    }
+
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+}
+
+/// A text that stays on its line, and between its quotation marks if it has any.
+fn escaped(text: &str, is_quoted: bool) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\\' => escaped.push_str("\\\\"),
+            '\n' => escaped.push_str("\\n"),
+            '"' if is_quoted => escaped.push_str("\\\""),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Exposition)) -> String {
+        let mut exposition = Exposition::default();
+        write(&mut exposition);
+        exposition.into_text()
+    }
+
+    #[test]
+    fn a_number_comes_with_what_it_is() {
+        let text = written(|it| it.counter("syncs_total", "Syncs.", 7));
+        let expected = "# HELP syncs_total Syncs.\n# TYPE syncs_total counter\nsyncs_total 7\n";
+        assert_eq!(text, expected);
+        let text = written(|it| it.gauge("ratio", "A part.", Some(0.25)));
+        let expected = "# HELP ratio A part.\n# TYPE ratio gauge\nratio 0.25\n";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn of_what_is_not_known_not_even_the_name_is_written() {
+        assert_eq!(written(|it| it.gauge("age", "Old.", None::<i64>)), "");
+        let none: [(&str, u64); 0] = [];
+        let text = written(|it| it.family(Kind::Gauge, "state", "Which.", "is", none));
+        assert_eq!(text, "");
+    }
+
+    #[test]
+    fn a_label_cannot_end_its_quotation_nor_a_help_its_line() {
+        let text = written(|it| {
+            let samples = [("a\"} 1\n# b\\", 2)];
+            it.family(
+                Kind::Gauge,
+                "odd",
+                "One \\ \"two\"\nthree.",
+                "what",
+                samples,
+            );
+        });
+        assert_eq!(
+            text,
+            "# HELP odd One \\\\ \"two\"\\nthree.\n# TYPE odd gauge\nodd{what=\"a\\\"} 1\\n# b\\\\\"} 2\n"
+        );
+    }
+
+    #[test]
+    fn a_histogram_ends_with_all_there_were() {
+        let mut histogram = Histogram::default();
+        for seconds in [1, 40, 9_000] {
+            histogram.add(seconds);
+        }
+        let text = written(|it| it.histogram("took_seconds", "How long.", &histogram));
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[1], "# TYPE took_seconds histogram");
+        assert_eq!(lines[2], "took_seconds_bucket{le=\"1\"} 1");
+        assert_eq!(lines[7], "took_seconds_bucket{le=\"60\"} 2");
+        assert_eq!(
+            lines[13..],
+            [
+                "took_seconds_bucket{le=\"7200\"} 2",
+                "took_seconds_bucket{le=\"+Inf\"} 3",
+                "took_seconds_sum 9041",
+                "took_seconds_count 3",
+            ]
+        );
+    }
+}
