@@ -29,12 +29,15 @@
 //! - A shipped migration never changes.
 
 pub mod api;
+pub mod chance;
 pub mod config;
 pub mod coverage;
 pub mod daemon;
+pub mod exporter;
 pub mod metrics;
 pub mod model;
 pub mod output;
+pub mod ping;
 pub mod query;
 pub mod report;
 pub mod schedule;

@@ -1,6 +1,5 @@
 //! Sends one request at a time to its answer: paced, retried, decoded.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +14,7 @@ use super::origin::Origin;
 use super::pace::{Pace, Pacer};
 use super::retry::{Limited, RetryPolicy, Tries};
 use super::wire::{self, BodyError, Page, PageReader};
+use crate::chance;
 use crate::model::{Action, ActionId, Droplet, DropletId};
 use crate::time::Timestamp;
 
@@ -225,12 +225,12 @@ impl Client {
             let (wait, reason) = match attempt {
                 Attempt::Done(value) => return Ok(value),
                 Attempt::Final(kind) => return failed(attempts, kind),
-                Attempt::Fault(kind) => match tries.after_fault(jitter()) {
+                Attempt::Fault(kind) => match tries.after_fault(chance::fraction()) {
                     Some(wait) => (wait, kind),
                     None => return failed(attempts, kind),
                 },
                 Attempt::Limited(limit, kind) => {
-                    match tries.after_limit(&limit, (self.clock)(), jitter()) {
+                    match tries.after_limit(&limit, (self.clock)(), chance::fraction()) {
                         Limited::Wait(wait) => (wait, kind),
                         Limited::ComeBackAt(until) => {
                             return failed(attempts, ErrorKind::RateLimited { until });
@@ -271,14 +271,6 @@ impl Client {
         tokio::time::sleep(wait).await;
         None
     }
-}
-
-/// A number in `[0, 1)`, different each time: spreading waits needs no better randomness than a hash map's.
-fn jitter() -> f64 {
-    let random = RandomState::new().build_hasher().finish();
-    #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
-    let fraction = (random >> 11) as f64 / (1_u64 << 53) as f64;
-    fraction
 }
 
 /// The values behind these locks are whole after every statement, so a panic elsewhere does not spoil them.

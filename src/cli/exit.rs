@@ -33,7 +33,7 @@ impl From<Status> for ExitCode {
 }
 
 /// Why a command could not do what it was asked, and what to do about it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) status: Status,
     pub(super) message: String,

@@ -8,11 +8,13 @@
 
 mod answer;
 mod attempt;
+mod daemon;
 mod deferred;
 mod exit;
 mod filter;
 mod last;
 mod log;
+mod monitoring;
 mod progress;
 mod query;
 mod report;
@@ -33,9 +35,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use archiver::config::{Config, Environment};
+use archiver::daemon::{Alarm, Heartbeat};
 use archiver::report::Library;
+use archiver::time::Timestamp;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub(crate) use daemon::Machine;
 use deferred::Deferred;
 use exit::{Failure, Status};
 use log::LogFormat;
@@ -67,7 +72,7 @@ is missing; 4 authentication or scope; 5 another sync is running; 6 no usable ar
 --exit-code 10: rows found, or a status that is not complete.";
 
 /// Flags of every command.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 struct Global {
     /// The archive [default: $ARCHIVER_DB, the configuration, or $XDG_DATA_HOME/archiver/archive.db]
     #[arg(long, value_name = "FILE", global = true)]
@@ -102,6 +107,8 @@ struct Global {
 enum Command {
     /// Read what is new at the API into the archive
     Sync(Deferred<sync::Arguments>),
+    /// Sync on a schedule, until told to end
+    Daemon(Deferred<daemon::Arguments>),
     /// Show the actions that match
     Query(Deferred<query::Arguments>),
     /// Show when something last happened to each droplet
@@ -123,6 +130,7 @@ enum Command {
 }
 
 /// What every command works with.
+#[derive(Clone)]
 struct Context {
     global: Global,
     config: Config,
@@ -138,6 +146,20 @@ impl Context {
 
 /// Runs the command that `arguments` (the program's name first) ask for.
 pub(crate) fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: Environment,
+) -> ExitCode {
+    let machine = Machine {
+        clock: Timestamp::now,
+        chance: archiver::chance::fraction,
+        alarm: || Box::pin(Heartbeat::start()),
+    };
+    run_on(&machine, arguments, environment)
+}
+
+/// The same on this machine: a daemon has its clock, and wakes up when it says.
+pub(crate) fn run_on<A: Alarm>(
+    machine: &Machine<A>,
     arguments: impl IntoIterator<Item = OsString>,
     environment: Environment,
 ) -> ExitCode {
@@ -164,7 +186,7 @@ pub(crate) fn run(
                 config,
                 terminal,
             };
-            execute(&context, command, &library)
+            execute(&context, command, &library, machine)
         });
     match outcome {
         Ok(status) => status.into(),
@@ -191,8 +213,14 @@ fn parse(arguments: Vec<OsString>, library: &Library) -> Result<Arguments, clap:
     Arguments::from_arg_matches(&root.try_get_matches_from(arguments)?)
 }
 
-fn execute(context: &Context, command: Command, library: &Library) -> Result<Status, Failure> {
+fn execute<A: Alarm>(
+    context: &Context,
+    command: Command,
+    library: &Library,
+    machine: &Machine<A>,
+) -> Result<Status, Failure> {
     match command {
+        Command::Daemon(arguments) => daemon::run(context, &arguments, machine),
         Command::Sync(arguments) => sync::run(context, &arguments),
         Command::Query(arguments) => query::run(context, &arguments),
         Command::Last(arguments) => last::run(context, &arguments),

@@ -12,6 +12,8 @@ pub(super) struct Summary {
     scope: String,
     started_at: String,
     finished_at: String,
+    #[serde(skip)]
+    seconds: i64,
     requests: u64,
     retries: u64,
     faults: u64,
@@ -44,6 +46,7 @@ impl Summary {
             scope: settings.scope.to_string(),
             started_at: started_at.to_string(),
             finished_at: finished_at.to_string(),
+            seconds: finished_at.epoch_seconds() - started_at.epoch_seconds(),
             requests: report.requests,
             retries: report.retries,
             faults: report.faults,
@@ -54,6 +57,13 @@ impl Summary {
             message: report.what_is_missing(),
             listings: report.listings.iter().map(ListingSummary::of).collect(),
         }
+    }
+}
+
+impl Summary {
+    /// How long it took.
+    pub(super) fn seconds(&self) -> i64 {
+        self.seconds
     }
 }
 

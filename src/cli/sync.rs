@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use archiver::metrics::Figures;
 use archiver::store;
 use archiver::sync::{self, Known, Settings};
 use archiver::time::parse_duration;
@@ -10,6 +11,7 @@ use archiver::time::parse_duration;
 use super::Context;
 use super::attempt::{self, Attempt, Done};
 use super::exit::{Failure, Status, unless_closed};
+use super::monitoring::{self, Monitoring, MonitoringFlags, Pings};
 use super::progress::Progress;
 use super::runtime::{runtime, stop_signals};
 use super::scope::ScopeFlags;
@@ -32,6 +34,8 @@ pub(super) struct Arguments {
     /// How to print the summary
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     output: SummaryFormat,
+    #[command(flatten)]
+    monitoring: MonitoringFlags,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -45,6 +49,7 @@ enum SummaryFormat {
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let wait = wait(arguments)?;
+    let monitoring = Monitoring::new(context, &arguments.monitoring)?;
     let path = context.archive_path()?;
     let progress = Progress::new(context.terminal);
     context
@@ -57,17 +62,70 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     }
     // One thread besides this one: two things at once is all there is to do in a sync.
     let runtime = runtime(1)?;
+    let mut pings = None;
     let attempt = Attempt {
         context,
         progress: &progress,
         settings,
         wait,
     };
-    let begin = || runtime.block_on(async { stop_signals() });
-    let done = attempt.perform(runtime.handle(), begin)?;
-    tell(context, arguments, &done)?;
-    attempt::verdict(&done)?;
+    let outcome = attempt.perform(runtime.handle(), || {
+        pings = monitoring.begin(runtime.handle());
+        runtime.block_on(async { stop_signals() })
+    });
+    let told = match &outcome {
+        Ok(done) => tell(context, arguments, done),
+        Err(failure) => Err(failure.clone()),
+    };
+    let verdict = match &outcome {
+        Ok(done) => attempt::verdict(done),
+        Err(failure) => Err(failure.clone()),
+    };
+    let aftermath = Aftermath {
+        context,
+        monitoring: &monitoring,
+        pings,
+        done: outcome.as_ref().ok(),
+        verdict: &verdict,
+    };
+    runtime.block_on(aftermath.tell());
+    told.and(verdict)?;
     Ok(Status::Done)
+}
+
+/// Who else is told of a sync that has ended.
+struct Aftermath<'a> {
+    context: &'a Context,
+    monitoring: &'a Monitoring,
+    pings: Option<Pings>,
+    done: Option<&'a Done>,
+    verdict: &'a Result<(), Failure>,
+}
+
+impl Aftermath<'_> {
+    async fn tell(self) {
+        let terminal = self.context.terminal;
+        if self.monitoring.metrics_file.is_some() {
+            let mut figures = Figures::default();
+            let read = self
+                .context
+                .archive_path()
+                .and_then(|path| Ok(monitoring::read_figures(&path, &mut figures)?));
+            match read {
+                Ok(()) => self.monitoring.write_metrics(terminal, &figures, None),
+                Err(failure) => terminal.warning(&format!("no metrics: {}", failure.message)),
+            }
+        }
+        let is_stopped = self.done.is_some_and(|done| done.report.is_stopped);
+        let words = self.done.map(|done| summary::in_words(&done.report));
+        let pings = self.pings.or_else(|| self.monitoring.pings());
+        if let (Some(pings), Some(signal)) = (pings, monitoring::signal(self.verdict, is_stopped)) {
+            let body = monitoring::body(self.verdict, &words.unwrap_or_default());
+            for error in pings.end(signal, &body).await {
+                terminal.warning(&error);
+            }
+        }
+    }
 }
 
 /// How long to wait for the lock.

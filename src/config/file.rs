@@ -103,7 +103,7 @@ pub struct Limits {
 }
 
 /// What a file says, and where its lines begin.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Read {
     pub(super) file: ConfigFile,
     lines: Vec<usize>,

@@ -20,7 +20,7 @@ pub use token::{Token, TokenSource};
 use crate::api::Origin;
 
 /// The environment and the configuration file, ready to be asked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Config {
     environment: Environment,
     read: file::Read,

@@ -55,6 +55,8 @@ pub enum Event {
         ending: Ending,
         /// How many in a row have failed, this one included.
         failures: u32,
+        /// When the next starts, if nothing comes between.
+        next: Option<Timestamp>,
     },
     /// Nothing is to be done; told whenever that has been looked at, at least every few seconds.
     Waiting {
@@ -109,7 +111,8 @@ pub async fn run(
             ending = end_of(&mut work) => {
                 work = None;
                 planner.ended(ending, clock(), chance());
-                job.observe(Event::Ended { ending, failures: planner.failures() });
+                let (failures, next) = (planner.failures(), planner.next_start());
+                job.observe(Event::Ended { ending, failures, next });
             }
             () = alarm.wait_until(planner.next()) => {}
         }

@@ -1,6 +1,6 @@
 //! The log of syncs: one row each, written when it starts and again when it ends.
 
-use rusqlite::named_params;
+use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Store;
 use super::error::{Error, Step};
@@ -58,6 +58,24 @@ pub struct RunSummary {
     pub ratelimit_remaining: Option<u64>,
     /// What is missing, in words.
     pub message: Option<String>,
+}
+
+/// When the last sync began that came to an end, whatever end that was; nothing before the first.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub fn last_ended_run(archive: &Connection) -> Result<Option<Timestamp>, Error> {
+    const LAST: &str = "
+SELECT started_at
+  FROM sync_runs
+ WHERE finished_at IS NOT NULL
+ ORDER BY id DESC
+ LIMIT 1";
+    let started_at: Option<String> = archive
+        .query_row(LAST, [], |row| row.get("started_at"))
+        .optional()
+        .step("cannot read the log of syncs")?;
+    Ok(started_at.and_then(|text| text.parse().ok()))
 }
 
 impl Store {

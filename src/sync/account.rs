@@ -1,10 +1,9 @@
 //! What the token may see: refuses that of another account before it mixes two histories, and finds out whether it may
 //! read the account's listing.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
-
 use super::engine::Engine;
 use crate::api::{self, Page};
+use crate::chance;
 use crate::model::Action;
 use crate::store::{self, ArchivedAccount};
 
@@ -111,5 +110,5 @@ fn give_up(engine: &mut Engine<'_>, error: api::Error) {
 
 /// It only has to differ from archive to archive.
 fn salt() -> String {
-    format!("{:016x}", RandomState::new().build_hasher().finish())
+    format!("{:016x}", chance::bits())
 }

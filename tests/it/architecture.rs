@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 use crate::sandbox::files_below;
 
 /// What each module of the library may use. `cli` belongs to the binary and may use all of them.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 20] = [
     ("time", &[]),
     ("coverage", &[]),
     ("output", &["time"]),
     ("model", &["time"]),
-    ("api", &["model", "time"]),
+    ("chance", &[]),
+    ("exporter", &[]),
+    ("ping", &["chance"]),
+    ("api", &["chance", "model", "time"]),
     ("store", &["model", "time", "coverage"]),
     ("query", &["model", "time", "output"]),
     ("stats", &["query", "output", "model", "time"]),
@@ -24,12 +27,15 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("status", &["store", "coverage", "model", "time"]),
     ("metrics", &["status", "store", "time"]),
     ("config", &["api", "model", "time"]),
-    ("sync", &["api", "store", "coverage", "model", "time"]),
+    (
+        "sync",
+        &["api", "store", "coverage", "chance", "model", "time"],
+    ),
 ];
 
 /// A crate, or something only a binary does, and the places that may.
 const ONLY_IN: [(&str, &[&str]); 11] = [
-    ("reqwest::", &["api/"]),
+    ("reqwest::", &["api/", "ping/"]),
     (
         "rusqlite::",
         &[

@@ -19,6 +19,7 @@ mod chaos;
 #[path = "../../examples/simulator/cloud/mod.rs"]
 mod cloud;
 mod cost;
+mod daemon;
 #[path = "../../examples/datasette/metadata.rs"]
 mod datasette_metadata;
 mod demo;

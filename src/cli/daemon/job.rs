@@ -1,0 +1,304 @@
+//! One sync of the daemon: from the configuration as it is then, to the log, the metrics, the pings, and the word that
+//! decides when the next one is.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use archiver::api::ErrorKind;
+use archiver::daemon::{Ending, Event, Job, Reason, Skip, Work};
+use archiver::metrics::Figures;
+use archiver::sync::Report;
+use archiver::time::Timestamp;
+use tokio::runtime::Handle;
+use tokio::sync::RwLock;
+
+use super::service_manager::ServiceManager;
+use super::setup::Setup;
+use super::watch::Watch;
+use crate::cli::attempt::{self, Attempt, Done, ToldToStop};
+use crate::cli::exit::{Failure, Status};
+use crate::cli::monitoring::{self, Pings};
+use crate::cli::progress::Progress;
+use crate::cli::summary;
+use crate::cli::terminal::Terminal;
+
+/// What the syncs of a daemon share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    setup: Arc<Mutex<Arc<Setup>>>,
+    pub(super) watch: Arc<Watch>,
+    pub(super) terminal: Terminal,
+    pub(super) told_to_stop: ToldToStop,
+    /// Held by every ping that is under way.
+    pings: Arc<RwLock<()>>,
+    pub(super) clock: fn() -> Timestamp,
+}
+
+impl Shared {
+    pub(super) fn new(
+        setup: Setup,
+        watch: Arc<Watch>,
+        told_to_stop: ToldToStop,
+        clock: fn() -> Timestamp,
+    ) -> Self {
+        Self {
+            terminal: setup.context.terminal,
+            setup: Arc::new(Mutex::new(Arc::new(setup))),
+            watch,
+            told_to_stop,
+            pings: Arc::default(),
+            clock,
+        }
+    }
+
+    /// What to go by now.
+    pub(super) fn setup(&self) -> Arc<Setup> {
+        Arc::clone(&self.setup.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Goes by another setup from the next sync on.
+    pub(super) fn replace(&self, setup: Setup) {
+        *self.setup.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
+    }
+
+    /// Waits for pings that are under way, so long at most.
+    pub(super) async fn wait_for_pings(&self, longest: Duration) {
+        // Those that do not end in time are given up.
+        let _ = tokio::time::timeout(longest, self.pings.write()).await;
+    }
+
+    /// Reads what the archive holds now.
+    pub(super) fn read_figures(&self, setup: &Setup) {
+        let mut figures: Figures = self.watch.figures();
+        let read = setup
+            .context
+            .archive_path()
+            .and_then(|path| Ok(monitoring::read_figures(&path, &mut figures)?));
+        match read {
+            Ok(()) => self.watch.put(figures),
+            Err(failure) => {
+                let text = format!("the metrics stay as they were: {}", failure.message);
+                self.terminal.warning(&text);
+            }
+        }
+    }
+}
+
+/// Syncs on schedule.
+pub(super) struct ScheduledSync {
+    shared: Shared,
+    manager: ServiceManager,
+    runtime: Handle,
+    /// Ticks that were left out since the last sync began.
+    skipped: u64,
+}
+
+impl ScheduledSync {
+    pub(super) fn new(shared: Shared, runtime: Handle) -> Self {
+        Self {
+            shared,
+            manager: ServiceManager::new(),
+            runtime,
+            skipped: 0,
+        }
+    }
+
+    /// Says the first of a row of ticks that are left out, and in the end how many there were.
+    fn say_skipped(&mut self, why: Skip, tick: Timestamp) {
+        self.skipped += 1;
+        let reason = match why {
+            Skip::Busy => "the sync before it is still at work",
+            Skip::BackingOff => "the last sync failed, and the wait after that is not over",
+        };
+        let text = format!("the tick at {tick} is left out: {reason}");
+        if self.skipped == 1 {
+            self.shared.terminal.warning(&text);
+        } else {
+            self.shared.terminal.detail(1, &text);
+        }
+    }
+
+    fn say_how_many_were_skipped(&mut self) {
+        let skipped = std::mem::take(&mut self.skipped);
+        if skipped > 1 {
+            let text = format!("{skipped} ticks were left out meanwhile");
+            self.shared.terminal.info(&text);
+        }
+    }
+
+    fn say_start(&self, reason: Reason, due: Timestamp, missed: u32) {
+        let terminal = self.shared.terminal;
+        match reason {
+            Reason::Tick => terminal.detail(1, &format!("the tick at {due} has come")),
+            Reason::First => terminal.info("no sync has come to an end yet: one starts now"),
+            Reason::Retry => terminal.info("trying again after a failure"),
+            Reason::MadeUp if missed == 0 => {
+                terminal.info(&format!("the tick at {due} was missed: made up for now"));
+            }
+            Reason::MadeUp => terminal.info(&format!(
+                "the tick at {due} and {missed} later ones were missed: made up for now, once"
+            )),
+        }
+    }
+}
+
+impl Job for ScheduledSync {
+    fn start(&mut self, _: Reason) -> Work {
+        let shared = self.shared.clone();
+        let runtime = self.runtime.clone();
+        let terminal = shared.terminal;
+        let work = self
+            .runtime
+            .spawn_blocking(move || sync_once(&shared, &runtime));
+        Box::pin(async move {
+            work.await.unwrap_or_else(|panic| {
+                let text = format!("the sync broke off: {panic}; this is a defect of archiver");
+                terminal.error(&text, Some("please report it, with the lines above"));
+                Ending::Failed { not_before: None }
+            })
+        })
+    }
+
+    fn observe(&mut self, event: Event) {
+        self.shared.watch.observe(event);
+        match event {
+            Event::Started {
+                reason,
+                due,
+                missed,
+            } => {
+                self.say_how_many_were_skipped();
+                self.say_start(reason, due, missed);
+            }
+            Event::Skipped { why, tick } => self.say_skipped(why, tick),
+            Event::Ended { failures, next, .. } => {
+                self.say_how_many_were_skipped();
+                if failures > 0 {
+                    let next = next.map_or("never".to_owned(), |next| next.to_string());
+                    let which = match failures {
+                        1 => "the last sync was not complete".to_owned(),
+                        _ => format!("the last {failures} syncs were not complete"),
+                    };
+                    self.shared
+                        .terminal
+                        .warning(&format!("{which}; the next starts at {next}"));
+                }
+            }
+            Event::Waiting { .. } => {}
+        }
+        self.manager.alive(self.shared.watch.in_words());
+    }
+}
+
+/// Syncs, on this thread.
+fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
+    let setup = shared.setup();
+    let progress = Progress::new(shared.terminal);
+    let settings = attempt::settings(&setup.context, setup.scope.clone(), false);
+    let attempt = Attempt {
+        context: &setup.context,
+        progress: &progress,
+        settings,
+        wait: Duration::ZERO,
+    };
+    let mut pings = None;
+    let outcome = attempt.perform(runtime, || {
+        pings = setup.monitoring.begin(runtime);
+        Ok(shared.told_to_stop.clone())
+    });
+    let is_stopped = *shared.told_to_stop.borrow() > 0;
+    let words = match &outcome {
+        Ok(done) => done.in_words(),
+        Err(_) => String::new(),
+    };
+    let verdict = match &outcome {
+        Ok(done) => attempt::verdict(done),
+        Err(failure) => Err(failure.clone()),
+    };
+    say(progress.terminal(), &verdict, &words, is_stopped);
+    shared.watch.token_is_refused(is_refused(&verdict));
+    shared.read_figures(&setup);
+    shared.watch.look(|figures, daemon| {
+        setup
+            .monitoring
+            .write_metrics(shared.terminal, figures, Some(daemon));
+    });
+    let pings = pings.or_else(|| setup.monitoring.pings());
+    if let (Some(pings), Some(signal)) = (pings, monitoring::signal(&verdict, is_stopped)) {
+        let body = monitoring::body(&verdict, &words);
+        runtime.spawn(send(shared.clone(), pings, signal, body));
+    }
+    match (&outcome, &verdict) {
+        (_, Ok(())) => Ending::Settled,
+        _ if is_stopped => Ending::Settled,
+        (Ok(done), Err(failure)) => ending(Some(&done.report), failure.status),
+        (Err(_), Err(failure)) => ending(None, failure.status),
+    }
+}
+
+impl Done {
+    /// What it came to, and how long it took.
+    fn in_words(&self) -> String {
+        let words = summary::in_words(&self.report);
+        format!("{words} in {} s", self.summary.seconds())
+    }
+}
+
+/// Sends the last ping of a sync, after its first.
+async fn send(shared: Shared, pings: Pings, signal: archiver::ping::Signal, body: String) {
+    let _under_way = shared.pings.read().await;
+    for error in pings.end(signal, &body).await {
+        shared.watch.ping_failed();
+        shared.terminal.warning(&error);
+    }
+}
+
+/// What the log says of a sync.
+fn say(terminal: Terminal, verdict: &Result<(), Failure>, words: &str, is_stopped: bool) {
+    match verdict {
+        Ok(()) => terminal.info(words),
+        Err(failure) if failure.status == Status::Locked => {
+            terminal.warning(&format!(
+                "this tick is left to another sync: {}",
+                failure.message
+            ));
+        }
+        Err(_) if is_stopped => terminal.info(&format!("{words}; the next one goes on from there")),
+        Err(failure) => {
+            if !words.is_empty() {
+                terminal.info(words);
+            }
+            terminal.failure(failure);
+        }
+    }
+}
+
+fn is_refused(verdict: &Result<(), Failure>) -> bool {
+    verdict
+        .as_ref()
+        .is_err_and(|failure| failure.status == Status::Unauthorized)
+}
+
+/// What follows from a sync that was not complete, for the next one.
+fn ending(report: Option<&Report>, status: Status) -> Ending {
+    let needs_somebody = matches!(
+        status,
+        Status::Unauthorized | Status::Usage | Status::UnusableArchive
+    );
+    if status == Status::Locked {
+        return Ending::Settled;
+    }
+    let errors = || report.into_iter().flat_map(Report::errors);
+    // A droplet that neither the API nor the archive knows will not be known in a minute.
+    let is_unknown = errors().next().is_some() && errors().all(archiver::api::Error::is_not_found);
+    if needs_somebody || is_unknown {
+        return Ending::Hopeless;
+    }
+    let limits = errors().filter_map(|error| match error.kind {
+        ErrorKind::RateLimited { until } => Some(until),
+        _ => None,
+    });
+    Ending::Failed {
+        not_before: limits.max(),
+    }
+}

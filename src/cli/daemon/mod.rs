@@ -1,0 +1,192 @@
+//! `archiver daemon`: syncs on a schedule until it is told to end.
+//!
+//! The library's daemon says when; what is done then, and who hears of it, is here. What each file is for: `setup` makes
+//! sense of flags and configuration, `job` syncs once, `control` listens to signals, `watch` remembers what is shown,
+//! `service_manager` tells systemd.
+
+mod control;
+mod job;
+mod service_manager;
+mod setup;
+mod watch;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use archiver::daemon::{self, Alarm, AlarmError, Start};
+use archiver::store;
+use archiver::time::Timestamp;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use self::watch::Watch;
+use super::Context;
+use super::exit::{Failure, Status};
+use super::monitoring::MonitoringFlags;
+use super::runtime::{runtime, stop_signals};
+use super::scope::ScopeFlags;
+use control::{Control, Reloads};
+use job::{ScheduledSync, Shared};
+use service_manager::ServiceManager;
+use setup::Setup;
+
+/// Flags of `archiver daemon`.
+#[derive(Clone, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    scope: ScopeFlags,
+    /// When to sync: '*/15 * * * *', '30 2 * * *' or @hourly; with six fields, the first is seconds
+    #[arg(long, value_name = "EXPR")]
+    cron: Option<String>,
+    /// The zone whose clocks the schedule goes by, such as Europe/Dublin [default: UTC]
+    #[arg(long, value_name = "AREA/CITY")]
+    timezone: Option<String>,
+    /// Delay each sync by up to this long, at random, such as 5m
+    #[arg(long, value_name = "DURATION")]
+    jitter: Option<String>,
+    /// Answer /metrics, /healthz and /readyz here, such as 127.0.0.1:9184
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// /readyz fails when the last complete sync began longer ago [default: two ticks and ten minutes]
+    #[arg(long, value_name = "DURATION")]
+    max_age: Option<String>,
+    #[command(flatten)]
+    monitoring: MonitoringFlags,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  archiver daemon --cron '*/15 * * * *'
+  archiver daemon --cron '30 2 * * *' --timezone Europe/Dublin -v    # -v also prints the next five runs
+  archiver daemon --cron @hourly --jitter 5m --listen 127.0.0.1:9184
+
+A tick that finds the last sync at work is left out, one that was missed is made up for once, and a sync that fails is
+tried again after a while. Clocks that are set forward or back cost no run and double none.
+
+Signals: TERM and INT end it within ten seconds, with exit status 0; HUP reads the configuration again.";
+
+/// What a daemon runs on.
+pub(crate) struct Machine<A> {
+    /// The time of day.
+    pub(crate) clock: fn() -> Timestamp,
+    /// A number in `[0, 1)`, another one each time.
+    pub(crate) chance: fn() -> f64,
+    /// What wakes it up; made on the runtime.
+    pub(crate) alarm: fn() -> Pin<Box<dyn Future<Output = Result<A, AlarmError>>>>,
+}
+
+/// The threads that talk to the network and answer Prometheus.
+const THREADS: usize = 2;
+/// How many runs `-v` announces.
+const RUNS_ANNOUNCED: usize = 5;
+/// How long the last pings may take when the daemon ends.
+const PINGS_WITHIN: Duration = Duration::from_secs(1);
+
+pub(super) fn run<A: Alarm>(
+    context: &Context,
+    arguments: &Arguments,
+    machine: &Machine<A>,
+) -> Result<Status, Failure> {
+    let environment = context.config.environment();
+    let context = Context {
+        terminal: context.terminal.of_a_service(environment),
+        ..context.clone()
+    };
+    let setup = Setup::new(context, arguments, (machine.clock)())?;
+    // What would keep every sync from working is said now, and not at the first tick.
+    setup
+        .context
+        .config
+        .origin(setup.context.global.api_url.as_deref())?;
+    setup.context.config.token()?;
+    let last_run = last_run(&setup)?;
+    let runtime = runtime(THREADS)?;
+    let handle = runtime.handle().clone();
+    let outcome = runtime.block_on(serve(setup, arguments, machine, last_run, handle));
+    // A sync that has not ended is given up: what it has not committed is as if it had not been.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve<A: Alarm>(
+    setup: Setup,
+    arguments: &Arguments,
+    machine: &Machine<A>,
+    last_run: Option<Timestamp>,
+    runtime: Handle,
+) -> Result<Status, Failure> {
+    let stopped = stop_signals()?;
+    let reloads = Reloads::listen()?;
+    let (stop, told_to_stop) = tokio::sync::watch::channel(0);
+    let (commands, receiver) = mpsc::channel(8);
+    let has_pings = setup.monitoring.pinger.is_some();
+    let watch = Arc::new(Watch::new(machine.clock, has_pings, setup.max_age_seconds));
+    let start = Start {
+        plan: setup.plan.clone(),
+        last_run,
+        clock: machine.clock,
+        chance: machine.chance,
+    };
+    let shared = Shared::new(setup, watch, told_to_stop, machine.clock);
+    let setup = shared.setup();
+    announce(&setup, (machine.clock)())?;
+    shared.read_figures(&setup);
+    let control = Control {
+        exporter: control::serve(&setup, &shared).await?,
+        shared: shared.clone(),
+        arguments: arguments.clone(),
+        commands,
+        stop,
+    };
+    let alarm = (machine.alarm)().await;
+    let mut alarm = alarm.map_err(|error| Failure {
+        status: Status::Failed,
+        message: error.to_string(),
+        hint: None,
+    })?;
+    let listening = tokio::spawn(control.listen(stopped.clone(), reloads));
+    ServiceManager::new().ready();
+    let mut job = ScheduledSync::new(shared.clone(), runtime);
+    tokio::select! {
+        () = daemon::run(start, &mut alarm, &mut job, receiver) => {}
+        () = control::overdue(stopped) => {
+            shared.terminal.warning("the sync did not end in time: what it had committed is kept");
+        }
+    }
+    shared.wait_for_pings(PINGS_WITHIN).await;
+    listening.abort();
+    shared.terminal.info("ended");
+    Ok(Status::Done)
+}
+
+/// When the last sync began that came to an end; nothing where there is no archive yet.
+fn last_run(setup: &Setup) -> Result<Option<Timestamp>, Failure> {
+    let path = setup.context.archive_path()?;
+    match store::open_read_only(&path) {
+        Ok(connection) => Ok(store::last_ended_run(&connection)?),
+        Err(store::Error::Missing { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Says what the daemon is about to do.
+fn announce(setup: &Setup, now: Timestamp) -> Result<(), Failure> {
+    let schedule = setup.plan.schedule();
+    let terminal = setup.context.terminal;
+    let next = schedule.next_after(now);
+    terminal.info(&format!(
+        "archiver {} keeps {} in {}: {} by the clocks of {}, the next time at {}",
+        env!("CARGO_PKG_VERSION"),
+        setup.scope,
+        setup.context.archive_path()?.display(),
+        schedule.as_str(),
+        schedule.zone(),
+        next.map_or("no time".to_owned(), |next| next.to_string()),
+    ));
+    for tick in schedule.upcoming(now, RUNS_ANNOUNCED) {
+        terminal.detail(1, &format!("a run at {}", tick.in_zone(schedule.zone())));
+    }
+    Ok(())
+}

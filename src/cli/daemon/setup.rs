@@ -1,0 +1,176 @@
+//! What a daemon works with, from flags and configuration; made anew when the configuration is read again.
+
+use archiver::daemon::Plan;
+use archiver::exporter::ListenAddress;
+use archiver::schedule::Schedule;
+use archiver::sync::Scope;
+use archiver::time::{Timestamp, Zone, parse_duration};
+use toml::Spanned;
+
+use super::Arguments;
+use crate::cli::Context;
+use crate::cli::exit::Failure;
+use crate::cli::monitoring::Monitoring;
+
+/// Everything that was decided.
+pub(super) struct Setup {
+    pub(super) context: Context,
+    pub(super) scope: Scope,
+    pub(super) plan: Plan,
+    pub(super) monitoring: Monitoring,
+    pub(super) listen: Option<ListenAddress>,
+    /// How old the last complete sync may be for the archive to count as fresh.
+    pub(super) max_age_seconds: i64,
+}
+
+/// How many ticks the usual age is taken from.
+const TICKS_LOOKED_AT: usize = 16;
+/// What a sync may take, added to the usual age.
+const USUAL_SYNC_SECONDS: i64 = 600;
+
+impl Setup {
+    /// # Errors
+    /// When something is not understood, with its place.
+    pub(super) fn new(
+        context: Context,
+        arguments: &Arguments,
+        now: Timestamp,
+    ) -> Result<Self, Failure> {
+        let file = context.config.file();
+        let schedule = schedule(&context, arguments, now)?;
+        let jitter = Decided::of(
+            "--jitter",
+            arguments.jitter.as_deref(),
+            "jitter",
+            file.schedule.jitter.as_ref(),
+        );
+        let jitter_seconds = match &jitter {
+            Some(jitter) => u32::try_from(jitter.duration_seconds(&context)?).unwrap_or(u32::MAX),
+            None => 0,
+        };
+        let plan = Plan::new(schedule, jitter_seconds, now);
+        let plan = plan.map_err(|error| match &jitter {
+            Some(jitter) => jitter.refused(&context, &error),
+            None => Failure::usage(error.to_string()),
+        })?;
+        let listen = Decided::of(
+            "--listen",
+            arguments.listen.as_deref(),
+            "listen",
+            file.monitoring.listen.as_ref(),
+        );
+        let listen = listen.map(|listen| {
+            let address = listen.text.parse::<ListenAddress>();
+            address.map_err(|error| listen.refused(&context, &error))
+        });
+        let max_age = Decided::of(
+            "--max-age",
+            arguments.max_age.as_deref(),
+            "max_age",
+            file.monitoring.max_age.as_ref(),
+        );
+        let max_age = max_age.map(|age| age.duration_seconds(&context));
+        Ok(Self {
+            scope: arguments.scope.scope(file),
+            monitoring: Monitoring::new(&context, &arguments.monitoring)?,
+            max_age_seconds: max_age
+                .transpose()?
+                .unwrap_or_else(|| usual_age(&plan, now)),
+            listen: listen.transpose()?,
+            plan,
+            context,
+        })
+    }
+}
+
+fn schedule(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Schedule, Failure> {
+    let file = &context.config.file().schedule;
+    let zone = Decided::of(
+        "--timezone",
+        arguments.timezone.as_deref(),
+        "timezone",
+        file.timezone.as_ref(),
+    );
+    let zone = match zone {
+        Some(zone) => {
+            let parsed = zone.text.parse::<Zone>();
+            parsed.map_err(|error| zone.refused(context, &error))?
+        }
+        None => Zone::utc(),
+    };
+    let cron = Decided::of(
+        "--cron",
+        arguments.cron.as_deref(),
+        "cron",
+        file.cron.as_ref(),
+    );
+    let Some(cron) = cron else {
+        return Err(Failure::usage("nothing says when to sync").with_hint(
+            "say it with --cron, such as --cron @hourly, or with `cron` under [schedule] in the configuration",
+        ));
+    };
+    Schedule::new(cron.text, zone, now)
+        .map_err(|error| cron.refused(context, &error).with_hint(error.hint()))
+}
+
+/// What somebody wrote, and where.
+struct Decided<'a> {
+    text: &'a str,
+    place: Place<'a>,
+}
+
+enum Place<'a> {
+    Flag(&'static str),
+    File(&'static str, &'a Spanned<String>),
+}
+
+impl<'a> Decided<'a> {
+    /// A flag over a key of the configuration.
+    fn of(
+        flag: &'static str,
+        by_flag: Option<&'a str>,
+        key: &'static str,
+        by_file: Option<&'a Spanned<String>>,
+    ) -> Option<Self> {
+        let flagged = by_flag.map(|text| Self {
+            text,
+            place: Place::Flag(flag),
+        });
+        flagged.or_else(|| {
+            by_file.map(|value| Self {
+                text: value.get_ref(),
+                place: Place::File(key, value),
+            })
+        })
+    }
+
+    fn duration_seconds(&self, context: &Context) -> Result<i64, Failure> {
+        match parse_duration(self.text) {
+            Ok(seconds) if seconds >= 0 => Ok(seconds),
+            Ok(_) => Err(self.refused(context, &"it is negative")),
+            Err(error) => Err(self.refused(context, &error)),
+        }
+    }
+
+    /// Says what is wrong with it, and where it stands.
+    fn refused(&self, context: &Context, reason: &dyn std::fmt::Display) -> Failure {
+        match self.place {
+            Place::Flag(flag) => Failure::usage(format!("{flag}: {reason}")),
+            Place::File(key, value) => {
+                let message = format!("`{key}`: {reason}");
+                context.config.invalid(&value.span(), message).into()
+            }
+        }
+    }
+}
+
+/// Twice the longest time between two ticks, and what a sync may take: one that is missed or fails is no reason to worry
+/// yet, the second is.
+fn usual_age(plan: &Plan, now: Timestamp) -> i64 {
+    let ticks = plan.schedule().upcoming(now, TICKS_LOOKED_AT);
+    let gaps = ticks.windows(2).map(|two| match two {
+        [first, second] => second.epoch_seconds() - first.epoch_seconds(),
+        _ => 0,
+    });
+    gaps.max().unwrap_or(0).saturating_mul(2) + USUAL_SYNC_SECONDS
+}

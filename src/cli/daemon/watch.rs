@@ -1,0 +1,185 @@
+//! What a daemon knows of itself and shows: to Prometheus, to whoever asks whether it is alive, to the service manager.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use archiver::daemon::{Ending, Event, Reason};
+use archiver::exporter::{Condition, Probe};
+use archiver::metrics::{self, DaemonFigures, Figures, Ticks};
+use archiver::status::ago;
+use archiver::time::{Timestamp, duration_text};
+
+/// Longer than the daemon ever needs to look around, which it does every second or so.
+const LONGEST_SILENCE: Duration = Duration::from_secs(30);
+
+/// Shared between the daemon, its syncs and its server.
+pub(super) struct Watch {
+    clock: fn() -> Timestamp,
+    state: Mutex<State>,
+}
+
+/// What is known.
+struct State {
+    figures: Figures,
+    daemon: DaemonFigures,
+    max_age_seconds: i64,
+    last_beat: Instant,
+}
+
+impl Watch {
+    pub(super) fn new(clock: fn() -> Timestamp, has_pings: bool, max_age_seconds: i64) -> Self {
+        let state = State {
+            figures: Figures::default(),
+            daemon: DaemonFigures {
+                started_at: clock(),
+                ticks: Ticks::default(),
+                running_since: None,
+                next_tick_at: None,
+                consecutive_failures: 0,
+                pings_failed: has_pings.then_some(0),
+                is_token_refused: false,
+            },
+            max_age_seconds,
+            last_beat: Instant::now(),
+        };
+        Self {
+            clock,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Takes note of what happens.
+    pub(super) fn observe(&self, event: Event) {
+        let mut state = self.state();
+        state.last_beat = Instant::now();
+        let now = (self.clock)();
+        let daemon = &mut state.daemon;
+        match event {
+            Event::Started { reason, missed, .. } => {
+                let ticks = &mut daemon.ticks;
+                match reason {
+                    Reason::Tick => ticks.run += 1,
+                    Reason::First | Reason::MadeUp => ticks.made_up += 1,
+                    Reason::Retry => ticks.retry += 1,
+                }
+                ticks.skipped += u64::from(missed);
+                daemon.running_since = Some(now);
+            }
+            Event::Skipped { .. } => daemon.ticks.skipped += 1,
+            Event::Ended {
+                failures, ending, ..
+            } => {
+                daemon.running_since = None;
+                daemon.consecutive_failures = u64::from(failures);
+                daemon.is_token_refused &= ending == Ending::Hopeless;
+            }
+            Event::Waiting { next } => daemon.next_tick_at = next,
+        }
+    }
+
+    pub(super) fn is_syncing(&self) -> bool {
+        self.state().daemon.running_since.is_some()
+    }
+
+    /// Goes by another configuration.
+    pub(super) fn reload(&self, has_pings: bool, max_age_seconds: i64) {
+        let mut state = self.state();
+        state.max_age_seconds = max_age_seconds;
+        let failed = state.daemon.pings_failed.unwrap_or(0);
+        state.daemon.pings_failed = has_pings.then_some(failed);
+    }
+
+    pub(super) fn ping_failed(&self) {
+        if let Some(failed) = &mut self.state().daemon.pings_failed {
+            *failed += 1;
+        }
+    }
+
+    pub(super) fn token_is_refused(&self, is_refused: bool) {
+        self.state().daemon.is_token_refused = is_refused;
+    }
+
+    /// What is known of the archive. It is brought up to date on a copy: reading takes its time.
+    pub(super) fn figures(&self) -> Figures {
+        self.state().figures.clone()
+    }
+
+    pub(super) fn put(&self, figures: Figures) {
+        self.state().figures = figures;
+    }
+
+    /// Shows all of it, as of one moment.
+    pub(super) fn look(&self, look: impl FnOnce(&Figures, &DaemonFigures)) {
+        let (figures, daemon) = {
+            let state = self.state();
+            (state.figures.clone(), state.daemon)
+        };
+        look(&figures, &daemon);
+    }
+
+    /// What the daemon is doing, in a line.
+    pub(super) fn in_words(&self) -> String {
+        let state = self.state();
+        let daemon = &state.daemon;
+        let fresh = match state.figures.totals.fresh_at() {
+            Some(at) => format!("last complete sync began {at}"),
+            None => "no sync was complete yet".to_owned(),
+        };
+        let doing = match (daemon.running_since, daemon.next_tick_at) {
+            (Some(since), _) => format!("syncing since {since}"),
+            (None, Some(next)) => format!("next sync at {next}"),
+            (None, None) => "no sync to come".to_owned(),
+        };
+        match daemon.consecutive_failures {
+            0 => format!("{doing}; {fresh}"),
+            1 => format!("{doing}; the last sync failed; {fresh}"),
+            failures => format!("{doing}; the last {failures} syncs failed; {fresh}"),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Whole after every statement: a panic elsewhere does not spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Probe for Watch {
+    fn metrics(&self) -> String {
+        let state = self.state();
+        metrics::text(&state.figures, Some(&state.daemon), Some((self.clock)()))
+    }
+
+    fn health(&self) -> Condition {
+        let silence = self.state().last_beat.elapsed();
+        let words = if silence < LONGEST_SILENCE {
+            self.in_words()
+        } else {
+            format!("nothing has moved for {} s", silence.as_secs())
+        };
+        Condition {
+            is_good: silence < LONGEST_SILENCE,
+            words,
+        }
+    }
+
+    fn readiness(&self) -> Condition {
+        let state = self.state();
+        let now = (self.clock)();
+        let longest = state.max_age_seconds;
+        let Some(at) = state.figures.totals.fresh_at() else {
+            return Condition {
+                is_good: false,
+                words: "no sync was complete yet".to_owned(),
+            };
+        };
+        let age = now.epoch_seconds() - at.epoch_seconds();
+        Condition {
+            is_good: age <= longest,
+            words: format!(
+                "the last complete sync began {} ({at}), and may be {} old",
+                ago(age.max(0)),
+                duration_text(longest)
+            ),
+        }
+    }
+}

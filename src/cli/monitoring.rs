@@ -1,0 +1,167 @@
+//! Who is told how a sync went, besides whoever reads stderr: a file of metrics, a dead man's switch.
+//!
+//! Nothing here can fail a sync: what goes wrong is a warning.
+
+use std::path::{Path, PathBuf};
+
+use archiver::metrics::{self, DaemonFigures, Figures};
+use archiver::ping::{PingRun, PingUrl, Pinger, Signal};
+use archiver::status;
+use archiver::store;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use super::Context;
+use super::exit::{Failure, Status};
+use super::terminal::Terminal;
+
+/// Flags that say who is told.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct MonitoringFlags {
+    /// Write metrics to this file after each sync, for node_exporter's textfile collector
+    #[arg(long, value_name = "FILE")]
+    metrics_file: Option<PathBuf>,
+    /// Tell a check of healthchecks.io, or one like it, how each sync goes [env: ARCHIVER_PING_URL]
+    #[arg(long, value_name = "URL")]
+    ping_url: Option<String>,
+}
+
+/// Who is told.
+#[derive(Clone)]
+pub(super) struct Monitoring {
+    pub(super) metrics_file: Option<PathBuf>,
+    pub(super) pinger: Option<Pinger>,
+}
+
+impl Monitoring {
+    /// Flags over environment over configuration.
+    pub(super) fn new(context: &Context, flags: &MonitoringFlags) -> Result<Self, Failure> {
+        let file = &context.config.file().monitoring;
+        let by_file = file.metrics_file.as_deref();
+        let metrics_file = flags
+            .metrics_file
+            .clone()
+            .or_else(|| by_file.map(|path| context.config.resolve(path)));
+        let by_flag = flags
+            .ping_url
+            .clone()
+            .or_else(|| context.config.environment().text("ARCHIVER_PING_URL"));
+        let url = match (by_flag, &file.ping_url) {
+            (Some(url), _) => {
+                let url = url.parse::<PingUrl>();
+                Some(url.map_err(|error| Failure::usage(format!("--ping-url: {error}")))?)
+            }
+            (None, Some(url)) => {
+                let place = url.span();
+                let url = url.get_ref().0.parse::<PingUrl>();
+                let invalid = |error| {
+                    context
+                        .config
+                        .invalid(&place, format!("`ping_url`: {error}"))
+                };
+                Some(url.map_err(invalid)?)
+            }
+            (None, None) => None,
+        };
+        let pinger = url.map(Pinger::new).transpose();
+        Ok(Self {
+            metrics_file,
+            pinger: pinger.map_err(|error| Failure::usage(error.to_string()))?,
+        })
+    }
+
+    /// Says that a sync begins, without waiting for an answer.
+    pub(super) fn begin(&self, runtime: &Handle) -> Option<Pings> {
+        let mut pings = self.pings()?;
+        let Pings { pinger, run, .. } = &pings;
+        let (pinger, run) = (pinger.clone(), *run);
+        pings.start = Some(runtime.spawn(async move {
+            pinger
+                .ping(Signal::Start, run, "")
+                .await
+                .map_err(|error| error.to_string())
+        }));
+        Some(pings)
+    }
+
+    /// The same for a sync that failed before it began.
+    pub(super) fn pings(&self) -> Option<Pings> {
+        let pinger = self.pinger.clone()?;
+        Some(Pings {
+            pinger,
+            run: PingRun::random(),
+            start: None,
+        })
+    }
+
+    /// Writes the file of metrics, if there is to be one.
+    pub(super) fn write_metrics(
+        &self,
+        terminal: Terminal,
+        figures: &Figures,
+        daemon: Option<&DaemonFigures>,
+    ) {
+        if let Some(path) = &self.metrics_file {
+            // Without the time: in a file an age would stand still.
+            let written = metrics::write_file(path, &metrics::text(figures, daemon, None));
+            if let Err(error) = written {
+                terminal.warning(&error.to_string());
+            }
+        }
+    }
+}
+
+/// The pings of one sync.
+pub(super) struct Pings {
+    pinger: Pinger,
+    run: PingRun,
+    start: Option<JoinHandle<Result<(), String>>>,
+}
+
+impl Pings {
+    /// Says how it ended, after it was said that it began; what did not arrive comes back, in words.
+    pub(super) async fn end(self, signal: Signal, body: &str) -> Vec<String> {
+        let mut errors = Vec::new();
+        if let Some(start) = self.start {
+            let started = start.await;
+            errors.extend(
+                started
+                    .map_err(|error| error.to_string())
+                    .and_then(|it| it)
+                    .err(),
+            );
+        }
+        let ended = self.pinger.ping(signal, self.run, body).await;
+        errors.extend(ended.map_err(|error| error.to_string()).err());
+        errors.dedup();
+        errors
+    }
+}
+
+/// What a dead man's switch is told of how a sync ended. A sync that was told to stop is neither a success nor a failure:
+/// whatever stopped it will start the next, or its absence will be noticed.
+pub(super) fn signal(verdict: &Result<(), Failure>, is_stopped: bool) -> Option<Signal> {
+    match verdict {
+        Ok(()) => Some(Signal::Success),
+        Err(failure) if is_stopped || failure.status == Status::Locked => None,
+        Err(_) => Some(Signal::Failure),
+    }
+}
+
+/// What it is told in words.
+pub(super) fn body(verdict: &Result<(), Failure>, words: &str) -> String {
+    let failure = verdict.as_ref().err();
+    let message = failure.map(|failure| failure.message.as_str());
+    let hint = failure.and_then(|failure| failure.hint.as_deref());
+    let lines = [Some(words).filter(|words| !words.is_empty()), message, hint];
+    lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
+}
+
+/// Reads the figures of an archive; without one, there are none.
+pub(super) fn read_figures(archive: &Path, figures: &mut Figures) -> Result<(), status::Error> {
+    match store::open_read_only(archive) {
+        Ok(connection) => figures.update(&connection),
+        Err(store::Error::Missing { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

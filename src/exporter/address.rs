@@ -1,0 +1,113 @@
+//! Where the server listens, as people write it.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A host and a port: `127.0.0.1:9184`, `[::1]:9184`, `localhost:9184`, or `9184` on this machine alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenAddress {
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+/// What is no address to listen on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no address to listen on: {reason}, such as 127.0.0.1:9184")]
+pub struct AddressError {
+    text: String,
+    reason: &'static str,
+}
+
+const THIS_MACHINE: &str = "127.0.0.1";
+
+impl FromStr for ListenAddress {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let text = text.trim();
+        let refused = |reason| AddressError {
+            text: text.to_owned(),
+            reason,
+        };
+        let (host, port) = match text.rsplit_once(':') {
+            Some(("", _)) => {
+                return Err(refused(
+                    "say on which address, 0.0.0.0 for every one of this machine",
+                ));
+            }
+            Some((host, port)) => (host, port),
+            None => (THIS_MACHINE, text),
+        };
+        let port = port
+            .parse()
+            .map_err(|_| refused("it needs a port from 0 to 65535"))?;
+        let inner = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        let host = match inner {
+            Some(inner) => inner,
+            None if host.contains(':') => {
+                return Err(refused("an IPv6 address stands in brackets"));
+            }
+            None => host,
+        };
+        let is_host = !host.is_empty()
+            && !host.contains(|it: char| it.is_whitespace() || "/@[]".contains(it));
+        if !is_host {
+            return Err(refused("it needs a host and a port, and nothing else"));
+        }
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+        })
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') {
+            write!(formatter, "[{host}]:{port}")
+        } else {
+            write!(formatter, "{host}:{port}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_write_is_understood() {
+        for (text, expected) in [
+            ("127.0.0.1:9184", "127.0.0.1:9184"),
+            (" [::1]:9184", "[::1]:9184"),
+            ("localhost:0", "localhost:0"),
+            ("9184", "127.0.0.1:9184"),
+            ("0.0.0.0:80", "0.0.0.0:80"),
+        ] {
+            let address: ListenAddress = text.parse().unwrap();
+            assert_eq!(address.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_none_is_refused_with_an_example() {
+        for text in [
+            "",
+            ":9184",
+            "localhost",
+            "127.0.0.1:99999",
+            "::1:9184",
+            "http://localhost:9184",
+            "a b:1",
+            "127.0.0.1:9184/metrics",
+            "[]:1",
+        ] {
+            let error = text.parse::<ListenAddress>().unwrap_err().to_string();
+            assert!(error.contains(&format!("`{text}`")), "{error}");
+            assert!(error.contains("127.0.0.1:9184"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Takes connections, a few at a time, and lets none of them hold the others up.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::answer::answer;
+use super::{ListenAddress, Probe};
+
+/// Connections at once; others wait until one of these has ended.
+const MOST_CONNECTIONS: usize = 32;
+/// How long the head of a request may take to come, and how long a connection may wait for the next.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// How long one connection may last, whatever is asked on it: one that nobody reads from ends too.
+const CONNECTION_WITHIN: Duration = Duration::from_secs(120);
+/// The longest head of a request.
+const MOST_HEAD_BYTES: usize = 16 << 10;
+/// The rest after a connection could not be taken: without file handles there is nothing to do but wait for one.
+const AFTER_REFUSAL: Duration = Duration::from_millis(200);
+
+/// A server that runs until this is dropped.
+#[derive(Debug)]
+pub struct Exporter {
+    address: SocketAddr,
+    task: AbortHandle,
+}
+
+/// The server could not start.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}")]
+pub struct Error {
+    address: ListenAddress,
+    source: io::Error,
+}
+
+impl Error {
+    /// What the reader can do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self.source.kind() {
+            io::ErrorKind::AddrInUse => "something listens there already: choose another port",
+            io::ErrorKind::PermissionDenied => {
+                "ports below 1024 are not for everybody: choose a higher one"
+            }
+            _ => "the address must be one of this machine, such as 127.0.0.1:9184",
+        }
+    }
+}
+
+impl Exporter {
+    /// Starts to serve, on the runtime that this is called from.
+    ///
+    /// # Errors
+    /// When the address is not to be had.
+    pub async fn bind(listen: &ListenAddress, probe: Arc<dyn Probe>) -> Result<Self, Error> {
+        let refused = |source| Error {
+            address: listen.clone(),
+            source,
+        };
+        let listener = TcpListener::bind((listen.host.as_str(), listen.port))
+            .await
+            .map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        let task = tokio::spawn(take_connections(listener, probe)).abort_handle();
+        Ok(Self { address, task })
+    }
+
+    /// Where it listens: the port that was chosen, where 0 was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// For ever; its connections end with it.
+async fn take_connections(listener: TcpListener, probe: Arc<dyn Probe>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let has_room = connections.len() < MOST_CONNECTIONS;
+        tokio::select! {
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept(), if has_room => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(serve(stream, Arc::clone(&probe)));
+                }
+                Err(_) => tokio::time::sleep(AFTER_REFUSAL).await,
+            },
+        }
+    }
+}
+
+/// Answers what is asked on one connection. What goes wrong on it is the business of whoever opened it.
+async fn serve(stream: TcpStream, probe: Arc<dyn Probe>) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (method, path): (&Method, _) = (request.method(), request.uri().path());
+        let response = answer(method, path, probe.as_ref());
+        async { Ok::<_, Infallible>(response) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .max_buf_size(MOST_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    let _ = tokio::time::timeout(CONNECTION_WITHIN, connection).await;
+}

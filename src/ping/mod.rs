@@ -1,0 +1,154 @@
+//! Tells a dead man's switch how syncs go, in the manner of healthchecks.io: it raises an alarm when it hears nothing.
+//!
+//! An address is a check; `/start` and `/fail` after it say what happened, the body is kept with it, and `rid` ties the
+//! start of a run to its end (<https://healthchecks.io/docs/http_api/>,
+//! <https://healthchecks.io/docs/measuring_script_run_time/>). The address is all the secret there is to a check, so
+//! nothing that is shown has more of it than the host. This is the one request that does not go to the API, and it has a
+//! client of its own, which knows no token.
+
+mod run;
+mod url;
+
+use std::time::Duration;
+
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, StatusCode};
+
+pub use run::PingRun;
+pub use url::{PingUrl, UrlError};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// A sync begins.
+    Start,
+    /// It was complete.
+    Success,
+    /// It was not.
+    Failure,
+}
+
+/// A message that did not arrive.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the ping to {host} failed: {reason}")]
+pub struct Error {
+    host: String,
+    reason: String,
+}
+
+/// How long it is tried.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    attempts: u32,
+    /// For all attempts and the waits between them.
+    altogether: Duration,
+    wait: Duration,
+}
+
+const LIMITS: Limits = Limits {
+    attempts: 3,
+    altogether: Duration::from_secs(10),
+    wait: Duration::from_millis(500),
+};
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// healthchecks.io keeps 100 kB; a summary has a few hundred bytes, and what is missing may be a long list.
+const MOST_BODY_BYTES: usize = 10_000;
+
+/// Sends pings to one check. Clones share their connections.
+#[derive(Clone, Debug)]
+pub struct Pinger {
+    url: PingUrl,
+    client: Client,
+    limits: Limits,
+}
+
+impl Pinger {
+    /// Prepares to send; sends nothing yet.
+    ///
+    /// # Errors
+    /// When the TLS or proxy settings of this machine are unusable.
+    pub fn new(url: PingUrl) -> Result<Self, Error> {
+        Self::within(url, LIMITS)
+    }
+
+    fn within(url: PingUrl, limits: Limits) -> Result<Self, Error> {
+        // Fails only when a provider is installed already, which serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = Client::builder()
+            .user_agent(concat!("archiver/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_WITHIN)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .https_only(!url.is_loopback());
+        if url.is_loopback() {
+            builder = builder.no_proxy();
+        }
+        match builder.build() {
+            Ok(client) => Ok(Self {
+                url,
+                client,
+                limits,
+            }),
+            Err(error) => Err(url.failed(words(&error.without_url()))),
+        }
+    }
+
+    /// Says what happened in `run`, with a text of which the first 10,000 bytes are sent.
+    ///
+    /// # Errors
+    /// When it does not arrive within ten seconds, or is refused.
+    pub async fn ping(&self, signal: Signal, run: PingRun, body: &str) -> Result<(), Error> {
+        let sent = tokio::time::timeout(self.limits.altogether, self.send(signal, run, body));
+        let sent = sent
+            .await
+            .unwrap_or_else(|_| Err("no answer came in time".to_owned()));
+        sent.map_err(|reason| self.url.failed(reason))
+    }
+
+    async fn send(&self, signal: Signal, run: PingRun, body: &str) -> Result<(), String> {
+        let suffix = match signal {
+            Signal::Start => "start",
+            Signal::Success => "",
+            Signal::Failure => "fail",
+        };
+        let body = &body[..body.floor_char_boundary(MOST_BODY_BYTES)];
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let answer = self
+                .client
+                .post(self.url.with(suffix, run))
+                .header(CONTENT_TYPE, "text/plain; charset=utf-8")
+                .body(body.to_owned())
+                .send()
+                .await;
+            let (reason, is_worth_another) = match answer {
+                Ok(answer) if answer.status().is_success() => return Ok(()),
+                Ok(answer) => (
+                    format!("it was answered with {}", answer.status()),
+                    answer.status().is_server_error()
+                        || answer.status() == StatusCode::TOO_MANY_REQUESTS,
+                ),
+                Err(error) => (words(&error.without_url()), true),
+            };
+            if !is_worth_another || attempts >= self.limits.attempts {
+                return Err(reason);
+            }
+            tokio::time::sleep(self.limits.wait).await;
+        }
+    }
+}
+
+/// An error and its causes.
+fn words(error: &reqwest::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        words = format!("{words}: {error}");
+        cause = error.source();
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+//! Pings to a real server on a free port.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::thread;
+
+use super::*;
+
+/// Answers each request with the next of these, the last for ever, and hands on what it was sent.
+struct Check {
+    url: String,
+    requests: mpsc::Receiver<String>,
+}
+
+fn check(answers: &'static [&'static str]) -> Check {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/ping/secret-uuid", listener.local_addr().unwrap());
+    let (sender, requests) = mpsc::channel();
+    thread::spawn(move || {
+        for number in 0.. {
+            let Ok((mut stream, _)) = listener.accept() else {
+                return;
+            };
+            let request = request(&mut stream);
+            let answer = answers[number.min(answers.len() - 1)];
+            let _ = stream.write_all(answer.as_bytes());
+            if sender.send(request).is_err() {
+                return;
+            }
+        }
+    });
+    Check { url, requests }
+}
+
+/// One request: its head, and as many bytes as it says.
+fn request(stream: &mut TcpStream) -> String {
+    let mut text = Vec::new();
+    let mut byte = [0];
+    while !text.ends_with(b"\r\n\r\n") {
+        if stream.read(&mut byte).unwrap_or(0) == 0 {
+            break;
+        }
+        text.push(byte[0]);
+    }
+    let head = String::from_utf8(text.clone()).unwrap();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).unwrap();
+    head + &String::from_utf8(body).unwrap()
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nOK";
+const BROKEN: &str = "HTTP/1.1 500 X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+const UNKNOWN: &str = "HTTP/1.1 404 X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+const ELSEWHERE: &str =
+    "HTTP/1.1 302 X\r\nlocation: /elsewhere\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+const QUICK: Limits = Limits {
+    attempts: 3,
+    altogether: Duration::from_secs(60),
+    wait: Duration::from_millis(1),
+};
+
+async fn send(url: &str, signal: Signal, body: &str) -> Result<(), Error> {
+    let pinger = Pinger::within(url.parse().unwrap(), QUICK).unwrap();
+    pinger.ping(signal, PingRun::random(), body).await
+}
+
+#[tokio::test]
+async fn each_signal_has_its_address_and_a_run_its_id() {
+    for (signal, path) in [
+        (Signal::Start, "/ping/secret-uuid/start"),
+        (Signal::Success, "/ping/secret-uuid"),
+        (Signal::Failure, "/ping/secret-uuid/fail"),
+    ] {
+        let check = check(&[OK]);
+        send(&check.url, signal, "complete: 3 new actions")
+            .await
+            .unwrap();
+        let request = check.requests.recv().unwrap();
+        assert!(
+            request.starts_with(&format!("POST {path}?rid=")),
+            "{request}"
+        );
+        assert!(
+            request.ends_with("\r\n\r\ncomplete: 3 new actions"),
+            "{request}"
+        );
+        assert!(
+            !request.to_lowercase().contains("authorization"),
+            "{request}"
+        );
+        assert!(request.contains("user-agent: archiver/"), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn a_query_is_kept_and_a_slash_not_doubled() {
+    let check = check(&[OK]);
+    let url = format!("{}/?create=1", check.url);
+    send(&url, Signal::Start, "").await.unwrap();
+    let request = check.requests.recv().unwrap();
+    assert!(
+        request.starts_with("POST /ping/secret-uuid/start?create=1&rid="),
+        "{request}"
+    );
+}
+
+#[tokio::test]
+async fn a_long_body_is_cut_between_characters() {
+    let check = check(&[OK]);
+    send(
+        &check.url,
+        Signal::Failure,
+        &format!("x{}", "ä".repeat(9_000)),
+    )
+    .await
+    .unwrap();
+    let request = check.requests.recv().unwrap();
+    assert!(
+        request.contains("content-length: 9999\r\n"),
+        "{request:.400}"
+    );
+}
+
+#[tokio::test]
+async fn a_fault_is_tried_again_and_a_refusal_is_not() {
+    let recovering = check(&[BROKEN, "nonsense", OK]);
+    send(&recovering.url, Signal::Success, "").await.unwrap();
+    assert_eq!(recovering.requests.try_iter().count(), 3);
+    let unknown = check(&[UNKNOWN]);
+    let error = send(&unknown.url, Signal::Success, "").await.unwrap_err();
+    assert_eq!(unknown.requests.try_iter().count(), 1);
+    assert!(error.to_string().contains("404"), "{error}");
+    let broken = check(&[BROKEN]);
+    let error = send(&broken.url, Signal::Success, "").await.unwrap_err();
+    assert_eq!(broken.requests.try_iter().count(), 3);
+    assert!(error.to_string().contains("500"), "{error}");
+}
+
+#[tokio::test]
+async fn nobody_is_followed_elsewhere() {
+    let check = check(&[ELSEWHERE, OK]);
+    assert!(send(&check.url, Signal::Success, "").await.is_err());
+    assert_eq!(check.requests.try_iter().count(), 1);
+}
+
+#[tokio::test]
+async fn silence_ends_in_an_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/secret-uuid", listener.local_addr().unwrap());
+    let limits = Limits {
+        altogether: Duration::from_millis(50),
+        ..QUICK
+    };
+    let pinger = Pinger::within(url.parse().unwrap(), limits).unwrap();
+    let silent = pinger.ping(Signal::Start, PingRun::random(), "").await;
+    assert!(silent.unwrap_err().to_string().contains("in time"));
+}
+
+#[tokio::test]
+async fn no_message_has_more_of_the_address_than_its_host() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/secret-uuid", nobody.local_addr().unwrap());
+    drop(nobody);
+    let error = send(&url, Signal::Start, "").await.unwrap_err();
+    let unknown = check(&[UNKNOWN]);
+    let refusal = send(&unknown.url, Signal::Start, "").await.unwrap_err();
+    let parsed: PingUrl = url.parse().unwrap();
+    let pinger = Pinger::new(parsed.clone()).unwrap();
+    for shown in [
+        format!("{error} {error:?} {refusal} {refusal:?}"),
+        format!("{parsed} {parsed:?} {pinger:?}"),
+    ] {
+        assert!(!shown.contains("secret"), "{shown}");
+        assert!(shown.contains("127.0.0.1"), "{shown}");
+    }
+}
+
+#[test]
+fn what_is_no_address_of_a_check_is_refused_without_being_shown() {
+    for text in [
+        "secret-uuid",
+        "ftp://hc-ping.com/secret-uuid",
+        "http://hc-ping.com/secret-uuid",
+        "https://user:secret@hc-ping.com/x",
+        "https://hc-ping.com/secret-uuid#x",
+        "https:///",
+    ] {
+        let error = text.parse::<PingUrl>().unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
+    }
+    for text in [
+        "https://hc-ping.com/x",
+        "http://localhost:8000/ping/x",
+        "http://[::1]/x",
+    ] {
+        assert!(text.parse::<PingUrl>().is_ok(), "{text}");
+    }
+}

@@ -1,0 +1,56 @@
+//! `archiver daemon`: what it promises to whoever leaves it alone.
+
+mod outside;
+mod refusals;
+mod ticks;
+mod told;
+
+use std::process::Command;
+
+use crate::cloud::Cloud;
+use crate::process::{Running, until};
+use crate::sandbox::Sandbox;
+
+impl Sandbox {
+    /// `archiver daemon` against this cloud, with its token.
+    pub(super) fn start_daemon(&self, cloud: &Cloud, flags: &[&str]) -> Running {
+        Running::start(self.daemon_command(cloud, flags))
+    }
+
+    fn daemon_command(&self, cloud: &Cloud, flags: &[&str]) -> Command {
+        let mut command = self.command(&[&["daemon"], flags].concat());
+        command
+            .env("DIGITALOCEAN_API_URL", cloud.url())
+            .env("DIGITALOCEAN_TOKEN", cloud.token());
+        command
+    }
+}
+
+/// A sandbox whose syncs are not paced.
+fn sandbox() -> Sandbox {
+    Sandbox::new().configured(UNPACED)
+}
+
+const UNPACED: &str =
+    "[limits]\nrequests_per_minute = 4000000000\nrequests_per_hour = 4000000000\n";
+const EVERY_SECOND: &str = "* * * * * *";
+
+/// How many lines of what was said hold this.
+fn lines(said: &str, text: &str) -> usize {
+    said.lines().filter(|line| line.contains(text)).count()
+}
+
+/// Waits until it has said this so often.
+#[track_caller]
+fn until_said(daemon: &Running, times: usize, text: &str) {
+    until(&format!("it says `{text}`, {times} times"), || {
+        lines(&daemon.said(), text) >= times
+    });
+}
+
+/// Ends it as a service manager does.
+#[track_caller]
+fn end(daemon: Running) -> crate::process::Run {
+    daemon.signal("TERM");
+    daemon.end_within(told::WITHIN).exits(0)
+}

@@ -1,0 +1,128 @@
+//! Ticks: each is a sync, or it is said why not; whatever happens, nothing is lost and nothing runs twice at once.
+
+use std::time::Duration;
+
+use super::{EVERY_SECOND, end, lines, sandbox, until_said};
+use crate::account::{cloud, settled_cloud};
+use crate::archive::Archive;
+use crate::asked::requests;
+use crate::cloud::{Fault, FaultRule};
+use crate::process::{Running, until};
+
+/// Syncs that began before the one before had ended.
+fn overlaps(archive: &Archive) -> i64 {
+    archive.number(
+        "SELECT count(*) FROM sync_runs AS next JOIN sync_runs AS run ON run.id = next.id - 1 \
+          WHERE run.finished_at > next.started_at",
+    )
+}
+
+#[test]
+fn what_was_never_synced_is_synced_at_once_and_the_next_runs_are_announced() {
+    let cloud = settled_cloud(3, 450);
+    let sandbox = sandbox();
+    let flags = ["--cron", "30 2 * * *", "--timezone", "Europe/Dublin", "-v"];
+    let daemon = sandbox.start_daemon(&cloud, &flags);
+    until_said(&daemon, 1, "complete: 450 new actions");
+    let run = end(daemon).says("30 2 * * * by the clocks of Europe/Dublin");
+    assert_eq!(lines(&run.stderr, " a run at "), 5, "{run}");
+    assert_eq!(lines(&run.stderr, "T02:30:00"), 5, "{run}");
+    sandbox.archive().equals(&cloud);
+}
+
+#[test]
+fn a_slow_sync_is_not_doubled_and_what_it_costs_is_said() {
+    let cloud = cloud(4, 1_600);
+    cloud.change(|options| options.latency = Duration::from_millis(700));
+    cloud.grow_per_request(2);
+    let sandbox = sandbox();
+    let daemon = sandbox.start_daemon(&cloud, &["--cron", EVERY_SECOND]);
+    until_said(&daemon, 3, ": complete: ");
+    cloud.grow_per_request(0);
+    cloud.change(|options| options.latency = Duration::ZERO);
+    // Also the next tick's, which began after the last action appeared.
+    until_said(&daemon, 5, ": complete: ");
+    let run = end(daemon).says("is left out: the sync before it is still at work");
+    assert_eq!(
+        cloud.most_at_once(),
+        4,
+        "the pages of one sync at a time: {run}"
+    );
+    let archive = sandbox.archive();
+    archive.equals(&cloud);
+    assert_eq!(overlaps(&archive), 0, "{run}");
+}
+
+#[test]
+fn a_server_that_is_away_ends_nothing_and_is_found_again() {
+    let cloud = settled_cloud(3, 450);
+    cloud.break_with(FaultRule::new(Fault::Reset).times(14));
+    let sandbox = sandbox();
+    let daemon = sandbox.start_daemon(&cloud, &["--cron", EVERY_SECOND]);
+    until_said(&daemon, 1, ": complete: 450 new");
+    let run = end(daemon)
+        .says("the last sync was not complete; the next starts at")
+        .says("trying again after a failure")
+        .says("ticks were left out meanwhile");
+    assert!(
+        lines(&run.stderr, "the last 2 syncs were not complete") >= 1,
+        "{run}"
+    );
+    sandbox.archive().equals(&cloud);
+}
+
+#[test]
+fn a_token_that_is_refused_is_said_loudly_and_tried_again_at_the_next_tick() {
+    let cloud = settled_cloud(3, 450);
+    let sandbox = sandbox();
+    let mut command = sandbox.daemon_command(&cloud, &["--cron", EVERY_SECOND]);
+    command.env("DIGITALOCEAN_TOKEN", "revoked-token");
+    let daemon = Running::start(command);
+    until_said(&daemon, 3, "error: ");
+    assert_eq!(lines(&daemon.said(), "is left out"), 0);
+    cloud.change(|options| options.token = "revoked-token".to_owned());
+    until_said(&daemon, 1, ": complete: 450 new");
+    end(daemon)
+        .says("the API does not accept the token")
+        .says("hint: ")
+        .never_says("revoked-token");
+}
+
+#[test]
+fn a_tick_is_left_to_a_sync_of_somebody_else() {
+    let cloud = settled_cloud(3, 450);
+    let stall = FaultRule::new(Fault::Stall).path("/v2/actions").times(1);
+    cloud.break_with(stall);
+    let sandbox = sandbox();
+    let other = sandbox.start_sync(&cloud, &["--all"]);
+    until("the other sync is at work", || requests(&cloud) >= 2);
+    let daemon = sandbox.start_daemon(&cloud, &["--cron", EVERY_SECOND]);
+    until_said(&daemon, 2, "this tick is left to another sync");
+    other.kill();
+    until_said(&daemon, 1, ": complete: ");
+    end(daemon);
+    sandbox.archive().equals(&cloud);
+}
+
+#[test]
+fn a_daemon_that_was_killed_goes_on_where_it_was_without_waiting_for_a_tick() {
+    let cloud = settled_cloud(5, 3_000);
+    cloud.change(|options| options.latency = Duration::from_millis(120));
+    let sandbox = sandbox();
+    let flags = ["--cron", "0 0 1 1 *"];
+    let daemon = sandbox.start_daemon(&cloud, &flags);
+    until("some pages are read", || requests(&cloud) >= 8);
+    daemon.kill();
+    cloud.change(|options| options.latency = Duration::ZERO);
+    cloud.clear_requests();
+    let daemon = sandbox.start_daemon(&cloud, &flags);
+    until_said(&daemon, 1, ": complete: ");
+    end(daemon);
+    sandbox.archive().equals(&cloud);
+    // A third one, a moment after a complete sync, has nothing to make up for.
+    cloud.clear_requests();
+    let daemon = sandbox.start_daemon(&cloud, &[&flags[..], &["-v"]].concat());
+    until_said(&daemon, 5, " a run at ");
+    end(daemon);
+    assert_eq!(requests(&cloud), 0);
+}

@@ -1,0 +1,90 @@
+//! What a daemon is told while it runs: to end, and to read its configuration again.
+
+use std::fs;
+use std::time::Duration;
+
+use super::{EVERY_SECOND, UNPACED, end, lines, sandbox, until_said};
+use crate::account::settled_cloud;
+use crate::asked::requests;
+use crate::cloud::{Fault, FaultRule};
+use crate::process::until;
+use crate::sandbox::Sandbox;
+
+/// What a service manager is promised.
+pub(super) const WITHIN: Duration = Duration::from_secs(10);
+const NEVER: &str = "0 0 1 1 *";
+
+#[test]
+fn told_to_end_in_the_middle_of_a_sync_it_keeps_what_it_has_and_exits_with_0() {
+    for signal in ["TERM", "INT"] {
+        let cloud = settled_cloud(5, 3_000);
+        cloud.change(|options| options.latency = Duration::from_millis(120));
+        let sandbox = sandbox();
+        let daemon = sandbox.start_daemon(&cloud, &["--cron", NEVER]);
+        until("some pages are read", || requests(&cloud) >= 8);
+        daemon.signal(signal);
+        daemon.end_within(WITHIN).exits(0).says("told to end");
+        let archive = sandbox.archive();
+        let last = archive.last_run();
+        assert_eq!(last.outcome.as_deref(), Some("interrupted"));
+        assert!(last.is_finished && last.inserted >= 400, "{last:?}");
+        assert_eq!(sandbox.files_at_rest(), ["archive.db"]);
+        cloud.change(|options| options.latency = Duration::ZERO);
+        sandbox.sync(&cloud, &["--all"]).exits(0).silently();
+        sandbox.archive().equals(&cloud);
+    }
+}
+
+#[test]
+fn told_to_end_between_two_syncs_it_ends() {
+    let cloud = settled_cloud(3, 200);
+    let sandbox = sandbox();
+    let daemon = sandbox.start_daemon(&cloud, &["--cron", NEVER]);
+    until_said(&daemon, 1, ": complete: ");
+    end(daemon).says("told to end").says("ended");
+}
+
+#[test]
+fn a_server_that_never_answers_does_not_keep_it_from_ending() {
+    let cloud = settled_cloud(3, 200);
+    cloud.break_with(FaultRule::new(Fault::Stall));
+    let sandbox = sandbox();
+    let daemon = sandbox.start_daemon(&cloud, &["--cron", NEVER]);
+    until("it asks", || requests(&cloud) >= 1);
+    end(daemon);
+}
+
+#[test]
+fn a_configuration_is_read_again_and_a_broken_one_is_not_followed() {
+    let cloud = settled_cloud(3, 450);
+    let write = |sandbox: &Sandbox, text: &str| {
+        fs::write(sandbox.config_file(), format!("{UNPACED}{text}")).unwrap();
+    };
+    let sandbox = sandbox();
+    write(&sandbox, &format!("[schedule]\ncron = '{NEVER}'\n"));
+    let daemon = sandbox.start_daemon(&cloud, &[]);
+    until_said(&daemon, 1, ": complete: ");
+    for (number, broken) in [
+        "[schedule]\ncron = '* * * 13 *'\n",
+        "[schedule]\n",
+        "not TOML",
+        "[schedule]\ncron = '* * * * *'\nunknown = 1\n",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        write(&sandbox, broken);
+        daemon.signal("HUP");
+        until_said(&daemon, number + 1, "the configuration stays as it was: ");
+    }
+    assert_eq!(lines(&daemon.said(), ": complete: "), 1);
+    write(&sandbox, &format!("[schedule]\ncron = '{EVERY_SECOND}'\n"));
+    daemon.signal("HUP");
+    until_said(
+        &daemon,
+        1,
+        "the configuration was read again; next sync at ",
+    );
+    until_said(&daemon, 3, ": complete: ");
+    end(daemon);
+}
