@@ -37,7 +37,7 @@ pub struct ClientSettings {
     pub on_event: OnEvent,
 }
 
-/// The API, as one token sees it. Shared between tasks behind an [`Arc`].
+/// The API, as one token sees it. Shared between tasks behind an [`Arc`](std::sync::Arc).
 pub struct Client {
     sender: Sender,
     origin: Origin,

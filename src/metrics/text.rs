@@ -19,7 +19,8 @@ pub fn text(figures: &Figures, daemon: Option<&DaemonFigures>, now: Option<Times
     write_program(&mut exposition);
     write_freshness(&mut exposition, &figures.totals, now);
     write_last_run(&mut exposition, &figures.totals);
-    write_totals(&mut exposition, &figures.totals);
+    write_runs(&mut exposition, &figures.totals);
+    write_counters(&mut exposition, &figures.totals);
     if let Some(holdings) = &figures.holdings {
         write_holdings(&mut exposition, holdings);
         write_listings(&mut exposition, holdings);
@@ -75,7 +76,7 @@ fn write_last_run(to: &mut Exposition, totals: &Totals) {
     );
 }
 
-fn write_totals(to: &mut Exposition, totals: &Totals) {
+fn write_runs(to: &mut Exposition, totals: &Totals) {
     to.family(
         Kind::Counter,
         "archiver_runs_total",
@@ -88,6 +89,22 @@ fn write_totals(to: &mut Exposition, totals: &Totals) {
         "How long syncs took, killed ones left out.",
         &totals.durations,
     );
+    to.gauge(
+        "archiver_requests_left",
+        "Requests that the token had left of the hour's when the last sync ended.",
+        totals.quota.map(|quota| quota.remaining),
+    );
+    to.gauge(
+        "archiver_requests_left_timestamp_seconds",
+        "When the token had that many requests left.",
+        totals
+            .quota
+            .and_then(|quota| quota.at)
+            .map(Timestamp::epoch_seconds),
+    );
+}
+
+fn write_counters(to: &mut Exposition, totals: &Totals) {
     for (name, help, value) in [
         (
             "archiver_actions_inserted_total",
@@ -122,19 +139,6 @@ fn write_totals(to: &mut Exposition, totals: &Totals) {
     ] {
         to.counter(name, help, value);
     }
-    to.gauge(
-        "archiver_requests_left",
-        "Requests that the token had left of the hour's when the last sync ended.",
-        totals.quota.map(|quota| quota.remaining),
-    );
-    to.gauge(
-        "archiver_requests_left_timestamp_seconds",
-        "When the token had that many requests left.",
-        totals
-            .quota
-            .and_then(|quota| quota.at)
-            .map(Timestamp::epoch_seconds),
-    );
 }
 
 fn write_holdings(to: &mut Exposition, holdings: &Holdings) {

@@ -80,30 +80,21 @@ pub async fn run(
     let engine = engine::Engine::new(Arc::clone(&client), store, settings, observer, run);
     let outcome = engine.read_everything(told_to_stop).await;
     let traffic = Traffic::of(&client).since(before);
-    let summary = |outcome, message, counts: Counts| RunSummary {
-        outcome,
-        requests: traffic.requests,
-        retries: traffic.retries,
-        faults: traffic.faults,
-        inserted: counts.inserted,
-        updated: counts.updated,
-        unchanged: counts.unchanged,
-        rejected: counts.rejected,
-        ratelimit_remaining: client.rate_limit().remaining,
-        message,
-    };
+    let left = client.rate_limit().remaining;
     match outcome {
         Ok(mut report) => {
             report.requests = traffic.requests;
             report.retries = traffic.retries;
             report.faults = traffic.faults;
-            let summary = summary(report.outcome(), report.what_is_missing(), report.counts);
+            let (ended, missing) = (report.outcome(), report.what_is_missing());
+            let summary = traffic.summary(ended, missing, report.counts, left);
             store.finish_run(run, &summary, clock())?;
             Ok(report)
         }
         Err(error) => {
             let message = Some(error.to_string());
-            let summary = summary(store::Outcome::Failed, message, Counts::default());
+            let counts = Counts::default();
+            let summary = traffic.summary(store::Outcome::Failed, message, counts, left);
             // The archive just refused to be written; that is the error to report, whether or not this works.
             let _ = store.finish_run(run, &summary, clock());
             Err(error)
@@ -133,6 +124,27 @@ impl Traffic {
             requests: self.requests - before.requests,
             retries: self.retries - before.retries,
             faults: self.faults - before.faults,
+        }
+    }
+    /// What is noted of a sync that caused it.
+    fn summary(
+        self,
+        outcome: store::Outcome,
+        message: Option<String>,
+        counts: Counts,
+        ratelimit_remaining: Option<u64>,
+    ) -> RunSummary {
+        RunSummary {
+            outcome,
+            requests: self.requests,
+            retries: self.retries,
+            faults: self.faults,
+            inserted: counts.inserted,
+            updated: counts.updated,
+            unchanged: counts.unchanged,
+            rejected: counts.rejected,
+            ratelimit_remaining,
+            message,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What archives come to, as Prometheus is told.
 
 mod cost;
+mod examples;
 mod figures;
 mod histories;
 mod shape;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::shape::{Family, read, series};
 use super::*;
 
-fn daemon() -> DaemonFigures {
+pub(super) fn daemon() -> DaemonFigures {
     DaemonFigures {
         started_at: at(-60),
         ticks: Ticks {
@@ -23,7 +23,7 @@ fn daemon() -> DaemonFigures {
 }
 
 /// An archive of which there is something to say in every metric.
-fn busy() -> Connection {
+pub(super) fn busy() -> Connection {
     let connection = archive();
     sync(&connection, 0, "complete");
     begin(&connection, "account", 40);
@@ -56,7 +56,7 @@ fn value(text: &str, name: &str) -> Option<f64> {
         .and_then(|family| family.samples.get(name).copied())
 }
 
-/// The only label value of a metric whose number is not 0.
+/// The values of a metric's label that have another number than 0.
 fn chosen(family: &Family) -> Vec<&str> {
     let chosen = family.samples.iter().filter(|(_, value)| **value > 0.0);
     chosen
@@ -64,16 +64,14 @@ fn chosen(family: &Family) -> Vec<&str> {
         .collect()
 }
 
-#[test]
-fn everything_that_is_known_is_told() {
-    let text = text(&figures(&busy()), Some(&daemon()), Some(at(100)));
-    for (name, expected) in [
-        ("archiver_last_success_timestamp_seconds", BEGINNING as f64),
+/// The numbers of a busy archive and its daemon, where times are counted from the beginning.
+fn numbers() -> Vec<(&'static str, f64)> {
+    #[expect(clippy::cast_precision_loss, reason = "seconds of this century fit")]
+    let time = |seconds: i64| (BEGINNING + seconds) as f64;
+    vec![
+        ("archiver_last_success_timestamp_seconds", time(0)),
         ("archiver_last_success_age_seconds", 100.0),
-        (
-            "archiver_last_run_timestamp_seconds",
-            (BEGINNING + 40) as f64,
-        ),
+        ("archiver_last_run_timestamp_seconds", time(40)),
         ("archiver_actions_inserted_total", 2.0),
         ("archiver_actions_updated_total", 3.0),
         ("archiver_rows_rejected_total", 4.0),
@@ -81,42 +79,41 @@ fn everything_that_is_known_is_told() {
         ("archiver_retries_total", 6.0),
         ("archiver_faults_total", 7.0),
         ("archiver_requests_left", 4_321.0),
-        (
-            "archiver_requests_left_timestamp_seconds",
-            (BEGINNING + 43) as f64,
-        ),
+        ("archiver_requests_left_timestamp_seconds", time(43)),
         ("archiver_actions", 2.0),
         ("archiver_open_actions", 1.0),
-        (
-            "archiver_oldest_open_action_timestamp_seconds",
-            BEGINNING as f64,
-        ),
+        ("archiver_oldest_open_action_timestamp_seconds", time(0)),
         ("archiver_listings", 1.0),
         ("archiver_listings_incomplete", 1.0),
         ("archiver_listed_actions", 8.0),
         ("archiver_missing_actions", 6.0),
         ("archiver_coverage_ratio", 0.25),
-        ("archiver_schema_version", store::LATEST_VERSION as f64),
         (
-            "archiver_daemon_started_timestamp_seconds",
-            (BEGINNING - 60) as f64,
+            "archiver_schema_version",
+            f64::from(i32::try_from(store::LATEST_VERSION).unwrap()),
         ),
+        ("archiver_daemon_started_timestamp_seconds", time(-60)),
         ("archiver_sync_running", 1.0),
-        (
-            "archiver_sync_started_timestamp_seconds",
-            (BEGINNING + 90) as f64,
-        ),
-        (
-            "archiver_next_tick_timestamp_seconds",
-            (BEGINNING + 3_600) as f64,
-        ),
+        ("archiver_sync_started_timestamp_seconds", time(90)),
+        ("archiver_next_tick_timestamp_seconds", time(3_600)),
         ("archiver_consecutive_failures", 4.0),
         ("archiver_pings_failed_total", 6.0),
         ("archiver_token_refused", 1.0),
-    ] {
+    ]
+}
+
+#[test]
+fn everything_that_is_known_is_told() {
+    let text = text(&figures(&busy()), Some(&daemon()), Some(at(100)));
+    for (name, expected) in numbers() {
         assert_eq!(value(&text, name), Some(expected), "{name}");
     }
     assert!(value(&text, "archiver_archive_bytes").unwrap() > 0.0);
+}
+
+#[test]
+fn what_has_kinds_is_told_by_kind() {
+    let text = text(&figures(&busy()), Some(&daemon()), Some(at(100)));
     let families = read(&text);
     assert_eq!(chosen(&families["archiver_last_run_outcome"]), ["partial"]);
     assert_eq!(families["archiver_last_run_outcome"].samples.len(), 5);
@@ -167,7 +164,10 @@ fn what_is_not_known_is_left_out() {
     ] {
         assert!(!read(&empty).contains_key(name), "{name}");
     }
+}
 
+#[test]
+fn an_idle_daemon_tells_no_times_that_there_are_not() {
     let idle = DaemonFigures {
         running_since: None,
         next_tick_at: None,
