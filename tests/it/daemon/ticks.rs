@@ -25,8 +25,16 @@ fn what_was_never_synced_is_synced_at_once_and_the_next_runs_are_announced() {
     let daemon = sandbox.start_daemon(&cloud, &flags);
     until_said(&daemon, 1, "complete: 450 new actions");
     let run = end(daemon).says("30 2 * * * by the clocks of Europe/Dublin");
-    assert_eq!(lines(&run.stderr, " a run at "), 5, "{run}");
-    assert_eq!(lines(&run.stderr, "T02:30:00"), 5, "{run}");
+    let announced: Vec<_> = run
+        .stderr
+        .lines()
+        .filter(|line| line.contains(" a run at "))
+        .collect();
+    assert_eq!(announced.len(), 5, "{run}");
+    assert!(
+        announced.iter().all(|line| line.contains("T02:30:00")),
+        "{run}"
+    );
     sandbox.archive().equals(&cloud);
 }
 
@@ -60,14 +68,10 @@ fn a_server_that_is_away_ends_nothing_and_is_found_again() {
     let sandbox = sandbox();
     let daemon = sandbox.start_daemon(&cloud, &["--cron", EVERY_SECOND]);
     until_said(&daemon, 1, ": complete: 450 new");
-    let run = end(daemon)
+    end(daemon)
         .says("the last sync was not complete; the next starts at")
         .says("trying again after a failure")
         .says("ticks were left out meanwhile");
-    assert!(
-        lines(&run.stderr, "the last 2 syncs were not complete") >= 1,
-        "{run}"
-    );
     sandbox.archive().equals(&cloud);
 }
 
