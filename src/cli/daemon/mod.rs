@@ -74,8 +74,11 @@ pub(crate) struct Machine<A> {
     /// A number in `[0, 1)`, another one each time.
     pub(crate) chance: fn() -> f64,
     /// What wakes it up; made on the runtime.
-    pub(crate) alarm: fn() -> Pin<Box<dyn Future<Output = Result<A, AlarmError>>>>,
+    pub(crate) alarm: fn() -> Starting<A>,
 }
+
+/// An alarm that is being made.
+pub(crate) type Starting<A> = Pin<Box<dyn Future<Output = Result<A, AlarmError>>>>;
 
 /// The threads that talk to the network and answer Prometheus.
 const THREADS: usize = 2;
