@@ -15,7 +15,6 @@
 #[allow(dead_code, reason = "it is run on a machine of this test's own")]
 mod cli;
 #[path = "../examples/simulator/cloud/mod.rs"]
-#[allow(dead_code, unreachable_pub, reason = "other tests use the rest of it")]
 mod cloud;
 
 use std::collections::BTreeMap;
