@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use archiver::api::SharedPacer;
 use archiver::metrics::Figures;
 use archiver::store;
 use archiver::sync::{self, Known, Settings};
@@ -67,6 +68,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         context,
         progress: &progress,
         settings,
+        pacer: SharedPacer::new(attempt::pace(context)),
         wait,
     };
     let outcome = attempt.perform(runtime.handle(), || {
@@ -146,7 +148,8 @@ fn forecast(
     settings: &Settings,
 ) -> Result<Status, Failure> {
     let path = context.archive_path()?;
-    let client = attempt::client(context, progress)?;
+    let pace = attempt::pace(context);
+    let client = attempt::client(context, progress, SharedPacer::new(pace))?;
     let known = match store::open_read_only(&path) {
         Ok(archive) if !arguments.full => Known {
             coverage: store::coverage_by_listing(&archive)?,
@@ -155,7 +158,6 @@ fn forecast(
         Ok(_) | Err(store::Error::Missing { .. }) => Known::default(),
         Err(error) => return Err(error.into()),
     };
-    let pace = attempt::pace(context);
     let forecast = sync::forecast(&client, &settings.scope, pace, known);
     let forecast = runtime(1)?.block_on(forecast)?;
     let text = match arguments.output {

@@ -1,10 +1,10 @@
 //! One sync of the daemon: from the configuration as it is then, to the log, the metrics, the pings, and the word that
 //! decides when the next one is.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use archiver::api::ErrorKind;
+use archiver::api::{ErrorKind, SharedPacer};
 use archiver::daemon::{Ending, Event, Job, Reason, Skip, Work};
 use archiver::metrics::Figures;
 use archiver::sync::Report;
@@ -29,6 +29,8 @@ pub(super) struct Shared {
     pub(super) watch: Arc<Watch>,
     pub(super) terminal: Terminal,
     pub(super) told_to_stop: ToldToStop,
+    /// One for all syncs: the limits of the API do not begin anew with each.
+    pacer: Arc<Mutex<SharedPacer>>,
     /// Held by every ping that is under way.
     pings: Arc<RwLock<()>>,
     pub(super) clock: fn() -> Timestamp,
@@ -41,8 +43,10 @@ impl Shared {
         told_to_stop: ToldToStop,
         clock: fn() -> Timestamp,
     ) -> Self {
+        let pace = attempt::pace(&setup.context);
         Self {
             terminal: setup.context.terminal,
+            pacer: Arc::new(Mutex::new(SharedPacer::new(pace))),
             setup: Arc::new(Mutex::new(Arc::new(setup))),
             watch,
             told_to_stop,
@@ -53,12 +57,21 @@ impl Shared {
 
     /// What to go by now.
     pub(super) fn setup(&self) -> Arc<Setup> {
-        Arc::clone(&self.setup.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&lock(&self.setup))
     }
 
     /// Goes by another setup from the next sync on.
     pub(super) fn replace(&self, setup: Setup) {
-        *self.setup.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
+        let pace = attempt::pace(&setup.context);
+        let mut pacer = lock(&self.pacer);
+        if pacer.pace() != pace {
+            *pacer = SharedPacer::new(pace);
+        }
+        *lock(&self.setup) = Arc::new(setup);
+    }
+
+    fn pacer(&self) -> SharedPacer {
+        lock(&self.pacer).clone()
     }
 
     /// Waits for pings that are under way, so long at most.
@@ -82,6 +95,11 @@ impl Shared {
             }
         }
     }
+}
+
+/// What is behind these locks is whole after every statement: a panic elsewhere does not spoil it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Syncs on schedule.
@@ -199,6 +217,7 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
         context: &setup.context,
         progress: &progress,
         settings,
+        pacer: shared.pacer(),
         wait: Duration::ZERO,
     };
     let mut pings = None;
@@ -240,7 +259,7 @@ impl Done {
     /// What it came to, and how long it took.
     fn in_words(&self) -> String {
         let words = summary::in_words(&self.report);
-        format!("{words} in {} s", self.summary.seconds())
+        format!("{words}; took {} s", self.summary.seconds())
     }
 }
 

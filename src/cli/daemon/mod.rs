@@ -25,7 +25,7 @@ use super::Context;
 use super::exit::{Failure, Status};
 use super::monitoring::MonitoringFlags;
 use super::runtime::{runtime, stop_signals};
-use super::scope::ScopeFlags;
+use super::scope::{self, ScopeFlags};
 use control::{Control, Reloads};
 use job::{ScheduledSync, Shared};
 use service_manager::ServiceManager;
@@ -180,9 +180,9 @@ fn announce(setup: &Setup, now: Timestamp) -> Result<(), Failure> {
     let terminal = setup.context.terminal;
     let next = schedule.next_after(now);
     terminal.info(&format!(
-        "archiver {} keeps {} in {}: {} by the clocks of {}, the next time at {}",
+        "archiver {} syncs {} to {} at {} by the clocks of {}, next at {}",
         env!("CARGO_PKG_VERSION"),
-        setup.scope,
+        scope::in_words(&setup.scope),
         setup.context.archive_path()?.display(),
         schedule.as_str(),
         schedule.zone(),

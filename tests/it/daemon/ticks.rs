@@ -8,6 +8,7 @@ use crate::archive::Archive;
 use crate::asked::requests;
 use crate::cloud::{Fault, FaultRule};
 use crate::process::{Running, until};
+use crate::sandbox::Sandbox;
 
 /// Syncs that began before the one before had ended.
 fn overlaps(archive: &Archive) -> i64 {
@@ -129,4 +130,14 @@ fn a_daemon_that_was_killed_goes_on_where_it_was_without_waiting_for_a_tick() {
     until_said(&daemon, 5, " a run at ");
     end(daemon);
     assert_eq!(requests(&cloud), 0);
+}
+
+#[test]
+fn the_limits_of_the_api_do_not_begin_anew_with_each_sync() {
+    let cloud = settled_cloud(3, 450);
+    // More than one sync asks for, and less than two do.
+    let sandbox = Sandbox::new().configured("[limits]\nrequests_per_minute = 6\n");
+    let daemon = sandbox.start_daemon(&cloud, &["--cron", EVERY_SECOND, "-vv"]);
+    until_said(&daemon, 1, "s for the rate limit");
+    end(daemon).says("run 2: waiting ");
 }
