@@ -157,11 +157,11 @@ pub(super) fn body(verdict: &Result<(), Failure>, words: &str) -> String {
     lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
-/// Reads the figures of an archive; without one, there are none.
+/// Reads the figures of an archive; without one, or before it is upgraded, there are none.
 pub(super) fn read_figures(archive: &Path, figures: &mut Figures) -> Result<(), status::Error> {
     match store::open_read_only(archive) {
         Ok(connection) => figures.update(&connection),
-        Err(store::Error::Missing { .. }) => Ok(()),
+        Err(store::Error::Missing { .. } | store::Error::Older { .. }) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }

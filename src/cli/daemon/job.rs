@@ -148,7 +148,9 @@ impl ScheduledSync {
         let terminal = self.shared.terminal;
         match reason {
             Reason::Tick => terminal.detail(1, &format!("the tick at {due} has come")),
-            Reason::First => terminal.info("no sync has come to an end yet: one starts now"),
+            Reason::First => {
+                terminal.info("no sync is known to have come to an end: one starts now");
+            }
             Reason::Retry => terminal.info("trying again after a failure"),
             Reason::MadeUp if missed == 0 => {
                 terminal.info(&format!("the tick at {due} was missed: made up for now"));

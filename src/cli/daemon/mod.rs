@@ -164,13 +164,20 @@ async fn serve<A: Alarm>(
     Ok(Status::Done)
 }
 
-/// When the last sync began that came to an end; nothing where there is no archive yet.
+/// When the last sync began that came to an end, where that is known: there may be no archive yet, or one that the next
+/// sync will upgrade.
 fn last_run(setup: &Setup) -> Result<Option<Timestamp>, Failure> {
     let path = setup.context.archive_path()?;
-    match store::open_read_only(&path) {
-        Ok(connection) => Ok(store::last_ended_run(&connection)?),
-        Err(store::Error::Missing { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
+    let read = store::open_read_only(&path);
+    match read.and_then(|connection| store::last_ended_run(&connection)) {
+        Ok(last) => Ok(last),
+        Err(store::Error::Missing { .. } | store::Error::Older { .. }) => Ok(None),
+        Err(error) if error.is_unusable_archive() => Err(error.into()),
+        Err(error) => {
+            let text = format!("the log of syncs cannot be read now: {error}");
+            setup.context.terminal.warning(&text);
+            Ok(None)
+        }
     }
 }
 
