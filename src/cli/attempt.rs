@@ -137,31 +137,43 @@ pub(super) fn pace(context: &Context) -> Pace {
 }
 
 /// Whether a sync was complete, or what to say of it instead.
-pub(super) fn verdict(done: &Done) -> Result<(), Failure> {
-    let Done { report, summary } = done;
-    let status = match report.outcome() {
-        Outcome::Complete => return Ok(()),
-        _ if report.is_wrong_account => Status::Unauthorized,
-        _ if report
-            .errors()
-            .any(|error| error.is_unauthorized() || error.is_forbidden()) =>
-        {
-            Status::Unauthorized
-        }
-        Outcome::Failed => Status::Failed,
-        Outcome::Partial | Outcome::Interrupted => Status::Partial,
-    };
-    let what = if status == Status::Failed {
-        "nothing was archived"
-    } else {
-        "the archive is not complete"
-    };
-    let message = format!("{what}: {}", summary.message.as_deref().unwrap_or_default());
-    Err(Failure {
-        status,
-        message,
-        hint: Some(hint(report).to_owned()),
-    })
+pub(super) type Verdict = Result<(), Failure>;
+
+/// What there is to say of a sync that has ended, or could not begin.
+pub(super) fn verdict(outcome: &Result<Done, Failure>) -> Verdict {
+    match outcome {
+        Ok(done) => done.verdict(),
+        Err(failure) => Err(failure.clone()),
+    }
+}
+
+impl Done {
+    fn verdict(&self) -> Verdict {
+        let Self { report, summary } = self;
+        let status = match report.outcome() {
+            Outcome::Complete => return Ok(()),
+            _ if report.is_wrong_account => Status::Unauthorized,
+            _ if report
+                .errors()
+                .any(|error| error.is_unauthorized() || error.is_forbidden()) =>
+            {
+                Status::Unauthorized
+            }
+            Outcome::Failed => Status::Failed,
+            Outcome::Partial | Outcome::Interrupted => Status::Partial,
+        };
+        let what = if status == Status::Failed {
+            "nothing was archived"
+        } else {
+            "the archive is not complete"
+        };
+        let message = format!("{what}: {}", summary.message.as_deref().unwrap_or_default());
+        Err(Failure {
+            status,
+            message,
+            hint: Some(hint(report).to_owned()),
+        })
+    }
 }
 
 /// What to do about a sync that is not complete.

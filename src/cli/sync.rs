@@ -10,7 +10,7 @@ use archiver::sync::{self, Known, Settings};
 use archiver::time::parse_duration;
 
 use super::Context;
-use super::attempt::{self, Attempt, Done};
+use super::attempt::{self, Attempt, Done, Verdict};
 use super::exit::{Failure, Status, unless_closed};
 use super::monitoring::{self, Monitoring, MonitoringFlags, Pings};
 use super::progress::Progress;
@@ -79,10 +79,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         Ok(done) => tell(context, arguments, done),
         Err(failure) => Err(failure.clone()),
     };
-    let verdict = match &outcome {
-        Ok(done) => attempt::verdict(done),
-        Err(failure) => Err(failure.clone()),
-    };
+    let verdict = attempt::verdict(&outcome);
     let aftermath = Aftermath {
         context,
         monitoring: &monitoring,
@@ -101,7 +98,7 @@ struct Aftermath<'a> {
     monitoring: &'a Monitoring,
     pings: Option<Pings>,
     done: Option<&'a Done>,
-    verdict: &'a Result<(), Failure>,
+    verdict: &'a Verdict,
 }
 
 impl Aftermath<'_> {

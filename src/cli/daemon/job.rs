@@ -4,9 +4,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use archiver::api::{ErrorKind, SharedPacer};
+use archiver::api::{self, ErrorKind, SharedPacer};
 use archiver::daemon::{Ending, Event, Job, Reason, Skip, Work};
 use archiver::metrics::Figures;
+use archiver::ping::Signal;
 use archiver::sync::Report;
 use archiver::time::Timestamp;
 use tokio::runtime::Handle;
@@ -15,8 +16,8 @@ use tokio::sync::RwLock;
 use super::service_manager::ServiceManager;
 use super::setup::Setup;
 use super::watch::Watch;
-use crate::cli::attempt::{self, Attempt, Done, ToldToStop};
-use crate::cli::exit::{Failure, Status};
+use crate::cli::attempt::{self, Attempt, Done, ToldToStop, Verdict};
+use crate::cli::exit::Status;
 use crate::cli::monitoring::{self, Pings};
 use crate::cli::progress::Progress;
 use crate::cli::summary;
@@ -37,18 +38,14 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(
-        setup: Setup,
-        watch: Arc<Watch>,
-        told_to_stop: ToldToStop,
-        clock: fn() -> Timestamp,
-    ) -> Self {
+    pub(super) fn new(setup: Setup, told_to_stop: ToldToStop, clock: fn() -> Timestamp) -> Self {
         let pace = attempt::pace(&setup.context);
+        let has_pings = setup.monitoring.pinger.is_some();
         Self {
+            watch: Arc::new(Watch::new(clock, has_pings, setup.max_age_seconds)),
             terminal: setup.context.terminal,
             pacer: Arc::new(Mutex::new(SharedPacer::new(pace))),
             setup: Arc::new(Mutex::new(Arc::new(setup))),
-            watch,
             told_to_stop,
             pings: Arc::default(),
             clock,
@@ -214,11 +211,10 @@ impl Job for ScheduledSync {
 fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
     let setup = shared.setup();
     let progress = Progress::new(shared.terminal);
-    let settings = attempt::settings(&setup.context, setup.scope.clone(), false);
     let attempt = Attempt {
         context: &setup.context,
         progress: &progress,
-        settings,
+        settings: attempt::settings(&setup.context, setup.scope.clone(), false),
         pacer: shared.pacer(),
         wait: Duration::ZERO,
     };
@@ -227,34 +223,25 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
         pings = setup.monitoring.begin(runtime);
         Ok(shared.told_to_stop.clone())
     });
-    let is_stopped = *shared.told_to_stop.borrow() > 0;
-    let words = match &outcome {
-        Ok(done) => done.in_words(),
-        Err(_) => String::new(),
+    let ended = Ended {
+        verdict: attempt::verdict(&outcome),
+        words: outcome.as_ref().map(Done::in_words).unwrap_or_default(),
+        is_stopped: *shared.told_to_stop.borrow() > 0,
     };
-    let verdict = match &outcome {
-        Ok(done) => attempt::verdict(done),
-        Err(failure) => Err(failure.clone()),
-    };
-    say(progress.terminal(), &verdict, &words, is_stopped);
-    shared.watch.token_is_refused(is_refused(&verdict));
+    ended.say(progress.terminal());
+    shared.watch.token_is_refused(ended.is_refused());
     shared.read_figures(&setup);
     shared.watch.look(|figures, daemon| {
-        setup
-            .monitoring
-            .write_metrics(shared.terminal, figures, Some(daemon));
+        let monitoring = &setup.monitoring;
+        monitoring.write_metrics(shared.terminal, figures, Some(daemon));
     });
-    let pings = pings.or_else(|| setup.monitoring.pings());
-    if let (Some(pings), Some(signal)) = (pings, monitoring::signal(&verdict, is_stopped)) {
-        let body = monitoring::body(&verdict, &words);
+    if let Some(signal) = monitoring::signal(&ended.verdict, ended.is_stopped)
+        && let Some(pings) = pings.or_else(|| setup.monitoring.pings())
+    {
+        let body = monitoring::body(&ended.verdict, &ended.words);
         runtime.spawn(send(shared.clone(), pings, signal, body));
     }
-    match (&outcome, &verdict) {
-        (_, Ok(())) => Ending::Settled,
-        _ if is_stopped => Ending::Settled,
-        (Ok(done), Err(failure)) => ending(Some(&done.report), failure.status),
-        (Err(_), Err(failure)) => ending(None, failure.status),
-    }
+    ended.ending(outcome.as_ref().ok().map(|done| &done.report))
 }
 
 impl Done {
@@ -266,7 +253,7 @@ impl Done {
 }
 
 /// Sends the last ping of a sync, after its first.
-async fn send(shared: Shared, pings: Pings, signal: archiver::ping::Signal, body: String) {
+async fn send(shared: Shared, pings: Pings, signal: Signal, body: String) {
     let _under_way = shared.pings.read().await;
     for error in pings.end(signal, &body).await {
         shared.watch.ping_failed();
@@ -274,52 +261,66 @@ async fn send(shared: Shared, pings: Pings, signal: archiver::ping::Signal, body
     }
 }
 
-/// What the log says of a sync.
-fn say(terminal: Terminal, verdict: &Result<(), Failure>, words: &str, is_stopped: bool) {
-    match verdict {
-        Ok(()) => terminal.info(words),
-        Err(failure) if failure.status == Status::Locked => {
-            terminal.warning(&format!(
-                "this tick is left to another sync: {}",
-                failure.message
-            ));
-        }
-        Err(_) if is_stopped => terminal.info(&format!("{words}; the next one goes on from there")),
-        Err(failure) => {
-            if !words.is_empty() {
-                terminal.info(words);
+/// How a sync ended.
+struct Ended {
+    verdict: Verdict,
+    /// What it came to; nothing where it could not begin.
+    words: String,
+    /// Whether the daemon was told to end.
+    is_stopped: bool,
+}
+
+impl Ended {
+    /// What the log says of it.
+    fn say(&self, terminal: Terminal) {
+        let words = self.words.as_str();
+        match &self.verdict {
+            Ok(()) => terminal.info(words),
+            Err(failure) if failure.status == Status::Locked => {
+                let text = format!("this tick is left to another sync: {}", failure.message);
+                terminal.warning(&text);
             }
-            terminal.failure(failure);
+            Err(_) if self.is_stopped => {
+                terminal.info(&format!("{words}; the next one goes on from there"));
+            }
+            Err(failure) => {
+                if !words.is_empty() {
+                    terminal.info(words);
+                }
+                terminal.failure(failure);
+            }
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        let failure = self.verdict.as_ref().err();
+        failure.is_some_and(|failure| failure.status == Status::Unauthorized)
+    }
+
+    /// What follows from it for the next one.
+    fn ending(&self, report: Option<&Report>) -> Ending {
+        let Err(failure) = &self.verdict else {
+            return Ending::Settled;
+        };
+        let errors = || report.into_iter().flat_map(Report::errors);
+        // A droplet that neither the API nor the archive knows will not be known in a minute.
+        let is_unknown = errors().next().is_some() && errors().all(api::Error::is_not_found);
+        match failure.status {
+            _ if self.is_stopped => Ending::Settled,
+            Status::Locked => Ending::Settled,
+            Status::Unauthorized | Status::Usage | Status::UnusableArchive => Ending::Hopeless,
+            _ if is_unknown => Ending::Hopeless,
+            _ => Ending::Failed {
+                not_before: errors().filter_map(limited_until).max(),
+            },
         }
     }
 }
 
-fn is_refused(verdict: &Result<(), Failure>) -> bool {
-    verdict
-        .as_ref()
-        .is_err_and(|failure| failure.status == Status::Unauthorized)
-}
-
-/// What follows from a sync that was not complete, for the next one.
-fn ending(report: Option<&Report>, status: Status) -> Ending {
-    let needs_somebody = matches!(
-        status,
-        Status::Unauthorized | Status::Usage | Status::UnusableArchive
-    );
-    if status == Status::Locked {
-        return Ending::Settled;
-    }
-    let errors = || report.into_iter().flat_map(Report::errors);
-    // A droplet that neither the API nor the archive knows will not be known in a minute.
-    let is_unknown = errors().next().is_some() && errors().all(archiver::api::Error::is_not_found);
-    if needs_somebody || is_unknown {
-        return Ending::Hopeless;
-    }
-    let limits = errors().filter_map(|error| match error.kind {
+/// When a rate limit ends, where that is the error.
+fn limited_until(error: &api::Error) -> Option<Timestamp> {
+    match error.kind {
         ErrorKind::RateLimited { until } => Some(until),
         _ => None,
-    });
-    Ending::Failed {
-        not_before: limits.max(),
     }
 }

@@ -11,7 +11,6 @@ mod setup;
 mod watch;
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use archiver::daemon::{self, Alarm, AlarmError, Start};
@@ -20,7 +19,6 @@ use archiver::time::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use self::watch::Watch;
 use super::Context;
 use super::exit::{Failure, Status};
 use super::monitoring::MonitoringFlags;
@@ -124,15 +122,13 @@ async fn serve<A: Alarm>(
     let reloads = Reloads::listen()?;
     let (stop, told_to_stop) = tokio::sync::watch::channel(0);
     let (commands, receiver) = mpsc::channel(8);
-    let has_pings = setup.monitoring.pinger.is_some();
-    let watch = Arc::new(Watch::new(machine.clock, has_pings, setup.max_age_seconds));
     let start = Start {
         plan: setup.plan.clone(),
         last_run,
         clock: machine.clock,
         chance: machine.chance,
     };
-    let shared = Shared::new(setup, watch, told_to_stop, machine.clock);
+    let shared = Shared::new(setup, told_to_stop, machine.clock);
     let setup = shared.setup();
     announce(&setup, (machine.clock)())?;
     shared.read_figures(&setup);
@@ -143,12 +139,7 @@ async fn serve<A: Alarm>(
         commands,
         stop,
     };
-    let alarm = (machine.alarm)().await;
-    let mut alarm = alarm.map_err(|error| Failure {
-        status: Status::Failed,
-        message: error.to_string(),
-        hint: None,
-    })?;
+    let mut alarm = (machine.alarm)().await?;
     let listening = tokio::spawn(control.listen(stopped.clone(), reloads));
     ServiceManager::new().ready();
     let mut job = ScheduledSync::new(shared.clone(), runtime);
@@ -162,6 +153,16 @@ async fn serve<A: Alarm>(
     listening.abort();
     shared.terminal.info("ended");
     Ok(Status::Done)
+}
+
+impl From<AlarmError> for Failure {
+    fn from(error: AlarmError) -> Self {
+        Self {
+            status: Status::Failed,
+            message: error.to_string(),
+            hint: None,
+        }
+    }
 }
 
 /// When the last sync began that came to an end, where that is known: there may be no archive yet, or one that the next
