@@ -11,7 +11,7 @@ use super::event::{Event, OnEvent};
 use super::exchange::{ANSWER_TIMEOUT, Attempt, Sender};
 use super::limits::RateLimit;
 use super::origin::Origin;
-use super::pace::{Pace, Pacer};
+use super::pace::SharedPacer;
 use super::retry::{Limited, RetryPolicy, Tries};
 use super::wire::{self, BodyError, Page, PageReader};
 use crate::chance;
@@ -27,8 +27,8 @@ pub struct ClientSettings {
     pub origin: Origin,
     /// Whose actions to read. Sent to `origin`, and shown to nobody.
     pub token: SecretString,
-    /// How fast to ask.
-    pub pace: Pace,
+    /// How fast to ask, and what was asked before.
+    pub pacer: SharedPacer,
     /// How patiently to ask again.
     pub retry: RetryPolicy,
     /// The time of day, for headers that name one.
@@ -41,10 +41,9 @@ pub struct ClientSettings {
 pub struct Client {
     sender: Sender,
     origin: Origin,
-    pace: Pace,
+    pacer: SharedPacer,
     retry: RetryPolicy,
     clock: fn() -> Timestamp,
-    pacer: Mutex<Pacer>,
     reader: Mutex<PageReader>,
     retries: AtomicU64,
 }
@@ -58,7 +57,7 @@ impl Client {
         let ClientSettings {
             origin,
             token,
-            pace,
+            pacer,
             retry,
             clock,
             on_event,
@@ -66,10 +65,9 @@ impl Client {
         Ok(Self {
             sender: Sender::new(origin.is_loopback(), token, clock, on_event)?,
             origin,
-            pace,
+            pacer,
             retry,
             clock,
-            pacer: Mutex::new(Pacer::new(pace)),
             reader: Mutex::default(),
             retries: AtomicU64::new(0),
         })
@@ -250,7 +248,7 @@ impl Client {
 
     async fn keep_pace(&self) {
         let now = Instant::now();
-        let departure = lock(&self.pacer).next_departure(now);
+        let departure = self.pacer.next_departure(now);
         if departure > now {
             self.sender.tell(&Event::Waiting {
                 wait: departure - now,
@@ -263,7 +261,7 @@ impl Client {
     async fn keep_reserve(&self) -> Option<Timestamp> {
         let limit = self.rate_limit();
         let now = (self.clock)();
-        let wait = self.pace.wait_for_reserve(&limit, now)?;
+        let wait = self.pacer.pace().wait_for_reserve(&limit, now)?;
         if wait > self.retry.longest_limit_wait {
             return limit.reset_at;
         }

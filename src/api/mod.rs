@@ -29,6 +29,6 @@ pub use error::{ApiMessage, Error, ErrorKind};
 pub use event::{Event, OnEvent};
 pub use limits::RateLimit;
 pub use origin::{Origin, OriginError};
-pub use pace::{Pace, Pacer};
+pub use pace::{Pace, Pacer, SharedPacer};
 pub use retry::RetryPolicy;
 pub use wire::{BodyError, Page, PageReader, RejectedRow};

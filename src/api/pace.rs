@@ -5,6 +5,7 @@
 //! the time as an argument and never sleeps, so a day of pacing is a test of milliseconds.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -67,6 +68,36 @@ const ARRIVAL_SPREAD: Duration = Duration::from_millis(500);
 pub struct Pacer {
     pace: Pace,
     sent: VecDeque<Instant>,
+}
+
+/// One pace for several clients of the same token: one after the other, or at once. Clones share it.
+#[derive(Clone, Debug)]
+pub struct SharedPacer {
+    pace: Pace,
+    pacer: Arc<Mutex<Pacer>>,
+}
+
+impl SharedPacer {
+    /// Nothing was sent yet.
+    #[must_use]
+    pub fn new(pace: Pace) -> Self {
+        Self {
+            pace,
+            pacer: Arc::new(Mutex::new(Pacer::new(pace))),
+        }
+    }
+
+    /// The pace that it keeps.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    pub(super) fn next_departure(&self, now: Instant) -> Instant {
+        // Whole after every statement: a panic elsewhere does not spoil it.
+        let mut pacer = self.pacer.lock().unwrap_or_else(PoisonError::into_inner);
+        pacer.next_departure(now)
+    }
 }
 
 impl Pacer {

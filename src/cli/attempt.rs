@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use archiver::api::{Client, ClientSettings, Pace, RetryPolicy};
+use archiver::api::{Client, ClientSettings, Pace, RetryPolicy, SharedPacer};
 use archiver::store::{ArchiveLock, Outcome, Store};
 use archiver::sync::{self, Report, Scope, Settings};
 use archiver::time::Timestamp;
@@ -24,6 +24,8 @@ pub(super) struct Attempt<'a> {
     pub(super) context: &'a Context,
     pub(super) progress: &'a Progress,
     pub(super) settings: Settings,
+    /// How fast to ask, and what was asked before.
+    pub(super) pacer: SharedPacer,
     /// How long to wait for another sync to finish.
     pub(super) wait: Duration,
 }
@@ -46,7 +48,8 @@ impl Attempt<'_> {
         begin: impl FnOnce() -> Result<ToldToStop, Failure>,
     ) -> Result<Done, Failure> {
         let path: PathBuf = self.context.archive_path()?;
-        let client = Arc::new(client(self.context, self.progress)?);
+        let client = client(self.context, self.progress, self.pacer.clone())?;
+        let client = Arc::new(client);
         let clock = self.settings.clock;
         let started_at = clock();
         let _lock = ArchiveLock::acquire(&path, started_at, self.wait)?;
@@ -96,7 +99,11 @@ pub(super) fn settings(context: &Context, scope: Scope, full: bool) -> Settings 
 }
 
 /// A client with the token that is configured now.
-pub(super) fn client(context: &Context, progress: &Progress) -> Result<Client, Failure> {
+pub(super) fn client(
+    context: &Context,
+    progress: &Progress,
+    pacer: SharedPacer,
+) -> Result<Client, Failure> {
     let origin = context.config.origin(context.global.api_url.as_deref())?;
     let token = context.config.token()?;
     context
@@ -106,7 +113,7 @@ pub(super) fn client(context: &Context, progress: &Progress) -> Result<Client, F
     let client = Client::new(ClientSettings {
         origin,
         token: token.secret,
-        pace: pace(context),
+        pacer,
         retry: RetryPolicy::default(),
         clock: Timestamp::now,
         on_event: Arc::new(move |event| listener.client_event(event)),
@@ -114,6 +121,7 @@ pub(super) fn client(context: &Context, progress: &Progress) -> Result<Client, F
     Ok(client)
 }
 
+/// The pace that the configuration asks for.
 pub(super) fn pace(context: &Context) -> Pace {
     let limits = context.config.file().limits;
     let usual = Pace::default();
@@ -129,31 +137,43 @@ pub(super) fn pace(context: &Context) -> Pace {
 }
 
 /// Whether a sync was complete, or what to say of it instead.
-pub(super) fn verdict(done: &Done) -> Result<(), Failure> {
-    let Done { report, summary } = done;
-    let status = match report.outcome() {
-        Outcome::Complete => return Ok(()),
-        _ if report.is_wrong_account => Status::Unauthorized,
-        _ if report
-            .errors()
-            .any(|error| error.is_unauthorized() || error.is_forbidden()) =>
-        {
-            Status::Unauthorized
-        }
-        Outcome::Failed => Status::Failed,
-        Outcome::Partial | Outcome::Interrupted => Status::Partial,
-    };
-    let what = if status == Status::Failed {
-        "nothing was archived"
-    } else {
-        "the archive is not complete"
-    };
-    let message = format!("{what}: {}", summary.message.as_deref().unwrap_or_default());
-    Err(Failure {
-        status,
-        message,
-        hint: Some(hint(report).to_owned()),
-    })
+pub(super) type Verdict = Result<(), Failure>;
+
+/// What there is to say of a sync that has ended, or could not begin.
+pub(super) fn verdict(outcome: &Result<Done, Failure>) -> Verdict {
+    match outcome {
+        Ok(done) => done.verdict(),
+        Err(failure) => Err(failure.clone()),
+    }
+}
+
+impl Done {
+    fn verdict(&self) -> Verdict {
+        let Self { report, summary } = self;
+        let status = match report.outcome() {
+            Outcome::Complete => return Ok(()),
+            _ if report.is_wrong_account => Status::Unauthorized,
+            _ if report
+                .errors()
+                .any(|error| error.is_unauthorized() || error.is_forbidden()) =>
+            {
+                Status::Unauthorized
+            }
+            Outcome::Failed => Status::Failed,
+            Outcome::Partial | Outcome::Interrupted => Status::Partial,
+        };
+        let what = if status == Status::Failed {
+            "nothing was archived"
+        } else {
+            "the archive is not complete"
+        };
+        let message = format!("{what}: {}", summary.message.as_deref().unwrap_or_default());
+        Err(Failure {
+            status,
+            message,
+            hint: Some(hint(report).to_owned()),
+        })
+    }
 }
 
 /// What to do about a sync that is not complete.

@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::Context;
+use super::attempt::Verdict;
 use super::exit::{Failure, Status};
 use super::terminal::Terminal;
 
@@ -140,7 +141,7 @@ impl Pings {
 
 /// What a dead man's switch is told of how a sync ended. A sync that was told to stop is neither a success nor a failure:
 /// whatever stopped it will start the next, or its absence will be noticed.
-pub(super) fn signal(verdict: &Result<(), Failure>, is_stopped: bool) -> Option<Signal> {
+pub(super) fn signal(verdict: &Verdict, is_stopped: bool) -> Option<Signal> {
     match verdict {
         Ok(()) => Some(Signal::Success),
         Err(failure) if is_stopped || failure.status == Status::Locked => None,
@@ -149,7 +150,7 @@ pub(super) fn signal(verdict: &Result<(), Failure>, is_stopped: bool) -> Option<
 }
 
 /// What it is told in words.
-pub(super) fn body(verdict: &Result<(), Failure>, words: &str) -> String {
+pub(super) fn body(verdict: &Verdict, words: &str) -> String {
     let failure = verdict.as_ref().err();
     let message = failure.map(|failure| failure.message.as_str());
     let hint = failure.and_then(|failure| failure.hint.as_deref());
@@ -157,11 +158,11 @@ pub(super) fn body(verdict: &Result<(), Failure>, words: &str) -> String {
     lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
-/// Reads the figures of an archive; without one, there are none.
+/// Reads the figures of an archive; without one, or before it is upgraded, there are none.
 pub(super) fn read_figures(archive: &Path, figures: &mut Figures) -> Result<(), status::Error> {
     match store::open_read_only(archive) {
         Ok(connection) => figures.update(&connection),
-        Err(store::Error::Missing { .. }) => Ok(()),
+        Err(store::Error::Missing { .. } | store::Error::Older { .. }) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }

@@ -37,3 +37,42 @@ impl ScopeFlags {
         }
     }
 }
+
+/// Whose actions are meant, for people; a long list is cut.
+pub(super) fn in_words(scope: &Scope) -> String {
+    const MOST: usize = 5;
+    let Scope::Droplets { ids, tags } = scope else {
+        return "the whole account".to_owned();
+    };
+    let list = |names: Vec<String>| match names.len() {
+        0..=MOST => names.join(", "),
+        count => format!("{} and {} more", names[..MOST].join(", "), count - MOST),
+    };
+    let droplets = list(ids.iter().map(ToString::to_string).collect());
+    let tagged = list(tags.iter().cloned().collect());
+    match (ids.is_empty(), tags.is_empty()) {
+        (_, true) => format!("droplets {droplets}"),
+        (true, false) => format!("droplets tagged {tagged}"),
+        (false, false) => format!("droplets {droplets}, and those tagged {tagged}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_is_worded_for_people() {
+        let scope = |ids: &[DropletId], tags: &[&str]| Scope::Droplets {
+            ids: ids.iter().copied().collect(),
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        };
+        assert_eq!(in_words(&Scope::Account), "the whole account");
+        assert_eq!(in_words(&scope(&[1, 2], &[])), "droplets 1, 2");
+        assert_eq!(in_words(&scope(&[], &["web"])), "droplets tagged web");
+        assert_eq!(
+            in_words(&scope(&[1, 2, 3, 4, 5, 6, 7], &["web"])),
+            "droplets 1, 2, 3, 4, 5 and 2 more, and those tagged web"
+        );
+    }
+}

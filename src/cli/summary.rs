@@ -89,7 +89,7 @@ impl ListingSummary {
 pub(super) fn in_words(report: &Report) -> String {
     let counts = report.counts;
     let again = if report.retries > 0 {
-        format!(", {} of them again", report.retries)
+        format!(" ({} of them again)", report.retries)
     } else {
         String::new()
     };

@@ -3,13 +3,14 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use archiver::api::SharedPacer;
 use archiver::metrics::Figures;
 use archiver::store;
 use archiver::sync::{self, Known, Settings};
 use archiver::time::parse_duration;
 
 use super::Context;
-use super::attempt::{self, Attempt, Done};
+use super::attempt::{self, Attempt, Done, Verdict};
 use super::exit::{Failure, Status, unless_closed};
 use super::monitoring::{self, Monitoring, MonitoringFlags, Pings};
 use super::progress::Progress;
@@ -67,6 +68,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         context,
         progress: &progress,
         settings,
+        pacer: SharedPacer::new(attempt::pace(context)),
         wait,
     };
     let outcome = attempt.perform(runtime.handle(), || {
@@ -77,10 +79,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         Ok(done) => tell(context, arguments, done),
         Err(failure) => Err(failure.clone()),
     };
-    let verdict = match &outcome {
-        Ok(done) => attempt::verdict(done),
-        Err(failure) => Err(failure.clone()),
-    };
+    let verdict = attempt::verdict(&outcome);
     let aftermath = Aftermath {
         context,
         monitoring: &monitoring,
@@ -99,7 +98,7 @@ struct Aftermath<'a> {
     monitoring: &'a Monitoring,
     pings: Option<Pings>,
     done: Option<&'a Done>,
-    verdict: &'a Result<(), Failure>,
+    verdict: &'a Verdict,
 }
 
 impl Aftermath<'_> {
@@ -146,7 +145,8 @@ fn forecast(
     settings: &Settings,
 ) -> Result<Status, Failure> {
     let path = context.archive_path()?;
-    let client = attempt::client(context, progress)?;
+    let pace = attempt::pace(context);
+    let client = attempt::client(context, progress, SharedPacer::new(pace))?;
     let known = match store::open_read_only(&path) {
         Ok(archive) if !arguments.full => Known {
             coverage: store::coverage_by_listing(&archive)?,
@@ -155,7 +155,6 @@ fn forecast(
         Ok(_) | Err(store::Error::Missing { .. }) => Known::default(),
         Err(error) => return Err(error.into()),
     };
-    let pace = attempt::pace(context);
     let forecast = sync::forecast(&client, &settings.scope, pace, known);
     let forecast = runtime(1)?.block_on(forecast)?;
     let text = match arguments.output {

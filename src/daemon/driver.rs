@@ -25,7 +25,7 @@ pub struct Start {
 #[derive(Debug)]
 pub enum Command {
     /// Go by this plan from now on.
-    Follow(Plan),
+    Follow(Box<Plan>),
     /// End, once the sync at work has ended.
     Stop,
 }
@@ -105,7 +105,7 @@ pub async fn run(
         tokio::select! {
             biased;
             command = commands.recv() => match command {
-                Some(Command::Follow(plan)) => planner.follow(plan, clock(), chance()),
+                Some(Command::Follow(plan)) => planner.follow(*plan, clock(), chance()),
                 Some(Command::Stop) | None => break,
             },
             ending = end_of(&mut work) => {

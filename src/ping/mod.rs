@@ -111,7 +111,7 @@ impl Pinger {
             Signal::Success => "",
             Signal::Failure => "fail",
         };
-        let body = &body[..body.floor_char_boundary(MOST_BODY_BYTES)];
+        let body = first_bytes(body, MOST_BODY_BYTES);
         let mut attempts = 0;
         loop {
             attempts += 1;
@@ -137,6 +137,15 @@ impl Pinger {
             tokio::time::sleep(self.limits.wait).await;
         }
     }
+}
+
+/// As much of a text as fits into so many bytes.
+fn first_bytes(text: &str, most: usize) -> &str {
+    let mut end = most.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// An error and its causes.

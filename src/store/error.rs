@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 /// A file that could not be used as an archive, or a statement that failed.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +98,16 @@ impl Error {
         )
     }
 
+    /// Whether a writer that was killed left something that has to be taken back before anybody can read.
+    pub(super) fn is_unfinished_write(&self) -> bool {
+        let Self::Sqlite { source, .. } = self else {
+            return false;
+        };
+        source
+            .sqlite_error()
+            .is_some_and(|error| error.extended_code == ffi::SQLITE_READONLY_ROLLBACK)
+    }
+
     fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Sqlite { source, .. } => source.sqlite_error_code(),
@@ -118,6 +128,10 @@ impl Error {
             Self::Damaged { .. } => DAMAGE,
             Self::Locked { .. } => "let it finish, or wait for it with --wait 60s",
             Self::File { .. } => "check the path, its permissions and the free space",
+            Self::Sqlite { .. } if self.is_unfinished_write() => {
+                "a sync was killed while it wrote: `archiver sync`, or whoever may write to the archive and its \
+                 folder, takes back what it left"
+            }
             Self::Sqlite { .. } => match self.code() {
                 Some(ErrorCode::DiskFull) => {
                     "the disk is full; free some space and run it again: what is archived is safe"

@@ -102,11 +102,25 @@ impl Store {
     }
 }
 
-/// Opens the archive at `path` for reading only.
+/// Opens the archive at `path` for reading only. What a writer that was killed left unfinished is taken back first, where
+/// the file may be written; nothing else is changed.
 ///
 /// # Errors
 /// When there is none, or it is foreign, newer, not upgraded yet, or damaged.
 pub fn open_read_only(path: &Path) -> Result<Connection, Error> {
+    match open_to_read(path) {
+        Err(error) if error.is_unfinished_write() => {
+            // Whoever cannot do this is told what stands in the way, which is the first error.
+            if take_back(path).is_err() {
+                return Err(error);
+            }
+            open_to_read(path)
+        }
+        opened => opened,
+    }
+}
+
+fn open_to_read(path: &Path) -> Result<Connection, Error> {
     if matches!(check_header(path)?, Header::Empty) {
         return Err(Error::Missing {
             path: path.to_owned(),
@@ -127,6 +141,14 @@ pub fn open_read_only(path: &Path) -> Result<Connection, Error> {
             known: LATEST_VERSION,
         }),
     }
+}
+
+/// Rolls back the transaction of a writer that was killed in rollback mode, which SQLite does as soon as somebody who may
+/// write reads (<https://www.sqlite.org/lockingv3.html#hot_journals>).
+fn take_back(path: &Path) -> Result<(), Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = connect(path, flags)?;
+    migrations::version(&connection).map(|_| ())
 }
 
 /// Asks SQLite for the version too: a log that a killed writer left may know better than the file's first bytes.

@@ -93,7 +93,7 @@ impl Control {
         let has_pings = setup.monitoring.pinger.is_some();
         self.shared.watch.reload(has_pings, setup.max_age_seconds);
         self.shared.replace(setup);
-        let _ = self.commands.send(Command::Follow(plan)).await;
+        let _ = self.commands.send(Command::Follow(Box::new(plan))).await;
         Ok(next.map_or("no time".to_owned(), |next| next.to_string()))
     }
 }

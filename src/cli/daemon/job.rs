@@ -1,12 +1,13 @@
 //! One sync of the daemon: from the configuration as it is then, to the log, the metrics, the pings, and the word that
 //! decides when the next one is.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use archiver::api::ErrorKind;
+use archiver::api::{self, ErrorKind, SharedPacer};
 use archiver::daemon::{Ending, Event, Job, Reason, Skip, Work};
 use archiver::metrics::Figures;
+use archiver::ping::Signal;
 use archiver::sync::Report;
 use archiver::time::Timestamp;
 use tokio::runtime::Handle;
@@ -15,8 +16,8 @@ use tokio::sync::RwLock;
 use super::service_manager::ServiceManager;
 use super::setup::Setup;
 use super::watch::Watch;
-use crate::cli::attempt::{self, Attempt, Done, ToldToStop};
-use crate::cli::exit::{Failure, Status};
+use crate::cli::attempt::{self, Attempt, Done, ToldToStop, Verdict};
+use crate::cli::exit::Status;
 use crate::cli::monitoring::{self, Pings};
 use crate::cli::progress::Progress;
 use crate::cli::summary;
@@ -29,22 +30,22 @@ pub(super) struct Shared {
     pub(super) watch: Arc<Watch>,
     pub(super) terminal: Terminal,
     pub(super) told_to_stop: ToldToStop,
+    /// One for all syncs: the limits of the API do not begin anew with each.
+    pacer: Arc<Mutex<SharedPacer>>,
     /// Held by every ping that is under way.
     pings: Arc<RwLock<()>>,
     pub(super) clock: fn() -> Timestamp,
 }
 
 impl Shared {
-    pub(super) fn new(
-        setup: Setup,
-        watch: Arc<Watch>,
-        told_to_stop: ToldToStop,
-        clock: fn() -> Timestamp,
-    ) -> Self {
+    pub(super) fn new(setup: Setup, told_to_stop: ToldToStop, clock: fn() -> Timestamp) -> Self {
+        let pace = attempt::pace(&setup.context);
+        let has_pings = setup.monitoring.pinger.is_some();
         Self {
+            watch: Arc::new(Watch::new(clock, has_pings, setup.max_age_seconds)),
             terminal: setup.context.terminal,
+            pacer: Arc::new(Mutex::new(SharedPacer::new(pace))),
             setup: Arc::new(Mutex::new(Arc::new(setup))),
-            watch,
             told_to_stop,
             pings: Arc::default(),
             clock,
@@ -53,12 +54,21 @@ impl Shared {
 
     /// What to go by now.
     pub(super) fn setup(&self) -> Arc<Setup> {
-        Arc::clone(&self.setup.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&lock(&self.setup))
     }
 
     /// Goes by another setup from the next sync on.
     pub(super) fn replace(&self, setup: Setup) {
-        *self.setup.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
+        let pace = attempt::pace(&setup.context);
+        let mut pacer = lock(&self.pacer);
+        if pacer.pace() != pace {
+            *pacer = SharedPacer::new(pace);
+        }
+        *lock(&self.setup) = Arc::new(setup);
+    }
+
+    fn pacer(&self) -> SharedPacer {
+        lock(&self.pacer).clone()
     }
 
     /// Waits for pings that are under way, so long at most.
@@ -82,6 +92,11 @@ impl Shared {
             }
         }
     }
+}
+
+/// What is behind these locks is whole after every statement: a panic elsewhere does not spoil it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Syncs on schedule.
@@ -130,7 +145,9 @@ impl ScheduledSync {
         let terminal = self.shared.terminal;
         match reason {
             Reason::Tick => terminal.detail(1, &format!("the tick at {due} has come")),
-            Reason::First => terminal.info("no sync has come to an end yet: one starts now"),
+            Reason::First => {
+                terminal.info("no sync is known to have come to an end: one starts now");
+            }
             Reason::Retry => terminal.info("trying again after a failure"),
             Reason::MadeUp if missed == 0 => {
                 terminal.info(&format!("the tick at {due} was missed: made up for now"));
@@ -194,11 +211,11 @@ impl Job for ScheduledSync {
 fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
     let setup = shared.setup();
     let progress = Progress::new(shared.terminal);
-    let settings = attempt::settings(&setup.context, setup.scope.clone(), false);
     let attempt = Attempt {
         context: &setup.context,
         progress: &progress,
-        settings,
+        settings: attempt::settings(&setup.context, setup.scope.clone(), false),
+        pacer: shared.pacer(),
         wait: Duration::ZERO,
     };
     let mut pings = None;
@@ -206,46 +223,37 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
         pings = setup.monitoring.begin(runtime);
         Ok(shared.told_to_stop.clone())
     });
-    let is_stopped = *shared.told_to_stop.borrow() > 0;
-    let words = match &outcome {
-        Ok(done) => done.in_words(),
-        Err(_) => String::new(),
+    let ended = Ended {
+        verdict: attempt::verdict(&outcome),
+        words: outcome.as_ref().map(Done::in_words).unwrap_or_default(),
+        is_stopped: *shared.told_to_stop.borrow() > 0,
     };
-    let verdict = match &outcome {
-        Ok(done) => attempt::verdict(done),
-        Err(failure) => Err(failure.clone()),
-    };
-    say(progress.terminal(), &verdict, &words, is_stopped);
-    shared.watch.token_is_refused(is_refused(&verdict));
+    ended.say(progress.terminal());
+    shared.watch.token_is_refused(ended.is_refused());
     shared.read_figures(&setup);
     shared.watch.look(|figures, daemon| {
-        setup
-            .monitoring
-            .write_metrics(shared.terminal, figures, Some(daemon));
+        let monitoring = &setup.monitoring;
+        monitoring.write_metrics(shared.terminal, figures, Some(daemon));
     });
-    let pings = pings.or_else(|| setup.monitoring.pings());
-    if let (Some(pings), Some(signal)) = (pings, monitoring::signal(&verdict, is_stopped)) {
-        let body = monitoring::body(&verdict, &words);
+    if let Some(signal) = monitoring::signal(&ended.verdict, ended.is_stopped)
+        && let Some(pings) = pings.or_else(|| setup.monitoring.pings())
+    {
+        let body = monitoring::body(&ended.verdict, &ended.words);
         runtime.spawn(send(shared.clone(), pings, signal, body));
     }
-    match (&outcome, &verdict) {
-        (_, Ok(())) => Ending::Settled,
-        _ if is_stopped => Ending::Settled,
-        (Ok(done), Err(failure)) => ending(Some(&done.report), failure.status),
-        (Err(_), Err(failure)) => ending(None, failure.status),
-    }
+    ended.ending(outcome.as_ref().ok().map(|done| &done.report))
 }
 
 impl Done {
     /// What it came to, and how long it took.
     fn in_words(&self) -> String {
         let words = summary::in_words(&self.report);
-        format!("{words} in {} s", self.summary.seconds())
+        format!("{words}; took {} s", self.summary.seconds())
     }
 }
 
 /// Sends the last ping of a sync, after its first.
-async fn send(shared: Shared, pings: Pings, signal: archiver::ping::Signal, body: String) {
+async fn send(shared: Shared, pings: Pings, signal: Signal, body: String) {
     let _under_way = shared.pings.read().await;
     for error in pings.end(signal, &body).await {
         shared.watch.ping_failed();
@@ -253,52 +261,66 @@ async fn send(shared: Shared, pings: Pings, signal: archiver::ping::Signal, body
     }
 }
 
-/// What the log says of a sync.
-fn say(terminal: Terminal, verdict: &Result<(), Failure>, words: &str, is_stopped: bool) {
-    match verdict {
-        Ok(()) => terminal.info(words),
-        Err(failure) if failure.status == Status::Locked => {
-            terminal.warning(&format!(
-                "this tick is left to another sync: {}",
-                failure.message
-            ));
-        }
-        Err(_) if is_stopped => terminal.info(&format!("{words}; the next one goes on from there")),
-        Err(failure) => {
-            if !words.is_empty() {
-                terminal.info(words);
+/// How a sync ended.
+struct Ended {
+    verdict: Verdict,
+    /// What it came to; nothing where it could not begin.
+    words: String,
+    /// Whether the daemon was told to end.
+    is_stopped: bool,
+}
+
+impl Ended {
+    /// What the log says of it.
+    fn say(&self, terminal: Terminal) {
+        let words = self.words.as_str();
+        match &self.verdict {
+            Ok(()) => terminal.info(words),
+            Err(failure) if failure.status == Status::Locked => {
+                let text = format!("this tick is left to another sync: {}", failure.message);
+                terminal.warning(&text);
             }
-            terminal.failure(failure);
+            Err(_) if self.is_stopped => {
+                terminal.info(&format!("{words}; the next one goes on from there"));
+            }
+            Err(failure) => {
+                if !words.is_empty() {
+                    terminal.info(words);
+                }
+                terminal.failure(failure);
+            }
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        let failure = self.verdict.as_ref().err();
+        failure.is_some_and(|failure| failure.status == Status::Unauthorized)
+    }
+
+    /// What follows from it for the next one.
+    fn ending(&self, report: Option<&Report>) -> Ending {
+        let Err(failure) = &self.verdict else {
+            return Ending::Settled;
+        };
+        let errors = || report.into_iter().flat_map(Report::errors);
+        // A droplet that neither the API nor the archive knows will not be known in a minute.
+        let is_unknown = errors().next().is_some() && errors().all(api::Error::is_not_found);
+        match failure.status {
+            _ if self.is_stopped => Ending::Settled,
+            Status::Locked => Ending::Settled,
+            Status::Unauthorized | Status::Usage | Status::UnusableArchive => Ending::Hopeless,
+            _ if is_unknown => Ending::Hopeless,
+            _ => Ending::Failed {
+                not_before: errors().filter_map(limited_until).max(),
+            },
         }
     }
 }
 
-fn is_refused(verdict: &Result<(), Failure>) -> bool {
-    verdict
-        .as_ref()
-        .is_err_and(|failure| failure.status == Status::Unauthorized)
-}
-
-/// What follows from a sync that was not complete, for the next one.
-fn ending(report: Option<&Report>, status: Status) -> Ending {
-    let needs_somebody = matches!(
-        status,
-        Status::Unauthorized | Status::Usage | Status::UnusableArchive
-    );
-    if status == Status::Locked {
-        return Ending::Settled;
-    }
-    let errors = || report.into_iter().flat_map(Report::errors);
-    // A droplet that neither the API nor the archive knows will not be known in a minute.
-    let is_unknown = errors().next().is_some() && errors().all(archiver::api::Error::is_not_found);
-    if needs_somebody || is_unknown {
-        return Ending::Hopeless;
-    }
-    let limits = errors().filter_map(|error| match error.kind {
+/// When a rate limit ends, where that is the error.
+fn limited_until(error: &api::Error) -> Option<Timestamp> {
+    match error.kind {
         ErrorKind::RateLimited { until } => Some(until),
         _ => None,
-    });
-    Ending::Failed {
-        not_before: limits.max(),
     }
 }

@@ -11,7 +11,6 @@ mod setup;
 mod watch;
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use archiver::daemon::{self, Alarm, AlarmError, Start};
@@ -20,12 +19,11 @@ use archiver::time::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use self::watch::Watch;
 use super::Context;
 use super::exit::{Failure, Status};
 use super::monitoring::MonitoringFlags;
 use super::runtime::{runtime, stop_signals};
-use super::scope::ScopeFlags;
+use super::scope::{self, ScopeFlags};
 use control::{Control, Reloads};
 use job::{ScheduledSync, Shared};
 use service_manager::ServiceManager;
@@ -74,8 +72,11 @@ pub(crate) struct Machine<A> {
     /// A number in `[0, 1)`, another one each time.
     pub(crate) chance: fn() -> f64,
     /// What wakes it up; made on the runtime.
-    pub(crate) alarm: fn() -> Pin<Box<dyn Future<Output = Result<A, AlarmError>>>>,
+    pub(crate) alarm: fn() -> Starting<A>,
 }
+
+/// An alarm that is being made.
+pub(crate) type Starting<A> = Pin<Box<dyn Future<Output = Result<A, AlarmError>>>>;
 
 /// The threads that talk to the network and answer Prometheus.
 const THREADS: usize = 2;
@@ -121,15 +122,13 @@ async fn serve<A: Alarm>(
     let reloads = Reloads::listen()?;
     let (stop, told_to_stop) = tokio::sync::watch::channel(0);
     let (commands, receiver) = mpsc::channel(8);
-    let has_pings = setup.monitoring.pinger.is_some();
-    let watch = Arc::new(Watch::new(machine.clock, has_pings, setup.max_age_seconds));
     let start = Start {
         plan: setup.plan.clone(),
         last_run,
         clock: machine.clock,
         chance: machine.chance,
     };
-    let shared = Shared::new(setup, watch, told_to_stop, machine.clock);
+    let shared = Shared::new(setup, told_to_stop, machine.clock);
     let setup = shared.setup();
     announce(&setup, (machine.clock)())?;
     shared.read_figures(&setup);
@@ -140,12 +139,7 @@ async fn serve<A: Alarm>(
         commands,
         stop,
     };
-    let alarm = (machine.alarm)().await;
-    let mut alarm = alarm.map_err(|error| Failure {
-        status: Status::Failed,
-        message: error.to_string(),
-        hint: None,
-    })?;
+    let mut alarm = (machine.alarm)().await?;
     let listening = tokio::spawn(control.listen(stopped.clone(), reloads));
     ServiceManager::new().ready();
     let mut job = ScheduledSync::new(shared.clone(), runtime);
@@ -161,13 +155,30 @@ async fn serve<A: Alarm>(
     Ok(Status::Done)
 }
 
-/// When the last sync began that came to an end; nothing where there is no archive yet.
+impl From<AlarmError> for Failure {
+    fn from(error: AlarmError) -> Self {
+        Self {
+            status: Status::Failed,
+            message: error.to_string(),
+            hint: None,
+        }
+    }
+}
+
+/// When the last sync began that came to an end, where that is known: there may be no archive yet, or one that the next
+/// sync will upgrade.
 fn last_run(setup: &Setup) -> Result<Option<Timestamp>, Failure> {
     let path = setup.context.archive_path()?;
-    match store::open_read_only(&path) {
-        Ok(connection) => Ok(store::last_ended_run(&connection)?),
-        Err(store::Error::Missing { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
+    let read = store::open_read_only(&path);
+    match read.and_then(|connection| store::last_ended_run(&connection)) {
+        Ok(last) => Ok(last),
+        Err(store::Error::Missing { .. } | store::Error::Older { .. }) => Ok(None),
+        Err(error) if error.is_unusable_archive() => Err(error.into()),
+        Err(error) => {
+            let text = format!("the log of syncs cannot be read now: {error}");
+            setup.context.terminal.warning(&text);
+            Ok(None)
+        }
     }
 }
 
@@ -177,9 +188,9 @@ fn announce(setup: &Setup, now: Timestamp) -> Result<(), Failure> {
     let terminal = setup.context.terminal;
     let next = schedule.next_after(now);
     terminal.info(&format!(
-        "archiver {} keeps {} in {}: {} by the clocks of {}, the next time at {}",
+        "archiver {} syncs {} to {} at {} by the clocks of {}, next at {}",
         env!("CARGO_PKG_VERSION"),
-        setup.scope,
+        scope::in_words(&setup.scope),
         setup.context.archive_path()?.display(),
         schedule.as_str(),
         schedule.zone(),

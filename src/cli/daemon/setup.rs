@@ -1,5 +1,7 @@
 //! What a daemon works with, from flags and configuration; made anew when the configuration is read again.
 
+use std::ops::Range;
+
 use archiver::daemon::Plan;
 use archiver::exporter::ListenAddress;
 use archiver::schedule::Schedule;
@@ -38,36 +40,21 @@ impl Setup {
     ) -> Result<Self, Failure> {
         let file = context.config.file();
         let schedule = schedule(&context, arguments, now)?;
-        let jitter = Decided::of(
-            "--jitter",
-            arguments.jitter.as_deref(),
-            "jitter",
-            file.schedule.jitter.as_ref(),
-        );
-        let jitter_seconds = match &jitter {
-            Some(jitter) => u32::try_from(jitter.duration_seconds(&context)?).unwrap_or(u32::MAX),
-            None => 0,
-        };
-        let plan = Plan::new(schedule, jitter_seconds, now);
-        let plan = plan.map_err(|error| match &jitter {
-            Some(jitter) => jitter.refused(&context, &error),
-            None => Failure::usage(error.to_string()),
-        })?;
+        let monitoring = &file.monitoring;
+        let plan = plan(&context, arguments, schedule, now)?;
         let listen = Decided::of(
-            "--listen",
-            arguments.listen.as_deref(),
-            "listen",
-            file.monitoring.listen.as_ref(),
+            &LISTEN,
+            arguments.listen.as_ref(),
+            monitoring.listen.as_ref(),
         );
         let listen = listen.map(|listen| {
             let address = listen.text.parse::<ListenAddress>();
             address.map_err(|error| listen.refused(&context, &error))
         });
         let max_age = Decided::of(
-            "--max-age",
-            arguments.max_age.as_deref(),
-            "max_age",
-            file.monitoring.max_age.as_ref(),
+            &MAX_AGE,
+            arguments.max_age.as_ref(),
+            monitoring.max_age.as_ref(),
         );
         let max_age = max_age.map(|age| age.duration_seconds(&context));
         Ok(Self {
@@ -86,9 +73,8 @@ impl Setup {
 fn schedule(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Schedule, Failure> {
     let file = &context.config.file().schedule;
     let zone = Decided::of(
-        "--timezone",
-        arguments.timezone.as_deref(),
-        "timezone",
+        &TIMEZONE,
+        arguments.timezone.as_ref(),
         file.timezone.as_ref(),
     );
     let zone = match zone {
@@ -98,13 +84,7 @@ fn schedule(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<
         }
         None => Zone::utc(),
     };
-    let cron = Decided::of(
-        "--cron",
-        arguments.cron.as_deref(),
-        "cron",
-        file.cron.as_ref(),
-    );
-    let Some(cron) = cron else {
+    let Some(cron) = Decided::of(&CRON, arguments.cron.as_ref(), file.cron.as_ref()) else {
         return Err(Failure::usage("nothing says when to sync").with_hint(
             "say it with --cron, such as --cron @hourly, or with `cron` under [schedule] in the configuration",
         ));
@@ -113,35 +93,61 @@ fn schedule(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<
         .map_err(|error| cron.refused(context, &error).with_hint(error.hint()))
 }
 
+fn plan(
+    context: &Context,
+    arguments: &Arguments,
+    schedule: Schedule,
+    now: Timestamp,
+) -> Result<Plan, Failure> {
+    let by_file = context.config.file().schedule.jitter.as_ref();
+    let jitter = Decided::of(&JITTER, arguments.jitter.as_ref(), by_file);
+    let seconds = jitter
+        .as_ref()
+        .map(|jitter| jitter.duration_seconds(context));
+    let seconds = u32::try_from(seconds.transpose()?.unwrap_or(0)).unwrap_or(u32::MAX);
+    Plan::new(schedule, seconds, now).map_err(|error| match &jitter {
+        Some(jitter) => jitter.refused(context, &error),
+        None => Failure::usage(error.to_string()),
+    })
+}
+
+/// What a setting is called.
+struct Names {
+    flag: &'static str,
+    key: &'static str,
+}
+
+const fn named(flag: &'static str, key: &'static str) -> Names {
+    Names { flag, key }
+}
+
+const CRON: Names = named("--cron", "cron");
+const TIMEZONE: Names = named("--timezone", "timezone");
+const JITTER: Names = named("--jitter", "jitter");
+const LISTEN: Names = named("--listen", "listen");
+const MAX_AGE: Names = named("--max-age", "max_age");
+
 /// What somebody wrote, and where.
 struct Decided<'a> {
     text: &'a str,
-    place: Place<'a>,
-}
-
-enum Place<'a> {
-    Flag(&'static str),
-    File(&'static str, &'a Spanned<String>),
+    names: &'static Names,
+    /// Its place in the configuration; nothing for a flag.
+    place: Option<Range<usize>>,
 }
 
 impl<'a> Decided<'a> {
     /// A flag over a key of the configuration.
     fn of(
-        flag: &'static str,
-        by_flag: Option<&'a str>,
-        key: &'static str,
+        names: &'static Names,
+        by_flag: Option<&'a String>,
         by_file: Option<&'a Spanned<String>>,
     ) -> Option<Self> {
-        let flagged = by_flag.map(|text| Self {
-            text,
-            place: Place::Flag(flag),
-        });
-        flagged.or_else(|| {
-            by_file.map(|value| Self {
-                text: value.get_ref(),
-                place: Place::File(key, value),
-            })
-        })
+        let (text, place) = match (by_flag, by_file) {
+            (Some(text), _) => (text, None),
+            (None, Some(value)) => (value.get_ref(), Some(value.span())),
+            (None, None) => return None,
+        };
+        Some(Self { text, names, place })
     }
 
     fn duration_seconds(&self, context: &Context) -> Result<i64, Failure> {
@@ -154,11 +160,12 @@ impl<'a> Decided<'a> {
 
     /// Says what is wrong with it, and where it stands.
     fn refused(&self, context: &Context, reason: &dyn std::fmt::Display) -> Failure {
-        match self.place {
-            Place::Flag(flag) => Failure::usage(format!("{flag}: {reason}")),
-            Place::File(key, value) => {
+        let Names { flag, key } = self.names;
+        match &self.place {
+            None => Failure::usage(format!("{flag}: {reason}")),
+            Some(place) => {
                 let message = format!("`{key}`: {reason}");
-                context.config.invalid(&value.span(), message).into()
+                context.config.invalid(place, message).into()
             }
         }
     }

@@ -202,3 +202,32 @@ fn a_reader_cannot_write_whatever_it_tries() {
     drop(reader);
     assert!(fs::read(&path).unwrap() == before);
 }
+
+#[test]
+fn what_a_writer_that_was_killed_in_rollback_mode_left_is_taken_back() {
+    let (folder, path) = folder();
+    let mut archive = Archive::at(&path);
+    archive.record(&(0..400).map(completed).collect::<Vec<_>>());
+    archive.store.close().unwrap();
+    // A cache of one page, so that the journal is in use before the transaction ends.
+    let writer = Connection::open(&path).unwrap();
+    writer
+        .execute_batch("PRAGMA cache_size = 1; BEGIN IMMEDIATE; UPDATE actions SET type = 'torn'")
+        .unwrap();
+    let killed = path.with_file_name("killed.db");
+    for suffix in ["", "-journal"] {
+        let name = |path: &Path| format!("{}{suffix}", path.display());
+        fs::copy(name(&path), name(&killed)).unwrap();
+    }
+    drop(writer);
+    let torn = impatient(&killed).query_row(COUNT, [], |_| Ok(()));
+    assert!(torn.is_err(), "the journal was not in use");
+    let reader = open_read_only(&killed).unwrap();
+    assert_eq!(rows(&reader, COUNT), ["400"]);
+    assert_eq!(
+        rows(&reader, "SELECT DISTINCT type FROM actions"),
+        ["reboot"]
+    );
+    drop(reader);
+    assert!(!files(folder.path()).contains(&"killed.db-journal".to_owned()));
+}

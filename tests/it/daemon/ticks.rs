@@ -8,6 +8,7 @@ use crate::archive::Archive;
 use crate::asked::requests;
 use crate::cloud::{Fault, FaultRule};
 use crate::process::{Running, until};
+use crate::sandbox::Sandbox;
 
 /// Syncs that began before the one before had ended.
 fn overlaps(archive: &Archive) -> i64 {
@@ -129,4 +130,34 @@ fn a_daemon_that_was_killed_goes_on_where_it_was_without_waiting_for_a_tick() {
     until_said(&daemon, 5, " a run at ");
     end(daemon);
     assert_eq!(requests(&cloud), 0);
+}
+
+#[test]
+fn the_limits_of_the_api_do_not_begin_anew_with_each_sync() {
+    let cloud = settled_cloud(3, 450);
+    // More than one sync asks for, and less than two do.
+    let sandbox = Sandbox::new().configured("[limits]\nrequests_per_minute = 6\n");
+    let daemon = sandbox.start_daemon(&cloud, &["--cron", EVERY_SECOND, "-vv"]);
+    until_said(&daemon, 1, "s for the rate limit");
+    end(daemon).says("run 2: waiting ");
+}
+
+#[test]
+fn an_archive_of_an_older_version_is_upgraded_by_the_first_sync() {
+    let cloud = settled_cloud(3, 450);
+    let sandbox = sandbox();
+    sandbox.sync(&cloud, &[]).exits(0);
+    let archive = rusqlite::Connection::open(sandbox.db()).unwrap();
+    archive
+        .execute_batch("ALTER TABLE sync_runs DROP COLUMN faults; PRAGMA user_version = 5")
+        .unwrap();
+    drop(archive);
+    sandbox
+        .run(&["status"])
+        .exits(6)
+        .says("`archiver sync` upgrades it");
+    let daemon = sandbox.start_daemon(&cloud, &["--cron", "0 0 1 1 *", "--listen", "127.0.0.1:0"]);
+    until_said(&daemon, 1, ": complete: ");
+    end(daemon);
+    sandbox.archive().equals(&cloud);
 }

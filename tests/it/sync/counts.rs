@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use archiver::api::{Client, ClientSettings, Origin, Pace, RetryPolicy};
+use archiver::api::{Client, ClientSettings, Origin, Pace, RetryPolicy, SharedPacer};
 use archiver::store::Store;
 use archiver::sync::{self, Report, Scope, Settings};
 use archiver::time::Timestamp;
@@ -81,7 +81,7 @@ fn client(cloud: &Cloud) -> Arc<Client> {
     let settings = ClientSettings {
         origin: Origin::parse(&cloud.url()).unwrap(),
         token: cloud.token().into(),
-        pace: Pace::default(),
+        pacer: SharedPacer::new(Pace::default()),
         retry: RetryPolicy {
             attempts: 2,
             first_wait: Duration::from_millis(1),
