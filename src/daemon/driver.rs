@@ -39,7 +39,7 @@ pub enum Event {
         reason: Reason,
         /// When it was due.
         due: Timestamp,
-        /// Ticks that went by unseen before it; at most a thousand are counted.
+        /// Ticks that went by unseen before it; [`MOST_COUNTED`](super::MOST_COUNTED) at most are counted.
         missed: u32,
     },
     /// A tick is left out.
@@ -48,6 +48,11 @@ pub enum Event {
         why: Skip,
         /// Which.
         tick: Timestamp,
+    },
+    /// The clock was set back, and all that is to come is planned anew.
+    PlannedAnew {
+        /// By how much it was.
+        seconds: i64,
     },
     /// A sync has ended.
     Ended {
@@ -126,6 +131,7 @@ pub async fn run(
 fn take_step(planner: &mut Planner, now: Timestamp, chance: f64) -> Option<Event> {
     match planner.step(now, chance) {
         Step::Wait => None,
+        Step::PlanAnew { seconds } => Some(Event::PlannedAnew { seconds }),
         Step::Start {
             reason,
             due,
@@ -268,7 +274,7 @@ mod tests {
                 Event::Started { .. } => at_work += 1,
                 Event::Ended { .. } => at_work -= 1,
                 Event::Skipped { why, .. } => assert_eq!((*why, at_work), (Skip::Busy, 1)),
-                Event::Waiting { .. } => {}
+                Event::Waiting { .. } | Event::PlannedAnew { .. } => {}
             }
             assert!(at_work <= 1);
         }

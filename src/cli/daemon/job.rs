@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use archiver::api::{self, ErrorKind, SharedPacer};
-use archiver::daemon::{Ending, Event, Job, Reason, Skip, Work};
+use archiver::daemon::{Ending, Event, Job, MOST_COUNTED, Reason, Skip, Work};
 use archiver::metrics::Figures;
 use archiver::ping::Signal;
 use archiver::sync::Report;
-use archiver::time::Timestamp;
+use archiver::time::{Timestamp, duration_text};
 use tokio::runtime::Handle;
 use tokio::sync::RwLock;
 
@@ -152,9 +152,16 @@ impl ScheduledSync {
             Reason::MadeUp if missed == 0 => {
                 terminal.info(&format!("the tick at {due} was missed: made up for now"));
             }
-            Reason::MadeUp => terminal.info(&format!(
-                "the tick at {due} and {missed} later ones were missed: made up for now, once"
-            )),
+            Reason::MadeUp => {
+                let more = if missed < MOST_COUNTED {
+                    ""
+                } else {
+                    " or more"
+                };
+                terminal.info(&format!(
+                    "the tick at {due} and {missed}{more} later ones were missed: made up for now, once"
+                ));
+            }
         }
     }
 }
@@ -200,6 +207,13 @@ impl Job for ScheduledSync {
                         .terminal
                         .warning(&format!("{which}; the next starts at {next}"));
                 }
+            }
+            Event::PlannedAnew { seconds } => {
+                let text = format!(
+                    "the clock was set back by {}: the next sync is planned anew",
+                    duration_text(seconds)
+                );
+                self.shared.terminal.warning(&text);
             }
             Event::Waiting { .. } => {}
         }
