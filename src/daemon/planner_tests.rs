@@ -1,3 +1,5 @@
+//! Days of a daemon, told to the minute, and days made up at random.
+
 use proptest::prelude::*;
 
 use super::*;
