@@ -39,7 +39,7 @@ pub enum Event {
         reason: Reason,
         /// When it was due.
         due: Timestamp,
-        /// Ticks that went by unseen before it; at most a thousand are counted.
+        /// Ticks that went by unseen before it; [`MOST_COUNTED`](super::MOST_COUNTED) at most are counted.
         missed: u32,
     },
     /// A tick is left out.
@@ -48,6 +48,11 @@ pub enum Event {
         why: Skip,
         /// Which.
         tick: Timestamp,
+    },
+    /// The clock was set back, and all that is to come is planned anew.
+    PlannedAnew {
+        /// By how much it was.
+        seconds: i64,
     },
     /// A sync has ended.
     Ended {
@@ -126,6 +131,7 @@ pub async fn run(
 fn take_step(planner: &mut Planner, now: Timestamp, chance: f64) -> Option<Event> {
     match planner.step(now, chance) {
         Step::Wait => None,
+        Step::PlanAnew { seconds } => Some(Event::PlannedAnew { seconds }),
         Step::Start {
             reason,
             due,
@@ -220,6 +226,12 @@ mod tests {
 
     /// Runs a daemon from a midnight on until it has started so many syncs.
     fn daemon(cron: &str, seconds: i64, ending: Ending, most: usize) -> Syncs {
+        NOW.set(1_767_225_600);
+        daemon_in(&Zone::utc(), cron, seconds, ending, most)
+    }
+
+    /// The same from now on, by the clocks of a zone.
+    fn daemon_in(zone: &Zone, cron: &str, seconds: i64, ending: Ending, most: usize) -> Syncs {
         let (sender, receiver) = mpsc::channel(8);
         let mut syncs = Syncs {
             seconds,
@@ -228,10 +240,9 @@ mod tests {
             commands: sender,
             most,
         };
-        NOW.set(1_767_225_600);
         let start = Start {
             plan: Plan::new(
-                Schedule::new(cron, Zone::utc(), clock()).unwrap(),
+                Schedule::new(cron, zone.clone(), clock()).unwrap(),
                 0,
                 clock(),
             )
@@ -260,6 +271,36 @@ mod tests {
     }
 
     #[test]
+    fn a_daily_sync_is_one_a_day_in_spring_and_in_autumn() {
+        for (zone, cron, morning) in [
+            ("Europe/Dublin", "30 1 * * *", "2026-03-26T12:00:00Z"),
+            ("Europe/Dublin", "30 1 * * *", "2026-10-22T12:00:00Z"),
+            ("America/New_York", "30 2 * * *", "2026-03-05T17:00:00Z"),
+            ("America/New_York", "30 1 * * *", "2026-10-29T17:00:00Z"),
+        ] {
+            let zone: Zone = zone.parse().unwrap();
+            let start: Timestamp = morning.parse().unwrap();
+            NOW.set(start.epoch_seconds());
+            let syncs = daemon_in(&zone, cron, 60, Ending::Settled, 7);
+            let days: Vec<_> = syncs
+                .events
+                .iter()
+                .filter_map(|event| match event {
+                    Event::Started { reason, due, .. } => {
+                        assert_eq!(*reason, Reason::Tick);
+                        Some(due.in_zone(&zone).to_string()[..10].to_owned())
+                    }
+                    _ => None,
+                })
+                .collect();
+            let expected: Vec<_> = (1..=7)
+                .map(|day| start.saturating_add_seconds(day * 86_400).to_string()[..10].to_owned())
+                .collect();
+            assert_eq!(days, expected, "{zone}");
+        }
+    }
+
+    #[test]
     fn a_slow_sync_is_not_doubled_and_each_tick_it_costs_is_told() {
         let syncs = daemon("* * * * *", 150, Ending::Settled, 10);
         let mut at_work = 0;
@@ -268,7 +309,7 @@ mod tests {
                 Event::Started { .. } => at_work += 1,
                 Event::Ended { .. } => at_work -= 1,
                 Event::Skipped { why, .. } => assert_eq!((*why, at_work), (Skip::Busy, 1)),
-                Event::Waiting { .. } => {}
+                Event::Waiting { .. } | Event::PlannedAnew { .. } => {}
             }
             assert!(at_work <= 1);
         }

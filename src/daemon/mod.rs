@@ -12,4 +12,4 @@ mod planner;
 
 pub use alarm::{Alarm, AlarmError, Heartbeat};
 pub use driver::{Command, Event, Job, Start, Work, run};
-pub use planner::{Ending, Plan, PlanError, Reason, Skip};
+pub use planner::{Ending, MOST_COUNTED, Plan, PlanError, Reason, Skip};

@@ -19,7 +19,7 @@ const UNREMARKABLE_SECONDS: i64 = 30;
 /// How far a clock may be set back without any tick coming twice.
 const SMALL_STEP_BACK_SECONDS: i64 = 120;
 /// Missed ticks are counted up to here: a schedule of seconds has millions in a month.
-pub(super) const MOST_COUNTED: u32 = 1_000;
+pub const MOST_COUNTED: u32 = 1_000;
 /// How many gaps between ticks a random delay is held against.
 const TICKS_LOOKED_AT: usize = 64;
 
@@ -113,6 +113,10 @@ pub enum Ending {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Wait,
+    /// The clock was set back by so much, and all that is to come is planned anew.
+    PlanAnew {
+        seconds: i64,
+    },
     Start {
         reason: Reason,
         /// When it was due.
@@ -211,7 +215,9 @@ impl Planner {
 
     /// What to do at `now`; `chance` is in `[0, 1)`. To be asked again until nothing is left but to wait.
     pub(super) fn step(&mut self, now: Timestamp, chance: f64) -> Step {
-        self.mind_the_clock(now, chance);
+        if let Some(seconds) = self.set_back(now, chance) {
+            return Step::PlanAnew { seconds };
+        }
         if let Some(due) = self.retry.filter(|at| *at <= now && !self.is_busy) {
             return self.start(Reason::Retry, due, now, chance);
         }
@@ -273,14 +279,16 @@ impl Planner {
     }
 
     /// Plans anew when the clock was set back: what was due at three is not to wait for three to come round again.
-    fn mind_the_clock(&mut self, now: Timestamp, chance: f64) {
-        let back = self.seen.epoch_seconds() - now.epoch_seconds();
+    fn set_back(&mut self, now: Timestamp, chance: f64) -> Option<i64> {
+        let seconds = self.seen.epoch_seconds() - now.epoch_seconds();
         self.seen = now;
-        if back > SMALL_STEP_BACK_SECONDS {
-            self.plan_after(now, chance);
-            let latest = now.saturating_add_seconds(LONGEST_WAIT_SECONDS);
-            self.retry = self.retry.map(|at| at.min(latest));
+        if seconds <= SMALL_STEP_BACK_SECONDS {
+            return None;
         }
+        self.plan_after(now, chance);
+        let latest = now.saturating_add_seconds(LONGEST_WAIT_SECONDS);
+        self.retry = self.retry.map(|at| at.min(latest));
+        Some(seconds)
     }
 
     fn plan_after(&mut self, after: Timestamp, chance: f64) {

@@ -1,3 +1,5 @@
+//! Days of a daemon, told to the minute, and days made up at random.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -185,7 +187,13 @@ fn a_clock_that_is_set_back_holds_nothing_up() {
     let mut planner = planner("*/10 * * * *");
     starts(&mut planner, "06:10:00", Reason::MadeUp);
     planner.ended(Ending::Settled, at("06:10:05"), 0.0);
+    waits(&mut planner, "06:10:05");
+    let anew = Step::PlanAnew {
+        seconds: 3 * 3_600 + 5 * 60 + 5,
+    };
+    assert_eq!(planner.step(at("03:05:00"), 0.0), anew);
     waits(&mut planner, "03:05:00");
+    assert_eq!(planner.next(), Some(at("03:10:00")));
     starts(&mut planner, "03:10:00", Reason::Tick);
 }
 
@@ -274,7 +282,7 @@ proptest! {
                         prop_assert!(!is_at_work);
                         is_at_work = true;
                     }
-                    Step::Skip { .. } => {}
+                    Step::Skip { .. } | Step::PlanAnew { .. } => {}
                 }
                 steps += 1;
                 prop_assert!(steps < 5, "it does not come to rest");

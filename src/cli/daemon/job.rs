@@ -2,19 +2,20 @@
 //! decides when the next one is.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use archiver::api::{self, ErrorKind, SharedPacer};
-use archiver::daemon::{Ending, Event, Job, Reason, Skip, Work};
+use archiver::daemon::{Ending, Event, Job, MOST_COUNTED, Reason, Skip, Work};
 use archiver::metrics::Figures;
 use archiver::ping::Signal;
 use archiver::sync::Report;
-use archiver::time::Timestamp;
+use archiver::time::{Timestamp, duration_text};
 use tokio::runtime::Handle;
 use tokio::sync::RwLock;
 
 use super::service_manager::ServiceManager;
 use super::setup::Setup;
+use super::throttle::Throttle;
 use super::watch::Watch;
 use crate::cli::attempt::{self, Attempt, Done, ToldToStop, Verdict};
 use crate::cli::exit::Status;
@@ -32,6 +33,7 @@ pub(super) struct Shared {
     pub(super) told_to_stop: ToldToStop,
     /// One for all syncs: the limits of the API do not begin anew with each.
     pacer: Arc<Mutex<SharedPacer>>,
+    throttle: Arc<Mutex<Throttle>>,
     /// Held by every ping that is under way.
     pings: Arc<RwLock<()>>,
     pub(super) clock: fn() -> Timestamp,
@@ -47,6 +49,7 @@ impl Shared {
             pacer: Arc::new(Mutex::new(SharedPacer::new(pace))),
             setup: Arc::new(Mutex::new(Arc::new(setup))),
             told_to_stop,
+            throttle: Arc::default(),
             pings: Arc::default(),
             clock,
         }
@@ -65,6 +68,11 @@ impl Shared {
             *pacer = SharedPacer::new(pace);
         }
         *lock(&self.setup) = Arc::new(setup);
+    }
+
+    /// Whether a ping is due, or would be one too many.
+    fn is_to_be_told(&self, signal: Signal) -> bool {
+        lock(&self.throttle).lets_pass(signal, Instant::now())
     }
 
     fn pacer(&self) -> SharedPacer {
@@ -152,9 +160,16 @@ impl ScheduledSync {
             Reason::MadeUp if missed == 0 => {
                 terminal.info(&format!("the tick at {due} was missed: made up for now"));
             }
-            Reason::MadeUp => terminal.info(&format!(
-                "the tick at {due} and {missed} later ones were missed: made up for now, once"
-            )),
+            Reason::MadeUp => {
+                let more = if missed < MOST_COUNTED {
+                    ""
+                } else {
+                    " or more"
+                };
+                terminal.info(&format!(
+                    "the tick at {due} and {missed}{more} later ones were missed: made up for now, once"
+                ));
+            }
         }
     }
 }
@@ -201,6 +216,13 @@ impl Job for ScheduledSync {
                         .warning(&format!("{which}; the next starts at {next}"));
                 }
             }
+            Event::PlannedAnew { seconds } => {
+                let text = format!(
+                    "the clock was set back by {}: the next sync is planned anew",
+                    duration_text(seconds)
+                );
+                self.shared.terminal.warning(&text);
+            }
             Event::Waiting { .. } => {}
         }
         self.manager.alive(self.shared.watch.in_words());
@@ -220,7 +242,9 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
     };
     let mut pings = None;
     let outcome = attempt.perform(runtime, || {
-        pings = setup.monitoring.begin(runtime);
+        if shared.is_to_be_told(Signal::Start) {
+            pings = setup.monitoring.begin(runtime);
+        }
         Ok(shared.told_to_stop.clone())
     });
     let ended = Ended {
@@ -236,6 +260,8 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
         monitoring.write_metrics(shared.terminal, figures, Some(daemon));
     });
     if let Some(signal) = monitoring::signal(&ended.verdict, ended.is_stopped)
+        // A start that was told of has its end.
+        && (shared.is_to_be_told(signal) || pings.is_some())
         && let Some(pings) = pings.or_else(|| setup.monitoring.pings())
     {
         let body = monitoring::body(&ended.verdict, &ended.words);

@@ -2,12 +2,13 @@
 //!
 //! The library's daemon says when; what is done then, and who hears of it, is here. What each file is for: `setup` makes
 //! sense of flags and configuration, `job` syncs once, `control` listens to signals, `watch` remembers what is shown,
-//! `service_manager` tells systemd.
+//! `service_manager` tells systemd, `throttle` keeps pings few.
 
 mod control;
 mod job;
 mod service_manager;
 mod setup;
+mod throttle;
 mod watch;
 
 use std::pin::Pin;

@@ -73,6 +73,7 @@ impl Watch {
                 daemon.consecutive_failures = u64::from(failures);
                 daemon.is_token_refused &= ending == Ending::Hopeless;
             }
+            Event::PlannedAnew { .. } => {}
             Event::Waiting { next } => daemon.next_tick_at = next,
         }
     }

@@ -161,3 +161,28 @@ fn an_archive_of_an_older_version_is_upgraded_by_the_first_sync() {
     end(daemon);
     sandbox.archive().equals(&cloud);
 }
+
+#[test]
+fn faults_growth_and_kills_lose_and_invent_nothing() {
+    let cloud = cloud(6, 2_000);
+    cloud.change(|options| options.latency = Duration::from_millis(20));
+    cloud.break_with(FaultRule::mix(0.12, 7));
+    cloud.grow_per_request(2);
+    let sandbox = sandbox();
+    for kills in 0..4 {
+        let daemon = sandbox.start_daemon(&cloud, &["--cron", EVERY_SECOND]);
+        let before = requests(&cloud);
+        until("it is at work", || requests(&cloud) >= before + 4 + kills);
+        daemon.kill();
+    }
+    let daemon = sandbox.start_daemon(&cloud, &["--cron", EVERY_SECOND]);
+    until_said(&daemon, 2, ": complete: ");
+    cloud.grow_per_request(0);
+    cloud.clear_faults();
+    let complete = lines(&daemon.said(), ": complete: ");
+    until_said(&daemon, complete + 2, ": complete: ");
+    let run = end(daemon);
+    let archive = sandbox.archive();
+    archive.equals(&cloud);
+    assert_eq!(overlaps(&archive), 0, "{run}");
+}
