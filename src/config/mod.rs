@@ -233,6 +233,14 @@ mod tests {
     }
 
     #[test]
+    fn the_example_beside_the_systemd_units_is_understood() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = include_str!("../../examples/systemd/config.toml");
+        let example = config(folder.path(), text, &[]).unwrap();
+        assert!(example.file().schedule.cron.is_some());
+    }
+
+    #[test]
     fn a_setting_that_makes_no_sense_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         for text in [

@@ -43,15 +43,19 @@ impl LockState {
     /// would find it taken.
     #[must_use]
     pub fn of(archive: &Path) -> Self {
-        let Ok(mut file) = File::open(beside(archive)) else {
+        let path = beside(archive);
+        let Ok(metadata) = fs::metadata(&path) else {
             return Self::Free;
         };
-        let holder = holder(&mut file).unwrap_or_default();
+        // Whoever may read the archive need not be allowed to read the lock.
+        let opened = File::open(&path).ok();
+        let holder = opened.and_then(|mut file| holder(&mut file));
+        let holder = holder.unwrap_or_else(|| "another user's process".to_owned());
         let holder = holder.trim_matches([' ', '(', ')']).to_owned();
         let process = holder.strip_prefix("process ");
         let process = process.and_then(|rest| rest.split(',').next());
         let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
-        if is_listed(&locks, process, inode(&file)) {
+        if is_listed(&locks, process, inode(&metadata)) {
             Self::Held { holder }
         } else if fs::read_link("/proc/self/ns/pid").is_ok_and(|it| it == Path::new(WHOLE_MACHINE))
         {
@@ -79,13 +83,12 @@ fn is_listed(locks: &str, process: Option<&str>, inode: Option<u64>) -> bool {
 }
 
 #[cfg(unix)]
-fn inode(file: &File) -> Option<u64> {
-    let metadata = file.metadata().ok()?;
-    Some(std::os::unix::fs::MetadataExt::ino(&metadata))
+fn inode(metadata: &fs::Metadata) -> Option<u64> {
+    Some(std::os::unix::fs::MetadataExt::ino(metadata))
 }
 
 #[cfg(not(unix))]
-fn inode(_: &File) -> Option<u64> {
+fn inode(_: &fs::Metadata) -> Option<u64> {
     None
 }
 
@@ -106,6 +109,7 @@ impl ArchiveLock {
             let mut file = open(&path).map_err(file_error("cannot create the lock", &path))?;
             match attempt(&file, &path)? {
                 Attempt::Taken => {
+                    give_to_owner(&file, archive);
                     sign(&mut file, now).map_err(file_error("cannot write the lock", &path))?;
                     return Ok(Self { file, path });
                 }
@@ -167,6 +171,20 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// Gives the lock to whoever owns the archive, so that one that root's killed sync leaves is in nobody's way. Only root
+/// can, and for everybody else it is theirs already.
+#[cfg(unix)]
+fn give_to_owner(lock: &File, archive: &Path) {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    if let Ok(owned) = fs::metadata(archive) {
+        // A lock that stays root's works as well, until that sync is killed.
+        let _ = fchown(lock, Some(owned.uid()), Some(owned.gid()));
+    }
+}
+
+#[cfg(not(unix))]
+fn give_to_owner(_: &File, _: &Path) {}
+
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -221,6 +239,19 @@ nonsense
                 "{process:?} {inode:?}"
             );
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_that_may_not_be_read_is_held_all_the_same() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let archive = folder.path().join("archive.db");
+        let now = "2026-01-01T12:00:00Z".parse().unwrap();
+        let lock = ArchiveLock::acquire(&archive, now, Duration::ZERO).unwrap();
+        fs::set_permissions(beside(&archive), fs::Permissions::from_mode(0)).unwrap();
+        assert_ne!(LockState::of(&archive), LockState::Free);
+        drop(lock);
     }
 
     #[test]
