@@ -23,7 +23,8 @@ pub struct RateLimit {
 
 impl RateLimit {
     /// Reads the headers; what makes no sense is left out. `now` is what a `retry-after` date is measured from.
-    pub(super) fn from_headers(headers: &HeaderMap, now: Timestamp) -> Self {
+    #[must_use]
+    pub fn from_headers(headers: &HeaderMap, now: Timestamp) -> Self {
         let text = |name: &str| {
             headers
                 .get(name)

@@ -25,6 +25,7 @@ mod datasette_metadata;
 mod demo;
 mod ecosystem;
 mod faults;
+mod fuzz_corpus;
 mod honest_input;
 mod process;
 mod query;

@@ -1,0 +1,143 @@
+//! What is fuzzed: everything that reads what strangers write. Each target takes any bytes, and panics when a promise
+//! does not hold. The corpus of each is run by `cargo test` too (`tests/it/fuzz_corpus.rs`).
+
+use archiver::api::{Origin, Page, PageReader, RateLimit};
+use archiver::config::ConfigFile;
+use archiver::exporter::ListenAddress;
+use archiver::model::Action;
+use archiver::ping::PingUrl;
+use archiver::report::Library;
+use archiver::schedule::Schedule;
+use archiver::time::{
+    Timestamp, Zone, parse_duration, parse_period, parse_since, parse_until,
+};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+/// 2026-01-01T00:00:00Z.
+const NOW: i64 = 1_767_225_600;
+
+/// All targets, by name.
+pub const ALL: [(&str, fn(&[u8])); 7] = [
+    ("api_body", api_body),
+    ("headers", headers),
+    ("times", times),
+    ("configuration", configuration),
+    ("report_header", report_header),
+    ("schedule", schedule),
+    ("addresses", addresses),
+];
+
+fn now() -> Timestamp {
+    Timestamp::from_epoch_seconds(NOW).expect("it is a time")
+}
+
+/// A page as the API sends it, with a region: what a reader has met before.
+const KNOWN: &[u8] = include_bytes!("../fixtures/droplet_actions.json");
+
+/// Any body is a page or an error, and the same one whether the reader has met its regions before or not.
+pub fn api_body(data: &[u8]) {
+    let first = shown(PageReader::new().actions(data));
+    let mut reader = PageReader::new();
+    reader.actions(KNOWN).expect("the page that is known is one");
+    assert_eq!(first, shown(reader.actions(data)), "after another page");
+    assert_eq!(first, shown(reader.actions(data)), "the second time");
+}
+
+fn shown<E>(page: Result<Page<Action>, E>) -> Option<String> {
+    page.ok().map(|page| format!("{:?} {:?}", page.total, page.rows))
+}
+
+/// One header a line, `name: value`; whatever they say, waiting is bounded by a number.
+pub fn headers(data: &[u8]) {
+    let mut headers = HeaderMap::new();
+    for line in data.split(|byte| *byte == b'\n') {
+        let mut parts = line.splitn(2, |byte| *byte == b':');
+        let (Some(name), Some(value)) = (parts.next(), parts.next()) else {
+            continue;
+        };
+        let name = HeaderName::from_bytes(name);
+        let value = HeaderValue::from_bytes(value.trim_ascii());
+        if let (Ok(name), Ok(value)) = (name, value) {
+            headers.insert(name, value);
+        }
+    }
+    let limit = RateLimit::from_headers(&headers, now());
+    let again = RateLimit::from_headers(&headers, now());
+    assert_eq!(limit, again);
+}
+
+/// What is understood as a time can be written and read again.
+pub fn times(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let zone: Zone = "Europe/Dublin".parse().expect("it is a zone");
+    for zone in [Zone::utc(), zone] {
+        let since = parse_since(text, now(), &zone).ok();
+        let until = parse_until(text, now(), &zone).ok();
+        let period = parse_period(text, now(), &zone).ok();
+        if let Some(period) = period {
+            assert!(period.since <= period.until, "{text}");
+        }
+        for instant in [since, until].into_iter().flatten() {
+            let written = instant.to_string();
+            assert_eq!(written.parse(), Ok(instant), "{text}");
+            let shown = instant.in_zone(&zone).to_string();
+            assert_eq!(shown.parse(), Ok(instant), "{text}");
+        }
+    }
+    let _ = parse_duration(text);
+    let _ = text.parse::<Zone>();
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        assert_eq!(instant.to_string().len(), 20);
+    }
+}
+
+/// Any text is a configuration or an error.
+pub fn configuration(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        let _ = toml::from_str::<ConfigFile>(text);
+    }
+}
+
+/// Any file beside the configuration is a report or a problem, and hides none of those that come along.
+pub fn report_header(data: &[u8]) {
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    std::fs::write(folder.path().join("mine.sql"), data).expect("there is room for a file");
+    let library = Library::load(Some(folder.path()));
+    let known = library.reports().len() + library.problems().len();
+    assert!(known >= Library::load(None).reports().len());
+}
+
+/// What is understood as a schedule goes forward, for ever or until its end.
+pub fn schedule(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let zone: Zone = "America/New_York".parse().expect("it is a zone");
+    match Schedule::new(text, zone, now()) {
+        Ok(schedule) => {
+            let ticks = schedule.upcoming(now(), 50);
+            assert!(ticks.first().is_some_and(|tick| *tick > now()), "{text}");
+            assert!(ticks.is_sorted_by(|first, second| first < second), "{text}");
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// Addresses: only what is encrypted or stays on this machine is taken.
+pub fn addresses(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if let Ok(origin) = Origin::parse(text) {
+        assert!(origin.is_loopback() || origin.to_string().starts_with("https://"), "{text}");
+    }
+    if let Ok(url) = text.parse::<PingUrl>() {
+        let shown = format!("{url} {url:?}");
+        assert!(shown.starts_with("http"), "{text}");
+    }
+    if let Ok(address) = text.parse::<ListenAddress>() {
+        assert_eq!(address.to_string().parse(), Ok(address), "{text}");
+    }
+}
