@@ -12,7 +12,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::answer::answer;
 use super::{ListenAddress, Probe};
@@ -42,7 +42,7 @@ const AFTER_REFUSAL: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct Exporter {
     address: SocketAddr,
-    task: AbortHandle,
+    task: JoinHandle<()>,
 }
 
 /// The server could not start.
@@ -89,8 +89,15 @@ impl Exporter {
             .await
             .map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        let task = tokio::spawn(take_connections(limits, listener, probe)).abort_handle();
+        let task = tokio::spawn(take_connections(limits, listener, probe));
         Ok(Self { address, task })
+    }
+
+    /// Ends, and comes back when the address is free again.
+    pub async fn stop(mut self) {
+        self.task.abort();
+        // That it was aborted is the only error there is.
+        let _ = (&mut self.task).await;
     }
 
     /// Where it listens: the port that was chosen, where 0 was asked for.
