@@ -1,6 +1,7 @@
 //! Where the server listens, as people write it.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 /// A host and a port: `127.0.0.1:9184`, `[::1]:9184`, `localhost:9184`, or `9184` on this machine alone.
@@ -38,14 +39,16 @@ impl FromStr for ListenAddress {
             Some((host, port)) => (host, port),
             None => (THIS_MACHINE, text),
         };
-        let port = port
-            .parse()
-            .map_err(|_| refused("it needs a port from 0 to 65535"))?;
+        // A sign is no digit, but `parse` takes it.
+        let number = port.bytes().all(|byte| byte.is_ascii_digit());
+        let port = number.then(|| port.parse().ok()).flatten();
+        let port = port.ok_or_else(|| refused("it needs a port from 0 to 65535"))?;
         let inner = host
             .strip_prefix('[')
             .and_then(|host| host.strip_suffix(']'));
         let host = match inner {
-            Some(inner) => inner,
+            Some(inner) if is_ipv6(inner) => inner,
+            Some(_) => return Err(refused("only an IPv6 address stands in brackets")),
             None if host.contains(':') => {
                 return Err(refused("an IPv6 address stands in brackets"));
             }
@@ -74,6 +77,12 @@ impl fmt::Display for ListenAddress {
     }
 }
 
+/// With or without the name of an interface: `fe80::1%eth0`.
+fn is_ipv6(text: &str) -> bool {
+    let address = text.split_once('%').map_or(text, |(address, _)| address);
+    address.parse::<Ipv6Addr>().is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +92,7 @@ mod tests {
         for (text, expected) in [
             ("127.0.0.1:9184", "127.0.0.1:9184"),
             (" [::1]:9184", "[::1]:9184"),
+            ("[fe80::1%eth0]:9184", "[fe80::1%eth0]:9184"),
             ("localhost:0", "localhost:0"),
             ("9184", "127.0.0.1:9184"),
             ("0.0.0.0:80", "0.0.0.0:80"),
@@ -104,6 +114,11 @@ mod tests {
             "a b:1",
             "127.0.0.1:9184/metrics",
             "[]:1",
+            "[localhost]:1",
+            "[127.0.0.1]:1",
+            "127.0.0.1:+9184",
+            "127.0.0.1:",
+            "-1",
         ] {
             let error = text.parse::<ListenAddress>().unwrap_err().to_string();
             assert!(error.contains(&format!("`{text}`")), "{error}");

@@ -12,19 +12,29 @@ use hyper::service::service_fn;
 use hyper::{Method, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::answer::answer;
 use super::{ListenAddress, Probe};
 
-/// Connections at once; others wait until one of these has ended.
-const MOST_CONNECTIONS: usize = 32;
-/// How long the head of a request may take to come, and how long a connection may wait for the next.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
-/// How long one connection may last, whatever is asked on it: one that nobody reads from ends too.
-const CONNECTION_WITHIN: Duration = Duration::from_secs(120);
+/// What a client may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Connections at once; others wait until one of these has ended.
+    pub(super) connections: usize,
+    /// How long the head of a request may take to come, and how long a connection may wait for the next.
+    pub(super) head_within: Duration,
+    /// How long one connection may last, whatever is asked on it: one that nobody reads from ends too.
+    pub(super) connection_within: Duration,
+}
+
+pub(super) const LIMITS: Limits = Limits {
+    connections: 32,
+    head_within: Duration::from_secs(10),
+    connection_within: Duration::from_secs(30),
+};
 /// The longest head of a request.
-const MOST_HEAD_BYTES: usize = 16 << 10;
+pub(super) const MOST_HEAD_BYTES: usize = 16 << 10;
 /// The rest after a connection could not be taken: without file handles there is nothing to do but wait for one.
 const AFTER_REFUSAL: Duration = Duration::from_millis(200);
 
@@ -32,7 +42,7 @@ const AFTER_REFUSAL: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct Exporter {
     address: SocketAddr,
-    task: AbortHandle,
+    task: JoinHandle<()>,
 }
 
 /// The server could not start.
@@ -63,6 +73,14 @@ impl Exporter {
     /// # Errors
     /// When the address is not to be had.
     pub async fn bind(listen: &ListenAddress, probe: Arc<dyn Probe>) -> Result<Self, Error> {
+        Self::bind_within(LIMITS, listen, probe).await
+    }
+
+    pub(super) async fn bind_within(
+        limits: Limits,
+        listen: &ListenAddress,
+        probe: Arc<dyn Probe>,
+    ) -> Result<Self, Error> {
         let refused = |source| Error {
             address: listen.clone(),
             source,
@@ -71,8 +89,15 @@ impl Exporter {
             .await
             .map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        let task = tokio::spawn(take_connections(listener, probe)).abort_handle();
+        let task = tokio::spawn(take_connections(limits, listener, probe));
         Ok(Self { address, task })
+    }
+
+    /// Ends, and comes back when the address is free again.
+    pub async fn stop(mut self) {
+        self.task.abort();
+        // That it was aborted is the only error there is.
+        let _ = (&mut self.task).await;
     }
 
     /// Where it listens: the port that was chosen, where 0 was asked for.
@@ -89,15 +114,15 @@ impl Drop for Exporter {
 }
 
 /// For ever; its connections end with it.
-async fn take_connections(listener: TcpListener, probe: Arc<dyn Probe>) {
+async fn take_connections(limits: Limits, listener: TcpListener, probe: Arc<dyn Probe>) {
     let mut connections = JoinSet::new();
     loop {
-        let has_room = connections.len() < MOST_CONNECTIONS;
+        let has_room = connections.len() < limits.connections;
         tokio::select! {
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if has_room => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(serve(stream, Arc::clone(&probe)));
+                    connections.spawn(serve(limits, stream, Arc::clone(&probe)));
                 }
                 Err(_) => tokio::time::sleep(AFTER_REFUSAL).await,
             },
@@ -106,7 +131,7 @@ async fn take_connections(listener: TcpListener, probe: Arc<dyn Probe>) {
 }
 
 /// Answers what is asked on one connection. What goes wrong on it is the business of whoever opened it.
-async fn serve(stream: TcpStream, probe: Arc<dyn Probe>) {
+async fn serve(limits: Limits, stream: TcpStream, probe: Arc<dyn Probe>) {
     let service = service_fn(move |request: Request<Incoming>| {
         let (method, path): (&Method, _) = (request.method(), request.uri().path());
         let response = answer(method, path, probe.as_ref());
@@ -114,8 +139,8 @@ async fn serve(stream: TcpStream, probe: Arc<dyn Probe>) {
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
+        .header_read_timeout(limits.head_within)
         .max_buf_size(MOST_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);
-    let _ = tokio::time::timeout(CONNECTION_WITHIN, connection).await;
+    let _ = tokio::time::timeout(limits.connection_within, connection).await;
 }

@@ -1,12 +1,16 @@
 //! The real server on a free port, asked over plain sockets.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::server::{LIMITS, Limits, MOST_HEAD_BYTES};
 use super::*;
+
+/// Longer than anything here takes on the slowest machine.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Good or bad, as it is told.
 #[derive(Default)]
@@ -46,6 +50,10 @@ struct Server {
 }
 
 fn serve() -> Server {
+    serve_within(LIMITS)
+}
+
+fn serve_within(limits: Limits) -> Server {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -55,7 +63,7 @@ fn serve() -> Server {
     daemon.is_good.store(true, Ordering::Relaxed);
     let listen = "127.0.0.1:0".parse().unwrap();
     let exporter = runtime
-        .block_on(Exporter::bind(&listen, daemon.clone()))
+        .block_on(Exporter::bind_within(limits, &listen, daemon.clone()))
         .unwrap();
     Server {
         exporter,
@@ -66,26 +74,56 @@ fn serve() -> Server {
 
 fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(60)))
-        .unwrap();
+    stream.set_read_timeout(Some(LONGEST)).unwrap();
+    stream.set_write_timeout(Some(LONGEST)).unwrap();
     stream
 }
+
+/// All that comes until the connection ends.
+fn rest_of(mut stream: TcpStream) -> String {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+const ON_AND_ON: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
 
 impl Server {
     /// Sends these bytes and reads all that comes back.
     fn hears(&self, sent: &str) -> String {
         let mut stream = connect(self.exporter.address());
         stream.write_all(sent.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        rest_of(stream)
     }
 
     fn asked(&self, method: &str, path: &str) -> String {
         self.hears(&format!(
             "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
         ))
+    }
+
+    /// A connection that was taken, and answered once.
+    fn taken(&self) -> TcpStream {
+        let mut stream = connect(self.exporter.address());
+        stream.write_all(ON_AND_ON).unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"alive\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            answer.push(byte[0]);
+        }
+        stream
+    }
+
+    /// Waits until only the task that takes connections is left.
+    #[track_caller]
+    fn has_let_go_of_all(&self) {
+        let started = Instant::now();
+        let tasks = || self.runtime.metrics().num_alive_tasks();
+        while tasks() > 1 {
+            assert!(started.elapsed() < LONGEST, "{} tasks are left", tasks());
+            std::thread::yield_now();
+        }
     }
 }
 
@@ -150,19 +188,49 @@ fn one_connection_can_ask_twice() {
 }
 
 #[test]
-fn nonsense_and_heads_without_end_are_refused() {
+fn a_client_of_old_that_names_no_host_is_answered() {
+    let answer = serve().hears("GET /healthz HTTP/1.0\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.0 200 OK\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\nalive\n"), "{answer}");
+}
+
+#[test]
+fn no_answer_is_kept_or_taken_for_something_else() {
     let server = serve();
-    let nonsense = server.hears("\u{1}\u{2} nonsense\r\n\r\n");
-    assert!(nonsense.starts_with("HTTP/1.1 400 "), "{nonsense}");
-    let mut stream = connect(server.exporter.address());
-    let _ = stream.write_all(format!("GET / HTTP/1.1\r\nx: {}", "x".repeat(20_000)).as_bytes());
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
-    let answer = String::from_utf8_lossy(&answer);
-    assert!(
-        answer.is_empty() || answer.starts_with("HTTP/1.1 431 "),
-        "{answer}"
-    );
+    for (method, path) in [("GET", "/metrics"), ("GET", "/nowhere"), ("POST", "/")] {
+        let answer = server.asked(method, path);
+        assert!(answer.contains("cache-control: no-store\r\n"), "{answer}");
+        assert!(
+            answer.contains("x-content-type-options: nosniff\r\n"),
+            "{answer}"
+        );
+    }
+}
+
+#[test]
+fn a_body_is_not_waited_for() {
+    let answer = serve().hears("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+}
+
+#[test]
+fn nonsense_is_refused() {
+    let server = serve();
+    let answer = server.hears("\u{1}\u{2} nonsense\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(server.asked("GET", "/healthz").contains("alive"));
+}
+
+#[test]
+fn a_head_without_end_is_refused() {
+    let server = serve();
+    let begun = "GET / HTTP/1.1\r\nx: ";
+    let endless = begun.to_owned() + &"x".repeat(MOST_HEAD_BYTES - begun.len());
+    let many = "x: y\r\n".repeat(1_000);
+    for head in [endless, format!("GET / HTTP/1.1\r\n{many}\r\n")] {
+        let answer = server.hears(&head);
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    }
     assert!(server.asked("GET", "/healthz").contains("alive"));
 }
 
@@ -190,6 +258,7 @@ fn thousands_of_connections_leave_nothing_behind() {
             assert!(server.asked("GET", "/healthz").contains("alive"));
         }
     }
+    server.has_let_go_of_all();
     // Other tests of this process have files of their own.
     let after = files();
     assert!(after < before + 200, "{before} before, {after} after");
@@ -197,20 +266,100 @@ fn thousands_of_connections_leave_nothing_behind() {
 
 #[test]
 fn those_that_say_nothing_keep_nobody_else_out_for_ever() {
-    let server = serve();
-    let silent: Vec<_> = (0..40)
-        .map(|_| connect(server.exporter.address()))
-        .collect();
+    let server = serve_within(Limits {
+        connections: 2,
+        head_within: Duration::from_millis(300),
+        ..LIMITS
+    });
+    let silent: Vec<_> = (0..3).map(|_| connect(server.exporter.address())).collect();
     assert!(server.asked("GET", "/healthz").contains("alive"));
     drop(silent);
+}
+
+#[test]
+fn half_a_request_is_not_waited_for_for_ever() {
+    let server = serve_within(Limits {
+        head_within: Duration::from_millis(100),
+        ..LIMITS
+    });
+    assert_eq!(server.hears("GET /healthz HTTP/1.1\r\nhost"), "");
+}
+
+#[test]
+fn a_connection_on_which_nothing_more_is_asked_ends() {
+    let server = serve_within(Limits {
+        head_within: Duration::from_secs(1),
+        ..LIMITS
+    });
+    assert_eq!(rest_of(server.taken()), "");
+    server.has_let_go_of_all();
+}
+
+#[test]
+fn whoever_asks_and_never_reads_is_dropped() {
+    let server = serve_within(Limits {
+        connections: 1,
+        connection_within: Duration::from_millis(300),
+        ..LIMITS
+    });
+    let mut stream = connect(server.exporter.address());
+    let error = loop {
+        if let Err(error) = stream.write_all(&ON_AND_ON.repeat(1_000)) {
+            break error;
+        }
+    };
+    let kind = error.kind();
+    assert!(
+        matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
+        "{error}"
+    );
+    assert!(server.asked("GET", "/healthz").contains("alive"));
+}
+
+#[test]
+fn one_connection_too_many_waits_for_another_to_end() {
+    let server = serve_within(Limits {
+        connections: 2,
+        head_within: LONGEST,
+        connection_within: LONGEST,
+    });
+    let (first, _second) = (server.taken(), server.taken());
+    let mut third = connect(server.exporter.address());
+    third.write_all(b"GET /readyz HTTP/1.0\r\n\r\n").unwrap();
+    third
+        .set_read_timeout(Some(Duration::from_millis(100)))
+        .unwrap();
+    let early = third.read(&mut [0; 1]).unwrap_err();
+    assert!(
+        matches!(early.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        "{early}"
+    );
+    drop(first);
+    third.set_read_timeout(Some(LONGEST)).unwrap();
+    assert!(rest_of(third).contains("fresh"));
+}
+
+#[test]
+fn an_address_of_another_machine_is_refused_with_a_hint() {
+    let server = serve();
+    // Reserved for documentation, RFC 5737: no machine has it.
+    let listen = "192.0.2.1:0".parse().unwrap();
+    let error = server
+        .runtime
+        .block_on(Exporter::bind(&listen, server.daemon.clone()))
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("cannot listen on 192.0.2.1:0: "), "{text}");
+    assert!(error.hint().contains("127.0.0.1:9184"), "{}", error.hint());
 }
 
 #[test]
 fn dropped_it_gives_its_address_back() {
     let server = serve();
     let address = server.exporter.address();
-    let open = connect(address);
+    let open = server.taken();
     drop(server.exporter);
+    assert_eq!(rest_of(open), "");
     let listen = address.to_string().parse().unwrap();
     let again = server.runtime.block_on(async {
         loop {
@@ -231,5 +380,4 @@ fn dropped_it_gives_its_address_back() {
             .starts_with(&format!("cannot listen on {address}: "))
     );
     assert!(taken.hint().contains("another port"));
-    drop(open);
 }

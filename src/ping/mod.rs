@@ -12,7 +12,7 @@ mod url;
 use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, Response, StatusCode};
 
 pub use run::PingRun;
 pub use url::{PingUrl, UrlError};
@@ -53,8 +53,23 @@ const LIMITS: Limits = Limits {
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// healthchecks.io keeps 100 kB; a summary has a few hundred bytes, and what is missing may be a long list.
 const MOST_BODY_BYTES: usize = 10_000;
+/// What is read of an answer: more than any of those that matter.
+const MOST_ANSWER_BYTES: usize = 64;
+/// A check that is addressed by its id is answered with status 200 and these words when a ping is ignored, for old times'
+/// sake; one that is addressed by its name, with 404 or 429 (<https://github.com/bdd/runitor/issues/66>,
+/// <https://github.com/favonia/cloudflare-ddns/blob/8fe7dd0/internal/monitor/healthchecks.go>).
+const IGNORED: [(&str, &str); 2] = [
+    ("OK (not found)", "there is no check at this address"),
+    ("OK (rate limited)", "there were too many in this minute"),
+];
 
-/// Sends pings to one check. Clones share their connections.
+/// What an attempt came to that did not arrive.
+struct Refusal {
+    reason: String,
+    is_worth_another: bool,
+}
+
+/// Sends pings to one check. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Pinger {
     url: PingUrl,
@@ -77,6 +92,8 @@ impl Pinger {
         let mut builder = Client::builder()
             .user_agent(concat!("archiver/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_WITHIN)
+            // Between two pings a router may forget a connection, and whoever uses it then waits for nothing.
+            .pool_max_idle_per_host(0)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .https_only(!url.is_loopback());
@@ -111,32 +128,65 @@ impl Pinger {
             Signal::Success => "",
             Signal::Failure => "fail",
         };
+        let url = self.url.with(suffix, run);
         let body = first_bytes(body, MOST_BODY_BYTES);
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let answer = self
-                .client
-                .post(self.url.with(suffix, run))
-                .header(CONTENT_TYPE, "text/plain; charset=utf-8")
-                .body(body.to_owned())
-                .send()
-                .await;
-            let (reason, is_worth_another) = match answer {
-                Ok(answer) if answer.status().is_success() => return Ok(()),
-                Ok(answer) => (
-                    format!("it was answered with {}", answer.status()),
-                    answer.status().is_server_error()
-                        || answer.status() == StatusCode::TOO_MANY_REQUESTS,
-                ),
-                Err(error) => (words(&error.without_url()), true),
+            let refusal = match self.attempt(url.clone(), body).await {
+                Ok(()) => return Ok(()),
+                Err(refusal) => refusal,
             };
-            if !is_worth_another || attempts >= self.limits.attempts {
-                return Err(reason);
+            if !refusal.is_worth_another || attempts >= self.limits.attempts {
+                return Err(refusal.reason);
             }
             tokio::time::sleep(self.limits.wait).await;
         }
     }
+
+    async fn attempt(&self, url: reqwest::Url, body: &str) -> Result<(), Refusal> {
+        let request = self
+            .client
+            .post(url)
+            .header(CONTENT_TYPE, "text/plain; charset=utf-8")
+            .body(body.to_owned());
+        let answer = request.send().await.map_err(|error| Refusal {
+            reason: words(&error.without_url()),
+            is_worth_another: true,
+        })?;
+        let status = answer.status();
+        if !status.is_success() {
+            return Err(Refusal {
+                reason: format!("it was answered with {status}"),
+                is_worth_another: status.is_server_error()
+                    || status == StatusCode::TOO_MANY_REQUESTS,
+            });
+        }
+        let beginning = beginning(answer).await;
+        let ignored = IGNORED
+            .iter()
+            .find(|(words, _)| beginning.trim_ascii() == words.as_bytes());
+        match ignored {
+            Some((words, meaning)) => Err(Refusal {
+                reason: format!("it was answered with `{words}`: {meaning}"),
+                is_worth_another: false,
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The first bytes of an answer, or of what came of it: that it is one is known already.
+async fn beginning(mut answer: Response) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while bytes.len() < MOST_ANSWER_BYTES {
+        let Ok(Some(chunk)) = answer.chunk().await else {
+            break;
+        };
+        bytes.extend_from_slice(&chunk);
+    }
+    bytes.truncate(MOST_ANSWER_BYTES);
+    bytes
 }
 
 /// As much of a text as fits into so many bytes.

@@ -15,7 +15,7 @@ impl PingRun {
         Self::of(chance::bits(), chance::bits())
     }
 
-    fn of(high: u64, low: u64) -> Self {
+    pub(super) fn of(high: u64, low: u64) -> Self {
         let bits = u128::from(high) << 64 | u128::from(low);
         // The version, 4, and the variant, binary 10, stand at fixed places.
         let versioned = bits & !(0xF << 76) | 0x4 << 76;

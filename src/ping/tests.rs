@@ -7,7 +7,8 @@ use std::thread;
 
 use super::*;
 
-/// Answers each request with the next of these, the last for ever, and hands on what it was sent.
+/// Answers each request with the next of these, the last for ever, and hands on what it was sent. It serves one request a
+/// connection, and leaves those open that are not said to close.
 struct Check {
     url: String,
     requests: mpsc::Receiver<String>,
@@ -18,15 +19,19 @@ fn check(answers: &'static [&'static str]) -> Check {
     let url = format!("http://{}/ping/secret-uuid", listener.local_addr().unwrap());
     let (sender, requests) = mpsc::channel();
     thread::spawn(move || {
+        let mut left_open = Vec::new();
         for number in 0.. {
             let Ok((mut stream, _)) = listener.accept() else {
                 return;
             };
-            let request = request(&mut stream);
+            // Before it is answered: whoever has the answer may count the requests.
+            if sender.send(request(&mut stream)).is_err() {
+                return;
+            }
             let answer = answers[number.min(answers.len() - 1)];
             let _ = stream.write_all(answer.as_bytes());
-            if sender.send(request).is_err() {
-                return;
+            if answer == LEFT_OPEN {
+                left_open.push(stream);
             }
         }
     });
@@ -54,6 +59,13 @@ fn request(stream: &mut TcpStream) -> String {
 }
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nOK";
+const LEFT_OPEN: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK";
+const NOT_FOUND: &str = "HTTP/1.1 200 OK\r\ncontent-length: 14\r\n\r\nOK (not found)";
+const IN_PIECES: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\
+    4\r\nOK (\r\nE\r\nrate limited)\n\r\n0\r\n\r\n";
+const CREATED: &str = "HTTP/1.1 201 Created\r\ncontent-length: 7\r\n\r\nCreated";
+const BROKEN_OFF: &str = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nOK";
+const BUSY: &str = "HTTP/1.1 429 X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 const BROKEN: &str = "HTTP/1.1 500 X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 const UNKNOWN: &str = "HTTP/1.1 404 X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 const ELSEWHERE: &str =
@@ -99,15 +111,67 @@ async fn each_signal_has_its_address_and_a_run_its_id() {
 }
 
 #[tokio::test]
-async fn a_query_is_kept_and_a_slash_not_doubled() {
+async fn the_start_and_the_end_of_a_run_have_one_id() {
     let check = check(&[OK]);
-    let url = format!("{}/?create=1", check.url);
-    send(&url, Signal::Start, "").await.unwrap();
-    let request = check.requests.recv().unwrap();
-    assert!(
-        request.starts_with("POST /ping/secret-uuid/start?create=1&rid="),
-        "{request}"
-    );
+    let pinger = Pinger::within(check.url.parse().unwrap(), QUICK).unwrap();
+    for signal in [Signal::Start, Signal::Success] {
+        pinger.ping(signal, PingRun::of(1, 2), "").await.unwrap();
+        let request = check.requests.recv().unwrap();
+        let line = request.lines().next().unwrap();
+        assert!(
+            line.ends_with("?rid=00000000-0000-4001-8000-000000000002 HTTP/1.1"),
+            "{line}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_query_is_kept_and_a_slash_at_the_end_is_not() {
+    let check = check(&[OK]);
+    let url = format!("{}/?create=1&x=a%20b+c", check.url);
+    for (signal, path) in [
+        (Signal::Start, "/ping/secret-uuid/start"),
+        (Signal::Success, "/ping/secret-uuid"),
+    ] {
+        send(&url, signal, "").await.unwrap();
+        let request = check.requests.recv().unwrap();
+        assert!(
+            request.starts_with(&format!("POST {path}?create=1&x=a%20b+c&rid=")),
+            "{request}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_ping_that_is_ignored_has_not_arrived() {
+    for (answer, reason) in [
+        (&[NOT_FOUND], "there is no check at this address"),
+        (&[IN_PIECES], "there were too many in this minute"),
+    ] {
+        let check = check(answer);
+        let error = send(&check.url, Signal::Start, "").await.unwrap_err();
+        assert!(error.to_string().contains(reason), "{error}");
+        assert_eq!(check.requests.try_iter().count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn one_that_is_taken_has_arrived_whatever_else_the_answer_says() {
+    for answer in [&[CREATED], &[BROKEN_OFF]] {
+        let check = check(answer);
+        send(&check.url, Signal::Start, "").await.unwrap();
+        assert_eq!(check.requests.try_iter().count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_may_have_been_forgotten_is_not_used_again() {
+    let check = check(&[LEFT_OPEN]);
+    let pinger = Pinger::within(check.url.parse().unwrap(), QUICK).unwrap();
+    for signal in [Signal::Start, Signal::Success] {
+        pinger.ping(signal, PingRun::random(), "").await.unwrap();
+    }
+    assert_eq!(check.requests.try_iter().count(), 2);
 }
 
 #[tokio::test]
@@ -132,6 +196,9 @@ async fn a_fault_is_tried_again_and_a_refusal_is_not() {
     let recovering = check(&[BROKEN, "nonsense", OK]);
     send(&recovering.url, Signal::Success, "").await.unwrap();
     assert_eq!(recovering.requests.try_iter().count(), 3);
+    let busy = check(&[BUSY, OK]);
+    send(&busy.url, Signal::Success, "").await.unwrap();
+    assert_eq!(busy.requests.try_iter().count(), 2);
     let unknown = check(&[UNKNOWN]);
     let error = send(&unknown.url, Signal::Success, "").await.unwrap_err();
     assert_eq!(unknown.requests.try_iter().count(), 1);
@@ -170,10 +237,12 @@ async fn no_message_has_more_of_the_address_than_its_host() {
     let error = send(&url, Signal::Start, "").await.unwrap_err();
     let unknown = check(&[UNKNOWN]);
     let refusal = send(&unknown.url, Signal::Start, "").await.unwrap_err();
+    let silent = check(&[NOT_FOUND]);
+    let ignored = send(&silent.url, Signal::Start, "").await.unwrap_err();
     let parsed: PingUrl = url.parse().unwrap();
     let pinger = Pinger::new(parsed.clone()).unwrap();
     for shown in [
-        format!("{error} {error:?} {refusal} {refusal:?}"),
+        format!("{error} {error:?} {refusal} {refusal:?} {ignored} {ignored:?}"),
         format!("{parsed} {parsed:?} {pinger:?}"),
     ] {
         assert!(!shown.contains("secret"), "{shown}");

@@ -28,10 +28,13 @@ impl PingUrl {
     /// The address for a signal: `start`, `fail`, or nothing for success.
     pub(super) fn with(&self, suffix: &str, run: PingRun) -> Url {
         let mut url = self.0.clone();
-        if !suffix.is_empty() {
-            let path = url.path().trim_end_matches('/').to_owned();
-            url.set_path(&format!("{path}/{suffix}"));
-        }
+        // An address with a slash at its end is the same check, but not everywhere the same path.
+        let path = url.path().trim_end_matches('/').to_owned();
+        let path = match suffix {
+            "" => path,
+            suffix => format!("{path}/{suffix}"),
+        };
+        url.set_path(&path);
         url.query_pairs_mut().append_pair("rid", &run.to_string());
         url
     }

@@ -249,7 +249,7 @@ nonsense
         let archive = folder.path().join("archive.db");
         let now = "2026-01-01T12:00:00Z".parse().unwrap();
         let lock = ArchiveLock::acquire(&archive, now, Duration::ZERO).unwrap();
-        fs::set_permissions(beside(&archive), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(beside(&archive), fs::Permissions::from_mode(0o000)).unwrap();
         assert_ne!(LockState::of(&archive), LockState::Free);
         drop(lock);
     }

@@ -12,6 +12,7 @@
 
 mod action;
 mod droplet;
+mod few;
 mod fields;
 mod quick;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use serde_json::value::RawValue;
 
 use super::error::{ApiMessage, printable};
 use crate::model::{Action, Droplet};
+use few::Few;
 use fields::{Fields, Members};
 pub use reader::PageReader;
 use region::Regions;
@@ -68,9 +70,9 @@ fn without(member: &str) -> BodyError {
 #[derive(Deserialize)]
 struct WireListing<'a> {
     #[serde(borrow)]
-    actions: Option<Vec<Fields<'a>>>,
+    actions: Option<Few<Fields<'a>>>,
     #[serde(borrow)]
-    droplets: Option<Vec<Fields<'a>>>,
+    droplets: Option<Few<Fields<'a>>>,
     #[serde(borrow)]
     meta: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -90,7 +92,7 @@ impl<'a> WireListing<'a> {
 /// A page of actions, the plain way: `serde_json` finds all there is. What it says of a body is what counts.
 fn plain_actions(body: &[u8], regions: &mut Regions) -> Result<Page<Action>, BodyError> {
     let listing: WireListing<'_> = parse(body)?;
-    let rows = listing.actions.as_ref().map(|rows| {
+    let rows = listing.actions.as_ref().map(|Few(rows)| {
         rows.iter()
             .map(|fields| action::from_fields(fields, regions))
             .collect()
@@ -102,7 +104,7 @@ fn plain_actions(body: &[u8], regions: &mut Regions) -> Result<Page<Action>, Bod
 pub(super) fn droplets(body: &[u8]) -> Result<Page<Droplet>, BodyError> {
     let listing: WireListing<'_> = parse(body)?;
     let rows = listing.droplets.as_ref();
-    let rows = rows.map(|rows| rows.iter().map(droplet::from_fields).collect());
+    let rows = rows.map(|Few(rows)| rows.iter().map(droplet::from_fields).collect());
     page(listing.meta(), listing.links(), rows).ok_or_else(|| without("droplets"))
 }
 
@@ -199,6 +201,27 @@ mod tests {
         let page = read(&format!(r#"{{"actions": [{{"id": 1, "x": {deep}}}]}}"#)).unwrap();
         let action = page.rows[0].as_ref().unwrap();
         assert_eq!(action.extra["x"].get(), format!("\"{deep}\""));
+    }
+
+    #[test]
+    fn a_page_with_more_rows_than_anybody_sends_is_an_error() {
+        let body = |rows: usize| {
+            format!(
+                "{{\"actions\": [{}{{\"id\": 1}}]}}",
+                "{\"id\":1},".repeat(rows - 1)
+            )
+        };
+        assert_eq!(
+            read(&body(few::MOST_ROWS)).unwrap().rows.len(),
+            few::MOST_ROWS
+        );
+        let error = read(&body(few::MOST_ROWS + 1)).unwrap_err();
+        assert!(
+            error.to_string().contains("more than 10000 rows"),
+            "{error}"
+        );
+        let unusual = body(few::MOST_ROWS + 1).replacen('1', "\"\\u0031\"", 1);
+        assert!(read(&unusual).is_err());
     }
 
     #[test]

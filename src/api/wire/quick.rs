@@ -25,6 +25,7 @@ use serde_json::value::RawValue;
 
 use super::Page;
 use super::action;
+use super::few::MOST_ROWS;
 use super::region::Regions;
 use super::row::{self, KnownRegion, Row};
 use crate::model::Action;
@@ -96,6 +97,9 @@ impl<'a> Scan<'a> {
         }
         loop {
             let row = self.row(regions)?;
+            if rows.len() == MOST_ROWS {
+                return None;
+            }
             rows.push(Ok(action::from_row(row.id()?, row, regions)));
             if !self.goes_on(b']')? {
                 return Some(rows);

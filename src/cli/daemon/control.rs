@@ -85,9 +85,7 @@ impl Control {
         let now = (self.shared.clock)();
         let setup = Setup::new(context, &self.arguments, now)?;
         setup.context.config.token()?;
-        if setup.listen.as_ref() != self.exporter.as_ref().map(|(address, _)| address) {
-            self.exporter = serve(&setup, &self.shared).await?;
-        }
+        self.listen_elsewhere(&setup, &before).await?;
         let plan = setup.plan.clone();
         let next = plan.schedule().next_after(now);
         let has_pings = setup.monitoring.pinger.is_some();
@@ -95,6 +93,29 @@ impl Control {
         self.shared.replace(setup);
         let _ = self.commands.send(Command::Follow(Box::new(plan))).await;
         Ok(next.map_or("no time".to_owned(), |next| next.to_string()))
+    }
+}
+
+impl Control {
+    /// Moves the server to where it is wanted now. The old address is given up first, since the new one may be the same in
+    /// other words; where the new one is not to be had, the old one is taken again.
+    async fn listen_elsewhere(&mut self, setup: &Setup, before: &Setup) -> Result<(), Failure> {
+        if setup.listen.as_ref() == self.exporter.as_ref().map(|(address, _)| address) {
+            return Ok(());
+        }
+        if let Some((_, exporter)) = self.exporter.take() {
+            exporter.stop().await;
+        }
+        match serve(setup, &self.shared).await {
+            Ok(exporter) => {
+                self.exporter = exporter;
+                Ok(())
+            }
+            Err(failure) => {
+                self.exporter = serve(before, &self.shared).await?;
+                Err(failure)
+            }
+        }
     }
 }
 

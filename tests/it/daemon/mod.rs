@@ -2,6 +2,8 @@
 
 mod outside;
 mod refusals;
+#[cfg(target_os = "linux")]
+mod strangers;
 mod ticks;
 mod told;
 

@@ -1,6 +1,7 @@
 //! What a daemon is told while it runs: to end, and to read its configuration again.
 
 use std::fs;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use super::{EVERY_SECOND, UNPACED, end, lines, sandbox, until_said};
@@ -86,5 +87,44 @@ fn a_configuration_is_read_again_and_a_broken_one_is_not_followed() {
         "the configuration was read again; next sync at ",
     );
     until_said(&daemon, 3, ": complete: ");
+    end(daemon);
+}
+
+#[test]
+fn the_server_moves_with_the_configuration_and_stays_where_it_cannot() {
+    let cloud = settled_cloud(3, 450);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let sandbox = sandbox();
+    let write = |listen: &str| {
+        let text =
+            format!("{UNPACED}[schedule]\ncron = '{NEVER}'\n[monitoring]\nlisten = '{listen}'\n");
+        fs::write(sandbox.config_file(), text).unwrap();
+    };
+    write(&free.to_string());
+    let daemon = sandbox.start_daemon(&cloud, &[]);
+    until_said(&daemon, 1, ": complete: ");
+    let answers = || TcpStream::connect(free).is_ok();
+    assert!(answers());
+    write(&taken.local_addr().unwrap().to_string());
+    daemon.signal("HUP");
+    until_said(
+        &daemon,
+        1,
+        "the configuration stays as it was: cannot listen on ",
+    );
+    assert!(answers());
+    // The same place in other words.
+    write(&free.to_string().replace("127.0.0.1", "localhost"));
+    daemon.signal("HUP");
+    until_said(&daemon, 1, "the configuration was read again");
+    assert!(TcpStream::connect(("localhost", free.port())).is_ok());
+    write("127.0.0.1:0");
+    daemon.signal("HUP");
+    until_said(&daemon, 2, "the configuration was read again");
+    assert!(!answers());
     end(daemon);
 }

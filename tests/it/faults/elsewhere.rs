@@ -1,5 +1,7 @@
 //! Whatever an answer points to, the token goes to no other origin; and no answer eats up the memory.
 
+use std::thread;
+
 use crate::account::cloud;
 use crate::cloud::{Fault, FaultRule};
 use crate::process::{Running, until};
@@ -63,4 +65,41 @@ fn an_absurd_retry_after_is_waited_for_a_minute_at_most() {
     let sync = sandbox.start_sync(&cloud, &["--all", "-v"]);
     until("it waits", || sync.said().contains("again in 60.0 s"));
     sync.kill();
+}
+
+/// A sync of a server whose every answer is this, with little memory.
+#[track_caller]
+fn is_refused(headers: &str, body: &str, said: &str) {
+    let server = Witness::answering(200, headers, body);
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command_of("sh", &["-c", "ulimit -v 400000; exec \"$0\" sync"]);
+    command
+        .arg(env!("CARGO_BIN_EXE_archiver"))
+        .env("DIGITALOCEAN_API_URL", server.url())
+        .env("DIGITALOCEAN_TOKEN", "token");
+    let run = Running::start(command).end().exits(1).says(said);
+    assert!(run.stderr.len() < 4_000, "{run}");
+}
+
+#[test]
+fn heads_bodies_lists_and_nesting_without_measure_are_refused() {
+    let one_header = format!("x-long: {}\r\n", "x".repeat(1 << 20));
+    let many_headers = "x-many: 1\r\n".repeat(5_000);
+    let long = format!("{{\"actions\": [], \"x\": \"{}\"}}", "x".repeat(17 << 20));
+    let rows = format!("{{\"actions\": [{}{{}}]}}", "{},".repeat(4 << 20));
+    let deep = "[".repeat(3 << 20);
+    let deep_inside = format!("{{\"actions\": [{{\"id\": 1, \"x\": {deep}");
+    // Each is tried six times, with waits between.
+    thread::scope(|scope| {
+        for (headers, body, said) in [
+            (one_header.as_str(), "{}", "GET /v2/actions"),
+            (many_headers.as_str(), "{}", "GET /v2/actions"),
+            ("", long.as_str(), "it is longer than 16777216 bytes"),
+            ("", rows.as_str(), "it has more than 10000 rows"),
+            ("", deep.as_str(), "GET /v2/actions"),
+            ("", deep_inside.as_str(), "GET /v2/actions"),
+        ] {
+            scope.spawn(move || is_refused(headers, body, said));
+        }
+    });
 }
