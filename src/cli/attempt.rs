@@ -104,8 +104,8 @@ pub(super) fn client(
     progress: &Progress,
     pacer: SharedPacer,
 ) -> Result<Client, Failure> {
-    let origin = context.config.origin(context.global.api_url.as_deref())?;
-    let token = context.config.token()?;
+    let origin = context.origin()?;
+    let token = context.token()?;
     context
         .terminal
         .detail(1, &format!("API {origin}, token from {}", token.source));

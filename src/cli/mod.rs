@@ -34,7 +34,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use archiver::config::{Config, Environment};
+use archiver::api::Origin;
+use archiver::config::{Config, Environment, Token};
 use archiver::daemon::{Alarm, Heartbeat};
 use archiver::report::Library;
 use archiver::time::Timestamp;
@@ -83,6 +84,9 @@ struct Global {
     /// The API [default: $DIGITALOCEAN_API_URL, the configuration, or https://api.digitalocean.com]
     #[arg(long, value_name = "URL", global = true)]
     api_url: Option<String>,
+    /// The token of this context of doctl, whatever else has one [default: DIGITALOCEAN_TOKEN ...]
+    #[arg(long, value_name = "NAME", global = true)]
+    doctl_context: Option<String>,
     /// Say what is done; twice, every request
     #[arg(short, long, action = ArgAction::Count, global = true)]
     verbose: u8,
@@ -141,6 +145,16 @@ impl Context {
     /// Where the archive is.
     fn archive_path(&self) -> Result<PathBuf, Failure> {
         Ok(self.config.database(self.global.db.as_deref())?)
+    }
+
+    /// Where the API is.
+    fn origin(&self) -> Result<Origin, Failure> {
+        Ok(self.config.origin(self.global.api_url.as_deref())?)
+    }
+
+    /// The token that is configured now.
+    fn token(&self) -> Result<Token, Failure> {
+        Ok(self.config.token(self.global.doctl_context.as_deref())?)
     }
 }
 

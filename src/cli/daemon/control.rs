@@ -84,7 +84,7 @@ impl Control {
         };
         let now = (self.shared.clock)();
         let setup = Setup::new(context, &self.arguments, now)?;
-        setup.context.config.token()?;
+        setup.context.token()?;
         if setup.listen.as_ref() != self.exporter.as_ref().map(|(address, _)| address) {
             self.exporter = serve(&setup, &self.shared).await?;
         }
