@@ -125,7 +125,7 @@ impl Error {
                 }
                 403 => {
                     "the token lacks a scope: `droplet:read` reads the actions of droplets, `actions:read` those of \
-                     the account"
+                     the account; `archiver auth check` says what it has"
                 }
                 404 => "check the id, and that the token belongs to the right account or team",
                 _ => "try again later; what was read so far is kept",

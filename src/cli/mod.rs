@@ -8,6 +8,7 @@
 
 mod answer;
 mod attempt;
+mod auth;
 mod daemon;
 mod deferred;
 mod exit;
@@ -131,6 +132,8 @@ enum Command {
     Schema(Deferred<schema::Arguments>),
     /// Show how fresh and complete the archive is
     Status(Deferred<status::Arguments>),
+    /// Check the token: whose it is, and what it may do
+    Auth(auth::Arguments),
 }
 
 /// What every command works with.
@@ -245,5 +248,6 @@ fn execute<A: Alarm>(
         Command::Sql(arguments) => sql::run(context, &arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Status(arguments) => status::run(context, &arguments),
+        Command::Auth(arguments) => auth::run(context, &arguments),
     }
 }
