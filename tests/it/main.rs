@@ -39,5 +39,6 @@ mod status;
 mod store_faults;
 mod sync;
 mod timeline;
+mod token;
 mod usage;
 mod witness;
