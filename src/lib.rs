@@ -19,7 +19,7 @@
 //!
 //! # Invariants
 //!
-//! - Modules use only what stands below them: `metrics` → `sync`, `report`, `sql`, `stats`, `status`, `timeline` → `api`,
+//! - Modules use only what stands below them: `access`, `metrics` → `sync`, `report`, `sql`, `stats`, `status`, `timeline` → `api`,
 //!   `store`, `query` → `config`, `coverage`, `output` → `model` → `time`, and beside them `daemon` → `schedule` → `time`,
 //!   `ping` and `exporter`. A test reads the sources and fails on any other arrow.
 //! - Nothing here prints, exits, or reads the environment; only `config::Environment::of_process`,
@@ -28,6 +28,7 @@
 //! - The token is sent to one origin and shown to nobody.
 //! - A shipped migration never changes.
 
+pub mod access;
 pub mod api;
 pub mod chance;
 pub mod config;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::time::Timestamp;
@@ -80,4 +81,30 @@ pub struct Droplet {
     pub created_at: Option<Timestamp>,
     /// Its tags and size slug, as the API sent them.
     pub extra: Extra,
+}
+
+/// An account, as a token sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Account {
+    /// What it is recognised by.
+    pub uuid: Option<String>,
+    /// Whose address it is registered under.
+    pub email: Option<String>,
+    /// The name of that person.
+    pub name: Option<String>,
+    /// `active`, `warning` or `locked`.
+    pub status: Option<String>,
+    /// How many droplets it may have. Takes the scope `droplet:read`.
+    pub droplet_limit: Option<u64>,
+    /// The team that the token was made for; absent for one that was made for a person.
+    pub team: Option<Team>,
+}
+
+/// A team.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Team {
+    /// What it is recognised by.
+    pub uuid: Option<String>,
+    /// What it is called.
+    pub name: Option<String>,
 }

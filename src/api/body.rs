@@ -11,8 +11,6 @@ use flate2::bufread::MultiGzDecoder;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use reqwest::{Error, Response};
 
-use super::error::printable;
-
 /// What the client tells the API that it can unpack.
 pub(super) const ACCEPTED_ENCODING: &str = "gzip";
 
@@ -28,8 +26,8 @@ pub(super) struct Packed {
 enum Encoding {
     Plain,
     Gzip,
-    /// One that was not asked for.
-    Unknown(String),
+    /// One that was not asked for, by its name where it has one.
+    Unknown(&'static str),
 }
 
 /// Why there is no body.
@@ -67,7 +65,12 @@ impl Encoding {
         match name.trim().to_ascii_lowercase().as_str() {
             "" | "identity" => Self::Plain,
             "gzip" | "x-gzip" => Self::Gzip,
-            other => Self::Unknown(printable(other)),
+            name => {
+                // What else a server puts there is not repeated: it may be what the server was sent.
+                let known = ["br", "compress", "deflate", "zstd"];
+                let known = known.into_iter().find(|known| *known == name);
+                Self::Unknown(known.unwrap_or("something unknown"))
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Sends one request at a time to its answer: paced, retried, decoded.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,9 +14,10 @@ use super::limits::RateLimit;
 use super::origin::Origin;
 use super::pace::SharedPacer;
 use super::retry::{Limited, RetryPolicy, Tries};
+use super::scope::TokenScope;
 use super::wire::{self, BodyError, Page, PageReader};
 use crate::chance;
-use crate::model::{Action, ActionId, Droplet, DropletId};
+use crate::model::{Account, Action, ActionId, Droplet, DropletId};
 use crate::time::Timestamp;
 
 /// Rows a page: the most the API gives.
@@ -37,6 +39,17 @@ pub struct ClientSettings {
     pub on_event: OnEvent,
 }
 
+/// Without the token, and without what only a machine can read.
+impl fmt::Debug for ClientSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ClientSettings")
+            .field("origin", &self.origin)
+            .field("retry", &self.retry)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The API, as one token sees it. Shared between tasks behind an [`Arc`](std::sync::Arc).
 pub struct Client {
     sender: Sender,
@@ -46,6 +59,17 @@ pub struct Client {
     clock: fn() -> Timestamp,
     reader: Mutex<PageReader>,
     retries: AtomicU64,
+}
+
+/// Without the token.
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Client")
+            .field("origin", &self.origin)
+            .field("requests", &self.requests())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Client {
@@ -63,7 +87,7 @@ impl Client {
             on_event,
         } = settings;
         Ok(Self {
-            sender: Sender::new(origin.is_loopback(), token, clock, on_event)?,
+            sender: Sender::new(origin.is_loopback(), &token, clock, on_event)?,
             origin,
             pacer,
             retry,
@@ -132,14 +156,28 @@ impl Client {
         self.get("/v2/droplets", &query, wire::droplets).await
     }
 
-    /// The uuid of the account that the token belongs to, where the answer has one. Scope: `account:read`.
+    /// The account that the token belongs to, as far as the answer says. Scope: `account:read`.
     ///
     /// # Errors
     /// As every request: see [`Error`].
-    pub async fn account(&self) -> Result<Option<String>, Error> {
+    pub async fn account(&self) -> Result<Account, Error> {
         let policy = self.retry.for_a_courtesy();
         self.get_patiently(&policy, "/v2/account", &[], wire::account)
             .await
+    }
+
+    /// Asks for the least that takes a scope. An answer says that the token has it; what a refusal says, only a
+    /// [403 of the API itself](Error::is_missing_scope) does.
+    ///
+    /// # Errors
+    /// As every request: see [`Error`].
+    pub async fn try_scope(&self, scope: TokenScope) -> Result<(), Error> {
+        let (path, parameters, member) = scope.probe();
+        let mut query = vec![("page", "1"), ("per_page", "1")];
+        query.extend(parameters);
+        let policy = self.retry.for_a_courtesy();
+        let decode = |body: &[u8]| wire::holds(body, member);
+        self.get_patiently(&policy, path, &query, decode).await
     }
 
     /// A short text by which the token is recognised again, but from which it cannot be found: 64 bits of a salted
@@ -274,4 +312,29 @@ impl Client {
 /// The values behind these locks are whole after every statement, so a panic elsewhere does not spoil them.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::pace::Pace;
+    use super::*;
+
+    #[test]
+    fn neither_a_client_nor_its_settings_show_the_token() {
+        let settings = ClientSettings {
+            origin: Origin::parse(Origin::DIGITALOCEAN).unwrap(),
+            token: "dop_v1_canary".into(),
+            pacer: SharedPacer::new(Pace::default()),
+            retry: RetryPolicy::default(),
+            clock: || Timestamp::from_epoch_seconds(0).unwrap(),
+            on_event: Arc::new(|_| ()),
+        };
+        let before = format!("{settings:?} {settings:#?}");
+        let client = Client::new(settings).unwrap();
+        let shown = format!("{before} {client:?} {client:#?}");
+        assert!(shown.contains("api.digitalocean.com"), "{shown}");
+        assert!(!shown.contains("canary"), "{shown}");
+    }
 }

@@ -94,6 +94,13 @@ impl Error {
         self.status() == Some(403)
     }
 
+    /// Whether the API itself says that the token lacks a scope. A 403 in anybody else's words, such as a proxy's HTML
+    /// page, says nothing about the token.
+    #[must_use]
+    pub fn is_missing_scope(&self) -> bool {
+        matches!(&self.kind, ErrorKind::Status(message) if message.status == 403 && message.id.is_some())
+    }
+
     /// Whether no answer came at all.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
@@ -118,7 +125,7 @@ impl Error {
                 }
                 403 => {
                     "the token lacks a scope: `droplet:read` reads the actions of droplets, `actions:read` those of \
-                     the account"
+                     the account; `archiver auth check` says what it has"
                 }
                 404 => "check the id, and that the token belongs to the right account or team",
                 _ => "try again later; what was read so far is kept",
@@ -198,6 +205,13 @@ mod tests {
         assert!(answered(404, Some("not_found")).is_not_found());
         assert!(!answered(404, None).is_not_found());
         assert!(!answered(500, Some("not_found")).is_not_found());
+    }
+
+    #[test]
+    fn only_the_api_itself_can_say_that_a_scope_is_missing() {
+        assert!(answered(403, Some("forbidden")).is_missing_scope());
+        assert!(!answered(403, None).is_missing_scope());
+        assert!(!answered(401, Some("unauthorized")).is_missing_scope());
     }
 
     #[test]

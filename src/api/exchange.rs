@@ -3,13 +3,16 @@
 //! Requests are counted here, and the faults among them, since here a try that came to nothing through the network or
 //! the server is told from what the API means to say: a 429 is an instruction, and a refusal is an answer.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION};
 use reqwest::{Response, Url};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
+use super::bearer::Bearer;
 use super::body::{ACCEPTED_ENCODING, Packed, Unpacker, Unreadable};
 use super::error::{ApiMessage, Error, ErrorKind, printable};
 use super::event::{Event, OnEvent};
@@ -31,7 +34,7 @@ pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Sends requests with a token, each of them once.
 pub(super) struct Sender {
     http: reqwest::Client,
-    token: SecretString,
+    bearer: Bearer,
     clock: fn() -> Timestamp,
     on_event: OnEvent,
     unpacker: Unpacker,
@@ -54,10 +57,17 @@ impl Sender {
     /// Prepares to send; through the machine's proxy, unless the API is on this machine.
     pub(super) fn new(
         is_loopback: bool,
-        token: SecretString,
+        token: &SecretString,
         clock: fn() -> Timestamp,
         on_event: OnEvent,
     ) -> Result<Self, Error> {
+        let unprepared = |reason: String| Error {
+            request: "preparing the HTTP client".to_owned(),
+            attempts: 1,
+            kind: ErrorKind::Transport(reason),
+        };
+        let bearer = Bearer::new(token)
+            .map_err(|_| unprepared("the token cannot be sent in a header".to_owned()))?;
         // Fails only when a provider is installed already, which serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
@@ -71,14 +81,12 @@ impl Sender {
             // A proxy would get to see the token in clear text.
             builder = builder.no_proxy();
         }
-        let http = builder.build().map_err(|error| Error {
-            request: "preparing the HTTP client".to_owned(),
-            attempts: 1,
-            kind: ErrorKind::Transport(describe(&error)),
-        })?;
+        let http = builder
+            .build()
+            .map_err(|error| unprepared(describe(&error)))?;
         Ok(Self {
             http,
-            token,
+            bearer,
             clock,
             on_event,
             unpacker: Unpacker::default(),
@@ -105,7 +113,7 @@ impl Sender {
 
     /// 64 bits of a salted hash of the token.
     pub(super) fn token_fingerprint(&self, salt: &str) -> String {
-        fingerprint(salt, self.token.expose_secret())
+        self.bearer.fingerprint(salt)
     }
 
     pub(super) fn tell(&self, event: &Event<'_>) {
@@ -146,9 +154,9 @@ impl Sender {
         url: &Url,
         decode: &impl Fn(&[u8]) -> Result<T, BodyError>,
     ) -> Attempt<T> {
-        let token = self.token.expose_secret();
-        let request = self.http.get(url.clone()).bearer_auth(token);
-        let request = request.header(reqwest::header::ACCEPT_ENCODING, ACCEPTED_ENCODING);
+        let request = self.http.get(url.clone());
+        let request = request.header(AUTHORIZATION, self.bearer.header());
+        let request = request.header(ACCEPT_ENCODING, ACCEPTED_ENCODING);
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) => return Attempt::Fault(ErrorKind::Transport(describe(&error))),
@@ -166,9 +174,7 @@ impl Sender {
             Err(kind) => Attempt::Fault(kind),
             Ok(decoded) => match decoded {
                 Ok(value) => Attempt::Done(value),
-                Err(reason) => {
-                    Attempt::Fault(ErrorKind::Body(self.without_token(reason.to_string())))
-                }
+                Err(reason) => Attempt::Fault(ErrorKind::Body(reason.to_string())),
             },
         }
     }
@@ -189,12 +195,14 @@ impl Sender {
         let message = self.unpacked(response, MOST_ERROR_BYTES, message).await;
         let mut message: ApiMessage = message.unwrap_or_else(|_| wire::message(status, b""));
         message.request_id = message.request_id.or(request_id);
+        // Of the body it is taken out already, unless it was written with escapes.
         for text in [
             &mut message.id,
             &mut message.message,
             &mut message.request_id,
         ] {
-            *text = text.take().map(|text| self.without_token(text));
+            let taken = text.take().map(Cow::Owned);
+            *text = taken.map(|text| self.bearer.taken_out_of(text).into_owned());
         }
         let kind = ErrorKind::Status(message);
         match status {
@@ -211,6 +219,7 @@ impl Sender {
         most_bytes: usize,
         read: impl FnOnce(&[u8]) -> T,
     ) -> Result<T, ErrorKind> {
+        let read = |body: &[u8]| read(&self.bearer.taken_out_of_body(body));
         let unpacked = match Packed::read(response, most_bytes).await {
             Ok(packed) => self.unpacker.unpack(&packed, most_bytes, read),
             Err(unreadable) => Err(unreadable),
@@ -220,26 +229,6 @@ impl Sender {
             Unreadable::Malformed(reason) => ErrorKind::Body(reason),
         })
     }
-
-    /// A server may repeat what it was sent; what it says goes into messages and into the archive.
-    fn without_token(&self, text: String) -> String {
-        let token = self.token.expose_secret();
-        if text.contains(token) {
-            text.replace(token, "[token]")
-        } else {
-            text
-        }
-    }
-}
-
-fn fingerprint(salt: &str, token: &str) -> String {
-    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, salt.as_bytes());
-    let hash = ring::hmac::sign(&key, token.as_bytes());
-    hash.as_ref()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 /// The innermost cause, which is where `reqwest` hides what happened, without the address.

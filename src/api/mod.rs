@@ -8,9 +8,10 @@
 //! A [`PageReader`] is the client without the network: it decodes the bodies of answers that are there already.
 //!
 //! What each file is for: `client` asks until it has an answer, `exchange` sends one request and sorts what comes back,
-//! `body` unpacks it, `pace` keeps under the limits, `retry` decides whether and when to try again, `limits` reads what
+//! `bearer` is the token on its way, `body` unpacks answers, `scope` says what a token may be allowed to do, `pace` keeps under the limits, `retry` decides whether and when to try again, `limits` reads what
 //! the headers say of both, `wire` turns JSON into values, `event` tells whoever watches, `error` says what failed.
 
+mod bearer;
 mod body;
 mod client;
 mod error;
@@ -22,6 +23,7 @@ mod pace;
 #[cfg(test)]
 mod pace_simulation;
 mod retry;
+mod scope;
 mod wire;
 
 pub use client::{Client, ClientSettings, PER_PAGE};
@@ -31,4 +33,5 @@ pub use limits::RateLimit;
 pub use origin::{Origin, OriginError};
 pub use pace::{Pace, Pacer, SharedPacer};
 pub use retry::RetryPolicy;
+pub use scope::TokenScope;
 pub use wire::{BodyError, Page, PageReader, RejectedRow};

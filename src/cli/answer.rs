@@ -21,6 +21,9 @@ pub(super) struct AnswerFlags {
     /// Leave out the header of tables, CSV and TSV
     #[arg(long, alias = "no-headers")]
     pub(super) no_header: bool,
+    /// Keep spreadsheets from running cells of CSV and TSV: an apostrophe goes before texts that begin with = + - @
+    #[arg(long)]
+    pub(super) csv_safe: bool,
     /// The time zone in which times are read and shown: UTC, local, Europe/Berlin, +02:00
     #[arg(
         long,
@@ -78,6 +81,7 @@ impl<'a> Printer<'a> {
             width: context.terminal.width,
             is_colored: context.terminal.colors_answers,
             zone: flags.tz.clone(),
+            defuses_formulas: flags.csv_safe,
         };
         Self {
             writer: output::writer(flags.output, options, sink),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use archiver::api::{Client, ClientSettings, Pace, RetryPolicy, SharedPacer};
+use archiver::config::Token;
 use archiver::store::{ArchiveLock, Outcome, Store};
 use archiver::sync::{self, Report, Scope, Settings};
 use archiver::time::Timestamp;
@@ -104,8 +105,17 @@ pub(super) fn client(
     progress: &Progress,
     pacer: SharedPacer,
 ) -> Result<Client, Failure> {
-    let origin = context.config.origin(context.global.api_url.as_deref())?;
-    let token = context.config.token()?;
+    client_of(context, progress, pacer, context.token()?)
+}
+
+/// A client with this token.
+pub(super) fn client_of(
+    context: &Context,
+    progress: &Progress,
+    pacer: SharedPacer,
+    token: Token,
+) -> Result<Client, Failure> {
+    let origin = context.origin()?;
     context
         .terminal
         .detail(1, &format!("API {origin}, token from {}", token.source));

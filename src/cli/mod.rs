@@ -8,6 +8,7 @@
 
 mod answer;
 mod attempt;
+mod auth;
 mod daemon;
 mod deferred;
 mod exit;
@@ -34,7 +35,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use archiver::config::{Config, Environment};
+use archiver::api::Origin;
+use archiver::config::{Config, Environment, Token};
 use archiver::daemon::{Alarm, Heartbeat};
 use archiver::report::Library;
 use archiver::time::Timestamp;
@@ -83,6 +85,9 @@ struct Global {
     /// The API [default: $DIGITALOCEAN_API_URL, the configuration, or https://api.digitalocean.com]
     #[arg(long, value_name = "URL", global = true)]
     api_url: Option<String>,
+    /// The token of this context of doctl, whatever else has one [default: DIGITALOCEAN_TOKEN ...]
+    #[arg(long, value_name = "NAME", global = true)]
+    doctl_context: Option<String>,
     /// Say what is done; twice, every request
     #[arg(short, long, action = ArgAction::Count, global = true)]
     verbose: u8,
@@ -127,6 +132,8 @@ enum Command {
     Schema(Deferred<schema::Arguments>),
     /// Show how fresh and complete the archive is
     Status(Deferred<status::Arguments>),
+    /// Check the token: whose it is, and what it may do
+    Auth(auth::Arguments),
 }
 
 /// What every command works with.
@@ -141,6 +148,16 @@ impl Context {
     /// Where the archive is.
     fn archive_path(&self) -> Result<PathBuf, Failure> {
         Ok(self.config.database(self.global.db.as_deref())?)
+    }
+
+    /// Where the API is.
+    fn origin(&self) -> Result<Origin, Failure> {
+        Ok(self.config.origin(self.global.api_url.as_deref())?)
+    }
+
+    /// The token that is configured now.
+    fn token(&self) -> Result<Token, Failure> {
+        Ok(self.config.token(self.global.doctl_context.as_deref())?)
     }
 }
 
@@ -231,5 +248,6 @@ fn execute<A: Alarm>(
         Command::Sql(arguments) => sql::run(context, &arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Status(arguments) => status::run(context, &arguments),
+        Command::Auth(arguments) => auth::run(context, &arguments),
     }
 }

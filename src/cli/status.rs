@@ -191,6 +191,7 @@ impl Page<'_> {
             width: self.context.terminal.width,
             is_colored: self.context.terminal.colors_answers,
             zone: self.flags.tz.clone(),
+            ..Options::default()
         };
         output::writer(Format::Table, options, sink)
     }

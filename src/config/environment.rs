@@ -1,13 +1,27 @@
 //! The process's environment as a value, so that a test, or an example, has its own.
+//!
+//! Variables that hold a token are kept apart: as secrets, which are wiped when the last clone goes, are given out by
+//! [`Environment::secret`] alone, and are shared by all clones instead of copied. What is in the environment of the
+//! process itself stays there as long as it runs; no program can wipe that. Neither those nor any other values show in
+//! `Debug`: a variable of which nobody here has heard may be somebody's password.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+/// The variables that hold a token, in the order in which they are looked at. The first is the official client's, the
+/// second `doctl`'s.
+pub(super) const TOKENS: [&str; 2] = ["DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN"];
 
 /// Environment variables. An empty one counts as unset.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Environment {
-    variables: BTreeMap<String, OsString>,
+    variables: Arc<BTreeMap<String, OsString>>,
+    secrets: Arc<BTreeMap<&'static str, SecretString>>,
 }
 
 impl Environment {
@@ -15,30 +29,49 @@ impl Environment {
     #[must_use]
     pub fn of_process() -> Self {
         let variables = std::env::vars_os();
-        Self {
-            variables: variables
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-                .collect(),
-        }
+        Self::collect(variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value))))
     }
 
     /// These variables and no others.
     #[must_use]
     pub fn of(variables: &[(&str, &str)]) -> Self {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), OsString::from(value));
-        Self {
-            variables: variables.iter().map(owned).collect(),
-        }
+        Self::collect(variables.iter().map(owned))
     }
 
     /// The same, but with this variable.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
-        self.variables.insert(name.to_owned(), value.into());
+        self.insert(name.to_owned(), value.into());
         self
     }
 
-    /// The value of a variable that is set, not empty, and Unicode.
+    fn collect(variables: impl Iterator<Item = (String, OsString)>) -> Self {
+        let mut environment = Self::default();
+        for (name, value) in variables {
+            environment.insert(name, value);
+        }
+        environment
+    }
+
+    fn insert(&mut self, name: String, value: OsString) {
+        let Some(token) = TOKENS.into_iter().find(|token| *token == name) else {
+            Arc::make_mut(&mut self.variables).insert(name, value);
+            return;
+        };
+        let secrets = Arc::make_mut(&mut self.secrets);
+        if value.is_empty() {
+            secrets.remove(token);
+            return;
+        }
+        // What is no text is no token either: it is kept so that it is refused, and not passed over.
+        let text = value
+            .into_string()
+            .unwrap_or_else(|value| value.to_string_lossy().into_owned());
+        secrets.insert(token, text.into());
+    }
+
+    /// The value of a variable that is set, not empty, and Unicode. That of a token is a [`secret`](Self::secret).
     #[must_use]
     pub fn text(&self, name: &str) -> Option<String> {
         self.get(name)?.into_string().ok()
@@ -48,6 +81,12 @@ impl Environment {
     #[must_use]
     pub fn path(&self, name: &str) -> Option<PathBuf> {
         self.get(name).map(PathBuf::from)
+    }
+
+    /// The value of a variable that is set, not empty, and holds a token.
+    #[must_use]
+    pub fn secret(&self, name: &str) -> Option<&SecretString> {
+        self.secrets.get(name)
     }
 
     fn get(&self, name: &str) -> Option<OsString> {
@@ -67,5 +106,54 @@ impl Environment {
     pub(super) fn data_home(&self) -> Option<PathBuf> {
         self.path("XDG_DATA_HOME")
             .or_else(|| Some(self.path("HOME")?.join(".local/share")))
+    }
+}
+
+/// The names of what is set.
+impl fmt::Debug for Environment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secrets = self.secrets.keys().copied();
+        let names = self.variables.keys().map(String::as_str).chain(secrets);
+        formatter.debug_set().entries(names).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_given_out_as_a_secret_alone() {
+        for name in TOKENS {
+            let environment = Environment::of(&[(name, "canary"), ("HOME", "/home/x")]);
+            assert_eq!(environment.secret(name).unwrap().expose_secret(), "canary");
+            assert_eq!(environment.text(name), None);
+            assert_eq!(environment.path(name), None);
+            assert_eq!(environment.text("HOME").as_deref(), Some("/home/x"));
+            assert!(environment.secret("HOME").is_none());
+        }
+    }
+
+    #[test]
+    fn clones_share_the_one_copy_of_a_token() {
+        let environment = Environment::of(&[(TOKENS[0], "canary")]);
+        let clone = environment.clone();
+        let address = |it: &Environment| it.secret(TOKENS[0]).unwrap().expose_secret().as_ptr();
+        assert_eq!(address(&environment), address(&clone));
+    }
+
+    #[test]
+    fn an_empty_token_counts_as_unset_and_takes_an_earlier_one_back() {
+        let environment = Environment::of(&[(TOKENS[0], "canary")]).with(TOKENS[0], "");
+        assert!(environment.secret(TOKENS[0]).is_none());
+    }
+
+    #[test]
+    fn no_value_shows_in_its_debug_text() {
+        let environment = Environment::of(&[(TOKENS[1], "canary"), ("OTHER", "password")]);
+        let shown = format!("{environment:?}");
+        assert_eq!(shown, r#"{"OTHER", "DIGITALOCEAN_ACCESS_TOKEN"}"#);
     }
 }

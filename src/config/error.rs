@@ -41,11 +41,48 @@ pub enum Error {
     /// No token is configured.
     #[error("no token: the DigitalOcean API needs one")]
     NoToken,
-    /// The token file can be read by others.
+    /// A file with a token can be read by others.
     #[error("the token file {} can be read by other users", path.display())]
     ExposedToken {
         /// The file.
         path: PathBuf,
+    },
+    /// A file is too large to hold what it should.
+    #[error("{} is larger than {most_bytes} bytes", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// How large it may be.
+        most_bytes: usize,
+    },
+    /// Nothing says where doctl keeps its configuration.
+    #[error("neither HOME nor XDG_CONFIG_HOME is set, so doctl's configuration has no usual place")]
+    NoDoctlHome,
+    /// doctl has no configuration.
+    #[error("doctl has no configuration at {}", path.display())]
+    NoDoctlFile {
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// doctl's configuration says something that is not understood.
+    #[error("{}, line {line}: {reason}", path.display())]
+    DoctlFile {
+        /// The file.
+        path: PathBuf,
+        /// Where in it, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// doctl does not know the context.
+    #[error("doctl knows no context `{context}`: in {} {}", path.display(), listed(known))]
+    NoDoctlContext {
+        /// Its configuration.
+        path: PathBuf,
+        /// The name that was asked for.
+        context: String,
+        /// The names that there are.
+        known: Vec<String>,
     },
     /// The token command gives none.
     #[error("`token_command` failed: {reason}")]
@@ -63,6 +100,14 @@ pub enum Error {
     },
 }
 
+/// The names that there are, in words.
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => "it has none".to_owned(),
+        names => format!("it has {}", names.join(", ")),
+    }
+}
+
 impl Error {
     /// What the reader can do about it.
     #[must_use]
@@ -71,7 +116,18 @@ impl Error {
             Self::NoConfig { .. } => {
                 "no file is needed: leave out --config and ARCHIVER_CONFIG, or make the file"
             }
-            Self::Unreadable { .. } => "check the path and its permissions",
+            Self::Unreadable { .. } | Self::TooLarge { .. } => "check the path and its permissions",
+            Self::NoDoctlHome => "say where with HOME or XDG_CONFIG_HOME",
+            Self::NoDoctlFile { .. } => {
+                "`doctl auth init` makes one; where doctl keeps it elsewhere, put the token into a file that `token_file` \
+                 names"
+            }
+            Self::DoctlFile { .. } => {
+                "only what `doctl auth init` writes is read; put the token into a file that `token_file` names"
+            }
+            Self::NoDoctlContext { .. } => {
+                "`doctl auth list` shows them; `default` is the one without a name"
+            }
             Self::Invalid { message, .. } if message.contains("`token`") => {
                 "a token does not belong in the configuration: use DIGITALOCEAN_TOKEN, `token_file` or `token_command`"
             }

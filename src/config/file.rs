@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::error::Error;
+use super::token_command::TokenCommand;
 use crate::model::DropletId;
 
 /// All that the file can say.
@@ -21,7 +22,9 @@ pub struct ConfigFile {
     /// A file that holds the token.
     pub token_file: Option<PathBuf>,
     /// A shell command that prints the token.
-    pub token_command: Option<String>,
+    pub token_command: Option<TokenCommand>,
+    /// A context of doctl whose token to use, where nothing else gives one.
+    pub doctl_context: Option<String>,
     /// What to read.
     #[serde(default)]
     pub sync: SyncScope,

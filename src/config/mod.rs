@@ -4,10 +4,14 @@
 //! as a [`ConfigFile`], and each question (where is the archive, where is the API, whose token) has one method that
 //! knows the order of precedence. They are separate, so that a broken token does not stand in the way of a query.
 
+mod doctl;
+mod doctl_file;
 mod environment;
 mod error;
 mod file;
+mod private_file;
 mod token;
+mod token_command;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -16,8 +20,10 @@ pub use environment::Environment;
 pub use error::Error;
 pub use file::{ConfigFile, Limits, Monitoring, PingAddress, Schedule, SyncScope};
 pub use token::{Token, TokenSource};
+pub use token_command::TokenCommand;
 
 use crate::api::Origin;
+use token::Sources;
 
 /// The environment and the configuration file, ready to be asked.
 #[derive(Clone, Debug)]
@@ -118,21 +124,21 @@ impl Config {
         Ok(Origin::parse(&url)?)
     }
 
-    /// The token, from the first source that is set.
+    /// The token, from the first source that is set: `doctl_context` is the context of doctl that a flag asks for, which
+    /// wins over all else; one that the file asks for comes last.
     ///
     /// # Errors
     /// When no source is set, or the one that is gives no usable token.
-    pub fn token(&self) -> Result<Token, Error> {
-        let file = self
-            .file()
-            .token_file
-            .as_deref()
-            .map(|path| self.resolve(path));
-        token::find(
-            &self.environment,
-            file.as_deref(),
-            self.file().token_command.as_deref(),
-        )
+    pub fn token(&self, doctl_context: Option<&str>) -> Result<Token, Error> {
+        let file = self.file();
+        let path = file.token_file.as_ref();
+        token::find(&Sources {
+            environment: &self.environment,
+            flag: doctl_context,
+            file: path.map(|path| self.resolve(path)).as_deref(),
+            command: file.token_command.as_ref(),
+            context: file.doctl_context.as_deref(),
+        })
     }
 
     /// A path from the file: from the home with `~/`, else from the file's own folder.
@@ -238,6 +244,28 @@ mod tests {
         let text = include_str!("../../examples/systemd/config.toml");
         let example = config(folder.path(), text, &[]).unwrap();
         assert!(example.file().schedule.cron.is_some());
+    }
+
+    #[test]
+    fn its_debug_text_shows_no_value_that_may_be_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let text =
+            "token_command = 'echo canary'\n[monitoring]\nping_url = 'https://x.example/canary'\n";
+        let variables = [
+            ("DIGITALOCEAN_TOKEN", "canary"),
+            ("ARCHIVER_PING_URL", "https://x.example/canary"),
+            ("PASSWORD", "canary"),
+        ];
+        let config = config(folder.path(), text, &variables).unwrap();
+        let token = config.token(None).unwrap();
+        let shown = format!(
+            "{config:?} {config:#?} {token:?} {:?}",
+            config.environment()
+        );
+        assert!(
+            shown.contains("ping_url") && !shown.contains("canary"),
+            "{shown}"
+        );
     }
 
     #[test]

@@ -5,14 +5,16 @@
 
 use std::io::{self, Write};
 
+use super::formula::{APOSTROPHE, is_formula};
 use super::{Heading, Options, RowWriter, Value};
 
 /// Writes rows as comma-separated values.
 pub(super) struct Csv<'sink> {
     writer: ::csv::Writer<&'sink mut dyn Write>,
     header: bool,
-    /// The digits of one number, kept to be used again.
-    digits: Vec<u8>,
+    defuses_formulas: bool,
+    /// The digits of one number, or a text that is altered, kept to be used again.
+    buffer: Vec<u8>,
 }
 
 impl<'sink> Csv<'sink> {
@@ -23,22 +25,28 @@ impl<'sink> Csv<'sink> {
         Self {
             writer,
             header: options.header,
-            digits: Vec::new(),
+            defuses_formulas: options.defuses_formulas,
+            buffer: Vec::new(),
         }
     }
 
     fn field(&mut self, value: Value<'_>) -> io::Result<()> {
-        self.digits.clear();
+        self.buffer.clear();
         let field = match value {
             Value::Null => &[],
+            Value::Text(text) | Value::Json(text) if self.defuses_formulas && is_formula(text) => {
+                self.buffer.push(APOSTROPHE);
+                self.buffer.extend_from_slice(text.as_bytes());
+                &self.buffer[..]
+            }
             Value::Text(text) | Value::Json(text) => text.as_bytes(),
             Value::Integer(integer) => {
-                serde_json::to_writer(&mut self.digits, &integer)?;
-                &self.digits[..]
+                serde_json::to_writer(&mut self.buffer, &integer)?;
+                &self.buffer[..]
             }
             Value::Real(real) => {
-                write!(self.digits, "{real:?}")?;
-                &self.digits[..]
+                write!(self.buffer, "{real:?}")?;
+                &self.buffer[..]
             }
         };
         self.writer.write_field(field).map_err(plain)
@@ -52,8 +60,10 @@ impl<'sink> Csv<'sink> {
 impl RowWriter for Csv<'_> {
     fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
         if self.header {
-            let names = headings.iter().map(|heading| heading.name);
-            self.writer.write_record(names).map_err(plain)?;
+            for heading in headings {
+                self.field(Value::Text(heading.name))?;
+            }
+            self.end_row()?;
         }
         Ok(())
     }

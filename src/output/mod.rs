@@ -6,6 +6,7 @@
 mod buffer;
 mod csv;
 mod format;
+mod formula;
 mod heading;
 mod json;
 mod look;
@@ -35,6 +36,8 @@ pub struct Options {
     pub is_colored: bool,
     /// The time zone in which people are shown times; programs are given UTC.
     pub zone: Zone,
+    /// Whether CSV and TSV keep a spreadsheet from taking a text for a formula.
+    pub defuses_formulas: bool,
 }
 
 impl Default for Options {
@@ -44,6 +47,7 @@ impl Default for Options {
             width: None,
             is_colored: false,
             zone: Zone::utc(),
+            defuses_formulas: false,
         }
     }
 }

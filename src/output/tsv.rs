@@ -6,12 +6,14 @@
 use std::io::{self, Write};
 
 use super::buffer::Buffer;
+use super::formula::{APOSTROPHE, is_formula};
 use super::{Heading, Options, RowWriter, Value};
 
 /// Writes rows as tab-separated values.
 pub(super) struct Tsv<'sink> {
     buffer: Buffer<'sink>,
     has_header: bool,
+    defuses_formulas: bool,
 }
 
 impl<'sink> Tsv<'sink> {
@@ -19,6 +21,7 @@ impl<'sink> Tsv<'sink> {
         Self {
             buffer: Buffer::new(sink),
             has_header: options.header,
+            defuses_formulas: options.defuses_formulas,
         }
     }
 
@@ -32,7 +35,12 @@ impl<'sink> Tsv<'sink> {
                 Value::Null => {}
                 Value::Integer(integer) => serde_json::to_writer(&mut *bytes, &integer)?,
                 Value::Real(real) => write!(bytes, "{real:?}")?,
-                Value::Text(text) | Value::Json(text) => escape(text, bytes),
+                Value::Text(text) | Value::Json(text) => {
+                    if self.defuses_formulas && is_formula(text) {
+                        bytes.push(APOSTROPHE);
+                    }
+                    escape(text, bytes);
+                }
             }
         }
         bytes.push(b'\n');

@@ -4,7 +4,7 @@
 //! fingerprint (a salted hash, shortened, from which the token cannot be found again), and only another token is
 //! checked anew.
 
-use rusqlite::{OptionalExtension, named_params};
+use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Store;
 use super::error::{Error, Step};
@@ -23,29 +23,37 @@ pub struct ArchivedAccount {
     pub actions_refused_at: Option<Timestamp>,
 }
 
+/// The account of an archive that is open for reading, where a sync has noted one.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub fn account(connection: &Connection) -> Result<Option<ArchivedAccount>, Error> {
+    connection
+        .query_row(
+            "SELECT uuid, token_salt, token_fingerprint, actions_refused_at
+               FROM account WHERE id = 1",
+            [],
+            |row| {
+                let refused_at: Option<String> = row.get("actions_refused_at")?;
+                Ok(ArchivedAccount {
+                    uuid: row.get("uuid")?,
+                    token_salt: row.get("token_salt")?,
+                    token_fingerprint: row.get("token_fingerprint")?,
+                    actions_refused_at: refused_at.and_then(|time| time.parse().ok()),
+                })
+            },
+        )
+        .optional()
+        .step("cannot read whose archive this is")
+}
+
 impl Store {
     /// The account, where a sync has noted one.
     ///
     /// # Errors
     /// When the archive cannot be read.
     pub fn account(&self) -> Result<Option<ArchivedAccount>, Error> {
-        self.connection
-            .query_row(
-                "SELECT uuid, token_salt, token_fingerprint, actions_refused_at
-                   FROM account WHERE id = 1",
-                [],
-                |row| {
-                    let refused_at: Option<String> = row.get("actions_refused_at")?;
-                    Ok(ArchivedAccount {
-                        uuid: row.get("uuid")?,
-                        token_salt: row.get("token_salt")?,
-                        token_fingerprint: row.get("token_fingerprint")?,
-                        actions_refused_at: refused_at.and_then(|time| time.parse().ok()),
-                    })
-                },
-            )
-            .optional()
-            .step("cannot read whose archive this is")
+        account(&self.connection)
     }
 
     /// Notes the account.

@@ -30,7 +30,7 @@ mod upsert;
 
 use rusqlite::Connection;
 
-pub use account::ArchivedAccount;
+pub use account::{ArchivedAccount, account};
 pub use actions::{PageRecord, Recorded, UnsettledAction};
 pub use error::Error;
 pub use follow::{Followed, followed};

@@ -24,9 +24,9 @@ pub(super) async fn check(engine: &mut Engine<'_>) -> Result<(), store::Error> {
         return Ok(());
     }
     let uuid = match engine.client.account().await {
-        Ok(uuid) => {
+        Ok(account) => {
             engine.answered();
-            uuid
+            account.uuid
         }
         Err(error) => {
             let is_final = error.is_forbidden() || error.is_not_found();

@@ -11,9 +11,7 @@ use archiver::model::Action;
 use archiver::ping::PingUrl;
 use archiver::report::Library;
 use archiver::schedule::Schedule;
-use archiver::time::{
-    Timestamp, Zone, parse_duration, parse_period, parse_since, parse_until,
-};
+use archiver::time::{Timestamp, Zone, parse_duration, parse_period, parse_since, parse_until};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 /// 2026-01-01T00:00:00Z.
@@ -50,13 +48,16 @@ const KNOWN: &[u8] = include_bytes!("../fixtures/droplet_actions.json");
 pub fn api_body(data: &[u8]) {
     let first = shown(PageReader::new().actions(data));
     let mut reader = PageReader::new();
-    reader.actions(KNOWN).expect("the page that is known is one");
+    reader
+        .actions(KNOWN)
+        .expect("the page that is known is one");
     assert_eq!(first, shown(reader.actions(data)), "after another page");
     assert_eq!(first, shown(reader.actions(data)), "the second time");
 }
 
 fn shown<E>(page: Result<Page<Action>, E>) -> Option<String> {
-    page.ok().map(|page| format!("{:?} {:?}", page.total, page.rows))
+    page.ok()
+        .map(|page| format!("{:?} {:?}", page.total, page.rows))
 }
 
 /// One header a line, `name: value`; whatever they say, waiting is bounded by a number.
@@ -144,7 +145,10 @@ pub fn addresses(data: &[u8]) {
         return;
     };
     if let Ok(origin) = Origin::parse(text) {
-        assert!(origin.is_loopback() || origin.to_string().starts_with("https://"), "{text}");
+        assert!(
+            origin.is_loopback() || origin.to_string().starts_with("https://"),
+            "{text}"
+        );
     }
     if let Ok(url) = text.parse::<PingUrl>() {
         let shown = format!("{url} {url:?}");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::sandbox::files_below;
 
 /// What each module of the library may use. `cli` belongs to the binary and may use all of them.
-const MAY_USE: [(&str, &[&str]); 20] = [
+const MAY_USE: [(&str, &[&str]); 21] = [
     ("time", &[]),
     ("coverage", &[]),
     ("output", &["time"]),
@@ -27,6 +27,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("status", &["store", "coverage", "model", "time"]),
     ("metrics", &["status", "store", "time"]),
     ("config", &["api", "model", "time"]),
+    ("access", &["api", "model", "sync"]),
     (
         "sync",
         &["api", "store", "coverage", "chance", "model", "time"],

@@ -40,5 +40,6 @@ mod status;
 mod store_faults;
 mod sync;
 mod timeline;
+mod token;
 mod usage;
 mod witness;

@@ -12,6 +12,7 @@ use std::thread;
 pub(crate) struct Witness {
     url: String,
     heads: Arc<Mutex<Vec<String>>>,
+    bodies: Arc<Mutex<Vec<String>>>,
 }
 
 impl Witness {
@@ -25,14 +26,16 @@ impl Witness {
             body.len()
         );
         let heads = Arc::<Mutex<Vec<String>>>::default();
-        let remembered = Arc::clone(&heads);
+        let bodies = Arc::<Mutex<Vec<String>>>::default();
+        let remembered = (Arc::clone(&heads), Arc::clone(&bodies));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let head = serve(stream, &answer);
-                remembered.lock().unwrap().push(head);
+                let (head, body) = serve(stream, &answer);
+                remembered.1.lock().unwrap().push(body);
+                remembered.0.lock().unwrap().push(head);
             }
         });
-        Self { url, heads }
+        Self { url, heads, bodies }
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -43,15 +46,33 @@ impl Witness {
     pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
+
+    /// What came with each request so far.
+    pub(crate) fn bodies(&self) -> Vec<String> {
+        self.bodies.lock().unwrap().clone()
+    }
 }
 
-/// Reads one request's head and answers it; a connection that breaks has had its say.
-fn serve(mut stream: TcpStream, answer: &str) -> String {
+/// Reads one request and answers it; a connection that breaks has had its say.
+fn serve(mut stream: TcpStream, answer: &str) -> (String, String) {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
         head.push(byte[0]);
     }
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let mut body = Vec::new();
+    let _ = (&stream).take(length(&head)).read_to_end(&mut body);
     let _ = stream.write_all(answer.as_bytes());
-    String::from_utf8_lossy(&head).into_owned()
+    (head, String::from_utf8_lossy(&body).into_owned())
+}
+
+/// How long the body after this head is.
+fn length(head: &str) -> u64 {
+    let lines = head.lines().filter_map(|line| line.split_once(':'));
+    let mut lengths = lines.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let length = lengths
+        .next()
+        .and_then(|(_, value)| value.trim().parse().ok());
+    length.unwrap_or(0)
 }

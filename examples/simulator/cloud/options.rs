@@ -12,6 +12,7 @@ pub const SCOPES: &[&str] = &[
     "droplet:read",
     "regions:read",
     "sizes:read",
+    "tag:read",
 ];
 
 /// In which order listings of actions come.

@@ -1,5 +1,7 @@
 //! From a request to the answer the API would give, were nothing in the way.
 
+use std::collections::BTreeSet;
+
 use super::faults::Quirks;
 use super::http::{Answer, Request};
 use super::json::{self, Json};
@@ -61,14 +63,18 @@ impl Routes<'_> {
             Some(&"actions") => "actions:read",
             Some(&"regions") => "regions:read",
             Some(&"account") => "account:read",
+            Some(&"sizes") => "sizes:read",
             _ => return self.error(404),
         };
-        if !self.options.scopes.contains(scope) {
+        let is_by_tag = request.parameter("tag_name").is_some();
+        let has = |scope: &str| self.options.scopes.contains(scope);
+        if !has(scope) || is_by_tag && !has("tag:read") {
             return self.error(403);
         }
         let answer = match parts.as_slice() {
             ["account"] => Some(self.account()),
             ["regions"] => Some(self.regions(request)),
+            ["sizes"] => Some(self.sizes(request)),
             ["actions"] => Some(self.actions(request, None)),
             ["actions", id] => self.action(id),
             ["droplets"] => Some(self.droplets(request)),
@@ -176,6 +182,18 @@ impl Routes<'_> {
                 }
             },
         )
+    }
+
+    /// The sizes by their slugs, without prices and measures.
+    fn sizes(&self, request: &Request) -> Answer {
+        let regions = self.state.regions.iter();
+        let sizes: BTreeSet<_> = regions.flat_map(|region| &region.sizes).collect();
+        let sizes: Vec<_> = sizes.into_iter().collect();
+        self.listing(request, "sizes", sizes.len(), |out, position| {
+            if let Some(slug) = sizes.get(position) {
+                out.push_str(&format!("{{\"slug\":\"{slug}\",\"available\":true}}"));
+            }
+        })
     }
 
     fn account(&self) -> Answer {

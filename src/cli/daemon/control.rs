@@ -84,7 +84,7 @@ impl Control {
         };
         let now = (self.shared.clock)();
         let setup = Setup::new(context, &self.arguments, now)?;
-        setup.context.config.token()?;
+        setup.context.token()?;
         self.listen_elsewhere(&setup, &before).await?;
         let plan = setup.plan.clone();
         let next = plan.schedule().next_after(now);

@@ -98,11 +98,8 @@ pub(super) fn run<A: Alarm>(
     };
     let setup = Setup::new(context, arguments, (machine.clock)())?;
     // What would keep every sync from working is said now, and not at the first tick.
-    setup
-        .context
-        .config
-        .origin(setup.context.global.api_url.as_deref())?;
-    setup.context.config.token()?;
+    setup.context.origin()?;
+    setup.context.token()?;
     let last_run = last_run(&setup)?;
     let runtime = runtime(THREADS)?;
     let handle = runtime.handle().clone();

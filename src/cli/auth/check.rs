@@ -1,0 +1,233 @@
+//! `archiver auth check`: tries what a sync would ask of the token, and says what follows.
+
+use std::io::{self, Write};
+
+use archiver::access::{self, Access, Finding, State, Verdict};
+use archiver::api::{self, Client, SharedPacer, TokenScope};
+use archiver::model::Account;
+use archiver::store;
+use archiver::sync::Scope;
+use serde::Serialize;
+
+use super::page::Page;
+use crate::cli::exit::{Failure, Status, unless_closed};
+use crate::cli::progress::Progress;
+use crate::cli::runtime::runtime;
+use crate::cli::scope::{self, ScopeFlags};
+use crate::cli::{Context, attempt};
+
+/// Flags of `archiver auth check`.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    scope: ScopeFlags,
+    /// How to print the answer
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    output: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people
+    #[default]
+    Table,
+    /// For scripts, in one object
+    Json,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  archiver auth check
+  archiver auth check --droplet 3164444              # is it enough for these?
+  archiver auth check --doctl-context work -o json
+
+Each scope is tried by the smallest request that takes it. Nothing is written, and no part of the token
+is shown.
+
+Exit status: 0 the token may do what the sync needs; 4 it is missing, not accepted, of another account
+than the archive, or lacks a scope that the sync needs; 1 the API could not be asked.";
+
+/// Where to make another.
+pub(super) const TOKENS_PAGE: &str = "https://cloud.digitalocean.com/account/api/tokens";
+
+/// What was found out.
+#[derive(Serialize)]
+pub(super) struct Answer {
+    pub(super) api: String,
+    pub(super) token_source: String,
+    pub(super) is_accepted: Option<bool>,
+    /// Whether the token may do what the sync needs.
+    pub(super) is_enough: bool,
+    pub(super) account: Option<Account>,
+    /// The account of the archive, where a sync has noted one.
+    pub(super) archive_account: Option<String>,
+    pub(super) quota: Quota,
+    /// What is to be synced, in words.
+    pub(super) sync: String,
+    /// The smallest set of scopes for it.
+    pub(super) ask_for: Vec<TokenScope>,
+    pub(super) scopes: Vec<Finding>,
+}
+
+/// What the API says of its limits.
+#[derive(Serialize)]
+pub(super) struct Quota {
+    pub(super) limit: Option<u64>,
+    pub(super) remaining: Option<u64>,
+    /// When the oldest request that counts will count no more.
+    pub(super) reset_at: Option<String>,
+}
+
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
+    let scope = arguments.scope.scope(context.config.file());
+    let progress = Progress::new(context.terminal);
+    let pacer = SharedPacer::new(attempt::pace(context));
+    let token = context.token()?;
+    let token_source = token.source.to_string();
+    let client = attempt::client_of(context, &progress, pacer, token)?;
+    let pinned = pinned_account(context)?;
+    let mut access = runtime(1)?.block_on(access::check(&client, &scope));
+    progress.finish();
+    let failure = failure(&access, &scope, pinned.as_deref());
+    let answer = Answer {
+        api: context.origin()?.to_string(),
+        token_source,
+        is_accepted: access.is_accepted,
+        is_enough: failure.is_none(),
+        account: access.account.take(),
+        archive_account: pinned,
+        quota: quota(&client),
+        sync: scope::in_words(&scope),
+        ask_for: access.smallest_set(),
+        scopes: access.findings,
+    };
+    let mut stdout = io::stdout().lock();
+    let printed = match arguments.output {
+        Format::Table => Page {
+            context,
+            answer: &answer,
+        }
+        .print(&mut stdout),
+        Format::Json => {
+            let text = serde_json::to_string_pretty(&answer).map_err(io::Error::from);
+            text.and_then(|text| writeln!(stdout, "{text}"))
+        }
+    };
+    unless_closed(printed)?;
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    warn_of_unknowns(context, &answer.scopes);
+    Ok(Status::Done)
+}
+
+fn quota(client: &Client) -> Quota {
+    let limit = client.rate_limit();
+    Quota {
+        limit: limit.limit,
+        remaining: limit.remaining,
+        reset_at: limit.reset_at.map(|at| at.to_string()),
+    }
+}
+
+/// The account whose history the archive holds; there may be no archive yet, or one that the next sync will upgrade.
+fn pinned_account(context: &Context) -> Result<Option<String>, Failure> {
+    let read = store::open_read_only(&context.archive_path()?);
+    match read.and_then(|connection| store::account(&connection)) {
+        Ok(account) => Ok(account.and_then(|account| account.uuid)),
+        Err(store::Error::Missing { .. } | store::Error::Older { .. }) => Ok(None),
+        Err(error) => {
+            let text = format!("whose archive it is cannot be read: {error}");
+            context.terminal.warning(&text);
+            Ok(None)
+        }
+    }
+}
+
+/// Why a sync would not be complete with this token, and what to do about it.
+fn failure(access: &Access, scope: &Scope, pinned: Option<&str>) -> Option<Failure> {
+    let own = access.account.as_ref();
+    let own = own.and_then(|account| account.uuid.as_deref());
+    match access.verdict() {
+        Verdict::Lacking(missing) => Some(lacking(&missing, access, scope)),
+        Verdict::Failed(error) => Some(failed(error)),
+        Verdict::Enough => match (own, pinned) {
+            (Some(own), Some(pinned)) if own != pinned => Some(of_another_account(own, pinned)),
+            _ => None,
+        },
+    }
+}
+
+fn lacking(missing: &[TokenScope], access: &Access, scope: &Scope) -> Failure {
+    let scopes = match missing {
+        [_] => "the scope",
+        _ => "the scopes",
+    };
+    Failure {
+        status: Status::Unauthorized,
+        message: format!(
+            "the token lacks {scopes} {}, which a sync of {} needs",
+            listed(missing),
+            scope::in_words(scope)
+        ),
+        hint: Some(format!(
+            "make one with {} at {TOKENS_PAGE}",
+            listed(&access.smallest_set())
+        )),
+    }
+}
+
+/// The names of scopes, in words.
+pub(super) fn listed(scopes: &[TokenScope]) -> String {
+    let names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
+    match names.as_slice() {
+        [] => "no scope".to_owned(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+fn failed(error: &api::Error) -> Failure {
+    let (status, message, hint) = match error.status() {
+        Some(401) => (Status::Unauthorized, error.to_string(), error.hint()),
+        other => (
+            Status::Failed,
+            format!("what the token may do is unknown: {error}"),
+            match other {
+                Some(403) => {
+                    "it was not the API that refused: check --api-url and the proxy settings"
+                }
+                Some(404) => "it is not the API that answers: check --api-url",
+                _ => error.hint(),
+            },
+        ),
+    };
+    Failure {
+        status,
+        message,
+        hint: Some(hint.to_owned()),
+    }
+}
+
+fn of_another_account(own: &str, pinned: &str) -> Failure {
+    Failure {
+        status: Status::Unauthorized,
+        message: format!(
+            "the token belongs to the account {own}, the archive to the account {pinned}"
+        ),
+        hint: Some("use a token of that account, or another archive with --db".to_owned()),
+    }
+}
+
+/// Says which of the scopes that are only useful could not be tried.
+fn warn_of_unknowns(context: &Context, findings: &[Finding]) {
+    for finding in findings.iter().filter(|it| it.state == State::Unknown) {
+        let reason = finding.reason.as_deref().unwrap_or_default();
+        let text = format!(
+            "whether it has {} is unknown: {reason}",
+            finding.needed.scope
+        );
+        context.terminal.warning(&text);
+    }
+}

@@ -1,0 +1,130 @@
+//! What is known of a token, as people read it.
+
+use std::io::{self, Write};
+
+use archiver::access::{Need, State};
+use archiver::output::{self, Format, Heading, Options, Value, visible};
+use archiver::status::grouped;
+
+use super::check::{Answer, Quota, listed};
+use crate::cli::Context;
+
+pub(super) struct Page<'a> {
+    pub(super) context: &'a Context,
+    pub(super) answer: &'a Answer,
+}
+
+impl Page<'_> {
+    pub(super) fn print(&self, sink: &mut dyn Write) -> io::Result<()> {
+        for (name, text) in self.lines() {
+            writeln!(sink, "{name:<9}{}", visible(&text))?;
+        }
+        writeln!(sink)?;
+        self.print_scopes(sink)
+    }
+
+    fn lines(&self) -> Vec<(&'static str, String)> {
+        let answer = self.answer;
+        let accepted = match answer.is_accepted {
+            Some(true) => "accepted",
+            Some(false) => "not accepted",
+            None => "not known to be accepted",
+        };
+        let Answer {
+            api, token_source, ..
+        } = answer;
+        let mut lines = vec![("token", format!("from {token_source}, {accepted} by {api}"))];
+        if let Some(account) = &answer.account {
+            let name = account.name.as_ref().map(|name| format!("({name})"));
+            let limit = account
+                .droplet_limit
+                .map(|it| format!("up to {it} droplets"));
+            let who = joined(" ", [account.email.clone(), name]);
+            let parts = [
+                Some(who),
+                account.status.clone(),
+                limit,
+                account.uuid.clone(),
+            ];
+            lines.push(("account", joined(", ", parts)));
+            if let Some(team) = &account.team {
+                lines.push(("team", joined(", ", [team.name.clone(), team.uuid.clone()])));
+            }
+        }
+        lines.extend(quota(&answer.quota).map(|text| ("quota", text)));
+        let needs = listed(&answer.ask_for);
+        lines.push((
+            "sync",
+            format!("{} needs {needs}, and nothing else", answer.sync),
+        ));
+        lines
+    }
+
+    fn print_scopes(&self, sink: &mut dyn Write) -> io::Result<()> {
+        let terminal = self.context.terminal;
+        let options = Options {
+            width: terminal.width,
+            is_colored: terminal.colors_answers,
+            ..Options::default()
+        };
+        let mut table = output::writer(Format::Table, options, sink);
+        table.header(&["scope", "token", "sync", "for"].map(Heading::plain))?;
+        for finding in &self.answer.scopes {
+            let has = match finding.state {
+                State::Granted => "has it",
+                State::Missing => "lacks it",
+                State::Unknown => "unknown",
+            };
+            let need = match finding.needed.need {
+                Need::Required => "needs it",
+                Need::Useful => "can use it",
+            };
+            table.row(&[
+                Value::Text(finding.needed.scope.name()),
+                Value::Text(has),
+                Value::Text(need),
+                Value::Text(finding.needed.purpose),
+            ])?;
+        }
+        table.finish()
+    }
+}
+
+/// The texts that there are.
+fn joined<const N: usize>(separator: &str, parts: [Option<String>; N]) -> String {
+    let parts = parts.into_iter().flatten();
+    let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+    parts.join(separator)
+}
+
+fn quota(quota: &Quota) -> Option<String> {
+    let left = grouped(quota.remaining?);
+    Some(match quota.limit {
+        Some(limit) => format!("{left} of {} requests left this hour", grouped(limit)),
+        None => format!("{left} requests left this hour"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_api_does_not_say_is_left_out() {
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(joined(", ", [text("a"), None, text(""), text("b")]), "a, b");
+        let said = |limit, remaining| {
+            quota(&Quota {
+                limit,
+                remaining,
+                reset_at: None,
+            })
+        };
+        assert_eq!(
+            said(Some(5_000), Some(4_996)).unwrap(),
+            "4,996 of 5,000 requests left this hour"
+        );
+        assert_eq!(said(None, Some(7)).unwrap(), "7 requests left this hour");
+        assert_eq!(said(Some(5_000), None), None);
+    }
+}

@@ -1,0 +1,251 @@
+//! The tokens that doctl keeps: where its configuration is, and which of its contexts is meant.
+//!
+//! They are looked at only where somebody asks for a context by its name, since a token that is found by itself may be
+//! that of another account.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
+
+use super::doctl_file::{self, DoctlFile};
+use super::environment::Environment;
+use super::error::Error;
+use super::private_file::{self, Readers};
+
+/// The context whose token stands by itself, as `access-token`.
+const DEFAULT: &str = "default";
+
+/// A token that doctl keeps.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) token: SecretString,
+    /// The context, for people.
+    pub(super) context: String,
+    pub(super) path: PathBuf,
+}
+
+/// The token of a context.
+pub(super) fn token(environment: &Environment, context: &str) -> Result<Found, Error> {
+    let path = path(Platform::HERE, environment).ok_or(Error::NoDoctlHome)?;
+    let text = private_file::read(&path, Readers::Owner).map_err(|error| match error {
+        Error::Unreadable { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
+            Error::NoDoctlFile { path }
+        }
+        error => error,
+    })?;
+    let file = doctl_file::read(&text).map_err(|puzzle| Error::DoctlFile {
+        path: path.clone(),
+        line: puzzle.line,
+        reason: puzzle.reason,
+    })?;
+    let known = file.names();
+    match file.take(context) {
+        Some(token) => Ok(Found {
+            token: SecretString::from(token.as_str()),
+            context: shown(context),
+            path,
+        }),
+        None => Err(Error::NoDoctlContext {
+            path,
+            context: shown(context),
+            known,
+        }),
+    }
+}
+
+impl DoctlFile {
+    /// The names of its contexts, for people.
+    fn names(&self) -> Vec<String> {
+        let default = self.access_token.as_ref().map(|_| DEFAULT);
+        let others = self.contexts.iter().map(|(name, _)| name.as_str());
+        let others = others.filter(|name| *name != DEFAULT);
+        let mut names: Vec<_> = default.into_iter().chain(others).map(shown).collect();
+        names.sort();
+        names
+    }
+
+    /// The token of a context, whose name doctl takes in any case.
+    fn take(self, context: &str) -> Option<Zeroizing<String>> {
+        let context = context.to_lowercase();
+        if context == DEFAULT {
+            return self.access_token;
+        }
+        let mut contexts = self.contexts.into_iter();
+        let found = contexts.find(|(name, _)| *name == context);
+        found.map(|(_, token)| token)
+    }
+}
+
+/// A name as it may be shown: somebody may have put a token where a name belongs.
+fn shown(name: &str) -> String {
+    // `dop_v1_`, `doo_v1_`, `dor_v1_` …, or 64 hexadecimal digits before there were prefixes
+    // (https://docs.digitalocean.com/reference/api/create-personal-access-token/).
+    let lower = name.to_lowercase();
+    let is_token = lower.contains("_v1_")
+        || name.len() >= 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_token {
+        "(not shown: it looks like a token)".to_owned()
+    } else {
+        name.to_owned()
+    }
+}
+
+/// What decides where programs keep their configuration.
+#[derive(Clone, Copy)]
+enum Platform {
+    MacOs,
+    Windows,
+    /// Everything that follows the XDG Base Directory Specification.
+    Other,
+}
+
+impl Platform {
+    const HERE: Self = if cfg!(target_os = "macos") {
+        Self::MacOs
+    } else if cfg!(windows) {
+        Self::Windows
+    } else {
+        Self::Other
+    };
+}
+
+/// Where doctl has its configuration: in Go's `os.UserConfigDir()` (<https://pkg.go.dev/os#UserConfigDir>,
+/// `defaultConfigHome` in <https://github.com/digitalocean/doctl/blob/main/commands/doit.go>).
+fn path(platform: Platform, environment: &Environment) -> Option<PathBuf> {
+    let home = match platform {
+        Platform::MacOs => environment
+            .path("HOME")?
+            .join("Library/Application Support"),
+        Platform::Windows => environment.path("APPDATA")?,
+        Platform::Other => environment.config_home()?,
+    };
+    Some(home.join("doctl").join("config.yaml"))
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    const TEXT: &str = "access-token: tok-default\nauth-contexts:\n  work: tok-work\n  empty:\n";
+
+    /// doctl's configuration in a folder that is `XDG_CONFIG_HOME`.
+    #[cfg(unix)]
+    fn written(folder: &std::path::Path, text: &str, mode: u32) -> Environment {
+        use std::os::unix::fs::PermissionsExt;
+        let path = folder.join("doctl/config.yaml");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        Environment::of(&[("XDG_CONFIG_HOME", folder.to_str().unwrap())])
+    }
+
+    #[test]
+    fn it_is_where_doctl_keeps_it_on_each_system() {
+        let variables = [("HOME", "/home/x"), ("APPDATA", "/app-data")];
+        let environment = Environment::of(&variables);
+        for (platform, expected) in [
+            (Platform::Other, "/home/x/.config/doctl/config.yaml"),
+            (
+                Platform::MacOs,
+                "/home/x/Library/Application Support/doctl/config.yaml",
+            ),
+            (Platform::Windows, "/app-data/doctl/config.yaml"),
+        ] {
+            assert_eq!(
+                path(platform, &environment).unwrap(),
+                PathBuf::from(expected)
+            );
+            assert_eq!(path(platform, &Environment::default()), None);
+        }
+        let xdg = environment.with("XDG_CONFIG_HOME", "/xdg");
+        let expected = PathBuf::from("/xdg/doctl/config.yaml");
+        assert_eq!(path(Platform::Other, &xdg).unwrap(), expected);
+    }
+
+    #[cfg(all(unix, not(target_os = "macos")))]
+    #[test]
+    fn a_context_is_found_by_its_name_in_any_case() {
+        let folder = tempfile::tempdir().unwrap();
+        let environment = written(folder.path(), TEXT, 0o600);
+        for (context, expected) in [
+            ("default", "tok-default"),
+            ("Default", "tok-default"),
+            ("work", "tok-work"),
+            ("WORK", "tok-work"),
+            ("empty", ""),
+        ] {
+            let found = token(&environment, context).unwrap();
+            assert_eq!(found.token.expose_secret(), expected);
+        }
+    }
+
+    #[cfg(all(unix, not(target_os = "macos")))]
+    #[test]
+    fn an_unknown_context_is_answered_with_the_known_names_and_no_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let environment = written(folder.path(), TEXT, 0o600);
+        let message = token(&environment, "home").unwrap_err().to_string();
+        assert!(message.contains("`home`"), "{message}");
+        assert!(message.ends_with("default, empty, work"), "{message}");
+        assert!(!message.contains("tok-"), "{message}");
+        let environment = written(folder.path(), "auth-contexts: {}\n", 0o600);
+        let message = token(&environment, "default").unwrap_err().to_string();
+        assert!(message.ends_with("it has none"), "{message}");
+    }
+
+    #[cfg(all(unix, not(target_os = "macos")))]
+    #[test]
+    fn a_token_where_a_name_belongs_is_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let hexadecimal = "0123456789abcdef".repeat(4);
+        for name in ["dop_v1_canary", "DOO_V1_canary", &hexadecimal] {
+            let text = format!("auth-contexts:\n  {name}: x\n");
+            let environment = written(folder.path(), &text, 0o600);
+            let message = token(&environment, "home").unwrap_err().to_string();
+            assert!(!message.contains(name), "{message}");
+            assert!(!message.contains(&name.to_lowercase()), "{message}");
+            let found = token(&environment, name).unwrap();
+            assert!(!format!("{} {}", found.context, found.path.display()).contains(name));
+        }
+        let environment = written(folder.path(), TEXT, 0o600);
+        let message = token(&environment, "dop_v1_canary")
+            .unwrap_err()
+            .to_string();
+        assert!(!message.contains("canary"), "{message}");
+    }
+
+    #[cfg(all(unix, not(target_os = "macos")))]
+    #[test]
+    fn a_file_that_others_can_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for mode in [0o644, 0o640, 0o620, 0o604] {
+            let environment = written(folder.path(), TEXT, mode);
+            let error = token(&environment, "work").unwrap_err();
+            assert!(matches!(error, Error::ExposedToken { .. }), "{error}");
+        }
+        assert!(token(&written(folder.path(), TEXT, 0o400), "work").is_ok());
+    }
+
+    #[cfg(all(unix, not(target_os = "macos")))]
+    #[test]
+    fn a_file_that_is_missing_huge_or_not_understood_is_refused_with_its_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = Environment::of(&[("XDG_CONFIG_HOME", "/nowhere")]);
+        let error = token(&missing, "work").unwrap_err();
+        assert!(matches!(error, Error::NoDoctlFile { .. }), "{error}");
+        assert!(error.to_string().contains("/nowhere/doctl/config.yaml"));
+        let error = token(&Environment::default(), "work").unwrap_err();
+        assert!(matches!(error, Error::NoDoctlHome), "{error}");
+        let huge = format!("{TEXT}{}", "# and so on\n".repeat(100_000));
+        let error = token(&written(folder.path(), &huge, 0o600), "work").unwrap_err();
+        assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+        let puzzling = format!("{TEXT}  more: &secret canary\n");
+        let error = token(&written(folder.path(), &puzzling, 0o600), "work").unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains("config.yaml, line 5: "), "{message}");
+        assert!(!message.contains("canary"), "{message}");
+    }
+}

@@ -1,0 +1,198 @@
+//! What is read of doctl's configuration, and what is refused.
+
+use super::*;
+
+/// The token of `default`, and the others.
+fn tokens(text: &str) -> (Option<String>, Vec<(String, String)>) {
+    let file = read(text).unwrap_or_else(|puzzle| panic!("{puzzle:?}: {text}"));
+    let contexts = file.contexts.iter();
+    let contexts = contexts.map(|(name, token)| (name.clone(), token.to_string()));
+    (
+        file.access_token.map(|token| token.to_string()),
+        contexts.collect(),
+    )
+}
+
+fn default_token(text: &str) -> Option<String> {
+    tokens(text).0
+}
+
+fn contexts(text: &str) -> Vec<(String, String)> {
+    tokens(text).1
+}
+
+fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    let owned = |(name, token): &(&str, &str)| ((*name).to_owned(), (*token).to_owned());
+    pairs.iter().map(owned).collect()
+}
+
+/// As doctl writes it: every setting, sorted, nested, with lists.
+const WRITTEN_BY_DOCTL: &str = r#"1-click:
+  list:
+    format: ""
+    no-header: false
+access-token: dop_v1_default
+account:
+  get:
+    format: ""
+api-url: ""
+app:
+  create:
+    env: []
+auth-contexts:
+  sammy@example.com: dop_v1_sammy
+  work: dop_v1_work
+certificate:
+  create:
+    access-token: not-this-one
+    auth-contexts:
+      work: not-this-one
+context: work
+output: text
+regions:
+- nyc1
+- access-token
+trace: false
+"#;
+
+#[test]
+fn both_kinds_of_tokens_are_found_among_all_that_doctl_writes() {
+    let (default, contexts) = tokens(WRITTEN_BY_DOCTL);
+    assert_eq!(default.as_deref(), Some("dop_v1_default"));
+    let expected = [
+        ("sammy@example.com", "dop_v1_sammy"),
+        ("work", "dop_v1_work"),
+    ];
+    assert_eq!(contexts, owned(&expected));
+}
+
+#[test]
+fn lines_may_end_as_they_do_on_windows_and_begin_with_a_mark() {
+    let text = format!("\u{feff}{}", WRITTEN_BY_DOCTL.replace('\n', "\r\n"));
+    assert_eq!(tokens(&text), tokens(WRITTEN_BY_DOCTL));
+    assert_eq!(default_token("access-token: x").as_deref(), Some("x"));
+}
+
+#[test]
+fn a_token_may_be_quoted_or_plain_with_a_comment_after_it() {
+    for value in [
+        "tok",
+        "  tok  ",
+        "tok # the first",
+        "tok\t# the first",
+        "'tok'",
+        "\"tok\"",
+        "'tok' # the first",
+        "\"tok\"   ",
+    ] {
+        let text = format!("# of doctl\n\n---\naccess-token: {value}\n  # the end\n");
+        assert_eq!(default_token(&text).as_deref(), Some("tok"), "{value}");
+    }
+    for (value, token) in [
+        ("to#k", "to#k"),
+        ("'to''k'", "to'k"),
+        (r#""t\"o\\k\/""#, r#"t"o\k/"#),
+        ("'to # k'", "to # k"),
+        ("a:b", "a:b"),
+    ] {
+        let text = format!("access-token: {value}");
+        assert_eq!(default_token(&text).as_deref(), Some(token), "{value}");
+    }
+}
+
+#[test]
+fn a_context_may_have_any_name_and_its_case_does_not_matter() {
+    let text = "Auth-Contexts:\n    a.b@example.com: one\n    'quoted: name' : two\n    \"Third\": three\n    4: four";
+    let expected = [
+        ("a.b@example.com", "one"),
+        ("quoted: name", "two"),
+        ("third", "three"),
+        ("4", "four"),
+    ];
+    assert_eq!(contexts(text), owned(&expected));
+}
+
+#[test]
+fn no_tokens_are_none_however_that_is_written() {
+    for text in [
+        "",
+        "# nothing\n",
+        "---\n",
+        "access-token:\n",
+        "access-token: \"\"\nauth-contexts: {}\n",
+        "access-token: ~\nauth-contexts: null # none\n",
+        "access-token: null\nauth-contexts:\ncontext: default\n",
+        "context: default\n...\n# the end\n",
+    ] {
+        assert_eq!(tokens(text), (None, Vec::new()), "{text}");
+    }
+    assert_eq!(
+        contexts("auth-contexts:\n  work:\n"),
+        owned(&[("work", "")])
+    );
+}
+
+#[test]
+fn what_could_be_read_in_two_ways_is_refused_with_its_line() {
+    for (line, text) in [
+        (2, "access-token: one\naccess-token: two\n"),
+        (2, "access-token: one\nACCESS-TOKEN: two\n"),
+        (3, "auth-contexts:\n  a: one\nauth-contexts: {}\n"),
+        (3, "auth-contexts:\n  a: one\n  A: two\n"),
+        (2, "access-token: one\n  two\n"),
+        (2, "access-token:\n  one\n"),
+        (1, "access-token: |\n  one\n"),
+        (1, "access-token: >-\n  one\n"),
+        (1, "access-token: &anchor one\n"),
+        (2, "other: &anchor one\naccess-token: *anchor\n"),
+        (1, "access-token: !!str one\n"),
+        (1, "access-token: [one]\n"),
+        (1, "access-token: one: two\n"),
+        (1, "access-token: 'one\n"),
+        (1, "access-token: \"one\n"),
+        (1, "access-token: 'one' two\n"),
+        (1, "access-token: \"\\x6fne\"\n"),
+        (1, "auth-contexts: {a: one}\n"),
+        (2, "auth-contexts:\n- a\n"),
+        (2, "auth-contexts:\n  - a\n"),
+        (3, "auth-contexts:\n  a:\n    b: one\n"),
+        (3, "auth-contexts:\n  a: one\n b: two\n"),
+        (2, "auth-contexts:\n\ta: one\n"),
+        (1, "  access-token: one\n"),
+        (2, "---\n---\naccess-token: one\n"),
+        (2, "access-token: one\n---\n"),
+        (3, "access-token: one\n...\nother: two\n"),
+        (1, "%YAML 1.2\n---\n"),
+        (1, "<<: *other\n"),
+        (1, "- access-token: one\n"),
+        (1, "access-token\n"),
+        (1, "access-token:one\n"),
+        (1, "{access-token: one}\n"),
+        (1, "? access-token\n: one\n"),
+        (1, "note: \"\naccess-token: one\n\"\n"),
+        (1, "note: '\naccess-token: one\n'\n"),
+        (1, "note: [\naccess-token: one\n]\n"),
+        (1, "note: {\naccess-token: one\n}\n"),
+        (1, "access-token: one\raccess-token: two\n"),
+    ] {
+        match read(text) {
+            Ok(_) => panic!("read: {text}"),
+            Err(puzzle) => assert_eq!(puzzle.line, line, "{}: {text}", puzzle.reason),
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_anywhere_never_gives_a_token_to_another_context() {
+    for end in 0..=WRITTEN_BY_DOCTL.len() {
+        let Ok(file) = read(&WRITTEN_BY_DOCTL[..end]) else {
+            continue;
+        };
+        let token = file.access_token.unwrap_or_default();
+        assert!("dop_v1_default".starts_with(token.as_str()), "{end}");
+        for (name, token) in &file.contexts {
+            let whole = format!("  {name}: {}", token.as_str());
+            assert!(WRITTEN_BY_DOCTL.contains(&whole), "{whole}");
+        }
+    }
+}

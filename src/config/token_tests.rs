@@ -1,0 +1,194 @@
+//! Which source gives the token, and what is refused of each.
+
+use super::*;
+
+/// A user's home, in which every source can be.
+struct Home {
+    folder: tempfile::TempDir,
+}
+
+impl Home {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Self { folder };
+        home.write("token", "from-file\n", 0o600);
+        home.write("credentials/digitalocean-token", "from-credential\n", 0o640);
+        let doctl = "access-token: from-default\nauth-contexts:\n  work: from-work\n";
+        home.write("config/doctl/config.yaml", doctl, 0o600);
+        home
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    #[cfg_attr(not(unix), expect(unused_variables, reason = "there are no modes"))]
+    fn write(&self, name: &str, text: &str, mode: u32) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+    }
+
+    fn environment(&self) -> Environment {
+        let config = self.path("config");
+        Environment::default()
+            .with("XDG_CONFIG_HOME", &config)
+            .with("HOME", self.folder.path())
+    }
+
+    fn with_credentials(&self) -> Environment {
+        let directory = self.path("credentials");
+        self.environment().with("CREDENTIALS_DIRECTORY", directory)
+    }
+}
+
+fn sources(environment: &Environment) -> Sources<'_> {
+    Sources {
+        flag: None,
+        environment,
+        file: None,
+        command: None,
+        context: None,
+    }
+}
+
+fn found(sources: &Sources<'_>) -> (String, TokenSource) {
+    let token = find(sources).unwrap();
+    assert!(!format!("{token:?}").contains(token.secret.expose_secret()));
+    (token.secret.expose_secret().to_owned(), token.source)
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+#[test]
+fn the_first_source_that_is_set_is_used() {
+    let home = Home::new();
+    let path = home.path("token");
+    let command = TokenCommand::from("echo from-command".to_owned());
+    let none = home.environment();
+    let credential = home.with_credentials();
+    let second = credential
+        .clone()
+        .with("DIGITALOCEAN_ACCESS_TOKEN", "second");
+    let empty = credential.clone().with("DIGITALOCEAN_TOKEN", "");
+    let both = second.clone().with("DIGITALOCEAN_TOKEN", "first");
+    let all = |environment| Sources {
+        flag: None,
+        environment,
+        file: Some(path.as_path()),
+        command: Some(&command),
+        context: Some("default"),
+    };
+    let flag = Sources {
+        flag: Some("work"),
+        ..all(&both)
+    };
+    let by_command = Sources {
+        file: None,
+        ..all(&credential)
+    };
+    let by_credential = Sources {
+        command: None,
+        ..by_command
+    };
+    let by_context = Sources {
+        environment: &none,
+        ..by_credential
+    };
+    for (sources, expected) in [
+        (&flag, "from-work"),
+        (&all(&both), "first"),
+        (&all(&second), "second"),
+        (&all(&empty), "from-file"),
+        (&by_command, "from-command"),
+        (&by_credential, "from-credential"),
+        (&by_context, "from-default"),
+    ] {
+        assert_eq!(found(sources).0, expected);
+    }
+    assert!(matches!(find(&sources(&none)), Err(Error::NoToken)));
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+#[test]
+fn where_it_came_from_is_said_without_the_token() {
+    let home = Home::new();
+    let environment = home.environment();
+    let by_flag = Sources {
+        flag: Some("Work"),
+        ..sources(&environment)
+    };
+    let (token, source) = found(&by_flag);
+    let source = source.to_string();
+    assert!(source.starts_with("doctl's context `Work` in "), "{source}");
+    assert!(source.ends_with("/config/doctl/config.yaml"), "{source}");
+    assert!(!source.contains(&token));
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+#[test]
+fn a_context_that_a_flag_asks_for_and_that_is_not_there_falls_back_to_nothing() {
+    let home = Home::new();
+    let environment = home.environment().with("DIGITALOCEAN_TOKEN", "first");
+    let asked = Sources {
+        flag: Some("home"),
+        ..sources(&environment)
+    };
+    let error = find(&asked).unwrap_err();
+    assert!(matches!(error, Error::NoDoctlContext { .. }), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_token_file_that_others_can_read_is_refused() {
+    let home = Home::new();
+    let path = home.path("token");
+    let environment = home.environment();
+    let by_file = Sources {
+        file: Some(&path),
+        ..sources(&environment)
+    };
+    assert_eq!(found(&by_file).0, "from-file");
+    home.write("token", "secret", 0o640);
+    let error = find(&by_file).unwrap_err();
+    assert!(matches!(error, Error::ExposedToken { .. }));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_credential_that_is_not_passed_is_no_source() {
+    let home = Home::new();
+    std::fs::remove_file(home.path("credentials/digitalocean-token")).unwrap();
+    let environment = home.with_credentials();
+    let error = find(&sources(&environment)).unwrap_err();
+    assert!(matches!(error, Error::NoToken), "{error}");
+}
+
+#[test]
+fn what_is_no_token_is_refused_without_being_shown() {
+    for bad in ["two words", "line\nbreak", "zero\u{200b}width", "   "] {
+        let environment = Environment::of(&[("DIGITALOCEAN_TOKEN", bad)]);
+        let error = find(&sources(&environment)).unwrap_err();
+        assert!(!error.to_string().contains(bad), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_token_that_is_no_text_is_refused_and_not_passed_over_for_the_next() {
+    use std::os::unix::ffi::OsStringExt;
+    let broken = std::ffi::OsString::from_vec(b"canary\xff".to_vec());
+    let environment = Environment::of(&[("DIGITALOCEAN_ACCESS_TOKEN", "second")]);
+    let environment = environment.with("DIGITALOCEAN_TOKEN", broken);
+    let error = find(&sources(&environment)).unwrap_err();
+    let message = error.to_string();
+    assert!(matches!(error, Error::BadToken { .. }), "{message}");
+    assert!(
+        message.contains("DIGITALOCEAN_TOKEN") && !message.contains("canary"),
+        "{message}"
+    );
+}

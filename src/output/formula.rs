@@ -1,0 +1,98 @@
+//! Texts that a spreadsheet would run: a cell that begins with `=` is a formula to it, whoever wrote it.
+//!
+//! The names of droplets and tags are free text, and a table of actions is mailed around. OWASP's advice is an apostrophe
+//! before what could begin a formula (<https://owasp.org/www-community/attacks/CSV_Injection>): a spreadsheet takes the
+//! cell for text then. Every other reader gets one character too many, so it is done only where it is asked for.
+
+/// What stands before a text that is to stay one.
+pub(super) const APOSTROPHE: u8 = b'\'';
+
+/// Whether a spreadsheet may take a text for a formula. The last four are what some locales type for the first.
+pub(super) fn is_formula(text: &str) -> bool {
+    text.starts_with([
+        '=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::written;
+    use super::super::{Format, Options, Value};
+    use super::*;
+
+    /// Cells as a spreadsheet would be given them, one line each.
+    fn column(format: Format, defuses_formulas: bool, cells: &[Value<'_>]) -> Vec<String> {
+        let options = Options {
+            header: false,
+            defuses_formulas,
+            ..Options::default()
+        };
+        let cells: Vec<_> = cells.iter().map(std::slice::from_ref).collect();
+        let text = written(format, options, &["cell"], &cells);
+        text.lines().map(str::to_owned).collect()
+    }
+
+    const FORMULAS: [&str; 4] = ["=1+2", "+1", "-1+2", "@SUM(A1)"];
+
+    #[test]
+    fn a_text_that_could_be_a_formula_gets_an_apostrophe() {
+        let cells = FORMULAS.map(Value::Text);
+        for format in [Format::Csv, Format::Tsv] {
+            let expected = FORMULAS.map(|text| format!("'{text}"));
+            assert_eq!(column(format, true, &cells), expected);
+            assert_eq!(column(format, false, &cells), FORMULAS);
+        }
+        assert_eq!(
+            column(Format::Csv, true, &[Value::Text("=A1,\"x\"")]),
+            ["\"'=A1,\"\"x\"\"\""]
+        );
+    }
+
+    #[test]
+    fn what_a_spreadsheet_skips_before_a_formula_does_not_hide_it() {
+        let cells = ["\t=1", "\r=1"].map(Value::Text);
+        assert_eq!(column(Format::Tsv, true, &cells), ["'\\t=1", "'\\r=1"]);
+        for text in ["\t=1", "\r=1", "\n=1", "\u{ff1d}1", "\u{ff20}x"] {
+            assert!(is_formula(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_plain_texts_stay_as_they_are() {
+        let cells = [
+            Value::Integer(-1),
+            Value::Real(-0.5),
+            Value::Text("web-01"),
+            Value::Text("2026-01-01T00:00:00Z"),
+            Value::Text("a=b"),
+            Value::Json("{\"a\":1}"),
+        ];
+        for format in [Format::Csv, Format::Tsv] {
+            assert_eq!(column(format, true, &cells), column(format, false, &cells));
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_column_is_a_cell_too() {
+        let options = Options {
+            defuses_formulas: true,
+            ..Options::default()
+        };
+        for format in [Format::Csv, Format::Tsv] {
+            assert_eq!(written(format, options.clone(), &["=1+2"], &[]), "'=1+2\n");
+        }
+    }
+
+    #[test]
+    fn no_other_format_is_altered() {
+        let safe = Options {
+            defuses_formulas: true,
+            ..Options::default()
+        };
+        for format in [Format::Table, Format::Json, Format::Jsonl, Format::Markdown] {
+            let row: &[Value<'_>] = &[Value::Text("=1+2")];
+            let usual = written(format, Options::default(), &["cell"], &[row]);
+            assert_eq!(written(format, safe.clone(), &["cell"], &[row]), usual);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Every command that answers questions, on an archive of an account whose texts hold the token: no trace of it is left.
+
+use super::servers::talkative;
+use super::source::{Home, Source};
+use super::traces::Traces;
+use crate::process::{Run, Running};
+
+/// Each with what an answer of it looks like.
+const QUESTIONS: [(&[&str], &str); 20] = [
+    (&["query"], "reboot"),
+    (&["query", "--count"], "3"),
+    (&["query", "-o", "json"], "[token]"),
+    (&["query", "-o", "csv", "--csv-safe"], "[token]"),
+    (&["query", "--droplet", "web*", "-o", "jsonl"], "[token]"),
+    (&["query", "--type", "rebot"], ""),
+    (&["last"], "[token]"),
+    (&["show", "2"], "[token]"),
+    (&["show", "2", "-o", "json"], "[token]"),
+    (&["stats", "--by", "type"], "[token]"),
+    (&["report"], "downtime"),
+    (&["report", "lifetimes"], "[token]"),
+    (&["report", "busiest", "--show-sql"], "SELECT"),
+    (&["timeline", "31"], "[token]"),
+    (&["sql", "SELECT * FROM actions"], "[token]"),
+    (
+        &["sql", "SELECT * FROM regions", "-o", "markdown"],
+        "\\[token\\]",
+    ),
+    (&["sql", "SELECT * FROM sync_runs"], "account"),
+    (&["schema"], "CREATE TABLE"),
+    (&["status"], "complete"),
+    (&["status", "-o", "json"], "/v2/actions"),
+];
+
+/// The commands that are run against servers.
+const OTHERS: [&str; 4] = ["sync", "daemon", "auth", "help"];
+
+/// The names of the commands, as the help lists them.
+fn commands(help: &Run) -> Vec<String> {
+    let lines = help.stdout.lines().skip_while(|line| *line != "Commands:");
+    let lines = lines.skip(1).take_while(|line| !line.is_empty());
+    let names = lines.filter_map(|line| line.split_whitespace().next());
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn no_answer_holds_a_trace_of_the_token_that_a_server_repeated() {
+    let cloud = talkative(Vec::new());
+    let traces = Traces::of_canary();
+    for source in Source::ALL {
+        let home = Home::with(source);
+        let run = |words: &[&str]| {
+            let run = Running::start(home.command(&cloud.url(), words)).end();
+            traces.are_not_said_by(&format!("{words:?}"), &run);
+            run
+        };
+        run(&["sync", "-vv"]).exits(0);
+        for (question, expected) in QUESTIONS {
+            for log_format in ["text", "json"] {
+                let words = [question, &["-vv", "--log-format", log_format]].concat();
+                let run = run(&words).exits(0);
+                assert!(run.stdout.contains(expected), "`{expected}`: {run}");
+            }
+        }
+        traces.are_not_below(home.sandbox.folder());
+    }
+}
+
+#[test]
+fn no_command_explains_itself_with_the_token_and_none_is_forgotten_here() {
+    let traces = Traces::of_canary();
+    for source in Source::ALL {
+        let home = Home::with(source);
+        let run = |words: &[&str]| {
+            let run = Running::start(home.command("http://127.0.0.1:1", words)).end();
+            traces.are_not_said_by(&format!("{words:?}"), &run);
+            run
+        };
+        let names = commands(&run(&["--help"]).exits(0));
+        for name in &names {
+            let is_asked = QUESTIONS.iter().any(|(question, _)| question[0] == name);
+            assert!(
+                is_asked || OTHERS.contains(&name.as_str()),
+                "{name} is not tried here"
+            );
+            if name != "help" {
+                run(&[name, "--help", "-vv", "--log-format", "json"]).exits(0);
+                run(&[name, "-h"]).exits(0);
+            }
+            run(&[name, "--no-such-flag", "-vv"]).exits(2);
+        }
+        assert_eq!(names.len(), 13, "{names:?}");
+        run(&["auth", "check", "--help"]).exits(0);
+        run(&["--version"]).exits(0);
+    }
+}

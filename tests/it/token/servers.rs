@@ -1,0 +1,148 @@
+//! Servers that do everything to get a token shown: they fail in every way, repeat what they were sent, and point elsewhere.
+
+use serde_json::json;
+
+use super::CANARY;
+use crate::account::settled;
+use crate::cloud::{Cloud, Fault, FaultRule, HandmadeAction, Options};
+use crate::process::{Running, until};
+use crate::witness::Witness;
+
+/// A server, and the stranger that some point to.
+pub(super) struct Server {
+    pub(super) name: &'static str,
+    kind: Kind,
+    pub(super) stranger: Witness,
+}
+
+enum Kind {
+    Cloud(Cloud),
+    Witness(Witness),
+}
+
+impl Server {
+    pub(super) fn url(&self) -> String {
+        match &self.kind {
+            Kind::Cloud(cloud) => cloud.url(),
+            Kind::Witness(witness) => witness.url().to_owned(),
+        }
+    }
+
+    /// Waits until it was asked for something after so many requests.
+    pub(super) fn is_asked(&self, process: &Running) {
+        until("it asks", || {
+            self.requests() > 0 || !process.said().is_empty()
+        });
+    }
+
+    fn requests(&self) -> usize {
+        match &self.kind {
+            Kind::Cloud(cloud) => cloud.requests().len(),
+            Kind::Witness(witness) => witness.heads().len(),
+        }
+    }
+
+    /// Whether it never answers.
+    pub(super) fn is_silent(&self) -> bool {
+        self.name.starts_with("stall")
+    }
+
+    fn of(name: &'static str, kind: impl FnOnce(&Witness) -> Kind) -> Self {
+        let stranger = Witness::answering(200, "", "{}");
+        Self {
+            name,
+            kind: kind(&stranger),
+            stranger,
+        }
+    }
+
+    fn broken(name: &'static str, fault: Fault) -> Self {
+        Self::of(name, |_| broken(fault))
+    }
+
+    /// One of each kind, each for one user.
+    pub(super) fn all() -> Vec<Self> {
+        let header = |name: &str| Fault::Header(name.to_owned(), Some(format!("Bearer {CANARY}")));
+        // The excerpt of an answer that is no JSON ends in the middle of the token.
+        let long = format!("<p>{}{CANARY}", "x".repeat(50));
+        vec![
+            Self::of("401 that repeats all it was sent", |_| repeating(401)),
+            Self::of("403 that repeats all it was sent", |_| repeating(403)),
+            Self::of("404 that repeats all it was sent", |_| repeating(404)),
+            Self::of("401 that writes the token with escapes", |_| escaping()),
+            Self::of("redirect", |stranger| {
+                broken(Fault::Redirect(format!(
+                    "{}/v2/actions?token={CANARY}",
+                    stranger.url()
+                )))
+            }),
+            Self::of("next link", |stranger| {
+                broken(Fault::ForeignNext(stranger.url().to_owned()))
+            }),
+            Self::broken("401", Fault::Status(401)),
+            Self::broken("403", Fault::Status(403)),
+            Self::broken("500", Fault::Status(500)),
+            Self::broken("404 in HTML", Fault::HtmlError(404)),
+            Self::broken("JSON that ends in its middle", Fault::CutJson),
+            Self::broken("reset", Fault::Reset),
+            Self::broken("stall", Fault::Stall),
+            Self::broken("stall in the body", Fault::StallInBody),
+            Self::broken("HTML with the token", Fault::Body(long)),
+            Self::broken(
+                "JSON with the token",
+                Fault::Body(format!("{{\"{CANARY}\": 1}}")),
+            ),
+            Self::broken("header with the token", header("x-request-id")),
+            Self::broken("encoding with the token", header("content-encoding")),
+            Self::of("rows with the token", |_| {
+                Kind::Cloud(talkative(vec![HandmadeAction::from(
+                    json!({"id": CANARY, "type": CANARY}),
+                )]))
+            }),
+        ]
+    }
+}
+
+fn broken(fault: Fault) -> Kind {
+    let cloud = Cloud::start(options(3, 450)).unwrap();
+    cloud.break_with(FaultRule::new(fault));
+    Kind::Cloud(cloud)
+}
+
+fn options(droplets: usize, actions: usize) -> Options {
+    let mut options = settled(droplets, actions);
+    options.token = CANARY.to_owned();
+    options
+}
+
+fn repeating(status: u16) -> Kind {
+    let headers = format!(
+        "authorization: Bearer {CANARY}\r\nwww-authenticate: Bearer token=\"{CANARY}\"\r\n\
+         x-request-id: {CANARY}\r\nset-cookie: token={CANARY}\r\n"
+    );
+    let body = json!({"id": CANARY, "message": format!("you sent Authorization: Bearer {CANARY}"), "request_id": CANARY});
+    Kind::Witness(Witness::answering(status, &headers, &body.to_string()))
+}
+
+fn escaping() -> Kind {
+    let escaped: String = CANARY
+        .bytes()
+        .map(|byte| format!("\\u{byte:04x}"))
+        .collect();
+    let body = format!("{{\"id\": \"{escaped}\", \"message\": \"you sent {escaped}\"}}");
+    Kind::Witness(Witness::answering(401, "", &body))
+}
+
+/// An account that is sound but for these rows, and has the token in everything that is free text.
+pub(super) fn talkative(mut rows: Vec<HandmadeAction>) -> Cloud {
+    let droplet = json!({"id": 31, "name": format!("web-{CANARY}"), "tags": [CANARY], "size_slug": CANARY,
+        "region": {"slug": "nyc3", "name": CANARY}, "created_at": "2020-01-01T00:00:00Z"});
+    let action = |id: i64, kind: &str| {
+        json!({"id": id, "type": kind, "status": "completed", "resource_id": 31, "resource_type": "droplet",
+            "started_at": "2020-01-01T00:00:00Z", "completed_at": format!("it was {CANARY}"), "note": CANARY,
+            "region": {"slug": "nyc3", "name": CANARY, "features": [CANARY], "sizes": [CANARY], CANARY: 1}})
+    };
+    let sound = [(3, "reboot"), (2, CANARY), (1, "create")];
+    rows.extend(sound.map(|(id, kind)| HandmadeAction::from(action(id, kind))));
+    Cloud::start_handmade(options(0, 0), &[droplet], rows).unwrap()
+}

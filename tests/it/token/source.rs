@@ -1,0 +1,140 @@
+//! A user's machine that has the canary in one of the places where a token can be.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::CANARY;
+use crate::sandbox::Sandbox;
+
+/// Where the token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Variable,
+    DoctlsVariable,
+    File,
+    Command,
+    Credential,
+    DoctlByFlag,
+    DoctlByKey,
+}
+
+impl Source {
+    pub(super) const ALL: [Self; 7] = [
+        Self::Variable,
+        Self::DoctlsVariable,
+        Self::File,
+        Self::Command,
+        Self::Credential,
+        Self::DoctlByFlag,
+        Self::DoctlByKey,
+    ];
+
+    /// What `-v` says of it.
+    pub(super) fn in_words(self) -> &'static str {
+        match self {
+            Self::Variable => "token from DIGITALOCEAN_TOKEN",
+            Self::DoctlsVariable => "token from DIGITALOCEAN_ACCESS_TOKEN",
+            Self::File => "/token",
+            Self::Command => "token from `token_command`",
+            Self::Credential => "token from the credential ",
+            Self::DoctlByFlag => "token from doctl's context `work` in ",
+            Self::DoctlByKey => "token from doctl's context `default` in ",
+        }
+    }
+}
+
+/// A machine; what holds the token by its owner's will is outside of the sandbox.
+pub(super) struct Home {
+    pub(super) sandbox: Sandbox,
+    secrets: TempDir,
+    pub(super) flags: Vec<String>,
+}
+
+/// Nothing is paced, and everything that goes wrong leaves as much as it can.
+const CONFIGURATION: &str =
+    "[limits]\nrequests_per_minute = 4000000000\nrequests_per_hour = 4000000000\n";
+
+impl Home {
+    pub(super) fn with(source: Source) -> Self {
+        let secrets = tempfile::tempdir().unwrap();
+        let mut home = Self {
+            sandbox: Sandbox::new()
+                .with("RUST_BACKTRACE", "full")
+                .with("RUST_LOG", "trace"),
+            secrets,
+            flags: Vec::new(),
+        };
+        let key = match source {
+            Source::Variable => {
+                home = home.variable("DIGITALOCEAN_TOKEN", CANARY);
+                String::new()
+            }
+            Source::DoctlsVariable => {
+                home = home.variable("DIGITALOCEAN_ACCESS_TOKEN", CANARY);
+                String::new()
+            }
+            Source::File => format!(
+                "token_file = '{}'\n",
+                home.secret("token", CANARY).display()
+            ),
+            Source::Command => {
+                format!(
+                    "token_command = \"cat '{}'\"\n",
+                    home.secret("token", CANARY).display()
+                )
+            }
+            Source::Credential => {
+                let path = home.secret("digitalocean-token", CANARY);
+                home = home.variable("CREDENTIALS_DIRECTORY", path.parent().unwrap());
+                String::new()
+            }
+            Source::DoctlByFlag => {
+                home.flags = ["--doctl-context", "work"].map(str::to_owned).to_vec();
+                // It wins over what the environment says, and that is not shown either.
+                home = home.variable("DIGITALOCEAN_TOKEN", CANARY).with_doctl();
+                String::new()
+            }
+            Source::DoctlByKey => {
+                home = home.with_doctl();
+                "doctl_context = 'default'\n".to_owned()
+            }
+        };
+        let configuration = home.sandbox.config_file();
+        home.sandbox = home.sandbox.configured(&format!("{key}{CONFIGURATION}"));
+        home.variable("ARCHIVER_CONFIG", &configuration)
+    }
+
+    fn variable(mut self, name: &str, value: impl AsRef<Path>) -> Self {
+        let value = value.as_ref().to_str().unwrap();
+        self.sandbox = self.sandbox.with(name, value);
+        self
+    }
+
+    fn with_doctl(self) -> Self {
+        let text = format!("access-token: {CANARY}\nauth-contexts:\n  work: {CANARY}\n");
+        self.secret("doctl/config.yaml", &text);
+        let folder = self.secrets.path().to_owned();
+        self.variable("XDG_CONFIG_HOME", folder)
+    }
+
+    /// A file that only its owner can read.
+    fn secret(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.secrets.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    }
+
+    /// A command that asks this server.
+    pub(super) fn command(&self, url: &str, arguments: &[&str]) -> std::process::Command {
+        let flags = self.flags.iter().map(String::as_str);
+        let arguments: Vec<_> = arguments.iter().copied().chain(flags).collect();
+        let mut command = self.sandbox.command(&arguments);
+        command.env("DIGITALOCEAN_API_URL", url);
+        command
+    }
+}
