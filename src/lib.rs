@@ -15,11 +15,11 @@
 //! [`sync::run`] is the one way in: it asks an [`api::Client`] for the pages of each listing and hands them to a
 //! [`store::Store`]. The ways out are the questions: [`query::actions`], and on top of it [`stats::stats`],
 //! [`timeline::timeline`] and [`report::run`]; [`sql::run`] for whoever knows SQL, and [`status::read`], which tells how
-//! far they can be relied on, as [`metrics::text`] tells Prometheus. What the two sides agree on is the schema in `migrations/`.
+//! far they can be relied on, [`verify::verify`], which tells whether the file is sound, as [`metrics::text`] tells Prometheus. What the two sides agree on is the schema in `migrations/`.
 //!
 //! # Invariants
 //!
-//! - Modules use only what stands below them: `metrics` → `sync`, `report`, `sql`, `stats`, `status`, `timeline` → `api`,
+//! - Modules use only what stands below them: `metrics` → `sync`, `report`, `sql`, `stats`, `status`, `timeline`, `verify` → `api`,
 //!   `store`, `query` → `config`, `coverage`, `output` → `model` → `time`, and beside them `daemon` → `schedule` → `time`,
 //!   `ping` and `exporter`. A test reads the sources and fails on any other arrow.
 //! - Nothing here prints, exits, or reads the environment; only `config::Environment::of_process`,
@@ -48,3 +48,4 @@ pub mod store;
 pub mod sync;
 pub mod time;
 pub mod timeline;
+pub mod verify;
