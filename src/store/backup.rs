@@ -162,15 +162,18 @@ fn copy_pages(
         .and_then(|()| copy.pragma_update(None, "synchronous", "off"))
         .step(COPY)?;
     let backup = Backup::new(source, &mut copy).step(COPY)?;
-    loop {
+    while !is_enough() {
         match backup.step(PAGES_AT_A_TIME).step(COPY)? {
-            StepResult::Done => break,
-            StepResult::More if !is_enough() => {}
-            _ => return Err(Error::Stopped),
+            StepResult::More => {}
+            StepResult::Done => {
+                drop(backup);
+                return copy.close().map_err(|(_, source)| source).step(COPY);
+            }
+            // Nobody else knows the copy, and what is copied is locked for reading.
+            _ => break,
         }
     }
-    drop(backup);
-    copy.close().map_err(|(_, source)| source).step(COPY)
+    Err(Error::Stopped)
 }
 
 /// Brings the copy to the disk, in rollback mode, so that it can be read without a file beside it: of an archive in WAL

@@ -11,10 +11,7 @@ use super::finding::{Finding, Severity, damage};
 const MOST_COMPLAINTS: usize = 20;
 
 pub(super) fn check(connection: &Connection, depth: Depth) -> rusqlite::Result<Vec<Finding>> {
-    let complaints = match complaints(connection, depth) {
-        Err(error) if is_damage(&error) => vec![error.to_string()],
-        complaints => complaints?,
-    };
+    let complaints = complaints(connection, depth)?;
     let roots = roots(connection).unwrap_or_default();
     let mut findings: Vec<Finding> = Vec::new();
     for words in complaints {
@@ -44,7 +41,8 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// What SQLite complains about, a complaint each; nothing when all is well.
+/// What SQLite complains about, a complaint each; nothing when all is well. Where damage ends the check, what it said
+/// until then tells more than the error.
 fn complaints(connection: &Connection, depth: Depth) -> rusqlite::Result<Vec<String>> {
     let pragma = match depth {
         Depth::Full => "integrity_check",
@@ -55,7 +53,11 @@ fn complaints(connection: &Connection, depth: Depth) -> rusqlite::Result<Vec<Str
     let mut complaints = Vec::new();
     for text in rows {
         // Complaints about one tree come in one row, a line each, below the name of the database.
-        let text = text?;
+        let text = match text {
+            Err(error) if is_damage(&error) && !complaints.is_empty() => break,
+            Err(error) if is_damage(&error) => error.to_string(),
+            text => text?,
+        };
         let lines = text.lines().filter(|line| !line.starts_with("*** in "));
         complaints.extend(lines.filter(|line| *line != "ok").map(str::to_owned));
     }

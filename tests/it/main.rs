@@ -15,6 +15,7 @@ mod account;
 mod architecture;
 mod archive;
 mod asked;
+mod backup;
 mod chaos;
 #[path = "../../examples/simulator/cloud/mod.rs"]
 mod cloud;
@@ -40,4 +41,5 @@ mod store_faults;
 mod sync;
 mod timeline;
 mod usage;
+mod verify;
 mod witness;
