@@ -128,12 +128,35 @@ pub(super) fn copy(
     })
 }
 
+const PARTIAL: &str = ".partial";
+
+/// How the name of every copy begins that is on its way to become the target.
+fn beginning(target: &Path) -> String {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    format!(".{name}.")
+}
+
+/// Removes what copies to the target left that were killed; the caller knows that no other is being made.
+pub(super) fn remove_partial(target: &Path) {
+    let beginning = beginning(target);
+    let Ok(entries) = fs::read_dir(folder_of(target)) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(&beginning) && name.ends_with(PARTIAL) {
+            // It only takes room: where it cannot be removed, the next copy is made all the same.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// An empty file beside the target, its owner's alone, which goes when it is dropped.
 fn partial(target: &Path) -> io::Result<NamedTempFile> {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
     let partial = tempfile::Builder::new()
-        .prefix(&format!(".{name}."))
-        .suffix(".partial")
+        .prefix(&beginning(target))
+        .suffix(PARTIAL)
         .tempfile_in(folder_of(target))?;
     own(partial.as_file())?;
     Ok(partial)

@@ -52,6 +52,8 @@ fn back_up(connection: &Connection, path: &Path, version: i64) -> Result<Option<
     for number in 1.. {
         let target = name(&path, version, number);
         if fs::symlink_metadata(&target).is_err() {
+            // One upgrade at a time: the caller holds the lock.
+            backup::remove_partial(&target);
             let copied = backup::copy(connection, &target, || false);
             return match copied {
                 Ok(copied) => Ok(Some(copied.path)),

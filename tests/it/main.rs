@@ -27,6 +27,8 @@ mod demo;
 mod ecosystem;
 mod faults;
 mod honest_input;
+mod hostile;
+mod power;
 mod process;
 mod query;
 mod regressions;

@@ -79,7 +79,10 @@ fn copies_come_to_an_end_while_pages_are_archived_without_a_pause() {
             for number in 0..5 {
                 let target = folder.path().join(format!("copy{number}.db"));
                 let count = copied(&path, &target).rows["actions"];
-                assert!(count >= 4_000 && count % 50 == 0, "half a page: {count}");
+                assert!(
+                    count >= 4_000 && count.is_multiple_of(50),
+                    "half a page: {count}"
+                );
             }
             is_done.store(true, Ordering::Release);
         });
