@@ -15,13 +15,13 @@
 //! [`sync::run`] is the one way in: it asks an [`api::Client`] for the pages of each listing and hands them to a
 //! [`store::Store`]. The ways out are the questions: [`query::actions`], and on top of it [`stats::stats`],
 //! [`timeline::timeline`] and [`report::run`]; [`sql::run`] for whoever knows SQL, and [`status::read`], which tells how
-//! far they can be relied on, as [`metrics::text`] tells Prometheus. What the two sides agree on is the schema in `migrations/`.
+//! far they can be relied on, [`verify::verify`], which tells whether the file is sound, as [`metrics::text`] tells Prometheus. What the two sides agree on is the schema in `migrations/`.
 //!
 //! # Invariants
 //!
-//! - Modules use only what stands below them: `access`, `metrics` → `sync`, `report`, `sql`, `stats`, `status`, `timeline` → `api`,
-//!   `store`, `query` → `config`, `coverage`, `output` → `model` → `time`, and beside them `daemon` → `schedule` → `time`,
-//!   `ping` and `exporter`. A test reads the sources and fails on any other arrow.
+//! - Modules use only what stands below them: `access`, `metrics` → `sync`, `report`, `sql`, `stats`, `status`, `timeline`,
+//!   `verify` → `api`, `store`, `query` → `config`, `coverage`, `output` → `model` → `time`, and beside them `daemon` →
+//!   `schedule` → `time`, `ping` and `exporter`. A test reads the sources and fails on any other arrow.
 //! - Nothing here prints, exits, or reads the environment; only `config::Environment::of_process`,
 //!   `time::Timestamp::now` and reading a `time::Zone` by its name look outside, and only the command line calls them.
 //! - Rows and the coverage that vouches for them are committed together; no transaction is open across an `.await`.
@@ -49,3 +49,4 @@ pub mod store;
 pub mod sync;
 pub mod time;
 pub mod timeline;
+pub mod verify;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use archiver::api::{Client, ClientSettings, Pace, RetryPolicy, SharedPacer};
 use archiver::config::Token;
-use archiver::store::{ArchiveLock, Outcome, Store};
+use archiver::store::{ArchiveLock, Outcome, Store, Upgrade};
 use archiver::sync::{self, Report, Scope, Settings};
 use archiver::time::Timestamp;
 use tokio::runtime::Handle;
@@ -55,6 +55,9 @@ impl Attempt<'_> {
         let started_at = clock();
         let _lock = ArchiveLock::acquire(&path, started_at, self.wait)?;
         let mut store = Store::open(&path)?;
+        if let Some(upgrade) = store.upgrade() {
+            self.context.terminal.note(&upgraded(upgrade));
+        }
         let told_to_stop = begin()?;
         let outcome = runtime.block_on(self.read(client, &mut store, told_to_stop));
         self.progress.finish();
@@ -81,6 +84,16 @@ impl Attempt<'_> {
             }),
         }
     }
+}
+
+/// An upgrade in words, with the way back.
+fn upgraded(upgrade: &Upgrade) -> String {
+    let Upgrade { from, to, backup } = upgrade;
+    let backup = match backup {
+        Some(path) => format!("as it was before, it is in {}", path.display()),
+        None => "it held nothing yet".to_owned(),
+    };
+    format!("the archive was upgraded from schema version {from} to {to}; {backup}")
 }
 
 /// How to sync this scope, as the configuration has it.

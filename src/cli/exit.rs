@@ -95,6 +95,7 @@ impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
         let status = match &error {
             store::Error::Locked { .. } => Status::Locked,
+            store::Error::Taken { .. } | store::Error::Reserved { .. } => Status::Usage,
             error if error.is_unusable_archive() => Status::UnusableArchive,
             _ => Status::Failed,
         };

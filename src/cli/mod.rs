@@ -3,14 +3,17 @@
 //! Everything that prints is in this folder, and nothing else is: the library is told what to do and reports what
 //! happened. Data goes to stdout, everything else to stderr. One file per command; `filter` has the flags that say which
 //! actions are meant, `answer` those that say how they are shown, `deferred` spares a run the flags of other commands,
+//! `document` prints what is no rows,
 //! `summary` words what a sync came to, `exit` maps errors to statuses and hints, `progress` draws the bar, `terminal`
 //! knows what the streams are connected to.
 
 mod answer;
 mod attempt;
 mod auth;
+mod backup;
 mod daemon;
 mod deferred;
+mod document;
 mod exit;
 mod filter;
 mod last;
@@ -30,6 +33,7 @@ mod summary;
 mod sync;
 mod terminal;
 mod timeline;
+mod verify;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -134,6 +138,10 @@ enum Command {
     Status(Deferred<status::Arguments>),
     /// Check the token: whose it is, and what it may do
     Auth(auth::Arguments),
+    /// Check that the archive is sound
+    Verify(Deferred<verify::Arguments>),
+    /// Copy the archive, also while a sync runs
+    Backup(Deferred<backup::Arguments>),
 }
 
 /// What every command works with.
@@ -249,5 +257,7 @@ fn execute<A: Alarm>(
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Status(arguments) => status::run(context, &arguments),
         Command::Auth(arguments) => auth::run(context, &arguments),
+        Command::Verify(arguments) => verify::run(context, &arguments),
+        Command::Backup(arguments) => backup::run(context, &arguments),
     }
 }

@@ -48,6 +48,49 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// Its schema is not what the migrations make, in a way that matters to what a sync writes.
+    #[error("{} was changed by something other than archiver, and is left untouched: {what}", path.display())]
+    Altered {
+        /// The file.
+        path: PathBuf,
+        /// What is different.
+        what: String,
+    },
+    /// There is something where a copy was to be made.
+    #[error("{} {}", path.display(), if *is_archive { "is the archive itself" } else { "exists already" })]
+    Taken {
+        /// Where the copy was to be made.
+        path: PathBuf,
+        /// Whether that is what was to be copied.
+        is_archive: bool,
+    },
+    /// SQLite, or a sync, would take the copy for something else.
+    #[error("{} is no name for a copy: beside the archive it means something else", path.display())]
+    Reserved {
+        /// Where the copy was to be made.
+        path: PathBuf,
+    },
+    /// The copy is not as good as it has to be.
+    #[error("the copy is not sound, and was not kept: {reason}")]
+    BadCopy {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There was no time for the copy.
+    #[error("the copy was stopped; nothing is left of it")]
+    Stopped,
+    /// The archive is not upgraded without a way back.
+    #[error(
+        "the archive is not upgraded from schema version {from} to {to}, since it cannot be backed up first: {source}"
+    )]
+    NoBackup {
+        /// Its version.
+        from: i64,
+        /// The version that it would have.
+        to: i64,
+        /// Why there is no backup.
+        source: Box<Error>,
+    },
     /// Another sync holds the lock.
     #[error("another sync is writing to {}{}", path.display(), holder.as_deref().unwrap_or_default())]
     Locked {
@@ -85,8 +128,15 @@ impl Error {
             | Self::Foreign { .. }
             | Self::Newer { .. }
             | Self::Older { .. }
-            | Self::Damaged { .. } => true,
-            Self::Locked { .. } | Self::File { .. } => false,
+            | Self::Damaged { .. }
+            | Self::Altered { .. }
+            | Self::BadCopy { .. } => true,
+            Self::Locked { .. }
+            | Self::File { .. }
+            | Self::Taken { .. }
+            | Self::Reserved { .. }
+            | Self::Stopped => false,
+            Self::NoBackup { source, .. } => source.is_unusable_archive(),
             Self::Sqlite { .. } => self.is_damage(),
         }
     }
@@ -108,7 +158,7 @@ impl Error {
             .is_some_and(|error| error.extended_code == ffi::SQLITE_READONLY_ROLLBACK)
     }
 
-    fn code(&self) -> Option<ErrorCode> {
+    pub(super) fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Sqlite { source, .. } => source.sqlite_error_code(),
             _ => None,
@@ -126,6 +176,20 @@ impl Error {
             Self::Newer { .. } => "install the latest archiver",
             Self::Older { .. } => "`archiver sync` upgrades it",
             Self::Damaged { .. } => DAMAGE,
+            Self::Altered { .. } => {
+                "if you know what was added, take it away with sqlite3; if not, go back to a backup; `archiver verify` \
+                 says all that is wrong"
+            }
+            Self::Taken { .. } => "nothing is overwritten; give a name that is free",
+            Self::Reserved { .. } => "give it another name, or put it into another folder",
+            Self::BadCopy { .. } => {
+                "the archive itself is damaged, or the disk is: `archiver verify` says which part; keep the file"
+            }
+            Self::Stopped => "run it again",
+            Self::NoBackup { .. } => {
+                "make room for a second copy beside the archive, and look at the permissions of its folder; the archive \
+                 is as it was"
+            }
             Self::Locked { .. } => "let it finish, or wait for it with --wait 60s",
             Self::File { .. } => "check the path, its permissions and the free space",
             Self::Sqlite { .. } if self.is_unfinished_write() => {

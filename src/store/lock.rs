@@ -163,7 +163,13 @@ fn beside(archive: &Path) -> PathBuf {
     path.into()
 }
 
+/// A link there is somebody else's doing: what it leads to would be emptied.
 pub(super) fn open(path: &Path) -> io::Result<File> {
+    let is_no_file = |metadata: &fs::Metadata| !metadata.file_type().is_file();
+    if fs::symlink_metadata(path).is_ok_and(|metadata| is_no_file(&metadata)) {
+        let what = "there is something that is not a file";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    }
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]

@@ -48,6 +48,14 @@ fn apply_all(connection: &mut Connection, migrations: &[&str]) -> Result<(), Err
     tx.commit().step("cannot commit the upgrade of the archive")
 }
 
+/// An empty archive of an earlier version, or of this one, in memory: what its schema has to be.
+pub(super) fn model(version: i64) -> Result<Connection, Error> {
+    let mut connection = Connection::open_in_memory().step("cannot make the schema in memory")?;
+    let last = usize::try_from(version).unwrap_or(0).min(MIGRATIONS.len());
+    apply_all(&mut connection, &MIGRATIONS[..last])?;
+    Ok(connection)
+}
+
 /// The number of the last migration that was applied.
 pub(super) fn version(connection: &Connection) -> Result<i64, Error> {
     connection

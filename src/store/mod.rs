@@ -4,7 +4,8 @@
 //! which regions they name) go into one transaction, so that a kill at any moment leaves the archive as it was before
 //! a page or after it. Its methods are synchronous: a transaction cannot be held across a wait for the network.
 //!
-//! What each file is for: `open` finds, checks and prepares the file, `migrations` brings its schema up to date,
+//! What each file is for: `header` looks at the file before SQLite does, `open` finds, checks and prepares it, `alterations`
+//! holds its schema against the `migrations`, `upgrade` applies those that are missing, `backup` makes a copy,
 //! `lock` keeps a second sync away, `transaction` holds pages together, `actions` archives pages by `upsert`, `regions`,
 //! `droplets`, `links`, `listings`, `follow`, `account` and `runs` the statements of their tables, `schema` shows it to
 //! people, `error` says what failed. Two make a first sync cheap: `indexes` puts the large ones off until its end,
@@ -12,9 +13,12 @@
 
 mod account;
 mod actions;
+mod alterations;
+mod backup;
 mod droplets;
 mod error;
 mod follow;
+mod header;
 mod indexes;
 mod links;
 mod listings;
@@ -26,12 +30,15 @@ mod runs;
 mod schema;
 mod staging;
 mod transaction;
+mod upgrade;
 mod upsert;
 
 use rusqlite::Connection;
 
 pub use account::{ArchivedAccount, account};
 pub use actions::{PageRecord, Recorded, UnsettledAction};
+pub use alterations::{Alteration, AlterationKind, alterations};
+pub use backup::{Copied, back_up};
 pub use error::Error;
 pub use follow::{Followed, followed};
 pub use listings::{Listing, ListingKind, coverage_by_listing};
@@ -40,6 +47,7 @@ pub use migrations::{APPLICATION_ID, LATEST_VERSION};
 pub use open::open_read_only;
 pub use runs::{Outcome, RunId, RunSummary, last_ended_run};
 pub use schema::{Described, Relation, Schema, schema};
+pub use upgrade::Upgrade;
 
 use indexes::LargeIndexes;
 use regions::WrittenRegions;
@@ -55,6 +63,7 @@ pub struct Store {
     /// How many actions the archive has, once that matters.
     archived: Option<u64>,
     staging: Staging,
+    upgrade: Option<Upgrade>,
 }
 
 #[cfg(test)]

@@ -11,15 +11,19 @@
 //! that drops the locks this process holds on it (<https://www.sqlite.org/howtocorrupt.html>, 2.2).
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::alterations;
+use super::backup::own;
 use super::error::{Error, Step, file_error};
-use super::migrations::{self, APPLICATION_ID, LATEST_VERSION};
+use super::header::{Header, check_header};
+use super::migrations::{self, LATEST_VERSION};
+use super::upgrade::{self, Upgrade};
 use super::{LargeIndexes, Staging, Store, WrittenRegions};
 
 /// How long a statement waits for another program's lock. A reader may hold one while it prints a long answer.
@@ -39,14 +43,6 @@ pub(super) fn set_cache(connection: &Connection, kibibytes: &str) -> Result<(), 
         .step("cannot configure the connection")
 }
 
-/// What the file's first bytes say (<https://www.sqlite.org/fileformat.html#the_database_header>).
-enum Header {
-    /// No bytes: a new archive.
-    Empty,
-    /// An archive; not of a later version, as far as these bytes tell.
-    Ours,
-}
-
 impl Store {
     /// Opens the archive at `path` for writing; makes it, and its folder, where there is none.
     ///
@@ -59,8 +55,10 @@ impl Store {
         let mut connection = connect(path, flags)?;
         prepare(&connection).map_err(|error| damaged(path, error))?;
         refuse_newer(&connection, path)?;
+        alterations::refuse(&connection, path).map_err(|error| damaged(path, error))?;
         keep_log_on_close(&connection, false)?;
-        upgrade(&mut connection).map_err(|error| damaged(path, error))?;
+        let upgrade =
+            upgrade::upgrade(&mut connection, path).map_err(|error| damaged(path, error))?;
         // A reader in the middle of something keeps the old mode, in which it and this writer take turns.
         let is_wal = try_journal_mode(&connection, "wal", MODE_TIMEOUT)?;
         Ok(Self {
@@ -70,7 +68,14 @@ impl Store {
             is_wal,
             archived: None,
             staging: Staging::default(),
+            upgrade,
         })
+    }
+
+    /// The upgrade that opening the archive made, if it needed one.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<&Upgrade> {
+        self.upgrade.as_ref()
     }
 
     /// Tries WAL mode again, where a reader prevented it so far.
@@ -108,6 +113,19 @@ impl Store {
 /// # Errors
 /// When there is none, or it is foreign, newer, not upgraded yet, or damaged.
 pub fn open_read_only(path: &Path) -> Result<Connection, Error> {
+    let connection = open_any_version(path)?;
+    match migrations::version(&connection).map_err(|error| damaged(path, error))? {
+        LATEST_VERSION => Ok(connection),
+        found => Err(Error::Older {
+            path: path.to_owned(),
+            found,
+            known: LATEST_VERSION,
+        }),
+    }
+}
+
+/// The same for an archive that is not upgraded yet too.
+pub(super) fn open_any_version(path: &Path) -> Result<Connection, Error> {
     match open_to_read(path) {
         Err(error) if error.is_unfinished_write() => {
             // Whoever cannot do this is told what stands in the way, which is the first error.
@@ -133,14 +151,7 @@ fn open_to_read(path: &Path) -> Result<Connection, Error> {
         .pragma_update(None, "query_only", true)
         .step("cannot make the connection read-only")?;
     refuse_newer(&connection, path)?;
-    match migrations::version(&connection).map_err(|error| damaged(path, error))? {
-        LATEST_VERSION => Ok(connection),
-        found => Err(Error::Older {
-            path: path.to_owned(),
-            found,
-            known: LATEST_VERSION,
-        }),
-    }
+    Ok(connection)
 }
 
 /// Rolls back the transaction of a writer that was killed in rollback mode, which SQLite does as soon as somebody who may
@@ -148,6 +159,7 @@ fn open_to_read(path: &Path) -> Result<Connection, Error> {
 fn take_back(path: &Path) -> Result<(), Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = connect(path, flags)?;
+    prepare(&connection)?;
     migrations::version(&connection).map(|_| ())
 }
 
@@ -171,15 +183,6 @@ fn keep_log_on_close(connection: &Connection, on: bool) -> Result<(), Error> {
         .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, on)
         .map(|_| ())
         .step("cannot configure the connection")
-}
-
-/// Brings the schema up to date, in rollback mode, which keeps the first bytes of the file true at every moment.
-fn upgrade(connection: &mut Connection) -> Result<(), Error> {
-    if migrations::version(connection)? == LATEST_VERSION {
-        return Ok(());
-    }
-    set_journal_mode(connection, "delete")?;
-    migrations::apply(connection)
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
@@ -220,7 +223,7 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-fn set_journal_mode(connection: &Connection, mode: &str) -> Result<(), Error> {
+pub(super) fn set_journal_mode(connection: &Connection, mode: &str) -> Result<(), Error> {
     connection
         .pragma_update_and_check(None, "journal_mode", mode, |_| Ok(()))
         .step("cannot change the archive's journal mode")
@@ -247,7 +250,13 @@ pub(super) fn make_folder_of(path: &Path) -> Result<(), Error> {
     let folder = path.parent();
     match folder.filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) => {
-            fs::create_dir_all(folder).map_err(file_error("cannot create the folder", folder))
+            let mut builder = fs::DirBuilder::new();
+            builder.recursive(true);
+            // Whoever may write to the folder may put another archive in it.
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+            let made = builder.create(folder);
+            made.map_err(file_error("cannot create the folder", folder))
         }
         None => Ok(()),
     }
@@ -259,57 +268,10 @@ fn create_if_missing(path: &Path) -> Result<(), Error> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Ok(_) => Ok(()),
+    match options.open(path).and_then(|file| own(&file)) {
+        Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(file_error("cannot create the archive", path)(error)),
-    }
-}
-
-fn check_header(path: &Path) -> Result<Header, Error> {
-    const LENGTH: u64 = 100;
-    let mut header = Vec::new();
-    let file = match fs::File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(Error::Missing {
-                path: path.to_owned(),
-            });
-        }
-        opened => opened.map_err(file_error("cannot read the archive", path))?,
-    };
-    file.take(LENGTH)
-        .read_to_end(&mut header)
-        .map_err(file_error("cannot read the archive", path))?;
-    let damaged = |reason: &str| Error::Damaged {
-        path: path.to_owned(),
-        reason: reason.to_owned(),
-    };
-    if header.is_empty() {
-        return Ok(Header::Empty);
-    }
-    if !header.starts_with(b"SQLite format 3\0") {
-        return Err(damaged("it is not a SQLite database"));
-    }
-    let number = |offset: usize| {
-        let bytes = header
-            .get(offset..offset + 4)
-            .and_then(|bytes| bytes.try_into().ok());
-        bytes
-            .map(i32::from_be_bytes)
-            .ok_or_else(|| damaged("it ends inside its first 100 bytes"))
-    };
-    if number(68)? != APPLICATION_ID {
-        return Err(Error::Foreign {
-            path: path.to_owned(),
-        });
-    }
-    match i64::from(number(60)?) {
-        found if found > LATEST_VERSION => Err(Error::Newer {
-            path: path.to_owned(),
-            found,
-            known: LATEST_VERSION,
-        }),
-        _ => Ok(Header::Ours),
     }
 }
 

@@ -46,8 +46,7 @@ const CANNOT: &str = "cannot make the schema in memory";
 /// # Errors
 /// When SQLite cannot make it.
 pub fn schema() -> Result<Schema, Error> {
-    let mut connection = Connection::open_in_memory().step(CANNOT)?;
-    migrations::apply(&mut connection)?;
+    let connection = migrations::model(migrations::LATEST_VERSION)?;
     let comments = Comments::read(&MIGRATIONS);
     let mut relations: Vec<Relation> = Vec::new();
     for (kind, name, table, sql) in objects(&connection).step(CANNOT)? {

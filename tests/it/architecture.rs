@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::sandbox::files_below;
 
 /// What each module of the library may use. `cli` belongs to the binary and may use all of them.
-const MAY_USE: [(&str, &[&str]); 21] = [
+const MAY_USE: [(&str, &[&str]); 22] = [
     ("time", &[]),
     ("coverage", &[]),
     ("output", &["time"]),
@@ -25,6 +25,7 @@ const MAY_USE: [(&str, &[&str]); 21] = [
     ("daemon", &["schedule", "time"]),
     ("sql", &["query", "output"]),
     ("status", &["store", "coverage", "model", "time"]),
+    ("verify", &["store", "time"]),
     ("metrics", &["status", "store", "time"]),
     ("config", &["api", "model", "time"]),
     ("access", &["api", "model", "sync"]),
@@ -48,6 +49,7 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
             "stats/",
             "status/",
             "timeline/",
+            "verify/",
             "cli/exit.rs",
             "cli/filter.rs",
             "cli/query.rs",

@@ -114,6 +114,7 @@ impl Archive {
             large_indexes: LargeIndexes::default(),
             archived: None,
             staging: Staging::default(),
+            upgrade: None,
         })
     }
 

@@ -3,11 +3,13 @@
 //! `fixture` makes actions, regions and archives in a few words. Each other file is one subject.
 
 mod atomicity;
+mod backup;
 mod batches;
 mod coverage;
 mod droplets;
 mod fixture;
 mod follow;
+mod hostile;
 mod indexes;
 mod links;
 mod locking;
@@ -21,3 +23,4 @@ mod runs;
 mod schema;
 mod staging;
 mod upsert;
+mod versions;

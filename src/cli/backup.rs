@@ -1,0 +1,83 @@
+//! `archiver backup`: a second copy of the archive → a new file.
+
+use std::path::PathBuf;
+
+use archiver::status::grouped;
+use archiver::store::{self, Copied};
+use serde::Serialize;
+
+use super::Context;
+use super::document::{DocumentFormat, print_json};
+use super::exit::{Failure, Status};
+use super::runtime::{runtime, stop_signals};
+
+/// Flags of `archiver backup`.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Arguments {
+    /// The copy; nothing may be there yet
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// How to print what was copied: to scripts always, to people with -v
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    output: DocumentFormat,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  archiver backup /backups/archive-$(date +%F).db
+  archiver backup -v /backups/archive.db
+  archiver verify --db /backups/archive.db
+
+The copy is the archive of one moment, also while a sync runs. It is read back and checked, and
+gets its name only then: a FILE that is there is whole. It is its owner's alone (mode 0600).
+`cp` and rsync may copy half a transaction while a sync runs; this does not.
+
+To restore: let no sync run, put the copy in the place of the archive, and sync.
+  systemctl stop archiver             # the daemon, or whatever starts syncs
+  rm -f archive.db-wal archive.db-shm archive.db-journal
+  cp /backups/archive.db archive.db
+  archiver sync                       # reads only what is new since the copy was made
+
+Exit status: 0 copied; 1 failed, and nothing is left of the copy; 2 FILE is there already;
+6 no usable archive.";
+
+/// The copy as scripts read it.
+#[derive(Serialize)]
+struct Document<'a> {
+    path: String,
+    bytes: u64,
+    schema_version: i64,
+    actions: u64,
+    rows: &'a std::collections::BTreeMap<String, u64>,
+}
+
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
+    let archive = context.archive_path()?;
+    // What is half copied is taken away when somebody loses patience.
+    let runtime = runtime(1)?;
+    let told = runtime.block_on(async { stop_signals() })?;
+    let copied = store::back_up(&archive, &arguments.file, move || *told.borrow() > 0)?;
+    let actions = copied.rows.get("actions").copied().unwrap_or(0);
+    context.terminal.detail(1, &words(&copied, actions));
+    match arguments.output {
+        DocumentFormat::Text => Ok(Status::Done),
+        DocumentFormat::Json => print_json(&Document {
+            path: copied.path.display().to_string(),
+            bytes: copied.bytes,
+            schema_version: copied.schema_version,
+            actions,
+            rows: &copied.rows,
+        }),
+    }
+}
+
+fn words(copied: &Copied, actions: u64) -> String {
+    format!(
+        "copied {} actions, {} bytes, schema version {}, to {}",
+        grouped(actions),
+        grouped(copied.bytes),
+        copied.schema_version,
+        copied.path.display()
+    )
+}

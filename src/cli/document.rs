@@ -1,0 +1,23 @@
+//! An answer that is one thing and not rows: words for people, or one JSON object for scripts.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::exit::{Failure, Status, unless_closed};
+
+/// How to print it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum DocumentFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For scripts: one object
+    Json,
+}
+
+/// Prints an object for scripts.
+pub(super) fn print_json(document: &impl Serialize) -> Result<Status, Failure> {
+    let text = serde_json::to_string_pretty(document).map_err(io::Error::from);
+    unless_closed(text.and_then(|text| writeln!(io::stdout(), "{text}")))
+}

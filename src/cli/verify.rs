@@ -1,0 +1,119 @@
+//! `archiver verify`: whether the archive is sound → stdout, and an exit status.
+
+use std::io::{self, Write};
+
+use archiver::output::visible;
+use archiver::status::grouped;
+use archiver::store;
+use archiver::time::Timestamp;
+use archiver::verify::{self, Depth, Finding, Severity, Verification};
+
+use super::Context;
+use super::document::{DocumentFormat, print_json};
+use super::exit::{Failure, Status, unless_closed};
+
+/// Flags of `archiver verify`.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Arguments {
+    /// Leave out whether indexes agree with their tables, and references lead somewhere
+    #[arg(long)]
+    quick: bool,
+    /// How to print what is found
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    output: DocumentFormat,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  archiver verify
+  archiver verify --quick -o json
+  archiver verify --db /backups/archive.db
+
+It checks the pages and indexes of the file, references between rows, the schema against the one
+that archiver makes, coverage against rows, times, and the log of syncs. It only reads, and may run
+while a sync does. An error is what archiver never leaves behind; a note may be true of a sound
+archive, such as an action that ended before it began.
+
+Exit status: 0 sound; 6 damaged or inconsistent, or there is no archive.";
+
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
+    let depth = if arguments.quick {
+        Depth::Quick
+    } else {
+        Depth::Full
+    };
+    let connection = store::open_read_only(&context.archive_path()?)?;
+    let verification = verify::verify(&connection, depth, Timestamp::now())?;
+    match arguments.output {
+        DocumentFormat::Json => print_json(&verification)?,
+        DocumentFormat::Text => unless_closed(print(&verification))?,
+    };
+    Ok(if verification.is_sound {
+        Status::Done
+    } else {
+        Status::UnusableArchive
+    })
+}
+
+fn print(verification: &Verification) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{}", verdict(verification))?;
+    for finding in &verification.findings {
+        writeln!(stdout, "\n{}", visible(&words(finding)))?;
+        writeln!(stdout, "  {}", finding.advice)?;
+    }
+    stdout.flush()
+}
+
+/// The first line: `sound: 52,292 actions, 3 listings, 45 syncs; 1 note`.
+fn verdict(verification: &Verification) -> String {
+    let found = |severity| {
+        let same = |finding: &&Finding| finding.severity == severity;
+        verification.findings.iter().filter(same).count() as u64
+    };
+    let (errors, notes) = (found(Severity::Error), found(Severity::Note));
+    if errors > 0 {
+        let notes = match notes {
+            0 => String::new(),
+            notes => format!(", {}", counted(notes, "note")),
+        };
+        return format!("not sound: {}{notes}", counted(errors, "error"));
+    }
+    let counts = [
+        (verification.actions, "action"),
+        (verification.listings, "listing"),
+        (verification.syncs, "sync"),
+    ];
+    let counts = counts.map(|(count, name)| counted(count.unwrap_or(0), name));
+    let notes = match notes {
+        0 => String::new(),
+        notes => format!("; {}", counted(notes, "note")),
+    };
+    format!("sound: {}{notes}", counts.join(", "))
+}
+
+fn words(finding: &Finding) -> String {
+    let severity = finding.severity.as_str();
+    let example = match (&finding.example, finding.rows) {
+        (Some(example), 2..) => format!(" ({}, such as {example})", grouped(finding.rows)),
+        (Some(example), _) if !finding.what.contains(example) => format!(" ({example})"),
+        (None, 2..) => format!(" ({})", grouped(finding.rows)),
+        _ => String::new(),
+    };
+    format!("{severity}: {}{example}", finding.what)
+}
+
+fn counted(number: u64, name: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {name}{plural}", grouped(number))
+}
+
+impl From<verify::Error> for Failure {
+    fn from(error: verify::Error) -> Self {
+        match error {
+            verify::Error::Read(source) => archiver::query::Error::Read(source).into(),
+            verify::Error::Store(source) => source.into(),
+        }
+    }
+}
