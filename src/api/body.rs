@@ -170,7 +170,7 @@ mod tests {
         damaged[last] ^= 1;
         assert!(unpacked(damaged, Encoding::Gzip, 1 << 20).is_err());
         assert!(unpacked(b"{}".to_vec(), Encoding::Gzip, 1 << 20).is_err());
-        let reason = unpacked(whole, Encoding::Unknown("br".to_owned()), 1 << 20).unwrap_err();
+        let reason = unpacked(whole, Encoding::Unknown("br"), 1 << 20).unwrap_err();
         assert!(reason.contains("`br`"), "{reason}");
     }
 
@@ -196,5 +196,17 @@ mod tests {
         assert!(matches!(named("identity"), Encoding::Plain));
         assert!(matches!(named(" GZIP"), Encoding::Gzip));
         assert!(matches!(named("gzip, br"), Encoding::Unknown(_)));
+    }
+
+    #[test]
+    fn the_name_of_an_encoding_is_repeated_only_where_it_is_one() {
+        for (sent, shown) in [("BR", "br"), ("canary", "something unknown")] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_ENCODING, sent.parse().unwrap());
+            match Encoding::of(&headers) {
+                Encoding::Unknown(name) => assert_eq!(name, shown),
+                _ => panic!("{sent} is understood"),
+            }
+        }
     }
 }

@@ -112,33 +112,35 @@ impl Reader {
                 .ok_or("a list stands where a key should");
         }
         let (key, value) = key_and_value(line)?;
-        match key.to_lowercase().as_str() {
-            "access-token" => {
-                if std::mem::replace(&mut self.has_token, true) {
-                    return Err("`access-token` is there twice");
-                }
-                self.file.access_token = scalar(value)?.filter(|text| !text.is_empty());
-                self.place = Place::Single;
-            }
-            "auth-contexts" => {
-                if std::mem::replace(&mut self.has_contexts, true) {
-                    return Err("`auth-contexts` is there twice");
-                }
-                self.place = match value.trim_start_matches([' ', '\t']).strip_prefix("{}") {
-                    Some(rest) if is_nothing_more(rest) => Place::Single,
-                    _ if is_null(value) => Place::Contexts { indent: None },
-                    _ => {
-                        return Err("`auth-contexts` is not a list of names, each in its own line");
-                    }
-                };
-            }
+        self.place = match key.to_lowercase().as_str() {
+            "access-token" => self.access_token(value)?,
+            "auth-contexts" => self.auth_contexts(value)?,
             "<<" => return Err("`<<` is more of YAML than is read here"),
             _ => {
                 ends_here(value)?;
-                self.place = Place::Elsewhere;
+                Place::Elsewhere
             }
-        }
+        };
         Ok(())
+    }
+
+    fn access_token(&mut self, value: &str) -> Result<Place, &'static str> {
+        if std::mem::replace(&mut self.has_token, true) {
+            return Err("`access-token` is there twice");
+        }
+        self.file.access_token = scalar(value)?.filter(|text| !text.is_empty());
+        Ok(Place::Single)
+    }
+
+    fn auth_contexts(&mut self, value: &str) -> Result<Place, &'static str> {
+        if std::mem::replace(&mut self.has_contexts, true) {
+            return Err("`auth-contexts` is there twice");
+        }
+        match value.trim_start_matches([' ', '\t']).strip_prefix("{}") {
+            Some(rest) if is_nothing_more(rest) => Ok(Place::Single),
+            _ if is_null(value) => Ok(Place::Contexts { indent: None }),
+            _ => Err("`auth-contexts` is not a list of names, each in its own line"),
+        }
     }
 
     fn indented(&mut self, content: &str, indent: usize) -> Result<(), &'static str> {

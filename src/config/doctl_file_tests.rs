@@ -148,6 +148,14 @@ fn what_could_be_read_in_two_ways_is_refused_with_its_line() {
         (1, "access-token: !!str one\n"),
         (1, "access-token: [one]\n"),
         (1, "access-token: one: two\n"),
+    ] {
+        is_refused(text, line);
+    }
+}
+
+#[test]
+fn more_of_yaml_than_is_read_here_is_refused_with_its_line() {
+    for (line, text) in [
         (1, "access-token: 'one\n"),
         (1, "access-token: \"one\n"),
         (1, "access-token: 'one' two\n"),
@@ -175,10 +183,15 @@ fn what_could_be_read_in_two_ways_is_refused_with_its_line() {
         (1, "note: {\naccess-token: one\n}\n"),
         (1, "access-token: one\raccess-token: two\n"),
     ] {
-        match read(text) {
-            Ok(_) => panic!("read: {text}"),
-            Err(puzzle) => assert_eq!(puzzle.line, line, "{}: {text}", puzzle.reason),
-        }
+        is_refused(text, line);
+    }
+}
+
+#[track_caller]
+fn is_refused(text: &str, line: usize) {
+    match read(text) {
+        Ok(_) => panic!("read: {text}"),
+        Err(puzzle) => assert_eq!(puzzle.line, line, "{}: {text}", puzzle.reason),
     }
 }
 

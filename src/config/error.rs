@@ -137,7 +137,7 @@ impl Error {
             Self::NoToken | Self::BadToken { .. } => {
                 "make one with the scopes droplet:read and actions:read at \
                  https://cloud.digitalocean.com/account/api/tokens and put it in DIGITALOCEAN_TOKEN, or in a file that \
-                 `token_file` names"
+                 `token_file` names; or use that of a context of doctl with --doctl-context"
             }
             Self::ExposedToken { .. } => "make it yours alone: chmod 600",
             Self::TokenCommand { .. } => {

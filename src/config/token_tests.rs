@@ -83,33 +83,19 @@ fn the_first_source_that_is_set_is_used() {
         command: Some(&command),
         context: Some("default"),
     };
-    let flag = Sources {
-        flag: Some("work"),
-        ..all(&both)
-    };
-    let by_command = Sources {
-        file: None,
-        ..all(&credential)
-    };
-    let by_credential = Sources {
-        command: None,
-        ..by_command
-    };
-    let by_context = Sources {
-        environment: &none,
-        ..by_credential
-    };
-    for (sources, expected) in [
-        (&flag, "from-work"),
-        (&all(&both), "first"),
-        (&all(&second), "second"),
-        (&all(&empty), "from-file"),
-        (&by_command, "from-command"),
-        (&by_credential, "from-credential"),
-        (&by_context, "from-default"),
-    ] {
-        assert_eq!(found(sources).0, expected);
+    let mut less = all(&both);
+    less.flag = Some("work");
+    assert_eq!(found(&less).0, "from-work");
+    for (environment, expected) in [(&both, "first"), (&second, "second"), (&empty, "from-file")] {
+        assert_eq!(found(&all(environment)).0, expected);
     }
+    let mut less = all(&credential);
+    less.file = None;
+    assert_eq!(found(&less).0, "from-command");
+    less.command = None;
+    assert_eq!(found(&less).0, "from-credential");
+    less.environment = &none;
+    assert_eq!(found(&less).0, "from-default");
     assert!(matches!(find(&sources(&none)), Err(Error::NoToken)));
 }
 

@@ -18,7 +18,12 @@ use crate::cli::{Context, attempt};
 
 /// Flags of `archiver auth check`.
 #[derive(clap::Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(
+    after_help = AFTER_HELP,
+    mut_arg("droplet", |flag| flag.help("Whether it is enough for this droplet (repeatable, or comma-separated)")),
+    mut_arg("tag", |flag| flag.help("Whether it is enough for the droplets with this tag (repeatable, or comma-separated)")),
+    mut_arg("all", |flag| flag.help("Whether it is enough for the whole account")),
+)]
 pub(super) struct Arguments {
     #[command(flatten)]
     scope: ScopeFlags,
@@ -42,11 +47,11 @@ Examples:
   archiver auth check --droplet 3164444              # is it enough for these?
   archiver auth check --doctl-context work -o json
 
-Each scope is tried by the smallest request that takes it. Nothing is written, and no part of the token
-is shown.
+Each scope is tried by the smallest request that takes it. Nothing is written, and no part of the
+token is shown.
 
-Exit status: 0 the token may do what the sync needs; 4 it is missing, not accepted, of another account
-than the archive, or lacks a scope that the sync needs; 1 the API could not be asked.";
+Exit status: 0 the token may do what the sync needs; 4 it is missing, is not accepted, belongs to
+another account than the archive, or lacks a scope that the sync needs; 1 the API could not be asked.";
 
 /// Where to make another.
 pub(super) const TOKENS_PAGE: &str = "https://cloud.digitalocean.com/account/api/tokens";
@@ -102,24 +107,24 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         ask_for: access.smallest_set(),
         scopes: access.findings,
     };
-    let mut stdout = io::stdout().lock();
-    let printed = match arguments.output {
-        Format::Table => Page {
-            context,
-            answer: &answer,
-        }
-        .print(&mut stdout),
-        Format::Json => {
-            let text = serde_json::to_string_pretty(&answer).map_err(io::Error::from);
-            text.and_then(|text| writeln!(stdout, "{text}"))
-        }
-    };
-    unless_closed(printed)?;
+    print(context, &answer, arguments.output)?;
     if let Some(failure) = failure {
         return Err(failure);
     }
     warn_of_unknowns(context, &answer.scopes);
     Ok(Status::Done)
+}
+
+fn print(context: &Context, answer: &Answer, format: Format) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    let printed = match format {
+        Format::Table => Page { context, answer }.print(&mut stdout),
+        Format::Json => {
+            let text = serde_json::to_string_pretty(answer).map_err(io::Error::from);
+            text.and_then(|text| writeln!(stdout, "{text}"))
+        }
+    };
+    unless_closed(printed).map(|_| ())
 }
 
 fn quota(client: &Client) -> Quota {

@@ -55,7 +55,7 @@ impl Page<'_> {
         let needs = listed(&answer.ask_for);
         lines.push((
             "sync",
-            format!("{} needs {needs}, and nothing else", answer.sync),
+            format!("of {}: needs {needs}, and nothing else", answer.sync),
         ));
         lines
     }

@@ -134,3 +134,41 @@ fn a_region_is_an_object_in_json_and_its_slug_elsewhere() {
         format!("region_slug,region_slug\n{slug},{slug}\n")
     );
 }
+
+#[test]
+fn no_cell_runs_in_a_spreadsheet_where_that_is_asked_for() {
+    let (_, sandbox) = archived(2, 10);
+    let sql = "SELECT '=1+2' AS \"@name\", '-x' AS text, -1 AS whole, -0.5 AS real";
+    for (format, usual, safe) in [
+        (
+            "csv",
+            "@name,text,whole,real\n=1+2,-x,-1,-0.5\n",
+            "'@name,text,whole,real\n'=1+2,'-x,-1,-0.5\n",
+        ),
+        (
+            "tsv",
+            "@name\ttext\twhole\treal\n=1+2\t-x\t-1\t-0.5\n",
+            "'@name\ttext\twhole\treal\n'=1+2\t'-x\t-1\t-0.5\n",
+        ),
+    ] {
+        let run = |flags: &[&str]| {
+            sandbox
+                .run(&[&["sql", sql, "-o", format], flags].concat())
+                .exits(0)
+        };
+        assert_eq!(run(&[]).stdout, usual);
+        assert_eq!(run(&["--csv-safe"]).stdout, safe);
+    }
+}
+
+#[test]
+fn what_does_not_begin_like_a_formula_is_left_as_it_is() {
+    let (_, sandbox) = archived(2, 10);
+    for question in [&["query"][..], &["stats"], &["status"]] {
+        let run = |flags: &[&str]| sandbox.run(&[question, &["-o", "csv"], flags].concat());
+        assert_eq!(
+            run(&["--csv-safe"]).exits(0).stdout,
+            run(&[]).exits(0).stdout
+        );
+    }
+}

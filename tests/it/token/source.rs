@@ -60,51 +60,51 @@ const CONFIGURATION: &str =
 impl Home {
     pub(super) fn with(source: Source) -> Self {
         let secrets = tempfile::tempdir().unwrap();
-        let mut home = Self {
+        let home = Self {
             sandbox: Sandbox::new()
                 .with("RUST_BACKTRACE", "full")
                 .with("RUST_LOG", "trace"),
             secrets,
             flags: Vec::new(),
         };
-        let key = match source {
-            Source::Variable => {
-                home = home.variable("DIGITALOCEAN_TOKEN", CANARY);
-                String::new()
-            }
-            Source::DoctlsVariable => {
-                home = home.variable("DIGITALOCEAN_ACCESS_TOKEN", CANARY);
-                String::new()
-            }
-            Source::File => format!(
-                "token_file = '{}'\n",
-                home.secret("token", CANARY).display()
-            ),
-            Source::Command => {
-                format!(
-                    "token_command = \"cat '{}'\"\n",
-                    home.secret("token", CANARY).display()
-                )
-            }
-            Source::Credential => {
-                let path = home.secret("digitalocean-token", CANARY);
-                home = home.variable("CREDENTIALS_DIRECTORY", path.parent().unwrap());
-                String::new()
-            }
-            Source::DoctlByFlag => {
-                home.flags = ["--doctl-context", "work"].map(str::to_owned).to_vec();
-                // It wins over what the environment says, and that is not shown either.
-                home = home.variable("DIGITALOCEAN_TOKEN", CANARY).with_doctl();
-                String::new()
-            }
-            Source::DoctlByKey => {
-                home = home.with_doctl();
-                "doctl_context = 'default'\n".to_owned()
-            }
-        };
+        let (mut home, key) = home.holding_the_token(source);
         let configuration = home.sandbox.config_file();
         home.sandbox = home.sandbox.configured(&format!("{key}{CONFIGURATION}"));
         home.variable("ARCHIVER_CONFIG", &configuration)
+    }
+
+    /// With the token there, and the line of the configuration that says so.
+    fn holding_the_token(mut self, source: Source) -> (Self, String) {
+        let none = String::new();
+        match source {
+            Source::Variable => (self.variable("DIGITALOCEAN_TOKEN", CANARY), none),
+            Source::DoctlsVariable => (self.variable("DIGITALOCEAN_ACCESS_TOKEN", CANARY), none),
+            Source::File => {
+                let path = self.secret("token", CANARY);
+                (self, format!("token_file = '{}'\n", path.display()))
+            }
+            Source::Command => {
+                let path = self.secret("token", CANARY);
+                let command = format!("token_command = \"cat '{}'\"\n", path.display());
+                (self, command)
+            }
+            Source::Credential => {
+                let path = self.secret("digitalocean-token", CANARY);
+                (
+                    self.variable("CREDENTIALS_DIRECTORY", path.parent().unwrap()),
+                    none,
+                )
+            }
+            Source::DoctlByFlag => {
+                self.flags = ["--doctl-context", "work"].map(str::to_owned).to_vec();
+                // It wins over what the environment says, and that is not shown either.
+                (
+                    self.variable("DIGITALOCEAN_TOKEN", CANARY).with_doctl(),
+                    none,
+                )
+            }
+            Source::DoctlByKey => (self.with_doctl(), "doctl_context = 'default'\n".to_owned()),
+        }
     }
 
     fn variable(mut self, name: &str, value: impl AsRef<Path>) -> Self {
