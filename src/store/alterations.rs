@@ -112,24 +112,33 @@ pub fn alterations(connection: &Connection) -> Result<Vec<Alteration>, Error> {
             table: table.clone(),
         });
     }
-    for ((object, name), (table, sql)) in found {
-        let is_ours = model.contains_key(&("table".to_owned(), table.to_ascii_lowercase()));
-        let is_unique = canonical(&sql).starts_with("create unique ");
-        let kind = match object.as_str() {
-            "trigger" => AlterationKind::Trigger,
-            "index" if is_ours && is_unique => AlterationKind::Unique,
-            "table" | "view" if is_name_of_sqlite(&name) => AlterationKind::Shadowing,
-            _ => AlterationKind::Added,
-        };
-        alterations.push(Alteration {
-            kind,
-            object,
-            name,
-            table,
-        });
-    }
+    let added = found.into_iter();
+    alterations.extend(added.map(|((object, name), (table, sql))| Alteration {
+        kind: kind_of_added(&model, &object, &name, &table, &sql),
+        object,
+        name,
+        table,
+    }));
     alterations.sort();
     Ok(alterations)
+}
+
+/// What it means that something is there which the migrations do not make.
+fn kind_of_added(
+    model: &Objects,
+    object: &str,
+    name: &str,
+    table: &str,
+    sql: &str,
+) -> AlterationKind {
+    let is_ours = model.contains_key(&("table".to_owned(), table.to_ascii_lowercase()));
+    let is_unique = canonical(sql).starts_with("create unique ");
+    match object {
+        "trigger" => AlterationKind::Trigger,
+        "index" if is_ours && is_unique => AlterationKind::Unique,
+        "table" | "view" if is_name_of_sqlite(name) => AlterationKind::Shadowing,
+        _ => AlterationKind::Added,
+    }
 }
 
 /// Refuses an archive whose schema is not what the migrations make, as far as that matters to what a sync writes.
