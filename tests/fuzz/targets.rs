@@ -17,8 +17,11 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 /// 2026-01-01T00:00:00Z.
 const NOW: i64 = 1_767_225_600;
 
+/// Reads any bytes.
+pub(crate) type Target = fn(&[u8]);
+
 /// All targets, by name.
-pub const ALL: [(&str, fn(&[u8])); 7] = [
+pub(crate) const ALL: [(&str, Target); 7] = [
     ("api_body", api_body),
     ("headers", headers),
     ("times", times),
@@ -45,7 +48,7 @@ fn zone(name: &'static str) -> &'static Zone {
 const KNOWN: &[u8] = include_bytes!("../fixtures/droplet_actions.json");
 
 /// Any body is a page or an error, and the same one whether the reader has met its regions before or not.
-pub fn api_body(data: &[u8]) {
+pub(crate) fn api_body(data: &[u8]) {
     let first = shown(PageReader::new().actions(data));
     let mut reader = PageReader::new();
     reader
@@ -61,7 +64,7 @@ fn shown<E>(page: Result<Page<Action>, E>) -> Option<String> {
 }
 
 /// One header a line, `name: value`; whatever they say, waiting is bounded by a number.
-pub fn headers(data: &[u8]) {
+pub(crate) fn headers(data: &[u8]) {
     let mut headers = HeaderMap::new();
     for line in data.split(|byte| *byte == b'\n') {
         let mut parts = line.splitn(2, |byte| *byte == b':');
@@ -80,7 +83,7 @@ pub fn headers(data: &[u8]) {
 }
 
 /// What is understood as a time can be written and read again.
-pub fn times(data: &[u8]) {
+pub(crate) fn times(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
@@ -109,14 +112,14 @@ pub fn times(data: &[u8]) {
 }
 
 /// Any text is a configuration or an error.
-pub fn configuration(data: &[u8]) {
+pub(crate) fn configuration(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
         let _ = toml::from_str::<ConfigFile>(text);
     }
 }
 
 /// Any file beside the configuration is a report or a problem, and hides none of those that come along.
-pub fn report_header(data: &[u8]) {
+pub(crate) fn report_header(data: &[u8]) {
     let folder = tempfile::tempdir().expect("there is room for a folder");
     std::fs::write(folder.path().join("mine.sql"), data).expect("there is room for a file");
     let library = Library::load(Some(folder.path()));
@@ -125,7 +128,7 @@ pub fn report_header(data: &[u8]) {
 }
 
 /// What is understood as a schedule goes forward, for ever or until its end.
-pub fn schedule(data: &[u8]) {
+pub(crate) fn schedule(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
@@ -140,7 +143,7 @@ pub fn schedule(data: &[u8]) {
 }
 
 /// Addresses: only what is encrypted or stays on this machine is taken.
-pub fn addresses(data: &[u8]) {
+pub(crate) fn addresses(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
