@@ -45,12 +45,14 @@ fn a_trigger_keeps_a_sync_from_writing_and_questions_from_nothing() {
     sandbox.archive().equals(&cloud);
 }
 
+/// SIGINT would do as well, but what a shell runs in the background ignores it.
+const SIGTERM: i32 = 15;
+
 const ENDLESS: &str = "CREATE VIEW endless AS
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) AS i FROM n;";
 
 #[test]
 fn a_view_that_never_ends_is_stopped_by_a_limit_or_by_a_signal() {
-    const SIGINT: i32 = 2;
     let cloud = cloud(3, 300);
     let sandbox = changed(&cloud, ENDLESS);
     let question = ["sql", "SELECT * FROM endless"];
@@ -58,8 +60,8 @@ fn a_view_that_never_ends_is_stopped_by_a_limit_or_by_a_signal() {
     run.exits(1).says("--timeout 1s");
     let endless = Running::start(sandbox.command(&question));
     until("it computes", || has_computed(endless.id()));
-    endless.signal("INT");
-    endless.end_within(Duration::from_secs(30)).dies_of(SIGINT);
+    endless.signal("TERM");
+    endless.end_within(Duration::from_secs(30)).dies_of(SIGTERM);
     // No sync asks it anything.
     cloud.add_actions(5);
     sandbox.sync(&cloud, &["--all"]).exits(0).silently();
@@ -68,7 +70,6 @@ fn a_view_that_never_ends_is_stopped_by_a_limit_or_by_a_signal() {
 
 #[test]
 fn a_view_of_the_archives_own_that_was_made_endless_can_be_stopped_too() {
-    const SIGINT: i32 = 2;
     let cloud = cloud(3, 300);
     let sandbox = changed(
         &cloud,
@@ -78,8 +79,8 @@ fn a_view_of_the_archives_own_that_was_made_endless_can_be_stopped_too() {
     );
     let report = Running::start(sandbox.command(&["report", "backup-gaps"]));
     until("it computes", || has_computed(report.id()));
-    report.signal("INT");
-    report.end_within(Duration::from_secs(30)).dies_of(SIGINT);
+    report.signal("TERM");
+    report.end_within(Duration::from_secs(30)).dies_of(SIGTERM);
     sandbox
         .sync(&cloud, &["--all"])
         .exits(6)

@@ -43,7 +43,15 @@ const QUESTIONS: [&[&str]; 7] = [
         "csv",
     ],
     &["stats", "--by", "week,type", "-o", "csv"],
-    &["report", "lifetimes", "-o", "csv"],
+    // How long it has lived depends on the second in which it is asked.
+    &[
+        "report",
+        "lifetimes",
+        "--columns",
+        "droplet_id,state,created_at,gone_at",
+        "-o",
+        "csv",
+    ],
 ];
 
 #[test]

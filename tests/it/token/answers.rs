@@ -6,7 +6,7 @@ use super::traces::Traces;
 use crate::process::{Run, Running};
 
 /// Each with what an answer of it looks like.
-const QUESTIONS: [(&[&str], &str); 20] = [
+const QUESTIONS: [(&[&str], &str); 22] = [
     (&["query"], "reboot"),
     (&["query", "--count"], "3"),
     (&["query", "-o", "json"], "[token]"),
@@ -30,10 +30,12 @@ const QUESTIONS: [(&[&str], &str); 20] = [
     (&["schema"], "CREATE TABLE"),
     (&["status"], "complete"),
     (&["status", "-o", "json"], "/v2/actions"),
+    (&["verify"], "sound"),
+    (&["verify", "-o", "json"], "true"),
 ];
 
-/// The commands that are run against servers.
-const OTHERS: [&str; 4] = ["sync", "daemon", "auth", "help"];
+/// The commands that are tried in another way.
+const OTHERS: [&str; 5] = ["sync", "daemon", "auth", "backup", "help"];
 
 /// The names of the commands, as the help lists them.
 fn commands(help: &Run) -> Vec<String> {
@@ -62,6 +64,9 @@ fn no_answer_holds_a_trace_of_the_token_that_a_server_repeated() {
                 assert!(run.stdout.contains(expected), "`{expected}`: {run}");
             }
         }
+        let copy = home.sandbox.folder().join("copy.db");
+        run(&["backup", copy.to_str().unwrap(), "-vv"]).exits(0);
+        assert!(copy.exists());
         traces.are_not_below(home.sandbox.folder());
     }
 }
@@ -89,7 +94,7 @@ fn no_command_explains_itself_with_the_token_and_none_is_forgotten_here() {
             }
             run(&[name, "--no-such-flag", "-vv"]).exits(2);
         }
-        assert_eq!(names.len(), 13, "{names:?}");
+        assert_eq!(names.len(), 15, "{names:?}");
         run(&["auth", "check", "--help"]).exits(0);
         run(&["--version"]).exits(0);
     }
