@@ -5,7 +5,7 @@
 //! transaction spans the copy, so it is the archive of one moment, and it ends however much a sync writes meanwhile; left
 //! to itself, the backup would begin again at each commit of another process. While a sync writes, the archive is in WAL
 //! mode, and the transaction is in nobody's way. At rest it is not: a sync that begins just then waits with its first
-//! commit until the copy is made.
+//! commit until the pages are copied: 1.1 GB took three seconds. Checking the copy takes longer, and locks nothing.
 //!
 //! The copy is made under another name beside the target, and gets its name once it is on the disk, was read back and
 //! found sound. So whatever has the name is whole, and nothing that had it before is touched.
