@@ -148,6 +148,6 @@ fn ten_thousand_ticks_keep_neither_memory_nor_files() {
     };
     let run = count("archiver_ticks_total{result=\"run\"}");
     let skipped = count("archiver_ticks_total{result=\"skipped\"}");
-    assert!(run > TICKS / 10, "{run} syncs, {skipped} ticks left out");
+    assert!(run > TICKS / 100, "{run} syncs, {skipped} ticks left out");
     assert_eq!(count("archiver_runs_total{outcome=\"complete\"}"), run + 1);
 }

@@ -52,9 +52,8 @@ fn a_slow_sync_is_not_doubled_and_what_it_costs_is_said() {
     // Also the next tick's, which began after the last action appeared.
     until_said(&daemon, 5, ": complete: ");
     let run = end(daemon).says("is left out: the sync before it is still at work");
-    assert_eq!(
-        cloud.most_at_once(),
-        4,
+    assert!(
+        cloud.most_at_once() <= 4,
         "the pages of one sync at a time: {run}"
     );
     let archive = sandbox.archive();
