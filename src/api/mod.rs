@@ -30,6 +30,7 @@ pub use client::{Client, ClientSettings, PER_PAGE};
 pub use error::{ApiMessage, Error, ErrorKind};
 pub use event::{Event, OnEvent};
 pub use limits::RateLimit;
+pub(crate) use origin::is_loopback;
 pub use origin::{Origin, OriginError};
 pub use pace::{Pace, Pacer, SharedPacer};
 pub use retry::RetryPolicy;

@@ -112,7 +112,8 @@ impl std::fmt::Display for Origin {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether a host of a URL is this machine: what is sent there crosses no network.
+pub(crate) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"
         || address

@@ -2,11 +2,10 @@
 //!
 //! Nothing here can fail a sync: what goes wrong is a warning.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use archiver::metrics::{self, DaemonFigures, Figures};
 use archiver::ping::{PingRun, PingUrl, Pinger, Signal};
-use archiver::status;
 use archiver::store;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -159,9 +158,9 @@ pub(super) fn body(verdict: &Verdict, words: &str) -> String {
 }
 
 /// Reads the figures of an archive; without one, or before it is upgraded, there are none.
-pub(super) fn read_figures(archive: &Path, figures: &mut Figures) -> Result<(), status::Error> {
-    match store::open_read_only(archive) {
-        Ok(connection) => figures.update(&connection),
+pub(super) fn read_figures(context: &Context, figures: &mut Figures) -> Result<(), Failure> {
+    match store::open_read_only(&context.archive_path()?) {
+        Ok(connection) => Ok(figures.update(&connection)?),
         Err(store::Error::Missing { .. } | store::Error::Older { .. }) => Ok(()),
         Err(error) => Err(error.into()),
     }

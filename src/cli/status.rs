@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::Context;
 use super::answer::{AnswerFlags, Printer};
+use super::document;
 use super::exit::{Failure, Status, unless_closed};
 
 /// Flags of `archiver status`.
@@ -94,8 +95,7 @@ fn print_json(path: &Path, lock: &LockState, status: &status::Status) -> Result<
         },
         status,
     };
-    let text = serde_json::to_string_pretty(&document).map_err(io::Error::from);
-    unless_closed(text.and_then(|text| writeln!(io::stdout(), "{text}")))?;
+    document::print_json(&document)?;
     Ok(())
 }
 

@@ -77,7 +77,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     });
     let told = match &outcome {
         Ok(done) => tell(context, arguments, done),
-        Err(failure) => Err(failure.clone()),
+        Err(_) => Ok(()),
     };
     let verdict = attempt::verdict(&outcome);
     let aftermath = Aftermath {
@@ -106,11 +106,7 @@ impl Aftermath<'_> {
         let terminal = self.context.terminal;
         if self.monitoring.metrics_file.is_some() {
             let mut figures = Figures::default();
-            let read = self
-                .context
-                .archive_path()
-                .and_then(|path| Ok(monitoring::read_figures(&path, &mut figures)?));
-            match read {
+            match monitoring::read_figures(self.context, &mut figures) {
                 Ok(()) => self.monitoring.write_metrics(terminal, &figures, None),
                 Err(failure) => terminal.warning(&format!("no metrics: {}", failure.message)),
             }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use archiver::output::visible;
-use archiver::status::grouped;
+use archiver::status::{counted, grouped};
 use archiver::store;
 use archiver::time::Timestamp;
 use archiver::verify::{self, Depth, Finding, Severity, Verification};
@@ -102,11 +102,6 @@ fn words(finding: &Finding) -> String {
         _ => String::new(),
     };
     format!("{severity}: {}{example}", finding.what)
-}
-
-fn counted(number: u64, name: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {name}{plural}", grouped(number))
 }
 
 impl From<verify::Error> for Failure {

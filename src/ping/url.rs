@@ -1,12 +1,12 @@
 //! The address of a check: its path is a secret.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use reqwest::Url;
 
 use super::{Error, PingRun};
+use crate::api::is_loopback;
 
 /// The address of a check. What is shown of it is the scheme and the host.
 #[derive(Clone, PartialEq, Eq)]
@@ -72,14 +72,6 @@ impl FromStr for PingUrl {
         }
         Ok(Self(url))
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || address
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }
 
 impl fmt::Display for PingUrl {

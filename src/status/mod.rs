@@ -22,7 +22,7 @@ pub use listings::ListingStatus;
 pub use runs::{Run, RunState};
 pub use scope::ACCOUNT_SCOPE;
 pub use verdict::{State, Verdict};
-pub use words::{ago, grouped};
+pub use words::{ago, counted, grouped};
 
 use crate::store::{self, LATEST_VERSION, LockState};
 use crate::time::Timestamp;

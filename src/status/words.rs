@@ -33,7 +33,8 @@ pub fn ago(seconds: i64) -> String {
 }
 
 /// `1 action`, `2 actions`
-pub(super) fn counted(number: u64, name: &str) -> String {
+#[must_use]
+pub fn counted(number: u64, name: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {name}{plural}", grouped(number))
 }

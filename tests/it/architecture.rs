@@ -14,7 +14,7 @@ const MAY_USE: [(&str, &[&str]); 22] = [
     ("model", &["time"]),
     ("chance", &[]),
     ("exporter", &[]),
-    ("ping", &["chance"]),
+    ("ping", &["api", "chance"]),
     ("api", &["chance", "model", "time"]),
     ("store", &["model", "time", "coverage"]),
     ("query", &["model", "time", "output"]),

@@ -1,6 +1,6 @@
 //! `archiver auth check`: tries what a sync would ask of the token, and says what follows.
 
-use std::io::{self, Write};
+use std::io;
 
 use archiver::access::{self, Access, Finding, State, Verdict};
 use archiver::api::{self, Client, SharedPacer, TokenScope};
@@ -14,7 +14,7 @@ use crate::cli::exit::{Failure, Status, unless_closed};
 use crate::cli::progress::Progress;
 use crate::cli::runtime::runtime;
 use crate::cli::scope::{self, ScopeFlags};
-use crate::cli::{Context, attempt};
+use crate::cli::{Context, attempt, document};
 
 /// Flags of `archiver auth check`.
 #[derive(clap::Args)]
@@ -116,15 +116,11 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
 }
 
 fn print(context: &Context, answer: &Answer, format: Format) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
     let printed = match format {
-        Format::Table => Page { context, answer }.print(&mut stdout),
-        Format::Json => {
-            let text = serde_json::to_string_pretty(answer).map_err(io::Error::from);
-            text.and_then(|text| writeln!(stdout, "{text}"))
-        }
+        Format::Table => unless_closed(Page { context, answer }.print(&mut io::stdout().lock())),
+        Format::Json => document::print_json(answer),
     };
-    unless_closed(printed).map(|_| ())
+    printed.map(|_| ())
 }
 
 fn quota(client: &Client) -> Quota {

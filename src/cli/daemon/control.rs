@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::Arguments;
 use super::job::Shared;
-use super::service_manager::ServiceManager;
+use super::service_manager;
 use super::setup::Setup;
 use crate::cli::exit::Failure;
 use crate::cli::runtime::cannot_start;
@@ -46,7 +46,7 @@ impl Control {
         } else {
             "told to end"
         });
-        ServiceManager::new().stopping();
+        service_manager::stopping();
         self.stop.send_replace(1);
         // A daemon that has ended already needs no telling.
         let _ = self.commands.send(Command::Stop).await;
@@ -58,8 +58,7 @@ impl Control {
     }
 
     async fn reload(&mut self) {
-        let manager = ServiceManager::new();
-        manager.reloading();
+        service_manager::reloading();
         let terminal = self.shared.terminal;
         match self.read_again().await {
             Ok(next) => terminal.info(&format!(
@@ -70,7 +69,7 @@ impl Control {
                 terminal.error(&text, failure.hint.as_deref());
             }
         }
-        manager.ready();
+        service_manager::ready();
     }
 
     async fn read_again(&mut self) -> Result<String, Failure> {
@@ -94,9 +93,7 @@ impl Control {
         let _ = self.commands.send(Command::Follow(Box::new(plan))).await;
         Ok(next.map_or("no time".to_owned(), |next| next.to_string()))
     }
-}
 
-impl Control {
     /// Moves the server to where it is wanted now. The old address is given up first, since the new one may be the same in
     /// other words; where the new one is not to be had, the old one is taken again.
     async fn listen_elsewhere(&mut self, setup: &Setup, before: &Setup) -> Result<(), Failure> {

@@ -13,7 +13,7 @@ use archiver::time::{Timestamp, duration_text};
 use tokio::runtime::Handle;
 use tokio::sync::RwLock;
 
-use super::service_manager::ServiceManager;
+use super::service_manager::SignsOfLife;
 use super::setup::Setup;
 use super::throttle::Throttle;
 use super::watch::Watch;
@@ -88,11 +88,7 @@ impl Shared {
     /// Reads what the archive holds now.
     pub(super) fn read_figures(&self, setup: &Setup) {
         let mut figures: Figures = self.watch.figures();
-        let read = setup
-            .context
-            .archive_path()
-            .and_then(|path| Ok(monitoring::read_figures(&path, &mut figures)?));
-        match read {
+        match monitoring::read_figures(&setup.context, &mut figures) {
             Ok(()) => self.watch.put(figures),
             Err(failure) => {
                 let text = format!("the metrics stay as they were: {}", failure.message);
@@ -110,7 +106,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Syncs on schedule.
 pub(super) struct ScheduledSync {
     shared: Shared,
-    manager: ServiceManager,
+    signs: SignsOfLife,
     runtime: Handle,
     /// Ticks that were left out since the last sync began.
     skipped: u64,
@@ -120,7 +116,7 @@ impl ScheduledSync {
     pub(super) fn new(shared: Shared, runtime: Handle) -> Self {
         Self {
             shared,
-            manager: ServiceManager::new(),
+            signs: SignsOfLife::new(),
             runtime,
             skipped: 0,
         }
@@ -225,7 +221,7 @@ impl Job for ScheduledSync {
             }
             Event::Waiting { .. } => {}
         }
-        self.manager.alive(self.shared.watch.in_words());
+        self.signs.alive(self.shared.watch.in_words());
     }
 }
 

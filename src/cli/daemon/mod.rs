@@ -27,7 +27,6 @@ use super::runtime::{runtime, stop_signals};
 use super::scope::{self, ScopeFlags};
 use control::{Control, Reloads};
 use job::{ScheduledSync, Shared};
-use service_manager::ServiceManager;
 use setup::Setup;
 
 /// Flags of `archiver daemon`.
@@ -139,7 +138,7 @@ async fn serve<A: Alarm>(
     };
     let mut alarm = (machine.alarm)().await?;
     let listening = tokio::spawn(control.listen(stopped.clone(), reloads));
-    ServiceManager::new().ready();
+    service_manager::ready();
     let mut job = ScheduledSync::new(shared.clone(), runtime);
     tokio::select! {
         () = daemon::run(start, &mut alarm, &mut job, receiver) => {}
