@@ -1,9 +1,12 @@
 //! What is fuzzed: everything that reads what strangers write. Each target takes any bytes, and panics when a promise
 //! does not hold. The corpus of each is run by `cargo test` too (`tests/it/fuzz_corpus.rs`).
 
+mod answer;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+pub(crate) use answer::answer;
 use archiver::api::{Origin, Page, PageReader, RateLimit};
 use archiver::config::ConfigFile;
 use archiver::exporter::ListenAddress;
@@ -21,7 +24,8 @@ const NOW: i64 = 1_767_225_600;
 pub(crate) type Target = fn(&[u8]);
 
 /// All targets, by name.
-pub(crate) const ALL: [(&str, Target); 7] = [
+pub(crate) const ALL: [(&str, Target); 8] = [
+    ("answer", answer),
     ("api_body", api_body),
     ("headers", headers),
     ("times", times),
