@@ -121,7 +121,7 @@ impl Error {
             }
             ErrorKind::Status(message) => match message.status {
                 401 => {
-                    "the token is wrong, revoked or expired; put a valid one in DIGITALOCEAN_TOKEN"
+                    "the token is wrong, revoked or expired; `archiver auth check` says where it came from"
                 }
                 403 => {
                     "the token lacks a scope: `droplet:read` reads the actions of droplets, `actions:read` those of \

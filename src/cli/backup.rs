@@ -31,6 +31,7 @@ Examples:
 
 The copy is the archive of one moment, also while a sync runs. It is read back and checked, and
 gets its name only then: a FILE that is there is whole. It is its owner's alone (mode 0600).
+Where the machine goes down before that, .FILE.XXXXXX.partial is left, which may be deleted.
 `cp` and rsync may copy half a transaction while a sync runs; this does not.
 
 To restore: let no sync run, put the copy in the place of the archive, and sync.

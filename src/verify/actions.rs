@@ -21,57 +21,66 @@ pub(super) fn check(connection: &Connection, now: Timestamp) -> rusqlite::Result
 }
 
 fn rules() -> Vec<Rule> {
-    let error = |check, broken_by: String, what: &str| Rule {
+    let mut rules = Vec::from(errors());
+    rules.extend(notes());
+    rules
+}
+
+/// What archiver never writes.
+fn errors() -> [Rule; 2] {
+    let rule = |check, broken_by: String, what: &str| Rule {
         severity: Severity::Error,
         check,
         broken_by,
         what: what.to_owned(),
         advice: READ_AGAIN,
     };
-    let note = |check, broken_by: &str, what: &str| Rule {
+    let [started, completed] = ["started_at", "completed_at"].map(is_no_time);
+    [
+        rule(
+            "time_format",
+            format!("{started} OR {completed}"),
+            "actions have a time that is not written as YYYY-MM-DDTHH:MM:SSZ",
+        ),
+        rule(
+            "extra",
+            "extra IS NOT NULL AND NOT json_valid(extra)".to_owned(),
+            "actions have further fields that are no JSON",
+        ),
+    ]
+}
+
+/// What the API tells, and is odd.
+fn notes() -> [Rule; 5] {
+    let rule = |check, broken_by: &str, what: &str| Rule {
         severity: Severity::Note,
         check,
         broken_by: broken_by.to_owned(),
         what: what.to_owned(),
         advice: AS_TOLD,
     };
-    let is_no_time = format!(
-        "{} OR {}",
-        is_no_time("started_at"),
-        is_no_time("completed_at")
-    );
-    vec![
-        error(
-            "time_format",
-            is_no_time,
-            "actions have a time that is not written as YYYY-MM-DDTHH:MM:SSZ",
-        ),
-        error(
-            "extra",
-            "extra IS NOT NULL AND NOT json_valid(extra)".to_owned(),
-            "actions have further fields that are no JSON",
-        ),
-        note(
+    [
+        rule(
             "order",
             "completed_at < started_at",
             "actions ended before they began",
         ),
-        note(
+        rule(
             "future",
             "started_at > :now OR completed_at > :now",
             "actions have a time in the future, by this machine's clock",
         ),
-        note(
+        rule(
             "past",
             &format!("started_at < '{FIRST_YEAR}' OR completed_at < '{FIRST_YEAR}'"),
             "actions are older than DigitalOcean",
         ),
-        note(
+        rule(
             "status",
             "status IS NULL OR status NOT IN ('in-progress', 'completed', 'errored')",
             "actions have a status that the API does not document, or none",
         ),
-        note(
+        rule(
             "open_with_end",
             "status = 'in-progress' AND completed_at IS NOT NULL",
             "actions are in progress although it is known when they ended",

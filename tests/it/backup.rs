@@ -123,6 +123,25 @@ fn an_archive_that_is_put_back_goes_on_without_reading_everything_again() {
     assert!(requests(&cloud) <= 4, "{} requests", requests(&cloud));
 }
 
+#[test]
+fn a_copy_that_somebody_stops_leaves_nothing_and_the_archive_as_it_was() {
+    let sandbox = Sandbox::new();
+    old_archive(&sandbox, 400_000);
+    let before = fs::read(sandbox.db()).unwrap();
+    let copy = target(&sandbox, "copy.db");
+    for signal in ["INT", "TERM"] {
+        let run = Running::start(sandbox.command(&["backup", copy.to_str().unwrap()]));
+        until("the copy is begun", || {
+            let names = left_beside(&sandbox);
+            names.iter().any(|name| name.ends_with(".partial"))
+        });
+        run.signal(signal);
+        run.end().exits(1).says("error: ");
+        assert!(left_beside(&sandbox).is_empty(), "{signal}");
+    }
+    assert!(fs::read(sandbox.db()).unwrap() == before);
+}
+
 /// The same where no file may become longer than so many blocks of 512 bytes.
 fn on_a_full_disk(sandbox: &Sandbox, blocks: u64, arguments: &[&str]) -> Running {
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
