@@ -17,8 +17,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 
-const TOKEN: &str = "dop_v1_0123456789abcdef0123456789abcdef0123456789abcdef0123456789canary";
-const PLACE_OF_TOKEN: &str = "$TOKEN";
+pub(super) const TOKEN: &str =
+    "dop_v1_0123456789abcdef0123456789abcdef0123456789abcdef0123456789canary";
+pub(super) const PLACE_OF_TOKEN: &str = "$TOKEN";
 /// A client remembers when it asked; a new one forgets.
 const QUESTIONS_PER_CLIENT: u64 = 10_000;
 const PACKED: u8 = 0x80;

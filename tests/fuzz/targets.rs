@@ -2,6 +2,7 @@
 //! does not hold. The corpus of each is run by `cargo test` too (`tests/it/fuzz_corpus.rs`).
 
 mod answer;
+pub(crate) mod doctl;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -15,6 +16,7 @@ use archiver::ping::PingUrl;
 use archiver::report::Library;
 use archiver::schedule::Schedule;
 use archiver::time::{Timestamp, Zone, parse_duration, parse_period, parse_since, parse_until};
+pub(crate) use doctl::doctl;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 /// 2026-01-01T00:00:00Z.
@@ -24,12 +26,13 @@ const NOW: i64 = 1_767_225_600;
 pub(crate) type Target = fn(&[u8]);
 
 /// All targets, by name.
-pub(crate) const ALL: [(&str, Target); 8] = [
+pub(crate) const ALL: [(&str, Target); 9] = [
     ("answer", answer),
     ("api_body", api_body),
     ("headers", headers),
     ("times", times),
     ("configuration", configuration),
+    ("doctl", doctl),
     ("report_header", report_header),
     ("schedule", schedule),
     ("addresses", addresses),
