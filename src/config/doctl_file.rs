@@ -200,7 +200,8 @@ fn key_and_value(content: &str) -> Result<(Zeroizing<String>, &str), &'static st
         rest.is_empty() || rest.starts_with([' ', '\t'])
     };
     let (at, _) = content.match_indices(':').find(is_colon).ok_or(NO_KEY)?;
-    let key = content[..at].trim_end();
+    // Only these are space in YAML.
+    let key = content[..at].trim_end_matches([' ', '\t']);
     let is_plain = !key.is_empty()
         && !key.starts_with(INDICATORS)
         && !key.starts_with("? ")
@@ -272,18 +273,35 @@ fn quoted(value: &str) -> Result<(Zeroizing<String>, &str), &'static str> {
 /// of quotes and brackets let it.
 fn ends_here(value: &str) -> Result<(), &'static str> {
     let value = value.trim_matches([' ', '\t']);
-    let ends_with = |bracket| {
-        let is_closed = value.ends_with(bracket);
-        is_closed
-            .then_some(())
-            .ok_or("the brackets are not closed in the same line")
-    };
     match value.chars().next() {
         Some('"' | '\'') => quoted(value).map(|_| ()),
-        Some('[') => ends_with(']'),
-        Some('{') => ends_with('}'),
+        Some('[' | '{') => brackets_close(value),
         _ => Ok(()),
     }
+}
+
+/// Makes sure that the bracket at the beginning is closed at the end, and that nothing in between hides it.
+fn brackets_close(value: &str) -> Result<(), &'static str> {
+    let mut depth = 0_usize;
+    let mut after_space = false;
+    let mut rest = value;
+    while let Some(character) = rest.chars().next() {
+        if matches!(character, '"' | '\'') {
+            (_, rest) = quoted(rest)?;
+            after_space = false;
+            continue;
+        }
+        rest = &rest[character.len_utf8()..];
+        match character {
+            '[' | '{' => depth += 1,
+            ']' | '}' if depth == 1 => return is_nothing_more(rest).then_some(()).ok_or(NO_TEXT),
+            ']' | '}' => depth -= 1,
+            '#' if after_space => break,
+            _ => {}
+        }
+        after_space = matches!(character, ' ' | '\t');
+    }
+    Err("the brackets are not closed in the same line")
 }
 
 #[cfg(test)]

@@ -181,10 +181,29 @@ fn more_of_yaml_than_is_read_here_is_refused_with_its_line() {
         (1, "note: '\naccess-token: one\n'\n"),
         (1, "note: [\naccess-token: one\n]\n"),
         (1, "note: {\naccess-token: one\n}\n"),
+        (1, "note: [\"]\naccess-token: one\"]\n"),
+        (1, "note: [a, [b]\naccess-token: one\n]\n"),
+        (1, "note: [a # ]\naccess-token: one\n]\n"),
         (1, "access-token: one\raccess-token: two\n"),
     ] {
         is_refused(text, line);
     }
+}
+
+#[test]
+fn what_belongs_to_other_keys_is_passed_over() {
+    for value in [
+        "[]",
+        "{}",
+        "[\"a]\", ']b']",
+        "[a#b, {c: [d]}] # e",
+        "|\n  access-token: two",
+    ] {
+        let text = format!("note: {value}\naccess-token: one\n");
+        assert_eq!(default_token(&text).as_deref(), Some("one"), "{value}");
+    }
+    // A line ends there for YAML 1.1, and it is no space for any YAML.
+    assert_eq!(default_token("access-token\u{85}: one\n"), None);
 }
 
 #[track_caller]
