@@ -3,19 +3,22 @@
 //! The file is an interface, and people add to it: a view of their own, an index, a table beside. None of that is
 //! touched, and no statement of a sync names it. But a trigger runs inside the statements of a sync, a column or a
 //! constraint that was changed decides what they store, a view of the archive's that was changed is read where rows are
-//! counted, and a unique index can refuse a row: with any of these a sync does not write.
+//! counted. And some of what stands beside can refuse a row that a sync has to write: a unique index, one that computes
+//! from each row (an overflow, a text that is no JSON, one of a gigabyte), a table that refers to what is no key. With any
+//! of these a sync does not write.
 //!
-//! An index over an expression runs inside a sync too. SQLite lets it compute from the row alone, with functions that
-//! have no effect (<https://www.sqlite.org/expridx.html>, and `trusted_schema` is off), so it is tolerated.
+//! What SQLite goes by is the statement. It takes the word for its kind in any case, and does not look at its name.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, RowIndex};
 
 use super::error::{Error, Step};
 use super::indexes;
 use super::migrations;
+use super::statement::Statement;
 
 /// A difference between a file's schema and that of the migrations.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,8 +42,9 @@ pub enum AlterationKind {
     Missing,
     /// A table, view or index of the archive that is not made as the migrations make it.
     Changed,
-    /// A unique index that somebody added to a table of the archive: it can refuse what a sync has to write.
-    Unique,
+    /// An index on a table of the archive, or a table that refers to one, that somebody added: it can refuse what a sync
+    /// has to write.
+    Refusing,
     /// A table or view that somebody added with a name that means something of SQLite's own in a statement.
     Shadowing,
     /// An index of the archive that is not there, and that no sync makes again.
@@ -75,7 +79,7 @@ impl std::fmt::Display for Alteration {
             AlterationKind::Trigger => "is not archiver's",
             AlterationKind::Missing | AlterationKind::MissingIndex => "is missing",
             AlterationKind::Changed => "is not as archiver makes it",
-            AlterationKind::Unique => "is not archiver's, and can refuse rows",
+            AlterationKind::Refusing => "is not archiver's, and can refuse rows",
             AlterationKind::Shadowing => "has a name that SQLite uses itself",
             AlterationKind::PutOff => "was put off until the next sync",
             AlterationKind::Added => "was added by somebody else",
@@ -99,7 +103,7 @@ pub fn alterations(connection: &Connection) -> Result<Vec<Alteration>, Error> {
     for ((object, name), (table, sql)) in &model {
         let there = found.remove(&(object.clone(), name.clone()));
         let kind = match there {
-            Some((_, there)) if canonical(&there) == canonical(sql) => continue,
+            Some((_, there)) if Statement::of(&there) == Statement::of(sql) => continue,
             Some(_) => AlterationKind::Changed,
             None if indexes::LARGE.contains(&name.as_str()) => AlterationKind::PutOff,
             None if object == "index" => AlterationKind::MissingIndex,
@@ -112,33 +116,82 @@ pub fn alterations(connection: &Connection) -> Result<Vec<Alteration>, Error> {
             table: table.clone(),
         });
     }
-    let added = found.into_iter();
-    alterations.extend(added.map(|((object, name), (table, sql))| Alteration {
-        kind: kind_of_added(&model, &object, &name, &table, &sql),
-        object,
-        name,
-        table,
-    }));
+    for ((object, name), (table, sql)) in found {
+        alterations.push(Alteration {
+            kind: kind_of_added(connection, &model, &object, &name, &table, &sql)?,
+            object,
+            name,
+            table,
+        });
+    }
     alterations.sort();
     Ok(alterations)
 }
 
 /// What it means that something is there which the migrations do not make.
 fn kind_of_added(
+    connection: &Connection,
     model: &Objects,
     object: &str,
     name: &str,
     table: &str,
     sql: &str,
-) -> AlterationKind {
-    let is_ours = model.contains_key(&("table".to_owned(), table.to_ascii_lowercase()));
-    let is_unique = canonical(sql).starts_with("create unique ");
-    match object {
-        "trigger" => AlterationKind::Trigger,
-        "index" if is_ours && is_unique => AlterationKind::Unique,
+) -> Result<AlterationKind, Error> {
+    let is_ours =
+        |table: &str| model.contains_key(&("table".to_owned(), table.to_ascii_lowercase()));
+    let statement = Statement::of(sql);
+    Ok(match object {
+        "index" if !is_ours(table) => AlterationKind::Added,
+        "index" if statement.makes_unique_index() || statement.computes() => {
+            AlterationKind::Refusing
+        }
+        "index" => AlterationKind::Added,
         "table" | "view" if is_name_of_sqlite(name) => AlterationKind::Shadowing,
-        _ => AlterationKind::Added,
+        "table" if refers_to_no_key(connection, name, is_ours)? => AlterationKind::Refusing,
+        "table" | "view" => AlterationKind::Added,
+        // A trigger, or something that was made to look like nothing.
+        _ => AlterationKind::Trigger,
+    })
+}
+
+/// Whether a table refers to columns of one of the archive's that are not its primary key, which is all that they can be
+/// looked up by: then SQLite refuses every change of that table
+/// (<https://www.sqlite.org/foreignkeys.html#fk_indexes>).
+fn refers_to_no_key(
+    connection: &Connection,
+    table: &str,
+    is_ours: impl Fn(&str) -> bool,
+) -> Result<bool, Error> {
+    let mut parents: Vec<(String, String)> = Vec::new();
+    connection
+        .pragma(None, "foreign_key_list", table, |row| {
+            // Without a column it is the primary key that is meant.
+            if row.get_ref("to")? != ValueRef::Null {
+                parents.push((text(row, "table")?, text(row, "to")?));
+            }
+            Ok(())
+        })
+        .step(READ_SCHEMA)?;
+    for (parent, column) in parents {
+        if is_ours(&parent) && !is_key(connection, &parent, &column)? {
+            return Ok(true);
+        }
     }
+    Ok(false)
+}
+
+/// Whether a column is a primary key by itself.
+fn is_key(connection: &Connection, table: &str, column: &str) -> Result<bool, Error> {
+    let mut keys = Vec::new();
+    connection
+        .pragma(None, "table_info", table, |row| {
+            if row.get::<_, i64>("pk")? > 0 {
+                keys.push(text(row, "name")?);
+            }
+            Ok(())
+        })
+        .step(READ_SCHEMA)?;
+    Ok(matches!(keys.as_slice(), [key] if key.eq_ignore_ascii_case(column)))
 }
 
 /// Refuses an archive whose schema is not what the migrations make, as far as that matters to what a sync writes.
@@ -162,102 +215,39 @@ fn is_name_of_sqlite(name: &str) -> bool {
     name.starts_with("pragma_") || name.starts_with("json_")
 }
 
+const READ_SCHEMA: &str = "cannot read the archive's schema";
+
+/// Tables that SQLite makes by itself, beside those of the archive, and that no statement of a sync writes to.
+const MADE_BY_SQLITE: [&str; 3] = ["sqlite_stat1", "sqlite_stat4", "sqlite_sequence"];
+
 /// All but what SQLite makes by itself.
 fn objects(connection: &Connection) -> Result<Objects, Error> {
-    let sql = "
-        SELECT type, lower(name), tbl_name, sql
-          FROM sqlite_schema
-         WHERE sql IS NOT NULL
-           AND (type = 'trigger' OR name NOT LIKE 'sqlite\\_%' ESCAPE '\\')";
-    connection
-        .prepare(sql)
-        .and_then(|mut statement| {
-            let rows = statement.query_map([], |row| {
-                Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?)))
-            })?;
-            rows.collect()
-        })
-        .step("cannot read the archive's schema")
+    let sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL";
+    let objects: rusqlite::Result<Objects> = connection.prepare(sql).and_then(|mut statement| {
+        let rows = statement.query_map([], |row| {
+            let [object, name] = [text(row, 0)?, text(row, 1)?].map(|it| it.to_ascii_lowercase());
+            Ok(((object, name), (text(row, 2)?, text(row, 3)?)))
+        })?;
+        rows.collect()
+    });
+    let mut objects = objects.step(READ_SCHEMA)?;
+    objects.retain(|(object, name), _| object != "table" || !MADE_BY_SQLITE.contains(&&**name));
+    Ok(objects)
 }
 
-/// A statement without what makes no difference: comments, white space, case, and quotes around plain names.
-fn canonical(sql: &str) -> String {
-    let mut text = String::new();
-    let mut rest = sql;
-    while let Some(first) = rest.chars().next() {
-        let (piece, length) = match first {
-            '-' if rest.starts_with("--") => (" ".into(), rest.find('\n').unwrap_or(rest.len())),
-            '/' if rest.starts_with("/*") => {
-                let end = rest.find("*/").map_or(rest.len(), |end| end + 2);
-                (" ".into(), end)
-            }
-            '\'' => quoted(rest, first),
-            '"' | '`' => {
-                let (piece, length) = quoted(rest, first);
-                let name = piece.trim_matches(first);
-                let is_plain = name.chars().all(|it| it.is_alphanumeric() || it == '_');
-                (if is_plain { name.to_lowercase() } else { piece }, length)
-            }
-            _ => (first.to_lowercase().collect(), first.len_utf8()),
-        };
-        append(&mut text, &piece);
-        rest = &rest[length..];
-    }
-    text.trim().to_owned()
-}
-
-/// A text or name in quotes, with them, and its length in bytes.
-fn quoted(text: &str, quote: char) -> (String, usize) {
-    let end = text[1..].find(quote).map_or(text.len(), |end| end + 2);
-    (text[..end].to_owned(), end)
-}
-
-/// Adds a piece; white space is kept as one space, and only between words.
-fn append(text: &mut String, piece: &str) {
-    let is_word = |it: char| it.is_alphanumeric() || it == '_';
-    if piece.chars().all(char::is_whitespace) {
-        if text.ends_with(is_word) {
-            text.push(' ');
+/// What should be a text, whatever it is: a byte that is none makes a difference, and no error.
+fn text(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<String> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+            String::from_utf8_lossy(bytes).into_owned()
         }
-        return;
-    }
-    if text.ends_with(' ') && !piece.starts_with(is_word) {
-        text.pop();
-    }
-    text.push_str(piece);
+        _ => String::new(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_makes_no_difference_is_none() {
-        let plain = canonical("CREATE TABLE a (b TEXT NOT NULL, c DEFAULT 'X  y')");
-        for same in [
-            "create table a(b text not null,c default 'X  y')",
-            "CREATE  TABLE \"a\" (\n  b TEXT NOT NULL, -- why\n  c /* what */ DEFAULT 'X  y'\n)",
-            "CREATE TABLE `a` (b TEXT\tNOT NULL , c DEFAULT 'X  y') -- end",
-        ] {
-            assert_eq!(canonical(same), plain, "{same}");
-        }
-        for other in [
-            "CREATE TABLE a (b TEXT NOT NULL, c DEFAULT 'x  y')",
-            "CREATE TABLE a (b TEXT NOT NULL, c DEFAULT 'X y')",
-            "CREATE TABLE a (bTEXT NOT NULL, c DEFAULT 'X  y')",
-            "CREATE TABLE a (b TEXT NOT NULL, c DEFAULT 'X  y', CHECK (b))",
-            "CREATE TABLE a (b TEXT, c DEFAULT 'X  y')",
-        ] {
-            assert_ne!(canonical(other), plain, "{other}");
-        }
-    }
-
-    #[test]
-    fn a_text_that_never_ends_is_no_reason_to_stop() {
-        for text in ["'", "\"", "/*", "--", "'é", "é", "x'", "``", ""] {
-            assert!(canonical(text).len() <= text.len(), "{text}");
-        }
-    }
 
     #[test]
     fn every_version_is_what_its_migrations_make() {

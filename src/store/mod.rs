@@ -5,7 +5,7 @@
 //! a page or after it. Its methods are synchronous: a transaction cannot be held across a wait for the network.
 //!
 //! What each file is for: `header` looks at the file before SQLite does, `open` finds, checks and prepares it, `alterations`
-//! holds its schema against the `migrations`, `upgrade` applies those that are missing, `backup` makes a copy,
+//! holds its schema against the `migrations`, `statement` by statement, `upgrade` applies those that are missing, `backup` makes a copy,
 //! `lock` keeps a second sync away, `transaction` holds pages together, `actions` archives pages by `upsert`, `regions`,
 //! `droplets`, `links`, `listings`, `follow`, `account` and `runs` the statements of their tables, `schema` shows it to
 //! people, `error` says what failed. Two make a first sync cheap: `indexes` puts the large ones off until its end,
@@ -29,6 +29,7 @@ mod regions;
 mod runs;
 mod schema;
 mod staging;
+mod statement;
 mod transaction;
 mod upgrade;
 mod upsert;

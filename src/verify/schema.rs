@@ -19,7 +19,7 @@ fn finding(alteration: &Alteration) -> Finding {
             "trigger",
             "no sync writes while it is there: if you know it, DROP TRIGGER with sqlite3; if not, go back to a backup",
         ),
-        AlterationKind::Unique | AlterationKind::Shadowing => (
+        AlterationKind::Refusing | AlterationKind::Shadowing => (
             Severity::Error,
             "foreign",
             "no sync writes while it is there: take it away with sqlite3, or give it another name",

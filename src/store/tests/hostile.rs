@@ -46,24 +46,8 @@ fn every_connection_takes_the_schema_for_data() {
 }
 
 #[test]
-fn what_would_run_inside_a_sync_or_decide_what_it_stores_is_refused_and_named() {
+fn what_decides_what_a_sync_stores_is_refused_and_named() {
     for (sql, words) in [
-        (
-            "CREATE TRIGGER sneaky AFTER INSERT ON actions BEGIN DELETE FROM coverage; END".to_owned(),
-            "the trigger `sneaky` on `actions` is not archiver's",
-        ),
-        (
-            "CREATE TRIGGER sneaky INSTEAD OF INSERT ON droplet_actions BEGIN SELECT 1; END".to_owned(),
-            "`sneaky`",
-        ),
-        (
-            "CREATE TABLE mine (id); CREATE TRIGGER sneaky AFTER INSERT ON mine BEGIN SELECT 1; END".to_owned(),
-            "the trigger `sneaky` on `mine`",
-        ),
-        (
-            "CREATE UNIQUE INDEX once ON actions (type)".replace("(type)", "(type, id)"),
-            "the index `once` on `actions`",
-        ),
         (
             "CREATE VIEW json_each AS SELECT 42 AS value".to_owned(),
             "the view `json_each`",
@@ -101,18 +85,89 @@ fn what_would_run_inside_a_sync_or_decide_what_it_stores_is_refused_and_named() 
             "the index `actions_by_time` on `actions` is not as archiver makes it",
         ),
     ] {
-        let (folder, path) = folder();
-        changed(&path, &sql);
-        let before = fs::read(&path).unwrap();
-        let error = Store::open(&path).err().unwrap();
-        assert!(matches!(error, Error::Altered { .. }), "{sql}: {error:?}");
-        assert!(error.to_string().contains(words), "{sql}: {error}");
-        assert!(error.is_unusable_archive());
-        assert!(error.hint().contains("archiver verify"));
-        assert!(fs::read(&path).unwrap() == before, "{sql}: it was changed");
-        assert_eq!(files(folder.path()), ["archive.db"]);
-        assert!(open_read_only(&path).is_ok(), "its rows can still be read");
+        is_refused(&sql, words);
     }
+}
+
+#[test]
+fn what_would_run_inside_a_sync_is_refused_and_named() {
+    for (sql, words) in [
+        (
+            "CREATE TRIGGER sneaky AFTER INSERT ON actions BEGIN DELETE FROM coverage; END",
+            "the trigger `sneaky` on `actions` is not archiver's",
+        ),
+        (
+            "CREATE TRIGGER sneaky INSTEAD OF INSERT ON droplet_actions BEGIN SELECT 1; END",
+            "`sneaky`",
+        ),
+        (
+            "CREATE TABLE mine (id); CREATE TRIGGER sneaky AFTER INSERT ON mine BEGIN SELECT 1; END",
+            "the trigger `sneaky` on `mine`",
+        ),
+        (
+            "CREATE UNIQUE INDEX once ON actions (type, id)",
+            "the index `once` on `actions`",
+        ),
+        (
+            "CREATE INDEX overflow ON actions (abs(id))",
+            "the index `overflow` on `actions` is not archiver's, and can refuse rows",
+        ),
+        (
+            "CREATE INDEX huge ON actions (id) WHERE printf('%.*c', 100000000, type) > ''",
+            "the index `huge` on `actions`",
+        ),
+        (
+            "CREATE TABLE mine (type REFERENCES actions (type))",
+            "the table `mine` is not archiver's, and can refuse rows",
+        ),
+    ] {
+        is_refused(sql, words);
+    }
+}
+
+/// As a plain change of the schema's own table can make it, and no statement can.
+#[test]
+fn what_hides_behind_its_name_or_kind_or_in_a_comment_is_refused_and_named() {
+    let trigger = "CREATE TRIGGER sneaky AFTER INSERT ON sync_runs BEGIN DELETE FROM coverage; END";
+    let unique = "CREATE UNIQUE INDEX sneaky ON actions (type, id)";
+    let hidden = "UPDATE sqlite_schema SET name = 'sqlite_sneaky', sql = replace(sql, 'sneaky', 'sqlite_sneaky')
+                  WHERE name = 'sneaky'";
+    for (sql, change, words) in [
+        (trigger, "UPDATE sqlite_schema SET type = 'TrigGer' WHERE name = 'sneaky'", "the trigger `sneaky`"),
+        (trigger, hidden, "the trigger `sqlite_sneaky`"),
+        (unique, "UPDATE sqlite_schema SET type = 'INDEX' WHERE name = 'sneaky'", "the index `sneaky`"),
+        (unique, hidden, "the index `sqlite_sneaky`"),
+        (
+            "SELECT 1",
+            "UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', '/*/ -- */, CHECK (0)' || char(10) || ') STRICT')
+             WHERE name = 'coverage'",
+            "the table `coverage`",
+        ),
+        (
+            "SELECT 1",
+            "UPDATE sqlite_schema SET sql = CAST(replace(sql, 'WHERE', 'WHERE ' || x'ff' || ' AND') AS TEXT)
+             WHERE name = 'droplet_actions'",
+            "the view `droplet_actions`",
+        ),
+    ] {
+        is_refused(&format!("{sql}; PRAGMA writable_schema = ON; {change}"), words);
+    }
+}
+
+/// Nothing is written to an archive that was changed like this, and the error says why.
+#[track_caller]
+fn is_refused(sql: &str, words: &str) {
+    let (folder, path) = folder();
+    changed(&path, sql);
+    let before = fs::read(&path).unwrap();
+    let error = Store::open(&path).err().unwrap();
+    assert!(matches!(error, Error::Altered { .. }), "{sql}: {error:?}");
+    assert!(error.to_string().contains(words), "{sql}: {error}");
+    assert!(error.is_unusable_archive());
+    assert!(error.hint().contains("archiver verify"));
+    assert!(fs::read(&path).unwrap() == before, "{sql}: it was changed");
+    assert_eq!(files(folder.path()), ["archive.db"]);
+    assert!(open_read_only(&path).is_ok(), "its rows can still be read");
 }
 
 #[test]
@@ -139,7 +194,6 @@ fn what_people_add_for_themselves_stays_and_is_in_nobodys_way() {
          CREATE UNIQUE INDEX notes_by_action ON notes (action_id);
          CREATE VIEW reboots AS SELECT * FROM actions WHERE type = 'reboot';
          CREATE INDEX my_index ON actions (region_slug, status) WHERE region_slug IS NOT NULL;
-         CREATE INDEX by_progress ON actions (json_extract(extra, '$.progress'));
          INSERT INTO notes VALUES (1, 'why?');
          ANALYZE",
     );
