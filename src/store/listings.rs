@@ -107,6 +107,24 @@ impl Store {
         Ok(())
     }
 
+    /// Notes that a listing was walked through: it is these `total` actions, whatever was believed of it before.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn mark_walked(
+        &mut self,
+        listing_id: i64,
+        total: u64,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        atomically(&self.connection, COMPLETE, || {
+            forget(&self.connection, listing_id)?;
+            mark_complete(&self.connection, listing_id, total, now)
+        })?;
+        self.staging.close(listing_id);
+        Ok(())
+    }
+
     /// The droplets whose own listings have been read to the end.
     ///
     /// # Errors

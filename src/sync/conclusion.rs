@@ -42,11 +42,17 @@ pub(super) fn note_complete(engine: &mut Engine<'_>, index: usize) -> Result<(),
         return Ok(());
     };
     let listing = &reading.listing;
-    if listing.kind == ListingKind::Followed || listing.complete_total == Some(total) {
+    let now = (engine.settings.clock)();
+    if listing.kind == ListingKind::Followed {
         return Ok(());
     }
-    let now = (engine.settings.clock)();
-    engine.store.mark_complete(&[(listing.id, total)], now)?;
+    if reading.walk.is_through_everything() {
+        engine.store.mark_walked(listing.id, total, now)?;
+    } else if listing.complete_total == Some(total) {
+        return Ok(());
+    } else {
+        engine.store.mark_complete(&[(listing.id, total)], now)?;
+    }
     let droplet = listing.kind.droplet_id();
     match droplet.and_then(|id| Some((id, engine.following.follow_from(id)?))) {
         Some(followed) => {

@@ -417,6 +417,11 @@ impl Walk {
         (wanted.len() - missing, wanted.len())
     }
 
+    /// Whether every page is read in the API's order, and no position of an earlier sync is believed.
+    pub(super) fn is_through_everything(&self) -> bool {
+        self.is_full || self.walked_because.is_some()
+    }
+
     /// Why what was covered must be forgotten, when it must.
     pub(super) fn doubt(&self) -> Option<&Doubt> {
         match (&self.phase, &self.walked_because) {

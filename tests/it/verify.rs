@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use crate::account::cloud;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Fault, FaultRule};
 use crate::process::{Run, until};
 use crate::sandbox::Sandbox;
 
@@ -71,6 +71,33 @@ fn archives_of_droplets_and_through_the_account_are_sound_whatever_grew() {
     cloud.destroy_droplet(ids[0].parse().unwrap());
     sandbox.sync(&cloud, &["--all"]).exits(0);
     verify(&sandbox, &[]).exits(0);
+}
+
+#[test]
+fn what_a_wrong_total_made_a_killed_sync_believe_is_not_believed_after_a_full_one() {
+    let cloud = cloud(3, 1_500);
+    cloud.change(|options| options.latency = Duration::from_millis(100));
+    cloud.break_with(FaultRule::new(Fault::TotalOffBy(5)));
+    let sandbox = Sandbox::new();
+    let sync = sandbox.start_sync(&cloud, &["--all"]);
+    until("a page is archived", || {
+        sandbox.db().exists() && covered(&sandbox) > 0
+    });
+    sync.kill();
+    cloud.clear_faults();
+    cloud.change(|options| options.latency = Duration::ZERO);
+    sandbox.sync(&cloud, &["--all", "--full"]).exits(0);
+    let run = verify(&sandbox, &[]).exits(0);
+    assert!(run.stdout.starts_with("sound: 1,500 actions"), "{run}");
+    let archive = sandbox.archive();
+    assert_eq!(archive.number("SELECT total FROM listings"), 1_500);
+}
+
+/// How many positions are said to be archived; none as long as that cannot be read.
+fn covered(sandbox: &Sandbox) -> i64 {
+    let archive = Connection::open(sandbox.db()).unwrap();
+    let sql = "SELECT coalesce(sum(end_position - start_position), 0) FROM coverage";
+    archive.query_row(sql, [], |row| row.get(0)).unwrap_or(0)
 }
 
 #[test]
