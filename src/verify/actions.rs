@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::finding::{Finding, Severity};
-use super::rule::{Rule, count, is_no_time};
+use super::rule::{Rule, count, is_no_object, is_no_time};
 use crate::time::Timestamp;
 
 const READ_AGAIN: &str =
@@ -27,7 +27,7 @@ fn rules() -> Vec<Rule> {
 }
 
 /// What archiver never writes.
-fn errors() -> [Rule; 2] {
+fn errors() -> [Rule; 3] {
     let rule = |check, broken_by: String, what: &str| Rule {
         severity: Severity::Error,
         check,
@@ -44,8 +44,13 @@ fn errors() -> [Rule; 2] {
         ),
         rule(
             "extra",
-            "extra IS NOT NULL AND NOT json_valid(extra)".to_owned(),
+            is_no_object("extra"),
             "actions have further fields that are no JSON",
+        ),
+        rule(
+            "run",
+            "changed_run < first_seen_run".to_owned(),
+            "actions were changed by a sync before the one that archived them",
         ),
     ]
 }

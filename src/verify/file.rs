@@ -1,16 +1,21 @@
 //! What SQLite says of the file: pages, indexes, constraints, references.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Connection, ErrorCode, named_params};
+use rusqlite::Connection;
 
 use super::Depth;
-use super::finding::{Finding, Severity, damage};
+use super::finding::{Finding, Severity, damage, is_damage};
 
 /// So many complaints of SQLite are enough to know what to do.
 const MOST_COMPLAINTS: usize = 20;
 
-pub(super) fn check(connection: &Connection, depth: Depth) -> rusqlite::Result<Vec<Finding>> {
+/// Looks at the whole file; `added` are the names of what is not archiver's.
+pub(super) fn check(
+    connection: &Connection,
+    depth: Depth,
+    added: &BTreeSet<String>,
+) -> rusqlite::Result<Vec<Finding>> {
     let complaints = complaints(connection, depth)?;
     let roots = roots(connection).unwrap_or_default();
     let mut findings: Vec<Finding> = Vec::new();
@@ -28,17 +33,9 @@ pub(super) fn check(connection: &Connection, depth: Depth) -> rusqlite::Result<V
         }
     }
     if findings.is_empty() && depth == Depth::Full {
-        findings.extend(dangling(connection)?);
+        findings.extend(dangling(connection, added)?);
     }
     Ok(findings)
-}
-
-/// Whether an error says that the file is damaged.
-pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-    )
 }
 
 /// What SQLite complains about, a complaint each; nothing when all is well. Where damage ends the check, what it said
@@ -99,27 +96,36 @@ fn read_complaint<'a>(
     }
 }
 
-const DANGLING: &str = "
-SELECT \"table\", parent, count(*) AS row_count, min(rowid) AS example
-  FROM pragma_foreign_key_check
- GROUP BY \"table\", parent";
-
-/// References to rows that are not there.
-fn dangling(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
-    let mut statement = connection.prepare(DANGLING)?;
-    let findings = statement.query_map(named_params! {}, |row| {
-        let (table, parent): (String, String) = (row.get("table")?, row.get("parent")?);
-        let rows: i64 = row.get("row_count")?;
-        let example: Option<i64> = row.get("example")?;
-        Ok(Finding {
-            severity: Severity::Error,
+/// References to rows that are not there. The statement, and not the table-valued function: that a view can stand before.
+fn dangling(connection: &Connection, added: &BTreeSet<String>) -> rusqlite::Result<Vec<Finding>> {
+    let mut statement = connection.prepare("PRAGMA foreign_key_check")?;
+    let mut rows = statement.query([])?;
+    let mut found: BTreeMap<(String, String), (u64, Option<i64>)> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let places = (row.get("table")?, row.get("parent")?);
+        let (count, example) = found.entry(places).or_default();
+        *count += 1;
+        let row_id: Option<i64> = row.get("rowid")?;
+        *example = example.map_or(row_id, |least| row_id.map(|row_id| row_id.min(least)));
+    }
+    let findings = found.into_iter().map(|((table, parent), (rows, example))| {
+        let is_ours = !added.contains(&table.to_ascii_lowercase());
+        Finding {
+            severity: if is_ours {
+                Severity::Error
+            } else {
+                Severity::Note
+            },
             check: "reference",
             what: format!("rows of `{table}` name rows of `{parent}` that are not there"),
-            rows: rows.unsigned_abs(),
+            rows,
             example: example.map(|id| format!("{table} {id}")),
-            advice: "something else than archiver took rows away: go back to a backup, or bring back what the API still \
-                     lists with `archiver sync --full`",
-        })
-    })?;
-    findings.collect()
+            advice: if is_ours { LOST } else { NOT_OURS },
+        }
+    });
+    Ok(findings.collect())
 }
+
+const LOST: &str = "something else than archiver took rows away: go back to a backup, or bring back what the API still \
+                    lists with `archiver sync --full`";
+const NOT_OURS: &str = "nothing for archiver, which does not use that table";

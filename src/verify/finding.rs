@@ -1,5 +1,6 @@
 //! What is wrong with an archive, in words: what, how much of it, an example, and what to do.
 
+use rusqlite::ErrorCode;
 use serde::Serialize;
 
 /// How bad it is.
@@ -67,6 +68,45 @@ pub(super) fn damage(check: &'static str, words: &str, place: Option<&str>) -> F
         rows: 1,
         example: None,
         advice,
+    }
+}
+
+/// Whether an error says that the file is damaged.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+    )
+}
+
+/// Whether a statement failed because of what is in the file: not because of a lock, the disk, the memory or a signal.
+pub(super) fn is_about_the_file(error: &rusqlite::Error) -> bool {
+    !matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::OperationInterrupted
+                | ErrorCode::OperationAborted
+                | ErrorCode::OutOfMemory
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::DiskFull
+                | ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::ReadOnly
+                | ErrorCode::FileLockingProtocolFailed
+        )
+    )
+}
+
+/// What cannot be read because of what is in the file.
+pub(super) fn unreadable(error: &rusqlite::Error) -> Finding {
+    if is_damage(error) {
+        return damage("page", &error.to_string(), None);
+    }
+    Finding {
+        what: format!("something cannot be read as it should be: {error}"),
+        ..damage("value", "", None)
     }
 }
 

@@ -3,13 +3,17 @@
 use rusqlite::Connection;
 
 use super::finding::{Finding, Severity};
-use super::rule::{Rule, count, is_no_time};
+use super::rule::{Rule, count, is_no_object, is_no_time};
 use crate::time::Timestamp;
 
 const NOT_OURS: &str =
     "archiver did not write this: if you did, write it again; if not, go back to a backup";
 /// The clocks of two machines may differ; not by a day.
 const ONE_DAY: i64 = 86_400;
+
+/// The first and the last that can be written as YYYY-MM-DDTHH:MM:SSZ, since 1970.
+const FIRST_SECOND: i64 = -62_167_219_200;
+const LAST_SECOND: i64 = 253_402_300_799;
 
 /// Each table with times, what names a row of it, and the columns.
 const TIMES: [(&str, &str, &[&str]); 7] = [
@@ -57,9 +61,37 @@ pub(super) fn check(connection: &Connection, now: Timestamp) -> rusqlite::Result
         Some(tomorrow),
         &syncs(),
     )?);
-    findings.extend(count(connection, "droplets", "id", None, &[droplets()])?);
+    let droplet_rules = droplets();
+    findings.extend(count(
+        connection,
+        "droplets",
+        "id",
+        Some(tomorrow),
+        &droplet_rules,
+    )?);
+    findings.extend(count(connection, "regions", "slug", None, &[region()])?);
+    for (table, key) in REGION_PARTS {
+        findings.extend(count(connection, table, key, None, &[seen(table)])?);
+    }
     findings.extend(count(connection, "staged_actions", "id", None, &staged())?);
     Ok(findings)
+}
+
+/// What says when it was seen first and last.
+const REGION_PARTS: [(&str, &str); 3] = [
+    ("regions", "slug"),
+    ("region_features", "region_slug"),
+    ("region_sizes", "region_slug"),
+];
+
+fn error(check: &'static str, broken_by: String, what: &str) -> Rule {
+    Rule {
+        severity: Severity::Error,
+        check,
+        broken_by,
+        what: what.to_owned(),
+        advice: NOT_OURS,
+    }
 }
 
 fn syncs() -> [Rule; 3] {
@@ -93,17 +125,52 @@ fn syncs() -> [Rule; 3] {
     ]
 }
 
-fn droplets() -> Rule {
+fn droplets() -> [Rule; 3] {
+    let note = |check, broken_by: &str, what: &str| Rule {
+        severity: Severity::Note,
+        ..error(check, broken_by.to_owned(), what)
+    };
+    let what = "droplets have further fields that are no JSON";
+    [
+        error("extra", is_no_object("extra"), what),
+        Rule {
+            advice: "nothing: both are archived as they were told",
+            ..note(
+                "order",
+                "gone_at < created_at",
+                "droplets were gone before they were made",
+            )
+        },
+        Rule {
+            advice: "look at the clock",
+            ..note(
+                "future",
+                "max(coalesce(created_at, ''), coalesce(gone_at, '')) > :now OR first_seen_at > :now",
+                "droplets have a time in the future, by this machine's clock",
+            )
+        },
+    ]
+}
+
+fn region() -> Rule {
+    error(
+        "extra",
+        format!("{} OR available NOT IN (0, 1)", is_no_object("extra")),
+        "regions have further fields that are no JSON, or are neither available nor not",
+    )
+}
+
+fn seen(table: &str) -> Rule {
+    let what =
+        format!("rows of `{table}` were last seen before they were first seen: a clock was wrong");
     Rule {
-        severity: Severity::Error,
-        check: "extra",
-        broken_by: "extra IS NOT NULL AND NOT json_valid(extra)".to_owned(),
-        what: "droplets have further fields that are no JSON".to_owned(),
-        advice: NOT_OURS,
+        severity: Severity::Note,
+        advice: "nothing: the next sync of another day writes the time anew",
+        ..error("clock", "last_seen_at < first_seen_at".to_owned(), &what)
     }
 }
 
-fn staged() -> [Rule; 2] {
+fn staged() -> [Rule; 3] {
     [
         Rule {
             severity: Severity::Note,
@@ -122,5 +189,14 @@ fn staged() -> [Rule; 2] {
                 .to_owned(),
             advice: "the next sync cannot put them in place: go back to a backup",
         },
+        error(
+            "time_format",
+            format!(
+                "{} OR started_at NOT BETWEEN {FIRST_SECOND} AND {LAST_SECOND}
+                 OR completed_at NOT BETWEEN {FIRST_SECOND} AND {LAST_SECOND}",
+                is_no_object("extra")
+            ),
+            "actions that wait to be put in place have a time that is none, or further fields that are no JSON",
+        ),
     ]
 }

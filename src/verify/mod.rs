@@ -8,16 +8,21 @@
 //! has a defect. A note is what real histories hold, such as an action that ends before it begins, or what a sync that
 //! was killed leaves until the next one.
 //!
-//! What each file is for: `file` asks SQLite, `schema` looks for what was added or changed, `actions`, `coverage` and
-//! `ledger` hold rows against rules, `rule` counts the rows that break one, `finding` says what is wrong.
+//! What each file is for: `file` asks SQLite, `schema` looks for what was added or changed, `text` and `indexes` look where
+//! SQLite's own check does not, `actions`, `coverage` and `ledger` hold rows against rules, `rule` counts the rows that
+//! break one, `finding` says what is wrong.
 
 mod actions;
 mod coverage;
 mod file;
 mod finding;
+mod indexes;
 mod ledger;
 mod rule;
 mod schema;
+mod text;
+
+use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 use serde::Serialize;
@@ -75,11 +80,22 @@ pub fn verify(
     now: Timestamp,
 ) -> Result<Verification, Error> {
     let tx = connection.unchecked_transaction()?;
-    let mut findings = schema::check(&tx)?;
-    findings.extend(file::check(&tx, depth)?);
+    let mut findings = Vec::new();
+    let added = match store::alterations(&tx) {
+        Ok(alterations) => {
+            findings.extend(alterations.iter().map(schema::finding));
+            schema::added(&alterations)
+        }
+        Err(store::Error::Sqlite { source, .. }) => {
+            take(&mut findings, Err(source))?;
+            BTreeSet::new()
+        }
+        Err(error) => return Err(error.into()),
+    };
+    take(&mut findings, file::check(&tx, depth, &added))?;
     let is_readable = findings.iter().all(Finding::leaves_rows_readable);
     let counts = if is_readable {
-        check_rows(&tx, now, &mut findings)?
+        check_rows(&tx, depth, now, &added, &mut findings)?
     } else {
         findings.push(finding::not_checked());
         None
@@ -103,34 +119,45 @@ SELECT (SELECT count(*) FROM actions) AS actions,
        (SELECT count(DISTINCT listing_id) FROM coverage) AS listings,
        (SELECT count(*) FROM sync_runs) AS syncs";
 
-/// Holds the rows against their rules. The numbers of actions, listings and syncs, unless the pages turn out to be
-/// damaged.
+/// Holds the rows against their rules. The numbers of actions, listings and syncs, where they can be counted.
 fn check_rows(
     connection: &Connection,
+    depth: Depth,
     now: Timestamp,
+    added: &BTreeSet<String>,
     findings: &mut Vec<Finding>,
 ) -> Result<Option<[u64; 3]>, Error> {
-    let checked = actions::check(connection, now).and_then(|mut found| {
-        found.extend(coverage::check(connection)?);
-        found.extend(ledger::check(connection, now)?);
-        let counts = connection.query_row(COUNTS, [], |row| {
-            let count = |name: &str| row.get(name).map(i64::unsigned_abs);
-            Ok([count("actions")?, count("listings")?, count("syncs")?])
-        })?;
-        Ok((found, counts))
-    });
-    match checked {
-        Ok((found, counts)) => {
-            findings.extend(found);
-            Ok(Some(counts))
-        }
-        Err(error) if file::is_damage(&error) => {
-            findings.push(finding::damage("page", &error.to_string(), None));
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
+    if depth == Depth::Full {
+        take(findings, text::check(connection, added))?;
+        take(findings, indexes::check(connection, added))?;
     }
+    take(findings, actions::check(connection, now))?;
+    take(findings, coverage::check(connection))?;
+    take(findings, ledger::check(connection, now))?;
+    let counts = connection.query_row(COUNTS, [], |row| {
+        let count = |name: &str| row.get(name).map(i64::unsigned_abs);
+        Ok([count("actions")?, count("listings")?, count("syncs")?])
+    });
+    match counts {
+        Ok(counts) => Ok(Some(counts)),
+        Err(error) => take(findings, Err(error)).map(|()| None),
+    }
+}
+
+/// Adds what a check found. A statement that fails because of what is in the file is a finding too, and no reason not to
+/// look at the rest.
+fn take(findings: &mut Vec<Finding>, outcome: rusqlite::Result<Vec<Finding>>) -> Result<(), Error> {
+    match outcome {
+        Ok(found) => findings.extend(found),
+        Err(error) if finding::is_about_the_file(&error) => {
+            findings.push(finding::unreadable(&error));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod value_tests;

@@ -73,3 +73,10 @@ fn named(value: Value) -> Option<String> {
 pub(super) fn is_no_time(column: &str) -> String {
     format!("{column} IS NOT strftime('%Y-%m-%dT%H:%M:%SZ', {column})")
 }
+
+/// The condition that a column holds something that is no JSON object.
+pub(super) fn is_no_object(column: &str) -> String {
+    format!(
+        "{column} IS NOT NULL AND CASE WHEN json_valid({column}) THEN json_type({column}) <> 'object' ELSE 1 END"
+    )
+}

@@ -1,18 +1,22 @@
 //! What is in the file besides what the migrations make, and what is not as they make it.
 
-use rusqlite::Connection;
+use std::collections::BTreeSet;
 
-use super::Error;
 use super::finding::{Finding, Severity};
-use crate::store::{self, Alteration, AlterationKind};
+use crate::store::{Alteration, AlterationKind};
 
-/// What is different; indexes that were put off are none of it, since questions are answered without them.
-pub(super) fn check(connection: &Connection) -> Result<Vec<Finding>, Error> {
-    let alterations = store::alterations(connection)?;
-    Ok(alterations.iter().map(finding).collect())
+/// The names, in lower case, of what is not archiver's.
+pub(super) fn added(alterations: &[Alteration]) -> BTreeSet<String> {
+    let is_ours = |kind| {
+        use AlterationKind::{Changed, Missing, MissingIndex, PutOff};
+        matches!(kind, Changed | Missing | MissingIndex | PutOff)
+    };
+    let added = alterations.iter().filter(|it| !is_ours(it.kind));
+    added.map(|it| it.name.to_ascii_lowercase()).collect()
 }
 
-fn finding(alteration: &Alteration) -> Finding {
+/// What a difference from the schema of the migrations means.
+pub(super) fn finding(alteration: &Alteration) -> Finding {
     let (severity, check, advice) = match alteration.kind {
         AlterationKind::Trigger => (
             Severity::Error,

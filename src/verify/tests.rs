@@ -28,13 +28,13 @@ VALUES (1, '/v2/actions', NULL, 10, 10, '2026-01-01T12:00:05Z'),
 INSERT INTO coverage VALUES (1, 0, 10), (2, 0, 5);";
 
 /// An archive that was then changed like this.
-struct Archive {
+pub(super) struct Archive {
     _folder: TempDir,
-    path: PathBuf,
+    pub(super) path: PathBuf,
 }
 
 impl Archive {
-    fn changed(sql: &str) -> Self {
+    pub(super) fn changed(sql: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("archive.db");
         Store::open(&path).unwrap().close().unwrap();
@@ -47,7 +47,7 @@ impl Archive {
         archive
     }
 
-    fn execute(&self, sql: &str) {
+    pub(super) fn execute(&self, sql: &str) {
         let connection = Connection::open(&self.path).unwrap();
         connection
             .pragma_update(None, "foreign_keys", false)
@@ -55,7 +55,7 @@ impl Archive {
         connection.execute_batch(sql).unwrap();
     }
 
-    fn verified(&self, depth: Depth) -> Verification {
+    pub(super) fn verified(&self, depth: Depth) -> Verification {
         let connection = open_read_only(&self.path).unwrap();
         verify(&connection, depth, NOW.parse().unwrap()).unwrap()
     }
@@ -68,7 +68,7 @@ impl Archive {
     }
 
     /// Changes the bytes of the first page of a table or index.
-    fn damage(&self, name: &str, change: impl FnOnce(&mut [u8])) {
+    pub(super) fn damage(&self, name: &str, change: impl FnOnce(&mut [u8])) {
         let end = 4096 * self.page_of(name);
         let mut bytes = fs::read(&self.path).unwrap();
         change(&mut bytes[end - 4096..end]);
@@ -78,7 +78,7 @@ impl Archive {
 
 /// The one thing that is found after a change: its check, how many rows, an example.
 #[track_caller]
-fn found(sql: &str, severity: Severity) -> (&'static str, u64, String) {
+pub(super) fn found(sql: &str, severity: Severity) -> (&'static str, u64, String) {
     let verification = Archive::changed(sql).verified(Depth::Full);
     let [finding] = verification.findings.as_slice() else {
         panic!("{sql}: {verification:#?}");
@@ -156,7 +156,7 @@ fn what_archiver_never_leaves_behind_is_an_error() {
         ("UPDATE sync_runs SET finished_at = NULL", ("sync", 1, "1")),
         ("UPDATE sync_runs SET retries = -3", ("sync", 1, "1")),
         (
-            "UPDATE regions SET last_seen_at = '2026-01-01'",
+            "UPDATE regions SET last_seen_at = '2026-01-02'",
             ("time_format", 1, "nyc3"),
         ),
         ("UPDATE droplets SET extra = 'tags'", ("extra", 1, "41")),
