@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use archiver::output::visible_json;
 use serde::Serialize;
 
 use super::exit::{Failure, Status, unless_closed};
@@ -19,5 +20,5 @@ pub(super) enum DocumentFormat {
 /// Prints an object for scripts.
 pub(super) fn print_json(document: &impl Serialize) -> Result<Status, Failure> {
     let text = serde_json::to_string_pretty(document).map_err(io::Error::from);
-    unless_closed(text.and_then(|text| writeln!(io::stdout(), "{text}")))
+    unless_closed(text.and_then(|text| writeln!(io::stdout(), "{}", visible_json(&text))))
 }

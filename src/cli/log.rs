@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use archiver::config::Environment;
-use archiver::output::visible;
+use archiver::output::{visible, visible_json};
 use archiver::store::RunId;
 use archiver::time::Timestamp;
 use serde::Serialize;
@@ -152,9 +152,8 @@ impl Line<'_> {
             message: self.text,
             hint: self.hint,
         };
-        let mut text = serde_json::to_string(&record).unwrap_or_default();
-        text.push('\n');
-        text
+        let text = serde_json::to_string(&record).unwrap_or_default();
+        format!("{}\n", visible_json(&text))
     }
 
     /// Each line begins with `lead`; those after the first of a text are set in.

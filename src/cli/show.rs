@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::str::FromStr;
 
 use archiver::model::ActionId;
-use archiver::output::visible;
+use archiver::output::{visible, visible_json};
 use archiver::query::{self, Details, DropletDetails, Offer, RegionDetails, SyncDetails};
 use archiver::store;
 use archiver::time::{Timestamp, Zone, duration_text};
@@ -43,6 +43,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let text = match arguments.output {
         Format::Text => Sheet::new(&arguments.tz).of(&details),
         Format::Json => serde_json::to_string_pretty(&details)
+            .map(|text| visible_json(&text).into_owned())
             .map_err(|error| Failure::usage(format!("cannot write the action as JSON: {error}")))?,
     };
     unless_closed(writeln!(io::stdout(), "{}", text.trim_end()))

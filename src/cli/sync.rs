@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use archiver::api::SharedPacer;
 use archiver::metrics::Figures;
+use archiver::output::visible_json;
 use archiver::store;
 use archiver::sync::{self, Known, Settings};
 use archiver::time::parse_duration;
@@ -164,7 +165,7 @@ fn tell(context: &Context, arguments: &Arguments, done: &Done) -> Result<(), Fai
     if arguments.output == SummaryFormat::Json {
         let mut stdout = io::stdout().lock();
         let text = serde_json::to_string(&done.summary).map_err(io::Error::from);
-        unless_closed(text.and_then(|text| writeln!(stdout, "{text}")))?;
+        unless_closed(text.and_then(|text| writeln!(stdout, "{}", visible_json(&text))))?;
     }
     let verbosity = if context.terminal.is_interactive && arguments.output == SummaryFormat::Text {
         0

@@ -5,15 +5,16 @@
 
 use std::io::{self, Write};
 
-use super::formula::{APOSTROPHE, is_formula};
-use super::{Heading, Options, RowWriter, Value};
+use super::formula::defused;
+use super::{Heading, Options, RowWriter, Value, visible};
 
 /// Writes rows as comma-separated values.
 pub(super) struct Csv<'sink> {
     writer: ::csv::Writer<&'sink mut dyn Write>,
     header: bool,
     defuses_formulas: bool,
-    /// The digits of one number, or a text that is altered, kept to be used again.
+    is_for_terminal: bool,
+    /// The digits of one number, kept to be used again.
     buffer: Vec<u8>,
 }
 
@@ -26,20 +27,30 @@ impl<'sink> Csv<'sink> {
             writer,
             header: options.header,
             defuses_formulas: options.defuses_formulas,
+            is_for_terminal: options.width.is_some(),
             buffer: Vec::new(),
         }
+    }
+
+    fn text(&mut self, text: &str) -> io::Result<()> {
+        let text = if self.defuses_formulas {
+            defused(text)
+        } else {
+            text.into()
+        };
+        let text = if self.is_for_terminal {
+            visible(&text)
+        } else {
+            (&*text).into()
+        };
+        self.writer.write_field(text.as_bytes()).map_err(plain)
     }
 
     fn field(&mut self, value: Value<'_>) -> io::Result<()> {
         self.buffer.clear();
         let field = match value {
             Value::Null => &[],
-            Value::Text(text) | Value::Json(text) if self.defuses_formulas && is_formula(text) => {
-                self.buffer.push(APOSTROPHE);
-                self.buffer.extend_from_slice(text.as_bytes());
-                &self.buffer[..]
-            }
-            Value::Text(text) | Value::Json(text) => text.as_bytes(),
+            Value::Text(text) | Value::Json(text) => return self.text(text),
             Value::Integer(integer) => {
                 serde_json::to_writer(&mut self.buffer, &integer)?;
                 &self.buffer[..]
@@ -98,6 +109,24 @@ mod tests {
         let text = written(Format::Csv, Options::default(), &COLUMNS, &[&CELLS]);
         let expected = "id,type,share,region_slug\n9007199254740993,\"re\"\"boot\n\",1.0,\n";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_terminal_is_shown_what_it_would_act_on_and_a_program_is_given_it() {
+        let row: &[Value<'_>] = &[Value::Text("\u{1b}]0;x\u{7}"), Value::Text("é,\u{202e}")];
+        for format in [Format::Csv, Format::Tsv] {
+            let exact = written(format, Options::default(), &["a", "b"], &[row]);
+            assert!(exact.contains("\u{1b}]0;x\u{7}"));
+            let options = Options {
+                width: Some(80),
+                ..Options::default()
+            };
+            let shown = written(format, options, &["a", "b"], &[row]);
+            assert!(
+                shown.contains("\\x1b]0;x\\x07") && shown.contains("é,\\u{202e}"),
+                "{shown}"
+            );
+        }
     }
 
     #[test]

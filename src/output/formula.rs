@@ -4,14 +4,31 @@
 //! before what could begin a formula (<https://owasp.org/www-community/attacks/CSV_Injection>): a spreadsheet takes the
 //! cell for text then. Every other reader gets one character too many, so it is done only where it is asked for.
 
-/// What stands before a text that is to stay one.
-pub(super) const APOSTROPHE: u8 = b'\'';
+use std::borrow::Cow;
 
-/// Whether a spreadsheet may take a text for a formula. The last four are what some locales type for the first.
-pub(super) fn is_formula(text: &str) -> bool {
-    text.starts_with([
-        '=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
-    ])
+use super::terminal::is_hidden;
+
+/// A text that no spreadsheet takes for a formula. What stands after a semicolon is looked at too: where people write a
+/// comma for the decimal point, it ends a cell.
+pub(super) fn defused(text: &str) -> Cow<'_, str> {
+    if !text.split(';').any(is_formula) {
+        return Cow::Borrowed(text);
+    }
+    let parts = text.split(';').map(|part| match is_formula(part) {
+        true => Cow::Owned(format!("'{part}")),
+        false => Cow::Borrowed(part),
+    });
+    Cow::Owned(parts.collect::<Vec<_>>().join(";"))
+}
+
+/// Whether a spreadsheet may take a text for a formula; it may skip space and what cannot be seen. The last five are what
+/// some locales type for the first.
+fn is_formula(text: &str) -> bool {
+    let visible = text.trim_start_matches(|it: char| it.is_whitespace() || is_hidden(it));
+    text.starts_with(['\t', '\r', '\n'])
+        || visible.starts_with([
+            '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}', '\u{2212}',
+        ])
 }
 
 #[cfg(test)]
@@ -52,9 +69,26 @@ mod tests {
     fn what_a_spreadsheet_skips_before_a_formula_does_not_hide_it() {
         let cells = ["\t=1", "\r=1"].map(Value::Text);
         assert_eq!(column(Format::Tsv, true, &cells), ["'\\t=1", "'\\r=1"]);
-        for text in ["\t=1", "\r=1", "\n=1", "\u{ff1d}1", "\u{ff20}x"] {
-            assert!(is_formula(text), "{text:?}");
+        for text in [
+            "\t=1",
+            "\r=1",
+            "\n=1",
+            "\u{ff1d}1",
+            "\u{ff20}x",
+            "\u{feff}=1",
+            " =1",
+            "\u{0}=1",
+            "\u{200b}\u{a0}=1",
+            "\tx",
+        ] {
+            assert_eq!(defused(text), format!("'{text}"), "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_could_be_a_cell_of_its_own_elsewhere_is_looked_at_too() {
+        assert_eq!(defused("a;=1+1; -2;b"), "a;'=1+1;' -2;b");
+        assert_eq!(defused("a;b=1"), "a;b=1");
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! JSON, as one array or one object per line.
 //!
 //! Both are streamed: the array has one object per line too, so that line tools work on it. Numbers are written
-//! exactly, the keys are the columns in their order, and strings are escaped by `serde_json`.
+//! exactly, the keys are the columns in their order, and strings are escaped by `serde_json`, and further where a terminal
+//! would act on them: no reader notices that.
 
 use std::io::{self, Write};
 
 use super::buffer::Buffer;
-use super::{Heading, RowWriter, Value};
+use super::{Heading, RowWriter, Value, visible_json};
 
 /// Writes rows as JSON objects.
 pub(super) struct Json<'sink> {
@@ -62,7 +63,7 @@ impl RowWriter for Json<'_> {
         self.keys.clear();
         for (position, heading) in headings.iter().enumerate() {
             let mut key = vec![if position == 0 { b'{' } else { b',' }];
-            serde_json::to_writer(&mut key, heading.name)?;
+            push_text(&mut key, heading.name)?;
             key.push(b':');
             self.keys.push(key);
         }
@@ -87,7 +88,7 @@ impl RowWriter for Json<'_> {
                 Value::Integer(integer) => serde_json::to_writer(&mut *bytes, integer)?,
                 Value::Real(real) => serde_json::to_writer(&mut *bytes, real)?,
                 Value::Text(text) => push_text(bytes, text)?,
-                Value::Json(json) => bytes.extend_from_slice(json.as_bytes()),
+                Value::Json(json) => bytes.extend_from_slice(visible_json(json).as_bytes()),
             }
         }
         bytes.push(b'}');
@@ -114,11 +115,13 @@ fn push_text(bytes: &mut Vec<u8>, text: &str) -> io::Result<()> {
         bytes.push(b'"');
         return Ok(());
     }
-    Ok(serde_json::to_writer(bytes, text)?)
+    let text = serde_json::to_string(text)?;
+    bytes.extend_from_slice(visible_json(&text).as_bytes());
+    Ok(())
 }
 
-/// Whether a string of JSON holds these bytes as they are: none is a control character, a quote or a backslash. Eight
-/// bytes are looked at at once, with the arithmetic of
+/// Whether a string of JSON holds these bytes as they are: all are ASCII, and none is a control character, a quote or a
+/// backslash. Eight bytes are looked at at once, with the arithmetic of
 /// <https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord>.
 fn is_plain(bytes: &[u8]) -> bool {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
@@ -128,11 +131,13 @@ fn is_plain(bytes: &[u8]) -> bool {
         let is_below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
         let found = is_below(word, 0x20)
             | is_below(word ^ (ONES * u64::from(b'"')), 1)
-            | is_below(word ^ (ONES * u64::from(b'\\')), 1);
+            | is_below(word ^ (ONES * u64::from(b'\\')), 1)
+            | is_below(word ^ (ONES * 0x7f), 1)
+            | word;
         found & HIGHEST == 0
     };
     let (words, rest) = bytes.as_chunks::<8>();
-    let is_plain_byte = |byte: &u8| !matches!(byte, 0..0x20 | b'"' | b'\\');
+    let is_plain_byte = |byte: &u8| !matches!(byte, 0..0x20 | b'"' | b'\\' | 0x7f..);
     words.iter().all(has_none) && rest.iter().all(is_plain_byte)
 }
 
@@ -216,11 +221,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_string_is_written_as_serde_writes_it(text in ".{0,40}", plain in "[ -~]{0,40}") {
+        fn a_string_is_written_as_serde_writes_it_but_for_what_a_terminal_obeys(
+            text in ".{0,40}", plain in "[ -~]{0,40}",
+        ) {
             for text in [text, plain] {
                 let mut bytes = Vec::new();
                 push_text(&mut bytes, &text).unwrap();
-                prop_assert_eq!(bytes, serde_json::to_vec(&text).unwrap());
+                let written = serde_json::to_string(&text).unwrap();
+                prop_assert_eq!(std::str::from_utf8(&bytes).unwrap(), &*visible_json(&written));
+                prop_assert_eq!(serde_json::from_slice::<String>(&bytes).unwrap(), text);
             }
         }
 
@@ -230,8 +239,8 @@ mod tests {
         ) {
             let mut bytes = vec![b'a'; before];
             bytes.push(byte);
-            bytes.resize(before + 1 + after, 0xff);
-            let needs_escape = byte < 0x20 || byte == b'"' || byte == b'\\';
+            bytes.resize(before + 1 + after, b'~');
+            let needs_escape = byte < 0x20 || byte == b'"' || byte == b'\\' || byte >= 0x7f;
             prop_assert_eq!(is_plain(&bytes), !needs_escape);
         }
     }

@@ -18,7 +18,7 @@ mod value;
 
 pub use format::{Format, UnknownFormat};
 pub use heading::{Heading, Look, is_same_name};
-pub use terminal::visible;
+pub use terminal::{visible, visible_json};
 pub use value::Value;
 
 use std::io::{self, Write};
@@ -30,7 +30,8 @@ use crate::time::Zone;
 pub struct Options {
     /// Whether tables, CSV and TSV begin with the names of their columns.
     pub header: bool,
-    /// How many columns of text fit on the terminal; a table has no limit without it.
+    /// How many columns of text fit on the terminal; a table has no limit without it. Where there is one, CSV and TSV hold
+    /// nothing that it would act on; otherwise they are exact.
     pub width: Option<usize>,
     /// Whether a table is coloured.
     pub is_colored: bool,

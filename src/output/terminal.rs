@@ -40,14 +40,38 @@ fn escape(character: char, escaped: &mut String) {
     debug_assert!(written.is_ok(), "a String takes everything");
 }
 
-fn is_hidden(character: char) -> bool {
+/// JSON with everything that a terminal would act on as an escape of JSON, which any reader takes back. Only strings can
+/// hold such characters; the lines and spaces between them stay.
+#[must_use]
+pub fn visible_json(json: &str) -> Cow<'_, str> {
+    let is_hidden = |character: char| !character.is_ascii_whitespace() && is_hidden(character);
+    if json.bytes().all(|byte| byte < 0x7f) || !json.contains(is_hidden) {
+        return Cow::Borrowed(json);
+    }
+    let mut escaped = String::with_capacity(json.len() + 8);
+    for character in json.chars() {
+        if is_hidden(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let written = write!(escaped, "\\u{unit:04x}");
+                debug_assert!(written.is_ok(), "a String takes everything");
+            }
+        } else {
+            escaped.push(character);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// Whether a terminal acts on it, or shows nothing.
+pub(super) fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
             // Marks, embeddings, overrides and isolates of the bidirectional algorithm.
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
             // Nothing to see at all: two names that differ in it look the same.
-            | '\u{ad}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
+            | '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}'
             // Separators that some terminals break the line at.
             | '\u{2028}' | '\u{2029}'
         )
@@ -107,6 +131,26 @@ mod tests {
         ] {
             assert_eq!(visible(given), expected);
         }
+    }
+
+    #[test]
+    fn json_says_the_same_to_its_readers_and_nothing_to_a_terminal() {
+        let texts = [
+            "web-1",
+            "naïve 🦈",
+            "\u{7f}\u{9b}31m\u{202e}x",
+            "\u{e0041}\"\\\u{1b}",
+            "\u{feff}",
+        ];
+        let json = serde_json::to_string_pretty(&texts).unwrap();
+        let shown = visible_json(&json);
+        assert!(
+            !shown.chars().any(|it| it != '\n' && is_hidden(it)),
+            "{shown:?}"
+        );
+        assert_eq!(serde_json::from_str::<Vec<String>>(&shown).unwrap(), texts);
+        assert!(shown.contains("\\u009b31m\\u202ex") && shown.contains("naïve 🦈"));
+        assert!(matches!(visible_json("{\n  \"é\": 1\n}"), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -6,14 +6,15 @@
 use std::io::{self, Write};
 
 use super::buffer::Buffer;
-use super::formula::{APOSTROPHE, is_formula};
-use super::{Heading, Options, RowWriter, Value};
+use super::formula::defused;
+use super::{Heading, Options, RowWriter, Value, visible};
 
 /// Writes rows as tab-separated values.
 pub(super) struct Tsv<'sink> {
     buffer: Buffer<'sink>,
     has_header: bool,
     defuses_formulas: bool,
+    is_for_terminal: bool,
 }
 
 impl<'sink> Tsv<'sink> {
@@ -22,6 +23,7 @@ impl<'sink> Tsv<'sink> {
             buffer: Buffer::new(sink),
             has_header: options.header,
             defuses_formulas: options.defuses_formulas,
+            is_for_terminal: options.width.is_some(),
         }
     }
 
@@ -36,10 +38,19 @@ impl<'sink> Tsv<'sink> {
                 Value::Integer(integer) => serde_json::to_writer(&mut *bytes, &integer)?,
                 Value::Real(real) => write!(bytes, "{real:?}")?,
                 Value::Text(text) | Value::Json(text) => {
-                    if self.defuses_formulas && is_formula(text) {
-                        bytes.push(APOSTROPHE);
+                    let text = if self.defuses_formulas {
+                        defused(text)
+                    } else {
+                        text.into()
+                    };
+                    if self.is_for_terminal {
+                        let mut escaped = Vec::new();
+                        escape(&text, &mut escaped);
+                        let shown = String::from_utf8_lossy(&escaped);
+                        bytes.extend_from_slice(visible(&shown).as_bytes());
+                    } else {
+                        escape(&text, bytes);
                     }
-                    escape(text, bytes);
                 }
             }
         }
