@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::backup::own;
 use super::error::{Error, file_error};
 use super::open::make_folder_of;
+use super::partial::own;
 use crate::time::Timestamp;
 
 /// The right to write to an archive, until it is dropped.

@@ -12,7 +12,8 @@ use rusqlite::Connection;
 use super::backup::{self, count_rows};
 use super::error::Error;
 use super::migrations::{self, LATEST_VERSION};
-use super::open::{open_any_version, set_journal_mode};
+use super::open::{BUSY_TIMEOUT, open_any_version, set_journal_mode};
+use super::partial;
 
 /// An upgrade that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,8 +53,7 @@ fn back_up(connection: &Connection, path: &Path, version: i64) -> Result<Option<
     for number in 1.. {
         let target = name(&path, version, number);
         if fs::symlink_metadata(&target).is_err() {
-            // One upgrade at a time: the caller holds the lock.
-            backup::remove_partial(&target);
+            partial::remove_killed(&target);
             let copied = backup::copy(connection, &target, || false);
             return match copied {
                 Ok(copied) => Ok(Some(copied.path)),
@@ -65,7 +65,8 @@ fn back_up(connection: &Connection, path: &Path, version: i64) -> Result<Option<
             };
         }
         // Of an upgrade that was killed after this was made, or of another time: then it is kept, and so is this.
-        let kept = open_any_version(&target).and_then(|kept| count_rows(&kept, version));
+        let kept =
+            open_any_version(&target, BUSY_TIMEOUT).and_then(|kept| count_rows(&kept, version));
         if kept.is_ok_and(|kept| kept == rows) {
             return Ok(Some(target));
         }
