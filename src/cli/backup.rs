@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Context;
 use super::document::{DocumentFormat, print_json};
 use super::exit::{Failure, Status};
-use super::runtime::{runtime, stop_signals};
+use super::runtime::{Hangup, runtime, stop_signals};
 
 /// Flags of `archiver backup`.
 #[derive(clap::Args)]
@@ -31,7 +31,8 @@ Examples:
 
 The copy is the archive of one moment, also while a sync runs. It is read back and checked, and
 gets its name only then: a FILE that is there is whole. It is its owner's alone (mode 0600).
-Where the machine goes down before that, .FILE.XXXXXX.partial is left, which may be deleted.
+Signals to stop, also a closed terminal, leave nothing of it. A copy that is killed, or that the
+machine goes down with, leaves .FILE.XXXXXX.partial: the next copy to FILE takes it away.
 `cp` and rsync may copy half a transaction while a sync runs; this does not.
 
 To restore: let no sync run, put the copy in the place of the archive, and sync.
@@ -40,8 +41,8 @@ To restore: let no sync run, put the copy in the place of the archive, and sync.
   cp /backups/archive.db archive.db
   archiver sync                       # reads only what is new since the copy was made
 
-Exit status: 0 copied; 1 failed, and nothing is left of the copy; 2 FILE is there already;
-6 no usable archive.";
+Exit status: 0 copied; 1 failed, and nothing is left of the copy; 2 FILE, or a
+FILE-wal, -shm or -journal of a database before it, is there already; 6 no usable archive.";
 
 /// The copy as scripts read it.
 #[derive(Serialize)]
@@ -57,7 +58,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let archive = context.archive_path()?;
     // What is half copied is taken away when somebody loses patience.
     let runtime = runtime(1)?;
-    let told = runtime.block_on(async { stop_signals() })?;
+    let told = runtime.block_on(async { stop_signals(Hangup::Stops) })?;
     let copied = store::back_up(&archive, &arguments.file, move || *told.borrow() > 0)?;
     let actions = copied.rows.get("actions").copied().unwrap_or(0);
     context.terminal.detail(1, &words(&copied, actions));

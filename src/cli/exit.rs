@@ -95,7 +95,9 @@ impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
         let status = match &error {
             store::Error::Locked { .. } => Status::Locked,
-            store::Error::Taken { .. } | store::Error::Reserved { .. } => Status::Usage,
+            store::Error::Taken { .. }
+            | store::Error::Reserved { .. }
+            | store::Error::NotAlone { .. } => Status::Usage,
             error if error.is_unusable_archive() => Status::UnusableArchive,
             _ => Status::Failed,
         };

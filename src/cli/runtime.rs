@@ -24,29 +24,70 @@ pub(super) fn cannot_start(error: io::Error) -> Failure {
     }
 }
 
+/// What SIGHUP is for, which comes when a terminal is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hangup {
+    /// To stop, unless whoever started this said not to, as `nohup` does.
+    Stops,
+    /// Something that does not concern whoever counts.
+    IsNoMatter,
+}
+
 /// Counts the signals that ask to stop. To be called on a runtime.
-pub(super) fn stop_signals() -> Result<watch::Receiver<u32>, Failure> {
+pub(super) fn stop_signals(hangup: Hangup) -> Result<watch::Receiver<u32>, Failure> {
     let (sender, receiver) = watch::channel(0);
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminate = signal(SignalKind::terminate()).map_err(cannot_start)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot_start)?;
+        let mut hangup = match hangup {
+            Hangup::Stops if !is_hangup_ignored() => {
+                Some(signal(SignalKind::hangup()).map_err(cannot_start)?)
+            }
+            _ => None,
+        };
         tokio::spawn(async move {
             loop {
                 tokio::select! {
                     _ = terminate.recv() => {}
                     _ = interrupt.recv() => {}
+                    () = next(&mut hangup) => {}
                 }
                 sender.send_modify(|signals| *signals += 1);
             }
         });
     }
     #[cfg(not(unix))]
-    tokio::spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() {
-            sender.send_modify(|signals| *signals += 1);
-        }
-    });
+    {
+        let _ = hangup;
+        tokio::spawn(async move {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                sender.send_modify(|signals| *signals += 1);
+            }
+        });
+    }
     Ok(receiver)
+}
+
+#[cfg(unix)]
+async fn next(signal: &mut Option<tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether SIGHUP was ignored from the start, as Linux tells. Where that is not known, it is left as it is: at worst it
+/// ends this like a kill, which does no harm.
+#[cfg(unix)]
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut lines = status.lines();
+    let ignored = lines.find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // The first signal is the lowest bit.
+    ignored.is_none_or(|mask| mask & 1 == 1)
 }

@@ -15,7 +15,7 @@ use super::attempt::{self, Attempt, Done, Verdict};
 use super::exit::{Failure, Status, unless_closed};
 use super::monitoring::{self, Monitoring, MonitoringFlags, Pings};
 use super::progress::Progress;
-use super::runtime::{runtime, stop_signals};
+use super::runtime::{Hangup, runtime, stop_signals};
 use super::scope::ScopeFlags;
 use super::summary;
 
@@ -74,7 +74,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     };
     let outcome = attempt.perform(runtime.handle(), || {
         pings = monitoring.begin(runtime.handle());
-        runtime.block_on(async { stop_signals() })
+        runtime.block_on(async { stop_signals(Hangup::Stops) })
     });
     let told = match &outcome {
         Ok(done) => tell(context, arguments, done),

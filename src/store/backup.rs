@@ -14,19 +14,21 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, ErrorCode, OpenFlags};
-use tempfile::NamedTempFile;
+use rusqlite::{Connection, OpenFlags};
 
 use super::error::{Error, Step, file_error};
+use super::header::{companions, left_beside};
+use super::lock::lock_of;
 use super::migrations;
 use super::open::{open_any_version, prepare};
+use super::partial::{self, folder_of, sync_folder};
+use super::patience::{patiently, watched};
 
 /// Pages that are copied between two looks at whether to go on: 4 MB.
 const PAGES_AT_A_TIME: i32 = 1_024;
-/// So many virtual machine instructions of SQLite pass between two looks while the copy is checked: a millisecond.
-const LOOK_EVERY: i32 = 50_000;
 
 const COPY: &str = "cannot copy the archive";
 const CHECK: &str = "cannot check the copy";
@@ -46,27 +48,23 @@ pub struct Copied {
 
 /// Copies the archive at `archive`, of whatever version, to the new file `target`.
 ///
-/// `is_enough` is asked every few milliseconds; when it says so, nothing is left of the copy.
+/// `is_enough` is asked every few milliseconds; when it says so, nothing is left of the copy. What copies to the same
+/// target left that were killed goes too.
 ///
 /// # Errors
-/// When the archive cannot be read, something is at `target` already or it is a name that SQLite uses beside the
-/// archive, the copy cannot be written, or is not what it was copied from.
+/// When the archive cannot be read, something is at `target` already or beside it where SQLite would take it for a part
+/// of the copy, or it is a name that SQLite uses beside the archive, the copy cannot be written, or is not what it was
+/// copied from.
 pub fn back_up(
     archive: &Path,
     target: &Path,
-    is_enough: impl FnMut() -> bool + Send + Clone + 'static,
+    is_enough: impl FnMut() -> bool + Send + Clone,
 ) -> Result<Copied, Error> {
-    let source = open_any_version(archive)?;
+    let open = || open_any_version(archive, Duration::ZERO);
+    let source = patiently(is_enough.clone(), open)?;
     refuse_target(archive, target)?;
+    partial::remove_killed(target);
     copy(&source, target, is_enough)
-}
-
-/// The folder that a file is in.
-pub(super) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
 }
 
 fn refuse_target(archive: &Path, target: &Path) -> Result<(), Error> {
@@ -79,17 +77,23 @@ fn refuse_target(archive: &Path, target: &Path) -> Result<(), Error> {
     }
     let folder = folder_of(target);
     let folder = fs::canonicalize(folder).map_err(file_error("cannot write to", folder))?;
-    let beside = ["-wal", "-shm", "-journal", ".lock"].map(|ending| {
-        let mut name = archive.clone().into_os_string();
-        name.push(ending);
-        PathBuf::from(name)
-    });
+    let in_use = companions(&archive);
+    let lock = lock_of(&archive);
     let target_in_full = target.file_name().map(|name| folder.join(name));
     match target_in_full {
-        Some(path) if !beside.contains(&path) => Ok(()),
-        _ => Err(Error::Reserved {
+        Some(path) if path != lock && !in_use.contains(&path) => {}
+        _ => {
+            return Err(Error::Reserved {
+                path: target.to_owned(),
+            });
+        }
+    }
+    match left_beside(target) {
+        Some(beside) => Err(Error::NotAlone {
             path: target.to_owned(),
+            beside,
         }),
+        None => Ok(()),
     }
 }
 
@@ -97,15 +101,18 @@ fn refuse_target(archive: &Path, target: &Path) -> Result<(), Error> {
 pub(super) fn copy(
     source: &Connection,
     target: &Path,
-    mut is_enough: impl FnMut() -> bool + Send + Clone + 'static,
+    mut is_enough: impl FnMut() -> bool + Send + Clone,
 ) -> Result<Copied, Error> {
     let folder = folder_of(target);
     let cannot_write = |error| file_error("cannot write a copy to", folder)(error);
-    let mut partial = partial(target).map_err(cannot_write)?;
+    let mut partial = partial::make(target).map_err(cannot_write)?;
     let tx = source.unchecked_transaction().step(COPY)?;
-    let schema_version = migrations::version(&tx)?;
-    let rows = count_rows(&tx, schema_version)?;
-    copy_pages(&tx, partial.path(), &mut is_enough)?;
+    let (schema_version, rows) = watched(&tx, is_enough.clone(), || {
+        let version = patiently(is_enough.clone(), || migrations::version(&tx))?;
+        let rows = count_rows(&tx, version)?;
+        copy_pages(&tx, partial.path(), &mut is_enough)?;
+        Ok((version, rows))
+    })?;
     drop(tx);
     let bytes = finish(partial.as_file_mut()).map_err(cannot_write)?;
     check(partial.path(), schema_version, &rows, is_enough)?;
@@ -128,58 +135,13 @@ pub(super) fn copy(
     })
 }
 
-const PARTIAL: &str = ".partial";
-
-/// How the name of every copy begins that is on its way to become the target.
-fn beginning(target: &Path) -> String {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    format!(".{name}.")
-}
-
-/// Removes what copies to the target left that were killed; the caller knows that no other is being made.
-pub(super) fn remove_partial(target: &Path) {
-    let beginning = beginning(target);
-    let Ok(entries) = fs::read_dir(folder_of(target)) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with(&beginning) && name.ends_with(PARTIAL) {
-            // It only takes room: where it cannot be removed, the next copy is made all the same.
-            let _ = fs::remove_file(entry.path());
-        }
-    }
-}
-
-/// An empty file beside the target, its owner's alone, which goes when it is dropped.
-fn partial(target: &Path) -> io::Result<NamedTempFile> {
-    let partial = tempfile::Builder::new()
-        .prefix(&beginning(target))
-        .suffix(PARTIAL)
-        .tempfile_in(folder_of(target))?;
-    own(partial.as_file())?;
-    Ok(partial)
-}
-
-/// Makes a new file its owner's alone, whatever the umask.
-pub(super) fn own(file: &File) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.set_permissions(fs::Permissions::from_mode(0o600))?;
-    }
-    let _ = file;
-    Ok(())
-}
-
 fn copy_pages(
     source: &Connection,
     target: &Path,
     is_enough: &mut impl FnMut() -> bool,
 ) -> Result<(), Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut copy = Connection::open_with_flags(target, flags).step(COPY)?;
+    let mut copy = open_alone(target, flags).step(COPY)?;
     // Nobody knows the file yet: it is whole when it gets its name, or it is nothing.
     copy.pragma_update_and_check(None, "journal_mode", "off", |_| Ok(()))
         .and_then(|()| copy.pragma_update(None, "synchronous", "off"))
@@ -199,6 +161,16 @@ fn copy_pages(
     Err(Error::Stopped)
 }
 
+/// Opens a copy that nobody else knows, without locks: on NFS they would meet that which this process holds on the whole
+/// file (<https://man7.org/linux/man-pages/man2/flock.2.html>).
+fn open_alone(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    #[cfg(unix)]
+    let opened = Connection::open_with_flags_and_vfs(path, flags, "unix-none");
+    #[cfg(not(unix))]
+    let opened = Connection::open_with_flags(path, flags);
+    opened
+}
+
 /// Brings the copy to the disk, in rollback mode, so that it can be read without a file beside it: of an archive in WAL
 /// mode, two bytes of the first page say otherwise (<https://www.sqlite.org/fileformat.html#file_format_version_numbers>).
 fn finish(copy: &mut File) -> io::Result<u64> {
@@ -213,33 +185,29 @@ fn check(
     path: &Path,
     schema_version: i64,
     expected: &BTreeMap<String, u64>,
-    is_enough: impl FnMut() -> bool + Send + 'static,
+    is_enough: impl FnMut() -> bool + Send,
 ) -> Result<(), Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut copy = Connection::open_with_flags(path, flags).step(CHECK)?;
+    let copy = open_alone(path, flags).step(CHECK)?;
     prepare(&copy)?;
-    copy.progress_handler(LOOK_EVERY, Some(is_enough))
-        .step(CHECK)?;
-    let checked = read_back(&copy, schema_version);
-    match checked {
-        Ok((words, rows)) if words == "ok" && rows == *expected => Ok(()),
-        Ok((words, _)) if words == "ok" => Err(Error::BadCopy {
-            reason: "it has another number of rows".to_owned(),
-        }),
-        Ok((words, _)) => Err(Error::BadCopy { reason: words }),
-        Err(error) if error.code() == Some(ErrorCode::OperationInterrupted) => Err(Error::Stopped),
-        Err(error) => Err(error),
-    }
+    let reason = watched(&copy, is_enough, || {
+        let words = integrity(&copy)?;
+        Ok(if words != "ok" {
+            Some(words)
+        } else if count_rows(&copy, schema_version)? != *expected {
+            Some("it has another number of rows".to_owned())
+        } else {
+            None
+        })
+    })?;
+    reason.map_or(Ok(()), |reason| Err(Error::BadCopy { reason }))
 }
 
-fn read_back(
-    copy: &Connection,
-    schema_version: i64,
-) -> Result<(String, BTreeMap<String, u64>), Error> {
-    let words = copy
+/// What SQLite says of a file after reading all of it: `ok`, or the first thing that is wrong.
+pub(super) fn integrity(connection: &Connection) -> Result<String, Error> {
+    connection
         .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
-        .step(CHECK)?;
-    Ok((words, count_rows(copy, schema_version)?))
+        .step(CHECK)
 }
 
 /// How many rows each table has that the migrations up to this version make.
@@ -258,6 +226,7 @@ pub(super) fn count_rows(
     let mut rows = BTreeMap::new();
     for name in names {
         let name = name.step(COUNT)?;
+        refuse_no_table(connection, &name)?;
         let count: i64 = connection
             .query_row(&format!("SELECT count(*) FROM \"{name}\""), [], |row| {
                 row.get(0)
@@ -268,10 +237,18 @@ pub(super) fn count_rows(
     Ok(rows)
 }
 
-/// A new name is on the disk once its folder is (<https://man7.org/linux/man-pages/man2/fsync.2.html>).
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
-    let _ = folder;
-    Ok(())
+/// A view may have rows without end, and none of them is in the file.
+fn refuse_no_table(connection: &Connection, name: &str) -> Result<(), Error> {
+    const IS_TABLE: &str = "SELECT count(*) FROM sqlite_schema
+                             WHERE name = ?1 COLLATE NOCASE AND type = 'table' AND rootpage > 0";
+    let tables: i64 = connection
+        .query_row(IS_TABLE, [name], |row| row.get(0))
+        .step("cannot read the archive's schema")?;
+    if tables > 0 {
+        return Ok(());
+    }
+    Err(Error::Altered {
+        path: connection.path().unwrap_or_default().into(),
+        what: format!("the table `{name}` is missing, or is no table"),
+    })
 }

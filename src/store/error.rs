@@ -14,6 +14,14 @@ pub enum Error {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// There is a link, and nothing where it leads.
+    #[error("{} is a link to {}, and there is nothing there", path.display(), leads_to.display())]
+    LeadsNowhere {
+        /// The link.
+        path: PathBuf,
+        /// What it says.
+        leads_to: PathBuf,
+    },
     /// It is a database, but not ours.
     #[error("{} is a SQLite database of another application, and is left untouched", path.display())]
     Foreign {
@@ -56,6 +64,19 @@ pub enum Error {
         /// What is different.
         what: String,
     },
+    /// An upgrade would make something that has the name of what somebody else added.
+    #[error(
+        "{} cannot be upgraded to schema version {to}, and is left untouched: archiver needs the name of {what}",
+        path.display()
+    )]
+    NameInUse {
+        /// The file.
+        path: PathBuf,
+        /// What has it.
+        what: String,
+        /// The version that it would have.
+        to: i64,
+    },
     /// There is something where a copy was to be made.
     #[error("{} {}", path.display(), if *is_archive { "is the archive itself" } else { "exists already" })]
     Taken {
@@ -63,6 +84,17 @@ pub enum Error {
         path: PathBuf,
         /// Whether that is what was to be copied.
         is_archive: bool,
+    },
+    /// SQLite would take something for a part of the copy.
+    #[error(
+        "{} cannot be a copy: SQLite would take {}, which is there already, for a part of it",
+        path.display(), beside.display()
+    )]
+    NotAlone {
+        /// Where the copy was to be made.
+        path: PathBuf,
+        /// What is beside it.
+        beside: PathBuf,
     },
     /// SQLite, or a sync, would take the copy for something else.
     #[error("{} is no name for a copy: beside the archive it means something else", path.display())]
@@ -125,6 +157,8 @@ impl Error {
     pub fn is_unusable_archive(&self) -> bool {
         match self {
             Self::Missing { .. }
+            | Self::LeadsNowhere { .. }
+            | Self::NameInUse { .. }
             | Self::Foreign { .. }
             | Self::Newer { .. }
             | Self::Older { .. }
@@ -134,6 +168,7 @@ impl Error {
             Self::Locked { .. }
             | Self::File { .. }
             | Self::Taken { .. }
+            | Self::NotAlone { .. }
             | Self::Reserved { .. }
             | Self::Stopped => false,
             Self::NoBackup { source, .. } => source.is_unusable_archive(),
@@ -150,12 +185,30 @@ impl Error {
 
     /// Whether a writer that was killed left something that has to be taken back before anybody can read.
     pub(super) fn is_unfinished_write(&self) -> bool {
+        self.extended_code() == Some(ffi::SQLITE_READONLY_ROLLBACK)
+    }
+
+    /// Whether the system took no more bytes, which SQLite does not always know for a full disk.
+    fn is_refused_write(&self) -> bool {
+        matches!(
+            self.extended_code(),
+            Some(
+                ffi::SQLITE_IOERR_WRITE
+                    | ffi::SQLITE_IOERR_FSYNC
+                    | ffi::SQLITE_IOERR_DIR_FSYNC
+                    | ffi::SQLITE_IOERR_TRUNCATE
+                    | ffi::SQLITE_IOERR_SHMOPEN
+                    | ffi::SQLITE_IOERR_SHMSIZE
+                    | ffi::SQLITE_IOERR_SHMMAP
+            )
+        )
+    }
+
+    fn extended_code(&self) -> Option<std::ffi::c_int> {
         let Self::Sqlite { source, .. } = self else {
-            return false;
+            return None;
         };
-        source
-            .sqlite_error()
-            .is_some_and(|error| error.extended_code == ffi::SQLITE_READONLY_ROLLBACK)
+        source.sqlite_error().map(|error| error.extended_code)
     }
 
     pub(super) fn code(&self) -> Option<ErrorCode> {
@@ -172,6 +225,14 @@ impl Error {
             Self::Missing { .. } => {
                 "`archiver sync` makes one; --db, ARCHIVER_DB or the configuration say where it is"
             }
+            Self::LeadsNowhere { .. } => {
+                "mount or put back what it leads to, point the link somewhere else, or take it away; or give another file \
+                 with --db"
+            }
+            Self::NameInUse { .. } => {
+                "give what has it another name with sqlite3 (`ALTER TABLE name RENAME TO other`; an index or a view is \
+                 dropped and made again), then run it again"
+            }
             Self::Foreign { .. } => "give another file with --db",
             Self::Newer { .. } => "install the latest archiver",
             Self::Older { .. } => "`archiver sync` upgrades it",
@@ -181,6 +242,9 @@ impl Error {
                  says all that is wrong"
             }
             Self::Taken { .. } => "nothing is overwritten; give a name that is free",
+            Self::NotAlone { .. } => {
+                "it is what a database of that name left: give the copy another name, or move that away first"
+            }
             Self::Reserved { .. } => "give it another name, or put it into another folder",
             Self::BadCopy { .. } => {
                 "the archive itself is damaged, or the disk is: `archiver verify` says which part; keep the file"
@@ -195,6 +259,10 @@ impl Error {
             Self::Sqlite { .. } if self.is_unfinished_write() => {
                 "a sync was killed while it wrote: `archiver sync`, or whoever may write to the archive and its \
                  folder, takes back what it left"
+            }
+            Self::Sqlite { .. } if self.is_refused_write() => {
+                "the disk may be full, or failing: look at the free space beside the archive and run it again; what is \
+                 archived is safe"
             }
             Self::Sqlite { .. } => match self.code() {
                 Some(ErrorCode::DiskFull) => {
@@ -223,7 +291,20 @@ pub(super) trait Step<T> {
 
 impl<T> Step<T> for rusqlite::Result<T> {
     fn step(self, step: &'static str) -> Result<T, Error> {
-        self.map_err(|source| Error::Sqlite { step, source })
+        self.map_err(|source| Error::Sqlite {
+            step,
+            source: without_sql(source),
+        })
+    }
+}
+
+/// The statement is of no use to whoever reads the error, and may be a whole migration.
+fn without_sql(error: rusqlite::Error) -> rusqlite::Error {
+    match error {
+        rusqlite::Error::SqlInputError { error, msg, .. } => {
+            rusqlite::Error::SqliteFailure(error, Some(msg))
+        }
+        error => error,
     }
 }
 
@@ -231,4 +312,40 @@ impl<T> Step<T> for rusqlite::Result<T> {
 pub(super) fn file_error(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
     move |source| Error::File { step, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_is_wrong_and_no_statement() {
+        let connection = Connection::open_in_memory().unwrap();
+        let sql = "CREATE TABLE once (a); CREATE TABLE once (b)";
+        let error = connection
+            .execute_batch(sql)
+            .step("cannot upgrade")
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot upgrade: table once already exists"
+        );
+    }
+
+    #[test]
+    fn what_a_full_disk_may_come_to_leads_to_its_free_space() {
+        for code in [
+            ffi::SQLITE_FULL,
+            ffi::SQLITE_IOERR_WRITE,
+            ffi::SQLITE_IOERR_SHMSIZE,
+            ffi::SQLITE_IOERR_SHMOPEN,
+        ] {
+            let failed = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            let error = Err::<(), _>(failed).step("cannot write").unwrap_err();
+            assert!(error.hint().contains("space"), "{code}: {}", error.hint());
+            assert!(!error.is_unusable_archive());
+        }
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::{Error, file_error};
 use super::migrations::{APPLICATION_ID, LATEST_VERSION};
@@ -22,6 +22,7 @@ pub(super) fn check_header(path: &Path) -> Result<Header, Error> {
     const LENGTH: u64 = 100;
     let mut header = Vec::new();
     refuse_what_is_no_file(path)?;
+    refuse_companions(path)?;
     fs::File::open(path)
         .map_err(file_error("cannot read the archive", path))?
         .take(LENGTH)
@@ -50,7 +51,14 @@ pub(super) fn check_header(path: &Path) -> Result<Header, Error> {
             path: path.to_owned(),
         });
     }
+    // The versions of the format to write and to read: a greater one is for programs that know it.
+    if let Some(format) = header[18..20].iter().find(|format| **format > 2) {
+        return Err(damaged(&format!(
+            "its file format, {format}, is none that archiver writes: it is damaged, or of a newer kind"
+        )));
+    }
     match i64::from(number(60)?) {
+        found if found < 0 => Err(impossible_version(path, found)),
         found if found > LATEST_VERSION => Err(Error::Newer {
             path: path.to_owned(),
             found,
@@ -60,13 +68,63 @@ pub(super) fn check_header(path: &Path) -> Result<Header, Error> {
     }
 }
 
+/// The schema version is one that no archive has at any moment.
+pub(super) fn impossible_version(path: &Path, found: i64) -> Error {
+    Error::Damaged {
+        path: path.to_owned(),
+        reason: format!("its schema version is {found}, which no archive has; the first is 1"),
+    }
+}
+
+/// The files that SQLite keeps beside a database, and takes for a part of it whoever left them.
+pub(super) fn companions(database: &Path) -> [PathBuf; 3] {
+    ["-journal", "-wal", "-shm"].map(|ending| {
+        let mut name = database.as_os_str().to_owned();
+        name.push(ending);
+        name.into()
+    })
+}
+
+/// What SQLite would take for a part of a database that is about to get this name; also a link that leads nowhere.
+pub(super) fn left_beside(database: &Path) -> Option<PathBuf> {
+    let is_there = |path: &PathBuf| fs::symlink_metadata(path).is_ok();
+    companions(database).into_iter().find(is_there)
+}
+
+/// SQLite waits for a FIFO there for ever, follows no link, and has no words for either.
+fn refuse_companions(path: &Path) -> Result<(), Error> {
+    // Beside the file itself, whatever link it is reached by.
+    let path = fs::canonicalize(path).map_err(file_error("cannot read the archive", path))?;
+    for companion in companions(&path) {
+        let Ok(metadata) = fs::symlink_metadata(&companion) else {
+            continue;
+        };
+        if let Some(kind) = kind(&metadata) {
+            let what = io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("it is a {kind}, not a file, and SQLite would use it; take it away"),
+            );
+            return Err(file_error("cannot use the archive beside", &companion)(
+                what,
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// A folder, a FIFO, a socket or a device is nothing to keep an archive in. A link is followed: the archive may live
 /// elsewhere.
 fn refuse_what_is_no_file(path: &Path) -> Result<(), Error> {
     let metadata = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(Error::Missing {
-                path: path.to_owned(),
+            return Err(match fs::read_link(path) {
+                Ok(leads_to) => Error::LeadsNowhere {
+                    path: path.to_owned(),
+                    leads_to,
+                },
+                Err(_) => Error::Missing {
+                    path: path.to_owned(),
+                },
             });
         }
         found => found.map_err(file_error("cannot read the archive", path))?,

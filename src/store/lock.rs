@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::error::{Error, file_error};
 use super::open::make_folder_of;
+use super::partial::own;
 use crate::time::Timestamp;
 
 /// The right to write to an archive, until it is dropped.
@@ -43,9 +44,11 @@ impl LockState {
     /// would find it taken.
     #[must_use]
     pub fn of(archive: &Path) -> Self {
-        let path = beside(archive);
-        let Ok(metadata) = fs::metadata(&path) else {
-            return Self::Free;
+        let path = lock_of(archive);
+        // What is no file is nobody's lock, and a FIFO would keep who opens it waiting.
+        let metadata = match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_file() => metadata,
+            _ => return Self::Free,
         };
         // Whoever may read the archive need not be allowed to read the lock.
         let opened = File::open(&path).ok();
@@ -103,15 +106,18 @@ impl ArchiveLock {
     /// archive cannot be made.
     pub fn acquire(archive: &Path, now: Timestamp, wait: Duration) -> Result<Self, Error> {
         make_folder_of(archive)?;
-        let path = beside(archive);
+        let path = lock_of(archive);
         let started = Instant::now();
         loop {
             let mut file = open(&path).map_err(file_error("cannot create the lock", &path))?;
             match attempt(&file, &path)? {
                 Attempt::Taken => {
                     give_to_owner(&file, archive);
-                    sign(&mut file, now).map_err(file_error("cannot write the lock", &path))?;
-                    return Ok(Self { file, path });
+                    // From here on it goes when it is dropped, also when the disk has no room for its words.
+                    let mut lock = Self { file, path };
+                    sign(&mut lock.file, now)
+                        .map_err(file_error("cannot write the lock", &lock.path))?;
+                    return Ok(lock);
                 }
                 Attempt::Removed => {}
                 Attempt::Held if started.elapsed() < wait => thread::sleep(POLL_EVERY),
@@ -156,7 +162,7 @@ impl Drop for ArchiveLock {
 }
 
 /// Where the lock of an archive is: the same place, whatever link the archive is reached by.
-fn beside(archive: &Path) -> PathBuf {
+pub(super) fn lock_of(archive: &Path) -> PathBuf {
     let archive = fs::canonicalize(archive).unwrap_or_else(|_| archive.to_owned());
     let mut path = archive.into_os_string();
     path.push(".lock");
@@ -165,16 +171,49 @@ fn beside(archive: &Path) -> PathBuf {
 
 /// A link there is somebody else's doing: what it leads to would be emptied.
 pub(super) fn open(path: &Path) -> io::Result<File> {
-    let is_no_file = |metadata: &fs::Metadata| !metadata.file_type().is_file();
-    if fs::symlink_metadata(path).is_ok_and(|metadata| is_no_file(&metadata)) {
-        let what = "there is something that is not a file";
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    loop {
+        let is_no_file = |metadata: fs::Metadata| !metadata.file_type().is_file();
+        if fs::symlink_metadata(path).is_ok_and(is_no_file) {
+            let what = "there is something that is not a file";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        match options.open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(denied(path, error));
+            }
+            opened => return opened,
+        }
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        match options.create_new(true).open(path) {
+            // Another sync made it meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Ok(file) => {
+                // A umask may keep out its owner too. Where modes cannot be changed, it is a lock all the same.
+                let _ = own(&file);
+                return Ok(file);
+            }
+            failed => return failed,
+        }
     }
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
+}
+
+/// Why a lock cannot be opened: a sync that was killed while it made it may have left it closed to everybody.
+fn denied(path: &Path, error: io::Error) -> io::Error {
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let is_closed = |it: fs::Metadata| it.permissions().mode() & 0o600 != 0o600;
+        if fs::symlink_metadata(path).is_ok_and(is_closed) {
+            let what = "its mode keeps out its owner too, as when a sync is killed while it makes it; delete it";
+            return io::Error::new(error.kind(), what);
+        }
+    }
+    let _ = path;
+    error
 }
 
 /// Gives the lock to whoever owns the archive, so that one that root's killed sync leaves is in nobody's way. Only root
@@ -255,9 +294,41 @@ nonsense
         let archive = folder.path().join("archive.db");
         let now = "2026-01-01T12:00:00Z".parse().unwrap();
         let lock = ArchiveLock::acquire(&archive, now, Duration::ZERO).unwrap();
-        fs::set_permissions(beside(&archive), fs::Permissions::from_mode(0o000)).unwrap();
+        fs::set_permissions(lock_of(&archive), fs::Permissions::from_mode(0o000)).unwrap();
         assert_ne!(LockState::of(&archive), LockState::Free);
         drop(lock);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_that_a_umask_closed_to_its_owner_is_said_to_be_to_delete() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let lock = folder.path().join("archive.db.lock");
+        fs::write(&lock, "").unwrap();
+        let words = |mode| {
+            fs::set_permissions(&lock, fs::Permissions::from_mode(mode)).unwrap();
+            denied(&lock, io::ErrorKind::PermissionDenied.into()).to_string()
+        };
+        assert!(words(0o000).contains("delete it"));
+        assert!(
+            !words(0o600).contains("delete it"),
+            "somebody else's may be held"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_no_lock_and_nobody_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = folder.path().join("archive.db");
+        let pipe = std::process::Command::new("mkfifo")
+            .arg(lock_of(&archive))
+            .status();
+        assert!(pipe.unwrap().success());
+        assert_eq!(LockState::of(&archive), LockState::Free);
+        let now = "2026-01-01T12:00:00Z".parse().unwrap();
+        ArchiveLock::acquire(&archive, now, Duration::ZERO).unwrap_err();
     }
 
     #[test]
@@ -270,7 +341,7 @@ nonsense
         assert_ne!(LockState::of(&archive), LockState::Free);
         drop(lock);
         assert_eq!(LockState::of(&archive), LockState::Free);
-        let left = beside(&archive);
+        let left = lock_of(&archive);
         fs::write(&left, "process 4194305, since 2026-01-01T12:00:00Z").unwrap();
         assert!(!matches!(LockState::of(&archive), LockState::Held { .. }));
         ArchiveLock::acquire(&archive, now, Duration::ZERO).unwrap();

@@ -5,8 +5,9 @@
 //! a page or after it. Its methods are synchronous: a transaction cannot be held across a wait for the network.
 //!
 //! What each file is for: `header` looks at the file before SQLite does, `open` finds, checks and prepares it, `alterations`
-//! holds its schema against the `migrations`, `statement` by statement, `upgrade` applies those that are missing, `backup` makes a copy,
-//! `lock` keeps a second sync away, `transaction` holds pages together, `actions` archives pages by `upsert`, `regions`,
+//! holds its schema against the `migrations`, `statement` by statement, `upgrade` applies those that are missing, `backup`
+//! makes a copy, which is `partial` until it has its name and ends when `patience` does, `lock` keeps a second sync away,
+//! `transaction` holds pages together, `actions` archives pages by `upsert`, `regions`,
 //! `droplets`, `links`, `listings`, `follow`, `account` and `runs` the statements of their tables, `schema` shows it to
 //! people, `error` says what failed. Two make a first sync cheap: `indexes` puts the large ones off until its end,
 //! `staging` writes in order what comes in none.
@@ -25,6 +26,8 @@ mod listings;
 mod lock;
 mod migrations;
 mod open;
+mod partial;
+mod patience;
 mod regions;
 mod runs;
 mod schema;

@@ -19,15 +19,15 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::alterations;
-use super::backup::own;
 use super::error::{Error, Step, file_error};
-use super::header::{Header, check_header};
+use super::header::{Header, check_header, impossible_version};
 use super::migrations::{self, LATEST_VERSION};
+use super::partial::own;
 use super::upgrade::{self, Upgrade};
 use super::{LargeIndexes, Staging, Store, WrittenRegions};
 
 /// How long a statement waits for another program's lock. A reader may hold one while it prints a long answer.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a change of the journal mode waits. While it does, nobody new can read; and it can be tried again.
 const MODE_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -49,12 +49,20 @@ impl Store {
     /// # Errors
     /// When the file is foreign, newer or damaged, or cannot be made or written. It is then left as it was.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        create_if_missing(path)?;
+        let is_new = create_if_missing(path)?;
+        Self::open_what_is_there(path).inspect_err(|_| {
+            if is_new {
+                remove_if_empty(path);
+            }
+        })
+    }
+
+    fn open_what_is_there(path: &Path) -> Result<Self, Error> {
         check_header(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = connect(path, flags)?;
+        let mut connection = connect(path, flags, BUSY_TIMEOUT)?;
         prepare(&connection).map_err(|error| damaged(path, error))?;
-        refuse_newer(&connection, path)?;
+        refuse_version(&connection, path)?;
         alterations::refuse(&connection, path).map_err(|error| damaged(path, error))?;
         keep_log_on_close(&connection, false)?;
         let upgrade =
@@ -113,7 +121,7 @@ impl Store {
 /// # Errors
 /// When there is none, or it is foreign, newer, not upgraded yet, or damaged.
 pub fn open_read_only(path: &Path) -> Result<Connection, Error> {
-    let connection = open_any_version(path)?;
+    let connection = open_any_version(path, BUSY_TIMEOUT)?;
     match migrations::version(&connection).map_err(|error| damaged(path, error))? {
         LATEST_VERSION => Ok(connection),
         found => Err(Error::Older {
@@ -124,33 +132,33 @@ pub fn open_read_only(path: &Path) -> Result<Connection, Error> {
     }
 }
 
-/// The same for an archive that is not upgraded yet too.
-pub(super) fn open_any_version(path: &Path) -> Result<Connection, Error> {
-    match open_to_read(path) {
+/// The same for an archive that is not upgraded yet too. A statement waits so long for another program's lock.
+pub(super) fn open_any_version(path: &Path, timeout: Duration) -> Result<Connection, Error> {
+    match open_to_read(path, timeout) {
         Err(error) if error.is_unfinished_write() => {
             // Whoever cannot do this is told what stands in the way, which is the first error.
             if take_back(path).is_err() {
                 return Err(error);
             }
-            open_to_read(path)
+            open_to_read(path, timeout)
         }
         opened => opened,
     }
 }
 
-fn open_to_read(path: &Path) -> Result<Connection, Error> {
+fn open_to_read(path: &Path, timeout: Duration) -> Result<Connection, Error> {
     if matches!(check_header(path)?, Header::Empty) {
         return Err(Error::Missing {
             path: path.to_owned(),
         });
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = connect(path, flags)?;
+    let connection = connect(path, flags, timeout)?;
     prepare(&connection).map_err(|error| damaged(path, error))?;
     connection
         .pragma_update(None, "query_only", true)
         .step("cannot make the connection read-only")?;
-    refuse_newer(&connection, path)?;
+    refuse_version(&connection, path)?;
     Ok(connection)
 }
 
@@ -158,13 +166,13 @@ fn open_to_read(path: &Path) -> Result<Connection, Error> {
 /// write reads (<https://www.sqlite.org/lockingv3.html#hot_journals>).
 fn take_back(path: &Path) -> Result<(), Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = connect(path, flags)?;
+    let connection = connect(path, flags, BUSY_TIMEOUT)?;
     prepare(&connection)?;
     migrations::version(&connection).map(|_| ())
 }
 
 /// Asks SQLite for the version too: a log that a killed writer left may know better than the file's first bytes.
-fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), Error> {
+fn refuse_version(connection: &Connection, path: &Path) -> Result<(), Error> {
     // The first real read: a file that is cut short is found out here.
     let found = migrations::version(connection).map_err(|error| damaged(path, error))?;
     if found > LATEST_VERSION {
@@ -174,7 +182,17 @@ fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), Error> {
             known: LATEST_VERSION,
         });
     }
+    if found < 0 || (found == 0 && has_something(connection).map_err(|it| damaged(path, it))?) {
+        return Err(impossible_version(path, found));
+    }
     Ok(())
+}
+
+fn has_something(connection: &Connection) -> Result<bool, Error> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema)";
+    connection
+        .query_row(sql, [], |row| row.get(0))
+        .step("cannot read the archive's schema")
 }
 
 /// Whether closing leaves a log that was found beside the file where it is, as long as the file may be refused.
@@ -185,9 +203,9 @@ fn keep_log_on_close(connection: &Connection, on: bool) -> Result<(), Error> {
         .step("cannot configure the connection")
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
+fn connect(path: &Path, flags: OpenFlags, timeout: Duration) -> Result<Connection, Error> {
     let connection = Connection::open_with_flags(path, flags).step("cannot open the archive")?;
-    set_busy_timeout(&connection, BUSY_TIMEOUT)?;
+    set_busy_timeout(&connection, timeout)?;
     keep_log_on_close(&connection, true)?;
     Ok(connection)
 }
@@ -262,16 +280,28 @@ pub(super) fn make_folder_of(path: &Path) -> Result<(), Error> {
     }
 }
 
-fn create_if_missing(path: &Path) -> Result<(), Error> {
+/// Returns whether it made it.
+fn create_if_missing(path: &Path) -> Result<bool, Error> {
     make_folder_of(path)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path).and_then(|file| own(&file)) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+    match options.open(path) {
+        Ok(file) => own(&file).map(|()| true).map_err(|error| {
+            remove_if_empty(path);
+            file_error("cannot keep others from reading the new archive", path)(error)
+        }),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(file_error("cannot create the archive", path)(error)),
+    }
+}
+
+/// Leaves nothing of an archive that was made just now and came to nothing.
+fn remove_if_empty(path: &Path) {
+    let is_empty = |it: fs::Metadata| it.is_file() && it.len() == 0;
+    if fs::symlink_metadata(path).is_ok_and(is_empty) {
+        let _ = fs::remove_file(path);
     }
 }
 

@@ -4,15 +4,19 @@
 //! not read a new one, and this is the only copy of a history: so the old one stays beside it, as
 //! `archive.db.v5.bak` when the schema was of version 5. Without room for that there is no upgrade.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::backup::{self, count_rows};
-use super::error::Error;
+use super::alterations;
+use super::backup::{self, count_rows, integrity};
+use super::error::{Error, Step};
+use super::header::left_beside;
 use super::migrations::{self, LATEST_VERSION};
-use super::open::{open_any_version, set_journal_mode};
+use super::open::{BUSY_TIMEOUT, open_any_version, set_journal_mode};
+use super::partial;
 
 /// An upgrade that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +35,7 @@ pub(super) fn upgrade(connection: &mut Connection, path: &Path) -> Result<Option
     if from == LATEST_VERSION {
         return Ok(None);
     }
+    refuse_names_in_use(connection, path, from)?;
     set_journal_mode(connection, "delete")?;
     let backup = back_up(connection, path, from)?;
     migrations::apply(connection)?;
@@ -50,10 +55,12 @@ fn back_up(connection: &Connection, path: &Path, version: i64) -> Result<Option<
     // Beside the file itself, whatever link it is reached by.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     for number in 1.. {
-        let target = name(&path, version, number);
+        let target = backup_name(&path, version, number);
+        if left_beside(&target).is_some() {
+            continue;
+        }
         if fs::symlink_metadata(&target).is_err() {
-            // One upgrade at a time: the caller holds the lock.
-            backup::remove_partial(&target);
+            partial::remove_killed(&target);
             let copied = backup::copy(connection, &target, || false);
             return match copied {
                 Ok(copied) => Ok(Some(copied.path)),
@@ -65,16 +72,82 @@ fn back_up(connection: &Connection, path: &Path, version: i64) -> Result<Option<
             };
         }
         // Of an upgrade that was killed after this was made, or of another time: then it is kept, and so is this.
-        let kept = open_any_version(&target).and_then(|kept| count_rows(&kept, version));
-        if kept.is_ok_and(|kept| kept == rows) {
+        if is_another_file(&target, &path) && is_backup(&target, version, &rows).unwrap_or(false) {
             return Ok(Some(target));
         }
     }
     Ok(None)
 }
 
+/// Whether a file is whole, and the archive as it is now as far as its rows are counted.
+fn is_backup(path: &Path, version: i64, rows: &BTreeMap<String, u64>) -> Result<bool, Error> {
+    let kept = open_any_version(path, BUSY_TIMEOUT)?;
+    if migrations::version(&kept)? != version {
+        return Ok(false);
+    }
+    // Before anything is read of what has the name of a table.
+    alterations::refuse(&kept, path)?;
+    Ok(integrity(&kept)? == "ok" && count_rows(&kept, version)? == *rows)
+}
+
+/// Whether it is a file of its own, and not the archive by another name: that would be no way back, and closing it would
+/// take away the locks that are held on the archive.
+fn is_another_file(path: &Path, archive: &Path) -> bool {
+    let (Ok(file), Ok(archive)) = (fs::symlink_metadata(path), fs::metadata(archive)) else {
+        return false;
+    };
+    #[cfg(unix)]
+    let is_archive = {
+        use std::os::unix::fs::MetadataExt;
+        (file.dev(), file.ino()) == (archive.dev(), archive.ino())
+    };
+    // Elsewhere two names of one file are not told apart from two files.
+    #[cfg(not(unix))]
+    let is_archive = {
+        let _ = archive;
+        true
+    };
+    file.is_file() && !is_archive
+}
+
+/// Refuses an archive in which somebody gave a name to something that a migration gives to something else.
+fn refuse_names_in_use(connection: &Connection, path: &Path, from: i64) -> Result<(), Error> {
+    let mut ours = BTreeSet::new();
+    for version in from + 1..=LATEST_VERSION {
+        ours.extend(names(&migrations::model(version)?)?.into_keys());
+    }
+    for name in names(&migrations::model(from)?)?.keys() {
+        ours.remove(name);
+    }
+    let theirs = names(connection)?;
+    let taken: Vec<_> = ours
+        .iter()
+        .filter_map(|name| theirs.get(name).map(|kind| format!("the {kind} `{name}`")))
+        .collect();
+    if taken.is_empty() {
+        return Ok(());
+    }
+    Err(Error::NameInUse {
+        path: path.to_owned(),
+        what: taken.join(", "),
+        to: LATEST_VERSION,
+    })
+}
+
+/// The names of tables, indexes and views, of which each can be only one of them, and which it is.
+fn names(connection: &Connection) -> Result<BTreeMap<String, String>, Error> {
+    let sql = "SELECT lower(name), type FROM sqlite_schema WHERE type <> 'trigger'";
+    connection
+        .prepare(sql)
+        .and_then(|mut statement| {
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect()
+        })
+        .step("cannot read the archive's schema")
+}
+
 /// `archive.db.v5.bak`, then `archive.db.v5.2.bak` …
-fn name(path: &Path, version: i64, number: u32) -> PathBuf {
+fn backup_name(path: &Path, version: i64, number: u32) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(match number {
         1 => format!(".v{version}.bak"),

@@ -22,7 +22,7 @@ fn backup(sandbox: &Sandbox, target: &Path, flags: &[&str]) -> Run {
 }
 
 /// What is in the folder besides a home and the data.
-fn left_beside(sandbox: &Sandbox) -> Vec<String> {
+pub(crate) fn left_beside(sandbox: &Sandbox) -> Vec<String> {
     let entries = fs::read_dir(sandbox.folder()).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     names.filter(|name| name != "data").collect()
@@ -123,25 +123,6 @@ fn an_archive_that_is_put_back_goes_on_without_reading_everything_again() {
     assert!(requests(&cloud) <= 4, "{} requests", requests(&cloud));
 }
 
-#[test]
-fn a_copy_that_somebody_stops_leaves_nothing_and_the_archive_as_it_was() {
-    let sandbox = Sandbox::new();
-    old_archive(&sandbox, 400_000);
-    let before = fs::read(sandbox.db()).unwrap();
-    let copy = target(&sandbox, "copy.db");
-    for signal in ["INT", "TERM"] {
-        let run = Running::start(sandbox.command(&["backup", copy.to_str().unwrap()]));
-        until("the copy is begun", || {
-            let names = left_beside(&sandbox);
-            names.iter().any(|name| name.ends_with(".partial"))
-        });
-        run.signal(signal);
-        run.end().exits(1).says("error: ");
-        assert!(left_beside(&sandbox).is_empty(), "{signal}");
-    }
-    assert!(fs::read(sandbox.db()).unwrap() == before);
-}
-
 /// The same where no file may become longer than so many blocks of 512 bytes.
 fn on_a_full_disk(sandbox: &Sandbox, blocks: u64, arguments: &[&str]) -> Running {
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
@@ -174,7 +155,7 @@ fn a_disk_that_fills_up_leaves_nothing_of_the_copy() {
 }
 
 /// An archive as version 1 left it, with so many actions.
-fn old_archive(sandbox: &Sandbox, actions: usize) {
+pub(crate) fn old_archive(sandbox: &Sandbox, actions: usize) {
     fs::create_dir_all(sandbox.db().parent().unwrap()).unwrap();
     let text = fs::read_to_string("tests/fixtures/archives/v1.sql").unwrap();
     let archive = Connection::open(sandbox.db()).unwrap();

@@ -162,6 +162,32 @@ fn what_is_no_file_is_refused_by_every_command_and_none_waits() {
 }
 
 #[test]
+fn a_pipe_beside_an_archive_is_refused_by_every_command_and_none_waits() {
+    let cloud = cloud(1, 30);
+    for name in ["archive.db-journal", "archive.db-wal", "archive.db-shm"] {
+        let sandbox = changed(&cloud, "");
+        let pipe = sandbox.db().with_file_name(name);
+        assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
+        for command in [
+            &["query"][..],
+            &["status"],
+            &["verify"],
+            &["backup", "copy"],
+        ] {
+            let run = sandbox.run(command).exits(1);
+            run.says(name).says("FIFO").says("hint: ");
+        }
+        let sync = sandbox.sync(&cloud, &["--all"]).exits(1);
+        sync.says(name).says("FIFO").says("hint: ");
+        assert_eq!(sandbox.files_at_rest(), ["archive.db", name]);
+    }
+    let sandbox = changed(&cloud, "");
+    let lock = sandbox.db().with_file_name("archive.db.lock");
+    assert!(Command::new("mkfifo").arg(lock).status().unwrap().success());
+    sandbox.run(&["status"]).exits(0);
+}
+
+#[test]
 fn a_link_in_the_place_of_the_lock_is_refused_and_what_it_leads_to_stays() {
     let cloud = cloud(1, 30);
     let sandbox = changed(&cloud, "");

@@ -16,6 +16,7 @@ mod architecture;
 mod archive;
 mod asked;
 mod backup;
+mod backup_stopped;
 mod chaos;
 #[path = "../../examples/simulator/cloud/mod.rs"]
 mod cloud;

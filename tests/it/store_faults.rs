@@ -74,6 +74,35 @@ fn an_archive_of_a_newer_version_is_left_alone() {
 }
 
 #[test]
+fn an_archive_of_a_version_that_there_never_was_is_left_alone() {
+    let cloud = small_cloud();
+    for version in [-1, 0] {
+        let sandbox = with_changed_archive(&cloud, |path| {
+            let archive = Connection::open(path).unwrap();
+            archive
+                .pragma_update(None, "user_version", version)
+                .unwrap();
+        });
+        let words = format!("its schema version is {version}, which no archive has");
+        is_refused_untouched(&sandbox, &cloud, &words, "keep the file");
+        sandbox.run(&["verify"]).exits(6).says(&words);
+    }
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_said_to() {
+    let cloud = small_cloud();
+    let sandbox =
+        with_file(|path| std::os::unix::fs::symlink("unmounted/archive.db", path).unwrap());
+    for run in [sandbox.sync(&cloud, &["--all"]), sandbox.query(&[])] {
+        run.exits(6)
+            .says("is a link to unmounted/archive.db")
+            .says("hint: ");
+    }
+    assert_eq!(sandbox.files_at_rest(), ["archive.db"]);
+}
+
+#[test]
 fn an_archive_that_was_cut_short_is_left_alone() {
     let cloud = small_cloud();
     for part in [2, 10, 500] {
@@ -183,6 +212,8 @@ fn a_new_archive_on_a_full_disk_is_no_obstacle_once_there_is_room() {
         sync_on_a_full_disk(&sandbox, &cloud, "trap '' XFSZ;", blocks)
             .exits(1)
             .says("error: ");
+        let left = sandbox.files_at_rest();
+        assert!(left.is_empty(), "after {blocks} blocks: {left:?}");
     }
     sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     sandbox.archive().equals(&cloud);

@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use super::Context;
 use super::exit::{Failure, Status};
 use super::monitoring::MonitoringFlags;
-use super::runtime::{runtime, stop_signals};
+use super::runtime::{Hangup, runtime, stop_signals};
 use super::scope::{self, ScopeFlags};
 use control::{Control, Reloads};
 use job::{ScheduledSync, Shared};
@@ -115,7 +115,8 @@ async fn serve<A: Alarm>(
     last_run: Option<Timestamp>,
     runtime: Handle,
 ) -> Result<Status, Failure> {
-    let stopped = stop_signals()?;
+    // It reads the configuration again.
+    let stopped = stop_signals(Hangup::IsNoMatter)?;
     let reloads = Reloads::listen()?;
     let (stop, told_to_stop) = tokio::sync::watch::channel(0);
     let (commands, receiver) = mpsc::channel(8);

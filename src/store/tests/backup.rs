@@ -135,6 +135,60 @@ fn nothing_is_overwritten_and_no_name_beside_the_archive_is_taken() {
 }
 
 #[test]
+fn a_name_beside_which_another_database_left_something_is_refused() {
+    let (folder, path) = folder();
+    archive(&path, 3);
+    let at = |name: &str| folder.path().join(name);
+    let target = at("copy.db");
+    for name in ["copy.db-wal", "copy.db-shm", "copy.db-journal"] {
+        for is_link in [false, true] {
+            if is_link {
+                symlink("nowhere", at(name)).unwrap();
+            } else {
+                fs::write(at(name), "of another archive").unwrap();
+            }
+            let error = back_up(&path, &target, || false).unwrap_err();
+            assert!(matches!(error, Error::NotAlone { .. }), "{error:?}");
+            assert!(error.to_string().contains(name), "{error}");
+            assert!(error.hint().contains("another name"));
+            assert_eq!(files(folder.path()), ["archive.db", name]);
+            fs::remove_file(at(name)).unwrap();
+        }
+    }
+    copied(&path, &target);
+}
+
+#[test]
+fn a_view_in_the_place_of_a_table_is_not_read_however_endless_it_is() {
+    for sql in [
+        "DROP TABLE staged_actions;
+         CREATE VIEW staged_actions AS
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) AS i FROM n",
+        "DROP TABLE staged_actions",
+    ] {
+        let (folder, path) = folder();
+        archive(&path, 3);
+        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        let error = back_up(&path, &folder.path().join("copy.db"), || false).unwrap_err();
+        assert!(matches!(error, Error::Altered { .. }), "{error:?}");
+        let words = "archive.db was changed by something other than archiver";
+        assert!(error.to_string().contains(words), "{error}");
+        assert!(error.to_string().contains("`staged_actions`"), "{error}");
+        assert_eq!(files(folder.path()), ["archive.db"]);
+    }
+}
+
+#[test]
+fn an_archive_that_stays_locked_keeps_nobody_who_has_had_enough() {
+    let (folder, path) = folder();
+    archive(&path, 3);
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let error = back_up(&path, &folder.path().join("copy.db"), || true).unwrap_err();
+    assert!(matches!(error, Error::Stopped), "{error:?}");
+}
+
+#[test]
 fn a_copy_that_is_stopped_leaves_nothing() {
     let (folder, path) = folder();
     archive(&path, 100);

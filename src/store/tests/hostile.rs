@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::fixture::{Archive, completed, files, folder, interval, rows, time};
-use crate::store::{ArchiveLock, Error, LATEST_VERSION, Store, open_read_only};
+use crate::store::{ArchiveLock, Error, LATEST_VERSION, Store, back_up, open_read_only};
 
 /// An archive with some rows, at rest, that was then changed like this.
 fn changed(path: &Path, sql: &str) {
@@ -271,8 +271,64 @@ fn a_link_to_an_archive_is_the_archive() {
     assert_eq!(count, ["3"]);
     let nowhere = folder.path().join("dangling.db");
     symlink(folder.path().join("nowhere"), &nowhere).unwrap();
-    let error = Store::open(&nowhere).err().unwrap();
-    assert!(matches!(error, Error::Missing { .. }), "{error:?}");
+    for error in [Store::open(&nowhere).err(), open_read_only(&nowhere).err()] {
+        let error = error.unwrap();
+        assert!(matches!(error, Error::LeadsNowhere { .. }), "{error:?}");
+        assert!(error.to_string().contains("/nowhere"), "{error}");
+        assert!(error.is_unusable_archive());
+    }
+}
+
+type Make = fn(&Path);
+
+#[test]
+fn what_is_no_file_where_sqlite_keeps_its_own_is_refused_by_name_and_nobody_waits_for_it() {
+    let (folder, path) = folder();
+    changed(&path, "");
+    let link = folder.path().join("link.db");
+    symlink(&path, &link).unwrap();
+    let before = fs::read(&path).unwrap();
+    for name in ["archive.db-journal", "archive.db-wal", "archive.db-shm"] {
+        let beside = folder.path().join(name);
+        let make: [(&str, Make); 4] = [
+            ("FIFO", |at| {
+                assert!(Command::new("mkfifo").arg(at).status().unwrap().success());
+            }),
+            ("directory", |at| fs::create_dir(at).unwrap()),
+            ("socket", |at| drop(UnixListener::bind(at).unwrap())),
+            ("link", |at| symlink("nowhere", at).unwrap()),
+        ];
+        for (kind, make) in make {
+            make(&beside);
+            for path in [&path, &link] {
+                let copy = back_up(path, &folder.path().join("copy.db"), || false);
+                let errors = [
+                    Store::open(path).err(),
+                    open_read_only(path).err(),
+                    copy.err(),
+                ];
+                for error in errors.map(Option::unwrap) {
+                    let error = error.to_string();
+                    assert!(error.contains(&format!("it is a {kind}, not")), "{error}");
+                    assert!(error.contains(name), "{error}");
+                }
+            }
+            let _ = fs::remove_file(&beside).or_else(|_| fs::remove_dir(&beside));
+        }
+    }
+    assert!(fs::read(&path).unwrap() == before);
+    assert_eq!(files(folder.path()), ["archive.db", "link.db"]);
+}
+
+#[test]
+fn a_first_sync_that_is_refused_leaves_no_empty_archive() {
+    let (folder, path) = folder();
+    symlink("nowhere", folder.path().join("archive.db-wal")).unwrap();
+    Store::open(&path).err().unwrap();
+    assert_eq!(files(folder.path()), ["archive.db-wal"]);
+    fs::write(&path, "").unwrap();
+    Store::open(&path).err().unwrap();
+    assert!(path.exists(), "it was there before");
 }
 
 #[test]

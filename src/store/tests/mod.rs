@@ -24,3 +24,4 @@ mod schema;
 mod staging;
 mod upsert;
 mod versions;
+mod way_back;

@@ -106,6 +106,36 @@ fn an_archive_whose_log_says_that_it_is_of_a_later_version() {
 }
 
 #[test]
+fn an_archive_of_a_version_that_there_never_was() {
+    for version in [-1, i32::MIN, 0] {
+        let message = assert_refused(
+            |path| {
+                archive(path);
+                execute(path, &format!("PRAGMA user_version = {version}"));
+            },
+            is_damaged,
+        );
+        let words = format!("schema version is {version}, which no archive has");
+        assert!(message.contains(&words), "{message}");
+    }
+}
+
+#[test]
+fn an_archive_in_a_file_format_of_another_time() {
+    for (byte, format) in [(18, 3), (18, 0xff), (19, 3), (19, 0xff)] {
+        let message = assert_refused(
+            |path| {
+                archive(path);
+                change(path, |bytes| bytes[byte] = format);
+            },
+            is_damaged,
+        );
+        let words = format!("its file format, {format}, is none");
+        assert!(message.contains(&words), "{message}");
+    }
+}
+
+#[test]
 fn a_file_that_is_no_database() {
     for content in ["id,type\n1,create\n", "SQLite format 2\0", "\0", "S"] {
         let message = assert_refused(|path| fs::write(path, content).unwrap(), is_damaged);
@@ -178,9 +208,8 @@ fn there_is_nothing_to_read_where_there_is_no_archive() {
 #[test]
 fn a_reader_waits_for_an_upgrade() {
     let (_folder, path) = folder();
-    archive(&path);
-    execute(&path, "PRAGMA user_version = 0");
+    super::versions::make(&path, 5);
     let error = open_read_only(&path).err().unwrap();
-    assert!(matches!(error, Error::Older { found: 0, .. }), "{error:?}");
+    assert!(matches!(error, Error::Older { found: 5, .. }), "{error:?}");
     assert!(error.hint().contains("archiver sync"));
 }

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 
 use super::fixture::{Archive, completed, files, folder, rows};
 use crate::store::migrations::{self, MIGRATIONS};
-use crate::store::{APPLICATION_ID, Error, LATEST_VERSION, Store, alterations, open_read_only};
+use crate::store::{APPLICATION_ID, LATEST_VERSION, Store, alterations, open_read_only};
 
 /// Rows as a sync of each version left them; those of a version come on top of those before it.
 const ROWS: [&str; 6] = [
@@ -275,22 +275,4 @@ fn an_archive_without_rows_needs_no_backup_and_one_of_this_version_no_upgrade() 
     let _ = fs::remove_file(&path);
     let new = Store::open(&path).unwrap();
     assert_eq!(new.upgrade(), None);
-}
-
-#[test]
-fn an_archive_that_cannot_be_upgraded_is_left_as_it_was() {
-    let (folder, path) = folder();
-    make(&path, 2);
-    let connection = Connection::open(&path).unwrap();
-    // A table of somebody else's, where the fifth migration makes its own.
-    connection
-        .execute_batch("CREATE TABLE staged_actions (mine)")
-        .unwrap();
-    drop(connection);
-    let before = fs::read(&path).unwrap();
-    let error = Store::open(&path).err().unwrap();
-    assert!(matches!(error, Error::Sqlite { .. }), "{error:?}");
-    assert!(error.to_string().contains("staged_actions"), "{error}");
-    assert!(fs::read(&path).unwrap() == before);
-    assert_eq!(files(folder.path()), ["archive.db", "archive.db.v2.bak"]);
 }

@@ -40,7 +40,7 @@ fn the_rest_costs_only_what_is_missing(sandbox: &Sandbox, cloud: &Cloud) {
 
 #[test]
 fn a_sync_told_to_stop_keeps_its_pages_and_the_next_one_reads_the_rest() {
-    for signal in ["TERM", "INT"] {
+    for signal in ["TERM", "INT", "HUP"] {
         let cloud = slow_cloud();
         let sandbox = Sandbox::new();
         let sync = sandbox.start_sync(&cloud, &["--all"]);
