@@ -176,7 +176,7 @@ impl Client {
         let mut query = vec![("page", "1"), ("per_page", "1")];
         query.extend(parameters);
         let policy = self.retry.for_a_courtesy();
-        let decode = |body: &[u8]| wire::holds(body, member);
+        let decode = |body: &[u8]| wire::holds_list(body, member);
         self.get_patiently(&policy, path, &query, decode).await
     }
 

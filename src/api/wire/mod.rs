@@ -10,6 +10,7 @@
 //! plain way, by `serde_json`, whose word counts, and [`quick`], which reads healthy pages three times as fast, says the
 //! same, and leaves all others to the plain way.
 
+mod account;
 mod action;
 mod droplet;
 mod few;
@@ -29,7 +30,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::error::{ApiMessage, printable};
-use crate::model::{Account, Action, Droplet, Team};
+use crate::model::{Action, Droplet};
+pub(super) use account::{account, holds_list};
 use few::Few;
 use fields::{Fields, Members};
 pub use reader::PageReader;
@@ -115,37 +117,6 @@ fn action(body: &[u8], regions: &mut Regions) -> Result<Action, BodyError> {
     let fields: Fields<'_> = parse(raw.as_bytes())?;
     action::from_fields(&fields, regions)
         .map_err(|rejected| BodyError(format!("{}: {}", rejected.reason, rejected.excerpt)))
-}
-
-/// The answer to the question whose token it is.
-pub(super) fn account(body: &[u8]) -> Result<Account, BodyError> {
-    let answer: Fields<'_> = parse(body)?;
-    let raw = answer.get("account").ok_or_else(|| without("account"))?;
-    let fields: Fields<'_> = parse(raw.as_bytes())?;
-    let team: Option<Fields<'_>> = match fields.get("team") {
-        Some(raw) => Some(parse(raw.as_bytes())?),
-        None => None,
-    };
-    Ok(Account {
-        uuid: text(&fields, "uuid"),
-        email: text(&fields, "email"),
-        name: text(&fields, "name"),
-        status: text(&fields, "status"),
-        droplet_limit: fields.get("droplet_limit").and_then(|it| it.parse().ok()),
-        team: team.map(|team| Team {
-            uuid: text(&team, "uuid"),
-            name: text(&team, "name"),
-        }),
-    })
-}
-
-/// Whether an answer is what it should be, as far as one member tells.
-pub(super) fn holds(body: &[u8], member: &str) -> Result<(), BodyError> {
-    let answer: Fields<'_> = parse(body)?;
-    answer
-        .get(member)
-        .map(|_| ())
-        .ok_or_else(|| without(member))
 }
 
 fn text(fields: &Fields<'_>, name: &str) -> Option<String> {
@@ -270,23 +241,6 @@ mod tests {
             reason.reason.contains("id") && reason.excerpt.contains(r#""2""#),
             "{reason:?}"
         );
-    }
-
-    #[test]
-    fn an_account_is_read_as_far_as_it_says_something() {
-        let whole = account(
-            br#"{"account": {"uuid": "b6fr", "email": "sammy@example.com", "name": "Sammy", "status": "active",
-                "droplet_limit": 25, "team": {"uuid": "5df3", "name": "My Team"}, "new": [1]}}"#,
-        )
-        .unwrap();
-        assert_eq!(whole.email.as_deref(), Some("sammy@example.com"));
-        assert_eq!(whole.droplet_limit, Some(25));
-        assert_eq!(whole.team.unwrap().name.as_deref(), Some("My Team"));
-        let odd = account(br#"{"account": {"uuid": 7, "team": null, "droplet_limit": "x"}}"#);
-        assert_eq!(odd.unwrap(), Account::default());
-        for body in [&b"{}"[..], b"<html>", b"{\"account\": null}"] {
-            assert!(account(body).is_err());
-        }
     }
 
     #[test]
