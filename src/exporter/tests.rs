@@ -265,18 +265,6 @@ fn thousands_of_connections_leave_nothing_behind() {
 }
 
 #[test]
-fn those_that_say_nothing_keep_nobody_else_out_for_ever() {
-    let server = serve_within(Limits {
-        connections: 2,
-        head_within: Duration::from_millis(300),
-        ..LIMITS
-    });
-    let silent: Vec<_> = (0..3).map(|_| connect(server.exporter.address())).collect();
-    assert!(server.asked("GET", "/healthz").contains("alive"));
-    drop(silent);
-}
-
-#[test]
 fn half_a_request_is_not_waited_for_for_ever() {
     let server = serve_within(Limits {
         head_within: Duration::from_millis(100),
