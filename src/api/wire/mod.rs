@@ -2,7 +2,8 @@
 //!
 //! Only a row's `id` is needed. A null, a missing field, an old shape or a value of the wrong type leaves its column
 //! empty and keeps the original text in `extra`; a field that no column knows is kept there too. A row that is no
-//! object, or has no integer `id`, is handed on as [`RejectedRow`] and does not cost its page. But a body that is not
+//! object, has no integer `id`, or is larger than anybody sends (`few`), is handed on as [`RejectedRow`] and does not
+//! cost its page. But a body that is not
 //! whole JSON with the list in it is an error, and the request is worth another try: half a page is no page.
 //!
 //! Every field is first taken as raw text, so nothing is parsed that is already known: the 2 KB of region that every
@@ -49,7 +50,7 @@ pub struct Page<T> {
     pub total: Option<u64>,
     /// Whether the answer links to a further page. The link itself is never followed.
     pub has_next: bool,
-    /// How long the answer was, unpacked: what its rows take of memory is no multiple of it.
+    /// How many bytes the answer had, unpacked.
     pub bytes: usize,
 }
 
