@@ -68,6 +68,22 @@ pub struct Region {
     pub extra: Extra,
 }
 
+impl Region {
+    /// About how much memory it takes, for whoever remembers regions.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        /// What the allocator takes of a text beside its bytes, and a map of its members.
+        const BESIDE: usize = 16;
+        const OF_A_MEMBER: usize = 64;
+        let text = |text: &String| size_of::<String>() + text.len() + BESIDE;
+        let lists = self.features.iter().chain(&self.sizes).map(text);
+        let extra = self.extra.iter();
+        let extra = extra.map(|(name, value)| name.len() + value.get().len() + OF_A_MEMBER);
+        let name = self.name.as_ref().map_or(0, String::len);
+        size_of::<Self>() + self.slug.len() + name + lists.sum::<usize>() + extra.sum::<usize>()
+    }
+}
+
 /// A droplet that exists now.
 #[derive(Clone, Debug)]
 pub struct Droplet {

@@ -58,3 +58,61 @@ fn a_reader_that_has_met_the_regions_keeps_nothing_more() {
     let memory = allocation_counter::measure(|| drop(reader.actions(&body).unwrap()));
     assert_eq!(memory.bytes_current, 0, "{memory:?}");
 }
+
+#[test]
+fn regions_that_are_new_on_each_page_do_not_add_up() {
+    let page = |number: usize, length: usize| {
+        let region = |row: usize| {
+            let text = "x".repeat(length);
+            format!(r#"{{"slug":"r{number}-{row}","sizes":["a","b"],"text":"{text}"}}"#)
+        };
+        let rows: Vec<_> = (0..20)
+            .map(|row| format!(r#"{{"id":{},"region":{}}}"#, row + 1, region(row)))
+            .collect();
+        format!(r#"{{"actions":[{}]}}"#, rows.join(","))
+    };
+    for length in [1_000, 10_000, 100_000] {
+        let mut reader = PageReader::new();
+        let memory = allocation_counter::measure(|| {
+            for number in 0..50 {
+                let page = reader.actions(page(number, length).as_bytes()).unwrap();
+                assert!(page.rows.iter().all(Result::is_ok));
+            }
+        });
+        assert!(memory.bytes_current < 2 << 20, "{length}: {memory:?}");
+    }
+}
+
+#[test]
+fn nothing_of_a_page_takes_many_times_its_length() {
+    let members: String = (0..900).map(|it| format!(r#","{it}":1"#)).collect();
+    let sizes = vec![r#""a""#; 900].join(",");
+    let many = |row: String, times: usize| {
+        let rows: Vec<_> = (0..times)
+            .map(|id| row.replace("ID", &id.to_string()))
+            .collect();
+        format!(r#"{{"actions":[{}]}}"#, rows.join(","))
+    };
+    let most = 12 << 20;
+    for body in [
+        many(format!(r#"{{"id":ID{members}}}"#), 1_500),
+        many(
+            format!(r#"{{"id":ID,"region":{{"slug":"ID","sizes":[{sizes}]}}}}"#),
+            3_000,
+        ),
+        format!(r#"{{"actions":[{{"id":1{}}}]}}"#, members.repeat(1_000)),
+        format!(
+            r#"{{"actions":[{{"id":1,"region":{{"slug":"r"{}}}}}]}}"#,
+            members.repeat(100)
+        ),
+        format!(r#"{{"actions":[{}]}}"#, vec!["[]"; 4_000_000].join(",")),
+    ] {
+        let mut reader = PageReader::new();
+        let memory = allocation_counter::measure(|| drop(reader.actions(body.as_bytes())));
+        assert!(
+            memory.bytes_max < body.len() as u64 + most,
+            "{}: {memory:?}",
+            body.len()
+        );
+    }
+}

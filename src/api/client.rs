@@ -153,7 +153,9 @@ impl Client {
         let (page, per_page) = (page.to_string(), PER_PAGE.to_string());
         let mut query = vec![("page", page.as_str()), ("per_page", per_page.as_str())];
         query.extend(tag.map(|tag| ("tag_name", tag)));
-        self.get("/v2/droplets", &query, wire::droplets).await
+        let mut page = self.get("/v2/droplets", &query, wire::droplets).await?;
+        self.sender.take_token_out_of_rejections(&mut page);
+        Ok(page)
     }
 
     /// The account that the token belongs to, as far as the answer says. Scope: `account:read`.
@@ -176,7 +178,7 @@ impl Client {
         let mut query = vec![("page", "1"), ("per_page", "1")];
         query.extend(parameters);
         let policy = self.retry.for_a_courtesy();
-        let decode = |body: &[u8]| wire::holds(body, member);
+        let decode = |body: &[u8]| wire::holds_list(body, member);
         self.get_patiently(&policy, path, &query, decode).await
     }
 
@@ -215,8 +217,10 @@ impl Client {
     async fn actions(&self, path: &str, page: u64) -> Result<Page<Action>, Error> {
         let (page, per_page) = (page.to_string(), PER_PAGE.to_string());
         let decode = |body: &[u8]| lock(&self.reader).actions(body);
-        self.get(path, &[("page", &page), ("per_page", &per_page)], decode)
-            .await
+        let query = [("page", page.as_str()), ("per_page", &per_page)];
+        let mut page = self.get(path, &query, decode).await?;
+        self.sender.take_token_out_of_rejections(&mut page);
+        Ok(page)
     }
 
     async fn get<T>(

@@ -27,10 +27,10 @@ pub enum ErrorKind {
         status: u16,
     },
     /// No connection, or a connection that broke or stalled.
-    #[error("{0}")]
+    #[error("{}", printable(.0))]
     Transport(String),
     /// An answer that is not what the API's specification says.
-    #[error("the answer cannot be read: {0}")]
+    #[error("the answer cannot be read: {}", printable(.0))]
     Body(String),
     /// The rate limit is used up, and waiting for it takes too long.
     #[error("the rate limit of the token is used up until {until}")]
@@ -170,9 +170,21 @@ pub(super) fn printable(text: &str) -> String {
     safe
 }
 
+/// Neither obeyed by a terminal, nor turning the direction of what follows, nor invisible.
 fn is_printable(character: char) -> bool {
-    let steers_direction = matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    !character.is_control() && !steers_direction
+    let is_hidden = matches!(
+        character,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    );
+    !character.is_control() && !is_hidden
 }
 
 fn after(attempts: u32) -> String {
@@ -239,6 +251,31 @@ mod tests {
             printable("a\u{1b}[2Jb\u{9b}c\u{202e}d\n"),
             "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}"
         );
+        let hidden = "\u{ad}\u{61c}\u{180e}\u{200b}\u{200f}\u{2028}\u{202e}\u{2060}\u{206f}\u{feff}\u{fff9}\u{e0041}";
+        for character in hidden.chars() {
+            let shown = printable(&format!("a{character}b"));
+            assert_eq!(shown, "a\u{fffd}b", "{:x}", u32::from(character));
+        }
         assert!(printable(&"x".repeat(1_000_000)).len() < 300);
+    }
+
+    #[test]
+    fn no_error_repeats_more_of_the_network_than_a_line() {
+        let long = "\u{1b}[31m".repeat(1_000_000);
+        let words = |text: &String| ApiMessage {
+            message: Some(text.clone()),
+            id: Some(text.clone()),
+            request_id: Some(text.clone()),
+            status: 500,
+        };
+        for kind in [
+            ErrorKind::Transport(long.clone()),
+            ErrorKind::Body(long.clone()),
+            ErrorKind::Status(words(&long)),
+        ] {
+            let shown = kind.to_string();
+            assert!(!shown.contains(char::is_control), "{shown}");
+            assert!(shown.chars().count() < 700, "{}", shown.len());
+        }
     }
 }

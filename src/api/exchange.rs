@@ -18,7 +18,7 @@ use super::error::{ApiMessage, Error, ErrorKind, printable};
 use super::event::{Event, OnEvent};
 use super::limits::RateLimit;
 use super::retry;
-use super::wire::{self, BodyError};
+use super::wire::{self, BodyError, Page};
 use crate::time::Timestamp;
 
 /// The largest answer that is read, decoded: forty times a page of 200 actions. Compressed answers can be bombs.
@@ -43,7 +43,7 @@ pub(super) struct Sender {
     faults: AtomicU64,
 }
 
-/// What one try came to.
+/// What one try came to; the token is in none of its texts.
 pub(super) enum Attempt<T> {
     Done(T),
     /// Worth another try.
@@ -51,6 +51,17 @@ pub(super) enum Attempt<T> {
     /// A 429, and what its headers say.
     Limited(RateLimit, ErrorKind),
     Final(ErrorKind),
+}
+
+impl<T> Attempt<T> {
+    fn with_kind(self, change: impl FnOnce(ErrorKind) -> ErrorKind) -> Self {
+        match self {
+            Self::Done(value) => Self::Done(value),
+            Self::Fault(kind) => Self::Fault(change(kind)),
+            Self::Limited(limit, kind) => Self::Limited(limit, change(kind)),
+            Self::Final(kind) => Self::Final(change(kind)),
+        }
+    }
 }
 
 impl Sender {
@@ -146,7 +157,40 @@ impl Sender {
         if matches!(attempt, Attempt::Fault(_)) {
             self.faults.fetch_add(1, Ordering::Relaxed);
         }
-        attempt
+        attempt.with_kind(|kind| self.without_token(kind))
+    }
+
+    /// Of bodies it is taken out already, before they are read; this is for headers, and for what that may have missed.
+    fn without_token(&self, mut kind: ErrorKind) -> ErrorKind {
+        match &mut kind {
+            ErrorKind::Status(message) => {
+                let texts = [
+                    &mut message.id,
+                    &mut message.message,
+                    &mut message.request_id,
+                ];
+                for text in texts.into_iter().flatten() {
+                    self.take_token_out_of(text);
+                }
+            }
+            ErrorKind::Transport(text) | ErrorKind::Body(text) => self.take_token_out_of(text),
+            ErrorKind::Redirect { .. } | ErrorKind::RateLimited { .. } => {}
+        }
+        kind
+    }
+
+    /// As [`Self::without_token`], for what is said of rows.
+    pub(super) fn take_token_out_of_rejections<T>(&self, page: &mut Page<T>) {
+        for rejected in page.rows.iter_mut().filter_map(|row| row.as_mut().err()) {
+            self.take_token_out_of(&mut rejected.reason);
+            self.take_token_out_of(&mut rejected.excerpt);
+        }
+    }
+
+    fn take_token_out_of(&self, text: &mut String) {
+        if let Cow::Owned(clean) = self.bearer.taken_out_of(Cow::Borrowed(text)) {
+            *text = clean;
+        }
     }
 
     async fn exchange<T>(
@@ -195,15 +239,6 @@ impl Sender {
         let message = self.unpacked(response, MOST_ERROR_BYTES, message).await;
         let mut message: ApiMessage = message.unwrap_or_else(|_| wire::message(status, b""));
         message.request_id = message.request_id.or(request_id);
-        // Of the body it is taken out already, unless it was written with escapes.
-        for text in [
-            &mut message.id,
-            &mut message.message,
-            &mut message.request_id,
-        ] {
-            let taken = text.take().map(Cow::Owned);
-            *text = taken.map(|text| self.bearer.taken_out_of(text).into_owned());
-        }
         let kind = ErrorKind::Status(message);
         match status {
             429 => Attempt::Limited(limit, kind),

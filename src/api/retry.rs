@@ -4,7 +4,8 @@
 //! jittered waits, and no more than [`RetryPolicy::patience`] altogether, so that a stalled server is an error within
 //! a minute. A 429 is no fault but an instruction: it is waited for as the headers say, `retry-after` first, and
 //! `ratelimit-reset` only for the hourly limit: it is when the *oldest* request expires, so waiting for it on a burst
-//! would sleep for most of an hour.
+//! would sleep for most of an hour. What takes longer than the limit of a minute can is reported, with the time to come
+//! back: asking earlier would be told the same.
 
 use std::time::Duration;
 
@@ -24,7 +25,8 @@ pub struct RetryPolicy {
     pub patience: Duration,
     /// How often one request is sent at most because of 429 answers.
     pub limited_attempts: u32,
-    /// The longest a `retry-after` is believed. It announces the minute limit, which never needs more than 60 s.
+    /// The longest `retry-after` that is waited for. It announces the minute limit, which never needs more than 60 s; what
+    /// is longer is of another limit, and reported with the time to come back.
     pub longest_retry_after: Duration,
     /// The longest wait for the hourly limit; what takes longer is reported, with the time to come back.
     pub longest_limit_wait: Duration,
@@ -43,6 +45,9 @@ impl Default for RetryPolicy {
         }
     }
 }
+
+/// The farthest time to come back: no limit of the API is one of more than an hour, and no header is believed for more.
+const LONGEST_LIMIT_SECONDS: i64 = 3_600;
 
 /// The tries of one request so far.
 #[derive(Debug)]
@@ -109,11 +114,12 @@ pub(super) enum Limited {
 }
 
 impl RetryPolicy {
-    /// For a question that a sync can do without: a few tries, and no longer than one silence.
+    /// For a question that a sync can do without: a few tries, no longer than one silence, and one wait for a limit.
     pub(super) fn for_a_courtesy(&self) -> Self {
         Self {
             attempts: self.attempts.min(3),
             patience: self.patience.min(Duration::from_secs(15)),
+            limited_attempts: self.limited_attempts.min(2),
             ..*self
         }
     }
@@ -145,15 +151,12 @@ impl RetryPolicy {
     ) -> Limited {
         let come_back = |wait: Duration| {
             let seconds = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
-            Limited::ComeBackAt(now.saturating_add_seconds(seconds.max(1)))
+            Limited::ComeBackAt(now.saturating_add_seconds(seconds.clamp(1, LONGEST_LIMIT_SECONDS)))
         };
         let (wait, longest) = match (limit.retry_after_seconds, limit.remaining, limit.reset_at) {
             (Some(seconds), _, _) => {
                 let asked = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-                (
-                    asked.clamp(self.first_wait, self.longest_retry_after),
-                    self.longest_retry_after,
-                )
+                (asked.max(self.first_wait), self.longest_retry_after)
             }
             (None, Some(0) | None, Some(reset_at)) if reset_at > now => {
                 // One second more: the header is in whole seconds, and a slot is free only after it.
@@ -234,9 +237,9 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_comes_first_and_is_never_believed_for_hours() {
+    fn retry_after_comes_first() {
         let policy = RetryPolicy::default();
-        for (asked, expected_seconds) in [(12, 12.0), (36_000, 60.0), (0, 0.5), (-7, 0.5)] {
+        for (asked, expected_seconds) in [(12, 12.0), (60, 60.0), (0, 0.5), (-7, 0.5)] {
             let said = limit(Some(asked), Some(0), Some(3_600));
             let Limited::Wait(wait) = policy.after_limit(1, &said, at(0), 0.0) else {
                 panic!("{asked}")
@@ -246,6 +249,26 @@ mod tests {
                 "{asked}: {wait:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_retry_after_of_more_than_a_minute_is_a_time_to_come_back_within_the_hour() {
+        let policy = RetryPolicy::default();
+        for (asked, expected) in [(61, 61), (3_600, 3_600), (36_000, 3_600), (i64::MAX, 3_600)] {
+            let said = limit(Some(asked), None, None);
+            let limited = policy.after_limit(1, &said, at(0), 0.0);
+            assert_eq!(limited, Limited::ComeBackAt(at(expected)), "{asked}");
+        }
+    }
+
+    #[test]
+    fn what_a_sync_can_do_without_waits_for_a_limit_once() {
+        let policy = RetryPolicy::default().for_a_courtesy();
+        let said = limit(Some(60), None, None);
+        let wait = Limited::Wait(Duration::from_secs(60));
+        assert_eq!(policy.after_limit(1, &said, at(0), 0.0), wait);
+        let limited = policy.after_limit(2, &said, at(0), 0.0);
+        assert_eq!(limited, Limited::ComeBackAt(at(60)));
     }
 
     #[test]

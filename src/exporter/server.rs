@@ -1,5 +1,7 @@
-//! Takes connections, a few at a time, and lets none of them hold the others up.
+//! Takes connections, a few at a time, and lets none of them hold the others up: where there is no room for one more, the
+//! oldest ends. An answer is made in milliseconds, so whoever asks has it long before it is the oldest.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -12,7 +14,8 @@ use hyper::service::service_fn;
 use hyper::{Method, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
+use tokio::time::Instant;
 
 use super::answer::answer;
 use super::{ListenAddress, Probe};
@@ -20,8 +23,10 @@ use super::{ListenAddress, Probe};
 /// What a client may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// Connections at once; others wait until one of these has ended.
+    /// Connections at once; each further one takes the place of the oldest.
     pub(super) connections: usize,
+    /// How long each has before another takes its place.
+    pub(super) secure_for: Duration,
     /// How long the head of a request may take to come, and how long a connection may wait for the next.
     pub(super) head_within: Duration,
     /// How long one connection may last, whatever is asked on it: one that nobody reads from ends too.
@@ -30,7 +35,8 @@ pub(super) struct Limits {
 
 pub(super) const LIMITS: Limits = Limits {
     connections: 32,
-    head_within: Duration::from_secs(10),
+    secure_for: Duration::from_millis(200),
+    head_within: Duration::from_secs(3),
     connection_within: Duration::from_secs(30),
 };
 /// The longest head of a request.
@@ -116,18 +122,39 @@ impl Drop for Exporter {
 /// For ever; its connections end with it.
 async fn take_connections(limits: Limits, listener: TcpListener, probe: Arc<dyn Probe>) {
     let mut connections = JoinSet::new();
+    let mut oldest_first = VecDeque::new();
     loop {
-        let has_room = connections.len() < limits.connections;
+        let has_room_at = has_room_at(limits, &mut oldest_first);
+        let accepted = async {
+            if let Some(has_room_at) = has_room_at {
+                tokio::time::sleep_until(has_room_at).await;
+            }
+            listener.accept().await
+        };
         tokio::select! {
             Some(_) = connections.join_next() => {}
-            accepted = listener.accept(), if has_room => match accepted {
+            accepted = accepted => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(serve(limits, stream, Arc::clone(&probe)));
+                    if oldest_first.len() >= limits.connections && let Some((_, oldest)) = oldest_first.pop_front() {
+                        oldest.abort();
+                    }
+                    let connection = connections.spawn(serve(limits, stream, Arc::clone(&probe)));
+                    oldest_first.push_back((Instant::now(), connection));
                 }
                 Err(_) => tokio::time::sleep(AFTER_REFUSAL).await,
             },
         }
     }
+}
+
+/// When the oldest connection has had its time, where one more would be one too many.
+fn has_room_at(
+    limits: Limits,
+    oldest_first: &mut VecDeque<(Instant, AbortHandle)>,
+) -> Option<Instant> {
+    oldest_first.retain(|(_, connection)| !connection.is_finished());
+    let (begun_at, _) = oldest_first.front()?;
+    (oldest_first.len() >= limits.connections).then_some(*begun_at + limits.secure_for)
 }
 
 /// Answers what is asked on one connection. What goes wrong on it is the business of whoever opened it.

@@ -265,18 +265,6 @@ fn thousands_of_connections_leave_nothing_behind() {
 }
 
 #[test]
-fn those_that_say_nothing_keep_nobody_else_out_for_ever() {
-    let server = serve_within(Limits {
-        connections: 2,
-        head_within: Duration::from_millis(300),
-        ..LIMITS
-    });
-    let silent: Vec<_> = (0..3).map(|_| connect(server.exporter.address())).collect();
-    assert!(server.asked("GET", "/healthz").contains("alive"));
-    drop(silent);
-}
-
-#[test]
 fn half_a_request_is_not_waited_for_for_ever() {
     let server = serve_within(Limits {
         head_within: Duration::from_millis(100),
@@ -316,27 +304,52 @@ fn whoever_asks_and_never_reads_is_dropped() {
     assert!(server.asked("GET", "/healthz").contains("alive"));
 }
 
+/// Limits by which nothing ends within a test.
+const PATIENT: Limits = Limits {
+    head_within: Duration::from_secs(3_600),
+    connection_within: Duration::from_secs(3_600),
+    ..LIMITS
+};
+
 #[test]
-fn one_connection_too_many_waits_for_another_to_end() {
+fn one_connection_too_many_takes_the_place_of_the_oldest() {
     let server = serve_within(Limits {
         connections: 2,
-        head_within: LONGEST,
-        connection_within: LONGEST,
+        ..PATIENT
     });
-    let (first, _second) = (server.taken(), server.taken());
-    let mut third = connect(server.exporter.address());
-    third.write_all(b"GET /readyz HTTP/1.0\r\n\r\n").unwrap();
-    third
-        .set_read_timeout(Some(Duration::from_millis(100)))
-        .unwrap();
-    let early = third.read(&mut [0; 1]).unwrap_err();
-    assert!(
-        matches!(early.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
-        "{early}"
-    );
-    drop(first);
-    third.set_read_timeout(Some(LONGEST)).unwrap();
-    assert!(rest_of(third).contains("fresh"));
+    let (first, mut second) = (server.taken(), server.taken());
+    let third = server.taken();
+    assert_eq!(rest_of(first), "");
+    second.write_all(b"GET /readyz HTTP/1.0\r\n\r\n").unwrap();
+    assert!(rest_of(second).contains("fresh"));
+    drop(third);
+}
+
+#[test]
+fn those_that_come_again_and_again_with_half_a_head_keep_nobody_out() {
+    let server = serve_within(PATIENT);
+    let address = server.exporter.address();
+    let is_over = AtomicBool::new(false);
+    let come_again = || {
+        while !is_over.load(Ordering::Relaxed) {
+            let Ok(mut stream) = TcpStream::connect(address) else {
+                continue;
+            };
+            let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: ");
+            // Until it is dropped.
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..5 * LIMITS.connections {
+            scope.spawn(come_again);
+        }
+        for _ in 0..3 {
+            assert!(server.asked("GET", "/healthz").contains("alive"));
+        }
+        is_over.store(true, Ordering::Relaxed);
+        drop(server);
+    });
 }
 
 #[test]

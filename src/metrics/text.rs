@@ -118,7 +118,7 @@ fn write_counters(to: &mut Exposition, totals: &Totals) {
         ),
         (
             "archiver_rows_rejected_total",
-            "Rows of the API that could not be archived: no integer id.",
+            "Rows of the API that could not be archived.",
             totals.rejected,
         ),
         (

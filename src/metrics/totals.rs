@@ -23,7 +23,7 @@ pub struct Totals {
     pub inserted: u64,
     /// Actions about which something more became known.
     pub updated: u64,
-    /// Rows that could not be archived: no integer id.
+    /// Rows that could not be archived: no integer id, or larger than anybody sends.
     pub rejected: u64,
     /// HTTP requests sent, retries included.
     pub requests: u64,

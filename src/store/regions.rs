@@ -19,11 +19,17 @@ use crate::time::Timestamp;
 pub(super) struct WrittenRegions {
     /// Kept alive, so that an address means one region.
     regions: Vec<Arc<Region>>,
+    /// What these take of memory.
+    bytes: usize,
     slugs: BTreeSet<String>,
 }
 
 /// As many as are worth remembering; there are a dozen regions.
 const MOST_REMEMBERED: usize = 64;
+/// What those may take of memory; with all its sizes a region takes 8 KB.
+const MOST_BYTES: usize = 1 << 20;
+/// The longest slug that is remembered.
+const LONGEST_SLUG: usize = 256;
 const REFRESH_AFTER_SECONDS: i64 = 24 * 3600;
 const WRITE: &str = "cannot archive a region";
 
@@ -46,10 +52,7 @@ impl WrittenRegions {
                 .any(|written| Arc::ptr_eq(written, region))
         {
             write_region(connection, region, now)?;
-            if self.regions.len() >= MOST_REMEMBERED {
-                self.regions.clear();
-            }
-            self.regions.push(Arc::clone(region));
+            self.remember(region);
         }
         let named_only = action.region_slug.as_ref().filter(|slug| {
             action
@@ -63,9 +66,23 @@ impl WrittenRegions {
             if self.slugs.len() >= MOST_REMEMBERED {
                 self.slugs.clear();
             }
-            self.slugs.insert(slug.clone());
+            if slug.len() <= LONGEST_SLUG {
+                self.slugs.insert(slug.clone());
+            }
         }
         Ok(())
+    }
+
+    fn remember(&mut self, region: &Arc<Region>) {
+        let bytes = region.bytes();
+        if self.regions.len() >= MOST_REMEMBERED || self.bytes + bytes > MOST_BYTES {
+            self.regions.clear();
+            self.bytes = 0;
+        }
+        if bytes <= MOST_BYTES {
+            self.bytes += bytes;
+            self.regions.push(Arc::clone(region));
+        }
     }
 }
 

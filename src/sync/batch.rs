@@ -13,6 +13,9 @@ use crate::model::Action;
 
 /// Answers that are archived together at most.
 const LARGEST: usize = 16;
+/// How long they may be altogether, unpacked, before they are archived without more: twice what sixteen pages of 200
+/// actions take.
+const MOST_BYTES: usize = 16 << 20;
 /// How long the first of them waits for the others.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
@@ -48,7 +51,11 @@ impl Batch {
 
     /// Whether it is to be archived now.
     pub(super) fn is_due(&self) -> bool {
-        self.is_urgent || self.answers.len() >= LARGEST
+        self.is_urgent || self.is_heavy() || self.answers.len() >= LARGEST
+    }
+
+    fn is_heavy(&self) -> bool {
+        self.answers.iter().map(bytes).sum::<usize>() >= MOST_BYTES
     }
 
     /// Until when it may wait for more.
@@ -59,10 +66,11 @@ impl Batch {
     /// The answers to archive now, those with the oldest rows of a listing first. Where there are many, what comes after a
     /// page that is still under way waits for it.
     pub(super) fn take(&mut self) -> Vec<Answered> {
+        let goes_whole = self.is_urgent || self.is_heavy();
         let mut answers = std::mem::take(&mut self.answers);
         answers.sort_by_key(place);
         let mut later = Vec::new();
-        if answers.len() >= LARGEST && !self.is_urgent {
+        if answers.len() >= LARGEST && !goes_whole {
             (answers, later) = without_gaps(answers);
         }
         self.is_urgent = false;
@@ -80,6 +88,13 @@ fn place(answered: &Answered) -> (usize, u64) {
     match answered {
         Ok(fetched) => (fetched.reading, fetched.page),
         Err(_) => (usize::MAX, 0),
+    }
+}
+
+fn bytes(answered: &Answered) -> usize {
+    match answered {
+        Ok(Fetched { outcome, .. }) => outcome.as_ref().map_or(0, |page| page.bytes),
+        Err(_) => 0,
     }
 }
 
@@ -106,6 +121,7 @@ mod tests {
             rows: Vec::new(),
             total: None,
             has_next: false,
+            bytes: 1,
         };
         Ok(Fetched {
             reading,
@@ -141,6 +157,25 @@ mod tests {
         batch.add(page(7, LARGEST as u64));
         let last = LARGEST as u64;
         assert_eq!(places(&batch.take()), [(7, last + 1), (7, last)]);
+    }
+
+    #[test]
+    fn a_few_long_answers_do_not_wait_for_more() {
+        let mut batch = Batch::default();
+        for number in [3, 1] {
+            assert!(!batch.is_due());
+            let mut answered = page(0, number);
+            if let Ok(Fetched {
+                outcome: Ok(page), ..
+            }) = &mut answered
+            {
+                page.bytes = MOST_BYTES / 2;
+            }
+            batch.add(answered);
+        }
+        assert!(batch.is_due());
+        assert_eq!(places(&batch.take()), [(0, 3), (0, 1)]);
+        assert!(!batch.is_due() && batch.is_empty());
     }
 
     #[test]

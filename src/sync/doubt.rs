@@ -37,7 +37,7 @@ pub(super) enum Doubt {
     OldAmongNew { page: u64 },
     /// What should be old has an id that is new.
     NewAmongOld { page: u64 },
-    /// Rows that have no integer id.
+    /// Rows without an integer id, or larger than anybody sends.
     Rejected { rows: u64 },
 }
 
@@ -112,7 +112,7 @@ impl fmt::Display for Doubt {
                     "page {page} shows old actions where new ones belong"
                 )
             }
-            Self::Rejected { rows } => write!(formatter, "{rows} rows have no integer `id`"),
+            Self::Rejected { rows } => write!(formatter, "{rows} rows cannot be archived"),
         }
     }
 }

@@ -239,6 +239,7 @@ mod tests {
             rows: rows.collect(),
             total: None,
             has_next: false,
+            bytes: 1,
         }
     }
 

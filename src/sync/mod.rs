@@ -102,6 +102,17 @@ pub async fn run(
     }
 }
 
+/// The most that is noted of why a sync is not complete: there may be thousands of listings, each with its own reason.
+const LONGEST_MESSAGE: usize = 2_000;
+
+fn shortened(mut message: String) -> String {
+    if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
+        message.truncate(end);
+        message.push('…');
+    }
+    message
+}
+
 /// How many requests a client has sent: it may serve one sync after the other.
 #[derive(Clone, Copy)]
 struct Traffic {
@@ -144,7 +155,20 @@ impl Traffic {
             unchanged: counts.unchanged,
             rejected: counts.rejected,
             ratelimit_remaining,
-            message,
+            message: message.map(shortened),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_noted_of_a_sync_is_no_longer_than_people_read() {
+        assert_eq!(shortened("é".to_owned()), "é");
+        let whole = "é".repeat(LONGEST_MESSAGE);
+        assert_eq!(shortened(whole.clone()), whole);
+        assert_eq!(shortened(format!("{whole}é")), format!("{whole}…"));
     }
 }

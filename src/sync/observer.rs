@@ -36,7 +36,7 @@ pub enum Event<'a> {
         /// Actions it has, as far as is known.
         total: u64,
     },
-    /// A row has no integer id.
+    /// A row has no integer id, or is larger than anybody sends.
     Rejected {
         /// In which listing.
         listing: ListingKind,

@@ -37,7 +37,7 @@ pub struct Counts {
     pub updated: u64,
     /// Actions read again with nothing new in them.
     pub unchanged: u64,
-    /// Rows without an integer id.
+    /// Rows without an integer id, or larger than anybody sends.
     pub rejected: u64,
 }
 

@@ -11,15 +11,17 @@ use std::str::FromStr;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::super::error::printable;
 use super::RejectedRow;
+use super::few::{Few, MOST_MEMBERS, MOST_TEXTS};
 use crate::model::Extra;
 use crate::time::Timestamp;
 
-/// The members of an object, in the order they came; none when it was no object.
+/// The members of an object, in the order they came; none when it was no object, or has more than anybody sends.
 pub(super) struct Fields<'a> {
     members: Vec<(Cow<'a, str>, &'a str)>,
-    /// What it was when it was no object.
-    other: Option<String>,
+    /// Why there are none.
+    refused: Option<RejectedRow>,
 }
 
 impl<'a> Fields<'a> {
@@ -29,11 +31,8 @@ impl<'a> Fields<'a> {
 
     /// The integer `id`, without which a row has no identity.
     pub(super) fn id(&self) -> Result<i64, RejectedRow> {
-        if let Some(other) = &self.other {
-            return Err(RejectedRow {
-                reason: "it is not an object".to_owned(),
-                excerpt: other.clone(),
-            });
+        if let Some(refused) = &self.refused {
+            return Err(refused.clone());
         }
         let id = self.get("id");
         id.and_then(|text| text.parse().ok())
@@ -60,12 +59,19 @@ impl<'a> Fields<'a> {
     }
 
     fn excerpt(&self) -> String {
-        let members = self
-            .members
-            .iter()
-            .take(6)
-            .map(|(name, value)| format!("\"{name}\":{value}"));
-        super::super::error::printable(&format!("{{{}}}", members.collect::<Vec<_>>().join(",")))
+        let members = self.members.iter().take(6);
+        let members =
+            members.map(|(name, value)| format!("\"{}\":{}", printable(name), printable(value)));
+        printable(&format!("{{{}}}", members.collect::<Vec<_>>().join(",")))
+    }
+
+    /// Lets go of its members.
+    fn refuse_for_its_size(&mut self) {
+        self.refused = Some(RejectedRow {
+            reason: format!("it has more than {MOST_MEMBERS} members"),
+            excerpt: self.excerpt(),
+        });
+        self.members = Vec::new();
     }
 }
 
@@ -130,15 +136,19 @@ impl<'a, M: Members<'a>> Columns<'_, M> {
         time
     }
 
-    /// The strings of an array; the whole text is kept too when it holds anything else.
+    /// The strings of an array; the whole text is kept too when it holds anything else, or more than anybody sends.
     pub(super) fn texts(&mut self, name: &str) -> Vec<String> {
         let Some(raw) = self.members.get(name) else {
             return Vec::new();
         };
-        let items: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
+        let items = serde_json::from_str::<Few<&RawValue, MOST_TEXTS>>(raw);
+        let Ok(Few(Some(items))) = items else {
+            self.keep(name, raw);
+            return Vec::new();
+        };
         let texts = items.iter().filter_map(|item| string(item.get()));
         let texts: Vec<String> = texts.map(Cow::into_owned).collect();
-        if texts.len() != items.len() || !raw.starts_with('[') {
+        if texts.len() != items.len() {
             self.keep(name, raw);
         }
         texts
@@ -194,10 +204,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 
 struct AnyValue<'a>(PhantomData<&'a ()>);
 
-fn not_an_object<'a, E>(value: impl fmt::Display) -> Result<Fields<'a>, E> {
+fn not_an_object<'a, E>(value: &str) -> Result<Fields<'a>, E> {
     Ok(Fields {
         members: Vec::new(),
-        other: Some(super::super::error::printable(&value.to_string())),
+        refused: Some(RejectedRow {
+            reason: "it is not an object".to_owned(),
+            excerpt: printable(value),
+        }),
     })
 }
 
@@ -209,14 +222,20 @@ impl<'de: 'a, 'a> Visitor<'de> for AnyValue<'a> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::with_capacity(12);
+        let mut fields = Fields {
+            members: Vec::with_capacity(12),
+            refused: None,
+        };
         while let Some(Name(name)) = map.next_key()? {
-            members.push((name, map.next_value::<&'de RawValue>()?.get()));
+            if fields.members.len() == MOST_MEMBERS {
+                fields.refuse_for_its_size();
+            }
+            let value = map.next_value::<&'de RawValue>()?.get();
+            if fields.refused.is_none() {
+                fields.members.push((name, value));
+            }
         }
-        Ok(Fields {
-            members,
-            other: None,
-        })
+        Ok(fields)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
@@ -229,19 +248,19 @@ impl<'de: 'a, 'a> Visitor<'de> for AnyValue<'a> {
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
-        not_an_object(value)
+        not_an_object(&value.to_string())
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-        not_an_object(value)
+        not_an_object(&value.to_string())
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-        not_an_object(value)
+        not_an_object(&value.to_string())
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
-        not_an_object(value)
+        not_an_object(&value.to_string())
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {

@@ -2,7 +2,8 @@
 //!
 //! Only a row's `id` is needed. A null, a missing field, an old shape or a value of the wrong type leaves its column
 //! empty and keeps the original text in `extra`; a field that no column knows is kept there too. A row that is no
-//! object, or has no integer `id`, is handed on as [`RejectedRow`] and does not cost its page. But a body that is not
+//! object, has no integer `id`, or is larger than anybody sends (`few`), is handed on as [`RejectedRow`] and does not
+//! cost its page. But a body that is not
 //! whole JSON with the list in it is an error, and the request is worth another try: half a page is no page.
 //!
 //! Every field is first taken as raw text, so nothing is parsed that is already known: the 2 KB of region that every
@@ -10,6 +11,7 @@
 //! plain way, by `serde_json`, whose word counts, and [`quick`], which reads healthy pages three times as fast, says the
 //! same, and leaves all others to the plain way.
 
+mod account;
 mod action;
 mod droplet;
 mod few;
@@ -22,15 +24,19 @@ mod quick_tests;
 mod reader;
 mod region;
 mod row;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::error::{ApiMessage, printable};
-use crate::model::{Account, Action, Droplet, Team};
-use few::Few;
+use crate::model::{Action, Droplet};
+pub(super) use account::{account, holds_list};
+use few::{Few, MOST_ROW_BYTES, MOST_ROWS, MOST_VALUES};
 use fields::{Fields, Members};
 pub use reader::PageReader;
 use region::Regions;
@@ -44,11 +50,13 @@ pub struct Page<T> {
     pub total: Option<u64>,
     /// Whether the answer links to a further page. The link itself is never followed.
     pub has_next: bool,
+    /// How many bytes the answer had, unpacked.
+    pub bytes: usize,
 }
 
-type Rows = Vec<Result<Action, RejectedRow>>;
+type Rows<T> = Vec<Result<T, RejectedRow>>;
 
-/// A row that has no identity to archive it by.
+/// A row that has no identity to archive it by, or is larger than anybody sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectedRow {
     /// What is wrong with it.
@@ -67,12 +75,15 @@ fn without(member: &str) -> BodyError {
     BodyError(format!("it has no `{member}`"))
 }
 
+/// The list of a listing, each row by its text.
+type List<'a> = Few<&'a RawValue, MOST_ROWS>;
+
 #[derive(Deserialize)]
 struct WireListing<'a> {
     #[serde(borrow)]
-    actions: Option<Few<Fields<'a>>>,
+    actions: Option<List<'a>>,
     #[serde(borrow)]
-    droplets: Option<Few<Fields<'a>>>,
+    droplets: Option<List<'a>>,
     #[serde(borrow)]
     meta: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -92,20 +103,57 @@ impl<'a> WireListing<'a> {
 /// A page of actions, the plain way: `serde_json` finds all there is. What it says of a body is what counts.
 fn plain_actions(body: &[u8], regions: &mut Regions) -> Result<Page<Action>, BodyError> {
     let listing: WireListing<'_> = parse(body)?;
-    let rows = listing.actions.as_ref().map(|Few(rows)| {
-        rows.iter()
-            .map(|fields| action::from_fields(fields, regions))
-            .collect()
-    });
-    page(listing.meta(), listing.links(), rows).ok_or_else(|| without("actions"))
+    let list = listing.actions.as_ref();
+    regions.take_values();
+    let mut values = 0;
+    let rows = rows(list.ok_or_else(|| without("actions"))?, |fields| {
+        let row = action::from_fields(fields, regions);
+        values += values_of(&row, regions);
+        if values > MOST_VALUES {
+            return Err(BodyError(format!(
+                "its rows have more than {MOST_VALUES} values that no column knows"
+            )));
+        }
+        Ok(row)
+    })?;
+    Ok(page(listing.meta(), listing.links(), rows, body.len()))
+}
+
+/// How many values were kept of a row that has just been read, beside those that have a column.
+fn values_of(row: &Result<Action, RejectedRow>, regions: &mut Regions) -> usize {
+    let extra = row.as_ref().map_or(0, |action| action.extra.len());
+    extra + regions.take_values()
 }
 
 /// A page of droplets.
 pub(super) fn droplets(body: &[u8]) -> Result<Page<Droplet>, BodyError> {
     let listing: WireListing<'_> = parse(body)?;
-    let rows = listing.droplets.as_ref();
-    let rows = rows.map(|Few(rows)| rows.iter().map(droplet::from_fields).collect());
-    page(listing.meta(), listing.links(), rows).ok_or_else(|| without("droplets"))
+    let list = listing.droplets.as_ref();
+    let rows = rows(list.ok_or_else(|| without("droplets"))?, |fields| {
+        Ok(droplet::from_fields(fields))
+    })?;
+    Ok(page(listing.meta(), listing.links(), rows, body.len()))
+}
+
+/// The rows of a list, one after the other: what `read` makes of the members of each. What is too long is not looked into.
+fn rows<T>(
+    list: &List<'_>,
+    mut read: impl FnMut(&Fields<'_>) -> Result<Result<T, RejectedRow>, BodyError>,
+) -> Result<Rows<T>, BodyError> {
+    let Few(Some(list)) = list else {
+        return Err(BodyError(format!("it has more than {MOST_ROWS} rows")));
+    };
+    let row = |raw: &&RawValue| {
+        let text = raw.get();
+        if text.len() > MOST_ROW_BYTES {
+            return Ok(Err(RejectedRow {
+                reason: format!("it is longer than {MOST_ROW_BYTES} bytes"),
+                excerpt: printable(text),
+            }));
+        }
+        read(&parse(text.as_bytes())?)
+    };
+    list.iter().map(row).collect()
 }
 
 /// The answer to a request for one action.
@@ -115,37 +163,6 @@ fn action(body: &[u8], regions: &mut Regions) -> Result<Action, BodyError> {
     let fields: Fields<'_> = parse(raw.as_bytes())?;
     action::from_fields(&fields, regions)
         .map_err(|rejected| BodyError(format!("{}: {}", rejected.reason, rejected.excerpt)))
-}
-
-/// The answer to the question whose token it is.
-pub(super) fn account(body: &[u8]) -> Result<Account, BodyError> {
-    let answer: Fields<'_> = parse(body)?;
-    let raw = answer.get("account").ok_or_else(|| without("account"))?;
-    let fields: Fields<'_> = parse(raw.as_bytes())?;
-    let team: Option<Fields<'_>> = match fields.get("team") {
-        Some(raw) => Some(parse(raw.as_bytes())?),
-        None => None,
-    };
-    Ok(Account {
-        uuid: text(&fields, "uuid"),
-        email: text(&fields, "email"),
-        name: text(&fields, "name"),
-        status: text(&fields, "status"),
-        droplet_limit: fields.get("droplet_limit").and_then(|it| it.parse().ok()),
-        team: team.map(|team| Team {
-            uuid: text(&team, "uuid"),
-            name: text(&team, "name"),
-        }),
-    })
-}
-
-/// Whether an answer is what it should be, as far as one member tells.
-pub(super) fn holds(body: &[u8], member: &str) -> Result<(), BodyError> {
-    let answer: Fields<'_> = parse(body)?;
-    answer
-        .get(member)
-        .map(|_| ())
-        .ok_or_else(|| without(member))
 }
 
 fn text(fields: &Fields<'_>, name: &str) -> Option<String> {
@@ -168,149 +185,42 @@ pub(super) fn message(status: u16, body: &[u8]) -> ApiMessage {
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, BodyError> {
-    serde_json::from_slice(body).map_err(|error| {
-        let start = String::from_utf8_lossy(&body[..body.len().min(80)]);
-        BodyError(format!("{error} (it begins `{}`)", printable(&start)))
-    })
+    serde_json::from_slice(body).map_err(|error| unlike(&error, body))
 }
 
-/// What a listing's members say, each by its text; nothing without rows.
-fn page<T>(
-    meta: Option<&str>,
-    links: Option<&str>,
-    rows: Option<Vec<Result<T, RejectedRow>>>,
-) -> Option<Page<T>> {
+/// What is wrong with a body, in words of our own: those of `serde_json` quote all of a value, however long, with its
+/// escapes undone.
+fn unlike(error: &serde_json::Error, body: &[u8]) -> BodyError {
+    if body.is_empty() {
+        return BodyError("it is empty".to_owned());
+    }
+    let what = match error.classify() {
+        Category::Eof => "it breaks off",
+        Category::Syntax | Category::Io => "it is not JSON",
+        Category::Data => "it is not the JSON that was expected",
+    };
+    let (line, column) = (error.line(), error.column());
+    let start = String::from_utf8_lossy(&body[..body.len().min(80)]);
+    BodyError(format!(
+        "{what}, at line {line} column {column}; it begins `{}`",
+        printable(&start)
+    ))
+}
+
+/// What a listing's members say, each by its text.
+fn page<T>(meta: Option<&str>, links: Option<&str>, rows: Rows<T>, bytes: usize) -> Page<T> {
     let pages = links.and_then(|links| member(links, "pages"));
     let next = pages.and_then(|pages| member(pages, "next"));
     let total = meta.and_then(|meta| member(meta, "total"));
-    Some(Page {
-        rows: rows?,
+    Page {
+        rows,
         total: total.and_then(|text| text.parse().ok()),
         has_next: next.is_some_and(|text| text.starts_with('"')),
-    })
+        bytes,
+    }
 }
 
 fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
     let fields: Fields<'a> = serde_json::from_str(object).ok()?;
     fields.get(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(body: &str) -> Result<Page<Action>, BodyError> {
-        PageReader::new().actions(body.as_bytes())
-    }
-
-    #[test]
-    fn a_body_that_is_not_a_whole_page_is_an_error() {
-        for body in [
-            "",
-            "<html>502</html>",
-            "null",
-            "[]",
-            "{}",
-            r#"{"actions": null}"#,
-            r#"{"actions": {}}"#,
-            r#"{"actions": [{"id": 1}], "meta": {"tot"#,
-            r#"{"actions": []} trailing"#,
-            r#"{"actions": [{"id": 1, "type": "\ud800"}"#,
-        ] {
-            assert!(read(body).is_err(), "{body}");
-        }
-    }
-
-    #[test]
-    fn what_nests_too_deep_for_other_tools_is_kept_as_a_string() {
-        let deep = format!("{}1{}", "[".repeat(9_999), "]".repeat(9_999));
-        let page = read(&format!(r#"{{"actions": [{{"id": 1, "x": {deep}}}]}}"#)).unwrap();
-        let action = page.rows[0].as_ref().unwrap();
-        assert_eq!(action.extra["x"].get(), format!("\"{deep}\""));
-    }
-
-    #[test]
-    fn a_page_with_more_rows_than_anybody_sends_is_an_error() {
-        let body = |rows: usize| {
-            format!(
-                "{{\"actions\": [{}{{\"id\": 1}}]}}",
-                "{\"id\":1},".repeat(rows - 1)
-            )
-        };
-        assert_eq!(
-            read(&body(few::MOST_ROWS)).unwrap().rows.len(),
-            few::MOST_ROWS
-        );
-        let error = read(&body(few::MOST_ROWS + 1)).unwrap_err();
-        assert!(
-            error.to_string().contains("more than 10000 rows"),
-            "{error}"
-        );
-        let unusual = body(few::MOST_ROWS + 1).replacen('1', "\"\\u0031\"", 1);
-        assert!(read(&unusual).is_err());
-    }
-
-    #[test]
-    fn a_row_without_an_integer_id_is_rejected_alone() {
-        let page = read(
-            r#"{"actions": [{"id": 1}, {}, null, 7, [1], "x", {"id": "2"}, {"id": 2.5}, {"id": null},
-                {"id": 92233720368547758080}, {"id": 9007199254740993}], "meta": {"total": 11}}"#,
-        )
-        .unwrap();
-        let ids: Vec<_> = page
-            .rows
-            .iter()
-            .filter_map(|row| row.as_ref().ok())
-            .map(|row| row.id)
-            .collect();
-        assert_eq!(ids, [1, 9_007_199_254_740_993]);
-        assert_eq!(page.rows.len(), 11);
-        let reason = &page.rows[6].as_ref().unwrap_err();
-        assert!(
-            reason.reason.contains("id") && reason.excerpt.contains(r#""2""#),
-            "{reason:?}"
-        );
-    }
-
-    #[test]
-    fn an_account_is_read_as_far_as_it_says_something() {
-        let whole = account(
-            br#"{"account": {"uuid": "b6fr", "email": "sammy@example.com", "name": "Sammy", "status": "active",
-                "droplet_limit": 25, "team": {"uuid": "5df3", "name": "My Team"}, "new": [1]}}"#,
-        )
-        .unwrap();
-        assert_eq!(whole.email.as_deref(), Some("sammy@example.com"));
-        assert_eq!(whole.droplet_limit, Some(25));
-        assert_eq!(whole.team.unwrap().name.as_deref(), Some("My Team"));
-        let odd = account(br#"{"account": {"uuid": 7, "team": null, "droplet_limit": "x"}}"#);
-        assert_eq!(odd.unwrap(), Account::default());
-        for body in [&b"{}"[..], b"<html>", b"{\"account\": null}"] {
-            assert!(account(body).is_err());
-        }
-    }
-
-    #[test]
-    fn totals_and_links_are_evidence_that_may_be_missing() {
-        for (rest, total, has_next) in [
-            ("", None, false),
-            (r#", "meta": {"total": 450}, "links": {}"#, Some(450), false),
-            (r#", "meta": {"total": -1}, "links": null"#, None, false),
-            (r#", "meta": {"total": "3"}, "links": []"#, None, false),
-            (r#", "meta": 5, "links": {"pages": null}"#, None, false),
-            (
-                r#", "links": {"pages": {"next": "https://x/?page=2", "last": "y"}}"#,
-                None,
-                true,
-            ),
-            (r#", "links": {"pages": {"next": null}}"#, None, false),
-            (
-                r#", "links": {"pages": {"prev": "https://x/?page=1"}}"#,
-                None,
-                false,
-            ),
-        ] {
-            let page = read(&format!(r#"{{"actions": []{rest}}}"#)).unwrap();
-            assert_eq!((page.total, page.has_next), (total, has_next), "{rest}");
-        }
-    }
 }

@@ -25,7 +25,7 @@ use serde_json::value::RawValue;
 
 use super::Page;
 use super::action;
-use super::few::MOST_ROWS;
+use super::few::{MOST_MEMBERS, MOST_ROW_BYTES, MOST_ROWS, MOST_VALUES};
 use super::region::Regions;
 use super::row::{self, KnownRegion, Row};
 use crate::model::Action;
@@ -51,7 +51,7 @@ pub(super) fn actions(body: &[u8], regions: &mut Regions) -> Option<Page<Action>
         }
     }
     let is_whole = scan.peek().is_none();
-    is_whole.then(|| super::page(meta, links, rows)).flatten()
+    is_whole.then_some(super::page(meta, links, rows?, body.len()))
 }
 
 /// A body, and how far it was read. Each step is `None` at whatever it does not take.
@@ -88,19 +88,21 @@ impl<'a> Scan<'a> {
         (byte == b',' || byte == end).then_some(byte == b',')
     }
 
-    fn rows(&mut self, regions: &mut Regions) -> Option<super::Rows> {
+    fn rows(&mut self, regions: &mut Regions) -> Option<super::Rows<Action>> {
         self.take(b'[')?;
-        let mut rows = Vec::new();
+        let (mut rows, mut values) = (Vec::new(), 0);
         if self.peek()? == b']' {
             self.at += 1;
             return Some(rows);
         }
         loop {
             let row = self.row(regions)?;
-            if rows.len() == MOST_ROWS {
+            let row = Ok(action::from_row(row.id()?, row, regions));
+            values += super::values_of(&row, regions);
+            if rows.len() == MOST_ROWS || values > MOST_VALUES {
                 return None;
             }
-            rows.push(Ok(action::from_row(row.id()?, row, regions)));
+            rows.push(row);
             if !self.goes_on(b']')? {
                 return Some(rows);
             }
@@ -109,9 +111,11 @@ impl<'a> Scan<'a> {
 
     fn row(&mut self, regions: &mut Regions) -> Option<Row<'a>> {
         self.take(b'{')?;
-        let mut row = Row::default();
+        let begins_at = self.at - 1;
+        let (mut row, mut members) = (Row::default(), 0);
         loop {
             let name = self.name()?;
+            members += 1;
             match row::place(name) {
                 Some(row::REGION) => match self.known_region(regions) {
                     Some(region) => row.set_known_region(region),
@@ -123,7 +127,11 @@ impl<'a> Scan<'a> {
                     row.keep(Cow::Borrowed(name), self.value()?);
                 }
             }
-            if !self.goes_on(b'}')? {
+            let goes_on = self.goes_on(b'}')?;
+            if members > MOST_MEMBERS || self.at - begins_at > MOST_ROW_BYTES {
+                return None;
+            }
+            if !goes_on {
                 return Some(row);
             }
         }

@@ -14,6 +14,10 @@ const KNOWN: [&str; 5] = ["slug", "name", "available", "features", "sizes"];
 
 /// More texts than regions exist mean that the texts vary; then remembering them all would only cost time and memory.
 const MOST_TEXTS: usize = 256;
+/// The longest text that is remembered; a region has 2 KB.
+const LONGEST_TEXT: usize = 16 << 10;
+/// How much memory what is remembered may take, the texts and what they mean: a hundred regions with all their sizes.
+const MOST_BYTES: usize = 1 << 20;
 
 /// What an action's `region` turned out to be.
 #[derive(Clone)]
@@ -30,6 +34,26 @@ pub(super) enum RegionShape {
 struct Known {
     text: Box<str>,
     shape: RegionShape,
+    /// What both take of memory.
+    bytes: usize,
+}
+
+impl RegionShape {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Region(region) => region.bytes(),
+            Self::Slug(slug) => slug.len(),
+            Self::Unknown => 0,
+        }
+    }
+
+    /// How many values were kept of it, beside those that have a column.
+    fn values(&self) -> usize {
+        match self {
+            Self::Region(region) => region.features.len() + region.sizes.len() + region.extra.len(),
+            Self::Slug(_) | Self::Unknown => 0,
+        }
+    }
 }
 
 /// The regions met so far, the latest first.
@@ -39,6 +63,10 @@ struct Known {
 #[derive(Default)]
 pub(super) struct Regions {
     known: Vec<Known>,
+    /// What all of them take of memory.
+    bytes: usize,
+    /// Values that were kept of regions since this was asked for last.
+    values: usize,
 }
 
 impl Regions {
@@ -48,13 +76,35 @@ impl Regions {
             return shape.1;
         }
         let shape = parse(text);
-        self.known.truncate(MOST_TEXTS - 1);
+        self.values += shape.values();
+        self.remember(text, &shape);
+        shape
+    }
+
+    /// How many values were kept of regions that were not known, since this was asked last.
+    pub(super) fn take_values(&mut self) -> usize {
+        std::mem::take(&mut self.values)
+    }
+
+    /// In the place of those that were not met for the longest time, where there is no room.
+    fn remember(&mut self, text: &str, shape: &RegionShape) {
+        let bytes = text.len() + shape.bytes() + size_of::<Known>();
+        if text.len() > LONGEST_TEXT || bytes > MOST_BYTES {
+            return;
+        }
+        while self.known.len() >= MOST_TEXTS || self.bytes + bytes > MOST_BYTES {
+            let Some(forgotten) = self.known.pop() else {
+                break;
+            };
+            self.bytes -= forgotten.bytes;
+        }
+        self.bytes += bytes;
         let known = Known {
             text: text.into(),
             shape: shape.clone(),
+            bytes,
         };
         self.known.insert(0, known);
-        shape
     }
 
     /// The known region that these bytes begin with: the length of its text, and what it is. Objects only: what begins
@@ -127,5 +177,44 @@ mod tests {
             regions.read(&format!(r#"{{"slug": "r{number}"}}"#));
         }
         assert!(regions.known.len() <= MOST_TEXTS);
+    }
+
+    #[test]
+    fn what_is_remembered_has_a_measure_in_bytes_and_the_latest_are_kept() {
+        let mut regions = Regions::default();
+        let text = |number: usize, length: usize| {
+            format!(
+                r#"{{"slug": "r{number}", "x": "{}", "sizes": ["a","b"]}}"#,
+                "x".repeat(length)
+            )
+        };
+        for number in 0..1_000 {
+            regions.read(&text(number, 10_000));
+            let bytes: usize = regions.known.iter().map(|known| known.bytes).sum();
+            assert_eq!(regions.bytes, bytes);
+            assert!(bytes <= MOST_BYTES);
+        }
+        assert!(regions.bytes > MOST_BYTES / 2);
+        let latest = text(999, 10_000);
+        assert!(regions.beginning(latest.as_bytes()).is_some());
+        let before = regions.known.len();
+        let long = text(1_000, LONGEST_TEXT);
+        assert!(matches!(regions.read(&long), RegionShape::Region(_)));
+        assert!(regions.beginning(long.as_bytes()).is_none());
+        assert_eq!(regions.known.len(), before);
+    }
+
+    #[test]
+    fn a_list_that_nobody_sends_is_kept_as_its_text() {
+        let sizes = vec![r#""a""#; 2_000].join(",");
+        let mut regions = Regions::default();
+        let text = format!(r#"{{"slug": "r", "sizes": [{sizes}], "features": ["x"]}}"#);
+        let RegionShape::Region(region) = regions.read(&text) else {
+            panic!("no region")
+        };
+        assert!(region.sizes.is_empty());
+        assert_eq!(region.extra["sizes"].get(), format!("[{sizes}]"));
+        assert_eq!(regions.take_values(), 2);
+        assert_eq!(regions.take_values(), 0);
     }
 }

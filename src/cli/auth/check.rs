@@ -200,6 +200,8 @@ fn failed(error: &api::Error) -> Failure {
                     "it was not the API that refused: check --api-url and the proxy settings"
                 }
                 Some(404) => "it is not the API that answers: check --api-url",
+                Some(429) => "run `archiver auth check` again then",
+                Some(500..) => "the API is at fault: run `archiver auth check` again later",
                 _ => error.hint(),
             },
         ),

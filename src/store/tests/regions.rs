@@ -52,6 +52,40 @@ fn a_region_that_varies_more_than_is_remembered_is_still_one() {
 }
 
 #[test]
+fn regions_that_nobody_has_are_written_and_not_kept_in_memory() {
+    let mut archive = Archive::in_memory();
+    let mut dropped = Vec::new();
+    for id in 0..20 {
+        let name = "x".repeat(2_000_000);
+        let seen = Arc::new(Region {
+            name: Some(name),
+            ..region(&format!("r{id}"), &[], &[])
+        });
+        dropped.push(Arc::downgrade(&seen));
+        let mut action = in_region(id, &seen);
+        action.region_slug = Some("s".repeat(1_000));
+        archive.record(&[action]);
+    }
+    assert!(dropped.iter().all(|region| region.upgrade().is_none()));
+    assert_eq!(archive.rows("SELECT count(*) FROM regions"), ["21"]);
+    let many: Vec<_> = (0..60)
+        .map(|id| {
+            let name = Some("x".repeat(100_000));
+            let region = Arc::new(Region {
+                name,
+                ..region(&format!("m{id}"), &[], &[])
+            });
+            dropped.push(Arc::downgrade(&region));
+            in_region(id, &region)
+        })
+        .collect();
+    archive.record(&many);
+    drop(many);
+    let kept = dropped.iter().filter(|region| region.upgrade().is_some());
+    assert!(kept.count() <= 10);
+}
+
+#[test]
 fn empty_lists_and_missing_fields_wipe_nothing() {
     let mut archive = Archive::in_memory();
     let known = Region {

@@ -3,6 +3,7 @@
 use std::thread;
 
 use crate::account::cloud;
+use crate::asked::requests;
 use crate::cloud::{Fault, FaultRule};
 use crate::process::{Running, until};
 use crate::sandbox::Sandbox;
@@ -55,16 +56,28 @@ fn a_decompression_bomb_does_not_fill_the_memory() {
 }
 
 #[test]
-fn an_absurd_retry_after_is_waited_for_a_minute_at_most() {
+fn a_retry_after_is_waited_for_a_minute_at_most_and_a_longer_one_ends_the_sync() {
     let cloud = cloud(4, 100);
-    cloud.break_with(FaultRule::new(Fault::TooManyRequests {
-        retry_after: Some("36000".to_owned()),
-        reset: None,
-    }));
+    let limited = |seconds: &str| {
+        cloud.clear_faults();
+        cloud.break_with(FaultRule::new(Fault::TooManyRequests {
+            retry_after: Some(seconds.to_owned()),
+            reset: None,
+        }));
+    };
     let sandbox = Sandbox::new();
+    limited("60");
     let sync = sandbox.start_sync(&cloud, &["--all", "-v"]);
     until("it waits", || sync.said().contains("again in 60.0 s"));
     sync.kill();
+    for seconds in ["61", "36000", "999999999999999999"] {
+        limited(seconds);
+        let before = requests(&cloud);
+        let run = sandbox.sync(&cloud, &["--all"]).exits(3);
+        run.says("the rate limit of the token is used up until 2")
+            .says("hint: run `archiver sync` again then");
+        assert_eq!(requests(&cloud), before + 1, "{seconds}");
+    }
 }
 
 /// A sync of a server whose every answer is this, with little memory.

@@ -50,8 +50,12 @@ fn lasting_faults() -> Vec<Row> {
         ("closed early", Fault::CloseEarly, "the connection broke"),
         ("reset in the body", Fault::ResetInBody, "page=3"),
         ("truncated", Fault::Truncated, "page=3"),
-        ("cut JSON", Fault::CutJson, "cannot be read: EOF"),
-        ("empty body", Fault::EmptyBody, "cannot be read: EOF"),
+        ("cut JSON", Fault::CutJson, "cannot be read: it breaks off"),
+        (
+            "empty body",
+            Fault::EmptyBody,
+            "cannot be read: it is empty",
+        ),
         ("bad gzip", Fault::BadGzip, "page=3"),
         (
             "bomb",

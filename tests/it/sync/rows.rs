@@ -100,7 +100,7 @@ fn rows_without_an_integer_id_are_reported_and_do_not_stop_their_page() {
         for _ in 0..2 {
             let run = sandbox.sync(&cloud, &["--all"]).exits(3);
             run.says("a row was left out")
-                .says("1 rows have no integer `id`");
+                .says("1 rows cannot be archived");
             assert_eq!(sandbox.archive().actions().len(), 250, "{text}");
         }
     }

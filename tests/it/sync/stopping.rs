@@ -85,7 +85,7 @@ fn a_second_signal_leaves_at_once_and_does_no_damage() {
 fn a_wait_for_a_retry_does_not_keep_a_sync_from_stopping() {
     let cloud = slow_cloud();
     let limited = Fault::TooManyRequests {
-        retry_after: Some("36000".to_owned()),
+        retry_after: Some("60".to_owned()),
         reset: None,
     };
     cloud.break_with(FaultRule::new(limited).page(3));

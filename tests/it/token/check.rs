@@ -152,7 +152,20 @@ fn an_api_that_cannot_be_asked_is_no_missing_scope() {
     let (cloud, stranger) = (cloud(), Witness::answering(200, "", "{}"));
     for (fault, text) in [
         (Fault::Reset, "the connection broke"),
-        (Fault::Status(500), "500"),
+        (Fault::Status(500), "run `archiver auth check` again later"),
+        (
+            Fault::TooManyRequests {
+                retry_after: Some("3600".to_owned()),
+                reset: None,
+            },
+            "run `archiver auth check` again then",
+        ),
+        (
+            Fault::Body(
+                r#"{"actions": 7, "droplets": "x", "sizes": false, "account": []}"#.to_owned(),
+            ),
+            "its `actions` is no list",
+        ),
         (Fault::HtmlError(403), "it was not the API that refused"),
         (Fault::HtmlError(404), "it is not the API that answers"),
         (Fault::HtmlBody200, "cannot be read"),

@@ -92,6 +92,25 @@ impl Server {
                 "JSON with the token",
                 Fault::Body(format!("{{\"{CANARY}\": 1}}")),
             ),
+            Self::broken(
+                "text instead of a list, with escapes",
+                Fault::Body(format!("{{\"actions\": \"{}\"}}", escaped())),
+            ),
+            Self::broken(
+                "text instead of an answer, with escapes",
+                Fault::Body(format!("\"{}\"", escaped())),
+            ),
+            Self::broken(
+                "members with escapes, one of them twice",
+                Fault::Body(format!(
+                    "{{\"{0}\": 1, \"actions\": [], \"actions\": [], \"{0}\": 1}}",
+                    escaped()
+                )),
+            ),
+            Self::broken(
+                "rows that are none, with escapes",
+                Fault::Body(rows_that_are_none()),
+            ),
             Self::broken("header with the token", header("x-request-id")),
             Self::broken("encoding with the token", header("content-encoding")),
             Self::of("rows with the token", |_| {
@@ -99,6 +118,7 @@ impl Server {
                     json!({"id": CANARY, "type": CANARY}),
                 )]))
             }),
+            Self::broken("sound rows with escapes", Fault::Body(sound_rows())),
         ]
     }
 }
@@ -125,12 +145,46 @@ fn repeating(status: u16) -> Kind {
 }
 
 fn escaping() -> Kind {
-    let escaped: String = CANARY
-        .bytes()
-        .map(|byte| format!("\\u{byte:04x}"))
-        .collect();
+    let escaped = escaped();
     let body = format!("{{\"id\": \"{escaped}\", \"message\": \"you sent {escaped}\"}}");
     Kind::Witness(Witness::answering(401, "", &body))
+}
+
+/// The token as only a server that means to hide it writes it, its digits in both cases.
+fn escaped() -> String {
+    let escape = |(place, byte): (usize, u8)| match place % 3 {
+        0 => format!("\\u{byte:04x}"),
+        1 => format!("\\u{byte:04X}"),
+        _ => char::from(byte).to_string(),
+    };
+    CANARY.bytes().enumerate().map(escape).collect()
+}
+
+/// A page of which every row is left out, and an answer to all other questions.
+fn rows_that_are_none() -> String {
+    let text = escaped();
+    let long = "x".repeat(150);
+    let rows = format!(
+        r#"["{text}", "{long}{text}", {{"id": "{text}"}}, {{"{text}": 1}}, {{"{long}{text}": 1}}, {{"x": "{text}", "id": "1"}}]"#
+    );
+    format!(
+        r#"{{"actions": {rows}, "droplets": {rows}, "account": "{text}", "sizes": "{text}", "meta": {{"total": 6}}}}"#
+    )
+}
+
+/// A page of sound actions and droplets, and an account.
+fn sound_rows() -> String {
+    let text = escaped();
+    let action = format!(
+        r#"{{"id": 1, "type": "{text}", "status": "completed", "resource_id": 31, "resource_type": "droplet",
+            "region": {{"slug": "{text}", "sizes": ["{text}"]}}, "{text}": ["{text}"]}}"#
+    );
+    let droplet =
+        format!(r#"{{"id": 31, "name": "{text}", "tags": ["{text}"], "size_slug": "{text}"}}"#);
+    format!(
+        r#"{{"actions": [{action}], "action": {action}, "droplets": [{droplet}], "sizes": ["{text}"],
+            "account": {{"uuid": "{text}", "email": "{text}", "team": {{"name": "{text}"}}}}, "meta": {{"total": 1}}}}"#
+    )
 }
 
 /// An account that is sound but for these rows, and has the token in everything that is free text.
