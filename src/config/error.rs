@@ -4,18 +4,19 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::api::OriginError;
+use crate::redaction::shown_path;
 
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file that was asked for is not there.
-    #[error("there is no configuration at {}", path.display())]
+    #[error("there is no configuration at {}", shown_path(path))]
     NoConfig {
         /// Where it was said to be.
         path: PathBuf,
     },
     /// A file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source}", shown_path(path))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -23,7 +24,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The file says something that is not understood.
-    #[error("{}, line {line}: {message}", path.display())]
+    #[error("{}, line {line}: {message}", shown_path(path))]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -31,6 +32,12 @@ pub enum Error {
         line: usize,
         /// What is wrong.
         message: String,
+    },
+    /// A token was given where a path belongs.
+    #[error("{what} takes a path, and what it was given looks like a token")]
+    TokenForPath {
+        /// What takes it.
+        what: &'static str,
     },
     /// Nothing says where the archive is.
     #[error("neither HOME nor XDG_DATA_HOME is set, so the archive has no usual place")]
@@ -42,13 +49,13 @@ pub enum Error {
     #[error("no token: the DigitalOcean API needs one")]
     NoToken,
     /// A file with a token can be read by others.
-    #[error("the token file {} can be read by other users", path.display())]
+    #[error("the token file {} can be read by other users", shown_path(path))]
     ExposedToken {
         /// The file.
         path: PathBuf,
     },
     /// A file is too large to hold what it should.
-    #[error("{} is larger than {most_bytes} bytes", path.display())]
+    #[error("{} is larger than {most_bytes} bytes", shown_path(path))]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -59,13 +66,13 @@ pub enum Error {
     #[error("neither HOME nor XDG_CONFIG_HOME is set, so doctl's configuration has no usual place")]
     NoDoctlHome,
     /// doctl has no configuration.
-    #[error("doctl has no configuration at {}", path.display())]
+    #[error("doctl has no configuration at {}", shown_path(path))]
     NoDoctlFile {
         /// Where it would be.
         path: PathBuf,
     },
     /// doctl's configuration says something that is not understood.
-    #[error("{}, line {line}: {reason}", path.display())]
+    #[error("{}, line {line}: {reason}", shown_path(path))]
     DoctlFile {
         /// The file.
         path: PathBuf,
@@ -75,7 +82,11 @@ pub enum Error {
         reason: &'static str,
     },
     /// doctl does not know the context.
-    #[error("doctl knows no context `{context}`: in {} {}", path.display(), listed(known))]
+    #[error(
+        "doctl knows no context `{context}`: in {} {}",
+        shown_path(path),
+        listed(known)
+    )]
     NoDoctlContext {
         /// Its configuration.
         path: PathBuf,
@@ -99,6 +110,9 @@ pub enum Error {
         reason: &'static str,
     },
 }
+
+/// What is said of a setting that holds a token.
+pub(super) const MISPLACED: &str = "what looks like a token";
 
 /// The names that there are, in words.
 fn listed(names: &[String]) -> String {
@@ -128,10 +142,15 @@ impl Error {
             Self::NoDoctlContext { .. } => {
                 "`doctl auth list` shows them; `default` is the one without a name"
             }
-            Self::Invalid { message, .. } if message.contains("`token`") => {
+            Self::Invalid { message, .. }
+                if message.contains("`token`") || message.contains(MISPLACED) =>
+            {
                 "a token does not belong in the configuration: use DIGITALOCEAN_TOKEN, `token_file` or `token_command`"
             }
             Self::Invalid { .. } => "the README lists all keys",
+            Self::TokenForPath { .. } => {
+                "a token does not belong there: use DIGITALOCEAN_TOKEN, `token_file` or `token_command`"
+            }
             Self::NoHome => "say where it is with --db",
             Self::Origin(_) => "check --api-url, DIGITALOCEAN_API_URL and `api_url`",
             Self::NoToken | Self::BadToken { .. } => {

@@ -23,6 +23,7 @@ pub use token::{Token, TokenSource};
 pub use token_command::TokenCommand;
 
 use crate::api::Origin;
+use crate::redaction::is_token_for_path;
 use token::Sources;
 
 /// The environment and the configuration file, ready to be asked.
@@ -99,10 +100,20 @@ impl Config {
     /// Where the archive is: `flag`, else `$ARCHIVER_DB`, else `database`, else its usual place.
     ///
     /// # Errors
-    /// When nothing says where, not even a home.
+    /// When nothing says where, not even a home, or a token was given instead.
     pub fn database(&self, flag: Option<&Path>) -> Result<PathBuf, Error> {
-        flag.map(Path::to_owned)
-            .or_else(|| self.environment.path("ARCHIVER_DB"))
+        let given = flag
+            .map(Path::to_owned)
+            .or_else(|| self.environment.path("ARCHIVER_DB"));
+        if given.as_deref().is_some_and(is_token_for_path) {
+            let what = if flag.is_some() {
+                "--db"
+            } else {
+                "ARCHIVER_DB"
+            };
+            return Err(Error::TokenForPath { what });
+        }
+        given
             .or_else(|| {
                 let path = self.file().database.as_deref();
                 path.map(|path| self.resolve(path))
