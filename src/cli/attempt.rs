@@ -129,9 +129,13 @@ pub(super) fn client_of(
     token: Token,
 ) -> Result<Client, Failure> {
     let origin = context.origin()?;
-    context
-        .terminal
-        .detail(1, &format!("API {origin}, token from {}", token.source));
+    let passed_over = match token.passed_over.as_slice() {
+        [] => String::new(),
+        [only] => format!("; {only} is not looked at"),
+        several => format!("; {} are not looked at", several.join(", ")),
+    };
+    let from = format!("API {origin}, token from {}{passed_over}", token.source);
+    context.terminal.detail(1, &from);
     let listener = progress.clone();
     let client = Client::new(ClientSettings {
         origin,

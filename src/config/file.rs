@@ -169,6 +169,10 @@ fn contradiction(file: &ConfigFile) -> Option<(&'static str, String)> {
         let message = "`all` already includes every droplet: remove it, or `droplets` and `tags`";
         return Some(("all", message.to_owned()));
     }
+    if file.token_file.is_some() && file.token_command.is_some() {
+        let message = "`token_file` and `token_command` both say where the token is: remove one";
+        return Some(("token_command", message.to_owned()));
+    }
     let key = holding_a_token(file)?;
     Some((key, format!("`{key}` holds {MISPLACED}")))
 }

@@ -82,3 +82,13 @@ fn a_token_for_a_path_is_told_where_it_belongs() {
     );
     assert!(words.contains("use DIGITALOCEAN_TOKEN"), "{words}");
 }
+
+#[test]
+fn two_places_for_the_token_are_refused() {
+    let words = refused("token_file = 'token'\n\ntoken_command = 'echo canary'");
+    assert!(
+        words.contains("line 3: `token_file` and `token_command`"),
+        "{words}"
+    );
+    assert!(!words.contains("canary"), "{words}");
+}
