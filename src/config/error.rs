@@ -54,6 +54,23 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A file with a token belongs to somebody else, who can read it.
+    #[error(
+        "the token file {} belongs to another user, who can read it",
+        shown_path(path)
+    )]
+    ForeignToken {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What should be a file is something else, which may never come to an end.
+    #[error("{} is {what}, not a file", shown_path(path))]
+    NotAFile {
+        /// Where it is.
+        path: PathBuf,
+        /// `a FIFO`, `a folder` …
+        what: &'static str,
+    },
     /// A file is too large to hold what it should.
     #[error("{} is larger than {most_bytes} bytes", shown_path(path))]
     TooLarge {
@@ -159,6 +176,10 @@ impl Error {
                  `token_file` names; or use that of a context of doctl with --doctl-context"
             }
             Self::ExposedToken { .. } => "make it yours alone: chmod 600",
+            Self::ForeignToken { .. } => "make it yours alone: chown, and chmod 600",
+            Self::NotAFile { .. } => {
+                "put the token into a file; what a program prints is read with `token_command`"
+            }
             Self::TokenCommand { .. } => {
                 "run the command by hand: it must print the token and nothing else"
             }
