@@ -181,7 +181,8 @@ impl Error {
                 "put the token into a file; what a program prints is read with `token_command`"
             }
             Self::TokenCommand { .. } => {
-                "run the command by hand: it must print the token and nothing else"
+                "run the command by hand: it must print the token and nothing else, and end; what it says on stderr, which \
+                 may be secret, is not shown where nobody watches"
             }
         }
     }

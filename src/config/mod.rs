@@ -20,7 +20,7 @@ pub use environment::Environment;
 pub use error::Error;
 pub use file::{ConfigFile, Limits, Monitoring, PingAddress, Schedule, SyncScope};
 pub use token::{Token, TokenSource};
-pub use token_command::TokenCommand;
+pub use token_command::{Patience, TokenCommand};
 
 use crate::api::Origin;
 use crate::redaction::is_token_for_path;
@@ -136,11 +136,16 @@ impl Config {
     }
 
     /// The token, from the first source that is set: `doctl_context` is the context of doctl that a flag asks for, which
-    /// wins over all else; one that the file asks for comes last.
+    /// wins over all else; one that the file asks for comes last. A command is waited for with this patience, and never
+    /// for longer than a minute.
     ///
     /// # Errors
     /// When no source is set, or the one that is gives no usable token.
-    pub fn token(&self, doctl_context: Option<&str>) -> Result<Token, Error> {
+    pub fn token(
+        &self,
+        doctl_context: Option<&str>,
+        patience: Patience<'_>,
+    ) -> Result<Token, Error> {
         let file = self.file();
         let path = file.token_file.as_ref();
         token::find(&Sources {
@@ -148,6 +153,7 @@ impl Config {
             flag: doctl_context,
             file: path.map(|path| self.resolve(path)).as_deref(),
             command: file.token_command.as_ref(),
+            patience,
             context: file.doctl_context.as_deref(),
         })
     }
@@ -268,7 +274,7 @@ mod tests {
             ("PASSWORD", "canary"),
         ];
         let config = config(folder.path(), text, &variables).unwrap();
-        let token = config.token(None).unwrap();
+        let token = config.token(None, Patience::default()).unwrap();
         let shown = format!(
             "{config:?} {config:#?} {token:?} {:?}",
             config.environment()

@@ -59,7 +59,7 @@ pub(super) fn read(path: &Path, readers: Readers) -> Result<Zeroizing<String>, E
 
 /// Everything that comes, into one buffer that is wiped; nothing where it is more than `most` bytes. With an `expected`
 /// length that is right, the buffer never moves, so that no copy stays behind.
-pub(super) fn read_within(
+fn read_within(
     source: impl Read,
     expected: usize,
     most: usize,
@@ -67,9 +67,16 @@ pub(super) fn read_within(
     // Room to see the end: a full buffer would be moved to a larger one before that.
     const SPARE: usize = 64;
     let mut bytes = Zeroizing::new(Vec::with_capacity(expected + SPARE));
-    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-    source.take(limit).read_to_end(&mut bytes)?;
+    read_more(source, &mut bytes, most)?;
     Ok((bytes.len() <= most).then_some(bytes))
+}
+
+/// Adds what comes to `bytes`, up to one more than `most` altogether. What had come before an error is there too.
+pub(super) fn read_more(source: impl Read, bytes: &mut Vec<u8>, most: usize) -> io::Result<()> {
+    let room = most.saturating_add(1).saturating_sub(bytes.len());
+    let room = u64::try_from(room).unwrap_or(u64::MAX);
+    source.take(room).read_to_end(bytes)?;
+    Ok(())
 }
 
 /// The bytes as text, where they are.

@@ -15,7 +15,7 @@ use super::doctl;
 use super::environment::{Environment, TOKENS};
 use super::error::Error;
 use super::private_file::{self, Readers};
-use super::token_command::TokenCommand;
+use super::token_command::{Patience, TokenCommand};
 use crate::redaction::looks_like_token;
 
 /// A token and where it came from.
@@ -59,6 +59,7 @@ pub(super) struct Sources<'a> {
     pub(super) environment: &'a Environment,
     pub(super) file: Option<&'a Path>,
     pub(super) command: Option<&'a TokenCommand>,
+    pub(super) patience: Patience<'a>,
     /// The context of doctl that the configuration asks for.
     pub(super) context: Option<&'a str>,
 }
@@ -76,7 +77,7 @@ enum Candidate<'a> {
 pub(super) fn find(sources: &Sources<'_>) -> Result<Token, Error> {
     let mut candidates = sources.candidates().into_iter();
     let (_, first) = candidates.next().ok_or(Error::NoToken)?;
-    let (source, text) = first.read(sources.environment)?;
+    let (source, text) = first.read(sources.environment, &sources.patience)?;
     let token = text.expose_secret().trim();
     if let Some(reason) = unusable(token) {
         return Err(Error::BadToken {
@@ -146,7 +147,11 @@ impl<'a> Sources<'a> {
 
 impl Candidate<'_> {
     /// What it gives.
-    fn read(self, environment: &Environment) -> Result<(TokenSource, SecretString), Error> {
+    fn read(
+        self,
+        environment: &Environment,
+        patience: &Patience<'_>,
+    ) -> Result<(TokenSource, SecretString), Error> {
         Ok(match self {
             Self::Doctl(context) => {
                 let found = doctl::token(environment, context)?;
@@ -158,7 +163,10 @@ impl Candidate<'_> {
                 let text = private_file::read(path, Readers::Owner)?;
                 (TokenSource::File(path.to_owned()), text.as_str().into())
             }
-            Self::Command(command) => (TokenSource::Command, command.output()?.as_str().into()),
+            Self::Command(command) => (
+                TokenSource::Command,
+                command.output(patience)?.as_str().into(),
+            ),
             Self::Credential(path) => {
                 let text = private_file::read(&path, Readers::Any)?;
                 (TokenSource::Credential(path), text.as_str().into())

@@ -53,6 +53,7 @@ fn sources(environment: &Environment) -> Sources<'_> {
         environment,
         file: None,
         command: None,
+        patience: Patience::default(),
         context: None,
     }
 }
@@ -81,6 +82,7 @@ fn the_first_source_that_is_set_is_used() {
         environment,
         file: Some(path.as_path()),
         command: Some(&command),
+        patience: Patience::default(),
         context: Some("default"),
     };
     let mut less = all(&both);
@@ -244,6 +246,7 @@ fn sources_that_are_set_and_not_looked_at_are_named() {
         environment: &environment,
         file: Some(Path::new("/nowhere")),
         command: Some(&command),
+        patience: Patience::default(),
         context: Some("default"),
     };
     let everything = [

@@ -3,6 +3,8 @@
 mod answers;
 mod check;
 mod commands;
+mod misplaced;
+mod patience;
 mod servers;
 mod source;
 mod sources;
