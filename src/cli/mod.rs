@@ -157,9 +157,13 @@ impl Context {
         Ok(self.config.database(self.global.db.as_deref())?)
     }
 
-    /// Where the API is.
+    /// Where the API is, which can be reached as the environment says.
     fn origin(&self) -> Result<Origin, Failure> {
-        Ok(self.config.origin(self.global.api_url.as_deref())?)
+        let origin = self.config.origin(self.global.api_url.as_deref())?;
+        if !origin.is_loopback() {
+            self.config.check_proxy()?;
+        }
+        Ok(origin)
     }
 
     /// The token that is configured now, unless there is no more use for it before a command has printed it.

@@ -45,6 +45,22 @@ pub enum Error {
     /// The address of the API is unfit for a token.
     #[error(transparent)]
     Origin(#[from] OriginError),
+    /// What the environment calls a proxy is none that is understood.
+    #[error(
+        "{variable} is set to something that is no http or https address of a proxy; SOCKS is not supported"
+    )]
+    Proxy {
+        /// The variable.
+        variable: &'static str,
+    },
+    /// An empty variable keeps the one that names a proxy from being looked at.
+    #[error("{upper} is set to nothing, which keeps {lower} from being looked at")]
+    HiddenProxy {
+        /// The variable that wins.
+        upper: &'static str,
+        /// The variable that names a proxy.
+        lower: &'static str,
+    },
     /// No token is configured.
     #[error("no token: the DigitalOcean API needs one")]
     NoToken,
@@ -170,6 +186,10 @@ impl Error {
             }
             Self::NoHome => "say where it is with --db",
             Self::Origin(_) => "check --api-url, DIGITALOCEAN_API_URL and `api_url`",
+            Self::Proxy { .. } => {
+                "write it as http://host:port, with user:password@ before the host and %40 for an @ in them, or unset it"
+            }
+            Self::HiddenProxy { .. } => "unset one of them",
             Self::NoToken | Self::BadToken { .. } => {
                 "make one with the scopes droplet:read and actions:read at \
                  https://cloud.digitalocean.com/account/api/tokens and put it in DIGITALOCEAN_TOKEN, or in a file that \

@@ -10,6 +10,7 @@ mod environment;
 mod error;
 mod file;
 mod private_file;
+mod proxy;
 mod token;
 mod token_command;
 
@@ -133,6 +134,14 @@ impl Config {
             .or_else(|| self.file().api_url.clone())
             .unwrap_or_else(|| Origin::DIGITALOCEAN.to_owned());
         Ok(Origin::parse(&url)?)
+    }
+
+    /// Checks the proxy that connections to other machines will be made through.
+    ///
+    /// # Errors
+    /// When the environment names one that is not understood: it would be passed over.
+    pub fn check_proxy(&self) -> Result<(), Error> {
+        proxy::check(&self.environment)
     }
 
     /// The token, from the first source that is set: `doctl_context` is the context of doctl that a flag asks for, which

@@ -5,6 +5,7 @@ mod check;
 mod commands;
 mod misplaced;
 mod patience;
+mod proxies;
 mod servers;
 mod source;
 mod sources;
