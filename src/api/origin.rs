@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
+use crate::redaction::{looks_like_token, shown};
+
 /// A scheme, host and port that is fit to receive the token, with the path under which the API lives.
 #[derive(Clone, Debug)]
 pub struct Origin {
@@ -11,14 +13,16 @@ pub struct Origin {
     is_loopback: bool,
 }
 
-/// An address that the token must not be sent to.
+/// An address that the token must not be sent to. Of what was given, which may hold secrets in any place, the scheme and
+/// the host are repeated, where they are known to be that.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OriginError {
     /// It is no absolute URL with a host.
-    #[error("the API address `{url}` is not a URL: {reason}")]
+    #[error(
+        "the API address is not a URL such as {}: {reason}",
+        Origin::DIGITALOCEAN
+    )]
     NotAUrl {
-        /// As it was given.
-        url: String,
         /// What the parser says.
         reason: String,
     },
@@ -27,15 +31,15 @@ pub enum OriginError {
         "the API address `{url}` must start with https: plain http is for loopback addresses only"
     )]
     NotEncrypted {
-        /// As it was given.
+        /// Its scheme and host.
         url: String,
     },
     /// It carries something that does not belong in a base address.
     #[error("the API address `{url}` must have no {part}")]
     Superfluous {
-        /// Without what does not belong there, which may be secret.
+        /// Its scheme and host.
         url: String,
-        /// `user name or password`, `query`, `fragment`.
+        /// `user name or password`, `query`, `fragment`, `token`.
         part: &'static str,
     },
 }
@@ -44,46 +48,26 @@ impl Origin {
     /// DigitalOcean's own.
     pub const DIGITALOCEAN: &'static str = "https://api.digitalocean.com";
 
-    /// Checks an address: https, or http to a loopback address; no user, no query, no fragment.
+    /// Checks an address: https, or http to a loopback address; no user, no query, no fragment, no token.
     ///
     /// # Errors
     /// When the token must not be sent there.
     pub fn parse(text: &str) -> Result<Self, OriginError> {
         let not_a_url = |reason: &str| OriginError::NotAUrl {
-            url: text.to_owned(),
             reason: reason.to_owned(),
         };
         let url = Url::parse(text).map_err(|error| not_a_url(&error.to_string()))?;
         let host = url.host_str().ok_or_else(|| not_a_url("it has no host"))?;
-        let bare = || format!("{}://{host}", url.scheme());
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(OriginError::Superfluous {
-                url: bare(),
-                part: "user name or password",
-            });
+        if !["https", "http"].contains(&url.scheme()) {
+            return Err(not_a_url("it starts with neither https nor http"));
         }
-        if url.query().is_some() {
-            return Err(OriginError::Superfluous {
-                url: bare(),
-                part: "query",
-            });
-        }
-        if url.fragment().is_some() {
-            return Err(OriginError::Superfluous {
-                url: bare(),
-                part: "fragment",
-            });
+        let bare = format!("{}://{}", url.scheme(), shown(host));
+        if let Some(part) = superfluous_part(&url) {
+            return Err(OriginError::Superfluous { url: bare, part });
         }
         let is_loopback = is_loopback(host);
-        match url.scheme() {
-            "https" => {}
-            "http" if is_loopback => {}
-            "http" => {
-                return Err(OriginError::NotEncrypted {
-                    url: text.to_owned(),
-                });
-            }
-            _ => return Err(not_a_url("it starts with neither https nor http")),
+        if url.scheme() == "http" && !is_loopback {
+            return Err(OriginError::NotEncrypted { url: bare });
         }
         Ok(Self { url, is_loopback })
     }
@@ -109,6 +93,22 @@ impl Origin {
 impl std::fmt::Display for Origin {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(self.url.as_str().trim_end_matches('/'))
+    }
+}
+
+/// What does not belong in a base address.
+fn superfluous_part(url: &Url) -> Option<&'static str> {
+    if !url.username().is_empty() || url.password().is_some() {
+        Some("user name or password")
+    } else if url.query().is_some() {
+        Some("query")
+    } else if url.fragment().is_some() {
+        Some("fragment")
+    } else if looks_like_token(url.as_str()) {
+        // An address is shown by `-v`, and goes to a proxy's log.
+        Some("token")
+    } else {
+        None
     }
 }
 
@@ -149,6 +149,30 @@ mod tests {
             let error = Origin::parse(bad).unwrap_err().to_string();
             assert!(!error.contains("secret"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_token_in_any_part_of_an_address_is_refused_and_not_repeated() {
+        for bad in [
+            "dop_v1_canary",
+            "https://user:dop_v1_canary@host:notaport",
+            "https://:dop_v1_canary@",
+            "user:dop_v1_canary@host",
+            "http://example.com/dop_v1_canary",
+            "https://example.com/dop_v1_canary",
+            "https://dop_v1_canary",
+            "https://dop_v1_canary:x",
+            "https://user:canary@example.com",
+            "http://example.com/canary",
+            "ftp://example.com/canary",
+            "http://127.0.0.1/?token=canary",
+        ] {
+            let error = Origin::parse(bad).unwrap_err();
+            let words = format!("{error} {error:?}");
+            assert!(!words.contains("canary"), "{words}");
+        }
+        let error = Origin::parse("http://example.com/path").unwrap_err();
+        assert!(error.to_string().contains("`http://example.com` must"));
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub(super) struct Attempt<'a> {
     pub(super) pacer: SharedPacer,
     /// How long to wait for another sync to finish.
     pub(super) wait: Duration,
+    /// Whether the sync is to end before it has begun.
+    pub(super) is_given_up: &'a dyn Fn() -> bool,
 }
 
 /// How often a sync was told to stop: once to end soon, twice to end at once.
@@ -49,7 +51,8 @@ impl Attempt<'_> {
         begin: impl FnOnce() -> Result<ToldToStop, Failure>,
     ) -> Result<Done, Failure> {
         let path: PathBuf = self.context.archive_path()?;
-        let client = client(self.context, self.progress, self.pacer.clone())?;
+        let token = self.context.token(self.is_given_up)?;
+        let client = client(self.context, self.progress, self.pacer.clone(), token)?;
         let client = Arc::new(client);
         let clock = self.settings.clock;
         let started_at = clock();
@@ -112,26 +115,21 @@ pub(super) fn settings(context: &Context, scope: Scope, full: bool) -> Settings 
     }
 }
 
-/// A client with the token that is configured now.
-pub(super) fn client(
-    context: &Context,
-    progress: &Progress,
-    pacer: SharedPacer,
-) -> Result<Client, Failure> {
-    client_of(context, progress, pacer, context.token()?)
-}
-
 /// A client with this token.
-pub(super) fn client_of(
+pub(super) fn client(
     context: &Context,
     progress: &Progress,
     pacer: SharedPacer,
     token: Token,
 ) -> Result<Client, Failure> {
     let origin = context.origin()?;
-    context
-        .terminal
-        .detail(1, &format!("API {origin}, token from {}", token.source));
+    let passed_over = match token.passed_over.as_slice() {
+        [] => String::new(),
+        [only] => format!("; {only} is not looked at"),
+        several => format!("; {} are not looked at", several.join(", ")),
+    };
+    let from = format!("API {origin}, token from {}{passed_over}", token.source);
+    context.terminal.detail(1, &from);
     let listener = progress.clone();
     let client = Client::new(ClientSettings {
         origin,

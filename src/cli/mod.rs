@@ -39,7 +39,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use archiver::api::Origin;
-use archiver::config::{Config, Environment, Token};
+use archiver::config::{Config, Environment, Patience, Token};
 use archiver::daemon::{Alarm, Heartbeat};
 use archiver::report::Library;
 use archiver::time::Timestamp;
@@ -157,14 +157,23 @@ impl Context {
         Ok(self.config.database(self.global.db.as_deref())?)
     }
 
-    /// Where the API is.
+    /// Where the API is, which can be reached as the environment says.
     fn origin(&self) -> Result<Origin, Failure> {
-        Ok(self.config.origin(self.global.api_url.as_deref())?)
+        let origin = self.config.origin(self.global.api_url.as_deref())?;
+        if !origin.is_loopback() {
+            self.config.check_proxy()?;
+        }
+        Ok(origin)
     }
 
-    /// The token that is configured now.
-    fn token(&self) -> Result<Token, Failure> {
-        Ok(self.config.token(self.global.doctl_context.as_deref())?)
+    /// The token that is configured now, unless there is no more use for it before a command has printed it.
+    fn token(&self, is_given_up: &dyn Fn() -> bool) -> Result<Token, Failure> {
+        let patience = Patience {
+            is_watched: self.terminal.is_interactive,
+            is_given_up,
+        };
+        let context = self.global.doctl_context.as_deref();
+        Ok(self.config.token(context, patience)?)
     }
 }
 

@@ -63,6 +63,9 @@ impl Monitoring {
             }
             (None, None) => None,
         };
+        if url.as_ref().is_some_and(|url| !url.is_loopback()) {
+            context.config.check_proxy()?;
+        }
         let pinger = url.map(Pinger::new).transpose();
         Ok(Self {
             metrics_file,

@@ -71,6 +71,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         settings,
         pacer: SharedPacer::new(attempt::pace(context)),
         wait,
+        // A signal ends a sync that has not begun.
+        is_given_up: &|| false,
     };
     let outcome = attempt.perform(runtime.handle(), || {
         pings = monitoring.begin(runtime.handle());
@@ -143,7 +145,8 @@ fn forecast(
 ) -> Result<Status, Failure> {
     let path = context.archive_path()?;
     let pace = attempt::pace(context);
-    let client = attempt::client(context, progress, SharedPacer::new(pace))?;
+    let token = context.token(&|| false)?;
+    let client = attempt::client(context, progress, SharedPacer::new(pace), token)?;
     let known = match store::open_read_only(&path) {
         Ok(archive) if !arguments.full => Known {
             coverage: store::coverage_by_listing(&archive)?,

@@ -12,6 +12,7 @@ use super::doctl_file::{self, DoctlFile};
 use super::environment::Environment;
 use super::error::Error;
 use super::private_file::{self, Readers};
+use crate::redaction::shown;
 
 /// The context whose token stands by itself, as `access-token`.
 const DEFAULT: &str = "default";
@@ -43,24 +44,25 @@ pub(super) fn token(environment: &Environment, context: &str) -> Result<Found, E
     match file.take(context) {
         Some(token) => Ok(Found {
             token: SecretString::from(token.as_str()),
-            context: shown(context),
+            context: shown(context).into_owned(),
             path,
         }),
         None => Err(Error::NoDoctlContext {
             path,
-            context: shown(context),
+            context: shown(context).into_owned(),
             known,
         }),
     }
 }
 
 impl DoctlFile {
-    /// The names of its contexts, for people.
+    /// The names of its contexts, for people: somebody may have put a token where a name belongs.
     fn names(&self) -> Vec<String> {
         let default = self.access_token.as_ref().map(|_| DEFAULT);
         let others = self.contexts.iter().map(|(name, _)| name.as_str());
         let others = others.filter(|name| *name != DEFAULT);
-        let mut names: Vec<_> = default.into_iter().chain(others).map(shown).collect();
+        let names = default.into_iter().chain(others);
+        let mut names: Vec<_> = names.map(|name| shown(name).into_owned()).collect();
         names.sort();
         names
     }
@@ -74,20 +76,6 @@ impl DoctlFile {
         let mut contexts = self.contexts.into_iter();
         let found = contexts.find(|(name, _)| *name == context);
         found.map(|(_, token)| token)
-    }
-}
-
-/// A name as it may be shown: somebody may have put a token where a name belongs.
-fn shown(name: &str) -> String {
-    // `dop_v1_`, `doo_v1_`, `dor_v1_` …, or 64 hexadecimal digits before there were prefixes
-    // (https://docs.digitalocean.com/reference/api/create-personal-access-token/).
-    let lower = name.to_lowercase();
-    let is_token = lower.contains("_v1_")
-        || name.len() >= 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_token {
-        "(not shown: it looks like a token)".to_owned()
-    } else {
-        name.to_owned()
     }
 }
 

@@ -6,7 +6,7 @@
 //! `Debug`: a variable of which nobody here has heard may be somebody's password.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -90,10 +90,13 @@ impl Environment {
     }
 
     fn get(&self, name: &str) -> Option<OsString> {
-        self.variables
-            .get(name)
-            .filter(|value| !value.is_empty())
-            .cloned()
+        let value = self.value(name).filter(|value| !value.is_empty());
+        value.map(OsStr::to_owned)
+    }
+
+    /// The value of a variable that is set, be it empty.
+    pub(super) fn value(&self, name: &str) -> Option<&OsStr> {
+        self.variables.get(name).map(OsString::as_os_str)
     }
 
     /// Where configuration lives (the XDG Base Directory Specification).

@@ -4,18 +4,19 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::api::OriginError;
+use crate::redaction::shown_path;
 
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file that was asked for is not there.
-    #[error("there is no configuration at {}", path.display())]
+    #[error("there is no configuration at {}", shown_path(path))]
     NoConfig {
         /// Where it was said to be.
         path: PathBuf,
     },
     /// A file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source}", shown_path(path))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -23,7 +24,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The file says something that is not understood.
-    #[error("{}, line {line}: {message}", path.display())]
+    #[error("{}, line {line}: {message}", shown_path(path))]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -32,23 +33,62 @@ pub enum Error {
         /// What is wrong.
         message: String,
     },
+    /// A token was given where a path belongs.
+    #[error("{what} takes a path, and what it was given looks like a token")]
+    TokenForPath {
+        /// What takes it.
+        what: &'static str,
+    },
     /// Nothing says where the archive is.
     #[error("neither HOME nor XDG_DATA_HOME is set, so the archive has no usual place")]
     NoHome,
     /// The address of the API is unfit for a token.
     #[error(transparent)]
     Origin(#[from] OriginError),
+    /// What the environment calls a proxy is none that is understood.
+    #[error(
+        "{variable} is set to something that is no http or https address of a proxy; SOCKS is not supported"
+    )]
+    Proxy {
+        /// The variable.
+        variable: &'static str,
+    },
+    /// An empty variable keeps the one that names a proxy from being looked at.
+    #[error("{upper} is set to nothing, which keeps {lower} from being looked at")]
+    HiddenProxy {
+        /// The variable that wins.
+        upper: &'static str,
+        /// The variable that names a proxy.
+        lower: &'static str,
+    },
     /// No token is configured.
     #[error("no token: the DigitalOcean API needs one")]
     NoToken,
     /// A file with a token can be read by others.
-    #[error("the token file {} can be read by other users", path.display())]
+    #[error("the token file {} can be read by other users", shown_path(path))]
     ExposedToken {
         /// The file.
         path: PathBuf,
     },
+    /// A file with a token belongs to somebody else, who can read it.
+    #[error(
+        "the token file {} belongs to another user, who can read it",
+        shown_path(path)
+    )]
+    ForeignToken {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What should be a file is something else, which may never come to an end.
+    #[error("{} is {what}, not a file", shown_path(path))]
+    NotAFile {
+        /// Where it is.
+        path: PathBuf,
+        /// `a FIFO`, `a folder` …
+        what: &'static str,
+    },
     /// A file is too large to hold what it should.
-    #[error("{} is larger than {most_bytes} bytes", path.display())]
+    #[error("{} is larger than {most_bytes} bytes", shown_path(path))]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -59,13 +99,13 @@ pub enum Error {
     #[error("neither HOME nor XDG_CONFIG_HOME is set, so doctl's configuration has no usual place")]
     NoDoctlHome,
     /// doctl has no configuration.
-    #[error("doctl has no configuration at {}", path.display())]
+    #[error("doctl has no configuration at {}", shown_path(path))]
     NoDoctlFile {
         /// Where it would be.
         path: PathBuf,
     },
     /// doctl's configuration says something that is not understood.
-    #[error("{}, line {line}: {reason}", path.display())]
+    #[error("{}, line {line}: {reason}", shown_path(path))]
     DoctlFile {
         /// The file.
         path: PathBuf,
@@ -75,7 +115,11 @@ pub enum Error {
         reason: &'static str,
     },
     /// doctl does not know the context.
-    #[error("doctl knows no context `{context}`: in {} {}", path.display(), listed(known))]
+    #[error(
+        "doctl knows no context `{context}`: in {} {}",
+        shown_path(path),
+        listed(known)
+    )]
     NoDoctlContext {
         /// Its configuration.
         path: PathBuf,
@@ -99,6 +143,9 @@ pub enum Error {
         reason: &'static str,
     },
 }
+
+/// What is said of a setting that holds a token.
+pub(super) const MISPLACED: &str = "what looks like a token";
 
 /// The names that there are, in words.
 fn listed(names: &[String]) -> String {
@@ -128,20 +175,34 @@ impl Error {
             Self::NoDoctlContext { .. } => {
                 "`doctl auth list` shows them; `default` is the one without a name"
             }
-            Self::Invalid { message, .. } if message.contains("`token`") => {
+            Self::Invalid { message, .. }
+                if message.contains("`token`") || message.contains(MISPLACED) =>
+            {
                 "a token does not belong in the configuration: use DIGITALOCEAN_TOKEN, `token_file` or `token_command`"
             }
             Self::Invalid { .. } => "the README lists all keys",
+            Self::TokenForPath { .. } => {
+                "a token does not belong there: use DIGITALOCEAN_TOKEN, `token_file` or `token_command`"
+            }
             Self::NoHome => "say where it is with --db",
             Self::Origin(_) => "check --api-url, DIGITALOCEAN_API_URL and `api_url`",
+            Self::Proxy { .. } => {
+                "write it as http://host:port, with user:password@ before the host and %40 for an @ in them, or unset it"
+            }
+            Self::HiddenProxy { .. } => "unset one of them",
             Self::NoToken | Self::BadToken { .. } => {
                 "make one with the scopes droplet:read and actions:read at \
                  https://cloud.digitalocean.com/account/api/tokens and put it in DIGITALOCEAN_TOKEN, or in a file that \
                  `token_file` names; or use that of a context of doctl with --doctl-context"
             }
             Self::ExposedToken { .. } => "make it yours alone: chmod 600",
+            Self::ForeignToken { .. } => "make it yours alone: chown, and chmod 600",
+            Self::NotAFile { .. } => {
+                "put the token into a file; what a program prints is read with `token_command`"
+            }
             Self::TokenCommand { .. } => {
-                "run the command by hand: it must print the token and nothing else"
+                "run the command by hand: it must print the token and nothing else, and end; what it says on stderr, which \
+                 may be secret, is not shown where nobody watches"
             }
         }
     }

@@ -5,11 +5,12 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use toml::Spanned;
+use toml::{Deserializer, Spanned};
 
-use super::error::Error;
+use super::error::{Error, MISPLACED};
 use super::token_command::TokenCommand;
 use crate::model::DropletId;
+use crate::redaction::{is_token_for_path, looks_like_token};
 
 /// All that the file can say.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -141,21 +142,110 @@ pub(super) fn read(path: &Path) -> Result<Option<Read>, Error> {
         file: ConfigFile::default(),
         lines: std::iter::once(0).chain(starts).collect(),
     };
-    // The parser's own message quotes the line, which may hold what is secret: its place is enough.
-    read.file = toml::from_str(&text).map_err(|error| {
+    // The parser shows the line, which may hold what is secret: its words and the place are enough.
+    let problem = |error: toml::de::Error, message: &str| {
         let offset = error.span().map_or(0, |span| span.start);
-        invalid(read.line_of(offset), error.message())
+        invalid(read.line_of(offset), message)
+    };
+    let parsed = Deserializer::parse(&text).map_err(|error| {
+        let message = error.message().to_owned();
+        problem(error, &message)
     })?;
-    let scope = &read.file.sync;
-    if scope.all && !(scope.droplets.is_empty() && scope.tags.is_empty()) {
-        let line = text
-            .lines()
-            .position(|line| line.trim_start().starts_with("all"))
-            .map_or(1, |line| line + 1);
-        return Err(invalid(
-            line,
-            "`all` already includes every droplet: remove it, or `droplets` and `tags`",
-        ));
+    let file = ConfigFile::deserialize(parsed).map_err(|error| {
+        let message = without_values(error.message());
+        problem(error, &message)
+    })?;
+    if let Some((key, message)) = contradiction(&file) {
+        return Err(invalid(line_of_key(&text, key), &message));
     }
+    read.file = file;
     Ok(Some(read))
 }
+
+/// The key of a setting that cannot be meant, and what is wrong with it.
+fn contradiction(file: &ConfigFile) -> Option<(&'static str, String)> {
+    let scope = &file.sync;
+    if scope.all && !(scope.droplets.is_empty() && scope.tags.is_empty()) {
+        let message = "`all` already includes every droplet: remove it, or `droplets` and `tags`";
+        return Some(("all", message.to_owned()));
+    }
+    if file.token_file.is_some() && file.token_command.is_some() {
+        let message = "`token_file` and `token_command` both say where the token is: remove one";
+        return Some(("token_command", message.to_owned()));
+    }
+    let key = holding_a_token(file)?;
+    Some((key, format!("`{key}` holds {MISPLACED}")))
+}
+
+/// The first setting that holds a token: no message, and no request, is to repeat it.
+fn holding_a_token(file: &ConfigFile) -> Option<&'static str> {
+    let path = |path: &Option<PathBuf>| path.as_deref().is_some_and(is_token_for_path);
+    let text = |text: Option<&String>| text.is_some_and(|text| looks_like_token(text));
+    let spanned = |value: &Option<Spanned<String>>| text(value.as_ref().map(Spanned::get_ref));
+    let (schedule, monitoring) = (&file.schedule, &file.monitoring);
+    let settings = [
+        ("database", path(&file.database)),
+        ("token_file", path(&file.token_file)),
+        ("metrics_file", path(&monitoring.metrics_file)),
+        ("doctl_context", text(file.doctl_context.as_ref())),
+        (
+            "tags",
+            file.sync.tags.iter().any(|tag| looks_like_token(tag)),
+        ),
+        ("cron", spanned(&schedule.cron)),
+        ("timezone", spanned(&schedule.timezone)),
+        ("jitter", spanned(&schedule.jitter)),
+        ("listen", spanned(&monitoring.listen)),
+        ("max_age", spanned(&monitoring.max_age)),
+    ];
+    let found = settings.into_iter().find(|(_, holds_one)| *holds_one);
+    found.map(|(key, _)| key)
+}
+
+/// The line, from 1, that a setting stands in.
+fn line_of_key(text: &str, key: &str) -> usize {
+    let is_its_line = |line: &str| {
+        let rest = line.trim_start().strip_prefix(key);
+        rest.is_some_and(|rest| rest.trim_start().starts_with('='))
+    };
+    text.lines()
+        .position(is_its_line)
+        .map_or(1, |line| line + 1)
+}
+
+/// What serde says of the file without what the file says: names of settings and kinds of values are kept.
+fn without_values(message: &str) -> String {
+    let unknown = message
+        .strip_prefix("unknown field `")
+        .and_then(|rest| rest.rsplit_once("`, expected "));
+    if let Some((key, expected)) = unknown {
+        return if looks_like_setting(key) {
+            format!("unknown field `{key}`, expected {expected}")
+        } else {
+            format!("a field that is not shown is unknown, expected {expected}")
+        };
+    }
+    let value = |problem| {
+        let (found, expected) = message.strip_prefix(problem)?.rsplit_once(", expected ")?;
+        let kind = found.split(['"', '`']).next().unwrap_or_default();
+        let expected = if expected.starts_with("struct ") {
+            "a table"
+        } else {
+            expected
+        };
+        Some(format!("{problem}{}, expected {expected}", kind.trim_end()))
+    };
+    value("invalid type: ")
+        .or_else(|| value("invalid value: "))
+        .unwrap_or_else(|| "its value is not understood".to_owned())
+}
+
+/// Whether a key may be a slip of the pen, and no secret that stands in the place of one.
+fn looks_like_setting(key: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || b"_-".contains(&byte);
+    (1..=30).contains(&key.len()) && key.bytes().all(is_plain) && !looks_like_token(key)
+}
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;

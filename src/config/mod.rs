@@ -10,6 +10,7 @@ mod environment;
 mod error;
 mod file;
 mod private_file;
+mod proxy;
 mod token;
 mod token_command;
 
@@ -20,9 +21,10 @@ pub use environment::Environment;
 pub use error::Error;
 pub use file::{ConfigFile, Limits, Monitoring, PingAddress, Schedule, SyncScope};
 pub use token::{Token, TokenSource};
-pub use token_command::TokenCommand;
+pub use token_command::{Patience, TokenCommand};
 
 use crate::api::Origin;
+use crate::redaction::is_token_for_path;
 use token::Sources;
 
 /// The environment and the configuration file, ready to be asked.
@@ -99,10 +101,20 @@ impl Config {
     /// Where the archive is: `flag`, else `$ARCHIVER_DB`, else `database`, else its usual place.
     ///
     /// # Errors
-    /// When nothing says where, not even a home.
+    /// When nothing says where, not even a home, or a token was given instead.
     pub fn database(&self, flag: Option<&Path>) -> Result<PathBuf, Error> {
-        flag.map(Path::to_owned)
-            .or_else(|| self.environment.path("ARCHIVER_DB"))
+        let given = flag
+            .map(Path::to_owned)
+            .or_else(|| self.environment.path("ARCHIVER_DB"));
+        if given.as_deref().is_some_and(is_token_for_path) {
+            let what = if flag.is_some() {
+                "--db"
+            } else {
+                "ARCHIVER_DB"
+            };
+            return Err(Error::TokenForPath { what });
+        }
+        given
             .or_else(|| {
                 let path = self.file().database.as_deref();
                 path.map(|path| self.resolve(path))
@@ -124,12 +136,25 @@ impl Config {
         Ok(Origin::parse(&url)?)
     }
 
+    /// Checks the proxy that connections to other machines will be made through.
+    ///
+    /// # Errors
+    /// When the environment names one that is not understood: it would be passed over.
+    pub fn check_proxy(&self) -> Result<(), Error> {
+        proxy::check(&self.environment)
+    }
+
     /// The token, from the first source that is set: `doctl_context` is the context of doctl that a flag asks for, which
-    /// wins over all else; one that the file asks for comes last.
+    /// wins over all else; one that the file asks for comes last. A command is waited for with this patience, and never
+    /// for longer than a minute.
     ///
     /// # Errors
     /// When no source is set, or the one that is gives no usable token.
-    pub fn token(&self, doctl_context: Option<&str>) -> Result<Token, Error> {
+    pub fn token(
+        &self,
+        doctl_context: Option<&str>,
+        patience: Patience<'_>,
+    ) -> Result<Token, Error> {
         let file = self.file();
         let path = file.token_file.as_ref();
         token::find(&Sources {
@@ -137,6 +162,7 @@ impl Config {
             flag: doctl_context,
             file: path.map(|path| self.resolve(path)).as_deref(),
             command: file.token_command.as_ref(),
+            patience,
             context: file.doctl_context.as_deref(),
         })
     }
@@ -257,7 +283,7 @@ mod tests {
             ("PASSWORD", "canary"),
         ];
         let config = config(folder.path(), text, &variables).unwrap();
-        let token = config.token(None).unwrap();
+        let token = config.token(None, Patience::default()).unwrap();
         let shown = format!(
             "{config:?} {config:#?} {token:?} {:?}",
             config.environment()

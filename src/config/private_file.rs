@@ -1,6 +1,8 @@
 //! Files that hold a secret: read whole, into memory that is wiped, and refused where others can read them too.
+//!
+//! Opening or reading a FIFO, or a device, may take for ever, and silently: only files are read.
 
-use std::fs::File;
+use std::fs::{File, FileType, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -28,12 +30,22 @@ pub(super) fn read(path: &Path, readers: Readers) -> Result<Zeroizing<String>, E
         source,
     };
     // The permissions are those of the very file that is read, whatever its path leads to meanwhile.
-    let file = File::open(path).map_err(unreadable)?;
+    let file = open(path).map_err(unreadable)?;
     let about = file.metadata().map_err(unreadable)?;
-    if readers == Readers::Owner && is_exposed(&about) {
-        return Err(Error::ExposedToken {
-            path: path.to_owned(),
+    let owned = || path.to_owned();
+    if !about.is_file() {
+        let what = kind(about.file_type());
+        return Err(Error::NotAFile {
+            path: owned(),
+            what,
         });
+    }
+    if readers == Readers::Owner {
+        match others(&about) {
+            Others::None => {}
+            Others::Readers => return Err(Error::ExposedToken { path: owned() }),
+            Others::Owner => return Err(Error::ForeignToken { path: owned() }),
+        }
     }
     let length = usize::try_from(about.len()).unwrap_or(usize::MAX);
     let bytes = read_within(file, length.min(MOST_BYTES), MOST_BYTES).map_err(unreadable)?;
@@ -47,7 +59,7 @@ pub(super) fn read(path: &Path, readers: Readers) -> Result<Zeroizing<String>, E
 
 /// Everything that comes, into one buffer that is wiped; nothing where it is more than `most` bytes. With an `expected`
 /// length that is right, the buffer never moves, so that no copy stays behind.
-pub(super) fn read_within(
+fn read_within(
     source: impl Read,
     expected: usize,
     most: usize,
@@ -55,9 +67,16 @@ pub(super) fn read_within(
     // Room to see the end: a full buffer would be moved to a larger one before that.
     const SPARE: usize = 64;
     let mut bytes = Zeroizing::new(Vec::with_capacity(expected + SPARE));
-    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-    source.take(limit).read_to_end(&mut bytes)?;
+    read_more(source, &mut bytes, most)?;
     Ok((bytes.len() <= most).then_some(bytes))
+}
+
+/// Adds what comes to `bytes`, up to one more than `most` altogether. What had come before an error is there too.
+pub(super) fn read_more(source: impl Read, bytes: &mut Vec<u8>, most: usize) -> io::Result<()> {
+    let room = most.saturating_add(1).saturating_sub(bytes.len());
+    let room = u64::try_from(room).unwrap_or(u64::MAX);
+    source.take(room).read_to_end(bytes)?;
+    Ok(())
 }
 
 /// The bytes as text, where they are.
@@ -71,15 +90,83 @@ pub(super) fn text(mut bytes: Zeroizing<Vec<u8>>) -> Option<Zeroizing<String>> {
     }
 }
 
+/// Who but this user can read a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "there are no modes"))]
+enum Others {
+    /// Nobody, but for root.
+    None,
+    /// Those to whom its permissions allow it.
+    Readers,
+    /// Its owner.
+    Owner,
+}
+
+impl Others {
+    /// Those of a file with these permissions and this owner. What root owns, root could read anyway.
+    #[cfg(unix)]
+    fn of(mode: u32, owner: u32, user: u32) -> Self {
+        if mode & 0o077 != 0 {
+            Self::Readers
+        } else if owner != user && owner != 0 {
+            Self::Owner
+        } else {
+            Self::None
+        }
+    }
+}
+
 #[cfg(unix)]
-fn is_exposed(about: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    about.permissions().mode() & 0o077 != 0
+fn others(about: &Metadata) -> Others {
+    use std::os::unix::fs::MetadataExt;
+    let user = rustix::process::geteuid().as_raw();
+    Others::of(about.mode(), about.uid(), user)
 }
 
 #[cfg(not(unix))]
-fn is_exposed(_: &std::fs::Metadata) -> bool {
-    false
+fn others(_: &Metadata) -> Others {
+    Others::None
+}
+
+/// Opens without waiting for whoever would write to a FIFO.
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+    let mut options = File::options();
+    options.read(true);
+    options.custom_flags(flags.bits().cast_signed()).open(path)
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// What something is that is no file, in words.
+#[cfg(unix)]
+fn kind(file_type: FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    if file_type.is_fifo() {
+        "a FIFO"
+    } else if file_type.is_char_device() || file_type.is_block_device() {
+        "a device"
+    } else {
+        other_kind(file_type)
+    }
+}
+
+#[cfg(not(unix))]
+fn kind(file_type: FileType) -> &'static str {
+    other_kind(file_type)
+}
+
+fn other_kind(file_type: FileType) -> &'static str {
+    if file_type.is_dir() {
+        "a folder"
+    } else {
+        "something else"
+    }
 }
 
 #[cfg(test)]
@@ -104,12 +191,57 @@ mod tests {
         assert!(bytes.unwrap().capacity() < 600);
     }
 
+    #[cfg(unix)]
     #[test]
-    fn a_file_without_an_end_is_refused() {
-        let path = Path::new("/dev/zero");
-        if path.exists() {
-            let error = read(path, Readers::Any).unwrap_err();
-            assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+    fn what_is_no_file_is_refused_at_once_and_called_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+        assert!(made.unwrap().success());
+        for (path, what) in [
+            (fifo.as_path(), "a FIFO"),
+            (folder.path(), "a folder"),
+            (Path::new("/dev/zero"), "a device"),
+        ] {
+            for readers in [Readers::Any, Readers::Owner] {
+                let error = read(path, readers).unwrap_err();
+                assert!(matches!(error, Error::NotAFile { .. }), "{error}");
+                assert!(error.to_string().contains(what), "{error}");
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_secret_is_for_its_owner_who_is_this_user_or_root() {
+        for (mode, owner, user, expected) in [
+            (0o100_600, 1_000, 1_000, Others::None),
+            (0o100_400, 1_000, 1_000, Others::None),
+            (0o100_600, 0, 1_000, Others::None),
+            (0o100_600, 0, 0, Others::None),
+            (0o100_600, 65_534, 0, Others::Owner),
+            (0o100_600, 65_534, 1_000, Others::Owner),
+            (0o100_640, 0, 0, Others::Readers),
+            (0o100_604, 1_000, 1_000, Others::Readers),
+        ] {
+            assert_eq!(Others::of(mode, owner, user), expected, "{mode:o} {owner}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_was_given_to_somebody_else_is_refused_even_by_root() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, "token").unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&path, mode).unwrap();
+        assert!(read(&path, Readers::Owner).is_ok());
+        // Only root may give files away.
+        if std::os::unix::fs::chown(&path, Some(65_534), None).is_ok() {
+            let error = read(&path, Readers::Owner).unwrap_err();
+            assert!(matches!(error, Error::ForeignToken { .. }), "{error}");
+            assert!(read(&path, Readers::Any).is_ok());
         }
     }
 

@@ -6,6 +6,7 @@
 //! fall back to.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -14,7 +15,8 @@ use super::doctl;
 use super::environment::{Environment, TOKENS};
 use super::error::Error;
 use super::private_file::{self, Readers};
-use super::token_command::TokenCommand;
+use super::token_command::{Patience, TokenCommand};
+use crate::redaction::looks_like_token;
 
 /// A token and where it came from.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub struct Token {
     pub secret: SecretString,
     /// Where it came from.
     pub source: TokenSource,
+    /// What else would have given one, as people write it; none of that was looked at.
+    pub passed_over: Vec<&'static str>,
 }
 
 /// Where a token came from.
@@ -55,80 +59,131 @@ pub(super) struct Sources<'a> {
     pub(super) environment: &'a Environment,
     pub(super) file: Option<&'a Path>,
     pub(super) command: Option<&'a TokenCommand>,
+    pub(super) patience: Patience<'a>,
     /// The context of doctl that the configuration asks for.
     pub(super) context: Option<&'a str>,
 }
 
+/// A source that is set.
+enum Candidate<'a> {
+    Doctl(&'a str),
+    Variable(&'static str, &'a SecretString),
+    File(&'a Path),
+    Command(&'a TokenCommand),
+    Credential(PathBuf),
+}
+
+/// The token of the first source that is set.
 pub(super) fn find(sources: &Sources<'_>) -> Result<Token, Error> {
-    let (source, text) = sources.first()?.ok_or(Error::NoToken)?;
-    let bad = |reason| {
-        Err(Error::BadToken {
+    let mut candidates = sources.candidates().into_iter();
+    let (_, first) = candidates.next().ok_or(Error::NoToken)?;
+    let (source, text) = first.read(sources.environment, &sources.patience)?;
+    let token = text.expose_secret().trim();
+    if let Some(reason) = unusable(token) {
+        return Err(Error::BadToken {
             source_name: source.to_string(),
             reason,
-        })
-    };
-    let token = text.expose_secret().trim();
-    if token.is_empty() {
-        return bad("it is empty");
-    }
-    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return bad("it holds spaces, line breaks or other characters that no token has");
+        });
     }
     Ok(Token {
         secret: SecretString::from(token),
         source,
+        passed_over: candidates.map(|(name, _)| name).collect(),
     })
 }
 
-impl Sources<'_> {
-    /// What the first source that is set gives.
-    fn first(&self) -> Result<Option<(TokenSource, SecretString)>, Error> {
-        let environment = self.environment;
-        let found = if let Some(context) = self.flag {
-            from_doctl(environment, context)?
-        } else if let Some(found) = from_variable(environment) {
-            found
-        } else if let Some(path) = self.file {
-            let text = private_file::read(path, Readers::Owner)?;
-            (TokenSource::File(path.to_owned()), text.as_str().into())
-        } else if let Some(command) = self.command {
-            (TokenSource::Command, command.output()?.as_str().into())
-        } else if let Some(path) = credential(environment) {
-            let text = private_file::read(&path, Readers::Any)?;
-            (TokenSource::Credential(path), text.as_str().into())
-        } else if let Some(context) = self.context {
-            from_doctl(environment, context)?
-        } else {
-            return Ok(None);
-        };
-        Ok(Some(found))
+/// Why a text cannot be a token: what the API would refuse, or no header can carry.
+fn unusable(token: &str) -> Option<&'static str> {
+    if token.is_empty() {
+        Some("it is empty")
+    } else if token.starts_with(['"', '\'']) || token.ends_with(['"', '\'']) {
+        Some("it stands in quotes, which do not belong to it")
+    } else if is_assignment(token) {
+        Some("it is written as NAME=VALUE, and only the value belongs there")
+    } else if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Some("it holds spaces, line breaks or other characters that no token has")
+    } else {
+        None
     }
 }
 
-fn from_variable(environment: &Environment) -> Option<(TokenSource, SecretString)> {
-    TOKENS.into_iter().find_map(|name| {
-        let secret = environment.secret(name)?;
-        Some((TokenSource::Variable(name), secret.clone()))
-    })
+/// Whether it is a line of a shell or of a file of variables. A token may end in `=`, as base64 does.
+fn is_assignment(token: &str) -> bool {
+    let token = token.strip_prefix("export ").unwrap_or(token);
+    let Some((name, value)) = token.split_once('=') else {
+        return false;
+    };
+    let is_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    let is_variable = !name.is_empty() && name.trim_end().bytes().all(is_name);
+    (is_variable && !value.trim_start_matches('=').is_empty())
+        || looks_like_token(value) && !looks_like_token(name)
 }
 
-fn from_doctl(
-    environment: &Environment,
-    context: &str,
-) -> Result<(TokenSource, SecretString), Error> {
-    let found = doctl::token(environment, context)?;
-    let source = TokenSource::Doctl {
-        context: found.context,
-        path: found.path,
-    };
-    Ok((source, found.token))
+impl<'a> Sources<'a> {
+    /// All that are set, and what they are called, in the order in which they are looked at.
+    fn candidates(&self) -> Vec<(&'static str, Candidate<'a>)> {
+        let environment = self.environment;
+        let flag = self.flag.map(Candidate::Doctl);
+        let file = self.file.map(Candidate::File);
+        let command = self.command.map(Candidate::Command);
+        let credential = credential(environment).map(Candidate::Credential);
+        let context = self.context.map(Candidate::Doctl);
+        let variables = TOKENS.into_iter().map(|name| {
+            let secret = environment.secret(name);
+            (name, secret.map(|it| Candidate::Variable(name, it)))
+        });
+        let others = [
+            ("`token_file`", file),
+            ("`token_command`", command),
+            ("the credential `digitalocean-token`", credential),
+            ("`doctl_context`", context),
+        ];
+        let all = [("--doctl-context", flag)].into_iter();
+        let all = all.chain(variables).chain(others);
+        all.filter_map(|(name, candidate)| Some((name, candidate?)))
+            .collect()
+    }
+}
+
+impl Candidate<'_> {
+    /// What it gives.
+    fn read(
+        self,
+        environment: &Environment,
+        patience: &Patience<'_>,
+    ) -> Result<(TokenSource, SecretString), Error> {
+        Ok(match self {
+            Self::Doctl(context) => {
+                let found = doctl::token(environment, context)?;
+                let (context, path) = (found.context, found.path);
+                (TokenSource::Doctl { context, path }, found.token)
+            }
+            Self::Variable(name, secret) => (TokenSource::Variable(name), secret.clone()),
+            Self::File(path) => {
+                let text = private_file::read(path, Readers::Owner)?;
+                (TokenSource::File(path.to_owned()), text.as_str().into())
+            }
+            Self::Command(command) => (
+                TokenSource::Command,
+                command.output(patience)?.as_str().into(),
+            ),
+            Self::Credential(path) => {
+                let text = private_file::read(&path, Readers::Any)?;
+                (TokenSource::Credential(path), text.as_str().into())
+            }
+        })
+    }
 }
 
 /// The credential that `LoadCredential=digitalocean-token:…` gives a unit (`systemd.exec(5)`). Who can read it is up to
-/// systemd: an access control list may show as permissions of a group.
+/// systemd: an access control list may show as permissions of a group. One that is there and cannot be read is no reason
+/// to look elsewhere.
 fn credential(environment: &Environment) -> Option<PathBuf> {
     let path = environment.path("CREDENTIALS_DIRECTORY")?.join(CREDENTIAL);
-    path.exists().then_some(path)
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        _ => Some(path),
+    }
 }
 
 impl fmt::Display for TokenSource {

@@ -1,18 +1,27 @@
 //! The command that prints the token: run by the shell, its output read into memory that is wiped.
+//!
+//! It may be anything, so it is waited for so long and no longer, and no longer than it runs itself: what it leaves behind
+//! may hold its output open for ever. What it says on stderr may be secret, or an order to a terminal. It is passed on
+//! where somebody watches, who may be asked for a passphrase there, and else to nobody.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{fmt, io, thread};
 
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::error::Error;
-use super::private_file::{read_within, text};
+use super::private_file::{read_more, text};
 
 /// The most that is read of what it prints.
 const MOST_BYTES: usize = 64 << 10;
 /// What is made room for at once: ten tokens and their line ends.
 const EXPECTED_BYTES: usize = 1_024;
+/// How long it may take: somebody may have to find a key first.
+const LONGEST: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// A shell command. It may name a secret, or even hold one, so its text is not shown.
 #[derive(Clone, Debug, Deserialize)]
@@ -25,85 +34,185 @@ impl From<String> for TokenCommand {
     }
 }
 
+/// How a command that prints the token is waited for.
+#[derive(Clone, Copy)]
+pub struct Patience<'a> {
+    /// Whether somebody is at the terminal, who reads what it says, is asked what it asks, and interrupts it.
+    pub is_watched: bool,
+    /// Whether there is no more use for the token.
+    pub is_given_up: &'a dyn Fn() -> bool,
+}
+
+impl Default for Patience<'_> {
+    fn default() -> Self {
+        Self {
+            is_watched: false,
+            is_given_up: &|| false,
+        }
+    }
+}
+
+impl fmt::Debug for Patience<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { is_watched, .. } = self;
+        write!(formatter, "Patience {{ is_watched: {is_watched} }}")
+    }
+}
+
 impl TokenCommand {
     /// What it prints.
-    pub(super) fn output(&self) -> Result<Zeroizing<String>, Error> {
+    pub(super) fn output(&self, patience: &Patience<'_>) -> Result<Zeroizing<String>, Error> {
+        self.output_within(LONGEST, patience)
+    }
+
+    fn output_within(
+        &self,
+        longest: Duration,
+        patience: &Patience<'_>,
+    ) -> Result<Zeroizing<String>, Error> {
         let failed = |reason: String| Error::TokenCommand { reason };
-        let mut child = Command::new("sh")
-            .args(["-c", self.0.expose_secret()])
+        let running = Running::start(self.0.expose_secret(), patience.is_watched)
+            .map_err(|error| failed(error.to_string()))?;
+        let printed = running.printed(longest, patience.is_given_up);
+        text(printed.map_err(failed)?).ok_or_else(|| failed("its output is not text".to_owned()))
+    }
+}
+
+/// A command that was started.
+struct Running {
+    child: Child,
+    stdout: Option<ChildStdout>,
+    printed: Zeroizing<Vec<u8>>,
+    leads_group: bool,
+}
+
+impl Running {
+    fn start(text: &str, is_watched: bool) -> io::Result<Self> {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", text])
             // The command is not the service that systemd watches.
             .env_remove("NOTIFY_SOCKET")
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .map_err(|error| failed(error.to_string()))?;
-        let printed = match child.stdout.take() {
-            Some(pipe) => read_within(pipe, EXPECTED_BYTES, MOST_BYTES),
-            None => Ok(Some(Zeroizing::default())),
-        };
-        let printed = match printed {
-            Ok(printed) => printed,
-            Err(error) => {
-                end(child);
-                return Err(failed(error.to_string()));
-            }
-        };
-        let Some(printed) = printed else {
-            end(child);
-            return Err(failed(format!("it prints more than {MOST_BYTES} bytes")));
-        };
-        let status = child.wait().map_err(|error| failed(error.to_string()))?;
-        if !status.success() {
-            return Err(failed(status.to_string()));
+            .stdout(Stdio::piped());
+        if !is_watched {
+            command.stderr(Stdio::null());
+            // A group in the background must not ask at the terminal, and does not hear its interrupt.
+            lead_group(&mut command);
         }
-        text(printed).ok_or_else(|| failed("its output is not text".to_owned()))
+        let mut child = command.spawn()?;
+        let stdout = child.stdout.take();
+        let running = Self {
+            child,
+            stdout,
+            printed: Zeroizing::new(Vec::with_capacity(EXPECTED_BYTES)),
+            leads_group: !is_watched,
+        };
+        if let Some(stdout) = &running.stdout
+            && let Err(error) = never_wait(stdout)
+        {
+            running.end();
+            return Err(error);
+        }
+        Ok(running)
+    }
+
+    /// What it prints until it ends, or why that is of no use.
+    fn printed(
+        mut self,
+        longest: Duration,
+        is_given_up: &dyn Fn() -> bool,
+    ) -> Result<Zeroizing<Vec<u8>>, String> {
+        match self.wait(longest, is_given_up) {
+            Ok(()) => Ok(self.printed),
+            Err(reason) => {
+                self.end();
+                Err(reason)
+            }
+        }
+    }
+
+    fn wait(&mut self, longest: Duration, is_given_up: &dyn Fn() -> bool) -> Result<(), String> {
+        let started = Instant::now();
+        loop {
+            self.read()?;
+            let ended = self.child.try_wait().map_err(|error| error.to_string())?;
+            if let Some(status) = ended {
+                // All that it printed is in the pipe by now, whoever else holds that.
+                self.read()?;
+                let succeeded = status.success().then_some(());
+                return succeeded.ok_or_else(|| status.to_string());
+            }
+            if is_given_up() {
+                return Err("it was not waited for any longer, for the sync is to end".to_owned());
+            }
+            if started.elapsed() >= longest {
+                let seconds = longest.as_secs();
+                return Err(format!("it did not end within {seconds} s"));
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// Takes what there is to read.
+    fn read(&mut self) -> Result<(), String> {
+        let Some(stdout) = &mut self.stdout else {
+            return Ok(());
+        };
+        match read_more(stdout, &mut self.printed, MOST_BYTES) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error.to_string()),
+            _ if self.printed.len() > MOST_BYTES => {
+                Err(format!("it prints more than {MOST_BYTES} bytes"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends it, with all that it started, unless it has ended by itself.
+    fn end(mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            if self.leads_group {
+                end_group(&self.child);
+            }
+            // It may end by itself meanwhile.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
     }
 }
 
-/// Ends a command whose output is of no use.
-fn end(mut child: Child) {
-    // It may have ended by itself.
-    let _ = child.kill();
-    let _ = child.wait();
+#[cfg(unix)]
+fn lead_group(command: &mut Command) {
+    std::os::unix::process::CommandExt::process_group(command, 0);
+}
+
+#[cfg(unix)]
+fn end_group(leader: &Child) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+    // It fails where all of them have ended.
+    let _ = kill_process_group(Pid::from_child(leader), Signal::KILL);
+}
+
+/// From now on, reading takes what there is.
+#[cfg(unix)]
+fn never_wait(stdout: &ChildStdout) -> io::Result<()> {
+    Ok(rustix::fs::fcntl_setfl(
+        stdout,
+        rustix::fs::OFlags::NONBLOCK,
+    )?)
+}
+
+#[cfg(not(unix))]
+fn lead_group(_: &mut Command) {}
+
+#[cfg(not(unix))]
+fn end_group(_: &Child) {}
+
+#[cfg(not(unix))]
+fn never_wait(_: &ChildStdout) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(all(test, unix))]
-mod tests {
-    use super::*;
-
-    fn output(command: &str) -> Result<String, String> {
-        let output = TokenCommand::from(command.to_owned()).output();
-        output
-            .map(|text| text.to_string())
-            .map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn what_it_prints_is_read_whole() {
-        assert_eq!(output("echo one; echo two").unwrap(), "one\ntwo\n");
-        assert_eq!(output("true").unwrap(), "");
-    }
-
-    #[test]
-    fn a_command_that_fails_or_never_stops_printing_is_refused_without_its_words() {
-        for (command, reason) in [
-            ("echo canary; exit 3", "3"),
-            ("yes canary", "more than 65536 bytes"),
-            ("printf 'canary\\377'", "not text"),
-            ("kill -9 $$", "signal: 9"),
-        ] {
-            let error = output(command).unwrap_err();
-            assert!(
-                error.contains(reason) && !error.contains("canary"),
-                "{error}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_command_itself_is_not_shown() {
-        let command = TokenCommand::from("echo canary".to_owned());
-        assert!(!format!("{command:?}").contains("canary"));
-    }
-}
+#[path = "token_command_tests.rs"]
+mod tests;

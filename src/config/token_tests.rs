@@ -53,6 +53,7 @@ fn sources(environment: &Environment) -> Sources<'_> {
         environment,
         file: None,
         command: None,
+        patience: Patience::default(),
         context: None,
     }
 }
@@ -81,6 +82,7 @@ fn the_first_source_that_is_set_is_used() {
         environment,
         file: Some(path.as_path()),
         command: Some(&command),
+        patience: Patience::default(),
         context: Some("default"),
     };
     let mut less = all(&both);
@@ -177,4 +179,88 @@ fn a_token_that_is_no_text_is_refused_and_not_passed_over_for_the_next() {
         message.contains("DIGITALOCEAN_TOKEN") && !message.contains("canary"),
         "{message}"
     );
+}
+
+#[test]
+fn a_token_that_is_written_as_in_a_file_of_variables_is_refused_with_the_reason() {
+    let refused = |text: &str| {
+        let environment = Environment::of(&[("DIGITALOCEAN_TOKEN", text)]);
+        let message = find(&sources(&environment)).unwrap_err().to_string();
+        assert!(!message.contains("canary"), "{message}");
+        message
+    };
+    for text in [
+        "DIGITALOCEAN_TOKEN=dop_v1_canary",
+        "export DIGITALOCEAN_TOKEN=dop_v1_canary",
+        "TOKEN = canary",
+        "token=dop_v1_canary",
+    ] {
+        assert!(refused(text).contains("NAME=VALUE"), "{text}");
+    }
+    for text in ["\"dop_v1_canary\"", "'canary'", "canary'"] {
+        assert!(refused(text).contains("quotes"), "{text}");
+    }
+    for good in ["dop_v1_x", "Zm9v=", "Zm9vYg==", "FOO==", "a=b.c-d_e"] {
+        let environment = Environment::of(&[("DIGITALOCEAN_TOKEN", good)]);
+        assert_eq!(found(&sources(&environment)).0, good);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_credential_that_is_there_and_cannot_be_read_is_not_passed_over() {
+    use std::os::unix::fs::symlink;
+    let home = Home::new();
+    let environment = home.with_credentials();
+    let path = home.path("credentials/digitalocean-token");
+    let refused = || {
+        let with_less = Sources {
+            context: Some("default"),
+            ..sources(&environment)
+        };
+        let error = find(&with_less).unwrap_err();
+        assert!(matches!(error, Error::Unreadable { .. }), "{error}");
+    };
+    for target in [Path::new("/nowhere"), Path::new("digitalocean-token")] {
+        std::fs::remove_file(&path).unwrap();
+        symlink(target, &path).unwrap();
+        refused();
+    }
+    // What stands in the way of an entry does not make it absent.
+    std::fs::remove_dir_all(home.path("credentials")).unwrap();
+    home.write("credentials", "no folder", 0o600);
+    refused();
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+#[test]
+fn sources_that_are_set_and_not_looked_at_are_named() {
+    let home = Home::new();
+    let environment = home.with_credentials();
+    let environment = environment
+        .with("DIGITALOCEAN_TOKEN", "first")
+        .with("DIGITALOCEAN_ACCESS_TOKEN", "second");
+    let command = TokenCommand::from("exit 1".to_owned());
+    let all = Sources {
+        flag: Some("work"),
+        environment: &environment,
+        file: Some(Path::new("/nowhere")),
+        command: Some(&command),
+        patience: Patience::default(),
+        context: Some("default"),
+    };
+    let everything = [
+        "DIGITALOCEAN_TOKEN",
+        "DIGITALOCEAN_ACCESS_TOKEN",
+        "`token_file`",
+        "`token_command`",
+        "the credential `digitalocean-token`",
+        "`doctl_context`",
+    ];
+    assert_eq!(find(&all).unwrap().passed_over, everything);
+    let less = Sources { flag: None, ..all };
+    assert_eq!(find(&less).unwrap().passed_over, everything[1..]);
+    let only = Environment::of(&[("DIGITALOCEAN_TOKEN", "first")]);
+    let token = find(&sources(&only)).unwrap();
+    assert_eq!(token.passed_over, [""; 0]);
 }

@@ -21,7 +21,8 @@ pub struct UrlError {
 
 impl PingUrl {
     /// Whether it names this machine.
-    pub(super) fn is_loopback(&self) -> bool {
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
         self.0.host_str().is_some_and(is_loopback)
     }
 

@@ -5,7 +5,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use archiver::config::{Config, Environment, Error};
+use archiver::config::{Config, Environment, Error, Patience};
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
@@ -45,7 +45,7 @@ pub(crate) fn token(text: &str, context: &str) -> Result<String, Error> {
             .and_then(|()| fs::set_permissions(&path, Permissions::from_mode(0o600)))
             .expect("there is room for a file");
         let environment = Environment::default().with("XDG_CONFIG_HOME", home.path());
-        let token = Config::load(None, environment)?.token(Some(context))?;
+        let token = Config::load(None, environment)?.token(Some(context), Patience::default())?;
         Ok(token.secret.expose_secret().to_owned())
     })
 }

@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 use crate::sandbox::files_below;
 
 /// What each module of the library may use. `cli` belongs to the binary and may use all of them.
-const MAY_USE: [(&str, &[&str]); 22] = [
+const MAY_USE: [(&str, &[&str]); 23] = [
     ("time", &[]),
     ("coverage", &[]),
     ("output", &["time"]),
     ("model", &["time"]),
     ("chance", &[]),
+    ("redaction", &[]),
     ("exporter", &[]),
     ("ping", &["api", "chance"]),
-    ("api", &["chance", "model", "time"]),
+    ("api", &["chance", "model", "redaction", "time"]),
     ("store", &["model", "time", "coverage"]),
     ("query", &["model", "time", "output"]),
     ("stats", &["query", "output", "model", "time"]),
@@ -27,7 +28,7 @@ const MAY_USE: [(&str, &[&str]); 22] = [
     ("status", &["store", "coverage", "model", "time"]),
     ("verify", &["store", "time"]),
     ("metrics", &["status", "store", "time"]),
-    ("config", &["api", "model", "time"]),
+    ("config", &["api", "model", "redaction", "time"]),
     ("access", &["api", "model", "sync"]),
     (
         "sync",

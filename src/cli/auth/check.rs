@@ -88,9 +88,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let scope = arguments.scope.scope(context.config.file());
     let progress = Progress::new(context.terminal);
     let pacer = SharedPacer::new(attempt::pace(context));
-    let token = context.token()?;
+    let token = context.token(&|| false)?;
     let token_source = token.source.to_string();
-    let client = attempt::client_of(context, &progress, pacer, token)?;
+    let client = attempt::client(context, &progress, pacer, token)?;
     let pinned = pinned_account(context)?;
     let mut access = runtime(1)?.block_on(access::check(&client, &scope));
     progress.finish();

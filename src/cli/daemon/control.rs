@@ -34,10 +34,11 @@ pub(super) struct Control {
 impl Control {
     /// Until the daemon ends. `stopped` counts the signals that ask for that.
     pub(super) async fn listen(mut self, mut stopped: watch::Receiver<u32>, mut reloads: Reloads) {
+        let stopped_early = stopped.clone();
         loop {
             tokio::select! {
                 () = reach(&mut stopped, 1) => break,
-                Some(()) = reloads.next() => self.reload().await,
+                Some(()) = reloads.next() => self.reload(&stopped_early).await,
             }
         }
         let terminal = self.shared.terminal;
@@ -57,10 +58,10 @@ impl Control {
         std::future::pending::<()>().await;
     }
 
-    async fn reload(&mut self) {
+    async fn reload(&mut self, stopped: &watch::Receiver<u32>) {
         service_manager::reloading();
         let terminal = self.shared.terminal;
-        match self.read_again().await {
+        match self.read_again(stopped).await {
             Ok(next) => terminal.info(&format!(
                 "the configuration was read again; next sync at {next}"
             )),
@@ -72,7 +73,7 @@ impl Control {
         service_manager::ready();
     }
 
-    async fn read_again(&mut self) -> Result<String, Failure> {
+    async fn read_again(&mut self, stopped: &watch::Receiver<u32>) -> Result<String, Failure> {
         let before = self.shared.setup();
         let global = before.context.global.clone();
         let config = before.context.config.reload(global.config.as_deref())?;
@@ -83,7 +84,9 @@ impl Control {
         };
         let now = (self.shared.clock)();
         let setup = Setup::new(context, &self.arguments, now)?;
-        setup.context.token()?;
+        let is_given_up = || *stopped.borrow() > 0;
+        // A command may take its time to print it.
+        tokio::task::block_in_place(|| setup.context.token(&is_given_up))?;
         self.listen_elsewhere(&setup, &before).await?;
         let plan = setup.plan.clone();
         let next = plan.schedule().next_after(now);

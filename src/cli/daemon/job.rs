@@ -235,6 +235,7 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
         settings: attempt::settings(&setup.context, setup.scope.clone(), false),
         pacer: shared.pacer(),
         wait: Duration::ZERO,
+        is_given_up: &|| *shared.told_to_stop.borrow() > 0,
     };
     let mut pings = None;
     let outcome = attempt.perform(runtime, || {
@@ -301,6 +302,9 @@ impl Ended {
             Err(failure) if failure.status == Status::Locked => {
                 let text = format!("this tick is left to another sync: {}", failure.message);
                 terminal.warning(&text);
+            }
+            Err(_) if self.is_stopped && words.is_empty() => {
+                terminal.info("stopped before the sync began");
             }
             Err(_) if self.is_stopped => {
                 terminal.info(&format!("{words}; the next one goes on from there"));

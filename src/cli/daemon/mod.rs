@@ -98,7 +98,7 @@ pub(super) fn run<A: Alarm>(
     let setup = Setup::new(context, arguments, (machine.clock)())?;
     // What would keep every sync from working is said now, and not at the first tick.
     setup.context.origin()?;
-    setup.context.token()?;
+    setup.context.token(&|| false)?;
     let last_run = last_run(&setup)?;
     let runtime = runtime(THREADS)?;
     let handle = runtime.handle().clone();

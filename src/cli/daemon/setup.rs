@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use archiver::daemon::Plan;
 use archiver::exporter::ListenAddress;
+use archiver::redaction::looks_like_secret;
 use archiver::schedule::Schedule;
 use archiver::sync::Scope;
 use archiver::time::{Timestamp, Zone, parse_duration};
@@ -161,6 +162,12 @@ impl<'a> Decided<'a> {
     /// Says what is wrong with it, and where it stands.
     fn refused(&self, context: &Context, reason: &dyn std::fmt::Display) -> Failure {
         let Names { flag, key } = self.names;
+        // The reason quotes what it is about.
+        let reason: &dyn std::fmt::Display = if looks_like_secret(self.text) {
+            &"its value is not understood, and not shown: it looks like a token or an address"
+        } else {
+            reason
+        };
         match &self.place {
             None => Failure::usage(format!("{flag}: {reason}")),
             Some(place) => {
