@@ -13,7 +13,7 @@ use super::exchange::{ANSWER_TIMEOUT, Attempt, Sender};
 use super::limits::RateLimit;
 use super::origin::Origin;
 use super::pace::SharedPacer;
-use super::retry::{Limited, RetryPolicy, Tries};
+use super::retry::{LONGEST_LIMIT_SECONDS, Limited, RetryPolicy, Tries};
 use super::scope::TokenScope;
 use super::wire::{self, BodyError, Page, PageReader};
 use crate::chance;
@@ -305,7 +305,8 @@ impl Client {
         let now = (self.clock)();
         let wait = self.pacer.pace().wait_for_reserve(&limit, now)?;
         if wait > self.retry.longest_limit_wait {
-            return limit.reset_at;
+            let farthest = now.saturating_add_seconds(LONGEST_LIMIT_SECONDS);
+            return limit.reset_at.map(|reset_at| reset_at.min(farthest));
         }
         self.sender.tell(&Event::Waiting { wait });
         tokio::time::sleep(wait).await;

@@ -47,7 +47,7 @@ impl Default for RetryPolicy {
 }
 
 /// The farthest time to come back: no limit of the API is one of more than an hour, and no header is believed for more.
-const LONGEST_LIMIT_SECONDS: i64 = 3_600;
+pub(super) const LONGEST_LIMIT_SECONDS: i64 = 3_600;
 
 /// The tries of one request so far.
 #[derive(Debug)]
