@@ -149,7 +149,11 @@ impl From<query::Error> for Failure {
                 "`archiver sync --all` archives every action that the account's listing shows",
             ),
             query::Error::Write(_) => Self::of(Status::Failed, &error),
-            query::Error::Read(source) => Self::of(status_of(source), &error),
+            query::Error::Read(source) if store::is_damage(source) => {
+                Self::of(Status::UnusableArchive, &error)
+                    .with_hint("`archiver verify` says what is wrong, and what to do")
+            }
+            query::Error::Read(_) => Self::of(Status::Failed, &error),
         }
     }
 }

@@ -236,7 +236,7 @@ fn objects(connection: &Connection) -> Result<Objects, Error> {
 }
 
 /// What should be a text, whatever it is: a byte that is none makes a difference, and no error.
-fn text(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<String> {
+pub(super) fn text(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<String> {
     Ok(match row.get_ref(column)? {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
             String::from_utf8_lossy(bytes).into_owned()

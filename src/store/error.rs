@@ -172,15 +172,8 @@ impl Error {
             | Self::Reserved { .. }
             | Self::Stopped => false,
             Self::NoBackup { source, .. } => source.is_unusable_archive(),
-            Self::Sqlite { .. } => self.is_damage(),
+            Self::Sqlite { source, .. } => is_damage(source),
         }
-    }
-
-    fn is_damage(&self) -> bool {
-        matches!(
-            self.code(),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-        )
     }
 
     /// Whether a writer that was killed left something that has to be taken back before anybody can read.
@@ -256,28 +249,51 @@ impl Error {
             }
             Self::Locked { .. } => "let it finish, or wait for it with --wait 60s",
             Self::File { .. } => "check the path, its permissions and the free space",
-            Self::Sqlite { .. } if self.is_unfinished_write() => {
-                "a sync was killed while it wrote: `archiver sync`, or whoever may write to the archive and its \
-                 folder, takes back what it left"
-            }
-            Self::Sqlite { .. } if self.is_refused_write() => {
-                "the disk may be full, or failing: look at the free space beside the archive and run it again; what is \
-                 archived is safe"
-            }
-            Self::Sqlite { .. } => match self.code() {
-                Some(ErrorCode::DiskFull) => {
-                    "the disk is full; free some space and run it again: what is archived is safe"
-                }
-                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                    "another program keeps the archive locked; close it and run it again"
-                }
-                Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-                    "check the permissions of the file and of its folder"
-                }
-                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => DAMAGE,
-                _ => "what is archived is safe; run it again",
-            },
+            Self::Sqlite { source, .. } => self.hint_of_sqlite(source),
         }
+    }
+
+    fn hint_of_sqlite(&self, source: &rusqlite::Error) -> &'static str {
+        if self.is_unfinished_write() {
+            return "a sync was killed while it wrote: `archiver sync`, or whoever may write to the archive and its \
+                    folder, takes back what it left";
+        }
+        if self.is_refused_write() {
+            return "the disk may be full, or failing: look at the free space beside the archive and run it again; what \
+                    is archived is safe";
+        }
+        match source.sqlite_error_code() {
+            _ if is_damage(source) => DAMAGE,
+            Some(ErrorCode::DiskFull) => {
+                "the disk is full; free some space and run it again: what is archived is safe"
+            }
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                "another program keeps the archive locked; close it and run it again"
+            }
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                "check the permissions of the file and of its folder"
+            }
+            _ => "what is archived is safe; run it again",
+        }
+    }
+}
+
+/// Whether a statement of archiver's failed because the file is damaged: by SQLite's word, or since a value is not what
+/// its column holds, such as a text that is no UTF-8.
+#[must_use]
+pub fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error;
+    match error {
+        Error::FromSqlConversionFailure(..)
+        | Error::IntegralValueOutOfRange(..)
+        | Error::InvalidColumnType(..)
+        | Error::Utf8Error(..) => true,
+        // A version of the schema's format that no program writes has no code of its own.
+        Error::SqliteFailure(_, Some(words)) if words == "unsupported file format" => true,
+        error => matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+        ),
     }
 }
 
@@ -332,6 +348,17 @@ mod tests {
             error.to_string(),
             "cannot upgrade: table once already exists"
         );
+    }
+
+    #[test]
+    fn a_text_that_is_none_is_damage_and_no_reason_to_run_it_again() {
+        let connection = Connection::open_in_memory().unwrap();
+        for sql in ["SELECT CAST(x'ff' AS TEXT)", "SELECT 1"] {
+            let read = connection.query_row(sql, [], |row| row.get::<_, String>(0));
+            let error = read.step("cannot read").unwrap_err();
+            assert!(error.is_unusable_archive(), "{error}");
+            assert!(error.hint().contains("keep the file"), "{error}");
+        }
     }
 
     #[test]

@@ -28,43 +28,49 @@ pub(super) fn check_header(path: &Path) -> Result<Header, Error> {
         .take(LENGTH)
         .read_to_end(&mut header)
         .map_err(file_error("cannot read the archive", path))?;
-    let damaged = |reason: &str| Error::Damaged {
-        path: path.to_owned(),
-        reason: reason.to_owned(),
-    };
     if header.is_empty() {
         return Ok(Header::Empty);
     }
-    if !header.starts_with(b"SQLite format 3\0") {
-        return Err(damaged("it is not a SQLite database"));
-    }
     let number = |offset: usize| {
-        let bytes = header
-            .get(offset..offset + 4)
-            .and_then(|bytes| bytes.try_into().ok());
+        let bytes = header.get(offset..offset + 4);
         bytes
+            .and_then(|bytes| bytes.try_into().ok())
             .map(i32::from_be_bytes)
-            .ok_or_else(|| damaged("it ends inside its first 100 bytes"))
     };
-    if number(68)? != APPLICATION_ID {
+    let damaged = |reason: &str| {
+        Err(Error::Damaged {
+            path: path.to_owned(),
+            reason: reason.to_owned(),
+        })
+    };
+    if !header.starts_with(b"SQLite format 3\0") {
+        return damaged("it is not a SQLite database");
+    }
+    let (Some(version), Some(application)) = (number(60), number(68)) else {
+        return damaged("it ends inside its first 100 bytes");
+    };
+    if application != APPLICATION_ID {
         return Err(Error::Foreign {
             path: path.to_owned(),
         });
     }
     // The versions of the format to write and to read: a greater one is for programs that know it.
     if let Some(format) = header[18..20].iter().find(|format| **format > 2) {
-        return Err(damaged(&format!(
-            "its file format, {format}, is none that archiver writes: it is damaged, or of a newer kind"
-        )));
+        let what = "is none that archiver writes: it is damaged, or of a newer kind";
+        return damaged(&format!("its file format, {format}, {what}"));
     }
-    match i64::from(number(60)?) {
-        found if found < 0 => Err(impossible_version(path, found)),
-        found if found > LATEST_VERSION => Err(Error::Newer {
+    refuse_version(path, version.into()).map(|()| Header::Ours)
+}
+
+fn refuse_version(path: &Path, found: i64) -> Result<(), Error> {
+    match found {
+        ..0 => Err(impossible_version(path, found)),
+        0..=LATEST_VERSION => Ok(()),
+        _ => Err(Error::Newer {
             path: path.to_owned(),
             found,
             known: LATEST_VERSION,
         }),
-        _ => Ok(Header::Ours),
     }
 }
 

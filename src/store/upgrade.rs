@@ -136,11 +136,12 @@ fn refuse_names_in_use(connection: &Connection, path: &Path, from: i64) -> Resul
 
 /// The names of tables, indexes and views, of which each can be only one of them, and which it is.
 fn names(connection: &Connection) -> Result<BTreeMap<String, String>, Error> {
-    let sql = "SELECT lower(name), type FROM sqlite_schema WHERE type <> 'trigger'";
+    let sql = "SELECT lower(name), lower(type) FROM sqlite_schema WHERE lower(type) <> 'trigger'";
     connection
         .prepare(sql)
         .and_then(|mut statement| {
-            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let text = alterations::text;
+            let rows = statement.query_map([], |row| Ok((text(row, 0)?, text(row, 1)?)))?;
             rows.collect()
         })
         .step("cannot read the archive's schema")
