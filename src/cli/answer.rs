@@ -79,6 +79,7 @@ impl<'a> Printer<'a> {
         let options = Options {
             header: !flags.no_header,
             width: context.terminal.width,
+            is_for_terminal: context.terminal.shows_answers,
             is_colored: context.terminal.colors_answers,
             zone: flags.tz.clone(),
             defuses_formulas: flags.csv_safe,

@@ -31,7 +31,9 @@ pub(super) struct Terminal {
     pub(super) is_quiet: bool,
     /// How often `-v` was given.
     pub(super) verbosity: u8,
-    /// Columns of the terminal that stdout is, if it is one.
+    /// Whether answers on stdout are shown by a terminal.
+    pub(super) shows_answers: bool,
+    /// Columns of the terminal that stdout is, if it is one and says so.
     pub(super) width: Option<usize>,
     style: Style,
     /// The sync that what is said is about.
@@ -59,6 +61,7 @@ impl Terminal {
             colors_answers: is_colored(io::stdout().is_terminal()),
             is_quiet,
             verbosity,
+            shows_answers: io::stdout().is_terminal(),
             width: io::stdout()
                 .is_terminal()
                 .then(|| width(environment))

@@ -27,7 +27,7 @@ impl<'sink> Csv<'sink> {
             writer,
             header: options.header,
             defuses_formulas: options.defuses_formulas,
-            is_for_terminal: options.width.is_some(),
+            is_for_terminal: options.is_for_terminal,
             buffer: Vec::new(),
         }
     }
@@ -118,7 +118,7 @@ mod tests {
             let exact = written(format, Options::default(), &["a", "b"], &[row]);
             assert!(exact.contains("\u{1b}]0;x\u{7}"));
             let options = Options {
-                width: Some(80),
+                is_for_terminal: true,
                 ..Options::default()
             };
             let shown = written(format, options, &["a", "b"], &[row]);

@@ -30,9 +30,10 @@ use crate::time::Zone;
 pub struct Options {
     /// Whether tables, CSV and TSV begin with the names of their columns.
     pub header: bool,
-    /// How many columns of text fit on the terminal; a table has no limit without it. Where there is one, CSV and TSV hold
-    /// nothing that it would act on; otherwise they are exact.
+    /// How many columns of text fit on the terminal; a table has no limit without it.
     pub width: Option<usize>,
+    /// Whether a terminal shows it, so that CSV and TSV hold nothing that it would act on; otherwise they are exact.
+    pub is_for_terminal: bool,
     /// Whether a table is coloured.
     pub is_colored: bool,
     /// The time zone in which people are shown times; programs are given UTC.
@@ -46,6 +47,7 @@ impl Default for Options {
         Self {
             header: true,
             width: None,
+            is_for_terminal: false,
             is_colored: false,
             zone: Zone::utc(),
             defuses_formulas: false,

@@ -23,7 +23,7 @@ impl<'sink> Tsv<'sink> {
             buffer: Buffer::new(sink),
             has_header: options.header,
             defuses_formulas: options.defuses_formulas,
-            is_for_terminal: options.width.is_some(),
+            is_for_terminal: options.is_for_terminal,
         }
     }
 
