@@ -43,6 +43,7 @@ mod stats;
 mod status;
 mod store_faults;
 mod sync;
+mod terminal;
 mod timeline;
 mod token;
 mod usage;
