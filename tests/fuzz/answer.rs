@@ -1,7 +1,8 @@
 //! A server that answers with any bytes, on loopback, and the client that asks it: head, encoding, body and all.
 //!
 //! The first byte of an input chooses what is asked, and whether the body is packed on its way, since no chance finds a
-//! gzip with the right checksum. `$TOKEN` stands for the token, so that servers can repeat it.
+//! gzip with the right checksum. `$TOKEN` stands for the token, so that servers can repeat it, and `$ESCAPED` for the same
+//! with JSON's escapes.
 
 use std::cell::RefCell;
 use std::io::Write;
@@ -20,6 +21,7 @@ use tokio::runtime::{Builder, Runtime};
 pub(super) const TOKEN: &str =
     "dop_v1_0123456789abcdef0123456789abcdef0123456789abcdef0123456789canary";
 pub(super) const PLACE_OF_TOKEN: &str = "$TOKEN";
+const PLACE_OF_ESCAPED_TOKEN: &str = "$ESCAPED";
 /// A client remembers when it asked; a new one forgets.
 const QUESTIONS_PER_CLIENT: u64 = 10_000;
 const PACKED: u8 = 0x80;
@@ -34,7 +36,9 @@ pub(crate) fn answer(data: &[u8]) {
     let Some((choice, data)) = data.split_first() else {
         return;
     };
-    let data = replaced(data, PLACE_OF_TOKEN.as_bytes(), TOKEN.as_bytes());
+    let escaped: String = TOKEN.bytes().map(|it| format!("\\u{it:04x}")).collect();
+    let data = replaced(data, PLACE_OF_ESCAPED_TOKEN, &escaped);
+    let data = replaced(&data, PLACE_OF_TOKEN, TOKEN);
     let data = if choice & PACKED == 0 {
         data
     } else {
@@ -158,7 +162,8 @@ fn packed(answer: &[u8]) -> Vec<u8> {
     encoder.finish().expect("there is room")
 }
 
-fn replaced(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+fn replaced(text: &[u8], from: &str, to: &str) -> Vec<u8> {
+    let (from, to) = (from.as_bytes(), to.as_bytes());
     let mut result = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(place) = rest.windows(from.len()).position(|part| part == from) {
