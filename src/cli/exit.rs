@@ -131,11 +131,10 @@ impl From<report::Error> for Failure {
 
 /// The status of an archive that could not be read.
 fn status_of(error: &rusqlite::Error) -> Status {
-    match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
-            Status::UnusableArchive
-        }
-        _ => Status::Failed,
+    if store::is_corrupt(error) {
+        Status::UnusableArchive
+    } else {
+        Status::Failed
     }
 }
 

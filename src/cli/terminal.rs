@@ -50,6 +50,7 @@ impl Terminal {
     ) -> Self {
         let is_dumb = environment.text("TERM").is_some_and(|term| term == "dumb");
         let is_terminal = io::stderr().is_terminal();
+        let shows_answers = io::stdout().is_terminal();
         let is_colored = |is_terminal| match color {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
@@ -58,14 +59,11 @@ impl Terminal {
         Self {
             is_interactive: is_terminal && !is_dumb && format == LogFormat::Text,
             is_colored: is_colored(is_terminal),
-            colors_answers: is_colored(io::stdout().is_terminal()),
+            colors_answers: is_colored(shows_answers),
             is_quiet,
             verbosity,
-            shows_answers: io::stdout().is_terminal(),
-            width: io::stdout()
-                .is_terminal()
-                .then(|| width(environment))
-                .flatten(),
+            shows_answers,
+            width: shows_answers.then(|| width(environment)).flatten(),
             style: Style::of(format),
             run: None,
         }

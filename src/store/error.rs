@@ -290,11 +290,17 @@ pub fn is_damage(error: &rusqlite::Error) -> bool {
         | Error::Utf8Error(..) => true,
         // A version of the schema's format that no program writes has no code of its own.
         Error::SqliteFailure(_, Some(words)) if words == "unsupported file format" => true,
-        error => matches!(
-            error.sqlite_error_code(),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-        ),
+        error => is_corrupt(error),
     }
+}
+
+/// Whether SQLite itself says that the file is damaged.
+#[must_use]
+pub fn is_corrupt(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+    )
 }
 
 const DAMAGE: &str = "keep the file: a backup beside it, or `sqlite3 FILE .recover`, may bring it back; a sync into \

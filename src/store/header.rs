@@ -62,7 +62,8 @@ pub(super) fn check_header(path: &Path) -> Result<Header, Error> {
     refuse_version(path, version.into()).map(|()| Header::Ours)
 }
 
-fn refuse_version(path: &Path, found: i64) -> Result<(), Error> {
+/// Refuses a version that no archive has, or that this program does not know.
+pub(super) fn refuse_version(path: &Path, found: i64) -> Result<(), Error> {
     match found {
         ..0 => Err(impossible_version(path, found)),
         0..=LATEST_VERSION => Ok(()),

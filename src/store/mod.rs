@@ -43,7 +43,7 @@ pub use account::{ArchivedAccount, account};
 pub use actions::{PageRecord, Recorded, UnsettledAction};
 pub use alterations::{Alteration, AlterationKind, alterations};
 pub use backup::{Copied, back_up};
-pub use error::{Error, is_damage};
+pub use error::{Error, is_corrupt, is_damage};
 pub use follow::{Followed, followed};
 pub use listings::{Listing, ListingKind, coverage_by_listing};
 pub use lock::{ArchiveLock, LockState};

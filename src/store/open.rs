@@ -19,8 +19,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::alterations;
-use super::error::{Error, Step, file_error};
-use super::header::{Header, check_header, impossible_version};
+use super::error::{Error, Step, file_error, is_corrupt};
+use super::header::{self, Header, check_header, impossible_version};
 use super::migrations::{self, LATEST_VERSION};
 use super::partial::own;
 use super::upgrade::{self, Upgrade};
@@ -175,14 +175,8 @@ fn take_back(path: &Path) -> Result<(), Error> {
 fn refuse_version(connection: &Connection, path: &Path) -> Result<(), Error> {
     // The first real read: a file that is cut short is found out here.
     let found = migrations::version(connection).map_err(|error| damaged(path, error))?;
-    if found > LATEST_VERSION {
-        return Err(Error::Newer {
-            path: path.to_owned(),
-            found,
-            known: LATEST_VERSION,
-        });
-    }
-    if found < 0 || (found == 0 && has_something(connection).map_err(|it| damaged(path, it))?) {
+    header::refuse_version(path, found)?;
+    if found == 0 && has_something(connection).map_err(|it| damaged(path, it))? {
         return Err(impossible_version(path, found));
     }
     Ok(())
@@ -307,17 +301,10 @@ fn remove_if_empty(path: &Path) {
 
 fn damaged(path: &Path, error: Error) -> Error {
     match error {
-        Error::Sqlite { source, .. }
-            if matches!(
-                source.sqlite_error_code(),
-                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
-            ) =>
-        {
-            Error::Damaged {
-                path: path.to_owned(),
-                reason: source.to_string(),
-            }
-        }
+        Error::Sqlite { source, .. } if is_corrupt(&source) => Error::Damaged {
+            path: path.to_owned(),
+            reason: source.to_string(),
+        },
         error => error,
     }
 }

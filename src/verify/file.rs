@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Connection;
 
 use super::Depth;
-use super::finding::{Finding, Severity, damage, is_damage};
+use super::finding::{Finding, Severity, damage};
+use crate::store::is_corrupt;
 
 /// So many complaints of SQLite are enough to know what to do.
 const MOST_COMPLAINTS: usize = 20;
@@ -51,8 +52,8 @@ fn complaints(connection: &Connection, depth: Depth) -> rusqlite::Result<Vec<Str
     for text in rows {
         // Complaints about one tree come in one row, a line each, below the name of the database.
         let text = match text {
-            Err(error) if is_damage(&error) && !complaints.is_empty() => break,
-            Err(error) if is_damage(&error) => error.to_string(),
+            Err(error) if is_corrupt(&error) && !complaints.is_empty() => break,
+            Err(error) if is_corrupt(&error) => error.to_string(),
             text => text?,
         };
         let lines = text.lines().filter(|line| !line.starts_with("*** in "));

@@ -3,6 +3,8 @@
 use rusqlite::ErrorCode;
 use serde::Serialize;
 
+use crate::store;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -71,14 +73,6 @@ pub(super) fn damage(check: &'static str, words: &str, place: Option<&str>) -> F
     }
 }
 
-/// Whether an error says that the file is damaged.
-pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-    )
-}
-
 /// Whether a statement failed because of what is in the file: not because of a lock, the disk, the memory or a signal.
 pub(super) fn is_about_the_file(error: &rusqlite::Error) -> bool {
     !matches!(
@@ -101,7 +95,7 @@ pub(super) fn is_about_the_file(error: &rusqlite::Error) -> bool {
 
 /// What cannot be read because of what is in the file.
 pub(super) fn unreadable(error: &rusqlite::Error) -> Finding {
-    if is_damage(error) {
+    if store::is_corrupt(error) {
         return damage("page", &error.to_string(), None);
     }
     Finding {
