@@ -109,6 +109,44 @@ impl Store {
     }
 }
 
+/// An index over a part of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartialIndex {
+    /// Its name.
+    pub name: String,
+    /// The table.
+    pub table: String,
+    /// The condition that rows of that part fulfil, in SQL.
+    pub condition: String,
+}
+
+/// The indexes over parts of tables that the migrations make. Their conditions are to be had here alone: what stands in a
+/// file may have comments in it, which mean nothing there and anything elsewhere.
+///
+/// # Errors
+/// When the schema cannot be made in memory.
+pub fn partial_indexes() -> Result<Vec<PartialIndex>, Error> {
+    const SQL: &str =
+        "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";
+    const STEP: &str = "cannot read which indexes an archive has";
+    let model = migrations::model(migrations::LATEST_VERSION)?;
+    let mut statement = model.prepare(SQL).step(STEP)?;
+    let indexes = statement.query_map([], |row| {
+        let sql: String = row.get("sql")?;
+        let condition = sql.split_once(" WHERE ").map(|(_, condition)| condition);
+        Ok(match condition {
+            Some(condition) => Some(PartialIndex {
+                name: row.get("name")?,
+                table: row.get("tbl_name")?,
+                condition: condition.to_owned(),
+            }),
+            None => None,
+        })
+    });
+    let indexes = indexes.and_then(|rows| rows.filter_map(Result::transpose).collect());
+    indexes.step(STEP)
+}
+
 fn make(connection: &Connection, statements: &[String]) -> Result<(), Error> {
     for sql in statements {
         let made = atomically(connection, MAKE, || {

@@ -45,6 +45,7 @@ pub use alterations::{Alteration, AlterationKind, alterations};
 pub use backup::{Copied, back_up};
 pub use error::{Error, is_corrupt, is_damage};
 pub use follow::{Followed, followed};
+pub use indexes::{PartialIndex, partial_indexes};
 pub use listings::{Listing, ListingKind, coverage_by_listing};
 pub use lock::{ArchiveLock, LockState};
 pub use migrations::{APPLICATION_ID, LATEST_VERSION};

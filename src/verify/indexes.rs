@@ -2,45 +2,41 @@
 //!
 //! SQLite's own check finds each row in them that has to be there; that there are others besides, it looks for in whole
 //! indexes alone (`sqlite3Pragma` in <https://sqlite.org/src/file/src/pragma.c>). A question that is answered from such an
-//! index would tell of rows that do not fulfil its condition.
+//! index would tell of rows that do not fulfil its condition. The conditions are those of the migrations: the file's own
+//! statements mean the same, but may have comments in them that would be SQL where they are read.
 
-use std::collections::BTreeSet;
-
-use rusqlite::{Connection, Row};
+use rusqlite::Connection;
 
 use super::finding::{Finding, damage};
+use crate::store::PartialIndex;
 
-const INDEXES: &str =
-    "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";
-
-/// Counts the entries of every partial index but those that were `added`.
+/// Counts the entries of those of these indexes that the archive has.
 pub(super) fn check(
     connection: &Connection,
-    added: &BTreeSet<String>,
+    indexes: &[PartialIndex],
 ) -> rusqlite::Result<Vec<Finding>> {
-    let mut statement = connection.prepare(INDEXES)?;
-    // What is no text is none of the archive's.
-    let indexes = statement.query_map([], |row| Ok([0, 1, 2].map(|column| text(row, column))))?;
     let mut findings = Vec::new();
     for index in indexes {
-        let [Ok(name), Ok(table), Ok(sql)] = index? else {
-            continue;
-        };
-        let condition = sql.split_once(" WHERE ").map(|(_, condition)| condition);
-        let condition = condition.filter(|_| !added.contains(&name.to_ascii_lowercase()));
-        if let Some(condition) = condition {
-            findings.extend(check_index(connection, &name, &table, condition)?);
+        if is_there(connection, &index.name)? {
+            findings.extend(check_index(connection, index)?);
         }
     }
     Ok(findings)
 }
 
-fn check_index(
-    connection: &Connection,
-    name: &str,
-    table: &str,
-    condition: &str,
-) -> rusqlite::Result<Option<Finding>> {
+/// As SQLite takes kinds and names: in any case.
+fn is_there(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    let sql = "SELECT count(*) FROM sqlite_schema
+                WHERE type = 'index' COLLATE NOCASE AND name = :name COLLATE NOCASE";
+    connection.query_row(sql, [name], |row| row.get(0))
+}
+
+fn check_index(connection: &Connection, index: &PartialIndex) -> rusqlite::Result<Option<Finding>> {
+    let PartialIndex {
+        name,
+        table,
+        condition,
+    } = index;
     let sql = format!(
         "SELECT (SELECT count(*) FROM {table} INDEXED BY {name} WHERE {condition}),
                 (SELECT count(*) FROM {table} NOT INDEXED WHERE {condition})"
@@ -50,12 +46,7 @@ fn check_index(
     let words = format!("it has {entries} entries for {rows} rows");
     Ok((entries != rows).then(|| Finding {
         rows: entries.abs_diff(rows),
-        example: Some(name.to_owned()),
+        example: Some(name.clone()),
         ..damage("index", &words, Some(name))
     }))
-}
-
-fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
-    let text = row.get_ref(column)?.as_str();
-    Ok(text.map(str::to_owned)?)
 }

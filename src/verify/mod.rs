@@ -129,7 +129,10 @@ fn check_rows(
 ) -> Result<Option<[u64; 3]>, Error> {
     if depth == Depth::Full {
         take(findings, text::check(connection, added))?;
-        take(findings, indexes::check(connection, added))?;
+        take(
+            findings,
+            indexes::check(connection, &store::partial_indexes()?),
+        )?;
     }
     take(findings, actions::check(connection, now))?;
     take(findings, coverage::check(connection))?;

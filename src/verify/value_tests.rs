@@ -82,6 +82,23 @@ fn an_index_over_a_part_of_a_table_that_holds_more_is_found() {
 }
 
 #[test]
+fn what_a_comment_in_an_index_says_is_not_asked() {
+    let endless = "1), (WITH RECURSIVE n (id) AS (SELECT 1 UNION ALL SELECT id FROM n) SELECT max(id) FROM n), (SELECT 1)";
+    for comment in [
+        format!("/* WHERE {endless} -- */"),
+        "/* WHERE 0 -- */".to_owned(),
+    ] {
+        let sql = format!(
+            "PRAGMA writable_schema = ON;
+             UPDATE sqlite_schema SET type = 'INDEX', sql = replace(sql, ' WHERE ', ' {comment} WHERE ')
+              WHERE name = 'actions_open'"
+        );
+        let verification = Archive::changed(&sql).verified(Depth::Full);
+        assert_eq!(verification.findings, [], "{comment}");
+    }
+}
+
+#[test]
 fn a_view_that_stands_before_a_function_of_sqlite_holds_nothing_up() {
     let endless = "CREATE VIEW pragma_foreign_key_check AS WITH RECURSIVE n (id) AS (SELECT 1 UNION ALL SELECT id FROM n)
                    SELECT id AS \"table\", id AS parent, id AS rowid FROM n";
