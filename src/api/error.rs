@@ -1,5 +1,6 @@
 //! What can go wrong between a request and its answer, and what to do about it.
 
+use crate::hidden::is_hidden;
 use crate::time::Timestamp;
 
 /// A request that had no usable answer, after all the tries it was worth.
@@ -157,10 +158,10 @@ pub(super) fn printable(text: &str) -> String {
         .chars()
         .take(LONGEST)
         .map(|character| {
-            if is_printable(character) {
-                character
-            } else {
+            if is_hidden(character) {
                 '\u{fffd}'
+            } else {
+                character
             }
         })
         .collect();
@@ -168,23 +169,6 @@ pub(super) fn printable(text: &str) -> String {
         safe.push('…');
     }
     safe
-}
-
-/// Neither obeyed by a terminal, nor turning the direction of what follows, nor invisible.
-fn is_printable(character: char) -> bool {
-    let is_hidden = matches!(
-        character,
-        '\u{ad}'
-            | '\u{61c}'
-            | '\u{180e}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
-    );
-    !character.is_control() && !is_hidden
 }
 
 fn after(attempts: u32) -> String {

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::terminal::is_hidden;
+use crate::hidden::is_hidden;
 
 /// A text that no spreadsheet takes for a formula. What stands after a semicolon is looked at too: where people write a
 /// comma for the decimal point, it ends a cell.
@@ -21,10 +21,11 @@ pub(super) fn defused(text: &str) -> Cow<'_, str> {
     Cow::Owned(parts.collect::<Vec<_>>().join(";"))
 }
 
-/// Whether a spreadsheet may take a text for a formula; it may skip space and what cannot be seen. The last five are what
-/// some locales type for the first.
+/// Whether a spreadsheet may take a text for a formula; it may skip space and what cannot be seen, and takes quotes off where
+/// a cell begins. The last five are what some locales type for the first.
 fn is_formula(text: &str) -> bool {
-    let visible = text.trim_start_matches(|it: char| it.is_whitespace() || is_hidden(it));
+    let is_skipped = |it: char| it.is_whitespace() || it == '"' || is_hidden(it);
+    let visible = text.trim_start_matches(is_skipped);
     text.starts_with(['\t', '\r', '\n'])
         || visible.starts_with([
             '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}', '\u{2212}',
@@ -88,6 +89,7 @@ mod tests {
     #[test]
     fn what_could_be_a_cell_of_its_own_elsewhere_is_looked_at_too() {
         assert_eq!(defused("a;=1+1; -2;b"), "a;'=1+1;' -2;b");
+        assert_eq!(defused("a;\"=1+1\";b"), "a;'\"=1+1\";b");
         assert_eq!(defused("a;b=1"), "a;b=1");
     }
 

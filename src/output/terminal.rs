@@ -8,6 +8,8 @@ use std::fmt::Write;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::hidden::is_hidden;
+
 /// What stands for the part of a text that did not fit.
 const ELLIPSIS: &str = "…";
 
@@ -60,21 +62,6 @@ pub fn visible_json(json: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(escaped)
-}
-
-/// Whether a terminal acts on it, or shows nothing.
-pub(super) fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            // Marks, embeddings, overrides and isolates of the bidirectional algorithm.
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
-            // Nothing to see at all: two names that differ in it look the same.
-            | '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}'
-            // Separators that some terminals break the line at.
-            | '\u{2028}' | '\u{2029}'
-        )
 }
 
 /// How many columns of a terminal a text takes.

@@ -7,16 +7,17 @@ use std::path::{Path, PathBuf};
 use crate::sandbox::files_below;
 
 /// What each module of the library may use. `cli` belongs to the binary and may use all of them.
-const MAY_USE: [(&str, &[&str]); 23] = [
+const MAY_USE: [(&str, &[&str]); 24] = [
     ("time", &[]),
     ("coverage", &[]),
-    ("output", &["time"]),
+    ("hidden", &[]),
+    ("output", &["hidden", "time"]),
     ("model", &["time"]),
     ("chance", &[]),
     ("redaction", &[]),
     ("exporter", &[]),
     ("ping", &["api", "chance"]),
-    ("api", &["chance", "model", "redaction", "time"]),
+    ("api", &["chance", "hidden", "model", "redaction", "time"]),
     ("store", &["model", "time", "coverage"]),
     ("query", &["model", "time", "output"]),
     ("stats", &["query", "output", "model", "time"]),

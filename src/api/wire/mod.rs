@@ -3,8 +3,8 @@
 //! Only a row's `id` is needed. A null, a missing field, an old shape or a value of the wrong type leaves its column
 //! empty and keeps the original text in `extra`; a field that no column knows is kept there too. A row that is no
 //! object, has no integer `id`, or is larger than anybody sends (`few`), is handed on as [`RejectedRow`] and does not
-//! cost its page. But a body that is not
-//! whole JSON with the list in it is an error, and the request is worth another try: half a page is no page.
+//! cost its page. But a body that is not whole JSON with the list in it is an error, and the request is worth another
+//! try: half a page is no page.
 //!
 //! Every field is first taken as raw text, so nothing is parsed that is already known: the 2 KB of region that every
 //! action repeats are recognised by their text ([`Regions`]). There are two ways to the fields of a page of actions: the
