@@ -5,7 +5,7 @@
 //! at, and renamed. It runs as another user, so anybody may read it; there is no secret in it. Nothing is lost with it
 //! that the next sync does not write again, so it is not forced to the disk.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -28,6 +28,12 @@ pub enum WriteError {
         /// What was to be the file.
         path: PathBuf,
     },
+    /// Somebody else decides what would be replaced.
+    #[error("cannot write the metrics to {}: it is a link that belongs to another user", path.display())]
+    ForeignLink {
+        /// The link.
+        path: PathBuf,
+    },
     /// The operating system would not let us.
     #[error("cannot write the metrics to {}: {source}", path.display())]
     File {
@@ -41,8 +47,8 @@ pub enum WriteError {
 /// Replaces the file at `path`, or makes it.
 ///
 /// # Errors
-/// When its folder does not exist, when it is a folder, a device or the like, or when the system refuses. Whatever was at
-/// `path` is then still there, and nothing is left beside it.
+/// When its folder does not exist, when it is a folder, a device, a link of another user's or the like, or when the system
+/// refuses. Whatever was at `path` is then still there, and nothing is left beside it.
 pub fn write_file(path: &Path, text: &str) -> Result<(), WriteError> {
     let refused = |source| WriteError::File {
         path: path.to_owned(),
@@ -77,6 +83,16 @@ fn target(path: &Path) -> Result<PathBuf, WriteError> {
             folder: folder.to_owned(),
         });
     }
+    match fs::symlink_metadata(path) {
+        Ok(it) if it.is_symlink() && is_foreign(&it) => {
+            return Err(WriteError::ForeignLink {
+                path: path.to_owned(),
+            });
+        }
+        // Renamed over, whatever else may have come in its place meanwhile.
+        Ok(it) if it.is_file() => return Ok(path.to_owned()),
+        _ => {}
+    }
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => {
             path.canonicalize().map_err(|source| WriteError::File {
@@ -90,6 +106,19 @@ fn target(path: &Path) -> Result<PathBuf, WriteError> {
         }),
         Err(_) => Ok(path.to_owned()),
     }
+}
+
+/// Whether a link was made by another user than this one or root: whoever may write to a folder of metrics could have any
+/// file of ours replaced.
+#[cfg(unix)]
+fn is_foreign(link: &Metadata) -> bool {
+    let user = rustix::process::geteuid().as_raw();
+    ![0, user].contains(&std::os::unix::fs::MetadataExt::uid(link))
+}
+
+#[cfg(not(unix))]
+fn is_foreign(_: &Metadata) -> bool {
+    false
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -191,6 +220,21 @@ mod tests {
         write_file(&link, "new\n").unwrap();
         assert!(link.is_symlink());
         assert_eq!(fs::read_to_string(&file).unwrap(), "new\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_of_another_user_has_nothing_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("precious"), folder.path().join("b.prom"));
+        fs::write(&file, "all of it").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        // Only root may give files away.
+        if std::os::unix::fs::lchown(&link, Some(65_534), None).is_ok() {
+            let error = write_file(&link, "new\n").unwrap_err();
+            assert!(matches!(error, WriteError::ForeignLink { .. }), "{error:?}");
+            assert_eq!(fs::read_to_string(&file).unwrap(), "all of it");
+        }
     }
 
     #[test]

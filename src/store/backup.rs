@@ -141,7 +141,7 @@ fn copy_pages(
     is_enough: &mut impl FnMut() -> bool,
 ) -> Result<(), Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut copy = open_alone(target, flags).step(COPY)?;
+    let mut copy = open_alone(target, flags, COPY)?;
     // Nobody knows the file yet: it is whole when it gets its name, or it is nothing.
     copy.pragma_update_and_check(None, "journal_mode", "off", |_| Ok(()))
         .and_then(|()| copy.pragma_update(None, "synchronous", "off"))
@@ -162,13 +162,19 @@ fn copy_pages(
 }
 
 /// Opens a copy that nobody else knows, without locks: on NFS they would meet that which this process holds on the whole
-/// file (<https://man7.org/linux/man-pages/man2/flock.2.html>).
-fn open_alone(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+/// file (<https://man7.org/linux/man-pages/man2/flock.2.html>). Where the folder is somebody else's, a link may have come
+/// in its place meanwhile; it is not followed.
+fn open_alone(path: &Path, flags: OpenFlags, step: &'static str) -> Result<Connection, Error> {
+    let folder = folder_of(path);
+    // SQLite follows none on the way there either, then.
+    let mut in_full = fs::canonicalize(folder).map_err(file_error("cannot read", folder))?;
+    in_full.extend(path.file_name());
+    let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     #[cfg(unix)]
-    let opened = Connection::open_with_flags_and_vfs(path, flags, "unix-none");
+    let opened = Connection::open_with_flags_and_vfs(in_full, flags, "unix-none");
     #[cfg(not(unix))]
-    let opened = Connection::open_with_flags(path, flags);
-    opened
+    let opened = Connection::open_with_flags(in_full, flags);
+    opened.step(step)
 }
 
 /// Brings the copy to the disk, in rollback mode, so that it can be read without a file beside it: of an archive in WAL
@@ -188,7 +194,7 @@ fn check(
     is_enough: impl FnMut() -> bool + Send,
 ) -> Result<(), Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let copy = open_alone(path, flags).step(CHECK)?;
+    let copy = open_alone(path, flags, CHECK)?;
     prepare(&copy)?;
     let reason = watched(&copy, is_enough, || {
         let words = integrity(&copy)?;
@@ -251,4 +257,22 @@ fn refuse_no_table(connection: &Connection, name: &str) -> Result<(), Error> {
         path: connection.path().unwrap_or_default().into(),
         what: format!("the table `{name}` is missing, or is no table"),
     })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_that_came_in_the_place_of_a_copy_is_not_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let (copy, theirs) = (folder.path().join("copy"), folder.path().join("theirs"));
+        fs::write(&theirs, "").unwrap();
+        std::os::unix::fs::symlink(&theirs, &copy).unwrap();
+        let source = migrations::model(migrations::LATEST_VERSION).unwrap();
+        assert!(copy_pages(&source, &copy, &mut || false).is_err());
+        assert_eq!(fs::read(&theirs).unwrap(), b"");
+        copy_pages(&source, &theirs, &mut || false).unwrap();
+        assert!(!fs::read(&theirs).unwrap().is_empty());
+    }
 }

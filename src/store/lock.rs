@@ -111,6 +111,9 @@ impl ArchiveLock {
         loop {
             let mut file = open(&path).map_err(file_error("cannot create the lock", &path))?;
             match attempt(&file, &path)? {
+                // What is done to it would be done to somebody else's file too; the name is the lock's.
+                Attempt::Taken if has_other_names(&file) => fs::remove_file(&path)
+                    .map_err(file_error("cannot make anew the lock", &path))?,
                 Attempt::Taken => {
                     give_to_owner(&file, archive);
                     // From here on it goes when it is dropped, also when the disk has no room for its words.
@@ -169,7 +172,8 @@ pub(super) fn lock_of(archive: &Path) -> PathBuf {
     path.into()
 }
 
-/// A link there is somebody else's doing: what it leads to would be emptied.
+/// A link there is somebody else's doing: what it leads to would be emptied, and given away. It may also come to be there
+/// between a look and the next step, where the folder belongs to somebody else than root.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     loop {
         let is_no_file = |metadata: fs::Metadata| !metadata.file_type().is_file();
@@ -179,6 +183,8 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
         }
         let mut options = OpenOptions::new();
         options.read(true).write(true);
+        #[cfg(unix)]
+        follow_no_link(&mut options);
         match options.open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -230,12 +236,30 @@ fn give_to_owner(lock: &File, archive: &Path) {
 #[cfg(not(unix))]
 fn give_to_owner(_: &File, _: &Path) {}
 
+/// What opens a file does not open what a link in its place leads to.
+#[cfg(unix)]
+pub(super) fn follow_no_link(options: &mut OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+}
+
+#[cfg(unix)]
+fn has_other_names(file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    file.metadata().is_ok_and(|metadata| metadata.nlink() > 1)
+}
+
+#[cfg(not(unix))]
+fn has_other_names(_: &File) -> bool {
+    false
+}
+
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
     let locked = file.metadata().map(identity).ok();
-    locked.is_some() && locked == fs::metadata(path).map(identity).ok()
+    locked.is_some() && locked == fs::symlink_metadata(path).map(identity).ok()
 }
 
 #[cfg(not(unix))]
@@ -329,6 +353,37 @@ nonsense
         assert_eq!(LockState::of(&archive), LockState::Free);
         let now = "2026-01-01T12:00:00Z".parse().unwrap();
         ArchiveLock::acquire(&archive, now, Duration::ZERO).unwrap_err();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_comes_after_the_look_is_not_followed_and_what_it_leads_to_is_not_at_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, theirs) = (folder.path().join("lock"), folder.path().join("theirs"));
+        fs::write(&theirs, "theirs").unwrap();
+        std::os::unix::fs::symlink(&theirs, &path).unwrap();
+        let mut options = OpenOptions::new();
+        follow_no_link(options.read(true).write(true));
+        assert!(options.open(&path).is_err());
+        assert!(!is_at(&File::open(&path).unwrap(), &path));
+        assert!(is_at(&File::open(&theirs).unwrap(), &theirs));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_that_is_another_file_too_is_made_anew_and_that_one_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = folder.path().join("archive.db");
+        let theirs = folder.path().join("theirs");
+        fs::write(&theirs, "theirs").unwrap();
+        fs::hard_link(&theirs, lock_of(&archive)).unwrap();
+        let now = "2026-01-01T12:00:00Z".parse().unwrap();
+        let lock = ArchiveLock::acquire(&archive, now, Duration::ZERO).unwrap();
+        let words = fs::read_to_string(lock_of(&archive)).unwrap();
+        assert!(words.starts_with("process "), "{words}");
+        drop(lock);
+        assert_eq!(fs::read_to_string(&theirs).unwrap(), "theirs");
+        assert!(!lock_of(&archive).exists());
     }
 
     #[test]
