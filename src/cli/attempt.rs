@@ -51,12 +51,13 @@ impl Attempt<'_> {
         begin: impl FnOnce() -> Result<ToldToStop, Failure>,
     ) -> Result<Done, Failure> {
         let path: PathBuf = self.context.archive_path()?;
-        let token = self.context.token(self.is_given_up)?;
+        let token = self.unless_given_up(self.context.token(self.is_given_up))?;
         let client = client(self.context, self.progress, self.pacer.clone(), token)?;
         let client = Arc::new(client);
         let clock = self.settings.clock;
         let started_at = clock();
-        let _lock = ArchiveLock::acquire(&path, started_at, self.wait)?;
+        let lock = ArchiveLock::acquire_unless(&path, started_at, self.wait, self.is_given_up);
+        let _lock = self.unless_given_up(lock.map_err(Failure::from))?;
         let mut store = Store::open(&path)?;
         if let Some(upgrade) = store.upgrade() {
             self.context.terminal.note(&upgraded(upgrade));
@@ -69,6 +70,18 @@ impl Attempt<'_> {
         closed?;
         let summary = Summary::of(&report, &self.settings, started_at, clock());
         Ok(Done { report, summary })
+    }
+
+    /// What was waited for, or that the sync is not to begin any more, whatever else became of that.
+    fn unless_given_up<T>(&self, waited_for: Result<T, Failure>) -> Result<T, Failure> {
+        if (self.is_given_up)() {
+            return Err(Failure {
+                status: Status::Partial,
+                message: "stopped before the sync began; nothing was changed".to_owned(),
+                hint: None,
+            });
+        }
+        waited_for
     }
 
     async fn read(

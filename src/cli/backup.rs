@@ -41,8 +41,9 @@ To restore: let no sync run, put the copy in the place of the archive, and sync.
   cp /backups/archive.db archive.db
   archiver sync                       # reads only what is new since the copy was made
 
-Exit status: 0 copied; 1 failed, and nothing is left of the copy; 2 FILE, or a
-FILE-wal, -shm or -journal of a database before it, is there already; 6 no usable archive.";
+Exit status: 0 copied; 1 failed, and nothing is left of the copy, unless it says that it cannot
+write the answer: then FILE is there, and whole; 2 FILE, or a FILE-wal, -shm or -journal of a
+database before it, is there already; 6 no usable archive.";
 
 /// The copy as scripts read it.
 #[derive(Serialize)]

@@ -47,8 +47,9 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use daemon::Machine;
 use deferred::Deferred;
-use exit::{Failure, Status};
+use exit::{Failure, Status, unless_closed};
 use log::LogFormat;
+use runtime::end_at_signals_as_first_process;
 use terminal::{ColorChoice, Terminal};
 
 /// Archives the action history of DigitalOcean droplets, and answers questions about it
@@ -143,6 +144,17 @@ enum Command {
     Backup(Deferred<backup::Arguments>),
 }
 
+impl Command {
+    /// Whether it ends at signals in a way of its own.
+    fn listens_to_signals(&self) -> bool {
+        match self {
+            Self::Sync(arguments) => !arguments.is_forecast(),
+            Self::Daemon(_) | Self::Backup(_) => true,
+            _ => false,
+        }
+    }
+}
+
 /// What every command works with.
 #[derive(Clone)]
 struct Context {
@@ -202,11 +214,11 @@ pub(crate) fn run_on<A: Alarm>(
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are errors to clap, and no failure to anybody else.
-            let _ = error.print();
-            return if error.use_stderr() {
-                Status::Usage.into()
-            } else {
-                Status::Done.into()
+            let printed = unless_closed(error.print());
+            return match printed {
+                _ if error.use_stderr() => Status::Usage.into(),
+                Ok(status) => status.into(),
+                Err(failure) => failure.status.into(),
             };
         }
     };
@@ -252,6 +264,9 @@ fn execute<A: Alarm>(
     library: &Library,
     machine: &Machine<A>,
 ) -> Result<Status, Failure> {
+    if !command.listens_to_signals() {
+        end_at_signals_as_first_process()?;
+    }
     match command {
         Command::Daemon(arguments) => daemon::run(context, &arguments, machine),
         Command::Sync(arguments) => sync::run(context, &arguments),

@@ -38,14 +38,18 @@ impl Monitoring {
     pub(super) fn new(context: &Context, flags: &MonitoringFlags) -> Result<Self, Failure> {
         let file = &context.config.file().monitoring;
         let by_file = file.metrics_file.as_deref();
-        let metrics_file = flags
-            .metrics_file
-            .clone()
-            .or_else(|| by_file.map(|path| context.config.resolve(path)));
-        let by_flag = flags
-            .ping_url
-            .clone()
-            .or_else(|| context.config.environment().text("ARCHIVER_PING_URL"));
+        let metrics_file = match (&flags.metrics_file, by_file) {
+            (Some(path), _) => Some(path.clone()),
+            (None, Some(path)) => Some(context.config.resolve(path)?),
+            (None, None) => None,
+        };
+        let by_flag = match &flags.ping_url {
+            Some(url) => Some(url.clone()),
+            None => {
+                let environment = context.config.environment();
+                environment.text_or_refused("ARCHIVER_PING_URL")?
+            }
+        };
         let url = match (by_flag, &file.ping_url) {
             (Some(url), _) => {
                 let url = url.parse::<PingUrl>();

@@ -70,6 +70,43 @@ pub(super) fn stop_signals(hangup: Hangup) -> Result<watch::Receiver<u32>, Failu
     Ok(receiver)
 }
 
+/// Ends the first process of a container at a signal, as the system ends any other: that one, it lets go on unless it
+/// listens. For what does not have to be ended in order.
+#[cfg(unix)]
+pub(super) fn end_at_signals_as_first_process() -> Result<(), Failure> {
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+    const FIRST: u32 = 1;
+    if std::process::id() != FIRST {
+        return Ok(());
+    }
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(cannot_start)?;
+    let listen = |kind| {
+        runtime
+            .block_on(async { signal(kind) })
+            .map_err(cannot_start)
+    };
+    let [mut terminate, mut interrupt]: [Signal; 2] = [
+        listen(SignalKind::terminate())?,
+        listen(SignalKind::interrupt())?,
+    ];
+    let wait = async move {
+        tokio::select! {
+            _ = terminate.recv() => SignalKind::terminate(),
+            _ = interrupt.recv() => SignalKind::interrupt(),
+        }
+    };
+    #[expect(clippy::exit, reason = "a signal ends a process wherever it is")]
+    let end = move || std::process::exit(128 + runtime.block_on(wait).as_raw_value());
+    let thread = std::thread::Builder::new().spawn(end);
+    thread.map(|_| ()).map_err(cannot_start)
+}
+
+#[cfg(not(unix))]
+pub(super) fn end_at_signals_as_first_process() -> Result<(), Failure> {
+    Ok(())
+}
+
 #[cfg(unix)]
 async fn next(signal: &mut Option<tokio::signal::unix::Signal>) {
     match signal {

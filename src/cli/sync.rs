@@ -64,6 +64,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     }
     // One thread besides this one: two things at once is all there is to do in a sync.
     let runtime = runtime(1)?;
+    let told_to_stop = runtime.block_on(async { stop_signals(Hangup::Stops) })?;
     let mut pings = None;
     let attempt = Attempt {
         context,
@@ -71,12 +72,11 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         settings,
         pacer: SharedPacer::new(attempt::pace(context)),
         wait,
-        // A signal ends a sync that has not begun.
-        is_given_up: &|| false,
+        is_given_up: &|| *told_to_stop.borrow() > 0,
     };
     let outcome = attempt.perform(runtime.handle(), || {
         pings = monitoring.begin(runtime.handle());
-        runtime.block_on(async { stop_signals(Hangup::Stops) })
+        Ok(told_to_stop.clone())
     });
     let told = match &outcome {
         Ok(done) => tell(context, arguments, done),
@@ -123,6 +123,13 @@ impl Aftermath<'_> {
                 terminal.warning(&error);
             }
         }
+    }
+}
+
+impl Arguments {
+    /// Whether nothing is to be written.
+    pub(super) fn is_forecast(&self) -> bool {
+        self.dry_run
     }
 }
 

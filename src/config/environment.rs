@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use super::error::Error;
+
 /// The variables that hold a token, in the order in which they are looked at. The first is the official client's, the
 /// second `doctl`'s.
 pub(super) const TOKENS: [&str; 2] = ["DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN"];
@@ -77,6 +79,15 @@ impl Environment {
         self.get(name)?.into_string().ok()
     }
 
+    /// The same where it counts: what is no text is not passed over.
+    ///
+    /// # Errors
+    /// When it is not Unicode.
+    pub fn text_or_refused(&self, variable: &'static str) -> Result<Option<String>, Error> {
+        let value = self.get(variable).map(OsString::into_string);
+        value.transpose().map_err(|_| Error::NotText { variable })
+    }
+
     /// The value of a variable that is set and not empty, as a path.
     #[must_use]
     pub fn path(&self, name: &str) -> Option<PathBuf> {
@@ -99,15 +110,21 @@ impl Environment {
         self.variables.get(name).map(OsString::as_os_str)
     }
 
+    /// A folder of the XDG Base Directory Specification, by which a relative path is ignored: what is found would depend on
+    /// where one happens to be.
+    fn xdg_home(&self, name: &str) -> Option<PathBuf> {
+        self.path(name).filter(|path| path.is_absolute())
+    }
+
     /// Where configuration lives (the XDG Base Directory Specification).
     pub(super) fn config_home(&self) -> Option<PathBuf> {
-        self.path("XDG_CONFIG_HOME")
+        self.xdg_home("XDG_CONFIG_HOME")
             .or_else(|| Some(self.path("HOME")?.join(".config")))
     }
 
     /// Where data lives (the XDG Base Directory Specification).
     pub(super) fn data_home(&self) -> Option<PathBuf> {
-        self.path("XDG_DATA_HOME")
+        self.xdg_home("XDG_DATA_HOME")
             .or_else(|| Some(self.path("HOME")?.join(".local/share")))
     }
 }

@@ -79,12 +79,30 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Another user can change what would be run.
+    #[error(
+        "{} has a `token_command`, and another user can change it",
+        shown_path(path)
+    )]
+    ForeignCommand {
+        /// The configuration.
+        path: PathBuf,
+    },
+    /// A path from the home, and there is none.
+    #[error("a path in the configuration begins with ~/, and HOME is not set")]
+    NoTilde,
+    /// A variable of the environment holds bytes that are no text.
+    #[error("{variable} is not text")]
+    NotText {
+        /// The variable.
+        variable: &'static str,
+    },
     /// What should be a file is something else, which may never come to an end.
-    #[error("{} is {what}, not a file", shown_path(path))]
+    #[error("{} is a {what}, not a file", shown_path(path))]
     NotAFile {
         /// Where it is.
         path: PathBuf,
-        /// `a FIFO`, `a folder` …
+        /// `FIFO`, `directory` …
         what: &'static str,
     },
     /// A file is too large to hold what it should.
@@ -197,8 +215,11 @@ impl Error {
             }
             Self::ExposedToken { .. } => "make it yours alone: chmod 600",
             Self::ForeignToken { .. } => "make it yours alone: chown, and chmod 600",
+            Self::ForeignCommand { .. } => "make it yours alone: chown, and chmod o-w",
+            Self::NoTilde => "set HOME, or write the path in full",
+            Self::NotText { .. } => "set it anew, or unset it",
             Self::NotAFile { .. } => {
-                "put the token into a file; what a program prints is read with `token_command`"
+                "give the path of a file; a token that a program prints is read with `token_command`"
             }
             Self::TokenCommand { .. } => {
                 "run the command by hand: it must print the token and nothing else, and end; what it says on stderr, which \

@@ -1,5 +1,6 @@
 //! The configuration file: TOML, every key optional, unknown keys refused.
 
+use std::fs::Metadata;
 use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,9 @@ use serde::Deserialize;
 use toml::{Deserializer, Spanned};
 
 use super::error::{Error, MISPLACED};
+use super::private_file::{self, Readers};
 use super::token_command::TokenCommand;
+use crate::files::is_foreign;
 use crate::model::DropletId;
 use crate::redaction::{is_token_for_path, looks_like_token};
 
@@ -122,15 +125,12 @@ impl Read {
 
 /// Reads the file at `path`; `None` when there is none.
 pub(super) fn read(path: &Path) -> Result<Option<Read>, Error> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => {
-            return Err(Error::Unreadable {
-                path: path.to_owned(),
-                source,
-            });
+    let (text, about) = match private_file::read_with_metadata(path, Readers::Any) {
+        Ok(read) => read,
+        Err(Error::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Ok(None);
         }
+        Err(error) => return Err(error),
     };
     let invalid = |line, message: &str| Error::Invalid {
         path: path.to_owned(),
@@ -158,8 +158,22 @@ pub(super) fn read(path: &Path) -> Result<Option<Read>, Error> {
     if let Some((key, message)) = contradiction(&file) {
         return Err(invalid(line_of_key(&text, key), &message));
     }
+    if file.token_command.is_some() && is_anybodys(&about) {
+        return Err(Error::ForeignCommand {
+            path: path.to_owned(),
+        });
+    }
     read.file = file;
     Ok(Some(read))
+}
+
+/// Whether a file can be changed by another user than this one and root.
+fn is_anybodys(about: &Metadata) -> bool {
+    #[cfg(unix)]
+    let others_may_write = std::os::unix::fs::MetadataExt::mode(about) & 0o002 != 0;
+    #[cfg(not(unix))]
+    let others_may_write = false;
+    others_may_write || is_foreign(about)
 }
 
 /// The key of a setting that cannot be meant, and what is wrong with it.

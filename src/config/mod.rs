@@ -114,13 +114,14 @@ impl Config {
             };
             return Err(Error::TokenForPath { what });
         }
-        given
-            .or_else(|| {
-                let path = self.file().database.as_deref();
-                path.map(|path| self.resolve(path))
-            })
-            .or_else(|| Some(self.environment.data_home()?.join("archiver/archive.db")))
-            .ok_or(Error::NoHome)
+        if let Some(given) = given {
+            return Ok(given);
+        }
+        if let Some(path) = &self.file().database {
+            return self.resolve(path);
+        }
+        let home = self.environment.data_home().ok_or(Error::NoHome)?;
+        Ok(home.join("archiver/archive.db"))
     }
 
     /// Where the API is: `flag`, else `$DIGITALOCEAN_API_URL`, else `api_url`, else DigitalOcean's own.
@@ -128,9 +129,11 @@ impl Config {
     /// # Errors
     /// When the token must not be sent there.
     pub fn origin(&self, flag: Option<&str>) -> Result<Origin, Error> {
-        let url = flag
-            .map(str::to_owned)
-            .or_else(|| self.environment.text("DIGITALOCEAN_API_URL"))
+        let given = match flag {
+            Some(flag) => Some(flag.to_owned()),
+            None => self.environment.text_or_refused("DIGITALOCEAN_API_URL")?,
+        };
+        let url = given
             .or_else(|| self.file().api_url.clone())
             .unwrap_or_else(|| Origin::DIGITALOCEAN.to_owned());
         Ok(Origin::parse(&url)?)
@@ -160,7 +163,7 @@ impl Config {
         token::find(&Sources {
             environment: &self.environment,
             flag: doctl_context,
-            file: path.map(|path| self.resolve(path)).as_deref(),
+            file: path.map(|path| self.resolve(path)).transpose()?.as_deref(),
             command: file.token_command.as_ref(),
             patience,
             context: file.doctl_context.as_deref(),
@@ -168,11 +171,16 @@ impl Config {
     }
 
     /// A path from the file: from the home with `~/`, else from the file's own folder.
-    #[must_use]
-    pub fn resolve(&self, path: &Path) -> PathBuf {
-        match (path.strip_prefix("~"), self.environment.path("HOME")) {
-            (Ok(rest), Some(home)) => home.join(rest),
-            _ => self.path.parent().unwrap_or(Path::new("")).join(path),
+    ///
+    /// # Errors
+    /// When it begins with `~/`, and there is no home.
+    pub fn resolve(&self, path: &Path) -> Result<PathBuf, Error> {
+        match path.strip_prefix("~") {
+            Ok(rest) => {
+                let home = self.environment.path("HOME");
+                home.map(|home| home.join(rest)).ok_or(Error::NoTilde)
+            }
+            Err(_) => Ok(self.path.parent().unwrap_or(Path::new("")).join(path)),
         }
     }
 }
@@ -197,6 +205,67 @@ mod tests {
         let path = folder.join("config.toml");
         std::fs::write(&path, text).unwrap();
         Config::load(Some(&path), Environment::of(variables))
+    }
+
+    #[test]
+    fn what_would_depend_on_where_one_happens_to_be_is_ignored() {
+        let relative = [
+            ("HOME", "/home/x"),
+            ("XDG_DATA_HOME", "d"),
+            ("XDG_CONFIG_HOME", "c"),
+        ];
+        let environment = Environment::of(&relative);
+        let usual = usual(&environment).unwrap();
+        assert_eq!(usual, Path::new("/home/x/.config/archiver/config.toml"));
+        let config = Config::load(None, environment).unwrap();
+        let usual = Path::new("/home/x/.local/share/archiver/archive.db");
+        assert_eq!(config.database(None).unwrap(), usual);
+    }
+
+    #[test]
+    fn without_a_home_no_path_begins_with_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path(), "database = '~/archive.db'", &[]).unwrap();
+        let error = config.database(None).unwrap_err();
+        assert!(error.to_string().contains("HOME is not set"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_address_that_is_no_text_is_refused_and_no_other_taken() {
+        use std::os::unix::ffi::OsStringExt;
+        let broken = std::ffi::OsString::from_vec(b"https://host/\xff".to_vec());
+        let environment = Environment::default().with("DIGITALOCEAN_API_URL", broken);
+        let config = Config::load(None, environment).unwrap();
+        let error = config.origin(None).unwrap_err().to_string();
+        assert_eq!(error, "DIGITALOCEAN_API_URL is not text");
+        assert!(config.origin(Some("https://flag.example")).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_command_that_another_user_could_write_is_not_run() {
+        use std::os::unix::fs::{PermissionsExt, chown};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let load = |text: &str, mode| {
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            Config::load(Some(&path), Environment::default())
+        };
+        let command = "token_command = 'pass show do'";
+        let is_refused = |outcome| matches!(outcome, Err(Error::ForeignCommand { .. }));
+        for mode in [0o666, 0o602] {
+            assert!(is_refused(load(command, mode)), "{mode:o}");
+            assert!(load("token_file = 'token'", mode).is_ok());
+        }
+        for mode in [0o600, 0o644, 0o664] {
+            assert!(load(command, mode).is_ok(), "{mode:o}");
+        }
+        // Only root may give files away.
+        if chown(&path, Some(65_534), None).is_ok() {
+            assert!(is_refused(load(command, 0o600)));
+        }
     }
 
     #[test]

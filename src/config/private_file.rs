@@ -1,14 +1,14 @@
-//! Files that hold a secret: read whole, into memory that is wiped, and refused where others can read them too.
-//!
-//! Opening or reading a FIFO, or a device, may take for ever, and silently: only files are read.
+//! Files that hold a secret, or may hold one in the wrong place: read whole, into memory that is wiped, and where they hold
+//! a token, refused when others can read them too. Only files are read, since anything else may take for ever.
 
-use std::fs::{File, FileType, Metadata};
+use std::fs::Metadata;
 use std::io::{self, Read};
 use std::path::Path;
 
 use secrecy::zeroize::Zeroizing;
 
 use super::error::Error;
+use crate::files::{self, Links};
 
 /// The largest file that is read. A token has a hundred bytes; doctl's configuration, which lists a default for every
 /// flag of every command, some tens of thousands.
@@ -25,27 +25,35 @@ pub(super) enum Readers {
 
 /// The text of a file.
 pub(super) fn read(path: &Path, readers: Readers) -> Result<Zeroizing<String>, Error> {
+    read_with_metadata(path, readers).map(|(text, _)| text)
+}
+
+/// The same, and what the file system says of that file.
+pub(super) fn read_with_metadata(
+    path: &Path,
+    readers: Readers,
+) -> Result<(Zeroizing<String>, Metadata), Error> {
     let unreadable = |source| Error::Unreadable {
         path: path.to_owned(),
         source,
     };
     // The permissions are those of the very file that is read, whatever its path leads to meanwhile.
-    let file = open(path).map_err(unreadable)?;
+    let file = files::options(Links::Followed).read(true).open(path);
+    let file = file.map_err(unreadable)?;
     let about = file.metadata().map_err(unreadable)?;
     let owned = || path.to_owned();
-    if !about.is_file() {
-        let what = kind(about.file_type());
+    if let Some(what) = files::kind(&about) {
         return Err(Error::NotAFile {
             path: owned(),
             what,
         });
     }
-    if readers == Readers::Owner {
-        match others(&about) {
-            Others::None => {}
-            Others::Readers => return Err(Error::ExposedToken { path: owned() }),
-            Others::Owner => return Err(Error::ForeignToken { path: owned() }),
-        }
+    if readers == Readers::Owner && is_exposed(&about) {
+        return Err(Error::ExposedToken { path: owned() });
+    }
+    // What root owns, root could read anyway.
+    if readers == Readers::Owner && files::is_foreign(&about) {
+        return Err(Error::ForeignToken { path: owned() });
     }
     let length = usize::try_from(about.len()).unwrap_or(usize::MAX);
     let bytes = read_within(file, length.min(MOST_BYTES), MOST_BYTES).map_err(unreadable)?;
@@ -53,8 +61,9 @@ pub(super) fn read(path: &Path, readers: Readers) -> Result<Zeroizing<String>, E
         path: path.to_owned(),
         most_bytes: MOST_BYTES,
     })?;
-    text(bytes)
-        .ok_or_else(|| unreadable(io::Error::new(io::ErrorKind::InvalidData, "it is not text")))
+    let text = text(bytes)
+        .ok_or_else(|| unreadable(io::Error::new(io::ErrorKind::InvalidData, "it is not text")))?;
+    Ok((text, about))
 }
 
 /// Everything that comes, into one buffer that is wiped; nothing where it is more than `most` bytes. With an `expected`
@@ -90,83 +99,15 @@ pub(super) fn text(mut bytes: Zeroizing<Vec<u8>>) -> Option<Zeroizing<String>> {
     }
 }
 
-/// Who but this user can read a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(unix), expect(dead_code, reason = "there are no modes"))]
-enum Others {
-    /// Nobody, but for root.
-    None,
-    /// Those to whom its permissions allow it.
-    Readers,
-    /// Its owner.
-    Owner,
-}
-
-impl Others {
-    /// Those of a file with these permissions and this owner. What root owns, root could read anyway.
-    #[cfg(unix)]
-    fn of(mode: u32, owner: u32, user: u32) -> Self {
-        if mode & 0o077 != 0 {
-            Self::Readers
-        } else if owner != user && owner != 0 {
-            Self::Owner
-        } else {
-            Self::None
-        }
-    }
-}
-
+/// Whether its permissions let others than its owner read it.
 #[cfg(unix)]
-fn others(about: &Metadata) -> Others {
-    use std::os::unix::fs::MetadataExt;
-    let user = rustix::process::geteuid().as_raw();
-    Others::of(about.mode(), about.uid(), user)
+fn is_exposed(about: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::mode(about) & 0o077 != 0
 }
 
 #[cfg(not(unix))]
-fn others(_: &Metadata) -> Others {
-    Others::None
-}
-
-/// Opens without waiting for whoever would write to a FIFO.
-#[cfg(unix)]
-fn open(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
-    let mut options = File::options();
-    options.read(true);
-    options.custom_flags(flags.bits().cast_signed()).open(path)
-}
-
-#[cfg(not(unix))]
-fn open(path: &Path) -> io::Result<File> {
-    File::open(path)
-}
-
-/// What something is that is no file, in words.
-#[cfg(unix)]
-fn kind(file_type: FileType) -> &'static str {
-    use std::os::unix::fs::FileTypeExt;
-    if file_type.is_fifo() {
-        "a FIFO"
-    } else if file_type.is_char_device() || file_type.is_block_device() {
-        "a device"
-    } else {
-        other_kind(file_type)
-    }
-}
-
-#[cfg(not(unix))]
-fn kind(file_type: FileType) -> &'static str {
-    other_kind(file_type)
-}
-
-fn other_kind(file_type: FileType) -> &'static str {
-    if file_type.is_dir() {
-        "a folder"
-    } else {
-        "something else"
-    }
+fn is_exposed(_: &Metadata) -> bool {
+    false
 }
 
 #[cfg(test)]
@@ -199,32 +140,15 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&fifo).status();
         assert!(made.unwrap().success());
         for (path, what) in [
-            (fifo.as_path(), "a FIFO"),
-            (folder.path(), "a folder"),
-            (Path::new("/dev/zero"), "a device"),
+            (fifo.as_path(), "is a FIFO,"),
+            (folder.path(), "is a directory,"),
+            (Path::new("/dev/zero"), "is a device,"),
         ] {
             for readers in [Readers::Any, Readers::Owner] {
                 let error = read(path, readers).unwrap_err();
                 assert!(matches!(error, Error::NotAFile { .. }), "{error}");
                 assert!(error.to_string().contains(what), "{error}");
             }
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_secret_is_for_its_owner_who_is_this_user_or_root() {
-        for (mode, owner, user, expected) in [
-            (0o100_600, 1_000, 1_000, Others::None),
-            (0o100_400, 1_000, 1_000, Others::None),
-            (0o100_600, 0, 1_000, Others::None),
-            (0o100_600, 0, 0, Others::None),
-            (0o100_600, 65_534, 0, Others::Owner),
-            (0o100_600, 65_534, 1_000, Others::Owner),
-            (0o100_640, 0, 0, Others::Readers),
-            (0o100_604, 1_000, 1_000, Others::Readers),
-        ] {
-            assert_eq!(Others::of(mode, owner, user), expected, "{mode:o} {owner}");
         }
     }
 

@@ -5,11 +5,13 @@
 //! at, and renamed. It runs as another user, so anybody may read it; there is no secret in it. Nothing is lost with it
 //! that the next sync does not write again, so it is not forced to the disk.
 
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::Builder;
+
+use crate::files::{is_foreign, is_same, kind};
 
 /// A file of metrics that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +78,9 @@ pub fn write_file(path: &Path, text: &str) -> Result<(), WriteError> {
 
 /// The file that is to be replaced: what a link points to, not the link.
 fn target(path: &Path) -> Result<PathBuf, WriteError> {
+    let no_file = || WriteError::NotAFile {
+        path: path.to_owned(),
+    };
     let folder = folder_of(path);
     if !folder.is_dir() {
         return Err(WriteError::NoFolder {
@@ -83,42 +88,28 @@ fn target(path: &Path) -> Result<PathBuf, WriteError> {
             folder: folder.to_owned(),
         });
     }
-    match fs::symlink_metadata(path) {
-        Ok(it) if it.is_symlink() && is_foreign(&it) => {
-            return Err(WriteError::ForeignLink {
-                path: path.to_owned(),
-            });
-        }
-        // Renamed over, whatever else may have come in its place meanwhile.
-        Ok(it) if it.is_file() => return Ok(path.to_owned()),
-        _ => {}
-    }
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => {
-            path.canonicalize().map_err(|source| WriteError::File {
-                path: path.to_owned(),
-                source,
-            })
-        }
-        // Renamed over, a device such as /dev/stdout would be gone for everybody.
-        Ok(_) => Err(WriteError::NotAFile {
+    let there = match fs::symlink_metadata(path) {
+        Ok(there) if there.is_symlink() => there,
+        // A file is renamed over, and so is whatever may have come in its place meanwhile.
+        Ok(there) if kind(&there).is_none() => return Ok(path.to_owned()),
+        // Renamed over, a device would be gone for everybody.
+        Ok(_) => return Err(no_file()),
+        Err(_) => return Ok(path.to_owned()),
+    };
+    if is_foreign(&there) {
+        return Err(WriteError::ForeignLink {
             path: path.to_owned(),
-        }),
-        Err(_) => Ok(path.to_owned()),
+        });
     }
-}
-
-/// Whether a link was made by another user than this one or root: whoever may write to a folder of metrics could have any
-/// file of ours replaced.
-#[cfg(unix)]
-fn is_foreign(link: &Metadata) -> bool {
-    let user = rustix::process::geteuid().as_raw();
-    ![0, user].contains(&std::os::unix::fs::MetadataExt::uid(link))
-}
-
-#[cfg(not(unix))]
-fn is_foreign(_: &Metadata) -> bool {
-    false
+    // What leads nowhere is renamed over too.
+    let Ok(target) = path.canonicalize() else {
+        return Ok(path.to_owned());
+    };
+    let is_still_there = fs::symlink_metadata(path).is_ok_and(|it| is_same(&it, &there));
+    match fs::symlink_metadata(&target) {
+        Ok(metadata) if is_still_there && kind(&metadata).is_none() => Ok(target),
+        _ => Err(no_file()),
+    }
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -220,6 +211,17 @@ mod tests {
         write_file(&link, "new\n").unwrap();
         assert!(link.is_symlink());
         assert_eq!(fs::read_to_string(&file).unwrap(), "new\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_leads_nowhere_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("b.prom");
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        write_file(&link, "new\n").unwrap();
+        assert!(!link.is_symlink());
+        assert_eq!(names(folder.path()), ["b.prom"]);
     }
 
     #[cfg(unix)]

@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Error, Origin, Problem, Report, header};
+use crate::files::read_text;
 use crate::query::nearest;
 
 /// Name and text of each report that comes with the program, in the order in which they are listed.
@@ -118,7 +119,7 @@ impl Library {
                 continue;
             };
             let name = name.to_owned();
-            match fs::read_to_string(&path) {
+            match read_text(&path) {
                 Ok(sql) => self.add(&name, sql, Origin::File(path)),
                 Err(error) => self.refuse(&path, None, format!("cannot be read: {error}")),
             }

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
+use tempfile::NamedTempFile;
 
 use super::error::{Error, Step, file_error};
 use super::header::{companions, left_beside};
@@ -26,6 +27,7 @@ use super::migrations;
 use super::open::{open_any_version, prepare};
 use super::partial::{self, folder_of, sync_folder};
 use super::patience::{patiently, watched};
+use crate::files::is_at;
 
 /// Pages that are copied between two looks at whether to go on: 4 MB.
 const PAGES_AT_A_TIME: i32 = 1_024;
@@ -110,12 +112,13 @@ pub(super) fn copy(
     let (schema_version, rows) = watched(&tx, is_enough.clone(), || {
         let version = patiently(is_enough.clone(), || migrations::version(&tx))?;
         let rows = count_rows(&tx, version)?;
-        copy_pages(&tx, partial.path(), &mut is_enough)?;
+        copy_pages(&tx, &partial, &mut is_enough)?;
         Ok((version, rows))
     })?;
     drop(tx);
     let bytes = finish(partial.as_file_mut()).map_err(cannot_write)?;
     check(partial.path(), schema_version, &rows, is_enough)?;
+    refuse_another(&partial)?;
     partial.persist_noclobber(target).map_err(|error| {
         if error.error.kind() == io::ErrorKind::AlreadyExists {
             Error::Taken {
@@ -135,13 +138,27 @@ pub(super) fn copy(
     })
 }
 
+/// Refuses to go on where somebody, whose folder it must be, put another file in the place of the copy: others could read
+/// that.
+fn refuse_another(partial: &NamedTempFile) -> Result<(), Error> {
+    if is_at(partial.as_file(), partial.path()) {
+        return Ok(());
+    }
+    let what = io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "another file was put in its place",
+    );
+    Err(file_error("cannot write the copy", partial.path())(what))
+}
+
 fn copy_pages(
     source: &Connection,
-    target: &Path,
+    partial: &NamedTempFile,
     is_enough: &mut impl FnMut() -> bool,
 ) -> Result<(), Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut copy = open_alone(target, flags, COPY)?;
+    let mut copy = open_alone(partial.path(), flags, COPY)?;
+    refuse_another(partial)?;
     // Nobody knows the file yet: it is whole when it gets its name, or it is nothing.
     copy.pragma_update_and_check(None, "journal_mode", "off", |_| Ok(()))
         .and_then(|()| copy.pragma_update(None, "synchronous", "off"))
@@ -264,15 +281,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_that_came_in_the_place_of_a_copy_is_not_written_through() {
+    fn what_came_in_the_place_of_a_copy_is_not_written_to() {
         let folder = tempfile::tempdir().unwrap();
-        let (copy, theirs) = (folder.path().join("copy"), folder.path().join("theirs"));
-        fs::write(&theirs, "").unwrap();
-        std::os::unix::fs::symlink(&theirs, &copy).unwrap();
+        let theirs = folder.path().join("theirs");
         let source = migrations::model(migrations::LATEST_VERSION).unwrap();
-        assert!(copy_pages(&source, &copy, &mut || false).is_err());
-        assert_eq!(fs::read(&theirs).unwrap(), b"");
-        copy_pages(&source, &theirs, &mut || false).unwrap();
-        assert!(!fs::read(&theirs).unwrap().is_empty());
+        for is_link in [true, false] {
+            let partial = partial::make(&folder.path().join("copy")).unwrap();
+            fs::write(&theirs, "").unwrap();
+            fs::remove_file(partial.path()).unwrap();
+            if is_link {
+                std::os::unix::fs::symlink(&theirs, partial.path()).unwrap();
+            } else {
+                fs::hard_link(&theirs, partial.path()).unwrap();
+            }
+            assert!(copy_pages(&source, &partial, &mut || false).is_err());
+            assert_eq!(fs::read(&theirs).unwrap(), b"");
+        }
+        let mut partial = partial::make(&folder.path().join("copy")).unwrap();
+        copy_pages(&source, &partial, &mut || false).unwrap();
+        assert!(finish(partial.as_file_mut()).unwrap() > 0);
     }
 }

@@ -3,12 +3,13 @@
 //! Merely opening a database can change it, and merely opening something that is no file can take for ever: a FIFO waits
 //! for somebody to write. So first the file system is asked what stands at the path, then the first bytes are read.
 
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::error::{Error, file_error};
 use super::migrations::{APPLICATION_ID, LATEST_VERSION};
+use crate::files::{self, Links, has_other_names, is_foreign, kind};
 
 /// What the file's first bytes say (<https://www.sqlite.org/fileformat.html#the_database_header>).
 pub(super) enum Header {
@@ -23,7 +24,9 @@ pub(super) fn check_header(path: &Path) -> Result<Header, Error> {
     let mut header = Vec::new();
     refuse_what_is_no_file(path)?;
     refuse_companions(path)?;
-    fs::File::open(path)
+    files::options(Links::Followed)
+        .read(true)
+        .open(path)
         .map_err(file_error("cannot read the archive", path))?
         .take(LENGTH)
         .read_to_end(&mut header)
@@ -98,7 +101,42 @@ pub(super) fn left_beside(database: &Path) -> Option<PathBuf> {
     companions(database).into_iter().find(is_there)
 }
 
-/// SQLite waits for a FIFO there for ever, follows no link, and has no words for either.
+/// Refuses what can be read, and that a sync must not write to: a file that has another name too, since each name has its
+/// own lock and its own log (<https://www.sqlite.org/howtocorrupt.html>, 2.5), and what a link leads to that another user
+/// made, who may want to have it written over.
+pub(super) fn refuse_to_write(path: &Path) -> Result<(), Error> {
+    let refused = |what: &str| {
+        let what = io::Error::new(io::ErrorKind::InvalidInput, what);
+        Err(file_error("cannot write to the archive", path)(what))
+    };
+    let look = |found: io::Result<fs::Metadata>| {
+        found.map_err(file_error("cannot read the archive", path))
+    };
+    let there = look(fs::symlink_metadata(path))?;
+    if there.is_symlink() && is_foreign(&there) {
+        return refused("it is a link that belongs to another user");
+    }
+    if has_other_names(&look(fs::metadata(path))?) {
+        return refused(
+            "it has another name too, a hard link, with another lock: make it a file of its own with `cp -p` and `mv`",
+        );
+    }
+    Ok(())
+}
+
+/// The same file by a path that SQLite takes for nothing else: in full, since `:memory:` and `file:…` are no names to it,
+/// and without a link at its end. One that comes there later is not followed, then.
+pub(super) fn real_path(path: &Path) -> Result<PathBuf, Error> {
+    let cannot = file_error("cannot read the archive", path);
+    #[cfg(unix)]
+    let real = fs::canonicalize(path);
+    #[cfg(not(unix))]
+    let real = std::path::absolute(path);
+    real.map_err(cannot)
+}
+
+/// SQLite waits for a FIFO there for ever, follows no link, writes to whatever other name a file has, and as root gives it
+/// to the archive's owner.
 fn refuse_companions(path: &Path) -> Result<(), Error> {
     // Beside the file itself, whatever link it is reached by.
     let path = fs::canonicalize(path).map_err(file_error("cannot read the archive", path))?;
@@ -106,15 +144,21 @@ fn refuse_companions(path: &Path) -> Result<(), Error> {
         let Ok(metadata) = fs::symlink_metadata(&companion) else {
             continue;
         };
-        if let Some(kind) = kind(&metadata) {
-            let what = io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!("it is a {kind}, not a file, and SQLite would use it; take it away"),
-            );
-            return Err(file_error("cannot use the archive beside", &companion)(
-                what,
-            ));
-        }
+        let what = match kind(&metadata) {
+            Some(kind) => {
+                format!("it is a {kind}, not a file, and SQLite would use it; take it away")
+            }
+            None if has_other_names(&metadata) => {
+                "it has another name too, a hard link, and SQLite would write to it: make it a file of its own with `cp \
+                 -p` and `mv`"
+                    .to_owned()
+            }
+            None => continue,
+        };
+        let what = io::Error::new(io::ErrorKind::InvalidInput, what);
+        return Err(file_error("cannot use the archive beside", &companion)(
+            what,
+        ));
     }
     Ok(())
 }
@@ -146,26 +190,4 @@ fn refuse_what_is_no_file(path: &Path) -> Result<(), Error> {
             Err(file_error("cannot use as an archive", path)(what))
         }
     }
-}
-
-/// What it is called, unless it is a file.
-pub(super) fn kind(metadata: &Metadata) -> Option<&'static str> {
-    let kind = metadata.file_type();
-    if kind.is_file() {
-        return None;
-    }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::FileTypeExt;
-        if kind.is_fifo() {
-            return Some("FIFO");
-        }
-        if kind.is_socket() {
-            return Some("socket");
-        }
-        if kind.is_char_device() || kind.is_block_device() {
-            return Some("device");
-        }
-    }
-    Some(if kind.is_dir() { "directory" } else { "link" })
 }

@@ -4,7 +4,7 @@
 //! lock, so there is nothing stale to clean up. Its content only tells people who holds it. The file is removed on
 //! release; whoever locks makes sure that what it locked is still the file at that path.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::error::{Error, file_error};
 use super::open::make_folder_of;
 use super::partial::own;
+use crate::files::{self, Links, has_other_names, is_at};
 use crate::time::Timestamp;
 
 /// The right to write to an archive, until it is dropped.
@@ -51,7 +52,7 @@ impl LockState {
             _ => return Self::Free,
         };
         // Whoever may read the archive need not be allowed to read the lock.
-        let opened = File::open(&path).ok();
+        let opened = files::options(Links::Refused).read(true).open(&path).ok();
         let holder = opened.and_then(|mut file| holder(&mut file));
         let holder = holder.unwrap_or_else(|| "another user's process".to_owned());
         let holder = holder.trim_matches([' ', '(', ')']).to_owned();
@@ -105,6 +106,19 @@ impl ArchiveLock {
     /// [`Error::Locked`] when another process holds it all that time; [`Error::File`] when the file beside the
     /// archive cannot be made.
     pub fn acquire(archive: &Path, now: Timestamp, wait: Duration) -> Result<Self, Error> {
+        Self::acquire_unless(archive, now, wait, &|| false)
+    }
+
+    /// The same, no longer than until it is given up, which is looked at every tenth of a second.
+    ///
+    /// # Errors
+    /// As [`Self::acquire`].
+    pub fn acquire_unless(
+        archive: &Path,
+        now: Timestamp,
+        wait: Duration,
+        is_given_up: &dyn Fn() -> bool,
+    ) -> Result<Self, Error> {
         make_folder_of(archive)?;
         let path = lock_of(archive);
         let started = Instant::now();
@@ -112,8 +126,10 @@ impl ArchiveLock {
             let mut file = open(&path).map_err(file_error("cannot create the lock", &path))?;
             match attempt(&file, &path)? {
                 // What is done to it would be done to somebody else's file too; the name is the lock's.
-                Attempt::Taken if has_other_names(&file) => fs::remove_file(&path)
-                    .map_err(file_error("cannot make anew the lock", &path))?,
+                Attempt::Taken if file.metadata().is_ok_and(|it| has_other_names(&it)) => {
+                    fs::remove_file(&path)
+                        .map_err(file_error("cannot make anew the lock", &path))?;
+                }
                 Attempt::Taken => {
                     give_to_owner(&file, archive);
                     // From here on it goes when it is dropped, also when the disk has no room for its words.
@@ -123,7 +139,9 @@ impl ArchiveLock {
                     return Ok(lock);
                 }
                 Attempt::Removed => {}
-                Attempt::Held if started.elapsed() < wait => thread::sleep(POLL_EVERY),
+                Attempt::Held if started.elapsed() < wait && !is_given_up() => {
+                    thread::sleep(POLL_EVERY);
+                }
                 Attempt::Held => {
                     return Err(Error::Locked {
                         path: archive.to_owned(),
@@ -181,10 +199,8 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
             let what = "there is something that is not a file";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         }
-        let mut options = OpenOptions::new();
+        let mut options = files::options(Links::Refused);
         options.read(true).write(true);
-        #[cfg(unix)]
-        follow_no_link(&mut options);
         match options.open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -235,37 +251,6 @@ fn give_to_owner(lock: &File, archive: &Path) {
 
 #[cfg(not(unix))]
 fn give_to_owner(_: &File, _: &Path) {}
-
-/// What opens a file does not open what a link in its place leads to.
-#[cfg(unix)]
-pub(super) fn follow_no_link(options: &mut OpenOptions) {
-    use std::os::unix::fs::OpenOptionsExt;
-    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
-}
-
-#[cfg(unix)]
-fn has_other_names(file: &File) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    file.metadata().is_ok_and(|metadata| metadata.nlink() > 1)
-}
-
-#[cfg(not(unix))]
-fn has_other_names(_: &File) -> bool {
-    false
-}
-
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    let locked = file.metadata().map(identity).ok();
-    locked.is_some() && locked == fs::symlink_metadata(path).map(identity).ok()
-}
-
-#[cfg(not(unix))]
-fn is_at(_: &File, path: &Path) -> bool {
-    path.exists()
-}
 
 fn sign(file: &mut File, now: Timestamp) -> io::Result<()> {
     file.set_len(0)?;
@@ -353,20 +338,6 @@ nonsense
         assert_eq!(LockState::of(&archive), LockState::Free);
         let now = "2026-01-01T12:00:00Z".parse().unwrap();
         ArchiveLock::acquire(&archive, now, Duration::ZERO).unwrap_err();
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_link_that_comes_after_the_look_is_not_followed_and_what_it_leads_to_is_not_at_its_place() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, theirs) = (folder.path().join("lock"), folder.path().join("theirs"));
-        fs::write(&theirs, "theirs").unwrap();
-        std::os::unix::fs::symlink(&theirs, &path).unwrap();
-        let mut options = OpenOptions::new();
-        follow_no_link(options.read(true).write(true));
-        assert!(options.open(&path).is_err());
-        assert!(!is_at(&File::open(&path).unwrap(), &path));
-        assert!(is_at(&File::open(&theirs).unwrap(), &theirs));
     }
 
     #[cfg(unix)]

@@ -59,6 +59,7 @@ impl Store {
 
     fn open_what_is_there(path: &Path) -> Result<Self, Error> {
         check_header(path)?;
+        header::refuse_to_write(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = connect(path, flags, BUSY_TIMEOUT)?;
         prepare(&connection).map_err(|error| damaged(path, error))?;
@@ -198,6 +199,9 @@ fn keep_log_on_close(connection: &Connection, on: bool) -> Result<(), Error> {
 }
 
 fn connect(path: &Path, flags: OpenFlags, timeout: Duration) -> Result<Connection, Error> {
+    let path = header::real_path(path)?;
+    #[cfg(unix)]
+    let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(path, flags).step("cannot open the archive")?;
     set_busy_timeout(&connection, timeout)?;
     keep_log_on_close(&connection, true)?;

@@ -73,11 +73,11 @@ fn is_held(file: &File, path: &Path) -> bool {
 
 #[cfg(unix)]
 fn remove_unless_held(path: &Path) {
-    use super::lock::{Attempt, attempt, follow_no_link};
-    let mut options = File::options();
-    follow_no_link(options.read(true).write(true));
+    use super::lock::{Attempt, attempt};
+    use crate::files::{self, Links};
+    let mut options = files::options(Links::Refused);
     // It only takes room: where it cannot be removed, the next copy is made all the same.
-    if let Ok(file) = options.open(path)
+    if let Ok(file) = options.read(true).write(true).open(path)
         && matches!(attempt(&file, path), Ok(Attempt::Taken))
     {
         let _ = fs::remove_file(path);

@@ -17,6 +17,7 @@ use super::header::left_beside;
 use super::migrations::{self, LATEST_VERSION};
 use super::open::{BUSY_TIMEOUT, open_any_version, set_journal_mode};
 use super::partial;
+use crate::files::is_same;
 
 /// An upgrade that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,18 +97,7 @@ fn is_another_file(path: &Path, archive: &Path) -> bool {
     let (Ok(file), Ok(archive)) = (fs::symlink_metadata(path), fs::metadata(archive)) else {
         return false;
     };
-    #[cfg(unix)]
-    let is_archive = {
-        use std::os::unix::fs::MetadataExt;
-        (file.dev(), file.ino()) == (archive.dev(), archive.ino())
-    };
-    // Elsewhere two names of one file are not told apart from two files.
-    #[cfg(not(unix))]
-    let is_archive = {
-        let _ = archive;
-        true
-    };
-    file.is_file() && !is_archive
+    file.is_file() && !is_same(&file, &archive)
 }
 
 /// Refuses an archive in which somebody gave a name to something that a migration gives to something else.

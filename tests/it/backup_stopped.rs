@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use crate::archive::Archive;
 use crate::backup::{left_beside, old_archive};
-use crate::process::{Running, until};
+use crate::process::{Running, listens_to_signals, until};
 use crate::sandbox::Sandbox;
 
 /// Takes a while to copy and to check.
@@ -93,14 +93,6 @@ fn two_copies_to_one_name_leave_each_other_alone_and_one_of_them_gets_it() {
     statuses.sort_unstable();
     assert_eq!(statuses, [Some(0), Some(2)]);
     assert_eq!(left_beside(&sandbox), ["copy.db"]);
-}
-
-/// Whether a process does something of its own when it is told to end.
-fn listens_to_signals(id: u32) -> bool {
-    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-    let caught = u64::from_str_radix(caught.unwrap().trim(), 16).unwrap();
-    caught & (1 << 14) != 0
 }
 
 #[test]

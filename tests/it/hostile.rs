@@ -273,3 +273,20 @@ fn at_every_moment_every_file_is_its_owners_alone_whatever_the_umask() {
         sandbox.archive().equals(&cloud);
     }
 }
+
+#[test]
+fn a_pipe_in_the_place_of_a_configuration_or_a_report_keeps_nobody_waiting() {
+    let cloud = cloud(1, 30);
+    let sandbox = changed(&cloud, "");
+    let sandbox = sandbox.configured("");
+    let make_pipe = |path: &Path| {
+        let made = Command::new("mkfifo").arg(path).status();
+        assert!(made.unwrap().success());
+    };
+    make_pipe(&sandbox.config_file().with_file_name("mine.sql"));
+    let run = sandbox.run(&["report"]).exits(0);
+    run.says("mine.sql").says("it is a FIFO, not a file");
+    fs::remove_file(sandbox.config_file()).unwrap();
+    make_pipe(&sandbox.config_file());
+    sandbox.query(&[]).exits(2).says("is a FIFO, not a file");
+}

@@ -1,5 +1,6 @@
 //! The binary while it runs, and what it left behind when it ended.
 
+use std::fs;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -19,6 +20,20 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(started.elapsed() < LONGEST, "never happened: {what}");
         thread::sleep(POLL_EVERY);
     }
+}
+
+/// Whether a process does something of its own when it is told to end.
+pub(crate) fn listens_to_signals(id: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    caught.is_some_and(|mask| mask & (1 << 14) != 0)
+}
+
+/// Whether a process is at work.
+pub(crate) fn is_alive(id: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat"));
+    stat.is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 /// A process that runs.

@@ -342,3 +342,79 @@ fn a_link_in_the_place_of_the_lock_empties_nothing() {
     assert!(matches!(lock, Err(Error::File { .. })), "{lock:?}");
     assert_eq!(fs::read_to_string(&precious).unwrap(), "all of it");
 }
+
+#[test]
+fn a_name_that_means_something_to_sqlite_is_the_name_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in [":memory:", "file:a.db?mode=memory", "file:b.db", "?", "%41"] {
+        let path = folder.path().join(name);
+        let mut archive = Archive::at(&path);
+        archive.record(&[completed(1)]);
+        archive.store.close().unwrap();
+        let reader = open_read_only(&path).unwrap();
+        assert_eq!(
+            rows(&reader, "SELECT count(*) FROM actions"),
+            ["1"],
+            "{name}"
+        );
+    }
+    assert_eq!(files(folder.path()).len(), 5);
+}
+
+#[test]
+fn an_archive_with_a_second_name_is_read_and_not_written() {
+    let (folder, path) = folder();
+    changed(&path, "");
+    let before = fs::read(&path).unwrap();
+    let other = folder.path().join("other.db");
+    fs::hard_link(&path, &other).unwrap();
+    for name in [&path, &other] {
+        let error = Store::open(name).err().unwrap();
+        assert!(error.to_string().contains("another name"), "{error}");
+        assert!(open_read_only(name).is_ok());
+    }
+    assert!(fs::read(&path).unwrap() == before);
+    fs::remove_file(&other).unwrap();
+    assert!(Store::open(&path).is_ok());
+}
+
+#[test]
+fn what_is_beside_an_archive_and_has_another_name_is_not_written_over() {
+    let (folder, path) = folder();
+    changed(&path, "");
+    let theirs = folder.path().join("theirs");
+    for ending in ["-journal", "-wal", "-shm"] {
+        fs::write(&theirs, "all of it").unwrap();
+        let beside = folder.path().join(format!("archive.db{ending}"));
+        fs::hard_link(&theirs, &beside).unwrap();
+        for error in [Store::open(&path).err(), open_read_only(&path).err()] {
+            let error = error.unwrap().to_string();
+            assert!(
+                error.contains("another name") && error.contains(ending),
+                "{error}"
+            );
+        }
+        assert_eq!(fs::read_to_string(&theirs).unwrap(), "all of it");
+        fs::remove_file(beside).unwrap();
+    }
+}
+
+#[test]
+fn a_link_of_another_user_is_not_written_through() {
+    let (folder, path) = folder();
+    let (link, empty) = (folder.path().join("link.db"), folder.path().join("empty"));
+    fs::write(&empty, "").unwrap();
+    changed(&path, "");
+    for leads_to in [&empty, &path] {
+        let before = fs::read(leads_to).unwrap();
+        symlink(leads_to, &link).unwrap();
+        // Only root may give files away.
+        if std::os::unix::fs::lchown(&link, Some(65_534), None).is_ok() {
+            let error = Store::open(&link).err().unwrap();
+            assert!(error.to_string().contains("another user"), "{error}");
+            assert!(fs::read(leads_to).unwrap() == before);
+            assert_eq!(open_read_only(&link).is_ok(), leads_to == &path);
+        }
+        fs::remove_file(&link).unwrap();
+    }
+}

@@ -1,11 +1,12 @@
 //! Signals and kills: what was read is kept, and only what is missing is read again.
 
+use std::fs;
 use std::time::Duration;
 
 use crate::account::settled;
 use crate::asked::{requests, requests_for};
 use crate::cloud::{Cloud, Fault, FaultRule, Options};
-use crate::process::until;
+use crate::process::{Running, is_alive, listens_to_signals, until};
 use crate::sandbox::Sandbox;
 
 const PAGES: usize = 15;
@@ -140,4 +141,80 @@ fn killed_again_and_again_while_the_listing_grows_it_still_gets_there() {
     cloud.change(|options| options.latency = Duration::ZERO);
     sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     sandbox.archive().equals(&cloud);
+}
+
+#[test]
+fn a_sync_that_waits_for_another_or_for_its_token_ends_when_told_to() {
+    let cloud = Cloud::start(settled(2, 40)).unwrap();
+    cloud.break_with(FaultRule::new(Fault::Stall));
+    let sandbox = Sandbox::new();
+    let first = sandbox.start_sync(&cloud, &["--all"]);
+    until("it is locked", || {
+        sandbox.db().with_file_name("archive.db.lock").exists()
+    });
+    let second = sandbox.start_sync(&cloud, &["--all", "--wait", "10m"]);
+    until("it listens", || listens_to_signals(second.id()));
+    second.signal("TERM");
+    second.end().exits(3).says("stopped before the sync began");
+    first.kill();
+
+    let command = "token_command = 'sleep 500 & echo $! >id; wait'\n";
+    let sandbox = Sandbox::new()
+        .configured(command)
+        .with("DIGITALOCEAN_API_URL", cloud.url());
+    let sync = Running::start(sandbox.command(&["sync", "--all"]));
+    let id = || fs::read_to_string(sandbox.folder().join("id")).unwrap_or_default();
+    until("it waits for its token", || id().ends_with('\n'));
+    sync.signal("TERM");
+    sync.end().exits(3).says("stopped before the sync began");
+    until("the command has ended", || !is_alive(id().trim()));
+}
+
+/// The first process of a container does not end at a signal by itself.
+#[cfg(target_os = "linux")]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+#[test]
+fn the_first_process_of_a_container_ends_when_told_to() {
+    let cloud = Cloud::start(settled(2, 40)).unwrap();
+    let sandbox = Sandbox::new().with("DIGITALOCEAN_TOKEN", cloud.token());
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    cloud.break_with(FaultRule::new(Fault::Stall));
+    let in_container = |arguments: &[&str]| {
+        let binary = env!("CARGO_BIN_EXE_archiver");
+        let own = ["--pid", "--fork", "--kill-child", "--mount-proc", binary];
+        sandbox.command_of("unshare", &[&own[..], arguments].concat())
+    };
+    let tried = in_container(&["--version"]).output();
+    if !tried.is_ok_and(|it| it.status.success()) {
+        eprintln!("skipped: `unshare` cannot make a process the first one, as only root may");
+        return;
+    }
+    let lock = sandbox.db().with_file_name("archive.db.lock");
+    let first = sandbox.start_sync(&cloud, &["--all"]);
+    until("it is locked", || lock.exists());
+    let endless =
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+    for (arguments, status) in [
+        (&["sql", endless][..], 143),
+        (
+            &["sync", "--all", "--wait", "10m", "--api-url", &cloud.url()],
+            3,
+        ),
+    ] {
+        let run = Running::start(in_container(arguments));
+        until("it listens", || {
+            child_of(run.id()).is_some_and(listens_to_signals)
+        });
+        let child = child_of(run.id()).unwrap().to_string();
+        let told = sandbox.command_of("kill", &["-TERM", &child]).status();
+        assert!(told.unwrap().success());
+        run.end().exits(status);
+    }
+    first.kill();
+}
+
+#[cfg(target_os = "linux")]
+fn child_of(id: u32) -> Option<u32> {
+    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).ok()?;
+    children.split_whitespace().next()?.parse().ok()
 }

@@ -5,19 +5,13 @@ use std::fs;
 use super::CANARY;
 use crate::account::settled;
 use crate::cloud::Cloud;
-use crate::process::{Running, until};
+use crate::process::{Running, is_alive, until};
 use crate::sandbox::Sandbox;
 
 fn cloud() -> Cloud {
     let mut options = settled(2, 20);
     options.token = CANARY.to_owned();
     Cloud::start(options).unwrap()
-}
-
-/// Whether a process is at work.
-fn is_alive(id: &str) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{id}/stat"));
-    stat.is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 #[test]
