@@ -65,6 +65,15 @@ impl Error {
         }
     }
 
+    /// A list that may not be all there is, and why.
+    pub(crate) fn of_an_incomplete_list(why: &str) -> Self {
+        Self {
+            request: "reading the list of droplets".to_owned(),
+            attempts: 1,
+            kind: ErrorKind::Body(why.to_owned()),
+        }
+    }
+
     /// The HTTP status, where there was an answer with one that matters.
     #[must_use]
     pub fn status(&self) -> Option<u16> {

@@ -165,9 +165,18 @@ pub(super) fn body(verdict: &Verdict, words: &str) -> String {
 }
 
 /// Reads the figures of an archive; without one, or before it is upgraded, there are none.
-pub(super) fn read_figures(context: &Context, figures: &mut Figures) -> Result<(), Failure> {
+///
+/// Ends soon after `is_enough` says so: an archive that somebody else made may have no end.
+pub(super) fn read_figures(
+    context: &Context,
+    figures: &mut Figures,
+    is_enough: impl FnMut() -> bool + Send + 'static,
+) -> Result<(), Failure> {
     match store::open_read_only(&context.archive_path()?) {
-        Ok(connection) => Ok(figures.update(&connection)?),
+        Ok(mut connection) => {
+            store::end_when(&mut connection, is_enough)?;
+            Ok(figures.update(&connection)?)
+        }
         Err(store::Error::Missing { .. } | store::Error::Older { .. }) => Ok(()),
         Err(error) => Err(error.into()),
     }

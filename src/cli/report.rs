@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use archiver::config::{Config, Environment};
-use archiver::output::{Heading, RowWriter, Value};
+use archiver::output::{Heading, RowWriter, Value, visible};
 use archiver::report::{self, Library, Report};
 use archiver::store;
 use archiver::time::Timestamp;
@@ -84,9 +84,9 @@ fn config_flag(arguments: &[OsString]) -> Option<PathBuf> {
 pub(super) fn command(report: Command, library: &Library) -> Command {
     let reports = library.reports().iter().map(|report| {
         let parameters = report.parameters.iter().map(|parameter| {
-            let mut help = parameter.description.clone();
+            let mut help = harmless(&parameter.description);
             if let Some(default) = parameter.default.as_ref().filter(|it| !it.is_empty()) {
-                help = format!("{help} [default: {default}]");
+                help = format!("{help} [default: {}]", harmless(default));
             }
             Arg::new(format!("{PARAMETER}{}", parameter.name))
                 .long(parameter.name.replace('_', "-"))
@@ -96,11 +96,11 @@ pub(super) fn command(report: Command, library: &Library) -> Command {
                 .help(help)
         });
         let about = match &report.estimate {
-            None => report.summary.clone(),
-            Some(estimate) => format!("{}\n\nAn estimate: {estimate}", report.summary),
+            None => harmless(&report.summary),
+            Some(estimate) => harmless(&format!("{}\n\nAn estimate: {estimate}", report.summary)),
         };
         AnswerFlags::augment_args(Command::new(report.name.clone()))
-            .about(report.title.clone())
+            .about(harmless(&report.title))
             .long_about(about)
             .next_help_heading("Parameters")
             .args(parameters)
@@ -116,6 +116,15 @@ pub(super) fn command(report: Command, library: &Library) -> Command {
         .about(ABOUT)
         .after_help(AFTER_HELP)
         .subcommands(reports)
+}
+
+/// What somebody wrote, with its lines and tabs and nothing else that a terminal would act on.
+fn harmless(text: &str) -> String {
+    let parts = text.split_inclusive(['\n', '\t']).map(|part| {
+        let (words, end) = part.split_at(part.trim_end_matches(['\n', '\t']).len());
+        format!("{}{end}", visible(words))
+    });
+    parts.collect()
 }
 
 /// The flags a report cannot have as parameters, because every report has them already.
@@ -186,7 +195,12 @@ pub(super) fn run(
         Some(chosen) => {
             let report = library.get(&chosen.name)?;
             if chosen.is_shown {
-                let printed = io::stdout().lock().write_all(report.sql.as_bytes());
+                let sql = if context.terminal.shows_answers {
+                    harmless(&report.sql)
+                } else {
+                    report.sql.clone()
+                };
+                let printed = io::stdout().lock().write_all(sql.as_bytes());
                 return super::exit::unless_closed(printed);
             }
             answer(context, chosen, &arguments.answer, report)

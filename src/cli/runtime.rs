@@ -33,6 +33,13 @@ pub(super) enum Hangup {
     IsNoMatter,
 }
 
+/// Whether one more signal has come than by now.
+pub(super) fn one_more(told: &watch::Receiver<u32>) -> impl FnMut() -> bool + Send + 'static {
+    let told = told.clone();
+    let before = *told.borrow();
+    move || *told.borrow() > before
+}
+
 /// Counts the signals that ask to stop. To be called on a runtime.
 pub(super) fn stop_signals(hangup: Hangup) -> Result<watch::Receiver<u32>, Failure> {
     let (sender, receiver) = watch::channel(0);

@@ -11,11 +11,11 @@ use archiver::sync::{self, Known, Settings};
 use archiver::time::parse_duration;
 
 use super::Context;
-use super::attempt::{self, Attempt, Done, Verdict};
+use super::attempt::{self, Attempt, Done, ToldToStop, Verdict};
 use super::exit::{Failure, Status, unless_closed};
 use super::monitoring::{self, Monitoring, MonitoringFlags, Pings};
 use super::progress::Progress;
-use super::runtime::{Hangup, runtime, stop_signals};
+use super::runtime::{Hangup, one_more, runtime, stop_signals};
 use super::scope::ScopeFlags;
 use super::summary;
 
@@ -85,6 +85,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let verdict = attempt::verdict(&outcome);
     let aftermath = Aftermath {
         context,
+        told: &told_to_stop,
         monitoring: &monitoring,
         pings,
         done: outcome.as_ref().ok(),
@@ -98,6 +99,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
 /// Who else is told of a sync that has ended.
 struct Aftermath<'a> {
     context: &'a Context,
+    told: &'a ToldToStop,
     monitoring: &'a Monitoring,
     pings: Option<Pings>,
     done: Option<&'a Done>,
@@ -109,7 +111,7 @@ impl Aftermath<'_> {
         let terminal = self.context.terminal;
         if self.monitoring.metrics_file.is_some() {
             let mut figures = Figures::default();
-            match monitoring::read_figures(self.context, &mut figures) {
+            match monitoring::read_figures(self.context, &mut figures, one_more(self.told)) {
                 Ok(()) => self.monitoring.write_metrics(terminal, &figures, None),
                 Err(failure) => terminal.warning(&format!("no metrics: {}", failure.message)),
             }

@@ -98,35 +98,44 @@ pub(super) fn read(connection: &Connection) -> Result<Vec<ListingStatus>, Error>
             complete_at: row.get("complete_at")?,
         });
     }
+    let of_followed = covered_for_followed(&covered);
     for listing in &mut listings {
-        measure(listing, &covered, first_followed);
+        measure(listing, &covered, &of_followed, first_followed);
     }
     Ok(listings)
+}
+
+/// What is covered of the account's listing on behalf of droplets: also what is covered of it anyway.
+fn covered_for_followed(covered: &BTreeMap<ListingKind, Coverage>) -> Coverage {
+    let both = [ListingKind::Followed, ListingKind::Account].map(|kind| covered.get(&kind));
+    let intervals = both.into_iter().flatten().flat_map(Coverage::intervals);
+    intervals.copied().collect()
 }
 
 /// Counts what is covered and what is missing.
 fn measure(
     listing: &mut ListingStatus,
     covered: &BTreeMap<ListingKind, Coverage>,
+    of_followed: &Coverage,
     first_followed: Option<u64>,
 ) {
     let total = listing.total.unwrap_or(0);
-    let (kind, start) = match listing.droplet_id {
-        Some(id) => (ListingKind::Droplet(id), 0),
-        None if listing.is_of_account() => (ListingKind::Account, 0),
+    let nothing = Coverage::new();
+    let (known, start) = match listing.droplet_id {
+        Some(id) => (covered.get(&ListingKind::Droplet(id)), 0),
+        None if listing.is_of_account() => (covered.get(&ListingKind::Account), 0),
         // The actions at earlier positions are known from the droplets' own listings.
-        None => (ListingKind::Followed, first_followed.unwrap_or(total)),
+        None if listing.is_through_account() => {
+            (Some(of_followed), first_followed.unwrap_or(total))
+        }
+        // Somebody else's row.
+        None => (None, 0),
     };
-    let mut known = covered.get(&kind).cloned().unwrap_or_default();
-    if kind == ListingKind::Followed {
-        let account = covered.get(&ListingKind::Account);
-        let account = account.map(Coverage::intervals).unwrap_or_default();
-        account.iter().for_each(|interval| known.insert(*interval));
-    }
     let target = Interval {
         start: start.min(total),
         end: total,
     };
-    listing.missing = known.missing_of(target).map(Interval::len).sum();
+    let missing = known.unwrap_or(&nothing).missing_of(target);
+    listing.missing = missing.map(Interval::len).sum();
     listing.covered = total - listing.missing;
 }

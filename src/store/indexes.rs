@@ -13,6 +13,7 @@ use super::Store;
 use super::error::{Error, Step};
 use super::migrations;
 use super::open::{CACHE, set_cache};
+use super::patience::INSTRUCTIONS_BETWEEN_LOOKS;
 use super::transaction::atomically;
 
 /// Those that are put off. The others hold few actions, and some questions name them.
@@ -25,8 +26,6 @@ pub(super) const LARGE: [&str; 3] = [
 /// With fewer new actions than this, indexes are kept up to date in no time.
 const MANY: u64 = 10_000;
 const CACHE_WHILE_SORTING: &str = "-256";
-/// So many virtual machine instructions of SQLite pass between two looks at whether there is still time: a millisecond.
-const LOOK_EVERY: i32 = 50_000;
 
 const DEFER: &str = "cannot put off the archive's indexes";
 const MAKE: &str = "cannot make the archive's indexes";
@@ -95,7 +94,7 @@ impl Store {
         }
         let missing = missing(&self.connection)?;
         self.connection
-            .progress_handler(LOOK_EVERY, Some(is_enough))
+            .progress_handler(INSTRUCTIONS_BETWEEN_LOOKS, Some(is_enough))
             .step(MAKE)?;
         // What is sorted takes memory of its own, and reading a table from its beginning to its end takes little.
         set_cache(&self.connection, CACHE_WHILE_SORTING)?;

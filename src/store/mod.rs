@@ -50,6 +50,7 @@ pub use listings::{Listing, ListingKind, coverage_by_listing};
 pub use lock::{ArchiveLock, LockState};
 pub use migrations::{APPLICATION_ID, LATEST_VERSION};
 pub use open::open_read_only;
+pub use patience::end_when;
 pub use runs::{Outcome, RunId, RunSummary, last_ended_run};
 pub use schema::{Described, Relation, Schema, schema};
 pub use upgrade::Upgrade;

@@ -9,12 +9,29 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::error::{Error, file_error};
+use super::error::{Error, Step, file_error};
 use super::open::BUSY_TIMEOUT;
 
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How often an archive that is locked is tried again.
 const TRY_EVERY: Duration = Duration::from_millis(20);
+
+/// So many virtual machine instructions of SQLite pass between two looks at whether it is enough: a millisecond.
+pub(super) const INSTRUCTIONS_BETWEEN_LOOKS: i32 = 50_000;
+
+/// Ends each further statement of this connection about a millisecond after `is_enough` says so, but for one that counts a
+/// table or waits for a lock.
+///
+/// # Errors
+/// When the connection is at work.
+pub fn end_when(
+    connection: &mut Connection,
+    is_enough: impl FnMut() -> bool + Send + 'static,
+) -> Result<(), Error> {
+    connection
+        .progress_handler(INSTRUCTIONS_BETWEEN_LOOKS, Some(is_enough))
+        .step("cannot configure the connection")
+}
 
 /// Does the work, and interrupts what it does with the connection as soon as `is_enough` says so.
 pub(super) fn watched<T>(
@@ -74,7 +91,6 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
-    use crate::store::error::Step;
 
     #[test]
     fn what_never_ends_is_interrupted_and_the_connection_goes_on() {
@@ -90,6 +106,24 @@ mod tests {
         assert!(matches!(outcome, Err(Error::Stopped)), "{outcome:?}");
         let number = connection.query_row("SELECT 42", [], |row| row.get::<_, i64>(0));
         assert_eq!(number.unwrap(), 42);
+    }
+
+    #[test]
+    fn a_statement_that_never_ends_is_ended() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let mut looks = 0;
+        let is_enough = move || {
+            looks += 1;
+            looks > 3
+        };
+        end_when(&mut connection, is_enough).unwrap();
+        let sql =
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+        let error = connection.query_row(sql, [], |_| Ok(())).unwrap_err();
+        assert_eq!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::OperationInterrupted)
+        );
     }
 
     #[test]

@@ -2,13 +2,12 @@
 //!
 //! Names are a courtesy. Where the token may not read them, or the API cannot give them, the sync is no less complete.
 
-use std::collections::HashSet;
-
+use super::droplet_list::DropletList;
 use super::engine::Engine;
 use super::observer::Event;
 use super::scope::Scope;
-use crate::api::{self, PER_PAGE};
-use crate::model::{Action, COMPLETED, Droplet, DropletId};
+use crate::api;
+use crate::model::{Action, COMPLETED, DropletId};
 use crate::store::{self, ListingKind, UnsettledAction};
 
 /// All of it, once the listings are read.
@@ -17,32 +16,42 @@ pub(super) async fn everything_else(engine: &mut Engine<'_>) -> Result<(), store
     refresh_names(engine).await
 }
 
+/// How often the list of a tag is read when something speaks against it: it may have shifted.
+const MOST_READINGS: u32 = 3;
+
 /// The droplets that have `tag` now.
 pub(super) async fn droplets_with_tag(
     engine: &mut Engine<'_>,
     tag: &str,
 ) -> Result<Vec<DropletId>, store::Error> {
-    match all_droplets(engine, Some(tag), u64::MAX).await {
-        Ok(tagged) => {
-            engine.answered();
-            if tagged.droplets.is_empty() {
+    let mut readings = 0;
+    loop {
+        let list = match list_droplets(engine, Some(tag), u64::MAX).await? {
+            Ok(list) => list,
+            Err(error) => {
+                engine.halt_if_hopeless(&error);
+                note_failure(engine, tag, error);
+                return Ok(Vec::new());
+            }
+        };
+        engine.answered();
+        readings += 1;
+        match list.contradiction() {
+            Some(_) if readings < MOST_READINGS => continue,
+            Some(words) => note_failure(engine, tag, api::Error::of_an_incomplete_list(&words)),
+            None if list.ids().is_empty() => {
                 let text = format!("no droplet has the tag `{tag}`");
                 engine.observer.observe(&Event::Warning { text: &text });
             }
-            engine
-                .store
-                .record_droplets(&tagged.droplets, (engine.settings.clock)())?;
-            Ok(tagged.droplets.iter().map(|droplet| droplet.id).collect())
+            None => {}
         }
-        Err(error) => {
-            engine.halt_if_hopeless(&error);
-            engine
-                .report
-                .failures
-                .push((format!("finding the droplets with the tag `{tag}`"), error));
-            Ok(Vec::new())
-        }
+        return Ok(list.ids().to_vec());
     }
+}
+
+fn note_failure(engine: &mut Engine<'_>, tag: &str, error: api::Error) {
+    let subject = format!("finding the droplets with the tag `{tag}`");
+    engine.report.failures.push((subject, error));
 }
 
 /// Completed actions without an end that one sync asks for at most. Where the API never tells it, that is its way.
@@ -126,15 +135,13 @@ async fn refresh_names(engine: &mut Engine<'_>) -> Result<(), store::Error> {
         return Ok(());
     }
     let most_pages = if engine.is_first { 1 } else { u64::MAX };
-    match all_droplets(engine, None, most_pages).await {
-        Ok(listed) => {
+    match list_droplets(engine, None, most_pages).await? {
+        Ok(list) if list.is_proven() => {
             let now = (engine.settings.clock)();
-            engine.store.record_droplets(&listed.droplets, now)?;
-            if listed.is_whole {
-                let existing: Vec<_> = listed.droplets.iter().map(|droplet| droplet.id).collect();
-                engine.store.mark_others_gone(&existing, now)?;
-            }
+            engine.store.mark_others_gone(list.ids(), now)?;
         }
+        // The names are there. Which droplets are gone is for another sync.
+        Ok(_) => {}
         Err(error) => engine.notice(&format!(
             "the names of droplets were not refreshed: {error}"
         )),
@@ -142,37 +149,21 @@ async fn refresh_names(engine: &mut Engine<'_>) -> Result<(), store::Error> {
     Ok(())
 }
 
-/// The droplets of `/v2/droplets`.
-struct ListedDroplets {
-    droplets: Vec<Droplet>,
-    /// Whether they are all there are, as the total proves.
-    is_whole: bool,
-}
-
-async fn all_droplets(
-    engine: &Engine<'_>,
+/// Reads the list of droplets, and archives each page as it comes: what they say of themselves may be long.
+async fn list_droplets(
+    engine: &mut Engine<'_>,
     tag: Option<&str>,
     most_pages: u64,
-) -> Result<ListedDroplets, api::Error> {
-    let mut listed = ListedDroplets {
-        droplets: Vec::new(),
-        is_whole: false,
-    };
-    let mut ids = HashSet::new();
-    for number in 1..=most_pages {
-        let page = engine.client.droplets(tag, number).await?;
-        let before = ids.len();
-        let rows = page.rows.len() as u64;
-        for droplet in page.rows.into_iter().flatten() {
-            if ids.insert(droplet.id) {
-                listed.droplets.push(droplet);
-            }
-        }
-        let is_last = rows < PER_PAGE || page.total.is_some_and(|total| total <= number * PER_PAGE);
-        if is_last && !page.has_next || ids.len() == before {
-            listed.is_whole = page.total == Some(ids.len() as u64);
-            break;
-        }
+) -> Result<Result<DropletList, api::Error>, store::Error> {
+    let mut list = DropletList::default();
+    while let Some(number) = list.next_page().filter(|number| *number <= most_pages) {
+        let page = match engine.client.droplets(tag, number).await {
+            Ok(page) => page,
+            Err(error) => return Ok(Err(error)),
+        };
+        let droplets = list.take(page);
+        let now = (engine.settings.clock)();
+        engine.store.record_droplets(&droplets, now)?;
     }
-    Ok(listed)
+    Ok(Ok(list))
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::droplet_list::DropletList;
 use super::follow::Following;
 use super::scope::Scope;
 use crate::api::{self, Client, PER_PAGE, Pace};
@@ -113,16 +114,11 @@ async fn add_droplets(
 
 /// The droplets with this tag, and how many pages they fill.
 async fn with_tag(client: &Client, tag: &str) -> Result<(Vec<DropletId>, u64), api::Error> {
-    let mut ids = Vec::new();
-    let mut number = 1;
-    loop {
-        let page = client.droplets(Some(tag), number).await?;
-        ids.extend(page.rows.iter().flatten().map(|droplet| droplet.id));
-        if !page.has_next || page.rows.is_empty() {
-            return Ok((ids, number));
-        }
-        number += 1;
+    let mut list = DropletList::default();
+    while let Some(number) = list.next_page() {
+        list.take(client.droplets(Some(tag), number).await?);
     }
+    Ok((list.ids().to_vec(), list.pages()))
 }
 
 impl Known {
@@ -141,20 +137,32 @@ impl Forecast {
             start: from.min(total),
             end: total,
         };
-        self.actions += covered.missing_of(wanted).map(Interval::len).sum::<u64>();
+        let missing: u64 = covered.missing_of(wanted).map(Interval::len).sum();
+        self.actions = self.actions.saturating_add(missing);
         covered.insert(Interval::of_page(1, PER_PAGE, total));
         let pages: u64 = covered
             .missing_of(wanted)
             .map(|gap| gap.len().div_ceil(PER_PAGE))
             .sum();
-        self.pages += pages + 1;
-        self.requests += pages + 1;
+        // A server may say anything of its listings.
+        let pages = pages.saturating_add(1);
+        self.pages = self.pages.saturating_add(pages);
+        self.requests = self.requests.saturating_add(pages);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_listing_that_says_the_most_there_can_be_overflows_nothing() {
+        let mut forecast = Forecast::default();
+        for _ in 0..300 {
+            forecast.add(Coverage::new(), 0, u64::MAX);
+        }
+        assert_eq!(forecast.actions, u64::MAX);
+    }
 
     #[test]
     fn what_is_missing_is_counted_in_actions_and_in_pages() {

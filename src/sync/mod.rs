@@ -21,6 +21,7 @@ mod account;
 mod batch;
 mod conclusion;
 mod doubt;
+mod droplet_list;
 mod engine;
 mod expectation;
 mod follow;

@@ -26,6 +26,14 @@ fn hostile() -> Sandbox {
     ] {
         archive.execute(sql, [HOSTILE]).unwrap();
     }
+    drop(archive);
+    let sandbox = sandbox.configured("");
+    let report = format!(
+        "-- title: Mine {HOSTILE}\n-- summary: {HOSTILE}\n-- estimate: {HOSTILE}\n\
+         -- parameter t (text) = {HOSTILE}: x {HOSTILE}\nSELECT :t AS t, '{HOSTILE}' AS x\n"
+    );
+    let path = sandbox.config_file().with_file_name("mine.sql");
+    std::fs::write(path, report).unwrap();
     sandbox
 }
 
@@ -84,6 +92,11 @@ fn no_answer_hands_a_terminal_anything_to_act_on() {
         vec!["status"],
         vec!["status", "-o", "json"],
         vec!["verify"],
+        vec!["report"],
+        vec!["report", "--help"],
+        vec!["report", "mine"],
+        vec!["report", "mine", "--help"],
+        vec!["report", "mine", "--show-sql"],
     ];
     for arguments in rows.chain(others) {
         let shown = on_a_terminal(&sandbox, &arguments).exits(0).stdout;

@@ -21,6 +21,7 @@ use crate::cli::attempt::{self, Attempt, Done, ToldToStop, Verdict};
 use crate::cli::exit::Status;
 use crate::cli::monitoring::{self, Pings};
 use crate::cli::progress::Progress;
+use crate::cli::runtime::one_more;
 use crate::cli::summary;
 use crate::cli::terminal::Terminal;
 
@@ -86,9 +87,11 @@ impl Shared {
     }
 
     /// Reads what the archive holds now.
-    pub(super) fn read_figures(&self, setup: &Setup) {
+    ///
+    /// One more signal of those that `told` counts ends it.
+    pub(super) fn read_figures(&self, setup: &Setup, told: &ToldToStop) {
         let mut figures: Figures = self.watch.figures();
-        match monitoring::read_figures(&setup.context, &mut figures) {
+        match monitoring::read_figures(&setup.context, &mut figures, one_more(told)) {
             Ok(()) => self.watch.put(figures),
             Err(failure) => {
                 let text = format!("the metrics stay as they were: {}", failure.message);
@@ -251,7 +254,7 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
     };
     ended.say(progress.terminal());
     shared.watch.token_is_refused(ended.is_refused());
-    shared.read_figures(&setup);
+    shared.read_figures(&setup, &shared.told_to_stop);
     shared.watch.look(|figures, daemon| {
         let monitoring = &setup.monitoring;
         monitoring.write_metrics(shared.terminal, figures, Some(daemon));

@@ -129,7 +129,8 @@ async fn serve<A: Alarm>(
     let shared = Shared::new(setup, told_to_stop, machine.clock);
     let setup = shared.setup();
     announce(&setup, (machine.clock)())?;
-    shared.read_figures(&setup);
+    // Nobody else listens yet.
+    shared.read_figures(&setup, &stopped);
     let control = Control {
         exporter: control::serve(&setup, &shared).await?,
         shared: shared.clone(),

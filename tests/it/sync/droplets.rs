@@ -128,6 +128,41 @@ fn a_tag_that_no_droplet_has_is_pointed_out() {
 }
 
 #[test]
+fn a_tag_of_which_not_every_droplet_can_be_read_leaves_the_sync_partial() {
+    let cloud = cloud(3, 300);
+    let known = cloud.droplets()[0].id;
+    for (list, words) in [
+        (
+            format!(
+                r#"{{"droplets": [{{"id": {known}}}, {{"id": "x"}}], "meta": {{"total": 2}}}}"#
+            ),
+            "a row cannot be read: its `id` is no integer",
+        ),
+        (
+            format!(r#"{{"droplets": [{{"id": {known}}}], "meta": {{"total": 400}}}}"#),
+            "it has 1 droplets, and says that there are 400",
+        ),
+    ] {
+        cloud.clear_faults();
+        cloud.break_with(FaultRule::new(Fault::Body(list)).path("tag_name="));
+        let sandbox = Sandbox::new();
+        let run = sandbox.sync(&cloud, &["--tag", "web"]).exits(3);
+        run.says("finding the droplets with the tag `web`")
+            .says(words);
+        sandbox.archive().is_exactly(cloud.actions_of(known));
+    }
+    // Shifted once, it is read again.
+    cloud.clear_faults();
+    let list = format!(r#"{{"droplets": [{{"id": {known}}}], "meta": {{"total": 2}}}}"#);
+    cloud.break_with(FaultRule::new(Fault::Body(list)).path("tag_name=").times(1));
+    let tag = cloud.droplets()[0].tags[0].clone();
+    Sandbox::new()
+        .sync(&cloud, &["--tag", &tag])
+        .exits(0)
+        .silently();
+}
+
+#[test]
 fn tags_that_cannot_be_resolved_leave_the_sync_partial() {
     let cloud = cloud(6, 300);
     let id = cloud.droplets()[0].id;
