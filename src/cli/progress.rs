@@ -79,19 +79,12 @@ impl Progress {
     fn change(&self, change: impl FnOnce(&mut Shown)) {
         let mut shown = self.shown();
         change(&mut shown);
-        let (archived, total) =
-            shown
-                .listings
-                .values()
-                .fold((0, 0), |(archived, total), listing| {
-                    // A server may say anything of its listings.
-                    let archived: u64 = archived;
-                    let total: u64 = total;
-                    (
-                        archived.saturating_add(listing.0),
-                        total.saturating_add(listing.1),
-                    )
-                });
+        // A server may say anything of its listings.
+        let sum = |part: fn(&(u64, u64)) -> u64| {
+            let parts = shown.listings.values().map(part);
+            parts.fold(0, u64::saturating_add)
+        };
+        let (archived, total) = (sum(|listing| listing.0), sum(|listing| listing.1));
         self.bar.set_length(total);
         self.bar.set_position(archived);
         let left = shown
