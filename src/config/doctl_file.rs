@@ -280,15 +280,19 @@ fn ends_here(value: &str) -> Result<(), &'static str> {
     }
 }
 
-/// Makes sure that the bracket at the beginning is closed at the end, and that nothing in between hides it.
+/// Makes sure that the bracket at the beginning is closed at the end, and that nothing in between hides it. In the middle
+/// of a plain text a quote is one of its characters; where that is not sure, it is refused.
 fn brackets_close(value: &str) -> Result<(), &'static str> {
     let mut depth = 0_usize;
-    let mut after_space = false;
+    let (mut before, mut after_space) = (' ', false);
     let mut rest = value;
     while let Some(character) = rest.chars().next() {
         if matches!(character, '"' | '\'') {
+            if !matches!((before, after_space), ('[' | '{' | ',', _) | (':', true)) {
+                return Err(NO_TEXT);
+            }
             (_, rest) = quoted(rest)?;
-            after_space = false;
+            (before, after_space) = (character, false);
             continue;
         }
         rest = &rest[character.len_utf8()..];
@@ -300,6 +304,9 @@ fn brackets_close(value: &str) -> Result<(), &'static str> {
             _ => {}
         }
         after_space = matches!(character, ' ' | '\t');
+        if !after_space {
+            before = character;
+        }
     }
     Err("the brackets are not closed in the same line")
 }

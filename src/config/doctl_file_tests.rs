@@ -184,6 +184,9 @@ fn more_of_yaml_than_is_read_here_is_refused_with_its_line() {
         (1, "note: [\"]\naccess-token: one\"]\n"),
         (1, "note: [a, [b]\naccess-token: one\n]\n"),
         (1, "note: [a # ]\naccess-token: one\n]\n"),
+        (1, "note: [a\"b: \"]\naccess-token: one\"]\n"),
+        (1, "note: [a \"b\", c: \"]\naccess-token: one\"]\n"),
+        (1, "note: [a:'b: ']\naccess-token: one']\n"),
         (1, "access-token: one\raccess-token: two\n"),
     ] {
         is_refused(text, line);
