@@ -21,7 +21,7 @@ use rusqlite::{Connection, OpenFlags};
 use tempfile::NamedTempFile;
 
 use super::error::{Error, Step, file_error};
-use super::header::{companions, left_beside};
+use super::header::{companions, in_full, left_beside};
 use super::lock::lock_of;
 use super::migrations;
 use super::open::{open_any_version, prepare};
@@ -182,15 +182,12 @@ fn copy_pages(
 /// file (<https://man7.org/linux/man-pages/man2/flock.2.html>). Where the folder is somebody else's, a link may have come
 /// in its place meanwhile; it is not followed.
 fn open_alone(path: &Path, flags: OpenFlags, step: &'static str) -> Result<Connection, Error> {
-    let folder = folder_of(path);
-    // SQLite follows none on the way there either, then.
-    let mut in_full = fs::canonicalize(folder).map_err(file_error("cannot read", folder))?;
-    in_full.extend(path.file_name());
+    let path = in_full(path).map_err(file_error("cannot read", path))?;
     let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     #[cfg(unix)]
-    let opened = Connection::open_with_flags_and_vfs(in_full, flags, "unix-none");
+    let opened = Connection::open_with_flags_and_vfs(path, flags, "unix-none");
     #[cfg(not(unix))]
-    let opened = Connection::open_with_flags(in_full, flags);
+    let opened = Connection::open_with_flags(path, flags);
     opened.step(step)
 }
 

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use super::error::{Error, file_error};
 use super::migrations::{APPLICATION_ID, LATEST_VERSION};
-use crate::files::{self, Links, has_other_names, is_foreign, kind};
+use super::partial::folder_of;
+use crate::files::{self, Links, has_other_names, is_foreign, is_same, kind};
 
 /// What the file's first bytes say (<https://www.sqlite.org/fileformat.html#the_database_header>).
 pub(super) enum Header {
@@ -101,38 +102,55 @@ pub(super) fn left_beside(database: &Path) -> Option<PathBuf> {
     companions(database).into_iter().find(is_there)
 }
 
-/// Refuses what can be read, and that a sync must not write to: a file that has another name too, since each name has its
-/// own lock and its own log (<https://www.sqlite.org/howtocorrupt.html>, 2.5), and what a link leads to that another user
-/// made, who may want to have it written over.
-pub(super) fn refuse_to_write(path: &Path) -> Result<(), Error> {
+/// The path of an archive that a sync may write to: not a file that has another name too, since each name has its own lock
+/// and its own log (<https://www.sqlite.org/howtocorrupt.html>, 2.5), and not what a link leads to that another user made,
+/// who may want to have it written over.
+pub(super) fn path_to_write(path: &Path) -> Result<PathBuf, Error> {
     let refused = |what: &str| {
         let what = io::Error::new(io::ErrorKind::InvalidInput, what);
         Err(file_error("cannot write to the archive", path)(what))
     };
-    let look = |found: io::Result<fs::Metadata>| {
-        found.map_err(file_error("cannot read the archive", path))
-    };
-    let there = look(fs::symlink_metadata(path))?;
+    let cannot_read = |error| file_error("cannot read the archive", path)(error);
+    let there = fs::symlink_metadata(path).map_err(cannot_read)?;
     if there.is_symlink() && is_foreign(&there) {
         return refused("it is a link that belongs to another user");
     }
-    if has_other_names(&look(fs::metadata(path))?) {
+    let real = if there.is_symlink() {
+        path_to_read(path)?
+    } else {
+        in_full(path).map_err(cannot_read)?
+    };
+    if !fs::symlink_metadata(path).is_ok_and(|it| is_same(&it, &there)) {
+        return refused("something else came in its place");
+    }
+    if has_other_names(&fs::symlink_metadata(&real).map_err(cannot_read)?) {
         return refused(
             "it has another name too, a hard link, with another lock: make it a file of its own with `cp -p` and `mv`",
         );
     }
-    Ok(())
+    Ok(real)
 }
 
 /// The same file by a path that SQLite takes for nothing else: in full, since `:memory:` and `file:…` are no names to it,
-/// and without a link at its end. One that comes there later is not followed, then.
-pub(super) fn real_path(path: &Path) -> Result<PathBuf, Error> {
-    let cannot = file_error("cannot read the archive", path);
+/// and without a link at its end.
+pub(super) fn path_to_read(path: &Path) -> Result<PathBuf, Error> {
     #[cfg(unix)]
     let real = fs::canonicalize(path);
     #[cfg(not(unix))]
     let real = std::path::absolute(path);
-    real.map_err(cannot)
+    real.map_err(file_error("cannot read the archive", path))
+}
+
+/// The same path without a link on the way to its folder: one that comes in the place of the file is in it.
+pub(super) fn in_full(path: &Path) -> io::Result<PathBuf> {
+    #[cfg(unix)]
+    {
+        let mut real = fs::canonicalize(folder_of(path))?;
+        real.extend(path.file_name());
+        Ok(real)
+    }
+    #[cfg(not(unix))]
+    std::path::absolute(path)
 }
 
 /// SQLite waits for a FIFO there for ever, follows no link, writes to whatever other name a file has, and as root gives it

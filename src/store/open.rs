@@ -59,9 +59,9 @@ impl Store {
 
     fn open_what_is_there(path: &Path) -> Result<Self, Error> {
         check_header(path)?;
-        header::refuse_to_write(path)?;
+        let real = header::path_to_write(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = connect(path, flags, BUSY_TIMEOUT)?;
+        let mut connection = connect(&real, flags, BUSY_TIMEOUT)?;
         prepare(&connection).map_err(|error| damaged(path, error))?;
         refuse_version(&connection, path)?;
         alterations::refuse(&connection, path).map_err(|error| damaged(path, error))?;
@@ -154,7 +154,7 @@ fn open_to_read(path: &Path, timeout: Duration) -> Result<Connection, Error> {
         });
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = connect(path, flags, timeout)?;
+    let connection = connect(&header::path_to_read(path)?, flags, timeout)?;
     prepare(&connection).map_err(|error| damaged(path, error))?;
     connection
         .pragma_update(None, "query_only", true)
@@ -167,7 +167,7 @@ fn open_to_read(path: &Path, timeout: Duration) -> Result<Connection, Error> {
 /// write reads (<https://www.sqlite.org/lockingv3.html#hot_journals>).
 fn take_back(path: &Path) -> Result<(), Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = connect(path, flags, BUSY_TIMEOUT)?;
+    let connection = connect(&header::path_to_write(path)?, flags, BUSY_TIMEOUT)?;
     prepare(&connection)?;
     migrations::version(&connection).map(|_| ())
 }
@@ -198,8 +198,8 @@ fn keep_log_on_close(connection: &Connection, on: bool) -> Result<(), Error> {
         .step("cannot configure the connection")
 }
 
+/// By a path without a link at its end; one that comes there is not followed.
 fn connect(path: &Path, flags: OpenFlags, timeout: Duration) -> Result<Connection, Error> {
-    let path = header::real_path(path)?;
     #[cfg(unix)]
     let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(path, flags).step("cannot open the archive")?;
