@@ -49,6 +49,15 @@ pub fn read_text(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
+/// The folder that a file is in.
+#[must_use]
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
 /// What it is called, unless it is a file: `FIFO`, `socket`, `device`, `directory`, `link`.
 #[must_use]
 pub fn kind(metadata: &Metadata) -> Option<&'static str> {

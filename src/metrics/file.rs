@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::Builder;
 
-use crate::files::{is_foreign, is_same, kind};
+use crate::files::{folder_of, is_foreign, is_same, kind};
 
 /// A file of metrics that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -109,13 +109,6 @@ fn target(path: &Path) -> Result<PathBuf, WriteError> {
     match fs::symlink_metadata(&target) {
         Ok(metadata) if is_still_there && kind(&metadata).is_none() => Ok(target),
         _ => Err(no_file()),
-    }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
     }
 }
 

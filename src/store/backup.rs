@@ -20,14 +20,14 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::NamedTempFile;
 
-use super::error::{Error, Step, file_error};
+use super::error::{Error, Step, file_error, unfit};
 use super::header::{companions, in_full, left_beside};
 use super::lock::lock_of;
 use super::migrations;
 use super::open::{open_any_version, prepare};
-use super::partial::{self, folder_of, sync_folder};
+use super::partial::{self, sync_folder};
 use super::patience::{patiently, watched};
-use crate::files::is_at;
+use crate::files::{folder_of, is_at};
 
 /// Pages that are copied between two looks at whether to go on: 4 MB.
 const PAGES_AT_A_TIME: i32 = 1_024;
@@ -144,11 +144,8 @@ fn refuse_another(partial: &NamedTempFile) -> Result<(), Error> {
     if is_at(partial.as_file(), partial.path()) {
         return Ok(());
     }
-    let what = io::Error::new(
-        io::ErrorKind::InvalidInput,
-        "another file was put in its place",
-    );
-    Err(file_error("cannot write the copy", partial.path())(what))
+    let what = "another file was put in its place";
+    Err(unfit("cannot write the copy", partial.path(), what))
 }
 
 fn copy_pages(

@@ -336,6 +336,11 @@ pub(super) fn file_error(step: &'static str, path: &Path) -> impl FnOnce(io::Err
     move |source| Error::File { step, path, source }
 }
 
+/// What stands at a path is not fit for that step, and why.
+pub(super) fn unfit(step: &'static str, path: &Path, why: &str) -> Error {
+    file_error(step, path)(io::Error::new(io::ErrorKind::InvalidInput, why))
+}
+
 #[cfg(test)]
 mod tests {
     use rusqlite::Connection;

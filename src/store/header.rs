@@ -7,10 +7,9 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::error::{Error, file_error};
+use super::error::{Error, file_error, unfit};
 use super::migrations::{APPLICATION_ID, LATEST_VERSION};
-use super::partial::folder_of;
-use crate::files::{self, Links, has_other_names, is_foreign, is_same, kind};
+use crate::files::{self, Links, folder_of, has_other_names, is_foreign, is_same, kind};
 
 /// What the file's first bytes say (<https://www.sqlite.org/fileformat.html#the_database_header>).
 pub(super) enum Header {
@@ -106,10 +105,7 @@ pub(super) fn left_beside(database: &Path) -> Option<PathBuf> {
 /// and its own log (<https://www.sqlite.org/howtocorrupt.html>, 2.5), and not what a link leads to that another user made,
 /// who may want to have it written over.
 pub(super) fn path_to_write(path: &Path) -> Result<PathBuf, Error> {
-    let refused = |what: &str| {
-        let what = io::Error::new(io::ErrorKind::InvalidInput, what);
-        Err(file_error("cannot write to the archive", path)(what))
-    };
+    let refused = |what: &str| Err(unfit("cannot write to the archive", path, what));
     let cannot_read = |error| file_error("cannot read the archive", path)(error);
     let there = fs::symlink_metadata(path).map_err(cannot_read)?;
     if there.is_symlink() && is_foreign(&there) {
@@ -173,10 +169,7 @@ fn refuse_companions(path: &Path) -> Result<(), Error> {
             }
             None => continue,
         };
-        let what = io::Error::new(io::ErrorKind::InvalidInput, what);
-        return Err(file_error("cannot use the archive beside", &companion)(
-            what,
-        ));
+        return Err(unfit("cannot use the archive beside", &companion, &what));
     }
     Ok(())
 }
@@ -201,11 +194,8 @@ fn refuse_what_is_no_file(path: &Path) -> Result<(), Error> {
     match kind(&metadata) {
         None => Ok(()),
         Some(kind) => {
-            let what = io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!("it is a {kind}, not a file"),
-            );
-            Err(file_error("cannot use as an archive", path)(what))
+            let what = format!("it is a {kind}, not a file");
+            Err(unfit("cannot use as an archive", path, &what))
         }
     }
 }

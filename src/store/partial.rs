@@ -9,16 +9,10 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
+use crate::files::folder_of;
+
 const ENDING: &str = ".partial";
 const RANDOM_LETTERS: usize = 6;
-
-/// The folder that a file is in.
-pub(super) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
-}
 
 /// An empty file beside the target, its owner's alone.
 pub(super) fn make(target: &Path) -> io::Result<NamedTempFile> {
