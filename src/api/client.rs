@@ -23,6 +23,17 @@ use crate::time::Timestamp;
 /// Rows a page: the most the API gives.
 pub const PER_PAGE: u64 = 200;
 
+/// Which droplets to list. The API lists those with GPUs by themselves only, and no selection goes with another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropletSelection<'a> {
+    /// Those without GPUs.
+    AllButGpus,
+    /// Those with GPUs.
+    Gpus,
+    /// Those with this tag.
+    Tagged(&'a str),
+}
+
 /// What a client needs to know.
 pub struct ClientSettings {
     /// Where the API is.
@@ -145,17 +156,34 @@ impl Client {
         .await
     }
 
-    /// A page (from 1) of the droplets that exist now, or of those with this tag. Scope: `droplet:read`.
+    /// A page (from 1) of the droplets that exist now. Scope: `droplet:read`, and `tag:read` for those with a tag.
     ///
     /// # Errors
     /// As every request: see [`Error`].
-    pub async fn droplets(&self, tag: Option<&str>, page: u64) -> Result<Page<Droplet>, Error> {
+    pub async fn droplets(
+        &self,
+        selection: DropletSelection<'_>,
+        page: u64,
+    ) -> Result<Page<Droplet>, Error> {
         let (page, per_page) = (page.to_string(), PER_PAGE.to_string());
         let mut query = vec![("page", page.as_str()), ("per_page", per_page.as_str())];
-        query.extend(tag.map(|tag| ("tag_name", tag)));
+        match selection {
+            DropletSelection::AllButGpus => {}
+            DropletSelection::Gpus => query.push(("type", "gpus")),
+            DropletSelection::Tagged(tag) => query.push(("tag_name", tag)),
+        }
         let mut page = self.get("/v2/droplets", &query, wire::droplets).await?;
         self.sender.take_token_out_of_rejections(&mut page);
         Ok(page)
+    }
+
+    /// One droplet. Scope: `droplet:read`. One that was destroyed is a 404.
+    ///
+    /// # Errors
+    /// As every request: see [`Error`].
+    pub async fn droplet(&self, id: DropletId) -> Result<Droplet, Error> {
+        self.get(&format!("/v2/droplets/{id}"), &[], wire::droplet)
+            .await
     }
 
     /// The account that the token belongs to, as far as the answer says. Scope: `account:read`.

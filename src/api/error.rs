@@ -55,11 +55,11 @@ pub struct ApiMessage {
 }
 
 impl Error {
-    /// An answer about another action than the one that was asked for.
-    pub(crate) fn of_another_action(asked: i64, answered: i64) -> Self {
-        let kind = ErrorKind::Body(format!("it is about action {answered}"));
+    /// An answer about another action or droplet than the one that was asked for.
+    pub(crate) fn of_another(what: &str, asked: i64, answered: i64) -> Self {
+        let kind = ErrorKind::Body(format!("it is about {what} {answered}"));
         Self {
-            request: format!("asking for action {asked}"),
+            request: format!("asking for {what} {asked}"),
             attempts: 1,
             kind,
         }

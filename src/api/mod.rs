@@ -26,7 +26,7 @@ mod retry;
 mod scope;
 mod wire;
 
-pub use client::{Client, ClientSettings, PER_PAGE};
+pub use client::{Client, ClientSettings, DropletSelection, PER_PAGE};
 pub use error::{ApiMessage, Error, ErrorKind};
 pub use event::{Event, OnEvent};
 pub use limits::RateLimit;

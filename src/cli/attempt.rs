@@ -8,9 +8,10 @@ use archiver::api::{Client, ClientSettings, Pace, RetryPolicy, SharedPacer};
 use archiver::config::Token;
 use archiver::store::{ArchiveLock, Outcome, Store, Upgrade};
 use archiver::sync::{self, Report, Scope, Settings};
-use archiver::time::Timestamp;
+use archiver::time::{Timestamp, parse_duration};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use toml::Spanned;
 
 use super::Context;
 use super::exit::{Failure, Status};
@@ -112,20 +113,46 @@ fn upgraded(upgrade: &Upgrade) -> String {
     format!("the archive was upgraded from schema version {from} to {to}; {backup}")
 }
 
+const DAY_SECONDS: i64 = 24 * 3600;
+const HOUR_SECONDS: i64 = 3600;
+
 /// How to sync this scope, as the configuration has it.
-pub(super) fn settings(context: &Context, scope: Scope, full: bool) -> Settings {
-    let concurrency = context
-        .config
-        .file()
-        .limits
-        .concurrency
-        .and_then(|pages| usize::try_from(pages.get()).ok());
-    Settings {
+pub(super) fn settings(context: &Context, scope: Scope, full: bool) -> Result<Settings, Failure> {
+    let file = context.config.file();
+    let concurrency = file.limits.concurrency;
+    let concurrency = concurrency.and_then(|pages| usize::try_from(pages.get()).ok());
+    Ok(Settings {
         scope,
         full,
         concurrency: concurrency.unwrap_or(CONCURRENCY),
+        recheck_seconds: seconds(context, "recheck", file.sync.recheck.as_ref(), DAY_SECONDS)?,
+        audit_seconds: audit_seconds(context)?,
         clock: Timestamp::now,
+    })
+}
+
+/// How many seconds lie between two audits; nothing where they are off.
+pub(super) fn audit_seconds(context: &Context) -> Result<Option<i64>, Failure> {
+    match context.config.file().sync.audit.as_ref() {
+        Some(audit) if audit.get_ref() == "off" => Ok(None),
+        audit => seconds(context, "audit", audit, HOUR_SECONDS).map(Some),
     }
+}
+
+/// A duration of the configuration, or the usual one.
+fn seconds(
+    context: &Context,
+    key: &str,
+    text: Option<&Spanned<String>>,
+    usual: i64,
+) -> Result<i64, Failure> {
+    let Some(text) = text else {
+        return Ok(usual);
+    };
+    parse_duration(text.get_ref()).map_err(|error| {
+        let message = format!("`{key}`: {error}");
+        context.config.invalid(&text.span(), message).into()
+    })
 }
 
 /// A client with this token.

@@ -4,13 +4,14 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use archiver::output::{self, Format, Heading, Options, RowWriter, Value, visible};
-use archiver::status::{self, ListingStatus, Run, State, ago, grouped};
+use archiver::status::{self, ListingStatus, Run, State, ago, counted, grouped};
 use archiver::store::{self, LockState};
-use archiver::time::{Timestamp, parse_duration};
+use archiver::time::{Timestamp, duration_text, parse_duration};
 use serde::Serialize;
 
 use super::Context;
 use super::answer::{AnswerFlags, Printer};
+use super::attempt::audit_seconds;
 use super::document;
 use super::exit::{Failure, Status, unless_closed};
 
@@ -54,18 +55,20 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let lock = LockState::of(&path);
     let connection = store::open_read_only(&path)?;
     let status = status::read(&connection, &lock, now, max_age)?;
+    let round_seconds = audit_seconds(context)?.map(|pace| status.proof.round_seconds(pace));
     match flags.output {
         Format::Table => {
             let page = Page {
                 context,
                 flags,
                 status: &status,
+                round_seconds,
                 now,
             };
             let mut stdout = io::stdout().lock();
             unless_closed(page.print(&path, &lock, &mut stdout))?;
         }
-        Format::Json => print_json(&path, &lock, &status)?,
+        Format::Json => print_json(&path, &lock, &status, round_seconds)?,
         _ => print_listings(context, flags, &status.listings)?,
     }
     let is_problem = status.verdict.state != State::Complete;
@@ -81,11 +84,17 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
 struct Document<'a> {
     path: String,
     is_sync_running: Option<bool>,
+    audit_round_seconds: Option<i64>,
     #[serde(flatten)]
     status: &'a status::Status,
 }
 
-fn print_json(path: &Path, lock: &LockState, status: &status::Status) -> Result<(), Failure> {
+fn print_json(
+    path: &Path,
+    lock: &LockState,
+    status: &status::Status,
+    audit_round_seconds: Option<i64>,
+) -> Result<(), Failure> {
     let document = Document {
         path: path.display().to_string(),
         is_sync_running: match lock {
@@ -93,6 +102,7 @@ fn print_json(path: &Path, lock: &LockState, status: &status::Status) -> Result<
             LockState::Held { .. } => Some(true),
             LockState::Left { .. } => None,
         },
+        audit_round_seconds,
         status,
     };
     document::print_json(&document)?;
@@ -121,6 +131,7 @@ fn write_listings(writer: &mut dyn RowWriter, listings: &[ListingStatus]) -> io:
         "missing",
         "complete_total",
         "complete_at",
+        "proven_since",
         "read_through",
         "gone_at",
     ];
@@ -145,6 +156,7 @@ fn write_listings(writer: &mut dyn RowWriter, listings: &[ListingStatus]) -> io:
             number(Some(listing.missing)),
             number(listing.complete_total),
             text(listing.complete_at.as_ref()),
+            text(listing.proven_since.as_ref()),
             Value::Text(through),
             text(listing.gone_at.as_ref()),
         ])?;
@@ -161,6 +173,8 @@ struct Page<'a> {
     context: &'a Context,
     flags: &'a AnswerFlags,
     status: &'a status::Status,
+    /// How long a full round of audits takes; nothing where they are off.
+    round_seconds: Option<i64>,
     now: Timestamp,
 }
 
@@ -216,6 +230,9 @@ impl Page<'_> {
             let text = format!("{number} completed, and the API does not say when");
             lines.push(("no end", text));
         }
+        if self.status.proof.audited_pages > 0 {
+            lines.push(("proven", self.proven()));
+        }
         lines.push((
             "droplets",
             format!(
@@ -253,6 +270,28 @@ impl Page<'_> {
             }
             _ => count,
         }
+    }
+
+    /// Since when the API has shown all that is archived, and how long it takes to read it again.
+    fn proven(&self) -> String {
+        let proof = &self.status.proof;
+        let mut text = match &proof.proven_since {
+            Some(since) => format!("every page was read since {}", self.at(since)),
+            None => "not every page was read since audits began".to_owned(),
+        };
+        let pages = counted(proof.audited_pages, "page");
+        text += &match self.round_seconds {
+            Some(seconds) => format!(
+                "; a round of audits, {pages}, takes {}",
+                duration_text(seconds)
+            ),
+            None => format!("; audits are off, `archiver sync --full` reads {pages} again"),
+        };
+        if proof.unlisted_actions > 0 {
+            let actions = counted(proof.unlisted_actions, "archived action");
+            text += &format!("; /v2/actions lacked {actions} when it was last read");
+        }
+        text
     }
 
     fn open_actions(&self) -> String {

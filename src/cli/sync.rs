@@ -58,7 +58,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         .terminal
         .detail(1, &format!("archive {}", path.display()));
     let scope = arguments.scope.scope(context.config.file());
-    let settings = attempt::settings(context, scope, arguments.full);
+    let settings = attempt::settings(context, scope, arguments.full)?;
     if arguments.dry_run {
         return forecast(context, arguments, &progress, &settings);
     }

@@ -56,6 +56,10 @@ pub struct SyncScope {
     /// The whole account.
     #[serde(default)]
     pub all: bool,
+    /// Within which time each droplet's own listing is read again: `1d`.
+    pub recheck: Option<Spanned<String>>,
+    /// The time between two audits, each of which reads an archived page again: `1h`, or `off`.
+    pub audit: Option<Spanned<String>>,
 }
 
 /// When to sync, for the daemon.

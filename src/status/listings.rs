@@ -34,6 +34,8 @@ pub struct ListingStatus {
     pub complete_total: Option<u64>,
     /// When it last did.
     pub complete_at: Option<String>,
+    /// Since when each of them has been seen at the API.
+    pub proven_since: Option<String>,
 }
 
 impl ListingStatus {
@@ -63,7 +65,7 @@ impl ListingStatus {
 
 const LISTINGS: &str = "
 SELECT listings.path, listings.droplet_id, droplets.name, droplets.gone_at, listings.followed_from,
-       listings.total, listings.complete_total, listings.complete_at
+       listings.total, listings.complete_total, listings.complete_at, listings.proven_since
   FROM listings
   LEFT JOIN droplets ON droplets.id = listings.droplet_id
  ORDER BY listings.droplet_id, listings.path";
@@ -96,6 +98,7 @@ pub(super) fn read(connection: &Connection) -> Result<Vec<ListingStatus>, Error>
             missing: 0,
             complete_total: length("complete_total")?,
             complete_at: row.get("complete_at")?,
+            proven_since: row.get("proven_since")?,
         });
     }
     let of_followed = covered_for_followed(&covered);

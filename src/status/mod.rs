@@ -5,10 +5,11 @@
 //! something is missing of it when a later sync archived a part of what is new.
 //!
 //! What each file is for: `listings`, `runs` and `facts` read, `scope` tells whose actions are meant, `verdict` judges,
-//! `words` words it.
+//! `proof` says since when the history is proven, `words` words it.
 
 mod facts;
 mod listings;
+mod proof;
 mod runs;
 mod scope;
 mod verdict;
@@ -19,6 +20,7 @@ use serde::Serialize;
 
 pub use facts::{Facts, OpenAction, Quota};
 pub use listings::ListingStatus;
+pub use proof::Proof;
 pub use runs::{Run, RunState};
 pub use scope::ACCOUNT_SCOPE;
 pub use verdict::{State, Verdict};
@@ -38,6 +40,9 @@ pub struct Status {
     /// What is archived, in numbers.
     #[serde(flatten)]
     pub facts: Facts,
+    /// How well it is proven.
+    #[serde(flatten)]
+    pub proof: Proof,
     /// Each listing that was read.
     pub listings: Vec<ListingStatus>,
     /// The last syncs, newest first.
@@ -84,6 +89,7 @@ pub fn read(
     Ok(Status {
         verdict,
         schema_version: LATEST_VERSION,
+        proof: Proof::of(&listings, facts.actions),
         facts,
         listings,
         runs: runs::last(&tx, lock)?,

@@ -4,7 +4,6 @@ use rusqlite::{Connection, named_params};
 
 use super::Store;
 use super::error::{Error, Step};
-use super::follow;
 use super::links::link;
 use super::listings::{self, Listing};
 use super::runs::RunId;
@@ -21,8 +20,6 @@ pub struct PageRecord<'a> {
     pub listing: &'a Listing,
     /// Its actions, and for each whether it stands at a position that was covered before: then it must be known.
     pub rows: &'a [(&'a Action, bool)],
-    /// Droplets that are not followed through the account's listing any more, because of what it shows.
-    pub unfollow: &'a [DropletId],
     /// The positions that it covers.
     pub covers: &'a [Interval],
     /// The listing's length, where it is believed.
@@ -241,7 +238,6 @@ fn note_progress(
     page: &PageRecord<'_>,
     recorded: Recorded,
 ) -> Result<(), Error> {
-    follow::unfollow(connection, page.unfollow)?;
     if recorded.strangers > 0 {
         return listings::forget(connection, page.listing.id);
     }

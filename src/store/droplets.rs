@@ -13,26 +13,39 @@ pub(super) const KNOWS_DROPLET: &str = "
 SELECT EXISTS (SELECT 1 FROM droplets WHERE id = :id)
     OR EXISTS (SELECT 1 FROM droplet_actions WHERE droplet_id = :id)";
 
-const MARK_LISTED_GONE: &str = "
-UPDATE droplets SET gone_at = :now
- WHERE gone_at IS NULL AND id NOT IN (SELECT value FROM json_each(:existing))";
-
-/// Hops from one resource to the next along the index, instead of reading every action.
-pub(super) const MARK_NAMED_GONE: &str = "
+/// Archived droplets that are not known to be gone, and not among the listed ones: those that were listed once, and those
+/// that only actions name, found by hopping from one resource to the next along the index.
+pub(super) const UNLISTED: &str = "
 WITH RECURSIVE resources (id) AS (
     SELECT min(resource_id) FROM actions
      UNION ALL
     SELECT (SELECT min(resource_id) FROM actions WHERE resource_id > resources.id)
       FROM resources
      WHERE resources.id IS NOT NULL
+), unlisted (id) AS (
+    SELECT id FROM droplets WHERE gone_at IS NULL
+     UNION ALL
+    SELECT id
+      FROM resources
+     WHERE id IS NOT NULL
+       AND NOT EXISTS (SELECT 1 FROM droplets WHERE droplets.id = resources.id)
+       AND EXISTS (SELECT 1 FROM actions WHERE resource_id = resources.id AND resource_type = 'droplet')
 )
-INSERT INTO droplets (id, first_seen_at, gone_at)
-SELECT id, :now, :now
-  FROM resources
- WHERE id IS NOT NULL
-   AND id NOT IN (SELECT value FROM json_each(:existing))
-   AND NOT EXISTS (SELECT 1 FROM droplets WHERE droplets.id = resources.id)
-   AND EXISTS (SELECT 1 FROM actions WHERE resource_id = resources.id AND resource_type = 'droplet')";
+SELECT id,
+       EXISTS (SELECT 1 FROM actions
+                WHERE resource_id = unlisted.id AND resource_type = 'droplet'
+                  AND type = 'destroy' AND status = 'completed') AS is_destroyed
+  FROM unlisted
+ WHERE id NOT IN (SELECT value FROM json_each(:listed))";
+
+/// An archived droplet that the API does not list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnlistedDroplet {
+    /// Its id.
+    pub id: DropletId,
+    /// Whether an archived action says that it was destroyed.
+    pub is_destroyed: bool,
+}
 
 const WRITE: &str = "cannot archive the droplets";
 
@@ -50,40 +63,58 @@ impl Store {
         })
     }
 
-    /// Marks a droplet that the API does not have any more.
-    ///
-    /// # Errors
-    /// When the archive cannot be written.
-    pub fn mark_gone(&mut self, id: DropletId, now: Timestamp) -> Result<(), Error> {
-        self.connection
-            .execute(
-                "INSERT INTO droplets (id, first_seen_at, gone_at) VALUES (:id, :now, :now)
-                 ON CONFLICT (id) DO UPDATE SET gone_at = :now WHERE gone_at IS NULL",
-                named_params! { ":id": id, ":now": now.to_string() },
-            )
-            .step("cannot mark a droplet as gone")?;
-        Ok(())
-    }
-
-    /// Marks every archived droplet that is not among `existing`, which must be all the API lists, those too that only
-    /// actions name so far; returns how many.
+    /// Marks droplets that the API does not have any more.
     ///
     /// # Errors
     /// When the archive cannot be written; then none of them is marked.
-    pub fn mark_others_gone(
-        &mut self,
-        existing: &[DropletId],
-        now: Timestamp,
-    ) -> Result<usize, Error> {
+    pub fn mark_gone(&mut self, ids: &[DropletId], now: Timestamp) -> Result<(), Error> {
         const MARK: &str = "cannot mark droplets as gone";
-        let (existing, now) = (serde_json::json!(existing).to_string(), now.to_string());
+        let now = now.to_string();
         atomically(&self.connection, MARK, || {
-            let marked = [MARK_LISTED_GONE, MARK_NAMED_GONE].map(|sql| {
-                let parameters = named_params! { ":existing": existing, ":now": now };
-                self.connection.execute(sql, parameters).step(MARK)
-            });
-            marked.into_iter().sum()
+            for id in ids {
+                self.connection
+                    .prepare_cached(
+                        "INSERT INTO droplets (id, first_seen_at, gone_at) VALUES (:id, :now, :now)
+                         ON CONFLICT (id) DO UPDATE SET gone_at = :now WHERE gone_at IS NULL",
+                    )
+                    .and_then(|mut statement| {
+                        statement.execute(named_params! { ":id": id, ":now": now })
+                    })
+                    .step(MARK)?;
+            }
+            Ok(())
         })
+    }
+
+    /// Whether the API is known not to have the droplet any more.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn is_gone(&self, id: DropletId) -> Result<bool, Error> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM droplets WHERE id = :id AND gone_at IS NOT NULL)";
+        self.connection
+            .query_row(sql, named_params! { ":id": id }, |row| row.get(0))
+            .step("cannot look up a droplet")
+    }
+
+    /// The archived droplets that may be gone: all but the listed ones and those that are known to be gone.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn unlisted_droplets(&self, listed: &[DropletId]) -> Result<Vec<UnlistedDroplet>, Error> {
+        let listed = serde_json::json!(listed).to_string();
+        self.connection
+            .prepare_cached(UNLISTED)
+            .and_then(|mut statement| {
+                let droplets = statement.query_map(named_params! { ":listed": listed }, |row| {
+                    Ok(UnlistedDroplet {
+                        id: row.get("id")?,
+                        is_destroyed: row.get("is_destroyed")?,
+                    })
+                })?;
+                droplets.collect()
+            })
+            .step("cannot read which droplets may be gone")
     }
 
     /// Whether the archive has heard of a droplet: by its listing, by its name or by any action.

@@ -12,6 +12,7 @@ use super::error::{Error, Step};
 use super::listings::{ListingKind, sql_position};
 use super::transaction::atomically;
 use crate::model::{ActionId, DropletId};
+use crate::time::Timestamp;
 
 const FOLLOW: &str = "cannot note which droplets are followed";
 
@@ -20,11 +21,8 @@ const FOLLOW: &str = "cannot note which droplets are followed";
 pub struct Followed {
     /// The position of the account's listing from which on it shows what is new of the droplet.
     pub from: u64,
-    /// The greatest id that the account's listing showed when that was noted. A total may be wrong once, and a position
-    /// with it; an action with a greater id is newer in any case.
-    pub head_id: Option<ActionId>,
-    /// Where the droplet runs, as far as it is known.
-    pub region_slug: Option<String>,
+    /// When its own listing was last read to the end.
+    pub read_at: Option<Timestamp>,
     /// Whether the API does not have it any more: then nothing but the account's listing shows what happened to it.
     pub is_gone: bool,
 }
@@ -65,7 +63,7 @@ impl Store {
         let connection = &self.connection;
         atomically(connection, FOLLOW, || {
             for (droplet_id, from) in droplets {
-                set(connection, *droplet_id, *from, head_id).step(FOLLOW)?;
+                set(connection, *droplet_id, *from).step(FOLLOW)?;
             }
             if head_id > listing.head_id {
                 connection
@@ -80,21 +78,6 @@ impl Store {
     }
 }
 
-/// The own listings of these droplets have to be read again.
-pub(super) fn unfollow(connection: &Connection, ids: &[DropletId]) -> Result<(), Error> {
-    if ids.is_empty() {
-        return Ok(());
-    }
-    connection
-        .execute(
-            "UPDATE listings SET followed_from = NULL
-              WHERE droplet_id IN (SELECT value FROM json_each(:ids))",
-            named_params! { ":ids": serde_json::json!(ids).to_string() },
-        )
-        .step(FOLLOW)?;
-    Ok(())
-}
-
 /// All droplets of the archive that are followed.
 ///
 /// # Errors
@@ -102,17 +85,17 @@ pub(super) fn unfollow(connection: &Connection, ids: &[DropletId]) -> Result<(),
 pub fn followed(connection: &Connection) -> Result<BTreeMap<DropletId, Followed>, Error> {
     connection
         .prepare_cached(
-            "SELECT droplet_id, followed_from, head_id, region_slug, gone_at IS NOT NULL AS is_gone
+            "SELECT droplet_id, followed_from, complete_at, gone_at IS NOT NULL AS is_gone
                FROM listings LEFT JOIN droplets ON droplets.id = droplet_id
               WHERE followed_from IS NOT NULL AND droplet_id IS NOT NULL",
         )
         .and_then(|mut statement| {
             let followed = statement.query_map([], |row| {
                 let from = row.get::<_, i64>("followed_from")?.unsigned_abs();
+                let read_at: Option<String> = row.get("complete_at")?;
                 let followed = Followed {
                     from,
-                    head_id: row.get("head_id")?,
-                    region_slug: row.get("region_slug")?,
+                    read_at: read_at.and_then(|time| time.parse().ok()),
                     is_gone: row.get("is_gone")?,
                 };
                 Ok((row.get("droplet_id")?, followed))
@@ -122,21 +105,11 @@ pub fn followed(connection: &Connection) -> Result<BTreeMap<DropletId, Followed>
         .step("cannot read which droplets are followed")
 }
 
-fn set(
-    connection: &Connection,
-    droplet_id: DropletId,
-    from: u64,
-    head_id: Option<ActionId>,
-) -> rusqlite::Result<usize> {
+fn set(connection: &Connection, droplet_id: DropletId, from: u64) -> rusqlite::Result<usize> {
     connection
         .prepare_cached(
-            "UPDATE listings SET followed_from = :from, head_id = :head_id
-              WHERE droplet_id = :droplet_id
-                AND (followed_from IS NOT :from OR head_id IS NOT :head_id)",
+            "UPDATE listings SET followed_from = :from
+              WHERE droplet_id = :droplet_id AND followed_from IS NOT :from",
         )?
-        .execute(named_params! {
-            ":droplet_id": droplet_id,
-            ":from": sql_position(from),
-            ":head_id": head_id,
-        })
+        .execute(named_params! { ":droplet_id": droplet_id, ":from": sql_position(from) })
 }

@@ -119,7 +119,21 @@ impl Store {
     ) -> Result<(), Error> {
         atomically(&self.connection, COMPLETE, || {
             forget(&self.connection, listing_id)?;
-            mark_complete(&self.connection, listing_id, total, now)
+            mark_complete(&self.connection, listing_id, total, now)?;
+            self.connection
+                .execute(
+                    "UPDATE listings
+                        SET total = :total, proven_since = :now,
+                            audit_position = 0, audit_began_at = NULL, audited_at = :now
+                      WHERE id = :listing_id",
+                    named_params! {
+                        ":listing_id": listing_id,
+                        ":total": sql_position(total),
+                        ":now": now.to_string(),
+                    },
+                )
+                .step(COMPLETE)?;
+            Ok(())
         })?;
         self.staging.close(listing_id);
         Ok(())
@@ -169,7 +183,27 @@ impl Store {
         .step("cannot count the archived actions")?;
         Ok(count.unsigned_abs())
     }
+
+    /// The greatest id among the archived actions of a listing.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn newest_action(&self, kind: ListingKind) -> Result<Option<ActionId>, Error> {
+        let parameters = named_params! { ":droplet_id": kind.droplet_id() };
+        self.connection
+            .query_row(NEWEST_ACTION, parameters, |row| row.get(0))
+            .step("cannot read the newest archived action")
+    }
 }
+
+const NEWEST_ACTION: &str = "
+SELECT CASE WHEN :droplet_id IS NULL THEN (SELECT max(id) FROM actions)
+            ELSE (SELECT max(id)
+                    FROM (SELECT id FROM droplet_actions WHERE droplet_id = :droplet_id
+                           UNION ALL
+                          SELECT id FROM staged_actions
+                           WHERE (resource_type = 'droplet' AND resource_id = :droplet_id) OR listed_by = :droplet_id))
+        END";
 
 pub(super) const ACTIONS_OF_DROPLET: &str =
     "SELECT count(*) FROM droplet_actions WHERE droplet_id = :droplet_id AND id <= :up_to";
@@ -240,7 +274,8 @@ fn mark_complete(
     connection
         .prepare_cached(
             "UPDATE listings
-                SET total = max(coalesce(total, 0), :total), complete_total = :total, complete_at = :now
+                SET total = max(coalesce(total, 0), :total), complete_total = :total, complete_at = :now,
+                    proven_since = coalesce(proven_since, :now)
               WHERE id = :listing_id",
         )
         .and_then(|mut statement| {
@@ -342,11 +377,14 @@ pub(super) fn cover(
     Ok(())
 }
 
-/// Forgets everything that was believed of a listing.
+/// Forgets everything that was believed of a listing but its length: what is listed once stays listed.
 pub(super) fn forget(connection: &Connection, listing_id: i64) -> Result<(), Error> {
     for sql in [
         "DELETE FROM coverage WHERE listing_id = :listing_id",
-        "UPDATE listings SET total = NULL, complete_total = NULL, complete_at = NULL WHERE id = :listing_id",
+        "UPDATE listings
+            SET complete_total = NULL, complete_at = NULL, proven_since = NULL,
+                audit_position = 0, audit_began_at = NULL
+          WHERE id = :listing_id",
     ] {
         connection
             .execute(sql, named_params! { ":listing_id": listing_id })

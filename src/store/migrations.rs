@@ -11,13 +11,14 @@ use super::error::{Error, Step};
 pub const APPLICATION_ID: i32 = 0x6441_7263;
 
 /// `migrations/`, in order: the file at index `n` leads to version `n + 1`.
-pub(super) const MIGRATIONS: [&str; 6] = [
+pub(super) const MIGRATIONS: [&str; 7] = [
     include_str!("../../migrations/0001_archive.sql"),
     include_str!("../../migrations/0002_following.sql"),
     include_str!("../../migrations/0003_views.sql"),
     include_str!("../../migrations/0004_long_actions.sql"),
     include_str!("../../migrations/0005_staged_actions.sql"),
     include_str!("../../migrations/0006_faults.sql"),
+    include_str!("../../migrations/0007_audits.sql"),
 ];
 
 /// The schema version that this program writes.
@@ -77,13 +78,14 @@ mod tests {
     }
 
     /// Of each migration that was shipped. A new one adds a line; no line ever changes.
-    const FINGERPRINTS: [u64; 6] = [
+    const FINGERPRINTS: [u64; 7] = [
         0x3338_f99c_5310_8968,
         0x323a_b5ba_ba71_4021,
         0x4d5b_e792_7d2b_2084,
         0x7a86_bb85_8a99_c9dc,
         0x5853_65d2_a552_3261,
         0x2bb6_40da_67e6_60c9,
+        0xf12c_d3f3_862b_45a7,
     ];
 
     #[test]

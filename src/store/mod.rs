@@ -8,13 +8,15 @@
 //! holds its schema against the `migrations`, `statement` by statement, `upgrade` applies those that are missing, `backup`
 //! makes a copy, which is `partial` until it has its name and ends when `patience` does, `lock` keeps a second sync away,
 //! `transaction` holds pages together, `actions` archives pages by `upsert`, `regions`,
-//! `droplets`, `links`, `listings`, `follow`, `account` and `runs` the statements of their tables, `schema` shows it to
+//! `droplets`, `links`, `listings`, `follow`, `account` and `runs` the statements of their tables, `audit` says what is to be
+//! read again, `schema` shows it to
 //! people, `error` says what failed. Two make a first sync cheap: `indexes` puts the large ones off until its end,
 //! `staging` writes in order what comes in none.
 
 mod account;
 mod actions;
 mod alterations;
+mod audit;
 mod backup;
 mod droplets;
 mod error;
@@ -42,7 +44,9 @@ use rusqlite::Connection;
 pub use account::{ArchivedAccount, account};
 pub use actions::{PageRecord, Recorded, UnsettledAction};
 pub use alterations::{Alteration, AlterationKind, alterations};
+pub use audit::Audit;
 pub use backup::{Copied, back_up};
+pub use droplets::UnlistedDroplet;
 pub use error::{Error, is_corrupt, is_damage};
 pub use follow::{Followed, followed};
 pub use indexes::{PartialIndex, partial_indexes};

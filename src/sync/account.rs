@@ -7,7 +7,7 @@ use crate::chance;
 use crate::model::Action;
 use crate::store::{self, ArchivedAccount};
 
-pub(super) const FORBIDDEN: u16 = 403;
+const FORBIDDEN: u16 = 403;
 
 /// How long a token that may not read the account's listing is not asked to again.
 const REFUSED_FOR_SECONDS: i64 = 24 * 3600;

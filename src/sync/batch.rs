@@ -185,7 +185,7 @@ mod tests {
         batch.add(Ok(Fetched {
             reading: 0,
             page: 2,
-            outcome: Err(api::Error::of_another_action(1, 2)),
+            outcome: Err(api::Error::of_another("action", 1, 2)),
         }));
         assert!(batch.is_due());
         assert_eq!(batch.take().len(), 2);

@@ -6,12 +6,10 @@ use super::engine::Engine;
 use super::gone;
 use super::reading::Reading;
 use super::report::{ListingReport, ListingResult};
-use crate::model::DropletId;
 use crate::store::{self, ListingKind};
 
-/// Queues the own listings of followed droplets that the account's listing did not settle: of all when it could not be
-/// read, else of those that a new action may concern without saying so. Whether there are any.
-pub(super) fn queue_what_following_leaves_open(engine: &mut Engine<'_>) -> bool {
+/// Queues the own listings of followed droplets when the account's listing could not be read. Whether there are any.
+pub(super) fn queue_followed_where_account_fails(engine: &mut Engine<'_>) -> bool {
     let followed = engine
         .readings
         .iter()
@@ -19,18 +17,14 @@ pub(super) fn queue_what_following_leaves_open(engine: &mut Engine<'_>) -> bool 
     let Some(reading) = followed.filter(|_| !engine.is_halted()) else {
         return false;
     };
-    let open: Vec<DropletId> = match reading.result {
-        Some(ListingResult::Complete { .. }) => {
-            let followed = engine.following.followed();
-            followed
-                .filter(|id| engine.following.is_suspect(*id))
-                .collect()
-        }
-        _ => engine.following.followed().collect(),
-    };
+    if reading.is_complete() {
+        return false;
+    }
+    let read: BTreeSet<ListingKind> = engine.readings.iter().map(|it| it.listing.kind).collect();
+    let followed = engine.following.followed().map(ListingKind::Droplet);
     engine
         .queue
-        .extend(open.into_iter().map(ListingKind::Droplet));
+        .extend(followed.filter(|kind| !read.contains(kind)));
     !engine.queue.is_empty()
 }
 
@@ -46,6 +40,11 @@ pub(super) fn note_complete(engine: &mut Engine<'_>, index: usize) -> Result<(),
     if listing.kind == ListingKind::Followed {
         return Ok(());
     }
+    if let Some(audited) = reading.walk.audited() {
+        engine
+            .store
+            .note_audit(listing.id, audited.end, true, now)?;
+    }
     if reading.walk.is_through_everything() {
         engine.store.mark_walked(listing.id, total, now)?;
     } else if listing.complete_total == Some(total) {
@@ -54,7 +53,7 @@ pub(super) fn note_complete(engine: &mut Engine<'_>, index: usize) -> Result<(),
         engine.store.mark_complete(&[(listing.id, total)], now)?;
     }
     let droplet = listing.kind.droplet_id();
-    match droplet.and_then(|id| Some((id, engine.following.follow_from(id)?))) {
+    match droplet.zip(engine.following.follow_from()) {
         Some(followed) => {
             let head_id = engine.following.head_id();
             engine.store.follow(&BTreeMap::from([followed]), head_id)
@@ -131,7 +130,7 @@ fn note_following(
         read.insert(id);
         if let Some(total) = engine
             .following
-            .follow_from(id)
+            .follow_from()
             .filter(|_| report.result.is_complete())
         {
             from.insert(id, total);
@@ -148,10 +147,7 @@ fn note_following(
     for id in only_followed {
         let result = match account_total {
             Some(total) => {
-                // One that became a suspect only after its own listing could be read is read the next time.
-                if !engine.following.is_suspect(id) {
-                    from.insert(id, total);
-                }
+                from.insert(id, total);
                 ListingResult::Followed
             }
             None => ListingResult::NotRead,

@@ -9,6 +9,8 @@ pub(super) enum Doubt {
     NoTotal,
     /// A total is smaller than one before it.
     Shrunk { before: u64, now: u64 },
+    /// Its pages show fewer actions than a total said, and none was removed: they are of an older listing.
+    Older { before: u64, now: u64 },
     /// A page has another number of rows than its total says.
     RowCount {
         page: u64,
@@ -51,7 +53,14 @@ impl fmt::Display for Doubt {
             Self::Shrunk { before, now } => {
                 write!(
                     formatter,
-                    "its total shrank from {before} to {now}, but actions are never removed"
+                    "its total shrank from {before} to {now}, although actions are never removed; the answers may come \
+                     from servers of which some lag behind"
+                )
+            }
+            Self::Older { before, now } => {
+                write!(
+                    formatter,
+                    "its pages show {now} of {before} actions: they come from a server that lags behind"
                 )
             }
             Self::RowCount {

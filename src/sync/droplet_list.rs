@@ -1,10 +1,10 @@
-//! The list of droplets, all of them or those with a tag: read to its end, and whether what came is all there is.
+//! A list of droplets, all of them or those with a tag: read to its end, and whether what came is all there is.
 //!
 //! It may shift while it is read: a droplet that is destroyed between two pages moves the first of the next page to where
 //! nobody looks any more. The totals of the pages tell that, and only a list that nothing speaks against says which
 //! droplets there are.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::api::{PER_PAGE, Page};
 use crate::model::{Droplet, DropletId};
@@ -16,6 +16,8 @@ const MOST_DROPLETS: usize = 100_000;
 #[derive(Debug, Default)]
 pub(super) struct DropletList {
     ids: Vec<DropletId>,
+    /// Each tag of each droplet.
+    tags: Vec<(DropletId, String)>,
     known: HashSet<DropletId>,
     pages: u64,
     total: Option<u64>,
@@ -47,6 +49,8 @@ impl DropletList {
             match row {
                 Ok(droplet) if self.known.insert(droplet.id) => {
                     self.ids.push(droplet.id);
+                    self.tags
+                        .extend(tags_of(&droplet).map(|tag| (droplet.id, tag)));
                     unknown.push(droplet);
                 }
                 Ok(_) => {}
@@ -74,6 +78,20 @@ impl DropletList {
         &self.ids
     }
 
+    /// Whether any droplet has a tag.
+    pub(super) fn shows_tags(&self) -> bool {
+        !self.tags.is_empty()
+    }
+
+    /// The droplets that have any of these tags, each with the tag.
+    pub(super) fn tagged_with<'a>(
+        &'a self,
+        tags: &'a BTreeSet<String>,
+    ) -> impl Iterator<Item = (DropletId, &'a str)> {
+        let all = self.tags.iter().map(|(id, tag)| (*id, tag.as_str()));
+        all.filter(|(_, tag)| tags.contains(*tag))
+    }
+
     /// How many pages were read.
     pub(super) fn pages(&self) -> u64 {
         self.pages
@@ -95,6 +113,12 @@ impl DropletList {
     pub(super) fn is_proven(&self) -> bool {
         self.has_ended && self.total.is_some() && self.contradiction().is_none()
     }
+}
+
+fn tags_of(droplet: &Droplet) -> impl Iterator<Item = String> + use<> {
+    let tags = droplet.extra.get("tags");
+    let tags = tags.and_then(|tags| serde_json::from_str::<Vec<String>>(tags.get()).ok());
+    tags.unwrap_or_default().into_iter()
 }
 
 #[cfg(test)]

@@ -9,16 +9,17 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::batch::{Batch, Fetched};
+use super::droplet_list::DropletList;
 use super::expectation::Expectation;
 use super::follow::Following;
 use super::observer::{Event, Observer};
 use super::reading::{Moment, Reading};
 use super::report::{ListingResult, Report};
 use super::scope::Scope;
-use super::{Settings, account, conclusion, follow_up, gone};
+use super::{Settings, account, conclusion, droplets, follow_up, gone};
 use crate::api::{self, Client, ErrorKind, Page};
 use crate::model::{Action, ActionId, DropletId, IN_PROGRESS};
-use crate::store::{self, ListingKind, RunId, Store};
+use crate::store::{self, Audit, ListingKind, PageRecord, RunId, Store};
 
 /// How long pages that are under way may still come in after the sync was told to stop.
 pub(super) const STOP_WITHIN: Duration = Duration::from_secs(3);
@@ -38,6 +39,14 @@ pub(super) struct Engine<'a> {
     /// Actions that the API itself showed to be in progress, in this sync.
     pub(super) seen_in_progress: HashSet<ActionId>,
     pub(super) following: Following,
+    /// A page that is to be read again.
+    audit: Option<Audit>,
+    /// The droplets that exist, where that list was read at the beginning.
+    pub(super) droplet_list: Option<DropletList>,
+    /// Whether the API answered a request for a list.
+    pub(super) has_lists: bool,
+    /// Readings of listings that the API does not have, each with the page and the answer.
+    pub(super) not_found: Vec<(usize, u64, api::Error)>,
     /// Whether no listing was complete before: a sync that has enough to ask for.
     pub(super) is_first: bool,
     pub(super) queue: VecDeque<ListingKind>,
@@ -69,6 +78,10 @@ impl<'a> Engine<'a> {
             report: Report::default(),
             seen_in_progress: HashSet::new(),
             following: Following::default(),
+            audit: None,
+            droplet_list: None,
+            has_lists: false,
+            not_found: Vec::new(),
             is_first: true,
             queue: VecDeque::new(),
             readings: Vec::new(),
@@ -102,8 +115,12 @@ impl<'a> Engine<'a> {
             () = &mut stop => self.stop(),
         }
         self.read_listings(stop.as_mut()).await?;
-        if conclusion::queue_what_following_leaves_open(&mut self) {
+        if conclusion::queue_followed_where_account_fails(&mut self) {
             self.read_listings(stop.as_mut()).await?;
+        }
+        tokio::select! {
+            proven = gone::prove(&mut self) => proven?,
+            () = &mut stop => self.stop(),
         }
         while gone::read_on_in_the_account(&mut self)? {
             self.read_listings(stop.as_mut()).await?;
@@ -134,13 +151,14 @@ impl<'a> Engine<'a> {
     async fn prepare(&mut self) -> Result<(), store::Error> {
         account::check(self).await?;
         match &self.settings.scope {
-            Scope::Account => self.queue.push_back(ListingKind::Account),
+            Scope::Account => {
+                self.audit = self.next_audit(None)?;
+                self.queue.push_back(ListingKind::Account);
+            }
             Scope::Droplets { ids, tags } => {
                 let mut ids = ids.clone();
-                for tag in tags {
-                    if !self.is_halted {
-                        ids.extend(follow_up::droplets_with_tag(self, tag).await?);
-                    }
+                if !tags.is_empty() && !self.is_halted {
+                    ids.extend(droplets::with_tags(self, tags).await?);
                 }
                 self.prepare_droplets(ids).await?;
             }
@@ -159,31 +177,87 @@ impl<'a> Engine<'a> {
             account::first_page(self).await?
         };
         let followed = self.store.follow_only(&ids)?;
+        self.audit = self.next_audit(Some(&ids))?;
         let total = first_page.as_ref().and_then(|page| page.total);
         self.following = Following::new(ids, followed, total);
         let from = first_page
             .as_ref()
             .filter(|_| !self.settings.full)
             .and_then(|page| self.following.worthwhile_from(page));
-        if let Some(page) = &first_page {
-            self.note_actions_in_progress(page);
-            self.following
-                .note_ids(page.rows.iter().flatten().map(|action| action.id));
-        }
-        self.queue
-            .extend(self.following.unfollowed().map(ListingKind::Droplet));
-        let known = self.store.complete_droplets()?;
-        let unfollowed = self.following.unfollowed();
-        let new = unfollowed.filter(|id| !known.contains(id)).collect();
-        self.expectation = Expectation::of(new);
-        match (from, first_page) {
-            (Some(from), Some(page)) => self.follow(from, &page),
-            _ => {
-                self.queue
-                    .extend(self.following.followed().map(ListingKind::Droplet));
-                Ok(())
+        self.queue_unfollowed()?;
+        let Some(page) = first_page else {
+            self.queue_followed();
+            return Ok(());
+        };
+        self.note_actions_in_progress(&page);
+        self.following
+            .note_ids(page.rows.iter().flatten().map(|action| action.id));
+        match from {
+            Some(from) => {
+                self.queue_followed_again();
+                self.follow(from, &page)
+            }
+            None => {
+                self.queue_followed();
+                self.keep(&page)
             }
         }
+    }
+
+    fn queue_unfollowed(&mut self) -> Result<(), store::Error> {
+        let known = self.store.complete_droplets()?;
+        let unfollowed: Vec<DropletId> = self.following.unfollowed().collect();
+        let new = unfollowed.iter().filter(|id| !known.contains(id));
+        self.expectation = Expectation::of(new.copied().collect());
+        self.queue
+            .extend(unfollowed.into_iter().map(ListingKind::Droplet));
+        Ok(())
+    }
+
+    fn queue_followed(&mut self) {
+        self.queue
+            .extend(self.following.followed().map(ListingKind::Droplet));
+    }
+
+    /// Queues the own listings of followed droplets that are to be read all the same.
+    fn queue_followed_again(&mut self) {
+        let now = (self.settings.clock)();
+        let due = self.following.due(now, self.settings.recheck_seconds);
+        let mut again: BTreeSet<ListingKind> = due.map(ListingKind::Droplet).collect();
+        again.extend(self.audit.map(|audit| audit.listing));
+        let queued: BTreeSet<ListingKind> = self.queue.iter().copied().collect();
+        self.queue.extend(again.difference(&queued));
+    }
+
+    /// Archives what the account's newest page shows of the droplets, whose own listings may lag behind it.
+    fn keep(&mut self, page: &Page<Action>) -> Result<(), store::Error> {
+        let actions = page.rows.iter().flatten();
+        let kept = actions.filter(|action| self.following.keeps(action));
+        let rows: Vec<(&Action, bool)> = kept.map(|action| (action, false)).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let listing = self.store.listing(ListingKind::Followed)?;
+        let recorded = self.store.record_page(&PageRecord {
+            listing: &listing,
+            rows: &rows,
+            covers: &[],
+            total: None,
+            run: self.run,
+            now: (self.settings.clock)(),
+        })?;
+        self.report.counts.add(recorded);
+        Ok(())
+    }
+
+    /// The page that this sync is to read again, of the account's listing or of those of droplets.
+    fn next_audit(&self, ids: Option<&BTreeSet<DropletId>>) -> Result<Option<Audit>, store::Error> {
+        let Some(seconds) = self.settings.audit_seconds.filter(|_| !self.settings.full) else {
+            return Ok(None);
+        };
+        let not_since = (self.settings.clock)().saturating_add_seconds(-seconds);
+        let ids = ids.map(|ids| ids.iter().copied().collect::<Vec<_>>());
+        self.store.next_audit(ids.as_deref(), not_since)
     }
 
     /// Starts to read the account's listing from a position on; its first page is there already.
@@ -204,12 +278,12 @@ impl<'a> Engine<'a> {
 
     pub(super) fn open(&mut self, kind: ListingKind) -> Result<(), store::Error> {
         self.observer.observe(&Event::Opened { listing: kind });
-        if let Some(id) = kind.droplet_id() {
-            self.following.acquit(id);
-        }
         let listing = self.store.listing(kind)?;
-        self.readings
-            .push(Reading::new(listing, self.settings.full));
+        let mut reading = Reading::new(listing, self.settings.full);
+        if let Some(audit) = self.audit.take_if(|audit| audit.listing == kind) {
+            reading.walk = reading.walk.auditing(audit.position);
+        }
+        self.readings.push(reading);
         Ok(())
     }
 
@@ -242,8 +316,7 @@ impl<'a> Engine<'a> {
             self.store.expect_new_actions(expected)?;
         }
         let listing = reading.listing.kind;
-        let following = &mut self.following;
-        let recorded = reading.archive(self.store, following, (page, answered), moment)?;
+        let recorded = reading.archive(self.store, &self.following, (page, answered), moment)?;
         let (covered, total) = reading.walk.progress();
         self.report.counts.add(recorded);
         self.observer.observe(&Event::Archived {
@@ -280,7 +353,11 @@ impl<'a> Engine<'a> {
         self.seen_in_progress.extend(open.map(|action| action.id));
     }
 
-    fn close(&mut self, index: usize, result: ListingResult) -> Result<(), store::Error> {
+    pub(super) fn close(
+        &mut self,
+        index: usize,
+        result: ListingResult,
+    ) -> Result<(), store::Error> {
         let reading = &mut self.readings[index];
         if reading.result.is_none() {
             let listing = reading.listing.kind;
@@ -301,19 +378,37 @@ impl<'a> Engine<'a> {
         error: api::Error,
     ) -> Result<(), store::Error> {
         let reading = &mut self.readings[index];
-        reading.walk.abandon(page);
+        if let Some(position) = reading.abandon(self.store, page)? {
+            return self.skip_audit(index, position, &error);
+        }
         if let ListingKind::Droplet(id) = reading.listing.kind
             && error.is_not_found()
         {
             self.answered();
             if self.store.knows_droplet(id)? {
-                self.following.note_gone(id);
-                self.store.mark_gone(id, (self.settings.clock)())?;
-                return self.close(index, ListingResult::Gone);
+                // Nothing more is asked of it until it is known why.
+                self.readings[index].result = Some(ListingResult::NotRead);
+                self.not_found.push((index, page, error));
+                return Ok(());
             }
         }
         self.halt_if_hopeless(&error);
         self.close(index, ListingResult::Failed(error))
+    }
+
+    /// Goes on, up to this position, without a page that was only to be read again: nothing is missing.
+    fn skip_audit(
+        &mut self,
+        index: usize,
+        position: u64,
+        error: &api::Error,
+    ) -> Result<(), store::Error> {
+        let reading = &self.readings[index];
+        let (id, decided) = (reading.listing.id, reading.decided());
+        self.notice(&format!("an archived page was not read again: {error}"));
+        let now = (self.settings.clock)();
+        self.store.note_audit(id, position, false, now)?;
+        decided.map_or(Ok(()), |result| self.close(index, result))
     }
 
     /// Asks for nothing more when every further request would fail alike.

@@ -2,56 +2,18 @@
 //!
 //! Names are a courtesy. Where the token may not read them, or the API cannot give them, the sync is no less complete.
 
-use super::droplet_list::DropletList;
+use super::droplets;
 use super::engine::Engine;
-use super::observer::Event;
+use super::gone;
 use super::scope::Scope;
-use crate::api;
-use crate::model::{Action, COMPLETED, DropletId};
+use crate::api::{self, DropletSelection};
+use crate::model::{Action, COMPLETED};
 use crate::store::{self, ListingKind, UnsettledAction};
 
 /// All of it, once the listings are read.
 pub(super) async fn everything_else(engine: &mut Engine<'_>) -> Result<(), store::Error> {
     look_again_at_unsettled_actions(engine).await?;
     refresh_names(engine).await
-}
-
-/// How often the list of a tag is read when something speaks against it: it may have shifted.
-const MOST_READINGS: u32 = 3;
-
-/// The droplets that have `tag` now.
-pub(super) async fn droplets_with_tag(
-    engine: &mut Engine<'_>,
-    tag: &str,
-) -> Result<Vec<DropletId>, store::Error> {
-    let mut readings = 0;
-    loop {
-        let list = match list_droplets(engine, Some(tag), u64::MAX).await? {
-            Ok(list) => list,
-            Err(error) => {
-                engine.halt_if_hopeless(&error);
-                note_failure(engine, tag, error);
-                return Ok(Vec::new());
-            }
-        };
-        engine.answered();
-        readings += 1;
-        match list.contradiction() {
-            Some(_) if readings < MOST_READINGS => continue,
-            Some(words) => note_failure(engine, tag, api::Error::of_an_incomplete_list(&words)),
-            None if list.ids().is_empty() => {
-                let text = format!("no droplet has the tag `{tag}`");
-                engine.observer.observe(&Event::Warning { text: &text });
-            }
-            None => {}
-        }
-        return Ok(list.ids().to_vec());
-    }
-}
-
-fn note_failure(engine: &mut Engine<'_>, tag: &str, error: api::Error) {
-    let subject = format!("finding the droplets with the tag `{tag}`");
-    engine.report.failures.push((subject, error));
 }
 
 /// Completed actions without an end that one sync asks for at most. Where the API never tells it, that is its way.
@@ -121,7 +83,7 @@ async fn ask_for(engine: &Engine<'_>, asked: &UnsettledAction) -> Result<Action,
     if action.id == asked.id {
         Ok(action)
     } else {
-        Err(api::Error::of_another_action(asked.id, action.id))
+        Err(api::Error::of_another("action", asked.id, action.id))
     }
 }
 
@@ -135,10 +97,13 @@ async fn refresh_names(engine: &mut Engine<'_>) -> Result<(), store::Error> {
         return Ok(());
     }
     let most_pages = if engine.is_first { 1 } else { u64::MAX };
-    match list_droplets(engine, None, most_pages).await? {
+    let list = match engine.droplet_list.take() {
+        Some(list) => Ok(list),
+        None => droplets::list(engine, DropletSelection::AllButGpus, most_pages).await?,
+    };
+    match list {
         Ok(list) if list.is_proven() => {
-            let now = (engine.settings.clock)();
-            engine.store.mark_others_gone(list.ids(), now)?;
+            gone::look_for_the_gone(engine, list.ids().to_vec()).await?;
         }
         // The names are there. Which droplets are gone is for another sync.
         Ok(_) => {}
@@ -147,23 +112,4 @@ async fn refresh_names(engine: &mut Engine<'_>) -> Result<(), store::Error> {
         )),
     }
     Ok(())
-}
-
-/// Reads the list of droplets, and archives each page as it comes: what they say of themselves may be long.
-async fn list_droplets(
-    engine: &mut Engine<'_>,
-    tag: Option<&str>,
-    most_pages: u64,
-) -> Result<Result<DropletList, api::Error>, store::Error> {
-    let mut list = DropletList::default();
-    while let Some(number) = list.next_page().filter(|number| *number <= most_pages) {
-        let page = match engine.client.droplets(tag, number).await {
-            Ok(page) => page,
-            Err(error) => return Ok(Err(error)),
-        };
-        let droplets = list.take(page);
-        let now = (engine.settings.clock)();
-        engine.store.record_droplets(&droplets, now)?;
-    }
-    Ok(Ok(list))
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::droplet_list::DropletList;
 use super::follow::Following;
 use super::scope::Scope;
-use crate::api::{self, Client, PER_PAGE, Pace};
+use crate::api::{self, Client, DropletSelection, PER_PAGE, Pace};
 use crate::coverage::{Coverage, Interval};
 use crate::model::DropletId;
 use crate::store::{Followed, ListingKind};
@@ -59,8 +59,8 @@ pub async fn forecast(
         }
         Scope::Droplets { ids, tags } => {
             let mut ids = ids.clone();
-            for tag in tags {
-                let (tagged, pages) = with_tag(client, tag).await?;
+            if !tags.is_empty() {
+                let (tagged, pages) = with_tags(client, tags).await?;
                 ids.extend(tagged);
                 forecast.requests += pages;
             }
@@ -112,13 +112,21 @@ async fn add_droplets(
     Ok(())
 }
 
-/// The droplets with this tag, and how many pages they fill.
-async fn with_tag(client: &Client, tag: &str) -> Result<(Vec<DropletId>, u64), api::Error> {
-    let mut list = DropletList::default();
-    while let Some(number) = list.next_page() {
-        list.take(client.droplets(Some(tag), number).await?);
+/// The droplets with these tags, and how many pages the lists have that say so.
+async fn with_tags(
+    client: &Client,
+    tags: &BTreeSet<String>,
+) -> Result<(Vec<DropletId>, u64), api::Error> {
+    let (mut tagged, mut pages) = (Vec::new(), 0);
+    for selection in [DropletSelection::AllButGpus, DropletSelection::Gpus] {
+        let mut list = DropletList::default();
+        while let Some(number) = list.next_page() {
+            list.take(client.droplets(selection, number).await?);
+        }
+        tagged.extend(list.tagged_with(tags).map(|(id, _)| id));
+        pages += list.pages();
     }
-    Ok((list.ids().to_vec(), list.pages()))
+    Ok((tagged, pages))
 }
 
 impl Known {

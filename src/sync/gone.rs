@@ -1,16 +1,128 @@
-//! Droplets that are gone: their own listings answer 404, but the account's listing still has their actions.
+//! Droplets that are gone: the API says so of each by its own address, and the account's listing still has their actions.
 //!
 //! What was not archived of a droplet when it went, because a sync was interrupted or because something happened to it
-//! since the last one, is read there. Where the token may not read it, the history stays as it is.
+//! since the last one, is read there. Where the token may not read it, a history that had been complete stays as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::account::FORBIDDEN;
+use super::droplets;
 use super::engine::Engine;
 use super::reading::Reading;
 use super::report::ListingResult;
+use crate::api::{self, DropletSelection};
 use crate::model::DropletId;
-use crate::store::{self, ListingKind};
+use crate::store::{self, ListingKind, UnlistedDroplet};
+
+/// Droplets of which one sync finds out at most whether they are gone.
+const MOST_CANDIDATES: usize = 100;
+
+/// What the API says of a droplet by its own address.
+enum Existence {
+    Exists,
+    Gone,
+    Unknown(api::Error),
+}
+
+/// Finds out why listings of droplets were not found, and ends them accordingly.
+pub(super) async fn prove(engine: &mut Engine<'_>) -> Result<(), store::Error> {
+    while let Some((index, page, error)) = engine.not_found.pop() {
+        let Some(id) = engine.readings[index].listing.kind.droplet_id() else {
+            continue;
+        };
+        if engine.is_halted() {
+            return Ok(());
+        }
+        let existence = if page == 1 && engine.store.is_gone(id)? {
+            // An earlier sync has asked.
+            Existence::Gone
+        } else {
+            existence(engine, id).await?
+        };
+        let result = match existence {
+            Existence::Gone => ListingResult::Gone,
+            Existence::Exists => ListingResult::Incomplete {
+                reason: format!("the droplet exists, but not its listing: {error}"),
+            },
+            Existence::Unknown(error) => ListingResult::Failed(error),
+        };
+        engine.readings[index].result = None;
+        engine.close(index, result)?;
+    }
+    Ok(())
+}
+
+/// Finds out which archived droplets are gone, of those that the API does not list. One whose destruction is archived is;
+/// the others are asked for.
+pub(super) async fn look_for_the_gone(
+    engine: &mut Engine<'_>,
+    mut listed: Vec<DropletId>,
+) -> Result<(), store::Error> {
+    let is_open = |unlisted: &[UnlistedDroplet]| unlisted.iter().any(|it| !it.is_destroyed);
+    let mut unlisted = engine.store.unlisted_droplets(&listed)?;
+    if is_open(&unlisted) {
+        match droplets::list(engine, DropletSelection::Gpus, u64::MAX).await? {
+            Ok(gpus) => listed.extend(gpus.ids()),
+            Err(error) => return Ok(stays_unknown(engine, &error)),
+        }
+        unlisted = engine.store.unlisted_droplets(&listed)?;
+    }
+    let (destroyed, open): (Vec<_>, Vec<_>) = unlisted.into_iter().partition(|it| it.is_destroyed);
+    let destroyed: Vec<DropletId> = destroyed.into_iter().map(|it| it.id).collect();
+    engine
+        .store
+        .mark_gone(&destroyed, (engine.settings.clock)())?;
+    for id in destroyed {
+        engine.notice(&format!("droplet {id} is gone"));
+    }
+    for droplet in open.into_iter().take(MOST_CANDIDATES) {
+        match existence(engine, droplet.id).await? {
+            Existence::Gone => engine.notice(&format!("droplet {} is gone", droplet.id)),
+            Existence::Exists => {}
+            Existence::Unknown(error) => return Ok(stays_unknown(engine, &error)),
+        }
+    }
+    Ok(())
+}
+
+fn stays_unknown(engine: &Engine<'_>, error: &api::Error) {
+    engine.notice(&format!("it is unknown which droplets are gone: {error}"));
+}
+
+/// Asks for a droplet by its own address, and notes in the archive what comes of it.
+async fn existence(engine: &mut Engine<'_>, id: DropletId) -> Result<Existence, store::Error> {
+    let answer = engine.client.droplet(id).await;
+    let now = (engine.settings.clock)();
+    match answer {
+        Ok(droplet) if droplet.id == id => {
+            engine.store.record_droplets(&[droplet], now)?;
+            Ok(Existence::Exists)
+        }
+        Ok(droplet) => {
+            let error = api::Error::of_another("droplet", id, droplet.id);
+            Ok(Existence::Unknown(error))
+        }
+        Err(error) if error.is_not_found() && has_lists(engine).await => {
+            engine.store.mark_gone(&[id], now)?;
+            Ok(Existence::Gone)
+        }
+        Err(error) => {
+            engine.halt_if_hopeless(&error);
+            Ok(Existence::Unknown(error))
+        }
+    }
+}
+
+/// Whether the API has lists at all. Where everything is answered with 404, a droplet's 404 proves nothing.
+async fn has_lists(engine: &mut Engine<'_>) -> bool {
+    if !engine.has_lists {
+        engine.has_lists = engine
+            .client
+            .droplets(DropletSelection::AllButGpus, 1)
+            .await
+            .is_ok();
+    }
+    engine.has_lists
+}
 
 /// Starts to read the account's listing for droplets that turned out to be gone and may have actions that are not
 /// archived: from where they were followed, and from its beginning when that is unknown or does not add up. Whether there
@@ -69,17 +181,15 @@ fn follow_from_the_beginning(
 /// Makes droplets incomplete that are gone while part of their history is neither archived nor to be had now.
 pub(super) fn admit_what_is_unknown(engine: &Engine<'_>, readings: &mut [Reading]) {
     let account = readings.iter().rfind(|reading| reading.is_after_the_gone);
-    let is_read = account.is_some_and(Reading::is_complete);
-    let is_refused = account.is_none() && engine.account_refusal == Some(FORBIDDEN);
-    if is_read || is_refused {
+    if account.is_some_and(Reading::is_complete) {
         return;
     }
+    // Where nothing but droplets is listed, what was complete is all there is to have.
     let is_without_account = account.is_none() && engine.account_refusal.is_some();
     let unfinished = unfinished(engine, readings);
     for reading in readings {
         let id = reading.listing.kind.droplet_id();
-        // Where nothing but droplets is listed, what was complete once is all there is to have.
-        let is_all_there_is = is_without_account && reading.listing.complete_total.is_some();
+        let is_all_there_is = is_without_account && reading.walk.was_complete();
         if id.is_some_and(|id| unfinished.contains(&id)) && !is_all_there_is {
             reading.result = Some(ListingResult::Incomplete {
                 reason: "it is gone, and the account's listing, which has the rest of its history, was not read"

@@ -11,8 +11,8 @@
 //!   together, a `reading` archives the pages of one listing;
 //! - `walk` and `rewalk` decide what to read next of a listing, `check` holds answers against what they claim, `doubt`
 //!   says why one cannot be trusted;
-//! - `follow` keeps many droplets current through the account's listing, `gone` reads there what droplets that are gone
-//!   have left;
+//! - `follow` keeps many droplets current through the account's listing, `gone` proves that droplets are gone, and reads
+//!   there what they have left;
 //! - `expectation` says how much is to come;
 //! - `conclusion` notes what is proven, `follow_up` asks for what no listing shows;
 //! - `report` says how it all ended, `forecast` what it would cost, `observer` tells whoever watches.
@@ -22,6 +22,7 @@ mod batch;
 mod conclusion;
 mod doubt;
 mod droplet_list;
+mod droplets;
 mod engine;
 mod expectation;
 mod follow;
@@ -58,6 +59,10 @@ pub struct Settings {
     pub full: bool,
     /// Pages under way at once.
     pub concurrency: usize,
+    /// Within how many seconds the own listing of each followed droplet is read again.
+    pub recheck_seconds: i64,
+    /// How many seconds lie between two audits, each of which reads one page again that was archived long ago; none without.
+    pub audit_seconds: Option<i64>,
     /// The time of day.
     pub clock: fn() -> Timestamp,
 }

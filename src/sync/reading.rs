@@ -4,8 +4,8 @@ use super::follow::Following;
 use super::report::ListingResult;
 use super::walk::{Answer, Before, Verdict, Walk};
 use crate::api::Page;
-use crate::coverage::{Coverage, Interval};
-use crate::model::{Action, ActionId, DropletId};
+use crate::coverage::Coverage;
+use crate::model::{Action, ActionId};
 use crate::store::{self, Listing, ListingKind, PageRecord, Recorded, RunId, Store};
 use crate::time::Timestamp;
 
@@ -90,7 +90,7 @@ impl Reading {
     pub(super) fn archive(
         &mut self,
         store: &mut Store,
-        following: &mut Following,
+        following: &Following,
         (page, answered): (u64, &Page<Action>),
         moment: Moment,
     ) -> Result<Recorded, store::Error> {
@@ -109,28 +109,46 @@ impl Reading {
         let placement = self.walk.place(&answer);
         let placed = answered.rows.iter().zip(&placement.expected);
         let placed = placed.map(|(row, expected)| Some((row.as_ref().ok()?, *expected)));
-        let (rows, unfollow) = if self.listing.kind == ListingKind::Followed {
-            let is_after_the_gone = self.is_after_the_gone;
-            only_followed(placed, placement.shown, is_after_the_gone, following)
+        let rows = if self.listing.kind == ListingKind::Followed {
+            only_kept(placed, following)
         } else {
-            (placed.flatten().collect(), Vec::new())
+            placed.flatten().collect()
         };
         let recorded = store.record_page(&PageRecord {
             listing: &self.listing,
             rows: &rows,
-            unfollow: &unfollow,
             covers: &placement.covers,
             total: placement.total,
             run: moment.run,
             now: moment.now,
         })?;
         self.walk.archived(&answer, &placement, recorded);
+        self.look_up_what_the_walk_wants(store)?;
+        Ok(recorded)
+    }
+
+    /// A page that was asked for will not be answered. The position after it, if it was only to be read again.
+    pub(super) fn abandon(
+        &mut self,
+        store: &Store,
+        page: u64,
+    ) -> Result<Option<u64>, store::Error> {
+        let skipped_to = self.walk.abandon(page);
+        self.look_up_what_the_walk_wants(store)?;
+        Ok(skipped_to)
+    }
+
+    fn look_up_what_the_walk_wants(&mut self, store: &Store) -> Result<(), store::Error> {
         if self.walk.wants_count() {
             let up_to = self.walk.count_up_to();
             let archived = store.archived_actions(self.listing.kind, up_to)?;
             self.walk.counted(archived);
         }
-        Ok(recorded)
+        if self.walk.wants_newest() {
+            let newest = store.newest_action(self.listing.kind)?;
+            self.walk.compared(newest);
+        }
+        Ok(())
     }
 
     /// Forgets what was covered when the listing cannot be trusted; says why, the first time.
@@ -166,32 +184,15 @@ fn before(listing: &Listing) -> Before {
     }
 }
 
-/// The rows of the account's listing that are to be kept, and the droplets that cannot be followed any further. Where
-/// the listing is covered, rows of followed droplets must be archived already; where it is not, the others may concern a
-/// droplet without saying so. What is read again for droplets that are gone has been looked at, but for what is newer.
-fn only_followed<'a>(
+/// The rows of the account's listing that are to be kept. Where the listing is covered, those of followed droplets must be
+/// archived already.
+fn only_kept<'a>(
     placed: impl Iterator<Item = Option<(&'a Action, bool)>>,
-    shown: Interval,
-    is_after_the_gone: bool,
-    following: &mut Following,
-) -> (Vec<(&'a Action, bool)>, Vec<DropletId>) {
-    let (mut kept, mut unfollow) = (Vec::new(), Vec::new());
-    // A page that cannot be placed has no positions; its rows are kept, and the listing is read in another way.
-    let positions = (shown.start..shown.end)
-        .rev()
-        .map(Some)
-        .chain(std::iter::repeat(None));
-    for (row, position) in placed.zip(positions) {
-        let Some((action, is_covered)) = row else {
-            continue;
-        };
-        if following.keeps(action) {
-            kept.push((action, is_covered && following.vouches_for(action)));
-        } else if let Some(position) = position.filter(|_| !is_covered)
-            && (!is_after_the_gone || following.is_newer(action, position))
-        {
-            unfollow.extend(following.suspect(action, position));
-        }
-    }
-    (kept, unfollow)
+    following: &Following,
+) -> Vec<(&'a Action, bool)> {
+    let kept = placed
+        .flatten()
+        .filter(|(action, _)| following.keeps(action));
+    kept.map(|(action, is_covered)| (action, is_covered && following.vouches_for(action)))
+        .collect()
 }

@@ -1,8 +1,11 @@
 //! The careful way through a listing: every page, one after the other, from the first to the last.
 //!
-//! It needs no position to be right. As long as a listing only grows, reading forward misses nothing: what arrives at
-//! the head pushes rows onto later pages, where they are seen again. In the end it must have shown as many different
-//! actions as the listing has; or, if it grew and is newest first, as many as it had at the first page.
+//! It needs no position to be right. As long as a listing only grows, reading forward misses nothing but what arrives at
+//! the head meanwhile, and for that the pass begins at the first page again. A pass is complete when it has found exactly
+//! as many actions as the largest total that it saw.
+//!
+//! An answer with a smaller total than one before it is old: it comes from a replica that lags, or from a cache. Rows that
+//! it moves onto pages that were read already would be lost, so the page is asked for again.
 
 use std::collections::HashSet;
 
@@ -10,39 +13,44 @@ use super::doubt::Doubt;
 use super::walk::{Answer, Verdict};
 use crate::model::ActionId;
 
-/// Pages in a row that may bring nothing new before the walk is given up.
+/// Pages in a row that may bring nothing new before the pass is given up.
 const MOST_FRUITLESS: u32 = 3;
-/// Pages that may fall short of the first one before the walk is given up.
+/// Pages that may fall short of the first one before the pass is given up.
 const MOST_SHORT: u32 = 5;
-/// Pages in a row during each of which the listing may grow by a page before the walk is given up.
+/// Pages in a row during each of which the listing may grow by a page before the pass is given up.
 const MOST_OUTGROWN: u32 = 12;
+/// Old answers in a row before the listing is taken to have shrunk.
+const MOST_OLD: u32 = 12;
+/// How often a pass begins again for what arrived meanwhile.
+const MOST_LAPS: u32 = 12;
 /// The API's default page, and the least that a server which ignores `per_page` is expected to give.
 const LEAST_PAGE: usize = 20;
 
-/// A walk over all pages.
+/// A pass over all pages.
 #[derive(Default)]
 pub(super) struct Rewalk {
     pages_read: u64,
+    /// How many of them since the pass began again at the first page.
+    pages_of_lap: u64,
+    laps: u32,
     seen: HashSet<ActionId>,
-    /// The least of them.
-    least: Option<ActionId>,
     rejected: u64,
     first_total: Option<u64>,
-    latest_total: Option<u64>,
+    largest_total: Option<u64>,
     /// What the server takes a full page to be: the rows on the first one.
     page_length: usize,
-    /// Whether a page showed an action for the first time that is newer than one of the pages before.
-    is_disordered: bool,
+    old: u32,
     fruitless: u32,
     short: u32,
     outgrown: u32,
+    is_worth_another: bool,
     verdict: Option<Verdict>,
 }
 
 impl Rewalk {
     /// The page to read next.
     pub(super) fn next_page(&self) -> u64 {
-        self.pages_read + 1
+        self.pages_of_lap + 1
     }
 
     /// Whether `page` is the one it waits for.
@@ -50,25 +58,72 @@ impl Rewalk {
         self.verdict.is_none() && page == self.next_page()
     }
 
-    /// How the walk ended, once it has.
-    pub(super) fn verdict(&self) -> Option<Verdict> {
-        self.verdict.clone()
+    /// How the pass ended, once it has.
+    pub(super) fn verdict(&self) -> Option<&Verdict> {
+        self.verdict.as_ref()
     }
 
-    /// How many of how many actions it has seen.
+    /// Whether another pass may end better: this one came to its end and found too few, or was shown an older listing.
+    pub(super) fn is_worth_another(&self) -> bool {
+        self.is_worth_another
+    }
+
+    /// The actions that it found.
+    pub(super) fn into_seen(self) -> HashSet<ActionId> {
+        self.seen
+    }
+
+    /// How many of how many actions it has found.
     pub(super) fn progress(&self) -> (u64, u64) {
         let seen = self.seen.len() as u64;
-        (seen, self.latest_total.unwrap_or(seen).max(seen))
+        (seen, self.largest_total.unwrap_or(seen).max(seen))
     }
 
     /// Takes note of the page it waited for.
     pub(super) fn read(&mut self, answer: &Answer<'_>) {
+        if self.is_old(answer) {
+            return;
+        }
         self.pages_read += 1;
+        self.pages_of_lap += 1;
         if self.pages_read == 1 {
             self.first_total = answer.total;
             self.page_length = answer.ids.len().max(LEAST_PAGE);
         }
-        let grown = match (self.latest_total, answer.total) {
+        let seen_before = self.seen.len();
+        self.seen.extend(answer.ids.iter().flatten());
+        let new = self.seen.len() - seen_before;
+        self.rejected += answer.ids.iter().filter(|id| id.is_none()).count() as u64;
+        self.note_growth(answer.total);
+        if self.outgrown >= MOST_OUTGROWN || self.laps > MOST_LAPS {
+            let pages = self.pages_read;
+            self.end(Doubt::Outgrown { pages });
+        } else if self.laps > 0 {
+            self.go_on_with_lap(answer, new);
+        } else {
+            self.go_on(answer, new);
+        }
+    }
+
+    /// Whether the answer is older than one before it; too many of these end the pass.
+    fn is_old(&mut self, answer: &Answer<'_>) -> bool {
+        let (Some(before), Some(now)) = (self.largest_total, answer.total) else {
+            return false;
+        };
+        if before <= now {
+            self.old = 0;
+            return false;
+        }
+        self.old += 1;
+        if self.old >= MOST_OLD {
+            self.is_worth_another = true;
+            self.end(Doubt::Shrunk { before, now });
+        }
+        true
+    }
+
+    fn note_growth(&mut self, total: Option<u64>) {
+        let grown = match (self.largest_total, total) {
             (Some(before), Some(now)) => now.saturating_sub(before),
             _ => 0,
         };
@@ -77,72 +132,62 @@ impl Rewalk {
         } else {
             0
         };
-        self.latest_total = answer.total.or(self.latest_total);
-        let seen_before = self.seen.len();
-        self.note_order(answer);
-        self.seen.extend(answer.ids.iter().flatten());
-        self.rejected += answer.ids.iter().filter(|id| id.is_none()).count() as u64;
-        self.fruitless = if self.seen.len() > seen_before {
-            0
-        } else {
-            self.fruitless + 1
-        };
+        self.largest_total = total.or(self.largest_total);
+    }
+
+    fn go_on(&mut self, answer: &Answer<'_>, new: usize) {
+        self.fruitless = if new > 0 { 0 } else { self.fruitless + 1 };
         let is_short = answer.ids.len() < self.page_length;
         self.short += u32::from(is_short);
-        if self.outgrown >= MOST_OUTGROWN {
-            let reason = Doubt::Outgrown {
-                pages: self.pages_read,
-            };
-            self.verdict = Some(Verdict::Incomplete { reason });
-        } else if self.fruitless >= MOST_FRUITLESS {
+        if self.fruitless >= MOST_FRUITLESS {
             // Links that lead on to nothing new: whether that was all, the count tells.
-            self.verdict = Some(self.judge(true));
+            self.judge(true, true);
         } else if self.short >= MOST_SHORT {
-            self.verdict = Some(self.judge(answer.ids.is_empty()));
+            self.judge(answer.ids.is_empty(), true);
         } else if answer.ids.is_empty() || (!answer.has_next && self.is_past_total(is_short)) {
-            self.verdict = Some(self.judge(true));
+            self.judge(true, true);
         }
     }
 
-    fn note_order(&mut self, answer: &Answer<'_>) {
-        let ids = answer.ids.iter().flatten().copied();
-        let mut new = ids.filter(|id| !self.seen.contains(id));
-        let least = self.least;
-        self.is_disordered |= least.is_some_and(|least| new.any(|id| id > least));
-        let ids = answer.ids.iter().flatten().copied();
-        self.least = ids.chain(least).min();
+    /// Reads what arrived since the first page was read, which ends where older actions follow.
+    fn go_on_with_lap(&mut self, answer: &Answer<'_>, new: usize) {
+        let found = self.seen.len() as u64;
+        if new < answer.ids.len() || self.largest_total == Some(found) {
+            self.judge(true, new > 0);
+        }
     }
 
     /// Whether a page without a link to another one is the last by its length or by the total.
     fn is_past_total(&self, is_short: bool) -> bool {
         let reached = self.pages_read.saturating_mul(self.page_length as u64);
-        is_short || self.latest_total.is_none_or(|total| total <= reached)
+        is_short || self.largest_total.is_none_or(|total| total <= reached)
     }
 
-    fn judge(&self, ended: bool) -> Verdict {
+    /// Ends the pass, or begins again at the first page when the listing has grown meanwhile.
+    fn judge(&mut self, has_ended: bool, brings_more: bool) {
         let found = self.seen.len() as u64;
-        let reason = match (self.first_total, self.latest_total) {
-            _ if self.rejected > 0 => Doubt::Rejected {
-                rows: self.rejected,
-            },
-            (Some(first), Some(latest)) if ended && self.is_all(first, latest) => {
-                return Verdict::Complete {
-                    total: first.min(found),
-                };
+        let has_grown = self.first_total < self.largest_total;
+        let pages = self.pages_read;
+        let rows = self.rejected;
+        match self.largest_total {
+            _ if rows > 0 => self.end(Doubt::Rejected { rows }),
+            None => self.end(Doubt::NoTotal),
+            Some(total) if found == total && has_ended => {
+                self.verdict = Some(Verdict::Complete { total });
             }
-            (Some(_), Some(total)) if found != total => Doubt::WalkedCount { found, total },
-            (Some(_), Some(_)) => Doubt::Endless {
-                pages: self.pages_read,
-            },
-            _ => Doubt::NoTotal,
-        };
-        Verdict::Incomplete { reason }
+            Some(total) if found == total => self.end(Doubt::Endless { pages }),
+            Some(total) if found < total && has_ended && has_grown && brings_more => {
+                self.laps += 1;
+                self.pages_of_lap = 0;
+            }
+            Some(total) => {
+                self.is_worth_another = has_ended && found < total;
+                self.end(Doubt::WalkedCount { found, total });
+            }
+        }
     }
 
-    /// Whether it showed every action that the listing has now; or, where those that arrived since the first page stand
-    /// before it, every one that it had then.
-    fn is_all(&self, first: u64, latest: u64) -> bool {
-        let found = self.seen.len() as u64;
-        found == latest || (found == first && first < latest && !self.is_disordered)
+    fn end(&mut self, reason: Doubt) {
+        self.verdict = Some(Verdict::Incomplete { reason });
     }
 }

@@ -143,6 +143,7 @@ impl Engine<'_> {
         match outcome {
             Ok(answer) => {
                 self.answered();
+                self.has_lists = true;
                 let archived = self.archive(reading, page, &answer);
                 drop_where_it_was_made(answer);
                 archived

@@ -5,7 +5,7 @@
 //! documented. So every answer is checked against what it claims:
 //!
 //! - a page has as many rows as the positions it shows, and no id twice;
-//! - a total never shrinks;
+//! - a total never shrinks: an answer that is older than one before it is asked for again;
 //! - where only some rows are kept, the newest come first, and all that is new has greater ids than all that is old;
 //! - what stands at covered positions is archived already;
 //! - in the end, as many actions were new as positions were newly covered; where the two differ, because some were
@@ -13,9 +13,13 @@
 //!
 //! The first check that fails ends this way of reading: what was covered is forgotten, and the pages are walked one
 //! after the other from the first, which misses nothing as long as the listing only grows ([`Rewalk`]). If that does
-//! not add up either, the listing is reported as incomplete. Rows are archived in any case.
+//! not add up either, it is done again, and then the listing is reported as incomplete. Rows are archived in any case.
+//!
+//! No walk that found fewer actions than a total ever said is believed by itself. A second one that found the same, and
+//! with them the newest action that is archived, shows that actions were removed; otherwise the answers come from a server
+//! that lags behind another one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::doubt::Doubt;
 use super::rewalk::Rewalk;
@@ -71,6 +75,10 @@ enum Phase {
     Count,
     /// Something was wrong: pages one after the other, once what is under way has come in.
     Rewalk(Rewalk),
+    /// Two walks found the same actions, fewer than a total said: whether the newest archived one is among them tells.
+    Compare {
+        found: HashSet<ActionId>,
+    },
     Done(Verdict),
 }
 
@@ -99,8 +107,21 @@ pub(super) struct Walk {
     border: Option<u64>,
     /// The length when the sync began.
     target: Option<u64>,
-    /// The longest length heard of.
+    /// The longest length heard of, in this sync or an earlier one.
     latest_total: u64,
+    /// How often the target was raised to it.
+    raises: u32,
+    /// How often all pages were walked through.
+    passes: u32,
+    /// The actions that such a pass found, if they were fewer than a total said.
+    shorter: Option<HashSet<ActionId>>,
+    /// What each answer of this sync said: its total, and the position of its oldest action.
+    claims: Vec<(u64, ActionId, u64)>,
+    /// A covered position whose page is to be read again, and the positions that this page then showed.
+    audit: Option<u64>,
+    audited: Option<Interval>,
+    /// The last answer, where it is older than one before it.
+    old: Option<Doubt>,
     /// The greatest id of the page that ends at a position.
     greatest_ids: BTreeMap<u64, ActionId>,
     /// The pages that are asked for, each with the length that was known then.
@@ -117,6 +138,12 @@ pub(super) struct Walk {
 /// Answers in a row that may bring nothing missing before pages are asked for one at a time.
 const MOST_FRUITLESS_AT_ONCE: u32 = 2;
 const MOST_FRUITLESS: u32 = 12;
+/// How often the end is put off because an answer said that the listing is longer, and how often where one page is all
+/// that is missing. One that grows by pages all the time would never end.
+const MOST_RAISES: u32 = 1;
+const MOST_RAISES_BY_A_PAGE: u32 = 8;
+/// Passes over all pages that a listing is worth in one sync.
+const MOST_PASSES: u32 = 3;
 
 impl Walk {
     /// Starts reading; `full` walks through every page whatever is covered.
@@ -138,6 +165,13 @@ impl Walk {
             border: None,
             target: None,
             latest_total: before.total.unwrap_or(0),
+            raises: 0,
+            passes: 0,
+            shorter: None,
+            claims: Vec::new(),
+            audit: None,
+            audited: None,
+            old: None,
             before,
             greatest_ids: BTreeMap::new(),
             under_way: BTreeMap::new(),
@@ -177,12 +211,20 @@ impl Walk {
         self
     }
 
+    /// Reads the page with this position again, although it is covered.
+    pub(super) fn auditing(mut self, position: u64) -> Self {
+        self.audit = Some(position);
+        self
+    }
+
     /// The page to ask for now; `None` while answers have to come in first, or when there is nothing more to ask.
     pub(super) fn next_page(&mut self) -> Option<u64> {
         let page = match &self.phase {
             Phase::Cover => self.next_missing_page()?,
             Phase::Rewalk(rewalk) if self.under_way.is_empty() => rewalk.next_page(),
-            Phase::Rewalk(_) | Phase::Count | Phase::Done(_) => return None,
+            Phase::Rewalk(_) | Phase::Count | Phase::Compare { .. } | Phase::Done(_) => {
+                return None;
+            }
         };
         self.under_way.insert(page, self.latest_total);
         self.is_outrun |= self.fruitless >= MOST_FRUITLESS_AT_ONCE;
@@ -217,7 +259,7 @@ impl Walk {
             end: target,
         });
         let mut missing = missing.map(|missing| missing.end - 1);
-        let position = missing.next().or(self.border)?;
+        let position = missing.next().or(self.border).or(self.audit)?;
         let page = page_of(position, PER_PAGE, self.latest_total);
         (!self.under_way.contains_key(&page)).then_some(page)
     }
@@ -225,20 +267,36 @@ impl Walk {
     /// How the rows of this answer are to be archived. [`Self::archived`] must follow.
     pub(super) fn place(&mut self, answer: &Answer<'_>) -> Placement {
         let known_total = self.under_way.remove(&answer.page).unwrap_or(0);
+        self.old = None;
+        self.note_claim(answer);
         match &mut self.phase {
             Phase::Cover => match self.check(answer, known_total) {
                 Ok(placement) => placement,
+                Err(doubt @ Doubt::Shrunk { .. }) => {
+                    self.old = Some(doubt);
+                    unplaced(answer, None)
+                }
                 Err(doubt) => {
                     self.start_rewalk(doubt);
-                    unplaced(answer)
+                    unplaced(answer, None)
                 }
             },
             Phase::Rewalk(rewalk) if rewalk.is_at(answer.page) => {
                 rewalk.read(answer);
-                unplaced(answer)
+                self.latest_total = self.latest_total.max(answer.total.unwrap_or(0));
+                unplaced(answer, answer.total)
             }
             // Under way when something went wrong: its rows count, its position does not.
-            Phase::Rewalk(_) | Phase::Count | Phase::Done(_) => unplaced(answer),
+            Phase::Rewalk(_) | Phase::Count | Phase::Compare { .. } | Phase::Done(_) => {
+                unplaced(answer, None)
+            }
+        }
+    }
+
+    fn note_claim(&mut self, answer: &Answer<'_>) {
+        if let (Some(total), Some(Some(oldest))) = (answer.total, answer.ids.last()) {
+            let position = Interval::of_page(answer.page, PER_PAGE, total).start;
+            self.claims.push((total, *oldest, position));
         }
     }
 
@@ -249,41 +307,47 @@ impl Walk {
         placement: &Placement,
         recorded: Recorded,
     ) {
-        match &mut self.phase {
+        match &self.phase {
             Phase::Cover if recorded.strangers > 0 => {
                 self.start_rewalk(Doubt::Strangers { page: answer.page });
             }
             Phase::Cover => {
-                let (covered_before, missing_before) = (self.coverage.len(), self.missing());
-                for interval in &placement.covers {
-                    self.coverage.insert(*interval);
-                }
-                let newly_covered = self.coverage.len() - covered_before;
-                if let Some(id) = answer.ids.iter().flatten().max() {
-                    self.greatest_ids.insert(placement.shown.end, *id);
-                }
-                self.inserted += recorded.inserted;
-                if let Some(seen) = &mut self.seen {
-                    let positions = placement.shown.start..placement.shown.end;
-                    let rows = positions.rev().zip(answer.ids).zip(&placement.expected);
-                    let new = rows.filter(|(_, covered)| !**covered);
-                    seen.extend(new.filter_map(|((position, id), _)| Some(((*id)?, position))));
-                }
-                self.newly_covered += newly_covered;
-                // Not what it covers beyond the target: a listing that grows all the time always has more of that.
-                self.fruitless = if self.missing() < missing_before {
-                    0
-                } else {
-                    self.fruitless + 1
-                };
+                self.note_covered(answer, placement, recorded);
                 self.finish_cover();
             }
-            Phase::Rewalk(rewalk) => {
-                if let Some(verdict) = rewalk.verdict() {
-                    self.phase = Phase::Done(verdict);
-                }
-            }
-            Phase::Count | Phase::Done(_) => {}
+            Phase::Rewalk(_) => self.finish_pass(),
+            Phase::Count | Phase::Compare { .. } | Phase::Done(_) => {}
+        }
+    }
+
+    fn note_covered(&mut self, answer: &Answer<'_>, placement: &Placement, recorded: Recorded) {
+        let (covered_before, missing_before) = (self.coverage.len(), self.missing());
+        for interval in &placement.covers {
+            self.coverage.insert(*interval);
+        }
+        let shown = placement.shown.start..placement.shown.end;
+        if let Some(id) = answer.ids.iter().flatten().max() {
+            self.greatest_ids.insert(shown.end, *id);
+        }
+        self.inserted += recorded.inserted;
+        if let Some(seen) = &mut self.seen {
+            let rows = shown.clone().rev().zip(answer.ids).zip(&placement.expected);
+            let new = rows.filter(|(_, covered)| !**covered);
+            seen.extend(new.filter_map(|((position, id), _)| Some(((*id)?, position))));
+        }
+        self.newly_covered += self.coverage.len() - covered_before;
+        // Not what it covers beyond the target: a listing that grows all the time always has more of that.
+        self.fruitless = if self.missing() < missing_before {
+            0
+        } else {
+            self.fruitless + 1
+        };
+        if self.audit.is_some_and(|position| shown.contains(&position)) {
+            self.audit = None;
+            self.audited = Some(placement.shown);
+        } else if self.old.is_some() && self.is_audited_by(answer.page) {
+            // An old answer shows what was there then: another sync has more luck.
+            self.audit = None;
         }
     }
 
@@ -302,19 +366,22 @@ impl Walk {
     }
 
     fn finish_cover(&mut self) {
-        let Some(target) = self.target else { return };
-        let wanted = Interval {
-            start: self.from,
-            end: target,
-        };
-        if self.border.is_some() || !self.readable_and_unreadable().covers(wanted) {
+        let is_covered = self.target.is_some_and(|target| {
+            let wanted = Interval {
+                start: self.from,
+                end: target,
+            };
+            self.border.is_none() && self.readable_and_unreadable().covers(wanted)
+        });
+        if !is_covered {
             if self.fruitless >= MOST_FRUITLESS {
-                self.start_rewalk(Doubt::Stuck);
+                let doubt = self.old.take().unwrap_or(Doubt::Stuck);
+                self.start_rewalk(doubt);
             }
             return;
         }
         // What is under way may still contradict what the others said.
-        if !self.under_way.is_empty() {
+        if self.audit.is_some() || !self.under_way.is_empty() || self.raise_target() {
             return;
         }
         if !self.unreadable.is_empty() {
@@ -331,6 +398,68 @@ impl Walk {
             self.start_rewalk(Doubt::WalkedCount { found, total });
         } else {
             self.phase = Phase::Count;
+        }
+    }
+
+    /// Goes on to the longest length heard of: the first answer may have been old. Whether there is more to read.
+    fn raise_target(&mut self) -> bool {
+        let all = Interval {
+            start: self.from,
+            end: self.latest_total,
+        };
+        let missing = self
+            .readable_and_unreadable()
+            .missing_of(all)
+            .map(Interval::len)
+            .sum::<u64>();
+        let most = if missing > PER_PAGE {
+            MOST_RAISES
+        } else {
+            MOST_RAISES_BY_A_PAGE
+        };
+        if missing == 0 || self.raises >= most {
+            return false;
+        }
+        self.raises += 1;
+        self.fruitless = 0;
+        self.target = Some(self.latest_total);
+        true
+    }
+
+    /// Ends a pass over all pages that has come to its verdict: with that, or with another pass.
+    fn finish_pass(&mut self) {
+        let Phase::Rewalk(rewalk) = &mut self.phase else {
+            return;
+        };
+        let Some(verdict) = rewalk.verdict().cloned() else {
+            return;
+        };
+        self.passes += 1;
+        let is_worth_another = rewalk.is_worth_another();
+        let found = std::mem::take(rewalk).into_seen();
+        let reason = match &verdict {
+            Verdict::Complete { total } if *total < self.latest_total => {
+                let earlier = self.shorter.take();
+                if earlier.is_some_and(|earlier| earlier.is_subset(&found)) {
+                    self.phase = Phase::Compare { found };
+                    return;
+                }
+                self.shorter = Some(found);
+                Doubt::Shrunk {
+                    before: self.latest_total,
+                    now: *total,
+                }
+            }
+            Verdict::Incomplete { reason } if is_worth_another => reason.clone(),
+            Verdict::Complete { .. } | Verdict::Incomplete { .. } => {
+                self.phase = Phase::Done(verdict);
+                return;
+            }
+        };
+        if self.passes < MOST_PASSES {
+            self.start_rewalk(reason);
+        } else {
+            self.phase = Phase::Done(Verdict::Incomplete { reason });
         }
     }
 
@@ -391,6 +520,39 @@ impl Walk {
         }
     }
 
+    /// Whether [`Self::compared`] has to be called for a verdict.
+    pub(super) fn wants_newest(&self) -> bool {
+        matches!(self.phase, Phase::Compare { .. })
+    }
+
+    /// Takes note of the newest action of the listing that is archived. If the walks did not show it, they were shown an
+    /// older listing, not one from which actions were removed; likewise if what they showed stands where an answer with a
+    /// larger total had it.
+    pub(super) fn compared(&mut self, newest: Option<ActionId>) {
+        let Phase::Compare { found } = &self.phase else {
+            return;
+        };
+        let total = found.len() as u64;
+        let mut found: Vec<ActionId> = found.iter().copied().collect();
+        found.sort_unstable();
+        let stands_at = |(_, id, position): &(u64, ActionId, u64)| {
+            found.binary_search(id).map(|place| place as u64) == Ok(*position)
+        };
+        let mut longer = self.claims.iter().filter(|(said, ..)| *said > total);
+        let is_older = found.last().copied() < newest || longer.any(stands_at);
+        let verdict = if is_older {
+            Verdict::Incomplete {
+                reason: Doubt::Older {
+                    before: self.latest_total,
+                    now: total,
+                },
+            }
+        } else {
+            Verdict::Complete { total }
+        };
+        self.phase = Phase::Done(verdict);
+    }
+
     /// The verdict, once nothing is under way any more.
     pub(super) fn verdict(&self) -> Option<&Verdict> {
         match &self.phase {
@@ -399,9 +561,35 @@ impl Walk {
         }
     }
 
-    /// A page that was asked for will not be answered.
-    pub(super) fn abandon(&mut self, page: u64) {
+    /// The positions of the page that was read again on request.
+    pub(super) fn audited(&self) -> Option<Interval> {
+        self.audited
+    }
+
+    /// Whether every action that the listing was ever seen to hold had been archived before.
+    pub(super) fn was_complete(&self) -> bool {
+        let complete = self.before.complete_total;
+        complete.is_some_and(|complete| complete >= self.latest_total)
+    }
+
+    /// A page that was asked for will not be answered. The position after it, if it was only to be read again: then nothing
+    /// is missing.
+    pub(super) fn abandon(&mut self, page: u64) -> Option<u64> {
         self.under_way.remove(&page);
+        if !self.is_audited_by(page) {
+            return None;
+        }
+        let position = self.audit.take()?;
+        self.finish_cover();
+        Some(position + PER_PAGE)
+    }
+
+    /// Whether everything but the position to be read again is covered, and this is its page.
+    fn is_audited_by(&self, page: u64) -> bool {
+        let target = self.target.filter(|_| matches!(self.phase, Phase::Cover));
+        let is_missing_nothing = target.is_some() && self.missing() == 0;
+        let position = self.audit.filter(|_| is_missing_nothing);
+        position.is_some_and(|position| page_of(position, PER_PAGE, self.latest_total) == page)
     }
 
     /// How many of how many positions are covered, for people who watch.
@@ -457,12 +645,12 @@ impl Walk {
     }
 }
 
-fn unplaced(answer: &Answer<'_>) -> Placement {
+fn unplaced(answer: &Answer<'_>, total: Option<u64>) -> Placement {
     Placement {
         covers: Vec::new(),
         expected: vec![false; answer.ids.len()],
         shown: Interval { start: 0, end: 0 },
-        total: None,
+        total,
     }
 }
 
@@ -480,3 +668,7 @@ mod following_tests;
 #[cfg(test)]
 #[path = "walk_lies_tests.rs"]
 mod lies_tests;
+
+#[cfg(test)]
+#[path = "walk_replica_tests.rs"]
+mod replica_tests;

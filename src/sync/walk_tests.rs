@@ -83,12 +83,15 @@ impl Archive {
                 .iter()
                 .for_each(|interval| self.before.coverage.insert(*interval));
         }
-        self.before.total = placement.total.or(self.before.total);
+        self.before.total = placement.total.max(self.before.total);
         walk.archived(&answer, &placement, recorded);
         if walk.wants_count() {
             let up_to = walk.count_up_to().unwrap_or(ActionId::MAX);
             let counted = self.ids.iter().filter(|id| **id <= up_to);
             walk.counted(counted.count() as u64);
+        }
+        if walk.wants_newest() {
+            walk.compared(self.ids.iter().copied().max());
         }
         if walk.doubt().is_some() {
             self.before.coverage = Coverage::new();
@@ -339,7 +342,8 @@ fn growth_that_outruns_pages_under_way_at_once_does_not_outrun_a_single_one() {
         matches!(verdict, Some(Verdict::Complete { .. })),
         "{verdict:?}"
     );
-    assert!(requests < 60, "{requests}");
+    // Reading 3,000 actions takes 33 requests, during which as many new ones arrive: the end is put off for them once.
+    assert!(requests < 80, "{requests}");
 }
 
 #[test]

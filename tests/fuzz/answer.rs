@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use archiver::api::{
-    Client, ClientSettings, Error, Origin, Pace, RetryPolicy, SharedPacer, TokenScope,
+    Client, ClientSettings, DropletSelection, Error, Origin, Pace, RetryPolicy, SharedPacer,
+    TokenScope,
 };
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -120,7 +121,10 @@ async fn question(client: &Client, choice: u8) -> Result<String, Error> {
             assert!(page.rows.len() <= 10_000);
             format!("{page:?}")
         }
-        1 => format!("{:?}", client.droplets(None, 1).await?),
+        1 => format!(
+            "{:?}",
+            client.droplets(DropletSelection::AllButGpus, 1).await?
+        ),
         2 => format!("{:?}", client.action(1).await?),
         3 => format!("{:?}", client.account().await?),
         4 => format!("{:?}", client.droplet_actions(7, 2).await?),

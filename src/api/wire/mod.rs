@@ -135,6 +135,24 @@ pub(super) fn droplets(body: &[u8]) -> Result<Page<Droplet>, BodyError> {
     Ok(page(listing.meta(), listing.links(), rows, body.len()))
 }
 
+/// The answer to a request for one droplet.
+pub(super) fn droplet(body: &[u8]) -> Result<Droplet, BodyError> {
+    one(body, "droplet", droplet::from_fields)
+}
+
+/// What `read` makes of the one member that an answer is about.
+fn one<T>(
+    body: &[u8],
+    member: &str,
+    read: impl FnOnce(&Fields<'_>) -> Result<T, RejectedRow>,
+) -> Result<T, BodyError> {
+    let answer: Fields<'_> = parse(body)?;
+    let raw = answer.get(member).ok_or_else(|| without(member))?;
+    let fields: Fields<'_> = parse(raw.as_bytes())?;
+    read(&fields)
+        .map_err(|rejected| BodyError(format!("{}: {}", rejected.reason, rejected.excerpt)))
+}
+
 /// The rows of a list, one after the other: what `read` makes of the members of each. What is too long is not looked into.
 fn rows<T>(
     list: &List<'_>,
@@ -158,11 +176,9 @@ fn rows<T>(
 
 /// The answer to a request for one action.
 fn action(body: &[u8], regions: &mut Regions) -> Result<Action, BodyError> {
-    let answer: Fields<'_> = parse(body)?;
-    let raw = answer.get("action").ok_or_else(|| without("action"))?;
-    let fields: Fields<'_> = parse(raw.as_bytes())?;
-    action::from_fields(&fields, regions)
-        .map_err(|rejected| BodyError(format!("{}: {}", rejected.reason, rejected.excerpt)))
+    one(body, "action", |fields| {
+        action::from_fields(fields, regions)
+    })
 }
 
 fn text(fields: &Fields<'_>, name: &str) -> Option<String> {

@@ -235,7 +235,7 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
     let attempt = Attempt {
         context: &setup.context,
         progress: &progress,
-        settings: attempt::settings(&setup.context, setup.scope.clone(), false),
+        settings: setup.settings.clone(),
         pacer: shared.pacer(),
         wait: Duration::ZERO,
         is_given_up: &|| *shared.told_to_stop.borrow() > 0,

@@ -189,7 +189,7 @@ fn announce(setup: &Setup, now: Timestamp) -> Result<(), Failure> {
     terminal.info(&format!(
         "archiver {} syncs {} to {} at {} by the clocks of {}, next at {}",
         env!("CARGO_PKG_VERSION"),
-        scope::in_words(&setup.scope),
+        scope::in_words(&setup.settings.scope),
         setup.context.archive_path()?.display(),
         schedule.as_str(),
         schedule.zone(),

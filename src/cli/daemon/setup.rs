@@ -6,19 +6,20 @@ use archiver::daemon::Plan;
 use archiver::exporter::ListenAddress;
 use archiver::redaction::looks_like_secret;
 use archiver::schedule::Schedule;
-use archiver::sync::Scope;
+use archiver::sync::Settings;
 use archiver::time::{Timestamp, Zone, parse_duration};
 use toml::Spanned;
 
 use super::Arguments;
 use crate::cli::Context;
+use crate::cli::attempt;
 use crate::cli::exit::Failure;
 use crate::cli::monitoring::Monitoring;
 
 /// Everything that was decided.
 pub(super) struct Setup {
     pub(super) context: Context,
-    pub(super) scope: Scope,
+    pub(super) settings: Settings,
     pub(super) plan: Plan,
     pub(super) monitoring: Monitoring,
     pub(super) listen: Option<ListenAddress>,
@@ -59,7 +60,7 @@ impl Setup {
         );
         let max_age = max_age.map(|age| age.duration_seconds(&context));
         Ok(Self {
-            scope: arguments.scope.scope(file),
+            settings: attempt::settings(&context, arguments.scope.scope(file), false)?,
             monitoring: Monitoring::new(&context, &arguments.monitoring)?,
             max_age_seconds: max_age
                 .transpose()?

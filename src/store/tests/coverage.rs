@@ -49,10 +49,16 @@ fn an_answer_that_was_overtaken_does_not_shorten_the_listing() {
         archive.try_page(&[], &[], Some(total)).unwrap();
         assert_eq!(archive.stored_listing().total, Some(believed));
     }
-    let id = archive.listing.id;
+    let (id, now) = (archive.listing.id, archive.now);
     archive.store.forget_coverage(id).unwrap();
     archive.try_page(&[], &[], Some(3)).unwrap();
-    assert_eq!(archive.stored_listing().total, Some(3));
+    assert_eq!(archive.stored_listing().total, Some(12));
+    archive.store.mark_walked(id, 3, now).unwrap();
+    assert_eq!(
+        archive.stored_listing().total,
+        Some(3),
+        "a walk has shown it"
+    );
 }
 
 #[test]
@@ -74,7 +80,7 @@ fn a_stranger_where_all_was_known_is_kept_and_ends_the_trust_at_once() {
     assert_eq!(archive.rows("SELECT id FROM actions"), ["1", "2", "3"]);
     let stored = archive.stored_listing();
     assert!(stored.coverage.is_empty());
-    assert_eq!((stored.total, stored.complete_total), (None, None));
+    assert_eq!((stored.total, stored.complete_total), (Some(5), None));
 }
 
 #[test]
@@ -90,7 +96,7 @@ fn a_known_action_at_a_covered_position_is_no_stranger() {
 }
 
 #[test]
-fn forgetting_ends_every_belief_and_keeps_the_rows() {
+fn forgetting_ends_every_belief_but_the_length_and_keeps_the_rows() {
     let mut archive = Archive::in_memory();
     archive
         .try_page(&[bare(1)], &[interval(0, 1)], Some(1))
@@ -100,8 +106,8 @@ fn forgetting_ends_every_belief_and_keeps_the_rows() {
     archive.store.mark_complete(&[(id, 1)], now).unwrap();
     archive.store.forget_coverage(id).unwrap();
     assert_eq!(
-        archive.rows("SELECT total, complete_total, complete_at FROM listings"),
-        ["- - -"]
+        archive.rows("SELECT total, complete_total, complete_at, proven_since FROM listings"),
+        ["1 - - -"]
     );
     assert!(archive.rows("SELECT * FROM coverage").is_empty());
     assert_eq!(archive.rows("SELECT id FROM actions"), ["1"]);

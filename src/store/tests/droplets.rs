@@ -88,7 +88,7 @@ fn a_droplet_is_gone_since_it_was_first_missed_and_may_come_back() {
     listed(&mut archive, "2026-01-01T00:00:00Z", &[named(1, "web")]);
     for day in [2, 3] {
         let now = time(&format!("2026-01-0{day}T00:00:00Z"));
-        archive.store.mark_gone(1, now).unwrap();
+        archive.store.mark_gone(&[1], now).unwrap();
     }
     let gone = "1 web 2026-01-01T00:00:00Z 2026-01-02T00:00:00Z";
     assert_eq!(archive.rows(DROPLETS), [gone]);
@@ -101,7 +101,7 @@ fn a_droplet_is_gone_since_it_was_first_missed_and_may_come_back() {
 fn a_droplet_that_was_never_listed_can_be_gone_too() {
     let mut archive = Archive::in_memory();
     let now = time("2026-01-01T00:00:00Z");
-    archive.store.mark_gone(9, now).unwrap();
+    archive.store.mark_gone(&[9], now).unwrap();
     assert_eq!(
         archive.rows(DROPLETS),
         ["9 - 2026-01-01T00:00:00Z 2026-01-01T00:00:00Z"]
@@ -109,32 +109,37 @@ fn a_droplet_that_was_never_listed_can_be_gone_too() {
 }
 
 #[test]
-fn all_but_the_existing_are_marked_gone_once() {
+fn all_but_the_listed_and_those_that_are_gone_may_be_gone() {
     let mut archive = Archive::in_memory();
     let all = [named(1, "a"), named(2, "b"), named(3, "c")];
     listed(&mut archive, "2026-01-01T00:00:00Z", &all);
-    let mut mark =
-        |existing: &[i64], now: &str| archive.store.mark_others_gone(existing, time(now)).unwrap();
-    assert_eq!(mark(&[3, 1, 77], "2026-01-02T00:00:00Z"), 1);
-    assert_eq!(mark(&[1], "2026-01-03T00:00:00Z"), 1);
-    assert_eq!(mark(&[], "2026-01-04T00:00:00Z"), 1);
-    assert_eq!(
-        archive.rows("SELECT id, gone_at FROM droplets"),
-        [
-            "1 2026-01-04T00:00:00Z",
-            "2 2026-01-02T00:00:00Z",
-            "3 2026-01-03T00:00:00Z"
-        ]
-    );
+    let unlisted = |archive: &Archive, listed: &[i64]| {
+        let unlisted = archive.store.unlisted_droplets(listed).unwrap();
+        unlisted
+            .iter()
+            .map(|droplet| droplet.id)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(unlisted(&archive, &[3, 1, 77]), [2]);
+    let now = time("2026-01-02T00:00:00Z");
+    archive.store.mark_gone(&[2], now).unwrap();
+    assert!(archive.store.is_gone(2).unwrap() && !archive.store.is_gone(1).unwrap());
+    assert_eq!(unlisted(&archive, &[1]), [3]);
+    assert_eq!(unlisted(&archive, &[]), [1, 3]);
 }
 
 #[test]
-fn a_droplet_that_only_actions_name_is_gone_when_it_is_not_listed() {
+fn a_droplet_that_only_actions_name_may_be_gone_and_is_when_they_say_that_it_was_destroyed() {
     let mut archive = Archive::in_memory();
     let on = |id, resource_id, resource_type| Action {
         resource_id: Some(resource_id),
         resource_type: text(resource_type),
         ..completed(id)
+    };
+    let destroyed = |id, resource_id, status| Action {
+        kind: text("destroy"),
+        status: text(status),
+        ..on(id, resource_id, "droplet")
     };
     archive.record(&[
         on(1, 7, "droplet"),
@@ -142,17 +147,12 @@ fn a_droplet_that_only_actions_name_is_gone_when_it_is_not_listed() {
         on(3, 9, "volume"),
         on(4, 8, "volume"),
         bare(5),
+        destroyed(6, 10, "completed"),
+        destroyed(7, 11, "errored"),
     ]);
-    for (day, marked) in [(2, 1), (3, 0)] {
-        let now = time(&format!("2026-01-0{day}T00:00:00Z"));
-        assert_eq!(archive.store.mark_others_gone(&[7], now).unwrap(), marked);
-    }
-    assert_eq!(
-        archive.rows(DROPLETS),
-        ["8 - 2026-01-02T00:00:00Z 2026-01-02T00:00:00Z"]
-    );
-    listed(&mut archive, "2026-01-04T00:00:00Z", &[named(8, "web")]);
-    assert_eq!(archive.rows(DROPLETS), ["8 web 2026-01-02T00:00:00Z -"]);
+    let unlisted = archive.store.unlisted_droplets(&[7]).unwrap();
+    let found: Vec<_> = unlisted.iter().map(|it| (it.id, it.is_destroyed)).collect();
+    assert_eq!(found, [(8, false), (10, true), (11, false)]);
 }
 
 #[test]

@@ -170,7 +170,6 @@ impl Archive {
         self.store.record_page(&PageRecord {
             listing: &self.listing,
             rows,
-            unfollow: &[],
             covers,
             total,
             run: self.run,

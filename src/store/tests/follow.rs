@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::DropletId;
-use crate::store::{ListingKind, PageRecord};
+use crate::store::ListingKind;
 
 use super::fixture::Archive;
 
@@ -31,25 +31,6 @@ fn droplets_out_of_scope_are_not_followed_any_more() {
     assert_eq!(followed.keys().copied().collect::<Vec<_>>(), [2, 3]);
     assert_eq!(followed[&2].from, 500);
     assert_eq!(followed_from(&archive), ["2 500", "3 500"]);
-}
-
-#[test]
-fn a_page_that_makes_a_droplet_a_suspect_ends_its_following_in_the_same_transaction() {
-    let mut archive = with_followed(&[1, 2]);
-    let listing = archive.store.listing(ListingKind::Followed).unwrap();
-    archive
-        .store
-        .record_page(&PageRecord {
-            listing: &listing,
-            rows: &[],
-            unfollow: &[2],
-            covers: &[],
-            total: Some(501),
-            run: archive.run,
-            now: archive.now,
-        })
-        .unwrap();
-    assert_eq!(followed_from(&archive), ["1 500"]);
 }
 
 #[test]

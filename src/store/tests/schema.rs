@@ -53,6 +53,7 @@ fn every_index_is_there() {
             "actions_without_end",
             "droplet_listed_actions_by_action",
             "droplet_names_by_name",
+            "listings_by_droplet",
         ]
     );
 }

@@ -15,7 +15,7 @@ use crate::store::migrations::{self, MIGRATIONS};
 use crate::store::{APPLICATION_ID, LATEST_VERSION, Store, alterations, open_read_only};
 
 /// Rows as a sync of each version left them; those of a version come on top of those before it.
-const ROWS: [&str; 6] = [
+const ROWS: [&str; 7] = [
     "INSERT INTO sync_runs (id, started_at, finished_at, scope, outcome, requests, inserted, version) VALUES
        (1, '2020-07-20T19:00:00Z', '2020-07-20T19:00:05Z', 'account', 'complete', 3, 5, '0.1.0'),
        (2, '2020-07-21T19:00:00Z', NULL, 'account', NULL, 0, 0, '0.1.0');
@@ -50,6 +50,9 @@ const ROWS: [&str; 6] = [
        (2, 9, 'completed', 'detach_volume', 1595300100, NULL, 7, 'volume', NULL, 2, '{\"x\":1}', 42)",
     "INSERT INTO sync_runs (id, started_at, finished_at, scope, outcome, faults, version)
      VALUES (3, '2020-07-22T19:00:00Z', '2020-07-22T19:00:05Z', 'account', 'failed', 4, '0.1.0')",
+    "UPDATE listings SET proven_since = '2020-07-20T19:00:05Z', audit_position = 200,
+            audit_began_at = '2020-07-22T19:00:04Z', audited_at = '2020-07-22T19:00:04Z'
+      WHERE id = 1",
 ];
 
 fn fixture(version: usize) -> PathBuf {

@@ -98,6 +98,8 @@ fn sync(client: &Arc<Client>, store: &mut Store) -> Report {
         scope: Scope::Account,
         full: false,
         concurrency: 4,
+        recheck_seconds: 86_400,
+        audit_seconds: None,
         clock: Timestamp::now,
     };
     let (_stop, told_to_stop) = watch::channel(0);

@@ -1,0 +1,107 @@
+//! Which droplets there are, and which have the tags of the scope.
+//!
+//! The list of all droplets says which tags each of them has, so that it is read once however many tags there are. Where it
+//! shows no tag at all, the token may lack the scope `tag:read`: then the API is asked for each tag.
+
+use std::collections::BTreeSet;
+
+use super::droplet_list::DropletList;
+use super::engine::Engine;
+use super::observer::Event;
+use crate::api::{self, DropletSelection};
+use crate::model::DropletId;
+use crate::store;
+
+/// How often a list is read when something speaks against it: it may have shifted.
+const MOST_READINGS: u32 = 3;
+
+/// The droplets that have any of these tags now.
+pub(super) async fn with_tags(
+    engine: &mut Engine<'_>,
+    tags: &BTreeSet<String>,
+) -> Result<Vec<DropletId>, store::Error> {
+    let mut tagged = Vec::new();
+    let mut found = BTreeSet::new();
+    let mut shows_tags = false;
+    for selection in [DropletSelection::AllButGpus, DropletSelection::Gpus] {
+        let subject = || "finding the droplets with the tags".to_owned();
+        let Some(list) = list_whole(engine, selection, subject).await? else {
+            return Ok(tagged);
+        };
+        shows_tags |= list.shows_tags();
+        for (id, tag) in list.tagged_with(tags) {
+            tagged.push(id);
+            found.insert(tag.to_owned());
+        }
+        if selection == DropletSelection::AllButGpus {
+            engine.droplet_list = Some(list);
+        }
+    }
+    for tag in tags.difference(&found) {
+        if !shows_tags {
+            let subject = || format!("finding the droplets with the tag `{tag}`");
+            let selection = DropletSelection::Tagged(tag);
+            let Some(list) = list_whole(engine, selection, subject).await? else {
+                return Ok(tagged);
+            };
+            tagged.extend(list.ids());
+            if !list.ids().is_empty() {
+                continue;
+            }
+        }
+        let text = format!("no droplet has the tag `{tag}`");
+        engine.observer.observe(&Event::Warning { text: &text });
+    }
+    Ok(tagged)
+}
+
+/// Reads a list until nothing speaks against it; what stays wrong with it makes the sync partial. Nothing when it cannot
+/// be read.
+async fn list_whole(
+    engine: &mut Engine<'_>,
+    selection: DropletSelection<'_>,
+    subject: impl Fn() -> String,
+) -> Result<Option<DropletList>, store::Error> {
+    let mut readings = 0;
+    loop {
+        let list = match list(engine, selection, u64::MAX).await? {
+            Ok(list) => list,
+            Err(error) => {
+                engine.halt_if_hopeless(&error);
+                engine.report.failures.push((subject(), error));
+                return Ok(None);
+            }
+        };
+        engine.answered();
+        readings += 1;
+        match list.contradiction() {
+            Some(_) if readings < MOST_READINGS => continue,
+            Some(words) => {
+                let error = api::Error::of_an_incomplete_list(&words);
+                engine.report.failures.push((subject(), error));
+            }
+            None => {}
+        }
+        return Ok(Some(list));
+    }
+}
+
+/// Reads a list of droplets, and archives each page as it comes: what they say of themselves may be long.
+pub(super) async fn list(
+    engine: &mut Engine<'_>,
+    selection: DropletSelection<'_>,
+    most_pages: u64,
+) -> Result<Result<DropletList, api::Error>, store::Error> {
+    let mut list = DropletList::default();
+    while let Some(number) = list.next_page().filter(|number| *number <= most_pages) {
+        let page = match engine.client.droplets(selection, number).await {
+            Ok(page) => page,
+            Err(error) => return Ok(Err(error)),
+        };
+        engine.has_lists = true;
+        let droplets = list.take(page);
+        let now = (engine.settings.clock)();
+        engine.store.record_droplets(&droplets, now)?;
+    }
+    Ok(Ok(list))
+}

@@ -1,0 +1,292 @@
+//! The promise of a walk where answers contradict one another: replicas that lag behind, caches that keep pages, actions
+//! that are removed. What any answer of the sync has shown to be listed is archived, or the verdict says that it is not.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::tests::{Archive, Server, Shown};
+use super::*;
+
+/// An API behind a load balancer and a cache.
+struct Service {
+    server: Server,
+    /// How many actions each replica is behind.
+    lags: Vec<u64>,
+    /// For how many requests a page is answered from the cache.
+    cached_for: u32,
+    cache: HashMap<u64, Cached>,
+    removed: HashSet<ActionId>,
+    /// The actions that were listed where an answer of this sync came from.
+    shown: HashSet<ActionId>,
+}
+
+/// A page that is answered so many times more, and the actions that were listed when it was made.
+struct Cached {
+    times: u32,
+    shown: Shown,
+    listed: Vec<ActionId>,
+}
+
+impl Service {
+    fn answer(&mut self, page: u64, choice: u32) -> Shown {
+        let lag = self.lags[choice as usize % self.lags.len()];
+        let length = self.server.actions.len() as u64;
+        let replica = Server {
+            actions: self.server.actions[..(length.saturating_sub(lag)) as usize].to_vec(),
+            is_oldest_first: false,
+        };
+        if self.cache.get(&page).is_none_or(|cached| cached.times == 0) {
+            let cached = Cached {
+                times: self.cached_for + 1,
+                shown: replica.page(page),
+                listed: replica.actions,
+            };
+            self.cache.insert(page, cached);
+        }
+        let cached = self.cache.get_mut(&page).expect("just now");
+        cached.times -= 1;
+        self.shown.extend(&cached.listed);
+        cached.shown.clone()
+    }
+
+    fn remove(&mut self, choice: u32) {
+        if !self.server.actions.is_empty() {
+            let index = choice as usize % self.server.actions.len();
+            self.removed.insert(self.server.actions.remove(index));
+        }
+    }
+
+    fn calm(&mut self) {
+        self.lags = vec![0];
+        self.cached_for = 0;
+        self.cache.clear();
+    }
+}
+
+/// How one sync goes.
+struct Weather {
+    concurrency: usize,
+    full: bool,
+    growth: u64,
+    /// The request before which an action is removed.
+    removes_at: Option<u64>,
+}
+
+fn sync(
+    service: &mut Service,
+    archive: &mut Archive,
+    choices: &mut dyn Iterator<Item = u32>,
+    weather: &Weather,
+) -> Verdict {
+    let mut walk = Walk::new(archive.before.clone(), weather.full);
+    let mut under_way: Vec<(u64, Shown)> = Vec::new();
+    let mut requests = 0;
+    service.shown.clear();
+    loop {
+        while under_way.len() < weather.concurrency {
+            let Some(page) = walk.next_page() else { break };
+            requests += 1;
+            assert!(requests < 2_000, "a walk ends");
+            let choice = choices.next().unwrap_or(0);
+            if weather.removes_at == Some(requests) {
+                service.remove(choice);
+            }
+            let next = service.server.actions.last().map_or(0, |id| id + 1);
+            let new = u64::from(choice) % (weather.growth + 1);
+            service
+                .server
+                .actions
+                .extend((0..new).map(|number| next + number.cast_signed()));
+            under_way.push((page, service.answer(page, choice >> 8)));
+        }
+        if under_way.is_empty() {
+            return walk.verdict().cloned().expect("a verdict");
+        }
+        let choice = choices.next().unwrap_or(0);
+        let answered = under_way.swap_remove(choice as usize % under_way.len());
+        archive.record(&mut walk, answered);
+    }
+}
+
+fn service(count: u64, lags: &[u64]) -> Service {
+    Service {
+        server: Server::with(count),
+        lags: lags.to_vec(),
+        cached_for: 0,
+        cache: HashMap::new(),
+        removed: HashSet::new(),
+        shown: HashSet::new(),
+    }
+}
+
+fn calm(full: bool) -> Weather {
+    Weather {
+        concurrency: 1,
+        full,
+        growth: 0,
+        removes_at: None,
+    }
+}
+
+#[test]
+fn a_page_from_a_fresh_replica_and_others_from_one_that_lags_are_never_complete_with_a_hole() {
+    for (full, lag) in [false, true]
+        .into_iter()
+        .flat_map(|full| [1, 2, 7, 150, 300].map(|lag| (full, lag)))
+    {
+        let (mut service, mut archive) = (service(1_000, &[0]), Archive::default());
+        sync(
+            &mut service,
+            &mut archive,
+            &mut std::iter::empty(),
+            &calm(false),
+        );
+        service.server.grow(300);
+        let mut walk = Walk::new(archive.before.clone(), full);
+        while let Some(page) = walk.next_page() {
+            service.lags = vec![if page == 1 { 0 } else { lag }];
+            let answer = service.answer(page, 0);
+            archive.record(&mut walk, (page, answer));
+        }
+        let is_whole = archive.ids.len() == 1_300;
+        let is_complete = matches!(walk.verdict(), Some(Verdict::Complete { .. }));
+        assert!(
+            is_whole || !is_complete,
+            "{full} {lag}: {:?}",
+            walk.verdict()
+        );
+        service.calm();
+        let verdict = sync(
+            &mut service,
+            &mut archive,
+            &mut std::iter::empty(),
+            &calm(false),
+        );
+        assert_eq!(verdict, Verdict::Complete { total: 1_300 });
+        assert_eq!(archive.ids.len(), 1_300);
+    }
+}
+
+#[test]
+fn an_action_that_is_removed_during_a_walk_hides_no_other() {
+    for removes_at in 1..6 {
+        for choice in [0, 150, 399, 400, 650, 998] {
+            let (mut service, mut archive) = (service(1_000, &[0]), Archive::default());
+            let weather = Weather {
+                removes_at: Some(removes_at),
+                ..calm(true)
+            };
+            let mut choices = std::iter::repeat(choice);
+            let verdict = sync(&mut service, &mut archive, &mut choices, &weather);
+            let is_whole = service
+                .server
+                .actions
+                .iter()
+                .all(|id| archive.ids.contains(id));
+            assert!(
+                is_whole || matches!(verdict, Verdict::Incomplete { .. }),
+                "{verdict:?}"
+            );
+            let next = sync(
+                &mut service,
+                &mut archive,
+                &mut std::iter::empty(),
+                &calm(false),
+            );
+            assert!(
+                service
+                    .server
+                    .actions
+                    .iter()
+                    .all(|id| archive.ids.contains(id))
+            );
+            assert_eq!(
+                next,
+                Verdict::Complete { total: 999 },
+                "{removes_at} {choice}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_removal_between_syncs_is_accepted_when_two_walks_agree_and_the_newest_is_there() {
+    let (mut service, mut archive) = (service(1_000, &[0]), Archive::default());
+    sync(
+        &mut service,
+        &mut archive,
+        &mut std::iter::empty(),
+        &calm(false),
+    );
+    service.remove(500);
+    let verdict = sync(
+        &mut service,
+        &mut archive,
+        &mut std::iter::empty(),
+        &calm(false),
+    );
+    assert_eq!(verdict, Verdict::Complete { total: 999 });
+    service.remove(998);
+    let verdict = sync(
+        &mut service,
+        &mut archive,
+        &mut std::iter::empty(),
+        &calm(false),
+    );
+    let reason = Doubt::Older {
+        before: 999,
+        now: 998,
+    };
+    assert_eq!(
+        verdict,
+        Verdict::Incomplete { reason },
+        "it may be a replica that lags"
+    );
+    service.server.actions.push(1_000);
+    let verdict = sync(
+        &mut service,
+        &mut archive,
+        &mut std::iter::empty(),
+        &calm(false),
+    );
+    assert_eq!(verdict, Verdict::Complete { total: 999 });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 250, ..ProptestConfig::default() })]
+
+    #[test]
+    fn complete_means_that_all_that_was_shown_is_archived(
+        count in 0_u64..1_800,
+        lags in prop::collection::vec(prop_oneof![Just(0_u64), Just(1), Just(2), Just(7), Just(150), Just(300), 0_u64..500], 1..4),
+        cached_for in 0_u32..4,
+        growth in prop_oneof![Just(0_u64), Just(0), 0_u64..4, 0_u64..120],
+        between in prop::collection::vec(0_u64..500, 1..5),
+        removals in prop::collection::vec(prop::option::weighted(0.2, 1_u64..12), 5),
+        fulls in prop::collection::vec(any::<bool>(), 5),
+        concurrency in 1_usize..5,
+        choices in prop::collection::vec(any::<u32>(), 0..400),
+    ) {
+        let (mut service, mut archive) = (service(count, &lags), Archive::default());
+        service.cached_for = cached_for;
+        let mut choices = choices.into_iter();
+        for (sync_number, new) in between.into_iter().enumerate() {
+            let began_with = service.server.actions.clone();
+            let weather = Weather { concurrency, full: fulls[sync_number], growth, removes_at: removals[sync_number] };
+            let verdict = sync(&mut service, &mut archive, &mut choices, &weather);
+            if let Verdict::Complete { .. } = verdict {
+                let shown = began_with.iter().filter(|id| service.shown.contains(id));
+                let missing = shown.filter(|id| !archive.ids.contains(id) && !service.removed.contains(id));
+                prop_assert_eq!(missing.count(), 0, "sync {}: {:?}", sync_number, verdict);
+            }
+            let next = service.server.actions.last().map_or(0, |id| id + 1);
+            service.server.actions.extend((0..new).map(|number| next + number.cast_signed()));
+        }
+        service.calm();
+        service.server.actions.push(service.server.actions.last().map_or(0, |id| id + 1));
+        let verdict = sync(&mut service, &mut archive, &mut std::iter::empty(), &calm(false));
+        prop_assert_eq!(verdict, Verdict::Complete { total: service.server.actions.len() as u64 });
+        prop_assert!(service.server.actions.iter().all(|id| archive.ids.contains(id)));
+    }
+}
