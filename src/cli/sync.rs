@@ -19,8 +19,15 @@ use super::runtime::{Hangup, one_more, runtime, stop_signals};
 use super::scope::ScopeFlags;
 use super::summary;
 
+const AFTER_HELP: &str = "\
+Exit status 0 is a promise: every action that the API listed in scope when the sync began is archived. Where some of the
+API's servers lag behind others, the most recent answer counts. For droplets it covers every action whose resource_id is
+the droplet; anything else that a droplet's own listing shows is archived whenever that listing is read: at first, with
+--full, and at least once a day (recheck under [sync] in the configuration).";
+
 /// Flags of `archiver sync`.
 #[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Arguments {
     #[command(flatten)]
     scope: ScopeFlags,

@@ -1,6 +1,7 @@
 //! Decides which page of a listing to read next, and when all of it is archived. Pure: no network, no file, no clock.
 //!
-//! The rule is *cover what is missing of `[0, T)`*, where `T` is the length the listing had when the sync began.
+//! The rule is *cover what is missing of `[0, T)`*, where `T` is the length the listing had when the sync began. Servers
+//! may lag behind one another, so the end is put off when an answer says that the listing is longer.
 //! Positions are exact as long as the listing is newest first and grows at its head only, which is observed but not
 //! documented. So every answer is checked against what it claims:
 //!

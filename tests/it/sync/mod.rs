@@ -1,6 +1,7 @@
 //! `archiver sync`: everything is archived, exactly, at the price of few requests, whatever comes in between.
 
 mod account;
+mod audit;
 mod counts;
 mod droplets;
 mod dry_run;
