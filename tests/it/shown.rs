@@ -59,15 +59,32 @@ impl Shown {
     /// A droplet is kept current through the account's listing where its own was not asked for. That shows which actions
     /// are the droplet's by their resource only.
     pub(crate) fn promises(&self, earlier: &Self, droplet: Option<i64>, action: &Action) -> bool {
-        let account = self.account.max(earlier.account);
+        let account = self.account.max(earlier.account) >= Some(action.id);
         let Some(droplet) = droplet else {
-            return account >= Some(action.id);
+            return account;
         };
-        let lately = self.droplets.get(&droplet).copied();
-        let own = lately.max(earlier.droplets.get(&droplet).copied());
-        let through_account =
-            self.account.is_some() && lately.is_none() && is_attributed(action, droplet);
-        own >= Some(action.id) || through_account && account >= Some(action.id)
+        let is_through_account = self.account.is_some() && !self.droplets.contains_key(&droplet);
+        self.has_shown(earlier, droplet, action)
+            || is_through_account && account && is_attributed(action, droplet)
+    }
+
+    /// The same where every answer is as the account is now: everything that is listed, but for what a droplet's own
+    /// listing alone tells to be the droplet's, and has not been asked for yet.
+    pub(crate) fn promises_up_to_date(
+        &self,
+        earlier: &Self,
+        droplet: Option<i64>,
+        action: &Action,
+    ) -> bool {
+        droplet.is_none_or(|droplet| {
+            is_attributed(action, droplet) || self.has_shown(earlier, droplet, action)
+        })
+    }
+
+    /// Whether the droplet's own listing has.
+    fn has_shown(&self, earlier: &Self, droplet: i64, action: &Action) -> bool {
+        let lately = self.droplets.get(&droplet);
+        lately.max(earlier.droplets.get(&droplet)) >= Some(&action.id)
     }
 }
 

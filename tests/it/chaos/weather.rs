@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::staleness::Staleness;
 use crate::cloud::{Cloud, Fault, FaultRule, Order, Random};
 
 /// Answers that are wrong although they look right.
@@ -111,6 +112,7 @@ pub(super) fn worsen(random: &mut Random, cloud: &Cloud) {
 /// Fair weather again.
 pub(super) fn calm(cloud: &Cloud) {
     cloud.clear_faults();
+    Staleness::ends(cloud);
     // What is in progress stays so until somebody settles it.
     cloud.change(|options| options.settle_after_requests = Some(u32::MAX));
     cloud.change(|options| {
