@@ -224,7 +224,7 @@ fn a_droplet_that_exists_is_not_gone_because_its_later_pages_are_not_found() {
     let (cloud, droplet) = with_long_history();
     cloud.remove_scope("actions:read");
     let rule = FaultRule::new(Fault::Status(404)).path(&format!("/v2/droplets/{droplet}/actions"));
-    cloud.break_with(rule.pages_from(3));
+    cloud.break_with(rule.clone().pages_from(3));
     let (sandbox, scope) = (Sandbox::new(), Scope::droplet(droplet));
     for _ in 0..3 {
         let run = scope.sync(&sandbox, &cloud, &[]).exits(3);
@@ -236,6 +236,12 @@ fn a_droplet_that_exists_is_not_gone_because_its_later_pages_are_not_found() {
     cloud.clear_faults();
     scope.is_soon_complete(&sandbox, &cloud, "all pages are found");
     sandbox.archive().is_exactly(cloud.actions_of(droplet));
+    // No page at all is found, and there is something new.
+    cloud.add_actions_of(droplet, 30);
+    cloud.break_with(rule);
+    scope.sync(&sandbox, &cloud, &[]).exits(3).says("error: ");
+    cloud.clear_faults();
+    scope.is_soon_complete(&sandbox, &cloud, "all pages are found again");
 }
 
 #[test]

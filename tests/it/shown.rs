@@ -3,7 +3,7 @@
 //! A listing may be served by replicas that lag behind, so it is judged by the most that its answers revealed: its oldest
 //! actions, up to the newest that it had for any of them, whichever page that was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cloud::{Action, Cloud};
 
@@ -12,6 +12,8 @@ use crate::cloud::{Action, Cloud};
 pub(crate) struct Shown {
     account: Option<i64>,
     droplets: BTreeMap<i64, i64>,
+    /// The listings that gave any answer at all, even one that tells nothing: of a droplet, or of the account.
+    answered: BTreeSet<Option<i64>>,
 }
 
 impl Shown {
@@ -19,11 +21,14 @@ impl Shown {
     pub(crate) fn lately(cloud: &Cloud) -> Self {
         let mut shown = Self::default();
         for request in cloud.requests() {
+            let Some(listing) = listing_of(&request.path).filter(|_| request.status == 200) else {
+                continue;
+            };
+            shown.answered.insert(listing);
             let Some(newest) = request.newest_action else {
                 continue;
             };
-            let (path, _) = request.path.split_once('?').unwrap_or((&request.path, ""));
-            match droplet_of(path) {
+            match listing {
                 Some(droplet) => {
                     let known = shown.droplets.entry(droplet).or_insert(newest);
                     *known = newest.max(*known);
@@ -81,6 +86,11 @@ impl Shown {
         })
     }
 
+    /// Whether neither the droplet's own listing nor the account's gave any answer.
+    pub(crate) fn is_silent_about(&self, droplet: i64) -> bool {
+        !self.answered.contains(&Some(droplet)) && !self.answered.contains(&None)
+    }
+
     /// Whether the droplet's own listing has.
     fn has_shown(&self, earlier: &Self, droplet: i64, action: &Action) -> bool {
         let lately = self.droplets.get(&droplet);
@@ -93,8 +103,13 @@ fn is_attributed(action: &Action, droplet: i64) -> bool {
     action.resource_type.as_deref() == Some("droplet") && action.resource_id == Some(droplet)
 }
 
-/// The droplet whose own listing this is.
-fn droplet_of(path: &str) -> Option<i64> {
+/// The listing of which a request asks for a page: of a droplet, or of the account.
+fn listing_of(request: &str) -> Option<Option<i64>> {
+    let (path, _) = request.split_once('?').unwrap_or((request, ""));
+    if path == "/v2/actions" {
+        return Some(None);
+    }
     let rest = path.strip_prefix("/v2/droplets/")?;
-    rest.strip_suffix("/actions")?.parse().ok()
+    let droplet = rest.strip_suffix("/actions")?.parse();
+    droplet.ok().map(Some)
 }

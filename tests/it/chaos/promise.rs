@@ -167,9 +167,11 @@ pub(super) struct Evidence<'a> {
 }
 
 impl Evidence<'_> {
-    fn promises(&self, droplet: Option<i64>, action: &Action) -> bool {
+    /// Of a droplet that exists, everything is promised where no listing was heard that could be out of date.
+    fn promises(&self, droplet: Option<i64>, action: &Action, gone: &BTreeSet<i64>) -> bool {
         let (shown, earlier) = (self.shown, self.earlier);
-        if self.may_be_stale {
+        let is_unheard = droplet.is_some_and(|id| shown.is_silent_about(id) && !gone.contains(&id));
+        if self.may_be_stale && !is_unheard {
             shown.promises(earlier, droplet, action)
         } else {
             shown.promises_up_to_date(earlier, droplet, action)
@@ -204,7 +206,7 @@ pub(super) fn check(
             let gone = gone.map(|droplet| droplet.id).collect();
             for action in listed.has(&gone) {
                 let droplet = listed.droplets.get(&action.id).copied();
-                if !evidence.promises(droplet, action) || removed.contains_key(&action.id) {
+                if !evidence.promises(droplet, action, &gone) || removed.contains_key(&action.id) {
                     continue;
                 }
                 let found = archived.get(&action.id);

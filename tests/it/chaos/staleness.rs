@@ -123,6 +123,10 @@ fn not_found(random: &mut Random, droplets: &[i64]) -> Option<(String, FaultRule
     let page = 1 + random.below(4) as u64;
     let times = [1, 2, 3, u64::MAX][random.below(4)];
     let rule = FaultRule::new(Fault::Status(404)).path(&format!("/droplets/{id}/actions?"));
-    let words = format!("droplet {id}: 404 from page {page} on, {times} times");
+    let words = if times == u64::MAX {
+        format!("droplet {id}: 404 from page {page} on, always")
+    } else {
+        format!("droplet {id}: 404 from page {page} on, {times} times")
+    };
     Some((words, rule.pages_from(page).times(times)))
 }

@@ -8,7 +8,7 @@ use super::promise::{self, Evidence, Listed};
 use super::staleness::Staleness;
 use super::weather::{self, End, Event};
 use crate::account::account;
-use crate::asked::{asked_for, requests};
+use crate::asked::requests;
 use crate::cloud::{Cloud, Options, Random};
 use crate::process::{Run, Running, until};
 use crate::sandbox::Sandbox;
@@ -221,7 +221,7 @@ impl<'a> Story<'a> {
     }
 
     fn count(&mut self, run: &Run) {
-        let (asked, total) = (asked_for(&self.cloud), self.cloud.total());
+        let (asked, total) = (asked_and_shown(&self.cloud), self.cloud.total());
         self.chronicle.push(format!(
             "{}, {total} listed\n{}\n{asked}\n{}",
             run.status,
@@ -236,4 +236,14 @@ impl<'a> Story<'a> {
             None => {}
         }
     }
+}
+
+/// What was asked for, how it was answered, and the newest action that each listing had for its answer.
+fn asked_and_shown(cloud: &Cloud) -> String {
+    let requests = cloud.requests();
+    let lines = requests.iter().map(|it| {
+        let newest = it.newest_action.map(|id| format!(", up to {id}"));
+        format!("{} {}{}", it.status, it.path, newest.unwrap_or_default())
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
