@@ -167,6 +167,18 @@ pub(super) struct Evidence<'a> {
 }
 
 impl Evidence<'_> {
+    /// What of the listed actions has to be archived.
+    fn promised<'a>(
+        &'a self,
+        listed: &'a Listed,
+        gone: &'a BTreeSet<i64>,
+    ) -> impl Iterator<Item = &'a Action> {
+        let droplet_of = |action: &Action| listed.droplets.get(&action.id).copied();
+        listed
+            .has(gone)
+            .filter(move |action| self.promises(droplet_of(action), action, gone))
+    }
+
     /// Of a droplet that exists, everything is promised where no listing was heard that could be out of date.
     fn promises(&self, droplet: Option<i64>, action: &Action, gone: &BTreeSet<i64>) -> bool {
         let (shown, earlier) = (self.shown, self.earlier);
@@ -204,16 +216,13 @@ pub(super) fn check(
         Some(0) => {
             let gone = cloud.destroyed_droplets().into_iter();
             let gone = gone.map(|droplet| droplet.id).collect();
-            for action in listed.has(&gone) {
-                let droplet = listed.droplets.get(&action.id).copied();
-                if !evidence.promises(droplet, action, &gone) || removed.contains_key(&action.id) {
-                    continue;
-                }
+            for action in evidence.promised(listed, &gone) {
                 let found = archived.get(&action.id);
                 let was_right = |found| evidence.may_be_stale && is_or_was(found, action);
                 let is_right = found == Some(action)
                     || found.is_some() && found == truth.get(&action.id)
-                    || found.is_some_and(was_right);
+                    || found.is_some_and(was_right)
+                    || removed.contains_key(&action.id);
                 assert!(
                     is_right,
                     "listed: {action:?}, {}\narchived: {found:?}\n{run}",

@@ -29,9 +29,19 @@ impl Staleness {
         self.is_there
     }
 
-    /// True in this share of the cases.
-    pub(super) fn chance(&mut self, probability: f64) -> bool {
-        self.random.chance(probability)
+    /// Whether the token may read the listings of droplets alone.
+    pub(super) fn narrows_the_token(&mut self) -> bool {
+        self.is_there && self.random.chance(0.3)
+    }
+
+    /// Whether a sync reads every page, whatever is archived.
+    pub(super) fn is_read_again(&mut self) -> bool {
+        self.is_there && self.random.chance(0.15)
+    }
+
+    /// Whether the last sync does, in any story.
+    pub(super) fn ends_with_full(&mut self) -> bool {
+        self.random.chance(0.4)
     }
 
     /// Makes the answers to one sync stale, and says how. `droplets` are those whose own listings may be asked for.

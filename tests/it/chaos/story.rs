@@ -56,16 +56,16 @@ impl<'a> Story<'a> {
             droplets.filter(|_| random.chance(0.6)).collect()
         });
         let watched = watched.filter(|droplets: &BTreeSet<i64>| !droplets.is_empty());
-        let has_account = !staleness.is_there() || watched.is_none() || !staleness.chance(0.3);
-        if !has_account {
-            chronicle.push("the token lacks actions:read".to_owned());
-            cloud.remove_scope("actions:read");
-        }
         let concurrency = 1 + random.below(6);
         let limits = format!("[limits]\nconcurrency = {concurrency}\n");
         chronicle.push(format!(
             "{actions} actions, watched {watched:?}, {concurrency} at once"
         ));
+        let has_account = watched.is_none() || !staleness.narrows_the_token();
+        if !has_account {
+            chronicle.push("the token lacks actions:read".to_owned());
+            cloud.remove_scope("actions:read");
+        }
         Self {
             chronicle,
             random,
@@ -89,11 +89,12 @@ impl<'a> Story<'a> {
     }
 
     fn sync_in_bad_weather(&mut self) {
-        weather::worsen(&mut self.random, &self.cloud);
+        let weather = weather::worsen(&mut self.random, &self.cloud);
+        self.chronicle.push(weather);
         let watched: Vec<_> = self.watched.iter().flatten().copied().collect();
         let stale = self.staleness.worsen(&self.cloud, &watched);
         self.chronicle.extend(stale);
-        let is_full = self.staleness.is_there() && self.staleness.chance(0.15);
+        let is_full = self.staleness.is_read_again();
         let end = End::drawn(&mut self.random);
         let event = Event::during_a_sync(&mut self.random);
         self.chronicle.push(format!("{end:?}, {event:?}"));
@@ -116,7 +117,7 @@ impl<'a> Story<'a> {
         } else {
             1
         };
-        let is_full = self.staleness.chance(0.4);
+        let is_full = self.staleness.ends_with_full();
         let is_complete = (0..most).any(|_| self.is_complete_in_fair_weather(is_full));
         assert!(is_complete, "not complete after {most} syncs");
         assert_eq!(self.sandbox.files_at_rest(), ["archive.db"]);
