@@ -15,7 +15,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use clap::Parser;
-use cloud::{Cloud, FaultRule, Options};
+use cloud::{Cloud, FaultRule, Options, PageCache, Replicas};
 
 /// Serves a made-up DigitalOcean account on this machine.
 #[derive(Debug, Parser)]
@@ -30,6 +30,9 @@ struct Flags {
     /// Share of the droplets that are gone
     #[arg(long, value_name = "FRACTION", default_value_t = 0.1)]
     destroyed: f64,
+    /// How many of the droplets have GPUs: the list shows them with `type=gpus` only
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    gpus: usize,
     /// The same seed makes the same account
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -57,6 +60,18 @@ struct Flags {
     /// Settle actions in progress after so many requests for actions
     #[arg(long, value_name = "N")]
     settle_after: Option<u32>,
+    /// Answer each request for a listing of actions from a replica that lags behind by one of these many actions
+    #[arg(long, value_name = "N,N...", value_delimiter = ',')]
+    lag: Vec<usize>,
+    /// Page 1 from the first replica, page 2 from the second, the rest from the last; otherwise at random
+    #[arg(long, requires = "lag")]
+    lag_by_page: bool,
+    /// Cache pages of actions, each of which is one of these many actions old when it is cached
+    #[arg(long, value_name = "N,N...", value_delimiter = ',')]
+    cache_age: Vec<usize>,
+    /// How many further requests get a cached page
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    cache_keeps: u32,
     /// Never compress
     #[arg(long)]
     no_gzip: bool,
@@ -74,12 +89,22 @@ impl Flags {
             droplets: self.droplets,
             actions: self.actions,
             destroyed: self.destroyed,
+            gpus: self.gpus,
             seed: self.seed,
             port: self.port,
             latency: Duration::from_millis(self.latency_ms),
             grow_per_request: self.grow,
             settle_after_requests: self.settle_after,
             gzip: !self.no_gzip,
+            replicas: Replicas {
+                lags: self.lag.clone(),
+                by_page: self.lag_by_page,
+            },
+            cache: (!self.cache_age.is_empty()).then(|| PageCache {
+                ages: self.cache_age.clone(),
+                keeps: self.cache_keeps,
+                from_page: 1,
+            }),
             ..Options::default()
         };
         options.hourly.requests = Some(self.hourly_limit).filter(|&requests| requests > 0);

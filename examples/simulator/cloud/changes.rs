@@ -6,7 +6,7 @@ use super::action::{Entry, Record, Status, droplet_number, seconds};
 use super::clock;
 use super::history;
 use super::kinds;
-use super::state::{Open, State};
+use super::state::{Open, State, entry_id};
 
 /// The types of which new actions are.
 const NEWS: &[&str] = &[
@@ -127,8 +127,9 @@ impl State {
 
     /// Ends every action in progress, and answers how many there were.
     pub(super) fn settle_all(&mut self) -> usize {
-        (0..self.entries.len())
-            .filter(|&place| self.settle(place, Status::Completed))
+        let places = self.listed.clone().into_iter();
+        places
+            .filter(|&place| self.settle(place as usize, Status::Completed))
             .count()
     }
 
@@ -138,10 +139,8 @@ impl State {
             Entry::Generated(record) => record.status == Status::InProgress,
             Entry::Handmade(action) => action.value()["status"] == "in-progress",
         };
-        let entries = self.entries.iter().enumerate();
-        let places = entries
-            .filter(|(_, entry)| running(entry))
-            .map(|(place, _)| place);
+        let places = self.listed.iter().map(|&place| place as usize);
+        let places = places.filter(|&place| self.entries.get(place).is_some_and(running));
         self.open = places
             .map(|place| Open {
                 place,
@@ -171,6 +170,28 @@ impl State {
         }
         let machine = self.machines.get_mut(droplet)?;
         machine.droplet.destroyed = true;
+        Some(id)
+    }
+
+    /// An action disappears from the listings for good: this one, or any. Its id, if there was one.
+    pub(super) fn remove(&mut self, id: Option<i64>) -> Option<i64> {
+        let id = match id {
+            Some(id) => id,
+            None => {
+                let chosen = self.random.below(self.listed.len());
+                let place = *self.listed.get(chosen)?;
+                self.entries.get(place as usize).and_then(entry_id)?
+            }
+        };
+        let place = self.action_place(id)?;
+        let number = u32::try_from(place).ok()?;
+        let droplet = self.entries.get(place).and_then(|it| self.listed_under(it));
+        self.open.retain(|open| open.place != place);
+        self.listed.retain(|&it| it != number);
+        if let Some(listing) = droplet.and_then(|droplet| self.listings.get_mut(droplet)) {
+            listing.retain(|&it| it != number);
+        }
+        self.removed.push(number);
         Some(id)
     }
 

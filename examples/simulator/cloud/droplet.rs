@@ -23,6 +23,13 @@ pub struct Droplet {
     pub destroyed: bool,
 }
 
+impl Droplet {
+    /// Whether it has GPUs, as the name of its size says.
+    pub fn has_gpus(&self) -> bool {
+        self.size_slug.starts_with("gpu-")
+    }
+}
+
 /// A droplet as the account keeps it.
 #[derive(Clone, Debug)]
 pub(super) struct Machine {

@@ -7,11 +7,12 @@ use super::rules::FaultRule;
 
 /// What can be written, for the help of a command line.
 pub(super) const SYNTAX: &str = "\
-FAULT[@KEY=VALUE[,KEY=VALUE...]], where KEY is path, page, nth, times or p (probability), and FAULT one of
+FAULT[@KEY=VALUE[,KEY=VALUE...]], where KEY is path, page, from-page, nth, times or p (probability), and FAULT one of
 500 (or another status), html:502, too-many[:RETRY_AFTER], reset, reset-in-body, close, stall,
 stall-after-head, stall-in-body, drip:MS, drip-body:MS, truncated, cut-json, empty, bad-gzip,
 gzip-bomb:BYTES, html, body:TEXT, content-type:TYPE, foreign-next:ORIGIN, looping-next, redirect:URL,
-total:N, total-off:N, no-total, short-page:N, repeated-rows:N, reversed, null-completed-at, delay:MS";
+total:N, total-off:N, no-total, short-page:N, repeated-rows:N, reversed, null-completed-at, delay:MS,
+remove[:ACTION_ID] or destroy:DROPLET_ID before the answer";
 
 impl FromStr for Fault {
     type Err = String;
@@ -34,6 +35,8 @@ impl FromStr for Fault {
             "drip-body" => Self::DripBody(number(value)?),
             "gzip-bomb" => Self::GzipBomb(number(value)?),
             "delay" => Self::Delay(number(value)?),
+            "remove" => Self::RemoveAction(Some(number(value)?)),
+            "destroy" => Self::DestroyDroplet(number(value)?),
             "total" => Self::WrongTotal(number(value)?),
             "total-off" => Self::TotalOffBy(number(value)?),
             "short-page" => Self::ShortPage(number(value)?),
@@ -74,6 +77,7 @@ fn plain(name: &str, value: Option<&str>) -> Option<Fault> {
         "no-total" => Fault::MissingTotal,
         "reversed" => Fault::UnknownOrder,
         "null-completed-at" => Fault::NullCompletedAt,
+        "remove" => Fault::RemoveAction(None),
         _ => return None,
     })
 }
@@ -101,10 +105,15 @@ impl FromStr for FaultRule {
             rule = match key {
                 "path" => rule.path(value),
                 "page" => rule.page(number(value)?),
+                "from-page" => rule.pages_from(number(value)?),
                 "nth" => rule.nth(number(value)?),
                 "times" => rule.times(number(value)?),
                 "p" => rule.probability(number(value)?, 7),
-                _ => return Err(format!("`{key}` is not path, page, nth, times or p")),
+                _ => {
+                    return Err(format!(
+                        "`{key}` is not path, page, from-page, nth, times or p"
+                    ));
+                }
             };
         }
         Ok(rule)

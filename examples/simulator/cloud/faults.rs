@@ -70,6 +70,22 @@ pub enum Fault {
     NullCompletedAt,
     /// The right answer, so much later.
     Delay(u64),
+    /// The right answer, once [`super::Cloud::release`] lets it go; what it says is said when it is asked for.
+    Hold,
+    /// The right answer, after this action, or any, was removed.
+    RemoveAction(Option<i64>),
+    /// The right answer, after this droplet was destroyed.
+    DestroyDroplet(i64),
+}
+
+impl Fault {
+    /// Whether the answer is right nevertheless.
+    pub(super) fn is_sound(&self) -> bool {
+        matches!(
+            self,
+            Self::Delay(_) | Self::Hold | Self::RemoveAction(_) | Self::DestroyDroplet(_)
+        )
+    }
 }
 
 /// What faults do to a listing while it is rendered.

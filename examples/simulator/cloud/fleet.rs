@@ -56,6 +56,10 @@ pub(super) fn droplets(
             handmade: None,
         });
     }
+    let living = machines.iter_mut().rev().filter(|it| !it.droplet.destroyed);
+    for machine in living.take(options.gpus) {
+        machine.droplet.size_slug = "gpu-h100x1-80gb".to_owned();
+    }
     machines
 }
 

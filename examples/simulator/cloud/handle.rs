@@ -75,7 +75,11 @@ impl Cloud {
     pub fn change(&self, change: impl FnOnce(&mut Options)) {
         let mut options = self.service.change_options();
         let before = options.settle_after_requests;
+        let cache = options.cache.clone();
         change(&mut options);
+        if options.cache != cache {
+            lock(&self.service.staleness).forget();
+        }
         match options.settle_after_requests {
             Some(requests) if before != Some(requests) => {
                 self.service.change_state().settle_after(requests);
@@ -124,16 +128,32 @@ impl Cloud {
     pub fn actions(&self) -> Vec<Action> {
         let state = self.service.state();
         state
-            .entries
-            .iter()
-            .rev()
-            .filter_map(|entry| state.action(entry))
+            .actions_at(state.listing(None, 0).iter().rev())
+            .collect()
+    }
+
+    /// The actions that were removed, the last one last.
+    pub fn removed_actions(&self) -> Vec<Action> {
+        let state = self.service.state();
+        state.actions_at(state.removed.iter()).collect()
+    }
+
+    /// Those of them that the droplet's own listing showed.
+    pub fn removed_actions_of(&self, droplet_id: i64) -> Vec<Action> {
+        let state = self.service.state();
+        let droplet = state.droplet_place(droplet_id);
+        let was_there = |place: &&u32| {
+            let entry = state.entries.get(**place as usize);
+            droplet.is_some() && entry.and_then(|entry| state.listed_under(entry)) == droplet
+        };
+        state
+            .actions_at(state.removed.iter().filter(was_there))
             .collect()
     }
 
     /// How many rows the account's listing has.
     pub fn total(&self) -> usize {
-        self.service.state().entries.len()
+        self.service.state().listed.len()
     }
 
     /// One action.
@@ -149,12 +169,11 @@ impl Cloud {
     /// What that droplet's own listing holds, newest first; or would, if the droplet is gone.
     pub fn actions_of(&self, droplet_id: i64) -> Vec<Action> {
         let state = self.service.state();
-        let listing = state
-            .droplet_place(droplet_id)
-            .and_then(|place| state.listings.get(place));
-        let places = listing.into_iter().flatten().rev();
-        let entries = places.filter_map(|&place| state.entries.get(place as usize));
-        entries.filter_map(|entry| state.action(entry)).collect()
+        let Some(droplet) = state.droplet_place(droplet_id) else {
+            return Vec::new();
+        };
+        let places = state.listing(Some(droplet), 0);
+        state.actions_at(places.iter().rev()).collect()
     }
 
     /// The droplets that exist now, oldest first.
@@ -236,6 +255,21 @@ impl Cloud {
     /// Destroys a droplet: its endpoints answer 404 from now on. The id of the action that says so.
     pub fn destroy_droplet(&self, droplet_id: i64) -> Option<i64> {
         self.service.change_state().destroy(droplet_id)
+    }
+
+    /// Removes an action from the listings for good. Whether it was there.
+    pub fn remove_action(&self, id: i64) -> bool {
+        self.service.change_state().remove(Some(id)).is_some()
+    }
+
+    /// Removes any action, and answers its id.
+    pub fn remove_any_action(&self) -> Option<i64> {
+        self.service.change_state().remove(None)
+    }
+
+    /// Lets the answers go that [`super::Fault::Hold`] holds back.
+    pub fn release(&self) {
+        self.service.released.send_replace(());
     }
 
     /// The token loses a scope, `actions:read` for example.

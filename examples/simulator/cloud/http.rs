@@ -29,6 +29,12 @@ impl Request {
         self.target.split_once('?').map_or("", |(_, query)| query)
     }
 
+    /// The page that it asks for, of which the API tolerates anything.
+    pub(super) fn page(&self) -> usize {
+        let page = self.parameter("page").and_then(|text| text.parse().ok());
+        page.filter(|&page| page > 0).unwrap_or(1)
+    }
+
     /// The first parameter of that name, decoded.
     pub(super) fn parameter(&self, name: &str) -> Option<String> {
         let mut pairs = self
@@ -125,6 +131,8 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
     /// How it reaches the client, or does not.
     pub(super) delivery: Delivery,
+    /// The newest action of the listing that it is a page of, whichever page that is.
+    pub(super) newest_action: Option<i64>,
 }
 
 impl Answer {
@@ -134,6 +142,7 @@ impl Answer {
             headers: Vec::new(),
             body: body.into(),
             delivery: Delivery::Whole,
+            newest_action: None,
         };
         answer.set("content-type", Some(content_type.to_owned()));
         answer

@@ -21,16 +21,15 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// Reads `page` and `per_page`, of which the API tolerates anything.
+    /// Reads `page` and `per_page`.
     pub(super) fn asked(base_url: &str, request: &Request) -> Self {
-        let number = request.parameter("page").and_then(|text| text.parse().ok());
         let per_page = request
             .parameter("per_page")
             .and_then(|text| text.parse().ok());
         let parameters = request.raw_query().split('&');
         let others = parameters.filter(|pair| !pair.is_empty() && !pair.starts_with("page="));
         Self {
-            number: number.filter(|&number| number > 0).unwrap_or(1),
+            number: request.page(),
             per_page: per_page
                 .filter(|&rows| rows > 0)
                 .map_or(DEFAULT_ROWS, |rows: usize| rows.min(MOST_ROWS)),

@@ -5,7 +5,8 @@
 //!
 //! [`Cloud::start`] serves an account on a port of 127.0.0.1 until the last handle is dropped. The handle knows the
 //! truth ([`Cloud::actions`]), what was asked ([`Cloud::requests`]), and changes both the account
-//! ([`Cloud::add_action`], [`Cloud::destroy_droplet`] …) and the answers ([`Cloud::break_with`]) while it serves.
+//! ([`Cloud::add_action`], [`Cloud::destroy_droplet`], [`Cloud::remove_action`] …) and the answers ([`Cloud::break_with`])
+//! while it serves. Answers may be older than the account, too ([`Replicas`], [`PageCache`]).
 
 #![allow(
     dead_code,
@@ -38,6 +39,7 @@ mod rules;
 mod sabotage;
 mod server;
 mod service;
+mod staleness;
 mod state;
 
 pub use action::{Action, HandmadeAction};
@@ -49,3 +51,4 @@ pub use options::{Options, Order, SCOPES};
 pub use random::Random;
 pub use rules::FaultRule;
 pub use service::LoggedRequest;
+pub use staleness::{PageCache, Replicas};

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::limits::Limit;
+use super::staleness::{PageCache, Replicas};
 
 /// The scopes that the simulated endpoints ask for.
 pub const SCOPES: &[&str] = &[
@@ -38,6 +39,8 @@ pub struct Options {
     pub seed: u64,
     /// The share of the droplets that are gone.
     pub destroyed: f64,
+    /// How many of the droplets that exist have GPUs, the newest first: the list of droplets shows them on request only.
+    pub gpus: usize,
     /// How many of the newest actions still run; small accounts have fewer.
     pub in_progress: usize,
     /// Whether droplets' own listings show a few actions that are recorded of a volume.
@@ -66,6 +69,10 @@ pub struct Options {
     pub settle_after_requests: Option<u32>,
     /// In which order actions are listed.
     pub order: Order,
+    /// From which copies of the account listings of actions are answered; from the account itself by default.
+    pub replicas: Replicas,
+    /// What keeps pages of actions, if anything does. Whoever changes it empties it.
+    pub cache: Option<PageCache>,
 }
 
 impl Default for Options {
@@ -75,6 +82,7 @@ impl Default for Options {
             actions: 1000,
             seed: 1,
             destroyed: 0.1,
+            gpus: 0,
             in_progress: 3,
             volumes_on_droplets: true,
             from: 1_546_300_800, // 2019-01-01T00:00:00Z
@@ -95,6 +103,8 @@ impl Default for Options {
             grow_per_request: 0,
             settle_after_requests: None,
             order: Order::NewestFirst,
+            replicas: Replicas::default(),
+            cache: None,
         }
     }
 }

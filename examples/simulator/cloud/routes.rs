@@ -7,7 +7,7 @@ use super::http::{Answer, Request};
 use super::json::{self, Json};
 use super::listing::Page;
 use super::options::Options;
-use super::state::State;
+use super::state::{State, entry_id};
 
 /// The errors that the specification documents, and those that proxies add.
 pub(super) fn error(status: u16, request_id: &str) -> Answer {
@@ -39,6 +39,11 @@ pub(super) fn is_for_actions(request: &Request) -> bool {
     request.path().split('/').any(|part| part == "actions")
 }
 
+/// Whether a request is for a listing of actions.
+pub(super) fn is_for_listed_actions(request: &Request) -> bool {
+    request.path().ends_with("/actions")
+}
+
 /// The droplet whose own endpoint a request is for.
 pub(super) fn droplet_of(request: &Request) -> Option<i64> {
     let rest = request.path().strip_prefix("/v2/droplets/")?;
@@ -52,6 +57,8 @@ pub(super) struct Routes<'a> {
     pub(super) base_url: &'a str,
     pub(super) request_id: &'a str,
     pub(super) quirks: &'a Quirks,
+    /// How many actions of the account its listings do not know yet.
+    pub(super) lag: usize,
 }
 
 impl Routes<'_> {
@@ -106,23 +113,23 @@ impl Routes<'_> {
 
     /// The listing of a droplet, or of the account.
     fn actions(&self, request: &Request, droplet: Option<usize>) -> Answer {
-        let places = droplet.and_then(|droplet| self.state.listings.get(droplet));
-        let total = places.map_or(self.state.entries.len(), Vec::len);
+        let places = self.state.listing(droplet, self.lag);
+        let total = places.len();
         let json = Json {
             hide_completed_at: self.quirks.hide_completed_at,
             ..self.json()
         };
         let render = |out: &mut String, position: usize| {
-            let own = self.options.order.place(position, total);
-            let place = match places {
-                Some(places) => places.get(own).map(|&place| place as usize),
-                None => Some(own),
-            };
-            if let Some(entry) = place.and_then(|place| self.state.entries.get(place)) {
+            let place = places.get(self.options.order.place(position, total));
+            if let Some(entry) = place.and_then(|&place| self.state.entries.get(place as usize)) {
                 json.action(out, entry);
             }
         };
-        self.listing(request, "actions", total, render)
+        let mut answer = self.listing(request, "actions", total, render);
+        let newest = places.last();
+        let newest = newest.and_then(|&place| self.state.entries.get(place as usize));
+        answer.newest_action = newest.and_then(entry_id);
+        answer
     }
 
     fn action(&self, id: &str) -> Option<Answer> {
@@ -146,9 +153,11 @@ impl Routes<'_> {
     fn droplets(&self, request: &Request) -> Answer {
         let tag = request.parameter("tag_name");
         let name = request.parameter("name").map(|name| name.to_lowercase());
+        let with_gpus = request.parameter("type").as_deref() == Some("gpus");
         let machines = self.state.machines.iter().filter(|machine| {
             let droplet = &machine.droplet;
             !droplet.destroyed
+                && droplet.has_gpus() == with_gpus
                 && tag.as_ref().is_none_or(|tag| droplet.tags.contains(tag))
                 && name
                     .as_ref()

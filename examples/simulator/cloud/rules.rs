@@ -1,5 +1,7 @@
 //! Which requests get which fault.
 
+use std::ops::RangeInclusive;
+
 use super::faults::Fault;
 use super::http::Request;
 use super::random::Random;
@@ -11,7 +13,7 @@ use super::random::Random;
 pub struct FaultRule {
     faults: Vec<Fault>,
     path: Option<String>,
-    page: Option<u64>,
+    pages: RangeInclusive<u64>,
     nth: u64,
     times: Option<u64>,
     probability: Option<f64>,
@@ -31,7 +33,7 @@ impl FaultRule {
         Self {
             faults,
             path: None,
-            page: None,
+            pages: 0..=u64::MAX,
             nth: 1,
             times: None,
             probability: None,
@@ -73,7 +75,14 @@ impl FaultRule {
     /// Only requests for this page; without the parameter, a request is for page 1.
     #[must_use]
     pub fn page(mut self, page: u64) -> Self {
-        self.page = Some(page);
+        self.pages = page..=page;
+        self
+    }
+
+    /// Only requests for this page and later ones.
+    #[must_use]
+    pub fn pages_from(mut self, page: u64) -> Self {
+        self.pages = page..=u64::MAX;
         self
     }
 
@@ -110,7 +119,7 @@ impl FaultRule {
             .path
             .as_ref()
             .is_none_or(|part| request.target.contains(part))
-            && self.page.is_none_or(|wanted| wanted == page);
+            && self.pages.contains(&page);
         if !matches {
             return None;
         }

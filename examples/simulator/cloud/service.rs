@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
 use super::clock;
 use super::delivery::Delivery;
 use super::faults::{Fault, Quirks};
@@ -15,12 +17,16 @@ use super::random::Random;
 use super::routes::{self, Routes};
 use super::rules::FaultRule;
 use super::sabotage;
+use super::staleness::Staleness;
 use super::state::State;
 
 /// Compressing less than this gains nothing.
 const WORTH_COMPRESSING: usize = 512;
 /// Older requests are forgotten, so that a simulator can run for days.
 const LONGEST_LOG: usize = 500_000;
+
+/// Changes when answers that are held back are let go.
+pub(super) type Release = watch::Receiver<()>;
 
 /// A request as it was logged.
 #[derive(Clone, Debug)]
@@ -35,6 +41,9 @@ pub struct LoggedRequest {
     pub user_agent: Option<String>,
     /// The status that was answered; 0 when none reached the client.
     pub status: u16,
+    /// The newest action that the listing had for this answer, on whichever page; absent when the answer was broken, or
+    /// no page of actions. The listing's other actions are those with smaller ids, unless somebody added some by hand.
+    pub newest_action: Option<i64>,
     /// When it arrived.
     pub at: Instant,
 }
@@ -47,6 +56,8 @@ pub(super) struct Service {
     pub(super) rules: Mutex<Vec<FaultRule>>,
     pub(super) log: Mutex<Vec<LoggedRequest>>,
     pub(super) busy: Busy,
+    pub(super) staleness: Mutex<Staleness>,
+    pub(super) released: watch::Sender<()>,
     options: RwLock<Options>,
     state: RwLock<State>,
     requests: AtomicU64,
@@ -93,17 +104,22 @@ impl Service {
             rules: Mutex::default(),
             log: Mutex::default(),
             busy: Busy::default(),
+            staleness: Mutex::new(Staleness::new(options.seed)),
+            released: watch::Sender::default(),
             options: RwLock::new(options),
             state: RwLock::new(state),
             requests: AtomicU64::new(0),
         }
     }
 
-    /// The answer to a request, and how long to hold it back.
-    pub(super) fn answer(&self, request: &Request) -> (Answer, Duration) {
+    /// The answer to a request, and for how long, or until which release, to hold it back.
+    pub(super) fn answer(&self, request: &Request) -> (Answer, Duration, Option<Release>) {
         let at = Instant::now();
         let options = self.options().clone();
         let faults = self.faults(request);
+        let held = faults.contains(&Fault::Hold);
+        let held = held.then(|| self.released.subscribe());
+        self.change_before(&faults);
         let request_id = self.request_id();
         let mut answer = self.coded(request, &options, &faults, &request_id);
         for fault in &faults {
@@ -114,8 +130,26 @@ impl Service {
             _ => Duration::ZERO,
         });
         let delay = options.latency + delays.sum::<Duration>();
+        if !faults.iter().all(Fault::is_sound) {
+            answer.newest_action = None;
+        }
         self.remember(request, &answer, at);
-        (answer, delay)
+        (answer, delay, held)
+    }
+
+    /// What happens to the account before a request is answered.
+    fn change_before(&self, faults: &[Fault]) {
+        for fault in faults {
+            match fault {
+                Fault::RemoveAction(id) => {
+                    self.change_state().remove(*id);
+                }
+                Fault::DestroyDroplet(id) => {
+                    self.change_state().destroy(*id);
+                }
+                _ => {}
+            }
+        }
     }
 
     fn faults(&self, request: &Request) -> Vec<Fault> {
@@ -138,7 +172,7 @@ impl Service {
             .find_map(|fault| sabotage::instead(fault, request_id));
         let mut answer = replaced
             .or(refused)
-            .unwrap_or_else(|| self.truth(request, options, &Quirks::of(faults), request_id));
+            .unwrap_or_else(|| self.truth(request, options, faults, request_id));
         answer.headers.extend(headers);
         answer.set("x-request-id", Some(request_id.to_owned()));
         for fault in faults {
@@ -192,22 +226,39 @@ impl Service {
         &self,
         request: &Request,
         options: &Options,
-        quirks: &Quirks,
+        faults: &[Fault],
         request_id: &str,
     ) -> Answer {
         if routes::is_for_actions(request) {
             self.pass_time(request, options);
         }
-        let state = self.state();
-        let base_url = &self.base_url;
-        Routes {
-            state: &state,
-            options,
-            base_url,
-            request_id,
-            quirks,
+        let quirks = &Quirks::of(faults);
+        let make = |lag| {
+            Routes {
+                state: &self.state(),
+                options,
+                base_url: &self.base_url,
+                request_id,
+                quirks,
+                lag,
+            }
+            .answer(request)
+        };
+        if !routes::is_for_listed_actions(request) {
+            return make(0);
         }
-        .answer(request)
+        let may_be_kept = faults.iter().all(Fault::is_sound);
+        let stale = lock(&self.staleness).answer(request, options, may_be_kept);
+        match stale {
+            Ok(kept) => kept,
+            Err(lag) => {
+                let answer = make(lag);
+                if may_be_kept {
+                    lock(&self.staleness).keep(request, options, &answer);
+                }
+                answer
+            }
+        }
     }
 
     fn pass_time(&self, request: &Request, options: &Options) {
@@ -256,6 +307,7 @@ impl Service {
             } else {
                 0
             },
+            newest_action: answer.newest_action,
             at,
         });
     }

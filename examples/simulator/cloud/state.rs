@@ -27,8 +27,12 @@ pub(super) struct State {
     pub(super) machines: Vec<Machine>,
     /// Oldest first, so that what is added later changes no position.
     pub(super) entries: Vec<Entry>,
-    /// Per droplet, the places of its actions in `entries`.
+    /// The places of the actions in `entries` that the account's listing shows: all but those that were removed.
+    pub(super) listed: Vec<u32>,
+    /// Per droplet, the places of those that its own listing shows.
     pub(super) listings: Vec<Vec<u32>>,
+    /// The places of the actions that were removed.
+    pub(super) removed: Vec<u32>,
     pub(super) kinds: Vec<String>,
     pub(super) open: Vec<Open>,
     pub(super) random: Random,
@@ -74,7 +78,9 @@ impl State {
             .collect();
         Self {
             regions,
+            listed: Vec::new(),
             listings: vec![Vec::new(); machines.len()],
+            removed: Vec::new(),
             machines,
             entries: Vec::new(),
             kinds: KINDS.iter().map(|kind| kind.name.to_owned()).collect(),
@@ -89,17 +95,38 @@ impl State {
     /// Puts an action at the head of the listings it belongs to, and answers its place.
     pub(super) fn push(&mut self, entry: Entry) -> usize {
         let place = self.entries.len();
-        let droplet = match &entry {
-            Entry::Generated(record) => record.droplet_place(),
-            Entry::Handmade(action) => action.droplet().and_then(|id| self.droplet_place(id)),
-        };
+        let number = u32::try_from(place).unwrap_or(u32::MAX);
+        let droplet = self.listed_under(&entry);
         if let Some(listing) = droplet.and_then(|droplet| self.listings.get_mut(droplet)) {
-            listing.push(u32::try_from(place).unwrap_or(u32::MAX));
+            listing.push(number);
         }
+        self.listed.push(number);
         self.ascending &=
             entry_id(&entry).is_some_and(|id| self.last_id().is_none_or(|last| last < id));
         self.entries.push(entry);
         place
+    }
+
+    /// The droplet on whose own listing an action is, if on one.
+    pub(super) fn listed_under(&self, entry: &Entry) -> Option<usize> {
+        match entry {
+            Entry::Generated(record) => record.droplet_place(),
+            Entry::Handmade(action) => action.droplet().and_then(|id| self.droplet_place(id)),
+        }
+    }
+
+    /// The places that the listing of a droplet, or of the account, showed so many actions of the account ago.
+    pub(super) fn listing(&self, droplet: Option<usize>, lag: usize) -> &[u32] {
+        let places = match droplet {
+            Some(droplet) => self.listings.get(droplet),
+            None => Some(&self.listed),
+        };
+        let places = places.map_or(&[][..], Vec::as_slice);
+        let known = self.listed.len().saturating_sub(lag);
+        let end = self.listed.get(known).map_or(places.len(), |unknown| {
+            places.partition_point(|place| place < unknown)
+        });
+        places.get(..end).unwrap_or_default()
     }
 
     /// Where a droplet is in `machines`, gone or not.
@@ -116,14 +143,26 @@ impl State {
             .map(|_| place)
     }
 
-    /// Where the action with this id is.
+    /// Where the action with this id is, unless it was removed.
     pub(super) fn action_place(&self, id: i64) -> Option<usize> {
-        if self.ascending {
-            return self.entries.binary_search_by_key(&Some(id), entry_id).ok();
-        }
-        self.entries
-            .iter()
-            .rposition(|entry| entry_id(entry) == Some(id))
+        let place = if self.ascending {
+            self.entries.binary_search_by_key(&Some(id), entry_id).ok()
+        } else {
+            self.entries
+                .iter()
+                .rposition(|entry| entry_id(entry) == Some(id))
+        };
+        let is_removed = |place: &usize| self.removed.iter().any(|&it| it as usize == *place);
+        place.filter(|place| !is_removed(place))
+    }
+
+    /// The values of the actions at these places, but for those whose id is no integer.
+    pub(super) fn actions_at<'a>(
+        &'a self,
+        places: impl Iterator<Item = &'a u32>,
+    ) -> impl Iterator<Item = Action> {
+        let entries = places.filter_map(|&place| self.entries.get(place as usize));
+        entries.filter_map(|entry| self.action(entry))
     }
 
     /// The id of the newest action that has one.

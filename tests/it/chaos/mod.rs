@@ -3,9 +3,12 @@
 //! A seed makes a `story`: a small account, an archive, and a few syncs, most of them disturbed (`weather`). After each
 //! of them the archive is compared with the truth (`promise`); after the last one, which nothing disturbs, it must equal
 //! it. Everything but the timing of processes comes from the seed, so a seed that fails is told again with
-//! `ARCHIVER_CHAOS_FIRST=SEED ARCHIVER_CHAOS_SEEDS=1`, and `ARCHIVER_CHAOS_TIMES=100` where it is a matter of timing. The figures of a long run are shown with `-- chaos --nocapture`.
+//! `ARCHIVER_CHAOS_FIRST=SEED ARCHIVER_CHAOS_SEEDS=1`, and `ARCHIVER_CHAOS_TIMES=100` where it is a matter of timing. With
+//! `ARCHIVER_CHAOS_STALE=0` no answer is older than the account (`staleness`). The figures of a long run are shown with
+//! `-- chaos --nocapture`.
 
 mod promise;
+mod staleness;
 mod story;
 mod weather;
 
@@ -21,7 +24,7 @@ use story::Story;
 /// Stories told side by side. Most of their time they wait for a retry.
 const AT_ONCE: usize = 12;
 
-/// Seeds whose stories ended badly once. They are always told.
+/// Seeds whose stories ended badly once, when no answer was stale. They are always told.
 const ENDED_BADLY_ONCE: [u64; 4] = [1_344, 1_495, 1_963, 2_172];
 
 /// What happened in one story, or in all of them.
@@ -67,25 +70,27 @@ fn whatever_happens_nothing_is_lost_and_nothing_is_invented() {
     let seeds = number("ARCHIVER_CHAOS_SEEDS", 8);
     let started = Instant::now();
     let times = usize::try_from(number("ARCHIVER_CHAOS_TIMES", 1)).unwrap();
+    let may_be_stale = number("ARCHIVER_CHAOS_STALE", 1) > 0;
     let chosen = iter::repeat_n(first..first + seeds, times).flatten();
-    let chosen = chosen.chain(ENDED_BADLY_ONCE);
+    let chosen = chosen.map(|seed| (seed, may_be_stale));
+    let chosen = chosen.chain(ENDED_BADLY_ONCE.map(|seed| (seed, false)));
     let (tally, failures) = tell(chosen);
     let took = started.elapsed();
     eprintln!("{seeds} seeds from {first} in {took:?}: {tally:?}");
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
-/// Tells the stories of these seeds; the words of those that failed.
-fn tell(seeds: impl Iterator<Item = u64> + Send) -> (Tally, Vec<String>) {
+/// Tells the stories of these seeds, in which answers may be stale; the words of those that failed.
+fn tell(seeds: impl Iterator<Item = (u64, bool)> + Send) -> (Tally, Vec<String>) {
     let seeds = Mutex::new(seeds);
     let told = Mutex::new((Tally::default(), Vec::new()));
     let work = || {
         loop {
-            let Some(seed) = seeds.lock().unwrap().next() else {
+            let Some((seed, may_be_stale)) = seeds.lock().unwrap().next() else {
                 return;
             };
             let mut chronicle = Vec::new();
-            let story = AssertUnwindSafe(|| Story::of(seed, &mut chronicle).tell());
+            let story = AssertUnwindSafe(|| Story::of(seed, may_be_stale, &mut chronicle).tell());
             let outcome = catch_unwind(story);
             let mut told = told.lock().unwrap();
             match outcome {

@@ -14,6 +14,7 @@ use crate::archive::Archive;
 use crate::cloud::{Action, Cloud};
 use crate::process::Run;
 use crate::sandbox::Sandbox;
+use crate::shown::Shown;
 
 /// What a scope lists at some moment.
 pub(super) struct Listed {
@@ -46,7 +47,7 @@ impl Listed {
 
     /// The actions that the API shows to be the scope's: what was done to the volumes of a droplet that is gone is
     /// listed nowhere with the droplet's id.
-    fn shown<'a>(&'a self, gone: &'a BTreeSet<i64>) -> impl Iterator<Item = &'a Action> {
+    fn has<'a>(&'a self, gone: &'a BTreeSet<i64>) -> impl Iterator<Item = &'a Action> {
         self.actions.values().filter(move |action| {
             let says_so = action.resource_type.as_deref() == Some("droplet");
             let droplet = self.droplets.get(&action.id);
@@ -54,12 +55,31 @@ impl Listed {
         })
     }
 
-    /// Nothing but what is listed is archived.
+    /// Nothing but what is listed is archived, or was until it was removed.
     #[track_caller]
-    pub(super) fn is_all_there_is(&self, archive: &Archive) {
+    pub(super) fn is_all_there_is(&self, archive: &Archive, cloud: &Cloud) {
+        let removed = self.removed(cloud);
         for action in archive.actions().values() {
-            assert_eq!(self.actions.get(&action.id), Some(action));
+            let was_removed = removed.get(&action.id);
+            if !was_removed.is_some_and(|it| is_or_was(action, it)) {
+                assert_eq!(self.actions.get(&action.id), Some(action));
+            }
         }
+    }
+
+    /// What the scope listed once.
+    fn removed(&self, cloud: &Cloud) -> BTreeMap<i64, Action> {
+        let removed = match &self.watched {
+            Some(ids) => ids
+                .iter()
+                .flat_map(|id| cloud.removed_actions_of(*id))
+                .collect(),
+            None => cloud.removed_actions(),
+        };
+        removed
+            .into_iter()
+            .map(|action| (action.id, action))
+            .collect()
     }
 }
 
@@ -139,15 +159,55 @@ fn vouches_for_no_row_that_is_not_there(path: &Path) {
     assert!(verification.is_sound, "{verification:#?}");
 }
 
+/// What the listings have shown, in the sync that is judged and before; and whether what it was told may be out of date.
+pub(super) struct Evidence<'a> {
+    pub(super) shown: &'a Shown,
+    pub(super) earlier: &'a Shown,
+    pub(super) may_be_stale: bool,
+}
+
+impl Evidence<'_> {
+    /// What of the listed actions has to be archived.
+    fn promised<'a>(
+        &'a self,
+        listed: &'a Listed,
+        gone: &'a BTreeSet<i64>,
+    ) -> impl Iterator<Item = &'a Action> {
+        let droplet_of = |action: &Action| listed.droplets.get(&action.id).copied();
+        listed
+            .has(gone)
+            .filter(move |action| self.promises(droplet_of(action), action, gone))
+    }
+
+    /// Of a droplet that exists, everything is promised where no listing was heard that could be out of date.
+    fn promises(&self, droplet: Option<i64>, action: &Action, gone: &BTreeSet<i64>) -> bool {
+        let (shown, earlier) = (self.shown, self.earlier);
+        let is_unheard = droplet.is_some_and(|id| shown.is_silent_about(id) && !gone.contains(&id));
+        if self.may_be_stale && !is_unheard {
+            shown.promises(earlier, droplet, action)
+        } else {
+            shown.promises_up_to_date(earlier, droplet, action)
+        }
+    }
+}
+
 /// Checks what a sync left behind: a sound file, nothing invented, words if it was not complete, and everything that was
-/// listed when it began if it says that it was.
+/// listed when it began, and shown, if it says that it was; but for what was removed since.
 #[track_caller]
-pub(super) fn check(sandbox: &Sandbox, cloud: &Cloud, listed: &Listed, run: &Run) {
+pub(super) fn check(
+    sandbox: &Sandbox,
+    cloud: &Cloud,
+    listed: &Listed,
+    evidence: &Evidence<'_>,
+    run: &Run,
+) {
     let archived = archived(sandbox);
     let truth = Listed::now(cloud, listed.watched.as_ref()).actions;
+    let removed = listed.removed(cloud);
     for action in archived.values() {
         let is_true = truth
             .get(&action.id)
+            .or_else(|| removed.get(&action.id))
             .is_some_and(|it| is_or_was(action, it));
         assert!(is_true, "archived but not true: {action:?}\n{run}");
     }
@@ -156,10 +216,13 @@ pub(super) fn check(sandbox: &Sandbox, cloud: &Cloud, listed: &Listed, run: &Run
         Some(0) => {
             let gone = cloud.destroyed_droplets().into_iter();
             let gone = gone.map(|droplet| droplet.id).collect();
-            for action in listed.shown(&gone) {
+            for action in evidence.promised(listed, &gone) {
                 let found = archived.get(&action.id);
-                let is_right =
-                    found == Some(action) || found.is_some() && found == truth.get(&action.id);
+                let was_right = |found| evidence.may_be_stale && is_or_was(found, action);
+                let is_right = found == Some(action)
+                    || found.is_some() && found == truth.get(&action.id)
+                    || found.is_some_and(was_right)
+                    || removed.contains_key(&action.id);
                 assert!(
                     is_right,
                     "listed: {action:?}, {}\narchived: {found:?}\n{run}",

@@ -4,16 +4,21 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Tally;
-use super::promise::{self, Listed};
+use super::promise::{self, Evidence, Listed};
+use super::staleness::Staleness;
 use super::weather::{self, End, Event};
 use crate::account::account;
-use crate::asked::{asked_for, requests};
+use crate::asked::requests;
 use crate::cloud::{Cloud, Options, Random};
 use crate::process::{Run, Running, until};
 use crate::sandbox::Sandbox;
+use crate::shown::Shown;
 
 /// A sync that is told to stop does so within 5 seconds; the rest is for a machine with much else to do.
 const STOPS_WITHIN: Duration = Duration::from_secs(20);
+
+/// After answers that contradicted each other, a listing may have to be read more than once until it is believed.
+const MOST_SYNCS_IN_FAIR_WEATHER: usize = 4;
 
 /// What a seed makes.
 pub(super) struct Story<'a> {
@@ -25,10 +30,16 @@ pub(super) struct Story<'a> {
     /// The droplets whose actions are to be archived; all actions of the account when absent.
     watched: Option<BTreeSet<i64>>,
     tally: Tally,
+    staleness: Staleness,
+    /// What the listings have shown before the sync at hand.
+    earlier: Shown,
+    /// Whether the token may read the account's listing.
+    has_account: bool,
 }
 
 impl<'a> Story<'a> {
-    pub(super) fn of(seed: u64, chronicle: &'a mut Vec<String>) -> Self {
+    pub(super) fn of(seed: u64, may_be_stale: bool, chronicle: &'a mut Vec<String>) -> Self {
+        let mut staleness = Staleness::of(seed, may_be_stale);
         let mut random = Random::new(seed);
         let droplets = 2 + random.below(8);
         let more = [0, 0, 1_900][random.below(3)];
@@ -44,18 +55,27 @@ impl<'a> Story<'a> {
             let droplets = cloud.droplets().into_iter().map(|droplet| droplet.id);
             droplets.filter(|_| random.chance(0.6)).collect()
         });
+        let watched = watched.filter(|droplets: &BTreeSet<i64>| !droplets.is_empty());
         let concurrency = 1 + random.below(6);
         let limits = format!("[limits]\nconcurrency = {concurrency}\n");
         chronicle.push(format!(
             "{actions} actions, watched {watched:?}, {concurrency} at once"
         ));
+        let has_account = watched.is_none() || !staleness.narrows_the_token();
+        if !has_account {
+            chronicle.push("the token lacks actions:read".to_owned());
+            cloud.remove_scope("actions:read");
+        }
         Self {
             chronicle,
             random,
             cloud,
             sandbox: Sandbox::new().configured(&limits),
-            watched: watched.filter(|droplets: &BTreeSet<i64>| !droplets.is_empty()),
+            watched,
             tally: Tally::default(),
+            staleness,
+            earlier: Shown::default(),
+            has_account,
         }
     }
 
@@ -64,43 +84,80 @@ impl<'a> Story<'a> {
             self.sync_in_bad_weather();
             self.let_time_pass();
         }
-        self.sync_in_fair_weather();
+        self.syncs_in_fair_weather();
         self.tally
     }
 
     fn sync_in_bad_weather(&mut self) {
-        weather::worsen(&mut self.random, &self.cloud);
+        let weather = weather::worsen(&mut self.random, &self.cloud);
+        self.chronicle.push(weather);
+        let watched: Vec<_> = self.watched.iter().flatten().copied().collect();
+        let stale = self.staleness.worsen(&self.cloud, &watched);
+        self.chronicle.extend(stale);
+        let is_full = self.staleness.is_read_again();
         let end = End::drawn(&mut self.random);
         let event = Event::during_a_sync(&mut self.random);
         self.chronicle.push(format!("{end:?}, {event:?}"));
         let listed = Listed::now(&self.cloud, self.watched.as_ref());
         self.cloud.clear_requests();
-        let mut sync = self.start();
+        let mut sync = self.start(is_full);
         self.wait_for(&mut sync, event.after);
         self.happens(event);
-        let run = self.end(sync, end);
+        let (run, ended_by_itself) = self.end(sync, end);
         self.tally.faults += self.cloud.faults_fired();
         self.count(&run);
         weather::calm(&self.cloud);
-        promise::check(&self.sandbox, &self.cloud, &listed, &run);
+        self.judge(&listed, &run, self.staleness.is_there(), ended_by_itself);
     }
 
-    fn sync_in_fair_weather(&mut self) {
-        let listed = Listed::now(&self.cloud, self.watched.as_ref());
-        self.cloud.clear_requests();
-        let run = self.start().end().exits(0);
-        self.count(&run);
-        promise::check(&self.sandbox, &self.cloud, &listed, &run);
-        listed.is_all_there_is(&self.sandbox.archive());
+    /// One sync is enough, or a few where answers contradicted each other before.
+    fn syncs_in_fair_weather(&mut self) {
+        let most = if self.staleness.is_there() {
+            MOST_SYNCS_IN_FAIR_WEATHER
+        } else {
+            1
+        };
+        let is_full = self.staleness.ends_with_full();
+        let is_complete = (0..most).any(|_| self.is_complete_in_fair_weather(is_full));
+        assert!(is_complete, "not complete after {most} syncs");
         assert_eq!(self.sandbox.files_at_rest(), ["archive.db"]);
     }
 
-    fn start(&self) -> Running {
+    fn is_complete_in_fair_weather(&mut self, is_full: bool) -> bool {
+        let listed = Listed::now(&self.cloud, self.watched.as_ref());
+        self.cloud.clear_requests();
+        let run = self.start(is_full).end();
+        self.count(&run);
+        self.judge(&listed, &run, false, true);
+        let is_complete = run.status.code() == Some(0);
+        if is_complete {
+            listed.is_all_there_is(&self.sandbox.archive(), &self.cloud);
+        }
+        is_complete
+    }
+
+    /// Holds the archive against the promise, and takes note of what the listings have shown.
+    fn judge(&mut self, listed: &Listed, run: &Run, may_be_stale: bool, ended_by_itself: bool) {
+        let shown = Shown::lately(&self.cloud);
+        let evidence = Evidence {
+            shown: &shown,
+            earlier: &self.earlier,
+            may_be_stale,
+        };
+        promise::check(&self.sandbox, &self.cloud, listed, &evidence, run);
+        self.earlier.then(&shown, ended_by_itself);
+    }
+
+    fn start(&mut self, is_full: bool) -> Running {
         let ids = self.watched.iter().flatten();
         let ids: Vec<_> = ids.map(|id| format!("--droplet={id}")).collect();
         let mut flags: Vec<_> = ids.iter().map(String::as_str).collect();
         if flags.is_empty() {
             flags.push("--all");
+        }
+        if is_full {
+            self.chronicle.push("--full".to_owned());
+            flags.push("--full");
         }
         self.sandbox.start_sync(&self.cloud, &flags)
     }
@@ -112,22 +169,23 @@ impl<'a> Story<'a> {
         });
     }
 
-    fn end(&mut self, mut sync: Running, end: End) -> Run {
+    /// How it ended, and whether that was by itself.
+    fn end(&mut self, mut sync: Running, end: End) -> (Run, bool) {
         let (End::Kill(after) | End::Terminate(after)) = end else {
-            return sync.end();
+            return (sync.end(), true);
         };
         let sent = requests(&self.cloud);
         self.wait_for(&mut sync, sent + after);
         if sync.has_ended() {
-            return sync.end();
+            return (sync.end(), true);
         }
         if matches!(end, End::Kill(_)) {
             self.tally.kills += 1;
-            return sync.kill();
+            return (sync.kill(), false);
         }
         self.tally.signals += 1;
         sync.signal("TERM");
-        sync.end_within(STOPS_WITHIN)
+        (sync.end_within(STOPS_WITHIN), false)
     }
 
     /// What happens in the account between two syncs.
@@ -135,6 +193,8 @@ impl<'a> Story<'a> {
         let event = Event::between_syncs(&mut self.random);
         self.chronicle.push(format!("{event:?}"));
         self.happens(event);
+        let removed = self.staleness.removes(&self.cloud);
+        self.chronicle.extend(removed);
         let droplets = self.cloud.droplets();
         for kind in ["snapshot", "attach_volume"] {
             let chosen = self.random.below(1_000) % droplets.len();
@@ -144,7 +204,8 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// The last droplet stays; and what a droplet was that the archive has never heard of, it need not know.
+    /// The last droplet stays; and what a droplet was that the archive has never heard of, or of which only its own listing
+    /// tells, it need not know.
     fn happens(&mut self, event: Event) {
         self.cloud.add_actions(event.grows);
         if event.settles {
@@ -153,7 +214,7 @@ impl<'a> Story<'a> {
         let droplets = self.cloud.droplets();
         if let Some(going) = event.destroys.filter(|_| droplets.len() > 1) {
             let going = droplets[going % droplets.len()].id;
-            if promise::is_known(&self.sandbox, going) {
+            if self.has_account && promise::is_known(&self.sandbox, going) {
                 self.chronicle.push(format!("{going} goes"));
                 self.cloud.destroy_droplet(going);
             }
@@ -161,7 +222,7 @@ impl<'a> Story<'a> {
     }
 
     fn count(&mut self, run: &Run) {
-        let (asked, total) = (asked_for(&self.cloud), self.cloud.total());
+        let (asked, total) = (asked_and_shown(&self.cloud), self.cloud.total());
         self.chronicle.push(format!(
             "{}, {total} listed\n{}\n{asked}\n{}",
             run.status,
@@ -176,4 +237,14 @@ impl<'a> Story<'a> {
             None => {}
         }
     }
+}
+
+/// What was asked for, how it was answered, and the newest action that each listing had for its answer.
+fn asked_and_shown(cloud: &Cloud) -> String {
+    let requests = cloud.requests();
+    let lines = requests.iter().map(|it| {
+        let newest = it.newest_action.map(|id| format!(", up to {id}"));
+        format!("{} {}{}", it.status, it.path, newest.unwrap_or_default())
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::staleness::Staleness;
 use crate::cloud::{Cloud, Fault, FaultRule, Order, Random};
 
 /// Answers that are wrong although they look right.
@@ -72,8 +73,9 @@ impl Event {
     }
 }
 
-/// Breaks the answers of the cloud, and lets it grow between them.
-pub(super) fn worsen(random: &mut Random, cloud: &Cloud) {
+/// Breaks the answers of the cloud, and lets it grow between them. Says how.
+pub(super) fn worsen(random: &mut Random, cloud: &Cloud) -> String {
+    let mut lies = Vec::new();
     const GROWTH: [usize; 7] = [0, 0, 0, 1, 3, 20, 90];
     let (share, seed) = (random.fraction() * 0.12, random.word());
     if random.chance(0.6) {
@@ -82,6 +84,7 @@ pub(super) fn worsen(random: &mut Random, cloud: &Cloud) {
     for lie in LIES {
         let (page, times) = (1 + random.below(6) as u64, 1 + random.below(3) as u64);
         if random.chance(0.06) {
+            lies.push(format!("{lie:?} on page {page}, {times} times"));
             let rule = FaultRule::new(lie).path("/actions?").page(page);
             cloud.break_with(rule.times(times));
         }
@@ -106,11 +109,15 @@ pub(super) fn worsen(random: &mut Random, cloud: &Cloud) {
         options.settle_after_requests = settles;
         options.order = order;
     });
+    format!(
+        "{order:?}, {growth} new before each answer, {settles:?} until actions settle, lies: {lies:?}"
+    )
 }
 
 /// Fair weather again.
 pub(super) fn calm(cloud: &Cloud) {
     cloud.clear_faults();
+    Staleness::ends(cloud);
     // What is in progress stays so until somebody settles it.
     cloud.change(|options| options.settle_after_requests = Some(u32::MAX));
     cloud.change(|options| {
