@@ -39,6 +39,7 @@ mod requests;
 mod sandbox;
 mod schema;
 mod sql;
+mod sql_timeout;
 mod stats;
 mod status;
 mod store_faults;
