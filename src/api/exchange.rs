@@ -188,7 +188,7 @@ impl Sender {
     }
 
     fn take_token_out_of(&self, text: &mut String) {
-        if let Cow::Owned(clean) = self.bearer.taken_out_of(Cow::Borrowed(text)) {
+        if let Cow::Owned(clean) = self.bearer.mask().taken_out_of(Cow::Borrowed(text)) {
             *text = clean;
         }
     }
@@ -254,7 +254,7 @@ impl Sender {
         most_bytes: usize,
         read: impl FnOnce(&[u8]) -> T,
     ) -> Result<T, ErrorKind> {
-        let read = |body: &[u8]| read(&self.bearer.taken_out_of_body(body));
+        let read = |body: &[u8]| read(&self.bearer.mask().taken_out_of_body(body));
         let unpacked = match Packed::read(response, most_bytes).await {
             Ok(packed) => self.unpacker.unpack(&packed, most_bytes, read),
             Err(unreadable) => Err(unreadable),

@@ -3,7 +3,7 @@
 //! Everything that prints is in this folder, and nothing else is: the library is told what to do and reports what
 //! happened. Data goes to stdout, everything else to stderr. One file per command; `filter` has the flags that say which
 //! actions are meant, `answer` those that say how they are shown, `deferred` spares a run the flags of other commands,
-//! `document` prints what is no rows, `summary` words what a sync came to, `exit` maps errors to statuses and hints,
+//! `document` prints what is no rows, `time_limit` ends an answer that takes too long, `summary` words what a sync came to, `exit` maps errors to statuses and hints,
 //! `progress` draws the bar, `terminal` knows what the streams are connected to.
 
 mod answer;
@@ -31,6 +31,7 @@ mod status;
 mod summary;
 mod sync;
 mod terminal;
+mod time_limit;
 mod timeline;
 mod verify;
 

@@ -77,6 +77,15 @@ pub(super) fn stop_signals(hangup: Hangup) -> Result<watch::Receiver<u32>, Failu
     Ok(receiver)
 }
 
+/// Ends the process, whatever its other threads are doing.
+pub(super) fn end_process(status: Status) -> ! {
+    #[expect(
+        clippy::exit,
+        reason = "a thread that does not come back cannot return"
+    )]
+    std::process::exit(i32::from(status as u8))
+}
+
 /// Ends the first process of a container at a signal, as the system ends any other: that one, it lets go on unless it
 /// listens. For what does not have to be ended in order.
 #[cfg(unix)]

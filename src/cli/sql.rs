@@ -14,6 +14,8 @@ use unicode_width::UnicodeWidthStr;
 use super::Context;
 use super::answer::{AnswerFlags, Printer};
 use super::exit::{Failure, Status};
+use super::runtime::end_process;
+use super::time_limit::Watch;
 
 /// Flags of `archiver sql`.
 #[derive(clap::Args)]
@@ -48,13 +50,16 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let text = text(arguments)?;
     let limit = arguments.timeout.as_deref().map(timeout).transpose()?;
     let mut connection = store::open_read_only(&context.archive_path()?)?;
-    let mut stdout = io::stdout().lock();
-    let mut printer = Printer::new(context, &arguments.answer, &mut stdout);
+    // Nothing where that is beyond what clocks can tell.
+    let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+    let watch = Watch::until(deadline, give_up(context, arguments))?;
+    let mut sink = watch.sink(io::stdout().lock());
+    let mut printer = Printer::new(context, &arguments.answer, &mut sink);
     let outcome = sql::run(
         &mut connection,
         &text,
         &arguments.parameters,
-        limit.and_then(stop_after),
+        deadline.map(stop_at),
         &mut printer,
     );
     let outcome = match (outcome, &arguments.timeout) {
@@ -100,10 +105,21 @@ fn timeout(text: &str) -> Result<Duration, Failure> {
     Ok(Duration::from_secs(seconds.unsigned_abs()))
 }
 
-/// Says when the time is up; nothing where that is beyond what clocks can tell.
-fn stop_after(limit: Duration) -> Option<Box<dyn FnMut() -> bool + Send>> {
-    let deadline = Instant::now().checked_add(limit)?;
-    Some(Box::new(move || Instant::now() >= deadline))
+/// Says when the time is up.
+fn stop_at(deadline: Instant) -> Box<dyn FnMut() -> bool + Send> {
+    Box::new(move || Instant::now() >= deadline)
+}
+
+/// What is done where SQLite does not hear that the time is up.
+fn give_up(context: &Context, arguments: &Arguments) -> impl FnOnce() + Send + use<> {
+    let terminal = context.terminal;
+    let failure = arguments.timeout.as_deref().map(timed_out);
+    move || {
+        if let Some(failure) = failure {
+            terminal.failure(&failure);
+            end_process(failure.status);
+        }
+    }
 }
 
 fn timed_out(limit: &str) -> Failure {

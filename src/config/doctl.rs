@@ -3,6 +3,7 @@
 //! They are looked at only where somebody asks for a context by its name, since a token that is found by itself may be
 //! that of another account.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use secrecy::SecretString;
@@ -12,7 +13,7 @@ use super::doctl_file::{self, DoctlFile};
 use super::environment::Environment;
 use super::error::Error;
 use super::private_file::{self, Readers};
-use crate::redaction::shown;
+use crate::redaction::{Mask, shown};
 
 /// The context whose token stands by itself, as `access-token`.
 const DEFAULT: &str = "default";
@@ -35,47 +36,60 @@ pub(super) fn token(environment: &Environment, context: &str) -> Result<Found, E
         }
         error => error,
     })?;
-    let file = doctl_file::read(&text).map_err(|puzzle| Error::DoctlFile {
+    let mut file = doctl_file::read(&text).map_err(|puzzle| Error::DoctlFile {
         path: path.clone(),
         line: puzzle.line,
         reason: puzzle.reason,
     })?;
-    let known = file.names();
+    // Somebody may have put a token where a name belongs.
+    let mask = file.mask();
+    let name = |name: &str| mask(shown(name)).into_owned();
     match file.take(context) {
         Some(token) => Ok(Found {
             token: SecretString::from(token.as_str()),
-            context: shown(context).into_owned(),
+            context: name(context),
             path,
         }),
         None => Err(Error::NoDoctlContext {
             path,
-            context: shown(context).into_owned(),
-            known,
+            context: name(context),
+            known: file.names().into_iter().map(name).collect(),
         }),
     }
 }
 
 impl DoctlFile {
-    /// The names of its contexts, for people: somebody may have put a token where a name belongs.
-    fn names(&self) -> Vec<String> {
+    /// Takes its tokens out of a text, and their parts.
+    fn mask(&self) -> impl Fn(Cow<'_, str>) -> Cow<'_, str> + use<> {
+        let others = self.contexts.iter().map(|(_, token)| token);
+        let tokens = self.access_token.iter().chain(others);
+        let masks: Vec<_> = tokens.map(|token| Mask::new(token)).collect();
+        move |text| {
+            masks
+                .iter()
+                .fold(text, |text, mask| mask.taken_out_of(text))
+        }
+    }
+
+    /// The names of its contexts.
+    fn names(&self) -> Vec<&str> {
         let default = self.access_token.as_ref().map(|_| DEFAULT);
         let others = self.contexts.iter().map(|(name, _)| name.as_str());
         let others = others.filter(|name| *name != DEFAULT);
-        let names = default.into_iter().chain(others);
-        let mut names: Vec<_> = names.map(|name| shown(name).into_owned()).collect();
-        names.sort();
+        let mut names: Vec<_> = default.into_iter().chain(others).collect();
+        names.sort_unstable();
         names
     }
 
     /// The token of a context, whose name doctl takes in any case.
-    fn take(self, context: &str) -> Option<Zeroizing<String>> {
+    fn take(&mut self, context: &str) -> Option<Zeroizing<String>> {
         let context = context.to_lowercase();
         if context == DEFAULT {
-            return self.access_token;
+            return self.access_token.take();
         }
-        let mut contexts = self.contexts.into_iter();
+        let mut contexts = self.contexts.iter_mut();
         let found = contexts.find(|(name, _)| *name == context);
-        found.map(|(_, token)| token)
+        found.map(|(_, token)| std::mem::take(token))
     }
 }
 
@@ -203,6 +217,21 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(!message.contains("canary"), "{message}");
+    }
+
+    #[cfg(all(unix, not(target_os = "macos")))]
+    #[test]
+    fn a_part_of_a_token_in_a_name_is_not_shown() {
+        const PART: &str = "c0ffee1d5a9b3e7f2468";
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!("auth-contexts:\n  work-{PART}: dop_v1_{PART}013579\n  home: x\n");
+        let environment = written(folder.path(), &text, 0o600);
+        let message = token(&environment, &format!("{PART}-of-work")).unwrap_err();
+        let message = message.to_string();
+        assert!(message.contains("`[token]-of-work`"), "{message}");
+        assert!(message.ends_with("home, work-[token]"), "{message}");
+        let found = token(&environment, &format!("work-{PART}")).unwrap();
+        assert_eq!(found.context, "work-[token]");
     }
 
     #[cfg(all(unix, not(target_os = "macos")))]

@@ -35,9 +35,22 @@ impl<'sink> Buffer<'sink> {
         self.sink.flush()
     }
 
+    /// Hands on what there is, which ends with a row.
     fn hand_on(&mut self) -> io::Result<()> {
         let written = self.sink.write_all(&self.bytes);
         self.bytes.clear();
         written
+    }
+}
+
+/// For whoever takes nothing but a writer, and flushes it after a row.
+impl Write for Buffer<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.finish()
     }
 }

@@ -2,7 +2,10 @@
 
 use std::io;
 
-use super::limits::{LONGEST_SQL_BYTES, MOST_MEMORY_BYTES};
+use super::limits::{LONGEST_SQL_BYTES, LONGEST_VALUE_BYTES, MOST_MEMORY_BYTES};
+
+/// What SQLite says of a value that is longer than its limit.
+const TOO_BIG: &str = "string or blob too big";
 
 /// SQL that was not run, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -121,6 +124,12 @@ impl Error {
             Self::UnknownParameter { .. } => "write :name where its value belongs",
             Self::TooMuchMemory => {
                 "sort or group fewer rows or columns: a WHERE, an index (`archiver schema`), or a LIMIT inside helps"
+            }
+            Self::Failed { message } if message == TOO_BIG => {
+                return Some(format!(
+                    "no text, BLOB or row may have more than {} MiB here",
+                    LONGEST_VALUE_BYTES >> 20
+                ));
             }
             _ => return None,
         };

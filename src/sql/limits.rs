@@ -13,11 +13,12 @@ pub const LONGEST_SQL_BYTES: usize = 1 << 20;
 /// A statement does not use more memory than this, all that it sorts and groups included. It holds for the process.
 pub const MOST_MEMORY_BYTES: usize = 1 << 30;
 
-/// A text or BLOB that a statement makes is not longer than this.
-const LONGEST_VALUE_BYTES: i32 = 64 << 20;
+/// A text or BLOB that a statement makes is not longer than this, nor is a row. One that a sync archives has at most 1 MiB.
+/// What takes long within one step takes longer with each byte.
+pub(super) const LONGEST_VALUE_BYTES: i32 = 16 << 20;
 
-/// A longer pattern can take for ever within one step, where nothing can stop it.
-const LONGEST_PATTERN_BYTES: i32 = 1_000;
+/// A pattern is not longer than this: twice the longest name of a droplet.
+const LONGEST_PATTERN_BYTES: i32 = 512;
 
 /// Sets the limits of a connection, and that double quotes are for names.
 ///

@@ -42,6 +42,7 @@ mod schema;
 mod shown;
 mod simulator;
 mod sql;
+mod sql_timeout;
 mod stats;
 mod status;
 mod store_faults;

@@ -4,6 +4,7 @@ mod answers;
 mod check;
 mod commands;
 mod misplaced;
+mod parts;
 mod patience;
 mod proxies;
 mod servers;

@@ -1,5 +1,17 @@
 //! What may be shown of what somebody wrote: a token may stand where something else belongs, and then no message, log or
 //! ping repeats it.
+//!
+//! What each file is for: this one knows what any token looks like, `mask` takes one token and its parts out of what a
+//! server says, `grams` tells fast whether there is one, `spelling` reads hexadecimal digits and base64, `escapes` undoes
+//! what JSON and URLs escape, `json` tells what in JSON is text.
+
+mod escapes;
+mod grams;
+mod json;
+mod mask;
+mod spelling;
+
+pub use mask::Mask;
 
 use std::borrow::Cow;
 use std::path::Path;

@@ -1,0 +1,128 @@
+//! What JSON and URLs escape, undone, and where in the text it stood.
+
+use std::ops::Range;
+
+/// A way to write a character as another, so far as tokens have such characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Escape {
+    /// `\u0064`, `\/`, `\"`, `\\`.
+    Json,
+    /// `%64`.
+    Percent,
+}
+
+impl Escape {
+    fn lead(self) -> u8 {
+        match self {
+            Self::Json => b'\\',
+            Self::Percent => b'%',
+        }
+    }
+
+    /// Where the next one may be.
+    pub(super) fn next_in(self, text: &[u8]) -> Option<usize> {
+        /// The compiler compares the bytes of a chunk side by side.
+        const CHUNK: usize = 64;
+        let lead = self.lead();
+        let has_lead = |chunk: &[u8]| chunk.iter().fold(false, |has, byte| has | (*byte == lead));
+        let skipped = CHUNK * text.chunks(CHUNK).position(has_lead)?;
+        let rest = text.get(skipped..)?.iter();
+        Some(skipped + rest.take(CHUNK).position(|byte| *byte == lead)?)
+    }
+
+    /// What the escape that a text begins with stands for, and how long it is.
+    fn undone(self, text: &[u8]) -> Option<(u8, usize)> {
+        let (code, length) = match (self, text) {
+            (Self::Json, [_, b'u', b'0', b'0', high, low, ..]) => (code(*high, *low)?, 6),
+            (Self::Json, [_, escaped @ (b'/' | b'"' | b'\\'), ..]) => (*escaped, 2),
+            (Self::Percent, [_, high, low, ..]) => (code(*high, *low)?, 3),
+            _ => return None,
+        };
+        code.is_ascii_graphic().then_some((code, length))
+    }
+}
+
+/// The byte that two hexadecimal digits are.
+fn code(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte| char::from(byte).to_digit(16);
+    u8::try_from(digit(high)? << 4 | digit(low)?).ok()
+}
+
+/// A text with its escapes undone.
+pub(super) struct Unescaped {
+    pub(super) bytes: Vec<u8>,
+    /// The places behind an escape, here and in the source; up to the next, both go on alike.
+    behind: Vec<(usize, usize)>,
+}
+
+impl Unescaped {
+    pub(super) fn new(text: &[u8], escape: Escape) -> Self {
+        let mut plain = Self {
+            bytes: Vec::with_capacity(text.len()),
+            behind: Vec::new(),
+        };
+        let mut rest = text;
+        while let Some(at) = escape.next_in(rest) {
+            let (before, escaped) = rest.split_at(at);
+            plain.bytes.extend_from_slice(before);
+            let undone = escape.undone(escaped);
+            let (byte, length) = undone.unwrap_or((escape.lead(), 1));
+            plain.bytes.push(byte);
+            rest = &escaped[length..];
+            if undone.is_some() {
+                let place = (plain.bytes.len(), text.len() - rest.len());
+                plain.behind.push(place);
+            }
+        }
+        plain.bytes.extend_from_slice(rest);
+        plain
+    }
+
+    /// Where something stands in the source.
+    pub(super) fn source(&self, place: &Range<usize>) -> Range<usize> {
+        let source = |at: usize| {
+            let escapes = self.behind.partition_point(|(here, _)| *here <= at);
+            let last = escapes.checked_sub(1).and_then(|it| self.behind.get(it));
+            last.map_or(at, |(here, there)| there + (at - here))
+        };
+        source(place.start)..source(place.end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_undone_and_found_again() {
+        for (escape, text, expected) in [
+            (
+                Escape::Json,
+                r"a\u0064b\/\\u0064\n\u00e9\u00",
+                r"adb/\u0064\n\u00e9\u00",
+            ),
+            (Escape::Json, r"\", r"\"),
+            (Escape::Percent, "a%64%6F%zz%c3%20%", "ado%zz%c3%20%"),
+            (Escape::Percent, r"\u0064", r"\u0064"),
+        ] {
+            let plain = Unescaped::new(text.as_bytes(), escape);
+            assert_eq!(String::from_utf8_lossy(&plain.bytes), expected);
+        }
+        let text = r"a\u0064b\/c";
+        let plain = Unescaped::new(text.as_bytes(), Escape::Json);
+        for (place, source) in [
+            (0..1, "a"),
+            (1..2, r"\u0064"),
+            (1..3, r"\u0064b"),
+            (2..4, r"b\/"),
+            (4..5, "c"),
+            (0..5, text),
+        ] {
+            assert_eq!(&text[plain.source(&place)], source);
+        }
+        assert_eq!(Escape::Json.next_in(text.as_bytes()), Some(1));
+        assert_eq!(Escape::Percent.next_in(text.as_bytes()), None);
+        let far = format!("{}%64", "x".repeat(1_000));
+        assert_eq!(Escape::Percent.next_in(far.as_bytes()), Some(1_000));
+    }
+}
