@@ -38,7 +38,6 @@ impl Walk {
         if shown.start == 0 && answer.has_next {
             return Err(Doubt::LinksOn { page: answer.page });
         }
-        self.latest_total = self.latest_total.max(total);
         self.target.get_or_insert(total);
         let placement = self.placement(answer, shown, total);
         self.check_border(answer, &placement)?;

@@ -24,8 +24,7 @@ pub(super) async fn with_tags(
     let mut found = BTreeSet::new();
     let mut shows_tags = false;
     for selection in [DropletSelection::AllButGpus, DropletSelection::Gpus] {
-        let subject = || "finding the droplets with the tags".to_owned();
-        let Some(list) = list_whole(engine, selection, subject).await? else {
+        let Some(list) = list_whole(engine, selection, tags.iter()).await? else {
             return Ok(tagged);
         };
         shows_tags |= list.shows_tags();
@@ -39,9 +38,8 @@ pub(super) async fn with_tags(
     }
     for tag in tags.difference(&found) {
         if !shows_tags {
-            let subject = || format!("finding the droplets with the tag `{tag}`");
             let selection = DropletSelection::Tagged(tag);
-            let Some(list) = list_whole(engine, selection, subject).await? else {
+            let Some(list) = list_whole(engine, selection, [tag].into_iter()).await? else {
                 return Ok(tagged);
             };
             tagged.extend(list.ids());
@@ -55,20 +53,21 @@ pub(super) async fn with_tags(
     Ok(tagged)
 }
 
-/// Reads a list until nothing speaks against it; what stays wrong with it makes the sync partial. Nothing when it cannot
-/// be read.
+/// Reads a list, for the sake of these tags, until nothing speaks against it; what stays wrong with it makes the sync
+/// partial. Nothing when it cannot be read.
 async fn list_whole(
     engine: &mut Engine<'_>,
     selection: DropletSelection<'_>,
-    subject: impl Fn() -> String,
+    tags: impl ExactSizeIterator<Item = &String>,
 ) -> Result<Option<DropletList>, store::Error> {
+    let subject = format!("finding the droplets with the {}", in_words(tags));
     let mut readings = 0;
     loop {
         let list = match list(engine, selection, u64::MAX).await? {
             Ok(list) => list,
             Err(error) => {
                 engine.halt_if_hopeless(&error);
-                engine.report.failures.push((subject(), error));
+                engine.report.failures.push((subject, error));
                 return Ok(None);
             }
         };
@@ -78,11 +77,24 @@ async fn list_whole(
             Some(_) if readings < MOST_READINGS => continue,
             Some(words) => {
                 let error = api::Error::of_an_incomplete_list(&words);
-                engine.report.failures.push((subject(), error));
+                engine.report.failures.push((subject, error));
             }
             None => {}
         }
         return Ok(Some(list));
+    }
+}
+
+/// `tag `web``, or several of them; a long list is cut.
+fn in_words<'a>(tags: impl ExactSizeIterator<Item = &'a String>) -> String {
+    const MOST: usize = 5;
+    let count = tags.len();
+    let named: Vec<String> = tags.take(MOST).map(|tag| format!("`{tag}`")).collect();
+    let named = named.join(", ");
+    match count {
+        0..=1 => format!("tag {named}"),
+        2..=MOST => format!("tags {named}"),
+        _ => format!("tags {named} and {} more", count - MOST),
     }
 }
 

@@ -118,9 +118,11 @@ impl<'a> Engine<'a> {
         if conclusion::queue_followed_where_account_fails(&mut self) {
             self.read_listings(stop.as_mut()).await?;
         }
-        tokio::select! {
-            proven = gone::prove(&mut self) => proven?,
-            () = &mut stop => self.stop(),
+        if !self.is_halted {
+            tokio::select! {
+                proven = gone::prove(&mut self) => proven?,
+                () = &mut stop => self.stop(),
+            }
         }
         while gone::read_on_in_the_account(&mut self)? {
             self.read_listings(stop.as_mut()).await?;

@@ -2,7 +2,8 @@
 //!
 //! It needs no position to be right. As long as a listing only grows, reading forward misses nothing but what arrives at
 //! the head meanwhile, and for that the pass begins at the first page again. A pass is complete when it has found exactly
-//! as many actions as the largest total that it saw.
+//! as many actions as the largest total that it saw; or, where the listing grows faster than it can be caught up with and
+//! is newest first, as many as it had at the first page.
 //!
 //! An answer with a smaller total than one before it is old: it comes from a replica that lags, or from a cache. Rows that
 //! it moves onto pages that were read already would be lost, so the page is asked for again.
@@ -21,8 +22,9 @@ const MOST_SHORT: u32 = 5;
 const MOST_OUTGROWN: u32 = 12;
 /// Old answers in a row before the listing is taken to have shrunk.
 const MOST_OLD: u32 = 12;
-/// How often a pass begins again for what arrived meanwhile.
-const MOST_LAPS: u32 = 12;
+/// Pages that may be read again for what arrived meanwhile, beside twice as many as were read before: that catches up with
+/// 80 actions a page.
+const MORE_PAGES: u64 = 4;
 /// The API's default page, and the least that a server which ignores `per_page` is expected to give.
 const LEAST_PAGE: usize = 20;
 
@@ -30,10 +32,13 @@ const LEAST_PAGE: usize = 20;
 #[derive(Default)]
 pub(super) struct Rewalk {
     pages_read: u64,
-    /// How many of them since the pass began again at the first page.
+    /// How many of them since the pass began, or began again, at the first page.
     pages_of_lap: u64,
-    laps: u32,
+    /// How many pages the first lap had, once it has ended.
+    pages_of_first_lap: Option<u64>,
     seen: HashSet<ActionId>,
+    /// The least of them.
+    least: Option<ActionId>,
     rejected: u64,
     first_total: Option<u64>,
     largest_total: Option<u64>,
@@ -43,6 +48,10 @@ pub(super) struct Rewalk {
     fruitless: u32,
     short: u32,
     outgrown: u32,
+    /// Whether a page showed an action for the first time that is newer than one of the pages before.
+    is_disordered: bool,
+    /// Whether the first lap found as many actions as the listing had at its first page.
+    found_first: bool,
     is_worth_another: bool,
     verdict: Option<Verdict>,
 }
@@ -90,19 +99,29 @@ impl Rewalk {
             self.first_total = answer.total;
             self.page_length = answer.ids.len().max(LEAST_PAGE);
         }
-        let seen_before = self.seen.len();
-        self.seen.extend(answer.ids.iter().flatten());
-        let new = self.seen.len() - seen_before;
+        let new = self.note_ids(answer);
         self.rejected += answer.ids.iter().filter(|id| id.is_none()).count() as u64;
         self.note_growth(answer.total);
-        if self.outgrown >= MOST_OUTGROWN || self.laps > MOST_LAPS {
-            let pages = self.pages_read;
-            self.end(Doubt::Outgrown { pages });
-        } else if self.laps > 0 {
-            self.go_on_with_lap(answer, new);
-        } else {
-            self.go_on(answer, new);
+        match self.pages_of_first_lap {
+            _ if self.outgrown >= MOST_OUTGROWN => self.give_up(),
+            Some(pages) if self.pages_read > 3 * pages + MORE_PAGES => self.give_up(),
+            Some(_) => self.catch_up(answer, new),
+            None => self.go_on(answer, new),
         }
+    }
+
+    /// Takes note of the actions of a page; how many of them are new.
+    fn note_ids(&mut self, answer: &Answer<'_>) -> usize {
+        let ids = || answer.ids.iter().flatten().copied();
+        let is_first_lap = self.pages_of_first_lap.is_none();
+        if let Some(least) = self.least.filter(|_| is_first_lap) {
+            let mut new = ids().filter(|id| !self.seen.contains(id));
+            self.is_disordered |= new.any(|id| id > least);
+        }
+        self.least = ids().chain(self.least).min();
+        let before = self.seen.len();
+        self.seen.extend(ids());
+        self.seen.len() - before
     }
 
     /// Whether the answer is older than one before it; too many of these end the pass.
@@ -150,7 +169,7 @@ impl Rewalk {
     }
 
     /// Reads what arrived since the first page was read, which ends where older actions follow.
-    fn go_on_with_lap(&mut self, answer: &Answer<'_>, new: usize) {
+    fn catch_up(&mut self, answer: &Answer<'_>, new: usize) {
         let found = self.seen.len() as u64;
         if new < answer.ids.len() || self.largest_total == Some(found) {
             self.judge(true, new > 0);
@@ -177,13 +196,25 @@ impl Rewalk {
             }
             Some(total) if found == total => self.end(Doubt::Endless { pages }),
             Some(total) if found < total && has_ended && has_grown && brings_more => {
-                self.laps += 1;
+                if self.pages_of_first_lap.is_none() {
+                    self.pages_of_first_lap = Some(pages);
+                    self.found_first = self.first_total == Some(found) && !self.is_disordered;
+                }
                 self.pages_of_lap = 0;
             }
             Some(total) => {
                 self.is_worth_another = has_ended && found < total;
                 self.end(Doubt::WalkedCount { found, total });
             }
+        }
+    }
+
+    /// Ends a pass that does not catch up with what arrives.
+    fn give_up(&mut self) {
+        let pages = self.pages_read;
+        match self.first_total.filter(|_| self.found_first) {
+            Some(total) => self.verdict = Some(Verdict::Complete { total }),
+            None => self.end(Doubt::Outgrown { pages }),
         }
     }
 

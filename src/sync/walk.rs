@@ -114,9 +114,11 @@ pub(super) struct Walk {
     raises: u32,
     /// How often all pages were walked through.
     passes: u32,
+    /// The longest length heard of before that began.
+    known_total: u64,
     /// The actions that such a pass found, if they were fewer than a total said.
     shorter: Option<HashSet<ActionId>>,
-    /// What each answer of this sync said: its total, and the position of its oldest action.
+    /// What each answer of this sync said: its total, its oldest action, and the position of that.
     claims: Vec<(u64, ActionId, u64)>,
     /// A covered position whose page is to be read again, and the positions that this page then showed.
     audit: Option<u64>,
@@ -168,6 +170,7 @@ impl Walk {
             latest_total: before.total.unwrap_or(0),
             raises: 0,
             passes: 0,
+            known_total: before.total.unwrap_or(0),
             shorter: None,
             claims: Vec::new(),
             audit: None,
@@ -284,7 +287,6 @@ impl Walk {
             },
             Phase::Rewalk(rewalk) if rewalk.is_at(answer.page) => {
                 rewalk.read(answer);
-                self.latest_total = self.latest_total.max(answer.total.unwrap_or(0));
                 unplaced(answer, answer.total)
             }
             // Under way when something went wrong: its rows count, its position does not.
@@ -294,10 +296,16 @@ impl Walk {
         }
     }
 
+    /// Takes note of how long an answer says that the listing is, and where its oldest action stands then.
     fn note_claim(&mut self, answer: &Answer<'_>) {
-        if let (Some(total), Some(Some(oldest))) = (answer.total, answer.ids.last()) {
-            let position = Interval::of_page(answer.page, PER_PAGE, total).start;
-            self.claims.push((total, *oldest, position));
+        let Some(total) = answer.total else { return };
+        let shown = Interval::of_page(answer.page, PER_PAGE, total);
+        if shown.len() != answer.ids.len() as u64 {
+            return;
+        }
+        self.latest_total = self.latest_total.max(total);
+        if let Some(Some(oldest)) = answer.ids.last() {
+            self.claims.push((total, *oldest, shown.start));
         }
     }
 
@@ -439,7 +447,7 @@ impl Walk {
         let is_worth_another = rewalk.is_worth_another();
         let found = std::mem::take(rewalk).into_seen();
         let reason = match &verdict {
-            Verdict::Complete { total } if *total < self.latest_total => {
+            Verdict::Complete { total } if *total < self.known_total => {
                 let earlier = self.shorter.take();
                 if earlier.is_some_and(|earlier| earlier.is_subset(&found)) {
                     self.phase = Phase::Compare { found };
@@ -447,7 +455,7 @@ impl Walk {
                 }
                 self.shorter = Some(found);
                 Doubt::Shrunk {
-                    before: self.latest_total,
+                    before: self.known_total,
                     now: *total,
                 }
             }
@@ -628,6 +636,7 @@ impl Walk {
     /// are there instead.
     fn start_rewalk(&mut self, doubt: Doubt) {
         self.coverage = Coverage::new();
+        self.known_total = self.latest_total;
         self.phase = match self.seen {
             Some(_) => Phase::Done(Verdict::Incomplete {
                 reason: doubt.clone(),

@@ -124,14 +124,19 @@ impl Archive {
         }
     }
 
-    /// Every row of every table but the log of syncs, and but the time at which a listing was last found complete.
+    /// Every row of every table but the log of syncs, and but the times at which a listing was read.
     pub(crate) fn contents(&self) -> Contents {
         let rows_of = |table: &str| {
             let sql = format!("SELECT * FROM {table} ORDER BY 1, 2");
             let mut statement = self.connection.prepare(&sql).unwrap();
-            let names = statement
-                .column_names()
-                .filter(|name| *name != "complete_at");
+            let times = [
+                "complete_at",
+                "proven_since",
+                "audit_began_at",
+                "audited_at",
+            ];
+            let names = statement.column_names().into_iter();
+            let names = names.filter(|name| !times.contains(name));
             let kept: Vec<_> = names.map(str::to_owned).collect();
             let rows = statement.query_map([], |row| {
                 let cells = kept

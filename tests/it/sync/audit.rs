@@ -90,10 +90,11 @@ fn a_round_reads_every_page_and_status_says_since_when_all_is_proven() {
     let status = || sandbox.run(&["status", "-o", "json"]).exits(0).json();
     assert_eq!(status()["proven_since"], "2020-01-01T00:00:00Z");
     assert_eq!(status()["audited_pages"], 5);
-    sandbox
-        .run(&["status"])
-        .exits(0)
-        .says("every page was read since 2020-01-01");
+    let shown = sandbox.run(&["status"]).exits(0).stdout;
+    assert!(
+        shown.contains("every page was read since 2020-01-01"),
+        "{shown}"
+    );
     cloud.clear_requests();
     let syncs = (1..=6).find(|_| {
         sandbox.sync(&cloud, &["--all"]).exits(0);

@@ -8,6 +8,9 @@ use crate::cloud::{Cloud, Fault, FaultRule, Options};
 use crate::process::until;
 use crate::sandbox::Sandbox;
 
+/// The own listings of droplets are read again by every sync.
+const RECHECKED: &str = "[sync]\nrecheck = \"0s\"\n";
+
 /// An account, and the flags that ask for the first so many of its droplets.
 fn watched(droplets: usize, options: Options) -> (Cloud, Vec<i64>, String) {
     let cloud = Cloud::start(options).unwrap();
@@ -61,7 +64,7 @@ fn new_actions_cost_what_is_new_in_the_account_and_only_theirs_are_kept() {
 #[test]
 fn a_volume_attached_to_a_followed_droplet_is_found_although_no_resource_says_so() {
     let (cloud, ids, flag) = watched(6, settled(12, 800));
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::new().configured(RECHECKED);
     sandbox.sync(&cloud, &["--droplet", &flag]).exits(0);
     for _ in 0..8 {
         let id = cloud.add_action(ids[2], "attach_volume");
@@ -226,9 +229,9 @@ fn an_account_that_changes_its_order_hides_nothing_of_its_droplets() {
 }
 
 #[test]
-fn killed_at_any_moment_it_forgets_neither_an_action_nor_a_suspicion() {
+fn killed_at_any_moment_it_forgets_no_action() {
     let (cloud, ids, flag) = watched(5, settled(8, 400));
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::new().configured(RECHECKED);
     let flags = ["--droplet", &flag];
     sandbox.sync(&cloud, &flags).exits(0);
     for after in [1, 2, 3, 4, 5, 6, 8] {
