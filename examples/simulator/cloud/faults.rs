@@ -70,6 +70,8 @@ pub enum Fault {
     NullCompletedAt,
     /// The right answer, so much later.
     Delay(u64),
+    /// The right answer, once the test releases it.
+    Hold,
 }
 
 /// What faults do to a listing while it is rendered.

@@ -94,6 +94,11 @@ impl Cloud {
         lock(&self.service.rules).clear();
     }
 
+    /// Sends the answers that are held now ([`Fault::Hold`](super::faults::Fault::Hold)).
+    pub fn release(&self) {
+        self.service.released.send_replace(());
+    }
+
     /// How many answers were broken so far by the rules that are in force.
     pub fn faults_fired(&self) -> u64 {
         lock(&self.service.rules).iter().map(FaultRule::fired).sum()

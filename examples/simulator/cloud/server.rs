@@ -99,9 +99,13 @@ async fn converse(mut stream: TcpStream, service: Arc<Service>) -> io::Result<()
     let mut received = Vec::with_capacity(4096);
     while let Some(request) = next_request(&mut stream, &mut received).await? {
         let _working = service.busy.begin();
-        let (answer, delay) = service.answer(&request);
+        let (answer, delay, released) = service.answer(&request);
         if !delay.is_zero() {
             sleep(delay).await;
+        }
+        if let Some(mut released) = released {
+            // It fails when the server ends, and then nobody waits for the answer.
+            let _ = released.changed().await;
         }
         if !super::delivery::deliver(&mut stream, &answer, request.closes).await? {
             break;

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
 use super::clock;
 use super::delivery::Delivery;
 use super::faults::{Fault, Quirks};
@@ -47,6 +49,8 @@ pub(super) struct Service {
     pub(super) rules: Mutex<Vec<FaultRule>>,
     pub(super) log: Mutex<Vec<LoggedRequest>>,
     pub(super) busy: Busy,
+    /// Changes when held answers are released.
+    pub(super) released: watch::Sender<()>,
     options: RwLock<Options>,
     state: RwLock<State>,
     requests: AtomicU64,
@@ -93,16 +97,21 @@ impl Service {
             rules: Mutex::default(),
             log: Mutex::default(),
             busy: Busy::default(),
+            released: watch::Sender::default(),
             options: RwLock::new(options),
             state: RwLock::new(state),
             requests: AtomicU64::new(0),
         }
     }
 
-    /// The answer to a request, and how long to hold it back.
-    pub(super) fn answer(&self, request: &Request) -> (Answer, Duration) {
+    /// The answer to a request, and how long to hold it back: for a time, and until what is held is released.
+    pub(super) fn answer(
+        &self,
+        request: &Request,
+    ) -> (Answer, Duration, Option<watch::Receiver<()>>) {
         let at = Instant::now();
         let options = self.options().clone();
+        let released = self.released.subscribe();
         let faults = self.faults(request);
         let request_id = self.request_id();
         let mut answer = self.coded(request, &options, &faults, &request_id);
@@ -115,7 +124,8 @@ impl Service {
         });
         let delay = options.latency + delays.sum::<Duration>();
         self.remember(request, &answer, at);
-        (answer, delay)
+        let is_held = faults.contains(&Fault::Hold);
+        (answer, delay, is_held.then_some(released))
     }
 
     fn faults(&self, request: &Request) -> Vec<Fault> {

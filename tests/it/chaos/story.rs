@@ -1,7 +1,6 @@
 //! One account, one archive, and what happens to both.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use super::Tally;
 use super::promise::{self, Listed};
@@ -9,11 +8,8 @@ use super::weather::{self, End, Event};
 use crate::account::account;
 use crate::asked::{asked_for, requests};
 use crate::cloud::{Cloud, Options, Random};
-use crate::process::{Run, Running, until};
+use crate::process::{Run, Running, SOON, until};
 use crate::sandbox::Sandbox;
-
-/// A sync that is told to stop does so within 5 seconds; the rest is for a machine with much else to do.
-const STOPS_WITHIN: Duration = Duration::from_secs(20);
 
 /// What a seed makes.
 pub(super) struct Story<'a> {
@@ -127,7 +123,7 @@ impl<'a> Story<'a> {
         }
         self.tally.signals += 1;
         sync.signal("TERM");
-        sync.end_within(STOPS_WITHIN)
+        sync.end_within(SOON)
     }
 
     /// What happens in the account between two syncs.

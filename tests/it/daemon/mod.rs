@@ -10,7 +10,7 @@ mod told;
 use std::process::Command;
 
 use crate::cloud::Cloud;
-use crate::process::{Running, until};
+use crate::process::{Running, SOON, until};
 use crate::sandbox::Sandbox;
 
 impl Sandbox {
@@ -54,5 +54,5 @@ fn until_said(daemon: &Running, times: usize, text: &str) {
 #[track_caller]
 fn end(daemon: Running) -> crate::process::Run {
     daemon.signal("TERM");
-    daemon.end_within(told::WITHIN).exits(0)
+    daemon.end_within(SOON).exits(0)
 }

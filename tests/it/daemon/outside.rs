@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::{EVERY_SECOND, end, sandbox, until_said};
 use crate::account::settled_cloud;
 use crate::cloud::{Fault, FaultRule};
-use crate::process::{Running, until};
+use crate::process::{Running, SOON, until};
 use crate::witness::Witness;
 
 /// The head and the body of an answer of the daemon's server.
@@ -100,7 +100,7 @@ fn systemd_hears_that_it_is_ready_alive_what_it_does_and_that_it_ends() {
     assert!(heard.contains("RELOADING=1\nMONOTONIC_USEC="), "{heard}");
     daemon.signal("TERM");
     hear("STOPPING=1\n");
-    daemon.end_within(super::told::WITHIN).exits(0);
+    daemon.end_within(SOON).exits(0);
 }
 
 #[test]
