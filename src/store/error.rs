@@ -176,6 +176,12 @@ impl Error {
         }
     }
 
+    /// Whether another program kept the archive locked for longer than it was waited for.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.code() == Some(ErrorCode::DatabaseBusy)
+    }
+
     /// Whether a writer that was killed left something that has to be taken back before anybody can read.
     pub(super) fn is_unfinished_write(&self) -> bool {
         self.extended_code() == Some(ffi::SQLITE_READONLY_ROLLBACK)

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use archiver::api::{self, ErrorKind, SharedPacer};
+use archiver::cancellation::Cancellation;
 use archiver::daemon::{Ending, Event, Job, MOST_COUNTED, Reason, Skip, Work};
 use archiver::metrics::Figures;
 use archiver::ping::Signal;
@@ -17,11 +18,10 @@ use super::service_manager::SignsOfLife;
 use super::setup::Setup;
 use super::throttle::Throttle;
 use super::watch::Watch;
-use crate::cli::attempt::{self, Attempt, Done, ToldToStop, Verdict};
+use crate::cli::attempt::{self, Attempt, Done, Verdict};
 use crate::cli::exit::Status;
 use crate::cli::monitoring::{self, Pings};
 use crate::cli::progress::Progress;
-use crate::cli::runtime::one_more;
 use crate::cli::summary;
 use crate::cli::terminal::Terminal;
 
@@ -31,7 +31,8 @@ pub(super) struct Shared {
     setup: Arc<Mutex<Arc<Setup>>>,
     pub(super) watch: Arc<Watch>,
     pub(super) terminal: Terminal,
-    pub(super) told_to_stop: ToldToStop,
+    /// Whether the daemon is told to end.
+    pub(super) stopped: Cancellation,
     /// One for all syncs: the limits of the API do not begin anew with each.
     pacer: Arc<Mutex<SharedPacer>>,
     throttle: Arc<Mutex<Throttle>>,
@@ -41,7 +42,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(setup: Setup, told_to_stop: ToldToStop, clock: fn() -> Timestamp) -> Self {
+    pub(super) fn new(setup: Setup, stopped: Cancellation, clock: fn() -> Timestamp) -> Self {
         let pace = attempt::pace(&setup.context);
         let has_pings = setup.monitoring.pinger.is_some();
         Self {
@@ -49,7 +50,7 @@ impl Shared {
             terminal: setup.context.terminal,
             pacer: Arc::new(Mutex::new(SharedPacer::new(pace))),
             setup: Arc::new(Mutex::new(Arc::new(setup))),
-            told_to_stop,
+            stopped,
             throttle: Arc::default(),
             pings: Arc::default(),
             clock,
@@ -86,12 +87,10 @@ impl Shared {
         let _ = tokio::time::timeout(longest, self.pings.write()).await;
     }
 
-    /// Reads what the archive holds now.
-    ///
-    /// One more signal of those that `told` counts ends it.
-    pub(super) fn read_figures(&self, setup: &Setup, told: &ToldToStop) {
+    /// Reads what the archive holds now, unless one more signal to end comes.
+    pub(super) fn read_figures(&self, setup: &Setup) {
         let mut figures: Figures = self.watch.figures();
-        match monitoring::read_figures(&setup.context, &mut figures, one_more(told)) {
+        match monitoring::read_figures(&setup.context, &mut figures, &self.stopped) {
             Ok(()) => self.watch.put(figures),
             Err(failure) => {
                 let text = format!("the metrics stay as they were: {}", failure.message);
@@ -238,23 +237,22 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
         settings: attempt::settings(&setup.context, setup.scope.clone(), false),
         pacer: shared.pacer(),
         wait: Duration::ZERO,
-        is_given_up: &|| *shared.told_to_stop.borrow() > 0,
+        cancellation: &shared.stopped,
     };
     let mut pings = None;
     let outcome = attempt.perform(runtime, || {
         if shared.is_to_be_told(Signal::Start) {
             pings = setup.monitoring.begin(runtime);
         }
-        Ok(shared.told_to_stop.clone())
     });
     let ended = Ended {
         verdict: attempt::verdict(&outcome),
         words: outcome.as_ref().map(Done::in_words).unwrap_or_default(),
-        is_stopped: *shared.told_to_stop.borrow() > 0,
+        is_stopped: shared.stopped.is_requested(),
     };
     ended.say(progress.terminal());
     shared.watch.token_is_refused(ended.is_refused());
-    shared.read_figures(&setup, &shared.told_to_stop);
+    shared.read_figures(&setup);
     shared.watch.look(|figures, daemon| {
         let monitoring = &setup.monitoring;
         monitoring.write_metrics(shared.terminal, figures, Some(daemon));
@@ -306,9 +304,7 @@ impl Ended {
                 let text = format!("this tick is left to another sync: {}", failure.message);
                 terminal.warning(&text);
             }
-            Err(_) if self.is_stopped && words.is_empty() => {
-                terminal.info("stopped before the sync began");
-            }
+            Err(failure) if self.is_stopped && words.is_empty() => terminal.info(&failure.message),
             Err(_) if self.is_stopped => {
                 terminal.info(&format!("{words}; the next one goes on from there"));
             }
