@@ -1,13 +1,13 @@
 //! One sync, from the configuration to what it came to, as `sync` and `daemon` both run it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use archiver::api::{Client, ClientSettings, Pace, RetryPolicy, SharedPacer};
 use archiver::cancellation::Cancellation;
 use archiver::config::Token;
-use archiver::store::{ArchiveLock, Outcome, Store, Upgrade};
+use archiver::store::{self, ArchiveLock, Outcome, Store, Upgrade};
 use archiver::sync::{self, Report, Scope, Settings};
 use archiver::time::Timestamp;
 use tokio::runtime::Handle;
@@ -29,6 +29,8 @@ pub(super) struct Attempt<'a> {
     pub(super) pacer: SharedPacer,
     /// How long to wait for another sync to finish.
     pub(super) wait: Duration,
+    /// Whether the archive was there before: then no new one is started in its place.
+    pub(super) must_exist: bool,
     /// Asked once, the sync ends soon; asked twice, it ends at once.
     pub(super) cancellation: &'a Cancellation,
 }
@@ -45,6 +47,7 @@ impl Attempt<'_> {
     pub(super) fn perform(self, runtime: &Handle, begin: impl FnOnce()) -> Result<Done, Failure> {
         let path: PathBuf = self.context.archive_path()?;
         let is_given_up = || self.cancellation.is_requested();
+        self.look_for_archive(&path)?;
         let token = self.unless_given_up(self.context.token(&is_given_up))?;
         let client = client(self.context, self.progress, self.pacer.clone(), token)?;
         let client = Arc::new(client);
@@ -52,21 +55,50 @@ impl Attempt<'_> {
         let started_at = clock();
         let lock = ArchiveLock::acquire_unless(&path, started_at, self.wait, &is_given_up);
         let _lock = self.unless_given_up(lock.map_err(Failure::from))?;
-        let mut store = match Store::open_unless(&path, self.cancellation) {
-            Ok(store) => store,
-            Err(error) => self.unless_given_up(Err(error.into()))?,
-        };
+        let mut store = self.open(&path)?;
         if let Some(upgrade) = store.upgrade() {
             self.context.terminal.note(&upgraded(upgrade));
         }
         begin();
         let outcome = runtime.block_on(self.read(client, &mut store));
         self.progress.finish();
-        let closed = store.close();
+        let closed = match store.close() {
+            // Whatever else went wrong, it did because of this.
+            Err(error @ store::Error::Vanished { .. }) => return Err(error.into()),
+            closed => closed,
+        };
         let report = outcome?;
         closed?;
         let summary = Summary::of(&report, &self.settings, started_at, clock());
         Ok(Done { report, summary })
+    }
+
+    /// Before the lock is taken, for which a folder that is missing is made.
+    fn look_for_archive(&self, path: &Path) -> Result<(), Failure> {
+        match store::expect_archive(path) {
+            Err(store::Error::Missing { .. }) if self.must_exist => Err(gone(path)),
+            Err(store::Error::Missing { .. }) => {
+                let text = format!("starting a new archive at {}", path.display());
+                self.context.terminal.detail(1, &text);
+                Ok(())
+            }
+            // Opening it says what is wrong.
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    fn open(&self, path: &Path) -> Result<Store, Failure> {
+        let opened = if self.must_exist {
+            Store::open_existing(path, self.cancellation)
+        } else {
+            Store::open_unless(path, self.cancellation)
+        };
+        opened.or_else(|error| {
+            self.unless_given_up(Err(match error {
+                store::Error::Missing { .. } => gone(path),
+                error => error.into(),
+            }))
+        })
     }
 
     /// What was waited for, or that the sync is not to begin any more, whatever else became of that.
@@ -98,6 +130,21 @@ impl Attempt<'_> {
             }
             () = cancellation.requested(2) => Err(stopped_at_once()),
         }
+    }
+}
+
+/// What becomes of a sync whose archive was there before and is not any more.
+fn gone(path: &Path) -> Failure {
+    Failure {
+        status: Status::UnusableArchive,
+        message: format!(
+            "the archive at {} is gone, or has no bytes any more; no new one is started in its place",
+            path.display()
+        ),
+        hint: Some(
+            "put the file back or mount its volume; to start a new archive, restart the daemon"
+                .to_owned(),
+        ),
     }
 }
 

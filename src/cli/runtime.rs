@@ -57,7 +57,7 @@ pub(super) struct Overdue {
 
 /// When a process that was told to end does, whatever is still at work. Three seconds are for pages under way, one more is
 /// for locks of other programs and for indexes.
-const GONE_WITHIN: Duration = Duration::from_millis(4_300);
+const GONE_WITHIN: Duration = Duration::from_millis(4_200);
 /// How long it may take to end in order once it is told to end at once.
 const AT_ONCE: Duration = Duration::from_millis(300);
 

@@ -78,6 +78,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         settings,
         pacer: SharedPacer::new(attempt::pace(context)),
         wait,
+        // It cannot know of an earlier one.
+        must_exist: false,
         cancellation: &signals.cancellation,
     };
     let outcome = attempt.perform(runtime.handle(), || {

@@ -49,13 +49,14 @@ pub use indexes::{PartialIndex, partial_indexes};
 pub use listings::{Listing, ListingKind, coverage_by_listing};
 pub use lock::{ArchiveLock, LockState};
 pub use migrations::{APPLICATION_ID, LATEST_VERSION};
-pub use open::{open_read_only, open_read_only_unless};
+pub use open::{expect_archive, open_read_only, open_read_only_unless};
 pub use patience::end_when;
 pub use runs::{Outcome, RunId, RunSummary, last_ended_run};
 pub use schema::{Described, Relation, Schema, schema};
 pub use upgrade::Upgrade;
 
 use indexes::LargeIndexes;
+use open::Place;
 use patience::Patience;
 use regions::WrittenRegions;
 use staging::Staging;
@@ -64,6 +65,8 @@ use staging::Staging;
 pub struct Store {
     connection: Connection,
     patience: Patience,
+    /// Where it is; nowhere in memory.
+    place: Option<Place>,
     written_regions: WrittenRegions,
     /// Whether readers and this writer are out of each other's way.
     is_wal: bool,

@@ -12,7 +12,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -27,6 +27,7 @@ use super::patience::Patience;
 use super::upgrade::{self, Upgrade};
 use super::{LargeIndexes, Staging, Store, WrittenRegions};
 use crate::cancellation::Cancellation;
+use crate::files::is_same;
 
 /// How long a change of the journal mode waits. While it does, nobody new can read; and it can be tried again.
 const MODE_TIMEOUT: Duration = Duration::from_millis(500);
@@ -66,11 +67,21 @@ impl Store {
         })
     }
 
+    /// The same where an archive must be there already.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and as [`expect_archive`].
+    pub fn open_existing(path: &Path, cancellation: &Cancellation) -> Result<Self, Error> {
+        expect_archive(path)?;
+        Self::open_what_is_there(path, Patience::of_writer(cancellation))
+    }
+
     fn open_what_is_there(path: &Path, patience: Patience) -> Result<Self, Error> {
         check_header(path)?;
         let real = header::path_to_write(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = connect(&real, flags, &patience)?;
+        let place = Place::of(path)?;
         prepare(&connection).map_err(|error| damaged(path, error))?;
         refuse_version(&connection, path)?;
         alterations::refuse(&connection, path).map_err(|error| damaged(path, error))?;
@@ -81,6 +92,7 @@ impl Store {
         let is_wal = try_journal_mode(&mut connection, "wal", &patience, MODE_TIMEOUT)?;
         Ok(Self {
             patience,
+            place: Some(place),
             large_indexes: LargeIndexes::of(&connection)?,
             connection,
             written_regions: WrittenRegions::default(),
@@ -112,8 +124,13 @@ impl Store {
     /// not in the middle of something, and the next sync tries again.
     ///
     /// # Errors
-    /// When the last changes cannot be moved into the file. They are safe in the log beside it.
+    /// [`Error::Vanished`] when the file is not at its path any more. When the last changes cannot be moved into the file:
+    /// they are safe in the log beside it.
     pub fn close(mut self) -> Result<(), Error> {
+        if let Some(place) = self.place.take().filter(|place| !place.is_kept()) {
+            // Its log stays: what SQLite would tidy up is beside whatever is there now.
+            return Err(Error::Vanished { path: place.path });
+        }
         let (connection, patience) = (&mut self.connection, &self.patience);
         if !try_journal_mode(connection, "delete", patience, MODE_TIMEOUT)? {
             patience.up_to(MODE_TIMEOUT).rule(connection)?;
@@ -125,6 +142,40 @@ impl Store {
             .close()
             .map_err(|(_, source)| source)
             .step("cannot close the archive")
+    }
+}
+
+/// The path by which an archive was opened, and the file that was there.
+pub(super) struct Place {
+    path: PathBuf,
+    file: fs::Metadata,
+}
+
+impl Place {
+    fn of(path: &Path) -> Result<Self, Error> {
+        let file = fs::metadata(path).map_err(file_error("cannot read the archive", path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+        })
+    }
+
+    /// Whether the path still leads to the file. To be asked while it is open: then no other file has its number.
+    fn is_kept(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|there| is_same(&there, &self.file))
+    }
+}
+
+/// Makes sure that there is an archive at `path`, as far as its first bytes tell.
+///
+/// # Errors
+/// [`Error::Missing`] when there is no file, or one without any bytes; else when it is foreign, newer or damaged.
+pub fn expect_archive(path: &Path) -> Result<(), Error> {
+    match check_header(path)? {
+        Header::Ours => Ok(()),
+        Header::Empty => Err(Error::Missing {
+            path: path.to_owned(),
+        }),
     }
 }
 
@@ -171,11 +222,7 @@ pub(super) fn open_any_version(path: &Path, patience: &Patience) -> Result<Conne
 }
 
 fn open_to_read(path: &Path, patience: &Patience) -> Result<Connection, Error> {
-    if matches!(check_header(path)?, Header::Empty) {
-        return Err(Error::Missing {
-            path: path.to_owned(),
-        });
-    }
+    expect_archive(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = connect(&header::path_to_read(path)?, flags, patience)?;
     prepare(&connection).map_err(|error| damaged(path, error))?;

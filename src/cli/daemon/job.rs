@@ -1,6 +1,7 @@
 //! One sync of the daemon: from the configuration as it is then, to the log, the metrics, the pings, and the word that
 //! decides when the next one is.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use archiver::cancellation::Cancellation;
 use archiver::daemon::{Ending, Event, Job, MOST_COUNTED, Reason, Skip, Work};
 use archiver::metrics::Figures;
 use archiver::ping::Signal;
+use archiver::store;
 use archiver::sync::Report;
 use archiver::time::{Timestamp, duration_text};
 use tokio::runtime::Handle;
@@ -31,6 +33,8 @@ pub(super) struct Shared {
     setup: Arc<Mutex<Arc<Setup>>>,
     pub(super) watch: Arc<Watch>,
     pub(super) terminal: Terminal,
+    /// Where an archive was seen: it must be there from then on.
+    archive: Arc<Mutex<Option<PathBuf>>>,
     /// Whether the daemon is told to end.
     pub(super) stopped: Cancellation,
     /// One for all syncs: the limits of the API do not begin anew with each.
@@ -51,6 +55,7 @@ impl Shared {
             pacer: Arc::new(Mutex::new(SharedPacer::new(pace))),
             setup: Arc::new(Mutex::new(Arc::new(setup))),
             stopped,
+            archive: Arc::default(),
             throttle: Arc::default(),
             pings: Arc::default(),
             clock,
@@ -60,6 +65,15 @@ impl Shared {
     /// What to go by now.
     pub(super) fn setup(&self) -> Arc<Setup> {
         Arc::clone(&lock(&self.setup))
+    }
+
+    /// Takes note of an archive that is there.
+    pub(super) fn saw(&self, archive: PathBuf) {
+        *lock(&self.archive) = Some(archive);
+    }
+
+    fn has_seen(&self, archive: &Path) -> bool {
+        lock(&self.archive).as_deref() == Some(archive)
     }
 
     /// Goes by another setup from the next sync on.
@@ -231,16 +245,19 @@ impl Job for ScheduledSync {
 fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
     let setup = shared.setup();
     let progress = Progress::new(shared.terminal);
+    let path = setup.context.archive_path().unwrap_or_default();
     let attempt = Attempt {
         context: &setup.context,
         progress: &progress,
         settings: attempt::settings(&setup.context, setup.scope.clone(), false),
         pacer: shared.pacer(),
         wait: Duration::ZERO,
+        must_exist: shared.has_seen(&path),
         cancellation: &shared.stopped,
     };
     let mut pings = None;
     let outcome = attempt.perform(runtime, || {
+        shared.saw(path.clone());
         if shared.is_to_be_told(Signal::Start) {
             pings = setup.monitoring.begin(runtime);
         }
@@ -252,11 +269,19 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
     };
     ended.say(progress.terminal());
     shared.watch.token_is_refused(ended.is_refused());
+    let is_gone = shared.has_seen(&path) && store::expect_archive(&path).is_err();
+    shared.watch.archive_is_gone(is_gone);
     shared.read_figures(&setup);
     shared.watch.look(|figures, daemon| {
         let monitoring = &setup.monitoring;
         monitoring.write_metrics(shared.terminal, figures, Some(daemon));
     });
+    ping(shared, &setup, &ended, pings, runtime);
+    ended.ending(outcome.as_ref().ok().map(|done| &done.report))
+}
+
+/// Tells a dead man's switch how a sync ended, where it is to be told.
+fn ping(shared: &Shared, setup: &Setup, ended: &Ended, pings: Option<Pings>, runtime: &Handle) {
     if let Some(signal) = monitoring::signal(&ended.verdict, ended.is_stopped)
         // A start that was told of has its end.
         && (shared.is_to_be_told(signal) || pings.is_some())
@@ -265,7 +290,6 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
         let body = monitoring::body(&ended.verdict, &ended.words);
         runtime.spawn(send(shared.clone(), pings, signal, body));
     }
-    ended.ending(outcome.as_ref().ok().map(|done| &done.report))
 }
 
 impl Done {

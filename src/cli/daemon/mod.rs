@@ -154,6 +154,7 @@ async fn serve<A: Alarm>(
     let shared = Shared::new(setup, stopped.clone(), machine.clock);
     let setup = shared.setup();
     announce(&setup, (machine.clock)())?;
+    look_for_archive(&setup, &shared)?;
     shared.read_figures(&setup);
     let control = Control {
         exporter: control::serve(&setup, &shared).await?,
@@ -197,6 +198,19 @@ fn last_run(setup: &Setup, stopped: &Cancellation) -> Result<Option<Timestamp>, 
             Ok(None)
         }
     }
+}
+
+/// Remembers an archive that is there, which no sync may start anew, or says that there will be a new one.
+fn look_for_archive(setup: &Setup, shared: &Shared) -> Result<(), Failure> {
+    let archive = setup.context.archive_path()?;
+    if let Err(store::Error::Missing { .. }) = store::expect_archive(&archive) {
+        let archive = archive.display();
+        let text = format!("there is no archive at {archive} yet: the first sync starts a new one");
+        shared.terminal.info(&text);
+    } else {
+        shared.saw(archive);
+    }
+    Ok(())
 }
 
 /// Says what the daemon is about to do.

@@ -112,6 +112,7 @@ impl Archive {
         Self::with(Store {
             connection,
             patience: Patience::of_writer(&Cancellation::never()),
+            place: None,
             written_regions: WrittenRegions::default(),
             is_wal: true,
             large_indexes: LargeIndexes::default(),

@@ -6,6 +6,7 @@ mod refusals;
 mod strangers;
 mod ticks;
 mod told;
+mod vanished;
 
 use std::process::Command;
 

@@ -14,7 +14,7 @@ use crate::process::{Running, SOON, until};
 use crate::witness::Witness;
 
 /// The head and the body of an answer of the daemon's server.
-fn asked(daemon: &Running, path: &str) -> (String, String) {
+pub(super) fn asked(daemon: &Running, path: &str) -> (String, String) {
     let said = daemon.said();
     let address = said
         .lines()
@@ -30,7 +30,7 @@ fn asked(daemon: &Running, path: &str) -> (String, String) {
 }
 
 /// Each series of metrics in Prometheus's text format, without its labels where it has none.
-fn series(text: &str) -> BTreeMap<String, f64> {
+pub(super) fn series(text: &str) -> BTreeMap<String, f64> {
     text.lines()
         .filter(|line| !line.starts_with('#'))
         .map(|line| {
