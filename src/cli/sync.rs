@@ -99,6 +99,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         verdict: &verdict,
     };
     runtime.block_on(aftermath.tell());
+    // A name that is being looked up is not waited for.
+    runtime.shutdown_background();
     // The error is still to be said, and there may be nobody who reads it.
     std::mem::forget(signals);
     told.and(verdict)?;

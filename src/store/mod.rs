@@ -6,8 +6,8 @@
 //!
 //! What each file is for: `header` looks at the file before SQLite does, `open` finds, checks and prepares it, `alterations`
 //! holds its schema against the `migrations`, `statement` by statement, `upgrade` applies those that are missing, `backup`
-//! makes a copy, which is `partial` until it has its name and ends when `patience` does, `lock` keeps a second sync away,
-//! `transaction` holds pages together, `actions` archives pages by `upsert`, `regions`,
+//! makes a copy, which is `partial` until it has its name and ends when `patience` does, which says too how long a
+//! statement waits for a lock of SQLite's, `lock` keeps a second sync away, `transaction` holds pages together, `actions` archives pages by `upsert`, `regions`,
 //! `droplets`, `links`, `listings`, `follow`, `account` and `runs` the statements of their tables, `schema` shows it to
 //! people, `error` says what failed. Two make a first sync cheap: `indexes` puts the large ones off until its end,
 //! `staging` writes in order what comes in none.

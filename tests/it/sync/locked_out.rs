@@ -164,23 +164,31 @@ fn an_upgrade_that_cannot_be_made_now_does_not_keep_a_sync_from_ending() {
 
 #[test]
 fn a_daemon_that_is_locked_out_ends_when_told_to() {
-    let cloud = cloud();
-    let sandbox = Sandbox::new();
-    hold_after(&cloud, 4);
-    let daemon = sandbox.start_daemon(&cloud, &["--cron", "0 0 1 1 *"]);
-    until_held(&cloud, 4);
-    let other = locked(&sandbox);
-    cloud.release();
-    daemon.signal("TERM");
-    daemon.end_within(SOON).exits(0).says(KEPT_LOCKED);
-    // Not even its start is held up.
-    let daemon = sandbox.start_daemon(&cloud, &["--cron", "0 0 1 1 *"]);
-    until("it listens", || listens_to_signals(daemon.id()));
-    daemon.signal("TERM");
-    let run = daemon.end_within(SOON).exits(0);
-    run.says("told to end before it had started");
-    drop(other);
-    is_as_after_a_kill(&sandbox, &cloud);
+    const NEVER: [&str; 2] = ["--cron", "0 0 1 1 *"];
+    for (signals, said) in [
+        (&["TERM"][..], KEPT_LOCKED),
+        (&["INT", "TERM"], "stopped at once"),
+    ] {
+        let cloud = cloud();
+        let sandbox = Sandbox::new();
+        hold_after(&cloud, 4);
+        let daemon = sandbox.start_daemon(&cloud, &NEVER);
+        until_held(&cloud, 4);
+        let other = locked(&sandbox);
+        cloud.release();
+        for signal in signals {
+            daemon.signal(signal);
+        }
+        daemon.end_within(SOON).exits(0).says(said);
+        // Not even its start is held up.
+        let daemon = sandbox.start_daemon(&cloud, &NEVER);
+        until("it listens", || listens_to_signals(daemon.id()));
+        daemon.signal("TERM");
+        let run = daemon.end_within(SOON).exits(0);
+        run.says("told to end before it had started");
+        drop(other);
+        is_as_after_a_kill(&sandbox, &cloud);
+    }
 }
 
 /// Whoever stops the terminal stops whoever writes to it.
