@@ -14,6 +14,7 @@ use crate::cloud::{Cloud, Fault, FaultRule};
 use crate::process::{Run, Running, SOON, listens_to_signals, until};
 use crate::sandbox::Sandbox;
 
+const NEVER: [&str; 2] = ["--cron", "0 0 1 1 *"];
 const KEPT_LOCKED: &str = "stopped while another program kept the archive locked";
 
 /// Fifteen pages.
@@ -164,7 +165,6 @@ fn an_upgrade_that_cannot_be_made_now_does_not_keep_a_sync_from_ending() {
 
 #[test]
 fn a_daemon_that_is_locked_out_ends_when_told_to() {
-    const NEVER: [&str; 2] = ["--cron", "0 0 1 1 *"];
     for (signals, said) in [
         (&["TERM"][..], KEPT_LOCKED),
         (&["INT", "TERM"], "stopped at once"),
@@ -180,15 +180,23 @@ fn a_daemon_that_is_locked_out_ends_when_told_to() {
             daemon.signal(signal);
         }
         daemon.end_within(SOON).exits(0).says(said);
-        // Not even its start is held up.
-        let daemon = sandbox.start_daemon(&cloud, &NEVER);
-        until("it listens", || listens_to_signals(daemon.id()));
-        daemon.signal("TERM");
-        let run = daemon.end_within(SOON).exits(0);
-        run.says("told to end before it had started");
         drop(other);
         is_as_after_a_kill(&sandbox, &cloud);
     }
+}
+
+#[test]
+fn a_daemon_that_cannot_read_the_archive_at_its_start_ends_when_told_to() {
+    let cloud = cloud();
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    let other = locked(&sandbox);
+    let daemon = sandbox.start_daemon(&cloud, &NEVER);
+    until("it listens", || listens_to_signals(daemon.id()));
+    daemon.signal("TERM");
+    let run = daemon.end_within(SOON).exits(0);
+    run.says("told to end before it had started");
+    drop(other);
 }
 
 /// Whoever stops the terminal stops whoever writes to it.
