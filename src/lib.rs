@@ -30,6 +30,7 @@
 
 pub mod access;
 pub mod api;
+pub mod cancellation;
 pub mod chance;
 pub mod config;
 pub mod coverage;

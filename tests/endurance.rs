@@ -149,9 +149,13 @@ fn ten_thousand_ticks_keep_neither_memory_nor_files() {
     let run = count("archiver_ticks_total{result=\"run\"}");
     let skipped = count("archiver_ticks_total{result=\"skipped\"}");
     assert!(run > TICKS / 100, "{run} syncs, {skipped} ticks left out");
-    // The last one may have been at work when the daemon was told to end.
+    // The last one may have been at work when the daemon was told to end, or about to begin, and then it left no row.
     let complete = count("archiver_runs_total{outcome=\"complete\"}");
     let interrupted = count("archiver_runs_total{outcome=\"interrupted\"}");
     assert!(interrupted <= 1, "{interrupted}");
-    assert_eq!(complete + interrupted, run + 1);
+    let began = complete + interrupted;
+    assert!(
+        (run..=run + 1).contains(&began),
+        "{began} syncs for {run} ticks and the start"
+    );
 }

@@ -1,16 +1,16 @@
 //! One sync, from the configuration to what it came to, as `sync` and `daemon` both run it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use archiver::api::{Client, ClientSettings, Pace, RetryPolicy, SharedPacer};
+use archiver::cancellation::Cancellation;
 use archiver::config::Token;
-use archiver::store::{ArchiveLock, Outcome, Store, Upgrade};
+use archiver::store::{self, ArchiveLock, Outcome, Store, Upgrade};
 use archiver::sync::{self, Report, Scope, Settings};
 use archiver::time::{Timestamp, parse_duration};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
 use toml::Spanned;
 
 use super::Context;
@@ -30,12 +30,11 @@ pub(super) struct Attempt<'a> {
     pub(super) pacer: SharedPacer,
     /// How long to wait for another sync to finish.
     pub(super) wait: Duration,
-    /// Whether the sync is to end before it has begun.
-    pub(super) is_given_up: &'a dyn Fn() -> bool,
+    /// Whether the archive was there before: then no new one is started in its place.
+    pub(super) must_exist: bool,
+    /// Asked once, the sync ends soon; asked twice, it ends at once.
+    pub(super) cancellation: &'a Cancellation,
 }
-
-/// How often a sync was told to stop: once to end soon, twice to end at once.
-pub(super) type ToldToStop = watch::Receiver<u32>;
 
 /// What a sync came to.
 pub(super) struct Done {
@@ -45,37 +44,67 @@ pub(super) struct Done {
 
 impl Attempt<'_> {
     /// Syncs on this thread, which writes the archive, while those of the runtime talk to the network and decode answers.
-    /// `begin` is called once the archive is this sync's alone, and says what it is to listen to from then on.
-    pub(super) fn perform(
-        self,
-        runtime: &Handle,
-        begin: impl FnOnce() -> Result<ToldToStop, Failure>,
-    ) -> Result<Done, Failure> {
+    /// `begin` is called once the archive is this sync's alone.
+    pub(super) fn perform(self, runtime: &Handle, begin: impl FnOnce()) -> Result<Done, Failure> {
         let path: PathBuf = self.context.archive_path()?;
-        let token = self.unless_given_up(self.context.token(self.is_given_up))?;
+        let is_given_up = || self.cancellation.is_requested();
+        self.look_for_archive(&path)?;
+        let token = self.unless_given_up(self.context.token(&is_given_up))?;
         let client = client(self.context, self.progress, self.pacer.clone(), token)?;
         let client = Arc::new(client);
         let clock = self.settings.clock;
         let started_at = clock();
-        let lock = ArchiveLock::acquire_unless(&path, started_at, self.wait, self.is_given_up);
+        let lock = ArchiveLock::acquire_unless(&path, started_at, self.wait, &is_given_up);
         let _lock = self.unless_given_up(lock.map_err(Failure::from))?;
-        let mut store = Store::open(&path)?;
+        let mut store = self.open(&path)?;
         if let Some(upgrade) = store.upgrade() {
             self.context.terminal.note(&upgraded(upgrade));
         }
-        let told_to_stop = begin()?;
-        let outcome = runtime.block_on(self.read(client, &mut store, told_to_stop));
+        begin();
+        let outcome = runtime.block_on(self.read(client, &mut store));
         self.progress.finish();
-        let closed = store.close();
+        let closed = match store.close() {
+            // Whatever else went wrong, it did because of this.
+            Err(error @ store::Error::Vanished { .. }) => return Err(error.into()),
+            closed => closed,
+        };
         let report = outcome?;
         closed?;
         let summary = Summary::of(&report, &self.settings, started_at, clock());
         Ok(Done { report, summary })
     }
 
+    /// Before the lock is taken, for which a folder that is missing is made.
+    fn look_for_archive(&self, path: &Path) -> Result<(), Failure> {
+        match store::expect_archive(path) {
+            Err(store::Error::Missing { .. }) if self.must_exist => Err(gone(path)),
+            Err(store::Error::Missing { .. }) => {
+                let text = format!("starting a new archive at {}", path.display());
+                self.context.terminal.detail(1, &text);
+                Ok(())
+            }
+            // Opening it says what is wrong.
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    fn open(&self, path: &Path) -> Result<Store, Failure> {
+        let opened = if self.must_exist {
+            Store::open_existing(path, self.cancellation)
+        } else {
+            Store::open_unless(path, self.cancellation)
+        };
+        opened.or_else(|error| {
+            self.unless_given_up(Err(match error {
+                store::Error::Missing { .. } => gone(path),
+                error => error.into(),
+            }))
+        })
+    }
+
     /// What was waited for, or that the sync is not to begin any more, whatever else became of that.
     fn unless_given_up<T>(&self, waited_for: Result<T, Failure>) -> Result<T, Failure> {
-        if (self.is_given_up)() {
+        if self.cancellation.is_requested() {
             return Err(Failure {
                 status: Status::Partial,
                 message: "stopped before the sync began; nothing was changed".to_owned(),
@@ -85,21 +114,57 @@ impl Attempt<'_> {
         waited_for
     }
 
-    async fn read(
-        &self,
-        client: Arc<Client>,
-        store: &mut Store,
-        told: ToldToStop,
-    ) -> Result<Report, Failure> {
-        let mut twice = told.clone();
+    async fn read(&self, client: Arc<Client>, store: &mut Store) -> Result<Report, Failure> {
+        let Self {
+            settings,
+            progress,
+            cancellation,
+            ..
+        } = self;
         tokio::select! {
-            report = sync::run(client, store, &self.settings, self.progress, told) => Ok(report?),
-            _ = twice.wait_for(|signals| *signals >= 2) => Err(Failure {
-                status: Status::Partial,
-                message: "stopped at once; what was archived is kept".to_owned(),
-                hint: None,
-            }),
+            report = sync::run(client, store, settings, *progress, cancellation) => {
+                report.map_err(|error| match cancellation.count() {
+                    1 if error.is_busy() => stopped_by_lock(),
+                    2.. if error.is_busy() => stopped_at_once(),
+                    _ => error.into(),
+                })
+            }
+            () = cancellation.requested(2) => Err(stopped_at_once()),
         }
+    }
+}
+
+/// What becomes of a sync whose archive was there before and is not any more.
+fn gone(path: &Path) -> Failure {
+    Failure {
+        status: Status::UnusableArchive,
+        message: format!(
+            "the archive at {} is gone, or has no bytes any more; no new one is started in its place",
+            path.display()
+        ),
+        hint: Some(
+            "put the file back or mount its volume; to start a new archive, restart the daemon"
+                .to_owned(),
+        ),
+    }
+}
+
+/// The end of a sync that was told to end twice, or did not end in time.
+pub(super) fn stopped_at_once() -> Failure {
+    Failure {
+        status: Status::Partial,
+        message: "stopped at once; what was archived is kept".to_owned(),
+        hint: None,
+    }
+}
+
+/// The end of a sync that was told to end while it could not write.
+fn stopped_by_lock() -> Failure {
+    Failure {
+        status: Status::Partial,
+        message: "stopped while another program kept the archive locked; what was archived before is kept"
+            .to_owned(),
+        hint: Some("run it again: it goes on where it stopped".to_owned()),
     }
 }
 

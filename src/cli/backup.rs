@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Context;
 use super::document::{DocumentFormat, print_json};
 use super::exit::{Failure, Status};
-use super::runtime::{Hangup, runtime, stop_signals};
+use super::runtime::{Hangup, stop_signals};
 
 /// Flags of `archiver backup`.
 #[derive(clap::Args)]
@@ -58,9 +58,9 @@ struct Document<'a> {
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let archive = context.archive_path()?;
     // What is half copied is taken away when somebody loses patience.
-    let runtime = runtime(1)?;
-    let told = runtime.block_on(async { stop_signals(Hangup::Stops) })?;
-    let copied = store::back_up(&archive, &arguments.file, move || *told.borrow() > 0)?;
+    let signals = stop_signals(Hangup::Stops, None)?;
+    let is_enough = || signals.cancellation.is_requested();
+    let copied = store::back_up(&archive, &arguments.file, is_enough)?;
     let actions = copied.rows.get("actions").copied().unwrap_or(0);
     context.terminal.detail(1, &words(&copied, actions));
     match arguments.output {

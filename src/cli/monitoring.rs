@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use archiver::cancellation::Cancellation;
 use archiver::metrics::{self, DaemonFigures, Figures};
 use archiver::ping::{PingRun, PingUrl, Pinger, Signal};
 use archiver::store;
@@ -13,6 +14,7 @@ use tokio::task::JoinHandle;
 use super::Context;
 use super::attempt::Verdict;
 use super::exit::{Failure, Status};
+use super::runtime::one_more;
 use super::terminal::Terminal;
 
 /// Flags that say who is told.
@@ -166,15 +168,15 @@ pub(super) fn body(verdict: &Verdict, words: &str) -> String {
 
 /// Reads the figures of an archive; without one, or before it is upgraded, there are none.
 ///
-/// Ends soon after `is_enough` says so: an archive that somebody else made may have no end.
+/// Ends soon after one more request to end: an archive that somebody else made may have no end.
 pub(super) fn read_figures(
     context: &Context,
     figures: &mut Figures,
-    is_enough: impl FnMut() -> bool + Send + 'static,
+    cancellation: &Cancellation,
 ) -> Result<(), Failure> {
-    match store::open_read_only(&context.archive_path()?) {
+    match store::open_read_only_unless(&context.archive_path()?, cancellation) {
         Ok(mut connection) => {
-            store::end_when(&mut connection, is_enough)?;
+            store::end_when(&mut connection, one_more(cancellation))?;
             Ok(figures.update(&connection)?)
         }
         Err(store::Error::Missing { .. } | store::Error::Older { .. }) => Ok(()),

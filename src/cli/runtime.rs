@@ -1,9 +1,11 @@
 //! Where work is done: the threads, and the signals that ask to stop.
 
 use std::io;
+use std::time::Duration;
 
+use archiver::cancellation::{Cancellation, Canceller};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::watch;
+use tokio::sync::oneshot;
 
 use super::exit::{Failure, Status};
 
@@ -33,48 +35,130 @@ pub(super) enum Hangup {
     IsNoMatter,
 }
 
-/// Whether one more signal has come than by now.
-pub(super) fn one_more(told: &watch::Receiver<u32>) -> impl FnMut() -> bool + Send + 'static {
-    let told = told.clone();
-    let before = *told.borrow();
-    move || *told.borrow() > before
+/// Whether work is asked to end once more than by now.
+pub(super) fn one_more(cancellation: &Cancellation) -> impl FnMut() -> bool + Send + 'static {
+    let cancellation = cancellation.clone();
+    let before = cancellation.count();
+    move || cancellation.count() > before
 }
 
-/// Counts the signals that ask to stop. To be called on a runtime.
-pub(super) fn stop_signals(hangup: Hangup) -> Result<watch::Receiver<u32>, Failure> {
-    let (sender, receiver) = watch::channel(0);
+/// The signals that ask to stop, as long as this is there.
+pub(super) struct StopSignals {
+    pub(super) cancellation: Cancellation,
+    /// Ends the thread that listens.
+    _end: oneshot::Sender<()>,
+}
+
+/// How a process ends that was told to and does not: SQLite takes back what is not committed.
+pub(super) struct Overdue {
+    pub(super) status: Status,
+    pub(super) say: Box<dyn FnOnce() + Send>,
+}
+
+/// When a process that was told to end does, whatever is still at work. Three seconds are for pages under way, one more is
+/// for locks of other programs and for indexes.
+const GONE_WITHIN: Duration = Duration::from_millis(4_200);
+/// How long it may take to end in order once it is told to end at once.
+const AT_ONCE: Duration = Duration::from_millis(300);
+
+/// Listens to the signals that ask to stop, in a thread of its own, which hears them whatever all others wait for.
+pub(super) fn stop_signals(
+    hangup: Hangup,
+    overdue: Option<Overdue>,
+) -> Result<StopSignals, Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(cannot_start)?;
+    let canceller = Canceller::default();
+    let cancellation = canceller.cancellation();
+    let mut signals = runtime.block_on(async { Signals::listen(hangup) })?;
+    let (end, mut ended) = oneshot::channel();
+    let heard = cancellation.clone();
+    let count = async move {
+        loop {
+            signals.next().await;
+            canceller.cancel();
+        }
+    };
+    let listen = async move {
+        tokio::select! {
+            // The sender says nothing: it is dropped.
+            _ = &mut ended => None,
+            () = count => None,
+            () = is_overdue(&heard), if overdue.is_some() => overdue,
+        }
+    };
+    #[expect(clippy::exit, reason = "a signal ends a process wherever it is")]
+    let run = move || {
+        if let Some(overdue) = runtime.block_on(listen) {
+            let words = runtime.spawn_blocking(overdue.say);
+            // Nobody may be reading them.
+            let said = async { tokio::time::timeout(AT_ONCE, words).await };
+            let _ = runtime.block_on(said);
+            std::process::exit(overdue.status as i32);
+        }
+    };
+    let thread = std::thread::Builder::new().spawn(run);
+    thread.map_err(cannot_start)?;
+    Ok(StopSignals {
+        cancellation,
+        _end: end,
+    })
+}
+
+/// Comes back when a process that was told to end has had its time.
+async fn is_overdue(cancellation: &Cancellation) {
+    cancellation.over(GONE_WITHIN).await;
+    tokio::time::sleep(AT_ONCE).await;
+}
+
+/// The signals that ask to stop.
+struct Signals {
     #[cfg(unix)]
-    {
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hangup: Option<tokio::signal::unix::Signal>,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen(hangup: Hangup) -> Result<Self, Failure> {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).map_err(cannot_start)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot_start)?;
-        let mut hangup = match hangup {
+        let hangup = match hangup {
             Hangup::Stops if !is_hangup_ignored() => {
                 Some(signal(SignalKind::hangup()).map_err(cannot_start)?)
             }
             _ => None,
         };
-        tokio::spawn(async move {
-            loop {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                    () = next(&mut hangup) => {}
-                }
-                sender.send_modify(|signals| *signals += 1);
-            }
-        });
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(cannot_start)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(cannot_start)?,
+            hangup,
+        })
     }
-    #[cfg(not(unix))]
-    {
-        let _ = hangup;
-        tokio::spawn(async move {
-            while tokio::signal::ctrl_c().await.is_ok() {
-                sender.send_modify(|signals| *signals += 1);
-            }
-        });
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            () = next(&mut self.hangup) => {}
+        }
     }
-    Ok(receiver)
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+    fn listen(_: Hangup) -> Result<Self, Failure> {
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 /// Ends the process, whatever its other threads are doing.

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use archiver::api::SharedPacer;
+use archiver::cancellation::Cancellation;
 use archiver::metrics::Figures;
 use archiver::output::visible_json;
 use archiver::store;
@@ -11,11 +12,11 @@ use archiver::sync::{self, Known, Settings};
 use archiver::time::parse_duration;
 
 use super::Context;
-use super::attempt::{self, Attempt, Done, ToldToStop, Verdict};
+use super::attempt::{self, Attempt, Done, Verdict};
 use super::exit::{Failure, Status, unless_closed};
 use super::monitoring::{self, Monitoring, MonitoringFlags, Pings};
 use super::progress::Progress;
-use super::runtime::{Hangup, one_more, runtime, stop_signals};
+use super::runtime::{Hangup, Overdue, runtime, stop_signals};
 use super::scope::ScopeFlags;
 use super::summary;
 
@@ -69,9 +70,14 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     if arguments.dry_run {
         return forecast(context, arguments, &progress, &settings);
     }
+    let terminal = context.terminal;
+    let overdue = Overdue {
+        status: Status::Partial,
+        say: Box::new(move || terminal.failure(&attempt::stopped_at_once())),
+    };
+    let signals = stop_signals(Hangup::Stops, Some(overdue))?;
     // One thread besides this one: two things at once is all there is to do in a sync.
     let runtime = runtime(1)?;
-    let told_to_stop = runtime.block_on(async { stop_signals(Hangup::Stops) })?;
     let mut pings = None;
     let attempt = Attempt {
         context,
@@ -79,11 +85,12 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         settings,
         pacer: SharedPacer::new(attempt::pace(context)),
         wait,
-        is_given_up: &|| *told_to_stop.borrow() > 0,
+        // It cannot know of an earlier one.
+        must_exist: false,
+        cancellation: &signals.cancellation,
     };
     let outcome = attempt.perform(runtime.handle(), || {
         pings = monitoring.begin(runtime.handle());
-        Ok(told_to_stop.clone())
     });
     let told = match &outcome {
         Ok(done) => tell(context, arguments, done),
@@ -92,13 +99,17 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let verdict = attempt::verdict(&outcome);
     let aftermath = Aftermath {
         context,
-        told: &told_to_stop,
+        cancellation: &signals.cancellation,
         monitoring: &monitoring,
         pings,
         done: outcome.as_ref().ok(),
         verdict: &verdict,
     };
     runtime.block_on(aftermath.tell());
+    // A name that is being looked up is not waited for.
+    runtime.shutdown_background();
+    // The error is still to be said, and there may be nobody who reads it.
+    std::mem::forget(signals);
     told.and(verdict)?;
     Ok(Status::Done)
 }
@@ -106,7 +117,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
 /// Who else is told of a sync that has ended.
 struct Aftermath<'a> {
     context: &'a Context,
-    told: &'a ToldToStop,
+    cancellation: &'a Cancellation,
     monitoring: &'a Monitoring,
     pings: Option<Pings>,
     done: Option<&'a Done>,
@@ -118,12 +129,12 @@ impl Aftermath<'_> {
         let terminal = self.context.terminal;
         if self.monitoring.metrics_file.is_some() {
             let mut figures = Figures::default();
-            match monitoring::read_figures(self.context, &mut figures, one_more(self.told)) {
+            match monitoring::read_figures(self.context, &mut figures, self.cancellation) {
                 Ok(()) => self.monitoring.write_metrics(terminal, &figures, None),
                 Err(failure) => terminal.warning(&format!("no metrics: {}", failure.message)),
             }
         }
-        let is_stopped = self.done.is_some_and(|done| done.report.is_stopped);
+        let is_stopped = self.cancellation.is_requested();
         let words = self.done.map(|done| summary::in_words(&done.report));
         let pings = self.pings.or_else(|| self.monitoring.pings());
         if let (Some(pings), Some(signal)) = (pings, monitoring::signal(self.verdict, is_stopped)) {

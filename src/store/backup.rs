@@ -26,7 +26,8 @@ use super::lock::lock_of;
 use super::migrations;
 use super::open::{open_any_version, prepare};
 use super::partial::{self, sync_folder};
-use super::patience::{patiently, watched};
+use super::patience::{Patience, patiently, watched};
+use crate::cancellation::Cancellation;
 use crate::files::{folder_of, is_at};
 
 /// Pages that are copied between two looks at whether to go on: 4 MB.
@@ -62,7 +63,8 @@ pub fn back_up(
     target: &Path,
     is_enough: impl FnMut() -> bool + Send + Clone,
 ) -> Result<Copied, Error> {
-    let open = || open_any_version(archive, Duration::ZERO);
+    let at_once = Patience::of_reader(&Cancellation::never()).up_to(Duration::ZERO);
+    let open = || open_any_version(archive, &at_once);
     let source = patiently(is_enough.clone(), open)?;
     refuse_target(archive, target)?;
     partial::remove_killed(target);

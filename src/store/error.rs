@@ -14,6 +14,15 @@ pub enum Error {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// It was there, and is gone or replaced.
+    #[error(
+        "{} was taken away or replaced while a sync wrote to it: what that archived is not in what is there now",
+        path.display()
+    )]
+    Vanished {
+        /// Where it was.
+        path: PathBuf,
+    },
     /// There is a link, and nothing where it leads.
     #[error("{} is a link to {}, and there is nothing there", path.display(), leads_to.display())]
     LeadsNowhere {
@@ -157,6 +166,7 @@ impl Error {
     pub fn is_unusable_archive(&self) -> bool {
         match self {
             Self::Missing { .. }
+            | Self::Vanished { .. }
             | Self::LeadsNowhere { .. }
             | Self::NameInUse { .. }
             | Self::Foreign { .. }
@@ -174,6 +184,12 @@ impl Error {
             Self::NoBackup { source, .. } => source.is_unusable_archive(),
             Self::Sqlite { source, .. } => is_damage(source),
         }
+    }
+
+    /// Whether another program kept the archive locked for longer than it was waited for.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.code() == Some(ErrorCode::DatabaseBusy)
     }
 
     /// Whether a writer that was killed left something that has to be taken back before anybody can read.
@@ -217,6 +233,9 @@ impl Error {
         match self {
             Self::Missing { .. } => {
                 "`archiver sync` makes one; --db, ARCHIVER_DB or the configuration say where it is"
+            }
+            Self::Vanished { .. } => {
+                "put the file back or mount its volume, let nothing move it while a sync runs, and run the sync again"
             }
             Self::LeadsNowhere { .. } => {
                 "mount or put back what it leads to, point the link somewhere else, or take it away; or give another file \

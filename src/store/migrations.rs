@@ -3,7 +3,7 @@
 //! `user_version` is the number of the last file applied. All that are missing are applied in one exclusive
 //! transaction, so that a killed upgrade leaves the old archive whole.
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::error::{Error, Step};
 
@@ -25,13 +25,12 @@ pub(super) const MIGRATIONS: [&str; 7] = [
 pub const LATEST_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Brings the schema up to date. The caller has made sure that the file is ours, or empty, and not newer.
-pub(super) fn apply(connection: &mut Connection) -> Result<(), Error> {
+pub(super) fn apply(connection: &Connection) -> Result<(), Error> {
     apply_all(connection, &MIGRATIONS)
 }
 
-fn apply_all(connection: &mut Connection, migrations: &[&str]) -> Result<(), Error> {
-    let tx = connection
-        .transaction_with_behavior(TransactionBehavior::Exclusive)
+fn apply_all(connection: &Connection, migrations: &[&str]) -> Result<(), Error> {
+    let tx = Transaction::new_unchecked(connection, TransactionBehavior::Exclusive)
         .step("cannot lock the archive for its upgrade")?;
     // Another process may have been faster.
     let from = usize::try_from(version(&tx)?).unwrap_or(0);
@@ -51,9 +50,9 @@ fn apply_all(connection: &mut Connection, migrations: &[&str]) -> Result<(), Err
 
 /// An empty archive of an earlier version, or of this one, in memory: what its schema has to be.
 pub(super) fn model(version: i64) -> Result<Connection, Error> {
-    let mut connection = Connection::open_in_memory().step("cannot make the schema in memory")?;
+    let connection = Connection::open_in_memory().step("cannot make the schema in memory")?;
     let last = usize::try_from(version).unwrap_or(0).min(MIGRATIONS.len());
-    apply_all(&mut connection, &MIGRATIONS[..last])?;
+    apply_all(&connection, &MIGRATIONS[..last])?;
     Ok(connection)
 }
 
@@ -112,10 +111,10 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_applied_in_order_and_once() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        apply_all(&mut connection, &[FIRST]).unwrap();
+        let connection = Connection::open_in_memory().unwrap();
+        apply_all(&connection, &[FIRST]).unwrap();
         for _ in 0..2 {
-            apply_all(&mut connection, &[FIRST, SECOND]).unwrap();
+            apply_all(&connection, &[FIRST, SECOND]).unwrap();
             assert_eq!(tables(&connection), ["first", "second"]);
             assert_eq!(version(&connection).unwrap(), 2);
         }
@@ -123,20 +122,20 @@ mod tests {
 
     #[test]
     fn an_earlier_program_does_not_take_a_later_version_back() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        apply_all(&mut connection, &[FIRST, SECOND]).unwrap();
-        apply_all(&mut connection, &[FIRST]).unwrap();
+        let connection = Connection::open_in_memory().unwrap();
+        apply_all(&connection, &[FIRST, SECOND]).unwrap();
+        apply_all(&connection, &[FIRST]).unwrap();
         assert_eq!(version(&connection).unwrap(), 2);
     }
 
     #[test]
     fn the_log_of_syncs_outlives_every_upgrade_and_counts_no_fault_of_before() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        apply_all(&mut connection, &MIGRATIONS[..5]).unwrap();
+        let connection = Connection::open_in_memory().unwrap();
+        apply_all(&connection, &MIGRATIONS[..5]).unwrap();
         let run = "INSERT INTO sync_runs (started_at, scope, outcome, requests, retries, version)
                    VALUES ('2026-01-01T12:00:00Z', 'account', 'complete', 7, 2, '0.1.0')";
         connection.execute_batch(run).unwrap();
-        apply(&mut connection).unwrap();
+        apply(&connection).unwrap();
         connection.execute_batch(run).unwrap();
         let sql = "SELECT count(*), sum(requests), sum(retries), sum(faults) FROM sync_runs";
         let sums: rusqlite::Result<[i64; 4]> = connection.query_row(sql, [], |row| {
@@ -149,11 +148,11 @@ mod tests {
     fn a_migration_that_fails_leaves_the_file_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("archive.db");
-        let mut connection = Connection::open(&path).unwrap();
-        apply_all(&mut connection, &[FIRST]).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        apply_all(&connection, &[FIRST]).unwrap();
         let before = fs::read(&path).unwrap();
         let broken = [FIRST, SECOND, "CREATE TABLE third (id) STRICT; nonsense"];
-        apply_all(&mut connection, &broken).unwrap_err();
+        apply_all(&connection, &broken).unwrap_err();
         assert_eq!(version(&connection).unwrap(), 1);
         assert_eq!(tables(&connection), ["first"]);
         drop(connection);

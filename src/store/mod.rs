@@ -6,10 +6,10 @@
 //!
 //! What each file is for: `header` looks at the file before SQLite does, `open` finds, checks and prepares it, `alterations`
 //! holds its schema against the `migrations`, `statement` by statement, `upgrade` applies those that are missing, `backup`
-//! makes a copy, which is `partial` until it has its name and ends when `patience` does, `lock` keeps a second sync away,
-//! `transaction` holds pages together, `actions` archives pages by `upsert`, `regions`,
-//! `droplets`, `links`, `listings`, `follow`, `account` and `runs` the statements of their tables, `audit` says what is to be
-//! read again, `schema` shows it to
+//! makes a copy, which is `partial` until it has its name and ends when `patience` does, which says too how long a
+//! statement waits for a lock of SQLite's, `lock` keeps a second sync away, `transaction` holds pages together, `actions`
+//! archives pages by `upsert`, `regions`, `droplets`, `links`, `listings`, `follow`, `account` and `runs` the statements of
+//! their tables, `audit` says what is to be read again, `schema` shows it to
 //! people, `error` says what failed. Two make a first sync cheap: `indexes` puts the large ones off until its end,
 //! `staging` writes in order what comes in none.
 
@@ -53,19 +53,24 @@ pub use indexes::{PartialIndex, partial_indexes};
 pub use listings::{Listing, ListingKind, coverage_by_listing};
 pub use lock::{ArchiveLock, LockState};
 pub use migrations::{APPLICATION_ID, LATEST_VERSION};
-pub use open::open_read_only;
+pub use open::{expect_archive, open_read_only, open_read_only_unless};
 pub use patience::end_when;
 pub use runs::{Outcome, RunId, RunSummary, last_ended_run};
 pub use schema::{Described, Relation, Schema, schema};
 pub use upgrade::Upgrade;
 
 use indexes::LargeIndexes;
+use open::Place;
+use patience::Patience;
 use regions::WrittenRegions;
 use staging::Staging;
 
 /// The archive, open for writing.
 pub struct Store {
     connection: Connection,
+    patience: Patience,
+    /// Where it is; nowhere in memory.
+    place: Option<Place>,
     written_regions: WrittenRegions,
     /// Whether readers and this writer are out of each other's way.
     is_wal: bool,

@@ -12,7 +12,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -23,11 +23,12 @@ use super::error::{Error, Step, file_error, is_corrupt};
 use super::header::{self, Header, check_header, impossible_version};
 use super::migrations::{self, LATEST_VERSION};
 use super::partial::own;
+use super::patience::Patience;
 use super::upgrade::{self, Upgrade};
 use super::{LargeIndexes, Staging, Store, WrittenRegions};
+use crate::cancellation::Cancellation;
+use crate::files::is_same;
 
-/// How long a statement waits for another program's lock. A reader may hold one while it prints a long answer.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a change of the journal mode waits. While it does, nobody new can read; and it can be tried again.
 const MODE_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -49,28 +50,49 @@ impl Store {
     /// # Errors
     /// When the file is foreign, newer or damaged, or cannot be made or written. It is then left as it was.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::open_unless(path, &Cancellation::never())
+    }
+
+    /// The same for work that may be cancelled: then no statement waits much longer for another program's lock.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_unless(path: &Path, cancellation: &Cancellation) -> Result<Self, Error> {
+        let patience = Patience::of_writer(cancellation);
         let is_new = create_if_missing(path)?;
-        Self::open_what_is_there(path).inspect_err(|_| {
+        Self::open_what_is_there(path, patience).inspect_err(|_| {
             if is_new {
                 remove_if_empty(path);
             }
         })
     }
 
-    fn open_what_is_there(path: &Path) -> Result<Self, Error> {
+    /// The same where an archive must be there already.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and as [`expect_archive`].
+    pub fn open_existing(path: &Path, cancellation: &Cancellation) -> Result<Self, Error> {
+        expect_archive(path)?;
+        Self::open_what_is_there(path, Patience::of_writer(cancellation))
+    }
+
+    fn open_what_is_there(path: &Path, patience: Patience) -> Result<Self, Error> {
         check_header(path)?;
         let real = header::path_to_write(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = connect(&real, flags, BUSY_TIMEOUT)?;
+        let mut connection = connect(&real, flags, &patience)?;
+        let place = Place::of(path)?;
         prepare(&connection).map_err(|error| damaged(path, error))?;
         refuse_version(&connection, path)?;
         alterations::refuse(&connection, path).map_err(|error| damaged(path, error))?;
         keep_log_on_close(&connection, false)?;
         let upgrade =
-            upgrade::upgrade(&mut connection, path).map_err(|error| damaged(path, error))?;
+            upgrade::upgrade(&connection, path, &patience).map_err(|error| damaged(path, error))?;
         // A reader in the middle of something keeps the old mode, in which it and this writer take turns.
-        let is_wal = try_journal_mode(&connection, "wal", MODE_TIMEOUT)?;
+        let is_wal = try_journal_mode(&mut connection, "wal", &patience, MODE_TIMEOUT)?;
         Ok(Self {
+            patience,
+            place: Some(place),
             large_indexes: LargeIndexes::of(&connection)?,
             connection,
             written_regions: WrittenRegions::default(),
@@ -90,7 +112,8 @@ impl Store {
     /// Tries WAL mode again, where a reader prevented it so far.
     pub(super) fn leave_readers_alone(&mut self) -> Result<(), Error> {
         if !self.is_wal {
-            self.is_wal = try_journal_mode(&self.connection, "wal", Duration::ZERO)?;
+            let (connection, patience) = (&mut self.connection, &self.patience);
+            self.is_wal = try_journal_mode(connection, "wal", patience, Duration::ZERO)?;
         }
         Ok(())
     }
@@ -101,10 +124,16 @@ impl Store {
     /// not in the middle of something, and the next sync tries again.
     ///
     /// # Errors
-    /// When the last changes cannot be moved into the file. They are safe in the log beside it.
-    pub fn close(self) -> Result<(), Error> {
-        if !try_journal_mode(&self.connection, "delete", MODE_TIMEOUT)? {
-            set_busy_timeout(&self.connection, MODE_TIMEOUT)?;
+    /// [`Error::Vanished`] when the file is not at its path any more. When the last changes cannot be moved into the file:
+    /// they are safe in the log beside it.
+    pub fn close(mut self) -> Result<(), Error> {
+        if let Some(place) = self.place.take().filter(|place| !place.is_kept()) {
+            // Its log stays: what SQLite would tidy up is beside whatever is there now.
+            return Err(Error::Vanished { path: place.path });
+        }
+        let (connection, patience) = (&mut self.connection, &self.patience);
+        if !try_journal_mode(connection, "delete", patience, MODE_TIMEOUT)? {
+            patience.up_to(MODE_TIMEOUT).rule(connection)?;
             self.connection
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
                 .step("cannot move the last changes into the archive")?;
@@ -116,13 +145,58 @@ impl Store {
     }
 }
 
+/// The path by which an archive was opened, and the file that was there.
+pub(super) struct Place {
+    path: PathBuf,
+    file: fs::Metadata,
+}
+
+impl Place {
+    fn of(path: &Path) -> Result<Self, Error> {
+        let file = fs::metadata(path).map_err(file_error("cannot read the archive", path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+        })
+    }
+
+    /// Whether the path still leads to the file. To be asked while it is open: then no other file has its number.
+    fn is_kept(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|there| is_same(&there, &self.file))
+    }
+}
+
+/// Makes sure that there is an archive at `path`, as far as its first bytes tell.
+///
+/// # Errors
+/// [`Error::Missing`] when there is no file, or one without any bytes; else when it is foreign, newer or damaged.
+pub fn expect_archive(path: &Path) -> Result<(), Error> {
+    match check_header(path)? {
+        Header::Ours => Ok(()),
+        Header::Empty => Err(Error::Missing {
+            path: path.to_owned(),
+        }),
+    }
+}
+
 /// Opens the archive at `path` for reading only. What a writer that was killed left unfinished is taken back first, where
 /// the file may be written; nothing else is changed.
 ///
 /// # Errors
 /// When there is none, or it is foreign, newer, not upgraded yet, or damaged.
 pub fn open_read_only(path: &Path) -> Result<Connection, Error> {
-    let connection = open_any_version(path, BUSY_TIMEOUT)?;
+    open_read_only_unless(path, &Cancellation::never())
+}
+
+/// The same for work that may be cancelled: then no statement waits any longer for another program's lock.
+///
+/// # Errors
+/// As [`open_read_only`].
+pub fn open_read_only_unless(
+    path: &Path,
+    cancellation: &Cancellation,
+) -> Result<Connection, Error> {
+    let connection = open_any_version(path, &Patience::of_reader(cancellation))?;
     match migrations::version(&connection).map_err(|error| damaged(path, error))? {
         LATEST_VERSION => Ok(connection),
         found => Err(Error::Older {
@@ -134,27 +208,23 @@ pub fn open_read_only(path: &Path) -> Result<Connection, Error> {
 }
 
 /// The same for an archive that is not upgraded yet too. A statement waits so long for another program's lock.
-pub(super) fn open_any_version(path: &Path, timeout: Duration) -> Result<Connection, Error> {
-    match open_to_read(path, timeout) {
+pub(super) fn open_any_version(path: &Path, patience: &Patience) -> Result<Connection, Error> {
+    match open_to_read(path, patience) {
         Err(error) if error.is_unfinished_write() => {
-            // Whoever cannot do this is told what stands in the way, which is the first error.
-            if take_back(path).is_err() {
-                return Err(error);
-            }
-            open_to_read(path, timeout)
+            take_back(path, patience).map_err(|failed| {
+                // Whoever cannot do this is told what stands in the way, which is the first error.
+                if failed.is_busy() { failed } else { error }
+            })?;
+            open_to_read(path, patience)
         }
         opened => opened,
     }
 }
 
-fn open_to_read(path: &Path, timeout: Duration) -> Result<Connection, Error> {
-    if matches!(check_header(path)?, Header::Empty) {
-        return Err(Error::Missing {
-            path: path.to_owned(),
-        });
-    }
+fn open_to_read(path: &Path, patience: &Patience) -> Result<Connection, Error> {
+    expect_archive(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = connect(&header::path_to_read(path)?, flags, timeout)?;
+    let connection = connect(&header::path_to_read(path)?, flags, patience)?;
     prepare(&connection).map_err(|error| damaged(path, error))?;
     connection
         .pragma_update(None, "query_only", true)
@@ -165,9 +235,9 @@ fn open_to_read(path: &Path, timeout: Duration) -> Result<Connection, Error> {
 
 /// Rolls back the transaction of a writer that was killed in rollback mode, which SQLite does as soon as somebody who may
 /// write reads (<https://www.sqlite.org/lockingv3.html#hot_journals>).
-fn take_back(path: &Path) -> Result<(), Error> {
+fn take_back(path: &Path, patience: &Patience) -> Result<(), Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = connect(&header::path_to_write(path)?, flags, BUSY_TIMEOUT)?;
+    let connection = connect(&header::path_to_write(path)?, flags, patience)?;
     prepare(&connection)?;
     migrations::version(&connection).map(|_| ())
 }
@@ -199,19 +269,14 @@ fn keep_log_on_close(connection: &Connection, on: bool) -> Result<(), Error> {
 }
 
 /// By a path without a link at its end; one that comes there is not followed.
-fn connect(path: &Path, flags: OpenFlags, timeout: Duration) -> Result<Connection, Error> {
+fn connect(path: &Path, flags: OpenFlags, patience: &Patience) -> Result<Connection, Error> {
     #[cfg(unix)]
     let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let connection = Connection::open_with_flags(path, flags).step("cannot open the archive")?;
-    set_busy_timeout(&connection, timeout)?;
+    let opened = Connection::open_with_flags(path, flags);
+    let mut connection = opened.step("cannot open the archive")?;
+    patience.rule(&mut connection)?;
     keep_log_on_close(&connection, true)?;
     Ok(connection)
-}
-
-fn set_busy_timeout(connection: &Connection, timeout: Duration) -> Result<(), Error> {
-    connection
-        .busy_timeout(timeout)
-        .step("cannot set the time to wait for locks")
 }
 
 /// Settings of the connection; none of them changes the file.
@@ -246,17 +311,18 @@ pub(super) fn set_journal_mode(connection: &Connection, mode: &str) -> Result<()
 }
 
 /// Returns whether it worked; others who have the file open may prevent it.
-fn try_journal_mode(connection: &Connection, mode: &str, timeout: Duration) -> Result<bool, Error> {
-    set_busy_timeout(connection, timeout)?;
+fn try_journal_mode(
+    connection: &mut Connection,
+    mode: &str,
+    patience: &Patience,
+    longest: Duration,
+) -> Result<bool, Error> {
+    patience.up_to(longest).rule(connection)?;
     let outcome = set_journal_mode(connection, mode);
-    set_busy_timeout(connection, BUSY_TIMEOUT)?;
+    patience.rule(connection)?;
     match outcome {
         Ok(()) => Ok(true),
-        Err(Error::Sqlite { source, .. })
-            if source.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) =>
-        {
-            Ok(false)
-        }
+        Err(error) if error.is_busy() => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -1,6 +1,7 @@
-//! Work that may take long, ended soon after it is enough.
+//! Work that may take long, ended soon after it is enough; and how long a statement waits for another program's lock.
 //!
-//! A progress handler would not do: SQLite asks none while it counts a table or waits for a lock.
+//! A progress handler would not do: SQLite asks none while it counts a table or waits for a lock. For the latter it has a
+//! busy handler, which it asks wherever in a transaction the lock is missing.
 
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -10,11 +11,77 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode};
 
 use super::error::{Error, Step, file_error};
-use super::open::BUSY_TIMEOUT;
+use crate::cancellation::Cancellation;
 
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// How often an archive that is locked is tried again.
+/// How often an archive that is locked is tried again, after some tries that come sooner.
 const TRY_EVERY: Duration = Duration::from_millis(20);
+
+/// How long a statement waits for another program's lock.
+#[derive(Clone, Debug)]
+pub(super) struct Patience {
+    pub(super) longest: Duration,
+    cancellation: Cancellation,
+    /// How long it may still wait after the first request to end.
+    grace: Duration,
+}
+
+impl Patience {
+    /// A reader may hold a lock while it prints a long answer.
+    const USUAL: Duration = Duration::from_secs(60);
+    /// Pages that are under way may still come in for three seconds, and are archived after that.
+    const WRITER_GRACE: Duration = Duration::from_secs(4);
+
+    /// For whoever has something to write before it ends.
+    pub(super) fn of_writer(cancellation: &Cancellation) -> Self {
+        Self {
+            grace: Self::WRITER_GRACE,
+            ..Self::of_reader(cancellation)
+        }
+    }
+
+    pub(super) fn of_reader(cancellation: &Cancellation) -> Self {
+        Self {
+            longest: Self::USUAL,
+            cancellation: cancellation.clone(),
+            grace: Duration::ZERO,
+        }
+    }
+
+    /// Waits so long and no longer.
+    pub(super) fn up_to(&self, longest: Duration) -> Self {
+        Self {
+            longest,
+            ..self.clone()
+        }
+    }
+
+    /// Whether a request to end has come.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancellation.is_requested()
+    }
+
+    /// Lets each further statement of this connection wait so long.
+    pub(super) fn rule(&self, connection: &mut Connection) -> Result<(), Error> {
+        let patience = self.clone();
+        let mut since = Instant::now();
+        let goes_on = move |tries: i32| {
+            if tries == 0 {
+                since = Instant::now();
+            }
+            if since.elapsed() >= patience.longest || patience.cancellation.is_over(patience.grace)
+            {
+                return false;
+            }
+            let soon = Duration::from_millis(1 << tries.clamp(0, 8));
+            thread::sleep(soon.min(TRY_EVERY));
+            true
+        };
+        connection
+            .busy_handler(Some(goes_on))
+            .step("cannot set the time to wait for locks")
+    }
+}
 
 /// So many virtual machine instructions of SQLite pass between two looks at whether it is enough: a millisecond.
 pub(super) const INSTRUCTIONS_BETWEEN_LOOKS: i32 = 50_000;
@@ -72,10 +139,7 @@ pub(super) fn patiently<T>(
     let started = Instant::now();
     loop {
         match work() {
-            Err(error)
-                if error.code() == Some(ErrorCode::DatabaseBusy)
-                    && started.elapsed() < BUSY_TIMEOUT =>
-            {
+            Err(error) if error.is_busy() && started.elapsed() < Patience::USUAL => {
                 if is_enough() {
                     return Err(Error::Stopped);
                 }
@@ -91,6 +155,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
+    use crate::cancellation::Canceller;
 
     #[test]
     fn what_never_ends_is_interrupted_and_the_connection_goes_on() {
@@ -126,15 +191,40 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_lock_is_waited_for_until_it_is_free_or_it_is_enough() {
-        let folder = tempfile::tempdir().unwrap();
-        let open = || Connection::open(folder.path().join("archive.db")).unwrap();
+    /// Two connections to one archive, of which the first has locked it.
+    fn locked(folder: &Path) -> (Connection, Connection) {
+        let open = || Connection::open(folder.join("archive.db")).unwrap();
         let holder = open();
         holder
             .execute_batch("CREATE TABLE a (b); BEGIN EXCLUSIVE")
             .unwrap();
-        let reader = open();
+        (holder, open())
+    }
+
+    #[test]
+    fn the_first_request_to_end_leaves_a_writer_time_for_a_lock_and_the_second_leaves_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (holder, mut other) = locked(folder.path());
+        let canceller = Canceller::default();
+        let patience = Patience::of_writer(&canceller.cancellation());
+        canceller.cancel();
+        let mut write = |patience: &Patience| {
+            patience.rule(&mut other).unwrap();
+            other.execute("INSERT INTO a VALUES (1)", [])
+        };
+        let free = thread::spawn(move || holder.execute_batch("COMMIT").map(|()| holder));
+        assert_eq!(write(&patience).unwrap(), 1);
+        let holder = free.join().unwrap().unwrap();
+        holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        assert!(write(&patience.up_to(Duration::ZERO)).is_err());
+        canceller.cancel();
+        assert!(write(&patience).is_err());
+    }
+
+    #[test]
+    fn a_lock_is_waited_for_until_it_is_free_or_it_is_enough() {
+        let folder = tempfile::tempdir().unwrap();
+        let (holder, reader) = locked(folder.path());
         reader.busy_timeout(Duration::ZERO).unwrap();
         let read = || {
             let count = reader.query_row("SELECT count(*) FROM a", [], |row| row.get::<_, i64>(0));

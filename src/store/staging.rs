@@ -107,7 +107,7 @@ impl Store {
     /// Puts staged actions in place once they are many more than those that are.
     pub(super) fn place_when_many_are_staged(&mut self) -> Result<(), Error> {
         if self.staging.rows / MOST_TIMES >= self.archived.unwrap_or(0).max(1) {
-            self.place_staged_actions(|| false)?;
+            self.place_unless_cancelled()?;
         }
         Ok(())
     }
@@ -141,7 +141,12 @@ impl Store {
             )
             .step(PLACE)?
             .unsigned_abs();
-        self.place_staged_actions(|| false)
+        self.place_unless_cancelled()
+    }
+
+    fn place_unless_cancelled(&mut self) -> Result<(), Error> {
+        let patience = self.patience.clone();
+        self.place_staged_actions(move || patience.is_cancelled())
     }
 }
 

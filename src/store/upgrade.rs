@@ -15,8 +15,9 @@ use super::backup::{self, count_rows, integrity};
 use super::error::{Error, Step};
 use super::header::left_beside;
 use super::migrations::{self, LATEST_VERSION};
-use super::open::{BUSY_TIMEOUT, open_any_version, set_journal_mode};
+use super::open::{open_any_version, set_journal_mode};
 use super::partial;
+use super::patience::{Patience, watched};
 use crate::files::is_same;
 
 /// An upgrade that was made.
@@ -31,15 +32,21 @@ pub struct Upgrade {
 }
 
 /// Brings the schema up to date, in rollback mode, which keeps the first bytes of the file true at every moment.
-pub(super) fn upgrade(connection: &mut Connection, path: &Path) -> Result<Option<Upgrade>, Error> {
+/// Ends as soon as it is cancelled: then the archive stays as it was.
+pub(super) fn upgrade(
+    connection: &Connection,
+    path: &Path,
+    patience: &Patience,
+) -> Result<Option<Upgrade>, Error> {
     let from = migrations::version(connection)?;
     if from == LATEST_VERSION {
         return Ok(None);
     }
     refuse_names_in_use(connection, path, from)?;
     set_journal_mode(connection, "delete")?;
-    let backup = back_up(connection, path, from)?;
-    migrations::apply(connection)?;
+    let backup = back_up(connection, path, from, patience)?;
+    let is_enough = || patience.is_cancelled();
+    watched(connection, is_enough, || migrations::apply(connection))?;
     Ok((from > 0).then_some(Upgrade {
         from,
         to: LATEST_VERSION,
@@ -48,7 +55,12 @@ pub(super) fn upgrade(connection: &mut Connection, path: &Path) -> Result<Option
 }
 
 /// Keeps the archive as it is beside the file, unless it has no rows, or that was done before and nothing was added since.
-fn back_up(connection: &Connection, path: &Path, version: i64) -> Result<Option<PathBuf>, Error> {
+fn back_up(
+    connection: &Connection,
+    path: &Path,
+    version: i64,
+    patience: &Patience,
+) -> Result<Option<PathBuf>, Error> {
     let rows = count_rows(connection, version)?;
     if rows.values().all(|count| *count == 0) {
         return Ok(None);
@@ -62,7 +74,7 @@ fn back_up(connection: &Connection, path: &Path, version: i64) -> Result<Option<
         }
         if fs::symlink_metadata(&target).is_err() {
             partial::remove_killed(&target);
-            let copied = backup::copy(connection, &target, || false);
+            let copied = backup::copy(connection, &target, || patience.is_cancelled());
             return match copied {
                 Ok(copied) => Ok(Some(copied.path)),
                 Err(source) => Err(Error::NoBackup {
@@ -73,7 +85,9 @@ fn back_up(connection: &Connection, path: &Path, version: i64) -> Result<Option<
             };
         }
         // Of an upgrade that was killed after this was made, or of another time: then it is kept, and so is this.
-        if is_another_file(&target, &path) && is_backup(&target, version, &rows).unwrap_or(false) {
+        if is_another_file(&target, &path)
+            && is_backup(&target, version, &rows, patience).unwrap_or(false)
+        {
             return Ok(Some(target));
         }
     }
@@ -81,14 +95,23 @@ fn back_up(connection: &Connection, path: &Path, version: i64) -> Result<Option<
 }
 
 /// Whether a file is whole, and the archive as it is now as far as its rows are counted.
-fn is_backup(path: &Path, version: i64, rows: &BTreeMap<String, u64>) -> Result<bool, Error> {
-    let kept = open_any_version(path, BUSY_TIMEOUT)?;
+fn is_backup(
+    path: &Path,
+    version: i64,
+    rows: &BTreeMap<String, u64>,
+    patience: &Patience,
+) -> Result<bool, Error> {
+    let kept = open_any_version(path, patience)?;
     if migrations::version(&kept)? != version {
         return Ok(false);
     }
     // Before anything is read of what has the name of a table.
     alterations::refuse(&kept, path)?;
-    Ok(integrity(&kept)? == "ok" && count_rows(&kept, version)? == *rows)
+    watched(
+        &kept,
+        || patience.is_cancelled(),
+        || Ok(integrity(&kept)? == "ok" && count_rows(&kept, version)? == *rows),
+    )
 }
 
 /// Whether it is a file of its own, and not the archive by another name: that would be no way back, and closing it would

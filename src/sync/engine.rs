@@ -5,7 +5,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::batch::{Batch, Fetched};
@@ -18,6 +17,7 @@ use super::report::{ListingResult, Report};
 use super::scope::Scope;
 use super::{Settings, account, conclusion, droplets, follow_up, gone};
 use crate::api::{self, Client, ErrorKind, Page};
+use crate::cancellation::Cancellation;
 use crate::model::{Action, ActionId, DropletId, IN_PROGRESS};
 use crate::store::{self, Audit, ListingKind, PageRecord, RunId, Store};
 
@@ -25,6 +25,8 @@ use crate::store::{self, Audit, ListingKind, PageRecord, RunId, Store};
 pub(super) const STOP_WITHIN: Duration = Duration::from_secs(3);
 /// How long indexes that were put off may still be made after that.
 const MAKE_INDEXES_WITHIN: Duration = Duration::from_secs(1);
+/// When they are put off further, whenever they were begun.
+const NO_INDEXES_AFTER: Duration = Duration::from_secs(4);
 /// Listings in a row that may find no connection before the others are not even tried.
 const MOST_UNREACHABLE: u32 = 3;
 
@@ -101,22 +103,16 @@ impl<'a> Engine<'a> {
 
     pub(super) async fn read_everything(
         mut self,
-        mut told: watch::Receiver<u32>,
+        cancellation: &Cancellation,
     ) -> Result<Report, store::Error> {
-        let is_told = told.clone();
-        let mut stop = pin!(async move {
-            if told.wait_for(|times| *times > 0).await.is_err() {
-                // Nobody is left who could tell.
-                std::future::pending::<()>().await;
-            }
-        });
+        let mut stop = pin!(cancellation.requested(1));
         tokio::select! {
             prepared = self.prepare() => prepared?,
             () = &mut stop => self.stop(),
         }
-        self.read_listings(stop.as_mut()).await?;
+        self.read_listings(stop.as_mut(), cancellation).await?;
         if conclusion::queue_followed_where_account_fails(&mut self) {
-            self.read_listings(stop.as_mut()).await?;
+            self.read_listings(stop.as_mut(), cancellation).await?;
         }
         if !self.is_halted {
             tokio::select! {
@@ -125,10 +121,10 @@ impl<'a> Engine<'a> {
             }
         }
         while gone::read_on_in_the_account(&mut self)? {
-            self.read_listings(stop.as_mut()).await?;
+            self.read_listings(stop.as_mut(), cancellation).await?;
         }
         conclusion::conclude(&mut self)?;
-        self.make_deferred_indexes(is_told)?;
+        self.make_deferred_indexes(cancellation.clone())?;
         if !self.is_halted {
             tokio::select! {
                 done = follow_up::everything_else(&mut self) => done?,
@@ -139,13 +135,14 @@ impl<'a> Engine<'a> {
     }
 
     /// Makes the indexes that were put off; as many as there is time for when the sync is told to stop.
-    fn make_deferred_indexes(&mut self, told: watch::Receiver<u32>) -> Result<(), store::Error> {
+    fn make_deferred_indexes(&mut self, cancellation: Cancellation) -> Result<(), store::Error> {
         let mut told_at = None;
         self.store.make_deferred_indexes(move || {
-            if *told.borrow() > 0 {
+            if cancellation.is_requested() {
                 told_at.get_or_insert_with(Instant::now);
             }
             told_at.is_some_and(|at| at.elapsed() > MAKE_INDEXES_WITHIN)
+                || cancellation.is_over(NO_INDEXES_AFTER)
         })
     }
 

@@ -39,14 +39,13 @@ mod walk;
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 pub use forecast::{Forecast, Known, forecast};
 pub use observer::{Event, Observer};
 pub use report::{Counts, ListingReport, ListingResult, Report};
 pub use scope::Scope;
 
 use crate::api::Client;
+use crate::cancellation::Cancellation;
 use crate::store::{self, RunSummary, Store};
 use crate::time::Timestamp;
 
@@ -67,8 +66,8 @@ pub struct Settings {
     pub clock: fn() -> Timestamp,
 }
 
-/// Syncs once. `told_to_stop` counts how often it was told to end early: from the first time on nothing more is asked for,
-/// and the pages that are under way are still archived, for a few seconds at most.
+/// Syncs once. From the first request to end on, nothing more is asked for, and the pages that are under way are still
+/// archived, for a few seconds at most. The store must have been opened for the same cancellation.
 ///
 /// # Errors
 /// When the archive cannot be written. What the API does wrong is not an error but part of the report.
@@ -77,14 +76,14 @@ pub async fn run(
     store: &mut Store,
     settings: &Settings,
     observer: &dyn Observer,
-    told_to_stop: watch::Receiver<u32>,
+    cancellation: &Cancellation,
 ) -> Result<Report, store::Error> {
     let clock = settings.clock;
     let before = Traffic::of(&client);
     let run = store.begin_run(&settings.scope.to_string(), clock())?;
     observer.observe(&Event::Began { run });
     let engine = engine::Engine::new(Arc::clone(&client), store, settings, observer, run);
-    let outcome = engine.read_everything(told_to_stop).await;
+    let outcome = engine.read_everything(cancellation).await;
     let traffic = Traffic::of(&client).since(before);
     let left = client.rate_limit().remaining;
     match outcome {
@@ -100,7 +99,12 @@ pub async fn run(
         Err(error) => {
             let message = Some(error.to_string());
             let counts = Counts::default();
-            let summary = traffic.summary(store::Outcome::Failed, message, counts, left);
+            let outcome = if error.is_busy() && cancellation.is_requested() {
+                store::Outcome::Interrupted
+            } else {
+                store::Outcome::Failed
+            };
+            let summary = traffic.summary(outcome, message, counts, left);
             // The archive just refused to be written; that is the error to report, whether or not this works.
             let _ = store.finish_run(run, &summary, clock());
             Err(error)

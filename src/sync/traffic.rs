@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::batch::{Answered, Fetched};
 use super::engine::{Engine, STOP_WITHIN};
 use crate::api::Page;
+use crate::cancellation::Cancellation;
 use crate::model::Action;
 use crate::store::{self, ListingKind};
 
@@ -16,6 +17,7 @@ impl Engine<'_> {
     pub(super) async fn read_listings(
         &mut self,
         mut stop: Pin<&mut impl Future<Output = ()>>,
+        cancellation: &Cancellation,
     ) -> Result<(), store::Error> {
         loop {
             self.ask_for_more()?;
@@ -29,7 +31,7 @@ impl Engine<'_> {
                 },
                 () = &mut stop => {
                     self.stop();
-                    return self.take_in_what_is_under_way().await;
+                    return self.take_in_what_is_under_way(cancellation).await;
                 }
             }
         }
@@ -77,9 +79,13 @@ impl Engine<'_> {
         self.ask_for_more()
     }
 
-    async fn take_in_what_is_under_way(&mut self) -> Result<(), store::Error> {
+    async fn take_in_what_is_under_way(
+        &mut self,
+        cancellation: &Cancellation,
+    ) -> Result<(), store::Error> {
+        // Somebody may have kept the archive locked for some of the time.
         self.take_in_batch()?;
-        let mut deadline = pin!(tokio::time::sleep(STOP_WITHIN));
+        let mut deadline = pin!(cancellation.over(STOP_WITHIN));
         let mut is_over = false;
         while !self.fetches.is_empty() {
             tokio::select! {

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::sandbox::files_below;
 
 /// What each module of the library may use. `cli` belongs to the binary and may use all of them.
-const MAY_USE: [(&str, &[&str]); 25] = [
+const MAY_USE: [(&str, &[&str]); 26] = [
     ("time", &[]),
+    ("cancellation", &[]),
     ("coverage", &[]),
     ("files", &[]),
     ("hidden", &[]),
@@ -19,7 +20,10 @@ const MAY_USE: [(&str, &[&str]); 25] = [
     ("exporter", &[]),
     ("ping", &["api", "chance"]),
     ("api", &["chance", "hidden", "model", "redaction", "time"]),
-    ("store", &["coverage", "files", "model", "time"]),
+    (
+        "store",
+        &["cancellation", "coverage", "files", "model", "time"],
+    ),
     ("query", &["model", "time", "output"]),
     ("stats", &["query", "output", "model", "time"]),
     ("timeline", &["query", "output", "model", "time"]),
@@ -34,7 +38,15 @@ const MAY_USE: [(&str, &[&str]); 25] = [
     ("access", &["api", "model", "sync"]),
     (
         "sync",
-        &["api", "store", "coverage", "chance", "model", "time"],
+        &[
+            "api",
+            "cancellation",
+            "store",
+            "coverage",
+            "chance",
+            "model",
+            "time",
+        ],
     ),
 ];
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use crate::account::settled_cloud;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Fault, FaultRule};
 use crate::process::{Cost, until};
 use crate::sandbox::Sandbox;
 
@@ -160,13 +160,14 @@ fn a_sync_with_nothing_new_writes_four_rows_at_most() {
     for flags in [&["--all"][..], &["--droplet", &all_droplets(&cloud)]] {
         let sandbox = up_to_date(&cloud, flags);
         let before = syncs(&sandbox);
-        // Long enough for the triggers to be there before the first answer is.
-        cloud.change(|options| options.latency = Duration::from_secs(1));
+        // The triggers are there before the first answer is.
+        cloud.break_with(FaultRule::new(Fault::Hold));
         let sync = sandbox.start_sync(&cloud, flags);
         until("the sync has begun", || syncs(&sandbox) > before);
         count_written_rows(&sandbox);
+        cloud.clear_faults();
+        cloud.release();
         sync.end().exits(0);
-        cloud.change(|options| options.latency = Duration::ZERO);
         let written = sandbox.archive().texts("SELECT what FROM written");
         // The row of the sync itself was there before the triggers were.
         assert!((1..=3).contains(&written.len()), "{written:?}");

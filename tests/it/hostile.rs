@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use crate::account::cloud;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Fault, FaultRule};
 use crate::process::{Running, until};
 use crate::sandbox::Sandbox;
 
@@ -227,7 +227,7 @@ fn look(folder: &Path, seen: &mut BTreeMap<String, u32>) {
 fn at_every_moment_every_file_is_its_owners_alone_whatever_the_umask() {
     for umask in ["000", "777"] {
         let cloud = cloud(3, 3_000);
-        cloud.change(|options| options.latency = Duration::from_millis(15));
+        cloud.break_with(FaultRule::new(Fault::Hold).page(9));
         let sandbox = Sandbox::new();
         let folder = sandbox.db().parent().unwrap().to_owned();
         if umask == "777" {
@@ -244,6 +244,11 @@ fn at_every_moment_every_file_is_its_owners_alone_whatever_the_umask() {
         let mut seen = BTreeMap::new();
         while !running.has_ended() {
             look(&folder, &mut seen);
+            let is_seen = |ending| seen.contains_key(&format!("archive.db{ending}"));
+            if ["", "-wal", "-shm", ".lock"].into_iter().all(is_seen) {
+                cloud.clear_faults();
+                cloud.release();
+            }
         }
         running.end().exits(0);
         look(&folder, &mut seen);

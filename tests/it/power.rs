@@ -7,7 +7,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use archiver::store::{Store, open_read_only};
 use archiver::verify::{Depth, verify};
@@ -17,7 +16,7 @@ use tempfile::TempDir;
 use crate::account::settled_cloud;
 use crate::archive::Archive;
 use crate::asked::requests;
-use crate::cloud::{Cloud, Random};
+use crate::cloud::{Cloud, Fault, FaultRule, Random};
 use crate::process::until;
 use crate::sandbox::Sandbox;
 
@@ -105,13 +104,12 @@ fn some(ends: &[usize], most: usize) -> Vec<usize> {
 /// What a sync of this account leaves that is killed after so many requests; its archive was `sandbox`'s before.
 fn killed(cloud: &Cloud, sandbox: &Sandbox, after: usize) -> Files {
     cloud.clear_requests();
-    cloud.change(|options| options.latency = Duration::from_millis(20));
-    let mut sync = sandbox.start_sync(cloud, &["--all"]);
-    until("the sync gets on", || {
-        requests(cloud) >= after || sync.has_ended()
-    });
+    // The last of them is never answered: the sync is at work when it is killed.
+    cloud.break_with(FaultRule::new(Fault::Stall).nth(after as u64));
+    let sync = sandbox.start_sync(cloud, &["--all"]);
+    until("the sync gets on", || requests(cloud) >= after);
     sync.kill();
-    cloud.change(|options| options.latency = Duration::ZERO);
+    cloud.clear_faults();
     Files::of(&sandbox.db())
 }
 
@@ -130,9 +128,6 @@ fn a_log_that_ends_anywhere_leaves_a_sound_archive_and_the_next_sync_completes_i
     for after in [4, 9, 14] {
         let sandbox = Sandbox::new();
         let left = killed(&cloud, &sandbox, after);
-        if left.log.is_empty() {
-            continue;
-        }
         assert_eq!(left.database.len(), empty_length(), "not all is in the log");
         let ends = some(&ends(left.log.len(), LOG_HEADER, FRAME), 60);
         let mut archived = 0;
@@ -156,7 +151,7 @@ fn a_log_that_ends_anywhere_leaves_a_sound_archive_and_the_next_sync_completes_i
     }
     assert!(
         kills_with_rows > 0,
-        "every sync was killed before its first row, or not at all"
+        "every sync was killed before its first row"
     );
 }
 

@@ -9,7 +9,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// Longer than anything here may take on the slowest machine.
-const LONGEST: Duration = Duration::from_secs(150);
+const LONGEST: Duration = Duration::from_secs(600);
+/// What ends within five seconds ends within this on a machine with much else to do.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 const POLL_EVERY: Duration = Duration::from_millis(2);
 
 /// Waits for a condition, and fails when it does not come true.
@@ -34,6 +36,16 @@ pub(crate) fn listens_to_signals(id: u32) -> bool {
 pub(crate) fn is_alive(id: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{id}/stat"));
     stat.is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// Whether none of a process's threads goes on.
+fn stands_still(id: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{id}/task"));
+    threads.into_iter().flatten().flatten().all(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // The state stands behind the name; a thread that has ended has no file any more.
+        stat.is_empty() || [") T ", ") Z "].iter().any(|state| stat.contains(state))
+    })
 }
 
 /// A process that runs.
@@ -76,6 +88,16 @@ impl Running {
             .args(["-c", "kill -s \"$0\" \"$1\"", name, &id])
             .status();
         assert!(sent.unwrap().success());
+    }
+
+    /// Lets it stand still, until [`Self::go_on`]; signals that come meanwhile wait for that.
+    pub(crate) fn freeze(&self) {
+        self.signal("STOP");
+        until("it stands still", || stands_still(self.id()));
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.signal("CONT");
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {

@@ -7,7 +7,8 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use crate::account::cloud;
-use crate::cloud::Cloud;
+use crate::asked::requests_for;
+use crate::cloud::{Cloud, Fault, FaultRule};
 use crate::process::{Run, Running, until};
 use crate::sandbox::Sandbox;
 
@@ -272,4 +273,38 @@ fn a_clock_that_jumped_between_two_syncs_does_no_harm() {
         sandbox.sync(&cloud, &["--all"]).exits(0);
         sandbox.archive().equals(&cloud);
     }
+}
+
+#[test]
+fn an_archive_that_is_deleted_or_replaced_while_a_sync_writes_to_it_is_no_success() {
+    let cloud = small_cloud();
+    cloud.break_with(FaultRule::new(Fault::Hold).path("/v2/droplets"));
+    for is_replaced in [false, true] {
+        let sandbox = Sandbox::new();
+        cloud.clear_requests();
+        let sync = sandbox.start_sync(&cloud, &["--all"]);
+        until("all pages are read", || {
+            requests_for(&cloud, "/v2/droplets") > 0
+        });
+        fs::remove_file(sandbox.db()).unwrap();
+        if is_replaced {
+            fs::write(sandbox.db(), "").unwrap();
+        }
+        cloud.release();
+        let run = sync.end().exits(6).says("was taken away or replaced");
+        run.says("hint: put the file back");
+        assert_eq!(sandbox.db().exists(), is_replaced);
+        // The log that it left is of no other archive.
+        cloud.clear_faults();
+        sandbox.sync(&cloud, &["--all"]).exits(0).silently();
+        sandbox.archive().equals(&cloud);
+        cloud.break_with(FaultRule::new(Fault::Hold).path("/v2/droplets"));
+    }
+    cloud.clear_faults();
+    let sandbox = Sandbox::new();
+    let run = sandbox.sync(&cloud, &["--all", "-v"]).exits(0);
+    run.says("starting a new archive at ");
+    sandbox.archive().equals(&cloud);
+    let run = sandbox.sync(&cloud, &["--all", "-v"]).exits(0);
+    run.never_says("starting a new archive");
 }

@@ -98,6 +98,11 @@ impl Cloud {
         lock(&self.service.rules).clear();
     }
 
+    /// Sends the answers that are held now ([`Fault::Hold`](super::faults::Fault::Hold)).
+    pub fn release(&self) {
+        self.service.released.send_replace(());
+    }
+
     /// How many answers were broken so far by the rules that are in force.
     pub fn faults_fired(&self) -> u64 {
         lock(&self.service.rules).iter().map(FaultRule::fired).sum()
@@ -265,11 +270,6 @@ impl Cloud {
     /// Removes any action, and answers its id.
     pub fn remove_any_action(&self) -> Option<i64> {
         self.service.change_state().remove(None)
-    }
-
-    /// Lets the answers go that [`super::Fault::Hold`] holds back.
-    pub fn release(&self) {
-        self.service.released.send_replace(());
     }
 
     /// The token loses a scope, `actions:read` for example.

@@ -116,9 +116,9 @@ impl Service {
     pub(super) fn answer(&self, request: &Request) -> (Answer, Duration, Option<Release>) {
         let at = Instant::now();
         let options = self.options().clone();
+        let released = self.released.subscribe();
         let faults = self.faults(request);
-        let held = faults.contains(&Fault::Hold);
-        let held = held.then(|| self.released.subscribe());
+        let held = faults.contains(&Fault::Hold).then_some(released);
         self.change_before(&faults);
         let request_id = self.request_id();
         let mut answer = self.coded(request, &options, &faults, &request_id);

@@ -1,11 +1,10 @@
 //! What a daemon is told from outside while it runs: to end, or to read its configuration again.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use archiver::daemon::Command;
 use archiver::exporter::{Exporter, ListenAddress};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::Arguments;
 use super::job::Shared;
@@ -14,31 +13,22 @@ use super::setup::Setup;
 use crate::cli::exit::Failure;
 use crate::cli::runtime::cannot_start;
 
-/// How long a sync may take to end of its own accord once the daemon is told to. It needs three seconds for pages that
-/// are under way and one for indexes.
-const END_WITHIN: Duration = Duration::from_secs(6);
-/// When the daemon goes, whatever is still at work: SQLite takes back what is not committed. Service managers kill after
-/// ten seconds or more.
-const GONE_WITHIN: Duration = Duration::from_millis(8_500);
-
 /// Passes on what signals say.
 pub(super) struct Control {
     pub(super) shared: Shared,
     pub(super) arguments: Arguments,
     pub(super) exporter: Option<(ListenAddress, Exporter)>,
     pub(super) commands: mpsc::Sender<Command>,
-    /// Tells the sync that is at work.
-    pub(super) stop: watch::Sender<u32>,
 }
 
 impl Control {
-    /// Until the daemon ends. `stopped` counts the signals that ask for that.
-    pub(super) async fn listen(mut self, mut stopped: watch::Receiver<u32>, mut reloads: Reloads) {
-        let stopped_early = stopped.clone();
+    /// Until the daemon is told to end, which the sync at work hears by itself.
+    pub(super) async fn listen(mut self, mut reloads: Reloads) {
+        let stopped = self.shared.stopped.clone();
         loop {
             tokio::select! {
-                () = reach(&mut stopped, 1) => break,
-                Some(()) = reloads.next() => self.reload(&stopped_early).await,
+                () = stopped.requested(1) => break,
+                Some(()) = reloads.next() => self.reload().await,
             }
         }
         let terminal = self.shared.terminal;
@@ -48,20 +38,16 @@ impl Control {
             "told to end"
         });
         service_manager::stopping();
-        self.stop.send_replace(1);
         // A daemon that has ended already needs no telling.
         let _ = self.commands.send(Command::Stop).await;
-        // Twice means at once.
-        let _ = tokio::time::timeout(END_WITHIN, reach(&mut stopped, 2)).await;
-        self.stop.send_replace(2);
-        // Whoever listens to the sync listens for as long as there is a sender.
+        // Its server answers until it has ended.
         std::future::pending::<()>().await;
     }
 
-    async fn reload(&mut self, stopped: &watch::Receiver<u32>) {
+    async fn reload(&mut self) {
         service_manager::reloading();
         let terminal = self.shared.terminal;
-        match self.read_again(stopped).await {
+        match self.read_again().await {
             Ok(next) => terminal.info(&format!(
                 "the configuration was read again; next sync at {next}"
             )),
@@ -73,7 +59,7 @@ impl Control {
         service_manager::ready();
     }
 
-    async fn read_again(&mut self, stopped: &watch::Receiver<u32>) -> Result<String, Failure> {
+    async fn read_again(&mut self) -> Result<String, Failure> {
         let before = self.shared.setup();
         let global = before.context.global.clone();
         let config = before.context.config.reload(global.config.as_deref())?;
@@ -84,7 +70,7 @@ impl Control {
         };
         let now = (self.shared.clock)();
         let setup = Setup::new(context, &self.arguments, now)?;
-        let is_given_up = || *stopped.borrow() > 0;
+        let is_given_up = || self.shared.stopped.is_requested();
         // A command may take its time to print it.
         tokio::task::block_in_place(|| setup.context.token(&is_given_up))?;
         self.listen_elsewhere(&setup, &before).await?;
@@ -134,20 +120,6 @@ pub(super) async fn serve(
     let text = format!("metrics at http://{}/metrics", exporter.address());
     shared.terminal.info(&text);
     Ok(Some((listen.clone(), exporter)))
-}
-
-/// Waits until so many signals have come.
-async fn reach(signals: &mut watch::Receiver<u32>, count: u32) {
-    if signals.wait_for(|signals| *signals >= count).await.is_err() {
-        // Nobody is left who could send one.
-        std::future::pending::<()>().await;
-    }
-}
-
-/// Comes back when the daemon was told to end and has not.
-pub(super) async fn overdue(mut stopped: watch::Receiver<u32>) {
-    reach(&mut stopped, 1).await;
-    tokio::time::sleep(GONE_WITHIN).await;
 }
 
 /// Signals to read the configuration again.

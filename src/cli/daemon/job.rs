@@ -1,13 +1,16 @@
 //! One sync of the daemon: from the configuration as it is then, to the log, the metrics, the pings, and the word that
 //! decides when the next one is.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use archiver::api::{self, ErrorKind, SharedPacer};
+use archiver::cancellation::Cancellation;
 use archiver::daemon::{Ending, Event, Job, MOST_COUNTED, Reason, Skip, Work};
 use archiver::metrics::Figures;
 use archiver::ping::Signal;
+use archiver::store;
 use archiver::sync::Report;
 use archiver::time::{Timestamp, duration_text};
 use tokio::runtime::Handle;
@@ -17,11 +20,10 @@ use super::service_manager::SignsOfLife;
 use super::setup::Setup;
 use super::throttle::Throttle;
 use super::watch::Watch;
-use crate::cli::attempt::{self, Attempt, Done, ToldToStop, Verdict};
+use crate::cli::attempt::{self, Attempt, Done, Verdict};
 use crate::cli::exit::Status;
 use crate::cli::monitoring::{self, Pings};
 use crate::cli::progress::Progress;
-use crate::cli::runtime::one_more;
 use crate::cli::summary;
 use crate::cli::terminal::Terminal;
 
@@ -31,7 +33,10 @@ pub(super) struct Shared {
     setup: Arc<Mutex<Arc<Setup>>>,
     pub(super) watch: Arc<Watch>,
     pub(super) terminal: Terminal,
-    pub(super) told_to_stop: ToldToStop,
+    /// Where an archive was seen: it must be there from then on.
+    archive: Arc<Mutex<Option<PathBuf>>>,
+    /// Whether the daemon is told to end.
+    pub(super) stopped: Cancellation,
     /// One for all syncs: the limits of the API do not begin anew with each.
     pacer: Arc<Mutex<SharedPacer>>,
     throttle: Arc<Mutex<Throttle>>,
@@ -41,7 +46,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(setup: Setup, told_to_stop: ToldToStop, clock: fn() -> Timestamp) -> Self {
+    pub(super) fn new(setup: Setup, stopped: Cancellation, clock: fn() -> Timestamp) -> Self {
         let pace = attempt::pace(&setup.context);
         let has_pings = setup.monitoring.pinger.is_some();
         Self {
@@ -49,7 +54,8 @@ impl Shared {
             terminal: setup.context.terminal,
             pacer: Arc::new(Mutex::new(SharedPacer::new(pace))),
             setup: Arc::new(Mutex::new(Arc::new(setup))),
-            told_to_stop,
+            stopped,
+            archive: Arc::default(),
             throttle: Arc::default(),
             pings: Arc::default(),
             clock,
@@ -59,6 +65,15 @@ impl Shared {
     /// What to go by now.
     pub(super) fn setup(&self) -> Arc<Setup> {
         Arc::clone(&lock(&self.setup))
+    }
+
+    /// Takes note of an archive that is there.
+    pub(super) fn saw(&self, archive: PathBuf) {
+        *lock(&self.archive) = Some(archive);
+    }
+
+    fn has_seen(&self, archive: &Path) -> bool {
+        lock(&self.archive).as_deref() == Some(archive)
     }
 
     /// Goes by another setup from the next sync on.
@@ -86,12 +101,10 @@ impl Shared {
         let _ = tokio::time::timeout(longest, self.pings.write()).await;
     }
 
-    /// Reads what the archive holds now.
-    ///
-    /// One more signal of those that `told` counts ends it.
-    pub(super) fn read_figures(&self, setup: &Setup, told: &ToldToStop) {
+    /// Reads what the archive holds now, unless one more signal to end comes.
+    pub(super) fn read_figures(&self, setup: &Setup) {
         let mut figures: Figures = self.watch.figures();
-        match monitoring::read_figures(&setup.context, &mut figures, one_more(told)) {
+        match monitoring::read_figures(&setup.context, &mut figures, &self.stopped) {
             Ok(()) => self.watch.put(figures),
             Err(failure) => {
                 let text = format!("the metrics stay as they were: {}", failure.message);
@@ -232,33 +245,43 @@ impl Job for ScheduledSync {
 fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
     let setup = shared.setup();
     let progress = Progress::new(shared.terminal);
+    let path = setup.context.archive_path().unwrap_or_default();
     let attempt = Attempt {
         context: &setup.context,
         progress: &progress,
         settings: setup.settings.clone(),
         pacer: shared.pacer(),
         wait: Duration::ZERO,
-        is_given_up: &|| *shared.told_to_stop.borrow() > 0,
+        must_exist: shared.has_seen(&path),
+        cancellation: &shared.stopped,
     };
     let mut pings = None;
     let outcome = attempt.perform(runtime, || {
+        shared.saw(path.clone());
         if shared.is_to_be_told(Signal::Start) {
             pings = setup.monitoring.begin(runtime);
         }
-        Ok(shared.told_to_stop.clone())
     });
     let ended = Ended {
         verdict: attempt::verdict(&outcome),
         words: outcome.as_ref().map(Done::in_words).unwrap_or_default(),
-        is_stopped: *shared.told_to_stop.borrow() > 0,
+        is_stopped: shared.stopped.is_requested(),
     };
     ended.say(progress.terminal());
     shared.watch.token_is_refused(ended.is_refused());
-    shared.read_figures(&setup, &shared.told_to_stop);
+    let is_gone = shared.has_seen(&path) && store::expect_archive(&path).is_err();
+    shared.watch.archive_is_gone(is_gone);
+    shared.read_figures(&setup);
     shared.watch.look(|figures, daemon| {
         let monitoring = &setup.monitoring;
         monitoring.write_metrics(shared.terminal, figures, Some(daemon));
     });
+    ping(shared, &setup, &ended, pings, runtime);
+    ended.ending(outcome.as_ref().ok().map(|done| &done.report))
+}
+
+/// Tells a dead man's switch how a sync ended, where it is to be told.
+fn ping(shared: &Shared, setup: &Setup, ended: &Ended, pings: Option<Pings>, runtime: &Handle) {
     if let Some(signal) = monitoring::signal(&ended.verdict, ended.is_stopped)
         // A start that was told of has its end.
         && (shared.is_to_be_told(signal) || pings.is_some())
@@ -267,7 +290,6 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
         let body = monitoring::body(&ended.verdict, &ended.words);
         runtime.spawn(send(shared.clone(), pings, signal, body));
     }
-    ended.ending(outcome.as_ref().ok().map(|done| &done.report))
 }
 
 impl Done {
@@ -306,9 +328,7 @@ impl Ended {
                 let text = format!("this tick is left to another sync: {}", failure.message);
                 terminal.warning(&text);
             }
-            Err(_) if self.is_stopped && words.is_empty() => {
-                terminal.info("stopped before the sync began");
-            }
+            Err(failure) if self.is_stopped && words.is_empty() => terminal.info(&failure.message),
             Err(_) if self.is_stopped => {
                 terminal.info(&format!("{words}; the next one goes on from there"));
             }

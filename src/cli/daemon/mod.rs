@@ -14,6 +14,7 @@ mod watch;
 use std::pin::Pin;
 use std::time::Duration;
 
+use archiver::cancellation::Cancellation;
 use archiver::daemon::{self, Alarm, AlarmError, Start};
 use archiver::store;
 use archiver::time::Timestamp;
@@ -23,7 +24,7 @@ use tokio::sync::mpsc;
 use super::Context;
 use super::exit::{Failure, Status};
 use super::monitoring::MonitoringFlags;
-use super::runtime::{Hangup, runtime, stop_signals};
+use super::runtime::{Hangup, Overdue, runtime, stop_signals};
 use super::scope::{self, ScopeFlags};
 use control::{Control, Reloads};
 use job::{ScheduledSync, Shared};
@@ -63,7 +64,7 @@ Examples:
 A tick that finds the last sync at work is left out, one that was missed is made up for once, and a sync that fails is
 tried again after a while. Clocks that are set forward or back cost no run and double none.
 
-Signals: TERM and INT end it within ten seconds, with exit status 0; HUP reads the configuration again.";
+Signals: TERM and INT end it within five seconds, a second one at once, with exit status 0; HUP reads the configuration again.";
 
 /// What a daemon runs on.
 pub(crate) struct Machine<A> {
@@ -95,17 +96,43 @@ pub(super) fn run<A: Alarm>(
         terminal: context.terminal.of_a_service(environment),
         ..context.clone()
     };
-    let setup = Setup::new(context, arguments, (machine.clock)())?;
-    // What would keep every sync from working is said now, and not at the first tick.
-    setup.context.origin()?;
-    setup.context.token(&|| false)?;
-    let last_run = last_run(&setup)?;
+    let terminal = context.terminal;
+    let overdue = Overdue {
+        status: Status::Done,
+        say: Box::new(move || {
+            terminal.warning("the sync did not end in time: what it had committed is kept");
+        }),
+    };
+    // It reads the configuration again at a hangup.
+    let signals = stop_signals(Hangup::IsNoMatter, Some(overdue))?;
+    let stopped = &signals.cancellation;
+    let prepared = prepare(context, arguments, (machine.clock)(), stopped);
+    if stopped.is_requested() {
+        terminal.info("told to end before it had started");
+        return Ok(Status::Done);
+    }
+    let (setup, last_run) = prepared?;
     let runtime = runtime(THREADS)?;
     let handle = runtime.handle().clone();
-    let outcome = runtime.block_on(serve(setup, arguments, machine, last_run, handle));
-    // A sync that has not ended is given up: what it has not committed is as if it had not been.
+    let outcome = runtime.block_on(serve(setup, arguments, machine, last_run, handle, stopped));
+    // What has not ended is given up: what it has not committed is as if it had not been.
     runtime.shutdown_background();
     outcome
+}
+
+/// What to do, and when the last sync began that came to an end.
+fn prepare(
+    context: Context,
+    arguments: &Arguments,
+    now: Timestamp,
+    stopped: &Cancellation,
+) -> Result<(Setup, Option<Timestamp>), Failure> {
+    let setup = Setup::new(context, arguments, now)?;
+    // What would keep every sync from working is said now, and not at the first tick.
+    setup.context.origin()?;
+    setup.context.token(&|| stopped.is_requested())?;
+    let last_run = last_run(&setup, stopped)?;
+    Ok((setup, last_run))
 }
 
 async fn serve<A: Alarm>(
@@ -114,11 +141,9 @@ async fn serve<A: Alarm>(
     machine: &Machine<A>,
     last_run: Option<Timestamp>,
     runtime: Handle,
+    stopped: &Cancellation,
 ) -> Result<Status, Failure> {
-    // It reads the configuration again.
-    let stopped = stop_signals(Hangup::IsNoMatter)?;
     let reloads = Reloads::listen()?;
-    let (stop, told_to_stop) = tokio::sync::watch::channel(0);
     let (commands, receiver) = mpsc::channel(8);
     let start = Start {
         plan: setup.plan.clone(),
@@ -126,28 +151,22 @@ async fn serve<A: Alarm>(
         clock: machine.clock,
         chance: machine.chance,
     };
-    let shared = Shared::new(setup, told_to_stop, machine.clock);
+    let shared = Shared::new(setup, stopped.clone(), machine.clock);
     let setup = shared.setup();
     announce(&setup, (machine.clock)())?;
-    // Nobody else listens yet.
-    shared.read_figures(&setup, &stopped);
+    look_for_archive(&setup, &shared)?;
+    shared.read_figures(&setup);
     let control = Control {
         exporter: control::serve(&setup, &shared).await?,
         shared: shared.clone(),
         arguments: arguments.clone(),
         commands,
-        stop,
     };
     let mut alarm = (machine.alarm)().await?;
-    let listening = tokio::spawn(control.listen(stopped.clone(), reloads));
+    let listening = tokio::spawn(control.listen(reloads));
     service_manager::ready();
     let mut job = ScheduledSync::new(shared.clone(), runtime);
-    tokio::select! {
-        () = daemon::run(start, &mut alarm, &mut job, receiver) => {}
-        () = control::overdue(stopped) => {
-            shared.terminal.warning("the sync did not end in time: what it had committed is kept");
-        }
-    }
+    daemon::run(start, &mut alarm, &mut job, receiver).await;
     shared.wait_for_pings(PINGS_WITHIN).await;
     listening.abort();
     shared.terminal.info("ended");
@@ -166,9 +185,9 @@ impl From<AlarmError> for Failure {
 
 /// When the last sync began that came to an end, where that is known: there may be no archive yet, or one that the next
 /// sync will upgrade.
-fn last_run(setup: &Setup) -> Result<Option<Timestamp>, Failure> {
+fn last_run(setup: &Setup, stopped: &Cancellation) -> Result<Option<Timestamp>, Failure> {
     let path = setup.context.archive_path()?;
-    let read = store::open_read_only(&path);
+    let read = store::open_read_only_unless(&path, stopped);
     match read.and_then(|connection| store::last_ended_run(&connection)) {
         Ok(last) => Ok(last),
         Err(store::Error::Missing { .. } | store::Error::Older { .. }) => Ok(None),
@@ -179,6 +198,19 @@ fn last_run(setup: &Setup) -> Result<Option<Timestamp>, Failure> {
             Ok(None)
         }
     }
+}
+
+/// Remembers an archive that is there, which no sync may start anew, or says that there will be a new one.
+fn look_for_archive(setup: &Setup, shared: &Shared) -> Result<(), Failure> {
+    let archive = setup.context.archive_path()?;
+    if let Err(store::Error::Missing { .. }) = store::expect_archive(&archive) {
+        let archive = archive.display();
+        let text = format!("there is no archive at {archive} yet: the first sync starts a new one");
+        shared.terminal.info(&text);
+    } else {
+        shared.saw(archive);
+    }
+    Ok(())
 }
 
 /// Says what the daemon is about to do.

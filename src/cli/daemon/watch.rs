@@ -24,6 +24,7 @@ struct State {
     daemon: DaemonFigures,
     max_age_seconds: i64,
     last_beat: Instant,
+    is_archive_gone: bool,
 }
 
 impl Watch {
@@ -41,6 +42,7 @@ impl Watch {
             },
             max_age_seconds,
             last_beat: Instant::now(),
+            is_archive_gone: false,
         };
         Self {
             clock,
@@ -98,6 +100,10 @@ impl Watch {
 
     pub(super) fn token_is_refused(&self, is_refused: bool) {
         self.state().daemon.is_token_refused = is_refused;
+    }
+
+    pub(super) fn archive_is_gone(&self, is_gone: bool) {
+        self.state().is_archive_gone = is_gone;
     }
 
     /// What is known of the archive. It is brought up to date on a copy: reading takes its time.
@@ -167,6 +173,12 @@ impl Probe for Watch {
         let state = self.state();
         let now = (self.clock)();
         let longest = state.max_age_seconds;
+        if state.is_archive_gone {
+            return Condition {
+                is_good: false,
+                words: "the archive is gone".to_owned(),
+            };
+        }
         let Some(at) = state.figures.totals.fresh_at() else {
             return Condition {
                 is_good: false,

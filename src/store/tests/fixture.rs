@@ -7,10 +7,12 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use tempfile::TempDir;
 
+use crate::cancellation::Cancellation;
 use crate::coverage::Interval;
 use crate::model::{Action, Extra, Region};
 use crate::store::indexes::LargeIndexes;
 use crate::store::open::prepare;
+use crate::store::patience::Patience;
 use crate::store::regions::WrittenRegions;
 use crate::store::staging::Staging;
 use crate::store::{Error, Listing, ListingKind, PageRecord, Recorded, RunId, Store, migrations};
@@ -104,11 +106,13 @@ pub(super) struct Archive {
 
 impl Archive {
     pub(super) fn in_memory() -> Self {
-        let mut connection = Connection::open_in_memory().unwrap();
+        let connection = Connection::open_in_memory().unwrap();
         prepare(&connection).unwrap();
-        migrations::apply(&mut connection).unwrap();
+        migrations::apply(&connection).unwrap();
         Self::with(Store {
             connection,
+            patience: Patience::of_writer(&Cancellation::never()),
+            place: None,
             written_regions: WrittenRegions::default(),
             is_wal: true,
             large_indexes: LargeIndexes::default(),

@@ -1,7 +1,6 @@
 //! One account, one archive, and what happens to both.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use super::Tally;
 use super::promise::{self, Evidence, Listed};
@@ -10,12 +9,9 @@ use super::weather::{self, End, Event};
 use crate::account::account;
 use crate::asked::requests;
 use crate::cloud::{Cloud, Options, Random};
-use crate::process::{Run, Running, until};
+use crate::process::{Run, Running, SOON, until};
 use crate::sandbox::Sandbox;
 use crate::shown::Shown;
-
-/// A sync that is told to stop does so within 5 seconds; the rest is for a machine with much else to do.
-const STOPS_WITHIN: Duration = Duration::from_secs(20);
 
 /// After answers that contradicted each other, a listing may have to be read more than once until it is believed.
 const MOST_SYNCS_IN_FAIR_WEATHER: usize = 4;
@@ -185,7 +181,7 @@ impl<'a> Story<'a> {
         }
         self.tally.signals += 1;
         sync.signal("TERM");
-        (sync.end_within(STOPS_WITHIN), false)
+        (sync.end_within(SOON), false)
     }
 
     /// What happens in the account between two syncs.

@@ -6,11 +6,12 @@ mod refusals;
 mod strangers;
 mod ticks;
 mod told;
+mod vanished;
 
 use std::process::Command;
 
 use crate::cloud::Cloud;
-use crate::process::{Running, until};
+use crate::process::{Running, SOON, until};
 use crate::sandbox::Sandbox;
 
 impl Sandbox {
@@ -54,5 +55,5 @@ fn until_said(daemon: &Running, times: usize, text: &str) {
 #[track_caller]
 fn end(daemon: Running) -> crate::process::Run {
     daemon.signal("TERM");
-    daemon.end_within(told::WITHIN).exits(0)
+    daemon.end_within(SOON).exits(0)
 }

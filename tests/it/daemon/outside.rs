@@ -10,11 +10,11 @@ use std::time::Duration;
 use super::{EVERY_SECOND, end, sandbox, until_said};
 use crate::account::settled_cloud;
 use crate::cloud::{Fault, FaultRule};
-use crate::process::{Running, until};
+use crate::process::{Running, SOON, until};
 use crate::witness::Witness;
 
 /// The head and the body of an answer of the daemon's server.
-fn asked(daemon: &Running, path: &str) -> (String, String) {
+pub(super) fn asked(daemon: &Running, path: &str) -> (String, String) {
     let said = daemon.said();
     let address = said
         .lines()
@@ -30,7 +30,7 @@ fn asked(daemon: &Running, path: &str) -> (String, String) {
 }
 
 /// Each series of metrics in Prometheus's text format, without its labels where it has none.
-fn series(text: &str) -> BTreeMap<String, f64> {
+pub(super) fn series(text: &str) -> BTreeMap<String, f64> {
     text.lines()
         .filter(|line| !line.starts_with('#'))
         .map(|line| {
@@ -100,7 +100,7 @@ fn systemd_hears_that_it_is_ready_alive_what_it_does_and_that_it_ends() {
     assert!(heard.contains("RELOADING=1\nMONOTONIC_USEC="), "{heard}");
     daemon.signal("TERM");
     hear("STOPPING=1\n");
-    daemon.end_within(super::told::WITHIN).exits(0);
+    daemon.end_within(SOON).exits(0);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{EVERY_SECOND, end, lines, sandbox, until_said};
 use crate::account::{cloud, settled_cloud};
 use crate::archive::Archive;
-use crate::asked::requests;
+use crate::asked::{hold_after, requests, until_held};
 use crate::cloud::{Fault, FaultRule};
 use crate::process::{Running, until};
 use crate::sandbox::Sandbox;
@@ -50,7 +50,8 @@ fn a_slow_sync_is_not_doubled_and_what_it_costs_is_said() {
     cloud.grow_per_request(0);
     cloud.change(|options| options.latency = Duration::ZERO);
     // Also the next tick's, which began after the last action appeared.
-    until_said(&daemon, 5, ": complete: ");
+    let complete = lines(&daemon.said(), ": complete: ");
+    until_said(&daemon, complete + 2, ": complete: ");
     let run = end(daemon).says("is left out: the sync before it is still at work");
     assert!(
         cloud.most_at_once() <= 4,
@@ -83,7 +84,8 @@ fn a_token_that_is_refused_is_said_loudly_and_tried_again_at_the_next_tick() {
     command.env("DIGITALOCEAN_TOKEN", "revoked-token");
     let daemon = Running::start(command);
     until_said(&daemon, 3, "error: ");
-    assert_eq!(lines(&daemon.said(), "is left out"), 0);
+    let waits = "is left out: the last sync failed";
+    assert_eq!(lines(&daemon.said(), waits), 0);
     cloud.change(|options| options.token = "revoked-token".to_owned());
     until_said(&daemon, 1, ": complete: 450 new");
     end(daemon)
@@ -111,13 +113,13 @@ fn a_tick_is_left_to_a_sync_of_somebody_else() {
 #[test]
 fn a_daemon_that_was_killed_goes_on_where_it_was_without_waiting_for_a_tick() {
     let cloud = settled_cloud(5, 3_000);
-    cloud.change(|options| options.latency = Duration::from_millis(120));
+    hold_after(&cloud, 4);
     let sandbox = sandbox();
     let flags = ["--cron", "0 0 1 1 *"];
     let daemon = sandbox.start_daemon(&cloud, &flags);
-    until("some pages are read", || requests(&cloud) >= 8);
+    until_held(&cloud, 4);
     daemon.kill();
-    cloud.change(|options| options.latency = Duration::ZERO);
+    cloud.clear_faults();
     cloud.clear_requests();
     let daemon = sandbox.start_daemon(&cloud, &flags);
     until_said(&daemon, 1, ": complete: ");

@@ -2,17 +2,14 @@
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
 
 use super::{EVERY_SECOND, UNPACED, end, lines, sandbox, until_said};
 use crate::account::settled_cloud;
-use crate::asked::requests;
+use crate::asked::{hold_after, requests, until_held};
 use crate::cloud::{Fault, FaultRule};
-use crate::process::until;
+use crate::process::{SOON, until};
 use crate::sandbox::Sandbox;
 
-/// What a service manager is promised.
-pub(super) const WITHIN: Duration = Duration::from_secs(10);
 const NEVER: &str = "0 0 1 1 *";
 const TOO_SLOW: &str = "did not end in time";
 
@@ -20,12 +17,13 @@ const TOO_SLOW: &str = "did not end in time";
 fn told_to_end_in_the_middle_of_a_sync_it_keeps_what_it_has_and_exits_with_0() {
     for signal in ["TERM", "INT"] {
         let cloud = settled_cloud(5, 3_000);
-        cloud.change(|options| options.latency = Duration::from_millis(120));
+        hold_after(&cloud, 4);
         let sandbox = sandbox();
         let daemon = sandbox.start_daemon(&cloud, &["--cron", NEVER]);
-        until("some pages are read", || requests(&cloud) >= 8);
+        until_held(&cloud, 4);
         daemon.signal(signal);
-        let run = daemon.end_within(WITHIN).exits(0).says("told to end");
+        cloud.release();
+        let run = daemon.end_within(SOON).exits(0).says("told to end");
         let archive = sandbox.archive();
         // It is gone within its time, also where a machine is too slow to put everything to rest in that.
         if !run.stderr.contains(TOO_SLOW) {
@@ -34,7 +32,7 @@ fn told_to_end_in_the_middle_of_a_sync_it_keeps_what_it_has_and_exits_with_0() {
             assert!(last.is_finished && last.inserted >= 400, "{last:?}");
             assert_eq!(sandbox.files_at_rest(), ["archive.db"]);
         }
-        cloud.change(|options| options.latency = Duration::ZERO);
+        cloud.clear_faults();
         sandbox.sync(&cloud, &["--all"]).exits(0).silently();
         sandbox.archive().equals(&cloud);
     }

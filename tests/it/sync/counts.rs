@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use archiver::api::{Client, ClientSettings, Origin, Pace, RetryPolicy, SharedPacer};
+use archiver::cancellation::Cancellation;
 use archiver::store::Store;
 use archiver::sync::{self, Report, Scope, Settings};
 use archiver::time::Timestamp;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
 
 use crate::account::{cloud, settled_cloud};
 use crate::cloud::{Cloud, Fault, FaultRule};
@@ -102,8 +102,8 @@ fn sync(client: &Arc<Client>, store: &mut Store) -> Report {
         audit_seconds: None,
         clock: Timestamp::now,
     };
-    let (_stop, told_to_stop) = watch::channel(0);
-    let run = sync::run(Arc::clone(client), store, &settings, &(), told_to_stop);
+    let never = Cancellation::never();
+    let run = sync::run(Arc::clone(client), store, &settings, &(), &never);
     Runtime::new().unwrap().block_on(run).unwrap()
 }
 

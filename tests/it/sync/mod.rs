@@ -9,6 +9,7 @@ mod first;
 mod follow;
 mod limits;
 mod lock;
+mod locked_out;
 mod open_actions;
 mod regions;
 mod rows;

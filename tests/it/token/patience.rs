@@ -5,7 +5,7 @@ use std::fs;
 use super::CANARY;
 use crate::account::settled;
 use crate::cloud::Cloud;
-use crate::process::{Running, is_alive, until};
+use crate::process::{Running, SOON, is_alive, until};
 use crate::sandbox::Sandbox;
 
 fn cloud() -> Cloud {
@@ -59,9 +59,7 @@ fn a_daemon_that_waits_for_a_command_ends_when_told_to_and_leaves_nothing_of_it(
     let id = || fs::read_to_string(sandbox.folder().join("id")).unwrap_or_default();
     until("it waits for the command", || id().ends_with('\n'));
     daemon.signal("TERM");
-    let run = daemon
-        .end_within(std::time::Duration::from_secs(8))
-        .exits(0);
+    let run = daemon.end_within(SOON).exits(0);
     run.says("stopped before the sync began")
         .never_says("did not end in time");
     until("the command has ended", || !is_alive(id().trim()));
