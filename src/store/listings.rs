@@ -90,6 +90,20 @@ impl Store {
         })
     }
 
+    /// Notes the length of a listing, whatever was believed of it.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn set_total(&mut self, kind: ListingKind, total: Option<u64>) -> Result<(), Error> {
+        self.connection
+            .execute(
+                "UPDATE listings SET total = :total WHERE path = :path",
+                named_params! { ":path": kind.path(), ":total": total.map(sql_position) },
+            )
+            .step("cannot note the length of a listing")?;
+        Ok(())
+    }
+
     /// Notes that the oldest `total` actions of each of these listings are archived, and proven to be.
     ///
     /// # Errors

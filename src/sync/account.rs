@@ -2,10 +2,11 @@
 //! read the account's listing.
 
 use super::engine::Engine;
+use super::rewalk::MOST_OLD;
 use crate::api::{self, Page};
 use crate::chance;
 use crate::model::Action;
-use crate::store::{self, ArchivedAccount};
+use crate::store::{self, ArchivedAccount, ListingKind};
 
 const FORBIDDEN: u16 = 403;
 
@@ -67,7 +68,7 @@ pub(super) async fn first_page(
         engine.account_refusal = Some(FORBIDDEN);
         return Ok(None);
     }
-    match engine.client.account_actions(1).await {
+    match newest_page(engine).await? {
         Ok(page) => {
             engine.answered();
             return Ok(Some(page));
@@ -94,6 +95,27 @@ pub(super) async fn first_page(
         }
     }
     Ok(None)
+}
+
+/// Asks for the first page until the listing is at least as long as it was: some of the API's servers may lag behind.
+async fn newest_page(
+    engine: &mut Engine<'_>,
+) -> Result<Result<Page<Action>, api::Error>, store::Error> {
+    let known = engine.store.listing(ListingKind::Followed)?.total;
+    let mut tries = 0;
+    loop {
+        let answer = engine.client.account_actions(1).await;
+        tries += 1;
+        let total = answer.as_ref().ok().and_then(|page| page.total);
+        if answer.is_err() || total >= known {
+            return Ok(answer);
+        }
+        if tries >= MOST_OLD {
+            // The own listings of the droplets are there instead.
+            engine.store.set_total(ListingKind::Followed, total)?;
+            return Ok(answer);
+        }
+    }
 }
 
 /// Without an answer, the sync goes on where it can: the check guards against a slip, it is not what is asked for.

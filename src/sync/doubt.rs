@@ -11,6 +11,8 @@ pub(super) enum Doubt {
     Shrunk { before: u64, now: u64 },
     /// Its pages show fewer actions than a total said, and none was removed: they are of an older listing.
     Older { before: u64, now: u64 },
+    /// Its pages show fewer actions than a total said, and not the newest one that is archived.
+    WithoutNewest { before: u64, now: u64 },
     /// A page has another number of rows than its total says.
     RowCount {
         page: u64,
@@ -61,6 +63,13 @@ impl fmt::Display for Doubt {
                 write!(
                     formatter,
                     "its pages show {now} of {before} actions: they come from a server that lags behind"
+                )
+            }
+            Self::WithoutNewest { before, now } => {
+                write!(
+                    formatter,
+                    "its pages show {now} of {before} actions, without the newest that is archived: it was removed, or they \
+                     come from a server that lags behind"
                 )
             }
             Self::RowCount {

@@ -130,7 +130,7 @@ impl Reading {
     /// A page that was asked for will not be answered. The position after it, if it was only to be read again.
     pub(super) fn abandon(
         &mut self,
-        store: &Store,
+        store: &mut Store,
         page: u64,
     ) -> Result<Option<u64>, store::Error> {
         let skipped_to = self.walk.abandon(page);
@@ -138,7 +138,7 @@ impl Reading {
         Ok(skipped_to)
     }
 
-    fn look_up_what_the_walk_wants(&mut self, store: &Store) -> Result<(), store::Error> {
+    fn look_up_what_the_walk_wants(&mut self, store: &mut Store) -> Result<(), store::Error> {
         if self.walk.wants_count() {
             let up_to = self.walk.count_up_to();
             let archived = store.archived_actions(self.listing.kind, up_to)?;
@@ -147,6 +147,9 @@ impl Reading {
         if self.walk.wants_newest() {
             let newest = store.newest_action(self.listing.kind)?;
             self.walk.compared(newest);
+        }
+        if let Some(total) = self.walk.settles_for() {
+            store.set_total(self.listing.kind, Some(total))?;
         }
         Ok(())
     }
@@ -162,6 +165,10 @@ impl Reading {
         self.is_doubted = true;
         self.listing.coverage = Coverage::new();
         store.forget_coverage(self.listing.id)?;
+        if self.listing.kind == ListingKind::Followed {
+            // The own listings of the droplets are read instead, and followed from the length that it has by then.
+            store.set_total(self.listing.kind, None)?;
+        }
         Ok(Some(doubt.to_string()))
     }
 

@@ -21,7 +21,7 @@ const MOST_SHORT: u32 = 5;
 /// Pages in a row during each of which the listing may grow by a page before the pass is given up.
 const MOST_OUTGROWN: u32 = 12;
 /// Old answers in a row before the listing is taken to have shrunk.
-const MOST_OLD: u32 = 12;
+pub(super) const MOST_OLD: u32 = 12;
 /// Pages that may be read again for what arrived meanwhile, beside twice as many as were read before: that catches up with
 /// 80 actions a page.
 const MORE_PAGES: u64 = 4;

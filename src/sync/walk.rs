@@ -534,32 +534,42 @@ impl Walk {
         matches!(self.phase, Phase::Compare { .. })
     }
 
-    /// Takes note of the newest action of the listing that is archived. If the walks did not show it, they were shown an
-    /// older listing, not one from which actions were removed; likewise if what they showed stands where an answer with a
-    /// larger total had it.
+    /// Takes note of the newest action of the listing that is archived. Two walks agreed on fewer actions than were listed
+    /// once. If what they showed stands where an answer with a larger total had it, they were shown an older listing. If
+    /// they lack the newest action, that was removed or they were: the next sync takes their word for it.
     pub(super) fn compared(&mut self, newest: Option<ActionId>) {
         let Phase::Compare { found } = &self.phase else {
             return;
         };
-        let total = found.len() as u64;
+        let (before, now) = (self.known_total, found.len() as u64);
         let mut found: Vec<ActionId> = found.iter().copied().collect();
         found.sort_unstable();
         let stands_at = |(_, id, position): &(u64, ActionId, u64)| {
             found.binary_search(id).map(|place| place as u64) == Ok(*position)
         };
-        let mut longer = self.claims.iter().filter(|(said, ..)| *said > total);
-        let is_older = found.last().copied() < newest || longer.any(stands_at);
-        let verdict = if is_older {
+        let mut longer = self.claims.iter().filter(|(said, ..)| *said > now);
+        let verdict = if longer.any(stands_at) {
             Verdict::Incomplete {
-                reason: Doubt::Older {
-                    before: self.latest_total,
-                    now: total,
-                },
+                reason: Doubt::Older { before, now },
+            }
+        } else if found.last().copied() < newest {
+            Verdict::Incomplete {
+                reason: Doubt::WithoutNewest { before, now },
             }
         } else {
-            Verdict::Complete { total }
+            Verdict::Complete { total: now }
         };
         self.phase = Phase::Done(verdict);
+    }
+
+    /// The length that the next sync is to expect, where it is less than was known.
+    pub(super) fn settles_for(&self) -> Option<u64> {
+        match &self.phase {
+            Phase::Done(Verdict::Incomplete {
+                reason: Doubt::WithoutNewest { now, .. },
+            }) => Some(*now),
+            _ => None,
+        }
     }
 
     /// The verdict, once nothing is under way any more.

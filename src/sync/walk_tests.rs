@@ -93,6 +93,9 @@ impl Archive {
         if walk.wants_newest() {
             walk.compared(self.ids.iter().copied().max());
         }
+        if let Some(total) = walk.settles_for() {
+            self.before.total = Some(total);
+        }
         if walk.doubt().is_some() {
             self.before.coverage = Coverage::new();
         }

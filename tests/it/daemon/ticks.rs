@@ -150,7 +150,15 @@ fn an_archive_of_an_older_version_is_upgraded_by_the_first_sync() {
     sandbox.sync(&cloud, &[]).exits(0);
     let archive = rusqlite::Connection::open(sandbox.db()).unwrap();
     archive
-        .execute_batch("ALTER TABLE sync_runs DROP COLUMN faults; PRAGMA user_version = 5")
+        .execute_batch(
+            "DROP INDEX listings_by_droplet;
+             ALTER TABLE listings DROP COLUMN proven_since;
+             ALTER TABLE listings DROP COLUMN audit_position;
+             ALTER TABLE listings DROP COLUMN audit_began_at;
+             ALTER TABLE listings DROP COLUMN audited_at;
+             ALTER TABLE sync_runs DROP COLUMN faults;
+             PRAGMA user_version = 5",
+        )
         .unwrap();
     drop(archive);
     sandbox
