@@ -53,6 +53,8 @@ pub(super) struct Engine<'a> {
     pub(super) is_first: bool,
     pub(super) queue: VecDeque<ListingKind>,
     pub(super) readings: Vec<Reading>,
+    /// So many of them, from the first, have ended.
+    pub(super) ended: usize,
     pub(super) fetches: JoinSet<Fetched>,
     pub(super) batch: Batch,
     expectation: Expectation,
@@ -87,6 +89,7 @@ impl<'a> Engine<'a> {
             is_first: true,
             queue: VecDeque::new(),
             readings: Vec::new(),
+            ended: 0,
             fetches: JoinSet::new(),
             batch: Batch::default(),
             expectation: Expectation::default(),

@@ -12,6 +12,7 @@ use std::collections::HashSet;
 
 use super::doubt::Doubt;
 use super::walk::{Answer, Verdict};
+use crate::api::PER_PAGE;
 use crate::model::ActionId;
 
 /// Pages in a row that may bring nothing new before the pass is given up.
@@ -163,7 +164,7 @@ impl Rewalk {
             self.judge(true, true);
         } else if self.short >= MOST_SHORT {
             self.judge(answer.ids.is_empty(), true);
-        } else if answer.ids.is_empty() || (!answer.has_next && self.is_past_total(is_short)) {
+        } else if answer.ids.is_empty() || self.is_last(answer, is_short) {
             self.judge(true, true);
         }
     }
@@ -176,10 +177,13 @@ impl Rewalk {
         }
     }
 
-    /// Whether a page without a link to another one is the last by its length or by the total.
-    fn is_past_total(&self, is_short: bool) -> bool {
+    /// Whether a page has no link to another one and is the last by its length or by the total. A full page is not: totals
+    /// have been the number of rows on the page, without links (digitalocean/api-v2 issue 107).
+    fn is_last(&self, answer: &Answer<'_>, is_short: bool) -> bool {
         let reached = self.pages_read.saturating_mul(self.page_length as u64);
-        is_short || self.largest_total.is_none_or(|total| total <= reached)
+        let is_past_total = self.largest_total.is_none_or(|total| total <= reached);
+        let is_full = answer.ids.len() as u64 >= PER_PAGE;
+        !answer.has_next && !is_full && (is_short || is_past_total)
     }
 
     /// Ends the pass, or begins again at the first page when the listing has grown meanwhile.

@@ -105,7 +105,10 @@ impl Engine<'_> {
     /// Starts requests until enough are under way, or nothing is left to ask.
     fn ask_for_more(&mut self) -> Result<(), store::Error> {
         while !self.is_halted() && self.fetches.len() < self.settings.concurrency.max(1) {
-            let unfinished = self.readings.iter_mut().enumerate();
+            // They end about in the order in which they were opened, and there may be many thousands.
+            let ended = self.readings[self.ended..].iter();
+            self.ended += ended.take_while(|reading| reading.result.is_some()).count();
+            let unfinished = self.readings.iter_mut().enumerate().skip(self.ended);
             let mut unfinished = unfinished.filter(|(_, reading)| reading.result.is_none());
             let next = unfinished
                 .find_map(|(index, reading)| reading.walk.next_page().map(|page| (index, page)));

@@ -125,6 +125,8 @@ pub(super) struct Walk {
     audited: Option<Interval>,
     /// The last answer, where it is older than one before it.
     old: Option<Doubt>,
+    /// The length at which a page past the end was empty.
+    end: Option<u64>,
     /// The greatest id of the page that ends at a position.
     greatest_ids: BTreeMap<u64, ActionId>,
     /// The pages that are asked for, each with the length that was known then.
@@ -176,6 +178,7 @@ impl Walk {
             audit: None,
             audited: None,
             old: None,
+            end: None,
             before,
             greatest_ids: BTreeMap::new(),
             under_way: BTreeMap::new(),
@@ -263,9 +266,20 @@ impl Walk {
             end: target,
         });
         let mut missing = missing.map(|missing| missing.end - 1);
-        let position = missing.next().or(self.border).or(self.audit)?;
-        let page = page_of(position, PER_PAGE, self.latest_total);
+        let page = match missing.next().or(self.border).or(self.audit) {
+            Some(position) => page_of(position, PER_PAGE, self.latest_total),
+            None => self.page_past_the_end()?,
+        };
         (!self.under_way.contains_key(&page)).then_some(page)
+    }
+
+    /// The page after the last one, where that is full and nothing but the total says that it is the last: totals have been
+    /// the number of rows on the page (digitalocean/api-v2 issue 107). A listing that was complete once has its end.
+    fn page_past_the_end(&self) -> Option<u64> {
+        let total = self.latest_total;
+        let is_proven = self.before.complete_total.is_some() || self.end == Some(total);
+        let is_full = total > 0 && total.is_multiple_of(PER_PAGE);
+        (is_full && !is_proven && self.seen.is_none()).then_some(total / PER_PAGE + 1)
     }
 
     /// How the rows of this answer are to be archived. [`Self::archived`] must follow.
@@ -335,6 +349,9 @@ impl Walk {
             self.coverage.insert(*interval);
         }
         let shown = placement.shown.start..placement.shown.end;
+        if self.page_past_the_end() == Some(answer.page) && self.old.is_none() {
+            self.end = answer.total;
+        }
         if let Some(id) = answer.ids.iter().flatten().max() {
             self.greatest_ids.insert(shown.end, *id);
         }
@@ -382,7 +399,7 @@ impl Walk {
             };
             self.border.is_none() && self.readable_and_unreadable().covers(wanted)
         });
-        if !is_covered {
+        if !is_covered || self.page_past_the_end().is_some() {
             if self.fruitless >= MOST_FRUITLESS {
                 let doubt = self.old.take().unwrap_or(Doubt::Stuck);
                 self.start_rewalk(doubt);

@@ -161,7 +161,9 @@ fn calm_sync(server: &mut Server, archive: &mut Archive) -> (Option<Verdict>, u6
 fn a_first_walk_asks_for_each_page_once_and_the_next_for_one() {
     for count in [0, 1, 199, 200, 201, 1_000, 4_321] {
         let (mut server, mut archive) = (Server::with(count), Archive::default());
-        let pages = count.div_ceil(PER_PAGE).max(1);
+        // A last page that is full may not be the last.
+        let is_full = count > 0 && count % PER_PAGE == 0;
+        let pages = count.div_ceil(PER_PAGE).max(1) + u64::from(is_full);
         assert_eq!(
             calm_sync(&mut server, &mut archive),
             (Some(Verdict::Complete { total: count }), pages)
@@ -385,6 +387,18 @@ fn a_listing_that_outgrows_its_reader_is_given_up_in_words() {
         "{verdict:?}"
     );
     assert!(requests < 60, "{requests}");
+}
+
+#[test]
+fn a_total_that_is_the_number_of_rows_on_the_page_is_not_the_end() {
+    for count in [400, 900, 1_000] {
+        let (verdict, archive, _) = altered(count, |_, _, answer| {
+            answer.1 = answer.0.len() as u64;
+            answer.2 = false;
+        });
+        assert!(matches!(verdict, Verdict::Incomplete { .. }), "{verdict:?}");
+        assert_eq!(archive.ids.len() as u64, count);
+    }
 }
 
 #[test]
