@@ -2,8 +2,8 @@
 //!
 //! It needs no position to be right. As long as a listing only grows, reading forward misses nothing but what arrives at
 //! the head meanwhile, and for that the pass begins at the first page again. A pass is complete when it has found exactly
-//! as many actions as the largest total that it saw; or, where the listing grows faster than it can be caught up with and
-//! is newest first, as many as it had at the first page.
+//! as many actions as the largest total that it saw; or, where the listing grows faster than it can be caught up with, is
+//! newest first and no answer was old, as many as it had at the first page.
 //!
 //! An answer with a smaller total than one before it is old: it comes from a replica that lags, or from a cache. Rows that
 //! it moves onto pages that were read already would be lost, so the page is asked for again.
@@ -46,6 +46,8 @@ pub(super) struct Rewalk {
     /// What the server takes a full page to be: the rows on the first one.
     page_length: usize,
     old: u32,
+    /// Whether any answer was old.
+    has_lag: bool,
     fruitless: u32,
     short: u32,
     outgrown: u32,
@@ -58,6 +60,19 @@ pub(super) struct Rewalk {
 }
 
 impl Rewalk {
+    /// Begins a pass, in a sync in which answers were old or not.
+    pub(super) fn new(has_lag: bool) -> Self {
+        Self {
+            has_lag,
+            ..Self::default()
+        }
+    }
+
+    /// Whether any answer was old.
+    pub(super) fn has_lag(&self) -> bool {
+        self.has_lag
+    }
+
     /// The page to read next.
     pub(super) fn next_page(&self) -> u64 {
         self.pages_of_lap + 1
@@ -135,6 +150,7 @@ impl Rewalk {
             return false;
         }
         self.old += 1;
+        self.has_lag = true;
         if self.old >= MOST_OLD {
             self.is_worth_another = true;
             self.end(Doubt::Shrunk { before, now });
@@ -216,7 +232,10 @@ impl Rewalk {
     /// Ends a pass that does not catch up with what arrives.
     fn give_up(&mut self) {
         let pages = self.pages_read;
-        match self.first_total.filter(|_| self.found_first) {
+        match self
+            .first_total
+            .filter(|_| self.found_first && !self.has_lag)
+        {
             Some(total) => self.verdict = Some(Verdict::Complete { total }),
             None => self.end(Doubt::Outgrown { pages }),
         }

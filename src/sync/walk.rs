@@ -125,6 +125,8 @@ pub(super) struct Walk {
     audited: Option<Interval>,
     /// The last answer, where it is older than one before it.
     old: Option<Doubt>,
+    /// Whether any answer of this sync was: then a larger total is no growth.
+    has_lag: bool,
     /// The length at which a page past the end was empty.
     end: Option<u64>,
     /// The greatest id of the page that ends at a position.
@@ -178,6 +180,7 @@ impl Walk {
             audit: None,
             audited: None,
             old: None,
+            has_lag: false,
             end: None,
             before,
             greatest_ids: BTreeMap::new(),
@@ -292,6 +295,7 @@ impl Walk {
                 Ok(placement) => placement,
                 Err(doubt @ Doubt::Shrunk { .. }) => {
                     self.old = Some(doubt);
+                    self.has_lag = true;
                     unplaced(answer, None)
                 }
                 Err(doubt) => {
@@ -443,8 +447,14 @@ impl Walk {
         } else {
             MOST_RAISES_BY_A_PAGE
         };
-        if missing == 0 || self.raises >= most {
+        if missing == 0 {
             return false;
+        }
+        if self.raises >= most {
+            if self.has_lag {
+                self.start_rewalk(Doubt::Stuck);
+            }
+            return self.has_lag;
         }
         self.raises += 1;
         self.fruitless = 0;
@@ -462,6 +472,7 @@ impl Walk {
         };
         self.passes += 1;
         let is_worth_another = rewalk.is_worth_another();
+        self.has_lag |= rewalk.has_lag();
         let found = std::mem::take(rewalk).into_seen();
         let reason = match &verdict {
             Verdict::Complete { total } if *total < self.known_total => {
@@ -668,7 +679,7 @@ impl Walk {
             Some(_) => Phase::Done(Verdict::Incomplete {
                 reason: doubt.clone(),
             }),
-            None => Phase::Rewalk(Rewalk::default()),
+            None => Phase::Rewalk(Rewalk::new(self.has_lag)),
         };
         self.walked_because = Some(doubt);
     }

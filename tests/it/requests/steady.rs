@@ -11,7 +11,9 @@ fn the_first_sync_of_an_account_costs_its_pages_and_two() {
     for (droplets, actions) in [(1, 30), (3, 200), (3, 201), (40, 3_000), (500, 2_500)] {
         let cloud = Cloud::start(account(droplets, actions)).unwrap();
         sync_account(&Sandbox::new(), &cloud);
-        costs_at_most(&cloud, pages(actions) + 2, &format!("{actions} actions"));
+        // That a last page is the last, although it is full, takes another one.
+        let most = pages(actions) + 2 + usize::from(actions % 200 == 0);
+        costs_at_most(&cloud, most, &format!("{actions} actions"));
     }
 }
 
