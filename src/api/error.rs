@@ -89,7 +89,8 @@ impl Error {
     /// proxy's HTML page, says nothing about it.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        matches!(&self.kind, ErrorKind::Status(message) if message.status == 404 && message.id.is_some())
+        matches!(&self.kind, ErrorKind::Status(message)
+            if message.status == 404 && message.id.as_deref() == Some("not_found"))
     }
 
     /// Whether the token is not accepted (401), which every further request would hear too.
@@ -209,6 +210,7 @@ mod tests {
     fn only_the_api_itself_can_say_that_a_droplet_is_gone() {
         assert!(answered(404, Some("not_found")).is_not_found());
         assert!(!answered(404, None).is_not_found());
+        assert!(!answered(404, Some("route_missing")).is_not_found());
         assert!(!answered(500, Some("not_found")).is_not_found());
     }
 

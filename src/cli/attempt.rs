@@ -200,7 +200,9 @@ pub(super) fn settings(context: &Context, scope: Scope, full: bool) -> Result<Se
 pub(super) fn audit_seconds(context: &Context) -> Result<Option<i64>, Failure> {
     match context.config.file().sync.audit.as_ref() {
         Some(audit) if audit.get_ref() == "off" => Ok(None),
-        audit => seconds(context, "audit", audit, HOUR_SECONDS).map(Some),
+        audit => seconds(context, "audit", audit, HOUR_SECONDS)
+            .map(Some)
+            .map_err(|failure| failure.with_hint("`audit` is a duration, such as 1h, or off")),
     }
 }
 

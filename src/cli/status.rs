@@ -276,13 +276,13 @@ impl Page<'_> {
     fn proven(&self) -> String {
         let proof = &self.status.proof;
         let mut text = match &proof.proven_since {
-            Some(since) => format!("every page was read since {}", self.at(since)),
+            Some(since) => format!("each page was read at {} or later", self.at(since)),
             None => "not every page was read since audits began".to_owned(),
         };
         let pages = counted(proof.audited_pages, "page");
         text += &match self.round_seconds {
             Some(seconds) => format!(
-                "; a round of audits, {pages}, takes {}",
+                "; reading {pages} again, one in a sync at most, takes at least {}",
                 duration_text(seconds)
             ),
             None => format!("; audits are off, `archiver sync --full` reads {pages} again"),

@@ -21,10 +21,10 @@ use super::scope::ScopeFlags;
 use super::summary;
 
 const AFTER_HELP: &str = "\
-Exit status 0 is a promise: every action that the API listed in scope when the sync began is archived. Where some of the
-API's servers lag behind others, the most recent answer counts. For droplets it covers every action whose resource_id is
-the droplet; anything else that a droplet's own listing shows is archived whenever that listing is read: at first, with
---full, and at least once a day (recheck under [sync] in the configuration).";
+Exit status 0 is a promise: every action that the API listed in scope when the sync began is archived. Where some of the \
+API's servers lag behind others, the most recent answer counts. For droplets the promise covers every action whose \
+resource_id is the droplet. Anything else that a droplet's own listing shows is archived whenever that listing is read: at \
+first, with --full, and at least once a day (recheck under [sync] in the configuration).";
 
 /// Flags of `archiver sync`.
 #[derive(clap::Args)]

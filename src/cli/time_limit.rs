@@ -2,11 +2,12 @@
 //!
 //! SQLite looks at the time between two of its steps, and one step, a search in a long text for one, may take for ever.
 //! So a thread waits too. It lets SQLite end in order, and where that has not happened a moment after the limit, it ends
-//! the process: between two writes, so that no row is cut, and of an archive that is open for reading only.
+//! the process: between two writes, so that no row is cut, unless nobody reads the answer any more. The archive is open for
+//! reading only.
 
 use std::io::{self, Write};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use super::runtime::cannot_start;
 
 /// So long after the limit, SQLite is in a step that may not end.
 const GRACE: Duration = Duration::from_millis(250);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Whether the answer has ended; locked while some of it is written.
 type Gate = Arc<Mutex<bool>>;
@@ -39,10 +41,7 @@ impl Watch {
             let wait = move || {
                 let left = end.saturating_duration_since(Instant::now());
                 if ended.recv_timeout(left) == Err(RecvTimeoutError::Timeout) {
-                    let has_ended = gate.lock().unwrap_or_else(PoisonError::into_inner);
-                    if !*has_ended {
-                        give_up();
-                    }
+                    end_between_writes(&gate, &ended, give_up);
                 }
             };
             thread::Builder::new().spawn(wait).map_err(cannot_start)?;
@@ -58,6 +57,24 @@ impl Watch {
         Sink {
             gate: Arc::clone(&self.gate),
             sink,
+        }
+    }
+}
+
+/// Calls `give_up` between two writes; or during one that does not end, because nobody reads any more.
+fn end_between_writes(gate: &Gate, ended: &Receiver<()>, give_up: impl FnOnce()) {
+    let end = Instant::now() + GRACE;
+    loop {
+        match gate.try_lock() {
+            Ok(has_ended) if *has_ended => return,
+            // Held until the process has ended.
+            Ok(_held) => return give_up(),
+            Err(TryLockError::Poisoned(_)) => return give_up(),
+            Err(TryLockError::WouldBlock) if Instant::now() >= end => return give_up(),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        if ended.recv_timeout(LOOK_EVERY) != Err(RecvTimeoutError::Timeout) {
+            return;
         }
     }
 }

@@ -8,8 +8,6 @@ use crate::chance;
 use crate::model::Action;
 use crate::store::{self, ArchivedAccount, ListingKind};
 
-const FORBIDDEN: u16 = 403;
-
 /// How long a token that may not read the account's listing is not asked to again.
 const REFUSED_FOR_SECONDS: i64 = 24 * 3600;
 
@@ -65,7 +63,7 @@ pub(super) async fn first_page(
         .actions_refused_at
         .is_some_and(|refused_at| refused_at > again_from)
     {
-        engine.account_refusal = Some(FORBIDDEN);
+        engine.is_account_refused = true;
         return Ok(None);
     }
     match newest_page(engine).await? {
@@ -74,7 +72,7 @@ pub(super) async fn first_page(
             return Ok(Some(page));
         }
         Err(error) if error.is_forbidden() => {
-            engine.account_refusal = Some(FORBIDDEN);
+            engine.is_account_refused = true;
             let text = "the token lacks the scope actions:read: each droplet is asked for by itself, and what happened \
                         to droplets that are destroyed by now stays unknown";
             engine.notice(text);
@@ -84,7 +82,6 @@ pub(super) async fn first_page(
             })?;
         }
         Err(error) => {
-            engine.account_refusal = error.status().filter(|status| (400..500).contains(status));
             engine.halt_if_hopeless(&error);
             if engine.is_halted() {
                 engine
@@ -101,7 +98,8 @@ pub(super) async fn first_page(
 async fn newest_page(
     engine: &mut Engine<'_>,
 ) -> Result<Result<Page<Action>, api::Error>, store::Error> {
-    let known = engine.store.listing(ListingKind::Followed)?.total;
+    let listing = engine.store.listing(ListingKind::Followed)?;
+    let known = listing.total;
     let mut tries = 0;
     loop {
         let answer = engine.client.account_actions(1).await;
@@ -112,6 +110,7 @@ async fn newest_page(
         }
         if tries >= MOST_OLD {
             // The own listings of the droplets are there instead.
+            engine.store.forget_coverage(listing.id)?;
             engine.store.set_total(ListingKind::Followed, total)?;
             return Ok(answer);
         }

@@ -48,10 +48,12 @@ impl Walk {
     /// other.
     fn check_border(&mut self, answer: &Answer<'_>, placement: &Placement) -> Result<(), Doubt> {
         let page = answer.page;
+        let shown = placement.shown;
+        self.borders
+            .retain(|border| !(shown.start..shown.end).contains(border));
         let Some(head_id) = self.head_id else {
             return Ok(());
         };
-        let shown = placement.shown;
         let rows = (shown.start..shown.end).rev().zip(answer.ids);
         for ((position, id), is_covered) in rows.zip(&placement.expected) {
             match id {
@@ -64,9 +66,6 @@ impl Walk {
                 _ => {}
             }
         }
-        self.border = self
-            .border
-            .filter(|border| !(shown.start..shown.end).contains(border));
         Ok(())
     }
 

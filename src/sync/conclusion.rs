@@ -53,7 +53,7 @@ pub(super) fn note_complete(engine: &mut Engine<'_>, index: usize) -> Result<(),
         engine.store.mark_complete(&[(listing.id, total)], now)?;
     }
     let droplet = listing.kind.droplet_id();
-    match droplet.zip(engine.following.follow_from()) {
+    match droplet.and_then(|id| Some((id, engine.following.follow_from(id)?))) {
         Some(followed) => {
             let head_id = engine.following.head_id();
             engine.store.follow(&BTreeMap::from([followed]), head_id)
@@ -121,6 +121,10 @@ fn note_following(
     account: Option<&ListingReport>,
     listings: &mut Vec<ListingReport>,
 ) -> Result<(), store::Error> {
+    let account_total = match account.map(|report| &report.result) {
+        Some(ListingResult::Complete { total }) => Some(*total),
+        _ => None,
+    };
     let mut from = BTreeMap::new();
     let mut read = BTreeSet::new();
     for report in listings.iter() {
@@ -128,18 +132,13 @@ fn note_following(
             continue;
         };
         read.insert(id);
-        if let Some(total) = engine
-            .following
-            .follow_from()
-            .filter(|_| report.result.is_complete())
-        {
-            from.insert(id, total);
+        let was_followed = engine.following.followed_from(id).is_some();
+        let by_account = account_total.filter(|_| was_followed);
+        let position = by_account.or_else(|| engine.following.follow_from(id));
+        if let Some(position) = position.filter(|_| report.result.is_complete()) {
+            from.insert(id, position);
         }
     }
-    let account_total = match account.map(|report| &report.result) {
-        Some(ListingResult::Complete { total }) => Some(*total),
-        _ => None,
-    };
     let only_followed = engine
         .following
         .followed()

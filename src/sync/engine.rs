@@ -58,8 +58,8 @@ pub(super) struct Engine<'a> {
     pub(super) fetches: JoinSet<Fetched>,
     pub(super) batch: Batch,
     expectation: Expectation,
-    /// The status with which the API refuses the account's listing: 403 to this token, another one altogether.
-    pub(super) account_refusal: Option<u16>,
+    /// Whether the token may not read the account's listing.
+    pub(super) is_account_refused: bool,
     unreachable: u32,
     /// Nothing more is asked for.
     is_halted: bool,
@@ -93,7 +93,7 @@ impl<'a> Engine<'a> {
             fetches: JoinSet::new(),
             batch: Batch::default(),
             expectation: Expectation::default(),
-            account_refusal: None,
+            is_account_refused: false,
             unreachable: 0,
             is_halted: false,
         }

@@ -80,9 +80,12 @@ impl Following {
         followed.map(|followed| followed.from)
     }
 
-    /// From where on droplets can be followed whose own listings were read in this sync.
-    pub(super) fn follow_from(&self) -> Option<u64> {
-        self.account_total.filter(|_| !self.is_doubted)
+    /// From where on a droplet can be followed whose own listing was read in this sync. That may have lagged behind, so one
+    /// that was followed before stays so from there: the account's listing takes it further.
+    pub(super) fn follow_from(&self, id: DropletId) -> Option<u64> {
+        self.followed_from(id)
+            .or(self.account_total)
+            .filter(|_| !self.is_doubted)
     }
 
     /// The followed droplets whose own listings are to be read again, each within this period at the latest. They come at

@@ -101,6 +101,9 @@ async fn refresh_names(engine: &mut Engine<'_>) -> Result<(), store::Error> {
         Some(list) => Ok(list),
         None => droplets::list(engine, DropletSelection::AllButGpus, most_pages).await?,
     };
+    if let Ok(list) = &list {
+        gone::take_back(engine, list.ids());
+    }
     match list {
         Ok(list) if list.is_proven() => {
             gone::look_for_the_gone(engine, list.ids().to_vec()).await?;

@@ -16,6 +16,9 @@ use crate::store::{self, ListingKind, UnlistedDroplet};
 /// Droplets of which one sync finds out at most whether they are gone.
 const MOST_CANDIDATES: usize = 100;
 
+/// Errors after which one sync asks for no more of them.
+const MOST_ERRORS: u32 = 3;
+
 /// What the API says of a droplet by its own address.
 enum Existence {
     Exists,
@@ -42,6 +45,11 @@ pub(super) async fn prove(engine: &mut Engine<'_>) -> Result<(), store::Error> {
             Existence::Gone => ListingResult::Gone,
             Existence::Exists => ListingResult::Incomplete {
                 reason: format!("the droplet exists, but not its listing: {error}"),
+            },
+            Existence::Unknown(error) if error.is_not_found() => ListingResult::Incomplete {
+                reason: format!(
+                    "{error}, and the API lists no droplets at all: is --api-url right?"
+                ),
             },
             Existence::Unknown(error) => ListingResult::Failed(error),
         };
@@ -74,12 +82,38 @@ pub(super) async fn look_for_the_gone(
     for id in destroyed {
         engine.notice(&format!("droplet {id} is gone"));
     }
+    ask_for(engine, open).await
+}
+
+/// Asks for droplets by their own addresses: each sync begins at another one, and goes on after an error.
+async fn ask_for(
+    engine: &mut Engine<'_>,
+    mut open: Vec<UnlistedDroplet>,
+) -> Result<(), store::Error> {
+    let first = engine.run.unsigned_abs() as usize * MOST_CANDIDATES;
+    if !open.is_empty() {
+        let middle = first % open.len();
+        open.rotate_left(middle);
+    }
+    let later = open.len().saturating_sub(MOST_CANDIDATES);
+    let mut errors = 0;
     for droplet in open.into_iter().take(MOST_CANDIDATES) {
         match existence(engine, droplet.id).await? {
             Existence::Gone => engine.notice(&format!("droplet {} is gone", droplet.id)),
             Existence::Exists => {}
-            Existence::Unknown(error) => return Ok(stays_unknown(engine, &error)),
+            Existence::Unknown(error) => {
+                stays_unknown(engine, &error);
+                errors += 1;
+                if errors >= MOST_ERRORS || engine.is_halted() {
+                    return Ok(());
+                }
+            }
         }
+    }
+    if later > 0 {
+        engine.notice(&format!(
+            "{later} more droplets are not listed; the next syncs ask whether they are gone"
+        ));
     }
     Ok(())
 }
@@ -178,6 +212,23 @@ fn follow_from_the_beginning(
     engine.store.follow(&beginning, None)
 }
 
+/// Takes back that droplets are gone which the list of this sync shows after all.
+pub(super) fn take_back(engine: &mut Engine<'_>, listed: &[DropletId]) {
+    let listed: BTreeSet<DropletId> = listed.iter().copied().collect();
+    for report in &mut engine.report.listings {
+        let is_listed = report
+            .listing
+            .droplet_id()
+            .is_some_and(|id| listed.contains(&id));
+        if is_listed && matches!(report.result, ListingResult::Gone) {
+            report.result = ListingResult::Incomplete {
+                reason: "it is listed, although its own address answers that it does not exist"
+                    .to_owned(),
+            };
+        }
+    }
+}
+
 /// Makes droplets incomplete that are gone while part of their history is neither archived nor to be had now.
 pub(super) fn admit_what_is_unknown(engine: &Engine<'_>, readings: &mut [Reading]) {
     let account = readings.iter().rfind(|reading| reading.is_after_the_gone);
@@ -185,7 +236,7 @@ pub(super) fn admit_what_is_unknown(engine: &Engine<'_>, readings: &mut [Reading
         return;
     }
     // Where nothing but droplets is listed, what was complete is all there is to have.
-    let is_without_account = account.is_none() && engine.account_refusal.is_some();
+    let is_without_account = account.is_none() && engine.is_account_refused;
     let unfinished = unfinished(engine, readings);
     for reading in readings {
         let id = reading.listing.kind.droplet_id();

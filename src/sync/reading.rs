@@ -15,6 +15,8 @@ pub(super) struct Reading {
     pub(super) walk: Walk,
     /// The position from which on it is read.
     pub(super) from: u64,
+    /// The positions at which every action of the account is archived, where it is read for droplets.
+    account: Coverage,
     is_doubted: bool,
     /// Whether the account's listing is read for droplets that have no listing of their own any more.
     pub(super) is_after_the_gone: bool,
@@ -41,6 +43,7 @@ impl Reading {
             listing,
             walk,
             from: 0,
+            account: Coverage::new(),
             is_doubted: false,
             is_after_the_gone: false,
             result: None,
@@ -65,11 +68,16 @@ impl Reading {
             .iter()
             .for_each(|covered| before.coverage.insert(*covered));
         before.total = before.total.max(Some(from));
-        let walk = Walk::following(before, from, head_id);
+        let mut walk = Walk::following(before, from, head_id);
+        let read = account.intervals().iter().map(|covered| covered.end);
+        if let Some(end) = read.max().filter(|end| *end > from) {
+            walk = walk.with_border(end - 1);
+        }
         Self {
             listing,
             walk,
             from,
+            account: account.clone(),
             is_doubted: false,
             is_after_the_gone: false,
             result: None,
@@ -108,11 +116,14 @@ impl Reading {
         };
         let placement = self.walk.place(&answer);
         let placed = answered.rows.iter().zip(&placement.expected);
-        let placed = placed.map(|(row, expected)| Some((row.as_ref().ok()?, *expected)));
+        let placed = placed.map(|(row, expected)| (row.as_ref().ok(), *expected));
         let rows = if self.listing.kind == ListingKind::Followed {
-            only_kept(placed, following)
+            let positions = (placement.shown.start..placement.shown.end).rev();
+            let archived = positions.map(|position| self.account.contains(position));
+            only_kept(placed, archived, following)
         } else {
-            placed.flatten().collect()
+            let readable = placed.filter_map(|(row, expected)| Some((row?, expected)));
+            readable.collect()
         };
         let recorded = store.record_page(&PageRecord {
             listing: &self.listing,
@@ -191,15 +202,23 @@ fn before(listing: &Listing) -> Before {
     }
 }
 
-/// The rows of the account's listing that are to be kept. Where the listing is covered, those of followed droplets must be
-/// archived already.
+/// The rows of the account's listing that are to be kept. Those of followed droplets must be archived where the listing is
+/// covered, and those of any where it is for the account's sake.
 fn only_kept<'a>(
-    placed: impl Iterator<Item = Option<(&'a Action, bool)>>,
+    placed: impl Iterator<Item = (Option<&'a Action>, bool)>,
+    archived: impl Iterator<Item = bool>,
     following: &Following,
 ) -> Vec<(&'a Action, bool)> {
-    let kept = placed
-        .flatten()
-        .filter(|(action, _)| following.keeps(action));
-    kept.map(|(action, is_covered)| (action, is_covered && following.vouches_for(action)))
-        .collect()
+    // A page that cannot be placed has no positions.
+    let archived = archived.chain(std::iter::repeat(false));
+    let rows = placed
+        .zip(archived)
+        .filter_map(|((row, is_covered), is_archived)| {
+            let action = row.filter(|action| following.keeps(action))?;
+            Some((
+                action,
+                is_archived || is_covered && following.vouches_for(action),
+            ))
+        });
+    rows.collect()
 }

@@ -134,8 +134,15 @@ impl Report {
                 ListingResult::Incomplete { reason } => {
                     Some(format!("{subject} is incomplete: {reason}"))
                 }
+                ListingResult::Failed(error)
+                    if error.is_not_found() && listing.listing.droplet_id().is_some() =>
+                {
+                    Some(format!(
+                        "{subject} is not known to the API, nor to the archive: {error}"
+                    ))
+                }
                 ListingResult::Failed(error) if error.is_not_found() => Some(format!(
-                    "{subject} is not known to the API, nor to the archive: {error}"
+                    "{subject} was not found, is --api-url right? {error}"
                 )),
                 ListingResult::Failed(error) => Some(format!("{subject} failed: {error}")),
                 ListingResult::Complete { .. }

@@ -37,7 +37,11 @@ pub(super) struct Rewalk {
     pages_of_lap: u64,
     /// How many pages the first lap had, once it has ended.
     pages_of_first_lap: Option<u64>,
+    /// How many actions this lap has found, if it is not the first.
+    found_in_lap: usize,
     seen: HashSet<ActionId>,
+    /// The same, in the order of the listing: the newest first.
+    found: Vec<ActionId>,
     /// The least of them.
     least: Option<ActionId>,
     rejected: u64,
@@ -93,9 +97,9 @@ impl Rewalk {
         self.is_worth_another
     }
 
-    /// The actions that it found.
-    pub(super) fn into_seen(self) -> HashSet<ActionId> {
-        self.seen
+    /// The actions that it found, the newest first.
+    pub(super) fn into_found(self) -> Vec<ActionId> {
+        self.found
     }
 
     /// How many of how many actions it has found.
@@ -135,9 +139,16 @@ impl Rewalk {
             self.is_disordered |= new.any(|id| id > least);
         }
         self.least = ids().chain(self.least).min();
-        let before = self.seen.len();
-        self.seen.extend(ids());
-        self.seen.len() - before
+        let new: Vec<ActionId> = ids().filter(|id| self.seen.insert(*id)).collect();
+        // What a later lap finds arrived since.
+        let place = if is_first_lap {
+            self.found.len()
+        } else {
+            self.found_in_lap
+        };
+        self.found.splice(place..place, new.iter().copied());
+        self.found_in_lap += if is_first_lap { 0 } else { new.len() };
+        new.len()
     }
 
     /// Whether the answer is older than one before it; too many of these end the pass.
@@ -221,6 +232,7 @@ impl Rewalk {
                     self.found_first = self.first_total == Some(found) && !self.is_disordered;
                 }
                 self.pages_of_lap = 0;
+                self.found_in_lap = 0;
             }
             Some(total) => {
                 self.is_worth_another = has_ended && found < total;

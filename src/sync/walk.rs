@@ -20,7 +20,7 @@
 //! with them the newest action that is archived, shows that actions were removed; otherwise the answers come from a server
 //! that lags behind another one.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::doubt::Doubt;
 use super::rewalk::Rewalk;
@@ -78,7 +78,7 @@ enum Phase {
     Rewalk(Rewalk),
     /// Two walks found the same actions, fewer than a total said: whether the newest archived one is among them tells.
     Compare {
-        found: HashSet<ActionId>,
+        found: Vec<ActionId>,
     },
     Done(Verdict),
 }
@@ -103,9 +103,9 @@ pub(super) struct Walk {
     seen: Option<HashMap<ActionId, u64>>,
     /// The greatest id that the listing showed before, where what is new is known to have a greater one.
     head_id: Option<ActionId>,
-    /// The position before `from`, while it is not known that the greatest id still stands there: a total that was wrong
-    /// when `from` was noted would leave a hole before it.
-    border: Option<u64>,
+    /// The last positions of what earlier syncs have read, while it is not known that what stands there is archived: a total
+    /// that was wrong then, or an action that was removed since, would leave a hole after them.
+    borders: BTreeSet<u64>,
     /// The length when the sync began.
     target: Option<u64>,
     /// The longest length heard of, in this sync or an earlier one.
@@ -147,7 +147,7 @@ const MOST_FRUITLESS_AT_ONCE: u32 = 2;
 const MOST_FRUITLESS: u32 = 12;
 /// How often the end is put off because an answer said that the listing is longer, and how often where one page is all
 /// that is missing. One that grows by pages all the time would never end.
-const MOST_RAISES: u32 = 1;
+const MOST_RAISES: u32 = 3;
 const MOST_RAISES_BY_A_PAGE: u32 = 8;
 /// Passes over all pages that a listing is worth in one sync.
 const MOST_PASSES: u32 = 3;
@@ -169,7 +169,11 @@ impl Walk {
             from: 0,
             seen: None,
             head_id: None,
-            border: None,
+            borders: before
+                .complete_total
+                .and_then(|it| it.checked_sub(1))
+                .into_iter()
+                .collect(),
             target: None,
             latest_total: before.total.unwrap_or(0),
             raises: 0,
@@ -210,7 +214,7 @@ impl Walk {
             from,
             seen: Some(HashMap::new()),
             head_id,
-            border,
+            borders: border.into_iter().collect(),
             ..Self::new(before, false)
         }
     }
@@ -218,6 +222,12 @@ impl Walk {
     /// Goes on where an interrupted sync stopped, without a look at the newest page when that is archived.
     pub(super) fn resuming(mut self) -> Self {
         self.is_resuming = self.before.complete_total.is_none();
+        self
+    }
+
+    /// Has a look at this position, the last one that was read by another sync.
+    pub(super) fn with_border(mut self, position: u64) -> Self {
+        self.borders.insert(position);
         self
     }
 
@@ -269,7 +279,8 @@ impl Walk {
             end: target,
         });
         let mut missing = missing.map(|missing| missing.end - 1);
-        let page = match missing.next().or(self.border).or(self.audit) {
+        let border = self.borders.last().copied();
+        let page = match missing.next().or(border).or(self.audit) {
             Some(position) => page_of(position, PER_PAGE, self.latest_total),
             None => self.page_past_the_end()?,
         };
@@ -307,8 +318,9 @@ impl Walk {
                 rewalk.read(answer);
                 unplaced(answer, answer.total)
             }
-            // Under way when something went wrong: its rows count, its position does not.
+            // Under way when something went wrong: its rows count, its position does not. Its total was said before the walk.
             Phase::Rewalk(_) | Phase::Count | Phase::Compare { .. } | Phase::Done(_) => {
+                self.known_total = self.latest_total;
                 unplaced(answer, None)
             }
         }
@@ -401,7 +413,7 @@ impl Walk {
                 start: self.from,
                 end: target,
             };
-            self.border.is_none() && self.readable_and_unreadable().covers(wanted)
+            self.borders.is_empty() && self.readable_and_unreadable().covers(wanted)
         });
         if !is_covered || self.page_past_the_end().is_some() {
             if self.fruitless >= MOST_FRUITLESS {
@@ -473,15 +485,16 @@ impl Walk {
         self.passes += 1;
         let is_worth_another = rewalk.is_worth_another();
         self.has_lag |= rewalk.has_lag();
-        let found = std::mem::take(rewalk).into_seen();
+        let found = std::mem::take(rewalk).into_found();
+        let ids = || found.iter().copied().collect::<HashSet<_>>();
         let reason = match &verdict {
             Verdict::Complete { total } if *total < self.known_total => {
                 let earlier = self.shorter.take();
-                if earlier.is_some_and(|earlier| earlier.is_subset(&found)) {
+                if earlier.is_some_and(|earlier| earlier.is_subset(&ids())) {
                     self.phase = Phase::Compare { found };
                     return;
                 }
-                self.shorter = Some(found);
+                self.shorter = Some(ids());
                 Doubt::Shrunk {
                     before: self.known_total,
                     now: *total,
@@ -570,17 +583,14 @@ impl Walk {
             return;
         };
         let (before, now) = (self.known_total, found.len() as u64);
-        let mut found: Vec<ActionId> = found.iter().copied().collect();
-        found.sort_unstable();
-        let stands_at = |(_, id, position): &(u64, ActionId, u64)| {
-            found.binary_search(id).map(|place| place as u64) == Ok(*position)
-        };
+        let places: HashMap<ActionId, u64> = found.iter().rev().copied().zip(0..).collect();
+        let stands_at = |(_, id, position): &(u64, ActionId, u64)| places.get(id) == Some(position);
         let mut longer = self.claims.iter().filter(|(said, ..)| *said > now);
         let verdict = if longer.any(stands_at) {
             Verdict::Incomplete {
                 reason: Doubt::Older { before, now },
             }
-        } else if found.last().copied() < newest {
+        } else if found.iter().max().copied() < newest {
             Verdict::Incomplete {
                 reason: Doubt::WithoutNewest { before, now },
             }

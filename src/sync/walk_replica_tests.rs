@@ -211,6 +211,25 @@ fn an_action_that_is_removed_during_a_walk_hides_no_other() {
 }
 
 #[test]
+fn a_removal_hides_nothing_at_the_border_of_what_was_read() {
+    for new in [1, 150, 200, 201, 401, 600, 601] {
+        let (mut service, mut archive) = (service(1_000, &[0]), Archive::default());
+        let mut calm_sync = |service: &mut Service| {
+            let choices = &mut std::iter::empty();
+            sync(service, &mut archive, choices, &calm(false))
+        };
+        calm_sync(&mut service);
+        service.remove(3);
+        service.server.actions.extend(1_000..1_000 + new);
+        let verdict = calm_sync(&mut service);
+        let total = service.server.actions.len() as u64;
+        assert_eq!(verdict, Verdict::Complete { total }, "{new}");
+        let is_there = |id: &ActionId| archive.ids.contains(id);
+        assert!(service.server.actions.iter().all(is_there), "{new}");
+    }
+}
+
+#[test]
 fn a_removal_between_syncs_is_accepted_when_two_walks_agree_at_once_or_by_the_next_sync() {
     let (mut service, mut archive) = (service(1_000, &[0]), Archive::default());
     sync(

@@ -92,7 +92,7 @@ fn a_round_reads_every_page_and_status_says_since_when_all_is_proven() {
     assert_eq!(status()["audited_pages"], 5);
     let shown = sandbox.run(&["status"]).exits(0).stdout;
     assert!(
-        shown.contains("every page was read since 2020-01-01"),
+        shown.contains("each page was read at 2020-01-01"),
         "{shown}"
     );
     cloud.clear_requests();
