@@ -82,6 +82,8 @@ pub(super) async fn first_page(
             })?;
         }
         Err(error) => {
+            // Where the API itself has no such listing, there is nothing to refuse.
+            engine.is_account_refused = error.is_not_found();
             engine.halt_if_hopeless(&error);
             if engine.is_halted() {
                 engine

@@ -38,6 +38,7 @@ impl Walk {
         if shown.start == 0 && answer.has_next {
             return Err(Doubt::LinksOn { page: answer.page });
         }
+        self.first_target.get_or_insert(total);
         self.target.get_or_insert(total);
         let placement = self.placement(answer, shown, total);
         self.check_border(answer, &placement)?;

@@ -58,7 +58,7 @@ pub(super) struct Engine<'a> {
     pub(super) fetches: JoinSet<Fetched>,
     pub(super) batch: Batch,
     expectation: Expectation,
-    /// Whether the token may not read the account's listing.
+    /// Whether the token may not read the account's listing, or the API has none.
     pub(super) is_account_refused: bool,
     unreachable: u32,
     /// Nothing more is asked for.

@@ -106,8 +106,11 @@ pub(super) struct Walk {
     /// The last positions of what earlier syncs have read, while it is not known that what stands there is archived: a total
     /// that was wrong then, or an action that was removed since, would leave a hole after them.
     borders: BTreeSet<u64>,
-    /// The length when the sync began.
+    /// The length when the sync began, and what it was raised to.
+    first_target: Option<u64>,
     target: Option<u64>,
+    /// How many pages were asked for.
+    asked: u64,
     /// The longest length heard of, in this sync or an earlier one.
     latest_total: u64,
     /// How often the target was raised to it.
@@ -145,9 +148,11 @@ pub(super) struct Walk {
 /// Answers in a row that may bring nothing missing before pages are asked for one at a time.
 const MOST_FRUITLESS_AT_ONCE: u32 = 2;
 const MOST_FRUITLESS: u32 = 12;
-/// How often the end is put off because an answer said that the listing is longer, and how often where one page is all
-/// that is missing. One that grows by pages all the time would never end.
-const MOST_RAISES: u32 = 3;
+/// The end is put off because an answer said that the listing is longer, for as long as no more pages were asked for than so
+/// many times those that it had at first, and a few; and a few times where one page is all that is missing. A listing that
+/// grows by pages all the time would never end.
+const MOST_TIMES: u64 = 3;
+const MORE_PAGES: u64 = 12;
 const MOST_RAISES_BY_A_PAGE: u32 = 8;
 /// Passes over all pages that a listing is worth in one sync.
 const MOST_PASSES: u32 = 3;
@@ -174,7 +179,9 @@ impl Walk {
                 .and_then(|it| it.checked_sub(1))
                 .into_iter()
                 .collect(),
+            first_target: None,
             target: None,
+            asked: 0,
             latest_total: before.total.unwrap_or(0),
             raises: 0,
             passes: 0,
@@ -247,6 +254,7 @@ impl Walk {
             }
         };
         self.under_way.insert(page, self.latest_total);
+        self.asked += 1;
         self.is_outrun |= self.fruitless >= MOST_FRUITLESS_AT_ONCE;
         Some(page)
     }
@@ -454,15 +462,16 @@ impl Walk {
             .missing_of(all)
             .map(Interval::len)
             .sum::<u64>();
-        let most = if missing > PER_PAGE {
-            MOST_RAISES
-        } else {
-            MOST_RAISES_BY_A_PAGE
-        };
         if missing == 0 {
             return false;
         }
-        if self.raises >= most {
+        let is_enough = if missing > PER_PAGE {
+            let pages_at_first = self.first_target.unwrap_or(0).div_ceil(PER_PAGE);
+            self.asked > MOST_TIMES * pages_at_first + MORE_PAGES
+        } else {
+            self.raises >= MOST_RAISES_BY_A_PAGE
+        };
+        if is_enough {
             if self.has_lag {
                 self.start_rewalk(Doubt::Stuck);
             }

@@ -22,7 +22,7 @@ fn what_an_earlier_sync_left_does_not_make_up_for_what_was_not_shown() {
     archive.before.coverage.insert(covered);
     let mut walk = Walk::new(archive.before.clone(), false);
     // What arrived meanwhile is left to the next sync.
-    walk.raises = MOST_RAISES_BY_A_PAGE;
+    (walk.raises, walk.asked) = (MOST_RAISES_BY_A_PAGE, 1_000);
     let mut server = Server::with(1_933);
     assert_eq!(walk.next_page(), Some(1));
     let (ids, _, has_next) = server.page(1);
