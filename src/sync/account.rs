@@ -83,7 +83,7 @@ pub(super) async fn first_page(
         }
         Err(error) => {
             // Where the API itself has no such listing, there is nothing to refuse.
-            engine.is_account_refused = error.is_not_found();
+            engine.is_account_refused = error.status() == Some(404);
             engine.halt_if_hopeless(&error);
             if engine.is_halted() {
                 engine

@@ -23,8 +23,7 @@ const MOST_SHORT: u32 = 5;
 const MOST_OUTGROWN: u32 = 12;
 /// Old answers in a row before the listing is taken to have shrunk.
 pub(super) const MOST_OLD: u32 = 12;
-/// Pages that may be read again for what arrived meanwhile, beside twice as many as were read before: that catches up with
-/// 80 actions a page.
+/// Pages that may be read again for what arrived meanwhile, beside twice as many as the listing had at first.
 const MORE_PAGES: u64 = 4;
 /// The API's default page, and the least that a server which ignores `per_page` is expected to give.
 const LEAST_PAGE: usize = 20;
@@ -124,7 +123,7 @@ impl Rewalk {
         self.note_growth(answer.total);
         match self.pages_of_first_lap {
             _ if self.outgrown >= MOST_OUTGROWN => self.give_up(),
-            Some(pages) if self.pages_read > 3 * pages + MORE_PAGES => self.give_up(),
+            Some(pages) if self.pages_read - pages > self.most_pages_again() => self.give_up(),
             Some(_) => self.catch_up(answer, new),
             None => self.go_on(answer, new),
         }
@@ -239,6 +238,12 @@ impl Rewalk {
                 self.end(Doubt::WalkedCount { found, total });
             }
         }
+    }
+
+    fn most_pages_again(&self) -> u64 {
+        // A server may say anything.
+        let pages = self.first_total.unwrap_or(0).div_ceil(PER_PAGE);
+        pages.saturating_mul(2).saturating_add(MORE_PAGES)
     }
 
     /// Ends a pass that does not catch up with what arrives.

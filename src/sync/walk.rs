@@ -467,7 +467,10 @@ impl Walk {
         }
         let is_enough = if missing > PER_PAGE {
             let pages_at_first = self.first_target.unwrap_or(0).div_ceil(PER_PAGE);
-            self.asked > MOST_TIMES * pages_at_first + MORE_PAGES
+            self.asked
+                > pages_at_first
+                    .saturating_mul(MOST_TIMES)
+                    .saturating_add(MORE_PAGES)
         } else {
             self.raises >= MOST_RAISES_BY_A_PAGE
         };

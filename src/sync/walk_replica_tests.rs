@@ -279,7 +279,7 @@ proptest! {
         count in 0_u64..1_800,
         lags in prop::collection::vec(prop_oneof![Just(0_u64), Just(1), Just(2), Just(7), Just(150), Just(300), 0_u64..500], 1..4),
         cached_for in 0_u32..4,
-        growth in prop_oneof![Just(0_u64), Just(0), 0_u64..4, 0_u64..60],
+        growth in prop_oneof![Just(0_u64), Just(0), 0_u64..4, 0_u64..20],
         between in prop::collection::vec(0_u64..500, 1..5),
         removals in prop::collection::vec(prop::option::weighted(0.2, 1_u64..12), 5),
         fulls in prop::collection::vec(any::<bool>(), 5),
