@@ -70,7 +70,10 @@ pub(super) async fn look_for_the_gone(
     if is_open(&unlisted) {
         match droplets::list(engine, DropletSelection::Gpus, u64::MAX).await? {
             Ok(gpus) => listed.extend(gpus.ids()),
-            Err(error) => return Ok(stays_unknown(engine, &error)),
+            Err(error) => {
+                stays_unknown(engine, &error);
+                return Ok(());
+            }
         }
         unlisted = engine.store.unlisted_droplets(&listed)?;
     }

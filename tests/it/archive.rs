@@ -135,7 +135,7 @@ impl Archive {
                 "audit_began_at",
                 "audited_at",
             ];
-            let names = statement.column_names().into_iter();
+            let names = statement.column_names();
             let names = names.filter(|name| !times.contains(name));
             let kept: Vec<_> = names.map(str::to_owned).collect();
             let rows = statement.query_map([], |row| {
