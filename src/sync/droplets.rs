@@ -85,7 +85,7 @@ async fn list_whole(
     }
 }
 
-/// `tag `web``, or several of them; a long list is cut.
+/// The tags as a phrase, the first five of them by name.
 fn in_words<'a>(tags: impl ExactSizeIterator<Item = &'a String>) -> String {
     const MOST: usize = 5;
     let count = tags.len();

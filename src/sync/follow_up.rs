@@ -106,7 +106,7 @@ async fn refresh_names(engine: &mut Engine<'_>) -> Result<(), store::Error> {
     }
     match list {
         Ok(list) if list.is_proven() => {
-            gone::look_for_the_gone(engine, list.ids().to_vec()).await?;
+            gone::look_for_the_gone(engine, list.ids()).await?;
         }
         // The names are there. Which droplets are gone is for another sync.
         Ok(_) => {}

@@ -63,19 +63,17 @@ pub(super) async fn prove(engine: &mut Engine<'_>) -> Result<(), store::Error> {
 /// the others are asked for.
 pub(super) async fn look_for_the_gone(
     engine: &mut Engine<'_>,
-    mut listed: Vec<DropletId>,
+    listed: &[DropletId],
 ) -> Result<(), store::Error> {
-    let is_open = |unlisted: &[UnlistedDroplet]| unlisted.iter().any(|it| !it.is_destroyed);
-    let mut unlisted = engine.store.unlisted_droplets(&listed)?;
-    if is_open(&unlisted) {
+    let mut unlisted = engine.store.unlisted_droplets(listed)?;
+    if unlisted.iter().any(|it| !it.is_destroyed) {
         match droplets::list(engine, DropletSelection::Gpus, u64::MAX).await? {
-            Ok(gpus) => listed.extend(gpus.ids()),
+            Ok(gpus) => unlisted.retain(|it| !gpus.ids().contains(&it.id)),
             Err(error) => {
                 stays_unknown(engine, &error);
                 return Ok(());
             }
         }
-        unlisted = engine.store.unlisted_droplets(&listed)?;
     }
     let (destroyed, open): (Vec<_>, Vec<_>) = unlisted.into_iter().partition(|it| it.is_destroyed);
     let destroyed: Vec<DropletId> = destroyed.into_iter().map(|it| it.id).collect();
