@@ -9,11 +9,12 @@ use archiver::cancellation::Cancellation;
 use archiver::config::Token;
 use archiver::store::{self, ArchiveLock, Outcome, Store, Upgrade};
 use archiver::sync::{self, Report, Scope, Settings};
-use archiver::time::{Timestamp, parse_duration};
+use archiver::time::Timestamp;
 use tokio::runtime::Handle;
 use toml::Spanned;
 
 use super::Context;
+use super::decided::{Decided, Names, named};
 use super::exit::{Failure, Status};
 use super::progress::Progress;
 use super::summary::Summary;
@@ -181,6 +182,9 @@ fn upgraded(upgrade: &Upgrade) -> String {
 const DAY_SECONDS: i64 = 24 * 3600;
 const HOUR_SECONDS: i64 = 3600;
 
+const RECHECK: Names = named("", "recheck");
+const AUDIT: Names = named("", "audit");
+
 /// How to sync this scope, as the configuration has it.
 pub(super) fn settings(context: &Context, scope: Scope, full: bool) -> Result<Settings, Failure> {
     let file = context.config.file();
@@ -190,7 +194,7 @@ pub(super) fn settings(context: &Context, scope: Scope, full: bool) -> Result<Se
         scope,
         full,
         concurrency: concurrency.unwrap_or(CONCURRENCY),
-        recheck_seconds: seconds(context, "recheck", file.sync.recheck.as_ref(), DAY_SECONDS)?,
+        recheck_seconds: seconds(context, &RECHECK, file.sync.recheck.as_ref(), DAY_SECONDS)?,
         audit_seconds: audit_seconds(context)?,
         clock: Timestamp::now,
     })
@@ -200,7 +204,7 @@ pub(super) fn settings(context: &Context, scope: Scope, full: bool) -> Result<Se
 pub(super) fn audit_seconds(context: &Context) -> Result<Option<i64>, Failure> {
     match context.config.file().sync.audit.as_ref() {
         Some(audit) if audit.get_ref() == "off" => Ok(None),
-        audit => seconds(context, "audit", audit, HOUR_SECONDS)
+        audit => seconds(context, &AUDIT, audit, HOUR_SECONDS)
             .map(Some)
             .map_err(|failure| failure.with_hint("`audit` is a duration, such as 1h, or off")),
     }
@@ -209,17 +213,11 @@ pub(super) fn audit_seconds(context: &Context) -> Result<Option<i64>, Failure> {
 /// A duration of the configuration, or the usual one.
 fn seconds(
     context: &Context,
-    key: &str,
+    names: &'static Names,
     text: Option<&Spanned<String>>,
     usual: i64,
 ) -> Result<i64, Failure> {
-    let Some(text) = text else {
-        return Ok(usual);
-    };
-    parse_duration(text.get_ref()).map_err(|error| {
-        let message = format!("`{key}`: {error}");
-        context.config.invalid(&text.span(), message).into()
-    })
+    Decided::of(names, None, text).map_or(Ok(usual), |it| it.duration_seconds(context))
 }
 
 /// A client with this token.

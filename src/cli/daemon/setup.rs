@@ -1,18 +1,15 @@
 //! What a daemon works with, from flags and configuration; made anew when the configuration is read again.
 
-use std::ops::Range;
-
 use archiver::daemon::Plan;
 use archiver::exporter::ListenAddress;
-use archiver::redaction::looks_like_secret;
 use archiver::schedule::Schedule;
 use archiver::sync::Settings;
-use archiver::time::{Timestamp, Zone, parse_duration};
-use toml::Spanned;
+use archiver::time::{Timestamp, Zone};
 
 use super::Arguments;
 use crate::cli::Context;
 use crate::cli::attempt;
+use crate::cli::decided::{Decided, Names, named};
 use crate::cli::exit::Failure;
 use crate::cli::monitoring::Monitoring;
 
@@ -113,71 +110,11 @@ fn plan(
     })
 }
 
-/// What a setting is called.
-struct Names {
-    flag: &'static str,
-    key: &'static str,
-}
-
-const fn named(flag: &'static str, key: &'static str) -> Names {
-    Names { flag, key }
-}
-
 const CRON: Names = named("--cron", "cron");
 const TIMEZONE: Names = named("--timezone", "timezone");
 const JITTER: Names = named("--jitter", "jitter");
 const LISTEN: Names = named("--listen", "listen");
 const MAX_AGE: Names = named("--max-age", "max_age");
-
-/// What somebody wrote, and where.
-struct Decided<'a> {
-    text: &'a str,
-    names: &'static Names,
-    /// Its place in the configuration; nothing for a flag.
-    place: Option<Range<usize>>,
-}
-
-impl<'a> Decided<'a> {
-    /// A flag over a key of the configuration.
-    fn of(
-        names: &'static Names,
-        by_flag: Option<&'a String>,
-        by_file: Option<&'a Spanned<String>>,
-    ) -> Option<Self> {
-        let (text, place) = match (by_flag, by_file) {
-            (Some(text), _) => (text, None),
-            (None, Some(value)) => (value.get_ref(), Some(value.span())),
-            (None, None) => return None,
-        };
-        Some(Self { text, names, place })
-    }
-
-    fn duration_seconds(&self, context: &Context) -> Result<i64, Failure> {
-        match parse_duration(self.text) {
-            Ok(seconds) if seconds >= 0 => Ok(seconds),
-            Ok(_) => Err(self.refused(context, &"it is negative")),
-            Err(error) => Err(self.refused(context, &error)),
-        }
-    }
-
-    /// Says what is wrong with it, and where it stands.
-    fn refused(&self, context: &Context, reason: &dyn std::fmt::Display) -> Failure {
-        let Names { flag, key } = self.names;
-        // The reason quotes what it is about.
-        let reason: &dyn std::fmt::Display = if looks_like_secret(self.text) {
-            &"its value is not understood, and not shown: it looks like a token or an address"
-        } else {
-            reason
-        };
-        match &self.place {
-            None => Failure::usage(format!("{flag}: {reason}")),
-            Some(place) => {
-                let message = format!("`{key}`: {reason}");
-                context.config.invalid(place, message).into()
-            }
-        }
-    }
-}
 
 /// Twice the longest time between two ticks, and what a sync may take: one that is missed or fails is no reason to worry
 /// yet, the second is.

@@ -26,6 +26,8 @@ fn in_the_configuration() {
         &format!("api_url = 'https://host/{CANARY}'"),
         &format!("api_url = '{CANARY}'"),
         &format!("[schedule]\ncron = '{CANARY}'"),
+        &format!("[sync]\nrecheck = '{CANARY}'"),
+        &format!("[sync]\naudit = '{CANARY}'"),
         "monitoring = 'https://hc-ping.com/canary'",
         "schedule = { cron = '@hourly' }\n[monitoring]\nlisten = 'https://hc-ping.com/canary'",
         "schedule = { cron = '@hourly' }\n[monitoring]\nmax_age = 'https://hc-ping.com/canary'",
