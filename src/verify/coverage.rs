@@ -1,8 +1,10 @@
-//! Whether what listings are said to cover is there.
+//! Checks that the actions which listings are said to cover are archived.
 //!
-//! Each covered position is an action that was archived in the same transaction, and no action is ever taken away. So a
-//! listing vouches for no more positions than there are rows that can stand in it. Of the account's listing as it is read
-//! for droplets only some rows are kept, so nothing can be counted there.
+//! Each covered position is an action that was archived in the same transaction, and no action is ever deleted. So a
+//! listing covers no more positions than there are rows that can stand in it. Where a listing is not complete, a server
+//! may have told a wrong total and the sync may have ended before another answer disproved it: the next sync counts, and
+//! reads it again. Of the account's listing as it is read for droplets only some rows are kept, so nothing can be counted
+//! there.
 
 use rusqlite::Connection;
 
@@ -13,6 +15,9 @@ use crate::store::ListingKind;
 const ADVICE: &str = "rows were lost, or coverage was written by something else: `archiver sync --full` reads every page \
                       again; what the API does not list any more is in a backup only";
 
+const NEXT_SYNC: &str =
+    "a sync ended before it could check what the API said: the next one reads these listings again";
+
 pub(super) fn check(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
     let mut findings = Vec::from_iter(account(connection)?);
     findings.extend(droplets(connection)?);
@@ -21,42 +26,51 @@ pub(super) fn check(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
     Ok(findings)
 }
 
-fn claimed(rows: u64, example: Option<String>, what: String) -> Finding {
-    Finding {
-        severity: Severity::Error,
-        check: "coverage",
-        what,
-        rows,
-        example,
-        advice: ADVICE,
-    }
-}
-
 /// The length of what is covered; a nonsensical interval may be longer than SQLite can add up.
 const LENGTH: &str = "CAST(total(end_position - start_position) AS INTEGER)";
+
+/// Positions that are covered without an action: an error where the listing was complete, a note where it is not.
+fn uncovered(is_proven: bool, missing: i64, what: String, example: Option<String>) -> Finding {
+    let (severity, advice) = if is_proven {
+        (Severity::Error, ADVICE)
+    } else {
+        (Severity::Note, NEXT_SYNC)
+    };
+    Finding {
+        severity,
+        check: "coverage",
+        what,
+        rows: missing.unsigned_abs(),
+        example,
+        advice,
+    }
+}
 
 /// All actions of the archive may stand in the account's listing.
 fn account(connection: &Connection) -> rusqlite::Result<Option<Finding>> {
     let sql = format!(
-        "SELECT (SELECT {LENGTH} FROM coverage JOIN listings ON listings.id = listing_id WHERE path = :path),
+        "SELECT (SELECT {LENGTH} FROM coverage JOIN listings ON listings.id = listing_id WHERE path = :path) AS covered,
+                (SELECT complete_total FROM listings WHERE path = :path) AS complete_total,
                 (SELECT count(*) FROM actions)
-                + (SELECT count(DISTINCT id) FROM staged_actions WHERE id NOT IN (SELECT id FROM actions))"
+                + (SELECT count(DISTINCT id) FROM staged_actions WHERE id NOT IN (SELECT id FROM actions)) AS archived"
     );
     let path = ListingKind::Account.path();
     connection.query_row(&sql, [&path], |row| {
-        let (covered, archived): (i64, i64) = (row.get(0)?, row.get(1)?);
-        let missing = covered.saturating_sub(archived).max(0).unsigned_abs();
+        let (covered, archived): (i64, i64) = (row.get("covered")?, row.get("archived")?);
+        let complete: Option<i64> = row.get("complete_total")?;
+        let is_proven = complete.is_some_and(|complete| covered.min(complete) > archived);
+        let missing = covered.saturating_sub(archived).max(0);
         let what = format!(
             "{covered} actions of {path} are said to be archived, and there are {archived}"
         );
-        Ok((missing > 0).then(|| claimed(missing, Some(path.clone()), what)))
+        Ok((missing > 0).then(|| uncovered(is_proven, missing, what, Some(path.clone()))))
     })
 }
 
 /// Actions of a droplet are those that name it, and those that it listed although they do not.
 const DROPLETS: &str = "
-WITH covered (droplet_id, positions) AS MATERIALIZED (
-    SELECT droplet_id, CAST(total(end_position - start_position) AS INTEGER)
+WITH covered (droplet_id, positions, complete_total) AS MATERIALIZED (
+    SELECT droplet_id, CAST(total(end_position - start_position) AS INTEGER), coalesce(complete_total, 0)
       FROM coverage
       JOIN listings ON listings.id = listing_id
      WHERE droplet_id IS NOT NULL
@@ -78,23 +92,28 @@ WITH covered (droplet_id, positions) AS MATERIALIZED (
                 EXCEPT
                 SELECT id, droplet_id FROM staged_actions JOIN droplet_actions USING (id)))
      GROUP BY droplet_id
-), short (droplet_id, missing) AS (
-    SELECT covered.droplet_id, positions - coalesce(action_count, 0)
+), short (droplet_id, missing, is_proven) AS (
+    SELECT covered.droplet_id, positions - coalesce(action_count, 0),
+           min(positions, complete_total) > coalesce(action_count, 0)
       FROM covered LEFT JOIN archived ON archived.droplet_id = covered.droplet_id
      WHERE positions > coalesce(action_count, 0)
 )
-SELECT count(*), CAST(total(missing) AS INTEGER), min(droplet_id) FROM short";
+SELECT is_proven, count(*) AS droplets, CAST(total(missing) AS INTEGER) AS missing, min(droplet_id) AS example
+  FROM short
+ GROUP BY is_proven";
 
-fn droplets(connection: &Connection) -> rusqlite::Result<Option<Finding>> {
-    connection.query_row(DROPLETS, [], |row| {
-        let (listings, missing): (i64, i64) = (row.get(0)?, row.get(1)?);
-        let example: Option<i64> = row.get(2)?;
+fn droplets(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
+    let mut statement = connection.prepare(DROPLETS)?;
+    let findings = statement.query_map([], |row| {
+        let (droplets, missing): (i64, i64) = (row.get("droplets")?, row.get("missing")?);
+        let example: i64 = row.get("example")?;
         let what = format!(
-            "more actions of {listings} droplets are said to be archived than there are: {missing} are missing"
+            "more actions of {droplets} droplets are said to be archived than there are: {missing} are missing"
         );
-        let example = example.map(|id| format!("droplet {id}"));
-        Ok((listings > 0).then(|| claimed(missing.unsigned_abs(), example, what)))
-    })
+        let example = Some(format!("droplet {example}"));
+        Ok(uncovered(row.get("is_proven")?, missing, what, example))
+    });
+    findings?.collect()
 }
 
 /// Intervals of a listing lie apart, and not beyond its length.

@@ -167,7 +167,7 @@ fn what_archiver_never_leaves_behind_is_an_error() {
 }
 
 #[test]
-fn coverage_that_rows_do_not_bear_out_is_an_error() {
+fn complete_listings_whose_rows_are_missing_are_an_error() {
     for (sql, expected) in [
         // Lost from the account's listing alone, then from that of the droplet too.
         (
@@ -209,6 +209,13 @@ fn coverage_that_rows_do_not_bear_out_is_an_error() {
         let (check, rows, example) = found(sql, Severity::Error);
         assert_eq!((check, rows, example.as_str()), expected, "{sql}");
     }
+}
+
+#[test]
+fn coverage_that_no_sync_has_called_complete_is_a_note() {
+    let sql = "INSERT INTO coverage VALUES (2, 6, 9); UPDATE listings SET total = 9 WHERE id = 2";
+    let expected = ("coverage", 3, "droplet 41".to_owned());
+    assert_eq!(found(sql, Severity::Note), expected);
 }
 
 #[test]
