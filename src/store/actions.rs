@@ -1,6 +1,6 @@
 //! Pages and single actions on their way into the archive, and what is asked of those that are there.
 
-use rusqlite::{Connection, named_params};
+use rusqlite::{Connection, ToSql, named_params};
 
 use super::Store;
 use super::error::{Error, Step};
@@ -65,15 +65,22 @@ pub struct UnsettledAction {
     pub droplet_id: Option<DropletId>,
 }
 
+/// A time in the future shows that a clock was wrong.
 pub(super) const OPEN_ACTIONS: &str = "
 SELECT id,
        CASE WHEN resource_type = 'droplet' AND resource_id IS NOT NULL THEN resource_id
             ELSE (SELECT min(droplet_id) FROM droplet_listed_actions WHERE action_id = actions.id)
        END AS droplet_id
   FROM actions
+  LEFT JOIN actions_asked_for ON action_id = id
  WHERE status = 'in-progress'
- ORDER BY started_at
- LIMIT :most";
+   AND (asked_at IS NULL OR asked_at > :now OR asked_at <= CASE
+           WHEN started_at > strftime('%Y-%m-%dT%H:%M:%SZ', :now, '-1 day') THEN :now
+           WHEN started_at > strftime('%Y-%m-%dT%H:%M:%SZ', :now, '-1 month') THEN strftime('%Y-%m-%dT%H:%M:%SZ', :now, '-1 hour')
+           WHEN started_at > strftime('%Y-%m-%dT%H:%M:%SZ', :now, '-1 year') THEN strftime('%Y-%m-%dT%H:%M:%SZ', :now, '-1 day')
+           ELSE strftime('%Y-%m-%dT%H:%M:%SZ', :now, '-7 days')
+       END)
+ ORDER BY started_at";
 
 pub(super) const ACTIONS_WITHOUT_END: &str = "
 SELECT id,
@@ -82,9 +89,16 @@ SELECT id,
        END AS droplet_id
   FROM actions
  WHERE status = 'completed' AND completed_at IS NULL
-   AND id NOT IN (SELECT action_id FROM actions_asked_for)
+   AND id NOT IN (SELECT action_id FROM actions_asked_for WHERE asked_at IS NULL)
  ORDER BY id DESC
  LIMIT :most";
+
+const NOTE_ASKED_FOR: &str = "
+INSERT INTO actions_asked_for (action_id, asked_at)
+SELECT id, CASE status WHEN 'in-progress' THEN :now END
+  FROM actions
+ WHERE id = :id AND completed_at IS NULL
+    ON CONFLICT (action_id) DO UPDATE SET asked_at = excluded.asked_at";
 
 const RECORD: &str = "cannot archive a page of actions";
 
@@ -143,12 +157,13 @@ impl Store {
         Ok(recorded)
     }
 
-    /// The actions that are in progress in the archive, oldest first.
+    /// The actions that are in progress in the archive and are to be asked for, oldest first. Those that began a day ago
+    /// are asked for once an hour, those of a month ago once a day, those of a year ago once a week.
     ///
     /// # Errors
     /// When the archive cannot be read.
-    pub fn open_actions(&self) -> Result<Vec<UnsettledAction>, Error> {
-        self.unsettled(OPEN_ACTIONS, i64::MAX)
+    pub fn open_actions(&self, now: Timestamp) -> Result<Vec<UnsettledAction>, Error> {
+        self.unsettled(OPEN_ACTIONS, named_params! { ":now": now.to_string() })
     }
 
     /// The newest completed actions of which neither a listing nor the action itself told when they ended; those that
@@ -157,14 +172,18 @@ impl Store {
     /// # Errors
     /// When the archive cannot be read.
     pub fn actions_without_end(&self, most: i64) -> Result<Vec<UnsettledAction>, Error> {
-        self.unsettled(ACTIONS_WITHOUT_END, most)
+        self.unsettled(ACTIONS_WITHOUT_END, named_params! { ":most": most })
     }
 
-    fn unsettled(&self, sql: &str, most: i64) -> Result<Vec<UnsettledAction>, Error> {
+    fn unsettled(
+        &self,
+        sql: &str,
+        parameters: &[(&str, &dyn ToSql)],
+    ) -> Result<Vec<UnsettledAction>, Error> {
         self.connection
             .prepare_cached(sql)
             .and_then(|mut statement| {
-                let unsettled = statement.query_map(named_params! { ":most": most }, |row| {
+                let unsettled = statement.query_map(parameters, |row| {
                     Ok(UnsettledAction {
                         id: row.get("id")?,
                         droplet_id: row.get("droplet_id")?,
@@ -175,15 +194,15 @@ impl Store {
             .step("cannot read which actions are not settled")
     }
 
-    /// Notes that the API was asked for an action by its id and does not tell when it ended.
+    /// Notes that the API was asked for an action: when, if it is still in progress.
     ///
     /// # Errors
     /// When the archive cannot be written.
-    pub fn asked_in_vain(&mut self, id: ActionId) -> Result<(), Error> {
+    pub fn note_asked_for(&mut self, id: ActionId, now: Timestamp) -> Result<(), Error> {
         self.connection
             .execute(
-                "INSERT INTO actions_asked_for (action_id) VALUES (:id) ON CONFLICT DO NOTHING",
-                named_params! { ":id": id },
+                NOTE_ASKED_FOR,
+                named_params! { ":id": id, ":now": now.to_string() },
             )
             .step("cannot note that an action was asked for")?;
         Ok(())

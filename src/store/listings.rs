@@ -168,30 +168,35 @@ impl Store {
             .step("cannot read which listings are complete")
     }
 
-    /// How many archived actions belong to a listing, as far as rows can tell; with `up_to`, those whose ids are no greater.
+    /// How many archived actions belong to a listing, as far as rows can tell, with ids that are greater than `after` and
+    /// no greater than `up_to`.
     ///
     /// # Errors
     /// When the archive cannot be read.
     pub fn archived_actions(
         &self,
         kind: ListingKind,
-        up_to: Option<ActionId>,
+        after: ActionId,
+        up_to: ActionId,
     ) -> Result<u64, Error> {
-        let up_to = up_to.unwrap_or(ActionId::MAX);
-        let count: i64 = match kind.droplet_id() {
+        let droplet_id = kind.droplet_id();
+        let count: i64 = match droplet_id {
             None => self.connection.query_row(
-                "SELECT count(*) FROM actions WHERE id <= :up_to",
-                named_params! { ":up_to": up_to },
+                "SELECT count(*) FROM actions WHERE id > :after AND id <= :up_to",
+                named_params! { ":after": after, ":up_to": up_to },
                 |row| row.get(0),
             ),
-            Some(droplet_id) => {
+            Some(_) => {
                 let sql = if self.staging.is_empty() {
                     ACTIONS_OF_DROPLET
                 } else {
                     ACTIONS_OF_DROPLET_OR_STAGED
                 };
-                let parameters = named_params! { ":droplet_id": droplet_id, ":up_to": up_to };
-                self.connection.query_row(sql, parameters, |row| row.get(0))
+                self.connection.query_row(
+                    sql,
+                    named_params! { ":droplet_id": droplet_id, ":after": after, ":up_to": up_to },
+                    |row| row.get(0),
+                )
             }
         }
         .step("cannot count the archived actions")?;
@@ -219,16 +224,15 @@ SELECT CASE WHEN :droplet_id IS NULL THEN (SELECT max(id) FROM actions)
                            WHERE (resource_type = 'droplet' AND resource_id = :droplet_id) OR listed_by = :droplet_id))
         END";
 
-pub(super) const ACTIONS_OF_DROPLET: &str =
-    "SELECT count(*) FROM droplet_actions WHERE droplet_id = :droplet_id AND id <= :up_to";
+pub(super) const ACTIONS_OF_DROPLET: &str = "SELECT count(*) FROM droplet_actions WHERE droplet_id = :droplet_id AND +id > :after AND id <= :up_to";
 
 const ACTIONS_OF_DROPLET_OR_STAGED: &str = "
 SELECT count(*)
-  FROM (SELECT id FROM droplet_actions WHERE droplet_id = :droplet_id AND id <= :up_to
+  FROM (SELECT id FROM droplet_actions WHERE droplet_id = :droplet_id
          UNION
         SELECT id FROM staged_actions
-         WHERE ((resource_type = 'droplet' AND resource_id = :droplet_id) OR listed_by = :droplet_id)
-           AND id <= :up_to)";
+         WHERE (resource_type = 'droplet' AND resource_id = :droplet_id) OR listed_by = :droplet_id)
+ WHERE id > :after AND id <= :up_to";
 
 const COMPLETE: &str = "cannot note that a listing is complete";
 const FORGET: &str = "cannot forget what is covered of a listing";

@@ -2,17 +2,19 @@
 //! read the account's listing.
 
 use super::engine::Engine;
+use super::reading::fetch_page;
 use super::rewalk::MOST_OLD;
-use crate::api::{self, Page};
+use crate::api::{self, Client, PER_PAGE, Page};
 use crate::chance;
-use crate::model::Action;
-use crate::store::{self, ArchivedAccount, ListingKind};
+use crate::coverage::{Interval, page_of};
+use crate::model::{Account, Action, ActionId};
+use crate::store::{self, ArchivedAccount, Listing, ListingKind};
 
 /// How long a token that may not read the account's listing is not asked to again.
 const REFUSED_FOR_SECONDS: i64 = 24 * 3600;
 
-/// Makes sure that the token's account is the archive's, as far as the token may read it. Costs a request when the
-/// token is another than the last time, and none otherwise.
+/// Makes sure that the token shows the history that the archive holds. Costs a few requests when the token is another
+/// than the last time, and none otherwise.
 pub(super) async fn check(engine: &mut Engine<'_>) -> Result<(), store::Error> {
     let archived = engine.store.account()?.unwrap_or_else(|| ArchivedAccount {
         token_salt: salt(),
@@ -22,34 +24,94 @@ pub(super) async fn check(engine: &mut Engine<'_>) -> Result<(), store::Error> {
     if archived.token_fingerprint.as_deref() == Some(fingerprint.as_str()) {
         return Ok(());
     }
-    let uuid = match engine.client.account().await {
+    let mut is_final = true;
+    let own = match engine.client.account().await {
         Ok(account) => {
             engine.answered();
-            account.uuid
+            account
         }
         Err(error) => {
-            let is_final = error.is_forbidden() || error.is_not_found();
+            is_final = error.is_forbidden() || error.is_not_found();
             give_up(engine, error);
-            if !is_final {
-                return Ok(());
-            }
-            None
+            Account::default()
         }
     };
-    match (&archived.uuid, &uuid) {
-        (Some(pinned), Some(other)) if pinned != other => {
-            engine.refuse(format!(
-                "the token belongs to the account {other}, the archive to the account {pinned}"
-            ));
-            Ok(())
-        }
-        _ => engine.store.set_account(&ArchivedAccount {
-            uuid: uuid.or(archived.uuid),
-            token_salt: archived.token_salt,
-            token_fingerprint: Some(fingerprint),
-            actions_refused_at: None,
-        }),
+    if let Some(conflict) = archived.conflict(&own) {
+        engine.refuse(conflict);
+        return Ok(());
     }
+    if !engine.is_halted() {
+        check_history(engine, archived.is_of(&own)).await?;
+    }
+    if engine.is_halted() || !is_final {
+        return Ok(());
+    }
+    engine.store.set_account(&ArchivedAccount {
+        token_fingerprint: Some(fingerprint),
+        actions_refused_at: None,
+        ..archived.pinned_to(&own)
+    })
+}
+
+/// Listings of which a new token has to show one.
+const MOST_LISTINGS: i64 = 3;
+
+/// Reads a page that is archived, and refuses the token where it shows another history, or none although nothing else
+/// tells whose it is. Droplets of another account do not exist for it: they would be taken to be gone.
+async fn check_history(engine: &mut Engine<'_>, is_pinned: bool) -> Result<(), store::Error> {
+    let kinds = engine.store.covered_listings(MOST_LISTINGS)?;
+    for kind in &kinds {
+        let listing = engine.store.listing(*kind)?;
+        let ids = match covered_rows(&engine.client, &listing).await {
+            Ok(ids) => ids,
+            Err(error) if error.is_forbidden() || error.is_not_found() => continue,
+            Err(error) => {
+                engine.halt_if_hopeless(&error);
+                let subject = "reading an archived page with a new token".to_owned();
+                engine.report.failures.push((subject, error));
+                engine.halt("the token may be another account's".to_owned());
+                return Ok(());
+            }
+        };
+        engine.answered();
+        let known = engine.store.count_known(&ids)?;
+        // Actions may have been removed at the API, or lost from the archive, but not most of a page.
+        if known * 2 < ids.len() as i64 {
+            let path = kind.path();
+            engine.refuse(format!(
+                "the token shows other actions at {path} than those that are archived: it is of another account"
+            ));
+        }
+        if !ids.is_empty() {
+            return Ok(());
+        }
+    }
+    if !kinds.is_empty() && !is_pinned {
+        engine.refuse("the token shows nothing of what is archived".to_owned());
+    }
+    Ok(())
+}
+
+/// The ids at the newest positions of a listing that are covered, as the API lists them now.
+async fn covered_rows(client: &Client, listing: &Listing) -> Result<Vec<ActionId>, api::Error> {
+    let newest = listing.coverage.intervals().last().map(|it| it.end - 1);
+    let (mut total, newest) = (listing.total.unwrap_or(0), newest.unwrap_or(0));
+    // The second page is where the first one says that the position is by now.
+    for _ in 0..2 {
+        let page = page_of(newest, PER_PAGE, total);
+        let answered = fetch_page(client, listing.kind, page).await?;
+        total = answered.total.unwrap_or(total);
+        let shown = Interval::of_page(page, PER_PAGE, total);
+        let rows = (shown.start..shown.end).rev().zip(&answered.rows);
+        let covered = rows.filter(|(position, _)| listing.coverage.contains(*position));
+        let ids: Vec<_> = covered
+            .filter_map(|(_, row)| Some(row.as_ref().ok()?.id))
+            .collect();
+        if !ids.is_empty() {
+            return Ok(ids);
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// The first page of the account's listing, where the token may read it and the API answers.

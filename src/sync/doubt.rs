@@ -29,6 +29,8 @@ pub(super) enum Doubt {
     Stuck,
     /// The archive holds fewer actions of the listing than it should.
     Count { archived: u64, total: u64 },
+    /// The archive holds more actions of the listing than it lists, and did not before.
+    Surplus { archived: u64, total: u64 },
     /// Walking all pages showed another number of actions than the totals say.
     WalkedCount { found: u64, total: u64 },
     /// The pages never end.
@@ -94,6 +96,10 @@ impl fmt::Display for Doubt {
             Self::Count { archived, total } => {
                 write!(formatter, "{archived} of its {total} actions are archived")
             }
+            Self::Surplus { archived, total } => write!(
+                formatter,
+                "it shows {total} actions, and {archived} of it are archived: it does not show all, or some were removed"
+            ),
             Self::WalkedCount { found, total } => {
                 write!(
                     formatter,

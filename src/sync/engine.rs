@@ -38,8 +38,8 @@ pub(super) struct Engine<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) run: RunId,
     pub(super) report: Report,
-    /// Actions that the API itself showed to be in progress, in this sync.
-    pub(super) seen_in_progress: HashSet<ActionId>,
+    /// Actions of which the API itself showed, in this sync, that they are in progress, or how they ended.
+    pub(super) seen_open: HashSet<ActionId>,
     pub(super) following: Following,
     /// A page that is to be read again.
     audit: Option<Audit>,
@@ -80,7 +80,7 @@ impl<'a> Engine<'a> {
             observer,
             run,
             report: Report::default(),
-            seen_in_progress: HashSet::new(),
+            seen_open: HashSet::new(),
             following: Following::default(),
             audit: None,
             droplet_list: None,
@@ -352,7 +352,7 @@ impl<'a> Engine<'a> {
     fn note_actions_in_progress(&mut self, answered: &Page<Action>) {
         let actions = answered.rows.iter().flatten();
         let open = actions.filter(|action| action.status.as_deref() == Some(IN_PROGRESS));
-        self.seen_in_progress.extend(open.map(|action| action.id));
+        self.seen_open.extend(open.map(|action| action.id));
     }
 
     pub(super) fn close(
@@ -447,7 +447,7 @@ impl<'a> Engine<'a> {
         self.halt("it was told to stop".to_owned());
     }
 
-    fn halt(&mut self, reason: String) {
+    pub(super) fn halt(&mut self, reason: String) {
         self.is_halted = true;
         self.report.cut_short.get_or_insert(reason);
     }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::droplet_list::DropletList;
 use super::follow::Following;
+use super::rewalk::may_be_cut;
 use super::scope::Scope;
 use crate::api::{self, Client, DropletSelection, PER_PAGE, Pace};
 use crate::coverage::{Coverage, Interval};
@@ -155,7 +156,9 @@ impl Forecast {
         // A server may say anything of its listings.
         let pages = pages.saturating_add(1);
         self.pages = self.pages.saturating_add(pages);
-        self.requests = self.requests.saturating_add(pages);
+        // The page after a full one proves the end.
+        let more = u64::from(missing > 0 && may_be_cut(total));
+        self.requests = self.requests.saturating_add(pages).saturating_add(more);
     }
 }
 

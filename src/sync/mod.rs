@@ -14,7 +14,7 @@
 //! - `follow` keeps many droplets current through the account's listing, `gone` proves that droplets are gone, and reads
 //!   there what they have left;
 //! - `expectation` says how much is to come;
-//! - `conclusion` notes what is proven, `follow_up` asks for what no listing shows;
+//! - `conclusion` notes what is proven, `unsettled` asks how actions ended, `follow_up` for names;
 //! - `report` says how it all ended, `forecast` what it would cost, `observer` tells whoever watches.
 
 mod account;
@@ -35,6 +35,7 @@ mod report;
 mod rewalk;
 mod scope;
 mod traffic;
+mod unsettled;
 mod walk;
 
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use super::follow::Following;
 use super::report::ListingResult;
 use super::walk::{Answer, Before, Verdict, Walk};
-use crate::api::Page;
+use crate::api::{self, Client, Page};
 use crate::coverage::Coverage;
 use crate::model::{Action, ActionId};
 use crate::store::{self, Listing, ListingKind, PageRecord, Recorded, RunId, Store};
@@ -22,6 +22,18 @@ pub(super) struct Reading {
     pub(super) is_after_the_gone: bool,
     /// How it ended, once it has.
     pub(super) result: Option<ListingResult>,
+}
+
+/// Asks for a page of a listing.
+pub(super) async fn fetch_page(
+    client: &Client,
+    kind: ListingKind,
+    page: u64,
+) -> Result<Page<Action>, api::Error> {
+    match kind {
+        ListingKind::Account | ListingKind::Followed => client.account_actions(page).await,
+        ListingKind::Droplet(id) => client.droplet_actions(id, page).await,
+    }
 }
 
 /// Which sync a page is read by, and when.
@@ -151,13 +163,14 @@ impl Reading {
 
     fn look_up_what_the_walk_wants(&mut self, store: &mut Store) -> Result<(), store::Error> {
         if self.walk.wants_count() {
-            let up_to = self.walk.count_up_to();
-            let archived = store.archived_actions(self.listing.kind, up_to)?;
+            let up_to = self.walk.count_up_to().unwrap_or(ActionId::MAX);
+            let archived = store.archived_actions(self.listing.kind, ActionId::MIN, up_to)?;
             self.walk.counted(archived);
         }
-        if self.walk.wants_newest() {
-            let newest = store.newest_action(self.listing.kind)?;
-            self.walk.compared(newest);
+        if self.walk.wants_comparison() {
+            let kind = self.listing.kind;
+            let archived = store.archived_actions(kind, ActionId::MIN, ActionId::MAX)?;
+            self.walk.compared(archived, store.newest_action(kind)?);
         }
         if let Some(total) = self.walk.settles_for() {
             store.set_total(self.listing.kind, Some(total))?;

@@ -28,6 +28,12 @@ const MORE_PAGES: u64 = 4;
 /// The API's default page, and the least that a server which ignores `per_page` is expected to give.
 const LEAST_PAGE: usize = 20;
 
+/// Whether the only page of a listing may be a full one: of as many rows as were asked for, or as a server gives that does
+/// not give so many.
+pub(super) fn may_be_cut(rows: u64) -> bool {
+    [10, 20, 25, 30, 50, 100, 150].contains(&rows) || (rows > 0 && rows.is_multiple_of(PER_PAGE))
+}
+
 /// A pass over all pages.
 #[derive(Default)]
 pub(super) struct Rewalk {
@@ -203,12 +209,12 @@ impl Rewalk {
         }
     }
 
-    /// Whether a page has no link to another one and is the last by its length or by the total. A full page is not: totals
-    /// have been the number of rows on the page, without links (digitalocean/api-v2 issue 107).
+    /// Whether a page has no link to another one and is the last by its length or by the total. One that may have been cut
+    /// is not: totals have been the number of rows on the page, without links (digitalocean/api-v2 issue 107).
     fn is_last(&self, answer: &Answer<'_>, is_short: bool) -> bool {
         let reached = self.pages_read.saturating_mul(self.page_length as u64);
         let is_past_total = self.largest_total.is_none_or(|total| total <= reached);
-        let is_full = answer.ids.len() as u64 >= PER_PAGE;
+        let is_full = !is_short && may_be_cut(answer.ids.len() as u64);
         !answer.has_next && !is_full && (is_short || is_past_total)
     }
 

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use super::batch::{Answered, Fetched};
 use super::engine::{Engine, STOP_WITHIN};
+use super::reading::fetch_page;
 use crate::api::Page;
 use crate::cancellation::Cancellation;
 use crate::model::Action;
-use crate::store::{self, ListingKind};
+use crate::store;
 
 impl Engine<'_> {
     pub(super) async fn read_listings(
@@ -127,10 +128,7 @@ impl Engine<'_> {
         let client = Arc::clone(&self.client);
         let kind = self.readings[reading].listing.kind;
         self.fetches.spawn(async move {
-            let outcome = match kind {
-                ListingKind::Account | ListingKind::Followed => client.account_actions(page).await,
-                ListingKind::Droplet(id) => client.droplet_actions(id, page).await,
-            };
+            let outcome = fetch_page(&client, kind, page).await;
             Fetched {
                 reading,
                 page,

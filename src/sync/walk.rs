@@ -23,7 +23,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::doubt::Doubt;
-use super::rewalk::Rewalk;
+use super::rewalk::{Rewalk, may_be_cut};
 use crate::api::PER_PAGE;
 use crate::coverage::{Coverage, Interval, page_of};
 use crate::model::ActionId;
@@ -76,9 +76,10 @@ enum Phase {
     Count,
     /// Something was wrong: pages one after the other, once what is under way has come in.
     Rewalk(Rewalk),
-    /// Two walks found the same actions, fewer than a total said: whether the newest archived one is among them tells.
+    /// A pass added up: what it found is compared with what is archived.
     Compare {
         found: Vec<ActionId>,
+        total: u64,
     },
     Done(Verdict),
 }
@@ -295,13 +296,14 @@ impl Walk {
         (!self.under_way.contains_key(&page)).then_some(page)
     }
 
-    /// The page after the last one, where that is full and nothing but the total says that it is the last: totals have been
-    /// the number of rows on the page (digitalocean/api-v2 issue 107). A listing that was complete once has its end.
+    /// The page after the last one, where nothing but the total says that it is the last and a server may have cut it: totals
+    /// have been the number of rows on the page (digitalocean/api-v2 issue 107). A listing that was complete once has its
+    /// end.
     fn page_past_the_end(&self) -> Option<u64> {
         let total = self.latest_total;
         let is_proven = self.before.complete_total.is_some() || self.end == Some(total);
-        let is_full = total > 0 && total.is_multiple_of(PER_PAGE);
-        (is_full && !is_proven && self.seen.is_none()).then_some(total / PER_PAGE + 1)
+        let is_unproven = may_be_cut(total) && !is_proven && self.seen.is_none();
+        is_unproven.then(|| total.div_ceil(PER_PAGE) + 1)
     }
 
     /// How the rows of this answer are to be archived. [`Self::archived`] must follow.
@@ -354,12 +356,13 @@ impl Walk {
         placement: &Placement,
         recorded: Recorded,
     ) {
+        self.inserted += recorded.inserted;
         match &self.phase {
             Phase::Cover if recorded.strangers > 0 => {
                 self.start_rewalk(Doubt::Strangers { page: answer.page });
             }
             Phase::Cover => {
-                self.note_covered(answer, placement, recorded);
+                self.note_covered(answer, placement);
                 self.finish_cover();
             }
             Phase::Rewalk(_) => self.finish_pass(),
@@ -367,7 +370,7 @@ impl Walk {
         }
     }
 
-    fn note_covered(&mut self, answer: &Answer<'_>, placement: &Placement, recorded: Recorded) {
+    fn note_covered(&mut self, answer: &Answer<'_>, placement: &Placement) {
         let (covered_before, missing_before) = (self.coverage.len(), self.missing());
         for interval in &placement.covers {
             self.coverage.insert(*interval);
@@ -379,7 +382,6 @@ impl Walk {
         if let Some(id) = answer.ids.iter().flatten().max() {
             self.greatest_ids.insert(shown.end, *id);
         }
-        self.inserted += recorded.inserted;
         if let Some(seen) = &mut self.seen {
             let rows = shown.clone().rev().zip(answer.ids).zip(&placement.expected);
             let new = rows.filter(|(_, covered)| !**covered);
@@ -503,7 +505,8 @@ impl Walk {
             Verdict::Complete { total } if *total < self.known_total => {
                 let earlier = self.shorter.take();
                 if earlier.is_some_and(|earlier| earlier.is_subset(&ids())) {
-                    self.phase = Phase::Compare { found };
+                    let total = *total;
+                    self.phase = Phase::Compare { found, total };
                     return;
                 }
                 self.shorter = Some(ids());
@@ -512,8 +515,13 @@ impl Walk {
                     now: *total,
                 }
             }
+            Verdict::Complete { total } => {
+                let total = *total;
+                self.phase = Phase::Compare { found, total };
+                return;
+            }
             Verdict::Incomplete { reason } if is_worth_another => reason.clone(),
-            Verdict::Complete { .. } | Verdict::Incomplete { .. } => {
+            Verdict::Incomplete { .. } => {
                 self.phase = Phase::Done(verdict);
                 return;
             }
@@ -583,33 +591,50 @@ impl Walk {
     }
 
     /// Whether [`Self::compared`] has to be called for a verdict.
-    pub(super) fn wants_newest(&self) -> bool {
+    pub(super) fn wants_comparison(&self) -> bool {
         matches!(self.phase, Phase::Compare { .. })
     }
 
-    /// Takes note of the newest action of the listing that is archived. Two walks agreed on fewer actions than were listed
-    /// once. If what they showed stands where an answer with a larger total had it, they were shown an older listing. If
-    /// they lack the newest action, that was removed or they were: the next sync takes their word for it.
-    pub(super) fn compared(&mut self, newest: Option<ActionId>) {
-        let Phase::Compare { found } = &self.phase else {
+    /// Takes note of how many actions of the listing are archived, and of the newest one.
+    pub(super) fn compared(&mut self, archived: u64, newest: Option<ActionId>) {
+        let Phase::Compare { found, total } = &self.phase else {
             return;
         };
+        let doubt = if *total < self.known_total {
+            self.doubt_of_shorter(found, newest)
+        } else {
+            self.doubt_of_surplus(found, archived)
+        };
+        self.phase = Phase::Done(match doubt {
+            Some(reason) => Verdict::Incomplete { reason },
+            None => Verdict::Complete { total: *total },
+        });
+    }
+
+    /// Two walks agreed on fewer actions than were listed once. If what they showed stands where an answer with a larger
+    /// total had it, they were shown an older listing. If they lack the newest action, that was removed or they were: the
+    /// next sync takes their word for it.
+    fn doubt_of_shorter(&self, found: &[ActionId], newest: Option<ActionId>) -> Option<Doubt> {
         let (before, now) = (self.known_total, found.len() as u64);
         let places: HashMap<ActionId, u64> = found.iter().rev().copied().zip(0..).collect();
         let stands_at = |(_, id, position): &(u64, ActionId, u64)| places.get(id) == Some(position);
         let mut longer = self.claims.iter().filter(|(said, ..)| *said > now);
-        let verdict = if longer.any(stands_at) {
-            Verdict::Incomplete {
-                reason: Doubt::Older { before, now },
-            }
+        if longer.any(stands_at) {
+            Some(Doubt::Older { before, now })
         } else if found.iter().max().copied() < newest {
-            Verdict::Incomplete {
-                reason: Doubt::WithoutNewest { before, now },
-            }
+            Some(Doubt::WithoutNewest { before, now })
         } else {
-            Verdict::Complete { total: now }
-        };
-        self.phase = Phase::Done(verdict);
+            None
+        }
+    }
+
+    /// More actions are archived than are listed. Where an earlier sync left it so, they were removed; otherwise the listing
+    /// does not show everything.
+    fn doubt_of_surplus(&self, found: &[ActionId], archived: u64) -> Option<Doubt> {
+        let total = found.len() as u64;
+        let archived_before = archived.saturating_sub(self.inserted);
+        let surplus_before = archived_before.saturating_sub(self.before.total.unwrap_or(0));
+        (archived > total + surplus_before).then_some(Doubt::Surplus { archived, total })
     }
 
     /// The length that the next sync is to expect, where it is less than was known.

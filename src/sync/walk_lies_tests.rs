@@ -1,6 +1,6 @@
 //! Totals that are wrong once, told so that everything else fits.
 
-use super::tests::{Archive, Server};
+use super::tests::{Archive, Server, Shown};
 use super::*;
 
 /// The archive has more than its coverage says, the first answer says 200 too few, and the listing grows under the pages
@@ -36,4 +36,54 @@ fn what_an_earlier_sync_left_does_not_make_up_for_what_was_not_shown() {
     server.grow(250);
     archive.record(&mut walk, (2, server.page(2)));
     assert!(matches!(walk.doubt(), Some(Doubt::Count { .. })));
+}
+
+/// Each page says that it is all there is. The server gives no more than `cap` rows a page, whatever it was asked for.
+fn shown_by_page(server: &Server, page: u64, cap: u64) -> Shown {
+    let skipped = ((page - 1) * cap).min(server.actions.len() as u64) as usize;
+    let rows = server.actions.iter().rev().skip(skipped).take(cap as usize);
+    let ids: Vec<_> = rows.copied().map(Some).collect();
+    let total = ids.len() as u64;
+    (ids, total, false)
+}
+
+#[test]
+fn a_total_that_is_the_length_of_its_page_is_not_believed() {
+    for cap in [20, 25, 50, 100, 200] {
+        let mut archive = Archive::default();
+        let mut walk = Walk::new(archive.before.clone(), false);
+        let server = Server::with(1_000);
+        while let Some(page) = walk.next_page() {
+            archive.record(&mut walk, (page, shown_by_page(&server, page, cap)));
+        }
+        assert!(
+            matches!(walk.verdict(), Some(Verdict::Incomplete { .. })),
+            "{cap}"
+        );
+        assert_eq!(archive.ids.len(), 1_000, "{cap}");
+    }
+}
+
+#[test]
+fn a_listing_that_shows_the_newest_actions_only_is_not_complete_when_it_moves_on() {
+    let mut archive = Archive::default();
+    let mut server = Server::with(1_000);
+    let mut read = |server: &Server| {
+        let mut walk = Walk::new(archive.before.clone(), false);
+        while let Some(page) = walk.next_page() {
+            archive.record(&mut walk, (page, server.page(page)));
+        }
+        walk.verdict().cloned()
+    };
+    assert_eq!(read(&server), Some(Verdict::Complete { total: 1_000 }));
+    server.grow(5);
+    server.actions.drain(..5);
+    let (archived, total) = (1_005, 1_000);
+    let reason = Doubt::Surplus { archived, total };
+    assert_eq!(read(&server), Some(Verdict::Incomplete { reason }));
+    assert_eq!(
+        read(&server),
+        Some(Verdict::Complete { total: 1_000 }),
+        "nothing is new"
+    );
 }

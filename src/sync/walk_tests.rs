@@ -90,8 +90,9 @@ impl Archive {
             let counted = self.ids.iter().filter(|id| **id <= up_to);
             walk.counted(counted.count() as u64);
         }
-        if walk.wants_newest() {
-            walk.compared(self.ids.iter().copied().max());
+        if walk.wants_comparison() {
+            let archived = self.ids.len() as u64;
+            walk.compared(archived, self.ids.iter().copied().max());
         }
         if let Some(total) = walk.settles_for() {
             self.before.total = Some(total);

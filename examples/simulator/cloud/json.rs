@@ -150,7 +150,12 @@ impl Json<'_> {
             ),
         );
         out.push_str(r#","status":"active","status_message":" ","team":{"#);
-        out.push_str(r#""uuid":"5df3e3004a17e242b7c20ca6c9fc25b701a47ece","name":"My Team"}}}"#);
+        append(
+            out,
+            format_args!(
+                "\"uuid\":\"5df3e3004a17e242b7c20ca6{uuid_end:016x}\",\"name\":\"My Team\"}}}}}}"
+            ),
+        );
     }
 }
 

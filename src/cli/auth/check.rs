@@ -5,7 +5,7 @@ use std::io;
 use archiver::access::{self, Access, Finding, State, Verdict};
 use archiver::api::{self, Client, SharedPacer, TokenScope};
 use archiver::model::Account;
-use archiver::store;
+use archiver::store::{self, ArchivedAccount};
 use archiver::sync::Scope;
 use serde::Serialize;
 
@@ -65,7 +65,8 @@ pub(super) struct Answer {
     /// Whether the token may do what the sync needs.
     pub(super) is_enough: bool,
     pub(super) account: Option<Account>,
-    /// The account of the archive, where a sync has noted one.
+    /// The team of the archive, or the person where there is no team; absent while no sync has noted them.
+    pub(super) archive_team: Option<String>,
     pub(super) archive_account: Option<String>,
     pub(super) quota: Quota,
     /// What is to be synced, in words.
@@ -94,14 +95,15 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let pinned = pinned_account(context)?;
     let mut access = runtime(1)?.block_on(access::check(&client, &scope));
     progress.finish();
-    let failure = failure(&access, &scope, pinned.as_deref());
+    let failure = failure(&access, &scope, &pinned);
     let answer = Answer {
         api: context.origin()?.to_string(),
         token_source,
         is_accepted: access.is_accepted,
         is_enough: failure.is_none(),
         account: access.account.take(),
-        archive_account: pinned,
+        archive_team: pinned.team_uuid,
+        archive_account: pinned.uuid,
         quota: quota(&client),
         sync: scope::in_words(&scope),
         ask_for: access.smallest_set(),
@@ -133,30 +135,30 @@ fn quota(client: &Client) -> Quota {
 }
 
 /// The account whose history the archive holds; there may be no archive yet, or one that the next sync will upgrade.
-fn pinned_account(context: &Context) -> Result<Option<String>, Failure> {
+fn pinned_account(context: &Context) -> Result<ArchivedAccount, Failure> {
     let read = store::open_read_only(&context.archive_path()?);
     match read.and_then(|connection| store::account(&connection)) {
-        Ok(account) => Ok(account.and_then(|account| account.uuid)),
-        Err(store::Error::Missing { .. } | store::Error::Older { .. }) => Ok(None),
+        Ok(account) => Ok(account.unwrap_or_default()),
+        Err(store::Error::Missing { .. } | store::Error::Older { .. }) => {
+            Ok(ArchivedAccount::default())
+        }
         Err(error) => {
             let text = format!("whose archive it is cannot be read: {error}");
             context.terminal.warning(&text);
-            Ok(None)
+            Ok(ArchivedAccount::default())
         }
     }
 }
 
 /// Why a sync would not be complete with this token, and what to do about it.
-fn failure(access: &Access, scope: &Scope, pinned: Option<&str>) -> Option<Failure> {
-    let own = access.account.as_ref();
-    let own = own.and_then(|account| account.uuid.as_deref());
+fn failure(access: &Access, scope: &Scope, pinned: &ArchivedAccount) -> Option<Failure> {
     match access.verdict() {
         Verdict::Lacking(missing) => Some(lacking(&missing, access, scope)),
         Verdict::Failed(error) => Some(failed(error)),
-        Verdict::Enough => match (own, pinned) {
-            (Some(own), Some(pinned)) if own != pinned => Some(of_another_account(own, pinned)),
-            _ => None,
-        },
+        Verdict::Enough => {
+            let own = access.account.as_ref();
+            own.and_then(|own| pinned.conflict(own)).map(of_another)
+        }
     }
 }
 
@@ -213,13 +215,11 @@ fn failed(error: &api::Error) -> Failure {
     }
 }
 
-fn of_another_account(own: &str, pinned: &str) -> Failure {
+fn of_another(conflict: String) -> Failure {
     Failure {
         status: Status::Unauthorized,
-        message: format!(
-            "the token belongs to the account {own}, the archive to the account {pinned}"
-        ),
-        hint: Some("use a token of that account, or another archive with --db".to_owned()),
+        message: conflict,
+        hint: Some("use a token of that owner, or another archive with --db".to_owned()),
     }
 }
 

@@ -41,7 +41,13 @@ fn an_action_of_another_resource_or_of_none_is_found_under_the_droplet_that_list
     archive.record(&page);
     archive.record(&page);
     assert_eq!(found(&archive), ["7 3", "42 1", "42 2", "42 3", "42 4"]);
-    assert_eq!(archive.store.archived_actions(DROPLET, None).unwrap(), 4);
+    assert_eq!(
+        archive
+            .store
+            .archived_actions(DROPLET, i64::MIN, i64::MAX)
+            .unwrap(),
+        4
+    );
     assert!(archive.store.knows_droplet(42).unwrap());
 }
 
@@ -52,7 +58,13 @@ fn an_action_whose_resource_becomes_known_later_is_still_found_once() {
     archive.record(&[bare(1)]);
     archive.record(&[completed(1)]);
     assert_eq!(found(&archive), ["42 1"]);
-    assert_eq!(archive.store.archived_actions(DROPLET, None).unwrap(), 1);
+    assert_eq!(
+        archive
+            .store
+            .archived_actions(DROPLET, i64::MIN, i64::MAX)
+            .unwrap(),
+        1
+    );
 }
 
 #[test]
@@ -62,7 +74,13 @@ fn an_action_whose_resource_is_not_repeated_is_still_found_once() {
     archive.record(&[completed(1)]);
     archive.record(&[bare(1)]);
     assert_eq!(found(&archive), ["42 1"]);
-    assert_eq!(archive.store.archived_actions(DROPLET, None).unwrap(), 1);
+    assert_eq!(
+        archive
+            .store
+            .archived_actions(DROPLET, i64::MIN, i64::MAX)
+            .unwrap(),
+        1
+    );
 }
 
 #[test]
@@ -74,7 +92,7 @@ fn an_open_action_without_a_resource_is_asked_for_under_the_droplet_that_listed_
         ..in_progress(1)
     };
     archive.record(&[action]);
-    let open = archive.store.open_actions().unwrap();
+    let open = archive.store.open_actions(archive.now).unwrap();
     assert_eq!(open[0].droplet_id, Some(42));
 }
 
@@ -86,7 +104,12 @@ fn the_account_counts_every_action_and_a_droplet_its_own() {
         ..completed(3)
     };
     archive.record(&[completed(1), completed(2), other, bare(4)]);
-    let archived = |kind| archive.store.archived_actions(kind, None).unwrap();
+    let archived = |kind| {
+        archive
+            .store
+            .archived_actions(kind, i64::MIN, i64::MAX)
+            .unwrap()
+    };
     assert_eq!(archived(ListingKind::Account), 4);
     assert_eq!(archived(DROPLET), 2);
     assert_eq!(archived(ListingKind::Droplet(5)), 0);

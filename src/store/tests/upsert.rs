@@ -227,7 +227,62 @@ fn open_actions_are_those_in_progress_oldest_first() {
         ..in_progress(1)
     };
     archive.record(&[younger, in_progress(2), completed(3), bare(4)]);
-    let open = archive.store.open_actions().unwrap();
+    let open = archive.store.open_actions(archive.now).unwrap();
     let open: Vec<_> = open.iter().map(|open| (open.id, open.droplet_id)).collect();
     assert_eq!(open, [(2, Some(42)), (1, None)]);
+}
+
+#[test]
+fn an_action_in_progress_is_asked_for_the_less_often_the_older_it_is() {
+    let mut archive = Archive::in_memory();
+    let begun = |id, at: &str| Action {
+        started_at: Some(time(at)),
+        ..in_progress(id)
+    };
+    let timeless = Action {
+        started_at: None,
+        ..in_progress(5)
+    };
+    archive.record(&[
+        begun(1, "2026-03-01T11:00:00Z"),
+        begun(2, "2026-02-20T00:00:00Z"),
+        begun(3, "2025-06-01T00:00:00Z"),
+        begun(4, "2020-01-01T00:00:00Z"),
+        timeless,
+    ]);
+    let mut due = |now: &str| {
+        let open = archive.store.open_actions(time(now)).unwrap();
+        let mut ids: Vec<_> = open.iter().map(|action| action.id).collect();
+        for id in &ids {
+            archive.store.note_asked_for(*id, time(now)).unwrap();
+        }
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(due("2026-03-01T12:00:00Z"), [1, 2, 3, 4, 5]);
+    assert_eq!(due("2026-03-01T12:10:00Z"), [1]);
+    assert_eq!(due("2026-03-01T13:00:00Z"), [1, 2]);
+    assert_eq!(due("2026-03-02T12:00:00Z"), [1, 2, 3]);
+    assert_eq!(due("2026-03-08T12:00:00Z"), [1, 2, 3, 4, 5]);
+    assert_eq!(
+        due("2020-01-01T00:00:00Z"),
+        [1, 2, 3, 4, 5],
+        "a clock was wrong"
+    );
+}
+
+#[test]
+fn an_action_whose_end_is_not_told_is_asked_for_once_after_it_completed() {
+    let mut archive = Archive::in_memory();
+    let (run, now) = (archive.run, archive.now);
+    let without_end = Action {
+        completed_at: None,
+        ..completed(1)
+    };
+    archive.record(&[in_progress(1)]);
+    archive.store.note_asked_for(1, now).unwrap();
+    archive.store.record_action(&without_end, run, now).unwrap();
+    assert_eq!(archive.store.actions_without_end(9).unwrap().len(), 1);
+    archive.store.note_asked_for(1, now).unwrap();
+    assert_eq!(archive.store.actions_without_end(9).unwrap(), []);
 }

@@ -53,6 +53,8 @@ const ROWS: [&str; 7] = [
     "UPDATE listings SET proven_since = '2020-07-20T19:00:05Z', audit_position = 200,
             audit_began_at = '2020-07-22T19:00:04Z', audited_at = '2020-07-22T19:00:04Z'
       WHERE id = 1",
+    "UPDATE account SET team_uuid = '5df3';
+     INSERT INTO actions_asked_for VALUES (3, '2020-07-22T19:00:03Z')",
 ];
 
 fn fixture(version: usize) -> PathBuf {

@@ -81,6 +81,10 @@ fn whatever_happens_nothing_is_lost_and_nothing_is_invented() {
 }
 
 /// Tells the stories of these seeds, in which answers may be stale; the words of those that failed.
+#[allow(
+    clippy::print_stderr,
+    reason = "a long run shows what it finds at once"
+)]
 fn tell(seeds: impl Iterator<Item = (u64, bool)> + Send) -> (Tally, Vec<String>) {
     let seeds = Mutex::new(seeds);
     let told = Mutex::new((Tally::default(), Vec::new()));
@@ -99,6 +103,7 @@ fn tell(seeds: impl Iterator<Item = (u64, bool)> + Send) -> (Tally, Vec<String>)
                     let words = panic.downcast_ref::<String>().cloned();
                     let words = words.unwrap_or_default();
                     let chronicle = chronicle.join("\n");
+                    eprintln!("## seed {seed}\n{chronicle}");
                     told.1.push(format!("## seed {seed}\n{chronicle}\n{words}"));
                 }
             }

@@ -72,7 +72,7 @@ fn another_accounts_token_is_refused_before_an_action_is_written() {
     for flags in [&["--all"][..], &["--droplet", &droplet]] {
         other.clear_requests();
         let run = sandbox.sync(&other, flags).exits(4);
-        run.says("belongs to the account").says("hint: ");
+        run.says("belongs to the team").says("hint: ");
         assert_eq!(requests(&other), 1);
     }
     let archive = sandbox.archive();

@@ -3,7 +3,7 @@
 use super::{Watched, pages, sync_account};
 use crate::account::{account, settled};
 use crate::asked::costs_at_most;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Options};
 use crate::sandbox::Sandbox;
 
 #[test]
@@ -122,7 +122,11 @@ fn new_actions_cost_their_pages_and_two_also_where_all_are_of_watched_droplets()
 
 #[test]
 fn actions_in_progress_beyond_the_newest_page_cost_one_each() {
-    let watched = Watched::new(4, settled(6, 900));
+    let today = Options {
+        now: None,
+        ..settled(6, 900)
+    };
+    let watched = Watched::new(4, today);
     let (cloud, other) = (&watched.cloud, Sandbox::new());
     let open: Vec<_> = watched
         .ids

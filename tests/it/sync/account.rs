@@ -1,8 +1,8 @@
 //! Whose history an archive holds: another account's token must not mix two of them.
 
-use crate::account::cloud;
+use crate::account::{account, cloud};
 use crate::asked::requests_for;
-use crate::cloud::{Cloud, Fault, FaultRule};
+use crate::cloud::{Cloud, Fault, FaultRule, Options};
 use crate::sandbox::Sandbox;
 
 fn small_cloud() -> Cloud {
@@ -69,4 +69,68 @@ fn an_account_that_cannot_be_asked_does_not_stop_the_sync() {
     let sandbox = Sandbox::new();
     sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     sandbox.archive().equals(&cloud);
+}
+
+fn belongs_to(cloud: &Cloud, token: &str, account: &str) {
+    cloud.clear_faults();
+    let body = format!("{{\"account\": {account}}}");
+    cloud.break_with(FaultRule::new(Fault::Body(body)).path("/v2/account"));
+    cloud.change(|options| options.token = token.to_owned());
+}
+
+#[test]
+fn an_archive_belongs_to_a_team_and_every_member_may_go_on_with_it() {
+    let cloud = small_cloud();
+    let sandbox = Sandbox::new();
+    belongs_to(&cloud, "dop_v1_a", r#"{"uuid": "u"}"#);
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    belongs_to(
+        &cloud,
+        "dop_v1_b",
+        r#"{"uuid": "u", "team": {"uuid": "t1"}}"#,
+    );
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    belongs_to(
+        &cloud,
+        "dop_v1_c",
+        r#"{"uuid": "colleague", "team": {"uuid": "t1"}}"#,
+    );
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    let before = sandbox.archive().contents();
+    belongs_to(
+        &cloud,
+        "dop_v1_d",
+        r#"{"uuid": "u", "team": {"uuid": "t2"}}"#,
+    );
+    let run = sandbox.sync(&cloud, &["--all"]).exits(4);
+    run.says("the team t2").says("the team t1");
+    sandbox.archive().is_unchanged_since(&before);
+}
+
+#[test]
+fn a_token_that_shows_another_history_is_refused_whatever_it_says_of_its_owner() {
+    let (cloud, other) = (small_cloud(), Cloud::start(other_history()).unwrap());
+    for cloud in [&cloud, &other] {
+        cloud.remove_scope("account:read");
+    }
+    let droplet = cloud.droplets()[0].id.to_string();
+    for flags in [&["--all"][..], &["--droplet", &droplet]] {
+        let sandbox = Sandbox::new();
+        sandbox.sync(&cloud, flags).exits(0);
+        let before = sandbox.archive().contents();
+        sandbox
+            .sync(&other, flags)
+            .exits(4)
+            .says("the token shows ");
+        sandbox.archive().is_unchanged_since(&before);
+        sandbox.sync(&cloud, flags).exits(0).silently();
+    }
+}
+
+fn other_history() -> Options {
+    Options {
+        seed: 99,
+        token: "dop_v1_of_another_account".to_owned(),
+        ..account(4, 900)
+    }
 }

@@ -1,6 +1,6 @@
 //! Actions in progress: looked at again until they are settled, and settled for good.
 
-use crate::account::{account, cloud, settled_cloud};
+use crate::account::{account, cloud, settled, settled_cloud};
 use crate::asked::{requests, requests_for};
 use crate::cloud::{Cloud, Fault, FaultRule, HandmadeAction, Options};
 use crate::sandbox::Sandbox;
@@ -26,7 +26,7 @@ fn an_action_in_progress_is_updated_when_it_ends() {
 
 #[test]
 fn an_action_in_progress_that_left_the_newest_page_is_asked_for_by_id() {
-    let cloud = settled_cloud(5, 1_000);
+    let cloud = today(1_000);
     let droplet = cloud.droplets()[0].id;
     let id = cloud.add_action(droplet, "migrate");
     cloud.add_actions(450);
@@ -43,6 +43,77 @@ fn an_action_in_progress_that_left_the_newest_page_is_asked_for_by_id() {
     cloud.clear_requests();
     sandbox.sync(&cloud, &["--all"]).exits(0);
     assert_eq!(requests(&cloud), 2, "what is settled is asked for no more");
+}
+
+/// An account with a history up to this moment, and nothing in progress.
+fn today(actions: usize) -> Cloud {
+    let options = Options {
+        now: None,
+        ..settled(5, actions)
+    };
+    Cloud::start(options).unwrap()
+}
+
+#[test]
+fn actions_that_are_in_progress_for_years_cost_their_pages_and_not_in_every_sync() {
+    let cloud = settled_cloud(5, 1_000);
+    let droplet = cloud.droplets()[0].id;
+    for _ in 0..300 {
+        cloud.add_action(droplet, "migrate");
+    }
+    cloud.add_actions(450);
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    let cost = || {
+        cloud.clear_requests();
+        sandbox.sync(&cloud, &["--all"]).exits(0).silently();
+        requests(&cloud)
+    };
+    assert_eq!(cost(), 2 + 2, "300 actions stand on two pages");
+    assert_eq!(cost(), 2, "they are asked for again in a week");
+    let status = sandbox.run(&["status"]).exits(0);
+    assert!(status.stdout.contains("300 actions"), "{status}");
+}
+
+#[test]
+fn actions_that_stand_close_together_are_settled_by_their_page() {
+    let cloud = today(1_000);
+    let droplet = cloud.droplets()[0].id;
+    let open = [0; 40].map(|_| cloud.add_action(droplet, "migrate"));
+    cloud.add_actions(450);
+    let sandbox = Sandbox::new();
+    for flags in [&["--all"][..], &["--droplet", &droplet.to_string()]] {
+        sandbox.sync(&cloud, flags).exits(0);
+    }
+    open.iter().for_each(|id| assert!(cloud.settle(*id)));
+    cloud.clear_requests();
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
+    assert!(requests(&cloud) <= 4, "{:?}", cloud.requests());
+    sandbox.archive().equals(&cloud);
+}
+
+#[test]
+fn an_action_that_cannot_be_had_keeps_no_other_from_being_settled() {
+    let cloud = today(1_000);
+    let droplet = cloud.droplets()[0].id;
+    let open = [0; 5].map(|_| {
+        let id = cloud.add_action(droplet, "migrate");
+        cloud.add_actions(210);
+        id
+    });
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    open.iter().for_each(|id| assert!(cloud.settle(*id)));
+    let broken = open[2];
+    let path = format!("/v2/actions/{broken}");
+    cloud.break_with(FaultRule::new(Fault::Status(500)).path(&path));
+    let run = sandbox.sync(&cloud, &["--all"]).exits(3);
+    run.says(&format!("looking again at action {broken} failed"));
+    let sql = "SELECT CAST(id AS TEXT) FROM actions WHERE status = 'in-progress'";
+    assert_eq!(sandbox.archive().texts(sql), [broken.to_string()]);
+    cloud.clear_faults();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    sandbox.archive().equals(&cloud);
 }
 
 #[test]
