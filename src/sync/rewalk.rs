@@ -31,7 +31,7 @@ const LEAST_PAGE: usize = 20;
 /// Whether the only page of a listing may be a full one: of as many rows as were asked for, or as a server gives that does
 /// not give so many.
 pub(super) fn may_be_cut(rows: u64) -> bool {
-    [10, 20, 25, 30, 50, 100, 150].contains(&rows) || (rows > 0 && rows.is_multiple_of(PER_PAGE))
+    [20, 25, 50, 100].contains(&rows) || (rows > 0 && rows.is_multiple_of(PER_PAGE))
 }
 
 /// A pass over all pages.

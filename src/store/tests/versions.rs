@@ -15,7 +15,7 @@ use crate::store::migrations::{self, MIGRATIONS};
 use crate::store::{APPLICATION_ID, LATEST_VERSION, Store, alterations, open_read_only};
 
 /// Rows as a sync of each version left them; those of a version come on top of those before it.
-const ROWS: [&str; 7] = [
+const ROWS: [&str; 8] = [
     "INSERT INTO sync_runs (id, started_at, finished_at, scope, outcome, requests, inserted, version) VALUES
        (1, '2020-07-20T19:00:00Z', '2020-07-20T19:00:05Z', 'account', 'complete', 3, 5, '0.1.0'),
        (2, '2020-07-21T19:00:00Z', NULL, 'account', NULL, 0, 0, '0.1.0');
@@ -41,8 +41,9 @@ const ROWS: [&str; 7] = [
      INSERT INTO coverage VALUES (1, 0, 5), (2, 0, 2), (2, 3, 4)",
     "UPDATE listings SET followed_from = 5, head_id = 5 WHERE id = 2;
      INSERT INTO listings (id, path, total, head_id) VALUES (3, '/v2/actions, of droplets', 9, 5);
-     INSERT INTO actions_asked_for VALUES (4);
-     INSERT INTO account VALUES (1, 'c9a1', '00ff', 'abcd', '2020-07-20T19:00:00Z')",
+     INSERT INTO actions_asked_for (action_id) VALUES (4);
+     INSERT INTO account (id, uuid, token_salt, token_fingerprint, actions_refused_at)
+     VALUES (1, 'c9a1', '00ff', 'abcd', '2020-07-20T19:00:00Z')",
     "",
     "",
     "INSERT INTO staged_actions VALUES
