@@ -51,6 +51,17 @@ pub struct Action {
     pub extra: Extra,
 }
 
+impl Action {
+    /// Whether the API gave a time that cannot be read: its column is empty, and `extra` has it as it came.
+    #[must_use]
+    pub fn has_unreadable_time(&self) -> bool {
+        let is_unreadable =
+            |name, time: Option<Timestamp>| time.is_none() && self.extra.contains_key(name);
+        is_unreadable("started_at", self.started_at)
+            || is_unreadable("completed_at", self.completed_at)
+    }
+}
+
 /// A datacentre region.
 #[derive(Clone, Debug)]
 pub struct Region {

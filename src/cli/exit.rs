@@ -141,9 +141,9 @@ fn status_of(error: &rusqlite::Error) -> Status {
 impl From<query::Error> for Failure {
     fn from(error: query::Error) -> Self {
         match &error {
-            query::Error::UnknownName { .. } | query::Error::AmbiguousName { .. } => {
-                Self::of(Status::Usage, &error)
-            }
+            query::Error::UnknownName { .. }
+            | query::Error::AmbiguousName { .. }
+            | query::Error::AmbiguousNumber { .. } => Self::of(Status::Usage, &error),
             query::Error::UnknownAction { .. } => Self::of(Status::Failed, &error).with_hint(
                 "`archiver sync --all` archives every action that the account's listing shows",
             ),

@@ -93,8 +93,16 @@ pub(super) fn in_words(report: &Report) -> String {
     } else {
         String::new()
     };
+    let unreadable = match counts.unreadable_times {
+        0 => String::new(),
+        1 => "; 1 action has a time that cannot be read: it is kept as it came, in `extra`"
+            .to_owned(),
+        count => format!(
+            "; {count} actions have times that cannot be read: they are kept as they came, in `extra`"
+        ),
+    };
     format!(
-        "{}: {} new actions, {} updated, {} unchanged; {} requests{again}",
+        "{}: {} new actions, {} updated, {} unchanged; {} requests{again}{unreadable}",
         report.outcome().as_str(),
         counts.inserted,
         counts.updated,

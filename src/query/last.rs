@@ -45,7 +45,7 @@ pub struct LastAction {
     pub started_at: Option<String>,
     /// When it ended.
     pub completed_at: Option<String>,
-    /// How long ago it was initiated, in seconds.
+    /// How long ago it was initiated, in seconds; 0 where that is to come, by this machine's clock.
     pub ago_seconds: Option<i64>,
     /// How long it took, in seconds.
     pub duration_seconds: Option<i64>,
@@ -284,7 +284,7 @@ fn describe(
 }
 
 const ACTION: &str = "
-    SELECT id, type, status, started_at, ?2 - unixepoch(started_at) AS ago_seconds, completed_at,
+    SELECT id, type, status, started_at, max(?2 - unixepoch(started_at), 0) AS ago_seconds, completed_at,
            CASE WHEN completed_at >= started_at
                 THEN unixepoch(completed_at) - unixepoch(started_at) END AS duration_seconds, region_slug
       FROM actions

@@ -6,6 +6,7 @@
 
 use rusqlite::Connection;
 
+use super::droplets::{is_archived, one_droplet};
 use super::near::nearest;
 use super::{DropletSelector, Error, Filter, TypeSelector};
 
@@ -88,9 +89,11 @@ pub fn unseen(connection: &Connection, filter: &Filter) -> Result<Vec<Unseen>, E
         field.check(connection, &values, &mut unseen)?;
     }
     for selector in &filter.droplets.any_of {
-        if let DropletSelector::Id(id) = selector
-            && !connection.query_row(HAS_DROPLET, [id], |row| row.get::<_, bool>(0))?
-        {
+        if matches!(selector, DropletSelector::Pattern(_)) {
+            continue;
+        }
+        let id = one_droplet(connection, selector)?;
+        if !is_archived(connection, id)? {
             unseen.push(Unseen {
                 field: "droplet",
                 value: id.to_string(),
@@ -100,10 +103,6 @@ pub fn unseen(connection: &Connection, filter: &Filter) -> Result<Vec<Unseen>, E
     }
     Ok(unseen)
 }
-
-const HAS_DROPLET: &str = "
-    SELECT EXISTS (SELECT 1 FROM droplets WHERE id = ?1)
-        OR EXISTS (SELECT 1 FROM droplet_actions WHERE droplet_id = ?1)";
 
 fn named(selector: &TypeSelector) -> Option<&str> {
     match selector {

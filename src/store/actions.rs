@@ -39,12 +39,16 @@ pub struct Recorded {
     pub updated: u64,
     /// Rows in which nothing was new.
     pub unchanged: u64,
+    /// Rows that are new or updated, and have a time that cannot be read.
+    pub unreadable_times: u64,
     /// New rows at positions that were thought covered: the listing is not what it was, its coverage is forgotten.
     pub strangers: u64,
 }
 
 impl Recorded {
-    fn count(&mut self, written: Written, is_expected: bool) {
+    fn count(&mut self, written: Written, action: &Action, is_expected: bool) {
+        let is_news = written != Written::Unchanged;
+        self.unreadable_times += u64::from(is_news && action.has_unreadable_time());
         match written {
             Written::New => {
                 self.inserted += 1;
@@ -146,7 +150,7 @@ impl Store {
                     link(connection, page.listing, action)?;
                     written
                 };
-                recorded.count(written, is_expected);
+                recorded.count(written, action, is_expected);
             }
             note_progress(connection, page, recorded)?;
             Ok(recorded)
@@ -237,7 +241,8 @@ impl Store {
         atomically(connection, RECORD, || {
             written_regions.write(connection, action, now)?;
             let mut recorded = Recorded::default();
-            recorded.count(Upsert::new(connection)?.write(action, run)?, false);
+            let written = Upsert::new(connection)?.write(action, run)?;
+            recorded.count(written, action, false);
             Ok(recorded)
         })
     }

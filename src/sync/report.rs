@@ -37,6 +37,8 @@ pub struct Counts {
     pub updated: u64,
     /// Actions read again with nothing new in them.
     pub unchanged: u64,
+    /// Actions among the new and the updated with a time that cannot be read.
+    pub unreadable_times: u64,
     /// Rows without an integer id, or larger than anybody sends.
     pub rejected: u64,
 }
@@ -190,5 +192,6 @@ impl Counts {
         self.inserted += recorded.inserted;
         self.updated += recorded.updated;
         self.unchanged += recorded.unchanged;
+        self.unreadable_times += recorded.unreadable_times;
     }
 }

@@ -14,7 +14,7 @@ pub enum Column {
     Type,
     /// Its status.
     Status,
-    /// How long it took, in seconds.
+    /// How long it took, in seconds; nothing where it ended before it began.
     DurationSeconds,
     /// Whether the droplet was on after it: `on`, `off`, `gone` or `unknown`.
     State,
@@ -79,9 +79,9 @@ impl Column {
         let (event, state) = (moment.event, moment.state);
         match self {
             Self::Id => Value::Integer(event.id),
-            Self::StartedAt => text(event.started_text),
-            Self::Type => text(event.kind),
-            Self::Status => text(event.status),
+            Self::StartedAt => text(event.started_text.as_deref()),
+            Self::Type => text(event.kind.as_deref()),
+            Self::Status => text(event.status.as_deref()),
             Self::DurationSeconds => number(event.duration_seconds()),
             Self::State => Value::Text(state.power.name()),
             Self::Certainty => match (state.power, state.is_estimate) {

@@ -11,9 +11,15 @@ use crate::time::Timestamp;
 struct Action {
     kind: &'static str,
     status: &'static str,
-    started: i64,
-    seconds: Option<i64>,
+    started: Option<i64>,
+    ended: Option<i64>,
     droplet: i64,
+}
+
+impl Action {
+    fn begun(&self) -> Option<i64> {
+        self.started.or(self.ended)
+    }
 }
 
 fn an_action() -> impl Strategy<Value = Action> {
@@ -27,6 +33,7 @@ fn an_action() -> impl Strategy<Value = Action> {
         "power_cycle",
         "restore",
         "rebuild",
+        "password_reset",
         "snapshot",
         "resize",
         "destroy",
@@ -38,48 +45,56 @@ fn an_action() -> impl Strategy<Value = Action> {
         "errored",
         "in-progress",
     ];
-    (
-        select(kinds),
-        select(statuses),
-        0_i64..500,
-        prop::option::of(0_i64..5),
-        1_i64..3,
+    let started = prop::option::weighted(0.9, 0_i64..500);
+    let is_on = (select(kinds), select(statuses), 1_i64..3);
+    // Some end before they begin, and some after others that began later.
+    (is_on, started, 0_i64..500, prop::option::of(-3_i64..200)).prop_map(
+        |((kind, status, droplet), started, minute, seconds)| {
+            let second = |minute: i64| 1_595_000_000 + minute * 60;
+            let started = started.map(second);
+            Action {
+                kind,
+                status,
+                started,
+                ended: seconds.map(|seconds| started.unwrap_or(second(minute)) + seconds),
+                droplet,
+            }
+        },
     )
-        .prop_map(|(kind, status, minute, seconds, droplet)| Action {
-            kind,
-            status,
-            started: 1_595_000_000 + minute * 60,
-            seconds,
-            droplet,
-        })
 }
 
 fn text(second: i64) -> String {
     Timestamp::from_epoch_seconds(second).unwrap().to_string()
 }
 
-/// The state after the last of these actions: it is decided by the last that says anything, once no destruction is
+/// The state after these actions: it is decided by the last to end that says anything, once no destruction is
 /// among them. An estimate is one only if nothing certain said the same before, since it last was otherwise.
-fn state(actions: &[&Action]) -> (&'static str, &'static str) {
-    let says = |action: &&&Action| {
+fn state(actions: &[(i64, &Action)]) -> (&'static str, &'static str) {
+    let says = |action: &Action| {
         action.status == "completed" && !["snapshot", "resize"].contains(&action.kind)
     };
-    let telling: Vec<&str> = actions
+    let mut telling: Vec<_> = actions
         .iter()
-        .filter(says)
-        .map(|action| action.kind)
+        .filter(|(_, action)| says(action))
+        .filter_map(|(id, action)| Some((action.ended.or(action.started)?, id, action.kind)))
         .collect();
-    let is_off = |kind: &&&str| ["power_off", "shutdown"].contains(kind);
-    match telling.last() {
-        _ if telling.contains(&"destroy") => ("gone", "certain"),
-        None => ("unknown", ""),
-        Some(last) if is_off(&last) => {
-            let mut offs = telling.iter().rev().take_while(is_off);
-            let is_certain = offs.any(|kind| *kind == "power_off");
-            ("off", if is_certain { "certain" } else { "estimated" })
-        }
-        Some(_) => ("on", "certain"),
+    telling.sort_unstable();
+    let is_off = |kind| ["power_off", "shutdown"].contains(&kind);
+    let is_certain = |kind| ["create", "power_on", "power_off", "power_cycle"].contains(&kind);
+    let Some((.., last)) = telling.last() else {
+        return ("unknown", "");
+    };
+    if telling.iter().any(|(.., kind)| *kind == "destroy") {
+        return ("gone", "certain");
     }
+    let same = telling.iter().rev().map(|(.., kind)| *kind);
+    let mut same = same.take_while(|kind| is_off(*kind) == is_off(*last));
+    let certainty = if same.any(is_certain) {
+        "certain"
+    } else {
+        "estimated"
+    };
+    (if is_off(*last) { "off" } else { "on" }, certainty)
 }
 
 proptest! {
@@ -92,35 +107,32 @@ proptest! {
     ) {
         let connection = archive();
         for (id, action) in (1..).zip(&actions) {
-            let completed_at = action.seconds.map(|seconds| text(action.started + seconds));
-            let started_at = text(action.started);
+            let [started_at, completed_at] = [action.started, action.ended].map(|time| time.map(text));
             let row = Row {
                 id,
                 kind: Some(action.kind),
                 status: Some(action.status),
-                started_at: Some(&started_at),
+                started_at: started_at.as_deref(),
                 completed_at: completed_at.as_deref(),
                 resource_id: Some(action.droplet),
                 ..Row::default()
             };
             insert(&connection, &row);
         }
-        let mut own: Vec<&Action> = actions.iter().filter(|action| action.droplet == 1).collect();
-        own.sort_by_key(|action| action.started);
+        let mut own: Vec<(i64, &Action)> = (1..).zip(&actions).filter(|(_, action)| action.droplet == 1).collect();
+        own.sort_by_key(|(id, action)| (action.begun(), *id));
         let bound = |minute: Option<i64>| minute.map(|minute| 1_595_000_000 + minute * 60);
         let mut expected = Vec::new();
-        for (position, action) in own.iter().enumerate() {
-            let is_late = bound(since).is_none_or(|since| action.started >= since);
-            let is_early = bound(until).is_none_or(|until| action.started < until);
+        for (position, (_, action)) in own.iter().enumerate() {
+            let is_late = bound(since).is_none_or(|since| action.begun() >= Some(since));
+            let is_early = bound(until).is_none_or(|until| action.begun().is_some_and(|begun| begun < until));
             if is_late && is_early {
-                let gap = position.checked_sub(1).map(|before| {
-                    let before = own[before];
-                    (action.started - before.started - before.seconds.unwrap_or(0)).max(0).to_string()
-                });
+                let before = own[..position].iter().rev().find_map(|(_, before)| before.ended.max(before.started));
+                let gap = action.started.zip(before).map(|(started, before)| (started - before).max(0).to_string());
                 let (state, certainty) = state(&own[..=position]);
                 expected.push([
-                    text(action.started), action.kind.to_owned(), state.to_owned(), certainty.to_owned(),
-                    gap.unwrap_or_default(),
+                    action.started.map(text).unwrap_or_default(), action.kind.to_owned(), state.to_owned(),
+                    certainty.to_owned(), gap.unwrap_or_default(),
                 ].to_vec());
             }
         }

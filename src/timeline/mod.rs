@@ -14,16 +14,17 @@ pub use column::Column;
 pub use droplet::{Droplet, find};
 pub use power::{Power, State};
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 
 use rusqlite::Connection;
 
-use crate::model::{ActionId, COMPLETED};
+use crate::model::ActionId;
 use crate::output::{RowWriter, Value};
-use crate::query::{self, Choice, DropletSelector, Error, Filter, TypeSelector};
+use crate::query::Error;
 use crate::time::Timestamp;
-use event::Event;
+use event::{Event, events};
+use power::{Change, changes};
 
 /// The part of a life that is shown; what was before it is read all the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,8 +38,8 @@ pub struct Window {
 /// Writes a row for each action of a droplet, by its resource or because its listing showed it, oldest first. What the
 /// droplet is like after the last of them is handed back.
 ///
-/// Actions of which the time is not known come before all others, say nothing of what the droplet was like, and are
-/// left out when the window has a bound.
+/// Of actions under way at once, the one that ended last says what the droplet is like. Actions of which no time is known
+/// come before all others, say nothing of what the droplet was like, and are left out when the window has a bound.
 ///
 /// # Errors
 /// When the archive cannot be read or a row cannot be written.
@@ -52,33 +53,35 @@ pub fn timeline(
 ) -> Result<State, Error> {
     let headings: Vec<_> = columns.iter().map(|column| column.heading()).collect();
     writer.header(&headings).map_err(Error::Write)?;
+    let events = events(connection, droplet.id)?;
     let mut life = Life {
-        new_names: new_names(connection, droplet, now)?,
+        new_names: new_names(&events, droplet),
+        changes: changes(connection, droplet.id)?,
         droplet,
         now,
+        happened: BTreeSet::new(),
         state: State::default(),
         previous: None,
     };
-    let filter = Filter {
-        until: window.until,
-        ..of(droplet)
+    let is_before_end = |event: &&Event| {
+        let until = window.until;
+        until.is_none_or(|until| event.begun_at().is_some_and(|begun| begun < until))
     };
-    query::actions(connection, &filter, now, &event::COLUMNS, &mut |values| {
-        let event = Event::of(values);
-        let moment = life.live(&event);
-        let is_shown = window.since.is_none() || event.started_at >= window.since;
-        if is_shown {
-            write(&moment, columns, writer)
-        } else {
-            Ok(())
+    for event in events.iter().filter(is_before_end) {
+        let moment = life.live(event);
+        if window.since.is_none() || event.begun_at() >= window.since {
+            write(&moment, columns, writer).map_err(Error::Write)?;
         }
-    })?;
-    Ok(life.state)
+    }
+    let found_gone = droplet.gone_at.filter(|gone_at| {
+        life.state.power != Power::Gone && window.until.is_none_or(|until| *gone_at < until)
+    });
+    Ok(found_gone.map_or(life.state, State::gone))
 }
 
 /// An action, and what it made of the droplet.
 struct Moment<'a> {
-    event: &'a Event<'a>,
+    event: &'a Event,
     state: State,
     gap_seconds: Option<i64>,
     note: String,
@@ -90,15 +93,25 @@ struct Life<'a> {
     /// The names that renames led to, as far as they were seen.
     new_names: HashMap<ActionId, String>,
     now: Timestamp,
+    changes: HashMap<ActionId, Change>,
+    /// The changes so far, in the order in which they happened.
+    happened: BTreeSet<Change>,
     state: State,
     /// When the previous action ended, or started where that is not known.
     previous: Option<Timestamp>,
 }
 
 impl Life<'_> {
-    fn live<'a>(&mut self, event: &'a Event<'a>) -> Moment<'a> {
+    fn live<'a>(&mut self, event: &'a Event) -> Moment<'a> {
         let before = self.state;
-        self.state = before.after(event, self.droplet.id);
+        if let Some(change) = self.changes.get(&event.id) {
+            self.happened.insert(*change);
+            self.state = if self.happened.last() == Some(change) {
+                before.after(change)
+            } else {
+                State::after_all(&self.happened)
+            };
+        }
         let note = self.note(event, before);
         let gap_seconds = event
             .started_at
@@ -119,41 +132,18 @@ fn write(moment: &Moment<'_>, columns: &[Column], writer: &mut dyn RowWriter) ->
     writer.row(&values)
 }
 
-fn of(droplet: &Droplet) -> Filter {
-    Filter {
-        droplets: Choice::any_of([DropletSelector::Id(droplet.id)]),
-        ..Filter::default()
-    }
-}
-
 /// What a rename led to is not in the action. A name that was first seen between two renames is the first one's.
-fn new_names(
-    connection: &Connection,
-    droplet: &Droplet,
-    now: Timestamp,
-) -> Result<HashMap<ActionId, String>, Error> {
-    let filter = Filter {
-        types: Choice::any_of([TypeSelector::Type("rename".to_owned())]),
-        statuses: Choice::any_of([COMPLETED.to_owned()]),
-        ..of(droplet)
-    };
-    let mut renames = Vec::new();
-    query::actions(connection, &filter, now, &event::COLUMNS, &mut |values| {
-        let event = Event::of(values);
-        renames.extend(event.started_at.map(|time| (time, event.id)));
-        Ok(())
-    })?;
+fn new_names(events: &[Event], droplet: &Droplet) -> HashMap<ActionId, String> {
+    let renames = events.iter().rev().filter(|event| event.is_renaming());
     let mut names = HashMap::new();
     for (name, first_seen_at) in &droplet.names {
-        let rename = renames
-            .iter()
-            .rev()
-            .find(|(time, _)| Some(*time) < *first_seen_at);
-        if let Some((_, id)) = rename {
-            names.entry(*id).or_insert_with(|| name.clone());
+        let is_before =
+            |event: &&Event| event.started_at.is_some() && event.started_at < *first_seen_at;
+        if let Some(rename) = renames.clone().find(is_before) {
+            names.entry(rename.id).or_insert_with(|| name.clone());
         }
     }
-    Ok(names)
+    names
 }
 
 #[cfg(test)]

@@ -6,40 +6,40 @@ use crate::time::{Timestamp, duration_text};
 
 impl Life<'_> {
     /// What is to be said of an action that came upon a droplet in the state `before`, and left it as it is now.
-    pub(super) fn note(&self, event: &Event<'_>, before: State) -> String {
+    pub(super) fn note(&self, event: &Event, before: State) -> String {
         let notes = [
             self.beginning(event),
             self.resource(event),
             self.progress(event),
-            self.change(event, before),
+            self.change(before),
             self.name(event),
         ];
         notes.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 
-    fn beginning(&self, event: &Event<'_>) -> Option<String> {
-        let is_first = self.previous.is_none() && event.started_at.is_some();
-        (is_first && event.kind != Some("create"))
+    fn beginning(&self, event: &Event) -> Option<String> {
+        let is_first = self.previous.is_none() && event.begun_at().is_some();
+        (is_first && event.kind.as_deref() != Some("create"))
             .then(|| "nothing before it is archived".to_owned())
     }
 
-    fn resource(&self, event: &Event<'_>) -> Option<String> {
+    fn resource(&self, event: &Event) -> Option<String> {
         if event.is_on(self.droplet.id) {
             return None;
         }
-        let kind = event.resource_type.unwrap_or("resource");
+        let kind = event.resource_type.as_deref().unwrap_or("resource");
         Some(match event.resource_id {
             Some(id) => format!("done to {kind} {id}"),
             None => format!("done to a {kind}"),
         })
     }
 
-    fn progress(&self, event: &Event<'_>) -> Option<String> {
+    fn progress(&self, event: &Event) -> Option<String> {
         let started_at = event.started_at.filter(|_| event.is_open())?;
         Some(format!("in progress for {}", between(started_at, self.now)))
     }
 
-    fn change(&self, event: &Event<'_>, before: State) -> Option<String> {
+    fn change(&self, before: State) -> Option<String> {
         if before.power == Power::Gone {
             return Some("after it was destroyed".to_owned());
         }
@@ -56,19 +56,17 @@ impl Life<'_> {
             };
             notes.push(format!("off for {}{doubt}", between(from, to)));
         }
-        if now.is_estimate {
+        if now.is_estimate && now.power == Power::Off {
             notes.push("an estimate: a shutdown only asks".to_owned());
         }
         if let (Power::Gone, Some(created_at)) = (now.power, self.droplet.created_at) {
-            let lived = event
-                .ended_at()
-                .map(|ended_at| between(created_at, ended_at));
+            let lived = now.since.map(|gone_at| between(created_at, gone_at));
             notes.extend(lived.map(|lived| format!("it existed for {lived}")));
         }
         (!notes.is_empty()).then(|| notes.join("; "))
     }
 
-    fn name(&self, event: &Event<'_>) -> Option<String> {
+    fn name(&self, event: &Event) -> Option<String> {
         self.new_names
             .get(&event.id)
             .map(|name| format!("renamed to {name}"))
@@ -76,5 +74,5 @@ impl Life<'_> {
 }
 
 fn between(from: Timestamp, to: Timestamp) -> String {
-    duration_text(to.epoch_seconds() - from.epoch_seconds())
+    duration_text((to.epoch_seconds() - from.epoch_seconds()).max(0))
 }

@@ -235,6 +235,7 @@ fn what_has_no_time_is_told_and_says_nothing() {
             id: 9,
             kind: Some("destroy"),
             started_at: None,
+            completed_at: None,
             ..Row::default()
         },
     );
@@ -251,6 +252,26 @@ fn what_has_no_time_is_told_and_says_nothing() {
         until: None,
     };
     assert_eq!(told(&connection, window, &Column::ALL).0, rows[1..]);
+}
+
+#[test]
+fn a_droplet_that_a_sync_found_gone_is_gone_in_the_end() {
+    let connection = lived(&[("08:00", "create", COMPLETED)]);
+    connection
+        .execute_batch("UPDATE droplets SET gone_at = '2020-07-20T09:00:00Z'")
+        .unwrap();
+    let state = |until: Option<&str>| {
+        let window = Window {
+            since: None,
+            until: until.map(|text| text.parse().unwrap()),
+        };
+        told(&connection, window, &[]).1
+    };
+    assert_eq!(
+        state(None),
+        State::gone("2020-07-20T09:00:00Z".parse().unwrap())
+    );
+    assert_eq!(state(Some("2020-07-20T09:00:00Z")).power, Power::On);
 }
 
 #[test]

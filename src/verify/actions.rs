@@ -56,7 +56,7 @@ fn errors() -> [Rule; 3] {
 }
 
 /// What the API tells, and is odd.
-fn notes() -> [Rule; 5] {
+fn notes() -> [Rule; 6] {
     let rule = |check, broken_by: &str, what: &str| Rule {
         severity: Severity::Note,
         check,
@@ -64,7 +64,15 @@ fn notes() -> [Rule; 5] {
         what: what.to_owned(),
         advice: AS_TOLD,
     };
+    let is_unreadable =
+        |name: &str| format!("{name} IS NULL AND json_type(extra, '$.{name}') IS NOT NULL");
+    let [started, completed] = ["started_at", "completed_at"].map(is_unreadable);
     [
+        rule(
+            "unreadable_time",
+            &format!("CASE WHEN json_valid(extra) THEN {started} OR {completed} END"),
+            "actions have a time that cannot be read: it is in `extra` as it came",
+        ),
         rule(
             "order",
             "completed_at < started_at",

@@ -1,5 +1,5 @@
-//! doctl's configuration, which is YAML of which little is read: what is not understood is refused, and no message shows a
-//! token. That what is understood is what YAML says is held against a YAML parser by the fuzzer alone
+//! doctl's configuration, which is YAML: what is not understood is refused, and no message shows a token. That what is
+//! understood is what YAML says is held against another YAML parser by the fuzzer alone
 //! (`fuzz_targets/doctl.rs`).
 
 use std::fs::{self, Permissions};

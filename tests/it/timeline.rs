@@ -171,3 +171,146 @@ fn a_droplet_that_cannot_be_meant_is_said_to_be_one() {
         .exits(0);
     run.says("no action of the droplet 31 of that time");
 }
+
+/// A droplet to which this happened: type, when it started and completed on a day of 2024.
+fn lived(actions: &[(&str, Value, &str)]) -> (Cloud, Sandbox) {
+    let droplets = [json!({"id": 31, "name": "web-1"})];
+    let action = |(id, (kind, started, completed)): (i64, &(&str, Value, &str))| {
+        let time = |text: &str| format!("2024-05-01T{text}Z");
+        let started = started
+            .as_str()
+            .map_or(started.clone(), |text| time(text).into());
+        json!({
+            "id": id, "type": kind, "status": "completed", "resource_type": "droplet", "resource_id": 31,
+            "started_at": started, "completed_at": time(completed),
+        })
+        .into()
+    };
+    let mut actions: Vec<_> = (1..).zip(actions).map(action).collect();
+    actions.reverse();
+    let cloud = Cloud::start_handmade(account(0, 0), &droplets, actions).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    (cloud, sandbox)
+}
+
+#[test]
+fn a_life_and_the_reports_on_power_agree_and_nothing_ends_before_it_begins() {
+    let whole = ("create", json!("08:00:00"), "08:00:30");
+    let off = ("power_off", json!("09:00:00"), "09:00:30");
+    for (power, off_at, seconds, actions) in [
+        // It completed one second before it started.
+        (
+            "off",
+            "10:00:00",
+            None,
+            vec![whole.clone(), ("power_off", json!("10:00:01"), "10:00:00")],
+        ),
+        (
+            "on",
+            "09:00:30",
+            Some(3_570),
+            vec![off.clone(), ("power_on", json!("10:00:01"), "10:00:00")],
+        ),
+        // Both were under way, and the one that ended last counts.
+        (
+            "off",
+            "10:10:00",
+            None,
+            vec![
+                whole.clone(),
+                ("power_off", json!("10:00:00"), "10:10:00"),
+                ("power_on", json!("10:02:00"), "10:05:00"),
+            ],
+        ),
+        (
+            "on",
+            "10:05:00",
+            Some(300),
+            vec![
+                whole.clone(),
+                ("power_on", json!("10:00:00"), "10:10:00"),
+                ("power_off", json!("10:02:00"), "10:05:00"),
+            ],
+        ),
+        // The time when it started is not known.
+        (
+            "off",
+            "10:00:00",
+            None,
+            vec![whole.clone(), ("power_off", json!(null), "10:00:00")],
+        ),
+        (
+            "on",
+            "09:00:30",
+            Some(3_570),
+            vec![off.clone(), ("power_on", json!(["soon"]), "10:00:00")],
+        ),
+        (
+            "off",
+            "09:00:30",
+            None,
+            vec![("password_reset", json!(null), "09:00:00"), off.clone()],
+        ),
+        // A destroyed droplet is not off.
+        (
+            "gone",
+            "09:00:30",
+            Some(3_570),
+            vec![
+                off.clone(),
+                ("destroy", json!("09:30:00"), "10:00:00"),
+                ("shutdown", json!("09:40:00"), "10:01:00"),
+            ],
+        ),
+    ] {
+        let (_cloud, sandbox) = lived(&actions);
+        let life = rows(&sandbox, &["31"]);
+        assert_eq!(life.last().unwrap()["state"], json!(power), "{actions:?}");
+        for row in &life {
+            for column in ["duration_seconds", "gap_seconds"] {
+                assert!(
+                    row[column].as_i64() >= Some(0) || row[column].is_null(),
+                    "{row}"
+                );
+            }
+        }
+        let report = |name: &[&str]| {
+            let run =
+                sandbox.run(&[&["report"], name, &["--droplet", "31", "-o", "json"]].concat());
+            run.exits(0).json().as_array().unwrap().clone()
+        };
+        assert_eq!(
+            report(&["power-state"])[0]["power"],
+            json!(power),
+            "{actions:?}"
+        );
+        let downtime = report(&["downtime", "--since", "2024-01-01"]);
+        assert_eq!(downtime.len(), 1, "{downtime:?}");
+        assert_eq!(
+            downtime[0]["off_at"],
+            json!(format!("2024-05-01T{off_at}Z"))
+        );
+        if let Some(seconds) = seconds {
+            assert_eq!(
+                downtime[0]["downtime_seconds"],
+                json!(seconds),
+                "{actions:?}"
+            );
+        } else {
+            assert_eq!(downtime[0]["ended_by"], json!("still off"), "{actions:?}");
+        }
+        for question in [
+            &["query"][..],
+            &["last"],
+            &["show", "2"],
+            &["stats", "--durations", "--by", "type"],
+        ] {
+            let run = sandbox.run(&[question, &["-o", "json"]].concat()).exits(0);
+            assert!(
+                !run.stdout.contains("seconds\": -") && !run.stdout.contains("seconds\":-"),
+                "{run}"
+            );
+        }
+    }
+}

@@ -127,6 +127,65 @@ mod tests {
     }
 
     #[test]
+    fn a_time_is_read_in_every_form_that_the_api_ever_gave_it() {
+        for given in [
+            "1419135329",
+            r#""1419135329""#,
+            r#""2014-12-21 04:15:29 UTC""#,
+            r#"" 2014-12-21 04:15:29  utc ""#,
+            r#""2014-12-21T04:15:29 GMT""#,
+            r#""2014-12-21 04:15:29 Z""#,
+            r#""2014-12-21 04:15:29Z""#,
+            r#""2014-12-21 05:15:29 +0100""#,
+            r#""2014-12-21 03:15:29 -01:00""#,
+        ] {
+            let action = read(&format!(r#"{{"id": 1, "started_at": {given}}}"#));
+            let time = action.started_at.unwrap().to_string();
+            assert_eq!(time, "2014-12-21T04:15:29Z", "{given}");
+            assert!(
+                action.extra.is_empty() && !action.has_unreadable_time(),
+                "{given}"
+            );
+        }
+        for (given, time) in [
+            ("1419135329.75", "2014-12-21T04:15:29Z"),
+            (r#""1419135329.75""#, "2014-12-21T04:15:29Z"),
+            ("-0.5", "1969-12-31T23:59:59Z"),
+            (r#""2014-12-21 04:15:29.5 UTC""#, "2014-12-21T04:15:29Z"),
+        ] {
+            let action = read(&format!(r#"{{"id": 1, "started_at": {given}}}"#));
+            assert_eq!(action.started_at.unwrap().to_string(), time, "{given}");
+            assert_eq!(extra(&action), format!(r#"{{"started_at":{given}}}"#));
+            assert!(!action.has_unreadable_time(), "{given}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_another_time_or_none_is_kept_as_it_came() {
+        for given in [
+            r#""""#,
+            r#""2014""#,
+            r#""20141221""#,
+            r#""-1419135329""#,
+            r#""1419135329.1.2""#,
+            r#""2014-12-21""#,
+            r#""2014-12-21 04:15:29""#,
+            r#""2014-12-21 04:15:29 EST""#,
+            r#""2014-02-30 04:15:29 UTC""#,
+            "1419135329000",
+            "1e400",
+            "true",
+            "[1419135329]",
+        ] {
+            let action = read(&format!(r#"{{"id": 1, "completed_at": {given}}}"#));
+            assert!(action.completed_at.is_none(), "{given}");
+            assert_eq!(extra(&action), format!(r#"{{"completed_at":{given}}}"#));
+            assert!(action.has_unreadable_time(), "{given}");
+        }
+        assert!(!read(r#"{"id": 1, "started_at": null}"#).has_unreadable_time());
+    }
+
+    #[test]
     fn every_shape_a_region_ever_had_is_understood() {
         let slug = |text: &str| read(text).region_slug;
         assert_eq!(

@@ -128,9 +128,12 @@ impl<'a, M: Members<'a>> Columns<'_, M> {
     /// A time to the second; the text is kept too when it says more than that.
     pub(super) fn time(&mut self, name: &str) -> Option<Timestamp> {
         let raw = self.members.get(name)?;
-        let text = string(raw);
-        let time = text.as_deref().and_then(|text| text.parse().ok());
-        if time.is_none() || text.is_some_and(|text| has_fraction(&text)) {
+        let quoted = string(raw);
+        let time = match quoted.as_deref() {
+            Some(text) => written_time(text.trim()),
+            None => unix_time(raw),
+        };
+        if time.is_none() || has_fraction(quoted.as_deref().unwrap_or(raw)) {
             self.keep(name, raw);
         }
         time
@@ -158,6 +161,37 @@ impl<'a, M: Members<'a>> Columns<'_, M> {
         self.extra
             .extend(kept(raw).map(|text| (name.to_owned(), text)));
     }
+}
+
+/// A time as the API writes it, or once wrote it: RFC 3339, `2014-12-21 04:15:29 UTC`, or a Unix time. Fewer digits than
+/// those of 1973 may be a date.
+fn written_time(text: &str) -> Option<Timestamp> {
+    const FEWEST_DIGITS: usize = 9;
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let is_number = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if is_number && digits >= FEWEST_DIGITS {
+        return unix_time(text);
+    }
+    let in_utc = || {
+        let (time, zone) = text.rsplit_once(' ')?;
+        let is_utc = ["UTC", "GMT", "Z"]
+            .iter()
+            .any(|word| zone.eq_ignore_ascii_case(word));
+        let offset = if is_utc { "Z" } else { zone };
+        format!("{}{offset}", time.trim_end()).parse().ok()
+    };
+    text.parse().ok().or_else(in_utc)
+}
+
+/// Seconds since 1970, without their fraction.
+fn unix_time(number: &str) -> Option<Timestamp> {
+    let seconds = number.parse().ok().or_else(|| {
+        let seconds: f64 = number.parse().ok()?;
+        seconds.is_finite().then_some(seconds.floor() as i64)
+    })?;
+    Timestamp::from_epoch_seconds(seconds).ok()
 }
 
 /// Whether a time has a part of a second.

@@ -15,7 +15,7 @@ WITH given AS (
 ), parameters AS (
     -- Times are times, or how long ago; json() refuses what is neither, so that nothing else is answered instead.
     SELECT now,
-           CASE WHEN json_valid(droplet) THEN droplet
+           CASE WHEN json_valid(droplet) AND droplet GLOB '[[]*' THEN droplet
                 ELSE '["' || replace(droplet, ',', '","') || '"]' END AS droplets,
            CASE WHEN json_valid(type) THEN type
                 ELSE '["' || replace(type, ',', '","') || '"]' END AS types,
@@ -34,6 +34,7 @@ WITH given AS (
     SELECT droplet_names.droplet_id
       FROM parameters, json_each(parameters.droplets) AS wanted
       JOIN droplet_names ON droplet_names.name GLOB trim(wanted.value)
+     WHERE wanted.type = 'text'
 ), backups AS (
     -- One droplet's actions are found by an index, if its id is known before anything is read. Otherwise all are read.
     SELECT *

@@ -13,7 +13,7 @@ WITH given AS (
            coalesce(nullif(:top, ''), '20') AS top
 ), parameters AS (
     -- Times are times, or how long ago; json() refuses what is neither, so that nothing else is answered instead.
-    SELECT CASE WHEN json_valid(droplet) THEN droplet
+    SELECT CASE WHEN json_valid(droplet) AND droplet GLOB '[[]*' THEN droplet
                 ELSE '["' || replace(droplet, ',', '","') || '"]' END AS droplets,
            coalesce(strftime('%Y-%m-%dT%H:%M:%SZ', since),
                     strftime('%Y-%m-%dT%H:%M:%SZ', now, '-' || since),
@@ -31,6 +31,7 @@ WITH given AS (
     SELECT droplet_names.droplet_id
       FROM parameters, json_each(parameters.droplets) AS wanted
       JOIN droplet_names ON droplet_names.name GLOB trim(wanted.value)
+     WHERE wanted.type = 'text'
 )
 SELECT substr(started_at, 1, 13) || ':00:00Z' AS hour_at,
        count(*) AS actions,

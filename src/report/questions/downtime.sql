@@ -17,7 +17,7 @@ WITH given AS (
 ), parameters AS (
     -- Times are times, or how long ago; json() refuses what is neither, so that nothing else is answered instead.
     SELECT now,
-           CASE WHEN json_valid(droplet) THEN droplet
+           CASE WHEN json_valid(droplet) AND droplet GLOB '[[]*' THEN droplet
                 ELSE '["' || replace(droplet, ',', '","') || '"]' END AS droplets,
            coalesce(strftime('%Y-%m-%dT%H:%M:%SZ', since),
                     strftime('%Y-%m-%dT%H:%M:%SZ', now, '-' || since),
@@ -37,6 +37,7 @@ WITH given AS (
     SELECT droplet_names.droplet_id
       FROM parameters, json_each(parameters.droplets) AS wanted
       JOIN droplet_names ON droplet_names.name GLOB trim(wanted.value)
+     WHERE wanted.type = 'text'
 ), intervals AS (
     -- One droplet's actions are found by an index, if its id is known before anything is read. Otherwise all are read.
     SELECT *
@@ -53,11 +54,17 @@ WITH given AS (
        AND ((SELECT droplet FROM given) = '*' OR droplet_id IN (SELECT droplet_id FROM chosen))
 ), measured AS (
     SELECT droplet_id, off_at, off_by, off_action_id, ended_at, ended_by, certainty,
-           CAST(strftime('%s', coalesce(ended_at, (SELECT now FROM parameters))) AS INTEGER)
-             - CAST(strftime('%s', off_at) AS INTEGER) AS downtime_seconds
+           max(CAST(strftime('%s', coalesce(ended_at, (SELECT now FROM parameters))) AS INTEGER)
+                 - CAST(strftime('%s', off_at) AS INTEGER), 0) AS downtime_seconds
       FROM intervals
      WHERE off_at < (SELECT until FROM parameters)
        AND (ended_at IS NULL OR ended_at > (SELECT since FROM parameters))
+           -- An action that was under way when the droplet was destroyed may end after that.
+       AND NOT EXISTS (SELECT 1
+                         FROM power_events AS ends
+                        WHERE ends.droplet_id = intervals.droplet_id
+                          AND ends.power = 'gone'
+                          AND (ends.happened_at, ends.action_id) < (intervals.off_at, intervals.off_action_id))
 )
 SELECT measured.droplet_id,
        droplets.name AS droplet_name,

@@ -11,7 +11,7 @@ WITH given AS (
            coalesce(nullif(:state, ''), 'exists,gone,unlisted,unknown') AS state
 ), parameters AS (
     SELECT now,
-           CASE WHEN json_valid(droplet) THEN droplet
+           CASE WHEN json_valid(droplet) AND droplet GLOB '[[]*' THEN droplet
                 ELSE '["' || replace(droplet, ',', '","') || '"]' END AS droplets,
            CASE WHEN json_valid(state) THEN state
                 ELSE '["' || replace(state, ',', '","') || '"]' END AS states
@@ -24,6 +24,7 @@ WITH given AS (
     SELECT droplet_names.droplet_id
       FROM parameters, json_each(parameters.droplets) AS wanted
       JOIN droplet_names ON droplet_names.name GLOB trim(wanted.value)
+     WHERE wanted.type = 'text'
 )
 SELECT lives.droplet_id,
        lives.droplet_name,
@@ -33,8 +34,8 @@ SELECT lives.droplet_id,
        lives.gone_at,
        lives.gone_known_by,
        CASE WHEN lives.state <> 'unlisted'
-            THEN CAST(strftime('%s', coalesce(lives.gone_at, parameters.now)) AS INTEGER)
-                   - CAST(strftime('%s', lives.created_at) AS INTEGER)
+            THEN max(CAST(strftime('%s', coalesce(lives.gone_at, parameters.now)) AS INTEGER)
+                       - CAST(strftime('%s', lives.created_at) AS INTEGER), 0)
         END AS lifetime_seconds
   FROM parameters
   JOIN droplet_lives AS lives

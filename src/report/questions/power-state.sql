@@ -12,7 +12,7 @@ WITH given AS (
            nullif(:at, '') AS at
 ), parameters AS (
     -- A time, or how long ago; json() refuses what is neither, so that nothing else is answered instead.
-    SELECT CASE WHEN json_valid(droplet) THEN droplet
+    SELECT CASE WHEN json_valid(droplet) AND droplet GLOB '[[]*' THEN droplet
                 ELSE '["' || replace(droplet, ',', '","') || '"]' END AS droplets,
            coalesce(strftime('%Y-%m-%dT%H:%M:%SZ', coalesce(at, now)),
                     strftime('%Y-%m-%dT%H:%M:%SZ', now, '-' || at),
@@ -26,6 +26,7 @@ WITH given AS (
     SELECT droplet_names.droplet_id
       FROM parameters, json_each(parameters.droplets) AS wanted
       JOIN droplet_names ON droplet_names.name GLOB trim(wanted.value)
+     WHERE wanted.type = 'text'
 ), changes AS (
     -- One droplet's actions are found by an index, if its id is known before anything is read. Otherwise all are read.
     SELECT *

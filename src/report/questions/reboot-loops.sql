@@ -14,7 +14,7 @@ WITH given AS (
            coalesce(nullif(:since, ''), '90 days') AS since
 ), parameters AS (
     -- Times are times, or how long ago; json() refuses what is neither, so that nothing else is answered instead.
-    SELECT CASE WHEN json_valid(droplet) THEN droplet
+    SELECT CASE WHEN json_valid(droplet) AND droplet GLOB '[[]*' THEN droplet
                 ELSE '["' || replace(droplet, ',', '","') || '"]' END AS droplets,
            CAST(coalesce(strftime('%s', now, '+' || within),
                          json('no duration: ' || within)) AS INTEGER)
@@ -32,6 +32,7 @@ WITH given AS (
     SELECT droplet_names.droplet_id
       FROM parameters, json_each(parameters.droplets) AS wanted
       JOIN droplet_names ON droplet_names.name GLOB trim(wanted.value)
+     WHERE wanted.type = 'text'
 ), restarts AS (
     SELECT droplet_id, id, type, started_at,
            CAST(strftime('%s', started_at) AS INTEGER) AS second

@@ -16,7 +16,7 @@ WITH given AS (
            nullif(:until, '') AS until
 ), parameters AS (
     -- Times are times, or how long ago; json() refuses what is neither, so that nothing else is answered instead.
-    SELECT CASE WHEN json_valid(droplet) THEN droplet
+    SELECT CASE WHEN json_valid(droplet) AND droplet GLOB '[[]*' THEN droplet
                 ELSE '["' || replace(droplet, ',', '","') || '"]' END AS droplets,
            CAST(json(factor) AS REAL) AS factor,
            CAST(json(samples) AS INTEGER) AS samples,
@@ -35,6 +35,7 @@ WITH given AS (
     SELECT droplet_names.droplet_id
       FROM parameters, json_each(parameters.droplets) AS wanted
       JOIN droplet_names ON droplet_names.name GLOB trim(wanted.value)
+     WHERE wanted.type = 'text'
 ), ranked AS (
     SELECT type, resource_type, duration_seconds,
            row_number() OVER (PARTITION BY type, resource_type ORDER BY duration_seconds) AS place,

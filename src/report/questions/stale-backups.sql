@@ -13,7 +13,7 @@ WITH given AS (
 ), parameters AS (
     -- json() refuses what is no duration, so that nothing else is answered instead.
     SELECT now,
-           CASE WHEN json_valid(droplet) THEN droplet
+           CASE WHEN json_valid(droplet) AND droplet GLOB '[[]*' THEN droplet
                 ELSE '["' || replace(droplet, ',', '","') || '"]' END AS droplets,
            CASE WHEN json_valid(type) THEN type
                 ELSE '["' || replace(type, ',', '","') || '"]' END AS types,
@@ -28,6 +28,7 @@ WITH given AS (
     SELECT droplet_names.droplet_id
       FROM parameters, json_each(parameters.droplets) AS wanted
       JOIN droplet_names ON droplet_names.name GLOB trim(wanted.value)
+     WHERE wanted.type = 'text'
 ), latest AS (
     SELECT droplet_id, type, max(saved_at) AS saved_at
       FROM droplet_backups

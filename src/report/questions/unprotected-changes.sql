@@ -16,7 +16,7 @@ WITH given AS (
            nullif(:until, '') AS until
 ), parameters AS (
     -- Times are times, or how long ago; json() refuses what is neither, so that nothing else is answered instead.
-    SELECT CASE WHEN json_valid(droplet) THEN droplet
+    SELECT CASE WHEN json_valid(droplet) AND droplet GLOB '[[]*' THEN droplet
                 ELSE '["' || replace(droplet, ',', '","') || '"]' END AS droplets,
            CASE WHEN json_valid(type) THEN type
                 ELSE '["' || replace(type, ',', '","') || '"]' END AS types,
@@ -38,6 +38,7 @@ WITH given AS (
     SELECT droplet_names.droplet_id
       FROM parameters, json_each(parameters.droplets) AS wanted
       JOIN droplet_names ON droplet_names.name GLOB trim(wanted.value)
+     WHERE wanted.type = 'text'
 ), history AS (
     SELECT droplet_id, id AS change_id, type, status, started_at AS happened_at, NULL AS saved_at
       FROM droplet_actions

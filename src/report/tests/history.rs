@@ -216,5 +216,14 @@ pub(super) fn filled() -> Archive {
     }
     archive.completed(1, &[(10_030, "migrate", "01-20 00:00", "01-20 12:00")]);
     archive.completed(50, &[(10_031, "restore", "01-25 00:00", "01-25 00:10")]);
+    // The others are destroyed within days, and stay so.
+    archive.completed(
+        50,
+        &[
+            (10_032, "power_off", "01-10 00:00", "01-10 00:00"),
+            (10_033, "power_on", "01-11 00:00", "01-11 00:00"),
+            (10_034, "power_off", "01-24 00:00", "01-24 00:00"),
+        ],
+    );
     archive
 }

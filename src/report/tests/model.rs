@@ -172,6 +172,9 @@ impl History {
                     }
                     _ => {}
                 }
+                if turn.power() == "gone" {
+                    break;
+                }
             }
             match (off, self.told_gone(droplet)) {
                 (Some(start), Some(gone)) => {
@@ -185,7 +188,7 @@ impl History {
         }
         rows.sort_by_key(|(droplet, start, ..)| (start.at, *droplet, start.id));
         let in_window = rows.into_iter().filter(|(_, start, end, ..)| {
-            let length = end.unwrap_or(NOW) - start.at;
+            let length = (end.unwrap_or(NOW) - start.at).max(0);
             start.at < until && end.is_none_or(|end| end > since) && length >= least
         });
         let line =
@@ -196,7 +199,7 @@ impl History {
                     text(start.at),
                     start.kind,
                     or_dash(end.map(text)),
-                    end.unwrap_or(NOW) - start.at,
+                    (end.unwrap_or(NOW) - start.at).max(0),
                     certainty(start.is_certain() && is_certain),
                 )
             };
@@ -242,7 +245,7 @@ impl History {
         rows.sort_by_key(|(droplet, life)| (life.created.map(|(at, _)| at), *droplet));
         let line = |(droplet, life): (i64, Life)| {
             let end = life.gone.map_or(NOW, |(at, _)| at);
-            let lived = life.created.map(|(at, _)| end - at);
+            let lived = life.created.map(|(at, _)| (end - at).max(0));
             format!(
                 "{droplet} {} {} {} {} {} {} {}",
                 self.name(droplet),

@@ -109,6 +109,56 @@ fn a_downtime_ends_when_the_droplet_does() {
 }
 
 #[test]
+fn nothing_ends_before_it_begins_and_nothing_goes_on_after_the_end() {
+    let archive = archive();
+    archive.completed(
+        1,
+        &[
+            (10, "power_off", "01-05 12:00", "01-05 11:59"),
+            (11, "power_off", "01-05 13:00", "01-05 13:20"),
+            (12, "power_on", "01-05 13:10", "01-05 13:15"),
+            (13, "power_on", "01-05 14:00", "01-05 14:01"),
+            (14, "destroy", "01-06 12:00", "01-06 12:01"),
+            (15, "power_off", "01-06 11:59", "01-06 12:02"),
+        ],
+    );
+    assert_eq!(
+        archive.answer("downtime", &[]),
+        [
+            "1 web-1 2026-01-05T11:59:00Z power_off 2026-01-05T13:15:00Z power_on 4560 certain",
+            "1 web-1 2026-01-05T13:20:00Z power_off 2026-01-05T14:01:00Z power_on 2460 certain",
+        ]
+    );
+    // It is off in the future, as far as this machine's clock is right.
+    archive.completed(2, &[(20, "power_off", "02-03 00:00", "02-03 00:00")]);
+    archive.droplet(3, "web-3", Some("02-03 00:00"), None);
+    assert_eq!(
+        archive.answer("downtime", &[("droplet", "2"), ("until", "2026-03-01")]),
+        ["2 - 2026-02-03T00:00:00Z power_off - still off 0 estimate"]
+    );
+    assert_eq!(
+        archive.answer("lifetimes", &[("droplet", "3")]),
+        ["3 web-3 exists 2026-02-03T00:00:00Z droplet - - 0"]
+    );
+}
+
+#[test]
+fn a_droplet_whose_name_is_anothers_id_is_alone_in_its_report() {
+    let archive = archive();
+    archive.droplet(77, "web-77", None, None);
+    archive.droplet(2, "77", None, None);
+    archive.droplet(3, "88", None, None);
+    let found = |chosen: &str| -> Vec<String> {
+        let rows = archive.answer("lifetimes", &[("droplet", chosen)]);
+        rows.iter().map(|row| row[..2].trim().to_owned()).collect()
+    };
+    assert_eq!(found("web-77,web-1"), ["77", "1"]);
+    assert_eq!(found("88"), ["3"]);
+    let error = archive.try_answer("lifetimes", &[("droplet", "77")]);
+    assert!(error.unwrap_err().to_string().contains("droplet"));
+}
+
+#[test]
 fn a_restart_is_no_downtime_and_ends_one() {
     let archive = archive();
     archive.completed(

@@ -16,7 +16,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// A token that is read is the one that a parser of all of YAML finds there.
+/// A token that is read is the one that another parser of YAML finds there.
 fn agrees_with_yaml(text: &str) {
     // What is no YAML, doctl does not read either.
     let Some(Node::Map(root)) = parsed(text) else {

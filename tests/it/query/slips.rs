@@ -60,6 +60,52 @@ fn a_time_that_can_mean_two_things_or_none_is_refused_with_the_forms_that_work()
 }
 
 #[test]
+fn digits_name_a_droplet_wherever_a_name_does_unless_they_are_anothers_id() {
+    let droplet = |id: i64, name: &str| json!({"id": id, "name": name});
+    let droplets = [droplet(31, "777"), droplet(555, "web"), droplet(33, "555")];
+    let actions = [31, 33, 555].map(|id| {
+        json!({"id": id, "type": "reboot", "status": "completed", "resource_type": "droplet", "resource_id": id,
+            "started_at": "2026-01-01T00:00:00Z", "completed_at": "2026-01-01T00:00:10Z"})
+        .into()
+    });
+    let cloud = Cloud::start_handmade(account(0, 0), &droplets, actions.to_vec()).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    assert_eq!(answered_ids(&sandbox, &["--droplet", "777"]), [31]);
+    assert_eq!(answered_ids(&sandbox, &["--droplet", "!777"]), [33, 555]);
+    assert_eq!(answered_ids(&sandbox, &["--droplet", "0555"]), [555]);
+    let same = |command: &[&str], name: &str| {
+        let output = if command[0] == "timeline" {
+            vec![name]
+        } else {
+            vec!["--droplet", name]
+        };
+        sandbox.run(&[command, &output, &["-o", "csv"]].concat())
+    };
+    for command in [
+        &["query"][..],
+        &["last", "reboot"],
+        &["timeline"],
+        &["stats", "--by", "type"],
+        &["report", "lifetimes"],
+        &["report", "failures"],
+    ] {
+        let by_name = same(command, "777").exits(0).never_says("warning");
+        assert_eq!(
+            by_name.stdout,
+            same(command, "31").exits(0).stdout,
+            "{command:?}"
+        );
+        same(command, "555")
+            .exits(2)
+            .says("`555` is the id of one droplet")
+            .says("another: 555, 33");
+    }
+    let run = sandbox.query(&["--droplet", "778"]).exits(0);
+    run.says("warning: ").says("778");
+}
+
+#[test]
 fn a_name_of_two_droplets_or_of_none_is_refused_with_a_way_out() {
     let droplet = |id: i64, name: &str| json!({"id": id, "name": name});
     let droplets = [

@@ -35,6 +35,42 @@ fn an_id_alone_nulls_and_missing_fields_are_archived_as_they_are() {
 }
 
 #[test]
+fn times_in_older_forms_are_times_and_those_that_cannot_be_read_are_counted_and_kept() {
+    let cloud = cloud_of(vec![
+        json!({"id": 5, "started_at": 1_419_135_329, "completed_at": "1419135330"}).into(),
+        json!({"id": 4, "started_at": "2014-12-21 04:15:29 UTC", "completed_at": "later"}).into(),
+        json!({"id": 3, "started_at": "soon", "completed_at": [1]}).into(),
+        json!({"id": 2, "started_at": 1_419_135_329_000_i64}).into(),
+        json!({"id": 1, "started_at": null}).into(),
+    ]);
+    let sandbox = Sandbox::new();
+    let run = sandbox.sync(&cloud, &["--all", "-v"]).exits(0);
+    run.says("; 3 actions have times that cannot be read");
+    let times =
+        "SELECT id || ' ' || coalesce(started_at, '-') || ' ' || coalesce(completed_at, '-') || ' '
+                        || coalesce(extra, '-') FROM actions ORDER BY id";
+    assert_eq!(
+        sandbox.archive().texts(times),
+        [
+            "1 - - -",
+            r#"2 - - {"started_at":1419135329000}"#,
+            r#"3 - - {"completed_at":[1],"started_at":"soon"}"#,
+            r#"4 2014-12-21T04:15:29Z - {"completed_at":"later"}"#,
+            "5 2014-12-21T04:15:29Z 2014-12-21T04:15:30Z -",
+        ]
+    );
+    let run = sandbox.sync(&cloud, &["--all", "--full", "-v"]).exits(0);
+    run.never_says("cannot be read");
+    let run = sandbox.run(&["verify"]).exits(0);
+    assert!(
+        run.stdout
+            .contains("note: actions have a time that cannot be read"),
+        "{run}"
+    );
+    assert!(run.stdout.contains("(3, such as 2)"), "{run}");
+}
+
+#[test]
 fn ids_beyond_32_and_53_bits_are_kept_to_the_last_digit() {
     let ids = [
         i64::MAX,
