@@ -51,6 +51,7 @@ pub mod stats;
 pub mod status;
 pub mod store;
 pub mod sync;
+pub mod threads;
 pub mod time;
 pub mod timeline;
 pub mod verify;

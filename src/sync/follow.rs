@@ -100,8 +100,7 @@ impl Following {
             .iter()
             .filter(|(_, followed)| !followed.is_gone);
         let due = living.filter(move |(id, followed)| {
-            let seconds = |read_at: Timestamp| now.epoch_seconds() - read_at.epoch_seconds();
-            let age = followed.read_at.map(seconds);
+            let age = followed.read_at.and_then(|read_at| read_at.age_at(now));
             age.is_none_or(|age| age >= own_period(**id, period_seconds))
         });
         due.map(|(id, _)| *id)
