@@ -169,8 +169,7 @@ impl Planner {
             failures: 0,
             seen: now,
         };
-        // One that lies ahead, by a clock that was wrong, says nothing of what was missed.
-        let missed = match last_run.filter(|at| at.age_at(now).is_some()) {
+        let missed = match last_run {
             None => Some((Reason::First, now)),
             Some(at) => {
                 let tick = planner.plan.schedule.next_after(at);

@@ -8,7 +8,7 @@
 //! commit until the pages are copied: 1.1 GB took three seconds. Checking the copy takes longer, and locks nothing.
 //!
 //! The copy is made under another name beside the target, and gets its name once it is on the disk, was read back and
-//! found sound. So whatever has the name is whole, and nothing that had it before is touched.
+//! found sound. So whatever has the name is whole, and nothing that had it before is touched; `partial` says how.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -243,6 +243,8 @@ mod tests {
         };
         assert_eq!((due_after(0), due_after(DAY / 2 - 1)), (0, 0));
         assert_eq!(due_after(DAY), 1_000);
+        // By a clock that was wrong, they were read in a year to come.
+        assert_eq!(due_after(-365 * DAY), 1_000);
         let at_three_quarters = due_after(3 * DAY / 4);
         assert!(
             (400..600).contains(&at_three_quarters),

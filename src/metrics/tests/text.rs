@@ -201,6 +201,10 @@ fn an_age_is_told_to_those_who_ask_now_and_never_put_into_a_file() {
         value(&by_a_wrong_clock, "archiver_last_success_age_seconds"),
         Some(0.0)
     );
+    for has_ages in [true, false] {
+        let by_years = text(&figures, None, at(-100_000_000), has_ages);
+        assert!(!by_years.contains("archiver_last_success_"), "{by_years}");
+    }
 }
 
 #[test]
