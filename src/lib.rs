@@ -21,7 +21,7 @@
 //!
 //! - Modules use only what stands below them: `access`, `metrics` → `sync`, `report`, `sql`, `stats`, `status`, `timeline`,
 //!   `verify` → `api`, `store`, `query` → `config`, `coverage`, `output` → `model` → `time`, and beside them `daemon` →
-//!   `schedule` → `time`, `ping`, `exporter`, `files`, `redaction` and `hidden`. A test reads the sources and fails on any other arrow.
+//!   `schedule` → `time`, `ping`, `exporter`, `files`, `redaction`, `threads` and `hidden`. A test reads the sources and fails on any other arrow.
 //! - Nothing here prints, exits, or reads the environment; only `config::Environment::of_process`,
 //!   `time::Timestamp::now` and reading a `time::Zone` by its name look outside, and only the command line calls them.
 //! - Rows and the coverage that vouches for them are committed together; no transaction is open across an `.await`.
@@ -51,6 +51,7 @@ pub mod stats;
 pub mod status;
 pub mod store;
 pub mod sync;
+pub mod threads;
 pub mod time;
 pub mod timeline;
 pub mod verify;

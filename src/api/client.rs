@@ -98,7 +98,7 @@ impl Client {
             on_event,
         } = settings;
         Ok(Self {
-            sender: Sender::new(origin.is_loopback(), &token, clock, on_event)?,
+            sender: Sender::new(origin.url(), &token, clock, on_event)?,
             origin,
             pacer,
             retry,

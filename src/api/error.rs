@@ -1,6 +1,8 @@
 //! What can go wrong between a request and its answer, and what to do about it.
 
+use super::http;
 use crate::hidden::is_hidden;
+use crate::threads;
 use crate::time::Timestamp;
 
 /// A request that had no usable answer, after all the tries it was worth.
@@ -126,7 +128,9 @@ impl Error {
                 "run `archiver sync` again then; what was read so far is kept"
             }
             ErrorKind::Redirect { .. } => "check --api-url: it must be the API itself",
-            ErrorKind::Transport(_) => "check the network, the proxy settings and --api-url",
+            ErrorKind::Transport(text) => threads::hint(text)
+                .or_else(|| http::hint(text))
+                .unwrap_or("check the network, the proxy settings and --api-url"),
             ErrorKind::Body(_) => {
                 "something between here and the API may alter answers; try again later"
             }

@@ -16,6 +16,7 @@ use super::bearer::Bearer;
 use super::body::{ACCEPTED_ENCODING, Packed, Unpacker, Unreadable};
 use super::error::{ApiMessage, Error, ErrorKind, printable};
 use super::event::{Event, OnEvent};
+use super::http;
 use super::limits::RateLimit;
 use super::retry;
 use super::wire::{self, BodyError, Page};
@@ -65,9 +66,9 @@ impl<T> Attempt<T> {
 }
 
 impl Sender {
-    /// Prepares to send; through the machine's proxy, unless the API is on this machine.
+    /// Prepares to send to this address.
     pub(super) fn new(
-        is_loopback: bool,
+        url: &Url,
         token: &SecretString,
         clock: fn() -> Timestamp,
         on_event: OnEvent,
@@ -79,20 +80,9 @@ impl Sender {
         };
         let bearer = Bearer::new(token)
             .map_err(|_| unprepared("the token cannot be sent in a header".to_owned()))?;
-        // Fails only when a provider is installed already, which serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("archiver/", env!("CARGO_PKG_VERSION")))
+        let http = http::builder(url)
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .https_only(!is_loopback);
-        if is_loopback {
-            // A proxy would get to see the token in clear text.
-            builder = builder.no_proxy();
-        }
-        let http = builder
             .build()
             .map_err(|error| unprepared(describe(&error)))?;
         Ok(Self {
@@ -279,6 +269,8 @@ fn describe(error: &reqwest::Error) -> String {
         format!("no answer for {} s", READ_TIMEOUT.as_secs())
     } else if error.is_connect() {
         format!("cannot connect: {cause}")
+    } else if error.is_builder() {
+        cause
     } else {
         format!("the connection broke: {cause}")
     }

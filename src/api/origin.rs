@@ -78,6 +78,11 @@ impl Origin {
         self.is_loopback
     }
 
+    /// The address under which the API lives.
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
     /// The address of `path` (which starts with a slash) with these query parameters.
     pub(super) fn join(&self, path: &str, query: &[(&str, &str)]) -> Url {
         let mut url = self.url.clone();

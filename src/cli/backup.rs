@@ -57,10 +57,11 @@ struct Document<'a> {
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let archive = context.archive_path()?;
+    let target = context.config.environment().in_full(&arguments.file)?;
     // What is half copied is taken away when somebody loses patience.
     let signals = stop_signals(Hangup::Stops, None)?;
     let is_enough = || signals.cancellation.is_requested();
-    let copied = store::back_up(&archive, &arguments.file, is_enough)?;
+    let copied = store::back_up(&archive, &target, is_enough)?;
     let actions = copied.rows.get("actions").copied().unwrap_or(0);
     context.terminal.detail(1, &words(&copied, actions));
     match arguments.output {

@@ -8,6 +8,7 @@ use archiver::cancellation::Cancellation;
 use archiver::metrics::{self, DaemonFigures, Figures};
 use archiver::ping::{PingRun, PingUrl, Pinger, Signal};
 use archiver::store;
+use archiver::time::Timestamp;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
@@ -41,7 +42,7 @@ impl Monitoring {
         let file = &context.config.file().monitoring;
         let by_file = file.metrics_file.as_deref();
         let metrics_file = match (&flags.metrics_file, by_file) {
-            (Some(path), _) => Some(path.clone()),
+            (Some(path), _) => Some(context.config.environment().in_full(path)?),
             (None, Some(path)) => Some(context.config.resolve(path)?),
             (None, None) => None,
         };
@@ -73,9 +74,13 @@ impl Monitoring {
             context.config.check_proxy()?;
         }
         let pinger = url.map(Pinger::new).transpose();
+        let pinger = pinger.map_err(|error| Failure {
+            hint: error.hint().map(str::to_owned),
+            ..Failure::usage(error.to_string())
+        })?;
         Ok(Self {
             metrics_file,
-            pinger: pinger.map_err(|error| Failure::usage(error.to_string()))?,
+            pinger,
         })
     }
 
@@ -109,10 +114,12 @@ impl Monitoring {
         terminal: Terminal,
         figures: &Figures,
         daemon: Option<&DaemonFigures>,
+        now: Timestamp,
     ) {
         if let Some(path) = &self.metrics_file {
-            // Without the time: in a file an age would stand still.
-            let written = metrics::write_file(path, &metrics::text(figures, daemon, None));
+            // In a file an age would stand still.
+            let text = metrics::text(figures, daemon, now, false);
+            let written = metrics::write_file(path, &text);
             if let Err(error) = written {
                 terminal.warning(&error.to_string());
             }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use archiver::api;
 use archiver::store::{ListingKind, RunId};
 use archiver::sync::{Event, ListingResult, Observer};
+use archiver::threads;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::terminal::Terminal;
@@ -27,6 +29,7 @@ struct Shown {
     /// Archived and total actions of each listing.
     listings: BTreeMap<ListingKind, (u64, u64)>,
     pages: u64,
+    is_moving: bool,
     requests_left: Option<u64>,
     /// Which sync it is.
     run: Option<RunId>,
@@ -107,6 +110,22 @@ impl Progress {
         }
     }
 
+    /// Moves the bar while nothing else does, from now on. The bar's own way to do so panics where no thread is to be had.
+    fn keep_moving(&self) {
+        if self.bar.is_hidden() || std::mem::replace(&mut self.shown().is_moving, true) {
+            return;
+        }
+        let bar = self.bar.downgrade();
+        let tick = move || {
+            while let Some(bar) = bar.upgrade().filter(|bar| !bar.is_finished()) {
+                bar.tick();
+                thread::sleep(TICK);
+            }
+        };
+        // Without a thread it stands still at times.
+        let _ = threads::spawn(tick);
+    }
+
     fn shown(&self) -> MutexGuard<'_, Shown> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -128,7 +147,7 @@ impl Observer for Progress {
             Event::Began { run } => self.shown().run = Some(*run),
             Event::Opened { listing } => {
                 self.bar.set_message("asking the API");
-                self.bar.enable_steady_tick(TICK);
+                self.keep_moving();
                 self.detail(1, &format!("reading {}", listing.path()));
             }
             Event::Archived {

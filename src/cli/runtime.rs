@@ -4,25 +4,46 @@ use std::io;
 use std::time::Duration;
 
 use archiver::cancellation::{Cancellation, Canceller};
-use tokio::runtime::{Builder, Runtime};
+use archiver::threads;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
 use super::exit::{Failure, Status};
 
-/// So many threads besides this one.
-pub(super) fn runtime(threads: usize) -> Result<Runtime, Failure> {
-    Builder::new_multi_thread()
-        .worker_threads(threads)
-        .enable_all()
-        .build()
-        .map_err(cannot_start)
+/// One without threads of its own: its work is done while something is waited for on it.
+pub(super) fn runtime() -> Result<Runtime, Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.map_err(cannot_start)
+}
+
+/// A thread besides this one that works on a runtime as long as this is there: it talks to the network.
+pub(super) struct Worker {
+    pub(super) runtime: Handle,
+    /// Ends the thread.
+    _end: oneshot::Sender<()>,
+}
+
+impl Worker {
+    pub(super) fn start() -> Result<Self, Failure> {
+        let runtime = runtime()?;
+        let handle = runtime.handle().clone();
+        let (end, ended) = oneshot::channel();
+        // The sender says nothing: it is dropped.
+        let work = move || drop(runtime.block_on(ended));
+        threads::spawn(work).map_err(cannot_start)?;
+        Ok(Self {
+            runtime: handle,
+            _end: end,
+        })
+    }
 }
 
 pub(super) fn cannot_start(error: io::Error) -> Failure {
+    let hint = threads::hint(&error.to_string());
     Failure {
         status: Status::Failed,
         message: format!("cannot start: {error}"),
-        hint: None,
+        hint: hint.map(str::to_owned),
     }
 }
 
@@ -66,8 +87,7 @@ pub(super) fn stop_signals(
     hangup: Hangup,
     overdue: Option<Overdue>,
 ) -> Result<StopSignals, Failure> {
-    let runtime = Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(cannot_start)?;
+    let runtime = runtime()?;
     let canceller = Canceller::default();
     let cancellation = canceller.cancellation();
     let mut signals = runtime.block_on(async { Signals::listen(hangup) })?;
@@ -90,15 +110,15 @@ pub(super) fn stop_signals(
     #[expect(clippy::exit, reason = "a signal ends a process wherever it is")]
     let run = move || {
         if let Some(overdue) = runtime.block_on(listen) {
-            let words = runtime.spawn_blocking(overdue.say);
-            // Nobody may be reading them.
-            let said = async { tokio::time::timeout(AT_ONCE, words).await };
-            let _ = runtime.block_on(said);
+            // Nobody may be reading the words, and there may be no thread to say them.
+            if let Ok(said) = threads::answer_of(overdue.say) {
+                let said = async { tokio::time::timeout(AT_ONCE, said).await };
+                let _ = runtime.block_on(said);
+            }
             std::process::exit(overdue.status as i32);
         }
     };
-    let thread = std::thread::Builder::new().spawn(run);
-    thread.map_err(cannot_start)?;
+    threads::spawn(run).map_err(cannot_start)?;
     Ok(StopSignals {
         cancellation,
         _end: end,
@@ -179,8 +199,7 @@ pub(super) fn end_at_signals_as_first_process() -> Result<(), Failure> {
     if std::process::id() != FIRST {
         return Ok(());
     }
-    let runtime = Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(cannot_start)?;
+    let runtime = runtime()?;
     let listen = |kind| {
         runtime
             .block_on(async { signal(kind) })
@@ -198,8 +217,7 @@ pub(super) fn end_at_signals_as_first_process() -> Result<(), Failure> {
     };
     #[expect(clippy::exit, reason = "a signal ends a process wherever it is")]
     let end = move || std::process::exit(128 + runtime.block_on(wait).as_raw_value());
-    let thread = std::thread::Builder::new().spawn(end);
-    thread.map(|_| ()).map_err(cannot_start)
+    threads::spawn(end).map_err(cannot_start)
 }
 
 #[cfg(not(unix))]

@@ -47,7 +47,7 @@ Only reading is possible: SELECT, WITH, VALUES, EXPLAIN, and pragmas that tell s
 `archiver schema` shows the tables and views. A BLOB is printed as x'00ff'.";
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
-    let text = text(arguments)?;
+    let text = text(context, arguments)?;
     let limit = arguments.timeout.as_deref().map(timeout).transpose()?;
     let mut connection = store::open_read_only(&context.archive_path()?)?;
     // Nothing where that is beyond what clocks can tell.
@@ -71,9 +71,10 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
 }
 
 /// The statement, from wherever it is.
-fn text(arguments: &Arguments) -> Result<String, Failure> {
+fn text(context: &Context, arguments: &Arguments) -> Result<String, Failure> {
     match (&arguments.file, arguments.sql.as_deref()) {
         (Some(path), _) => {
+            let path = &context.config.environment().in_full(path)?;
             let file = File::open(path).map_err(|error| unreadable(path, &error))?;
             read(file).map_err(|error| unreadable(path, &error))
         }

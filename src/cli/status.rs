@@ -345,9 +345,7 @@ impl Page<'_> {
 
     /// A time in the zone that was asked for, and how long ago it is.
     fn at(&self, time: &str) -> String {
-        let age = time
-            .parse::<Timestamp>()
-            .map(|at| ago(self.now.epoch_seconds() - at.epoch_seconds()));
+        let age = time.parse::<Timestamp>().map(|at| ago(at.age_at(self.now)));
         match age {
             Ok(age) => format!("{} ({age})", self.time(time)),
             Err(_) => time.to_owned(),

@@ -9,14 +9,14 @@ use archiver::metrics::Figures;
 use archiver::output::visible_json;
 use archiver::store;
 use archiver::sync::{self, Known, Settings};
-use archiver::time::parse_duration;
+use archiver::time::{Timestamp, parse_duration};
 
 use super::Context;
 use super::attempt::{self, Attempt, Done, Verdict};
 use super::exit::{Failure, Status, unless_closed};
 use super::monitoring::{self, Monitoring, MonitoringFlags, Pings};
 use super::progress::Progress;
-use super::runtime::{Hangup, Overdue, runtime, stop_signals};
+use super::runtime::{Hangup, Overdue, Worker, runtime, stop_signals};
 use super::scope::ScopeFlags;
 use super::summary;
 
@@ -77,7 +77,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     };
     let signals = stop_signals(Hangup::Stops, Some(overdue))?;
     // One thread besides this one: two things at once is all there is to do in a sync.
-    let runtime = runtime(1)?;
+    let worker = Worker::start()?;
+    let runtime = &worker.runtime;
     let mut pings = None;
     let attempt = Attempt {
         context,
@@ -89,8 +90,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         must_exist: false,
         cancellation: &signals.cancellation,
     };
-    let outcome = attempt.perform(runtime.handle(), || {
-        pings = monitoring.begin(runtime.handle());
+    let outcome = attempt.perform(runtime, || {
+        pings = monitoring.begin(runtime);
     });
     let told = match &outcome {
         Ok(done) => tell(context, arguments, done),
@@ -106,8 +107,6 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         verdict: &verdict,
     };
     runtime.block_on(aftermath.tell());
-    // A name that is being looked up is not waited for.
-    runtime.shutdown_background();
     // The error is still to be said, and there may be nobody who reads it.
     std::mem::forget(signals);
     told.and(verdict)?;
@@ -130,7 +129,9 @@ impl Aftermath<'_> {
         if self.monitoring.metrics_file.is_some() {
             let mut figures = Figures::default();
             match monitoring::read_figures(self.context, &mut figures, self.cancellation) {
-                Ok(()) => self.monitoring.write_metrics(terminal, &figures, None),
+                Ok(()) => self
+                    .monitoring
+                    .write_metrics(terminal, &figures, None, Timestamp::now()),
                 Err(failure) => terminal.warning(&format!("no metrics: {}", failure.message)),
             }
         }
@@ -183,7 +184,7 @@ fn forecast(
         Err(error) => return Err(error.into()),
     };
     let forecast = sync::forecast(&client, &settings.scope, pace, known);
-    let forecast = runtime(1)?.block_on(forecast)?;
+    let forecast = runtime()?.block_on(forecast)?;
     let text = match arguments.output {
         SummaryFormat::Text => summary::forecast_in_words(&forecast),
         SummaryFormat::Json => summary::forecast_as_json(&forecast),

@@ -8,8 +8,9 @@
 use std::io::{self, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
-use std::thread;
 use std::time::{Duration, Instant};
+
+use archiver::threads;
 
 use super::exit::Failure;
 use super::runtime::cannot_start;
@@ -44,7 +45,7 @@ impl Watch {
                     end_between_writes(&gate, &ended, give_up);
                 }
             };
-            thread::Builder::new().spawn(wait).map_err(cannot_start)?;
+            threads::spawn(wait).map_err(cannot_start)?;
         }
         Ok(Self {
             gate,

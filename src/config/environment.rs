@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -92,6 +92,25 @@ impl Environment {
     #[must_use]
     pub fn path(&self, name: &str) -> Option<PathBuf> {
         self.get(name).map(PathBuf::from)
+    }
+
+    /// A path as somebody wrote it, where no shell made a home of `~`: cron, a unit and `--db=~/x` leave it as it is.
+    ///
+    /// # Errors
+    /// When there is no home, or another user's is meant.
+    pub fn in_full(&self, path: &Path) -> Result<PathBuf, Error> {
+        match path.strip_prefix("~") {
+            Ok(rest) => {
+                let home = self.path("HOME").ok_or(Error::NoTilde)?;
+                Ok(home.join(rest))
+            }
+            Err(_) if path.as_os_str().as_encoded_bytes().starts_with(b"~") => {
+                Err(Error::ForeignTilde {
+                    path: path.to_owned(),
+                })
+            }
+            Err(_) => Ok(path.to_owned()),
+        }
     }
 
     /// The value of a variable that is set, not empty, and holds a token.

@@ -89,8 +89,17 @@ pub enum Error {
         path: PathBuf,
     },
     /// A path from the home, and there is none.
-    #[error("a path in the configuration begins with ~/, and HOME is not set")]
+    #[error("a path begins with ~, and HOME is not set")]
     NoTilde,
+    /// A path from another user's home, of which nothing is known here.
+    #[error(
+        "{} begins with the home of another user, which is not looked up",
+        shown_path(path)
+    )]
+    ForeignTilde {
+        /// What was written.
+        path: PathBuf,
+    },
     /// A variable of the environment holds bytes that are no text.
     #[error("{variable} is not text")]
     NotText {
@@ -217,6 +226,9 @@ impl Error {
             Self::ForeignToken { .. } => "make it yours alone: chown, and chmod 600",
             Self::ForeignCommand { .. } => "make it yours alone: chown, and chmod o-w",
             Self::NoTilde => "set HOME, or write the path in full",
+            Self::ForeignTilde { .. } => {
+                "write the path in full, or ./ before a name that begins with ~"
+            }
             Self::NotText { .. } => "set it anew, or unset it",
             Self::NotAFile { .. } => {
                 "give the path of a file; a token that a program prints is read with `token_command`"

@@ -42,7 +42,7 @@ impl Config {
     /// # Errors
     /// When the file cannot be read, or says something that is not understood.
     pub fn load(flag: Option<&Path>, environment: Environment) -> Result<Self, Error> {
-        let (path, read) = match (asked_for(flag, &environment), usual(&environment)) {
+        let (path, read) = match (asked_for(flag, &environment)?, usual(&environment)) {
             (Some(path), _) => {
                 let read =
                     file::read(&path)?.ok_or_else(|| Error::NoConfig { path: path.clone() })?;
@@ -94,7 +94,8 @@ impl Config {
     /// The folder of the configuration, whether it has a file or not; nothing without a home.
     #[must_use]
     pub fn folder(flag: Option<&Path>, environment: &Environment) -> Option<PathBuf> {
-        let path = asked_for(flag, environment).or_else(|| usual(environment))?;
+        let asked_for = asked_for(flag, environment).ok()?;
+        let path = asked_for.or_else(|| usual(environment))?;
         path.parent().map(Path::to_owned)
     }
 
@@ -115,7 +116,7 @@ impl Config {
             return Err(Error::TokenForPath { what });
         }
         if let Some(given) = given {
-            return Ok(given);
+            return self.environment.in_full(&given);
         }
         if let Some(path) = &self.file().database {
             return self.resolve(path);
@@ -173,22 +174,19 @@ impl Config {
     /// A path from the file: from the home with `~/`, else from the file's own folder.
     ///
     /// # Errors
-    /// When it begins with `~/`, and there is no home.
+    /// As [`Environment::in_full`].
     pub fn resolve(&self, path: &Path) -> Result<PathBuf, Error> {
-        match path.strip_prefix("~") {
-            Ok(rest) => {
-                let home = self.environment.path("HOME");
-                home.map(|home| home.join(rest)).ok_or(Error::NoTilde)
-            }
-            Err(_) => Ok(self.path.parent().unwrap_or(Path::new("")).join(path)),
-        }
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        Ok(folder.join(self.environment.in_full(path)?))
     }
 }
 
 /// The file that has to be there.
-fn asked_for(flag: Option<&Path>, environment: &Environment) -> Option<PathBuf> {
-    flag.map(Path::to_owned)
-        .or_else(|| environment.path("ARCHIVER_CONFIG"))
+fn asked_for(flag: Option<&Path>, environment: &Environment) -> Result<Option<PathBuf>, Error> {
+    let given = flag
+        .map(Path::to_owned)
+        .or_else(|| environment.path("ARCHIVER_CONFIG"));
+    given.map(|path| environment.in_full(&path)).transpose()
 }
 
 /// The file that may be there.
@@ -225,9 +223,43 @@ mod tests {
     #[test]
     fn without_a_home_no_path_begins_with_one() {
         let folder = tempfile::tempdir().unwrap();
-        let config = config(folder.path(), "database = '~/archive.db'", &[]).unwrap();
-        let error = config.database(None).unwrap_err();
-        assert!(error.to_string().contains("HOME is not set"), "{error}");
+        let by_file = config(folder.path(), "database = '~/archive.db'", &[]).unwrap();
+        let by_variable = config(folder.path(), "", &[("ARCHIVER_DB", "~/archive.db")]).unwrap();
+        let tilde = Path::new("~/archive.toml");
+        for outcome in [
+            by_file.database(None),
+            by_variable.database(None),
+            by_file.database(Some(tilde)),
+            Config::load(Some(tilde), Environment::default()).map(|config| config.path),
+        ] {
+            let error = outcome.unwrap_err().to_string();
+            assert!(error.contains("HOME is not set"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_tilde_that_no_shell_saw_is_the_home_wherever_a_path_is_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().to_str().unwrap();
+        std::fs::write(folder.path().join("config.toml"), "token_file = '~/t'").unwrap();
+        let environment = Environment::of(&[
+            ("HOME", home),
+            ("ARCHIVER_DB", "~/a.db"),
+            ("ARCHIVER_CONFIG", "~/config.toml"),
+        ]);
+        let config = Config::load(None, environment.clone()).unwrap();
+        let in_home = |name| folder.path().join(name);
+        assert_eq!(config.database(None).unwrap(), in_home("a.db"));
+        let flag = Some(Path::new("~/b.db"));
+        assert_eq!(config.database(flag).unwrap(), in_home("b.db"));
+        assert_eq!(config.resolve(Path::new("~/t")).unwrap(), in_home("t"));
+        assert_eq!(environment.in_full(Path::new("~")).unwrap(), folder.path());
+        for as_it_is in ["a~", "./~/x", "/~", "x/~"] {
+            let path = Path::new(as_it_is);
+            assert_eq!(environment.in_full(path).unwrap(), path);
+        }
+        let error = config.database(Some(Path::new("~web/a.db"))).unwrap_err();
+        assert!(error.to_string().contains("~web/a.db begins"), "{error}");
     }
 
     #[cfg(unix)]

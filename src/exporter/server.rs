@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use super::answer::answer;
 use super::{ListenAddress, Probe};
+use crate::threads;
 
 /// What a client may take.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +64,9 @@ impl Error {
     /// What the reader can do about it.
     #[must_use]
     pub fn hint(&self) -> &'static str {
+        if let Some(hint) = threads::hint(&self.source.to_string()) {
+            return hint;
+        }
         match self.source.kind() {
             io::ErrorKind::AddrInUse => "something listens there already: choose another port",
             io::ErrorKind::PermissionDenied => {
@@ -91,9 +95,15 @@ impl Exporter {
             address: listen.clone(),
             source,
         };
-        let listener = TcpListener::bind((listen.host.as_str(), listen.port))
-            .await
-            .map_err(refused)?;
+        let (host, port) = (listen.host.clone(), listen.port);
+        // Names are looked up, which may take long.
+        let bound = threads::answer_of(move || std::net::TcpListener::bind((host.as_str(), port)));
+        let bound = bound.map_err(refused)?.await.map_err(io::Error::other);
+        let listener = bound.flatten().and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            TcpListener::from_std(listener)
+        });
+        let listener = listener.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let task = tokio::spawn(take_connections(limits, listener, probe));
         Ok(Self { address, task })

@@ -12,12 +12,17 @@ use crate::time::Timestamp;
 
 /// What Prometheus is told, in its text format 0.0.4.
 ///
-/// With `now`, ages are told too. A file that lies there until the next sync must not have them: they would stand still.
+/// A file that lies there until the next sync must not have ages: they would stand still.
 #[must_use]
-pub fn text(figures: &Figures, daemon: Option<&DaemonFigures>, now: Option<Timestamp>) -> String {
+pub fn text(
+    figures: &Figures,
+    daemon: Option<&DaemonFigures>,
+    now: Timestamp,
+    has_ages: bool,
+) -> String {
     let mut exposition = Exposition::default();
     write_program(&mut exposition);
-    write_freshness(&mut exposition, &figures.totals, now);
+    write_freshness(&mut exposition, &figures.totals, now, has_ages);
     write_last_run(&mut exposition, &figures.totals);
     write_runs(&mut exposition, &figures.totals);
     write_counters(&mut exposition, &figures.totals);
@@ -42,19 +47,21 @@ fn write_program(to: &mut Exposition) {
     );
 }
 
-fn write_freshness(to: &mut Exposition, totals: &Totals, now: Option<Timestamp>) {
-    let fresh_at = totals.fresh_at().map(Timestamp::epoch_seconds);
+fn write_freshness(to: &mut Exposition, totals: &Totals, now: Timestamp, has_ages: bool) {
+    let fresh_at = totals.fresh_at();
+    let age = fresh_at.and_then(|began| began.age_at(now));
     to.gauge(
         "archiver_last_success_timestamp_seconds",
         "When the last complete sync began: what the API listed then is archived.",
-        fresh_at,
+        // What lies ahead, by a clock that was wrong, would count as fresh for as long.
+        fresh_at
+            .filter(|_| age.is_some())
+            .map(Timestamp::epoch_seconds),
     );
-    let age = fresh_at.zip(now);
     to.gauge(
         "archiver_last_success_age_seconds",
         "How long ago the last complete sync began.",
-        // What lies ahead, by a clock that is wrong, is no age.
-        age.map(|(began, now)| (now.epoch_seconds() - began).max(0)),
+        age.filter(|_| has_ages),
     );
 }
 

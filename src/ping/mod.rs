@@ -17,6 +17,8 @@ use reqwest::{Client, Response, StatusCode};
 pub use run::PingRun;
 pub use url::{PingUrl, UrlError};
 
+use crate::api::http;
+
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
@@ -34,6 +36,14 @@ pub enum Signal {
 pub struct Error {
     host: String,
     reason: String,
+}
+
+impl Error {
+    /// What the reader can do about it, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        http::hint(&self.reason)
+    }
 }
 
 /// How long it is tried.
@@ -87,20 +97,9 @@ impl Pinger {
     }
 
     fn within(url: PingUrl, limits: Limits) -> Result<Self, Error> {
-        // Fails only when a provider is installed already, which serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = Client::builder()
-            .user_agent(concat!("archiver/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_WITHIN)
-            // Between two pings a router may forget a connection, and whoever uses it then waits for nothing.
-            .pool_max_idle_per_host(0)
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .https_only(!url.is_loopback());
-        if url.is_loopback() {
-            builder = builder.no_proxy();
-        }
-        match builder.build() {
+        let builder = url.client().connect_timeout(CONNECT_WITHIN);
+        // Between two pings a router may forget a connection, and whoever uses it then waits for nothing.
+        match builder.pool_max_idle_per_host(0).build() {
             Ok(client) => Ok(Self {
                 url,
                 client,

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use reqwest::Url;
 
 use super::{Error, PingRun};
-use crate::api::is_loopback;
+use crate::api::{http, is_loopback};
 
 /// The address of a check. What is shown of it is the scheme and the host.
 #[derive(Clone, PartialEq, Eq)]
@@ -38,6 +38,11 @@ impl PingUrl {
         url.set_path(&path);
         url.query_pairs_mut().append_pair("rid", &run.to_string());
         url
+    }
+
+    /// A client for it.
+    pub(super) fn client(&self) -> reqwest::ClientBuilder {
+        http::builder(&self.0)
     }
 
     pub(super) fn failed(&self, reason: String) -> Error {

@@ -124,6 +124,22 @@ fn a_complete_sync_is_as_fresh_as_its_beginning() {
 }
 
 #[test]
+fn a_sync_that_lies_ahead_proves_no_age() {
+    let connection = archive();
+    sync(&connection, 13, Some("complete"), None);
+    actions(&connection, 1);
+    let text = "1 action of the account, last synced in the future, by a clock that was wrong";
+    let (state, said) = judged(&connection, &LockState::Free, Some(1_000 * HOUR));
+    assert_eq!((state, said), (State::Stale, format!("stale: {text}")));
+    assert_eq!(
+        verdict(&connection),
+        (State::Complete, format!("complete: {text}"))
+    );
+    let status = read(&connection, &LockState::Free, NOW.parse().unwrap(), None).unwrap();
+    assert_eq!(status.verdict.age_seconds, None);
+}
+
+#[test]
 fn what_failed_since_takes_nothing_away_but_is_said() {
     let connection = archive();
     sync(&connection, 10, Some("complete"), None);

@@ -33,7 +33,7 @@ pub struct Verdict {
     pub text: String,
     /// When the last complete sync began: what the API listed then is archived.
     pub fresh_at: Option<String>,
-    /// How long ago that is.
+    /// How long ago that is; nothing where a clock was wrong, and it lies ahead.
     pub age_seconds: Option<i64>,
 }
 
@@ -54,7 +54,8 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict {
         .last()
         .filter(|run| run.outcome == RunState::Complete);
     let fresh_at = complete.map(|run| run.started_at.clone());
-    let age_seconds = fresh_at.as_deref().and_then(|at| evidence.age(at));
+    let began = fresh_at.as_deref().and_then(|at| at.parse().ok());
+    let age_seconds = began.and_then(|at: Timestamp| at.age_at(evidence.now));
     let (state, what) = match complete {
         None => evidence.without_a_complete_sync(),
         Some(complete) => evidence.since(complete, age_seconds),
@@ -85,13 +86,9 @@ impl State {
 }
 
 impl Evidence<'_> {
-    fn age(&self, at: &str) -> Option<i64> {
-        let at: Timestamp = at.parse().ok()?;
-        Some(self.now.epoch_seconds() - at.epoch_seconds())
-    }
-
     fn ago(&self, at: &str) -> String {
-        self.age(at).map_or_else(|| format!("at {at}"), ago)
+        let time = at.parse::<Timestamp>();
+        time.map_or_else(|_| format!("at {at}"), |time| ago(time.age_at(self.now)))
     }
 
     fn scope(&self) -> Scope {
@@ -149,22 +146,17 @@ impl Evidence<'_> {
             .first()
             .map(|run| format!("; {}", self.told(run)))
             .unwrap_or_default();
-        let limit = self.max_age_seconds.unwrap_or(i64::MAX);
-        match age_seconds {
-            Some(age) if age <= limit => (
-                State::Complete,
-                format!("{holdings}, last synced {fresh}{note}"),
+        let (state, than) = match (age_seconds, self.max_age_seconds) {
+            (Some(age), Some(limit)) if age > limit => (
+                State::Stale,
+                format!(", more than {}", duration_text(limit)),
             ),
-            None if self.max_age_seconds.is_none() => (
-                State::Complete,
-                format!("{holdings}, last synced {fresh}{note}"),
-            ),
-            _ => {
-                let limit = duration_text(limit);
-                let text = format!("{holdings}, last synced {fresh}, more than {limit}{note}");
-                (State::Stale, text)
-            }
-        }
+            // Nothing says that it is young enough.
+            (None, Some(_)) => (State::Stale, String::new()),
+            _ => (State::Complete, String::new()),
+        };
+        let text = format!("{holdings}, last synced {fresh}{than}{note}");
+        (state, text)
     }
 
     /// What a sync that was not complete came to.

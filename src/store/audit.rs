@@ -20,13 +20,14 @@ pub struct Audit {
     pub position: u64,
 }
 
-const LAST: &str = "SELECT max(audited_at) > :not_since FROM listings";
+/// What lies ahead, by a clock that was wrong, would put off every audit for as long.
+const LAST: &str = "SELECT max(audited_at) > :not_since FROM listings WHERE audited_at <= :now";
 
 pub(super) const NEXT: &str = "
 SELECT droplet_id, audit_position
   FROM listings
  WHERE complete_total > 0
-   AND coalesce(proven_since <= :not_since, 1)
+   AND coalesce(proven_since <= :not_since OR proven_since > :now, 1)
    AND CASE WHEN :droplets IS NULL THEN path = :path
             ELSE droplet_id IN (SELECT value FROM json_each(:droplets))
         END
@@ -53,17 +54,19 @@ const STEP: &str = "cannot note what was read again";
 
 impl Store {
     /// The page that was proven longest ago, of the account's listing or of those of `droplets`; nothing while the last
-    /// audit, or the proof itself, is newer than `not_since`.
+    /// audit, or the proof itself, is younger than `pace_seconds`.
     ///
     /// # Errors
     /// When the archive cannot be read.
     pub fn next_audit(
         &self,
         droplets: Option<&[DropletId]>,
-        not_since: Timestamp,
+        now: Timestamp,
+        pace_seconds: i64,
     ) -> Result<Option<Audit>, Error> {
-        let not_since = not_since.to_string();
-        let parameters = named_params! { ":not_since": not_since };
+        let not_since = now.saturating_add_seconds(-pace_seconds).to_string();
+        let now = now.to_string();
+        let parameters = named_params! { ":not_since": not_since, ":now": now };
         let is_recent: Option<bool> = self
             .connection
             .query_row(LAST, parameters, |row| row.get(0))
@@ -73,6 +76,7 @@ impl Store {
         }
         let parameters = named_params! {
             ":not_since": not_since,
+            ":now": now,
             ":path": ListingKind::Account.path(),
             ":droplets": droplets.map(|ids| serde_json::json!(ids).to_string()),
         };

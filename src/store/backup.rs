@@ -8,7 +8,7 @@
 //! commit until the pages are copied: 1.1 GB took three seconds. Checking the copy takes longer, and locks nothing.
 //!
 //! The copy is made under another name beside the target, and gets its name once it is on the disk, was read back and
-//! found sound. So whatever has the name is whole, and nothing that had it before is touched.
+//! found sound. So whatever has the name is whole, and nothing that had it before is touched; `partial` says how.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -121,15 +121,12 @@ pub(super) fn copy(
     let bytes = finish(partial.as_file_mut()).map_err(cannot_write)?;
     check(partial.path(), schema_version, &rows, is_enough)?;
     refuse_another(&partial)?;
-    partial.persist_noclobber(target).map_err(|error| {
-        if error.error.kind() == io::ErrorKind::AlreadyExists {
-            Error::Taken {
-                path: target.to_owned(),
-                is_archive: false,
-            }
-        } else {
-            file_error("cannot name the copy", target)(error.error)
-        }
+    partial::name(partial, target).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Error::Taken {
+            path: target.to_owned(),
+            is_archive: false,
+        },
+        _ => file_error("cannot name the copy", target)(error),
     })?;
     sync_folder(folder).map_err(cannot_write)?;
     Ok(Copied {

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{ErrorCode, ffi};
 
+use crate::threads;
+
 /// A file that could not be used as an archive, or a statement that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -267,7 +269,8 @@ impl Error {
                  is as it was"
             }
             Self::Locked { .. } => "let it finish, or wait for it with --wait 60s",
-            Self::File { .. } => "check the path, its permissions and the free space",
+            Self::File { source, .. } => threads::hint(&source.to_string())
+                .unwrap_or("check the path, its permissions and the free space"),
             Self::Sqlite { source, .. } => self.hint_of_sqlite(source),
         }
     }

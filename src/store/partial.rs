@@ -9,7 +9,7 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-use crate::files::folder_of;
+use crate::files::{folder_of, is_at};
 
 const ENDING: &str = ".partial";
 const RANDOM_LETTERS: usize = 6;
@@ -103,12 +103,46 @@ pub(super) fn own(file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// A new name is on the disk once its folder is (<https://man7.org/linux/man-pages/man2/fsync.2.html>).
+/// Gives it its name, where nothing has that yet.
+pub(super) fn name(partial: NamedTempFile, target: &Path) -> io::Result<()> {
+    match partial.persist_noclobber(target) {
+        Ok(_) => Ok(()),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(error.error),
+        Err(error) => name_in_two_steps(error.file, target),
+    }
+}
+
+/// The same where a file system knows neither a renaming that replaces nothing nor a second name. An empty file takes the
+/// name first, so that nobody else's can be replaced; a kill between the two steps leaves it.
+fn name_in_two_steps(partial: NamedTempFile, target: &Path) -> io::Result<()> {
+    let placeholder = File::create_new(target)?;
+    partial.persist(target).map(drop).map_err(|error| {
+        if is_at(&placeholder, target) {
+            let _ = fs::remove_file(target);
+        }
+        error.error
+    })
+}
+
+/// A new name is on the disk once its folder is (<https://man7.org/linux/man-pages/man2/fsync.2.html>), which some file
+/// systems do by themselves, and refuse when they are asked to.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error) if !is_left_to_the_system(&error) => return Err(error),
+        _ => {}
+    }
     let _ = folder;
     Ok(())
+}
+
+/// Whether a folder cannot be brought to the disk at all, be it that nobody may read it, which is no failing disk.
+#[cfg(unix)]
+fn is_left_to_the_system(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+    use rustix::io::Errno;
+    matches!(error.kind(), InvalidInput | Unsupported | PermissionDenied)
+        || Errno::from_io_error(error) == Some(Errno::BADF)
 }
 
 #[cfg(test)]
@@ -166,6 +200,43 @@ mod tests {
             }
         });
         assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn where_no_single_step_names_a_file_nothing_is_replaced_either() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("copy");
+        let partial = |text| {
+            let partial = make(&target).unwrap();
+            fs::write(partial.path(), text).unwrap();
+            partial
+        };
+        let gone = partial("gone");
+        fs::remove_file(gone.path()).unwrap();
+        name_in_two_steps(gone, &target).unwrap_err();
+        assert!(names(folder.path()).is_empty());
+        name_in_two_steps(partial("first"), &target).unwrap();
+        let error = name_in_two_steps(partial("second"), &target).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&target).unwrap(), b"first");
+        assert_eq!(names(folder.path()), ["copy"]);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_synced_is_no_failure_and_a_failing_disk_is_one() {
+        use rustix::io::Errno;
+        for (error, expected) in [
+            (Errno::INVAL, true),
+            (Errno::BADF, true),
+            (Errno::NOSYS, true),
+            (Errno::OPNOTSUPP, true),
+            (Errno::ACCESS, true),
+            (Errno::IO, false),
+            (Errno::NOSPC, false),
+            (Errno::DQUOT, false),
+        ] {
+            assert_eq!(is_left_to_the_system(&error.into()), expected, "{error}");
+        }
     }
 
     #[cfg(target_os = "linux")]

@@ -12,6 +12,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::error::{Error, Step, file_error};
 use crate::cancellation::Cancellation;
+use crate::threads;
 
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How often an archive that is locked is tried again, after some tries that come sooner.
@@ -120,7 +121,7 @@ pub(super) fn watched<T>(
         let path = Path::new(connection.path().unwrap_or_default());
         thread::Builder::new()
             .spawn_scoped(scope, watch)
-            .map_err(file_error("cannot start a thread to read", path))?;
+            .map_err(|error| file_error("cannot read", path)(threads::refused(error)))?;
         let outcome = work();
         drop(working);
         outcome

@@ -120,10 +120,10 @@ pub(super) async fn first_page(
 ) -> Result<Option<Page<Action>>, store::Error> {
     let now = (engine.settings.clock)();
     let archived = engine.store.account()?.unwrap_or_default();
-    let again_from = now.saturating_add_seconds(-REFUSED_FOR_SECONDS);
-    if archived
-        .actions_refused_at
-        .is_some_and(|refused_at| refused_at > again_from)
+    let refused_at = archived.actions_refused_at;
+    if refused_at
+        .and_then(|at| at.age_at(now))
+        .is_some_and(|age| age < REFUSED_FOR_SECONDS)
     {
         engine.is_account_refused = true;
         return Ok(None);

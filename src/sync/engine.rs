@@ -257,9 +257,9 @@ impl<'a> Engine<'a> {
         let Some(seconds) = self.settings.audit_seconds.filter(|_| !self.settings.full) else {
             return Ok(None);
         };
-        let not_since = (self.settings.clock)().saturating_add_seconds(-seconds);
+        let now = (self.settings.clock)();
         let ids = ids.map(|ids| ids.iter().copied().collect::<Vec<_>>());
-        self.store.next_audit(ids.as_deref(), not_since)
+        self.store.next_audit(ids.as_deref(), now, seconds)
     }
 
     /// Starts to read the account's listing from a position on; its first page is there already.

@@ -100,8 +100,7 @@ impl Following {
             .iter()
             .filter(|(_, followed)| !followed.is_gone);
         let due = living.filter(move |(id, followed)| {
-            let seconds = |read_at: Timestamp| now.epoch_seconds() - read_at.epoch_seconds();
-            let age = followed.read_at.map(seconds);
+            let age = followed.read_at.and_then(|read_at| read_at.age_at(now));
             age.is_none_or(|age| age >= own_period(**id, period_seconds))
         });
         due.map(|(id, _)| *id)
@@ -244,6 +243,8 @@ mod tests {
         };
         assert_eq!((due_after(0), due_after(DAY / 2 - 1)), (0, 0));
         assert_eq!(due_after(DAY), 1_000);
+        // By a clock that was wrong, they were read in a year to come.
+        assert_eq!(due_after(-365 * DAY), 1_000);
         let at_three_quarters = due_after(3 * DAY / 4);
         assert!(
             (400..600).contains(&at_three_quarters),

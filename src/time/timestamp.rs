@@ -23,6 +23,9 @@ const FIRST_SECOND: i64 = -62_167_219_200;
 /// 9999-12-30T22:00:00Z, in seconds since 1970: the last that `jiff` can express in every time zone.
 const LAST_SECOND: i64 = 253_402_207_200;
 
+/// So far the clocks of two machines that share an archive may be apart.
+const CLOCKS_DIFFER_SECONDS: i64 = 60;
+
 impl Timestamp {
     /// The system clock. Only the outermost layer calls this; everything below is handed a time.
     #[must_use]
@@ -65,6 +68,14 @@ impl Timestamp {
             .saturating_add(seconds)
             .clamp(FIRST_SECOND, LAST_SECOND);
         Self(jiff::Timestamp::from_second(seconds).unwrap_or(self.0))
+    }
+
+    /// How many seconds before `now` it lies; nothing where it lies ahead, which a clock that was wrong has written: that is
+    /// no proof of anything having happened lately.
+    #[must_use]
+    pub fn age_at(self, now: Self) -> Option<i64> {
+        let age = now.epoch_seconds() - self.epoch_seconds();
+        (age >= -CLOCKS_DIFFER_SECONDS).then_some(age.max(0))
     }
 
     /// The same instant for calendar and clock arithmetic.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::sandbox::files_below;
 
 /// What each module of the library may use. `cli` belongs to the binary and may use all of them.
-const MAY_USE: [(&str, &[&str]); 26] = [
+const MAY_USE: [(&str, &[&str]); 27] = [
     ("time", &[]),
     ("cancellation", &[]),
     ("coverage", &[]),
@@ -17,12 +17,23 @@ const MAY_USE: [(&str, &[&str]); 26] = [
     ("model", &["time"]),
     ("chance", &[]),
     ("redaction", &[]),
-    ("exporter", &[]),
+    ("threads", &[]),
+    ("exporter", &["threads"]),
     ("ping", &["api", "chance"]),
-    ("api", &["chance", "hidden", "model", "redaction", "time"]),
+    (
+        "api",
+        &["chance", "hidden", "model", "redaction", "threads", "time"],
+    ),
     (
         "store",
-        &["cancellation", "coverage", "files", "model", "time"],
+        &[
+            "cancellation",
+            "coverage",
+            "files",
+            "model",
+            "threads",
+            "time",
+        ],
     ),
     ("query", &["model", "time", "output"]),
     ("stats", &["query", "output", "model", "time"]),

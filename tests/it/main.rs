@@ -46,6 +46,8 @@ mod sql_timeout;
 mod stats;
 mod status;
 mod store_faults;
+#[cfg(target_os = "linux")]
+mod surroundings;
 mod sync;
 mod terminal;
 mod timeline;

@@ -93,7 +93,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let token_source = token.source.to_string();
     let client = attempt::client(context, &progress, pacer, token)?;
     let pinned = pinned_account(context)?;
-    let mut access = runtime(1)?.block_on(access::check(&client, &scope));
+    let mut access = runtime()?.block_on(access::check(&client, &scope));
     progress.finish();
     let failure = failure(&access, &scope, &pinned);
     let answer = Answer {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use archiver::daemon::Command;
 use archiver::exporter::{Exporter, ListenAddress};
+use archiver::threads;
 use tokio::sync::mpsc;
 
 use super::Arguments;
@@ -70,9 +71,12 @@ impl Control {
         };
         let now = (self.shared.clock)();
         let setup = Setup::new(context, &self.arguments, now)?;
-        let is_given_up = || self.shared.stopped.is_requested();
+        let (context, stopped) = (setup.context.clone(), self.shared.stopped.clone());
         // A command may take its time to print it.
-        tokio::task::block_in_place(|| setup.context.token(&is_given_up))?;
+        let token = threads::answer_of(move || context.token(&|| stopped.is_requested()));
+        if let Ok(token) = token.map_err(cannot_start)?.await {
+            token?;
+        }
         self.listen_elsewhere(&setup, &before).await?;
         let plan = setup.plan.clone();
         let next = plan.schedule().next_after(now);

@@ -12,6 +12,7 @@ use archiver::metrics::Figures;
 use archiver::ping::Signal;
 use archiver::store;
 use archiver::sync::Report;
+use archiver::threads;
 use archiver::time::{Timestamp, duration_text};
 use tokio::runtime::Handle;
 use tokio::sync::RwLock;
@@ -21,9 +22,10 @@ use super::setup::Setup;
 use super::throttle::Throttle;
 use super::watch::Watch;
 use crate::cli::attempt::{self, Attempt, Done, Verdict};
-use crate::cli::exit::Status;
+use crate::cli::exit::{Failure, Status};
 use crate::cli::monitoring::{self, Pings};
 use crate::cli::progress::Progress;
+use crate::cli::runtime::cannot_start;
 use crate::cli::summary;
 use crate::cli::terminal::Terminal;
 
@@ -161,6 +163,24 @@ impl ScheduledSync {
         }
     }
 
+    /// What becomes of a sync for which there is no thread.
+    fn not_begun(&self, failure: Failure) -> Ending {
+        let ended = Ended {
+            verdict: Err(failure),
+            words: String::new(),
+            is_stopped: self.shared.stopped.is_requested(),
+        };
+        ended.say(self.shared.terminal);
+        ping(
+            &self.shared,
+            &self.shared.setup(),
+            &ended,
+            None,
+            &self.runtime,
+        );
+        ended.ending(None)
+    }
+
     fn say_start(&self, reason: Reason, due: Timestamp, missed: u32) {
         let terminal = self.shared.terminal;
         match reason {
@@ -191,16 +211,19 @@ impl Job for ScheduledSync {
         let shared = self.shared.clone();
         let runtime = self.runtime.clone();
         let terminal = shared.terminal;
-        let work = self
-            .runtime
-            .spawn_blocking(move || sync_once(&shared, &runtime));
-        Box::pin(async move {
-            work.await.unwrap_or_else(|panic| {
-                let text = format!("the sync broke off: {panic}; this is a defect of archiver");
-                terminal.error(&text, Some("please report it, with the lines above"));
-                Ending::Failed { not_before: None }
-            })
-        })
+        match threads::answer_of(move || sync_once(&shared, &runtime)) {
+            Ok(ending) => Box::pin(async move {
+                ending.await.unwrap_or_else(|_| {
+                    let text = "the sync broke off: this is a defect of archiver";
+                    terminal.error(text, Some("please report it, with the lines above"));
+                    Ending::Failed { not_before: None }
+                })
+            }),
+            Err(error) => {
+                let ending = self.not_begun(cannot_start(error));
+                Box::pin(std::future::ready(ending))
+            }
+        }
     }
 
     fn observe(&mut self, event: Event) {
@@ -274,7 +297,7 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
     shared.read_figures(&setup);
     shared.watch.look(|figures, daemon| {
         let monitoring = &setup.monitoring;
-        monitoring.write_metrics(shared.terminal, figures, Some(daemon));
+        monitoring.write_metrics(shared.terminal, figures, Some(daemon), (shared.clock)());
     });
     ping(shared, &setup, &ended, pings, runtime);
     ended.ending(outcome.as_ref().ok().map(|done| &done.report))

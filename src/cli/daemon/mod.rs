@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 use super::Context;
 use super::exit::{Failure, Status};
 use super::monitoring::MonitoringFlags;
-use super::runtime::{Hangup, Overdue, runtime, stop_signals};
+use super::runtime::{Hangup, Overdue, Worker, stop_signals};
 use super::scope::{self, ScopeFlags};
 use control::{Control, Reloads};
 use job::{ScheduledSync, Shared};
@@ -79,8 +79,6 @@ pub(crate) struct Machine<A> {
 /// An alarm that is being made.
 pub(crate) type Starting<A> = Pin<Box<dyn Future<Output = Result<A, AlarmError>>>>;
 
-/// The threads that talk to the network and answer Prometheus.
-const THREADS: usize = 2;
 /// How many runs `-v` announces.
 const RUNS_ANNOUNCED: usize = 5;
 /// How long the last pings may take when the daemon ends.
@@ -112,12 +110,11 @@ pub(super) fn run<A: Alarm>(
         return Ok(Status::Done);
     }
     let (setup, last_run) = prepared?;
-    let runtime = runtime(THREADS)?;
-    let handle = runtime.handle().clone();
-    let outcome = runtime.block_on(serve(setup, arguments, machine, last_run, handle, stopped));
-    // What has not ended is given up: what it has not committed is as if it had not been.
-    runtime.shutdown_background();
-    outcome
+    // What has not ended when this one does is given up: what it has not committed is as if it had not been.
+    let worker = Worker::start()?;
+    let runtime = worker.runtime.clone();
+    let served = serve(setup, arguments, machine, last_run, runtime, stopped);
+    worker.runtime.block_on(served)
 }
 
 /// What to do, and when the last sync began that came to an end.

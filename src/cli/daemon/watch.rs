@@ -153,7 +153,7 @@ impl Watch {
 impl Probe for Watch {
     fn metrics(&self) -> String {
         let state = self.state();
-        metrics::text(&state.figures, Some(&state.daemon), Some((self.clock)()))
+        metrics::text(&state.figures, Some(&state.daemon), (self.clock)(), true)
     }
 
     fn health(&self) -> Condition {
@@ -185,12 +185,12 @@ impl Probe for Watch {
                 words: "no sync was complete yet".to_owned(),
             };
         };
-        let age = now.epoch_seconds() - at.epoch_seconds();
+        let age = at.age_at(now);
         Condition {
-            is_good: age <= longest,
+            is_good: age.is_some_and(|age| age <= longest),
             words: format!(
                 "the last complete sync began {} ({at}), and may be {} old",
-                ago(age.max(0)),
+                ago(age),
                 duration_text(longest)
             ),
         }

@@ -11,7 +11,7 @@ const RULES: &str = include_str!("../../../examples/prometheus/archiver.rules.ya
 const TESTS: &str = include_str!("../../../examples/prometheus/archiver.rules.test.yaml");
 
 fn everything() -> String {
-    super::super::text(&figures(&busy()), Some(&daemon()), Some(at(100)))
+    super::super::text(&figures(&busy()), Some(&daemon()), at(100), true)
 }
 
 /// The names of metrics in a text; a histogram has three.

@@ -104,7 +104,7 @@ fn numbers() -> Vec<(&'static str, f64)> {
 
 #[test]
 fn everything_that_is_known_is_told() {
-    let text = text(&figures(&busy()), Some(&daemon()), Some(at(100)));
+    let text = text(&figures(&busy()), Some(&daemon()), at(100), true);
     for (name, expected) in numbers() {
         assert_eq!(value(&text, name), Some(expected), "{name}");
     }
@@ -113,7 +113,7 @@ fn everything_that_is_known_is_told() {
 
 #[test]
 fn what_has_kinds_is_told_by_kind() {
-    let text = text(&figures(&busy()), Some(&daemon()), Some(at(100)));
+    let text = text(&figures(&busy()), Some(&daemon()), at(100), true);
     let families = read(&text);
     assert_eq!(chosen(&families["archiver_last_run_outcome"]), ["partial"]);
     assert_eq!(families["archiver_last_run_outcome"].samples.len(), 5);
@@ -138,7 +138,7 @@ fn what_has_kinds_is_told_by_kind() {
 
 #[test]
 fn what_is_not_known_is_left_out() {
-    let nothing = text(&Figures::default(), None, Some(at(0)));
+    let nothing = text(&Figures::default(), None, at(0), true);
     let names: BTreeSet<_> = read(&nothing).into_keys().collect();
     let counters = [
         "archiver_actions_inserted_total",
@@ -153,7 +153,7 @@ fn what_is_not_known_is_left_out() {
     ];
     assert!(names.iter().eq(counters), "{names:?}");
 
-    let empty = text(&figures(&archive()), None, None);
+    let empty = text(&figures(&archive()), None, at(100), false);
     assert_eq!(value(&empty, "archiver_actions"), Some(0.0));
     for name in [
         "archiver_coverage_ratio",
@@ -174,7 +174,7 @@ fn an_idle_daemon_tells_no_times_that_there_are_not() {
         pings_failed: None,
         ..daemon()
     };
-    let idle = text(&Figures::default(), Some(&idle), None);
+    let idle = text(&Figures::default(), Some(&idle), at(100), false);
     assert_eq!(value(&idle, "archiver_sync_running"), Some(0.0));
     for name in [
         "archiver_next_tick_timestamp_seconds",
@@ -188,25 +188,34 @@ fn an_idle_daemon_tells_no_times_that_there_are_not() {
 #[test]
 fn an_age_is_told_to_those_who_ask_now_and_never_put_into_a_file() {
     let figures = figures(&busy());
-    let lasting = text(&figures, None, None);
+    let lasting = text(&figures, None, at(100), false);
     assert!(!lasting.contains("_age_"), "{lasting}");
-    assert_eq!(lasting, text(&figures, None, None));
-    let asked = text(&figures, None, Some(at(7)));
+    assert_eq!(lasting, text(&figures, None, at(100), false));
+    let asked = text(&figures, None, at(7), true);
     assert_eq!(
         value(&asked, "archiver_last_success_age_seconds"),
         Some(7.0)
     );
-    let by_a_wrong_clock = text(&figures, None, Some(at(-7)));
+    let by_a_wrong_clock = text(&figures, None, at(-7), true);
     assert_eq!(
         value(&by_a_wrong_clock, "archiver_last_success_age_seconds"),
         Some(0.0)
     );
+    for has_ages in [true, false] {
+        let by_years = text(&figures, None, at(-100_000_000), has_ages);
+        assert!(!by_years.contains("archiver_last_success_"), "{by_years}");
+    }
 }
 
 #[test]
 fn a_large_account_has_as_many_series_as_a_small_one() {
     let connection = busy();
-    let few = series(&text(&figures(&connection), Some(&daemon()), None));
+    let few = series(&text(
+        &figures(&connection),
+        Some(&daemon()),
+        at(100),
+        false,
+    ));
     for run in 0..50 {
         let scope = format!(r#"{{"droplets":[{run}],"tags":["tag-{run}"]}}"#);
         sync_of(&connection, &scope, 100 + run, "complete");
@@ -219,7 +228,7 @@ fn a_large_account_has_as_many_series_as_a_small_one() {
     );
     let figures = figures(&connection);
     assert_eq!(figures.holdings.as_ref().unwrap().listings.listings, 500);
-    let many = series(&text(&figures, Some(&daemon()), None));
+    let many = series(&text(&figures, Some(&daemon()), at(100), false));
     assert_eq!(many, few);
 }
 
@@ -241,7 +250,7 @@ fn counters_never_fall_while_an_archive_grows() {
             finish(&connection, &end);
         }
         figures.update(&connection).unwrap();
-        for (name, family) in read(&text(&figures, None, None)) {
+        for (name, family) in read(&text(&figures, None, at(100), false)) {
             for (series, value) in family.samples {
                 let earlier = before.insert(series.clone(), value).unwrap_or(0.0);
                 assert!(
