@@ -78,8 +78,8 @@ Examples:
   archiver status --max-age 2h --exit-code
 
 Exit status: 0 done, and complete; 1 failed; 2 usage or configuration; 3 partial, stderr says what
-is missing; 4 authentication or scope; 5 another sync is running; 6 no usable archive; with
---exit-code 10: rows found, or a status that is not complete.";
+is missing; 4 authentication or scope; 5 another sync is running, or a program keeps the archive
+locked; 6 no usable archive; with --exit-code 10: rows found, or a status that is not complete.";
 
 /// Flags of every command.
 #[derive(Clone, clap::Args)]

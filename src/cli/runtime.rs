@@ -94,7 +94,7 @@ pub(super) fn stop_signals(
             // Nobody may be reading them.
             let said = async { tokio::time::timeout(AT_ONCE, words).await };
             let _ = runtime.block_on(said);
-            std::process::exit(overdue.status as i32);
+            std::process::exit(overdue.status.code().into());
         }
     };
     let thread = std::thread::Builder::new().spawn(run);
@@ -167,7 +167,7 @@ pub(super) fn end_process(status: Status) -> ! {
         clippy::exit,
         reason = "a thread that does not come back cannot return"
     )]
-    std::process::exit(i32::from(status as u8))
+    std::process::exit(status.code().into())
 }
 
 /// Ends the first process of a container at a signal, as the system ends any other: that one, it lets go on unless it

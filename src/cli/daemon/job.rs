@@ -251,7 +251,7 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
         progress: &progress,
         settings: setup.settings.clone(),
         pacer: shared.pacer(),
-        wait: Duration::ZERO,
+        wait: None,
         must_exist: shared.has_seen(&path),
         cancellation: &shared.stopped,
     };
