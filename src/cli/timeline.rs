@@ -65,8 +65,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
             " of that time"
         };
         context.terminal.warning(&format!(
-            "the archive has no action of the droplet {}{when}",
-            id
+            "the archive has no action of the droplet {id}{when}"
         ));
     } else if let Some(state) = printed.outcome
         && is_for_people
