@@ -7,6 +7,7 @@ use archiver::time::Zone;
 
 use super::Context;
 use super::exit::{Failure, Status, unless_closed};
+use super::outlet::Outlet;
 
 /// How an answer is shown.
 #[derive(clap::Args)]
@@ -61,6 +62,42 @@ impl AnswerFlags {
     }
 }
 
+/// What an answer came to that was printed.
+pub(super) struct Printed<T> {
+    pub(super) rows: u64,
+    pub(super) status: Status,
+    /// What the question came to; nothing where nobody read its rows to the end.
+    pub(super) outcome: Option<T>,
+}
+
+/// Prints the rows that `ask` hands over. Whoever does not read them is waited for after that: what `ask` owns, such as a
+/// connection, is gone by then, and keeps the archive locked no longer.
+pub(super) fn print<T, E: Into<Failure>>(
+    context: &Context,
+    flags: &AnswerFlags,
+    ask: impl FnOnce(&mut Printer<'_>) -> Result<T, E>,
+) -> Result<Printed<T>, Failure> {
+    print_to(context, flags, io::stdout(), ask)
+}
+
+/// The same for rows that go somewhere else.
+pub(super) fn print_to<T, E: Into<Failure>>(
+    context: &Context,
+    flags: &AnswerFlags,
+    sink: impl Write + Send + 'static,
+    ask: impl FnOnce(&mut Printer<'_>) -> Result<T, E>,
+) -> Result<Printed<T>, Failure> {
+    let mut outlet = Outlet::new(context.terminal, sink);
+    let mut printer = Printer::new(context, flags, &mut outlet);
+    let outcome = ask(&mut printer);
+    let printed = printer.end(outcome);
+    // What came before a failure is printed too.
+    let written = outlet.finish();
+    let printed = printed?;
+    unless_closed(written)?;
+    Ok(printed)
+}
+
 /// Takes the rows of an answer, and keeps of them the columns that were asked for.
 ///
 /// A question ends at the first row that cannot be written; why it could not is kept here, for [`Printer::end`].
@@ -69,13 +106,13 @@ pub(super) struct Printer<'a> {
     flags: &'a AnswerFlags,
     /// Which columns are shown; all of them when nothing was chosen.
     chosen: Option<Vec<usize>>,
-    rows: u64,
+    pub(super) rows: u64,
     failure: Option<Failure>,
     broken: Option<io::Error>,
 }
 
 impl<'a> Printer<'a> {
-    pub(super) fn new(context: &Context, flags: &'a AnswerFlags, sink: &'a mut dyn Write) -> Self {
+    fn new(context: &Context, flags: &'a AnswerFlags, sink: &'a mut dyn Write) -> Self {
         let options = Options {
             header: !flags.no_header,
             width: context.terminal.width,
@@ -94,21 +131,22 @@ impl<'a> Printer<'a> {
         }
     }
 
-    /// Writes what is still kept back, unless the question failed; the number of rows, and the status they make.
-    pub(super) fn end<T, E: Into<Failure>>(
-        mut self,
-        outcome: Result<T, E>,
-    ) -> Result<(u64, Status), Failure> {
+    /// Writes what is still kept back, unless the question failed.
+    fn end<T, E: Into<Failure>>(mut self, outcome: Result<T, E>) -> Result<Printed<T>, Failure> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
-        let written = match (self.broken, outcome) {
-            (Some(error), _) => Err(error),
+        let (written, outcome) = match (self.broken, outcome) {
+            (Some(error), _) => (Err(error), None),
             (None, Err(error)) => return Err(error.into()),
-            (None, Ok(_)) => self.writer.finish(),
+            (None, Ok(outcome)) => (self.writer.finish(), Some(outcome)),
         };
         unless_closed(written)?;
-        Ok((self.rows, self.flags.status(self.rows)))
+        Ok(Printed {
+            rows: self.rows,
+            status: self.flags.status(self.rows),
+            outcome,
+        })
     }
 
     fn kept<T>(&mut self, written: io::Result<T>) -> io::Result<T> {

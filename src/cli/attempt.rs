@@ -29,8 +29,8 @@ pub(super) struct Attempt<'a> {
     pub(super) settings: Settings,
     /// How fast to ask, and what was asked before.
     pub(super) pacer: SharedPacer,
-    /// How long to wait for another sync to finish.
-    pub(super) wait: Duration,
+    /// How long to wait for another sync to finish, and for another program's lock; else not at all, and a minute.
+    pub(super) wait: Option<Duration>,
     /// Whether the archive was there before: then no new one is started in its place.
     pub(super) must_exist: bool,
     /// Asked once, the sync ends soon; asked twice, it ends at once.
@@ -55,19 +55,24 @@ impl Attempt<'_> {
         let client = Arc::new(client);
         let clock = self.settings.clock;
         let started_at = clock();
-        let lock = ArchiveLock::acquire_unless(&path, started_at, self.wait, &is_given_up);
+        let lock = ArchiveLock::acquire_unless(
+            &path,
+            started_at,
+            self.wait.unwrap_or_default(),
+            &is_given_up,
+        );
         let _lock = self.unless_given_up(lock.map_err(Failure::from))?;
         let mut store = self.open(&path)?;
         if let Some(upgrade) = store.upgrade() {
             self.context.terminal.note(&upgraded(upgrade));
         }
         begin();
-        let outcome = runtime.block_on(self.read(client, &mut store));
+        let outcome = runtime.block_on(self.read(client, &mut store, &path));
         self.progress.finish();
         let closed = match store.close() {
             // Whatever else went wrong, it did because of this.
             Err(error @ store::Error::Vanished { .. }) => return Err(error.into()),
-            closed => closed,
+            closed => closed.map_err(|error| kept_out(&path, error)),
         };
         let report = outcome?;
         closed?;
@@ -91,14 +96,14 @@ impl Attempt<'_> {
 
     fn open(&self, path: &Path) -> Result<Store, Failure> {
         let opened = if self.must_exist {
-            Store::open_existing(path, self.cancellation)
+            Store::open_existing(path, self.cancellation, self.wait)
         } else {
-            Store::open_unless(path, self.cancellation)
+            Store::open_unless(path, self.cancellation, self.wait)
         };
         opened.or_else(|error| {
             self.unless_given_up(Err(match error {
                 store::Error::Missing { .. } => gone(path),
-                error => error.into(),
+                error => kept_out(path, error),
             }))
         })
     }
@@ -115,7 +120,12 @@ impl Attempt<'_> {
         waited_for
     }
 
-    async fn read(&self, client: Arc<Client>, store: &mut Store) -> Result<Report, Failure> {
+    async fn read(
+        &self,
+        client: Arc<Client>,
+        store: &mut Store,
+        path: &Path,
+    ) -> Result<Report, Failure> {
         let Self {
             settings,
             progress,
@@ -127,7 +137,7 @@ impl Attempt<'_> {
                 report.map_err(|error| match cancellation.count() {
                     1 if error.is_busy() => stopped_by_lock(),
                     2.. if error.is_busy() => stopped_at_once(),
-                    _ => error.into(),
+                    _ => kept_out(path, error),
                 })
             }
             () = cancellation.requested(2) => Err(stopped_at_once()),
@@ -148,6 +158,21 @@ fn gone(path: &Path) -> Failure {
                 .to_owned(),
         ),
     }
+}
+
+/// What failed, and whose lock was in the way of it, as far as the system tells.
+fn kept_out(path: &Path, error: store::Error) -> Failure {
+    let is_busy = error.is_busy();
+    let mut failure = Failure::from(error);
+    if is_busy {
+        let holders = store::holders(path);
+        let holders = holders.as_deref().unwrap_or("another program");
+        failure.message = format!(
+            "the archive is kept locked by {holders}: {}",
+            failure.message
+        );
+    }
+    failure
 }
 
 /// The end of a sync that was told to end twice, or did not end in time.

@@ -24,11 +24,22 @@ pub(super) enum Status {
     UnusableArchive = 6,
     /// Rows were found, and `--exit-code` asked to be told so.
     Found = 10,
+    /// Another program keeps the archive locked: to scripts the same as another sync, to a daemon a failure.
+    KeptLocked,
+}
+
+impl Status {
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::KeptLocked => Self::Locked as u8,
+            status => status as u8,
+        }
+    }
 }
 
 impl From<Status> for ExitCode {
     fn from(status: Status) -> Self {
-        Self::from(status as u8)
+        Self::from(status.code())
     }
 }
 
@@ -95,6 +106,7 @@ impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
         let status = match &error {
             store::Error::Locked { .. } => Status::Locked,
+            error if error.is_busy() => Status::KeptLocked,
             store::Error::Taken { .. }
             | store::Error::Reserved { .. }
             | store::Error::NotAlone { .. } => Status::Usage,

@@ -215,15 +215,12 @@ pub(super) fn echo(
 
 /// An answer may be what it is; but what can only be a slip is said to be so: a value that the archive has never seen,
 /// and, where nothing matched, filters that exclude each other.
-pub(super) fn warn_of_slips(
-    context: &Context,
+pub(super) fn slips(
     connection: &Connection,
     (filter, now): (&Filter, Timestamp),
     found: u64,
-) -> Result<(), Failure> {
-    if context.terminal.is_quiet {
-        return Ok(());
-    }
+) -> Result<Vec<String>, Failure> {
+    let mut slips = Vec::new();
     // One value alone that matched was seen.
     let is_one_of_several = |values: usize| values > 1;
     let may_be_hidden = [
@@ -234,7 +231,7 @@ pub(super) fn warn_of_slips(
         filter.droplets.any_of.len(),
     ];
     if found > 0 && !may_be_hidden.into_iter().any(is_one_of_several) {
-        return Ok(());
+        return Ok(slips);
     }
     for unseen in query::unseen(connection, filter)? {
         let field = unseen.field.trim_end_matches("_slug").replace('_', " ");
@@ -242,15 +239,14 @@ pub(super) fn warn_of_slips(
             [] => String::new(),
             near => format!("; did you mean {}?", near.join(", ")),
         };
-        context.terminal.warning(&format!(
+        slips.push(format!(
             "the archive has no action with the {field} `{}`{suggestion}",
             unseen.value
         ));
     }
     if found == 0 {
-        for contradiction in contradictions(filter, now) {
-            context.terminal.warning(&contradiction.to_string());
-        }
+        let contradictions = contradictions(filter, now);
+        slips.extend(contradictions.iter().map(ToString::to_string));
     }
-    Ok(())
+    Ok(slips)
 }

@@ -1,7 +1,5 @@
 //! `archiver last`: when something last happened to each droplet.
 
-use std::io;
-
 use archiver::model::COMPLETED;
 use archiver::output::{Heading, RowWriter};
 use archiver::query::{self, Choice, Filter, Last, Term, TypeSelector};
@@ -9,7 +7,7 @@ use archiver::store;
 use archiver::time::Timestamp;
 
 use super::Context;
-use super::answer::{AnswerFlags, Printer};
+use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
 use super::filter::{self, FilterFlags};
 
@@ -61,9 +59,11 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let connection = store::open_read_only(&context.archive_path()?)?;
     filter::echo(context, &connection, &filter)?;
     let last = query::last(&connection, &filter, now)?;
-    let status = print(context, &arguments.answer, &last)?;
     let found = last.iter().filter(|last| last.action.is_some()).count();
-    filter::warn_of_slips(context, &connection, (&filter, now), found as u64)?;
+    let slips = filter::slips(&connection, (&filter, now), found as u64)?;
+    drop(connection);
+    let status = print(context, &arguments.answer, &last)?;
+    context.terminal.warnings(&slips);
     Ok(status)
 }
 
@@ -82,16 +82,16 @@ fn print(context: &Context, flags: &AnswerFlags, last: &[Last]) -> Result<Status
         })
         .collect();
     let headings: Vec<_> = shown.iter().map(|index| headings[*index]).collect();
-    let mut stdout = io::stdout().lock();
-    let mut printer = Printer::new(context, flags, &mut stdout);
-    let mut outcome = printer.header(&headings);
-    for last in last {
-        let values = last.values();
-        let row: Vec<_> = shown.iter().map(|index| values[*index]).collect();
-        outcome = outcome.and_then(|()| printer.row(&row));
-    }
-    let outcome = outcome.map_err(query::Error::Write);
-    printer.end(outcome).map(|(_, status)| status)
+    let printed = answer::print(context, flags, |printer| {
+        let mut written = printer.header(&headings);
+        for last in last {
+            let values = last.values();
+            let row: Vec<_> = shown.iter().map(|index| values[*index]).collect();
+            written = written.and_then(|()| printer.row(&row));
+        }
+        written.map_err(query::Error::Write)
+    })?;
+    Ok(printed.status)
 }
 
 fn titled(name: &'static str, title: &'static str) -> Heading<'static> {

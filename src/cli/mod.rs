@@ -3,7 +3,7 @@
 //! Everything that prints is in this folder, and nothing else is: the library is told what to do and reports what
 //! happened. Data goes to stdout, everything else to stderr. One file per command; `filter` has the flags that say which
 //! actions are meant, `answer` those that say how they are shown, `deferred` spares a run the flags of other commands,
-//! `document` prints what is no rows, `time_limit` ends an answer that takes too long, `decided` is a setting of a flag or of
+//! `outlet` waits for whoever reads them, `document` prints what is no rows, `time_limit` ends an answer that takes too long, `decided` is a setting of a flag or of
 //! the configuration, `summary` words what a sync came to, `exit` maps errors to statuses and hints,
 //! `progress` draws the bar, `terminal` knows what the streams are connected to.
 
@@ -20,6 +20,7 @@ mod filter;
 mod last;
 mod log;
 mod monitoring;
+mod outlet;
 mod progress;
 mod query;
 mod report;
@@ -77,8 +78,8 @@ Examples:
   archiver status --max-age 2h --exit-code
 
 Exit status: 0 done, and complete; 1 failed; 2 usage or configuration; 3 partial, stderr says what
-is missing; 4 authentication or scope; 5 another sync is running; 6 no usable archive; with
---exit-code 10: rows found, or a status that is not complete.";
+is missing; 4 authentication or scope; 5 another sync is running, or a program keeps the archive
+locked; 6 no usable archive; with --exit-code 10: rows found, or a status that is not complete.";
 
 /// Flags of every command.
 #[derive(Clone, clap::Args)]

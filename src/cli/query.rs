@@ -6,10 +6,9 @@ use archiver::output::{Format, RowWriter};
 use archiver::query::{self, Column, Filter, SortKey};
 use archiver::store;
 use archiver::time::Timestamp;
-use rusqlite::Connection;
 
 use super::Context;
-use super::answer::{AnswerFlags, Printer};
+use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status, unless_closed};
 use super::filter::{self, FilterFlags};
 
@@ -52,39 +51,25 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let columns = columns(context, &arguments.answer)?;
     let connection = store::open_read_only(&context.archive_path()?)?;
     filter::echo(context, &connection, &filter)?;
-    let (found, status) = if arguments.count {
+    let (status, slips) = if arguments.count {
         let count = query::count(&connection, &filter, now)?;
+        let slips = filter::slips(&connection, (&filter, now), count)?;
+        drop(connection);
         unless_closed(writeln!(io::stdout(), "{count}"))?;
-        (count, arguments.answer.status(count))
+        (arguments.answer.status(count), slips)
     } else {
-        let answer = &arguments.answer;
-        print_actions(context, answer, &connection, (&filter, now), &columns)?
+        let headings: Vec<_> = columns.iter().map(|column| column.heading()).collect();
+        let printed = answer::print(context, &arguments.answer, move |printer| {
+            printer.header(&headings).map_err(query::Error::Write)?;
+            query::actions(&connection, &filter, now, &columns, &mut |row| {
+                printer.row(row)
+            })?;
+            filter::slips(&connection, (&filter, now), printer.rows)
+        })?;
+        (printed.status, printed.outcome.unwrap_or_default())
     };
-    filter::warn_of_slips(context, &connection, (&filter, now), found)?;
-    // The process ends here, and its memory at once: SQLite would free it piece by piece, which takes a thirtieth of the
-    // instructions of a short answer.
-    std::mem::forget(connection);
+    context.terminal.warnings(&slips);
     Ok(status)
-}
-
-/// Prints the matching actions; how many there were, and the status they make.
-fn print_actions(
-    context: &Context,
-    flags: &AnswerFlags,
-    connection: &Connection,
-    (filter, now): (&Filter, Timestamp),
-    columns: &[Column],
-) -> Result<(u64, Status), Failure> {
-    let headings: Vec<_> = columns.iter().map(|column| column.heading()).collect();
-    let mut stdout = io::stdout().lock();
-    let mut printer = Printer::new(context, flags, &mut stdout);
-    let outcome = match printer.header(&headings) {
-        Ok(()) => query::actions(connection, filter, now, columns, &mut |row| {
-            printer.row(row)
-        }),
-        Err(error) => Err(query::Error::Write(error)),
-    };
-    printer.end(outcome)
 }
 
 /// The columns that were chosen, or those that suit the format.

@@ -16,7 +16,7 @@ use archiver::time::Timestamp;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::Context;
-use super::answer::{AnswerFlags, Printer};
+use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
 
 /// What the arguments of `archiver report` say.
@@ -203,7 +203,7 @@ pub(super) fn run(
                 let printed = io::stdout().lock().write_all(sql.as_bytes());
                 return super::exit::unless_closed(printed);
             }
-            answer(context, chosen, &arguments.answer, report)
+            run_report(context, chosen, &arguments.answer, report)
         }
     }
 }
@@ -212,25 +212,25 @@ fn list(context: &Context, flags: &AnswerFlags, library: &Library) -> Result<Sta
     for problem in library.problems() {
         context.terminal.warning(&problem.to_string());
     }
-    let mut stdout = io::stdout().lock();
-    let mut printer = Printer::new(context, flags, &mut stdout);
     // A sentence does not fit a table; a report's own help has it.
     let is_chosen = !flags.columns.is_empty() || !flags.output.is_for_people();
     let shown = if is_chosen { 4 } else { 3 };
     let headings = ["name", "title", "parameters", "summary"].map(Heading::plain);
-    let printed = printer.header(&headings[..shown]).and_then(|()| {
-        library.reports().iter().try_for_each(|report| {
-            let names = report.parameters.iter().map(|it| it.name.replace('_', "-"));
-            let parameters = names.collect::<Vec<_>>().join(" ");
-            let texts = [&report.name, &report.title, &parameters, &report.summary];
-            printer.row(&texts.map(|text| Value::Text(text))[..shown])
-        })
-    });
-    let (_, status) = printer.end(printed.map_err(report::Error::Write))?;
-    Ok(status)
+    let printed = answer::print(context, flags, |printer| {
+        let written = printer.header(&headings[..shown]).and_then(|()| {
+            library.reports().iter().try_for_each(|report| {
+                let names = report.parameters.iter().map(|it| it.name.replace('_', "-"));
+                let parameters = names.collect::<Vec<_>>().join(" ");
+                let texts = [&report.name, &report.title, &parameters, &report.summary];
+                printer.row(&texts.map(|text| Value::Text(text))[..shown])
+            })
+        });
+        written.map_err(report::Error::Write)
+    })?;
+    Ok(printed.status)
 }
 
-fn answer(
+fn run_report(
     context: &Context,
     chosen: &Chosen,
     flags: &AnswerFlags,
@@ -251,14 +251,13 @@ fn answer(
             context.terminal.detail(1, &format!("--{name} is {text}"));
         }
     }
-    let mut stdout = io::stdout().lock();
-    let mut printer = Printer::new(context, flags, &mut stdout);
-    let outcome = report::run(&connection, report, &bound, &mut printer);
-    let (rows, status) = printer.end(outcome)?;
-    if let Some(estimate) = report.estimate.as_ref().filter(|_| rows > 0)
+    let printed = answer::print(context, flags, move |printer| {
+        report::run(&connection, report, &bound, printer)
+    })?;
+    if let Some(estimate) = report.estimate.as_ref().filter(|_| printed.rows > 0)
         && flags.output.is_for_people()
     {
         context.terminal.note(&format!("an estimate: {estimate}"));
     }
-    Ok(status)
+    Ok(printed.status)
 }

@@ -115,7 +115,7 @@ pub(super) fn stop_signals(
                 let said = async { tokio::time::timeout(AT_ONCE, said).await };
                 let _ = runtime.block_on(said);
             }
-            std::process::exit(overdue.status as i32);
+            std::process::exit(overdue.status.code().into());
         }
     };
     threads::spawn(run).map_err(cannot_start)?;
@@ -187,7 +187,7 @@ pub(super) fn end_process(status: Status) -> ! {
         clippy::exit,
         reason = "a thread that does not come back cannot return"
     )]
-    std::process::exit(i32::from(status as u8))
+    std::process::exit(status.code().into())
 }
 
 /// Ends the first process of a container at a signal, as the system ends any other: that one, it lets go on unless it

@@ -38,8 +38,10 @@ enum Format {
 }
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
-    let connection = store::open_read_only(&context.archive_path()?)?;
-    let details = query::show(&connection, arguments.id)?;
+    let details = query::show(
+        &store::open_read_only(&context.archive_path()?)?,
+        arguments.id,
+    )?;
     let text = match arguments.output {
         Format::Text => Sheet::new(&arguments.tz).of(&details),
         Format::Json => serde_json::to_string_pretty(&details)

@@ -12,7 +12,7 @@ use archiver::time::parse_duration;
 use unicode_width::UnicodeWidthStr;
 
 use super::Context;
-use super::answer::{AnswerFlags, Printer};
+use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
 use super::runtime::end_process;
 use super::time_limit::Watch;
@@ -53,21 +53,16 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     // Nothing where that is beyond what clocks can tell.
     let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
     let watch = Watch::until(deadline, give_up(context, arguments))?;
-    let mut sink = watch.sink(io::stdout().lock());
-    let mut printer = Printer::new(context, &arguments.answer, &mut sink);
-    let outcome = sql::run(
-        &mut connection,
-        &text,
-        &arguments.parameters,
-        deadline.map(stop_at),
-        &mut printer,
-    );
-    let outcome = match (outcome, &arguments.timeout) {
-        (Err(Error::Stopped), Some(timeout)) => Err(timed_out(timeout)),
-        (outcome, _) => outcome.map_err(Failure::from),
-    };
-    let (_, status) = printer.end(outcome)?;
-    Ok(status)
+    let sink = watch.sink(io::stdout());
+    let printed = answer::print_to(context, &arguments.answer, sink, move |printer| {
+        let (parameters, stop) = (&arguments.parameters, deadline.map(stop_at));
+        let outcome = sql::run(&mut connection, &text, parameters, stop, printer);
+        match (outcome, &arguments.timeout) {
+            (Err(Error::Stopped), Some(timeout)) => Err(timed_out(timeout)),
+            (outcome, _) => outcome.map_err(Failure::from),
+        }
+    })?;
+    Ok(printed.status)
 }
 
 /// The statement, from wherever it is.

@@ -1,13 +1,11 @@
 //! `archiver stats`: flags → filter and groups → counts → stdout.
 
-use std::io;
-
 use archiver::stats::{self, Dimension, MOST_DIMENSIONS, Measure, Question};
 use archiver::store;
 use archiver::time::Timestamp;
 
 use super::Context;
-use super::answer::{AnswerFlags, Printer};
+use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
 use super::filter::{self, FilterFlags};
 
@@ -62,12 +60,14 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let filter = arguments.which.filter(now, &flags.tz)?;
     let connection = store::open_read_only(&context.archive_path()?)?;
     filter::echo(context, &connection, &filter)?;
-    let mut stdout = io::stdout().lock();
-    let mut printer = Printer::new(context, flags, &mut stdout);
-    let outcome = stats::stats(&connection, &filter, now, &question, &mut printer);
-    let (groups, status) = printer.end(outcome)?;
-    filter::warn_of_slips(context, &connection, (&filter, now), groups)?;
-    Ok(status)
+    let printed = answer::print(context, flags, move |printer| {
+        stats::stats(&connection, &filter, now, &question, printer)?;
+        filter::slips(&connection, (&filter, now), printer.rows)
+    })?;
+    context
+        .terminal
+        .warnings(&printed.outcome.unwrap_or_default());
+    Ok(printed.status)
 }
 
 fn question(arguments: &Arguments) -> Result<Question, Failure> {

@@ -10,7 +10,7 @@ use archiver::time::{Timestamp, duration_text, parse_duration};
 use serde::Serialize;
 
 use super::Context;
-use super::answer::{AnswerFlags, Printer};
+use super::answer::{self, AnswerFlags};
 use super::attempt::audit_seconds;
 use super::document;
 use super::exit::{Failure, Status, unless_closed};
@@ -53,8 +53,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let path = context.archive_path()?;
     let now = Timestamp::now();
     let lock = LockState::of(&path);
-    let connection = store::open_read_only(&path)?;
-    let status = status::read(&connection, &lock, now, max_age)?;
+    let status = status::read(&store::open_read_only(&path)?, &lock, now, max_age)?;
     let round_seconds = audit_seconds(context)?.map(|pace| status.proof.round_seconds(pace));
     match flags.output {
         Format::Table => {
@@ -114,10 +113,9 @@ fn print_listings(
     flags: &AnswerFlags,
     listings: &[ListingStatus],
 ) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    let mut printer = Printer::new(context, flags, &mut stdout);
-    let written = write_listings(&mut printer, listings).map_err(archiver::query::Error::Write);
-    printer.end(written)?;
+    answer::print(context, flags, |printer| {
+        write_listings(printer, listings).map_err(archiver::query::Error::Write)
+    })?;
     Ok(())
 }
 

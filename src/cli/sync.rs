@@ -38,7 +38,8 @@ pub(super) struct Arguments {
     /// Say what a sync would cost, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// How long to wait for another sync to finish, such as 60s
+    /// How long to wait for another sync to finish, or for a program that keeps the archive locked, such as 60s [default: not
+    /// for a sync, a minute for a program]
     #[arg(long, value_name = "DURATION")]
     wait: Option<String>,
     /// How to print the summary
@@ -58,7 +59,7 @@ enum SummaryFormat {
 }
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
-    let wait = wait(arguments)?;
+    let wait = arguments.wait.as_deref().map(wait).transpose()?;
     let monitoring = Monitoring::new(context, &arguments.monitoring)?;
     let path = context.archive_path()?;
     let progress = Progress::new(context.terminal);
@@ -154,11 +155,8 @@ impl Arguments {
     }
 }
 
-/// How long to wait for the lock.
-fn wait(arguments: &Arguments) -> Result<Duration, Failure> {
-    let Some(text) = &arguments.wait else {
-        return Ok(Duration::ZERO);
-    };
+/// How long to wait for the lock of another sync, or of another program.
+fn wait(text: &str) -> Result<Duration, Failure> {
     let seconds =
         parse_duration(text).map_err(|error| Failure::usage(format!("--wait: {error}")))?;
     Ok(Duration::from_secs(seconds.unsigned_abs()))

@@ -103,6 +103,11 @@ impl Terminal {
         }
     }
 
+    /// The same, a line for each.
+    pub(super) fn warnings(&self, texts: &[String]) {
+        texts.iter().for_each(|text| self.warning(text));
+    }
+
     /// Something to know about an answer.
     pub(super) fn note(&self, text: &str) {
         if !self.is_quiet {

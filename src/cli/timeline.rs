@@ -1,14 +1,12 @@
 //! `archiver timeline`: a droplet → its actions, and what they made of it → stdout.
 
-use std::io;
-
 use archiver::query::DropletSelector;
 use archiver::store;
 use archiver::time::{Timestamp, Zone, duration_text, parse_since, parse_until};
 use archiver::timeline::{self, Column, Droplet, Power, State, Window};
 
 use super::Context;
-use super::answer::{AnswerFlags, Printer};
+use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
 
 /// Flags of `archiver timeline`.
@@ -56,27 +54,28 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     } else {
         &Column::ALL
     };
-    let mut stdout = io::stdout().lock();
-    let mut printer = Printer::new(context, flags, &mut stdout);
-    let outcome = timeline::timeline(&connection, &droplet, window, now, columns, &mut printer);
-    let end = outcome.as_ref().ok().copied();
-    let (rows, status) = printer.end(outcome)?;
-    if rows == 0 {
+    let id = droplet.id;
+    let printed = answer::print(context, flags, move |printer| {
+        timeline::timeline(&connection, &droplet, window, now, columns, printer)
+    })?;
+    if printed.rows == 0 {
         let when = if window == Window::default() {
             ""
         } else {
             " of that time"
         };
         context.terminal.warning(&format!(
-            "the archive has no action of the droplet {}{when}",
-            droplet.id
+            "the archive has no action of the droplet {id}{when}"
         ));
-    } else if let Some(state) = end.filter(|_| is_for_people && window.until.is_none()) {
+    } else if let Some(state) = printed.outcome
+        && is_for_people
+        && window.until.is_none()
+    {
         context
             .terminal
             .detail(0, &conclusion(state, now, &flags.tz));
     }
-    Ok(status)
+    Ok(printed.status)
 }
 
 fn window(arguments: &Arguments, now: Timestamp) -> Result<Window, Failure> {

@@ -45,6 +45,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     };
     let connection = store::open_read_only(&context.archive_path()?)?;
     let verification = verify::verify(&connection, depth, Timestamp::now())?;
+    drop(connection);
     match arguments.output {
         DocumentFormat::Json => print_json(&verification)?,
         DocumentFormat::Text => unless_closed(print(&verification))?,

@@ -199,6 +199,12 @@ impl Error {
         self.extended_code() == Some(ffi::SQLITE_READONLY_ROLLBACK)
     }
 
+    /// Whether SQLite could not write, or make a file.
+    pub(super) fn is_unwritable(&self) -> bool {
+        let code = self.code();
+        matches!(code, Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen))
+    }
+
     /// Whether the system took no more bytes, which SQLite does not always know for a full disk.
     fn is_refused_write(&self) -> bool {
         matches!(
@@ -225,6 +231,7 @@ impl Error {
     pub(super) fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Sqlite { source, .. } => source.sqlite_error_code(),
+            Self::NoBackup { source, .. } => source.code(),
             _ => None,
         }
     }
@@ -264,6 +271,7 @@ impl Error {
                 "the archive itself is damaged, or the disk is: `archiver verify` says which part; keep the file"
             }
             Self::Stopped => "run it again",
+            Self::NoBackup { source, .. } if self.is_busy() => source.hint(),
             Self::NoBackup { .. } => {
                 "make room for a second copy beside the archive, and look at the permissions of its folder; the archive \
                  is as it was"
@@ -290,7 +298,7 @@ impl Error {
                 "the disk is full; free some space and run it again: what is archived is safe"
             }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                "another program keeps the archive locked; close it and run it again"
+                "end that program, or what it reads, and run it again; what is archived is safe"
             }
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 "check the permissions of the file and of its folder"

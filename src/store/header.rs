@@ -65,6 +65,13 @@ pub(super) fn check_header(path: &Path) -> Result<Header, Error> {
     refuse_version(path, version.into()).map(|()| Header::Ours)
 }
 
+/// Whether the file says that changes are in a log beside it. To be asked where nothing is locked any more.
+pub(super) fn is_wal(path: &Path) -> bool {
+    let mut header = [0; 20];
+    let opened = files::options(Links::Followed).read(true).open(path);
+    opened.is_ok_and(|mut file| file.read_exact(&mut header).is_ok()) && header[18..] == [2, 2]
+}
+
 /// Refuses a version that no archive has, or that this program does not know.
 pub(super) fn refuse_version(path: &Path, found: i64) -> Result<(), Error> {
     match found {

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::error::{Error, file_error};
+use super::holders::{held, inode};
 use super::open::make_folder_of;
 use super::partial::own;
 use crate::files::{self, Links, has_other_names, is_at};
@@ -73,27 +74,11 @@ impl LockState {
 /// The namespace of processes in which Linux lists the locks of all others too; inside a container it does not.
 const WHOLE_MACHINE: &str = "pid:[4026531836]";
 
-/// Whether Linux lists an exclusive lock on a file, by its inode or by the process that holds it:
-/// `3: FLOCK  ADVISORY  WRITE 26043 fe:00:10117315 0 EOF`.
+/// Whether Linux lists an exclusive lock on a file, by its inode or by the process that holds it.
 fn is_listed(locks: &str, process: Option<&str>, inode: Option<u64>) -> bool {
-    locks.lines().any(|line| {
-        let words: Vec<_> = line.split_whitespace().collect();
-        let [_, "FLOCK", _, "WRITE", holder, file, ..] = words.as_slice() else {
-            return false;
-        };
-        let locked = file.rsplit(':').next().and_then(|it| it.parse().ok());
-        Some(*holder) == process || (inode.is_some() && locked == inode)
-    })
-}
-
-#[cfg(unix)]
-fn inode(metadata: &fs::Metadata) -> Option<u64> {
-    Some(std::os::unix::fs::MetadataExt::ino(metadata))
-}
-
-#[cfg(not(unix))]
-fn inode(_: &fs::Metadata) -> Option<u64> {
-    None
+    held(locks)
+        .filter(|lock| lock.kind == "FLOCK" && lock.is_exclusive)
+        .any(|lock| Some(lock.process) == process || (inode.is_some() && lock.inode == inode))
 }
 
 /// How often a taken lock is tried again. Advisory locks tell nobody that they are free.

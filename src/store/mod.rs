@@ -7,7 +7,7 @@
 //! What each file is for: `header` looks at the file before SQLite does, `open` finds, checks and prepares it, `alterations`
 //! holds its schema against the `migrations`, `statement` by statement, `upgrade` applies those that are missing, `backup`
 //! makes a copy, which is `partial` until it has its name and ends when `patience` does, which says too how long a
-//! statement waits for a lock of SQLite's, `lock` keeps a second sync away, `transaction` holds pages together, `actions`
+//! statement waits for a lock of SQLite's, `lock` keeps a second sync away, `holders` names who is in the way, `transaction` holds pages together, `actions`
 //! archives pages by `upsert`, `regions`, `droplets`, `links`, `listings`, `follow`, `account` and `runs` the statements of
 //! their tables, `audit` says what is to be read again, `schema` shows it to
 //! people, `error` says what failed. Two make a first sync cheap: `indexes` puts the large ones off until its end,
@@ -22,6 +22,7 @@ mod droplets;
 mod error;
 mod follow;
 mod header;
+mod holders;
 mod indexes;
 mod links;
 mod listings;
@@ -49,6 +50,7 @@ pub use backup::{Copied, back_up};
 pub use droplets::UnlistedDroplet;
 pub use error::{Error, is_corrupt, is_damage};
 pub use follow::{Followed, followed};
+pub use holders::holders;
 pub use indexes::{PartialIndex, partial_indexes};
 pub use listings::{Listing, ListingKind, coverage_by_listing};
 pub use lock::{ArchiveLock, LockState};

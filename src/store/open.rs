@@ -19,7 +19,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::alterations;
-use super::error::{Error, Step, file_error, is_corrupt};
+use super::error::{Error, Step, file_error, is_corrupt, unfit};
 use super::header::{self, Header, check_header, impossible_version};
 use super::migrations::{self, LATEST_VERSION};
 use super::partial::own;
@@ -50,15 +50,20 @@ impl Store {
     /// # Errors
     /// When the file is foreign, newer or damaged, or cannot be made or written. It is then left as it was.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Self::open_unless(path, &Cancellation::never())
+        Self::open_unless(path, &Cancellation::never(), None)
     }
 
-    /// The same for work that may be cancelled: then no statement waits much longer for another program's lock.
+    /// The same for work that may be cancelled: then no statement waits much longer for another program's lock. Before, it
+    /// waits for `longest`, or a minute.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn open_unless(path: &Path, cancellation: &Cancellation) -> Result<Self, Error> {
-        let patience = Patience::of_writer(cancellation);
+    pub fn open_unless(
+        path: &Path,
+        cancellation: &Cancellation,
+        longest: Option<Duration>,
+    ) -> Result<Self, Error> {
+        let patience = Patience::of_writer(cancellation, longest);
         let is_new = create_if_missing(path)?;
         Self::open_what_is_there(path, patience).inspect_err(|_| {
             if is_new {
@@ -71,9 +76,13 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::open`], and as [`expect_archive`].
-    pub fn open_existing(path: &Path, cancellation: &Cancellation) -> Result<Self, Error> {
+    pub fn open_existing(
+        path: &Path,
+        cancellation: &Cancellation,
+        longest: Option<Duration>,
+    ) -> Result<Self, Error> {
         expect_archive(path)?;
-        Self::open_what_is_there(path, Patience::of_writer(cancellation))
+        Self::open_what_is_there(path, Patience::of_writer(cancellation, longest))
     }
 
     fn open_what_is_there(path: &Path, patience: Patience) -> Result<Self, Error> {
@@ -107,6 +116,12 @@ impl Store {
     #[must_use]
     pub fn upgrade(&self) -> Option<&Upgrade> {
         self.upgrade.as_ref()
+    }
+
+    /// Lets no further statement wait for another program's lock.
+    pub(crate) fn wait_no_longer(&mut self) -> Result<(), Error> {
+        let at_once = self.patience.up_to(Duration::ZERO);
+        at_once.rule(&mut self.connection)
     }
 
     /// Tries WAL mode again, where a reader prevented it so far.
@@ -369,12 +384,18 @@ fn remove_if_empty(path: &Path) {
     }
 }
 
+const WAL_BESIDE_NOTHING: &str = "it is in WAL mode, in which SQLite needs a log beside it and cannot make one there; let \
+    somebody who may write to its folder run `archiver sync`, or `sqlite3 FILE 'PRAGMA journal_mode = delete'`";
+
 fn damaged(path: &Path, error: Error) -> Error {
     match error {
         Error::Sqlite { source, .. } if is_corrupt(&source) => Error::Damaged {
             path: path.to_owned(),
             reason: source.to_string(),
         },
+        error if error.is_unwritable() && header::is_wal(path) => {
+            unfit("cannot read the archive", path, WAL_BESIDE_NOTHING)
+        }
         error => error,
     }
 }

@@ -28,14 +28,15 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// A reader may hold a lock while it prints a long answer.
+    /// Another program may hold a lock for as long as it reads.
     const USUAL: Duration = Duration::from_secs(60);
     /// Pages that are under way may still come in for three seconds, and are archived after that.
     const WRITER_GRACE: Duration = Duration::from_secs(4);
 
-    /// For whoever has something to write before it ends.
-    pub(super) fn of_writer(cancellation: &Cancellation) -> Self {
+    /// For whoever has something to write before it ends, and may wait so long instead of the usual time.
+    pub(super) fn of_writer(cancellation: &Cancellation, longest: Option<Duration>) -> Self {
         Self {
+            longest: longest.unwrap_or(Self::USUAL),
             grace: Self::WRITER_GRACE,
             ..Self::of_reader(cancellation)
         }
@@ -207,7 +208,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (holder, mut other) = locked(folder.path());
         let canceller = Canceller::default();
-        let patience = Patience::of_writer(&canceller.cancellation());
+        let patience = Patience::of_writer(&canceller.cancellation(), None);
         canceller.cancel();
         let mut write = |patience: &Patience| {
             patience.rule(&mut other).unwrap();

@@ -106,7 +106,11 @@ pub async fn run(
                 store::Outcome::Failed
             };
             let summary = traffic.summary(outcome, message, counts, left);
-            // The archive just refused to be written; that is the error to report, whether or not this works.
+            // The archive just refused to be written; that is the error to report, whether or not this works. What it
+            // was kept locked by was waited for.
+            if error.is_busy() {
+                let _ = store.wait_no_longer();
+            }
             let _ = store.finish_run(run, &summary, clock());
             Err(error)
         }

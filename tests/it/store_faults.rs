@@ -177,6 +177,30 @@ fn a_folder_that_cannot_be_written_is_said_to_be_one() {
     run.says("Permission denied").says("hint: check the path");
 }
 
+#[test]
+#[allow(
+    clippy::print_stderr,
+    reason = "a test that proves nothing should say so"
+)]
+fn an_archive_in_wal_mode_that_cannot_have_its_log_is_said_to_be_one() {
+    let sandbox = with_changed_archive(&small_cloud(), |path| {
+        let archive = Connection::open(path).unwrap();
+        let mode = archive.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()));
+        mode.unwrap();
+    });
+    let folder = sandbox.db().parent().unwrap().to_owned();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).unwrap();
+    if fs::write(folder.join("probe"), "").is_ok() {
+        eprintln!("skipped: this user writes to read-only folders (root does)");
+        return;
+    }
+    let run = sandbox.query(&[]).exits(1).says("it is in WAL mode");
+    run.says("`archiver sync`")
+        .says("'PRAGMA journal_mode = delete'");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    sandbox.query(&[]).exits(0);
+}
+
 /// A sync that may write no file longer than so many blocks of 512 bytes.
 fn sync_on_a_full_disk(sandbox: &Sandbox, cloud: &Cloud, before: &str, blocks: u32) -> Run {
     let script = format!("{before} ulimit -f {blocks}; exec \"$0\" sync --all");

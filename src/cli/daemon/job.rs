@@ -274,7 +274,7 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
         progress: &progress,
         settings: setup.settings.clone(),
         pacer: shared.pacer(),
-        wait: Duration::ZERO,
+        wait: None,
         must_exist: shared.has_seen(&path),
         cancellation: &shared.stopped,
     };
@@ -394,5 +394,30 @@ fn limited_until(error: &api::Error) -> Option<Timestamp> {
     match error.kind {
         ErrorKind::RateLimited { until } => Some(until),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::exit::Failure;
+
+    #[test]
+    fn an_archive_that_another_program_keeps_locked_is_a_failure_and_another_sync_is_none() {
+        for (status, is_failure) in [(Status::KeptLocked, true), (Status::Locked, false)] {
+            assert_eq!(status.code(), 5);
+            let ended = Ended {
+                verdict: Err(Failure {
+                    status,
+                    ..Failure::usage("")
+                }),
+                words: String::new(),
+                is_stopped: false,
+            };
+            let failed = matches!(ended.ending(None), Ending::Failed { not_before: None });
+            assert_eq!(failed, is_failure);
+            let told = monitoring::signal(&ended.verdict, false);
+            assert_eq!(told.is_some(), is_failure);
+        }
     }
 }

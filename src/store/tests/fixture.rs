@@ -111,7 +111,7 @@ impl Archive {
         migrations::apply(&connection).unwrap();
         Self::with(Store {
             connection,
-            patience: Patience::of_writer(&Cancellation::never()),
+            patience: Patience::of_writer(&Cancellation::never(), None),
             place: None,
             written_regions: WrittenRegions::default(),
             is_wal: true,

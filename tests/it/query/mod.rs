@@ -7,6 +7,7 @@ mod last;
 mod orders;
 mod show;
 mod slips;
+mod unread;
 mod when;
 mod without_indexes;
 

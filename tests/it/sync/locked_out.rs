@@ -1,6 +1,7 @@
 //! Signals while another program keeps the archive locked: a sync or a daemon ends all the same, and soon.
 
 use std::io::{Write, pipe};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -32,8 +33,12 @@ fn locked(sandbox: &Sandbox) -> Connection {
 
 /// A sync in its middle, and another program that has locked the archive since.
 fn locked_out(sandbox: &Sandbox, cloud: &Cloud) -> (Running, Connection) {
+    locked_out_for(sandbox, cloud, "60s")
+}
+
+fn locked_out_for(sandbox: &Sandbox, cloud: &Cloud, wait: &str) -> (Running, Connection) {
     hold_after(cloud, 4);
-    let sync = sandbox.start_sync(cloud, &["--all"]);
+    let sync = sandbox.start_sync(cloud, &["--all", "--wait", wait]);
     until_held(cloud, 4);
     (sync, locked(sandbox))
 }
@@ -135,9 +140,7 @@ fn a_reader_that_never_ends_does_not_keep_a_sync_from_ending() {
     let cloud = cloud();
     let sandbox = Sandbox::new();
     sandbox.sync(&cloud, &["--all"]).exits(0);
-    let reader = Connection::open(sandbox.db()).unwrap();
-    let sql = "BEGIN; SELECT count(*) FROM actions";
-    reader.execute_batch(sql).unwrap();
+    let reader = reading(&sandbox);
     let sync = sandbox.start_sync(&cloud, &["--all"]);
     let journal = sandbox.db().with_extension("db-journal");
     until("the sync has something to commit", || journal.exists());
@@ -148,13 +151,67 @@ fn a_reader_that_never_ends_does_not_keep_a_sync_from_ending() {
     sandbox.sync(&cloud, &["--all"]).exits(0).silently();
 }
 
+/// A program in the middle of reading the archive: this one.
+fn reading(sandbox: &Sandbox) -> Connection {
+    let reader = Connection::open(sandbox.db()).unwrap();
+    let sql = "BEGIN; SELECT count(*) FROM actions";
+    reader.execute_batch(sql).unwrap();
+    reader
+}
+
+/// It has waited as long as it was told to, and says for whom.
+#[track_caller]
+fn gives_up(run: Run) {
+    let run = run.exits(5).says("the archive is kept locked by ");
+    let run = run
+        .says("database is locked")
+        .says("hint: end that program");
+    if Path::new("/proc/locks").exists() {
+        run.says(&format!("process {} (", std::process::id()));
+    }
+}
+
+#[test]
+fn a_sync_names_the_reader_that_was_there_before_it() {
+    let cloud = cloud();
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    let known = cloud.actions();
+    cloud.add_actions(5);
+    let reader = reading(&sandbox);
+    gives_up(sandbox.sync(&cloud, &["--all", "--wait", "1s"]));
+    drop(reader);
+    sandbox.archive().holds(known);
+    sandbox.sync(&cloud, &["--all"]).exits(0).silently();
+    sandbox.archive().equals(&cloud);
+}
+
+#[test]
+fn a_sync_names_the_program_that_locks_the_archive_in_its_middle() {
+    let cloud = cloud();
+    let sandbox = Sandbox::new();
+    let (sync, other) = locked_out_for(&sandbox, &cloud, "1s");
+    cloud.release();
+    gives_up(sync.end());
+    drop(other);
+    is_as_after_a_kill(&sandbox, &cloud);
+}
+
+#[test]
+fn an_upgrade_names_the_reader_in_its_way() {
+    let sandbox = Sandbox::new();
+    old_archive(&sandbox, 10);
+    let reader = reading(&sandbox);
+    gives_up(sandbox.sync(&cloud(), &["--all", "--wait", "1s"]));
+    drop(reader);
+    assert_eq!(sandbox.archive().number("PRAGMA user_version"), 1);
+}
+
 #[test]
 fn an_upgrade_that_cannot_be_made_now_does_not_keep_a_sync_from_ending() {
     let sandbox = Sandbox::new();
     old_archive(&sandbox, 10);
-    let reader = Connection::open(sandbox.db()).unwrap();
-    let sql = "BEGIN; SELECT count(*) FROM actions";
-    reader.execute_batch(sql).unwrap();
+    let reader = reading(&sandbox);
     let sync = sandbox.start_sync(&cloud(), &["--all"]);
     let backup = sandbox.db().with_extension("db.v1.bak");
     until("the way back is made", || backup.exists());
