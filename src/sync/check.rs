@@ -38,6 +38,11 @@ impl Walk {
         if shown.start == 0 && answer.has_next {
             return Err(Doubt::LinksOn { page: answer.page });
         }
+        if self.first_target.is_none() && self.before.total == Some(total) {
+            // The positions are those of the earlier syncs.
+            let proven = self.before.complete_total;
+            self.borders.retain(|border| Some(border + 1) == proven);
+        }
         self.first_target.get_or_insert(total);
         self.target.get_or_insert(total);
         let placement = self.placement(answer, shown, total);

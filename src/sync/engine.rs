@@ -1,6 +1,6 @@
 //! One sync from its beginning to its end: finds out what to read, archives what comes in, and says how it ended.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +15,8 @@ use super::observer::{Event, Observer};
 use super::reading::{Moment, Reading};
 use super::report::{ListingResult, Report};
 use super::scope::Scope;
-use super::{Settings, account, conclusion, droplets, follow_up, gone};
+use super::walk::Skipped;
+use super::{Settings, account, conclusion, droplets, follow_up, gone, unsettled};
 use crate::api::{self, Client, ErrorKind, Page};
 use crate::cancellation::Cancellation;
 use crate::model::{Action, ActionId, DropletId, IN_PROGRESS};
@@ -38,11 +39,15 @@ pub(super) struct Engine<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) run: RunId,
     pub(super) report: Report,
-    /// Actions of which the API itself showed, in this sync, that they are in progress, or how they ended.
-    pub(super) seen_open: HashSet<ActionId>,
+    /// Actions that the API itself showed to be in progress, in this sync.
+    pub(super) seen_open: BTreeSet<ActionId>,
     pub(super) following: Following,
     /// A page that is to be read again.
     audit: Option<Audit>,
+    /// Pages that show several actions which were in progress: by how many actions of the listing are newer than one there.
+    pub(super) open_pages: BTreeMap<ListingKind, BTreeSet<u64>>,
+    /// These actions.
+    pub(super) open_on_pages: BTreeSet<ActionId>,
     /// The droplets that exist, where that list was read at the beginning.
     pub(super) droplet_list: Option<DropletList>,
     /// Whether the API answered a request for a list.
@@ -80,9 +85,11 @@ impl<'a> Engine<'a> {
             observer,
             run,
             report: Report::default(),
-            seen_open: HashSet::new(),
+            seen_open: BTreeSet::new(),
             following: Following::default(),
             audit: None,
+            open_pages: BTreeMap::new(),
+            open_on_pages: BTreeSet::new(),
             droplet_list: None,
             has_lists: false,
             not_found: Vec::new(),
@@ -152,6 +159,7 @@ impl<'a> Engine<'a> {
     /// Finds out which listings are to be read.
     async fn prepare(&mut self) -> Result<(), store::Error> {
         account::check(self).await?;
+        unsettled::find_pages(self)?;
         match &self.settings.scope {
             Scope::Account => {
                 self.audit = self.next_audit(None)?;
@@ -227,6 +235,7 @@ impl<'a> Engine<'a> {
         let due = self.following.due(now, self.settings.recheck_seconds);
         let mut again: BTreeSet<ListingKind> = due.map(ListingKind::Droplet).collect();
         again.extend(self.audit.map(|audit| audit.listing));
+        again.extend(self.open_pages.keys());
         let queued: BTreeSet<ListingKind> = self.queue.iter().copied().collect();
         self.queue.extend(again.difference(&queued));
     }
@@ -284,6 +293,15 @@ impl<'a> Engine<'a> {
         let mut reading = Reading::new(listing, self.settings.full);
         if let Some(audit) = self.audit.take_if(|audit| audit.listing == kind) {
             reading.walk = reading.walk.auditing(audit.position);
+        }
+        if let (Some(newer), Some(total)) = (
+            self.open_pages.remove(&kind),
+            reading.listing.complete_total,
+        ) {
+            let positions = newer
+                .into_iter()
+                .filter_map(|newer| total.checked_sub(newer + 1));
+            reading.walk = reading.walk.reading_again(positions);
         }
         self.readings.push(reading);
         Ok(())
@@ -380,8 +398,8 @@ impl<'a> Engine<'a> {
         error: api::Error,
     ) -> Result<(), store::Error> {
         let reading = &mut self.readings[index];
-        if let Some(position) = reading.abandon(self.store, page)? {
-            return self.skip_audit(index, position, &error);
+        if let Some(skipped) = reading.abandon(self.store, page)? {
+            return self.skip_page(index, skipped, &error);
         }
         if let ListingKind::Droplet(id) = reading.listing.kind
             && error.is_not_found()
@@ -398,18 +416,20 @@ impl<'a> Engine<'a> {
         self.close(index, ListingResult::Failed(error))
     }
 
-    /// Goes on, up to this position, without a page that was only to be read again: nothing is missing.
-    fn skip_audit(
+    /// Goes on without a page that was only to be read again: nothing is missing.
+    fn skip_page(
         &mut self,
         index: usize,
-        position: u64,
+        skipped: Skipped,
         error: &api::Error,
     ) -> Result<(), store::Error> {
         let reading = &self.readings[index];
         let (id, decided) = (reading.listing.id, reading.decided());
         self.notice(&format!("an archived page was not read again: {error}"));
         let now = (self.settings.clock)();
-        self.store.note_audit(id, position, false, now)?;
+        if let Some(position) = skipped.unproven_to {
+            self.store.note_audit(id, position, false, now)?;
+        }
         decided.map_or(Ok(()), |result| self.close(index, result))
     }
 

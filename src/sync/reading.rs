@@ -2,7 +2,7 @@
 
 use super::follow::Following;
 use super::report::ListingResult;
-use super::walk::{Answer, Before, Verdict, Walk};
+use super::walk::{Answer, Before, Skipped, Verdict, Walk};
 use crate::api::{self, Client, Page};
 use crate::coverage::Coverage;
 use crate::model::{Action, ActionId};
@@ -150,15 +150,15 @@ impl Reading {
         Ok(recorded)
     }
 
-    /// A page that was asked for will not be answered. The position after it, if it was only to be read again.
+    /// A page that was asked for will not be answered; which, if it was only to be read again.
     pub(super) fn abandon(
         &mut self,
         store: &mut Store,
         page: u64,
-    ) -> Result<Option<u64>, store::Error> {
-        let skipped_to = self.walk.abandon(page);
+    ) -> Result<Option<Skipped>, store::Error> {
+        let skipped = self.walk.abandon(page);
         self.look_up_what_the_walk_wants(store)?;
-        Ok(skipped_to)
+        Ok(skipped)
     }
 
     fn look_up_what_the_walk_wants(&mut self, store: &mut Store) -> Result<(), store::Error> {

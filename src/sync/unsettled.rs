@@ -7,33 +7,62 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::engine::Engine;
-use super::reading::fetch_page;
 use super::scope::Scope;
 use crate::api::{self, PER_PAGE};
 use crate::model::{Action, ActionId};
-use crate::store::{self, ListingKind, PageRecord, UnsettledAction};
+use crate::store::{self, ListingKind, UnsettledAction};
 
 /// Completed actions without an end that one sync asks for at most. Where the API never tells it, that is its way.
 const MOST_WITHOUT_END: i64 = 100;
 /// Errors in a row after which one sync asks for no more actions.
 const MOST_ERRORS: u32 = 3;
 
+/// Finds the pages that show more than one of the actions that are due, as far as the archive can tell.
+pub(super) fn find_pages(engine: &mut Engine<'_>) -> Result<(), store::Error> {
+    let mut by_listing: BTreeMap<ListingKind, BTreeSet<ActionId>> = BTreeMap::new();
+    for action in engine.store.open_actions((engine.settings.clock)())? {
+        if let Some(kind) = listing_of(engine, &action) {
+            by_listing.entry(kind).or_default().insert(action.id);
+        }
+    }
+    by_listing.retain(|_, ids| ids.len() > 1);
+    for (kind, ids) in by_listing {
+        let (mut newer, mut up_to) = (0, ActionId::MAX);
+        let mut by_page: BTreeMap<u64, Vec<(u64, ActionId)>> = BTreeMap::new();
+        for id in ids.into_iter().rev() {
+            newer += engine.store.archived_actions(kind, id, up_to)?;
+            up_to = id;
+            by_page
+                .entry(newer / PER_PAGE)
+                .or_default()
+                .push((newer, id));
+        }
+        by_page.retain(|_, actions| actions.len() > 1);
+        for (newer, id) in by_page.into_values().flatten() {
+            engine.open_pages.entry(kind).or_default().insert(newer);
+            engine.open_on_pages.insert(id);
+        }
+    }
+    Ok(())
+}
+
 /// Asks for the actions in progress that are due and were not seen in this sync, and for those that completed without
 /// saying when.
 pub(super) async fn look_again(engine: &mut Engine<'_>) -> Result<(), store::Error> {
-    let mut open = engine.store.open_actions((engine.settings.clock)())?;
-    open.retain(|action| is_worth_asking(engine, action));
-    ask_by_page(engine, &open).await?;
-    open.retain(|action| is_worth_asking(engine, action));
-    let mut without_end = engine.store.actions_without_end(MOST_WITHOUT_END)?;
-    without_end.retain(|action| is_worth_asking(engine, action));
-    open.extend(without_end);
-    if !open.is_empty() {
-        // Where some cannot be had, each sync begins with others.
-        let middle = engine.run.unsigned_abs() as usize % open.len();
-        open.rotate_left(middle);
+    let now = (engine.settings.clock)();
+    let seen = engine.open_on_pages.intersection(&engine.seen_open);
+    for id in seen {
+        engine.store.note_asked_for(*id, now)?;
     }
-    ask_by_id(engine, &open).await
+    let mut unsettled = engine.store.open_actions(now)?;
+    unsettled.extend(engine.store.actions_without_end(MOST_WITHOUT_END)?);
+    unsettled.retain(|action| is_worth_asking(engine, action));
+    if !unsettled.is_empty() {
+        // Where some cannot be had, each sync begins with others.
+        let middle = engine.run.unsigned_abs() as usize % unsettled.len();
+        unsettled.rotate_left(middle);
+    }
+    ask_by_id(engine, &unsettled).await
 }
 
 /// Whether it was not seen in this sync, and the listing that it belongs to was.
@@ -49,72 +78,6 @@ fn listing_of(engine: &Engine<'_>, action: &UnsettledAction) -> Option<ListingKi
         Scope::Account => Some(ListingKind::Account),
         Scope::Droplets { .. } => action.droplet_id.map(ListingKind::Droplet),
     }
-}
-
-/// Asks for the pages on which several of these actions stand. One that cannot be had leaves them to their ids.
-async fn ask_by_page(
-    engine: &mut Engine<'_>,
-    open: &[UnsettledAction],
-) -> Result<(), store::Error> {
-    for (kind, page) in shared_pages(engine, open)? {
-        if engine.is_halted() {
-            return Ok(());
-        }
-        let Ok(answered) = fetch_page(&engine.client, kind, page).await else {
-            continue;
-        };
-        engine.answered();
-        let (listing, now) = (engine.store.listing(kind)?, (engine.settings.clock)());
-        let rows: Vec<_> = answered
-            .rows
-            .iter()
-            .flatten()
-            .map(|it| (it, false))
-            .collect();
-        let recorded = engine.store.record_page(&PageRecord {
-            listing: &listing,
-            rows: &rows,
-            covers: &[],
-            total: None,
-            run: engine.run,
-            now,
-        })?;
-        engine.report.counts.add(recorded);
-        let shown: BTreeSet<ActionId> = rows.iter().map(|(action, _)| action.id).collect();
-        for action in open.iter().filter(|action| shown.contains(&action.id)) {
-            engine.seen_open.insert(action.id);
-            engine.store.note_asked_for(action.id, now)?;
-        }
-    }
-    Ok(())
-}
-
-/// The pages that show more than one of these actions, as far as the archive can tell.
-fn shared_pages(
-    engine: &Engine<'_>,
-    open: &[UnsettledAction],
-) -> Result<BTreeSet<(ListingKind, u64)>, store::Error> {
-    let mut by_listing: BTreeMap<ListingKind, BTreeSet<ActionId>> = BTreeMap::new();
-    for action in open {
-        if let Some(kind) = listing_of(engine, action) {
-            by_listing.entry(kind).or_default().insert(action.id);
-        }
-    }
-    by_listing.retain(|_, ids| ids.len() > 1);
-    let mut shared = BTreeSet::new();
-    for (kind, ids) in by_listing {
-        let (mut newer, mut last_page, mut up_to) = (0, 0, ActionId::MAX);
-        for id in ids.into_iter().rev() {
-            newer += engine.store.archived_actions(kind, id, up_to)?;
-            up_to = id;
-            let page = newer / PER_PAGE + 1;
-            if page == last_page {
-                shared.insert((kind, page));
-            }
-            last_page = page;
-        }
-    }
-    Ok(shared)
 }
 
 /// Asks for each action. One that cannot be had keeps none of the others from being asked for.

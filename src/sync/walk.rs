@@ -38,6 +38,15 @@ pub(super) struct Before {
     pub(super) complete_total: Option<u64>,
 }
 
+impl Before {
+    /// The last positions of what earlier syncs have read.
+    fn borders(&self) -> BTreeSet<u64> {
+        let ends = self.coverage.intervals().iter().map(|read| read.end);
+        let ends = ends.chain(self.complete_total);
+        ends.filter_map(|end| end.checked_sub(1)).collect()
+    }
+}
+
 /// An answered page, as far as decisions need it: the id of each row, `None` for one that has none.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Answer<'a> {
@@ -67,6 +76,13 @@ pub(super) enum Verdict {
     Complete { total: u64 },
     /// Something is missing, for this reason.
     Incomplete { reason: Doubt },
+}
+
+/// A page was not read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Skipped {
+    /// The position after it, if it was to be proven.
+    pub(super) unproven_to: Option<u64>,
 }
 
 enum Phase {
@@ -124,7 +140,9 @@ pub(super) struct Walk {
     shorter: Option<HashSet<ActionId>>,
     /// What each answer of this sync said: its total, its oldest action, and the position of that.
     claims: Vec<(u64, ActionId, u64)>,
-    /// A covered position whose page is to be read again, and the positions that this page then showed.
+    /// Covered positions whose pages are to be read again.
+    again: BTreeSet<u64>,
+    /// The one of them that is to be proven, and the positions that its page then showed.
     audit: Option<u64>,
     audited: Option<Interval>,
     /// The last answer, where it is older than one before it.
@@ -175,11 +193,7 @@ impl Walk {
             from: 0,
             seen: None,
             head_id: None,
-            borders: before
-                .complete_total
-                .and_then(|it| it.checked_sub(1))
-                .into_iter()
-                .collect(),
+            borders: before.borders(),
             first_target: None,
             target: None,
             asked: 0,
@@ -189,6 +203,7 @@ impl Walk {
             known_total: before.total.unwrap_or(0),
             shorter: None,
             claims: Vec::new(),
+            again: BTreeSet::new(),
             audit: None,
             audited: None,
             old: None,
@@ -239,9 +254,15 @@ impl Walk {
         self
     }
 
-    /// Reads the page with this position again, although it is covered.
+    /// Reads the page with this position again, although it is covered, to prove it.
     pub(super) fn auditing(mut self, position: u64) -> Self {
         self.audit = Some(position);
+        self.reading_again([position])
+    }
+
+    /// Reads the pages with these positions again, although they are covered.
+    pub(super) fn reading_again(mut self, positions: impl IntoIterator<Item = u64>) -> Self {
+        self.again.extend(positions);
         self
     }
 
@@ -289,7 +310,8 @@ impl Walk {
         });
         let mut missing = missing.map(|missing| missing.end - 1);
         let border = self.borders.last().copied();
-        let page = match missing.next().or(border).or(self.audit) {
+        let again = self.again.last().copied();
+        let page = match missing.next().or(border).or(again) {
             Some(position) => page_of(position, PER_PAGE, self.latest_total),
             None => self.page_past_the_end()?,
         };
@@ -394,12 +416,13 @@ impl Walk {
         } else {
             self.fruitless + 1
         };
+        self.again.retain(|position| !shown.contains(position));
         if self.audit.is_some_and(|position| shown.contains(&position)) {
             self.audit = None;
             self.audited = Some(placement.shown);
-        } else if self.old.is_some() && self.is_audited_by(answer.page) {
+        } else if self.old.is_some() {
             // An old answer shows what was there then: another sync has more luck.
-            self.audit = None;
+            self.skip(answer.page);
         }
     }
 
@@ -433,7 +456,7 @@ impl Walk {
             return;
         }
         // What is under way may still contradict what the others said.
-        if self.audit.is_some() || !self.under_way.is_empty() || self.raise_target() {
+        if !self.again.is_empty() || !self.under_way.is_empty() || self.raise_target() {
             return;
         }
         if !self.unreadable.is_empty() {
@@ -666,24 +689,28 @@ impl Walk {
         complete.is_some_and(|complete| complete >= self.latest_total)
     }
 
-    /// A page that was asked for will not be answered. The position after it, if it was only to be read again: then nothing
-    /// is missing.
-    pub(super) fn abandon(&mut self, page: u64) -> Option<u64> {
+    /// A page that was asked for will not be answered. If it was only to be read again, nothing is missing.
+    pub(super) fn abandon(&mut self, page: u64) -> Option<Skipped> {
         self.under_way.remove(&page);
-        if !self.is_audited_by(page) {
-            return None;
-        }
-        let position = self.audit.take()?;
+        let skipped = self.skip(page)?;
         self.finish_cover();
-        Some(position + PER_PAGE)
+        Some(skipped)
     }
 
-    /// Whether everything but the position to be read again is covered, and this is its page.
-    fn is_audited_by(&self, page: u64) -> bool {
-        let target = self.target.filter(|_| matches!(self.phase, Phase::Cover));
-        let is_missing_nothing = target.is_some() && self.missing() == 0;
-        let position = self.audit.filter(|_| is_missing_nothing);
-        position.is_some_and(|position| page_of(position, PER_PAGE, self.latest_total) == page)
+    /// Gives up reading a page again, if it is one where nothing is missing.
+    fn skip(&mut self, page: u64) -> Option<Skipped> {
+        let is_covering = matches!(self.phase, Phase::Cover) && self.target.is_some();
+        if !is_covering || self.missing() > 0 {
+            return None;
+        }
+        let total = self.latest_total;
+        let is_there = |position: &u64| page_of(*position, PER_PAGE, total) == page;
+        let length = self.again.len();
+        self.again.retain(|position| !is_there(position));
+        let unproven = self.audit.take_if(|position| is_there(position));
+        (self.again.len() < length).then(|| Skipped {
+            unproven_to: unproven.map(|position| position + PER_PAGE),
+        })
     }
 
     /// How many of how many positions are covered, for people who watch.

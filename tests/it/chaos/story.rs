@@ -44,6 +44,8 @@ impl<'a> Story<'a> {
             seed,
             destroyed: 0.2,
             in_progress: random.below(8),
+            // Actions in progress are asked for in every sync only while they are young.
+            now: None,
             ..account(droplets, actions)
         };
         let cloud = Cloud::start(options).unwrap();
