@@ -7,10 +7,11 @@
 //!
 //! A [`PageReader`] is the client without the network: it decodes the bodies of answers that are there already.
 //!
-//! What each file is for: `client` asks until it has an answer, `exchange` sends one request and sorts what comes back, `http` is the
-//! client that it is sent through,
-//! `bearer` is the token on its way, `body` unpacks answers, `scope` says what a token may be allowed to do, `pace` keeps under the limits, `retry` decides whether and when to try again, `limits` reads what
-//! the headers say of both, `wire` turns JSON into values, `event` tells whoever watches, `error` says what failed.
+//! What each file is for: `client` asks until it has an answer, `exchange` sends one request and sorts what comes back,
+//! `http` is the client that it is sent through, `bearer` is the token on its way, `body` unpacks answers, `scope` says
+//! what a token may be allowed to do, `pace` keeps under the limits, `retry` decides whether and when to try again,
+//! `limits` reads what the headers say of both, `wire` turns JSON into values, `event` tells whoever watches, `error` says
+//! what failed.
 
 mod bearer;
 mod body;
