@@ -101,6 +101,7 @@ impl Archived {
     fn is_on(&self, droplets: &Choice<DropletSelector>, gone: Option<bool>) -> bool {
         let id = |selector: &DropletSelector| match selector {
             DropletSelector::Id(id) => *id,
+            DropletSelector::Name(digits) => digits.parse().unwrap(),
             other => panic!("{other:?}"),
         };
         let any_of: Vec<_> = droplets.any_of.iter().map(id).collect();
