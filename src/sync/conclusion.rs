@@ -35,6 +35,8 @@ pub(super) fn note_complete(engine: &mut Engine<'_>, index: usize) -> Result<(),
     let Some(ListingResult::Complete { total }) = reading.result else {
         return Ok(());
     };
+    // Each droplet was created: one that lists nothing is read again by the next sync.
+    let is_empty = total == 0;
     let listing = &reading.listing;
     let now = (engine.settings.clock)();
     if listing.kind == ListingKind::Followed {
@@ -52,7 +54,7 @@ pub(super) fn note_complete(engine: &mut Engine<'_>, index: usize) -> Result<(),
     } else {
         engine.store.mark_complete(&[(listing.id, total)], now)?;
     }
-    let droplet = listing.kind.droplet_id();
+    let droplet = listing.kind.droplet_id().filter(|_| !is_empty);
     match droplet.and_then(|id| Some((id, engine.following.follow_from(id)?))) {
         Some(followed) => {
             let head_id = engine.following.head_id();
@@ -135,7 +137,8 @@ fn note_following(
         let was_followed = engine.following.followed_from(id).is_some();
         let by_account = account_total.filter(|_| was_followed);
         let position = by_account.or_else(|| engine.following.follow_from(id));
-        if let Some(position) = position.filter(|_| report.result.is_complete()) {
+        let is_empty = matches!(report.result, ListingResult::Complete { total: 0 });
+        if let Some(position) = position.filter(|_| report.result.is_complete() && !is_empty) {
             from.insert(id, position);
         }
     }

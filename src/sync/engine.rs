@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
+use super::answer::Skipped;
 use super::batch::{Batch, Fetched};
 use super::droplet_list::DropletList;
 use super::expectation::Expectation;
@@ -15,7 +16,6 @@ use super::observer::{Event, Observer};
 use super::reading::{Moment, Reading};
 use super::report::{ListingResult, Report};
 use super::scope::Scope;
-use super::walk::Skipped;
 use super::{Settings, account, conclusion, droplets, follow_up, gone, unsettled};
 use crate::api::{self, Client, ErrorKind, Page};
 use crate::cancellation::Cancellation;

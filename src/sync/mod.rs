@@ -9,7 +9,8 @@
 //! - `scope` says what is to be read, `account` what the token may see of it;
 //! - `engine` leads through a sync, `traffic` keeps requests under way, a `batch` collects answers to be archived
 //!   together, a `reading` archives the pages of one listing;
-//! - `walk` and `rewalk` decide what to read next of a listing, `check` holds answers against what they claim, `doubt`
+//! - `walk` and `rewalk` decide what to read next of a listing, by an `answer`; `check` holds answers against what they claim,
+//!   `passes` judges whether a walk through all pages is to be believed, `doubt`
 //!   says why one cannot be trusted;
 //! - `follow` keeps many droplets current through the account's listing, `gone` proves that droplets are gone, and reads
 //!   there what they have left;
@@ -18,6 +19,7 @@
 //! - `report` says how it all ended, `forecast` what it would cost, `observer` tells whoever watches.
 
 mod account;
+mod answer;
 mod batch;
 mod conclusion;
 mod doubt;
@@ -30,6 +32,7 @@ mod follow_up;
 mod forecast;
 mod gone;
 mod observer;
+mod passes;
 mod reading;
 mod report;
 mod rewalk;

@@ -1,8 +1,9 @@
 //! A listing that is being read: its walk, and how its pages are archived.
 
+use super::answer::{Answer, Before, Skipped, Verdict};
 use super::follow::Following;
 use super::report::ListingResult;
-use super::walk::{Answer, Before, Skipped, Verdict, Walk};
+use super::walk::Walk;
 use crate::api::{self, Client, Page};
 use crate::coverage::Coverage;
 use crate::model::{Action, ActionId};

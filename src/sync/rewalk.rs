@@ -10,8 +10,8 @@
 
 use std::collections::HashSet;
 
+use super::answer::{Answer, Verdict};
 use super::doubt::Doubt;
-use super::walk::{Answer, Verdict};
 use crate::api::PER_PAGE;
 use crate::model::ActionId;
 

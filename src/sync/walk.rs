@@ -14,76 +14,19 @@
 //!
 //! The first check that fails ends this way of reading: what was covered is forgotten, and the pages are walked one
 //! after the other from the first, which misses nothing as long as the listing only grows ([`Rewalk`]). If that does
-//! not add up either, it is done again, and then the listing is reported as incomplete. Rows are archived in any case.
-//!
-//! No walk that found fewer actions than a total ever said is believed by itself. A second one that found the same, and
-//! with them the newest action that is archived, shows that actions were removed; otherwise the answers come from a server
-//! that lags behind another one.
+//! not add up either, it is done again, and then the listing is reported as incomplete ([`Passes`]). Rows are archived in
+//! any case.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::answer::{Answer, Before, Placement, Skipped, Verdict};
 use super::doubt::Doubt;
+use super::passes::{Found, Judgement, Passes};
 use super::rewalk::{Rewalk, may_be_cut};
 use crate::api::PER_PAGE;
 use crate::coverage::{Coverage, Interval, page_of};
 use crate::model::ActionId;
 use crate::store::Recorded;
-
-/// What is known of a listing before it is read.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Before {
-    pub(super) coverage: Coverage,
-    pub(super) total: Option<u64>,
-    /// How many actions, from the oldest, have been proven to be archived.
-    pub(super) complete_total: Option<u64>,
-}
-
-impl Before {
-    /// The last positions of what earlier syncs have read.
-    fn borders(&self) -> BTreeSet<u64> {
-        let ends = self.coverage.intervals().iter().map(|read| read.end);
-        let ends = ends.chain(self.complete_total);
-        ends.filter_map(|end| end.checked_sub(1)).collect()
-    }
-}
-
-/// An answered page, as far as decisions need it: the id of each row, `None` for one that has none.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Answer<'a> {
-    pub(super) page: u64,
-    pub(super) ids: &'a [Option<ActionId>],
-    pub(super) total: Option<u64>,
-    pub(super) has_next: bool,
-}
-
-/// How the rows of an answer are to be archived.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Placement {
-    /// The positions that the rows cover.
-    pub(super) covers: Vec<Interval>,
-    /// For each row, whether it stands where everything is archived already.
-    pub(super) expected: Vec<bool>,
-    /// The positions that the rows stand at, the newest first.
-    pub(super) shown: Interval,
-    /// The length to believe.
-    pub(super) total: Option<u64>,
-}
-
-/// How reading a listing ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// Everything it held when the sync began is archived: this many actions.
-    Complete { total: u64 },
-    /// Something is missing, for this reason.
-    Incomplete { reason: Doubt },
-}
-
-/// A page was not read again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Skipped {
-    /// The position after it, if it was to be proven.
-    pub(super) unproven_to: Option<u64>,
-}
 
 enum Phase {
     /// Covering what is missing.
@@ -93,10 +36,7 @@ enum Phase {
     /// Something was wrong: pages one after the other, once what is under way has come in.
     Rewalk(Rewalk),
     /// A pass added up: what it found is compared with what is archived.
-    Compare {
-        found: Vec<ActionId>,
-        total: u64,
-    },
+    Compare(Found),
     Done(Verdict),
 }
 
@@ -132,14 +72,8 @@ pub(super) struct Walk {
     latest_total: u64,
     /// How often the target was raised to it.
     raises: u32,
-    /// How often all pages were walked through.
-    passes: u32,
-    /// The longest length heard of before that began.
-    known_total: u64,
-    /// The actions that such a pass found, if they were fewer than a total said.
-    shorter: Option<HashSet<ActionId>>,
-    /// What each answer of this sync said: its total, its oldest action, and the position of that.
-    claims: Vec<(u64, ActionId, u64)>,
+    /// What the passes over all pages came to.
+    passes: Passes,
     /// Covered positions whose pages are to be read again.
     again: BTreeSet<u64>,
     /// The one of them that is to be proven, and the positions that its page then showed.
@@ -173,8 +107,6 @@ const MOST_FRUITLESS: u32 = 12;
 const MOST_TIMES: u64 = 3;
 const MORE_PAGES: u64 = 12;
 const MOST_RAISES_BY_A_PAGE: u32 = 8;
-/// Passes over all pages that a listing is worth in one sync.
-const MOST_PASSES: u32 = 3;
 
 impl Walk {
     /// Starts reading; `full` walks through every page whatever is covered.
@@ -199,10 +131,7 @@ impl Walk {
             asked: 0,
             latest_total: before.total.unwrap_or(0),
             raises: 0,
-            passes: 0,
-            known_total: before.total.unwrap_or(0),
-            shorter: None,
-            claims: Vec::new(),
+            passes: Passes::after(before.total),
             again: BTreeSet::new(),
             audit: None,
             audited: None,
@@ -229,6 +158,11 @@ impl Walk {
             head_id.is_some()
                 && !(before.coverage.contains(*border) && before.coverage.contains(from))
         });
+        let later = before
+            .borders()
+            .into_iter()
+            .filter(|border| *border >= from);
+        let borders = later.chain(border).collect();
         before.coverage.insert(Interval {
             start: 0,
             end: from,
@@ -237,7 +171,7 @@ impl Walk {
             from,
             seen: Some(HashMap::new()),
             head_id,
-            borders: border.into_iter().collect(),
+            borders,
             ..Self::new(before, false)
         }
     }
@@ -271,7 +205,7 @@ impl Walk {
         let page = match &self.phase {
             Phase::Cover => self.next_missing_page()?,
             Phase::Rewalk(rewalk) if self.under_way.is_empty() => rewalk.next_page(),
-            Phase::Rewalk(_) | Phase::Count | Phase::Compare { .. } | Phase::Done(_) => {
+            Phase::Rewalk(_) | Phase::Count | Phase::Compare(_) | Phase::Done(_) => {
                 return None;
             }
         };
@@ -339,21 +273,21 @@ impl Walk {
                 Err(doubt @ Doubt::Shrunk { .. }) => {
                     self.old = Some(doubt);
                     self.has_lag = true;
-                    unplaced(answer, None)
+                    Placement::nowhere(answer, None)
                 }
                 Err(doubt) => {
                     self.start_rewalk(doubt);
-                    unplaced(answer, None)
+                    Placement::nowhere(answer, None)
                 }
             },
             Phase::Rewalk(rewalk) if rewalk.is_at(answer.page) => {
                 rewalk.read(answer);
-                unplaced(answer, answer.total)
+                Placement::nowhere(answer, answer.total)
             }
             // Under way when something went wrong: its rows count, its position does not. Its total was said before the walk.
-            Phase::Rewalk(_) | Phase::Count | Phase::Compare { .. } | Phase::Done(_) => {
-                self.known_total = self.latest_total;
-                unplaced(answer, None)
+            Phase::Rewalk(_) | Phase::Count | Phase::Compare(_) | Phase::Done(_) => {
+                self.passes.begin(self.latest_total);
+                Placement::nowhere(answer, None)
             }
         }
     }
@@ -367,7 +301,7 @@ impl Walk {
         }
         self.latest_total = self.latest_total.max(total);
         if let Some(Some(oldest)) = answer.ids.last() {
-            self.claims.push((total, *oldest, shown.start));
+            self.passes.note_claim(total, *oldest, shown.start);
         }
     }
 
@@ -388,7 +322,7 @@ impl Walk {
                 self.finish_cover();
             }
             Phase::Rewalk(_) => self.finish_pass(),
-            Phase::Count | Phase::Compare { .. } | Phase::Done(_) => {}
+            Phase::Count | Phase::Compare(_) | Phase::Done(_) => {}
         }
     }
 
@@ -519,40 +453,11 @@ impl Walk {
         let Some(verdict) = rewalk.verdict().cloned() else {
             return;
         };
-        self.passes += 1;
-        let is_worth_another = rewalk.is_worth_another();
         self.has_lag |= rewalk.has_lag();
-        let found = std::mem::take(rewalk).into_found();
-        let ids = || found.iter().copied().collect::<HashSet<_>>();
-        let reason = match &verdict {
-            Verdict::Complete { total } if *total < self.known_total => {
-                let earlier = self.shorter.take();
-                if earlier.is_some_and(|earlier| earlier.is_subset(&ids())) {
-                    let total = *total;
-                    self.phase = Phase::Compare { found, total };
-                    return;
-                }
-                self.shorter = Some(ids());
-                Doubt::Shrunk {
-                    before: self.known_total,
-                    now: *total,
-                }
-            }
-            Verdict::Complete { total } => {
-                let total = *total;
-                self.phase = Phase::Compare { found, total };
-                return;
-            }
-            Verdict::Incomplete { reason } if is_worth_another => reason.clone(),
-            Verdict::Incomplete { .. } => {
-                self.phase = Phase::Done(verdict);
-                return;
-            }
-        };
-        if self.passes < MOST_PASSES {
-            self.start_rewalk(reason);
-        } else {
-            self.phase = Phase::Done(Verdict::Incomplete { reason });
+        match self.passes.judge(verdict, std::mem::take(rewalk)) {
+            Judgement::Compare(found) => self.phase = Phase::Compare(found),
+            Judgement::Again(doubt) => self.start_rewalk(doubt),
+            Judgement::Done(verdict) => self.phase = Phase::Done(verdict),
         }
     }
 
@@ -615,49 +520,18 @@ impl Walk {
 
     /// Whether [`Self::compared`] has to be called for a verdict.
     pub(super) fn wants_comparison(&self) -> bool {
-        matches!(self.phase, Phase::Compare { .. })
+        matches!(self.phase, Phase::Compare(_))
     }
 
     /// Takes note of how many actions of the listing are archived, and of the newest one.
     pub(super) fn compared(&mut self, archived: u64, newest: Option<ActionId>) {
-        let Phase::Compare { found, total } = &self.phase else {
-            return;
-        };
-        let doubt = if *total < self.known_total {
-            self.doubt_of_shorter(found, newest)
-        } else {
-            self.doubt_of_surplus(found, archived)
-        };
-        self.phase = Phase::Done(match doubt {
-            Some(reason) => Verdict::Incomplete { reason },
-            None => Verdict::Complete { total: *total },
-        });
-    }
-
-    /// Two walks agreed on fewer actions than were listed once. If what they showed stands where an answer with a larger
-    /// total had it, they were shown an older listing. If they lack the newest action, that was removed or they were: the
-    /// next sync takes their word for it.
-    fn doubt_of_shorter(&self, found: &[ActionId], newest: Option<ActionId>) -> Option<Doubt> {
-        let (before, now) = (self.known_total, found.len() as u64);
-        let places: HashMap<ActionId, u64> = found.iter().rev().copied().zip(0..).collect();
-        let stands_at = |(_, id, position): &(u64, ActionId, u64)| places.get(id) == Some(position);
-        let mut longer = self.claims.iter().filter(|(said, ..)| *said > now);
-        if longer.any(stands_at) {
-            Some(Doubt::Older { before, now })
-        } else if found.iter().max().copied() < newest {
-            Some(Doubt::WithoutNewest { before, now })
-        } else {
-            None
+        if let Phase::Compare(found) = &self.phase {
+            let archived_before = archived.saturating_sub(self.inserted);
+            let known_before = self.before.total.unwrap_or(0);
+            let surplus_before = archived_before.saturating_sub(known_before);
+            let expected = archived - surplus_before.min(archived);
+            self.phase = Phase::Done(self.passes.compare(found, expected, newest));
         }
-    }
-
-    /// More actions are archived than are listed. Where an earlier sync left it so, they were removed; otherwise the listing
-    /// does not show everything.
-    fn doubt_of_surplus(&self, found: &[ActionId], archived: u64) -> Option<Doubt> {
-        let total = found.len() as u64;
-        let archived_before = archived.saturating_sub(self.inserted);
-        let surplus_before = archived_before.saturating_sub(self.before.total.unwrap_or(0));
-        (archived > total + surplus_before).then_some(Doubt::Surplus { archived, total })
     }
 
     /// The length that the next sync is to expect, where it is less than was known.
@@ -748,7 +622,7 @@ impl Walk {
     /// are there instead.
     fn start_rewalk(&mut self, doubt: Doubt) {
         self.coverage = Coverage::new();
-        self.known_total = self.latest_total;
+        self.passes.begin(self.latest_total);
         self.phase = match self.seen {
             Some(_) => Phase::Done(Verdict::Incomplete {
                 reason: doubt.clone(),
@@ -764,15 +638,6 @@ impl Walk {
             all.insert(*interval);
         }
         all
-    }
-}
-
-fn unplaced(answer: &Answer<'_>, total: Option<u64>) -> Placement {
-    Placement {
-        covers: Vec::new(),
-        expected: vec![false; answer.ids.len()],
-        shown: Interval { start: 0, end: 0 },
-        total,
     }
 }
 

@@ -257,3 +257,27 @@ proptest! {
         prop_assert!(archive.ids.iter().all(|id| is_kept(*id)));
     }
 }
+
+#[test]
+fn the_end_of_what_was_read_since_droplets_are_followed_is_looked_at_again() {
+    let mut before = Before {
+        total: Some(905),
+        ..Before::default()
+    };
+    let (start, end) = (0, 905);
+    before.coverage.insert(Interval { start, end });
+    let mut walk = Walk::following(before, 565, Some(904));
+    assert_eq!(walk.next_page(), Some(1));
+    // 203 actions are new, and three were removed: the oldest three of the new ones stand where all was read.
+    let ids: Vec<_> = (908..1_108).rev().map(Some).collect();
+    let answer = Answer {
+        page: 1,
+        ids: &ids,
+        total: Some(1_105),
+        has_next: true,
+    };
+    let placement = walk.place(&answer);
+    walk.archived(&answer, &placement, Recorded::default());
+    assert!(walk.verdict().is_none());
+    assert_eq!(walk.next_page(), Some(2));
+}

@@ -1,6 +1,8 @@
 //! The promise of a walk where answers contradict one another: replicas that lag behind, caches that keep pages, actions
 //! that are removed. What any answer of the sync has shown to be listed is archived, or the verdict says that it is not.
 
+use std::collections::HashSet;
+
 use std::collections::HashMap;
 
 use proptest::prelude::*;

@@ -68,7 +68,7 @@ impl Shown {
         let Some(droplet) = droplet else {
             return account;
         };
-        let is_through_account = self.account.is_some() && !self.droplets.contains_key(&droplet);
+        let is_through_account = self.account.is_some() && !self.answered.contains(&Some(droplet));
         self.has_shown(earlier, droplet, action)
             || is_through_account && account && is_attributed(action, droplet)
     }

@@ -1,5 +1,6 @@
 //! From a request to the answer the API would give, were nothing in the way.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use super::faults::Quirks;
@@ -119,15 +120,20 @@ impl Routes<'_> {
             hide_completed_at: self.quirks.hide_completed_at,
             ..self.json()
         };
+        // A total hides as many of the newest actions as were removed, unless the page shows them.
+        let hidden = self.state.removed.len() + 1;
+        let revealed = total.checked_sub(hidden).and_then(|it| places.get(it));
+        let newest = Cell::new(revealed.copied());
         let render = |out: &mut String, position: usize| {
             let place = places.get(self.options.order.place(position, total));
+            newest.set(newest.get().max(place.copied()));
             if let Some(entry) = place.and_then(|&place| self.state.entries.get(place as usize)) {
                 json.action(out, entry);
             }
         };
         let mut answer = self.listing(request, "actions", total, render);
-        let newest = places.last();
-        let newest = newest.and_then(|&place| self.state.entries.get(place as usize));
+        let newest = newest.get();
+        let newest = newest.and_then(|place| self.state.entries.get(place as usize));
         answer.newest_action = newest.and_then(entry_id);
         answer
     }

@@ -41,7 +41,7 @@ pub struct LoggedRequest {
     pub user_agent: Option<String>,
     /// The status that was answered; 0 when none reached the client.
     pub status: u16,
-    /// The newest action that the listing had for this answer, on whichever page; absent when the answer was broken, or
+    /// The newest action that this answer revealed, by showing it or by its total; absent when the answer was broken, or
     /// no page of actions. The listing's other actions are those with smaller ids, unless somebody added some by hand.
     pub newest_action: Option<i64>,
     /// When it arrived.

@@ -4,12 +4,10 @@ use std::io;
 
 use archiver::access::{self, Access, Finding, State, Verdict};
 use archiver::api::{self, Client, SharedPacer, TokenScope};
-use archiver::model::Account;
 use archiver::store::{self, ArchivedAccount};
 use archiver::sync::Scope;
-use serde::Serialize;
 
-use super::page::Page;
+use super::page::{Answer, Page, Quota, listed};
 use crate::cli::exit::{Failure, Status, unless_closed};
 use crate::cli::progress::Progress;
 use crate::cli::runtime::runtime;
@@ -55,35 +53,6 @@ another account than the archive, or lacks a scope that the sync needs; 1 the AP
 
 /// Where to make another.
 pub(super) const TOKENS_PAGE: &str = "https://cloud.digitalocean.com/account/api/tokens";
-
-/// What was found out.
-#[derive(Serialize)]
-pub(super) struct Answer {
-    pub(super) api: String,
-    pub(super) token_source: String,
-    pub(super) is_accepted: Option<bool>,
-    /// Whether the token may do what the sync needs.
-    pub(super) is_enough: bool,
-    pub(super) account: Option<Account>,
-    /// The team of the archive, or the person where there is no team; absent while no sync has noted them.
-    pub(super) archive_team: Option<String>,
-    pub(super) archive_account: Option<String>,
-    pub(super) quota: Quota,
-    /// What is to be synced, in words.
-    pub(super) sync: String,
-    /// The smallest set of scopes for it.
-    pub(super) ask_for: Vec<TokenScope>,
-    pub(super) scopes: Vec<Finding>,
-}
-
-/// What the API says of its limits.
-#[derive(Serialize)]
-pub(super) struct Quota {
-    pub(super) limit: Option<u64>,
-    pub(super) remaining: Option<u64>,
-    /// When the oldest request that counts will count no more.
-    pub(super) reset_at: Option<String>,
-}
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let scope = arguments.scope.scope(context.config.file());
@@ -178,16 +147,6 @@ fn lacking(missing: &[TokenScope], access: &Access, scope: &Scope) -> Failure {
             "make one with {} at {TOKENS_PAGE}",
             listed(&access.smallest_set())
         )),
-    }
-}
-
-/// The names of scopes, in words.
-pub(super) fn listed(scopes: &[TokenScope]) -> String {
-    let names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
-    match names.as_slice() {
-        [] => "no scope".to_owned(),
-        [only] => (*only).to_owned(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 

@@ -2,12 +2,43 @@
 
 use std::io::{self, Write};
 
-use archiver::access::{Need, State};
+use archiver::access::{Finding, Need, State};
+use archiver::api::TokenScope;
+use archiver::model::Account;
 use archiver::output::{self, Format, Heading, Options, Value, visible};
 use archiver::status::grouped;
+use serde::Serialize;
 
-use super::check::{Answer, Quota, listed};
 use crate::cli::Context;
+
+/// What was found out.
+#[derive(Serialize)]
+pub(super) struct Answer {
+    pub(super) api: String,
+    pub(super) token_source: String,
+    pub(super) is_accepted: Option<bool>,
+    /// Whether the token may do what the sync needs.
+    pub(super) is_enough: bool,
+    pub(super) account: Option<Account>,
+    /// The team of the archive, or the person where there is no team; absent while no sync has noted them.
+    pub(super) archive_team: Option<String>,
+    pub(super) archive_account: Option<String>,
+    pub(super) quota: Quota,
+    /// What is to be synced, in words.
+    pub(super) sync: String,
+    /// The smallest set of scopes for it.
+    pub(super) ask_for: Vec<TokenScope>,
+    pub(super) scopes: Vec<Finding>,
+}
+
+/// What the API says of its limits.
+#[derive(Serialize)]
+pub(super) struct Quota {
+    pub(super) limit: Option<u64>,
+    pub(super) remaining: Option<u64>,
+    /// When the oldest request that counts will count no more.
+    pub(super) reset_at: Option<String>,
+}
 
 pub(super) struct Page<'a> {
     pub(super) context: &'a Context,
@@ -87,6 +118,16 @@ impl Page<'_> {
             ])?;
         }
         table.finish()
+    }
+}
+
+/// The names of scopes, in words.
+pub(super) fn listed(scopes: &[TokenScope]) -> String {
+    let names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
+    match names.as_slice() {
+        [] => "no scope".to_owned(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 

@@ -55,7 +55,9 @@ impl<'a> Story<'a> {
         });
         let watched = watched.filter(|droplets: &BTreeSet<i64>| !droplets.is_empty());
         let concurrency = 1 + random.below(6);
-        let limits = format!("[limits]\nconcurrency = {concurrency}\n");
+        let limits = format!(
+            "[limits]\nconcurrency = {concurrency}\nrequests_per_minute = 60000\nrequests_per_hour = 600000\n"
+        );
         chronicle.push(format!(
             "{actions} actions, watched {watched:?}, {concurrency} at once"
         ));

@@ -157,6 +157,8 @@ fn an_archive_of_an_older_version_is_upgraded_by_the_first_sync() {
              ALTER TABLE listings DROP COLUMN audit_began_at;
              ALTER TABLE listings DROP COLUMN audited_at;
              ALTER TABLE sync_runs DROP COLUMN faults;
+             ALTER TABLE account DROP COLUMN team_uuid;
+             ALTER TABLE actions_asked_for DROP COLUMN asked_at;
              PRAGMA user_version = 5",
         )
         .unwrap();

@@ -203,7 +203,7 @@ fn a_token_of_another_account_than_the_archive_is_not_enough() {
     let other = Cloud::start(options).unwrap();
     let before = sandbox.archive().contents();
     let run = check_at(&other.url(), &sandbox, &[]).exits(4);
-    run.says("belongs to the account").says("hint: ");
+    run.says("belongs to the team").says("hint: ");
     sandbox.archive().is_unchanged_since(&before);
 }
 
