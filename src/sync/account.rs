@@ -1,9 +1,9 @@
 //! What the token may see: refuses that of another account before it mixes two histories, and finds out whether it may
 //! read the account's listing.
 
-use super::engine::Engine;
 use super::reading::fetch_page;
 use super::rewalk::MOST_OLD;
+use super::session::Session;
 use crate::api::{self, Client, PER_PAGE, Page};
 use crate::chance;
 use crate::coverage::{Interval, page_of};
@@ -15,38 +15,38 @@ const REFUSED_FOR_SECONDS: i64 = 24 * 3600;
 
 /// Makes sure that the token shows the history that the archive holds. Costs a few requests when the token is another
 /// than the last time, and none otherwise.
-pub(super) async fn check(engine: &mut Engine<'_>) -> Result<(), store::Error> {
-    let archived = engine.store.account()?.unwrap_or_else(|| ArchivedAccount {
+pub(super) async fn check(session: &mut Session<'_>) -> Result<(), store::Error> {
+    let archived = session.store.account()?.unwrap_or_else(|| ArchivedAccount {
         token_salt: salt(),
         ..ArchivedAccount::default()
     });
-    let fingerprint = engine.client.token_fingerprint(&archived.token_salt);
+    let fingerprint = session.client.token_fingerprint(&archived.token_salt);
     if archived.token_fingerprint.as_deref() == Some(fingerprint.as_str()) {
         return Ok(());
     }
     let mut is_final = true;
-    let own = match engine.client.account().await {
+    let own = match session.client.account().await {
         Ok(account) => {
-            engine.answered();
+            session.answered();
             account
         }
         Err(error) => {
             is_final = error.is_forbidden() || error.is_not_found();
-            give_up(engine, error);
+            give_up(session, error);
             Account::default()
         }
     };
     if let Some(conflict) = archived.conflict(&own) {
-        engine.refuse(conflict);
+        session.refuse(conflict);
         return Ok(());
     }
-    if !engine.is_halted() {
-        check_history(engine, archived.is_of(&own)).await?;
+    if !session.is_halted() {
+        check_history(session, archived.is_of(&own)).await?;
     }
-    if engine.is_halted() || !is_final {
+    if session.is_halted() || !is_final {
         return Ok(());
     }
-    engine.store.set_account(&ArchivedAccount {
+    session.store.set_account(&ArchivedAccount {
         token_fingerprint: Some(fingerprint),
         actions_refused_at: None,
         ..archived.pinned_to(&own)
@@ -58,27 +58,27 @@ const MOST_LISTINGS: i64 = 3;
 
 /// Reads a page that is archived, and refuses the token where it shows another history, or none although nothing else
 /// tells whose it is. Droplets of another account do not exist for it: they would be taken to be gone.
-async fn check_history(engine: &mut Engine<'_>, is_pinned: bool) -> Result<(), store::Error> {
-    let kinds = engine.store.covered_listings(MOST_LISTINGS)?;
+async fn check_history(session: &mut Session<'_>, is_pinned: bool) -> Result<(), store::Error> {
+    let kinds = session.store.covered_listings(MOST_LISTINGS)?;
     for kind in &kinds {
-        let listing = engine.store.listing(*kind)?;
-        let ids = match covered_rows(&engine.client, &listing).await {
+        let listing = session.store.listing(*kind)?;
+        let ids = match covered_rows(&session.client, &listing).await {
             Ok(ids) => ids,
             Err(error) if error.is_forbidden() || error.is_not_found() => continue,
             Err(error) => {
-                engine.halt_if_hopeless(&error);
+                session.halt_if_hopeless(&error);
                 let subject = "reading an archived page with a new token".to_owned();
-                engine.report.failures.push((subject, error));
-                engine.halt("the token may be another account's".to_owned());
+                session.report.failures.push((subject, error));
+                session.halt("the token may be another account's".to_owned());
                 return Ok(());
             }
         };
-        engine.answered();
-        let known = engine.store.count_known(&ids)?;
+        session.answered();
+        let known = session.store.count_known(&ids)?;
         // Actions may have been removed at the API, or lost from the archive, but not most of a page.
         if known * 2 < ids.len() as i64 {
             let path = kind.path();
-            engine.refuse(format!(
+            session.refuse(format!(
                 "the token shows other actions at {path} than those that are archived: it is of another account"
             ));
         }
@@ -87,7 +87,7 @@ async fn check_history(engine: &mut Engine<'_>, is_pinned: bool) -> Result<(), s
         }
     }
     if !kinds.is_empty() && !is_pinned {
-        engine.refuse("the token shows nothing of what is archived".to_owned());
+        session.refuse("the token shows nothing of what is archived".to_owned());
     }
     Ok(())
 }
@@ -116,39 +116,39 @@ async fn covered_rows(client: &Client, listing: &Listing) -> Result<Vec<ActionId
 
 /// The first page of the account's listing, where the token may read it and the API answers.
 pub(super) async fn first_page(
-    engine: &mut Engine<'_>,
+    session: &mut Session<'_>,
 ) -> Result<Option<Page<Action>>, store::Error> {
-    let now = (engine.settings.clock)();
-    let archived = engine.store.account()?.unwrap_or_default();
+    let now = (session.settings.clock)();
+    let archived = session.store.account()?.unwrap_or_default();
     let refused_at = archived.actions_refused_at;
     if refused_at
         .and_then(|at| at.age_at(now))
         .is_some_and(|age| age < REFUSED_FOR_SECONDS)
     {
-        engine.is_account_refused = true;
+        session.is_account_refused = true;
         return Ok(None);
     }
-    match newest_page(engine).await? {
+    match newest_page(session).await? {
         Ok(page) => {
-            engine.answered();
+            session.answered();
             return Ok(Some(page));
         }
         Err(error) if error.is_forbidden() => {
-            engine.is_account_refused = true;
+            session.is_account_refused = true;
             let text = "the token lacks the scope actions:read: each droplet is asked for by itself, and what happened \
                         to droplets that are destroyed by now stays unknown";
-            engine.notice(text);
-            engine.store.set_account(&ArchivedAccount {
+            session.notice(text);
+            session.store.set_account(&ArchivedAccount {
                 actions_refused_at: Some(now),
                 ..archived
             })?;
         }
         Err(error) => {
             // Where the API itself has no such listing, there is nothing to refuse.
-            engine.is_account_refused = error.status() == Some(404);
-            engine.halt_if_hopeless(&error);
-            if engine.is_halted() {
-                engine
+            session.is_account_refused = error.status() == Some(404);
+            session.halt_if_hopeless(&error);
+            if session.is_halted() {
+                session
                     .report
                     .failures
                     .push(("reading the account's listing".to_owned(), error));
@@ -160,13 +160,13 @@ pub(super) async fn first_page(
 
 /// Asks for the first page until the listing is at least as long as it was: some of the API's servers may lag behind.
 async fn newest_page(
-    engine: &mut Engine<'_>,
+    session: &mut Session<'_>,
 ) -> Result<Result<Page<Action>, api::Error>, store::Error> {
-    let listing = engine.store.listing(ListingKind::Followed)?;
+    let listing = session.store.listing(ListingKind::Followed)?;
     let known = listing.total;
     let mut tries = 0;
     loop {
-        let answer = engine.client.account_actions(1).await;
+        let answer = session.client.account_actions(1).await;
         tries += 1;
         let total = answer.as_ref().ok().and_then(|page| page.total);
         if answer.is_err() || total >= known {
@@ -174,19 +174,19 @@ async fn newest_page(
         }
         if tries >= MOST_OLD {
             // The own listings of the droplets are there instead.
-            engine.store.forget_coverage(listing.id)?;
-            engine.store.set_total(ListingKind::Followed, total)?;
+            session.store.forget_coverage(listing.id)?;
+            session.store.set_total(ListingKind::Followed, total)?;
             return Ok(answer);
         }
     }
 }
 
 /// Without an answer, the sync goes on where it can: the check guards against a slip, it is not what is asked for.
-fn give_up(engine: &mut Engine<'_>, error: api::Error) {
-    engine.notice(&format!("the account was not checked: {error}"));
+fn give_up(session: &mut Session<'_>, error: api::Error) {
+    session.notice(&format!("the account was not checked: {error}"));
     if error.is_unauthorized() || error.status() == Some(429) {
-        engine.halt_if_hopeless(&error);
-        engine
+        session.halt_if_hopeless(&error);
+        session
             .report
             .failures
             .push(("asking whose token it is".to_owned(), error));

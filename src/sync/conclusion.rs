@@ -2,78 +2,78 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::engine::Engine;
 use super::gone;
 use super::reading::Reading;
 use super::report::{ListingReport, ListingResult};
+use super::session::Session;
 use crate::store::{self, ListingKind};
 
 /// Queues the own listings of followed droplets when the account's listing could not be read. Whether there are any.
-pub(super) fn queue_followed_where_account_fails(engine: &mut Engine<'_>) -> bool {
-    let followed = engine
+pub(super) fn queue_followed_where_account_fails(session: &mut Session<'_>) -> bool {
+    let followed = session
         .readings
         .iter()
         .find(|reading| reading.listing.kind == ListingKind::Followed);
-    let Some(reading) = followed.filter(|_| !engine.is_halted()) else {
+    let Some(reading) = followed.filter(|_| !session.is_halted()) else {
         return false;
     };
     if reading.is_complete() {
         return false;
     }
-    let read: BTreeSet<ListingKind> = engine.readings.iter().map(|it| it.listing.kind).collect();
-    let followed = engine.following.followed().map(ListingKind::Droplet);
-    engine
+    let read: BTreeSet<ListingKind> = session.readings.iter().map(|it| it.listing.kind).collect();
+    let followed = session.following.followed().map(ListingKind::Droplet);
+    session
         .queue
         .extend(followed.filter(|kind| !read.contains(kind)));
-    !engine.queue.is_empty()
+    !session.queue.is_empty()
 }
 
 /// Notes a listing that is complete for the first time, or longer than before, so that a kill does not cost its pages
 /// again; and that its droplet is followed from here.
-pub(super) fn note_complete(engine: &mut Engine<'_>, index: usize) -> Result<(), store::Error> {
-    let reading = &engine.readings[index];
+pub(super) fn note_complete(session: &mut Session<'_>, index: usize) -> Result<(), store::Error> {
+    let reading = &session.readings[index];
     let Some(ListingResult::Complete { total }) = reading.result else {
         return Ok(());
     };
     // Each droplet was created: one that lists nothing is read again by the next sync.
     let is_empty = total == 0;
     let listing = &reading.listing;
-    let now = (engine.settings.clock)();
+    let now = (session.settings.clock)();
     if listing.kind == ListingKind::Followed {
         return Ok(());
     }
     if let Some(audited) = reading.walk.audited() {
-        engine
+        session
             .store
             .note_audit(listing.id, audited.end, true, now)?;
     }
     if reading.walk.is_through_everything() {
-        engine.store.mark_walked(listing.id, total, now)?;
+        session.store.mark_walked(listing.id, total, now)?;
     } else if listing.complete_total == Some(total) {
         return Ok(());
     } else {
-        engine.store.mark_complete(&[(listing.id, total)], now)?;
+        session.store.mark_complete(&[(listing.id, total)], now)?;
     }
     let droplet = listing.kind.droplet_id().filter(|_| !is_empty);
-    match droplet.and_then(|id| Some((id, engine.following.follow_from(id)?))) {
+    match droplet.and_then(|id| Some((id, session.following.follow_from(id)?))) {
         Some(followed) => {
-            let head_id = engine.following.head_id();
-            engine.store.follow(&BTreeMap::from([followed]), head_id)
+            let head_id = session.following.head_id();
+            session.store.follow(&BTreeMap::from([followed]), head_id)
         }
         None => Ok(()),
     }
 }
 
 /// Notes in the archive what is proven, and in the report how each listing ended.
-pub(super) fn conclude(engine: &mut Engine<'_>) -> Result<(), store::Error> {
-    let now = (engine.settings.clock)();
-    let mut readings = std::mem::take(&mut engine.readings);
-    engine.is_first = readings.iter().any(|reading| {
+pub(super) fn conclude(session: &mut Session<'_>) -> Result<(), store::Error> {
+    let now = (session.settings.clock)();
+    let mut readings = std::mem::take(&mut session.readings);
+    session.is_first = readings.iter().any(|reading| {
         let is_new = reading.listing.complete_total.is_none();
         reading.is_complete() && is_new && reading.listing.kind != ListingKind::Followed
     });
     let followed = readings.iter().find(|reading| reading.is_following());
-    engine.following.note_ids(
+    session.following.note_ids(
         followed
             .and_then(|reading| reading.walk.head_id())
             .into_iter(),
@@ -87,10 +87,10 @@ pub(super) fn conclude(engine: &mut Engine<'_>) -> Result<(), store::Error> {
         _ => None,
     });
     let proven: Vec<_> = proven.collect();
-    engine.store.mark_complete(&proven, now)?;
-    gone::admit_what_is_unknown(engine, &mut readings);
+    session.store.mark_complete(&proven, now)?;
+    gone::admit_what_is_unknown(session, &mut readings);
     let mut listings = reports(readings);
-    let unread = engine.queue.drain(..);
+    let unread = session.queue.drain(..);
     listings.extend(unread.map(|listing| ListingReport {
         listing,
         result: ListingResult::NotRead,
@@ -99,9 +99,9 @@ pub(super) fn conclude(engine: &mut Engine<'_>) -> Result<(), store::Error> {
         .iter()
         .position(|report| report.listing == ListingKind::Followed);
     let followed = followed.map(|index| listings.swap_remove(index));
-    note_following(engine, followed.as_ref(), &mut listings)?;
+    note_following(session, followed.as_ref(), &mut listings)?;
     listings.sort_by_key(|report| report.listing);
-    engine.report.listings.extend(listings);
+    session.report.listings.extend(listings);
     Ok(())
 }
 
@@ -119,7 +119,7 @@ fn reports(readings: Vec<Reading>) -> Vec<ListingReport> {
 
 /// Notes from where on each droplet is followed, and reports those whose own listing was not read.
 fn note_following(
-    engine: &mut Engine<'_>,
+    session: &mut Session<'_>,
     account: Option<&ListingReport>,
     listings: &mut Vec<ListingReport>,
 ) -> Result<(), store::Error> {
@@ -134,15 +134,15 @@ fn note_following(
             continue;
         };
         read.insert(id);
-        let was_followed = engine.following.followed_from(id).is_some();
+        let was_followed = session.following.followed_from(id).is_some();
         let by_account = account_total.filter(|_| was_followed);
-        let position = by_account.or_else(|| engine.following.follow_from(id));
+        let position = by_account.or_else(|| session.following.follow_from(id));
         let is_empty = matches!(report.result, ListingResult::Complete { total: 0 });
         if let Some(position) = position.filter(|_| report.result.is_complete() && !is_empty) {
             from.insert(id, position);
         }
     }
-    let only_followed = engine
+    let only_followed = session
         .following
         .followed()
         .filter(|id| account.is_some() && !read.contains(id));
@@ -162,5 +162,5 @@ fn note_following(
     if from.is_empty() {
         return Ok(());
     }
-    engine.store.follow(&from, engine.following.head_id())
+    session.store.follow(&from, session.following.head_id())
 }

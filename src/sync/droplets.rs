@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use super::droplet_list::DropletList;
-use super::engine::Engine;
 use super::observer::Event;
+use super::session::Session;
 use crate::api::{self, DropletSelection};
 use crate::model::DropletId;
 use crate::store;
@@ -17,14 +17,14 @@ const MOST_READINGS: u32 = 3;
 
 /// The droplets that have any of these tags now.
 pub(super) async fn with_tags(
-    engine: &mut Engine<'_>,
+    session: &mut Session<'_>,
     tags: &BTreeSet<String>,
 ) -> Result<Vec<DropletId>, store::Error> {
     let mut tagged = Vec::new();
     let mut found = BTreeSet::new();
     let mut shows_tags = false;
     for selection in [DropletSelection::AllButGpus, DropletSelection::Gpus] {
-        let Some(list) = list_whole(engine, selection, tags.iter()).await? else {
+        let Some(list) = list_whole(session, selection, tags.iter()).await? else {
             return Ok(tagged);
         };
         shows_tags |= list.shows_tags();
@@ -33,13 +33,13 @@ pub(super) async fn with_tags(
             found.insert(tag.to_owned());
         }
         if selection == DropletSelection::AllButGpus {
-            engine.droplet_list = Some(list);
+            session.droplet_list = Some(list);
         }
     }
     for tag in tags.difference(&found) {
         if !shows_tags {
             let selection = DropletSelection::Tagged(tag);
-            let Some(list) = list_whole(engine, selection, [tag].into_iter()).await? else {
+            let Some(list) = list_whole(session, selection, [tag].into_iter()).await? else {
                 return Ok(tagged);
             };
             tagged.extend(list.ids());
@@ -48,7 +48,7 @@ pub(super) async fn with_tags(
             }
         }
         let text = format!("no droplet has the tag `{tag}`");
-        engine.observer.observe(&Event::Warning { text: &text });
+        session.observer.observe(&Event::Warning { text: &text });
     }
     Ok(tagged)
 }
@@ -56,28 +56,28 @@ pub(super) async fn with_tags(
 /// Reads a list, for the sake of these tags, until nothing speaks against it; what stays wrong with it makes the sync
 /// partial. Nothing when it cannot be read.
 async fn list_whole(
-    engine: &mut Engine<'_>,
+    session: &mut Session<'_>,
     selection: DropletSelection<'_>,
     tags: impl ExactSizeIterator<Item = &String>,
 ) -> Result<Option<DropletList>, store::Error> {
     let subject = format!("finding the droplets with the {}", in_words(tags));
     let mut readings = 0;
     loop {
-        let list = match list(engine, selection, u64::MAX).await? {
+        let list = match list(session, selection, u64::MAX).await? {
             Ok(list) => list,
             Err(error) => {
-                engine.halt_if_hopeless(&error);
-                engine.report.failures.push((subject, error));
+                session.halt_if_hopeless(&error);
+                session.report.failures.push((subject, error));
                 return Ok(None);
             }
         };
-        engine.answered();
+        session.answered();
         readings += 1;
         match list.contradiction() {
             Some(_) if readings < MOST_READINGS => continue,
             Some(words) => {
                 let error = api::Error::of_an_incomplete_list(&words);
-                engine.report.failures.push((subject, error));
+                session.report.failures.push((subject, error));
             }
             None => {}
         }
@@ -100,20 +100,20 @@ fn in_words<'a>(tags: impl ExactSizeIterator<Item = &'a String>) -> String {
 
 /// Reads a list of droplets, and archives each page as it comes: what they say of themselves may be long.
 pub(super) async fn list(
-    engine: &mut Engine<'_>,
+    session: &mut Session<'_>,
     selection: DropletSelection<'_>,
     most_pages: u64,
 ) -> Result<Result<DropletList, api::Error>, store::Error> {
     let mut list = DropletList::default();
     while let Some(number) = list.next_page().filter(|number| *number <= most_pages) {
-        let page = match engine.client.droplets(selection, number).await {
+        let page = match session.client.droplets(selection, number).await {
             Ok(page) => page,
             Err(error) => return Ok(Err(error)),
         };
-        engine.has_lists = true;
+        session.has_lists = true;
         let droplets = list.take(page);
-        let now = (engine.settings.clock)();
-        engine.store.record_droplets(&droplets, now)?;
+        let now = (session.settings.clock)();
+        session.store.record_droplets(&droplets, now)?;
     }
     Ok(Ok(list))
 }

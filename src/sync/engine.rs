@@ -1,26 +1,22 @@
 //! One sync from its beginning to its end: finds out what to read, archives what comes in, and says how it ended.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinSet;
-
 use super::answer::Skipped;
-use super::batch::{Batch, Fetched};
-use super::droplet_list::DropletList;
 use super::expectation::Expectation;
 use super::follow::Following;
-use super::observer::{Event, Observer};
+use super::observer::Event;
 use super::reading::{Moment, Reading};
 use super::report::{ListingResult, Report};
 use super::scope::Scope;
-use super::{Settings, account, conclusion, droplets, follow_up, gone, unsettled};
-use crate::api::{self, Client, ErrorKind, Page};
+use super::session::Session;
+use super::{account, conclusion, droplets, follow_up, gone, unsettled};
+use crate::api::{self, Page};
 use crate::cancellation::Cancellation;
-use crate::model::{Action, ActionId, DropletId, IN_PROGRESS};
-use crate::store::{self, Audit, ListingKind, PageRecord, RunId, Store};
+use crate::model::{Action, DropletId, IN_PROGRESS};
+use crate::store::{self, Audit, ListingKind, PageRecord};
 
 /// How long pages that are under way may still come in after the sync was told to stop.
 pub(super) const STOP_WITHIN: Duration = Duration::from_secs(3);
@@ -28,89 +24,8 @@ pub(super) const STOP_WITHIN: Duration = Duration::from_secs(3);
 const MAKE_INDEXES_WITHIN: Duration = Duration::from_secs(1);
 /// When they are put off further, whenever they were begun.
 const NO_INDEXES_AFTER: Duration = Duration::from_secs(4);
-/// Listings in a row that may find no connection before the others are not even tried.
-const MOST_UNREACHABLE: u32 = 3;
 
-/// One sync at work.
-pub(super) struct Engine<'a> {
-    pub(super) client: Arc<Client>,
-    pub(super) store: &'a mut Store,
-    pub(super) settings: &'a Settings,
-    pub(super) observer: &'a dyn Observer,
-    pub(super) run: RunId,
-    pub(super) report: Report,
-    /// Actions that the API itself showed to be in progress, in this sync.
-    pub(super) seen_open: BTreeSet<ActionId>,
-    pub(super) following: Following,
-    /// A page that is to be read again.
-    audit: Option<Audit>,
-    /// Pages that show several actions which were in progress: by how many actions of the listing are newer than one there.
-    pub(super) open_pages: BTreeMap<ListingKind, BTreeSet<u64>>,
-    /// These actions.
-    pub(super) open_on_pages: BTreeSet<ActionId>,
-    /// The droplets that exist, where that list was read at the beginning.
-    pub(super) droplet_list: Option<DropletList>,
-    /// Whether the API answered a request for a list.
-    pub(super) has_lists: bool,
-    /// Readings of listings that the API does not have, each with the page and the answer.
-    pub(super) not_found: Vec<(usize, u64, api::Error)>,
-    /// Whether no listing was complete before: a sync that has enough to ask for.
-    pub(super) is_first: bool,
-    pub(super) queue: VecDeque<ListingKind>,
-    pub(super) readings: Vec<Reading>,
-    /// So many of them, from the first, have ended.
-    pub(super) ended: usize,
-    pub(super) fetches: JoinSet<Fetched>,
-    pub(super) batch: Batch,
-    expectation: Expectation,
-    /// Whether the token may not read the account's listing, or the API has none.
-    pub(super) is_account_refused: bool,
-    unreachable: u32,
-    /// Nothing more is asked for.
-    is_halted: bool,
-}
-
-impl<'a> Engine<'a> {
-    pub(super) fn new(
-        client: Arc<Client>,
-        store: &'a mut Store,
-        settings: &'a Settings,
-        observer: &'a dyn Observer,
-        run: RunId,
-    ) -> Self {
-        Self {
-            client,
-            store,
-            settings,
-            observer,
-            run,
-            report: Report::default(),
-            seen_open: BTreeSet::new(),
-            following: Following::default(),
-            audit: None,
-            open_pages: BTreeMap::new(),
-            open_on_pages: BTreeSet::new(),
-            droplet_list: None,
-            has_lists: false,
-            not_found: Vec::new(),
-            is_first: true,
-            queue: VecDeque::new(),
-            readings: Vec::new(),
-            ended: 0,
-            fetches: JoinSet::new(),
-            batch: Batch::default(),
-            expectation: Expectation::default(),
-            is_account_refused: false,
-            unreachable: 0,
-            is_halted: false,
-        }
-    }
-
-    /// Whether nothing more is to be asked for.
-    pub(super) fn is_halted(&self) -> bool {
-        self.is_halted
-    }
-
+impl Session<'_> {
     pub(super) async fn read_everything(
         mut self,
         cancellation: &Cancellation,
@@ -124,7 +39,7 @@ impl<'a> Engine<'a> {
         if conclusion::queue_followed_where_account_fails(&mut self) {
             self.read_listings(stop.as_mut(), cancellation).await?;
         }
-        if !self.is_halted {
+        if !self.is_halted() {
             tokio::select! {
                 proven = gone::prove(&mut self) => proven?,
                 () = &mut stop => self.stop(),
@@ -135,7 +50,7 @@ impl<'a> Engine<'a> {
         }
         conclusion::conclude(&mut self)?;
         self.make_deferred_indexes(cancellation.clone())?;
-        if !self.is_halted {
+        if !self.is_halted() {
             tokio::select! {
                 done = follow_up::everything_else(&mut self) => done?,
                 () = &mut stop => self.stop(),
@@ -167,7 +82,7 @@ impl<'a> Engine<'a> {
             }
             Scope::Droplets { ids, tags } => {
                 let mut ids = ids.clone();
-                if !tags.is_empty() && !self.is_halted {
+                if !tags.is_empty() && !self.is_halted() {
                     ids.extend(droplets::with_tags(self, tags).await?);
                 }
                 self.prepare_droplets(ids).await?;
@@ -181,7 +96,7 @@ impl<'a> Engine<'a> {
         if ids.is_empty() {
             return Ok(());
         }
-        let first_page = if self.is_halted {
+        let first_page = if self.is_halted() {
             None
         } else {
             account::first_page(self).await?
@@ -307,17 +222,6 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    /// Takes note that the API answers.
-    pub(super) fn answered(&mut self) {
-        self.unreachable = 0;
-        self.report.is_answered = true;
-    }
-
-    /// Says something that does not make the sync less complete.
-    pub(super) fn notice(&self, text: &str) {
-        self.observer.observe(&Event::Notice { text });
-    }
-
     pub(super) fn archive(
         &mut self,
         index: usize,
@@ -431,44 +335,5 @@ impl<'a> Engine<'a> {
             self.store.note_audit(id, position, false, now)?;
         }
         decided.map_or(Ok(()), |result| self.close(index, result))
-    }
-
-    /// Asks for nothing more when every further request would fail alike.
-    pub(super) fn halt_if_hopeless(&mut self, error: &api::Error) {
-        self.unreachable = if error.is_unreachable() {
-            self.unreachable + 1
-        } else {
-            0
-        };
-        let is_unreachable = self.unreachable >= MOST_UNREACHABLE
-            || (self.unreachable > 0 && !self.report.is_answered);
-        match &error.kind {
-            _ if error.is_unauthorized() => {
-                self.halt("the API does not accept the token".to_owned());
-            }
-            ErrorKind::RateLimited { until } => {
-                // An answer that a sync can use: it says when to go on.
-                self.report.is_answered = true;
-                self.halt(format!("the token's rate limit is used up until {until}"));
-            }
-            _ if is_unreachable => self.halt("the API cannot be reached".to_owned()),
-            _ => {}
-        }
-    }
-
-    /// Refuses to mix the histories of two accounts.
-    pub(super) fn refuse(&mut self, reason: String) {
-        self.report.is_wrong_account = true;
-        self.halt(reason);
-    }
-
-    pub(super) fn stop(&mut self) {
-        self.report.is_stopped = true;
-        self.halt("it was told to stop".to_owned());
-    }
-
-    pub(super) fn halt(&mut self, reason: String) {
-        self.is_halted = true;
-        self.report.cut_short.get_or_insert(reason);
     }
 }

@@ -3,19 +3,19 @@
 //! Names are a courtesy. Where the token may not read them, or the API cannot give them, the sync is no less complete.
 
 use super::droplets;
-use super::engine::Engine;
+use super::session::Session;
 use super::{gone, unsettled};
 use crate::api::DropletSelection;
 use crate::store;
 
 /// All of it, once the listings are read.
-pub(super) async fn everything_else(engine: &mut Engine<'_>) -> Result<(), store::Error> {
-    unsettled::look_again(engine).await?;
-    refresh_names(engine).await
+pub(super) async fn everything_else(session: &mut Session<'_>) -> Result<(), store::Error> {
+    unsettled::look_again(session).await?;
+    refresh_names(session).await
 }
 
-async fn refresh_names(engine: &mut Engine<'_>) -> Result<(), store::Error> {
-    if !engine
+async fn refresh_names(session: &mut Session<'_>) -> Result<(), store::Error> {
+    if !session
         .report
         .listings
         .iter()
@@ -23,21 +23,21 @@ async fn refresh_names(engine: &mut Engine<'_>) -> Result<(), store::Error> {
     {
         return Ok(());
     }
-    let most_pages = if engine.is_first { 1 } else { u64::MAX };
-    let list = match engine.droplet_list.take() {
+    let most_pages = if session.is_first { 1 } else { u64::MAX };
+    let list = match session.droplet_list.take() {
         Some(list) => Ok(list),
-        None => droplets::list(engine, DropletSelection::AllButGpus, most_pages).await?,
+        None => droplets::list(session, DropletSelection::AllButGpus, most_pages).await?,
     };
     if let Ok(list) = &list {
-        gone::take_back(engine, list.ids());
+        gone::take_back(session, list.ids());
     }
     match list {
         Ok(list) if list.is_proven() => {
-            gone::look_for_the_gone(engine, list.ids()).await?;
+            gone::look_for_the_gone(session, list.ids()).await?;
         }
         // The names are there. Which droplets are gone is for another sync.
         Ok(_) => {}
-        Err(error) => engine.notice(&format!(
+        Err(error) => session.notice(&format!(
             "the names of droplets were not refreshed: {error}"
         )),
     }

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::droplets;
-use super::engine::Engine;
 use super::reading::Reading;
 use super::report::ListingResult;
+use super::session::Session;
 use crate::api::{self, DropletSelection};
 use crate::model::DropletId;
 use crate::store::{self, ListingKind, UnlistedDroplet};
@@ -27,19 +27,19 @@ enum Existence {
 }
 
 /// Finds out why listings of droplets were not found, and ends them accordingly.
-pub(super) async fn prove(engine: &mut Engine<'_>) -> Result<(), store::Error> {
-    while let Some((index, page, error)) = engine.not_found.pop() {
-        let Some(id) = engine.readings[index].listing.kind.droplet_id() else {
+pub(super) async fn prove(session: &mut Session<'_>) -> Result<(), store::Error> {
+    while let Some((index, page, error)) = session.not_found.pop() {
+        let Some(id) = session.readings[index].listing.kind.droplet_id() else {
             continue;
         };
-        if engine.is_halted() {
+        if session.is_halted() {
             return Ok(());
         }
-        let existence = if page == 1 && engine.store.is_gone(id)? {
+        let existence = if page == 1 && session.store.is_gone(id)? {
             // An earlier sync has asked.
             Existence::Gone
         } else {
-            existence(engine, id).await?
+            existence(session, id).await?
         };
         let result = match existence {
             Existence::Gone => ListingResult::Gone,
@@ -53,8 +53,8 @@ pub(super) async fn prove(engine: &mut Engine<'_>) -> Result<(), store::Error> {
             },
             Existence::Unknown(error) => ListingResult::Failed(error),
         };
-        engine.readings[index].result = None;
-        engine.close(index, result)?;
+        session.readings[index].result = None;
+        session.close(index, result)?;
     }
     Ok(())
 }
@@ -62,36 +62,36 @@ pub(super) async fn prove(engine: &mut Engine<'_>) -> Result<(), store::Error> {
 /// Finds out which archived droplets are gone, of those that the API does not list. One whose destruction is archived is;
 /// the others are asked for.
 pub(super) async fn look_for_the_gone(
-    engine: &mut Engine<'_>,
+    session: &mut Session<'_>,
     listed: &[DropletId],
 ) -> Result<(), store::Error> {
-    let mut unlisted = engine.store.unlisted_droplets(listed)?;
+    let mut unlisted = session.store.unlisted_droplets(listed)?;
     if unlisted.iter().any(|it| !it.is_destroyed) {
-        match droplets::list(engine, DropletSelection::Gpus, u64::MAX).await? {
+        match droplets::list(session, DropletSelection::Gpus, u64::MAX).await? {
             Ok(gpus) => unlisted.retain(|it| !gpus.ids().contains(&it.id)),
             Err(error) => {
-                stays_unknown(engine, &error);
+                stays_unknown(session, &error);
                 return Ok(());
             }
         }
     }
     let (destroyed, open): (Vec<_>, Vec<_>) = unlisted.into_iter().partition(|it| it.is_destroyed);
     let destroyed: Vec<DropletId> = destroyed.into_iter().map(|it| it.id).collect();
-    engine
+    session
         .store
-        .mark_gone(&destroyed, (engine.settings.clock)())?;
+        .mark_gone(&destroyed, (session.settings.clock)())?;
     for id in destroyed {
-        engine.notice(&format!("droplet {id} is gone"));
+        session.notice(&format!("droplet {id} is gone"));
     }
-    ask_for(engine, open).await
+    ask_for(session, open).await
 }
 
 /// Asks for droplets by their own addresses: each sync begins at another one, and goes on after an error.
 async fn ask_for(
-    engine: &mut Engine<'_>,
+    session: &mut Session<'_>,
     mut open: Vec<UnlistedDroplet>,
 ) -> Result<(), store::Error> {
-    let first = engine.run.unsigned_abs() as usize * MOST_CANDIDATES;
+    let first = session.run.unsigned_abs() as usize * MOST_CANDIDATES;
     if !open.is_empty() {
         let middle = first % open.len();
         open.rotate_left(middle);
@@ -99,124 +99,124 @@ async fn ask_for(
     let later = open.len().saturating_sub(MOST_CANDIDATES);
     let mut errors = 0;
     for droplet in open.into_iter().take(MOST_CANDIDATES) {
-        match existence(engine, droplet.id).await? {
-            Existence::Gone => engine.notice(&format!("droplet {} is gone", droplet.id)),
+        match existence(session, droplet.id).await? {
+            Existence::Gone => session.notice(&format!("droplet {} is gone", droplet.id)),
             Existence::Exists => {}
             Existence::Unknown(error) => {
-                stays_unknown(engine, &error);
+                stays_unknown(session, &error);
                 errors += 1;
-                if errors >= MOST_ERRORS || engine.is_halted() {
+                if errors >= MOST_ERRORS || session.is_halted() {
                     return Ok(());
                 }
             }
         }
     }
     if later > 0 {
-        engine.notice(&format!(
+        session.notice(&format!(
             "{later} more droplets are not listed; the next syncs ask whether they are gone"
         ));
     }
     Ok(())
 }
 
-fn stays_unknown(engine: &Engine<'_>, error: &api::Error) {
-    engine.notice(&format!("it is unknown which droplets are gone: {error}"));
+fn stays_unknown(session: &Session<'_>, error: &api::Error) {
+    session.notice(&format!("it is unknown which droplets are gone: {error}"));
 }
 
 /// Asks for a droplet by its own address, and notes in the archive what comes of it.
-async fn existence(engine: &mut Engine<'_>, id: DropletId) -> Result<Existence, store::Error> {
-    let answer = engine.client.droplet(id).await;
-    let now = (engine.settings.clock)();
+async fn existence(session: &mut Session<'_>, id: DropletId) -> Result<Existence, store::Error> {
+    let answer = session.client.droplet(id).await;
+    let now = (session.settings.clock)();
     match answer {
         Ok(droplet) if droplet.id == id => {
-            engine.store.record_droplets(&[droplet], now)?;
+            session.store.record_droplets(&[droplet], now)?;
             Ok(Existence::Exists)
         }
         Ok(droplet) => {
             let error = api::Error::of_another("droplet", id, droplet.id);
             Ok(Existence::Unknown(error))
         }
-        Err(error) if error.is_not_found() && has_lists(engine).await => {
-            engine.store.mark_gone(&[id], now)?;
+        Err(error) if error.is_not_found() && has_lists(session).await => {
+            session.store.mark_gone(&[id], now)?;
             Ok(Existence::Gone)
         }
         Err(error) => {
-            engine.halt_if_hopeless(&error);
+            session.halt_if_hopeless(&error);
             Ok(Existence::Unknown(error))
         }
     }
 }
 
 /// Whether the API has lists at all. Where everything is answered with 404, a droplet's 404 proves nothing.
-async fn has_lists(engine: &mut Engine<'_>) -> bool {
-    if !engine.has_lists {
-        engine.has_lists = engine
+async fn has_lists(session: &mut Session<'_>) -> bool {
+    if !session.has_lists {
+        session.has_lists = session
             .client
             .droplets(DropletSelection::AllButGpus, 1)
             .await
             .is_ok();
     }
-    engine.has_lists
+    session.has_lists
 }
 
 /// Starts to read the account's listing for droplets that turned out to be gone and may have actions that are not
 /// archived: from where they were followed, and from its beginning when that is unknown or does not add up. Whether there
 /// is anything to read.
-pub(super) fn read_on_in_the_account(engine: &mut Engine<'_>) -> Result<bool, store::Error> {
-    let unfinished = unfinished(engine, &engine.readings);
-    let Some(total) = engine.following.account_total() else {
+pub(super) fn read_on_in_the_account(session: &mut Session<'_>) -> Result<bool, store::Error> {
+    let unfinished = unfinished(session, &session.readings);
+    let Some(total) = session.following.account_total() else {
         return Ok(false);
     };
-    if engine.is_halted() || unfinished.is_empty() {
+    if session.is_halted() || unfinished.is_empty() {
         return Ok(false);
     }
-    let mut readings = engine.readings.iter();
+    let mut readings = session.readings.iter();
     let earlier = readings.rfind(|reading| reading.is_after_the_gone);
     let from = match earlier.map(|reading| (reading.from, &reading.result)) {
-        None => from_where_followed(engine, &unfinished).filter(|from| *from <= total),
+        None => from_where_followed(session, &unfinished).filter(|from| *from <= total),
         Some((1.., Some(ListingResult::Incomplete { .. }))) => None,
         Some(_) => return Ok(false),
     };
     if from.is_none() {
-        follow_from_the_beginning(engine, &unfinished)?;
+        follow_from_the_beginning(session, &unfinished)?;
     }
-    let account = engine.store.listing(ListingKind::Account)?.coverage;
-    let listing = engine.store.listing(ListingKind::Followed)?;
+    let account = session.store.listing(ListingKind::Account)?.coverage;
+    let listing = session.store.listing(ListingKind::Followed)?;
     let reading = Reading::after_the_gone(listing, &account, from.unwrap_or(0));
-    engine.readings.push(reading);
+    session.readings.push(reading);
     Ok(true)
 }
 
 /// The position from which on all of them are followed, if all of them are.
-fn from_where_followed(engine: &Engine<'_>, droplets: &BTreeSet<DropletId>) -> Option<u64> {
+fn from_where_followed(session: &Session<'_>, droplets: &BTreeSet<DropletId>) -> Option<u64> {
     let from = droplets
         .iter()
-        .map(|id| engine.following.followed_from(*id));
+        .map(|id| session.following.followed_from(*id));
     from.min().flatten()
 }
 
 /// Forgets what is covered so far, which is covered for others.
 fn follow_from_the_beginning(
-    engine: &mut Engine<'_>,
+    session: &mut Session<'_>,
     droplets: &BTreeSet<DropletId>,
 ) -> Result<(), store::Error> {
-    let listing = engine.store.listing(ListingKind::Followed)?;
+    let listing = session.store.listing(ListingKind::Followed)?;
     let beginning: BTreeMap<DropletId, u64> = droplets.iter().map(|id| (*id, 0)).collect();
-    let is_known = |id| engine.following.followed_from(id) == Some(0);
+    let is_known = |id| session.following.followed_from(id) == Some(0);
     if beginning.keys().all(|id| is_known(*id)) {
         return Ok(());
     }
-    engine.store.forget_coverage(listing.id)?;
+    session.store.forget_coverage(listing.id)?;
     for id in beginning.keys() {
-        engine.store.listing(ListingKind::Droplet(*id))?;
+        session.store.listing(ListingKind::Droplet(*id))?;
     }
-    engine.store.follow(&beginning, None)
+    session.store.follow(&beginning, None)
 }
 
 /// Takes back that droplets are gone which the list of this sync shows after all.
-pub(super) fn take_back(engine: &mut Engine<'_>, listed: &[DropletId]) {
+pub(super) fn take_back(session: &mut Session<'_>, listed: &[DropletId]) {
     let listed: BTreeSet<DropletId> = listed.iter().copied().collect();
-    for report in &mut engine.report.listings {
+    for report in &mut session.report.listings {
         let is_listed = report
             .listing
             .droplet_id()
@@ -231,14 +231,14 @@ pub(super) fn take_back(engine: &mut Engine<'_>, listed: &[DropletId]) {
 }
 
 /// Makes droplets incomplete that are gone while part of their history is neither archived nor to be had now.
-pub(super) fn admit_what_is_unknown(engine: &Engine<'_>, readings: &mut [Reading]) {
+pub(super) fn admit_what_is_unknown(session: &Session<'_>, readings: &mut [Reading]) {
     let account = readings.iter().rfind(|reading| reading.is_after_the_gone);
     if account.is_some_and(Reading::is_complete) {
         return;
     }
     // Where nothing but droplets is listed, what was complete is all there is to have.
-    let is_without_account = account.is_none() && engine.is_account_refused;
-    let unfinished = unfinished(engine, readings);
+    let is_without_account = account.is_none() && session.is_account_refused;
+    let unfinished = unfinished(session, readings);
     for reading in readings {
         let id = reading.listing.kind.droplet_id();
         let is_all_there_is = is_without_account && reading.walk.was_complete();
@@ -252,13 +252,13 @@ pub(super) fn admit_what_is_unknown(engine: &Engine<'_>, readings: &mut [Reading
 }
 
 /// The droplets that turned out to be gone, but for those that were followed to the end.
-fn unfinished(engine: &Engine<'_>, readings: &[Reading]) -> BTreeSet<DropletId> {
+fn unfinished(session: &Session<'_>, readings: &[Reading]) -> BTreeSet<DropletId> {
     let mut following = readings.iter().filter(|reading| reading.is_following());
     let is_followed_to_the_end = following.any(Reading::is_complete);
     let gone = readings
         .iter()
         .filter(|reading| matches!(reading.result, Some(ListingResult::Gone)));
     gone.filter_map(|reading| reading.listing.kind.droplet_id())
-        .filter(|id| !is_followed_to_the_end || engine.following.followed_from(*id).is_none())
+        .filter(|id| !is_followed_to_the_end || session.following.followed_from(*id).is_none())
         .collect()
 }

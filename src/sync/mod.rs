@@ -7,7 +7,7 @@
 //! What each file is for:
 //!
 //! - `scope` says what is to be read, `account` what the token may see of it;
-//! - `engine` leads through a sync, `traffic` keeps requests under way, a `batch` collects answers to be archived
+//! - a `session` is one sync at work; `engine` leads through it, `traffic` keeps requests under way, a `batch` collects answers to be archived
 //!   together, a `reading` archives the pages of one listing;
 //! - `walk` and `rewalk` decide what to read next of a listing, by an `answer`; `check` holds answers against what they claim,
 //!   `passes` judges whether a walk through all pages is to be believed, `doubt`
@@ -37,6 +37,7 @@ mod reading;
 mod report;
 mod rewalk;
 mod scope;
+mod session;
 mod traffic;
 mod unsettled;
 mod walk;
@@ -46,29 +47,12 @@ use std::sync::Arc;
 pub use forecast::{Forecast, Known, forecast};
 pub use observer::{Event, Observer};
 pub use report::{Counts, ListingReport, ListingResult, Report};
-pub use scope::Scope;
+pub use scope::{Scope, Settings};
 
+use self::session::Session;
 use crate::api::Client;
 use crate::cancellation::Cancellation;
 use crate::store::{self, RunSummary, Store};
-use crate::time::Timestamp;
-
-/// How to sync.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// What to read.
-    pub scope: Scope,
-    /// Whether to page through everything again, whatever is covered.
-    pub full: bool,
-    /// Pages under way at once.
-    pub concurrency: usize,
-    /// Within how many seconds the own listing of each followed droplet is read again.
-    pub recheck_seconds: i64,
-    /// How many seconds lie between two audits, each of which reads one page again that was archived long ago; none without.
-    pub audit_seconds: Option<i64>,
-    /// The time of day.
-    pub clock: fn() -> Timestamp,
-}
 
 /// Syncs once. From the first request to end on, nothing more is asked for, and the pages that are under way are still
 /// archived, for a few seconds at most. The store must have been opened for the same cancellation.
@@ -86,8 +70,8 @@ pub async fn run(
     let before = Traffic::of(&client);
     let run = store.begin_run(&settings.scope.to_string(), clock())?;
     observer.observe(&Event::Began { run });
-    let engine = engine::Engine::new(Arc::clone(&client), store, settings, observer, run);
-    let outcome = engine.read_everything(cancellation).await;
+    let session = Session::new(Arc::clone(&client), store, settings, observer, run);
+    let outcome = session.read_everything(cancellation).await;
     let traffic = Traffic::of(&client).since(before);
     let left = client.rate_limit().remaining;
     match outcome {

@@ -1,9 +1,10 @@
-//! What a sync is to read.
+//! What a sync reads, and how.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::model::DropletId;
+use crate::time::Timestamp;
 
 /// Whose actions are archived.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,4 +30,21 @@ impl fmt::Display for Scope {
             }
         }
     }
+}
+
+/// How to sync.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What to read.
+    pub scope: Scope,
+    /// Whether to page through everything again, whatever is covered.
+    pub full: bool,
+    /// Pages under way at once.
+    pub concurrency: usize,
+    /// Within how many seconds the own listing of each followed droplet is read again.
+    pub recheck_seconds: i64,
+    /// How many seconds lie between two audits, each of which reads one page again that was archived long ago; none without.
+    pub audit_seconds: Option<i64>,
+    /// The time of day.
+    pub clock: fn() -> Timestamp,
 }

@@ -7,14 +7,15 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use super::batch::{Answered, Fetched};
-use super::engine::{Engine, STOP_WITHIN};
+use super::engine::STOP_WITHIN;
 use super::reading::fetch_page;
+use super::session::Session;
 use crate::api::Page;
 use crate::cancellation::Cancellation;
 use crate::model::Action;
 use crate::store;
 
-impl Engine<'_> {
+impl Session<'_> {
     pub(super) async fn read_listings(
         &mut self,
         mut stop: Pin<&mut impl Future<Output = ()>>,

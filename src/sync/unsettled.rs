@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::engine::Engine;
 use super::scope::Scope;
+use super::session::Session;
 use crate::api::{self, PER_PAGE};
 use crate::model::{Action, ActionId};
 use crate::store::{self, ListingKind, UnsettledAction};
@@ -18,10 +18,10 @@ const MOST_WITHOUT_END: i64 = 100;
 const MOST_ERRORS: u32 = 3;
 
 /// Finds the pages that show more than one of the actions that are due, as far as the archive can tell.
-pub(super) fn find_pages(engine: &mut Engine<'_>) -> Result<(), store::Error> {
+pub(super) fn find_pages(session: &mut Session<'_>) -> Result<(), store::Error> {
     let mut by_listing: BTreeMap<ListingKind, BTreeSet<ActionId>> = BTreeMap::new();
-    for action in engine.store.open_actions((engine.settings.clock)())? {
-        if let Some(kind) = listing_of(engine, &action) {
+    for action in session.store.open_actions((session.settings.clock)())? {
+        if let Some(kind) = listing_of(session, &action) {
             by_listing.entry(kind).or_default().insert(action.id);
         }
     }
@@ -30,7 +30,7 @@ pub(super) fn find_pages(engine: &mut Engine<'_>) -> Result<(), store::Error> {
         let (mut newer, mut up_to) = (0, ActionId::MAX);
         let mut by_page: BTreeMap<u64, Vec<(u64, ActionId)>> = BTreeMap::new();
         for id in ids.into_iter().rev() {
-            newer += engine.store.archived_actions(kind, id, up_to)?;
+            newer += session.store.archived_actions(kind, id, up_to)?;
             up_to = id;
             by_page
                 .entry(newer / PER_PAGE)
@@ -39,8 +39,8 @@ pub(super) fn find_pages(engine: &mut Engine<'_>) -> Result<(), store::Error> {
         }
         by_page.retain(|_, actions| actions.len() > 1);
         for (newer, id) in by_page.into_values().flatten() {
-            engine.open_pages.entry(kind).or_default().insert(newer);
-            engine.open_on_pages.insert(id);
+            session.open_pages.entry(kind).or_default().insert(newer);
+            session.open_on_pages.insert(id);
         }
     }
     Ok(())
@@ -48,33 +48,33 @@ pub(super) fn find_pages(engine: &mut Engine<'_>) -> Result<(), store::Error> {
 
 /// Asks for the actions in progress that are due and were not seen in this sync, and for those that completed without
 /// saying when.
-pub(super) async fn look_again(engine: &mut Engine<'_>) -> Result<(), store::Error> {
-    let now = (engine.settings.clock)();
-    let seen = engine.open_on_pages.intersection(&engine.seen_open);
+pub(super) async fn look_again(session: &mut Session<'_>) -> Result<(), store::Error> {
+    let now = (session.settings.clock)();
+    let seen = session.open_on_pages.intersection(&session.seen_open);
     for id in seen {
-        engine.store.note_asked_for(*id, now)?;
+        session.store.note_asked_for(*id, now)?;
     }
-    let mut unsettled = engine.store.open_actions(now)?;
-    unsettled.extend(engine.store.actions_without_end(MOST_WITHOUT_END)?);
-    unsettled.retain(|action| is_worth_asking(engine, action));
+    let mut unsettled = session.store.open_actions(now)?;
+    unsettled.extend(session.store.actions_without_end(MOST_WITHOUT_END)?);
+    unsettled.retain(|action| is_worth_asking(session, action));
     if !unsettled.is_empty() {
         // Where some cannot be had, each sync begins with others.
-        let middle = engine.run.unsigned_abs() as usize % unsettled.len();
+        let middle = session.run.unsigned_abs() as usize % unsettled.len();
         unsettled.rotate_left(middle);
     }
-    ask_by_id(engine, &unsettled).await
+    ask_by_id(session, &unsettled).await
 }
 
 /// Whether it was not seen in this sync, and the listing that it belongs to was.
-fn is_worth_asking(engine: &Engine<'_>, action: &UnsettledAction) -> bool {
-    let listing = listing_of(engine, action);
-    let mut read = engine.report.listings.iter();
-    !engine.seen_open.contains(&action.id)
+fn is_worth_asking(session: &Session<'_>, action: &UnsettledAction) -> bool {
+    let listing = listing_of(session, action);
+    let mut read = session.report.listings.iter();
+    !session.seen_open.contains(&action.id)
         && read.any(|report| Some(report.listing) == listing && report.result.is_complete())
 }
 
-fn listing_of(engine: &Engine<'_>, action: &UnsettledAction) -> Option<ListingKind> {
-    match engine.settings.scope {
+fn listing_of(session: &Session<'_>, action: &UnsettledAction) -> Option<ListingKind> {
+    match session.settings.scope {
         Scope::Account => Some(ListingKind::Account),
         Scope::Droplets { .. } => action.droplet_id.map(ListingKind::Droplet),
     }
@@ -82,33 +82,33 @@ fn listing_of(engine: &Engine<'_>, action: &UnsettledAction) -> Option<ListingKi
 
 /// Asks for each action. One that cannot be had keeps none of the others from being asked for.
 async fn ask_by_id(
-    engine: &mut Engine<'_>,
+    session: &mut Session<'_>,
     actions: &[UnsettledAction],
 ) -> Result<(), store::Error> {
     let mut errors = 0;
     for action in actions {
-        let answer = ask_for(engine, action).await;
-        let now = (engine.settings.clock)();
+        let answer = ask_for(session, action).await;
+        let now = (session.settings.clock)();
         match answer {
             Ok(answered) => {
                 errors = 0;
-                let recorded = engine.store.record_action(&answered, engine.run, now)?;
-                engine.report.counts.add(recorded);
-                engine.store.note_asked_for(action.id, now)?;
+                let recorded = session.store.record_action(&answered, session.run, now)?;
+                session.report.counts.add(recorded);
+                session.store.note_asked_for(action.id, now)?;
             }
             // It is archived, and the API tells nothing more of it, to this token at least.
-            Err(error) if error.is_not_found() => engine.store.note_asked_for(action.id, now)?,
+            Err(error) if error.is_not_found() => session.store.note_asked_for(action.id, now)?,
             Err(error) if error.is_forbidden() => {
                 let id = action.id;
-                engine.notice(&format!("action {id} was not looked at again: {error}"));
+                session.notice(&format!("action {id} was not looked at again: {error}"));
                 return Ok(());
             }
             Err(error) => {
                 errors += 1;
-                engine.halt_if_hopeless(&error);
+                session.halt_if_hopeless(&error);
                 let subject = format!("looking again at action {}", action.id);
-                engine.report.failures.push((subject, error));
-                if errors >= MOST_ERRORS || engine.is_halted() {
+                session.report.failures.push((subject, error));
+                if errors >= MOST_ERRORS || session.is_halted() {
                     return Ok(());
                 }
             }
@@ -118,12 +118,12 @@ async fn ask_by_id(
 }
 
 /// By its own address, or by that of its droplet where the token may read no other.
-async fn ask_for(engine: &Engine<'_>, asked: &UnsettledAction) -> Result<Action, api::Error> {
+async fn ask_for(session: &Session<'_>, asked: &UnsettledAction) -> Result<Action, api::Error> {
     let is_account_readable =
-        engine.settings.scope == Scope::Account || engine.following.account_total().is_some();
+        session.settings.scope == Scope::Account || session.following.account_total().is_some();
     let action = match asked.droplet_id.filter(|_| !is_account_readable) {
-        None => engine.client.action(asked.id).await?,
-        Some(droplet_id) => engine.client.droplet_action(droplet_id, asked.id).await?,
+        None => session.client.action(asked.id).await?,
+        Some(droplet_id) => session.client.droplet_action(droplet_id, asked.id).await?,
     };
     if action.id == asked.id {
         Ok(action)

@@ -1,0 +1,152 @@
+//! The state of one sync at work, and what stops it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::batch::{Batch, Fetched};
+use super::droplet_list::DropletList;
+use super::expectation::Expectation;
+use super::follow::Following;
+use super::observer::{Event, Observer};
+use super::reading::Reading;
+use super::report::Report;
+use super::scope::Settings;
+use crate::api::{self, Client, ErrorKind};
+use crate::model::ActionId;
+use crate::store::{Audit, ListingKind, RunId, Store};
+
+/// Listings in a row that may find no connection before the others are not even tried.
+const MOST_UNREACHABLE: u32 = 3;
+
+/// One sync at work.
+pub(super) struct Session<'a> {
+    pub(super) client: Arc<Client>,
+    pub(super) store: &'a mut Store,
+    pub(super) settings: &'a Settings,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) run: RunId,
+    pub(super) report: Report,
+    /// Actions that the API itself showed to be in progress, in this sync.
+    pub(super) seen_open: BTreeSet<ActionId>,
+    pub(super) following: Following,
+    /// A page that is to be read again.
+    pub(super) audit: Option<Audit>,
+    /// Pages that show several actions which were in progress: by how many actions of the listing are newer than one there.
+    pub(super) open_pages: BTreeMap<ListingKind, BTreeSet<u64>>,
+    /// These actions.
+    pub(super) open_on_pages: BTreeSet<ActionId>,
+    /// The droplets that exist, where that list was read at the beginning.
+    pub(super) droplet_list: Option<DropletList>,
+    /// Whether the API answered a request for a list.
+    pub(super) has_lists: bool,
+    /// Readings of listings that the API does not have, each with the page and the answer.
+    pub(super) not_found: Vec<(usize, u64, api::Error)>,
+    /// Whether no listing was complete before: a sync that has enough to ask for.
+    pub(super) is_first: bool,
+    pub(super) queue: VecDeque<ListingKind>,
+    pub(super) readings: Vec<Reading>,
+    /// So many of them, from the first, have ended.
+    pub(super) ended: usize,
+    pub(super) fetches: JoinSet<Fetched>,
+    pub(super) batch: Batch,
+    pub(super) expectation: Expectation,
+    /// Whether the token may not read the account's listing, or the API has none.
+    pub(super) is_account_refused: bool,
+    unreachable: u32,
+    /// Nothing more is asked for.
+    is_halted: bool,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(
+        client: Arc<Client>,
+        store: &'a mut Store,
+        settings: &'a Settings,
+        observer: &'a dyn Observer,
+        run: RunId,
+    ) -> Self {
+        Self {
+            client,
+            store,
+            settings,
+            observer,
+            run,
+            report: Report::default(),
+            seen_open: BTreeSet::new(),
+            following: Following::default(),
+            audit: None,
+            open_pages: BTreeMap::new(),
+            open_on_pages: BTreeSet::new(),
+            droplet_list: None,
+            has_lists: false,
+            not_found: Vec::new(),
+            is_first: true,
+            queue: VecDeque::new(),
+            readings: Vec::new(),
+            ended: 0,
+            fetches: JoinSet::new(),
+            batch: Batch::default(),
+            expectation: Expectation::default(),
+            is_account_refused: false,
+            unreachable: 0,
+            is_halted: false,
+        }
+    }
+
+    /// Whether nothing more is to be asked for.
+    pub(super) fn is_halted(&self) -> bool {
+        self.is_halted
+    }
+
+    /// Takes note that the API answers.
+    pub(super) fn answered(&mut self) {
+        self.unreachable = 0;
+        self.report.is_answered = true;
+    }
+
+    /// Says something that does not make the sync less complete.
+    pub(super) fn notice(&self, text: &str) {
+        self.observer.observe(&Event::Notice { text });
+    }
+
+    /// Asks for nothing more when every further request would fail alike.
+    pub(super) fn halt_if_hopeless(&mut self, error: &api::Error) {
+        self.unreachable = if error.is_unreachable() {
+            self.unreachable + 1
+        } else {
+            0
+        };
+        let is_unreachable = self.unreachable >= MOST_UNREACHABLE
+            || (self.unreachable > 0 && !self.report.is_answered);
+        match &error.kind {
+            _ if error.is_unauthorized() => {
+                self.halt("the API does not accept the token".to_owned());
+            }
+            ErrorKind::RateLimited { until } => {
+                // An answer that a sync can use: it says when to go on.
+                self.report.is_answered = true;
+                self.halt(format!("the token's rate limit is used up until {until}"));
+            }
+            _ if is_unreachable => self.halt("the API cannot be reached".to_owned()),
+            _ => {}
+        }
+    }
+
+    /// Refuses to mix the histories of two accounts.
+    pub(super) fn refuse(&mut self, reason: String) {
+        self.report.is_wrong_account = true;
+        self.halt(reason);
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.report.is_stopped = true;
+        self.halt("it was told to stop".to_owned());
+    }
+
+    pub(super) fn halt(&mut self, reason: String) {
+        self.is_halted = true;
+        self.report.cut_short.get_or_insert(reason);
+    }
+}
