@@ -52,8 +52,12 @@ impl ArchivedAccount {
     #[must_use]
     pub fn is_of(&self, account: &Account) -> bool {
         let own_team = account.team.as_ref().and_then(|team| team.uuid.as_ref());
-        let is_pinned = (self.team_uuid.is_some() && own_team.is_some())
-            || (self.uuid.is_some() && account.uuid.is_some());
+        let is_pinned = match (&self.team_uuid, own_team) {
+            (Some(_), Some(_)) => true,
+            // A person may have several teams.
+            (None, Some(_)) => false,
+            (_, None) => self.uuid.is_some() && account.uuid.is_some(),
+        };
         is_pinned && self.conflict(account).is_none()
     }
 
@@ -226,6 +230,10 @@ mod tests {
     #[test]
     fn an_archive_that_knows_a_person_learns_the_team_from_their_next_token() {
         let token = account(Some("t1"), Some("u"));
+        assert!(
+            !pinned(None, Some("u")).is_of(&token),
+            "they may have others"
+        );
         let learned = pinned(None, Some("u")).pinned_to(&token);
         assert!(learned.is_of(&account(Some("t1"), Some("colleague"))));
         assert!(learned.conflict(&account(Some("t2"), Some("u"))).is_some());

@@ -20,12 +20,13 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::NamedTempFile;
 
+use super::connection::{open_any_version, prepare};
+use super::disk::sync_folder;
 use super::error::{Error, Step, file_error, unfit};
 use super::header::{companions, in_full, left_beside};
 use super::lock::lock_of;
 use super::migrations;
-use super::open::{open_any_version, prepare};
-use super::partial::{self, sync_folder};
+use super::partial;
 use super::patience::{Patience, patiently, watched};
 use crate::cancellation::Cancellation;
 use crate::files::{folder_of, is_at};

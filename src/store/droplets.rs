@@ -1,5 +1,7 @@
 //! Droplets: their names, present and former, and when they were found to be gone. Their history always stays.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Store;
@@ -48,6 +50,13 @@ pub struct UnlistedDroplet {
 }
 
 const WRITE: &str = "cannot archive the droplets";
+
+const UNLISTED_WITH_TAGS: &str = "
+SELECT id
+  FROM droplets
+ WHERE gone_at IS NULL
+   AND id NOT IN (SELECT value FROM json_each(:listed))
+   AND EXISTS (SELECT 1 FROM json_each(extra, '$.tags') AS tag WHERE tag.value IN (SELECT value FROM json_each(:tags)))";
 
 impl Store {
     /// Archives what the API says of droplets that exist; returns how many rows that changed.
@@ -115,6 +124,27 @@ impl Store {
                 droplets.collect()
             })
             .step("cannot read which droplets may be gone")
+    }
+
+    /// The archived droplets, but for the listed ones and those that are known to be gone, that had one of these tags.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn unlisted_with_tags(
+        &self,
+        listed: &[DropletId],
+        tags: &BTreeSet<String>,
+    ) -> Result<Vec<DropletId>, Error> {
+        let [listed, tags] = [serde_json::json!(listed), serde_json::json!(tags)];
+        self.connection
+            .prepare_cached(UNLISTED_WITH_TAGS)
+            .and_then(|mut statement| {
+                let parameters =
+                    named_params! { ":listed": listed.to_string(), ":tags": tags.to_string() };
+                let ids = statement.query_map(parameters, |row| row.get("id"))?;
+                ids.collect()
+            })
+            .step("cannot read which droplets had a tag")
     }
 
     /// Whether the archive has heard of a droplet: by its listing, by its name or by any action.

@@ -10,9 +10,9 @@
 use rusqlite::{Connection, ErrorCode};
 
 use super::Store;
+use super::connection::{CACHE, set_cache};
 use super::error::{Error, Step};
 use super::migrations;
-use super::open::{CACHE, set_cache};
 use super::patience::INSTRUCTIONS_BETWEEN_LOOKS;
 use super::transaction::atomically;
 

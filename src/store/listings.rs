@@ -60,6 +60,15 @@ pub struct Listing {
     pub coverage: Coverage,
 }
 
+impl Listing {
+    /// The positions whose actions are proven to be archived.
+    #[must_use]
+    pub fn proven(&self) -> Coverage {
+        let (start, end) = (0, self.complete_total.unwrap_or(0));
+        Coverage::from_iter([Interval { start, end }])
+    }
+}
+
 impl Store {
     /// The listing as the last sync left it; a new one covers nothing.
     ///

@@ -4,16 +4,15 @@
 //! lock, so there is nothing stale to clean up. Its content only tells people who holds it. The file is removed on
 //! release; whoever locks makes sure that what it locked is still the file at that path.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::disk::{Attempt, attempt, make_folder_of, own};
 use super::error::{Error, file_error};
 use super::holders::{held, inode};
-use super::open::make_folder_of;
-use super::partial::own;
 use crate::files::{self, Links, has_other_names, is_at};
 use crate::time::Timestamp;
 
@@ -135,24 +134,6 @@ impl ArchiveLock {
                 }
             }
         }
-    }
-}
-
-/// What trying to lock a file came to.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Attempt {
-    Taken,
-    /// Its last holder removed it after it was opened: what is locked now is in nobody's way.
-    Removed,
-    Held,
-}
-
-pub(super) fn attempt(file: &File, path: &Path) -> Result<Attempt, Error> {
-    match file.try_lock() {
-        Ok(()) if is_at(file, path) => Ok(Attempt::Taken),
-        Ok(()) => Ok(Attempt::Removed),
-        Err(TryLockError::WouldBlock) => Ok(Attempt::Held),
-        Err(TryLockError::Error(error)) => Err(file_error("cannot lock", path)(error)),
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
+use super::disk::own;
 use crate::files::{folder_of, is_at};
 
 const ENDING: &str = ".partial";
@@ -61,13 +62,13 @@ fn is_partial(name: &str, beginning: &str) -> bool {
 /// Where files cannot be locked, nothing that was left is removed, and copies are made all the same.
 #[cfg(unix)]
 fn is_held(file: &File, path: &Path) -> bool {
-    use super::lock::{Attempt, attempt};
+    use super::disk::{Attempt, attempt};
     matches!(attempt(file, path), Ok(Attempt::Taken) | Err(_))
 }
 
 #[cfg(unix)]
 fn remove_unless_held(path: &Path) {
-    use super::lock::{Attempt, attempt};
+    use super::disk::{Attempt, attempt};
     use crate::files::{self, Links};
     let mut options = files::options(Links::Refused);
     // It only takes room: where it cannot be removed, the next copy is made all the same.
@@ -86,22 +87,6 @@ fn is_held(_: &File, _: &Path) -> bool {
 
 #[cfg(not(unix))]
 fn remove_unless_held(_: &Path) {}
-
-/// Makes a new file its owner's alone, whatever the umask. Some file systems know no modes: there it is an error only
-/// when others may look.
-pub(super) fn own(file: &File) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        if let Err(error) = file.set_permissions(fs::Permissions::from_mode(0o600))
-            && file.metadata()?.permissions().mode() & 0o077 != 0
-        {
-            return Err(error);
-        }
-    }
-    let _ = file;
-    Ok(())
-}
 
 /// Gives it its name, where nothing has that yet.
 pub(super) fn name(partial: NamedTempFile, target: &Path) -> io::Result<()> {
@@ -122,27 +107,6 @@ fn name_in_two_steps(partial: NamedTempFile, target: &Path) -> io::Result<()> {
         }
         error.error
     })
-}
-
-/// A new name is on the disk once its folder is (<https://man7.org/linux/man-pages/man2/fsync.2.html>), which some file
-/// systems do by themselves, and refuse when they are asked to.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    match File::open(folder).and_then(|folder| folder.sync_all()) {
-        Err(error) if !is_left_to_the_system(&error) => return Err(error),
-        _ => {}
-    }
-    let _ = folder;
-    Ok(())
-}
-
-/// Whether a folder cannot be brought to the disk at all, be it that nobody may read it, which is no failing disk.
-#[cfg(unix)]
-fn is_left_to_the_system(error: &io::Error) -> bool {
-    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
-    use rustix::io::Errno;
-    matches!(error.kind(), InvalidInput | Unsupported | PermissionDenied)
-        || Errno::from_io_error(error) == Some(Errno::BADF)
 }
 
 #[cfg(test)]

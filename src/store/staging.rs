@@ -13,11 +13,11 @@ use std::collections::{BTreeMap, HashSet};
 use rusqlite::{Connection, Row, named_params, params};
 
 use super::Store;
+use super::connection::{CACHE, set_cache};
 use super::error::{Error, Step};
 use super::indexes::LargeIndexes;
 use super::links;
 use super::listings::{Listing, ListingKind};
-use super::open::{CACHE, set_cache};
 use super::runs::RunId;
 use super::transaction::atomically;
 use super::upsert::{Upsert, Written, merged_extra};

@@ -12,10 +12,10 @@ use rusqlite::Connection;
 
 use super::alterations;
 use super::backup::{self, count_rows, integrity};
+use super::connection::{open_any_version, set_journal_mode};
 use super::error::{Error, Step};
 use super::header::left_beside;
 use super::migrations::{self, LATEST_VERSION};
-use super::open::{open_any_version, set_journal_mode};
 use super::partial;
 use super::patience::{Patience, watched};
 use crate::files::is_same;

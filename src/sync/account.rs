@@ -60,8 +60,8 @@ const MOST_LISTINGS: i64 = 3;
 /// tells whose it is. Droplets of another account do not exist for it: they would be taken to be gone.
 async fn check_history(session: &mut Session<'_>, is_pinned: bool) -> Result<(), store::Error> {
     let kinds = session.store.covered_listings(MOST_LISTINGS)?;
-    for kind in &kinds {
-        let listing = session.store.listing(*kind)?;
+    for kind in kinds {
+        let listing = session.store.listing(kind)?;
         let ids = match covered_rows(&session.client, &listing).await {
             Ok(ids) => ids,
             Err(error) if error.is_forbidden() || error.is_not_found() => continue,
@@ -86,8 +86,13 @@ async fn check_history(session: &mut Session<'_>, is_pinned: bool) -> Result<(),
             return Ok(());
         }
     }
-    if !kinds.is_empty() && !is_pinned {
-        session.refuse("the token shows nothing of what is archived".to_owned());
+    if let Some(id) = session.store.newest_action(ListingKind::Account)?
+        && !is_pinned
+        && session.client.action(id).await.is_err()
+    {
+        session.refuse(format!(
+            "the token shows nothing of what is archived, not even action {id}"
+        ));
     }
     Ok(())
 }
@@ -120,7 +125,9 @@ pub(super) async fn first_page(
 ) -> Result<Option<Page<Action>>, store::Error> {
     let now = (session.settings.clock)();
     let archived = session.store.account()?.unwrap_or_default();
-    let refused_at = archived.actions_refused_at;
+    let refused_at = archived
+        .actions_refused_at
+        .filter(|_| !session.settings.full);
     if refused_at
         .and_then(|at| at.age_at(now))
         .is_some_and(|age| age < REFUSED_FOR_SECONDS)

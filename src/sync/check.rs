@@ -13,7 +13,12 @@ impl Walk {
         answer: &Answer<'_>,
         known_total: u64,
     ) -> Result<Placement, Doubt> {
-        let total = answer.total.ok_or(Doubt::NoTotal)?;
+        let is_end = answer.ids.is_empty() && self.page_past_the_end() == Some(answer.page);
+        let total = match answer.total {
+            // It is the length of this page.
+            Some(0) if is_end => self.latest_total,
+            total => total.ok_or(Doubt::NoTotal)?,
+        };
         if total < known_total {
             return Err(Doubt::Shrunk {
                 before: known_total,

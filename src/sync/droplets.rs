@@ -23,11 +23,13 @@ pub(super) async fn with_tags(
     let mut tagged = Vec::new();
     let mut found = BTreeSet::new();
     let mut shows_tags = false;
+    let mut listed = Vec::new();
     for selection in [DropletSelection::AllButGpus, DropletSelection::Gpus] {
         let Some(list) = list_whole(session, selection, tags.iter()).await? else {
             return Ok(tagged);
         };
         shows_tags |= list.shows_tags();
+        listed.extend(list.ids());
         for (id, tag) in list.tagged_with(tags) {
             tagged.push(id);
             found.insert(tag.to_owned());
@@ -36,6 +38,8 @@ pub(super) async fn with_tags(
             session.droplet_list = Some(list);
         }
     }
+    // Those that are not listed had the tag while they were, until it is proven that they are gone.
+    tagged.extend(session.store.unlisted_with_tags(&listed, tags)?);
     for tag in tags.difference(&found) {
         if !shows_tags {
             let selection = DropletSelection::Tagged(tag);

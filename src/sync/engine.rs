@@ -188,7 +188,7 @@ impl Session<'_> {
 
     /// Starts to read the account's listing from a position on; its first page is there already.
     fn follow(&mut self, from: u64, first_page: &Page<Action>) -> Result<(), store::Error> {
-        let account = self.store.listing(ListingKind::Account)?.coverage;
+        let account = self.store.listing(ListingKind::Account)?.proven();
         let listing = self.store.listing(ListingKind::Followed)?;
         self.observer.observe(&Event::Opened {
             listing: listing.kind,

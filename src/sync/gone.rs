@@ -10,6 +10,7 @@ use super::reading::Reading;
 use super::report::ListingResult;
 use super::session::Session;
 use crate::api::{self, DropletSelection};
+use crate::coverage::Coverage;
 use crate::model::DropletId;
 use crate::store::{self, ListingKind, UnlistedDroplet};
 
@@ -172,7 +173,9 @@ pub(super) fn read_on_in_the_account(session: &mut Session<'_>) -> Result<bool, 
     }
     let mut readings = session.readings.iter();
     let earlier = readings.rfind(|reading| reading.is_after_the_gone);
+    let is_second = earlier.is_some();
     let from = match earlier.map(|reading| (reading.from, &reading.result)) {
+        None if session.settings.full => None,
         None => from_where_followed(session, &unfinished).filter(|from| *from <= total),
         Some((1.., Some(ListingResult::Incomplete { .. }))) => None,
         Some(_) => return Ok(false),
@@ -180,8 +183,12 @@ pub(super) fn read_on_in_the_account(session: &mut Session<'_>) -> Result<bool, 
     if from.is_none() {
         follow_from_the_beginning(session, &unfinished)?;
     }
-    let account = session.store.listing(ListingKind::Account)?.coverage;
-    let listing = session.store.listing(ListingKind::Followed)?;
+    let mut account = session.store.listing(ListingKind::Account)?.proven();
+    let mut listing = session.store.listing(ListingKind::Followed)?;
+    if session.settings.full && !is_second {
+        session.store.forget_coverage(listing.id)?;
+        (account, listing.coverage) = (Coverage::new(), Coverage::new());
+    }
     let reading = Reading::after_the_gone(listing, &account, from.unwrap_or(0));
     session.readings.push(reading);
     Ok(true)

@@ -28,10 +28,17 @@ const MORE_PAGES: u64 = 4;
 /// The API's default page, and the least that a server which ignores `per_page` is expected to give.
 const LEAST_PAGE: usize = 20;
 
-/// Whether the only page of a listing may be a full one: of as many rows as were asked for, or as a server gives that does
-/// not give so many.
+/// Whether the last page of a listing may be a full one: of as many rows as were asked for, or, where it is the only one, of
+/// a round number, as a server gives that does not give so many.
 pub(super) fn may_be_cut(rows: u64) -> bool {
-    [20, 25, 50, 100].contains(&rows) || (rows > 0 && rows.is_multiple_of(PER_PAGE))
+    let is_round = rows.is_multiple_of(10) || rows.is_multiple_of(25);
+    rows > 0 && (rows.is_multiple_of(PER_PAGE) || (rows < PER_PAGE && is_round))
+}
+
+/// What an answer says of the listing's length. Where totals are lengths of pages, that of the page past the end is 0.
+fn total_of(answer: &Answer<'_>, pages_read: u64) -> Option<u64> {
+    let is_past_the_end = answer.ids.is_empty() && pages_read > 1;
+    answer.total.filter(|total| *total > 0 || !is_past_the_end)
 }
 
 /// A pass over all pages.
@@ -126,7 +133,7 @@ impl Rewalk {
         }
         let new = self.note_ids(answer);
         self.rejected += answer.ids.iter().filter(|id| id.is_none()).count() as u64;
-        self.note_growth(answer.total);
+        self.note_growth(total_of(answer, self.pages_read));
         match self.pages_of_first_lap {
             _ if self.outgrown >= MOST_OUTGROWN => self.give_up(),
             Some(pages) if self.pages_read - pages > self.most_pages_again() => self.give_up(),
@@ -158,7 +165,8 @@ impl Rewalk {
 
     /// Whether the answer is older than one before it; too many of these end the pass.
     fn is_old(&mut self, answer: &Answer<'_>) -> bool {
-        let (Some(before), Some(now)) = (self.largest_total, answer.total) else {
+        let now = total_of(answer, self.pages_read + 1);
+        let (Some(before), Some(now)) = (self.largest_total, now) else {
             return false;
         };
         if before <= now {

@@ -59,7 +59,8 @@ pub(super) async fn look_again(session: &mut Session<'_>) -> Result<(), store::E
     unsettled.retain(|action| is_worth_asking(session, action));
     if !unsettled.is_empty() {
         // Where some cannot be had, each sync begins with others.
-        let middle = session.run.unsigned_abs() as usize % unsettled.len();
+        let step = session.run.unsigned_abs().wrapping_mul(MOST_ERRORS.into());
+        let middle = step as usize % unsettled.len();
         unsettled.rotate_left(middle);
     }
     ask_by_id(session, &unsettled).await

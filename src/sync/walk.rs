@@ -257,8 +257,8 @@ impl Walk {
     /// end.
     fn page_past_the_end(&self) -> Option<u64> {
         let total = self.latest_total;
-        let is_proven = self.before.complete_total.is_some() || self.end == Some(total);
-        let is_unproven = may_be_cut(total) && !is_proven && self.seen.is_none();
+        let is_proven = self.before.complete_total > Some(0) || self.end == Some(total);
+        let is_unproven = may_be_cut(total) && !is_proven && self.from == 0;
         is_unproven.then(|| total.div_ceil(PER_PAGE) + 1)
     }
 
@@ -333,7 +333,7 @@ impl Walk {
         }
         let shown = placement.shown.start..placement.shown.end;
         if self.page_past_the_end() == Some(answer.page) && self.old.is_none() {
-            self.end = answer.total;
+            self.end = Some(self.latest_total);
         }
         if let Some(id) = answer.ids.iter().flatten().max() {
             self.greatest_ids.insert(shown.end, *id);

@@ -1,0 +1,177 @@
+//! Connections to the file: their settings, and the checks that each of them begins with.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::{Error, Step, is_corrupt, unfit};
+use super::header::{self, Header, check_header, impossible_version};
+use super::migrations;
+use super::patience::Patience;
+
+/// Pages kept in memory, in KiB as SQLite counts them. A sync writes in order and comes back to few of them; questions are
+/// no slower than with 8 MB, since the system has the pages too: reports over 5 million actions take 5 to 9 % less time.
+pub(super) const CACHE: &str = "-1280";
+
+/// Keeps this much of the file in memory from now on, and gives back what is more than that.
+pub(super) fn set_cache(connection: &Connection, kibibytes: &str) -> Result<(), Error> {
+    connection
+        .pragma_update(None, "cache_size", kibibytes)
+        .and_then(|()| connection.execute_batch("PRAGMA shrink_memory"))
+        .step("cannot configure the connection")
+}
+
+/// Makes sure that there is an archive at `path`, as far as its first bytes tell.
+///
+/// # Errors
+/// [`Error::Missing`] when there is no file, or one without any bytes; else when it is foreign, newer or damaged.
+pub fn expect_archive(path: &Path) -> Result<(), Error> {
+    match check_header(path)? {
+        Header::Ours => Ok(()),
+        Header::Empty => Err(Error::Missing {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+/// Opens an archive for reading only, also one that is not upgraded yet. A statement waits so long for another program's lock.
+pub(super) fn open_any_version(path: &Path, patience: &Patience) -> Result<Connection, Error> {
+    match open_to_read(path, patience) {
+        Err(error) if error.is_unfinished_write() => {
+            take_back(path, patience).map_err(|failed| {
+                // Whoever cannot do this is told what stands in the way, which is the first error.
+                if failed.is_busy() { failed } else { error }
+            })?;
+            open_to_read(path, patience)
+        }
+        opened => opened,
+    }
+}
+
+fn open_to_read(path: &Path, patience: &Patience) -> Result<Connection, Error> {
+    expect_archive(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = connect(&header::path_to_read(path)?, flags, patience)?;
+    prepare(&connection).map_err(|error| damaged(path, error))?;
+    connection
+        .pragma_update(None, "query_only", true)
+        .step("cannot make the connection read-only")?;
+    refuse_version(&connection, path)?;
+    Ok(connection)
+}
+
+/// Rolls back the transaction of a writer that was killed in rollback mode, which SQLite does as soon as somebody who may
+/// write reads (<https://www.sqlite.org/lockingv3.html#hot_journals>).
+fn take_back(path: &Path, patience: &Patience) -> Result<(), Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = connect(&header::path_to_write(path)?, flags, patience)?;
+    prepare(&connection)?;
+    migrations::version(&connection).map(|_| ())
+}
+
+/// Asks SQLite for the version too: a log that a killed writer left may know better than the file's first bytes.
+pub(super) fn refuse_version(connection: &Connection, path: &Path) -> Result<(), Error> {
+    // The first real read: a file that is cut short is found out here.
+    let found = migrations::version(connection).map_err(|error| damaged(path, error))?;
+    header::refuse_version(path, found)?;
+    if found == 0 && has_something(connection).map_err(|it| damaged(path, it))? {
+        return Err(impossible_version(path, found));
+    }
+    Ok(())
+}
+
+pub(super) fn has_something(connection: &Connection) -> Result<bool, Error> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema)";
+    connection
+        .query_row(sql, [], |row| row.get(0))
+        .step("cannot read the archive's schema")
+}
+
+/// Whether closing leaves a log that was found beside the file where it is, as long as the file may be refused.
+pub(super) fn keep_log_on_close(connection: &Connection, on: bool) -> Result<(), Error> {
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, on)
+        .map(|_| ())
+        .step("cannot configure the connection")
+}
+
+/// By a path without a link at its end; one that comes there is not followed.
+pub(super) fn connect(
+    path: &Path,
+    flags: OpenFlags,
+    patience: &Patience,
+) -> Result<Connection, Error> {
+    #[cfg(unix)]
+    let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let opened = Connection::open_with_flags(path, flags);
+    let mut connection = opened.step("cannot open the archive")?;
+    patience.rule(&mut connection)?;
+    keep_log_on_close(&connection, true)?;
+    Ok(connection)
+}
+
+/// Settings of the connection; none of them changes the file.
+pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
+    for (setting, on) in [
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true),
+        // What a schema from elsewhere says is data, not code.
+        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+    ] {
+        connection
+            .set_db_config(setting, on)
+            .step("cannot configure the connection")?;
+    }
+    for (name, value) in [
+        ("cell_size_check", "on"),
+        // The only copy of a history: a committed page survives a power cut.
+        ("synchronous", "full"),
+        ("cache_size", CACHE),
+    ] {
+        connection
+            .pragma_update(None, name, value)
+            .step("cannot configure the connection")?;
+    }
+    Ok(())
+}
+
+pub(super) fn set_journal_mode(connection: &Connection, mode: &str) -> Result<(), Error> {
+    connection
+        .pragma_update_and_check(None, "journal_mode", mode, |_| Ok(()))
+        .step("cannot change the archive's journal mode")
+}
+
+/// Returns whether it worked; others who have the file open may prevent it.
+pub(super) fn try_journal_mode(
+    connection: &mut Connection,
+    mode: &str,
+    patience: &Patience,
+    longest: Duration,
+) -> Result<bool, Error> {
+    patience.up_to(longest).rule(connection)?;
+    let outcome = set_journal_mode(connection, mode);
+    patience.rule(connection)?;
+    match outcome {
+        Ok(()) => Ok(true),
+        Err(error) if error.is_busy() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+const WAL_BESIDE_NOTHING: &str = "it is in WAL mode, in which SQLite needs a log beside it and cannot make one there; let \
+    somebody who may write to its folder run `archiver sync`, or `sqlite3 FILE 'PRAGMA journal_mode = delete'`";
+
+pub(super) fn damaged(path: &Path, error: Error) -> Error {
+    match error {
+        Error::Sqlite { source, .. } if is_corrupt(&source) => Error::Damaged {
+            path: path.to_owned(),
+            reason: source.to_string(),
+        },
+        error if error.is_unwritable() && header::is_wal(path) => {
+            unfit("cannot read the archive", path, WAL_BESIDE_NOTHING)
+        }
+        error => error,
+    }
+}
