@@ -103,3 +103,26 @@ pub(super) fn attempt(file: &File, path: &Path) -> Result<Attempt, Error> {
         Err(TryLockError::Error(error)) => Err(file_error("cannot lock", path)(error)),
     }
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_synced_is_no_failure_and_a_failing_disk_is_one() {
+        use rustix::io::Errno;
+        for (error, expected) in [
+            (Errno::INVAL, true),
+            (Errno::BADF, true),
+            (Errno::NOSYS, true),
+            (Errno::OPNOTSUPP, true),
+            (Errno::ACCESS, true),
+            (Errno::IO, false),
+            (Errno::NOSPC, false),
+            (Errno::DQUOT, false),
+        ] {
+            assert_eq!(is_left_to_the_system(&error.into()), expected, "{error}");
+        }
+    }
+}

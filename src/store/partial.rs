@@ -186,23 +186,6 @@ mod tests {
         assert_eq!(names(folder.path()), ["copy"]);
     }
 
-    #[test]
-    fn a_folder_that_cannot_be_synced_is_no_failure_and_a_failing_disk_is_one() {
-        use rustix::io::Errno;
-        for (error, expected) in [
-            (Errno::INVAL, true),
-            (Errno::BADF, true),
-            (Errno::NOSYS, true),
-            (Errno::OPNOTSUPP, true),
-            (Errno::ACCESS, true),
-            (Errno::IO, false),
-            (Errno::NOSPC, false),
-            (Errno::DQUOT, false),
-        ] {
-            assert_eq!(is_left_to_the_system(&error.into()), expected, "{error}");
-        }
-    }
-
     #[cfg(target_os = "linux")]
     #[test]
     fn where_modes_cannot_be_changed_a_file_is_refused_only_when_others_may_look() {

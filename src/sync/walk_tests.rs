@@ -174,9 +174,9 @@ fn a_first_walk_asks_for_each_page_once_and_the_next_for_one() {
             calm_sync(&mut server, &mut archive),
             (Some(Verdict::Complete { total: count }), 1)
         );
-        server.grow(150);
+        server.grow(151);
         assert_eq!(calm_sync(&mut server, &mut archive).1, 1);
-        server.grow(450);
+        server.grow(449);
         assert_eq!(calm_sync(&mut server, &mut archive).1, 3);
         assert_eq!(archive.ids.len() as u64, count + 600);
     }

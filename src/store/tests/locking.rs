@@ -6,7 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::fixture::{NOON, files, folder, time};
-use crate::store::lock::{Attempt, attempt, open};
+use crate::store::disk::{Attempt, attempt};
+use crate::store::lock::open;
 use crate::store::{ArchiveLock, Error};
 
 const LONG: Duration = Duration::from_secs(600);

@@ -76,7 +76,7 @@ impl Event {
 /// Breaks the answers of the cloud, and lets it grow between them. Says how.
 pub(super) fn worsen(random: &mut Random, cloud: &Cloud) -> String {
     let mut lies = Vec::new();
-    const GROWTH: [usize; 7] = [0, 0, 0, 1, 3, 20, 90];
+    const GROWTH: [usize; 7] = [0, 0, 0, 1, 3, 20, 40];
     let (share, seed) = (random.fraction() * 0.12, random.word());
     if random.chance(0.6) {
         cloud.break_with(FaultRule::mix(share, seed));

@@ -16,6 +16,13 @@ fn pages(actions: usize) -> usize {
     actions.div_ceil(200)
 }
 
+/// The requests that a listing of so many actions takes at first: after a page that may be a full one, the next is asked for.
+fn first_pages(actions: usize) -> usize {
+    let is_round = actions.is_multiple_of(10) || actions.is_multiple_of(25);
+    let is_full = actions.is_multiple_of(200) || (actions < 200 && is_round);
+    pages(actions) + usize::from(actions > 0 && is_full)
+}
+
 /// Some droplets of an account that somebody keeps an archive of.
 struct Watched {
     cloud: Cloud,

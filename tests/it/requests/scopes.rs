@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Watched, pages, sync_account};
+use super::{Watched, first_pages, sync_account};
 use crate::account::{account, settled};
 use crate::asked::{costs_at_most, requests};
 use crate::cloud::{Cloud, Options};
@@ -13,7 +13,7 @@ fn without_the_scope_nothing_new_costs_one_for_each_droplet() {
     let watched = Watched::new(9, settled(12, 1_200));
     watched.cloud.remove_scope("actions:read");
     let lengths = watched.ids.iter().map(|id| watched.cloud.actions_of(*id));
-    let own: usize = lengths.map(|actions| pages(actions.len())).sum();
+    let own: usize = lengths.map(|actions| first_pages(actions.len())).sum();
     let flags = ["--droplet", &watched.flag(), "-v"];
     let run = watched.sandbox.sync(&watched.cloud, &flags).exits(0);
     run.says("actions:read")

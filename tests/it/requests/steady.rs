@@ -1,6 +1,6 @@
 //! First syncs, syncs that find nothing new, and syncs that find something.
 
-use super::{Watched, pages, sync_account};
+use super::{Watched, first_pages, pages, sync_account};
 use crate::account::{account, settled};
 use crate::asked::costs_at_most;
 use crate::cloud::{Cloud, Options};
@@ -11,8 +11,7 @@ fn the_first_sync_of_an_account_costs_its_pages_and_two() {
     for (droplets, actions) in [(1, 30), (3, 200), (3, 201), (40, 3_000), (500, 2_500)] {
         let cloud = Cloud::start(account(droplets, actions)).unwrap();
         sync_account(&Sandbox::new(), &cloud);
-        // That a last page is the last, although it is full, takes another one.
-        let most = pages(actions) + 2 + usize::from(actions % 200 == 0);
+        let most = first_pages(actions) + 2;
         costs_at_most(&cloud, most, &format!("{actions} actions"));
     }
 }
@@ -23,7 +22,7 @@ fn the_first_sync_of_droplets_costs_their_pages_and_three() {
     {
         let watched = Watched::new(watched, account(droplets, actions));
         let lengths = watched.ids.iter().map(|id| watched.cloud.actions_of(*id));
-        let own: usize = lengths.map(|actions| pages(actions.len())).sum();
+        let own: usize = lengths.map(|actions| first_pages(actions.len())).sum();
         watched.sync();
         costs_at_most(&watched.cloud, own + 3, "first");
         watched.is_exact();
