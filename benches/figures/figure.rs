@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 pub(crate) enum Goal {
     AtMost(f64, &'static str),
     AtLeast(f64, &'static str),
+    /// The figure is shown, and nothing is aimed at.
+    Nothing(&'static str),
 }
 
 /// What came of the measurement.
@@ -76,8 +78,7 @@ impl Row {
         let (figure, verdict) = match &self.result {
             Result::Measured(value, detail) => {
                 let unit = self.goal.map_or("", Goal::unit);
-                let is_met = self.goal.is_none_or(|goal| goal.is_met_by(*value));
-                let verdict = if is_met { "met" } else { "**missed**" };
+                let verdict = self.goal.map_or("", |goal| goal.verdict(*value));
                 (
                     format!("{}{unit}{}", number(*value), in_brackets(detail)),
                     verdict.to_owned(),
@@ -101,7 +102,7 @@ impl Row {
 
 impl Goal {
     fn unit(self) -> &'static str {
-        let (Self::AtMost(_, unit) | Self::AtLeast(_, unit)) = self;
+        let (Self::AtMost(_, unit) | Self::AtLeast(_, unit) | Self::Nothing(unit)) = self;
         unit
     }
 
@@ -109,14 +110,17 @@ impl Goal {
         match self {
             Self::AtMost(limit, unit) => format!("≤ {}{unit}", plain(limit)),
             Self::AtLeast(limit, unit) => format!("≥ {}{unit}", plain(limit)),
+            Self::Nothing(_) => String::new(),
         }
     }
 
-    fn is_met_by(self, value: f64) -> bool {
-        match self {
+    fn verdict(self, value: f64) -> &'static str {
+        let is_met = match self {
             Self::AtMost(limit, _) => value <= limit,
             Self::AtLeast(limit, _) => value >= limit,
-        }
+            Self::Nothing(_) => return "",
+        };
+        if is_met { "met" } else { "**missed**" }
     }
 }
 

@@ -23,7 +23,7 @@ fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
             corpus.actions
         ),
         against: "Python: requests, and sqlite-utils' upsert_all",
-        goal: Goal::AtLeast(12.0, "×"),
+        goal: Goal::AtLeast(6.5, "×"),
     };
     let python = match &bench.peers.python {
         Ok(python) => python,

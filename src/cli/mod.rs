@@ -2,10 +2,10 @@
 //!
 //! Everything that prints is in this folder, and nothing else is: the library is told what to do and reports what
 //! happened. Data goes to stdout, everything else to stderr. One file per command; `filter` has the flags that say which
-//! actions are meant, `answer` those that say how they are shown, `deferred` spares a run the flags of other commands,
-//! `outlet` waits for whoever reads them, `document` prints what is no rows, `time_limit` ends an answer that takes too long, `decided` is a setting of a flag or of
-//! the configuration, `summary` words what a sync came to, `exit` maps errors to statuses and hints,
-//! `progress` draws the bar, `terminal` knows what the streams are connected to.
+//! actions are meant, `answer` those that say how they are shown, `outlet` waits for whoever reads them, `document` prints
+//! what is no rows, `time_limit` ends an answer that takes too long, `decided` is a setting of a flag or of the
+//! configuration, `summary` words what a sync came to, `exit` maps errors to statuses and hints, `progress` draws the bar,
+//! `terminal` knows what the streams are connected to.
 
 mod answer;
 mod attempt;
@@ -13,7 +13,6 @@ mod auth;
 mod backup;
 mod daemon;
 mod decided;
-mod deferred;
 mod document;
 mod exit;
 mod filter;
@@ -50,7 +49,6 @@ use archiver::time::Timestamp;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use daemon::Machine;
-use deferred::Deferred;
 use exit::{Failure, Status, unless_closed};
 use log::LogFormat;
 use runtime::end_at_signals_as_first_process;
@@ -119,33 +117,33 @@ struct Global {
 #[derive(Subcommand)]
 enum Command {
     /// Read what is new at the API into the archive
-    Sync(Deferred<sync::Arguments>),
+    Sync(sync::Arguments),
     /// Sync on a schedule, until told to end
-    Daemon(Deferred<daemon::Arguments>),
+    Daemon(daemon::Arguments),
     /// Show the actions that match
-    Query(Deferred<query::Arguments>),
+    Query(query::Arguments),
     /// Show when something last happened to each droplet
-    Last(Deferred<last::Arguments>),
+    Last(last::Arguments),
     /// Show all that is known of one action
-    Show(Deferred<show::Arguments>),
+    Show(show::Arguments),
     /// Count the actions that match, by type, droplet, week ...
-    Stats(Deferred<stats::Arguments>),
+    Stats(stats::Arguments),
     #[command(about = "Show this list of reports, or the answer of one of them")]
     Report(report::Arguments),
     /// Show one droplet's life: its actions, and what stands between them
-    Timeline(Deferred<timeline::Arguments>),
+    Timeline(timeline::Arguments),
     /// Answer any question, in SQL
-    Sql(Deferred<sql::Arguments>),
+    Sql(sql::Arguments),
     /// Show the tables and views of the archive
-    Schema(Deferred<schema::Arguments>),
+    Schema(schema::Arguments),
     /// Show how fresh and complete the archive is
-    Status(Deferred<status::Arguments>),
+    Status(status::Arguments),
     /// Check the token: whose it is, and what it may do
     Auth(auth::Arguments),
     /// Check that the archive is sound
-    Verify(Deferred<verify::Arguments>),
+    Verify(verify::Arguments),
     /// Copy the archive, also while a sync runs
-    Backup(Deferred<backup::Arguments>),
+    Backup(backup::Arguments),
 }
 
 impl Command {

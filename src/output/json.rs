@@ -106,39 +106,10 @@ impl RowWriter for Json<'_> {
     }
 }
 
-/// Writes a string. Most need no escapes, and are copied whole.
 fn push_text(bytes: &mut Vec<u8>, text: &str) -> io::Result<()> {
-    if is_plain(text.as_bytes()) {
-        bytes.reserve(text.len() + 2);
-        bytes.push(b'"');
-        bytes.extend_from_slice(text.as_bytes());
-        bytes.push(b'"');
-        return Ok(());
-    }
     let text = serde_json::to_string(text)?;
     bytes.extend_from_slice(visible_json(&text).as_bytes());
     Ok(())
-}
-
-/// Whether a string of JSON holds these bytes as they are: all are ASCII, and none is a control character, a quote or a
-/// backslash. Eight bytes are looked at at once, with the arithmetic of
-/// <https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord>.
-fn is_plain(bytes: &[u8]) -> bool {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGHEST: u64 = ONES << 7;
-    let has_none = |word: &[u8; 8]| {
-        let word = u64::from_ne_bytes(*word);
-        let is_below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
-        let found = is_below(word, 0x20)
-            | is_below(word ^ (ONES * u64::from(b'"')), 1)
-            | is_below(word ^ (ONES * u64::from(b'\\')), 1)
-            | is_below(word ^ (ONES * 0x7f), 1)
-            | word;
-        found & HIGHEST == 0
-    };
-    let (words, rest) = bytes.as_chunks::<8>();
-    let is_plain_byte = |byte: &u8| !matches!(byte, 0..0x20 | b'"' | b'\\' | 0x7f..);
-    words.iter().all(has_none) && rest.iter().all(is_plain_byte)
 }
 
 #[cfg(test)]
@@ -231,17 +202,6 @@ mod tests {
                 prop_assert_eq!(std::str::from_utf8(&bytes).unwrap(), &*visible_json(&written));
                 prop_assert_eq!(serde_json::from_slice::<String>(&bytes).unwrap(), text);
             }
-        }
-
-        #[test]
-        fn a_byte_that_needs_an_escape_is_seen_wherever_it_stands(
-            before in 0_usize..20, after in 0_usize..20, byte in 0_u8..=255,
-        ) {
-            let mut bytes = vec![b'a'; before];
-            bytes.push(byte);
-            bytes.resize(before + 1 + after, b'~');
-            let needs_escape = byte < 0x20 || byte == b'"' || byte == b'\\' || byte >= 0x7f;
-            prop_assert_eq!(is_plain(&bytes), !needs_escape);
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Runs the statement of a filter, and hands the rows on one by one.
 
+use std::collections::HashMap;
 use std::io;
 
 use rusqlite::{Connection, params_from_iter};
 
 use super::names::Names;
 use super::question::Question;
-use super::quick_map::QuickMap;
 use super::rows::{Look, visit_shown};
 use super::statement::{select, tally};
 use super::{Column, Error, Filter, regions};
@@ -42,7 +42,7 @@ struct Shown<'a> {
     name_positions: Vec<usize>,
     names: Names<'a>,
     region_positions: Vec<usize>,
-    regions: QuickMap<String, String>,
+    regions: HashMap<String, String>,
 }
 
 impl<'a> Shown<'a> {
@@ -54,7 +54,7 @@ impl<'a> Shown<'a> {
         };
         let region_positions = positions(Column::Region);
         let regions = if region_positions.is_empty() {
-            QuickMap::default()
+            HashMap::default()
         } else {
             regions::as_json(connection)?
         };

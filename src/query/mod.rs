@@ -20,7 +20,6 @@ mod names;
 mod near;
 mod order;
 mod question;
-mod quick_map;
 mod regions;
 mod rows;
 mod scan;
@@ -43,7 +42,6 @@ pub use suggest::{Unseen, unseen};
 
 pub(crate) use droplets::{one_droplet, resolve};
 pub(crate) use near::{did_you_mean, nearest};
-pub(crate) use quick_map::QuickMap;
 pub(crate) use rows::{RowsError, visit_rows};
 pub(crate) use scan::scan;
 

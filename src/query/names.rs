@@ -4,9 +4,10 @@
 //! 16 thousand droplets, a seventh of the processor time that the JSON of all takes. With the names remembered, all of it
 //! takes an eighth less (3.43 seconds instead of 3.89, medians of three runs in turn).
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension, Statement};
 
-use super::quick_map::QuickMap;
 use crate::model::DropletId;
 
 /// So many names are remembered, which takes a few megabytes; then they are forgotten, and looked up anew.
@@ -18,7 +19,7 @@ const NAME: &str = "SELECT name FROM droplets WHERE id = ?1";
 pub(super) struct Names<'connection> {
     connection: &'connection Connection,
     look_up: Option<Statement<'connection>>,
-    remembered: QuickMap<DropletId, Option<String>>,
+    remembered: HashMap<DropletId, Option<String>>,
 }
 
 impl<'connection> Names<'connection> {
@@ -26,7 +27,7 @@ impl<'connection> Names<'connection> {
         Self {
             connection,
             look_up: None,
-            remembered: QuickMap::default(),
+            remembered: HashMap::default(),
         }
     }
 

@@ -3,10 +3,10 @@
 //! An action of the API repeats its whole region. A program that reads `region.slug` there finds it here too; the list
 //! of a hundred sizes is left out.
 
+use std::collections::HashMap;
+
 use rusqlite::Connection;
 use serde::Serialize;
-
-use super::quick_map::QuickMap;
 
 /// What an action's `region` shows.
 #[derive(Serialize)]
@@ -30,10 +30,10 @@ const REGIONS: &str = "
 ///
 /// # Errors
 /// When the archive cannot be read.
-pub(super) fn as_json(connection: &Connection) -> rusqlite::Result<QuickMap<String, String>> {
+pub(super) fn as_json(connection: &Connection) -> rusqlite::Result<HashMap<String, String>> {
     let mut statement = connection.prepare(REGIONS)?;
     let mut rows = statement.query([])?;
-    let mut regions = QuickMap::default();
+    let mut regions = HashMap::default();
     while let Some(row) = rows.next()? {
         let features: String = row.get("features")?;
         let region = Region {

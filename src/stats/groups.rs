@@ -1,11 +1,13 @@
 //! Reads the matching actions, and puts each into its group.
 
+use std::collections::HashMap;
+
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 use super::tally::Tally;
 use super::{Dimension, MOST_DIMENSIONS, Measure, Question};
-use crate::query::{Error, Filter, QuickMap, scan};
+use crate::query::{Error, Filter, scan};
 use crate::time::{Timestamp, Zone};
 
 /// Where a group stands in each dimension: a number of clock or calendar, a droplet, or the number of a name.
@@ -50,7 +52,7 @@ struct Grouping<'a> {
     dimensions: Vec<(Dimension, Names)>,
     zone: &'a Zone,
     measure: Measure,
-    tallies: QuickMap<Key, Tally>,
+    tallies: HashMap<Key, Tally>,
 }
 
 impl<'a> Grouping<'a> {
@@ -62,7 +64,7 @@ impl<'a> Grouping<'a> {
                 .collect(),
             zone: &question.zone,
             measure: question.measure,
-            tallies: QuickMap::default(),
+            tallies: HashMap::default(),
         }
     }
 
@@ -157,7 +159,7 @@ impl<'a> Grouping<'a> {
 /// Names by numbers, so that a group is found without copying any.
 #[derive(Default)]
 struct Names {
-    numbers: QuickMap<Vec<u8>, i64>,
+    numbers: HashMap<Vec<u8>, i64>,
 }
 
 impl Names {

@@ -9,7 +9,6 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, named_params, par
 use super::error::{Error, Step};
 use super::runs::RunId;
 use crate::model::{Action, Extra};
-use crate::time::{Timestamp, TimestampText};
 
 /// What writing an action came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,15 +80,15 @@ impl<'c> Upsert<'c> {
     /// Writes what is new of an action.
     pub(super) fn write(&mut self, action: &Action, run: RunId) -> Result<Written, Error> {
         let extra = merged_extra(self.connection, action)?;
-        let started_at = action.started_at.map(Timestamp::text);
-        let completed_at = action.completed_at.map(Timestamp::text);
+        let started_at = action.started_at.map(|time| time.to_string());
+        let completed_at = action.completed_at.map(|time| time.to_string());
         let write = |statement: &mut CachedStatement<'_>| {
             let columns = params![
                 action.id,
                 action.status,
                 action.kind,
-                started_at.as_ref().map(TimestampText::as_str),
-                completed_at.as_ref().map(TimestampText::as_str),
+                started_at,
+                completed_at,
                 action.resource_id,
                 action.resource_type,
                 action.region_slug,

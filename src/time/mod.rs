@@ -9,7 +9,6 @@
 mod calendar;
 mod calendar_period;
 mod calendar_unit;
-mod canonical;
 mod error;
 mod expression;
 mod iso_duration;
@@ -27,6 +26,5 @@ pub use expression::{parse_since, parse_until};
 pub use period::{Period, parse_period};
 pub use show::{InZone, duration_text};
 pub use span::parse_duration;
-pub(crate) use timestamp::TimestampText;
 pub use timestamp::{Timestamp, TimestampError};
 pub use zone::{Transition, Zone};

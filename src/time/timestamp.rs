@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::canonical;
-
 /// An instant in UTC, to the second, between the years 0000 and 9999.
 ///
 /// Its text is always the 20 characters `YYYY-MM-DDTHH:MM:SSZ`, so texts sort as the instants do.
@@ -54,12 +52,6 @@ impl Timestamp {
         self.0.as_second()
     }
 
-    /// Its text without memory of its own: each row that is written has two of them.
-    #[must_use]
-    pub(crate) fn text(self) -> TimestampText {
-        TimestampText(canonical::write(self.epoch_seconds()))
-    }
-
     /// The instant `seconds` later, or earlier when negative; held at the first or last representable second.
     #[must_use]
     pub fn saturating_add_seconds(self, seconds: i64) -> Self {
@@ -103,27 +95,14 @@ impl FromStr for Timestamp {
         let error = || TimestampError {
             input: text.to_owned(),
         };
-        if let Some(seconds) = canonical::read(text) {
-            return Self::from_epoch_seconds(seconds).map_err(|_| error());
-        }
         let instant: jiff::Timestamp = text.parse().map_err(|_| error())?;
         Self::from_instant(instant).ok_or_else(error)
     }
 }
 
-/// The 20 characters of a [`Timestamp`].
-pub(crate) struct TimestampText([u8; canonical::LENGTH]);
-
-impl TimestampText {
-    pub(crate) fn as_str(&self) -> &str {
-        // Digits and separators: there is nothing that could fail.
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-}
-
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.text().as_str())
+        write!(formatter, "{}", self.0)
     }
 }
 
@@ -156,6 +135,8 @@ mod tests {
             "soon",
             "2020-07-20",
             "2020-13-01T00:00:00Z",
+            "2021-02-29T00:00:00Z",
+            "2020-01-01T24:00:00Z",
             "-000001-12-31T00:00:00Z",
         ] {
             let error = text.parse::<Timestamp>().unwrap_err();

@@ -1,7 +1,7 @@
 //! What the answers say that are asked for the sake of the token: whose it is, and whether it may see a list at all. What
 //! something else than the API answers is not taken for either.
 
-use super::fields::{Fields, Members};
+use super::fields::Fields;
 use super::{BodyError, parse, text, without};
 use crate::model::{Account, Team};
 

@@ -3,23 +3,31 @@
 use std::sync::Arc;
 
 use super::RejectedRow;
-use super::fields::{Columns, Fields, Members};
+use super::fields::{Columns, Fields};
 use super::region::{RegionShape, Regions};
-use super::row::Row;
-use crate::model::{Action, ActionId, Region};
+use crate::model::{Action, Region};
+
+/// The members that have a column; everything else goes to `extra`.
+const KNOWN: [&str; 9] = [
+    "id",
+    "status",
+    "type",
+    "started_at",
+    "completed_at",
+    "resource_id",
+    "resource_type",
+    "region",
+    "region_slug",
+];
 
 pub(super) fn from_fields(
     fields: &Fields<'_>,
     regions: &mut Regions,
 ) -> Result<Action, RejectedRow> {
-    Ok(from_row(fields.id()?, Row::of(fields), regions))
-}
-
-pub(super) fn from_row(id: ActionId, mut row: Row<'_>, regions: &mut Regions) -> Action {
-    let extra = std::mem::take(&mut row.extra);
+    let id = fields.id()?;
     let mut columns = Columns {
-        members: &row,
-        extra,
+        members: fields,
+        extra: fields.unknown(&KNOWN),
     };
     let status = columns.text("status");
     let kind = columns.text("type");
@@ -29,7 +37,7 @@ pub(super) fn from_row(id: ActionId, mut row: Row<'_>, regions: &mut Regions) ->
     let resource_type = columns.text("resource_type");
     let mut region_slug = columns.text("region_slug");
     let region = region(&mut columns, &mut region_slug, regions);
-    Action {
+    Ok(Action {
         id,
         status,
         kind,
@@ -40,20 +48,18 @@ pub(super) fn from_row(id: ActionId, mut row: Row<'_>, regions: &mut Regions) ->
         region_slug,
         region,
         extra: columns.extra,
-    }
+    })
 }
 
 /// The region that the action repeats, and its slug where the action does not name it separately. What contradicts
 /// that slug, or names no region, is kept as it came.
 fn region(
-    columns: &mut Columns<'_, Row<'_>>,
+    columns: &mut Columns<'_, '_>,
     region_slug: &mut Option<String>,
     regions: &mut Regions,
 ) -> Option<Arc<Region>> {
-    let shape = match columns.members.known_region() {
-        Some(known) => known.shape.clone(),
-        None => regions.read(columns.members.get("region")?),
-    };
+    let text = columns.members.get("region")?;
+    let shape = regions.read(text);
     // An object since 2015, a bare slug before that (the API's changelog of 2015-03-20).
     let slug = match &shape {
         RegionShape::Region(region) => Some(region.slug.as_str()),
@@ -64,8 +70,7 @@ fn region(
         *region_slug = slug.map(str::to_owned);
     }
     if slug.is_none() || region_slug.as_deref() != slug {
-        let row = columns.members;
-        columns.extra.extend(row.kept_region());
+        columns.keep("region", text);
     }
     match shape {
         RegionShape::Region(region) => Some(region),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::RejectedRow;
-use super::fields::{Columns, Fields, Members, kept, string};
+use super::fields::{Columns, Fields, kept, string};
 use crate::model::{Droplet, Extra};
 
 /// Kept in `extra`. The rest of a droplet (networks, image, prices) is its present, not its history.

@@ -25,8 +25,11 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn members(&self) -> &[(Cow<'a, str>, &'a str)] {
-        &self.members
+    /// The text of the value of `name`, unless it is missing or null.
+    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
+        let mut members = self.members.iter().rev();
+        let (_, text) = members.find(|(member, _)| member == name)?;
+        (*text != "null").then_some(text)
     }
 
     /// The integer `id`, without which a row has no identity.
@@ -75,30 +78,13 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Members to be read by name.
-pub(super) trait Members<'a> {
-    /// The text of the value of `name`, unless it is missing or null.
-    fn get(&self, name: &str) -> Option<&'a str>;
-}
-
-impl<'a> Members<'a> for Fields<'a> {
-    fn get(&self, name: &str) -> Option<&'a str> {
-        let (_, text) = self
-            .members
-            .iter()
-            .rev()
-            .find(|(member, _)| member == name)?;
-        (*text != "null").then_some(text)
-    }
-}
-
 /// Reads members into typed columns, keeping in `extra` the text of each value that does not fit its column.
-pub(super) struct Columns<'f, M> {
-    pub(super) members: &'f M,
+pub(super) struct Columns<'f, 'a> {
+    pub(super) members: &'f Fields<'a>,
     pub(super) extra: Extra,
 }
 
-impl<'a, M: Members<'a>> Columns<'_, M> {
+impl Columns<'_, '_> {
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
         let raw = self.members.get(name)?;
         let text = string(raw);

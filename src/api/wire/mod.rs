@@ -7,23 +7,15 @@
 //! try: half a page is no page.
 //!
 //! Every field is first taken as raw text, so nothing is parsed that is already known: the 2 KB of region that every
-//! action repeats are recognised by their text ([`Regions`]). There are two ways to the fields of a page of actions: the
-//! plain way, by `serde_json`, whose word counts, and [`quick`], which reads healthy pages three times as fast, says the
-//! same, and leaves all others to the plain way.
+//! action repeats are recognised by their text ([`Regions`]).
 
 mod account;
 mod action;
 mod droplet;
 mod few;
 mod fields;
-mod quick;
-#[cfg(test)]
-mod quick_generated_tests;
-#[cfg(test)]
-mod quick_tests;
 mod reader;
 mod region;
-mod row;
 #[cfg(test)]
 mod tests;
 
@@ -37,7 +29,7 @@ use super::error::{ApiMessage, printable};
 use crate::model::{Action, Droplet};
 pub(super) use account::{account, holds_list};
 use few::{Few, MOST_ROW_BYTES, MOST_ROWS, MOST_VALUES};
-use fields::{Fields, Members};
+use fields::Fields;
 pub use reader::PageReader;
 use region::Regions;
 
@@ -90,18 +82,22 @@ struct WireListing<'a> {
     links: Option<&'a RawValue>,
 }
 
-impl<'a> WireListing<'a> {
-    fn meta(&self) -> Option<&'a str> {
-        self.meta.map(RawValue::get)
-    }
-
-    fn links(&self) -> Option<&'a str> {
-        self.links.map(RawValue::get)
+impl WireListing<'_> {
+    fn page<T>(&self, rows: Rows<T>, bytes: usize) -> Page<T> {
+        let pages = self.links.and_then(|links| member(links.get(), "pages"));
+        let next = pages.and_then(|pages| member(pages, "next"));
+        let total = self.meta.and_then(|meta| member(meta.get(), "total"));
+        Page {
+            rows,
+            total: total.and_then(|text| text.parse().ok()),
+            has_next: next.is_some_and(|text| text.starts_with('"')),
+            bytes,
+        }
     }
 }
 
-/// A page of actions, the plain way: `serde_json` finds all there is. What it says of a body is what counts.
-fn plain_actions(body: &[u8], regions: &mut Regions) -> Result<Page<Action>, BodyError> {
+/// A page of actions.
+fn actions(body: &[u8], regions: &mut Regions) -> Result<Page<Action>, BodyError> {
     let listing: WireListing<'_> = parse(body)?;
     let list = listing.actions.as_ref();
     regions.take_values();
@@ -116,7 +112,7 @@ fn plain_actions(body: &[u8], regions: &mut Regions) -> Result<Page<Action>, Bod
         }
         Ok(row)
     })?;
-    Ok(page(listing.meta(), listing.links(), rows, body.len()))
+    Ok(listing.page(rows, body.len()))
 }
 
 /// How many values were kept of a row that has just been read, beside those that have a column.
@@ -132,7 +128,7 @@ pub(super) fn droplets(body: &[u8]) -> Result<Page<Droplet>, BodyError> {
     let rows = rows(list.ok_or_else(|| without("droplets"))?, |fields| {
         Ok(droplet::from_fields(fields))
     })?;
-    Ok(page(listing.meta(), listing.links(), rows, body.len()))
+    Ok(listing.page(rows, body.len()))
 }
 
 /// The answer to a request for one droplet.
@@ -221,19 +217,6 @@ fn unlike(error: &serde_json::Error, body: &[u8]) -> BodyError {
         "{what}, at line {line} column {column}; it begins `{}`",
         printable(&start)
     ))
-}
-
-/// What a listing's members say, each by its text.
-fn page<T>(meta: Option<&str>, links: Option<&str>, rows: Rows<T>, bytes: usize) -> Page<T> {
-    let pages = links.and_then(|links| member(links, "pages"));
-    let next = pages.and_then(|pages| member(pages, "next"));
-    let total = meta.and_then(|meta| member(meta, "total"));
-    Page {
-        rows,
-        total: total.and_then(|text| text.parse().ok()),
-        has_next: next.is_some_and(|text| text.starts_with('"')),
-        bytes,
-    }
 }
 
 fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {

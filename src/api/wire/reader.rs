@@ -4,7 +4,7 @@
 //! long as pages come.
 
 use super::region::Regions;
-use super::{BodyError, Page, quick};
+use super::{BodyError, Page};
 use crate::model::Action;
 
 /// Reads pages of actions out of the bodies of answers.
@@ -34,10 +34,7 @@ impl PageReader {
     /// When the body is not whole JSON with a list of `actions` in it: half a page is no page. A row that cannot be
     /// archived is no error; it is among the page's rows.
     pub fn actions(&mut self, body: &[u8]) -> Result<Page<Action>, BodyError> {
-        match quick::actions(body, &mut self.regions) {
-            Some(page) => Ok(page),
-            None => super::plain_actions(body, &mut self.regions),
-        }
+        super::actions(body, &mut self.regions)
     }
 
     /// The action that the body of an answer to a request for one action holds.

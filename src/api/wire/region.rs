@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::fields::{Columns, Fields, Members, string};
+use super::fields::{Columns, Fields, string};
 use crate::model::Region;
 
 /// The members that have a column; everything else goes to `extra`.
@@ -72,8 +72,8 @@ pub(super) struct Regions {
 impl Regions {
     /// What a region's text is.
     pub(super) fn read(&mut self, text: &str) -> RegionShape {
-        if let Some(shape) = self.find(|known| *known == *text) {
-            return shape.1;
+        if let Some(shape) = self.find(text) {
+            return shape;
         }
         let shape = parse(text);
         self.values += shape.values();
@@ -107,21 +107,11 @@ impl Regions {
         self.known.insert(0, known);
     }
 
-    /// The known region that these bytes begin with: the length of its text, and what it is. Objects only: what begins
-    /// with a known number may be another number, but what begins with a known object is that object.
-    pub(super) fn beginning(&mut self, bytes: &[u8]) -> Option<(usize, RegionShape)> {
-        if bytes.first() != Some(&b'{') {
-            return None;
-        }
-        self.find(|known| bytes.starts_with(known.as_bytes()))
-    }
-
-    fn find(&mut self, is_it: impl Fn(&str) -> bool) -> Option<(usize, RegionShape)> {
-        let index = self.known.iter().position(|known| is_it(&known.text))?;
+    fn find(&mut self, text: &str) -> Option<RegionShape> {
+        let index = self.known.iter().position(|known| *known.text == *text)?;
         let until = self.known.get_mut(..=index)?;
         until.rotate_right(1);
-        let known = until.first()?;
-        Some((known.text.len(), known.shape.clone()))
+        Some(until.first()?.shape.clone())
     }
 }
 
@@ -196,11 +186,11 @@ mod tests {
         }
         assert!(regions.bytes > MOST_BYTES / 2);
         let latest = text(999, 10_000);
-        assert!(regions.beginning(latest.as_bytes()).is_some());
+        assert!(regions.find(&latest).is_some());
         let before = regions.known.len();
         let long = text(1_000, LONGEST_TEXT);
         assert!(matches!(regions.read(&long), RegionShape::Region(_)));
-        assert!(regions.beginning(long.as_bytes()).is_none());
+        assert!(regions.find(&long).is_none());
         assert_eq!(regions.known.len(), before);
     }
 

@@ -27,9 +27,16 @@ fn a_body_that_is_not_a_whole_page_is_an_error() {
 #[test]
 fn what_nests_too_deep_for_other_tools_is_kept_as_a_string() {
     let deep = format!("{}1{}", "[".repeat(9_999), "]".repeat(9_999));
-    let page = read(&format!(r#"{{"actions": [{{"id": 1, "x": {deep}}}]}}"#)).unwrap();
-    let action = page.rows[0].as_ref().unwrap();
-    assert_eq!(action.extra["x"].get(), format!("\"{deep}\""));
+    for name in ["x", "region"] {
+        let page = read(&format!(
+            r#"{{"actions": [{{"id": 1, "{name}": {deep}}}]}}"#
+        ))
+        .unwrap();
+        let action = page.rows[0].as_ref().unwrap();
+        assert_eq!(action.extra[name].get(), format!("\"{deep}\""));
+    }
+    let page = read(&format!(r#"{{"actions": [{deep}, {{"id": 1}}]}}"#)).unwrap();
+    assert!(page.rows[0].is_err() && page.rows[1].is_ok());
 }
 
 #[test]

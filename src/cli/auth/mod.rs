@@ -6,7 +6,6 @@ mod page;
 use clap::Subcommand;
 
 use super::Context;
-use super::deferred::Deferred;
 use super::exit::{Failure, Status};
 
 /// Flags of `archiver auth`.
@@ -19,7 +18,7 @@ pub(super) struct Arguments {
 #[derive(Subcommand)]
 enum Question {
     /// Say whose token it is, and whether it may do what a sync needs
-    Check(Deferred<check::Arguments>),
+    Check(check::Arguments),
 }
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
