@@ -25,7 +25,7 @@ use super::migrations::{self, LATEST_VERSION};
 use super::partial::own;
 use super::patience::Patience;
 use super::upgrade::{self, Upgrade};
-use super::{LargeIndexes, Staging, Store, WrittenRegions};
+use super::{LargeIndexes, Store, WrittenRegions};
 use crate::cancellation::Cancellation;
 use crate::files::is_same;
 
@@ -107,7 +107,6 @@ impl Store {
             written_regions: WrittenRegions::default(),
             is_wal,
             archived: None,
-            staging: Staging::default(),
             upgrade,
         })
     }
