@@ -12,7 +12,6 @@ mod calendar_unit;
 mod canonical;
 mod error;
 mod expression;
-mod iso_duration;
 mod moment;
 mod period;
 mod show;
