@@ -4,9 +4,9 @@ use std::io;
 
 use rusqlite::{Connection, params_from_iter};
 
+use super::QuickMap;
 use super::names::Names;
 use super::question::Question;
-use super::quick_map::QuickMap;
 use super::rows::{Look, visit_shown};
 use super::statement::{select, tally};
 use super::{Column, Error, Filter, regions};

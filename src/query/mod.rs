@@ -20,13 +20,14 @@ mod names;
 mod near;
 mod order;
 mod question;
-mod quick_map;
 mod regions;
 mod rows;
 mod scan;
 mod show;
 mod statement;
 mod suggest;
+
+use std::collections::HashMap;
 
 pub use actions::{actions, count};
 pub use choice::{Choice, Term, TermError};
@@ -43,9 +44,11 @@ pub use suggest::{Unseen, unseen};
 
 pub(crate) use droplets::{one_droplet, resolve};
 pub(crate) use near::{did_you_mean, nearest};
-pub(crate) use quick_map::QuickMap;
 pub(crate) use rows::{RowsError, visit_rows};
 pub(crate) use scan::scan;
+
+/// A map that is asked once for every row. Keys that were chosen to collide only slow the owner of the archive down.
+pub(crate) type QuickMap<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
 
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -6,7 +6,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Statement};
 
-use super::quick_map::QuickMap;
+use super::QuickMap;
 use crate::model::DropletId;
 
 /// So many names are remembered, which takes a few megabytes; then they are forgotten, and looked up anew.

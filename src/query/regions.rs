@@ -6,7 +6,7 @@
 use rusqlite::Connection;
 use serde::Serialize;
 
-use super::quick_map::QuickMap;
+use super::QuickMap;
 
 /// What an action's `region` shows.
 #[derive(Serialize)]
