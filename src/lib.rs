@@ -31,7 +31,6 @@
 pub mod access;
 pub mod api;
 pub mod cancellation;
-pub mod chance;
 pub mod config;
 pub mod coverage;
 pub mod daemon;

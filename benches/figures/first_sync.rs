@@ -234,7 +234,7 @@ fn resources(corpus: Corpus, small_corpus: Corpus, rounds: &Rounds, size: f64) -
 }
 
 /// How many times the size of the archive was written; only Linux counts that.
-pub(crate) fn written_over_size(question: Question, written: f64, size: f64) -> Row {
+fn written_over_size(question: Question, written: f64, size: f64) -> Row {
     if cfg!(target_os = "linux") {
         let detail = format!("{} / {} MiB", number(written / MIB), number(size / MIB));
         question.measured(written / size, detail)

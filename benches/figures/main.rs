@@ -23,7 +23,6 @@ mod chart;
 mod cloud;
 mod corpus;
 mod decoding;
-mod droplets;
 mod figure;
 mod first_sync;
 mod growth;
@@ -51,7 +50,6 @@ pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
 const GROUPS: &[Group] = &[
     first_sync::GROUP,
     script::GROUP,
-    droplets::GROUP,
     quiet::GROUP,
     decoding::GROUP,
     pacing::GROUP,

@@ -16,7 +16,6 @@ use super::pace::SharedPacer;
 use super::retry::{LONGEST_LIMIT_SECONDS, Limited, RetryPolicy, Tries};
 use super::scope::TokenScope;
 use super::wire::{self, BodyError, Page, PageReader};
-use crate::chance;
 use crate::model::{Account, Action, ActionId, Droplet, DropletId};
 use crate::time::Timestamp;
 
@@ -293,12 +292,12 @@ impl Client {
             let (wait, reason) = match attempt {
                 Attempt::Done(value) => return Ok(value),
                 Attempt::Final(kind) => return failed(attempts, kind),
-                Attempt::Fault(kind) => match tries.after_fault(chance::fraction()) {
+                Attempt::Fault(kind) => match tries.after_fault(fastrand::f64()) {
                     Some(wait) => (wait, kind),
                     None => return failed(attempts, kind),
                 },
                 Attempt::Limited(limit, kind) => {
-                    match tries.after_limit(&limit, (self.clock)(), chance::fraction()) {
+                    match tries.after_limit(&limit, (self.clock)(), fastrand::f64()) {
                         Limited::Wait(wait) => (wait, kind),
                         Limited::ComeBackAt(until) => {
                             return failed(attempts, ErrorKind::RateLimited { until });

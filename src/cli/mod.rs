@@ -198,7 +198,7 @@ pub(crate) fn run(
 ) -> ExitCode {
     let machine = Machine {
         clock: Timestamp::now,
-        chance: archiver::chance::fraction,
+        chance: fastrand::f64,
         alarm: || Box::pin(Heartbeat::start()),
     };
     run_on(&machine, arguments, environment)

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 
 use archiver::cancellation::Cancellation;
 use archiver::metrics::{self, DaemonFigures, Figures};
-use archiver::ping::{PingRun, PingUrl, Pinger, Signal};
+use archiver::ping::{PingUrl, Pinger, Signal};
 use archiver::store;
 use archiver::time::Timestamp;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 use super::Context;
 use super::attempt::Verdict;
@@ -103,7 +104,7 @@ impl Monitoring {
         let pinger = self.pinger.clone()?;
         Some(Pings {
             pinger,
-            run: PingRun::random(),
+            run: Uuid::new_v4(),
             start: None,
         })
     }
@@ -130,7 +131,7 @@ impl Monitoring {
 /// The pings of one sync.
 pub(super) struct Pings {
     pinger: Pinger,
-    run: PingRun,
+    run: Uuid,
     start: Option<JoinHandle<Result<(), String>>>,
 }
 

@@ -6,15 +6,14 @@
 //! nothing that is shown has more of it than the host. This is the one request that does not go to the API, and it has a
 //! client of its own, which knows no token.
 
-mod run;
 mod url;
 
 use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, StatusCode};
+use uuid::Uuid;
 
-pub use run::PingRun;
 pub use url::{PingUrl, UrlError};
 
 use crate::api::http;
@@ -113,7 +112,7 @@ impl Pinger {
     ///
     /// # Errors
     /// When it does not arrive within ten seconds, or is refused.
-    pub async fn ping(&self, signal: Signal, run: PingRun, body: &str) -> Result<(), Error> {
+    pub async fn ping(&self, signal: Signal, run: Uuid, body: &str) -> Result<(), Error> {
         let sent = tokio::time::timeout(self.limits.altogether, self.send(signal, run, body));
         let sent = sent
             .await
@@ -121,7 +120,7 @@ impl Pinger {
         sent.map_err(|reason| self.url.failed(reason))
     }
 
-    async fn send(&self, signal: Signal, run: PingRun, body: &str) -> Result<(), String> {
+    async fn send(&self, signal: Signal, run: Uuid, body: &str) -> Result<(), String> {
         let suffix = match signal {
             Signal::Start => "start",
             Signal::Success => "",

@@ -79,7 +79,7 @@ const QUICK: Limits = Limits {
 
 async fn send(url: &str, signal: Signal, body: &str) -> Result<(), Error> {
     let pinger = Pinger::within(url.parse().unwrap(), QUICK).unwrap();
-    pinger.ping(signal, PingRun::random(), body).await
+    pinger.ping(signal, Uuid::new_v4(), body).await
 }
 
 #[tokio::test]
@@ -115,7 +115,14 @@ async fn the_start_and_the_end_of_a_run_have_one_id() {
     let check = check(&[OK]);
     let pinger = Pinger::within(check.url.parse().unwrap(), QUICK).unwrap();
     for signal in [Signal::Start, Signal::Success] {
-        pinger.ping(signal, PingRun::of(1, 2), "").await.unwrap();
+        pinger
+            .ping(
+                signal,
+                Uuid::from_u64_pair(0x4001, 0x8000_0000_0000_0002),
+                "",
+            )
+            .await
+            .unwrap();
         let request = check.requests.recv().unwrap();
         let line = request.lines().next().unwrap();
         assert!(
@@ -169,7 +176,7 @@ async fn a_connection_that_may_have_been_forgotten_is_not_used_again() {
     let check = check(&[LEFT_OPEN]);
     let pinger = Pinger::within(check.url.parse().unwrap(), QUICK).unwrap();
     for signal in [Signal::Start, Signal::Success] {
-        pinger.ping(signal, PingRun::random(), "").await.unwrap();
+        pinger.ping(signal, Uuid::new_v4(), "").await.unwrap();
     }
     assert_eq!(check.requests.try_iter().count(), 2);
 }
@@ -225,7 +232,7 @@ async fn silence_ends_in_an_error() {
         ..QUICK
     };
     let pinger = Pinger::within(url.parse().unwrap(), limits).unwrap();
-    let silent = pinger.ping(Signal::Start, PingRun::random(), "").await;
+    let silent = pinger.ping(Signal::Start, Uuid::new_v4(), "").await;
     assert!(silent.unwrap_err().to_string().contains("in time"));
 }
 

@@ -4,8 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use reqwest::Url;
+use uuid::Uuid;
 
-use super::{Error, PingRun};
+use super::Error;
 use crate::api::{http, is_loopback};
 
 /// The address of a check. What is shown of it is the scheme and the host.
@@ -27,7 +28,7 @@ impl PingUrl {
     }
 
     /// The address for a signal: `start`, `fail`, or nothing for success.
-    pub(super) fn with(&self, suffix: &str, run: PingRun) -> Url {
+    pub(super) fn with(&self, suffix: &str, run: Uuid) -> Url {
         let mut url = self.0.clone();
         // An address with a slash at its end is the same check, but not everywhere the same path.
         let path = url.path().trim_end_matches('/').to_owned();

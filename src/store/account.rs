@@ -113,7 +113,7 @@ SELECT droplet_id
 const KNOWN: &str = "
 SELECT count(*)
   FROM json_each(:ids)
- WHERE value IN (SELECT id FROM actions) OR value IN (SELECT id FROM staged_actions)";
+ WHERE value IN (SELECT id FROM actions)";
 
 impl Store {
     /// Listings of which something is archived, of droplets that exist as far as is known.

@@ -128,14 +128,9 @@ impl Store {
         if self.connection.is_autocommit() {
             self.leave_readers_alone()?;
         }
-        let is_staged = self.stages(page.listing.kind);
-        if !is_staged {
-            self.place_staged_actions(|| false)?;
-        }
         let Self {
             connection,
             written_regions,
-            staging,
             ..
         } = self;
         let recorded = atomically(connection, RECORD, || {
@@ -143,21 +138,14 @@ impl Store {
             let mut upsert = Upsert::new(connection)?;
             for (action, is_expected) in in_order_of_ids(page.rows) {
                 written_regions.write(connection, action, page.now)?;
-                let written = if is_staged {
-                    staging.write(&mut upsert, page.listing, action, page.run)?
-                } else {
-                    let written = upsert.write(action, page.run)?;
-                    link(connection, page.listing, action)?;
-                    written
-                };
+                let written = upsert.write(action, page.run)?;
+                link(connection, page.listing, action)?;
                 recorded.count(written, action, is_expected);
             }
             note_progress(connection, page, recorded)?;
             Ok(recorded)
         })?;
-        if !is_staged {
-            self.archived = self.archived.map(|rows| rows + recorded.inserted);
-        }
+        self.archived = self.archived.map(|rows| rows + recorded.inserted);
         Ok(recorded)
     }
 

@@ -152,9 +152,6 @@ impl Store {
     /// # Errors
     /// When the archive cannot be read.
     pub fn knows_droplet(&self, id: DropletId) -> Result<bool, Error> {
-        if self.staging.knows(id) {
-            return Ok(true);
-        }
         self.connection
             .query_row(KNOWS_DROPLET, named_params! { ":id": id }, |row| row.get(0))
             .step("cannot look up a droplet")

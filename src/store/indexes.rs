@@ -86,9 +86,8 @@ impl Store {
     /// When the archive cannot be written.
     pub fn make_deferred_indexes(
         &mut self,
-        mut is_enough: impl FnMut() -> bool + Send + 'static,
+        is_enough: impl FnMut() -> bool + Send + 'static,
     ) -> Result<(), Error> {
-        self.place_staged_actions(&mut is_enough)?;
         if self.large_indexes == LargeIndexes::UpToDate {
             return Ok(());
         }

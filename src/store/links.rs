@@ -6,22 +6,17 @@ use super::error::{Error, Step};
 use super::listings::Listing;
 use crate::model::Action;
 
-/// Whether a droplet listed an action whose resource does not say so.
-pub(super) fn is_linked(listing: &Listing, action: &Action) -> bool {
-    let is_of =
-        |id| action.resource_type.as_deref() == Some("droplet") && action.resource_id == Some(id);
-    listing.kind.droplet_id().is_some_and(|id| !is_of(id))
-}
-
-/// Remembers that it did.
+/// Remembers that a droplet listed an action whose resource does not say so.
 pub(super) fn link(
     connection: &Connection,
     listing: &Listing,
     action: &Action,
 ) -> Result<(), Error> {
-    if !is_linked(listing, action) {
+    let is_of =
+        |id| action.resource_type.as_deref() == Some("droplet") && action.resource_id == Some(id);
+    let Some(droplet_id) = listing.kind.droplet_id().filter(|id| !is_of(*id)) else {
         return Ok(());
-    }
+    };
     connection
         .prepare_cached(
             "INSERT INTO droplet_listed_actions (droplet_id, action_id) VALUES (:droplet_id, :action_id)
@@ -29,7 +24,7 @@ pub(super) fn link(
         )
         .and_then(|mut statement| {
             statement.execute(named_params! {
-                ":droplet_id": listing.kind.droplet_id(),
+                ":droplet_id": droplet_id,
                 ":action_id": action.id,
             })
         })

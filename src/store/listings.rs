@@ -123,11 +123,7 @@ impl Store {
                 mark_complete(&self.connection, *listing_id, *total, now)?;
             }
             Ok(())
-        })?;
-        for (listing_id, _) in listings {
-            self.staging.close(*listing_id);
-        }
-        Ok(())
+        })
     }
 
     /// Notes that a listing was walked through: it is these `total` actions, whatever was believed of it before.
@@ -157,9 +153,7 @@ impl Store {
                 )
                 .step(COMPLETE)?;
             Ok(())
-        })?;
-        self.staging.close(listing_id);
-        Ok(())
+        })
     }
 
     /// The droplets whose own listings have been read to the end.
@@ -195,18 +189,11 @@ impl Store {
                 named_params! { ":after": after, ":up_to": up_to },
                 |row| row.get(0),
             ),
-            Some(_) => {
-                let sql = if self.staging.is_empty() {
-                    ACTIONS_OF_DROPLET
-                } else {
-                    ACTIONS_OF_DROPLET_OR_STAGED
-                };
-                self.connection.query_row(
-                    sql,
-                    named_params! { ":droplet_id": droplet_id, ":after": after, ":up_to": up_to },
-                    |row| row.get(0),
-                )
-            }
+            Some(_) => self.connection.query_row(
+                ACTIONS_OF_DROPLET,
+                named_params! { ":droplet_id": droplet_id, ":after": after, ":up_to": up_to },
+                |row| row.get(0),
+            ),
         }
         .step("cannot count the archived actions")?;
         Ok(count.unsigned_abs())
@@ -226,22 +213,10 @@ impl Store {
 
 const NEWEST_ACTION: &str = "
 SELECT CASE WHEN :droplet_id IS NULL THEN (SELECT max(id) FROM actions)
-            ELSE (SELECT max(id)
-                    FROM (SELECT id FROM droplet_actions WHERE droplet_id = :droplet_id
-                           UNION ALL
-                          SELECT id FROM staged_actions
-                           WHERE (resource_type = 'droplet' AND resource_id = :droplet_id) OR listed_by = :droplet_id))
+            ELSE (SELECT max(id) FROM droplet_actions WHERE droplet_id = :droplet_id)
         END";
 
 pub(super) const ACTIONS_OF_DROPLET: &str = "SELECT count(*) FROM droplet_actions WHERE droplet_id = :droplet_id AND +id > :after AND id <= :up_to";
-
-const ACTIONS_OF_DROPLET_OR_STAGED: &str = "
-SELECT count(*)
-  FROM (SELECT id FROM droplet_actions WHERE droplet_id = :droplet_id
-         UNION
-        SELECT id FROM staged_actions
-         WHERE (resource_type = 'droplet' AND resource_id = :droplet_id) OR listed_by = :droplet_id)
- WHERE id > :after AND id <= :up_to";
 
 const COMPLETE: &str = "cannot note that a listing is complete";
 const FORGET: &str = "cannot forget what is covered of a listing";

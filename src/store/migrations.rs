@@ -11,7 +11,7 @@ use super::error::{Error, Step};
 pub const APPLICATION_ID: i32 = 0x6441_7263;
 
 /// `migrations/`, in order: the file at index `n` leads to version `n + 1`.
-pub(super) const MIGRATIONS: [&str; 8] = [
+pub(super) const MIGRATIONS: [&str; 9] = [
     include_str!("../../migrations/0001_archive.sql"),
     include_str!("../../migrations/0002_following.sql"),
     include_str!("../../migrations/0003_views.sql"),
@@ -20,6 +20,7 @@ pub(super) const MIGRATIONS: [&str; 8] = [
     include_str!("../../migrations/0006_faults.sql"),
     include_str!("../../migrations/0007_audits.sql"),
     include_str!("../../migrations/0008_teams.sql"),
+    include_str!("../../migrations/0009_no_staged_actions.sql"),
 ];
 
 /// The schema version that this program writes.
@@ -78,7 +79,7 @@ mod tests {
     }
 
     /// Of each migration that was shipped. A new one adds a line; no line ever changes.
-    const FINGERPRINTS: [u64; 8] = [
+    const FINGERPRINTS: [u64; 9] = [
         0x3338_f99c_5310_8968,
         0x323a_b5ba_ba71_4021,
         0x4d5b_e792_7d2b_2084,
@@ -87,6 +88,7 @@ mod tests {
         0x2bb6_40da_67e6_60c9,
         0xf12c_d3f3_862b_45a7,
         0x52a1_27fa_7d89_7407,
+        0x2683_3e98_7b73_022f,
     ];
 
     #[test]

@@ -10,8 +10,7 @@
 //! statement waits for a lock of SQLite's, `lock` keeps a second sync away, `holders` names who is in the way, `transaction` holds pages together, `actions`
 //! archives pages by `upsert`, `regions`, `droplets`, `links`, `listings`, `follow`, `account` and `runs` the statements of
 //! their tables, `audit` says what is to be read again, `schema` shows it to
-//! people, `error` says what failed. Two make a first sync cheap: `indexes` puts the large ones off until its end,
-//! `staging` writes in order what comes in none.
+//! people, `error` says what failed. `indexes` makes a first sync cheap: it puts the large ones off until its end.
 
 mod account;
 mod actions;
@@ -36,7 +35,6 @@ mod patience;
 mod regions;
 mod runs;
 mod schema;
-mod staging;
 mod statement;
 mod transaction;
 mod upgrade;
@@ -68,7 +66,6 @@ use indexes::LargeIndexes;
 use open::Place;
 use patience::Patience;
 use regions::WrittenRegions;
-use staging::Staging;
 
 /// The archive, open for writing.
 pub struct Store {
@@ -82,7 +79,6 @@ pub struct Store {
     large_indexes: LargeIndexes,
     /// How many actions the archive has, once that matters.
     archived: Option<u64>,
-    staging: Staging,
     upgrade: Option<Upgrade>,
 }
 

@@ -27,7 +27,7 @@ use super::header::{self, check_header};
 use super::migrations::{self, LATEST_VERSION};
 use super::patience::Patience;
 use super::upgrade::{self, Upgrade};
-use super::{LargeIndexes, Staging, Store, WrittenRegions};
+use super::{LargeIndexes, Store, WrittenRegions};
 use crate::cancellation::Cancellation;
 use crate::files::is_same;
 
@@ -97,7 +97,6 @@ impl Store {
             written_regions: WrittenRegions::default(),
             is_wal,
             archived: None,
-            staging: Staging::default(),
             upgrade,
         })
     }

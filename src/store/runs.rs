@@ -87,7 +87,6 @@ impl Store {
         // A store may outlive a sync, and what one sync wrote a day ago is due again in the next.
         self.written_regions.clear();
         self.archived = None;
-        self.place_what_was_left()?;
         self.connection
             .execute(
                 "INSERT INTO sync_runs (started_at, scope, version) VALUES (:now, :scope, :version)",

@@ -18,7 +18,6 @@ impl Store {
     /// When the archive cannot be written.
     pub fn begin_batch(&mut self) -> Result<(), Error> {
         self.leave_readers_alone()?;
-        self.place_when_many_are_staged()?;
         self.connection
             .prepare_cached("BEGIN IMMEDIATE")
             .and_then(|mut statement| statement.execute([]))

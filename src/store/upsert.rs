@@ -73,10 +73,6 @@ impl<'c> Upsert<'c> {
         })
     }
 
-    pub(super) fn connection(&self) -> &'c Connection {
-        self.connection
-    }
-
     /// Writes what is new of an action.
     pub(super) fn write(&mut self, action: &Action, run: RunId) -> Result<Written, Error> {
         let extra = merged_extra(self.connection, action)?;
@@ -112,10 +108,7 @@ const WRITE: &str = "cannot archive an action";
 pub(super) const KNOWN_EXTRA: &str = "SELECT extra FROM actions WHERE id = :id";
 
 /// The JSON for `extra`: what is known already, overlaid with what is said now; null says nothing.
-pub(super) fn merged_extra(
-    connection: &Connection,
-    action: &Action,
-) -> Result<Option<String>, Error> {
+fn merged_extra(connection: &Connection, action: &Action) -> Result<Option<String>, Error> {
     if action.extra.is_empty() {
         return Ok(None);
     }

@@ -1,11 +1,12 @@
 //! What the token may see: refuses that of another account before it mixes two histories, and finds out whether it may
 //! read the account's listing.
 
+use uuid::Uuid;
+
 use super::reading::fetch_page;
 use super::rewalk::MOST_OLD;
 use super::session::Session;
 use crate::api::{self, Client, PER_PAGE, Page};
-use crate::chance;
 use crate::coverage::{Interval, page_of};
 use crate::model::{Account, Action, ActionId};
 use crate::store::{self, ArchivedAccount, Listing, ListingKind};
@@ -202,5 +203,5 @@ fn give_up(session: &mut Session<'_>, error: api::Error) {
 
 /// It only has to differ from archive to archive.
 fn salt() -> String {
-    format!("{:016x}", chance::bits())
+    Uuid::new_v4().simple().to_string()
 }

@@ -11,7 +11,6 @@ mod calendar_period;
 mod calendar_unit;
 mod error;
 mod expression;
-mod iso_duration;
 mod moment;
 mod period;
 mod show;

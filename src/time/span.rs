@@ -1,14 +1,17 @@
 //! Lengths of time as people write them: `90s`, `1h30m`, `2 weeks`, `3mo`, and `PT1H30M` as programs do.
 //!
-//! Own grammar, because `m` has to mean minutes and `mo` months, and an ambiguous `M` has to be refused.
+//! Own grammar for the first, because units come in any order, and an ambiguous `M` has to be refused. jiff reads the
+//! second, where `M` is no trap: before the `T` it means months, after it minutes.
 
 use super::DurationError;
-use super::iso_duration::after_designator;
 
-pub(super) const MINUTE: i64 = 60;
-pub(super) const HOUR: i64 = 60 * MINUTE;
-pub(super) const DAY: i64 = 24 * HOUR;
-pub(super) const WEEK: i64 = 7 * DAY;
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+const WEEK: i64 = 7 * DAY;
+
+/// Any number of so many digits can be counted.
+const MOST_DIGITS: usize = 18;
 
 /// A length of time. Months are kept apart, because their length depends on where they are counted from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,7 +28,7 @@ pub(super) enum SpanError {
     Unknown,
 }
 
-pub(super) enum Unit {
+enum Unit {
     Seconds(i64),
     Months(i64),
 }
@@ -56,8 +59,8 @@ impl Span {
     /// Reads numbers with their units, such as `1h30m` or `2 weeks`, where `a` and `an` count as one; or the same as
     /// ISO 8601 writes it.
     pub(super) fn parse(text: &str) -> Result<Self, SpanError> {
-        if let Some(designated) = text.trim().strip_prefix(['P', 'p']) {
-            return after_designator(designated);
+        if text.trim().starts_with(['P', 'p']) {
+            return Self::parse_iso(text.trim());
         }
         let mut span = Self::default();
         let mut rest = text.trim();
@@ -70,7 +73,29 @@ impl Span {
         Ok(span)
     }
 
-    pub(super) fn plus(self, amount: i64, unit: &Unit) -> Option<Self> {
+    /// In any case, whole numbers only.
+    fn parse_iso(text: &str) -> Result<Self, SpanError> {
+        if !text.chars().all(|it| it.is_ascii_alphanumeric()) {
+            return Err(SpanError::Unknown);
+        }
+        let mut numbers = text.split(|it: char| !it.is_ascii_digit());
+        let has_too_many_digits = numbers.any(|digits| digits.len() > MOST_DIGITS);
+        let span: jiff::Span = text.parse().map_err(|error: jiff::Error| {
+            if has_too_many_digits || error.is_range() {
+                SpanError::TooLong
+            } else {
+                SpanError::Unknown
+            }
+        })?;
+        let days = i64::from(span.get_weeks()) * 7 + i64::from(span.get_days());
+        let minutes = (days * 24 + i64::from(span.get_hours())) * 60 + span.get_minutes();
+        Ok(Self {
+            months: i64::from(span.get_years()) * 12 + i64::from(span.get_months()),
+            seconds: minutes * 60 + span.get_seconds(),
+        })
+    }
+
+    fn plus(self, amount: i64, unit: &Unit) -> Option<Self> {
         Some(match unit {
             Unit::Seconds(each) => Self {
                 seconds: self.seconds.checked_add(amount.checked_mul(*each)?)?,
@@ -184,6 +209,40 @@ mod tests {
         assert_refused(
             |input| DurationError::Unknown { input },
             &["10 m é", "2h ago", "3M"],
+        );
+    }
+
+    #[test]
+    fn each_designator_has_its_unit() {
+        for (given, months, seconds) in [
+            ("P7D", 0, 604_800),
+            ("PT1H30M", 0, 5_400),
+            ("pt90s", 0, 90),
+            ("P2W", 0, 1_209_600),
+            ("P1M", 1, 0),
+            ("PT1M", 0, 60),
+            ("P1Y2M3W4DT5H6M7S", 14, 2_178_367),
+            ("P0D", 0, 0),
+        ] {
+            assert_eq!(Span::parse(given), Ok(Span { months, seconds }), "{given}");
+        }
+    }
+
+    #[test]
+    fn what_the_standard_does_not_have_is_refused() {
+        for text in [
+            "P", "PT", "P7", "P7DT", "P1H", "PT7D", "P1D1Y", "P1D1D", "P 7D", "P7D ago", "P1.5D",
+            "P-7D", "P+7D", "PT1H30", "7D1H1P", "PTT1H", "P1é",
+        ] {
+            assert_eq!(Span::parse(text), Err(SpanError::Unknown), "{text}");
+        }
+        assert_eq!(
+            Span::parse("P99999999999999999999D"),
+            Err(SpanError::TooLong)
+        );
+        assert_eq!(
+            Span::parse("P9223372036854775807W"),
+            Err(SpanError::TooLong)
         );
     }
 }

@@ -51,8 +51,7 @@ fn account(connection: &Connection) -> rusqlite::Result<Option<Finding>> {
     let sql = format!(
         "SELECT (SELECT {LENGTH} FROM coverage JOIN listings ON listings.id = listing_id WHERE path = :path) AS covered,
                 (SELECT complete_total FROM listings WHERE path = :path) AS complete_total,
-                (SELECT count(*) FROM actions)
-                + (SELECT count(DISTINCT id) FROM staged_actions WHERE id NOT IN (SELECT id FROM actions)) AS archived"
+                (SELECT count(*) FROM actions) AS archived"
     );
     let path = ListingKind::Account.path();
     connection.query_row(&sql, [&path], |row| {
@@ -83,14 +82,7 @@ WITH covered (droplet_id, positions, complete_total) AS MATERIALIZED (
             SELECT listed.droplet_id
               FROM droplet_listed_actions AS listed
               JOIN actions ON actions.id = listed.action_id
-             WHERE resource_type IS NOT 'droplet' OR resource_id IS NOT listed.droplet_id
-             UNION ALL
-            SELECT droplet_id FROM (
-                SELECT id, listed_by AS droplet_id FROM staged_actions WHERE listed_by IS NOT NULL
-                 UNION
-                SELECT id, resource_id FROM staged_actions WHERE resource_type = 'droplet'
-                EXCEPT
-                SELECT id, droplet_id FROM staged_actions JOIN droplet_actions USING (id)))
+             WHERE resource_type IS NOT 'droplet' OR resource_id IS NOT listed.droplet_id)
      GROUP BY droplet_id
 ), short (droplet_id, missing, is_proven) AS (
     SELECT covered.droplet_id, positions - coalesce(action_count, 0),

@@ -1,4 +1,4 @@
-//! What must be true of everything but actions and coverage: the log of syncs, regions, droplets, what waits.
+//! What must be true of everything but actions and coverage: the log of syncs, regions, droplets.
 
 use rusqlite::Connection;
 
@@ -10,10 +10,6 @@ const NOT_OURS: &str =
     "archiver did not write this: if you did, write it again; if not, go back to a backup";
 /// The clocks of two machines may differ; not by a day.
 const ONE_DAY: i64 = 86_400;
-
-/// The first and the last that can be written as YYYY-MM-DDTHH:MM:SSZ, since 1970.
-const FIRST_SECOND: i64 = -62_167_219_200;
-const LAST_SECOND: i64 = 253_402_300_799;
 
 /// Each table with times, what names a row of it, and the columns.
 const TIMES: [(&str, &str, &[&str]); 7] = [
@@ -73,7 +69,6 @@ pub(super) fn check(connection: &Connection, now: Timestamp) -> rusqlite::Result
     for (table, key) in REGION_PARTS {
         findings.extend(count(connection, table, key, None, &[seen(table)])?);
     }
-    findings.extend(count(connection, "staged_actions", "id", None, &staged())?);
     Ok(findings)
 }
 
@@ -168,35 +163,4 @@ fn seen(table: &str) -> Rule {
         advice: "nothing: the next sync of another day writes the time anew",
         ..error("clock", "last_seen_at < first_seen_at".to_owned(), &what)
     }
-}
-
-fn staged() -> [Rule; 3] {
-    [
-        Rule {
-            severity: Severity::Note,
-            check: "staged",
-            broken_by: "1".to_owned(),
-            what: "actions wait to be put in place: a sync is at work, or was killed".to_owned(),
-            advice: "the next sync puts them in place; until then questions do not find them",
-        },
-        Rule {
-            severity: Severity::Error,
-            check: "reference",
-            broken_by: "region_slug NOT IN (SELECT slug FROM regions)
-                        OR first_seen_run NOT IN (SELECT id FROM sync_runs)"
-                .to_owned(),
-            what: "actions that wait to be put in place name a region or a sync that is not there"
-                .to_owned(),
-            advice: "the next sync cannot put them in place: go back to a backup",
-        },
-        error(
-            "time_format",
-            format!(
-                "{} OR started_at NOT BETWEEN {FIRST_SECOND} AND {LAST_SECOND}
-                 OR completed_at NOT BETWEEN {FIRST_SECOND} AND {LAST_SECOND}",
-                is_no_object("extra")
-            ),
-            "actions that wait to be put in place have a time that is none, or further fields that are no JSON",
-        ),
-    ]
 }

@@ -229,18 +229,6 @@ fn positions_beyond_what_can_be_counted_are_no_reason_to_fail() {
 }
 
 #[test]
-fn actions_that_wait_to_be_put_in_place_bear_out_coverage() {
-    let sql = "INSERT INTO staged_actions (id, resource_id, resource_type, region_slug, first_seen_run, listed_by)
-               SELECT id, resource_id, resource_type, region_slug, 1, NULL FROM actions WHERE id > 5;
-               DELETE FROM actions WHERE id > 6";
-    assert_eq!(found(sql, Severity::Note), ("staged", 5, "6".to_owned()));
-    let lost = format!("{sql}; DELETE FROM staged_actions WHERE id = 9");
-    let verification = Archive::changed(&lost).verified(Depth::Full);
-    let checks: Vec<_> = verification.findings.iter().map(|it| it.check).collect();
-    assert_eq!(checks, ["coverage", "coverage", "staged"]);
-}
-
-#[test]
 fn an_action_that_a_droplet_listed_bears_out_its_coverage() {
     let sql = "UPDATE actions SET resource_id = 9, resource_type = 'volume' WHERE id = 1";
     assert_eq!(found(sql, Severity::Error).0, "coverage");
@@ -338,7 +326,7 @@ fn rows_of_a_table_that_was_changed_are_not_judged() {
         "ALTER TABLE sync_runs DROP COLUMN faults",
         "ALTER TABLE regions ADD COLUMN twice TEXT AS (slug || slug)",
         "DROP VIEW droplet_actions; CREATE VIEW droplet_actions AS SELECT 1 AS droplet_id",
-        "DROP TABLE staged_actions",
+        "DROP TABLE actions_asked_for",
     ] {
         let verification = Archive::changed(sql).verified(Depth::Full);
         assert!(!verification.is_sound, "{sql}");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::sandbox::files_below;
 
 /// What each module of the library may use. `cli` belongs to the binary and may use all of them.
-const MAY_USE: [(&str, &[&str]); 27] = [
+const MAY_USE: [(&str, &[&str]); 26] = [
     ("time", &[]),
     ("cancellation", &[]),
     ("coverage", &[]),
@@ -15,15 +15,11 @@ const MAY_USE: [(&str, &[&str]); 27] = [
     ("hidden", &[]),
     ("output", &["hidden", "time"]),
     ("model", &["time"]),
-    ("chance", &[]),
     ("redaction", &[]),
     ("threads", &[]),
     ("exporter", &["threads"]),
-    ("ping", &["api", "chance"]),
-    (
-        "api",
-        &["chance", "hidden", "model", "redaction", "threads", "time"],
-    ),
+    ("ping", &["api"]),
+    ("api", &["hidden", "model", "redaction", "threads", "time"]),
     (
         "store",
         &[
@@ -49,15 +45,7 @@ const MAY_USE: [(&str, &[&str]); 27] = [
     ("access", &["api", "model", "sync"]),
     (
         "sync",
-        &[
-            "api",
-            "cancellation",
-            "store",
-            "coverage",
-            "chance",
-            "model",
-            "time",
-        ],
+        &["api", "cancellation", "store", "coverage", "model", "time"],
     ),
 ];
 

@@ -161,10 +161,10 @@ fn a_name_beside_which_another_database_left_something_is_refused() {
 #[test]
 fn a_view_in_the_place_of_a_table_is_not_read_however_endless_it_is() {
     for sql in [
-        "DROP TABLE staged_actions;
-         CREATE VIEW staged_actions AS
+        "DROP TABLE actions_asked_for;
+         CREATE VIEW actions_asked_for AS
          WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) AS i FROM n",
-        "DROP TABLE staged_actions",
+        "DROP TABLE actions_asked_for",
     ] {
         let (folder, path) = folder();
         archive(&path, 3);
@@ -173,7 +173,7 @@ fn a_view_in_the_place_of_a_table_is_not_read_however_endless_it_is() {
         assert!(matches!(error, Error::Altered { .. }), "{error:?}");
         let words = "archive.db was changed by something other than archiver";
         assert!(error.to_string().contains(words), "{error}");
-        assert!(error.to_string().contains("`staged_actions`"), "{error}");
+        assert!(error.to_string().contains("`actions_asked_for`"), "{error}");
         assert_eq!(files(folder.path()), ["archive.db"]);
     }
 }

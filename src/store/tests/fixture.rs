@@ -14,7 +14,6 @@ use crate::store::connection::prepare;
 use crate::store::indexes::LargeIndexes;
 use crate::store::patience::Patience;
 use crate::store::regions::WrittenRegions;
-use crate::store::staging::Staging;
 use crate::store::{Error, Listing, ListingKind, PageRecord, Recorded, RunId, Store, migrations};
 use crate::time::Timestamp;
 
@@ -117,7 +116,6 @@ impl Archive {
             is_wal: true,
             large_indexes: LargeIndexes::default(),
             archived: None,
-            staging: Staging::default(),
             upgrade: None,
         })
     }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use rusqlite::{Connection, params};
 
-use super::fixture::{Archive, bare, counts, extra, time};
+use super::fixture::{self, Archive, bare, counts, extra, time};
 use crate::model::Action;
+use crate::store::migrations;
 
 /// What is said of an action, or known of it. Times and numbers are small, so that they meet again.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -102,8 +104,15 @@ fn facts() -> impl Strategy<Value = Facts> {
     let word = || prop::option::of(prop::sample::select(vec!["a", "b"]));
     let minute = || prop::option::of(0_u8..3);
     let extra = prop::collection::btree_map(
-        prop::sample::select(vec!["x", "y", "z"]),
-        prop::sample::select(vec!["null", "1", "\"t\"", "{\"k\":null}"]),
+        prop::sample::select(vec!["x", "y", "z\\\"w"]),
+        prop::sample::select(vec![
+            "null",
+            "1",
+            "\"t\"",
+            "{\"k\":null}",
+            "12345678901234567890123",
+            "[1.10]",
+        ]),
         0..3,
     );
     let words = [word(), word(), word()];
@@ -141,7 +150,59 @@ fn hear_page(known: &mut BTreeMap<i64, Facts>, page: &[(i64, Facts)]) -> (u64, u
     expected
 }
 
+const STORED: &str = "
+    SELECT id, status, type, started_at, completed_at, resource_id, resource_type, region_slug, extra
+      FROM actions
+     ORDER BY id";
+
+fn insert(connection: &Connection, table: &str, id: i64, facts: &Facts) {
+    let it = facts.action(id);
+    let [started_at, completed_at] =
+        [it.started_at, it.completed_at].map(|at| at.map(|at| at.to_string()));
+    let extra = (!facts.extra.is_empty()).then(|| facts.json());
+    let time = if table == "actions" { "" } else { "unixepoch" };
+    let sql = format!(
+        "INSERT INTO {table} (id, status, type, started_at, completed_at, resource_id, resource_type, region_slug,
+                              first_seen_run, extra)
+         VALUES (?1, ?2, ?3, {time}(?4), {time}(?5), ?6, ?7, ?8, 1, ?9)"
+    );
+    let row = params![
+        id,
+        it.status,
+        it.kind,
+        started_at,
+        completed_at,
+        it.resource_id,
+        it.resource_type,
+        it.region_slug,
+        extra
+    ];
+    connection.execute(&sql, row).unwrap();
+}
+
 proptest! {
+    #[test]
+    fn what_a_killed_sync_of_version_8_put_aside_joins_what_is_archived(
+        archived in prop::collection::btree_map(1_i64..4, facts(), 0..3),
+        aside in prop::collection::vec((1_i64..4, facts()), 0..9),
+    ) {
+        let connection = migrations::model(8).unwrap();
+        let named = "INSERT INTO sync_runs (id, started_at, scope, version) VALUES (1, '', '', '');
+                     INSERT INTO regions (slug, first_seen_at, last_seen_at) VALUES ('a', '', ''), ('b', '', '')";
+        connection.execute_batch(named).unwrap();
+        for (id, facts) in &archived {
+            insert(&connection, "actions", *id, facts);
+        }
+        let mut known = archived;
+        for (id, facts) in &aside {
+            insert(&connection, "staged_actions", *id, facts);
+            known.entry(*id).or_default().hear(facts);
+        }
+        migrations::apply(&connection).unwrap();
+        let rows: Vec<_> = known.iter().map(|(id, facts)| facts.row(*id)).collect();
+        prop_assert_eq!(fixture::rows(&connection, STORED), rows);
+    }
+
     #[test]
     fn the_archive_is_the_join_of_all_that_was_said(pages in pages()) {
         let mut archive = Archive::in_memory();
@@ -152,9 +213,7 @@ proptest! {
             prop_assert_eq!(counts(archive.record(&actions)), expected);
         }
         let rows: Vec<_> = known.iter().map(|(id, facts)| facts.row(*id)).collect();
-        let stored = "SELECT id, status, type, started_at, completed_at, resource_id, resource_type,
-                             region_slug, extra FROM actions ORDER BY id";
-        prop_assert_eq!(archive.rows(stored), rows);
+        prop_assert_eq!(archive.rows(STORED), rows);
 
         let changes = archive.changes();
         let actions: Vec<_> = known.iter().map(|(id, facts)| facts.action(*id)).collect();

@@ -21,7 +21,6 @@ mod refusals;
 mod regions;
 mod runs;
 mod schema;
-mod staging;
 mod upsert;
 mod versions;
 mod way_back;

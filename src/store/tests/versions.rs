@@ -4,7 +4,7 @@
 //! `tests/fixtures/archives/` has one of each version, as SQL text: what the migrations of that time make, with rows of
 //! that time. A new migration adds a file, made by the ignored test below, and no file ever changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use crate::store::migrations::{self, MIGRATIONS};
 use crate::store::{APPLICATION_ID, LATEST_VERSION, Store, alterations, open_read_only};
 
 /// Rows as a sync of each version left them; those of a version come on top of those before it.
-const ROWS: [&str; 8] = [
+const ROWS: [&str; 9] = [
     "INSERT INTO sync_runs (id, started_at, finished_at, scope, outcome, requests, inserted, version) VALUES
        (1, '2020-07-20T19:00:00Z', '2020-07-20T19:00:05Z', 'account', 'complete', 3, 5, '0.1.0'),
        (2, '2020-07-21T19:00:00Z', NULL, 'account', NULL, 0, 0, '0.1.0');
@@ -56,6 +56,14 @@ const ROWS: [&str; 8] = [
       WHERE id = 1",
     "UPDATE account SET team_uuid = '5df3';
      INSERT INTO actions_asked_for VALUES (3, '2020-07-22T19:00:03Z')",
+    "",
+];
+
+/// The rows of `staged_actions` above, where version 9 moves them.
+const PUT_IN_PLACE: [&str; 3] = [
+    "actions: 8 completed resize 2020-07-21T02:53:20Z 2020-07-21T02:54:20Z 42 droplet nyc3 2 - -",
+    "actions: 9 completed detach_volume 2020-07-21T02:55:00Z - 7 volume - 2 - {\"x\":1}",
+    "droplet_listed_actions: 42 9",
 ];
 
 fn fixture(version: usize) -> PathBuf {
@@ -66,7 +74,9 @@ fn fixture(version: usize) -> PathBuf {
 /// The archive of a version as SQL text, in the order in which things were made.
 fn generated(version: usize) -> String {
     let connection = migrations::model(i64::try_from(version).unwrap()).unwrap();
-    for rows in &ROWS[..version] {
+    // Version 9 has no place for what a killed sync put aside.
+    let is_of_version = |rows: &&&str| version < 9 || !rows.contains("staged_actions");
+    for rows in ROWS[..version].iter().filter(is_of_version) {
         connection.execute_batch(rows).unwrap();
     }
     let mut text = format!(
@@ -177,11 +187,18 @@ fn an_archive_of_every_version_is_upgraded_row_for_row_and_kept_beside_as_it_was
         let (bytes, named) = (fs::read(&path).unwrap(), named(&path));
         let before = contents(&path, &named);
         assert!(before.len() >= 18, "{version}: {}", before.len());
+        let mut kept = named.clone();
+        let mut expected = BTreeSet::new();
+        if kept.remove("staged_actions").is_some() {
+            expected.extend(PUT_IN_PLACE.map(str::to_owned));
+        }
+        expected.extend(contents(&path, &kept));
 
         let store = Store::open(&path).unwrap();
         let upgrade = store.upgrade().unwrap().clone();
         store.close().unwrap();
-        assert_eq!(contents(&path, &named), before, "{version}");
+        let after = BTreeSet::from_iter(contents(&path, &kept));
+        assert_eq!(after, expected, "{version}");
         assert_eq!(alterations(&open_read_only(&path).unwrap()).unwrap(), []);
 
         let backup = format!("archive.db.v{version}.bak");
@@ -207,8 +224,7 @@ fn an_upgraded_archive_goes_on_as_if_it_had_always_been_of_this_version() {
         let (_folder, path) = folder();
         make(&path, version);
         let mut archive = Archive::at(&path);
-        let staged = if version < 5 { 0 } else { 2 };
-        assert_eq!(archive.rows("SELECT count(*) FROM staged_actions"), ["0"]);
+        let staged = if (5..9).contains(&version) { 2 } else { 0 };
         archive.record(&[completed(100)]);
         let count = (5 + staged + 1).to_string();
         assert_eq!(archive.rows("SELECT count(*) FROM actions"), [count]);
