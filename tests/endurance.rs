@@ -106,7 +106,7 @@ fn run_daemon(cloud: &Cloud, folder: &Path) -> ExitCode {
         .with("ARCHIVER_DB", folder.join("archive.db"));
     let machine = cli::Machine {
         clock,
-        chance: archiver::chance::fraction,
+        chance: fastrand::f64,
         alarm: || Box::pin(async { Ok(FastClock) }),
     };
     let metrics = folder.join("archiver.prom");
