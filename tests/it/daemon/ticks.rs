@@ -149,6 +149,8 @@ fn an_archive_of_an_older_version_is_upgraded_by_the_first_sync() {
     let sandbox = sandbox();
     sandbox.sync(&cloud, &[]).exits(0);
     let archive = rusqlite::Connection::open(sandbox.db()).unwrap();
+    let staged = include_str!("../../../migrations/0005_staged_actions.sql");
+    archive.execute_batch(staged).unwrap();
     archive
         .execute_batch(
             "DROP INDEX listings_by_droplet;
