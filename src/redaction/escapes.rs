@@ -48,6 +48,44 @@ fn code(high: u8, low: u8) -> Option<u8> {
     u8::try_from(digit(high)? << 4 | digit(low)?).ok()
 }
 
+/// Where the escapes of JSON stand in a text; the two that make one character of a pair of surrogates are one.
+pub(super) fn of_json(text: &[u8]) -> Vec<Range<usize>> {
+    let mut escapes = Vec::new();
+    let mut end = 0;
+    while let Some(before) = Escape::Json.next_in(&text[end..]) {
+        let start = end + before;
+        let length = match &text[start..] {
+            [
+                _,
+                b'u',
+                b'd' | b'D',
+                b'8' | b'9' | b'a' | b'b' | b'A' | b'B',
+                _,
+                _,
+                b'\\',
+                b'u',
+                ..,
+            ] => 12,
+            [_, b'u', ..] => 6,
+            _ => 2,
+        };
+        end = text.len().min(start + length);
+        escapes.push(start..end);
+    }
+    escapes
+}
+
+/// A place with the whole of the escapes that it begins or ends inside of.
+pub(super) fn with_whole(escapes: &[Range<usize>], place: &Range<usize>) -> Range<usize> {
+    let around = |at: usize| {
+        let escape = escapes.get(escapes.partition_point(|it| it.end <= at));
+        escape.filter(|it| it.start < at)
+    };
+    let start = around(place.start).map_or(place.start, |it| it.start);
+    let end = around(place.end).map_or(place.end, |it| it.end);
+    start..end
+}
+
 /// A text with its escapes undone.
 pub(super) struct Unescaped {
     pub(super) bytes: Vec<u8>,

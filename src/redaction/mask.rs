@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use secrecy::zeroize::Zeroizing;
 
-use super::escapes::{Escape, Unescaped};
+use super::escapes::{self, Escape, Unescaped};
 use super::grams::{GRAM, Grams};
 use super::json::{self, Piece};
 use super::spelling::{ALPHABETS, SPELLINGS, in_base64, in_hexadecimal};
@@ -95,7 +95,11 @@ impl Mask {
         if !self.may_be_in(text.as_bytes(), &ESCAPES) {
             return None;
         }
-        let mut places = self.places(text.as_bytes(), &ESCAPES);
+        let places = self.places(text.as_bytes(), &ESCAPES);
+        // What is left of an escape would break the JSON.
+        let escapes = escapes::of_json(text.as_bytes());
+        let whole = |place| escapes::with_whole(&escapes, place);
+        let mut places: Vec<_> = places.iter().map(whole).collect();
         places.sort_unstable_by_key(|place| (place.start, place.end));
         let mut clean = Vec::with_capacity(text.len());
         let mut end = 0;

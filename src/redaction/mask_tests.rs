@@ -54,6 +54,25 @@ fn the_token_is_taken_out_with_escapes_in_it_and_all_else_means_what_it_meant() 
 }
 
 #[test]
+fn an_escape_beside_a_part_is_taken_out_whole_or_left_whole() {
+    let mask = Mask::new(&format!("{CANARY}\\"));
+    let part = &CANARY[8..];
+    for (written, expected) in [
+        (format!(r"\u0000{part}"), "[token]"),
+        (format!(r"\u0001{part}"), "\u{1}[token]"),
+        (format!(r"\ud83d\ude00{part}"), "[token]"),
+        (format!(r"{part}\n"), "[token]"),
+        (format!(r"{part}\\"), "[token]"),
+        (format!(r#"{part}\""#), "[token]"),
+    ] {
+        let body = format!(r#"{{"{written}": "{written}"}}"#);
+        let clean = mask.taken_out_of_body(body.as_bytes()).into_owned();
+        let read: Value = serde_json::from_slice(&clean).unwrap();
+        assert_eq!(read, json!({expected: expected}), "{body}");
+    }
+}
+
+#[test]
 fn what_does_not_hold_the_token_is_not_copied() {
     let mask = Mask::new(CANARY);
     let body = format!("{{\"actions\": [\"{}\"]}}", &CANARY[52..]);
@@ -308,6 +327,29 @@ proptest! {
             prop_assert_eq!(&read["droplets"][0]["id"], &answer["droplets"][0]["id"]);
             prop_assert_eq!(&read["meta"], &answer["meta"]);
         }
+    }
+
+    #[test]
+    fn json_stays_json_whatever_escapes_stand_beside_the_parts_of_a_token(
+        token in prop_oneof!["[0-9a-f]{40,70}", r#"[0du"n\\]{40,70}"#],
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
+        escape in r#"\\u00[0-9a-f]{2}|\\ud83d\\ude0[0-9a-f]|\\[bfnrt/"\\]"#,
+    ) {
+        let mut cuts: Vec<_> = cuts.iter().map(|it| it.index(token.len())).collect();
+        cuts.extend([0, token.len()]);
+        cuts.sort_unstable();
+        let parts = cuts.windows(2).map(|cut| {
+            let part = Value::from(&token[cut[0]..cut[1]]).to_string();
+            part[1..part.len() - 1].to_owned()
+        });
+        let written = parts.collect::<Vec<_>>().join(&escape);
+        let body = format!(r#"{{"id": 1, "texts": ["{written}", "{escape}"], "{written}": 2}}"#);
+        let before: Value = serde_json::from_str(&body).unwrap();
+        let clean = Mask::new(&token).taken_out_of_body(body.as_bytes()).into_owned();
+        let after: Value = serde_json::from_slice(&clean).unwrap();
+        prop_assert_eq!(after.as_object().unwrap().len(), 3);
+        prop_assert_eq!(&after["id"], &before["id"]);
+        prop_assert_eq!(&after["texts"][1], &before["texts"][1]);
     }
 
     #[test]
