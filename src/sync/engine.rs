@@ -150,7 +150,17 @@ impl Session<'_> {
         let due = self.following.due(now, self.settings.recheck_seconds);
         let mut again: BTreeSet<ListingKind> = due.map(ListingKind::Droplet).collect();
         again.extend(self.audit.map(|audit| audit.listing));
-        again.extend(self.open_pages.keys());
+        // The archive may know open actions of droplets that this sync is not about.
+        let followed: BTreeSet<_> = self
+            .following
+            .followed()
+            .map(ListingKind::Droplet)
+            .collect();
+        again.extend(
+            self.open_pages
+                .keys()
+                .filter(|kind| followed.contains(kind)),
+        );
         let queued: BTreeSet<ListingKind> = self.queue.iter().copied().collect();
         self.queue.extend(again.difference(&queued));
     }

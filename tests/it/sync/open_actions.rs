@@ -93,6 +93,23 @@ fn actions_that_stand_close_together_are_settled_by_their_page() {
 }
 
 #[test]
+fn open_actions_of_droplets_that_a_sync_is_not_about_are_not_asked_for() {
+    let cloud = today(1_000);
+    let [ours, other] = [0, 1].map(|index| cloud.droplets()[index].id);
+    for _ in 0..40 {
+        cloud.add_action(other, "migrate");
+    }
+    cloud.add_actions_of(ours, 450);
+    let sandbox = Sandbox::new();
+    let flags = ["--droplet", &ours.to_string()];
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    sandbox.sync(&cloud, &flags).exits(0);
+    cloud.clear_requests();
+    sandbox.sync(&cloud, &flags).exits(0).silently();
+    assert_eq!(requests_for(&cloud, &format!("/v2/droplets/{other}/actions")), 0);
+}
+
+#[test]
 fn an_action_that_cannot_be_had_keeps_no_other_from_being_settled() {
     let cloud = today(1_000);
     let droplet = cloud.droplets()[0].id;
