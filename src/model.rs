@@ -127,6 +127,14 @@ pub struct Account {
     pub team: Option<Team>,
 }
 
+impl Account {
+    /// What its team is recognised by.
+    #[must_use]
+    pub fn team_uuid(&self) -> Option<&String> {
+        self.team.as_ref()?.uuid.as_ref()
+    }
+}
+
 /// A team.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Team {

@@ -32,8 +32,12 @@ impl ArchivedAccount {
     /// actions are the team's (DigitalOcean's OpenAPI specification).
     #[must_use]
     pub fn conflict(&self, account: &Account) -> Option<String> {
-        let own_team = account.team.as_ref().and_then(|team| team.uuid.as_ref());
-        match (&self.team_uuid, own_team, &self.uuid, &account.uuid) {
+        match (
+            &self.team_uuid,
+            account.team_uuid(),
+            &self.uuid,
+            &account.uuid,
+        ) {
             (Some(pinned), Some(own), ..) if pinned != own => Some(format!(
                 "the token belongs to the team {own}, the archive to the team {pinned}"
             )),
@@ -51,8 +55,7 @@ impl ArchivedAccount {
     /// Whether `account` has a name by which the archive knows it.
     #[must_use]
     pub fn is_of(&self, account: &Account) -> bool {
-        let own_team = account.team.as_ref().and_then(|team| team.uuid.as_ref());
-        let is_pinned = match (&self.team_uuid, own_team) {
+        let is_pinned = match (&self.team_uuid, account.team_uuid()) {
             (Some(_), Some(_)) => true,
             // A person may have several teams.
             (None, Some(_)) => false,
@@ -64,8 +67,7 @@ impl ArchivedAccount {
     /// The same archive, with its owner noted as far as `account` tells: the team, or the person where there is none.
     #[must_use]
     pub fn pinned_to(self, account: &Account) -> Self {
-        let own_team = account.team.as_ref().and_then(|team| team.uuid.clone());
-        let team_uuid = self.team_uuid.or(own_team);
+        let team_uuid = self.team_uuid.or_else(|| account.team_uuid().cloned());
         let person = account.uuid.clone().filter(|_| team_uuid.is_none());
         Self {
             uuid: self.uuid.or(person),

@@ -67,9 +67,8 @@ async fn check_history(session: &mut Session<'_>, is_pinned: bool) -> Result<(),
             Ok(ids) => ids,
             Err(error) if error.is_forbidden() || error.is_not_found() => continue,
             Err(error) => {
-                session.halt_if_hopeless(&error);
                 let subject = "reading an archived page with a new token".to_owned();
-                session.report.failures.push((subject, error));
+                session.note_failure(subject, error);
                 session.halt("the token may be another account's".to_owned());
                 return Ok(());
             }
@@ -193,11 +192,7 @@ async fn newest_page(
 fn give_up(session: &mut Session<'_>, error: api::Error) {
     session.notice(&format!("the account was not checked: {error}"));
     if error.is_unauthorized() || error.status() == Some(429) {
-        session.halt_if_hopeless(&error);
-        session
-            .report
-            .failures
-            .push(("asking whose token it is".to_owned(), error));
+        session.note_failure("asking whose token it is".to_owned(), error);
     }
 }
 

@@ -70,8 +70,7 @@ async fn list_whole(
         let list = match list(session, selection, u64::MAX).await? {
             Ok(list) => list,
             Err(error) => {
-                session.halt_if_hopeless(&error);
-                session.report.failures.push((subject, error));
+                session.note_failure(subject, error);
                 return Ok(None);
             }
         };

@@ -1,4 +1,4 @@
-//! What no listing shows: how actions ended that have left the newest pages, and the names of droplets.
+//! Asks for the rest once the listings are read: how open actions ended, and the names of droplets.
 //!
 //! Names are a courtesy. Where the token may not read them, or the API cannot give them, the sync is no less complete.
 

@@ -92,11 +92,7 @@ async fn ask_for(
     session: &mut Session<'_>,
     mut open: Vec<UnlistedDroplet>,
 ) -> Result<(), store::Error> {
-    let first = session.run.unsigned_abs() as usize * MOST_CANDIDATES;
-    if !open.is_empty() {
-        let middle = first % open.len();
-        open.rotate_left(middle);
-    }
+    session.rotate(&mut open, MOST_CANDIDATES);
     let later = open.len().saturating_sub(MOST_CANDIDATES);
     let mut errors = 0;
     for droplet in open.into_iter().take(MOST_CANDIDATES) {

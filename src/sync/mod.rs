@@ -7,11 +7,10 @@
 //! What each file is for:
 //!
 //! - `scope` says what is to be read, `account` what the token may see of it;
-//! - a `session` is one sync at work; `engine` leads through it, `traffic` keeps requests under way, a `batch` collects answers to be archived
-//!   together, a `reading` archives the pages of one listing;
-//! - `walk` and `rewalk` decide what to read next of a listing, by an `answer`; `check` holds answers against what they claim,
-//!   `passes` judges whether a walk through all pages is to be believed, `doubt`
-//!   says why one cannot be trusted;
+//! - a `session` is one sync at work; `engine` leads through it, `traffic` keeps requests under way, a `batch` collects
+//!   answers to be archived together, a `reading` archives the pages of one listing;
+//! - `walk` and `rewalk` decide what to read next of a listing, by an `answer`; `check` holds answers against what they
+//!   claim, `passes` judges whether a walk through all pages is to be believed, `doubt` says why one cannot be trusted;
 //! - `follow` keeps many droplets current through the account's listing, `gone` proves that droplets are gone, and reads
 //!   there what they have left;
 //! - `expectation` says how much is to come;

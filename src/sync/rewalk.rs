@@ -35,12 +35,6 @@ pub(super) fn may_be_cut(rows: u64) -> bool {
     rows > 0 && (rows.is_multiple_of(PER_PAGE) || (rows < PER_PAGE && is_round))
 }
 
-/// What an answer says of the listing's length. Where totals are lengths of pages, that of the page past the end is 0.
-fn total_of(answer: &Answer<'_>, pages_read: u64) -> Option<u64> {
-    let is_past_the_end = answer.ids.is_empty() && pages_read > 1;
-    answer.total.filter(|total| *total > 0 || !is_past_the_end)
-}
-
 /// A pass over all pages.
 #[derive(Default)]
 pub(super) struct Rewalk {
@@ -122,18 +116,21 @@ impl Rewalk {
 
     /// Takes note of the page it waited for.
     pub(super) fn read(&mut self, answer: &Answer<'_>) {
-        if self.is_old(answer) {
+        // Where totals are lengths of pages, that of the page past the end is 0.
+        let is_past_the_end = answer.ids.is_empty() && self.pages_read > 0;
+        let total = answer.total.filter(|total| *total > 0 || !is_past_the_end);
+        if self.is_old(total) {
             return;
         }
         self.pages_read += 1;
         self.pages_of_lap += 1;
         if self.pages_read == 1 {
-            self.first_total = answer.total;
+            self.first_total = total;
             self.page_length = answer.ids.len().max(LEAST_PAGE);
         }
         let new = self.note_ids(answer);
         self.rejected += answer.ids.iter().filter(|id| id.is_none()).count() as u64;
-        self.note_growth(total_of(answer, self.pages_read));
+        self.note_growth(total);
         match self.pages_of_first_lap {
             _ if self.outgrown >= MOST_OUTGROWN => self.give_up(),
             Some(pages) if self.pages_read - pages > self.most_pages_again() => self.give_up(),
@@ -163,10 +160,9 @@ impl Rewalk {
         new.len()
     }
 
-    /// Whether the answer is older than one before it; too many of these end the pass.
-    fn is_old(&mut self, answer: &Answer<'_>) -> bool {
-        let now = total_of(answer, self.pages_read + 1);
-        let (Some(before), Some(now)) = (self.largest_total, now) else {
+    /// Whether an answer with this total is older than one before it; too many of these end the pass.
+    fn is_old(&mut self, total: Option<u64>) -> bool {
+        let (Some(before), Some(now)) = (self.largest_total, total) else {
             return false;
         };
         if before <= now {

@@ -134,6 +134,21 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Puts what is to be asked for in an order that begins so many further in each sync: where not all of it can be had, the
+    /// others have their turn.
+    pub(super) fn rotate<T>(&self, items: &mut [T], step: usize) {
+        let first = (self.run.unsigned_abs() as usize).wrapping_mul(step);
+        if let Some(middle) = first.checked_rem(items.len()) {
+            items.rotate_left(middle);
+        }
+    }
+
+    /// Takes note of an error outside a listing: the sync is not complete.
+    pub(super) fn note_failure(&mut self, subject: String, error: api::Error) {
+        self.halt_if_hopeless(&error);
+        self.report.failures.push((subject, error));
+    }
+
     /// Refuses to mix the histories of two accounts.
     pub(super) fn refuse(&mut self, reason: String) {
         self.report.is_wrong_account = true;

@@ -15,7 +15,7 @@ use crate::store::{self, ListingKind, UnsettledAction};
 /// Completed actions without an end that one sync asks for at most. Where the API never tells it, that is its way.
 const MOST_WITHOUT_END: i64 = 100;
 /// Errors in a row after which one sync asks for no more actions.
-const MOST_ERRORS: u32 = 3;
+const MOST_ERRORS: usize = 3;
 
 /// Finds the pages that show more than one of the actions that are due, as far as the archive can tell.
 pub(super) fn find_pages(session: &mut Session<'_>) -> Result<(), store::Error> {
@@ -57,12 +57,7 @@ pub(super) async fn look_again(session: &mut Session<'_>) -> Result<(), store::E
     let mut unsettled = session.store.open_actions(now)?;
     unsettled.extend(session.store.actions_without_end(MOST_WITHOUT_END)?);
     unsettled.retain(|action| is_worth_asking(session, action));
-    if !unsettled.is_empty() {
-        // Where some cannot be had, each sync begins with others.
-        let step = session.run.unsigned_abs().wrapping_mul(MOST_ERRORS.into());
-        let middle = step as usize % unsettled.len();
-        unsettled.rotate_left(middle);
-    }
+    session.rotate(&mut unsettled, MOST_ERRORS);
     ask_by_id(session, &unsettled).await
 }
 
@@ -106,9 +101,7 @@ async fn ask_by_id(
             }
             Err(error) => {
                 errors += 1;
-                session.halt_if_hopeless(&error);
-                let subject = format!("looking again at action {}", action.id);
-                session.report.failures.push((subject, error));
+                session.note_failure(format!("looking again at action {}", action.id), error);
                 if errors >= MOST_ERRORS || session.is_halted() {
                     return Ok(());
                 }

@@ -529,7 +529,7 @@ impl Walk {
             let archived_before = archived.saturating_sub(self.inserted);
             let known_before = self.before.total.unwrap_or(0);
             let surplus_before = archived_before.saturating_sub(known_before);
-            let expected = archived - surplus_before.min(archived);
+            let expected = archived.saturating_sub(surplus_before);
             self.phase = Phase::Done(self.passes.compare(found, expected, newest));
         }
     }

@@ -106,7 +106,10 @@ fn open_actions_of_droplets_that_a_sync_is_not_about_are_not_asked_for() {
     sandbox.sync(&cloud, &flags).exits(0);
     cloud.clear_requests();
     sandbox.sync(&cloud, &flags).exits(0).silently();
-    assert_eq!(requests_for(&cloud, &format!("/v2/droplets/{other}/actions")), 0);
+    assert_eq!(
+        requests_for(&cloud, &format!("/v2/droplets/{other}/actions")),
+        0
+    );
 }
 
 #[test]
