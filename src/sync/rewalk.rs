@@ -218,7 +218,8 @@ impl Rewalk {
     fn is_last(&self, answer: &Answer<'_>, is_short: bool) -> bool {
         let reached = self.pages_read.saturating_mul(self.page_length as u64);
         let is_past_total = self.largest_total.is_none_or(|total| total <= reached);
-        let is_full = !is_short && may_be_cut(answer.ids.len() as u64);
+        // The first page tells how long a full one is, however short.
+        let is_full = (!is_short || self.pages_read == 1) && may_be_cut(answer.ids.len() as u64);
         !answer.has_next && !is_full && (is_short || is_past_total)
     }
 

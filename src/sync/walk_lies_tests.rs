@@ -65,6 +65,20 @@ fn a_total_that_is_the_length_of_its_page_is_not_believed() {
 }
 
 #[test]
+fn a_walk_through_all_pages_does_not_take_a_short_first_page_for_the_listing() {
+    for cap in [10, 20, 25, 50, 100, 200] {
+        let mut archive = Archive::default();
+        let mut walk = Walk::new(archive.before.clone(), true);
+        let server = Server::with(1_000);
+        while let Some(page) = walk.next_page() {
+            archive.record(&mut walk, (page, shown_by_page(&server, page, cap)));
+        }
+        let verdict = walk.verdict();
+        assert!(matches!(verdict, Some(Verdict::Incomplete { .. })), "{cap}");
+    }
+}
+
+#[test]
 fn a_listing_that_shows_the_newest_actions_only_is_not_complete_when_it_moves_on() {
     let mut archive = Archive::default();
     let mut server = Server::with(1_000);
