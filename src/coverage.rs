@@ -31,6 +31,15 @@ impl Interval {
         }
     }
 
+    /// One position.
+    #[must_use]
+    pub fn at(position: u64) -> Self {
+        Self {
+            start: position,
+            end: position + 1,
+        }
+    }
+
     /// How many positions it holds.
     #[must_use]
     pub fn len(self) -> u64 {

@@ -46,13 +46,32 @@ impl Walk {
         if self.first_target.is_none() && self.before.total == Some(total) {
             // The positions are those of the earlier syncs.
             let proven = self.before.complete_total;
-            self.borders.retain(|border| Some(border + 1) == proven);
+            self.borders
+                .retain(|border| border + 1 < total || Some(border + 1) == proven);
         }
         self.first_target.get_or_insert(total);
         self.target.get_or_insert(total);
-        let placement = self.placement(answer, shown, total);
+        let mut placement = self.placement(answer, shown, total);
         self.check_border(answer, &placement)?;
+        self.hold_back_after_borders(&mut placement);
         Ok(placement)
+    }
+
+    /// Leaves out the position after a border that no page has shown yet. The page that shows the border covers it.
+    fn hold_back_after_borders(&mut self, placement: &mut Placement) {
+        let first = placement.shown.start;
+        let borders = &self.borders;
+        let is_held = |position: u64| position > 0 && borders.contains(&(position - 1));
+        if is_held(first) && !self.coverage.contains(first) {
+            self.held.insert(first);
+            let at_first = placement.covers.iter_mut().find(|read| read.start == first);
+            at_first.into_iter().for_each(|read| read.start += 1);
+        }
+        let freed = self.held.iter().filter(|position| !is_held(**position));
+        placement
+            .covers
+            .extend(freed.map(|position| Interval::at(*position)));
+        self.held.retain(|position| is_held(*position));
     }
 
     /// What is new has greater ids than what is old, where only some rows are kept: nothing else tells the one from the
@@ -90,10 +109,7 @@ impl Walk {
         let mut expected = Vec::with_capacity(answer.ids.len());
         for (position, id) in (shown.start..shown.end).rev().zip(answer.ids) {
             if !is_readable {
-                let alone = Interval {
-                    start: position,
-                    end: position + 1,
-                };
+                let alone = Interval::at(position);
                 match id {
                     Some(_) => covers.insert(alone),
                     None => self.unreadable.insert(alone),

@@ -63,6 +63,9 @@ pub(super) struct Walk {
     /// The last positions of what earlier syncs have read, while it is not known that what stands there is archived: a total
     /// that was wrong then, or an action that was removed since, would leave a hole after them.
     borders: BTreeSet<u64>,
+    /// The positions after borders that were read before the borders were looked at. They are covered afterwards, so that a
+    /// sync that is killed in between leaves a gap there, and the next one has the look.
+    held: BTreeSet<u64>,
     /// The length when the sync began, and what it was raised to.
     first_target: Option<u64>,
     target: Option<u64>,
@@ -126,6 +129,7 @@ impl Walk {
             seen: None,
             head_id: None,
             borders: before.borders(),
+            held: BTreeSet::new(),
             first_target: None,
             target: None,
             asked: 0,
@@ -235,6 +239,9 @@ impl Walk {
             return None;
         }
         let mut accounted = self.readable_and_unreadable();
+        for held in &self.held {
+            accounted.insert(Interval::at(*held));
+        }
         for page in self.under_way.keys() {
             accounted.insert(Interval::of_page(*page, PER_PAGE, self.latest_total));
         }

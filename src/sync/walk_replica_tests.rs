@@ -238,6 +238,33 @@ fn a_removal_hides_nothing_at_the_border_of_what_was_read() {
 }
 
 #[test]
+fn a_removal_hides_nothing_from_the_sync_after_one_that_was_killed() {
+    for new in [1, 150, 199, 200, 201, 400, 600, 601] {
+        for killed_after in 1..5 {
+            let (mut service, mut archive) = (service(1_000, &[0]), Archive::default());
+            let calm_sync = |service: &mut Service, archive: &mut Archive| {
+                sync(service, archive, &mut std::iter::empty(), &calm(false))
+            };
+            calm_sync(&mut service, &mut archive);
+            service.remove(3);
+            service.server.grow(new + 1);
+            let mut killed = Walk::new(archive.before.clone(), false);
+            for _ in 0..killed_after {
+                let Some(page) = killed.next_page() else {
+                    break;
+                };
+                let answer = service.answer(page, 0);
+                archive.record(&mut killed, (page, answer));
+            }
+            calm_sync(&mut service, &mut archive);
+            let is_there = |id: &ActionId| archive.ids.contains(id);
+            let all = &service.server.actions;
+            assert!(all.iter().all(is_there), "{new}, {killed_after}");
+        }
+    }
+}
+
+#[test]
 fn a_removal_between_syncs_is_accepted_when_two_walks_agree_at_once_or_by_the_next_sync() {
     let (mut service, mut archive) = (service(1_000, &[0]), Archive::default());
     sync(
