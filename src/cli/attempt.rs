@@ -15,7 +15,7 @@ use toml::Spanned;
 
 use super::Context;
 use super::decided::{Decided, Names, named};
-use super::exit::{Failure, Status};
+use super::exit::{Failure, Status, kept_locked};
 use super::progress::Progress;
 use super::summary::Summary;
 
@@ -72,7 +72,7 @@ impl Attempt<'_> {
         let closed = match store.close() {
             // Whatever else went wrong, it did because of this.
             Err(error @ store::Error::Vanished { .. }) => return Err(error.into()),
-            closed => closed.map_err(|error| kept_out(&path, error)),
+            closed => closed.map_err(|error| kept_locked(&path, error)),
         };
         let report = outcome?;
         closed?;
@@ -95,15 +95,16 @@ impl Attempt<'_> {
     }
 
     fn open(&self, path: &Path) -> Result<Store, Failure> {
+        let lock_wait = (self.context).lock_wait(path, self.cancellation, self.wait);
         let opened = if self.must_exist {
-            Store::open_existing(path, self.cancellation, self.wait)
+            Store::open_existing(path, &lock_wait)
         } else {
-            Store::open_unless(path, self.cancellation, self.wait)
+            Store::open_unless(path, &lock_wait)
         };
         opened.or_else(|error| {
             self.unless_given_up(Err(match error {
                 store::Error::Missing { .. } => gone(path),
-                error => kept_out(path, error),
+                error => kept_locked(path, error),
             }))
         })
     }
@@ -137,7 +138,7 @@ impl Attempt<'_> {
                 report.map_err(|error| match cancellation.count() {
                     1 if error.is_busy() => stopped_by_lock(),
                     2.. if error.is_busy() => stopped_at_once(),
-                    _ => kept_out(path, error),
+                    _ => kept_locked(path, error),
                 })
             }
             () = cancellation.requested(2) => Err(stopped_at_once()),
@@ -158,21 +159,6 @@ fn gone(path: &Path) -> Failure {
                 .to_owned(),
         ),
     }
-}
-
-/// What failed, and whose lock was in the way of it, as far as the system tells.
-fn kept_out(path: &Path, error: store::Error) -> Failure {
-    let is_busy = error.is_busy();
-    let mut failure = Failure::from(error);
-    if is_busy {
-        let holders = store::holders(path);
-        let holders = holders.as_deref().unwrap_or("another program");
-        failure.message = format!(
-            "the archive is kept locked by {holders}: {}",
-            failure.message
-        );
-    }
-    failure
 }
 
 /// The end of a sync that was told to end twice, or did not end in time.

@@ -1,6 +1,7 @@
 //! From outcomes to exit statuses, and from errors to words with a hint.
 
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use archiver::{api, config, query, report, store};
@@ -115,6 +116,25 @@ impl From<store::Error> for Failure {
         };
         Self::of(status, &error).with_hint(error.hint())
     }
+}
+
+/// The programs that keep an archive locked, as far as the system tells.
+pub(super) fn lock_holders(path: &Path) -> String {
+    store::holders(path).unwrap_or_else(|| "another program".to_owned())
+}
+
+/// A failure of the archive, which names the programs that keep it locked.
+pub(super) fn kept_locked(path: &Path, error: store::Error) -> Failure {
+    let is_busy = error.is_busy();
+    let mut failure = Failure::from(error);
+    if is_busy {
+        failure.message = format!(
+            "the archive is kept locked by {}: {}",
+            lock_holders(path),
+            failure.message
+        );
+    }
+    failure
 }
 
 impl From<api::Error> for Failure {

@@ -3,7 +3,6 @@
 use archiver::model::COMPLETED;
 use archiver::output::{Heading, RowWriter};
 use archiver::query::{self, Choice, Filter, Last, Term, TypeSelector};
-use archiver::store;
 use archiver::time::Timestamp;
 
 use super::Context;
@@ -56,7 +55,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     if filter.statuses.is_anything() {
         filter.statuses = Choice::any_of([COMPLETED.to_owned()]);
     }
-    let connection = store::open_read_only(&context.archive_path()?)?;
+    let connection = context.open_archive()?;
     filter::echo(context, &connection, &filter)?;
     let last = query::last(&connection, &filter, now)?;
     let found = last.iter().filter(|last| last.action.is_some()).count();

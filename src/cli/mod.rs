@@ -38,20 +38,24 @@ mod timeline;
 mod verify;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use archiver::api::Origin;
+use archiver::cancellation::Cancellation;
 use archiver::config::{Config, Environment, Patience, Token};
 use archiver::daemon::{Alarm, Heartbeat};
 use archiver::report::Library;
+use archiver::store::{self, LockWait};
 use archiver::time::Timestamp;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use daemon::Machine;
-use exit::{Failure, Status, unless_closed};
+use exit::{Failure, Status, kept_locked, lock_holders, unless_closed};
 use log::LogFormat;
 use runtime::end_at_signals_as_first_process;
+use rusqlite::Connection;
 use terminal::{ColorChoice, Terminal};
 
 /// Archives the action history of DigitalOcean droplets, and answers questions about it
@@ -169,6 +173,35 @@ impl Context {
     /// Where the archive is.
     fn archive_path(&self) -> Result<PathBuf, Failure> {
         Ok(self.config.database(self.global.db.as_deref())?)
+    }
+
+    /// The archive, for reading only.
+    fn open_archive(&self) -> Result<Connection, Failure> {
+        let path = self.archive_path()?;
+        let lock_wait = self.lock_wait(&path, &Cancellation::never(), None);
+        let opened = store::open_read_only_unless(&path, &lock_wait);
+        opened.map_err(|error| kept_locked(&path, error))
+    }
+
+    /// A wait for locks of other programs that names those it waits for. It lasts `longest`, or a minute.
+    fn lock_wait(
+        &self,
+        path: &Path,
+        cancellation: &Cancellation,
+        longest: Option<Duration>,
+    ) -> LockWait {
+        let (path, terminal) = (path.to_owned(), self.terminal);
+        let lock_wait = LockWait::new(cancellation).telling(move || {
+            let holders = lock_holders(&path);
+            // A sync from cron that waits in vain names them at its end.
+            let verbosity = u8::from(!terminal.is_interactive);
+            let text = format!("waiting for {holders} to unlock the archive");
+            terminal.detail(verbosity, &text);
+        });
+        match longest {
+            Some(longest) => lock_wait.up_to(longest),
+            None => lock_wait,
+        }
     }
 
     /// Where the API is, which can be reached as the environment says.

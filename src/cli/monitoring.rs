@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use archiver::cancellation::Cancellation;
 use archiver::metrics::{self, DaemonFigures, Figures};
 use archiver::ping::{PingUrl, Pinger, Signal};
-use archiver::store;
+use archiver::store::{self, LockWait};
 use archiver::time::Timestamp;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -182,7 +182,7 @@ pub(super) fn read_figures(
     figures: &mut Figures,
     cancellation: &Cancellation,
 ) -> Result<(), Failure> {
-    match store::open_read_only_unless(&context.archive_path()?, cancellation) {
+    match store::open_read_only_unless(&context.archive_path()?, &LockWait::new(cancellation)) {
         Ok(mut connection) => {
             store::end_when(&mut connection, one_more(cancellation))?;
             Ok(figures.update(&connection)?)

@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use archiver::output::{Format, RowWriter};
 use archiver::query::{self, Column, Filter, SortKey};
-use archiver::store;
 use archiver::time::Timestamp;
 
 use super::Context;
@@ -49,7 +48,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         ..arguments.which.filter(now, &arguments.answer.tz)?
     };
     let columns = columns(context, &arguments.answer)?;
-    let connection = store::open_read_only(&context.archive_path()?)?;
+    let connection = context.open_archive()?;
     filter::echo(context, &connection, &filter)?;
     let (status, slips) = if arguments.count {
         let count = query::count(&connection, &filter, now)?;

@@ -11,7 +11,6 @@ use std::path::PathBuf;
 use archiver::config::{Config, Environment};
 use archiver::output::{Heading, RowWriter, Value, visible};
 use archiver::report::{self, Library, Report};
-use archiver::store;
 use archiver::time::Timestamp;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
@@ -236,7 +235,7 @@ fn run_report(
     flags: &AnswerFlags,
     report: &Report,
 ) -> Result<Status, Failure> {
-    let connection = store::open_read_only(&context.archive_path()?)?;
+    let connection = context.open_archive()?;
     let bound = report.bind(
         &chosen.parameters,
         &report::Context {

@@ -7,7 +7,6 @@ use std::str::FromStr;
 use archiver::model::ActionId;
 use archiver::output::{visible, visible_json};
 use archiver::query::{self, Details, DropletDetails, Offer, RegionDetails, SyncDetails};
-use archiver::store;
 use archiver::time::{Timestamp, Zone, duration_text};
 
 use super::Context;
@@ -38,10 +37,7 @@ enum Format {
 }
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
-    let details = query::show(
-        &store::open_read_only(&context.archive_path()?)?,
-        arguments.id,
-    )?;
+    let details = query::show(&context.open_archive()?, arguments.id)?;
     let text = match arguments.output {
         Format::Text => Sheet::new(&arguments.tz).of(&details),
         Format::Json => serde_json::to_string_pretty(&details)

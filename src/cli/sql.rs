@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use archiver::output::visible;
 use archiver::sql::{self, Error, LONGEST_SQL_BYTES, Parameter, Place};
-use archiver::store;
 use archiver::time::parse_duration;
 use unicode_width::UnicodeWidthStr;
 
@@ -49,7 +48,7 @@ Only reading is possible: SELECT, WITH, VALUES, EXPLAIN, and pragmas that tell s
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let text = text(context, arguments)?;
     let limit = arguments.timeout.as_deref().map(timeout).transpose()?;
-    let mut connection = store::open_read_only(&context.archive_path()?)?;
+    let mut connection = context.open_archive()?;
     // Nothing where that is beyond what clocks can tell.
     let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
     let watch = Watch::until(deadline, give_up(context, arguments))?;

@@ -1,7 +1,6 @@
 //! `archiver stats`: flags → filter and groups → counts → stdout.
 
 use archiver::stats::{self, Dimension, MOST_DIMENSIONS, Measure, Question};
-use archiver::store;
 use archiver::time::Timestamp;
 
 use super::Context;
@@ -58,7 +57,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let flags = &arguments.answer;
     let question = question(arguments)?;
     let filter = arguments.which.filter(now, &flags.tz)?;
-    let connection = store::open_read_only(&context.archive_path()?)?;
+    let connection = context.open_archive()?;
     filter::echo(context, &connection, &filter)?;
     let printed = answer::print(context, flags, move |printer| {
         stats::stats(&connection, &filter, now, &question, printer)?;

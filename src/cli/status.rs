@@ -5,7 +5,7 @@ use std::path::Path;
 
 use archiver::output::{self, Format, Heading, Options, RowWriter, Value, visible};
 use archiver::status::{self, ListingStatus, Run, State, ago, counted, grouped};
-use archiver::store::{self, LockState};
+use archiver::store::LockState;
 use archiver::time::{Timestamp, duration_text, parse_duration};
 use serde::Serialize;
 
@@ -53,7 +53,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let path = context.archive_path()?;
     let now = Timestamp::now();
     let lock = LockState::of(&path);
-    let status = status::read(&store::open_read_only(&path)?, &lock, now, max_age)?;
+    let status = status::read(&context.open_archive()?, &lock, now, max_age)?;
     let round_seconds = audit_seconds(context)?.map(|pace| status.proof.round_seconds(pace));
     match flags.output {
         Format::Table => {

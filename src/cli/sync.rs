@@ -13,7 +13,7 @@ use archiver::time::{Timestamp, parse_duration};
 
 use super::Context;
 use super::attempt::{self, Attempt, Done, Verdict};
-use super::exit::{Failure, Status, unless_closed};
+use super::exit::{Failure, Status, kept_locked, unless_closed};
 use super::monitoring::{self, Monitoring, MonitoringFlags, Pings};
 use super::progress::Progress;
 use super::runtime::{Hangup, Overdue, Worker, runtime, stop_signals};
@@ -173,13 +173,15 @@ fn forecast(
     let pace = attempt::pace(context);
     let token = context.token(&|| false)?;
     let client = attempt::client(context, progress, SharedPacer::new(pace), token)?;
-    let known = match store::open_read_only(&path) {
+    let wait = arguments.wait.as_deref().map(wait).transpose()?;
+    let lock_wait = context.lock_wait(&path, &Cancellation::never(), wait);
+    let known = match store::open_read_only_unless(&path, &lock_wait) {
         Ok(archive) if !arguments.full => Known {
             coverage: store::coverage_by_listing(&archive)?,
             followed: store::followed(&archive)?,
         },
         Ok(_) | Err(store::Error::Missing { .. }) => Known::default(),
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(kept_locked(&path, error)),
     };
     let forecast = sync::forecast(&client, &settings.scope, pace, known);
     let forecast = runtime()?.block_on(forecast)?;

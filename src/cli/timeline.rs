@@ -1,7 +1,6 @@
 //! `archiver timeline`: a droplet → its actions, and what they made of it → stdout.
 
 use archiver::query::DropletSelector;
-use archiver::store;
 use archiver::time::{Timestamp, Zone, duration_text, parse_since, parse_until};
 use archiver::timeline::{self, Column, Droplet, Power, State, Window};
 
@@ -41,7 +40,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let now = Timestamp::now();
     let flags = &arguments.answer;
     let window = window(arguments, now)?;
-    let connection = store::open_read_only(&context.archive_path()?)?;
+    let connection = context.open_archive()?;
     let droplet = timeline::find(&connection, &arguments.droplet)?;
     let is_for_people = flags.output.is_for_people();
     if is_for_people {

@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use archiver::output::visible;
 use archiver::status::{counted, grouped};
-use archiver::store;
 use archiver::time::Timestamp;
 use archiver::verify::{self, Depth, Finding, Severity, Verification};
 
@@ -43,7 +42,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     } else {
         Depth::Full
     };
-    let connection = store::open_read_only(&context.archive_path()?)?;
+    let connection = context.open_archive()?;
     let verification = verify::verify(&connection, depth, Timestamp::now())?;
     drop(connection);
     match arguments.output {

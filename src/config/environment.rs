@@ -101,7 +101,8 @@ impl Environment {
     pub fn in_full(&self, path: &Path) -> Result<PathBuf, Error> {
         match path.strip_prefix("~") {
             Ok(rest) => {
-                let home = self.path("HOME").ok_or(Error::NoTilde)?;
+                let home = self.path("HOME").filter(|home| home.is_absolute());
+                let home = home.ok_or(Error::NoTilde)?;
                 Ok(home.join(rest))
             }
             Err(_) if path.as_os_str().as_encoded_bytes().starts_with(b"~") => {

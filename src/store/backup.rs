@@ -24,10 +24,10 @@ use super::connection::{open_any_version, prepare};
 use super::disk::sync_folder;
 use super::error::{Error, Step, file_error, unfit};
 use super::header::{companions, in_full, left_beside};
+use super::interrupt::{LockWait, patiently, watched};
 use super::lock::lock_of;
 use super::migrations;
 use super::partial;
-use super::patience::{Patience, patiently, watched};
 use crate::cancellation::Cancellation;
 use crate::files::{folder_of, is_at};
 
@@ -64,7 +64,7 @@ pub fn back_up(
     target: &Path,
     is_enough: impl FnMut() -> bool + Send + Clone,
 ) -> Result<Copied, Error> {
-    let at_once = Patience::of_reader(&Cancellation::never()).up_to(Duration::ZERO);
+    let at_once = LockWait::new(&Cancellation::never()).up_to(Duration::ZERO);
     let open = || open_any_version(archive, &at_once);
     let source = patiently(is_enough.clone(), open)?;
     refuse_target(archive, target)?;

@@ -8,8 +8,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::{Error, Step, is_corrupt, unfit};
 use super::header::{self, Header, check_header, impossible_version};
+use super::interrupt::LockWait;
 use super::migrations;
-use super::patience::Patience;
 
 /// Pages kept in memory, in KiB as SQLite counts them. A sync writes in order and comes back to few of them; questions are
 /// no slower than with 8 MB, since the system has the pages too: reports over 5 million actions take 5 to 9 % less time.
@@ -37,23 +37,23 @@ pub fn expect_archive(path: &Path) -> Result<(), Error> {
 }
 
 /// Opens an archive for reading only, also one that is not upgraded yet. A statement waits so long for another program's lock.
-pub(super) fn open_any_version(path: &Path, patience: &Patience) -> Result<Connection, Error> {
-    match open_to_read(path, patience) {
+pub(super) fn open_any_version(path: &Path, lock_wait: &LockWait) -> Result<Connection, Error> {
+    match open_to_read(path, lock_wait) {
         Err(error) if error.is_unfinished_write() => {
-            take_back(path, patience).map_err(|failed| {
+            take_back(path, lock_wait).map_err(|failed| {
                 // Whoever cannot do this is told what stands in the way, which is the first error.
                 if failed.is_busy() { failed } else { error }
             })?;
-            open_to_read(path, patience)
+            open_to_read(path, lock_wait)
         }
         opened => opened,
     }
 }
 
-fn open_to_read(path: &Path, patience: &Patience) -> Result<Connection, Error> {
+fn open_to_read(path: &Path, lock_wait: &LockWait) -> Result<Connection, Error> {
     expect_archive(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = connect(&header::path_to_read(path)?, flags, patience)?;
+    let connection = connect(&header::path_to_read(path)?, flags, lock_wait)?;
     prepare(&connection).map_err(|error| damaged(path, error))?;
     connection
         .pragma_update(None, "query_only", true)
@@ -64,9 +64,9 @@ fn open_to_read(path: &Path, patience: &Patience) -> Result<Connection, Error> {
 
 /// Rolls back the transaction of a writer that was killed in rollback mode, which SQLite does as soon as somebody who may
 /// write reads (<https://www.sqlite.org/lockingv3.html#hot_journals>).
-fn take_back(path: &Path, patience: &Patience) -> Result<(), Error> {
+fn take_back(path: &Path, lock_wait: &LockWait) -> Result<(), Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = connect(&header::path_to_write(path)?, flags, patience)?;
+    let connection = connect(&header::path_to_write(path)?, flags, lock_wait)?;
     prepare(&connection)?;
     migrations::version(&connection).map(|_| ())
 }
@@ -101,13 +101,13 @@ pub(super) fn keep_log_on_close(connection: &Connection, on: bool) -> Result<(),
 pub(super) fn connect(
     path: &Path,
     flags: OpenFlags,
-    patience: &Patience,
+    lock_wait: &LockWait,
 ) -> Result<Connection, Error> {
     #[cfg(unix)]
     let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let opened = Connection::open_with_flags(path, flags);
     let mut connection = opened.step("cannot open the archive")?;
-    patience.rule(&mut connection)?;
+    lock_wait.rule(&mut connection)?;
     keep_log_on_close(&connection, true)?;
     Ok(connection)
 }
@@ -147,12 +147,12 @@ pub(super) fn set_journal_mode(connection: &Connection, mode: &str) -> Result<()
 pub(super) fn try_journal_mode(
     connection: &mut Connection,
     mode: &str,
-    patience: &Patience,
+    lock_wait: &LockWait,
     longest: Duration,
 ) -> Result<bool, Error> {
-    patience.up_to(longest).rule(connection)?;
+    lock_wait.up_to(longest).rule(connection)?;
     let outcome = set_journal_mode(connection, mode);
-    patience.rule(connection)?;
+    lock_wait.rule(connection)?;
     match outcome {
         Ok(()) => Ok(true),
         Err(error) if error.is_busy() => Ok(false),

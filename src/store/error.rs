@@ -18,7 +18,7 @@ pub enum Error {
     },
     /// It was there, and is gone or replaced.
     #[error(
-        "{} was taken away or replaced while a sync wrote to it: what that archived is not in what is there now",
+        "{} was moved, deleted or replaced during a sync; what the sync archived is not in the file that is there now",
         path.display()
     )]
     Vanished {

@@ -12,8 +12,8 @@ use rusqlite::{Connection, ErrorCode};
 use super::Store;
 use super::connection::{CACHE, set_cache};
 use super::error::{Error, Step};
+use super::interrupt::INSTRUCTIONS_BETWEEN_LOOKS;
 use super::migrations;
-use super::patience::INSTRUCTIONS_BETWEEN_LOOKS;
 use super::transaction::atomically;
 
 /// Those that are put off. The others hold few actions, and some questions name them.

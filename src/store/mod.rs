@@ -6,7 +6,7 @@
 //!
 //! What each file is for: `header` looks at the file before SQLite does, `open` finds, checks and prepares it, `alterations`
 //! holds its schema against the `migrations`, `statement` by statement, `upgrade` applies those that are missing, `backup`
-//! makes a copy, which is `partial` until it has its name and ends when `patience` does, which says too how long a
+//! makes a copy, which is `partial` until it has its name and ends when `lock_wait` does, which says too how long a
 //! statement waits for a lock of SQLite's, `lock` keeps a second sync away, `holders` names who is in the way, `transaction` holds pages together, `actions`
 //! archives pages by `upsert`, `regions`, `droplets`, `links`, `listings`, `follow`, `account` and `runs` the statements of
 //! their tables, `audit` says what is to be read again, `schema` shows it to
@@ -25,13 +25,13 @@ mod follow;
 mod header;
 mod holders;
 mod indexes;
+mod interrupt;
 mod links;
 mod listings;
 mod lock;
 mod migrations;
 mod open;
 mod partial;
-mod patience;
 mod regions;
 mod runs;
 mod schema;
@@ -53,24 +53,23 @@ pub use error::{Error, is_corrupt, is_damage};
 pub use follow::{Followed, followed};
 pub use holders::holders;
 pub use indexes::{PartialIndex, partial_indexes};
+pub use interrupt::{LockWait, end_when};
 pub use listings::{Listing, ListingKind, coverage_by_listing};
 pub use lock::{ArchiveLock, LockState};
 pub use migrations::{APPLICATION_ID, LATEST_VERSION};
 pub use open::{open_read_only, open_read_only_unless};
-pub use patience::end_when;
 pub use runs::{Outcome, RunId, RunSummary, last_ended_run};
 pub use schema::{Described, Relation, Schema, schema};
 pub use upgrade::Upgrade;
 
 use indexes::LargeIndexes;
 use open::Place;
-use patience::Patience;
 use regions::WrittenRegions;
 
 /// The archive, open for writing.
 pub struct Store {
     connection: Connection,
-    patience: Patience,
+    lock_wait: LockWait,
     /// Where it is; nowhere in memory.
     place: Option<Place>,
     written_regions: WrittenRegions,

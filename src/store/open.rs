@@ -24,8 +24,8 @@ use super::connection::{
 use super::disk::{create_if_missing, remove_if_empty};
 use super::error::{Error, Step, file_error};
 use super::header::{self, check_header};
+use super::interrupt::LockWait;
 use super::migrations::{self, LATEST_VERSION};
-use super::patience::Patience;
 use super::upgrade::{self, Upgrade};
 use super::{LargeIndexes, Store, WrittenRegions};
 use crate::cancellation::Cancellation;
@@ -40,22 +40,16 @@ impl Store {
     /// # Errors
     /// When the file is foreign, newer or damaged, or cannot be made or written. It is then left as it was.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Self::open_unless(path, &Cancellation::never(), None)
+        Self::open_unless(path, &LockWait::new(&Cancellation::never()))
     }
 
-    /// The same for work that may be cancelled: then no statement waits much longer for another program's lock. Before, it
-    /// waits for `longest`, or a minute.
+    /// The same with another wait for locks.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn open_unless(
-        path: &Path,
-        cancellation: &Cancellation,
-        longest: Option<Duration>,
-    ) -> Result<Self, Error> {
-        let patience = Patience::of_writer(cancellation, longest);
+    pub fn open_unless(path: &Path, lock_wait: &LockWait) -> Result<Self, Error> {
         let is_new = create_if_missing(path)?;
-        Self::open_what_is_there(path, patience).inspect_err(|_| {
+        Self::open_what_is_there(path, lock_wait.for_writing()).inspect_err(|_| {
             if is_new {
                 remove_if_empty(path);
             }
@@ -66,32 +60,40 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::open`], and as [`expect_archive`].
-    pub fn open_existing(
-        path: &Path,
-        cancellation: &Cancellation,
-        longest: Option<Duration>,
-    ) -> Result<Self, Error> {
+    pub fn open_existing(path: &Path, lock_wait: &LockWait) -> Result<Self, Error> {
         expect_archive(path)?;
-        Self::open_what_is_there(path, Patience::of_writer(cancellation, longest))
+        Self::open_what_is_there(path, lock_wait.for_writing())
     }
 
-    fn open_what_is_there(path: &Path, patience: Patience) -> Result<Self, Error> {
+    fn open_what_is_there(path: &Path, lock_wait: LockWait) -> Result<Self, Error> {
         check_header(path)?;
+        let place = Place::of(path)?;
+        let opened = Self::open_file(path, lock_wait);
+        // Its user may move it while another program keeps it locked.
+        if !place.is_kept() {
+            return Err(Error::Vanished { path: place.path });
+        }
+        opened.map(|store| Self {
+            place: Some(place),
+            ..store
+        })
+    }
+
+    fn open_file(path: &Path, lock_wait: LockWait) -> Result<Self, Error> {
         let real = header::path_to_write(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = connect(&real, flags, &patience)?;
-        let place = Place::of(path)?;
+        let mut connection = connect(&real, flags, &lock_wait)?;
         prepare(&connection).map_err(|error| damaged(path, error))?;
         refuse_version(&connection, path)?;
         alterations::refuse(&connection, path).map_err(|error| damaged(path, error))?;
         keep_log_on_close(&connection, false)?;
-        let upgrade =
-            upgrade::upgrade(&connection, path, &patience).map_err(|error| damaged(path, error))?;
+        let upgrade = upgrade::upgrade(&connection, path, &lock_wait)
+            .map_err(|error| damaged(path, error))?;
         // A reader in the middle of something keeps the old mode, in which it and this writer take turns.
-        let is_wal = try_journal_mode(&mut connection, "wal", &patience, MODE_TIMEOUT)?;
+        let is_wal = try_journal_mode(&mut connection, "wal", &lock_wait, MODE_TIMEOUT)?;
         Ok(Self {
-            patience,
-            place: Some(place),
+            lock_wait,
+            place: None,
             large_indexes: LargeIndexes::of(&connection)?,
             connection,
             written_regions: WrittenRegions::default(),
@@ -109,15 +111,15 @@ impl Store {
 
     /// Lets no further statement wait for another program's lock.
     pub(crate) fn wait_no_longer(&mut self) -> Result<(), Error> {
-        let at_once = self.patience.up_to(Duration::ZERO);
+        let at_once = self.lock_wait.up_to(Duration::ZERO);
         at_once.rule(&mut self.connection)
     }
 
     /// Tries WAL mode again, where a reader prevented it so far.
     pub(super) fn leave_readers_alone(&mut self) -> Result<(), Error> {
         if !self.is_wal {
-            let (connection, patience) = (&mut self.connection, &self.patience);
-            self.is_wal = try_journal_mode(connection, "wal", patience, Duration::ZERO)?;
+            let (connection, lock_wait) = (&mut self.connection, &self.lock_wait);
+            self.is_wal = try_journal_mode(connection, "wal", lock_wait, Duration::ZERO)?;
         }
         Ok(())
     }
@@ -135,9 +137,9 @@ impl Store {
             // Its log stays: what SQLite would tidy up is beside whatever is there now.
             return Err(Error::Vanished { path: place.path });
         }
-        let (connection, patience) = (&mut self.connection, &self.patience);
-        if !try_journal_mode(connection, "delete", patience, MODE_TIMEOUT)? {
-            patience.up_to(MODE_TIMEOUT).rule(connection)?;
+        let (connection, lock_wait) = (&mut self.connection, &self.lock_wait);
+        if !try_journal_mode(connection, "delete", lock_wait, MODE_TIMEOUT)? {
+            lock_wait.up_to(MODE_TIMEOUT).rule(connection)?;
             self.connection
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
                 .step("cannot move the last changes into the archive")?;
@@ -176,18 +178,15 @@ impl Place {
 /// # Errors
 /// When there is none, or it is foreign, newer, not upgraded yet, or damaged.
 pub fn open_read_only(path: &Path) -> Result<Connection, Error> {
-    open_read_only_unless(path, &Cancellation::never())
+    open_read_only_unless(path, &LockWait::new(&Cancellation::never()))
 }
 
-/// The same for work that may be cancelled: then no statement waits any longer for another program's lock.
+/// The same with another wait for locks.
 ///
 /// # Errors
 /// As [`open_read_only`].
-pub fn open_read_only_unless(
-    path: &Path,
-    cancellation: &Cancellation,
-) -> Result<Connection, Error> {
-    let connection = open_any_version(path, &Patience::of_reader(cancellation))?;
+pub fn open_read_only_unless(path: &Path, lock_wait: &LockWait) -> Result<Connection, Error> {
+    let connection = open_any_version(path, lock_wait)?;
     match migrations::version(&connection).map_err(|error| damaged(path, error))? {
         LATEST_VERSION => Ok(connection),
         found => Err(Error::Older {

@@ -15,9 +15,9 @@ use super::backup::{self, count_rows, integrity};
 use super::connection::{open_any_version, set_journal_mode};
 use super::error::{Error, Step};
 use super::header::left_beside;
+use super::interrupt::{LockWait, watched};
 use super::migrations::{self, LATEST_VERSION};
 use super::partial;
-use super::patience::{Patience, watched};
 use crate::files::is_same;
 
 /// An upgrade that was made.
@@ -36,7 +36,7 @@ pub struct Upgrade {
 pub(super) fn upgrade(
     connection: &Connection,
     path: &Path,
-    patience: &Patience,
+    lock_wait: &LockWait,
 ) -> Result<Option<Upgrade>, Error> {
     let from = migrations::version(connection)?;
     if from == LATEST_VERSION {
@@ -44,8 +44,8 @@ pub(super) fn upgrade(
     }
     refuse_names_in_use(connection, path, from)?;
     set_journal_mode(connection, "delete")?;
-    let backup = back_up(connection, path, from, patience)?;
-    let is_enough = || patience.is_cancelled();
+    let backup = back_up(connection, path, from, lock_wait)?;
+    let is_enough = || lock_wait.is_cancelled();
     watched(connection, is_enough, || migrations::apply(connection))?;
     Ok((from > 0).then_some(Upgrade {
         from,
@@ -59,7 +59,7 @@ fn back_up(
     connection: &Connection,
     path: &Path,
     version: i64,
-    patience: &Patience,
+    lock_wait: &LockWait,
 ) -> Result<Option<PathBuf>, Error> {
     let rows = count_rows(connection, version)?;
     if rows.values().all(|count| *count == 0) {
@@ -74,7 +74,7 @@ fn back_up(
         }
         if fs::symlink_metadata(&target).is_err() {
             partial::remove_killed(&target);
-            let copied = backup::copy(connection, &target, || patience.is_cancelled());
+            let copied = backup::copy(connection, &target, || lock_wait.is_cancelled());
             return match copied {
                 Ok(copied) => Ok(Some(copied.path)),
                 Err(source) => Err(Error::NoBackup {
@@ -86,7 +86,7 @@ fn back_up(
         }
         // Of an upgrade that was killed after this was made, or of another time: then it is kept, and so is this.
         if is_another_file(&target, &path)
-            && is_backup(&target, version, &rows, patience).unwrap_or(false)
+            && is_backup(&target, version, &rows, lock_wait).unwrap_or(false)
         {
             return Ok(Some(target));
         }
@@ -99,9 +99,9 @@ fn is_backup(
     path: &Path,
     version: i64,
     rows: &BTreeMap<String, u64>,
-    patience: &Patience,
+    lock_wait: &LockWait,
 ) -> Result<bool, Error> {
-    let kept = open_any_version(path, patience)?;
+    let kept = open_any_version(path, lock_wait)?;
     if migrations::version(&kept)? != version {
         return Ok(false);
     }
@@ -109,7 +109,7 @@ fn is_backup(
     alterations::refuse(&kept, path)?;
     watched(
         &kept,
-        || patience.is_cancelled(),
+        || lock_wait.is_cancelled(),
         || Ok(integrity(&kept)? == "ok" && count_rows(&kept, version)? == *rows),
     )
 }

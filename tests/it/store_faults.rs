@@ -315,7 +315,10 @@ fn an_archive_that_is_deleted_or_replaced_while_a_sync_writes_to_it_is_no_succes
             fs::write(sandbox.db(), "").unwrap();
         }
         cloud.release();
-        let run = sync.end().exits(6).says("was taken away or replaced");
+        let run = sync
+            .end()
+            .exits(6)
+            .says("was moved, deleted or replaced during a sync");
         run.says("hint: put the file back");
         assert_eq!(sandbox.db().exists(), is_replaced);
         // The log that it left is of no other archive.

@@ -101,7 +101,10 @@ pub(super) fn run<A: Alarm>(
             terminal.warning("the sync did not end in time: what it had committed is kept");
         }),
     };
-    // It reads the configuration again at a hangup.
+    // What has not ended when this one does is given up: what it has not committed is as if it had not been.
+    let worker = Worker::start()?;
+    // From here on a hangup no longer ends the process. One that comes before the daemon has started is heard when it has.
+    let reloads = worker.runtime.block_on(async { Reloads::listen() })?;
     let signals = stop_signals(Hangup::IsNoMatter, Some(overdue))?;
     let stopped = &signals.cancellation;
     let prepared = prepare(context, arguments, (machine.clock)(), stopped);
@@ -110,10 +113,7 @@ pub(super) fn run<A: Alarm>(
         return Ok(Status::Done);
     }
     let (setup, last_run) = prepared?;
-    // What has not ended when this one does is given up: what it has not committed is as if it had not been.
-    let worker = Worker::start()?;
-    let runtime = worker.runtime.clone();
-    let served = serve(setup, arguments, machine, last_run, runtime, stopped);
+    let served = serve(setup, arguments, machine, last_run, reloads, stopped);
     worker.runtime.block_on(served)
 }
 
@@ -137,10 +137,9 @@ async fn serve<A: Alarm>(
     arguments: &Arguments,
     machine: &Machine<A>,
     last_run: Option<Timestamp>,
-    runtime: Handle,
+    reloads: Reloads,
     stopped: &Cancellation,
 ) -> Result<Status, Failure> {
-    let reloads = Reloads::listen()?;
     let (commands, receiver) = mpsc::channel(8);
     let start = Start {
         plan: setup.plan.clone(),
@@ -162,7 +161,7 @@ async fn serve<A: Alarm>(
     let mut alarm = (machine.alarm)().await?;
     let listening = tokio::spawn(control.listen(reloads));
     service_manager::ready();
-    let mut job = ScheduledSync::new(shared.clone(), runtime);
+    let mut job = ScheduledSync::new(shared.clone(), Handle::current());
     daemon::run(start, &mut alarm, &mut job, receiver).await;
     shared.wait_for_pings(PINGS_WITHIN).await;
     listening.abort();
@@ -184,7 +183,8 @@ impl From<AlarmError> for Failure {
 /// sync will upgrade.
 fn last_run(setup: &Setup, stopped: &Cancellation) -> Result<Option<Timestamp>, Failure> {
     let path = setup.context.archive_path()?;
-    let read = store::open_read_only_unless(&path, stopped);
+    let lock_wait = setup.context.lock_wait(&path, stopped, None);
+    let read = store::open_read_only_unless(&path, &lock_wait);
     match read.and_then(|connection| store::last_ended_run(&connection)) {
         Ok(last) => Ok(last),
         Err(store::Error::Missing { .. } | store::Error::Older { .. }) => Ok(None),

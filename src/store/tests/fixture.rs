@@ -12,7 +12,7 @@ use crate::coverage::Interval;
 use crate::model::{Action, Extra, Region};
 use crate::store::connection::prepare;
 use crate::store::indexes::LargeIndexes;
-use crate::store::patience::Patience;
+use crate::store::interrupt::LockWait;
 use crate::store::regions::WrittenRegions;
 use crate::store::{Error, Listing, ListingKind, PageRecord, Recorded, RunId, Store, migrations};
 use crate::time::Timestamp;
@@ -110,7 +110,7 @@ impl Archive {
         migrations::apply(&connection).unwrap();
         Self::with(Store {
             connection,
-            patience: Patience::of_writer(&Cancellation::never(), None),
+            lock_wait: LockWait::new(&Cancellation::never()).for_writing(),
             place: None,
             written_regions: WrittenRegions::default(),
             is_wal: true,

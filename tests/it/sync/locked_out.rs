@@ -1,5 +1,6 @@
 //! Signals while another program keeps the archive locked: a sync or a daemon ends all the same, and soon.
 
+use std::fs;
 use std::io::{Write, pipe};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -240,6 +241,60 @@ fn a_daemon_that_is_locked_out_ends_when_told_to() {
         drop(other);
         is_as_after_a_kill(&sandbox, &cloud);
     }
+}
+
+#[test]
+fn a_question_and_a_forecast_name_whom_they_wait_for() {
+    let cloud = cloud();
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    let other = locked(&sandbox);
+    gives_up(sandbox.sync(&cloud, &["--all", "--dry-run", "--wait", "1s"]));
+    let question = Running::start(sandbox.command(&["query", "-v", "--count"]));
+    until("it says for whom it waits", || {
+        question.said().contains("waiting for ")
+    });
+    if Path::new("/proc/locks").exists() {
+        let this = format!("process {} (", std::process::id());
+        assert!(question.said().contains(&this), "{}", question.said());
+    }
+    drop(other);
+    let answer = question.end().exits(0);
+    assert_eq!(answer.stdout.trim(), cloud.actions().len().to_string());
+}
+
+#[test]
+fn an_archive_that_is_moved_while_a_sync_waits_for_it_is_gone() {
+    let cloud = cloud();
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    let other = locked(&sandbox);
+    let sync = sandbox.start_sync(&cloud, &["--all", "-v"]);
+    until("it waits", || sync.said().contains("waiting for "));
+    let moved = sandbox.folder().join("moved.db");
+    fs::rename(sandbox.db(), &moved).unwrap();
+    drop(other);
+    sync.end()
+        .exits(6)
+        .says("was moved, deleted or replaced during a sync");
+    assert!(!sandbox.db().exists());
+}
+
+#[test]
+fn a_hangup_does_not_end_a_daemon_that_is_starting() {
+    let cloud = cloud();
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    let other = locked(&sandbox);
+    let daemon = sandbox.start_daemon(&cloud, &NEVER);
+    until("it listens", || listens_to_signals(daemon.id()));
+    daemon.signal("HUP");
+    drop(other);
+    until("it reads its configuration again", || {
+        daemon.said().contains("the configuration was read again")
+    });
+    daemon.signal("TERM");
+    daemon.end_within(SOON).exits(0);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! busy handler, which it asks wherever in a transaction the lock is missing.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,40 +19,57 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How often an archive that is locked is tried again, after some tries that come sooner.
 const TRY_EVERY: Duration = Duration::from_millis(20);
 
-/// How long a statement waits for another program's lock.
-#[derive(Clone, Debug)]
-pub(super) struct Patience {
-    pub(super) longest: Duration,
+/// How long a statement waits for another program's lock: usually a minute, and no longer once its work is cancelled.
+#[derive(Clone)]
+pub struct LockWait {
+    longest: Duration,
     cancellation: Cancellation,
     /// How long it may still wait after the first request to end.
     grace: Duration,
+    /// Told when a statement has waited for a moment.
+    on_wait: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
-impl Patience {
+/// How long a statement waits before somebody is told.
+const MOMENT: Duration = Duration::from_secs(2);
+
+impl LockWait {
     /// Another program may hold a lock for as long as it reads.
     const USUAL: Duration = Duration::from_secs(60);
     /// Pages that are under way may still come in for three seconds, and are archived after that.
     const WRITER_GRACE: Duration = Duration::from_secs(4);
 
-    /// For whoever has something to write before it ends, and may wait so long instead of the usual time.
-    pub(super) fn of_writer(cancellation: &Cancellation, longest: Option<Duration>) -> Self {
-        Self {
-            longest: longest.unwrap_or(Self::USUAL),
-            grace: Self::WRITER_GRACE,
-            ..Self::of_reader(cancellation)
-        }
-    }
-
-    pub(super) fn of_reader(cancellation: &Cancellation) -> Self {
+    /// For work that may be cancelled.
+    #[must_use]
+    pub fn new(cancellation: &Cancellation) -> Self {
         Self {
             longest: Self::USUAL,
             cancellation: cancellation.clone(),
             grace: Duration::ZERO,
+            on_wait: None,
         }
     }
 
-    /// Waits so long and no longer.
-    pub(super) fn up_to(&self, longest: Duration) -> Self {
+    /// The same, where `tell` is called once when a statement has waited for two seconds.
+    #[must_use]
+    pub fn telling(self, tell: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            on_wait: Some(Arc::new(tell)),
+            ..self
+        }
+    }
+
+    /// The same for work that has something to write before it ends.
+    pub(super) fn for_writing(&self) -> Self {
+        Self {
+            grace: Self::WRITER_GRACE,
+            ..self.clone()
+        }
+    }
+
+    /// The same, where a statement waits so long and no longer.
+    #[must_use]
+    pub fn up_to(&self, longest: Duration) -> Self {
         Self {
             longest,
             ..self.clone()
@@ -65,13 +83,22 @@ impl Patience {
 
     /// Lets each further statement of this connection wait so long.
     pub(super) fn rule(&self, connection: &mut Connection) -> Result<(), Error> {
-        let patience = self.clone();
+        let lock_wait = self.clone();
         let mut since = Instant::now();
+        let mut is_told = false;
         let goes_on = move |tries: i32| {
             if tries == 0 {
                 since = Instant::now();
             }
-            if since.elapsed() >= patience.longest || patience.cancellation.is_over(patience.grace)
+            if let Some(tell) = lock_wait.on_wait.as_ref()
+                && !is_told
+                && since.elapsed() >= MOMENT
+            {
+                is_told = true;
+                tell();
+            }
+            if since.elapsed() >= lock_wait.longest
+                || lock_wait.cancellation.is_over(lock_wait.grace)
             {
                 return false;
             }
@@ -141,7 +168,7 @@ pub(super) fn patiently<T>(
     let started = Instant::now();
     loop {
         match work() {
-            Err(error) if error.is_busy() && started.elapsed() < Patience::USUAL => {
+            Err(error) if error.is_busy() && started.elapsed() < LockWait::USUAL => {
                 if is_enough() {
                     return Err(Error::Stopped);
                 }
@@ -208,19 +235,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (holder, mut other) = locked(folder.path());
         let canceller = Canceller::default();
-        let patience = Patience::of_writer(&canceller.cancellation(), None);
+        let lock_wait = LockWait::new(&canceller.cancellation()).for_writing();
         canceller.cancel();
-        let mut write = |patience: &Patience| {
-            patience.rule(&mut other).unwrap();
+        let mut write = |lock_wait: &LockWait| {
+            lock_wait.rule(&mut other).unwrap();
             other.execute("INSERT INTO a VALUES (1)", [])
         };
         let free = thread::spawn(move || holder.execute_batch("COMMIT").map(|()| holder));
-        assert_eq!(write(&patience).unwrap(), 1);
+        assert_eq!(write(&lock_wait).unwrap(), 1);
         let holder = free.join().unwrap().unwrap();
         holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
-        assert!(write(&patience.up_to(Duration::ZERO)).is_err());
+        assert!(write(&lock_wait.up_to(Duration::ZERO)).is_err());
         canceller.cancel();
-        assert!(write(&patience).is_err());
+        assert!(write(&lock_wait).is_err());
     }
 
     #[test]
