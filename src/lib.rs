@@ -13,7 +13,7 @@
 //! ```
 //!
 //! [`sync::run`] is the one way in: it asks an [`api::Client`] for the pages of each listing and hands them to a
-//! [`store::Store`]. The ways out are the questions: [`query::actions`], and on top of it [`stats::stats`],
+//! [`archive::Store`]. The ways out are the questions: [`query::actions`], and on top of it [`stats::stats`],
 //! [`timeline::timeline`] and [`report::run`]; [`sql::run`] for whoever knows SQL, and [`status::read`], which tells how
 //! far they can be relied on, [`verify::verify`], which tells whether the file is sound, as [`metrics::text`] tells Prometheus. What the two sides agree on is the schema in `migrations/`.
 //!
@@ -28,29 +28,11 @@
 //! - The token is sent to one origin and shown to nobody.
 //! - A shipped migration never changes.
 
-pub mod access;
 pub mod api;
-pub mod cancellation;
+pub mod archive;
 pub mod config;
-pub mod coverage;
+pub mod core;
 pub mod daemon;
-pub mod exporter;
-pub mod files;
-pub mod hidden;
-pub mod metrics;
-pub mod model;
 pub mod output;
-pub mod ping;
 pub mod query;
-pub mod redaction;
-pub mod report;
-pub mod schedule;
-pub mod sql;
-pub mod stats;
-pub mod status;
-pub mod store;
 pub mod sync;
-pub mod threads;
-pub mod time;
-pub mod timeline;
-pub mod verify;

@@ -26,8 +26,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use archiver::config::Environment;
+use archiver::core::time::Timestamp;
 use archiver::daemon::Alarm;
-use archiver::time::Timestamp;
 use cloud::{Cloud, Options};
 
 const TICKS: u64 = 10_000;

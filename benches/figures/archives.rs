@@ -16,7 +16,7 @@ use crate::serve::Server;
 const MADE_BY: [&str; 6] = [
     "migrations",
     "src/api",
-    "src/store",
+    "src/archive",
     "src/sync",
     "examples/simulator",
     "benches/figures/corpus.rs",

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use crate::Outcome;
+use crate::bench;
 use crate::bench::fingerprint;
 use crate::cloud::{Cloud, Options};
 use crate::recording::Recording;
-use crate::{Outcome, bench};
 
 /// 2026-07-01T00:00:00Z, where the history ends. It begins with 2019.
 const NOW: i64 = 1_782_864_000;

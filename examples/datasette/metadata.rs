@@ -5,8 +5,8 @@
 
 use std::fmt::Write;
 
-use archiver::report::{Kind, Library, Parameter, Report};
-use archiver::time::Timestamp;
+use archiver::core::time::Timestamp;
+use archiver::query::report::{Kind, Library, Parameter, Report};
 
 const TABLES: &str = include_str!("tables.yaml");
 

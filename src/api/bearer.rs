@@ -9,7 +9,7 @@ use reqwest::header::{HeaderValue, InvalidHeaderValue};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::redaction::Mask;
+use crate::core::secrets::Mask;
 
 const SCHEME: &str = "Bearer ";
 

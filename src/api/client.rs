@@ -16,8 +16,8 @@ use super::pace::SharedPacer;
 use super::retry::{LONGEST_LIMIT_SECONDS, Limited, RetryPolicy, Tries};
 use super::scope::TokenScope;
 use super::wire::{self, BodyError, Page, PageReader};
-use crate::model::{Account, Action, ActionId, Droplet, DropletId};
-use crate::time::Timestamp;
+use crate::core::model::{Account, Action, ActionId, Droplet, DropletId};
+use crate::core::time::Timestamp;
 
 /// Rows a page: the most the API gives.
 pub const PER_PAGE: u64 = 200;

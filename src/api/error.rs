@@ -1,9 +1,9 @@
 //! What can go wrong between a request and its answer, and what to do about it.
 
 use super::http;
-use crate::hidden::is_hidden;
-use crate::threads;
-use crate::time::Timestamp;
+use crate::core::control_characters::is_hidden;
+use crate::core::threads;
+use crate::core::time::Timestamp;
 
 /// A request that had no usable answer, after all the tries it was worth.
 #[derive(Debug, thiserror::Error)]

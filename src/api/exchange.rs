@@ -20,7 +20,7 @@ use super::http;
 use super::limits::RateLimit;
 use super::retry;
 use super::wire::{self, BodyError, Page};
-use crate::time::Timestamp;
+use crate::core::time::Timestamp;
 
 /// The largest answer that is read, decoded: forty times a page of 200 actions. Compressed answers can be bombs.
 const MOST_BODY_BYTES: usize = 16 << 20;

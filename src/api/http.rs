@@ -6,7 +6,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{ClientBuilder, Url, redirect};
 
 use super::is_loopback;
-use crate::threads;
+use crate::core::threads;
 
 /// A client for one address: it goes through the machine's proxy unless that is this machine, and follows nothing.
 pub(crate) fn builder(url: &Url) -> ClientBuilder {

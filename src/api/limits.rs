@@ -6,7 +6,7 @@
 
 use reqwest::header::HeaderMap;
 
-use crate::time::Timestamp;
+use crate::core::time::Timestamp;
 
 /// What one answer said of the limits. Every part may be absent, zero or in the past.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

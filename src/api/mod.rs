@@ -1,7 +1,7 @@
 //! Every HTTP call: the DigitalOcean API as the archive needs it.
 //!
 //! A [`Client`] asks for one page, one action or one droplet at a time. It paces itself under the API's limits,
-//! tries again what is worth it, and hands out values of [`crate::model`], or an [`Error`] that says what was asked,
+//! tries again what is worth it, and hands out values of [`crate::core::model`], or an [`Error`] that says what was asked,
 //! what came back and what to do. It follows neither redirects nor `next` links: pages are counted, so the token
 //! never leaves the origin it was meant for.
 //!

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
-use crate::redaction::{looks_like_token, shown};
+use crate::core::secrets::{looks_like_token, shown};
 
 /// A scheme, host and port that is fit to receive the token, with the path under which the API lives.
 #[derive(Clone, Debug)]

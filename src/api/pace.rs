@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::limits::RateLimit;
-use crate::time::Timestamp;
+use crate::core::time::Timestamp;
 
 /// How many requests may be sent in a minute and in an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use super::limits::RateLimit;
-use crate::time::Timestamp;
+use crate::core::time::Timestamp;
 
 /// How patient a client is.
 #[derive(Clone, Copy, Debug)]

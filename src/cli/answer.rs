@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
+use archiver::core::time::Zone;
 use archiver::output::{self, Format, Heading, Options, RowWriter, Value, is_same_name};
-use archiver::time::Zone;
 
 use super::Context;
 use super::exit::{Failure, Status, unless_closed};

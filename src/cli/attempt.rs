@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use archiver::api::{Client, ClientSettings, Pace, RetryPolicy, SharedPacer};
-use archiver::cancellation::Cancellation;
+use archiver::archive::{self, ArchiveLock, Outcome, Store, Upgrade};
 use archiver::config::Token;
-use archiver::store::{self, ArchiveLock, Outcome, Store, Upgrade};
+use archiver::core::cancellation::Cancellation;
+use archiver::core::time::Timestamp;
 use archiver::sync::{self, Report, Scope, Settings};
-use archiver::time::Timestamp;
 use tokio::runtime::Handle;
 use toml::Spanned;
 
@@ -71,7 +71,7 @@ impl Attempt<'_> {
         self.progress.finish();
         let closed = match store.close() {
             // Whatever else went wrong, it did because of this.
-            Err(error @ store::Error::Vanished { .. }) => return Err(error.into()),
+            Err(error @ archive::Error::Vanished { .. }) => return Err(error.into()),
             closed => closed.map_err(|error| kept_locked(&path, error)),
         };
         let report = outcome?;
@@ -82,9 +82,9 @@ impl Attempt<'_> {
 
     /// Before the lock is taken, for which a folder that is missing is made.
     fn look_for_archive(&self, path: &Path) -> Result<(), Failure> {
-        match store::expect_archive(path) {
-            Err(store::Error::Missing { .. }) if self.must_exist => Err(gone(path)),
-            Err(store::Error::Missing { .. }) => {
+        match archive::expect_archive(path) {
+            Err(archive::Error::Missing { .. }) if self.must_exist => Err(gone(path)),
+            Err(archive::Error::Missing { .. }) => {
                 let text = format!("starting a new archive at {}", path.display());
                 self.context.terminal.detail(1, &text);
                 Ok(())
@@ -103,7 +103,7 @@ impl Attempt<'_> {
         };
         opened.or_else(|error| {
             self.unless_given_up(Err(match error {
-                store::Error::Missing { .. } => gone(path),
+                archive::Error::Missing { .. } => gone(path),
                 error => kept_locked(path, error),
             }))
         })

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use archiver::status::grouped;
-use archiver::store::{self, Copied};
+use archiver::archive::{self, Copied};
+use archiver::query::status::grouped;
 use serde::Serialize;
 
 use super::Context;
@@ -61,7 +61,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     // What is half copied is taken away when somebody loses patience.
     let signals = stop_signals(Hangup::Stops, None)?;
     let is_enough = || signals.cancellation.is_requested();
-    let copied = store::back_up(&archive, &target, is_enough)?;
+    let copied = archive::back_up(&archive, &target, is_enough)?;
     let actions = copied.rows.get("actions").copied().unwrap_or(0);
     context.terminal.detail(1, &words(&copied, actions));
     match arguments.output {

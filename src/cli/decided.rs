@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use archiver::redaction::looks_like_secret;
-use archiver::time::parse_duration;
+use archiver::core::secrets::looks_like_secret;
+use archiver::core::time::parse_duration;
 use toml::Spanned;
 
 use super::Context;

@@ -4,7 +4,11 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use archiver::{api, config, query, report, store};
+use archiver::api;
+use archiver::archive;
+use archiver::config;
+use archiver::query;
+use archiver::query::report;
 
 /// The exit statuses that scripts rely on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,14 +107,14 @@ impl From<config::Error> for Failure {
     }
 }
 
-impl From<store::Error> for Failure {
-    fn from(error: store::Error) -> Self {
+impl From<archive::Error> for Failure {
+    fn from(error: archive::Error) -> Self {
         let status = match &error {
-            store::Error::Locked { .. } => Status::Locked,
+            archive::Error::Locked { .. } => Status::Locked,
             error if error.is_busy() => Status::KeptLocked,
-            store::Error::Taken { .. }
-            | store::Error::Reserved { .. }
-            | store::Error::NotAlone { .. } => Status::Usage,
+            archive::Error::Taken { .. }
+            | archive::Error::Reserved { .. }
+            | archive::Error::NotAlone { .. } => Status::Usage,
             error if error.is_unusable_archive() => Status::UnusableArchive,
             _ => Status::Failed,
         };
@@ -120,11 +124,11 @@ impl From<store::Error> for Failure {
 
 /// The programs that keep an archive locked, as far as the system tells.
 pub(super) fn lock_holders(path: &Path) -> String {
-    store::holders(path).unwrap_or_else(|| "another program".to_owned())
+    archive::holders(path).unwrap_or_else(|| "another program".to_owned())
 }
 
 /// A failure of the archive, which names the programs that keep it locked.
-pub(super) fn kept_locked(path: &Path, error: store::Error) -> Failure {
+pub(super) fn kept_locked(path: &Path, error: archive::Error) -> Failure {
     let is_busy = error.is_busy();
     let mut failure = Failure::from(error);
     if is_busy {
@@ -163,7 +167,7 @@ impl From<report::Error> for Failure {
 
 /// The status of an archive that could not be read.
 fn status_of(error: &rusqlite::Error) -> Status {
-    if store::is_corrupt(error) {
+    if archive::is_corrupt(error) {
         Status::UnusableArchive
     } else {
         Status::Failed
@@ -180,7 +184,7 @@ impl From<query::Error> for Failure {
                 "`archiver sync --all` archives every action that the account's listing shows",
             ),
             query::Error::Write(_) => Self::of(Status::Failed, &error),
-            query::Error::Read(source) if store::is_damage(source) => {
+            query::Error::Read(source) if archive::is_damage(source) => {
                 Self::of(Status::UnusableArchive, &error)
                     .with_hint("`archiver verify` says what is wrong, and what to do")
             }

@@ -2,11 +2,13 @@
 
 use std::fmt::Display;
 
-use archiver::model::ActionId;
+use archiver::core::model::ActionId;
+use archiver::core::time::{
+    Timestamp, Zone, parse_duration, parse_period, parse_since, parse_until,
+};
 use archiver::query::{
     self, Choice, DropletSelector, Filter, SeenSince, Term, TypeSelector, contradictions, groups,
 };
-use archiver::time::{Timestamp, Zone, parse_duration, parse_period, parse_since, parse_until};
 use rusqlite::Connection;
 
 use super::Context;

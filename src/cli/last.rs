@@ -1,9 +1,9 @@
 //! `archiver last`: when something last happened to each droplet.
 
-use archiver::model::COMPLETED;
+use archiver::core::model::COMPLETED;
+use archiver::core::time::Timestamp;
 use archiver::output::{Heading, RowWriter};
 use archiver::query::{self, Choice, Filter, Last, Term, TypeSelector};
-use archiver::time::Timestamp;
 
 use super::Context;
 use super::answer::{self, AnswerFlags};

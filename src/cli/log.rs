@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
+use archiver::archive::RunId;
 use archiver::config::Environment;
+use archiver::core::time::Timestamp;
 use archiver::output::{visible, visible_json};
-use archiver::store::RunId;
-use archiver::time::Timestamp;
 use serde::Serialize;
 
 /// How to write what is said.

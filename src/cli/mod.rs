@@ -43,12 +43,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use archiver::api::Origin;
-use archiver::cancellation::Cancellation;
+use archiver::archive::{self, LockWait};
 use archiver::config::{Config, Environment, Patience, Token};
+use archiver::core::cancellation::Cancellation;
+use archiver::core::time::Timestamp;
 use archiver::daemon::{Alarm, Heartbeat};
-use archiver::report::Library;
-use archiver::store::{self, LockWait};
-use archiver::time::Timestamp;
+use archiver::query::report::Library;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use daemon::Machine;
@@ -179,7 +179,7 @@ impl Context {
     fn open_archive(&self) -> Result<Connection, Failure> {
         let path = self.archive_path()?;
         let lock_wait = self.lock_wait(&path, &Cancellation::never(), None);
-        let opened = store::open_read_only_unless(&path, &lock_wait);
+        let opened = archive::open_read_only_unless(&path, &lock_wait);
         opened.map_err(|error| kept_locked(&path, error))
     }
 

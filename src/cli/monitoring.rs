@@ -4,11 +4,11 @@
 
 use std::path::PathBuf;
 
-use archiver::cancellation::Cancellation;
-use archiver::metrics::{self, DaemonFigures, Figures};
-use archiver::ping::{PingUrl, Pinger, Signal};
-use archiver::store::{self, LockWait};
-use archiver::time::Timestamp;
+use archiver::archive::{self, LockWait};
+use archiver::core::cancellation::Cancellation;
+use archiver::core::time::Timestamp;
+use archiver::daemon::metrics::{self, DaemonFigures, Figures};
+use archiver::daemon::ping::{PingUrl, Pinger, Signal};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -182,12 +182,12 @@ pub(super) fn read_figures(
     figures: &mut Figures,
     cancellation: &Cancellation,
 ) -> Result<(), Failure> {
-    match store::open_read_only_unless(&context.archive_path()?, &LockWait::new(cancellation)) {
+    match archive::open_read_only_unless(&context.archive_path()?, &LockWait::new(cancellation)) {
         Ok(mut connection) => {
-            store::end_when(&mut connection, one_more(cancellation))?;
+            archive::end_when(&mut connection, one_more(cancellation))?;
             Ok(figures.update(&connection)?)
         }
-        Err(store::Error::Missing { .. } | store::Error::Older { .. }) => Ok(()),
+        Err(archive::Error::Missing { .. } | archive::Error::Older { .. }) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }

@@ -6,9 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use archiver::api;
-use archiver::store::{ListingKind, RunId};
+use archiver::archive::{ListingKind, RunId};
+use archiver::core::threads;
 use archiver::sync::{Event, ListingResult, Observer};
-use archiver::threads;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::terminal::Terminal;

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
+use archiver::core::time::Timestamp;
 use archiver::output::{Format, RowWriter};
 use archiver::query::{self, Column, Filter, SortKey};
-use archiver::time::Timestamp;
 
 use super::Context;
 use super::answer::{self, AnswerFlags};

@@ -9,9 +9,9 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use archiver::config::{Config, Environment};
+use archiver::core::time::Timestamp;
 use archiver::output::{Heading, RowWriter, Value, visible};
-use archiver::report::{self, Library, Report};
-use archiver::time::Timestamp;
+use archiver::query::report::{self, Library, Report};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::Context;

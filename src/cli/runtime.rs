@@ -3,8 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use archiver::cancellation::{Cancellation, Canceller};
-use archiver::threads;
+use archiver::core::cancellation::{Cancellation, Canceller};
+use archiver::core::threads;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 

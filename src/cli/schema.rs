@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use archiver::store::{self, APPLICATION_ID, LATEST_VERSION, Relation, Schema};
+use archiver::archive::{self, APPLICATION_ID, LATEST_VERSION, Relation, Schema};
 
 use super::exit::{Failure, Status, unless_closed};
 
@@ -25,7 +25,7 @@ Examples:
 It is the schema that this archiver writes; no archive is read.";
 
 pub(super) fn run(arguments: &Arguments) -> Result<Status, Failure> {
-    let schema = store::schema()?;
+    let schema = archive::schema()?;
     let text = match &arguments.name {
         None => whole(&schema),
         Some(name) => {

@@ -1,7 +1,7 @@
 //! The flags that say what to sync, for every command that does.
 
 use archiver::config::ConfigFile;
-use archiver::model::DropletId;
+use archiver::core::model::DropletId;
 use archiver::sync::Scope;
 
 /// What to sync.

@@ -4,10 +4,10 @@ use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 use std::str::FromStr;
 
-use archiver::model::ActionId;
+use archiver::core::model::ActionId;
+use archiver::core::time::{Timestamp, Zone, duration_text};
 use archiver::output::{visible, visible_json};
 use archiver::query::{self, Details, DropletDetails, Offer, RegionDetails, SyncDetails};
-use archiver::time::{Timestamp, Zone, duration_text};
 
 use super::Context;
 use super::exit::{Failure, Status, unless_closed};

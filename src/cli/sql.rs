@@ -5,9 +5,9 @@ use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use archiver::core::time::parse_duration;
 use archiver::output::visible;
-use archiver::sql::{self, Error, LONGEST_SQL_BYTES, Parameter, Place};
-use archiver::time::parse_duration;
+use archiver::query::sql::{self, Error, LONGEST_SQL_BYTES, Parameter, Place};
 use unicode_width::UnicodeWidthStr;
 
 use super::Context;

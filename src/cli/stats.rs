@@ -1,7 +1,7 @@
 //! `archiver stats`: flags → filter and groups → counts → stdout.
 
-use archiver::stats::{self, Dimension, MOST_DIMENSIONS, Measure, Question};
-use archiver::time::Timestamp;
+use archiver::core::time::Timestamp;
+use archiver::query::stats::{self, Dimension, MOST_DIMENSIONS, Measure, Question};
 
 use super::Context;
 use super::answer::{self, AnswerFlags};

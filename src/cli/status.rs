@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use archiver::archive::LockState;
+use archiver::core::time::{Timestamp, duration_text, parse_duration};
 use archiver::output::{self, Format, Heading, Options, RowWriter, Value, visible};
-use archiver::status::{self, ListingStatus, Run, State, ago, counted, grouped};
-use archiver::store::LockState;
-use archiver::time::{Timestamp, duration_text, parse_duration};
+use archiver::query::status::{self, ListingStatus, Run, State, ago, counted, grouped};
 use serde::Serialize;
 
 use super::Context;

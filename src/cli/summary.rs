@@ -1,8 +1,8 @@
 //! What a sync came to, for people and for scripts.
 
-use archiver::model::DropletId;
+use archiver::core::model::DropletId;
+use archiver::core::time::Timestamp;
 use archiver::sync::{Forecast, ListingReport, ListingResult, Report, Settings};
-use archiver::time::Timestamp;
 use serde::Serialize;
 
 /// The summary as scripts read it.

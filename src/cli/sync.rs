@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use archiver::api::SharedPacer;
-use archiver::cancellation::Cancellation;
-use archiver::metrics::Figures;
+use archiver::archive;
+use archiver::core::cancellation::Cancellation;
+use archiver::core::time::{Timestamp, parse_duration};
+use archiver::daemon::metrics::Figures;
 use archiver::output::visible_json;
-use archiver::store;
 use archiver::sync::{self, Known, Settings};
-use archiver::time::{Timestamp, parse_duration};
 
 use super::Context;
 use super::attempt::{self, Attempt, Done, Verdict};
@@ -175,12 +175,12 @@ fn forecast(
     let client = attempt::client(context, progress, SharedPacer::new(pace), token)?;
     let wait = arguments.wait.as_deref().map(wait).transpose()?;
     let lock_wait = context.lock_wait(&path, &Cancellation::never(), wait);
-    let known = match store::open_read_only_unless(&path, &lock_wait) {
+    let known = match archive::open_read_only_unless(&path, &lock_wait) {
         Ok(archive) if !arguments.full => Known {
-            coverage: store::coverage_by_listing(&archive)?,
-            followed: store::followed(&archive)?,
+            coverage: archive::coverage_by_listing(&archive)?,
+            followed: archive::followed(&archive)?,
         },
-        Ok(_) | Err(store::Error::Missing { .. }) => Known::default(),
+        Ok(_) | Err(archive::Error::Missing { .. }) => Known::default(),
         Err(error) => return Err(kept_locked(&path, error)),
     };
     let forecast = sync::forecast(&client, &settings.scope, pace, known);

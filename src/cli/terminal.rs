@@ -2,8 +2,8 @@
 
 use std::io::{self, IsTerminal};
 
+use archiver::archive::RunId;
 use archiver::config::Environment;
-use archiver::store::RunId;
 
 use super::exit::Failure;
 use super::log::{Level, Line, LogFormat, Style};

@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use archiver::threads;
+use archiver::core::threads;
 
 use super::exit::Failure;
 use super::runtime::cannot_start;

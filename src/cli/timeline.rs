@@ -1,8 +1,8 @@
 //! `archiver timeline`: a droplet → its actions, and what they made of it → stdout.
 
+use archiver::core::time::{Timestamp, Zone, duration_text, parse_since, parse_until};
 use archiver::query::DropletSelector;
-use archiver::time::{Timestamp, Zone, duration_text, parse_since, parse_until};
-use archiver::timeline::{self, Column, Droplet, Power, State, Window};
+use archiver::query::timeline::{self, Column, Droplet, Power, State, Window};
 
 use super::Context;
 use super::answer::{self, AnswerFlags};

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
+use archiver::core::time::Timestamp;
 use archiver::output::visible;
-use archiver::status::{counted, grouped};
-use archiver::time::Timestamp;
-use archiver::verify::{self, Depth, Finding, Severity, Verification};
+use archiver::query::status::{counted, grouped};
+use archiver::query::verify::{self, Depth, Finding, Severity, Verification};
 
 use super::Context;
 use super::document::{DocumentFormat, print_json};

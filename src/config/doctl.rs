@@ -13,7 +13,7 @@ use super::doctl_file::{self, DoctlFile};
 use super::environment::Environment;
 use super::error::Error;
 use super::private_file::{self, Readers};
-use crate::redaction::{Mask, shown};
+use crate::core::secrets::{Mask, shown};
 
 /// The context whose token stands by itself, as `access-token`.
 const DEFAULT: &str = "default";

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::api::OriginError;
-use crate::redaction::shown_path;
+use crate::core::secrets::shown_path;
 
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]

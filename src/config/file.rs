@@ -11,9 +11,9 @@ use toml::{Deserializer, Spanned};
 use super::error::{Error, MISPLACED};
 use super::private_file::{self, Readers};
 use super::token_command::TokenCommand;
-use crate::files::is_foreign;
-use crate::model::DropletId;
-use crate::redaction::{is_token_for_path, looks_like_token};
+use crate::core::files::is_foreign;
+use crate::core::model::DropletId;
+use crate::core::secrets::{is_token_for_path, looks_like_token};
 
 /// All that the file can say.
 #[derive(Clone, Debug, Default, Deserialize)]

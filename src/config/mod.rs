@@ -24,7 +24,7 @@ pub use token::{Token, TokenSource};
 pub use token_command::{Patience, TokenCommand};
 
 use crate::api::Origin;
-use crate::redaction::is_token_for_path;
+use crate::core::secrets::is_token_for_path;
 use token::Sources;
 
 /// The environment and the configuration file, ready to be asked.

@@ -8,7 +8,7 @@ use std::path::Path;
 use secrecy::zeroize::Zeroizing;
 
 use super::error::Error;
-use crate::files::{self, Links};
+use crate::core::files::{self, Links};
 
 /// The largest file that is read. A token has a hundred bytes; doctl's configuration, which lists a default for every
 /// flag of every command, some tens of thousands.

@@ -16,7 +16,7 @@ use super::environment::{Environment, TOKENS};
 use super::error::Error;
 use super::private_file::{self, Readers};
 use super::token_command::{Patience, TokenCommand};
-use crate::redaction::looks_like_token;
+use crate::core::secrets::looks_like_token;
 
 /// A token and where it came from.
 #[derive(Debug)]

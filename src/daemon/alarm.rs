@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
-use crate::time::Timestamp;
+use crate::core::time::Timestamp;
 
 /// Wakes somebody up.
 pub trait Alarm {

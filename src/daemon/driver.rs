@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::alarm::Alarm;
 use super::planner::{Ending, Plan, Planner, Reason, Skip, Step};
-use crate::time::Timestamp;
+use crate::core::time::Timestamp;
 
 /// What a daemon starts with.
 #[derive(Clone, Debug)]
@@ -159,8 +159,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::schedule::Schedule;
-    use crate::time::Zone;
+    use crate::core::time::Zone;
+    use crate::daemon::schedule::Schedule;
 
     thread_local! {
         static NOW: Cell<i64> = const { Cell::new(0) };

@@ -6,6 +6,11 @@
 //!
 //! What each file is for: `planner` decides, `driver` does, `alarm` wakes it up.
 
+pub mod exporter;
+pub mod metrics;
+pub mod ping;
+pub mod schedule;
+
 mod alarm;
 mod driver;
 mod planner;

@@ -7,8 +7,8 @@
 //! double from [`FIRST_WAIT_SECONDS`] to [`LONGEST_WAIT_SECONDS`]. A tick that comes soon after such a wait is taken in
 //! its place, so that frequent schedules keep to theirs.
 
-use crate::schedule::Schedule;
-use crate::time::Timestamp;
+use crate::core::time::Timestamp;
+use crate::daemon::schedule::Schedule;
 
 /// The wait after a first failure. The sync itself has tried for most of a minute before it failed.
 const FIRST_WAIT_SECONDS: i64 = 5;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::time::Zone;
+use crate::core::time::Zone;
 
 fn at(text: &str) -> Timestamp {
     format!("2026-01-01T{text}Z").parse().unwrap()

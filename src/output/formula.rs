@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::hidden::is_hidden;
+use crate::core::control_characters::is_hidden;
 
 /// A text that no spreadsheet takes for a formula. What stands after a semicolon is looked at too: where people write a
 /// comma for the decimal point, it ends a cell.

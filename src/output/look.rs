@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::terminal::visible;
 use super::{Look, Options, Value};
-use crate::time::{Timestamp, Zone, duration_text};
+use crate::core::time::{Timestamp, Zone, duration_text};
 
 const GREEN: &str = "\x1b[32m";
 const RED: &str = "\x1b[31m";

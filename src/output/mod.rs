@@ -23,7 +23,7 @@ pub use value::Value;
 
 use std::io::{self, Write};
 
-use crate::time::Zone;
+use crate::core::time::Zone;
 
 /// What a writer may show, whatever its format.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::hidden::is_hidden;
+use crate::core::control_characters::is_hidden;
 
 /// What stands for the part of a text that did not fit.
 const ELLIPSIS: &str = "…";

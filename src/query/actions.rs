@@ -10,8 +10,8 @@ use super::question::Question;
 use super::rows::{Look, visit_shown};
 use super::statement::{select, tally};
 use super::{Column, Error, Filter, regions};
+use crate::core::time::Timestamp;
 use crate::output::Value;
-use crate::time::Timestamp;
 
 /// Hands every action that matches to `visit`, and says how many there were.
 ///

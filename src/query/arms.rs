@@ -9,8 +9,8 @@
 
 use super::choice::Values;
 use super::question::Question;
-use crate::model::{DropletId, IN_PROGRESS};
-use crate::time::Timestamp;
+use crate::core::model::{DropletId, IN_PROGRESS};
+use crate::core::time::Timestamp;
 
 /// More arms than this are not merged: SQLite takes 500, and every row passes through the merges.
 const MOST_ARMS: usize = 32;

@@ -5,8 +5,8 @@ use rusqlite::types::Value;
 use super::arms::{Arm, Source};
 use super::choice::Values;
 use super::question::Question;
-use crate::model::DropletId;
-use crate::time::Timestamp;
+use crate::core::model::DropletId;
+use crate::core::time::Timestamp;
 
 /// The words of the partial index `actions_long`, which is not used for others.
 const IS_LONG: &str =
@@ -237,7 +237,7 @@ impl<'a> Conditions<'a> {
 mod tests {
     use super::super::arms::LONG_SECONDS;
     use super::*;
-    use crate::model::IN_PROGRESS;
+    use crate::core::model::IN_PROGRESS;
 
     #[test]
     fn the_words_of_the_index_are_those_of_the_migration() {

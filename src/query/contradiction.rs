@@ -5,8 +5,8 @@ use std::fmt;
 use super::Filter;
 use super::choice::Values;
 use super::question::Question;
-use crate::model::IN_PROGRESS;
-use crate::time::{Timestamp, duration_text};
+use crate::core::model::IN_PROGRESS;
+use crate::core::time::{Timestamp, duration_text};
 
 /// Why nothing can match a filter, whatever is archived. Its text says so in words.
 #[derive(Clone, Debug, PartialEq, Eq)]

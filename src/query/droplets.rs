@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use super::near::nearest;
 use super::{Choice, DropletSelector, Error, Filter};
-use crate::model::DropletId;
+use crate::core::model::DropletId;
 
 /// The droplets that are meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

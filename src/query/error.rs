@@ -3,7 +3,7 @@
 use std::io;
 
 use super::near::did_you_mean;
-use crate::model::{ActionId, DropletId};
+use crate::core::model::{ActionId, DropletId};
 
 /// A question that could not be answered.
 #[derive(Debug, thiserror::Error)]

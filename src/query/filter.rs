@@ -4,8 +4,8 @@ use std::convert::Infallible;
 use std::str::FromStr;
 
 use super::{Choice, SortKey, TypeSelector};
-use crate::model::{ActionId, DropletId};
-use crate::time::Timestamp;
+use crate::core::model::{ActionId, DropletId};
+use crate::core::time::Timestamp;
 
 /// Which actions are asked for. Every field narrows the answer, an empty one does not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use rusqlite::{Connection, params};
 
 use super::{Choice, Column, Filter, Term, actions, count};
+use crate::core::time::Timestamp;
 use crate::output::Value;
-use crate::time::Timestamp;
 
 /// One action as it is stored.
 #[derive(Clone, Copy)]

@@ -12,9 +12,9 @@ use super::choice::Values;
 use super::question::Question;
 use super::statement::select;
 use super::{Column, Error, Filter, SortKey};
-use crate::model::{ActionId, DropletId};
+use crate::core::model::{ActionId, DropletId};
+use crate::core::time::Timestamp;
 use crate::output::Value;
-use crate::time::Timestamp;
 
 /// Up to so many actions of the types that are asked for, they are rare,
 const MOST_OF_RARE_TYPES: usize = 50_000;

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::fixture::{choice, found, generated, now};
 use super::{Choice, DropletSelector, Filter, SeenSince, SortKey, TypeSelector};
-use crate::time::Timestamp;
+use crate::core::time::Timestamp;
 
 /// One archived action, and what the archive knows about its droplets.
 struct Archived {

@@ -5,6 +5,13 @@
 //! the matches from an index in the order they are shown in, and rows are handed on one by one: an archive of
 //! millions of actions is answered in constant memory.
 
+pub mod report;
+pub mod sql;
+pub mod stats;
+pub mod status;
+pub mod timeline;
+pub mod verify;
+
 mod actions;
 mod arms;
 mod choice;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, Statement};
 
-use crate::model::DropletId;
+use crate::core::model::DropletId;
 
 /// So many names are remembered, which takes a few megabytes; then they are forgotten, and looked up anew.
 const MOST_REMEMBERED: usize = 50_000;

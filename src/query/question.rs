@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::choice::Values;
 use super::droplets::{self, Droplets};
 use super::{Error, Filter, SeenSince, TypeSelector};
-use crate::time::Timestamp;
+use crate::core::time::Timestamp;
 
 /// The number of a sync in the archive.
 type RunId = i64;

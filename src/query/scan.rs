@@ -4,7 +4,7 @@ use rusqlite::{Connection, Row, params_from_iter};
 
 use super::question::Question;
 use super::{Error, Filter, statement};
-use crate::time::Timestamp;
+use crate::core::time::Timestamp;
 
 /// Hands every action that matches to `visit`, each once and in no order; the filter's order and limit do not matter.
 ///

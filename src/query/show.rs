@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Error;
-use crate::model::{ActionId, DropletId};
+use crate::core::model::{ActionId, DropletId};
 
 /// An action, and what it hangs together with. Times are UTC texts as they are archived.
 #[derive(Debug, Serialize)]

@@ -7,16 +7,16 @@ use super::reading::fetch_page;
 use super::rewalk::MOST_OLD;
 use super::session::Session;
 use crate::api::{self, Client, PER_PAGE, Page};
-use crate::coverage::{Interval, page_of};
-use crate::model::{Account, Action, ActionId};
-use crate::store::{self, ArchivedAccount, Listing, ListingKind};
+use crate::archive::{self, ArchivedAccount, Listing, ListingKind};
+use crate::core::coverage::{Interval, page_of};
+use crate::core::model::{Account, Action, ActionId};
 
 /// How long a token that may not read the account's listing is not asked to again.
 const REFUSED_FOR_SECONDS: i64 = 24 * 3600;
 
 /// Makes sure that the token shows the history that the archive holds. Costs a few requests when the token is another
 /// than the last time, and none otherwise.
-pub(super) async fn check(session: &mut Session<'_>) -> Result<(), store::Error> {
+pub(super) async fn check(session: &mut Session<'_>) -> Result<(), archive::Error> {
     let archived = session.store.account()?.unwrap_or_else(|| ArchivedAccount {
         token_salt: salt(),
         ..ArchivedAccount::default()
@@ -59,7 +59,7 @@ const MOST_LISTINGS: i64 = 3;
 
 /// Reads a page that is archived, and refuses the token where it shows another history, or none although nothing else
 /// tells whose it is. Droplets of another account do not exist for it: they would be taken to be gone.
-async fn check_history(session: &mut Session<'_>, is_pinned: bool) -> Result<(), store::Error> {
+async fn check_history(session: &mut Session<'_>, is_pinned: bool) -> Result<(), archive::Error> {
     let kinds = session.store.covered_listings(MOST_LISTINGS)?;
     for kind in kinds {
         let listing = session.store.listing(kind)?;
@@ -122,7 +122,7 @@ async fn covered_rows(client: &Client, listing: &Listing) -> Result<Vec<ActionId
 /// The first page of the account's listing, where the token may read it and the API answers.
 pub(super) async fn first_page(
     session: &mut Session<'_>,
-) -> Result<Option<Page<Action>>, store::Error> {
+) -> Result<Option<Page<Action>>, archive::Error> {
     let now = (session.settings.clock)();
     let archived = session.store.account()?.unwrap_or_default();
     let refused_at = archived
@@ -168,7 +168,7 @@ pub(super) async fn first_page(
 /// Asks for the first page until the listing is at least as long as it was: some of the API's servers may lag behind.
 async fn newest_page(
     session: &mut Session<'_>,
-) -> Result<Result<Page<Action>, api::Error>, store::Error> {
+) -> Result<Result<Page<Action>, api::Error>, archive::Error> {
     let listing = session.store.listing(ListingKind::Followed)?;
     let known = listing.total;
     let mut tries = 0;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::doubt::Doubt;
-use crate::coverage::{Coverage, Interval};
-use crate::model::ActionId;
+use crate::core::coverage::{Coverage, Interval};
+use crate::core::model::ActionId;
 
 /// What is known of a listing before it is read.
 #[derive(Clone, Debug, Default)]

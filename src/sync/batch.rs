@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::api::{self, Page};
-use crate::model::Action;
+use crate::core::model::Action;
 
 /// Answers that are archived together at most.
 const LARGEST: usize = 16;

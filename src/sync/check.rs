@@ -2,8 +2,8 @@
 
 use super::{Answer, Placement, Walk};
 use crate::api::PER_PAGE;
-use crate::coverage::{Coverage, Interval};
-use crate::model::ActionId;
+use crate::core::coverage::{Coverage, Interval};
+use crate::core::model::ActionId;
 use crate::sync::doubt::Doubt;
 
 impl Walk {

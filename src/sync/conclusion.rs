@@ -6,7 +6,7 @@ use super::gone;
 use super::reading::Reading;
 use super::report::{ListingReport, ListingResult};
 use super::session::Session;
-use crate::store::{self, ListingKind};
+use crate::archive::{self, ListingKind};
 
 /// Queues the own listings of followed droplets when the account's listing could not be read. Whether there are any.
 pub(super) fn queue_followed_where_account_fails(session: &mut Session<'_>) -> bool {
@@ -30,7 +30,7 @@ pub(super) fn queue_followed_where_account_fails(session: &mut Session<'_>) -> b
 
 /// Notes a listing that is complete for the first time, or longer than before, so that a kill does not cost its pages
 /// again; and that its droplet is followed from here.
-pub(super) fn note_complete(session: &mut Session<'_>, index: usize) -> Result<(), store::Error> {
+pub(super) fn note_complete(session: &mut Session<'_>, index: usize) -> Result<(), archive::Error> {
     let reading = &session.readings[index];
     let Some(ListingResult::Complete { total }) = reading.result else {
         return Ok(());
@@ -65,7 +65,7 @@ pub(super) fn note_complete(session: &mut Session<'_>, index: usize) -> Result<(
 }
 
 /// Notes in the archive what is proven, and in the report how each listing ended.
-pub(super) fn conclude(session: &mut Session<'_>) -> Result<(), store::Error> {
+pub(super) fn conclude(session: &mut Session<'_>) -> Result<(), archive::Error> {
     let now = (session.settings.clock)();
     let mut readings = std::mem::take(&mut session.readings);
     session.is_first = readings.iter().any(|reading| {
@@ -122,7 +122,7 @@ fn note_following(
     session: &mut Session<'_>,
     account: Option<&ListingReport>,
     listings: &mut Vec<ListingReport>,
-) -> Result<(), store::Error> {
+) -> Result<(), archive::Error> {
     let account_total = match account.map(|report| &report.result) {
         Some(ListingResult::Complete { total }) => Some(*total),
         _ => None,

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use crate::api::{PER_PAGE, Page};
-use crate::model::{Droplet, DropletId};
+use crate::core::model::{Droplet, DropletId};
 
 /// More than any account has. A server could go on for ever.
 const MOST_DROPLETS: usize = 100_000;
@@ -133,7 +133,7 @@ mod tests {
                 name: None,
                 region_slug: None,
                 created_at: None,
-                extra: crate::model::Extra::new(),
+                extra: crate::core::model::Extra::new(),
             })
         };
         Page {

@@ -9,8 +9,8 @@ use super::droplet_list::DropletList;
 use super::observer::Event;
 use super::session::Session;
 use crate::api::{self, DropletSelection};
-use crate::model::DropletId;
-use crate::store;
+use crate::archive;
+use crate::core::model::DropletId;
 
 /// How often a list is read when something speaks against it: it may have shifted.
 const MOST_READINGS: u32 = 3;
@@ -19,7 +19,7 @@ const MOST_READINGS: u32 = 3;
 pub(super) async fn with_tags(
     session: &mut Session<'_>,
     tags: &BTreeSet<String>,
-) -> Result<Vec<DropletId>, store::Error> {
+) -> Result<Vec<DropletId>, archive::Error> {
     let mut tagged = Vec::new();
     let mut found = BTreeSet::new();
     let mut shows_tags = false;
@@ -63,7 +63,7 @@ async fn list_whole(
     session: &mut Session<'_>,
     selection: DropletSelection<'_>,
     tags: impl ExactSizeIterator<Item = &String>,
-) -> Result<Option<DropletList>, store::Error> {
+) -> Result<Option<DropletList>, archive::Error> {
     let subject = format!("finding the droplets with the {}", in_words(tags));
     let mut readings = 0;
     loop {
@@ -106,7 +106,7 @@ pub(super) async fn list(
     session: &mut Session<'_>,
     selection: DropletSelection<'_>,
     most_pages: u64,
-) -> Result<Result<DropletList, api::Error>, store::Error> {
+) -> Result<Result<DropletList, api::Error>, archive::Error> {
     let mut list = DropletList::default();
     while let Some(number) = list.next_page().filter(|number| *number <= most_pages) {
         let page = match session.client.droplets(selection, number).await {

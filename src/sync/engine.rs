@@ -14,9 +14,9 @@ use super::scope::Scope;
 use super::session::Session;
 use super::{account, conclusion, droplets, follow_up, gone, unsettled};
 use crate::api::{self, Page};
-use crate::cancellation::Cancellation;
-use crate::model::{Action, DropletId, IN_PROGRESS};
-use crate::store::{self, Audit, ListingKind, PageRecord};
+use crate::archive::{self, Audit, ListingKind, PageRecord};
+use crate::core::cancellation::Cancellation;
+use crate::core::model::{Action, DropletId, IN_PROGRESS};
 
 /// How long pages that are under way may still come in after the sync was told to stop.
 pub(super) const STOP_WITHIN: Duration = Duration::from_secs(3);
@@ -29,7 +29,7 @@ impl Session<'_> {
     pub(super) async fn read_everything(
         mut self,
         cancellation: &Cancellation,
-    ) -> Result<Report, store::Error> {
+    ) -> Result<Report, archive::Error> {
         let mut stop = pin!(cancellation.requested(1));
         tokio::select! {
             prepared = self.prepare() => prepared?,
@@ -60,7 +60,7 @@ impl Session<'_> {
     }
 
     /// Makes the indexes that were put off; as many as there is time for when the sync is told to stop.
-    fn make_deferred_indexes(&mut self, cancellation: Cancellation) -> Result<(), store::Error> {
+    fn make_deferred_indexes(&mut self, cancellation: Cancellation) -> Result<(), archive::Error> {
         let mut told_at = None;
         self.store.make_deferred_indexes(move || {
             if cancellation.is_requested() {
@@ -72,7 +72,7 @@ impl Session<'_> {
     }
 
     /// Finds out which listings are to be read.
-    async fn prepare(&mut self) -> Result<(), store::Error> {
+    async fn prepare(&mut self) -> Result<(), archive::Error> {
         account::check(self).await?;
         unsettled::find_pages(self)?;
         match &self.settings.scope {
@@ -92,7 +92,7 @@ impl Session<'_> {
     }
 
     /// Follows droplets through the account's listing where that is cheaper, and queues the listings of the others.
-    async fn prepare_droplets(&mut self, ids: BTreeSet<DropletId>) -> Result<(), store::Error> {
+    async fn prepare_droplets(&mut self, ids: BTreeSet<DropletId>) -> Result<(), archive::Error> {
         if ids.is_empty() {
             return Ok(());
         }
@@ -129,7 +129,7 @@ impl Session<'_> {
         }
     }
 
-    fn queue_unfollowed(&mut self) -> Result<(), store::Error> {
+    fn queue_unfollowed(&mut self) -> Result<(), archive::Error> {
         let known = self.store.complete_droplets()?;
         let unfollowed: Vec<DropletId> = self.following.unfollowed().collect();
         let new = unfollowed.iter().filter(|id| !known.contains(id));
@@ -166,7 +166,7 @@ impl Session<'_> {
     }
 
     /// Archives what the account's newest page shows of the droplets, whose own listings may lag behind it.
-    fn keep(&mut self, page: &Page<Action>) -> Result<(), store::Error> {
+    fn keep(&mut self, page: &Page<Action>) -> Result<(), archive::Error> {
         let actions = page.rows.iter().flatten();
         let kept = actions.filter(|action| self.following.keeps(action));
         let rows: Vec<(&Action, bool)> = kept.map(|action| (action, false)).collect();
@@ -187,7 +187,10 @@ impl Session<'_> {
     }
 
     /// The page that this sync is to read again, of the account's listing or of those of droplets.
-    fn next_audit(&self, ids: Option<&BTreeSet<DropletId>>) -> Result<Option<Audit>, store::Error> {
+    fn next_audit(
+        &self,
+        ids: Option<&BTreeSet<DropletId>>,
+    ) -> Result<Option<Audit>, archive::Error> {
         let Some(seconds) = self.settings.audit_seconds.filter(|_| !self.settings.full) else {
             return Ok(None);
         };
@@ -197,9 +200,10 @@ impl Session<'_> {
     }
 
     /// Starts to read the account's listing from a position on; its first page is there already.
-    fn follow(&mut self, from: u64, first_page: &Page<Action>) -> Result<(), store::Error> {
+    fn follow(&mut self, from: u64, first_page: &Page<Action>) -> Result<(), archive::Error> {
         let account = self.store.listing(ListingKind::Account)?.proven();
         let listing = self.store.listing(ListingKind::Followed)?;
+        let listing = self.following.at_known_length(listing);
         self.observer.observe(&Event::Opened {
             listing: listing.kind,
         });
@@ -212,7 +216,7 @@ impl Session<'_> {
         }
     }
 
-    pub(super) fn open(&mut self, kind: ListingKind) -> Result<(), store::Error> {
+    pub(super) fn open(&mut self, kind: ListingKind) -> Result<(), archive::Error> {
         self.observer.observe(&Event::Opened { listing: kind });
         let listing = self.store.listing(kind)?;
         let mut reading = Reading::new(listing, self.settings.full);
@@ -237,7 +241,7 @@ impl Session<'_> {
         index: usize,
         page: u64,
         answered: &Page<Action>,
-    ) -> Result<(), store::Error> {
+    ) -> Result<(), archive::Error> {
         let moment = Moment {
             run: self.run,
             now: (self.settings.clock)(),
@@ -291,7 +295,7 @@ impl Session<'_> {
         &mut self,
         index: usize,
         result: ListingResult,
-    ) -> Result<(), store::Error> {
+    ) -> Result<(), archive::Error> {
         let reading = &mut self.readings[index];
         if reading.result.is_none() {
             let listing = reading.listing.kind;
@@ -310,7 +314,7 @@ impl Session<'_> {
         index: usize,
         page: u64,
         error: api::Error,
-    ) -> Result<(), store::Error> {
+    ) -> Result<(), archive::Error> {
         let reading = &mut self.readings[index];
         if let Some(skipped) = reading.abandon(self.store, page)? {
             return self.skip_page(index, skipped, &error);
@@ -336,7 +340,7 @@ impl Session<'_> {
         index: usize,
         skipped: Skipped,
         error: &api::Error,
-    ) -> Result<(), store::Error> {
+    ) -> Result<(), archive::Error> {
         let reading = &self.readings[index];
         let (id, decided) = (reading.listing.id, reading.decided());
         self.notice(&format!("an archived page was not read again: {error}"));

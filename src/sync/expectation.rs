@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::DropletId;
-use crate::store::{Listing, ListingKind};
+use crate::archive::{Listing, ListingKind};
+use crate::core::model::DropletId;
 
 #[derive(Debug, Default)]
 pub(super) struct Expectation {
@@ -51,7 +51,7 @@ impl Expectation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coverage::Coverage;
+    use crate::core::coverage::Coverage;
 
     fn listing(kind: ListingKind) -> Listing {
         Listing {

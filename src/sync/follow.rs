@@ -10,9 +10,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::{PER_PAGE, Page};
-use crate::model::{Action, ActionId, DropletId};
-use crate::store::Followed;
-use crate::time::Timestamp;
+use crate::archive::{Followed, Listing};
+use crate::core::model::{Action, ActionId, DropletId};
+use crate::core::time::Timestamp;
 
 /// The droplets of one sync, as far as they can be followed.
 #[derive(Debug, Default)]
@@ -72,6 +72,17 @@ impl Following {
         let own_pages = self.followed.len() as u64 + new_of_followed / PER_PAGE;
         let is_needed = self.followed.values().any(|followed| followed.is_gone);
         (is_needed || new.div_ceil(PER_PAGE) <= own_pages + 1).then_some(from)
+    }
+
+    /// The account's listing as it is known through followed droplets: it was at least as long as where one is followed
+    /// from. A shorter answer comes from a server that lags.
+    pub(super) fn at_known_length(&self, listing: Listing) -> Listing {
+        let followed = self.followed.values().filter(|_| !self.is_doubted);
+        let known = followed.map(|followed| followed.from).max();
+        Listing {
+            total: listing.total.max(known),
+            ..listing
+        }
     }
 
     /// From where on a droplet is followed, if it was when this sync began and that can be believed.

@@ -6,15 +6,15 @@ use super::droplets;
 use super::session::Session;
 use super::{gone, unsettled};
 use crate::api::DropletSelection;
-use crate::store;
+use crate::archive;
 
 /// All of it, once the listings are read.
-pub(super) async fn everything_else(session: &mut Session<'_>) -> Result<(), store::Error> {
+pub(super) async fn everything_else(session: &mut Session<'_>) -> Result<(), archive::Error> {
     unsettled::look_again(session).await?;
     refresh_names(session).await
 }
 
-async fn refresh_names(session: &mut Session<'_>) -> Result<(), store::Error> {
+async fn refresh_names(session: &mut Session<'_>) -> Result<(), archive::Error> {
     if !session
         .report
         .listings

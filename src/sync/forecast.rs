@@ -10,9 +10,9 @@ use super::follow::Following;
 use super::rewalk::may_be_cut;
 use super::scope::Scope;
 use crate::api::{self, Client, DropletSelection, PER_PAGE, Pace};
-use crate::coverage::{Coverage, Interval};
-use crate::model::DropletId;
-use crate::store::{Followed, ListingKind};
+use crate::archive::{Followed, ListingKind};
+use crate::core::coverage::{Coverage, Interval};
+use crate::core::model::DropletId;
 
 /// What the archive knows.
 #[derive(Debug, Default)]

@@ -10,9 +10,9 @@ use super::reading::Reading;
 use super::report::ListingResult;
 use super::session::Session;
 use crate::api::{self, DropletSelection};
-use crate::coverage::Coverage;
-use crate::model::DropletId;
-use crate::store::{self, ListingKind, UnlistedDroplet};
+use crate::archive::{self, ListingKind, UnlistedDroplet};
+use crate::core::coverage::Coverage;
+use crate::core::model::DropletId;
 
 /// Droplets of which one sync finds out at most whether they are gone.
 const MOST_CANDIDATES: usize = 100;
@@ -28,7 +28,7 @@ enum Existence {
 }
 
 /// Finds out why listings of droplets were not found, and ends them accordingly.
-pub(super) async fn prove(session: &mut Session<'_>) -> Result<(), store::Error> {
+pub(super) async fn prove(session: &mut Session<'_>) -> Result<(), archive::Error> {
     while let Some((index, page, error)) = session.not_found.pop() {
         let Some(id) = session.readings[index].listing.kind.droplet_id() else {
             continue;
@@ -65,7 +65,7 @@ pub(super) async fn prove(session: &mut Session<'_>) -> Result<(), store::Error>
 pub(super) async fn look_for_the_gone(
     session: &mut Session<'_>,
     listed: &[DropletId],
-) -> Result<(), store::Error> {
+) -> Result<(), archive::Error> {
     let mut unlisted = session.store.unlisted_droplets(listed)?;
     if unlisted.iter().any(|it| !it.is_destroyed) {
         match droplets::list(session, DropletSelection::Gpus, u64::MAX).await? {
@@ -91,7 +91,7 @@ pub(super) async fn look_for_the_gone(
 async fn ask_for(
     session: &mut Session<'_>,
     mut open: Vec<UnlistedDroplet>,
-) -> Result<(), store::Error> {
+) -> Result<(), archive::Error> {
     session.rotate(&mut open, MOST_CANDIDATES);
     let later = open.len().saturating_sub(MOST_CANDIDATES);
     let mut errors = 0;
@@ -121,7 +121,7 @@ fn stays_unknown(session: &Session<'_>, error: &api::Error) {
 }
 
 /// Asks for a droplet by its own address, and notes in the archive what comes of it.
-async fn existence(session: &mut Session<'_>, id: DropletId) -> Result<Existence, store::Error> {
+async fn existence(session: &mut Session<'_>, id: DropletId) -> Result<Existence, archive::Error> {
     let answer = session.client.droplet(id).await;
     let now = (session.settings.clock)();
     match answer {
@@ -159,7 +159,7 @@ async fn has_lists(session: &mut Session<'_>) -> bool {
 /// Starts to read the account's listing for droplets that turned out to be gone and may have actions that are not
 /// archived: from where they were followed, and from its beginning when that is unknown or does not add up. Whether there
 /// is anything to read.
-pub(super) fn read_on_in_the_account(session: &mut Session<'_>) -> Result<bool, store::Error> {
+pub(super) fn read_on_in_the_account(session: &mut Session<'_>) -> Result<bool, archive::Error> {
     let unfinished = unfinished(session, &session.readings);
     let Some(total) = session.following.account_total() else {
         return Ok(false);
@@ -180,7 +180,8 @@ pub(super) fn read_on_in_the_account(session: &mut Session<'_>) -> Result<bool, 
         follow_from_the_beginning(session, &unfinished)?;
     }
     let mut account = session.store.listing(ListingKind::Account)?.proven();
-    let mut listing = session.store.listing(ListingKind::Followed)?;
+    let listing = session.store.listing(ListingKind::Followed)?;
+    let mut listing = session.following.at_known_length(listing);
     if session.settings.full && !is_second {
         session.store.forget_coverage(listing.id)?;
         (account, listing.coverage) = (Coverage::new(), Coverage::new());
@@ -202,7 +203,7 @@ fn from_where_followed(session: &Session<'_>, droplets: &BTreeSet<DropletId>) ->
 fn follow_from_the_beginning(
     session: &mut Session<'_>,
     droplets: &BTreeSet<DropletId>,
-) -> Result<(), store::Error> {
+) -> Result<(), archive::Error> {
     let listing = session.store.listing(ListingKind::Followed)?;
     let beginning: BTreeMap<DropletId, u64> = droplets.iter().map(|id| (*id, 0)).collect();
     let is_known = |id| session.following.followed_from(id) == Some(0);

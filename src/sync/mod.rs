@@ -17,6 +17,8 @@
 //! - `conclusion` notes what is proven, `unsettled` asks how actions ended, `follow_up` for names;
 //! - `report` says how it all ended, `forecast` what it would cost, `observer` tells whoever watches.
 
+pub mod access;
+
 mod account;
 mod answer;
 mod batch;
@@ -50,8 +52,8 @@ pub use scope::{Scope, Settings};
 
 use self::session::Session;
 use crate::api::Client;
-use crate::cancellation::Cancellation;
-use crate::store::{self, RunSummary, Store};
+use crate::archive::{self, RunSummary, Store};
+use crate::core::cancellation::Cancellation;
 
 /// Syncs once. From the first request to end on, nothing more is asked for, and the pages that are under way are still
 /// archived, for a few seconds at most. The store must have been opened for the same cancellation.
@@ -64,7 +66,7 @@ pub async fn run(
     settings: &Settings,
     observer: &dyn Observer,
     cancellation: &Cancellation,
-) -> Result<Report, store::Error> {
+) -> Result<Report, archive::Error> {
     let clock = settings.clock;
     let before = Traffic::of(&client);
     let run = store.begin_run(&settings.scope.to_string(), clock())?;
@@ -87,9 +89,9 @@ pub async fn run(
             let message = Some(error.to_string());
             let counts = Counts::default();
             let outcome = if error.is_busy() && cancellation.is_requested() {
-                store::Outcome::Interrupted
+                archive::Outcome::Interrupted
             } else {
-                store::Outcome::Failed
+                archive::Outcome::Failed
             };
             let summary = traffic.summary(outcome, message, counts, left);
             // The archive just refused to be written; that is the error to report, whether or not this works. What it
@@ -141,7 +143,7 @@ impl Traffic {
     /// What is noted of a sync that caused it.
     fn summary(
         self,
-        outcome: store::Outcome,
+        outcome: archive::Outcome,
         message: Option<String>,
         counts: Counts,
         ratelimit_remaining: Option<u64>,

@@ -2,7 +2,7 @@
 
 use super::report::ListingResult;
 use crate::api::RejectedRow;
-use crate::store::{ListingKind, Recorded, RunId};
+use crate::archive::{ListingKind, Recorded, RunId};
 
 /// Is told what happens. The library itself never prints.
 pub trait Observer {

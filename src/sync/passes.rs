@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use super::answer::Verdict;
 use super::doubt::Doubt;
 use super::rewalk::Rewalk;
-use crate::model::ActionId;
+use crate::core::model::ActionId;
 
 /// Passes over all pages that a listing is worth in one sync.
 const MOST_PASSES: u32 = 3;

@@ -5,10 +5,10 @@ use super::follow::Following;
 use super::report::ListingResult;
 use super::walk::Walk;
 use crate::api::{self, Client, Page};
-use crate::coverage::Coverage;
-use crate::model::{Action, ActionId};
-use crate::store::{self, Listing, ListingKind, PageRecord, Recorded, RunId, Store};
-use crate::time::Timestamp;
+use crate::archive::{self, Listing, ListingKind, PageRecord, Recorded, RunId, Store};
+use crate::core::coverage::Coverage;
+use crate::core::model::{Action, ActionId};
+use crate::core::time::Timestamp;
 
 /// One listing in one sync.
 pub(super) struct Reading {
@@ -114,7 +114,7 @@ impl Reading {
         following: &Following,
         (page, answered): (u64, &Page<Action>),
         moment: Moment,
-    ) -> Result<Recorded, store::Error> {
+    ) -> Result<Recorded, archive::Error> {
         let ids: Vec<Option<ActionId>> = answered
             .rows
             .iter()
@@ -156,13 +156,13 @@ impl Reading {
         &mut self,
         store: &mut Store,
         page: u64,
-    ) -> Result<Option<Skipped>, store::Error> {
+    ) -> Result<Option<Skipped>, archive::Error> {
         let skipped = self.walk.abandon(page);
         self.look_up_what_the_walk_wants(store)?;
         Ok(skipped)
     }
 
-    fn look_up_what_the_walk_wants(&mut self, store: &mut Store) -> Result<(), store::Error> {
+    fn look_up_what_the_walk_wants(&mut self, store: &mut Store) -> Result<(), archive::Error> {
         if self.walk.wants_count() {
             let up_to = self.walk.count_up_to().unwrap_or(ActionId::MAX);
             let archived = store.archived_actions(self.listing.kind, ActionId::MIN, up_to)?;
@@ -183,7 +183,7 @@ impl Reading {
     pub(super) fn forget_if_doubted(
         &mut self,
         store: &mut Store,
-    ) -> Result<Option<String>, store::Error> {
+    ) -> Result<Option<String>, archive::Error> {
         let Some(doubt) = self.walk.doubt().filter(|_| !self.is_doubted) else {
             return Ok(None);
         };

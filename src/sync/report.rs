@@ -1,7 +1,7 @@
 //! How a sync ended: for each listing, and altogether.
 
 use crate::api;
-use crate::store::{ListingKind, Outcome, Recorded};
+use crate::archive::{ListingKind, Outcome, Recorded};
 
 /// Everything there is to say about a finished sync.
 #[derive(Debug, Default)]

@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use super::answer::{Answer, Verdict};
 use super::doubt::Doubt;
 use crate::api::PER_PAGE;
-use crate::model::ActionId;
+use crate::core::model::ActionId;
 
 /// Pages in a row that may bring nothing new before the pass is given up.
 const MOST_FRUITLESS: u32 = 3;

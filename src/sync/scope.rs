@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::model::DropletId;
-use crate::time::Timestamp;
+use crate::core::model::DropletId;
+use crate::core::time::Timestamp;
 
 /// Whose actions are archived.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,8 +14,8 @@ use super::reading::Reading;
 use super::report::Report;
 use super::scope::Settings;
 use crate::api::{self, Client, ErrorKind};
-use crate::model::ActionId;
-use crate::store::{Audit, ListingKind, RunId, Store};
+use crate::archive::{Audit, ListingKind, RunId, Store};
+use crate::core::model::ActionId;
 
 /// Listings in a row that may find no connection before the others are not even tried.
 const MOST_UNREACHABLE: u32 = 3;

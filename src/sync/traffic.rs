@@ -11,16 +11,16 @@ use super::engine::STOP_WITHIN;
 use super::reading::fetch_page;
 use super::session::Session;
 use crate::api::Page;
-use crate::cancellation::Cancellation;
-use crate::model::Action;
-use crate::store;
+use crate::archive;
+use crate::core::cancellation::Cancellation;
+use crate::core::model::Action;
 
 impl Session<'_> {
     pub(super) async fn read_listings(
         &mut self,
         mut stop: Pin<&mut impl Future<Output = ()>>,
         cancellation: &Cancellation,
-    ) -> Result<(), store::Error> {
+    ) -> Result<(), archive::Error> {
         loop {
             self.ask_for_more()?;
             if self.fetches.is_empty() && self.batch.is_empty() {
@@ -54,7 +54,7 @@ impl Session<'_> {
     }
 
     /// Archives what the batch holds, wholly or not at all.
-    fn take_in_batch(&mut self) -> Result<(), store::Error> {
+    fn take_in_batch(&mut self) -> Result<(), archive::Error> {
         self.store.begin_batch()?;
         let answers = self.batch.take();
         let outcome = answers.into_iter().try_for_each(|answered| {
@@ -71,7 +71,7 @@ impl Session<'_> {
     }
 
     /// Keeps requests under way while a batch is archived.
-    fn go_on_asking(&mut self) -> Result<(), store::Error> {
+    fn go_on_asking(&mut self) -> Result<(), archive::Error> {
         while let Some(answered) = self.fetches.try_join_next() {
             self.batch.add(answered);
         }
@@ -84,7 +84,7 @@ impl Session<'_> {
     async fn take_in_what_is_under_way(
         &mut self,
         cancellation: &Cancellation,
-    ) -> Result<(), store::Error> {
+    ) -> Result<(), archive::Error> {
         // Somebody may have kept the archive locked for some of the time.
         self.take_in_batch()?;
         let mut deadline = pin!(cancellation.over(STOP_WITHIN));
@@ -105,7 +105,7 @@ impl Session<'_> {
     }
 
     /// Starts requests until enough are under way, or nothing is left to ask.
-    fn ask_for_more(&mut self) -> Result<(), store::Error> {
+    fn ask_for_more(&mut self) -> Result<(), archive::Error> {
         while !self.is_halted() && self.fetches.len() < self.settings.concurrency.max(1) {
             // They end about in the order in which they were opened, and there may be many thousands.
             let ended = self.readings[self.ended..].iter();
@@ -138,7 +138,7 @@ impl Session<'_> {
         });
     }
 
-    fn take_in(&mut self, answered: Answered) -> Result<(), store::Error> {
+    fn take_in(&mut self, answered: Answered) -> Result<(), archive::Error> {
         // A fetch that was aborted is one that was not asked for: its listing stays unfinished.
         let Ok(Fetched {
             reading,

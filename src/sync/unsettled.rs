@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::scope::Scope;
 use super::session::Session;
 use crate::api::{self, PER_PAGE};
-use crate::model::{Action, ActionId};
-use crate::store::{self, ListingKind, UnsettledAction};
+use crate::archive::{self, ListingKind, UnsettledAction};
+use crate::core::model::{Action, ActionId};
 
 /// Completed actions without an end that one sync asks for at most. Where the API never tells it, that is its way.
 const MOST_WITHOUT_END: i64 = 100;
@@ -18,7 +18,7 @@ const MOST_WITHOUT_END: i64 = 100;
 const MOST_ERRORS: usize = 3;
 
 /// Finds the pages that show more than one of the actions that are due, as far as the archive can tell.
-pub(super) fn find_pages(session: &mut Session<'_>) -> Result<(), store::Error> {
+pub(super) fn find_pages(session: &mut Session<'_>) -> Result<(), archive::Error> {
     let mut by_listing: BTreeMap<ListingKind, BTreeSet<ActionId>> = BTreeMap::new();
     for action in session.store.open_actions((session.settings.clock)())? {
         if let Some(kind) = listing_of(session, &action) {
@@ -48,7 +48,7 @@ pub(super) fn find_pages(session: &mut Session<'_>) -> Result<(), store::Error> 
 
 /// Asks for the actions in progress that are due and were not seen in this sync, and for those that completed without
 /// saying when.
-pub(super) async fn look_again(session: &mut Session<'_>) -> Result<(), store::Error> {
+pub(super) async fn look_again(session: &mut Session<'_>) -> Result<(), archive::Error> {
     let now = (session.settings.clock)();
     let seen = session.open_on_pages.intersection(&session.seen_open);
     for id in seen {
@@ -80,7 +80,7 @@ fn listing_of(session: &Session<'_>, action: &UnsettledAction) -> Option<Listing
 async fn ask_by_id(
     session: &mut Session<'_>,
     actions: &[UnsettledAction],
-) -> Result<(), store::Error> {
+) -> Result<(), archive::Error> {
     let mut errors = 0;
     for action in actions {
         let answer = ask_for(session, action).await;

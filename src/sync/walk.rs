@@ -24,9 +24,9 @@ use super::doubt::Doubt;
 use super::passes::{Found, Judgement, Passes};
 use super::rewalk::{Rewalk, may_be_cut};
 use crate::api::PER_PAGE;
-use crate::coverage::{Coverage, Interval, page_of};
-use crate::model::ActionId;
-use crate::store::Recorded;
+use crate::archive::Recorded;
+use crate::core::coverage::{Coverage, Interval, page_of};
+use crate::core::model::ActionId;
 
 enum Phase {
     /// Covering what is missing.

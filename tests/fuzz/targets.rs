@@ -10,12 +10,14 @@ use std::sync::{Mutex, PoisonError};
 pub(crate) use answer::answer;
 use archiver::api::{Origin, Page, PageReader, RateLimit};
 use archiver::config::ConfigFile;
-use archiver::exporter::ListenAddress;
-use archiver::model::Action;
-use archiver::ping::PingUrl;
-use archiver::report::Library;
-use archiver::schedule::Schedule;
-use archiver::time::{Timestamp, Zone, parse_duration, parse_period, parse_since, parse_until};
+use archiver::core::model::Action;
+use archiver::core::time::{
+    Timestamp, Zone, parse_duration, parse_period, parse_since, parse_until,
+};
+use archiver::daemon::exporter::ListenAddress;
+use archiver::daemon::ping::PingUrl;
+use archiver::daemon::schedule::Schedule;
+use archiver::query::report::Library;
 pub(crate) use doctl::doctl;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 

@@ -280,7 +280,7 @@ fn versions_after_kills(actions: usize) -> Vec<i64> {
             archive.number("SELECT count(*) FROM actions") as usize,
             actions + 5
         );
-        assert!([1, archiver::store::LATEST_VERSION].contains(&version));
+        assert!([1, archiver::archive::LATEST_VERSION].contains(&version));
         let made =
             archive.number("SELECT count(*) FROM sqlite_schema WHERE name = 'listings_by_droplet'");
         assert_eq!(made, i64::from(version > 1), "half an upgrade");

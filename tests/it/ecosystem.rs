@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use archiver::report::{Library, Report};
-use archiver::store::open_read_only;
+use archiver::archive::open_read_only;
+use archiver::query::report::{Library, Report};
 use rusqlite::{Connection, ToSql};
 
 use crate::account::cloud;
@@ -19,7 +19,7 @@ fn the_metadata_of_datasette_has_every_report_as_it_is() {
         COMMITTED == metadata::text(),
         "run `cargo run --example datasette > examples/datasette/metadata.yaml`"
     );
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/report/questions");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/query/report/questions");
     let mut reports = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -30,6 +30,7 @@ mod faults;
 mod fuzz_corpus;
 mod honest_input;
 mod hostile;
+mod import_circles;
 mod power;
 mod process;
 mod query;

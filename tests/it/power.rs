@@ -8,8 +8,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use archiver::store::{Store, open_read_only};
-use archiver::verify::{Depth, verify};
+use archiver::archive::{Store, open_read_only};
+use archiver::query::verify::{Depth, verify};
 use rusqlite::Connection;
 use tempfile::TempDir;
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
 
+use archiver::archive::open_read_only;
+use archiver::core::time::{Timestamp, Zone};
 use archiver::output::{Heading, RowWriter, Value};
-use archiver::report::{Context, Library, Report, run};
-use archiver::store::open_read_only;
-use archiver::time::{Timestamp, Zone};
+use archiver::query::report::{Context, Library, Report, run};
 use rusqlite::Connection;
 
 use crate::account::cloud;

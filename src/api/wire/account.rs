@@ -3,7 +3,7 @@
 
 use super::fields::Fields;
 use super::{BodyError, parse, text, without};
-use crate::model::{Account, Team};
+use crate::core::model::{Account, Team};
 
 /// What an answer may say of an account.
 const OF_AN_ACCOUNT: [&str; 6] = ["uuid", "email", "name", "status", "droplet_limit", "team"];

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::RejectedRow;
 use super::fields::{Columns, Fields};
 use super::region::{RegionShape, Regions};
-use crate::model::{Action, Region};
+use crate::core::model::{Action, Region};
 
 /// The members that have a column; everything else goes to `extra`.
 const KNOWN: [&str; 9] = [

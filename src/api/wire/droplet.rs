@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::RejectedRow;
 use super::fields::{Columns, Fields, kept, string};
-use crate::model::{Droplet, Extra};
+use crate::core::model::{Droplet, Extra};
 
 /// Kept in `extra`. The rest of a droplet (networks, image, prices) is its present, not its history.
 const KEPT: [&str; 2] = ["tags", "size_slug"];

@@ -14,8 +14,8 @@ use serde_json::value::RawValue;
 use super::super::error::printable;
 use super::RejectedRow;
 use super::few::{Few, MOST_MEMBERS, MOST_TEXTS};
-use crate::model::Extra;
-use crate::time::Timestamp;
+use crate::core::model::Extra;
+use crate::core::time::Timestamp;
 
 /// The members of an object, in the order they came; none when it was no object, or has more than anybody sends.
 pub(super) struct Fields<'a> {

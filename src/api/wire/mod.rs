@@ -26,7 +26,7 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::error::{ApiMessage, printable};
-use crate::model::{Action, Droplet};
+use crate::core::model::{Action, Droplet};
 pub(super) use account::{account, holds_list};
 use few::{Few, MOST_ROW_BYTES, MOST_ROWS, MOST_VALUES};
 use fields::Fields;

@@ -5,7 +5,7 @@
 
 use super::region::Regions;
 use super::{BodyError, Page};
-use crate::model::Action;
+use crate::core::model::Action;
 
 /// Reads pages of actions out of the bodies of answers.
 ///

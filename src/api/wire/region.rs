@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::fields::{Columns, Fields, string};
-use crate::model::Region;
+use crate::core::model::Region;
 
 /// The members that have a column; everything else goes to `extra`.
 const KNOWN: [&str; 5] = ["slug", "name", "available", "features", "sizes"];

@@ -2,10 +2,10 @@
 
 use std::io;
 
-use archiver::access::{self, Access, Finding, State, Verdict};
 use archiver::api::{self, Client, SharedPacer, TokenScope};
-use archiver::store::{self, ArchivedAccount};
+use archiver::archive::{self, ArchivedAccount};
 use archiver::sync::Scope;
+use archiver::sync::access::{self, Access, Finding, State, Verdict};
 
 use super::page::{Answer, Page, Quota, listed};
 use crate::cli::exit::{Failure, Status, unless_closed};
@@ -105,10 +105,10 @@ fn quota(client: &Client) -> Quota {
 
 /// The account whose history the archive holds; there may be no archive yet, or one that the next sync will upgrade.
 fn pinned_account(context: &Context) -> Result<ArchivedAccount, Failure> {
-    let read = store::open_read_only(&context.archive_path()?);
-    match read.and_then(|connection| store::account(&connection)) {
+    let read = archive::open_read_only(&context.archive_path()?);
+    match read.and_then(|connection| archive::account(&connection)) {
         Ok(account) => Ok(account.unwrap_or_default()),
-        Err(store::Error::Missing { .. } | store::Error::Older { .. }) => {
+        Err(archive::Error::Missing { .. } | archive::Error::Older { .. }) => {
             Ok(ArchivedAccount::default())
         }
         Err(error) => {

@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use archiver::access::{Finding, Need, State};
 use archiver::api::TokenScope;
-use archiver::model::Account;
+use archiver::core::model::Account;
 use archiver::output::{self, Format, Heading, Options, Value, visible};
-use archiver::status::grouped;
+use archiver::query::status::grouped;
+use archiver::sync::access::{Finding, Need, State};
 use serde::Serialize;
 
 use crate::cli::Context;

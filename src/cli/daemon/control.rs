@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use archiver::core::threads;
 use archiver::daemon::Command;
-use archiver::exporter::{Exporter, ListenAddress};
-use archiver::threads;
+use archiver::daemon::exporter::{Exporter, ListenAddress};
 use tokio::sync::mpsc;
 
 use super::Arguments;
@@ -117,7 +117,7 @@ pub(super) async fn serve(
     let Some(listen) = &setup.listen else {
         return Ok(None);
     };
-    let probe: Arc<dyn archiver::exporter::Probe> = shared.watch.clone();
+    let probe: Arc<dyn archiver::daemon::exporter::Probe> = shared.watch.clone();
     let exporter = Exporter::bind(listen, probe)
         .await
         .map_err(|error| Failure::usage(error.to_string()).with_hint(error.hint()))?;

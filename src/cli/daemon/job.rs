@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use archiver::api::{self, ErrorKind, SharedPacer};
-use archiver::cancellation::Cancellation;
+use archiver::archive;
+use archiver::core::cancellation::Cancellation;
+use archiver::core::threads;
+use archiver::core::time::{Timestamp, duration_text};
+use archiver::daemon::metrics::Figures;
+use archiver::daemon::ping::Signal;
 use archiver::daemon::{Ending, Event, Job, MOST_COUNTED, Reason, Skip, Work};
-use archiver::metrics::Figures;
-use archiver::ping::Signal;
-use archiver::store;
 use archiver::sync::Report;
-use archiver::threads;
-use archiver::time::{Timestamp, duration_text};
 use tokio::runtime::Handle;
 use tokio::sync::RwLock;
 
@@ -292,7 +292,7 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
     };
     ended.say(progress.terminal());
     shared.watch.token_is_refused(ended.is_refused());
-    let is_gone = shared.has_seen(&path) && store::expect_archive(&path).is_err();
+    let is_gone = shared.has_seen(&path) && archive::expect_archive(&path).is_err();
     shared.watch.archive_is_gone(is_gone);
     shared.read_figures(&setup);
     shared.watch.look(|figures, daemon| {

@@ -14,10 +14,10 @@ mod watch;
 use std::pin::Pin;
 use std::time::Duration;
 
-use archiver::cancellation::Cancellation;
+use archiver::archive;
+use archiver::core::cancellation::Cancellation;
+use archiver::core::time::Timestamp;
 use archiver::daemon::{self, Alarm, AlarmError, Start};
-use archiver::store;
-use archiver::time::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -184,10 +184,10 @@ impl From<AlarmError> for Failure {
 fn last_run(setup: &Setup, stopped: &Cancellation) -> Result<Option<Timestamp>, Failure> {
     let path = setup.context.archive_path()?;
     let lock_wait = setup.context.lock_wait(&path, stopped, None);
-    let read = store::open_read_only_unless(&path, &lock_wait);
-    match read.and_then(|connection| store::last_ended_run(&connection)) {
+    let read = archive::open_read_only_unless(&path, &lock_wait);
+    match read.and_then(|connection| archive::last_ended_run(&connection)) {
         Ok(last) => Ok(last),
-        Err(store::Error::Missing { .. } | store::Error::Older { .. }) => Ok(None),
+        Err(archive::Error::Missing { .. } | archive::Error::Older { .. }) => Ok(None),
         Err(error) if error.is_unusable_archive() => Err(error.into()),
         Err(error) => {
             let text = format!("the log of syncs cannot be read now: {error}");
@@ -200,7 +200,7 @@ fn last_run(setup: &Setup, stopped: &Cancellation) -> Result<Option<Timestamp>, 
 /// Remembers an archive that is there, which no sync may start anew, or says that there will be a new one.
 fn look_for_archive(setup: &Setup, shared: &Shared) -> Result<(), Failure> {
     let archive = setup.context.archive_path()?;
-    if let Err(store::Error::Missing { .. }) = store::expect_archive(&archive) {
+    if let Err(archive::Error::Missing { .. }) = archive::expect_archive(&archive) {
         let archive = archive.display();
         let text = format!("there is no archive at {archive} yet: the first sync starts a new one");
         shared.terminal.info(&text);

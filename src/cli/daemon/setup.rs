@@ -1,10 +1,10 @@
 //! What a daemon works with, from flags and configuration; made anew when the configuration is read again.
 
+use archiver::core::time::{Timestamp, Zone};
 use archiver::daemon::Plan;
-use archiver::exporter::ListenAddress;
-use archiver::schedule::Schedule;
+use archiver::daemon::exporter::ListenAddress;
+use archiver::daemon::schedule::Schedule;
 use archiver::sync::Settings;
-use archiver::time::{Timestamp, Zone};
 
 use super::Arguments;
 use crate::cli::Context;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use archiver::ping::Signal;
+use archiver::daemon::ping::Signal;
 
 /// One start and one end in this time are four pings a minute.
 const BETWEEN: Duration = Duration::from_secs(30);

@@ -3,11 +3,11 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use archiver::core::time::{Timestamp, duration_text};
+use archiver::daemon::exporter::{Condition, Probe};
+use archiver::daemon::metrics::{self, DaemonFigures, Figures, Ticks};
 use archiver::daemon::{Ending, Event, Reason};
-use archiver::exporter::{Condition, Probe};
-use archiver::metrics::{self, DaemonFigures, Figures, Ticks};
-use archiver::status::ago;
-use archiver::time::{Timestamp, duration_text};
+use archiver::query::status::ago;
 
 /// Longer than the daemon ever needs to look around, which it does every second or so.
 const LONGEST_SILENCE: Duration = Duration::from_secs(30);

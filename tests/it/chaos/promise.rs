@@ -5,8 +5,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use archiver::store::open_read_only;
-use archiver::verify::{Depth, verify};
+use archiver::archive::open_read_only;
+use archiver::query::verify::{Depth, verify};
 use rusqlite::Connection;
 use tempfile::TempDir;
 

@@ -3,7 +3,7 @@
 //!
 //! It has a chance of its own, so that a seed tells the same story with it and without it.
 
-use crate::cloud::{Cloud, Fault, FaultRule, PageCache, Random, Replicas};
+use crate::cloud::{Cloud, Fault, FaultRule, Order, PageCache, Random, Replicas};
 
 /// How far replicas lag: one of these lists.
 const LAGS: [&[usize]; 4] = [&[0, 1], &[0, 7], &[0, 2, 150], &[0, 300]];
@@ -61,14 +61,17 @@ impl Staleness {
             words.push(format!("{cache:?}"));
             cloud.change(|options| options.cache = Some(cache));
         }
-        for (probability, rule) in [
-            (0.25, removal(random, cloud)),
-            (0.4, not_found(random, droplets)),
-        ] {
-            if let Some((said, rule)) = rule.filter(|_| random.chance(probability)) {
-                words.push(said);
-                cloud.break_with(rule);
-            }
+        let (removal, not_found) = (removal(random, cloud), not_found(random, droplets));
+        let removal = removal.filter(|_| random.chance(0.25));
+        let not_found = not_found.filter(|_| random.chance(0.4));
+        let mut order = Order::default();
+        cloud.change(|options| order = options.order);
+        // In another order, an action that is removed while others arrive moves one to a page that was read already, and no
+        // total tells.
+        let removal = removal.filter(|_| order == Order::NewestFirst);
+        for (said, rule) in removal.into_iter().chain(not_found) {
+            words.push(said);
+            cloud.break_with(rule);
         }
         words
     }

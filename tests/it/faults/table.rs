@@ -1,6 +1,6 @@
 //! The rows of the fault matrix. The slow ones come first, so that they do not run alone at the end.
 
-use archiver::time::Timestamp;
+use archiver::core::time::Timestamp;
 
 use super::{Row, always, always_on, once, once_on};
 use crate::cloud::Fault;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use archiver::api::{Client, ClientSettings, Origin, Pace, RetryPolicy, SharedPacer};
-use archiver::cancellation::Cancellation;
-use archiver::store::Store;
+use archiver::archive::Store;
+use archiver::core::cancellation::Cancellation;
+use archiver::core::time::Timestamp;
 use archiver::sync::{self, Report, Scope, Settings};
-use archiver::time::Timestamp;
 use tokio::runtime::Runtime;
 
 use crate::account::{cloud, settled_cloud};

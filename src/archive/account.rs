@@ -1,0 +1,244 @@
+//! Whose history this is.
+//!
+//! Asking the API at every sync would cost a request each time. So the last token that was checked is remembered by a
+//! fingerprint (a salted hash, shortened, from which the token cannot be found again), and only another token is
+//! checked anew.
+
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use super::Store;
+use super::error::{Error, Step};
+use super::listings::ListingKind;
+use crate::core::model::{Account, ActionId, DropletId};
+use crate::core::time::Timestamp;
+
+/// The account of an archive.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ArchivedAccount {
+    /// The team that owns the droplets; absent while no token was allowed to read it, and where there is none.
+    pub team_uuid: Option<String>,
+    /// The person whose token it was, where the account has no team.
+    pub uuid: Option<String>,
+    /// What fingerprints of tokens are salted with.
+    pub token_salt: String,
+    /// That of the last token that was checked.
+    pub token_fingerprint: Option<String>,
+    /// When that token was last refused the account's listing; absent when it never was.
+    pub actions_refused_at: Option<Timestamp>,
+}
+
+impl ArchivedAccount {
+    /// Why a token of `account` must not be used for this archive. `account.uuid` is the person, and the droplets and
+    /// actions are the team's (DigitalOcean's OpenAPI specification).
+    #[must_use]
+    pub fn conflict(&self, account: &Account) -> Option<String> {
+        match (
+            &self.team_uuid,
+            account.team_uuid(),
+            &self.uuid,
+            &account.uuid,
+        ) {
+            (Some(pinned), Some(own), ..) if pinned != own => Some(format!(
+                "the token belongs to the team {own}, the archive to the team {pinned}"
+            )),
+            (Some(_), Some(_), ..) => None,
+            (_, _, Some(pinned), Some(own)) if pinned != own => Some(format!(
+                "the token belongs to the account {own}, the archive to the account {pinned}"
+            )),
+            (Some(pinned), None, None, Some(own)) => Some(format!(
+                "the token belongs to the account {own} without a team, the archive to the team {pinned}"
+            )),
+            _ => None,
+        }
+    }
+
+    /// Whether `account` has a name by which the archive knows it.
+    #[must_use]
+    pub fn is_of(&self, account: &Account) -> bool {
+        let is_pinned = match (&self.team_uuid, account.team_uuid()) {
+            (Some(_), Some(_)) => true,
+            // A person may have several teams.
+            (None, Some(_)) => false,
+            (_, None) => self.uuid.is_some() && account.uuid.is_some(),
+        };
+        is_pinned && self.conflict(account).is_none()
+    }
+
+    /// The same archive, with its owner noted as far as `account` tells: the team, or the person where there is none.
+    #[must_use]
+    pub fn pinned_to(self, account: &Account) -> Self {
+        let team_uuid = self.team_uuid.or_else(|| account.team_uuid().cloned());
+        let person = account.uuid.clone().filter(|_| team_uuid.is_none());
+        Self {
+            uuid: self.uuid.or(person),
+            team_uuid,
+            ..self
+        }
+    }
+}
+
+/// The account of an archive that is open for reading, where a sync has noted one.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub fn account(connection: &Connection) -> Result<Option<ArchivedAccount>, Error> {
+    connection
+        .query_row(
+            "SELECT team_uuid, uuid, token_salt, token_fingerprint, actions_refused_at
+               FROM account WHERE id = 1",
+            [],
+            |row| {
+                let refused_at: Option<String> = row.get("actions_refused_at")?;
+                Ok(ArchivedAccount {
+                    team_uuid: row.get("team_uuid")?,
+                    uuid: row.get("uuid")?,
+                    token_salt: row.get("token_salt")?,
+                    token_fingerprint: row.get("token_fingerprint")?,
+                    actions_refused_at: refused_at.and_then(|time| time.parse().ok()),
+                })
+            },
+        )
+        .optional()
+        .step("cannot read whose archive this is")
+}
+
+/// Those that are not gone; the account's first, as the token shows everything there.
+const COVERED_LISTINGS: &str = "
+SELECT droplet_id
+  FROM listings
+ WHERE (path = :path OR droplet_id IS NOT NULL)
+   AND EXISTS (SELECT 1 FROM coverage WHERE listing_id = listings.id)
+   AND NOT EXISTS (SELECT 1 FROM droplets WHERE droplets.id = droplet_id AND gone_at IS NOT NULL)
+ ORDER BY droplet_id IS NOT NULL, complete_at DESC, id
+ LIMIT :most";
+
+const KNOWN: &str = "
+SELECT count(*)
+  FROM json_each(:ids)
+ WHERE value IN (SELECT id FROM actions)";
+
+impl Store {
+    /// Listings of which something is archived, of droplets that exist as far as is known.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn covered_listings(&self, most: i64) -> Result<Vec<ListingKind>, Error> {
+        let parameters = named_params! { ":path": ListingKind::Account.path(), ":most": most };
+        self.connection
+            .prepare(COVERED_LISTINGS)
+            .and_then(|mut statement| {
+                let kinds = statement.query_map(parameters, |row| {
+                    let droplet_id: Option<DropletId> = row.get("droplet_id")?;
+                    Ok(droplet_id.map_or(ListingKind::Account, ListingKind::Droplet))
+                })?;
+                kinds.collect()
+            })
+            .step("cannot read which listings are archived")
+    }
+
+    /// How many of these actions are archived.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn count_known(&self, ids: &[ActionId]) -> Result<i64, Error> {
+        let parameters = named_params! { ":ids": serde_json::json!(ids).to_string() };
+        self.connection
+            .query_row(KNOWN, parameters, |row| row.get(0))
+            .step("cannot read which actions are archived")
+    }
+
+    /// The account, where a sync has noted one.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn account(&self) -> Result<Option<ArchivedAccount>, Error> {
+        account(&self.connection)
+    }
+
+    /// Notes the account.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn set_account(&mut self, account: &ArchivedAccount) -> Result<(), Error> {
+        self.connection
+            .execute(
+                "INSERT INTO account (id, team_uuid, uuid, token_salt, token_fingerprint, actions_refused_at)
+                 VALUES (1, :team_uuid, :uuid, :token_salt, :token_fingerprint, :actions_refused_at)
+                 ON CONFLICT (id) DO UPDATE
+                    SET team_uuid = excluded.team_uuid, uuid = excluded.uuid, token_salt = excluded.token_salt,
+                        token_fingerprint = excluded.token_fingerprint,
+                        actions_refused_at = excluded.actions_refused_at",
+                named_params! {
+                    ":team_uuid": account.team_uuid,
+                    ":uuid": account.uuid,
+                    ":token_salt": account.token_salt,
+                    ":token_fingerprint": account.token_fingerprint,
+                    ":actions_refused_at": account.actions_refused_at.map(|time| time.to_string()),
+                },
+            )
+            .step("cannot note whose archive this is")?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::model::Team;
+
+    fn account(team: Option<&str>, person: Option<&str>) -> Account {
+        Account {
+            uuid: person.map(str::to_owned),
+            team: team.map(|uuid| Team {
+                uuid: Some(uuid.to_owned()),
+                name: None,
+            }),
+            ..Account::default()
+        }
+    }
+
+    fn pinned(team: Option<&str>, person: Option<&str>) -> ArchivedAccount {
+        ArchivedAccount::default().pinned_to(&account(team, person))
+    }
+
+    #[test]
+    fn an_archive_belongs_to_the_team_or_to_the_person_where_there_is_none() {
+        let team = pinned(Some("t1"), Some("u"));
+        assert_eq!((team.team_uuid.as_deref(), &team.uuid), (Some("t1"), &None));
+        for (pinned, token, is_refused) in [
+            (&team, account(Some("t1"), Some("u")), false),
+            (&team, account(Some("t1"), Some("colleague")), false),
+            (&team, account(Some("t2"), Some("u")), true),
+            (&team, account(None, Some("u")), true),
+            (&team, account(None, None), false),
+            (&pinned(None, Some("u")), account(None, Some("u")), false),
+            (&pinned(None, Some("u")), account(None, Some("other")), true),
+            (
+                &pinned(None, Some("u")),
+                account(Some("t1"), Some("other")),
+                true,
+            ),
+            (&pinned(None, None), account(Some("t1"), Some("u")), false),
+        ] {
+            let conflict = pinned.conflict(&token);
+            assert_eq!(
+                conflict.is_some(),
+                is_refused,
+                "{pinned:?} {token:?} {conflict:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_archive_that_knows_a_person_learns_the_team_from_their_next_token() {
+        let token = account(Some("t1"), Some("u"));
+        assert!(
+            !pinned(None, Some("u")).is_of(&token),
+            "they may have others"
+        );
+        let learned = pinned(None, Some("u")).pinned_to(&token);
+        assert!(learned.is_of(&account(Some("t1"), Some("colleague"))));
+        assert!(learned.conflict(&account(Some("t2"), Some("u"))).is_some());
+        assert!(!pinned(None, None).is_of(&token));
+    }
+}

@@ -1,0 +1,120 @@
+//! Which page of what was archived long ago is to be read again.
+//!
+//! A round goes through a listing from its oldest action to its newest. Of several listings, the one whose last round is
+//! longest ago comes first, and keeps its turn until its round is over.
+
+use rusqlite::{OptionalExtension, named_params};
+
+use super::Store;
+use super::error::{Error, Step};
+use super::listings::{ListingKind, sql_position};
+use crate::core::model::DropletId;
+use crate::core::time::Timestamp;
+
+/// A page that is to be read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// The listing it is a page of.
+    pub listing: ListingKind,
+    /// A position on it.
+    pub position: u64,
+}
+
+/// What lies ahead, by a clock that was wrong, would put off every audit for as long.
+const LAST: &str = "SELECT max(audited_at) > :not_since FROM listings WHERE audited_at <= :now";
+
+pub(super) const NEXT: &str = "
+SELECT droplet_id, audit_position
+  FROM listings
+ WHERE complete_total > 0
+   AND coalesce(proven_since <= :not_since OR proven_since > :now, 1)
+   AND CASE WHEN :droplets IS NULL THEN path = :path
+            ELSE droplet_id IN (SELECT value FROM json_each(:droplets))
+        END
+   AND NOT EXISTS (SELECT 1 FROM droplets WHERE droplets.id = droplet_id AND gone_at IS NOT NULL)
+ ORDER BY audit_position = 0, coalesce(audited_at, proven_since), id
+ LIMIT 1";
+
+/// A page that was not read leaves its round without a proof.
+const NOTE: &str = "
+UPDATE listings
+   SET audited_at = :now,
+       audit_began_at = CASE WHEN :end >= complete_total OR NOT :is_proven THEN NULL
+                             WHEN audit_position = 0 THEN :now
+                             ELSE audit_began_at
+                         END,
+       proven_since = CASE WHEN :end < complete_total OR NOT :is_proven THEN proven_since
+                           WHEN audit_position = 0 THEN :now
+                           ELSE coalesce(audit_began_at, proven_since)
+                       END,
+       audit_position = CASE WHEN :end < complete_total THEN :end ELSE 0 END
+ WHERE id = :listing_id";
+
+const STEP: &str = "cannot note what was read again";
+
+impl Store {
+    /// The page that was proven longest ago, of the account's listing or of those of `droplets`; nothing while the last
+    /// audit, or the proof itself, is younger than `pace_seconds`.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn next_audit(
+        &self,
+        droplets: Option<&[DropletId]>,
+        now: Timestamp,
+        pace_seconds: i64,
+    ) -> Result<Option<Audit>, Error> {
+        let not_since = now.saturating_add_seconds(-pace_seconds).to_string();
+        let now = now.to_string();
+        let parameters = named_params! { ":not_since": not_since, ":now": now };
+        let is_recent: Option<bool> = self
+            .connection
+            .query_row(LAST, parameters, |row| row.get(0))
+            .step(STEP)?;
+        if is_recent == Some(true) {
+            return Ok(None);
+        }
+        let parameters = named_params! {
+            ":not_since": not_since,
+            ":now": now,
+            ":path": ListingKind::Account.path(),
+            ":droplets": droplets.map(|ids| serde_json::json!(ids).to_string()),
+        };
+        self.connection
+            .query_row(NEXT, parameters, |row| {
+                let droplet_id: Option<DropletId> = row.get("droplet_id")?;
+                Ok(Audit {
+                    listing: droplet_id.map_or(ListingKind::Account, ListingKind::Droplet),
+                    position: row.get::<_, i64>("audit_position")?.unsigned_abs(),
+                })
+            })
+            .optional()
+            .step(STEP)
+    }
+
+    /// Notes that a listing was read again up to the position `end`; `is_proven` when every action there is archived, and
+    /// not when the API did not give the page, so that the others have their turn.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn note_audit(
+        &mut self,
+        listing_id: i64,
+        end: u64,
+        is_proven: bool,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.connection
+            .execute(
+                NOTE,
+                named_params! {
+                    ":listing_id": listing_id,
+                    ":end": sql_position(end),
+                    ":is_proven": is_proven,
+                    ":now": now.to_string(),
+                },
+            )
+            .step(STEP)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,219 @@
+//! Droplets: their names, present and former, and when they were found to be gone. Their history always stays.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use super::Store;
+use super::error::{Error, Step};
+use super::transaction::atomically;
+use super::upsert::overlay;
+use crate::core::model::{Droplet, DropletId};
+use crate::core::time::Timestamp;
+
+pub(super) const KNOWS_DROPLET: &str = "
+SELECT EXISTS (SELECT 1 FROM droplets WHERE id = :id)
+    OR EXISTS (SELECT 1 FROM droplet_actions WHERE droplet_id = :id)";
+
+/// Archived droplets that are not known to be gone, and not among the listed ones: those that were listed once, and those
+/// that only actions name, found by hopping from one resource to the next along the index.
+pub(super) const UNLISTED: &str = "
+WITH RECURSIVE resources (id) AS (
+    SELECT min(resource_id) FROM actions
+     UNION ALL
+    SELECT (SELECT min(resource_id) FROM actions WHERE resource_id > resources.id)
+      FROM resources
+     WHERE resources.id IS NOT NULL
+), unlisted (id) AS (
+    SELECT id FROM droplets WHERE gone_at IS NULL
+     UNION ALL
+    SELECT id
+      FROM resources
+     WHERE id IS NOT NULL
+       AND NOT EXISTS (SELECT 1 FROM droplets WHERE droplets.id = resources.id)
+       AND EXISTS (SELECT 1 FROM actions WHERE resource_id = resources.id AND resource_type = 'droplet')
+)
+SELECT id,
+       EXISTS (SELECT 1 FROM actions
+                WHERE resource_id = unlisted.id AND resource_type = 'droplet'
+                  AND type = 'destroy' AND status = 'completed') AS is_destroyed
+  FROM unlisted
+ WHERE id NOT IN (SELECT value FROM json_each(:listed))";
+
+/// An archived droplet that the API does not list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnlistedDroplet {
+    /// Its id.
+    pub id: DropletId,
+    /// Whether an archived action says that it was destroyed.
+    pub is_destroyed: bool,
+}
+
+const WRITE: &str = "cannot archive the droplets";
+
+const UNLISTED_WITH_TAGS: &str = "
+SELECT id
+  FROM droplets
+ WHERE gone_at IS NULL
+   AND id NOT IN (SELECT value FROM json_each(:listed))
+   AND EXISTS (SELECT 1 FROM json_each(extra, '$.tags') AS tag WHERE tag.value IN (SELECT value FROM json_each(:tags)))";
+
+impl Store {
+    /// Archives what the API says of droplets that exist; returns how many rows that changed.
+    ///
+    /// # Errors
+    /// When the archive cannot be written; then none of them is in it.
+    pub fn record_droplets(&mut self, droplets: &[Droplet], now: Timestamp) -> Result<u64, Error> {
+        atomically(&self.connection, WRITE, || {
+            let changed = droplets
+                .iter()
+                .map(|droplet| upsert(&self.connection, droplet, now));
+            changed.sum()
+        })
+    }
+
+    /// Marks droplets that the API does not have any more.
+    ///
+    /// # Errors
+    /// When the archive cannot be written; then none of them is marked.
+    pub fn mark_gone(&mut self, ids: &[DropletId], now: Timestamp) -> Result<(), Error> {
+        const MARK: &str = "cannot mark droplets as gone";
+        let now = now.to_string();
+        atomically(&self.connection, MARK, || {
+            for id in ids {
+                self.connection
+                    .prepare_cached(
+                        "INSERT INTO droplets (id, first_seen_at, gone_at) VALUES (:id, :now, :now)
+                         ON CONFLICT (id) DO UPDATE SET gone_at = :now WHERE gone_at IS NULL",
+                    )
+                    .and_then(|mut statement| {
+                        statement.execute(named_params! { ":id": id, ":now": now })
+                    })
+                    .step(MARK)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Whether the API is known not to have the droplet any more.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn is_gone(&self, id: DropletId) -> Result<bool, Error> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM droplets WHERE id = :id AND gone_at IS NOT NULL)";
+        self.connection
+            .query_row(sql, named_params! { ":id": id }, |row| row.get(0))
+            .step("cannot look up a droplet")
+    }
+
+    /// The archived droplets that may be gone: all but the listed ones and those that are known to be gone.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn unlisted_droplets(&self, listed: &[DropletId]) -> Result<Vec<UnlistedDroplet>, Error> {
+        let listed = serde_json::json!(listed).to_string();
+        self.connection
+            .prepare_cached(UNLISTED)
+            .and_then(|mut statement| {
+                let droplets = statement.query_map(named_params! { ":listed": listed }, |row| {
+                    Ok(UnlistedDroplet {
+                        id: row.get("id")?,
+                        is_destroyed: row.get("is_destroyed")?,
+                    })
+                })?;
+                droplets.collect()
+            })
+            .step("cannot read which droplets may be gone")
+    }
+
+    /// The archived droplets, but for the listed ones and those that are known to be gone, that had one of these tags.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn unlisted_with_tags(
+        &self,
+        listed: &[DropletId],
+        tags: &BTreeSet<String>,
+    ) -> Result<Vec<DropletId>, Error> {
+        let [listed, tags] = [serde_json::json!(listed), serde_json::json!(tags)];
+        self.connection
+            .prepare_cached(UNLISTED_WITH_TAGS)
+            .and_then(|mut statement| {
+                let parameters =
+                    named_params! { ":listed": listed.to_string(), ":tags": tags.to_string() };
+                let ids = statement.query_map(parameters, |row| row.get("id"))?;
+                ids.collect()
+            })
+            .step("cannot read which droplets had a tag")
+    }
+
+    /// Whether the archive has heard of a droplet: by its listing, by its name or by any action.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn knows_droplet(&self, id: DropletId) -> Result<bool, Error> {
+        self.connection
+            .query_row(KNOWS_DROPLET, named_params! { ":id": id }, |row| row.get(0))
+            .step("cannot look up a droplet")
+    }
+}
+
+fn upsert(connection: &Connection, droplet: &Droplet, now: Timestamp) -> Result<u64, Error> {
+    let extra = merged_extra(connection, droplet)?;
+    let now = now.to_string();
+    let changed = connection
+        .prepare_cached(
+            "INSERT INTO droplets (id, name, region_slug, created_at, extra, first_seen_at)
+             VALUES (:id, :name, :region_slug, :created_at, :extra, :now)
+             ON CONFLICT (id) DO UPDATE
+                SET name = coalesce(excluded.name, name),
+                    region_slug = coalesce(excluded.region_slug, region_slug),
+                    created_at = coalesce(excluded.created_at, created_at),
+                    extra = coalesce(excluded.extra, extra),
+                    gone_at = NULL
+              WHERE gone_at IS NOT NULL
+                 OR (excluded.name IS NOT name AND excluded.name IS NOT NULL)
+                 OR (excluded.region_slug IS NOT region_slug AND excluded.region_slug IS NOT NULL)
+                 OR (excluded.created_at IS NOT created_at AND excluded.created_at IS NOT NULL)
+                 OR (excluded.extra IS NOT extra AND excluded.extra IS NOT NULL)",
+        )
+        .and_then(|mut statement| {
+            statement.execute(named_params! {
+                ":id": droplet.id,
+                ":name": droplet.name,
+                ":region_slug": droplet.region_slug,
+                ":created_at": droplet.created_at.map(|time| time.to_string()),
+                ":extra": extra,
+                ":now": now,
+            })
+        })
+        .step(WRITE)?;
+    if let Some(name) = droplet.name.as_deref().filter(|_| changed > 0) {
+        connection
+            .prepare_cached(
+                "INSERT INTO droplet_names (droplet_id, name, first_seen_at) VALUES (:id, :name, :now)
+                 ON CONFLICT (droplet_id, name) DO NOTHING",
+            )
+            .and_then(|mut statement| {
+                statement.execute(named_params! { ":id": droplet.id, ":name": name, ":now": now })
+            })
+            .step(WRITE)?;
+    }
+    Ok(changed as u64)
+}
+
+/// The JSON for `extra`: what is known already, overlaid with what is said now; null says nothing.
+fn merged_extra(connection: &Connection, droplet: &Droplet) -> Result<Option<String>, Error> {
+    if droplet.extra.is_empty() {
+        return Ok(None);
+    }
+    let known: Option<Option<String>> = connection
+        .prepare_cached("SELECT extra FROM droplets WHERE id = :id")
+        .and_then(|mut statement| {
+            statement
+                .query_row(named_params! { ":id": droplet.id }, |row| row.get("extra"))
+                .optional()
+        })
+        .step("cannot read a droplet")?;
+    Ok(Some(overlay(known.flatten().as_deref(), &droplet.extra)))
+}

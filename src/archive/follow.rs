@@ -1,0 +1,115 @@
+//! Which droplets are followed through the account's listing, and from where on.
+//!
+//! A droplet is followed from position `f` of the account's listing when all of its actions at earlier positions are
+//! archived. What is new of it then shows in the account's listing, with that of every other droplet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, named_params};
+
+use super::Store;
+use super::error::{Error, Step};
+use super::listings::{ListingKind, sql_position};
+use super::transaction::atomically;
+use crate::core::model::{ActionId, DropletId};
+use crate::core::time::Timestamp;
+
+const FOLLOW: &str = "cannot note which droplets are followed";
+
+/// A droplet that is followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// The position of the account's listing from which on it shows what is new of the droplet.
+    pub from: u64,
+    /// When its own listing was last read to the end.
+    pub read_at: Option<Timestamp>,
+    /// Whether the API does not have it any more: then nothing but the account's listing shows what happened to it.
+    pub is_gone: bool,
+}
+
+impl Store {
+    /// Those of `ids` that are followed. The others of the archive are not followed any more: pages of the account's
+    /// listing are about to be read of which only the actions of `ids` are kept.
+    ///
+    /// # Errors
+    /// When the archive cannot be read or written.
+    pub fn follow_only(
+        &mut self,
+        ids: &BTreeSet<DropletId>,
+    ) -> Result<BTreeMap<DropletId, Followed>, Error> {
+        let ids = serde_json::json!(ids).to_string();
+        self.connection
+            .execute(
+                "UPDATE listings SET followed_from = NULL
+                  WHERE followed_from IS NOT NULL
+                    AND droplet_id NOT IN (SELECT value FROM json_each(:ids))",
+                named_params! { ":ids": ids },
+            )
+            .step(FOLLOW)?;
+        followed(&self.connection)
+    }
+
+    /// Notes from where on droplets are followed, and the greatest id that the account's listing showed; writes nothing
+    /// where that is known already.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn follow(
+        &mut self,
+        droplets: &BTreeMap<DropletId, u64>,
+        head_id: Option<ActionId>,
+    ) -> Result<(), Error> {
+        let listing = self.listing(ListingKind::Followed)?;
+        let connection = &self.connection;
+        atomically(connection, FOLLOW, || {
+            for (droplet_id, from) in droplets {
+                set(connection, *droplet_id, *from).step(FOLLOW)?;
+            }
+            if head_id > listing.head_id {
+                connection
+                    .execute(
+                        "UPDATE listings SET head_id = :head_id WHERE id = :id",
+                        named_params! { ":id": listing.id, ":head_id": head_id },
+                    )
+                    .step(FOLLOW)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// All droplets of the archive that are followed.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub fn followed(connection: &Connection) -> Result<BTreeMap<DropletId, Followed>, Error> {
+    connection
+        .prepare_cached(
+            "SELECT droplet_id, followed_from, complete_at, gone_at IS NOT NULL AS is_gone
+               FROM listings LEFT JOIN droplets ON droplets.id = droplet_id
+              WHERE followed_from IS NOT NULL AND droplet_id IS NOT NULL",
+        )
+        .and_then(|mut statement| {
+            let followed = statement.query_map([], |row| {
+                let from = row.get::<_, i64>("followed_from")?.unsigned_abs();
+                let read_at: Option<String> = row.get("complete_at")?;
+                let followed = Followed {
+                    from,
+                    read_at: read_at.and_then(|time| time.parse().ok()),
+                    is_gone: row.get("is_gone")?,
+                };
+                Ok((row.get("droplet_id")?, followed))
+            })?;
+            followed.collect()
+        })
+        .step("cannot read which droplets are followed")
+}
+
+fn set(connection: &Connection, droplet_id: DropletId, from: u64) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "UPDATE listings SET followed_from = :from
+              WHERE droplet_id = :droplet_id AND followed_from IS NOT :from",
+        )?
+        .execute(named_params! { ":droplet_id": droplet_id, ":from": sql_position(from) })
+}

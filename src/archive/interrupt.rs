@@ -1,0 +1,270 @@
+//! Work that may take long, ended soon after it is enough; and how long a statement waits for another program's lock.
+//!
+//! A progress handler would not do: SQLite asks none while it counts a table or waits for a lock. For the latter it has a
+//! busy handler, which it asks wherever in a transaction the lock is missing.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode};
+
+use super::error::{Error, Step, file_error};
+use crate::core::cancellation::Cancellation;
+use crate::core::threads;
+
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How often an archive that is locked is tried again, after some tries that come sooner.
+const TRY_EVERY: Duration = Duration::from_millis(20);
+
+/// How long a statement waits for another program's lock: usually a minute, and no longer once its work is cancelled.
+#[derive(Clone)]
+pub struct LockWait {
+    longest: Duration,
+    cancellation: Cancellation,
+    /// How long it may still wait after the first request to end.
+    grace: Duration,
+    /// Told when a statement has waited for a moment.
+    on_wait: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+/// How long a statement waits before somebody is told.
+const MOMENT: Duration = Duration::from_secs(2);
+
+impl LockWait {
+    /// Another program may hold a lock for as long as it reads.
+    const USUAL: Duration = Duration::from_secs(60);
+    /// Pages that are under way may still come in for three seconds, and are archived after that.
+    const WRITER_GRACE: Duration = Duration::from_secs(4);
+
+    /// For work that may be cancelled.
+    #[must_use]
+    pub fn new(cancellation: &Cancellation) -> Self {
+        Self {
+            longest: Self::USUAL,
+            cancellation: cancellation.clone(),
+            grace: Duration::ZERO,
+            on_wait: None,
+        }
+    }
+
+    /// The same, where `tell` is called once when a statement has waited for two seconds.
+    #[must_use]
+    pub fn telling(self, tell: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            on_wait: Some(Arc::new(tell)),
+            ..self
+        }
+    }
+
+    /// The same for work that has something to write before it ends.
+    pub(super) fn for_writing(&self) -> Self {
+        Self {
+            grace: Self::WRITER_GRACE,
+            ..self.clone()
+        }
+    }
+
+    /// The same, where a statement waits so long and no longer.
+    #[must_use]
+    pub fn up_to(&self, longest: Duration) -> Self {
+        Self {
+            longest,
+            ..self.clone()
+        }
+    }
+
+    /// Whether a request to end has come.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancellation.is_requested()
+    }
+
+    /// Lets each further statement of this connection wait so long.
+    pub(super) fn rule(&self, connection: &mut Connection) -> Result<(), Error> {
+        let lock_wait = self.clone();
+        let mut since = Instant::now();
+        let mut is_told = false;
+        let goes_on = move |tries: i32| {
+            if tries == 0 {
+                since = Instant::now();
+            }
+            if let Some(tell) = lock_wait.on_wait.as_ref()
+                && !is_told
+                && since.elapsed() >= MOMENT
+            {
+                is_told = true;
+                tell();
+            }
+            if since.elapsed() >= lock_wait.longest
+                || lock_wait.cancellation.is_over(lock_wait.grace)
+            {
+                return false;
+            }
+            let soon = Duration::from_millis(1 << tries.clamp(0, 8));
+            thread::sleep(soon.min(TRY_EVERY));
+            true
+        };
+        connection
+            .busy_handler(Some(goes_on))
+            .step("cannot set the time to wait for locks")
+    }
+}
+
+/// So many virtual machine instructions of SQLite pass between two looks at whether it is enough: a millisecond.
+pub(super) const INSTRUCTIONS_BETWEEN_LOOKS: i32 = 50_000;
+
+/// Ends each further statement of this connection about a millisecond after `is_enough` says so, but for one that counts a
+/// table or waits for a lock.
+///
+/// # Errors
+/// When the connection is at work.
+pub fn end_when(
+    connection: &mut Connection,
+    is_enough: impl FnMut() -> bool + Send + 'static,
+) -> Result<(), Error> {
+    connection
+        .progress_handler(INSTRUCTIONS_BETWEEN_LOOKS, Some(is_enough))
+        .step("cannot configure the connection")
+}
+
+/// Does the work, and interrupts what it does with the connection as soon as `is_enough` says so.
+pub(super) fn watched<T>(
+    connection: &Connection,
+    mut is_enough: impl FnMut() -> bool + Send,
+    work: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let handle = connection.get_interrupt_handle();
+    let (working, ended) = mpsc::channel::<()>();
+    let watch = move || {
+        while ended.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
+            // Again and again: an interruption between two statements is forgotten.
+            if is_enough() {
+                handle.interrupt();
+            }
+        }
+    };
+    let outcome = thread::scope(|scope| {
+        let path = Path::new(connection.path().unwrap_or_default());
+        thread::Builder::new()
+            .spawn_scoped(scope, watch)
+            .map_err(|error| file_error("cannot read", path)(threads::refused(error)))?;
+        let outcome = work();
+        drop(working);
+        outcome
+    });
+    match outcome {
+        Err(error) if error.code() == Some(ErrorCode::OperationInterrupted) => Err(Error::Stopped),
+        outcome => outcome,
+    }
+}
+
+/// Does the work again and again while another program keeps the archive locked, for as long as a statement would wait.
+pub(super) fn patiently<T>(
+    mut is_enough: impl FnMut() -> bool,
+    mut work: impl FnMut() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let started = Instant::now();
+    loop {
+        match work() {
+            Err(error) if error.is_busy() && started.elapsed() < LockWait::USUAL => {
+                if is_enough() {
+                    return Err(Error::Stopped);
+                }
+                thread::sleep(TRY_EVERY);
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::core::cancellation::Canceller;
+
+    #[test]
+    fn what_never_ends_is_interrupted_and_the_connection_goes_on() {
+        let connection = Connection::open_in_memory().unwrap();
+        let endless =
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+        let looks = AtomicU32::new(0);
+        let is_enough = || looks.fetch_add(1, Ordering::Relaxed) > 3;
+        let outcome = watched(&connection, is_enough, || {
+            let number = connection.query_row(endless, [], |row| row.get::<_, i64>(0));
+            number.step("cannot count")
+        });
+        assert!(matches!(outcome, Err(Error::Stopped)), "{outcome:?}");
+        let number = connection.query_row("SELECT 42", [], |row| row.get::<_, i64>(0));
+        assert_eq!(number.unwrap(), 42);
+    }
+
+    #[test]
+    fn a_statement_that_never_ends_is_ended() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let mut looks = 0;
+        let is_enough = move || {
+            looks += 1;
+            looks > 3
+        };
+        end_when(&mut connection, is_enough).unwrap();
+        let sql =
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+        let error = connection.query_row(sql, [], |_| Ok(())).unwrap_err();
+        assert_eq!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::OperationInterrupted)
+        );
+    }
+
+    /// Two connections to one archive, of which the first has locked it.
+    fn locked(folder: &Path) -> (Connection, Connection) {
+        let open = || Connection::open(folder.join("archive.db")).unwrap();
+        let holder = open();
+        holder
+            .execute_batch("CREATE TABLE a (b); BEGIN EXCLUSIVE")
+            .unwrap();
+        (holder, open())
+    }
+
+    #[test]
+    fn the_first_request_to_end_leaves_a_writer_time_for_a_lock_and_the_second_leaves_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (holder, mut other) = locked(folder.path());
+        let canceller = Canceller::default();
+        let lock_wait = LockWait::new(&canceller.cancellation()).for_writing();
+        canceller.cancel();
+        let mut write = |lock_wait: &LockWait| {
+            lock_wait.rule(&mut other).unwrap();
+            other.execute("INSERT INTO a VALUES (1)", [])
+        };
+        let free = thread::spawn(move || holder.execute_batch("COMMIT").map(|()| holder));
+        assert_eq!(write(&lock_wait).unwrap(), 1);
+        let holder = free.join().unwrap().unwrap();
+        holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        assert!(write(&lock_wait.up_to(Duration::ZERO)).is_err());
+        canceller.cancel();
+        assert!(write(&lock_wait).is_err());
+    }
+
+    #[test]
+    fn a_lock_is_waited_for_until_it_is_free_or_it_is_enough() {
+        let folder = tempfile::tempdir().unwrap();
+        let (holder, reader) = locked(folder.path());
+        reader.busy_timeout(Duration::ZERO).unwrap();
+        let read = || {
+            let count = reader.query_row("SELECT count(*) FROM a", [], |row| row.get::<_, i64>(0));
+            count.step("cannot count")
+        };
+        let outcome = patiently(|| true, read);
+        assert!(matches!(outcome, Err(Error::Stopped)), "{outcome:?}");
+        let free = || {
+            holder.execute_batch("COMMIT").unwrap();
+            false
+        };
+        assert_eq!(patiently(free, read).unwrap(), 0);
+    }
+}

@@ -1,0 +1,419 @@
+//! What is known of each paged list at the API: its length, and which of its positions are archived.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use super::Store;
+use super::error::{Error, Step};
+use super::transaction::atomically;
+use crate::core::coverage::{Coverage, Interval};
+use crate::core::model::{ActionId, DropletId};
+use crate::core::time::Timestamp;
+
+/// Whose actions a listing holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ListingKind {
+    /// Every action of the account: `/v2/actions`.
+    Account,
+    /// The actions of one droplet: `/v2/droplets/{id}/actions`.
+    Droplet(DropletId),
+    /// The account's listing again, of which only the actions of the droplets that are followed are kept.
+    Followed,
+}
+
+impl ListingKind {
+    /// What it is called: where the API has it.
+    #[must_use]
+    pub fn path(self) -> String {
+        match self {
+            Self::Account => "/v2/actions".to_owned(),
+            Self::Followed => "/v2/actions, of droplets".to_owned(),
+            Self::Droplet(id) => format!("/v2/droplets/{id}/actions"),
+        }
+    }
+
+    /// The droplet, of a droplet's listing.
+    #[must_use]
+    pub fn droplet_id(self) -> Option<DropletId> {
+        match self {
+            Self::Account | Self::Followed => None,
+            Self::Droplet(id) => Some(id),
+        }
+    }
+}
+
+/// A listing, as far as the archive knows it.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// In the table `listings`.
+    pub id: i64,
+    /// Whose actions it holds.
+    pub kind: ListingKind,
+    /// The last length of it that was believed.
+    pub total: Option<u64>,
+    /// How many actions, from the oldest, have been proven to be archived.
+    pub complete_total: Option<u64>,
+    /// The greatest id that the account's listing showed, where droplets are followed through it.
+    pub head_id: Option<ActionId>,
+    /// The positions that are archived.
+    pub coverage: Coverage,
+}
+
+impl Listing {
+    /// The positions whose actions are proven to be archived.
+    #[must_use]
+    pub fn proven(&self) -> Coverage {
+        let (start, end) = (0, self.complete_total.unwrap_or(0));
+        Coverage::from_iter([Interval { start, end }])
+    }
+}
+
+impl Store {
+    /// The listing as the last sync left it; a new one covers nothing.
+    ///
+    /// # Errors
+    /// When the archive cannot be read or written.
+    pub fn listing(&mut self, kind: ListingKind) -> Result<Listing, Error> {
+        let id = match find(&self.connection, kind)? {
+            Some(listing) => return Ok(listing),
+            None => insert(&self.connection, kind)?,
+        };
+        Ok(Listing {
+            id,
+            kind,
+            total: None,
+            complete_total: None,
+            head_id: None,
+            coverage: Coverage::new(),
+        })
+    }
+
+    /// Forgets what is covered of a listing, because something about it does not add up. The rows stay.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn forget_coverage(&mut self, listing_id: i64) -> Result<(), Error> {
+        atomically(&self.connection, FORGET, || {
+            forget(&self.connection, listing_id)
+        })
+    }
+
+    /// Notes the length of a listing, whatever was believed of it.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn set_total(&mut self, kind: ListingKind, total: Option<u64>) -> Result<(), Error> {
+        self.connection
+            .execute(
+                "UPDATE listings SET total = :total WHERE path = :path",
+                named_params! { ":path": kind.path(), ":total": total.map(sql_position) },
+            )
+            .step("cannot note the length of a listing")?;
+        Ok(())
+    }
+
+    /// Notes that the oldest `total` actions of each of these listings are archived, and proven to be.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn mark_complete(&mut self, listings: &[(i64, u64)], now: Timestamp) -> Result<(), Error> {
+        atomically(&self.connection, COMPLETE, || {
+            for (listing_id, total) in listings {
+                mark_complete(&self.connection, *listing_id, *total, now)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Notes that a listing was walked through: it is these `total` actions, whatever was believed of it before.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn mark_walked(
+        &mut self,
+        listing_id: i64,
+        total: u64,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        atomically(&self.connection, COMPLETE, || {
+            forget(&self.connection, listing_id)?;
+            mark_complete(&self.connection, listing_id, total, now)?;
+            self.connection
+                .execute(
+                    "UPDATE listings
+                        SET total = :total, proven_since = :now,
+                            audit_position = 0, audit_began_at = NULL, audited_at = :now
+                      WHERE id = :listing_id",
+                    named_params! {
+                        ":listing_id": listing_id,
+                        ":total": sql_position(total),
+                        ":now": now.to_string(),
+                    },
+                )
+                .step(COMPLETE)?;
+            Ok(())
+        })
+    }
+
+    /// The droplets whose own listings have been read to the end.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn complete_droplets(&self) -> Result<BTreeSet<DropletId>, Error> {
+        let sql = "SELECT droplet_id FROM listings WHERE complete_total IS NOT NULL AND droplet_id IS NOT NULL";
+        self.connection
+            .prepare(sql)
+            .and_then(|mut statement| {
+                let ids = statement.query_map([], |row| row.get(0))?;
+                ids.collect()
+            })
+            .step("cannot read which listings are complete")
+    }
+
+    /// How many archived actions belong to a listing, as far as rows can tell, with ids that are greater than `after` and
+    /// no greater than `up_to`.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn archived_actions(
+        &self,
+        kind: ListingKind,
+        after: ActionId,
+        up_to: ActionId,
+    ) -> Result<u64, Error> {
+        let droplet_id = kind.droplet_id();
+        let count: i64 = match droplet_id {
+            None => self.connection.query_row(
+                "SELECT count(*) FROM actions WHERE id > :after AND id <= :up_to",
+                named_params! { ":after": after, ":up_to": up_to },
+                |row| row.get(0),
+            ),
+            Some(_) => self.connection.query_row(
+                ACTIONS_OF_DROPLET,
+                named_params! { ":droplet_id": droplet_id, ":after": after, ":up_to": up_to },
+                |row| row.get(0),
+            ),
+        }
+        .step("cannot count the archived actions")?;
+        Ok(count.unsigned_abs())
+    }
+
+    /// The greatest id among the archived actions of a listing.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn newest_action(&self, kind: ListingKind) -> Result<Option<ActionId>, Error> {
+        let parameters = named_params! { ":droplet_id": kind.droplet_id() };
+        self.connection
+            .query_row(NEWEST_ACTION, parameters, |row| row.get(0))
+            .step("cannot read the newest archived action")
+    }
+}
+
+const NEWEST_ACTION: &str = "
+SELECT CASE WHEN :droplet_id IS NULL THEN (SELECT max(id) FROM actions)
+            ELSE (SELECT max(id) FROM droplet_actions WHERE droplet_id = :droplet_id)
+        END";
+
+pub(super) const ACTIONS_OF_DROPLET: &str = "SELECT count(*) FROM droplet_actions WHERE droplet_id = :droplet_id AND +id > :after AND id <= :up_to";
+
+const COMPLETE: &str = "cannot note that a listing is complete";
+const FORGET: &str = "cannot forget what is covered of a listing";
+
+pub(super) const FIND: &str =
+    "SELECT id, total, complete_total, head_id FROM listings WHERE path = :path";
+
+pub(super) const COVERAGE: &str =
+    "SELECT start_position, end_position FROM coverage WHERE listing_id = :listing_id";
+
+pub(super) const UNCOVER: &str = "
+DELETE FROM coverage
+ WHERE listing_id = :listing_id AND start_position >= :start AND end_position <= :end";
+
+fn find(connection: &Connection, kind: ListingKind) -> Result<Option<Listing>, Error> {
+    let found = connection
+        .prepare_cached(FIND)
+        .and_then(|mut statement| {
+            statement
+                .query_row(named_params! { ":path": kind.path() }, |row| {
+                    let length = |name: &str| {
+                        row.get::<_, Option<i64>>(name)
+                            .map(|length| length.map(i64::unsigned_abs))
+                    };
+                    Ok(Listing {
+                        id: row.get("id")?,
+                        kind,
+                        total: length("total")?,
+                        complete_total: length("complete_total")?,
+                        head_id: row.get("head_id")?,
+                        coverage: Coverage::new(),
+                    })
+                })
+                .optional()
+        })
+        .step("cannot read what is known of a listing")?;
+    let Some(listing) = found else {
+        return Ok(None);
+    };
+    Ok(Some(Listing {
+        coverage: coverage(connection, listing.id)?,
+        ..listing
+    }))
+}
+
+fn mark_complete(
+    connection: &Connection,
+    listing_id: i64,
+    total: u64,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let beginning = Interval {
+        start: 0,
+        end: total,
+    };
+    cover(connection, listing_id, beginning)?;
+    connection
+        .prepare_cached(
+            "UPDATE listings
+                SET total = max(coalesce(total, 0), :total), complete_total = :total, complete_at = :now,
+                    proven_since = coalesce(proven_since, :now)
+              WHERE id = :listing_id",
+        )
+        .and_then(|mut statement| {
+            statement.execute(named_params! {
+                ":listing_id": listing_id,
+                ":total": sql_position(total),
+                ":now": now.to_string(),
+            })
+        })
+        .step(COMPLETE)?;
+    Ok(())
+}
+
+fn insert(connection: &Connection, kind: ListingKind) -> Result<i64, Error> {
+    connection
+        .prepare_cached("INSERT INTO listings (path, droplet_id) VALUES (:path, :droplet_id)")
+        .and_then(|mut statement| {
+            statement
+                .insert(named_params! { ":path": kind.path(), ":droplet_id": kind.droplet_id() })
+        })
+        .step("cannot add a listing")
+}
+
+fn coverage(connection: &Connection, listing_id: i64) -> Result<Coverage, Error> {
+    connection
+        .prepare_cached(COVERAGE)
+        .and_then(|mut statement| {
+            let rows = statement.query_map(named_params! { ":listing_id": listing_id }, |row| {
+                let position = |name: &str| row.get(name).map(i64::unsigned_abs);
+                Ok(Interval {
+                    start: position("start_position")?,
+                    end: position("end_position")?,
+                })
+            })?;
+            rows.collect()
+        })
+        .step("cannot read what is covered of a listing")
+}
+
+/// What is covered of every listing.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub fn coverage_by_listing(
+    connection: &Connection,
+) -> Result<BTreeMap<ListingKind, Coverage>, Error> {
+    let listings: Vec<(i64, String, Option<DropletId>)> = connection
+        .prepare_cached("SELECT id, path, droplet_id FROM listings")
+        .and_then(|mut statement| {
+            let listings = statement.query_map([], |row| {
+                Ok((row.get("id")?, row.get("path")?, row.get("droplet_id")?))
+            })?;
+            listings.collect()
+        })
+        .step("cannot read what is known of the listings")?;
+    let mut covered = BTreeMap::new();
+    for (id, path, droplet_id) in listings {
+        let kinds = [ListingKind::Account, ListingKind::Followed].into_iter();
+        let kinds = kinds.chain(droplet_id.map(ListingKind::Droplet));
+        for kind in kinds.filter(|kind| kind.path() == path) {
+            covered.insert(kind, coverage(connection, id)?);
+        }
+    }
+    Ok(covered)
+}
+
+/// Adds an interval, joined with those it overlaps or touches; writes nothing when it is covered already.
+pub(super) fn cover(
+    connection: &Connection,
+    listing_id: i64,
+    added: Interval,
+) -> Result<(), Error> {
+    let mut known = coverage(connection, listing_id)?;
+    if known.covers(added) {
+        return Ok(());
+    }
+    known.insert(added);
+    let joined = known
+        .intervals()
+        .iter()
+        .find(|interval| interval.start <= added.start && added.end <= interval.end);
+    let joined = joined.copied().unwrap_or(added);
+    let (start, end) = (sql_position(joined.start), sql_position(joined.end));
+    if start == end {
+        // A nonsensical total puts its rows beyond what SQLite can count. They are archived, but not vouched for.
+        return Ok(());
+    }
+    let parameters = named_params! { ":listing_id": listing_id, ":start": start, ":end": end };
+    for sql in [
+        UNCOVER,
+        "INSERT INTO coverage (listing_id, start_position, end_position)
+         VALUES (:listing_id, :start, :end)",
+    ] {
+        connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(parameters))
+            .step("cannot note what is covered of a listing")?;
+    }
+    Ok(())
+}
+
+/// Forgets everything that was believed of a listing but its length: what is listed once stays listed.
+pub(super) fn forget(connection: &Connection, listing_id: i64) -> Result<(), Error> {
+    for sql in [
+        "DELETE FROM coverage WHERE listing_id = :listing_id",
+        "UPDATE listings
+            SET complete_total = NULL, complete_at = NULL, proven_since = NULL,
+                audit_position = 0, audit_began_at = NULL
+          WHERE id = :listing_id",
+    ] {
+        connection
+            .execute(sql, named_params! { ":listing_id": listing_id })
+            .step(FORGET)?;
+    }
+    Ok(())
+}
+
+/// Writes the length, when it is more than before: answers overtake each other, and a listing never shrinks.
+pub(super) fn raise_total(
+    connection: &Connection,
+    listing_id: i64,
+    total: u64,
+) -> Result<(), Error> {
+    connection
+        .prepare_cached(
+            "UPDATE listings SET total = :total
+              WHERE id = :listing_id AND (total IS NULL OR total < :total)",
+        )
+        .and_then(|mut statement| {
+            statement
+                .execute(named_params! { ":listing_id": listing_id, ":total": sql_position(total) })
+        })
+        .step("cannot note the length of a listing")?;
+    Ok(())
+}
+
+pub(super) fn sql_position(position: u64) -> i64 {
+    i64::try_from(position).unwrap_or(i64::MAX)
+}

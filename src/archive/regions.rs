@@ -1,0 +1,265 @@
+//! Regions, once: every action repeats its whole region, the archive keeps one row of it.
+//!
+//! When a feature or size appeared and when it was last seen is history too. `last_seen_at` is kept to the day: a
+//! region in which nothing changed is written once a day at most, so that a sync with nothing new writes nothing.
+//! An empty list never wipes out a known one: without the scope `sizes:read` the sizes come back empty.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use super::error::{Error, Step};
+use super::upsert::overlay;
+use crate::core::model::{Action, Region};
+use crate::core::time::Timestamp;
+
+/// Regions that need no further look in this run.
+#[derive(Default)]
+pub(super) struct WrittenRegions {
+    /// Kept alive, so that an address means one region.
+    regions: Vec<Arc<Region>>,
+    /// What these take of memory.
+    bytes: usize,
+    slugs: BTreeSet<String>,
+}
+
+/// As many as are worth remembering; there are a dozen regions.
+const MOST_REMEMBERED: usize = 64;
+/// What those may take of memory; with all its sizes a region takes 8 KB.
+const MOST_BYTES: usize = 1 << 20;
+/// The longest slug that is remembered.
+const LONGEST_SLUG: usize = 256;
+const REFRESH_AFTER_SECONDS: i64 = 24 * 3600;
+const WRITE: &str = "cannot archive a region";
+
+impl WrittenRegions {
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Writes what the action says of its region, where something about it is new.
+    pub(super) fn write(
+        &mut self,
+        connection: &Connection,
+        action: &Action,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        if let Some(region) = &action.region
+            && !self
+                .regions
+                .iter()
+                .any(|written| Arc::ptr_eq(written, region))
+        {
+            write_region(connection, region, now)?;
+            self.remember(region);
+        }
+        let named_only = action.region_slug.as_ref().filter(|slug| {
+            action
+                .region
+                .as_ref()
+                .is_none_or(|region| region.slug != **slug)
+                && !self.slugs.contains(*slug)
+        });
+        if let Some(slug) = named_only {
+            write_slug(connection, slug, now)?;
+            if self.slugs.len() >= MOST_REMEMBERED {
+                self.slugs.clear();
+            }
+            if slug.len() <= LONGEST_SLUG {
+                self.slugs.insert(slug.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, region: &Arc<Region>) {
+        let bytes = region.bytes();
+        if self.regions.len() >= MOST_REMEMBERED || self.bytes + bytes > MOST_BYTES {
+            self.regions.clear();
+            self.bytes = 0;
+        }
+        if bytes <= MOST_BYTES {
+            self.bytes += bytes;
+            self.regions.push(Arc::clone(region));
+        }
+    }
+}
+
+/// What the archive knows of a region.
+struct Known {
+    name: Option<String>,
+    available: Option<bool>,
+    extra: Option<String>,
+    last_seen_at: String,
+}
+
+fn write_region(connection: &Connection, region: &Region, now: Timestamp) -> Result<(), Error> {
+    let known = known(connection, &region.slug)?;
+    let extra = (!region.extra.is_empty()).then(|| {
+        overlay(
+            known.as_ref().and_then(|known| known.extra.as_deref()),
+            &region.extra,
+        )
+    });
+    if let Some(known) = &known
+        && !is_due(connection, region, known, extra.as_deref(), now)?
+    {
+        return Ok(());
+    }
+    let seen_at = now.to_string();
+    let seen_at = known.map_or(seen_at.clone(), |known| known.last_seen_at.max(seen_at));
+    connection
+        .prepare_cached(
+            "INSERT INTO regions (slug, name, available, extra, first_seen_at, last_seen_at)
+             VALUES (:slug, :name, :available, :extra, :seen_at, :seen_at)
+             ON CONFLICT (slug) DO UPDATE
+                SET name = coalesce(excluded.name, name),
+                    available = coalesce(excluded.available, available),
+                    extra = coalesce(excluded.extra, extra),
+                    last_seen_at = excluded.last_seen_at",
+        )
+        .and_then(|mut statement| {
+            statement.execute(named_params! {
+                ":slug": region.slug,
+                ":name": region.name,
+                ":available": region.available,
+                ":extra": extra,
+                ":seen_at": seen_at,
+            })
+        })
+        .step(WRITE)?;
+    write_members(
+        connection,
+        FEATURES.write,
+        &region.slug,
+        &region.features,
+        &seen_at,
+    )?;
+    write_members(
+        connection,
+        SIZES.write,
+        &region.slug,
+        &region.sizes,
+        &seen_at,
+    )
+}
+
+/// Whether the region has anything new in it, or was last written more than a day ago.
+fn is_due(
+    connection: &Connection,
+    region: &Region,
+    known: &Known,
+    extra: Option<&str>,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let day_ago = now
+        .saturating_add_seconds(-REFRESH_AFTER_SECONDS)
+        .to_string();
+    let is_said_otherwise =
+        |said: Option<&str>, known: Option<&str>| said.is_some() && said != known;
+    Ok(known.last_seen_at < day_ago
+        || is_said_otherwise(region.name.as_deref(), known.name.as_deref())
+        || (region.available.is_some() && region.available != known.available)
+        || is_said_otherwise(extra, known.extra.as_deref())
+        || members_differ(connection, FEATURES.current, &region.slug, &region.features)?
+        || members_differ(connection, SIZES.current, &region.slug, &region.sizes)?)
+}
+
+/// The two statements of a table of members.
+pub(super) struct Members {
+    write: &'static str,
+    pub(super) current: &'static str,
+}
+
+pub(super) const FEATURES: Members = Members {
+    write: "INSERT INTO region_features (region_slug, feature, first_seen_at, last_seen_at)
+            VALUES (:slug, :member, :seen_at, :seen_at)
+            ON CONFLICT (region_slug, feature) DO UPDATE SET last_seen_at = excluded.last_seen_at",
+    current: "SELECT feature
+                FROM region_features JOIN regions ON slug = region_slug
+               WHERE region_slug = :slug AND region_features.last_seen_at = regions.last_seen_at",
+};
+
+pub(super) const SIZES: Members = Members {
+    write:
+        "INSERT INTO region_sizes (region_slug, size_slug, first_seen_at, last_seen_at)
+            VALUES (:slug, :member, :seen_at, :seen_at)
+            ON CONFLICT (region_slug, size_slug) DO UPDATE SET last_seen_at = excluded.last_seen_at",
+    current: "SELECT size_slug
+                FROM region_sizes JOIN regions ON slug = region_slug
+               WHERE region_slug = :slug AND region_sizes.last_seen_at = regions.last_seen_at",
+};
+
+fn write_members(
+    connection: &Connection,
+    sql: &str,
+    slug: &str,
+    members: &[String],
+    seen_at: &str,
+) -> Result<(), Error> {
+    let mut statement = connection.prepare_cached(sql).step(WRITE)?;
+    for member in members {
+        statement
+            .execute(named_params! { ":slug": slug, ":member": member, ":seen_at": seen_at })
+            .step(WRITE)?;
+    }
+    Ok(())
+}
+
+/// Whether `said` is another set than the one seen last. An empty one says nothing.
+fn members_differ(
+    connection: &Connection,
+    sql: &str,
+    slug: &str,
+    said: &[String],
+) -> Result<bool, Error> {
+    if said.is_empty() {
+        return Ok(false);
+    }
+    let current: BTreeSet<String> = connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| {
+            statement
+                .query_map(named_params! { ":slug": slug }, |row| row.get(0))?
+                .collect()
+        })
+        .step("cannot read a region")?;
+    let said: BTreeSet<&String> = said.iter().collect();
+    Ok(!said.into_iter().eq(&current))
+}
+
+pub(super) const KNOWN: &str =
+    "SELECT name, available, extra, last_seen_at FROM regions WHERE slug = :slug";
+
+fn known(connection: &Connection, slug: &str) -> Result<Option<Known>, Error> {
+    connection
+        .prepare_cached(KNOWN)
+        .and_then(|mut statement| {
+            statement
+                .query_row(named_params! { ":slug": slug }, |row| {
+                    Ok(Known {
+                        name: row.get("name")?,
+                        available: row.get("available")?,
+                        extra: row.get("extra")?,
+                        last_seen_at: row.get("last_seen_at")?,
+                    })
+                })
+                .optional()
+        })
+        .step("cannot read a region")
+}
+
+/// A region of which only the slug is known.
+fn write_slug(connection: &Connection, slug: &str, now: Timestamp) -> Result<(), Error> {
+    connection
+        .prepare_cached(
+            "INSERT INTO regions (slug, first_seen_at, last_seen_at) VALUES (:slug, :now, :now)
+             ON CONFLICT (slug) DO NOTHING",
+        )
+        .and_then(|mut statement| {
+            statement.execute(named_params! { ":slug": slug, ":now": now.to_string() })
+        })
+        .step(WRITE)?;
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! Values and small helpers that every other module may use: time, positions, the model, secrets, files and threads.
+
+pub mod cancellation;
+pub mod control_characters;
+pub mod coverage;
+pub mod files;
+pub mod model;
+pub mod secrets;
+pub mod threads;
+pub mod time;

@@ -1,0 +1,127 @@
+//! When to sync: a cron expression in a time zone, as instants.
+//!
+//! `croner` reads the expression and finds its next match on a calendar whose clocks are never changed; what becomes of
+//! a match when the clocks are set forward or back is decided here, by the rule of cron(8) in Debian:
+//!
+//! - A schedule that names its hours (`30 1 * * *`) runs once for each: one that the clocks skip is made up for in the
+//!   moment of the change, one that they show twice runs the first time only.
+//! - A schedule of every hour or every few (`*/15 * * * *`, `0 */2 * * *`) goes by the clock: nothing is made up, and the
+//!   hour that is shown twice has twice as many runs.
+//!
+//! `tokio-cron-scheduler` would keep the offset that the zone has when a job is made
+//! (<https://github.com/mvniekerk/tokio-cron-scheduler/issues/107>), so it is given instants and no zones.
+//!
+//! What each file is for: `expression` reads a cron expression and finds the place of a mistake, `error` words it, and
+//! this one walks through the changes of the clocks.
+
+mod error;
+mod expression;
+
+pub use error::ScheduleError;
+use expression::Expression;
+
+use crate::core::time::{Timestamp, Zone};
+
+/// A cron expression in a time zone.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    expression: Expression,
+    zone: Zone,
+}
+
+/// Changes of the clocks that one search looks past. Zones change twice a year; an expression that matches only in leap
+/// years waits for eight years at most.
+const MOST_CHANGES: usize = 1_000;
+/// Longer than any zone's clocks were ever set back.
+const LONGEST_FOLD_SECONDS: i64 = 26 * 3_600;
+
+impl Schedule {
+    /// Reads a cron expression of five fields (minute, hour, day of the month, month, day of the week) or six (second
+    /// first), or a name such as `@hourly`; its fields are those of the clocks in `zone`.
+    ///
+    /// # Errors
+    /// When it is not understood, with the place of the mistake, or when no time after `now` matches it.
+    pub fn new(text: &str, zone: Zone, now: Timestamp) -> Result<Self, ScheduleError> {
+        let expression = Expression::parse(text)?;
+        let schedule = Self { expression, zone };
+        match schedule.next_after(now) {
+            Some(_) => Ok(schedule),
+            None => Err(ScheduleError::Never {
+                expression: text.trim().to_owned(),
+            }),
+        }
+    }
+
+    /// The zone whose clocks it goes by.
+    #[must_use]
+    pub fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    /// The expression as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.expression.as_str()
+    }
+
+    /// Its first instant after `after`; nothing when there is none before the year 5000.
+    #[must_use]
+    pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
+        let names_hours = self.expression.names_hours();
+        let mut since = after;
+        let mut offset = i64::from(self.zone.offset_seconds_at(after));
+        // What the clocks show, as seconds of a calendar without zones; the search begins at this second.
+        let mut shown = after.epoch_seconds() + offset + 1;
+        if names_hours {
+            shown = shown.max(self.end_of_repetition(after).unwrap_or(shown));
+        }
+        for _ in 0..MOST_CHANGES {
+            let matched = self.expression.first_from(shown)?;
+            let candidate = Timestamp::from_epoch_seconds(matched - offset).ok()?;
+            let until = candidate.saturating_add_seconds(1);
+            let changes = self.zone.transitions_between(since, until);
+            let Some(change) = changes.first() else {
+                return Some(candidate);
+            };
+            let at = change.at.epoch_seconds();
+            let (before, behind) = (at + offset, at + i64::from(change.offset_seconds));
+            if names_hours && (before..behind).contains(&matched) {
+                return Some(change.at);
+            }
+            shown = if names_hours {
+                before.max(behind)
+            } else {
+                behind
+            };
+            since = change.at;
+            offset = i64::from(change.offset_seconds);
+        }
+        None
+    }
+
+    /// Its first `count` instants after `after`.
+    #[must_use]
+    pub fn upcoming(&self, after: Timestamp, count: usize) -> Vec<Timestamp> {
+        std::iter::successors(self.next_after(after), |tick| self.next_after(*tick))
+            .take(count)
+            .collect()
+    }
+
+    /// Where what the clocks show at `at` was shown before they were set back: when they first show something new.
+    fn end_of_repetition(&self, at: Timestamp) -> Option<i64> {
+        let since = at.saturating_add_seconds(-LONGEST_FOLD_SECONDS);
+        let until = at.saturating_add_seconds(1);
+        let mut offset = self.zone.offset_seconds_at(since);
+        let mut end = None;
+        for change in self.zone.transitions_between(since, until) {
+            if change.offset_seconds < offset {
+                end = Some(change.at.epoch_seconds() + i64::from(offset));
+            }
+            offset = change.offset_seconds;
+        }
+        end
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! The reports there are: those that come with the program, and the user's own files.
+//!
+//! A file that is no report is a [`Problem`] and does not stand in the way of the others. A file with the name of an
+//! embedded report is one as well: otherwise the same command would answer something else on another machine.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Error, Origin, Problem, Report, header};
+use crate::core::files::read_text;
+use crate::query::nearest;
+
+/// Name and text of each report that comes with the program, in the order in which they are listed.
+const EMBEDDED: [(&str, &str); 12] = [
+    ("downtime", include_str!("questions/downtime.sql")),
+    ("power-state", include_str!("questions/power-state.sql")),
+    ("reboot-loops", include_str!("questions/reboot-loops.sql")),
+    ("lifetimes", include_str!("questions/lifetimes.sql")),
+    ("stale-backups", include_str!("questions/stale-backups.sql")),
+    ("backup-gaps", include_str!("questions/backup-gaps.sql")),
+    (
+        "unprotected-changes",
+        include_str!("questions/unprotected-changes.sql"),
+    ),
+    ("failures", include_str!("questions/failures.sql")),
+    ("stuck", include_str!("questions/stuck.sql")),
+    ("slow", include_str!("questions/slow.sql")),
+    ("busiest", include_str!("questions/busiest.sql")),
+    ("no-end", include_str!("questions/no-end.sql")),
+];
+
+const EXTENSION: &str = "sql";
+
+/// The reports there are.
+#[derive(Clone, Debug, Default)]
+pub struct Library {
+    reports: Vec<Report>,
+    problems: Vec<Problem>,
+}
+
+impl Library {
+    /// The embedded reports, and the files `*.sql` of `folder` by name. A folder that is not there holds none.
+    #[must_use]
+    pub fn load(folder: Option<&Path>) -> Self {
+        let mut library = Self {
+            reports: Vec::new(),
+            problems: Vec::new(),
+        };
+        for (name, sql) in EMBEDDED {
+            library.add(name, sql.to_owned(), Origin::Embedded);
+        }
+        if let Some(folder) = folder {
+            library.add_folder(folder);
+        }
+        library
+    }
+
+    /// The embedded ones first, then the user's.
+    #[must_use]
+    pub fn reports(&self) -> &[Report] {
+        &self.reports
+    }
+
+    /// What is wrong with files that should be reports, in the order of their names.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// The report of that name.
+    ///
+    /// # Errors
+    /// When there is none, or its file is no report.
+    pub fn get(&self, name: &str) -> Result<&Report, Error> {
+        if let Some(report) = self.reports.iter().find(|report| report.name == name) {
+            return Ok(report);
+        }
+        let of_that_name = |problem: &&Problem| problem.path.file_stem() == Some(name.as_ref());
+        if let Some(problem) = self.problems.iter().find(of_that_name) {
+            return Err(Error::Unusable {
+                name: name.to_owned(),
+                problem: problem.clone(),
+            });
+        }
+        let names = self.reports.iter().map(|report| report.name.as_str());
+        Err(Error::UnknownReport {
+            name: name.to_owned(),
+            near: nearest(name, names),
+        })
+    }
+
+    /// Takes the reports out whose parameters have a name that is refused, because whoever asks has other uses for it.
+    #[must_use]
+    pub fn without_parameters(mut self, is_refused: impl Fn(&str) -> bool) -> Self {
+        for report in std::mem::take(&mut self.reports) {
+            let mut names = report.parameters.iter().map(|parameter| &parameter.name);
+            match names.find(|name| is_refused(name)) {
+                None => self.reports.push(report),
+                Some(name) => {
+                    let message =
+                        format!("the parameter `{name}` needs another name: it is that of a flag");
+                    self.refuse(&report.path(), None, message);
+                }
+            }
+        }
+        self
+    }
+
+    fn add_folder(&mut self, folder: &Path) {
+        let paths = match sql_files(folder) {
+            Ok(paths) => paths,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) => return self.refuse(folder, None, format!("cannot be read: {error}")),
+        };
+        for path in paths {
+            let Some(name) = path.file_stem().and_then(|name| name.to_str()) else {
+                self.refuse(&path, None, NAMES.to_owned());
+                continue;
+            };
+            let name = name.to_owned();
+            match read_text(&path) {
+                Ok(sql) => self.add(&name, sql, Origin::File(path)),
+                Err(error) => self.refuse(&path, None, format!("cannot be read: {error}")),
+            }
+        }
+    }
+
+    fn add(&mut self, name: &str, sql: String, origin: Origin) {
+        let path = match &origin {
+            Origin::File(path) => path.clone(),
+            Origin::Embedded => PathBuf::from(format!("{name}.{EXTENSION}")),
+        };
+        if !is_name(name) {
+            return self.refuse(&path, None, NAMES.to_owned());
+        }
+        if self.reports.iter().any(|report| report.name == name) {
+            let message = format!(
+                "`{name}` is a report that comes with archiver: give the file another name"
+            );
+            return self.refuse(&path, None, message);
+        }
+        match header::parse(&sql) {
+            Ok(header) => self.reports.push(Report {
+                name: name.to_owned(),
+                title: header.title,
+                summary: header.summary,
+                estimate: header.estimate,
+                parameters: header.parameters,
+                sql,
+                origin,
+            }),
+            Err(error) => self.refuse(&path, Some(error.line), error.message),
+        }
+    }
+
+    fn refuse(&mut self, path: &Path, line: Option<usize>, message: String) {
+        self.problems.push(Problem {
+            path: path.to_owned(),
+            line,
+            message,
+        });
+    }
+}
+
+const NAMES: &str = "a report is named with small letters, digits and -, as in my-report.sql";
+
+fn is_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
+        && name
+            .chars()
+            .all(|each| each.is_ascii_lowercase() || each.is_ascii_digit() || each == '-')
+}
+
+fn sql_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == EXTENSION)
+        {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}

@@ -1,0 +1,414 @@
+//! Proof that groups are what counting by hand makes of the same actions, with a calendar of its own.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use rusqlite::Connection;
+
+use super::{Dimension, Measure, Question, stats};
+use crate::output::testing::Rows;
+use crate::query::fixture::{Row, archive, droplet, generated, insert, listed, now};
+use crate::query::{Choice, Filter, count};
+
+fn question(by: &str, zone: &str, measure: Measure) -> Question {
+    Question {
+        by: by.split(',').map(|name| name.parse().unwrap()).collect(),
+        zone: zone.parse().unwrap(),
+        measure,
+        top: None,
+        only_errored: false,
+    }
+}
+
+fn answered(connection: &Connection, filter: &Filter, question: &Question) -> Rows {
+    let mut rows = Rows::default();
+    stats(connection, filter, now(), question, &mut rows).unwrap();
+    rows
+}
+
+/// An action, with its times in seconds since 1970.
+#[derive(Clone, Debug)]
+struct Action {
+    kind: Option<&'static str>,
+    status: Option<&'static str>,
+    region: Option<&'static str>,
+    resource: (Option<&'static str>, Option<i64>),
+    started: Option<i64>,
+    seconds: Option<i64>,
+    listed_by: Vec<i64>,
+}
+
+impl Action {
+    fn droplets(&self) -> Vec<i64> {
+        let own = match self.resource {
+            (Some("droplet"), id) => id,
+            _ => None,
+        };
+        let mut droplets: Vec<i64> = own.into_iter().chain(self.listed_by.clone()).collect();
+        droplets.sort_unstable();
+        droplets.dedup();
+        droplets
+    }
+
+    fn duration(&self) -> Option<i64> {
+        self.started?;
+        self.seconds.filter(|seconds| *seconds >= 0)
+    }
+}
+
+fn text(seconds: i64) -> String {
+    crate::core::time::Timestamp::from_epoch_seconds(seconds)
+        .unwrap()
+        .to_string()
+}
+
+fn archived(actions: &[Action]) -> Connection {
+    let connection = archive();
+    for id in 1..=3 {
+        droplet(&connection, id, &[&format!("web-{id}")]);
+    }
+    for (id, action) in (1..).zip(actions) {
+        let started_at = action.started.map(text);
+        let ended = action.started.zip(action.seconds);
+        let completed_at = ended.map(|(started, seconds)| text(started + seconds));
+        let row = Row {
+            id,
+            status: action.status,
+            kind: action.kind,
+            started_at: started_at.as_deref(),
+            completed_at: completed_at.as_deref(),
+            resource_id: action.resource.1,
+            resource_type: action.resource.0,
+            region: action.region,
+        };
+        insert(&connection, &row);
+        for droplet in &action.listed_by {
+            listed(&connection, *droplet, id);
+        }
+    }
+    connection
+}
+
+/// Seconds near what calendars make of them: both changes of Berlin's clocks in 2020, new year, and any time.
+fn started() -> impl Strategy<Value = Option<i64>> {
+    let near = |second: i64| second - 90_000..second + 90_000;
+    prop_oneof![
+        1 => Just(None),
+        3 => near(1_585_443_600).prop_map(Some),
+        3 => near(1_603_587_600).prop_map(Some),
+        2 => near(1_609_459_200).prop_map(Some),
+        2 => (1_400_000_000_i64..1_900_000_000).prop_map(Some),
+    ]
+}
+
+fn an_action() -> impl Strategy<Value = Action> {
+    use prop::sample::select;
+    let kind = select(vec![None, Some("reboot"), Some("backup"), Some("create")]);
+    let status = select(vec![
+        None,
+        Some("completed"),
+        Some("errored"),
+        Some("in-progress"),
+    ]);
+    let region = select(vec![None, Some("nyc3"), Some("ams3")]);
+    let resource = (
+        select(vec![None, Some("droplet"), Some("volume")]),
+        prop::option::of(1_i64..5),
+    );
+    let listed_by = prop::collection::btree_set(1_i64..5, 0..3).prop_map(Vec::from_iter);
+    let seconds = prop::option::of(-5_i64..40);
+    (
+        kind,
+        status,
+        region,
+        resource,
+        started(),
+        seconds,
+        listed_by,
+    )
+        .prop_map(
+            |(kind, status, region, resource, started, seconds, listed_by)| Action {
+                kind,
+                status,
+                region,
+                resource,
+                started,
+                seconds,
+                listed_by,
+            },
+        )
+}
+
+const ZONES: [&str; 3] = ["UTC", "Europe/Berlin", "Asia/Kolkata"];
+
+/// Year, month and day of a number of days since 1970, counted one year and one month after the other.
+fn date(mut days: i64) -> (i64, i64, i64) {
+    let is_leap = |year: i64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let mut year = 1970;
+    while days >= 365 + i64::from(is_leap(year)) {
+        days -= 365 + i64::from(is_leap(year));
+        year += 1;
+    }
+    let february = 28 + i64::from(is_leap(year));
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    (year, month, days + 1)
+}
+
+/// 1970-01-01 was a Thursday; Monday is 0.
+fn weekday(days: i64) -> i64 {
+    (days + 3) % 7
+}
+
+/// The European Union's clocks are an hour further ahead from the last Sunday of March to that of October, 01:00 UTC.
+fn offset(zone: &str, second: i64) -> i64 {
+    let (_, month, day) = date(second / 86_400);
+    let days_since_sunday = (weekday(second / 86_400) + 1) % 7;
+    let is_past_the_last_sunday = if days_since_sunday == 0 {
+        day > 24 && second % 86_400 >= 3_600
+    } else {
+        day - days_since_sunday > 24
+    };
+    let is_summer = match month {
+        3 => is_past_the_last_sunday,
+        10 => !is_past_the_last_sunday,
+        month => (4..10).contains(&month),
+    };
+    match zone {
+        "Europe/Berlin" => 3_600 + 3_600 * i64::from(is_summer),
+        "Asia/Kolkata" => 19_800,
+        _ => 0,
+    }
+}
+
+fn calendar(name: &str, zone: &str, second: i64) -> String {
+    let local = second + offset(zone, second);
+    let days = local / 86_400;
+    let (year, month, day) = date(days);
+    match name {
+        "hour" => format!("{:02}", local % 86_400 / 3_600),
+        "weekday" => {
+            let names = [
+                "1 Mon", "2 Tue", "3 Wed", "4 Thu", "5 Fri", "6 Sat", "7 Sun",
+            ];
+            names[usize::try_from(weekday(days)).unwrap()].to_owned()
+        }
+        "day" => format!("{year}-{month:02}-{day:02}"),
+        "week" => {
+            // A week belongs to the year of its Thursday.
+            let thursday = days - weekday(days) + 3;
+            let (year, ..) = date(thursday);
+            let before = (0..)
+                .take_while(|weeks| date(thursday - 7 * weeks).0 == year)
+                .count();
+            format!("{year}-W{before:02}")
+        }
+        "month" => format!("{year}-{month:02}"),
+        "quarter" => format!("{year}-Q{}", (month - 1) / 3 + 1),
+        _ => year.to_string(),
+    }
+}
+
+/// The columns of an action in one dimension; of droplets there may be several.
+fn places(action: &Action, name: &str, zone: &str) -> Vec<Vec<String>> {
+    let one = |value: Option<&str>| vec![vec![value.unwrap_or_default().to_owned()]];
+    match name {
+        "type" => one(action.kind),
+        "status" => one(action.status),
+        "region" => one(action.region),
+        "resource-type" => one(action.resource.0),
+        "droplet" => match action.droplets() {
+            droplets if droplets.is_empty() => vec![vec![String::new(); 2]],
+            droplets => droplets
+                .into_iter()
+                .map(|id| {
+                    vec![
+                        id.to_string(),
+                        if id <= 3 {
+                            format!("web-{id}")
+                        } else {
+                            String::new()
+                        },
+                    ]
+                })
+                .collect(),
+        },
+        _ => one(action
+            .started
+            .map(|second| calendar(name, zone, second))
+            .as_deref()),
+    }
+}
+
+fn counted(actions: &[Action], by: &str, zone: &str, measure: Measure) -> Vec<Vec<String>> {
+    let mut groups: BTreeMap<Vec<String>, Vec<&Action>> = BTreeMap::new();
+    for action in actions {
+        let mut keys = vec![vec![]];
+        for name in by.split(',') {
+            let places = places(action, name, zone);
+            let with = |key: Vec<String>| {
+                places
+                    .iter()
+                    .map(move |place| [key.clone(), place.clone()].concat())
+            };
+            keys = keys.into_iter().flat_map(with).collect();
+        }
+        for key in keys {
+            groups.entry(key).or_default().push(action);
+        }
+    }
+    let row = |(key, members): (Vec<String>, Vec<&Action>)| {
+        let count = members.len();
+        let errored = members
+            .iter()
+            .filter(|action| action.status == Some("errored"))
+            .count();
+        let mut seconds: Vec<i64> = members
+            .iter()
+            .filter_map(|action| action.duration())
+            .collect();
+        seconds.sort_unstable();
+        let at = |percent: usize| match seconds.len() {
+            0 => String::new(),
+            count => seconds[(percent * count).div_ceil(100) - 1].to_string(),
+        };
+        let measured = match measure {
+            Measure::Errors => {
+                let tenths = (errored * 2_000 + count) / (2 * count);
+                vec![
+                    errored.to_string(),
+                    format!("{}.{}", tenths / 10, tenths % 10),
+                ]
+            }
+            Measure::Durations => vec![seconds.len().to_string(), at(50), at(95), at(100)],
+        };
+        [key, vec![count.to_string()], measured].concat()
+    };
+    groups.into_iter().map(row).collect()
+}
+
+fn every_by() -> Vec<String> {
+    let single = Dimension::ALL.map(|dimension| dimension.name().to_owned());
+    let several = [
+        "week,type",
+        "type,week",
+        "droplet,status",
+        "hour,weekday",
+        "month,droplet",
+        "year,region,resource-type",
+        "status,day,type",
+    ];
+    single
+        .into_iter()
+        .chain(several.map(str::to_owned))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn groups_are_what_counting_by_hand_finds(
+        actions in prop::collection::vec(an_action(), 0..60),
+        zone in prop::sample::select(ZONES.to_vec()),
+        measure in prop::sample::select(vec![Measure::Errors, Measure::Durations]),
+    ) {
+        let connection = archived(&actions);
+        for by in every_by() {
+            let rows = answered(&connection, &Filter::default(), &question(&by, zone, measure)).rows;
+            prop_assert_eq!(rows, counted(&actions, &by, zone, measure), "{} {}", by, zone);
+        }
+    }
+
+    #[test]
+    fn the_largest_groups_and_those_with_errors_are_chosen_from_all(
+        actions in prop::collection::vec(an_action(), 0..60), top in 1_usize..6,
+    ) {
+        let connection = archived(&actions);
+        let mut question = question("droplet,type", "UTC", Measure::Errors);
+        let count = |row: &Vec<String>| row[3].parse::<i64>().unwrap();
+        let mut expected = counted(&actions, "droplet,type", "UTC", Measure::Errors);
+        expected.retain(|row| row[4] != "0");
+        question.only_errored = true;
+        prop_assert_eq!(&answered(&connection, &Filter::default(), &question).rows, &expected);
+        expected.sort_by_key(|row| -count(row));
+        expected.truncate(top);
+        question.top = Some(top);
+        prop_assert_eq!(answered(&connection, &Filter::default(), &question).rows, expected);
+    }
+}
+
+#[test]
+fn what_a_filter_leaves_out_is_not_counted() {
+    let connection = generated(5_000);
+    let filter = Filter {
+        types: Choice::any_of(["type_a", "type_b"].map(|name| name.parse().unwrap())),
+        statuses: Choice::any_of(["completed".to_owned()]),
+        since: "2017-07-14T12:00:00Z".parse().ok(),
+        ..Filter::default()
+    };
+    for filter in [filter, Filter::default()] {
+        for by in ["type", "week,type", "hour", "status"] {
+            let rows = answered(&connection, &filter, &question(by, "UTC", Measure::Errors));
+            let position = rows.names.iter().position(|name| name == "count").unwrap();
+            let counts = rows
+                .rows
+                .iter()
+                .map(|row| row[position].parse::<u64>().unwrap());
+            assert_eq!(
+                counts.sum::<u64>(),
+                count(&connection, &filter, now()).unwrap(),
+                "{by}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_droplets_groups_hold_what_a_question_about_it_finds() {
+    let connection = generated(5_000);
+    let rows = answered(
+        &connection,
+        &Filter::default(),
+        &question("droplet", "UTC", Measure::Errors),
+    )
+    .rows;
+    assert!(rows.len() > 100);
+    for row in rows.iter().filter(|row| !row[0].is_empty()).step_by(7) {
+        let filter = Filter {
+            droplets: Choice::any_of([row[0].parse().unwrap()]),
+            ..Filter::default()
+        };
+        assert_eq!(
+            row[2],
+            count(&connection, &filter, now()).unwrap().to_string(),
+            "{row:?}"
+        );
+    }
+}
+
+#[test]
+fn columns_are_called_after_what_they_hold() {
+    let names = |by, measure| {
+        answered(
+            &archive(),
+            &Filter::default(),
+            &question(by, "UTC", measure),
+        )
+        .names
+        .join(",")
+    };
+    assert_eq!(
+        names("type", Measure::Errors),
+        "type,count,errored,errored_percent"
+    );
+    assert_eq!(
+        names("droplet,region,week", Measure::Durations),
+        "droplet_id,droplet_name,region_slug,week,count,n,p50_seconds,p95_seconds,max_seconds"
+    );
+}

@@ -1,0 +1,121 @@
+//! What is archived, in numbers.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde::Serialize;
+
+use crate::core::model::{ActionId, DropletId};
+
+/// Counts, and the ends of what is counted.
+#[derive(Clone, Debug, Serialize)]
+pub struct Facts {
+    /// The size of the archive, free pages included.
+    pub file_bytes: u64,
+    /// All actions.
+    pub actions: u64,
+    /// When the first of them started.
+    pub first_action_at: Option<String>,
+    /// When the last of them started.
+    pub last_action_at: Option<String>,
+    /// Actions that were in progress when last seen.
+    pub open_actions: u64,
+    /// The one of them that started first.
+    pub oldest_open_action: Option<OpenAction>,
+    /// Completed actions of which the API did not tell when they ended.
+    pub actions_without_end: u64,
+    /// Droplets, those that are gone too.
+    pub droplets: u64,
+    /// Droplets that the API does not have any more.
+    pub droplets_gone: u64,
+    /// Regions.
+    pub regions: u64,
+    /// What the token had left.
+    pub quota: Option<Quota>,
+}
+
+/// An action in progress.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OpenAction {
+    /// Its id.
+    pub id: ActionId,
+    /// `create`, `reboot` …
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// When it started.
+    pub started_at: Option<String>,
+    /// The resource, where that is a droplet.
+    pub droplet_id: Option<DropletId>,
+}
+
+/// What a token may still ask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Quota {
+    /// Requests that were left of the hour's.
+    pub remaining: i64,
+    /// When that was.
+    pub at: Option<String>,
+}
+
+const FACTS: &str = "
+SELECT (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size) AS file_bytes,
+       (SELECT count(*) FROM actions) AS actions,
+       (SELECT min(started_at) FROM actions) AS first_action_at,
+       (SELECT max(started_at) FROM actions) AS last_action_at,
+       (SELECT count(*) FROM actions WHERE status = 'in-progress') AS open_actions,
+       (SELECT count(*) FROM actions WHERE status = 'completed' AND completed_at IS NULL) AS actions_without_end,
+       (SELECT count(*) FROM droplets) AS droplets,
+       (SELECT count(*) FROM droplets WHERE gone_at IS NOT NULL) AS droplets_gone,
+       (SELECT count(*) FROM regions) AS regions";
+
+const OLDEST_OPEN: &str = "
+SELECT id, type, started_at, CASE resource_type WHEN 'droplet' THEN resource_id END AS droplet_id
+  FROM actions
+ WHERE status = 'in-progress'
+ ORDER BY started_at IS NULL, started_at, id
+ LIMIT 1";
+
+const QUOTA: &str = "
+SELECT ratelimit_remaining, finished_at
+  FROM sync_runs
+ WHERE ratelimit_remaining IS NOT NULL
+ ORDER BY id DESC
+ LIMIT 1";
+
+pub(super) fn read(connection: &Connection) -> rusqlite::Result<Facts> {
+    let oldest_open_action = connection
+        .query_row(OLDEST_OPEN, [], |row| {
+            Ok(OpenAction {
+                id: row.get("id")?,
+                kind: row.get("type")?,
+                started_at: row.get("started_at")?,
+                droplet_id: row.get("droplet_id")?,
+            })
+        })
+        .optional()?;
+    let quota = connection
+        .query_row(QUOTA, [], |row| {
+            Ok(Quota {
+                remaining: row.get("ratelimit_remaining")?,
+                at: row.get("finished_at")?,
+            })
+        })
+        .optional()?;
+    connection.query_row(FACTS, [], |row| {
+        Ok(Facts {
+            file_bytes: count(row, "file_bytes")?,
+            actions: count(row, "actions")?,
+            first_action_at: row.get("first_action_at")?,
+            last_action_at: row.get("last_action_at")?,
+            open_actions: count(row, "open_actions")?,
+            oldest_open_action,
+            actions_without_end: count(row, "actions_without_end")?,
+            droplets: count(row, "droplets")?,
+            droplets_gone: count(row, "droplets_gone")?,
+            regions: count(row, "regions")?,
+            quota,
+        })
+    })
+}
+
+fn count(row: &Row<'_>, name: &str) -> rusqlite::Result<u64> {
+    row.get(name).map(i64::unsigned_abs)
+}

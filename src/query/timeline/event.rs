@@ -1,0 +1,83 @@
+//! An action as a timeline reads it.
+
+use rusqlite::{Connection, Row};
+
+use crate::core::model::{ActionId, COMPLETED, DropletId, IN_PROGRESS};
+use crate::core::time::Timestamp;
+
+const EVENTS: &str = "
+    SELECT id, type, status, started_at, completed_at, resource_type, resource_id
+      FROM droplet_actions
+     WHERE droplet_id = ?1
+     ORDER BY coalesce(started_at, completed_at), id";
+
+/// An action.
+#[derive(Clone, Debug)]
+pub(super) struct Event {
+    pub(super) id: ActionId,
+    pub(super) kind: Option<String>,
+    pub(super) status: Option<String>,
+    pub(super) started_at: Option<Timestamp>,
+    pub(super) completed_at: Option<Timestamp>,
+    pub(super) resource_type: Option<String>,
+    pub(super) resource_id: Option<i64>,
+    /// `started_at` as it is archived.
+    pub(super) started_text: Option<String>,
+}
+
+/// Every action of a droplet, in the order of when it started. One of which only the end is known stands at its end.
+pub(super) fn events(connection: &Connection, droplet: DropletId) -> rusqlite::Result<Vec<Event>> {
+    connection
+        .prepare(EVENTS)?
+        .query_map([droplet], event)?
+        .collect()
+}
+
+fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
+    let time = |text: &Option<String>| text.as_deref()?.parse().ok();
+    let started_text: Option<String> = row.get("started_at")?;
+    Ok(Event {
+        id: row.get("id")?,
+        kind: row.get("type")?,
+        status: row.get("status")?,
+        started_at: time(&started_text),
+        completed_at: time(&row.get("completed_at")?),
+        resource_type: row.get("resource_type")?,
+        resource_id: row.get("resource_id")?,
+        started_text,
+    })
+}
+
+impl Event {
+    /// When it ended; when it started, where its end is not known or before that.
+    pub(super) fn ended_at(&self) -> Option<Timestamp> {
+        self.completed_at.max(self.started_at)
+    }
+
+    /// When it started; when it ended, where its beginning is not known.
+    pub(super) fn begun_at(&self) -> Option<Timestamp> {
+        self.started_at.or(self.completed_at)
+    }
+
+    /// How long it took; not known where it ended before it began.
+    pub(super) fn duration_seconds(&self) -> Option<i64> {
+        let (started_at, completed_at) = self.started_at.zip(self.completed_at)?;
+        let seconds = completed_at.epoch_seconds() - started_at.epoch_seconds();
+        Some(seconds).filter(|seconds| *seconds >= 0)
+    }
+
+    pub(super) fn is_renaming(&self) -> bool {
+        self.kind.as_deref() == Some("rename") && self.status.as_deref() == Some(COMPLETED)
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.status.as_deref() == Some(IN_PROGRESS) && self.completed_at.is_none()
+    }
+
+    /// Whether it was done to the droplet itself, as far as it says. What a droplet's listing showed without a resource
+    /// was.
+    pub(super) fn is_on(&self, droplet: DropletId) -> bool {
+        let kind = self.resource_type.as_deref();
+        kind.is_none_or(|kind| kind == "droplet") && self.resource_id.is_none_or(|id| id == droplet)
+    }
+}

@@ -1,0 +1,152 @@
+//! One droplet's life: every action of it, oldest first, and what stands between them.
+//!
+//! The API tells what was done to a droplet and not what it was like in between. But most of that follows from what
+//! was done: a droplet that was powered off is off until something switches it on. What follows is told as known,
+//! what is only likely as an estimate, and what does not follow is said to be unknown.
+
+mod column;
+mod droplet;
+mod event;
+mod note;
+mod power;
+
+pub use column::Column;
+pub use droplet::{Droplet, find};
+pub use power::{Power, State};
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+
+use rusqlite::Connection;
+
+use crate::core::model::ActionId;
+use crate::core::time::Timestamp;
+use crate::output::{RowWriter, Value};
+use crate::query::Error;
+use event::{Event, events};
+use power::{Change, changes};
+
+/// The part of a life that is shown; what was before it is read all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// Actions that started at this instant or later.
+    pub since: Option<Timestamp>,
+    /// Actions that started before this instant.
+    pub until: Option<Timestamp>,
+}
+
+/// Writes a row for each action of a droplet, by its resource or because its listing showed it, oldest first. What the
+/// droplet is like after the last of them is handed back.
+///
+/// Of actions under way at once, the one that ended last says what the droplet is like. Actions of which no time is known
+/// come before all others, say nothing of what the droplet was like, and are left out when the window has a bound.
+///
+/// # Errors
+/// When the archive cannot be read or a row cannot be written.
+pub fn timeline(
+    connection: &Connection,
+    droplet: &Droplet,
+    window: Window,
+    now: Timestamp,
+    columns: &[Column],
+    writer: &mut dyn RowWriter,
+) -> Result<State, Error> {
+    let headings: Vec<_> = columns.iter().map(|column| column.heading()).collect();
+    writer.header(&headings).map_err(Error::Write)?;
+    let events = events(connection, droplet.id)?;
+    let mut life = Life {
+        new_names: new_names(&events, droplet),
+        changes: changes(connection, droplet.id)?,
+        droplet,
+        now,
+        happened: BTreeSet::new(),
+        state: State::default(),
+        previous: None,
+    };
+    let is_before_end = |event: &&Event| {
+        let until = window.until;
+        until.is_none_or(|until| event.begun_at().is_some_and(|begun| begun < until))
+    };
+    for event in events.iter().filter(is_before_end) {
+        let moment = life.live(event);
+        if window.since.is_none() || event.begun_at() >= window.since {
+            write(&moment, columns, writer).map_err(Error::Write)?;
+        }
+    }
+    let found_gone = droplet.gone_at.filter(|gone_at| {
+        life.state.power != Power::Gone && window.until.is_none_or(|until| *gone_at < until)
+    });
+    Ok(found_gone.map_or(life.state, State::gone))
+}
+
+/// An action, and what it made of the droplet.
+struct Moment<'a> {
+    event: &'a Event,
+    state: State,
+    gap_seconds: Option<i64>,
+    note: String,
+}
+
+/// What is known of a droplet after the actions so far.
+struct Life<'a> {
+    droplet: &'a Droplet,
+    /// The names that renames led to, as far as they were seen.
+    new_names: HashMap<ActionId, String>,
+    now: Timestamp,
+    changes: HashMap<ActionId, Change>,
+    /// The changes so far, in the order in which they happened.
+    happened: BTreeSet<Change>,
+    state: State,
+    /// When the previous action ended, or started where that is not known.
+    previous: Option<Timestamp>,
+}
+
+impl Life<'_> {
+    fn live<'a>(&mut self, event: &'a Event) -> Moment<'a> {
+        let before = self.state;
+        if let Some(change) = self.changes.get(&event.id) {
+            self.happened.insert(*change);
+            self.state = if self.happened.last() == Some(change) {
+                before.after(change)
+            } else {
+                State::after_all(&self.happened)
+            };
+        }
+        let note = self.note(event, before);
+        let gap_seconds = event
+            .started_at
+            .zip(self.previous)
+            .map(|(started, ended)| (started.epoch_seconds() - ended.epoch_seconds()).max(0));
+        self.previous = event.ended_at().or(self.previous);
+        Moment {
+            event,
+            state: self.state,
+            gap_seconds,
+            note,
+        }
+    }
+}
+
+fn write(moment: &Moment<'_>, columns: &[Column], writer: &mut dyn RowWriter) -> io::Result<()> {
+    let values: Vec<Value<'_>> = columns.iter().map(|column| column.value(moment)).collect();
+    writer.row(&values)
+}
+
+/// What a rename led to is not in the action. A name that was first seen between two renames is the first one's.
+fn new_names(events: &[Event], droplet: &Droplet) -> HashMap<ActionId, String> {
+    let renames = events.iter().rev().filter(|event| event.is_renaming());
+    let mut names = HashMap::new();
+    for (name, first_seen_at) in &droplet.names {
+        let is_before =
+            |event: &&Event| event.started_at.is_some() && event.started_at < *first_seen_at;
+        if let Some(rename) = renames.clone().find(is_before) {
+            names.entry(rename.id).or_insert_with(|| name.clone());
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod meaning;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! What must be true of everything but actions and coverage: the log of syncs, regions, droplets.
+
+use rusqlite::Connection;
+
+use super::finding::{Finding, Severity};
+use super::rule::{Rule, count, is_no_object, is_no_time};
+use crate::core::time::Timestamp;
+
+const NOT_OURS: &str =
+    "archiver did not write this: if you did, write it again; if not, go back to a backup";
+/// The clocks of two machines may differ; not by a day.
+const ONE_DAY: i64 = 86_400;
+
+/// Each table with times, what names a row of it, and the columns.
+const TIMES: [(&str, &str, &[&str]); 7] = [
+    ("sync_runs", "id", &["started_at", "finished_at"]),
+    ("regions", "slug", &["first_seen_at", "last_seen_at"]),
+    (
+        "region_features",
+        "region_slug",
+        &["first_seen_at", "last_seen_at"],
+    ),
+    (
+        "region_sizes",
+        "region_slug",
+        &["first_seen_at", "last_seen_at"],
+    ),
+    (
+        "droplets",
+        "id",
+        &["first_seen_at", "created_at", "gone_at"],
+    ),
+    ("droplet_names", "droplet_id", &["first_seen_at"]),
+    ("listings", "path", &["complete_at"]),
+];
+
+pub(super) fn check(connection: &Connection, now: Timestamp) -> rusqlite::Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for (table, key, columns) in TIMES {
+        let broken: Vec<_> = columns.iter().map(|column| is_no_time(column)).collect();
+        let rule = Rule {
+            severity: Severity::Error,
+            check: "time_format",
+            broken_by: broken.join(" OR "),
+            what: format!(
+                "rows of `{table}` have a time that is not written as YYYY-MM-DDTHH:MM:SSZ"
+            ),
+            advice: NOT_OURS,
+        };
+        findings.extend(count(connection, table, key, None, &[rule])?);
+    }
+    let tomorrow = now.saturating_add_seconds(ONE_DAY);
+    findings.extend(count(
+        connection,
+        "sync_runs",
+        "id",
+        Some(tomorrow),
+        &syncs(),
+    )?);
+    let droplet_rules = droplets();
+    findings.extend(count(
+        connection,
+        "droplets",
+        "id",
+        Some(tomorrow),
+        &droplet_rules,
+    )?);
+    findings.extend(count(connection, "regions", "slug", None, &[region()])?);
+    for (table, key) in REGION_PARTS {
+        findings.extend(count(connection, table, key, None, &[seen(table)])?);
+    }
+    Ok(findings)
+}
+
+/// What says when it was seen first and last.
+const REGION_PARTS: [(&str, &str); 3] = [
+    ("regions", "slug"),
+    ("region_features", "region_slug"),
+    ("region_sizes", "region_slug"),
+];
+
+fn error(check: &'static str, broken_by: String, what: &str) -> Rule {
+    Rule {
+        severity: Severity::Error,
+        check,
+        broken_by,
+        what: what.to_owned(),
+        advice: NOT_OURS,
+    }
+}
+
+fn syncs() -> [Rule; 3] {
+    [
+        Rule {
+            severity: Severity::Error,
+            check: "sync",
+            broken_by: "(outcome IS NULL) <> (finished_at IS NULL)
+                        OR outcome NOT IN ('complete', 'partial', 'failed', 'interrupted')"
+                .to_owned(),
+            what: "syncs have an outcome that archiver does not know, or one without an end"
+                .to_owned(),
+            advice: NOT_OURS,
+        },
+        Rule {
+            severity: Severity::Error,
+            check: "sync",
+            broken_by: "min(requests, retries, faults, inserted, updated, unchanged, rejected) < 0"
+                .to_owned(),
+            what: "syncs count less than nothing".to_owned(),
+            advice: NOT_OURS,
+        },
+        Rule {
+            severity: Severity::Note,
+            check: "clock",
+            broken_by: "finished_at < started_at OR started_at > :now".to_owned(),
+            what: "syncs ended before they began, or began in the future: a clock was wrong"
+                .to_owned(),
+            advice: "look at the clock; ages that `archiver status` tells may be wrong",
+        },
+    ]
+}
+
+fn droplets() -> [Rule; 3] {
+    let note = |check, broken_by: &str, what: &str| Rule {
+        severity: Severity::Note,
+        ..error(check, broken_by.to_owned(), what)
+    };
+    let what = "droplets have further fields that are no JSON";
+    [
+        error("extra", is_no_object("extra"), what),
+        Rule {
+            advice: "nothing: both are archived as they were told",
+            ..note(
+                "order",
+                "gone_at < created_at",
+                "droplets were gone before they were made",
+            )
+        },
+        Rule {
+            advice: "look at the clock",
+            ..note(
+                "future",
+                "max(coalesce(created_at, ''), coalesce(gone_at, '')) > :now OR first_seen_at > :now",
+                "droplets have a time in the future, by this machine's clock",
+            )
+        },
+    ]
+}
+
+fn region() -> Rule {
+    error(
+        "extra",
+        format!("{} OR available NOT IN (0, 1)", is_no_object("extra")),
+        "regions have further fields that are no JSON, or are neither available nor not",
+    )
+}
+
+fn seen(table: &str) -> Rule {
+    let what =
+        format!("rows of `{table}` were last seen before they were first seen: a clock was wrong");
+    Rule {
+        severity: Severity::Note,
+        advice: "nothing: the next sync of another day writes the time anew",
+        ..error("clock", "last_seen_at < first_seen_at".to_owned(), &what)
+    }
+}
