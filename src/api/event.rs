@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::ErrorKind;
-use super::limits::RateLimit;
+use super::pace::RateLimit;
 
 /// Whoever is told of every request, retry and wait.
 pub type OnEvent = Arc<dyn Fn(&Event<'_>) + Send + Sync>;

@@ -12,12 +12,12 @@ use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION};
 use reqwest::{Response, Url};
 use secrecy::SecretString;
 
-use super::bearer::Bearer;
 use super::body::{ACCEPTED_ENCODING, Packed, Unpacker, Unreadable};
 use super::error::{ApiMessage, Error, ErrorKind, printable};
 use super::event::{Event, OnEvent};
 use super::http;
-use super::limits::RateLimit;
+use super::http::Bearer;
+use super::pace::RateLimit;
 use super::retry;
 use super::wire::{self, BodyError, Page};
 use crate::core::time::Timestamp;

@@ -13,14 +13,12 @@
 //! `limits` reads what the headers say of both, `wire` turns JSON into values, `event` tells whoever watches, `error` says
 //! what failed.
 
-mod bearer;
 mod body;
 mod client;
 mod error;
 mod event;
 mod exchange;
 pub(crate) mod http;
-mod limits;
 mod origin;
 mod pace;
 #[cfg(test)]
@@ -32,9 +30,9 @@ mod wire;
 pub use client::{Client, ClientSettings, DropletSelection, PER_PAGE};
 pub use error::{ApiMessage, Error, ErrorKind};
 pub use event::{Event, OnEvent};
-pub use limits::RateLimit;
 pub(crate) use origin::is_loopback;
 pub use origin::{Origin, OriginError};
+pub use pace::RateLimit;
 pub use pace::{Pace, Pacer, SharedPacer};
 pub use retry::RetryPolicy;
 pub use scope::TokenScope;

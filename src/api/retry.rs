@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use super::limits::RateLimit;
+use super::pace::RateLimit;
 use crate::core::time::Timestamp;
 
 /// How patient a client is.

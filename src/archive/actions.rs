@@ -3,11 +3,11 @@
 use rusqlite::{Connection, ToSql, named_params};
 
 use super::Store;
+use super::connection::atomically;
 use super::error::{Error, Step};
-use super::links::link;
 use super::listings::{self, Listing};
 use super::runs::RunId;
-use super::transaction::atomically;
+use super::upsert::link;
 use super::upsert::{Upsert, Written};
 use crate::core::coverage::Interval;
 use crate::core::model::{Action, ActionId, DropletId};

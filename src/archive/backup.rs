@@ -10,26 +10,24 @@
 //! The copy is made under another name beside the target, and gets its name once it is on the disk, was read back and
 //! found sound. So whatever has the name is whole, and nothing that had it before is touched; `partial` says how.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, OpenFlags};
-use tempfile::NamedTempFile;
-
 use super::connection::{open_any_version, prepare};
-use super::disk::sync_folder;
+use super::disk::{own, sync_folder};
 use super::error::{Error, Step, file_error, unfit};
 use super::header::{companions, in_full, left_beside};
 use super::interrupt::{LockWait, patiently, watched};
 use super::lock::lock_of;
 use super::migrations;
-use super::partial;
 use crate::core::cancellation::Cancellation;
 use crate::core::files::{folder_of, is_at};
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, io};
+use tempfile::NamedTempFile;
 
 /// Pages that are copied between two looks at whether to go on: 4 MB.
 const PAGES_AT_A_TIME: i32 = 1_024;
@@ -68,7 +66,7 @@ pub fn back_up(
     let open = || open_any_version(archive, &at_once);
     let source = patiently(is_enough.clone(), open)?;
     refuse_target(archive, target)?;
-    partial::remove_killed(target);
+    remove_killed(target);
     copy(&source, target, is_enough)
 }
 
@@ -110,7 +108,7 @@ pub(super) fn copy(
 ) -> Result<Copied, Error> {
     let folder = folder_of(target);
     let cannot_write = |error| file_error("cannot write a copy to", folder)(error);
-    let mut partial = partial::make(target).map_err(cannot_write)?;
+    let mut partial = make(target).map_err(cannot_write)?;
     let tx = source.unchecked_transaction().step(COPY)?;
     let (schema_version, rows) = watched(&tx, is_enough.clone(), || {
         let version = patiently(is_enough.clone(), || migrations::version(&tx))?;
@@ -122,7 +120,7 @@ pub(super) fn copy(
     let bytes = finish(partial.as_file_mut()).map_err(cannot_write)?;
     check(partial.path(), schema_version, &rows, is_enough)?;
     refuse_another(&partial)?;
-    partial::name(partial, target).map_err(|error| match error.kind() {
+    name(partial, target).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => Error::Taken {
             path: target.to_owned(),
             is_archive: false,
@@ -270,9 +268,186 @@ fn refuse_no_table(connection: &Connection, name: &str) -> Result<(), Error> {
     })
 }
 
+const ENDING: &str = ".partial";
+const RANDOM_LETTERS: usize = 6;
+
+/// An empty file beside the target, its owner's alone.
+pub(super) fn make(target: &Path) -> io::Result<NamedTempFile> {
+    loop {
+        let partial = tempfile::Builder::new()
+            .prefix(&beginning(target))
+            .suffix(ENDING)
+            .rand_bytes(RANDOM_LETTERS)
+            .tempfile_in(folder_of(target))?;
+        own(partial.as_file())?;
+        // Another copy that begins may find it before it is locked, and take it for one that was left.
+        if is_held(partial.as_file(), partial.path()) {
+            return Ok(partial);
+        }
+    }
+}
+
+/// Removes what copies to the target left that were killed.
+pub(super) fn remove_killed(target: &Path) {
+    let beginning = beginning(target);
+    let Ok(entries) = fs::read_dir(folder_of(target)) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file && is_partial(&entry.file_name().to_string_lossy(), &beginning) {
+            remove_unless_held(&entry.path());
+        }
+    }
+}
+
+fn beginning(target: &Path) -> String {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    format!(".{name}.")
+}
+
+fn is_partial(name: &str, beginning: &str) -> bool {
+    let random = name.strip_prefix(beginning);
+    random
+        .and_then(|rest| rest.strip_suffix(ENDING))
+        .is_some_and(|it| {
+            it.len() == RANDOM_LETTERS && it.chars().all(|letter| letter.is_ascii_alphanumeric())
+        })
+}
+
+/// Where files cannot be locked, nothing that was left is removed, and copies are made all the same.
+#[cfg(unix)]
+fn is_held(file: &File, path: &Path) -> bool {
+    use super::disk::{Attempt, attempt};
+    matches!(attempt(file, path), Ok(Attempt::Taken) | Err(_))
+}
+
+#[cfg(unix)]
+fn remove_unless_held(path: &Path) {
+    use super::disk::{Attempt, attempt};
+    use crate::core::files::{self, Links};
+    let mut options = files::options(Links::Refused);
+    // It only takes room: where it cannot be removed, the next copy is made all the same.
+    if let Ok(file) = options.read(true).write(true).open(path)
+        && matches!(attempt(&file, path), Ok(Attempt::Taken))
+    {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// Elsewhere a lock keeps its holder's other handles from the file, and that of SQLite is one.
+#[cfg(not(unix))]
+fn is_held(_: &File, _: &Path) -> bool {
+    true
+}
+
+#[cfg(not(unix))]
+fn remove_unless_held(_: &Path) {}
+
+/// Gives it its name, where nothing has that yet.
+pub(super) fn name(partial: NamedTempFile, target: &Path) -> io::Result<()> {
+    match partial.persist_noclobber(target) {
+        Ok(_) => Ok(()),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(error.error),
+        Err(error) => name_in_two_steps(error.file, target),
+    }
+}
+
+/// The same where a file system knows neither a renaming that replaces nothing nor a second name. An empty file takes the
+/// name first, so that nobody else's can be replaced; a kill between the two steps leaves it.
+fn name_in_two_steps(partial: NamedTempFile, target: &Path) -> io::Result<()> {
+    let placeholder = File::create_new(target)?;
+    partial.persist(target).map(drop).map_err(|error| {
+        if is_at(&placeholder, target) {
+            let _ = fs::remove_file(target);
+        }
+        error.error
+    })
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_was_left_is_removed_and_what_is_being_made_or_is_of_another_name_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("copy");
+        let left = make(&target).unwrap().keep().unwrap().1;
+        let others = [
+            ".copy..partial",
+            ".copy.abc.partial",
+            ".copy.db.abc123.partial",
+            ".copy.abc12-.partial",
+            "copy.abc123.partial",
+            ".copy.abc123.part",
+        ];
+        for name in others {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        let is_made = make(&target).unwrap();
+        remove_killed(&target);
+        assert!(!left.exists());
+        assert!(is_made.path().exists());
+        drop(is_made);
+        let mut expected = others;
+        expected.sort_unstable();
+        assert_eq!(names(folder.path()), expected);
+    }
+
+    #[test]
+    fn copies_that_begin_at_once_do_not_take_each_others_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("copy");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        remove_killed(&target);
+                        let made = make(&target).unwrap();
+                        assert!(made.path().exists());
+                    }
+                });
+            }
+        });
+        assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn where_no_single_step_names_a_file_nothing_is_replaced_either() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("copy");
+        let partial = |text| {
+            let partial = make(&target).unwrap();
+            fs::write(partial.path(), text).unwrap();
+            partial
+        };
+        let gone = partial("gone");
+        fs::remove_file(gone.path()).unwrap();
+        name_in_two_steps(gone, &target).unwrap_err();
+        assert!(names(folder.path()).is_empty());
+        name_in_two_steps(partial("first"), &target).unwrap();
+        let error = name_in_two_steps(partial("second"), &target).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&target).unwrap(), b"first");
+        assert_eq!(names(folder.path()), ["copy"]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn where_modes_cannot_be_changed_a_file_is_refused_only_when_others_may_look() {
+        // Nobody's mode can be changed in /proc.
+        own(&File::open("/proc/self/environ").unwrap()).unwrap();
+        own(&File::open("/proc/self/status").unwrap()).unwrap_err();
+    }
 
     #[test]
     fn what_came_in_the_place_of_a_copy_is_not_written_to() {
@@ -280,7 +455,7 @@ mod tests {
         let theirs = folder.path().join("theirs");
         let source = migrations::model(migrations::LATEST_VERSION).unwrap();
         for is_link in [true, false] {
-            let partial = partial::make(&folder.path().join("copy")).unwrap();
+            let partial = make(&folder.path().join("copy")).unwrap();
             fs::write(&theirs, "").unwrap();
             fs::remove_file(partial.path()).unwrap();
             if is_link {
@@ -291,7 +466,7 @@ mod tests {
             assert!(copy_pages(&source, &partial, &mut || false).is_err());
             assert_eq!(fs::read(&theirs).unwrap(), b"");
         }
-        let mut partial = partial::make(&folder.path().join("copy")).unwrap();
+        let mut partial = make(&folder.path().join("copy")).unwrap();
         copy_pages(&source, &partial, &mut || false).unwrap();
         assert!(finish(partial.as_file_mut()).unwrap() > 0);
     }

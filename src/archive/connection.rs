@@ -1,15 +1,13 @@
 //! Connections to the file: their settings, and the checks that each of them begins with.
 
+use super::error::{Error, Step, is_corrupt, unfit};
+use super::header::{Header, check_header, impossible_version};
+use super::interrupt::LockWait;
+use super::{Store, header, migrations};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::Path;
 use std::time::Duration;
-
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
-
-use super::error::{Error, Step, is_corrupt, unfit};
-use super::header::{self, Header, check_header, impossible_version};
-use super::interrupt::LockWait;
-use super::migrations;
 
 /// Pages kept in memory, in KiB as SQLite counts them. A sync writes in order and comes back to few of them; questions are
 /// no slower than with 8 MB, since the system has the pages too: reports over 5 million actions take 5 to 9 % less time.
@@ -174,4 +172,63 @@ pub(super) fn damaged(path: &Path, error: Error) -> Error {
         }
         error => error,
     }
+}
+
+const BATCH: &str = "cannot archive pages of actions";
+
+impl Store {
+    /// Begins a batch: what is written until [`Self::commit_batch`] is archived together, or not at all.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn begin_batch(&mut self) -> Result<(), Error> {
+        self.leave_readers_alone()?;
+        self.connection
+            .prepare_cached("BEGIN IMMEDIATE")
+            .and_then(|mut statement| statement.execute([]))
+            .map(|_| ())
+            .step(BATCH)
+    }
+
+    /// Makes what the batch holds part of the archive.
+    ///
+    /// # Errors
+    /// When the archive cannot be written; then nothing of the batch is in it.
+    pub fn commit_batch(&mut self) -> Result<(), Error> {
+        let committed = self
+            .connection
+            .prepare_cached("COMMIT")
+            .and_then(|mut statement| statement.execute([]))
+            .map(|_| ())
+            .step(BATCH);
+        if committed.is_err() {
+            self.discard_batch();
+        }
+        committed
+    }
+
+    /// Takes the batch back, after something in it failed.
+    pub fn discard_batch(&mut self) {
+        // What was written of the regions is taken back with the rest.
+        self.written_regions.clear();
+        if !self.connection.is_autocommit() {
+            // Should that fail too, closing the connection does it.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+/// Does what `write` does wholly or not at all: in a transaction of its own, or in that of the batch.
+pub(super) fn atomically<T>(
+    connection: &Connection,
+    step: &'static str,
+    write: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
+    if !connection.is_autocommit() {
+        return write();
+    }
+    let tx = Transaction::new_unchecked(connection, TransactionBehavior::Immediate).step(step)?;
+    let written = write()?;
+    tx.commit().step(step)?;
+    Ok(written)
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Store;
+use super::connection::atomically;
 use super::error::{Error, Step};
-use super::transaction::atomically;
 use super::upsert::overlay;
 use crate::core::model::{Droplet, DropletId};
 use crate::core::time::Timestamp;

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, named_params};
 
 use super::Store;
+use super::connection::atomically;
 use super::error::{Error, Step};
 use super::listings::{ListingKind, sql_position};
-use super::transaction::atomically;
 use crate::core::model::{ActionId, DropletId};
 use crate::core::time::Timestamp;
 

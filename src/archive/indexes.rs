@@ -10,11 +10,11 @@
 use rusqlite::{Connection, ErrorCode};
 
 use super::Store;
+use super::connection::atomically;
 use super::connection::{CACHE, set_cache};
 use super::error::{Error, Step};
 use super::interrupt::INSTRUCTIONS_BETWEEN_LOOKS;
 use super::migrations;
-use super::transaction::atomically;
 
 /// Those that are put off. The others hold few actions, and some questions name them.
 pub(super) const LARGE: [&str; 3] = [

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Store;
+use super::connection::atomically;
 use super::error::{Error, Step};
-use super::transaction::atomically;
 use crate::core::coverage::{Coverage, Interval};
 use crate::core::model::{ActionId, DropletId};
 use crate::core::time::Timestamp;

@@ -17,7 +17,6 @@ use super::error::{Error, Step};
 use super::header::left_beside;
 use super::interrupt::{LockWait, watched};
 use super::migrations::{self, LATEST_VERSION};
-use super::partial;
 use crate::core::files::is_same;
 
 /// An upgrade that was made.
@@ -73,7 +72,7 @@ fn back_up(
             continue;
         }
         if fs::symlink_metadata(&target).is_err() {
-            partial::remove_killed(&target);
+            backup::remove_killed(&target);
             let copied = backup::copy(connection, &target, || lock_wait.is_cancelled());
             return match copied {
                 Ok(copied) => Ok(Some(copied.path)),

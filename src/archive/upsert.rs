@@ -4,11 +4,11 @@
 //! by none. The API does answer with such nulls (digitalocean/api-v2 issue 199), and pages overtake each other. A row
 //! in which nothing is new is not written at all, so reading a listing again costs no disk.
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, named_params, params};
-
 use super::error::{Error, Step};
+use super::listings::Listing;
 use super::runs::RunId;
 use crate::core::model::{Action, Extra};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, named_params, params};
 
 /// What writing an action came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,4 +134,30 @@ pub(super) fn overlay(known: Option<&str>, said: &Extra) -> String {
     }
     // A map of names to texts that were JSON before is JSON again.
     serde_json::to_string(&merged).unwrap_or_default()
+}
+
+/// Remembers that a droplet listed an action whose resource does not say so.
+pub(super) fn link(
+    connection: &Connection,
+    listing: &Listing,
+    action: &Action,
+) -> Result<(), Error> {
+    let is_of =
+        |id| action.resource_type.as_deref() == Some("droplet") && action.resource_id == Some(id);
+    let Some(droplet_id) = listing.kind.droplet_id().filter(|id| !is_of(*id)) else {
+        return Ok(());
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO droplet_listed_actions (droplet_id, action_id) VALUES (:droplet_id, :action_id)
+             ON CONFLICT (droplet_id, action_id) DO NOTHING",
+        )
+        .and_then(|mut statement| {
+            statement.execute(named_params! {
+                ":droplet_id": droplet_id,
+                ":action_id": action.id,
+            })
+        })
+        .step("cannot link an action to its droplet")?;
+    Ok(())
 }

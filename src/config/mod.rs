@@ -10,7 +10,6 @@ mod environment;
 mod error;
 mod file;
 mod private_file;
-mod proxy;
 mod token;
 mod token_command;
 
@@ -145,7 +144,7 @@ impl Config {
     /// # Errors
     /// When the environment names one that is not understood: it would be passed over.
     pub fn check_proxy(&self) -> Result<(), Error> {
-        proxy::check(&self.environment)
+        environment::check(&self.environment)
     }
 
     /// The token, from the first source that is set: `doctl_context` is the context of doctl that a flag asks for, which

@@ -3,11 +3,12 @@
 //! Lines end in a single newline: with the carriage return of the RFC the last column would carry an invisible
 //! character into every `cut` and `awk`, and readers of CSV take both.
 
-use std::io::{self, Write};
-
 use super::buffer::Buffer;
-use super::formula::defused;
 use super::{Heading, Options, RowWriter, Value, visible};
+use crate::core::control_characters::is_hidden;
+use std::borrow::Cow;
+use std::io;
+use std::io::Write;
 
 /// Writes rows as comma-separated values.
 pub(super) struct Csv<'sink> {
@@ -105,10 +106,114 @@ fn plain(error: ::csv::Error) -> io::Error {
     }
 }
 
+/// Writes rows as tab-separated values.
+pub(super) struct Tsv<'sink> {
+    buffer: Buffer<'sink>,
+    has_header: bool,
+    defuses_formulas: bool,
+    is_for_terminal: bool,
+}
+
+impl<'sink> Tsv<'sink> {
+    pub(super) fn new(sink: &'sink mut dyn Write, options: &Options) -> Self {
+        Self {
+            buffer: Buffer::new(sink),
+            has_header: options.header,
+            defuses_formulas: options.defuses_formulas,
+            is_for_terminal: options.is_for_terminal,
+        }
+    }
+
+    fn line<'a>(&mut self, cells: impl Iterator<Item = Value<'a>>) -> io::Result<()> {
+        let bytes = &mut self.buffer.bytes;
+        for (position, cell) in cells.enumerate() {
+            if position > 0 {
+                bytes.push(b'\t');
+            }
+            match cell {
+                Value::Null => {}
+                Value::Integer(integer) => serde_json::to_writer(&mut *bytes, &integer)?,
+                Value::Real(real) => write!(bytes, "{real:?}")?,
+                Value::Text(text) | Value::Json(text) => {
+                    let text = if self.defuses_formulas {
+                        defused(text)
+                    } else {
+                        text.into()
+                    };
+                    if self.is_for_terminal {
+                        let mut escaped = Vec::new();
+                        escape(&text, &mut escaped);
+                        let shown = String::from_utf8_lossy(&escaped);
+                        bytes.extend_from_slice(visible(&shown).as_bytes());
+                    } else {
+                        escape(&text, bytes);
+                    }
+                }
+            }
+        }
+        bytes.push(b'\n');
+        self.buffer.end_row()
+    }
+}
+
+fn escape(text: &str, bytes: &mut Vec<u8>) {
+    for byte in text.bytes() {
+        match byte {
+            b'\t' => bytes.extend_from_slice(b"\\t"),
+            b'\n' => bytes.extend_from_slice(b"\\n"),
+            b'\r' => bytes.extend_from_slice(b"\\r"),
+            b'\\' => bytes.extend_from_slice(b"\\\\"),
+            other => bytes.push(other),
+        }
+    }
+}
+
+impl RowWriter for Tsv<'_> {
+    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
+        if !self.has_header {
+            return Ok(());
+        }
+        self.line(headings.iter().map(|heading| Value::Text(heading.name)))
+    }
+
+    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+        self.line(values.iter().copied())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.buffer.finish()
+    }
+}
+
+/// A text that no spreadsheet takes for a formula. What stands after a semicolon is looked at too: where people write a
+/// comma for the decimal point, it ends a cell.
+pub(super) fn defused(text: &str) -> Cow<'_, str> {
+    if !text.split(';').any(is_formula) {
+        return Cow::Borrowed(text);
+    }
+    let parts = text.split(';').map(|part| match is_formula(part) {
+        true => Cow::Owned(format!("'{part}")),
+        false => Cow::Borrowed(part),
+    });
+    Cow::Owned(parts.collect::<Vec<_>>().join(";"))
+}
+
+/// Whether a spreadsheet may take a text for a formula; it may skip space and what cannot be seen, and takes quotes off where
+/// a cell begins. The last five are what some locales type for the first.
+fn is_formula(text: &str) -> bool {
+    let is_skipped = |it: char| it.is_whitespace() || it == '"' || is_hidden(it);
+    let visible = text.trim_start_matches(is_skipped);
+    text.starts_with(['\t', '\r', '\n'])
+        || visible.starts_with([
+            '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}', '\u{2212}',
+        ])
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::{CELLS, COLUMNS, written};
     use super::super::{Format, Options, Value};
+    use super::*;
 
     #[test]
     fn fields_are_quoted_only_where_they_have_to_be() {
@@ -165,5 +270,116 @@ mod tests {
             &[&[Value::Null]],
         );
         assert_eq!(text, "name\n\"\"\n");
+    }
+
+    #[test]
+    fn a_row_is_a_line_and_nothing_in_a_cell_ends_it() {
+        assert_eq!(
+            written(Format::Tsv, Options::default(), &COLUMNS, &[&CELLS]),
+            "id\ttype\tshare\tregion_slug\n9007199254740993\tre\"boot\\n\t1.0\t\n"
+        );
+        let row: &[Value<'_>] = &[Value::Text("a\tb\r\\n"), Value::Null];
+        let options = Options {
+            header: false,
+            ..Options::default()
+        };
+        assert_eq!(
+            written(Format::Tsv, options, &["a", "b"], &[row]),
+            "a\\tb\\r\\\\n\t\n"
+        );
+    }
+
+    /// Cells as a spreadsheet would be given them, one line each.
+    fn column(format: Format, defuses_formulas: bool, cells: &[Value<'_>]) -> Vec<String> {
+        let options = Options {
+            header: false,
+            defuses_formulas,
+            ..Options::default()
+        };
+        let cells: Vec<_> = cells.iter().map(std::slice::from_ref).collect();
+        let text = written(format, options, &["cell"], &cells);
+        text.lines().map(str::to_owned).collect()
+    }
+
+    const FORMULAS: [&str; 4] = ["=1+2", "+1", "-1+2", "@SUM(A1)"];
+
+    #[test]
+    fn a_text_that_could_be_a_formula_gets_an_apostrophe() {
+        let cells = FORMULAS.map(Value::Text);
+        for format in [Format::Csv, Format::Tsv] {
+            let expected = FORMULAS.map(|text| format!("'{text}"));
+            assert_eq!(column(format, true, &cells), expected);
+            assert_eq!(column(format, false, &cells), FORMULAS);
+        }
+        assert_eq!(
+            column(Format::Csv, true, &[Value::Text("=A1,\"x\"")]),
+            ["\"'=A1,\"\"x\"\"\""]
+        );
+    }
+
+    #[test]
+    fn what_a_spreadsheet_skips_before_a_formula_does_not_hide_it() {
+        let cells = ["\t=1", "\r=1"].map(Value::Text);
+        assert_eq!(column(Format::Tsv, true, &cells), ["'\\t=1", "'\\r=1"]);
+        for text in [
+            "\t=1",
+            "\r=1",
+            "\n=1",
+            "\u{ff1d}1",
+            "\u{ff20}x",
+            "\u{feff}=1",
+            " =1",
+            "\u{0}=1",
+            "\u{200b}\u{a0}=1",
+            "\tx",
+        ] {
+            assert_eq!(defused(text), format!("'{text}"), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_a_cell_of_its_own_elsewhere_is_looked_at_too() {
+        assert_eq!(defused("a;=1+1; -2;b"), "a;'=1+1;' -2;b");
+        assert_eq!(defused("a;\"=1+1\";b"), "a;'\"=1+1\";b");
+        assert_eq!(defused("a;b=1"), "a;b=1");
+    }
+
+    #[test]
+    fn numbers_and_plain_texts_stay_as_they_are() {
+        let cells = [
+            Value::Integer(-1),
+            Value::Real(-0.5),
+            Value::Text("web-01"),
+            Value::Text("2026-01-01T00:00:00Z"),
+            Value::Text("a=b"),
+            Value::Json("{\"a\":1}"),
+        ];
+        for format in [Format::Csv, Format::Tsv] {
+            assert_eq!(column(format, true, &cells), column(format, false, &cells));
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_column_is_a_cell_too() {
+        let options = Options {
+            defuses_formulas: true,
+            ..Options::default()
+        };
+        for format in [Format::Csv, Format::Tsv] {
+            assert_eq!(written(format, options.clone(), &["=1+2"], &[]), "'=1+2\n");
+        }
+    }
+
+    #[test]
+    fn no_other_format_is_altered() {
+        let safe = Options {
+            defuses_formulas: true,
+            ..Options::default()
+        };
+        for format in [Format::Table, Format::Json, Format::Jsonl, Format::Markdown] {
+            let row: &[Value<'_>] = &[Value::Text("=1+2")];
+            let usual = written(format, Options::default(), &["cell"], &[row]);
+            assert_eq!(written(format, safe.clone(), &["cell"], &[row]), usual);
+        }
     }
 }

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use super::buffer::Buffer;
-use super::look::shown;
+use super::table::shown;
 use super::terminal::visible;
 use super::{Heading, Look, Options, RowWriter, Value};
 

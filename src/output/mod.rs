@@ -6,20 +6,15 @@
 mod buffer;
 mod csv;
 mod format;
-mod formula;
-mod heading;
 mod json;
-mod look;
 mod markdown;
 mod table;
 mod terminal;
-mod tsv;
-mod value;
 
+pub use format::Value;
 pub use format::{Format, UnknownFormat};
-pub use heading::{Heading, Look, is_same_name};
+pub use format::{Heading, Look, is_same_name};
 pub use terminal::{visible, visible_json};
-pub use value::Value;
 
 use std::io::{self, Write};
 
@@ -87,7 +82,7 @@ pub fn writer<'sink>(
         Format::Json => Box::new(json::Json::array(sink)),
         Format::Jsonl => Box::new(json::Json::lines(sink)),
         Format::Csv => Box::new(csv::Csv::new(sink, &options)),
-        Format::Tsv => Box::new(tsv::Tsv::new(sink, &options)),
+        Format::Tsv => Box::new(csv::Tsv::new(sink, &options)),
         Format::Markdown => Box::new(markdown::Markdown::new(sink, options)),
     }
 }

@@ -1,10 +1,9 @@
 //! The values that decide how a listing is read: what is known before, an answer, where its rows stand, how it ended.
 
-use std::collections::BTreeSet;
-
-use super::doubt::Doubt;
 use crate::core::coverage::{Coverage, Interval};
 use crate::core::model::ActionId;
+use std::collections::BTreeSet;
+use std::fmt;
 
 /// What is known of a listing before it is read.
 #[derive(Clone, Debug, Default)]
@@ -72,4 +71,143 @@ pub(super) enum Verdict {
 pub(super) struct Skipped {
     /// The position after it, if it was to be proven.
     pub(super) unproven_to: Option<u64>,
+}
+
+/// Why a listing is not what it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// An answer has no `meta.total`.
+    NoTotal,
+    /// A total is smaller than one before it.
+    Shrunk { before: u64, now: u64 },
+    /// Its pages show fewer actions than a total said, and none was removed: they are of an older listing.
+    Older { before: u64, now: u64 },
+    /// Its pages show fewer actions than a total said, and not the newest one that is archived.
+    WithoutNewest { before: u64, now: u64 },
+    /// A page has another number of rows than its total says.
+    RowCount {
+        page: u64,
+        expected: u64,
+        found: u64,
+    },
+    /// A page shows an action twice.
+    Repeated { page: u64 },
+    /// A page is not newest first.
+    Order { page: u64 },
+    /// New actions stand where everything was archived.
+    Strangers { page: u64 },
+    /// Asking again and again brings nothing that is missing.
+    Stuck,
+    /// The archive holds fewer actions of the listing than it should.
+    Count { archived: u64, total: u64 },
+    /// The archive holds more actions of the listing than it lists, and did not before.
+    Surplus { archived: u64, total: u64 },
+    /// Walking all pages showed another number of actions than the totals say.
+    WalkedCount { found: u64, total: u64 },
+    /// The pages never end.
+    Endless { pages: u64 },
+    /// The listing grows by a page and more while a page is read.
+    Outgrown { pages: u64 },
+    /// A page that is the last by its total links to another one.
+    LinksOn { page: u64 },
+    /// What should be new has an id that is not.
+    OldAmongNew { page: u64 },
+    /// What should be old has an id that is new.
+    NewAmongOld { page: u64 },
+    /// Rows without an integer id, or larger than anybody sends.
+    Rejected { rows: u64 },
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoTotal => write!(
+                formatter,
+                "an answer has no `meta.total`, so nothing proves that it is whole"
+            ),
+            Self::Shrunk { before, now } => {
+                write!(
+                    formatter,
+                    "its total shrank from {before} to {now}, although actions are never removed; the answers may come \
+                     from servers of which some lag behind"
+                )
+            }
+            Self::Older { before, now } => {
+                write!(
+                    formatter,
+                    "its pages show {now} of {before} actions: they come from a server that lags behind"
+                )
+            }
+            Self::WithoutNewest { before, now } => {
+                write!(
+                    formatter,
+                    "its pages show {now} of {before} actions, without the newest that is archived: it was removed, or they \
+                     come from a server that lags behind"
+                )
+            }
+            Self::RowCount {
+                page,
+                expected,
+                found,
+            } => {
+                write!(
+                    formatter,
+                    "page {page} has {found} rows where its total leaves {expected}"
+                )
+            }
+            Self::Repeated { page } => write!(formatter, "page {page} shows an action twice"),
+            Self::Order { page } => write!(formatter, "page {page} is not newest first"),
+            Self::Strangers { page } => {
+                write!(
+                    formatter,
+                    "page {page} shows unknown actions where all were archived"
+                )
+            }
+            Self::Stuck => write!(formatter, "asking again does not bring what is missing"),
+            Self::Count { archived, total } => {
+                write!(formatter, "{archived} of its {total} actions are archived")
+            }
+            Self::Surplus { archived, total } => write!(
+                formatter,
+                "it shows {total} actions, and {archived} of it are archived: it does not show all, or some were removed"
+            ),
+            Self::WalkedCount { found, total } => {
+                write!(
+                    formatter,
+                    "its pages show {found} actions, its total says {total}"
+                )
+            }
+            Self::Endless { pages } => {
+                write!(
+                    formatter,
+                    "its pages do not end, and bring nothing new ({pages} read)"
+                )
+            }
+            Self::Outgrown { pages } => {
+                write!(
+                    formatter,
+                    "it grows faster than it can be read ({pages} pages read)"
+                )
+            }
+            Self::LinksOn { page } => {
+                write!(
+                    formatter,
+                    "page {page} is the last by its total, but links to another one"
+                )
+            }
+            Self::NewAmongOld { page } => {
+                write!(
+                    formatter,
+                    "page {page} shows new actions where old ones belong"
+                )
+            }
+            Self::OldAmongNew { page } => {
+                write!(
+                    formatter,
+                    "page {page} shows old actions where new ones belong"
+                )
+            }
+            Self::Rejected { rows } => write!(formatter, "{rows} rows cannot be archived"),
+        }
+    }
 }

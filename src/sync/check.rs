@@ -4,7 +4,7 @@ use super::{Answer, Placement, Walk};
 use crate::api::PER_PAGE;
 use crate::core::coverage::{Coverage, Interval};
 use crate::core::model::ActionId;
-use crate::sync::doubt::Doubt;
+use crate::sync::answer::Doubt;
 
 impl Walk {
     /// Checks an answer against what it claims, and places its rows.

@@ -1,12 +1,13 @@
 //! What a sync notes once its listings are read: which are proven complete, and which droplets are followed from where.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use super::gone;
 use super::reading::Reading;
 use super::report::{ListingReport, ListingResult};
 use super::session::Session;
-use crate::archive::{self, ListingKind};
+use super::{droplets, gone, unsettled};
+use crate::api::DropletSelection;
+use crate::archive;
+use crate::archive::ListingKind;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Queues the own listings of followed droplets when the account's listing could not be read. Whether there are any.
 pub(super) fn queue_followed_where_account_fails(session: &mut Session<'_>) -> bool {
@@ -163,4 +164,40 @@ fn note_following(
         return Ok(());
     }
     session.store.follow(&from, session.following.head_id())
+}
+
+/// All of it, once the listings are read.
+pub(super) async fn everything_else(session: &mut Session<'_>) -> Result<(), archive::Error> {
+    unsettled::look_again(session).await?;
+    refresh_names(session).await
+}
+
+async fn refresh_names(session: &mut Session<'_>) -> Result<(), archive::Error> {
+    if !session
+        .report
+        .listings
+        .iter()
+        .any(|listing| listing.result.is_complete())
+    {
+        return Ok(());
+    }
+    let most_pages = if session.is_first { 1 } else { u64::MAX };
+    let list = match session.droplet_list.take() {
+        Some(list) => Ok(list),
+        None => droplets::list(session, DropletSelection::AllButGpus, most_pages).await?,
+    };
+    if let Ok(list) = &list {
+        gone::take_back(session, list.ids());
+    }
+    match list {
+        Ok(list) if list.is_proven() => {
+            gone::look_for_the_gone(session, list.ids()).await?;
+        }
+        // The names are there. Which droplets are gone is for another sync.
+        Ok(_) => {}
+        Err(error) => session.notice(&format!(
+            "the names of droplets were not refreshed: {error}"
+        )),
+    }
+    Ok(())
 }

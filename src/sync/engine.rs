@@ -12,7 +12,7 @@ use super::reading::{Moment, Reading};
 use super::report::{ListingResult, Report};
 use super::scope::Scope;
 use super::session::Session;
-use super::{account, conclusion, droplets, follow_up, gone, unsettled};
+use super::{account, conclusion, droplets, gone, unsettled};
 use crate::api::{self, Page};
 use crate::archive::{self, Audit, ListingKind, PageRecord};
 use crate::core::cancellation::Cancellation;
@@ -52,7 +52,7 @@ impl Session<'_> {
         self.make_deferred_indexes(cancellation.clone())?;
         if !self.is_halted() {
             tokio::select! {
-                done = follow_up::everything_else(&mut self) => done?,
+                done = conclusion::everything_else(&mut self) => done?,
                 () = &mut stop => self.stop(),
             }
         }

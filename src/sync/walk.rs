@@ -19,9 +19,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::answer::Doubt;
 use super::answer::{Answer, Before, Placement, Skipped, Verdict};
-use super::doubt::Doubt;
-use super::passes::{Found, Judgement, Passes};
+use super::rewalk::{Found, Judgement, Passes};
 use super::rewalk::{Rewalk, may_be_cut};
 use crate::api::PER_PAGE;
 use crate::archive::Recorded;

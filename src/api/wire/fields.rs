@@ -3,19 +3,16 @@
 //! A row that is no object must not make its page undecodable, so this deserialises from *any* JSON value and
 //! remembers whether it was an object. Of a member that is given twice, the last counts, as in most readers.
 
+use super::super::error::printable;
+use super::RejectedRow;
+use crate::core::model::Extra;
+use crate::core::time::Timestamp;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
-
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-
-use super::super::error::printable;
-use super::RejectedRow;
-use super::few::{Few, MOST_MEMBERS, MOST_TEXTS};
-use crate::core::model::Extra;
-use crate::core::time::Timestamp;
 
 /// The members of an object, in the order they came; none when it was no object, or has more than anybody sends.
 pub(super) struct Fields<'a> {
@@ -310,5 +307,50 @@ impl<'de> Deserialize<'de> for Name<'de> {
             }
         }
         deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+/// The most rows that are read of one answer; the API gives 200 at most
+/// (<https://docs.digitalocean.com/reference/api/digitalocean/#section/Introduction/Links-and-Pagination>).
+pub(super) const MOST_ROWS: usize = 10_000;
+
+/// The longest text of a row that is read; an action has 2.5 KB, nearly all of it its region.
+pub(super) const MOST_ROW_BYTES: usize = 1 << 20;
+/// The most members of one object; an action has nine, a droplet some thirty.
+pub(super) const MOST_MEMBERS: usize = 1_000;
+/// The most texts of one list; a region has some hundred and fifty sizes.
+pub(super) const MOST_TEXTS: usize = 1_000;
+/// The most values that are kept of all actions of an answer, beside those that have a column: members that no column
+/// knows, and what the lists of new regions hold.
+pub(super) const MOST_VALUES: usize = 100_000;
+
+/// A list of at most `MOST` items; nothing where it has more.
+pub(super) struct Few<T, const MOST: usize>(pub(super) Option<Vec<T>>);
+
+impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Few<T, MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Items(PhantomData))
+    }
+}
+
+struct Items<T, const MOST: usize>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for Items<T, MOST> {
+    type Value = Few<T, MOST>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            if items.len() == MOST {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                return Ok(Few(None));
+            }
+            items.push(item);
+        }
+        Ok(Few(Some(items)))
     }
 }

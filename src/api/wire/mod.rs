@@ -9,11 +9,8 @@
 //! Every field is first taken as raw text, so nothing is parsed that is already known: the 2 KB of region that every
 //! action repeats are recognised by their text ([`Regions`]).
 
-mod account;
-mod action;
-mod droplet;
-mod few;
 mod fields;
+mod objects;
 mod reader;
 mod region;
 #[cfg(test)]
@@ -27,9 +24,9 @@ use serde_json::value::RawValue;
 
 use super::error::{ApiMessage, printable};
 use crate::core::model::{Action, Droplet};
-pub(super) use account::{account, holds_list};
-use few::{Few, MOST_ROW_BYTES, MOST_ROWS, MOST_VALUES};
 use fields::Fields;
+use fields::{Few, MOST_ROW_BYTES, MOST_ROWS, MOST_VALUES};
+pub(super) use objects::{account, holds_list};
 pub use reader::PageReader;
 use region::Regions;
 
@@ -103,7 +100,7 @@ fn actions(body: &[u8], regions: &mut Regions) -> Result<Page<Action>, BodyError
     regions.take_values();
     let mut values = 0;
     let rows = rows(list.ok_or_else(|| without("actions"))?, |fields| {
-        let row = action::from_fields(fields, regions);
+        let row = objects::action(fields, regions);
         values += values_of(&row, regions);
         if values > MOST_VALUES {
             return Err(BodyError(format!(
@@ -126,14 +123,14 @@ pub(super) fn droplets(body: &[u8]) -> Result<Page<Droplet>, BodyError> {
     let listing: WireListing<'_> = parse(body)?;
     let list = listing.droplets.as_ref();
     let rows = rows(list.ok_or_else(|| without("droplets"))?, |fields| {
-        Ok(droplet::from_fields(fields))
+        Ok(objects::droplet(fields))
     })?;
     Ok(listing.page(rows, body.len()))
 }
 
 /// The answer to a request for one droplet.
 pub(super) fn droplet(body: &[u8]) -> Result<Droplet, BodyError> {
-    one(body, "droplet", droplet::from_fields)
+    one(body, "droplet", objects::droplet)
 }
 
 /// What `read` makes of the one member that an answer is about.
@@ -172,9 +169,7 @@ fn rows<T>(
 
 /// The answer to a request for one action.
 fn action(body: &[u8], regions: &mut Regions) -> Result<Action, BodyError> {
-    one(body, "action", |fields| {
-        action::from_fields(fields, regions)
-    })
+    one(body, "action", |fields| objects::action(fields, regions))
 }
 
 fn text(fields: &Fields<'_>, name: &str) -> Option<String> {

@@ -48,15 +48,15 @@ fn a_page_with_more_rows_than_anybody_sends_is_an_error() {
         )
     };
     assert_eq!(
-        read(&body(few::MOST_ROWS)).unwrap().rows.len(),
-        few::MOST_ROWS
+        read(&body(fields::MOST_ROWS)).unwrap().rows.len(),
+        fields::MOST_ROWS
     );
-    let error = read(&body(few::MOST_ROWS + 1)).unwrap_err();
+    let error = read(&body(fields::MOST_ROWS + 1)).unwrap_err();
     assert!(
         error.to_string().contains("more than 10000 rows"),
         "{error}"
     );
-    let unusual = body(few::MOST_ROWS + 1).replacen('1', "\"\\u0031\"", 1);
+    let unusual = body(fields::MOST_ROWS + 1).replacen('1', "\"\\u0031\"", 1);
     assert!(read(&unusual).is_err());
 }
 
@@ -120,7 +120,7 @@ fn an_error_quotes_no_more_of_a_body_than_its_beginning() {
 #[test]
 fn a_row_that_is_larger_than_anybody_sends_is_left_out_alone() {
     let long = format!(r#"{{"id": 2, "x": "{}"}}"#, "x".repeat(MOST_ROW_BYTES));
-    let members: String = (0..few::MOST_MEMBERS)
+    let members: String = (0..fields::MOST_MEMBERS)
         .map(|it| format!(r#", "m{it}": 1"#))
         .collect();
     let many = format!(r#"{{"id": 3{members}}}"#);

@@ -8,10 +8,9 @@ use std::ops::Range;
 
 use secrecy::zeroize::Zeroizing;
 
-use super::escapes::{self, Escape, Unescaped};
-use super::grams::{GRAM, Grams};
-use super::json::{self, Piece};
+use super::escapes::{self, Escape, Piece, Unescaped};
 use super::spelling::{ALPHABETS, SPELLINGS, in_base64, in_hexadecimal};
+use super::spelling::{GRAM, Grams};
 
 /// What stands where the token or a part of it stood.
 const PLACEHOLDER: &str = "[token]";
@@ -73,7 +72,7 @@ impl Mask {
         }
         // What is no text is no answer either: it is only shown, in part.
         let text = String::from_utf8_lossy(body);
-        let clean: String = match json::pieces(&text) {
+        let clean: String = match escapes::pieces(&text) {
             Some(pieces) => pieces.iter().map(|piece| self.clean(piece)).collect(),
             None => self.taken_out_of(text).into_owned(),
         };

@@ -6,8 +6,6 @@
 //! what JSON and URLs escape, `json` tells what in JSON is text.
 
 mod escapes;
-mod grams;
-mod json;
 mod mask;
 mod spelling;
 

@@ -7,23 +7,17 @@
 //! [`parse_since`] and [`parse_until`] take the two ends of a window, [`parse_period`] both at once.
 
 mod calendar;
-mod calendar_period;
-mod calendar_unit;
 mod error;
-mod expression;
 mod moment;
-mod period;
-mod show;
 mod span;
 mod timestamp;
 mod zone;
-mod zone_name;
 
-pub use calendar_unit::CalendarUnit;
+pub use calendar::CalendarUnit;
 pub use error::{DurationError, TimeError, ZoneError};
-pub use expression::{parse_since, parse_until};
-pub use period::{Period, parse_period};
-pub use show::{InZone, duration_text};
+pub use moment::{Period, parse_period};
+pub use moment::{parse_since, parse_until};
 pub use span::parse_duration;
+pub use span::{InZone, duration_text};
 pub use timestamp::{Timestamp, TimestampError};
 pub use zone::{Transition, Zone};

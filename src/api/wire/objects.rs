@@ -1,11 +1,11 @@
-//! One action, from its JSON members.
+//! Actions, droplets and accounts, from their JSON members.
 
-use std::sync::Arc;
-
-use super::RejectedRow;
-use super::fields::{Columns, Fields};
+use super::fields::{Columns, Fields, kept, string};
 use super::region::{RegionShape, Regions};
-use crate::core::model::{Action, Region};
+use super::{BodyError, RejectedRow, parse, text, without};
+use crate::core::model::{Account, Action, Droplet, Extra, Region, Team};
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// The members that have a column; everything else goes to `extra`.
 const KNOWN: [&str; 9] = [
@@ -20,10 +20,8 @@ const KNOWN: [&str; 9] = [
     "region_slug",
 ];
 
-pub(super) fn from_fields(
-    fields: &Fields<'_>,
-    regions: &mut Regions,
-) -> Result<Action, RejectedRow> {
+/// One action.
+pub(super) fn action(fields: &Fields<'_>, regions: &mut Regions) -> Result<Action, RejectedRow> {
     let id = fields.id()?;
     let mut columns = Columns {
         members: fields,
@@ -78,12 +76,82 @@ fn region(
     }
 }
 
+/// What an answer may say of an account.
+const OF_AN_ACCOUNT: [&str; 6] = ["uuid", "email", "name", "status", "droplet_limit", "team"];
+/// The longest account that is read; one has some 500 bytes.
+const MOST_ACCOUNT_BYTES: usize = 8 << 10;
+
+/// The answer to the question whose token it is.
+pub(in crate::api) fn account(body: &[u8]) -> Result<Account, BodyError> {
+    let answer: Fields<'_> = parse(body)?;
+    let raw = answer.get("account").ok_or_else(|| without("account"))?;
+    let fields: Fields<'_> = parse(raw.as_bytes())?;
+    if raw.len() > MOST_ACCOUNT_BYTES || OF_AN_ACCOUNT.iter().all(|it| fields.get(it).is_none()) {
+        return Err(BodyError("its `account` is no account".to_owned()));
+    }
+    let team: Option<Fields<'_>> = match fields.get("team") {
+        Some(raw) => Some(parse(raw.as_bytes())?),
+        None => None,
+    };
+    Ok(Account {
+        uuid: text(&fields, "uuid"),
+        email: text(&fields, "email"),
+        name: text(&fields, "name"),
+        status: text(&fields, "status"),
+        droplet_limit: fields.get("droplet_limit").and_then(|it| it.parse().ok()),
+        team: team.map(|team| Team {
+            uuid: text(&team, "uuid"),
+            name: text(&team, "name"),
+        }),
+    })
+}
+
+/// Whether an answer is what it should be, as far as the list that it is about tells.
+pub(in crate::api) fn holds_list(body: &[u8], member: &str) -> Result<(), BodyError> {
+    let answer: Fields<'_> = parse(body)?;
+    let raw = answer.get(member).ok_or_else(|| without(member))?;
+    if raw.starts_with('[') {
+        Ok(())
+    } else {
+        Err(BodyError(format!("its `{member}` is no list")))
+    }
+}
+
+/// Kept in `extra`. The rest of a droplet (networks, image, prices) is its present, not its history.
+const KEPT: [&str; 2] = ["tags", "size_slug"];
+
+/// One droplet.
+pub(super) fn droplet(fields: &Fields<'_>) -> Result<Droplet, RejectedRow> {
+    let id = fields.id()?;
+    let kept = KEPT
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), kept(fields.get(name)?)?)));
+    let mut columns = Columns {
+        members: fields,
+        extra: kept.collect::<Extra>(),
+    };
+    let name = columns.text("name");
+    let created_at = columns.time("created_at");
+    let region_slug = fields.get("region").and_then(|raw| {
+        let region: Fields<'_> = serde_json::from_str(raw).ok()?;
+        let slug = region.get("slug").and_then(string);
+        slug.or_else(|| string(raw)).map(Cow::into_owned)
+    });
+    Ok(Droplet {
+        id,
+        name,
+        region_slug,
+        created_at,
+        extra: columns.extra,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn read(text: &str) -> Action {
-        from_fields(
+        action(
             &serde_json::from_str(text).unwrap(),
             &mut Regions::default(),
         )
@@ -224,5 +292,64 @@ mod tests {
     #[test]
     fn of_a_member_given_twice_the_last_counts() {
         assert_eq!(read(r#"{"id": 1, "id": 2}"#).id, 2);
+    }
+
+    #[test]
+    fn an_account_is_read_as_far_as_it_says_something() {
+        let whole = account(
+            br#"{"account": {"uuid": "b6fr", "email": "sammy@example.com", "name": "Sammy", "status": "active",
+                "droplet_limit": 25, "team": {"uuid": "5df3", "name": "My Team"}, "new": [1]}}"#,
+        )
+        .unwrap();
+        assert_eq!(whole.email.as_deref(), Some("sammy@example.com"));
+        assert_eq!(whole.droplet_limit, Some(25));
+        assert_eq!(whole.team.unwrap().name.as_deref(), Some("My Team"));
+        let odd = account(br#"{"account": {"uuid": 7, "team": null, "droplet_limit": "x"}}"#);
+        assert_eq!(odd.unwrap(), Account::default());
+        let long = format!(r#"{{"account": {{"uuid": "{}"}}}}"#, "x".repeat(1 << 20));
+        for body in [
+            "{}",
+            "<html>",
+            r#"{"account": null}"#,
+            r#"{"account": []}"#,
+            r#"{"account": "x"}"#,
+            r#"{"account": {}}"#,
+            r#"{"account": {"uuid": null, "id": 1}}"#,
+            &long,
+        ] {
+            assert!(account(body.as_bytes()).is_err(), "{body:.100}");
+        }
+    }
+
+    #[test]
+    fn only_a_list_is_an_answer_to_the_question_for_one() {
+        for body in [r#"{"sizes": []}"#, r#"{"x": 1, "sizes": [{"slug": "s"}]}"#] {
+            assert_eq!(holds_list(body.as_bytes(), "sizes"), Ok(()));
+        }
+        for body in ["[]", "{}", "7", "{\"sizes\": ["] {
+            assert!(holds_list(body.as_bytes(), "sizes").is_err(), "{body}");
+        }
+        for value in ["7", "false", "\"x\"", "{}", "null"] {
+            let body = format!(r#"{{"sizes": {value}}}"#);
+            assert!(holds_list(body.as_bytes(), "sizes").is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_droplet_keeps_its_name_place_time_tags_and_size() {
+        let text = r#"{"id": 3164444, "name": "example.com", "memory": 1024, "tags": ["web"],
+            "created_at": "2020-07-21T18:37:44Z", "size_slug": "s-1vcpu-1gb", "region": {"slug": "nyc3"}}"#;
+        let droplet = droplet(&serde_json::from_str(text).unwrap()).unwrap();
+        assert_eq!(
+            (droplet.id, droplet.name.as_deref()),
+            (3_164_444, Some("example.com"))
+        );
+        assert_eq!(droplet.region_slug.as_deref(), Some("nyc3"));
+        assert_eq!(
+            droplet.created_at.unwrap().to_string(),
+            "2020-07-21T18:37:44Z"
+        );
+        let extra = serde_json::to_string(&droplet.extra).unwrap();
+        assert_eq!(extra, r#"{"size_slug":"s-1vcpu-1gb","tags":["web"]}"#);
     }
 }
