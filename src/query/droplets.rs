@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
-use super::near::nearest;
+use super::error::nearest;
 use super::{Choice, DropletSelector, Error, Filter};
 use crate::core::model::DropletId;
 

@@ -13,23 +13,18 @@ pub mod timeline;
 pub mod verify;
 
 mod actions;
-mod arms;
 mod choice;
 mod column;
 mod conditions;
-mod contradiction;
 mod droplets;
 mod error;
 mod filter;
 mod groups;
 mod last;
 mod names;
-mod near;
-mod order;
 mod question;
 mod regions;
 mod rows;
-mod scan;
 mod show;
 mod statement;
 mod suggest;
@@ -37,20 +32,20 @@ mod suggest;
 pub use actions::{actions, count};
 pub use choice::{Choice, Term, TermError};
 pub use column::{Column, UnknownColumn};
-pub use contradiction::{Contradiction, contradictions};
 pub use droplets::droplets;
 pub use error::Error;
 pub use filter::{DropletSelector, Filter, SeenSince};
+pub use filter::{SortKey, UnknownSortKey};
 pub use groups::{Group, TypeSelector, UnknownGroup, groups};
 pub use last::{Last, LastAction, last};
-pub use order::{SortKey, UnknownSortKey};
 pub use show::{Details, DropletDetails, Offer, RegionDetails, SyncDetails, show};
+pub use suggest::{Contradiction, contradictions};
 pub use suggest::{Unseen, unseen};
 
 pub(crate) use droplets::{one_droplet, resolve};
-pub(crate) use near::{did_you_mean, nearest};
+pub(crate) use error::{did_you_mean, nearest};
+pub(crate) use rows::scan;
 pub(crate) use rows::{RowsError, visit_rows};
-pub(crate) use scan::scan;
 
 #[cfg(test)]
 pub(crate) mod fixture;

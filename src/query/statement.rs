@@ -9,8 +9,8 @@ use std::fmt::Write;
 
 use rusqlite::types::Value;
 
-use super::arms::plan;
 use super::conditions::Conditions;
+use super::conditions::plan;
 use super::question::Question;
 use super::{Column, SortKey};
 

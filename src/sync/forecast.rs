@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::droplets::DropletList;
+use super::droplet_list::DropletList;
 use super::follow::Following;
 use super::rewalk::may_be_cut;
 use super::scope::Scope;

@@ -22,6 +22,7 @@ pub mod access;
 mod account;
 mod answer;
 mod conclusion;
+mod droplet_list;
 mod droplets;
 mod engine;
 mod expectation;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::droplets::DropletList;
+use super::droplet_list::DropletList;
 use super::expectation::Expectation;
 use super::follow::Following;
 use super::observer::{Event, Observer};

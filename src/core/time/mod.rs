@@ -7,13 +7,14 @@
 //! [`parse_since`] and [`parse_until`] take the two ends of a window, [`parse_period`] both at once.
 
 mod calendar;
+mod calendar_period;
 mod error;
 mod moment;
 mod span;
 mod timestamp;
 mod zone;
 
-pub use calendar::CalendarUnit;
+pub use calendar_period::CalendarUnit;
 pub use error::{DurationError, TimeError, ZoneError};
 pub use moment::{Period, parse_period};
 pub use moment::{parse_since, parse_until};

@@ -5,7 +5,8 @@
 //! after the skip; where they show it twice, a window begins at the first and ends at the second, so that nothing
 //! that may be meant is left out.
 
-use super::calendar::{CalendarPeriod, Unit, dashed_date, is_number, misordered_date};
+use super::calendar::{dashed_date, is_number, misordered_date};
+use super::calendar_period::{CalendarPeriod, Unit};
 use super::span::{Span, SpanError};
 use super::zone::Fold;
 use super::{TimeError, Timestamp, Zone};

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::limits::{LONGEST_SQL_BYTES, LONGEST_VALUE_BYTES, MOST_MEMORY_BYTES};
+use super::authorizer::{LONGEST_SQL_BYTES, LONGEST_VALUE_BYTES, MOST_MEMORY_BYTES};
 
 /// What SQLite says of a value that is longer than its limit.
 const TOO_BIG: &str = "string or blob too big";

@@ -11,14 +11,12 @@
 //! what it may use, `run` runs it, `cell` makes text of its values, `error` says what failed, where, and what was meant.
 
 mod authorizer;
-mod cell;
 mod error;
-mod limits;
 mod run;
 mod statement;
 
+pub use authorizer::{LONGEST_SQL_BYTES, MOST_MEMORY_BYTES};
 pub use error::{Error, Place};
-pub use limits::{LONGEST_SQL_BYTES, MOST_MEMORY_BYTES};
 pub use run::{Parameter, UnknownParameter, run};
 
 #[cfg(test)]

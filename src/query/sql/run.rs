@@ -4,10 +4,9 @@ use std::str::FromStr;
 
 use rusqlite::{Connection, ErrorCode, Statement};
 
-use super::authorizer::{self, Refusal};
-use super::cell::Cells;
+use super::authorizer::{self, LONGEST_SQL_BYTES, Refusal};
 use super::error::{Error, Place};
-use super::limits::{self, LONGEST_SQL_BYTES};
+use super::statement::Cells;
 use super::statement::{self, Statements};
 use crate::output::{Heading, Look, RowWriter};
 use crate::query::nearest;
@@ -101,7 +100,7 @@ pub fn run(
 ) -> Result<u64, Error> {
     let statement = only_statement(sql)?;
     check_schema(connection).map_err(Error::Read)?;
-    limits::set(connection).map_err(Error::Read)?;
+    authorizer::set(connection).map_err(Error::Read)?;
     connection
         .progress_handler(STEPS, stop)
         .map_err(Error::Read)?;

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::groups::Tally;
 use super::groups::{Group, Part};
-use super::tally::Tally;
 use super::{Dimension, MOST_DIMENSIONS, Measure, Question};
 use crate::core::model::DropletId;
 use crate::output::{Heading, Look, RowWriter, Value};

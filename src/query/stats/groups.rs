@@ -1,14 +1,13 @@
 //! Reads the matching actions, and puts each into its group.
 
-use std::collections::HashMap;
-
+use super::{MOST_DIMENSIONS, Measure, Question};
+use crate::core::time::{CalendarUnit, Timestamp, Zone};
+use crate::output::Heading;
+use crate::query::{Column, Error, Filter, scan};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
-
-use super::tally::Tally;
-use super::{Dimension, MOST_DIMENSIONS, Measure, Question};
-use crate::core::time::{Timestamp, Zone};
-use crate::query::{Error, Filter, scan};
+use std::collections::{BTreeMap, HashMap};
+use std::str::FromStr;
 
 /// Where a group stands in each dimension: a number of clock or calendar, a droplet, or the number of a name.
 type Key = [Option<i64>; MOST_DIMENSIONS];
@@ -205,4 +204,230 @@ fn duration(row: &Row<'_>, position: usize) -> rusqlite::Result<Option<i64>> {
 fn numbers(list: &[u8]) -> impl Iterator<Item = i64> {
     let parts = list.split(|byte| *byte == b',');
     parts.filter_map(|part| std::str::from_utf8(part).ok()?.parse().ok())
+}
+
+/// What actions are put together by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dimension {
+    /// What was done.
+    Type,
+    /// Its status.
+    Status,
+    /// The droplet whose action it is.
+    Droplet,
+    /// The region it was done in.
+    Region,
+    /// What it was done to.
+    ResourceType,
+    /// When it started, by clock or calendar.
+    Started(CalendarUnit),
+}
+
+/// A name that actions cannot be put together by.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{input}` is nothing to count by: use {}", Dimension::ALL.map(Dimension::name).join(", "))]
+pub struct UnknownDimension {
+    input: String,
+}
+
+impl Dimension {
+    /// Every dimension.
+    pub const ALL: [Self; 12] = [
+        Self::Type,
+        Self::Status,
+        Self::Droplet,
+        Self::Region,
+        Self::ResourceType,
+        Self::Started(CalendarUnit::Hour),
+        Self::Started(CalendarUnit::Weekday),
+        Self::Started(CalendarUnit::Day),
+        Self::Started(CalendarUnit::Week),
+        Self::Started(CalendarUnit::Month),
+        Self::Started(CalendarUnit::Quarter),
+        Self::Started(CalendarUnit::Year),
+    ];
+
+    /// Its name, which chooses it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Type => "type",
+            Self::Status => "status",
+            Self::Droplet => "droplet",
+            Self::Region => "region",
+            Self::ResourceType => "resource-type",
+            Self::Started(CalendarUnit::Hour) => "hour",
+            Self::Started(CalendarUnit::Weekday) => "weekday",
+            Self::Started(CalendarUnit::Day) => "day",
+            Self::Started(CalendarUnit::Week) => "week",
+            Self::Started(CalendarUnit::Month) => "month",
+            Self::Started(CalendarUnit::Quarter) => "quarter",
+            Self::Started(CalendarUnit::Year) => "year",
+        }
+    }
+
+    /// What stands over its columns: a droplet has its number and its name.
+    pub(super) fn headings(self) -> Vec<Heading<'static>> {
+        match self {
+            Self::Type => vec![Column::Type.heading()],
+            Self::Status => vec![Column::Status.heading()],
+            Self::Droplet => vec![Heading::named("droplet_id"), Column::DropletName.heading()],
+            Self::Region => vec![Column::RegionSlug.heading()],
+            Self::ResourceType => vec![Column::ResourceType.heading()],
+            Self::Started(_) => vec![Heading::plain(self.name())],
+        }
+    }
+
+    /// What has to be known of an action, as SQL in terms of the table `actions`.
+    pub(super) fn expression(self) -> &'static str {
+        match self {
+            Self::Type => "actions.type",
+            Self::Status => "actions.status",
+            Self::Droplet => DROPLETS,
+            Self::Region => "actions.region_slug",
+            Self::ResourceType => "actions.resource_type",
+            Self::Started(_) => "actions.started_at",
+        }
+    }
+}
+
+/// The numbers of the droplets whose action it is, as the view `droplet_actions` has it, separated by commas.
+const DROPLETS: &str = "
+    coalesce(CASE WHEN actions.resource_type = 'droplet' THEN actions.resource_id END, '') || ',' ||
+    coalesce((SELECT group_concat(listed.droplet_id) FROM droplet_listed_actions AS listed
+               WHERE listed.action_id = actions.id
+                 AND (actions.resource_type IS NOT 'droplet' OR actions.resource_id IS NOT listed.droplet_id)), '')";
+
+impl FromStr for Dimension {
+    type Err = UnknownDimension;
+
+    /// A column's name chooses it too: `resource_type`, `region_slug`, `droplet_id`.
+    fn from_str(text: &str) -> Result<Self, UnknownDimension> {
+        let plain = text.to_ascii_lowercase().replace('_', "-");
+        let name = ["-slug", "-id", "-name"]
+            .into_iter()
+            .find_map(|suffix| plain.strip_suffix(suffix))
+            .unwrap_or(&plain);
+        Self::ALL
+            .into_iter()
+            .find(|dimension| dimension.name() == name)
+            .ok_or_else(|| UnknownDimension {
+                input: text.to_owned(),
+            })
+    }
+}
+
+/// What is kept of the actions of one group, however many there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) count: u64,
+    pub(super) errored: u64,
+    pub(super) durations: Durations,
+}
+
+impl Tally {
+    /// The share of what failed, in percent, to one decimal.
+    pub(super) fn errored_percent(&self) -> f64 {
+        if self.count == 0 {
+            return 0.0;
+        }
+        (1_000.0 * self.errored as f64 / self.count as f64).round() / 10.0
+    }
+}
+
+/// How often each duration was seen: exact, and small, because most actions take one of a few hundred durations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Durations {
+    seen: BTreeMap<i64, u64>,
+    pub(super) count: u64,
+}
+
+impl Durations {
+    pub(super) fn add(&mut self, seconds: i64) {
+        *self.seen.entry(seconds).or_default() += 1;
+        self.count += 1;
+    }
+
+    /// The smallest duration in seconds that so many percent do not exceed (nearest rank); nothing when there are none.
+    pub(super) fn percentile(&self, percent: u64) -> Option<i64> {
+        let rank = (u128::from(percent) * u128::from(self.count)).div_ceil(100);
+        let mut passed = 0;
+        self.seen.iter().find_map(|(seconds, count)| {
+            passed += u128::from(*count);
+            (passed >= rank).then_some(*seconds)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_dimension_is_chosen_by_its_name_or_its_column() {
+        for dimension in Dimension::ALL {
+            assert_eq!(dimension.name().parse(), Ok(dimension));
+            for heading in dimension.headings() {
+                assert_eq!(heading.name.parse(), Ok(dimension));
+            }
+        }
+        assert_eq!("Region".parse(), Ok(Dimension::Region));
+    }
+
+    #[test]
+    fn an_unknown_dimension_lists_those_that_exist() {
+        assert_eq!(
+            "size".parse::<Dimension>().unwrap_err().to_string(),
+            "`size` is nothing to count by: use type, status, droplet, region, resource-type, hour, weekday, day, week, \
+             month, quarter, year"
+        );
+    }
+
+    fn durations(seconds: &[i64]) -> Durations {
+        let mut durations = Durations::default();
+        seconds.iter().for_each(|seconds| durations.add(*seconds));
+        durations
+    }
+
+    #[test]
+    fn a_percentile_is_a_duration_that_was_seen() {
+        let percentiles = |seconds: &[i64]| [50, 95, 100].map(|p| durations(seconds).percentile(p));
+        assert_eq!(percentiles(&[]), [None; 3]);
+        assert_eq!(percentiles(&[7]), [Some(7); 3]);
+        assert_eq!(percentiles(&[9, 1]), [Some(1), Some(9), Some(9)]);
+        assert_eq!(percentiles(&[3, 1, 2]), [Some(2), Some(3), Some(3)]);
+        let hundred: Vec<i64> = (1..=100).collect();
+        assert_eq!(percentiles(&hundred), [Some(50), Some(95), Some(100)]);
+    }
+
+    #[test]
+    fn a_share_has_one_decimal() {
+        for (errored, count, percent) in [
+            (0, 0, 0.0),
+            (0, 3, 0.0),
+            (1, 3, 33.3),
+            (2, 3, 66.7),
+            (1, 8, 12.5),
+        ] {
+            let tally = Tally {
+                count,
+                errored,
+                ..Tally::default()
+            };
+            assert_eq!(tally.errored_percent(), percent);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_percentile_is_the_one_of_the_sorted_list(
+            seconds in prop::collection::vec(0_i64..50, 1..200), percent in 1_u64..=100,
+        ) {
+            let mut sorted = seconds.clone();
+            sorted.sort_unstable();
+            let rank = (percent as f64 / 100.0 * sorted.len() as f64 - 1e-9).ceil() as usize;
+            prop_assert_eq!(durations(&seconds).percentile(percent), Some(sorted[rank - 1]));
+        }
+    }
 }

@@ -6,11 +6,9 @@
 //! (and of different durations), not with the number of actions.
 
 mod answer;
-mod dimension;
 mod groups;
-mod tally;
 
-pub use dimension::{Dimension, UnknownDimension};
+pub use groups::{Dimension, UnknownDimension};
 
 use rusqlite::Connection;
 

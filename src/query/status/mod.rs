@@ -9,22 +9,20 @@
 
 mod facts;
 mod listings;
-mod proof;
 mod runs;
 mod scope;
 mod verdict;
-mod words;
 
 use rusqlite::Connection;
 use serde::Serialize;
 
+pub use facts::Proof;
 pub use facts::{Facts, OpenAction, Quota};
 pub use listings::ListingStatus;
-pub use proof::Proof;
 pub use runs::{Run, RunState};
 pub use scope::ACCOUNT_SCOPE;
+pub use scope::{ago, counted, grouped};
 pub use verdict::{State, Verdict};
-pub use words::{ago, counted, grouped};
 
 use crate::archive::{self, LATEST_VERSION, LockState};
 use crate::core::time::Timestamp;

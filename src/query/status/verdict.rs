@@ -6,7 +6,7 @@ use super::facts::Facts;
 use super::listings::ListingStatus;
 use super::runs::{Run, RunState};
 use super::scope::Scope;
-use super::words::{ago, counted, grouped};
+use super::scope::{ago, counted, grouped};
 use crate::core::time::{Timestamp, duration_text};
 
 /// Whether the archive can be relied on.

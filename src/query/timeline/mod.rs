@@ -5,13 +5,11 @@
 //! what is only likely as an estimate, and what does not follow is said to be unknown.
 
 mod column;
-mod droplet;
 mod event;
-mod note;
 mod power;
 
 pub use column::Column;
-pub use droplet::{Droplet, find};
+pub use column::{Droplet, find};
 pub use power::{Power, State};
 
 use std::collections::{BTreeSet, HashMap};

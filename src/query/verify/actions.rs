@@ -1,10 +1,9 @@
 //! What must be true of every action, and what is worth knowing of some.
 
-use rusqlite::Connection;
-
-use super::finding::{Finding, Severity};
-use super::rule::{Rule, count, is_no_object, is_no_time};
+use super::finding::{Finding, Rule, Severity, count, is_no_object, is_no_time};
+use crate::archive::ListingKind;
 use crate::core::time::Timestamp;
+use rusqlite::Connection;
 
 const READ_AGAIN: &str =
     "archiver did not write this: `archiver sync --full` reads again what the API still lists";
@@ -15,7 +14,10 @@ const FIRST_YEAR: &str = "2011";
 /// The clocks of two machines may differ; not by a day.
 const ONE_DAY: i64 = 86_400;
 
-pub(super) fn check(connection: &Connection, now: Timestamp) -> rusqlite::Result<Vec<Finding>> {
+pub(super) fn check_values(
+    connection: &Connection,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<Finding>> {
     let tomorrow = now.saturating_add_seconds(ONE_DAY);
     count(connection, "actions", "id", Some(tomorrow), &rules())
 }
@@ -99,4 +101,159 @@ fn notes() -> [Rule; 6] {
             "actions are in progress although it is known when they ended",
         ),
     ]
+}
+
+const ADVICE: &str = "rows were lost, or coverage was written by something else: `archiver sync --full` reads every page \
+                      again; what the API does not list any more is in a backup only";
+
+const NEXT_SYNC: &str =
+    "a sync ended before it could check what the API said: the next one reads these listings again";
+
+pub(super) fn check_coverage(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
+    let mut findings = Vec::from_iter(account(connection)?);
+    findings.extend(droplets(connection)?);
+    findings.extend(intervals(connection)?);
+    findings.extend(listings(connection)?);
+    Ok(findings)
+}
+
+/// The length of what is covered; a nonsensical interval may be longer than SQLite can add up.
+const LENGTH: &str = "CAST(total(end_position - start_position) AS INTEGER)";
+
+/// Positions that are covered without an action: an error where the listing was complete, a note where it is not.
+fn uncovered(is_proven: bool, missing: i64, what: String, example: Option<String>) -> Finding {
+    let (severity, advice) = if is_proven {
+        (Severity::Error, ADVICE)
+    } else {
+        (Severity::Note, NEXT_SYNC)
+    };
+    Finding {
+        severity,
+        check: "coverage",
+        what,
+        rows: missing.unsigned_abs(),
+        example,
+        advice,
+    }
+}
+
+/// All actions of the archive may stand in the account's listing.
+fn account(connection: &Connection) -> rusqlite::Result<Option<Finding>> {
+    let sql = format!(
+        "SELECT (SELECT {LENGTH} FROM coverage JOIN listings ON listings.id = listing_id WHERE path = :path) AS covered,
+                (SELECT complete_total FROM listings WHERE path = :path) AS complete_total,
+                (SELECT count(*) FROM actions) AS archived"
+    );
+    let path = ListingKind::Account.path();
+    connection.query_row(&sql, [&path], |row| {
+        let (covered, archived): (i64, i64) = (row.get("covered")?, row.get("archived")?);
+        let complete: Option<i64> = row.get("complete_total")?;
+        let is_proven = complete.is_some_and(|complete| covered.min(complete) > archived);
+        let missing = covered.saturating_sub(archived).max(0);
+        let what = format!(
+            "{covered} actions of {path} are said to be archived, and there are {archived}"
+        );
+        Ok((missing > 0).then(|| uncovered(is_proven, missing, what, Some(path.clone()))))
+    })
+}
+
+/// Actions of a droplet are those that name it, and those that it listed although they do not.
+const DROPLETS: &str = "
+WITH covered (droplet_id, positions, complete_total) AS MATERIALIZED (
+    SELECT droplet_id, CAST(total(end_position - start_position) AS INTEGER), coalesce(complete_total, 0)
+      FROM coverage
+      JOIN listings ON listings.id = listing_id
+     WHERE droplet_id IS NOT NULL
+     GROUP BY droplet_id
+), archived (droplet_id, action_count) AS MATERIALIZED (
+    SELECT droplet_id, count(*)
+      FROM (SELECT resource_id AS droplet_id FROM actions NOT INDEXED
+             WHERE resource_type = 'droplet' AND resource_id IN (SELECT droplet_id FROM covered)
+             UNION ALL
+            SELECT listed.droplet_id
+              FROM droplet_listed_actions AS listed
+              JOIN actions ON actions.id = listed.action_id
+             WHERE resource_type IS NOT 'droplet' OR resource_id IS NOT listed.droplet_id)
+     GROUP BY droplet_id
+), short (droplet_id, missing, is_proven) AS (
+    SELECT covered.droplet_id, positions - coalesce(action_count, 0),
+           min(positions, complete_total) > coalesce(action_count, 0)
+      FROM covered LEFT JOIN archived ON archived.droplet_id = covered.droplet_id
+     WHERE positions > coalesce(action_count, 0)
+)
+SELECT is_proven, count(*) AS droplets, CAST(total(missing) AS INTEGER) AS missing, min(droplet_id) AS example
+  FROM short
+ GROUP BY is_proven";
+
+fn droplets(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
+    let mut statement = connection.prepare(DROPLETS)?;
+    let findings = statement.query_map([], |row| {
+        let (droplets, missing): (i64, i64) = (row.get("droplets")?, row.get("missing")?);
+        let example: i64 = row.get("example")?;
+        let what = format!(
+            "more actions of {droplets} droplets are said to be archived than there are: {missing} are missing"
+        );
+        let example = Some(format!("droplet {example}"));
+        Ok(uncovered(row.get("is_proven")?, missing, what, example))
+    });
+    findings?.collect()
+}
+
+/// Intervals of a listing lie apart, and not beyond its length.
+fn intervals(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
+    let rule = |broken_by: &str, what: &str| Rule {
+        severity: Severity::Error,
+        check: "coverage",
+        broken_by: broken_by.to_owned(),
+        what: what.to_owned(),
+        advice: ADVICE,
+    };
+    let rules = [
+        rule(
+            "start_position < end_before",
+            "positions of a listing are covered twice",
+        ),
+        rule(
+            "end_position > total",
+            "positions beyond the end of a listing are covered",
+        ),
+    ];
+    let table = "(SELECT path, start_position, end_position, total,
+                         lag(end_position) OVER (PARTITION BY listing_id ORDER BY start_position) AS end_before
+                    FROM coverage JOIN listings ON listings.id = listing_id)";
+    count(connection, table, "path", None, &rules)
+}
+
+/// What is proven complete is covered from the oldest on; and a listing is one that archiver knows.
+fn listings(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
+    let rule = |broken_by: String, what: &str| Rule {
+        severity: Severity::Error,
+        check: "listing",
+        broken_by,
+        what: what.to_owned(),
+        advice: ADVICE,
+    };
+    let [account, followed] = [ListingKind::Account, ListingKind::Followed].map(ListingKind::path);
+    let rules = [
+        rule(
+            "complete_total > 0 AND NOT EXISTS (SELECT 1 FROM coverage WHERE listing_id = listings.id
+                                  AND start_position = 0 AND end_position >= complete_total)"
+                .to_owned(),
+            "listings are said to be complete whose positions are not covered",
+        ),
+        rule(
+            "total < 0 OR complete_total < 0 OR followed_from < 0 OR complete_total > coalesce(total, 0)
+             OR (complete_total IS NULL) <> (complete_at IS NULL)"
+                .to_owned(),
+            "listings have lengths that do not go together",
+        ),
+        rule(
+            format!(
+                "CASE WHEN droplet_id IS NULL THEN path NOT IN ('{account}', '{followed}')
+                      ELSE path <> '/v2/droplets/' || droplet_id || '/actions' END"
+            ),
+            "listings have a path that archiver does not know",
+        ),
+    ];
+    count(connection, "listings", "path", None, &rules)
 }

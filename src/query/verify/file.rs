@@ -1,12 +1,10 @@
 //! What SQLite says of the file: pages, indexes, constraints, references.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use rusqlite::Connection;
-
 use super::Depth;
 use super::finding::{Finding, Severity, damage};
-use crate::archive::is_corrupt;
+use crate::archive::{Alteration, AlterationKind, PartialIndex, is_corrupt};
+use rusqlite::Connection;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// So many complaints of SQLite are enough to know what to do.
 const MOST_COMPLAINTS: usize = 20;
@@ -130,3 +128,98 @@ fn dangling(connection: &Connection, added: &BTreeSet<String>) -> rusqlite::Resu
 const LOST: &str = "something else than archiver took rows away: go back to a backup, or bring back what the API still \
                     lists with `archiver sync --full`";
 const NOT_OURS: &str = "nothing for archiver, which does not use that table";
+
+/// The names, in lower case, of what is not archiver's.
+pub(super) fn added(alterations: &[Alteration]) -> BTreeSet<String> {
+    let is_ours = |kind| {
+        use AlterationKind::{Changed, Missing, MissingIndex, PutOff};
+        matches!(kind, Changed | Missing | MissingIndex | PutOff)
+    };
+    let added = alterations.iter().filter(|it| !is_ours(it.kind));
+    added.map(|it| it.name.to_ascii_lowercase()).collect()
+}
+
+/// What a difference from the schema of the migrations means.
+pub(super) fn finding(alteration: &Alteration) -> Finding {
+    let (severity, check, advice) = match alteration.kind {
+        AlterationKind::Trigger => (
+            Severity::Error,
+            "trigger",
+            "no sync writes while it is there: if you know it, DROP TRIGGER with sqlite3; if not, go back to a backup",
+        ),
+        AlterationKind::Refusing | AlterationKind::Shadowing => (
+            Severity::Error,
+            "foreign",
+            "no sync writes while it is there: take it away with sqlite3, or give it another name",
+        ),
+        AlterationKind::Missing | AlterationKind::Changed => (
+            Severity::Error,
+            "schema",
+            "no sync writes to it: go back to a backup; `archiver schema` shows how it should be",
+        ),
+        AlterationKind::MissingIndex => (
+            Severity::Error,
+            "missing_index",
+            "some questions need it: `archiver schema` prints the statement that makes it, for sqlite3",
+        ),
+        AlterationKind::PutOff => (
+            Severity::Note,
+            "put_off",
+            "the next sync makes it; until then some questions take longer",
+        ),
+        AlterationKind::Added => (
+            Severity::Note,
+            "added",
+            "nothing, if you know it: archiver does not use it",
+        ),
+    };
+    Finding {
+        severity,
+        check,
+        what: alteration.to_string(),
+        rows: 1,
+        example: Some(alteration.name.clone()),
+        advice,
+    }
+}
+
+/// Counts the entries of those of these indexes that the archive has.
+pub(super) fn check_indexes(
+    connection: &Connection,
+    indexes: &[PartialIndex],
+) -> rusqlite::Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for index in indexes {
+        if is_there(connection, &index.name)? {
+            findings.extend(check_index(connection, index)?);
+        }
+    }
+    Ok(findings)
+}
+
+/// As SQLite takes kinds and names: in any case.
+fn is_there(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    let sql = "SELECT count(*) FROM sqlite_schema
+                WHERE type = 'index' COLLATE NOCASE AND name = :name COLLATE NOCASE";
+    connection.query_row(sql, [name], |row| row.get(0))
+}
+
+fn check_index(connection: &Connection, index: &PartialIndex) -> rusqlite::Result<Option<Finding>> {
+    let PartialIndex {
+        name,
+        table,
+        condition,
+    } = index;
+    let sql = format!(
+        "SELECT (SELECT count(*) FROM {table} INDEXED BY {name} WHERE {condition}),
+                (SELECT count(*) FROM {table} NOT INDEXED WHERE {condition})"
+    );
+    let (entries, rows): (i64, i64) =
+        connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let words = format!("it has {entries} entries for {rows} rows");
+    Ok((entries != rows).then(|| Finding {
+        rows: entries.abs_diff(rows),
+        example: Some(name.clone()),
+        ..damage("index", &words, Some(name))
+    }))
+}

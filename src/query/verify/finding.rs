@@ -1,9 +1,11 @@
 //! What is wrong with an archive, in words: what, how much of it, an example, and what to do.
 
-use rusqlite::ErrorCode;
-use serde::Serialize;
-
 use crate::archive;
+use crate::core::time::Timestamp;
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, ErrorCode, Row, named_params};
+use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -112,5 +114,154 @@ pub(super) fn not_checked() -> Finding {
         rows: 0,
         example: None,
         advice: "verify again once the errors are mended",
+    }
+}
+
+/// What must not be true of a row.
+pub(super) struct Rule {
+    pub(super) severity: Severity,
+    pub(super) check: &'static str,
+    /// The condition, in SQL, that a row which breaks the rule fulfils. `:now` is the time.
+    pub(super) broken_by: String,
+    pub(super) what: String,
+    pub(super) advice: &'static str,
+}
+
+/// Counts the rows of `table` that break each rule, in one pass; `key` names a row. `table` may be a join.
+pub(super) fn count(
+    connection: &Connection,
+    table: &str,
+    key: &str,
+    now: Option<Timestamp>,
+    rules: &[Rule],
+) -> rusqlite::Result<Vec<Finding>> {
+    let columns: Vec<_> = rules
+        .iter()
+        .map(|rule| {
+            let broken = &rule.broken_by;
+            format!("count(*) FILTER (WHERE {broken}), min({key}) FILTER (WHERE {broken})")
+        })
+        .collect();
+    // `:now` is always there, whether a rule needs it or not.
+    let sql = format!("SELECT :now, {} FROM {table}", columns.join(", "));
+    let now = now.map(|now| now.to_string());
+    connection.query_row(&sql, named_params! { ":now": now }, |row| {
+        let mut findings = Vec::new();
+        for (number, rule) in rules.iter().enumerate() {
+            let rows = row.get::<_, i64>(1 + 2 * number)?.unsigned_abs();
+            let example: Value = row.get(2 + 2 * number)?;
+            if rows > 0 {
+                findings.push(rule.finding(rows, named(example)));
+            }
+        }
+        Ok(findings)
+    })
+}
+
+impl Rule {
+    fn finding(&self, rows: u64, example: Option<String>) -> Finding {
+        Finding {
+            severity: self.severity,
+            check: self.check,
+            what: self.what.clone(),
+            rows,
+            example,
+            advice: self.advice,
+        }
+    }
+}
+
+fn named(value: Value) -> Option<String> {
+    match value {
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Real(number) => Some(number.to_string()),
+        Value::Text(text) => Some(text),
+        Value::Null | Value::Blob(_) => None,
+    }
+}
+
+/// The condition that a column holds something that is not a time as the archive writes them.
+pub(super) fn is_no_time(column: &str) -> String {
+    format!("{column} IS NOT strftime('%Y-%m-%dT%H:%M:%SZ', {column})")
+}
+
+/// The condition that a column holds something that is no JSON object.
+pub(super) fn is_no_object(column: &str) -> String {
+    format!(
+        "{column} IS NOT NULL AND CASE WHEN json_valid({column}) THEN json_type({column}) <> 'object' ELSE 1 END"
+    )
+}
+
+const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+
+/// Looks at all tables but those that were `added`.
+pub(super) fn check(
+    connection: &Connection,
+    added: &BTreeSet<String>,
+) -> rusqlite::Result<Vec<Finding>> {
+    let mut statement = connection.prepare(TABLES)?;
+    // A name that is no text is none of the archive's.
+    let tables = statement.query_map([], |row| {
+        Ok(row.get_ref(0)?.as_str().ok().map(str::to_owned))
+    })?;
+    let mut findings = Vec::new();
+    for table in tables {
+        let table = table?.unwrap_or_default();
+        if !table.is_empty() && !added.contains(&table.to_ascii_lowercase()) {
+            findings.extend(check_table(connection, &table)?);
+        }
+    }
+    Ok(findings)
+}
+
+fn check_table(connection: &Connection, table: &str) -> rusqlite::Result<Option<Finding>> {
+    let columns = columns(connection, table)?;
+    let sql = format!("SELECT {} FROM \"{table}\"", columns.join(", "));
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query([])?;
+    let (mut broken, mut example) = (0, None);
+    while let Some(row) = rows.next()? {
+        if !is_text(row, columns.len())? {
+            broken += 1;
+            example = example.or(shown(row.get_ref(0)?));
+        }
+    }
+    Ok((broken > 0).then(|| Finding {
+        what: format!("rows of `{table}` have a text that is not UTF-8"),
+        rows: broken,
+        example,
+        ..damage("value", "", None)
+    }))
+}
+
+/// The first column of a table, which names a row, and those that hold text; in quotes.
+fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+    let mut columns = Vec::new();
+    connection.pragma(None, "table_info", table, |row| {
+        let (name, kind): (String, String) = (row.get("name")?, row.get("type")?);
+        if columns.is_empty() || kind == "TEXT" {
+            columns.push(format!("\"{name}\""));
+        }
+        Ok(())
+    })?;
+    Ok(columns)
+}
+
+fn is_text(row: &Row<'_>, columns: usize) -> rusqlite::Result<bool> {
+    for column in 0..columns {
+        if let ValueRef::Text(bytes) = row.get_ref(column)?
+            && std::str::from_utf8(bytes).is_err()
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn shown(value: ValueRef<'_>) -> Option<String> {
+    match value {
+        ValueRef::Integer(number) => Some(number.to_string()),
+        ValueRef::Text(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::finding::{Finding, Severity};
-use super::rule::{Rule, count, is_no_object, is_no_time};
+use super::finding::{Rule, count, is_no_object, is_no_time};
 use crate::core::time::Timestamp;
 
 const NOT_OURS: &str =

@@ -13,14 +13,9 @@
 //! break one, `finding` says what is wrong.
 
 mod actions;
-mod coverage;
 mod file;
 mod finding;
-mod indexes;
 mod ledger;
-mod rule;
-mod schema;
-mod text;
 
 use std::collections::BTreeSet;
 
@@ -83,8 +78,8 @@ pub fn verify(
     let mut findings = Vec::new();
     let added = match archive::alterations(&tx) {
         Ok(alterations) => {
-            findings.extend(alterations.iter().map(schema::finding));
-            schema::added(&alterations)
+            findings.extend(alterations.iter().map(file::finding));
+            file::added(&alterations)
         }
         Err(archive::Error::Sqlite { source, .. }) => {
             take(&mut findings, Err(source))?;
@@ -128,14 +123,14 @@ fn check_rows(
     findings: &mut Vec<Finding>,
 ) -> Result<Option<[u64; 3]>, Error> {
     if depth == Depth::Full {
-        take(findings, text::check(connection, added))?;
+        take(findings, finding::check(connection, added))?;
         take(
             findings,
-            indexes::check(connection, &archive::partial_indexes()?),
+            file::check_indexes(connection, &archive::partial_indexes()?),
         )?;
     }
-    take(findings, actions::check(connection, now))?;
-    take(findings, coverage::check(connection))?;
+    take(findings, actions::check_values(connection, now))?;
+    take(findings, actions::check_coverage(connection))?;
     take(findings, ledger::check(connection, now))?;
     let counts = connection.query_row(COUNTS, [], |row| {
         let count = |name: &str| row.get(name).map(i64::unsigned_abs);

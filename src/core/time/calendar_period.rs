@@ -1,0 +1,435 @@
+//! Days, weeks, months, quarters and years of the calendar, and how they are written: `2026-Q3`, `last month`.
+
+use super::calendar::is_number;
+use super::{TimeError, Timestamp, Zone};
+use jiff::ToSpan;
+use jiff::civil::{Date, ISOWeekDate, Weekday};
+
+/// The numbers that are a year when they stand alone. Any other four digits, such as `3600`, are as likely a number
+/// of seconds, and are refused as a number without a unit.
+const YEARS: std::ops::RangeInclusive<i16> = 1900..=2099;
+
+/// What a calendar counts in. Weeks begin on Monday, as in ISO 8601.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    Day,
+    Week,
+    Month,
+    Quarter,
+    Year,
+}
+
+/// One of these units, by its first day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct CalendarPeriod {
+    pub(super) first: Date,
+    unit: Unit,
+}
+
+impl CalendarPeriod {
+    /// The unit that a day belongs to.
+    pub(super) fn containing(date: Date, unit: Unit) -> Self {
+        let first = match unit {
+            Unit::Day => date,
+            Unit::Week => {
+                date.saturating_sub(i64::from(date.weekday().to_monday_zero_offset()).days())
+            }
+            Unit::Month => date.first_of_month(),
+            Unit::Quarter => date
+                .first_of_month()
+                .saturating_sub(i64::from((date.month() - 1) % 3).months()),
+            Unit::Year => date.first_of_year(),
+        };
+        Self { first, unit }
+    }
+
+    /// The first day after it; nothing beyond the year 9999.
+    pub(super) fn end(self) -> Option<Date> {
+        self.first.checked_add(self.length()).ok()
+    }
+
+    fn previous(self) -> Self {
+        Self {
+            first: self.first.saturating_sub(self.length()),
+            ..self
+        }
+    }
+
+    fn next(self) -> Self {
+        Self {
+            first: self.first.saturating_add(self.length()),
+            ..self
+        }
+    }
+
+    fn length(self) -> jiff::Span {
+        match self.unit {
+            Unit::Day => 1.day(),
+            Unit::Week => 1.week(),
+            Unit::Month => 1.month(),
+            Unit::Quarter => 3.months(),
+            Unit::Year => 1.year(),
+        }
+    }
+
+    /// Reads what is said of `today`: `yesterday`, `this week`, `last month`. Nothing for any other text.
+    pub(super) fn spoken(text: &str, today: Date) -> Option<Self> {
+        let text = text.to_ascii_lowercase();
+        let day = Self::containing(today, Unit::Day);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let (which, unit) = match words.as_slice() {
+            ["today"] => return Some(day),
+            ["yesterday"] => return Some(day.previous()),
+            ["tomorrow"] => return Some(day.next()),
+            [which, "week"] => (which, Unit::Week),
+            [which, "month"] => (which, Unit::Month),
+            [which, "quarter"] => (which, Unit::Quarter),
+            [which, "year"] => (which, Unit::Year),
+            _ => return None,
+        };
+        let this = Self::containing(today, unit);
+        match *which {
+            "this" => Some(this),
+            "last" => Some(this.previous()),
+            _ => None,
+        }
+    }
+
+    /// Reads `2026`, `2026-09`, `2026-Q3` or `2026-W40`. Nothing for a text of another shape.
+    ///
+    /// # Errors
+    /// When the year has no such month, quarter or week.
+    pub(super) fn written(text: &str) -> Result<Option<Self>, TimeError> {
+        let Some((year, part)) = text.split_at_checked(4) else {
+            return Ok(None);
+        };
+        let Some(year) = number(year) else {
+            return Ok(None);
+        };
+        if part.is_empty() {
+            let first = Date::new(year, 1, 1).ok();
+            let first = first.filter(|date| YEARS.contains(&date.year()));
+            return Ok(first.map(|date| Self::containing(date, Unit::Year)));
+        }
+        let Some((unit, number)) = part.strip_prefix('-').and_then(unit_and_number) else {
+            return Ok(None);
+        };
+        let first = match unit {
+            Unit::Month => Date::new(year, number, 1),
+            Unit::Quarter => Date::new(year, number.saturating_mul(3).saturating_sub(2), 1),
+            _ => ISOWeekDate::new(year, number, Weekday::Monday).map(ISOWeekDate::date),
+        };
+        first
+            .map(|first| Some(Self { first, unit }))
+            .map_err(|_| no_such_period(text, year, unit))
+    }
+}
+
+/// What follows the year: two digits are a month, `Q` and `W` say what they are.
+fn unit_and_number(part: &str) -> Option<(Unit, i8)> {
+    let (unit, digits) = match part.chars().next()? {
+        'Q' | 'q' => (Unit::Quarter, &part[1..]),
+        'W' | 'w' => (Unit::Week, &part[1..]),
+        _ => (Unit::Month, part),
+    };
+    let is_shaped = match unit {
+        Unit::Month => digits.len() == 2,
+        Unit::Quarter => digits.len() == 1,
+        _ => matches!(digits.len(), 1 | 2),
+    };
+    is_shaped
+        .then(|| number(digits))
+        .flatten()
+        .map(|number| (unit, number))
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
+    is_number(text).then(|| text.parse().ok()).flatten()
+}
+
+fn no_such_period(text: &str, year: i16, unit: Unit) -> TimeError {
+    let possible = match unit {
+        Unit::Quarter => "quarters are Q1 to Q4".to_owned(),
+        Unit::Week => {
+            // The 28th of December lies in a year's last week, always.
+            let weeks = Date::new(year, 12, 28).map_or(52, |date| date.iso_week_date().week());
+            format!("the weeks of {year:04} are W01 to W{weeks}")
+        }
+        _ => "months are 01 to 12".to_owned(),
+    };
+    TimeError::NoSuchPeriod {
+        input: text.to_owned(),
+        possible,
+    }
+}
+
+/// What times are put together by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CalendarUnit {
+    /// The hour of the day, `00` to `23`, of all days together.
+    Hour,
+    /// The day of the week, `1 Mon` to `7 Sun`, of all weeks together.
+    Weekday,
+    /// `2026-07-01`
+    Day,
+    /// The week of ISO 8601, which begins on Monday: `2026-W27`.
+    Week,
+    /// `2026-07`
+    Month,
+    /// `2026-Q3`
+    Quarter,
+    /// `2026`
+    Year,
+}
+
+const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+impl CalendarUnit {
+    /// What the clocks of a zone show, as a number that orders by time. [`CalendarUnit::text`] is how it is written.
+    #[must_use]
+    pub fn at(self, timestamp: Timestamp, zone: &Zone) -> i32 {
+        let shown = zone.civil(timestamp);
+        let date = shown.date();
+        let year = i32::from(date.year());
+        let month = i32::from(date.month());
+        match self {
+            Self::Hour => i32::from(shown.hour()),
+            Self::Weekday => i32::from(date.weekday().to_monday_one_offset()),
+            Self::Day => year * 10_000 + month * 100 + i32::from(date.day()),
+            Self::Week => {
+                let week = date.iso_week_date();
+                i32::from(week.year()) * 100 + i32::from(week.week())
+            }
+            Self::Month => year * 100 + month,
+            Self::Quarter => year * 100 + (month + 2) / 3,
+            Self::Year => year,
+        }
+    }
+
+    /// How a number of [`CalendarUnit::at`] is written. The texts sort as the numbers do.
+    #[must_use]
+    pub fn text(self, number: i32) -> String {
+        let (before, last) = (number.div_euclid(100), number.rem_euclid(100));
+        match self {
+            Self::Hour => format!("{number:02}"),
+            Self::Weekday => {
+                let name = usize::try_from(number - 1)
+                    .ok()
+                    .and_then(|position| WEEKDAYS.get(position));
+                format!("{number} {}", name.copied().unwrap_or("?"))
+            }
+            Self::Day => {
+                let (year, month) = (before.div_euclid(100), before.rem_euclid(100));
+                format!("{year:04}-{month:02}-{last:02}")
+            }
+            Self::Week => format!("{before:04}-W{last:02}"),
+            Self::Month => format!("{before:04}-{last:02}"),
+            Self::Quarter => format!("{before:04}-Q{last}"),
+            Self::Year => format!("{number:04}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn ends(period: CalendarPeriod) -> (String, Option<String>) {
+        let end = period.end().map(|end| end.to_string());
+        (period.first.to_string(), end)
+    }
+
+    #[test]
+    fn every_unit_has_its_first_and_last_day() {
+        for (given, first, end) in [
+            ("2026", "2026-01-01", "2027-01-01"),
+            ("1900", "1900-01-01", "1901-01-01"),
+            ("2099", "2099-01-01", "2100-01-01"),
+            ("2026-09", "2026-09-01", "2026-10-01"),
+            ("2020-12", "2020-12-01", "2021-01-01"),
+            ("0000-02", "0000-02-01", "0000-03-01"),
+            ("2026-Q3", "2026-07-01", "2026-10-01"),
+            ("2026-q4", "2026-10-01", "2027-01-01"),
+            ("2026-W40", "2026-09-28", "2026-10-05"),
+            ("2026-w1", "2025-12-29", "2026-01-05"),
+            ("2026-W53", "2026-12-28", "2027-01-04"),
+            ("2021-W01", "2021-01-04", "2021-01-11"),
+        ] {
+            let period = CalendarPeriod::written(given).unwrap().unwrap();
+            let expected = (first.to_owned(), Some(end.to_owned()));
+            assert_eq!(ends(period), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn what_has_another_shape_is_left_to_others() {
+        for text in [
+            "",
+            "202",
+            "1899",
+            "2100",
+            "3600",
+            "0030",
+            "20260",
+            "2026-",
+            "2026-9",
+            "2026-009",
+            "2026-Q",
+            "2026-Q03",
+            "2026Q3",
+            "2026-W",
+            "2026-W001",
+            "2026-W40-1",
+            "+026",
+            "2026-é",
+            "é026",
+            "2026-Wé",
+            "2026-09-01",
+            "2026-+9",
+        ] {
+            assert_eq!(CalendarPeriod::written(text), Ok(None), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_the_year_does_not_have_is_refused_with_what_it_has() {
+        for (given, expected) in [
+            ("2026-13", "months are 01 to 12"),
+            ("2026-00", "months are 01 to 12"),
+            ("2026-Q0", "quarters are Q1 to Q4"),
+            ("2026-Q5", "quarters are Q1 to Q4"),
+            ("2026-W54", "the weeks of 2026 are W01 to W53"),
+            ("2025-W53", "the weeks of 2025 are W01 to W52"),
+            ("2025-W00", "the weeks of 2025 are W01 to W52"),
+        ] {
+            let input = given.to_owned();
+            let possible = expected.to_owned();
+            assert_eq!(
+                CalendarPeriod::written(given),
+                Err(TimeError::NoSuchPeriod { input, possible })
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_today_is_a_period() {
+        // A Saturday.
+        let today = Date::new(2022, 1, 1).unwrap();
+        for (given, first, end) in [
+            ("today", "2022-01-01", "2022-01-02"),
+            ("yesterday", "2021-12-31", "2022-01-01"),
+            ("Tomorrow", "2022-01-02", "2022-01-03"),
+            ("this week", "2021-12-27", "2022-01-03"),
+            ("last week", "2021-12-20", "2021-12-27"),
+            ("this month", "2022-01-01", "2022-02-01"),
+            ("Last  Month", "2021-12-01", "2022-01-01"),
+            ("this quarter", "2022-01-01", "2022-04-01"),
+            ("last quarter", "2021-10-01", "2022-01-01"),
+            ("this year", "2022-01-01", "2023-01-01"),
+            ("last year", "2021-01-01", "2022-01-01"),
+        ] {
+            let period = CalendarPeriod::spoken(given, today).unwrap();
+            let expected = (first.to_owned(), Some(end.to_owned()));
+            assert_eq!(ends(period), expected, "{given}");
+        }
+        for text in [
+            "",
+            "next week",
+            "last",
+            "week",
+            "last day",
+            "last 2 weeks",
+            "lastweek",
+        ] {
+            assert_eq!(CalendarPeriod::spoken(text, today), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_last_period_of_the_calendar_has_no_end() {
+        let last = Date::new(9999, 12, 30).unwrap();
+        for unit in [Unit::Week, Unit::Month, Unit::Quarter, Unit::Year] {
+            assert_eq!(
+                CalendarPeriod::containing(last, unit).end(),
+                None,
+                "{unit:?}"
+            );
+        }
+    }
+
+    const UNITS: [CalendarUnit; 7] = [
+        CalendarUnit::Hour,
+        CalendarUnit::Weekday,
+        CalendarUnit::Day,
+        CalendarUnit::Week,
+        CalendarUnit::Month,
+        CalendarUnit::Quarter,
+        CalendarUnit::Year,
+    ];
+
+    fn shown(time: &str, zone: &str) -> [String; 7] {
+        let (time, zone) = (time.parse().unwrap(), zone.parse().unwrap());
+        UNITS.map(|unit| unit.text(unit.at(time, &zone)))
+    }
+
+    #[test]
+    fn an_instant_has_its_place_on_the_clock_and_in_the_calendar_of_the_zone() {
+        assert_eq!(
+            shown("2026-06-30T22:30:00Z", "UTC"),
+            [
+                "22",
+                "2 Tue",
+                "2026-06-30",
+                "2026-W27",
+                "2026-06",
+                "2026-Q2",
+                "2026"
+            ]
+        );
+        assert_eq!(
+            shown("2026-06-30T22:30:00Z", "Europe/Berlin"),
+            [
+                "00",
+                "3 Wed",
+                "2026-07-01",
+                "2026-W27",
+                "2026-07",
+                "2026-Q3",
+                "2026"
+            ]
+        );
+        // A Sunday of the first days of a year is in the last week of the year before.
+        assert_eq!(
+            shown("2027-01-02T18:29:59Z", "Asia/Kolkata")[..4],
+            ["23", "6 Sat", "2027-01-02", "2026-W53"]
+        );
+        assert_eq!(
+            shown("2027-01-02T18:30:00Z", "Asia/Kolkata")[..4],
+            ["00", "7 Sun", "2027-01-03", "2026-W53"]
+        );
+    }
+
+    #[test]
+    fn clocks_that_are_set_skip_an_hour_or_show_it_twice() {
+        let hour = |time| shown(time, "Europe/Berlin")[0].clone();
+        assert_eq!(hour("2026-03-29T00:59:59Z"), "01");
+        assert_eq!(hour("2026-03-29T01:00:00Z"), "03");
+        assert_eq!(hour("2026-10-25T00:59:59Z"), "02");
+        assert_eq!(hour("2026-10-25T01:00:00Z"), "02");
+        assert_eq!(hour("2026-10-25T02:00:00Z"), "03");
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_and_texts_sort_as_the_instants_do(
+            one in 0_i64..250_000_000_000, other in 0_i64..250_000_000_000, unit in 2..UNITS.len(),
+        ) {
+            let (unit, zone) = (UNITS[unit], Zone::utc());
+            let number = |seconds| unit.at(Timestamp::from_epoch_seconds(seconds).unwrap(), &zone);
+            let (earlier, later) = (number(one.min(other)), number(one.max(other)));
+            prop_assert!(earlier <= later);
+            prop_assert_eq!(unit.text(earlier).cmp(&unit.text(later)), earlier.cmp(&later));
+        }
+    }
+}
