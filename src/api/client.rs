@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::error::{Error, ErrorKind};
-use super::event::{Event, OnEvent};
+use super::error::{Event, OnEvent};
 use super::exchange::{ANSWER_TIMEOUT, Attempt, Sender};
 use super::origin::Origin;
 use super::pace::RateLimit;

@@ -1,9 +1,12 @@
 //! What can go wrong between a request and its answer, and what to do about it.
 
 use super::http;
+use super::pace::RateLimit;
 use crate::core::control_characters::is_hidden;
 use crate::core::threads;
 use crate::core::time::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// A request that had no usable answer, after all the tries it was worth.
 #[derive(Debug, thiserror::Error)]
@@ -191,6 +194,38 @@ fn after(attempts: u32) -> String {
     } else {
         String::new()
     }
+}
+
+/// Whoever is told of every request, retry and wait.
+pub type OnEvent = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
+
+/// Something that happens on the way to an answer.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// A request goes out.
+    Sent {
+        /// Method, path and query.
+        request: &'a str,
+    },
+    /// A request failed and is sent again after a wait.
+    Retrying {
+        /// Method, path and query.
+        request: &'a str,
+        /// What happened.
+        reason: &'a ErrorKind,
+        /// How long until then.
+        wait: Duration,
+    },
+    /// An answer came, whatever it says.
+    Answered {
+        /// What it says of the limits.
+        limit: &'a RateLimit,
+    },
+    /// A limit demands a wait before the next request.
+    Waiting {
+        /// How long.
+        wait: Duration,
+    },
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 
 use super::body::{ACCEPTED_ENCODING, Packed, Unpacker, Unreadable};
 use super::error::{ApiMessage, Error, ErrorKind, printable};
-use super::event::{Event, OnEvent};
+use super::error::{Event, OnEvent};
 use super::http;
 use super::http::Bearer;
 use super::pace::RateLimit;

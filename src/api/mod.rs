@@ -16,7 +16,6 @@
 mod body;
 mod client;
 mod error;
-mod event;
 mod exchange;
 pub(crate) mod http;
 mod origin;
@@ -29,7 +28,7 @@ mod wire;
 
 pub use client::{Client, ClientSettings, DropletSelection, PER_PAGE};
 pub use error::{ApiMessage, Error, ErrorKind};
-pub use event::{Event, OnEvent};
+pub use error::{Event, OnEvent};
 pub(crate) use origin::is_loopback;
 pub use origin::{Origin, OriginError};
 pub use pace::RateLimit;

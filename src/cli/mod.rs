@@ -17,9 +17,7 @@ mod document;
 mod exit;
 mod filter;
 mod last;
-mod log;
 mod monitoring;
-mod outlet;
 mod progress;
 mod query;
 mod report;
@@ -33,7 +31,6 @@ mod status;
 mod summary;
 mod sync;
 mod terminal;
-mod time_limit;
 mod timeline;
 mod verify;
 
@@ -53,9 +50,9 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use daemon::Machine;
 use exit::{Failure, Status, kept_locked, lock_holders, unless_closed};
-use log::LogFormat;
 use runtime::end_at_signals_as_first_process;
 use rusqlite::Connection;
+use terminal::LogFormat;
 use terminal::{ColorChoice, Terminal};
 
 /// Archives the action history of DigitalOcean droplets, and answers questions about it

@@ -10,6 +10,7 @@ use archiver::output::{visible, visible_json};
 use archiver::query::{self, Details, DropletDetails, Offer, RegionDetails, SyncDetails};
 
 use super::Context;
+use super::document::{self, DocumentFormat};
 use super::exit::{Failure, Status, unless_closed};
 
 /// Flags of `archiver show`.
@@ -20,31 +21,21 @@ pub(super) struct Arguments {
     id: ActionId,
     /// text or json
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
-    output: Format,
+    output: DocumentFormat,
     /// The time zone in which times are shown: UTC, local, Europe/Berlin, +02:00
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     tz: Zone,
 }
 
-/// How it is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For people
-    #[default]
-    Text,
-    /// For programs
-    Json,
-}
-
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let details = query::show(&context.open_archive()?, arguments.id)?;
-    let text = match arguments.output {
-        Format::Text => Sheet::new(&arguments.tz).of(&details),
-        Format::Json => serde_json::to_string_pretty(&details)
-            .map(|text| visible_json(&text).into_owned())
-            .map_err(|error| Failure::usage(format!("cannot write the action as JSON: {error}")))?,
-    };
-    unless_closed(writeln!(io::stdout(), "{}", text.trim_end()))
+    match arguments.output {
+        DocumentFormat::Text => {
+            let text = Sheet::new(&arguments.tz).of(&details);
+            unless_closed(writeln!(io::stdout(), "{}", text.trim_end()))
+        }
+        DocumentFormat::Json => document::print_json(&details),
+    }
 }
 
 /// Lines of a name and what is known, under headings.

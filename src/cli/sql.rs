@@ -13,8 +13,8 @@ use unicode_width::UnicodeWidthStr;
 use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
+use super::runtime::Watch;
 use super::runtime::end_process;
-use super::time_limit::Watch;
 
 /// Flags of `archiver sql`.
 #[derive(clap::Args)]

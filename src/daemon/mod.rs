@@ -11,10 +11,9 @@ pub mod metrics;
 pub mod ping;
 pub mod schedule;
 
-mod alarm;
 mod driver;
 mod planner;
 
-pub use alarm::{Alarm, AlarmError, Heartbeat};
+pub use driver::{Alarm, AlarmError, Heartbeat};
 pub use driver::{Command, Event, Job, Start, Work, run};
 pub use planner::{Ending, MOST_COUNTED, Plan, PlanError, Reason, Skip};

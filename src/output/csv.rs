@@ -3,7 +3,7 @@
 //! Lines end in a single newline: with the carriage return of the RFC the last column would carry an invisible
 //! character into every `cut` and `awk`, and readers of CSV take both.
 
-use super::buffer::Buffer;
+use super::format::Buffer;
 use super::{Heading, Options, RowWriter, Value, visible};
 use crate::core::control_characters::is_hidden;
 use std::borrow::Cow;

@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 
-use super::buffer::Buffer;
+use super::format::Buffer;
 use super::{Heading, RowWriter, Value, visible_json};
 
 /// Writes rows as JSON objects.

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use super::buffer::Buffer;
+use super::format::Buffer;
 use super::table::shown;
 use super::terminal::visible;
 use super::{Heading, Look, Options, RowWriter, Value};

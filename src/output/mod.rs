@@ -3,7 +3,6 @@
 //! A row is written as it arrives. An archive holds millions of actions, so no format keeps more than a first
 //! window of rows, and a cell costs no allocation of its own on the way out of the database.
 
-mod buffer;
 mod csv;
 mod format;
 mod json;

@@ -3,7 +3,7 @@
 //! Widths need rows and rows must not pile up: the first window of rows is kept to choose the widths, and what
 //! comes later is laid out with these. Numbers are never shortened, because a shortened number is a wrong one.
 
-use super::buffer::Buffer;
+use super::format::Buffer;
 use super::terminal::{shortened, visible, width};
 use super::{Heading, Look, Options, RowWriter, Value};
 use crate::core::time::{Timestamp, Zone, duration_text};

@@ -5,11 +5,11 @@ use std::io;
 
 use rusqlite::{Connection, params_from_iter};
 
-use super::names::Names;
 use super::question::Question;
+use super::rows::Names;
 use super::rows::{Look, visit_shown};
 use super::statement::{select, tally};
-use super::{Column, Error, Filter, regions};
+use super::{Column, Error, Filter, rows};
 use crate::core::time::Timestamp;
 use crate::output::Value;
 
@@ -56,7 +56,7 @@ impl<'a> Shown<'a> {
         let regions = if region_positions.is_empty() {
             HashMap::default()
         } else {
-            regions::as_json(connection)?
+            rows::as_json(connection)?
         };
         Ok(Self {
             name_positions: positions(Column::DropletName),

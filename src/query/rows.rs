@@ -2,10 +2,13 @@
 
 use super::question::Question;
 use super::{Error, Filter, statement};
+use crate::core::model::DropletId;
 use crate::core::time::Timestamp;
 use crate::output::Value;
 use rusqlite::types::{Type, ValueRef};
-use rusqlite::{Connection, Row, Rows, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params_from_iter};
+use serde::Serialize;
+use std::collections::HashMap;
 use std::io;
 
 /// So many cells of a row are kept on the stack; more of them in memory of their own, anew for each row.
@@ -133,10 +136,98 @@ pub(crate) fn scan(
     Ok(())
 }
 
+/// So many names are remembered, which takes a few megabytes; then they are forgotten, and looked up anew.
+const MOST_REMEMBERED: usize = 50_000;
+
+const NAME: &str = "SELECT name FROM droplets WHERE id = ?1";
+
+/// The latest names of droplets.
+pub(super) struct Names<'connection> {
+    connection: &'connection Connection,
+    look_up: Option<Statement<'connection>>,
+    remembered: HashMap<DropletId, Option<String>>,
+}
+
+impl<'connection> Names<'connection> {
+    pub(super) fn new(connection: &'connection Connection) -> Self {
+        Self {
+            connection,
+            look_up: None,
+            remembered: HashMap::default(),
+        }
+    }
+
+    /// Makes sure that [`Names::get`] has the droplet's name.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub(super) fn learn(&mut self, id: DropletId) -> rusqlite::Result<()> {
+        if self.remembered.contains_key(&id) {
+            return Ok(());
+        }
+        if self.remembered.len() >= MOST_REMEMBERED {
+            self.remembered.clear();
+        }
+        let look_up = match &mut self.look_up {
+            Some(statement) => statement,
+            None => self.look_up.insert(self.connection.prepare(NAME)?),
+        };
+        let name: Option<Option<String>> = look_up.query_row([id], |row| row.get(0)).optional()?;
+        self.remembered.insert(id, name.flatten());
+        Ok(())
+    }
+
+    /// The name that was learnt; nothing where the droplet has none.
+    pub(super) fn get(&self, id: DropletId) -> Option<&str> {
+        self.remembered.get(&id)?.as_deref()
+    }
+}
+
+/// What an action's `region` shows.
+#[derive(Serialize)]
+struct Region {
+    slug: String,
+    name: Option<String>,
+    available: Option<bool>,
+    features: Vec<String>,
+}
+
+/// The features are those that the region showed when it was last seen.
+const REGIONS: &str = "
+    SELECT slug, name, available,
+           (SELECT json_group_array(feature)
+              FROM (SELECT feature FROM region_features
+                     WHERE region_slug = slug AND region_features.last_seen_at = regions.last_seen_at
+                     ORDER BY feature)) AS features
+      FROM regions";
+
+/// Each region as a JSON object, by its slug.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub(super) fn as_json(connection: &Connection) -> rusqlite::Result<HashMap<String, String>> {
+    let mut statement = connection.prepare(REGIONS)?;
+    let mut rows = statement.query([])?;
+    let mut regions = HashMap::default();
+    while let Some(row) = rows.next()? {
+        let features: String = row.get("features")?;
+        let region = Region {
+            slug: row.get("slug")?,
+            name: row.get("name")?,
+            available: row.get("available")?,
+            features: serde_json::from_str(&features).unwrap_or_default(),
+        };
+        // A struct of texts always has a JSON text.
+        let json = serde_json::to_string(&region).unwrap_or_default();
+        regions.insert(region.slug, json);
+    }
+    Ok(regions)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::TypeSelector;
-    use super::super::fixture::{choice, found, generated, now};
+    use super::super::fixture::{archive, choice, droplet, found, generated, now};
     use super::*;
 
     #[test]
@@ -164,5 +255,57 @@ mod tests {
             assert!(!ids.is_empty());
             assert_eq!(ids, expected);
         }
+    }
+
+    #[test]
+    fn a_name_is_what_the_archive_says() {
+        let connection = archive();
+        droplet(&connection, 1, &["web-2", "web-1"]);
+        connection
+            .execute_batch(
+                "INSERT INTO droplets (id, first_seen_at) VALUES (2, '2020-07-01T00:00:00Z')",
+            )
+            .unwrap();
+        let mut names = Names::new(&connection);
+        for (id, name) in [(1, Some("web-2")), (2, None), (3, None), (1, Some("web-2"))] {
+            names.learn(id).unwrap();
+            assert_eq!(names.get(id), name, "{id}");
+        }
+    }
+
+    #[test]
+    fn no_more_is_remembered_than_there_is_room_for() {
+        let connection = archive();
+        droplet(&connection, 7, &["web-7"]);
+        let mut names = Names::new(&connection);
+        for id in 0..=i64::try_from(MOST_REMEMBERED).unwrap() {
+            names.learn(id).unwrap();
+        }
+        assert_eq!(names.remembered.len(), 1);
+        names.learn(7).unwrap();
+        assert_eq!(names.get(7), Some("web-7"));
+    }
+
+    #[test]
+    fn a_region_is_an_object_with_what_it_shows_now() {
+        let connection = archive();
+        connection
+            .execute_batch(
+                "UPDATE regions SET name = 'New \"York\" 3', available = 1 WHERE slug = 'nyc3';
+                 INSERT INTO region_features (region_slug, feature, first_seen_at, last_seen_at)
+                 VALUES ('nyc3', 'ipv6', '2020-07-01T00:00:00Z', '2020-08-01T00:00:00Z'),
+                        ('nyc3', 'backups', '2020-07-01T00:00:00Z', '2020-08-01T00:00:00Z'),
+                        ('nyc3', 'private_networking', '2020-07-01T00:00:00Z', '2020-07-02T00:00:00Z')",
+            )
+            .unwrap();
+        let regions = as_json(&connection).unwrap();
+        assert_eq!(
+            regions["nyc3"],
+            r#"{"slug":"nyc3","name":"New \"York\" 3","available":true,"features":["backups","ipv6"]}"#
+        );
+        assert_eq!(
+            regions["ams3"],
+            r#"{"slug":"ams3","name":null,"available":null,"features":[]}"#
+        );
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::droplet_list::DropletList;
-use super::observer::Event;
+use super::report::Event;
 use super::session::Session;
 use crate::api::{self, DropletSelection};
 use crate::archive;

@@ -21,6 +21,7 @@ pub mod access;
 
 mod account;
 mod answer;
+mod batch;
 mod conclusion;
 mod droplet_list;
 mod droplets;
@@ -29,7 +30,6 @@ mod expectation;
 mod follow;
 mod forecast;
 mod gone;
-mod observer;
 mod reading;
 mod report;
 mod rewalk;
@@ -42,8 +42,8 @@ mod walk;
 use std::sync::Arc;
 
 pub use forecast::{Forecast, Known, forecast};
-pub use observer::{Event, Observer};
 pub use report::{Counts, ListingReport, ListingResult, Report};
+pub use report::{Event, Observer};
 pub use scope::{Scope, Settings};
 
 use self::session::Session;

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use super::batch::{Batch, Fetched};
 use super::droplet_list::DropletList;
 use super::expectation::Expectation;
 use super::follow::Following;
-use super::observer::{Event, Observer};
 use super::reading::Reading;
 use super::report::Report;
+use super::report::{Event, Observer};
 use super::scope::Settings;
-use super::traffic::{Batch, Fetched};
 use crate::api::{self, Client, ErrorKind};
 use crate::archive::{Audit, ListingKind, RunId, Store};
 use crate::core::model::ActionId;

@@ -1,12 +1,17 @@
 //! One sync of the daemon: from the configuration as it is then, to the log, the metrics, the pings, and the word that
 //! decides when the next one is.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-use archiver::api::{self, ErrorKind, SharedPacer};
-use archiver::archive;
+use super::service_manager::SignsOfLife;
+use super::setup::Setup;
+use super::watch::Watch;
+use crate::cli::attempt::{Attempt, Done, Verdict};
+use crate::cli::exit::{Failure, Status};
+use crate::cli::monitoring::Pings;
+use crate::cli::progress::Progress;
+use crate::cli::runtime::cannot_start;
+use crate::cli::terminal::Terminal;
+use crate::cli::{attempt, monitoring, summary};
+use archiver::api::{ErrorKind, SharedPacer};
 use archiver::core::cancellation::Cancellation;
 use archiver::core::threads;
 use archiver::core::time::{Timestamp, duration_text};
@@ -14,20 +19,12 @@ use archiver::daemon::metrics::Figures;
 use archiver::daemon::ping::Signal;
 use archiver::daemon::{Ending, Event, Job, MOST_COUNTED, Reason, Skip, Work};
 use archiver::sync::Report;
+use archiver::{api, archive};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::RwLock;
-
-use super::service_manager::SignsOfLife;
-use super::setup::Setup;
-use super::throttle::Throttle;
-use super::watch::Watch;
-use crate::cli::attempt::{self, Attempt, Done, Verdict};
-use crate::cli::exit::{Failure, Status};
-use crate::cli::monitoring::{self, Pings};
-use crate::cli::progress::Progress;
-use crate::cli::runtime::cannot_start;
-use crate::cli::summary;
-use crate::cli::terminal::Terminal;
 
 /// What the syncs of a daemon share.
 #[derive(Clone)]
@@ -397,6 +394,36 @@ fn limited_until(error: &api::Error) -> Option<Timestamp> {
     }
 }
 
+/// One start and one end in this time are four pings a minute.
+const BETWEEN: Duration = Duration::from_secs(30);
+
+/// Remembers when what was said last.
+#[derive(Debug, Default)]
+pub(super) struct Throttle {
+    last_start: Option<Instant>,
+    last_end: Option<(Instant, Signal)>,
+}
+
+impl Throttle {
+    /// Whether to say this now. What is other than the last time is always said.
+    pub(super) fn lets_pass(&mut self, signal: Signal, now: Instant) -> bool {
+        let is_recent = |at: Instant| now.duration_since(at) < BETWEEN;
+        if signal == Signal::Start {
+            let passes = !self.last_start.is_some_and(is_recent);
+            if passes {
+                self.last_start = Some(now);
+            }
+            return passes;
+        }
+        let is_repeated = |(at, last): (Instant, Signal)| last == signal && is_recent(at);
+        let passes = !self.last_end.is_some_and(is_repeated);
+        if passes {
+            self.last_end = Some((now, signal));
+        }
+        passes
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -418,6 +445,34 @@ mod tests {
             assert_eq!(failed, is_failure);
             let told = monitoring::signal(&ended.verdict, false);
             assert_eq!(told.is_some(), is_failure);
+        }
+    }
+
+    #[test]
+    fn a_schedule_of_seconds_pings_four_times_a_minute() {
+        let mut throttle = Throttle::default();
+        let start = Instant::now();
+        let mut pings = 0;
+        for second in (0..600).step_by(2) {
+            let now = start + Duration::from_secs(second);
+            pings += u32::from(throttle.lets_pass(Signal::Start, now));
+            pings += u32::from(throttle.lets_pass(Signal::Success, now));
+        }
+        assert_eq!(pings, 40);
+    }
+
+    #[test]
+    fn a_change_is_said_at_once() {
+        let mut throttle = Throttle::default();
+        let now = Instant::now();
+        for (signal, passes) in [
+            (Signal::Success, true),
+            (Signal::Success, false),
+            (Signal::Failure, true),
+            (Signal::Failure, false),
+            (Signal::Success, true),
+        ] {
+            assert_eq!(throttle.lets_pass(signal, now), passes, "{signal:?}");
         }
     }
 }

@@ -8,7 +8,6 @@ mod control;
 mod job;
 mod service_manager;
 mod setup;
-mod throttle;
 mod watch;
 
 use std::pin::Pin;

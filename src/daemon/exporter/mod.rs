@@ -6,11 +6,9 @@
 //!
 //! What each file is for: `address` says where, `server` takes connections, `answer` knows the routes.
 
-mod address;
-mod answer;
 mod server;
 
-pub use address::{AddressError, ListenAddress};
+pub use server::{AddressError, ListenAddress};
 pub use server::{Error, Exporter};
 
 /// What the server asks whoever it speaks for. It is called while somebody waits, and must be quick.

@@ -1,25 +1,26 @@
 //! Takes connections, a few at a time, and lets none of them hold the others up: where there is no room for one more, the
 //! oldest ends. An answer is made in milliseconds, so whoever asks has it long before it is the oldest.
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
-
-use hyper::body::Incoming;
+use super::{Condition, Probe};
+use crate::core::threads;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::net::{Ipv6Addr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, io};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::Instant;
-
-use super::answer::answer;
-use super::{ListenAddress, Probe};
-use crate::core::threads;
 
 /// What a client may take.
 #[derive(Clone, Copy, Debug)]
@@ -180,4 +181,185 @@ async fn serve(limits: Limits, stream: TcpStream, probe: Arc<dyn Probe>) {
         .max_buf_size(MOST_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     let _ = tokio::time::timeout(limits.connection_within, connection).await;
+}
+
+/// <https://prometheus.io/docs/instrumenting/exposition_formats/>
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+const ROUTES: &str = "\
+/metrics  for Prometheus
+/healthz  whether the daemon is alive
+/readyz   whether the archive is fresh
+";
+
+/// An answer to this question. The server leaves the body away where only its head was asked for.
+pub(super) fn answer(method: &Method, path: &str, probe: &dyn Probe) -> Response<Full<Bytes>> {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        let mut response = of(
+            StatusCode::METHOD_NOT_ALLOWED,
+            TEXT,
+            "only GET and HEAD\n".to_owned(),
+        );
+        let allowed = HeaderValue::from_static("GET, HEAD");
+        response.headers_mut().insert(ALLOW, allowed);
+        return response;
+    }
+    // What a defect in counting breaks is this answer, not the server.
+    let asked = catch_unwind(AssertUnwindSafe(|| match path {
+        "/metrics" => of(StatusCode::OK, METRICS, probe.metrics()),
+        "/healthz" => of_condition(&probe.health()),
+        "/readyz" => of_condition(&probe.readiness()),
+        "/" => of(StatusCode::OK, TEXT, ROUTES.to_owned()),
+        _ => of(StatusCode::NOT_FOUND, TEXT, format!("there is\n{ROUTES}")),
+    }));
+    asked.unwrap_or_else(|_| {
+        of(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            TEXT,
+            "this is a defect of archiver\n".to_owned(),
+        )
+    })
+}
+
+fn of_condition(condition: &Condition) -> Response<Full<Bytes>> {
+    let status = if condition.is_good {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    of(status, TEXT, format!("{}\n", condition.words))
+}
+
+fn of(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// A host and a port: `127.0.0.1:9184`, `[::1]:9184`, `localhost:9184`, or `9184` on this machine alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenAddress {
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+/// What is no address to listen on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no address to listen on: {reason}, such as 127.0.0.1:9184")]
+pub struct AddressError {
+    text: String,
+    reason: &'static str,
+}
+
+const THIS_MACHINE: &str = "127.0.0.1";
+
+impl FromStr for ListenAddress {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let text = text.trim();
+        let refused = |reason| AddressError {
+            text: text.to_owned(),
+            reason,
+        };
+        let (host, port) = match text.rsplit_once(':') {
+            Some(("", _)) => {
+                return Err(refused(
+                    "say on which address, 0.0.0.0 for every one of this machine",
+                ));
+            }
+            Some((host, port)) => (host, port),
+            None => (THIS_MACHINE, text),
+        };
+        // A sign is no digit, but `parse` takes it.
+        let number = port.bytes().all(|byte| byte.is_ascii_digit());
+        let port = number.then(|| port.parse().ok()).flatten();
+        let port = port.ok_or_else(|| refused("it needs a port from 0 to 65535"))?;
+        let inner = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        let host = match inner {
+            Some(inner) if is_ipv6(inner) => inner,
+            Some(_) => return Err(refused("only an IPv6 address stands in brackets")),
+            None if host.contains(':') => {
+                return Err(refused("an IPv6 address stands in brackets"));
+            }
+            None => host,
+        };
+        let is_host = !host.is_empty()
+            && !host.contains(|it: char| it.is_whitespace() || "/@[]".contains(it));
+        if !is_host {
+            return Err(refused("it needs a host and a port, and nothing else"));
+        }
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+        })
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') {
+            write!(formatter, "[{host}]:{port}")
+        } else {
+            write!(formatter, "{host}:{port}")
+        }
+    }
+}
+
+/// With or without the name of an interface: `fe80::1%eth0`.
+fn is_ipv6(text: &str) -> bool {
+    let address = text.split_once('%').map_or(text, |(address, _)| address);
+    address.parse::<Ipv6Addr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_write_is_understood() {
+        for (text, expected) in [
+            ("127.0.0.1:9184", "127.0.0.1:9184"),
+            (" [::1]:9184", "[::1]:9184"),
+            ("[fe80::1%eth0]:9184", "[fe80::1%eth0]:9184"),
+            ("localhost:0", "localhost:0"),
+            ("9184", "127.0.0.1:9184"),
+            ("0.0.0.0:80", "0.0.0.0:80"),
+        ] {
+            let address: ListenAddress = text.parse().unwrap();
+            assert_eq!(address.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_none_is_refused_with_an_example() {
+        for text in [
+            "",
+            ":9184",
+            "localhost",
+            "127.0.0.1:99999",
+            "::1:9184",
+            "http://localhost:9184",
+            "a b:1",
+            "127.0.0.1:9184/metrics",
+            "[]:1",
+            "[localhost]:1",
+            "[127.0.0.1]:1",
+            "127.0.0.1:+9184",
+            "127.0.0.1:",
+            "-1",
+        ] {
+            let error = text.parse::<ListenAddress>().unwrap_err().to_string();
+            assert!(error.contains(&format!("`{text}`")), "{error}");
+            assert!(error.contains("127.0.0.1:9184"), "{error}");
+        }
+    }
 }

@@ -12,21 +12,18 @@
 //! `figures` reads what the archive holds, `daemon` has what a daemon hands in, `text` names and explains all of it in
 //! the format that `exposition` writes, `file` leaves it where node_exporter finds it.
 
-mod daemon;
-mod ending;
 mod exposition;
 mod figures;
 mod file;
-mod histogram;
 mod text;
 mod totals;
 
-pub use daemon::{DaemonFigures, Ticks};
-pub use ending::Ending;
+pub use exposition::Histogram;
+pub use figures::{DaemonFigures, Ticks};
 pub use figures::{Figures, Holdings, ListingFigures};
 pub use file::{WriteError, write_file};
-pub use histogram::Histogram;
 pub use text::text;
+pub use totals::Ending;
 pub use totals::{Changes, LastRun, Quota, Totals};
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 //! Names follow <https://prometheus.io/docs/practices/naming/>. They are what alerts and dashboards are built on, so none
 //! changes its meaning.
 
-use super::daemon::DaemonFigures;
-use super::ending::Ending;
 use super::exposition::{Exposition, Kind};
+use super::figures::DaemonFigures;
 use super::figures::{Figures, Holdings};
+use super::totals::Ending;
 use super::totals::Totals;
 use crate::core::time::Timestamp;
 

@@ -4,15 +4,12 @@
 //! *settled*. The last one without an outcome may still be at work; it is left for the next time. So an update reads
 //! what was settled since, however long the log is.
 
-use std::collections::BTreeMap;
-
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
-
-use super::ending::Ending;
-use super::histogram::Histogram;
-use crate::archive::RunId;
+use super::exposition::Histogram;
+use crate::archive::{Outcome, RunId};
 use crate::core::time::Timestamp;
 use crate::query::status::ACCOUNT_SCOPE;
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use std::collections::BTreeMap;
 
 /// What all syncs together came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -229,5 +226,67 @@ impl Run {
             rejected: count("rejected")?.unwrap_or(0),
             ratelimit_remaining: count("ratelimit_remaining")?,
         })
+    }
+}
+
+/// How a sync ended, by itself or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Everything that its scope listed when it began is archived.
+    Complete,
+    /// Something is missing.
+    Partial,
+    /// Nothing could be archived.
+    Failed,
+    /// It was told to stop.
+    Interrupted,
+    /// It ended without a word.
+    Killed,
+}
+
+impl Ending {
+    /// All there are, in the order in which they are shown.
+    pub const ALL: [Self; 5] = [
+        Self::Complete,
+        Self::Partial,
+        Self::Failed,
+        Self::Interrupted,
+        Self::Killed,
+    ];
+
+    /// As metrics call it, and the archive where it has a word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => Outcome::Complete.as_str(),
+            Self::Partial => Outcome::Partial.as_str(),
+            Self::Failed => Outcome::Failed.as_str(),
+            Self::Interrupted => Outcome::Interrupted.as_str(),
+            Self::Killed => "killed",
+        }
+    }
+
+    /// Of a sync that does not run any more, by what it noted. A word that only a later version knows is taken for
+    /// partial, which promises the least of what was archived.
+    pub(super) fn of(outcome: Option<&str>) -> Self {
+        let Some(outcome) = outcome else {
+            return Self::Killed;
+        };
+        let known = Self::ALL.into_iter().find(|it| it.as_str() == outcome);
+        known.unwrap_or(Self::Partial)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_a_word_and_is_known_by_it() {
+        for ending in Ending::ALL {
+            assert_eq!(Ending::of(Some(ending.as_str())), ending);
+        }
+        assert_eq!(Ending::of(None), Ending::Killed);
+        assert_eq!(Ending::of(Some("suspended")), Ending::Partial);
     }
 }

@@ -14,11 +14,10 @@
 //! What each file is for: `expression` reads a cron expression and finds the place of a mistake, `error` words it, and
 //! this one walks through the changes of the clocks.
 
-mod error;
 mod expression;
 
-pub use error::ScheduleError;
 use expression::Expression;
+pub use expression::ScheduleError;
 
 use crate::core::time::{Timestamp, Zone};
 
