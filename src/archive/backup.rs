@@ -11,9 +11,9 @@
 //! found sound. So whatever has the name is whole, and nothing that had it before is touched; `partial` says how.
 
 use super::connection::{open_any_version, prepare};
-use super::disk::{own, sync_folder};
 use super::error::{Error, Step, file_error, unfit};
-use super::header::{companions, in_full, left_beside};
+use super::file::{companions, in_full, left_beside};
+use super::file::{own, sync_folder};
 use super::interrupt::{LockWait, patiently, watched};
 use super::lock::lock_of;
 use super::migrations;
@@ -318,13 +318,13 @@ fn is_partial(name: &str, beginning: &str) -> bool {
 /// Where files cannot be locked, nothing that was left is removed, and copies are made all the same.
 #[cfg(unix)]
 fn is_held(file: &File, path: &Path) -> bool {
-    use super::disk::{Attempt, attempt};
+    use super::file::{Attempt, attempt};
     matches!(attempt(file, path), Ok(Attempt::Taken) | Err(_))
 }
 
 #[cfg(unix)]
 fn remove_unless_held(path: &Path) {
-    use super::disk::{Attempt, attempt};
+    use super::file::{Attempt, attempt};
     use crate::core::files::{self, Links};
     let mut options = files::options(Links::Refused);
     // It only takes room: where it cannot be removed, the next copy is made all the same.
@@ -365,7 +365,8 @@ fn name_in_two_steps(partial: NamedTempFile, target: &Path) -> io::Result<()> {
     })
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 

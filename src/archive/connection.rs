@@ -1,9 +1,9 @@
 //! Connections to the file: their settings, and the checks that each of them begins with.
 
 use super::error::{Error, Step, is_corrupt, unfit};
-use super::header::{Header, check_header, impossible_version};
+use super::file::{Header, check_header, impossible_version};
 use super::interrupt::LockWait;
-use super::{Store, header, migrations};
+use super::{Store, file, migrations};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::Path;
@@ -51,7 +51,7 @@ pub(super) fn open_any_version(path: &Path, lock_wait: &LockWait) -> Result<Conn
 fn open_to_read(path: &Path, lock_wait: &LockWait) -> Result<Connection, Error> {
     expect_archive(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = connect(&header::path_to_read(path)?, flags, lock_wait)?;
+    let connection = connect(&file::path_to_read(path)?, flags, lock_wait)?;
     prepare(&connection).map_err(|error| damaged(path, error))?;
     connection
         .pragma_update(None, "query_only", true)
@@ -64,7 +64,7 @@ fn open_to_read(path: &Path, lock_wait: &LockWait) -> Result<Connection, Error> 
 /// write reads (<https://www.sqlite.org/lockingv3.html#hot_journals>).
 fn take_back(path: &Path, lock_wait: &LockWait) -> Result<(), Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = connect(&header::path_to_write(path)?, flags, lock_wait)?;
+    let connection = connect(&file::path_to_write(path)?, flags, lock_wait)?;
     prepare(&connection)?;
     migrations::version(&connection).map(|_| ())
 }
@@ -73,7 +73,7 @@ fn take_back(path: &Path, lock_wait: &LockWait) -> Result<(), Error> {
 pub(super) fn refuse_version(connection: &Connection, path: &Path) -> Result<(), Error> {
     // The first real read: a file that is cut short is found out here.
     let found = migrations::version(connection).map_err(|error| damaged(path, error))?;
-    header::refuse_version(path, found)?;
+    file::refuse_version(path, found)?;
     if found == 0 && has_something(connection).map_err(|it| damaged(path, it))? {
         return Err(impossible_version(path, found));
     }
@@ -167,7 +167,7 @@ pub(super) fn damaged(path: &Path, error: Error) -> Error {
             path: path.to_owned(),
             reason: source.to_string(),
         },
-        error if error.is_unwritable() && header::is_wal(path) => {
+        error if error.is_unwritable() && file::is_wal(path) => {
             unfit("cannot read the archive", path, WAL_BESIDE_NOTHING)
         }
         error => error,

@@ -4,9 +4,9 @@
 //! lock, so there is nothing stale to clean up. Its content only tells people who holds it. The file is removed on
 //! release; whoever locks makes sure that what it locked is still the file at that path.
 
-use super::disk::{Attempt, attempt, make_folder_of, own};
 use super::error::{Error, file_error};
-use super::header::companions;
+use super::file::companions;
+use super::file::{Attempt, attempt, make_folder_of, own};
 use crate::core::files;
 use crate::core::files::{Links, has_other_names, is_at};
 use crate::core::time::Timestamp;

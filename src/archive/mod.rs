@@ -18,11 +18,10 @@ mod alterations;
 mod audit;
 mod backup;
 mod connection;
-mod disk;
 mod droplets;
 mod error;
+mod file;
 mod follow;
-mod header;
 mod indexes;
 mod interrupt;
 mod listings;
@@ -32,7 +31,6 @@ mod open;
 mod regions;
 mod runs;
 mod upgrade;
-mod upsert;
 
 use rusqlite::Connection;
 

@@ -21,9 +21,9 @@ use super::connection::{
     connect, damaged, expect_archive, keep_log_on_close, open_any_version, prepare, refuse_version,
     try_journal_mode,
 };
-use super::disk::{create_if_missing, remove_if_empty};
 use super::error::{Error, Step, file_error};
-use super::header::{self, check_header};
+use super::file::{self, check_header};
+use super::file::{create_if_missing, remove_if_empty};
 use super::interrupt::LockWait;
 use super::migrations::{self, LATEST_VERSION};
 use super::upgrade::{self, Upgrade};
@@ -80,7 +80,7 @@ impl Store {
     }
 
     fn open_file(path: &Path, lock_wait: LockWait) -> Result<Self, Error> {
-        let real = header::path_to_write(path)?;
+        let real = file::path_to_write(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = connect(&real, flags, &lock_wait)?;
         prepare(&connection).map_err(|error| damaged(path, error))?;

@@ -14,7 +14,7 @@ use super::alterations;
 use super::backup::{self, count_rows, integrity};
 use super::connection::{open_any_version, set_journal_mode};
 use super::error::{Error, Step};
-use super::header::left_beside;
+use super::file::left_beside;
 use super::interrupt::{LockWait, watched};
 use super::migrations::{self, LATEST_VERSION};
 use crate::core::files::is_same;

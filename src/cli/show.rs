@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use archiver::core::model::ActionId;
 use archiver::core::time::{Timestamp, Zone, duration_text};
-use archiver::output::{visible, visible_json};
+use archiver::output::visible;
 use archiver::query::{self, Details, DropletDetails, Offer, RegionDetails, SyncDetails};
 
 use super::Context;

@@ -1,6 +1,6 @@
 //! What has to hold for an action of an arm, as SQL with bound parameters.
 
-use super::choice::Values;
+use super::filter::Values;
 use super::question::Question;
 use crate::core::model::{DropletId, IN_PROGRESS};
 use crate::core::time::Timestamp;

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
-use super::choice::Values;
+use super::filter::Values;
 use super::question::Question;
 use super::statement::select;
 use super::{Column, Error, Filter, SortKey};

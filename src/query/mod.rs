@@ -13,7 +13,6 @@ pub mod timeline;
 pub mod verify;
 
 mod actions;
-mod choice;
 mod column;
 mod conditions;
 mod droplets;
@@ -28,10 +27,10 @@ mod statement;
 mod suggest;
 
 pub use actions::{actions, count};
-pub use choice::{Choice, Term, TermError};
 pub use column::{Column, UnknownColumn};
 pub use droplets::droplets;
 pub use error::Error;
+pub use filter::{Choice, Term, TermError};
 pub use filter::{DropletSelector, Filter, SeenSince};
 pub use filter::{SortKey, UnknownSortKey};
 pub use groups::{Group, TypeSelector, UnknownGroup, groups};

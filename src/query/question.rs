@@ -2,8 +2,8 @@
 
 use rusqlite::Connection;
 
-use super::choice::Values;
 use super::droplets::{self, Droplets};
+use super::filter::Values;
 use super::{Error, Filter, SeenSince, TypeSelector};
 use crate::core::time::Timestamp;
 

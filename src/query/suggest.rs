@@ -4,9 +4,9 @@
 //! told, with those it has seen that are written much the same. An open set of values is never checked against a
 //! list: a new type of action is a value like any other, once one was archived.
 
-use super::choice::Values;
 use super::droplets::{is_archived, one_droplet};
 use super::error::nearest;
+use super::filter::Values;
 use super::question::Question;
 use super::{DropletSelector, Error, Filter, TypeSelector};
 use crate::core::model::IN_PROGRESS;

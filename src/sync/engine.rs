@@ -5,12 +5,12 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use super::answer::Skipped;
-use super::expectation::Expectation;
 use super::follow::Following;
 use super::reading::{Moment, Reading};
 use super::report::Event;
 use super::report::{ListingResult, Report};
 use super::scope::Scope;
+use super::session::Expectation;
 use super::session::Session;
 use super::{account, conclusion, droplets, gone, unsettled};
 use crate::api::{self, Page};

@@ -26,7 +26,6 @@ mod conclusion;
 mod droplet_list;
 mod droplets;
 mod engine;
-mod expectation;
 mod follow;
 mod forecast;
 mod gone;

@@ -11,7 +11,6 @@
 
 mod fields;
 mod objects;
-mod reader;
 mod region;
 #[cfg(test)]
 mod tests;
@@ -27,7 +26,6 @@ use crate::core::model::{Action, Droplet};
 use fields::Fields;
 use fields::{Few, MOST_ROW_BYTES, MOST_ROWS, MOST_VALUES};
 pub(super) use objects::{account, holds_list};
-pub use reader::PageReader;
 use region::Regions;
 
 /// One page of a listing, rows in the API's order: newest first, as observed.
@@ -90,6 +88,42 @@ impl WireListing<'_> {
             has_next: next.is_some_and(|text| text.starts_with('"')),
             bytes,
         }
+    }
+}
+
+/// Reads pages of actions out of the bodies of answers.
+///
+/// ```
+/// let mut reader = archiver::api::PageReader::new();
+/// let page = reader.actions(br#"{"actions": [{"id": 36804636, "type": "create"}], "meta": {"total": 1}}"#)?;
+/// assert_eq!(page.total, Some(1));
+/// assert_eq!(page.rows[0].as_ref().unwrap().kind.as_deref(), Some("create"));
+/// # Ok::<(), archiver::api::BodyError>(())
+/// ```
+#[derive(Default)]
+pub struct PageReader {
+    regions: Regions,
+}
+
+impl PageReader {
+    /// A reader that has met no region yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The page that the body of an answer of `/v2/actions` or `/v2/droplets/{id}/actions` is.
+    ///
+    /// # Errors
+    /// When the body is not whole JSON with a list of `actions` in it: half a page is no page. A row that cannot be
+    /// archived is no error; it is among the page's rows.
+    pub fn actions(&mut self, body: &[u8]) -> Result<Page<Action>, BodyError> {
+        actions(body, &mut self.regions)
+    }
+
+    /// The action that the body of an answer to a request for one action holds.
+    pub(in crate::api) fn action(&mut self, body: &[u8]) -> Result<Action, BodyError> {
+        action(body, &mut self.regions)
     }
 }
 

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::fixture::{NOON, files, folder, time};
-use crate::archive::disk::{Attempt, attempt};
+use crate::archive::file::{Attempt, attempt};
 use crate::archive::lock::open;
 use crate::archive::{ArchiveLock, Error};
 

@@ -8,7 +8,6 @@
 //! `proof` says since when the history is proven, `words` words it.
 
 mod facts;
-mod listings;
 mod runs;
 mod scope;
 mod verdict;
@@ -16,9 +15,9 @@ mod verdict;
 use rusqlite::Connection;
 use serde::Serialize;
 
+pub use facts::ListingStatus;
 pub use facts::Proof;
 pub use facts::{Facts, OpenAction, Quota};
-pub use listings::ListingStatus;
 pub use runs::{Run, RunState};
 pub use scope::ACCOUNT_SCOPE;
 pub use scope::{ago, counted, grouped};
@@ -73,7 +72,7 @@ pub fn read(
     // Several statements see one archive, whatever a sync writes meanwhile.
     let tx = connection.unchecked_transaction()?;
     let facts = facts::read(&tx)?;
-    let mut listings = listings::read(&tx)?;
+    let mut listings = facts::read_listings(&tx)?;
     let verdict = verdict::judge(&verdict::Evidence {
         runs: &runs::since_complete(&tx, lock)?,
         listings: &listings,
@@ -103,7 +102,7 @@ pub fn listings_of_scope(
     scope: &str,
 ) -> Result<Vec<ListingStatus>, Error> {
     let scope = scope::Scope::of(scope);
-    let mut listings = listings::read(connection)?;
+    let mut listings = facts::read_listings(connection)?;
     listings.retain(|listing| scope.includes(listing) && !listing.is_untouched());
     Ok(listings)
 }

@@ -1,6 +1,6 @@
 //! Whose actions the archive is kept for: the scope of the last sync, as it stands in the log of syncs.
 
-use super::listings::ListingStatus;
+use super::facts::ListingStatus;
 use crate::core::model::DropletId;
 use serde::Deserialize;
 use std::collections::BTreeSet;

@@ -288,7 +288,7 @@ fn what_is_followed_is_measured_from_where_it_is_followed() {
              INSERT INTO coverage VALUES (last_insert_rowid(), 100, 110), (last_insert_rowid(), 120, 125);",
         )
         .unwrap();
-    let listings = listings::read(&connection).unwrap();
+    let listings = facts::read_listings(&connection).unwrap();
     let of_droplets = &listings[0];
     assert_eq!(of_droplets.path, "/v2/actions, of droplets");
     assert_eq!((of_droplets.covered, of_droplets.missing), (115, 15));

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::facts::Facts;
-use super::listings::ListingStatus;
+use super::facts::ListingStatus;
 use super::runs::{Run, RunState};
 use super::scope::Scope;
 use super::scope::{ago, counted, grouped};

@@ -6,11 +6,10 @@
 
 mod column;
 mod event;
-mod power;
 
 pub use column::Column;
 pub use column::{Droplet, find};
-pub use power::{Power, State};
+pub use event::{Power, State};
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -21,8 +20,8 @@ use crate::core::model::ActionId;
 use crate::core::time::Timestamp;
 use crate::output::{RowWriter, Value};
 use crate::query::Error;
+use event::{Change, changes};
 use event::{Event, events};
-use power::{Change, changes};
 
 /// The part of a life that is shown; what was before it is read all the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,5 @@
 //! Totals that are wrong once, told so that everything else fits.
 
-use super::tests::{Archive, Server, Shown};
 use super::*;
 
 /// The archive has more than its coverage says, the first answer says 200 too few, and the listing grows under the pages
@@ -22,7 +21,7 @@ fn what_an_earlier_sync_left_does_not_make_up_for_what_was_not_shown() {
     archive.before.coverage.insert(covered);
     let mut walk = Walk::new(archive.before.clone(), false);
     // What arrived meanwhile is left to the next sync.
-    (walk.raises, walk.asked) = (MOST_RAISES_BY_A_PAGE, 1_000);
+    (walk.raises, walk.asked) = (cover::MOST_RAISES_BY_A_PAGE, 1_000);
     let mut server = Server::with(1_933);
     assert_eq!(walk.next_page(), Some(1));
     let (ids, _, has_next) = server.page(1);

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
-use super::tests::{Archive, Server, Shown};
 use super::*;
 
 /// An API behind a load balancer and a cache.

@@ -1,6 +1,10 @@
 //! The promise of a walk, against a model of the API and of the archive: either everything the listing held when the
 //! walk began is archived, or the verdict says that it is not. Under growth, overtaking answers, lost answers, kills.
 
+mod following;
+mod lies;
+mod replicas;
+
 use std::collections::HashSet;
 
 use proptest::prelude::*;

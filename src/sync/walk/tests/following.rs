@@ -5,7 +5,6 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 
-use super::tests::Server;
 use super::*;
 
 /// Every third action is of a droplet that is kept.
@@ -215,7 +214,7 @@ fn what_was_read_beyond_a_gap_does_not_make_the_gap_look_old() {
     server.grow(600);
     let mut walk = Walk::following(archive.before.clone(), archive.from, archive.head_id);
     // What arrived meanwhile is left to the next sync.
-    (walk.raises, walk.asked) = (MOST_RAISES_BY_A_PAGE, 1_000);
+    (walk.raises, walk.asked) = (cover::MOST_RAISES_BY_A_PAGE, 1_000);
     for (page, growth) in [(1, 0), (2, 500), (4, 0), (5, 0), (6, 0)] {
         server.grow(growth);
         assert_eq!(walk.next_page(), Some(page));
