@@ -39,7 +39,7 @@ pub struct Recorded {
     /// Rows that are new or updated, and have a time that cannot be read.
     pub unreadable_times: u64,
     /// New rows at positions that were thought covered: the listing is not what it was, its coverage is forgotten.
-    pub strangers: u64,
+    pub unexpected: u64,
 }
 
 impl Recorded {
@@ -49,7 +49,7 @@ impl Recorded {
         match written {
             Written::New => {
                 self.inserted += 1;
-                self.strangers += u64::from(is_expected);
+                self.unexpected += u64::from(is_expected);
             }
             Written::Grown => self.updated += 1,
             Written::Unchanged => self.unchanged += 1,
@@ -247,7 +247,7 @@ fn note_progress(
     page: &PageRecord<'_>,
     recorded: Recorded,
 ) -> Result<(), Error> {
-    if recorded.strangers > 0 {
+    if recorded.unexpected > 0 {
         return listings::forget(connection, page.listing.id);
     }
     for interval in page.covers {

@@ -130,7 +130,7 @@ impl Store {
     ///
     /// # Errors
     /// When the archive cannot be written.
-    pub fn mark_walked(
+    pub fn mark_scanned(
         &mut self,
         listing_id: i64,
         total: u64,

@@ -4,7 +4,7 @@
 //! which regions they name) go into one transaction, so that a kill at any moment leaves the archive as it was before
 //! a page or after it. Its methods are synchronous: a transaction cannot be held across a wait for the network.
 //!
-//! What each file is for: `header` looks at the file before SQLite does, `open` finds, checks and prepares it, `alterations`
+//! What each file is for: `header` looks at the file before SQLite does, `open` finds, checks and prepares it, `schema_drift`
 //! holds its schema against the `migrations`, `statement` by statement, `upgrade` applies those that are missing, `backup`
 //! makes a copy, which is `partial` until it has its name and ends when `lock_wait` does, which says too how long a
 //! statement waits for a lock of SQLite's, `lock` keeps a second sync away, `holders` names who is in the way, `transaction` holds pages together, `actions`
@@ -14,7 +14,6 @@
 
 mod account;
 mod actions;
-mod alterations;
 mod audit;
 mod backup;
 mod connection;
@@ -30,13 +29,13 @@ mod migrations;
 mod open;
 mod regions;
 mod runs;
+mod schema_drift;
 mod upgrade;
 
 use rusqlite::Connection;
 
 pub use account::{ArchivedAccount, account};
 pub use actions::{PageRecord, Recorded, UnsettledAction};
-pub use alterations::{Alteration, AlterationKind, alterations};
 pub use audit::Audit;
 pub use backup::{Copied, back_up};
 pub use connection::expect_archive;
@@ -52,6 +51,7 @@ pub use migrations::{APPLICATION_ID, LATEST_VERSION};
 pub use migrations::{Described, Relation, Schema, schema};
 pub use open::{open_read_only, open_read_only_unless};
 pub use runs::{Outcome, RunId, RunSummary, last_ended_run};
+pub use schema_drift::{AlterationKind, SchemaDrift, schema_drift};
 pub use upgrade::Upgrade;
 
 use indexes::LargeIndexes;

@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::alterations;
 use super::connection::{
     connect, damaged, expect_archive, keep_log_on_close, open_any_version, prepare, refuse_version,
     try_journal_mode,
@@ -26,6 +25,7 @@ use super::file::{self, check_header};
 use super::file::{create_if_missing, remove_if_empty};
 use super::interrupt::LockWait;
 use super::migrations::{self, LATEST_VERSION};
+use super::schema_drift;
 use super::upgrade::{self, Upgrade};
 use super::{LargeIndexes, Store, WrittenRegions};
 use crate::core::cancellation::Cancellation;
@@ -85,7 +85,7 @@ impl Store {
         let mut connection = connect(&real, flags, &lock_wait)?;
         prepare(&connection).map_err(|error| damaged(path, error))?;
         refuse_version(&connection, path)?;
-        alterations::refuse(&connection, path).map_err(|error| damaged(path, error))?;
+        schema_drift::refuse(&connection, path).map_err(|error| damaged(path, error))?;
         keep_log_on_close(&connection, false)?;
         let upgrade = upgrade::upgrade(&connection, path, &lock_wait)
             .map_err(|error| damaged(path, error))?;

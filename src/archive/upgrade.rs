@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::alterations;
 use super::backup::{self, count_rows, integrity};
 use super::connection::{open_any_version, set_journal_mode};
 use super::error::{Error, Step};
 use super::file::left_beside;
 use super::interrupt::{LockWait, watched};
 use super::migrations::{self, LATEST_VERSION};
+use super::schema_drift;
 use crate::core::files::is_same;
 
 /// An upgrade that was made.
@@ -105,7 +105,7 @@ fn is_backup(
         return Ok(false);
     }
     // Before anything is read of what has the name of a table.
-    alterations::refuse(&kept, path)?;
+    schema_drift::refuse(&kept, path)?;
     watched(
         &kept,
         || lock_wait.is_cancelled(),
@@ -152,7 +152,7 @@ fn names(connection: &Connection) -> Result<BTreeMap<String, String>, Error> {
     connection
         .prepare(sql)
         .and_then(|mut statement| {
-            let text = alterations::text;
+            let text = schema_drift::text;
             let rows = statement.query_map([], |row| Ok((text(row, 0)?, text(row, 1)?)))?;
             rows.collect()
         })

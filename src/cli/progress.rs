@@ -167,11 +167,14 @@ impl Observer for Progress {
                     row.excerpt
                 ));
             }
-            Event::Doubted { listing, doubt } => {
+            Event::Doubted {
+                listing,
+                inconsistency,
+            } => {
                 self.detail(
                     1,
                     &format!(
-                        "{}: {doubt}; reading it again from its first page",
+                        "{}: {inconsistency}; reading it again from its first page",
                         listing.path()
                     ),
                 );

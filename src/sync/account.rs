@@ -3,8 +3,8 @@
 
 use uuid::Uuid;
 
-use super::reading::fetch_page;
-use super::rewalk::MOST_OLD;
+use super::full_scan::MOST_OLD;
+use super::listing_sync::fetch_page;
 use super::session::Session;
 use crate::api::{self, Client, PER_PAGE, Page};
 use crate::archive::{self, ArchivedAccount, Listing, ListingKind};

@@ -63,7 +63,7 @@ pub(super) enum Verdict {
     /// Everything it held when the sync began is archived: this many actions.
     Complete { total: u64 },
     /// Something is missing, for this reason.
-    Incomplete { reason: Doubt },
+    Incomplete { reason: Inconsistency },
 }
 
 /// A page was not read again.
@@ -75,7 +75,7 @@ pub(super) struct Skipped {
 
 /// Why a listing is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Doubt {
+pub(super) enum Inconsistency {
     /// An answer has no `meta.total`.
     NoTotal,
     /// A total is smaller than one before it.
@@ -95,7 +95,7 @@ pub(super) enum Doubt {
     /// A page is not newest first.
     Order { page: u64 },
     /// New actions stand where everything was archived.
-    Strangers { page: u64 },
+    Unexpected { page: u64 },
     /// Asking again and again brings nothing that is missing.
     Stuck,
     /// The archive holds fewer actions of the listing than it should.
@@ -103,7 +103,7 @@ pub(super) enum Doubt {
     /// The archive holds more actions of the listing than it lists, and did not before.
     Surplus { archived: u64, total: u64 },
     /// Walking all pages showed another number of actions than the totals say.
-    WalkedCount { found: u64, total: u64 },
+    ScanCount { found: u64, total: u64 },
     /// The pages never end.
     Endless { pages: u64 },
     /// The listing grows by a page and more while a page is read.
@@ -118,7 +118,7 @@ pub(super) enum Doubt {
     Rejected { rows: u64 },
 }
 
-impl fmt::Display for Doubt {
+impl fmt::Display for Inconsistency {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoTotal => write!(
@@ -157,7 +157,7 @@ impl fmt::Display for Doubt {
             }
             Self::Repeated { page } => write!(formatter, "page {page} shows an action twice"),
             Self::Order { page } => write!(formatter, "page {page} is not newest first"),
-            Self::Strangers { page } => {
+            Self::Unexpected { page } => {
                 write!(
                     formatter,
                     "page {page} shows unknown actions where all were archived"
@@ -171,7 +171,7 @@ impl fmt::Display for Doubt {
                 formatter,
                 "it shows {total} actions, and {archived} of it are archived: it does not show all, or some were removed"
             ),
-            Self::WalkedCount { found, total } => {
+            Self::ScanCount { found, total } => {
                 write!(
                     formatter,
                     "its pages show {found} actions, its total says {total}"

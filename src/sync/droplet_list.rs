@@ -23,7 +23,7 @@ pub(super) struct DropletList {
     total: Option<u64>,
     has_ended: bool,
     /// Why it may not be all there is.
-    doubt: Option<String>,
+    inconsistency: Option<String>,
 }
 
 impl DropletList {
@@ -37,7 +37,7 @@ impl DropletList {
         if self.pages > 0 && page.total != self.total {
             let said = |total: Option<u64>| total.map_or("none".to_owned(), |it| it.to_string());
             let (before, now) = (said(self.total), said(page.total));
-            self.doubt(format!(
+            self.inconsistency(format!(
                 "its total changed from {before} to {now} while it was read"
             ));
         }
@@ -54,7 +54,9 @@ impl DropletList {
                     unknown.push(droplet);
                 }
                 Ok(_) => {}
-                Err(rejected) => self.doubt(format!("a row cannot be read: {}", rejected.reason)),
+                Err(rejected) => {
+                    self.inconsistency(format!("a row cannot be read: {}", rejected.reason))
+                }
             }
         }
         let is_last = rows < PER_PAGE
@@ -63,14 +65,14 @@ impl DropletList {
                 .is_some_and(|total| total <= self.pages * PER_PAGE);
         self.has_ended = is_last && !page.has_next || unknown.is_empty();
         if self.ids.len() >= MOST_DROPLETS {
-            self.doubt(format!("it has more than {MOST_DROPLETS} droplets"));
+            self.inconsistency(format!("it has more than {MOST_DROPLETS} droplets"));
             self.has_ended = true;
         }
         unknown
     }
 
-    fn doubt(&mut self, why: String) {
-        self.doubt.get_or_insert(why);
+    fn inconsistency(&mut self, why: String) {
+        self.inconsistency.get_or_insert(why);
     }
 
     /// The droplets, in the order of the list.
@@ -106,7 +108,7 @@ impl DropletList {
                 "it has {found} droplets, and says that there are {total}"
             ))
         };
-        self.doubt.clone().or_else(by_number)
+        self.inconsistency.clone().or_else(by_number)
     }
 
     /// Whether it was read to its end, and its total says the same.

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::answer::Skipped;
 use super::follow::Following;
-use super::reading::{Moment, Reading};
+use super::listing_sync::{ListingSync, Moment};
 use super::report::Event;
 use super::report::{ListingResult, Report};
 use super::scope::Scope;
 use super::session::Expectation;
 use super::session::Session;
-use super::{account, conclusion, droplets, gone, unsettled};
+use super::{account, droplets, finalize, gone, unsettled};
 use crate::api::{self, Page};
 use crate::archive::{self, Audit, ListingKind, PageRecord};
 use crate::core::cancellation::Cancellation;
@@ -36,7 +36,7 @@ impl Session<'_> {
             () = &mut stop => self.stop(),
         }
         self.read_listings(stop.as_mut(), cancellation).await?;
-        if conclusion::queue_followed_where_account_fails(&mut self) {
+        if finalize::queue_followed_where_account_fails(&mut self) {
             self.read_listings(stop.as_mut(), cancellation).await?;
         }
         if !self.is_halted() {
@@ -48,11 +48,11 @@ impl Session<'_> {
         while gone::read_on_in_the_account(&mut self)? {
             self.read_listings(stop.as_mut(), cancellation).await?;
         }
-        conclusion::conclude(&mut self)?;
+        finalize::finalize(&mut self)?;
         self.make_deferred_indexes(cancellation.clone())?;
         if !self.is_halted() {
             tokio::select! {
-                done = conclusion::everything_else(&mut self) => done?,
+                done = finalize::everything_else(&mut self) => done?,
                 () = &mut stop => self.stop(),
             }
         }
@@ -207,8 +207,8 @@ impl Session<'_> {
         self.observer.observe(&Event::Opened {
             listing: listing.kind,
         });
-        let mut reading = Reading::following(listing, &account, from);
-        let first = reading.walk.next_page();
+        let mut reading = ListingSync::following(listing, &account, from);
+        let first = reading.plan.next_page();
         self.readings.push(reading);
         match first {
             Some(page) => self.archive(self.readings.len() - 1, page, first_page),
@@ -219,9 +219,9 @@ impl Session<'_> {
     pub(super) fn open(&mut self, kind: ListingKind) -> Result<(), archive::Error> {
         self.observer.observe(&Event::Opened { listing: kind });
         let listing = self.store.listing(kind)?;
-        let mut reading = Reading::new(listing, self.settings.full);
+        let mut reading = ListingSync::new(listing, self.settings.full);
         if let Some(audit) = self.audit.take_if(|audit| audit.listing == kind) {
-            reading.walk = reading.walk.auditing(audit.position);
+            reading.plan = reading.plan.auditing(audit.position);
         }
         if let (Some(newer), Some(total)) = (
             self.open_pages.remove(&kind),
@@ -230,7 +230,7 @@ impl Session<'_> {
             let positions = newer
                 .into_iter()
                 .filter_map(|newer| total.checked_sub(newer + 1));
-            reading.walk = reading.walk.reading_again(positions);
+            reading.plan = reading.plan.reading_again(positions);
         }
         self.readings.push(reading);
         Ok(())
@@ -247,7 +247,7 @@ impl Session<'_> {
             now: (self.settings.clock)(),
         };
         let reading = &mut self.readings[index];
-        if let Some(covered) = reading.walk.covered() {
+        if let Some(covered) = reading.plan.covered() {
             let expected = self
                 .expectation
                 .after(&reading.listing, answered.total, covered);
@@ -255,7 +255,7 @@ impl Session<'_> {
         }
         let listing = reading.listing.kind;
         let recorded = reading.archive(self.store, &self.following, (page, answered), moment)?;
-        let (covered, total) = reading.walk.progress();
+        let (covered, total) = reading.plan.progress();
         self.report.counts.add(recorded);
         self.observer.observe(&Event::Archived {
             listing,
@@ -264,13 +264,13 @@ impl Session<'_> {
             covered,
             total,
         });
-        if let Some(doubt) = reading.forget_if_doubted(self.store)? {
+        if let Some(inconsistency) = reading.forget_if_doubted(self.store)? {
             self.observer.observe(&Event::Doubted {
                 listing,
-                doubt: &doubt,
+                inconsistency: &inconsistency,
             });
             if reading.is_following() {
-                self.following.doubt();
+                self.following.inconsistency();
                 self.store.follow_only(&BTreeSet::new())?;
             }
         }
@@ -304,7 +304,7 @@ impl Session<'_> {
                 result: &result,
             });
             reading.result = Some(result);
-            conclusion::note_complete(self, index)?;
+            finalize::note_complete(self, index)?;
         }
         Ok(())
     }

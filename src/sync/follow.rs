@@ -118,7 +118,7 @@ impl Following {
     }
 
     /// The account's listing does not add up: neither can be believed what its length is, nor what it was.
-    pub(super) fn doubt(&mut self) {
+    pub(super) fn inconsistency(&mut self) {
         self.is_doubted = true;
     }
 

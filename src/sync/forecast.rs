@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::droplet_list::DropletList;
 use super::follow::Following;
-use super::rewalk::may_be_cut;
+use super::full_scan::may_be_cut;
 use super::scope::Scope;
 use crate::api::{self, Client, DropletSelection, PER_PAGE, Pace};
 use crate::archive::{Followed, ListingKind};

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::droplets;
-use super::reading::Reading;
+use super::listing_sync::ListingSync;
 use super::report::ListingResult;
 use super::session::Session;
 use crate::api::{self, DropletSelection};
@@ -186,7 +186,7 @@ pub(super) fn read_on_in_the_account(session: &mut Session<'_>) -> Result<bool, 
         session.store.forget_coverage(listing.id)?;
         (account, listing.coverage) = (Coverage::new(), Coverage::new());
     }
-    let reading = Reading::after_the_gone(listing, &account, from.unwrap_or(0));
+    let reading = ListingSync::after_the_gone(listing, &account, from.unwrap_or(0));
     session.readings.push(reading);
     Ok(true)
 }
@@ -235,9 +235,9 @@ pub(super) fn take_back(session: &mut Session<'_>, listed: &[DropletId]) {
 }
 
 /// Makes droplets incomplete that are gone while part of their history is neither archived nor to be had now.
-pub(super) fn admit_what_is_unknown(session: &Session<'_>, readings: &mut [Reading]) {
+pub(super) fn admit_what_is_unknown(session: &Session<'_>, readings: &mut [ListingSync]) {
     let account = readings.iter().rfind(|reading| reading.is_after_the_gone);
-    if account.is_some_and(Reading::is_complete) {
+    if account.is_some_and(ListingSync::is_complete) {
         return;
     }
     // Where nothing but droplets is listed, what was complete is all there is to have.
@@ -245,7 +245,7 @@ pub(super) fn admit_what_is_unknown(session: &Session<'_>, readings: &mut [Readi
     let unfinished = unfinished(session, readings);
     for reading in readings {
         let id = reading.listing.kind.droplet_id();
-        let is_all_there_is = is_without_account && reading.walk.was_complete();
+        let is_all_there_is = is_without_account && reading.plan.was_complete();
         if id.is_some_and(|id| unfinished.contains(&id)) && !is_all_there_is {
             reading.result = Some(ListingResult::Incomplete {
                 reason: "it is gone, and the account's listing, which has the rest of its history, was not read"
@@ -256,9 +256,9 @@ pub(super) fn admit_what_is_unknown(session: &Session<'_>, readings: &mut [Readi
 }
 
 /// The droplets that turned out to be gone, but for those that were followed to the end.
-fn unfinished(session: &Session<'_>, readings: &[Reading]) -> BTreeSet<DropletId> {
+fn unfinished(session: &Session<'_>, readings: &[ListingSync]) -> BTreeSet<DropletId> {
     let mut following = readings.iter().filter(|reading| reading.is_following());
-    let is_followed_to_the_end = following.any(Reading::is_complete);
+    let is_followed_to_the_end = following.any(ListingSync::is_complete);
     let gone = readings
         .iter()
         .filter(|reading| matches!(reading.result, Some(ListingResult::Gone)));

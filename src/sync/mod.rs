@@ -1,7 +1,7 @@
 //! One sync: which pages to fetch, in what order, and whether that was all.
 //!
 //! [`run`] reads every listing of a [`Scope`] and hands each page to the store as it comes. What to read next is
-//! decided by a pure `walk` for each listing; several pages are under way at once; the store is the one writer. A
+//! decided by a pure `plan` for each listing; several pages are under way at once; the store is the one writer. A
 //! listing that fails neither stops nor hides the others: each has its own result in the [`Report`].
 //!
 //! What each file is for:
@@ -9,12 +9,12 @@
 //! - `scope` says what is to be read, `account` what the token may see of it;
 //! - a `session` is one sync at work; `engine` leads through it, `traffic` keeps requests under way, a `batch` collects
 //!   answers to be archived together, a `reading` archives the pages of one listing;
-//! - `walk` and `rewalk` decide what to read next of a listing, by an `answer`; `check` holds answers against what they
-//!   claim, `passes` judges whether a walk through all pages is to be believed, `doubt` says why one cannot be trusted;
+//! - `plan` and `full_scan` decide what to read next of a listing, by an `answer`; `check` holds answers against what they
+//!   claim, `passes` judges whether a walk through all pages is to be believed, `inconsistency` says why one cannot be trusted;
 //! - `follow` keeps many droplets current through the account's listing, `gone` proves that droplets are gone, and reads
 //!   there what they have left;
 //! - `expectation` says how much is to come;
-//! - `conclusion` notes what is proven, `unsettled` asks how actions ended, `follow_up` for names;
+//! - `finalize` notes what is proven, `unsettled` asks how actions ended, `follow_up` for names;
 //! - `report` says how it all ended, `forecast` what it would cost, `observer` tells whoever watches.
 
 pub mod access;
@@ -22,21 +22,21 @@ pub mod access;
 mod account;
 mod answer;
 mod batch;
-mod conclusion;
 mod droplet_list;
 mod droplets;
 mod engine;
+mod fetch;
+mod finalize;
 mod follow;
 mod forecast;
+mod full_scan;
 mod gone;
-mod reading;
+mod listing_sync;
+mod page_plan;
 mod report;
-mod rewalk;
 mod scope;
 mod session;
-mod traffic;
 mod unsettled;
-mod walk;
 
 use std::sync::Arc;
 

@@ -241,7 +241,7 @@ pub enum Event<'a> {
         /// Which.
         listing: ListingKind,
         /// Why, in words.
-        doubt: &'a str,
+        inconsistency: &'a str,
     },
     /// Reading a listing has ended.
     Closed {

@@ -3,7 +3,7 @@
 use super::batch::{Batch, Fetched};
 use super::droplet_list::DropletList;
 use super::follow::Following;
-use super::reading::Reading;
+use super::listing_sync::ListingSync;
 use super::report::{Event, Observer, Report};
 use super::scope::Settings;
 use crate::api;
@@ -43,7 +43,7 @@ pub(super) struct Session<'a> {
     /// Whether no listing was complete before: a sync that has enough to ask for.
     pub(super) is_first: bool,
     pub(super) queue: VecDeque<ListingKind>,
-    pub(super) readings: Vec<Reading>,
+    pub(super) readings: Vec<ListingSync>,
     /// So many of them, from the first, have ended.
     pub(super) ended: usize,
     pub(super) fetches: JoinSet<Fetched>,

@@ -53,7 +53,7 @@ fn an_answer_that_was_overtaken_does_not_shorten_the_listing() {
     archive.store.forget_coverage(id).unwrap();
     archive.try_page(&[], &[], Some(3)).unwrap();
     assert_eq!(archive.stored_listing().total, Some(12));
-    archive.store.mark_walked(id, 3, now).unwrap();
+    archive.store.mark_scanned(id, 3, now).unwrap();
     assert_eq!(
         archive.stored_listing().total,
         Some(3),
@@ -76,7 +76,7 @@ fn a_stranger_where_all_was_known_is_kept_and_ends_the_trust_at_once() {
         &[interval(3, 6)],
         Some(6),
     );
-    assert_eq!(recorded.unwrap().strangers, 1);
+    assert_eq!(recorded.unwrap().unexpected, 1);
     assert_eq!(archive.rows("SELECT id FROM actions"), ["1", "2", "3"]);
     let stored = archive.stored_listing();
     assert!(stored.coverage.is_empty());
@@ -91,7 +91,7 @@ fn a_known_action_at_a_covered_position_is_no_stranger() {
     let recorded = archive
         .try_rows(&[(&second, true), (&first, true)], &[interval(0, 2)], None)
         .unwrap();
-    assert_eq!(recorded.strangers, 0);
+    assert_eq!(recorded.unexpected, 0);
     assert!(!archive.stored_listing().coverage.is_empty());
 }
 

@@ -16,7 +16,7 @@ fn new_grown_and_known_actions_are_counted_apart() {
     archive.record(&[in_progress(1), completed(2)]);
     let recorded = archive.record(&[completed(3), completed(1), completed(2)]);
     assert_eq!(counts(recorded), (1, 1, 1));
-    assert_eq!(recorded.strangers, 0);
+    assert_eq!(recorded.unexpected, 0);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 
 use super::fixture::{Archive, completed, files, folder, rows};
 use crate::archive::migrations::{self, MIGRATIONS};
-use crate::archive::{APPLICATION_ID, LATEST_VERSION, Store, alterations, open_read_only};
+use crate::archive::{APPLICATION_ID, LATEST_VERSION, Store, open_read_only, schema_drift};
 
 /// Rows as a sync of each version left them; those of a version come on top of those before it.
 const ROWS: [&str; 9] = [
@@ -175,7 +175,7 @@ fn there_is_an_archive_of_each_version_and_it_is_what_was_made_then() {
         let (_folder, path) = folder();
         make(&path, version);
         let connection = Connection::open(&path).unwrap();
-        assert_eq!(alterations(&connection).unwrap(), [], "{version}");
+        assert_eq!(schema_drift(&connection).unwrap(), [], "{version}");
     }
 }
 
@@ -199,7 +199,7 @@ fn an_archive_of_every_version_is_upgraded_row_for_row_and_kept_beside_as_it_was
         store.close().unwrap();
         let after = BTreeSet::from_iter(contents(&path, &kept));
         assert_eq!(after, expected, "{version}");
-        assert_eq!(alterations(&open_read_only(&path).unwrap()).unwrap(), []);
+        assert_eq!(schema_drift(&open_read_only(&path).unwrap()).unwrap(), []);
 
         let backup = format!("archive.db.v{version}.bak");
         assert_eq!(files(folder.path()), ["archive.db", backup.as_str()]);

@@ -2,7 +2,7 @@
 
 use super::Depth;
 use super::finding::{Finding, Severity, damage};
-use crate::archive::{Alteration, AlterationKind, PartialIndex, is_corrupt};
+use crate::archive::{AlterationKind, PartialIndex, SchemaDrift, is_corrupt};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -130,17 +130,17 @@ const LOST: &str = "something else than archiver took rows away: go back to a ba
 const NOT_OURS: &str = "nothing for archiver, which does not use that table";
 
 /// The names, in lower case, of what is not archiver's.
-pub(super) fn added(alterations: &[Alteration]) -> BTreeSet<String> {
+pub(super) fn added(schema_drift: &[SchemaDrift]) -> BTreeSet<String> {
     let is_ours = |kind| {
         use AlterationKind::{Changed, Missing, MissingIndex, PutOff};
         matches!(kind, Changed | Missing | MissingIndex | PutOff)
     };
-    let added = alterations.iter().filter(|it| !is_ours(it.kind));
+    let added = schema_drift.iter().filter(|it| !is_ours(it.kind));
     added.map(|it| it.name.to_ascii_lowercase()).collect()
 }
 
 /// What a difference from the schema of the migrations means.
-pub(super) fn finding(alteration: &Alteration) -> Finding {
+pub(super) fn finding(alteration: &SchemaDrift) -> Finding {
     let (severity, check, advice) = match alteration.kind {
         AlterationKind::Trigger => (
             Severity::Error,

@@ -76,10 +76,10 @@ pub fn verify(
 ) -> Result<Verification, Error> {
     let tx = connection.unchecked_transaction()?;
     let mut findings = Vec::new();
-    let added = match archive::alterations(&tx) {
-        Ok(alterations) => {
-            findings.extend(alterations.iter().map(file::finding));
-            file::added(&alterations)
+    let added = match archive::schema_drift(&tx) {
+        Ok(schema_drift) => {
+            findings.extend(schema_drift.iter().map(file::finding));
+            file::added(&schema_drift)
         }
         Err(archive::Error::Sqlite { source, .. }) => {
             take(&mut findings, Err(source))?;

@@ -1,6 +1,6 @@
 //! What a sync notes once its listings are read: which are proven complete, and which droplets are followed from where.
 
-use super::reading::Reading;
+use super::listing_sync::ListingSync;
 use super::report::{ListingReport, ListingResult};
 use super::session::Session;
 use super::{droplets, gone, unsettled};
@@ -43,13 +43,13 @@ pub(super) fn note_complete(session: &mut Session<'_>, index: usize) -> Result<(
     if listing.kind == ListingKind::Followed {
         return Ok(());
     }
-    if let Some(audited) = reading.walk.audited() {
+    if let Some(audited) = reading.plan.audited() {
         session
             .store
             .note_audit(listing.id, audited.end, true, now)?;
     }
-    if reading.walk.is_through_everything() {
-        session.store.mark_walked(listing.id, total, now)?;
+    if reading.plan.is_through_everything() {
+        session.store.mark_scanned(listing.id, total, now)?;
     } else if listing.complete_total == Some(total) {
         return Ok(());
     } else {
@@ -66,7 +66,7 @@ pub(super) fn note_complete(session: &mut Session<'_>, index: usize) -> Result<(
 }
 
 /// Notes in the archive what is proven, and in the report how each listing ended.
-pub(super) fn conclude(session: &mut Session<'_>) -> Result<(), archive::Error> {
+pub(super) fn finalize(session: &mut Session<'_>) -> Result<(), archive::Error> {
     let now = (session.settings.clock)();
     let mut readings = std::mem::take(&mut session.readings);
     session.is_first = readings.iter().any(|reading| {
@@ -76,7 +76,7 @@ pub(super) fn conclude(session: &mut Session<'_>) -> Result<(), archive::Error> 
     let followed = readings.iter().find(|reading| reading.is_following());
     session.following.note_ids(
         followed
-            .and_then(|reading| reading.walk.head_id())
+            .and_then(|reading| reading.plan.head_id())
             .into_iter(),
     );
     let proven = readings.iter().filter_map(|reading| match reading.result {
@@ -107,7 +107,7 @@ pub(super) fn conclude(session: &mut Session<'_>) -> Result<(), archive::Error> 
 }
 
 /// How each listing ended.
-fn reports(readings: Vec<Reading>) -> Vec<ListingReport> {
+fn reports(readings: Vec<ListingSync>) -> Vec<ListingReport> {
     readings
         .into_iter()
         .filter(|reading| !reading.is_after_the_gone)

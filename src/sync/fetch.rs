@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::batch::{Answered, Fetched};
 use super::engine::STOP_WITHIN;
-use super::reading::fetch_page;
+use super::listing_sync::fetch_page;
 use super::session::Session;
 use crate::api::Page;
 use crate::archive;
@@ -113,7 +113,7 @@ impl Session<'_> {
             let unfinished = self.readings.iter_mut().enumerate().skip(self.ended);
             let mut unfinished = unfinished.filter(|(_, reading)| reading.result.is_none());
             let next = unfinished
-                .find_map(|(index, reading)| reading.walk.next_page().map(|page| (index, page)));
+                .find_map(|(index, reading)| reading.plan.next_page().map(|page| (index, page)));
             match next {
                 Some((index, page)) => self.fetch(index, page),
                 None => match self.queue.pop_front() {

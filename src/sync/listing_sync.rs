@@ -2,8 +2,8 @@
 
 use super::answer::{Answer, Before, Skipped, Verdict};
 use super::follow::Following;
+use super::page_plan::PagePlan;
 use super::report::ListingResult;
-use super::walk::Walk;
 use crate::api::{self, Client, Page};
 use crate::archive::{self, Listing, ListingKind, PageRecord, Recorded, RunId, Store};
 use crate::core::coverage::Coverage;
@@ -11,9 +11,9 @@ use crate::core::model::{Action, ActionId};
 use crate::core::time::Timestamp;
 
 /// One listing in one sync.
-pub(super) struct Reading {
+pub(super) struct ListingSync {
     pub(super) listing: Listing,
-    pub(super) walk: Walk,
+    pub(super) plan: PagePlan,
     /// The position from which on it is read.
     pub(super) from: u64,
     /// The positions at which every action of the account is archived, where it is read for droplets.
@@ -44,17 +44,17 @@ pub(super) struct Moment {
     pub(super) now: Timestamp,
 }
 
-impl Reading {
+impl ListingSync {
     /// Reads what is missing of a listing; all of it when `is_full`.
     pub(super) fn new(listing: Listing, is_full: bool) -> Self {
-        let mut walk = Walk::new(before(&listing), is_full);
+        let mut plan = PagePlan::new(before(&listing), is_full);
         if listing.kind != ListingKind::Account {
             // Their newest actions are on the account's newest page, or are asked for by id.
-            walk = walk.resuming();
+            plan = plan.resuming();
         }
         Self {
             listing,
-            walk,
+            plan,
             from: 0,
             account: Coverage::new(),
             is_doubted: false,
@@ -81,14 +81,14 @@ impl Reading {
             .iter()
             .for_each(|covered| before.coverage.insert(*covered));
         before.total = before.total.max(Some(from));
-        let mut walk = Walk::following(before, from, head_id);
+        let mut plan = PagePlan::following(before, from, head_id);
         let read = account.intervals().iter().map(|covered| covered.end);
         if let Some(end) = read.max().filter(|end| *end > from) {
-            walk = walk.with_border(end - 1);
+            plan = plan.with_border(end - 1);
         }
         Self {
             listing,
-            walk,
+            plan,
             from,
             account: account.clone(),
             is_doubted: false,
@@ -127,7 +127,7 @@ impl Reading {
             total,
             has_next,
         };
-        let placement = self.walk.place(&answer);
+        let placement = self.plan.place(&answer);
         let placed = answered.rows.iter().zip(&placement.expected);
         let placed = placed.map(|(row, expected)| (row.as_ref().ok(), *expected));
         let rows = if self.listing.kind == ListingKind::Followed {
@@ -146,7 +146,7 @@ impl Reading {
             run: moment.run,
             now: moment.now,
         })?;
-        self.walk.archived(&answer, &placement, recorded);
+        self.plan.archived(&answer, &placement, recorded);
         self.look_up_what_the_walk_wants(store)?;
         Ok(recorded)
     }
@@ -157,23 +157,23 @@ impl Reading {
         store: &mut Store,
         page: u64,
     ) -> Result<Option<Skipped>, archive::Error> {
-        let skipped = self.walk.abandon(page);
+        let skipped = self.plan.abandon(page);
         self.look_up_what_the_walk_wants(store)?;
         Ok(skipped)
     }
 
     fn look_up_what_the_walk_wants(&mut self, store: &mut Store) -> Result<(), archive::Error> {
-        if self.walk.wants_count() {
-            let up_to = self.walk.count_up_to().unwrap_or(ActionId::MAX);
+        if self.plan.wants_count() {
+            let up_to = self.plan.count_up_to().unwrap_or(ActionId::MAX);
             let archived = store.archived_actions(self.listing.kind, ActionId::MIN, up_to)?;
-            self.walk.counted(archived);
+            self.plan.counted(archived);
         }
-        if self.walk.wants_comparison() {
+        if self.plan.wants_comparison() {
             let kind = self.listing.kind;
             let archived = store.archived_actions(kind, ActionId::MIN, ActionId::MAX)?;
-            self.walk.compared(archived, store.newest_action(kind)?);
+            self.plan.compared(archived, store.newest_action(kind)?);
         }
-        if let Some(total) = self.walk.settles_for() {
+        if let Some(total) = self.plan.settles_for() {
             store.set_total(self.listing.kind, Some(total))?;
         }
         Ok(())
@@ -184,7 +184,7 @@ impl Reading {
         &mut self,
         store: &mut Store,
     ) -> Result<Option<String>, archive::Error> {
-        let Some(doubt) = self.walk.doubt().filter(|_| !self.is_doubted) else {
+        let Some(inconsistency) = self.plan.inconsistency().filter(|_| !self.is_doubted) else {
             return Ok(None);
         };
         self.is_doubted = true;
@@ -194,12 +194,12 @@ impl Reading {
             // The own listings of the droplets are read instead, and followed from the length that it has by then.
             store.set_total(self.listing.kind, None)?;
         }
-        Ok(Some(doubt.to_string()))
+        Ok(Some(inconsistency.to_string()))
     }
 
     /// What the walk has decided, once it has.
     pub(super) fn decided(&self) -> Option<ListingResult> {
-        Some(match self.walk.verdict()? {
+        Some(match self.plan.verdict()? {
             Verdict::Complete { total } => ListingResult::Complete { total: *total },
             Verdict::Incomplete { reason } => ListingResult::Incomplete {
                 reason: reason.to_string(),

@@ -1,26 +1,26 @@
-//! The checks of [`Walk`]: an answer against what it claims, and against what is known. See there for what they are.
+//! The checks of [`PagePlan`]: an answer against what it claims, and against what is known. See there for what they are.
 
-use super::{Answer, Placement, Walk};
+use super::{Answer, PagePlan, Placement};
 use crate::api::PER_PAGE;
 use crate::core::coverage::{Coverage, Interval};
 use crate::core::model::ActionId;
-use crate::sync::answer::Doubt;
+use crate::sync::answer::Inconsistency;
 
-impl Walk {
+impl PagePlan {
     /// Checks an answer against what it claims, and places its rows.
     pub(super) fn check(
         &mut self,
         answer: &Answer<'_>,
         known_total: u64,
-    ) -> Result<Placement, Doubt> {
+    ) -> Result<Placement, Inconsistency> {
         let is_end = answer.ids.is_empty() && self.page_past_the_end() == Some(answer.page);
         let total = match answer.total {
             // It is the length of this page.
             Some(0) if is_end => self.latest_total,
-            total => total.ok_or(Doubt::NoTotal)?,
+            total => total.ok_or(Inconsistency::NoTotal)?,
         };
         if total < known_total {
-            return Err(Doubt::Shrunk {
+            return Err(Inconsistency::Shrunk {
                 before: known_total,
                 now: total,
             });
@@ -28,20 +28,20 @@ impl Walk {
         let shown = Interval::of_page(answer.page, PER_PAGE, total);
         let found = answer.ids.len() as u64;
         if found != shown.len() {
-            return Err(Doubt::RowCount {
+            return Err(Inconsistency::RowCount {
                 page: answer.page,
                 expected: shown.len(),
                 found,
             });
         }
         if shows_an_id_twice(answer) {
-            return Err(Doubt::Repeated { page: answer.page });
+            return Err(Inconsistency::Repeated { page: answer.page });
         }
         if self.seen.is_some() && !is_newest_first(answer) {
-            return Err(Doubt::Order { page: answer.page });
+            return Err(Inconsistency::Order { page: answer.page });
         }
         if shown.start == 0 && answer.has_next {
-            return Err(Doubt::LinksOn { page: answer.page });
+            return Err(Inconsistency::LinksOn { page: answer.page });
         }
         if self.first_target.is_none() && self.before.total == Some(total) {
             // The positions are those of the earlier syncs.
@@ -76,7 +76,11 @@ impl Walk {
 
     /// What is new has greater ids than what is old, where only some rows are kept: nothing else tells the one from the
     /// other.
-    fn check_border(&mut self, answer: &Answer<'_>, placement: &Placement) -> Result<(), Doubt> {
+    fn check_border(
+        &mut self,
+        answer: &Answer<'_>,
+        placement: &Placement,
+    ) -> Result<(), Inconsistency> {
         let page = answer.page;
         let shown = placement.shown;
         self.borders
@@ -88,10 +92,10 @@ impl Walk {
         for ((position, id), is_covered) in rows.zip(&placement.expected) {
             match id {
                 Some(id) if *id <= head_id && !is_covered => {
-                    return Err(Doubt::OldAmongNew { page });
+                    return Err(Inconsistency::OldAmongNew { page });
                 }
                 Some(id) if *id > head_id && position < self.from => {
-                    return Err(Doubt::NewAmongOld { page });
+                    return Err(Inconsistency::NewAmongOld { page });
                 }
                 _ => {}
             }

@@ -19,22 +19,25 @@ fn what_an_earlier_sync_left_does_not_make_up_for_what_was_not_shown() {
         },
     };
     archive.before.coverage.insert(covered);
-    let mut walk = Walk::new(archive.before.clone(), false);
+    let mut plan = PagePlan::new(archive.before.clone(), false);
     // What arrived meanwhile is left to the next sync.
-    (walk.raises, walk.asked) = (cover::MOST_RAISES_BY_A_PAGE, 1_000);
+    (plan.raises, plan.asked) = (cover::MOST_RAISES_BY_A_PAGE, 1_000);
     let mut server = Server::with(1_933);
-    assert_eq!(walk.next_page(), Some(1));
+    assert_eq!(plan.next_page(), Some(1));
     let (ids, _, has_next) = server.page(1);
-    archive.record(&mut walk, (1, (ids, 1_733, has_next)));
-    assert_eq!(walk.next_page(), Some(2));
+    archive.record(&mut plan, (1, (ids, 1_733, has_next)));
+    assert_eq!(plan.next_page(), Some(2));
     server.grow(3);
-    while let Some(page) = walk.next_page() {
-        archive.record(&mut walk, (page, server.page(page)));
-        assert!(walk.verdict().is_none(), "a page is still under way");
+    while let Some(page) = plan.next_page() {
+        archive.record(&mut plan, (page, server.page(page)));
+        assert!(plan.verdict().is_none(), "a page is still under way");
     }
     server.grow(250);
-    archive.record(&mut walk, (2, server.page(2)));
-    assert!(matches!(walk.doubt(), Some(Doubt::Count { .. })));
+    archive.record(&mut plan, (2, server.page(2)));
+    assert!(matches!(
+        plan.inconsistency(),
+        Some(Inconsistency::Count { .. })
+    ));
 }
 
 /// Each page says that it is all there is. The server gives no more than `cap` rows a page, whatever it was asked for.
@@ -50,13 +53,13 @@ fn shown_by_page(server: &Server, page: u64, cap: u64) -> Shown {
 fn a_total_that_is_the_length_of_its_page_is_not_believed() {
     for cap in [20, 25, 50, 100, 200] {
         let mut archive = Archive::default();
-        let mut walk = Walk::new(archive.before.clone(), false);
+        let mut plan = PagePlan::new(archive.before.clone(), false);
         let server = Server::with(1_000);
-        while let Some(page) = walk.next_page() {
-            archive.record(&mut walk, (page, shown_by_page(&server, page, cap)));
+        while let Some(page) = plan.next_page() {
+            archive.record(&mut plan, (page, shown_by_page(&server, page, cap)));
         }
         assert!(
-            matches!(walk.verdict(), Some(Verdict::Incomplete { .. })),
+            matches!(plan.verdict(), Some(Verdict::Incomplete { .. })),
             "{cap}"
         );
         assert_eq!(archive.ids.len(), 1_000, "{cap}");
@@ -67,12 +70,12 @@ fn a_total_that_is_the_length_of_its_page_is_not_believed() {
 fn a_walk_through_all_pages_does_not_take_a_short_first_page_for_the_listing() {
     for cap in [10, 20, 25, 50, 100, 200] {
         let mut archive = Archive::default();
-        let mut walk = Walk::new(archive.before.clone(), true);
+        let mut plan = PagePlan::new(archive.before.clone(), true);
         let server = Server::with(1_000);
-        while let Some(page) = walk.next_page() {
-            archive.record(&mut walk, (page, shown_by_page(&server, page, cap)));
+        while let Some(page) = plan.next_page() {
+            archive.record(&mut plan, (page, shown_by_page(&server, page, cap)));
         }
-        let verdict = walk.verdict();
+        let verdict = plan.verdict();
         assert!(matches!(verdict, Some(Verdict::Incomplete { .. })), "{cap}");
     }
 }
@@ -82,17 +85,17 @@ fn a_listing_that_shows_the_newest_actions_only_is_not_complete_when_it_moves_on
     let mut archive = Archive::default();
     let mut server = Server::with(1_000);
     let mut read = |server: &Server| {
-        let mut walk = Walk::new(archive.before.clone(), false);
-        while let Some(page) = walk.next_page() {
-            archive.record(&mut walk, (page, server.page(page)));
+        let mut plan = PagePlan::new(archive.before.clone(), false);
+        while let Some(page) = plan.next_page() {
+            archive.record(&mut plan, (page, server.page(page)));
         }
-        walk.verdict().cloned()
+        plan.verdict().cloned()
     };
     assert_eq!(read(&server), Some(Verdict::Complete { total: 1_000 }));
     server.grow(5);
     server.actions.drain(..5);
     let (archived, total) = (1_005, 1_000);
-    let reason = Doubt::Surplus { archived, total };
+    let reason = Inconsistency::Surplus { archived, total };
     assert_eq!(read(&server), Some(Verdict::Incomplete { reason }));
     assert_eq!(
         read(&server),

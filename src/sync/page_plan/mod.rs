@@ -13,7 +13,7 @@
 //!   known from elsewhere, the archived actions that are no newer than the covered ones are counted.
 //!
 //! The first check that fails ends this way of reading: what was covered is forgotten, and the pages are walked one
-//! after the other from the first, which misses nothing as long as the listing only grows ([`Rewalk`]). If that does
+//! after the other from the first, which misses nothing as long as the listing only grows ([`FullScan`]). If that does
 //! not add up either, it is done again, and then the listing is reported as incomplete ([`Passes`]). Rows are archived in
 //! any case.
 
@@ -22,10 +22,10 @@ mod cover;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::answer::Doubt;
+use super::answer::Inconsistency;
 use super::answer::{Answer, Before, Placement, Skipped, Verdict};
-use super::rewalk::Rewalk;
-use super::rewalk::{Found, Judgement, Passes};
+use super::full_scan::FullScan;
+use super::full_scan::{Found, Judgement, Passes};
 use crate::api::PER_PAGE;
 use crate::archive::Recorded;
 use crate::core::coverage::{Coverage, Interval};
@@ -37,21 +37,21 @@ enum Phase {
     /// Everything is covered, but whether it is there has to be counted.
     Count,
     /// Something was wrong: pages one after the other, once what is under way has come in.
-    Rewalk(Rewalk),
+    FullScan(FullScan),
     /// A pass added up: what it found is compared with what is archived.
     Compare(Found),
     Done(Verdict),
 }
 
 /// The reading of one listing in one sync.
-pub(super) struct Walk {
+pub(super) struct PagePlan {
     phase: Phase,
     /// Whether every page is walked through on request.
     is_full: bool,
     /// Whether it begins at the newest page that is missing, instead of at the newest.
     is_resuming: bool,
     /// Why every page is walked through otherwise.
-    walked_because: Option<Doubt>,
+    scanned_because: Option<Inconsistency>,
     before: Before,
     coverage: Coverage,
     /// Positions of rows without an id: read, but not archived.
@@ -86,7 +86,7 @@ pub(super) struct Walk {
     audit: Option<u64>,
     audited: Option<Interval>,
     /// The last answer, where it is older than one before it.
-    old: Option<Doubt>,
+    old: Option<Inconsistency>,
     /// Whether any answer of this sync was: then a larger total is no growth.
     has_lag: bool,
     /// The length at which a page past the end was empty.
@@ -106,18 +106,18 @@ pub(super) struct Walk {
 
 /// Answers in a row that may bring nothing missing before pages are asked for one at a time.
 const MOST_FRUITLESS_AT_ONCE: u32 = 2;
-impl Walk {
+impl PagePlan {
     /// Starts reading; `full` walks through every page whatever is covered.
     pub(super) fn new(before: Before, full: bool) -> Self {
         Self {
             phase: if full {
-                Phase::Rewalk(Rewalk::default())
+                Phase::FullScan(FullScan::default())
             } else {
                 Phase::Cover
             },
             is_full: full,
             is_resuming: false,
-            walked_because: None,
+            scanned_because: None,
             coverage: before.coverage.clone(),
             unreadable: Coverage::new(),
             from: 0,
@@ -203,8 +203,8 @@ impl Walk {
     pub(super) fn next_page(&mut self) -> Option<u64> {
         let page = match &self.phase {
             Phase::Cover => self.next_missing_page()?,
-            Phase::Rewalk(rewalk) if self.under_way.is_empty() => rewalk.next_page(),
-            Phase::Rewalk(_) | Phase::Count | Phase::Compare(_) | Phase::Done(_) => {
+            Phase::FullScan(full_scan) if self.under_way.is_empty() => full_scan.next_page(),
+            Phase::FullScan(_) | Phase::Count | Phase::Compare(_) | Phase::Done(_) => {
                 return None;
             }
         };
@@ -222,22 +222,22 @@ impl Walk {
         match &mut self.phase {
             Phase::Cover => match self.check(answer, known_total) {
                 Ok(placement) => placement,
-                Err(doubt @ Doubt::Shrunk { .. }) => {
-                    self.old = Some(doubt);
+                Err(inconsistency @ Inconsistency::Shrunk { .. }) => {
+                    self.old = Some(inconsistency);
                     self.has_lag = true;
                     Placement::nowhere(answer, None)
                 }
-                Err(doubt) => {
-                    self.start_rewalk(doubt);
+                Err(inconsistency) => {
+                    self.start_full_scan(inconsistency);
                     Placement::nowhere(answer, None)
                 }
             },
-            Phase::Rewalk(rewalk) if rewalk.is_at(answer.page) => {
-                rewalk.read(answer);
+            Phase::FullScan(full_scan) if full_scan.is_at(answer.page) => {
+                full_scan.read(answer);
                 Placement::nowhere(answer, answer.total)
             }
             // Under way when something went wrong: its rows count, its position does not. Its total was said before the walk.
-            Phase::Rewalk(_) | Phase::Count | Phase::Compare(_) | Phase::Done(_) => {
+            Phase::FullScan(_) | Phase::Count | Phase::Compare(_) | Phase::Done(_) => {
                 self.passes.begin(self.latest_total);
                 Placement::nowhere(answer, None)
             }
@@ -266,14 +266,14 @@ impl Walk {
     ) {
         self.inserted += recorded.inserted;
         match &self.phase {
-            Phase::Cover if recorded.strangers > 0 => {
-                self.start_rewalk(Doubt::Strangers { page: answer.page });
+            Phase::Cover if recorded.unexpected > 0 => {
+                self.start_full_scan(Inconsistency::Unexpected { page: answer.page });
             }
             Phase::Cover => {
                 self.note_covered(answer, placement);
                 self.finish_cover();
             }
-            Phase::Rewalk(_) => self.finish_pass(),
+            Phase::FullScan(_) => self.finish_pass(),
             Phase::Count | Phase::Compare(_) | Phase::Done(_) => {}
         }
     }
@@ -285,16 +285,16 @@ impl Walk {
 
     /// Ends a pass over all pages that has come to its verdict: with that, or with another pass.
     fn finish_pass(&mut self) {
-        let Phase::Rewalk(rewalk) = &mut self.phase else {
+        let Phase::FullScan(full_scan) = &mut self.phase else {
             return;
         };
-        let Some(verdict) = rewalk.verdict().cloned() else {
+        let Some(verdict) = full_scan.verdict().cloned() else {
             return;
         };
-        self.has_lag |= rewalk.has_lag();
-        match self.passes.judge(verdict, std::mem::take(rewalk)) {
+        self.has_lag |= full_scan.has_lag();
+        match self.passes.judge(verdict, std::mem::take(full_scan)) {
             Judgement::Compare(found) => self.phase = Phase::Compare(found),
-            Judgement::Again(doubt) => self.start_rewalk(doubt),
+            Judgement::Again(inconsistency) => self.start_full_scan(inconsistency),
             Judgement::Done(verdict) => self.phase = Phase::Done(verdict),
         }
     }
@@ -328,7 +328,7 @@ impl Walk {
         if archived == total {
             self.phase = Phase::Done(Verdict::Complete { total });
         } else {
-            self.start_rewalk(Doubt::Count { archived, total });
+            self.start_full_scan(Inconsistency::Count { archived, total });
         }
     }
 
@@ -352,7 +352,7 @@ impl Walk {
     pub(super) fn settles_for(&self) -> Option<u64> {
         match &self.phase {
             Phase::Done(Verdict::Incomplete {
-                reason: Doubt::WithoutNewest { now, .. },
+                reason: Inconsistency::WithoutNewest { now, .. },
             }) => Some(*now),
             _ => None,
         }
@@ -387,8 +387,8 @@ impl Walk {
 
     /// How many of how many positions are covered, for people who watch.
     pub(super) fn progress(&self) -> (u64, u64) {
-        if let Phase::Rewalk(rewalk) = &self.phase {
-            return rewalk.progress();
+        if let Phase::FullScan(full_scan) = &self.phase {
+            return full_scan.progress();
         }
         let wanted = Interval {
             start: self.from,
@@ -400,17 +400,17 @@ impl Walk {
 
     /// Whether every page is read in the API's order, and no position of an earlier sync is believed.
     pub(super) fn is_through_everything(&self) -> bool {
-        self.is_full || self.walked_because.is_some()
+        self.is_full || self.scanned_because.is_some()
     }
 
     /// Why what was covered must be forgotten, when it must.
-    pub(super) fn doubt(&self) -> Option<&Doubt> {
-        match (&self.phase, &self.walked_because) {
-            (Phase::Rewalk(_), doubt) => doubt.as_ref(),
+    pub(super) fn inconsistency(&self) -> Option<&Inconsistency> {
+        match (&self.phase, &self.scanned_because) {
+            (Phase::FullScan(_), inconsistency) => inconsistency.as_ref(),
             // A walk through everything, on request, that did not add up.
             (Phase::Done(Verdict::Incomplete { reason }), None) if self.is_full => Some(reason),
-            (Phase::Done(Verdict::Incomplete { .. }), doubt) if self.seen.is_some() => {
-                doubt.as_ref()
+            (Phase::Done(Verdict::Incomplete { .. }), inconsistency) if self.seen.is_some() => {
+                inconsistency.as_ref()
             }
             _ => None,
         }
@@ -418,16 +418,16 @@ impl Walk {
 
     /// Stops trusting positions. A listing of which only some rows are kept is left at that: the droplets' own listings
     /// are there instead.
-    fn start_rewalk(&mut self, doubt: Doubt) {
+    fn start_full_scan(&mut self, inconsistency: Inconsistency) {
         self.coverage = Coverage::new();
         self.passes.begin(self.latest_total);
         self.phase = match self.seen {
             Some(_) => Phase::Done(Verdict::Incomplete {
-                reason: doubt.clone(),
+                reason: inconsistency.clone(),
             }),
-            None => Phase::Rewalk(Rewalk::new(self.has_lag)),
+            None => Phase::FullScan(FullScan::new(self.has_lag)),
         };
-        self.walked_because = Some(doubt);
+        self.scanned_because = Some(inconsistency);
     }
 }
 

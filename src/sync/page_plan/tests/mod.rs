@@ -65,21 +65,25 @@ pub(super) type AnsweredPage = (u64, Shown);
 
 impl Archive {
     /// What the engine does with an answer, in one transaction.
-    pub(super) fn record(&mut self, walk: &mut Walk, (page, (ids, total, has_next)): AnsweredPage) {
+    pub(super) fn record(
+        &mut self,
+        plan: &mut PagePlan,
+        (page, (ids, total, has_next)): AnsweredPage,
+    ) {
         let answer = Answer {
             page,
             ids: &ids,
             total: Some(total),
             has_next,
         };
-        let placement = walk.place(&answer);
+        let placement = plan.place(&answer);
         let mut recorded = Recorded::default();
         for (id, expected) in ids.iter().zip(&placement.expected) {
             let is_new = id.is_some_and(|id| self.ids.insert(id));
             recorded.inserted += u64::from(is_new);
-            recorded.strangers += u64::from(is_new && *expected);
+            recorded.unexpected += u64::from(is_new && *expected);
         }
-        if recorded.strangers > 0 {
+        if recorded.unexpected > 0 {
             self.before.coverage = Coverage::new();
         } else {
             placement
@@ -88,23 +92,23 @@ impl Archive {
                 .for_each(|interval| self.before.coverage.insert(*interval));
         }
         self.before.total = placement.total.max(self.before.total);
-        walk.archived(&answer, &placement, recorded);
-        if walk.wants_count() {
-            let up_to = walk.count_up_to().unwrap_or(ActionId::MAX);
+        plan.archived(&answer, &placement, recorded);
+        if plan.wants_count() {
+            let up_to = plan.count_up_to().unwrap_or(ActionId::MAX);
             let counted = self.ids.iter().filter(|id| **id <= up_to);
-            walk.counted(counted.count() as u64);
+            plan.counted(counted.count() as u64);
         }
-        if walk.wants_comparison() {
+        if plan.wants_comparison() {
             let archived = self.ids.len() as u64;
-            walk.compared(archived, self.ids.iter().copied().max());
+            plan.compared(archived, self.ids.iter().copied().max());
         }
-        if let Some(total) = walk.settles_for() {
+        if let Some(total) = plan.settles_for() {
             self.before.total = Some(total);
         }
-        if walk.doubt().is_some() {
+        if plan.inconsistency().is_some() {
             self.before.coverage = Coverage::new();
         }
-        if let Some(Verdict::Complete { total }) = walk.verdict() {
+        if let Some(Verdict::Complete { total }) = plan.verdict() {
             self.before.coverage.insert(Interval {
                 start: 0,
                 end: *total,
@@ -122,27 +126,27 @@ fn sync(
     choices: &mut dyn Iterator<Item = u32>,
     settings: &Settings,
 ) -> (Option<Verdict>, u64) {
-    let mut walk = Walk::new(archive.before.clone(), false);
+    let mut plan = PagePlan::new(archive.before.clone(), false);
     let mut under_way: Vec<AnsweredPage> = Vec::new();
     let mut requests = 0;
     loop {
         while under_way.len() < settings.concurrency {
-            let Some(page) = walk.next_page() else { break };
+            let Some(page) = plan.next_page() else { break };
             requests += 1;
-            assert!(requests < 2_000, "a walk ends");
+            assert!(requests < 2_000, "a plan ends");
             let choice = choices.next().unwrap_or(0);
             server.grow(u64::from(choice) % (settings.growth + 1));
             under_way.push((page, server.page(page)));
         }
         if under_way.is_empty() {
-            return (walk.verdict().cloned(), requests);
+            return (plan.verdict().cloned(), requests);
         }
         let choice = choices.next().unwrap_or(0);
         if settings.kill_one_in > 0 && choice % settings.kill_one_in == 1 {
             return (None, requests);
         }
         let answered = under_way.swap_remove(choice as usize % under_way.len());
-        archive.record(&mut walk, answered);
+        archive.record(&mut plan, answered);
     }
 }
 
@@ -220,17 +224,17 @@ fn a_listing_in_another_order_is_walked_and_never_trusted_blindly() {
 /// Reads a listing whose answers are altered, and says how it ended.
 fn altered(count: u64, alter: impl Fn(u64, u64, &mut Shown)) -> (Verdict, Archive, u64) {
     let (server, mut archive) = (Server::with(count), Archive::default());
-    let mut walk = Walk::new(Before::default(), false);
+    let mut plan = PagePlan::new(Before::default(), false);
     let mut requests = 0;
-    while let Some(page) = walk.next_page() {
+    while let Some(page) = plan.next_page() {
         requests += 1;
-        assert!(requests < 200, "a walk ends");
+        assert!(requests < 200, "a plan ends");
         let mut answer = server.page(page);
         alter(requests, page, &mut answer);
-        archive.record(&mut walk, (page, answer));
+        archive.record(&mut plan, (page, answer));
     }
     (
-        walk.verdict().cloned().expect("a verdict"),
+        plan.verdict().cloned().expect("a verdict"),
         archive,
         requests,
     )
@@ -386,7 +390,7 @@ fn a_listing_that_outgrows_its_reader_is_given_up_in_words() {
         matches!(
             verdict,
             Some(Verdict::Incomplete {
-                reason: Doubt::Outgrown { .. }
+                reason: Inconsistency::Outgrown { .. }
             })
         ),
         "{verdict:?}"

@@ -8,7 +8,7 @@
 //! An answer with a smaller total than one before it is old: it comes from a replica that lags, or from a cache. Rows that
 //! it moves onto pages that were read already would be lost, so the page is asked for again.
 
-use super::answer::{Answer, Doubt, Verdict};
+use super::answer::{Answer, Inconsistency, Verdict};
 use crate::api::PER_PAGE;
 use crate::core::model::ActionId;
 use std::collections::{HashMap, HashSet};
@@ -35,7 +35,7 @@ pub(super) fn may_be_cut(rows: u64) -> bool {
 
 /// A pass over all pages.
 #[derive(Default)]
-pub(super) struct Rewalk {
+pub(super) struct FullScan {
     pages_read: u64,
     /// How many of them since the pass began, or began again, at the first page.
     pages_of_lap: u64,
@@ -67,7 +67,7 @@ pub(super) struct Rewalk {
     verdict: Option<Verdict>,
 }
 
-impl Rewalk {
+impl FullScan {
     /// Begins a pass, in a sync in which answers were old or not.
     pub(super) fn new(has_lag: bool) -> Self {
         Self {
@@ -171,7 +171,7 @@ impl Rewalk {
         self.has_lag = true;
         if self.old >= MOST_OLD {
             self.is_worth_another = true;
-            self.end(Doubt::Shrunk { before, now });
+            self.end(Inconsistency::Shrunk { before, now });
         }
         true
     }
@@ -228,12 +228,12 @@ impl Rewalk {
         let pages = self.pages_read;
         let rows = self.rejected;
         match self.largest_total {
-            _ if rows > 0 => self.end(Doubt::Rejected { rows }),
-            None => self.end(Doubt::NoTotal),
+            _ if rows > 0 => self.end(Inconsistency::Rejected { rows }),
+            None => self.end(Inconsistency::NoTotal),
             Some(total) if found == total && has_ended => {
                 self.verdict = Some(Verdict::Complete { total });
             }
-            Some(total) if found == total => self.end(Doubt::Endless { pages }),
+            Some(total) if found == total => self.end(Inconsistency::Endless { pages }),
             Some(total) if found < total && has_ended && has_grown && brings_more => {
                 if self.pages_of_first_lap.is_none() {
                     self.pages_of_first_lap = Some(pages);
@@ -244,7 +244,7 @@ impl Rewalk {
             }
             Some(total) => {
                 self.is_worth_another = has_ended && found < total;
-                self.end(Doubt::WalkedCount { found, total });
+                self.end(Inconsistency::ScanCount { found, total });
             }
         }
     }
@@ -263,11 +263,11 @@ impl Rewalk {
             .filter(|_| self.found_first && !self.has_lag)
         {
             Some(total) => self.verdict = Some(Verdict::Complete { total }),
-            None => self.end(Doubt::Outgrown { pages }),
+            None => self.end(Inconsistency::Outgrown { pages }),
         }
     }
 
-    fn end(&mut self, reason: Doubt) {
+    fn end(&mut self, reason: Inconsistency) {
         self.verdict = Some(Verdict::Incomplete { reason });
     }
 }
@@ -296,7 +296,7 @@ pub(super) struct Found {
 pub(super) enum Judgement {
     /// It added up: the archive has to be compared with it.
     Compare(Found),
-    Again(Doubt),
+    Again(Inconsistency),
     Done(Verdict),
 }
 
@@ -321,14 +321,14 @@ impl Passes {
     }
 
     /// Judges a pass that has come to this verdict.
-    pub(super) fn judge(&mut self, verdict: Verdict, pass: Rewalk) -> Judgement {
+    pub(super) fn judge(&mut self, verdict: Verdict, pass: FullScan) -> Judgement {
         self.done += 1;
         let is_worth_another = pass.is_worth_another();
-        let doubt = match verdict {
+        let inconsistency = match verdict {
             Verdict::Complete { total } => {
                 let ids = pass.into_found();
                 match self.doubt_of_first_shorter(&ids, total) {
-                    Some(doubt) => doubt,
+                    Some(inconsistency) => inconsistency,
                     None => return Judgement::Compare(Found { ids, total }),
                 }
             }
@@ -336,14 +336,16 @@ impl Passes {
             Verdict::Incomplete { .. } => return Judgement::Done(verdict),
         };
         if self.done < MOST_PASSES {
-            Judgement::Again(doubt)
+            Judgement::Again(inconsistency)
         } else {
-            Judgement::Done(Verdict::Incomplete { reason: doubt })
+            Judgement::Done(Verdict::Incomplete {
+                reason: inconsistency,
+            })
         }
     }
 
     /// Why a pass that found fewer actions than were known is not believed, unless an earlier one found no others.
-    fn doubt_of_first_shorter(&mut self, ids: &[ActionId], now: u64) -> Option<Doubt> {
+    fn doubt_of_first_shorter(&mut self, ids: &[ActionId], now: u64) -> Option<Inconsistency> {
         let before = self.known_total;
         if now >= before {
             return None;
@@ -354,7 +356,7 @@ impl Passes {
             return None;
         }
         self.shorter = Some(found);
-        Some(Doubt::Shrunk { before, now })
+        Some(Inconsistency::Shrunk { before, now })
     }
 
     /// Compares what a pass found with the archive: how many actions of the listing it holds, but for those that it held
@@ -366,13 +368,13 @@ impl Passes {
         newest: Option<ActionId>,
     ) -> Verdict {
         let total = found.ids.len() as u64;
-        let doubt = if found.total < self.known_total {
+        let inconsistency = if found.total < self.known_total {
             self.doubt_of_shorter(&found.ids, newest)
         } else {
             // The listing does not show everything, or actions were removed: the next sync takes its word for it.
-            (archived > total).then_some(Doubt::Surplus { archived, total })
+            (archived > total).then_some(Inconsistency::Surplus { archived, total })
         };
-        match doubt {
+        match inconsistency {
             Some(reason) => Verdict::Incomplete { reason },
             None => Verdict::Complete { total: found.total },
         }
@@ -381,15 +383,19 @@ impl Passes {
     /// Two passes agreed on fewer actions than were listed once. If what they showed stands where an answer with a larger
     /// total had it, they were shown an older listing. If they lack the newest action, that was removed or they were: the
     /// next sync takes their word for it.
-    fn doubt_of_shorter(&self, found: &[ActionId], newest: Option<ActionId>) -> Option<Doubt> {
+    fn doubt_of_shorter(
+        &self,
+        found: &[ActionId],
+        newest: Option<ActionId>,
+    ) -> Option<Inconsistency> {
         let (before, now) = (self.known_total, found.len() as u64);
         let places: HashMap<ActionId, u64> = found.iter().rev().copied().zip(0..).collect();
         let stands_at = |(_, id, position): &(u64, ActionId, u64)| places.get(id) == Some(position);
         let mut longer = self.claims.iter().filter(|(said, ..)| *said > now);
         if longer.any(stands_at) {
-            Some(Doubt::Older { before, now })
+            Some(Inconsistency::Older { before, now })
         } else if found.iter().max().copied() < newest {
-            Some(Doubt::WithoutNewest { before, now })
+            Some(Inconsistency::WithoutNewest { before, now })
         } else {
             None
         }

@@ -18,7 +18,7 @@ use std::path::Path;
 
 /// A difference between a file's schema and that of the migrations.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Alteration {
+pub struct SchemaDrift {
     /// What the difference is.
     pub kind: AlterationKind,
     /// `table`, `index`, `view` or `trigger`.
@@ -59,7 +59,7 @@ impl AlterationKind {
     }
 }
 
-impl std::fmt::Display for Alteration {
+impl std::fmt::Display for SchemaDrift {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {
             kind,
@@ -91,11 +91,11 @@ type Objects = BTreeMap<(String, String), (String, String)>;
 ///
 /// # Errors
 /// When the schema cannot be read.
-pub fn alterations(connection: &Connection) -> Result<Vec<Alteration>, Error> {
+pub fn schema_drift(connection: &Connection) -> Result<Vec<SchemaDrift>, Error> {
     let version = migrations::version(connection)?;
     let model = objects(&migrations::model(version)?)?;
     let mut found = objects(connection)?;
-    let mut alterations = Vec::new();
+    let mut schema_drift = Vec::new();
     for ((object, name), (table, sql)) in &model {
         let there = found.remove(&(object.clone(), name.clone()));
         let kind = match there {
@@ -105,7 +105,7 @@ pub fn alterations(connection: &Connection) -> Result<Vec<Alteration>, Error> {
             None if object == "index" => AlterationKind::MissingIndex,
             None => AlterationKind::Missing,
         };
-        alterations.push(Alteration {
+        schema_drift.push(SchemaDrift {
             kind,
             object: object.clone(),
             name: name.clone(),
@@ -113,15 +113,15 @@ pub fn alterations(connection: &Connection) -> Result<Vec<Alteration>, Error> {
         });
     }
     for ((object, name), (table, sql)) in found {
-        alterations.push(Alteration {
+        schema_drift.push(SchemaDrift {
             kind: kind_of_added(connection, &model, &object, &name, &table, &sql)?,
             object,
             name,
             table,
         });
     }
-    alterations.sort();
-    Ok(alterations)
+    schema_drift.sort();
+    Ok(schema_drift)
 }
 
 /// What it means that something is there which the migrations do not make.
@@ -192,7 +192,7 @@ fn is_key(connection: &Connection, table: &str, column: &str) -> Result<bool, Er
 
 /// Refuses an archive whose schema is not what the migrations make, as far as that matters to what a sync writes.
 pub(super) fn refuse(connection: &Connection, path: &Path) -> Result<(), Error> {
-    let refused: Vec<_> = alterations(connection)?
+    let refused: Vec<_> = schema_drift(connection)?
         .into_iter()
         .filter(|alteration| alteration.kind.is_refused())
         .map(|alteration| alteration.to_string())
@@ -346,7 +346,7 @@ mod tests {
     fn every_version_is_what_its_migrations_make() {
         for version in 0..=migrations::LATEST_VERSION {
             let connection = migrations::model(version).unwrap();
-            assert_eq!(alterations(&connection).unwrap(), [], "{version}");
+            assert_eq!(schema_drift(&connection).unwrap(), [], "{version}");
         }
     }
 

@@ -37,21 +37,26 @@ impl Archive {
         }
     }
 
-    fn record(&mut self, walk: &mut Walk, page: u64, (ids, total, has_next): &super::tests::Shown) {
+    fn record(
+        &mut self,
+        plan: &mut PagePlan,
+        page: u64,
+        (ids, total, has_next): &super::tests::Shown,
+    ) {
         let answer = Answer {
             page,
             ids,
             total: Some(*total),
             has_next: *has_next,
         };
-        let placement = walk.place(&answer);
+        let placement = plan.place(&answer);
         let mut recorded = Recorded::default();
         for (id, covered) in ids.iter().zip(&placement.expected) {
             let is_new = id.is_some_and(|id| is_kept(id) && self.ids.insert(id));
             recorded.inserted += u64::from(is_new);
-            recorded.strangers += u64::from(is_new && *covered);
+            recorded.unexpected += u64::from(is_new && *covered);
         }
-        if recorded.strangers > 0 {
+        if recorded.unexpected > 0 {
             self.before.coverage = Coverage::new();
         } else {
             placement
@@ -60,13 +65,13 @@ impl Archive {
                 .for_each(|covered| self.before.coverage.insert(*covered));
         }
         self.before.total = placement.total.max(self.before.total);
-        walk.archived(&answer, &placement, recorded);
-        if walk.doubt().is_some() {
+        plan.archived(&answer, &placement, recorded);
+        if plan.inconsistency().is_some() {
             self.before.coverage = Coverage::new();
         }
-        if let Some(Verdict::Complete { total }) = walk.verdict() {
+        if let Some(Verdict::Complete { total }) = plan.verdict() {
             self.from = *total;
-            self.head_id = walk.head_id();
+            self.head_id = plan.head_id();
         }
     }
 }
@@ -80,26 +85,26 @@ fn sync(
 ) -> (Option<Verdict>, u64) {
     let mut before = archive.before.clone();
     before.total = before.total.max(Some(archive.from));
-    let mut walk = Walk::following(before, archive.from, archive.head_id);
+    let mut plan = PagePlan::following(before, archive.from, archive.head_id);
     let mut under_way = Vec::new();
     let mut requests = 0;
     loop {
         while under_way.len() < concurrency {
-            let Some(page) = walk.next_page() else { break };
+            let Some(page) = plan.next_page() else { break };
             requests += 1;
-            assert!(requests < 2_000, "a walk ends");
+            assert!(requests < 2_000, "a plan ends");
             server.grow(u64::from(choices.next().unwrap_or(0)) % (growth + 1));
             under_way.push((page, server.page(page)));
         }
         if under_way.is_empty() {
-            return (walk.verdict().cloned(), requests);
+            return (plan.verdict().cloned(), requests);
         }
         let choice = choices.next().unwrap_or(0);
         if kill_one_in > 0 && choice % kill_one_in == 1 {
             return (None, requests);
         }
         let (page, shown) = under_way.swap_remove(choice as usize % under_way.len());
-        archive.record(&mut walk, page, &shown);
+        archive.record(&mut plan, page, &shown);
     }
 }
 
@@ -126,19 +131,19 @@ fn a_page_that_hides_rows_behind_others_is_not_believed() {
     let mut server = Server::with(1_000);
     let mut archive = Archive::of(&server);
     server.grow(400);
-    let mut walk = Walk::following(archive.before.clone(), archive.from, archive.head_id);
-    while let Some(page) = walk.next_page() {
+    let mut plan = PagePlan::following(archive.before.clone(), archive.from, archive.head_id);
+    while let Some(page) = plan.next_page() {
         let mut shown = server.page(page);
         if page == 2 {
             // Rows of page 1 once more, in the place of those that were new.
             shown.0 = server.page(1).0;
         }
-        archive.record(&mut walk, page, &shown);
+        archive.record(&mut plan, page, &shown);
     }
     assert!(
-        matches!(walk.verdict(), Some(Verdict::Incomplete { .. })),
+        matches!(plan.verdict(), Some(Verdict::Incomplete { .. })),
         "{:?}",
-        walk.verdict()
+        plan.verdict()
     );
     assert!(archive.before.coverage.is_empty());
 }
@@ -154,7 +159,7 @@ fn a_listing_in_another_order_is_not_followed() {
         matches!(
             verdict,
             Some(Verdict::Incomplete {
-                reason: Doubt::Order { page: 1 }
+                reason: Inconsistency::Order { page: 1 }
             })
         ),
         "{verdict:?}"
@@ -172,7 +177,7 @@ fn a_listing_that_shrank_is_not_followed() {
         matches!(
             verdict,
             Some(Verdict::Incomplete {
-                reason: Doubt::Shrunk { .. }
+                reason: Inconsistency::Shrunk { .. }
             })
         ),
         "{verdict:?}"
@@ -212,15 +217,15 @@ fn what_was_read_beyond_a_gap_does_not_make_the_gap_look_old() {
     let mut server = Server::with(0);
     let mut archive = Archive::of(&server);
     server.grow(600);
-    let mut walk = Walk::following(archive.before.clone(), archive.from, archive.head_id);
+    let mut plan = PagePlan::following(archive.before.clone(), archive.from, archive.head_id);
     // What arrived meanwhile is left to the next sync.
-    (walk.raises, walk.asked) = (cover::MOST_RAISES_BY_A_PAGE, 1_000);
+    (plan.raises, plan.asked) = (cover::MOST_RAISES_BY_A_PAGE, 1_000);
     for (page, growth) in [(1, 0), (2, 500), (4, 0), (5, 0), (6, 0)] {
         server.grow(growth);
-        assert_eq!(walk.next_page(), Some(page));
-        archive.record(&mut walk, page, &server.page(page));
+        assert_eq!(plan.next_page(), Some(page));
+        archive.record(&mut plan, page, &server.page(page));
     }
-    assert_eq!(walk.verdict(), Some(&Verdict::Complete { total: 600 }));
+    assert_eq!(plan.verdict(), Some(&Verdict::Complete { total: 600 }));
     assert_eq!(archive.head_id, Some(599));
     let (verdict, _) = sync(&mut server, &mut archive, &mut std::iter::empty(), CALM);
     assert_eq!(verdict, Some(Verdict::Complete { total: 1_100 }));
@@ -265,8 +270,8 @@ fn the_end_of_what_was_read_since_droplets_are_followed_is_looked_at_again() {
     };
     let (start, end) = (0, 905);
     before.coverage.insert(Interval { start, end });
-    let mut walk = Walk::following(before, 565, Some(904));
-    assert_eq!(walk.next_page(), Some(1));
+    let mut plan = PagePlan::following(before, 565, Some(904));
+    assert_eq!(plan.next_page(), Some(1));
     // 203 actions are new, and three were removed: the oldest three of the new ones stand where all was read.
     let ids: Vec<_> = (908..1_108).rev().map(Some).collect();
     let answer = Answer {
@@ -275,8 +280,8 @@ fn the_end_of_what_was_read_since_droplets_are_followed_is_looked_at_again() {
         total: Some(1_105),
         has_next: true,
     };
-    let placement = walk.place(&answer);
-    walk.archived(&answer, &placement, Recorded::default());
-    assert!(walk.verdict().is_none());
-    assert_eq!(walk.next_page(), Some(2));
+    let placement = plan.place(&answer);
+    plan.archived(&answer, &placement, Recorded::default());
+    assert!(plan.verdict().is_none());
+    assert_eq!(plan.next_page(), Some(2));
 }

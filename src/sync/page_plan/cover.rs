@@ -1,8 +1,8 @@
-//! The first way of a [`Walk`]: covers the positions that are missing.
+//! The first way of a [`PagePlan`]: covers the positions that are missing.
 
-use super::super::answer::{Answer, Doubt, Placement, Skipped, Verdict};
-use super::super::rewalk::may_be_cut;
-use super::{Phase, Walk};
+use super::super::answer::{Answer, Inconsistency, Placement, Skipped, Verdict};
+use super::super::full_scan::may_be_cut;
+use super::{PagePlan, Phase};
 use crate::api::PER_PAGE;
 use crate::core::coverage::{Coverage, Interval, page_of};
 
@@ -14,7 +14,7 @@ const MOST_TIMES: u64 = 3;
 const MORE_PAGES: u64 = 12;
 pub(super) const MOST_RAISES_BY_A_PAGE: u32 = 8;
 
-impl Walk {
+impl PagePlan {
     pub(super) fn first_page(&self) -> u64 {
         let known = Interval {
             start: self.from,
@@ -118,8 +118,8 @@ impl Walk {
         });
         if !is_covered || self.page_past_the_end().is_some() {
             if self.fruitless >= MOST_FRUITLESS {
-                let doubt = self.old.take().unwrap_or(Doubt::Stuck);
-                self.start_rewalk(doubt);
+                let inconsistency = self.old.take().unwrap_or(Inconsistency::Stuck);
+                self.start_full_scan(inconsistency);
             }
             return;
         }
@@ -128,7 +128,7 @@ impl Walk {
             return;
         }
         if !self.unreadable.is_empty() {
-            let reason = Doubt::Rejected {
+            let reason = Inconsistency::Rejected {
                 rows: self.unreadable.len(),
             };
             self.phase = Phase::Done(Verdict::Incomplete { reason });
@@ -138,7 +138,7 @@ impl Walk {
             });
         } else if let Some(seen) = &self.seen {
             let (found, total) = (seen.len() as u64, self.newly_covered);
-            self.start_rewalk(Doubt::WalkedCount { found, total });
+            self.start_full_scan(Inconsistency::ScanCount { found, total });
         } else {
             self.phase = Phase::Count;
         }
@@ -169,7 +169,7 @@ impl Walk {
         };
         if is_enough {
             if self.has_lag {
-                self.start_rewalk(Doubt::Stuck);
+                self.start_full_scan(Inconsistency::Stuck);
             }
             return self.has_lag;
         }

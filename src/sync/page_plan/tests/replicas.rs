@@ -80,15 +80,15 @@ fn sync(
     choices: &mut dyn Iterator<Item = u32>,
     weather: &Weather,
 ) -> Verdict {
-    let mut walk = Walk::new(archive.before.clone(), weather.full);
+    let mut plan = PagePlan::new(archive.before.clone(), weather.full);
     let mut under_way: Vec<(u64, Shown)> = Vec::new();
     let mut requests = 0;
     service.shown.clear();
     loop {
         while under_way.len() < weather.concurrency {
-            let Some(page) = walk.next_page() else { break };
+            let Some(page) = plan.next_page() else { break };
             requests += 1;
-            assert!(requests < 2_000, "a walk ends");
+            assert!(requests < 2_000, "a plan ends");
             let choice = choices.next().unwrap_or(0);
             if weather.removes_at == Some(requests) {
                 service.remove(choice);
@@ -102,11 +102,11 @@ fn sync(
             under_way.push((page, service.answer(page, choice >> 8)));
         }
         if under_way.is_empty() {
-            return walk.verdict().cloned().expect("a verdict");
+            return plan.verdict().cloned().expect("a verdict");
         }
         let choice = choices.next().unwrap_or(0);
         let answered = under_way.swap_remove(choice as usize % under_way.len());
-        archive.record(&mut walk, answered);
+        archive.record(&mut plan, answered);
     }
 }
 
@@ -144,18 +144,18 @@ fn a_page_from_a_fresh_replica_and_others_from_one_that_lags_are_never_complete_
             &calm(false),
         );
         service.server.grow(300);
-        let mut walk = Walk::new(archive.before.clone(), full);
-        while let Some(page) = walk.next_page() {
+        let mut plan = PagePlan::new(archive.before.clone(), full);
+        while let Some(page) = plan.next_page() {
             service.lags = vec![if page == 1 { 0 } else { lag }];
             let answer = service.answer(page, 0);
-            archive.record(&mut walk, (page, answer));
+            archive.record(&mut plan, (page, answer));
         }
         let is_whole = archive.ids.len() == 1_300;
-        let is_complete = matches!(walk.verdict(), Some(Verdict::Complete { .. }));
+        let is_complete = matches!(plan.verdict(), Some(Verdict::Complete { .. }));
         assert!(
             is_whole || !is_complete,
             "{full} {lag}: {:?}",
-            walk.verdict()
+            plan.verdict()
         );
         service.calm();
         let verdict = sync(
@@ -224,7 +224,7 @@ fn a_removal_hides_nothing_at_the_border_of_what_was_read() {
         service.server.actions.extend(1_000..1_000 + new);
         let total = service.server.actions.len() as u64;
         let archived = total + 1;
-        let reason = Doubt::Surplus { archived, total };
+        let reason = Inconsistency::Surplus { archived, total };
         assert_eq!(calm_sync(&mut service), Verdict::Incomplete { reason });
         assert_eq!(
             calm_sync(&mut service),
@@ -247,7 +247,7 @@ fn a_removal_hides_nothing_from_the_sync_after_one_that_was_killed() {
             calm_sync(&mut service, &mut archive);
             service.remove(3);
             service.server.grow(new + 1);
-            let mut killed = Walk::new(archive.before.clone(), false);
+            let mut killed = PagePlan::new(archive.before.clone(), false);
             for _ in 0..killed_after {
                 let Some(page) = killed.next_page() else {
                     break;
@@ -287,7 +287,7 @@ fn a_removal_between_syncs_is_accepted_when_two_walks_agree_at_once_or_by_the_ne
         &mut std::iter::empty(),
         &calm(false),
     );
-    let reason = Doubt::WithoutNewest {
+    let reason = Inconsistency::WithoutNewest {
         before: 999,
         now: 998,
     };
@@ -343,7 +343,7 @@ proptest! {
         let is_audited = removals.iter().any(Option::is_some);
         let mut end = || sync(&mut service, &mut archive, &mut std::iter::empty(), &calm(is_audited));
         let mut verdict = end();
-        if matches!(verdict, Verdict::Incomplete { reason: Doubt::Surplus { .. } }) {
+        if matches!(verdict, Verdict::Incomplete { reason: Inconsistency::Surplus { .. } }) {
             prop_assert!(is_audited, "nothing was removed");
             verdict = end();
         }
