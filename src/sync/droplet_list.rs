@@ -55,7 +55,7 @@ impl DropletList {
                 }
                 Ok(_) => {}
                 Err(rejected) => {
-                    self.inconsistency(format!("a row cannot be read: {}", rejected.reason))
+                    self.inconsistency(format!("a row cannot be read: {}", rejected.reason));
                 }
             }
         }
