@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     )
 }
 
-/// A crash is to leave no file with all of the memory, which holds the token.
+/// Disables core dumps: a dump would hold all memory, and the token with it.
 #[cfg(unix)]
 fn leave_no_core_dump() {
     use rustix::process::{Resource, Rlimit, setrlimit};
@@ -20,7 +20,7 @@ fn leave_no_core_dump() {
         current: Some(0),
         maximum: Some(0),
     };
-    // Limits can always be lowered; where that fails nevertheless, all else works.
+    // A limit can always be lowered. If this fails nevertheless, everything else works.
     let _ = setrlimit(Resource::Core, none);
 }
 

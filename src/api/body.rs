@@ -1,8 +1,8 @@
-//! The body of an answer: read packed, unpacked when it is whole.
+//! The body of an answer: read packed, and unpacked when it is complete.
 //!
-//! A page is fifty times as long unpacked. The HTTP client could unpack each as it comes; but several are under way at
-//! once, and only one is decoded at a time. So they are kept as they come, and unpacked into the one buffer that all
-//! share: in one go, which takes less time too.
+//! An unpacked page is fifty times as long as a packed one. The HTTP client could unpack each page as it arrives, but
+//! several pages are under way at once and only one is decoded at a time. So each page stays packed until then, and all
+//! share one buffer. To unpack a whole page in one go also takes less time.
 
 use std::io::Read;
 use std::sync::{Mutex, PoisonError};
@@ -11,13 +11,13 @@ use flate2::bufread::MultiGzDecoder;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use reqwest::{Error, Response};
 
-/// What the client tells the API that it can unpack.
+/// The encoding that the client offers to the API.
 pub(super) const ACCEPTED_ENCODING: &str = "gzip";
 
-/// The buffer is kept from one body to the next up to this size: two pages of 200 actions.
+/// The buffer keeps at most this size from one body to the next: two pages of 200 actions.
 const KEPT_BYTES: usize = 1 << 20;
 
-/// A body as it came.
+/// A body as it arrived.
 pub(super) struct Packed {
     bytes: Vec<u8>,
     encoding: Encoding,
@@ -26,25 +26,25 @@ pub(super) struct Packed {
 enum Encoding {
     Plain,
     Gzip,
-    /// One that was not asked for, by its name where it has one.
+    /// An encoding that the client did not request, by its name if the name is known.
     Unknown(&'static str),
 }
 
-/// Why there is no body.
+/// The reason why a body is unusable.
 pub(super) enum Unreadable {
-    /// The connection broke, or took too long.
+    /// The connection broke or took too long.
     Broken(Error),
-    /// It came, but it is not what it should be.
+    /// The body arrived, but it is malformed.
     Malformed(String),
 }
 
 impl Packed {
-    /// Reads a body of at most so many bytes; what is compressed may be a bomb, and what is not, too.
+    /// Reads a body of at most `most` bytes. A body can be a bomb, compressed or not.
     pub(super) async fn read(mut response: Response, most: usize) -> Result<Self, Unreadable> {
         let encoding = Encoding::of(response.headers());
         let announced = response.content_length().unwrap_or(0);
         let announced = usize::try_from(announced).unwrap_or(usize::MAX);
-        // An announcement is no promise: it makes room for a page, not for what somebody claims.
+        // The announced length may be false, so it reserves room for one page at most.
         let mut bytes = Vec::with_capacity(announced.min(KEPT_BYTES));
         while let Some(chunk) = response.chunk().await.map_err(Unreadable::Broken)? {
             if bytes.len() + chunk.len() > most {
@@ -66,7 +66,7 @@ impl Encoding {
             "" | "identity" => Self::Plain,
             "gzip" | "x-gzip" => Self::Gzip,
             name => {
-                // What else a server puts there is not repeated: it may be what the server was sent.
+                // Other names are not shown: a server can echo a secret that it was sent.
                 let known = ["br", "compress", "deflate", "zstd"];
                 let known = known.into_iter().find(|known| *known == name);
                 Self::Unknown(known.unwrap_or("something unknown"))
@@ -75,14 +75,14 @@ impl Encoding {
     }
 }
 
-/// Unpacks bodies, one after the other.
+/// Unpacks bodies one after the other.
 #[derive(Default)]
 pub(super) struct Unpacker {
     buffer: Mutex<Vec<u8>>,
 }
 
 impl Unpacker {
-    /// What `read` makes of a body of at most so many bytes, unpacked.
+    /// Unpacks a body of at most `most` bytes, and returns the result of `read`.
     pub(super) fn unpack<T>(
         &self,
         packed: &Packed,
@@ -100,7 +100,7 @@ impl Unpacker {
                 outcome
             }
             Encoding::Unknown(name) => Err(Unreadable::Malformed(format!(
-                "it is encoded as `{name}`, which was not asked for"
+                "it is encoded as `{name}`, which the client did not request"
             ))),
         }
     }

@@ -1,4 +1,4 @@
-//! Sends one request at a time to its answer: paced, retried, decoded.
+//! Sends one request at a time until it has an answer: paced, retried, decoded.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,37 +19,37 @@ use super::wire::{self, BodyError, Page, PageReader};
 use crate::core::model::{Account, Action, ActionId, Droplet, DropletId};
 use crate::core::time::Timestamp;
 
-/// Rows a page: the most the API gives.
+/// Rows per page: the most that the API gives.
 pub const PER_PAGE: u64 = 200;
 
-/// Which droplets to list. The API lists those with GPUs by themselves only, and no selection goes with another.
+/// The droplets to list. The API lists droplets with GPUs only separately, and selections cannot be combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DropletSelection<'a> {
-    /// Those without GPUs.
+    /// Droplets without GPUs.
     AllButGpus,
-    /// Those with GPUs.
+    /// Droplets with GPUs.
     Gpus,
-    /// Those with this tag.
+    /// Droplets with this tag.
     Tagged(&'a str),
 }
 
-/// What a client needs to know.
+/// The settings of a client.
 pub struct ClientSettings {
-    /// Where the API is.
+    /// The address of the API.
     pub origin: Origin,
-    /// Whose actions to read. Sent to `origin`, and shown to nobody.
+    /// The token of the account. It is sent only to `origin`, and never shown.
     pub token: SecretString,
-    /// How fast to ask, and what was asked before.
+    /// The pace of requests, and the log of earlier ones.
     pub pacer: SharedPacer,
-    /// How patiently to ask again.
+    /// The rules for retries.
     pub retry: RetryPolicy,
-    /// The time of day, for headers that name one.
+    /// The current time, for headers with a date.
     pub clock: fn() -> Timestamp,
-    /// Is told of every request, retry and wait.
+    /// The callback for every request, retry and wait.
     pub on_event: OnEvent,
 }
 
-/// Without the token, and without what only a machine can read.
+/// Without the token, and without the fields that people cannot read.
 impl fmt::Debug for ClientSettings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -60,7 +60,7 @@ impl fmt::Debug for ClientSettings {
     }
 }
 
-/// The API, as one token sees it. Shared between tasks behind an [`Arc`](std::sync::Arc).
+/// The API as one token sees it. Tasks share it behind an [`Arc`](std::sync::Arc).
 pub struct Client {
     sender: Sender,
     origin: Origin,
@@ -83,7 +83,7 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    /// Prepares a client; sends nothing yet.
+    /// Prepares a client. Sends nothing yet.
     ///
     /// # Errors
     /// When the TLS or proxy settings of this machine are unusable.
@@ -110,15 +110,15 @@ impl Client {
     /// A page (from 1) of every action of the account. Scope: `actions:read`.
     ///
     /// # Errors
-    /// As every request: see [`Error`].
+    /// Like every request: see [`Error`].
     pub async fn account_actions(&self, page: u64) -> Result<Page<Action>, Error> {
         self.actions("/v2/actions", page).await
     }
 
-    /// A page (from 1) of the actions of one droplet. Scope: `droplet:read`. A droplet that was destroyed is a 404.
+    /// A page (from 1) of the actions of one droplet. Scope: `droplet:read`. A destroyed droplet is a 404.
     ///
     /// # Errors
-    /// As every request: see [`Error`].
+    /// Like every request: see [`Error`].
     pub async fn droplet_actions(
         &self,
         droplet_id: DropletId,
@@ -131,16 +131,16 @@ impl Client {
     /// One action. Scope: `actions:read`.
     ///
     /// # Errors
-    /// As every request: see [`Error`].
+    /// Like every request: see [`Error`].
     pub async fn action(&self, id: ActionId) -> Result<Action, Error> {
         let decode = |body: &[u8]| lock(&self.reader).action(body);
         self.get(&format!("/v2/actions/{id}"), &[], decode).await
     }
 
-    /// One action, by way of a droplet that listed it. Scope: `droplet:read`.
+    /// One action, through the droplet that listed it. Scope: `droplet:read`.
     ///
     /// # Errors
-    /// As every request: see [`Error`].
+    /// Like every request: see [`Error`].
     pub async fn droplet_action(
         &self,
         droplet_id: DropletId,
@@ -155,10 +155,10 @@ impl Client {
         .await
     }
 
-    /// A page (from 1) of the droplets that exist now. Scope: `droplet:read`, and `tag:read` for those with a tag.
+    /// A page (from 1) of the droplets that exist now. Scope: `droplet:read`, and also `tag:read` to select by tag.
     ///
     /// # Errors
-    /// As every request: see [`Error`].
+    /// Like every request: see [`Error`].
     pub async fn droplets(
         &self,
         selection: DropletSelection<'_>,
@@ -176,30 +176,30 @@ impl Client {
         Ok(page)
     }
 
-    /// One droplet. Scope: `droplet:read`. One that was destroyed is a 404.
+    /// One droplet. Scope: `droplet:read`. A destroyed droplet is a 404.
     ///
     /// # Errors
-    /// As every request: see [`Error`].
+    /// Like every request: see [`Error`].
     pub async fn droplet(&self, id: DropletId) -> Result<Droplet, Error> {
         self.get(&format!("/v2/droplets/{id}"), &[], wire::droplet)
             .await
     }
 
-    /// The account that the token belongs to, as far as the answer says. Scope: `account:read`.
+    /// The account of the token, as far as the answer shows it. Scope: `account:read`.
     ///
     /// # Errors
-    /// As every request: see [`Error`].
+    /// Like every request: see [`Error`].
     pub async fn account(&self) -> Result<Account, Error> {
         let policy = self.retry.for_a_courtesy();
         self.get_patiently(&policy, "/v2/account", &[], wire::account)
             .await
     }
 
-    /// Asks for the least that takes a scope. An answer says that the token has it; what a refusal says, only a
-    /// [403 of the API itself](Error::is_missing_scope) does.
+    /// Sends the smallest request that needs a scope. Success proves that the token has the scope. Among the errors,
+    /// only a [403 of the API itself](Error::is_missing_scope) proves that the scope is missing.
     ///
     /// # Errors
-    /// As every request: see [`Error`].
+    /// Like every request: see [`Error`].
     pub async fn try_scope(&self, scope: TokenScope) -> Result<(), Error> {
         let (path, parameters, member) = scope.probe();
         let mut query = vec![("page", "1"), ("per_page", "1")];
@@ -209,8 +209,8 @@ impl Client {
         self.get_patiently(&policy, path, &query, decode).await
     }
 
-    /// A short text by which the token is recognised again, but from which it cannot be found: 64 bits of a salted
-    /// hash tell a few tokens apart.
+    /// A short text that recognises the token again but does not reveal it. The 64 bits of a salted hash are enough to
+    /// tell a few tokens apart.
     #[must_use]
     pub fn token_fingerprint(&self, salt: &str) -> String {
         self.sender.token_fingerprint(salt)
@@ -222,20 +222,21 @@ impl Client {
         self.sender.requests()
     }
 
-    /// Requests among them that repeated an earlier one.
+    /// The number of requests that repeated an earlier one.
     #[must_use]
     pub fn retries(&self) -> u64 {
         self.retries.load(Ordering::Relaxed)
     }
 
-    /// Requests among them that came to nothing through the network or the server: no connection, an answer that broke
-    /// off, stalled or cannot be read, 408, or 5xx. Neither a 429, which is an instruction, nor a refusal.
+    /// The number of requests that failed because of the network or the server: no connection, an answer that broke
+    /// off, stalled or cannot be read, 408, or 5xx. A 429 is an instruction and a refusal is an answer, so neither
+    /// counts.
     #[must_use]
     pub fn faults(&self) -> u64 {
         self.sender.faults()
     }
 
-    /// What the latest answer said of the limits.
+    /// The limits in the latest answer.
     #[must_use]
     pub fn rate_limit(&self) -> RateLimit {
         self.sender.rate_limit()
@@ -326,7 +327,7 @@ impl Client {
         }
     }
 
-    /// Waits while sending would touch the reserve; `Some` time to come back when that takes too long.
+    /// Waits while a request would use up the reserve. Returns the time to come back when the wait would be too long.
     async fn keep_reserve(&self) -> Option<Timestamp> {
         let limit = self.rate_limit();
         let now = (self.clock)();
@@ -341,7 +342,7 @@ impl Client {
     }
 }
 
-/// The values behind these locks are whole after every statement, so a panic elsewhere does not spoil them.
+/// The values behind these locks are consistent after every statement, so a poisoned lock is safe to use.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

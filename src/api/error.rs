@@ -1,4 +1,4 @@
-//! What can go wrong between a request and its answer, and what to do about it.
+//! The errors of a request, with a hint for each, and the events on the way to an answer.
 
 use super::http;
 use super::pace::RateLimit;
@@ -8,15 +8,15 @@ use crate::core::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A request that had no usable answer, after all the tries it was worth.
+/// A request that had no usable answer after its last try.
 #[derive(Debug, thiserror::Error)]
 #[error("{request}: {kind}{}", after(*.attempts))]
 pub struct Error {
-    /// Method, path and query: never the token, never another origin.
+    /// Method, path and query; never the token, never another origin.
     pub request: String,
-    /// How often it was sent.
+    /// The number of times that it was sent.
     pub attempts: u32,
-    /// What happened the last time.
+    /// The failure of the last try.
     pub kind: ErrorKind,
 }
 
@@ -27,40 +27,40 @@ pub enum ErrorKind {
     #[error("{0}")]
     Status(ApiMessage),
     /// The API answered with a redirect, which is never followed: the token belongs to one origin.
-    #[error("the server answered {status} and points elsewhere, which is not followed")]
+    #[error("the server answered {status} with a redirect, which is not followed")]
     Redirect {
         /// 301, 302 …
         status: u16,
     },
-    /// No connection, or a connection that broke or stalled.
+    /// There was no connection, or the connection broke or stalled.
     #[error("{}", printable(.0))]
     Transport(String),
-    /// An answer that is not what the API's specification says.
+    /// The answer does not match the API's specification.
     #[error("the answer cannot be read: {}", printable(.0))]
     Body(String),
     /// The rate limit is used up, and waiting for it takes too long.
     #[error("the rate limit of the token is used up until {until}")]
     RateLimited {
-        /// When to come back.
+        /// The time to try again.
         until: Timestamp,
     },
 }
 
-/// An error as the API words it.
+/// An error in the API's own words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ApiMessage {
     /// The HTTP status.
     pub status: u16,
-    /// The API's own short name: `not_found`, `unauthorized` …; absent when something else answered.
+    /// The API's short name: `not_found`, `unauthorized` …; absent when another program answered, such as a proxy.
     pub id: Option<String>,
     /// The API's sentence.
     pub message: Option<String>,
-    /// What DigitalOcean's support asks for.
+    /// The id that DigitalOcean's support asks for.
     pub request_id: Option<String>,
 }
 
 impl Error {
-    /// An answer about another action or droplet than the one that was asked for.
+    /// An answer about a different action or droplet than the requested one.
     pub(crate) fn of_another(what: &str, asked: i64, answered: i64) -> Self {
         let kind = ErrorKind::Body(format!("it is about {what} {answered}"));
         Self {
@@ -70,7 +70,7 @@ impl Error {
         }
     }
 
-    /// A list that may not be all there is, and why.
+    /// A list that may be incomplete, and the reason.
     pub(crate) fn of_an_incomplete_list(why: &str) -> Self {
         Self {
             request: "reading the list of droplets".to_owned(),
@@ -79,7 +79,7 @@ impl Error {
         }
     }
 
-    /// The HTTP status, where there was an answer with one that matters.
+    /// The HTTP status, if the answer had one that matters.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         match &self.kind {
@@ -90,63 +90,63 @@ impl Error {
         }
     }
 
-    /// Whether the API itself says that what was asked for does not exist. A 404 in anybody else's words, such as a
-    /// proxy's HTML page, says nothing about it.
+    /// True when the API itself says that the requested object does not exist. A 404 of another program, such as a
+    /// proxy's HTML page, proves nothing.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(&self.kind, ErrorKind::Status(message)
             if message.status == 404 && message.id.as_deref() == Some("not_found"))
     }
 
-    /// Whether the token is not accepted (401), which every further request would hear too.
+    /// True when the API does not accept the token (401). Every further request would get the same answer.
     #[must_use]
     pub fn is_unauthorized(&self) -> bool {
         self.status() == Some(401)
     }
 
-    /// Whether the token may not do this (403).
+    /// True when the token may not do this (403).
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
         self.status() == Some(403)
     }
 
-    /// Whether the API itself says that the token lacks a scope. A 403 in anybody else's words, such as a proxy's HTML
-    /// page, says nothing about the token.
+    /// True when the API itself says that the token lacks a scope. A 403 of another program, such as a proxy's HTML
+    /// page, proves nothing about the token.
     #[must_use]
     pub fn is_missing_scope(&self) -> bool {
         matches!(&self.kind, ErrorKind::Status(message) if message.status == 403 && message.id.is_some())
     }
 
-    /// Whether no answer came at all.
+    /// True when no answer came at all.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
         matches!(self.kind, ErrorKind::Transport(_))
     }
 
-    /// What the reader can do about it.
+    /// The next step for the user.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match &self.kind {
             ErrorKind::RateLimited { .. } => {
-                "run `archiver sync` again then; what was read so far is kept"
+                "run `archiver sync` again then; the pages read so far are kept"
             }
-            ErrorKind::Redirect { .. } => "check --api-url: it must be the API itself",
+            ErrorKind::Redirect { .. } => "check --api-url: it must be the API's own address",
             ErrorKind::Transport(text) => threads::hint(text)
                 .or_else(|| http::hint(text))
                 .unwrap_or("check the network, the proxy settings and --api-url"),
             ErrorKind::Body(_) => {
-                "something between here and the API may alter answers; try again later"
+                "a proxy between this machine and the API may change the answers; try again later"
             }
             ErrorKind::Status(message) => match message.status {
                 401 => {
-                    "the token is wrong, revoked or expired; `archiver auth check` says where it came from"
+                    "the token is wrong, revoked or expired; `archiver auth check` shows where it came from"
                 }
                 403 => {
                     "the token lacks a scope: `droplet:read` reads the actions of droplets, `actions:read` those of \
-                     the account; `archiver auth check` says what it has"
+                     the account; `archiver auth check` shows the scopes that it has"
                 }
                 404 => "check the id, and that the token belongs to the right account or team",
-                _ => "try again later; what was read so far is kept",
+                _ => "try again later; the pages read so far are kept",
             },
         }
     }
@@ -168,7 +168,7 @@ impl std::fmt::Display for ApiMessage {
     }
 }
 
-/// Text from the network, shortened and without anything that a terminal could obey.
+/// Text from the network, shortened and without control characters, which a terminal would obey.
 pub(super) fn printable(text: &str) -> String {
     const LONGEST: usize = 200;
     let mut safe: String = text
@@ -196,10 +196,10 @@ fn after(attempts: u32) -> String {
     }
 }
 
-/// Whoever is told of every request, retry and wait.
+/// The callback for every request, retry and wait.
 pub type OnEvent = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 
-/// Something that happens on the way to an answer.
+/// An event on the way to an answer.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// A request goes out.
@@ -211,19 +211,19 @@ pub enum Event<'a> {
     Retrying {
         /// Method, path and query.
         request: &'a str,
-        /// What happened.
+        /// The failure.
         reason: &'a ErrorKind,
-        /// How long until then.
+        /// The time until the next try.
         wait: Duration,
     },
-    /// An answer came, whatever it says.
+    /// An answer came, whether success or error.
     Answered {
-        /// What it says of the limits.
+        /// The limits in its headers.
         limit: &'a RateLimit,
     },
     /// A limit demands a wait before the next request.
     Waiting {
-        /// How long.
+        /// The length of the wait.
         wait: Duration,
     },
 }

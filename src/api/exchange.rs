@@ -1,7 +1,7 @@
-//! One try: a request goes out, and what comes back is sorted by what to do about it.
+//! One try: sends a request, and classifies the answer by the next step.
 //!
-//! Requests are counted here, and the faults among them, since here a try that came to nothing through the network or
-//! the server is told from what the API means to say: a 429 is an instruction, and a refusal is an answer.
+//! Requests and faults are counted here, because only this module can tell them apart. A try that failed because of the
+//! network or the server is a fault. A 429 is an instruction, and a refusal is an answer.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,17 +22,18 @@ use super::retry;
 use super::wire::{self, BodyError, Page};
 use crate::core::time::Timestamp;
 
-/// The largest answer that is read, decoded: forty times a page of 200 actions. Compressed answers can be bombs.
+/// The largest answer that is read, after unpacking: forty times a page of 200 actions. A compressed answer can be a
+/// bomb.
 const MOST_BODY_BYTES: usize = 16 << 20;
-/// The largest error answer that is read: enough for its words.
+/// The largest error answer that is read: enough for its message.
 const MOST_ERROR_BYTES: usize = 64 << 10;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest silence inside one answer. Users report pages that take 5 s.
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
-/// The longest one answer may take, however busily it trickles.
+/// The longest time for one answer, even if data still arrives.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Sends requests with a token, each of them once.
+/// Sends requests with a token, each of them once, without retries.
 pub(super) struct Sender {
     http: reqwest::Client,
     bearer: Bearer,
@@ -44,12 +45,12 @@ pub(super) struct Sender {
     faults: AtomicU64,
 }
 
-/// What one try came to; the token is in none of its texts.
+/// The result of one try. None of its texts contains the token.
 pub(super) enum Attempt<T> {
     Done(T),
     /// Worth another try.
     Fault(ErrorKind),
-    /// A 429, and what its headers say.
+    /// A 429, and the limits in its headers.
     Limited(RateLimit, ErrorKind),
     Final(ErrorKind),
 }
@@ -66,7 +67,7 @@ impl<T> Attempt<T> {
 }
 
 impl Sender {
-    /// Prepares to send to this address.
+    /// Prepares to send requests to this address.
     pub(super) fn new(
         url: &Url,
         token: &SecretString,
@@ -102,12 +103,12 @@ impl Sender {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Those among them that came to nothing through the network or the server.
+    /// The number of requests that failed because of the network or the server.
     pub(super) fn faults(&self) -> u64 {
         self.faults.load(Ordering::Relaxed)
     }
 
-    /// What the latest answer said of the limits.
+    /// The limits in the latest answer.
     pub(super) fn rate_limit(&self) -> RateLimit {
         *self.latest_limit()
     }
@@ -127,7 +128,7 @@ impl Sender {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends a request, and waits for its answer for so long.
+    /// Sends a request, and waits at most `timeout` for its answer.
     pub(super) async fn attempt<T>(
         &self,
         request: &str,
@@ -141,7 +142,7 @@ impl Sender {
         let attempt = exchange.await.unwrap_or_else(|_| {
             let seconds = timeout.as_secs();
             Attempt::Fault(ErrorKind::Transport(format!(
-                "no whole answer within {seconds} s"
+                "no complete answer within {seconds} s"
             )))
         });
         if matches!(attempt, Attempt::Fault(_)) {
@@ -150,7 +151,8 @@ impl Sender {
         attempt.with_kind(|kind| self.without_token(kind))
     }
 
-    /// Of bodies it is taken out already, before they are read; this is for headers, and for what that may have missed.
+    /// Removes the token from an error. Bodies are cleaned before they are read; this covers headers and anything that
+    /// the first step missed.
     fn without_token(&self, mut kind: ErrorKind) -> ErrorKind {
         match &mut kind {
             ErrorKind::Status(message) => {
@@ -169,7 +171,7 @@ impl Sender {
         kind
     }
 
-    /// As [`Self::without_token`], for what is said of rows.
+    /// Removes the token from the texts about rejected rows, like [`Self::without_token`].
     pub(super) fn take_token_out_of_rejections<T>(&self, page: &mut Page<T>) {
         for rejected in page.rows.iter_mut().filter_map(|row| row.as_mut().err()) {
             self.take_token_out_of(&mut rejected.reason);
@@ -213,7 +215,7 @@ impl Sender {
         }
     }
 
-    /// An answer that is no success, sorted by what to do about it.
+    /// Classifies an answer with an error status by the next step.
     async fn refused<T>(&self, response: Response, limit: RateLimit) -> Attempt<T> {
         let status = response.status().as_u16();
         if response.status().is_redirection() {
@@ -224,7 +226,7 @@ impl Sender {
             .get("x-request-id")
             .and_then(|value| value.to_str().ok());
         let request_id = request_id.map(str::to_owned);
-        // The words are a courtesy: an error answer that breaks off is still that error.
+        // The message is optional: an error answer that breaks off still has its status.
         let message = |body: &[u8]| wire::message(status, body);
         let message = self.unpacked(response, MOST_ERROR_BYTES, message).await;
         let mut message: ApiMessage = message.unwrap_or_else(|_| wire::message(status, b""));
@@ -237,7 +239,7 @@ impl Sender {
         }
     }
 
-    /// What `read` makes of the body of an answer.
+    /// Unpacks the body of an answer, and returns the result of `read`.
     async fn unpacked<T>(
         &self,
         response: Response,
@@ -256,7 +258,7 @@ impl Sender {
     }
 }
 
-/// The innermost cause, which is where `reqwest` hides what happened, without the address.
+/// The innermost cause, without the address: `reqwest` puts the real failure there.
 fn describe(error: &reqwest::Error) -> String {
     let mut innermost: &dyn std::error::Error = error;
     while let Some(source) = innermost.source() {

@@ -1,4 +1,4 @@
-//! The HTTP client as every request of this program needs it, and how it looks up names.
+//! The HTTP client of every request, and how it resolves names.
 
 use super::is_loopback;
 use crate::core::secrets::Mask;
@@ -11,9 +11,9 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use std::net::ToSocketAddrs;
 
-/// A client for one address: it goes through the machine's proxy unless that is this machine, and follows nothing.
+/// A client for one address. It uses the machine's proxy unless the address is this machine, and follows no redirects.
 pub(crate) fn builder(url: &Url) -> ClientBuilder {
-    // Fails only when a provider is installed already, which serves as well.
+    // Fails only when a provider is already installed, which is fine too.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let is_loopback = url.host_str().is_some_and(is_loopback);
     let mut builder = reqwest::Client::builder()
@@ -23,25 +23,25 @@ pub(crate) fn builder(url: &Url) -> ClientBuilder {
         .referer(false)
         .https_only(!is_loopback);
     if is_loopback {
-        // A proxy would get to see in clear text what is secret.
+        // A proxy would see the token in clear text.
         builder = builder.no_proxy();
     }
     if url.scheme() == "http" {
-        // It needs no certificates, and a machine may have none.
+        // Plain http needs no certificates, and the machine may have none.
         builder = builder.tls_certs_only([]);
     }
     builder
 }
 
-/// What the reader can do about an error that certificates have to do with: there are none, or not the right one.
+/// The hint for an error about certificates: none are installed, or not the right one.
 pub(crate) fn hint(error: &str) -> Option<&'static str> {
     error.contains("certificate").then_some(
         "install the CA certificates of this machine (the package ca-certificates), or name a file with them in \
-         SSL_CERT_FILE; if they are there, check the clock and what stands between this machine and that one",
+         SSL_CERT_FILE; if they are installed, check the clock and any proxy between this machine and the server",
     )
 }
 
-/// Looks up names in threads that may be refused, which the usual way answers with a panic.
+/// Resolves names in threads. The system may refuse a thread, which the default resolver answers with a panic.
 struct Names;
 
 impl Resolve for Names {
@@ -73,7 +73,7 @@ impl Bearer {
         Ok(Self { header, mask })
     }
 
-    /// The header, which shares its bytes with all others, and does not show them.
+    /// The header. All copies share the same bytes, and `Debug` does not show them.
     pub(super) fn header(&self) -> HeaderValue {
         self.header.clone()
     }
@@ -89,12 +89,12 @@ impl Bearer {
             .collect()
     }
 
-    /// Takes it out of what a server says, which goes into messages and into the archive.
+    /// Removes the token from the server's texts, which go into messages and into the archive.
     pub(super) fn mask(&self) -> &Mask {
         &self.mask
     }
 
-    /// Only what is text can have become a header of this kind.
+    /// The token. The header was built from text, so it is valid UTF-8.
     fn token(&self) -> &str {
         let text = std::str::from_utf8(self.header.as_bytes()).unwrap_or_default();
         text.get(SCHEME.len()..).unwrap_or_default()

@@ -1,17 +1,17 @@
-//! Every HTTP call: the DigitalOcean API as the archive needs it.
+//! Every HTTP call: the part of the DigitalOcean API that the archive needs.
 //!
-//! A [`Client`] asks for one page, one action or one droplet at a time. It paces itself under the API's limits,
-//! tries again what is worth it, and hands out values of [`crate::core::model`], or an [`Error`] that says what was asked,
-//! what came back and what to do. It follows neither redirects nor `next` links: pages are counted, so the token
-//! never leaves the origin it was meant for.
+//! A [`Client`] requests one page, one action or one droplet at a time. It stays under the API's limits and repeats
+//! requests that failed temporarily. It returns values of [`crate::core::model`], or an [`Error`] with the request, the
+//! failure and a hint. It follows neither redirects nor `next` links, because it counts the pages itself: so the token
+//! never leaves its origin.
 //!
-//! A [`PageReader`] is the client without the network: it decodes the bodies of answers that are there already.
+//! A [`PageReader`] is the client without the network: it decodes bodies that the caller already has.
 //!
-//! What each file is for: `client` asks until it has an answer, `exchange` sends one request and sorts what comes back,
-//! `http` is the client that it is sent through, `bearer` is the token on its way, `body` unpacks answers, `scope` says
-//! what a token may be allowed to do, `pace` keeps under the limits, `retry` decides whether and when to try again,
-//! `limits` reads what the headers say of both, `wire` turns JSON into values, `event` tells whoever watches, `error` says
-//! what failed.
+//! The files: `client` repeats a request until it has an answer. `exchange` sends one request and classifies the
+//! answer. `http` builds the HTTP client and holds the token as a header. `origin` checks the address of the API.
+//! `body` unpacks answers. `scope` names the permissions of a token. `pace` keeps requests under the limits and reads
+//! them from headers. `retry` decides whether and when to try again. `wire` turns JSON into values. `error` defines
+//! failures and events.
 
 mod body;
 mod client;

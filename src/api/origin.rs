@@ -1,4 +1,4 @@
-//! The address of the API: the one place the token may be sent to.
+//! The address of the API: the only place that may receive the token.
 
 use std::net::IpAddr;
 
@@ -6,27 +6,27 @@ use reqwest::Url;
 
 use crate::core::secrets::{looks_like_token, shown};
 
-/// A scheme, host and port that is fit to receive the token, with the path under which the API lives.
+/// A scheme, host and port that may receive the token, with the base path of the API.
 #[derive(Clone, Debug)]
 pub struct Origin {
     url: Url,
     is_loopback: bool,
 }
 
-/// An address that the token must not be sent to. Of what was given, which may hold secrets in any place, the scheme and
-/// the host are repeated, where they are known to be that.
+/// An address that must not receive the token. The given text can contain secrets anywhere, so the messages show at
+/// most its scheme and host, and only if both are recognised.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OriginError {
-    /// It is no absolute URL with a host.
+    /// It is not an absolute URL with a host.
     #[error(
         "the API address is not a URL such as {}: {reason}",
         Origin::DIGITALOCEAN
     )]
     NotAUrl {
-        /// What the parser says.
+        /// The parser's message.
         reason: String,
     },
-    /// It would carry the token in clear text across a network.
+    /// It would send the token in clear text across a network.
     #[error(
         "the API address `{url}` must start with https: plain http is for loopback addresses only"
     )]
@@ -34,7 +34,7 @@ pub enum OriginError {
         /// Its scheme and host.
         url: String,
     },
-    /// It carries something that does not belong in a base address.
+    /// It has a part that a base address must not have.
     #[error("the API address `{url}` must have no {part}")]
     Superfluous {
         /// Its scheme and host.
@@ -45,13 +45,13 @@ pub enum OriginError {
 }
 
 impl Origin {
-    /// DigitalOcean's own.
+    /// The address of DigitalOcean's API.
     pub const DIGITALOCEAN: &'static str = "https://api.digitalocean.com";
 
-    /// Checks an address: https, or http to a loopback address; no user, no query, no fragment, no token.
+    /// Checks an address. It must be https, or http to a loopback address, without user, query, fragment and token.
     ///
     /// # Errors
-    /// When the token must not be sent there.
+    /// When the address must not receive the token.
     pub fn parse(text: &str) -> Result<Self, OriginError> {
         let not_a_url = |reason: &str| OriginError::NotAUrl {
             reason: reason.to_owned(),
@@ -72,18 +72,18 @@ impl Origin {
         Ok(Self { url, is_loopback })
     }
 
-    /// Whether it names this machine.
+    /// True when it names this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.is_loopback
     }
 
-    /// The address under which the API lives.
+    /// The base address of the API.
     pub(super) fn url(&self) -> &Url {
         &self.url
     }
 
-    /// The address of `path` (which starts with a slash) with these query parameters.
+    /// The full address of `path` (which starts with a slash) with these query parameters.
     pub(super) fn join(&self, path: &str, query: &[(&str, &str)]) -> Url {
         let mut url = self.url.clone();
         let base = url.path().trim_end_matches('/').to_owned();
@@ -101,7 +101,7 @@ impl std::fmt::Display for Origin {
     }
 }
 
-/// What does not belong in a base address.
+/// The first part that a base address must not have.
 fn superfluous_part(url: &Url) -> Option<&'static str> {
     if !url.username().is_empty() || url.password().is_some() {
         Some("user name or password")
@@ -110,14 +110,14 @@ fn superfluous_part(url: &Url) -> Option<&'static str> {
     } else if url.fragment().is_some() {
         Some("fragment")
     } else if looks_like_token(url.as_str()) {
-        // An address is shown by `-v`, and goes to a proxy's log.
+        // `-v` shows the address, and a proxy may log it.
         Some("token")
     } else {
         None
     }
 }
 
-/// Whether a host of a URL is this machine: what is sent there crosses no network.
+/// True when the host of a URL is this machine, so that requests cross no network.
 pub(crate) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"

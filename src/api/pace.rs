@@ -1,8 +1,8 @@
-//! Keeping under the API's limits before it has to say so.
+//! Keeps requests under the API's limits, so that the API never has to refuse one.
 //!
-//! Both limits are sliding windows: a request counts for a minute, and for an hour, from its own time. So the pace is
-//! kept by the log of what was sent: the next request goes out when the one that fills a window has left it. It takes
-//! the time as an argument and never sleeps, so a day of pacing is a test of milliseconds.
+//! Both limits are sliding windows: a request counts for a minute, and for an hour, from its own time. So a log of sent
+//! requests keeps the pace: the next request goes out when the request that fills a window has left it. The code takes
+//! the time as an argument and never sleeps, so a test of a whole day takes milliseconds.
 
 use crate::core::time::Timestamp;
 use reqwest::header::HeaderMap;
@@ -11,14 +11,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How many requests may be sent in a minute and in an hour.
+/// The number of requests that may be sent in a minute and in an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// The API allows 250.
     pub requests_per_minute: u32,
     /// The API allows 5,000.
     pub requests_per_hour: u32,
-    /// Requests of the hour to leave to the token's other users.
+    /// The hourly requests that are left to other programs with the same token.
     pub reserve: u32,
 }
 
@@ -33,7 +33,7 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// How long it takes until the last of so many requests is sent, in seconds.
+    /// The time until the last of `requests` requests is sent, in seconds.
     #[must_use]
     pub fn seconds_for(&self, requests: u64) -> u64 {
         let earlier = requests.saturating_sub(1);
@@ -43,11 +43,11 @@ impl Pace {
         hours * HOUR.as_secs() + (earlier % per_hour) / per_minute * MINUTE.as_secs()
     }
 
-    /// How long until a request leaves the reserve alone again, as the latest answer tells; `None` when it does now.
+    /// The wait until a request no longer uses up the reserve, by the latest answer; `None` when no wait is needed.
     pub(super) fn wait_for_reserve(&self, limit: &RateLimit, now: Timestamp) -> Option<Duration> {
         let remaining = limit.remaining.filter(|_| self.reserve > 0)?;
         let reset_at = limit.reset_at.filter(|reset_at| *reset_at >= now)?;
-        // One second more: the header is in whole seconds, and the oldest request expires within that one.
+        // One second more: the header has whole seconds, and the oldest request expires within the last one.
         let seconds = (reset_at.epoch_seconds() - now.epoch_seconds() + 1).unsigned_abs();
         (remaining <= u64::from(self.reserve)).then_some(Duration::from_secs(seconds))
     }
@@ -55,20 +55,20 @@ impl Pace {
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
-/// The server counts arrivals, we count departures: a slow request followed by a fast one arrive closer together than
-/// they left. This much is added to each window, 0.8 % of the shorter one.
+/// The server counts arrivals, the pacer counts departures. A slow request and a fast one after it arrive closer
+/// together than they left. So each window is longer by this time, 0.8 % of the shorter window.
 const ARRIVAL_SPREAD: Duration = Duration::from_millis(500);
 
-/// Says when the next request may go out, under both limits.
+/// Decides when the next request may go out, under both limits.
 ///
-/// It keeps the times at which requests went out, or will; it reads no clock and never sleeps.
+/// It keeps the times of past and planned departures. It reads no clock and never sleeps.
 #[derive(Debug)]
 pub struct Pacer {
     pace: Pace,
     sent: VecDeque<Instant>,
 }
 
-/// One pace for several clients of the same token: one after the other, or at once. Clones share it.
+/// One pace for several clients of the same token, one after the other or at once. Clones share it.
 #[derive(Clone, Debug)]
 pub struct SharedPacer {
     pace: Pace,
@@ -76,7 +76,7 @@ pub struct SharedPacer {
 }
 
 impl SharedPacer {
-    /// Nothing was sent yet.
+    /// A new pacer: nothing was sent yet.
     #[must_use]
     pub fn new(pace: Pace) -> Self {
         Self {
@@ -92,14 +92,14 @@ impl SharedPacer {
     }
 
     pub(super) fn next_departure(&self, now: Instant) -> Instant {
-        // Whole after every statement: a panic elsewhere does not spoil it.
+        // The value is consistent after every statement, so a poisoned lock is safe to use.
         let mut pacer = self.pacer.lock().unwrap_or_else(PoisonError::into_inner);
         pacer.next_departure(now)
     }
 }
 
 impl Pacer {
-    /// Nothing was sent yet.
+    /// A new pacer: nothing was sent yet.
     #[must_use]
     pub fn new(pace: Pace) -> Self {
         Self {
@@ -108,7 +108,7 @@ impl Pacer {
         }
     }
 
-    /// Takes the next free place and says when it is: `now`, or later. The caller sends then.
+    /// Reserves the next departure and returns its time: `now`, or later. The caller sends the request then.
     pub fn next_departure(&mut self, now: Instant) -> Instant {
         let mut departure = self.sent.back().map_or(now, |last| now.max(*last));
         for (limit, window) in [
@@ -138,21 +138,21 @@ impl Pacer {
     }
 }
 
-/// What one answer said of the limits. Every part may be absent, zero or in the past.
+/// The limits in one answer. Every part may be absent, zero or in the past.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RateLimit {
-    /// Requests an hour.
+    /// The number of requests per hour.
     pub limit: Option<u64>,
-    /// Requests that are left of them.
+    /// The number of requests that are left in this hour.
     pub remaining: Option<u64>,
-    /// When the oldest request that counts will count no more.
+    /// The time when the oldest counted request no longer counts.
     pub reset_at: Option<Timestamp>,
-    /// How long to wait before trying again; negative when the server's date has passed.
+    /// The wait before the next try; negative when the server's date has passed.
     pub retry_after_seconds: Option<i64>,
 }
 
 impl RateLimit {
-    /// Reads the headers; what makes no sense is left out. `now` is what a `retry-after` date is measured from.
+    /// Reads the headers and leaves out invalid values. A `retry-after` date is measured from `now`.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap, now: Timestamp) -> Self {
         let text = |name: &str| {

@@ -1,8 +1,8 @@
-//! Requests that are paced, under way and counted by a server, on a clock that nobody waits for.
+//! A simulation of paced requests and of a server that counts them, on a virtual clock.
 //!
-//! The server counts arrivals in exact sliding windows and refuses what is one too many, as the API does. Requests take
-//! different times to arrive, so that they overtake one another; that is what a pacer that sees departures alone can
-//! get wrong. `benches/figures` includes this file too.
+//! The server counts arrivals in exact sliding windows and refuses each request above the limit, as the API does.
+//! Requests take different times to arrive, so they overtake one another. A pacer that sees only departures can get
+//! this wrong. `benches/figures` includes this file too.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,27 +11,27 @@ use tokio::time::Instant;
 
 use super::{Pace, Pacer};
 
-/// What became of the requests.
+/// The result of a simulation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outcome {
-    /// From the first departure to the last.
+    /// The time from the first departure to the last.
     pub(crate) took: Duration,
     pub(crate) answered: u64,
-    /// Answered with 429.
+    /// Requests that were answered with 429.
     pub(crate) refused: u64,
 }
 
 /// Milliseconds on the way to the server.
 const WAY: (u64, u64) = (10, 450);
-/// Milliseconds from there to the whole answer.
+/// Milliseconds from the server to the complete answer.
 const ANSWER: (u64, u64) = (20, 600);
 
-/// Sends so many requests, so many at once, at the default pace.
+/// Sends `requests` requests, `at_once` of them at the same time, at the default pace.
 pub(crate) fn simulate(requests: u64, at_once: usize, seed: u64) -> Outcome {
     let start = Instant::now();
     let mut random = Random(seed);
     let mut pacer = Pacer::new(Pace::default());
-    // When each of those who send is free again.
+    // The time when each sender is free again.
     let mut free = vec![start; at_once.max(1)];
     let mut arrivals = Vec::new();
     let mut last = start;
@@ -54,7 +54,7 @@ pub(crate) fn simulate(requests: u64, at_once: usize, seed: u64) -> Outcome {
     }
 }
 
-/// The arrivals that still count.
+/// The arrivals that still count for each limit.
 #[derive(Default)]
 struct Server {
     minute: VecDeque<Instant>,

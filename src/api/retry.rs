@@ -1,34 +1,34 @@
-//! Whether and when to try a failed request again. It only decides; the client sleeps.
+//! Decides whether and when to try a failed request again. The client does the waiting.
 //!
-//! Two clocks run. Faults (a broken connection, a 5xx, a body that does not decode) get a few tries with growing,
-//! jittered waits, and no more than [`RetryPolicy::patience`] altogether, so that a stalled server is an error within
-//! a minute. A 429 is no fault but an instruction: it is waited for as the headers say, `retry-after` first, and
-//! `ratelimit-reset` only for the hourly limit: it is when the *oldest* request expires, so waiting for it on a burst
-//! would sleep for most of an hour. What takes longer than the limit of a minute can is reported, with the time to come
-//! back: asking earlier would be told the same.
+//! Faults and limits have separate budgets. A fault (a broken connection, a 5xx, a body that does not decode) gets a
+//! few tries with growing, jittered waits, and at most [`RetryPolicy::patience`] altogether, so that a stalled server
+//! becomes an error within a minute. A 429 is not a fault but an instruction, and the wait follows its headers.
+//! `retry-after` comes first. `ratelimit-reset` counts only for the hourly limit: it is the time when the *oldest*
+//! request expires, so after a burst it would cause a wait of most of an hour. A wait that is too long for the minute
+//! limit is reported with the time to come back, because an earlier request would get the same answer.
 
 use std::time::Duration;
 
 use super::pace::RateLimit;
 use crate::core::time::Timestamp;
 
-/// How patient a client is.
+/// The rules for retries.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryPolicy {
-    /// How often one request is sent at most because of faults, the first time included.
+    /// The most tries of one request that end in a fault, the first one included.
     pub attempts: u32,
     /// The wait after the first fault; it doubles with each further one.
     pub first_wait: Duration,
     /// The longest wait between two tries after a fault.
     pub longest_wait: Duration,
-    /// How long one request may take altogether, all tries and waits after faults included.
+    /// The total time of one request, including all tries and the waits after faults.
     pub patience: Duration,
-    /// How often one request is sent at most because of 429 answers.
+    /// The most tries of one request that end in a 429.
     pub limited_attempts: u32,
-    /// The longest `retry-after` that is waited for. It announces the minute limit, which never needs more than 60 s; what
-    /// is longer is of another limit, and reported with the time to come back.
+    /// The longest `retry-after` that is waited for. The minute limit never needs more than 60 s. A longer value
+    /// belongs to another limit, and is reported with the time to come back.
     pub longest_retry_after: Duration,
-    /// The longest wait for the hourly limit; what takes longer is reported, with the time to come back.
+    /// The longest wait for the hourly limit. A longer wait is reported with the time to come back.
     pub longest_limit_wait: Duration,
 }
 
@@ -46,7 +46,8 @@ impl Default for RetryPolicy {
     }
 }
 
-/// The farthest time to come back: no limit of the API is one of more than an hour, and no header is believed for more.
+/// The latest time to come back, from now. No limit of the API covers more than an hour, so larger headers are not
+/// believed.
 pub(super) const LONGEST_LIMIT_SECONDS: i64 = 3_600;
 
 /// The tries of one request so far.
@@ -55,7 +56,7 @@ pub(super) struct Tries<'p> {
     policy: &'p RetryPolicy,
     faults: u32,
     limits: u32,
-    /// What counts against the patience: not the waits that a limit demands.
+    /// The time that counts against the patience, without the waits for limits.
     busy: Duration,
 }
 
@@ -69,22 +70,22 @@ impl<'p> Tries<'p> {
         }
     }
 
-    /// How many have failed.
+    /// The number of failed tries.
     pub(super) fn failed(&self) -> u32 {
         self.faults + self.limits
     }
 
-    /// How long the next one may take.
+    /// The time that is left for the next try.
     pub(super) fn time_left(&self) -> Duration {
         self.policy.patience.saturating_sub(self.busy)
     }
 
-    /// One more took this long.
+    /// Records the duration of one more try.
     pub(super) fn took(&mut self, time: Duration) {
         self.busy += time;
     }
 
-    /// How long to wait after one more fault; `None` when that was the last try.
+    /// The wait after one more fault; `None` when that was the last try.
     pub(super) fn after_fault(&mut self, jitter: f64) -> Option<Duration> {
         self.faults += 1;
         let wait = self.policy.after_fault(self.faults, self.busy, jitter)?;
@@ -92,7 +93,7 @@ impl<'p> Tries<'p> {
         Some(wait)
     }
 
-    /// What to do after one more 429.
+    /// The next step after one more 429.
     pub(super) fn after_limit(
         &mut self,
         limit: &RateLimit,
@@ -104,17 +105,17 @@ impl<'p> Tries<'p> {
     }
 }
 
-/// What to do about a 429.
+/// The next step after a 429.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Limited {
-    /// Wait this long, then send it again.
+    /// Wait this long, then send the request again.
     Wait(Duration),
-    /// Waiting takes too long: come back at this time.
+    /// The wait is too long: come back at this time.
     ComeBackAt(Timestamp),
 }
 
 impl RetryPolicy {
-    /// For a question that a sync can do without: a few tries, no longer than one silence, and one wait for a limit.
+    /// The rules for an optional request: a few tries within 15 s, and one wait for a limit.
     pub(super) fn for_a_courtesy(&self) -> Self {
         Self {
             attempts: self.attempts.min(3),
@@ -124,8 +125,8 @@ impl RetryPolicy {
         }
     }
 
-    /// How long to wait after the `faults`-th fault of a request that has taken `elapsed` so far; `None` when it has
-    /// had its tries. `jitter` is in `[0, 1)` and spreads the wait over its upper half.
+    /// The wait after the `faults`-th fault of a request that has taken `elapsed` so far; `None` when no try is left.
+    /// `jitter` is in `[0, 1)` and spreads the wait over its upper half.
     pub(super) fn after_fault(
         &self,
         faults: u32,
@@ -141,7 +142,7 @@ impl RetryPolicy {
         (elapsed + wait < self.patience).then_some(wait)
     }
 
-    /// How long to wait after the `answers`-th 429 to a request.
+    /// The next step after the `answers`-th 429 to a request.
     pub(super) fn after_limit(
         &self,
         answers: u32,
@@ -159,7 +160,7 @@ impl RetryPolicy {
                 (asked.max(self.first_wait), self.longest_retry_after)
             }
             (None, Some(0) | None, Some(reset_at)) if reset_at > now => {
-                // One second more: the header is in whole seconds, and a slot is free only after it.
+                // One second more: the header has whole seconds, and a slot is free only after the last one.
                 let seconds = reset_at.epoch_seconds() - now.epoch_seconds() + 1;
                 (
                     Duration::from_secs(seconds.unsigned_abs()),
@@ -184,7 +185,7 @@ impl RetryPolicy {
     }
 }
 
-/// Whether an answer with this status is worth another try as a fault. 429 is not a fault and not asked about here.
+/// True when a status is a fault that is worth another try. A 429 is not a fault and is handled elsewhere.
 pub(super) fn is_fault(status: u16) -> bool {
     matches!(status, 408 | 500..=599)
 }

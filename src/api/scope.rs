@@ -1,27 +1,27 @@
-//! What a token may be allowed to do, as far as an archive needs it.
+//! The permissions of a token that an archive needs.
 //!
-//! The API does not say what a token may do; it has to be tried. Each endpoint's scope is in the specification
-//! (<https://docs.digitalocean.com/reference/api/scopes/>), so the smallest answer of one tells.
+//! The API does not list the permissions of a token, so they must be tried. The specification names the scope of each
+//! endpoint (<https://docs.digitalocean.com/reference/api/scopes/>), and the smallest request to one is enough.
 
 use serde::{Serialize, Serializer};
 
 /// A scope of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TokenScope {
-    /// Every action of the account.
+    /// To read every action of the account.
     ActionsRead,
-    /// The droplets that exist, and the actions of each.
+    /// To read the existing droplets, and the actions of each.
     DropletRead,
-    /// Which droplets have a tag.
+    /// To read which droplets have a tag.
     TagRead,
-    /// The sizes that regions offer.
+    /// To read the sizes that regions offer.
     SizesRead,
-    /// Whose token it is.
+    /// To read which account the token belongs to.
     AccountRead,
 }
 
 impl TokenScope {
-    /// All of them, what a sync needs first.
+    /// All scopes; the ones that a sync needs come first.
     pub const ALL: [Self; 5] = [
         Self::ActionsRead,
         Self::DropletRead,
@@ -30,7 +30,7 @@ impl TokenScope {
         Self::AccountRead,
     ];
 
-    /// As DigitalOcean calls it: `actions:read`.
+    /// The name at DigitalOcean, such as `actions:read`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -42,8 +42,8 @@ impl TokenScope {
         }
     }
 
-    /// Where to ask, with which parameters besides the smallest page, and what a good answer holds. That no droplet has
-    /// the tag which is asked for does not matter.
+    /// The path, the parameters besides the smallest page, and the member that a good answer has. No droplet needs to
+    /// have the tag of the request.
     pub(super) fn probe(
         self,
     ) -> (

@@ -1,8 +1,8 @@
-//! Whose history this is.
+//! The owner of the archived history.
 //!
-//! Asking the API at every sync would cost a request each time. So the last token that was checked is remembered by a
-//! fingerprint (a salted hash, shortened, from which the token cannot be found again), and only another token is
-//! checked anew.
+//! Asking the API at every sync would cost one request each time. So the archive stores a fingerprint of the last
+//! checked token: a salted and shortened hash, from which the token cannot be recovered. Only another token is checked
+//! again.
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
@@ -15,21 +15,21 @@ use crate::core::time::Timestamp;
 /// The account of an archive.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ArchivedAccount {
-    /// The team that owns the droplets; absent while no token was allowed to read it, and where there is none.
+    /// The team that owns the droplets. `None` when the account has no team, or when no token was allowed to read it.
     pub team_uuid: Option<String>,
-    /// The person whose token it was, where the account has no team.
+    /// The owner of the token, when the account has no team.
     pub uuid: Option<String>,
-    /// What fingerprints of tokens are salted with.
+    /// The salt of the token fingerprints.
     pub token_salt: String,
-    /// That of the last token that was checked.
+    /// The fingerprint of the last checked token.
     pub token_fingerprint: Option<String>,
-    /// When that token was last refused the account's listing; absent when it never was.
+    /// The time when the API last refused the account's listing to that token; `None` when it never did.
     pub actions_refused_at: Option<Timestamp>,
 }
 
 impl ArchivedAccount {
-    /// Why a token of `account` must not be used for this archive. `account.uuid` is the person, and the droplets and
-    /// actions are the team's (DigitalOcean's OpenAPI specification).
+    /// The reason why a token of `account` must not be used for this archive. `account.uuid` is the person, and the
+    /// droplets and actions belong to the team (DigitalOcean's OpenAPI specification).
     #[must_use]
     pub fn conflict(&self, account: &Account) -> Option<String> {
         match (
@@ -52,7 +52,7 @@ impl ArchivedAccount {
         }
     }
 
-    /// Whether `account` has a name by which the archive knows it.
+    /// True when `account` shares an identifier with the archive and does not conflict with it.
     #[must_use]
     pub fn is_of(&self, account: &Account) -> bool {
         let is_pinned = match (&self.team_uuid, account.team_uuid()) {
@@ -64,7 +64,8 @@ impl ArchivedAccount {
         is_pinned && self.conflict(account).is_none()
     }
 
-    /// The same archive, with its owner noted as far as `account` tells: the team, or the person where there is none.
+    /// Returns the archive's account with its owner set, as far as `account` tells: the team, or the person when there
+    /// is no team.
     #[must_use]
     pub fn pinned_to(self, account: &Account) -> Self {
         let team_uuid = self.team_uuid.or_else(|| account.team_uuid().cloned());
@@ -77,7 +78,7 @@ impl ArchivedAccount {
     }
 }
 
-/// The account of an archive that is open for reading, where a sync has noted one.
+/// The account of an archive that is open for reading, if a sync has stored one.
 ///
 /// # Errors
 /// When the archive cannot be read.
@@ -102,7 +103,8 @@ pub fn account(connection: &Connection) -> Result<Option<ArchivedAccount>, Error
         .step("cannot read whose archive this is")
 }
 
-/// Those that are not gone; the account's first, as the token shows everything there.
+/// The listings with coverage, without those of gone droplets. The account's listing comes first, because it shows all
+/// actions of a token.
 const COVERED_LISTINGS: &str = "
 SELECT droplet_id
   FROM listings
@@ -118,7 +120,7 @@ SELECT count(*)
  WHERE value IN (SELECT id FROM actions)";
 
 impl Store {
-    /// Listings of which something is archived, of droplets that exist as far as is known.
+    /// Listings that have archived actions, of droplets that are not gone.
     ///
     /// # Errors
     /// When the archive cannot be read.
@@ -136,7 +138,7 @@ impl Store {
             .step("cannot read which listings are archived")
     }
 
-    /// How many of these actions are archived.
+    /// The number of these actions that are archived.
     ///
     /// # Errors
     /// When the archive cannot be read.
@@ -147,7 +149,7 @@ impl Store {
             .step("cannot read which actions are archived")
     }
 
-    /// The account, where a sync has noted one.
+    /// The account, if a sync has stored one.
     ///
     /// # Errors
     /// When the archive cannot be read.
@@ -155,7 +157,7 @@ impl Store {
         account(&self.connection)
     }
 
-    /// Notes the account.
+    /// Stores the account.
     ///
     /// # Errors
     /// When the archive cannot be written.

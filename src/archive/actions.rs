@@ -1,4 +1,4 @@
-//! Pages and single actions on their way into the archive, and what is asked of those that are there.
+//! Archives pages and single actions, and reads the actions to ask for again.
 
 use super::connection::atomically;
 use super::error::{Error, Step};
@@ -10,35 +10,36 @@ use crate::core::model::{Action, ActionId, DropletId, Extra};
 use crate::core::time::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql, named_params, params};
 
-/// One answered page of a listing, ready to be archived.
+/// One page of a listing, ready to be archived.
 #[derive(Debug)]
 pub struct PageRecord<'a> {
-    /// The listing it is a page of.
+    /// The listing of the page.
     pub listing: &'a Listing,
-    /// Its actions, and for each whether it stands at a position that was covered before: then it must be known.
+    /// Its actions. The flag is true when the action's position was covered before: then the archive must know the
+    /// action.
     pub rows: &'a [(&'a Action, bool)],
-    /// The positions that it covers.
+    /// The positions that the page covers.
     pub covers: &'a [Interval],
-    /// The listing's length, where it is believed.
+    /// The listing's length, if it can be trusted.
     pub total: Option<u64>,
     /// The sync that read it.
     pub run: RunId,
-    /// When it was read.
+    /// The time of reading.
     pub now: Timestamp,
 }
 
-/// What archiving rows came to, as SQLite counted it.
+/// The result of archiving rows, as SQLite counted it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recorded {
     /// Rows that are new in the archive.
     pub inserted: u64,
-    /// Rows about which something more became known.
+    /// Rows with new information.
     pub updated: u64,
-    /// Rows in which nothing was new.
+    /// Rows without new information.
     pub unchanged: u64,
-    /// Rows that are new or updated, and have a time that cannot be read.
+    /// New or updated rows that have an unreadable time.
     pub unreadable_times: u64,
-    /// New rows at positions that were thought covered: the listing is not what it was, its coverage is forgotten.
+    /// New rows at covered positions. This is an inconsistency: the coverage of the listing is forgotten.
     pub unexpected: u64,
 }
 
@@ -57,12 +58,12 @@ impl Recorded {
     }
 }
 
-/// An action about which the API may know more than the archive.
+/// An action that may be newer at the API than in the archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnsettledAction {
     /// Its id.
     pub id: ActionId,
-    /// The droplet it was done to, or that listed it.
+    /// The droplet of the action, or a droplet that listed it.
     pub droplet_id: Option<DropletId>,
 }
 
@@ -104,17 +105,17 @@ SELECT id, CASE status WHEN 'in-progress' THEN :now END
 const RECORD: &str = "cannot archive a page of actions";
 
 impl Store {
-    /// Archives a page: its rows, their regions and what they cover, in one transaction.
+    /// Archives a page in one transaction: its rows, their regions and its coverage.
     ///
     /// # Errors
-    /// When the archive cannot be written; then nothing of the page is in it.
+    /// When the archive cannot be written; then nothing of the page is archived.
     pub fn record_page(&mut self, page: &PageRecord<'_>) -> Result<Recorded, Error> {
         let outcome = self.try_record_page(page);
         self.forget_regions_after_failure(&outcome);
         outcome
     }
 
-    /// What was written of the regions was rolled back with the rest.
+    /// Forgets the written regions after a failure: they were rolled back together with the page.
     fn forget_regions_after_failure(&mut self, outcome: &Result<Recorded, Error>) {
         if outcome.is_err() {
             self.written_regions.clear();
@@ -146,8 +147,8 @@ impl Store {
         Ok(recorded)
     }
 
-    /// The actions that are in progress in the archive and are to be asked for, oldest first. Those that began a day ago
-    /// are asked for once an hour, those of a month ago once a day, those of a year ago once a week.
+    /// The archived actions in progress that are due for a recheck, oldest first. An action that began a day ago is
+    /// asked for once an hour, one of a month ago once a day, one of a year ago once a week.
     ///
     /// # Errors
     /// When the archive cannot be read.
@@ -155,8 +156,7 @@ impl Store {
         self.unsettled(OPEN_ACTIONS, named_params! { ":now": now.to_string() })
     }
 
-    /// The newest completed actions of which neither a listing nor the action itself told when they ended; those that
-    /// were asked for in vain are left out.
+    /// The newest completed actions without an end time. Leaves out actions that were asked for in vain.
     ///
     /// # Errors
     /// When the archive cannot be read.
@@ -183,7 +183,7 @@ impl Store {
             .step("cannot read which actions are not settled")
     }
 
-    /// Notes that the API was asked for an action: when, if it is still in progress.
+    /// Notes that the API was asked for an action. Stores the time only if the action is still in progress.
     ///
     /// # Errors
     /// When the archive cannot be written.
@@ -197,7 +197,7 @@ impl Store {
         Ok(())
     }
 
-    /// Archives an action that was asked for by its id.
+    /// Archives an action that the API returned by its id.
     ///
     /// # Errors
     /// When the archive cannot be written.
@@ -233,15 +233,15 @@ impl Store {
     }
 }
 
-/// Rows come newest first. Written in the order of their ids they leave a file that is a sixth smaller. The two rows of an
-/// action that stands there twice keep their order.
+/// Rows arrive newest first. Written in the order of their ids, they make a file that is a sixth smaller. Two rows of
+/// the same action keep their order.
 fn in_order_of_ids<'a>(rows: &[(&'a Action, bool)]) -> Vec<(&'a Action, bool)> {
     let mut rows = rows.to_vec();
     rows.sort_by_key(|(action, _)| action.id);
     rows
 }
 
-/// Writes what a page proves of its listing.
+/// Writes the coverage and the length that a page proves.
 fn note_progress(
     connection: &Connection,
     page: &PageRecord<'_>,
@@ -259,7 +259,7 @@ fn note_progress(
     Ok(())
 }
 
-/// What writing an action came to.
+/// The result of writing an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Written {
     New,
@@ -267,15 +267,15 @@ pub(super) enum Written {
     Unchanged,
 }
 
-/// Writes a new action, and leaves one that is known alone. Most rows of a sync are either, and this takes half the time
-/// of [`GROW`], which compares and merges.
+/// Writes a new action, and leaves a known action unchanged. Most rows of a sync are one or the other, and this takes
+/// half the time of [`GROW`], which compares and merges.
 const ADD: &str = "
 INSERT INTO actions (id, status, type, started_at, completed_at, resource_id, resource_type, region_slug,
                      first_seen_run, extra)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
 ON CONFLICT (id) DO NOTHING";
 
-/// Writes what is new about a known action; changes no row when nothing is.
+/// Writes the new information about a known action. Changes no row when there is none.
 const GROW: &str = "
 INSERT INTO actions (id, status, type, started_at, completed_at, resource_id, resource_type, region_slug,
                      first_seen_run, extra)
@@ -306,7 +306,7 @@ ON CONFLICT (id) DO UPDATE
     OR (excluded.region_slug IS NOT region_slug AND excluded.region_slug IS NOT NULL)
     OR (excluded.extra IS NOT extra AND excluded.extra IS NOT NULL)";
 
-/// The statements that write actions, prepared once for many of them.
+/// The prepared statements that write actions.
 pub(super) struct Upsert<'c> {
     connection: &'c Connection,
     add: CachedStatement<'c>,
@@ -322,7 +322,7 @@ impl<'c> Upsert<'c> {
         })
     }
 
-    /// Writes what is new of an action.
+    /// Writes the new information of an action.
     pub(super) fn write(&mut self, action: &Action, run: RunId) -> Result<Written, Error> {
         let extra = merged_extra(self.connection, action)?;
         let started_at = action.started_at.map(|time| time.to_string());
@@ -356,7 +356,7 @@ const WRITE: &str = "cannot archive an action";
 
 pub(super) const KNOWN_EXTRA: &str = "SELECT extra FROM actions WHERE id = :id";
 
-/// The JSON for `extra`: what is known already, overlaid with what is said now; null says nothing.
+/// The JSON for `extra`: the known fields, overwritten by the new ones. A null does not overwrite a field.
 fn merged_extra(connection: &Connection, action: &Action) -> Result<Option<String>, Error> {
     if action.extra.is_empty() {
         return Ok(None);
@@ -381,11 +381,11 @@ pub(super) fn overlay(known: Option<&str>, said: &Extra) -> String {
             merged.insert(name.clone(), value.clone());
         }
     }
-    // A map of names to texts that were JSON before is JSON again.
+    // Serialization cannot fail: the values are valid JSON already.
     serde_json::to_string(&merged).unwrap_or_default()
 }
 
-/// Remembers that a droplet listed an action whose resource does not say so.
+/// Links an action to the droplet that listed it, if the action's resource does not name that droplet.
 pub(super) fn link(
     connection: &Connection,
     listing: &Listing,

@@ -1,7 +1,7 @@
-//! Which page of what was archived long ago is to be read again.
+//! Chooses the archived page to read again.
 //!
-//! A round goes through a listing from its oldest action to its newest. Of several listings, the one whose last round is
-//! longest ago comes first, and keeps its turn until its round is over.
+//! An audit round goes through a listing from its oldest action to its newest. Among several listings, the one with the
+//! oldest round comes first, and stays first until its round is complete.
 
 use rusqlite::{OptionalExtension, named_params};
 
@@ -11,16 +11,16 @@ use super::listings::{ListingKind, sql_position};
 use crate::core::model::DropletId;
 use crate::core::time::Timestamp;
 
-/// A page that is to be read again.
+/// A page to read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Audit {
-    /// The listing it is a page of.
+    /// The listing of the page.
     pub listing: ListingKind,
-    /// A position on it.
+    /// A position on the page.
     pub position: u64,
 }
 
-/// What lies ahead, by a clock that was wrong, would put off every audit for as long.
+/// Ignores a time in the future: a wrong clock wrote it, and it would delay every audit until then.
 const LAST: &str = "SELECT max(audited_at) > :not_since FROM listings WHERE audited_at <= :now";
 
 pub(super) const NEXT: &str = "
@@ -35,7 +35,7 @@ SELECT droplet_id, audit_position
  ORDER BY audit_position = 0, coalesce(audited_at, proven_since), id
  LIMIT 1";
 
-/// A page that was not read leaves its round without a proof.
+/// A page that could not be read leaves the round without a proof.
 const NOTE: &str = "
 UPDATE listings
    SET audited_at = :now,
@@ -53,8 +53,8 @@ UPDATE listings
 const STEP: &str = "cannot note what was read again";
 
 impl Store {
-    /// The page that was proven longest ago, of the account's listing or of those of `droplets`; nothing while the last
-    /// audit, or the proof itself, is younger than `pace_seconds`.
+    /// The page whose proof is the oldest, of the account's listing or of the listings of `droplets`. `None` while the
+    /// last audit or the proof is younger than `pace_seconds`.
     ///
     /// # Errors
     /// When the archive cannot be read.
@@ -92,8 +92,9 @@ impl Store {
             .step(STEP)
     }
 
-    /// Notes that a listing was read again up to the position `end`; `is_proven` when every action there is archived, and
-    /// not when the API did not give the page, so that the others have their turn.
+    /// Notes that a listing was read again up to the position `end`. `is_proven` is true when every action of the page
+    /// is archived. It is false when the API did not return the page; the round still goes on, so that the other pages
+    /// get their turn.
     ///
     /// # Errors
     /// When the archive cannot be written.

@@ -1,14 +1,15 @@
-//! A second copy: whole, checked, and never in the way of the first.
+//! Makes a checked copy of the archive without blocking a sync.
 //!
-//! The pages are copied as they are, by SQLite's own backup (<https://www.sqlite.org/backup.html>), and not by `VACUUM
-//! INTO`: five million actions are copied in seconds instead of being written anew, index by index, in minutes. One read
-//! transaction spans the copy, so it is the archive of one moment, and it ends however much a sync writes meanwhile; left
-//! to itself, the backup would begin again at each commit of another process. While a sync writes, the archive is in WAL
-//! mode, and the transaction is in nobody's way. At rest it is not: a sync that begins just then waits with its first
-//! commit until the pages are copied: 1.1 GB took three seconds. Checking the copy takes longer, and locks nothing.
+//! SQLite's own backup copies the pages as they are (<https://www.sqlite.org/backup.html>). `VACUUM INTO` would write
+//! everything anew, index by index: five million actions take minutes instead of seconds. One read transaction spans
+//! the copy, so the copy shows the archive at one moment, and ends however much a sync writes. Without that
+//! transaction, the backup would begin again at each commit of another process. During a sync the archive is in WAL
+//! mode, and the transaction blocks no writer. At rest it does: a sync that begins then waits with its first commit
+//! until the pages are copied. 1.1 GB took three seconds. Checking the copy takes longer, and locks nothing.
 //!
-//! The copy is made under another name beside the target, and gets its name once it is on the disk, was read back and
-//! found sound. So whatever has the name is whole, and nothing that had it before is touched; `partial` says how.
+//! The copy first has a temporary name beside the target. It gets its final name after it was written to the disk, read
+//! back and found sound. So a file with the final name is always complete, and an existing file of that name is never
+//! changed.
 
 use super::connection::{open_any_version, prepare};
 use super::error::{Error, Step, file_error, unfit};
@@ -29,34 +30,34 @@ use std::time::Duration;
 use std::{fs, io};
 use tempfile::NamedTempFile;
 
-/// Pages that are copied between two looks at whether to go on: 4 MB.
+/// Pages copied between two checks for cancellation: 4 MB.
 const PAGES_AT_A_TIME: i32 = 1_024;
 
 const COPY: &str = "cannot copy the archive";
 const CHECK: &str = "cannot check the copy";
 
-/// A copy that was made.
+/// A finished copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copied {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
     /// Its size.
     pub bytes: u64,
-    /// The migrations that were applied to it.
+    /// Its schema version.
     pub schema_version: i64,
-    /// How many rows each table of the archive has in it.
+    /// The number of rows in each table.
     pub rows: BTreeMap<String, u64>,
 }
 
-/// Copies the archive at `archive`, of whatever version, to the new file `target`.
+/// Copies the archive at `archive`, of any version, to the new file `target`.
 ///
-/// `is_enough` is asked every few milliseconds; when it says so, nothing is left of the copy. What copies to the same
-/// target left that were killed goes too.
+/// Calls `is_enough` every few milliseconds. When it returns true, the copy is removed. Also removes the files that
+/// killed copies to the same target left.
 ///
 /// # Errors
-/// When the archive cannot be read, something is at `target` already or beside it where SQLite would take it for a part
-/// of the copy, or it is a name that SQLite uses beside the archive, the copy cannot be written, or is not what it was
-/// copied from.
+/// When the archive cannot be read. When `target` exists already, or a file beside it that SQLite would treat as a part
+/// of the copy. When SQLite uses the name of the target beside the archive. When the copy cannot be written, or differs
+/// from the archive.
 pub fn back_up(
     archive: &Path,
     target: &Path,
@@ -100,7 +101,7 @@ fn refuse_target(archive: &Path, target: &Path) -> Result<(), Error> {
     }
 }
 
-/// Copies what the connection reads to the new file `target`.
+/// Copies the database of the connection to the new file `target`.
 pub(super) fn copy(
     source: &Connection,
     target: &Path,
@@ -136,13 +137,12 @@ pub(super) fn copy(
     })
 }
 
-/// Refuses to go on where somebody, whose folder it must be, put another file in the place of the copy: others could read
-/// that.
+/// Stops when another file replaced the copy, which the owner of the folder can do: other users could read that file.
 fn refuse_another(partial: &NamedTempFile) -> Result<(), Error> {
     if is_at(partial.as_file(), partial.path()) {
         return Ok(());
     }
-    let what = "another file was put in its place";
+    let what = "another file replaced it";
     Err(unfit("cannot write the copy", partial.path(), what))
 }
 
@@ -154,7 +154,7 @@ fn copy_pages(
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut copy = open_alone(partial.path(), flags, COPY)?;
     refuse_another(partial)?;
-    // Nobody knows the file yet: it is whole when it gets its name, or it is nothing.
+    // No other process uses the file yet. A failed copy is removed, so it needs no journal.
     copy.pragma_update_and_check(None, "journal_mode", "off", |_| Ok(()))
         .and_then(|()| copy.pragma_update(None, "synchronous", "off"))
         .step(COPY)?;
@@ -166,16 +166,17 @@ fn copy_pages(
                 drop(backup);
                 return copy.close().map_err(|(_, source)| source).step(COPY);
             }
-            // Nobody else knows the copy, and what is copied is locked for reading.
+            // Neither a lock nor a busy copy is possible: no other process uses the copy, and the source is locked for
+            // reading.
             _ => break,
         }
     }
     Err(Error::Stopped)
 }
 
-/// Opens a copy that nobody else knows, without locks: on NFS they would meet that which this process holds on the whole
-/// file (<https://man7.org/linux/man-pages/man2/flock.2.html>). Where the folder is somebody else's, a link may have come
-/// in its place meanwhile; it is not followed.
+/// Opens a copy without locks, because no other process uses it. On NFS, locks would conflict with the lock that this
+/// process holds on the whole file (<https://man7.org/linux/man-pages/man2/flock.2.html>). In a folder of another user,
+/// a link may have replaced the file; it is not followed.
 fn open_alone(path: &Path, flags: OpenFlags, step: &'static str) -> Result<Connection, Error> {
     let path = in_full(path).map_err(file_error("cannot read", path))?;
     let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
@@ -186,8 +187,9 @@ fn open_alone(path: &Path, flags: OpenFlags, step: &'static str) -> Result<Conne
     opened.step(step)
 }
 
-/// Brings the copy to the disk, in rollback mode, so that it can be read without a file beside it: of an archive in WAL
-/// mode, two bytes of the first page say otherwise (<https://www.sqlite.org/fileformat.html#file_format_version_numbers>).
+/// Writes the copy to the disk, in rollback mode, so that it is readable without a file beside it. In a copy of an
+/// archive in WAL mode, two bytes of the first page say WAL
+/// (<https://www.sqlite.org/fileformat.html#file_format_version_numbers>).
 fn finish(copy: &mut File) -> io::Result<u64> {
     copy.seek(SeekFrom::Start(18))?;
     copy.write_all(&[1, 1])?;
@@ -195,7 +197,7 @@ fn finish(copy: &mut File) -> io::Result<u64> {
     Ok(copy.metadata()?.len())
 }
 
-/// Reads the copy back.
+/// Reads the copy back and checks it.
 fn check(
     path: &Path,
     schema_version: i64,
@@ -210,7 +212,7 @@ fn check(
         Ok(if words != "ok" {
             Some(words)
         } else if count_rows(&copy, schema_version)? != *expected {
-            Some("it has another number of rows".to_owned())
+            Some("it has a different number of rows".to_owned())
         } else {
             None
         })
@@ -218,14 +220,14 @@ fn check(
     reason.map_or(Ok(()), |reason| Err(Error::BadCopy { reason }))
 }
 
-/// What SQLite says of a file after reading all of it: `ok`, or the first thing that is wrong.
+/// The result of SQLite's check of the whole file: `ok`, or the first problem.
 pub(super) fn integrity(connection: &Connection) -> Result<String, Error> {
     connection
         .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
         .step(CHECK)
 }
 
-/// How many rows each table has that the migrations up to this version make.
+/// The number of rows in each table of this schema version.
 pub(super) fn count_rows(
     connection: &Connection,
     version: i64,
@@ -252,7 +254,7 @@ pub(super) fn count_rows(
     Ok(rows)
 }
 
-/// A view may have rows without end, and none of them is in the file.
+/// Refuses a view in the place of a table. A view may return rows without end, and none of them is in the file.
 fn refuse_no_table(connection: &Connection, name: &str) -> Result<(), Error> {
     const IS_TABLE: &str = "SELECT count(*) FROM sqlite_schema
                              WHERE name = ?1 COLLATE NOCASE AND type = 'table' AND rootpage > 0";
@@ -264,14 +266,14 @@ fn refuse_no_table(connection: &Connection, name: &str) -> Result<(), Error> {
     }
     Err(Error::Altered {
         path: connection.path().unwrap_or_default().into(),
-        what: format!("the table `{name}` is missing, or is no table"),
+        what: format!("the table `{name}` is missing, or is not a table"),
     })
 }
 
 const ENDING: &str = ".partial";
 const RANDOM_LETTERS: usize = 6;
 
-/// An empty file beside the target, its owner's alone.
+/// Creates an empty file beside the target, private to its owner.
 pub(super) fn make(target: &Path) -> io::Result<NamedTempFile> {
     loop {
         let partial = tempfile::Builder::new()
@@ -280,14 +282,14 @@ pub(super) fn make(target: &Path) -> io::Result<NamedTempFile> {
             .rand_bytes(RANDOM_LETTERS)
             .tempfile_in(folder_of(target))?;
         own(partial.as_file())?;
-        // Another copy that begins may find it before it is locked, and take it for one that was left.
+        // Another copy that begins may find the file before it is locked, and treat it as a leftover.
         if is_held(partial.as_file(), partial.path()) {
             return Ok(partial);
         }
     }
 }
 
-/// Removes what copies to the target left that were killed.
+/// Removes the files that killed copies to the target left.
 pub(super) fn remove_killed(target: &Path) {
     let beginning = beginning(target);
     let Ok(entries) = fs::read_dir(folder_of(target)) else {
@@ -315,7 +317,8 @@ fn is_partial(name: &str, beginning: &str) -> bool {
         })
 }
 
-/// Where files cannot be locked, nothing that was left is removed, and copies are made all the same.
+/// True when the file is locked, or cannot be locked on this file system. In the latter case no leftover is removed,
+/// and copies still work.
 #[cfg(unix)]
 fn is_held(file: &File, path: &Path) -> bool {
     use super::file::{Attempt, attempt};
@@ -327,7 +330,7 @@ fn remove_unless_held(path: &Path) {
     use super::file::{Attempt, attempt};
     use crate::core::files::{self, Links};
     let mut options = files::options(Links::Refused);
-    // It only takes room: where it cannot be removed, the next copy is made all the same.
+    // A leftover only takes disk space. If it cannot be removed, the next copy still works.
     if let Ok(file) = options.read(true).write(true).open(path)
         && matches!(attempt(&file, path), Ok(Attempt::Taken))
     {
@@ -335,7 +338,7 @@ fn remove_unless_held(path: &Path) {
     }
 }
 
-/// Elsewhere a lock keeps its holder's other handles from the file, and that of SQLite is one.
+/// On other systems a lock also blocks the other handles of its holder, such as the handle of SQLite.
 #[cfg(not(unix))]
 fn is_held(_: &File, _: &Path) -> bool {
     true
@@ -344,7 +347,7 @@ fn is_held(_: &File, _: &Path) -> bool {
 #[cfg(not(unix))]
 fn remove_unless_held(_: &Path) {}
 
-/// Gives it its name, where nothing has that yet.
+/// Renames the copy to its final name, if that name is free.
 pub(super) fn name(partial: NamedTempFile, target: &Path) -> io::Result<()> {
     match partial.persist_noclobber(target) {
         Ok(_) => Ok(()),
@@ -353,8 +356,9 @@ pub(super) fn name(partial: NamedTempFile, target: &Path) -> io::Result<()> {
     }
 }
 
-/// The same where a file system knows neither a renaming that replaces nothing nor a second name. An empty file takes the
-/// name first, so that nobody else's can be replaced; a kill between the two steps leaves it.
+/// The same as [`name`], for a file system that supports neither a rename without replacement nor hard links. An empty
+/// file takes the name first, so that no other file can be replaced. A kill between the two steps leaves that empty
+/// file.
 fn name_in_two_steps(partial: NamedTempFile, target: &Path) -> io::Result<()> {
     let placeholder = File::create_new(target)?;
     partial.persist(target).map(drop).map_err(|error| {
@@ -445,7 +449,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn where_modes_cannot_be_changed_a_file_is_refused_only_when_others_may_look() {
-        // Nobody's mode can be changed in /proc.
+        // No process can change a mode in /proc.
         own(&File::open("/proc/self/environ").unwrap()).unwrap();
         own(&File::open("/proc/self/status").unwrap()).unwrap_err();
     }

@@ -1,4 +1,4 @@
-//! Connections to the file: their settings, and the checks that each of them begins with.
+//! Connections to the file: their settings, and the checks at the start of each connection.
 
 use super::error::{Error, Step, is_corrupt, unfit};
 use super::file::{Header, check_header, impossible_version};
@@ -9,11 +9,12 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::Path;
 use std::time::Duration;
 
-/// Pages kept in memory, in KiB as SQLite counts them. A sync writes in order and comes back to few of them; questions are
-/// no slower than with 8 MB, since the system has the pages too: reports over 5 million actions take 5 to 9 % less time.
+/// The page cache, in KiB in the format of SQLite. A sync writes in order and returns to few pages. Queries are no
+/// slower than with 8 MB, because the system caches the pages too: reports over 5 million actions take 5 to 9 % less
+/// time.
 pub(super) const CACHE: &str = "-1280";
 
-/// Keeps this much of the file in memory from now on, and gives back what is more than that.
+/// Sets the cache size, and releases the memory above it.
 pub(super) fn set_cache(connection: &Connection, kibibytes: &str) -> Result<(), Error> {
     connection
         .pragma_update(None, "cache_size", kibibytes)
@@ -21,10 +22,10 @@ pub(super) fn set_cache(connection: &Connection, kibibytes: &str) -> Result<(), 
         .step("cannot configure the connection")
 }
 
-/// Makes sure that there is an archive at `path`, as far as its first bytes tell.
+/// Checks that an archive exists at `path`, as far as its first bytes tell.
 ///
 /// # Errors
-/// [`Error::Missing`] when there is no file, or one without any bytes; else when it is foreign, newer or damaged.
+/// [`Error::Missing`] when the file does not exist or is empty. Other errors when it is foreign, newer or damaged.
 pub fn expect_archive(path: &Path) -> Result<(), Error> {
     match check_header(path)? {
         Header::Ours => Ok(()),
@@ -34,12 +35,12 @@ pub fn expect_archive(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Opens an archive for reading only, also one that is not upgraded yet. A statement waits so long for another program's lock.
+/// Opens an archive of any version for reading only. `lock_wait` limits the wait for the lock of another program.
 pub(super) fn open_any_version(path: &Path, lock_wait: &LockWait) -> Result<Connection, Error> {
     match open_to_read(path, lock_wait) {
         Err(error) if error.is_unfinished_write() => {
             take_back(path, lock_wait).map_err(|failed| {
-                // Whoever cannot do this is told what stands in the way, which is the first error.
+                // A user who may not do this needs the first error, which names the obstacle.
                 if failed.is_busy() { failed } else { error }
             })?;
             open_to_read(path, lock_wait)
@@ -60,8 +61,8 @@ fn open_to_read(path: &Path, lock_wait: &LockWait) -> Result<Connection, Error> 
     Ok(connection)
 }
 
-/// Rolls back the transaction of a writer that was killed in rollback mode, which SQLite does as soon as somebody who may
-/// write reads (<https://www.sqlite.org/lockingv3.html#hot_journals>).
+/// Rolls back the transaction of a writer that was killed in rollback mode. SQLite does this when a process with write
+/// access reads the archive (<https://www.sqlite.org/lockingv3.html#hot_journals>).
 fn take_back(path: &Path, lock_wait: &LockWait) -> Result<(), Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = connect(&file::path_to_write(path)?, flags, lock_wait)?;
@@ -69,9 +70,9 @@ fn take_back(path: &Path, lock_wait: &LockWait) -> Result<(), Error> {
     migrations::version(&connection).map(|_| ())
 }
 
-/// Asks SQLite for the version too: a log that a killed writer left may know better than the file's first bytes.
+/// Asks SQLite for the version again: the log of a killed writer may be newer than the first bytes of the file.
 pub(super) fn refuse_version(connection: &Connection, path: &Path) -> Result<(), Error> {
-    // The first real read: a file that is cut short is found out here.
+    // This is the first real read. It detects a truncated file.
     let found = migrations::version(connection).map_err(|error| damaged(path, error))?;
     file::refuse_version(path, found)?;
     if found == 0 && has_something(connection).map_err(|it| damaged(path, it))? {
@@ -87,7 +88,7 @@ pub(super) fn has_something(connection: &Connection) -> Result<bool, Error> {
         .step("cannot read the archive's schema")
 }
 
-/// Whether closing leaves a log that was found beside the file where it is, as long as the file may be refused.
+/// Decides whether closing leaves an existing log beside the file. It must stay while the file may still be refused.
 pub(super) fn keep_log_on_close(connection: &Connection, on: bool) -> Result<(), Error> {
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, on)
@@ -95,7 +96,7 @@ pub(super) fn keep_log_on_close(connection: &Connection, on: bool) -> Result<(),
         .step("cannot configure the connection")
 }
 
-/// By a path without a link at its end; one that comes there is not followed.
+/// Opens a path without a link at its end. A link that appears there later is not followed.
 pub(super) fn connect(
     path: &Path,
     flags: OpenFlags,
@@ -114,7 +115,7 @@ pub(super) fn connect(
 pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
     for (setting, on) in [
         (DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true),
-        // What a schema from elsewhere says is data, not code.
+        // Treats the contents of a foreign schema as data and not as code.
         (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
         (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
     ] {
@@ -124,7 +125,7 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
     }
     for (name, value) in [
         ("cell_size_check", "on"),
-        // The only copy of a history: a committed page survives a power cut.
+        // The archive is the only copy of a history: a committed page must survive a power cut.
         ("synchronous", "full"),
         ("cache_size", CACHE),
     ] {
@@ -141,7 +142,7 @@ pub(super) fn set_journal_mode(connection: &Connection, mode: &str) -> Result<()
         .step("cannot change the archive's journal mode")
 }
 
-/// Returns whether it worked; others who have the file open may prevent it.
+/// Returns true when the mode changed. Other processes that have the file open may prevent it.
 pub(super) fn try_journal_mode(
     connection: &mut Connection,
     mode: &str,
@@ -158,8 +159,8 @@ pub(super) fn try_journal_mode(
     }
 }
 
-const WAL_BESIDE_NOTHING: &str = "it is in WAL mode, in which SQLite needs a log beside it and cannot make one there; let \
-    somebody who may write to its folder run `archiver sync`, or `sqlite3 FILE 'PRAGMA journal_mode = delete'`";
+const WAL_BESIDE_NOTHING: &str = "it is in WAL mode: SQLite needs a log beside it and cannot create one there; as a \
+    user that may write to its folder, run `archiver sync` or `sqlite3 FILE 'PRAGMA journal_mode = delete'`";
 
 pub(super) fn damaged(path: &Path, error: Error) -> Error {
     match error {
@@ -177,7 +178,7 @@ pub(super) fn damaged(path: &Path, error: Error) -> Error {
 const BATCH: &str = "cannot archive pages of actions";
 
 impl Store {
-    /// Begins a batch: what is written until [`Self::commit_batch`] is archived together, or not at all.
+    /// Begins a batch: everything written until [`Self::commit_batch`] is archived together or not at all.
     ///
     /// # Errors
     /// When the archive cannot be written.
@@ -190,10 +191,10 @@ impl Store {
             .step(BATCH)
     }
 
-    /// Makes what the batch holds part of the archive.
+    /// Archives the batch.
     ///
     /// # Errors
-    /// When the archive cannot be written; then nothing of the batch is in it.
+    /// When the archive cannot be written; then nothing of the batch is archived.
     pub fn commit_batch(&mut self) -> Result<(), Error> {
         let committed = self
             .connection
@@ -207,18 +208,18 @@ impl Store {
         committed
     }
 
-    /// Takes the batch back, after something in it failed.
+    /// Discards the batch after a failure in it.
     pub fn discard_batch(&mut self) {
-        // What was written of the regions is taken back with the rest.
+        // The writes to the regions are rolled back with the rest.
         self.written_regions.clear();
         if !self.connection.is_autocommit() {
-            // Should that fail too, closing the connection does it.
+            // If the rollback fails too, closing the connection does it.
             let _ = self.connection.execute_batch("ROLLBACK");
         }
     }
 }
 
-/// Does what `write` does wholly or not at all: in a transaction of its own, or in that of the batch.
+/// Runs `write` completely or not at all: in a transaction of its own, or in the transaction of the batch.
 pub(super) fn atomically<T>(
     connection: &Connection,
     step: &'static str,

@@ -1,4 +1,4 @@
-//! Droplets: their names, present and former, and when they were found to be gone. Their history always stays.
+//! Droplets: their present and former names, and the time when each was found to be gone. Their history always stays.
 
 use std::collections::BTreeSet;
 
@@ -15,8 +15,8 @@ pub(super) const KNOWS_DROPLET: &str = "
 SELECT EXISTS (SELECT 1 FROM droplets WHERE id = :id)
     OR EXISTS (SELECT 1 FROM droplet_actions WHERE droplet_id = :id)";
 
-/// Archived droplets that are not known to be gone, and not among the listed ones: those that were listed once, and those
-/// that only actions name, found by hopping from one resource to the next along the index.
+/// Archived droplets that are neither gone nor listed: droplets that were listed once, and droplets that only actions
+/// name. The query finds the latter by hopping from one resource to the next along the index.
 pub(super) const UNLISTED: &str = "
 WITH RECURSIVE resources (id) AS (
     SELECT min(resource_id) FROM actions
@@ -45,7 +45,7 @@ SELECT id,
 pub struct UnlistedDroplet {
     /// Its id.
     pub id: DropletId,
-    /// Whether an archived action says that it was destroyed.
+    /// True when an archived action says that the droplet was destroyed.
     pub is_destroyed: bool,
 }
 
@@ -59,10 +59,10 @@ SELECT id
    AND EXISTS (SELECT 1 FROM json_each(extra, '$.tags') AS tag WHERE tag.value IN (SELECT value FROM json_each(:tags)))";
 
 impl Store {
-    /// Archives what the API says of droplets that exist; returns how many rows that changed.
+    /// Archives the current state of existing droplets. Returns the number of changed rows.
     ///
     /// # Errors
-    /// When the archive cannot be written; then none of them is in it.
+    /// When the archive cannot be written; then none of them is archived.
     pub fn record_droplets(&mut self, droplets: &[Droplet], now: Timestamp) -> Result<u64, Error> {
         atomically(&self.connection, WRITE, || {
             let changed = droplets
@@ -72,7 +72,7 @@ impl Store {
         })
     }
 
-    /// Marks droplets that the API does not have any more.
+    /// Marks droplets as gone.
     ///
     /// # Errors
     /// When the archive cannot be written; then none of them is marked.
@@ -95,7 +95,7 @@ impl Store {
         })
     }
 
-    /// Whether the API is known not to have the droplet any more.
+    /// True when the droplet is gone.
     ///
     /// # Errors
     /// When the archive cannot be read.
@@ -106,7 +106,7 @@ impl Store {
             .step("cannot look up a droplet")
     }
 
-    /// The archived droplets that may be gone: all but the listed ones and those that are known to be gone.
+    /// The archived droplets that may be gone: all except the listed ones and those that are gone already.
     ///
     /// # Errors
     /// When the archive cannot be read.
@@ -126,7 +126,7 @@ impl Store {
             .step("cannot read which droplets may be gone")
     }
 
-    /// The archived droplets, but for the listed ones and those that are known to be gone, that had one of these tags.
+    /// The archived droplets that had one of these tags, except the listed ones and those that are gone.
     ///
     /// # Errors
     /// When the archive cannot be read.
@@ -147,7 +147,7 @@ impl Store {
             .step("cannot read which droplets had a tag")
     }
 
-    /// Whether the archive has heard of a droplet: by its listing, by its name or by any action.
+    /// True when the archive knows a droplet from the droplet list, from its name or from any action.
     ///
     /// # Errors
     /// When the archive cannot be read.
@@ -202,7 +202,7 @@ fn upsert(connection: &Connection, droplet: &Droplet, now: Timestamp) -> Result<
     Ok(changed as u64)
 }
 
-/// The JSON for `extra`: what is known already, overlaid with what is said now; null says nothing.
+/// The JSON for `extra`: the known fields, overwritten by the new ones. A null does not overwrite a field.
 fn merged_extra(connection: &Connection, droplet: &Droplet) -> Result<Option<String>, Error> {
     if droplet.extra.is_empty() {
         return Ok(None);

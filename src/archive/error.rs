@@ -1,4 +1,4 @@
-//! What can go wrong with the file, told apart by what the reader can do about it.
+//! Errors of the archive file, grouped by what the user can do about them.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,75 +7,75 @@ use rusqlite::{ErrorCode, ffi};
 
 use crate::core::threads;
 
-/// A file that could not be used as an archive, or a statement that failed.
+/// A file that cannot be used as an archive, or a statement that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no file there.
+    /// The file does not exist.
     #[error("there is no archive at {}", path.display())]
     Missing {
-        /// Where it was looked for.
+        /// The expected path.
         path: PathBuf,
     },
-    /// It was there, and is gone or replaced.
+    /// The file existed, and was removed or replaced during the sync.
     #[error(
-        "{} was moved, deleted or replaced during a sync; what the sync archived is not in the file that is there now",
+        "{} was moved, deleted or replaced during a sync; the file at this path lacks the newly archived actions",
         path.display()
     )]
     Vanished {
-        /// Where it was.
+        /// The expected path.
         path: PathBuf,
     },
-    /// There is a link, and nothing where it leads.
-    #[error("{} is a link to {}, and there is nothing there", path.display(), leads_to.display())]
+    /// The path is a link, and its target does not exist.
+    #[error("{} is a link to {}, which does not exist", path.display(), leads_to.display())]
     LeadsNowhere {
         /// The link.
         path: PathBuf,
-        /// What it says.
+        /// The target of the link.
         leads_to: PathBuf,
     },
-    /// It is a database, but not ours.
+    /// The file is a database of another application.
     #[error("{} is a SQLite database of another application, and is left untouched", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
     },
-    /// A later archiver wrote it.
+    /// A later version of archiver wrote the file.
     #[error("{} has schema version {found}; this archiver knows up to {known}", path.display())]
     Newer {
         /// The file.
         path: PathBuf,
         /// Its `user_version`.
         found: i64,
-        /// The latest migration of this program.
+        /// The latest schema version that this program knows.
         known: i64,
     },
-    /// It needs an upgrade, which only a writer makes.
+    /// The file needs an upgrade, which only a writer makes.
     #[error("{} has schema version {found}; it has not been upgraded to {known} yet", path.display())]
     Older {
         /// The file.
         path: PathBuf,
         /// Its `user_version`.
         found: i64,
-        /// The latest migration of this program.
+        /// The latest schema version that this program knows.
         known: i64,
     },
-    /// It is no SQLite database, or one that is not whole.
+    /// The file is not a SQLite database, or it is damaged.
     #[error("{} is not a readable archive: {reason}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The damage.
         reason: String,
     },
-    /// Its schema is not what the migrations make, in a way that matters to what a sync writes.
+    /// The schema differs from the migrations in a way that affects the writes of a sync.
     #[error("{} was changed by something other than archiver, and is left untouched: {what}", path.display())]
     Altered {
         /// The file.
         path: PathBuf,
-        /// What is different.
+        /// The differences.
         what: String,
     },
-    /// An upgrade would make something that has the name of what somebody else added.
+    /// The upgrade needs a name that another program already uses in the file.
     #[error(
         "{} cannot be upgraded to schema version {to}, and is left untouched: archiver needs the name of {what}",
         path.display()
@@ -83,55 +83,55 @@ pub enum Error {
     NameInUse {
         /// The file.
         path: PathBuf,
-        /// What has it.
+        /// The objects that have such a name.
         what: String,
-        /// The version that it would have.
+        /// The version after the upgrade.
         to: i64,
     },
-    /// There is something where a copy was to be made.
+    /// The target path of the copy already exists.
     #[error("{} {}", path.display(), if *is_archive { "is the archive itself" } else { "exists already" })]
     Taken {
-        /// Where the copy was to be made.
+        /// The target of the copy.
         path: PathBuf,
-        /// Whether that is what was to be copied.
+        /// True when the target is the archive itself.
         is_archive: bool,
     },
-    /// SQLite would take something for a part of the copy.
+    /// SQLite would treat a file beside the target as a part of the copy.
     #[error(
-        "{} cannot be a copy: SQLite would take {}, which is there already, for a part of it",
+        "{} cannot be the name of a copy: SQLite would treat the existing file {} as a part of it",
         path.display(), beside.display()
     )]
     NotAlone {
-        /// Where the copy was to be made.
+        /// The target of the copy.
         path: PathBuf,
-        /// What is beside it.
+        /// The file beside it.
         beside: PathBuf,
     },
-    /// SQLite, or a sync, would take the copy for something else.
-    #[error("{} is no name for a copy: beside the archive it means something else", path.display())]
+    /// SQLite or a sync uses the target's name beside the archive.
+    #[error("{} is not a valid name for a copy: it has another meaning beside the archive", path.display())]
     Reserved {
-        /// Where the copy was to be made.
+        /// The target of the copy.
         path: PathBuf,
     },
-    /// The copy is not as good as it has to be.
+    /// The copy did not pass its check.
     #[error("the copy is not sound, and was not kept: {reason}")]
     BadCopy {
-        /// What is wrong with it.
+        /// The failed check.
         reason: String,
     },
-    /// There was no time for the copy.
-    #[error("the copy was stopped; nothing is left of it")]
+    /// The copy was cancelled.
+    #[error("the copy was stopped; nothing was kept")]
     Stopped,
-    /// The archive is not upgraded without a way back.
+    /// The archive cannot be backed up, so it is not upgraded.
     #[error(
-        "the archive is not upgraded from schema version {from} to {to}, since it cannot be backed up first: {source}"
+        "the archive is not upgraded from schema version {from} to {to}, because the backup failed: {source}"
     )]
     NoBackup {
-        /// Its version.
+        /// The version of the archive.
         from: i64,
-        /// The version that it would have.
+        /// The version after the upgrade.
         to: i64,
-        /// Why there is no backup.
+        /// The reason why the backup failed.
         source: Box<Error>,
     },
     /// Another sync holds the lock.
@@ -139,31 +139,31 @@ pub enum Error {
     Locked {
         /// The file.
         path: PathBuf,
-        /// ` (process 4242, since 2026-01-01T00:00:00Z)`, where it is known.
+        /// ` (process 4242, since 2026-01-01T00:00:00Z)`, when it is known.
         holder: Option<String>,
     },
-    /// The operating system would not let us.
+    /// The operating system refused an operation.
     #[error("{step} {}: {source}", path.display())]
     File {
-        /// `cannot create`, `cannot read` …
+        /// The failed operation: `cannot create`, `cannot read` …
         step: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
     /// A statement failed.
     #[error("{step}: {source}")]
     Sqlite {
-        /// What was being done.
+        /// The failed operation.
         step: &'static str,
-        /// What SQLite says.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
 }
 
 impl Error {
-    /// Whether the file is the wrong one or unusable, whatever is tried with it.
+    /// True when the file is the wrong one or unusable, so that a retry cannot help.
     #[must_use]
     pub fn is_unusable_archive(&self) -> bool {
         match self {
@@ -188,24 +188,24 @@ impl Error {
         }
     }
 
-    /// Whether another program kept the archive locked for longer than it was waited for.
+    /// True when another program kept the archive locked longer than the wait.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         self.code() == Some(ErrorCode::DatabaseBusy)
     }
 
-    /// Whether a writer that was killed left something that has to be taken back before anybody can read.
+    /// True when a killed writer left an unfinished transaction. SQLite must undo it before anyone can read.
     pub(super) fn is_unfinished_write(&self) -> bool {
         self.extended_code() == Some(ffi::SQLITE_READONLY_ROLLBACK)
     }
 
-    /// Whether SQLite could not write, or make a file.
+    /// True when SQLite could not write to a file or create one.
     pub(super) fn is_unwritable(&self) -> bool {
         let code = self.code();
         matches!(code, Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen))
     }
 
-    /// Whether the system took no more bytes, which SQLite does not always know for a full disk.
+    /// True when the system accepted no more bytes. SQLite does not always report this as a full disk.
     fn is_refused_write(&self) -> bool {
         matches!(
             self.extended_code(),
@@ -236,45 +236,44 @@ impl Error {
         }
     }
 
-    /// What the reader can do about it.
+    /// The next step for the user.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Missing { .. } => {
-                "`archiver sync` makes one; --db, ARCHIVER_DB or the configuration say where it is"
+                "run `archiver sync` to create it, or give its path with --db, ARCHIVER_DB or the configuration"
             }
             Self::Vanished { .. } => {
                 "put the file back or mount its volume, let nothing move it while a sync runs, and run the sync again"
             }
             Self::LeadsNowhere { .. } => {
-                "mount or put back what it leads to, point the link somewhere else, or take it away; or give another file \
-                 with --db"
+                "mount or restore the target, change or delete the link, or give another file with --db"
             }
             Self::NameInUse { .. } => {
-                "give what has it another name with sqlite3 (`ALTER TABLE name RENAME TO other`; an index or a view is \
-                 dropped and made again), then run it again"
+                "rename that object with sqlite3 (`ALTER TABLE name RENAME TO other`; drop an index or a view and \
+                 create it again), then run the command again"
             }
             Self::Foreign { .. } => "give another file with --db",
             Self::Newer { .. } => "install the latest archiver",
             Self::Older { .. } => "`archiver sync` upgrades it",
             Self::Damaged { .. } => DAMAGE,
             Self::Altered { .. } => {
-                "if you know what was added, take it away with sqlite3; if not, go back to a backup; `archiver verify` \
-                 says all that is wrong"
+                "if you know the change, undo it with sqlite3; if not, go back to a backup; `archiver verify` lists \
+                 all problems"
             }
-            Self::Taken { .. } => "nothing is overwritten; give a name that is free",
+            Self::Taken { .. } => "nothing is overwritten; give another name",
             Self::NotAlone { .. } => {
-                "it is what a database of that name left: give the copy another name, or move that away first"
+                "a database of that name left this file: give the copy another name, or move the file away first"
             }
-            Self::Reserved { .. } => "give it another name, or put it into another folder",
+            Self::Reserved { .. } => "give the copy another name or another folder",
             Self::BadCopy { .. } => {
-                "the archive itself is damaged, or the disk is: `archiver verify` says which part; keep the file"
+                "the archive or the disk is damaged: `archiver verify` names the damaged part; keep the file"
             }
-            Self::Stopped => "run it again",
+            Self::Stopped => "run the command again",
             Self::NoBackup { source, .. } if self.is_busy() => source.hint(),
             Self::NoBackup { .. } => {
-                "make room for a second copy beside the archive, and look at the permissions of its folder; the archive \
-                 is as it was"
+                "make room for a second copy beside the archive, and check the permissions of its folder; the archive \
+                 is unchanged"
             }
             Self::Locked { .. } => "let it finish, or wait for it with --wait 60s",
             Self::File { source, .. } => threads::hint(&source.to_string())
@@ -285,31 +284,31 @@ impl Error {
 
     fn hint_of_sqlite(&self, source: &rusqlite::Error) -> &'static str {
         if self.is_unfinished_write() {
-            return "a sync was killed while it wrote: `archiver sync`, or whoever may write to the archive and its \
-                    folder, takes back what it left";
+            return "a sync was killed during a write: run `archiver sync` as a user that may write to the archive and \
+                    its folder; this undoes the unfinished write";
         }
         if self.is_refused_write() {
-            return "the disk may be full, or failing: look at the free space beside the archive and run it again; what \
-                    is archived is safe";
+            return "the disk may be full or failing: check the free space beside the archive and run the command \
+                    again; archived actions are safe";
         }
         match source.sqlite_error_code() {
             _ if is_damage(source) => DAMAGE,
             Some(ErrorCode::DiskFull) => {
-                "the disk is full; free some space and run it again: what is archived is safe"
+                "the disk is full; free some space, then run it again; archived actions are safe"
             }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                "end that program, or what it reads, and run it again; what is archived is safe"
+                "end that program or its query, then run it again; archived actions are safe"
             }
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 "check the permissions of the file and of its folder"
             }
-            _ => "what is archived is safe; run it again",
+            _ => "run the command again; archived actions are safe",
         }
     }
 }
 
-/// Whether a statement of archiver's failed because the file is damaged: by SQLite's word, or since a value is not what
-/// its column holds, such as a text that is no UTF-8.
+/// True when a statement of archiver failed because the file is damaged: SQLite reports damage, or a value does not fit
+/// its column, such as a text that is not UTF-8.
 #[must_use]
 pub fn is_damage(error: &rusqlite::Error) -> bool {
     use rusqlite::Error;
@@ -318,13 +317,13 @@ pub fn is_damage(error: &rusqlite::Error) -> bool {
         | Error::IntegralValueOutOfRange(..)
         | Error::InvalidColumnType(..)
         | Error::Utf8Error(..) => true,
-        // A version of the schema's format that no program writes has no code of its own.
+        // An unknown schema format, which no program writes, has no error code of its own.
         Error::SqliteFailure(_, Some(words)) if words == "unsupported file format" => true,
         error => is_corrupt(error),
     }
 }
 
-/// Whether SQLite itself says that the file is damaged.
+/// True when SQLite itself reports damage.
 #[must_use]
 pub fn is_corrupt(error: &rusqlite::Error) -> bool {
     matches!(
@@ -333,10 +332,10 @@ pub fn is_corrupt(error: &rusqlite::Error) -> bool {
     )
 }
 
-const DAMAGE: &str = "keep the file: a backup beside it, or `sqlite3 FILE .recover`, may bring it back; a sync into \
-                      a new file reads again what the API still lists";
+const DAMAGE: &str = "keep the file: a backup beside it or `sqlite3 FILE .recover` may restore the data; a sync into \
+                      a new file reads all actions that the API still lists";
 
-/// Names what was being done when SQLite failed.
+/// Adds the name of the failed operation to an error of SQLite.
 pub(super) trait Step<T> {
     fn step(self, step: &'static str) -> Result<T, Error>;
 }
@@ -350,7 +349,7 @@ impl<T> Step<T> for rusqlite::Result<T> {
     }
 }
 
-/// The statement is of no use to whoever reads the error, and may be a whole migration.
+/// Removes the SQL text: it does not help the user, and may be a whole migration.
 fn without_sql(error: rusqlite::Error) -> rusqlite::Error {
     match error {
         rusqlite::Error::SqlInputError { error, msg, .. } => {
@@ -360,13 +359,13 @@ fn without_sql(error: rusqlite::Error) -> rusqlite::Error {
     }
 }
 
-/// Names the file that the operating system refused.
+/// Adds the operation and the path to an error of the operating system.
 pub(super) fn file_error(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
     move |source| Error::File { step, path, source }
 }
 
-/// What stands at a path is not fit for that step, and why.
+/// The file at the path is not suitable for the operation; `why` says the reason.
 pub(super) fn unfit(step: &'static str, path: &Path, why: &str) -> Error {
     file_error(step, path)(io::Error::new(io::ErrorKind::InvalidInput, why))
 }

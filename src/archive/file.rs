@@ -1,7 +1,7 @@
-//! What a file says of itself before SQLite is let near it.
+//! Checks the file before SQLite opens it.
 //!
-//! Merely opening a database can change it, and merely opening something that is no file can take for ever: a FIFO waits
-//! for somebody to write. So first the file system is asked what stands at the path, then the first bytes are read.
+//! Opening a database can change it, and opening a path that is not a file can block forever: a FIFO waits for a
+//! writer. So archiver first asks the file system for the kind of the file, and then reads the first bytes.
 
 use super::error::{Error, file_error, unfit};
 use super::migrations::{APPLICATION_ID, LATEST_VERSION};
@@ -12,11 +12,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// What the file's first bytes say (<https://www.sqlite.org/fileformat.html#the_database_header>).
+/// The result of reading the first bytes (<https://www.sqlite.org/fileformat.html#the_database_header>).
 pub(super) enum Header {
     /// No bytes: a new archive.
     Empty,
-    /// An archive; not of a later version, as far as these bytes tell.
+    /// An archive, and not of a later version as far as these bytes tell.
     Ours,
 }
 
@@ -58,15 +58,16 @@ pub(super) fn check_header(path: &Path) -> Result<Header, Error> {
             path: path.to_owned(),
         });
     }
-    // The versions of the format to write and to read: a greater one is for programs that know it.
+    // The versions of the file format for writing and reading. A greater version needs a newer program.
     if let Some(format) = header[18..20].iter().find(|format| **format > 2) {
-        let what = "is none that archiver writes: it is damaged, or of a newer kind";
-        return damaged(&format!("its file format, {format}, {what}"));
+        let what = "is unknown: it is damaged, or needs a newer program";
+        return damaged(&format!("its file format {format} {what}"));
     }
     refuse_version(path, version.into()).map(|()| Header::Ours)
 }
 
-/// Whether the file says that changes are in a log beside it. To be asked where nothing is locked any more.
+/// True when the file says that changes are in a log beside it. Call this only when the process holds no lock on the
+/// file.
 pub(super) fn is_wal(path: &Path) -> bool {
     let mut header = [0; 20];
     let opened = files::options(Links::Followed).read(true).open(path);
@@ -86,7 +87,7 @@ pub(super) fn refuse_version(path: &Path, found: i64) -> Result<(), Error> {
     }
 }
 
-/// The schema version is one that no archive has at any moment.
+/// The error for a schema version that no archive can have.
 pub(super) fn impossible_version(path: &Path, found: i64) -> Error {
     Error::Damaged {
         path: path.to_owned(),
@@ -94,7 +95,7 @@ pub(super) fn impossible_version(path: &Path, found: i64) -> Error {
     }
 }
 
-/// The files that SQLite keeps beside a database, and takes for a part of it whoever left them.
+/// The files that SQLite keeps beside a database. SQLite uses them as a part of it, no matter which program left them.
 pub(super) fn companions(database: &Path) -> [PathBuf; 3] {
     ["-journal", "-wal", "-shm"].map(|ending| {
         let mut name = database.as_os_str().to_owned();
@@ -103,15 +104,16 @@ pub(super) fn companions(database: &Path) -> [PathBuf; 3] {
     })
 }
 
-/// What SQLite would take for a part of a database that is about to get this name; also a link that leads nowhere.
+/// A file that SQLite would treat as a part of a new database with this name. Includes a link whose target does not
+/// exist.
 pub(super) fn left_beside(database: &Path) -> Option<PathBuf> {
     let is_there = |path: &PathBuf| fs::symlink_metadata(path).is_ok();
     companions(database).into_iter().find(is_there)
 }
 
-/// The path of an archive that a sync may write to: not a file that has another name too, since each name has its own lock
-/// and its own log (<https://www.sqlite.org/howtocorrupt.html>, 2.5), and not what a link leads to that another user made,
-/// who may want to have it written over.
+/// The path of an archive for writing. Refuses a file that has a second name, because each name has its own lock and
+/// its own log (<https://www.sqlite.org/howtocorrupt.html>, 2.5). Refuses a link of another user, who may use it to
+/// have another file overwritten.
 pub(super) fn path_to_write(path: &Path) -> Result<PathBuf, Error> {
     let refused = |what: &str| Err(unfit("cannot write to the archive", path, what));
     let cannot_read = |error| file_error("cannot read the archive", path)(error);
@@ -125,18 +127,18 @@ pub(super) fn path_to_write(path: &Path) -> Result<PathBuf, Error> {
         in_full(path).map_err(cannot_read)?
     };
     if !fs::symlink_metadata(path).is_ok_and(|it| is_same(&it, &there)) {
-        return refused("something else came in its place");
+        return refused("another file replaced it");
     }
     if has_other_names(&fs::symlink_metadata(&real).map_err(cannot_read)?) {
         return refused(
-            "it has another name too, a hard link, with another lock: make it a file of its own with `cp -p` and `mv`",
+            "it has another name (a hard link) with another lock: make it a separate file with `cp -p` and `mv`",
         );
     }
     Ok(real)
 }
 
-/// The same file by a path that SQLite takes for nothing else: in full, since `:memory:` and `file:…` are no names to it,
-/// and without a link at its end.
+/// The same file by a path that SQLite cannot misread: an absolute path, because `:memory:` and `file:…` are not file
+/// names for SQLite, and without a link at its end.
 pub(super) fn path_to_read(path: &Path) -> Result<PathBuf, Error> {
     #[cfg(unix)]
     let real = fs::canonicalize(path);
@@ -145,7 +147,7 @@ pub(super) fn path_to_read(path: &Path) -> Result<PathBuf, Error> {
     real.map_err(file_error("cannot read the archive", path))
 }
 
-/// The same path without a link on the way to its folder: one that comes in the place of the file is in it.
+/// The same path with a folder that contains no link. A link that replaces the file itself stays in the path.
 pub(super) fn in_full(path: &Path) -> io::Result<PathBuf> {
     #[cfg(unix)]
     {
@@ -157,10 +159,10 @@ pub(super) fn in_full(path: &Path) -> io::Result<PathBuf> {
     std::path::absolute(path)
 }
 
-/// SQLite waits for a FIFO there for ever, follows no link, writes to whatever other name a file has, and as root gives it
-/// to the archive's owner.
+/// Refuses unsafe files beside the archive. SQLite would wait forever for a FIFO there, refuses a link, writes to a
+/// file that has a second name, and as root changes the owner of such a file to the archive's owner.
 fn refuse_companions(path: &Path) -> Result<(), Error> {
-    // Beside the file itself, whatever link it is reached by.
+    // Beside the file itself, independent of any link to it.
     let path = fs::canonicalize(path).map_err(file_error("cannot read the archive", path))?;
     for companion in companions(&path) {
         let Ok(metadata) = fs::symlink_metadata(&companion) else {
@@ -168,10 +170,10 @@ fn refuse_companions(path: &Path) -> Result<(), Error> {
         };
         let what = match kind(&metadata) {
             Some(kind) => {
-                format!("it is a {kind}, not a file, and SQLite would use it; take it away")
+                format!("it is a {kind}, not a file, and SQLite would use it; move it away")
             }
             None if has_other_names(&metadata) => {
-                "it has another name too, a hard link, and SQLite would write to it: make it a file of its own with `cp \
+                "it has another name (a hard link), and SQLite would write to it: make it a separate file with `cp \
                  -p` and `mv`"
                     .to_owned()
             }
@@ -182,8 +184,7 @@ fn refuse_companions(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// A folder, a FIFO, a socket or a device is nothing to keep an archive in. A link is followed: the archive may live
-/// elsewhere.
+/// Refuses a folder, a FIFO, a socket or a device. Follows a link: the archive may be elsewhere.
 fn refuse_what_is_no_file(path: &Path) -> Result<(), Error> {
     let metadata = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -208,14 +209,14 @@ fn refuse_what_is_no_file(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Makes the folder that a file is to be in.
+/// Creates the folder of a file.
 pub(super) fn make_folder_of(path: &Path) -> Result<(), Error> {
     let folder = path.parent();
     match folder.filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) => {
             let mut builder = fs::DirBuilder::new();
             builder.recursive(true);
-            // Whoever may write to the folder may put another archive in it.
+            // A user who may write to the folder could replace the archive.
             #[cfg(unix)]
             std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
             let made = builder.create(folder);
@@ -225,7 +226,7 @@ pub(super) fn make_folder_of(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Returns whether it made it.
+/// Returns true when it created the file.
 pub(super) fn create_if_missing(path: &Path) -> Result<bool, Error> {
     make_folder_of(path)?;
     let mut options = OpenOptions::new();
@@ -242,7 +243,7 @@ pub(super) fn create_if_missing(path: &Path) -> Result<bool, Error> {
     }
 }
 
-/// Leaves nothing of an archive that was made just now and came to nothing.
+/// Removes the empty file of an archive that was just created and then failed.
 pub(super) fn remove_if_empty(path: &Path) {
     let is_empty = |it: fs::Metadata| it.is_file() && it.len() == 0;
     if fs::symlink_metadata(path).is_ok_and(is_empty) {
@@ -250,8 +251,8 @@ pub(super) fn remove_if_empty(path: &Path) {
     }
 }
 
-/// Makes a new file its owner's alone, whatever the umask. Some file systems know no modes: there it is an error only
-/// when others may look.
+/// Makes a new file private to its owner, whatever the umask. On file systems without modes, this fails only when other
+/// users can read the file.
 pub(super) fn own(file: &File) -> io::Result<()> {
     #[cfg(unix)]
     {
@@ -266,8 +267,9 @@ pub(super) fn own(file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// A new name is on the disk once its folder is (<https://man7.org/linux/man-pages/man2/fsync.2.html>), which some file
-/// systems do by themselves, and refuse when they are asked to.
+/// Writes a folder to the disk: a new file name is safe only after this
+/// (<https://man7.org/linux/man-pages/man2/fsync.2.html>). Some file systems do this by themselves and refuse the
+/// request.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     match File::open(folder).and_then(|folder| folder.sync_all()) {
@@ -278,7 +280,7 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a folder cannot be brought to the disk at all, be it that nobody may read it, which is no failing disk.
+/// True when a folder cannot be synced at all, for example because it is not readable. This is not a failing disk.
 #[cfg(unix)]
 fn is_left_to_the_system(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
@@ -287,11 +289,11 @@ fn is_left_to_the_system(error: &io::Error) -> bool {
         || Errno::from_io_error(error) == Some(Errno::BADF)
 }
 
-/// What trying to lock a file came to.
+/// The result of an attempt to lock a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Attempt {
     Taken,
-    /// Its last holder removed it after it was opened: what is locked now is in nobody's way.
+    /// The last holder removed the file after it was opened. The lock on it blocks no other process.
     Removed,
     Held,
 }

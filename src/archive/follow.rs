@@ -1,7 +1,7 @@
-//! Which droplets are followed through the account's listing, and from where on.
+//! The followed droplets, and the position from which the account's listing covers each of them.
 //!
 //! A droplet is followed from position `f` of the account's listing when all of its actions at earlier positions are
-//! archived. What is new of it then shows in the account's listing, with that of every other droplet.
+//! archived. Its new actions then appear in the account's listing, together with those of every other droplet.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,20 +16,20 @@ use crate::core::time::Timestamp;
 
 const FOLLOW: &str = "cannot note which droplets are followed";
 
-/// A droplet that is followed.
+/// A followed droplet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Followed {
-    /// The position of the account's listing from which on it shows what is new of the droplet.
+    /// The position in the account's listing from which it shows all new actions of the droplet.
     pub from: u64,
-    /// When its own listing was last read to the end.
+    /// The last time when its own listing was read to the end.
     pub read_at: Option<Timestamp>,
-    /// Whether the API does not have it any more: then nothing but the account's listing shows what happened to it.
+    /// True when the droplet is gone: then only the account's listing shows its actions.
     pub is_gone: bool,
 }
 
 impl Store {
-    /// Those of `ids` that are followed. The others of the archive are not followed any more: pages of the account's
-    /// listing are about to be read of which only the actions of `ids` are kept.
+    /// Returns the followed droplets among `ids`, and stops following all others. The caller is about to read pages of
+    /// the account's listing and keeps only the actions of `ids`.
     ///
     /// # Errors
     /// When the archive cannot be read or written.
@@ -49,8 +49,8 @@ impl Store {
         followed(&self.connection)
     }
 
-    /// Notes from where on droplets are followed, and the greatest id that the account's listing showed; writes nothing
-    /// where that is known already.
+    /// Stores the position from which each droplet is followed, and the greatest id that the account's listing showed.
+    /// Writes nothing when this is stored already.
     ///
     /// # Errors
     /// When the archive cannot be written.
@@ -78,7 +78,7 @@ impl Store {
     }
 }
 
-/// All droplets of the archive that are followed.
+/// All followed droplets of the archive.
 ///
 /// # Errors
 /// When the archive cannot be read.

@@ -1,11 +1,11 @@
-//! The large indexes of `actions`, put off while a sync brings most of the archive.
+//! The large indexes of `actions`. A sync that fetches most of the archive creates them at its end.
 //!
-//! Each is over all actions, in an order that is not the one they arrive in. Kept up to date row by row, they make a
-//! first sync of 500,000 actions write 4.6 GB for an archive of 106 MB; made once at the end, they are written in order,
-//! once, and are a third smaller. Until then questions are answered without them, correctly and slower.
+//! Each large index covers all actions, in another order than the order of arrival. Updated row by row, the indexes
+//! make a first sync of 500,000 actions write 4.6 GB for an archive of 106 MB. Created at the end, they are written
+//! once and in order, and are a third smaller. Until then queries are answered without them, correctly but slower.
 //!
-//! Nothing has to be remembered for that: an index that the migrations make and the file does not have was put off, by
-//! this sync or by one that was killed.
+//! No extra state is needed: an index of the migrations that is missing in the file was deferred, by this sync or by a
+//! killed one.
 
 use rusqlite::{Connection, ErrorCode};
 
@@ -16,27 +16,27 @@ use super::error::{Error, Step};
 use super::interrupt::INSTRUCTIONS_BETWEEN_LOOKS;
 use super::migrations;
 
-/// Those that are put off. The others hold few actions, and some questions name them.
+/// The indexes that can be deferred. The other indexes hold few actions, and some queries name them.
 pub(super) const LARGE: [&str; 3] = [
     "actions_by_type_and_time",
     "actions_by_resource_and_time",
     "actions_by_time",
 ];
 
-/// With fewer new actions than this, indexes are kept up to date in no time.
+/// For fewer new actions than this, updating the indexes takes almost no time.
 const MANY: u64 = 10_000;
 const CACHE_WHILE_SORTING: &str = "-256";
 
 const DEFER: &str = "cannot put off the archive's indexes";
 const MAKE: &str = "cannot make the archive's indexes";
 
-/// Whether the large indexes are there.
+/// The state of the large indexes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum LargeIndexes {
-    /// All of them.
+    /// All of them exist.
     #[default]
     UpToDate,
-    /// To be made when the sync has read its listings.
+    /// The sync creates them after it has read its listings.
     Deferred,
 }
 
@@ -51,8 +51,8 @@ impl LargeIndexes {
 }
 
 impl Store {
-    /// Takes note that so many new actions are about to come. When they are most of what the archive will hold, its large
-    /// indexes are put off until [`Self::make_deferred_indexes`].
+    /// Announces `expected` new actions. If they will be most of the archive, this drops the large indexes until
+    /// [`Self::make_deferred_indexes`] creates them again.
     ///
     /// # Errors
     /// When the archive cannot be read or written.
@@ -79,8 +79,8 @@ impl Store {
         Ok(())
     }
 
-    /// Makes the indexes that were put off, one after the other, until `is_enough` says so; it is asked about every
-    /// millisecond. What is not made then is made at the end of the next sync.
+    /// Creates the deferred indexes, one after the other, until `is_enough` returns true. Calls `is_enough` about every
+    /// millisecond. The next sync creates the remaining indexes at its end.
     ///
     /// # Errors
     /// When the archive cannot be written.
@@ -95,7 +95,7 @@ impl Store {
         self.connection
             .progress_handler(INSTRUCTIONS_BETWEEN_LOOKS, Some(is_enough))
             .step(MAKE)?;
-        // What is sorted takes memory of its own, and reading a table from its beginning to its end takes little.
+        // Sorting uses memory of its own, and reading a table in order needs little cache.
         set_cache(&self.connection, CACHE_WHILE_SORTING)?;
         let made = make(&self.connection, &missing);
         set_cache(&self.connection, CACHE)?;
@@ -114,15 +114,15 @@ pub struct PartialIndex {
     pub name: String,
     /// The table.
     pub table: String,
-    /// The condition that rows of that part fulfil, in SQL.
+    /// The SQL condition for the rows of that part.
     pub condition: String,
 }
 
-/// The indexes over parts of tables that the migrations make. Their conditions are to be had here alone: what stands in a
-/// file may have comments in it, which mean nothing there and anything elsewhere.
+/// The partial indexes that the migrations create. Their conditions come from the migrations and not from the file: SQL
+/// in a file may contain comments, which are harmless there and can break another statement.
 ///
 /// # Errors
-/// When the schema cannot be made in memory.
+/// When the schema cannot be created in memory.
 pub fn partial_indexes() -> Result<Vec<PartialIndex>, Error> {
     const SQL: &str =
         "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";
@@ -162,7 +162,7 @@ fn make(connection: &Connection, statements: &[String]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The statements that make what the file does not have, as the migrations have them.
+/// The statements of the migrations for the large indexes that are missing in the file.
 fn missing(connection: &Connection) -> Result<Vec<String>, Error> {
     let existing = existing(connection)?;
     let model = migrations::model(migrations::LATEST_VERSION)?;

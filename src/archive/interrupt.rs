@@ -1,7 +1,7 @@
-//! Work that may take long, ended soon after it is enough; and how long a statement waits for another program's lock.
+//! Ends long work soon after a cancellation, and limits how long a statement waits for the lock of another program.
 //!
-//! A progress handler would not do: SQLite asks none while it counts a table or waits for a lock. For the latter it has a
-//! busy handler, which it asks wherever in a transaction the lock is missing.
+//! A progress handler is not enough: SQLite does not call it while it counts a table or waits for a lock. For locks
+//! SQLite has a busy handler, which it calls wherever in a transaction the lock is missing.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,30 +16,30 @@ use crate::core::cancellation::Cancellation;
 use crate::core::threads;
 
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// How often an archive that is locked is tried again, after some tries that come sooner.
+/// The interval between two attempts on a locked archive, after a few faster ones.
 const TRY_EVERY: Duration = Duration::from_millis(20);
 
-/// How long a statement waits for another program's lock: usually a minute, and no longer once its work is cancelled.
+/// The longest wait of a statement for the lock of another program: usually a minute, and shorter after a cancellation.
 #[derive(Clone)]
 pub struct LockWait {
     longest: Duration,
     cancellation: Cancellation,
-    /// How long it may still wait after the first request to end.
+    /// The longest wait after the first request to end.
     grace: Duration,
-    /// Told when a statement has waited for a moment.
+    /// Called when a statement has waited for [`MOMENT`].
     on_wait: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
-/// How long a statement waits before somebody is told.
+/// The wait of a statement before `on_wait` is called.
 const MOMENT: Duration = Duration::from_secs(2);
 
 impl LockWait {
     /// Another program may hold a lock for as long as it reads.
     const USUAL: Duration = Duration::from_secs(60);
-    /// Pages that are under way may still come in for three seconds, and are archived after that.
+    /// Pages in flight may still arrive for three seconds, and are archived after that.
     const WRITER_GRACE: Duration = Duration::from_secs(4);
 
-    /// For work that may be cancelled.
+    /// A lock wait for work that can be cancelled.
     #[must_use]
     pub fn new(cancellation: &Cancellation) -> Self {
         Self {
@@ -50,7 +50,7 @@ impl LockWait {
         }
     }
 
-    /// The same, where `tell` is called once when a statement has waited for two seconds.
+    /// The same wait. Calls `tell` once when a statement has waited for two seconds.
     #[must_use]
     pub fn telling(self, tell: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
@@ -59,7 +59,7 @@ impl LockWait {
         }
     }
 
-    /// The same for work that has something to write before it ends.
+    /// The same wait, for work that must still write before it ends.
     pub(super) fn for_writing(&self) -> Self {
         Self {
             grace: Self::WRITER_GRACE,
@@ -67,7 +67,7 @@ impl LockWait {
         }
     }
 
-    /// The same, where a statement waits so long and no longer.
+    /// The same wait, with another limit.
     #[must_use]
     pub fn up_to(&self, longest: Duration) -> Self {
         Self {
@@ -76,12 +76,12 @@ impl LockWait {
         }
     }
 
-    /// Whether a request to end has come.
+    /// True after a request to end.
     pub(super) fn is_cancelled(&self) -> bool {
         self.cancellation.is_requested()
     }
 
-    /// Lets each further statement of this connection wait so long.
+    /// Applies this wait to all further statements of the connection.
     pub(super) fn rule(&self, connection: &mut Connection) -> Result<(), Error> {
         let lock_wait = self.clone();
         let mut since = Instant::now();
@@ -112,14 +112,14 @@ impl LockWait {
     }
 }
 
-/// So many virtual machine instructions of SQLite pass between two looks at whether it is enough: a millisecond.
+/// The number of SQLite's virtual machine instructions between two checks for cancellation: about a millisecond.
 pub(super) const INSTRUCTIONS_BETWEEN_LOOKS: i32 = 50_000;
 
-/// Ends each further statement of this connection about a millisecond after `is_enough` says so, but for one that counts a
-/// table or waits for a lock.
+/// Ends each further statement of this connection about a millisecond after `is_enough` returns true. This does not
+/// work for a statement that counts a table or waits for a lock.
 ///
 /// # Errors
-/// When the connection is at work.
+/// When the connection is busy.
 pub fn end_when(
     connection: &mut Connection,
     is_enough: impl FnMut() -> bool + Send + 'static,
@@ -129,7 +129,7 @@ pub fn end_when(
         .step("cannot configure the connection")
 }
 
-/// Does the work, and interrupts what it does with the connection as soon as `is_enough` says so.
+/// Runs `work`, and interrupts the statements of the connection as soon as `is_enough` returns true.
 pub(super) fn watched<T>(
     connection: &Connection,
     mut is_enough: impl FnMut() -> bool + Send,
@@ -139,7 +139,7 @@ pub(super) fn watched<T>(
     let (working, ended) = mpsc::channel::<()>();
     let watch = move || {
         while ended.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
-            // Again and again: an interruption between two statements is forgotten.
+            // Repeats it: SQLite forgets an interruption between two statements.
             if is_enough() {
                 handle.interrupt();
             }
@@ -160,7 +160,7 @@ pub(super) fn watched<T>(
     }
 }
 
-/// Does the work again and again while another program keeps the archive locked, for as long as a statement would wait.
+/// Repeats the work while another program keeps the archive locked, for as long as a statement would wait.
 pub(super) fn patiently<T>(
     mut is_enough: impl FnMut() -> bool,
     mut work: impl FnMut() -> Result<T, Error>,
@@ -220,7 +220,7 @@ mod tests {
         );
     }
 
-    /// Two connections to one archive, of which the first has locked it.
+    /// Two connections to one archive. The first one has locked it.
     fn locked(folder: &Path) -> (Connection, Connection) {
         let open = || Connection::open(folder.join("archive.db")).unwrap();
         let holder = open();

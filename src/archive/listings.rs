@@ -1,4 +1,4 @@
-//! What is known of each paged list at the API: its length, and which of its positions are archived.
+//! The known state of each listing of the API: its length and its archived positions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,19 +11,19 @@ use crate::core::coverage::{Coverage, Interval};
 use crate::core::model::{ActionId, DropletId};
 use crate::core::time::Timestamp;
 
-/// Whose actions a listing holds.
+/// The owner of the actions in a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ListingKind {
     /// Every action of the account: `/v2/actions`.
     Account,
     /// The actions of one droplet: `/v2/droplets/{id}/actions`.
     Droplet(DropletId),
-    /// The account's listing again, of which only the actions of the droplets that are followed are kept.
+    /// The account's listing, with only the actions of followed droplets.
     Followed,
 }
 
 impl ListingKind {
-    /// What it is called: where the API has it.
+    /// The name of the listing: its path at the API.
     #[must_use]
     pub fn path(self) -> String {
         match self {
@@ -33,7 +33,7 @@ impl ListingKind {
         }
     }
 
-    /// The droplet, of a droplet's listing.
+    /// The droplet of a droplet's listing; `None` for the account.
     #[must_use]
     pub fn droplet_id(self) -> Option<DropletId> {
         match self {
@@ -43,25 +43,25 @@ impl ListingKind {
     }
 }
 
-/// A listing, as far as the archive knows it.
+/// The archived state of a listing.
 #[derive(Clone, Debug)]
 pub struct Listing {
-    /// In the table `listings`.
+    /// The id in the table `listings`.
     pub id: i64,
-    /// Whose actions it holds.
+    /// The owner of its actions.
     pub kind: ListingKind,
-    /// The last length of it that was believed.
+    /// The last length that was accepted as true.
     pub total: Option<u64>,
-    /// How many actions, from the oldest, have been proven to be archived.
+    /// The number of actions, counted from the oldest, that are proven to be archived.
     pub complete_total: Option<u64>,
-    /// The greatest id that the account's listing showed, where droplets are followed through it.
+    /// The greatest action id that the account's listing showed, for followed droplets.
     pub head_id: Option<ActionId>,
-    /// The positions that are archived.
+    /// The archived positions.
     pub coverage: Coverage,
 }
 
 impl Listing {
-    /// The positions whose actions are proven to be archived.
+    /// The positions that are proven to be archived.
     #[must_use]
     pub fn proven(&self) -> Coverage {
         let (start, end) = (0, self.complete_total.unwrap_or(0));
@@ -70,7 +70,7 @@ impl Listing {
 }
 
 impl Store {
-    /// The listing as the last sync left it; a new one covers nothing.
+    /// The listing as the last sync left it. A new listing covers nothing.
     ///
     /// # Errors
     /// When the archive cannot be read or written.
@@ -89,7 +89,7 @@ impl Store {
         })
     }
 
-    /// Forgets what is covered of a listing, because something about it does not add up. The rows stay.
+    /// Forgets the coverage of a listing after an inconsistency. The rows stay.
     ///
     /// # Errors
     /// When the archive cannot be written.
@@ -99,7 +99,7 @@ impl Store {
         })
     }
 
-    /// Notes the length of a listing, whatever was believed of it.
+    /// Stores the length of a listing, and replaces any earlier length.
     ///
     /// # Errors
     /// When the archive cannot be written.
@@ -113,7 +113,7 @@ impl Store {
         Ok(())
     }
 
-    /// Notes that the oldest `total` actions of each of these listings are archived, and proven to be.
+    /// Marks each listing as complete: its oldest `total` actions are archived, and this is proven.
     ///
     /// # Errors
     /// When the archive cannot be written.
@@ -126,7 +126,8 @@ impl Store {
         })
     }
 
-    /// Notes that a listing was walked through: it is these `total` actions, whatever was believed of it before.
+    /// Stores the result of a full scan: the listing has exactly these `total` actions. This replaces everything known
+    /// before.
     ///
     /// # Errors
     /// When the archive cannot be written.
@@ -156,7 +157,7 @@ impl Store {
         })
     }
 
-    /// The droplets whose own listings have been read to the end.
+    /// The droplets whose own listings were read to the end.
     ///
     /// # Errors
     /// When the archive cannot be read.
@@ -171,8 +172,8 @@ impl Store {
             .step("cannot read which listings are complete")
     }
 
-    /// How many archived actions belong to a listing, as far as rows can tell, with ids that are greater than `after` and
-    /// no greater than `up_to`.
+    /// The number of archived actions that belong to a listing, as far as rows can tell. Counts ids greater than
+    /// `after` and not greater than `up_to`.
     ///
     /// # Errors
     /// When the archive cannot be read.
@@ -317,7 +318,7 @@ fn coverage(connection: &Connection, listing_id: i64) -> Result<Coverage, Error>
         .step("cannot read what is covered of a listing")
 }
 
-/// What is covered of every listing.
+/// The coverage of every listing.
 ///
 /// # Errors
 /// When the archive cannot be read.
@@ -344,7 +345,8 @@ pub fn coverage_by_listing(
     Ok(covered)
 }
 
-/// Adds an interval, joined with those it overlaps or touches; writes nothing when it is covered already.
+/// Adds an interval and joins it with the intervals that it overlaps or touches. Writes nothing when the interval is
+/// covered already.
 pub(super) fn cover(
     connection: &Connection,
     listing_id: i64,
@@ -362,7 +364,8 @@ pub(super) fn cover(
     let joined = joined.copied().unwrap_or(added);
     let (start, end) = (sql_position(joined.start), sql_position(joined.end));
     if start == end {
-        // A nonsensical total puts its rows beyond what SQLite can count. They are archived, but not vouched for.
+        // A nonsensical total puts its rows beyond the largest integer of SQLite. The rows are archived, but not
+        // covered.
         return Ok(());
     }
     let parameters = named_params! { ":listing_id": listing_id, ":start": start, ":end": end };
@@ -379,7 +382,7 @@ pub(super) fn cover(
     Ok(())
 }
 
-/// Forgets everything that was believed of a listing but its length: what is listed once stays listed.
+/// Forgets everything known about a listing except its length: an action that was listed once stays listed.
 pub(super) fn forget(connection: &Connection, listing_id: i64) -> Result<(), Error> {
     for sql in [
         "DELETE FROM coverage WHERE listing_id = :listing_id",
@@ -395,7 +398,7 @@ pub(super) fn forget(connection: &Connection, listing_id: i64) -> Result<(), Err
     Ok(())
 }
 
-/// Writes the length, when it is more than before: answers overtake each other, and a listing never shrinks.
+/// Raises the length. A smaller length is ignored: answers can arrive out of order, and a listing never shrinks.
 pub(super) fn raise_total(
     connection: &Connection,
     listing_id: i64,

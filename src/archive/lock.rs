@@ -1,8 +1,9 @@
-//! One sync at a time: a lock beside the archive that dies with its holder.
+//! One sync at a time: a lock beside the archive that ends with its holder.
 //!
-//! The operating system's advisory lock on `<archive>.lock`. A process that is killed leaves the file but not the
-//! lock, so there is nothing stale to clean up. Its content only tells people who holds it. The file is removed on
-//! release; whoever locks makes sure that what it locked is still the file at that path.
+//! This is the operating system's advisory lock on `<archive>.lock`. A killed process leaves the file but not the lock,
+//! so no stale lock needs cleaning. The content of the file only tells the user which process holds the lock. The
+//! holder removes the file on release. After locking, a process therefore checks that the locked file is still the file
+//! at that path.
 
 use super::error::{Error, file_error};
 use super::file::companions;
@@ -23,7 +24,7 @@ pub struct ArchiveLock {
     path: PathBuf,
 }
 
-/// Whether a sync holds the lock of an archive, as far as that can be told without touching it.
+/// The state of an archive's lock, as far as it is visible without taking the lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LockState {
     /// No sync runs.
@@ -33,7 +34,7 @@ pub enum LockState {
         /// `process 4242, since 2026-01-01T00:00:00Z`
         holder: String,
     },
-    /// A sync runs where this machine cannot see it, or was killed and left this.
+    /// A sync runs where this machine cannot see it, or a killed sync left the lock file.
     Left {
         /// `process 4242, since 2026-01-01T00:00:00Z`
         holder: String,
@@ -41,17 +42,17 @@ pub enum LockState {
 }
 
 impl LockState {
-    /// Looks at the lock of the archive at `archive`, without taking it even for a moment: a sync that begins just then
-    /// would find it taken.
+    /// Reads the state of the lock of the archive at `archive`. Never takes the lock: a sync that begins at the same
+    /// moment would find it taken.
     #[must_use]
     pub fn of(archive: &Path) -> Self {
         let path = lock_of(archive);
-        // What is no file is nobody's lock, and a FIFO would keep who opens it waiting.
+        // Only a file can be a lock. Opening a FIFO would block.
         let metadata = match fs::symlink_metadata(&path) {
             Ok(metadata) if metadata.is_file() => metadata,
             _ => return Self::Free,
         };
-        // Whoever may read the archive need not be allowed to read the lock.
+        // A user who may read the archive may not be allowed to read the lock.
         let opened = files::options(Links::Refused).read(true).open(&path).ok();
         let holder = opened.and_then(|mut file| holder(&mut file));
         let holder = holder.unwrap_or_else(|| "another user's process".to_owned());
@@ -70,30 +71,30 @@ impl LockState {
     }
 }
 
-/// The namespace of processes in which Linux lists the locks of all others too; inside a container it does not.
+/// The process namespace in which Linux lists the locks of all processes. Inside a container it does not list them.
 const WHOLE_MACHINE: &str = "pid:[4026531836]";
 
-/// Whether Linux lists an exclusive lock on a file, by its inode or by the process that holds it.
+/// True when Linux lists an exclusive lock on a file, by its inode or by the process that holds it.
 fn is_listed(locks: &str, process: Option<&str>, inode: Option<u64>) -> bool {
     held(locks)
         .filter(|lock| lock.kind == "FLOCK" && lock.is_exclusive)
         .any(|lock| Some(lock.process) == process || (inode.is_some() && lock.inode == inode))
 }
 
-/// How often a taken lock is tried again. Advisory locks tell nobody that they are free.
+/// The interval between two attempts to take a lock. An advisory lock does not notify when it becomes free.
 const POLL_EVERY: Duration = Duration::from_millis(100);
 
 impl ArchiveLock {
-    /// Takes the lock of the archive at `archive`, trying for as long as `wait`.
+    /// Takes the lock of the archive at `archive`. Tries for as long as `wait`.
     ///
     /// # Errors
-    /// [`Error::Locked`] when another process holds it all that time; [`Error::File`] when the file beside the
-    /// archive cannot be made.
+    /// [`Error::Locked`] when another process holds the lock all that time. [`Error::File`] when the lock file cannot
+    /// be created.
     pub fn acquire(archive: &Path, now: Timestamp, wait: Duration) -> Result<Self, Error> {
         Self::acquire_unless(archive, now, wait, &|| false)
     }
 
-    /// The same, no longer than until it is given up, which is looked at every tenth of a second.
+    /// The same as [`Self::acquire`], but stops when `is_given_up` returns true. Calls it every tenth of a second.
     ///
     /// # Errors
     /// As [`Self::acquire`].
@@ -109,14 +110,15 @@ impl ArchiveLock {
         loop {
             let mut file = open(&path).map_err(file_error("cannot create the lock", &path))?;
             match attempt(&file, &path)? {
-                // What is done to it would be done to somebody else's file too; the name is the lock's.
+                // The lock file is also a file of another user, and a write would change that file. The lock may delete
+                // its own name.
                 Attempt::Taken if file.metadata().is_ok_and(|it| has_other_names(&it)) => {
                     fs::remove_file(&path)
-                        .map_err(file_error("cannot make anew the lock", &path))?;
+                        .map_err(file_error("cannot recreate the lock", &path))?;
                 }
                 Attempt::Taken => {
                     give_to_owner(&file, archive);
-                    // From here on it goes when it is dropped, also when the disk has no room for its words.
+                    // From here on, dropping the lock removes the file, also when the disk has no room for its content.
                     let mut lock = Self { file, path };
                     sign(&mut lock.file, now)
                         .map_err(file_error("cannot write the lock", &lock.path))?;
@@ -139,8 +141,8 @@ impl ArchiveLock {
 
 impl Drop for ArchiveLock {
     fn drop(&mut self) {
-        // Best effort, and while still holding it: a file that stays is locked anew by the next sync. Where somebody
-        // removed it by hand, what is there now is the lock of another sync.
+        // Best effort, while still holding the lock: the next sync locks a remaining file again. If a user removed the
+        // file by hand, the file at this path is the lock of another sync.
         if is_at(&self.file, &self.path) {
             let _ = fs::remove_file(&self.path);
         }
@@ -148,7 +150,7 @@ impl Drop for ArchiveLock {
     }
 }
 
-/// Where the lock of an archive is: the same place, whatever link the archive is reached by.
+/// The path of an archive's lock. It does not depend on the link by which the archive is reached.
 pub(super) fn lock_of(archive: &Path) -> PathBuf {
     let archive = fs::canonicalize(archive).unwrap_or_else(|_| archive.to_owned());
     let mut path = archive.into_os_string();
@@ -156,13 +158,14 @@ pub(super) fn lock_of(archive: &Path) -> PathBuf {
     path.into()
 }
 
-/// A link there is somebody else's doing: what it leads to would be emptied, and given away. It may also come to be there
-/// between a look and the next step, where the folder belongs to somebody else than root.
+/// Opens or creates the lock file. A link at this path comes from another user: archiver would empty its target and
+/// change the target's owner. In a folder that does not belong to root, the link may also appear between the check and
+/// the next step.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     loop {
         let is_no_file = |metadata: fs::Metadata| !metadata.file_type().is_file();
         if fs::symlink_metadata(path).is_ok_and(is_no_file) {
-            let what = "there is something that is not a file";
+            let what = "it is not a file";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         }
         let mut options = files::options(Links::Refused);
@@ -177,10 +180,10 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         match options.create_new(true).open(path) {
-            // Another sync made it meanwhile.
+            // Another sync created it in the meantime.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Ok(file) => {
-                // A umask may keep out its owner too. Where modes cannot be changed, it is a lock all the same.
+                // A umask may lock out the owner too. On file systems without modes, the file still works as a lock.
                 let _ = own(&file);
                 return Ok(file);
             }
@@ -189,14 +192,15 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Why a lock cannot be opened: a sync that was killed while it made it may have left it closed to everybody.
+/// The reason why a lock cannot be opened. A sync that was killed while it created the lock may have left a file that
+/// no user may open.
 fn denied(path: &Path, error: io::Error) -> io::Error {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         let is_closed = |it: fs::Metadata| it.permissions().mode() & 0o600 != 0o600;
         if fs::symlink_metadata(path).is_ok_and(is_closed) {
-            let what = "its mode keeps out its owner too, as when a sync is killed while it makes it; delete it";
+            let what = "its mode locks out even its owner: a sync was killed while it created the file; delete it";
             return io::Error::new(error.kind(), what);
         }
     }
@@ -204,13 +208,13 @@ fn denied(path: &Path, error: io::Error) -> io::Error {
     error
 }
 
-/// Gives the lock to whoever owns the archive, so that one that root's killed sync leaves is in nobody's way. Only root
-/// can, and for everybody else it is theirs already.
+/// Gives the lock to the owner of the archive, so that a lock left by a killed sync of root blocks no other user. Only
+/// root can change the owner, and a lock of any other user has the right owner already.
 #[cfg(unix)]
 fn give_to_owner(lock: &File, archive: &Path) {
     use std::os::unix::fs::{MetadataExt, fchown};
     if let Ok(owned) = fs::metadata(archive) {
-        // A lock that stays root's works as well, until that sync is killed.
+        // A lock that stays with root works as well, until that sync is killed.
         let _ = fchown(lock, Some(owned.uid()), Some(owned.gid()));
     }
 }
@@ -231,17 +235,17 @@ fn holder(file: &mut File) -> Option<String> {
     (!text.is_empty()).then(|| format!(" ({text})"))
 }
 
-/// A lock that is held: `3: FLOCK  ADVISORY  WRITE 26043 fe:00:10117315 0 EOF`.
+/// A held lock: `3: FLOCK  ADVISORY  WRITE 26043 fe:00:10117315 0 EOF`.
 pub(super) struct Held<'a> {
     pub(super) kind: &'a str,
     pub(super) is_exclusive: bool,
     pub(super) process: &'a str,
     pub(super) inode: Option<u64>,
-    /// The first byte that is locked.
+    /// The first locked byte.
     start: u64,
 }
 
-/// What `/proc/locks` lists; who waits for a lock does not hold it.
+/// The held locks in `/proc/locks`, without the processes that wait for a lock.
 pub(super) fn held(locks: &str) -> impl Iterator<Item = Held<'_>> {
     locks.lines().filter_map(|line| {
         let words: Vec<_> = line.split_whitespace().collect();
@@ -260,11 +264,11 @@ pub(super) fn held(locks: &str) -> impl Iterator<Item = Held<'_>> {
 
 /// The first byte that SQLite locks in a database, beyond its content (<https://www.sqlite.org/lockingv3.html>).
 const PENDING_BYTE: u64 = 0x4000_0000;
-/// What a writer locks in the index of a log (<https://www.sqlite.org/walformat.html#locks>).
+/// The byte that a writer locks in the index of a log (<https://www.sqlite.org/walformat.html#locks>).
 const WAL_WRITE_BYTE: u64 = 120;
 
-/// The other processes whose locks keep a sync from writing to an archive: `process 4242 (sqlite3)`. Nothing where the
-/// system does not tell, or shows this process itself alone, as in a container.
+/// The other processes whose locks keep a sync from writing to an archive: `process 4242 (sqlite3)`. `None` when the
+/// system does not tell, or shows only this process, as in a container.
 #[must_use]
 pub fn holders(archive: &Path) -> Option<String> {
     let archive = fs::canonicalize(archive).ok()?;
@@ -272,7 +276,7 @@ pub fn holders(archive: &Path) -> Option<String> {
     let [_, _, index] = companions(&archive);
     let this = std::process::id().to_string();
     let processes = |path: &Path, is_meant: fn(u64) -> bool| {
-        // It is not opened: closing it would give up the locks of this process.
+        // The file is not opened here, because closing it would drop the locks of this process.
         let number = fs::metadata(path).ok().and_then(|it| inode(&it));
         let in_the_way = held(&locks)
             .filter(|lock| lock.kind == "POSIX" && lock.inode == number && is_meant(lock.start));
@@ -282,7 +286,7 @@ pub fn holders(archive: &Path) -> Option<String> {
         processes.dedup();
         processes
     };
-    // Where there is a log, readers are in nobody's way.
+    // With a log, readers do not block a writer.
     let mut found = processes(&index, |start| start == WAL_WRITE_BYTE);
     if found.is_empty() {
         found = processes(&archive, |start| start >= PENDING_BYTE);

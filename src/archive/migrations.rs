@@ -1,7 +1,7 @@
-//! The schema's history: numbered files, applied in order, never changed once shipped.
+//! The history of the schema: numbered files, applied in order, never changed after a release.
 //!
-//! `user_version` is the number of the last file applied. All that are missing are applied in one exclusive
-//! transaction, so that a killed upgrade leaves the old archive whole.
+//! `user_version` is the number of the last applied file. All missing files are applied in one exclusive transaction,
+//! so that a killed upgrade leaves the old archive intact.
 
 use super::error::{Error, Step};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -26,7 +26,7 @@ pub(super) const MIGRATIONS: [&str; 9] = [
 /// The schema version that this program writes.
 pub const LATEST_VERSION: i64 = MIGRATIONS.len() as i64;
 
-/// Brings the schema up to date. The caller has made sure that the file is ours, or empty, and not newer.
+/// Brings the schema up to date. The caller has checked that the file is an archive or empty, and not newer.
 pub(super) fn apply(connection: &Connection) -> Result<(), Error> {
     apply_all(connection, &MIGRATIONS)
 }
@@ -34,7 +34,7 @@ pub(super) fn apply(connection: &Connection) -> Result<(), Error> {
 fn apply_all(connection: &Connection, migrations: &[&str]) -> Result<(), Error> {
     let tx = Transaction::new_unchecked(connection, TransactionBehavior::Exclusive)
         .step("cannot lock the archive for its upgrade")?;
-    // Another process may have been faster.
+    // Another process may have upgraded it already.
     let from = usize::try_from(version(&tx)?).unwrap_or(0);
     if from >= migrations.len() {
         return Ok(());
@@ -50,7 +50,7 @@ fn apply_all(connection: &Connection, migrations: &[&str]) -> Result<(), Error> 
     tx.commit().step("cannot commit the upgrade of the archive")
 }
 
-/// An empty archive of an earlier version, or of this one, in memory: what its schema has to be.
+/// An empty archive of this or an earlier version, in memory. It shows the expected schema.
 pub(super) fn model(version: i64) -> Result<Connection, Error> {
     let connection = Connection::open_in_memory().step("cannot make the schema in memory")?;
     let last = usize::try_from(version).unwrap_or(0).min(MIGRATIONS.len());
@@ -58,7 +58,7 @@ pub(super) fn model(version: i64) -> Result<Connection, Error> {
     Ok(connection)
 }
 
-/// The number of the last migration that was applied.
+/// The number of the last applied migration.
 pub(super) fn version(connection: &Connection) -> Result<i64, Error> {
     connection
         .pragma_query_value(None, "user_version", |row| row.get(0))
@@ -68,7 +68,7 @@ pub(super) fn version(connection: &Connection) -> Result<i64, Error> {
 /// The tables and views of an archive of this version.
 #[derive(Clone, Debug)]
 pub struct Schema {
-    /// What is true of all of them, a line each.
+    /// The comment that applies to all of them, one line each.
     pub comment: Vec<String>,
     /// The tables, then the views.
     pub relations: Vec<Relation>,
@@ -77,29 +77,29 @@ pub struct Schema {
 /// A table or a view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relation {
-    /// As queries call it.
+    /// The name in queries.
     pub name: String,
-    /// What it is for, a line each.
+    /// The purpose, one line each.
     pub comment: Vec<String>,
-    /// The statement that makes it, and those that make its indexes; without semicolons.
+    /// The statement that creates it and those that create its indexes, without semicolons.
     pub statements: Vec<Described>,
 }
 
-/// A statement and what it is for.
+/// A statement and its purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Described {
-    /// What it is for, a line each.
+    /// The purpose, one line each.
     pub comment: Vec<String>,
-    /// Without a semicolon.
+    /// The SQL text without a semicolon.
     pub sql: String,
 }
 
 const CANNOT: &str = "cannot make the schema in memory";
 
-/// The schema that this program writes. No archive is needed.
+/// The schema that this program writes. Needs no archive.
 ///
 /// # Errors
-/// When SQLite cannot make it.
+/// When SQLite cannot create it.
 pub fn schema() -> Result<Schema, Error> {
     let connection = model(LATEST_VERSION)?;
     let comments = Comments::read(&MIGRATIONS);
@@ -128,7 +128,7 @@ pub fn schema() -> Result<Schema, Error> {
 
 type Object = (String, String, String, String);
 
-/// Tables, views, indexes; each in the order in which they were made.
+/// The tables, views and indexes, each in the order of their creation.
 fn objects(connection: &Connection) -> rusqlite::Result<Vec<Object>> {
     let sql = "
         SELECT type, name, tbl_name, sql
@@ -142,11 +142,11 @@ fn objects(connection: &Connection) -> rusqlite::Result<Vec<Object>> {
     rows.collect()
 }
 
-/// The comments that stand before statements.
+/// The comments before the statements.
 #[derive(Default)]
 struct Comments {
     of_all: Vec<String>,
-    /// By the name of what the statement makes.
+    /// Key: the name of the object that the statement creates.
     by_name: BTreeMap<String, Vec<String>>,
 }
 
@@ -163,8 +163,8 @@ impl Comments {
         self.by_name.get(name).cloned().unwrap_or_default()
     }
 
-    /// A comment belongs to the statement on the next line. The first one of all, with an empty line below, to
-    /// everything.
+    /// A comment belongs to the statement on the next line. The first comment of all, followed by an empty line,
+    /// belongs to the whole schema.
     fn read_one(&mut self, migration: &str) {
         let mut pending: Vec<String> = Vec::new();
         for line in migration.lines() {
@@ -221,7 +221,7 @@ mod tests {
         })
     }
 
-    /// Of each migration that was shipped. A new one adds a line; no line ever changes.
+    /// One fingerprint for each released migration. A new migration adds a line; no line ever changes.
     const FINGERPRINTS: [u64; 9] = [
         0x3338_f99c_5310_8968,
         0x323a_b5ba_ba71_4021,

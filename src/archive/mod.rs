@@ -1,16 +1,20 @@
-//! Every write: the archive, one SQLite file that people point other tools at.
+//! Every write to the archive: one SQLite file that other tools may read.
 //!
-//! A [`Store`] is the one writer. Rows and what is known about them (which positions of their listing are covered,
-//! which regions they name) go into one transaction, so that a kill at any moment leaves the archive as it was before
-//! a page or after it. Its methods are synchronous: a transaction cannot be held across a wait for the network.
+//! [`Store`] is the only writer. One transaction holds the rows together with the facts about them: the covered
+//! positions of their listing, and the regions that they name. A kill at any moment therefore leaves the archive as it
+//! was before a page or after it. The methods are synchronous, because a transaction must not stay open while the
+//! program waits for the network.
 //!
-//! What each file is for: `header` looks at the file before SQLite does, `open` finds, checks and prepares it, `schema_drift`
-//! holds its schema against the `migrations`, `statement` by statement, `upgrade` applies those that are missing, `backup`
-//! makes a copy, which is `partial` until it has its name and ends when `lock_wait` does, which says too how long a
-//! statement waits for a lock of SQLite's, `lock` keeps a second sync away, `holders` names who is in the way, `transaction` holds pages together, `actions`
-//! archives pages by `upsert`, `regions`, `droplets`, `links`, `listings`, `follow`, `account` and `runs` the statements of
-//! their tables, `audit` says what is to be read again, `schema` shows it to
-//! people, `error` says what failed. `indexes` makes a first sync cheap: it puts the large ones off until its end.
+//! The files:
+//! - Opening: `file` checks the file before SQLite opens it. `open` finds, checks and prepares it, and `connection`
+//!   sets up each connection. `schema_drift` compares the schema of the file with the `migrations`, and `upgrade`
+//!   applies the missing ones. `backup` makes a copy.
+//! - Locks: `lock` allows one sync at a time and names the processes that hold a lock. `interrupt` limits how long a
+//!   statement waits for a lock of SQLite, and ends long work.
+//! - Writing: `actions` archives pages and single actions. `regions`, `droplets`, `listings`, `follow`, `account` and
+//!   `runs` hold the statements of their tables. `audit` chooses the page to read again. `indexes` makes a first sync
+//!   cheap: it creates the large indexes at the end.
+//! - `error` describes what failed.
 
 mod account;
 mod actions;
@@ -62,13 +66,13 @@ use regions::WrittenRegions;
 pub struct Store {
     connection: Connection,
     lock_wait: LockWait,
-    /// Where it is; nowhere in memory.
+    /// The path and the file; `None` for an archive in memory.
     place: Option<Place>,
     written_regions: WrittenRegions,
-    /// Whether readers and this writer are out of each other's way.
+    /// True in WAL mode, in which readers and this writer do not block each other.
     is_wal: bool,
     large_indexes: LargeIndexes,
-    /// How many actions the archive has, once that matters.
+    /// The number of archived actions, once it was needed.
     archived: Option<u64>,
     upgrade: Option<Upgrade>,
 }

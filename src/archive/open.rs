@@ -1,14 +1,14 @@
 //! Finds, checks and prepares the file.
 //!
-//! What is not ours must stay untouched, and merely opening a database can change it: SQLite replays a journal it
-//! finds beside it. So the file's own first bytes are read before SQLite is let near it.
+//! A file of another application must stay untouched, but opening a database can change it: SQLite replays a journal
+//! that lies beside it. So archiver reads the first bytes of the file before SQLite opens it.
 //!
-//! While a sync writes, the archive is in WAL mode, so that readers are never blocked. At rest it is back in rollback
-//! mode: a WAL database cannot be read by somebody who may not write beside it
-//! (<https://www.sqlite.org/wal.html#read_only_databases>), and this file is meant to be read by others.
+//! During a sync the archive is in WAL mode, so readers are never blocked. At rest it is in rollback mode, because a
+//! user without write access to the folder cannot read a WAL database
+//! (<https://www.sqlite.org/wal.html#read_only_databases>), and other users must be able to read this file.
 //!
-//! One process opens an archive once at a time: reading the first bytes means closing the file again, and on POSIX
-//! that drops the locks this process holds on it (<https://www.sqlite.org/howtocorrupt.html>, 2.2).
+//! A process opens an archive only once at a time. Reading the first bytes means closing the file again, and on POSIX
+//! this drops all locks that the process holds on it (<https://www.sqlite.org/howtocorrupt.html>, 2.2).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,19 +31,20 @@ use super::{LargeIndexes, Store, WrittenRegions};
 use crate::core::cancellation::Cancellation;
 use crate::core::files::is_same;
 
-/// How long a change of the journal mode waits. While it does, nobody new can read; and it can be tried again.
+/// The longest wait for a change of the journal mode. No new reader can start during this wait, and a later attempt is
+/// possible.
 const MODE_TIMEOUT: Duration = Duration::from_millis(500);
 
 impl Store {
-    /// Opens the archive at `path` for writing; makes it, and its folder, where there is none.
+    /// Opens the archive at `path` for writing. Creates the file and its folder if they are missing.
     ///
     /// # Errors
-    /// When the file is foreign, newer or damaged, or cannot be made or written. It is then left as it was.
+    /// When the file is foreign, newer or damaged, or cannot be created or written. The file then stays unchanged.
     pub fn open(path: &Path) -> Result<Self, Error> {
         Self::open_unless(path, &LockWait::new(&Cancellation::never()))
     }
 
-    /// The same with another wait for locks.
+    /// The same as [`Self::open`], with another wait for locks.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -56,7 +57,7 @@ impl Store {
         })
     }
 
-    /// The same where an archive must be there already.
+    /// The same as [`Self::open_unless`], for an archive that must exist already.
     ///
     /// # Errors
     /// As [`Self::open`], and as [`expect_archive`].
@@ -69,7 +70,7 @@ impl Store {
         check_header(path)?;
         let place = Place::of(path)?;
         let opened = Self::open_file(path, lock_wait);
-        // Its user may move it while another program keeps it locked.
+        // The user may move the file while another program keeps it locked.
         if !place.is_kept() {
             return Err(Error::Vanished { path: place.path });
         }
@@ -89,7 +90,7 @@ impl Store {
         keep_log_on_close(&connection, false)?;
         let upgrade = upgrade::upgrade(&connection, path, &lock_wait)
             .map_err(|error| damaged(path, error))?;
-        // A reader in the middle of something keeps the old mode, in which it and this writer take turns.
+        // A reader with an open transaction keeps the old mode. The reader and this writer then take turns.
         let is_wal = try_journal_mode(&mut connection, "wal", &lock_wait, MODE_TIMEOUT)?;
         Ok(Self {
             lock_wait,
@@ -103,19 +104,19 @@ impl Store {
         })
     }
 
-    /// The upgrade that opening the archive made, if it needed one.
+    /// The upgrade that opening the archive made, if any.
     #[must_use]
     pub fn upgrade(&self) -> Option<&Upgrade> {
         self.upgrade.as_ref()
     }
 
-    /// Lets no further statement wait for another program's lock.
+    /// From now on, no statement waits for the lock of another program.
     pub(crate) fn wait_no_longer(&mut self) -> Result<(), Error> {
         let at_once = self.lock_wait.up_to(Duration::ZERO);
         at_once.rule(&mut self.connection)
     }
 
-    /// Tries WAL mode again, where a reader prevented it so far.
+    /// Tries WAL mode again, if a reader prevented it so far.
     pub(super) fn leave_readers_alone(&mut self) -> Result<(), Error> {
         if !self.is_wal {
             let (connection, lock_wait) = (&mut self.connection, &self.lock_wait);
@@ -124,17 +125,17 @@ impl Store {
         Ok(())
     }
 
-    /// Puts the archive to rest: everything in one file again, in rollback mode, for whoever reads it.
+    /// Closes the archive: moves all changes into one file, in rollback mode, so that others can read it.
     ///
-    /// A reader that stays connected keeps it in WAL mode; the file is whole nevertheless, as far as that reader is
-    /// not in the middle of something, and the next sync tries again.
+    /// A reader that stays connected keeps the archive in WAL mode. The file is still complete, except for changes that
+    /// an open read transaction holds back. The next sync tries again.
     ///
     /// # Errors
-    /// [`Error::Vanished`] when the file is not at its path any more. When the last changes cannot be moved into the file:
-    /// they are safe in the log beside it.
+    /// [`Error::Vanished`] when the file is not at its path any more. Any other error when the last changes cannot be
+    /// moved into the file: they are safe in the log beside it.
     pub fn close(mut self) -> Result<(), Error> {
         if let Some(place) = self.place.take().filter(|place| !place.is_kept()) {
-            // Its log stays: what SQLite would tidy up is beside whatever is there now.
+            // The log stays: SQLite would otherwise delete a log that belongs to the new file at this path.
             return Err(Error::Vanished { path: place.path });
         }
         let (connection, lock_wait) = (&mut self.connection, &self.lock_wait);
@@ -151,7 +152,7 @@ impl Store {
     }
 }
 
-/// The path by which an archive was opened, and the file that was there.
+/// The path by which an archive was opened, and the identity of its file.
 pub(super) struct Place {
     path: PathBuf,
     file: fs::Metadata,
@@ -166,22 +167,23 @@ impl Place {
         })
     }
 
-    /// Whether the path still leads to the file. To be asked while it is open: then no other file has its number.
+    /// True when the path still leads to the file. Ask while the file is open: only then no other file can get its
+    /// inode.
     fn is_kept(&self) -> bool {
         fs::metadata(&self.path).is_ok_and(|there| is_same(&there, &self.file))
     }
 }
 
-/// Opens the archive at `path` for reading only. What a writer that was killed left unfinished is taken back first, where
-/// the file may be written; nothing else is changed.
+/// Opens the archive at `path` for reading only. First undoes the unfinished write of a killed writer, if the file is
+/// writable. Changes nothing else.
 ///
 /// # Errors
-/// When there is none, or it is foreign, newer, not upgraded yet, or damaged.
+/// When the archive is missing, foreign, newer, not upgraded yet, or damaged.
 pub fn open_read_only(path: &Path) -> Result<Connection, Error> {
     open_read_only_unless(path, &LockWait::new(&Cancellation::never()))
 }
 
-/// The same with another wait for locks.
+/// The same as [`open_read_only`], with another wait for locks.
 ///
 /// # Errors
 /// As [`open_read_only`].

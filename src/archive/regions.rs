@@ -1,8 +1,8 @@
-//! Regions, once: every action repeats its whole region, the archive keeps one row of it.
+//! Regions: every action repeats its whole region, and the archive keeps one row for it.
 //!
-//! When a feature or size appeared and when it was last seen is history too. `last_seen_at` is kept to the day: a
-//! region in which nothing changed is written once a day at most, so that a sync with nothing new writes nothing.
-//! An empty list never wipes out a known one: without the scope `sizes:read` the sizes come back empty.
+//! The first and last sight of a feature or size is history too. `last_seen_at` has the precision of a day: an
+//! unchanged region is written at most once a day, so a sync without news writes nothing. An empty list never replaces
+//! a known one: without the scope `sizes:read` the sizes come back empty.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,21 +14,21 @@ use super::error::{Error, Step};
 use crate::core::model::{Action, Region};
 use crate::core::time::Timestamp;
 
-/// Regions that need no further look in this run.
+/// The regions that this run has already written.
 #[derive(Default)]
 pub(super) struct WrittenRegions {
-    /// Kept alive, so that an address means one region.
+    /// Kept alive, so that an address belongs to one region only.
     regions: Vec<Arc<Region>>,
-    /// What these take of memory.
+    /// The memory of `regions`, in bytes.
     bytes: usize,
     slugs: BTreeSet<String>,
 }
 
-/// As many as are worth remembering; there are a dozen regions.
+/// The most regions to remember. About a dozen regions exist.
 const MOST_REMEMBERED: usize = 64;
-/// What those may take of memory; with all its sizes a region takes 8 KB.
+/// The most memory for them, in bytes. A region with all its sizes takes 8 KB.
 const MOST_BYTES: usize = 1 << 20;
-/// The longest slug that is remembered.
+/// The longest slug to remember, in bytes.
 const LONGEST_SLUG: usize = 256;
 const REFRESH_AFTER_SECONDS: i64 = 24 * 3600;
 const WRITE: &str = "cannot archive a region";
@@ -38,7 +38,7 @@ impl WrittenRegions {
         *self = Self::default();
     }
 
-    /// Writes what the action says of its region, where something about it is new.
+    /// Writes the region of an action, if it has new information.
     pub(super) fn write(
         &mut self,
         connection: &Connection,
@@ -86,7 +86,7 @@ impl WrittenRegions {
     }
 }
 
-/// What the archive knows of a region.
+/// The archived state of a region.
 struct Known {
     name: Option<String>,
     available: Option<bool>,
@@ -145,7 +145,7 @@ fn write_region(connection: &Connection, region: &Region, now: Timestamp) -> Res
     )
 }
 
-/// Whether the region has anything new in it, or was last written more than a day ago.
+/// True when the region has new information, or was last written more than a day ago.
 fn is_due(
     connection: &Connection,
     region: &Region,
@@ -166,7 +166,7 @@ fn is_due(
         || members_differ(connection, SIZES.current, &region.slug, &region.sizes)?)
 }
 
-/// The two statements of a table of members.
+/// The two statements for a table of features or sizes.
 pub(super) struct Members {
     write: &'static str,
     pub(super) current: &'static str,
@@ -207,7 +207,7 @@ fn write_members(
     Ok(())
 }
 
-/// Whether `said` is another set than the one seen last. An empty one says nothing.
+/// True when `said` differs from the set seen last. An empty `said` means no information.
 fn members_differ(
     connection: &Connection,
     sql: &str,
@@ -250,7 +250,7 @@ fn known(connection: &Connection, slug: &str) -> Result<Option<Known>, Error> {
         .step("cannot read a region")
 }
 
-/// A region of which only the slug is known.
+/// Writes a region of which only the slug is known.
 fn write_slug(connection: &Connection, slug: &str, now: Timestamp) -> Result<(), Error> {
     connection
         .prepare_cached(

@@ -1,4 +1,4 @@
-//! The log of syncs: one row each, written when it starts and again when it ends.
+//! The log of sync runs: one row each, written at the start and again at the end.
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
@@ -6,24 +6,24 @@ use super::Store;
 use super::error::{Error, Step};
 use crate::core::time::Timestamp;
 
-/// The number of a sync.
+/// The number of a sync run.
 pub type RunId = i64;
 
-/// How a sync ended.
+/// The end of a sync run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Every action that the scope listed when the sync began is archived.
+    /// Every action that the scope listed at the start of the sync is archived.
     Complete,
-    /// What was archived is kept; something is missing.
+    /// Some actions are missing; the archived ones are kept.
     Partial,
-    /// Nothing could be archived.
+    /// No action could be archived.
     Failed,
-    /// Stopped by a signal; what was archived is kept.
+    /// A signal stopped the sync; the archived actions are kept.
     Interrupted,
 }
 
 impl Outcome {
-    /// As it stands in the archive.
+    /// The text in the archive.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -35,32 +35,32 @@ impl Outcome {
     }
 }
 
-/// What a sync did, in numbers.
+/// The numbers of a sync run.
 #[derive(Clone, Debug)]
 pub struct RunSummary {
-    /// How it ended.
+    /// The end of the sync run.
     pub outcome: Outcome,
     /// HTTP requests sent, retries included.
     pub requests: u64,
-    /// Requests that had to be sent again.
+    /// The number of requests that were sent again.
     pub retries: u64,
-    /// Requests that came to nothing through the network or the server.
+    /// Requests that failed because of the network or the server.
     pub faults: u64,
     /// Actions that are new in the archive.
     pub inserted: u64,
-    /// Actions about which something more became known.
+    /// Actions with new information.
     pub updated: u64,
-    /// Actions read again with nothing new in them.
+    /// Actions that were read again without new information.
     pub unchanged: u64,
     /// Rows without an integer id.
     pub rejected: u64,
-    /// Requests the token had left at the end, where the API said so.
+    /// Requests that the token had left at the end, if the API said so.
     pub ratelimit_remaining: Option<u64>,
-    /// What is missing, in words.
+    /// A text about the missing actions.
     pub message: Option<String>,
 }
 
-/// When the last sync began that came to an end, whatever end that was; nothing before the first.
+/// The start of the last sync run that has ended, with any outcome. `None` before the first.
 ///
 /// # Errors
 /// When the archive cannot be read.
@@ -79,12 +79,12 @@ SELECT started_at
 }
 
 impl Store {
-    /// Notes that a sync has started.
+    /// Records the start of a sync run.
     ///
     /// # Errors
     /// When the archive cannot be written.
     pub fn begin_run(&mut self, scope: &str, now: Timestamp) -> Result<RunId, Error> {
-        // A store may outlive a sync, and what one sync wrote a day ago is due again in the next.
+        // A store may outlive a sync. A region that one sync wrote a day ago is due again in the next.
         self.written_regions.clear();
         self.archived = None;
         self.connection
@@ -100,7 +100,7 @@ impl Store {
         Ok(self.connection.last_insert_rowid())
     }
 
-    /// Notes how a sync ended.
+    /// Records the end of a sync run.
     ///
     /// # Errors
     /// When the archive cannot be written.

@@ -1,13 +1,17 @@
-//! What is in the schema of a file, held against what the migrations make.
+//! Compares the schema of a file with the schema of the migrations.
 //!
-//! The file is an interface, and people add to it: a view of their own, an index, a table beside. None of that is
-//! touched, and no statement of a sync names it. But a trigger runs inside the statements of a sync, a column or a
-//! constraint that was changed decides what they store, a view of the archive's that was changed is read where rows are
-//! counted. And some of what stands beside can refuse a row that a sync has to write: a unique index, one that computes
-//! from each row (an overflow, a text that is no JSON, one of a gigabyte), a table that refers to what is no key. With any
-//! of these a sync does not write.
+//! The file is an interface, and users add to it: a view, an index, another table. Archiver does not touch these, and
+//! no statement of a sync names them. But some changes affect a sync:
+//! - A trigger runs inside the statements of a sync.
+//! - A changed column or constraint decides what these statements store.
+//! - A changed view of archiver is read when rows are counted.
+//! - Some added objects can refuse a row that a sync has to write: a unique index, an index that computes from each row
+//!   (an overflow, a text that is not JSON, a text of a gigabyte), a table that refers to columns that are not a key.
 //!
-//! What SQLite goes by is the statement. It takes the word for its kind in any case, and does not look at its name.
+//! A sync does not write to an archive with such a change.
+//!
+//! SQLite uses the SQL text of an object. It accepts the word for the kind in upper or lower case, and ignores the name
+//! column.
 
 use super::error::{Error, Step};
 use super::{indexes, migrations};
@@ -19,40 +23,40 @@ use std::path::Path;
 /// A difference between a file's schema and that of the migrations.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SchemaDrift {
-    /// What the difference is.
+    /// The kind of the difference.
     pub kind: AlterationKind,
     /// `table`, `index`, `view` or `trigger`.
     pub object: String,
     /// Its name.
     pub name: String,
-    /// The table that it belongs to, of an index or a trigger.
+    /// The table of an index or a trigger.
     pub table: String,
 }
 
-/// How a schema differs.
+/// The kind of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AlterationKind {
-    /// A trigger; the migrations make none.
+    /// A trigger. The migrations create none.
     Trigger,
-    /// A table or view of the archive that is not there.
+    /// A table or view of archiver is missing.
     Missing,
-    /// A table, view or index of the archive that is not made as the migrations make it.
+    /// A table, view or index of archiver has another definition than in the migrations.
     Changed,
-    /// An index on a table of the archive, or a table that refers to one, that somebody added: it can refuse what a sync
-    /// has to write.
+    /// An added index on a table of archiver, or an added table that refers to one. It can refuse rows that a sync has
+    /// to write.
     Refusing,
-    /// A table or view that somebody added with a name that means something of SQLite's own in a statement.
+    /// An added table or view whose name has a special meaning for SQLite in a statement.
     Shadowing,
-    /// An index of the archive that is not there, and that no sync makes again.
+    /// An index of archiver is missing, and no sync creates it again.
     MissingIndex,
-    /// A large index that a first sync put off; the next sync makes it.
+    /// A large index that a first sync deferred. The next sync creates it.
     PutOff,
-    /// Something that somebody added, and that no sync minds.
+    /// An added object that does not affect a sync.
     Added,
 }
 
 impl AlterationKind {
-    /// Whether a sync does not write to such an archive.
+    /// True when a sync does not write to an archive with this difference.
     #[must_use]
     pub fn is_refused(self) -> bool {
         !matches!(self, Self::MissingIndex | Self::PutOff | Self::Added)
@@ -78,16 +82,16 @@ impl std::fmt::Display for SchemaDrift {
             AlterationKind::Refusing => "is not archiver's, and can refuse rows",
             AlterationKind::Shadowing => "has a name that SQLite uses itself",
             AlterationKind::PutOff => "was put off until the next sync",
-            AlterationKind::Added => "was added by somebody else",
+            AlterationKind::Added => "was added by another program",
         };
         write!(formatter, "the {object} `{name}`{on} {what}")
     }
 }
 
-/// By kind and name: the table it belongs to, and the statement that makes it.
+/// Key: kind and name. Value: the table and the SQL text.
 type Objects = BTreeMap<(String, String), (String, String)>;
 
-/// All differences between the schema of an archive and that of the migrations up to its version.
+/// All differences between the schema of an archive and the migrations up to its version.
 ///
 /// # Errors
 /// When the schema cannot be read.
@@ -124,7 +128,7 @@ pub fn schema_drift(connection: &Connection) -> Result<Vec<SchemaDrift>, Error> 
     Ok(schema_drift)
 }
 
-/// What it means that something is there which the migrations do not make.
+/// The effect of an object that the migrations do not create.
 fn kind_of_added(
     connection: &Connection,
     model: &Objects,
@@ -145,13 +149,13 @@ fn kind_of_added(
         "table" | "view" if is_name_of_sqlite(name) => AlterationKind::Shadowing,
         "table" if refers_to_no_key(connection, name, is_ours)? => AlterationKind::Refusing,
         "table" | "view" => AlterationKind::Added,
-        // A trigger, or something that was made to look like nothing.
+        // A trigger, or an object with an unknown type.
         _ => AlterationKind::Trigger,
     })
 }
 
-/// Whether a table refers to columns of one of the archive's that are not its primary key, which is all that they can be
-/// looked up by: then SQLite refuses every change of that table
+/// True when a table refers to columns of an archiver table that are not its primary key. The primary key is the only
+/// key that SQLite could use, so SQLite then refuses every change of the archiver table
 /// (<https://www.sqlite.org/foreignkeys.html#fk_indexes>).
 fn refers_to_no_key(
     connection: &Connection,
@@ -161,7 +165,7 @@ fn refers_to_no_key(
     let mut parents: Vec<(String, String)> = Vec::new();
     connection
         .pragma(None, "foreign_key_list", table, |row| {
-            // Without a column it is the primary key that is meant.
+            // Without a column, the reference means the primary key.
             if row.get_ref("to")? != ValueRef::Null {
                 parents.push((text(row, "table")?, text(row, "to")?));
             }
@@ -176,7 +180,7 @@ fn refers_to_no_key(
     Ok(false)
 }
 
-/// Whether a column is a primary key by itself.
+/// True when a column alone is the primary key.
 fn is_key(connection: &Connection, table: &str, column: &str) -> Result<bool, Error> {
     let mut keys = Vec::new();
     connection
@@ -190,7 +194,7 @@ fn is_key(connection: &Connection, table: &str, column: &str) -> Result<bool, Er
     Ok(matches!(keys.as_slice(), [key] if key.eq_ignore_ascii_case(column)))
 }
 
-/// Refuses an archive whose schema is not what the migrations make, as far as that matters to what a sync writes.
+/// Refuses an archive whose schema differs from the migrations in a way that affects the writes of a sync.
 pub(super) fn refuse(connection: &Connection, path: &Path) -> Result<(), Error> {
     let refused: Vec<_> = schema_drift(connection)?
         .into_iter()
@@ -206,17 +210,18 @@ pub(super) fn refuse(connection: &Connection, path: &Path) -> Result<(), Error> 
     })
 }
 
-/// Tables that are functions: statements of the archive read from them, and a table of that name would come first.
+/// True for table-valued functions of SQLite. Statements of the archive read from them, and a table with the same name
+/// would take precedence.
 fn is_name_of_sqlite(name: &str) -> bool {
     name.starts_with("pragma_") || name.starts_with("json_")
 }
 
 const READ_SCHEMA: &str = "cannot read the archive's schema";
 
-/// Tables that SQLite makes by itself, beside those of the archive, and that no statement of a sync writes to.
+/// Tables that SQLite creates by itself. No statement of a sync writes to them.
 const MADE_BY_SQLITE: [&str; 3] = ["sqlite_stat1", "sqlite_stat4", "sqlite_sequence"];
 
-/// All but what SQLite makes by itself.
+/// All objects except those that SQLite creates by itself.
 fn objects(connection: &Connection) -> Result<Objects, Error> {
     let sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL";
     let objects: rusqlite::Result<Objects> = connection.prepare(sql).and_then(|mut statement| {
@@ -231,7 +236,7 @@ fn objects(connection: &Connection) -> Result<Objects, Error> {
     Ok(objects)
 }
 
-/// What should be a text, whatever it is: a byte that is none makes a difference, and no error.
+/// Reads a value as text, whatever its type. An invalid byte counts as a difference and not as an error.
 pub(super) fn text(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<String> {
     Ok(match row.get_ref(column)? {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
@@ -241,7 +246,8 @@ pub(super) fn text(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<Str
     })
 }
 
-/// The tokens of a statement: words in lower case, texts and names in quotes as they are, all else a character each.
+/// The tokens of a statement: words in lower case, quoted texts and names unchanged, every other character as a token
+/// of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Statement(Vec<String>);
 
@@ -265,13 +271,13 @@ impl Statement {
         Self(tokens)
     }
 
-    /// Whether it makes a unique index.
+    /// True when the statement creates a unique index.
     pub(super) fn makes_unique_index(&self) -> bool {
         self.0.get(1).is_some_and(|word| word == "unique")
     }
 
-    /// Whether an index does more than to sort by columns: it calls a function, or an operator that can fail or grow, or
-    /// compares in a way that SQLite does not know by itself. It does so with each row that is written.
+    /// True when an index does more than sort by columns. It calls a function, uses an operator that can fail or grow,
+    /// or uses a collation that SQLite does not have by itself. An index does this for each row that is written.
     pub(super) fn computes(&self) -> bool {
         let columns = self.0.iter().position(|token| token == "(");
         let tokens = columns.map_or(&self.0[..], |at| &self.0[at..]);
@@ -287,16 +293,16 @@ impl Statement {
     }
 }
 
-/// Words after which a bracket is not that of a function.
+/// Words before a bracket that does not belong to a function.
 const BEFORE_GROUPS: [&str; 10] = [
     "in", "and", "or", "not", "where", "between", "when", "then", "else", "case",
 ];
-/// Operators that are functions.
+/// Operators that call functions.
 const CALLING_WORDS: [&str; 4] = ["like", "glob", "match", "regexp"];
-/// Those that every connection has.
+/// The collations that every connection has.
 const COLLATIONS: [&str; 3] = ["binary", "nocase", "rtrim"];
 
-/// The first `*/` after the opening: `/*/` is not closed yet.
+/// Searches for the first `*/` after the opening: `/*/` is not closed yet.
 fn end_of_comment(text: &str) -> usize {
     text[2..].find("*/").map_or(text.len(), |end| end + 4)
 }
@@ -305,19 +311,19 @@ fn length_of_token(text: &str, first: char) -> usize {
     match first {
         '\'' | '"' | '`' => length_of_quoted(text, first),
         '[' => text.find(']').map_or(text.len(), |end| end + 1),
-        // A blob: a word, but not without the text that follows at once.
+        // A blob: a word together with the quoted text that follows immediately.
         'x' | 'X' if text[1..].starts_with('\'') => 1 + length_of_quoted(&text[1..], '\''),
         _ if is_of_word(first) => text.find(|it| !is_of_word(it)).unwrap_or(text.len()),
         _ => first.len_utf8(),
     }
 }
 
-/// Letters, digits, and everything beyond ASCII, spaces of other scripts included.
+/// True for letters, digits and all characters beyond ASCII, including spaces of other scripts.
 fn is_of_word(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | '$') || !character.is_ascii()
 }
 
-/// The length in bytes of a text or name in quotes, with them; a quote that is doubled stands for itself.
+/// The length in bytes of a quoted text or name, with its quotes. A doubled quote stands for one quote.
 fn length_of_quoted(text: &str, quote: char) -> usize {
     let mut at = 1;
     while let Some(next) = text[at..].find(quote) {
@@ -376,7 +382,7 @@ mod tests {
             "CREATE TABLE a (b TEXT \"not\" NULL, c DEFAULT 'X  y')",
             "CREATE TABLE a (b TEXT NOT\u{a0}NULL, c DEFAULT 'X  y')",
             "CREATE TABLE a (b TEXT NOT NULL, c DEFAULT 'X  y''')",
-            // Comments end where SQLite ends them, not where they seem to.
+            // These comments end where SQLite ends them, and not where they seem to end.
             "CREATE TABLE a (b TEXT NOT NULL, c DEFAULT 'X  y'/*/ -- */, CHECK (b)\n)",
             "CREATE TABLE a (b TEXT NOT NULL, c DEFAULT 'X  y' -- */\n, CHECK (b))",
             "CREATE TABLE a (b TEXT NOT NULL, c DEFAULT 'X  y')\0",

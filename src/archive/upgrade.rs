@@ -1,8 +1,8 @@
-//! An upgrade to the schema of this program, and the way back from it.
+//! Upgrades the schema to the version of this program, and keeps a backup of the old archive.
 //!
-//! The migrations share one transaction, so a kill leaves the old archive or the new one. But an earlier archiver does
-//! not read a new one, and this is the only copy of a history: so the old one stays beside it, as
-//! `archive.db.v5.bak` when the schema was of version 5. Without room for that there is no upgrade.
+//! The migrations share one transaction, so a kill leaves the old archive or the new one. But an earlier archiver
+//! cannot read the new one, and this is the only copy of a history. So the old archive stays beside the new one, for
+//! example as `archive.db.v5.bak` for schema version 5. Without space for this backup, the upgrade does not happen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,19 +19,19 @@ use super::migrations::{self, LATEST_VERSION};
 use super::schema_drift;
 use crate::core::files::is_same;
 
-/// An upgrade that was made.
+/// A finished upgrade.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upgrade {
     /// The schema version before.
     pub from: i64,
     /// The schema version now.
     pub to: i64,
-    /// Where the archive is as it was before; nothing where it had no rows.
+    /// The path of the backup; `None` when the archive had no rows.
     pub backup: Option<PathBuf>,
 }
 
-/// Brings the schema up to date, in rollback mode, which keeps the first bytes of the file true at every moment.
-/// Ends as soon as it is cancelled: then the archive stays as it was.
+/// Brings the schema up to date, in rollback mode, so that the first bytes of the file are correct at every moment.
+/// Ends soon after a cancellation: then the archive stays unchanged.
 pub(super) fn upgrade(
     connection: &Connection,
     path: &Path,
@@ -53,7 +53,8 @@ pub(super) fn upgrade(
     }))
 }
 
-/// Keeps the archive as it is beside the file, unless it has no rows, or that was done before and nothing was added since.
+/// Makes a backup beside the archive. Skips it when the archive has no rows, or when a backup with the same number of
+/// rows exists.
 fn back_up(
     connection: &Connection,
     path: &Path,
@@ -64,7 +65,7 @@ fn back_up(
     if rows.values().all(|count| *count == 0) {
         return Ok(None);
     }
-    // Beside the file itself, whatever link it is reached by.
+    // Beside the file itself, independent of any link to it.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     for number in 1.. {
         let target = backup_name(&path, version, number);
@@ -83,7 +84,8 @@ fn back_up(
                 }),
             };
         }
-        // Of an upgrade that was killed after this was made, or of another time: then it is kept, and so is this.
+        // A killed upgrade may have left this backup. If it is from another time, both this backup and a new one are
+        // kept.
         if is_another_file(&target, &path)
             && is_backup(&target, version, &rows, lock_wait).unwrap_or(false)
         {
@@ -93,7 +95,7 @@ fn back_up(
     Ok(None)
 }
 
-/// Whether a file is whole, and the archive as it is now as far as its rows are counted.
+/// True when a file is intact, and has the version and the row counts of the archive.
 fn is_backup(
     path: &Path,
     version: i64,
@@ -104,7 +106,7 @@ fn is_backup(
     if migrations::version(&kept)? != version {
         return Ok(false);
     }
-    // Before anything is read of what has the name of a table.
+    // Check the schema before any table is read.
     schema_drift::refuse(&kept, path)?;
     watched(
         &kept,
@@ -113,8 +115,8 @@ fn is_backup(
     )
 }
 
-/// Whether it is a file of its own, and not the archive by another name: that would be no way back, and closing it would
-/// take away the locks that are held on the archive.
+/// True when the path is a separate file, and not a second name of the archive. A second name would be no backup, and
+/// closing it would drop the locks on the archive.
 fn is_another_file(path: &Path, archive: &Path) -> bool {
     let (Ok(file), Ok(archive)) = (fs::symlink_metadata(path), fs::metadata(archive)) else {
         return false;
@@ -122,7 +124,7 @@ fn is_another_file(path: &Path, archive: &Path) -> bool {
     file.is_file() && !is_same(&file, &archive)
 }
 
-/// Refuses an archive in which somebody gave a name to something that a migration gives to something else.
+/// Refuses an archive that uses a name which a migration needs for another object.
 fn refuse_names_in_use(connection: &Connection, path: &Path, from: i64) -> Result<(), Error> {
     let mut ours = BTreeSet::new();
     for version in from + 1..=LATEST_VERSION {
@@ -146,7 +148,7 @@ fn refuse_names_in_use(connection: &Connection, path: &Path, from: i64) -> Resul
     })
 }
 
-/// The names of tables, indexes and views, of which each can be only one of them, and which it is.
+/// The names of tables, indexes and views, each with its kind. These objects share one namespace.
 fn names(connection: &Connection) -> Result<BTreeMap<String, String>, Error> {
     let sql = "SELECT lower(name), lower(type) FROM sqlite_schema WHERE lower(type) <> 'trigger'";
     connection

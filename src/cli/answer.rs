@@ -1,4 +1,4 @@
-//! How an answer reaches stdout: the flags that every question has, and the rows on their way to a format.
+//! The way of an answer to stdout: the output flags of every question, and the rows on their way to a format.
 
 use super::Context;
 use super::exit::{Failure, Status, unless_closed};
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::{env, io, thread};
 
-/// How an answer is shown.
+/// The output flags.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct AnswerFlags {
@@ -44,7 +44,7 @@ pub(super) struct AnswerFlags {
 }
 
 impl AnswerFlags {
-    /// The names in `--columns` as a program's columns are called; one that is an output format is a slip.
+    /// The names in `--columns`. An output format among them is an error.
     pub(super) fn columns(&self) -> Result<&[String], Failure> {
         for name in &self.columns {
             if let Ok(format) = name.parse::<Format>() {
@@ -57,7 +57,7 @@ impl AnswerFlags {
         Ok(&self.columns)
     }
 
-    /// The status of an answer with so many rows.
+    /// The exit status of an answer with this number of rows.
     pub(super) fn status(&self, rows: u64) -> Status {
         if self.exit_code && rows > 0 {
             Status::Found
@@ -67,16 +67,16 @@ impl AnswerFlags {
     }
 }
 
-/// What an answer came to that was printed.
+/// The result of a printed answer.
 pub(super) struct Printed<T> {
     pub(super) rows: u64,
     pub(super) status: Status,
-    /// What the question came to; nothing where nobody read its rows to the end.
+    /// The result of the question; `None` when the reader closed the pipe before the end.
     pub(super) outcome: Option<T>,
 }
 
-/// Prints the rows that `ask` hands over. Whoever does not read them is waited for after that: what `ask` owns, such as a
-/// connection, is gone by then, and keeps the archive locked no longer.
+/// Prints the rows of `ask`. Drops everything that `ask` owns, such as a connection, before it waits for a slow reader,
+/// so that the archive is not kept locked.
 pub(super) fn print<T, E: Into<Failure>>(
     context: &Context,
     flags: &AnswerFlags,
@@ -85,7 +85,7 @@ pub(super) fn print<T, E: Into<Failure>>(
     print_to(context, flags, io::stdout(), ask)
 }
 
-/// The same for rows that go somewhere else.
+/// Prints the rows to another sink than stdout, like [`print`].
 pub(super) fn print_to<T, E: Into<Failure>>(
     context: &Context,
     flags: &AnswerFlags,
@@ -96,20 +96,20 @@ pub(super) fn print_to<T, E: Into<Failure>>(
     let mut printer = Printer::new(context, flags, &mut outlet);
     let outcome = ask(&mut printer);
     let printed = printer.end(outcome);
-    // What came before a failure is printed too.
+    // Rows before a failure are printed too.
     let written = outlet.finish();
     let printed = printed?;
     unless_closed(written)?;
     Ok(printed)
 }
 
-/// Takes the rows of an answer, and keeps of them the columns that were asked for.
+/// Takes the rows of an answer, and passes on the chosen columns.
 ///
-/// A question ends at the first row that cannot be written; why it could not is kept here, for [`Printer::end`].
+/// A question ends at the first row that cannot be written. The error is kept here for [`Printer::end`].
 pub(super) struct Printer<'a> {
     writer: Box<dyn RowWriter + 'a>,
     flags: &'a AnswerFlags,
-    /// Which columns are shown; all of them when nothing was chosen.
+    /// The indexes of the shown columns; `None` for all.
     chosen: Option<Vec<usize>>,
     pub(super) rows: u64,
     failure: Option<Failure>,
@@ -136,7 +136,7 @@ impl<'a> Printer<'a> {
         }
     }
 
-    /// Writes what is still kept back, unless the question failed.
+    /// Writes the rest of the answer, unless the question failed.
     fn end<T, E: Into<Failure>>(mut self, outcome: Result<T, E>) -> Result<Printed<T>, Failure> {
         if let Some(failure) = self.failure {
             return Err(failure);
@@ -184,10 +184,11 @@ impl RowWriter for Printer<'_> {
         if let Some(name) = twice(headings.iter().map(|heading| heading.name))
             && matches!(self.flags.output, Format::Json | Format::Jsonl)
         {
-            let message = format!("two columns are called `{name}`, and JSON takes a name once");
-            self.failure = Some(Failure::usage(message).with_hint(
-                "give one another name with AS, choose among --columns, or print -o csv",
-            ));
+            let message = format!("two columns are called `{name}`, but JSON needs unique names");
+            self.failure = Some(
+                Failure::usage(message)
+                    .with_hint("rename one with AS, choose columns with --columns, or use -o csv"),
+            );
             return Err(io::ErrorKind::InvalidInput.into());
         }
         while let Some(title) = twice(headings.iter().map(|heading| heading.title)) {
@@ -224,14 +225,14 @@ impl RowWriter for Printer<'_> {
     }
 }
 
-/// The first text that is there a second time.
+/// The first text that occurs a second time.
 fn twice<'a>(texts: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let mut seen = std::collections::HashSet::new();
     texts.into_iter().find(|text| !seen.insert(*text))
 }
 
-/// The positions of the columns that are called so, by their name or title, whatever the case and with or without
-/// underscores, as in doctl's `StartedAt`.
+/// The indexes of the named columns. A name matches a name or a title, in any case and with or without underscores, as
+/// in doctl's `StartedAt`.
 fn choose(names: &[String], headings: &[Heading<'_>]) -> Result<Vec<usize>, Failure> {
     let position = |name: &String| {
         let is_named = |heading: &Heading<'_>| is_same_name(heading.name, name);
@@ -250,24 +251,24 @@ fn choose(names: &[String], headings: &[Heading<'_>]) -> Result<Vec<usize>, Fail
     names.iter().map(position).collect()
 }
 
-/// The formats write so much at once. Less than that is the end of an answer: then nothing is locked any more.
+/// The size of a full write of a format. A shorter write is the end of an answer, when nothing is locked any more.
 const LONG: usize = 64 * 1024;
 const MOST_IN_MEMORY: usize = 1 << 20;
-/// An answer in SQL may have no end.
+/// A limit, because an answer to SQL may never end.
 const MOST_ASIDE: u64 = 4 << 30;
 
-/// Takes whole rows, and waits for whoever reads them only at the end.
+/// Takes whole rows, and waits for the reader only at the end.
 pub(super) struct Outlet {
     terminal: Terminal,
     sink: Shared<dyn Write + Send>,
     queue: Option<Queue>,
-    /// Whether it waits at each write, because rows cannot wait anywhere else.
+    /// True when each write waits for the reader, because rows cannot be kept anywhere else.
     is_direct: bool,
 }
 
 type Shared<T> = Arc<Mutex<T>>;
 
-/// Rows that wait.
+/// Rows that wait for the reader.
 struct Queue {
     portions: Sender<Portion>,
     thread: JoinHandle<io::Result<()>>,
@@ -295,17 +296,17 @@ impl Outlet {
         }
     }
 
-    /// Waits until everything is handed on.
+    /// Waits until all rows are written to the sink.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         if let Some(queue) = self.queue.take() {
             drop(queue.portions);
-            let broken = |_| Err(io::Error::other("the thread that writes broke off"));
+            let broken = |_| Err(io::Error::other("the writing thread ended unexpectedly"));
             queue.thread.join().unwrap_or_else(broken)?;
         }
         lock(&self.sink).flush()
     }
 
-    /// The rows that came before go first.
+    /// Writes to the sink, after the rows that wait.
     fn write_directly(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.finish()?;
         lock(&self.sink).write_all(bytes)?;
@@ -324,13 +325,13 @@ impl Write for Outlet {
         let portion = queue.portion(bytes);
         match portion.map(|portion| queue.portions.send(portion)) {
             Ok(Ok(())) => Ok(bytes.len()),
-            // The thread has failed, and says why.
+            // The thread has failed; `finish` returns its error.
             Ok(Err(_)) => self.write_directly(bytes),
             Err(error) => {
                 self.is_direct = true;
                 self.terminal.warning(&format!(
-                    "the archive stays locked until the answer is read: it cannot be put aside in {}, which TMPDIR \
-                     chooses: {error}",
+                    "the archive stays locked until the answer is read: it cannot be stored in {}, which TMPDIR \
+                     sets: {error}",
                     env::temp_dir().display()
                 ));
                 self.write_directly(bytes)
@@ -338,7 +339,7 @@ impl Write for Outlet {
         }
     }
 
-    /// A format says no more by it than that a row has ended.
+    /// Does nothing: a format flushes at the end of each row.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -359,7 +360,7 @@ impl Queue {
         })
     }
 
-    /// These bytes as they wait.
+    /// Keeps these bytes in memory or, beyond a limit, in a file.
     fn portion(&mut self, bytes: &[u8]) -> io::Result<Portion> {
         let length = bytes.len();
         if self.in_memory.load(Ordering::Relaxed) + length <= MOST_IN_MEMORY {
@@ -388,7 +389,7 @@ impl Queue {
     }
 }
 
-/// Writes each portion at once, so that no row is cut where an answer is given up.
+/// Writes each portion in one piece, so that no row is cut when an answer is given up.
 fn hand_on(
     portions: &Receiver<Portion>,
     sink: &mut dyn Write,
@@ -418,7 +419,7 @@ fn hand_on(
     Ok(())
 }
 
-/// What is behind these locks is whole after every write.
+/// Ignores poisoning: the data behind these locks is consistent after every write.
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

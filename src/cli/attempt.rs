@@ -1,4 +1,4 @@
-//! One sync, from the configuration to what it came to, as `sync` and `daemon` both run it.
+//! One sync, from the configuration to its result. `sync` and `daemon` both use it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,33 +19,34 @@ use super::exit::{Failure, Status, kept_locked};
 use super::progress::Progress;
 use super::summary::Summary;
 
-/// Pages under way at once, unless the configuration says otherwise.
+/// The default number of pages that are requested at the same time.
 const CONCURRENCY: usize = 4;
 
-/// One sync that is to be.
+/// A sync that has not started yet.
 pub(super) struct Attempt<'a> {
     pub(super) context: &'a Context,
     pub(super) progress: &'a Progress,
     pub(super) settings: Settings,
-    /// How fast to ask, and what was asked before.
+    /// The pace of the requests. It also knows the requests of earlier syncs.
     pub(super) pacer: SharedPacer,
-    /// How long to wait for another sync to finish, and for another program's lock; else not at all, and a minute.
+    /// The longest wait for another sync, and for another program's lock. Without a value, the sync does not wait for
+    /// another sync, and waits a minute for a lock.
     pub(super) wait: Option<Duration>,
-    /// Whether the archive was there before: then no new one is started in its place.
+    /// True when the archive existed before. Then the sync does not start a new one.
     pub(super) must_exist: bool,
-    /// Asked once, the sync ends soon; asked twice, it ends at once.
+    /// After the first request the sync ends soon, after the second it ends at once.
     pub(super) cancellation: &'a Cancellation,
 }
 
-/// What a sync came to.
+/// The result of a sync.
 pub(super) struct Done {
     pub(super) report: Report,
     pub(super) summary: Summary,
 }
 
 impl Attempt<'_> {
-    /// Syncs on this thread, which writes the archive, while those of the runtime talk to the network and decode answers.
-    /// `begin` is called once the archive is this sync's alone.
+    /// Syncs on this thread, which writes the archive. The threads of the runtime use the network and decode answers.
+    /// Calls `begin` once this sync holds the lock of the archive and has opened it.
     pub(super) fn perform(self, runtime: &Handle, begin: impl FnOnce()) -> Result<Done, Failure> {
         let path: PathBuf = self.context.archive_path()?;
         let is_given_up = || self.cancellation.is_requested();
@@ -70,7 +71,7 @@ impl Attempt<'_> {
         let outcome = runtime.block_on(self.read(client, &mut store, &path));
         self.progress.finish();
         let closed = match store.close() {
-            // Whatever else went wrong, it did because of this.
+            // This error is the cause of all others.
             Err(error @ archive::Error::Vanished { .. }) => return Err(error.into()),
             closed => closed.map_err(|error| kept_locked(&path, error)),
         };
@@ -80,7 +81,7 @@ impl Attempt<'_> {
         Ok(Done { report, summary })
     }
 
-    /// Before the lock is taken, for which a folder that is missing is made.
+    /// Checks for the archive before the lock is taken, because taking the lock creates a missing folder.
     fn look_for_archive(&self, path: &Path) -> Result<(), Failure> {
         match archive::expect_archive(path) {
             Err(archive::Error::Missing { .. }) if self.must_exist => Err(gone(path)),
@@ -89,7 +90,7 @@ impl Attempt<'_> {
                 self.context.terminal.detail(1, &text);
                 Ok(())
             }
-            // Opening it says what is wrong.
+            // A later step opens the archive and reports other problems.
             Ok(()) | Err(_) => Ok(()),
         }
     }
@@ -109,7 +110,7 @@ impl Attempt<'_> {
         })
     }
 
-    /// What was waited for, or that the sync is not to begin any more, whatever else became of that.
+    /// Returns `waited_for`, or an error when the sync was cancelled meanwhile.
     fn unless_given_up<T>(&self, waited_for: Result<T, Failure>) -> Result<T, Failure> {
         if self.cancellation.is_requested() {
             return Err(Failure {
@@ -146,12 +147,12 @@ impl Attempt<'_> {
     }
 }
 
-/// What becomes of a sync whose archive was there before and is not any more.
+/// The failure of a sync whose archive existed before and is now missing.
 fn gone(path: &Path) -> Failure {
     Failure {
         status: Status::UnusableArchive,
         message: format!(
-            "the archive at {} is gone, or has no bytes any more; no new one is started in its place",
+            "the archive at {} is missing or empty; no new archive is started in its place",
             path.display()
         ),
         hint: Some(
@@ -161,31 +162,31 @@ fn gone(path: &Path) -> Failure {
     }
 }
 
-/// The end of a sync that was told to end twice, or did not end in time.
+/// The failure of a sync that was told to stop twice, or did not stop in time.
 pub(super) fn stopped_at_once() -> Failure {
     Failure {
         status: Status::Partial,
-        message: "stopped at once; what was archived is kept".to_owned(),
+        message: "stopped at once; the archived actions are kept".to_owned(),
         hint: None,
     }
 }
 
-/// The end of a sync that was told to end while it could not write.
+/// The failure of a sync that was told to stop while it waited for a lock.
 fn stopped_by_lock() -> Failure {
     Failure {
         status: Status::Partial,
-        message: "stopped while another program kept the archive locked; what was archived before is kept"
+        message: "stopped while another program kept the archive locked; the actions archived before are kept"
             .to_owned(),
-        hint: Some("run it again: it goes on where it stopped".to_owned()),
+        hint: Some("run it again: it continues where it stopped".to_owned()),
     }
 }
 
-/// An upgrade in words, with the way back.
+/// Describes an upgrade, and the backup from which it can be undone.
 fn upgraded(upgrade: &Upgrade) -> String {
     let Upgrade { from, to, backup } = upgrade;
     let backup = match backup {
-        Some(path) => format!("as it was before, it is in {}", path.display()),
-        None => "it held nothing yet".to_owned(),
+        Some(path) => format!("the old version is kept in {}", path.display()),
+        None => "it was empty".to_owned(),
     };
     format!("the archive was upgraded from schema version {from} to {to}; {backup}")
 }
@@ -196,7 +197,7 @@ const HOUR_SECONDS: i64 = 3600;
 const RECHECK: Names = named("", "recheck");
 const AUDIT: Names = named("", "audit");
 
-/// How to sync this scope, as the configuration has it.
+/// The settings for a sync of this scope.
 pub(super) fn settings(context: &Context, scope: Scope, full: bool) -> Result<Settings, Failure> {
     let file = context.config.file();
     let concurrency = file.limits.concurrency;
@@ -211,7 +212,7 @@ pub(super) fn settings(context: &Context, scope: Scope, full: bool) -> Result<Se
     })
 }
 
-/// How many seconds lie between two audits; nothing where they are off.
+/// The seconds between two audits; `None` when audits are off.
 pub(super) fn audit_seconds(context: &Context) -> Result<Option<i64>, Failure> {
     match context.config.file().sync.audit.as_ref() {
         Some(audit) if audit.get_ref() == "off" => Ok(None),
@@ -221,7 +222,7 @@ pub(super) fn audit_seconds(context: &Context) -> Result<Option<i64>, Failure> {
     }
 }
 
-/// A duration of the configuration, or the usual one.
+/// A duration of the configuration, or the default, in seconds.
 fn seconds(
     context: &Context,
     names: &'static Names,
@@ -231,7 +232,7 @@ fn seconds(
     Decided::of(names, None, text).map_or(Ok(usual), |it| it.duration_seconds(context))
 }
 
-/// A client with this token.
+/// A client that uses this token.
 pub(super) fn client(
     context: &Context,
     progress: &Progress,
@@ -241,8 +242,8 @@ pub(super) fn client(
     let origin = context.origin()?;
     let passed_over = match token.passed_over.as_slice() {
         [] => String::new(),
-        [only] => format!("; {only} is not looked at"),
-        several => format!("; {} are not looked at", several.join(", ")),
+        [only] => format!("; {only} is not used"),
+        several => format!("; {} are not used", several.join(", ")),
     };
     let from = format!("API {origin}, token from {}{passed_over}", token.source);
     context.terminal.detail(1, &from);
@@ -258,7 +259,7 @@ pub(super) fn client(
     Ok(client)
 }
 
-/// The pace that the configuration asks for.
+/// The pace from the configuration.
 pub(super) fn pace(context: &Context) -> Pace {
     let limits = context.config.file().limits;
     let usual = Pace::default();
@@ -273,10 +274,10 @@ pub(super) fn pace(context: &Context) -> Pace {
     }
 }
 
-/// Whether a sync was complete, or what to say of it instead.
+/// `Ok` when the sync was complete, else the failure to report.
 pub(super) type Verdict = Result<(), Failure>;
 
-/// What there is to say of a sync that has ended, or could not begin.
+/// The verdict on a sync that has ended, or could not begin.
 pub(super) fn verdict(outcome: &Result<Done, Failure>) -> Verdict {
     match outcome {
         Ok(done) => done.verdict(),
@@ -313,14 +314,14 @@ impl Done {
     }
 }
 
-/// What to do about a sync that is not complete.
+/// The next step for the user after an incomplete sync.
 fn hint(report: &Report) -> &'static str {
     if report.is_wrong_account {
         return "use a token of that account, or another archive with --db";
     }
     match report.errors().next() {
         Some(error) => error.hint(),
-        None if report.is_stopped => "run it again: it goes on where it stopped",
-        None => "what was read is kept; run it again, and if it stays so, with --full",
+        None if report.is_stopped => "run it again: it continues where it stopped",
+        None => "the pages read are kept; run it again, then with --full if still incomplete",
     }
 }

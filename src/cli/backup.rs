@@ -1,4 +1,4 @@
-//! `archiver backup`: a second copy of the archive → a new file.
+//! `archiver backup`: copies the archive to a new file.
 
 use std::path::PathBuf;
 
@@ -15,10 +15,10 @@ use super::runtime::{Hangup, stop_signals};
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Arguments {
-    /// The copy; nothing may be there yet
+    /// The path of the copy; it must not exist yet
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// How to print what was copied: to scripts always, to people with -v
+    /// The format of the report: json is always printed, text only with -v
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     output: DocumentFormat,
 }
@@ -29,11 +29,11 @@ Examples:
   archiver backup -v /backups/archive.db
   archiver verify --db /backups/archive.db
 
-The copy is the archive of one moment, also while a sync runs. It is read back and checked, and
-gets its name only then: a FILE that is there is whole. It is its owner's alone (mode 0600).
-Signals to stop, also a closed terminal, leave nothing of it. A copy that is killed, or that the
-machine goes down with, leaves .FILE.XXXXXX.partial: the next copy to FILE takes it away.
-`cp` and rsync may copy half a transaction while a sync runs; this does not.
+The copy is the archive of one moment, also while a sync runs. It is read back and checked
+before it gets its name: a FILE that exists is complete. Only its owner can read it (mode 0600).
+A signal to stop, or a closed terminal, removes the partial copy. A killed copy, or a crash of the
+machine, leaves .FILE.XXXXXX.partial: the next copy to FILE removes it.
+`cp` and rsync may copy half a transaction while a sync runs; this command does not.
 
 To restore: let no sync run, put the copy in the place of the archive, and sync.
   systemctl stop archiver             # the daemon, or whatever starts syncs
@@ -41,11 +41,11 @@ To restore: let no sync run, put the copy in the place of the archive, and sync.
   cp /backups/archive.db archive.db
   archiver sync                       # reads only what is new since the copy was made
 
-Exit status: 0 copied; 1 failed, and nothing is left of the copy, unless it says that it cannot
-write the answer: then FILE is there, and whole; 2 FILE, or a FILE-wal, -shm or -journal of a
-database before it, is there already; 6 no usable archive.";
+Exit status: 0 copied; 1 failed, and no copy is left, unless it says that it cannot write the
+answer: then FILE exists and is complete; 2 FILE, or a FILE-wal, -shm or -journal of an earlier
+database, exists already; 6 no usable archive.";
 
-/// The copy as scripts read it.
+/// The report on the copy, for scripts.
 #[derive(Serialize)]
 struct Document<'a> {
     path: String,
@@ -58,7 +58,7 @@ struct Document<'a> {
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let archive = context.archive_path()?;
     let target = context.config.environment().in_full(&arguments.file)?;
-    // What is half copied is taken away when somebody loses patience.
+    // An interrupted backup removes its partial copy.
     let signals = stop_signals(Hangup::Stops, None)?;
     let is_enough = || signals.cancellation.is_requested();
     let copied = archive::back_up(&archive, &target, is_enough)?;

@@ -1,5 +1,5 @@
-//! A setting as it was decided, by a flag or by the configuration, and what is said of one that is not understood: its name
-//! and place, and never what looks like a token.
+//! A setting from a flag or from the configuration. The error for an invalid one names the setting and its place, and
+//! never shows a text that looks like a token.
 
 use std::ops::Range;
 
@@ -10,9 +10,9 @@ use toml::Spanned;
 use super::Context;
 use super::exit::Failure;
 
-/// What a setting is called.
+/// The names of a setting.
 pub(super) struct Names {
-    /// Nothing for what only the configuration says.
+    /// Empty for a setting without a flag.
     flag: &'static str,
     key: &'static str,
 }
@@ -21,16 +21,16 @@ pub(super) const fn named(flag: &'static str, key: &'static str) -> Names {
     Names { flag, key }
 }
 
-/// What somebody wrote, and where.
+/// The text of a setting, and its place.
 pub(super) struct Decided<'a> {
     pub(super) text: &'a str,
     names: &'static Names,
-    /// Its place in the configuration; nothing for a flag.
+    /// The place in the configuration; `None` for a flag.
     place: Option<Range<usize>>,
 }
 
 impl<'a> Decided<'a> {
-    /// A flag over a key of the configuration.
+    /// A flag wins over a key of the configuration.
     pub(super) fn of(
         names: &'static Names,
         by_flag: Option<&'a String>,
@@ -52,12 +52,12 @@ impl<'a> Decided<'a> {
         }
     }
 
-    /// Says what is wrong with it, and where it stands.
+    /// The error for an invalid value, with its place.
     pub(super) fn refused(&self, context: &Context, reason: &dyn std::fmt::Display) -> Failure {
         let Names { flag, key } = self.names;
-        // The reason quotes what it is about.
+        // The reason quotes the value.
         let reason: &dyn std::fmt::Display = if looks_like_secret(self.text) {
-            &"its value is not understood, and not shown: it looks like a token or an address"
+            &"its value is invalid, and not shown: it looks like a token or an address"
         } else {
             reason
         };

@@ -1,4 +1,4 @@
-//! An answer that is one thing and not rows: words for people, or one JSON object for scripts.
+//! An answer that is a single document and not rows: text for people, or one JSON object for scripts.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::exit::{Failure, Status, unless_closed};
 
-/// How to print it.
+/// The output format of a document.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum DocumentFormat {
     /// For people
@@ -17,7 +17,7 @@ pub(super) enum DocumentFormat {
     Json,
 }
 
-/// Prints an object for scripts.
+/// Prints a document as JSON.
 pub(super) fn print_json(document: &impl Serialize) -> Result<Status, Failure> {
     let text = serde_json::to_string_pretty(document).map_err(io::Error::from);
     unless_closed(text.and_then(|text| writeln!(io::stdout(), "{}", visible_json(&text))))

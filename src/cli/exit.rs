@@ -1,4 +1,4 @@
-//! From outcomes to exit statuses, and from errors to words with a hint.
+//! Maps outcomes to exit statuses, and errors to messages with a hint.
 
 use std::io;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub(super) enum Status {
     Failed = 1,
     /// Usage or configuration.
     Usage = 2,
-    /// What was archived is kept, something is missing.
+    /// The archived actions are kept, but something is missing.
     Partial = 3,
     /// Authentication, or a missing scope.
     Unauthorized = 4,
@@ -27,9 +27,10 @@ pub(super) enum Status {
     Locked = 5,
     /// The archive is missing, newer, foreign or damaged.
     UnusableArchive = 6,
-    /// Rows were found, and `--exit-code` asked to be told so.
+    /// Rows were found, and `--exit-code` was given.
     Found = 10,
-    /// Another program keeps the archive locked: to scripts the same as another sync, to a daemon a failure.
+    /// Another program keeps the archive locked. Scripts see the status of [`Self::Locked`], a daemon treats it as a
+    /// failure.
     KeptLocked,
 }
 
@@ -48,7 +49,7 @@ impl From<Status> for ExitCode {
     }
 }
 
-/// Why a command could not do what it was asked, and what to do about it.
+/// The reason why a command failed, and the next step for the user.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) status: Status,
@@ -81,7 +82,7 @@ impl Failure {
     }
 }
 
-/// An error and its causes, each said once: some say their cause themselves, others only repeat theirs.
+/// An error and its causes, each once: some errors contain their cause, others only repeat it.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut message = error.to_string();
     let mut said = message.clone();
@@ -122,12 +123,12 @@ impl From<archive::Error> for Failure {
     }
 }
 
-/// The programs that keep an archive locked, as far as the system tells.
+/// The programs that keep an archive locked, as far as the system shows them.
 pub(super) fn lock_holders(path: &Path) -> String {
     archive::holders(path).unwrap_or_else(|| "another program".to_owned())
 }
 
-/// A failure of the archive, which names the programs that keep it locked.
+/// The failure for an error of the archive. It names the programs that keep the archive locked.
 pub(super) fn kept_locked(path: &Path, error: archive::Error) -> Failure {
     let is_busy = error.is_busy();
     let mut failure = Failure::from(error);
@@ -165,7 +166,7 @@ impl From<report::Error> for Failure {
     }
 }
 
-/// The status of an archive that could not be read.
+/// The exit status for an archive that cannot be read.
 fn status_of(error: &rusqlite::Error) -> Status {
     if archive::is_corrupt(error) {
         Status::UnusableArchive
@@ -193,7 +194,7 @@ impl From<query::Error> for Failure {
     }
 }
 
-/// A reader that has seen enough closes the pipe; that is not an error.
+/// A closed pipe is not an error: its reader has seen enough.
 pub(super) fn unless_closed(outcome: io::Result<()>) -> Result<Status, Failure> {
     match outcome {
         Ok(()) => Ok(Status::Done),

@@ -1,4 +1,4 @@
-//! The flags that say which actions are meant, for every command that asks about actions.
+//! The filter flags, for every command that selects actions.
 
 use std::fmt::Display;
 
@@ -14,11 +14,11 @@ use rusqlite::Connection;
 use super::Context;
 use super::exit::Failure;
 
-/// Which actions are meant.
+/// Selects actions.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Filters")]
 pub(super) struct FilterFlags {
-    /// What was done: reboot, snapshot, power_off ..., or a group such as @power
+    /// The type of the action: reboot, snapshot, power_off ..., or a group such as @power
     #[arg(long = "type", value_name = "TYPE", value_delimiter = ',')]
     types: Vec<Term<TypeSelector>>,
     /// completed, errored or in-progress
@@ -51,7 +51,7 @@ pub(super) struct FilterFlags {
     /// With --at: under way at some time from this long before until this long after
     #[arg(long, value_name = "DURATION", requires = "at")]
     around: Option<String>,
-    /// Took at least this long, such as 90s or 1h30m; what is in progress has lasted until now
+    /// Took at least this long, such as 90s or 1h30m; an action in progress has lasted until now
     #[arg(long, value_name = "DURATION")]
     min_duration: Option<String>,
     /// Took at most this long
@@ -68,7 +68,7 @@ pub(super) struct FilterFlags {
     seen_since: Option<String>,
 }
 
-/// How values and times are written, for the end of a command's help.
+/// Explains how values and times are written, for the end of a command's help.
 pub(super) fn how_to_write() -> String {
     let lines = groups().iter().map(|group| {
         let (name, types) = (group.to_string(), group.types.join(", "));
@@ -77,8 +77,8 @@ pub(super) fn how_to_write() -> String {
     let groups: String = lines.collect();
     format!(
         "\
-Filters may be repeated, or take several values with commas between them: any of them matches.
-What stands behind a ! is left out; the shell wants it quoted: --type '@power,!reboot'.
+Filters may be repeated, or take several values separated by commas: any of them matches.
+A ! before a value excludes it; quote it for the shell: --type '@power,!reboot'.
 
 Groups of types:
 {groups}
@@ -87,12 +87,12 @@ Times are UTC, unless --tz says otherwise: 2020-07-01, '2020-07-01 19:37', 2020-
     )
 }
 
-/// What a flag was given cannot be understood.
+/// Makes the error for a flag whose value cannot be understood.
 fn slip(flag: &'static str) -> impl Fn(&dyn Display) -> Failure {
     move |error| Failure::usage(format!("{flag}: {error}"))
 }
 
-/// A flag that holds a length of time, in seconds.
+/// The value of a duration flag, in seconds.
 fn seconds(flag: &'static str, text: Option<&str>) -> Result<Option<u64>, Failure> {
     let seconds = text.map(parse_duration).transpose();
     let seconds = seconds.map_err(|error| slip(flag)(&error))?;
@@ -100,7 +100,7 @@ fn seconds(flag: &'static str, text: Option<&str>) -> Result<Option<u64>, Failur
 }
 
 impl FilterFlags {
-    /// The filter that they make. What has no offset is meant in `zone`.
+    /// The filter that these flags describe. Times without an offset are in `zone`.
     pub(super) fn filter(&self, now: Timestamp, zone: &Zone) -> Result<Filter, Failure> {
         let (since, until) = self.window(now, zone)?;
         let seen_since = self.seen_since.as_deref();
@@ -158,7 +158,7 @@ impl FilterFlags {
         let around = i64::try_from(around).unwrap_or(i64::MAX);
         let from = from.saturating_add_seconds(-around);
         let to = to.saturating_add_seconds(around);
-        // An instant is one second long: the end of an interval is not in it.
+        // An instant is one second long, because an interval does not include its end.
         Ok(Some((from, to.max(from.saturating_add_seconds(1)))))
     }
 }
@@ -179,7 +179,7 @@ fn seen(text: &str, now: Timestamp, zone: &Zone) -> Result<SeenSince, Failure> {
     }
 }
 
-/// Says how the filter was understood, for those who asked with `-v`.
+/// Prints how the filter was understood, with `-v`.
 pub(super) fn echo(
     context: &Context,
     connection: &Connection,
@@ -215,15 +215,15 @@ pub(super) fn echo(
     Ok(())
 }
 
-/// An answer may be what it is; but what can only be a slip is said to be so: a value that the archive has never seen,
-/// and, where nothing matched, filters that exclude each other.
+/// Warnings about filters that are probably mistakes: a value that the archive has never seen and, when nothing
+/// matched, filters that exclude each other.
 pub(super) fn slips(
     connection: &Connection,
     (filter, now): (&Filter, Timestamp),
     found: u64,
 ) -> Result<Vec<String>, Failure> {
     let mut slips = Vec::new();
-    // One value alone that matched was seen.
+    // A single value that matched is in the archive.
     let is_one_of_several = |values: usize| values > 1;
     let may_be_hidden = [
         filter.types.any_of.len(),

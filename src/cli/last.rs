@@ -1,4 +1,4 @@
-//! `archiver last`: when something last happened to each droplet.
+//! `archiver last`: prints when something last happened to each droplet.
 
 use archiver::core::model::COMPLETED;
 use archiver::core::time::Timestamp;
@@ -14,7 +14,7 @@ use super::filter::{self, FilterFlags};
 #[derive(clap::Args)]
 #[command(after_help = after_help())]
 pub(super) struct Arguments {
-    /// What was done: reboot, snapshot ..., or a group such as @power; anything without it
+    /// The type of the action: reboot, snapshot ..., or a group such as @power [default: any]
     #[arg(value_name = "TYPE", value_delimiter = ',')]
     what: Vec<Term<TypeSelector>>,
     #[command(flatten)]
@@ -73,7 +73,7 @@ fn print(context: &Context, flags: &AnswerFlags, last: &[Last]) -> Result<Status
         "region_slug" => titled(name, "region"),
         name => Heading::named(name),
     });
-    // People are spared what a row says twice.
+    // The table for people omits columns that repeat another one.
     let shown: Vec<usize> = (0..headings.len())
         .filter(|index| {
             let is_chosen = !flags.columns.is_empty() || !flags.output.is_for_people();

@@ -1,11 +1,10 @@
 //! The command line: flags in, library calls, text and an exit status out.
 //!
-//! Everything that prints is in this folder, and nothing else is: the library is told what to do and reports what
-//! happened. Data goes to stdout, everything else to stderr. One file per command; `filter` has the flags that say which
-//! actions are meant, `answer` those that say how they are shown, `outlet` waits for whoever reads them, `document` prints
-//! what is no rows, `time_limit` ends an answer that takes too long, `decided` is a setting of a flag or of the
-//! configuration, `summary` words what a sync came to, `exit` maps errors to statuses and hints, `progress` draws the bar,
-//! `terminal` knows what the streams are connected to.
+//! Everything that prints is in this folder. The library does the work and reports events. Answers go to stdout,
+//! everything else to stderr. Each command has one file. `filter` has the filter flags, `answer` prints rows,
+//! `document` prints single documents, `decided` reads a setting from a flag or the configuration, `summary` words the
+//! result of a sync, `exit` maps errors to statuses and hints, `runtime` has threads and signals, `progress` draws the
+//! bar, `terminal` knows the streams.
 
 mod answer;
 mod attempt;
@@ -92,19 +91,19 @@ struct Global {
     /// The API [default: $DIGITALOCEAN_API_URL, the configuration, or https://api.digitalocean.com]
     #[arg(long, value_name = "URL", global = true)]
     api_url: Option<String>,
-    /// The token of this context of doctl, whatever else has one [default: DIGITALOCEAN_TOKEN ...]
+    /// Use the token of this doctl context before all other sources [default: DIGITALOCEAN_TOKEN ...]
     #[arg(long, value_name = "NAME", global = true)]
     doctl_context: Option<String>,
-    /// Say what is done; twice, every request
+    /// Show details; -vv also shows every request
     #[arg(short, long, action = ArgAction::Count, global = true)]
     verbose: u8,
-    /// Say nothing but errors
+    /// Print only errors
     #[arg(short, long, conflicts_with = "verbose", global = true)]
     quiet: bool,
-    /// When to colour
+    /// When to use colours
     #[arg(long, value_name = "WHEN", value_enum, default_value_t, global = true)]
     color: ColorChoice,
-    /// How to write what is said on stderr
+    /// The format of messages on stderr
     #[arg(
         long,
         value_name = "FORMAT",
@@ -117,7 +116,7 @@ struct Global {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Read what is new at the API into the archive
+    /// Archive the new actions of the API
     Sync(sync::Arguments),
     /// Sync on a schedule, until told to end
     Daemon(daemon::Arguments),
@@ -125,13 +124,13 @@ enum Command {
     Query(query::Arguments),
     /// Show when something last happened to each droplet
     Last(last::Arguments),
-    /// Show all that is known of one action
+    /// Show everything that is known about one action
     Show(show::Arguments),
     /// Count the actions that match, by type, droplet, week ...
     Stats(stats::Arguments),
     #[command(about = "Show this list of reports, or the answer of one of them")]
     Report(report::Arguments),
-    /// Show one droplet's life: its actions, and what stands between them
+    /// Show the life of one droplet: its actions, and the time between them
     Timeline(timeline::Arguments),
     /// Answer any question, in SQL
     Sql(sql::Arguments),
@@ -139,7 +138,7 @@ enum Command {
     Schema(schema::Arguments),
     /// Show how fresh and complete the archive is
     Status(status::Arguments),
-    /// Check the token: whose it is, and what it may do
+    /// Check the token: its account and its scopes
     Auth(auth::Arguments),
     /// Check that the archive is sound
     Verify(verify::Arguments),
@@ -148,7 +147,7 @@ enum Command {
 }
 
 impl Command {
-    /// Whether it ends at signals in a way of its own.
+    /// True when the command handles signals itself.
     fn listens_to_signals(&self) -> bool {
         match self {
             Self::Sync(arguments) => !arguments.is_forecast(),
@@ -158,7 +157,7 @@ impl Command {
     }
 }
 
-/// What every command works with.
+/// The context of every command.
 #[derive(Clone)]
 struct Context {
     global: Global,
@@ -167,12 +166,12 @@ struct Context {
 }
 
 impl Context {
-    /// Where the archive is.
+    /// The path of the archive.
     fn archive_path(&self) -> Result<PathBuf, Failure> {
         Ok(self.config.database(self.global.db.as_deref())?)
     }
 
-    /// The archive, for reading only.
+    /// Opens the archive, for reading only.
     fn open_archive(&self) -> Result<Connection, Failure> {
         let path = self.archive_path()?;
         let lock_wait = self.lock_wait(&path, &Cancellation::never(), None);
@@ -180,7 +179,7 @@ impl Context {
         opened.map_err(|error| kept_locked(&path, error))
     }
 
-    /// A wait for locks of other programs that names those it waits for. It lasts `longest`, or a minute.
+    /// A wait for locks of other programs, which names these programs. It lasts `longest`, or a minute.
     fn lock_wait(
         &self,
         path: &Path,
@@ -190,7 +189,7 @@ impl Context {
         let (path, terminal) = (path.to_owned(), self.terminal);
         let lock_wait = LockWait::new(cancellation).telling(move || {
             let holders = lock_holders(&path);
-            // A sync from cron that waits in vain names them at its end.
+            // A sync from cron that waits in vain names the programs in its error.
             let verbosity = u8::from(!terminal.is_interactive);
             let text = format!("waiting for {holders} to unlock the archive");
             terminal.detail(verbosity, &text);
@@ -201,7 +200,7 @@ impl Context {
         }
     }
 
-    /// Where the API is, which can be reached as the environment says.
+    /// The address of the API. Checks the proxy settings, unless the address is this machine.
     fn origin(&self) -> Result<Origin, Failure> {
         let origin = self.config.origin(self.global.api_url.as_deref())?;
         if !origin.is_loopback() {
@@ -210,7 +209,7 @@ impl Context {
         Ok(origin)
     }
 
-    /// The token that is configured now, unless there is no more use for it before a command has printed it.
+    /// The configured token. A command that prints the token is stopped when `is_given_up` becomes true.
     fn token(&self, is_given_up: &dyn Fn() -> bool) -> Result<Token, Failure> {
         let patience = Patience {
             is_watched: self.terminal.is_interactive,
@@ -221,7 +220,7 @@ impl Context {
     }
 }
 
-/// Runs the command that `arguments` (the program's name first) ask for.
+/// Runs the command in `arguments`, which begin with the name of the program.
 pub(crate) fn run(
     arguments: impl IntoIterator<Item = OsString>,
     environment: Environment,
@@ -234,7 +233,7 @@ pub(crate) fn run(
     run_on(&machine, arguments, environment)
 }
 
-/// The same on this machine: a daemon has its clock, and wakes up when it says.
+/// Runs the command with this `machine`, which gives a daemon its clock and alarm.
 pub(crate) fn run_on<A: Alarm>(
     machine: &Machine<A>,
     arguments: impl IntoIterator<Item = OsString>,
@@ -245,7 +244,7 @@ pub(crate) fn run_on<A: Alarm>(
     let Arguments { global, command } = match parse(arguments, &library) {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help and version are errors to clap, and no failure to anybody else.
+            // Help and version are errors only to clap.
             let printed = unless_closed(error.print());
             return match printed {
                 _ if error.use_stderr() => Status::Usage.into(),
@@ -284,7 +283,7 @@ fn terminal(environment: &Environment, global: &Global) -> Terminal {
     )
 }
 
-/// Understands the arguments; each report is a command of its own.
+/// Parses the arguments. Each report is a command of its own.
 fn parse(arguments: Vec<OsString>, library: &Library) -> Result<Arguments, clap::Error> {
     let root = Arguments::command().mut_subcommand("report", |it| report::command(it, library));
     Arguments::from_arg_matches(&root.try_get_matches_from(arguments)?)

@@ -1,6 +1,6 @@
-//! Who is told how a sync went, besides whoever reads stderr: a file of metrics, a dead man's switch.
+//! Reports a sync to other programs: a file of metrics, and a dead man's switch.
 //!
-//! Nothing here can fail a sync: what goes wrong is a warning.
+//! An error here is a warning, and never makes a sync fail.
 
 use std::path::PathBuf;
 
@@ -19,18 +19,18 @@ use super::exit::{Failure, Status};
 use super::runtime::one_more;
 use super::terminal::Terminal;
 
-/// Flags that say who is told.
+/// The flags for monitoring.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct MonitoringFlags {
     /// Write metrics to this file after each sync, for node_exporter's textfile collector
     #[arg(long, value_name = "FILE")]
     metrics_file: Option<PathBuf>,
-    /// Tell a check of healthchecks.io, or one like it, how each sync goes [env: ARCHIVER_PING_URL]
+    /// Ping this check of healthchecks.io, or of a similar service, at each sync [env: ARCHIVER_PING_URL]
     #[arg(long, value_name = "URL")]
     ping_url: Option<String>,
 }
 
-/// Who is told.
+/// The receivers of reports.
 #[derive(Clone)]
 pub(super) struct Monitoring {
     pub(super) metrics_file: Option<PathBuf>,
@@ -38,7 +38,7 @@ pub(super) struct Monitoring {
 }
 
 impl Monitoring {
-    /// Flags over environment over configuration.
+    /// Flags win over the environment, and the environment over the configuration.
     pub(super) fn new(context: &Context, flags: &MonitoringFlags) -> Result<Self, Failure> {
         let file = &context.config.file().monitoring;
         let by_file = file.metrics_file.as_deref();
@@ -85,7 +85,7 @@ impl Monitoring {
         })
     }
 
-    /// Says that a sync begins, without waiting for an answer.
+    /// Sends the ping for the start of a sync, without waiting for an answer.
     pub(super) fn begin(&self, runtime: &Handle) -> Option<Pings> {
         let mut pings = self.pings()?;
         let Pings { pinger, run, .. } = &pings;
@@ -99,7 +99,7 @@ impl Monitoring {
         Some(pings)
     }
 
-    /// The same for a sync that failed before it began.
+    /// The pings of a sync that has not sent its start.
     pub(super) fn pings(&self) -> Option<Pings> {
         let pinger = self.pinger.clone()?;
         Some(Pings {
@@ -109,7 +109,7 @@ impl Monitoring {
         })
     }
 
-    /// Writes the file of metrics, if there is to be one.
+    /// Writes the file of metrics, if one is configured.
     pub(super) fn write_metrics(
         &self,
         terminal: Terminal,
@@ -118,7 +118,7 @@ impl Monitoring {
         now: Timestamp,
     ) {
         if let Some(path) = &self.metrics_file {
-            // In a file an age would stand still.
+            // The file has no ages, because they would not advance in a file.
             let text = metrics::text(figures, daemon, now, false);
             let written = metrics::write_file(path, &text);
             if let Err(error) = written {
@@ -136,7 +136,7 @@ pub(super) struct Pings {
 }
 
 impl Pings {
-    /// Says how it ended, after it was said that it began; what did not arrive comes back, in words.
+    /// Sends the ping for the end, after the ping for the start. Returns the errors of both, in words.
     pub(super) async fn end(self, signal: Signal, body: &str) -> Vec<String> {
         let mut errors = Vec::new();
         if let Some(start) = self.start {
@@ -155,8 +155,8 @@ impl Pings {
     }
 }
 
-/// What a dead man's switch is told of how a sync ended. A sync that was told to stop is neither a success nor a failure:
-/// whatever stopped it will start the next, or its absence will be noticed.
+/// The signal to the dead man's switch at the end of a sync. A sync that was told to stop is neither a success nor a
+/// failure: the next sync will report, or the switch will notice its absence.
 pub(super) fn signal(verdict: &Verdict, is_stopped: bool) -> Option<Signal> {
     match verdict {
         Ok(()) => Some(Signal::Success),
@@ -165,7 +165,7 @@ pub(super) fn signal(verdict: &Verdict, is_stopped: bool) -> Option<Signal> {
     }
 }
 
-/// What it is told in words.
+/// The text of the ping.
 pub(super) fn body(verdict: &Verdict, words: &str) -> String {
     let failure = verdict.as_ref().err();
     let message = failure.map(|failure| failure.message.as_str());
@@ -174,9 +174,9 @@ pub(super) fn body(verdict: &Verdict, words: &str) -> String {
     lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
-/// Reads the figures of an archive; without one, or before it is upgraded, there are none.
+/// Reads the figures of an archive. A missing archive, or one that needs an upgrade, leaves the figures unchanged.
 ///
-/// Ends soon after one more request to end: an archive that somebody else made may have no end.
+/// Ends soon after one more request to stop, because a query on an archive that another program made may not end.
 pub(super) fn read_figures(
     context: &Context,
     figures: &mut Figures,

@@ -1,4 +1,4 @@
-//! What is shown of a sync while it runs: a bar on a terminal, lines for `-v`, nothing from cron.
+//! The display of a running sync: a bar on a terminal, lines for `-v`, nothing from cron.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,10 +13,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::terminal::Terminal;
 
-/// How often the bar moves while nothing else does.
+/// The time between two movements of the bar while nothing else moves it.
 const TICK: Duration = Duration::from_millis(120);
 
-/// Shows what happens. Clones show the same.
+/// Shows the progress. All clones share one display.
 #[derive(Clone)]
 pub(super) struct Progress {
     terminal: Terminal,
@@ -31,7 +31,7 @@ struct Shown {
     pages: u64,
     is_moving: bool,
     requests_left: Option<u64>,
-    /// Which sync it is.
+    /// The number of the sync.
     run: Option<RunId>,
 }
 
@@ -50,12 +50,12 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 
-    /// Shows what the client does.
+    /// Shows an event of the client.
     pub(super) fn client_event(&self, event: &api::Event<'_>) {
         match event {
             api::Event::Sent { request } => self.detail(2, request),
@@ -82,7 +82,7 @@ impl Progress {
     fn change(&self, change: impl FnOnce(&mut Shown)) {
         let mut shown = self.shown();
         change(&mut shown);
-        // A server may say anything of its listings.
+        // A server may send any number as a total.
         let sum = |part: fn(&(u64, u64)) -> u64| {
             let parts = shown.listings.values().map(part);
             parts.fold(0, u64::saturating_add)
@@ -97,12 +97,12 @@ impl Progress {
             .set_message(format!("{} pages{}", shown.pages, left.unwrap_or_default()));
     }
 
-    /// Which sync it is, once it has a number.
+    /// The number of the sync, once it has one.
     pub(super) fn run(&self) -> Option<RunId> {
         self.shown().run
     }
 
-    /// Where to say something about this sync.
+    /// The terminal for messages about this sync.
     pub(super) fn terminal(&self) -> Terminal {
         match self.run() {
             Some(run) => self.terminal.about(run),
@@ -110,7 +110,7 @@ impl Progress {
         }
     }
 
-    /// Moves the bar while nothing else does, from now on. The bar's own way to do so panics where no thread is to be had.
+    /// Keeps the bar moving from now on. The steady tick of `indicatif` panics when no thread is available.
     fn keep_moving(&self) {
         if self.bar.is_hidden() || std::mem::replace(&mut self.shown().is_moving, true) {
             return;
@@ -122,7 +122,7 @@ impl Progress {
                 thread::sleep(TICK);
             }
         };
-        // Without a thread it stands still at times.
+        // Without a thread the bar stands still at times.
         let _ = threads::spawn(tick);
     }
 

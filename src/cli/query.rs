@@ -1,4 +1,4 @@
-//! `archiver query`: flags → filter → rows → stdout.
+//! `archiver query`: prints the actions that match a filter on stdout.
 
 use std::io::{self, Write};
 
@@ -19,16 +19,16 @@ const ORDER: &str = "Order and number";
 pub(super) struct Arguments {
     #[command(flatten)]
     which: FilterFlags,
-    /// Only N: the most recent ones, or with --sort the longest, the greatest ...
+    /// Only N actions: the most recent ones, or with --sort the longest, the greatest ...
     #[arg(short = 'n', long, value_name = "N", help_heading = ORDER)]
     limit: Option<u64>,
-    /// By what they are ordered: started, completed, duration or id
+    /// The order: started, completed, duration or id
     #[arg(long, value_name = "KEY", default_value = SortKey::default().name(), help_heading = ORDER)]
     sort: SortKey,
     /// The most recent, longest or greatest first
     #[arg(long, help_heading = ORDER)]
     reverse: bool,
-    /// Print how many there are
+    /// Print only the number of actions
     #[arg(long, help_heading = ORDER)]
     count: bool,
     #[command(flatten)]
@@ -71,7 +71,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     Ok(status)
 }
 
-/// The columns that were chosen, or those that suit the format.
+/// The chosen columns, or the default columns of the format.
 fn columns(context: &Context, flags: &AnswerFlags) -> Result<Vec<Column>, Failure> {
     let width = context.terminal.width;
     let is_narrow =
@@ -79,7 +79,7 @@ fn columns(context: &Context, flags: &AnswerFlags) -> Result<Vec<Column>, Failur
     let is_json = matches!(flags.output, Format::Json | Format::Jsonl);
     let chosen = flags.columns()?.iter().map(|name| {
         let column = name.parse()?;
-        // Where there are no objects, a region is its slug.
+        // A format without objects shows the slug of a region.
         Ok(match column {
             Column::Region if !is_json => Column::RegionSlug,
             column => column,

@@ -1,7 +1,8 @@
-//! `archiver report`: the reports there are, and the answer of one of them.
+//! `archiver report`: lists the reports, or prints the answer of one of them.
 //!
-//! Each report is a command of its own with its parameters as flags, so that `--help` says what it answers and what can
-//! be chosen. They come from the library of reports when the program starts, the user's own beside the others.
+//! Each report is a command of its own, with its parameters as flags, so that `--help` explains the report and its
+//! parameters. The commands come from the library of reports when the program starts. The library includes the user's
+//! own reports.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -18,16 +19,16 @@ use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
 
-/// What the arguments of `archiver report` say.
+/// The arguments of `archiver report`.
 pub(super) struct Arguments {
-    /// The report; the list of them when absent.
+    /// The report; `None` for the list of reports.
     chosen: Option<Chosen>,
     answer: AnswerFlags,
 }
 
 struct Chosen {
     name: String,
-    /// What was written for its parameters.
+    /// The texts of its parameters, by name.
     parameters: BTreeMap<String, String>,
     is_shown: bool,
 }
@@ -43,10 +44,10 @@ Examples:
   archiver report stale-backups --older-than 30d --exit-code
   archiver report slow --show-sql | sqlite3 -readonly archive.db";
 const SHOW_SQL: &str = "show-sql";
-/// The ids of parameters begin with this, so that none is taken for a flag of ours.
+/// The prefix of the ids of parameters, so that none is taken for a flag of this program.
 const PARAMETER: &str = "parameter ";
 
-/// The reports there are; none where `arguments` ask for another command, which has no use for the user's files.
+/// The reports. Empty when `arguments` ask for another command, which does not need the user's files.
 pub(super) fn library(
     arguments: &[OsString],
     environment: &Environment,
@@ -62,7 +63,7 @@ pub(super) fn library(
         .without_parameters(|name| taken.contains(&name.replace('_', "-")))
 }
 
-/// `--config FILE`, which decides where the user's reports are before anything else is understood.
+/// The value of `--config`, which decides where the user's reports are before the other arguments are parsed.
 fn config_flag(arguments: &[OsString]) -> Option<PathBuf> {
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
@@ -108,7 +109,7 @@ pub(super) fn command(report: Command, library: &Library) -> Command {
                 Arg::new(SHOW_SQL)
                     .long(SHOW_SQL)
                     .action(ArgAction::SetTrue)
-                    .help("Print the SQL instead, which any sqlite3 runs"),
+                    .help("Print the SQL instead; every sqlite3 can run it"),
             )
     });
     report
@@ -117,7 +118,7 @@ pub(super) fn command(report: Command, library: &Library) -> Command {
         .subcommands(reports)
 }
 
-/// What somebody wrote, with its lines and tabs and nothing else that a terminal would act on.
+/// Makes a text harmless to a terminal. Keeps line breaks and tabs.
 fn harmless(text: &str) -> String {
     let parts = text.split_inclusive(['\n', '\t']).map(|part| {
         let (words, end) = part.split_at(part.trim_end_matches(['\n', '\t']).len());
@@ -126,7 +127,7 @@ fn harmless(text: &str) -> String {
     parts.collect()
 }
 
-/// The flags a report cannot have as parameters, because every report has them already.
+/// The flags that every report already has; a parameter cannot have the same name.
 fn taken_flags(root: &Command) -> Vec<String> {
     let answer = AnswerFlags::augment_args(Command::new("answer"));
     let arguments = root.get_arguments().chain(answer.get_arguments());
@@ -211,7 +212,7 @@ fn list(context: &Context, flags: &AnswerFlags, library: &Library) -> Result<Sta
     for problem in library.problems() {
         context.terminal.warning(&problem.to_string());
     }
-    // A sentence does not fit a table; a report's own help has it.
+    // The summary does not fit a table. The help of the report shows it.
     let is_chosen = !flags.columns.is_empty() || !flags.output.is_for_people();
     let shown = if is_chosen { 4 } else { 3 };
     let headings = ["name", "title", "parameters", "summary"].map(Heading::plain);

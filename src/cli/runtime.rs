@@ -1,4 +1,4 @@
-//! Where work is done: the threads, and the signals that ask to stop.
+//! The threads that do the work, and the signals that ask to stop.
 
 use super::exit::{Failure, Status};
 use archiver::core::cancellation::{Cancellation, Canceller};
@@ -11,16 +11,16 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
-/// One without threads of its own: its work is done while something is waited for on it.
+/// A runtime without threads of its own: it works while a thread blocks on it.
 pub(super) fn runtime() -> Result<Runtime, Failure> {
     let runtime = Builder::new_current_thread().enable_all().build();
     runtime.map_err(cannot_start)
 }
 
-/// A thread besides this one that works on a runtime as long as this is there: it talks to the network.
+/// A second thread that runs a runtime until this value is dropped. It uses the network.
 pub(super) struct Worker {
     pub(super) runtime: Handle,
-    /// Ends the thread.
+    /// Ends the thread when it is dropped.
     _end: oneshot::Sender<()>,
 }
 
@@ -29,7 +29,7 @@ impl Worker {
         let runtime = runtime()?;
         let handle = runtime.handle().clone();
         let (end, ended) = oneshot::channel();
-        // The sender says nothing: it is dropped.
+        // The sender sends nothing; dropping it is the signal.
         let work = move || drop(runtime.block_on(ended));
         threads::spawn(work).map_err(cannot_start)?;
         Ok(Self {
@@ -48,42 +48,42 @@ pub(super) fn cannot_start(error: io::Error) -> Failure {
     }
 }
 
-/// What SIGHUP is for, which comes when a terminal is closed.
+/// The meaning of SIGHUP, which a terminal sends when it closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hangup {
-    /// To stop, unless whoever started this said not to, as `nohup` does.
+    /// Stop, unless SIGHUP was ignored at the start, as with `nohup`.
     Stops,
-    /// Something that does not concern whoever counts.
+    /// Not a request to stop.
     IsNoMatter,
 }
 
-/// Whether work is asked to end once more than by now.
+/// Returns a function that is true after one more request to stop than now.
 pub(super) fn one_more(cancellation: &Cancellation) -> impl FnMut() -> bool + Send + 'static {
     let cancellation = cancellation.clone();
     let before = cancellation.count();
     move || cancellation.count() > before
 }
 
-/// The signals that ask to stop, as long as this is there.
+/// Listens to the signals that ask to stop until this value is dropped.
 pub(super) struct StopSignals {
     pub(super) cancellation: Cancellation,
-    /// Ends the thread that listens.
+    /// Ends the listening thread when it is dropped.
     _end: oneshot::Sender<()>,
 }
 
-/// How a process ends that was told to and does not: SQLite takes back what is not committed.
+/// The end of a process that does not stop in time. SQLite rolls back uncommitted changes.
 pub(super) struct Overdue {
     pub(super) status: Status,
     pub(super) say: Box<dyn FnOnce() + Send>,
 }
 
-/// When a process that was told to end does, whatever is still at work. Three seconds are for pages under way, one more is
-/// for locks of other programs and for indexes.
+/// A process that was told to stop ends after this time, whatever it is doing. Three seconds are for pages under way,
+/// one more is for locks of other programs and for indexes.
 const GONE_WITHIN: Duration = Duration::from_millis(4_200);
-/// How long it may take to end in order once it is told to end at once.
+/// The time for an orderly end after a request to stop at once.
 const AT_ONCE: Duration = Duration::from_millis(300);
 
-/// Listens to the signals that ask to stop, in a thread of its own, which hears them whatever all others wait for.
+/// Listens to the signals that ask to stop, in its own thread, so that it hears them while all other threads wait.
 pub(super) fn stop_signals(
     hangup: Hangup,
     overdue: Option<Overdue>,
@@ -102,7 +102,7 @@ pub(super) fn stop_signals(
     };
     let listen = async move {
         tokio::select! {
-            // The sender says nothing: it is dropped.
+            // The sender sends nothing; dropping it is the signal.
             _ = &mut ended => None,
             () = count => None,
             () = is_overdue(&heard), if overdue.is_some() => overdue,
@@ -111,7 +111,7 @@ pub(super) fn stop_signals(
     #[expect(clippy::exit, reason = "a signal ends a process wherever it is")]
     let run = move || {
         if let Some(overdue) = runtime.block_on(listen) {
-            // Nobody may be reading the words, and there may be no thread to say them.
+            // The write may block when stderr is not read, and a new thread may not be available.
             if let Ok(said) = threads::answer_of(overdue.say) {
                 let said = async { tokio::time::timeout(AT_ONCE, said).await };
                 let _ = runtime.block_on(said);
@@ -126,7 +126,7 @@ pub(super) fn stop_signals(
     })
 }
 
-/// Comes back when a process that was told to end has had its time.
+/// Returns when the time to stop is over.
 async fn is_overdue(cancellation: &Cancellation) {
     cancellation.over(GONE_WITHIN).await;
     tokio::time::sleep(AT_ONCE).await;
@@ -182,7 +182,7 @@ impl Signals {
     }
 }
 
-/// Ends the process, whatever its other threads are doing.
+/// Ends the process, even while other threads are busy.
 pub(super) fn end_process(status: Status) -> ! {
     #[expect(
         clippy::exit,
@@ -191,8 +191,8 @@ pub(super) fn end_process(status: Status) -> ! {
     std::process::exit(status.code().into())
 }
 
-/// Ends the first process of a container at a signal, as the system ends any other: that one, it lets go on unless it
-/// listens. For what does not have to be ended in order.
+/// Ends the first process of a container at a signal. The system ends every other process itself, but the first one
+/// only if it listens. For commands that need no orderly end.
 #[cfg(unix)]
 pub(super) fn end_at_signals_as_first_process() -> Result<(), Failure> {
     use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -236,34 +236,35 @@ async fn next(signal: &mut Option<tokio::signal::unix::Signal>) {
     }
 }
 
-/// Whether SIGHUP was ignored from the start, as Linux tells. Where that is not known, it is left as it is: at worst it
-/// ends this like a kill, which does no harm.
+/// True when SIGHUP was ignored at the start, as Linux reports it. Where that is unknown, the signal keeps its default:
+/// at worst it ends this process like a kill, which does no harm.
 #[cfg(unix)]
 fn is_hangup_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mut lines = status.lines();
     let ignored = lines.find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    // The first signal is the lowest bit.
+    // The first signal, SIGHUP, is the lowest bit.
     ignored.is_none_or(|mask| mask & 1 == 1)
 }
 
-/// So long after the limit, SQLite is in a step that may not end.
+/// Time after the limit. When it is over, SQLite is in a step that may not end.
 const GRACE: Duration = Duration::from_millis(250);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Whether the answer has ended; locked while some of it is written.
+/// True when the answer has ended. Locked during each write.
 type Gate = Arc<Mutex<bool>>;
 
-/// Watches over an answer until it is dropped.
+/// Watches the deadline of an answer until this value is dropped.
 pub(super) struct Watch {
     gate: Gate,
-    /// Wakes up the thread when it is dropped.
+    /// Wakes the thread when it is dropped.
     _answering: Sender<()>,
 }
 
 impl Watch {
-    /// Calls `give_up` soon after a deadline, unless the answer has ended by then. Nothing more is written from then on.
+    /// Calls `give_up` soon after a deadline, unless the answer has ended by then. From then on the answer writes
+    /// nothing more.
     pub(super) fn until(
         deadline: Option<Instant>,
         give_up: impl FnOnce() + Send + 'static,
@@ -286,7 +287,7 @@ impl Watch {
         })
     }
 
-    /// Where the answer goes: what is written at once comes whole, or not at all.
+    /// Wraps the sink of an answer: each write arrives whole, or not at all.
     pub(super) fn sink<W: Write>(&self, sink: W) -> Sink<W> {
         Sink {
             gate: Arc::clone(&self.gate),
@@ -295,13 +296,13 @@ impl Watch {
     }
 }
 
-/// Calls `give_up` between two writes; or during one that does not end, because nobody reads any more.
+/// Calls `give_up` between two writes, or during a write that does not end because the reader has stopped reading.
 fn end_between_writes(gate: &Gate, ended: &Receiver<()>, give_up: impl FnOnce()) {
     let end = Instant::now() + GRACE;
     loop {
         match gate.try_lock() {
             Ok(has_ended) if *has_ended => return,
-            // Held until the process has ended.
+            // Held until the process ends.
             Ok(_held) => return give_up(),
             Err(TryLockError::Poisoned(_)) => return give_up(),
             Err(TryLockError::WouldBlock) if Instant::now() >= end => return give_up(),
@@ -319,7 +320,7 @@ impl Drop for Watch {
     }
 }
 
-/// Where an answer goes that may be given up.
+/// The sink of an answer that may be given up.
 pub(super) struct Sink<W> {
     gate: Gate,
     sink: W,
@@ -329,7 +330,7 @@ impl<W: Write> Write for Sink<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let _held = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         self.sink.write_all(bytes)?;
-        // The end of a process would lose what a buffer still holds.
+        // Bytes in a buffer are lost when the process ends.
         self.sink.flush()?;
         Ok(bytes.len())
     }

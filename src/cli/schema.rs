@@ -1,4 +1,4 @@
-//! `archiver schema`: the commented schema → stdout, as SQL.
+//! `archiver schema`: prints the commented schema on stdout, as SQL.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -43,15 +43,15 @@ fn unknown(name: &str, schema: &Schema) -> Failure {
     let names = schema.relations.iter();
     let names: Vec<_> = names.map(|relation| relation.name.as_str()).collect();
     Failure::usage(format!("there is no table or view `{name}`"))
-        .with_hint(format!("there are {}", names.join(", ")))
+        .with_hint(format!("the tables and views are {}", names.join(", ")))
 }
 
 fn whole(schema: &Schema) -> String {
     let mut text = comment(&schema.comment);
-    // A String takes everything.
+    // A write to a `String` cannot fail.
     let _ = write!(
         text,
-        "\n-- What marks the file as an archive, and as one of this version.\n\
+        "\n-- These numbers mark the file as an archive of this version.\n\
          PRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {LATEST_VERSION};\n"
     );
     for relation in &schema.relations {

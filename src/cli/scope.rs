@@ -1,10 +1,10 @@
-//! The flags that say what to sync, for every command that does.
+//! The scope flags, for every command that syncs.
 
 use archiver::config::ConfigFile;
 use archiver::core::model::DropletId;
 use archiver::sync::Scope;
 
-/// What to sync.
+/// The scope flags.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct ScopeFlags {
     /// Archive this droplet (repeatable, or comma-separated)
@@ -19,7 +19,7 @@ pub(super) struct ScopeFlags {
 }
 
 impl ScopeFlags {
-    /// What they say, else what the configuration says, else everything.
+    /// The scope of the flags, else of the configuration, else the whole account.
     pub(super) fn scope(&self, file: &ConfigFile) -> Scope {
         let is_by_flag = self.all || !self.droplet.is_empty() || !self.tag.is_empty();
         let (ids, tags) = if is_by_flag {
@@ -38,7 +38,7 @@ impl ScopeFlags {
     }
 }
 
-/// Whose actions are meant, for people; a long list is cut.
+/// The scope in words. A long list is cut.
 pub(super) fn in_words(scope: &Scope) -> String {
     const MOST: usize = 5;
     let Scope::Droplets { ids, tags } = scope else {

@@ -1,4 +1,4 @@
-//! `archiver show`: one action with everything the archive knows about it, for people or as JSON.
+//! `archiver show`: prints everything that the archive knows about one action, for people or as JSON.
 
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
@@ -38,7 +38,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     }
 }
 
-/// Lines of a name and what is known, under headings.
+/// Lines of a name and a value, under headings.
 struct Sheet<'a> {
     zone: &'a Zone,
     text: String,
@@ -88,7 +88,7 @@ impl<'a> Sheet<'a> {
     fn droplet(&mut self, droplet: &DropletDetails) {
         self.heading(&format!("droplet {}", droplet.id));
         self.line("name", droplet.name.as_deref());
-        self.line("once named", listed(&droplet.former_names));
+        self.line("formerly", listed(&droplet.former_names));
         self.line("region", droplet.region_slug.as_deref());
         self.time("created", droplet.created_at.as_deref());
         self.time("found gone", droplet.gone_at.as_deref());
@@ -107,7 +107,7 @@ impl<'a> Sheet<'a> {
         self.line("extra", region.extra.as_ref());
     }
 
-    /// Those that were seen from and until the same times stand on one line.
+    /// Puts offers with the same period on one line.
     fn offers(&mut self, name: &str, offers: &[Offer]) {
         let mut offers: Vec<&Offer> = offers.iter().collect();
         let period = |offer: &Offer| (offer.first_seen_at.clone(), offer.last_seen_at.clone());
@@ -142,7 +142,7 @@ impl<'a> Sheet<'a> {
         let _ = writeln!(self.text, "{}", visible(text));
     }
 
-    /// What is not known has no line.
+    /// Adds a line. An unknown value has no line.
     fn line(&mut self, name: &str, value: Option<impl Display>) {
         if let Some(value) = value {
             let value = value.to_string();

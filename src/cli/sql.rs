@@ -1,4 +1,4 @@
-//! `archiver sql`: a statement from the command line, a file or a pipe → rows → stdout.
+//! `archiver sql`: runs a statement from the command line, a file or a pipe, and prints its rows on stdout.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
@@ -26,7 +26,7 @@ pub(super) struct Arguments {
     /// Read the statement from this file
     #[arg(short, long, value_name = "FILE", conflicts_with = "sql")]
     file: Option<PathBuf>,
-    /// The value of `:name` in the statement (repeatable): a number where it is written as one, else text
+    /// The value of `:name` in the statement (repeatable): a number if it looks like one, else text
     #[arg(long = "param", value_name = "NAME=VALUE")]
     parameters: Vec<Parameter>,
     /// Give up after this long, printing included, such as 30s [default: never]
@@ -49,7 +49,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let text = text(context, arguments)?;
     let limit = arguments.timeout.as_deref().map(timeout).transpose()?;
     let mut connection = context.open_archive()?;
-    // Nothing where that is beyond what clocks can tell.
+    // `None` when the deadline is beyond the range of the clock.
     let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
     let watch = Watch::until(deadline, give_up(context, arguments))?;
     let sink = watch.sink(io::stdout());
@@ -64,7 +64,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     Ok(printed.status)
 }
 
-/// The statement, from wherever it is.
+/// The statement from the argument, the file or stdin.
 fn text(context: &Context, arguments: &Arguments) -> Result<String, Failure> {
     match (&arguments.file, arguments.sql.as_deref()) {
         (Some(path), _) => {
@@ -75,14 +75,14 @@ fn text(context: &Context, arguments: &Arguments) -> Result<String, Failure> {
         (None, Some(sql)) if sql != "-" => Ok(sql.to_owned()),
         (None, None) if io::stdin().is_terminal() => {
             Err(Failure::usage("there is no SQL to run").with_hint(
-                "archiver sql 'SELECT …', --file FILE, or a pipe; `archiver schema` shows the tables",
+                "use archiver sql 'SELECT …', --file FILE, or a pipe; `archiver schema` shows the tables",
             ))
         }
         _ => read(io::stdin()).map_err(|error| unreadable(Path::new("stdin"), &error)),
     }
 }
 
-/// One byte more than a statement may have is enough to refuse it.
+/// Reads at most one byte more than a statement may have, which is enough to refuse it.
 fn read(source: impl Read) -> io::Result<String> {
     let mut text = String::new();
     let most = u64::try_from(LONGEST_SQL_BYTES + 1).unwrap_or(u64::MAX);
@@ -100,12 +100,12 @@ fn timeout(text: &str) -> Result<Duration, Failure> {
     Ok(Duration::from_secs(seconds.unsigned_abs()))
 }
 
-/// Says when the time is up.
+/// Returns true when the time is up.
 fn stop_at(deadline: Instant) -> Box<dyn FnMut() -> bool + Send> {
     Box::new(move || Instant::now() >= deadline)
 }
 
-/// What is done where SQLite does not hear that the time is up.
+/// Ends the process when SQLite does not stop at the deadline.
 fn give_up(context: &Context, arguments: &Arguments) -> impl FnOnce() + Send + use<> {
     let terminal = context.terminal;
     let failure = arguments.timeout.as_deref().map(timed_out);
@@ -122,7 +122,7 @@ fn timed_out(limit: &str) -> Failure {
         status: Status::Failed,
         message: format!("the SQL was stopped: it took longer than --timeout {limit}"),
         hint: Some(
-            "what was printed is not all; ask for less, use an index (`archiver schema`), or give it more time"
+            "the printed answer is incomplete; ask for less, use an index (`archiver schema`), or give it more time"
                 .to_owned(),
         ),
     }
@@ -149,9 +149,9 @@ impl From<Error> for Failure {
     }
 }
 
-/// The line with a caret below the place.
+/// The line, with a caret below the place of the error.
 fn pointed_at(place: &Place) -> String {
-    /// More of a line than this does not help to find the place.
+    /// A longer part of the line does not help to find the place.
     const MOST_BEFORE: usize = 60;
     const MOST_AFTER: usize = 40;
     let skipped = place.before.chars().count().saturating_sub(MOST_BEFORE);

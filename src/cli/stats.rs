@@ -1,4 +1,4 @@
-//! `archiver stats`: flags → filter and groups → counts → stdout.
+//! `archiver stats`: prints the numbers of actions in groups on stdout.
 
 use archiver::core::time::Timestamp;
 use archiver::query::stats::{self, Dimension, MOST_DIMENSIONS, Measure, Question};
@@ -20,7 +20,7 @@ pub(super) struct Arguments {
         default_value = "type"
     )]
     by: Vec<Dimension>,
-    /// How long they took, instead of how many failed: half, 95 percent and all of them no longer than this
+    /// Show durations instead of failures: the median, the 95th percentile and the maximum
     #[arg(long)]
     durations: bool,
     /// Only the N largest groups, the largest first
@@ -44,8 +44,8 @@ Examples:
   archiver stats --durations --by month --type snapshot
   archiver stats --by droplet --type reboot,power_cycle --top 10 -o json
 
-Hours, days, weeks (from Monday) and whatever is longer are those of --tz. An action that several
-droplets listed counts for each of them.
+Hours, days, weeks (from Monday) and longer periods are in the time zone of --tz. An action that
+several droplets listed counts for each of them.
 
 {}",
         filter::how_to_write()
@@ -81,7 +81,7 @@ fn question(arguments: &Arguments) -> Result<Question, Failure> {
         |(position, dimension): &(usize, &Dimension)| by[..*position].contains(dimension);
     if let Some((_, dimension)) = by.iter().enumerate().find(is_again) {
         return Err(Failure::usage(format!(
-            "--by: `{}` is there twice",
+            "--by: `{}` is given twice",
             dimension.name()
         )));
     }

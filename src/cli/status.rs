@@ -1,4 +1,4 @@
-//! `archiver status`: how fresh and complete the archive is → stdout, and an exit status for monitoring.
+//! `archiver status`: prints how fresh and complete the archive is on stdout, and sets an exit status for monitoring.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -37,11 +37,11 @@ Examples:
   archiver status -o json
 
 The first line is the verdict:
-  complete      nothing is missing of what the API listed when the last complete sync began
+  complete      everything that the API listed when the last complete sync began is archived
   stale         the same, but it began longer ago than --max-age
   incomplete    a sync archived a part of what is new, or none was complete yet
   never synced  nothing is archived
-It is about what the last sync was asked for, the account or some droplets.
+The verdict is about the scope of the last sync: the account or some droplets.
 
 Exit status: 0 for any archive that can be read; with --exit-code, 10 for any but a complete one; 6 when there is none.";
 
@@ -78,7 +78,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     })
 }
 
-/// Everything, as scripts read it.
+/// The whole status, for scripts.
 #[derive(Serialize)]
 struct Document<'a> {
     path: String,
@@ -166,12 +166,12 @@ fn text(text: Option<&String>) -> Value<'_> {
     text.map_or(Value::Null, |text| Value::Text(text))
 }
 
-/// The status as people read it.
+/// The status for people.
 struct Page<'a> {
     context: &'a Context,
     flags: &'a AnswerFlags,
     status: &'a status::Status,
-    /// How long a full round of audits takes; nothing where they are off.
+    /// The duration of a full round of audits in seconds; `None` when audits are off.
     round_seconds: Option<i64>,
     now: Timestamp,
 }
@@ -270,7 +270,7 @@ impl Page<'_> {
         }
     }
 
-    /// Since when the API has shown all that is archived, and how long it takes to read it again.
+    /// The time since which the API has confirmed all archived pages, and the duration of the next round of audits.
     fn proven(&self) -> String {
         let proof = &self.status.proof;
         let mut text = match &proof.proven_since {
@@ -341,7 +341,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// A time in the zone that was asked for, and how long ago it is.
+    /// A time in the chosen zone, and its age.
     fn at(&self, time: &str) -> String {
         let age = time.parse::<Timestamp>().map(|at| ago(at.age_at(self.now)));
         match age {

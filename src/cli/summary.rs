@@ -1,11 +1,11 @@
-//! What a sync came to, for people and for scripts.
+//! The result of a sync, for people and for scripts.
 
 use archiver::core::model::DropletId;
 use archiver::core::time::Timestamp;
 use archiver::sync::{Forecast, ListingReport, ListingResult, Report, Settings};
 use serde::Serialize;
 
-/// The summary as scripts read it.
+/// The summary for scripts.
 #[derive(Serialize)]
 pub(super) struct Summary {
     outcome: &'static str,
@@ -61,7 +61,7 @@ impl Summary {
 }
 
 impl Summary {
-    /// How long it took.
+    /// The duration of the sync, in seconds.
     pub(super) fn seconds(&self) -> i64 {
         self.seconds
     }
@@ -85,7 +85,7 @@ impl ListingSummary {
     }
 }
 
-/// The summary as people read it.
+/// The summary for people.
 pub(super) fn in_words(report: &Report) -> String {
     let counts = report.counts;
     let again = if report.retries > 0 {
@@ -111,7 +111,7 @@ pub(super) fn in_words(report: &Report) -> String {
     )
 }
 
-/// What a sync would cost, as people read it.
+/// The cost of a sync, for people.
 pub(super) fn forecast_in_words(forecast: &Forecast) -> String {
     let Forecast {
         actions,
@@ -128,7 +128,7 @@ pub(super) fn forecast_in_words(forecast: &Forecast) -> String {
     )
 }
 
-/// What a sync would cost, as scripts read it.
+/// The cost of a sync, for scripts.
 pub(super) fn forecast_as_json(forecast: &Forecast) -> String {
     let Forecast {
         actions,

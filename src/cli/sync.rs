@@ -1,4 +1,4 @@
-//! `archiver sync`: one sync → what it came to.
+//! `archiver sync`: runs one sync and reports the result.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -21,9 +21,9 @@ use super::scope::ScopeFlags;
 use super::summary;
 
 const AFTER_HELP: &str = "\
-Exit status 0 is a promise: every action that the API listed in scope when the sync began is archived. Where some of the \
+Exit status 0 is a promise: every action that the API listed in scope when the sync began is archived. If some of the \
 API's servers lag behind others, the most recent answer counts. For droplets the promise covers every action whose \
-resource_id is the droplet. Anything else that a droplet's own listing shows is archived whenever that listing is read: at \
+resource_id is the droplet. Other actions in a droplet's own listing are archived when that listing is read: at \
 first, with --full, and at least once a day (recheck under [sync] in the configuration).";
 
 /// Flags of `archiver sync`.
@@ -32,17 +32,17 @@ first, with --full, and at least once a day (recheck under [sync] in the configu
 pub(super) struct Arguments {
     #[command(flatten)]
     scope: ScopeFlags,
-    /// Page through everything again, whatever is archived
+    /// Read every page again, even if it is archived
     #[arg(long)]
     full: bool,
-    /// Say what a sync would cost, and write nothing
+    /// Show the cost of a sync, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// How long to wait for another sync to finish, or for a program that keeps the archive locked, such as 60s [default: not
-    /// for a sync, a minute for a program]
+    /// The longest wait for another sync, or for a program that keeps the archive locked, such as 60s
+    /// [default: no wait for a sync, a minute for a program]
     #[arg(long, value_name = "DURATION")]
     wait: Option<String>,
-    /// How to print the summary
+    /// The format of the summary
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     output: SummaryFormat,
     #[command(flatten)]
@@ -77,7 +77,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         say: Box::new(move || terminal.failure(&attempt::stopped_at_once())),
     };
     let signals = stop_signals(Hangup::Stops, Some(overdue))?;
-    // One thread besides this one: two things at once is all there is to do in a sync.
+    // One extra thread is enough: a sync never does more than two things at once.
     let worker = Worker::start()?;
     let runtime = &worker.runtime;
     let mut pings = None;
@@ -87,7 +87,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         settings,
         pacer: SharedPacer::new(attempt::pace(context)),
         wait,
-        // It cannot know of an earlier one.
+        // A single command does not know whether an archive existed before.
         must_exist: false,
         cancellation: &signals.cancellation,
     };
@@ -108,13 +108,13 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         verdict: &verdict,
     };
     runtime.block_on(aftermath.tell());
-    // The error is still to be said, and there may be nobody who reads it.
+    // Keep listening: printing the error may block when stderr is not read.
     std::mem::forget(signals);
     told.and(verdict)?;
     Ok(Status::Done)
 }
 
-/// Who else is told of a sync that has ended.
+/// The reports to other programs after a sync.
 struct Aftermath<'a> {
     context: &'a Context,
     cancellation: &'a Cancellation,
@@ -149,20 +149,20 @@ impl Aftermath<'_> {
 }
 
 impl Arguments {
-    /// Whether nothing is to be written.
+    /// True when nothing is to be written.
     pub(super) fn is_forecast(&self) -> bool {
         self.dry_run
     }
 }
 
-/// How long to wait for the lock of another sync, or of another program.
+/// The longest wait for the lock of another sync or program.
 fn wait(text: &str) -> Result<Duration, Failure> {
     let seconds =
         parse_duration(text).map_err(|error| Failure::usage(format!("--wait: {error}")))?;
     Ok(Duration::from_secs(seconds.unsigned_abs()))
 }
 
-/// What a sync would cost.
+/// Prints the cost of a sync.
 fn forecast(
     context: &Context,
     arguments: &Arguments,

@@ -1,4 +1,4 @@
-//! What the streams are connected to, and the little that is said on stderr.
+//! The standard streams, and the messages on stderr.
 
 use super::exit::Failure;
 use archiver::archive::RunId;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::io;
 use std::io::{IsTerminal, Write};
 
-/// When to colour.
+/// When to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum ColorChoice {
     /// On a terminal, unless `NO_COLOR` is set
@@ -21,23 +21,23 @@ pub(super) enum ColorChoice {
     Never,
 }
 
-/// The standard streams, as far as what is said on them depends on it.
+/// The properties of the standard streams that decide how messages and answers are printed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terminal {
-    /// Whether somebody reads stderr as it is written.
+    /// True when a user reads stderr while it is written.
     pub(super) is_interactive: bool,
     is_colored: bool,
-    /// Whether answers on stdout are coloured.
+    /// True when answers on stdout are coloured.
     pub(super) colors_answers: bool,
     pub(super) is_quiet: bool,
-    /// How often `-v` was given.
+    /// The number of `-v` flags.
     pub(super) verbosity: u8,
-    /// Whether answers on stdout are shown by a terminal.
+    /// True when stdout is a terminal.
     pub(super) shows_answers: bool,
-    /// Columns of the terminal that stdout is, if it is one and says so.
+    /// The width of the terminal on stdout in columns, if it is known.
     pub(super) width: Option<usize>,
     style: Style,
-    /// The sync that what is said is about.
+    /// The sync that the messages are about.
     run: Option<RunId>,
 }
 
@@ -70,7 +70,7 @@ impl Terminal {
         }
     }
 
-    /// The same for a process that nobody watches: each line says when, and how much it matters.
+    /// The terminal of a service: each line shows its time and its level.
     pub(super) fn of_a_service(self, environment: &Environment) -> Self {
         Self {
             style: self.style.of_a_service(environment),
@@ -79,7 +79,7 @@ impl Terminal {
         }
     }
 
-    /// The same for what is said about one sync.
+    /// The terminal for messages about one sync.
     pub(super) fn about(self, run: RunId) -> Self {
         Self {
             run: Some(run),
@@ -87,43 +87,43 @@ impl Terminal {
         }
     }
 
-    /// An error, and what to do about it.
+    /// Prints a failure and its hint.
     pub(super) fn failure(&self, failure: &Failure) {
         self.line(Level::Error, &failure.message, failure.hint.as_deref());
     }
 
-    /// The same where it does not end the process.
+    /// Prints an error that does not end the process.
     pub(super) fn error(&self, text: &str, hint: Option<&str>) {
         self.line(Level::Error, text, hint);
     }
 
-    /// Something that keeps the answer from being what was expected.
+    /// Prints a warning: the answer may not be as expected.
     pub(super) fn warning(&self, text: &str) {
         if !self.is_quiet {
             self.line(Level::Warning, text, None);
         }
     }
 
-    /// The same, a line for each.
+    /// Prints several warnings, one line each.
     pub(super) fn warnings(&self, texts: &[String]) {
         texts.iter().for_each(|text| self.warning(text));
     }
 
-    /// Something to know about an answer.
+    /// Prints a note about an answer.
     pub(super) fn note(&self, text: &str) {
         if !self.is_quiet {
             self.line(Level::Note, text, None);
         }
     }
 
-    /// What is done, for those who asked with `-v` given `verbosity` times.
+    /// Prints a detail, if `-v` was given at least `verbosity` times.
     pub(super) fn detail(&self, verbosity: u8, text: &str) {
         if self.verbosity >= verbosity && !self.is_quiet {
             self.line(Level::Detail, text, None);
         }
     }
 
-    /// What happens, for the log of a service.
+    /// Prints an event of a service.
     pub(super) fn info(&self, text: &str) {
         if !self.is_quiet {
             self.line(Level::Info, text, None);
@@ -141,7 +141,7 @@ impl Terminal {
     }
 }
 
-/// `COLUMNS` if it is set, as shells and tests do, else what the terminal says.
+/// `COLUMNS` if it is set, as shells and tests do, else the width that the terminal reports.
 fn width(environment: &Environment) -> Option<usize> {
     let columns = environment
         .text("COLUMNS")
@@ -149,7 +149,7 @@ fn width(environment: &Environment) -> Option<usize> {
     columns.or_else(|| Some(usize::from(console::Term::stdout().size_checked()?.1)))
 }
 
-/// How to write what is said.
+/// The format of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum LogFormat {
     /// For people
@@ -159,20 +159,20 @@ pub(super) enum LogFormat {
     Json,
 }
 
-/// How lines look.
+/// The style of lines on stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
-    /// Nothing but the words: somebody has just run a command.
+    /// Only the text, for a user who runs a command.
     Plain,
     /// With the time.
     Stamped,
-    /// For systemd's journal, which has the time: with the priority (`sd-daemon(3)`).
+    /// With the priority, for systemd's journal, which adds the time (`sd-daemon(3)`).
     Journal,
     /// As JSON.
     Json,
 }
 
-/// How much a line matters.
+/// The level of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Level {
@@ -183,7 +183,7 @@ pub(super) enum Level {
     Detail,
 }
 
-/// Something to say.
+/// One message.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Line<'a> {
     pub(super) level: Level,
@@ -192,7 +192,7 @@ pub(super) struct Line<'a> {
     pub(super) hint: Option<&'a str>,
 }
 
-/// The same for programs.
+/// One message as JSON, for programs.
 #[derive(Serialize)]
 struct Record<'a> {
     time: String,
@@ -217,7 +217,7 @@ impl Style {
         }
     }
 
-    /// The same for a process that nobody watches.
+    /// The style of a service.
     pub(super) fn of_a_service(self, environment: &Environment) -> Self {
         match self {
             Self::Json => Self::Json,
@@ -227,7 +227,7 @@ impl Style {
     }
 }
 
-/// Whether stderr is the journal: `JOURNAL_STREAM` names its device and inode (`systemd.exec(5)`).
+/// True when stderr is the journal: `JOURNAL_STREAM` names its device and inode (`systemd.exec(5)`).
 #[cfg(unix)]
 fn is_journal(environment: &Environment) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -261,7 +261,7 @@ impl Level {
         }
     }
 
-    /// As the journal has it: 3 is an error, 4 a warning, 6 information, 7 for whoever looks closer.
+    /// The priority in the journal: 3 error, 4 warning, 5 notice, 6 information, 7 debug.
     fn priority(self) -> u8 {
         match self {
             Self::Error => 3,
@@ -274,7 +274,7 @@ impl Level {
 }
 
 impl Line<'_> {
-    /// Writes to stderr, at once and whole; when that is gone, there is nobody left to tell.
+    /// Writes to stderr in one piece. Ignores errors, because a missing stderr cannot be reported.
     pub(super) fn write(&self, style: Style, is_colored: bool) {
         let text = match style {
             Style::Json => self.as_json(Timestamp::now()),
@@ -297,7 +297,7 @@ impl Line<'_> {
         format!("{}\n", visible_json(&text))
     }
 
-    /// Each line begins with `lead`; those after the first of a text are set in.
+    /// Formats the message. Each line begins with `lead`; the lines after the first are indented.
     fn as_text(&self, lead: &str, is_colored: bool) -> String {
         let run = match self.run {
             Some(run) if !lead.is_empty() => format!("run {run}: "),

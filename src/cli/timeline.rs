@@ -1,4 +1,4 @@
-//! `archiver timeline`: a droplet → its actions, and what they made of it → stdout.
+//! `archiver timeline`: prints the actions of one droplet, and its state after each, on stdout.
 
 use archiver::core::time::{Timestamp, Zone, duration_text, parse_since, parse_until};
 use archiver::query::DropletSelector;
@@ -15,10 +15,10 @@ pub(super) struct Arguments {
     /// The droplet: its id, or a name it has or had
     #[arg(value_name = "DROPLET")]
     droplet: DropletSelector,
-    /// Show what started at this time or later
+    /// Show actions that started at this time or later
     #[arg(long, value_name = "TIME", visible_alias = "after")]
     since: Option<String>,
-    /// Show what started before this time; a day, week, month, quarter or year is covered whole
+    /// Show actions that started before this time; a day, week, month, quarter or year is covered whole
     #[arg(long, value_name = "TIME", visible_alias = "before")]
     until: Option<String>,
     #[command(flatten)]
@@ -31,10 +31,10 @@ Examples:
   archiver timeline 3164444 --since 30d --tz Europe/Berlin
   archiver timeline web-01 -o csv --columns started_at,type,state,certainty
 
-Actions come by when they started. The state is what they made of the droplet up to there: on, off,
-gone, or unknown; of actions under way at once, the one that ended last counts. After a shutdown it is
-an estimate, because a shutdown only asks the system to stop. What failed or has not ended changes
-nothing. The gap is the time since the end of the previous action.";
+Actions are in the order of their start. The state is that of the droplet after the action: on, off,
+gone, or unknown. If actions overlap, the one that ended last counts. After a shutdown the state is
+an estimate, because a shutdown only asks the system to stop. Actions that failed or have not ended
+change nothing. The gap is the time since the end of the previous action.";
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let now = Timestamp::now();
@@ -119,14 +119,14 @@ fn introduction(droplet: &Droplet, zone: &Zone) -> String {
     text
 }
 
-/// `off since 2020-07-20T09:00:30Z, for 3h 2m, as is estimated`
+/// `off since 2020-07-20T09:00:30Z, for 3h 2m (estimated)`
 fn conclusion(state: State, now: Timestamp, zone: &Zone) -> String {
     let Some(since) = state.since.filter(|_| state.power != Power::Unknown) else {
-        return "whether it is on does not follow from what is archived".to_owned();
+        return "the archived actions do not show whether it is on".to_owned();
     };
     let passed = duration_text((now.epoch_seconds() - since.epoch_seconds()).max(0));
     let estimate = if state.is_estimate {
-        ", as is estimated"
+        " (estimated)"
     } else {
         ""
     };

@@ -1,4 +1,4 @@
-//! `archiver verify`: whether the archive is sound → stdout, and an exit status.
+//! `archiver verify`: checks that the archive is sound, prints the findings on stdout, and sets the exit status.
 
 use std::io::{self, Write};
 
@@ -15,10 +15,10 @@ use super::exit::{Failure, Status, unless_closed};
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Arguments {
-    /// Leave out whether indexes agree with their tables, and references lead somewhere
+    /// Skip the checks of indexes against their tables, and of references
     #[arg(long)]
     quick: bool,
-    /// How to print what is found
+    /// The format of the findings
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     output: DocumentFormat,
 }
@@ -31,8 +31,8 @@ Examples:
 
 It checks the pages and indexes of the file, references between rows, the schema against the one
 that archiver makes, coverage against rows, times, and the log of syncs. It only reads, and may run
-while a sync does. An error is what archiver never leaves behind; a note may be true of a sound
-archive, such as an action that ended before it began.
+while a sync does. An error is a state that archiver never leaves behind; a note may occur in a
+sound archive, such as an action that ended before it began.
 
 Exit status: 0 sound; 6 damaged or inconsistent, or there is no archive.";
 

@@ -1,7 +1,7 @@
-//! The tokens that doctl keeps: where its configuration is, and which of its contexts is meant.
+//! Reads tokens from doctl's configuration.
 //!
-//! They are looked at only where somebody asks for a context by its name, since a token that is found by itself may be
-//! that of another account.
+//! They are read only when the user names a context, since a token that is found without a request may belong to
+//! another account.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -15,10 +15,10 @@ use super::error::Error;
 use super::private_file::{self, Readers};
 use crate::core::secrets::{Mask, shown};
 
-/// The context whose token stands by itself, as `access-token`.
+/// The context whose token is stored as `access-token`.
 const DEFAULT: &str = "default";
 
-/// A token that doctl keeps.
+/// A token from doctl's configuration.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) token: SecretString,
@@ -41,7 +41,7 @@ pub(super) fn token(environment: &Environment, context: &str) -> Result<Found, E
         line: puzzle.line,
         reason: puzzle.reason,
     })?;
-    // Somebody may have put a token where a name belongs.
+    // The user may have put a token in the place of a name.
     let mask = file.mask();
     let name = |name: &str| mask(shown(name)).into_owned();
     match file.take(context) {
@@ -59,7 +59,7 @@ pub(super) fn token(environment: &Environment, context: &str) -> Result<Found, E
 }
 
 impl DoctlFile {
-    /// Takes its tokens out of a text, and their parts.
+    /// Returns a function that removes the tokens of the file, and their parts, from a text.
     fn mask(&self) -> impl Fn(Cow<'_, str>) -> Cow<'_, str> + use<> {
         let others = self.contexts.iter().map(|(_, token)| token);
         let tokens = self.access_token.iter().chain(others);
@@ -71,7 +71,7 @@ impl DoctlFile {
         }
     }
 
-    /// The names of its contexts.
+    /// The names of the contexts.
     fn names(&self) -> Vec<&str> {
         let default = self.access_token.as_ref().map(|_| DEFAULT);
         let others = self.contexts.iter().map(|(name, _)| name.as_str());
@@ -81,7 +81,7 @@ impl DoctlFile {
         names
     }
 
-    /// The token of a context, whose name doctl takes in any case.
+    /// Takes the token of a context. Like doctl, it ignores the case of the name.
     fn take(&mut self, context: &str) -> Option<Zeroizing<String>> {
         let context = context.to_lowercase();
         if context == DEFAULT {
@@ -93,7 +93,7 @@ impl DoctlFile {
     }
 }
 
-/// What decides where programs keep their configuration.
+/// The platform decides where programs keep their configuration.
 #[derive(Clone, Copy)]
 enum Platform {
     MacOs,
@@ -112,7 +112,7 @@ impl Platform {
     };
 }
 
-/// Where doctl has its configuration: in Go's `os.UserConfigDir()` (<https://pkg.go.dev/os#UserConfigDir>,
+/// The path of doctl's configuration: in Go's `os.UserConfigDir()` (<https://pkg.go.dev/os#UserConfigDir>,
 /// `defaultConfigHome` in <https://github.com/digitalocean/doctl/blob/main/commands/doit.go>).
 fn path(platform: Platform, environment: &Environment) -> Option<PathBuf> {
     let home = match platform {

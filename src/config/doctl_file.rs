@@ -1,20 +1,22 @@
-//! The tokens in a file that doctl wrote.
+//! Reads the tokens from a configuration file of doctl.
 //!
-//! `doctl auth init` writes all its settings, sorted, one default for every flag of every command; two of them matter:
+//! `doctl auth init` writes all its settings in sorted order, with one default for every flag of every command. Only
+//! two of them matter here:
 //!
 //! ```yaml
 //! access-token: dop_v1_…
 //! auth-contexts:
 //!   work: dop_v1_…
-//!   my:              # the context `my.team`, which doctl's next change of the file took apart at the dot
+//!   my:              # the context `my.team`, which doctl splits at the dot when it next changes the file
 //!     team: dop_v1_…
 //! context: default
 //! ```
 //!
-//! Source: `getContextAccessToken` and `writeConfig` in <https://github.com/digitalocean/doctl/tree/main/commands>; keys
-//! are read there without regard to case. A key that is there twice, and a token that is no plain text in one line, are
-//! refused with their line, since a token that was guessed may be that of another account. Nothing of what the file says
-//! gets into a message but the names of contexts: so the events of the parser are read here, and not its messages.
+//! Source: `getContextAccessToken` and `writeConfig` in <https://github.com/digitalocean/doctl/tree/main/commands>.
+//! doctl ignores the case of keys. This reader refuses a repeated key, and a token that is not plain text on one line,
+//! and reports the line, because a guessed token may belong to another account. Only the names of contexts from the
+//! file may appear in a message. For this reason the code reads the events of the parser, and does not use its
+//! messages.
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput};
 use secrecy::zeroize::Zeroizing;
@@ -22,16 +24,16 @@ use secrecy::zeroize::Zeroizing;
 /// The tokens of a file.
 #[derive(Default)]
 pub(super) struct DoctlFile {
-    /// That of the context `default`.
+    /// The token of the context `default`.
     pub(super) access_token: Option<Zeroizing<String>>,
-    /// The others by their context's name, in lower case; empty where the file has an empty one.
+    /// The other tokens by context name, in lower case; empty when the file has an empty token.
     pub(super) contexts: Vec<(String, Zeroizing<String>)>,
 }
 
-/// Why a file is not understood.
+/// The reason why a file is not understood.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Puzzle {
-    /// From 1.
+    /// Counted from 1.
     pub(super) line: usize,
     pub(super) reason: &'static str,
 }
@@ -64,8 +66,8 @@ pub(super) fn read(text: &str) -> Result<DoctlFile, Puzzle> {
     }
 }
 
-const NOT_YAML: &str = "it is not YAML";
-const MORE_OF_YAML: &str = "a key that refers to others is more of YAML than is read here";
+const NOT_YAML: &str = "it is not valid YAML";
+const MORE_OF_YAML: &str = "a key that refers to others is not supported here";
 
 fn puzzle(span: &Span, reason: &'static str) -> Puzzle {
     Puzzle {
@@ -89,7 +91,7 @@ impl<'a> Reader<'a> {
         self.events.next().unwrap_or_else(end).map_err(not_yaml)
     }
 
-    /// The next key of a map, in lower case; nothing at its end. An empty key stands for one that is no text.
+    /// The next key of a map, in lower case; `None` at its end. An empty key stands for a key that is not text.
     fn key(&mut self) -> Result<Option<(String, Span)>, Puzzle> {
         let (event, span) = self.next()?;
         Ok(match event {
@@ -106,7 +108,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Goes to the end of a value that has begun with this event.
+    /// Skips a value that begins with this event.
     fn pass_over(&mut self, event: &Event<'a>) -> Result<(), Puzzle> {
         let mut depth = 0_usize;
         let mut count = |event: &Event<'_>| {
@@ -130,14 +132,14 @@ impl<'a> Reader<'a> {
             let (event, value) = self.next()?;
             match key.as_str() {
                 "access-token" if std::mem::replace(&mut has_token, true) => {
-                    return Err(puzzle(&span, "`access-token` is there twice"));
+                    return Err(puzzle(&span, "`access-token` occurs twice"));
                 }
                 "access-token" => {
                     let token = token(event, &value, &span)?;
                     self.file.access_token = Some(token).filter(|token| !token.is_empty());
                 }
                 "auth-contexts" if std::mem::replace(&mut has_contexts, true) => {
-                    return Err(puzzle(&span, "`auth-contexts` is there twice"));
+                    return Err(puzzle(&span, "`auth-contexts` occurs twice"));
                 }
                 "auth-contexts" => match event {
                     Event::MappingStart(..) => self.contexts("")?,
@@ -155,7 +157,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The contexts whose names begin like this. No map is deeper than the parser allows.
+    /// Reads the contexts whose names begin with `beginning`. The parser limits the depth of the maps.
     fn contexts(&mut self, beginning: &str) -> Result<(), Puzzle> {
         while let Some((key, span)) = self.key()? {
             let name = format!("{beginning}{key}");
@@ -165,7 +167,7 @@ impl<'a> Reader<'a> {
                 continue;
             }
             if self.file.contexts.iter().any(|(known, _)| *known == name) {
-                return Err(puzzle(&span, "a context is there twice"));
+                return Err(puzzle(&span, "a context occurs twice"));
             }
             self.file
                 .contexts
@@ -175,7 +177,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The token that is a value; empty where there is none.
+/// The token in a value; empty when the value is empty.
 fn token(event: Event<'_>, span: &Span, key: &Span) -> Result<Zeroizing<String>, Puzzle> {
     if is_null(&event) {
         return Ok(Zeroizing::default());
@@ -188,7 +190,7 @@ fn token(event: Event<'_>, span: &Span, key: &Span) -> Result<Zeroizing<String>,
         }
         _ => {}
     }
-    let reason = "the value is neither a plain text nor one in quotes, in one line";
+    let reason = "the value must be plain or quoted text on one line";
     Err(puzzle(key, reason))
 }
 

@@ -1,4 +1,4 @@
-//! What is read of doctl's configuration, and what is refused.
+//! Accepted and refused configuration files of doctl.
 
 use super::*;
 
@@ -218,7 +218,7 @@ fn what_belongs_to_other_keys_is_passed_over() {
         let text = format!("note: {value}\naccess-token: one\n");
         assert_eq!(default_token(&text).as_deref(), Some("one"), "{value}");
     }
-    // A line ends there for YAML 1.1, and it is no space for any YAML.
+    // YAML 1.1 ends a line at this character. No version of YAML treats it as a space.
     assert_eq!(default_token("access-token\u{85}: one\n"), None);
 }
 

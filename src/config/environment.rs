@@ -1,9 +1,9 @@
-//! The process's environment as a value, so that a test, or an example, has its own.
+//! The environment of the process as a value, so that a test or an example has its own.
 //!
-//! Variables that hold a token are kept apart: as secrets, which are wiped when the last clone goes, are given out by
-//! [`Environment::secret`] alone, and are shared by all clones instead of copied. What is in the environment of the
-//! process itself stays there as long as it runs; no program can wipe that. Neither those nor any other values show in
-//! `Debug`: a variable of which nobody here has heard may be somebody's password.
+//! Variables that hold a token are kept separately, as secrets. They are wiped when the last clone is dropped, only
+//! [`Environment::secret`] returns them, and all clones share them. The environment of the process itself stays in
+//! memory as long as the process runs; no program can wipe it. `Debug` shows no values at all, because an unknown
+//! variable may be a password.
 
 use super::error::Error;
 use secrecy::SecretString;
@@ -14,8 +14,8 @@ use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The variables that hold a token, in the order in which they are looked at. The first is the official client's, the
-/// second `doctl`'s.
+/// The variables that hold a token, in order of precedence. The first belongs to the official client, the second to
+/// `doctl`.
 pub(super) const TOKENS: [&str; 2] = ["DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN"];
 
 /// Environment variables. An empty one counts as unset.
@@ -26,21 +26,21 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// That of this process.
+    /// The environment of this process.
     #[must_use]
     pub fn of_process() -> Self {
         let variables = std::env::vars_os();
         Self::collect(variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value))))
     }
 
-    /// These variables and no others.
+    /// An environment of only these variables.
     #[must_use]
     pub fn of(variables: &[(&str, &str)]) -> Self {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), OsString::from(value));
         Self::collect(variables.iter().map(owned))
     }
 
-    /// The same, but with this variable.
+    /// Adds a variable.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.insert(name.to_owned(), value.into());
@@ -65,20 +65,21 @@ impl Environment {
             secrets.remove(token);
             return;
         }
-        // What is no text is no token either: it is kept so that it is refused, and not passed over.
+        // A value that is not text is not a token either. It is kept so that it is refused, and no other source is used
+        // instead.
         let text = value
             .into_string()
             .unwrap_or_else(|value| value.to_string_lossy().into_owned());
         secrets.insert(token, text.into());
     }
 
-    /// The value of a variable that is set, not empty, and Unicode. That of a token is a [`secret`](Self::secret).
+    /// The value of a variable that is set, not empty, and Unicode. For tokens use [`secret`](Self::secret).
     #[must_use]
     pub fn text(&self, name: &str) -> Option<String> {
         self.get(name)?.into_string().ok()
     }
 
-    /// The same where it counts: what is no text is not passed over.
+    /// Like [`text`](Self::text), but refuses a value that is not text.
     ///
     /// # Errors
     /// When it is not Unicode.
@@ -93,10 +94,10 @@ impl Environment {
         self.get(name).map(PathBuf::from)
     }
 
-    /// A path as somebody wrote it, where no shell made a home of `~`: cron, a unit and `--db=~/x` leave it as it is.
+    /// Expands `~` in a path to the home. Cron, a unit and `--db=~/x` leave it as it is, because no shell expands it.
     ///
     /// # Errors
-    /// When there is no home, or another user's is meant.
+    /// When `HOME` is not set, or the path begins with the home of another user.
     pub fn in_full(&self, path: &Path) -> Result<PathBuf, Error> {
         match path.strip_prefix("~") {
             Ok(rest) => {
@@ -124,31 +125,31 @@ impl Environment {
         value.map(OsStr::to_owned)
     }
 
-    /// The value of a variable that is set, be it empty.
+    /// The value of a variable that is set, even if it is empty.
     pub(super) fn value(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(name).map(OsString::as_os_str)
     }
 
-    /// A folder of the XDG Base Directory Specification, by which a relative path is ignored: what is found would depend on
-    /// where one happens to be.
+    /// A folder of the XDG Base Directory Specification. The specification ignores a relative path, which would depend
+    /// on the working directory.
     fn xdg_home(&self, name: &str) -> Option<PathBuf> {
         self.path(name).filter(|path| path.is_absolute())
     }
 
-    /// Where configuration lives (the XDG Base Directory Specification).
+    /// The folder for configuration (XDG Base Directory Specification).
     pub(super) fn config_home(&self) -> Option<PathBuf> {
         self.xdg_home("XDG_CONFIG_HOME")
             .or_else(|| Some(self.path("HOME")?.join(".config")))
     }
 
-    /// Where data lives (the XDG Base Directory Specification).
+    /// The folder for data (XDG Base Directory Specification).
     pub(super) fn data_home(&self) -> Option<PathBuf> {
         self.xdg_home("XDG_DATA_HOME")
             .or_else(|| Some(self.path("HOME")?.join(".local/share")))
     }
 }
 
-/// The names of what is set.
+/// Shows only the names of the variables.
 impl fmt::Debug for Environment {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let secrets = self.secrets.keys().copied();
@@ -157,10 +158,10 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// For https, in the order in which they are looked at, and then for everything.
+/// The proxy variables in order of precedence: first those for https, then those for all schemes.
 const VARIABLES: [[&str; 2]; 2] = [["HTTPS_PROXY", "https_proxy"], ["ALL_PROXY", "all_proxy"]];
 
-/// Checks what connections to other machines will be made through.
+/// Checks the proxy for connections to other machines.
 pub(super) fn check(environment: &Environment) -> Result<(), Error> {
     for [upper, lower] in VARIABLES {
         let lower_value = environment.value(lower).filter(|value| !value.is_empty());
@@ -184,7 +185,7 @@ pub(super) fn check(environment: &Environment) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether it is `http://[user[:password]@]host[:port][/]`, the same with https, or without a scheme, as curl has it.
+/// True for `http://[user[:password]@]host[:port][/]`, also with https or, as in curl, without a scheme.
 fn is_proxy(text: &str) -> bool {
     let scheme = ["http://", "https://"].into_iter().find(|scheme| {
         let start = text.get(..scheme.len());
@@ -204,7 +205,7 @@ fn is_proxy(text: &str) -> bool {
     user.is_none_or(is_user) && is_host_and_port(host)
 }
 
-/// Whether it is a user, or a user and a password, with `%40` for what would end it (RFC 3986, section 3.2.1).
+/// True for a user, or a user and a password, with `%40` for an `@` in them (RFC 3986, section 3.2.1).
 fn is_user(text: &str) -> bool {
     let is_allowed =
         |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:".contains(&byte);
@@ -229,7 +230,7 @@ fn is_name(host: &str) -> bool {
     !host.is_empty() && host.bytes().all(is_allowed)
 }
 
-/// Whether it is a port. Nothing but digits: a sign is none, but `parse` takes it.
+/// True for a port. Checks for digits, because `parse` accepts a sign.
 fn is_port(text: &str) -> bool {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     is_number && text.parse::<u16>().is_ok_and(|port| port != 0)

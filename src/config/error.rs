@@ -1,4 +1,4 @@
-//! Configuration that cannot be used. No message ever repeats a value that may be secret.
+//! Errors of the configuration. A message never repeats a value that may be secret.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use crate::api::OriginError;
 use crate::core::secrets::shown_path;
 
-/// Why the configuration cannot be used.
+/// The reason why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file that was asked for is not there.
+    /// The requested file does not exist.
     #[error("there is no configuration at {}", shown_path(path))]
     NoConfig {
-        /// Where it was said to be.
+        /// The requested path.
         path: PathBuf,
     },
     /// A file cannot be read.
@@ -20,41 +20,39 @@ pub enum Error {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The file says something that is not understood.
+    /// The file has an invalid setting.
     #[error("{}, line {line}: {message}", shown_path(path))]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// Where in it, from 1.
+        /// The line, from 1.
         line: usize,
-        /// What is wrong.
+        /// The problem.
         message: String,
     },
     /// A token was given where a path belongs.
-    #[error("{what} takes a path, and what it was given looks like a token")]
+    #[error("{what} takes a path, but its value looks like a token")]
     TokenForPath {
-        /// What takes it.
+        /// The flag or variable that takes the path.
         what: &'static str,
     },
-    /// Nothing says where the archive is.
-    #[error("neither HOME nor XDG_DATA_HOME is set, so the archive has no usual place")]
+    /// The path of the archive is not set, and has no default.
+    #[error("neither HOME nor XDG_DATA_HOME is set, so the archive has no default path")]
     NoHome,
-    /// The address of the API is unfit for a token.
+    /// A token must not be sent to this address of the API.
     #[error(transparent)]
     Origin(#[from] OriginError),
-    /// What the environment calls a proxy is none that is understood.
-    #[error(
-        "{variable} is set to something that is no http or https address of a proxy; SOCKS is not supported"
-    )]
+    /// The environment has an invalid proxy.
+    #[error("{variable} is not a valid http or https proxy address; SOCKS is not supported")]
     Proxy {
         /// The variable.
         variable: &'static str,
     },
-    /// An empty variable keeps the one that names a proxy from being looked at.
-    #[error("{upper} is set to nothing, which keeps {lower} from being looked at")]
+    /// An empty variable hides the one that names a proxy.
+    #[error("{upper} is empty, which hides the proxy in {lower}")]
     HiddenProxy {
         /// The variable that wins.
         upper: &'static str,
@@ -64,13 +62,13 @@ pub enum Error {
     /// No token is configured.
     #[error("no token: the DigitalOcean API needs one")]
     NoToken,
-    /// A file with a token can be read by others.
+    /// Other users can read a file with a token.
     #[error("the token file {} can be read by other users", shown_path(path))]
     ExposedToken {
         /// The file.
         path: PathBuf,
     },
-    /// A file with a token belongs to somebody else, who can read it.
+    /// A file with a token belongs to another user, who can read it.
     #[error(
         "the token file {} belongs to another user, who can read it",
         shown_path(path)
@@ -79,7 +77,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// Another user can change what would be run.
+    /// Another user can change the command that would run.
     #[error(
         "{} has a `token_command`, and another user can change it",
         shown_path(path)
@@ -88,57 +86,59 @@ pub enum Error {
         /// The configuration.
         path: PathBuf,
     },
-    /// A path from the home, and there is none.
+    /// A path begins with `~`, and `HOME` is not set.
     #[error("a path begins with ~, and HOME is not set")]
     NoTilde,
-    /// A path from another user's home, of which nothing is known here.
+    /// A path begins with the home of another user, which is not looked up.
     #[error(
         "{} begins with the home of another user, which is not looked up",
         shown_path(path)
     )]
     ForeignTilde {
-        /// What was written.
+        /// The path in the configuration.
         path: PathBuf,
     },
-    /// A variable of the environment holds bytes that are no text.
+    /// A variable of the environment is not valid text.
     #[error("{variable} is not text")]
     NotText {
         /// The variable.
         variable: &'static str,
     },
-    /// What should be a file is something else, which may never come to an end.
+    /// A path leads to something other than a file. Reading it may never end.
     #[error("{} is a {what}, not a file", shown_path(path))]
     NotAFile {
-        /// Where it is.
+        /// The path.
         path: PathBuf,
         /// `FIFO`, `directory` …
         what: &'static str,
     },
-    /// A file is too large to hold what it should.
+    /// A file is too large.
     #[error("{} is larger than {most_bytes} bytes", shown_path(path))]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// How large it may be.
+        /// The largest allowed size.
         most_bytes: usize,
     },
-    /// Nothing says where doctl keeps its configuration.
-    #[error("neither HOME nor XDG_CONFIG_HOME is set, so doctl's configuration has no usual place")]
+    /// The path of doctl's configuration is not known.
+    #[error(
+        "neither HOME nor XDG_CONFIG_HOME is set, so doctl's configuration has no default path"
+    )]
     NoDoctlHome,
     /// doctl has no configuration.
     #[error("doctl has no configuration at {}", shown_path(path))]
     NoDoctlFile {
-        /// Where it would be.
+        /// The expected path.
         path: PathBuf,
     },
-    /// doctl's configuration says something that is not understood.
+    /// doctl's configuration cannot be understood.
     #[error("{}, line {line}: {reason}", shown_path(path))]
     DoctlFile {
         /// The file.
         path: PathBuf,
-        /// Where in it, from 1.
+        /// The line, from 1.
         line: usize,
-        /// What is wrong.
+        /// The problem.
         reason: &'static str,
     },
     /// doctl does not know the context.
@@ -148,33 +148,33 @@ pub enum Error {
         listed(known)
     )]
     NoDoctlContext {
-        /// Its configuration.
+        /// The configuration of doctl.
         path: PathBuf,
-        /// The name that was asked for.
+        /// The requested name.
         context: String,
-        /// The names that there are.
+        /// The known names.
         known: Vec<String>,
     },
-    /// The token command gives none.
+    /// The token command failed.
     #[error("`token_command` failed: {reason}")]
     TokenCommand {
-        /// Its exit status, or what the system says.
+        /// The exit status, or the error of the system.
         reason: String,
     },
-    /// What should be a token is none.
+    /// A source gives an invalid token.
     #[error("the token from {source_name} is unusable: {reason}")]
     BadToken {
-        /// Where it came from.
+        /// The source of the token.
         source_name: String,
-        /// What is wrong with it.
+        /// The problem.
         reason: &'static str,
     },
 }
 
-/// What is said of a setting that holds a token.
-pub(super) const MISPLACED: &str = "what looks like a token";
+/// The description of a setting that holds a token.
+pub(super) const MISPLACED: &str = "a value that looks like a token";
 
-/// The names that there are, in words.
+/// The known names, in words.
 fn listed(names: &[String]) -> String {
     match names {
         [] => "it has none".to_owned(),
@@ -183,7 +183,7 @@ fn listed(names: &[String]) -> String {
 }
 
 impl Error {
-    /// What the reader can do about it.
+    /// The next step for the user.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
@@ -191,9 +191,9 @@ impl Error {
                 "no file is needed: leave out --config and ARCHIVER_CONFIG, or make the file"
             }
             Self::Unreadable { .. } | Self::TooLarge { .. } => "check the path and its permissions",
-            Self::NoDoctlHome => "say where with HOME or XDG_CONFIG_HOME",
+            Self::NoDoctlHome => "set HOME or XDG_CONFIG_HOME",
             Self::NoDoctlFile { .. } => {
-                "`doctl auth init` makes one; where doctl keeps it elsewhere, put the token into a file that `token_file` \
+                "`doctl auth init` makes one; if doctl keeps it elsewhere, put the token into a file that `token_file` \
                  names"
             }
             Self::DoctlFile { .. } => {
@@ -211,7 +211,7 @@ impl Error {
             Self::TokenForPath { .. } => {
                 "a token does not belong there: use DIGITALOCEAN_TOKEN, `token_file` or `token_command`"
             }
-            Self::NoHome => "say where it is with --db",
+            Self::NoHome => "set its path with --db",
             Self::Origin(_) => "check --api-url, DIGITALOCEAN_API_URL and `api_url`",
             Self::Proxy { .. } => {
                 "write it as http://host:port, with user:password@ before the host and %40 for an @ in them, or unset it"
@@ -222,20 +222,20 @@ impl Error {
                  https://cloud.digitalocean.com/account/api/tokens and put it in DIGITALOCEAN_TOKEN, or in a file that \
                  `token_file` names; or use that of a context of doctl with --doctl-context"
             }
-            Self::ExposedToken { .. } => "make it yours alone: chmod 600",
-            Self::ForeignToken { .. } => "make it yours alone: chown, and chmod 600",
-            Self::ForeignCommand { .. } => "make it yours alone: chown, and chmod o-w",
+            Self::ExposedToken { .. } => "make it readable only by you: chmod 600",
+            Self::ForeignToken { .. } => "make it your own file: chown, and chmod 600",
+            Self::ForeignCommand { .. } => "make it writable only by you: chown, and chmod o-w",
             Self::NoTilde => "set HOME, or write the path in full",
             Self::ForeignTilde { .. } => {
                 "write the path in full, or ./ before a name that begins with ~"
             }
-            Self::NotText { .. } => "set it anew, or unset it",
+            Self::NotText { .. } => "set it to valid text, or unset it",
             Self::NotAFile { .. } => {
                 "give the path of a file; a token that a program prints is read with `token_command`"
             }
             Self::TokenCommand { .. } => {
-                "run the command by hand: it must print the token and nothing else, and end; what it says on stderr, which \
-                 may be secret, is not shown where nobody watches"
+                "run the command by hand: it must print the token and nothing else, and end; its stderr, which may be \
+                 secret, is shown only on a terminal"
             }
         }
     }

@@ -15,35 +15,35 @@ use crate::core::files::is_foreign;
 use crate::core::model::DropletId;
 use crate::core::secrets::{is_token_for_path, looks_like_token};
 
-/// All that the file can say.
+/// All settings of the file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConfigFile {
-    /// Where the archive is.
+    /// The path of the archive.
     pub database: Option<PathBuf>,
-    /// Where the API is.
+    /// The address of the API.
     pub api_url: Option<String>,
     /// A file that holds the token.
     pub token_file: Option<PathBuf>,
     /// A shell command that prints the token.
     pub token_command: Option<TokenCommand>,
-    /// A context of doctl whose token to use, where nothing else gives one.
+    /// The context of doctl whose token is used when no other source gives one.
     pub doctl_context: Option<String>,
-    /// What to read.
+    /// The scope of a sync.
     #[serde(default)]
     pub sync: SyncScope,
-    /// When to read it.
+    /// The schedule of the daemon.
     #[serde(default)]
     pub schedule: Schedule,
-    /// How fast to read it.
+    /// The limits for requests.
     #[serde(default)]
     pub limits: Limits,
-    /// Who is told how it went.
+    /// The reports to other programs.
     #[serde(default)]
     pub monitoring: Monitoring,
 }
 
-/// What to read; with nothing set, the whole account.
+/// The scope of a sync; the whole account by default.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SyncScope {
@@ -56,13 +56,13 @@ pub struct SyncScope {
     /// The whole account.
     #[serde(default)]
     pub all: bool,
-    /// Within which time each droplet's own listing is read again: `1d`.
+    /// The time within which each droplet's own listing is read again: `1d`.
     pub recheck: Option<Spanned<String>>,
     /// The time between two audits, each of which reads an archived page again: `1h`, or `off`.
     pub audit: Option<Spanned<String>>,
 }
 
-/// When to sync, for the daemon.
+/// The schedule of the daemon.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
@@ -74,21 +74,21 @@ pub struct Schedule {
     pub jitter: Option<Spanned<String>>,
 }
 
-/// Who is told how a sync went.
+/// The reports to other programs.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Monitoring {
-    /// Where the daemon answers Prometheus: `127.0.0.1:9184`.
+    /// The address on which the daemon serves metrics: `127.0.0.1:9184`.
     pub listen: Option<Spanned<String>>,
-    /// How old the last complete sync may be: `2h`.
+    /// The longest age of the last complete sync: `2h`.
     pub max_age: Option<Spanned<String>>,
     /// A file for node_exporter's textfile collector.
     pub metrics_file: Option<PathBuf>,
-    /// A check of healthchecks.io, or of what works like it. The address is a secret of sorts.
+    /// The ping URL of a check of healthchecks.io or a similar service. The URL is a kind of secret.
     pub ping_url: Option<Spanned<PingAddress>>,
 }
 
-/// An address that is not shown.
+/// An address that `Debug` hides.
 #[derive(Clone, Deserialize)]
 #[serde(transparent)]
 pub struct PingAddress(pub String);
@@ -99,7 +99,7 @@ impl std::fmt::Debug for PingAddress {
     }
 }
 
-/// How fast to ask the API.
+/// The limits for requests.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
@@ -107,13 +107,13 @@ pub struct Limits {
     pub requests_per_minute: Option<NonZeroU32>,
     /// The API allows 5,000.
     pub requests_per_hour: Option<NonZeroU32>,
-    /// Requests of the hour to leave to the token's other users.
+    /// Requests of each hour that are left to other users of the token.
     pub reserve: Option<u32>,
-    /// Pages under way at once.
+    /// The number of pages that are requested at the same time.
     pub concurrency: Option<NonZeroU32>,
 }
 
-/// What a file says, and where its lines begin.
+/// The settings of a file, and the offsets of its lines.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Read {
     pub(super) file: ConfigFile,
@@ -121,7 +121,7 @@ pub(super) struct Read {
 }
 
 impl Read {
-    /// The line, from 1, of a byte of the file.
+    /// The line, from 1, of a byte offset in the file.
     pub(super) fn line_of(&self, offset: usize) -> usize {
         self.lines.partition_point(|start| *start <= offset).max(1)
     }
@@ -146,7 +146,8 @@ pub(super) fn read(path: &Path) -> Result<Option<Read>, Error> {
         file: ConfigFile::default(),
         lines: std::iter::once(0).chain(starts).collect(),
     };
-    // The parser shows the line, which may hold what is secret: its words and the place are enough.
+    // The full message of the parser shows the line, which may hold a secret. Its short message and the place are
+    // enough.
     let problem = |error: toml::de::Error, message: &str| {
         let offset = error.span().map_or(0, |span| span.start);
         invalid(read.line_of(offset), message)
@@ -171,7 +172,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Read>, Error> {
     Ok(Some(read))
 }
 
-/// Whether a file can be changed by another user than this one and root.
+/// True when a user other than this one and root can change the file.
 fn is_anybodys(about: &Metadata) -> bool {
     #[cfg(unix)]
     let others_may_write = std::os::unix::fs::MetadataExt::mode(about) & 0o002 != 0;
@@ -180,7 +181,7 @@ fn is_anybodys(about: &Metadata) -> bool {
     others_may_write || is_foreign(about)
 }
 
-/// The key of a setting that cannot be meant, and what is wrong with it.
+/// The key of a contradictory setting, and the problem.
 fn contradiction(file: &ConfigFile) -> Option<(&'static str, String)> {
     let scope = &file.sync;
     if scope.all && !(scope.droplets.is_empty() && scope.tags.is_empty()) {
@@ -195,7 +196,7 @@ fn contradiction(file: &ConfigFile) -> Option<(&'static str, String)> {
     Some((key, format!("`{key}` holds {MISPLACED}")))
 }
 
-/// The first setting that holds a token: no message, and no request, is to repeat it.
+/// The first setting that holds a token. Messages and requests must not repeat it.
 fn holding_a_token(file: &ConfigFile) -> Option<&'static str> {
     let path = |path: &Option<PathBuf>| path.as_deref().is_some_and(is_token_for_path);
     let text = |text: Option<&String>| text.is_some_and(|text| looks_like_token(text));
@@ -220,7 +221,7 @@ fn holding_a_token(file: &ConfigFile) -> Option<&'static str> {
     found.map(|(key, _)| key)
 }
 
-/// The line, from 1, that a setting stands in.
+/// The line, from 1, of a setting.
 fn line_of_key(text: &str, key: &str) -> usize {
     let is_its_line = |line: &str| {
         let rest = line.trim_start().strip_prefix(key);
@@ -231,7 +232,7 @@ fn line_of_key(text: &str, key: &str) -> usize {
         .map_or(1, |line| line + 1)
 }
 
-/// What serde says of the file without what the file says: names of settings and kinds of values are kept.
+/// The message of serde without values of the file. It keeps names of settings and kinds of values.
 fn without_values(message: &str) -> String {
     let unknown = message
         .strip_prefix("unknown field `")
@@ -255,10 +256,10 @@ fn without_values(message: &str) -> String {
     };
     value("invalid type: ")
         .or_else(|| value("invalid value: "))
-        .unwrap_or_else(|| "its value is not understood".to_owned())
+        .unwrap_or_else(|| "its value is invalid".to_owned())
 }
 
-/// Whether a key may be a slip of the pen, and no secret that stands in the place of one.
+/// True when an unknown key may be a misspelt setting, and not a secret in the wrong place.
 fn looks_like_setting(key: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || b"_-".contains(&byte);
     (1..=30).contains(&key.len()) && key.bytes().all(is_plain) && !looks_like_token(key)

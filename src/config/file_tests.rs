@@ -1,4 +1,4 @@
-//! What is said of a file that is not understood: where and why, and nothing that may be secret.
+//! The errors for an invalid file name the place and the reason, and nothing that may be secret.
 
 use super::*;
 
@@ -77,7 +77,7 @@ fn what_was_found_and_what_was_expected_are_said() {
 fn a_token_for_a_path_is_told_where_it_belongs() {
     let words = refused("token_file = 'dop_v1_canary'");
     assert!(
-        words.contains("`token_file` holds what looks like a token"),
+        words.contains("`token_file` holds a value that looks like a token"),
         "{words}"
     );
     assert!(words.contains("use DIGITALOCEAN_TOKEN"), "{words}");

@@ -1,8 +1,8 @@
-//! What the user decided: flags over environment over configuration file over default.
+//! The user's configuration. Flags win over the environment, the environment over the file, and the file over defaults.
 //!
-//! Nothing here is read twice or by anybody else: the process's environment comes in as an [`Environment`], the file
-//! as a [`ConfigFile`], and each question (where is the archive, where is the API, whose token) has one method that
-//! knows the order of precedence. They are separate, so that a broken token does not stand in the way of a query.
+//! The environment of the process comes in as an [`Environment`], the file as a [`ConfigFile`]. Other modules read
+//! neither of them. Each question (the archive, the API, the token) has one method that knows the order of precedence.
+//! The methods are separate, so that an invalid token does not prevent a query.
 
 mod doctl;
 mod doctl_file;
@@ -26,20 +26,20 @@ use crate::api::Origin;
 use crate::core::secrets::is_token_for_path;
 use token::Sources;
 
-/// The environment and the configuration file, ready to be asked.
+/// The environment and the configuration file.
 #[derive(Clone, Debug)]
 pub struct Config {
     environment: Environment,
     read: file::Read,
-    /// Where the file is, or would be.
+    /// The path of the file, which may not exist.
     path: PathBuf,
 }
 
 impl Config {
-    /// Reads the file at `flag`, else at `$ARCHIVER_CONFIG`, else at its usual place. Only the last may be missing.
+    /// Reads the file at `flag`, else at `$ARCHIVER_CONFIG`, else at its default path. Only the last may be missing.
     ///
     /// # Errors
-    /// When the file cannot be read, or says something that is not understood.
+    /// When the file cannot be read, or has an invalid setting.
     pub fn load(flag: Option<&Path>, environment: Environment) -> Result<Self, Error> {
         let (path, read) = match (asked_for(flag, &environment)?, usual(&environment)) {
             (Some(path), _) => {
@@ -60,7 +60,7 @@ impl Config {
         })
     }
 
-    /// Reads it again, from where it was found the first time.
+    /// Reads the file again, from the same place.
     ///
     /// # Errors
     /// As [`Config::load`].
@@ -68,19 +68,19 @@ impl Config {
         Self::load(flag, self.environment.clone())
     }
 
-    /// The file's content, or nothing.
+    /// The settings of the file; all empty without a file.
     #[must_use]
     pub fn file(&self) -> &ConfigFile {
         &self.read.file
     }
 
-    /// The environment that it was made with.
+    /// The environment of this configuration.
     #[must_use]
     pub fn environment(&self) -> &Environment {
         &self.environment
     }
 
-    /// That a value in the file, which has this place there, is not understood.
+    /// The error for an invalid value at this place in the file.
     #[must_use]
     pub fn invalid(&self, place: &Range<usize>, message: impl Into<String>) -> Error {
         Error::Invalid {
@@ -90,7 +90,7 @@ impl Config {
         }
     }
 
-    /// The folder of the configuration, whether it has a file or not; nothing without a home.
+    /// The folder of the configuration file, even if the file does not exist; `None` without a home.
     #[must_use]
     pub fn folder(flag: Option<&Path>, environment: &Environment) -> Option<PathBuf> {
         let asked_for = asked_for(flag, environment).ok()?;
@@ -98,10 +98,10 @@ impl Config {
         path.parent().map(Path::to_owned)
     }
 
-    /// Where the archive is: `flag`, else `$ARCHIVER_DB`, else `database`, else its usual place.
+    /// The path of the archive: `flag`, else `$ARCHIVER_DB`, else `database`, else its default.
     ///
     /// # Errors
-    /// When nothing says where, not even a home, or a token was given instead.
+    /// When no path is set and there is no home for the default, or a token was given instead of a path.
     pub fn database(&self, flag: Option<&Path>) -> Result<PathBuf, Error> {
         let given = flag
             .map(Path::to_owned)
@@ -124,10 +124,10 @@ impl Config {
         Ok(home.join("archiver/archive.db"))
     }
 
-    /// Where the API is: `flag`, else `$DIGITALOCEAN_API_URL`, else `api_url`, else DigitalOcean's own.
+    /// The address of the API: `flag`, else `$DIGITALOCEAN_API_URL`, else `api_url`, else the address of DigitalOcean.
     ///
     /// # Errors
-    /// When the token must not be sent there.
+    /// When the token must not be sent to this address.
     pub fn origin(&self, flag: Option<&str>) -> Result<Origin, Error> {
         let given = match flag {
             Some(flag) => Some(flag.to_owned()),
@@ -139,20 +139,20 @@ impl Config {
         Ok(Origin::parse(&url)?)
     }
 
-    /// Checks the proxy that connections to other machines will be made through.
+    /// Checks the proxy for connections to other machines.
     ///
     /// # Errors
-    /// When the environment names one that is not understood: it would be passed over.
+    /// When the environment names an invalid proxy, which the HTTP client would ignore.
     pub fn check_proxy(&self) -> Result<(), Error> {
         environment::check(&self.environment)
     }
 
-    /// The token, from the first source that is set: `doctl_context` is the context of doctl that a flag asks for, which
-    /// wins over all else; one that the file asks for comes last. A command is waited for with this patience, and never
-    /// for longer than a minute.
+    /// The token from the first source that is set. `doctl_context` is the context of a flag, which wins over all other
+    /// sources; a context in the file comes last. `patience` sets the wait for a command, which never lasts longer than
+    /// a minute.
     ///
     /// # Errors
-    /// When no source is set, or the one that is gives no usable token.
+    /// When no source is set, or the first one that is set gives no usable token.
     pub fn token(
         &self,
         doctl_context: Option<&str>,
@@ -170,7 +170,7 @@ impl Config {
         })
     }
 
-    /// A path from the file: from the home with `~/`, else from the file's own folder.
+    /// Resolves a path in the file: `~/` is the home, and a relative path begins at the file's folder.
     ///
     /// # Errors
     /// As [`Environment::in_full`].
@@ -180,7 +180,7 @@ impl Config {
     }
 }
 
-/// The file that has to be there.
+/// The path from the flag or the environment. This file must exist.
 fn asked_for(flag: Option<&Path>, environment: &Environment) -> Result<Option<PathBuf>, Error> {
     let given = flag
         .map(Path::to_owned)
@@ -188,7 +188,7 @@ fn asked_for(flag: Option<&Path>, environment: &Environment) -> Result<Option<Pa
     given.map(|path| environment.in_full(&path)).transpose()
 }
 
-/// The file that may be there.
+/// The default path. This file may be missing.
 fn usual(environment: &Environment) -> Option<PathBuf> {
     let home = environment.config_home()?;
     Some(home.join("archiver/config.toml"))

@@ -1,5 +1,5 @@
-//! Files that hold a secret, or may hold one in the wrong place: read whole, into memory that is wiped, and where they hold
-//! a token, refused when others can read them too. Only files are read, since anything else may take for ever.
+//! Reads files that hold a secret, or may hold one by mistake, into memory that is wiped. Refuses a token file that
+//! other users can read. Refuses everything but files, because other reads may never end.
 
 use std::fs::Metadata;
 use std::io::{self, Read};
@@ -10,25 +10,25 @@ use secrecy::zeroize::Zeroizing;
 use super::error::Error;
 use crate::core::files::{self, Links};
 
-/// The largest file that is read. A token has a hundred bytes; doctl's configuration, which lists a default for every
-/// flag of every command, some tens of thousands.
+/// The largest file that is read. A token has a hundred bytes. doctl's configuration, which lists a default for every
+/// flag of every command, has some tens of thousands.
 pub(super) const MOST_BYTES: usize = 1 << 20;
 
-/// Who may be able to read it.
+/// The users who may be able to read the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Readers {
-    /// Its owner alone.
+    /// Only its owner.
     Owner,
-    /// Whoever the system lets.
+    /// Any user.
     Any,
 }
 
-/// The text of a file.
+/// Reads the text of a file.
 pub(super) fn read(path: &Path, readers: Readers) -> Result<Zeroizing<String>, Error> {
     read_with_metadata(path, readers).map(|(text, _)| text)
 }
 
-/// The same, and what the file system says of that file.
+/// Reads the text of a file, and the metadata of the same file.
 pub(super) fn read_with_metadata(
     path: &Path,
     readers: Readers,
@@ -37,7 +37,7 @@ pub(super) fn read_with_metadata(
         path: path.to_owned(),
         source,
     };
-    // The permissions are those of the very file that is read, whatever its path leads to meanwhile.
+    // The permissions are those of the opened file, even if the path leads to another file meanwhile.
     let file = files::options(Links::Followed).read(true).open(path);
     let file = file.map_err(unreadable)?;
     let about = file.metadata().map_err(unreadable)?;
@@ -51,7 +51,7 @@ pub(super) fn read_with_metadata(
     if readers == Readers::Owner && is_exposed(&about) {
         return Err(Error::ExposedToken { path: owned() });
     }
-    // What root owns, root could read anyway.
+    // A file of root is fine: root could read the token anyway.
     if readers == Readers::Owner && files::is_foreign(&about) {
         return Err(Error::ForeignToken { path: owned() });
     }
@@ -66,21 +66,22 @@ pub(super) fn read_with_metadata(
     Ok((text, about))
 }
 
-/// Everything that comes, into one buffer that is wiped; nothing where it is more than `most` bytes. With an `expected`
-/// length that is right, the buffer never moves, so that no copy stays behind.
+/// Reads everything into one buffer that is wiped; `None` when it is more than `most` bytes. If the `expected` length
+/// is right, the buffer never moves, so that no copy stays behind.
 fn read_within(
     source: impl Read,
     expected: usize,
     most: usize,
 ) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    // Room to see the end: a full buffer would be moved to a larger one before that.
+    // Room to detect the end: a full buffer would move to a larger one before that.
     const SPARE: usize = 64;
     let mut bytes = Zeroizing::new(Vec::with_capacity(expected + SPARE));
     read_more(source, &mut bytes, most)?;
     Ok((bytes.len() <= most).then_some(bytes))
 }
 
-/// Adds what comes to `bytes`, up to one more than `most` altogether. What had come before an error is there too.
+/// Appends the source to `bytes`, up to a total of `most` and one byte more. On an error, `bytes` keeps what was read
+/// before.
 pub(super) fn read_more(source: impl Read, bytes: &mut Vec<u8>, most: usize) -> io::Result<()> {
     let room = most.saturating_add(1).saturating_sub(bytes.len());
     let room = u64::try_from(room).unwrap_or(u64::MAX);
@@ -88,7 +89,7 @@ pub(super) fn read_more(source: impl Read, bytes: &mut Vec<u8>, most: usize) -> 
     Ok(())
 }
 
-/// The bytes as text, where they are.
+/// The bytes as text, if they are valid UTF-8.
 pub(super) fn text(mut bytes: Zeroizing<Vec<u8>>) -> Option<Zeroizing<String>> {
     match String::from_utf8(std::mem::take(&mut *bytes)) {
         Ok(text) => Some(Zeroizing::new(text)),
@@ -99,7 +100,7 @@ pub(super) fn text(mut bytes: Zeroizing<Vec<u8>>) -> Option<Zeroizing<String>> {
     }
 }
 
-/// Whether its permissions let others than its owner read it.
+/// True when the permissions let other users than the owner read the file.
 #[cfg(unix)]
 fn is_exposed(about: &Metadata) -> bool {
     std::os::unix::fs::MetadataExt::mode(about) & 0o077 != 0

@@ -1,9 +1,8 @@
-//! The token: from a context of doctl, the environment, a file or a command; never itself from a flag, never into a
-//! message.
+//! Finds the token: in a context of doctl, the environment, a file or a command. A flag never holds the token itself,
+//! and no message shows it.
 //!
-//! A flag wins over all else, as flags do everywhere: whoever writes `--doctl-context` means it, even where the
-//! environment has a token for everybody. A context that only the configuration names comes last: there it says what to
-//! fall back to.
+//! A flag wins over all other sources, as everywhere: a user who writes `--doctl-context` wants that context, even if
+//! the environment has a token for every command. A context in the configuration comes last, as a fallback.
 
 use std::fmt;
 use std::io;
@@ -18,29 +17,29 @@ use super::private_file::{self, Readers};
 use super::token_command::{Patience, TokenCommand};
 use crate::core::secrets::looks_like_token;
 
-/// A token and where it came from.
+/// A token and its source.
 #[derive(Debug)]
 pub struct Token {
-    /// Shown to nobody: its `Debug` hides it, and it is wiped when dropped.
+    /// The token. `Debug` hides it, and it is wiped when dropped.
     pub secret: SecretString,
-    /// Where it came from.
+    /// The source of the token.
     pub source: TokenSource,
-    /// What else would have given one, as people write it; none of that was looked at.
+    /// The names of the other sources that are set. They were not read.
     pub passed_over: Vec<&'static str>,
 }
 
-/// Where a token came from.
+/// The source of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenSource {
     /// An environment variable.
     Variable(&'static str),
     /// The file that `token_file` names.
     File(PathBuf),
-    /// What `token_command` prints.
+    /// The output of `token_command`.
     Command,
     /// A credential that systemd passed.
     Credential(PathBuf),
-    /// A context of doctl's.
+    /// A context of doctl.
     Doctl {
         /// Its name.
         context: String,
@@ -49,18 +48,18 @@ pub enum TokenSource {
     },
 }
 
-/// What the token is called as a credential of a systemd unit.
+/// The name of the token as a credential of a systemd unit.
 const CREDENTIAL: &str = "digitalocean-token";
 
-/// Everything that may give a token, in the order in which it is looked at; a credential of systemd comes before the last.
+/// All sources of a token, in order of precedence; a systemd credential comes before the last one.
 pub(super) struct Sources<'a> {
-    /// The context of doctl that a flag asks for.
+    /// The context of doctl from the flag.
     pub(super) flag: Option<&'a str>,
     pub(super) environment: &'a Environment,
     pub(super) file: Option<&'a Path>,
     pub(super) command: Option<&'a TokenCommand>,
     pub(super) patience: Patience<'a>,
-    /// The context of doctl that the configuration asks for.
+    /// The context of doctl from the configuration.
     pub(super) context: Option<&'a str>,
 }
 
@@ -92,14 +91,14 @@ pub(super) fn find(sources: &Sources<'_>) -> Result<Token, Error> {
     })
 }
 
-/// Why a text cannot be a token: what the API would refuse, or no header can carry.
+/// The reason why a text cannot be a token: the API would refuse it, or a header cannot carry it.
 fn unusable(token: &str) -> Option<&'static str> {
     if token.is_empty() {
         Some("it is empty")
     } else if token.starts_with(['"', '\'']) || token.ends_with(['"', '\'']) {
-        Some("it stands in quotes, which do not belong to it")
+        Some("it is in quotes, which do not belong to it")
     } else if is_assignment(token) {
-        Some("it is written as NAME=VALUE, and only the value belongs there")
+        Some("it is written as NAME=VALUE, but only the value belongs there")
     } else if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         Some("it holds spaces, line breaks or other characters that no token has")
     } else {
@@ -107,7 +106,7 @@ fn unusable(token: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether it is a line of a shell or of a file of variables. A token may end in `=`, as base64 does.
+/// True for a line of a shell or of a file of variables. A token may end in `=`, as base64 does.
 fn is_assignment(token: &str) -> bool {
     let token = token.strip_prefix("export ").unwrap_or(token);
     let Some((name, value)) = token.split_once('=') else {
@@ -120,7 +119,7 @@ fn is_assignment(token: &str) -> bool {
 }
 
 impl<'a> Sources<'a> {
-    /// All that are set, and what they are called, in the order in which they are looked at.
+    /// All sources that are set, with their names, in order of precedence.
     fn candidates(&self) -> Vec<(&'static str, Candidate<'a>)> {
         let environment = self.environment;
         let flag = self.flag.map(Candidate::Doctl);
@@ -146,7 +145,7 @@ impl<'a> Sources<'a> {
 }
 
 impl Candidate<'_> {
-    /// What it gives.
+    /// Reads the token of the source.
     fn read(
         self,
         environment: &Environment,
@@ -175,9 +174,9 @@ impl Candidate<'_> {
     }
 }
 
-/// The credential that `LoadCredential=digitalocean-token:…` gives a unit (`systemd.exec(5)`). Who can read it is up to
-/// systemd: an access control list may show as permissions of a group. One that is there and cannot be read is no reason
-/// to look elsewhere.
+/// The credential that `LoadCredential=digitalocean-token:…` gives a unit (`systemd.exec(5)`). systemd decides who can
+/// read it: an access control list may show as permissions of a group. A credential that exists but cannot be read is
+/// an error; no other source is used instead.
 fn credential(environment: &Environment) -> Option<PathBuf> {
     let path = environment.path("CREDENTIALS_DIRECTORY")?.join(CREDENTIAL);
     match path.symlink_metadata() {

@@ -1,8 +1,8 @@
-//! The command that prints the token: run by the shell, its output read into memory that is wiped.
+//! Runs the command that prints the token, with the shell. Its output is read into memory that is wiped.
 //!
-//! It may be anything, so it is waited for so long and no longer, and no longer than it runs itself: what it leaves behind
-//! may hold its output open for ever. What it says on stderr may be secret, or an order to a terminal. It is passed on
-//! where somebody watches, who may be asked for a passphrase there, and else to nobody.
+//! The command may be anything, so the wait has a limit, and ends when the command itself ends: a process that it
+//! leaves behind may keep its output open for ever. Its stderr may hold a secret, or codes that control a terminal.
+//! Stderr goes to the terminal only when a user is there, who may have to type a passphrase; otherwise it is discarded.
 
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -15,11 +15,11 @@ use serde::Deserialize;
 use super::error::Error;
 use super::private_file::{read_more, text};
 
-/// The most that is read of what it prints.
+/// The largest output of the command.
 const MOST_BYTES: usize = 64 << 10;
-/// What is made room for at once: ten tokens and their line ends.
+/// The initial size of the buffer: ten tokens and their line ends.
 const EXPECTED_BYTES: usize = 1_024;
-/// How long it may take: somebody may have to find a key first.
+/// The longest time for the command: a user may have to find a key first.
 const LONGEST: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
@@ -34,12 +34,12 @@ impl From<String> for TokenCommand {
     }
 }
 
-/// How a command that prints the token is waited for.
+/// The conditions of the wait for the command.
 #[derive(Clone, Copy)]
 pub struct Patience<'a> {
-    /// Whether somebody is at the terminal, who reads what it says, is asked what it asks, and interrupts it.
+    /// True when a user is at the terminal, who reads stderr, answers its questions and can interrupt the command.
     pub is_watched: bool,
-    /// Whether there is no more use for the token.
+    /// Returns true when the token is not needed any more.
     pub is_given_up: &'a dyn Fn() -> bool,
 }
 
@@ -60,7 +60,7 @@ impl fmt::Debug for Patience<'_> {
 }
 
 impl TokenCommand {
-    /// What it prints.
+    /// The output of the command.
     pub(super) fn output(&self, patience: &Patience<'_>) -> Result<Zeroizing<String>, Error> {
         self.output_within(LONGEST, patience)
     }
@@ -78,7 +78,7 @@ impl TokenCommand {
     }
 }
 
-/// A command that was started.
+/// A running command.
 struct Running {
     child: Child,
     stdout: Option<ChildStdout>,
@@ -91,13 +91,13 @@ impl Running {
         let mut command = Command::new("sh");
         command
             .args(["-c", text])
-            // The command is not the service that systemd watches.
+            // The command must not report to systemd in place of the daemon.
             .env_remove("NOTIFY_SOCKET")
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         if !is_watched {
             command.stderr(Stdio::null());
-            // A group in the background must not ask at the terminal, and does not hear its interrupt.
+            // A group in the background must not ask at the terminal, and does not receive its interrupt.
             lead_group(&mut command);
         }
         let mut child = command.spawn()?;
@@ -117,7 +117,7 @@ impl Running {
         Ok(running)
     }
 
-    /// What it prints until it ends, or why that is of no use.
+    /// The output of the command until it ends, or the reason why it failed.
     fn printed(
         mut self,
         longest: Duration,
@@ -138,13 +138,13 @@ impl Running {
             self.read()?;
             let ended = self.child.try_wait().map_err(|error| error.to_string())?;
             if let Some(status) = ended {
-                // All that it printed is in the pipe by now, whoever else holds that.
+                // All its output is in the pipe by now, even if another process keeps the pipe open.
                 self.read()?;
                 let succeeded = status.success().then_some(());
                 return succeeded.ok_or_else(|| status.to_string());
             }
             if is_given_up() {
-                return Err("it was not waited for any longer, for the sync is to end".to_owned());
+                return Err("it was stopped, because the sync is to end".to_owned());
             }
             if started.elapsed() >= longest {
                 let seconds = longest.as_secs();
@@ -154,7 +154,7 @@ impl Running {
         }
     }
 
-    /// Takes what there is to read.
+    /// Reads the available output.
     fn read(&mut self) -> Result<(), String> {
         let Some(stdout) = &mut self.stdout else {
             return Ok(());
@@ -168,13 +168,13 @@ impl Running {
         }
     }
 
-    /// Ends it, with all that it started, unless it has ended by itself.
+    /// Kills the command and all processes in its group, unless it has ended by itself.
     fn end(mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             if self.leads_group {
                 end_group(&self.child);
             }
-            // It may end by itself meanwhile.
+            // The command may end by itself meanwhile.
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
@@ -189,11 +189,11 @@ fn lead_group(command: &mut Command) {
 #[cfg(unix)]
 fn end_group(leader: &Child) {
     use rustix::process::{Pid, Signal, kill_process_group};
-    // It fails where all of them have ended.
+    // This fails when all processes of the group have ended.
     let _ = kill_process_group(Pid::from_child(leader), Signal::KILL);
 }
 
-/// From now on, reading takes what there is.
+/// Makes reads from `stdout` return at once.
 #[cfg(unix)]
 fn never_wait(stdout: &ChildStdout) -> io::Result<()> {
     Ok(rustix::fs::fcntl_setfl(

@@ -1,4 +1,4 @@
-//! A command is waited for so long, and what it prints is all that comes of it.
+//! The wait for a command has a limit, and only its output is used.
 
 use super::*;
 
@@ -89,10 +89,10 @@ fn with_a_command_that_is_given_up_all_that_it_started_ends() {
         path.display()
     );
     let error = within(&command, LONG, &patience).unwrap_err();
-    assert!(error.contains("not waited for any longer"), "{error}");
+    assert!(error.contains("it was stopped"), "{error}");
     let stat = format!("/proc/{}/stat", id().unwrap());
     let started = Instant::now();
-    // Without a state, or a zombie that its new parent has not heard of yet.
+    // The process is gone, or is a zombie that its new parent has not reaped yet.
     while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
         assert!(started.elapsed() < LONG, "it goes on");
         thread::yield_now();

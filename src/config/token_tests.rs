@@ -1,4 +1,4 @@
-//! Which source gives the token, and what is refused of each.
+//! The order of the sources of the token, and the values that are refused.
 
 use super::*;
 
@@ -226,7 +226,7 @@ fn a_credential_that_is_there_and_cannot_be_read_is_not_passed_over() {
         symlink(target, &path).unwrap();
         refused();
     }
-    // What stands in the way of an entry does not make it absent.
+    // An unreadable entry is not an absent one.
     std::fs::remove_dir_all(home.path("credentials")).unwrap();
     home.write("credentials", "no folder", 0o600);
     refused();

@@ -1,6 +1,6 @@
-//! Cancellation: how often work was asked to end, and since when.
+//! Cancellation: the number of requests to end, and the time of the first one.
 //!
-//! The first request lets it end in order, within a few seconds. The second ends it at once.
+//! After the first request, work ends in order, within a few seconds. After the second, it ends at once.
 
 use std::time::{Duration, Instant};
 
@@ -12,12 +12,12 @@ struct Requests {
     first_at: Option<Instant>,
 }
 
-/// Asks work to end.
+/// Requests the end of work.
 #[derive(Debug, Default)]
 pub struct Canceller(watch::Sender<Requests>);
 
 impl Canceller {
-    /// Asks once more.
+    /// Adds a request.
     pub fn cancel(&self) {
         self.0.send_modify(|requests| {
             requests.count += 1;
@@ -25,58 +25,58 @@ impl Canceller {
         });
     }
 
-    /// What the work looks at.
+    /// The handle that the work checks.
     #[must_use]
     pub fn cancellation(&self) -> Cancellation {
         Cancellation(self.0.subscribe())
     }
 }
 
-/// What work looks at to know whether to end.
+/// The handle that work checks to know when to end.
 #[derive(Clone, Debug)]
 pub struct Cancellation(watch::Receiver<Requests>);
 
 impl Cancellation {
-    /// For work that nobody can cancel.
+    /// A handle for work that cannot be cancelled.
     #[must_use]
     pub fn never() -> Self {
         Canceller::default().cancellation()
     }
 
-    /// How often the work was asked to end.
+    /// The number of requests so far.
     #[must_use]
     pub fn count(&self) -> u32 {
         self.0.borrow().count
     }
 
-    /// Whether the work was asked to end.
+    /// True after a request to end.
     #[must_use]
     pub fn is_requested(&self) -> bool {
         self.count() > 0
     }
 
-    /// Whether something that may still take so long after the first request has to end now.
+    /// True when work that may continue for `grace` after the first request must end now.
     #[must_use]
     pub fn is_over(&self, grace: Duration) -> bool {
         let Requests { count, first_at } = *self.0.borrow();
         count > 1 || first_at.is_some_and(|at| at.elapsed() >= grace)
     }
 
-    /// Waits until the work was asked to end so often.
+    /// Waits until the number of requests reaches `times`.
     pub async fn requested(&self, times: u32) {
         let mut requests = self.0.clone();
         if requests.wait_for(|it| it.count >= times).await.is_err() {
-            // Nobody is left who could ask.
+            // The canceller no longer exists, so no request can come.
             std::future::pending::<()>().await;
         }
     }
 
-    /// Waits until so long after the first request, or until the second.
+    /// Waits until `grace` after the first request, or until the second request.
     pub async fn over(&self, grace: Duration) {
         self.requested(1).await;
         let first_at = self.0.borrow().first_at.unwrap_or_else(Instant::now);
         let left = grace.saturating_sub(first_at.elapsed());
-        // Either way it is over.
+        // Both results mean that the wait is over.
         let _ = tokio::time::timeout(left, self.requested(2)).await;
     }
 }

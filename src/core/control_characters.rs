@@ -1,10 +1,10 @@
-//! Characters that steer a terminal, or that nobody sees: what comes from outside is shown without them.
+//! Characters that control a terminal or are invisible. External text is shown without them.
 
-/// Whether a terminal acts on a character, shows nothing for it, or turns the text behind it around.
+/// True when a terminal acts on a character, shows nothing for it, or reverses the text after it.
 ///
-/// Of what Unicode calls default-ignorable
-/// (<https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt>) the joiners and the selectors of variants are
-/// left out: emoji and scripts need them, and they change what is seen.
+/// Excludes the joiners and variation selectors that Unicode calls default-ignorable
+/// (<https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt>): emoji and scripts need them, and they
+/// change the visible text.
 #[must_use]
 pub fn is_hidden(character: char) -> bool {
     character.is_control()
@@ -12,12 +12,12 @@ pub fn is_hidden(character: char) -> bool {
             character,
             // Marks, embeddings, overrides and isolates of the bidirectional algorithm.
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
-            // Nothing to see at all: two names that differ in it look the same.
+            // Invisible characters: two names that differ only in one of them seem equal.
             | '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}' | '\u{200b}'
             | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
             | '\u{fffe}' | '\u{ffff}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
             | '\u{e0000}'..='\u{e0fff}'
-            // Separators that some terminals break the line at.
+            // Separators at which some terminals break the line.
             | '\u{2028}' | '\u{2029}'
         )
 }

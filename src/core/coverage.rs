@@ -1,24 +1,24 @@
-//! Which positions of a listing are archived, as a set of intervals.
+//! The archived positions of a listing, as a set of intervals.
 //!
-//! A listing at the API is newest first and grows at its head only. Counted **from the oldest action, starting at
-//! 0**, positions therefore never change, whatever arrives later. An answer to page `p` of `n` rows a page that says
-//! `meta.total = T` shows the positions `[max(0, T − p·n), T − (p−1)·n)`: each answer proves by itself what it
-//! covered. So a sync has one rule, *cover what is missing of `[0, T)`*, and that rule serves the first backfill, the
-//! next sync, the resumed one, and the listing that grows while it is read.
+//! A listing of the API is newest first and grows only at its head. Positions are counted **from the oldest action,
+//! starting at 0**, so they never change when new actions arrive. An answer for page `p` with `n` rows per page and
+//! `meta.total = T` shows the positions `[max(0, T − p·n), T − (p−1)·n)`, so each answer proves by itself which
+//! positions it covers. So a sync has one rule, *cover what is missing of `[0, T)`*. This rule serves the first
+//! backfill, the next sync, a resumed sync, and a listing that grows while it is read.
 
 use std::fmt;
 
 /// The positions `[start, end)` of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Interval {
-    /// The oldest position inside.
+    /// The oldest position in the interval.
     pub start: u64,
-    /// The first position after it, towards the newest.
+    /// The first position after the interval, towards the newest.
     pub end: u64,
 }
 
 impl Interval {
-    /// The positions that page `page` (from 1) shows of a listing of `total` rows, `per_page` a page.
+    /// The positions on page `page` (from 1) of a listing of `total` rows, with `per_page` rows per page.
     ///
     /// Empty for a page past the end.
     #[must_use]
@@ -31,7 +31,7 @@ impl Interval {
         }
     }
 
-    /// One position.
+    /// The interval of one position.
     #[must_use]
     pub fn at(position: u64) -> Self {
         Self {
@@ -40,34 +40,34 @@ impl Interval {
         }
     }
 
-    /// How many positions it holds.
+    /// The number of positions.
     #[must_use]
     pub fn len(self) -> u64 {
         self.end.saturating_sub(self.start)
     }
 
-    /// Whether it holds no position.
+    /// True when it holds no position.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.end <= self.start
     }
 }
 
-/// The page (from 1) on which `position` stands in a listing of `total` rows, `per_page` a page.
+/// The page (from 1) of `position` in a listing of `total` rows, with `per_page` rows per page.
 #[must_use]
 pub fn page_of(position: u64, per_page: u64, total: u64) -> u64 {
     let newer = total.saturating_sub(1).saturating_sub(position);
     newer / per_page.max(1) + 1
 }
 
-/// A set of positions: intervals that are sorted, disjoint and never touch.
+/// A set of positions: sorted and disjoint intervals that never touch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     intervals: Vec<Interval>,
 }
 
 impl Coverage {
-    /// The set of no positions.
+    /// The empty set.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -79,19 +79,19 @@ impl Coverage {
         &self.intervals
     }
 
-    /// How many positions are covered.
+    /// The number of covered positions.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.intervals.iter().map(|interval| interval.len()).sum()
     }
 
-    /// Whether nothing is covered.
+    /// True when nothing is covered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.intervals.is_empty()
     }
 
-    /// Whether `position` is covered.
+    /// True when `position` is covered.
     #[must_use]
     pub fn contains(&self, position: u64) -> bool {
         let after = self
@@ -100,7 +100,7 @@ impl Coverage {
         after > 0 && position < self.intervals[after - 1].end
     }
 
-    /// Adds the positions of `added`; an empty interval adds none.
+    /// Adds the positions of `added`. An empty interval adds none.
     pub fn insert(&mut self, added: Interval) {
         if added.is_empty() {
             return;
@@ -120,7 +120,7 @@ impl Coverage {
         self.intervals.splice(first..last, [merged]);
     }
 
-    /// What is missing of `target`, newest first: the order in which a listing is read.
+    /// The missing parts of `target`, newest first: the order in which a listing is read.
     pub fn missing_of(&self, target: Interval) -> impl Iterator<Item = Interval> + '_ {
         let mut upper = target.end;
         let inside = self
@@ -141,7 +141,7 @@ impl Coverage {
         })
     }
 
-    /// Whether every position of `target` is covered.
+    /// True when every position of `target` is covered.
     #[must_use]
     pub fn covers(&self, target: Interval) -> bool {
         self.missing_of(target).next().is_none()

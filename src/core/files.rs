@@ -1,24 +1,23 @@
-//! What the file system says of a file before anything is made of it: of what kind it is, whose, and under how many names;
-//! and how to open one without waiting for anybody or being led elsewhere.
+//! Checks a file before it is used: its kind, its owner and its number of names. Opens a file without blocking and
+//! without following a foreign link.
 //!
-//! Opening or reading a FIFO, or a device, may take for ever, and silently. And where a folder belongs to another user, a
-//! link or another file may come in the place of one between two looks: what counts is what was opened.
+//! Opening or reading a FIFO or a device may block forever without a message. In a folder of another user, a link or
+//! another file may replace the file between two checks, so only the opened file counts.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// What to do with a link in the place of a file.
+/// The treatment of a link in the place of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Links {
-    /// Opens what it leads to.
+    /// Opens the target of the link.
     Followed,
-    /// Opens nothing.
+    /// Fails.
     Refused,
 }
 
-/// How to open a file without waiting for whoever would write to a FIFO in its place. Whether to read or to write is still
-/// to be said.
+/// Options to open a file without waiting for the writer of a FIFO. The caller still sets reading or writing.
 #[must_use]
 pub fn options(links: Links) -> OpenOptions {
     let mut options = File::options();
@@ -37,7 +36,7 @@ pub fn options(links: Links) -> OpenOptions {
 /// The text of a file.
 ///
 /// # Errors
-/// When it cannot be read, is no file, or is not text.
+/// When it cannot be read, is not a file, or is not text.
 pub fn read_text(path: &Path) -> io::Result<String> {
     let mut file = options(Links::Followed).read(true).open(path)?;
     if let Some(kind) = kind(&file.metadata()?) {
@@ -49,7 +48,7 @@ pub fn read_text(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// The folder that a file is in.
+/// The folder of a file.
 #[must_use]
 pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
@@ -58,7 +57,7 @@ pub fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// What it is called, unless it is a file: `FIFO`, `socket`, `device`, `directory`, `link`.
+/// The name of its kind, unless it is a file: `FIFO`, `socket`, `device`, `directory`, `link`.
 #[must_use]
 pub fn kind(metadata: &Metadata) -> Option<&'static str> {
     let kind = metadata.file_type();
@@ -81,7 +80,7 @@ pub fn kind(metadata: &Metadata) -> Option<&'static str> {
     Some(if kind.is_dir() { "directory" } else { "link" })
 }
 
-/// Whether it belongs to neither this user nor root, who can do everything anyway.
+/// True when the owner is neither this user nor root. Root can do everything anyway.
 #[cfg(unix)]
 #[must_use]
 pub fn is_foreign(metadata: &Metadata) -> bool {
@@ -94,14 +93,14 @@ fn is_of_another_user(owner: u32, user: u32) -> bool {
     owner != user && owner != 0
 }
 
-/// Whether it belongs to neither this user nor root; not known here.
+/// The owner is not known on this system.
 #[cfg(not(unix))]
 #[must_use]
 pub fn is_foreign(_: &Metadata) -> bool {
     false
 }
 
-/// Whether the same file has another name too, which need not be known to anybody.
+/// True when the file has a second name (a hard link), which may be anywhere.
 #[must_use]
 pub fn has_other_names(metadata: &Metadata) -> bool {
     #[cfg(unix)]
@@ -114,7 +113,7 @@ pub fn has_other_names(metadata: &Metadata) -> bool {
     names > 1
 }
 
-/// Whether two are one file; where that is not known, they are.
+/// True when both are the same file, or when the system cannot tell.
 #[must_use]
 pub fn is_same(one: &Metadata, other: &Metadata) -> bool {
     #[cfg(unix)]
@@ -130,7 +129,7 @@ pub fn is_same(one: &Metadata, other: &Metadata) -> bool {
     }
 }
 
-/// Whether an open file is what stands at a path, and no link to it.
+/// True when the path leads directly to the open file, and not through a link.
 #[must_use]
 pub fn is_at(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::symlink_metadata(path)) {

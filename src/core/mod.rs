@@ -1,4 +1,4 @@
-//! Values and small helpers that every other module may use: time, positions, the model, secrets, files and threads.
+//! Values and small helpers for every other module: time, positions, the model, secrets, files and threads.
 
 pub mod cancellation;
 pub mod control_characters;

@@ -1,7 +1,7 @@
-//! The things an archive is about, as plain values: actions, regions, droplets.
+//! The contents of an archive as plain values: actions, regions, droplets.
 //!
-//! These are what is left once the network's text has been understood (`api::wire`) and what the store writes.
-//! Everything but an action's id is optional, because the API's specification requires none of it.
+//! `api::wire` parses the network's text into these values, and the store writes them. Everything except an action's id
+//! is optional, because the API's specification requires none of it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,42 +17,42 @@ pub type ActionId = i64;
 /// The number that identifies a droplet.
 pub type DropletId = i64;
 
-/// Fields that have no column of their own, by name, each with the JSON text the API sent.
+/// Fields without a column of their own, by name, each with the JSON text from the API.
 pub type Extra = BTreeMap<String, Box<RawValue>>;
 
-/// The status of an action that still runs.
+/// The status of an action that is not finished.
 pub const IN_PROGRESS: &str = "in-progress";
 
 /// The status of an action that ended well.
 pub const COMPLETED: &str = "completed";
 
-/// Something that was done to a resource of the account, or is being done.
+/// An operation on a resource of the account, finished or in progress.
 #[derive(Clone, Debug)]
 pub struct Action {
     /// Unique across the account.
     pub id: ActionId,
-    /// `in-progress`, `completed` or `errored`; kept as it came when it is another.
+    /// `in-progress`, `completed` or `errored`; any other value is kept unchanged.
     pub status: Option<String>,
-    /// What was done: `create`, `reboot`, `snapshot` …; an open set, new ones appear without notice.
+    /// The operation: `create`, `reboot`, `snapshot` …. New values appear without notice.
     pub kind: Option<String>,
-    /// When it was initiated.
+    /// The time when it was started.
     pub started_at: Option<Timestamp>,
-    /// When it ended; absent while in progress.
+    /// The time when it ended; absent while in progress.
     pub completed_at: Option<Timestamp>,
-    /// The resource it was done to.
+    /// The id of its resource.
     pub resource_id: Option<i64>,
-    /// What that resource is: `droplet`, `volume`, `image` …
+    /// The type of its resource: `droplet`, `volume`, `image` …
     pub resource_type: Option<String>,
-    /// The slug of the region it was done in.
+    /// The slug of its region.
     pub region_slug: Option<String>,
-    /// The region as the action repeated it. Shared: one page names the same region many times.
+    /// The region that the action repeats. Shared, because one page names the same region many times.
     pub region: Option<Arc<Region>>,
-    /// What the API said beyond these fields.
+    /// Other fields from the API.
     pub extra: Extra,
 }
 
 impl Action {
-    /// Whether the API gave a time that cannot be read: its column is empty, and `extra` has it as it came.
+    /// True when the API gave an unreadable time. Its column is empty then, and `extra` has the original text.
     #[must_use]
     pub fn has_unreadable_time(&self) -> bool {
         let is_unreadable =
@@ -69,21 +69,21 @@ pub struct Region {
     pub slug: String,
     /// `New York 3`
     pub name: Option<String>,
-    /// Whether new droplets can be created there.
+    /// True when new droplets can be created there.
     pub available: Option<bool>,
-    /// What it can do: `backups`, `ipv6` …
+    /// The features: `backups`, `ipv6` …
     pub features: Vec<String>,
-    /// The slugs of the sizes it offers. Empty without the scope `sizes:read`, so empty says nothing.
+    /// The slugs of the sizes it offers. Empty without the scope `sizes:read`, so an empty list means no information.
     pub sizes: Vec<String>,
-    /// What the API said beyond these fields.
+    /// Other fields from the API.
     pub extra: Extra,
 }
 
 impl Region {
-    /// About how much memory it takes, for whoever remembers regions.
+    /// The approximate memory it takes, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        /// What the allocator takes of a text beside its bytes, and a map of its members.
+        /// The overhead of the allocator for a text, and of a map for a member.
         const BESIDE: usize = 16;
         const OF_A_MEMBER: usize = 64;
         let text = |text: &String| size_of::<String>() + text.len() + BESIDE;
@@ -100,11 +100,11 @@ impl Region {
 pub struct Droplet {
     /// Unique across the account, and never used again.
     pub id: DropletId,
-    /// Not unique, and it can change.
+    /// Not unique, and may change.
     pub name: Option<String>,
-    /// The slug of the region it runs in.
+    /// The slug of its region.
     pub region_slug: Option<String>,
-    /// When it was created.
+    /// The time of its creation.
     pub created_at: Option<Timestamp>,
     /// Its tags and size slug, as the API sent them.
     pub extra: Extra,
@@ -113,22 +113,22 @@ pub struct Droplet {
 /// An account, as a token sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Account {
-    /// What it is recognised by.
+    /// The identifier of the account.
     pub uuid: Option<String>,
-    /// Whose address it is registered under.
+    /// The address of the person who registered it.
     pub email: Option<String>,
     /// The name of that person.
     pub name: Option<String>,
     /// `active`, `warning` or `locked`.
     pub status: Option<String>,
-    /// How many droplets it may have. Takes the scope `droplet:read`.
+    /// The maximum number of droplets. Needs the scope `droplet:read`.
     pub droplet_limit: Option<u64>,
-    /// The team that the token was made for; absent for one that was made for a person.
+    /// The team of the token; absent for a token that was made for a person.
     pub team: Option<Team>,
 }
 
 impl Account {
-    /// What its team is recognised by.
+    /// The identifier of its team.
     #[must_use]
     pub fn team_uuid(&self) -> Option<&String> {
         self.team.as_ref()?.uuid.as_ref()
@@ -138,8 +138,8 @@ impl Account {
 /// A team.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Team {
-    /// What it is recognised by.
+    /// The identifier of the team.
     pub uuid: Option<String>,
-    /// What it is called.
+    /// The name of the team.
     pub name: Option<String>,
 }

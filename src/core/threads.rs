@@ -1,6 +1,6 @@
-//! Threads that may not be had: a limit on processes, or an old container's seccomp profile, refuses them.
+//! Starts threads that the system may refuse, because of a process limit or an old container's seccomp profile.
 //!
-//! `std::thread::spawn` and a runtime's own threads panic then. Here it is an error like any other.
+//! `std::thread::spawn` and a runtime's own threads panic in this case. Here it is a normal error.
 
 use std::io;
 use std::thread;
@@ -9,19 +9,19 @@ use tokio::sync::oneshot;
 
 const REFUSED: &str = "cannot start a thread";
 
-/// Does the work in a thread of its own.
+/// Runs `work` in a thread of its own.
 ///
 /// # Errors
-/// When the system gives none.
+/// When the system refuses the thread.
 pub fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let thread = thread::Builder::new().spawn(work);
     thread.map(drop).map_err(refused)
 }
 
-/// Does work that blocks, in a thread of its own. The answer never comes when the work panics.
+/// Runs blocking work in a thread of its own. The answer never comes when the work panics.
 ///
 /// # Errors
-/// When the system gives none.
+/// When the system refuses the thread.
 pub fn answer_of<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<oneshot::Receiver<T>> {
@@ -30,17 +30,17 @@ pub fn answer_of<T: Send + 'static>(
     Ok(answer)
 }
 
-/// What the system said when it refused one, in words that [`hint`] knows again.
+/// Marks a refusal of the system, so that [`hint`] recognises it.
 #[must_use]
 pub fn refused(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{REFUSED}: {error}"))
 }
 
-/// What the reader can do about an error, where it is that.
+/// The next step for the user, if the error is such a refusal.
 #[must_use]
 pub fn hint(error: &str) -> Option<&'static str> {
     error.contains(REFUSED).then_some(
-        "allow it more processes and threads (ulimit -u, TasksMax, the pids limit of a container); an old container \
-         runtime refuses them by its seccomp profile: update it",
+        "allow it more processes and threads (ulimit -u, TasksMax, the pids limit of a container); the seccomp \
+         profile of an old container runtime refuses threads: update the runtime",
     )
 }

@@ -1,4 +1,4 @@
-//! Does what the planner decides: starts syncs, tells what happens, and stops when told to.
+//! Carries out the decisions of the planner: starts syncs, reports events, and stops on command.
 
 use super::planner::{Ending, Plan, Planner, Reason, Skip, Step};
 use crate::core::time::Timestamp;
@@ -8,64 +8,64 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio_cron_scheduler::{Job as CronJob, JobScheduler, JobSchedulerError};
 
-/// What a daemon starts with.
+/// The initial state of a daemon.
 #[derive(Clone, Debug)]
 pub struct Start {
-    /// When to sync.
+    /// The plan of syncs.
     pub plan: Plan,
-    /// When the last sync began that came to an end.
+    /// The start of the last sync that ended.
     pub last_run: Option<Timestamp>,
-    /// The time of day.
+    /// The clock.
     pub clock: fn() -> Timestamp,
-    /// A number in `[0, 1)`, another one each time.
+    /// A random number in `[0, 1)`, a new one for each call.
     pub chance: fn() -> f64,
 }
 
-/// What a daemon is told.
+/// A command to the daemon.
 #[derive(Debug)]
 pub enum Command {
-    /// Go by this plan from now on.
+    /// Follow this plan from now on.
     Follow(Box<Plan>),
-    /// End, once the sync at work has ended.
+    /// End, after the running sync.
     Stop,
 }
 
-/// What happens.
+/// An event of the daemon.
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
     /// A sync starts.
     Started {
-        /// Why.
+        /// The reason.
         reason: Reason,
-        /// When it was due.
+        /// The time when it was due.
         due: Timestamp,
-        /// Ticks that went by unseen before it; [`MOST_COUNTED`](super::MOST_COUNTED) at most are counted.
+        /// Ticks that were missed before it, at most [`MOST_COUNTED`](super::MOST_COUNTED).
         missed: u32,
     },
-    /// A tick is left out.
+    /// A tick is skipped.
     Skipped {
-        /// Why.
+        /// The reason.
         why: Skip,
-        /// Which.
+        /// The tick.
         tick: Timestamp,
     },
-    /// The clock was set back, and all that is to come is planned anew.
+    /// The clock was set back, and the next sync is planned again.
     PlannedAnew {
-        /// By how much it was.
+        /// The size of the step, in seconds.
         seconds: i64,
     },
     /// A sync has ended.
     Ended {
-        /// How.
+        /// The result of the sync.
         ending: Ending,
-        /// How many in a row have failed, this one included.
+        /// The number of consecutive failures, including this one.
         failures: u32,
-        /// When the next starts, if nothing comes between.
+        /// The expected start of the next sync.
         next: Option<Timestamp>,
     },
-    /// Nothing is to be done; told whenever that has been looked at, at least every few seconds.
+    /// Nothing is to be done now. Sent after each check of the plan, at least every few seconds.
     Waiting {
-        /// When the next sync starts, if nothing comes between.
+        /// The expected start of the next sync.
         next: Option<Timestamp>,
     },
 }
@@ -73,16 +73,16 @@ pub enum Event {
 /// A sync under way.
 pub type Work = Pin<Box<dyn Future<Output = Ending> + Send>>;
 
-/// What is done on schedule.
+/// The work that is done on schedule.
 pub trait Job {
     /// Starts a sync. The daemon starts no other before this one has ended.
     fn start(&mut self, reason: Reason) -> Work;
 
-    /// Is told what happens, in order. Must be quick.
+    /// Receives the events, in order. Must be quick.
     fn observe(&mut self, event: Event);
 }
 
-/// Runs until it is told to stop, or nobody is left who could tell; a sync that is at work then is waited for.
+/// Runs until it receives [`Command::Stop`], or all senders are dropped. Then it waits for the running sync.
 pub async fn run(
     start: Start,
     alarm: &mut impl Alarm,
@@ -127,7 +127,7 @@ pub async fn run(
     }
 }
 
-/// The next thing to be done now.
+/// The next event that is due now.
 fn take_step(planner: &mut Planner, now: Timestamp, chance: f64) -> Option<Event> {
     match planner.step(now, chance) {
         Step::Wait => None,
@@ -145,7 +145,7 @@ fn take_step(planner: &mut Planner, now: Timestamp, chance: f64) -> Option<Event
     }
 }
 
-/// Waits for a sync to end; without one, for ever.
+/// Waits for the sync to end; without one, waits for ever.
 async fn end_of(work: &mut Option<Work>) -> Ending {
     match work {
         Some(work) => work.await,
@@ -153,9 +153,9 @@ async fn end_of(work: &mut Option<Work>) -> Ending {
     }
 }
 
-/// Wakes somebody up.
+/// Wakes the daemon up.
 pub trait Alarm {
-    /// Comes back at `at`, or earlier; it may be early as often as it likes, and late by no more than it takes to wake up.
+    /// Returns at `at` or earlier. It may return early any number of times, but late only by the time to wake up.
     fn wait_until(&mut self, at: Option<Timestamp>) -> impl Future<Output = ()> + Send;
 }
 
@@ -171,14 +171,14 @@ pub struct Heartbeat {
 }
 
 const EVERY_SECOND: &str = "* * * * * *";
-/// A beat that does not come in this time waits for a clock that was set back to be there again.
+/// A beat that is missing for this long waits for a clock that was set back.
 const LONGEST_SILENCE: Duration = Duration::from_secs(3);
 
 impl Heartbeat {
-    /// Starts to beat, on the runtime that this is called from.
+    /// Starts to beat, on the current runtime.
     ///
     /// # Errors
-    /// When the scheduler refuses to work.
+    /// When the scheduler does not start.
     pub async fn start() -> Result<Self, AlarmError> {
         let heartbeat = Self {
             scheduler: JobScheduler::new().await?,
@@ -201,7 +201,8 @@ impl Alarm for Heartbeat {
     async fn wait_until(&mut self, _: Option<Timestamp>) {
         let beat = tokio::time::timeout(LONGEST_SILENCE, self.beats.notified());
         if beat.await.is_err() {
-            // The old job stays, and beats along once its time has come; without a new one, silence is the beat.
+            // The old job stays, and beats again once its time has come. If no new job can be added, the timeout is the
+            // beat.
             let _ = self.beat_from_now_on().await;
         }
     }
@@ -217,7 +218,7 @@ mod tests {
 
     thread_local! {
         static NOW: Cell<i64> = const { Cell::new(0) };
-        /// When the sync at work ends.
+        /// The end of the running sync.
         static END: Cell<i64> = const { Cell::new(i64::MAX) };
     }
 
@@ -225,7 +226,7 @@ mod tests {
         Timestamp::from_epoch_seconds(NOW.get()).unwrap()
     }
 
-    /// A clock that jumps to whatever comes next.
+    /// A clock that jumps to the next event.
     struct FastClock;
 
     impl Alarm for FastClock {
@@ -277,13 +278,13 @@ mod tests {
         }
     }
 
-    /// Runs a daemon from a midnight on until it has started so many syncs.
+    /// Runs a daemon from midnight until it has started `most` syncs.
     fn daemon(cron: &str, seconds: i64, ending: Ending, most: usize) -> Syncs {
         NOW.set(1_767_225_600);
         daemon_in(&Zone::utc(), cron, seconds, ending, most)
     }
 
-    /// The same from now on, by the clocks of a zone.
+    /// Runs a daemon from now on, in a time zone.
     fn daemon_in(zone: &Zone, cron: &str, seconds: i64, ending: Ending, most: usize) -> Syncs {
         let (sender, receiver) = mpsc::channel(8);
         let mut syncs = Syncs {
@@ -319,7 +320,7 @@ mod tests {
             syncs.count(|event| matches!(event, Event::Skipped { .. })),
             0
         );
-        // The last was waited for, though it began after the daemon was told to stop.
+        // The daemon waited for the last sync, though that began after the command to stop.
         assert_eq!(NOW.get(), 1_767_225_600 + 100 * 60 + 5);
     }
 
@@ -366,7 +367,7 @@ mod tests {
             }
             assert!(at_work <= 1);
         }
-        // Two of three ticks find it at work.
+        // Two of three ticks find the sync still running.
         assert_eq!(
             syncs.count(|event| matches!(event, Event::Skipped { .. })),
             18

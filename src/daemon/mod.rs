@@ -1,10 +1,10 @@
 //! Syncs on a schedule, for months.
 //!
-//! A `planner` decides, from the time alone, when to sync and which ticks to leave out. [`run`] asks it again whenever
-//! something may have changed: at each beat of an [`Alarm`], when a sync ends, when it is told something. What a sync
-//! is, and who hears about it, is the business of a [`Job`].
+//! A `planner` decides, from the time alone, when to sync and which ticks to skip. [`run`] asks it again when something
+//! may have changed: at each beat of an [`Alarm`], when a sync ends, and when a command arrives. A [`Job`] does the
+//! sync and reports it.
 //!
-//! What each file is for: `planner` decides, `driver` does, `alarm` wakes it up.
+//! `planner` decides; `driver` carries the decisions out and has the alarm.
 
 pub mod exporter;
 pub mod metrics;

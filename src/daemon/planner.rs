@@ -1,36 +1,38 @@
-//! What to do at a moment: start a sync, leave a tick out, or wait.
+//! Decides what to do now: start a sync, skip a tick, or wait.
 //!
-//! Pure: the time, and chance, come in. A *tick* is an instant of the schedule. Each is run, or left out and counted;
-//! what was missed while nobody looked (the machine slept, the daemon was away, the clock was set) is made up for once.
+//! The code is pure: the time and the random numbers are arguments. A *tick* is an instant of the schedule. Each tick
+//! starts a sync, or is skipped and counted. Ticks that were missed (the machine slept, the daemon did not run, the
+//! clock was set) are made up for by one sync.
 //!
-//! After a failure the next try comes sooner than a schedule of days would have it, and later than one of seconds: waits
-//! double from [`FIRST_WAIT_SECONDS`] to [`LONGEST_WAIT_SECONDS`]. A tick that comes soon after such a wait is taken in
-//! its place, so that frequent schedules keep to theirs.
+//! After a failure the next try is sooner than in a schedule of days, and later than in one of seconds: waits double
+//! from [`FIRST_WAIT_SECONDS`] to [`LONGEST_WAIT_SECONDS`]. A tick soon after such a wait replaces the try, so that
+//! frequent schedules keep their times.
 
 use crate::core::time::Timestamp;
 use crate::daemon::schedule::Schedule;
 
-/// The wait after a first failure. The sync itself has tried for most of a minute before it failed.
+/// The wait after a first failure. The sync itself has already retried for most of a minute.
 const FIRST_WAIT_SECONDS: i64 = 5;
-/// The longest wait between two tries. Shorter than most schedules, so that ticks are hardly ever left out for it.
+/// The longest wait between two tries. It is shorter than most schedules, so that it rarely makes the daemon skip a
+/// tick.
 const LONGEST_WAIT_SECONDS: i64 = 15 * 60;
-/// How late a tick may be taken up without a word: waking up takes a while.
+/// The longest delay of a tick that still counts as on time: waking up takes a while.
 const UNREMARKABLE_SECONDS: i64 = 30;
-/// How far a clock may be set back without any tick coming twice.
+/// The largest step back of the clock that does not change the plan, so that no tick comes twice.
 const SMALL_STEP_BACK_SECONDS: i64 = 120;
-/// Missed ticks are counted up to here: a schedule of seconds has millions in a month.
+/// The largest count of missed ticks: a schedule of seconds has millions in a month.
 pub const MOST_COUNTED: u32 = 1_000;
-/// How many gaps between ticks a random delay is held against.
+/// The number of ticks against which a random delay is checked.
 const TICKS_LOOKED_AT: usize = 64;
 
-/// When to sync.
+/// A schedule with a random delay.
 #[derive(Clone, Debug)]
 pub struct Plan {
     schedule: Schedule,
     jitter_seconds: i64,
 }
 
-/// A plan that does not work out.
+/// A plan whose random delay is too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a random delay of up to {jitter_seconds} s does not fit between two ticks that are {gap_seconds} s apart"
@@ -41,10 +43,10 @@ pub struct PlanError {
 }
 
 impl Plan {
-    /// Ticks, each delayed by up to `jitter_seconds` at random: that spreads hosts with the same schedule.
+    /// Delays each tick by up to `jitter_seconds` at random, which spreads hosts with the same schedule.
     ///
     /// # Errors
-    /// When the next tick could come before a delayed one; the ticks of the first days after `now` are looked at.
+    /// When the next tick could come before a delayed one. Checks the ticks of the first days after `now`.
     pub fn new(schedule: Schedule, jitter_seconds: u32, now: Timestamp) -> Result<Self, PlanError> {
         let jitter_seconds = i64::from(jitter_seconds);
         let ticks = schedule.upcoming(now, TICKS_LOOKED_AT);
@@ -66,62 +68,62 @@ impl Plan {
         }
     }
 
-    /// The ticks.
+    /// The schedule of the ticks.
     #[must_use]
     pub fn schedule(&self) -> &Schedule {
         &self.schedule
     }
 }
 
-/// Why a sync starts.
+/// The reason why a sync starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// No sync has ever come to an end.
+    /// No sync has ever ended.
     First,
-    /// A tick has come.
+    /// A tick is due.
     Tick,
     /// A tick was missed.
     MadeUp,
-    /// The last one failed.
+    /// The last sync failed.
     Retry,
 }
 
-/// Why a tick is left out.
+/// The reason why a tick is skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Skip {
-    /// The sync before is still at work.
+    /// The previous sync is still running.
     Busy,
-    /// The last one failed, and the wait after that is not over.
+    /// The last sync failed, and the wait after it is not over.
     BackingOff,
 }
 
-/// What a sync came to, as far as the next one depends on it.
+/// The result of a sync, as far as the next one depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// It did what it could.
+    /// The sync did its work.
     Settled,
-    /// It failed in a way that may be over soon; not before this time, where one is known.
+    /// The sync failed in a way that may be over soon.
     Failed {
-        /// When a rate limit ends.
+        /// The end of a rate limit, if one is known. The next try is not before it.
         not_before: Option<Timestamp>,
     },
-    /// It failed in a way that somebody has to mend: the next try is at the next tick.
+    /// The sync failed in a way that the user must fix. The next try is at the next tick.
     Hopeless,
 }
 
-/// What to do now.
+/// The next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Wait,
-    /// The clock was set back by so much, and all that is to come is planned anew.
+    /// The clock was set back by this time, and the next sync is planned again.
     PlanAnew {
         seconds: i64,
     },
     Start {
         reason: Reason,
-        /// When it was due.
+        /// The time when it was due.
         due: Timestamp,
-        /// Ticks that went by unseen, this one not counted; [`MOST_COUNTED`] at most.
+        /// Missed ticks without this one, at most [`MOST_COUNTED`].
         missed: u32,
     },
     Skip {
@@ -139,22 +141,22 @@ struct Due {
     at: Timestamp,
 }
 
-/// Decides. One for the life of a daemon.
+/// Decides for one daemon, for its whole life.
 #[derive(Debug)]
 pub(super) struct Planner {
     plan: Plan,
     due: Option<Due>,
-    /// When to try again after a failure; ticks before that are left out.
+    /// The time of the next try after a failure. Ticks before it are skipped.
     retry: Option<Timestamp>,
     is_busy: bool,
     failures: u32,
-    /// The time when it was last asked.
+    /// The time of the last call.
     seen: Timestamp,
 }
 
 impl Planner {
-    /// `last_run` is when the last sync began that came to an end. Without one, the first is due at once, and so is one
-    /// whose tick has been missed since.
+    /// `last_run` is the start of the last sync that ended. Without one, a sync is due at once; also when a tick was
+    /// missed since then.
     pub(super) fn new(
         plan: Plan,
         now: Timestamp,
@@ -186,7 +188,7 @@ impl Planner {
         planner
     }
 
-    /// When something is to be done next, unless a sync ends before.
+    /// The time of the next step, unless a sync ends before.
     pub(super) fn next(&self) -> Option<Timestamp> {
         let tick = self.due.map(|due| due.at);
         match self.retry {
@@ -195,17 +197,17 @@ impl Planner {
         }
     }
 
-    /// When the next sync starts, if nothing comes between.
+    /// The expected start of the next sync.
     pub(super) fn next_start(&self) -> Option<Timestamp> {
         self.retry.or(self.due.map(|due| due.at))
     }
 
-    /// How many syncs in a row have failed.
+    /// The number of consecutive failed syncs.
     pub(super) fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// Goes by another plan from now on. What was missed or is to be tried again stays due.
+    /// Follows another plan from now on. A missed tick or a retry stays due.
     pub(super) fn follow(&mut self, plan: Plan, now: Timestamp, chance: f64) {
         self.plan = plan;
         if self.due.is_none_or(|due| due.reason == Reason::Tick) {
@@ -213,7 +215,7 @@ impl Planner {
         }
     }
 
-    /// What to do at `now`; `chance` is in `[0, 1)`. To be asked again until nothing is left but to wait.
+    /// The next step at `now`; `chance` is in `[0, 1)`. The caller repeats this until the step is to wait.
     pub(super) fn step(&mut self, now: Timestamp, chance: f64) -> Step {
         if let Some(seconds) = self.set_back(now, chance) {
             return Step::PlanAnew { seconds };
@@ -243,7 +245,7 @@ impl Planner {
         }
     }
 
-    /// Takes note that the sync has ended.
+    /// Records that the sync has ended.
     pub(super) fn ended(&mut self, ending: Ending, now: Timestamp, chance: f64) {
         self.is_busy = false;
         self.failures = match ending {
@@ -278,7 +280,8 @@ impl Planner {
         }
     }
 
-    /// Plans anew when the clock was set back: what was due at three is not to wait for three to come round again.
+    /// Plans again when the clock was set back, so that a sync does not wait until the clock reaches the old time
+    /// again.
     fn set_back(&mut self, now: Timestamp, chance: f64) -> Option<i64> {
         let seconds = self.seen.epoch_seconds() - now.epoch_seconds();
         self.seen = now;
@@ -304,7 +307,7 @@ impl Planner {
         tick.saturating_add_seconds(share(self.plan.jitter_seconds, chance))
     }
 
-    /// Ticks after `tick`, up to `now`.
+    /// The number of ticks after `tick`, up to `now`.
     fn ticks_between(&self, tick: Timestamp, now: Timestamp) -> u32 {
         let schedule = &self.plan.schedule;
         let ticks =
@@ -314,14 +317,15 @@ impl Planner {
     }
 }
 
-/// The wait after so many failures, spread over its upper half: a server that comes back is not met by all at once.
+/// The wait after this number of failures. It is random in its upper half, so that not all clients return to a server
+/// at the same time.
 fn wait_seconds(failures: u32, chance: f64) -> i64 {
     let doubled = FIRST_WAIT_SECONDS.saturating_mul(1 << failures.saturating_sub(1).min(16));
     let wait = doubled.min(LONGEST_WAIT_SECONDS);
     wait - share(wait / 2, chance)
 }
 
-/// A share of some seconds, in whole ones.
+/// A share of some seconds, in whole seconds.
 fn share(seconds: i64, chance: f64) -> i64 {
     const STEPS: i64 = 1 << 20;
     #[expect(clippy::cast_possible_truncation, reason = "a fraction of 2^20")]

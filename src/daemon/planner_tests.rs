@@ -1,4 +1,4 @@
-//! Days of a daemon, told to the minute, and days made up at random.
+//! The days of a daemon: some to the minute, and some at random.
 
 use proptest::prelude::*;
 
@@ -19,7 +19,7 @@ fn delayed_plan(cron: &str, jitter_seconds: u32) -> Result<Plan, PlanError> {
     Plan::new(schedule, jitter_seconds, now)
 }
 
-/// One that has synced at midnight, and is looked at then.
+/// A planner at midnight, right after a sync.
 fn planner(cron: &str) -> Planner {
     Planner::new(plan(cron), at("00:00:00"), Some(at("00:00:00")), 0.0)
 }
@@ -236,12 +236,12 @@ fn another_plan_takes_effect_at_once_and_forgets_no_retry() {
     assert_eq!(planner.next_start(), Some(at("00:05:06")));
 }
 
-/// What happens to a daemon.
+/// An event in the life of a daemon.
 #[derive(Clone, Copy, Debug)]
 enum Happening {
-    /// So many seconds pass, or are taken back.
+    /// The clock moves by these seconds, forward or back.
     Pass(i64),
-    /// The sync at work ends.
+    /// The running sync ends.
     End(Ending),
 }
 

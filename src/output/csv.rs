@@ -1,7 +1,7 @@
 //! CSV as in RFC 4180, through the `csv` crate. Null is an empty field.
 //!
-//! Lines end in a single newline: with the carriage return of the RFC the last column would carry an invisible
-//! character into every `cut` and `awk`, and readers of CSV take both.
+//! Lines end in a single newline. With the carriage return of the RFC, `cut` and `awk` would add an invisible character
+//! to the last column; readers of CSV accept both.
 
 use super::format::Buffer;
 use super::{Heading, Options, RowWriter, Value, visible};
@@ -16,7 +16,7 @@ pub(super) struct Csv<'sink> {
     header: bool,
     defuses_formulas: bool,
     is_for_terminal: bool,
-    /// The digits of one number, kept to be used again.
+    /// The digits of one number; the buffer is reused.
     buffer: Vec<u8>,
 }
 
@@ -67,7 +67,7 @@ impl<'sink> Csv<'sink> {
 
     fn end_row(&mut self) -> io::Result<()> {
         self.writer.write_record(None::<&[u8]>).map_err(plain)?;
-        // What the crate hands on when it has enough ends in the middle of a row.
+        // The crate passes on full buffers, which may end in the middle of a row.
         if self.writer.get_ref().bytes.is_empty() {
             return Ok(());
         }
@@ -98,7 +98,7 @@ impl RowWriter for Csv<'_> {
     }
 }
 
-/// The crate wraps the sink's error, which would hide that a pipe was closed.
+/// The crate wraps the error of the sink, which would hide a closed pipe.
 fn plain(error: ::csv::Error) -> io::Error {
     match error.into_kind() {
         ::csv::ErrorKind::Io(error) => error,
@@ -185,8 +185,8 @@ impl RowWriter for Tsv<'_> {
     }
 }
 
-/// A text that no spreadsheet takes for a formula. What stands after a semicolon is looked at too: where people write a
-/// comma for the decimal point, it ends a cell.
+/// Makes a text that no spreadsheet takes for a formula. The text after each semicolon is checked too: where the
+/// decimal point is a comma, a semicolon ends a cell.
 pub(super) fn defused(text: &str) -> Cow<'_, str> {
     if !text.split(';').any(is_formula) {
         return Cow::Borrowed(text);
@@ -198,8 +198,8 @@ pub(super) fn defused(text: &str) -> Cow<'_, str> {
     Cow::Owned(parts.collect::<Vec<_>>().join(";"))
 }
 
-/// Whether a spreadsheet may take a text for a formula; it may skip space and what cannot be seen, and takes quotes off where
-/// a cell begins. The last five are what some locales type for the first.
+/// True when a spreadsheet may take the text for a formula. A spreadsheet may skip spaces and invisible characters, and
+/// removes quotes at the start of a cell. The last five characters are those that some locales type for the first ones.
 fn is_formula(text: &str) -> bool {
     let is_skipped = |it: char| it.is_whitespace() || it == '"' || is_hidden(it);
     let visible = text.trim_start_matches(is_skipped);
@@ -289,7 +289,7 @@ mod tests {
         );
     }
 
-    /// Cells as a spreadsheet would be given them, one line each.
+    /// The cells as a spreadsheet gets them, one line each.
     fn column(format: Format, defuses_formulas: bool, cells: &[Value<'_>]) -> Vec<String> {
         let options = Options {
             header: false,

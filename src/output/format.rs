@@ -1,10 +1,10 @@
-//! The formats that rows can be written in, by name.
+//! The output formats, by name.
 
 use std::io::Write;
 use std::str::FromStr;
 use std::{fmt, io};
 
-/// How rows are written.
+/// The format of the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Aligned columns, for people.
@@ -21,7 +21,7 @@ pub enum Format {
     Markdown,
 }
 
-/// A name that is no format.
+/// A name that matches no format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{input}` is not an output format: use {}", Format::names().join(", "))]
 pub struct UnknownFormat {
@@ -29,7 +29,7 @@ pub struct UnknownFormat {
 }
 
 impl Format {
-    /// Every format, in the order they are listed to people.
+    /// Every format, in the order of display.
     pub const ALL: [Self; 6] = [
         Self::Table,
         Self::Json,
@@ -39,7 +39,7 @@ impl Format {
         Self::Markdown,
     ];
 
-    /// Its name, as written after `-o`.
+    /// The name, as written after `-o`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -52,7 +52,7 @@ impl Format {
         }
     }
 
-    /// Whether people read it, and not programs: then values are shown as people write them.
+    /// True for the formats for people: they show values as people write them.
     #[must_use]
     pub fn is_for_people(self) -> bool {
         matches!(self, Self::Table | Self::Markdown)
@@ -82,10 +82,10 @@ impl fmt::Display for Format {
     }
 }
 
-/// A value of SQLite that has a text. It borrows, so that a row can be passed on without copying its cells.
+/// A value of SQLite that has a text. It borrows, so that a row is passed on without a copy of its cells.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'a> {
-    /// Nothing is known.
+    /// An unknown value.
     Null,
     /// A whole number.
     Integer(i64),
@@ -93,42 +93,42 @@ pub enum Value<'a> {
     Real(f64),
     /// A text.
     Text(&'a str),
-    /// A JSON value as it is written; where the format is not JSON, its text.
+    /// JSON, written unchanged; a text in the formats other than JSON.
     Json(&'a str),
 }
 
-/// The name of a column, and what it holds.
+/// The name of a column, and its kind of values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heading<'a> {
-    /// For programs: the key in JSON, the header of CSV.
+    /// The name for programs: the key in JSON, the header of CSV.
     pub name: &'a str,
-    /// For people: over a table.
+    /// The title for people: above a table.
     pub title: &'a str,
-    /// How a person reads its values.
+    /// The way to show the values to people.
     pub look: Look,
 }
 
-/// How a table for people shows the values of a column. Programs are given all of them as they are.
+/// The way a table for people shows the values of a column. Programs get all values unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
-    /// As they are.
+    /// Unchanged.
     Plain,
     /// The status of an action, in its colour.
     Status,
     /// A number of seconds, as `1h 3m`.
     Seconds,
-    /// An instant, in the time zone that was asked for.
+    /// A time, in the requested time zone.
     Time,
     /// A share from 0 to 100, with a bar of that length.
     Percent,
-    /// A number, with a bar beside it that is as long as can be for the greatest in the column, which is this.
+    /// A number, with a bar beside it. The greatest number in the column has the longest bar.
     Bar {
         /// The greatest number.
         greatest: i64,
     },
 }
 
-/// Whether two names mean the same column: `StartedAt`, as doctl calls it, is `started_at`.
+/// True when two names mean the same column: doctl's `StartedAt` is `started_at`.
 #[must_use]
 pub fn is_same_name(one: &str, other: &str) -> bool {
     let plain = |name: &str| name.replace('_', "").to_lowercase();
@@ -136,7 +136,7 @@ pub fn is_same_name(one: &str, other: &str) -> bool {
 }
 
 impl<'a> Heading<'a> {
-    /// A column that is called the same by everybody, with its values as they are.
+    /// A column with the same name for people and programs, and with unchanged values.
     #[must_use]
     pub fn plain(name: &'a str) -> Self {
         Self {
@@ -146,8 +146,8 @@ impl<'a> Heading<'a> {
         }
     }
 
-    /// A column whose name says what it holds: `took_seconds` is a duration, `started_at` an instant, `errored_percent`
-    /// a share.
+    /// A column whose name shows the kind of its values: `took_seconds` is a duration, `started_at` a time,
+    /// `errored_percent` a share.
     #[must_use]
     pub fn named(name: &'a str) -> Self {
         let (title, look) = if let Some(title) = name.strip_suffix("_seconds") {
@@ -165,10 +165,10 @@ impl<'a> Heading<'a> {
     }
 }
 
-/// A pipe on Linux takes this much at once.
+/// The capacity of a pipe on Linux, in bytes.
 const ENOUGH: usize = 64 * 1024;
 
-/// Bytes for a sink.
+/// A buffer of bytes for a sink.
 pub(super) struct Buffer<'sink> {
     sink: &'sink mut dyn Write,
     pub(super) bytes: Vec<u8>,
@@ -182,7 +182,7 @@ impl<'sink> Buffer<'sink> {
         }
     }
 
-    /// Comes after every row: hands the bytes on once there are enough.
+    /// Call this after every row: it writes the bytes when there are enough.
     pub(super) fn end_row(&mut self) -> io::Result<()> {
         if self.bytes.len() < ENOUGH {
             return Ok(());
@@ -190,13 +190,13 @@ impl<'sink> Buffer<'sink> {
         self.hand_on()
     }
 
-    /// Comes last: nothing stays behind.
+    /// Call this last: it writes all remaining bytes.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         self.hand_on()?;
         self.sink.flush()
     }
 
-    /// Hands on what there is, which ends with a row.
+    /// Writes the bytes, which end with a row.
     fn hand_on(&mut self) -> io::Result<()> {
         let written = self.sink.write_all(&self.bytes);
         self.bytes.clear();
@@ -204,7 +204,7 @@ impl<'sink> Buffer<'sink> {
     }
 }
 
-/// For whoever takes nothing but a writer, and flushes it after a row.
+/// For a caller that needs a plain writer, and flushes it after each row.
 impl Write for Buffer<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.bytes.extend_from_slice(bytes);

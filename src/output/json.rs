@@ -1,8 +1,8 @@
 //! JSON, as one array or one object per line.
 //!
-//! Both are streamed: the array has one object per line too, so that line tools work on it. Numbers are written
-//! exactly, the keys are the columns in their order, and strings are escaped by `serde_json`, and further where a terminal
-//! would act on them: no reader notices that.
+//! Both are streamed. The array also has one object per line, so that line tools work on it. Numbers are written
+//! exactly, and the keys are the columns in their order. `serde_json` escapes strings; characters that a terminal would
+//! act on are escaped too, which JSON readers reverse.
 
 use std::io::{self, Write};
 
@@ -12,9 +12,9 @@ use super::{Heading, RowWriter, Value, visible_json};
 /// Writes rows as JSON objects.
 pub(super) struct Json<'sink> {
     buffer: Buffer<'sink>,
-    /// What stands before the first object, between two, and after the last.
+    /// The text before the first object, between two objects, and after the last one.
     frame: &'static Frame,
-    /// For each column the text up to its value: `{"id":` for the first, `,"type":` for the others.
+    /// The text before the value of each column: `{"id":` for the first, `,"type":` for the others.
     keys: Vec<Vec<u8>>,
     is_empty: bool,
 }

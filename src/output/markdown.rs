@@ -1,5 +1,5 @@
-//! A table in Markdown, for tickets and reports: the values as a person reads them, whole, and nothing in them that
-//! Markdown or HTML would take for markup.
+//! A Markdown table, for tickets and reports. It shows complete values for people, and escapes everything that Markdown
+//! or HTML would take for markup.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use super::table::shown;
 use super::terminal::visible;
 use super::{Heading, Look, Options, RowWriter, Value};
 
-/// Writes rows as lines of a Markdown table, which needs no widths.
+/// Writes rows as lines of a Markdown table, which needs no column widths.
 pub(super) struct Markdown<'sink> {
     buffer: Buffer<'sink>,
     options: Options,

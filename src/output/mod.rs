@@ -1,7 +1,7 @@
-//! Rows to text, for any question: a table or Markdown for people; JSON, JSON lines, CSV and TSV for programs.
+//! Writes rows as text: a table or Markdown for people; JSON, JSON lines, CSV and TSV for programs.
 //!
-//! A row is written as it arrives. An archive holds millions of actions, so no format keeps more than a first
-//! window of rows, and a cell costs no allocation of its own on the way out of the database.
+//! A row is written when it arrives. An archive has millions of actions, so no format keeps more than a first window of
+//! rows, and a cell from the database needs no allocation.
 
 mod csv;
 mod format;
@@ -19,20 +19,21 @@ use std::io::{self, Write};
 
 use crate::core::time::Zone;
 
-/// What a writer may show, whatever its format.
+/// Options of a writer, in any format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Whether tables, CSV and TSV begin with the names of their columns.
+    /// True when tables, CSV and TSV begin with the names of their columns.
     pub header: bool,
-    /// How many columns of text fit on the terminal; a table has no limit without it.
+    /// The width of the terminal in columns; without it, a table has no limit.
     pub width: Option<usize>,
-    /// Whether a terminal shows it, so that CSV and TSV hold nothing that it would act on; otherwise they are exact.
+    /// True when a terminal shows the output: then CSV and TSV contain nothing that it would act on. Otherwise they are
+    /// exact.
     pub is_for_terminal: bool,
-    /// Whether a table is coloured.
+    /// True when a table is coloured.
     pub is_colored: bool,
-    /// The time zone in which people are shown times; programs are given UTC.
+    /// The time zone of times for people; programs get UTC.
     pub zone: Zone,
-    /// Whether CSV and TSV keep a spreadsheet from taking a text for a formula.
+    /// True when CSV and TSV keep a spreadsheet from taking a text for a formula.
     pub defuses_formulas: bool,
 }
 
@@ -51,7 +52,7 @@ impl Default for Options {
 
 /// Takes rows one by one and writes them as text. The text is buffered until [`finish`](RowWriter::finish).
 pub trait RowWriter {
-    /// Takes what stands over the columns. Comes once, before the rows.
+    /// Takes the headings of the columns. Call it once, before the rows.
     ///
     /// # Errors
     /// When the text cannot be written; a closed pipe is [`io::ErrorKind::BrokenPipe`].
@@ -63,7 +64,7 @@ pub trait RowWriter {
     /// When the text cannot be written; a closed pipe is [`io::ErrorKind::BrokenPipe`].
     fn row(&mut self, values: &[Value<'_>]) -> io::Result<()>;
 
-    /// Writes what is still kept back. Comes once, after the rows.
+    /// Writes the remaining text. Call it once, after the rows.
     ///
     /// # Errors
     /// When the text cannot be written; a closed pipe is [`io::ErrorKind::BrokenPipe`].

@@ -1,7 +1,7 @@
 //! Aligned columns, for people.
 //!
-//! Widths need rows and rows must not pile up: the first window of rows is kept to choose the widths, and what
-//! comes later is laid out with these. Numbers are never shortened, because a shortened number is a wrong one.
+//! Column widths depend on the rows, but the rows must not all be kept. So the first window of rows decides the widths,
+//! and later rows use them. Numbers are never shortened, because a shortened number is wrong.
 
 use super::format::Buffer;
 use super::terminal::{shortened, visible, width};
@@ -11,13 +11,13 @@ use std::borrow::Cow;
 use std::io;
 use std::io::Write;
 
-/// How many rows are looked at before the widths are fixed.
+/// The number of rows that decide the widths.
 const WINDOW: usize = 500;
-/// What stands between two columns.
+/// The text between two columns.
 const GAP: usize = 2;
-/// How many characters of a time tell the minute.
+/// The number of characters of a time up to the minute.
 const SHORT_TIME: usize = 16;
-/// A text column is not made narrower than this: less of a name says nothing.
+/// The minimum width of a shortened text column: less of a name is useless.
 const NARROWEST: usize = 8;
 
 /// Writes rows as aligned columns.
@@ -25,9 +25,9 @@ pub(super) struct Table<'sink> {
     buffer: Buffer<'sink>,
     options: Options,
     columns: Vec<Column>,
-    /// The cells of the window, row after row; none once the widths are fixed.
+    /// The cells of the window, row by row; empty when the widths are fixed.
     window: Option<Vec<Cell<'static>>>,
-    /// How much wider than the columns a line may be.
+    /// The number of characters by which a line may be wider than its columns.
     slack: usize,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Table<'sink> {
 struct Column {
     title: String,
     look: Look,
-    /// Whether times are shown without their seconds and their zone, which all have in common.
+    /// True when times are shown without their seconds and their zone, which are the same in all of them.
     has_short_times: bool,
     width: usize,
     has_numbers: bool,
@@ -44,7 +44,7 @@ struct Column {
 
 struct Cell<'a> {
     text: Cow<'a, str>,
-    /// Whether it may be shortened.
+    /// True when the column may be shortened.
     is_text: bool,
     color: Option<&'static str>,
 }
@@ -151,8 +151,8 @@ impl RowWriter for Table<'_> {
     }
 }
 
-/// Takes from times what they can spare and from the widest text columns, until the line fits; what is left over is
-/// returned. A time is never cut in the middle: it would be another one.
+/// Shortens the times, then the widest text columns, until the line fits. Returns the unused width. A time is never cut
+/// in the middle: it would be a different time.
 fn fit(columns: &mut [Column], limit: usize) -> usize {
     let total = |columns: &[Column]| {
         let gaps = GAP * columns.len().saturating_sub(1);
@@ -182,7 +182,7 @@ fn fit(columns: &mut [Column], limit: usize) -> usize {
     limit.saturating_sub(total(columns))
 }
 
-/// `2020-07-20 19:37` of `2020-07-20T19:37:30Z`; another text as it is.
+/// `2020-07-20 19:37` for `2020-07-20T19:37:30Z`; another text is unchanged.
 fn short_time(text: &str) -> Cow<'_, str> {
     match (text.get(..10), text.get(10..11), text.get(11..SHORT_TIME)) {
         (Some(date), Some("T"), Some(clock)) => Cow::Owned(format!("{date} {clock}")),
@@ -190,7 +190,7 @@ fn short_time(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Writes one line. A cell that is too wide may use the line's slack before it is shortened.
+/// Writes one line. A cell that is too wide uses the slack of the line before it is shortened.
 fn write_line<'a>(
     line: &mut Vec<u8>,
     columns: &[Column],
@@ -243,10 +243,10 @@ const YELLOW: &str = "\x1b[33m";
 pub(super) const BOLD: &str = "\x1b[1m";
 pub(super) const PLAIN: &str = "\x1b[0m";
 
-/// How many characters a bar of 100 percent takes.
+/// The width of a bar of 100 percent, in characters.
 const LONGEST_BAR: usize = 10;
 
-/// The text of a value, with nothing in it that a terminal would obey.
+/// The text of a value, without anything that a terminal would act on.
 pub(super) fn shown<'a>(value: &Value<'a>, look: Look, options: &Options) -> Cow<'a, str> {
     match (value, look) {
         (Value::Null, _) => Cow::Borrowed("-"),
@@ -262,7 +262,7 @@ pub(super) fn shown<'a>(value: &Value<'a>, look: Look, options: &Options) -> Cow
             Ok(instant) if options.zone != Zone::utc() => {
                 Cow::Owned(instant.in_zone(&options.zone).to_string())
             }
-            // What is no instant is shown as it is.
+            // An invalid time is shown unchanged.
             _ => visible(time),
         },
         (Value::Integer(integer), _) => Cow::Owned(integer.to_string()),
@@ -271,7 +271,7 @@ pub(super) fn shown<'a>(value: &Value<'a>, look: Look, options: &Options) -> Cow
     }
 }
 
-/// The colour that a value calls for.
+/// The colour of a value.
 pub(super) fn color(value: &Value<'_>, look: Look) -> Option<&'static str> {
     let (Value::Text(status), Look::Status) = (value, look) else {
         return None;
@@ -284,7 +284,7 @@ pub(super) fn color(value: &Value<'_>, look: Look) -> Option<&'static str> {
     }
 }
 
-/// A bar for a share from 0 to 1, and spaces to where the longest would end.
+/// A bar for a share from 0 to 1, padded with spaces to the longest bar.
 fn bar(share: f64) -> String {
     #[expect(
         clippy::cast_possible_truncation,

@@ -1,7 +1,7 @@
-//! Text that is safe on a terminal, and as wide as it has to be.
+//! Text that is safe on a terminal, and its width.
 //!
-//! Names come from whoever created a droplet. What a terminal would act on, or what would turn the reading order
-//! around, is shown as an escape instead of being obeyed.
+//! Every user of the account can choose the name of a droplet. Characters that a terminal would act on, or that would
+//! change the reading order, are shown as escapes.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -10,10 +10,11 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::core::control_characters::is_hidden;
 
-/// What stands for the part of a text that did not fit.
+/// The replacement for the part of a text that does not fit.
 const ELLIPSIS: &str = "…";
 
-/// The text with everything that a terminal would act on as a visible escape: `\n`, `\x1b`, `\u{202e}`.
+/// The text with visible escapes for everything that a terminal would act on: `
+/// `, `\x1b`, `\u{202e}`.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
     let is_plain = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
@@ -42,8 +43,8 @@ fn escape(character: char, escaped: &mut String) {
     debug_assert!(written.is_ok(), "a String takes everything");
 }
 
-/// JSON with everything that a terminal would act on as an escape of JSON, which any reader takes back. Only strings can
-/// hold such characters; the lines and spaces between them stay.
+/// JSON with JSON escapes for everything that a terminal would act on; any reader reverses them. Only strings can
+/// contain such characters. The lines and spaces between the strings stay.
 #[must_use]
 pub fn visible_json(json: &str) -> Cow<'_, str> {
     let is_hidden = |character: char| !character.is_ascii_whitespace() && is_hidden(character);
@@ -64,7 +65,7 @@ pub fn visible_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// How many columns of a terminal a text takes.
+/// The width of a text in terminal columns.
 pub(super) fn width(text: &str) -> usize {
     if text.is_ascii() {
         text.len()
@@ -73,7 +74,7 @@ pub(super) fn width(text: &str) -> usize {
     }
 }
 
-/// The beginning of a text, with an ellipsis in place of the rest when it is wider than `limit`.
+/// The beginning of a text; an ellipsis replaces the rest when the text is wider than `limit`.
 pub(super) fn shortened(text: &str, limit: usize) -> Cow<'_, str> {
     if width(text) <= limit {
         return Cow::Borrowed(text);
@@ -89,7 +90,7 @@ pub(super) fn shortened(text: &str, limit: usize) -> Cow<'_, str> {
         }
     }
     let mut kept = text.get(..end).unwrap_or("");
-    // Characters that join are wider together than one by one.
+    // Characters that join may be wider together than one by one.
     while kept.width() > room {
         kept = kept
             .get(..kept.char_indices().next_back().map_or(0, |(at, _)| at))

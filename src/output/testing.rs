@@ -1,10 +1,10 @@
-//! What the tests of the formats share: rows with every kind of value, and sinks that fail.
+//! Shared parts of the format tests: rows with every kind of value, and sinks that fail.
 
 use std::io::{self, Write};
 
 use super::{Format, Heading, Options, RowWriter, Value, writer};
 
-/// Keeps the rows as text, for the tests of who writes rows.
+/// Keeps the rows as text, for tests of code that writes rows.
 #[derive(Default)]
 pub(crate) struct Rows {
     pub(crate) names: Vec<String>,
@@ -38,7 +38,7 @@ impl RowWriter for Rows {
 
 pub(super) const COLUMNS: [&str; 4] = ["id", "type", "share", "region_slug"];
 
-/// An integer that no double can hold, a text that has to be escaped, a real that looks whole, and nothing.
+/// An integer that no double can represent, a text that needs escapes, a real number without a fraction, and null.
 pub(super) const CELLS: [Value<'static>; 4] = [
     Value::Integer(9_007_199_254_740_993),
     Value::Text("re\"boot\n"),
@@ -46,7 +46,7 @@ pub(super) const CELLS: [Value<'static>; 4] = [
     Value::Null,
 ];
 
-/// Headings that leave the values as they are.
+/// Headings that leave the values unchanged.
 pub(super) fn plain<'a>(columns: &[&'a str]) -> Vec<Heading<'a>> {
     columns.iter().map(|name| Heading::plain(name)).collect()
 }
@@ -77,7 +77,7 @@ pub(super) fn written_under(
     String::from_utf8(sink).unwrap()
 }
 
-/// The reader of the pipe has gone.
+/// A sink with a closed pipe.
 struct Closed;
 
 impl Write for Closed {
@@ -90,7 +90,7 @@ impl Write for Closed {
     }
 }
 
-/// Counts what arrives, and forgets it.
+/// Counts the bytes, and drops them.
 struct Counter(usize);
 
 impl Write for Counter {

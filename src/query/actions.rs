@@ -1,4 +1,4 @@
-//! Runs the statement of a filter, and hands the rows on one by one.
+//! Runs the statement of a filter, and passes on the rows one by one.
 
 use std::collections::HashMap;
 use std::io;
@@ -13,12 +13,12 @@ use super::{Column, Error, Filter, rows};
 use crate::core::time::Timestamp;
 use crate::output::Value;
 
-/// Hands every action that matches to `visit`, and says how many there were.
+/// Passes every matching action to `visit`, and returns their number.
 ///
-/// They come in the order of the filter: unless it says otherwise, oldest first by `started_at`, then by id, and those
-/// without a time before all others. With a limit they are the greatest in that order, the most recent ones unless it
-/// says otherwise. What is in progress has lasted until `now`. In the default order nothing is kept but the rows
-/// within the limit.
+/// The actions come in the order of the filter. The default order is by `started_at`, then by id, oldest first; actions
+/// without a time come before all others. A limit keeps the actions with the greatest sort keys, by default the most
+/// recent ones. An action in progress has lasted until `now`. In the default order, only the rows within the limit are
+/// kept in memory.
 ///
 /// # Errors
 /// When a droplet's name is unknown or ambiguous, the archive cannot be read, or `visit` fails.
@@ -37,7 +37,8 @@ pub fn actions(
     Ok(visit_shown(&mut rows, columns.len(), &mut shown, visit)?)
 }
 
-/// The cells that SQL has only the key of: the droplet's name, and the region as an object.
+/// The cells that are looked up because SQL returns only their keys: the name of the droplet, and the region as an
+/// object.
 struct Shown<'a> {
     name_positions: Vec<usize>,
     names: Names<'a>,
@@ -95,7 +96,7 @@ impl Look for Shown<'_> {
     }
 }
 
-/// How many actions match; at most the limit, when there is one.
+/// The number of matching actions, at most the limit.
 ///
 /// # Errors
 /// When a droplet's name is unknown or ambiguous, or the archive cannot be read.
@@ -185,7 +186,7 @@ mod tests {
         assert_eq!(found(&connection, &filter), [2]);
     }
 
-    /// Two droplets: 10 is the first one's, 14 the second one's, 11 nobody's, 12 and 13 a volume's.
+    /// Two droplets. Action 10 belongs to the first, 14 to the second, 11 to no droplet, 12 and 13 to a volume.
     fn two_droplets() -> Connection {
         let connection = archive();
         droplet(&connection, 1, &["web-1"]);

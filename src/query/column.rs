@@ -1,7 +1,7 @@
-//! What can be shown of an action.
+//! The columns that can be shown of an action.
 //!
-//! Programs get the API's own names and raw values. A person gets fewer columns under shorter titles, so that a
-//! row fits a terminal, and one that says in words what an action was done to.
+//! Programs get the names and raw values of the API. People get fewer columns with shorter titles, so that a row fits a
+//! terminal, and one column that describes the target of the action in words.
 
 use std::str::FromStr;
 
@@ -10,35 +10,35 @@ use crate::output::{Heading, is_same_name};
 /// A column of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Column {
-    /// The action's id.
+    /// The id of the action.
     Id,
-    /// Its status.
+    /// The status.
     Status,
-    /// What was done.
+    /// The type.
     Type,
-    /// When it was initiated.
+    /// The start time.
     StartedAt,
-    /// When it ended.
+    /// The end time.
     CompletedAt,
-    /// How long it took, in seconds; nothing where it ended before it began.
+    /// The duration in seconds; null when the action ended before it began.
     DurationSeconds,
-    /// What it was done to: a droplet's name, else a type and an id such as `volume 7`.
+    /// The target: the name of a droplet, else a type and an id such as `volume 7`.
     Resource,
-    /// The number of the resource.
+    /// The id of the resource.
     ResourceId,
     /// The type of the resource.
     ResourceType,
     /// The slug of the region.
     RegionSlug,
-    /// The latest name of the droplet it was done to.
+    /// The latest name of the droplet that the action was done to.
     DropletName,
     /// The region as an object: slug, name, availability and features.
     Region,
-    /// When the sync started that archived it.
+    /// The start time of the sync run that archived the action.
     FirstSeenAt,
 }
 
-/// A name that is no column.
+/// A name that matches no column.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{input}` is not a column: use {}", Column::ALL.map(Column::name).join(", "))]
 pub struct UnknownColumn {
@@ -63,7 +63,7 @@ impl Column {
         Self::FirstSeenAt,
     ];
 
-    /// What a person is shown unless they choose.
+    /// The columns for people, unless they choose others.
     pub const FOR_PEOPLE: [Self; 7] = [
         Self::Id,
         Self::StartedAt,
@@ -74,7 +74,7 @@ impl Column {
         Self::RegionSlug,
     ];
 
-    /// What a person is shown on a terminal that is narrower than [`Self::NARROW_BELOW`].
+    /// The columns for people on a terminal that is narrower than [`Self::NARROW_BELOW`].
     pub const FOR_NARROW_TERMINALS: [Self; 5] = [
         Self::Id,
         Self::StartedAt,
@@ -83,10 +83,10 @@ impl Column {
         Self::Resource,
     ];
 
-    /// How many columns of text the columns for people take with names of usual length.
+    /// The width, in terminal columns, that the columns for people need with names of usual length.
     pub const NARROW_BELOW: usize = 80;
 
-    /// What a program is given unless it chooses: the fields of the API, and the droplet's name.
+    /// The columns for programs, unless they choose others: the fields of the API, and the name of the droplet.
     pub const FOR_PROGRAMS: [Self; 9] = [
         Self::Id,
         Self::Status,
@@ -99,7 +99,7 @@ impl Column {
         Self::DropletName,
     ];
 
-    /// What a program is given that reads JSON: the region as well, as the API repeats it in every action.
+    /// The columns for programs that read JSON: also the region, as the API repeats it in every action.
     pub const FOR_JSON: [Self; 10] = [
         Self::Id,
         Self::Status,
@@ -113,7 +113,7 @@ impl Column {
         Self::Region,
     ];
 
-    /// Its name: the key in JSON, the header of CSV, and what chooses it.
+    /// The name: the key in JSON, the header of CSV, and the word that chooses the column.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -133,7 +133,7 @@ impl Column {
         }
     }
 
-    /// Its title in a table, which chooses it as well.
+    /// The title in a table. It chooses the column too.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
@@ -144,7 +144,7 @@ impl Column {
         }
     }
 
-    /// What stands over it, and how it looks.
+    /// The title with the way to format the values.
     #[must_use]
     pub fn heading(self) -> Heading<'static> {
         Heading {
@@ -153,7 +153,7 @@ impl Column {
         }
     }
 
-    /// Its value, in terms of the table `actions`.
+    /// The value, as SQL in terms of the table `actions`.
     pub(super) fn expression(self) -> &'static str {
         match self {
             Self::Id => "actions.id",
@@ -175,9 +175,9 @@ impl Column {
             }
             Self::ResourceId => "actions.resource_id",
             Self::ResourceType => "actions.resource_type",
-            // The region's object is looked up by its slug.
+            // `region` reads only the slug here; the object is looked up by that slug.
             Self::RegionSlug | Self::Region => "actions.region_slug",
-            // The name is looked up by the droplet's id.
+            // The name of the droplet is looked up by its id.
             Self::DropletName => {
                 "CASE WHEN actions.resource_type = 'droplet' THEN actions.resource_id END"
             }
@@ -212,7 +212,7 @@ mod tests {
     fn a_column_is_chosen_by_its_name_or_its_title() {
         for column in Column::ALL {
             assert_eq!(column.name().parse(), Ok(column));
-            // `region` is the title of its slug, and a column of its own.
+            // `region` is the title of `region_slug`, and the name of another column.
             if column != Column::RegionSlug {
                 assert_eq!(column.title().to_uppercase().parse(), Ok(column));
             }

@@ -1,4 +1,4 @@
-//! What has to hold for an action of an arm, as SQL with bound parameters.
+//! The conditions of an arm as SQL with bound parameters.
 
 use super::filter::Values;
 use super::question::Question;
@@ -6,18 +6,18 @@ use crate::core::model::{DropletId, IN_PROGRESS};
 use crate::core::time::Timestamp;
 use rusqlite::types::Value;
 
-/// The words of the partial index `actions_long`, which is not used for others.
+/// The expression of the partial index `actions_long`. SQLite uses the index only for exactly this expression.
 const IS_LONG: &str =
     "strftime('%s', actions.completed_at) - strftime('%s', actions.started_at) >= 3600";
 
-/// In progress: spelled out, because a partial index does not know what a parameter will be.
+/// In progress. The value is a literal, because a partial index is not used for a parameter.
 const IS_OPEN: &str = "actions.status = 'in-progress'";
 
 const IS_UNENDED: &str = "+actions.status = 'in-progress' AND actions.completed_at IS NULL";
 
 const SECONDS: &str = "(unixepoch(actions.completed_at) - unixepoch(actions.started_at))";
 
-/// The conditions of a question, over parameters that are bound once for all arms where that is possible.
+/// The conditions of a question. If possible, a parameter is bound once for all arms.
 pub(super) struct Conditions<'a> {
     question: &'a Question<'a>,
     pub(super) parameters: Vec<Value>,
@@ -45,7 +45,7 @@ impl<'a> Conditions<'a> {
         format!("(SELECT value FROM json_each({parameter}))")
     }
 
-    /// What holds for the rows of every arm and chooses no index in any.
+    /// The conditions of the rows of every arm that choose no index.
     pub(super) fn common(&mut self, arms: &[Arm<'_>]) -> Vec<String> {
         let question = self.question;
         let mut conditions = Vec::new();
@@ -57,7 +57,7 @@ impl<'a> Conditions<'a> {
         conditions.extend(self.values("actions.resource_type", &question.resource_types));
         if let Some(run) = question.first_run.filter(|run| *run > 1) {
             let run = self.bind(Value::Integer(run));
-            // The index of later syncs holds no others, and is not used unless that is said.
+            // SQLite uses the index of later sync runs only when this condition is explicit.
             conditions.push(if is_only(Source::Runs) {
                 format!("actions.first_seen_run > 1 AND actions.first_seen_run >= {run}")
             } else {
@@ -72,7 +72,7 @@ impl<'a> Conditions<'a> {
         conditions
     }
 
-    /// What holds for the rows of one arm.
+    /// The conditions of the rows of one arm.
     pub(super) fn of(&mut self, arm: &Arm<'_>) -> Vec<String> {
         let question = self.question;
         let mut conditions = self.source(arm.source);
@@ -108,7 +108,7 @@ impl<'a> Conditions<'a> {
             Source::Listed => {
                 let listed = self.listed("", droplets);
                 let on = self.on_droplets("+", droplets);
-                // A resource that is unknown is none of the droplets.
+                // An unknown resource is none of the droplets.
                 vec![listed, format!("coalesce({on}, 0) = 0")]
             }
             Source::Open => vec![IS_OPEN.to_owned()],
@@ -125,7 +125,7 @@ impl<'a> Conditions<'a> {
         }
     }
 
-    /// A single value is compared, so that an index keeps its order.
+    /// A single value is compared with `=`, so that an index keeps its order.
     fn values(&mut self, column: &str, values: &Values) -> Option<String> {
         match values {
             Values::Any => None,
@@ -161,7 +161,7 @@ impl<'a> Conditions<'a> {
             .collect()
     }
 
-    /// Had not ended before the time that is to be overlapped. That it had begun is a matter of the window.
+    /// The action had not ended before the start of the overlap interval. The window checks that it had begun.
     fn reaches(&mut self, source: Source<'_>) -> Option<String> {
         let (from, _) = self.question.filter.overlap?;
         let is_reached_now = from <= self.question.now;
@@ -170,7 +170,7 @@ impl<'a> Conditions<'a> {
         let starts_later = format!("+actions.started_at >= {from}");
         let lasts = if is_reached_now { IS_UNENDED } else { "0" };
         Some(match source {
-            // What has an end is decided by the index alone, without a look at the action.
+            // The index alone decides about an action with an end, without a read of its row.
             Source::Long => format!("({starts_later} OR {ends_later})"),
             _ => format!("({starts_later} OR {ends_later} OR ({lasts}))"),
         })
@@ -231,50 +231,50 @@ impl<'a> Conditions<'a> {
     }
 }
 
-/// More arms than this are not merged: SQLite takes 500, and every row passes through the merges.
+/// The maximum number of merged arms. SQLite accepts 500, but every row passes through all merges.
 const MOST_ARMS: usize = 32;
 
-/// An action that took this long or longer is in the index of long ones.
+/// The minimum duration, in seconds, of an action in the index of long actions.
 pub(super) const LONG_SECONDS: u64 = 3600;
 
-/// Where an arm's rows are read from, and in which order they come.
+/// The source of an arm's rows, and their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source<'a> {
-    /// Nowhere: no action can match.
+    /// No action can match.
     Nowhere,
-    /// By id. Sorted: there are as many rows as ids.
+    /// By id. Sorted by SQLite: there are as many rows as ids.
     Ids,
-    /// One droplet's, by time.
+    /// The actions of one droplet, by time.
     Droplet(DropletId),
-    /// Many droplets'. Sorted by SQLite, which moves to temporary files when the rows do not fit its cache.
+    /// The actions of many droplets. SQLite sorts them, and uses temporary files when the rows do not fit its cache.
     Droplets,
-    /// What the droplets' own listings showed beyond their resources. Sorted: there are few.
+    /// The actions in the droplets' own listings that have another resource. Sorted by SQLite: there are few.
     Listed,
     /// In progress, by time.
     Open,
     /// In progress without an end, by time.
     Unended,
-    /// Ended after a long time, by when they started.
+    /// Ended after a long time, by start time.
     Long,
-    /// Archived by later syncs than the first. Sorted.
+    /// Archived by later sync runs than the first. Sorted by SQLite.
     Runs,
-    /// One type's, by time.
+    /// The actions of one type, by time.
     Type(&'a str),
-    /// All, by time.
+    /// All actions, by time.
     Time,
 }
 
-/// One `SELECT` of several.
+/// One `SELECT` of the statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Arm<'a> {
     pub(super) source: Source<'a>,
-    /// Started at this instant or later.
+    /// Started at this time or later.
     pub(super) since: Option<Timestamp>,
-    /// Started before this instant.
+    /// Started before this time.
     pub(super) until: Option<Timestamp>,
 }
 
-/// The arms that together read every match exactly once.
+/// The arms. Together they read every match exactly once.
 pub(super) fn plan<'a>(question: &'a Question<'_>) -> Vec<Arm<'a>> {
     let filter = question.filter;
     let since = filter.since;
@@ -291,7 +291,7 @@ pub(super) fn plan<'a>(question: &'a Question<'_>) -> Vec<Arm<'a>> {
     if !sources.iter().all(|source| source.is_by_time_of_many()) {
         return sources.into_iter().map(arm).collect();
     }
-    // Whatever started before this and reaches `from` is long, or has not ended.
+    // An action that started before this time and reaches `from` is long, or has not ended.
     let edge = from.saturating_add_seconds(-LONG_SECONDS.cast_signed());
     let near = sources.into_iter().map(|source| Arm {
         since: since.max(Some(edge)),
@@ -310,7 +310,7 @@ pub(super) fn plan<'a>(question: &'a Question<'_>) -> Vec<Arm<'a>> {
 }
 
 impl Source<'_> {
-    /// The index to use where the planner takes another for the order alone.
+    /// The index to use where the planner would take another one for the order alone.
     pub(super) fn index(self) -> &'static str {
         match self {
             Self::Long => " INDEXED BY actions_long",
@@ -319,7 +319,7 @@ impl Source<'_> {
         }
     }
 
-    /// Whether it is read by time, and may hold far more than what is long or in progress.
+    /// True when the source is read by time and may have many more actions than the long ones and those in progress.
     fn is_by_time_of_many(self) -> bool {
         match self {
             Self::Droplet(_) | Self::Droplets | Self::Listed | Self::Type(_) | Self::Time => true,
@@ -371,7 +371,8 @@ fn sources<'a>(question: &'a Question<'_>) -> Vec<Source<'a>> {
     }
 }
 
-/// An arm for each droplet. Of many that have most of the actions, all actions are better read in their order.
+/// One arm for each droplet. When the droplets have most of the actions, a read of all actions in their order is
+/// faster.
 fn of_droplets<'a>(question: &Question<'_>) -> Option<Vec<Source<'a>>> {
     let droplets = question.droplets.any_of.as_ref()?;
     let mut sources: Vec<Source<'_>> = match droplets.len() {
@@ -414,7 +415,7 @@ mod tests {
         let connection = archive();
         let completed = Some("completed");
         for (id, status, started_at, completed_at) in [
-            // From 10:00:00 until 10:30:00 is asked for: long and short ones up to the edges, and beyond them.
+            // The question is 10:00:00 until 10:30:00. The actions are long and short, at the edges and beyond.
             (
                 1,
                 completed,
@@ -457,7 +458,7 @@ mod tests {
                 "2020-07-20T10:30:00Z",
                 Some("2020-07-20T10:30:30Z"),
             ),
-            // Without an end, or with one before its beginning, it is over as it begins.
+            // An action without an end, or with an end before its start, ends when it begins.
             (8, completed, "2020-07-20T10:00:00Z", None),
             (9, completed, "2020-07-20T09:59:59Z", None),
             (

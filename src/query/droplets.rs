@@ -1,7 +1,7 @@
-//! From the names of droplets to their ids, and which of them are gone.
+//! Translates names of droplets to ids, and finds the droplets that are gone.
 //!
-//! A name is looked up before the actions are: then the statement that reads them knows ids only, and a name
-//! that nothing has is an error instead of an empty answer.
+//! Names are looked up before the actions are read. So the main statement uses only ids, and an unknown name is an
+//! error instead of an empty answer.
 
 use std::collections::BTreeSet;
 
@@ -11,21 +11,21 @@ use super::error::nearest;
 use super::{Choice, DropletSelector, Error, Filter};
 use crate::core::model::DropletId;
 
-/// The droplets that are meant.
+/// The requested droplets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Droplets {
-    /// One of these, each once; nothing: any droplet, and none.
+    /// The action belongs to one of these, without duplicates. `None`: any droplet, or none.
     pub(super) any_of: Option<Vec<DropletId>>,
-    /// But not one of these.
+    /// The action belongs to none of these.
     pub(super) none_of: Vec<DropletId>,
-    /// Whether `any_of` are so many of the archive's droplets that most of its actions may be theirs.
+    /// True when `any_of` has so many of the archived droplets that they may have most of the actions.
     pub(super) is_most: bool,
 }
 
-/// The droplets that are meant; with `gone`, only those that are known to be gone, or known to exist.
+/// The requested droplets. `gone` keeps only those that are known to be gone, or known to exist.
 ///
 /// # Errors
-/// When no droplet has or had a name, when several have or had it, or the archive cannot be read.
+/// When a name is unknown or ambiguous, or the archive cannot be read.
 pub(super) fn choose(
     connection: &Connection,
     choice: &Choice<DropletSelector>,
@@ -54,10 +54,10 @@ pub(super) fn choose(
     })
 }
 
-/// The one droplet that is meant.
+/// The one requested droplet.
 ///
 /// # Errors
-/// When no droplet has or had a name, when several are meant, or the archive cannot be read.
+/// When the name is unknown, several droplets match, or the archive cannot be read.
 pub(crate) fn one_droplet(
     connection: &Connection,
     selector: &DropletSelector,
@@ -71,8 +71,8 @@ pub(crate) fn one_droplet(
     }
 }
 
-/// The droplets of which a filter asks for the actions, each once; nothing when it names none. Those that it leaves out
-/// are not told.
+/// The droplets whose actions a filter requests, without duplicates. `None` when it names none. Droplets that the
+/// filter leaves out are not included.
 ///
 /// # Errors
 /// When a droplet's name is unknown or ambiguous, or the archive cannot be read.
@@ -80,10 +80,10 @@ pub fn droplets(connection: &Connection, filter: &Filter) -> Result<Option<Vec<D
     Ok(choose(connection, &filter.droplets, filter.gone)?.any_of)
 }
 
-/// The droplets that are named, each once.
+/// The named droplets, without duplicates.
 ///
 /// # Errors
-/// As when they are chosen.
+/// When a droplet's name is unknown or ambiguous, or the archive cannot be read.
 pub(crate) fn resolve(
     connection: &Connection,
     selectors: &[DropletSelector],
@@ -116,7 +116,7 @@ fn ids(
     Ok(found)
 }
 
-/// A droplet's id is never used again, so one that was destroyed is gone, whatever a later sync did not find out.
+/// The API never reuses the id of a droplet. So a destroyed droplet is gone, even when no later sync run noticed.
 const GONE: &str = "
     SELECT id FROM droplets WHERE gone_at IS NOT NULL
      UNION
@@ -160,7 +160,8 @@ fn named(connection: &Connection, sql: &str, name: &str) -> rusqlite::Result<Vec
         .collect()
 }
 
-/// Digits are an id as well as a name: of an archived droplet first, but never where another droplet has the name.
+/// Digits may be an id or a name. The id of an archived droplet wins, but it is an error when another droplet has this
+/// name.
 fn one_by_name(connection: &Connection, name: &str) -> Result<DropletId, Error> {
     let mut ids = named(connection, EXACTLY, name)?;
     let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
@@ -177,7 +178,7 @@ fn one_by_name(connection: &Connection, name: &str) -> Result<DropletId, Error> 
     Err(Error::AmbiguousNumber { id, ids })
 }
 
-/// Whether the archive knows of a droplet with this id.
+/// True when the archive knows a droplet with this id.
 pub(super) fn is_archived(connection: &Connection, id: DropletId) -> rusqlite::Result<bool> {
     connection.query_row(
         "SELECT EXISTS (SELECT 1 FROM droplets WHERE id = ?1)
@@ -377,7 +378,8 @@ mod tests {
         connection
             .execute_batch("UPDATE droplets SET gone_at = '2020-08-02T00:00:00Z' WHERE id = 2")
             .unwrap();
-        // 3 is still listed, as far as the archive knows; 5 was never; 6 was only rebooted; 7 is a volume.
+        // Droplet 3 is still listed, as far as the archive knows; 5 was never listed; 6 was only rebooted; 7 is a
+        // volume.
         for (id, kind, status, resource_type, resource_id) in [
             (1, "destroy", "errored", "droplet", 1),
             (2, "destroy", "completed", "droplet", 3),

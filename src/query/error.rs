@@ -1,4 +1,4 @@
-//! Why a question got no answer.
+//! The errors of a question.
 
 use crate::core::model::{ActionId, DropletId};
 use std::io;
@@ -9,40 +9,40 @@ pub enum Error {
     /// The archive could not be read.
     #[error("cannot read the archive")]
     Read(#[from] rusqlite::Error),
-    /// The rows were found, and whoever asked could not take them; a closed pipe is in here too.
+    /// The rows were found, but the receiver could not take them. A closed pipe is one cause.
     #[error("cannot write the rows")]
     Write(#[source] io::Error),
-    /// No droplet has, or ever had, a name like this.
+    /// No droplet has, or ever had, this name.
     #[error("no archived droplet is or was named `{name}`{}", did_you_mean(.near))]
     UnknownName {
-        /// What was asked for.
+        /// The name in the question.
         name: String,
-        /// Archived names that are written much the same.
+        /// Archived names with a similar spelling.
         near: Vec<String>,
     },
     /// Several droplets have or had this name.
     #[error("`{name}` is or was the name of several droplets, choose by id: {}", list(.ids))]
     AmbiguousName {
-        /// What was asked for.
+        /// The name in the question.
         name: String,
         /// The droplets, oldest first.
         ids: Vec<DropletId>,
     },
-    /// Digits are the id of one droplet, and the name of others.
+    /// The number is the id of one droplet and the name of others.
     #[error(
-        "`{id}` is the id of one droplet, and is or was the name of another: {id}, {}; `0{id}` is the id alone",
+        "`{id}` is the id of one droplet, and is or was the name of another: {id}, {}; write `0{id}` to choose the id",
         list(.ids)
     )]
     AmbiguousNumber {
         /// The droplet with this id.
         id: DropletId,
-        /// The droplets with such a name, oldest first.
+        /// The droplets with this name, oldest first.
         ids: Vec<DropletId>,
     },
     /// No archived action has this id.
     #[error("no action with the id {id} is archived")]
     UnknownAction {
-        /// What was asked for.
+        /// The id in the question.
         id: ActionId,
     },
 }
@@ -54,13 +54,13 @@ fn list(ids: &[DropletId]) -> String {
         .join(", ")
 }
 
-/// More suggestions than this are no help.
+/// The maximum number of suggestions.
 const MOST: usize = 3;
 
-/// A word this short is part of too many others.
+/// The minimum length, in bytes, of a word that counts as a part of another. Shorter words are part of too many others.
 const SHORTEST_PART: usize = 3;
 
-/// The candidates that someone who wrote `word` may have meant, nearest first.
+/// The candidates that the user may have meant by `word`, nearest first.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<String> {
     let word = word.to_lowercase();
     let mut near: Vec<(usize, &str)> = candidates
@@ -74,7 +74,7 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>)
         .collect()
 }
 
-/// The same in words, to follow what was wrong; nothing where nothing is near.
+/// The suggestions as the end of an error message; empty when there are none.
 pub(crate) fn did_you_mean(near: &[String]) -> String {
     if near.is_empty() {
         return String::new();
@@ -82,8 +82,8 @@ pub(crate) fn did_you_mean(near: &[String]) -> String {
     format!(", did you mean {}?", near.join(", "))
 }
 
-/// How many letters are wrong; nothing when too many are. A part of a word, such as `reset` of `password_reset`,
-/// is as near as a word with some wrong letters.
+/// The number of wrong letters, or `None` when too many are wrong. A part of a word, such as `reset` of
+/// `password_reset`, counts as at most the tolerated number of wrong letters.
 fn distance(word: &str, candidate: &str) -> Option<usize> {
     let tolerated = (word.chars().count() / 3).max(1);
     let wrong = strsim::damerau_levenshtein(word, candidate);

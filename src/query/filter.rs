@@ -1,4 +1,4 @@
-//! What is asked for, as a plain value: no SQL, no flags.
+//! The question as a plain value: no SQL, no flags.
 
 use super::TypeSelector;
 use crate::core::model::{ActionId, DropletId};
@@ -6,69 +6,69 @@ use crate::core::time::Timestamp;
 use std::convert::Infallible;
 use std::str::FromStr;
 
-/// Which actions are asked for. Every field narrows the answer, an empty one does not.
+/// The requested actions. Every field narrows the answer; an empty field does not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// What was done: `reboot`, `snapshot` …, or a group of types.
+    /// The types: `reboot`, `snapshot` …, or a group of types.
     pub types: Choice<TypeSelector>,
     /// `in-progress`, `completed`, `errored` …
     pub statuses: Choice<String>,
-    /// The droplets it was done to, or in whose own listing it was.
+    /// The droplets that the action was done to, or whose own listings contain it.
     pub droplets: Choice<DropletSelector>,
-    /// The slugs of the regions it was done in.
+    /// The slugs of the regions.
     pub regions: Choice<String>,
-    /// What it was done to: `droplet`, `volume` …
+    /// The types of the resources: `droplet`, `volume` …
     pub resource_types: Choice<String>,
-    /// The actions themselves.
+    /// The ids of the actions.
     pub ids: Vec<ActionId>,
-    /// Started at this instant or later.
+    /// Started at this time or later.
     pub since: Option<Timestamp>,
-    /// Started before this instant.
+    /// Started before this time.
     pub until: Option<Timestamp>,
-    /// Begun before the second instant, and not ended before the first. What is in progress has not ended; what is
-    /// settled without a known end, or with one before its beginning, ended as it began.
+    /// Began before the second time, and did not end before the first. An action in progress has not ended. A settled
+    /// action without a known end, or with an end before its start, ended when it began.
     pub overlap: Option<(Timestamp, Timestamp)>,
-    /// Took at least as long. What is in progress has lasted until now. A duration that is unknown or negative is
-    /// neither this nor the maximum.
+    /// The minimum duration. An action in progress has lasted until now. An unknown or negative duration matches
+    /// neither the minimum nor the maximum.
     pub min_duration_seconds: Option<u64>,
-    /// Took at most as long. How long something in progress will take is not known.
+    /// The maximum duration. The duration of an action in progress is unknown, so it does not match.
     pub max_duration_seconds: Option<u64>,
-    /// Of droplets that are known to be gone (`true`), or known to exist (`false`), among `droplets`.
+    /// Keeps only the `droplets` that are known to be gone (`true`), or known to exist (`false`).
     ///
-    /// A droplet is gone when a sync marked it as gone, or when its destruction is archived as completed. It exists
-    /// when the API listed it and neither is so. Of one that is only named by actions, archived before any sync saw
-    /// the whole list of droplets, neither is known.
+    /// A droplet is gone when a sync run marked it as gone, or when its destruction is archived as completed. It exists
+    /// when the API listed it and it is not gone. Neither is known for a droplet that only actions name, archived
+    /// before a sync run saw the complete list of droplets.
     pub gone: Option<bool>,
-    /// New in the archive since then.
+    /// Archived since then.
     pub seen_since: Option<SeenSince>,
-    /// What the answer is ordered by, the smallest first.
+    /// The sort key, in ascending order.
     pub sort: SortKey,
-    /// The greatest first.
+    /// Descending order.
     pub reverse: bool,
-    /// At most this many: the greatest by the order, the most recent ones unless another was chosen. They are shown
-    /// in that order, like all answers.
+    /// The maximum number of actions. Those with the greatest sort keys are kept, by default the most recent ones. They
+    /// are shown in the usual order.
     pub limit: Option<u64>,
 }
 
-/// Since when an action is in the archive.
+/// The time since when an action is in the archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeenSince {
-    /// A sync archived it that started at this instant or later.
+    /// Archived by a sync run that started at this time or later.
     Time(Timestamp),
-    /// The last sync archived it; one that still runs is the last.
+    /// Archived by the last sync run, even if it still runs.
     LastSync,
-    /// The last sync that archived anything new archived it.
+    /// Archived by the last sync run that archived anything new.
     LastNews,
 }
 
-/// How a droplet is named in a question.
+/// The way a question names a droplet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DropletSelector {
-    /// By its number alone, archived or not.
+    /// By its id alone, archived or not.
     Id(DropletId),
-    /// By its number, or by a name that it has or once had, and no other droplet.
+    /// By its id, or by a current or former name that only this droplet has.
     Name(String),
-    /// By names with `*`, `?` or `[…]` in them, as in `web-*`: every droplet that has or had such a name.
+    /// By a name pattern with `*`, `?` or `[…]`, as in `web-*`: every droplet that has or had a matching name.
     Pattern(String),
 }
 
@@ -84,23 +84,23 @@ impl FromStr for DropletSelector {
     }
 }
 
-/// What actions are ordered by; those of which it is not known come before all others, and equals by their ids.
+/// The sort key. Actions with an unknown value come first; ties are sorted by id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SortKey {
-    /// When they were initiated.
+    /// The start time.
     #[default]
     Started,
-    /// When they ended.
+    /// The end time.
     Completed,
-    /// How long they took.
+    /// The duration.
     Duration,
-    /// Their ids.
+    /// The id.
     Id,
 }
 
-/// A name that nothing is ordered by.
+/// A name that matches no sort key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{input}` is nothing to sort by: use {}", SortKey::ALL.map(SortKey::name).join(", "))]
+#[error("`{input}` is not a sort key: use {}", SortKey::ALL.map(SortKey::name).join(", "))]
 pub struct UnknownSortKey {
     input: String,
 }
@@ -109,7 +109,7 @@ impl SortKey {
     /// Every key.
     pub const ALL: [Self; 4] = [Self::Started, Self::Completed, Self::Duration, Self::Id];
 
-    /// Its name, which chooses it.
+    /// The name, which chooses the key.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -124,7 +124,7 @@ impl SortKey {
 impl FromStr for SortKey {
     type Err = UnknownSortKey;
 
-    /// A column's name chooses it too: `started_at`, `duration_seconds`.
+    /// The name of a column chooses the key too: `started_at`, `duration_seconds`.
     fn from_str(text: &str) -> Result<Self, UnknownSortKey> {
         let lower = text.to_ascii_lowercase();
         let name = lower
@@ -140,16 +140,15 @@ impl FromStr for SortKey {
     }
 }
 
-/// The values of a field that are asked for. An empty choice leaves every action in.
+/// The requested values of a field. An empty choice keeps every action.
 ///
-/// `any_of` are alternatives, and `none_of` are taken away from them, or from everything when there are none. An
-/// action of which the value is not known has none of them: it is out as soon as there is an alternative, and never
-/// taken away.
+/// `any_of` lists alternatives. `none_of` is subtracted from them, or from all values when `any_of` is empty. An action
+/// with an unknown value matches neither: any alternative excludes it, and `none_of` never does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice<T> {
-    /// One of these; empty: any, and none.
+    /// The action has one of these values. Empty: any value, known or unknown.
     pub any_of: Vec<T>,
-    /// But not one of these.
+    /// The action has none of these values.
     pub none_of: Vec<T>,
 }
 
@@ -163,7 +162,7 @@ impl<T> Default for Choice<T> {
 }
 
 impl<T> Choice<T> {
-    /// One of these values.
+    /// A choice of these values.
     pub fn any_of(values: impl IntoIterator<Item = T>) -> Self {
         Self {
             any_of: values.into_iter().collect(),
@@ -171,14 +170,14 @@ impl<T> Choice<T> {
         }
     }
 
-    /// Whether it leaves every action in.
+    /// True when the choice keeps every action.
     #[must_use]
     pub fn is_anything(&self) -> bool {
         self.any_of.is_empty() && self.none_of.is_empty()
     }
 }
 
-/// One value as it is written: `reboot` asks for it, `!reboot` leaves it out.
+/// One value as the user writes it: `reboot` requests it, `!reboot` leaves it out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Term<T> {
     /// An alternative.
@@ -187,13 +186,13 @@ pub enum Term<T> {
     IsNot(T),
 }
 
-/// A text that is no value to ask for.
+/// A text that is not a valid term.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TermError<E: std::error::Error> {
-    /// A `!` with nothing behind it.
-    #[error("`!` leaves out what stands behind it, and there is nothing")]
+    /// A `!` without a value.
+    #[error("`!` needs a value to leave out, as in `!reboot`")]
     NothingLeftOut,
-    /// What stands behind the `!`, or alone, cannot be read.
+    /// The value is invalid.
     #[error(transparent)]
     Value(E),
 }
@@ -227,14 +226,14 @@ impl<T> FromIterator<Term<T>> for Choice<T> {
     }
 }
 
-/// What a choice comes to, once nothing in it has to be looked up.
+/// The final values of a choice, after all look-ups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Values {
-    /// All, unknown ones too.
+    /// All values, also unknown ones.
     Any,
-    /// These, each once; none of them when empty.
+    /// These values, without duplicates. Empty: nothing matches.
     Only(Vec<String>),
-    /// All but these, unknown ones too.
+    /// All values but these, also unknown ones.
     Except(Vec<String>),
 }
 
@@ -301,7 +300,7 @@ mod tests {
     fn an_unknown_key_lists_those_that_exist() {
         assert_eq!(
             "size".parse::<SortKey>().unwrap_err().to_string(),
-            "`size` is nothing to sort by: use started, completed, duration, id"
+            "`size` is not a sort key: use started, completed, duration, id"
         );
     }
 

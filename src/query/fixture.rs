@@ -1,4 +1,4 @@
-//! Archives in memory for the tests of this layer, and of those that ask it.
+//! Archives in memory for the tests of this layer and of the layers above.
 
 use std::fmt::Debug;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use super::{Choice, Column, Filter, Term, actions, count};
 use crate::core::time::Timestamp;
 use crate::output::Value;
 
-/// One action as it is stored.
+/// One action as the archive stores it.
 #[derive(Clone, Copy)]
 pub(crate) struct Row<'a> {
     pub(crate) id: i64,
@@ -60,7 +60,7 @@ pub(crate) fn archive() -> Connection {
     connection
 }
 
-/// When the tests of this layer, and of those that ask it ask their questions: after everything that is generated.
+/// The current time in these tests: after all generated actions.
 pub(crate) fn now() -> Timestamp {
     "2020-08-01T00:00:00Z".parse().unwrap()
 }
@@ -104,7 +104,7 @@ pub(crate) fn droplet(connection: &Connection, id: i64, names: &[&str]) {
     }
 }
 
-/// What is asked for, as it is written.
+/// The choice that these terms write.
 pub(crate) fn choice<T>(terms: &[&str]) -> Choice<T>
 where
     Term<T>: FromStr<Err: Debug>,
@@ -113,7 +113,7 @@ where
     terms.collect()
 }
 
-/// An action that the droplet's own listing showed.
+/// Adds an action to the droplet's own listing.
 pub(crate) fn listed(connection: &Connection, droplet_id: i64, action_id: i64) {
     connection
         .execute(
@@ -123,8 +123,9 @@ pub(crate) fn listed(connection: &Connection, droplet_id: i64, action_id: i64) {
         .unwrap();
 }
 
-/// Twelve types, a hundred droplets of which most are listed and some are gone, five syncs; several actions per second,
-/// some without a time, open, long, without an end, or ended before they began.
+/// Generated actions of twelve types on a hundred droplets, most of them listed and some gone, with five sync runs.
+/// There are several actions per second; some have no time or no end, are in progress or long, or ended before they
+/// began.
 pub(crate) fn generated(count: i64) -> Connection {
     let connection = archive();
     connection.execute_batch(SYNCS_AND_DROPLETS).unwrap();
@@ -170,19 +171,19 @@ const ACTIONS: &str = "
            CASE WHEN n % 10 < 7 THEN 1 ELSE 1 + n % 5 END
       FROM numbers";
 
-/// The listings showed what their droplets' resources do not say, and some of it for several droplets.
+/// The listings contain actions whose resource is not the droplet, and some of them are in several listings.
 const LISTED: &str = "
     INSERT INTO droplet_listed_actions (droplet_id, action_id)
     SELECT 1 + id % 7, id FROM actions WHERE resource_type = 'backend';
     INSERT OR IGNORE INTO droplet_listed_actions (droplet_id, action_id)
     SELECT 1 + id % 5, id FROM actions WHERE id % 11 = 0;";
 
-/// The ids of the actions that match, in the order they come in.
+/// The ids of the matching actions, in the order of the answer.
 pub(crate) fn found(connection: &Connection, filter: &Filter) -> Vec<i64> {
     found_at(now(), connection, filter)
 }
 
-/// The same at another time.
+/// As [`found`], at another time.
 pub(crate) fn found_at(now: Timestamp, connection: &Connection, filter: &Filter) -> Vec<i64> {
     let mut ids = Vec::new();
     let visited = actions(connection, filter, now, &[Column::Id], &mut |values| {

@@ -1,19 +1,19 @@
-//! Types of actions that are asked for together, under one name: `@power`.
+//! Groups of action types that can be requested under one name: `@power`.
 //!
-//! The types are those of the API's reference and of what its clients have seen. An action type is an open set, so a
-//! group is a convenience and never a check.
+//! The types come from the API reference and from clients of the API. Action types are an open set, so a group is a
+//! convenience and never a check.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Types under one name.
+/// A group of types.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Group {
-    /// Without its `@`.
+    /// The name without its `@`.
     pub name: &'static str,
-    /// What is in it.
+    /// The types of the group.
     pub types: &'static [&'static str],
-    /// What they have in common, in a few words.
+    /// A short description of their effect.
     pub description: &'static str,
 }
 
@@ -58,7 +58,7 @@ static GROUPS: [Group; 6] = [
     },
 ];
 
-/// Every group.
+/// All groups.
 #[must_use]
 pub fn groups() -> &'static [Group] {
     &GROUPS
@@ -70,16 +70,16 @@ impl fmt::Display for Group {
     }
 }
 
-/// How types are named in a question.
+/// The way a question names types.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TypeSelector {
-    /// By its name, seen before or not.
+    /// By the name of a type, archived or not.
     Type(String),
     /// By the name of a group.
     Group(&'static Group),
 }
 
-/// A name that is no group.
+/// A name that matches no group.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{input}` is not a group of types: use {}", list())]
 pub struct UnknownGroup {
@@ -87,7 +87,7 @@ pub struct UnknownGroup {
 }
 
 impl TypeSelector {
-    /// The types that are meant.
+    /// The names of the types.
     pub fn types(&self) -> impl Iterator<Item = &str> {
         let (one, several) = match self {
             Self::Type(name) => (Some(name.as_str()), [].as_slice()),

@@ -1,8 +1,8 @@
-//! When something last happened to each droplet.
+//! The last matching action of each droplet.
 //!
-//! A droplet's actions are read from its own part of an index, the most recent first, until one matches. Of a type that
-//! is rare, most droplets have none, and all their actions would be read in vain: then the actions of that type are
-//! read instead, the most recent first, and each droplet is taken when it is first met.
+//! A droplet's actions are read from its own part of an index, most recent first, until one matches. For a rare type
+//! this would read all actions of most droplets for nothing. So for a rare type its actions are read instead, most
+//! recent first, and each droplet counts where it first appears.
 
 use std::collections::HashSet;
 
@@ -16,40 +16,40 @@ use crate::core::model::{ActionId, DropletId};
 use crate::core::time::Timestamp;
 use crate::output::Value;
 
-/// Up to so many actions of the types that are asked for, they are rare,
+/// Types are rare when they have at most this number of actions in total,
 const MOST_OF_RARE_TYPES: usize = 50_000;
-/// or up to so many for each droplet that is asked for, where that is less.
+/// or at most this number for each requested droplet, if that is less.
 const MOST_FOR_A_DROPLET: usize = 1_000;
 
-/// The most recent action of a droplet that matches.
+/// A droplet and its most recent matching action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Last {
     /// The droplet.
     pub droplet_id: DropletId,
-    /// Its latest known name.
+    /// The latest known name of the droplet.
     pub droplet_name: Option<String>,
-    /// The action; nothing when it never happened.
+    /// The action, or `None` when no action matches.
     pub action: Option<LastAction>,
 }
 
-/// What is said of an action that was a droplet's last.
+/// The last action of a droplet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastAction {
-    /// Its id.
+    /// The id.
     pub id: ActionId,
-    /// What was done.
+    /// The type.
     pub kind: Option<String>,
-    /// Its status.
+    /// The status.
     pub status: Option<String>,
-    /// When it was initiated.
+    /// The start time.
     pub started_at: Option<String>,
-    /// When it ended.
+    /// The end time.
     pub completed_at: Option<String>,
-    /// How long ago it was initiated, in seconds; 0 where that is to come, by this machine's clock.
+    /// The time since the start in seconds; 0 when the start is in the future by the clock of this machine.
     pub ago_seconds: Option<i64>,
-    /// How long it took, in seconds.
+    /// The duration in seconds.
     pub duration_seconds: Option<i64>,
-    /// The slug of the region it was done in.
+    /// The slug of the region.
     pub region_slug: Option<String>,
 }
 
@@ -68,7 +68,7 @@ impl Last {
         "region_slug",
     ];
 
-    /// Itself as a row.
+    /// The values as a row.
     #[must_use]
     pub fn values(&self) -> [Value<'_>; 10] {
         let action = self.action.as_ref();
@@ -92,15 +92,15 @@ fn text(text: Option<&String>) -> Value<'_> {
     text.map_or(Value::Null, |text| Value::Text(text))
 }
 
-/// A droplet, and the action that was its last.
+/// A droplet and its last action.
 type Found = (DropletId, Option<ActionId>);
 
-/// For each droplet the most recent action that matches the filter, by when it started. What only the droplet's own
-/// listing showed counts too.
+/// The most recent action of each droplet that matches the filter, by start time. An action that is only in the
+/// droplet's own listing counts too.
 ///
-/// The most recent comes first. When the filter says which droplets, by name or by whether they are gone, there is a
-/// row for each of them, and those without such an action come last, by their ids; otherwise only droplets that have
-/// one are shown. The filter's limit is the number of rows; its order says nothing here.
+/// The most recent action comes first. When the filter chooses droplets, by name or by `gone`, each of them has a row;
+/// droplets without a matching action come last, by id. Otherwise only droplets with a matching action are shown. The
+/// limit of the filter is the number of rows; its order is ignored.
 ///
 /// # Errors
 /// When a droplet's name is unknown or ambiguous, or the archive cannot be read.
@@ -194,7 +194,7 @@ fn are_rare(connection: &Connection, types: &Values, most: usize) -> rusqlite::R
     Ok(counted <= most)
 }
 
-/// Every droplet that is met among the matches, with the first of them. Those that are asked for and not met follow.
+/// Every droplet among the matches, with its first match. Requested droplets without a match follow.
 fn first_met(connection: &Connection, question: &Question<'_>) -> rusqlite::Result<Vec<Found>> {
     let mut any_droplet = question.clone();
     let chosen = any_droplet.droplets.any_of.take();
@@ -231,7 +231,7 @@ fn first_met(connection: &Connection, question: &Question<'_>) -> rusqlite::Resu
     Ok(found)
 }
 
-/// Hops from one droplet to the next along the indexes. There may be ids of other resources among them.
+/// Steps from one droplet to the next along the indexes. The result may contain ids of other resources.
 const ALL_DROPLETS: &str = "
     WITH RECURSIVE
     resources (id) AS (
@@ -308,7 +308,7 @@ mod tests {
     use super::super::fixture::{Row, archive, choice, droplet, generated, insert, listed, now};
     use super::*;
 
-    /// Of droplet 1 a reboot, then a failed one; of 2 a reboot that only its listing showed; of 3 a snapshot.
+    /// Droplet 1 has a reboot, then a failed one; 2 has a reboot that only its listing contains; 3 has a snapshot.
     fn three_droplets() -> Connection {
         let connection = archive();
         for (id, name) in [(1, "web-1"), (2, "web-2"), (3, "db")] {

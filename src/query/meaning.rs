@@ -1,4 +1,4 @@
-//! Proof that a statement, however it is shaped for speed, means what its filter says.
+//! Proof that a statement, in any shape that speed needs, returns what its filter means.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ struct Archived {
     droplets: BTreeSet<i64>,
 }
 
-/// Everything, by id.
+/// All actions, by id.
 fn everything(connection: &Connection) -> BTreeMap<i64, Archived> {
     let mut statement = connection
         .prepare(
@@ -106,7 +106,7 @@ impl Archived {
         };
         let any_of: Vec<_> = droplets.any_of.iter().map(id).collect();
         let none_of: Vec<_> = droplets.none_of.iter().map(id).collect();
-        // As generated: up to 90 they are listed, and each sixth is gone.
+        // As generated: droplets up to 90 are listed, and every sixth of them is gone.
         let has_fate = |id: &i64, is_gone| *id <= 90 && (id % 6 == 0) == is_gone;
         let is_meant = |id: &i64| {
             (any_of.is_empty() || any_of.contains(id))
@@ -166,7 +166,7 @@ impl Archived {
     }
 }
 
-/// The day of August 2020 on which a sync was, as generated.
+/// The day of August 2020 of a sync run, as generated.
 fn run_day(run: i64) -> i64 {
     if run == 1 { 1 } else { run + 1 }
 }
@@ -204,7 +204,7 @@ fn meant(everything: &BTreeMap<i64, Archived>, filter: &Filter) -> Vec<i64> {
 
 type Step = fn(&mut Filter);
 
-/// The values that are tried, field by field; the first of each changes nothing.
+/// The values to try, field by field; the first value of each field changes nothing.
 fn fields() -> Vec<Vec<Step>> {
     vec![
         vec![
@@ -318,7 +318,7 @@ fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// Asks every question, and returns how many had an answer.
+/// Asks every question, and returns the number of questions with an answer.
 fn check(connection: &Connection, filters: &[Filter]) -> usize {
     let everything = everything(connection);
     let mut answered = 0;
@@ -358,14 +358,14 @@ fn every_two_filters_mean_what_both_of_them_mean() {
 fn any_number_of_filters_means_what_each_of_them_means() {
     let fields = fields();
     let all: u64 = fields.iter().map(|values| values.len() as u64).product();
-    // Combinations that lie far apart, and reach every value of every field with most values of the others.
+    // Combinations that are far apart. Together they use every value of every field with most values of the others.
     let filters: Vec<Filter> = (0..1_000_u64)
         .map(|number| {
             let mut rest = number.wrapping_mul(2_654_435_761) % all;
             let mut filter = Filter::default();
             for values in &fields {
                 let count = values.len() as u64;
-                // Half of the fields of a question are left alone, or nothing would match.
+                // Half of the fields of a question stay empty; otherwise nothing would match.
                 let is_asked = (number ^ rest) % 5 < 2;
                 if is_asked {
                     values[usize::try_from(rest % count).unwrap()](&mut filter);

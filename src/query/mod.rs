@@ -1,9 +1,8 @@
-//! Questions about single actions: which ones match, how many, which was a droplet's last, all that is known of one,
-//! and what a question that matched nothing may have meant.
+//! Questions about single actions: the actions that match, their number, the last one of a droplet, the details of one,
+//! and hints for a question that matched nothing.
 //!
-//! A [`Filter`] becomes one SQL statement with bound parameters. The statement is shaped so that SQLite reads
-//! the matches from an index in the order they are shown in, and rows are handed on one by one: an archive of
-//! millions of actions is answered in constant memory.
+//! A [`Filter`] becomes one SQL statement with bound parameters. SQLite reads the matches from an index in the order of
+//! display, and the rows are passed on one by one. So an archive of millions of actions is answered in constant memory.
 
 pub mod report;
 pub mod sql;

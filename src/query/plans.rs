@@ -1,4 +1,4 @@
-//! Proof that questions read an index and neither sort nor scan: of the plan, and of what SQLite did.
+//! Proof that questions read an index and neither sort nor scan: checks the query plan and the counters of SQLite.
 
 use rusqlite::{Connection, StatementStatus, params_from_iter};
 
@@ -20,7 +20,7 @@ fn plan(connection: &Connection, query: &Statement) -> String {
     steps.map(Result::unwrap).collect::<Vec<_>>().join("\n")
 }
 
-/// Rows, sorts, steps of a table scan, and steps of the virtual machine.
+/// The number of rows, sorts, table scan steps and virtual machine steps.
 fn run(connection: &Connection, query: &Statement) -> (u64, i32, i32, i32) {
     let mut statement = connection.prepare(&query.sql).unwrap();
     let mut rows = statement
@@ -49,14 +49,14 @@ fn tally(connection: &Connection, filter: &Filter) -> Statement {
 }
 
 fn since() -> Filter {
-    // The last thousandth of what is generated.
+    // The last thousandth of the generated actions.
     Filter {
         since: Some("2017-08-06T04:00:00Z".parse().unwrap()),
         ..Filter::default()
     }
 }
 
-/// The plans have to be the same before and after someone ran `ANALYZE`.
+/// The plans must be the same before and after `ANALYZE`.
 fn with_and_without_statistics(check: impl Fn(&Connection)) {
     let connection = generated(ARCHIVED);
     check(&connection);
@@ -140,7 +140,7 @@ fn everything_is_read_in_the_order_of_the_index() {
     with_and_without_statistics(|connection| {
         let query = select(connection, &Filter::default(), &Column::FOR_PROGRAMS);
         let plan = plan(connection, &query);
-        // Nothing else: a droplet's name is not looked up for each of its actions.
+        // No other step: the name of a droplet is not looked up for each of its actions.
         assert_eq!(plan, "SCAN actions USING INDEX actions_by_time");
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");
         assert_eq!(run(connection, &query).1, 0);
@@ -253,7 +253,7 @@ fn counting_reads_the_index_and_no_more() {
     });
 }
 
-/// Reads no more than a small part of the archive, whatever is asked beside it.
+/// Checks that a question reads only a small part of the archive.
 fn assert_reads_little(connection: &Connection, filter: &Filter, index: &str) {
     let query = select(connection, filter, &Column::FOR_PROGRAMS);
     let plan = plan(connection, &query);
@@ -266,7 +266,7 @@ fn assert_reads_little(connection: &Connection, filter: &Filter, index: &str) {
     assert!(!plan.lines().any(is_scan), "{plan}");
     let (rows, _, scanned, steps) = run(connection, &query);
     assert!(rows > 0, "{}", query.sql);
-    // What is long, or in progress, is a fortieth of what is generated.
+    // A fortieth of the generated actions is long or in progress.
     let most = i32::try_from(ARCHIVED).unwrap();
     assert!(steps < most, "{steps} steps\n{plan}");
     assert!(scanned < most / 20, "{scanned} rows scanned\n{plan}");
@@ -320,7 +320,7 @@ fn what_took_long_has_its_own_index() {
     });
 }
 
-/// Merged, and not sorted.
+/// Checks that the arms are merged and not sorted.
 fn assert_ordered_whole(connection: &Connection, filter: &Filter) {
     let query = select(connection, filter, &Column::FOR_PROGRAMS);
     let plan = plan(connection, &query);

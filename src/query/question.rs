@@ -1,4 +1,4 @@
-//! A filter of which everything was looked up: names became ids, syncs became numbers, groups became their types.
+//! A filter after all look-ups: names are ids, sync runs are numbers, groups are types.
 
 use rusqlite::Connection;
 
@@ -7,25 +7,25 @@ use super::filter::Values;
 use super::{Error, Filter, SeenSince, TypeSelector};
 use crate::core::time::Timestamp;
 
-/// The number of a sync in the archive.
+/// The number of a sync run in the archive.
 type RunId = i64;
 
-/// No sync has a number that is greater.
+/// A number that is greater than that of any sync run.
 const NO_RUN: RunId = RunId::MAX;
 
-/// What a statement is made of.
+/// The input of a statement.
 #[derive(Clone, Debug)]
 pub(super) struct Question<'a> {
-    /// What needed no look-up.
+    /// The parts of the filter that need no look-up.
     pub(super) filter: &'a Filter,
     pub(super) types: Values,
     pub(super) statuses: Values,
     pub(super) regions: Values,
     pub(super) resource_types: Values,
     pub(super) droplets: Droplets,
-    /// Archived by this sync or a later one; nothing: by any.
+    /// Archived by this sync run or a later one; `None`: by any.
     pub(super) first_run: Option<RunId>,
-    /// Until when what is in progress has lasted.
+    /// The time until which an action in progress has lasted.
     pub(super) now: Timestamp,
 }
 
@@ -48,7 +48,7 @@ impl<'a> Question<'a> {
         })
     }
 
-    /// With the parts of the filter that need no archive to be understood.
+    /// The parts of the filter that need no archive.
     pub(super) fn without_archive(filter: &'a Filter, now: Timestamp) -> Self {
         let types = &filter.types;
         Self {
@@ -67,7 +67,7 @@ impl<'a> Question<'a> {
     }
 }
 
-/// Syncs are numbered in the order in which they started.
+/// The first matching sync run. Sync runs are numbered in the order of their start.
 fn first_run(connection: &Connection, since: SeenSince) -> rusqlite::Result<RunId> {
     let run: Option<RunId> = match since {
         SeenSince::Time(time) => connection.query_row(
@@ -83,7 +83,7 @@ fn first_run(connection: &Connection, since: SeenSince) -> rusqlite::Result<RunI
     Ok(run.unwrap_or(NO_RUN))
 }
 
-/// The first sync has no part in the index of later ones.
+/// The index of later sync runs does not contain the first one.
 const LAST_NEWS: &str = "
     SELECT coalesce((SELECT max(first_seen_run) FROM actions WHERE first_seen_run > 1), 1)";
 
@@ -92,7 +92,7 @@ mod tests {
     use super::super::fixture::{Row, archive, found, insert};
     use super::*;
 
-    /// Syncs at noon on four days: the first archives 1 and 2, the second nothing, the third 3, the fourth nothing.
+    /// Sync runs on four days: the first archives 1 and 2, the second nothing, the third 3, the fourth nothing.
     fn four_syncs() -> Connection {
         let connection = archive();
         connection

@@ -1,4 +1,4 @@
-//! Hands the rows of any statement on one by one, without a copy of their cells.
+//! Passes on the rows of any statement one by one, without a copy of their cells.
 
 use super::question::Question;
 use super::{Error, Filter, statement};
@@ -11,14 +11,14 @@ use serde::Serialize;
 use std::collections::HashMap;
 use std::io;
 
-/// So many cells of a row are kept on the stack; more of them in memory of their own, anew for each row.
+/// The maximum number of cells of a row on the stack. Longer rows use a new heap allocation each.
 const MOST_ON_STACK: usize = 16;
 
-/// Why the rows ended early.
+/// The reason why the rows ended early.
 pub(crate) enum RowsError {
-    /// They could not be read.
+    /// The rows could not be read.
     Read(rusqlite::Error),
-    /// They could not be taken.
+    /// The receiver could not take the rows.
     Write(io::Error),
 }
 
@@ -37,19 +37,19 @@ impl From<RowsError> for Error {
     }
 }
 
-/// What stands in place of some cells.
+/// A replacement for some cells.
 pub(super) trait Look {
-    /// Looks up what it shows for a row of these cells.
+    /// Looks up the replacements for a row of these cells.
     ///
     /// # Errors
     /// When the archive cannot be read.
     fn look_up(&mut self, read: &[Value<'_>]) -> rusqlite::Result<()>;
 
-    /// Puts what it looked up in place of the cells.
+    /// Replaces the cells with the values that were looked up.
     fn replace<'a>(&'a self, cells: &mut [Value<'a>]);
 }
 
-/// Every cell is shown as it is read.
+/// Shows every cell as it is read.
 struct AsRead;
 
 impl Look for AsRead {
@@ -60,10 +60,10 @@ impl Look for AsRead {
     fn replace<'a>(&'a self, _: &mut [Value<'a>]) {}
 }
 
-/// Hands the first `columns` cells of every row to `visit`, and says how many rows there were.
+/// Passes the first `columns` cells of every row to `visit`, and returns the number of rows.
 ///
 /// # Errors
-/// When the archive cannot be read, a cell is no text that a terminal or JSON can hold, or `visit` fails.
+/// When the archive cannot be read, a cell is not valid UTF-8 text, or `visit` fails.
 pub(crate) fn visit_rows(
     rows: &mut Rows<'_>,
     columns: usize,
@@ -72,7 +72,7 @@ pub(crate) fn visit_rows(
     visit_shown(rows, columns, &mut AsRead, visit)
 }
 
-/// As [`visit_rows`], with cells that stand for others.
+/// As [`visit_rows`], with some cells replaced.
 pub(super) fn visit_shown(
     rows: &mut Rows<'_>,
     columns: usize,
@@ -113,7 +113,7 @@ fn value(cell: ValueRef<'_>, position: usize) -> rusqlite::Result<Value<'_>> {
     }
 }
 
-/// Hands every action that matches to `visit`, each once and in no order; the filter's order and limit do not matter.
+/// Passes every matching action to `visit`, once and in no particular order. The filter's order and limit are ignored.
 ///
 /// A row holds the values of `expressions`, which are SQL in terms of the table `actions`.
 ///
@@ -136,7 +136,7 @@ pub(crate) fn scan(
     Ok(())
 }
 
-/// So many names are remembered, which takes a few megabytes; then they are forgotten, and looked up anew.
+/// The maximum number of remembered names, which takes a few megabytes. Then all are forgotten and looked up again.
 const MOST_REMEMBERED: usize = 50_000;
 
 const NAME: &str = "SELECT name FROM droplets WHERE id = ?1";
@@ -157,7 +157,7 @@ impl<'connection> Names<'connection> {
         }
     }
 
-    /// Makes sure that [`Names::get`] has the droplet's name.
+    /// Loads the name of the droplet for [`Names::get`].
     ///
     /// # Errors
     /// When the archive cannot be read.
@@ -177,13 +177,13 @@ impl<'connection> Names<'connection> {
         Ok(())
     }
 
-    /// The name that was learnt; nothing where the droplet has none.
+    /// The loaded name; `None` when the droplet has no name.
     pub(super) fn get(&self, id: DropletId) -> Option<&str> {
         self.remembered.get(&id)?.as_deref()
     }
 }
 
-/// What an action's `region` shows.
+/// The `region` of an action.
 #[derive(Serialize)]
 struct Region {
     slug: String,
@@ -192,7 +192,7 @@ struct Region {
     features: Vec<String>,
 }
 
-/// The features are those that the region showed when it was last seen.
+/// The features are those that the region had when it was last seen.
 const REGIONS: &str = "
     SELECT slug, name, available,
            (SELECT json_group_array(feature)
@@ -217,7 +217,7 @@ pub(super) fn as_json(connection: &Connection) -> rusqlite::Result<HashMap<Strin
             available: row.get("available")?,
             features: serde_json::from_str(&features).unwrap_or_default(),
         };
-        // A struct of texts always has a JSON text.
+        // Serializing a struct of texts cannot fail.
         let json = serde_json::to_string(&region).unwrap_or_default();
         regions.insert(region.slug, json);
     }

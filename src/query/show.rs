@@ -1,4 +1,4 @@
-//! One action with everything the archive knows about it.
+//! One action with everything that the archive knows about it.
 
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
@@ -7,110 +7,110 @@ use serde_json::value::RawValue;
 use super::Error;
 use crate::core::model::{ActionId, DropletId};
 
-/// An action, and what it hangs together with. Times are UTC texts as they are archived.
+/// An action and the records it belongs to. Times are UTC texts, as archived.
 #[derive(Debug, Serialize)]
 pub struct Details {
-    /// The action's id.
+    /// The id of the action.
     pub id: ActionId,
-    /// Its status.
+    /// The status.
     pub status: Option<String>,
-    /// What was done.
+    /// The type.
     #[serde(rename = "type")]
     pub kind: Option<String>,
-    /// When it was initiated.
+    /// The start time.
     pub started_at: Option<String>,
-    /// When it ended.
+    /// The end time.
     pub completed_at: Option<String>,
-    /// How long it took, in seconds.
+    /// The duration in seconds.
     pub duration_seconds: Option<i64>,
-    /// The number of the resource it was done to.
+    /// The id of the resource.
     pub resource_id: Option<i64>,
-    /// The type of that resource.
+    /// The type of the resource.
     pub resource_type: Option<String>,
-    /// The slug of the region it was done in.
+    /// The slug of the region.
     pub region_slug: Option<String>,
-    /// What the API said beyond these fields.
+    /// The fields of the API answer that have no column.
     pub extra: Option<Box<RawValue>>,
-    /// The region it was done in.
+    /// The region.
     pub region: Option<RegionDetails>,
-    /// The droplets it was done to, or in whose own listing it was.
+    /// The droplets that the action was done to, or whose own listings contain it.
     pub droplets: Vec<DropletDetails>,
-    /// The sync that archived it.
+    /// The sync run that archived the action.
     pub first_seen: SyncDetails,
-    /// The last sync that learned more about it.
+    /// The last sync run that changed the archived action.
     pub changed: Option<SyncDetails>,
 }
 
-/// A region, with all it ever offered.
+/// A region with everything it ever offered.
 #[derive(Debug, Serialize)]
 pub struct RegionDetails {
-    /// Its slug.
+    /// The slug.
     pub slug: String,
-    /// Its name.
+    /// The name.
     pub name: Option<String>,
-    /// Whether new droplets could be created there.
+    /// True when new droplets could be created there.
     pub available: Option<bool>,
-    /// When an action first named it.
+    /// The time when an action first named the region.
     pub first_seen_at: String,
-    /// When it was last written, to the day.
+    /// The time when the region was last written, to the day.
     pub last_seen_at: String,
-    /// What it can do, or could.
+    /// The current and former features.
     pub features: Vec<Offer>,
-    /// The slugs of the sizes it offers, or offered.
+    /// The slugs of the current and former sizes.
     pub sizes: Vec<Offer>,
-    /// What the API said beyond these fields.
+    /// The fields of the API answer that have no column.
     pub extra: Option<Box<RawValue>>,
 }
 
 /// A feature or a size of a region.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Offer {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// When the region first showed it.
+    /// The time when the region first showed it.
     pub first_seen_at: String,
-    /// When the region last showed it.
+    /// The time when the region last showed it.
     pub last_seen_at: String,
-    /// Whether the region showed it when it was last seen.
+    /// True when the region showed it the last time it was seen.
     pub is_current: bool,
 }
 
 /// A droplet.
 #[derive(Debug, Serialize)]
 pub struct DropletDetails {
-    /// Its id.
+    /// The id.
     pub id: DropletId,
-    /// Its latest known name.
+    /// The latest known name.
     pub name: Option<String>,
-    /// Other names it had, the latest first.
+    /// Former names, the latest first.
     pub former_names: Vec<String>,
-    /// The slug of the region it runs in.
+    /// The slug of the region.
     pub region_slug: Option<String>,
-    /// When it was created.
+    /// The creation time.
     pub created_at: Option<String>,
-    /// When a sync first found it to be gone.
+    /// The time when a sync run first found that the droplet is gone.
     pub gone_at: Option<String>,
-    /// Its tags and its size.
+    /// Tags and size.
     pub extra: Option<Box<RawValue>>,
 }
 
-/// A sync.
+/// A sync run.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct SyncDetails {
-    /// Its number.
+    /// The number.
     pub id: i64,
-    /// When it started.
+    /// The start time.
     pub started_at: String,
-    /// When it ended; nothing when it was killed, or still runs.
+    /// The end time; `None` when the sync run was killed or still runs.
     pub finished_at: Option<String>,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Option<String>,
 }
 
 /// The action with this id, with everything that is known about it.
 ///
 /// # Errors
-/// When it is not archived, or the archive cannot be read.
+/// When the action is not archived, or the archive cannot be read.
 pub fn show(connection: &Connection, id: ActionId) -> Result<Details, Error> {
     let found = connection
         .query_row(ACTION, [id], |row| {
@@ -157,7 +157,7 @@ const FEATURES: &str = "
 const SIZES: &str = "
     SELECT size_slug AS name, first_seen_at, last_seen_at FROM region_sizes WHERE region_slug = ?1 ORDER BY size_slug";
 
-/// A droplet of which only the id is known is one too.
+/// A droplet with only a known id is included too.
 const DROPLETS: &str = "
     SELECT named.id, name, region_slug, created_at, gone_at, extra
       FROM (SELECT resource_id AS id FROM actions WHERE id = ?1 AND resource_type = 'droplet'
@@ -239,7 +239,7 @@ fn the_sync(connection: &Connection, run: i64) -> rusqlite::Result<SyncDetails> 
     })
 }
 
-/// The JSON of `extra`; a text that somebody else put there and that is none is left out.
+/// The JSON of `extra`. A text that is not JSON is left out; another program may have written it.
 fn extra(row: &Row<'_>) -> rusqlite::Result<Option<Box<RawValue>>> {
     let text: Option<String> = row.get("extra")?;
     Ok(text.and_then(|text| RawValue::from_string(text).ok()))

@@ -1,9 +1,9 @@
-//! A question as one SQL statement.
+//! Builds one SQL statement from a question.
 //!
-//! The arms (see `arms`) are put together with `UNION ALL … ORDER BY`, which merges what comes in order already.
+//! The arms (see `conditions`) are combined with `UNION ALL … ORDER BY`, which merges arms that are already in order.
 //!
-//! Which index an arm reads is decided here and not by the planner, which has no statistics to go by in a young
-//! archive: a unary `+` keeps a condition from choosing an index. Values are always bound, never pasted.
+//! This code decides the index of each arm. The planner does not, because it has no statistics in a young archive. A
+//! unary `+` keeps a condition from choosing an index. Values are always bound, never pasted.
 
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ use super::conditions::plan;
 use super::question::Question;
 use super::{Column, SortKey};
 
-/// SQL and what its parameters are, in their order.
+/// SQL with the values of its parameters, in their order.
 #[derive(Debug)]
 pub(super) struct Statement {
     pub(super) sql: String,
@@ -22,7 +22,7 @@ pub(super) struct Statement {
 }
 
 impl SortKey {
-    /// Its value, in terms of the table `actions`.
+    /// The value, as SQL in terms of the table `actions`.
     fn expression(self) -> &'static str {
         match self {
             Self::Started => Column::StartedAt.expression(),
@@ -33,7 +33,8 @@ impl SortKey {
     }
 }
 
-/// The actions that match, in the filter's order. What the order needs may follow the columns that were asked for.
+/// The matching actions, in the order of the filter. Columns that only the order needs may follow the requested
+/// columns.
 pub(super) fn select(question: &Question<'_>, columns: &[Column]) -> Statement {
     let filter = question.filter;
     let mut conditions = Conditions::new(question);
@@ -50,7 +51,7 @@ pub(super) fn select(question: &Question<'_>, columns: &[Column]) -> Statement {
     };
     let sql = match filter.limit.map(count) {
         None => format!("{matching}\n{order}"),
-        // The greatest are at the other end of the index; turning them around keeps no more than these.
+        // The greatest are at the other end of the index. The outer SELECT reverses them, so only these rows are kept.
         Some(limit) => {
             let limit = conditions.bind(limit);
             let greatest = format!("{matching}\n{greatest_first}\nLIMIT {limit}");
@@ -67,7 +68,7 @@ pub(super) fn select(question: &Question<'_>, columns: &[Column]) -> Statement {
     }
 }
 
-/// Where an expression is among those that are shown, counted from 1; it is added where it is not.
+/// The position of an expression among the shown ones, from 1. Adds the expression if it is missing.
 fn place_of(expression: &'static str, shown: &mut Vec<&'static str>) -> usize {
     let place = shown.iter().position(|other| *other == expression);
     place.unwrap_or_else(|| {
@@ -76,7 +77,7 @@ fn place_of(expression: &'static str, shown: &mut Vec<&'static str>) -> usize {
     }) + 1
 }
 
-/// All actions that match, in the order in which they are read fastest. The filter's order and limit do not matter.
+/// All matching actions, in the fastest order. The filter's order and limit are ignored.
 pub(super) fn scan(question: &Question<'_>, expressions: &[&'static str]) -> Statement {
     let mut conditions = Conditions::new(question);
     Statement {
@@ -85,7 +86,7 @@ pub(super) fn scan(question: &Question<'_>, expressions: &[&'static str]) -> Sta
     }
 }
 
-/// How many actions match.
+/// The number of matching actions.
 pub(super) fn tally(question: &Question<'_>) -> Statement {
     let mut conditions = Conditions::new(question);
     let mut matching = all_arms(question, &mut conditions, "1");

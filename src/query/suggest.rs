@@ -1,8 +1,8 @@
-//! What a question that matched nothing may have meant.
+//! Hints for a question that matched nothing.
 //!
-//! `--type rebot` is a valid question with an empty answer. So the values that the archive has never seen are
-//! told, with those it has seen that are written much the same. An open set of values is never checked against a
-//! list: a new type of action is a value like any other, once one was archived.
+//! `--type rebot` is a valid question with an empty answer. So the user is told about values that the archive has never
+//! seen, with archived values of a similar spelling. An open set of values is never checked against a fixed list: a new
+//! type of action is a value like any other as soon as one is archived.
 
 use super::droplets::{is_archived, one_droplet};
 use super::error::nearest;
@@ -17,22 +17,23 @@ use std::fmt;
 /// A value in a filter that no archived action has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unseen {
-    /// The column it was looked for in: `type`, `status`, `region_slug` or `resource_type`.
+    /// The column of the value: `type`, `status`, `region_slug` or `resource_type`; or `droplet` for an unknown
+    /// droplet.
     pub field: &'static str,
-    /// What was asked for.
+    /// The value in the filter.
     pub value: String,
-    /// Values that were seen and are written much the same, nearest first.
+    /// Archived values with a similar spelling, nearest first.
     pub near: Vec<String>,
 }
 
-/// How to find out whether a value was seen, and which values were.
+/// The SQL that tells if a value was seen, and lists the seen values.
 struct Field {
     name: &'static str,
     exists: &'static str,
     seen: &'static str,
 }
 
-/// Hops from one type to the next along the index, instead of reading every action.
+/// Steps from one type to the next along the index, instead of reading every action.
 const TYPE: Field = Field {
     name: "type",
     exists: "
@@ -48,7 +49,7 @@ const TYPE: Field = Field {
         SELECT value FROM seen WHERE value IS NOT NULL",
 };
 
-/// No index knows all statuses: one that was never seen costs a pass over the actions.
+/// No index has all statuses: the check of an unseen status reads all actions.
 const STATUS: Field = Field {
     name: "status",
     exists: "
@@ -57,7 +58,7 @@ const STATUS: Field = Field {
         SELECT DISTINCT status FROM actions WHERE status IS NOT NULL",
 };
 
-/// An action's region is always among the regions.
+/// The region of an action is always in the table `regions`.
 const REGION: Field = Field {
     name: "region_slug",
     exists: "
@@ -66,7 +67,7 @@ const REGION: Field = Field {
         SELECT slug FROM regions",
 };
 
-/// As with statuses, one that was never seen costs a pass over the actions.
+/// As with statuses, the check of an unseen value reads all actions.
 const RESOURCE_TYPE: Field = Field {
     name: "resource_type",
     exists: "
@@ -75,8 +76,9 @@ const RESOURCE_TYPE: Field = Field {
         SELECT DISTINCT resource_type FROM actions WHERE resource_type IS NOT NULL",
 };
 
-/// The values that a filter asks for and the archive has never seen, in the order of the filter. Worth asking once a
-/// question matched nothing, or when one value of several may have. What a group or a `!` names need not have happened.
+/// The values in a filter that the archive has never seen, in the order of the filter. Useful after a question that
+/// matched nothing, or when one value of several may match nothing. Members of a group and values after `!` are not
+/// checked: they need not be archived.
 ///
 /// # Errors
 /// When the archive cannot be read.
@@ -153,36 +155,36 @@ impl Field {
     }
 }
 
-/// Why nothing can match a filter, whatever is archived. Its text says so in words.
+/// A reason why no action can match a filter, in any archive. The display text explains it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contradiction {
-    /// The window ends before it begins, or as it begins.
+    /// The window ends before its start, or at its start.
     Window {
-        /// Its beginning.
+        /// The start.
         since: Timestamp,
-        /// Its end.
+        /// The end.
         until: Timestamp,
     },
-    /// The interval to overlap is over before the window of beginnings begins.
+    /// The overlap interval ends before the window of start times begins.
     Overlap {
         /// The end of the interval.
         to: Timestamp,
         /// The beginning of the window.
         since: Timestamp,
     },
-    /// The longest duration is shorter than the shortest.
+    /// The maximum duration is less than the minimum.
     Durations {
-        /// The shortest, in seconds.
+        /// The minimum, in seconds.
         min_seconds: u64,
-        /// The longest, in seconds.
+        /// The maximum, in seconds.
         max_seconds: u64,
     },
-    /// Every value that is asked for is left out again.
+    /// The filter leaves out every value that it requests.
     LeftOut {
         /// The column: `type`, `status`, `region_slug` or `resource_type`.
         field: &'static str,
     },
-    /// A longest duration of what is still in progress.
+    /// A maximum duration for actions that are still in progress.
     OpenWithMaximum,
 }
 
@@ -194,7 +196,7 @@ impl fmt::Display for Contradiction {
             }
             Self::Overlap { to, since } => write!(
                 formatter,
-                "nothing that started at {since} or later can overlap what is over at {to}"
+                "an action that started at {since} or later cannot overlap an interval that ends at {to}"
             ),
             Self::Durations {
                 min_seconds,
@@ -209,16 +211,17 @@ impl fmt::Display for Contradiction {
                 )
             }
             Self::LeftOut { field } => {
-                write!(formatter, "every {field} that is asked for is left out again")
+                write!(formatter, "every requested {field} is left out again")
             }
             Self::OpenWithMaximum => formatter.write_str(
-                "how long something in progress will take is not known, so it has no longest duration",
+                "an action in progress has no known duration yet, so it cannot match a maximum duration",
             ),
         }
     }
 }
 
-/// Why nothing can match, when that can be told from the filter alone. Worth asking once a question matched nothing.
+/// The reasons why no action can match, as far as the filter alone shows them. Useful after a question that matched
+/// nothing.
 #[must_use]
 pub fn contradictions(filter: &Filter, now: Timestamp) -> Vec<Contradiction> {
     let question = Question::without_archive(filter, now);
@@ -395,7 +398,7 @@ mod tests {
             told(&window),
             [
                 "nothing can lie between 2021-01-02T00:00:00Z and 2020-01-01T00:00:00Z",
-                "nothing that started at 2021-01-02T00:00:00Z or later can overlap what is over at 2020-01-01T00:00:00Z",
+                "an action that started at 2021-01-02T00:00:00Z or later cannot overlap an interval that ends at 2020-01-01T00:00:00Z",
             ]
         );
         let values = Filter {
@@ -410,9 +413,9 @@ mod tests {
             told(&values),
             [
                 "nothing can take at least 1h and at most 1m",
-                "every type that is asked for is left out again",
-                "every region_slug that is asked for is left out again",
-                "how long something in progress will take is not known, so it has no longest duration",
+                "every requested type is left out again",
+                "every requested region_slug is left out again",
+                "an action in progress has no known duration yet, so it cannot match a maximum duration",
             ]
         );
     }

@@ -1,4 +1,4 @@
-//! What the token may see: refuses that of another account before it mixes two histories, and finds out whether it may
+//! Checks the token: refuses a token of another account, so that two histories are never mixed, and finds out if it may
 //! read the account's listing.
 
 use uuid::Uuid;
@@ -11,11 +11,11 @@ use crate::archive::{self, ArchivedAccount, Listing, ListingKind};
 use crate::core::coverage::{Interval, page_of};
 use crate::core::model::{Account, Action, ActionId};
 
-/// How long a token that may not read the account's listing is not asked to again.
+/// The time during which a token that may not read the account's listing does not try again.
 const REFUSED_FOR_SECONDS: i64 = 24 * 3600;
 
-/// Makes sure that the token shows the history that the archive holds. Costs a few requests when the token is another
-/// than the last time, and none otherwise.
+/// Makes sure that the token shows the archived history. Costs a few requests when the token is new, and none
+/// otherwise.
 pub(super) async fn check(session: &mut Session<'_>) -> Result<(), archive::Error> {
     let archived = session.store.account()?.unwrap_or_else(|| ArchivedAccount {
         token_salt: salt(),
@@ -54,11 +54,11 @@ pub(super) async fn check(session: &mut Session<'_>) -> Result<(), archive::Erro
     })
 }
 
-/// Listings of which a new token has to show one.
+/// The most listings to try with a new token. The token must show one of them.
 const MOST_LISTINGS: i64 = 3;
 
-/// Reads a page that is archived, and refuses the token where it shows another history, or none although nothing else
-/// tells whose it is. Droplets of another account do not exist for it: they would be taken to be gone.
+/// Reads an archived page, and refuses the token if it shows another history, or no history while its account is
+/// unknown too. A token of another account does not see the archived droplets, so they would be marked as gone.
 async fn check_history(session: &mut Session<'_>, is_pinned: bool) -> Result<(), archive::Error> {
     let kinds = session.store.covered_listings(MOST_LISTINGS)?;
     for kind in kinds {
@@ -69,17 +69,17 @@ async fn check_history(session: &mut Session<'_>, is_pinned: bool) -> Result<(),
             Err(error) => {
                 let subject = "reading an archived page with a new token".to_owned();
                 session.note_failure(subject, error);
-                session.halt("the token may be another account's".to_owned());
+                session.halt("the token may belong to another account".to_owned());
                 return Ok(());
             }
         };
         session.answered();
         let known = session.store.count_known(&ids)?;
-        // Actions may have been removed at the API, or lost from the archive, but not most of a page.
+        // Some actions may have been removed at the API or lost from the archive, but not most of a page.
         if known * 2 < ids.len() as i64 {
             let path = kind.path();
             session.refuse(format!(
-                "the token shows other actions at {path} than those that are archived: it is of another account"
+                "the token shows other actions at {path} than the archive has: it belongs to another account"
             ));
         }
         if !ids.is_empty() {
@@ -91,17 +91,17 @@ async fn check_history(session: &mut Session<'_>, is_pinned: bool) -> Result<(),
         && session.client.action(id).await.is_err()
     {
         session.refuse(format!(
-            "the token shows nothing of what is archived, not even action {id}"
+            "the token shows no archived action, not even action {id}"
         ));
     }
     Ok(())
 }
 
-/// The ids at the newest positions of a listing that are covered, as the API lists them now.
+/// The ids that the API lists now at the newest covered positions of a listing.
 async fn covered_rows(client: &Client, listing: &Listing) -> Result<Vec<ActionId>, api::Error> {
     let newest = listing.coverage.intervals().last().map(|it| it.end - 1);
     let (mut total, newest) = (listing.total.unwrap_or(0), newest.unwrap_or(0));
-    // The second page is where the first one says that the position is by now.
+    // The first answer shows where the position is now; the second request reads that page.
     for _ in 0..2 {
         let page = page_of(newest, PER_PAGE, total);
         let answered = fetch_page(client, listing.kind, page).await?;
@@ -119,7 +119,7 @@ async fn covered_rows(client: &Client, listing: &Listing) -> Result<Vec<ActionId
     Ok(Vec::new())
 }
 
-/// The first page of the account's listing, where the token may read it and the API answers.
+/// The first page of the account's listing, if the token may read it and the API answers.
 pub(super) async fn first_page(
     session: &mut Session<'_>,
 ) -> Result<Option<Page<Action>>, archive::Error> {
@@ -142,8 +142,8 @@ pub(super) async fn first_page(
         }
         Err(error) if error.is_forbidden() => {
             session.is_account_refused = true;
-            let text = "the token lacks the scope actions:read: each droplet is asked for by itself, and what happened \
-                        to droplets that are destroyed by now stays unknown";
+            let text = "the token lacks the scope actions:read: the sync reads each droplet's listing separately, and \
+                        cannot read the actions of destroyed droplets";
             session.notice(text);
             session.store.set_account(&ArchivedAccount {
                 actions_refused_at: Some(now),
@@ -151,7 +151,7 @@ pub(super) async fn first_page(
             })?;
         }
         Err(error) => {
-            // Where the API itself has no such listing, there is nothing to refuse.
+            // The API has no such listing, which counts as refused.
             session.is_account_refused = error.status() == Some(404);
             session.halt_if_hopeless(&error);
             if session.is_halted() {
@@ -165,7 +165,7 @@ pub(super) async fn first_page(
     Ok(None)
 }
 
-/// Asks for the first page until the listing is at least as long as it was: some of the API's servers may lag behind.
+/// Requests the first page until the listing is at least as long as before, because some replicas may lag.
 async fn newest_page(
     session: &mut Session<'_>,
 ) -> Result<Result<Page<Action>, api::Error>, archive::Error> {
@@ -180,7 +180,7 @@ async fn newest_page(
             return Ok(answer);
         }
         if tries >= MOST_OLD {
-            // The own listings of the droplets are there instead.
+            // The droplets' own listings are read instead.
             session.store.forget_coverage(listing.id)?;
             session.store.set_total(ListingKind::Followed, total)?;
             return Ok(answer);
@@ -188,15 +188,15 @@ async fn newest_page(
     }
 }
 
-/// Without an answer, the sync goes on where it can: the check guards against a slip, it is not what is asked for.
+/// Without an answer, the sync run continues if it can: the check only guards against a mistake of the user.
 fn give_up(session: &mut Session<'_>, error: api::Error) {
     session.notice(&format!("the account was not checked: {error}"));
     if error.is_unauthorized() || error.status() == Some(429) {
-        session.note_failure("asking whose token it is".to_owned(), error);
+        session.note_failure("finding the account of the token".to_owned(), error);
     }
 }
 
-/// It only has to differ from archive to archive.
+/// The salt only has to differ between archives.
 fn salt() -> String {
     Uuid::new_v4().simple().to_string()
 }

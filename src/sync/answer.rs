@@ -1,21 +1,22 @@
-//! The values that decide how a listing is read: what is known before, an answer, where its rows stand, how it ended.
+//! The values that decide how a listing is read: the state before, an answer, the positions of its rows, and the
+//! verdict.
 
 use crate::core::coverage::{Coverage, Interval};
 use crate::core::model::ActionId;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// What is known of a listing before it is read.
+/// The known state of a listing before it is read.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Before {
     pub(super) coverage: Coverage,
     pub(super) total: Option<u64>,
-    /// How many actions, from the oldest, have been proven to be archived.
+    /// The number of actions, from the oldest, that are proven to be archived.
     pub(super) complete_total: Option<u64>,
 }
 
 impl Before {
-    /// The last positions of what earlier syncs have read.
+    /// The last positions of the intervals that earlier sync runs have read.
     pub(super) fn borders(&self) -> BTreeSet<u64> {
         let ends = self.coverage.intervals().iter().map(|read| read.end);
         let ends = ends.chain(self.complete_total);
@@ -23,7 +24,7 @@ impl Before {
     }
 }
 
-/// An answered page, as far as decisions need it: the id of each row, `None` for one that has none.
+/// The parts of an answered page that decisions need. `ids` has the id of each row; `None` for a row without one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Answer<'a> {
     pub(super) page: u64,
@@ -32,21 +33,21 @@ pub(super) struct Answer<'a> {
     pub(super) has_next: bool,
 }
 
-/// How the rows of an answer are to be archived.
+/// The instructions to archive the rows of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Placement {
     /// The positions that the rows cover.
     pub(super) covers: Vec<Interval>,
-    /// For each row, whether it stands where everything is archived already.
+    /// For each row, true when its position is already covered.
     pub(super) expected: Vec<bool>,
-    /// The positions that the rows stand at, the newest first.
+    /// The positions of the rows, which are newest first.
     pub(super) shown: Interval,
-    /// The length to believe.
+    /// The length of the listing.
     pub(super) total: Option<u64>,
 }
 
 impl Placement {
-    /// Rows that are archived without a position.
+    /// A placement for rows without positions.
     pub(super) fn nowhere(answer: &Answer<'_>, total: Option<u64>) -> Self {
         Self {
             covers: Vec::new(),
@@ -57,34 +58,34 @@ impl Placement {
     }
 }
 
-/// How reading a listing ended.
+/// The verdict on a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Everything it held when the sync began is archived: this many actions.
+    /// Everything that the listing had when the sync run began is archived: this many actions.
     Complete { total: u64 },
     /// Something is missing, for this reason.
     Incomplete { reason: Inconsistency },
 }
 
-/// A page was not read again.
+/// An archived page that was not read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Skipped {
-    /// The position after it, if it was to be proven.
+    /// The position after the page, if it was an audit.
     pub(super) unproven_to: Option<u64>,
 }
 
-/// Why a listing is not what it should be.
+/// The ways in which an answer contradicts another or itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Inconsistency {
     /// An answer has no `meta.total`.
     NoTotal,
-    /// A total is smaller than one before it.
+    /// A total is smaller than an earlier one.
     Shrunk { before: u64, now: u64 },
-    /// Its pages show fewer actions than a total said, and none was removed: they are of an older listing.
+    /// The pages show fewer actions than a total, and none was removed: they come from an older listing.
     Older { before: u64, now: u64 },
-    /// Its pages show fewer actions than a total said, and not the newest one that is archived.
+    /// The pages show fewer actions than a total, and lack the newest archived action.
     WithoutNewest { before: u64, now: u64 },
-    /// A page has another number of rows than its total says.
+    /// A page has a different number of rows than its total requires.
     RowCount {
         page: u64,
         expected: u64,
@@ -94,27 +95,27 @@ pub(super) enum Inconsistency {
     Repeated { page: u64 },
     /// A page is not newest first.
     Order { page: u64 },
-    /// New actions stand where everything was archived.
+    /// New actions are at positions that were already covered.
     Unexpected { page: u64 },
-    /// Asking again and again brings nothing that is missing.
+    /// Repeated requests do not show the missing actions.
     Stuck,
     /// The archive holds fewer actions of the listing than it should.
     Count { archived: u64, total: u64 },
-    /// The archive holds more actions of the listing than it lists, and did not before.
+    /// The archive holds more actions than the listing shows, and did not before.
     Surplus { archived: u64, total: u64 },
-    /// Walking all pages showed another number of actions than the totals say.
+    /// A full scan found a different number of actions than the totals say.
     ScanCount { found: u64, total: u64 },
     /// The pages never end.
     Endless { pages: u64 },
-    /// The listing grows by a page and more while a page is read.
+    /// The listing grows by a page or more while a page is read.
     Outgrown { pages: u64 },
-    /// A page that is the last by its total links to another one.
+    /// A page that is the last one by its total links to a further page.
     LinksOn { page: u64 },
-    /// What should be new has an id that is not.
+    /// An action at a new position has an old id.
     OldAmongNew { page: u64 },
-    /// What should be old has an id that is new.
+    /// An action at an old position has a new id.
     NewAmongOld { page: u64 },
-    /// Rows without an integer id, or larger than anybody sends.
+    /// Rows have no integer id, or are above a size limit.
     Rejected { rows: u64 },
 }
 
@@ -123,13 +124,13 @@ impl fmt::Display for Inconsistency {
         match self {
             Self::NoTotal => write!(
                 formatter,
-                "an answer has no `meta.total`, so nothing proves that it is whole"
+                "an answer has no `meta.total`, so nothing proves that the listing is complete"
             ),
             Self::Shrunk { before, now } => {
                 write!(
                     formatter,
-                    "its total shrank from {before} to {now}, although actions are never removed; the answers may come \
-                     from servers of which some lag behind"
+                    "its total shrank from {before} to {now}, although actions are never removed; some of the \
+                     API's servers may lag behind"
                 )
             }
             Self::Older { before, now } => {
@@ -141,8 +142,8 @@ impl fmt::Display for Inconsistency {
             Self::WithoutNewest { before, now } => {
                 write!(
                     formatter,
-                    "its pages show {now} of {before} actions, without the newest that is archived: it was removed, or they \
-                     come from a server that lags behind"
+                    "its pages show {now} of {before} actions, but not the newest archived one: it was removed, or the \
+                     pages come from a server that lags behind"
                 )
             }
             Self::RowCount {
@@ -152,7 +153,7 @@ impl fmt::Display for Inconsistency {
             } => {
                 write!(
                     formatter,
-                    "page {page} has {found} rows where its total leaves {expected}"
+                    "page {page} has {found} rows, but by its total it should have {expected}"
                 )
             }
             Self::Repeated { page } => write!(formatter, "page {page} shows an action twice"),
@@ -160,16 +161,16 @@ impl fmt::Display for Inconsistency {
             Self::Unexpected { page } => {
                 write!(
                     formatter,
-                    "page {page} shows unknown actions where all were archived"
+                    "page {page} shows unknown actions at positions that were archived"
                 )
             }
-            Self::Stuck => write!(formatter, "asking again does not bring what is missing"),
+            Self::Stuck => write!(formatter, "more requests do not show the missing actions"),
             Self::Count { archived, total } => {
                 write!(formatter, "{archived} of its {total} actions are archived")
             }
             Self::Surplus { archived, total } => write!(
                 formatter,
-                "it shows {total} actions, and {archived} of it are archived: it does not show all, or some were removed"
+                "it shows {total} actions, but {archived} are archived: it does not show all, or some were removed"
             ),
             Self::ScanCount { found, total } => {
                 write!(
@@ -180,7 +181,7 @@ impl fmt::Display for Inconsistency {
             Self::Endless { pages } => {
                 write!(
                     formatter,
-                    "its pages do not end, and bring nothing new ({pages} read)"
+                    "its pages do not end and show nothing new ({pages} read)"
                 )
             }
             Self::Outgrown { pages } => {
@@ -192,7 +193,7 @@ impl fmt::Display for Inconsistency {
             Self::LinksOn { page } => {
                 write!(
                     formatter,
-                    "page {page} is the last by its total, but links to another one"
+                    "page {page} is the last one by its total, but links to a further page"
                 )
             }
             Self::NewAmongOld { page } => {

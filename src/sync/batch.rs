@@ -1,8 +1,9 @@
-//! Answers that wait to be archived together: one commit, and rows that are neighbours written as neighbours.
+//! Answers that wait to be archived together, in one commit and in the order of their rows.
 //!
-//! A listing is read newest first, so each page belongs before the one that was archived last. Pages put into the table
-//! one by one leave its leaves two thirds full; sixteen at a time, the oldest first, nine tenths. What waits is lost by a
-//! kill, and costs its requests again: so it waits for two seconds at most.
+//! A listing is read newest first, so each page belongs before the previously archived one in the table. If pages are
+//! inserted one by one, the table's leaves end up two thirds full. With sixteen at a time, oldest first, they are nine
+//! tenths full. A kill loses the waiting answers, and their requests must be repeated, so they wait two seconds at
+//! most.
 
 use std::time::Duration;
 
@@ -11,12 +12,11 @@ use tokio::time::Instant;
 use crate::api::{self, Page};
 use crate::core::model::Action;
 
-/// Answers that are archived together at most.
+/// The most answers that are archived together.
 const LARGEST: usize = 16;
-/// How long they may be altogether, unpacked, before they are archived without more: twice what sixteen pages of 200
-/// actions take.
+/// The total unpacked size at which a batch is archived at once: twice the size of sixteen pages of 200 actions.
 const MOST_BYTES: usize = 16 << 20;
-/// How long the first of them waits for the others.
+/// The longest wait of the first answer for others.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// An answer to the request for a page.
@@ -26,15 +26,15 @@ pub(super) struct Fetched {
     pub(super) outcome: Result<Page<Action>, api::Error>,
 }
 
-/// What a request came to, unless it was aborted.
+/// The result of a request, unless it was aborted.
 pub(super) type Answered = Result<Fetched, tokio::task::JoinError>;
 
-/// Answers in the order they came.
+/// Answers in the order of their arrival.
 #[derive(Default)]
 pub(super) struct Batch {
     answers: Vec<Answered>,
     begun_at: Option<Instant>,
-    /// Whether one of them is an error, after which nothing may be asked as if it had not come.
+    /// True when one answer is an error. The sync run must handle an error before it sends further requests.
     is_urgent: bool,
 }
 
@@ -49,7 +49,7 @@ impl Batch {
         self.answers.is_empty()
     }
 
-    /// Whether it is to be archived now.
+    /// True when the batch must be archived now.
     pub(super) fn is_due(&self) -> bool {
         self.is_urgent || self.is_heavy() || self.answers.len() >= LARGEST
     }
@@ -58,13 +58,13 @@ impl Batch {
         self.answers.iter().map(bytes).sum::<usize>() >= MOST_BYTES
     }
 
-    /// Until when it may wait for more.
+    /// The time until which the batch may wait for more answers.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.begun_at.map(|begun_at| begun_at + LONGEST_WAIT)
     }
 
-    /// The answers to archive now, those with the oldest rows of a listing first. Where there are many, what comes after a
-    /// page that is still under way waits for it.
+    /// Takes the answers to archive now, oldest rows of each listing first. In a large batch, answers after a page that
+    /// is still under way wait for that page.
     pub(super) fn take(&mut self) -> Vec<Answered> {
         let goes_whole = self.is_urgent || self.is_heavy();
         let mut answers = std::mem::take(&mut self.answers);
@@ -98,7 +98,7 @@ fn bytes(answered: &Answered) -> usize {
     }
 }
 
-/// The sorted answers that follow one another in their listing, and those beyond a gap.
+/// Splits sorted answers into those that follow one another in their listing, and those beyond a gap.
 fn without_gaps(answers: Vec<Answered>) -> (Vec<Answered>, Vec<Answered>) {
     let mut last = None;
     let is_next = |answered: &Answered| {

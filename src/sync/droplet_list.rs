@@ -1,18 +1,18 @@
-//! A list of droplets, all of them or those with a tag: read to its end, and whether what came is all there is.
+//! A list of droplets, all of them or those with a tag, and the check that it is complete.
 //!
-//! It may shift while it is read: a droplet that is destroyed between two pages moves the first of the next page to where
-//! nobody looks any more. The totals of the pages tell that, and only a list that nothing speaks against says which
-//! droplets there are.
+//! The list may shift while it is read: if a droplet is destroyed between two pages, the first droplet of the next page
+//! moves to a page that was already read. The totals of the pages show that. Only a list without an inconsistency
+//! proves which droplets exist.
 
 use std::collections::{BTreeSet, HashSet};
 
 use crate::api::{PER_PAGE, Page};
 use crate::core::model::{Droplet, DropletId};
 
-/// More than any account has. A server could go on for ever.
+/// More than any account has. The limit stops a list without end.
 const MOST_DROPLETS: usize = 100_000;
 
-/// What was read of the list so far.
+/// The pages of the list that were read so far.
 #[derive(Debug, Default)]
 pub(super) struct DropletList {
     ids: Vec<DropletId>,
@@ -22,17 +22,17 @@ pub(super) struct DropletList {
     pages: u64,
     total: Option<u64>,
     has_ended: bool,
-    /// Why it may not be all there is.
+    /// The first inconsistency, in words.
     inconsistency: Option<String>,
 }
 
 impl DropletList {
-    /// The page to read next; nothing at the end.
+    /// The page to read next; `None` at the end.
     pub(super) fn next_page(&self) -> Option<u64> {
         (!self.has_ended).then_some(self.pages + 1)
     }
 
-    /// Takes that page, and gives back the droplets that were on none before.
+    /// Records that page, and returns the droplets that no earlier page had.
     pub(super) fn take(&mut self, page: Page<Droplet>) -> Vec<Droplet> {
         if self.pages > 0 && page.total != self.total {
             let said = |total: Option<u64>| total.map_or("none".to_owned(), |it| it.to_string());
@@ -75,12 +75,12 @@ impl DropletList {
         self.inconsistency.get_or_insert(why);
     }
 
-    /// The droplets, in the order of the list.
+    /// The ids of the droplets, in the order of the list.
     pub(super) fn ids(&self) -> &[DropletId] {
         &self.ids
     }
 
-    /// Whether any droplet has a tag.
+    /// True when any droplet has a tag.
     pub(super) fn shows_tags(&self) -> bool {
         !self.tags.is_empty()
     }
@@ -94,24 +94,24 @@ impl DropletList {
         all.filter(|(_, tag)| tags.contains(*tag))
     }
 
-    /// How many pages were read.
+    /// The number of pages that were read.
     pub(super) fn pages(&self) -> u64 {
         self.pages
     }
 
-    /// What speaks against its being all there is.
+    /// The inconsistency of the list, in words.
     pub(super) fn contradiction(&self) -> Option<String> {
         let found = self.ids.len() as u64;
         let by_number = || {
             let total = self.total.filter(|total| *total != found)?;
             Some(format!(
-                "it has {found} droplets, and says that there are {total}"
+                "it shows {found} droplets, but its total is {total}"
             ))
         };
         self.inconsistency.clone().or_else(by_number)
     }
 
-    /// Whether it was read to its end, and its total says the same.
+    /// True when the list was read to its end and its total matches.
     pub(super) fn is_proven(&self) -> bool {
         self.has_ended && self.total.is_some() && self.contradiction().is_none()
     }
@@ -192,16 +192,16 @@ mod tests {
     fn a_row_that_cannot_be_read_or_a_page_that_comes_again_is_a_contradiction() {
         let mut short = page(0..1, Some(2), false);
         short.rows.push(Err(RejectedRow {
-            reason: "its `id` is no integer".to_owned(),
+            reason: "its `id` is not an integer".to_owned(),
             excerpt: String::new(),
         }));
         let words = read(vec![short]).contradiction().unwrap();
-        assert_eq!(words, "a row cannot be read: its `id` is no integer");
+        assert_eq!(words, "a row cannot be read: its `id` is not an integer");
         let again = || page(0..200, Some(400), true);
         let list = read(vec![again(), again()]);
         assert_eq!(list.next_page(), None);
         let words = list.contradiction().unwrap();
-        assert_eq!(words, "it has 200 droplets, and says that there are 400");
+        assert_eq!(words, "it shows 200 droplets, but its total is 400");
     }
 
     #[test]

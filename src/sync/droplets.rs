@@ -1,7 +1,7 @@
-//! Which droplets there are, and which have the tags of the scope.
+//! Finds the existing droplets, and those with the tags of the scope.
 //!
-//! The list of all droplets says which tags each of them has, so that it is read once however many tags there are. Where it
-//! shows no tag at all, the token may lack the scope `tag:read`: then the API is asked for each tag.
+//! The list of all droplets shows the tags of each droplet, so one reading serves any number of tags. If the list shows
+//! no tag at all, the token may lack the scope `tag:read`. Then the API is asked for each tag.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::api::{self, DropletSelection};
 use crate::archive;
 use crate::core::model::DropletId;
 
-/// How often a list is read when something speaks against it: it may have shifted.
+/// The most readings of a list with an inconsistency: it may have shifted while it was read.
 const MOST_READINGS: u32 = 3;
 
 /// The droplets that have any of these tags now.
@@ -38,7 +38,7 @@ pub(super) async fn with_tags(
             session.droplet_list = Some(list);
         }
     }
-    // Those that are not listed had the tag while they were, until it is proven that they are gone.
+    // Droplets that had the tag but are no longer listed also count, until it is proven that they are gone.
     tagged.extend(session.store.unlisted_with_tags(&listed, tags)?);
     for tag in tags.difference(&found) {
         if !shows_tags {
@@ -57,8 +57,8 @@ pub(super) async fn with_tags(
     Ok(tagged)
 }
 
-/// Reads a list, for the sake of these tags, until nothing speaks against it; what stays wrong with it makes the sync
-/// partial. Nothing when it cannot be read.
+/// Reads a list for these tags until it has no inconsistency. An inconsistency that stays makes the sync run partial.
+/// Returns `None` when the list cannot be read.
 async fn list_whole(
     session: &mut Session<'_>,
     selection: DropletSelection<'_>,
@@ -101,7 +101,7 @@ fn in_words<'a>(tags: impl ExactSizeIterator<Item = &'a String>) -> String {
     }
 }
 
-/// Reads a list of droplets, and archives each page as it comes: what they say of themselves may be long.
+/// Reads a list of droplets, and archives each page as it arrives, because the data of droplets may be long.
 pub(super) async fn list(
     session: &mut Session<'_>,
     selection: DropletSelection<'_>,

@@ -1,4 +1,4 @@
-//! One sync from its beginning to its end: finds out what to read, archives what comes in, and says how it ended.
+//! One sync run from beginning to end: finds out what to read, archives the answers, and reports the result.
 
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -18,11 +18,11 @@ use crate::archive::{self, Audit, ListingKind, PageRecord};
 use crate::core::cancellation::Cancellation;
 use crate::core::model::{Action, DropletId, IN_PROGRESS};
 
-/// How long pages that are under way may still come in after the sync was told to stop.
+/// The time for pages that are under way to arrive after the sync run was told to stop.
 pub(super) const STOP_WITHIN: Duration = Duration::from_secs(3);
-/// How long indexes that were put off may still be made after that.
+/// The time to create deferred indexes after that.
 const MAKE_INDEXES_WITHIN: Duration = Duration::from_secs(1);
-/// When they are put off further, whenever they were begun.
+/// The time since the stop after which the indexes are deferred again, whenever they were begun.
 const NO_INDEXES_AFTER: Duration = Duration::from_secs(4);
 
 impl Session<'_> {
@@ -59,7 +59,7 @@ impl Session<'_> {
         Ok(self.report)
     }
 
-    /// Makes the indexes that were put off; as many as there is time for when the sync is told to stop.
+    /// Creates the deferred indexes. If the sync run is told to stop, it creates as many as the time allows.
     fn make_deferred_indexes(&mut self, cancellation: Cancellation) -> Result<(), archive::Error> {
         let mut told_at = None;
         self.store.make_deferred_indexes(move || {
@@ -71,7 +71,7 @@ impl Session<'_> {
         })
     }
 
-    /// Finds out which listings are to be read.
+    /// Finds out which listings to read.
     async fn prepare(&mut self) -> Result<(), archive::Error> {
         account::check(self).await?;
         unsettled::find_pages(self)?;
@@ -91,7 +91,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Follows droplets through the account's listing where that is cheaper, and queues the listings of the others.
+    /// Follows droplets through the account's listing if that is cheaper, and queues the listings of the others.
     async fn prepare_droplets(&mut self, ids: BTreeSet<DropletId>) -> Result<(), archive::Error> {
         if ids.is_empty() {
             return Ok(());
@@ -144,13 +144,13 @@ impl Session<'_> {
             .extend(self.following.followed().map(ListingKind::Droplet));
     }
 
-    /// Queues the own listings of followed droplets that are to be read all the same.
+    /// Queues the listings of followed droplets that are read anyway.
     fn queue_followed_again(&mut self) {
         let now = (self.settings.clock)();
         let due = self.following.due(now, self.settings.recheck_seconds);
         let mut again: BTreeSet<ListingKind> = due.map(ListingKind::Droplet).collect();
         again.extend(self.audit.map(|audit| audit.listing));
-        // The archive may know open actions of droplets that this sync is not about.
+        // The archive may have open actions of droplets outside this sync run.
         let followed: BTreeSet<_> = self
             .following
             .followed()
@@ -165,7 +165,7 @@ impl Session<'_> {
         self.queue.extend(again.difference(&queued));
     }
 
-    /// Archives what the account's newest page shows of the droplets, whose own listings may lag behind it.
+    /// Archives the droplets' actions on the account's newest page, because the droplets' listings may lag behind it.
     fn keep(&mut self, page: &Page<Action>) -> Result<(), archive::Error> {
         let actions = page.rows.iter().flatten();
         let kept = actions.filter(|action| self.following.keeps(action));
@@ -186,7 +186,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// The page that this sync is to read again, of the account's listing or of those of droplets.
+    /// The page to audit in this sync run, from the account's listing or from the droplets' listings.
     fn next_audit(
         &self,
         ids: Option<&BTreeSet<DropletId>>,
@@ -199,7 +199,7 @@ impl Session<'_> {
         self.store.next_audit(ids.as_deref(), now, seconds)
     }
 
-    /// Starts to read the account's listing from a position on; its first page is there already.
+    /// Starts to read the account's listing from a position on. The first page is already read.
     fn follow(&mut self, from: u64, first_page: &Page<Action>) -> Result<(), archive::Error> {
         let account = self.store.listing(ListingKind::Account)?.proven();
         let listing = self.store.listing(ListingKind::Followed)?;
@@ -324,7 +324,7 @@ impl Session<'_> {
         {
             self.answered();
             if self.store.knows_droplet(id)? {
-                // Nothing more is asked of it until it is known why.
+                // The sync run reads no more of it until the reason is known.
                 self.readings[index].result = Some(ListingResult::NotRead);
                 self.not_found.push((index, page, error));
                 return Ok(());
@@ -334,7 +334,7 @@ impl Session<'_> {
         self.close(index, ListingResult::Failed(error))
     }
 
-    /// Goes on without a page that was only to be read again: nothing is missing.
+    /// Continues without a page that was only read again: nothing is missing.
     fn skip_page(
         &mut self,
         index: usize,

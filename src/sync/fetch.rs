@@ -1,7 +1,7 @@
-//! Keeps requests under way and takes their answers in.
+//! Keeps requests under way and archives their answers.
 //!
-//! Answers come in any order and wait for one another in a [`Batch`](super::batch::Batch); meanwhile others are asked for,
-//! as the walks of the listings say.
+//! Answers arrive in any order and wait for one another in a [`Batch`](super::batch::Batch). Meanwhile the page plans
+//! request further pages.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -39,7 +39,7 @@ impl Session<'_> {
         }
     }
 
-    /// The next answer of the batch, or nothing when the batch is to be archived as it is.
+    /// The next answer for the batch; `None` when it is time to archive the batch.
     async fn next_answer(&mut self) -> Option<Answered> {
         if self.batch.is_due() {
             return None;
@@ -53,7 +53,7 @@ impl Session<'_> {
         }
     }
 
-    /// Archives what the batch holds, wholly or not at all.
+    /// Archives the batch completely or not at all.
     fn take_in_batch(&mut self) -> Result<(), archive::Error> {
         self.store.begin_batch()?;
         let answers = self.batch.take();
@@ -85,7 +85,7 @@ impl Session<'_> {
         &mut self,
         cancellation: &Cancellation,
     ) -> Result<(), archive::Error> {
-        // Somebody may have kept the archive locked for some of the time.
+        // Another process may have kept the archive locked for some time.
         self.take_in_batch()?;
         let mut deadline = pin!(cancellation.over(STOP_WITHIN));
         let mut is_over = false;
@@ -104,10 +104,10 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Starts requests until enough are under way, or nothing is left to ask.
+    /// Starts requests until enough are under way, or no page is left to request.
     fn ask_for_more(&mut self) -> Result<(), archive::Error> {
         while !self.is_halted() && self.fetches.len() < self.settings.concurrency.max(1) {
-            // They end about in the order in which they were opened, and there may be many thousands.
+            // Readings end roughly in the order in which they were opened, and there may be many thousands.
             let ended = self.readings[self.ended..].iter();
             self.ended += ended.take_while(|reading| reading.result.is_some()).count();
             let unfinished = self.readings.iter_mut().enumerate().skip(self.ended);
@@ -139,7 +139,7 @@ impl Session<'_> {
     }
 
     fn take_in(&mut self, answered: Answered) -> Result<(), archive::Error> {
-        // A fetch that was aborted is one that was not asked for: its listing stays unfinished.
+        // An aborted fetch counts as not requested: its listing stays unfinished.
         let Ok(Fetched {
             reading,
             page,
@@ -161,7 +161,7 @@ impl Session<'_> {
     }
 }
 
-/// Frees the memory of an answer in the threads that read answers, while this one goes on writing: a first sync takes 6 %
+/// Frees the memory of an answer in another thread while this thread continues to write. A first sync run takes 6 %
 /// less time, measured with 500,000 actions.
 fn drop_where_it_was_made(answer: Page<Action>) {
     tokio::spawn(async move { drop(answer) });

@@ -1,4 +1,5 @@
-//! What a sync notes once its listings are read: which are proven complete, and which droplets are followed from where.
+//! Records the results of a sync run: the listings that are proven complete, and the position from which each droplet
+//! is followed.
 
 use super::listing_sync::ListingSync;
 use super::report::{ListingReport, ListingResult};
@@ -9,7 +10,7 @@ use crate::archive;
 use crate::archive::ListingKind;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Queues the own listings of followed droplets when the account's listing could not be read. Whether there are any.
+/// Queues the listings of followed droplets if the account's listing could not be read. Returns true if it queued any.
 pub(super) fn queue_followed_where_account_fails(session: &mut Session<'_>) -> bool {
     let followed = session
         .readings
@@ -29,14 +30,14 @@ pub(super) fn queue_followed_where_account_fails(session: &mut Session<'_>) -> b
     !session.queue.is_empty()
 }
 
-/// Notes a listing that is complete for the first time, or longer than before, so that a kill does not cost its pages
-/// again; and that its droplet is followed from here.
+/// Records a listing that is complete for the first time, or longer than before, so that a kill does not repeat its
+/// pages. Its droplet is followed from here on.
 pub(super) fn note_complete(session: &mut Session<'_>, index: usize) -> Result<(), archive::Error> {
     let reading = &session.readings[index];
     let Some(ListingResult::Complete { total }) = reading.result else {
         return Ok(());
     };
-    // Each droplet was created: one that lists nothing is read again by the next sync.
+    // Every droplet has at least the action that created it. So the next sync run reads an empty listing again.
     let is_empty = total == 0;
     let listing = &reading.listing;
     let now = (session.settings.clock)();
@@ -65,7 +66,7 @@ pub(super) fn note_complete(session: &mut Session<'_>, index: usize) -> Result<(
     }
 }
 
-/// Notes in the archive what is proven, and in the report how each listing ended.
+/// Records the proven results in the archive, and the result of each listing in the report.
 pub(super) fn finalize(session: &mut Session<'_>) -> Result<(), archive::Error> {
     let now = (session.settings.clock)();
     let mut readings = std::mem::take(&mut session.readings);
@@ -106,7 +107,7 @@ pub(super) fn finalize(session: &mut Session<'_>) -> Result<(), archive::Error> 
     Ok(())
 }
 
-/// How each listing ended.
+/// The result of each listing.
 fn reports(readings: Vec<ListingSync>) -> Vec<ListingReport> {
     readings
         .into_iter()
@@ -118,7 +119,7 @@ fn reports(readings: Vec<ListingSync>) -> Vec<ListingReport> {
         .collect()
 }
 
-/// Notes from where on each droplet is followed, and reports those whose own listing was not read.
+/// Records the position from which each droplet is followed, and reports droplets without a reading of their own.
 fn note_following(
     session: &mut Session<'_>,
     account: Option<&ListingReport>,
@@ -166,7 +167,7 @@ fn note_following(
     session.store.follow(&from, session.following.head_id())
 }
 
-/// All of it, once the listings are read.
+/// The remaining requests after the listings.
 pub(super) async fn everything_else(session: &mut Session<'_>) -> Result<(), archive::Error> {
     unsettled::look_again(session).await?;
     refresh_names(session).await
@@ -193,7 +194,7 @@ async fn refresh_names(session: &mut Session<'_>) -> Result<(), archive::Error> 
         Ok(list) if list.is_proven() => {
             gone::look_for_the_gone(session, list.ids()).await?;
         }
-        // The names are there. Which droplets are gone is for another sync.
+        // The names are refreshed. Another sync run finds out which droplets are gone.
         Ok(_) => {}
         Err(error) => session.notice(&format!(
             "the names of droplets were not refreshed: {error}"

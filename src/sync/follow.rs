@@ -1,11 +1,11 @@
 //! Keeps many droplets current through the account's listing.
 //!
-//! Its new positions hold every new action of all of them, in one request for each 200 new actions of the account
-//! instead of one for each droplet. So once a droplet's own listing is archived, the droplet is *followed* from the
-//! length that the account's listing had before that listing was read.
+//! The account's listing has every new action of all droplets. That costs one request per 200 new actions of the
+//! account, instead of one per droplet. So when a droplet's own listing is archived, the droplet becomes *followed*:
+//! from the length that the account's listing had before the droplet's listing was read.
 //!
-//! One thing the account's listing does not say: an action whose resource is not the droplet, such as attaching a volume,
-//! may stand in the droplet's own listing too. So each own listing is read again from time to time.
+//! The droplet's own listing may also have actions of another resource, such as attaching a volume, and the account's
+//! listing does not link these to the droplet. So a recheck reads each own listing again from time to time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,18 +14,18 @@ use crate::archive::{Followed, Listing};
 use crate::core::model::{Action, ActionId, DropletId};
 use crate::core::time::Timestamp;
 
-/// The droplets of one sync, as far as they can be followed.
+/// The droplets of one sync run, and the data to follow them.
 #[derive(Debug, Default)]
 pub(super) struct Following {
-    /// All droplets whose actions are to be kept.
+    /// All droplets whose actions are kept.
     droplets: BTreeSet<DropletId>,
-    /// Those that are followed already.
+    /// The droplets that are already followed.
     followed: BTreeMap<DropletId, Followed>,
-    /// The length of the account's listing when this sync began, where the token may read it.
+    /// The length of the account's listing when this sync run began, if the token may read it.
     account_total: Option<u64>,
-    /// The greatest id that the account's listing showed in this sync.
+    /// The greatest id that the account's listing showed in this sync run.
     head_id: Option<ActionId>,
-    /// Whether the account's listing does not add up.
+    /// True when the account's listing has an inconsistency.
     is_doubted: bool,
 }
 
@@ -44,24 +44,24 @@ impl Following {
         }
     }
 
-    /// The length of the account's listing when this sync began.
+    /// The length of the account's listing when this sync run began.
     pub(super) fn account_total(&self) -> Option<u64> {
         self.account_total
     }
 
-    /// Takes note of ids that the account's listing shows.
+    /// Records ids that the account's listing shows.
     pub(super) fn note_ids(&mut self, ids: impl Iterator<Item = ActionId>) {
         self.head_id = self.head_id.max(ids.max());
     }
 
-    /// The greatest of them.
+    /// The greatest recorded id.
     pub(super) fn head_id(&self) -> Option<ActionId> {
         self.head_id
     }
 
-    /// The position from which on the account's listing is to be read, if that is cheaper than the own listings of the
-    /// droplets that are followed: a request for each, and one for each 200 new actions, of which the account's newest
-    /// page, read already, is a sample. For one that is gone there is no other way.
+    /// The position from which to read the account's listing, if that is cheaper than the own listings of the followed
+    /// droplets. Those cost one request each, and one more per 200 new actions of these droplets, estimated from the
+    /// account's newest page, which is already read. A gone droplet always needs the account's listing.
     pub(super) fn worthwhile_from(&self, newest: &Page<Action>) -> Option<u64> {
         let total = self.account_total?;
         let from = self.followed.values().map(|followed| followed.from).min()?;
@@ -74,8 +74,8 @@ impl Following {
         (is_needed || new.div_ceil(PER_PAGE) <= own_pages + 1).then_some(from)
     }
 
-    /// The account's listing as it is known through followed droplets: it was at least as long as where one is followed
-    /// from. A shorter answer comes from a server that lags.
+    /// Raises the known length of the account's listing to the greatest position from which a droplet is followed. A
+    /// shorter answer comes from a replica that lags.
     pub(super) fn at_known_length(&self, listing: Listing) -> Listing {
         let followed = self.followed.values().filter(|_| !self.is_doubted);
         let known = followed.map(|followed| followed.from).max();
@@ -85,22 +85,23 @@ impl Following {
         }
     }
 
-    /// From where on a droplet is followed, if it was when this sync began and that can be believed.
+    /// The position from which a droplet is followed, if it was followed when this sync run began and the account's
+    /// listing has no inconsistency.
     pub(super) fn followed_from(&self, id: DropletId) -> Option<u64> {
         let followed = self.followed.get(&id).filter(|_| !self.is_doubted);
         followed.map(|followed| followed.from)
     }
 
-    /// From where on a droplet can be followed whose own listing was read in this sync. That may have lagged behind, so one
-    /// that was followed before stays so from there: the account's listing takes it further.
+    /// The position from which a droplet can be followed after its own listing was read in this sync run. The own
+    /// listing may lag behind, so a followed droplet keeps its position until the account's listing moves it on.
     pub(super) fn follow_from(&self, id: DropletId) -> Option<u64> {
         self.followed_from(id)
             .or(self.account_total)
             .filter(|_| !self.is_doubted)
     }
 
-    /// The followed droplets whose own listings are to be read again, each within this period at the latest. They come at
-    /// times of their own, from half of the period on, so that not all of them come in one sync.
+    /// The followed droplets that are due for a recheck, each within this period at the latest. Each droplet has its
+    /// own time in the second half of the period, so that they are not all due in one sync run.
     pub(super) fn due(
         &self,
         now: Timestamp,
@@ -117,12 +118,13 @@ impl Following {
         due.map(|(id, _)| *id)
     }
 
-    /// The account's listing does not add up: neither can be believed what its length is, nor what it was.
+    /// Records an inconsistency of the account's listing. Neither its present nor its earlier length is trusted any
+    /// more.
     pub(super) fn inconsistency(&mut self) {
         self.is_doubted = true;
     }
 
-    /// The droplets whose own listings have to be read, unless the account's shows what is new of them.
+    /// The droplets that are not followed, so that their own listings must be read.
     pub(super) fn unfollowed(&self) -> impl Iterator<Item = DropletId> + '_ {
         self.droplets
             .iter()
@@ -130,17 +132,17 @@ impl Following {
             .filter(|id| !self.followed.contains_key(id))
     }
 
-    /// The droplets that are followed.
+    /// The followed droplets.
     pub(super) fn followed(&self) -> impl Iterator<Item = DropletId> + '_ {
         self.followed.keys().copied()
     }
 
-    /// Whether an action of the account's listing is to be kept.
+    /// True when an action of the account's listing is kept.
     pub(super) fn keeps(&self, action: &Action) -> bool {
         droplet_of(action).is_some_and(|id| self.droplets.contains(&id))
     }
 
-    /// Whether an action must be archived already where the account's listing is covered.
+    /// True when an action at a covered position of the account's listing must be archived already.
     pub(super) fn vouches_for(&self, action: &Action) -> bool {
         droplet_of(action).is_some_and(|id| self.followed.contains_key(&id))
     }
@@ -152,10 +154,10 @@ fn droplet_of(action: &Action) -> Option<DropletId> {
         .filter(|_| action.resource_type.as_deref() == Some("droplet"))
 }
 
-/// A droplet's own share of a period: between half of it and all of it.
+/// The recheck period of one droplet: between half of the period and the whole period.
 fn own_period(id: DropletId, period_seconds: i64) -> i64 {
     let half = period_seconds / 2;
-    // Ids that follow one another are scattered over the half.
+    // The hash spreads neighbouring ids over the second half.
     let scattered = id.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
     half + scattered.cast_signed() % (half + 1)
 }
@@ -194,7 +196,7 @@ mod tests {
         Following::new(droplets, followed.collect(), Some(total))
     }
 
-    /// A page of ten actions, of which so many are of droplet 1.
+    /// A page of ten actions; `of_followed` of them belong to droplet 1.
     fn newest(of_followed: usize) -> Page<Action> {
         let rows = (0..10).map(|row| {
             let id = if row < of_followed { 1 } else { 7 };
@@ -254,7 +256,7 @@ mod tests {
         };
         assert_eq!((due_after(0), due_after(DAY / 2 - 1)), (0, 0));
         assert_eq!(due_after(DAY), 1_000);
-        // By a clock that was wrong, they were read in a year to come.
+        // A wrong clock recorded a time in the future.
         assert_eq!(due_after(-365 * DAY), 1_000);
         let at_three_quarters = due_after(3 * DAY / 4);
         assert!(

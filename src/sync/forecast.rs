@@ -1,7 +1,7 @@
-//! What a sync would cost, without making it: the first page of each listing tells how much is missing.
+//! Estimates the cost of a sync run without running it. The first page of each listing shows how much is missing.
 //!
-//! Nothing is written, not even an archive where there is none. So what is known comes in as [`Known`], read by the
-//! caller from an archive that may not exist.
+//! It writes nothing, and does not even create an archive. So the caller passes the archive's state as [`Known`],
+//! because the archive may not exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,35 +14,35 @@ use crate::archive::{Followed, ListingKind};
 use crate::core::coverage::{Coverage, Interval};
 use crate::core::model::DropletId;
 
-/// What the archive knows.
+/// The state of the archive.
 #[derive(Debug, Default)]
 pub struct Known {
-    /// What is covered of each listing.
+    /// The coverage of each listing.
     pub coverage: BTreeMap<ListingKind, Coverage>,
-    /// The droplets that are followed through the account's listing.
+    /// The followed droplets.
     pub followed: BTreeMap<DropletId, Followed>,
 }
 
-/// What a sync would cost.
+/// The cost of a sync run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Forecast {
-    /// Actions that are listed and not archived.
+    /// The number of actions that are listed but not archived.
     pub actions: u64,
-    /// Pages that hold them.
+    /// The number of pages that hold them.
     pub pages: u64,
-    /// Requests, those for the names of droplets included.
+    /// The number of requests, including those for the names of droplets.
     pub requests: u64,
-    /// How long these take under the pace, in seconds.
+    /// The time for these requests at the given pace, in seconds.
     pub seconds: u64,
 }
 
-/// Whose account it is, and the names of droplets: what a sync may ask beside pages.
+/// The requests besides pages: one for the account, and one for the names of droplets.
 const OTHER_REQUESTS: u64 = 2;
 
-/// Asks for the first page of each listing that a sync would read, and adds up what is missing.
+/// Reads the first page of each listing of the scope, and adds up the missing actions.
 ///
 /// # Errors
-/// When one of them cannot be read.
+/// When a page cannot be read.
 pub async fn forecast(
     client: &Client,
     scope: &Scope,
@@ -98,7 +98,7 @@ async fn add_droplets(
         }
         _ => {
             own = ids;
-            // The look at the account's listing that found it not worthwhile.
+            // The request for the account's first page, which showed that following is not worthwhile.
             forecast.requests += 1;
         }
     }
@@ -113,7 +113,7 @@ async fn add_droplets(
     Ok(())
 }
 
-/// The droplets with these tags, and how many pages the lists have that say so.
+/// The droplets with these tags, and the number of pages that were read to find them.
 async fn with_tags(
     client: &Client,
     tags: &BTreeSet<String>,
@@ -140,7 +140,7 @@ impl Known {
 }
 
 impl Forecast {
-    /// Adds what is missing of `[from, total)`, which the newest page is read for in any case.
+    /// Adds the missing part of `[from, total)`. The newest page is read in any case.
     fn add(&mut self, mut covered: Coverage, from: u64, total: u64) {
         let wanted = Interval {
             start: from.min(total),
@@ -153,7 +153,7 @@ impl Forecast {
             .missing_of(wanted)
             .map(|gap| gap.len().div_ceil(PER_PAGE))
             .sum();
-        // A server may say anything of its listings.
+        // A server may state any total, so the sums must not overflow.
         let pages = pages.saturating_add(1);
         self.pages = self.pages.saturating_add(pages);
         // The page after a full one proves the end.

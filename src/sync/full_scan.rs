@@ -1,74 +1,75 @@
-//! The careful way through a listing: every page, one after the other, from the first to the last.
+//! The full scan of a listing: every page, one after the other, from the first to the last.
 //!
-//! It needs no position to be right. As long as a listing only grows, reading forward misses nothing but what arrives at
-//! the head meanwhile, and for that the pass begins at the first page again. A pass is complete when it has found exactly
-//! as many actions as the largest total that it saw; or, where the listing grows faster than it can be caught up with, is
-//! newest first and no answer was old, as many as it had at the first page.
+//! It does not depend on correct positions. As long as a listing only grows, reading forward misses only the actions
+//! that arrive at the head meanwhile, and for these the pass begins again at the first page. A pass is complete when it
+//! has found exactly as many actions as the largest total that it saw. If the listing grows faster than the pass can
+//! read, it is enough to find as many actions as the total of the first page, provided that the listing is newest first
+//! and no answer was old.
 //!
-//! An answer with a smaller total than one before it is old: it comes from a replica that lags, or from a cache. Rows that
-//! it moves onto pages that were read already would be lost, so the page is asked for again.
+//! An answer with a smaller total than an earlier one is old: it comes from a replica that lags, or from a cache. In an
+//! old answer, rows move to pages that were already read, and would be lost. So the page is requested again.
 
 use super::answer::{Answer, Inconsistency, Verdict};
 use crate::api::PER_PAGE;
 use crate::core::model::ActionId;
 use std::collections::{HashMap, HashSet};
 
-/// Pages in a row that may bring nothing new before the pass is given up.
+/// The pass ends after this many pages in a row without new actions.
 const MOST_FRUITLESS: u32 = 3;
-/// Pages that may fall short of the first one before the pass is given up.
+/// The pass ends after this many pages that are shorter than the first one.
 const MOST_SHORT: u32 = 5;
-/// Pages in a row during each of which the listing may grow by a page before the pass is given up.
+/// The pass ends after this many pages in a row during each of which the listing grows by a page.
 const MOST_OUTGROWN: u32 = 12;
-/// Old answers in a row before the listing is taken to have shrunk.
+/// The number of old answers in a row that prove that the listing has shrunk.
 pub(super) const MOST_OLD: u32 = 12;
-/// Pages that may be read again for what arrived meanwhile, beside twice as many as the listing had at first.
+/// The pages that later laps may read, besides twice the pages of the listing at first.
 const MORE_PAGES: u64 = 4;
-/// The API's default page, and the least that a server which ignores `per_page` is expected to give.
+/// The API's default page length, and the smallest expected page of a server that ignores `per_page`.
 const LEAST_PAGE: usize = 20;
 
-/// Whether the last page of a listing may be a full one: of as many rows as were asked for, or, where it is the only one, of
-/// a round number, as a server gives that does not give so many.
+/// True when the last page of a listing may be a full page, so that more may follow. A page is full with the requested
+/// number of rows. A single page may also be full with a round number, because a server may give smaller pages.
 pub(super) fn may_be_cut(rows: u64) -> bool {
     let is_round = rows.is_multiple_of(10) || rows.is_multiple_of(25);
     rows > 0 && (rows.is_multiple_of(PER_PAGE) || (rows < PER_PAGE && is_round))
 }
 
-/// A pass over all pages.
+/// One pass over all pages.
 #[derive(Default)]
 pub(super) struct FullScan {
     pages_read: u64,
-    /// How many of them since the pass began, or began again, at the first page.
+    /// The number of pages in this lap. A lap begins at the first page.
     pages_of_lap: u64,
-    /// How many pages the first lap had, once it has ended.
+    /// The number of pages in the first lap, once it has ended.
     pages_of_first_lap: Option<u64>,
-    /// How many actions this lap has found, if it is not the first.
+    /// The number of new actions in this lap, if it is not the first.
     found_in_lap: usize,
     seen: HashSet<ActionId>,
-    /// The same, in the order of the listing: the newest first.
+    /// The same actions in the order of the listing, newest first.
     found: Vec<ActionId>,
-    /// The least of them.
+    /// The smallest id of them.
     least: Option<ActionId>,
     rejected: u64,
     first_total: Option<u64>,
     largest_total: Option<u64>,
-    /// What the server takes a full page to be: the rows on the first one.
+    /// The server's page length, taken from the first page.
     page_length: usize,
     old: u32,
-    /// Whether any answer was old.
+    /// True when any answer was old.
     has_lag: bool,
     fruitless: u32,
     short: u32,
     outgrown: u32,
-    /// Whether a page showed an action for the first time that is newer than one of the pages before.
+    /// True when a page showed a new action with a greater id than one on an earlier page.
     is_disordered: bool,
-    /// Whether the first lap found as many actions as the listing had at its first page.
+    /// True when the first lap found as many actions as the total of the first page.
     found_first: bool,
     is_worth_another: bool,
     verdict: Option<Verdict>,
 }
 
 impl FullScan {
-    /// Begins a pass, in a sync in which answers were old or not.
+    /// Begins a pass. `has_lag` is true when the sync run has already had an old answer.
     pub(super) fn new(has_lag: bool) -> Self {
         Self {
             has_lag,
@@ -76,7 +77,7 @@ impl FullScan {
         }
     }
 
-    /// Whether any answer was old.
+    /// True when any answer was old.
     pub(super) fn has_lag(&self) -> bool {
         self.has_lag
     }
@@ -86,35 +87,35 @@ impl FullScan {
         self.pages_of_lap + 1
     }
 
-    /// Whether `page` is the one it waits for.
+    /// True when the pass waits for `page`.
     pub(super) fn is_at(&self, page: u64) -> bool {
         self.verdict.is_none() && page == self.next_page()
     }
 
-    /// How the pass ended, once it has.
+    /// The verdict, once the pass has ended.
     pub(super) fn verdict(&self) -> Option<&Verdict> {
         self.verdict.as_ref()
     }
 
-    /// Whether another pass may end better: this one came to its end and found too few, or was shown an older listing.
+    /// True when another pass may succeed: this one found too few actions, or read an older listing.
     pub(super) fn is_worth_another(&self) -> bool {
         self.is_worth_another
     }
 
-    /// The actions that it found, the newest first.
+    /// The actions that the pass found, newest first.
     pub(super) fn into_found(self) -> Vec<ActionId> {
         self.found
     }
 
-    /// How many of how many actions it has found.
+    /// The number of found actions, and the number of expected ones.
     pub(super) fn progress(&self) -> (u64, u64) {
         let seen = self.seen.len() as u64;
         (seen, self.largest_total.unwrap_or(seen).max(seen))
     }
 
-    /// Takes note of the page it waited for.
+    /// Records the page that the pass waited for.
     pub(super) fn read(&mut self, answer: &Answer<'_>) {
-        // Where totals are lengths of pages, that of the page past the end is 0.
+        // Some servers state the page length as total. Then the total of the page past the end is 0.
         let is_past_the_end = answer.ids.is_empty() && self.pages_read > 0;
         let total = answer.total.filter(|total| *total > 0 || !is_past_the_end);
         if self.is_old(total) {
@@ -137,7 +138,7 @@ impl FullScan {
         }
     }
 
-    /// Takes note of the actions of a page; how many of them are new.
+    /// Records the actions of a page, and returns the number of new ones.
     fn note_ids(&mut self, answer: &Answer<'_>) -> usize {
         let ids = || answer.ids.iter().flatten().copied();
         let is_first_lap = self.pages_of_first_lap.is_none();
@@ -147,7 +148,7 @@ impl FullScan {
         }
         self.least = ids().chain(self.least).min();
         let new: Vec<ActionId> = ids().filter(|id| self.seen.insert(*id)).collect();
-        // What a later lap finds arrived since.
+        // New actions of a later lap arrived since the first page was read.
         let place = if is_first_lap {
             self.found.len()
         } else {
@@ -158,7 +159,7 @@ impl FullScan {
         new.len()
     }
 
-    /// Whether an answer with this total is older than one before it; too many of these end the pass.
+    /// True when an answer with this total is older than an earlier one. Too many of these end the pass.
     fn is_old(&mut self, total: Option<u64>) -> bool {
         let (Some(before), Some(now)) = (self.largest_total, total) else {
             return false;
@@ -194,7 +195,7 @@ impl FullScan {
         let is_short = answer.ids.len() < self.page_length;
         self.short += u32::from(is_short);
         if self.fruitless >= MOST_FRUITLESS {
-            // Links that lead on to nothing new: whether that was all, the count tells.
+            // The links lead to no new actions. The count decides if the listing is complete.
             self.judge(true, true);
         } else if self.short >= MOST_SHORT {
             self.judge(answer.ids.is_empty(), true);
@@ -203,7 +204,7 @@ impl FullScan {
         }
     }
 
-    /// Reads what arrived since the first page was read, which ends where older actions follow.
+    /// Reads the actions that arrived since the first page. It ends at the first action that is already known.
     fn catch_up(&mut self, answer: &Answer<'_>, new: usize) {
         let found = self.seen.len() as u64;
         if new < answer.ids.len() || self.largest_total == Some(found) {
@@ -211,17 +212,18 @@ impl FullScan {
         }
     }
 
-    /// Whether a page has no link to another one and is the last by its length or by the total. One that may have been cut
-    /// is not: totals have been the number of rows on the page, without links (digitalocean/api-v2 issue 107).
+    /// True when a page has no link to a further page and is the last one by its length or by the total. A page that
+    /// may be cut does not count: totals have been the number of rows on the page, without links (digitalocean/api-v2
+    /// issue 107).
     fn is_last(&self, answer: &Answer<'_>, is_short: bool) -> bool {
         let reached = self.pages_read.saturating_mul(self.page_length as u64);
         let is_past_total = self.largest_total.is_none_or(|total| total <= reached);
-        // The first page tells how long a full one is, however short.
+        // The first page defines the length of a full page, however short it is.
         let is_full = (!is_short || self.pages_read == 1) && may_be_cut(answer.ids.len() as u64);
         !answer.has_next && !is_full && (is_short || is_past_total)
     }
 
-    /// Ends the pass, or begins again at the first page when the listing has grown meanwhile.
+    /// Ends the pass, or begins a new lap if the listing has grown meanwhile.
     fn judge(&mut self, has_ended: bool, brings_more: bool) {
         let found = self.seen.len() as u64;
         let has_grown = self.first_total < self.largest_total;
@@ -250,12 +252,12 @@ impl FullScan {
     }
 
     fn most_pages_again(&self) -> u64 {
-        // A server may say anything.
+        // A server may state any total, so the product must not overflow.
         let pages = self.first_total.unwrap_or(0).div_ceil(PER_PAGE);
         pages.saturating_mul(2).saturating_add(MORE_PAGES)
     }
 
-    /// Ends a pass that does not catch up with what arrives.
+    /// Ends a pass that cannot catch up with new actions.
     fn give_up(&mut self) {
         let pages = self.pages_read;
         match self
@@ -272,36 +274,36 @@ impl FullScan {
     }
 }
 
-/// Passes over all pages that a listing is worth in one sync.
+/// The most passes over a listing in one sync run.
 const MOST_PASSES: u32 = 3;
 
-/// The passes of one sync.
+/// The passes of one sync run.
 pub(super) struct Passes {
     done: u32,
-    /// The longest length heard of before the pass at hand began.
+    /// The largest total before the current pass began.
     known_total: u64,
-    /// The actions that a pass found, if they were fewer.
+    /// The actions of an earlier pass that found fewer actions than that.
     shorter: Option<HashSet<ActionId>>,
-    /// What each answer of this sync said: its total, its oldest action, and the position of that.
+    /// The claims of this sync run's answers: total, oldest action, and the position of that action.
     claims: Vec<(u64, ActionId, u64)>,
 }
 
-/// What a pass found: the actions, the newest first, and the length to believe.
+/// The result of a pass: the actions, newest first, and the length of the listing.
 pub(super) struct Found {
     ids: Vec<ActionId>,
     total: u64,
 }
 
-/// What follows from a pass.
+/// The next step after a pass.
 pub(super) enum Judgement {
-    /// It added up: the archive has to be compared with it.
+    /// The pass has no inconsistency: compare the archive with it.
     Compare(Found),
     Again(Inconsistency),
     Done(Verdict),
 }
 
 impl Passes {
-    /// None so far; an earlier sync may have heard of a length.
+    /// No passes yet. `total` is the length that an earlier sync run knew.
     pub(super) fn after(total: Option<u64>) -> Self {
         Self {
             done: 0,
@@ -315,12 +317,12 @@ impl Passes {
         self.claims.push((total, oldest, position));
     }
 
-    /// A pass begins, or what was said before it is heard later.
+    /// A pass begins, or an answer from before the pass arrives later.
     pub(super) fn begin(&mut self, known_total: u64) {
         self.known_total = known_total;
     }
 
-    /// Judges a pass that has come to this verdict.
+    /// Judges a pass that ended with this verdict.
     pub(super) fn judge(&mut self, verdict: Verdict, pass: FullScan) -> Judgement {
         self.done += 1;
         let is_worth_another = pass.is_worth_another();
@@ -344,7 +346,8 @@ impl Passes {
         }
     }
 
-    /// Why a pass that found fewer actions than were known is not believed, unless an earlier one found no others.
+    /// The inconsistency of a pass that found fewer actions than were known. It is accepted if all actions of an
+    /// earlier such pass are among its own.
     fn doubt_of_first_shorter(&mut self, ids: &[ActionId], now: u64) -> Option<Inconsistency> {
         let before = self.known_total;
         if now >= before {
@@ -359,8 +362,8 @@ impl Passes {
         Some(Inconsistency::Shrunk { before, now })
     }
 
-    /// Compares what a pass found with the archive: how many actions of the listing it holds, but for those that it held
-    /// too many before, and the newest of them.
+    /// Compares the result of a pass with the archive. `archived` is the number of archived actions, without an earlier
+    /// surplus, and `newest` is the newest of them.
     pub(super) fn compare(
         &self,
         found: &Found,
@@ -371,7 +374,7 @@ impl Passes {
         let inconsistency = if found.total < self.known_total {
             self.doubt_of_shorter(&found.ids, newest)
         } else {
-            // The listing does not show everything, or actions were removed: the next sync takes its word for it.
+            // The listing does not show everything, or actions were removed. The next sync run accepts it.
             (archived > total).then_some(Inconsistency::Surplus { archived, total })
         };
         match inconsistency {
@@ -380,9 +383,9 @@ impl Passes {
         }
     }
 
-    /// Two passes agreed on fewer actions than were listed once. If what they showed stands where an answer with a larger
-    /// total had it, they were shown an older listing. If they lack the newest action, that was removed or they were: the
-    /// next sync takes their word for it.
+    /// Two passes agreed on fewer actions than were listed before. If an action has the same position as in an answer
+    /// with a larger total, the passes read an older listing. If the newest action is missing, either it was removed or
+    /// the passes read an older listing: the next sync run accepts the result.
     fn doubt_of_shorter(
         &self,
         found: &[ActionId],

@@ -1,7 +1,9 @@
-//! Droplets that are gone: the API says so of each by its own address, and the account's listing still has their actions.
+//! Gone droplets: the API proves for each droplet that it no longer exists, and the account's listing still has its
+//! actions.
 //!
-//! What was not archived of a droplet when it went, because a sync was interrupted or because something happened to it
-//! since the last one, is read there. Where the token may not read it, a history that had been complete stays as it is.
+//! Some actions of a gone droplet may not be archived, because a sync run was interrupted or because the actions are
+//! newer than the last one. These are read in the account's listing. If the token may not read that listing, a complete
+//! history stays as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,20 +16,20 @@ use crate::archive::{self, ListingKind, UnlistedDroplet};
 use crate::core::coverage::Coverage;
 use crate::core::model::DropletId;
 
-/// Droplets of which one sync finds out at most whether they are gone.
+/// The most unlisted droplets that one sync run asks for.
 const MOST_CANDIDATES: usize = 100;
 
-/// Errors after which one sync asks for no more of them.
+/// The number of errors after which a sync run asks for no more of them.
 const MOST_ERRORS: u32 = 3;
 
-/// What the API says of a droplet by its own address.
+/// The API's answer about one droplet.
 enum Existence {
     Exists,
     Gone,
     Unknown(api::Error),
 }
 
-/// Finds out why listings of droplets were not found, and ends them accordingly.
+/// Finds out why listings of droplets were not found, and sets their results.
 pub(super) async fn prove(session: &mut Session<'_>) -> Result<(), archive::Error> {
     while let Some((index, page, error)) = session.not_found.pop() {
         let Some(id) = session.readings[index].listing.kind.droplet_id() else {
@@ -37,7 +39,7 @@ pub(super) async fn prove(session: &mut Session<'_>) -> Result<(), archive::Erro
             return Ok(());
         }
         let existence = if page == 1 && session.store.is_gone(id)? {
-            // An earlier sync has asked.
+            // An earlier sync run has proved it.
             Existence::Gone
         } else {
             existence(session, id).await?
@@ -45,11 +47,11 @@ pub(super) async fn prove(session: &mut Session<'_>) -> Result<(), archive::Erro
         let result = match existence {
             Existence::Gone => ListingResult::Gone,
             Existence::Exists => ListingResult::Incomplete {
-                reason: format!("the droplet exists, but not its listing: {error}"),
+                reason: format!("the droplet exists, but it has no listing: {error}"),
             },
             Existence::Unknown(error) if error.is_not_found() => ListingResult::Incomplete {
                 reason: format!(
-                    "{error}, and the API lists no droplets at all: is --api-url right?"
+                    "{error}, and the API has no list of droplets: is `--api-url` right?"
                 ),
             },
             Existence::Unknown(error) => ListingResult::Failed(error),
@@ -60,8 +62,8 @@ pub(super) async fn prove(session: &mut Session<'_>) -> Result<(), archive::Erro
     Ok(())
 }
 
-/// Finds out which archived droplets are gone, of those that the API does not list. One whose destruction is archived is;
-/// the others are asked for.
+/// Finds out which of the unlisted archived droplets are gone. A droplet with an archived destruction is gone; the API
+/// is asked for the others.
 pub(super) async fn look_for_the_gone(
     session: &mut Session<'_>,
     listed: &[DropletId],
@@ -87,7 +89,7 @@ pub(super) async fn look_for_the_gone(
     ask_for(session, open).await
 }
 
-/// Asks for droplets by their own addresses: each sync begins at another one, and goes on after an error.
+/// Asks for single droplets. Each sync run begins at a different one, and continues after an error.
 async fn ask_for(
     session: &mut Session<'_>,
     mut open: Vec<UnlistedDroplet>,
@@ -110,7 +112,7 @@ async fn ask_for(
     }
     if later > 0 {
         session.notice(&format!(
-            "{later} more droplets are not listed; the next syncs ask whether they are gone"
+            "{later} more droplets are not listed; the next syncs check whether they are gone"
         ));
     }
     Ok(())
@@ -120,7 +122,7 @@ fn stays_unknown(session: &Session<'_>, error: &api::Error) {
     session.notice(&format!("it is unknown which droplets are gone: {error}"));
 }
 
-/// Asks for a droplet by its own address, and notes in the archive what comes of it.
+/// Asks for a single droplet, and records the answer in the archive.
 async fn existence(session: &mut Session<'_>, id: DropletId) -> Result<Existence, archive::Error> {
     let answer = session.client.droplet(id).await;
     let now = (session.settings.clock)();
@@ -144,7 +146,7 @@ async fn existence(session: &mut Session<'_>, id: DropletId) -> Result<Existence
     }
 }
 
-/// Whether the API has lists at all. Where everything is answered with 404, a droplet's 404 proves nothing.
+/// True when the API has lists at all. If the API answers every request with 404, the 404 of a droplet proves nothing.
 async fn has_lists(session: &mut Session<'_>) -> bool {
     if !session.has_lists {
         session.has_lists = session
@@ -156,9 +158,9 @@ async fn has_lists(session: &mut Session<'_>) -> bool {
     session.has_lists
 }
 
-/// Starts to read the account's listing for droplets that turned out to be gone and may have actions that are not
-/// archived: from where they were followed, and from its beginning when that is unknown or does not add up. Whether there
-/// is anything to read.
+/// Starts to read the account's listing for gone droplets that may have actions that are not archived. It begins where
+/// they were followed, or at the oldest action if that position is unknown or the listing has an inconsistency. Returns
+/// true if anything is left to read.
 pub(super) fn read_on_in_the_account(session: &mut Session<'_>) -> Result<bool, archive::Error> {
     let unfinished = unfinished(session, &session.readings);
     let Some(total) = session.following.account_total() else {
@@ -191,7 +193,7 @@ pub(super) fn read_on_in_the_account(session: &mut Session<'_>) -> Result<bool, 
     Ok(true)
 }
 
-/// The position from which on all of them are followed, if all of them are.
+/// The position from which all of these droplets are followed, if all of them are followed.
 fn from_where_followed(session: &Session<'_>, droplets: &BTreeSet<DropletId>) -> Option<u64> {
     let from = droplets
         .iter()
@@ -199,7 +201,7 @@ fn from_where_followed(session: &Session<'_>, droplets: &BTreeSet<DropletId>) ->
     from.min().flatten()
 }
 
-/// Forgets what is covered so far, which is covered for others.
+/// Follows the droplets from the oldest action, and forgets the coverage so far, which holds only for other droplets.
 fn follow_from_the_beginning(
     session: &mut Session<'_>,
     droplets: &BTreeSet<DropletId>,
@@ -217,7 +219,7 @@ fn follow_from_the_beginning(
     session.store.follow(&beginning, None)
 }
 
-/// Takes back that droplets are gone which the list of this sync shows after all.
+/// Corrects the result of gone droplets that the list of this sync run still shows.
 pub(super) fn take_back(session: &mut Session<'_>, listed: &[DropletId]) {
     let listed: BTreeSet<DropletId> = listed.iter().copied().collect();
     for report in &mut session.report.listings {
@@ -227,20 +229,20 @@ pub(super) fn take_back(session: &mut Session<'_>, listed: &[DropletId]) {
             .is_some_and(|id| listed.contains(&id));
         if is_listed && matches!(report.result, ListingResult::Gone) {
             report.result = ListingResult::Incomplete {
-                reason: "it is listed, although its own address answers that it does not exist"
+                reason: "it is listed, but a request for it answers that it does not exist"
                     .to_owned(),
             };
         }
     }
 }
 
-/// Makes droplets incomplete that are gone while part of their history is neither archived nor to be had now.
+/// Marks gone droplets as incomplete if part of their history is not archived and cannot be read now.
 pub(super) fn admit_what_is_unknown(session: &Session<'_>, readings: &mut [ListingSync]) {
     let account = readings.iter().rfind(|reading| reading.is_after_the_gone);
     if account.is_some_and(ListingSync::is_complete) {
         return;
     }
-    // Where nothing but droplets is listed, what was complete is all there is to have.
+    // If the account's listing cannot be read, a history that was complete is all that can be archived.
     let is_without_account = account.is_none() && session.is_account_refused;
     let unfinished = unfinished(session, readings);
     for reading in readings {
@@ -248,14 +250,14 @@ pub(super) fn admit_what_is_unknown(session: &Session<'_>, readings: &mut [Listi
         let is_all_there_is = is_without_account && reading.plan.was_complete();
         if id.is_some_and(|id| unfinished.contains(&id)) && !is_all_there_is {
             reading.result = Some(ListingResult::Incomplete {
-                reason: "it is gone, and the account's listing, which has the rest of its history, was not read"
+                reason: "it is gone, and the account's listing with the rest of its history was not read"
                     .to_owned(),
             });
         }
     }
 }
 
-/// The droplets that turned out to be gone, but for those that were followed to the end.
+/// The gone droplets, without those that were followed to the end.
 fn unfinished(session: &Session<'_>, readings: &[ListingSync]) -> BTreeSet<DropletId> {
     let mut following = readings.iter().filter(|reading| reading.is_following());
     let is_followed_to_the_end = following.any(ListingSync::is_complete);

@@ -1,4 +1,4 @@
-//! A listing that is being read: its walk, and how its pages are archived.
+//! One listing in a sync run: its page plan, and the archiving of its pages.
 
 use super::answer::{Answer, Before, Skipped, Verdict};
 use super::follow::Following;
@@ -10,22 +10,22 @@ use crate::core::coverage::Coverage;
 use crate::core::model::{Action, ActionId};
 use crate::core::time::Timestamp;
 
-/// One listing in one sync.
+/// One listing in one sync run.
 pub(super) struct ListingSync {
     pub(super) listing: Listing,
     pub(super) plan: PagePlan,
-    /// The position from which on it is read.
+    /// The position from which the listing is read.
     pub(super) from: u64,
-    /// The positions at which every action of the account is archived, where it is read for droplets.
+    /// The positions at which every action of the account is archived, if the account's listing is read for droplets.
     account: Coverage,
     is_doubted: bool,
-    /// Whether the account's listing is read for droplets that have no listing of their own any more.
+    /// True when the account's listing is read for gone droplets, which no longer have their own listings.
     pub(super) is_after_the_gone: bool,
-    /// How it ended, once it has.
+    /// The result, once the listing has ended.
     pub(super) result: Option<ListingResult>,
 }
 
-/// Asks for a page of a listing.
+/// Requests a page of a listing.
 pub(super) async fn fetch_page(
     client: &Client,
     kind: ListingKind,
@@ -37,7 +37,7 @@ pub(super) async fn fetch_page(
     }
 }
 
-/// Which sync a page is read by, and when.
+/// The sync run that reads a page, and the time.
 #[derive(Clone, Copy)]
 pub(super) struct Moment {
     pub(super) run: RunId,
@@ -45,11 +45,11 @@ pub(super) struct Moment {
 }
 
 impl ListingSync {
-    /// Reads what is missing of a listing; all of it when `is_full`.
+    /// Reads the missing pages of a listing, or all pages when `is_full`.
     pub(super) fn new(listing: Listing, is_full: bool) -> Self {
         let mut plan = PagePlan::new(before(&listing), is_full);
         if listing.kind != ListingKind::Account {
-            // Their newest actions are on the account's newest page, or are asked for by id.
+            // The newest actions of droplets are on the account's newest page, or are requested by id.
             plan = plan.resuming();
         }
         Self {
@@ -63,7 +63,7 @@ impl ListingSync {
         }
     }
 
-    /// Reads what droplets that are gone have left in the account's listing.
+    /// Reads the remaining actions of gone droplets in the account's listing.
     pub(super) fn after_the_gone(listing: Listing, account: &Coverage, from: u64) -> Self {
         Self {
             is_after_the_gone: true,
@@ -71,8 +71,8 @@ impl ListingSync {
         }
     }
 
-    /// Reads what is new of followed droplets in the account's listing, from a position on. What `account` covers, the
-    /// listing of which every action is kept, is covered for them too.
+    /// Reads the new actions of followed droplets in the account's listing, from a position on. `account` is the
+    /// coverage of the account's own listing, which keeps every action, so it counts here too.
     pub(super) fn following(listing: Listing, account: &Coverage, from: u64) -> Self {
         let head_id = listing.head_id;
         let mut before = before(&listing);
@@ -97,17 +97,17 @@ impl ListingSync {
         }
     }
 
-    /// Whether it shows what is new of followed droplets.
+    /// True when the listing shows the new actions of followed droplets.
     pub(super) fn is_following(&self) -> bool {
         self.listing.kind == ListingKind::Followed && !self.is_after_the_gone
     }
 
-    /// Whether it ended with everything archived.
+    /// True when everything is archived.
     pub(super) fn is_complete(&self) -> bool {
         matches!(self.result, Some(ListingResult::Complete { .. }))
     }
 
-    /// Archives an answered page and takes note of what that means.
+    /// Archives an answered page, and passes the result to the page plan.
     pub(super) fn archive(
         &mut self,
         store: &mut Store,
@@ -151,7 +151,7 @@ impl ListingSync {
         Ok(recorded)
     }
 
-    /// A page that was asked for will not be answered; which, if it was only to be read again.
+    /// Records that a requested page has no answer. Returns a value if the page was only read again.
     pub(super) fn abandon(
         &mut self,
         store: &mut Store,
@@ -179,7 +179,7 @@ impl ListingSync {
         Ok(())
     }
 
-    /// Forgets what was covered when the listing cannot be trusted; says why, the first time.
+    /// Forgets the coverage of a listing with an inconsistency. Returns the inconsistency the first time.
     pub(super) fn forget_if_doubted(
         &mut self,
         store: &mut Store,
@@ -191,13 +191,13 @@ impl ListingSync {
         self.listing.coverage = Coverage::new();
         store.forget_coverage(self.listing.id)?;
         if self.listing.kind == ListingKind::Followed {
-            // The own listings of the droplets are read instead, and followed from the length that it has by then.
+            // The droplets' own listings are read instead, and the droplets are then followed from the new length.
             store.set_total(self.listing.kind, None)?;
         }
         Ok(Some(inconsistency.to_string()))
     }
 
-    /// What the walk has decided, once it has.
+    /// The result of the page plan, once it has decided.
     pub(super) fn decided(&self) -> Option<ListingResult> {
         Some(match self.plan.verdict()? {
             Verdict::Complete { total } => ListingResult::Complete { total: *total },
@@ -216,14 +216,14 @@ fn before(listing: &Listing) -> Before {
     }
 }
 
-/// The rows of the account's listing that are to be kept. Those of followed droplets must be archived where the listing is
-/// covered, and those of any where it is for the account's sake.
+/// The rows of the account's listing to keep, each with a flag: true when the row must already be archived. The flag is
+/// true at positions that `archived` covers, and for followed droplets also at positions that this listing covers.
 fn only_kept<'a>(
     placed: impl Iterator<Item = (Option<&'a Action>, bool)>,
     archived: impl Iterator<Item = bool>,
     following: &Following,
 ) -> Vec<(&'a Action, bool)> {
-    // A page that cannot be placed has no positions.
+    // A page without a place has no positions.
     let archived = archived.chain(std::iter::repeat(false));
     let rows = placed
         .zip(archived)

@@ -1,21 +1,22 @@
-//! One sync: which pages to fetch, in what order, and whether that was all.
+//! One sync run: decides which pages to fetch, in which order, and if the archive is complete afterwards.
 //!
-//! [`run`] reads every listing of a [`Scope`] and hands each page to the store as it comes. What to read next is
-//! decided by a pure `plan` for each listing; several pages are under way at once; the store is the one writer. A
-//! listing that fails neither stops nor hides the others: each has its own result in the [`Report`].
+//! [`run`] reads every listing of a [`Scope`] and passes each page to the store as it arrives. A pure page plan decides
+//! what to read next of each listing. Several pages are under way at once, and the store is the only writer. A listing
+//! that fails neither stops nor hides the others: each has its own result in the [`Report`].
 //!
-//! What each file is for:
+//! The files:
 //!
-//! - `scope` says what is to be read, `account` what the token may see of it;
-//! - a `session` is one sync at work; `engine` leads through it, `traffic` keeps requests under way, a `batch` collects
-//!   answers to be archived together, a `reading` archives the pages of one listing;
-//! - `plan` and `full_scan` decide what to read next of a listing, by an `answer`; `check` holds answers against what they
-//!   claim, `passes` judges whether a walk through all pages is to be believed, `inconsistency` says why one cannot be trusted;
-//! - `follow` keeps many droplets current through the account's listing, `gone` proves that droplets are gone, and reads
-//!   there what they have left;
-//! - `expectation` says how much is to come;
-//! - `finalize` notes what is proven, `unsettled` asks how actions ended, `follow_up` for names;
-//! - `report` says how it all ended, `forecast` what it would cost, `observer` tells whoever watches.
+//! - `scope` defines what to read, `account` checks which account the token belongs to, `access` checks the token's
+//!   scopes;
+//! - `session` holds the state of a sync run, `engine` runs it from beginning to end, `fetch` keeps requests under way,
+//!   `batch` collects answers that are archived together, `listing_sync` archives the pages of one listing;
+//! - `page_plan` and `full_scan` decide which page of a listing to read next, `answer` defines their values and the
+//!   inconsistencies;
+//! - `follow` keeps many droplets current through the account's listing, `gone` proves that droplets are gone and reads
+//!   their remaining actions there;
+//! - `droplets` and `droplet_list` read the list of droplets and their tags;
+//! - `finalize` notes the proven results and refreshes names, `unsettled` asks how actions ended;
+//! - `report` describes the results and the events on the way, `forecast` estimates the cost of a sync run.
 
 pub mod access;
 
@@ -50,11 +51,11 @@ use crate::api::Client;
 use crate::archive::{self, RunSummary, Store};
 use crate::core::cancellation::Cancellation;
 
-/// Syncs once. From the first request to end on, nothing more is asked for, and the pages that are under way are still
-/// archived, for a few seconds at most. The store must have been opened for the same cancellation.
+/// Syncs once. After a cancellation, it sends no further requests, and still archives the pages that are under way for
+/// a few seconds at most. The store must have been opened with the same cancellation.
 ///
 /// # Errors
-/// When the archive cannot be written. What the API does wrong is not an error but part of the report.
+/// When the archive cannot be written. Failures of the API are part of the report instead.
 pub async fn run(
     client: Arc<Client>,
     store: &mut Store,
@@ -89,8 +90,8 @@ pub async fn run(
                 archive::Outcome::Failed
             };
             let summary = traffic.summary(outcome, message, counts, left);
-            // The archive just refused to be written; that is the error to report, whether or not this works. What it
-            // was kept locked by was waited for.
+            // The archive could not be written, and that is the error to report, even if this fails too. The sync has
+            // already waited for the lock.
             if error.is_busy() {
                 let _ = store.wait_no_longer();
             }
@@ -100,7 +101,7 @@ pub async fn run(
     }
 }
 
-/// The most that is noted of why a sync is not complete: there may be thousands of listings, each with its own reason.
+/// The longest message about an incomplete sync run, because thousands of listings may each have a reason.
 const LONGEST_MESSAGE: usize = 2_000;
 
 fn shortened(mut message: String) -> String {
@@ -111,7 +112,7 @@ fn shortened(mut message: String) -> String {
     message
 }
 
-/// How many requests a client has sent: it may serve one sync after the other.
+/// The number of requests that a client has sent. A client may serve several sync runs one after the other.
 #[derive(Clone, Copy)]
 struct Traffic {
     requests: u64,
@@ -135,7 +136,7 @@ impl Traffic {
             faults: self.faults - before.faults,
         }
     }
-    /// What is noted of a sync that caused it.
+    /// The summary of the sync run for the archive.
     fn summary(
         self,
         outcome: archive::Outcome,

@@ -1,83 +1,83 @@
-//! How a sync ended: for each listing, and altogether.
+//! The result of a sync run, for each listing and in total.
 
 use crate::api;
 use crate::api::RejectedRow;
 use crate::archive::{ListingKind, Outcome, Recorded, RunId};
 
-/// Everything there is to say about a finished sync.
+/// The report of a finished sync run.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Each listing that was to be read.
+    /// Each listing of the sync run.
     pub listings: Vec<ListingReport>,
-    /// What went wrong outside a listing, each with what it was about.
+    /// The errors outside a listing, each with its subject.
     pub failures: Vec<(String, api::Error)>,
-    /// Why the sync ended before its time, in words; listings that were not read have no result of their own.
+    /// The reason why the sync run ended early, in words. Listings that were not read have no result of their own.
     pub cut_short: Option<String>,
-    /// Whether the token belongs to another account than the archive.
+    /// True when the token belongs to a different account than the archive.
     pub is_wrong_account: bool,
-    /// Whether it was told to stop.
+    /// True when the sync run was told to stop.
     pub is_stopped: bool,
-    /// Whether the API answered anything that a sync can use.
+    /// True when the API gave at least one useful answer.
     pub is_answered: bool,
-    /// What was archived.
+    /// The numbers of archived rows.
     pub counts: Counts,
     /// HTTP requests sent, retries included.
     pub requests: u64,
     /// Requests that had to be sent again.
     pub retries: u64,
-    /// Requests that came to nothing through the network or the server.
+    /// Requests that failed because of the network or the server.
     pub faults: u64,
 }
 
-/// What was archived.
+/// The numbers of archived rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Actions that are new in the archive.
     pub inserted: u64,
-    /// Actions about which something more became known.
+    /// Actions with new information.
     pub updated: u64,
-    /// Actions read again with nothing new in them.
+    /// Actions that were read again without new information.
     pub unchanged: u64,
-    /// Actions among the new and the updated with a time that cannot be read.
+    /// New and updated actions with a time that cannot be read.
     pub unreadable_times: u64,
-    /// Rows without an integer id, or larger than anybody sends.
+    /// Rows without an integer id, or above a size limit.
     pub rejected: u64,
 }
 
-/// How reading one listing ended.
+/// The result of one listing.
 #[derive(Debug)]
 pub struct ListingReport {
-    /// Which.
+    /// The listing.
     pub listing: ListingKind,
-    /// How.
+    /// The result.
     pub result: ListingResult,
 }
 
-/// How reading a listing ended.
+/// The result of reading a listing.
 #[derive(Debug)]
 pub enum ListingResult {
-    /// Everything it held when the sync began is archived.
+    /// Everything that the listing had when the sync run began is archived.
     Complete {
-        /// How many actions that is.
+        /// The number of these actions.
         total: u64,
     },
-    /// The account's listing was read instead, and held everything new of the droplet.
+    /// The sync run read the account's listing instead, which has every new action of the droplet.
     Followed,
-    /// The droplet does not exist any more; what is archived of it stays.
+    /// The droplet no longer exists; its archived actions stay.
     Gone,
-    /// It does not add up, for this reason.
+    /// The listing has an inconsistency.
     Incomplete {
-        /// In words.
+        /// The text.
         reason: String,
     },
     /// A request failed.
     Failed(api::Error),
-    /// It was not read to its end, because the sync ended before.
+    /// The sync run ended before the end of the listing.
     NotRead,
 }
 
 impl ListingResult {
-    /// Whether nothing is missing.
+    /// True when nothing is missing.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         matches!(self, Self::Complete { .. } | Self::Followed | Self::Gone)
@@ -98,7 +98,7 @@ impl ListingResult {
 }
 
 impl Report {
-    /// How the sync ended, in one word.
+    /// The outcome of the sync run, in one word.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         let is_complete = self
@@ -116,7 +116,7 @@ impl Report {
         }
     }
 
-    /// The errors that ended something.
+    /// The errors of listings and of other requests.
     pub fn errors(&self) -> impl Iterator<Item = &api::Error> {
         let of_listings = self
             .listings
@@ -128,7 +128,7 @@ impl Report {
         of_listings.chain(self.failures.iter().map(|(_, error)| error))
     }
 
-    /// One line for each thing that is missing; `None` when nothing is.
+    /// One line for each missing part; `None` when nothing is missing.
     #[must_use]
     pub fn what_is_missing(&self) -> Option<String> {
         let of_listings = self.listings.iter().filter_map(|listing| {
@@ -141,11 +141,11 @@ impl Report {
                     if error.is_not_found() && listing.listing.droplet_id().is_some() =>
                 {
                     Some(format!(
-                        "{subject} is not known to the API, nor to the archive: {error}"
+                        "{subject} is not known to the API or to the archive: {error}"
                     ))
                 }
                 ListingResult::Failed(error) if error.is_not_found() => Some(format!(
-                    "{subject} was not found, is --api-url right? {error}"
+                    "{subject} was not found: is `--api-url` right? {error}"
                 )),
                 ListingResult::Failed(error) => Some(format!("{subject} failed: {error}")),
                 ListingResult::Complete { .. }
@@ -197,72 +197,72 @@ impl Counts {
     }
 }
 
-/// Is told what happens. The library itself never prints.
+/// Receives the events of a sync run. The library itself never prints.
 pub trait Observer {
-    /// Something happened.
+    /// Receives one event.
     fn observe(&self, event: &Event<'_>);
 }
 
-/// Something that happens during a sync.
+/// An event of a sync run.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
-    /// The sync has begun, and has a number.
+    /// The sync run has begun and has a number.
     Began {
         /// Its `id` in `sync_runs`.
         run: RunId,
     },
     /// A listing is about to be read.
     Opened {
-        /// Which.
+        /// The listing.
         listing: ListingKind,
     },
     /// A page was archived.
     Archived {
-        /// Of which listing.
+        /// The listing of the page.
         listing: ListingKind,
-        /// Which page, from 1.
+        /// The number of the page, from 1.
         page: u64,
-        /// What it came to.
+        /// The result of archiving it.
         recorded: Recorded,
-        /// Actions of the listing that are archived now.
+        /// The number of actions of the listing that are archived now.
         covered: u64,
-        /// Actions it has, as far as is known.
+        /// The known number of actions in the listing.
         total: u64,
     },
-    /// A row has no integer id, or is larger than anybody sends.
+    /// A row has no integer id, or is above a size limit.
     Rejected {
-        /// In which listing.
+        /// The listing of the row.
         listing: ListingKind,
-        /// What was wrong with it.
+        /// The row, with the reason.
         row: &'a RejectedRow,
     },
-    /// A listing does not add up and is read again from its first page.
+    /// A listing has an inconsistency and is read again from its first page.
     Doubted {
-        /// Which.
+        /// The listing.
         listing: ListingKind,
-        /// Why, in words.
+        /// The inconsistency, in words.
         inconsistency: &'a str,
     },
     /// Reading a listing has ended.
     Closed {
-        /// Which.
+        /// The listing.
         listing: ListingKind,
-        /// How.
+        /// The result.
         result: &'a ListingResult,
     },
-    /// Something that is probably not what was meant.
+    /// Something that the user probably did not intend.
     Warning {
-        /// In words.
+        /// The text.
         text: &'a str,
     },
-    /// Something worth knowing that takes nothing away from the archive's promise.
+    /// A note that does not make the archive less complete.
     Notice {
-        /// In words.
+        /// The text.
         text: &'a str,
     },
 }
 
-/// Watches nothing.
+/// Ignores every event.
 impl Observer for () {
     fn observe(&self, _: &Event<'_>) {}
 }

@@ -1,4 +1,4 @@
-//! What a sync reads, and how.
+//! The scope and the settings of a sync run.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,21 +6,21 @@ use std::fmt;
 use crate::core::model::DropletId;
 use crate::core::time::Timestamp;
 
-/// Whose actions are archived.
+/// The actions to archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Every action that `/v2/actions` lists: every resource type, destroyed droplets too.
+    /// Every action of `/v2/actions`: all resource types, including destroyed droplets.
     Account,
-    /// The actions of these droplets, and of those that have these tags now.
+    /// The actions of these droplets, and of all droplets that have these tags now.
     Droplets {
         /// Their ids.
         ids: BTreeSet<DropletId>,
-        /// Tags, resolved anew by each sync.
+        /// The tags, which each sync run resolves again.
         tags: BTreeSet<String>,
     },
 }
 
-/// As it stands in the archive's log of syncs.
+/// The text in the archive's log of sync runs.
 impl fmt::Display for Scope {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -32,19 +32,19 @@ impl fmt::Display for Scope {
     }
 }
 
-/// How to sync.
+/// The settings of a sync run.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What to read.
+    /// The scope to read.
     pub scope: Scope,
-    /// Whether to page through everything again, whatever is covered.
+    /// True for a full scan of each listing, regardless of coverage.
     pub full: bool,
-    /// Pages under way at once.
+    /// The number of pages that are under way at once.
     pub concurrency: usize,
-    /// Within how many seconds the own listing of each followed droplet is read again.
+    /// The period of the recheck in seconds: each followed droplet's listing is read again within it.
     pub recheck_seconds: i64,
-    /// How many seconds lie between two audits, each of which reads one page again that was archived long ago; none without.
+    /// The seconds between two audits; `None` turns them off. An audit reads one page again that was archived long ago.
     pub audit_seconds: Option<i64>,
-    /// The time of day.
+    /// The current time.
     pub clock: fn() -> Timestamp,
 }

@@ -1,4 +1,4 @@
-//! The state of one sync at work, and what stops it.
+//! The state of a running sync, and the conditions that stop it.
 
 use super::batch::{Batch, Fetched};
 use super::droplet_list::DropletList;
@@ -14,10 +14,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-/// Listings in a row that may find no connection before the others are not even tried.
+/// The sync run gives up after this many connection failures in a row.
 const MOST_UNREACHABLE: u32 = 3;
 
-/// One sync at work.
+/// A running sync.
 pub(super) struct Session<'a> {
     pub(super) client: Arc<Client>,
     pub(super) store: &'a mut Store,
@@ -25,34 +25,35 @@ pub(super) struct Session<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) run: RunId,
     pub(super) report: Report,
-    /// Actions that the API itself showed to be in progress, in this sync.
+    /// Actions that the API showed as in progress in this sync run.
     pub(super) seen_open: BTreeSet<ActionId>,
     pub(super) following: Following,
-    /// A page that is to be read again.
+    /// The page to audit.
     pub(super) audit: Option<Audit>,
-    /// Pages that show several actions which were in progress: by how many actions of the listing are newer than one there.
+    /// Pages with several actions that were in progress. The numbers count the listing's actions that are newer than
+    /// one of them.
     pub(super) open_pages: BTreeMap<ListingKind, BTreeSet<u64>>,
-    /// These actions.
+    /// The actions on these pages.
     pub(super) open_on_pages: BTreeSet<ActionId>,
-    /// The droplets that exist, where that list was read at the beginning.
+    /// The existing droplets, if their list was read at the beginning.
     pub(super) droplet_list: Option<DropletList>,
-    /// Whether the API answered a request for a list.
+    /// True when the API answered a request for a list.
     pub(super) has_lists: bool,
-    /// Readings of listings that the API does not have, each with the page and the answer.
+    /// The listings that the API does not have (by index in `readings`), each with the page and the error.
     pub(super) not_found: Vec<(usize, u64, api::Error)>,
-    /// Whether no listing was complete before: a sync that has enough to ask for.
+    /// True in a sync run that completes a listing for the first time, and so sends enough requests already.
     pub(super) is_first: bool,
     pub(super) queue: VecDeque<ListingKind>,
     pub(super) readings: Vec<ListingSync>,
-    /// So many of them, from the first, have ended.
+    /// The number of readings, from the first, that have ended.
     pub(super) ended: usize,
     pub(super) fetches: JoinSet<Fetched>,
     pub(super) batch: Batch,
     pub(super) expectation: Expectation,
-    /// Whether the token may not read the account's listing, or the API has none.
+    /// True when the token may not read the account's listing, or the API has none.
     pub(super) is_account_refused: bool,
     unreachable: u32,
-    /// Nothing more is asked for.
+    /// True when no more requests are sent.
     is_halted: bool,
 }
 
@@ -92,23 +93,23 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Whether nothing more is to be asked for.
+    /// True when no more requests are sent.
     pub(super) fn is_halted(&self) -> bool {
         self.is_halted
     }
 
-    /// Takes note that the API answers.
+    /// Records that the API answers.
     pub(super) fn answered(&mut self) {
         self.unreachable = 0;
         self.report.is_answered = true;
     }
 
-    /// Says something that does not make the sync less complete.
+    /// Reports a note that does not make the sync run less complete.
     pub(super) fn notice(&self, text: &str) {
         self.observer.observe(&Event::Notice { text });
     }
 
-    /// Asks for nothing more when every further request would fail alike.
+    /// Stops the sync run when every further request would fail in the same way.
     pub(super) fn halt_if_hopeless(&mut self, error: &api::Error) {
         self.unreachable = if error.is_unreachable() {
             self.unreachable + 1
@@ -122,7 +123,7 @@ impl<'a> Session<'a> {
                 self.halt("the API does not accept the token".to_owned());
             }
             ErrorKind::RateLimited { until } => {
-                // An answer that a sync can use: it says when to go on.
+                // The answer is useful: it says when to go on.
                 self.report.is_answered = true;
                 self.halt(format!("the token's rate limit is used up until {until}"));
             }
@@ -131,8 +132,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Puts what is to be asked for in an order that begins so many further in each sync: where not all of it can be had, the
-    /// others have their turn.
+    /// Rotates `items` so that each sync run begins `step` items further. So every item gets its turn, even if no sync
+    /// run gets through all of them.
     pub(super) fn rotate<T>(&self, items: &mut [T], step: usize) {
         let first = (self.run.unsigned_abs() as usize).wrapping_mul(step);
         if let Some(middle) = first.checked_rem(items.len()) {
@@ -140,7 +141,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Takes note of an error outside a listing: the sync is not complete.
+    /// Records an error outside a listing: the sync run is not complete.
     pub(super) fn note_failure(&mut self, subject: String, error: api::Error) {
         self.halt_if_hopeless(&error);
         self.report.failures.push((subject, error));
@@ -154,7 +155,7 @@ impl<'a> Session<'a> {
 
     pub(super) fn stop(&mut self) {
         self.report.is_stopped = true;
-        self.halt("it was told to stop".to_owned());
+        self.halt("the sync was told to stop".to_owned());
     }
 
     pub(super) fn halt(&mut self, reason: String) {
@@ -165,9 +166,9 @@ impl<'a> Session<'a> {
 
 #[derive(Debug, Default)]
 pub(super) struct Expectation {
-    /// Droplets whose listings are still to be opened, and were never read to the end.
+    /// Droplets with a listing that is not opened yet, and was never read to the end.
     unopened: BTreeSet<DropletId>,
-    /// The droplets among those whose listings have answered, and the lengths of these together.
+    /// The droplets of them with an answer, and the total length of their listings.
     answered: BTreeSet<DropletId>,
     length: u64,
 }
@@ -180,13 +181,13 @@ impl Expectation {
         }
     }
 
-    /// Takes note of an answer; how many new actions are to come, those of this answer included, of a listing of which so
-    /// many positions are covered.
+    /// Records an answer of a listing with `covered` covered positions. Returns the number of new actions to expect,
+    /// including this answer.
     pub(super) fn after(&mut self, listing: &Listing, total: Option<u64>, covered: u64) -> u64 {
         let total = total.unwrap_or(0);
         let of_this = match listing.kind {
             ListingKind::Account => total.saturating_sub(covered),
-            // Few of its actions are kept.
+            // The archive keeps few of its actions.
             ListingKind::Followed => 0,
             ListingKind::Droplet(id) => {
                 let was_unopened = self.unopened.remove(&id);

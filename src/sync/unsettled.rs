@@ -1,8 +1,7 @@
-//! Actions that were not settled when they were archived: the API is asked how they ended.
+//! Asks the API about the end of actions that were not settled when they were archived.
 //!
-//! Those that stand close together in a listing are asked for by its page, and the others by their ids. An action that
-//! takes long is asked for the less often the older it is. Completed actions that were listed without an end are asked for
-//! once.
+//! Actions that are close together in a listing are read by page, the others by id. The older an open action is, the
+//! less often it is read. Completed actions without an end time are read once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,12 +11,12 @@ use crate::api::{self, PER_PAGE};
 use crate::archive::{self, ListingKind, UnsettledAction};
 use crate::core::model::{Action, ActionId};
 
-/// Completed actions without an end that one sync asks for at most. Where the API never tells it, that is its way.
+/// The most completed actions without an end time that one sync run asks for. The API may never state the end.
 const MOST_WITHOUT_END: i64 = 100;
-/// Errors in a row after which one sync asks for no more actions.
+/// The number of errors in a row after which a sync run asks for no more actions.
 const MOST_ERRORS: usize = 3;
 
-/// Finds the pages that show more than one of the actions that are due, as far as the archive can tell.
+/// Finds the pages that show more than one due action, by the archive's data.
 pub(super) fn find_pages(session: &mut Session<'_>) -> Result<(), archive::Error> {
     let mut by_listing: BTreeMap<ListingKind, BTreeSet<ActionId>> = BTreeMap::new();
     for action in session.store.open_actions((session.settings.clock)())? {
@@ -46,8 +45,7 @@ pub(super) fn find_pages(session: &mut Session<'_>) -> Result<(), archive::Error
     Ok(())
 }
 
-/// Asks for the actions in progress that are due and were not seen in this sync, and for those that completed without
-/// saying when.
+/// Asks for the due actions in progress that this sync run did not see, and for completed actions without an end time.
 pub(super) async fn look_again(session: &mut Session<'_>) -> Result<(), archive::Error> {
     let now = (session.settings.clock)();
     let seen = session.open_on_pages.intersection(&session.seen_open);
@@ -61,7 +59,7 @@ pub(super) async fn look_again(session: &mut Session<'_>) -> Result<(), archive:
     ask_by_id(session, &unsettled).await
 }
 
-/// Whether it was not seen in this sync, and the listing that it belongs to was.
+/// True when this sync run read the action's listing completely but did not see the action in progress.
 fn is_worth_asking(session: &Session<'_>, action: &UnsettledAction) -> bool {
     let listing = listing_of(session, action);
     let mut read = session.report.listings.iter();
@@ -76,7 +74,7 @@ fn listing_of(session: &Session<'_>, action: &UnsettledAction) -> Option<Listing
     }
 }
 
-/// Asks for each action. One that cannot be had keeps none of the others from being asked for.
+/// Asks for each action. An action that fails does not stop the others.
 async fn ask_by_id(
     session: &mut Session<'_>,
     actions: &[UnsettledAction],
@@ -92,16 +90,16 @@ async fn ask_by_id(
                 session.report.counts.add(recorded);
                 session.store.note_asked_for(action.id, now)?;
             }
-            // It is archived, and the API tells nothing more of it, to this token at least.
+            // The action is archived, and the API shows no more of it to this token.
             Err(error) if error.is_not_found() => session.store.note_asked_for(action.id, now)?,
             Err(error) if error.is_forbidden() => {
                 let id = action.id;
-                session.notice(&format!("action {id} was not looked at again: {error}"));
+                session.notice(&format!("action {id} was not checked again: {error}"));
                 return Ok(());
             }
             Err(error) => {
                 errors += 1;
-                session.note_failure(format!("looking again at action {}", action.id), error);
+                session.note_failure(format!("asking about action {}", action.id), error);
                 if errors >= MOST_ERRORS || session.is_halted() {
                     return Ok(());
                 }
@@ -111,7 +109,7 @@ async fn ask_by_id(
     Ok(())
 }
 
-/// By its own address, or by that of its droplet where the token may read no other.
+/// Reads an action by its own address, or through its droplet if the token may not read the account.
 async fn ask_for(session: &Session<'_>, asked: &UnsettledAction) -> Result<Action, api::Error> {
     let is_account_readable =
         session.settings.scope == Scope::Account || session.following.account_total().is_some();

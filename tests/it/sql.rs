@@ -200,7 +200,7 @@ fn every_attempt_to_write_is_refused_in_words_and_changes_no_byte() {
         let run = sql(&sandbox, &[attempt]).exits(2);
         assert_eq!(run.stdout, "", "{attempt}");
         run.says("is refused: the archive is only read here")
-            .says("hint: the archive is only written by `archiver sync`");
+            .says("hint: only `archiver sync` writes to the archive");
         assert!(fs::read(sandbox.db()).unwrap() == before, "{attempt}");
         assert_eq!(sandbox.files_at_rest(), ["archive.db"], "{attempt}");
     }

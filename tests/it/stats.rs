@@ -232,9 +232,9 @@ fn a_slip_is_refused_or_said() {
     for (flags, words) in [
         (
             &["--by", "size"][..],
-            "nothing to count by: use type, status",
+            "cannot count by `size`: use type, status",
         ),
-        (&["--by", "type,type"], "`type` is there twice"),
+        (&["--by", "type,type"], "`type` is given twice"),
         (&["--by", "type,day,hour,region"], "4 is more than 3"),
         (&["--top", "0"], "--top"),
         (&["--during", "soon"], "--during"),

@@ -131,7 +131,7 @@ fn a_person_is_told_whose_life_it_is_and_how_it_stands() {
     assert!(lines[4].ends_with("off for 3h"), "{run}");
     run.says("web-1 (droplet 31), in nyc3, created 2024-05-01T10:00:00+02:00")
         .says("off since 2024-05-01T20:00:30+02:00, for ")
-        .says(", as is estimated");
+        .says(" (estimated)");
     let quiet = sandbox.run(&["timeline", "web-1", "-q"]).exits(0);
     assert_eq!(quiet.stderr, "");
 }

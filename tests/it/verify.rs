@@ -92,7 +92,7 @@ fn what_a_wrong_total_made_a_killed_sync_believe_is_not_believed_after_a_full_on
     assert_eq!(archive.number("SELECT total FROM listings"), 1_500);
 }
 
-/// How many positions are said to be archived; none as long as that cannot be read.
+/// The number of covered positions; 0 when the coverage cannot be read.
 fn covered(sandbox: &Sandbox) -> i64 {
     let archive = Connection::open(sandbox.db()).unwrap();
     let sql = "SELECT coalesce(sum(end_position - start_position), 0) FROM coverage";
@@ -106,7 +106,7 @@ fn rows_that_were_lost_are_missed_and_a_full_sync_brings_them_back() {
     let sandbox = changed(&cloud, lost);
     let run = verify(&sandbox, &[]).exits(6);
     assert!(run.stdout.starts_with("not sound: 1 error\n"), "{run}");
-    let words = "600 actions of /v2/actions are said to be archived, and there are 593";
+    let words = "600 actions of /v2/actions should be archived, but there are 593";
     assert!(run.stdout.contains(words), "{run}");
     assert!(run.stdout.contains("archiver sync --full"));
     let json = verify(&sandbox, &["-o", "json"]).exits(6).json();
@@ -146,8 +146,7 @@ fn damage_is_told_with_its_table_and_nothing_is_mended_by_deleting() {
     let run = verify(&sandbox, &[]).exits(6);
     assert!(run.stdout.contains("damage in `actions`"), "{run}");
     assert!(
-        run.stdout
-            .contains("keep the file, and go back to a backup"),
+        run.stdout.contains("keep the file, and restore a backup"),
         "{run}"
     );
     for run in [

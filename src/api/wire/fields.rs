@@ -1,7 +1,7 @@
-//! One JSON object as its members' raw text, whatever they are.
+//! One JSON object as the raw text of its members.
 //!
-//! A row that is no object must not make its page undecodable, so this deserialises from *any* JSON value and
-//! remembers whether it was an object. Of a member that is given twice, the last counts, as in most readers.
+//! A row that is not an object must not make its page undecodable. So this type deserialises from *any* JSON value and
+//! remembers whether the value was an object. If a member appears twice, the last one counts, as in most readers.
 
 use super::super::error::printable;
 use super::RejectedRow;
@@ -14,10 +14,10 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
-/// The members of an object, in the order they came; none when it was no object, or has more than anybody sends.
+/// The members of an object, in their order; none when it is not an object, or has more than [`MOST_MEMBERS`].
 pub(super) struct Fields<'a> {
     members: Vec<(Cow<'a, str>, &'a str)>,
-    /// Why there are none.
+    /// The reason why there are none.
     refused: Option<RejectedRow>,
 }
 
@@ -29,7 +29,7 @@ impl<'a> Fields<'a> {
         (*text != "null").then_some(text)
     }
 
-    /// The integer `id`, without which a row has no identity.
+    /// The integer `id`, which identifies a row.
     pub(super) fn id(&self) -> Result<i64, RejectedRow> {
         if let Some(refused) = &self.refused {
             return Err(refused.clone());
@@ -38,7 +38,7 @@ impl<'a> Fields<'a> {
         id.and_then(|text| text.parse().ok())
             .ok_or_else(|| RejectedRow {
                 reason: if id.is_some() {
-                    "its `id` is no integer"
+                    "its `id` is not an integer"
                 } else {
                     "it has no `id`"
                 }
@@ -47,7 +47,7 @@ impl<'a> Fields<'a> {
             })
     }
 
-    /// The members that are not among `known`, to be kept as they are.
+    /// The members that are not in `known`, kept as they are.
     pub(super) fn unknown(&self, known: &[&str]) -> Extra {
         let unknown = self
             .members
@@ -65,7 +65,7 @@ impl<'a> Fields<'a> {
         printable(&format!("{{{}}}", members.collect::<Vec<_>>().join(",")))
     }
 
-    /// Lets go of its members.
+    /// Rejects the object and frees its members.
     fn refuse_for_its_size(&mut self) {
         self.refused = Some(RejectedRow {
             reason: format!("it has more than {MOST_MEMBERS} members"),
@@ -75,7 +75,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Reads members into typed columns, keeping in `extra` the text of each value that does not fit its column.
+/// Reads members into typed columns. `extra` keeps the text of each value that does not fit its column.
 pub(super) struct Columns<'f, 'a> {
     pub(super) members: &'f Fields<'a>,
     pub(super) extra: Extra,
@@ -108,7 +108,7 @@ impl Columns<'_, '_> {
         value
     }
 
-    /// A time to the second; the text is kept too when it says more than that.
+    /// A time in whole seconds; `extra` keeps the text too when it is more precise.
     pub(super) fn time(&mut self, name: &str) -> Option<Timestamp> {
         let raw = self.members.get(name)?;
         let quoted = string(raw);
@@ -122,7 +122,8 @@ impl Columns<'_, '_> {
         time
     }
 
-    /// The strings of an array; the whole text is kept too when it holds anything else, or more than anybody sends.
+    /// The strings of an array. `extra` keeps the whole text too when the array has other values, or more than
+    /// [`MOST_TEXTS`].
     pub(super) fn texts(&mut self, name: &str) -> Vec<String> {
         let Some(raw) = self.members.get(name) else {
             return Vec::new();
@@ -146,8 +147,8 @@ impl Columns<'_, '_> {
     }
 }
 
-/// A time as the API writes it, or once wrote it: RFC 3339, `2014-12-21 04:15:29 UTC`, or a Unix time. Fewer digits than
-/// those of 1973 may be a date.
+/// A time in a form that the API writes or once wrote: RFC 3339, `2014-12-21 04:15:29 UTC`, or a Unix time. A number
+/// with fewer digits than the Unix times since 1973 may be a date.
 fn written_time(text: &str) -> Option<Timestamp> {
     const FEWEST_DIGITS: usize = 9;
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -168,7 +169,7 @@ fn written_time(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(in_utc)
 }
 
-/// Seconds since 1970, without their fraction.
+/// Seconds since 1970, without the fraction.
 fn unix_time(number: &str) -> Option<Timestamp> {
     let seconds = number.parse().ok().or_else(|| {
         let seconds: f64 = number.parse().ok()?;
@@ -177,7 +178,7 @@ fn unix_time(number: &str) -> Option<Timestamp> {
     Timestamp::from_epoch_seconds(seconds).ok()
 }
 
-/// Whether a time has a part of a second.
+/// True when a time has a fraction of a second.
 fn has_fraction(time: &str) -> bool {
     let fraction = time.split_once('.').map_or("", |(_, fraction)| fraction);
     fraction
@@ -186,11 +187,11 @@ fn has_fraction(time: &str) -> bool {
         .any(|digit| digit != b'0')
 }
 
-/// SQLite reads JSON up to 1,000 levels deep, other tools less.
+/// The deepest JSON that is kept as JSON. SQLite reads up to 1,000 levels, other tools fewer.
 const DEEPEST_KEPT: usize = 64;
 
-/// The text to keep of a value: its own, or, where it may nest deeper than tools can read, that
-/// text as one JSON string. There always is one, as long as the text is a JSON value.
+/// The text to keep for a value: its own text, or the text as one JSON string if it may nest deeper than tools can
+/// read. It is never `None` if the text is valid JSON.
 pub(super) fn kept(text: &str) -> Option<Box<RawValue>> {
     let opening = text
         .bytes()
@@ -203,7 +204,7 @@ pub(super) fn kept(text: &str) -> Option<Box<RawValue>> {
     }
 }
 
-/// The string that the text of a JSON value is.
+/// The string in the text of a JSON value, if the value is a string.
 pub(super) fn string(text: &str) -> Option<Cow<'_, str>> {
     let inner = text.strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') {
@@ -285,7 +286,7 @@ impl<'de: 'a, 'a> Visitor<'de> for AnyValue<'a> {
     }
 }
 
-/// A member's name, borrowed from the body unless it holds an escape.
+/// The name of a member, borrowed from the body unless it contains an escape.
 struct Name<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {
@@ -310,21 +311,21 @@ impl<'de> Deserialize<'de> for Name<'de> {
     }
 }
 
-/// The most rows that are read of one answer; the API gives 200 at most
+/// The most rows that are read from one answer; the API gives 200 at most
 /// (<https://docs.digitalocean.com/reference/api/digitalocean/#section/Introduction/Links-and-Pagination>).
 pub(super) const MOST_ROWS: usize = 10_000;
 
-/// The longest text of a row that is read; an action has 2.5 KB, nearly all of it its region.
+/// The longest row that is read; an action has 2.5 KB, nearly all of it for its region.
 pub(super) const MOST_ROW_BYTES: usize = 1 << 20;
-/// The most members of one object; an action has nine, a droplet some thirty.
+/// The most members of one object; an action has nine, a droplet about thirty.
 pub(super) const MOST_MEMBERS: usize = 1_000;
-/// The most texts of one list; a region has some hundred and fifty sizes.
+/// The most texts of one list; a region has about 150 sizes.
 pub(super) const MOST_TEXTS: usize = 1_000;
-/// The most values that are kept of all actions of an answer, beside those that have a column: members that no column
-/// knows, and what the lists of new regions hold.
+/// The most values without a column that are kept from all actions of one answer: unknown members, and the items of the
+/// lists of new regions.
 pub(super) const MOST_VALUES: usize = 100_000;
 
-/// A list of at most `MOST` items; nothing where it has more.
+/// A list of at most `MOST` items; `None` when it has more.
 pub(super) struct Few<T, const MOST: usize>(pub(super) Option<Vec<T>>);
 
 impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Few<T, MOST> {

@@ -1,13 +1,13 @@
 //! From the network's JSON to values of the model: lenient at the edge, strict inside.
 //!
-//! Only a row's `id` is needed. A null, a missing field, an old shape or a value of the wrong type leaves its column
-//! empty and keeps the original text in `extra`; a field that no column knows is kept there too. A row that is no
-//! object, has no integer `id`, or is larger than anybody sends (`few`), is handed on as [`RejectedRow`] and does not
-//! cost its page. But a body that is not whole JSON with the list in it is an error, and the request is worth another
-//! try: half a page is no page.
+//! Only the `id` of a row is required. A null, a missing field, an old shape or a value of the wrong type leaves its
+//! column empty, and `extra` keeps the original text. `extra` also keeps fields without a column. A row that is not an
+//! object, has no integer `id`, or exceeds a size limit (see `fields`) becomes a [`RejectedRow`], and the rest of its
+//! page stays usable. A body that is not complete JSON with the list is an error, and the request is worth another try:
+//! half a page proves nothing.
 //!
-//! Every field is first taken as raw text, so nothing is parsed that is already known: the 2 KB of region that every
-//! action repeats are recognised by their text ([`Regions`]).
+//! Every field is first taken as raw text, so known text is not parsed again: the 2 KB of region that every action
+//! repeats are recognised by their text ([`Regions`]).
 
 mod fields;
 mod objects;
@@ -31,38 +31,38 @@ use region::Regions;
 /// One page of a listing, rows in the API's order: newest first, as observed.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
-    /// Each row, or why it cannot be archived.
+    /// Each row, or the reason why it cannot be archived.
     pub rows: Vec<Result<T, RejectedRow>>,
-    /// `meta.total`: how long the whole listing says it is. Evidence, not truth.
+    /// `meta.total`: the length of the listing, as the API states it. It is evidence, not truth.
     pub total: Option<u64>,
-    /// Whether the answer links to a further page. The link itself is never followed.
+    /// True when the answer links to a further page. The link itself is never followed.
     pub has_next: bool,
-    /// How many bytes the answer had, unpacked.
+    /// The size of the unpacked answer in bytes.
     pub bytes: usize,
 }
 
 type Rows<T> = Vec<Result<T, RejectedRow>>;
 
-/// A row that has no identity to archive it by, or is larger than anybody sends.
+/// A row without a usable `id`, or above a size limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectedRow {
-    /// What is wrong with it.
+    /// The problem with the row.
     pub reason: String,
-    /// How it begins.
+    /// The beginning of the row.
     pub excerpt: String,
 }
 
-/// Why a body is no answer to what was asked. The words are for people.
+/// The reason why a body does not answer the request, as text for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BodyError(String);
 
-/// A body in which what was asked for is missing.
+/// The error for a body without the requested member.
 fn without(member: &str) -> BodyError {
     BodyError(format!("it has no `{member}`"))
 }
 
-/// The list of a listing, each row by its text.
+/// The rows of a listing, each as raw text.
 type List<'a> = Few<&'a RawValue, MOST_ROWS>;
 
 #[derive(Deserialize)]
@@ -106,28 +106,28 @@ pub struct PageReader {
 }
 
 impl PageReader {
-    /// A reader that has met no region yet.
+    /// A reader that knows no region yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The page that the body of an answer of `/v2/actions` or `/v2/droplets/{id}/actions` is.
+    /// Decodes the body of an answer of `/v2/actions` or `/v2/droplets/{id}/actions`.
     ///
     /// # Errors
-    /// When the body is not whole JSON with a list of `actions` in it: half a page is no page. A row that cannot be
-    /// archived is no error; it is among the page's rows.
+    /// When the body is not complete JSON with a list of `actions`. A row that cannot be archived is not an error; it
+    /// is among the page's rows.
     pub fn actions(&mut self, body: &[u8]) -> Result<Page<Action>, BodyError> {
         actions(body, &mut self.regions)
     }
 
-    /// The action that the body of an answer to a request for one action holds.
+    /// Decodes the body of an answer to a request for one action.
     pub(in crate::api) fn action(&mut self, body: &[u8]) -> Result<Action, BodyError> {
         action(body, &mut self.regions)
     }
 }
 
-/// A page of actions.
+/// Decodes a page of actions.
 fn actions(body: &[u8], regions: &mut Regions) -> Result<Page<Action>, BodyError> {
     let listing: WireListing<'_> = parse(body)?;
     let list = listing.actions.as_ref();
@@ -138,7 +138,7 @@ fn actions(body: &[u8], regions: &mut Regions) -> Result<Page<Action>, BodyError
         values += values_of(&row, regions);
         if values > MOST_VALUES {
             return Err(BodyError(format!(
-                "its rows have more than {MOST_VALUES} values that no column knows"
+                "its rows have more than {MOST_VALUES} values without a column"
             )));
         }
         Ok(row)
@@ -146,13 +146,13 @@ fn actions(body: &[u8], regions: &mut Regions) -> Result<Page<Action>, BodyError
     Ok(listing.page(rows, body.len()))
 }
 
-/// How many values were kept of a row that has just been read, beside those that have a column.
+/// The number of values without a column that were kept from a row that was just read.
 fn values_of(row: &Result<Action, RejectedRow>, regions: &mut Regions) -> usize {
     let extra = row.as_ref().map_or(0, |action| action.extra.len());
     extra + regions.take_values()
 }
 
-/// A page of droplets.
+/// Decodes a page of droplets.
 pub(super) fn droplets(body: &[u8]) -> Result<Page<Droplet>, BodyError> {
     let listing: WireListing<'_> = parse(body)?;
     let list = listing.droplets.as_ref();
@@ -162,12 +162,12 @@ pub(super) fn droplets(body: &[u8]) -> Result<Page<Droplet>, BodyError> {
     Ok(listing.page(rows, body.len()))
 }
 
-/// The answer to a request for one droplet.
+/// Decodes the answer to a request for one droplet.
 pub(super) fn droplet(body: &[u8]) -> Result<Droplet, BodyError> {
     one(body, "droplet", objects::droplet)
 }
 
-/// What `read` makes of the one member that an answer is about.
+/// Applies `read` to the single member of an answer.
 fn one<T>(
     body: &[u8],
     member: &str,
@@ -180,7 +180,7 @@ fn one<T>(
         .map_err(|rejected| BodyError(format!("{}: {}", rejected.reason, rejected.excerpt)))
 }
 
-/// The rows of a list, one after the other: what `read` makes of the members of each. What is too long is not looked into.
+/// Applies `read` to each row of a list. A row that is too long is rejected without parsing it.
 fn rows<T>(
     list: &List<'_>,
     mut read: impl FnMut(&Fields<'_>) -> Result<Result<T, RejectedRow>, BodyError>,
@@ -201,7 +201,7 @@ fn rows<T>(
     list.iter().map(row).collect()
 }
 
-/// The answer to a request for one action.
+/// Decodes the answer to a request for one action.
 fn action(body: &[u8], regions: &mut Regions) -> Result<Action, BodyError> {
     one(body, "action", |fields| objects::action(fields, regions))
 }
@@ -213,7 +213,7 @@ fn text(fields: &Fields<'_>, name: &str) -> Option<String> {
         .map(Cow::into_owned)
 }
 
-/// The API's own words in an error answer; empty where something else answered.
+/// The API's own words in an error answer; empty when another program answered.
 pub(super) fn message(status: u16, body: &[u8]) -> ApiMessage {
     let fields: Option<Fields<'_>> = serde_json::from_slice(body).ok();
     let text = |name: &str| text(fields.as_ref()?, name);
@@ -229,8 +229,8 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, BodyError> {
     serde_json::from_slice(body).map_err(|error| unlike(&error, body))
 }
 
-/// What is wrong with a body, in words of our own: those of `serde_json` quote all of a value, however long, with its
-/// escapes undone.
+/// Describes an invalid body in archiver's own words, because `serde_json` quotes whole values of any length and
+/// decodes their escapes.
 fn unlike(error: &serde_json::Error, body: &[u8]) -> BodyError {
     if body.is_empty() {
         return BodyError("it is empty".to_owned());

@@ -1,4 +1,4 @@
-//! Actions, droplets and accounts, from their JSON members.
+//! Reads actions, droplets and accounts from their JSON members.
 
 use super::fields::{Columns, Fields, kept, string};
 use super::region::{RegionShape, Regions};
@@ -7,7 +7,7 @@ use crate::core::model::{Account, Action, Droplet, Extra, Region, Team};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// The members that have a column; everything else goes to `extra`.
+/// The members with a column; everything else goes to `extra`.
 const KNOWN: [&str; 9] = [
     "id",
     "status",
@@ -49,8 +49,8 @@ pub(super) fn action(fields: &Fields<'_>, regions: &mut Regions) -> Result<Actio
     })
 }
 
-/// The region that the action repeats, and its slug where the action does not name it separately. What contradicts
-/// that slug, or names no region, is kept as it came.
+/// The region of an action. It also supplies `region_slug` if the action does not state one. `extra` keeps a region
+/// that contradicts the slug or does not name a region.
 fn region(
     columns: &mut Columns<'_, '_>,
     region_slug: &mut Option<String>,
@@ -58,7 +58,7 @@ fn region(
 ) -> Option<Arc<Region>> {
     let text = columns.members.get("region")?;
     let shape = regions.read(text);
-    // An object since 2015, a bare slug before that (the API's changelog of 2015-03-20).
+    // The API sends an object since 2015, and sent a bare slug before (the API's changelog of 2015-03-20).
     let slug = match &shape {
         RegionShape::Region(region) => Some(region.slug.as_str()),
         RegionShape::Slug(slug) => Some(slug.as_str()),
@@ -76,18 +76,18 @@ fn region(
     }
 }
 
-/// What an answer may say of an account.
+/// The members of an account that are read. A valid account has at least one.
 const OF_AN_ACCOUNT: [&str; 6] = ["uuid", "email", "name", "status", "droplet_limit", "team"];
-/// The longest account that is read; one has some 500 bytes.
+/// The longest account that is read; a normal one has about 500 bytes.
 const MOST_ACCOUNT_BYTES: usize = 8 << 10;
 
-/// The answer to the question whose token it is.
+/// Decodes the answer of `/v2/account`.
 pub(in crate::api) fn account(body: &[u8]) -> Result<Account, BodyError> {
     let answer: Fields<'_> = parse(body)?;
     let raw = answer.get("account").ok_or_else(|| without("account"))?;
     let fields: Fields<'_> = parse(raw.as_bytes())?;
     if raw.len() > MOST_ACCOUNT_BYTES || OF_AN_ACCOUNT.iter().all(|it| fields.get(it).is_none()) {
-        return Err(BodyError("its `account` is no account".to_owned()));
+        return Err(BodyError("its `account` is not an account".to_owned()));
     }
     let team: Option<Fields<'_>> = match fields.get("team") {
         Some(raw) => Some(parse(raw.as_bytes())?),
@@ -106,18 +106,19 @@ pub(in crate::api) fn account(body: &[u8]) -> Result<Account, BodyError> {
     })
 }
 
-/// Whether an answer is what it should be, as far as the list that it is about tells.
+/// Checks that an answer has the expected list.
 pub(in crate::api) fn holds_list(body: &[u8], member: &str) -> Result<(), BodyError> {
     let answer: Fields<'_> = parse(body)?;
     let raw = answer.get(member).ok_or_else(|| without(member))?;
     if raw.starts_with('[') {
         Ok(())
     } else {
-        Err(BodyError(format!("its `{member}` is no list")))
+        Err(BodyError(format!("its `{member}` is not a list")))
     }
 }
 
-/// Kept in `extra`. The rest of a droplet (networks, image, prices) is its present, not its history.
+/// The members that `extra` keeps. The rest of a droplet (networks, image, prices) is its present state, not its
+/// history.
 const KEPT: [&str; 2] = ["tags", "size_slug"];
 
 /// One droplet.

@@ -1,40 +1,41 @@
 //! The region that every action repeats, parsed once.
 //!
-//! A region is 2–3 KB of JSON, mostly the slugs of about a hundred sizes, and a page of 200 actions holds a handful
-//! of them 200 times. The API writes the same region as the same text, so the text is the key: seen before, it is
-//! not parsed again. Where that does not hold, each new text is simply parsed.
+//! A region is 2–3 KB of JSON, mostly the slugs of about a hundred sizes, and a page of 200 actions repeats a handful
+//! of regions. The API writes the same region as the same text, so the text is the key: a known text is not parsed
+//! again. If the API writes a different text, it is simply parsed.
 
 use std::sync::Arc;
 
 use super::fields::{Columns, Fields, string};
 use crate::core::model::Region;
 
-/// The members that have a column; everything else goes to `extra`.
+/// The members with a column; everything else goes to `extra`.
 const KNOWN: [&str; 5] = ["slug", "name", "available", "features", "sizes"];
 
-/// More texts than regions exist mean that the texts vary; then remembering them all would only cost time and memory.
+/// The most texts to remember. More texts than regions mean that the texts vary, and then all of them would only cost
+/// time and memory.
 const MOST_TEXTS: usize = 256;
-/// The longest text that is remembered; a region has 2 KB.
+/// The longest text to remember; a region has 2 KB.
 const LONGEST_TEXT: usize = 16 << 10;
-/// How much memory what is remembered may take, the texts and what they mean: a hundred regions with all their sizes.
+/// The most memory for the texts and their regions: a hundred regions with all their sizes.
 const MOST_BYTES: usize = 1 << 20;
 
-/// What an action's `region` turned out to be.
+/// The form of an action's `region`.
 #[derive(Clone)]
 pub(super) enum RegionShape {
-    /// The object of today.
+    /// An object: the form since 2015.
     Region(Arc<Region>),
-    /// The bare slug of before 2015.
+    /// A bare slug: the form before 2015.
     Slug(String),
-    /// Nothing that names a region.
+    /// A value that does not name a region.
     Unknown,
 }
 
-/// A text met before, and what it is.
+/// A text that was read before, and its region.
 struct Known {
     text: Box<str>,
     shape: RegionShape,
-    /// What both take of memory.
+    /// The memory of both, in bytes.
     bytes: usize,
 }
 
@@ -47,7 +48,7 @@ impl RegionShape {
         }
     }
 
-    /// How many values were kept of it, beside those that have a column.
+    /// The number of values that it holds in lists and in `extra`.
     fn values(&self) -> usize {
         match self {
             Self::Region(region) => region.features.len() + region.sizes.len() + region.extra.len(),
@@ -56,21 +57,21 @@ impl RegionShape {
     }
 }
 
-/// The regions met so far, the latest first.
+/// The regions that were read so far, the latest first.
 ///
-/// A list, because comparing a text with a few others ends at the first byte that differs, while a hash has to read all
-/// 2 KB of it.
+/// It is a list and not a hash map: a comparison with a few texts ends at the first different byte, but a hash must
+/// read all 2 KB.
 #[derive(Default)]
 pub(super) struct Regions {
     known: Vec<Known>,
-    /// What all of them take of memory.
+    /// The memory of all of them, in bytes.
     bytes: usize,
-    /// Values that were kept of regions since this was asked for last.
+    /// The number of values in new regions since the last call of `take_values`.
     values: usize,
 }
 
 impl Regions {
-    /// What a region's text is.
+    /// Decodes the text of a region.
     pub(super) fn read(&mut self, text: &str) -> RegionShape {
         if let Some(shape) = self.find(text) {
             return shape;
@@ -81,12 +82,12 @@ impl Regions {
         shape
     }
 
-    /// How many values were kept of regions that were not known, since this was asked last.
+    /// The number of values in new regions since the last call.
     pub(super) fn take_values(&mut self) -> usize {
         std::mem::take(&mut self.values)
     }
 
-    /// In the place of those that were not met for the longest time, where there is no room.
+    /// Remembers a text. If there is no room, it replaces the texts that were not used for the longest time.
     fn remember(&mut self, text: &str, shape: &RegionShape) {
         let bytes = text.len() + shape.bytes() + size_of::<Known>();
         if text.len() > LONGEST_TEXT || bytes > MOST_BYTES {

@@ -1,4 +1,4 @@
-//! What is read of a body, what is left out of it, and what is said of one that is none.
+//! Tests of decoding: what is read, what is left out, and the error for an invalid body.
 
 use super::*;
 

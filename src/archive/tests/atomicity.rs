@@ -1,4 +1,4 @@
-//! A page that fails midway leaves nothing, and the store goes on.
+//! A page that fails midway leaves nothing, and the store stays usable.
 
 use std::sync::Arc;
 

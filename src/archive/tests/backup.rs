@@ -1,4 +1,4 @@
-//! A copy is whole and sound or not there, and the archive does not notice that it is made.
+//! A copy is complete and sound or does not exist, and the archive is not affected by it.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -13,7 +13,7 @@ use crate::archive::{Copied, Error, LATEST_VERSION, Store, back_up, open_read_on
 
 const COUNT: &str = "SELECT count(*) FROM actions";
 
-/// An archive with so many actions, at rest.
+/// An archive at rest with this number of actions.
 fn archive(path: &Path, actions: i64) {
     let mut archive = Archive::at(path);
     archive.record(&(1..=actions).map(completed).collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! Batches: pages that are archived together, or not at all.
+//! Batches: pages that are archived together or not at all.
 
 use super::fixture::{Archive, completed, folder, interval, rows};
 use crate::archive::open_read_only;

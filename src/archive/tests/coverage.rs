@@ -1,4 +1,4 @@
-//! Listings: which of their positions are vouched for, and when that trust ends.
+//! Listings: their covered positions, and the inconsistencies that end the coverage.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Droplets: every name they had, and when they were found to be gone.
+//! Droplets: all their names, and the time when they were found to be gone.
 
 use super::fixture::{Archive, bare, completed, extra, text, time};
 use crate::archive::ListingKind;

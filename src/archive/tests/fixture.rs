@@ -1,4 +1,4 @@
-//! What tests of the archive start from: actions and regions in a few words, and an archive to put them into.
+//! Helpers for tests of the archive: short ways to make actions, regions and an archive.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub(super) fn interval(start: u64, end: u64) -> Interval {
     Interval { start, end }
 }
 
-/// An action of which only the id is known.
+/// An action with only an id.
 pub(super) fn bare(id: i64) -> Action {
     Action {
         id,
@@ -61,7 +61,7 @@ pub(super) fn completed(id: i64) -> Action {
     }
 }
 
-/// A droplet's action that still runs.
+/// A droplet's action in progress.
 pub(super) fn in_progress(id: i64) -> Action {
     Action {
         status: text("in-progress"),
@@ -86,7 +86,7 @@ pub(super) fn region(slug: &str, features: &[&str], sizes: &[&str]) -> Region {
     }
 }
 
-/// An action that repeats its region.
+/// An action with its region.
 pub(super) fn in_region(id: i64, region: &Arc<Region>) -> Action {
     Action {
         region_slug: Some(region.slug.clone()),
@@ -95,7 +95,7 @@ pub(super) fn in_region(id: i64, region: &Arc<Region>) -> Action {
     }
 }
 
-/// An archive with one sync under way, which reads the account's listing.
+/// An archive during a sync that reads the account's listing.
 pub(super) struct Archive {
     pub(super) store: Store,
     pub(super) run: RunId,
@@ -142,17 +142,17 @@ impl Archive {
         self.run = self.store.begin_run("account", self.now).unwrap();
     }
 
-    /// Reads another listing from here on.
+    /// Reads another listing from now on.
     pub(super) fn read(&mut self, kind: ListingKind) {
         self.listing = self.store.listing(kind).unwrap();
     }
 
-    /// Archives a page that proves nothing of its listing.
+    /// Archives a page that covers no position.
     pub(super) fn record(&mut self, actions: &[Action]) -> Recorded {
         self.try_page(actions, &[], None).unwrap()
     }
 
-    /// Archives a page that covers positions where nothing was covered.
+    /// Archives a page that covers positions for the first time.
     pub(super) fn try_page(
         &mut self,
         actions: &[Action],
@@ -179,7 +179,7 @@ impl Archive {
         })
     }
 
-    /// The listing as the archive has it now.
+    /// The archived state of the listing.
     pub(super) fn stored_listing(&mut self) -> Listing {
         self.store.listing(self.listing.kind).unwrap()
     }
@@ -192,7 +192,7 @@ impl Archive {
         self.store.connection.execute_batch(sql).unwrap();
     }
 
-    /// How many rows this connection ever wrote.
+    /// The number of rows that this connection wrote in total.
     pub(super) fn changes(&self) -> String {
         self.rows("SELECT total_changes()").remove(0)
     }
@@ -203,7 +203,7 @@ pub(super) fn counts(recorded: Recorded) -> (u64, u64, u64) {
     (recorded.inserted, recorded.updated, recorded.unchanged)
 }
 
-/// The rows of an answer, columns parted by a space; `-` is NULL.
+/// The result rows of a query, with columns separated by a space; `-` is NULL.
 pub(super) fn rows(connection: &Connection, sql: &str) -> Vec<String> {
     let mut statement = connection.prepare(sql).unwrap();
     let columns = statement.column_count();
@@ -221,7 +221,7 @@ pub(super) fn rows(connection: &Connection, sql: &str) -> Vec<String> {
     rows.unwrap().map(Result::unwrap).collect()
 }
 
-/// An empty folder, and where an archive would be in it.
+/// An empty folder, and the path of an archive in it.
 pub(super) fn folder() -> (TempDir, PathBuf) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("archive.db");

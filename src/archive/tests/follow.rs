@@ -1,4 +1,4 @@
-//! Which droplets are followed through the account's listing.
+//! Droplets that are followed through the account's listing.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! A file that somebody else made, or put something in the place of: nothing in it is executed, and nothing waits.
+//! A file that another user made or replaced: nothing in it is executed, and nothing blocks.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,7 +13,7 @@ use rusqlite::config::DbConfig;
 use super::fixture::{Archive, completed, files, folder, interval, rows, time};
 use crate::archive::{ArchiveLock, Error, LATEST_VERSION, Store, back_up, open_read_only};
 
-/// An archive with some rows, at rest, that was then changed like this.
+/// An archive with some rows, at rest, and then changed by `change`.
 fn changed(path: &Path, sql: &str) {
     let mut archive = Archive::at(path);
     archive.record(&[completed(1), completed(2)]);
@@ -22,7 +22,7 @@ fn changed(path: &Path, sql: &str) {
     connection.execute_batch(sql).unwrap();
 }
 
-/// Rewrites the statement that a table or view was made with.
+/// Replaces the stored SQL text of a table or view.
 fn rewritten(name: &str, from: &str, to: &str) -> String {
     format!(
         "PRAGMA writable_schema = on;
@@ -125,7 +125,7 @@ fn what_would_run_inside_a_sync_is_refused_and_named() {
     }
 }
 
-/// As a plain change of the schema's own table can make it, and no statement can.
+/// A direct write to the schema table can make this change, and no statement can.
 #[test]
 fn what_hides_behind_its_name_or_kind_or_in_a_comment_is_refused_and_named() {
     let trigger = "CREATE TRIGGER sneaky AFTER INSERT ON sync_runs BEGIN DELETE FROM coverage; END";
@@ -154,7 +154,7 @@ fn what_hides_behind_its_name_or_kind_or_in_a_comment_is_refused_and_named() {
     }
 }
 
-/// Nothing is written to an archive that was changed like this, and the error says why.
+/// Checks that nothing is written to a changed archive, and that the error names the reason.
 #[track_caller]
 fn is_refused(sql: &str, words: &str) {
     let (folder, path) = folder();
@@ -408,7 +408,7 @@ fn a_link_of_another_user_is_not_written_through() {
     for leads_to in [&empty, &path] {
         let before = fs::read(leads_to).unwrap();
         symlink(leads_to, &link).unwrap();
-        // Only root may give files away.
+        // Only root may change the owner of files.
         if std::os::unix::fs::lchown(&link, Some(65_534), None).is_ok() {
             let error = Store::open(&link).err().unwrap();
             assert!(error.to_string().contains("another user"), "{error}");

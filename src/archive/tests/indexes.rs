@@ -1,4 +1,4 @@
-//! The large indexes: put off while most of the archive comes in, and there when it has.
+//! The large indexes: deferred while most of the archive arrives, and created after that.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

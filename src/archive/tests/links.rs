@@ -1,4 +1,4 @@
-//! An action that a droplet listed stays findable under that droplet, once, whatever its resource says.
+//! An action that a droplet listed can be found under that droplet, once, whatever its resource says.
 
 use super::fixture::{Archive, bare, completed, in_progress, text};
 use crate::archive::ListingKind;

@@ -1,4 +1,4 @@
-//! One sync at a time, and nothing to clean up after one that died.
+//! One sync at a time, and no cleanup after a killed one.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};

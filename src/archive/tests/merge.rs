@@ -1,4 +1,4 @@
-//! Whatever is said of actions, in whatever order: the archive holds what the rules of merging make of it.
+//! Property test: for any reports about actions in any order, the archive holds the result of the merge rules.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::fixture::{self, Archive, bare, counts, extra, time};
 use crate::archive::migrations;
 use crate::core::model::Action;
 
-/// What is said of an action, or known of it. Times and numbers are small, so that they meet again.
+/// A report about an action, or its known state. Times and numbers are small, so that they collide.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Facts {
     status: Option<&'static str>,
@@ -22,7 +22,7 @@ struct Facts {
 }
 
 impl Facts {
-    /// The rules, written down a second time: what is known, and then hears this.
+    /// The merge rules, written a second time: the known state and a new report.
     fn hear(&mut self, said: &Self) {
         let is_settled =
             |status: Option<&str>| status.is_some_and(|it| it == "completed" || it == "errored");
@@ -70,7 +70,7 @@ impl Facts {
         format!("{{{}}}", members.join(","))
     }
 
-    /// As the row is printed by a test.
+    /// The row as a test prints it.
     fn row(&self, id: i64) -> String {
         let action = self.action(id);
         let or_null = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
@@ -133,7 +133,7 @@ fn pages() -> impl Strategy<Value = Vec<Vec<(i64, Facts)>>> {
     prop::collection::vec(prop::collection::vec((1_i64..4, facts()), 0..6), 1..8)
 }
 
-/// What one page comes to: new, grown and known rows.
+/// The result of one page: new, updated and unchanged rows.
 fn hear_page(known: &mut BTreeMap<i64, Facts>, page: &[(i64, Facts)]) -> (u64, u64, u64) {
     let mut expected = (0, 0, 0);
     for (id, said) in page {

@@ -1,6 +1,6 @@
-//! What the archive promises, proven against SQLite itself.
+//! The promises of the archive, tested against SQLite itself.
 //!
-//! `fixture` makes actions, regions and archives in a few words. Each other file is one subject.
+//! `fixture` makes actions, regions and archives in a few words. Each other file covers one subject.
 
 mod atomicity;
 mod backup;

@@ -1,4 +1,4 @@
-//! Making the file, finding it, and putting it to rest.
+//! Creates, finds and closes the file.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::fixture::{Archive, bare, completed, files, folder, rows};
 use crate::archive::{APPLICATION_ID, Error, LATEST_VERSION, Store, open_read_only};
 
-/// The two bytes that say which journal mode the file was left in: 1 is rollback, 2 is WAL.
+/// The two bytes for the journal mode of the file: 1 is rollback, 2 is WAL.
 fn journal_bytes(path: &Path) -> [u8; 2] {
     fs::read(path).unwrap()[18..20].try_into().unwrap()
 }

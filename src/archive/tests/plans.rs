@@ -1,4 +1,4 @@
-//! The store's own statements read indexes: what a page costs does not grow with the archive.
+//! The statements of the store use indexes: the cost of a page does not grow with the archive.
 
 use rusqlite::types::Null;
 use rusqlite::{Connection, params_from_iter};
@@ -6,7 +6,7 @@ use rusqlite::{Connection, params_from_iter};
 use super::fixture::Archive;
 use crate::archive::{actions, droplets, listings, regions};
 
-/// An archive with many actions, some of them open, some only listed.
+/// An archive with many actions; some are in progress, some are only listed.
 fn large() -> Archive {
     let archive = Archive::in_memory();
     archive.execute(

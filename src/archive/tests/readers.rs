@@ -1,4 +1,4 @@
-//! Readers are never in the way, and nobody is in theirs.
+//! Readers do not block the writer, and the writer does not block readers.
 
 use std::fs;
 use std::path::Path;
@@ -13,14 +13,14 @@ use crate::archive::{Store, open_read_only};
 
 const COUNT: &str = "SELECT count(*) FROM actions";
 
-/// A reader that shows at once when it would have to wait.
+/// A reader that fails at once instead of waiting.
 fn impatient(path: &Path) -> Connection {
     let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     reader.busy_timeout(Duration::ZERO).unwrap();
     reader
 }
 
-/// Copies what a kill at this moment would leave.
+/// Copies the files that a kill at this moment would leave.
 fn as_if_killed(path: &Path, target: &Path) {
     for suffix in ["", "-wal"] {
         let name = |path: &Path| format!("{}{suffix}", path.display());
@@ -150,7 +150,7 @@ fn a_kill_in_the_middle_of_a_page_leaves_the_pages_before_it() {
     let (folder, path) = folder();
     let mut archive = Archive::at(&path);
     archive.record(&[completed(1)]);
-    // Small enough a cache that the page spills into the log before it is committed.
+    // A small cache, so that the page spills into the log before the commit.
     archive.execute(
         "PRAGMA cache_size = 1;
          BEGIN IMMEDIATE;

@@ -1,4 +1,4 @@
-//! What is not ours, not whole, or from the future is refused with its own message, and no byte of it changes.
+//! A foreign, damaged or newer file is refused with its own message, and no byte of it changes.
 
 use std::fs;
 use std::path::Path;
@@ -26,7 +26,7 @@ fn change(path: &Path, edit: impl FnOnce(&mut Vec<u8>)) {
     fs::write(path, bytes).unwrap();
 }
 
-/// That both ways of opening refuse the file alike; returns the message.
+/// Checks that both ways of opening refuse the file with the same message; returns the message.
 fn assert_refused(make: impl FnOnce(&Path), is_right: fn(&Error) -> bool) -> String {
     let (folder, path) = folder();
     make(&path);
@@ -87,7 +87,8 @@ fn an_archive_whose_log_says_that_it_is_of_a_later_version() {
     later
         .execute_batch("PRAGMA journal_mode = wal; PRAGMA user_version = 999")
         .unwrap();
-    // As a kill of the later version's writer would leave it: the file's first bytes are still of the earlier.
+    // The state after a kill of a later version's writer: the first bytes of the file still belong to the earlier
+    // version.
     let (killed, path) = folder();
     let contents =
         || ["archive.db", "archive.db-wal"].map(|file| fs::read(killed.path().join(file)).unwrap());

@@ -1,4 +1,4 @@
-//! Regions once, with the history of their features and sizes.
+//! Regions: one row each, with the history of their features and sizes.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ const SIZES: &str = "SELECT size_slug, first_seen_at, last_seen_at FROM region_s
 const FEATURES: &str = "SELECT feature, first_seen_at, last_seen_at FROM region_features";
 const REGIONS: &str = "SELECT slug, name, available, first_seen_at, last_seen_at FROM regions";
 
-/// A sync at `now` that meets one action of this region.
+/// A sync at `now` that reads one action of this region.
 fn sync(archive: &mut Archive, now: &str, seen: Region) {
     archive.next_run(now);
     archive.record(&[in_region(1, &Arc::new(seen))]);

@@ -1,4 +1,4 @@
-//! The log of syncs.
+//! The log of sync runs.
 
 use super::fixture::{Archive, time};
 use crate::archive::{Outcome, RunSummary};

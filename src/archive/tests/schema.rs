@@ -1,4 +1,4 @@
-//! What the file is to everybody else: its tables, indexes and views.
+//! The file as an interface for other programs: its tables, indexes and views.
 
 use super::fixture::Archive;
 
@@ -106,7 +106,7 @@ fn an_actions_region_and_sync_exist() {
     );
 }
 
-/// Functions and operators that came after SQLite 3.37, which is what the views have to run on.
+/// Functions and operators that are newer than SQLite 3.37. The views must run on that version.
 const TOO_NEW: [&str; 11] = [
     "unixepoch",
     "timediff",

@@ -1,4 +1,4 @@
-//! The upsert: information only grows, and SQLite does the counting.
+//! The upsert: information only grows, and SQLite counts the rows.
 
 use super::fixture::{
     Archive, bare, completed, counts, extra, folder, in_progress, interval, text, time,

@@ -1,8 +1,8 @@
-//! Archives of every schema version there was: each becomes one of this version, row for row, and stays beside it as it
-//! was.
+//! Archives of every earlier schema version: each one becomes an archive of this version, row for row, and a backup of
+//! it stays beside the file.
 //!
-//! `tests/fixtures/archives/` has one of each version, as SQL text: what the migrations of that time make, with rows of
-//! that time. A new migration adds a file, made by the ignored test below, and no file ever changes.
+//! `tests/fixtures/archives/` has one archive of each version, as SQL text: the schema of that version, with rows of
+//! that time. A new migration adds a file, which the ignored test below creates. No file ever changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,7 +14,7 @@ use super::fixture::{Archive, completed, files, folder, rows};
 use crate::archive::migrations::{self, MIGRATIONS};
 use crate::archive::{APPLICATION_ID, LATEST_VERSION, Store, open_read_only, schema_drift};
 
-/// Rows as a sync of each version left them; those of a version come on top of those before it.
+/// Rows as a sync of each version left them. The rows of a version come after those of earlier versions.
 const ROWS: [&str; 9] = [
     "INSERT INTO sync_runs (id, started_at, finished_at, scope, outcome, requests, inserted, version) VALUES
        (1, '2020-07-20T19:00:00Z', '2020-07-20T19:00:05Z', 'account', 'complete', 3, 5, '0.1.0'),
@@ -59,7 +59,7 @@ const ROWS: [&str; 9] = [
     "",
 ];
 
-/// The rows of `staged_actions` above, where version 9 moves them.
+/// The rows of `staged_actions` above, after version 9 moves them.
 const PUT_IN_PLACE: [&str; 3] = [
     "actions: 8 completed resize 2020-07-21T02:53:20Z 2020-07-21T02:54:20Z 42 droplet nyc3 2 - -",
     "actions: 9 completed detach_volume 2020-07-21T02:55:00Z - 7 volume - 2 - {\"x\":1}",
@@ -71,10 +71,10 @@ fn fixture(version: usize) -> PathBuf {
     folder.join(format!("v{version}.sql"))
 }
 
-/// The archive of a version as SQL text, in the order in which things were made.
+/// The archive of a version as SQL text, in the order of creation.
 fn generated(version: usize) -> String {
     let connection = migrations::model(i64::try_from(version).unwrap()).unwrap();
-    // Version 9 has no place for what a killed sync put aside.
+    // Version 9 has no table for the actions that a killed sync staged.
     let is_of_version = |rows: &&&str| version < 9 || !rows.contains("staged_actions");
     for rows in ROWS[..version].iter().filter(is_of_version) {
         connection.execute_batch(rows).unwrap();
@@ -120,7 +120,7 @@ fn columns(connection: &Connection, table: &str) -> Vec<String> {
     )
 }
 
-/// Makes the archive of a version at `path`, from the text of that time.
+/// Creates the archive of a version at `path` from its SQL text.
 pub(super) fn make(path: &Path, version: usize) {
     let connection = Connection::open(path).unwrap();
     connection
@@ -130,7 +130,7 @@ pub(super) fn make(path: &Path, version: usize) {
     connection.execute_batch(&text).unwrap();
 }
 
-/// Every row of the tables and columns that are named, in words.
+/// All rows of the named tables and columns, as text.
 fn contents(path: &Path, named: &BTreeMap<String, Vec<String>>) -> Vec<String> {
     let connection = Connection::open(path).unwrap();
     let rows_of = |(table, columns): (&String, &Vec<String>)| {
@@ -206,7 +206,7 @@ fn an_archive_of_every_version_is_upgraded_row_for_row_and_kept_beside_as_it_was
         assert_eq!((upgrade.from, upgrade.to), (version as i64, LATEST_VERSION));
         let backup = upgrade.backup.unwrap();
         assert_eq!(contents(&backup, &named), before);
-        // Put back, it is what it was.
+        // The restored backup equals the old archive.
         fs::copy(&backup, &path).unwrap();
         let connection = Connection::open(&path).unwrap();
         assert_eq!(migrations::version(&connection).unwrap(), version as i64);

@@ -1,4 +1,4 @@
-//! What an upgrade takes for the way back from it, and what keeps it from beginning.
+//! The files that an upgrade accepts as its backup, and the reasons why it does not begin.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -14,7 +14,7 @@ fn execute(path: &Path, sql: &str) {
     Connection::open(path).unwrap().execute_batch(sql).unwrap();
 }
 
-/// Upgrades the archive of version 5 at `path`, and says where it is as it was before.
+/// Upgrades the archive of version 5 at `path`, and returns the path of its backup.
 fn way_back(path: &Path) -> PathBuf {
     let store = Store::open(path).unwrap();
     let backup = store.upgrade().unwrap().backup.clone().unwrap();
@@ -23,10 +23,10 @@ fn way_back(path: &Path) -> PathBuf {
     backup
 }
 
-/// Puts something where the copy of an archive is to be.
+/// Puts an object at the place of an archive's copy.
 type Spoil = fn(&Path, &Path);
 
-/// What is no way back, in words, and how it comes to be there.
+/// Unsuitable backups: a description, and a function that creates each.
 fn no_ways_back() -> [(&'static str, Spoil); 6] {
     [
         ("a link to the archive", |archive, at| {

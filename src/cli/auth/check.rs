@@ -1,4 +1,4 @@
-//! `archiver auth check`: tries what a sync would ask of the token, and says what follows.
+//! `archiver auth check`: tries the requests of a sync with the token, and reports the result.
 
 use std::io;
 
@@ -18,14 +18,14 @@ use crate::cli::{Context, attempt, document};
 #[derive(clap::Args)]
 #[command(
     after_help = AFTER_HELP,
-    mut_arg("droplet", |flag| flag.help("Whether it is enough for this droplet (repeatable, or comma-separated)")),
-    mut_arg("tag", |flag| flag.help("Whether it is enough for the droplets with this tag (repeatable, or comma-separated)")),
-    mut_arg("all", |flag| flag.help("Whether it is enough for the whole account")),
+    mut_arg("droplet", |flag| flag.help("Check the token for this droplet (repeatable, or comma-separated)")),
+    mut_arg("tag", |flag| flag.help("Check the token for the droplets with this tag (repeatable, or comma-separated)")),
+    mut_arg("all", |flag| flag.help("Check the token for the whole account")),
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
     scope: ScopeFlags,
-    /// How to print the answer
+    /// The format of the answer
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     output: Format,
 }
@@ -51,7 +51,7 @@ token is shown.
 Exit status: 0 the token may do what the sync needs; 4 it is missing, is not accepted, belongs to
 another account than the archive, or lacks a scope that the sync needs; 1 the API could not be asked.";
 
-/// Where to make another.
+/// The page where the user makes a new token.
 pub(super) const TOKENS_PAGE: &str = "https://cloud.digitalocean.com/account/api/tokens";
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
@@ -103,7 +103,7 @@ fn quota(client: &Client) -> Quota {
     }
 }
 
-/// The account whose history the archive holds; there may be no archive yet, or one that the next sync will upgrade.
+/// The account of the archive. The archive may not exist yet, or need an upgrade by the next sync.
 fn pinned_account(context: &Context) -> Result<ArchivedAccount, Failure> {
     let read = archive::open_read_only(&context.archive_path()?);
     match read.and_then(|connection| archive::account(&connection)) {
@@ -112,14 +112,14 @@ fn pinned_account(context: &Context) -> Result<ArchivedAccount, Failure> {
             Ok(ArchivedAccount::default())
         }
         Err(error) => {
-            let text = format!("whose archive it is cannot be read: {error}");
+            let text = format!("cannot read the account of the archive: {error}");
             context.terminal.warning(&text);
             Ok(ArchivedAccount::default())
         }
     }
 }
 
-/// Why a sync would not be complete with this token, and what to do about it.
+/// The reason why a sync with this token would not be complete, and the next step for the user.
 fn failure(access: &Access, scope: &Scope, pinned: &ArchivedAccount) -> Option<Failure> {
     match access.verdict() {
         Verdict::Lacking(missing) => Some(lacking(&missing, access, scope)),
@@ -155,12 +155,12 @@ fn failed(error: &api::Error) -> Failure {
         Some(401) => (Status::Unauthorized, error.to_string(), error.hint()),
         other => (
             Status::Failed,
-            format!("what the token may do is unknown: {error}"),
+            format!("cannot check the scopes of the token: {error}"),
             match other {
                 Some(403) => {
-                    "it was not the API that refused: check --api-url and the proxy settings"
+                    "another server refused, not the API: check --api-url and the proxy settings"
                 }
-                Some(404) => "it is not the API that answers: check --api-url",
+                Some(404) => "the API was not found: is --api-url right?",
                 Some(429) => "run `archiver auth check` again then",
                 Some(500..) => "the API is at fault: run `archiver auth check` again later",
                 _ => error.hint(),
@@ -182,12 +182,12 @@ fn of_another(conflict: String) -> Failure {
     }
 }
 
-/// Says which of the scopes that are only useful could not be tried.
+/// Warns about optional scopes that could not be tried.
 fn warn_of_unknowns(context: &Context, findings: &[Finding]) {
     for finding in findings.iter().filter(|it| it.state == State::Unknown) {
         let reason = finding.reason.as_deref().unwrap_or_default();
         let text = format!(
-            "whether it has {} is unknown: {reason}",
+            "cannot tell whether the token has {}: {reason}",
             finding.needed.scope
         );
         context.terminal.warning(&text);

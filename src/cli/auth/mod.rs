@@ -1,4 +1,4 @@
-//! `archiver auth`: questions about the token itself → stdout, and an exit status for scripts.
+//! `archiver auth`: answers questions about the token on stdout, and sets an exit status for scripts.
 
 mod check;
 mod page;
@@ -17,7 +17,7 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand)]
 enum Question {
-    /// Say whose token it is, and whether it may do what a sync needs
+    /// Show the account of the token, and check that it has the scopes for a sync
     Check(check::Arguments),
 }
 

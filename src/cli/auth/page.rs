@@ -1,4 +1,4 @@
-//! What is known of a token, as people read it.
+//! The result of a token check, for people.
 
 use std::io::{self, Write};
 
@@ -11,32 +11,32 @@ use serde::Serialize;
 
 use crate::cli::Context;
 
-/// What was found out.
+/// The result of the check.
 #[derive(Serialize)]
 pub(super) struct Answer {
     pub(super) api: String,
     pub(super) token_source: String,
     pub(super) is_accepted: Option<bool>,
-    /// Whether the token may do what the sync needs.
+    /// True when the token may do everything that the sync needs.
     pub(super) is_enough: bool,
     pub(super) account: Option<Account>,
-    /// The team of the archive, or the person where there is no team; absent while no sync has noted them.
+    /// The team of the archive. `None` when the archive has no team, or no sync has recorded one yet.
     pub(super) archive_team: Option<String>,
     pub(super) archive_account: Option<String>,
     pub(super) quota: Quota,
-    /// What is to be synced, in words.
+    /// The scope of the sync, in words.
     pub(super) sync: String,
-    /// The smallest set of scopes for it.
+    /// The smallest set of scopes for this sync.
     pub(super) ask_for: Vec<TokenScope>,
     pub(super) scopes: Vec<Finding>,
 }
 
-/// What the API says of its limits.
+/// The rate limit, as the API reports it.
 #[derive(Serialize)]
 pub(super) struct Quota {
     pub(super) limit: Option<u64>,
     pub(super) remaining: Option<u64>,
-    /// When the oldest request that counts will count no more.
+    /// The time when the oldest counted request stops counting.
     pub(super) reset_at: Option<String>,
 }
 
@@ -121,7 +121,7 @@ impl Page<'_> {
     }
 }
 
-/// The names of scopes, in words.
+/// The names of the scopes as a list in words.
 pub(super) fn listed(scopes: &[TokenScope]) -> String {
     let names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
     match names.as_slice() {
@@ -131,7 +131,7 @@ pub(super) fn listed(scopes: &[TokenScope]) -> String {
     }
 }
 
-/// The texts that there are.
+/// Joins the texts that are present and not empty.
 fn joined<const N: usize>(separator: &str, parts: [Option<String>; N]) -> String {
     let parts = parts.into_iter().flatten();
     let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();

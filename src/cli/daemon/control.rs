@@ -1,4 +1,4 @@
-//! What a daemon is told from outside while it runs: to end, or to read its configuration again.
+//! Control of a running daemon by signals: stop, or reload the configuration.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::setup::Setup;
 use crate::cli::exit::Failure;
 use crate::cli::runtime::cannot_start;
 
-/// Passes on what signals say.
+/// Passes the signals on to the daemon.
 pub(super) struct Control {
     pub(super) shared: Shared,
     pub(super) arguments: Arguments,
@@ -23,7 +23,7 @@ pub(super) struct Control {
 }
 
 impl Control {
-    /// Until the daemon is told to end, which the sync at work hears by itself.
+    /// Listens until the daemon is told to stop. The running sync hears that request by itself.
     pub(super) async fn listen(mut self, mut reloads: Reloads) {
         let stopped = self.shared.stopped.clone();
         loop {
@@ -34,14 +34,14 @@ impl Control {
         }
         let terminal = self.shared.terminal;
         terminal.info(if self.shared.watch.is_syncing() {
-            "told to end: the sync at work archives what it has"
+            "told to end: the running sync archives what it has"
         } else {
             "told to end"
         });
         service_manager::stopping();
-        // A daemon that has ended already needs no telling.
+        // A send to a daemon that has already ended fails, which does no harm.
         let _ = self.commands.send(Command::Stop).await;
-        // Its server answers until it has ended.
+        // The server answers until the daemon has ended.
         std::future::pending::<()>().await;
     }
 
@@ -72,7 +72,7 @@ impl Control {
         let now = (self.shared.clock)();
         let setup = Setup::new(context, &self.arguments, now)?;
         let (context, stopped) = (setup.context.clone(), self.shared.stopped.clone());
-        // A command may take its time to print it.
+        // A command may need time to print the token.
         let token = threads::answer_of(move || context.token(&|| stopped.is_requested()));
         if let Ok(token) = token.map_err(cannot_start)?.await {
             token?;
@@ -87,8 +87,8 @@ impl Control {
         Ok(next.map_or("no time".to_owned(), |next| next.to_string()))
     }
 
-    /// Moves the server to where it is wanted now. The old address is given up first, since the new one may be the same in
-    /// other words; where the new one is not to be had, the old one is taken again.
+    /// Moves the server to its new address. Frees the old address first, since the new one may be the same in other
+    /// words. Listens on the old address again when the new one cannot be used.
     async fn listen_elsewhere(&mut self, setup: &Setup, before: &Setup) -> Result<(), Failure> {
         if setup.listen.as_ref() == self.exporter.as_ref().map(|(address, _)| address) {
             return Ok(());
@@ -109,7 +109,7 @@ impl Control {
     }
 }
 
-/// Answers Prometheus, where that is wanted.
+/// Starts the server for Prometheus, if an address is configured.
 pub(super) async fn serve(
     setup: &Setup,
     shared: &Shared,
@@ -126,7 +126,7 @@ pub(super) async fn serve(
     Ok(Some((listen.clone(), exporter)))
 }
 
-/// Signals to read the configuration again.
+/// The signals to reload the configuration.
 pub(super) struct Reloads {
     #[cfg(unix)]
     signals: tokio::signal::unix::Signal,

@@ -1,5 +1,5 @@
-//! One sync of the daemon: from the configuration as it is then, to the log, the metrics, the pings, and the word that
-//! decides when the next one is.
+//! One sync of the daemon: from the current configuration to the log, the metrics, the pings, and the result that
+//! decides when the next sync starts.
 
 use super::service_manager::SignsOfLife;
 use super::setup::Setup;
@@ -26,20 +26,20 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::RwLock;
 
-/// What the syncs of a daemon share.
+/// The state that the syncs of a daemon share.
 #[derive(Clone)]
 pub(super) struct Shared {
     setup: Arc<Mutex<Arc<Setup>>>,
     pub(super) watch: Arc<Watch>,
     pub(super) terminal: Terminal,
-    /// Where an archive was seen: it must be there from then on.
+    /// The path where an archive was seen. It must exist there from then on.
     archive: Arc<Mutex<Option<PathBuf>>>,
-    /// Whether the daemon is told to end.
+    /// Set when the daemon is told to stop.
     pub(super) stopped: Cancellation,
-    /// One for all syncs: the limits of the API do not begin anew with each.
+    /// Shared by all syncs, because the limits of the API continue from one sync to the next.
     pacer: Arc<Mutex<SharedPacer>>,
     throttle: Arc<Mutex<Throttle>>,
-    /// Held by every ping that is under way.
+    /// Every ping under way holds a read lock.
     pings: Arc<RwLock<()>>,
     pub(super) clock: fn() -> Timestamp,
 }
@@ -61,12 +61,12 @@ impl Shared {
         }
     }
 
-    /// What to go by now.
+    /// The current setup.
     pub(super) fn setup(&self) -> Arc<Setup> {
         Arc::clone(&lock(&self.setup))
     }
 
-    /// Takes note of an archive that is there.
+    /// Records that an archive exists.
     pub(super) fn saw(&self, archive: PathBuf) {
         *lock(&self.archive) = Some(archive);
     }
@@ -75,7 +75,7 @@ impl Shared {
         lock(&self.archive).as_deref() == Some(archive)
     }
 
-    /// Goes by another setup from the next sync on.
+    /// Replaces the setup from the next sync on.
     pub(super) fn replace(&self, setup: Setup) {
         let pace = attempt::pace(&setup.context);
         let mut pacer = lock(&self.pacer);
@@ -85,7 +85,7 @@ impl Shared {
         *lock(&self.setup) = Arc::new(setup);
     }
 
-    /// Whether a ping is due, or would be one too many.
+    /// True when the throttle lets this ping pass.
     fn is_to_be_told(&self, signal: Signal) -> bool {
         lock(&self.throttle).lets_pass(signal, Instant::now())
     }
@@ -94,13 +94,13 @@ impl Shared {
         lock(&self.pacer).clone()
     }
 
-    /// Waits for pings that are under way, so long at most.
+    /// Waits for pings under way, for at most `longest`.
     pub(super) async fn wait_for_pings(&self, longest: Duration) {
-        // Those that do not end in time are given up.
+        // Slower pings are given up.
         let _ = tokio::time::timeout(longest, self.pings.write()).await;
     }
 
-    /// Reads what the archive holds now, unless one more signal to end comes.
+    /// Updates the figures from the archive. Ends at one more signal to stop.
     pub(super) fn read_figures(&self, setup: &Setup) {
         let mut figures: Figures = self.watch.figures();
         match monitoring::read_figures(&setup.context, &mut figures, &self.stopped) {
@@ -113,7 +113,7 @@ impl Shared {
     }
 }
 
-/// What is behind these locks is whole after every statement: a panic elsewhere does not spoil it.
+/// Ignores poisoning: the data behind these locks is consistent after every statement, even if another thread panics.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -123,7 +123,7 @@ pub(super) struct ScheduledSync {
     shared: Shared,
     signs: SignsOfLife,
     runtime: Handle,
-    /// Ticks that were left out since the last sync began.
+    /// Ticks that were skipped since the last sync began.
     skipped: u64,
 }
 
@@ -137,11 +137,11 @@ impl ScheduledSync {
         }
     }
 
-    /// Says the first of a row of ticks that are left out, and in the end how many there were.
+    /// Warns about the first of several skipped ticks. The number follows at the end.
     fn say_skipped(&mut self, why: Skip, tick: Timestamp) {
         self.skipped += 1;
         let reason = match why {
-            Skip::Busy => "the sync before it is still at work",
+            Skip::Busy => "the previous sync is still running",
             Skip::BackingOff => "the last sync failed, and the wait after that is not over",
         };
         let text = format!("the tick at {tick} is left out: {reason}");
@@ -160,7 +160,7 @@ impl ScheduledSync {
         }
     }
 
-    /// What becomes of a sync for which there is no thread.
+    /// Reports a sync that could not get a thread.
     fn not_begun(&self, failure: Failure) -> Ending {
         let ended = Ended {
             verdict: Err(failure),
@@ -183,11 +183,11 @@ impl ScheduledSync {
         match reason {
             Reason::Tick => terminal.detail(1, &format!("the tick at {due} has come")),
             Reason::First => {
-                terminal.info("no sync is known to have come to an end: one starts now");
+                terminal.info("no finished sync is known: one starts now");
             }
             Reason::Retry => terminal.info("trying again after a failure"),
             Reason::MadeUp if missed == 0 => {
-                terminal.info(&format!("the tick at {due} was missed: made up for now"));
+                terminal.info(&format!("the tick at {due} was missed: a sync starts now"));
             }
             Reason::MadeUp => {
                 let more = if missed < MOST_COUNTED {
@@ -196,7 +196,7 @@ impl ScheduledSync {
                     " or more"
                 };
                 terminal.info(&format!(
-                    "the tick at {due} and {missed}{more} later ones were missed: made up for now, once"
+                    "the tick at {due} and {missed}{more} later ones were missed: one sync starts now"
                 ));
             }
         }
@@ -211,7 +211,7 @@ impl Job for ScheduledSync {
         match threads::answer_of(move || sync_once(&shared, &runtime)) {
             Ok(ending) => Box::pin(async move {
                 ending.await.unwrap_or_else(|_| {
-                    let text = "the sync broke off: this is a defect of archiver";
+                    let text = "the sync ended unexpectedly: this is a defect of archiver";
                     terminal.error(text, Some("please report it, with the lines above"));
                     Ending::Failed { not_before: None }
                 })
@@ -250,7 +250,7 @@ impl Job for ScheduledSync {
             }
             Event::PlannedAnew { seconds } => {
                 let text = format!(
-                    "the clock was set back by {}: the next sync is planned anew",
+                    "the clock was set back by {}: the next sync is planned again",
                     duration_text(seconds)
                 );
                 self.shared.terminal.warning(&text);
@@ -300,10 +300,10 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
     ended.ending(outcome.as_ref().ok().map(|done| &done.report))
 }
 
-/// Tells a dead man's switch how a sync ended, where it is to be told.
+/// Tells the dead man's switch how a sync ended, if one is configured.
 fn ping(shared: &Shared, setup: &Setup, ended: &Ended, pings: Option<Pings>, runtime: &Handle) {
     if let Some(signal) = monitoring::signal(&ended.verdict, ended.is_stopped)
-        // A start that was told of has its end.
+        // A reported start needs an end.
         && (shared.is_to_be_told(signal) || pings.is_some())
         && let Some(pings) = pings.or_else(|| setup.monitoring.pings())
     {
@@ -313,14 +313,14 @@ fn ping(shared: &Shared, setup: &Setup, ended: &Ended, pings: Option<Pings>, run
 }
 
 impl Done {
-    /// What it came to, and how long it took.
+    /// The result and the duration, in words.
     fn in_words(&self) -> String {
         let words = summary::in_words(&self.report);
         format!("{words}; took {} s", self.summary.seconds())
     }
 }
 
-/// Sends the last ping of a sync, after its first.
+/// Sends the last ping of a sync, after the first one.
 async fn send(shared: Shared, pings: Pings, signal: Signal, body: String) {
     let _under_way = shared.pings.read().await;
     for error in pings.end(signal, &body).await {
@@ -329,17 +329,17 @@ async fn send(shared: Shared, pings: Pings, signal: Signal, body: String) {
     }
 }
 
-/// How a sync ended.
+/// The end of a sync.
 struct Ended {
     verdict: Verdict,
-    /// What it came to; nothing where it could not begin.
+    /// The result in words; empty when the sync could not begin.
     words: String,
-    /// Whether the daemon was told to end.
+    /// True when the daemon was told to stop.
     is_stopped: bool,
 }
 
 impl Ended {
-    /// What the log says of it.
+    /// Logs the end.
     fn say(&self, terminal: Terminal) {
         let words = self.words.as_str();
         match &self.verdict {
@@ -350,7 +350,7 @@ impl Ended {
             }
             Err(failure) if self.is_stopped && words.is_empty() => terminal.info(&failure.message),
             Err(_) if self.is_stopped => {
-                terminal.info(&format!("{words}; the next one goes on from there"));
+                terminal.info(&format!("{words}; the next sync continues from there"));
             }
             Err(failure) => {
                 if !words.is_empty() {
@@ -366,13 +366,13 @@ impl Ended {
         failure.is_some_and(|failure| failure.status == Status::Unauthorized)
     }
 
-    /// What follows from it for the next one.
+    /// The consequence for the next sync.
     fn ending(&self, report: Option<&Report>) -> Ending {
         let Err(failure) = &self.verdict else {
             return Ending::Settled;
         };
         let errors = || report.into_iter().flat_map(Report::errors);
-        // A droplet that neither the API nor the archive knows will not be known in a minute.
+        // An unknown droplet stays unknown in a minute: do not retry soon.
         let is_unknown = errors().next().is_some() && errors().all(api::Error::is_not_found);
         match failure.status {
             _ if self.is_stopped => Ending::Settled,
@@ -386,7 +386,7 @@ impl Ended {
     }
 }
 
-/// When a rate limit ends, where that is the error.
+/// The end of a rate limit, if the error is one.
 fn limited_until(error: &api::Error) -> Option<Timestamp> {
     match error.kind {
         ErrorKind::RateLimited { until } => Some(until),
@@ -394,10 +394,10 @@ fn limited_until(error: &api::Error) -> Option<Timestamp> {
     }
 }
 
-/// One start and one end in this time are four pings a minute.
+/// One start and one end in this time make four pings a minute.
 const BETWEEN: Duration = Duration::from_secs(30);
 
-/// Remembers when what was said last.
+/// Remembers the last pings.
 #[derive(Debug, Default)]
 pub(super) struct Throttle {
     last_start: Option<Instant>,
@@ -405,7 +405,7 @@ pub(super) struct Throttle {
 }
 
 impl Throttle {
-    /// Whether to say this now. What is other than the last time is always said.
+    /// True when this signal may be sent now. A signal that differs from the last one always passes.
     pub(super) fn lets_pass(&mut self, signal: Signal, now: Instant) -> bool {
         let is_recent = |at: Instant| now.duration_since(at) < BETWEEN;
         if signal == Signal::Start {

@@ -1,8 +1,8 @@
-//! `archiver daemon`: syncs on a schedule until it is told to end.
+//! `archiver daemon`: syncs on a schedule until it is told to stop.
 //!
-//! The library's daemon says when; what is done then, and who hears of it, is here. What each file is for: `setup` makes
-//! sense of flags and configuration, `job` syncs once, `control` listens to signals, `watch` remembers what is shown,
-//! `service_manager` tells systemd, `throttle` keeps pings few.
+//! The daemon of the library decides when to sync. This folder does the sync and reports it. `setup` reads flags and
+//! configuration, `job` runs one sync, `control` listens to signals, `watch` keeps the state that is shown,
+//! `service_manager` tells systemd.
 
 mod control;
 mod job;
@@ -35,16 +35,16 @@ use setup::Setup;
 pub(super) struct Arguments {
     #[command(flatten)]
     scope: ScopeFlags,
-    /// When to sync: '*/15 * * * *', '30 2 * * *' or @hourly; with six fields, the first is seconds
+    /// The schedule: '*/15 * * * *', '30 2 * * *' or @hourly; with six fields, the first is seconds
     #[arg(long, value_name = "EXPR")]
     cron: Option<String>,
-    /// The zone whose clocks the schedule goes by, such as Europe/Dublin [default: UTC]
+    /// The time zone of the schedule, such as Europe/Dublin [default: UTC]
     #[arg(long, value_name = "AREA/CITY")]
     timezone: Option<String>,
     /// Delay each sync by up to this long, at random, such as 5m
     #[arg(long, value_name = "DURATION")]
     jitter: Option<String>,
-    /// Answer /metrics, /healthz and /readyz here, such as 127.0.0.1:9184
+    /// Serve /metrics, /healthz and /readyz on this address, such as 127.0.0.1:9184
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
     /// /readyz fails when the last complete sync began longer ago [default: two ticks and ten minutes]
@@ -60,27 +60,27 @@ Examples:
   archiver daemon --cron '30 2 * * *' --timezone Europe/Dublin -v    # -v also prints the next five runs
   archiver daemon --cron @hourly --jitter 5m --listen 127.0.0.1:9184
 
-A tick that finds the last sync at work is left out, one that was missed is made up for once, and a sync that fails is
-tried again after a while. Clocks that are set forward or back cost no run and double none.
+A tick is left out while the last sync is still running. Missed ticks are made up for by one sync. A failed sync is tried
+again after a while. When clocks are set forward or back, no run is lost or doubled.
 
 Signals: TERM and INT end it within five seconds, a second one at once, with exit status 0; HUP reads the configuration again.";
 
-/// What a daemon runs on.
+/// The clock, randomness and alarm of a daemon; a test has its own.
 pub(crate) struct Machine<A> {
-    /// The time of day.
+    /// The clock.
     pub(crate) clock: fn() -> Timestamp,
-    /// A number in `[0, 1)`, another one each time.
+    /// A random number in `[0, 1)`, a new one for each call.
     pub(crate) chance: fn() -> f64,
-    /// What wakes it up; made on the runtime.
+    /// Wakes the daemon up; made on the runtime.
     pub(crate) alarm: fn() -> Starting<A>,
 }
 
 /// An alarm that is being made.
 pub(crate) type Starting<A> = Pin<Box<dyn Future<Output = Result<A, AlarmError>>>>;
 
-/// How many runs `-v` announces.
+/// The number of runs that `-v` announces.
 const RUNS_ANNOUNCED: usize = 5;
-/// How long the last pings may take when the daemon ends.
+/// The time for the last pings when the daemon ends.
 const PINGS_WITHIN: Duration = Duration::from_secs(1);
 
 pub(super) fn run<A: Alarm>(
@@ -97,12 +97,12 @@ pub(super) fn run<A: Alarm>(
     let overdue = Overdue {
         status: Status::Done,
         say: Box::new(move || {
-            terminal.warning("the sync did not end in time: what it had committed is kept");
+            terminal.warning("the sync did not end in time: its committed pages are kept");
         }),
     };
-    // What has not ended when this one does is given up: what it has not committed is as if it had not been.
+    // Work of this thread that has not ended with the process is given up, and SQLite rolls back uncommitted changes.
     let worker = Worker::start()?;
-    // From here on a hangup no longer ends the process. One that comes before the daemon has started is heard when it has.
+    // From here on SIGHUP no longer ends the process. A SIGHUP that arrives during the start is handled after it.
     let reloads = worker.runtime.block_on(async { Reloads::listen() })?;
     let signals = stop_signals(Hangup::IsNoMatter, Some(overdue))?;
     let stopped = &signals.cancellation;
@@ -116,7 +116,7 @@ pub(super) fn run<A: Alarm>(
     worker.runtime.block_on(served)
 }
 
-/// What to do, and when the last sync began that came to an end.
+/// The setup, and the start of the last sync that ended.
 fn prepare(
     context: Context,
     arguments: &Arguments,
@@ -124,7 +124,7 @@ fn prepare(
     stopped: &Cancellation,
 ) -> Result<(Setup, Option<Timestamp>), Failure> {
     let setup = Setup::new(context, arguments, now)?;
-    // What would keep every sync from working is said now, and not at the first tick.
+    // Problems that make every sync fail are reported now, and not at the first tick.
     setup.context.origin()?;
     setup.context.token(&|| stopped.is_requested())?;
     let last_run = last_run(&setup, stopped)?;
@@ -178,8 +178,8 @@ impl From<AlarmError> for Failure {
     }
 }
 
-/// When the last sync began that came to an end, where that is known: there may be no archive yet, or one that the next
-/// sync will upgrade.
+/// The start of the last sync that ended, if it is known. The archive may not exist yet, or need an upgrade by the next
+/// sync.
 fn last_run(setup: &Setup, stopped: &Cancellation) -> Result<Option<Timestamp>, Failure> {
     let path = setup.context.archive_path()?;
     let lock_wait = setup.context.lock_wait(&path, stopped, None);
@@ -196,7 +196,8 @@ fn last_run(setup: &Setup, stopped: &Cancellation) -> Result<Option<Timestamp>, 
     }
 }
 
-/// Remembers an archive that is there, which no sync may start anew, or says that there will be a new one.
+/// Records an existing archive, which no sync may replace by a new one, or announces that the first sync makes a new
+/// one.
 fn look_for_archive(setup: &Setup, shared: &Shared) -> Result<(), Failure> {
     let archive = setup.context.archive_path()?;
     if let Err(archive::Error::Missing { .. }) = archive::expect_archive(&archive) {
@@ -209,13 +210,13 @@ fn look_for_archive(setup: &Setup, shared: &Shared) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says what the daemon is about to do.
+/// Logs the schedule and the next runs.
 fn announce(setup: &Setup, now: Timestamp) -> Result<(), Failure> {
     let schedule = setup.plan.schedule();
     let terminal = setup.context.terminal;
     let next = schedule.next_after(now);
     terminal.info(&format!(
-        "archiver {} syncs {} to {} at {} by the clocks of {}, next at {}",
+        "archiver {} syncs {} to {} at {} in the time zone {}, next at {}",
         env!("CARGO_PKG_VERSION"),
         scope::in_words(&setup.settings.scope),
         setup.context.archive_path()?.display(),

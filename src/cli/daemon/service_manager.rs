@@ -1,5 +1,5 @@
-//! What systemd is told, where it listens: ready, reloading, stopping, a line of status, and that the daemon is alive
-//! (`sd_notify(3)`). Anywhere else, nothing.
+//! Tells systemd, if it listens, that the daemon is ready, reloading, stopping or alive, with a line of status
+//! (`sd_notify(3)`). On other systems it does nothing.
 
 #[cfg(unix)]
 use std::time::{Duration, Instant};
@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 #[cfg(unix)]
 use sd_notify::NotifyState;
 
-/// The daemon waits for its ticks.
+/// Tells that the daemon is ready, and waits for its ticks.
 pub(super) fn ready() {
     #[cfg(unix)]
     notify(&[NotifyState::Ready]);
 }
 
-/// It reads its configuration again, and will be ready soon.
+/// Tells that the daemon reloads its configuration, and will be ready soon.
 pub(super) fn reloading() {
     #[cfg(unix)]
     {
@@ -23,15 +23,15 @@ pub(super) fn reloading() {
     }
 }
 
-/// It is about to end.
+/// Tells that the daemon is about to end.
 pub(super) fn stopping() {
     #[cfg(unix)]
     notify(&[NotifyState::Stopping]);
 }
 
-/// That the daemon is alive, and what it does, said no more often than systemd wants to hear it.
+/// Tells systemd that the daemon is alive, and its status, no more often than systemd asks for.
 pub(super) struct SignsOfLife {
-    /// How often it wants to hear of the daemon, halved: being late once does no harm.
+    /// Half of the interval at which systemd expects a sign of life, so that one late sign does no harm.
     #[cfg(unix)]
     interval: Option<Duration>,
     #[cfg(unix)]
@@ -50,7 +50,7 @@ impl SignsOfLife {
         }
     }
 
-    /// It is alive, and does this.
+    /// Tells that the daemon is alive, and has this status.
     pub(super) fn alive(&mut self, status: String) {
         #[cfg(unix)]
         if self
@@ -68,7 +68,7 @@ impl SignsOfLife {
     }
 }
 
-/// Nobody who listens is no error, and one who does not hear can be told nothing.
+/// A missing listener is not an error, and a failed notification cannot be reported to systemd.
 #[cfg(unix)]
 fn notify(states: &[NotifyState<'_>]) {
     let _ = sd_notify::notify(states);

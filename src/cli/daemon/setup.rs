@@ -1,4 +1,4 @@
-//! What a daemon works with, from flags and configuration; made anew when the configuration is read again.
+//! The setup of a daemon, from flags and configuration. A reload makes a new one.
 
 use archiver::core::time::{Timestamp, Zone};
 use archiver::daemon::Plan;
@@ -13,25 +13,25 @@ use crate::cli::decided::{Decided, Names, named};
 use crate::cli::exit::Failure;
 use crate::cli::monitoring::Monitoring;
 
-/// Everything that was decided.
+/// All settings of a daemon.
 pub(super) struct Setup {
     pub(super) context: Context,
     pub(super) settings: Settings,
     pub(super) plan: Plan,
     pub(super) monitoring: Monitoring,
     pub(super) listen: Option<ListenAddress>,
-    /// How old the last complete sync may be for the archive to count as fresh.
+    /// The longest age of the last complete sync at which the archive counts as fresh, in seconds.
     pub(super) max_age_seconds: i64,
 }
 
-/// How many ticks the usual age is taken from.
+/// The number of ticks from which the default age is computed.
 const TICKS_LOOKED_AT: usize = 16;
-/// What a sync may take, added to the usual age.
+/// The expected longest duration of a sync, added to the default age.
 const USUAL_SYNC_SECONDS: i64 = 600;
 
 impl Setup {
     /// # Errors
-    /// When something is not understood, with its place.
+    /// When a setting is invalid; the error names its place.
     pub(super) fn new(
         context: Context,
         arguments: &Arguments,
@@ -84,8 +84,8 @@ fn schedule(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<
         None => Zone::utc(),
     };
     let Some(cron) = Decided::of(&CRON, arguments.cron.as_ref(), file.cron.as_ref()) else {
-        return Err(Failure::usage("nothing says when to sync").with_hint(
-            "say it with --cron, such as --cron @hourly, or with `cron` under [schedule] in the configuration",
+        return Err(Failure::usage("no schedule is configured").with_hint(
+            "use --cron, such as --cron @hourly, or set `cron` under [schedule] in the configuration",
         ));
     };
     Schedule::new(cron.text, zone, now)
@@ -116,8 +116,8 @@ const JITTER: Names = named("--jitter", "jitter");
 const LISTEN: Names = named("--listen", "listen");
 const MAX_AGE: Names = named("--max-age", "max_age");
 
-/// Twice the longest time between two ticks, and what a sync may take: one that is missed or fails is no reason to worry
-/// yet, the second is.
+/// Twice the longest time between two ticks, plus the duration of a sync. One missed or failed sync is no reason to
+/// worry yet, the second is.
 fn usual_age(plan: &Plan, now: Timestamp) -> i64 {
     let ticks = plan.schedule().upcoming(now, TICKS_LOOKED_AT);
     let gaps = ticks.windows(2).map(|two| match two {

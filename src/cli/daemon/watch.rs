@@ -1,4 +1,4 @@
-//! What a daemon knows of itself and shows: to Prometheus, to whoever asks whether it is alive, to the service manager.
+//! The state of the daemon, as it is shown to Prometheus, health checks and the service manager.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use archiver::daemon::metrics::{self, DaemonFigures, Figures, Ticks};
 use archiver::daemon::{Ending, Event, Reason};
 use archiver::query::status::ago;
 
-/// Longer than the daemon ever needs to look around, which it does every second or so.
+/// The daemon checks its plan about every second, so a silence of this length is a fault.
 const LONGEST_SILENCE: Duration = Duration::from_secs(30);
 
 /// Shared between the daemon, its syncs and its server.
@@ -18,7 +18,7 @@ pub(super) struct Watch {
     state: Mutex<State>,
 }
 
-/// What is known.
+/// The known state.
 struct State {
     figures: Figures,
     daemon: DaemonFigures,
@@ -50,7 +50,7 @@ impl Watch {
         }
     }
 
-    /// Takes note of what happens.
+    /// Updates the state from an event.
     pub(super) fn observe(&self, event: Event) {
         let mut state = self.state();
         state.last_beat = Instant::now();
@@ -84,7 +84,7 @@ impl Watch {
         self.state().daemon.running_since.is_some()
     }
 
-    /// Goes by another configuration.
+    /// Applies a new configuration.
     pub(super) fn reload(&self, has_pings: bool, max_age_seconds: i64) {
         let mut state = self.state();
         state.max_age_seconds = max_age_seconds;
@@ -106,7 +106,7 @@ impl Watch {
         self.state().is_archive_gone = is_gone;
     }
 
-    /// What is known of the archive. It is brought up to date on a copy: reading takes its time.
+    /// A copy of the figures of the archive. The update works on a copy, because reading takes time.
     pub(super) fn figures(&self) -> Figures {
         self.state().figures.clone()
     }
@@ -115,7 +115,7 @@ impl Watch {
         self.state().figures = figures;
     }
 
-    /// Shows all of it, as of one moment.
+    /// Passes all figures, as of one moment, to `look`.
     pub(super) fn look(&self, look: impl FnOnce(&Figures, &DaemonFigures)) {
         let (figures, daemon) = {
             let state = self.state();
@@ -124,7 +124,7 @@ impl Watch {
         look(&figures, &daemon);
     }
 
-    /// What the daemon is doing, in a line.
+    /// The current activity, in one line.
     pub(super) fn in_words(&self) -> String {
         let state = self.state();
         let daemon = &state.daemon;
@@ -135,7 +135,7 @@ impl Watch {
         let doing = match (daemon.running_since, daemon.next_tick_at) {
             (Some(since), _) => format!("syncing since {since}"),
             (None, Some(next)) => format!("next sync at {next}"),
-            (None, None) => "no sync to come".to_owned(),
+            (None, None) => "no sync is planned".to_owned(),
         };
         match daemon.consecutive_failures {
             0 => format!("{doing}; {fresh}"),
@@ -145,7 +145,7 @@ impl Watch {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Whole after every statement: a panic elsewhere does not spoil it.
+        // The state is consistent after every statement, even if another thread panics.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -161,7 +161,7 @@ impl Probe for Watch {
         let words = if silence < LONGEST_SILENCE {
             self.in_words()
         } else {
-            format!("nothing has moved for {} s", silence.as_secs())
+            format!("the daemon has not responded for {} s", silence.as_secs())
         };
         Condition {
             is_good: silence < LONGEST_SILENCE,
@@ -189,7 +189,7 @@ impl Probe for Watch {
         Condition {
             is_good: age.is_some_and(|age| age <= longest),
             words: format!(
-                "the last complete sync began {} ({at}), and may be {} old",
+                "the last complete sync began {} ({at}), and may be at most {} old",
                 ago(age),
                 duration_text(longest)
             ),

@@ -1,9 +1,9 @@
-//! What JSON and URLs escape, undone, and where in the text it stood.
+//! Undoes the escapes of JSON and URLs, and maps positions back to the original text.
 
 use serde::de::IgnoredAny;
 use std::ops::Range;
 
-/// A way to write a character as another, so far as tokens have such characters.
+/// The escapes that matter here: those of characters that occur in tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Escape {
     /// `\u0064`, `\/`, `\"`, `\\`.
@@ -20,9 +20,9 @@ impl Escape {
         }
     }
 
-    /// Where the next one may be.
+    /// The position of the next possible escape.
     pub(super) fn next_in(self, text: &[u8]) -> Option<usize> {
-        /// The compiler compares the bytes of a chunk side by side.
+        /// The compiler compares the bytes of a chunk in parallel.
         const CHUNK: usize = 64;
         let lead = self.lead();
         let has_lead = |chunk: &[u8]| chunk.iter().fold(false, |has, byte| has | (*byte == lead));
@@ -31,7 +31,7 @@ impl Escape {
         Some(skipped + rest.take(CHUNK).position(|byte| *byte == lead)?)
     }
 
-    /// What the escape that a text begins with stands for, and how long it is.
+    /// The character of the escape at the start of the text, and the length of the escape.
     fn undone(self, text: &[u8]) -> Option<(u8, usize)> {
         let (code, length) = match (self, text) {
             (Self::Json, [_, b'u', b'0', b'0', high, low, ..]) => (code(*high, *low)?, 6),
@@ -43,13 +43,13 @@ impl Escape {
     }
 }
 
-/// The byte that two hexadecimal digits are.
+/// The byte for two hexadecimal digits.
 fn code(high: u8, low: u8) -> Option<u8> {
     let digit = |byte| char::from(byte).to_digit(16);
     u8::try_from(digit(high)? << 4 | digit(low)?).ok()
 }
 
-/// Where the escapes of JSON stand in a text; the two that make one character of a pair of surrogates are one.
+/// The places of JSON escapes in a text. A pair of surrogates counts as one escape.
 pub(super) fn of_json(text: &[u8]) -> Vec<Range<usize>> {
     let mut escapes = Vec::new();
     let mut end = 0;
@@ -76,7 +76,7 @@ pub(super) fn of_json(text: &[u8]) -> Vec<Range<usize>> {
     escapes
 }
 
-/// A place with the whole of the escapes that it begins or ends inside of.
+/// Extends a place so that it contains its first and last escape completely.
 pub(super) fn with_whole(escapes: &[Range<usize>], place: &Range<usize>) -> Range<usize> {
     let around = |at: usize| {
         let escape = escapes.get(escapes.partition_point(|it| it.end <= at));
@@ -90,7 +90,7 @@ pub(super) fn with_whole(escapes: &[Range<usize>], place: &Range<usize>) -> Rang
 /// A text with its escapes undone.
 pub(super) struct Unescaped {
     pub(super) bytes: Vec<u8>,
-    /// The places behind an escape, here and in the source; up to the next, both go on alike.
+    /// The positions after each escape: in `bytes`, and in the source. Both advance in parallel up to the next escape.
     behind: Vec<(usize, usize)>,
 }
 
@@ -117,7 +117,7 @@ impl Unescaped {
         plain
     }
 
-    /// Where something stands in the source.
+    /// The place in the source.
     pub(super) fn source(&self, place: &Range<usize>) -> Range<usize> {
         let source = |at: usize| {
             let escapes = self.behind.partition_point(|(here, _)| *here <= at);
@@ -131,12 +131,12 @@ impl Unescaped {
 /// `-9223372036854775808`
 const LONGEST_INTEGER: usize = 20;
 
-/// A piece of a JSON text. All of them one after the other are the text.
+/// A piece of a JSON text. All pieces together are the whole text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Piece<'a> {
-    /// What stands between two quotes.
+    /// The text between two quotes.
     Text(&'a str),
-    /// A number that is longer than any integer of 64 bits.
+    /// A number that is longer than any 64-bit integer.
     LongNumber(&'a str),
     Other(&'a str),
 }
@@ -177,7 +177,7 @@ pub(super) fn pieces(text: &str) -> Option<Vec<Piece<'_>>> {
     Some(pieces)
 }
 
-/// Up to the quote that ends a text.
+/// The length up to the closing quote.
 fn length_of_text(text: &str) -> usize {
     let mut is_escaped = false;
     length_while(text, |byte| {

@@ -1,7 +1,8 @@
-//! One token and its parts, taken out of what a server says, however that writes them.
+//! Removes one token and its parts from the text of a server, in any spelling.
 //!
-//! A server was given the token, and may repeat all of it or a part: in either case, backwards, in hexadecimal digits, in
-//! base64, and with what JSON or URLs escape. Twenty characters in a row are no chance, and fewer give nobody the token.
+//! A server received the token and may repeat all or a part of it: in either case, backwards, in hexadecimal digits, in
+//! base64, and with the escapes of JSON or URLs. Twenty equal characters in a row are no coincidence, and fewer do not
+//! reveal the token.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -12,27 +13,27 @@ use super::escapes::{self, Escape, Piece, Unescaped};
 use super::spelling::{ALPHABETS, SPELLINGS, in_base64, in_hexadecimal};
 use super::spelling::{GRAM, Grams};
 
-/// What stands where the token or a part of it stood.
+/// Replaces the token or a part of it.
 const PLACEHOLDER: &str = "[token]";
-/// The same where JSON had a number.
+/// Replaces a number in JSON.
 const PLACEHOLDER_OF_NUMBER: &str = "\"[token]\"";
-/// So many characters in a row are not shown; of a token that has fewer, all of them.
+/// A part is this many characters in a row. A shorter token is one part.
 const PART: usize = 20;
-/// A shorter text is no token that a server would repeat, and may be part of any word.
+/// A shorter text is not a token that a server would repeat, and may be a part of any word.
 const SHORTEST: usize = GRAM;
-/// What is undone, in this order: what JSON holds may be of a URL, or JSON again.
+/// The escapes to undo, in this order: a JSON text may contain a URL, or JSON again.
 const ESCAPES: [Escape; 3] = [Escape::Json, Escape::Percent, Escape::Json];
 
-/// Takes a token out of texts.
+/// Removes a token from texts.
 pub struct Mask {
     token: Zeroizing<Vec<u8>>,
-    /// How many of its characters in a row are taken out.
+    /// The number of its characters in a row that make a part.
     part: usize,
     grams: Grams,
 }
 
 impl Mask {
-    /// Prepares for a token; one of fewer than eight characters is left wherever it is.
+    /// Prepares a mask for a token. A token of fewer than eight characters is never removed.
     #[must_use]
     pub fn new(token: &str) -> Self {
         let token = if token.len() < SHORTEST { "" } else { token };
@@ -63,14 +64,14 @@ impl Mask {
         }
     }
 
-    /// The body of an answer without the token and its parts: before anything is read of it, so that no excerpt can hold
-    /// one. JSON stays JSON, with all the members, rows and integers that it had.
+    /// The body of an answer without the token and its parts. Call this before anything else reads the body, so that no
+    /// excerpt can contain a part. JSON stays JSON, with all its members, rows and integers.
     #[must_use]
     pub fn taken_out_of_body<'a>(&self, body: &'a [u8]) -> Cow<'a, [u8]> {
         if !self.may_be_in(body, &ESCAPES) {
             return Cow::Borrowed(body);
         }
-        // What is no text is no answer either: it is only shown, in part.
+        // A body that is not text is not a valid answer: only a part of it is ever shown.
         let text = String::from_utf8_lossy(body);
         let clean: String = match escapes::pieces(&text) {
             Some(pieces) => pieces.iter().map(|piece| self.clean(piece)).collect(),
@@ -89,13 +90,13 @@ impl Mask {
         }
     }
 
-    /// The text without the token, if that is in it.
+    /// The text without the token, or `None` when the text does not contain it.
     fn masked(&self, text: &str) -> Option<String> {
         if !self.may_be_in(text.as_bytes(), &ESCAPES) {
             return None;
         }
         let places = self.places(text.as_bytes(), &ESCAPES);
-        // What is left of an escape would break the JSON.
+        // An incomplete escape would break the JSON.
         let escapes = escapes::of_json(text.as_bytes());
         let whole = |place| escapes::with_whole(&escapes, place);
         let mut places: Vec<_> = places.iter().map(whole).collect();
@@ -103,7 +104,7 @@ impl Mask {
         let mut clean = Vec::with_capacity(text.len());
         let mut end = 0;
         for place in places {
-            // One that only touches the last is another.
+            // A place that only touches the last one gets its own placeholder.
             if place.start >= end {
                 clean.extend_from_slice(text.as_bytes().get(end..place.start)?);
                 clean.extend_from_slice(PLACEHOLDER.as_bytes());
@@ -114,9 +115,9 @@ impl Mask {
         (end > 0).then(|| String::from_utf8_lossy(&clean).into_owned())
     }
 
-    /// Whether a text may hold a part: never no where it does, and hardly ever yes where it does not.
+    /// True when a text may contain a part. Never false when it does, and rarely true when it does not.
     fn may_be_in(&self, text: &[u8], escapes: &[Escape]) -> bool {
-        // No part, however it is written, is shorter than in plain characters.
+        // In no spelling is a part shorter than in plain characters.
         if self.grams.are_in(text, self.part + 1 - GRAM) {
             return true;
         }
@@ -125,7 +126,7 @@ impl Mask {
         })
     }
 
-    /// Where there are parts of the token in a text; places may overlap.
+    /// The places of the token's parts in a text; places may overlap.
     fn places(&self, text: &[u8], escapes: &[Escape]) -> Vec<Range<usize>> {
         let mut places: Vec<_> = self.plain_places(text).collect();
         for spelling in SPELLINGS {
@@ -159,7 +160,7 @@ impl Mask {
     }
 }
 
-/// The first of some escapes that a text may hold, and those behind it.
+/// The first of these escapes that a text may contain, and the escapes after it.
 fn first_in<'a>(text: &[u8], escapes: &'a [Escape]) -> Option<(Escape, &'a [Escape])> {
     let at = escapes
         .iter()

@@ -1,4 +1,4 @@
-//! Every part of a token that is long enough is taken out, however it is written, and nothing else is.
+//! Every long enough part of a token is removed, in any spelling, and nothing else is.
 
 use std::collections::HashSet;
 
@@ -95,7 +95,7 @@ fn an_id_stays_an_id_whatever_the_token_is() {
     let clean = Mask::new("2595000783").taken_out_of_body(body).into_owned();
     let expected = br#"{"actions": [{"id": 2595000783, "note": "[token]"}], "meta": {"total": 1}}"#;
     assert_eq!(clean, expected);
-    // Digits are written in digits, and a number may have as many as it likes.
+    // Decimal digits written in hexadecimal are decimal digits again, and a JSON number may have any length.
     let body = format!(
         r#"{{"id": 1, "n": -{}}}"#,
         hexadecimal(&CANARY.as_bytes()[7..17]).repeat(2)
@@ -172,11 +172,11 @@ const FORMS: [Form; 12] = [
     json_escaped,
 ];
 
-/// All that shows twenty characters of a token, looked for in another way than the mask does.
+/// Checks for twenty characters of a token, with another method than the mask uses.
 struct Traces(HashSet<Vec<u8>>);
 
 impl Traces {
-    /// So many digits of base64 are what 20 bytes determine, wherever they begin.
+    /// The number of base64 digits that 20 bytes determine, at any offset.
     const LENGTHS: [usize; 3] = [PART, 26, 2 * PART];
 
     fn of(token: &str) -> Self {
@@ -196,7 +196,7 @@ impl Traces {
         Self(traces)
     }
 
-    /// The same with base64, which has a case.
+    /// The same check for base64, which is case-sensitive.
     fn with_base64(mut self, token: &str) -> Self {
         for (alphabet, before) in ALPHABETS
             .into_iter()
@@ -227,7 +227,7 @@ impl Traces {
     }
 }
 
-/// A text without the escapes that begin with this and have two hexadecimal digits.
+/// A text without the escapes that begin with `lead` and have two hexadecimal digits.
 fn undone(text: &str, lead: &str) -> String {
     let mut pieces = text.split(lead);
     let first = pieces.next().unwrap_or_default().to_owned();
@@ -242,7 +242,7 @@ fn undone(text: &str, lead: &str) -> String {
     })
 }
 
-/// All texts of a JSON value, its numbers and the names of its members too.
+/// All texts of a JSON value, including its numbers and member names.
 fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => vec![text.clone()],
@@ -257,7 +257,7 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-/// An answer of the API with a text in every place where there may be one.
+/// An answer of the API with a text in every possible place.
 fn answer(text: &str) -> Value {
     let region = json!({"slug": text, "name": text, "features": [text], "sizes": [text], text: 1});
     json!({
@@ -276,7 +276,7 @@ fn tokens() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A token, and a part of it that is so long.
+/// A token, and a part of it with the given length.
 fn tokens_and_parts(
     lengths: impl Fn(usize) -> std::ops::RangeInclusive<usize>,
 ) -> impl Strategy<Value = (String, Vec<u8>)> {

@@ -1,9 +1,9 @@
-//! What may be shown of what somebody wrote: a token may stand where something else belongs, and then no message, log or
-//! ping repeats it.
+//! Hides tokens in the input of a user: a token may be in a wrong place, and then no message, log or ping may repeat
+//! it.
 //!
-//! What each file is for: this one knows what any token looks like, `mask` takes one token and its parts out of what a
-//! server says, `grams` tells fast whether there is one, `spelling` reads hexadecimal digits and base64, `escapes` undoes
-//! what JSON and URLs escape, `json` tells what in JSON is text.
+//! The files: this one recognises any token. `mask` removes one token and its parts from the text of a server.
+//! `spelling` reads hexadecimal digits and base64, and tells fast whether a text may contain a token. `escapes` undoes
+//! the escapes of JSON and URLs, and finds the texts in JSON.
 
 mod escapes;
 mod mask;
@@ -14,13 +14,13 @@ pub use mask::Mask;
 use std::borrow::Cow;
 use std::path::Path;
 
-/// What stands in the place of what is not shown.
+/// Replaces a text that is not shown.
 const HIDDEN: &str = "(not shown: it looks like a token)";
-/// Tokens had no prefix before 2022, and were so many hexadecimal digits.
+/// Tokens before 2022 had no prefix and consisted of this many hexadecimal digits.
 const DIGITS: usize = 64;
 
-/// Whether there is something in a text that looks like a token of DigitalOcean: `dop_v1_…`, `doo_v1_…`, `dor_v1_…`, or
-/// what they looked like before (<https://docs.digitalocean.com/reference/api/create-personal-access-token/>).
+/// True when a text contains something like a token of DigitalOcean: `dop_v1_…`, `doo_v1_…`, `dor_v1_…`, or the form
+/// before 2022 (<https://docs.digitalocean.com/reference/api/create-personal-access-token/>).
 #[must_use]
 pub fn looks_like_token(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
@@ -33,13 +33,14 @@ pub fn looks_like_token(text: &str) -> bool {
             .any(|digits| digits.len() >= DIGITS)
 }
 
-/// Whether a text, where no address belongs, is one: those of dead man's switches and proxies are secrets.
+/// True when a text contains a token or a URL where no URL belongs: the URLs of dead man's switches and proxies are
+/// secrets.
 #[must_use]
 pub fn looks_like_secret(text: &str) -> bool {
     looks_like_token(text) || text.contains("://")
 }
 
-/// A text as it may be shown.
+/// The text to show.
 #[must_use]
 pub fn shown(text: &str) -> Cow<'_, str> {
     if looks_like_token(text) {
@@ -49,13 +50,14 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A path as it may be shown.
+/// The path to show.
 #[must_use]
 pub fn shown_path(path: &Path) -> String {
     shown(&path.to_string_lossy()).into_owned()
 }
 
-/// Whether a path ends in a token: somebody may have given one where a path belongs. Folders may be called by long hashes.
+/// True when the last name of a path seems to be a token: the user may have given a token instead of a path. Folders
+/// may have long hashes as names.
 #[must_use]
 pub fn is_token_for_path(path: &Path) -> bool {
     path.file_name()

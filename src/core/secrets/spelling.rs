@@ -1,14 +1,13 @@
-//! Texts that are written in the digits of a larger base: hexadecimal, or base64 of both alphabets, with padding or
-//! without.
+//! Reads and writes hexadecimal digits and base64, in both alphabets, with or without padding.
 
 use secrecy::zeroize::Zeroizing;
 use std::ops::Range;
 
-/// Digits of so many bits.
+/// A spelling with `bits` bits per digit.
 #[derive(Clone, Copy)]
 pub(super) struct Spelling {
     bits: usize,
-    /// A byte begins at one in so many digits.
+    /// The number of digits after which byte boundaries repeat.
     period: usize,
     value: fn(u8) -> Option<u8>,
 }
@@ -27,7 +26,7 @@ pub(super) const SPELLINGS: [Spelling; 2] = [
 ];
 
 impl Spelling {
-    /// What some digits in a text may spell, wherever it begins, if it has at least so many bytes.
+    /// The byte sequences of at least `least` bytes that digits in a text may spell, at any offset.
     pub(super) fn read(self, text: &[u8], least: usize) -> Vec<Spelt> {
         let least = (least * 8).div_ceil(self.bits);
         let is_digit = |byte: &u8| (self.value)(*byte).is_some();
@@ -63,16 +62,16 @@ impl Spelling {
     }
 }
 
-/// What digits spell.
+/// The bytes that some digits spell.
 pub(super) struct Spelt {
     pub(super) bytes: Vec<u8>,
-    /// Where its first digit stands.
+    /// The position of its first digit.
     start: usize,
     bits: usize,
 }
 
 impl Spelt {
-    /// Where the digits of these bytes stand.
+    /// The place of the digits for these bytes.
     pub(super) fn source(&self, place: &Range<usize>) -> Range<usize> {
         let (first, end) = (
             place.start * 8 / self.bits,
@@ -109,7 +108,7 @@ pub(super) fn in_hexadecimal(bytes: &[u8]) -> Vec<u8> {
     text
 }
 
-/// Those digits of base64 that bytes determine, where so many of others stand before them.
+/// The base64 digits that `bytes` alone determine, when `before` other bytes precede them.
 pub(super) fn in_base64(bytes: &[u8], before: usize, alphabet: &[u8; 64]) -> Vec<u8> {
     let first = (before * 8).div_ceil(6);
     let end = (before + bytes.len()) * 8 / 6;
@@ -129,16 +128,16 @@ pub(super) const ALPHABETS: [&[u8; 64]; 2] = [
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
 ];
 
-/// So many bytes are looked at at once.
+/// The number of bytes that are compared at once.
 pub(super) const GRAM: usize = 8;
-/// A gram's hash has so many bits: a token's grams then meet a chance text's once in a hundred looks.
+/// The number of bits of a gram's hash. A random text then matches a token's grams once in a hundred checks.
 const HASH_BITS: u32 = 16;
-/// Makes upper and lower case one, and keeps digits apart.
+/// Maps upper and lower case to the same value, and keeps digits distinct.
 const LOWER_CASE: u64 = u64::from_ne_bytes([0x20; GRAM]);
 
-/// All sequences of eight bytes that some texts hold, whatever their case.
+/// All sequences of eight bytes in some texts, ignoring case.
 pub(super) struct Grams {
-    /// A bit for the hash of each: all that most looks need.
+    /// One bit per hash. Most checks need nothing else.
     hashes: Zeroizing<Vec<u64>>,
     sorted: Zeroizing<Vec<u64>>,
 }
@@ -167,7 +166,7 @@ impl Grams {
         self.hashes[word] & bit != 0 && self.sorted.binary_search(&gram).is_ok()
     }
 
-    /// Whether a text holds any, looked for at every so many places.
+    /// True when a text contains a gram at one of the checked positions, which are `stride` bytes apart.
     pub(super) fn are_in(&self, text: &[u8], stride: usize) -> bool {
         let mut rest = text;
         while let Some(bytes) = rest.first_chunk() {
@@ -184,7 +183,7 @@ fn gram(bytes: &[u8; GRAM]) -> u64 {
     u64::from_ne_bytes(*bytes) | LOWER_CASE
 }
 
-/// Where the bit of a gram is: multiplied by the golden ratio, its upper bits depend on all of it.
+/// The position of a gram's bit. After the multiplication by the golden ratio, the upper bits depend on the whole gram.
 fn place(gram: u64) -> (usize, u64) {
     let hash = gram.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - HASH_BITS);
     ((hash >> 6) as usize, 1 << (hash & 63))
@@ -200,7 +199,7 @@ mod tests {
             String::from_utf8(in_base64(bytes, before, ALPHABETS[0])).unwrap()
         };
         assert_eq!(base64(b"Man Ma", 0), "TWFuIE1h");
-        // `TWFuIE1h` again, without what `M` or `Ma` alone do not determine.
+        // `TWFuIE1h` again, without the digits that need `M` or `Ma` too.
         assert_eq!(base64(b"an Ma", 1), "FuIE1h");
         assert_eq!(base64(b"n Ma", 2), "uIE1h");
         assert_eq!(base64(b"Man M", 0), "TWFuIE");

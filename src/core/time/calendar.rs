@@ -1,13 +1,13 @@
-//! Recognises dates: those written year first, and those that are not, which are refused.
+//! Recognises dates that begin with the year, and refuses all other dates.
 //!
-//! `01/04/2021` is the first of April to some and the fourth of January to others. A guess would answer another
-//! question than the one asked, so the reader is shown what to write instead.
+//! `01/04/2021` is the first of April to some and the fourth of January to others. A guess could answer another
+//! question than the user asked, so the error says how to write the date instead.
 
 use jiff::civil::Date;
 
 use super::TimeError;
 
-/// The year, month and day at the start of a text that is written year first.
+/// The year, month and day at the start of a text, if the text begins with `YYYY-MM-DD`.
 pub(super) fn dashed_date(text: &str) -> Option<(i16, i8, i8)> {
     let parts: Vec<&str> = text.get(..10)?.split('-').collect();
     let [year, month, day] = parts.as_slice() else {
@@ -22,8 +22,8 @@ pub(super) fn dashed_date(text: &str) -> Option<(i16, i8, i8)> {
     Some((year.parse().ok()?, month.parse().ok()?, day.parse().ok()?))
 }
 
-/// Why a date that is not written as `YYYY-MM-DD` is refused: `01/04/2021`, `1.4.2021`, `2021/04/01`.
-/// Nothing for what is not a date at all.
+/// The reason why a date in another form than `YYYY-MM-DD` is refused: `01/04/2021`, `1.4.2021`, `2021/04/01`. `None`
+/// for a text that is not a date.
 pub(super) fn misordered_date(text: &str) -> Option<TimeError> {
     let parts: Vec<&str> = text.split(['/', '.', '-']).collect();
     let [first, second, third] = parts.as_slice() else {
@@ -59,7 +59,7 @@ pub(super) fn misordered_date(text: &str) -> Option<TimeError> {
     Some(TimeError::Ambiguous { input, readings })
 }
 
-/// Whether a text is digits only.
+/// True when a text consists of digits only.
 pub(super) fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -1,15 +1,15 @@
-//! Days, weeks, months, quarters and years of the calendar, and how they are written: `2026-Q3`, `last month`.
+//! Days, weeks, months, quarters and years of the calendar, and their text forms: `2026-Q3`, `last month`.
 
 use super::calendar::is_number;
 use super::{TimeError, Timestamp, Zone};
 use jiff::ToSpan;
 use jiff::civil::{Date, ISOWeekDate, Weekday};
 
-/// The numbers that are a year when they stand alone. Any other four digits, such as `3600`, are as likely a number
+/// The numbers that mean a year without any other sign. Any other four digits, such as `3600`, may as well be a number
 /// of seconds, and are refused as a number without a unit.
 const YEARS: std::ops::RangeInclusive<i16> = 1900..=2099;
 
-/// What a calendar counts in. Weeks begin on Monday, as in ISO 8601.
+/// A unit of the calendar. Weeks begin on Monday, as in ISO 8601.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
     Day,
@@ -19,7 +19,7 @@ pub(super) enum Unit {
     Year,
 }
 
-/// One of these units, by its first day.
+/// One such unit, with its first day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CalendarPeriod {
     pub(super) first: Date,
@@ -27,7 +27,7 @@ pub(super) struct CalendarPeriod {
 }
 
 impl CalendarPeriod {
-    /// The unit that a day belongs to.
+    /// The unit that contains a day.
     pub(super) fn containing(date: Date, unit: Unit) -> Self {
         let first = match unit {
             Unit::Day => date,
@@ -43,7 +43,7 @@ impl CalendarPeriod {
         Self { first, unit }
     }
 
-    /// The first day after it; nothing beyond the year 9999.
+    /// The first day after it; `None` beyond the year 9999.
     pub(super) fn end(self) -> Option<Date> {
         self.first.checked_add(self.length()).ok()
     }
@@ -72,7 +72,7 @@ impl CalendarPeriod {
         }
     }
 
-    /// Reads what is said of `today`: `yesterday`, `this week`, `last month`. Nothing for any other text.
+    /// Reads words relative to `today`: `yesterday`, `this week`, `last month`. `None` for any other text.
     pub(super) fn spoken(text: &str, today: Date) -> Option<Self> {
         let text = text.to_ascii_lowercase();
         let day = Self::containing(today, Unit::Day);
@@ -95,7 +95,7 @@ impl CalendarPeriod {
         }
     }
 
-    /// Reads `2026`, `2026-09`, `2026-Q3` or `2026-W40`. Nothing for a text of another shape.
+    /// Reads `2026`, `2026-09`, `2026-Q3` or `2026-W40`. `None` for a text of another form.
     ///
     /// # Errors
     /// When the year has no such month, quarter or week.
@@ -125,7 +125,7 @@ impl CalendarPeriod {
     }
 }
 
-/// What follows the year: two digits are a month, `Q` and `W` say what they are.
+/// The part after the year: two digits are a month, `Q` is a quarter and `W` a week.
 fn unit_and_number(part: &str) -> Option<(Unit, i8)> {
     let (unit, digits) = match part.chars().next()? {
         'Q' | 'q' => (Unit::Quarter, &part[1..]),
@@ -151,7 +151,7 @@ fn no_such_period(text: &str, year: i16, unit: Unit) -> TimeError {
     let possible = match unit {
         Unit::Quarter => "quarters are Q1 to Q4".to_owned(),
         Unit::Week => {
-            // The 28th of December lies in a year's last week, always.
+            // 28 December is always in the last week of its year.
             let weeks = Date::new(year, 12, 28).map_or(52, |date| date.iso_week_date().week());
             format!("the weeks of {year:04} are W01 to W{weeks}")
         }
@@ -163,16 +163,16 @@ fn no_such_period(text: &str, year: i16, unit: Unit) -> TimeError {
     }
 }
 
-/// What times are put together by.
+/// The unit by which times are grouped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CalendarUnit {
-    /// The hour of the day, `00` to `23`, of all days together.
+    /// The hour of the day, `00` to `23`, over all days.
     Hour,
-    /// The day of the week, `1 Mon` to `7 Sun`, of all weeks together.
+    /// The day of the week, `1 Mon` to `7 Sun`, over all weeks.
     Weekday,
     /// `2026-07-01`
     Day,
-    /// The week of ISO 8601, which begins on Monday: `2026-W27`.
+    /// The ISO 8601 week, which begins on Monday: `2026-W27`.
     Week,
     /// `2026-07`
     Month,
@@ -185,7 +185,8 @@ pub enum CalendarUnit {
 const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 impl CalendarUnit {
-    /// What the clocks of a zone show, as a number that orders by time. [`CalendarUnit::text`] is how it is written.
+    /// The unit of a timestamp on the clocks of a zone, as a number that sorts by time. [`CalendarUnit::text`] formats
+    /// it.
     #[must_use]
     pub fn at(self, timestamp: Timestamp, zone: &Zone) -> i32 {
         let shown = zone.civil(timestamp);
@@ -206,7 +207,7 @@ impl CalendarUnit {
         }
     }
 
-    /// How a number of [`CalendarUnit::at`] is written. The texts sort as the numbers do.
+    /// Formats a number of [`CalendarUnit::at`]. The texts sort like the numbers.
     #[must_use]
     pub fn text(self, number: i32) -> String {
         let (before, last) = (number.div_euclid(100), number.rem_euclid(100));
@@ -399,7 +400,7 @@ mod tests {
                 "2026"
             ]
         );
-        // A Sunday of the first days of a year is in the last week of the year before.
+        // A Sunday in the first days of a year belongs to the last week of the year before.
         assert_eq!(
             shown("2027-01-02T18:29:59Z", "Asia/Kolkata")[..4],
             ["23", "6 Sat", "2027-01-02", "2026-W53"]

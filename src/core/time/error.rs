@@ -1,164 +1,164 @@
-//! Why a time, a duration or a time zone that someone wrote is not understood, and what to write instead.
+//! The reason why the text of a time, a duration or a time zone is invalid, and how to write it instead.
 //!
-//! A wrong window gives a wrong answer that looks right. So nothing is guessed, and every refusal says which
-//! forms work.
+//! A wrong window gives a wrong answer that seems right. So archiver guesses nothing, and every error lists the valid
+//! forms.
 
 use super::Timestamp;
 
-/// A time that cannot be understood.
+/// An invalid time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {
-    /// There was no text.
+    /// The text was empty.
     #[error("the time is empty: {FORMS}")]
     Empty,
-    /// A date that is not written year first, and so reads differently in different countries.
+    /// A date that does not begin with the year. Its meaning differs between countries.
     #[error("the date `{input}` is ambiguous: write it year first, {}", .readings.join(" or "))]
     Ambiguous {
-        /// What was written.
+        /// The input.
         input: String,
-        /// What it may mean, year first; an example when it can mean nothing.
+        /// The possible meanings, year first; an example when no meaning is possible.
         readings: Vec<String>,
     },
-    /// A date that no calendar has, such as 2020-02-30.
-    #[error("`{input}` is no day of the calendar")]
+    /// A date that does not exist, such as 2020-02-30.
+    #[error("`{input}` is not a day of the calendar")]
     NoSuchDay {
-        /// What was written.
+        /// The input.
         input: String,
     },
     /// A month, quarter or week that its year does not have.
     #[error("`{input}` does not exist: {possible}")]
     NoSuchPeriod {
-        /// What was written.
+        /// The input.
         input: String,
-        /// Which ones there are.
+        /// The valid ones.
         possible: String,
     },
-    /// A time of day that no clock shows, or one that is not written as such.
+    /// An invalid time of day.
     #[error(
         "`{input}` has no valid time of day: 2021-04-01 19:37, 2021-04-01T19:37:30Z and 2021-04-01T19:37:30+02:00 work"
     )]
     NoSuchTime {
-        /// What was written.
+        /// The input.
         input: String,
     },
     /// A duration with a minus sign.
     #[error("`{input}` is negative: a duration already means that long ago, as in 7d")]
     Negative {
-        /// What was written.
+        /// The input.
         input: String,
     },
-    /// A number that says neither days nor seconds.
+    /// A number without a unit, such as days or seconds.
     #[error(
         "`{input}` has no unit: write {input}d for days ago, or @{input} for seconds since 1970"
     )]
     NoUnit {
-        /// What was written.
+        /// The input.
         input: String,
     },
     /// A range where one time is needed.
     #[error("`{input}` is a range, and one time is needed here, such as 2026-09-01, 2026-09 or 7d")]
     Range {
-        /// What was written.
+        /// The input.
         input: String,
     },
-    /// A range that lacks its beginning or its end.
+    /// A range without its beginning or its end.
     #[error("`{input}` is half a range: write both ends, as in 2026-09-01..2026-09-15 or 7d..now")]
     HalfRange {
-        /// What was written.
+        /// The input.
         input: String,
     },
     /// One instant where a period is needed.
-    #[error("`{input}` is one instant and no period: {PERIODS}")]
+    #[error("`{input}` is one instant, not a period: {PERIODS}")]
     NotAPeriod {
-        /// What was written.
+        /// The input.
         input: String,
     },
-    /// A period that ends where it begins, or before.
-    #[error("nothing can lie in `{input}`: it begins at {since} and ends at {until}")]
+    /// A period that ends at its beginning or earlier.
+    #[error("the period `{input}` is empty: it begins at {since} and ends at {until}")]
     EmptyPeriod {
-        /// What was written.
+        /// The input.
         input: String,
-        /// Where it begins.
+        /// The beginning.
         since: Timestamp,
-        /// Where it ends.
+        /// The end.
         until: Timestamp,
     },
     /// A time before the year 0000 or after 9999.
     #[error("`{input}` lies outside the years 0000 to 9999")]
     OutOfRange {
-        /// What was written.
+        /// The input.
         input: String,
     },
-    /// None of the forms that work.
+    /// None of the valid forms.
     #[error("`{input}` is not a time: {FORMS}")]
     Unknown {
-        /// What was written.
+        /// The input.
         input: String,
     },
 }
 
-/// A duration that cannot be understood.
+/// An invalid duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
-    /// There was no text.
+    /// The text was empty.
     #[error("the duration is empty: {DURATIONS}")]
     Empty,
     /// A number without its unit.
     #[error("the duration `{input}` has no unit: {DURATIONS}")]
     NoUnit {
-        /// What was written.
+        /// The input.
         input: String,
     },
     /// Months and years, which have no fixed length.
     #[error("the duration `{input}` has no fixed length in seconds: {DURATIONS}")]
     NotFixed {
-        /// What was written.
+        /// The input.
         input: String,
     },
     /// A duration with a minus sign.
     #[error("the duration `{input}` is negative: {DURATIONS}")]
     Negative {
-        /// What was written.
+        /// The input.
         input: String,
     },
-    /// More seconds than can be counted.
+    /// More seconds than a number can hold.
     #[error("the duration `{input}` is too long")]
     TooLong {
-        /// What was written.
+        /// The input.
         input: String,
     },
-    /// None of the forms that work.
+    /// None of the valid forms.
     #[error("`{input}` is not a duration: {DURATIONS}")]
     Unknown {
-        /// What was written.
+        /// The input.
         input: String,
     },
 }
 
-/// A time zone that cannot be understood, or found.
+/// An invalid or unknown time zone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ZoneError {
-    /// There was no text.
+    /// The text was empty.
     #[error("the time zone is empty: {ZONES}")]
     Empty,
-    /// The zone of the system, which does not say.
-    #[error("the system's time zone is not known ({reason}): set TZ, or name the zone; {ZONES}")]
+    /// The zone of the system is unknown.
+    #[error("the system's time zone is unknown ({reason}): set TZ, or name the zone; {ZONES}")]
     NoLocal {
-        /// What was looked for.
+        /// The reason.
         reason: String,
     },
-    /// An offset that no clock has, or one that is not written as such.
+    /// An invalid offset.
     #[error("`{input}` is not an offset from UTC: +02:00, -0530 and +2 work, up to 23:59")]
     NotAnOffset {
-        /// What was written.
+        /// The input.
         input: String,
     },
     /// A name that is not in the IANA time zone database.
     #[error("`{input}` is not a time zone: {}{ZONES}", did_you_mean(.near))]
     Unknown {
-        /// What was written.
+        /// The input.
         input: String,
-        /// Names that are written much alike.
+        /// Names with a similar spelling.
         near: Vec<String>,
     },
 }

@@ -1,10 +1,10 @@
-//! Time: instants as the archive stores them, and the ways people write them.
+//! Time: instants as the archive stores them, and the text forms that people write.
 //!
-//! The archive keeps every time as text, `YYYY-MM-DDTHH:MM:SSZ` in UTC, because the file is an interface: such
-//! texts sort, compare and read the same in every tool that opens it. [`Timestamp`] is that text as a value.
+//! The archive keeps every time as text, `YYYY-MM-DDTHH:MM:SSZ` in UTC, because the file is an interface: such texts
+//! sort, compare and read the same in every tool. [`Timestamp`] is that text as a value.
 //!
-//! People write and read times in a [`Zone`], UTC unless they say otherwise. The grammar is one for every flag:
-//! [`parse_since`] and [`parse_until`] take the two ends of a window, [`parse_period`] both at once.
+//! People write and read times in a [`Zone`], which is UTC by default. All flags share one grammar: [`parse_since`] and
+//! [`parse_until`] read the two ends of a window, and [`parse_period`] reads both at once.
 
 mod calendar;
 mod calendar_period;

@@ -1,9 +1,9 @@
-//! What a text names: a part of the calendar, a time of day, an instant, or a length of time.
+//! Parses a text that names a part of the calendar, a time of day, an instant, or a length of time.
 //!
-//! One grammar for all flags. A part of the calendar is meant as a whole: a window since it begins where it does, a
-//! window until it ends where it ends. Any other time is one instant. Where clocks skip a time, the instant is as far
-//! after the skip; where they show it twice, a window begins at the first and ends at the second, so that nothing
-//! that may be meant is left out.
+//! All flags share one grammar. A part of the calendar means the whole part: a window "since" it starts at its
+//! beginning, and a window "until" it ends at its end. Any other time is one instant. When the clocks skip a time, the
+//! instant is as far after the skip. When they show a time twice, a window begins at the first instant and ends at the
+//! second, so that no possible meaning is left out.
 
 use super::calendar::{dashed_date, is_number, misordered_date};
 use super::calendar_period::{CalendarPeriod, Unit};
@@ -12,23 +12,23 @@ use super::zone::Fold;
 use super::{TimeError, Timestamp, Zone};
 use jiff::civil::{Date, DateTime, Time};
 
-/// What a text names.
+/// The meaning of a text.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Moment {
     /// A whole day, week, month, quarter or year.
     Calendar(CalendarPeriod),
-    /// What the clocks of the zone show, to the second.
+    /// A time on the clocks of the zone, to the second.
     Clock(DateTime),
     /// One instant, in any zone.
     Instant(Timestamp),
     /// A length of time, `7d`.
     Length(Span),
-    /// The instant that long ago, `7d ago`.
+    /// The instant that long ago: `7d ago`.
     Ago(Span),
 }
 
 impl Moment {
-    /// Reads any of the forms. Nothing is guessed.
+    /// Reads all valid forms. Guesses nothing.
     pub(super) fn parse(text: &str, now: Timestamp, zone: &Zone) -> Result<Self, TimeError> {
         let input = || text.to_owned();
         if text.is_empty() {
@@ -58,7 +58,7 @@ impl Moment {
         }
     }
 
-    /// The instant at which a window begins that this, written as `text`, is the beginning of.
+    /// The start of a window that begins with this moment. `text` is its original text.
     pub(super) fn since(
         self,
         text: &str,
@@ -74,7 +74,7 @@ impl Moment {
         .ok_or_else(|| out_of_range(text))
     }
 
-    /// The first instant after a window that this, written as `text`, is the end of.
+    /// The first instant after a window that ends with this moment. `text` is its original text.
     pub(super) fn until(
         self,
         text: &str,
@@ -149,8 +149,8 @@ fn length(text: &str) -> Result<Moment, TimeError> {
     })
 }
 
-/// The instant a length of time before `now`. Days have 24 hours; months are those of the zone's calendar, and come
-/// first, as a calendar is read: a day that the earlier month lacks becomes its last.
+/// The instant a length of time before `now`. Days have 24 hours. Months follow the zone's calendar and are subtracted
+/// first. A day that the earlier month does not have becomes its last day.
 fn before(now: Timestamp, span: Span, zone: &Zone, fold: Fold) -> Option<Timestamp> {
     let from = if span.months == 0 {
         now
@@ -168,43 +168,42 @@ fn out_of_range(text: &str) -> TimeError {
     }
 }
 
-/// The instant at which the time that `text` names begins: a day at its midnight, a month with its first day. What has
-/// no offset is meant in `zone`; of a clock time that is shown twice, it is the first. Fractions of a second are cut
-/// off.
+/// The instant at which the time in `text` begins: a day at its midnight, a month with its first day. A time without an
+/// offset is in `zone`. A clock time that is shown twice means the first instant. Fractions of a second are cut off.
 ///
 /// # Errors
-/// When `text` is not a time, or can mean more than one; the message says which forms work.
+/// When `text` is not a time, or is ambiguous; the message lists the valid forms.
 pub fn parse_since(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp, TimeError> {
     let text = text.trim();
     Moment::parse(text, now, zone)?.since(text, now, zone)
 }
 
-/// The first instant after the time that `text` names: for a day the next midnight, for a month the first of the
-/// next, so that all of it belongs to the window; otherwise the instant itself. What has no offset is meant in `zone`;
-/// of a clock time that is shown twice, it is the second.
+/// The first instant after the time in `text`: for a day the next midnight, and for a month the first day of the next
+/// month, so that the window contains all of it. Otherwise the instant itself. A time without an offset is in `zone`. A
+/// clock time that is shown twice means the second instant.
 ///
 /// # Errors
-/// When `text` is not a time, or can mean more than one; the message says which forms work.
+/// When `text` is not a time, or is ambiguous; the message lists the valid forms.
 pub fn parse_until(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp, TimeError> {
     let text = text.trim();
     Moment::parse(text, now, zone)?.until(text, now, zone)
 }
 
-/// A stretch of time with its first second, and without its end: `since <= t < until`. It is never empty.
+/// A stretch of time that includes its first second and excludes its end: `since <= t < until`. It is never empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period {
-    /// The first second that belongs to it.
+    /// The first second inside.
     pub since: Timestamp,
     /// The first second after it.
     pub until: Timestamp,
 }
 
 /// Reads a period: a day, week, month, quarter or year, a length of time such as `7d`, which ends now, or a range
-/// `A..B` from the beginning of A to the end of B. What has no offset is meant in `zone`.
+/// `A..B` from the beginning of A to the end of B. A time without an offset is in `zone`.
 ///
 /// # Errors
-/// When `text` is no period, such as a single instant, when it is empty, or when it can mean more than one; the
-/// message says which forms work.
+/// When `text` is not a period, such as a single instant, when it is empty, or when it is ambiguous. The message lists
+/// the valid forms.
 pub fn parse_period(text: &str, now: Timestamp, zone: &Zone) -> Result<Period, TimeError> {
     let text = text.trim();
     let input = || text.to_owned();
@@ -358,7 +357,7 @@ mod tests {
             ),
             ("2020-07-20", "2020-07-19T22:00:00Z", "2020-07-20T22:00:00Z"),
             ("today", "2021-03-30T22:00:00Z", "2021-03-31T22:00:00Z"),
-            // The clocks were set forward on the 28th: days have 24 hours, months those of the calendar.
+            // The clocks were set forward on the 28th. Days have 24 hours, and months follow the calendar.
             ("7d", "2021-03-24T12:34:56Z", "2021-03-24T12:34:56Z"),
             ("1mo", "2021-02-28T13:34:56Z", "2021-02-28T13:34:56Z"),
         ] {
@@ -608,7 +607,7 @@ mod tests {
                 "2020-06-30T18:30:00Z",
                 "2020-09-30T18:30:00Z",
             ),
-            // It is already April there.
+            // In this zone it is already April.
             (
                 "today",
                 "+12",
@@ -666,7 +665,7 @@ mod tests {
         }
         assert_eq!(
             refusal("2020-03..2020-01", "UTC").to_string(),
-            "nothing can lie in `2020-03..2020-01`: it begins at 2020-03-01T00:00:00Z and ends at 2020-02-01T00:00:00Z"
+            "the period `2020-03..2020-01` is empty: it begins at 2020-03-01T00:00:00Z and ends at 2020-02-01T00:00:00Z"
         );
     }
 
@@ -698,8 +697,8 @@ mod tests {
         );
     }
 
-    /// The day, counted from 1970-01-01, with which an ISO year begins: the Monday of the week with 4 January.
-    /// Leap years are counted here, so that nothing of the calendar above is used.
+    /// The day, counted from 1970-01-01, on which an ISO year begins: the Monday of the week with 4 January. Leap years
+    /// are counted here, independent of the calendar code above.
     fn first_monday(year: i64) -> i64 {
         let leap_years = |year: i64| year / 4 - year / 100 + year / 400;
         let new_year = (year - 1970) * 365 + leap_years(year - 1) - leap_years(1969);

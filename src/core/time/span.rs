@@ -1,7 +1,7 @@
-//! Lengths of time as people write them: `90s`, `1h30m`, `2 weeks`, `3mo`, and `PT1H30M` as programs do.
+//! Lengths of time as people write them (`90s`, `1h30m`, `2 weeks`, `3mo`) and as programs do (`PT1H30M`).
 //!
-//! Own grammar for the first, because units come in any order, and an ambiguous `M` has to be refused. jiff reads the
-//! second, where `M` is no trap: before the `T` it means months, after it minutes.
+//! The first form has its own grammar, because units come in any order, and an ambiguous `M` must be refused. jiff
+//! reads the second form, in which `M` is not ambiguous: before the `T` it means months, after it minutes.
 
 use super::zone::write_offset;
 use super::{DurationError, Timestamp, Zone};
@@ -13,17 +13,17 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 const WEEK: i64 = 7 * DAY;
 
-/// Any number of so many digits can be counted.
+/// A number with at most this many digits fits into an integer.
 const MOST_DIGITS: usize = 18;
 
-/// A length of time. Months are kept apart, because their length depends on where they are counted from.
+/// A length of time. Months are separate, because their length depends on the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) months: i64,
     pub(super) seconds: i64,
 }
 
-/// Why a text is no length of time.
+/// The reason why a text is not a length of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SpanError {
     NoUnit,
@@ -36,10 +36,10 @@ enum Unit {
     Months(i64),
 }
 
-/// Reads a length of time that flags take, such as `60s`, `2h`, `10m`, `1h30m` or `PT1H30M`, as seconds.
+/// Reads a length of time for flags, such as `60s`, `2h`, `10m`, `1h30m` or `PT1H30M`. Returns seconds.
 ///
 /// # Errors
-/// When it is empty, negative, in months or years, too long, or not a duration at all.
+/// When it is empty, negative, in months or years, too long, or not a duration.
 pub fn parse_duration(text: &str) -> Result<i64, DurationError> {
     let text = text.trim();
     let input = text.to_owned();
@@ -59,8 +59,7 @@ pub fn parse_duration(text: &str) -> Result<i64, DurationError> {
 }
 
 impl Span {
-    /// Reads numbers with their units, such as `1h30m` or `2 weeks`, where `a` and `an` count as one; or the same as
-    /// ISO 8601 writes it.
+    /// Reads numbers with units, such as `1h30m` or `2 weeks`; `a` and `an` mean one. Also reads the ISO 8601 form.
     pub(super) fn parse(text: &str) -> Result<Self, SpanError> {
         if text.trim().starts_with(['P', 'p']) {
             return Self::parse_iso(text.trim());
@@ -76,7 +75,7 @@ impl Span {
         Ok(span)
     }
 
-    /// In any case, whole numbers only.
+    /// Accepts upper and lower case, and whole numbers only.
     fn parse_iso(text: &str) -> Result<Self, SpanError> {
         if !text.chars().all(|it| it.is_ascii_alphanumeric()) {
             return Err(SpanError::Unknown);
@@ -123,7 +122,7 @@ fn amount(text: &str) -> Result<(i64, &str), SpanError> {
             Err(SpanError::Unknown)
         };
     }
-    // Digits that are no number are too many of them.
+    // Digits that do not parse are too many digits.
     let amount = digits.parse().map_err(|_| SpanError::TooLong)?;
     Ok((amount, rest))
 }
@@ -133,7 +132,7 @@ fn unit(text: &str) -> Result<(Unit, &str), SpanError> {
         return Err(SpanError::NoUnit);
     }
     let (word, rest) = split_while(text, |character| character.is_ascii_alphabetic());
-    // `M` is months to some and minutes to others.
+    // `M` means months to some and minutes to others.
     if word == "M" {
         return Err(SpanError::Unknown);
     }
@@ -157,7 +156,7 @@ fn split_while(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
     )
 }
 
-/// A timestamp as the clocks of a zone show it. Its text is RFC 3339, to the second: `2020-07-20T19:37:30Z` in UTC,
+/// A timestamp on the clocks of a zone. Its text is RFC 3339, to the second: `2020-07-20T19:37:30Z` in UTC,
 /// `2020-07-20T21:37:30+02:00` elsewhere.
 #[derive(Clone, Copy, Debug)]
 pub struct InZone<'a> {
@@ -166,7 +165,7 @@ pub struct InZone<'a> {
 }
 
 impl Timestamp {
-    /// This instant, to be shown as the clocks of a zone do.
+    /// This instant, for display on the clocks of a zone.
     #[must_use]
     pub fn in_zone(self, zone: &Zone) -> InZone<'_> {
         InZone {
@@ -179,8 +178,8 @@ impl Timestamp {
 impl fmt::Display for InZone<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { timestamp, zone } = *self;
-        // Before standard time, offsets had seconds, which RFC 3339 cannot express. The clock is then shown as it
-        // was to the minute of the offset, so that the text stays the exact instant.
+        // Before standard time, offsets had seconds, which RFC 3339 cannot express. The offset is then cut to whole
+        // minutes and the clock is shown accordingly, so that the text stays the exact instant.
         let seconds = zone.offset_seconds_at(timestamp) / 60 * 60;
         let offset = Offset::from_seconds(seconds).unwrap_or(Offset::UTC);
         let datetime = offset.to_datetime(timestamp.instant());
@@ -193,8 +192,8 @@ impl fmt::Display for InZone<'_> {
     }
 }
 
-/// Seconds as a person reads them, in the two largest units: `45s`, `2m 5s`, `1h 3m`, `3d 4h`. What is smaller is cut
-/// off, and a second unit of zero is left out.
+/// Formats seconds in the two largest units: `45s`, `2m 5s`, `1h 3m`, `3d 4h`. Smaller units are cut off, and a second
+/// unit of zero is left out.
 #[must_use]
 pub fn duration_text(seconds: i64) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
@@ -333,7 +332,7 @@ mod tests {
 
     #[test]
     fn what_rfc_3339_cannot_express_stays_the_same_instant() {
-        // Berlin was 53 minutes and 28 seconds ahead until April 1893.
+        // Until April 1893, Berlin was 53 minutes and 28 seconds ahead.
         assert_eq!(
             shown(-2_500_000_000, "Europe/Berlin"),
             "1890-10-11T20:26:20+00:53"

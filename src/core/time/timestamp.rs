@@ -5,11 +5,11 @@ use std::str::FromStr;
 
 /// An instant in UTC, to the second, between the years 0000 and 9999.
 ///
-/// Its text is always the 20 characters `YYYY-MM-DDTHH:MM:SSZ`, so texts sort as the instants do.
+/// Its text always has the 20 characters `YYYY-MM-DDTHH:MM:SSZ`, so texts sort like the instants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(jiff::Timestamp);
 
-/// A text or a number that is no instant the archive can hold.
+/// A text or a number that is not an instant in the range of the archive.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{input}` is not a time between the years 0000 and 9999")]
 pub struct TimestampError {
@@ -18,14 +18,14 @@ pub struct TimestampError {
 
 /// 0000-01-01T00:00:00Z, in seconds since 1970.
 const FIRST_SECOND: i64 = -62_167_219_200;
-/// 9999-12-30T22:00:00Z, in seconds since 1970: the last that `jiff` can express in every time zone.
+/// 9999-12-30T22:00:00Z, in seconds since 1970: the last instant that `jiff` can express in every time zone.
 const LAST_SECOND: i64 = 253_402_207_200;
 
-/// So far the clocks of two machines that share an archive may be apart.
+/// The largest difference between the clocks of two machines that share an archive.
 const CLOCKS_DIFFER_SECONDS: i64 = 60;
 
 impl Timestamp {
-    /// The system clock. Only the outermost layer calls this; everything below is handed a time.
+    /// The system clock. Only the outermost layer calls this; all other code receives the time as an argument.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one clock")]
     pub fn now() -> Self {
@@ -52,7 +52,7 @@ impl Timestamp {
         self.0.as_second()
     }
 
-    /// The instant `seconds` later, or earlier when negative; held at the first or last representable second.
+    /// The instant `seconds` later, or earlier when negative. Stops at the first or last representable second.
     #[must_use]
     pub fn saturating_add_seconds(self, seconds: i64) -> Self {
         let seconds = self
@@ -62,8 +62,8 @@ impl Timestamp {
         Self(jiff::Timestamp::from_second(seconds).unwrap_or(self.0))
     }
 
-    /// How many seconds before `now` it lies; nothing where it lies ahead, which a clock that was wrong has written: that is
-    /// no proof of anything having happened lately.
+    /// Its age at `now`, in seconds. `None` when it lies in the future: a wrong clock wrote it, so it does not prove
+    /// that anything happened recently.
     #[must_use]
     pub fn age_at(self, now: Self) -> Option<i64> {
         let age = now.epoch_seconds() - self.epoch_seconds();
@@ -75,13 +75,13 @@ impl Timestamp {
         self.0
     }
 
-    /// The second that an instant lies in; nothing outside of the years 0000 to 9999.
+    /// The second of an instant; `None` outside the years 0000 to 9999.
     pub(super) fn from_instant(instant: jiff::Timestamp) -> Option<Self> {
         Self::from_epoch_seconds(Self::truncated(instant).epoch_seconds()).ok()
     }
 
     fn truncated(instant: jiff::Timestamp) -> Self {
-        // Rounding down, also before 1970, where the fraction of a jiff timestamp is negative.
+        // Rounds down, also before 1970, where the fraction of a jiff timestamp is negative.
         let below = i64::from(instant.subsec_nanosecond() < 0);
         Self(jiff::Timestamp::from_second(instant.as_second() - below).unwrap_or(instant))
     }

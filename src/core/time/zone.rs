@@ -1,7 +1,7 @@
-//! The zone that times are written and shown in: UTC, a place, or a fixed offset.
+//! The zone in which times are written and shown: UTC, a place, or a fixed offset.
 //!
-//! A place's clocks are set forward and back. So a clock time may name no instant, or two; what it names then is
-//! decided here, once, for the whole grammar.
+//! The clocks of a place are set forward and back, so a clock time may name no instant, or two. This module decides its
+//! meaning for the whole grammar.
 
 use super::calendar::is_number;
 use super::{Timestamp, ZoneError};
@@ -11,20 +11,20 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-/// A time zone. It is read from `UTC`, `local`, an IANA name such as `Europe/Berlin`, or an offset such as `+02:00`.
+/// A time zone. Its text is `UTC`, `local`, an IANA name such as `Europe/Berlin`, or an offset such as `+02:00`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone(TimeZone);
 
-/// An instant from which on the clocks of a zone are apart from UTC by another offset than before.
+/// An instant at which the offset of a zone changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transition {
     /// The first second with the new offset.
     pub at: Timestamp,
-    /// Seconds that the zone's clocks are ahead of UTC from then on.
+    /// The offset from then on: the seconds that the zone's clocks are ahead of UTC.
     pub offset_seconds: i32,
 }
 
-/// Which instant a clock time names when the clocks were set back and showed it twice.
+/// The choice of an instant for a clock time that was shown twice, when the clocks were set back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fold {
     Earlier,
@@ -38,16 +38,17 @@ impl Zone {
         Self(TimeZone::UTC)
     }
 
-    /// Seconds that the clocks of this zone are ahead of UTC at an instant; negative when they are behind.
+    /// The offset at an instant: the seconds that the clocks of this zone are ahead of UTC. Negative when they are
+    /// behind.
     #[must_use]
     pub fn offset_seconds_at(&self, timestamp: Timestamp) -> i32 {
         self.0.to_offset(timestamp.instant()).seconds()
     }
 
-    /// The changes of the offset after `since` and before `until`, oldest first. With [`Zone::offset_seconds_at`]
-    /// `since`, that is the whole way from UTC to the zone's clocks between the two.
+    /// The changes of the offset after `since` and before `until`, oldest first. Together with
+    /// [`Zone::offset_seconds_at`] `since`, they describe the zone's clocks between the two instants.
     ///
-    /// Many zones change twice a year, up to the year 9999: bound both ends by what is there.
+    /// Many zones change twice a year, up to the year 9999: limit both ends to the range of the data.
     #[must_use]
     pub fn transitions_between(&self, since: Timestamp, until: Timestamp) -> Vec<Transition> {
         let mut known = self.offset_seconds_at(since);
@@ -56,7 +57,7 @@ impl Zone {
             .take_while(|transition| transition.timestamp() < until.instant())
             .filter_map(|transition| {
                 let offset_seconds = transition.offset().seconds();
-                // The zone may have changed its name alone, or whether its time counts as summer time.
+                // The zone may have changed only its name, or only its summer time flag.
                 let is_change = std::mem::replace(&mut known, offset_seconds) != offset_seconds;
                 let at = Timestamp::from_instant(transition.timestamp())?;
                 is_change.then_some(Transition { at, offset_seconds })
@@ -64,13 +65,13 @@ impl Zone {
             .collect()
     }
 
-    /// What calendar and clock show in this zone.
+    /// The calendar date and clock time in this zone.
     pub(super) fn civil(&self, timestamp: Timestamp) -> DateTime {
         self.0.to_datetime(timestamp.instant())
     }
 
-    /// The instant at which the clocks show this, to the second. A time that they skip names the instant as far
-    /// after the skip as the time is after its beginning, as a clock that nobody set forward would show it.
+    /// The instant at which the clocks show this time, to the second. A skipped time means the instant as far after the
+    /// skip as the time is after the skip's beginning: the time on a clock that was not set forward.
     pub(super) fn instant(&self, datetime: DateTime, fold: Fold) -> Option<Timestamp> {
         let candidates = self.0.to_ambiguous_timestamp(datetime);
         let instant = match (candidates.offset(), fold) {
@@ -80,7 +81,8 @@ impl Zone {
         Timestamp::from_instant(instant.ok()?)
     }
 
-    /// The first instant of a day: not midnight where the clocks skip it. Each day ends where the next begins.
+    /// The first instant of a day. It is later than midnight when the clocks skip midnight. Each day ends where the
+    /// next begins.
     pub(super) fn start_of_day(&self, date: Date) -> Option<Timestamp> {
         let midnight = self.0.to_ambiguous_timestamp(date.at(0, 0, 0, 0));
         let is_skipped = matches!(midnight.offset(), AmbiguousOffset::Gap { .. });
@@ -103,14 +105,14 @@ impl FromStr for Zone {
 
     /// Reads `UTC` or `Z`, `local`, an IANA name in any case, or an offset such as `+02:00`, `-0530` or `+2`.
     ///
-    /// `local` is what `TZ` or the system says. Names are looked up in the system's database, then in the bundled
-    /// one. Like the clock, this looks outside, so only the outermost layer calls it.
+    /// `local` uses `TZ` or the setting of the system. Names are searched in the system's database, then in the bundled
+    /// one. Like the clock, this depends on the environment, so only the outermost layer calls it.
     fn from_str(text: &str) -> Result<Self, ZoneError> {
         let text = text.trim();
         if text.is_empty() {
             return Err(ZoneError::Empty);
         }
-        // The default, and known without the names of all others, which lie in a few hundred files.
+        // The default needs no search in the names of all zones, which are stored in a few hundred files.
         let is_named_utc = ["z", "utc"]
             .iter()
             .any(|name| text.eq_ignore_ascii_case(name));
@@ -130,7 +132,7 @@ impl FromStr for Zone {
 }
 
 impl fmt::Display for Zone {
-    /// The IANA name, the offset, or `local` for a system's zone that has neither.
+    /// The IANA name, the offset, or `local` for a system zone that has neither.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.0.iana_name(), self.0.to_fixed_offset()) {
             (Some(name), _) => formatter.write_str(name),
@@ -140,7 +142,7 @@ impl fmt::Display for Zone {
     }
 }
 
-/// Writes an offset as RFC 3339 does, `+02:00`: seconds, which no offset has today, are cut off.
+/// Writes an offset in the form of RFC 3339, `+02:00`. Cuts off seconds, which no offset has today.
 pub(super) fn write_offset(formatter: &mut fmt::Formatter<'_>, offset: Offset) -> fmt::Result {
     let minutes = offset.seconds() / 60;
     let sign = if minutes < 0 { '-' } else { '+' };
@@ -148,7 +150,7 @@ pub(super) fn write_offset(formatter: &mut fmt::Formatter<'_>, offset: Offset) -
     write!(formatter, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
-/// More suggestions than this are no help.
+/// The most suggestions for an unknown name.
 const MOST: usize = 3;
 
 /// The zone with an IANA name, in any case.
@@ -164,7 +166,7 @@ pub(super) fn named(text: &str) -> Result<TimeZone, ZoneError> {
         .ok_or_else(unknown)
 }
 
-/// The offset written as a sign with hours, and minutes after a colon or as two more digits.
+/// Reads an offset: a sign and hours, then optional minutes after a colon or as two more digits.
 pub(super) fn offset(text: &str) -> Result<Offset, ZoneError> {
     let error = || ZoneError::NotAnOffset {
         input: text.to_owned(),
@@ -192,7 +194,7 @@ pub(super) fn offset(text: &str) -> Result<Offset, ZoneError> {
     Offset::from_seconds(signed).map_err(|_| error())
 }
 
-/// Whether a zone is UTC under another name, such as `Etc/UTC`, which many servers have as theirs.
+/// True when a zone is UTC under another name, such as `Etc/UTC`, which many servers use.
 pub(super) fn is_utc(zone: &TimeZone) -> bool {
     matches!(zone.primary_iana_name(), Some("UTC" | "Etc/UTC"))
         || zone
@@ -200,7 +202,7 @@ pub(super) fn is_utc(zone: &TimeZone) -> bool {
             .is_ok_and(|offset| offset == Offset::UTC)
 }
 
-/// The names that someone who wrote `text` may have meant, nearest first.
+/// The zone names that are most similar to `text`, best first.
 fn near_names(text: &str) -> Vec<String> {
     let wanted = text.replace(' ', "_").to_lowercase();
     let bundled = TimeZoneDatabase::bundled();
@@ -208,7 +210,7 @@ fn near_names(text: &str) -> Vec<String> {
         .available()
         .chain(bundled.available())
         .map(|name| name.as_str().to_owned())
-        // `Etc/GMT+2` is two hours behind: who writes `GMT+2` means the opposite.
+        // `Etc/GMT+2` is two hours behind UTC: a user who writes `GMT+2` means the opposite.
         .filter(|name| name.contains('/') && !name.starts_with("Etc/"))
         .collect();
     let mut near: Vec<(usize, String)> = names
@@ -219,7 +221,7 @@ fn near_names(text: &str) -> Vec<String> {
     near.into_iter().take(MOST).map(|(_, name)| name).collect()
 }
 
-/// How many letters are wrong, in the whole name or in its city; nothing when too many are.
+/// The number of wrong letters, in the whole name or in its city; `None` when too many are wrong.
 fn distance(wanted: &str, name: &str) -> Option<usize> {
     let tolerated = wanted.chars().count() / 4;
     let city = name.rsplit('/').next().unwrap_or(name);
@@ -242,7 +244,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// The second at which a Sunday begins in UTC: the `nth` of a month that begins with day `first` since 1970.
+    /// The second at which a Sunday begins in UTC: the `nth` Sunday of a month that begins on day `first` since 1970.
     fn sunday(first: i64, nth: i64) -> i64 {
         // 1970-01-01 was a Thursday, so day 3 was a Sunday.
         let until_sunday = (3 - first).rem_euclid(7);
@@ -270,7 +272,7 @@ mod tests {
             let last_sunday = |month: i8| sunday(first_of(year, month + 1) - 7, 0) + 3_600;
             let berlin = vec![(last_sunday(3), 7_200), (last_sunday(10), 3_600)];
             assert_eq!(changes("Europe/Berlin", year), berlin, "{year}");
-            // The United States change at 02:00 on the second Sunday of March and the first of November.
+            // The United States change at 02:00 on the second Sunday of March and the first Sunday of November.
             let march = sunday(first_of(year, 3), 1) + 7 * 3_600;
             let november = sunday(first_of(year, 11), 0) + 6 * 3_600;
             let new_york = vec![(march, -14_400), (november, -18_000)];
@@ -300,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_zone_that_changes_only_the_name_of_its_time_has_no_transition_there() {
-        // In October 2013 Libya kept its clocks, and called the same offset its standard time.
+        // In October 2013 Libya kept its clocks, and declared the same offset its standard time.
         let march = at("2013-03-29T00:00:00Z").epoch_seconds();
         assert_eq!(changes("Africa/Tripoli", 2013), [(march, 7_200)]);
     }
@@ -331,7 +333,7 @@ mod tests {
             ("America/Havana", 2020, 11, 1, "2020-11-01T04:00:00Z"),
             // From 23:30 to 00:30: neither midnight nor an hour after it.
             ("America/Toronto", 1919, 3, 31, "1919-03-31T04:30:00Z"),
-            // Samoa crossed the date line, and had no such Friday.
+            // Samoa crossed the date line and skipped this Friday.
             ("Pacific/Apia", 2011, 12, 30, "2011-12-30T10:00:00Z"),
             ("Pacific/Apia", 2011, 12, 31, "2011-12-30T10:00:00Z"),
         ] {

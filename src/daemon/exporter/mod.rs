@@ -1,34 +1,35 @@
-//! A small HTTP server: metrics for Prometheus, and whether the daemon is alive and its archive fresh.
+//! A small HTTP server: metrics for Prometheus, and the health of the daemon and its archive.
 //!
-//! It answers `GET` and `HEAD` and reads no bodies. Whoever can reach the address can read it: numbers, and nothing of
-//! the account but how much of it there is, so it asks nobody who they are, and a page that makes a browser ask it (DNS
-//! rebinding) learns those numbers. It takes no more than a few connections, and drops those that dawdle.
+//! It answers `GET` and `HEAD` and reads no bodies. Every client that can reach the address can read it, without
+//! authentication: the answers hold only numbers, and nothing about the account but the number of its actions. A web
+//! page that makes a browser send requests (DNS rebinding) learns the same numbers. The server accepts only a few
+//! connections, and drops slow ones.
 //!
-//! What each file is for: `address` says where, `server` takes connections, `answer` knows the routes.
+//! `server` takes connections, parses the address to listen on, and knows the routes.
 
 mod server;
 
 pub use server::{AddressError, ListenAddress};
 pub use server::{Error, Exporter};
 
-/// What the server asks whoever it speaks for. It is called while somebody waits, and must be quick.
+/// The source of the answers. The server calls it while a client waits, so it must be quick.
 pub trait Probe: Send + Sync + 'static {
     /// Metrics in Prometheus's text format, version 0.0.4.
     fn metrics(&self) -> String;
 
-    /// Whether the daemon is alive.
+    /// The health: good when the daemon is alive.
     fn health(&self) -> Condition;
 
-    /// Whether the archive is fresh.
+    /// The readiness: good when the archive is fresh.
     fn readiness(&self) -> Condition;
 }
 
-/// How something is.
+/// The result of a health check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
-    /// Whether that is good.
+    /// True when the check passes.
     pub is_good: bool,
-    /// In a line.
+    /// The result in one line.
     pub words: String,
 }
 

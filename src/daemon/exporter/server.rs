@@ -1,5 +1,5 @@
-//! Takes connections, a few at a time, and lets none of them hold the others up: where there is no room for one more, the
-//! oldest ends. An answer is made in milliseconds, so whoever asks has it long before it is the oldest.
+//! Takes a few connections at a time, and lets none of them block the others: when there is no room for a new one, the
+//! oldest ends. An answer takes milliseconds, so a client has it long before its connection is the oldest.
 
 use super::{Condition, Probe};
 use crate::core::threads;
@@ -22,16 +22,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::Instant;
 
-/// What a client may take.
+/// The limits for clients.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// Connections at once; each further one takes the place of the oldest.
+    /// The number of open connections. A further one replaces the oldest.
     pub(super) connections: usize,
-    /// How long each has before another takes its place.
+    /// The time that each connection has before another may replace it.
     pub(super) secure_for: Duration,
-    /// How long the head of a request may take to come, and how long a connection may wait for the next.
+    /// The time for the head of a request to arrive, and for an idle connection to send the next request.
     pub(super) head_within: Duration,
-    /// How long one connection may last, whatever is asked on it: one that nobody reads from ends too.
+    /// The longest time of one connection, even if the client does not read.
     pub(super) connection_within: Duration,
 }
 
@@ -43,7 +43,7 @@ pub(super) const LIMITS: Limits = Limits {
 };
 /// The longest head of a request.
 pub(super) const MOST_HEAD_BYTES: usize = 16 << 10;
-/// The rest after a connection could not be taken: without file handles there is nothing to do but wait for one.
+/// The pause after a connection could not be accepted. Without free file handles the server can only wait for one.
 const AFTER_REFUSAL: Duration = Duration::from_millis(200);
 
 /// A server that runs until this is dropped.
@@ -62,16 +62,16 @@ pub struct Error {
 }
 
 impl Error {
-    /// What the reader can do about it.
+    /// The next step for the user.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         if let Some(hint) = threads::hint(&self.source.to_string()) {
             return hint;
         }
         match self.source.kind() {
-            io::ErrorKind::AddrInUse => "something listens there already: choose another port",
+            io::ErrorKind::AddrInUse => "another program uses this port: choose another port",
             io::ErrorKind::PermissionDenied => {
-                "ports below 1024 are not for everybody: choose a higher one"
+                "ports below 1024 need extra rights: choose a higher one"
             }
             _ => "the address must be one of this machine, such as 127.0.0.1:9184",
         }
@@ -79,10 +79,10 @@ impl Error {
 }
 
 impl Exporter {
-    /// Starts to serve, on the runtime that this is called from.
+    /// Starts to serve, on the current runtime.
     ///
     /// # Errors
-    /// When the address is not to be had.
+    /// When it cannot listen on the address.
     pub async fn bind(listen: &ListenAddress, probe: Arc<dyn Probe>) -> Result<Self, Error> {
         Self::bind_within(LIMITS, listen, probe).await
     }
@@ -97,7 +97,7 @@ impl Exporter {
             source,
         };
         let (host, port) = (listen.host.clone(), listen.port);
-        // Names are looked up, which may take long.
+        // The lookup of a name may take long.
         let bound = threads::answer_of(move || std::net::TcpListener::bind((host.as_str(), port)));
         let bound = bound.map_err(refused)?.await.map_err(io::Error::other);
         let listener = bound.flatten().and_then(|listener| {
@@ -110,14 +110,14 @@ impl Exporter {
         Ok(Self { address, task })
     }
 
-    /// Ends, and comes back when the address is free again.
+    /// Stops the server, and returns when the address is free again.
     pub async fn stop(mut self) {
         self.task.abort();
-        // That it was aborted is the only error there is.
+        // The only error is the abort.
         let _ = (&mut self.task).await;
     }
 
-    /// Where it listens: the port that was chosen, where 0 was asked for.
+    /// The address of the server, with the real port when port 0 was requested.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -130,7 +130,7 @@ impl Drop for Exporter {
     }
 }
 
-/// For ever; its connections end with it.
+/// Accepts connections for ever. They end when this future is dropped.
 async fn take_connections(limits: Limits, listener: TcpListener, probe: Arc<dyn Probe>) {
     let mut connections = JoinSet::new();
     let mut oldest_first = VecDeque::new();
@@ -158,7 +158,7 @@ async fn take_connections(limits: Limits, listener: TcpListener, probe: Arc<dyn 
     }
 }
 
-/// When the oldest connection has had its time, where one more would be one too many.
+/// The time when the oldest connection may be replaced, if there is no room for another one.
 fn has_room_at(
     limits: Limits,
     oldest_first: &mut VecDeque<(Instant, AbortHandle)>,
@@ -168,7 +168,7 @@ fn has_room_at(
     (oldest_first.len() >= limits.connections).then_some(*begun_at + limits.secure_for)
 }
 
-/// Answers what is asked on one connection. What goes wrong on it is the business of whoever opened it.
+/// Answers the requests of one connection. Ignores its errors, which concern only the client.
 async fn serve(limits: Limits, stream: TcpStream, probe: Arc<dyn Probe>) {
     let service = service_fn(move |request: Request<Incoming>| {
         let (method, path): (&Method, _) = (request.method(), request.uri().path());
@@ -193,7 +193,7 @@ const ROUTES: &str = "\
 /readyz   whether the archive is fresh
 ";
 
-/// An answer to this question. The server leaves the body away where only its head was asked for.
+/// The answer to a request. The server omits the body for `HEAD`.
 pub(super) fn answer(method: &Method, path: &str, probe: &dyn Probe) -> Response<Full<Bytes>> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         let mut response = of(
@@ -205,13 +205,13 @@ pub(super) fn answer(method: &Method, path: &str, probe: &dyn Probe) -> Response
         response.headers_mut().insert(ALLOW, allowed);
         return response;
     }
-    // What a defect in counting breaks is this answer, not the server.
+    // A panic in the probe breaks only this answer, not the server.
     let asked = catch_unwind(AssertUnwindSafe(|| match path {
         "/metrics" => of(StatusCode::OK, METRICS, probe.metrics()),
         "/healthz" => of_condition(&probe.health()),
         "/readyz" => of_condition(&probe.readiness()),
         "/" => of(StatusCode::OK, TEXT, ROUTES.to_owned()),
-        _ => of(StatusCode::NOT_FOUND, TEXT, format!("there is\n{ROUTES}")),
+        _ => of(StatusCode::NOT_FOUND, TEXT, format!("use one of\n{ROUTES}")),
     }));
     asked.unwrap_or_else(|_| {
         of(
@@ -248,9 +248,9 @@ pub struct ListenAddress {
     pub(super) port: u16,
 }
 
-/// What is no address to listen on.
+/// An invalid address to listen on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no address to listen on: {reason}, such as 127.0.0.1:9184")]
+#[error("`{text}` is not a valid listen address: {reason}; an example is 127.0.0.1:9184")]
 pub struct AddressError {
     text: String,
     reason: &'static str,
@@ -270,13 +270,13 @@ impl FromStr for ListenAddress {
         let (host, port) = match text.rsplit_once(':') {
             Some(("", _)) => {
                 return Err(refused(
-                    "say on which address, 0.0.0.0 for every one of this machine",
+                    "it needs a host, such as 0.0.0.0 for all addresses of this machine",
                 ));
             }
             Some((host, port)) => (host, port),
             None => (THIS_MACHINE, text),
         };
-        // A sign is no digit, but `parse` takes it.
+        // `parse` accepts a sign, which is not a digit.
         let number = port.bytes().all(|byte| byte.is_ascii_digit());
         let port = number.then(|| port.parse().ok()).flatten();
         let port = port.ok_or_else(|| refused("it needs a port from 0 to 65535"))?;

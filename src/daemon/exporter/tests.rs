@@ -12,7 +12,7 @@ use super::*;
 /// Longer than anything here takes on the slowest machine.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Good or bad, as it is told.
+/// A probe that is good or bad, as the test sets it.
 #[derive(Default)]
 struct Daemon {
     is_good: AtomicBool,
@@ -79,7 +79,7 @@ fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// All that comes until the connection ends.
+/// Reads until the connection ends.
 fn rest_of(mut stream: TcpStream) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -304,7 +304,7 @@ fn whoever_asks_and_never_reads_is_dropped() {
     assert!(server.asked("GET", "/healthz").contains("alive"));
 }
 
-/// Limits by which nothing ends within a test.
+/// Limits that end nothing within a test.
 const PATIENT: Limits = Limits {
     head_within: Duration::from_secs(3_600),
     connection_within: Duration::from_secs(3_600),
@@ -336,7 +336,7 @@ fn those_that_come_again_and_again_with_half_a_head_keep_nobody_out() {
                 continue;
             };
             let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: ");
-            // Until it is dropped.
+            // The stream stays open until it is dropped.
             let _ = stream.read_to_end(&mut Vec::new());
         }
     };

@@ -1,14 +1,14 @@
-//! Metrics as text, the way Prometheus reads them: the text format 0.0.4,
+//! Metrics as text that Prometheus reads: the text format 0.0.4,
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>.
 
 use std::fmt::Display;
 
-/// What a number is.
+/// The type of a metric.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
-    /// It only grows, but for a new beginning.
+    /// It only grows, and may start again from 0.
     Counter,
-    /// It may be anything.
+    /// It may grow or fall.
     Gauge,
     /// Counts in buckets.
     Histogram,
@@ -24,31 +24,31 @@ impl Kind {
     }
 }
 
-/// Metrics, written one after the other.
+/// Writes metrics one after the other.
 #[derive(Default)]
 pub(super) struct Exposition {
     text: String,
 }
 
 impl Exposition {
-    /// All of them.
+    /// The text of all metrics.
     pub(super) fn into_text(self) -> String {
         self.text
     }
 
-    /// A number that only grows.
+    /// Writes a counter.
     pub(super) fn counter(&mut self, name: &str, help: &str, value: u64) {
         self.family(Kind::Counter, name, help, "", [("", value)]);
     }
 
-    /// A number that may be anything; nothing is written of one that is not known.
+    /// Writes a gauge, or nothing when the value is unknown.
     pub(super) fn gauge(&mut self, name: &str, help: &str, value: Option<impl Display>) {
         let samples = value.into_iter().map(|value| ("", value));
         self.family(Kind::Gauge, name, help, "", samples);
     }
 
-    /// A number for each value of a label; without one, where the label has no name. Nothing is written where there are
-    /// no numbers.
+    /// Writes a number for each value of a label, or one number without a label when `label` is empty. Writes nothing
+    /// without numbers.
     pub(super) fn family<'v>(
         &mut self,
         kind: Kind,
@@ -72,7 +72,7 @@ impl Exposition {
         }
     }
 
-    /// Counts in buckets of seconds.
+    /// Writes a histogram of seconds.
     pub(super) fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
         self.head(Kind::Histogram, name, help);
         for (bound, count) in histogram.cumulative() {
@@ -95,7 +95,7 @@ impl Exposition {
     }
 }
 
-/// A text that stays on its line, and between its quotation marks if it has any.
+/// Escapes a text, so that it cannot end its line or its quotation marks.
 fn escaped(text: &str, is_quoted: bool) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -112,16 +112,16 @@ fn escaped(text: &str, is_quoted: bool) -> String {
 /// Seconds, counted in buckets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Histogram {
-    /// Each between the bound before and its own; the last one has no bound.
+    /// The counts between two bounds. The last one has no upper bound.
     counts: [u64; Self::BOUNDS.len() + 1],
     sum_seconds: u64,
 }
 
 impl Histogram {
-    /// The greatest number of seconds that each bucket but the last one counts.
+    /// The upper bound of each bucket but the last one, in seconds.
     pub const BOUNDS: [u64; 12] = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200];
 
-    /// Counts one.
+    /// Counts one duration.
     pub(super) fn add(&mut self, seconds: u64) {
         let bucket = Self::BOUNDS.partition_point(|bound| *bound < seconds);
         if let Some(count) = self.counts.get_mut(bucket) {
@@ -130,19 +130,19 @@ impl Histogram {
         self.sum_seconds = self.sum_seconds.saturating_add(seconds);
     }
 
-    /// How many were counted.
+    /// The number of durations.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// All of them together, in seconds.
+    /// The sum of the durations, in seconds.
     #[must_use]
     pub fn sum_seconds(&self) -> u64 {
         self.sum_seconds
     }
 
-    /// Each bound, in seconds, and how many took no longer.
+    /// Each bound, in seconds, and the number of durations up to it.
     pub fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         let bounds = Self::BOUNDS.into_iter();
         bounds.zip(&self.counts).scan(0, |sum, (bound, count)| {

@@ -1,7 +1,7 @@
-//! What the archive holds now, beside what its syncs came to.
+//! The present content of the archive, besides the totals of its syncs.
 //!
-//! Millions of actions are not counted each time somebody asks: their number is that of the last sync that may have
-//! archived some. All else is read from small tables and the small index over what is in progress.
+//! Millions of actions are not counted for each request: the number is as of the last sync that may have archived some.
+//! All other numbers come from small tables and the small index of actions in progress.
 
 use super::totals::Totals;
 use crate::archive::LATEST_VERSION;
@@ -10,44 +10,44 @@ use crate::query::status;
 use crate::query::status::ListingStatus;
 use rusqlite::Connection;
 
-/// What there is to tell of an archive. Before the first update nothing is known of what it holds.
+/// The figures of an archive. `holdings` is unknown before the first update.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// What its syncs came to.
+    /// The totals of its syncs.
     pub totals: Totals,
-    /// What it holds.
+    /// The content of the archive.
     pub holdings: Option<Holdings>,
 }
 
-/// What an archive holds.
+/// The content of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holdings {
-    /// Actions, when the last sync that may have archived some had ended.
+    /// The number of actions at the end of the last sync that may have archived some.
     pub actions: u64,
     /// Actions that were in progress when last seen.
     pub open_actions: u64,
-    /// When the first of them started.
+    /// The start of the oldest of them.
     pub oldest_open_at: Option<Timestamp>,
-    /// What is known of the listings of the last sync's scope.
+    /// The listings in the scope of the last sync.
     pub listings: ListingFigures,
     /// The size of the archive, free pages included.
     pub archive_bytes: u64,
-    /// The migrations that were applied.
+    /// The number of applied migrations.
     pub schema_version: i64,
 }
 
-/// How much of some listings is archived. Those of droplets that are gone are left out: the API does not have them any
-/// more, and what was missing of them is read in the account's listing.
+/// The archived part of some listings. Listings of gone droplets are left out: the API does not have them any more, and
+/// their missing actions are read in the account's listing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListingFigures {
-    /// How many there are.
+    /// The number of listings.
     pub listings: u64,
-    /// Those of which something is not archived, or may not be.
+    /// The number of listings of which a part is missing, or may be.
     pub incomplete: u64,
-    /// Actions that they hold, one that several hold counted for each. Of the account's listing, where it is read for the
-    /// sake of some droplets, what has not been looked at yet: it may concern them.
+    /// The actions in these listings; an action in several listings counts for each. When the account's listing is read
+    /// only for some droplets, its unread positions count, because they may concern these droplets.
     pub listed_actions: u64,
-    /// Those among them that are not archived.
+    /// The actions among them that are not archived.
     pub missing_actions: u64,
 }
 
@@ -62,12 +62,12 @@ const BYTES: &str =
     "SELECT (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size)";
 
 impl Figures {
-    /// Reads what has changed, all of it as of one moment.
+    /// Reads the changes, all as of one moment.
     ///
     /// # Errors
-    /// When the archive cannot be read. The figures are then those of before.
+    /// When the archive cannot be read. The figures then stay as they were.
     pub fn update(&mut self, connection: &Connection) -> Result<(), status::Error> {
-        // Several statements see one archive, whatever a sync writes meanwhile.
+        // All statements see the same state, even while a sync writes.
         let tx = connection.unchecked_transaction()?;
         let mut totals = self.totals.clone();
         let changes = totals.update(&tx)?;
@@ -122,7 +122,7 @@ impl ListingFigures {
         figures
     }
 
-    /// Which part of the actions is archived, from 0 to 1; nothing where no listing holds any.
+    /// The archived part of the actions, from 0 to 1; `None` when no listing has actions.
     #[must_use]
     pub fn coverage_ratio(&self) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "a ratio needs no 53 bits")]
@@ -137,40 +137,40 @@ fn count(connection: &Connection, sql: &str) -> rusqlite::Result<u64> {
     Ok(count.unsigned_abs())
 }
 
-/// What a daemon hands in.
+/// The state of a daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DaemonFigures {
-    /// When it started. Its own counts begin there.
+    /// The start of the daemon. Its own counts begin there.
     pub started_at: Timestamp,
-    /// What became of the ticks of its schedule.
+    /// The counts of the ticks of its schedule.
     pub ticks: Ticks,
-    /// When the sync that is at work began, if one is.
+    /// The start of the running sync, if there is one.
     pub running_since: Option<Timestamp>,
-    /// When the next sync starts, if nothing comes between.
+    /// The expected start of the next sync.
     pub next_tick_at: Option<Timestamp>,
-    /// How many syncs in a row have failed.
+    /// The number of consecutive failed syncs.
     pub consecutive_failures: u64,
-    /// Messages to the dead man's switch that did not arrive; nothing where there is no such switch.
+    /// Pings to the dead man's switch that did not arrive; `None` without a switch.
     pub pings_failed: Option<u64>,
-    /// Whether the API refused the token when it was last asked.
+    /// True when the API refused the token the last time.
     pub is_token_refused: bool,
 }
 
-/// What became of ticks.
+/// Ticks, counted by result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ticks {
     /// A sync was started on time.
     pub run: u64,
-    /// Left out, because the sync before was still at work or because of the wait after a failure.
+    /// Skipped, because the previous sync was still running or because of the wait after a failure.
     pub skipped: u64,
-    /// A sync was started late, in place of what was missed while nobody looked.
+    /// A sync was started late, in place of missed ticks.
     pub made_up: u64,
-    /// A sync was started between ticks, because the one before had failed.
+    /// A sync was started between ticks, because the previous one had failed.
     pub retry: u64,
 }
 
 impl Ticks {
-    /// Each with its name.
+    /// Each count with its name.
     pub(super) fn by_result(self) -> [(&'static str, u64); 4] {
         [
             ("run", self.run),

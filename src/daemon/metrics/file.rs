@@ -1,9 +1,9 @@
-//! Leaves metrics in a file, for node_exporter's textfile collector, which reads every `*.prom` of a folder
+//! Writes metrics to a file, for node_exporter's textfile collector, which reads every `*.prom` of a folder
 //! (<https://github.com/prometheus/node_exporter#textfile-collector>).
 //!
-//! The collector may look at any moment, so the file is replaced whole: written beside it under a name that is not looked
-//! at, and renamed. It runs as another user, so anybody may read it; there is no secret in it. Nothing is lost with it
-//! that the next sync does not write again, so it is not forced to the disk.
+//! The collector may read at any moment, so the file is replaced as a whole: written beside it under a name that the
+//! collector ignores, and renamed. The collector runs as another user, so all users may read the file; it holds no
+//! secret. The file is not forced to the disk, because the next sync writes it again.
 
 use std::fs;
 use std::io::{self, Write};
@@ -16,32 +16,32 @@ use crate::core::files::{folder_of, is_foreign, is_same, kind};
 /// A file of metrics that could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// Its folder is not there, and is not made: a name that is spelt wrong would go unnoticed.
+    /// The folder does not exist. It is not created, because a misspelt name would go unnoticed.
     #[error("cannot write the metrics to {}: there is no folder {}", path.display(), folder.display())]
     NoFolder {
         /// The file.
         path: PathBuf,
-        /// The folder that it was to be in.
+        /// The missing folder.
         folder: PathBuf,
     },
-    /// Something else has that name.
+    /// The path is not a file.
     #[error("cannot write the metrics to {}: it is not a file", path.display())]
     NotAFile {
-        /// What was to be the file.
+        /// The path.
         path: PathBuf,
     },
-    /// Somebody else decides what would be replaced.
+    /// Another user decides which file the link points to.
     #[error("cannot write the metrics to {}: it is a link that belongs to another user", path.display())]
     ForeignLink {
         /// The link.
         path: PathBuf,
     },
-    /// The operating system would not let us.
+    /// The system refused.
     #[error("cannot write the metrics to {}: {source}", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
 }
@@ -49,8 +49,8 @@ pub enum WriteError {
 /// Replaces the file at `path`, or makes it.
 ///
 /// # Errors
-/// When its folder does not exist, when it is a folder, a device, a link of another user's or the like, or when the system
-/// refuses. Whatever was at `path` is then still there, and nothing is left beside it.
+/// When the folder does not exist, when the path is a folder, a device, a link of another user or the like, or when the
+/// system refuses. The old file then stays as it is, and no temporary file is left.
 pub fn write_file(path: &Path, text: &str) -> Result<(), WriteError> {
     let refused = |source| WriteError::File {
         path: path.to_owned(),
@@ -70,13 +70,13 @@ pub fn write_file(path: &Path, text: &str) -> Result<(), WriteError> {
         let readable = fs::Permissions::from_mode(0o644);
         file.as_file().set_permissions(readable).map_err(refused)?;
     }
-    // On failure the temporary file is part of the error, and removed with it.
+    // On failure the temporary file is part of the error, and is removed with it.
     file.persist(&target)
         .map_err(|error| refused(error.error))?;
     Ok(())
 }
 
-/// The file that is to be replaced: what a link points to, not the link.
+/// The file to replace: the target of a link, not the link.
 fn target(path: &Path) -> Result<PathBuf, WriteError> {
     let no_file = || WriteError::NotAFile {
         path: path.to_owned(),
@@ -90,9 +90,9 @@ fn target(path: &Path) -> Result<PathBuf, WriteError> {
     }
     let there = match fs::symlink_metadata(path) {
         Ok(there) if there.is_symlink() => there,
-        // A file is renamed over, and so is whatever may have come in its place meanwhile.
+        // The rename replaces a file, and also anything that takes its place meanwhile.
         Ok(there) if kind(&there).is_none() => return Ok(path.to_owned()),
-        // Renamed over, a device would be gone for everybody.
+        // A rename would remove the device for all programs.
         Ok(_) => return Err(no_file()),
         Err(_) => return Ok(path.to_owned()),
     };
@@ -101,7 +101,7 @@ fn target(path: &Path) -> Result<PathBuf, WriteError> {
             path: path.to_owned(),
         });
     }
-    // What leads nowhere is renamed over too.
+    // The rename replaces a broken link too.
     let Ok(target) = path.canonicalize() else {
         return Ok(path.to_owned());
     };

@@ -1,16 +1,14 @@
-//! What Prometheus is told of an archive and of the daemon that keeps it.
+//! The metrics of an archive, and of the daemon that keeps it.
 //!
-//! Everything about syncs comes from the archive itself, which has a row for each: so the numbers are the same whether a
-//! single sync leaves them in a file or a daemon serves them, counters outlive restarts, and a sync that somebody runs
-//! by hand counts too. A daemon adds what only it knows. What is not known is left out: a 0 would be believed, and an
-//! alert can ask for what is absent.
+//! All numbers about syncs come from the archive, which has a row for each sync. For this reason they are the same in a
+//! file and on a server, counters survive restarts, and manual syncs count too. A daemon adds its own state. An unknown
+//! value is omitted: a 0 would be believed, and an alert can detect an absent metric.
 //!
-//! Labels are outcomes and the like, never droplets or scopes, so that there are as many series for a large account as
-//! for a small one.
+//! Labels are outcomes and the like, never droplets or scopes, so that a large account has no more series than a small
+//! one.
 //!
-//! What each file is for: `totals` adds up the log of syncs, each row once, by its `ending` and in a `histogram`;
-//! `figures` reads what the archive holds, `daemon` has what a daemon hands in, `text` names and explains all of it in
-//! the format that `exposition` writes, `file` leaves it where node_exporter finds it.
+//! `totals` adds up the log of syncs, each row once. `figures` reads the archive and has the state of the daemon.
+//! `text` names and explains all metrics in the format that `exposition` writes. `file` writes them for node_exporter.
 
 mod exposition;
 mod figures;

@@ -1,7 +1,7 @@
-//! Every metric by its name, with what it means.
+//! Every metric with its name and meaning.
 //!
-//! Names follow <https://prometheus.io/docs/practices/naming/>. They are what alerts and dashboards are built on, so none
-//! changes its meaning.
+//! Names follow <https://prometheus.io/docs/practices/naming/>. Alerts and dashboards depend on them, so the meaning of
+//! a name never changes.
 
 use super::exposition::{Exposition, Kind};
 use super::figures::DaemonFigures;
@@ -10,9 +10,9 @@ use super::totals::Ending;
 use super::totals::Totals;
 use crate::core::time::Timestamp;
 
-/// What Prometheus is told, in its text format 0.0.4.
+/// All metrics in the text format 0.0.4 of Prometheus.
 ///
-/// A file that lies there until the next sync must not have ages: they would stand still.
+/// A file, which stays the same until the next sync, must not have ages.
 #[must_use]
 pub fn text(
     figures: &Figures,
@@ -41,7 +41,7 @@ fn write_program(to: &mut Exposition) {
     to.family(
         Kind::Gauge,
         "archiver_build_info",
-        "The program that tells this, by its version; always 1.",
+        "The version of archiver; always 1.",
         "version",
         [(env!("CARGO_PKG_VERSION"), 1)],
     );
@@ -52,15 +52,15 @@ fn write_freshness(to: &mut Exposition, totals: &Totals, now: Timestamp, has_age
     let age = fresh_at.and_then(|began| began.age_at(now));
     to.gauge(
         "archiver_last_success_timestamp_seconds",
-        "When the last complete sync began: what the API listed then is archived.",
-        // What lies ahead, by a clock that was wrong, would count as fresh for as long.
+        "The start of the last complete sync: everything that the API listed then is archived.",
+        // A time in the future, from a wrong clock, would count as fresh for too long.
         fresh_at
             .filter(|_| age.is_some())
             .map(Timestamp::epoch_seconds),
     );
     to.gauge(
         "archiver_last_success_age_seconds",
-        "How long ago the last complete sync began.",
+        "The time since the last complete sync began.",
         age.filter(|_| has_ages),
     );
 }
@@ -71,13 +71,13 @@ fn write_last_run(to: &mut Exposition, totals: &Totals) {
     };
     to.gauge(
         "archiver_last_run_timestamp_seconds",
-        "When the last sync that has ended began.",
+        "The start of the last sync that has ended.",
         last.started_at.map(Timestamp::epoch_seconds),
     );
     to.family(
         Kind::Gauge,
         "archiver_last_run_outcome",
-        "How the last sync that has ended did: 1 for its outcome, 0 for the others.",
+        "The outcome of the last sync that has ended: 1 for its outcome, 0 for the others.",
         "outcome",
         Ending::ALL.map(|ending| (ending.as_str(), u8::from(ending == last.ending))),
     );
@@ -93,17 +93,17 @@ fn write_runs(to: &mut Exposition, totals: &Totals) {
     );
     to.histogram(
         "archiver_run_duration_seconds",
-        "How long syncs took, killed ones left out.",
+        "The durations of syncs, without killed ones.",
         &totals.durations,
     );
     to.gauge(
         "archiver_requests_left",
-        "Requests that the token had left of the hour's when the last sync ended.",
+        "Requests of the hour that the token had left when the last sync ended.",
         totals.quota.map(|quota| quota.remaining),
     );
     to.gauge(
         "archiver_requests_left_timestamp_seconds",
-        "When the token had that many requests left.",
+        "The time when the token had that many requests left.",
         totals
             .quota
             .and_then(|quota| quota.at)
@@ -115,12 +115,12 @@ fn write_counters(to: &mut Exposition, totals: &Totals) {
     for (name, help, value) in [
         (
             "archiver_actions_inserted_total",
-            "Actions that were new in the archive, those of killed syncs left out.",
+            "Actions that were new in the archive, without those of killed syncs.",
             totals.inserted,
         ),
         (
             "archiver_actions_updated_total",
-            "Times that something more became known of an action.",
+            "Updates of archived actions.",
             totals.updated,
         ),
         (
@@ -140,7 +140,7 @@ fn write_counters(to: &mut Exposition, totals: &Totals) {
         ),
         (
             "archiver_faults_total",
-            "HTTP requests that came to nothing through the network or the server: no or a broken answer, 408, 5xx.",
+            "HTTP requests that failed because of the network or the server: no or a broken answer, 408, 5xx.",
             totals.faults,
         ),
     ] {
@@ -161,7 +161,7 @@ fn write_holdings(to: &mut Exposition, holdings: &Holdings) {
     );
     to.gauge(
         "archiver_oldest_open_action_timestamp_seconds",
-        "When the first of the actions in progress started.",
+        "The start of the oldest action in progress.",
         holdings.oldest_open_at.map(Timestamp::epoch_seconds),
     );
     to.gauge(
@@ -186,7 +186,7 @@ fn write_listings(to: &mut Exposition, holdings: &Holdings) {
         ),
         (
             "archiver_listings_incomplete",
-            "Listings of which something is not archived, or may not be.",
+            "Listings of which a part is not archived, or may not be.",
             listings.incomplete,
         ),
         (
@@ -204,7 +204,7 @@ fn write_listings(to: &mut Exposition, holdings: &Holdings) {
     }
     to.gauge(
         "archiver_coverage_ratio",
-        "Which part of the listed actions is archived, from 0 to 1.",
+        "The archived part of the listed actions, from 0 to 1.",
         listings.coverage_ratio(),
     );
 }
@@ -212,19 +212,19 @@ fn write_listings(to: &mut Exposition, holdings: &Holdings) {
 fn write_ticks(to: &mut Exposition, daemon: &DaemonFigures) {
     to.gauge(
         "archiver_daemon_started_timestamp_seconds",
-        "When the daemon started.",
+        "The start of the daemon.",
         Some(daemon.started_at.epoch_seconds()),
     );
     to.family(
         Kind::Counter,
         "archiver_ticks_total",
-        "Ticks of the schedule since the daemon started, by what became of them; retry is a sync between ticks.",
+        "Ticks of the schedule since the daemon started, by result; retry is a sync between ticks.",
         "result",
         daemon.ticks.by_result(),
     );
     to.gauge(
         "archiver_next_tick_timestamp_seconds",
-        "When the next sync starts.",
+        "The start of the next sync.",
         daemon.next_tick_at.map(Timestamp::epoch_seconds),
     );
 }
@@ -232,30 +232,30 @@ fn write_ticks(to: &mut Exposition, daemon: &DaemonFigures) {
 fn write_daemon(to: &mut Exposition, daemon: &DaemonFigures) {
     to.gauge(
         "archiver_sync_running",
-        "Whether a sync of the daemon is at work: 1 or 0.",
+        "1 while a sync of the daemon is running, else 0.",
         Some(u8::from(daemon.running_since.is_some())),
     );
     to.gauge(
         "archiver_sync_started_timestamp_seconds",
-        "When the sync that is at work began.",
+        "The start of the running sync.",
         daemon.running_since.map(Timestamp::epoch_seconds),
     );
     to.gauge(
         "archiver_consecutive_failures",
-        "How many syncs in a row have failed.",
+        "The number of consecutive failed syncs.",
         Some(daemon.consecutive_failures),
     );
     let pings_failed = daemon.pings_failed.map(|count| ("", count));
     to.family(
         Kind::Counter,
         "archiver_pings_failed_total",
-        "Messages to the dead man's switch that did not arrive, since the daemon started.",
+        "Pings to the dead man's switch that did not arrive, since the daemon started.",
         "",
         pings_failed,
     );
     to.gauge(
         "archiver_token_refused",
-        "Whether the API refused the token when it was last asked: 1 or 0.",
+        "1 if the API refused the token the last time, else 0.",
         Some(u8::from(daemon.is_token_refused)),
     );
 }

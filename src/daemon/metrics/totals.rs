@@ -1,8 +1,8 @@
-//! The log of syncs, added up. Each row is read once.
+//! The totals of the log of syncs. Each row is read once.
 //!
-//! A row that has its outcome never changes again, and one without it that is not the last was killed. Both are
-//! *settled*. The last one without an outcome may still be at work; it is left for the next time. So an update reads
-//! what was settled since, however long the log is.
+//! A row with an outcome never changes again. A row without one that is not the last belongs to a killed sync. Both are
+//! *settled*. The last row without an outcome may still be running, so it is left for the next update. An update reads
+//! only the rows that were settled since the last one, however long the log is.
 
 use super::exposition::Histogram;
 use crate::archive::{Outcome, RunId};
@@ -11,63 +11,63 @@ use crate::query::status::ACCOUNT_SCOPE;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use std::collections::BTreeMap;
 
-/// What all syncs together came to.
+/// The totals of all syncs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Syncs, in the order of [`Ending::ALL`].
+    /// The number of syncs by ending, in the order of [`Ending::ALL`].
     runs: [u64; Ending::ALL.len()],
-    /// Actions that were new in the archive. What a killed sync archived is not among them.
+    /// Actions that were new in the archive, except those of killed syncs.
     pub inserted: u64,
-    /// Actions about which something more became known.
+    /// Actions that were updated.
     pub updated: u64,
-    /// Rows that could not be archived: no integer id, or larger than anybody sends.
+    /// Rows that could not be archived: they have no integer id, or are larger than any real row.
     pub rejected: u64,
     /// HTTP requests sent, retries included.
     pub requests: u64,
     /// Requests that were sent again.
     pub retries: u64,
-    /// Requests that came to nothing through the network or the server.
+    /// Requests that failed because of the network or the server.
     pub faults: u64,
-    /// How long syncs took, those that came to an end.
+    /// The durations of the syncs that ended.
     pub durations: Histogram,
     /// The last sync that ended.
     pub last_run: Option<LastRun>,
-    /// What the token had left when the last sync that heard of it ended.
+    /// The requests that the token had left at the end of the last sync that knows it.
     pub quota: Option<Quota>,
-    /// What the last sync was asked for, whether or not it has ended.
+    /// The scope of the last sync, even if it has not ended.
     scope: Option<String>,
     /// The last complete sync of each scope.
     complete: BTreeMap<String, (RunId, Option<Timestamp>)>,
-    /// The last row that was added, by its number and its beginning: an archive that does not have it is another one.
+    /// The id and start of the last added row. An archive without this row is another archive.
     settled: Option<(RunId, String)>,
 }
 
 /// A sync that ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastRun {
-    /// How.
+    /// The kind of end.
     pub ending: Ending,
-    /// When it began; nothing where the archive holds no time that can be read.
+    /// The start; `None` when the time in the archive cannot be read.
     pub started_at: Option<Timestamp>,
-    /// When it ended; nothing for one that was killed.
+    /// The end; `None` for a killed sync.
     pub finished_at: Option<Timestamp>,
 }
 
-/// What a token may still ask.
+/// The remaining requests of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// Requests that were left of the hour's.
+    /// The remaining requests of the hour.
     pub remaining: u64,
-    /// When that was.
+    /// The time of this value.
     pub at: Option<Timestamp>,
 }
 
-/// What an update found.
+/// The result of an update.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Syncs that were settled since the last update.
     pub settled: u64,
-    /// Whether one of them archived actions, or may have without saying so.
+    /// True when one of them archived actions, or may have done so without recording it.
     pub may_have_archived: bool,
 }
 
@@ -97,11 +97,11 @@ SELECT id, started_at, finished_at, scope, outcome, requests, retries, faults, i
 pub(super) const STARTED_AT: &str = "SELECT started_at FROM sync_runs WHERE id = :id";
 
 impl Totals {
-    /// Adds the syncs that were settled since the last update. An archive that is not the one of before is added up
-    /// from its beginning.
+    /// Adds the syncs that were settled since the last update. Starts from the beginning when this is another archive
+    /// than before.
     ///
     /// # Errors
-    /// When the archive cannot be read. The totals are then those of before.
+    /// When the archive cannot be read. The totals then stay as they were.
     pub fn update(&mut self, connection: &Connection) -> rusqlite::Result<Changes> {
         let is_known = self.is_of(connection)?;
         let mut totals = if is_known {
@@ -132,14 +132,14 @@ impl Totals {
         Ok(changes)
     }
 
-    /// How many syncs ended like this.
+    /// The number of syncs with this ending.
     #[must_use]
     pub fn runs(&self, ending: Ending) -> u64 {
         self.runs[ending as usize]
     }
 
-    /// When the last complete sync began: what the API listed then of what the last sync was asked for is archived. What a
-    /// sync of the whole account found holds for every scope.
+    /// The start of the last complete sync: all actions that the API listed then, in the scope of the last sync, are
+    /// archived. A complete sync of the whole account counts for every scope.
     #[must_use]
     pub fn fresh_at(&self) -> Option<Timestamp> {
         let of_scope = self.complete.get(self.scope());
@@ -147,13 +147,13 @@ impl Totals {
         of_scope.max(of_account).and_then(|(_, began)| *began)
     }
 
-    /// What the last sync was asked for, as it stands in the log.
+    /// The scope of the last sync, as it is in the log.
     #[must_use]
     pub fn scope(&self) -> &str {
         self.scope.as_deref().unwrap_or(ACCOUNT_SCOPE)
     }
 
-    /// Whether the archive is the one that was added up so far, or nothing was yet.
+    /// True when this is the archive of the previous updates, or there was none yet.
     fn is_of(&self, connection: &Connection) -> rusqlite::Result<bool> {
         let Some((id, started_at)) = &self.settled else {
             return Ok(true);
@@ -179,13 +179,13 @@ impl Totals {
             *sum = sum.saturating_add(number);
         }
         changes.settled += 1;
-        // A failed one may have failed to write after some pages, and then notes none of them.
+        // A failed sync may have failed to write after some pages, and then records none of them.
         changes.may_have_archived |=
             run.inserted > 0 || matches!(ending, Ending::Killed | Ending::Failed);
         let started_at: Option<Timestamp> = run.started_at.parse().ok();
         let finished_at: Option<Timestamp> = run.finished_at.and_then(|text| text.parse().ok());
         if let (Some(began), Some(ended)) = (started_at, finished_at) {
-            // A clock that was set back meanwhile makes no negative length.
+            // A clock that was set back must not make a negative duration.
             let seconds = ended.epoch_seconds() - began.epoch_seconds();
             self.durations.add(u64::try_from(seconds).unwrap_or(0));
         }
@@ -207,7 +207,7 @@ impl Totals {
 
 impl Run {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        // Nobody counts below zero; a file may hold anything.
+        // archiver never writes a negative count, but a file may hold one.
         let count = |name: &str| {
             let number: Option<i64> = row.get(name)?;
             Ok::<_, rusqlite::Error>(number.and_then(|number| u64::try_from(number).ok()))
@@ -229,10 +229,10 @@ impl Run {
     }
 }
 
-/// How a sync ended, by itself or not.
+/// The kinds of end of a sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Everything that its scope listed when it began is archived.
+    /// Every action that the API listed in its scope at the start is archived.
     Complete,
     /// Something is missing.
     Partial,
@@ -240,12 +240,12 @@ pub enum Ending {
     Failed,
     /// It was told to stop.
     Interrupted,
-    /// It ended without a word.
+    /// It ended without recording an outcome.
     Killed,
 }
 
 impl Ending {
-    /// All there are, in the order in which they are shown.
+    /// All endings, in the order of display.
     pub const ALL: [Self; 5] = [
         Self::Complete,
         Self::Partial,
@@ -254,7 +254,7 @@ impl Ending {
         Self::Killed,
     ];
 
-    /// As metrics call it, and the archive where it has a word for it.
+    /// The name in metrics, and in the archive if the archive has one.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -266,8 +266,8 @@ impl Ending {
         }
     }
 
-    /// Of a sync that does not run any more, by what it noted. A word that only a later version knows is taken for
-    /// partial, which promises the least of what was archived.
+    /// The ending of a sync that is not running any more, from its recorded outcome. An unknown word from a later
+    /// version counts as partial, which promises the least.
     pub(super) fn of(outcome: Option<&str>) -> Self {
         let Some(outcome) = outcome else {
             return Self::Killed;

@@ -1,10 +1,11 @@
-//! Tells a dead man's switch how syncs go, in the manner of healthchecks.io: it raises an alarm when it hears nothing.
+//! Tells a dead man's switch how syncs go, as healthchecks.io expects it. The switch raises an alarm when it hears
+//! nothing.
 //!
-//! An address is a check; `/start` and `/fail` after it say what happened, the body is kept with it, and `rid` ties the
-//! start of a run to its end (<https://healthchecks.io/docs/http_api/>,
-//! <https://healthchecks.io/docs/measuring_script_run_time/>). The address is all the secret there is to a check, so
-//! nothing that is shown has more of it than the host. This is the one request that does not go to the API, and it has a
-//! client of its own, which knows no token.
+//! Each check has a ping URL. `/start` and `/fail` after it tell the event, the service keeps the body with it, and
+//! `rid` connects the start of a run with its end (<https://healthchecks.io/docs/http_api/>,
+//! <https://healthchecks.io/docs/measuring_script_run_time/>). The URL is the only secret of a check, so messages show
+//! only its host. A ping is the only request that does not go to the API. It has a client of its own, which has no
+//! token.
 
 mod url;
 
@@ -18,18 +19,18 @@ pub use url::{PingUrl, UrlError};
 
 use crate::api::http;
 
-/// What happened.
+/// The event to report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// A sync begins.
     Start,
-    /// It was complete.
+    /// The sync was complete.
     Success,
-    /// It was not.
+    /// The sync was not complete.
     Failure,
 }
 
-/// A message that did not arrive.
+/// A ping that did not arrive.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the ping to {host} failed: {reason}")]
 pub struct Error {
@@ -38,18 +39,18 @@ pub struct Error {
 }
 
 impl Error {
-    /// What the reader can do about it, where that is known.
+    /// The next step for the user, if one is known.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         http::hint(&self.reason)
     }
 }
 
-/// How long it is tried.
+/// The limits of a ping.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
     attempts: u32,
-    /// For all attempts and the waits between them.
+    /// The time for all attempts and the waits between them.
     altogether: Duration,
     wait: Duration,
 }
@@ -60,19 +61,22 @@ const LIMITS: Limits = Limits {
     wait: Duration::from_millis(500),
 };
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// healthchecks.io keeps 100 kB; a summary has a few hundred bytes, and what is missing may be a long list.
+/// healthchecks.io keeps 100 kB. A summary has a few hundred bytes, but its list of missing parts may be long.
 const MOST_BODY_BYTES: usize = 10_000;
-/// What is read of an answer: more than any of those that matter.
+/// The part of an answer that is read: longer than all answers that matter.
 const MOST_ANSWER_BYTES: usize = 64;
-/// A check that is addressed by its id is answered with status 200 and these words when a ping is ignored, for old times'
-/// sake; one that is addressed by its name, with 404 or 429 (<https://github.com/bdd/runitor/issues/66>,
+/// healthchecks.io answers an ignored ping to a check's id with status 200 and these words, for compatibility; to a
+/// check's name it answers 404 or 429 (<https://github.com/bdd/runitor/issues/66>,
 /// <https://github.com/favonia/cloudflare-ddns/blob/8fe7dd0/internal/monitor/healthchecks.go>).
 const IGNORED: [(&str, &str); 2] = [
     ("OK (not found)", "there is no check at this address"),
-    ("OK (rate limited)", "there were too many in this minute"),
+    (
+        "OK (rate limited)",
+        "there were too many pings in this minute",
+    ),
 ];
 
-/// What an attempt came to that did not arrive.
+/// The failure of one attempt.
 struct Refusal {
     reason: String,
     is_worth_another: bool,
@@ -97,7 +101,7 @@ impl Pinger {
 
     fn within(url: PingUrl, limits: Limits) -> Result<Self, Error> {
         let builder = url.client().connect_timeout(CONNECT_WITHIN);
-        // Between two pings a router may forget a connection, and whoever uses it then waits for nothing.
+        // A router may forget an idle connection between two pings, and a request on it would wait in vain.
         match builder.pool_max_idle_per_host(0).build() {
             Ok(client) => Ok(Self {
                 url,
@@ -108,10 +112,10 @@ impl Pinger {
         }
     }
 
-    /// Says what happened in `run`, with a text of which the first 10,000 bytes are sent.
+    /// Reports an event of `run`, with the first 10,000 bytes of a text.
     ///
     /// # Errors
-    /// When it does not arrive within ten seconds, or is refused.
+    /// When the ping does not arrive within ten seconds, or is refused.
     pub async fn ping(&self, signal: Signal, run: Uuid, body: &str) -> Result<(), Error> {
         let sent = tokio::time::timeout(self.limits.altogether, self.send(signal, run, body));
         let sent = sent
@@ -174,7 +178,7 @@ impl Pinger {
     }
 }
 
-/// The first bytes of an answer, or of what came of it: that it is one is known already.
+/// The first bytes of an answer, or fewer if it breaks off. Its status is already known.
 async fn beginning(mut answer: Response) -> Vec<u8> {
     let mut bytes = Vec::new();
     while bytes.len() < MOST_ANSWER_BYTES {
@@ -187,7 +191,7 @@ async fn beginning(mut answer: Response) -> Vec<u8> {
     bytes
 }
 
-/// As much of a text as fits into so many bytes.
+/// The longest start of a text that fits into `most` bytes.
 fn first_bytes(text: &str, most: usize) -> &str {
     let mut end = most.min(text.len());
     while !text.is_char_boundary(end) {

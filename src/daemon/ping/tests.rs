@@ -7,8 +7,8 @@ use std::thread;
 
 use super::*;
 
-/// Answers each request with the next of these, the last for ever, and hands on what it was sent. It serves one request a
-/// connection, and leaves those open that are not said to close.
+/// Answers each request with the next of these answers, and repeats the last one for ever. Passes on the requests. It
+/// serves one request per connection, and leaves a connection open unless the answer says to close it.
 struct Check {
     url: String,
     requests: mpsc::Receiver<String>,
@@ -24,7 +24,7 @@ fn check(answers: &'static [&'static str]) -> Check {
             let Ok((mut stream, _)) = listener.accept() else {
                 return;
             };
-            // Before it is answered: whoever has the answer may count the requests.
+            // Sent before the answer: the test may count the requests as soon as it has the answer.
             if sender.send(request(&mut stream)).is_err() {
                 return;
             }
@@ -38,7 +38,7 @@ fn check(answers: &'static [&'static str]) -> Check {
     Check { url, requests }
 }
 
-/// One request: its head, and as many bytes as it says.
+/// Reads one request: its head, and a body of the given length.
 fn request(stream: &mut TcpStream) -> String {
     let mut text = Vec::new();
     let mut byte = [0];
@@ -153,7 +153,7 @@ async fn a_query_is_kept_and_a_slash_at_the_end_is_not() {
 async fn a_ping_that_is_ignored_has_not_arrived() {
     for (answer, reason) in [
         (&[NOT_FOUND], "there is no check at this address"),
-        (&[IN_PIECES], "there were too many in this minute"),
+        (&[IN_PIECES], "there were too many pings in this minute"),
     ] {
         let check = check(answer);
         let error = send(&check.url, Signal::Start, "").await.unwrap_err();

@@ -1,4 +1,4 @@
-//! The address of a check: its path is a secret.
+//! The ping URL of a check. Its path is a secret.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,28 +9,28 @@ use uuid::Uuid;
 use super::Error;
 use crate::api::{http, is_loopback};
 
-/// The address of a check. What is shown of it is the scheme and the host.
+/// The ping URL of a check. Only its scheme and host are shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PingUrl(Url);
 
-/// What is no address of a check; says nothing of what was written.
+/// An invalid ping URL. The message does not repeat it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it is no address of a check: {reason}, such as https://hc-ping.com/ and an id")]
+#[error("not a valid ping URL: {reason}; an example is https://hc-ping.com/your-uuid")]
 pub struct UrlError {
     reason: &'static str,
 }
 
 impl PingUrl {
-    /// Whether it names this machine.
+    /// True when the host is this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.0.host_str().is_some_and(is_loopback)
     }
 
-    /// The address for a signal: `start`, `fail`, or nothing for success.
+    /// The URL for a signal: `start`, `fail`, or an empty suffix for success.
     pub(super) fn with(&self, suffix: &str, run: Uuid) -> Url {
         let mut url = self.0.clone();
-        // An address with a slash at its end is the same check, but not everywhere the same path.
+        // A slash at the end means the same check, but some servers do not treat it as the same path.
         let path = url.path().trim_end_matches('/').to_owned();
         let path = match suffix {
             "" => path,
@@ -41,7 +41,7 @@ impl PingUrl {
         url
     }
 
-    /// A client for it.
+    /// A builder of a client for this URL.
     pub(super) fn client(&self) -> reqwest::ClientBuilder {
         http::builder(&self.0)
     }
@@ -60,7 +60,7 @@ impl FromStr for PingUrl {
     fn from_str(text: &str) -> Result<Self, UrlError> {
         let refused = |reason| Err(UrlError { reason });
         let Ok(url) = Url::parse(text.trim()) else {
-            return refused("it must be a whole URL");
+            return refused("it must be a complete URL");
         };
         let Some(host) = url.host_str() else {
             return refused("it has no host");
@@ -68,7 +68,7 @@ impl FromStr for PingUrl {
         match url.scheme() {
             "https" => {}
             "http" if is_loopback(host) => {}
-            "http" => return refused("plain http is for this machine alone, it must be https"),
+            "http" => return refused("http is allowed only for this machine, use https"),
             _ => return refused("it must start with https"),
         }
         if !url.username().is_empty() || url.password().is_some() {

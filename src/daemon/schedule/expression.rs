@@ -1,13 +1,13 @@
 //! One cron expression: its fields, the place of a mistake in it, and its matches on a calendar without zones.
 //!
-//! `croner` says of an expression only that something in it is wrong, and takes names anywhere (`JAN` as a minute). So
-//! each part of each field is looked at, and given to it, alone.
+//! `croner` reports only that an expression is wrong, and accepts names in any field (`JAN` as a minute). For this
+//! reason each part of each field is checked alone, first here and then with `croner`.
 
 use chrono::{DateTime, Utc};
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 
-/// An expression that was understood.
+/// A valid expression.
 #[derive(Clone, Debug)]
 pub(super) struct Expression {
     text: String,
@@ -15,11 +15,11 @@ pub(super) struct Expression {
     names_hours: bool,
 }
 
-/// One of the fields.
+/// A field of an expression.
 struct Field {
     name: &'static str,
     allowed: &'static str,
-    /// The words that may stand in it.
+    /// The words that the field allows.
     words: &'static [&'static str],
 }
 
@@ -61,10 +61,10 @@ const FIELDS: [Field; 6] = [
     },
 ];
 
-/// The field of the hours, among six.
+/// The index of the hour among six fields.
 const HOUR: usize = 2;
 
-/// What the names stand for, as crontab(5) has them.
+/// The meaning of the names, as in crontab(5).
 const NAMES: [(&str, &str); 7] = [
     ("@hourly", "0 0 * * * *"),
     ("@daily", "0 0 0 * * *"),
@@ -92,7 +92,7 @@ impl Expression {
             field.check(written, *start, content)?;
         }
         let contents: Vec<_> = fields.iter().map(|(_, content)| *content).collect();
-        // What each part passes alone, the whole passes too.
+        // Parts that are valid alone are valid together too.
         let cron = read(&contents.join(" ")).ok_or_else(|| ScheduleError::FieldCount {
             expression: text.to_owned(),
             count: fields.len(),
@@ -109,7 +109,7 @@ impl Expression {
         &self.text
     }
 
-    /// Whether it says at which hours, instead of at every one or every few.
+    /// True when it names hours, instead of every hour or every few.
     pub(super) fn names_hours(&self) -> bool {
         self.names_hours
     }
@@ -122,7 +122,7 @@ impl Expression {
     }
 }
 
-/// What a name stands for.
+/// The meaning of a name.
 fn meaning_of(name: &str) -> Result<&'static str, ScheduleError> {
     NAMES
         .iter()
@@ -154,7 +154,7 @@ fn fields(text: &str) -> Result<Vec<(usize, &str)>, ScheduleError> {
 }
 
 impl Field {
-    /// Looks at each part of a list on its own.
+    /// Checks each part of a list alone.
     fn check(&self, expression: &str, start: usize, content: &str) -> Result<(), ScheduleError> {
         let mut character = start;
         for part in content.split(',') {
@@ -189,7 +189,7 @@ impl Field {
     }
 }
 
-/// Days of the month and of the week are alternatives where both are named, as crontab(5) has it.
+/// Days of the month and of the week are alternatives when both are named, as in crontab(5).
 fn read(text: &str) -> Option<Cron> {
     CronParser::builder()
         .seconds(Seconds::Optional)
@@ -200,56 +200,56 @@ fn read(text: &str) -> Option<Cron> {
         .ok()
 }
 
-/// Why a schedule cannot be used.
+/// The reason why a schedule cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
-    /// It says nothing.
+    /// The expression is empty.
     #[error("the cron expression is empty")]
     Empty,
-    /// It has too few fields, or too many.
+    /// The expression has too few fields, or too many.
     #[error(
         "`{expression}` has {count} {}, and a cron expression has five (minute, hour, day of the month, month, day of \
          the week) or six (second first)",
         if *count == 1 { "field" } else { "fields" }
     )]
     FieldCount {
-        /// All of it.
+        /// The whole expression.
         expression: String,
-        /// How many it has.
+        /// The number of fields.
         count: usize,
     },
-    /// A part of a field is not understood.
-    #[error("`{part}`, character {character} of `{expression}`, is no {field}: {allowed}")]
+    /// A part of a field is invalid.
+    #[error("`{part}`, character {character} of `{expression}`, is not a valid {field}: {allowed}")]
     Field {
-        /// All of it.
+        /// The whole expression.
         expression: String,
-        /// What is wrong.
+        /// The invalid part.
         part: String,
-        /// Where that begins, from 1.
+        /// The first character of the part, from 1.
         character: usize,
-        /// What it should be.
+        /// The name of the field.
         field: &'static str,
-        /// What can be written there.
+        /// The allowed values.
         allowed: &'static str,
     },
-    /// It begins with `@` and is no name that is known.
-    #[error("`{name}` is none of {known}")]
+    /// The expression begins with `@` and is not a known name.
+    #[error("`{name}` is unknown: use one of {known}")]
     UnknownName {
-        /// What was written.
+        /// The name in the expression.
         name: String,
-        /// Those that are known.
+        /// The known names.
         known: String,
     },
-    /// It matches no time to come.
-    #[error("`{expression}` never comes: no date to come has that month and day")]
+    /// The expression matches no future time.
+    #[error("`{expression}` never matches: no future date has that month and day")]
     Never {
-        /// All of it.
+        /// The whole expression.
         expression: String,
     },
 }
 
 impl ScheduleError {
-    /// What the reader can do about it.
+    /// The next step for the user.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
@@ -275,23 +275,23 @@ mod tests {
         for (text, said) in [
             (
                 "61 * * * *",
-                "`61`, character 1 of `61 * * * *`, is no minute: 0 to 59",
+                "`61`, character 1 of `61 * * * *`, is not a valid minute: 0 to 59",
             ),
             (
                 "0 0 24 * * *",
-                "`24`, character 5 of `0 0 24 * * *`, is no hour",
+                "`24`, character 5 of `0 0 24 * * *`, is not a valid hour",
             ),
             ("0,30,75 * * * *", "`75`, character 6"),
             ("0 9 * * MON-FRY", "`MON-FRY`, character 9"),
             (
                 "JAN * * * *",
-                "`JAN`, character 1 of `JAN * * * *`, is no minute",
+                "`JAN`, character 1 of `JAN * * * *`, is not a valid minute",
             ),
             (
                 "0 0 1 MON *",
-                "`MON`, character 7 of `0 0 1 MON *`, is no month",
+                "`MON`, character 7 of `0 0 1 MON *`, is not a valid month",
             ),
-            ("0 0 32 * *", "is no day of the month"),
+            ("0 0 32 * *", "is not a valid day of the month"),
             ("*/x * * * *", "`*/x`"),
             ("1,,2 * * * *", "``, character 3"),
             ("5-1 * * * *", "`5-1`"),

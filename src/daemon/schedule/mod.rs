@@ -1,18 +1,17 @@
-//! When to sync: a cron expression in a time zone, as instants.
+//! The schedule: a cron expression in a time zone, as instants.
 //!
-//! `croner` reads the expression and finds its next match on a calendar whose clocks are never changed; what becomes of
-//! a match when the clocks are set forward or back is decided here, by the rule of cron(8) in Debian:
+//! `croner` reads the expression and finds its next match on a calendar without clock changes. This module decides
+//! about matches near a clock change, by the rule of cron(8) in Debian:
 //!
-//! - A schedule that names its hours (`30 1 * * *`) runs once for each: one that the clocks skip is made up for in the
-//!   moment of the change, one that they show twice runs the first time only.
-//! - A schedule of every hour or every few (`*/15 * * * *`, `0 */2 * * *`) goes by the clock: nothing is made up, and the
-//!   hour that is shown twice has twice as many runs.
+//! - A schedule that names its hours (`30 1 * * *`) runs once for each. A match in a skipped hour runs at the moment of
+//!   the change, and a match in a repeated hour runs only the first time.
+//! - A schedule of every hour or every few (`*/15 * * * *`, `0 */2 * * *`) follows the clock. A skipped hour has no
+//!   runs, and a repeated hour has twice as many.
 //!
 //! `tokio-cron-scheduler` would keep the offset that the zone has when a job is made
-//! (<https://github.com/mvniekerk/tokio-cron-scheduler/issues/107>), so it is given instants and no zones.
+//! (<https://github.com/mvniekerk/tokio-cron-scheduler/issues/107>), so it gets no zones here.
 //!
-//! What each file is for: `expression` reads a cron expression and finds the place of a mistake, `error` words it, and
-//! this one walks through the changes of the clocks.
+//! `expression` reads a cron expression and finds the place of a mistake. This file handles the clock changes.
 
 mod expression;
 
@@ -28,18 +27,18 @@ pub struct Schedule {
     zone: Zone,
 }
 
-/// Changes of the clocks that one search looks past. Zones change twice a year; an expression that matches only in leap
-/// years waits for eight years at most.
+/// The clock changes that one search passes. Zones change twice a year, and an expression that matches only in leap
+/// years waits for at most eight years.
 const MOST_CHANGES: usize = 1_000;
-/// Longer than any zone's clocks were ever set back.
+/// Longer than the clocks of any zone were ever set back.
 const LONGEST_FOLD_SECONDS: i64 = 26 * 3_600;
 
 impl Schedule {
     /// Reads a cron expression of five fields (minute, hour, day of the month, month, day of the week) or six (second
-    /// first), or a name such as `@hourly`; its fields are those of the clocks in `zone`.
+    /// first), or a name such as `@hourly`. The fields are in local time of `zone`.
     ///
     /// # Errors
-    /// When it is not understood, with the place of the mistake, or when no time after `now` matches it.
+    /// When the expression is invalid, with the place of the mistake, or when no time after `now` matches it.
     pub fn new(text: &str, zone: Zone, now: Timestamp) -> Result<Self, ScheduleError> {
         let expression = Expression::parse(text)?;
         let schedule = Self { expression, zone };
@@ -51,7 +50,7 @@ impl Schedule {
         }
     }
 
-    /// The zone whose clocks it goes by.
+    /// The time zone.
     #[must_use]
     pub fn zone(&self) -> &Zone {
         &self.zone
@@ -63,13 +62,13 @@ impl Schedule {
         self.expression.as_str()
     }
 
-    /// Its first instant after `after`; nothing when there is none before the year 5000.
+    /// The first instant after `after`; `None` when there is none before the year 5000.
     #[must_use]
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
         let names_hours = self.expression.names_hours();
         let mut since = after;
         let mut offset = i64::from(self.zone.offset_seconds_at(after));
-        // What the clocks show, as seconds of a calendar without zones; the search begins at this second.
+        // The local time, as seconds of a calendar without zones. The search begins at this second.
         let mut shown = after.epoch_seconds() + offset + 1;
         if names_hours {
             shown = shown.max(self.end_of_repetition(after).unwrap_or(shown));
@@ -98,7 +97,7 @@ impl Schedule {
         None
     }
 
-    /// Its first `count` instants after `after`.
+    /// The first `count` instants after `after`.
     #[must_use]
     pub fn upcoming(&self, after: Timestamp, count: usize) -> Vec<Timestamp> {
         std::iter::successors(self.next_after(after), |tick| self.next_after(*tick))
@@ -106,7 +105,7 @@ impl Schedule {
             .collect()
     }
 
-    /// Where what the clocks show at `at` was shown before they were set back: when they first show something new.
+    /// If the local time at `at` is a repetition after a change, the local time when it ends.
     fn end_of_repetition(&self, at: Timestamp) -> Option<i64> {
         let since = at.saturating_add_seconds(-LONGEST_FOLD_SECONDS);
         let until = at.saturating_add_seconds(1);

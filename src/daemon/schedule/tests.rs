@@ -1,4 +1,4 @@
-//! Schedules across the days on which clocks are changed.
+//! Schedules on days with clock changes.
 
 use proptest::prelude::*;
 
@@ -107,7 +107,7 @@ fn an_hour_that_the_clocks_skip_is_made_up_for_at_once() {
         "2026-03-07T12:00:00Z",
         &["2026-03-08T07:00:00Z", "2026-03-09T06:30:00Z"],
     );
-    // Several in the skipped hour are one.
+    // Several ticks in the skipped hour become one.
     comes(
         "*/10 2,3 * * *",
         "America/New_York",
@@ -130,7 +130,7 @@ fn an_hour_that_is_shown_twice_has_one_run_where_hours_are_named() {
         "2026-10-31T12:00:00Z",
         &["2026-11-01T05:30:00Z", "2026-11-02T06:30:00Z"],
     );
-    // Also for one that begins in the second of the two hours.
+    // This also holds for a start in the second of the two hours.
     comes(
         "30 1 * * *",
         "America/New_York",
@@ -182,7 +182,7 @@ fn what_never_comes_is_refused() {
     }
 }
 
-/// All instants of an hour-by-hour schedule by counting seconds, as a clock on the wall would.
+/// All instants of an hourly schedule, found by counting seconds as a wall clock does.
 fn by_the_clock(zone: &Zone, after: Timestamp, minute: i64, count: usize) -> Vec<Timestamp> {
     (1..)
         .map(|seconds| after.saturating_add_seconds(seconds))

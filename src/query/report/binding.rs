@@ -1,4 +1,4 @@
-//! From what a person wrote for a report's parameters to the values that its SQL gets.
+//! Turns the user's values for the parameters of a report into the values for its SQL.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -10,18 +10,18 @@ use super::{Error, Kind, Parameter, Report};
 use crate::core::time::{DurationError, Timestamp, Zone, parse_duration, parse_since, parse_until};
 use crate::query::{self, DropletSelector, Filter, Term, TypeSelector};
 
-/// What values are understood by.
+/// The context that gives values their meaning.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
-    /// The archive, which knows the names of droplets.
+    /// The archive, which has the names of droplets.
     pub connection: &'a Connection,
-    /// Where times such as `7d` count from, and what a report takes as now.
+    /// The current time: times such as `7d` count from it, and a report uses it as `now`.
     pub now: Timestamp,
-    /// What times without an offset are meant in.
+    /// The time zone of times without an offset.
     pub zone: &'a Zone,
 }
 
-/// The values of all parameters of a report, the defaults among them.
+/// The values of all parameters of a report, including the defaults.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bound {
     pub(super) now: Timestamp,
@@ -29,7 +29,7 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// What the SQL gets for a parameter, as text: `2021-04-01T00:00:00Z`, `3600 seconds`, `["backup"]`. Nothing for
+    /// The value of a parameter for the SQL, as text: `2021-04-01T00:00:00Z`, `3600 seconds`, `["backup"]`. `None` for
     /// NULL, and for a parameter that the report does not have.
     #[must_use]
     pub fn text(&self, parameter: &str) -> Option<String> {
@@ -43,10 +43,10 @@ impl Bound {
 }
 
 impl Report {
-    /// Understands what was written for this report's parameters, by their names; what was not is their default.
+    /// Parses the values for the parameters of this report, by name. Missing parameters get their defaults.
     ///
     /// # Errors
-    /// When there is no such parameter, one without a default is missing, or a text is not of its kind.
+    /// When a parameter does not exist, one without a default is missing, or a text does not match its kind.
     pub fn bind(
         &self,
         written: &BTreeMap<String, String>,
@@ -93,16 +93,16 @@ impl Report {
     }
 }
 
-/// Whether a text is of a kind, as far as that can be said without an archive.
+/// Checks that a text matches a kind, as far as this is possible without an archive.
 pub(super) fn check(name: &str, kind: Kind, text: &str) -> Result<(), Error> {
-    // Any day will do: that a text is a time does not depend on the day it is read.
+    // Any day is fine: the current day does not decide if a text is a valid time.
     match Timestamp::from_epoch_seconds(1_600_000_000) {
         Ok(now) => plain(name, kind, text, now, &Zone::utc()).map(|_| ()),
         Err(_) => Ok(()),
     }
 }
 
-/// A thousand years: from a time of today on, SQLite counts no further back than four thousand.
+/// The maximum is a thousand years: from a present time, SQLite counts back at most four thousand.
 const LONGEST_SECONDS: i64 = 1_000 * 366 * 86_400;
 
 fn plain(name: &str, kind: Kind, text: &str, now: Timestamp, zone: &Zone) -> Result<Value, Error> {
@@ -161,7 +161,7 @@ fn list(texts: &[String]) -> Value {
     Value::Text(serde_json::Value::from(texts.to_vec()).to_string())
 }
 
-/// The types that are written, a group as what is in it.
+/// The named types; a group is replaced by its types.
 fn types(name: &str, text: &str) -> Result<Vec<String>, Error> {
     let mut types = Vec::new();
     for part in parts(text) {
@@ -174,7 +174,7 @@ fn types(name: &str, text: &str) -> Result<Vec<String>, Error> {
     Ok(types)
 }
 
-/// The same, of an archive: a type that neither a group nor any action has would be a check that always passes.
+/// As [`types`], with an archive. An unknown type is an error: a report on a misspelt type finds no problem.
 fn known_types(name: &str, text: &str, connection: &Connection) -> Result<Value, Error> {
     let types = types(name, text)?;
     let in_groups = |wanted: &str| {

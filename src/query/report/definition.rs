@@ -1,79 +1,78 @@
-//! What a report is: its SQL, and what its header says.
+//! The definition of a report: its SQL and the contents of its header.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// A named question over the archive.
+/// A named question about the archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// What chooses it: the name of its file, without `.sql`.
+    /// The name that chooses the report: its file name without `.sql`.
     pub name: String,
-    /// Two or three words.
+    /// The title: two or three words.
     pub title: String,
-    /// What it answers, in a sentence or two.
+    /// The summary of the answer, in a sentence or two.
     pub summary: String,
-    /// Why its answer is an estimate, where it is one.
+    /// The reason why the answer is an estimate, if it is one.
     pub estimate: Option<String>,
-    /// What may be chosen, in the order of the header.
+    /// The parameters, in the order of the header.
     pub parameters: Vec<Parameter>,
-    /// The whole text of the file, header included.
+    /// The complete text of the file, including the header.
     pub sql: String,
-    /// Where it is from.
+    /// The origin.
     pub origin: Origin,
 }
 
-/// Where a report is from.
+/// The origin of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// It comes with the program.
+    /// The report is part of the program.
     Embedded,
-    /// A file of the user.
+    /// The report is a file of the user.
     File(PathBuf),
 }
 
-/// Something a report lets the reader choose.
+/// A parameter of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
-    /// Its name in the SQL, without the colon: `older_than`.
+    /// The name in the SQL, without the colon: `older_than`.
     pub name: String,
-    /// What can be written for it.
+    /// The kind of the value.
     pub kind: Kind,
-    /// What is taken when nothing is written, in the same words as a person would write it. Empty: NULL is bound.
-    /// Without one, it has to be chosen.
+    /// The default, as the user would write it. Empty: NULL is bound. `None`: the user must give a value.
     pub default: Option<String>,
-    /// What it does, in a few words.
+    /// A short description.
     pub description: String,
 }
 
-/// What can be written for a parameter, and what the SQL gets for it.
+/// The kind of a parameter: the text that the user may write, and the value for the SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Ids, names and patterns, comma-separated: `*`, or a JSON array of ids.
+    /// Droplets by id, name or pattern, comma-separated. The SQL gets `*`, or a JSON array of ids.
     Droplets,
-    /// A time: its text in UTC.
+    /// A time. The SQL gets its text in UTC.
     Time,
-    /// A time that ends a window, a day with its whole length: its text in UTC.
+    /// The end of a window; a day counts in full. The SQL gets its text in UTC.
     End,
-    /// A length of time: a modifier of SQLite's date functions, such as `3600 seconds`.
+    /// A duration. The SQL gets a modifier of SQLite's date functions, such as `3600 seconds`.
     Duration,
     /// A number.
     Number,
-    /// Types of actions and their groups, comma-separated: a JSON array of types.
+    /// Types of actions and groups, comma-separated. The SQL gets a JSON array of types.
     Types,
-    /// Texts, comma-separated: a JSON array of texts.
+    /// Texts, comma-separated. The SQL gets a JSON array of texts.
     Text,
 }
 
-/// A name that is no kind.
+/// A name that matches no kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{input}` is no kind of parameter: use {}", Kind::ALL.map(Kind::name).join(", "))]
+#[error("`{input}` is not a kind of parameter: use {}", Kind::ALL.map(Kind::name).join(", "))]
 pub struct UnknownKind {
     input: String,
 }
 
 impl Report {
-    /// The parameter of that name.
+    /// The parameter with this name.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
         self.parameters
@@ -81,7 +80,7 @@ impl Report {
             .find(|parameter| parameter.name == name)
     }
 
-    /// The file it is in; of one that comes with the program, the file's name alone.
+    /// The file of the report. An embedded report has only a file name.
     pub(super) fn path(&self) -> PathBuf {
         match &self.origin {
             Origin::File(path) => path.clone(),
@@ -102,7 +101,7 @@ impl Kind {
         Self::Text,
     ];
 
-    /// Its name in a header.
+    /// The name in a header.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

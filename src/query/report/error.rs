@@ -1,4 +1,4 @@
-//! Why a report cannot be used, or gave no answer.
+//! The errors of reports: a report is invalid, or could not be answered.
 
 use std::fmt;
 use std::io;
@@ -10,93 +10,93 @@ use crate::query::{self, did_you_mean};
 /// A question that could not be answered.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no report of this name.
+    /// No report has this name.
     #[error("there is no report `{name}`{}", did_you_mean(.near))]
     UnknownReport {
-        /// What was asked for.
+        /// The name in the question.
         name: String,
-        /// Reports whose names are written much the same.
+        /// Names of reports with a similar spelling.
         near: Vec<String>,
     },
-    /// There is a file of this name, and it is no report.
+    /// A file has this name, but it is not a valid report.
     #[error("the report `{name}` cannot be used: {problem}")]
     Unusable {
-        /// What was asked for.
+        /// The name in the question.
         name: String,
-        /// What is wrong with the file.
+        /// The problem of the file.
         problem: Problem,
     },
-    /// A value for a parameter that the report does not have.
+    /// The user gave a value for a parameter that the report does not have.
     #[error("the report `{report}` has no parameter `{parameter}`{}", choices(.known))]
     UnknownParameter {
         /// The report.
         report: String,
-        /// What was given.
+        /// The given name.
         parameter: String,
-        /// Those that it has.
+        /// The parameters of the report.
         known: Vec<String>,
     },
-    /// A parameter without a default was not given, or an empty text was given.
+    /// A parameter without a default has no value or an empty value.
     #[error("the report `{report}` needs a value for `{parameter}`: {description}")]
     NoValue {
         /// The report.
         report: String,
         /// The parameter.
         parameter: String,
-        /// What it does.
+        /// The description of the parameter.
         description: String,
     },
-    /// A value that is no time.
+    /// A value is not a valid time.
     #[error("`{parameter}`: {source}")]
     Time {
         /// The parameter.
         parameter: String,
-        /// What is wrong with the text.
+        /// The problem of the text.
         source: TimeError,
     },
-    /// A value that is no length of time.
+    /// A value is not a valid duration.
     #[error("`{parameter}`: {source}")]
     Duration {
         /// The parameter.
         parameter: String,
-        /// What is wrong with the text.
+        /// The problem of the text.
         source: DurationError,
     },
-    /// A value that is no number.
+    /// A value is not a number.
     #[error("`{parameter}`: `{input}` is not a number: 20 and 1.5 work")]
     Number {
         /// The parameter.
         parameter: String,
-        /// What was written.
+        /// The given text.
         input: String,
     },
-    /// A group of types that there is not.
+    /// A group of types does not exist.
     #[error("`{parameter}`: {source}")]
     Group {
         /// The parameter.
         parameter: String,
-        /// What is wrong with the name.
+        /// The problem of the name.
         source: query::UnknownGroup,
     },
-    /// A type of action that nobody has seen.
+    /// No archived action has this type.
     #[error("`{parameter}`: no archived action has the type `{input}`{}", did_you_mean(.near))]
     UnknownType {
         /// The parameter.
         parameter: String,
-        /// What was written.
+        /// The given text.
         input: String,
-        /// Types that are written much the same.
+        /// Archived types with a similar spelling.
         near: Vec<String>,
     },
-    /// A droplet that is not known, or several of the same name.
+    /// A droplet is unknown, or several droplets have this name.
     #[error("`{parameter}`: {source}")]
     Droplets {
         /// The parameter.
         parameter: String,
-        /// What is wrong with the name.
+        /// The problem of the name.
         source: query::Error,
     },
-    /// A parameter in the SQL that the header does not declare.
+    /// The SQL uses a parameter that the header does not declare.
     #[error(
         "the SQL of the report `{report}` uses {parameter}, which its header does not declare: add a line \
          `-- parameter NAME (KIND) = DEFAULT: DESCRIPTION`"
@@ -104,12 +104,12 @@ pub enum Error {
     Undeclared {
         /// The report.
         report: String,
-        /// The parameter as the SQL writes it.
+        /// The parameter as it is written in the SQL.
         parameter: String,
     },
-    /// A parameter in the header that the SQL does not use.
+    /// The header declares a parameter that the SQL does not use.
     #[error(
-        "the report `{report}` declares the parameter `{parameter}`, and its SQL does not use it"
+        "the report `{report}` declares the parameter `{parameter}`, but its SQL does not use it"
     )]
     Unused {
         /// The report.
@@ -117,41 +117,39 @@ pub enum Error {
         /// The parameter.
         parameter: String,
     },
-    /// The SQL is no question, or more than one.
-    #[error(
-        "the report `{report}` has to be one statement that only reads, SELECT or WITH … SELECT"
-    )]
+    /// The SQL does not ask a question, or has more than one statement.
+    #[error("the report `{report}` must be one statement that only reads, SELECT or WITH … SELECT")]
     NotAQuestion {
         /// The report.
         report: String,
     },
-    /// SQLite does not understand the SQL.
+    /// The SQL is invalid.
     #[error("{problem}")]
     Sql {
-        /// What is wrong, and in which line, where SQLite says so.
+        /// The problem, with the line if SQLite reports it.
         problem: Problem,
     },
-    /// SQLite could not run the SQL, or not to its end.
+    /// The SQL did not run to its end.
     #[error("the report `{report}` failed")]
     Failed {
         /// The report.
         report: String,
-        /// What SQLite says.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
-    /// The rows were found, and whoever asked could not take them; a closed pipe is in here too.
+    /// The rows were found, but the receiver could not take them. A closed pipe is one cause.
     #[error("cannot write the rows")]
     Write(#[source] io::Error),
 }
 
-/// What is wrong with a file of the user that should be a report.
+/// The problem of a user's file that should be a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The file, or the folder.
     pub path: PathBuf,
-    /// The line of the file, counted from 1, where it is about one.
+    /// The line of the problem, from 1, if it is about one line.
     pub line: Option<usize>,
-    /// What is wrong, and what to write instead.
+    /// The problem and the next step.
     pub message: String,
 }
 

@@ -1,4 +1,4 @@
-//! Reads what a report says of itself: the comments that its file begins with.
+//! Reads the header of a report: the comments at the start of its file.
 //!
 //! ```sql
 //! -- title: Downtime
@@ -8,13 +8,13 @@
 //! -- parameter since (time) = 90d: off at this time or later
 //! ```
 //!
-//! A line that is indented by three spaces or more goes on with the line before. The grammar is strict: a slip in a
-//! header would show only as a parameter that is missing.
+//! A line that is indented by three spaces or more continues the line before. The grammar is strict, because otherwise
+//! a mistake in a header would only show as a missing parameter.
 
 use super::binding;
 use super::{Kind, Parameter};
 
-/// What a header says.
+/// The contents of a header.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) title: String,
@@ -23,7 +23,7 @@ pub(super) struct Header {
     pub(super) parameters: Vec<Parameter>,
 }
 
-/// Why a header is not understood, and in which line, counted from 1.
+/// The problem of a header, and its line, from 1.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub(super) struct HeaderError {
@@ -35,9 +35,9 @@ pub(super) struct HeaderError {
 pub(super) const NOW: &str = "now";
 
 const FORMS: &str = "use `-- title: …`, `-- summary: …`, `-- estimate: …`, \
-                     `-- parameter NAME (KIND) = DEFAULT: …`, and three spaces to go on with the line before";
+                     `-- parameter NAME (KIND) = DEFAULT: …`, and three spaces to continue the line before";
 
-/// One statement of the header, its continuation lines joined, and the line it begins in.
+/// One statement of the header with its continuation lines, and its first line.
 struct Entry {
     line: usize,
     text: String,
@@ -59,12 +59,12 @@ pub(super) fn parse(sql: &str) -> Result<Header, HeaderError> {
         }
         let (word, value) = text
             .split_once(": ")
-            .ok_or_else(|| error(format!("this is no line of a header: {FORMS}")))?;
+            .ok_or_else(|| error(format!("this is not a header line: {FORMS}")))?;
         let field = match word {
             "title" => &mut title,
             "summary" => &mut summary,
             "estimate" => &mut estimate,
-            _ => return Err(error(format!("`{word}` is no line of a header: {FORMS}"))),
+            _ => return Err(error(format!("`{word}` is not a header line: {FORMS}"))),
         };
         if field.replace(value.trim().to_owned()).is_some() {
             return Err(error(format!("there are two lines `{word}`")));
@@ -72,7 +72,7 @@ pub(super) fn parse(sql: &str) -> Result<Header, HeaderError> {
     }
     let missing = |word: &str| HeaderError {
         line: 1,
-        message: format!("the file has to begin with comments, and `-- {word}: …` is missing"),
+        message: format!("the file must begin with comments, and `-- {word}: …` is missing"),
     };
     Ok(Header {
         title: title.ok_or_else(|| missing("title"))?,
@@ -89,7 +89,7 @@ fn entries(sql: &str) -> Result<Vec<Entry>, HeaderError> {
         let line = index + 1;
         if let Some(more) = comment.strip_prefix("   ") {
             let Some(entry) = entries.last_mut() else {
-                let message = format!("there is no line before to go on with: {FORMS}");
+                let message = format!("a continuation line needs a line before it: {FORMS}");
                 return Err(HeaderError { line, message });
             };
             entry.text.push(' ');
@@ -123,14 +123,14 @@ fn parameter(text: &str) -> Result<Parameter, String> {
         ));
     }
     if name == NOW {
-        return Err("`now` is there for every report, and not declared".to_owned());
+        return Err("`now` exists in every report and must not be declared".to_owned());
     }
     let kind: Kind = kind
         .parse()
         .map_err(|error: super::definition::UnknownKind| error.to_string())?;
     if let Some(default) = default.as_deref().filter(|default| !default.is_empty()) {
         binding::check(name, kind, default)
-            .map_err(|error| format!("the default is not understood: {error}"))?;
+            .map_err(|error| format!("the default is invalid: {error}"))?;
     }
     Ok(Parameter {
         name: name.to_owned(),
@@ -211,9 +211,9 @@ SELECT 1;";
             ("", 1, "`-- title: …` is missing"),
             ("SELECT 1", 1, "`-- title: …` is missing"),
             ("-- title: T\nSELECT 1", 1, "`-- summary: …` is missing"),
-            ("--   more\n", 1, "no line before"),
-            (&format!("{good}-- author: me\n"), 3, "`author` is no line"),
-            (&format!("{good}--\n"), 3, "no line of a header"),
+            ("--   more\n", 1, "needs a line before"),
+            (&format!("{good}-- author: me\n"), 3, "`author` is not a"),
+            (&format!("{good}--\n"), 3, "not a header line"),
             (&format!("{good}-- title: U\n"), 3, "two lines `title`"),
             (
                 &format!("{good}-- parameter since (time) = 90d\n"),
@@ -228,7 +228,7 @@ SELECT 1;";
             (
                 &format!("{good}-- parameter since (date) = 90d: from\n"),
                 3,
-                "`date` is no kind of parameter: use droplets, time",
+                "`date` is not a kind of parameter: use droplets, time",
             ),
             (
                 &format!("{good}-- parameter older-than (duration) = 1h: age\n"),
@@ -238,7 +238,7 @@ SELECT 1;";
             (
                 &format!("{good}-- parameter now (time) = now: now\n"),
                 3,
-                "not declared",
+                "not be declared",
             ),
             (
                 &format!("{good}-- parameter a (text) = x: one\n-- parameter a (text) = y: two\n"),
@@ -248,7 +248,7 @@ SELECT 1;";
             (
                 &format!("{good}-- parameter age (duration) = 3mo: age\n"),
                 3,
-                "the default is not understood: `age`: the duration `3mo` has no fixed length",
+                "the default is invalid: `age`: the duration `3mo` has no fixed length",
             ),
         ] {
             let error = parse(text).unwrap_err();

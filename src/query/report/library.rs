@@ -1,7 +1,7 @@
-//! The reports there are: those that come with the program, and the user's own files.
+//! The available reports: those of the program, and the user's own files.
 //!
-//! A file that is no report is a [`Problem`] and does not stand in the way of the others. A file with the name of an
-//! embedded report is one as well: otherwise the same command would answer something else on another machine.
+//! A file that is not a valid report is a [`Problem`] and does not affect the other reports. A file with the name of an
+//! embedded report is a problem too: otherwise the same command would give a different answer on another machine.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,7 @@ use super::{Error, Origin, Problem, Report, header};
 use crate::core::files::read_text;
 use crate::query::nearest;
 
-/// Name and text of each report that comes with the program, in the order in which they are listed.
+/// Name and text of each embedded report, in the order of display.
 const EMBEDDED: [(&str, &str); 12] = [
     ("downtime", include_str!("questions/downtime.sql")),
     ("power-state", include_str!("questions/power-state.sql")),
@@ -32,7 +32,7 @@ const EMBEDDED: [(&str, &str); 12] = [
 
 const EXTENSION: &str = "sql";
 
-/// The reports there are.
+/// The available reports.
 #[derive(Clone, Debug, Default)]
 pub struct Library {
     reports: Vec<Report>,
@@ -40,7 +40,7 @@ pub struct Library {
 }
 
 impl Library {
-    /// The embedded reports, and the files `*.sql` of `folder` by name. A folder that is not there holds none.
+    /// The embedded reports, and the files `*.sql` of `folder` by name. A missing folder has no reports.
     #[must_use]
     pub fn load(folder: Option<&Path>) -> Self {
         let mut library = Self {
@@ -56,22 +56,22 @@ impl Library {
         library
     }
 
-    /// The embedded ones first, then the user's.
+    /// The reports: first the embedded ones, then the user's.
     #[must_use]
     pub fn reports(&self) -> &[Report] {
         &self.reports
     }
 
-    /// What is wrong with files that should be reports, in the order of their names.
+    /// The problems of files that should be reports, by name.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
 
-    /// The report of that name.
+    /// The report with this name.
     ///
     /// # Errors
-    /// When there is none, or its file is no report.
+    /// When no report has this name, or its file is not a valid report.
     pub fn get(&self, name: &str) -> Result<&Report, Error> {
         if let Some(report) = self.reports.iter().find(|report| report.name == name) {
             return Ok(report);
@@ -90,7 +90,7 @@ impl Library {
         })
     }
 
-    /// Takes the reports out whose parameters have a name that is refused, because whoever asks has other uses for it.
+    /// Removes the reports that have a parameter with a refused name. The caller needs this name for another purpose.
     #[must_use]
     pub fn without_parameters(mut self, is_refused: impl Fn(&str) -> bool) -> Self {
         for report in std::mem::take(&mut self.reports) {
@@ -98,8 +98,7 @@ impl Library {
             match names.find(|name| is_refused(name)) {
                 None => self.reports.push(report),
                 Some(name) => {
-                    let message =
-                        format!("the parameter `{name}` needs another name: it is that of a flag");
+                    let message = format!("rename the parameter `{name}`: a flag has this name");
                     self.refuse(&report.path(), None, message);
                 }
             }
@@ -135,9 +134,7 @@ impl Library {
             return self.refuse(&path, None, NAMES.to_owned());
         }
         if self.reports.iter().any(|report| report.name == name) {
-            let message = format!(
-                "`{name}` is a report that comes with archiver: give the file another name"
-            );
+            let message = format!("`{name}` is a report of archiver: rename the file");
             return self.refuse(&path, None, message);
         }
         match header::parse(&sql) {

@@ -1,13 +1,13 @@
-//! Named questions over the whole archive: each is one `.sql` file with a header that says what it answers.
+//! Named questions about the whole archive: each is one `.sql` file with a header that describes its answer.
 //!
-//! The text of a report is the interface: the same file is run here, printed for `sqlite3`, and given to Datasette. So
-//! nothing is pasted into it. What a person may choose is a parameter of the SQL, declared in the header with its kind
-//! and default; the text itself puts the default where a parameter is unbound or empty. [`Report::bind`] turns what a
-//! person wrote into values, [`run()`] hands the rows on one by one.
+//! The text of a report is the interface: the same file runs here, is printed for `sqlite3`, and is given to Datasette.
+//! So nothing is pasted into it. The choices of the user are parameters of the SQL, which the header declares with kind
+//! and default. The SQL itself uses the default when a parameter is unbound or empty. [`Report::bind`] turns the user's
+//! texts into values; [`run()`] passes on the rows one by one.
 //!
-//! What each file is for: `questions/` holds the reports that come with the program, `library` finds them and those of
-//! the user, `header` reads what they say of themselves, `definition` is what was read, `binding` makes values of
-//! texts, `run` asks the archive, `error` says what went wrong.
+//! The files: `questions/` has the embedded reports, `library` finds them and those of the user, `header` reads
+//! headers, `definition` has the result, `binding` turns texts into values, `run` asks the archive, and `error`
+//! explains failures.
 
 mod binding;
 mod definition;

@@ -1,4 +1,4 @@
-//! Asks the archive a report's question, and hands the rows on one by one.
+//! Runs a report, and passes on its rows one by one.
 
 use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, Statement};
@@ -8,14 +8,14 @@ use super::{Bound, Error, Problem, Report};
 use crate::output::{Heading, RowWriter, Value};
 use crate::query::{RowsError, visit_rows};
 
-/// Hands the columns and then each row to `writer`, which is finished by whoever gave it; says how many rows there were.
-/// Nothing is kept.
+/// Passes the columns and then each row to `writer`, and returns the number of rows. No row is kept. The caller
+/// finishes the writer.
 ///
-/// A column whose name ends in `_seconds` is a length of time, one that ends in `_at` a time.
+/// A column with a name that ends in `_seconds` is a duration, one that ends in `_at` is a time.
 ///
 /// # Errors
-/// When the SQL is no single question, fails, or has other parameters than the header says; and when the rows cannot be
-/// taken.
+/// When the SQL is not a single question, fails, or has other parameters than the header; and when the rows cannot be
+/// written.
 pub fn run(
     connection: &Connection,
     report: &Report,
@@ -68,20 +68,21 @@ fn prepare<'a>(connection: &'a Connection, report: &Report) -> Result<Statement<
             });
         }
     };
-    // ATTACH counts as reading, and has no columns.
+    // SQLite treats ATTACH as read-only, but it has no columns.
     if !statement.readonly() || statement.column_count() == 0 {
         return Err(not_a_question());
     }
     Ok(statement)
 }
 
-/// The line that a byte of the text is in, counted from 1. SQLite gives -1 when it does not know.
+/// The line, from 1, of a byte in the text. SQLite gives -1 for an unknown position.
 fn line_at(text: &str, offset: i32) -> Option<usize> {
     let before = text.get(..usize::try_from(offset).ok()?)?;
     Some(before.matches('\n').count() + 1)
 }
 
-/// What is declared is used, and what is used is declared: otherwise a choice would be without effect.
+/// Checks that every declared parameter is used, and every used one is declared. Otherwise a choice would have no
+/// effect.
 fn check_parameters(statement: &Statement<'_>, report: &Report) -> Result<(), Error> {
     let used: Vec<_> = (1..=statement.parameter_count())
         .map(|position| statement.parameter_name(position).unwrap_or("?"))

@@ -1,5 +1,5 @@
-//! What a statement may do: read. SQLite asks for every table, function and pragma while it prepares a statement, and
-//! again for pragmas that a statement reads as tables while it runs.
+//! The rights and limits of a statement: it may only read. SQLite asks the authorizer about every table, function and
+//! pragma while it prepares a statement. It asks again about pragmas that a running statement reads as tables.
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -7,7 +7,7 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Pragmas that only tell something, whatever they are given.
+/// Pragmas that only return information, with any value.
 const TELLING: [&str; 18] = [
     "collation_list",
     "compile_options",
@@ -29,7 +29,7 @@ const TELLING: [&str; 18] = [
     "table_xinfo",
 ];
 
-/// Pragmas that tell something, and set it when they are given a value.
+/// Pragmas that return information, but change a setting when they get a value.
 const TELLING_WITHOUT_VALUE: [&str; 6] = [
     "application_id",
     "encoding",
@@ -39,7 +39,7 @@ const TELLING_WITHOUT_VALUE: [&str; 6] = [
     "user_version",
 ];
 
-/// Functions that do more than compute. Most are not built in; what is not there cannot come with a later SQLite.
+/// Functions that do more than compute. Most of them are not built in. They stay refused if a later SQLite has them.
 const ACTING: [&str; 6] = [
     "edit",
     "fts3_tokenizer",
@@ -49,7 +49,7 @@ const ACTING: [&str; 6] = [
     "writefile",
 ];
 
-/// The first thing that was refused, in words: `INSERT into actions`.
+/// The first refused operation, in words: `INSERT into actions`.
 #[derive(Clone, Default)]
 pub(super) struct Refusal(Arc<Mutex<Option<String>>>);
 
@@ -66,10 +66,10 @@ impl Refusal {
     }
 }
 
-/// From now on the connection reads. What it is asked to do besides is refused, and noted.
+/// Makes the connection read-only. Every other operation is refused and noted.
 ///
 /// # Errors
-/// When SQLite does not take the rule.
+/// When SQLite does not accept the authorizer.
 pub(super) fn install(connection: &mut Connection) -> rusqlite::Result<Refusal> {
     let refusal = Refusal::default();
     let noted = refusal.clone();
@@ -85,7 +85,7 @@ pub(super) fn install(connection: &mut Connection) -> rusqlite::Result<Refusal> 
     Ok(refusal)
 }
 
-/// What is refused of an action, in words; nothing when it reads.
+/// The refused operation in words, or `None` when the operation only reads.
 fn refused(action: &AuthAction<'_>) -> Option<String> {
     match *action {
         AuthAction::Select | AuthAction::Read { .. } | AuthAction::Recursive => None,
@@ -113,7 +113,7 @@ fn refused_pragma(name: &str, value: Option<&str>) -> Option<String> {
     }
 }
 
-/// The statement that does this, in words.
+/// The statement for this operation, in words.
 fn writing(action: &AuthAction<'_>) -> String {
     match *action {
         AuthAction::Insert { table_name }
@@ -131,27 +131,27 @@ fn writing(action: &AuthAction<'_>) -> String {
         AuthAction::Reindex { index_name } => format!("REINDEX of {index_name}"),
         AuthAction::Analyze { table_name } => format!("ANALYZE of {table_name}"),
         AuthAction::Transaction { .. } | AuthAction::Savepoint { .. } => "a transaction".to_owned(),
-        _ => "what does more than read".to_owned(),
+        _ => "an operation that does more than read".to_owned(),
     }
 }
 
-/// A statement is not longer than this.
+/// The maximum length of a statement, in bytes.
 pub const LONGEST_SQL_BYTES: usize = 1 << 20;
 
-/// A statement does not use more memory than this, all that it sorts and groups included. It holds for the process.
+/// The maximum memory of a statement, in bytes, including sorting and grouping. The limit holds for the whole process.
 pub const MOST_MEMORY_BYTES: usize = 1 << 30;
 
-/// A text or BLOB that a statement makes is not longer than this, nor is a row. One that a sync archives has at most 1 MiB.
-/// What takes long within one step takes longer with each byte.
+/// The maximum length, in bytes, of a text, BLOB or row that a statement makes. A text or BLOB that a sync run archives
+/// has at most 1 MiB. The limit matters because a single slow step takes longer with each byte.
 pub(super) const LONGEST_VALUE_BYTES: i32 = 16 << 20;
 
-/// A pattern is not longer than this: twice the longest name of a droplet.
+/// The maximum length of a pattern, in bytes: twice the longest droplet name.
 const LONGEST_PATTERN_BYTES: i32 = 512;
 
-/// Sets the limits of a connection, and that double quotes are for names.
+/// Sets the limits of a connection, and makes double quotes valid for names only.
 ///
 /// # Errors
-/// When SQLite does not take one.
+/// When SQLite does not accept a limit.
 pub(super) fn set(connection: &Connection) -> rusqlite::Result<()> {
     for (limit, most) in [
         (Limit::SQLITE_LIMIT_ATTACHED, 0),
@@ -163,9 +163,9 @@ pub(super) fn set(connection: &Connection) -> rusqlite::Result<()> {
     ] {
         connection.set_limit(limit, most)?;
     }
-    // A misspelt column in double quotes would be taken for a text, and every row be compared with that.
+    // Otherwise SQLite takes a misspelt column in double quotes for a text, and compares every row with that text.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
-    // Memory has a limit; a temporary file would have none.
+    // Memory has a limit; a temporary file has none.
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update_and_check(
         None,
@@ -180,7 +180,7 @@ mod tests {
     use super::super::fixture::archive;
     use super::*;
 
-    /// What is refused of a statement, however it begins.
+    /// The refused operation of a statement.
     fn refusal_of(sql: &str) -> Option<String> {
         let mut connection = archive();
         let refusal = install(&mut connection).unwrap();

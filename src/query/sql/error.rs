@@ -1,76 +1,76 @@
-//! Why SQL got no answer: what was refused or is wrong, where, and what may have been meant.
+//! The errors of ad hoc SQL: the refusal or mistake, its place, and suggestions.
 
 use std::io;
 
 use super::authorizer::{LONGEST_SQL_BYTES, LONGEST_VALUE_BYTES, MOST_MEMORY_BYTES};
 
-/// What SQLite says of a value that is longer than its limit.
+/// SQLite's message for a value that exceeds its limit.
 const TOO_BIG: &str = "string or blob too big";
 
-/// SQL that was not run, or not to its end.
+/// SQL that did not run, or did not run to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nothing but spaces and comments.
+    /// The SQL has only spaces and comments.
     #[error("there is no SQL statement")]
     Empty,
-    /// No person wrote this.
+    /// The SQL is too long to be written by a person.
     #[error("the SQL is longer than {LONGEST_SQL_BYTES} bytes")]
     TooLong,
-    /// SQLite would stop reading there.
-    #[error("the SQL holds a NUL character")]
+    /// SQLite would stop reading at the NUL character.
+    #[error("the SQL contains a NUL character")]
     Nul,
-    /// More than one statement.
-    #[error("a second statement, {word}, is refused: one is run at a time")]
+    /// The SQL has more than one statement.
+    #[error("a second statement, {word}, is refused: only one statement runs at a time")]
     Second {
-        /// What it begins with.
+        /// The first word of the second statement.
         word: String,
     },
-    /// It does more than read.
+    /// The statement does more than read.
     #[error("{what} is refused: the archive is only read here")]
     Refused {
         /// `DELETE from actions`, `PRAGMA journal_mode = wal` …
         what: String,
     },
-    /// It is no SQL, or not about this schema.
+    /// The SQL is invalid, or does not fit this schema.
     #[error("{message}")]
     Rejected {
-        /// In SQLite's words.
+        /// The message of SQLite.
         message: String,
-        /// Where, if SQLite says so.
+        /// The place, if SQLite reports one.
         place: Option<Place>,
-        /// What may have been meant.
+        /// Names that the user may have meant.
         near: Vec<String>,
     },
     /// A parameter without a value.
     #[error("the parameter {name} has no value")]
     Unbound {
-        /// As it is written in the statement.
+        /// The parameter as it is written in the statement.
         name: String,
     },
     /// A value without a parameter.
     #[error("the SQL has no parameter `{name}`")]
     UnknownParameter {
-        /// Without the colon.
+        /// The name without the colon.
         name: String,
-        /// Those it has.
+        /// The parameters of the statement.
         known: Vec<String>,
     },
-    /// It was told to stop.
+    /// The caller stopped the statement.
     #[error("the SQL was stopped before its end")]
     Stopped,
-    /// It hit the limit of memory.
+    /// The statement reached the memory limit.
     #[error("the SQL needs more than {} MiB of memory", MOST_MEMORY_BYTES >> 20)]
     TooMuchMemory,
-    /// It failed on the way, over the values it met.
+    /// The statement failed while it ran, because of a value.
     #[error("{message}")]
     Failed {
-        /// In SQLite's words.
+        /// The message of SQLite.
         message: String,
     },
     /// The archive could not be read.
     #[error("cannot read the archive")]
     Read(#[source] rusqlite::Error),
-    /// The rows were found, and whoever asked could not take them; a closed pipe is in here too.
+    /// The rows were found, but the receiver could not take them. A closed pipe is one cause.
     #[error("cannot write the rows")]
     Write(#[source] io::Error),
 }
@@ -78,16 +78,16 @@ pub enum Error {
 /// A place in SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// From 1.
+    /// The line number, from 1.
     pub line_number: usize,
-    /// The line up to the place.
+    /// The line before the place.
     pub before: String,
     /// The line from the place on.
     pub after: String,
 }
 
 impl Place {
-    /// The place that is `offset` bytes into `sql`.
+    /// The place at the byte `offset` of `sql`.
     pub(super) fn at(sql: &str, offset: usize) -> Option<Self> {
         let (before, after) = (sql.get(..offset)?, sql.get(offset..)?);
         let line = before.rsplit('\n').next().unwrap_or_default();
@@ -100,16 +100,16 @@ impl Place {
 }
 
 impl Error {
-    /// What the reader can do about it.
+    /// The next step for the user.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Empty => {
-                "such as: archiver sql 'SELECT type, count(*) FROM actions GROUP BY type'"
+                "for example: archiver sql 'SELECT type, count(*) FROM actions GROUP BY type'"
             }
             Self::Second { .. } => "run them one by one",
             Self::Refused { .. } => {
-                "the archive is only written by `archiver sync`; copy it, and use sqlite3 on the copy"
+                "only `archiver sync` writes to the archive; copy it, and use sqlite3 on the copy"
             }
             Self::Rejected { message, near, .. } if message.starts_with("no such ") => {
                 return Some(meant(near));
@@ -117,17 +117,17 @@ impl Error {
             Self::Unbound { name } if name.starts_with(':') => {
                 return Some(format!("give it one: --param {}=VALUE", &name[1..]));
             }
-            Self::Unbound { .. } => "write it as :name, and give it a value: --param name=VALUE",
+            Self::Unbound { .. } => "write it as :name, and add a value: --param name=VALUE",
             Self::UnknownParameter { known, .. } if !known.is_empty() => {
-                return Some(format!("it has {}", known.join(", ")));
+                return Some(format!("the SQL has the parameters {}", known.join(", ")));
             }
-            Self::UnknownParameter { .. } => "write :name where its value belongs",
+            Self::UnknownParameter { .. } => "write :name in the SQL at the place of its value",
             Self::TooMuchMemory => {
-                "sort or group fewer rows or columns: a WHERE, an index (`archiver schema`), or a LIMIT inside helps"
+                "sort or group fewer rows or columns: use a WHERE, an index (`archiver schema`) or an inner LIMIT"
             }
             Self::Failed { message } if message == TOO_BIG => {
                 return Some(format!(
-                    "no text, BLOB or row may have more than {} MiB here",
+                    "no text, BLOB or row may be larger than {} MiB",
                     LONGEST_VALUE_BYTES >> 20
                 ));
             }

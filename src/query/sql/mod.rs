@@ -1,14 +1,13 @@
-//! Ad hoc SQL: any question that SQL can ask, and nothing that changes the archive.
+//! Ad hoc SQL: any question that SQL can ask, and no change of the archive.
 //!
-//! Four things keep the archive as it is, and each would do alone: the file is opened for reading, the connection is
-//! `query_only`, an authorizer allows reading only, and one statement is all that runs. What is refused is refused in
-//! words, before SQLite would do it with an error code.
+//! Four measures protect the archive, and each of them would be enough: the file is opened for reading, the connection
+//! is `query_only`, an authorizer allows only reading, and only one statement runs. A refusal is explained in words,
+//! before SQLite would answer with an error code.
 //!
-//! Nothing is written elsewhere either: no other file is attached, and what a statement sorts stays in memory, of which
-//! there is a limit.
+//! Nothing is written elsewhere either. No other file is attached, and sorting happens in memory, which is limited.
 //!
-//! What each file is for: `statement` tells a statement's words and where it ends, `authorizer` what it may do, `limits`
-//! what it may use, `run` runs it, `cell` makes text of its values, `error` says what failed, where, and what was meant.
+//! The files: `statement` finds the words and the end of a statement and formats its values, `authorizer` sets its
+//! rights and limits, `run` runs it, and `error` explains a failure, with its place and suggestions.
 
 mod authorizer;
 mod error;

@@ -1,4 +1,4 @@
-//! Runs one statement, and hands its rows on as they come.
+//! Runs one statement, and passes on its rows one by one.
 
 use std::str::FromStr;
 
@@ -11,10 +11,11 @@ use super::statement::{self, Statements};
 use crate::output::{Heading, Look, RowWriter};
 use crate::query::nearest;
 
-/// How many steps of SQLite's machine lie between two looks at whether to stop: well below a millisecond.
+/// The number of steps of SQLite's virtual machine between two checks for a stop: well below a millisecond.
 const STEPS: i32 = 1_000;
 
-/// Statements that do not read. The authorizer would refuse all but the last; their names are said sooner here.
+/// Statements that do not read. The authorizer would refuse most of them too; this list gives an earlier and clearer
+/// refusal.
 const WRITING: [&str; 17] = [
     "ALTER",
     "ANALYZE",
@@ -36,16 +37,17 @@ const WRITING: [&str; 17] = [
 ];
 const VACUUM: &str = "VACUUM";
 
-/// A value for a parameter: `name=value`, for `:name` in the statement.
+/// A value for a parameter: `name=value` for `:name` in the statement.
 ///
-/// An integer or a decimal fraction is bound as a number, as far as the number is written the same; all else is text.
+/// An integer or a decimal fraction is bound as a number when the number is written the same way. Everything else is
+/// bound as text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
     name: String,
     value: rusqlite::types::Value,
 }
 
-/// A text that is no `name=value`.
+/// A text that is not `name=value`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{input}` is not a parameter: write NAME=VALUE")]
 pub struct UnknownParameter {
@@ -71,7 +73,7 @@ impl FromStr for Parameter {
     }
 }
 
-/// A number where it is written as one. `007` and `inf` are texts: they would be something else as numbers.
+/// A number, or the text if it is not written as a number. `007` and `inf` are texts: as numbers they would change.
 fn typed(text: &str) -> rusqlite::types::Value {
     let digits = text.trim_start_matches('-');
     let is_decimal = digits.starts_with(|first: char| first.is_ascii_digit())
@@ -84,13 +86,12 @@ fn typed(text: &str) -> rusqlite::types::Value {
     }
 }
 
-/// Runs one statement that reads. Its columns are called as SQL calls them. The number of rows.
+/// Runs one statement that reads, and returns the number of rows. The columns get the names that SQL gives them.
 ///
-/// `stop` is asked every now and then, and ends the statement when it says so. The connection can only read afterwards.
+/// `stop` is called at intervals; when it returns true, the statement ends. The connection is read-only afterwards.
 ///
 /// # Errors
-/// When there is no statement or more than one, it does more than read, SQLite does not understand it, or it does not
-/// come to its end.
+/// When the SQL has no statement or more than one, does more than read, is invalid, or does not run to its end.
 pub fn run(
     connection: &mut Connection,
     sql: &str,
@@ -120,7 +121,7 @@ pub fn run(
     show(&mut prepared, &refusal, writer)
 }
 
-/// The one statement there is, unless its first word says that it does not read.
+/// The only statement, unless its first word shows that it does not read.
 fn only_statement(sql: &str) -> Result<Statements<'_>, Error> {
     if sql.len() > LONGEST_SQL_BYTES {
         return Err(Error::TooLong);
@@ -146,7 +147,7 @@ fn only_statement(sql: &str) -> Result<Statements<'_>, Error> {
     Err(Error::Second { word })
 }
 
-/// Names of tables and columns are text; in a damaged file they may not be.
+/// Checks that all names of tables and columns are text. In a damaged file they may not be.
 fn check_schema(connection: &Connection) -> rusqlite::Result<()> {
     let mut statement = connection.prepare("SELECT name, sql FROM sqlite_schema")?;
     let mut rows = statement.query([])?;
@@ -173,7 +174,7 @@ fn bind(statement: &mut Statement<'_>, parameters: &[Parameter]) -> Result<(), E
     }
     for (position, written) in names.iter().enumerate() {
         let written = written.as_deref().unwrap_or("?");
-        // The last one wins, as with other flags.
+        // The last value wins, as with other flags.
         let given = parameters.iter().rev();
         let value = given
             .filter(|parameter| is_called(written, &parameter.name))
@@ -209,7 +210,7 @@ fn show(
     Ok(count)
 }
 
-/// What SQL calls a column is its title. Its values are shown as they are; times in the zone that was asked for.
+/// The SQL name of the column is its title. Values are shown unchanged, except that times use the requested time zone.
 fn heading(name: &str) -> Heading<'_> {
     let look = match Heading::named(name).look {
         look @ (Look::Time | Look::Status) => look,
@@ -221,8 +222,8 @@ fn heading(name: &str) -> Heading<'_> {
     }
 }
 
-/// What an error of SQLite comes to; `otherwise` makes one of those that are about the statement itself, from the
-/// message and the offset in bytes.
+/// Converts an error of SQLite. `otherwise` converts an error about the statement itself, from the message and the
+/// offset in bytes.
 fn explained(
     refusal: &Refusal,
     error: rusqlite::Error,
@@ -246,7 +247,7 @@ fn explained(
 }
 
 fn rejected(connection: &Connection, sql: &str, message: String, offset: Option<usize>) -> Error {
-    // A suggestion is a courtesy: without one the message stands.
+    // A suggestion is optional: without one the message is enough.
     let near = near(connection, &message).unwrap_or_default();
     Error::Rejected {
         place: offset.and_then(|offset| Place::at(sql, offset)),
@@ -255,7 +256,7 @@ fn rejected(connection: &Connection, sql: &str, message: String, offset: Option<
     }
 }
 
-/// What may have been meant by a name that SQLite does not know.
+/// Suggestions for a name that SQLite does not know.
 fn near(connection: &Connection, message: &str) -> rusqlite::Result<Vec<String>> {
     const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')";
     const COLUMNS: &str = "

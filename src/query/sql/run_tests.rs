@@ -1,4 +1,4 @@
-//! What SQL is answered with.
+//! Tests of the answers to ad hoc SQL.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -148,7 +148,7 @@ fn a_slip_is_said_with_its_place_and_what_was_meant() {
             panic!("{sql}");
         };
         assert_eq!(said, message);
-        // SQLite does not say where a table stands.
+        // SQLite does not report the place of a table.
         if let Some(place) = place {
             assert_eq!(place.after, at, "{sql}");
         } else {

@@ -1,23 +1,24 @@
-//! As much of SQL's grammar as it takes to tell where a statement ends, and what it begins with.
+//! The part of the SQL grammar that finds the first word and the end of a statement.
 //!
-//! SQLite itself reads the statement; this only finds the words for a refusal.
+//! SQLite itself parses the statement; this code only finds the words for a refusal. It also formats the values of a
+//! row.
 
 use crate::output::Value;
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
-/// A text of SQL, cut after its first statement.
+/// SQL text, cut after its first statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Statements<'a> {
-    /// Where the first begins, in bytes.
+    /// The start of the first statement, in bytes.
     pub(super) start: usize,
-    /// Up to the first semicolon; empty when there is no statement.
+    /// The first statement, up to its semicolon; empty when there is none.
     pub(super) first: &'a str,
-    /// What follows, from its first word on; empty when nothing does.
+    /// The remaining text from its first word on; may be empty.
     pub(super) rest: &'a str,
 }
 
-/// Cuts SQL at the first semicolon that ends a statement. Empty statements before it are left out.
+/// Cuts SQL at the first semicolon that ends a statement. Skips empty statements before it.
 pub(super) fn cut(sql: &str) -> Statements<'_> {
     let mut start = 0;
     loop {
@@ -48,7 +49,7 @@ pub(super) fn cut(sql: &str) -> Statements<'_> {
     }
 }
 
-/// The word that a statement begins with, in capitals.
+/// The first word of a statement, in capitals.
 pub(super) fn first_word(statement: &str) -> String {
     let text = &statement[blank(statement)..];
     let end = text
@@ -57,7 +58,7 @@ pub(super) fn first_word(statement: &str) -> String {
     text[..end].to_ascii_uppercase()
 }
 
-/// How many bytes of spaces and comments `text` begins with.
+/// The number of bytes of spaces and comments at the start of `text`.
 fn blank(text: &str) -> usize {
     let mut at = 0;
     loop {
@@ -77,7 +78,7 @@ fn blank(text: &str) -> usize {
     }
 }
 
-/// How many bytes there are before the semicolon that ends the statement.
+/// The number of bytes before the semicolon that ends the statement.
 fn length(text: &str) -> usize {
     let mut at = 0;
     while let Some(character) = text[at..].chars().next() {
@@ -92,7 +93,8 @@ fn length(text: &str) -> usize {
     at
 }
 
-/// The length of a quoted text that ends with `quote`. One that is doubled ends it too, and begins another at once.
+/// The length of a quoted text that ends with `quote`. A doubled quote ends the text too, and starts the next one at
+/// once.
 fn quoted(text: &str, quote: char) -> usize {
     text.chars()
         .next()
@@ -110,8 +112,7 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    /// The values of a row. What is no text, a BLOB or a TEXT that is not UTF-8, is the literal SQL writes for its
-    /// bytes: `x'00ff'`.
+    /// The values of a row. A BLOB, or a TEXT that is not UTF-8, becomes the SQL literal of its bytes: `x'00ff'`.
     ///
     /// # Errors
     /// When the row has fewer columns.
@@ -146,7 +147,8 @@ impl Cells {
     }
 }
 
-/// No format has a number for infinity, and JSON would make it null. SQL writes it like this.
+/// A real number as a value. No format has a number for infinity, and JSON would write null, so infinity is written as
+/// in SQL.
 fn real_value<'a>(real: f64) -> Value<'a> {
     if real == f64::INFINITY {
         Value::Text("9e999")

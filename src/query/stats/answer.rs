@@ -1,4 +1,4 @@
-//! Groups as rows, in their order.
+//! Writes groups as rows, in their order.
 
 use std::cmp::Reverse;
 
@@ -11,7 +11,7 @@ use crate::core::model::DropletId;
 use crate::output::{Heading, Look, RowWriter, Value};
 use crate::query::Error;
 
-/// Orders the groups, keeps those that are asked for, and writes them.
+/// Sorts the groups, keeps the requested ones, and writes them.
 pub(super) fn write(
     connection: &Connection,
     mut groups: Vec<Group>,

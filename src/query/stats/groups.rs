@@ -1,4 +1,4 @@
-//! Reads the matching actions, and puts each into its group.
+//! Reads the matching actions, and adds each to its group.
 
 use super::{MOST_DIMENSIONS, Measure, Question};
 use crate::core::time::{CalendarUnit, Timestamp, Zone};
@@ -9,10 +9,10 @@ use rusqlite::{Connection, Row};
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 
-/// Where a group stands in each dimension: a number of clock or calendar, a droplet, or the number of a name.
+/// The position of a group in one dimension: a number of the clock or calendar, a droplet, or the number of a name.
 type Key = [Option<i64>; MOST_DIMENSIONS];
 
-/// Where a group stands in one dimension, to be shown. What is not known comes before all else.
+/// The position of a group in one dimension, for display. An unknown value comes first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
     Unknown,
@@ -67,7 +67,7 @@ impl<'a> Grouping<'a> {
         }
     }
 
-    /// What is read of each action: the status, what the dimensions need, and for durations both times.
+    /// The columns to read for each action: the status, the needs of the dimensions, and both times for durations.
     fn expressions(&self) -> Vec<&'static str> {
         let mut expressions = vec!["actions.status"];
         expressions.extend(
@@ -155,7 +155,7 @@ impl<'a> Grouping<'a> {
     }
 }
 
-/// Names by numbers, so that a group is found without copying any.
+/// Names by number. A group is found without a copy of a name.
 #[derive(Default)]
 struct Names {
     numbers: HashMap<Vec<u8>, i64>,
@@ -186,7 +186,7 @@ fn text<'row>(row: &'row Row<'_>, position: usize) -> rusqlite::Result<Option<&'
     })
 }
 
-/// What is no instant is as good as nothing.
+/// An invalid time counts as unknown.
 fn instant(text: &[u8]) -> Option<Timestamp> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
@@ -206,26 +206,26 @@ fn numbers(list: &[u8]) -> impl Iterator<Item = i64> {
     parts.filter_map(|part| std::str::from_utf8(part).ok()?.parse().ok())
 }
 
-/// What actions are put together by.
+/// A dimension by which actions are grouped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dimension {
-    /// What was done.
+    /// The type.
     Type,
-    /// Its status.
+    /// The status.
     Status,
-    /// The droplet whose action it is.
+    /// The droplet of the action.
     Droplet,
-    /// The region it was done in.
+    /// The region.
     Region,
-    /// What it was done to.
+    /// The type of the resource.
     ResourceType,
-    /// When it started, by clock or calendar.
+    /// The start time, by clock or calendar.
     Started(CalendarUnit),
 }
 
-/// A name that actions cannot be put together by.
+/// A name that matches no dimension.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{input}` is nothing to count by: use {}", Dimension::ALL.map(Dimension::name).join(", "))]
+#[error("cannot count by `{input}`: use {}", Dimension::ALL.map(Dimension::name).join(", "))]
 pub struct UnknownDimension {
     input: String,
 }
@@ -247,7 +247,7 @@ impl Dimension {
         Self::Started(CalendarUnit::Year),
     ];
 
-    /// Its name, which chooses it.
+    /// The name, which chooses the dimension.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -266,7 +266,7 @@ impl Dimension {
         }
     }
 
-    /// What stands over its columns: a droplet has its number and its name.
+    /// The titles of its columns: a droplet has its id and its name.
     pub(super) fn headings(self) -> Vec<Heading<'static>> {
         match self {
             Self::Type => vec![Column::Type.heading()],
@@ -278,7 +278,7 @@ impl Dimension {
         }
     }
 
-    /// What has to be known of an action, as SQL in terms of the table `actions`.
+    /// The needed value of an action, as SQL in terms of the table `actions`.
     pub(super) fn expression(self) -> &'static str {
         match self {
             Self::Type => "actions.type",
@@ -291,7 +291,7 @@ impl Dimension {
     }
 }
 
-/// The numbers of the droplets whose action it is, as the view `droplet_actions` has it, separated by commas.
+/// The ids of the droplets of an action, as in the view `droplet_actions`, separated by commas.
 const DROPLETS: &str = "
     coalesce(CASE WHEN actions.resource_type = 'droplet' THEN actions.resource_id END, '') || ',' ||
     coalesce((SELECT group_concat(listed.droplet_id) FROM droplet_listed_actions AS listed
@@ -301,7 +301,7 @@ const DROPLETS: &str = "
 impl FromStr for Dimension {
     type Err = UnknownDimension;
 
-    /// A column's name chooses it too: `resource_type`, `region_slug`, `droplet_id`.
+    /// The name of a column chooses the dimension too: `resource_type`, `region_slug`, `droplet_id`.
     fn from_str(text: &str) -> Result<Self, UnknownDimension> {
         let plain = text.to_ascii_lowercase().replace('_', "-");
         let name = ["-slug", "-id", "-name"]
@@ -317,7 +317,7 @@ impl FromStr for Dimension {
     }
 }
 
-/// What is kept of the actions of one group, however many there are.
+/// The data of one group. Its size does not depend on the number of actions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) count: u64,
@@ -326,7 +326,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// The share of what failed, in percent, to one decimal.
+    /// The share of failed actions in percent, with one decimal.
     pub(super) fn errored_percent(&self) -> f64 {
         if self.count == 0 {
             return 0.0;
@@ -335,7 +335,7 @@ impl Tally {
     }
 }
 
-/// How often each duration was seen: exact, and small, because most actions take one of a few hundred durations.
+/// The number of actions with each duration. This is exact and small: most actions take one of a few hundred durations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Durations {
     seen: BTreeMap<i64, u64>,
@@ -348,7 +348,8 @@ impl Durations {
         self.count += 1;
     }
 
-    /// The smallest duration in seconds that so many percent do not exceed (nearest rank); nothing when there are none.
+    /// The smallest duration in seconds that this percentage of actions does not exceed (nearest rank); `None` without
+    /// actions.
     pub(super) fn percentile(&self, percent: u64) -> Option<i64> {
         let rank = (u128::from(percent) * u128::from(self.count)).div_ceil(100);
         let mut passed = 0;
@@ -379,7 +380,7 @@ mod tests {
     fn an_unknown_dimension_lists_those_that_exist() {
         assert_eq!(
             "size".parse::<Dimension>().unwrap_err().to_string(),
-            "`size` is nothing to count by: use type, status, droplet, region, resource-type, hour, weekday, day, week, \
+            "cannot count by `size`: use type, status, droplet, region, resource-type, hour, weekday, day, week, \
              month, quarter, year"
         );
     }

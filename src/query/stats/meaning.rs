@@ -1,4 +1,4 @@
-//! Proof that groups are what counting by hand makes of the same actions, with a calendar of its own.
+//! Proof that groups are the same as a simple count of the same actions, with a separate calendar.
 
 use std::collections::BTreeMap;
 
@@ -89,7 +89,7 @@ fn archived(actions: &[Action]) -> Connection {
     connection
 }
 
-/// Seconds near what calendars make of them: both changes of Berlin's clocks in 2020, new year, and any time.
+/// Seconds near calendar boundaries: both clock changes of Berlin in 2020, new year; and any other time.
 fn started() -> impl Strategy<Value = Option<i64>> {
     let near = |second: i64| second - 90_000..second + 90_000;
     prop_oneof![
@@ -141,7 +141,7 @@ fn an_action() -> impl Strategy<Value = Action> {
 
 const ZONES: [&str; 3] = ["UTC", "Europe/Berlin", "Asia/Kolkata"];
 
-/// Year, month and day of a number of days since 1970, counted one year and one month after the other.
+/// Year, month and day of a number of days since 1970, counted year by year and month by month.
 fn date(mut days: i64) -> (i64, i64, i64) {
     let is_leap = |year: i64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let mut year = 1970;
@@ -166,7 +166,7 @@ fn weekday(days: i64) -> i64 {
     (days + 3) % 7
 }
 
-/// The European Union's clocks are an hour further ahead from the last Sunday of March to that of October, 01:00 UTC.
+/// European Union summer time: one hour ahead from the last Sunday of March to that of October, 01:00 UTC.
 fn offset(zone: &str, second: i64) -> i64 {
     let (_, month, day) = date(second / 86_400);
     let days_since_sunday = (weekday(second / 86_400) + 1) % 7;
@@ -215,7 +215,7 @@ fn calendar(name: &str, zone: &str, second: i64) -> String {
     }
 }
 
-/// The columns of an action in one dimension; of droplets there may be several.
+/// The columns of an action in one dimension; it may have several droplets.
 fn places(action: &Action, name: &str, zone: &str) -> Vec<Vec<String>> {
     let one = |value: Option<&str>| vec![vec![value.unwrap_or_default().to_owned()]];
     match name {

@@ -1,9 +1,8 @@
-//! Counts of actions: how many of each type, in each week, for each droplet, how many of them failed, how long they
-//! took.
+//! Counts of actions by type, week, droplet and other dimensions, with the number of failed actions and the durations.
 //!
-//! Every matching action is read once, with no more of it than is needed, and put into its group here and not by
-//! SQLite, which would sort all rows to group them and knows no time zones. Memory grows with the number of groups
-//! (and of different durations), not with the number of actions.
+//! Every matching action is read once, with only the needed columns. It is grouped here and not by SQLite, which would
+//! sort all rows and has no time zones. Memory grows with the number of groups and of different durations, not with the
+//! number of actions.
 
 mod answer;
 mod groups;
@@ -16,39 +15,39 @@ use crate::core::time::{Timestamp, Zone};
 use crate::output::RowWriter;
 use crate::query::{Error, Filter};
 
-/// More dimensions than this make groups that nobody reads.
+/// The maximum number of dimensions. More would make too many groups to read.
 pub const MOST_DIMENSIONS: usize = 3;
 
-/// What is counted, and how the answer looks.
+/// The question: the counts and their presentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// What actions are put together by, each once. Those beyond [`MOST_DIMENSIONS`] are left out.
+    /// The dimensions, each once. Dimensions beyond [`MOST_DIMENSIONS`] are ignored.
     pub by: Vec<Dimension>,
-    /// The zone of the hours, days and weeks that actions are put together by.
+    /// The time zone of the hours, days and weeks.
     pub zone: Zone,
-    /// What is told of a group beside how many actions there are.
+    /// The measure of a group beside the number of actions.
     pub measure: Measure,
-    /// No more than this many groups, the largest first. Otherwise all, ordered by what they are put together by.
+    /// The maximum number of groups, the largest first. Without it: all groups, sorted by the dimensions.
     pub top: Option<usize>,
-    /// Only groups in which an action failed.
+    /// Only groups with a failed action.
     pub only_errored: bool,
 }
 
-/// What is told of a group of actions.
+/// A measure of a group of actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
-    /// How many failed, and which share of all that is: `errored`, `errored_percent`.
+    /// The number and share of failed actions: `errored`, `errored_percent`.
     Errors,
-    /// How many have a known duration, and which durations half, 95 percent and all of them do not exceed: `n`,
-    /// `p50_seconds`, `p95_seconds`, `max_seconds`. Each is the duration of an action (nearest rank), not an average
-    /// of two. A duration below zero is no duration.
+    /// The number of actions with a known duration, and the durations that half, 95 percent and all of them do not
+    /// exceed: `n`, `p50_seconds`, `p95_seconds`, `max_seconds`. Each is the duration of an action (nearest rank), not
+    /// an average of two. A negative duration counts as unknown.
     Durations,
 }
 
-/// Writes a row for each group of the matching actions. The filter's order and limit do not matter.
+/// Writes a row for each group of the matching actions. The filter's order and limit are ignored.
 ///
-/// An action that is put together by a time it does not have is in the group of which nothing is known. By droplet, it
-/// is in the group of each droplet whose action it is: by its resource, or because the droplet's listing showed it.
+/// An action without the time of a dimension is in the group of unknown values. In the dimension droplet, an action is
+/// in the group of each of its droplets: its resource, and the droplets whose own listings contain it.
 ///
 /// # Errors
 /// When a droplet's name in the filter is unknown or ambiguous, the archive cannot be read, or a row cannot be written.

@@ -1,4 +1,4 @@
-//! What is archived, in numbers.
+//! The contents of the archive in numbers.
 
 use super::Error;
 use crate::archive;
@@ -9,53 +9,53 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Counts, and the ends of what is counted.
+/// Counts, with the first and last values.
 #[derive(Clone, Debug, Serialize)]
 pub struct Facts {
-    /// The size of the archive, free pages included.
+    /// The size of the archive, including free pages.
     pub file_bytes: u64,
-    /// All actions.
+    /// The number of actions.
     pub actions: u64,
-    /// When the first of them started.
+    /// The start time of the first action.
     pub first_action_at: Option<String>,
-    /// When the last of them started.
+    /// The start time of the last action.
     pub last_action_at: Option<String>,
-    /// Actions that were in progress when last seen.
+    /// The number of actions that were in progress when last seen.
     pub open_actions: u64,
-    /// The one of them that started first.
+    /// The action in progress that started first.
     pub oldest_open_action: Option<OpenAction>,
-    /// Completed actions of which the API did not tell when they ended.
+    /// The number of completed actions without an end time in the API.
     pub actions_without_end: u64,
-    /// Droplets, those that are gone too.
+    /// The number of droplets, including those that are gone.
     pub droplets: u64,
-    /// Droplets that the API does not have any more.
+    /// The number of droplets that are gone.
     pub droplets_gone: u64,
-    /// Regions.
+    /// The number of regions.
     pub regions: u64,
-    /// What the token had left.
+    /// The remaining requests of the token.
     pub quota: Option<Quota>,
 }
 
 /// An action in progress.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OpenAction {
-    /// Its id.
+    /// The id.
     pub id: ActionId,
-    /// `create`, `reboot` …
+    /// The type: `create`, `reboot` …
     #[serde(rename = "type")]
     pub kind: Option<String>,
-    /// When it started.
+    /// The start time.
     pub started_at: Option<String>,
-    /// The resource, where that is a droplet.
+    /// The id of the resource, if it is a droplet.
     pub droplet_id: Option<DropletId>,
 }
 
-/// What a token may still ask.
+/// The remaining requests of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Quota {
-    /// Requests that were left of the hour's.
+    /// The number of remaining requests in the hour.
     pub remaining: i64,
-    /// When that was.
+    /// The time of this number.
     pub at: Option<String>,
 }
 
@@ -124,22 +124,22 @@ fn count(row: &Row<'_>, name: &str) -> rusqlite::Result<u64> {
     row.get(name).map(i64::unsigned_abs)
 }
 
-/// Actions on a page of the API.
+/// The number of actions on a page of the API.
 const PAGE_ROWS: u64 = 200;
 
-/// How well the archived history is proven.
+/// The proof of the archived history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Proof {
-    /// Since when each archived position has been seen at the API; nothing while that is not known of some.
+    /// The time since when every archived position has been seen at the API; `None` while it is unknown for a position.
     pub proven_since: Option<String>,
-    /// How many pages a full round of audits reads.
+    /// The number of pages in a full round of audits.
     pub audited_pages: u64,
-    /// Archived actions that the account's listing did not have any more when it was last read to the end.
+    /// The number of archived actions that the account's listing no longer had in its last full scan.
     pub unlisted_actions: u64,
 }
 
 impl Proof {
-    /// Of the listings that are read to the end and still exist, where so many actions are archived.
+    /// The proof of the listings that are complete and not gone, with this number of archived actions.
     pub(super) fn of(listings: &[ListingStatus], actions: u64) -> Self {
         let audited = || {
             let complete = listings
@@ -150,7 +150,7 @@ impl Proof {
         let pages = audited().filter_map(|it| it.complete_total);
         let account = listings.iter().find(|it| it.is_of_account());
         let listed = account.and_then(|it| it.complete_total);
-        // Without a time comes first.
+        // `None`, an unknown time, sorts first.
         let oldest = audited().map(|it| &it.proven_since).min();
         Self {
             proven_since: oldest.cloned().flatten(),
@@ -159,7 +159,7 @@ impl Proof {
         }
     }
 
-    /// How long a full round of audits takes, with so many seconds between two of them.
+    /// The duration of a full round of audits, with this number of seconds between two of them.
     #[must_use]
     pub fn round_seconds(&self, pace_seconds: i64) -> i64 {
         let pages = i64::try_from(self.audited_pages).unwrap_or(i64::MAX);
@@ -167,54 +167,54 @@ impl Proof {
     }
 }
 
-/// A listing, and what is known of it.
+/// A listing and its known state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ListingStatus {
-    /// `/v2/actions`, `/v2/droplets/{id}/actions`; `/v2/actions, of droplets` is the account's listing, of which only
-    /// the actions of followed droplets are kept.
+    /// `/v2/actions`, `/v2/droplets/{id}/actions`; `/v2/actions, of droplets` is the account's listing when only the
+    /// actions of followed droplets are kept.
     pub path: String,
-    /// The droplet, of a droplet's listing.
+    /// The droplet of a droplet's listing.
     pub droplet_id: Option<DropletId>,
-    /// Its latest known name.
+    /// The latest known name of the droplet.
     pub droplet_name: Option<String>,
-    /// When a sync found that the API does not have the droplet any more.
+    /// The time when a sync run found that the droplet is gone.
     pub gone_at: Option<String>,
-    /// Whether what is new of the droplet is read from the account's listing.
+    /// True when new actions of the droplet are read from the account's listing.
     pub is_followed: bool,
-    /// How many actions it held when it was last read.
+    /// The number of actions in the listing when it was last read.
     pub total: Option<u64>,
-    /// How many of its positions are archived, as far as they are kept.
+    /// The number of archived positions, of those that are kept.
     pub covered: u64,
-    /// How many of its positions are known and not archived.
+    /// The number of known positions that are not archived.
     pub missing: u64,
-    /// How many actions, from the oldest, a sync has proven to be archived.
+    /// The number of actions, from the oldest, that a sync run has proven to be archived.
     pub complete_total: Option<u64>,
-    /// When it last did.
+    /// The time of the last proof.
     pub complete_at: Option<String>,
-    /// Since when each of them has been seen at the API.
+    /// The time since when each of these actions has been seen at the API.
     pub proven_since: Option<String>,
 }
 
 impl ListingStatus {
-    /// Whether it is the account's, of which every action is kept.
+    /// True for the account's listing when every action of it is kept.
     pub(super) fn is_of_account(&self) -> bool {
         self.path == ListingKind::Account.path()
     }
 
-    /// Whether it is the account's, read for the sake of the droplets that are followed.
+    /// True for the account's listing that is read for followed droplets.
     #[must_use]
     pub fn is_through_account(&self) -> bool {
         self.path == ListingKind::Followed.path()
     }
 
-    /// Whether something that it was seen to hold is not archived, or may not be.
+    /// True when a known action of the listing is not archived, or may not be.
     #[must_use]
     pub fn has_gap(&self) -> bool {
         let is_unproven = self.complete_total.is_none() && self.gone_at.is_none();
         self.missing > 0 || (is_unproven && !self.is_through_account())
     }
 
-    /// Whether the account's listing was only looked up, on behalf of droplets.
+    /// True when the account's listing was only looked up, for droplets.
     pub(super) fn is_untouched(&self) -> bool {
         self.droplet_id.is_none() && self.total.is_none()
     }
@@ -227,7 +227,7 @@ SELECT listings.path, listings.droplet_id, droplets.name, droplets.gone_at, list
   LEFT JOIN droplets ON droplets.id = listings.droplet_id
  ORDER BY listings.droplet_id, listings.path";
 
-/// Every listing: the account's first, then by droplet.
+/// Every listing: first the account's, then by droplet.
 pub(super) fn read_listings(connection: &Connection) -> Result<Vec<ListingStatus>, Error> {
     let covered = archive::coverage_by_listing(connection)?;
     let mut first_followed: Option<u64> = None;
@@ -265,14 +265,14 @@ pub(super) fn read_listings(connection: &Connection) -> Result<Vec<ListingStatus
     Ok(listings)
 }
 
-/// What is covered of the account's listing on behalf of droplets: also what is covered of it anyway.
+/// The coverage of the account's listing for droplets, which includes its coverage for the account.
 fn covered_for_followed(covered: &BTreeMap<ListingKind, Coverage>) -> Coverage {
     let both = [ListingKind::Followed, ListingKind::Account].map(|kind| covered.get(&kind));
     let intervals = both.into_iter().flatten().flat_map(Coverage::intervals);
     intervals.copied().collect()
 }
 
-/// Counts what is covered and what is missing.
+/// Counts the covered and the missing positions.
 fn measure(
     listing: &mut ListingStatus,
     covered: &BTreeMap<ListingKind, Coverage>,
@@ -288,7 +288,7 @@ fn measure(
         None if listing.is_through_account() => {
             (Some(of_followed), first_followed.unwrap_or(total))
         }
-        // Somebody else's row.
+        // The row of another program.
         None => (None, 0),
     };
     let target = Interval {

@@ -1,11 +1,11 @@
-//! How fresh and complete the archive is: a verdict, and the facts it stands on.
+//! The freshness and completeness of the archive: a verdict, and its facts.
 //!
-//! A sync that was complete is a promise: whatever its scope listed when it began is archived, and nothing takes that
-//! away again. So the archive is as fresh as the beginning of the last complete sync, whatever failed since; and
-//! something is missing of it when a later sync archived a part of what is new.
+//! A complete sync run is a guarantee: every action that its scope listed at its start is archived, and later events do
+//! not change that. So the archive is as fresh as the start of the last complete sync run, whatever failed later. The
+//! archive is incomplete when a later sync run archived only a part of the new actions.
 //!
-//! What each file is for: `listings`, `runs` and `facts` read, `scope` tells whose actions are meant, `verdict` judges,
-//! `proof` says since when the history is proven, `words` words it.
+//! The files: `runs` and `facts` read the archive, `scope` describes the scope of the last sync run, and `verdict`
+//! judges.
 
 mod facts;
 mod runs;
@@ -26,40 +26,41 @@ pub use verdict::{State, Verdict};
 use crate::archive::{self, LATEST_VERSION, LockState};
 use crate::core::time::Timestamp;
 
-/// What there is to say about an archive.
+/// The status of an archive.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
-    /// In one word, and in a line.
+    /// The verdict: one word, and one line.
     #[serde(flatten)]
     pub verdict: Verdict,
-    /// The migrations that were applied.
+    /// The applied migrations.
     pub schema_version: i64,
-    /// What is archived, in numbers.
+    /// The contents of the archive in numbers.
     #[serde(flatten)]
     pub facts: Facts,
-    /// How well it is proven.
+    /// The proof of the history.
     #[serde(flatten)]
     pub proof: Proof,
     /// Each listing that was read.
     pub listings: Vec<ListingStatus>,
-    /// The last syncs, newest first.
+    /// The last sync runs, newest first.
     pub runs: Vec<Run>,
 }
 
-/// What could not be read.
+/// A read that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The archive.
+    /// The archive could not be read.
     #[error("cannot read the archive")]
     Read(#[from] rusqlite::Error),
-    /// What a store knows how to read.
+    /// An archive function failed.
     #[error(transparent)]
     Store(#[from] archive::Error),
 }
 
-/// The status of an archive at `now`, all of it as of one moment.
+/// The status of an archive at `now`, from one consistent snapshot.
 ///
-/// `lock` tells whether a sync runs. With `max_age_seconds`, an archive whose last complete sync began earlier is stale.
+/// `lock` tells if a sync runs. With `max_age_seconds`, an archive is stale when its last complete sync run began
+/// earlier.
 ///
 /// # Errors
 /// When the archive cannot be read.
@@ -69,7 +70,7 @@ pub fn read(
     now: Timestamp,
     max_age_seconds: Option<i64>,
 ) -> Result<Status, Error> {
-    // Several statements see one archive, whatever a sync writes meanwhile.
+    // All statements see the same archive, even while a sync writes.
     let tx = connection.unchecked_transaction()?;
     let facts = facts::read(&tx)?;
     let mut listings = facts::read_listings(&tx)?;
@@ -93,7 +94,8 @@ pub fn read(
     })
 }
 
-/// The listings that a sync of this scope reads, as far as one ever did. The scope is written as in the log of syncs.
+/// The listings that a sync of this scope reads, as far as they were ever read. The scope has the format of the sync
+/// log.
 ///
 /// # Errors
 /// When the archive cannot be read.

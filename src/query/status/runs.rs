@@ -1,4 +1,4 @@
-//! What the log of syncs says.
+//! Reads the log of sync runs.
 
 use rusqlite::{Connection, Row};
 use serde::Serialize;
@@ -6,60 +6,60 @@ use serde::Serialize;
 use super::scope::ACCOUNT_SCOPE;
 use crate::archive::{LockState, RunId};
 
-/// How many syncs are shown.
+/// The number of sync runs to show.
 const SHOWN: u32 = 5;
-/// How many are looked at for the last complete one. Further back, it does not matter which.
+/// The number of sync runs to search for the last complete one. Older ones do not matter.
 const LOOKED_AT: u32 = 10_000;
 
-/// How a sync ended, or that it did not.
+/// The outcome of a sync run, or its state without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunState {
-    /// Everything that its scope listed when it began is archived.
+    /// Every action that the scope listed at the start is archived.
     Complete,
-    /// Something is missing.
+    /// Some actions are missing.
     Partial,
     /// Nothing could be archived.
     Failed,
-    /// It was told to stop.
+    /// The sync run was told to stop.
     Interrupted,
-    /// It is at work.
+    /// The sync run is at work.
     Running,
-    /// It ended without a word.
+    /// The sync run ended without an outcome.
     Killed,
-    /// It is at work where this machine cannot see it, or was killed.
+    /// The sync run is at work where this machine cannot see it, or was killed.
     Unfinished,
 }
 
-/// One sync.
+/// One sync run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Run {
-    /// Its number.
+    /// The number.
     pub id: RunId,
-    /// When it began.
+    /// The start time.
     pub started_at: String,
-    /// When it ended; nothing for one that runs or was killed.
+    /// The end time; `None` when the sync run is at work or was killed.
     pub finished_at: Option<String>,
-    /// How.
+    /// The outcome.
     pub outcome: RunState,
-    /// What was asked for: `account`, or droplets and tags as JSON.
+    /// The scope: `account`, or droplets and tags as JSON.
     pub scope: String,
-    /// HTTP requests sent, retries included.
+    /// The number of HTTP requests, including retries.
     pub requests: i64,
-    /// Actions that were new.
+    /// The number of new actions.
     pub inserted: i64,
-    /// Actions about which something more became known.
+    /// The number of actions that changed.
     pub updated: i64,
-    /// Rows that could not be archived.
+    /// The number of rows that could not be archived.
     pub rejected: i64,
-    /// What is missing, in words.
+    /// The missing part, in words.
     pub message: Option<String>,
-    /// Of archiver.
+    /// The version of archiver.
     pub version: String,
 }
 
 impl RunState {
-    /// In one word.
+    /// The state in one word.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -79,7 +79,7 @@ impl RunState {
             (Some("failed"), _) => Self::Failed,
             (Some("interrupted"), _) => Self::Interrupted,
             (Some(_), _) => Self::Partial,
-            // One sync runs at a time: it can only be the last.
+            // Only one sync runs at a time, so this can only be the last one.
             (None, LockState::Held { .. }) if is_last => Self::Running,
             (None, LockState::Left { .. }) if is_last => Self::Unfinished,
             (None, _) => Self::Killed,
@@ -94,7 +94,7 @@ SELECT id, started_at, finished_at, scope, outcome, requests, inserted, updated,
  ORDER BY id DESC
  LIMIT ?1";
 
-/// The last few, newest first.
+/// The last few sync runs, newest first.
 pub(super) fn last(connection: &Connection, lock: &LockState) -> rusqlite::Result<Vec<Run>> {
     connection
         .prepare(RUNS)?
@@ -102,8 +102,8 @@ pub(super) fn last(connection: &Connection, lock: &LockState) -> rusqlite::Resul
         .collect()
 }
 
-/// Those of the last one's scope, newest first, back to one that was complete. What a sync of the whole account found
-/// holds for its droplets too.
+/// The sync runs with the scope of the last one, newest first, back to the last complete one. A sync run of the whole
+/// account counts for its droplets too.
 pub(super) fn since_complete(
     connection: &Connection,
     lock: &LockState,

@@ -1,23 +1,23 @@
-//! Whose actions the archive is kept for: the scope of the last sync, as it stands in the log of syncs.
+//! The scope of the archive: that of the last sync run in the log.
 
 use super::facts::ListingStatus;
 use crate::core::model::DropletId;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 
-/// What the log of syncs calls the whole account.
+/// The name of the whole account in the log of sync runs.
 pub const ACCOUNT_SCOPE: &str = "account";
 
-/// The scope of a sync.
+/// The scope of a sync run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
     /// Every action of the account.
     Account,
     /// The actions of some droplets.
     Droplets {
-        /// Chosen by id.
+        /// The droplets chosen by id.
         ids: BTreeSet<DropletId>,
-        /// Whether others were chosen by tag.
+        /// True when other droplets were chosen by tag.
         has_tags: bool,
     },
 }
@@ -29,7 +29,8 @@ struct Droplets {
 }
 
 impl Scope {
-    /// Reads what a sync noted. What a later version may note is taken for the whole account, which promises the most.
+    /// Reads the scope of a sync run. An unknown text, as from a later version, counts as the whole account, the
+    /// largest scope.
     pub(super) fn of(text: &str) -> Self {
         match serde_json::from_str::<Droplets>(text) {
             Ok(Droplets { droplets, tags }) => Self::Droplets {
@@ -40,7 +41,7 @@ impl Scope {
         }
     }
 
-    /// Whether a listing is one of those that a sync of this scope reads.
+    /// True when a sync of this scope reads the listing.
     pub(super) fn includes(&self, listing: &ListingStatus) -> bool {
         match self {
             Self::Account => listing.is_of_account(),
@@ -59,7 +60,7 @@ impl Scope {
             Self::Droplets { ids, has_tags } => {
                 let listed = listings.iter().filter(|it| it.droplet_id.is_some());
                 let droplets = if *has_tags {
-                    // Those that a tag chose are followed, where a token allows it.
+                    // Droplets that a tag chose are followed, if the token allows it.
                     let followed = listed.clone().filter(|it| it.is_followed).count();
                     if followed > 0 {
                         followed
@@ -90,7 +91,7 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// How long ago something was, in its largest unit: `12 minutes ago`, `1 hour ago`. What lies ahead has no age.
+/// An age in its largest unit: `12 minutes ago`, `1 hour ago`. A time in the future has no age.
 #[must_use]
 pub fn ago(age_seconds: Option<i64>) -> String {
     let Some(seconds) = age_seconds else {

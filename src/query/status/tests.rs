@@ -1,10 +1,10 @@
-//! What archives are judged to be.
+//! Verdicts about archives.
 
 use rusqlite::Connection;
 
 use super::*;
 
-/// Noon; times in these tests are hours and minutes of this day.
+/// Noon. Times in these tests are hours and minutes of this day.
 const NOW: &str = "2026-01-01T12:00:00Z";
 
 fn archive() -> Connection {
@@ -17,7 +17,7 @@ fn archive() -> Connection {
     connection
 }
 
-/// A sync of the account at this hour, with its outcome.
+/// A sync run of the account at this hour, with its outcome.
 fn sync(connection: &Connection, hour: u32, outcome: Option<&str>, message: Option<&str>) {
     sync_of(connection, "account", hour, outcome, message);
 }
@@ -43,7 +43,7 @@ fn sync_of(
         .unwrap();
 }
 
-/// A listing of so many actions, of which some are archived.
+/// A listing with this number of actions, some of them archived.
 fn listing(connection: &Connection, droplet_id: Option<i64>, total: i64, covered: i64) {
     let path = match droplet_id {
         Some(id) => format!("/v2/droplets/{id}/actions"),
@@ -201,7 +201,7 @@ fn a_killed_sync_leaves_a_gap_or_none() {
         text.contains("was killed, 500 of 900 actions archived; last complete sync 4 hours ago"),
         "{text}"
     );
-    // The same while it runs is no gap, but work.
+    // While the sync run is at work, the same state is progress and not a gap.
     let (state, text) = judged(&connection, &held(), None);
     assert_eq!(state, State::Complete);
     assert!(text.contains("; a sync is running"), "{text}");
@@ -244,7 +244,7 @@ fn a_first_sync_that_has_not_ended_is_incomplete_with_how_far_it_is() {
 #[test]
 fn an_archive_of_droplets_is_judged_as_one() {
     let connection = archive();
-    // What an account's sync left undone long ago is not asked for any more.
+    // An old unfinished sync run of the account no longer matters.
     listing(&connection, None, 900, 100);
     let scope = r#"{"droplets":[1,2],"tags":[]}"#;
     sync(&connection, 8, Some("partial"), Some("of the account"));

@@ -1,4 +1,4 @@
-//! One word and one line: can the archive be relied on?
+//! The verdict in one word and one line: is the archive reliable?
 
 use serde::Serialize;
 
@@ -9,37 +9,37 @@ use super::scope::Scope;
 use super::scope::{ago, counted, grouped};
 use crate::core::time::{Timestamp, duration_text};
 
-/// Whether the archive can be relied on.
+/// The reliability of the archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Nothing is missing of what the scope listed when the last complete sync began.
+    /// Every action that the scope listed at the start of the last complete sync run is archived.
     Complete,
-    /// The same, but that is longer ago than it may be.
+    /// As `Complete`, but the last complete sync run is older than allowed.
     Stale,
-    /// Something is missing.
+    /// Some actions are missing.
     Incomplete,
     /// No sync has archived anything yet.
     NeverSynced,
 }
 
-/// What to think of an archive.
+/// The verdict about an archive.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verdict {
-    /// In one word.
+    /// The state in one word.
     pub state: State,
-    /// In a line.
+    /// The state in one line.
     #[serde(rename = "verdict")]
     pub text: String,
-    /// When the last complete sync began: what the API listed then is archived.
+    /// The start of the last complete sync run: everything that the API listed then is archived.
     pub fresh_at: Option<String>,
-    /// How long ago that is; nothing where a clock was wrong, and it lies ahead.
+    /// The age of that time; `None` when a wrong clock put it in the future.
     pub age_seconds: Option<i64>,
 }
 
-/// What the verdict stands on.
+/// The evidence for the verdict.
 pub(super) struct Evidence<'a> {
-    /// The syncs back to the last complete one, newest first.
+    /// The sync runs back to the last complete one, newest first.
     pub(super) runs: &'a [Run],
     pub(super) listings: &'a [ListingStatus],
     pub(super) facts: &'a Facts,
@@ -47,7 +47,7 @@ pub(super) struct Evidence<'a> {
     pub(super) max_age_seconds: Option<i64>,
 }
 
-/// Judges an archive by its log of syncs, and by its coverage where a sync left no word.
+/// Judges an archive by its sync log, and by its coverage when a sync run has no outcome.
 pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict {
     let complete = evidence
         .runs
@@ -73,7 +73,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict {
 }
 
 impl State {
-    /// As people read it.
+    /// The state as people read it.
     #[must_use]
     pub fn in_words(self) -> &'static str {
         match self {
@@ -96,12 +96,12 @@ impl Evidence<'_> {
         last.map_or(Scope::Account, |run| Scope::of(&run.scope))
     }
 
-    /// What the scope holds, in words.
+    /// The contents of the scope, in words.
     fn holdings(&self) -> String {
         self.scope().in_words(self.listings, self.facts.actions)
     }
 
-    /// The listings of the scope of which something is missing, or may be.
+    /// The listings of the scope with actions that are missing, or may be.
     fn gaps(&self) -> impl Iterator<Item = &ListingStatus> {
         let scope = self.scope();
         self.listings
@@ -151,7 +151,7 @@ impl Evidence<'_> {
                 State::Stale,
                 format!(", more than {}", duration_text(limit)),
             ),
-            // Nothing says that it is young enough.
+            // An unknown age cannot prove that the archive is fresh enough.
             (None, Some(_)) => (State::Stale, String::new()),
             _ => (State::Complete, String::new()),
         };
@@ -159,7 +159,7 @@ impl Evidence<'_> {
         (state, text)
     }
 
-    /// What a sync that was not complete came to.
+    /// The result of a sync run that is not complete.
     fn told(&self, run: &Run) -> String {
         let began = || self.ago(&run.started_at);
         match run.outcome {
@@ -183,14 +183,14 @@ impl Evidence<'_> {
                     _ => "was partial",
                 };
                 let ended = self.ago(run.finished_at.as_deref().unwrap_or(&run.started_at));
-                let message = run.message.as_deref().unwrap_or("it does not say why");
+                let message = run.message.as_deref().unwrap_or("no reason is recorded");
                 let message: Vec<_> = message.lines().collect();
                 format!("a sync {ending} {ended}: {}", message.join("; "))
             }
         }
     }
 
-    /// How far the listings of the scope are read, while something is missing.
+    /// The progress of the scope's listings, while actions are missing.
     fn progress(&self) -> String {
         let missing: u64 = self.gaps().map(|listing| listing.missing).sum();
         if missing == 0 {

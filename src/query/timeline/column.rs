@@ -1,4 +1,4 @@
-//! What is told of each action of a timeline.
+//! The columns of a timeline.
 
 use super::{Moment, Power};
 use crate::core::model::DropletId;
@@ -10,28 +10,28 @@ use rusqlite::{Connection, OptionalExtension};
 /// A column of a timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Column {
-    /// The action's id.
+    /// The id of the action.
     Id,
-    /// When it was initiated.
+    /// The start time.
     StartedAt,
-    /// What was done.
+    /// The type.
     Type,
-    /// Its status.
+    /// The status.
     Status,
-    /// How long it took, in seconds; nothing where it ended before it began.
+    /// The duration in seconds; null when the action ended before it began.
     DurationSeconds,
-    /// Whether the droplet was on after it: `on`, `off`, `gone` or `unknown`.
+    /// The power of the droplet after the action: `on`, `off`, `gone` or `unknown`.
     State,
-    /// How sure that is: `certain` or `estimated`; nothing where it is unknown.
+    /// The certainty of the power: `certain` or `estimated`; null when the power is unknown.
     Certainty,
-    /// Seconds from the end of the previous action to its beginning; 0 when that had not ended.
+    /// Seconds from the end of the previous action to the start of this one; 0 when the actions overlap.
     GapSeconds,
-    /// What else is to be said, in words.
+    /// Remarks in words.
     Note,
 }
 
 impl Column {
-    /// Every column: what a program is given.
+    /// Every column; the columns for programs.
     pub const ALL: [Self; 9] = [
         Self::Id,
         Self::StartedAt,
@@ -44,7 +44,7 @@ impl Column {
         Self::Note,
     ];
 
-    /// What a person is shown: the note says what is an estimate.
+    /// The columns for people. The note tells if the power is an estimate.
     pub const FOR_PEOPLE: [Self; 7] = [
         Self::StartedAt,
         Self::Type,
@@ -99,35 +99,35 @@ impl Column {
     }
 }
 
-/// What the archive knows of a droplet. Of one that no sync saw, it is nothing but the id.
+/// The archive's data of a droplet. A droplet that no sync run saw has only an id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Droplet {
-    /// Its id.
+    /// The id.
     pub id: DropletId,
-    /// Its latest known name.
+    /// The latest known name.
     pub name: Option<String>,
-    /// The region it runs in, or ran.
+    /// The last known region.
     pub region_slug: Option<String>,
-    /// When it was created.
+    /// The creation time.
     pub created_at: Option<Timestamp>,
-    /// When a sync first found that it does not exist any more.
+    /// The time when a sync run first found that the droplet is gone.
     pub gone_at: Option<Timestamp>,
-    /// The names it was seen with, and when each was first seen, in that order.
+    /// The known names, each with the time when it was first seen, in that order.
     pub names: Vec<(String, Option<Timestamp>)>,
 }
 
 impl Droplet {
-    /// The names that it had before the latest one.
+    /// The names before the latest one.
     pub fn former_names(&self) -> impl Iterator<Item = &str> {
         let names = self.names.iter().map(|(name, _)| name.as_str());
         names.filter(|name| Some(*name) != self.name.as_deref())
     }
 }
 
-/// The droplet that is meant. An id is one, even if no sync saw such a droplet.
+/// The requested droplet. Any id is accepted, even if no sync run saw such a droplet.
 ///
 /// # Errors
-/// When no droplet has or had the name, when several have or had it, or the archive cannot be read.
+/// When the name is unknown or ambiguous, or the archive cannot be read.
 pub fn find(connection: &Connection, selector: &DropletSelector) -> Result<Droplet, Error> {
     let id = one_droplet(connection, selector)?;
     let mut known = connection

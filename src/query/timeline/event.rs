@@ -1,4 +1,4 @@
-//! An action as a timeline reads it.
+//! An action in a timeline.
 
 use super::Life;
 use crate::core::model::{ActionId, COMPLETED, DropletId, IN_PROGRESS};
@@ -22,11 +22,11 @@ pub(super) struct Event {
     pub(super) completed_at: Option<Timestamp>,
     pub(super) resource_type: Option<String>,
     pub(super) resource_id: Option<i64>,
-    /// `started_at` as it is archived.
+    /// The value of `started_at` as archived.
     pub(super) started_text: Option<String>,
 }
 
-/// Every action of a droplet, in the order of when it started. One of which only the end is known stands at its end.
+/// Every action of a droplet, by start time. An action with only a known end has the position of its end.
 pub(super) fn events(connection: &Connection, droplet: DropletId) -> rusqlite::Result<Vec<Event>> {
     connection
         .prepare(EVENTS)?
@@ -50,17 +50,17 @@ fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
 }
 
 impl Event {
-    /// When it ended; when it started, where its end is not known or before that.
+    /// The end time, or the start time if the end is unknown or before the start.
     pub(super) fn ended_at(&self) -> Option<Timestamp> {
         self.completed_at.max(self.started_at)
     }
 
-    /// When it started; when it ended, where its beginning is not known.
+    /// The start time, or the end time if the start is unknown.
     pub(super) fn begun_at(&self) -> Option<Timestamp> {
         self.started_at.or(self.completed_at)
     }
 
-    /// How long it took; not known where it ended before it began.
+    /// The duration; `None` when it is unknown or the action ended before it began.
     pub(super) fn duration_seconds(&self) -> Option<i64> {
         let (started_at, completed_at) = self.started_at.zip(self.completed_at)?;
         let seconds = completed_at.epoch_seconds() - started_at.epoch_seconds();
@@ -75,8 +75,8 @@ impl Event {
         self.status.as_deref() == Some(IN_PROGRESS) && self.completed_at.is_none()
     }
 
-    /// Whether it was done to the droplet itself, as far as it says. What a droplet's listing showed without a resource
-    /// was.
+    /// True when the action was done to the droplet itself, as far as the action says. An action without a resource in
+    /// a droplet's listing counts as done to the droplet.
     pub(super) fn is_on(&self, droplet: DropletId) -> bool {
         let kind = self.resource_type.as_deref();
         kind.is_none_or(|kind| kind == "droplet") && self.resource_id.is_none_or(|id| id == droplet)
@@ -84,7 +84,7 @@ impl Event {
 }
 
 impl Life<'_> {
-    /// What is to be said of an action that came upon a droplet in the state `before`, and left it as it is now.
+    /// The remarks about an action that changed the droplet from the state `before` to the current state.
     pub(super) fn note(&self, event: &Event, before: State) -> String {
         let notes = [
             self.beginning(event),
@@ -136,7 +136,7 @@ impl Life<'_> {
             notes.push(format!("off for {}{doubt}", between(from, to)));
         }
         if now.is_estimate && now.power == Power::Off {
-            notes.push("an estimate: a shutdown only asks".to_owned());
+            notes.push("an estimate: a shutdown is only a request".to_owned());
         }
         if let (Power::Gone, Some(created_at)) = (now.power, self.droplet.created_at) {
             let lived = now.since.map(|gone_at| between(created_at, gone_at));
@@ -156,17 +156,17 @@ fn between(from: Timestamp, to: Timestamp) -> String {
     duration_text((to.epoch_seconds() - from.epoch_seconds()).max(0))
 }
 
-/// Whether a droplet is on.
+/// The power of a droplet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Power {
-    /// It does not follow from what is archived.
+    /// The archived actions do not tell.
     #[default]
     Unknown,
-    /// It runs.
+    /// The droplet runs.
     On,
-    /// It is switched off.
+    /// The droplet is switched off.
     Off,
-    /// It does not exist any more.
+    /// The droplet no longer exists.
     Gone,
 }
 
@@ -183,19 +183,19 @@ impl Power {
     }
 }
 
-/// What a droplet is like, and since when.
+/// The state of a droplet, and its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct State {
-    /// Whether it is on.
+    /// The power.
     pub power: Power,
-    /// Whether that is no more than likely: a shutdown asks the operating system, which may not obey, and what turns a
-    /// droplet on besides what it is for need not.
+    /// True when the state is only likely. A shutdown is a request that the operating system may ignore, and an action
+    /// that switches a droplet on as a side effect may fail to do so.
     pub is_estimate: bool,
-    /// Since when; nothing where the state is unknown.
+    /// The start of the state; `None` when the state is unknown.
     pub since: Option<Timestamp>,
 }
 
-/// What an action that completed made of the droplet. They are in the order in which they happened.
+/// The effect of a completed action on the droplet. Changes are sorted by their time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Change {
     happened_at: Timestamp,
@@ -204,7 +204,7 @@ pub(super) struct Change {
     is_estimate: bool,
 }
 
-/// The reports say which actions turn a droplet on or off, and when they did. Here a droplet's listing may show an action
+/// The reports define which actions turn a droplet on or off, and when. Here a droplet's listing may contain an action
 /// on another droplet, which changes nothing.
 const CHANGES: &str = "
     SELECT action_id, happened_at, power, certainty = 'estimate' AS is_estimate
@@ -212,7 +212,7 @@ const CHANGES: &str = "
       JOIN actions ON actions.id = action_id
      WHERE droplet_id = ?1 AND coalesce(resource_id, ?1) = ?1";
 
-/// The changes of a droplet, each by its action.
+/// The changes of a droplet, with their actions.
 pub(super) fn changes(
     connection: &Connection,
     droplet: DropletId,
@@ -245,7 +245,7 @@ pub(super) fn changes(
 }
 
 impl State {
-    /// Gone, as a sync found.
+    /// The droplet is gone, as found by a sync run.
     pub(super) fn gone(since: Timestamp) -> Self {
         Self {
             power: Power::Gone,
@@ -254,12 +254,12 @@ impl State {
         }
     }
 
-    /// What a droplet is like after these changes, in their order.
+    /// The state of a droplet after these changes, in their order.
     pub(super) fn after_all(changes: &BTreeSet<Change>) -> Self {
         changes.iter().fold(Self::default(), Self::after)
     }
 
-    /// What it is like after a change that is later than all before. Nothing changes it once it is gone.
+    /// The state after a change that is later than all before. A droplet that is gone does not change.
     pub(super) fn after(self, change: &Change) -> Self {
         let Change {
             power,

@@ -1,4 +1,4 @@
-//! Proof that states and gaps are what a reader with a pencil makes of the same actions.
+//! Proof that states and gaps match a simple evaluation of the same actions.
 
 use proptest::prelude::*;
 
@@ -47,7 +47,7 @@ fn an_action() -> impl Strategy<Value = Action> {
     ];
     let started = prop::option::weighted(0.9, 0_i64..500);
     let is_on = (select(kinds), select(statuses), 1_i64..3);
-    // Some end before they begin, and some after others that began later.
+    // Some actions end before they begin, and some end after others that began later.
     (is_on, started, 0_i64..500, prop::option::of(-3_i64..200)).prop_map(
         |((kind, status, droplet), started, minute, seconds)| {
             let second = |minute: i64| 1_595_000_000 + minute * 60;
@@ -67,8 +67,8 @@ fn text(second: i64) -> String {
     Timestamp::from_epoch_seconds(second).unwrap().to_string()
 }
 
-/// The state after these actions: it is decided by the last to end that says anything, once no destruction is
-/// among them. An estimate is one only if nothing certain said the same before, since it last was otherwise.
+/// The state after these actions. Without a destruction, the last action to end that changes the power decides. The
+/// state is an estimate only if no certain action gave the same power since the power last changed.
 fn state(actions: &[(i64, &Action)]) -> (&'static str, &'static str) {
     let says = |action: &Action| {
         action.status == "completed" && !["snapshot", "resize"].contains(&action.kind)

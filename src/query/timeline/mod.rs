@@ -1,8 +1,8 @@
-//! One droplet's life: every action of it, oldest first, and what stands between them.
+//! The life of one droplet: all its actions, oldest first, with the states and gaps between them.
 //!
-//! The API tells what was done to a droplet and not what it was like in between. But most of that follows from what
-//! was done: a droplet that was powered off is off until something switches it on. What follows is told as known,
-//! what is only likely as an estimate, and what does not follow is said to be unknown.
+//! The API reports actions on a droplet, but not its state between them. Most of the state follows from the actions: a
+//! droplet that was powered off is off until an action switches it on. A certain conclusion is shown as known, a likely
+//! one as an estimate, and otherwise the state is unknown.
 
 mod column;
 mod event;
@@ -23,20 +23,20 @@ use crate::query::Error;
 use event::{Change, changes};
 use event::{Event, events};
 
-/// The part of a life that is shown; what was before it is read all the same.
+/// The part of a life to show. The actions before it are read too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Window {
-    /// Actions that started at this instant or later.
+    /// Actions that started at this time or later.
     pub since: Option<Timestamp>,
-    /// Actions that started before this instant.
+    /// Actions that started before this time.
     pub until: Option<Timestamp>,
 }
 
-/// Writes a row for each action of a droplet, by its resource or because its listing showed it, oldest first. What the
-/// droplet is like after the last of them is handed back.
+/// Writes a row for each action of a droplet, oldest first: actions on the droplet, and those in its own listing.
+/// Returns the state of the droplet after the last action.
 ///
-/// Of actions under way at once, the one that ended last says what the droplet is like. Actions of which no time is known
-/// come before all others, say nothing of what the droplet was like, and are left out when the window has a bound.
+/// When actions overlap, the one that ended last decides the state. Actions without a known time come before all
+/// others, do not change the state, and are left out when the window has a bound.
 ///
 /// # Errors
 /// When the archive cannot be read or a row cannot be written.
@@ -76,7 +76,7 @@ pub fn timeline(
     Ok(found_gone.map_or(life.state, State::gone))
 }
 
-/// An action, and what it made of the droplet.
+/// An action and its effect on the droplet.
 struct Moment<'a> {
     event: &'a Event,
     state: State,
@@ -84,17 +84,17 @@ struct Moment<'a> {
     note: String,
 }
 
-/// What is known of a droplet after the actions so far.
+/// The state of a droplet after the actions so far.
 struct Life<'a> {
     droplet: &'a Droplet,
-    /// The names that renames led to, as far as they were seen.
+    /// The new names of renames, as far as they were seen.
     new_names: HashMap<ActionId, String>,
     now: Timestamp,
     changes: HashMap<ActionId, Change>,
-    /// The changes so far, in the order in which they happened.
+    /// The changes so far, by time.
     happened: BTreeSet<Change>,
     state: State,
-    /// When the previous action ended, or started where that is not known.
+    /// The end of the previous action, or its start if the end is unknown.
     previous: Option<Timestamp>,
 }
 
@@ -129,7 +129,8 @@ fn write(moment: &Moment<'_>, columns: &[Column], writer: &mut dyn RowWriter) ->
     writer.row(&values)
 }
 
-/// What a rename led to is not in the action. A name that was first seen between two renames is the first one's.
+/// The new names of renames. An action does not contain the new name, so a name that was first seen between two renames
+/// belongs to the first one.
 fn new_names(events: &[Event], droplet: &Droplet) -> HashMap<ActionId, String> {
     let renames = events.iter().rev().filter(|event| event.is_renaming());
     let mut names = HashMap::new();

@@ -1,4 +1,4 @@
-//! Lives of a droplet, told as stories.
+//! Lives of a droplet, written as short stories.
 
 use rusqlite::Connection;
 
@@ -8,7 +8,7 @@ use crate::query::fixture::{Row, archive, droplet, insert, listed};
 
 const COMPLETED: &str = "completed";
 
-/// The droplet 1 with these actions on a day, each of which took half a minute.
+/// Droplet 1 with these actions of one day, each of half a minute.
 fn lived(actions: &[(&str, &str, &str)]) -> Connection {
     let connection = archive();
     droplet(&connection, 1, &["web-1"]);
@@ -80,10 +80,10 @@ fn a_shutdown_is_an_estimate_until_it_is_known_better() {
     assert_eq!(
         rows[1..],
         [
-            "shutdown|off|estimated|an estimate: a shutdown only asks",
+            "shutdown|off|estimated|an estimate: a shutdown is only a request",
             "snapshot|off|estimated|",
             "power_on|on|certain|off for 1h, if the shutdown worked",
-            "shutdown|off|estimated|an estimate: a shutdown only asks",
+            "shutdown|off|estimated|an estimate: a shutdown is only a request",
             "power_off|off|certain|",
             "shutdown|off|certain|",
             "power_on|on|certain|off for 1h",

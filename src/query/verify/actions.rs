@@ -1,17 +1,16 @@
-//! What must be true of every action, and what is worth knowing of some.
+//! Rules that every action must satisfy, and notes about unusual actions.
 
 use super::finding::{Finding, Rule, Severity, count, is_no_object, is_no_time};
 use crate::archive::ListingKind;
 use crate::core::time::Timestamp;
 use rusqlite::Connection;
 
-const READ_AGAIN: &str =
-    "archiver did not write this: `archiver sync --full` reads again what the API still lists";
-const AS_TOLD: &str = "nothing: it is archived as the API told it";
+const READ_AGAIN: &str = "archiver did not write this: use `archiver sync --full` to read again all actions that the API still lists";
+const AS_TOLD: &str = "nothing to do: the archive has what the API reported";
 
 /// DigitalOcean was founded in 2011, so no action of its API is older.
 const FIRST_YEAR: &str = "2011";
-/// The clocks of two machines may differ; not by a day.
+/// The clocks of two machines may differ, but by less than a day.
 const ONE_DAY: i64 = 86_400;
 
 pub(super) fn check_values(
@@ -28,7 +27,7 @@ fn rules() -> Vec<Rule> {
     rules
 }
 
-/// What archiver never writes.
+/// Values that archiver never writes.
 fn errors() -> [Rule; 3] {
     let rule = |check, broken_by: String, what: &str| Rule {
         severity: Severity::Error,
@@ -47,7 +46,7 @@ fn errors() -> [Rule; 3] {
         rule(
             "extra",
             is_no_object("extra"),
-            "actions have further fields that are no JSON",
+            "actions have an `extra` that is not a JSON object",
         ),
         rule(
             "run",
@@ -57,7 +56,7 @@ fn errors() -> [Rule; 3] {
     ]
 }
 
-/// What the API tells, and is odd.
+/// Values that the API reports and that are unusual.
 fn notes() -> [Rule; 6] {
     let rule = |check, broken_by: &str, what: &str| Rule {
         severity: Severity::Note,
@@ -73,7 +72,7 @@ fn notes() -> [Rule; 6] {
         rule(
             "unreadable_time",
             &format!("CASE WHEN json_valid(extra) THEN {started} OR {completed} END"),
-            "actions have a time that cannot be read: it is in `extra` as it came",
+            "actions have an invalid time: `extra` has the original value",
         ),
         rule(
             "order",
@@ -98,16 +97,15 @@ fn notes() -> [Rule; 6] {
         rule(
             "open_with_end",
             "status = 'in-progress' AND completed_at IS NOT NULL",
-            "actions are in progress although it is known when they ended",
+            "actions are in progress but have an end time",
         ),
     ]
 }
 
-const ADVICE: &str = "rows were lost, or coverage was written by something else: `archiver sync --full` reads every page \
-                      again; what the API does not list any more is in a backup only";
+const ADVICE: &str = "rows were lost, or another program wrote the coverage: use `archiver sync --full` to read every \
+                      page again; actions that the API no longer lists are only in a backup";
 
-const NEXT_SYNC: &str =
-    "a sync ended before it could check what the API said: the next one reads these listings again";
+const NEXT_SYNC: &str = "a sync ended before it could check an answer of the API: the next sync reads these listings again";
 
 pub(super) fn check_coverage(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
     let mut findings = Vec::from_iter(account(connection)?);
@@ -117,10 +115,10 @@ pub(super) fn check_coverage(connection: &Connection) -> rusqlite::Result<Vec<Fi
     Ok(findings)
 }
 
-/// The length of what is covered; a nonsensical interval may be longer than SQLite can add up.
+/// The sum of the covered lengths. A nonsensical interval may exceed the integers of SQLite, hence the cast.
 const LENGTH: &str = "CAST(total(end_position - start_position) AS INTEGER)";
 
-/// Positions that are covered without an action: an error where the listing was complete, a note where it is not.
+/// Covered positions without an action: an error if the listing was complete, otherwise a note.
 fn uncovered(is_proven: bool, missing: i64, what: String, example: Option<String>) -> Finding {
     let (severity, advice) = if is_proven {
         (Severity::Error, ADVICE)
@@ -137,7 +135,7 @@ fn uncovered(is_proven: bool, missing: i64, what: String, example: Option<String
     }
 }
 
-/// All actions of the archive may stand in the account's listing.
+/// The account's listing may contain all actions of the archive.
 fn account(connection: &Connection) -> rusqlite::Result<Option<Finding>> {
     let sql = format!(
         "SELECT (SELECT {LENGTH} FROM coverage JOIN listings ON listings.id = listing_id WHERE path = :path) AS covered,
@@ -150,14 +148,13 @@ fn account(connection: &Connection) -> rusqlite::Result<Option<Finding>> {
         let complete: Option<i64> = row.get("complete_total")?;
         let is_proven = complete.is_some_and(|complete| covered.min(complete) > archived);
         let missing = covered.saturating_sub(archived).max(0);
-        let what = format!(
-            "{covered} actions of {path} are said to be archived, and there are {archived}"
-        );
+        let what =
+            format!("{covered} actions of {path} should be archived, but there are {archived}");
         Ok((missing > 0).then(|| uncovered(is_proven, missing, what, Some(path.clone()))))
     })
 }
 
-/// Actions of a droplet are those that name it, and those that it listed although they do not.
+/// The actions of a droplet are those that name it, and those that only its own listing contains.
 const DROPLETS: &str = "
 WITH covered (droplet_id, positions, complete_total) AS MATERIALIZED (
     SELECT droplet_id, CAST(total(end_position - start_position) AS INTEGER), coalesce(complete_total, 0)
@@ -191,7 +188,7 @@ fn droplets(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
         let (droplets, missing): (i64, i64) = (row.get("droplets")?, row.get("missing")?);
         let example: i64 = row.get("example")?;
         let what = format!(
-            "more actions of {droplets} droplets are said to be archived than there are: {missing} are missing"
+            "{missing} actions of {droplets} droplets are missing, although their positions are covered"
         );
         let example = Some(format!("droplet {example}"));
         Ok(uncovered(row.get("is_proven")?, missing, what, example))
@@ -199,7 +196,7 @@ fn droplets(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
     findings?.collect()
 }
 
-/// Intervals of a listing lie apart, and not beyond its length.
+/// Intervals of a listing must not overlap, nor exceed its length.
 fn intervals(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
     let rule = |broken_by: &str, what: &str| Rule {
         severity: Severity::Error,
@@ -224,7 +221,7 @@ fn intervals(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
     count(connection, table, "path", None, &rules)
 }
 
-/// What is proven complete is covered from the oldest on; and a listing is one that archiver knows.
+/// A proven complete listing must be covered from the oldest position on, and every listing must have a known path.
 fn listings(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
     let rule = |broken_by: String, what: &str| Rule {
         severity: Severity::Error,
@@ -239,13 +236,13 @@ fn listings(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
             "complete_total > 0 AND NOT EXISTS (SELECT 1 FROM coverage WHERE listing_id = listings.id
                                   AND start_position = 0 AND end_position >= complete_total)"
                 .to_owned(),
-            "listings are said to be complete whose positions are not covered",
+            "listings are complete, but their positions are not covered",
         ),
         rule(
             "total < 0 OR complete_total < 0 OR followed_from < 0 OR complete_total > coalesce(total, 0)
              OR (complete_total IS NULL) <> (complete_at IS NULL)"
                 .to_owned(),
-            "listings have lengths that do not go together",
+            "listings have lengths that do not match",
         ),
         rule(
             format!(

@@ -1,4 +1,4 @@
-//! What SQLite says of the file: pages, indexes, constraints, references.
+//! SQLite's own checks of the file: pages, indexes, constraints, references.
 
 use super::Depth;
 use super::finding::{Finding, Severity, damage};
@@ -6,10 +6,10 @@ use crate::archive::{AlterationKind, PartialIndex, SchemaDrift, is_corrupt};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// So many complaints of SQLite are enough to know what to do.
+/// The maximum number of complaints of SQLite. More are not needed to decide the next step.
 const MOST_COMPLAINTS: usize = 20;
 
-/// Looks at the whole file; `added` are the names of what is not archiver's.
+/// Checks the whole file. `added` has the names of objects that are not archiver's.
 pub(super) fn check(
     connection: &Connection,
     depth: Depth,
@@ -22,7 +22,7 @@ pub(super) fn check(
         let (check, place) = read_complaint(&words, &roots);
         let place = place.map(str::to_owned);
         let same = |known: &&mut Finding| known.check == check && known.example == place;
-        // The first complaint of each place is enough; the others are counted.
+        // The first complaint about each place is reported; the others are counted.
         match findings.iter_mut().find(same) {
             Some(known) => known.rows += 1,
             None => findings.push(Finding {
@@ -37,8 +37,8 @@ pub(super) fn check(
     Ok(findings)
 }
 
-/// What SQLite complains about, a complaint each; nothing when all is well. Where damage ends the check, what it said
-/// until then tells more than the error.
+/// The complaints of SQLite, one per item; empty when all is well. When damage ends the check, the complaints until
+/// then say more than the error.
 fn complaints(connection: &Connection, depth: Depth) -> rusqlite::Result<Vec<String>> {
     let pragma = match depth {
         Depth::Full => "integrity_check",
@@ -48,7 +48,7 @@ fn complaints(connection: &Connection, depth: Depth) -> rusqlite::Result<Vec<Str
     let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
     let mut complaints = Vec::new();
     for text in rows {
-        // Complaints about one tree come in one row, a line each, below the name of the database.
+        // Complaints about one tree come in one row, one per line, below the name of the database.
         let text = match text {
             Err(error) if is_corrupt(&error) && !complaints.is_empty() => break,
             Err(error) if is_corrupt(&error) => error.to_string(),
@@ -70,7 +70,7 @@ fn roots(connection: &Connection) -> rusqlite::Result<BTreeMap<u64, String>> {
     roots.collect()
 }
 
-/// What a complaint is about: pages, an index, or a value; and the table or index, as far as the words tell
+/// The subject of a complaint: pages, an index, or a value; and the table or index, if the text names it
 /// (<https://www.sqlite.org/pragma.html#pragma_integrity_check>).
 fn read_complaint<'a>(
     words: &'a str,
@@ -95,7 +95,7 @@ fn read_complaint<'a>(
     }
 }
 
-/// References to rows that are not there. The statement, and not the table-valued function: that a view can stand before.
+/// References to missing rows. Uses the PRAGMA statement, because a view can hide the table-valued function.
 fn dangling(connection: &Connection, added: &BTreeSet<String>) -> rusqlite::Result<Vec<Finding>> {
     let mut statement = connection.prepare("PRAGMA foreign_key_check")?;
     let mut rows = statement.query([])?;
@@ -116,7 +116,7 @@ fn dangling(connection: &Connection, added: &BTreeSet<String>) -> rusqlite::Resu
                 Severity::Note
             },
             check: "reference",
-            what: format!("rows of `{table}` name rows of `{parent}` that are not there"),
+            what: format!("rows of `{table}` refer to missing rows of `{parent}`"),
             rows,
             example: example.map(|id| format!("{table} {id}")),
             advice: if is_ours { LOST } else { NOT_OURS },
@@ -125,11 +125,11 @@ fn dangling(connection: &Connection, added: &BTreeSet<String>) -> rusqlite::Resu
     Ok(findings.collect())
 }
 
-const LOST: &str = "something else than archiver took rows away: go back to a backup, or bring back what the API still \
-                    lists with `archiver sync --full`";
-const NOT_OURS: &str = "nothing for archiver, which does not use that table";
+const LOST: &str = "another program removed rows: restore a backup, or use `archiver sync --full` to read again all \
+                    actions that the API still lists";
+const NOT_OURS: &str = "nothing to do: archiver does not use this table";
 
-/// The names, in lower case, of what is not archiver's.
+/// The names, in lower case, of objects that are not archiver's.
 pub(super) fn added(schema_drift: &[SchemaDrift]) -> BTreeSet<String> {
     let is_ours = |kind| {
         use AlterationKind::{Changed, Missing, MissingIndex, PutOff};
@@ -139,38 +139,38 @@ pub(super) fn added(schema_drift: &[SchemaDrift]) -> BTreeSet<String> {
     added.map(|it| it.name.to_ascii_lowercase()).collect()
 }
 
-/// What a difference from the schema of the migrations means.
+/// The finding for a difference from the schema of the migrations.
 pub(super) fn finding(alteration: &SchemaDrift) -> Finding {
     let (severity, check, advice) = match alteration.kind {
         AlterationKind::Trigger => (
             Severity::Error,
             "trigger",
-            "no sync writes while it is there: if you know it, DROP TRIGGER with sqlite3; if not, go back to a backup",
+            "no sync writes while it exists: if you know it, use DROP TRIGGER with sqlite3; if not, restore a backup",
         ),
         AlterationKind::Refusing | AlterationKind::Shadowing => (
             Severity::Error,
             "foreign",
-            "no sync writes while it is there: take it away with sqlite3, or give it another name",
+            "no sync writes while it exists: use sqlite3 to remove or rename it",
         ),
         AlterationKind::Missing | AlterationKind::Changed => (
             Severity::Error,
             "schema",
-            "no sync writes to it: go back to a backup; `archiver schema` shows how it should be",
+            "no sync writes to it: restore a backup; `archiver schema` shows the correct schema",
         ),
         AlterationKind::MissingIndex => (
             Severity::Error,
             "missing_index",
-            "some questions need it: `archiver schema` prints the statement that makes it, for sqlite3",
+            "some questions need it: use sqlite3 to create it; `archiver schema` prints the statement",
         ),
         AlterationKind::PutOff => (
             Severity::Note,
             "put_off",
-            "the next sync makes it; until then some questions take longer",
+            "the next sync creates it; until then some questions take longer",
         ),
         AlterationKind::Added => (
             Severity::Note,
             "added",
-            "nothing, if you know it: archiver does not use it",
+            "nothing to do if you know it: archiver does not use it",
         ),
     };
     Finding {
@@ -183,7 +183,7 @@ pub(super) fn finding(alteration: &SchemaDrift) -> Finding {
     }
 }
 
-/// Counts the entries of those of these indexes that the archive has.
+/// Counts the entries of these indexes, as far as they exist.
 pub(super) fn check_indexes(
     connection: &Connection,
     indexes: &[PartialIndex],
@@ -197,7 +197,7 @@ pub(super) fn check_indexes(
     Ok(findings)
 }
 
-/// As SQLite takes kinds and names: in any case.
+/// SQLite ignores the case of kinds and names.
 fn is_there(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
     let sql = "SELECT count(*) FROM sqlite_schema
                 WHERE type = 'index' COLLATE NOCASE AND name = :name COLLATE NOCASE";

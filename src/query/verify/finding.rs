@@ -1,4 +1,4 @@
-//! What is wrong with an archive, in words: what, how much of it, an example, and what to do.
+//! A finding of a check: the problem, its size, an example, and the next step.
 
 use crate::archive;
 use crate::core::time::Timestamp;
@@ -7,18 +7,18 @@ use rusqlite::{Connection, ErrorCode, Row, named_params};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Archiver never leaves an archive like this.
+    /// Archiver never leaves an archive in this state.
     Error,
-    /// To be known; it may be true of a sound archive.
+    /// The user should know this; a sound archive may have it.
     Note,
 }
 
 impl Severity {
-    /// In a word.
+    /// The severity in one word.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -28,39 +28,39 @@ impl Severity {
     }
 }
 
-/// Something that a check found.
+/// A finding of a check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// Which check found it; a word for scripts.
+    /// The check, as a word for scripts.
     pub check: &'static str,
-    /// What is wrong, in a sentence.
+    /// The problem in a sentence.
     pub what: String,
-    /// How many rows it concerns; pages or objects where it is about these.
+    /// The number of affected rows, pages or objects.
     pub rows: u64,
-    /// One of them: an id, or what else names it.
+    /// One example: an id or another name.
     pub example: Option<String>,
-    /// What to do about it.
+    /// The next step.
     pub advice: &'static str,
 }
 
 impl Finding {
-    /// Whether rows can be checked all the same: what is read from damaged pages, or of tables that are not what they
-    /// should be, says nothing.
+    /// True when the rows can still be checked. Values from damaged pages, or from tables with a wrong schema, are not
+    /// reliable.
     pub(super) fn leaves_rows_readable(&self) -> bool {
         self.severity == Severity::Note || !["page", "schema"].contains(&self.check)
     }
 }
 
-const RESTORE: &str = "keep the file, and go back to a backup: `archiver sync` goes on from there; without one, \
-                       `sqlite3 FILE .recover` may save rows, and a sync into a new file reads again what the API \
-                       still lists";
+const RESTORE: &str = "keep the file, and restore a backup: `archiver sync` continues from it; without a backup, \
+                       `sqlite3 FILE .recover` may save rows, and a sync into a new file reads again all actions that \
+                       the API still lists";
 
-/// Damage of pages or indexes, as SQLite words it, and the table or index where it knows.
+/// Damage of pages or indexes in SQLite's words, with the table or index if known.
 pub(super) fn damage(check: &'static str, words: &str, place: Option<&str>) -> Finding {
     let advice = if check == "index" {
-        "the rows are there: `sqlite3 FILE 'REINDEX'` makes the indexes anew; make a copy of the file first"
+        "the rows are intact: copy the file, then use `sqlite3 FILE 'REINDEX'` to rebuild the indexes"
     } else {
         RESTORE
     };
@@ -75,7 +75,7 @@ pub(super) fn damage(check: &'static str, words: &str, place: Option<&str>) -> F
     }
 }
 
-/// Whether a statement failed because of what is in the file: not because of a lock, the disk, the memory or a signal.
+/// True when the contents of the file made a statement fail: not a lock, the disk, the memory or a signal.
 pub(super) fn is_about_the_file(error: &rusqlite::Error) -> bool {
     !matches!(
         error.sqlite_error_code(),
@@ -95,13 +95,13 @@ pub(super) fn is_about_the_file(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// What cannot be read because of what is in the file.
+/// A read that failed because of the contents of the file.
 pub(super) fn unreadable(error: &rusqlite::Error) -> Finding {
     if archive::is_corrupt(error) {
         return damage("page", &error.to_string(), None);
     }
     Finding {
-        what: format!("something cannot be read as it should be: {error}"),
+        what: format!("a value cannot be read: {error}"),
         ..damage("value", "", None)
     }
 }
@@ -110,24 +110,24 @@ pub(super) fn not_checked() -> Finding {
     Finding {
         severity: Severity::Note,
         check: "rows",
-        what: "what the rows say was not checked, since they cannot be relied on".to_owned(),
+        what: "the rows were not checked, because they are not reliable".to_owned(),
         rows: 0,
         example: None,
-        advice: "verify again once the errors are mended",
+        advice: "run `archiver verify` again when the errors are fixed",
     }
 }
 
-/// What must not be true of a row.
+/// A rule about rows.
 pub(super) struct Rule {
     pub(super) severity: Severity,
     pub(super) check: &'static str,
-    /// The condition, in SQL, that a row which breaks the rule fulfils. `:now` is the time.
+    /// The SQL condition that is true for a row that breaks the rule. `:now` is the time.
     pub(super) broken_by: String,
     pub(super) what: String,
     pub(super) advice: &'static str,
 }
 
-/// Counts the rows of `table` that break each rule, in one pass; `key` names a row. `table` may be a join.
+/// Counts the rows of `table` that break each rule, in one pass. `key` names a row, and `table` may be a join.
 pub(super) fn count(
     connection: &Connection,
     table: &str,
@@ -142,7 +142,7 @@ pub(super) fn count(
             format!("count(*) FILTER (WHERE {broken}), min({key}) FILTER (WHERE {broken})")
         })
         .collect();
-    // `:now` is always there, whether a rule needs it or not.
+    // `:now` is always bound, even if no rule uses it.
     let sql = format!("SELECT :now, {} FROM {table}", columns.join(", "));
     let now = now.map(|now| now.to_string());
     connection.query_row(&sql, named_params! { ":now": now }, |row| {
@@ -180,12 +180,12 @@ fn named(value: Value) -> Option<String> {
     }
 }
 
-/// The condition that a column holds something that is not a time as the archive writes them.
+/// The condition that a column has a value that is not a time in the archive's format.
 pub(super) fn is_no_time(column: &str) -> String {
     format!("{column} IS NOT strftime('%Y-%m-%dT%H:%M:%SZ', {column})")
 }
 
-/// The condition that a column holds something that is no JSON object.
+/// The condition that a column has a value that is not a JSON object.
 pub(super) fn is_no_object(column: &str) -> String {
     format!(
         "{column} IS NOT NULL AND CASE WHEN json_valid({column}) THEN json_type({column}) <> 'object' ELSE 1 END"
@@ -194,13 +194,13 @@ pub(super) fn is_no_object(column: &str) -> String {
 
 const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
 
-/// Looks at all tables but those that were `added`.
+/// Checks all tables except those in `added`.
 pub(super) fn check(
     connection: &Connection,
     added: &BTreeSet<String>,
 ) -> rusqlite::Result<Vec<Finding>> {
     let mut statement = connection.prepare(TABLES)?;
-    // A name that is no text is none of the archive's.
+    // A name that is not text does not belong to the archive.
     let tables = statement.query_map([], |row| {
         Ok(row.get_ref(0)?.as_str().ok().map(str::to_owned))
     })?;
@@ -234,7 +234,7 @@ fn check_table(connection: &Connection, table: &str) -> rusqlite::Result<Option<
     }))
 }
 
-/// The first column of a table, which names a row, and those that hold text; in quotes.
+/// The first column of a table, which names a row, and its text columns; all in quotes.
 fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
     let mut columns = Vec::new();
     connection.pragma(None, "table_info", table, |row| {

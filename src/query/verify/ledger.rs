@@ -1,4 +1,4 @@
-//! What must be true of everything but actions and coverage: the log of syncs, regions, droplets.
+//! Rules for the sync log, regions and droplets.
 
 use rusqlite::Connection;
 
@@ -7,11 +7,11 @@ use super::finding::{Rule, count, is_no_object, is_no_time};
 use crate::core::time::Timestamp;
 
 const NOT_OURS: &str =
-    "archiver did not write this: if you did, write it again; if not, go back to a backup";
-/// The clocks of two machines may differ; not by a day.
+    "archiver did not write this: if you did, correct it; if not, restore a backup";
+/// The clocks of two machines may differ, but by less than a day.
 const ONE_DAY: i64 = 86_400;
 
-/// Each table with times, what names a row of it, and the columns.
+/// Each table with times, the key of its rows, and the columns.
 const TIMES: [(&str, &str, &[&str]); 7] = [
     ("sync_runs", "id", &["started_at", "finished_at"]),
     ("regions", "slug", &["first_seen_at", "last_seen_at"]),
@@ -72,7 +72,7 @@ pub(super) fn check(connection: &Connection, now: Timestamp) -> rusqlite::Result
     Ok(findings)
 }
 
-/// What says when it was seen first and last.
+/// The tables with a first and a last observation.
 const REGION_PARTS: [(&str, &str); 3] = [
     ("regions", "slug"),
     ("region_features", "region_slug"),
@@ -97,7 +97,7 @@ fn syncs() -> [Rule; 3] {
             broken_by: "(outcome IS NULL) <> (finished_at IS NULL)
                         OR outcome NOT IN ('complete', 'partial', 'failed', 'interrupted')"
                 .to_owned(),
-            what: "syncs have an outcome that archiver does not know, or one without an end"
+            what: "syncs have an unknown outcome, or have only one of an outcome and an end time"
                 .to_owned(),
             advice: NOT_OURS,
         },
@@ -106,7 +106,7 @@ fn syncs() -> [Rule; 3] {
             check: "sync",
             broken_by: "min(requests, retries, faults, inserted, updated, unchanged, rejected) < 0"
                 .to_owned(),
-            what: "syncs count less than nothing".to_owned(),
+            what: "syncs have negative counts".to_owned(),
             advice: NOT_OURS,
         },
         Rule {
@@ -115,7 +115,7 @@ fn syncs() -> [Rule; 3] {
             broken_by: "finished_at < started_at OR started_at > :now".to_owned(),
             what: "syncs ended before they began, or began in the future: a clock was wrong"
                 .to_owned(),
-            advice: "look at the clock; ages that `archiver status` tells may be wrong",
+            advice: "check the clock; the ages in `archiver status` may be wrong",
         },
     ]
 }
@@ -125,19 +125,19 @@ fn droplets() -> [Rule; 3] {
         severity: Severity::Note,
         ..error(check, broken_by.to_owned(), what)
     };
-    let what = "droplets have further fields that are no JSON";
+    let what = "droplets have an `extra` that is not a JSON object";
     [
         error("extra", is_no_object("extra"), what),
         Rule {
-            advice: "nothing: both are archived as they were told",
+            advice: "nothing to do: both times are archived as they were reported",
             ..note(
                 "order",
                 "gone_at < created_at",
-                "droplets were gone before they were made",
+                "droplets were gone before they were created",
             )
         },
         Rule {
-            advice: "look at the clock",
+            advice: "check the clock",
             ..note(
                 "future",
                 "max(coalesce(created_at, ''), coalesce(gone_at, '')) > :now OR first_seen_at > :now",
@@ -151,7 +151,7 @@ fn region() -> Rule {
     error(
         "extra",
         format!("{} OR available NOT IN (0, 1)", is_no_object("extra")),
-        "regions have further fields that are no JSON, or are neither available nor not",
+        "regions have an `extra` that is not a JSON object, or an invalid `available`",
     )
 }
 
@@ -160,7 +160,7 @@ fn seen(table: &str) -> Rule {
         format!("rows of `{table}` were last seen before they were first seen: a clock was wrong");
     Rule {
         severity: Severity::Note,
-        advice: "nothing: the next sync of another day writes the time anew",
+        advice: "nothing to do: the next sync on another day writes the time again",
         ..error("clock", "last_seen_at < first_seen_at".to_owned(), &what)
     }
 }

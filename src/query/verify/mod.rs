@@ -1,16 +1,15 @@
-//! Whether an archive is sound: the file, its schema, and whether what it says of itself is true of its rows.
+//! The soundness of an archive: the file, its schema, and the truth of its records about its rows.
 //!
-//! SQLite checks pages, indexes and references. It cannot know that positions are covered whose rows are gone, that a
-//! time is not one, or that somebody put a trigger there; that is what the rest is for. Every check counts in one pass of
-//! SQL, so memory does not grow with the archive; all see one moment of it, whatever a sync writes meanwhile.
+//! SQLite checks pages, indexes and references. It cannot find covered positions without rows, invalid times, or a
+//! trigger of another program; the other checks do. Every check counts in one pass of SQL, so memory does not grow with
+//! the archive. All checks see one snapshot, even while a sync writes.
 //!
-//! An error is what archiver never leaves behind: something else changed the file, the disk lost something, or archiver
-//! has a defect. A note is what real histories hold, such as an action that ends before it begins, or what a sync that
-//! was killed leaves until the next one.
+//! An error is a state that archiver never leaves behind: another program changed the file, the disk lost data, or
+//! archiver has a defect. A note is a state of real histories, such as an action that ends before it begins, or the
+//! remains of a killed sync run until the next one.
 //!
-//! What each file is for: `file` asks SQLite, `schema` looks for what was added or changed, `text` and `indexes` look where
-//! SQLite's own check does not, `actions`, `coverage` and `ledger` hold rows against rules, `rule` counts the rows that
-//! break one, `finding` says what is wrong.
+//! The files: `file` runs SQLite's checks and compares the schema and the indexes, `actions` and `ledger` check rows
+//! against rules, and `finding` describes findings, counts broken rules and checks the texts.
 
 mod actions;
 mod file;
@@ -27,45 +26,45 @@ pub use finding::{Finding, Severity};
 use crate::archive;
 use crate::core::time::Timestamp;
 
-/// How much of the file is read.
+/// The depth of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Depth {
-    /// All of it, and every index is held against its table.
+    /// Reads the whole file, and compares every index with its table.
     Full,
-    /// All pages, but not whether indexes agree with their tables and references lead somewhere.
+    /// Reads all pages, but does not compare indexes with tables, nor check references.
     Quick,
 }
 
-/// What a check of an archive came to.
+/// The result of a check of an archive.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verification {
-    /// Whether there is no error.
+    /// True when no finding is an error.
     pub is_sound: bool,
-    /// How thorough the check was.
+    /// The depth of the check.
     pub depth: Depth,
-    /// Actions, as far as they can be counted.
+    /// The number of actions, if it can be counted.
     pub actions: Option<u64>,
-    /// Listings of which something is covered.
+    /// The number of listings with coverage.
     pub listings: Option<u64>,
-    /// Syncs in the log.
+    /// The number of sync runs in the log.
     pub syncs: Option<u64>,
-    /// Errors first.
+    /// The findings, errors first.
     pub findings: Vec<Finding>,
 }
 
-/// What kept the check from coming to an end. Damage does not: it is a finding.
+/// The reason why the check did not finish. Damage is not one: it is a finding.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A statement failed.
     #[error("cannot read the archive")]
     Read(#[from] rusqlite::Error),
-    /// What a store knows how to read.
+    /// An archive function failed.
     #[error(transparent)]
     Store(#[from] archive::Error),
 }
 
-/// Checks an archive, all of it as of one moment. Nothing is written. Times later than `now` are in the future.
+/// Checks an archive in one snapshot, and writes nothing. Times later than `now` are in the future.
 ///
 /// # Errors
 /// When the archive cannot be read for another reason than damage.
@@ -114,7 +113,7 @@ SELECT (SELECT count(*) FROM actions) AS actions,
        (SELECT count(DISTINCT listing_id) FROM coverage) AS listings,
        (SELECT count(*) FROM sync_runs) AS syncs";
 
-/// Holds the rows against their rules. The numbers of actions, listings and syncs, where they can be counted.
+/// Checks the rows against the rules. Returns the numbers of actions, listings and sync runs, if they can be counted.
 fn check_rows(
     connection: &Connection,
     depth: Depth,
@@ -142,8 +141,8 @@ fn check_rows(
     }
 }
 
-/// Adds what a check found. A statement that fails because of what is in the file is a finding too, and no reason not to
-/// look at the rest.
+/// Adds the findings of a check. A statement that fails because of the contents of the file is a finding too; the other
+/// checks still run.
 fn take(findings: &mut Vec<Finding>, outcome: rusqlite::Result<Vec<Finding>>) -> Result<(), Error> {
     match outcome {
         Ok(found) => findings.extend(found),

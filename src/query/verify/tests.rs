@@ -1,4 +1,4 @@
-//! Each kind of harm is found, told in words, and told apart from what real histories hold.
+//! Each kind of harm is found, described, and distinguished from real histories.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::archive::{Store, open_read_only};
 
 const NOW: &str = "2026-01-02T12:00:00Z";
 
-/// Ten actions of two droplets, as a sync of the account and of droplet 41 leaves them.
+/// Ten actions of two droplets, in the state after a sync of the account and of droplet 41.
 const SOUND: &str = "
 INSERT INTO sync_runs (id, started_at, finished_at, scope, outcome, version)
 VALUES (1, '2026-01-01T12:00:00Z', '2026-01-01T12:00:05Z', 'account', 'complete', '0.1.0');
@@ -27,7 +27,7 @@ VALUES (1, '/v2/actions', NULL, 10, 10, '2026-01-01T12:00:05Z'),
        (2, '/v2/droplets/41/actions', 41, 5, 5, '2026-01-01T12:00:05Z');
 INSERT INTO coverage VALUES (1, 0, 10), (2, 0, 5);";
 
-/// An archive that was then changed like this.
+/// An archive with this change.
 pub(super) struct Archive {
     _folder: TempDir,
     pub(super) path: PathBuf,
@@ -76,7 +76,7 @@ impl Archive {
     }
 }
 
-/// The one thing that is found after a change: its check, how many rows, an example.
+/// The single finding after a change: check, number of rows, example.
 #[track_caller]
 pub(super) fn found(sql: &str, severity: Severity) -> (&'static str, u64, String) {
     let verification = Archive::changed(sql).verified(Depth::Full);
@@ -169,7 +169,7 @@ fn what_archiver_never_leaves_behind_is_an_error() {
 #[test]
 fn complete_listings_whose_rows_are_missing_are_an_error() {
     for (sql, expected) in [
-        // Lost from the account's listing alone, then from that of the droplet too.
+        // Lost from the account's listing alone, then from the droplet's listing too.
         (
             "DELETE FROM actions WHERE id = 2",
             ("coverage", 1, "/v2/actions"),

@@ -1,9 +1,9 @@
-//! Values that archiver does not write, and what no statement can: each is found, and hides none of the others.
+//! Values that archiver does not write, also without SQL: each is found, and hides no other.
 
 use super::tests::{Archive, found};
 use super::{Depth, Severity};
 
-/// The checks that find something after a change.
+/// The checks with a finding after a change.
 fn checks(sql: &str) -> Vec<&'static str> {
     let verification = Archive::changed(sql).verified(Depth::Full);
     assert!(!verification.is_sound, "{sql}");
@@ -54,7 +54,7 @@ fn a_schema_with_bytes_that_are_no_text_is_named() {
     let sql = "PRAGMA writable_schema = ON;
                UPDATE sqlite_schema SET sql = CAST(replace(sql, '-- NULL: still', '-- ' || x'ff') AS TEXT)
                 WHERE name = 'sync_runs'";
-    // A comment makes no difference, whatever is in it.
+    // A comment with any contents makes no difference.
     assert_eq!(Archive::changed(sql).verified(Depth::Full).findings, []);
     let name = "CREATE TABLE mine (id); PRAGMA writable_schema = ON;
                 UPDATE sqlite_schema SET name = CAST('m' || x'ff' AS TEXT), tbl_name = CAST('m' || x'ff' AS TEXT),

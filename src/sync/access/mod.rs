@@ -1,8 +1,9 @@
-//! What the token may do, beside what a sync needs it to do.
+//! Checks which scopes the token has, and if they are enough for a sync run.
 //!
-//! The API tells neither; so each scope is tried by the smallest request that takes it, what a sync needs first. Three
-//! things are told apart, since each has another remedy: the token is not accepted at all (401), the API itself says that
-//! a scope is missing (403), or nothing is known, because the network, a proxy or a fault stood in between.
+//! The API does not list the scopes of a token. So each scope is tried with the smallest request that needs it; the
+//! required scopes come first. There are three kinds of failure, because each has a different remedy: the token is not
+//! accepted at all (401), the API itself says that a scope is missing (403), or the answer is unknown because of the
+//! network, a proxy or a fault.
 
 use serde::Serialize;
 
@@ -10,56 +11,57 @@ use crate::api::{Client, Error, ErrorKind, TokenScope};
 use crate::core::model::Account;
 use crate::sync::Scope;
 
-/// What was found out about a token.
+/// The results for a token.
 #[derive(Debug)]
 pub struct Access {
-    /// Whether the API knows the token; unknown when it could not be asked.
+    /// True when the API accepts the token; `None` when the API could not be asked.
     pub is_accepted: Option<bool>,
-    /// Whose it is, where the token may read that.
+    /// The account of the token, if the token may read it.
     pub account: Option<Account>,
-    /// Each scope that a sync can make use of.
+    /// The result for each scope that a sync run can use.
     pub findings: Vec<Finding>,
-    /// The first request, of those that a sync cannot do without, that was neither granted nor refused for its scope.
+    /// The first error of a required scope that was neither granted nor missing.
     error: Option<Error>,
 }
 
-/// What was found out about one scope.
+/// The result for one scope.
 #[derive(Debug, Serialize)]
 pub struct Finding {
-    /// The scope, and what it is good for.
+    /// The scope and its purpose.
     #[serde(flatten)]
     pub needed: Needed,
-    /// Whether the token has it.
+    /// The state of the scope.
     pub state: State,
-    /// Why that is unknown.
+    /// The reason when the state is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// Whether a token has a scope.
+/// The state of a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// It was used.
+    /// The token has the scope: a request with it succeeded.
     Granted,
-    /// The API says that it does not.
+    /// The API says that the token lacks the scope.
     Missing,
-    /// The API could not be asked, or something else answered.
+    /// The API could not be asked, or another program answered.
     Unknown,
 }
 
-/// What follows for a sync.
+/// The verdict for a sync run.
 #[derive(Debug)]
 pub enum Verdict<'a> {
-    /// It can archive all that it is asked for.
+    /// The token can read everything that the sync run needs.
     Enough,
-    /// It cannot: these are missing.
+    /// These required scopes are missing.
     Lacking(Vec<TokenScope>),
-    /// Whether it can is unknown, or the token is not accepted.
+    /// The verdict is unknown, or the token is not accepted.
     Failed(&'a Error),
 }
 
-/// Finds out what the token of a client may do that a sync of this scope can make use of. Costs a request for each.
+/// Finds out which scopes the token of a client has, of those that a sync run of this scope can use. Each costs one
+/// request.
 pub async fn check(client: &Client, scope: &Scope) -> Access {
     let mut access = Access {
         is_accepted: None,
@@ -82,7 +84,7 @@ pub async fn check(client: &Client, scope: &Scope) -> Access {
 }
 
 impl Access {
-    /// What follows for the sync.
+    /// The verdict for the sync run.
     #[must_use]
     pub fn verdict(&self) -> Verdict<'_> {
         let missing = self
@@ -97,7 +99,7 @@ impl Access {
         }
     }
 
-    /// The smallest set of scopes to ask for: no sync of this scope is complete without them, and they are enough.
+    /// The smallest set of scopes for a complete sync run of this scope.
     #[must_use]
     pub fn smallest_set(&self) -> Vec<TokenScope> {
         self.required()
@@ -119,7 +121,7 @@ impl Access {
             Err(error) => error,
         };
         if error.is_missing_scope() {
-            // Whoever is refused was recognised.
+            // The API recognised the token, because it refuses only the scope.
             self.is_accepted = Some(true);
             return self.note(needed, State::Missing, None);
         }
@@ -141,7 +143,7 @@ impl Access {
         });
     }
 
-    /// What every further request would hear too.
+    /// The reason to send no further request: it would get the same answer.
     fn reason_not_to_ask(&self) -> Option<String> {
         let error = self.error.as_ref()?;
         let is_hopeless = error.is_unauthorized()
@@ -151,32 +153,32 @@ impl Access {
                     | ErrorKind::Redirect { .. }
                     | ErrorKind::RateLimited { .. }
             );
-        is_hopeless.then(|| "it was not asked for any more".to_owned())
+        is_hopeless.then(|| "an earlier request failed".to_owned())
     }
 }
 
-/// Why a sync asks for something.
+/// The need of a sync run for a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Need {
-    /// It cannot be complete without.
+    /// A sync run cannot be complete without it.
     Required,
-    /// It does more, or costs less, with it.
+    /// A sync run does more, or costs less, with it.
     Useful,
 }
 
-/// A scope, and what a sync does with it.
+/// A scope and its use in a sync run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Needed {
     /// The scope of the token.
     pub scope: TokenScope,
-    /// Whether it is a matter of being complete.
+    /// The need for the scope.
     pub need: Need,
-    /// What it is good for, in words.
+    /// The purpose, in words.
     pub purpose: &'static str,
 }
 
-/// What a sync of this scope asks of its token, the required first.
+/// The scopes that a sync run of this scope can use; the required ones come first.
 #[must_use]
 pub fn needed(scope: &Scope) -> Vec<Needed> {
     let mut needed = match scope {
@@ -193,7 +195,7 @@ pub fn needed(scope: &Scope) -> Vec<Needed> {
             let by_tag = (!tags.is_empty()).then_some(by_tag);
             let shared = useful(
                 TokenScope::ActionsRead,
-                "what is new of all droplets in one request, and the last of those that are gone",
+                "new actions of all droplets in one request, and the last actions of gone droplets",
             );
             let own = [required(TokenScope::DropletRead, own)];
             own.into_iter().chain(by_tag).chain([shared]).collect()
@@ -205,7 +207,7 @@ pub fn needed(scope: &Scope) -> Vec<Needed> {
     ));
     needed.push(useful(
         TokenScope::AccountRead,
-        "refuses a token of another account before it mixes two histories",
+        "the check that the token belongs to the same account as the archive",
     ));
     needed
 }

@@ -1,4 +1,4 @@
-//! What follows from each answer, without a network: the answers are put in.
+//! Tests of the result for each answer, without a network.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +33,7 @@ fn broken() -> Result<(), Error> {
     Err(error(ErrorKind::Transport("cannot connect".to_owned())))
 }
 
-/// What is found out when each scope gets the answer that `answer` has for it.
+/// The results when each scope gets its answer from `answer`.
 fn found(scope: &Scope, mut answer: impl FnMut(TokenScope) -> Result<(), Error>) -> Access {
     let mut access = Access {
         is_accepted: None,

@@ -1,4 +1,5 @@
-//! The checks of [`PagePlan`]: an answer against what it claims, and against what is known. See there for what they are.
+//! The checks of [`PagePlan`]: each answer is compared with its own claims and with the known state. The list of checks
+//! is in the parent module.
 
 use super::{Answer, PagePlan, Placement};
 use crate::api::PER_PAGE;
@@ -7,7 +8,7 @@ use crate::core::model::ActionId;
 use crate::sync::answer::Inconsistency;
 
 impl PagePlan {
-    /// Checks an answer against what it claims, and places its rows.
+    /// Checks an answer, and places its rows.
     pub(super) fn check(
         &mut self,
         answer: &Answer<'_>,
@@ -15,7 +16,7 @@ impl PagePlan {
     ) -> Result<Placement, Inconsistency> {
         let is_end = answer.ids.is_empty() && self.page_past_the_end() == Some(answer.page);
         let total = match answer.total {
-            // It is the length of this page.
+            // This total is the length of this page.
             Some(0) if is_end => self.latest_total,
             total => total.ok_or(Inconsistency::NoTotal)?,
         };
@@ -44,7 +45,7 @@ impl PagePlan {
             return Err(Inconsistency::LinksOn { page: answer.page });
         }
         if self.first_target.is_none() && self.before.total == Some(total) {
-            // The positions are those of the earlier syncs.
+            // The positions are the same as in earlier sync runs.
             let proven = self.before.complete_total;
             self.borders
                 .retain(|border| border + 1 < total || Some(border + 1) == proven);
@@ -57,7 +58,7 @@ impl PagePlan {
         Ok(placement)
     }
 
-    /// Leaves out the position after a border that no page has shown yet. The page that shows the border covers it.
+    /// Holds back the position after a border that no page has shown yet. The page with the border releases it.
     fn hold_back_after_borders(&mut self, placement: &mut Placement) {
         let first = placement.shown.start;
         let borders = &self.borders;
@@ -74,8 +75,8 @@ impl PagePlan {
         self.held.retain(|position| is_held(*position));
     }
 
-    /// What is new has greater ids than what is old, where only some rows are kept: nothing else tells the one from the
-    /// other.
+    /// Checks that new actions have greater ids than old ones if only some rows are kept, because nothing else
+    /// separates the two.
     fn check_border(
         &mut self,
         answer: &Answer<'_>,
@@ -103,7 +104,7 @@ impl PagePlan {
         Ok(())
     }
 
-    /// The rows of an answer at the positions that it shows, newest first.
+    /// Places the rows of an answer at its positions, newest first.
     fn placement(&mut self, answer: &Answer<'_>, shown: Interval, total: u64) -> Placement {
         let mut covers = Coverage::new();
         let is_readable = answer.ids.iter().all(Option::is_some);
@@ -138,8 +139,8 @@ fn shows_an_id_twice(answer: &Answer<'_>) -> bool {
     ids.len() < readable
 }
 
-/// Whether ids descend, as they do where new actions appear at the head. Where only some rows are kept, nothing else
-/// tells whether what stands at new positions is what is new.
+/// True when ids descend, as they do if new actions appear at the head. If only some rows are kept, this is the only
+/// proof that new positions have new actions.
 fn is_newest_first(answer: &Answer<'_>) -> bool {
     answer
         .ids

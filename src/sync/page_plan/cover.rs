@@ -1,4 +1,4 @@
-//! The first way of a [`PagePlan`]: covers the positions that are missing.
+//! The first phase of a [`PagePlan`]: covers the missing positions.
 
 use super::super::answer::{Answer, Inconsistency, Placement, Skipped, Verdict};
 use super::super::full_scan::may_be_cut;
@@ -7,9 +7,9 @@ use crate::api::PER_PAGE;
 use crate::core::coverage::{Coverage, Interval, page_of};
 
 const MOST_FRUITLESS: u32 = 12;
-/// The end is put off because an answer said that the listing is longer, for as long as no more pages were asked for than so
-/// many times those that it had at first, and a few; and a few times where one page is all that is missing. A listing that
-/// grows by pages all the time would never end.
+/// Limits on raising the target when an answer shows a longer listing. The plan may request `MOST_TIMES` times the
+/// pages that the listing had at first, and `MORE_PAGES` more. If only one page is missing, the target is raised at
+/// most `MOST_RAISES_BY_A_PAGE` times. Without limits, a listing that always grows by pages would never end.
 const MOST_TIMES: u64 = 3;
 const MORE_PAGES: u64 = 12;
 pub(super) const MOST_RAISES_BY_A_PAGE: u32 = 8;
@@ -55,9 +55,9 @@ impl PagePlan {
         (!self.under_way.contains_key(&page)).then_some(page)
     }
 
-    /// The page after the last one, where nothing but the total says that it is the last and a server may have cut it: totals
-    /// have been the number of rows on the page (digitalocean/api-v2 issue 107). A listing that was complete once has its
-    /// end.
+    /// The page after the last one, if only the total proves the end and the last page may be cut: totals have been the
+    /// number of rows on the page (digitalocean/api-v2 issue 107). A listing that was complete before needs no such
+    /// proof.
     pub(super) fn page_past_the_end(&self) -> Option<u64> {
         let total = self.latest_total;
         let is_proven = self.before.complete_total > Some(0) || self.end == Some(total);
@@ -83,7 +83,7 @@ impl PagePlan {
             seen.extend(new.filter_map(|((position, id), _)| Some(((*id)?, position))));
         }
         self.newly_covered += self.coverage.len() - covered_before;
-        // Not what it covers beyond the target: a listing that grows all the time always has more of that.
+        // Positions beyond the target do not count, because a listing that grows all the time always has more of them.
         self.fruitless = if self.missing() < missing_before {
             0
         } else {
@@ -94,12 +94,12 @@ impl PagePlan {
             self.audit = None;
             self.audited = Some(placement.shown);
         } else if self.old.is_some() {
-            // An old answer shows what was there then: another sync has more luck.
+            // An old answer shows an older page. Another sync run can try again.
             self.skip(answer.page);
         }
     }
 
-    /// How many positions of the target are not covered yet.
+    /// The number of positions of the target that are not covered yet.
     pub(super) fn missing(&self) -> u64 {
         let target = Interval {
             start: self.from,
@@ -123,7 +123,7 @@ impl PagePlan {
             }
             return;
         }
-        // What is under way may still contradict what the others said.
+        // Pages under way may still contradict the other answers.
         if !self.again.is_empty() || !self.under_way.is_empty() || self.raise_target() {
             return;
         }
@@ -144,7 +144,8 @@ impl PagePlan {
         }
     }
 
-    /// Goes on to the longest length heard of: the first answer may have been old. Whether there is more to read.
+    /// Raises the target to the largest known total, because the first answer may have been old. Returns true if more
+    /// is to be read.
     pub(super) fn raise_target(&mut self) -> bool {
         let all = Interval {
             start: self.from,
@@ -179,8 +180,8 @@ impl PagePlan {
         true
     }
 
-    /// Whether each newly covered position brought another action: a new row on top of a proven beginning, or, where
-    /// only some rows are kept, another id.
+    /// True when each newly covered position has its own new action: a new row after a proven beginning, or a distinct
+    /// id if only some rows are kept.
     pub(super) fn is_proven(&self) -> bool {
         if let Some(seen) = &self.seen {
             return seen.len() as u64 == self.newly_covered;
@@ -195,7 +196,7 @@ impl PagePlan {
             && self.inserted == self.newly_covered
     }
 
-    /// How far it is covered without a gap: to the target, and to what arrived since.
+    /// The end of the coverage without a gap, which may be beyond the target.
     pub(super) fn proven_total(&self) -> u64 {
         let mut intervals = self.coverage.intervals().iter();
         let reaching =
@@ -211,7 +212,7 @@ impl PagePlan {
         all
     }
 
-    /// Gives up reading a page again, if it is one where nothing is missing.
+    /// Gives up reading a page again, if no position is missing.
     pub(super) fn skip(&mut self, page: u64) -> Option<Skipped> {
         let is_covering = matches!(self.phase, Phase::Cover) && self.target.is_some();
         if !is_covering || self.missing() > 0 {

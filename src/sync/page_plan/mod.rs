@@ -1,21 +1,20 @@
-//! Decides which page of a listing to read next, and when all of it is archived. Pure: no network, no file, no clock.
+//! Decides which page of a listing to read next, and when the listing is complete. Pure: no network, no file, no clock.
 //!
-//! The rule is *cover what is missing of `[0, T)`*, where `T` is the length the listing had when the sync began. Servers
-//! may lag behind one another, so the end is put off when an answer says that the listing is longer.
-//! Positions are exact as long as the listing is newest first and grows at its head only, which is observed but not
-//! documented. So every answer is checked against what it claims:
+//! The rule is: *cover the missing positions of `[0, T)`*, where `T` is the length of the listing when the sync run
+//! began. Replicas may lag, so `T` is raised when an answer shows a longer listing. Positions are exact as long as the
+//! listing is newest first and grows only at its head, which is observed but not documented. So every answer is
+//! checked:
 //!
-//! - a page has as many rows as the positions it shows, and no id twice;
-//! - a total never shrinks: an answer that is older than one before it is asked for again;
-//! - where only some rows are kept, the newest come first, and all that is new has greater ids than all that is old;
-//! - what stands at covered positions is archived already;
-//! - in the end, as many actions were new as positions were newly covered; where the two differ, because some were
-//!   known from elsewhere, the archived actions that are no newer than the covered ones are counted.
+//! - a page has as many rows as positions, and no id twice;
+//! - a total never shrinks: if an answer is older than an earlier one, its page is requested again;
+//! - if only some rows are kept, the rows are newest first, and all new actions have greater ids than all old ones;
+//! - actions at covered positions are already archived;
+//! - in the end, the number of new actions equals the number of newly covered positions. If the two differ, because
+//!   some actions were known from other listings, the archived actions up to the newest covered one are counted.
 //!
-//! The first check that fails ends this way of reading: what was covered is forgotten, and the pages are walked one
-//! after the other from the first, which misses nothing as long as the listing only grows ([`FullScan`]). If that does
-//! not add up either, it is done again, and then the listing is reported as incomplete ([`Passes`]). Rows are archived in
-//! any case.
+//! The first check that fails ends the coverage: the plan forgets it and starts a full scan, which misses nothing as
+//! long as the listing only grows ([`FullScan`]). If the full scan has an inconsistency too, it is repeated, and then
+//! the listing is reported as incomplete ([`Passes`]). Rows are archived in any case.
 
 mod check;
 mod cover;
@@ -32,82 +31,82 @@ use crate::core::coverage::{Coverage, Interval};
 use crate::core::model::ActionId;
 
 enum Phase {
-    /// Covering what is missing.
+    /// Missing positions are read.
     Cover,
-    /// Everything is covered, but whether it is there has to be counted.
+    /// Everything is covered, but the archived actions must be counted.
     Count,
-    /// Something was wrong: pages one after the other, once what is under way has come in.
+    /// A full scan, after an inconsistency or on request. It starts when no page is under way.
     FullScan(FullScan),
-    /// A pass added up: what it found is compared with what is archived.
+    /// A pass has no inconsistency: its result is compared with the archive.
     Compare(Found),
     Done(Verdict),
 }
 
-/// The reading of one listing in one sync.
+/// The page plan of one listing in one sync run.
 pub(super) struct PagePlan {
     phase: Phase,
-    /// Whether every page is walked through on request.
+    /// True for a full scan on request.
     is_full: bool,
-    /// Whether it begins at the newest page that is missing, instead of at the newest.
+    /// True when the plan begins at the newest missing page instead of the newest page.
     is_resuming: bool,
-    /// Why every page is walked through otherwise.
+    /// The inconsistency that caused a full scan.
     scanned_because: Option<Inconsistency>,
     before: Before,
     coverage: Coverage,
-    /// Positions of rows without an id: read, but not archived.
+    /// Positions of rows without an id, which were read but not archived.
     unreadable: Coverage,
-    /// The position from which on the listing is read: the oldest, unless it is only followed.
+    /// The position from which the listing is read: 0, unless it is only followed.
     from: u64,
-    /// When only some rows are kept: the ids of all at newly covered positions, to be counted instead of rows, each with
-    /// its position.
+    /// If only some rows are kept: all ids at newly covered positions, each with its position. They are counted instead
+    /// of rows.
     seen: Option<HashMap<ActionId, u64>>,
-    /// The greatest id that the listing showed before, where what is new is known to have a greater one.
+    /// The greatest id that the listing showed before, if new actions are known to have greater ids.
     head_id: Option<ActionId>,
-    /// The last positions of what earlier syncs have read, while it is not known that what stands there is archived: a total
-    /// that was wrong then, or an action that was removed since, would leave a hole after them.
+    /// The last positions that earlier sync runs have read, until a page shows them again. A total that was wrong then,
+    /// or an action that was removed since, would leave a hole after them.
     borders: BTreeSet<u64>,
-    /// The positions after borders that were read before the borders were looked at. They are covered afterwards, so that a
-    /// sync that is killed in between leaves a gap there, and the next one has the look.
+    /// The positions after borders that were read before the borders themselves. They count as covered only after the
+    /// border was read. So a kill in between leaves a gap, and the next sync run reads the border.
     held: BTreeSet<u64>,
-    /// The length when the sync began, and what it was raised to.
+    /// The length when the sync run began, and the length to which it was raised.
     first_target: Option<u64>,
     target: Option<u64>,
-    /// How many pages were asked for.
+    /// The number of requested pages.
     asked: u64,
-    /// The longest length heard of, in this sync or an earlier one.
+    /// The largest total of this sync run or an earlier one.
     latest_total: u64,
-    /// How often the target was raised to it.
+    /// The number of times that the target was raised to it.
     raises: u32,
-    /// What the passes over all pages came to.
+    /// The passes of the full scan.
     passes: Passes,
-    /// Covered positions whose pages are to be read again.
+    /// Covered positions whose pages are read again.
     again: BTreeSet<u64>,
-    /// The one of them that is to be proven, and the positions that its page then showed.
+    /// The position to audit, and the positions that its page then showed.
     audit: Option<u64>,
     audited: Option<Interval>,
-    /// The last answer, where it is older than one before it.
+    /// The inconsistency of the last answer, if that answer is old.
     old: Option<Inconsistency>,
-    /// Whether any answer of this sync was: then a larger total is no growth.
+    /// True when any answer of this sync run was old: then a larger total is not growth.
     has_lag: bool,
-    /// The length at which a page past the end was empty.
+    /// The length of the listing when the page past the end was empty.
     end: Option<u64>,
-    /// The greatest id of the page that ends at a position.
+    /// The greatest id of each page, by the end position of the page.
     greatest_ids: BTreeMap<u64, ActionId>,
-    /// The pages that are asked for, each with the length that was known then.
+    /// The pages under way, each with the length that was known at the request.
     under_way: BTreeMap<u64, u64>,
     inserted: u64,
     newly_covered: u64,
-    /// Answers in a row that brought nothing missing.
+    /// The number of answers in a row without missing positions.
     fruitless: u32,
-    /// Whether pages under way at once are outrun by the growth of the listing: each shows what is newer than what it
-    /// was asked for, so only one is asked for at a time.
+    /// True when the listing grows faster than concurrent pages can read: each page shows newer actions than expected.
+    /// Then only one page is under way at a time.
     is_outrun: bool,
 }
 
-/// Answers in a row that may bring nothing missing before pages are asked for one at a time.
+/// After this many answers in a row without missing positions, pages are requested one at a time.
 const MOST_FRUITLESS_AT_ONCE: u32 = 2;
 impl PagePlan {
-    /// Starts reading; `full` walks through every page whatever is covered.
+    /// Starts a plan. `full` starts a full scan regardless of coverage.
     pub(super) fn new(before: Before, full: bool) -> Self {
         Self {
             phase: if full {
@@ -147,13 +146,13 @@ impl PagePlan {
         }
     }
 
-    /// Starts reading a listing of which only some rows are kept, from position `from` on: at earlier ones they are all
-    /// archived. What is new has greater ids than `head_id`, the greatest one so far.
+    /// Starts a plan for a listing of which only some rows are kept, from position `from` on. All kept rows before it
+    /// are archived. New actions have greater ids than `head_id`, the greatest id so far.
     pub(super) fn following(mut before: Before, from: u64, head_id: Option<ActionId>) -> Self {
-        // From the beginning on, everything is read.
+        // From position 0 on, everything is read.
         let head_id = head_id.filter(|_| from > 0);
         let border = from.checked_sub(1).filter(|border| {
-            // What an interrupted sync has read across the border was checked by it.
+            // An interrupted sync run has already checked what it read across the border.
             head_id.is_some()
                 && !(before.coverage.contains(*border) && before.coverage.contains(from))
         });
@@ -175,19 +174,19 @@ impl PagePlan {
         }
     }
 
-    /// Goes on where an interrupted sync stopped, without a look at the newest page when that is archived.
+    /// Continues where an interrupted sync run stopped. It skips the newest page if that is archived.
     pub(super) fn resuming(mut self) -> Self {
         self.is_resuming = self.before.complete_total.is_none();
         self
     }
 
-    /// Has a look at this position, the last one that was read by another sync.
+    /// Also reads this position again, the last one that another sync run has read.
     pub(super) fn with_border(mut self, position: u64) -> Self {
         self.borders.insert(position);
         self
     }
 
-    /// Reads the page with this position again, although it is covered, to prove it.
+    /// Audits the page with this position, although it is covered.
     pub(super) fn auditing(mut self, position: u64) -> Self {
         self.audit = Some(position);
         self.reading_again([position])
@@ -199,7 +198,7 @@ impl PagePlan {
         self
     }
 
-    /// The page to ask for now; `None` while answers have to come in first, or when there is nothing more to ask.
+    /// The page to request now; `None` while answers must arrive first, or when nothing is left to request.
     pub(super) fn next_page(&mut self) -> Option<u64> {
         let page = match &self.phase {
             Phase::Cover => self.next_missing_page()?,
@@ -214,7 +213,7 @@ impl PagePlan {
         Some(page)
     }
 
-    /// How the rows of this answer are to be archived. [`Self::archived`] must follow.
+    /// Decides how to archive the rows of this answer. [`Self::archived`] must follow.
     pub(super) fn place(&mut self, answer: &Answer<'_>) -> Placement {
         let known_total = self.under_way.remove(&answer.page).unwrap_or(0);
         self.old = None;
@@ -236,7 +235,8 @@ impl PagePlan {
                 full_scan.read(answer);
                 Placement::nowhere(answer, answer.total)
             }
-            // Under way when something went wrong: its rows count, its position does not. Its total was said before the walk.
+            // The page was under way when an inconsistency appeared. Its rows count, its position does not, and its
+            // total is from before the full scan.
             Phase::FullScan(_) | Phase::Count | Phase::Compare(_) | Phase::Done(_) => {
                 self.passes.begin(self.latest_total);
                 Placement::nowhere(answer, None)
@@ -244,7 +244,7 @@ impl PagePlan {
         }
     }
 
-    /// Takes note of how long an answer says that the listing is, and where its oldest action stands then.
+    /// Records the total of an answer, and the position of its oldest action by that total.
     fn note_claim(&mut self, answer: &Answer<'_>) {
         let Some(total) = answer.total else { return };
         let shown = Interval::of_page(answer.page, PER_PAGE, total);
@@ -257,7 +257,7 @@ impl PagePlan {
         }
     }
 
-    /// Takes note of what archiving the placed rows came to.
+    /// Records the result of archiving the placed rows.
     pub(super) fn archived(
         &mut self,
         answer: &Answer<'_>,
@@ -278,12 +278,12 @@ impl PagePlan {
         }
     }
 
-    /// How many positions are covered, while positions are believed.
+    /// The number of covered positions, while positions are trusted.
     pub(super) fn covered(&self) -> Option<u64> {
         matches!(self.phase, Phase::Cover).then(|| self.coverage.len())
     }
 
-    /// Ends a pass over all pages that has come to its verdict: with that, or with another pass.
+    /// Handles the verdict of a pass: accepts it or starts another pass.
     fn finish_pass(&mut self) {
         let Phase::FullScan(full_scan) = &mut self.phase else {
             return;
@@ -299,8 +299,8 @@ impl PagePlan {
         }
     }
 
-    /// The greatest id among the positions that [`Self::proven_total`] counts, of a listing of which only some rows are
-    /// kept. What was read beyond a gap may have greater ones than what will be found in the gap.
+    /// The greatest id among the positions below [`Self::proven_total`], if only some rows are kept. Positions beyond a
+    /// gap do not count, because the gap may later show smaller ids.
     pub(super) fn head_id(&self) -> Option<ActionId> {
         let proven = self.proven_total();
         let seen = self
@@ -311,18 +311,18 @@ impl PagePlan {
         self.head_id.max(seen.map(|(id, _)| *id).max())
     }
 
-    /// Whether [`Self::counted`] has to be called for a verdict.
+    /// True when the caller must call [`Self::counted`] for a verdict.
     pub(super) fn wants_count(&self) -> bool {
         matches!(self.phase, Phase::Count)
     }
 
-    /// The greatest id to be counted. What is archived beyond it, because an earlier sync or another page showed it, would
-    /// make up for what is missing before it.
+    /// The greatest id to count. Newer archived actions, from an earlier sync run or another page, would hide missing
+    /// older ones.
     pub(super) fn count_up_to(&self) -> Option<ActionId> {
         self.greatest_ids.get(&self.proven_total()).copied()
     }
 
-    /// Takes note of how many actions of the listing are archived, up to [`Self::count_up_to`].
+    /// Records the number of archived actions of the listing, up to [`Self::count_up_to`].
     pub(super) fn counted(&mut self, archived: u64) {
         let total = self.proven_total();
         if archived == total {
@@ -332,12 +332,12 @@ impl PagePlan {
         }
     }
 
-    /// Whether [`Self::compared`] has to be called for a verdict.
+    /// True when the caller must call [`Self::compared`] for a verdict.
     pub(super) fn wants_comparison(&self) -> bool {
         matches!(self.phase, Phase::Compare(_))
     }
 
-    /// Takes note of how many actions of the listing are archived, and of the newest one.
+    /// Records the number of archived actions of the listing, and the newest one.
     pub(super) fn compared(&mut self, archived: u64, newest: Option<ActionId>) {
         if let Phase::Compare(found) = &self.phase {
             let archived_before = archived.saturating_sub(self.inserted);
@@ -348,7 +348,7 @@ impl PagePlan {
         }
     }
 
-    /// The length that the next sync is to expect, where it is less than was known.
+    /// The length that the next sync run expects, if it is less than the known length.
     pub(super) fn settles_for(&self) -> Option<u64> {
         match &self.phase {
             Phase::Done(Verdict::Incomplete {
@@ -358,7 +358,7 @@ impl PagePlan {
         }
     }
 
-    /// The verdict, once nothing is under way any more.
+    /// The verdict, once no page is under way.
     pub(super) fn verdict(&self) -> Option<&Verdict> {
         match &self.phase {
             Phase::Done(verdict) if self.under_way.is_empty() => Some(verdict),
@@ -366,18 +366,19 @@ impl PagePlan {
         }
     }
 
-    /// The positions of the page that was read again on request.
+    /// The positions of the audited page.
     pub(super) fn audited(&self) -> Option<Interval> {
         self.audited
     }
 
-    /// Whether every action that the listing was ever seen to hold had been archived before.
+    /// True when everything that the listing ever showed had been archived before.
     pub(super) fn was_complete(&self) -> bool {
         let complete = self.before.complete_total;
         complete.is_some_and(|complete| complete >= self.latest_total)
     }
 
-    /// A page that was asked for will not be answered. If it was only to be read again, nothing is missing.
+    /// Records that a requested page has no answer. Returns a value if the page was only read again, so that nothing is
+    /// missing.
     pub(super) fn abandon(&mut self, page: u64) -> Option<Skipped> {
         self.under_way.remove(&page);
         let skipped = self.skip(page)?;
@@ -385,7 +386,7 @@ impl PagePlan {
         Some(skipped)
     }
 
-    /// How many of how many positions are covered, for people who watch.
+    /// The number of covered positions and the number of all positions, for the progress display.
     pub(super) fn progress(&self) -> (u64, u64) {
         if let Phase::FullScan(full_scan) = &self.phase {
             return full_scan.progress();
@@ -398,16 +399,16 @@ impl PagePlan {
         (wanted.len() - missing, wanted.len())
     }
 
-    /// Whether every page is read in the API's order, and no position of an earlier sync is believed.
+    /// True for a full scan, which trusts no position of an earlier sync run.
     pub(super) fn is_through_everything(&self) -> bool {
         self.is_full || self.scanned_because.is_some()
     }
 
-    /// Why what was covered must be forgotten, when it must.
+    /// The inconsistency because of which the coverage must be forgotten, if any.
     pub(super) fn inconsistency(&self) -> Option<&Inconsistency> {
         match (&self.phase, &self.scanned_because) {
             (Phase::FullScan(_), inconsistency) => inconsistency.as_ref(),
-            // A walk through everything, on request, that did not add up.
+            // A full scan on request that ended with an inconsistency.
             (Phase::Done(Verdict::Incomplete { reason }), None) if self.is_full => Some(reason),
             (Phase::Done(Verdict::Incomplete { .. }), inconsistency) if self.seen.is_some() => {
                 inconsistency.as_ref()
@@ -416,8 +417,8 @@ impl PagePlan {
         }
     }
 
-    /// Stops trusting positions. A listing of which only some rows are kept is left at that: the droplets' own listings
-    /// are there instead.
+    /// Stops trusting positions and starts a full scan. If only some rows are kept, it ends the plan instead, because
+    /// the droplets' own listings can be read.
     fn start_full_scan(&mut self, inconsistency: Inconsistency) {
         self.coverage = Coverage::new();
         self.passes.begin(self.latest_total);

@@ -18,7 +18,7 @@ fn a_schedule_that_is_not_understood_is_refused_with_its_place() {
         &["--cron", "`75`, character 3 of `0,75 * * * *`", "hint: "],
     );
     refused(&["--cron", "* * * *"], 2, &["has 4 fields"]);
-    refused(&["--cron", "0 0 31 2 *"], 2, &["never comes"]);
+    refused(&["--cron", "0 0 31 2 *"], 2, &["never matches"]);
     refused(
         &["--cron", "@hourly", "--timezone", "Europe/Dublim"],
         2,
@@ -39,7 +39,7 @@ fn a_schedule_that_is_not_understood_is_refused_with_its_place() {
         2,
         &["--ping-url"],
     );
-    refused(&[], 2, &["nothing says when to sync", "hint: "]);
+    refused(&[], 2, &["no schedule is configured", "hint: "]);
 }
 
 #[test]

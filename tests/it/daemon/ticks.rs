@@ -25,7 +25,7 @@ fn what_was_never_synced_is_synced_at_once_and_the_next_runs_are_announced() {
     let flags = ["--cron", "30 2 * * *", "--timezone", "Europe/Dublin", "-v"];
     let daemon = sandbox.start_daemon(&cloud, &flags);
     until_said(&daemon, 1, "complete: 450 new actions");
-    let run = end(daemon).says("30 2 * * * by the clocks of Europe/Dublin");
+    let run = end(daemon).says("30 2 * * * in the time zone Europe/Dublin");
     let announced: Vec<_> = run
         .stderr
         .lines()
@@ -52,7 +52,7 @@ fn a_slow_sync_is_not_doubled_and_what_it_costs_is_said() {
     // Also the next tick's, which began after the last action appeared.
     let complete = lines(&daemon.said(), ": complete: ");
     until_said(&daemon, complete + 2, ": complete: ");
-    let run = end(daemon).says("is left out: the sync before it is still at work");
+    let run = end(daemon).says("is left out: the previous sync is still running");
     assert!(
         cloud.most_at_once() <= 4,
         "the pages of one sync at a time: {run}"

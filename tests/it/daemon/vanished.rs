@@ -10,7 +10,7 @@ use crate::process::{Running, until};
 use crate::sandbox::Sandbox;
 use crate::witness::Witness;
 
-const GONE: &str = "is gone, or has no bytes any more";
+const GONE: &str = "is missing or empty";
 
 fn cloud() -> Cloud {
     settled_cloud(3, 450)

@@ -36,7 +36,7 @@ fn a_redirect_is_never_followed() {
     sandbox
         .sync(&cloud, &["--all"])
         .exits(3)
-        .says("answered 302 and points elsewhere")
+        .says("answered 302 with a redirect")
         .says("hint: check --api-url");
     assert_eq!(stranger.heads(), [""; 0]);
 }

@@ -104,11 +104,11 @@ fn refusals() -> Vec<Row> {
             .holds_at_least(200),
         always("redirect", elsewhere())
             .exits(1)
-            .says("points elsewhere")
+            .says("with a redirect")
             .holds_at_least(0),
         always_on(3, "redirect", elsewhere())
             .exits(3)
-            .says("points elsewhere")
+            .says("with a redirect")
             .holds_at_least(200),
     ]
 }

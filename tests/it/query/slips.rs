@@ -47,7 +47,7 @@ fn a_time_that_can_mean_two_things_or_none_is_refused_with_the_forms_that_work()
     for (text, words) in [
         ("07/08/2020", "year first"),
         ("soon", "2 weeks ago"),
-        ("2020-02-30", "no day of the calendar"),
+        ("2020-02-30", "not a day of the calendar"),
         ("30", "30d"),
         ("", "7d"),
     ] {

@@ -139,7 +139,7 @@ fn an_answer_that_cannot_be_put_aside_says_so_and_waits_for_whoever_reads_it() {
         stderr.read_exact(&mut byte).unwrap();
         said.push(byte[0].into());
     }
-    assert!(said.contains("cannot be put aside in "), "{said}");
+    assert!(said.contains("cannot be stored in "), "{said}");
     assert!(said.contains("no-such-folder"), "{said}");
     unread.child.stderr = Some(stderr);
     let (lines, said) = unread.read();

@@ -17,7 +17,7 @@ fn without_the_scope_nothing_new_costs_one_for_each_droplet() {
     let flags = ["--droplet", &watched.flag(), "-v"];
     let run = watched.sandbox.sync(&watched.cloud, &flags).exits(0);
     run.says("actions:read")
-        .says("each droplet is asked for by itself");
+        .says("reads each droplet's listing separately");
     costs_at_most(&watched.cloud, own + 3, "first");
     for _ in 0..2 {
         watched.sync();

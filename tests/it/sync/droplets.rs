@@ -141,13 +141,13 @@ fn a_tag_of_which_not_every_droplet_can_be_read_leaves_the_sync_partial() {
             format!(
                 r#"{{"droplets": [{{"id": {known}, "tags": ["web"]}}, {{"id": "x"}}], "meta": {{"total": 2}}}}"#
             ),
-            "a row cannot be read: its `id` is no integer",
+            "a row cannot be read: its `id` is not an integer",
         ),
         (
             format!(
                 r#"{{"droplets": [{{"id": {known}, "tags": ["web"]}}], "meta": {{"total": 400}}}}"#
             ),
-            "it has 1 droplets, and says that there are 400",
+            "it shows 1 droplets, but its total is 400",
         ),
     ] {
         cloud.clear_faults();

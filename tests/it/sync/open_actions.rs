@@ -128,7 +128,7 @@ fn an_action_that_cannot_be_had_keeps_no_other_from_being_settled() {
     let path = format!("/v2/actions/{broken}");
     cloud.break_with(FaultRule::new(Fault::Status(500)).path(&path));
     let run = sandbox.sync(&cloud, &["--all"]).exits(3);
-    run.says(&format!("looking again at action {broken} failed"));
+    run.says(&format!("asking about action {broken} failed"));
     let sql = "SELECT CAST(id AS TEXT) FROM actions WHERE status = 'in-progress'";
     assert_eq!(sandbox.archive().texts(sql), [broken.to_string()]);
     cloud.clear_faults();

@@ -164,14 +164,14 @@ fn an_api_that_cannot_be_asked_is_no_missing_scope() {
             Fault::Body(
                 r#"{"actions": 7, "droplets": "x", "sizes": false, "account": []}"#.to_owned(),
             ),
-            "its `actions` is no list",
+            "its `actions` is not a list",
         ),
-        (Fault::HtmlError(403), "it was not the API that refused"),
-        (Fault::HtmlError(404), "it is not the API that answers"),
+        (Fault::HtmlError(403), "another server refused, not the API"),
+        (Fault::HtmlError(404), "the API was not found"),
         (Fault::HtmlBody200, "cannot be read"),
         (
             Fault::Redirect(stranger.url().to_owned()),
-            "points elsewhere",
+            "with a redirect",
         ),
     ] {
         cloud.clear_faults();
@@ -189,7 +189,7 @@ fn a_fault_in_what_a_sync_can_do_without_is_a_warning() {
     let cloud = cloud();
     cloud.break_with(FaultRule::new(Fault::HtmlError(404)).path("/v2/sizes"));
     let run = check(&cloud, &[]).exits(0);
-    run.says("warning: whether it has sizes:read is unknown");
+    run.says("warning: cannot tell whether the token has sizes:read");
 }
 
 #[test]

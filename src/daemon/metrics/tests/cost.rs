@@ -1,4 +1,4 @@
-//! Proof that looking again does not read again: neither the log of syncs nor the actions.
+//! Proves that a second update does not read again: neither the log of syncs nor the actions.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::super::{figures as read, totals as added};
 use super::*;
 
-/// An archive of so many finished syncs and so many actions, ten of which are in progress.
+/// An archive with these numbers of finished syncs and actions, of which ten are in progress.
 fn grown(runs: i64, actions: i64) -> Connection {
     let connection = archive();
     let numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)";
@@ -86,7 +86,7 @@ fn looking_again_takes_as_long_in_an_archive_of_a_hundred_times_as_many_syncs_an
     let [few, many] = steps;
     assert_eq!((few.1, few.2), (many.1, many.2));
     assert!(few.1 < few.2 && few.2 < 500, "{few:?}");
-    // And the counter does count.
+    // The counter does count.
     assert!(many.0 > 20_000, "{many:?}");
 }
 
@@ -98,7 +98,7 @@ fn actions_are_not_counted_again_unless_a_sync_may_have_archived_some() {
         figures.update(connection).unwrap();
         figures.holdings.as_ref().unwrap().actions
     };
-    // Nobody does this; whoever counts would see it.
+    // archiver never deletes actions; a new count would show it.
     execute(&connection, "DELETE FROM actions WHERE id = 1");
     assert_eq!(counted(&connection), 1_000);
     for outcome in ["complete", "partial", "interrupted"] {
@@ -119,7 +119,7 @@ fn actions_are_not_counted_again_unless_a_sync_may_have_archived_some() {
     execute(&connection, "DELETE FROM actions WHERE id = 2");
     begin(&connection, "account", 300);
     assert_eq!(counted(&connection), 999);
-    // It was killed, and nobody knows what it archived.
+    // The sync was killed, so its number of archived actions is unknown.
     begin(&connection, "account", 400);
     assert_eq!(counted(&connection), 998);
     execute(&connection, "DELETE FROM actions WHERE id = 3");

@@ -1,4 +1,4 @@
-//! What `examples/prometheus` says of metrics is said of metrics that there are.
+//! `examples/prometheus` mentions only metrics that exist.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What an archive holds.
+//! The content of an archive.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn holdings(connection: &Connection) -> Holdings {
     figures(connection).holdings.unwrap()
 }
 
-/// A listing of so many actions, of which the oldest are archived.
+/// A listing of `total` actions, of which the oldest are archived.
 fn listing(connection: &Connection, droplet_id: Option<i64>, total: i64, covered: i64) {
     let path = match droplet_id {
         Some(id) => format!("/v2/droplets/{id}/actions"),
@@ -66,7 +66,7 @@ fn the_accounts_listing_is_measured_as_far_as_it_was_seen() {
     let connection = archive();
     sync(&connection, 0, "partial");
     listing(&connection, None, 400, 300);
-    // What a sync of droplets left undone is not asked for.
+    // The unfinished part of a sync of droplets does not count.
     listing(&connection, Some(1), 70, 10);
     let listings = holdings(&connection).listings;
     assert_eq!(listed(listings), (1, 1, 400, 100));

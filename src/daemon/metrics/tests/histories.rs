@@ -1,4 +1,4 @@
-//! Whatever happened between two looks at the log of syncs: it comes to the same as looking once.
+//! Several updates give the same totals as one update, after any history.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -9,14 +9,14 @@ use super::*;
 use crate::archive::LockState;
 use crate::query::status;
 
-/// What happens to an archive.
+/// An event in the life of an archive.
 #[derive(Clone, Debug)]
 enum Step {
-    /// A sync starts; the one before, if it has not ended, was killed.
+    /// A sync starts. The previous one was killed, if it has not ended.
     Begin { scope: &'static str, after: i64 },
-    /// It ends.
+    /// The sync ends.
     Finish(End),
-    /// Somebody looks.
+    /// The totals are updated.
     Look,
 }
 
@@ -51,7 +51,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(step, 1..60)
 }
 
-/// The end of a history so far: when the last sync began, and whether it has ended.
+/// The state after a history: the start of the last sync, and a flag for a sync that is still running.
 struct Clock {
     began: i64,
     is_running: bool,
@@ -79,7 +79,7 @@ fn take(connection: &Connection, clock: &mut Clock, step: &Step) {
     }
 }
 
-/// The same sums, by SQL.
+/// The same totals, computed by SQL.
 fn summed(connection: &Connection) -> [u64; 9] {
     let sql = "
         WITH settled AS (
@@ -93,7 +93,7 @@ fn summed(connection: &Connection) -> [u64; 9] {
         .query_row(sql, [], |row| {
             let mut sums = [0; 9];
             for (index, sum) in sums.iter_mut().enumerate() {
-                // Without a row there is no sum.
+                // SQL gives no sum without rows.
                 *sum = row
                     .get::<_, Option<i64>>(index)?
                     .unwrap_or(0)

@@ -1,4 +1,4 @@
-//! What archives come to, as Prometheus is told.
+//! Tests of the metrics of archives.
 
 mod cost;
 mod examples;
@@ -14,7 +14,7 @@ use super::*;
 use crate::archive;
 use crate::core::time::Timestamp;
 
-/// When the first sync of an archive in these tests begins.
+/// The start of the first sync of an archive in these tests.
 const BEGINNING: i64 = 1_767_225_600;
 
 /// An archive without a sync.
@@ -28,12 +28,12 @@ fn archive() -> Connection {
     connection
 }
 
-/// So many seconds after the beginning.
+/// The time this many seconds after the beginning.
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_epoch_seconds(BEGINNING + seconds).unwrap()
 }
 
-/// Notes that a sync starts.
+/// Records the start of a sync.
 fn begin(connection: &Connection, scope: &str, seconds: i64) {
     connection
         .execute(
@@ -43,7 +43,7 @@ fn begin(connection: &Connection, scope: &str, seconds: i64) {
         .unwrap();
 }
 
-/// What a sync notes at its end.
+/// The record of a sync at its end.
 #[derive(Clone, Debug, Default)]
 struct End {
     outcome: &'static str,
@@ -57,7 +57,7 @@ struct End {
     left: Option<i64>,
 }
 
-/// Notes how the last sync ended, so many seconds after the beginning.
+/// Records the end of the last sync, this many seconds after the beginning.
 fn finish(connection: &Connection, end: &End) {
     connection
         .execute(
@@ -80,7 +80,7 @@ fn finish(connection: &Connection, end: &End) {
         .unwrap();
 }
 
-/// A sync of the account that takes ten seconds and does nothing worth counting.
+/// A sync of the account that takes ten seconds and changes nothing.
 fn sync(connection: &Connection, seconds: i64, outcome: &'static str) {
     sync_of(connection, "account", seconds, outcome);
 }
@@ -99,14 +99,14 @@ fn execute(connection: &Connection, sql: &str) {
     connection.execute_batch(sql).unwrap();
 }
 
-/// Everything that an archive comes to, read at once.
+/// The figures of an archive, after one update.
 fn figures(connection: &Connection) -> Figures {
     let mut figures = Figures::default();
     figures.update(connection).unwrap();
     figures
 }
 
-/// The syncs of an archive, added up at once.
+/// The totals of an archive, after one update.
 fn totals(connection: &Connection) -> Totals {
     let mut totals = Totals::default();
     totals.update(connection).unwrap();

@@ -1,4 +1,4 @@
-//! What a reader of the format would object to: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
+//! Checks the text format: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ pub(super) struct Family {
     pub(super) samples: BTreeMap<String, f64>,
 }
 
-/// Reads a text back, and fails on whatever a strict reader would not take.
+/// Reads a text back, and fails on everything that a strict reader refuses.
 #[track_caller]
 pub(super) fn read(text: &str) -> BTreeMap<String, Family> {
     assert!(text.is_empty() || text.ends_with('\n'), "no end: {text:?}");

@@ -1,4 +1,4 @@
-//! What is written of it.
+//! The text of the metrics.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ pub(super) fn daemon() -> DaemonFigures {
     }
 }
 
-/// An archive of which there is something to say in every metric.
+/// An archive with a value for every metric.
 pub(super) fn busy() -> Connection {
     let connection = archive();
     sync(&connection, 0, "complete");
@@ -56,7 +56,7 @@ fn value(text: &str, name: &str) -> Option<f64> {
         .and_then(|family| family.samples.get(name).copied())
 }
 
-/// The values of a metric's label that have another number than 0.
+/// The values of a metric's label whose number is not 0.
 fn chosen(family: &Family) -> Vec<&str> {
     let chosen = family.samples.iter().filter(|(_, value)| **value > 0.0);
     chosen
@@ -64,7 +64,7 @@ fn chosen(family: &Family) -> Vec<&str> {
         .collect()
 }
 
-/// The numbers of a busy archive and its daemon, where times are counted from the beginning.
+/// The numbers of a busy archive and its daemon. Times are counted from the beginning.
 fn numbers() -> Vec<(&'static str, f64)> {
     #[expect(clippy::cast_precision_loss, reason = "seconds of this century fit")]
     let time = |seconds: i64| (BEGINNING + seconds) as f64;

@@ -1,4 +1,4 @@
-//! The log of syncs, added up.
+//! The totals of the log of syncs.
 
 use super::*;
 
@@ -136,7 +136,7 @@ fn a_complete_sync_of_the_account_holds_for_every_scope_and_no_other_does() {
     assert_eq!(totals(&connection).fresh_at(), Some(at(400)));
     sync(&connection, 500, "failed");
     assert_eq!(totals(&connection).fresh_at(), Some(at(200)));
-    // What has begun says what is meant, before it has ended.
+    // A running sync already sets the scope.
     begin(&connection, web, 600);
     assert_eq!(totals(&connection).fresh_at(), Some(at(200)));
     assert_eq!(totals(&connection).scope(), web);
@@ -184,7 +184,7 @@ fn absurd_numbers_neither_overflow_nor_take_anything_away() {
     let totals = totals(&connection);
     assert_eq!((totals.requests, totals.inserted), (u64::MAX, 0));
     assert_eq!(totals.quota, None);
-    // Two that ended before they began, by a clock that was set back; of the third nobody knows.
+    // Two syncs ended before they began, because the clock was set back; the times of the third cannot be read.
     let (count, sum) = (totals.durations.count(), totals.durations.sum_seconds());
     assert_eq!((count, sum), (2, 0));
     assert_eq!(totals.last_run.unwrap().started_at, None);
@@ -200,7 +200,7 @@ fn totals_that_cannot_be_updated_stay_as_they_were() {
     let mut other = Connection::open_in_memory().unwrap();
     totals.update(&other).unwrap_err();
     assert_eq!(totals, before);
-    // A row that is good, and then one that cannot be read.
+    // A good row, and then one that cannot be read.
     other = archive();
     sync(&other, 0, "complete");
     sync(&other, 100, "complete");

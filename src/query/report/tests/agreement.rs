@@ -1,4 +1,4 @@
-//! Random histories: each report answers row for row what plain loops over the same actions find.
+//! Random histories: each report gives the same rows as plain loops over the same actions.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -17,7 +17,7 @@ struct Bounds {
     number: i64,
 }
 
-/// A history, and bounds for questions about it; half of them fall on something that happened.
+/// A history, and bounds for questions about it. Half of the bounds are the time of an event.
 fn question(most: usize) -> impl Strategy<Value = (History, Bounds)> {
     let bound = || (any::<bool>(), any::<Index>(), instant());
     let length = prop_oneof![Just(0), 1..400_i64].prop_map(|tens| tens * 600);

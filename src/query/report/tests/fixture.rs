@@ -9,10 +9,10 @@ use crate::core::time::{Timestamp, Zone};
 use crate::output::{Heading, RowWriter, Value};
 use crate::query::report::{Context, Error, Library, run};
 
-/// Midnight after the first month of the year in which everything happens.
+/// Midnight after the first month of the year of all events.
 pub(super) const NOW: &str = "2026-02-01T00:00:00Z";
 
-/// `01-05 12:00` of that year, or a whole time as it is.
+/// Adds the year and `Z` to `01-05 12:00`. A complete time is unchanged.
 pub(super) fn time(text: &str) -> String {
     match text.split_once(' ') {
         Some((day, clock)) => format!("2026-{day}T{clock}:00Z"),
@@ -20,7 +20,7 @@ pub(super) fn time(text: &str) -> String {
     }
 }
 
-/// An action of a droplet as a test wants it, completed a minute after it began unless it says otherwise.
+/// An action of a droplet for a test. By default it completes one minute after its start.
 #[derive(Clone, Copy)]
 pub(super) struct Row<'a> {
     pub(super) id: i64,
@@ -46,7 +46,7 @@ impl Default for Row<'_> {
     }
 }
 
-/// An archive whose first sync began at midnight of the year's first day.
+/// An archive whose first sync run began at midnight of the first day of the year.
 pub(super) struct Archive {
     pub(super) connection: Connection,
 }
@@ -126,7 +126,7 @@ impl Archive {
             .unwrap();
     }
 
-    /// Completed actions of one droplet: id, type, when they began and ended.
+    /// Completed actions of one droplet: id, type, start and end.
     pub(super) fn completed(&self, droplet: i64, actions: &[(i64, &str, &str, &str)]) {
         for (id, kind, started_at, completed_at) in actions {
             self.action(&Row {
@@ -140,14 +140,14 @@ impl Archive {
         }
     }
 
-    /// An action that the droplet's own listing showed.
+    /// Adds an action to the droplet's own listing.
     pub(super) fn listed(&self, droplet: i64, action: i64) {
         let sql = "INSERT INTO droplet_listed_actions (droplet_id, action_id) VALUES (?1, ?2)";
         let mut insert = self.connection.prepare_cached(sql).unwrap();
         insert.execute([droplet, action]).unwrap();
     }
 
-    /// The rows of a report, columns parted by a space; `-` is NULL.
+    /// The rows of a report, with a space between columns; `-` is NULL.
     pub(super) fn answer(&self, report: &str, chosen: &[(&str, &str)]) -> Vec<String> {
         self.try_answer(report, chosen).unwrap()
     }
@@ -178,7 +178,7 @@ impl Archive {
     }
 }
 
-/// Takes rows as lines.
+/// Collects rows as lines.
 #[derive(Default)]
 pub(super) struct Lines {
     width: usize,
@@ -205,7 +205,7 @@ pub(super) fn now() -> Timestamp {
     NOW.parse().unwrap()
 }
 
-/// The values of a row, parted by a space; `-` is NULL.
+/// The values of a row, with a space between them; `-` is NULL.
 pub(super) fn line(values: &[Value<'_>]) -> String {
     let cell = |value: &Value<'_>| match value {
         Value::Null => "-".to_owned(),

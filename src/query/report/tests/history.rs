@@ -1,4 +1,4 @@
-//! Histories of a few droplets at random: in any order, with what the API leaves out left out.
+//! Random histories of a few droplets: in any order, and without the values that the API may leave out.
 
 use proptest::collection::vec;
 use proptest::option::weighted;
@@ -10,15 +10,15 @@ use proptest::test_runner::TestRunner;
 use super::fixture::{Archive, Row};
 use crate::core::time::Timestamp;
 
-/// 2026-01-01T00:00:00Z, when every history begins, and midnight a month later, which is now.
+/// The start of every history, 2026-01-01T00:00:00Z, and the current time: midnight one month later.
 pub(super) const BEGINNING: i64 = 1_767_225_600;
 pub(super) const NOW: i64 = BEGINNING + 31 * DAY;
 pub(super) const DAY: i64 = 86_400;
 
-/// The droplets that the API may list; one more has actions alone.
+/// The droplets that the API may list. One more droplet appears only in actions.
 pub(super) const LISTED: i64 = 3;
 
-/// One action. Its id is its place in the history, from 1.
+/// One action. Its id is its position in the history, from 1.
 #[derive(Clone, Debug)]
 pub(super) struct Event {
     pub(super) droplet: i64,
@@ -29,37 +29,37 @@ pub(super) struct Event {
     pub(super) belonging: Belonging,
 }
 
-/// How an action is found to be one of its droplet.
+/// The way an action belongs to its droplet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Belonging {
     /// Its resource is the droplet.
     Resource,
-    /// Its resource is the droplet, and the droplet listed it besides.
+    /// Its resource is the droplet, and the droplet's listing contains it too.
     Both,
-    /// The droplet listed it, and it names no resource.
+    /// The droplet's listing contains it, and it names no resource.
     Listed,
-    /// The droplet listed it, and its resource is a volume, which has the number of a droplet.
+    /// The droplet's listing contains it, and its resource is a volume with the id of a droplet.
     Volume,
-    /// The droplet listed it, and its resource is droplet 1.
+    /// The droplet's listing contains it, and its resource is droplet 1.
     Other,
 }
 
-/// What the API said of a droplet.
+/// The API's data of a droplet.
 #[derive(Clone, Debug)]
 pub(super) struct Told {
     pub(super) created: Option<i64>,
     pub(super) gone: Option<i64>,
 }
 
-/// What happened.
+/// A random history.
 #[derive(Clone, Debug)]
 pub(super) struct History {
-    /// Of the droplets 1, 2 and 3, where the API listed them.
+    /// The droplets 1, 2 and 3, if the API listed them.
     pub(super) told: Vec<Option<Told>>,
     pub(super) events: Vec<Event>,
 }
 
-/// A time of the month, to ten minutes, so that some fall together.
+/// A time of the month in steps of ten minutes, so that some times are equal.
 pub(super) fn instant() -> impl Strategy<Value = i64> {
     (0..31 * 144_i64).prop_map(|tens| BEGINNING + tens * 600)
 }
@@ -97,7 +97,7 @@ fn belonging() -> impl Strategy<Value = Belonging> {
     ]
 }
 
-/// Minutes, mostly; now and then days, or an end before the beginning.
+/// The duration: usually minutes, sometimes days, or negative.
 fn duration() -> impl Strategy<Value = i64> {
     prop_oneof![20 => 0..20_i64, 1 => 1_000..4_000_i64, 1 => -5..0_i64]
         .prop_map(|minutes| minutes * 60)
@@ -129,7 +129,7 @@ pub(super) fn history(most: usize) -> impl Strategy<Value = History> {
         .prop_map(|(told, events)| History { told, events })
 }
 
-/// An instant as the archive writes it.
+/// A time as the archive writes it.
 pub(super) fn text(seconds: i64) -> String {
     Timestamp::from_epoch_seconds(seconds).unwrap().to_string()
 }
@@ -140,7 +140,7 @@ pub(super) fn name(droplet: i64) -> String {
 }
 
 impl History {
-    /// Every time that something began, ended, or was told, or the other one where there is none.
+    /// Every time of a start, end or observation; the given time if there is none.
     pub(super) fn time_at(&self, index: Index, other: i64) -> i64 {
         let of_events = self.events.iter().flat_map(|it| [it.started, it.completed]);
         let told = self.told.iter().flatten();
@@ -152,7 +152,7 @@ impl History {
         *index.get(&times)
     }
 
-    /// An archive of it.
+    /// An archive of the history.
     pub(super) fn archive(&self) -> Archive {
         let archive = Archive::new();
         archive.connection.execute_batch("BEGIN").unwrap();
@@ -183,7 +183,7 @@ impl History {
 }
 
 impl Event {
-    /// The resource that the API says it was done to.
+    /// The resource of the action in the API's answer.
     pub(super) fn resource(&self) -> (Option<i64>, Option<&'static str>) {
         match self.belonging {
             Belonging::Resource | Belonging::Both => (Some(self.droplet), Some("droplet")),
@@ -194,7 +194,7 @@ impl Event {
     }
 }
 
-/// Always the same archive, of many actions.
+/// A fixed archive of many actions.
 pub(super) fn filled() -> Archive {
     let mut runner = TestRunner::deterministic();
     let told = vec![
@@ -216,7 +216,7 @@ pub(super) fn filled() -> Archive {
     }
     archive.completed(1, &[(10_030, "migrate", "01-20 00:00", "01-20 12:00")]);
     archive.completed(50, &[(10_031, "restore", "01-25 00:00", "01-25 00:10")]);
-    // The others are destroyed within days, and stay so.
+    // The other droplets are destroyed within days and stay destroyed.
     archive.completed(
         50,
         &[

@@ -1,4 +1,4 @@
-//! The user's own reports: found, refused with a reason, and never more than a question.
+//! The user's own reports are found, refused with a reason, and can only read.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -83,7 +83,7 @@ fn a_file_that_is_no_report_is_told_with_its_line_and_stops_no_other() {
     let told: Vec<_> = library.problems().iter().map(ToString::to_string).collect();
     let path = |name: &str| folder.path().join(name).display().to_string();
     assert!(told[0].starts_with(&format!("{}: a report is named with", path("Big.sql"))));
-    assert!(told[1].starts_with(&format!("{}:2: `sumary` is no line", path("bad.sql"))));
+    assert!(told[1].starts_with(&format!("{}:2: `sumary` is not a", path("bad.sql"))));
     assert!(told[2].starts_with(&format!("{}: `downtime` is a report", path("downtime.sql"))));
     assert_eq!(told.len(), 3);
     assert_eq!(library.get("downtime").unwrap().origin, Origin::Embedded);
@@ -268,7 +268,7 @@ fn a_reader_that_has_seen_enough_ends_the_answer() {
     assert_eq!(reader.0, 1);
 }
 
-/// Counts the rows that it does not take.
+/// Counts rows, and refuses to take them.
 struct Closed(usize);
 
 impl RowWriter for Closed {

@@ -1,4 +1,4 @@
-//! Proof that each report answers what its header says.
+//! Proof that each report gives the answer that its header describes.
 
 mod agreement;
 mod fixture;

@@ -1,4 +1,4 @@
-//! What happened to a droplet, said once more in plain loops: its life and its power. No SQL, and nothing of the views.
+//! A second model of the life and power of a droplet: plain loops, without SQL and without the views.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ fn certainty(is_certain: bool) -> &'static str {
     if is_certain { "certain" } else { "estimate" }
 }
 
-/// When a droplet existed, as far as is known.
+/// The known life span of a droplet.
 pub(super) struct Life {
     pub(super) created: Option<(i64, &'static str)>,
     pub(super) gone: Option<(i64, &'static str)>,
@@ -50,7 +50,7 @@ pub(super) fn or_dash(value: Option<impl ToString>) -> String {
 }
 
 impl History {
-    /// Every droplet of which anything is known.
+    /// Every known droplet.
     pub(super) fn droplets(&self) -> BTreeSet<i64> {
         let told = (1..).zip(&self.told).filter(|(_, told)| told.is_some());
         let of_resources = self
@@ -81,7 +81,7 @@ impl History {
         self.told.get(index)?.as_ref()?.gone
     }
 
-    /// The actions that were done to a droplet itself, in no order.
+    /// The actions whose resource is the droplet itself, in no order.
     pub(super) fn of(&self, droplet: i64) -> Vec<Numbered<'_>> {
         let mut found = Vec::new();
         for (id, event) in (1..).zip(&self.events) {
@@ -158,7 +158,7 @@ impl History {
         turns
     }
 
-    /// What `downtime` has to answer.
+    /// The expected answer of `downtime`.
     pub(super) fn downtime(&self, since: i64, until: i64, least: i64) -> Vec<String> {
         let mut rows = Vec::new();
         for droplet in self.droplets() {
@@ -206,7 +206,7 @@ impl History {
         in_window.map(line).collect()
     }
 
-    /// What `power-state` has to answer when all droplets are asked for one by one.
+    /// The expected answer of `power-state` for a single droplet.
     pub(super) fn power_state(&self, droplet: i64, at: i64) -> String {
         let life = self.life(droplet);
         let turns = self.turns(droplet);
@@ -235,7 +235,7 @@ impl History {
         )
     }
 
-    /// What `lifetimes` has to answer.
+    /// The expected answer of `lifetimes`.
     pub(super) fn lifetimes(&self) -> Vec<String> {
         let mut rows: Vec<_> = self
             .droplets()

@@ -1,15 +1,15 @@
-//! Backups, restarts, changes and durations, said once more in plain loops.
+//! A second model of backups, restarts, changes and durations: plain loops.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::history::{History, NOW, text};
 use super::model::or_dash;
 
-/// Restarts of one droplet that follow each other: when the first began, of which droplet, and each with its type.
+/// Consecutive restarts of one droplet: time of the first, droplet, and the types.
 type Loop<'a> = (i64, i64, Vec<(i64, &'a str)>);
 
 impl History {
-    /// Completed backups of a droplet: when, id and type, in that order.
+    /// Completed backups of a droplet as time, id and type, in this order.
     fn backups(&self, droplet: i64, kinds: &[&str]) -> BTreeSet<(i64, i64, &'static str)> {
         let mut backups = BTreeSet::new();
         for (id, event) in self.of(droplet) {
@@ -23,7 +23,7 @@ impl History {
         backups
     }
 
-    /// What `stale-backups` has to answer when only backups count.
+    /// The expected answer of `stale-backups` when only backups count.
     pub(super) fn stale_backups(&self, older_than: i64) -> Vec<String> {
         let cut = NOW - older_than;
         let mut rows = Vec::new();
@@ -51,7 +51,7 @@ impl History {
         rows.into_iter().map(line).collect()
     }
 
-    /// What `backup-gaps` has to answer.
+    /// The expected answer of `backup-gaps`.
     pub(super) fn backup_gaps(&self, longer_than: i64, since: i64) -> Vec<String> {
         let mut rows = Vec::new();
         for droplet in self.droplets() {
@@ -91,7 +91,7 @@ impl History {
         rows.into_iter().map(line).collect()
     }
 
-    /// What `unprotected-changes` has to answer.
+    /// The expected answer of `unprotected-changes`.
     pub(super) fn unprotected_changes(&self, within: i64, since: i64, until: i64) -> Vec<String> {
         let mut rows = Vec::new();
         for droplet in self.droplets() {
@@ -127,12 +127,12 @@ impl History {
         lines
     }
 
-    /// What `reboot-loops` has to answer.
+    /// The expected answer of `reboot-loops`.
     pub(super) fn reboot_loops(&self, within: i64, times: usize, since: i64) -> Vec<String> {
         let mut loops: Vec<Loop<'_>> = Vec::new();
         for droplet in self.droplets() {
             let mut restarts = BTreeSet::new();
-            // What a droplet listed counts as well, whatever its resource: only droplets are rebooted.
+            // An action in a droplet's listing counts too, with any resource: only droplets are rebooted.
             for (id, event) in (1..).zip(&self.events) {
                 let is_listed = event.droplet == droplet;
                 let is_resource = event.resource() == (Some(droplet), Some("droplet"));
@@ -177,7 +177,7 @@ impl History {
         loops.into_iter().map(line).collect()
     }
 
-    /// What `slow` has to answer.
+    /// The expected answer of `slow`.
     pub(super) fn slow(&self, factor: i64, samples: usize, since: i64, until: i64) -> Vec<String> {
         let mut usual: BTreeMap<_, Vec<i64>> = BTreeMap::new();
         let mut measured = Vec::new();

@@ -1,4 +1,4 @@
-//! Stale backups, gaps between backups, and changes without one, on histories short enough to read.
+//! Stale backups, gaps between backups, and changes without a backup, on short histories.
 
 use super::fixture::{Archive, Row};
 
@@ -124,7 +124,7 @@ fn a_gap_lies_between_backups_before_the_first_and_after_the_last() {
 #[test]
 fn a_gap_does_not_begin_before_what_is_known_nor_end_when_nothing_tells() {
     let archive = archive();
-    // Not listed: it may be gone, and its creation was before what is archived.
+    // This droplet is not listed: it may be gone, and its creation was before the first archived action.
     archive.completed(2, &[(20, "reboot", "01-01 00:00", "01-01 00:00")]);
     backups(&archive, 2, &["01-10"]);
     assert!(archive.answer("backup-gaps", &[]).is_empty());

@@ -1,4 +1,4 @@
-//! Lifetimes, and how every report lets droplets be chosen, on histories short enough to read.
+//! Lifetimes, and the choice of droplets in every report, on short histories.
 
 use super::fixture::{Archive, Row};
 use crate::query::report::Error;

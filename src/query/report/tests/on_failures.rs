@@ -1,4 +1,4 @@
-//! What failed, is stuck, slow, without an end, or comes all at once, on histories short enough to read.
+//! Actions that failed, are stuck, slow, without an end, or come in bursts, on short histories.
 
 use super::fixture::{Archive, Row};
 
@@ -105,7 +105,7 @@ fn what_takes_several_times_as_long_as_usual_is_slow() {
     let archive = archive();
     series(&archive, 1_000, "resize", 58);
     series(&archive, 2_000, "rebuild", 57);
-    // The 19th of 20 takes 19 minutes; 57 are three times that, and 58 are more.
+    // The 19th of 20 takes 19 minutes. Three times that is 57; 58 is more.
     let slow = "1058 resize droplet 1 web-1 2026-01-05T00:00:00Z 3480 600 1140";
     assert_eq!(archive.answer("slow", &[]), [slow]);
     assert_eq!(archive.answer("slow", &[("factor", "2.9")]).len(), 2);

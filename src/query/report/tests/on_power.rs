@@ -1,4 +1,4 @@
-//! Downtime, the power state at a time, and reboot loops, on histories short enough to read.
+//! Downtime, the power state at a time, and reboot loops, on short histories.
 
 use super::fixture::{Archive, Row};
 
@@ -79,7 +79,7 @@ fn a_downtime_that_lasts_is_counted_until_now() {
         archive.answer("downtime", &[]),
         ["1 web-1 2026-01-31T23:00:00Z power_off - still off 3600 certain"]
     );
-    // Nobody knows whether a droplet that the API never listed still exists.
+    // It is unknown if a droplet that the API never listed still exists.
     archive.completed(2, &[(20, "power_off", "01-31 23:30", "01-31 23:30")]);
     assert_eq!(
         archive.answer("downtime", &[("droplet", "2")]),
@@ -129,7 +129,7 @@ fn nothing_ends_before_it_begins_and_nothing_goes_on_after_the_end() {
             "1 web-1 2026-01-05T13:20:00Z power_off 2026-01-05T14:01:00Z power_on 2460 certain",
         ]
     );
-    // It is off in the future, as far as this machine's clock is right.
+    // The droplet is off in the future, by the clock of this machine.
     archive.completed(2, &[(20, "power_off", "02-03 00:00", "02-03 00:00")]);
     archive.droplet(3, "web-3", Some("02-03 00:00"), None);
     assert_eq!(

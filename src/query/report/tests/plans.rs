@@ -1,4 +1,4 @@
-//! Proof that views and reports read an index when they are asked about one droplet.
+//! Proof that views and reports read an index for a question about one droplet.
 
 use super::fixture::Archive;
 use crate::query::report::Library;

@@ -1,4 +1,4 @@
-//! What holds for the text of every report: it runs anywhere, and means the same there.
+//! Properties of the text of every report: it runs in any SQLite client, with the same meaning.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +27,7 @@ fn defaults(report: &Report, connection: &Connection) -> Bound {
     report.bind(&BTreeMap::new(), &context).unwrap()
 }
 
-/// The rows of a report's SQL as it is, with these values bound to its parameters.
+/// The rows of a report's unchanged SQL, with these values bound to its parameters.
 fn rows(
     connection: &Connection,
     sql: &str,
@@ -121,7 +121,7 @@ fn without_a_time_a_report_asks_about_now() {
     }
 }
 
-/// A window that is misread would give another answer that looks right.
+/// A misread window would give a wrong answer that seems right.
 #[test]
 fn a_text_that_is_no_time_and_no_number_is_an_error_in_every_tool() {
     let archive = filled();
@@ -160,7 +160,7 @@ fn times_may_be_written_as_how_long_ago_in_every_tool() {
     assert_eq!(ten_days, since("864000 seconds"));
 }
 
-/// Functions and operators that came after SQLite 3.37.
+/// Functions and operators that are newer than SQLite 3.37.
 const TOO_NEW: [&str; 12] = [
     "unixepoch(",
     "timediff",

@@ -1,5 +1,5 @@
-//! The promise of following: of the droplets that are kept, every action the account's listing held when the walk began
-//! is archived, or the verdict says that it is not. Under growth, overtaking answers and kills.
+//! The promise of following: every action of the kept droplets that the account's listing had at the beginning is
+//! archived, or the verdict says that it is not. The tests add growth, answers that overtake one another and kills.
 
 use std::collections::HashSet;
 
@@ -7,12 +7,12 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Every third action is of a droplet that is kept.
+/// Every third action belongs to a kept droplet.
 fn is_kept(id: ActionId) -> bool {
     id % 3 == 0
 }
 
-/// The kept rows, and the bookkeeping of the listing, as the store keeps them.
+/// The kept rows and the state of the listing, as the store keeps them.
 struct Archive {
     ids: HashSet<ActionId>,
     before: Before,
@@ -21,7 +21,7 @@ struct Archive {
 }
 
 impl Archive {
-    /// All that was listed so far is archived: by the droplets' own listings.
+    /// Everything listed so far is archived, from the droplets' own listings.
     fn of(server: &Server) -> Self {
         let ids = server
             .actions
@@ -76,7 +76,7 @@ impl Archive {
     }
 }
 
-/// One sync: `None` when it was killed.
+/// One sync run. Returns `None` after a kill.
 fn sync(
     server: &mut Server,
     archive: &mut Archive,
@@ -135,7 +135,7 @@ fn a_page_that_hides_rows_behind_others_is_not_believed() {
     while let Some(page) = plan.next_page() {
         let mut shown = server.page(page);
         if page == 2 {
-            // Rows of page 1 once more, in the place of those that were new.
+            // Page 2 repeats the rows of page 1 instead of its new rows.
             shown.0 = server.page(1).0;
         }
         archive.record(&mut plan, page, &shown);
@@ -218,7 +218,7 @@ fn what_was_read_beyond_a_gap_does_not_make_the_gap_look_old() {
     let mut archive = Archive::of(&server);
     server.grow(600);
     let mut plan = PagePlan::following(archive.before.clone(), archive.from, archive.head_id);
-    // What arrived meanwhile is left to the next sync.
+    // The next sync run reads the actions that arrived meanwhile.
     (plan.raises, plan.asked) = (cover::MOST_RAISES_BY_A_PAGE, 1_000);
     for (page, growth) in [(1, 0), (2, 500), (4, 0), (5, 0), (6, 0)] {
         server.grow(growth);
@@ -272,7 +272,7 @@ fn the_end_of_what_was_read_since_droplets_are_followed_is_looked_at_again() {
     before.coverage.insert(Interval { start, end });
     let mut plan = PagePlan::following(before, 565, Some(904));
     assert_eq!(plan.next_page(), Some(1));
-    // 203 actions are new, and three were removed: the oldest three of the new ones stand where all was read.
+    // 203 actions are new, and three were removed. So the oldest three of the new ones are at covered positions.
     let ids: Vec<_> = (908..1_108).rev().map(Some).collect();
     let answer = Answer {
         page: 1,

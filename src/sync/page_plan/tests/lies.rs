@@ -1,9 +1,9 @@
-//! Totals that are wrong once, told so that everything else fits.
+//! Totals that are wrong once, while everything else fits.
 
 use super::*;
 
-/// The archive has more than its coverage says, the first answer says 200 too few, and the listing grows under the pages
-/// after it: positions, rows and totals all fit, and yet nobody has shown the positions 1731 and 1732.
+/// The archive has more than its coverage, the first total is 200 too small, and the listing grows during the next
+/// pages. Positions, rows and totals all fit, but no page has shown the positions 1731 and 1732.
 #[test]
 fn what_an_earlier_sync_left_does_not_make_up_for_what_was_not_shown() {
     let covered = Interval {
@@ -20,7 +20,7 @@ fn what_an_earlier_sync_left_does_not_make_up_for_what_was_not_shown() {
     };
     archive.before.coverage.insert(covered);
     let mut plan = PagePlan::new(archive.before.clone(), false);
-    // What arrived meanwhile is left to the next sync.
+    // The next sync run reads the actions that arrived meanwhile.
     (plan.raises, plan.asked) = (cover::MOST_RAISES_BY_A_PAGE, 1_000);
     let mut server = Server::with(1_933);
     assert_eq!(plan.next_page(), Some(1));
@@ -40,7 +40,7 @@ fn what_an_earlier_sync_left_does_not_make_up_for_what_was_not_shown() {
     ));
 }
 
-/// Each page says that it is all there is. The server gives no more than `cap` rows a page, whatever it was asked for.
+/// Each page claims to be the whole listing. The server gives at most `cap` rows per page, regardless of the request.
 fn shown_by_page(server: &Server, page: u64, cap: u64) -> Shown {
     let skipped = ((page - 1) * cap).min(server.actions.len() as u64) as usize;
     let rows = server.actions.iter().rev().skip(skipped).take(cap as usize);

@@ -1,5 +1,6 @@
-//! The promise of a walk, against a model of the API and of the archive: either everything the listing held when the
-//! walk began is archived, or the verdict says that it is not. Under growth, overtaking answers, lost answers, kills.
+//! The promise of a page plan, tested with a model of the API and of the archive: either everything that the listing
+//! had at the beginning is archived, or the verdict says that it is not. The tests add growth, answers that overtake
+//! one another, lost answers and kills.
 
 mod following;
 mod lies;
@@ -11,7 +12,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What a page shows: ids, the total, and whether it links to a further page.
+/// The content of a page: ids, the total, and true when it links to a further page.
 pub(super) type Shown = (Vec<Option<ActionId>>, u64, bool);
 
 /// A listing at the API: ids from the oldest to the newest.
@@ -54,7 +55,7 @@ impl Server {
     }
 }
 
-/// The archive: rows, and the listing's bookkeeping as the store keeps it.
+/// The archive: rows, and the state of the listing as the store keeps it.
 #[derive(Clone, Default)]
 pub(super) struct Archive {
     pub(super) ids: HashSet<ActionId>,
@@ -64,7 +65,7 @@ pub(super) struct Archive {
 pub(super) type AnsweredPage = (u64, Shown);
 
 impl Archive {
-    /// What the engine does with an answer, in one transaction.
+    /// Archives an answer in one transaction, as the engine does.
     pub(super) fn record(
         &mut self,
         plan: &mut PagePlan,
@@ -119,7 +120,7 @@ impl Archive {
     }
 }
 
-/// One sync: answers are made when asked for, and come in as `choices` say; `None` when it was killed.
+/// One sync run. Answers are made at the request, and arrive in the order of `choices`. Returns `None` after a kill.
 fn sync(
     server: &mut Server,
     archive: &mut Archive,
@@ -170,7 +171,7 @@ fn calm_sync(server: &mut Server, archive: &mut Archive) -> (Option<Verdict>, u6
 fn a_first_walk_asks_for_each_page_once_and_the_next_for_one() {
     for count in [0, 1, 199, 200, 201, 1_000, 4_321] {
         let (mut server, mut archive) = (Server::with(count), Archive::default());
-        // A last page that is full may not be the last.
+        // A full last page may not be the last one.
         let is_full = count > 0 && count % PER_PAGE == 0;
         let pages = count.div_ceil(PER_PAGE).max(1) + u64::from(is_full);
         assert_eq!(
@@ -221,7 +222,7 @@ fn a_listing_in_another_order_is_walked_and_never_trusted_blindly() {
     assert_eq!(archive.ids.len(), 1_005);
 }
 
-/// Reads a listing whose answers are altered, and says how it ended.
+/// Reads a listing with altered answers, and returns the verdict.
 fn altered(count: u64, alter: impl Fn(u64, u64, &mut Shown)) -> (Verdict, Archive, u64) {
     let (server, mut archive) = (Server::with(count), Archive::default());
     let mut plan = PagePlan::new(Before::default(), false);
@@ -356,7 +357,8 @@ fn growth_that_outruns_pages_under_way_at_once_does_not_outrun_a_single_one() {
         matches!(verdict, Some(Verdict::Complete { .. })),
         "{verdict:?}"
     );
-    // Reading 3,000 actions takes 33 requests, during which as many new ones arrive: the end is put off for them.
+    // The read of 3,000 actions takes 33 requests. As many new actions arrive meanwhile, and the target is raised for
+    // them.
     assert!(requests < 80, "{requests}");
 }
 

@@ -1,5 +1,6 @@
-//! The promise of a walk where answers contradict one another: replicas that lag behind, caches that keep pages, actions
-//! that are removed. What any answer of the sync has shown to be listed is archived, or the verdict says that it is not.
+//! The promise of a page plan when answers contradict one another: replicas that lag, caches that keep pages, actions
+//! that are removed. Every action that any answer of the sync run proved to be listed is archived, or the verdict says
+//! that it is not.
 
 use std::collections::HashSet;
 
@@ -12,17 +13,17 @@ use super::*;
 /// An API behind a load balancer and a cache.
 struct Service {
     server: Server,
-    /// How many actions each replica is behind.
+    /// The number of actions that each replica lags.
     lags: Vec<u64>,
-    /// For how many requests a page is answered from the cache.
+    /// The number of requests that the cache answers for a page.
     cached_for: u32,
     cache: HashMap<u64, Cached>,
     removed: HashSet<ActionId>,
-    /// The actions that were listed where an answer of this sync came from.
+    /// The actions in the listings that this sync run's answers came from.
     shown: HashSet<ActionId>,
 }
 
-/// A page that is answered so many times more, and the actions that were listed when it was made.
+/// A cached page for `times` more answers, and the actions that were listed when it was made.
 struct Cached {
     times: u32,
     shown: Shown,
@@ -65,12 +66,12 @@ impl Service {
     }
 }
 
-/// How one sync goes.
+/// The conditions of one sync run.
 struct Weather {
     concurrency: usize,
     full: bool,
     growth: u64,
-    /// The request before which an action is removed.
+    /// The number of the request before which an action is removed.
     removes_at: Option<u64>,
 }
 
@@ -327,7 +328,8 @@ proptest! {
             let began_with = service.server.actions.clone();
             let weather = Weather { concurrency, full: fulls[sync_number], growth, removes_at: removals[sync_number] };
             let verdict = sync(&mut service, &mut archive, &mut choices, &weather);
-            // A total that stays the same, since as many arrive as are removed, tells nothing: an audit has to find that.
+            // If as many actions arrive as are removed, the total stays the same and shows nothing. Only an audit finds
+            // that.
             let is_plain = growth == 0 && cached_for == 0 && lags.len() == 1;
             let may_hide_a_removal = !service.removed.is_empty() && !is_plain;
             if matches!(verdict, Verdict::Complete { .. }) && !may_hide_a_removal {
