@@ -13,7 +13,6 @@
 //! them from headers. `retry` decides whether and when to try again. `wire` turns JSON into values. `error` defines
 //! failures and events.
 
-mod body;
 mod client;
 mod error;
 mod exchange;

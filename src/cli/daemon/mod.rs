@@ -60,8 +60,8 @@ Examples:
   archiver daemon --cron '30 2 * * *' --timezone Europe/Dublin -v    # -v also prints the next five runs
   archiver daemon --cron @hourly --jitter 5m --listen 127.0.0.1:9184
 
-A tick is left out while the last sync is still running. Missed ticks are made up for by one sync. A failed sync is tried
-again after a while. When clocks are set forward or back, no run is lost or doubled.
+A tick is left out while the last sync is still running. Missed ticks are made up for by one sync. A failed sync is
+tried again after a while. When clocks are set forward or back, no run is lost or doubled.
 
 Signals: TERM and INT end it within five seconds, a second one at once, with exit status 0; HUP reads the configuration again.";
 

@@ -1,4 +1,4 @@
-//! An archive that was there and is gone: a daemon starts no empty one in its place, and says so until somebody acts.
+//! A missing archive: the daemon starts no empty one in its place, and reports it until the user acts.
 
 use std::fs;
 
