@@ -134,6 +134,7 @@ impl FullScan {
             _ if self.outgrown >= MOST_OUTGROWN => self.give_up(),
             Some(pages) if self.pages_read - pages > self.most_pages_again() => self.give_up(),
             Some(_) => self.catch_up(answer, new),
+            None if self.is_outrun() => self.give_up(),
             None => self.go_on(answer, new),
         }
     }
@@ -255,6 +256,13 @@ impl FullScan {
         // A server may state any total, so the product must not overflow.
         let pages = self.first_total.unwrap_or(0).div_ceil(PER_PAGE);
         pages.saturating_mul(2).saturating_add(MORE_PAGES)
+    }
+
+    /// True when the end of a growing listing moves away too fast: the first lap has read as many pages as all laps may.
+    fn is_outrun(&self) -> bool {
+        let pages = self.first_total.unwrap_or(0).div_ceil(PER_PAGE);
+        self.first_total < self.largest_total
+            && self.pages_read > self.most_pages_again().saturating_add(pages)
     }
 
     /// Ends a pass that cannot catch up with new actions.

@@ -421,6 +421,22 @@ fn nonsense_ends_soon() {
     assert!(requests < 10, "{requests}");
 }
 
+#[test]
+fn a_full_scan_of_a_listing_that_grows_by_most_of_a_page_ends() {
+    for growth in [100, 150, 190] {
+        let (mut server, mut archive) = (Server::with(2_000), Archive::default());
+        let mut plan = PagePlan::new(archive.before.clone(), true);
+        let mut requests = 0;
+        while let Some(page) = plan.next_page() {
+            archive.record(&mut plan, (page, server.page(page)));
+            server.grow(growth);
+            requests += 1;
+            assert!(requests < 300, "{growth}");
+        }
+        assert!(plan.verdict().is_some(), "{growth}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
