@@ -1,8 +1,8 @@
 //! Sends one request at a time until it has an answer: paced, retried, decoded.
 
 use std::fmt;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use secrecy::SecretString;
 use tokio::time::Instant;
@@ -17,6 +17,7 @@ use super::retry::{LONGEST_LIMIT_SECONDS, Limited, RetryPolicy, Tries};
 use super::scope::TokenScope;
 use super::wire::{self, BodyError, Page, PageReader};
 use crate::core::model::{Account, Action, ActionId, Droplet, DropletId};
+use crate::core::threads::lock;
 use crate::core::time::Timestamp;
 
 /// Rows per page: the most that the API gives.
@@ -340,11 +341,6 @@ impl Client {
         tokio::time::sleep(wait).await;
         None
     }
-}
-
-/// The values behind these locks are consistent after every statement, so a poisoned lock is safe to use.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::http::Bearer;
 use super::pace::RateLimit;
 use super::wire::{BodyError, Page};
 use super::{http, retry, wire};
+use crate::core::threads::lock;
 use crate::core::time::Timestamp;
 use flate2::bufread::MultiGzDecoder;
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderMap};
@@ -16,7 +17,7 @@ use secrecy::SecretString;
 use std::borrow::Cow;
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 /// The largest answer that is read, after unpacking: forty times a page of 200 actions. A compressed answer can be a
@@ -120,9 +121,7 @@ impl Sender {
     }
 
     fn latest_limit(&self) -> MutexGuard<'_, RateLimit> {
-        self.rate_limit
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.rate_limit)
     }
 
     /// Sends a request, and waits at most `timeout` for its answer.
@@ -356,7 +355,7 @@ impl Unpacker {
         match &packed.encoding {
             Encoding::Plain => Ok(read(&packed.bytes)),
             Encoding::Gzip => {
-                let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut buffer = lock(&self.buffer);
                 buffer.clear();
                 let outcome = gunzip(&packed.bytes, most, &mut buffer).map(|()| read(&buffer));
                 buffer.clear();

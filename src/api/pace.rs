@@ -4,10 +4,11 @@
 //! requests keeps the pace: the next request goes out when the request that fills a window has left it. The code takes
 //! the time as an argument and never sleeps, so a test of a whole day takes milliseconds.
 
+use crate::core::threads::lock;
 use crate::core::time::Timestamp;
 use reqwest::header::HeaderMap;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -92,8 +93,7 @@ impl SharedPacer {
     }
 
     pub(super) fn next_departure(&self, now: Instant) -> Instant {
-        // The value is consistent after every statement, so a poisoned lock is safe to use.
-        let mut pacer = self.pacer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pacer = lock(&self.pacer);
         pacer.next_departure(now)
     }
 }

@@ -3,6 +3,7 @@
 use super::Context;
 use super::exit::{Failure, Status, unless_closed};
 use super::terminal::Terminal;
+use archiver::core::threads::lock;
 use archiver::core::time::Zone;
 use archiver::output;
 use archiver::output::{Format, Heading, Options, RowWriter, Value, is_same_name};
@@ -10,7 +11,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::{env, io, thread};
 
@@ -417,9 +418,4 @@ fn hand_on(
         }
     }
     Ok(())
-}
-
-/// Ignores poisoning: the data behind these locks is consistent after every write.
-fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,13 +1,14 @@
 //! The display of a running sync: a bar on a terminal, lines for `-v`, nothing from cron.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
 use archiver::api;
 use archiver::archive::{ListingKind, RunId};
 use archiver::core::threads;
+use archiver::core::threads::lock;
 use archiver::sync::{Event, ListingResult, Observer};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -127,7 +128,7 @@ impl Progress {
     }
 
     fn shown(&self) -> MutexGuard<'_, Shown> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shown)
     }
 
     fn detail(&self, verbosity: u8, text: &str) {

@@ -3,10 +3,11 @@
 use super::exit::{Failure, Status};
 use archiver::core::cancellation::{Cancellation, Canceller};
 use archiver::core::threads;
+use archiver::core::threads::lock;
 use std::io;
 use std::io::Write;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError, TryLockError, mpsc};
+use std::sync::{Arc, Mutex, TryLockError, mpsc};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
@@ -316,7 +317,7 @@ fn end_between_writes(gate: &Gate, ended: &Receiver<()>, give_up: impl FnOnce())
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        *self.gate.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *lock(&self.gate) = true;
     }
 }
 
@@ -328,7 +329,7 @@ pub(super) struct Sink<W> {
 
 impl<W: Write> Write for Sink<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let _held = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let _held = lock(&self.gate);
         self.sink.write_all(bytes)?;
         // Bytes in a buffer are lost when the process ends.
         self.sink.flush()?;

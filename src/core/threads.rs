@@ -1,8 +1,9 @@
-//! Starts threads that the system may refuse, because of a process limit or an old container's seccomp profile.
+//! Threads that the system may refuse, because of a process limit or an old container's seccomp profile, and locks.
 //!
 //! `std::thread::spawn` and a runtime's own threads panic in this case. Here it is a normal error.
 
 use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use tokio::sync::oneshot;
@@ -28,6 +29,11 @@ pub fn answer_of<T: Send + 'static>(
     let (sender, answer) = oneshot::channel();
     spawn(move || drop(sender.send(work())))?;
     Ok(answer)
+}
+
+/// Locks a mutex, also a poisoned one. For data that is consistent after every statement, even if a thread panics.
+pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Marks a refusal of the system, so that [`hint`] recognises it.

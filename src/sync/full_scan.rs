@@ -24,6 +24,9 @@ const MOST_OUTGROWN: u32 = 12;
 pub(super) const MOST_OLD: u32 = 12;
 /// The pages that later laps may read, besides twice the pages of the listing at first.
 const MORE_PAGES: u64 = 4;
+/// The first lap may take this many times the pages of the listing at first, and a few answers more.
+const MOST_TIMES: u64 = 8;
+const MORE_ANSWERS: u64 = 24;
 /// The API's default page length, and the smallest expected page of a server that ignores `per_page`.
 const LEAST_PAGE: usize = 20;
 
@@ -37,6 +40,8 @@ pub(super) fn may_be_cut(rows: u64) -> bool {
 /// One pass over all pages.
 #[derive(Default)]
 pub(super) struct FullScan {
+    /// The number of answers, old ones included.
+    answers: u64,
     pages_read: u64,
     /// The number of pages in this lap. A lap begins at the first page.
     pages_of_lap: u64,
@@ -118,6 +123,7 @@ impl FullScan {
         // Some servers state the page length as total. Then the total of the page past the end is 0.
         let is_past_the_end = answer.ids.is_empty() && self.pages_read > 0;
         let total = answer.total.filter(|total| *total > 0 || !is_past_the_end);
+        self.answers += 1;
         if self.is_old(total) {
             return;
         }
@@ -258,11 +264,14 @@ impl FullScan {
         pages.saturating_mul(2).saturating_add(MORE_PAGES)
     }
 
-    /// True when the end of a growing listing moves away too fast: the first lap has read as many pages as all laps may.
+    /// True when the end of a growing listing moves away too fast for the first lap. Old answers count, because the
+    /// listing grows during them too.
     fn is_outrun(&self) -> bool {
         let pages = self.first_total.unwrap_or(0).div_ceil(PER_PAGE);
-        self.first_total < self.largest_total
-            && self.pages_read > self.most_pages_again().saturating_add(pages)
+        let most = pages
+            .saturating_mul(MOST_TIMES)
+            .saturating_add(MORE_ANSWERS);
+        self.first_total < self.largest_total && self.answers > most
     }
 
     /// Ends a pass that cannot catch up with new actions.

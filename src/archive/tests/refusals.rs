@@ -131,7 +131,7 @@ fn an_archive_in_a_file_format_of_another_time() {
             },
             is_damaged,
         );
-        let words = format!("its file format, {format}, is none");
+        let words = format!("its file format {format} is unknown");
         assert!(message.contains(&words), "{message}");
     }
 }

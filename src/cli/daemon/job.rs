@@ -11,7 +11,7 @@ use crate::cli::progress::Progress;
 use crate::cli::runtime::cannot_start;
 use crate::cli::terminal::Terminal;
 use crate::cli::{attempt, monitoring, summary};
-use archiver::api::{ErrorKind, SharedPacer};
+use archiver::api::ErrorKind;
 use archiver::core::cancellation::Cancellation;
 use archiver::core::threads;
 use archiver::core::time::{Timestamp, duration_text};
@@ -20,25 +20,19 @@ use archiver::daemon::ping::Signal;
 use archiver::daemon::{Ending, Event, Job, MOST_COUNTED, Reason, Skip, Work};
 use archiver::sync::Report;
 use archiver::{api, archive};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, watch};
 
-/// The state that the syncs of a daemon share.
+/// What the syncs of a daemon share.
 #[derive(Clone)]
 pub(super) struct Shared {
-    setup: Arc<Mutex<Arc<Setup>>>,
+    setup: Arc<watch::Sender<Arc<Setup>>>,
     pub(super) watch: Arc<Watch>,
     pub(super) terminal: Terminal,
-    /// The path where an archive was seen. It must exist there from then on.
-    archive: Arc<Mutex<Option<PathBuf>>>,
     /// Set when the daemon is told to stop.
     pub(super) stopped: Cancellation,
-    /// Shared by all syncs, because the limits of the API continue from one sync to the next.
-    pacer: Arc<Mutex<SharedPacer>>,
-    throttle: Arc<Mutex<Throttle>>,
     /// Every ping under way holds a read lock.
     pings: Arc<RwLock<()>>,
     pub(super) clock: fn() -> Timestamp,
@@ -46,16 +40,12 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(setup: Setup, stopped: Cancellation, clock: fn() -> Timestamp) -> Self {
-        let pace = attempt::pace(&setup.context);
         let has_pings = setup.monitoring.pinger.is_some();
         Self {
             watch: Arc::new(Watch::new(clock, has_pings, setup.max_age_seconds)),
             terminal: setup.context.terminal,
-            pacer: Arc::new(Mutex::new(SharedPacer::new(pace))),
-            setup: Arc::new(Mutex::new(Arc::new(setup))),
+            setup: Arc::new(watch::Sender::new(Arc::new(setup))),
             stopped,
-            archive: Arc::default(),
-            throttle: Arc::default(),
             pings: Arc::default(),
             clock,
         }
@@ -63,35 +53,16 @@ impl Shared {
 
     /// The current setup.
     pub(super) fn setup(&self) -> Arc<Setup> {
-        Arc::clone(&lock(&self.setup))
+        Arc::clone(&self.setup.borrow())
     }
 
-    /// Records that an archive exists.
-    pub(super) fn saw(&self, archive: PathBuf) {
-        *lock(&self.archive) = Some(archive);
-    }
-
-    fn has_seen(&self, archive: &Path) -> bool {
-        lock(&self.archive).as_deref() == Some(archive)
-    }
-
-    /// Replaces the setup from the next sync on.
-    pub(super) fn replace(&self, setup: Setup) {
-        let pace = attempt::pace(&setup.context);
-        let mut pacer = lock(&self.pacer);
-        if pacer.pace() != pace {
-            *pacer = SharedPacer::new(pace);
+    /// Replaces the setup from the next sync on. The limits of the API continue where the pace stays the same.
+    pub(super) fn replace(&self, mut setup: Setup) {
+        let pacer = self.setup().pacer.clone();
+        if pacer.pace() == setup.pacer.pace() {
+            setup.pacer = pacer;
         }
-        *lock(&self.setup) = Arc::new(setup);
-    }
-
-    /// True when the throttle lets this ping pass.
-    fn is_to_be_told(&self, signal: Signal) -> bool {
-        lock(&self.throttle).lets_pass(signal, Instant::now())
-    }
-
-    fn pacer(&self) -> SharedPacer {
-        lock(&self.pacer).clone()
+        self.setup.send_replace(Arc::new(setup));
     }
 
     /// Waits for pings under way, for at most `longest`.
@@ -111,11 +82,6 @@ impl Shared {
             }
         }
     }
-}
-
-/// Ignores poisoning: the data behind these locks is consistent after every statement, even if another thread panics.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Syncs on schedule.
@@ -270,15 +236,15 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
         context: &setup.context,
         progress: &progress,
         settings: setup.settings.clone(),
-        pacer: shared.pacer(),
+        pacer: setup.pacer.clone(),
         wait: None,
-        must_exist: shared.has_seen(&path),
+        must_exist: shared.watch.has_seen(&path),
         cancellation: &shared.stopped,
     };
     let mut pings = None;
     let outcome = attempt.perform(runtime, || {
-        shared.saw(path.clone());
-        if shared.is_to_be_told(Signal::Start) {
+        shared.watch.saw(path.clone());
+        if shared.watch.lets_ping_pass(Signal::Start) {
             pings = setup.monitoring.begin(runtime);
         }
     });
@@ -289,7 +255,7 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
     };
     ended.say(progress.terminal());
     shared.watch.token_is_refused(ended.is_refused());
-    let is_gone = shared.has_seen(&path) && archive::expect_archive(&path).is_err();
+    let is_gone = shared.watch.has_seen(&path) && archive::expect_archive(&path).is_err();
     shared.watch.archive_is_gone(is_gone);
     shared.read_figures(&setup);
     shared.watch.look(|figures, daemon| {
@@ -304,7 +270,7 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
 fn ping(shared: &Shared, setup: &Setup, ended: &Ended, pings: Option<Pings>, runtime: &Handle) {
     if let Some(signal) = monitoring::signal(&ended.verdict, ended.is_stopped)
         // A reported start needs an end.
-        && (shared.is_to_be_told(signal) || pings.is_some())
+        && (shared.watch.lets_ping_pass(signal) || pings.is_some())
         && let Some(pings) = pings.or_else(|| setup.monitoring.pings())
     {
         let body = monitoring::body(&ended.verdict, &ended.words);
@@ -394,40 +360,9 @@ fn limited_until(error: &api::Error) -> Option<Timestamp> {
     }
 }
 
-/// One start and one end in this time make four pings a minute.
-const BETWEEN: Duration = Duration::from_secs(30);
-
-/// Remembers the last pings.
-#[derive(Debug, Default)]
-pub(super) struct Throttle {
-    last_start: Option<Instant>,
-    last_end: Option<(Instant, Signal)>,
-}
-
-impl Throttle {
-    /// True when this signal may be sent now. A signal that differs from the last one always passes.
-    pub(super) fn lets_pass(&mut self, signal: Signal, now: Instant) -> bool {
-        let is_recent = |at: Instant| now.duration_since(at) < BETWEEN;
-        if signal == Signal::Start {
-            let passes = !self.last_start.is_some_and(is_recent);
-            if passes {
-                self.last_start = Some(now);
-            }
-            return passes;
-        }
-        let is_repeated = |(at, last): (Instant, Signal)| last == signal && is_recent(at);
-        let passes = !self.last_end.is_some_and(is_repeated);
-        if passes {
-            self.last_end = Some((now, signal));
-        }
-        passes
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::exit::Failure;
 
     #[test]
     fn an_archive_that_another_program_keeps_locked_is_a_failure_and_another_sync_is_none() {
@@ -445,34 +380,6 @@ mod tests {
             assert_eq!(failed, is_failure);
             let told = monitoring::signal(&ended.verdict, false);
             assert_eq!(told.is_some(), is_failure);
-        }
-    }
-
-    #[test]
-    fn a_schedule_of_seconds_pings_four_times_a_minute() {
-        let mut throttle = Throttle::default();
-        let start = Instant::now();
-        let mut pings = 0;
-        for second in (0..600).step_by(2) {
-            let now = start + Duration::from_secs(second);
-            pings += u32::from(throttle.lets_pass(Signal::Start, now));
-            pings += u32::from(throttle.lets_pass(Signal::Success, now));
-        }
-        assert_eq!(pings, 40);
-    }
-
-    #[test]
-    fn a_change_is_said_at_once() {
-        let mut throttle = Throttle::default();
-        let now = Instant::now();
-        for (signal, passes) in [
-            (Signal::Success, true),
-            (Signal::Success, false),
-            (Signal::Failure, true),
-            (Signal::Failure, false),
-            (Signal::Success, true),
-        ] {
-            assert_eq!(throttle.lets_pass(signal, now), passes, "{signal:?}");
         }
     }
 }

@@ -205,7 +205,7 @@ fn look_for_archive(setup: &Setup, shared: &Shared) -> Result<(), Failure> {
         let text = format!("there is no archive at {archive} yet: the first sync starts a new one");
         shared.terminal.info(&text);
     } else {
-        shared.saw(archive);
+        shared.watch.saw(archive);
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The setup of a daemon, from flags and configuration. A reload makes a new one.
 
+use archiver::api::SharedPacer;
 use archiver::core::time::{Timestamp, Zone};
 use archiver::daemon::Plan;
 use archiver::daemon::exporter::ListenAddress;
@@ -20,6 +21,8 @@ pub(super) struct Setup {
     pub(super) plan: Plan,
     pub(super) monitoring: Monitoring,
     pub(super) listen: Option<ListenAddress>,
+    /// Shared by all syncs, because the limits of the API continue from one sync to the next.
+    pub(super) pacer: SharedPacer,
     /// The longest age of the last complete sync at which the archive counts as fresh, in seconds.
     pub(super) max_age_seconds: i64,
 }
@@ -63,6 +66,7 @@ impl Setup {
                 .transpose()?
                 .unwrap_or_else(|| usual_age(&plan, now)),
             listen: listen.transpose()?,
+            pacer: SharedPacer::new(attempt::pace(&context)),
             plan,
             context,
         })

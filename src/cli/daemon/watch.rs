@@ -1,11 +1,14 @@
 //! The state of the daemon, as it is shown to Prometheus, health checks and the service manager.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use archiver::core::threads::lock;
 use archiver::core::time::{Timestamp, duration_text};
 use archiver::daemon::exporter::{Condition, Probe};
 use archiver::daemon::metrics::{self, DaemonFigures, Figures, Ticks};
+use archiver::daemon::ping::Signal;
 use archiver::daemon::{Ending, Event, Reason};
 use archiver::query::status::ago;
 
@@ -24,7 +27,10 @@ struct State {
     daemon: DaemonFigures,
     max_age_seconds: i64,
     last_beat: Instant,
+    /// The path where an archive was seen. It must exist there from then on.
+    archive: Option<PathBuf>,
     is_archive_gone: bool,
+    throttle: Throttle,
 }
 
 impl Watch {
@@ -42,7 +48,9 @@ impl Watch {
             },
             max_age_seconds,
             last_beat: Instant::now(),
+            archive: None,
             is_archive_gone: false,
+            throttle: Throttle::default(),
         };
         Self {
             clock,
@@ -90,6 +98,20 @@ impl Watch {
         state.max_age_seconds = max_age_seconds;
         let failed = state.daemon.pings_failed.unwrap_or(0);
         state.daemon.pings_failed = has_pings.then_some(failed);
+    }
+
+    /// Records that an archive exists.
+    pub(super) fn saw(&self, archive: PathBuf) {
+        self.state().archive = Some(archive);
+    }
+
+    pub(super) fn has_seen(&self, archive: &Path) -> bool {
+        self.state().archive.as_deref() == Some(archive)
+    }
+
+    /// True when the throttle lets this ping pass.
+    pub(super) fn lets_ping_pass(&self, signal: Signal) -> bool {
+        self.state().throttle.lets_pass(signal, Instant::now())
     }
 
     pub(super) fn ping_failed(&self) {
@@ -145,8 +167,7 @@ impl Watch {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // The state is consistent after every statement, even if another thread panics.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
@@ -193,6 +214,69 @@ impl Probe for Watch {
                 ago(age),
                 duration_text(longest)
             ),
+        }
+    }
+}
+
+/// One start and one end in this time make four pings a minute.
+const BETWEEN: Duration = Duration::from_secs(30);
+
+/// Remembers the last pings.
+#[derive(Debug, Default)]
+pub(super) struct Throttle {
+    last_start: Option<Instant>,
+    last_end: Option<(Instant, Signal)>,
+}
+
+impl Throttle {
+    /// True when this signal may be sent now. A signal that differs from the last one always passes.
+    pub(super) fn lets_pass(&mut self, signal: Signal, now: Instant) -> bool {
+        let is_recent = |at: Instant| now.duration_since(at) < BETWEEN;
+        if signal == Signal::Start {
+            let passes = !self.last_start.is_some_and(is_recent);
+            if passes {
+                self.last_start = Some(now);
+            }
+            return passes;
+        }
+        let is_repeated = |(at, last): (Instant, Signal)| last == signal && is_recent(at);
+        let passes = !self.last_end.is_some_and(is_repeated);
+        if passes {
+            self.last_end = Some((now, signal));
+        }
+        passes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schedule_of_seconds_pings_four_times_a_minute() {
+        let mut throttle = Throttle::default();
+        let start = Instant::now();
+        let mut pings = 0;
+        for second in (0..600).step_by(2) {
+            let now = start + Duration::from_secs(second);
+            pings += u32::from(throttle.lets_pass(Signal::Start, now));
+            pings += u32::from(throttle.lets_pass(Signal::Success, now));
+        }
+        assert_eq!(pings, 40);
+    }
+
+    #[test]
+    fn a_change_is_said_at_once() {
+        let mut throttle = Throttle::default();
+        let now = Instant::now();
+        for (signal, passes) in [
+            (Signal::Success, true),
+            (Signal::Success, false),
+            (Signal::Failure, true),
+            (Signal::Failure, false),
+            (Signal::Success, true),
+        ] {
+            assert_eq!(throttle.lets_pass(signal, now), passes, "{signal:?}");
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The rights and limits of a statement: it may only read. SQLite asks the authorizer about every table, function and
 //! pragma while it prepares a statement. It asks again about pragmas that a running statement reads as tables.
 
+use crate::core::threads::lock;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Pragmas that only return information, with any value.
 const TELLING: [&str; 18] = [
@@ -55,14 +56,11 @@ pub(super) struct Refusal(Arc<Mutex<Option<String>>>);
 
 impl Refusal {
     pub(super) fn take(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        lock(&self.0).take()
     }
 
     fn note(&self, what: String) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get_or_insert(what);
+        lock(&self.0).get_or_insert(what);
     }
 }
 

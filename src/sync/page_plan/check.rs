@@ -45,10 +45,11 @@ impl PagePlan {
             return Err(Inconsistency::LinksOn { page: answer.page });
         }
         if self.first_target.is_none() && self.before.total == Some(total) {
-            // The positions are the same as in earlier sync runs.
-            let proven = self.before.complete_total;
+            // The positions are those of the earlier syncs, unless one of them was killed before it looked at a border.
+            let (proven, covered) = (self.before.complete_total, &self.coverage);
+            let is_marked = |after: u64| !covered.contains(after) && covered.contains(after + 1);
             self.borders
-                .retain(|border| border + 1 < total || Some(border + 1) == proven);
+                .retain(|border| Some(border + 1) == proven || is_marked(border + 1));
         }
         self.first_target.get_or_insert(total);
         self.target.get_or_insert(total);

@@ -163,7 +163,7 @@ fn an_archive_that_is_not_fresh_is_not_ready() {
         asked(&daemon, "/readyz").0.starts_with("HTTP/1.0 503 ")
     });
     let (_, body) = asked(&daemon, "/readyz");
-    assert!(body.contains("may be 2s old"), "{body}");
+    assert!(body.contains("may be at most 2s old"), "{body}");
     end(daemon);
 }
 

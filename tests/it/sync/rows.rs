@@ -63,8 +63,7 @@ fn times_in_older_forms_are_times_and_those_that_cannot_be_read_are_counted_and_
     run.never_says("cannot be read");
     let run = sandbox.run(&["verify"]).exits(0);
     assert!(
-        run.stdout
-            .contains("note: actions have a time that cannot be read"),
+        run.stdout.contains("note: actions have an invalid time"),
         "{run}"
     );
     assert!(run.stdout.contains("(3, such as 2)"), "{run}");
