@@ -1,11 +1,11 @@
-//! What `archiver` does, in half a minute and without an account: a real sync of a made-up history, then questions.
+//! `archiver` in half a minute and without an account: a real sync of a made-up history, then questions.
 //!
 //! ```text
 //! cargo run --release --example demo
 //! ```
 //!
 //! It starts the simulator on a free port, runs the commands below exactly as the binary would (it is the same code),
-//! and prints their answers. Nothing of it stays on the disk.
+//! and prints their answers. It leaves nothing on the disk.
 
 #![allow(
     clippy::print_stdout,

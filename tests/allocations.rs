@@ -1,6 +1,6 @@
-//! How much memory is asked for while a page is decoded: a number that does not depend on the machine, unlike a time.
+//! The memory that is allocated for decoding a page: unlike a time, this number does not depend on the machine.
 //!
-//! A binary of its own, because counting replaces the allocator of the whole binary.
+//! A separate binary, because counting replaces the allocator of the whole binary.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,13 +9,13 @@
 
 use archiver::api::PageReader;
 
-/// Of an action that has nothing unusual: four texts (status, type, the type of its resource, the slug of its region), the
-/// list of its members, and how deep `serde_json` is in them.
+/// For a usual action: four texts (status, type, the type of its resource, the slug of its region), the list of its
+/// members, and the nesting depth of `serde_json`.
 const OF_AN_ACTION: u64 = 6;
-/// The list of rows as it grows, what `links` and `meta` say.
+/// The growing list of rows, and the contents of `links` and `meta`.
 const OF_A_PAGE: u64 = 24;
 
-/// A page as the API writes it: no white space, and in each action the whole of one of fourteen regions.
+/// A page as the API writes it: without white space, and with one of fourteen regions in full in each action.
 fn body(rows: usize) -> Vec<u8> {
     let sizes: Vec<_> = (0..100)
         .map(|size| format!(r#""s-{size}vcpu-2gb""#))

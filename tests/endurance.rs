@@ -1,7 +1,7 @@
-//! Ten thousand ticks: the daemon as it is, on a clock that does not wait for them.
+//! Ten thousand ticks: the real daemon, on a clock that does not wait.
 //!
-//! A binary of its own, since it looks at the memory and the files of its whole process. It takes a tick every few
-//! milliseconds, so that some are syncs and some find the one before still at work.
+//! A separate binary, because it checks the memory and the files of its whole process. A tick comes every few
+//! milliseconds, so that some ticks start a sync and some find the previous sync still at work.
 
 #![cfg(target_os = "linux")]
 #![allow(
@@ -31,7 +31,7 @@ use archiver::daemon::Alarm;
 use cloud::{Cloud, Options};
 
 const TICKS: u64 = 10_000;
-/// After so many, whatever is made once is made.
+/// After this many ticks, all one-time allocations are made.
 const WARM: u64 = 1_000;
 const MOST_GROWTH_BYTES: u64 = 2 << 20;
 
@@ -40,7 +40,7 @@ static TICKED: AtomicU64 = AtomicU64::new(0);
 static CLOUD: Mutex<Option<Arc<Cloud>>> = Mutex::new(None);
 static USAGE: Mutex<BTreeMap<u64, Usage>> = Mutex::new(BTreeMap::new());
 
-/// What the process has.
+/// The resources of the process.
 #[derive(Clone, Copy, Debug)]
 struct Usage {
     memory_bytes: u64,
@@ -72,7 +72,7 @@ fn clock() -> Timestamp {
     Timestamp::from_epoch_seconds(NOW.load(Ordering::Relaxed)).unwrap()
 }
 
-/// It is the next tick a few milliseconds after the last one.
+/// A clock whose next tick is always a few milliseconds away.
 struct FastClock;
 
 impl Alarm for FastClock {
@@ -81,7 +81,7 @@ impl Alarm for FastClock {
         NOW.store(at.unwrap().epoch_seconds(), Ordering::Relaxed);
         let ticked = TICKED.fetch_add(1, Ordering::Relaxed) + 1;
         if ticked.is_multiple_of(WARM) {
-            // The account remembers every request, which is not what is measured.
+            // The simulator stores every request. The test does not measure that memory.
             CLOUD.lock().unwrap().as_ref().unwrap().clear_requests();
             USAGE.lock().unwrap().insert(ticked, Usage::now());
         }
@@ -138,7 +138,7 @@ fn ten_thousand_ticks_keep_neither_memory_nor_files() {
         last.memory_bytes < warm.memory_bytes + MOST_GROWTH_BYTES,
         "{usage:#?}"
     );
-    // A tick may be looked at in the middle of a sync, which has an archive and connections open.
+    // The check may come in the middle of a sync, which has an archive and connections open.
     assert!(last.files < warm.files + 16, "{usage:#?}");
     assert!(last.threads < warm.threads + 4, "{usage:#?}");
     let metrics = fs::read_to_string(folder.path().join("archiver.prom")).unwrap();
@@ -149,7 +149,7 @@ fn ten_thousand_ticks_keep_neither_memory_nor_files() {
     let run = count("archiver_ticks_total{result=\"run\"}");
     let skipped = count("archiver_ticks_total{result=\"skipped\"}");
     assert!(run > TICKS / 100, "{run} syncs, {skipped} ticks left out");
-    // The last one may have been at work when the daemon was told to end, or about to begin, and then it left no row.
+    // The signal may have come during the last sync or just before it, and then the sync left no row.
     let complete = count("archiver_runs_total{outcome=\"complete\"}");
     let interrupted = count("archiver_runs_total{outcome=\"interrupted\"}");
     assert!(interrupted <= 1, "{interrupted}");

@@ -1,4 +1,4 @@
-//! Syncs as they are measured, and archives that questions are asked of.
+//! Measured syncs, and archives for questions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::corpus::{Corpus, TOKEN};
 use crate::measure::{self, Usage, command};
 use crate::serve::Server;
 
-/// What decides how an archive comes out.
+/// The sources that determine an archive.
 const MADE_BY: [&str; 6] = [
     "migrations",
     "src/api",
@@ -22,7 +22,7 @@ const MADE_BY: [&str; 6] = [
     "benches/figures/corpus.rs",
 ];
 
-/// The binary that is measured.
+/// The measured binary.
 pub(crate) fn archiver(arguments: &[&str]) -> Command {
     let mut command = command(env!("CARGO_BIN_EXE_archiver"));
     command.args(arguments);
@@ -63,7 +63,7 @@ impl Syncs {
         self.server.url()
     }
 
-    /// One more sync into this file.
+    /// Runs one more sync into this file.
     pub(crate) fn again(&self, archive: &Path) -> Outcome<Usage> {
         let mut command = question(archive, &["sync"]);
         command
@@ -73,14 +73,14 @@ impl Syncs {
         measure::usage(&command)
     }
 
-    /// The first sync into this file.
+    /// Runs the first sync into this file.
     pub(crate) fn first(&self, archive: &Path) -> Outcome<Usage> {
         forget(archive)?;
         self.again(archive)
     }
 }
 
-/// Removes a database and what may lie beside it.
+/// Removes a database and its possible companion files.
 pub(crate) fn forget(database: &Path) -> Outcome<()> {
     for suffix in ["", "-wal", "-shm", "-journal", ".lock"] {
         let mut path = database.as_os_str().to_owned();
@@ -109,12 +109,12 @@ pub(crate) fn kept(bench: &Bench, corpus: Corpus) -> Outcome<PathBuf> {
     Ok(path)
 }
 
-/// The bytes of a file.
+/// The size of a file in bytes.
 pub(crate) fn size(path: &Path) -> Outcome<f64> {
     Ok(fs::metadata(path)?.len() as f64)
 }
 
-/// An archive, to look into.
+/// An archive, opened for inspection.
 pub(crate) fn open(archive: &Path) -> Outcome<Connection> {
     Ok(Connection::open_with_flags(
         archive,

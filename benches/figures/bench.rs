@@ -1,4 +1,4 @@
-//! What all measurements share: which rows are wanted, how large the corpus is, where files go.
+//! The common parts of all measurements: selected rows, corpus size, places of files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,13 +12,13 @@ use crate::peers::Peers;
 
 /// Rows that are measured together.
 pub(crate) struct Group {
-    /// The names by which they are chosen.
+    /// The names for their selection.
     pub(crate) rows: &'static [&'static str],
     pub(crate) measure: fn(&Bench) -> Outcome<Vec<Row>>,
 }
 
 impl Group {
-    /// The rows that are wanted; one that says why, when they could not be measured.
+    /// The selected rows. After a failed measurement, one row gives the reason.
     pub(crate) fn measured(&self, bench: &Bench) -> Vec<Row> {
         let wanted: Vec<&str> = self
             .rows
@@ -56,7 +56,7 @@ impl Bench {
             peers: Peers::found(),
             wanted,
             quick,
-            // On the disk that holds the target folder: what is kept in memory is not written.
+            // On the disk of the target folder: a file system in memory writes nothing.
             scratch: tempfile::tempdir_in(kept())?,
         })
     }
@@ -69,25 +69,25 @@ impl Bench {
         self.wanted.iter().any(|word| word == "growth")
     }
 
-    /// So many, or a tenth of them.
+    /// This number of actions, or a tenth of it with `--quick`.
     pub(crate) fn sized(&self, actions: usize) -> usize {
         if self.quick { actions / 10 } else { actions }
     }
 
-    /// How often what takes seconds is run and counted.
+    /// The number of counted rounds for a measurement that takes seconds.
     pub(crate) fn rounds(&self) -> usize {
         if self.quick { 2 } else { 3 }
     }
 
-    /// A path for a file that is gone after the run.
+    /// A path for a file that is removed after the run.
     pub(crate) fn scratch(&self, name: &str) -> PathBuf {
         self.scratch.path().join(name)
     }
 
-    /// On what this was measured.
+    /// A description of the machine.
     pub(crate) fn machine(&self) -> String {
         let processors = thread::available_parallelism().map_or(1, usize::from);
-        // What else the machine did meanwhile; only Linux tells it this way.
+        // The other load of the machine; only Linux reports it this way.
         let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let load = load.split(' ').nth(1).unwrap_or_default();
         let load = match load {
@@ -109,12 +109,12 @@ impl Bench {
     }
 }
 
-/// Where inputs that are costly to make are kept from one run to the next.
+/// The folder for costly inputs that later runs use again.
 pub(crate) fn kept() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("figures")
 }
 
-/// A number that changes with the content of any file of these files and folders of the project.
+/// A number that changes with the content of any of these files and folders of the project.
 pub(crate) fn fingerprint(paths: &[&str]) -> Outcome<String> {
     let mut state = 0xcbf2_9ce4_8422_2325_u64;
     for path in paths {
@@ -140,7 +140,7 @@ fn files_below(path: &Path) -> Outcome<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Where what has this name and depends on this fingerprint is kept. What it replaces is removed.
+/// The path of a kept file with this name and fingerprint. Removes the file that it replaces.
 pub(crate) fn kept_file(name: &str, fingerprint: &str, extension: &str) -> Outcome<PathBuf> {
     fs::create_dir_all(kept())?;
     for entry in fs::read_dir(kept())? {

@@ -1,24 +1,24 @@
-//! Small multiples on logarithmic axes, as SVG that reads well on light and on dark pages.
+//! Small multiples on logarithmic axes, as SVG that is readable on light and dark pages.
 //!
-//! Written plainly: axes, lines and labels are a hundred lines, a plotting crate is a dozen crates.
+//! Plain code: axes, lines and labels take a hundred lines, while a plotting crate brings a dozen crates.
 
 use std::fmt::Write as _;
 
 use crate::figure::number;
 
-/// One curve in its own axes.
+/// One curve with its own axes.
 #[derive(Clone, Debug)]
 pub(crate) struct Panel {
-    /// What is measured, with its unit.
+    /// The measured value, with its unit.
     pub(crate) title: String,
-    /// What grows, and the figure at each size.
+    /// The size that grows, and the figure at each size.
     pub(crate) points: Vec<(f64, f64)>,
 }
 
-/// Panels above each other that share what grows.
+/// Panels above each other with a common size axis.
 #[derive(Clone, Debug)]
 pub(crate) struct Column {
-    /// What grows, and what stays.
+    /// The size that grows, and the constant conditions.
     pub(crate) title: String,
     /// The title of its horizontal axis, with the unit.
     pub(crate) axis: String,
@@ -42,7 +42,7 @@ const HEIGHT: f64 = 104.0;
 const BETWEEN: f64 = 46.0;
 const BOTTOM: f64 = 52.0;
 
-/// Where a panel is on the page, and which decades its axes show.
+/// The place of a panel on the page, and the decades of its axes.
 struct Frame {
     left: f64,
     top: f64,
@@ -64,7 +64,7 @@ fn share((least, most): (i32, i32), value: f64) -> f64 {
     (value.log10() - f64::from(least)) / f64::from(most - least)
 }
 
-/// The chart. Panels beside each other share their vertical axis, so that they can be compared.
+/// The chart. Panels beside each other share their vertical axis, so that readers can compare them.
 pub(crate) fn svg(columns: &[Column]) -> String {
     let panels = columns.iter().map(|column| column.panels.len()).max();
     let panels = panels.unwrap_or_default() as f64;

@@ -1,4 +1,4 @@
-//! The accounts that are archived here: made up by the simulator, the same on every machine and every day.
+//! The accounts to archive: the simulator makes them up, the same on every machine and every day.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use crate::bench::fingerprint;
 use crate::cloud::{Cloud, Options};
 use crate::recording::Recording;
 
-/// 2026-07-01T00:00:00Z, where the history ends. It begins with 2019.
+/// 2026-07-01T00:00:00Z, the end of the history. It begins with 2019.
 const NOW: i64 = 1_782_864_000;
-/// What decides what is recorded.
+/// The sources that determine a recording.
 const MADE_BY: [&str; 3] = [
     "examples/simulator",
     "benches/figures/corpus.rs",
@@ -19,12 +19,12 @@ const MADE_BY: [&str; 3] = [
 pub(crate) const PER_PAGE: usize = 200;
 pub(crate) const TOKEN: &str = "dop_v1_simulator";
 
-/// An account of some size.
+/// An account of a given size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Corpus {
     pub(crate) actions: usize,
     pub(crate) droplets: usize,
-    /// Whether the droplets' own listings are wanted, besides that of the account.
+    /// True when syncs read the droplets' own listings, besides that of the account.
     pub(crate) by_droplet: bool,
 }
 
@@ -51,13 +51,13 @@ impl Corpus {
         self.actions.div_ceil(PER_PAGE)
     }
 
-    /// A name for files that hold something of it.
+    /// A name for files that belong to this corpus.
     pub(crate) fn name(self) -> String {
         let listings = if self.by_droplet { "each" } else { "all" };
         format!("{}-of-{}-{listings}", self.actions, self.droplets)
     }
 
-    /// Its answers, which are recorded when they are not yet.
+    /// Its answers, recorded now if they were not yet.
     pub(crate) fn recording(self) -> Outcome<Recording> {
         let fingerprint = fingerprint(&MADE_BY)?;
         let path = bench::kept_file(&format!("answers-{}", self.name()), &fingerprint, "http")?;
@@ -73,7 +73,7 @@ impl Corpus {
         let cloud = Cloud::start(Options {
             now: Some(NOW),
             token: TOKEN.to_owned(),
-            // A quiet account: all droplets are there, nothing is under way, nothing arrives.
+            // A quiet account: all droplets exist, nothing is in progress, nothing arrives.
             destroyed: 0.0,
             in_progress: 0,
             latency: Duration::ZERO,
@@ -82,7 +82,7 @@ impl Corpus {
         Ok(cloud)
     }
 
-    /// All that a sync can ask.
+    /// All requests that a sync can send.
     fn targets(self, cloud: &Cloud) -> Vec<String> {
         let pages = |path: &str, rows: usize| -> Vec<String> {
             (1..=rows.div_ceil(PER_PAGE).max(1))

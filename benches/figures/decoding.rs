@@ -1,4 +1,4 @@
-//! Decoding pages of the API, against decompressing them, which nobody who reads them can spare.
+//! Decoding pages of the API, against decompressing them, which every reader must do.
 
 use std::hint::black_box;
 use std::io::Read as _;
@@ -37,7 +37,7 @@ fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
         Ok(started.elapsed().as_secs_f64() / pages)
     };
     let decode = || {
-        // As long as a sync has it: it remembers the regions that it met.
+        // The reader lives as long as in a sync: it remembers the regions that it met.
         let mut reader = PageReader::new();
         let started = Instant::now();
         for body in &bodies {
@@ -63,7 +63,7 @@ fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
 }
 
 fn decompressed(page: &[u8]) -> Outcome<Vec<u8>> {
-    // What a body of this size grows to, so that the buffer need not.
+    // Large enough for every body, so that the buffer need not grow.
     let mut body = Vec::with_capacity(1 << 20);
     GzDecoder::new(page).read_to_end(&mut body)?;
     Ok(body)

@@ -1,26 +1,26 @@
-//! Rows of the table: a goal, what was measured, and whether the one meets the other.
+//! Rows of the table: a goal, a measurement, and whether the measurement meets the goal.
 
 use std::fmt::Write as _;
 
-/// What is aimed at.
+/// The goal of a row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Goal {
     AtMost(f64, &'static str),
     AtLeast(f64, &'static str),
-    /// The figure is shown, and nothing is aimed at.
+    /// The figure is shown without a goal.
     Nothing(&'static str),
 }
 
-/// What came of the measurement.
+/// The result of a measurement.
 #[derive(Clone, Debug)]
 enum Result {
-    /// The value that the goal is about, and what explains it.
+    /// The value that the goal is about, and an explanation.
     Measured(f64, String),
     Skipped(String),
     Failed(String),
 }
 
-/// One line.
+/// One row.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,
@@ -30,7 +30,7 @@ pub(crate) struct Row {
     result: Result,
 }
 
-/// A line whose result is not known yet.
+/// A row without a result yet.
 pub(crate) struct Question {
     pub(crate) name: &'static str,
     pub(crate) what: String,
@@ -59,7 +59,7 @@ impl Question {
 }
 
 impl Row {
-    /// What could not be measured, though all that it needs is there.
+    /// A row whose measurement failed, although all its requirements exist.
     pub(crate) fn failed(name: &'static str, reason: &str) -> Self {
         Self {
             name,
@@ -132,7 +132,7 @@ fn in_brackets(detail: &str) -> String {
     }
 }
 
-/// Three digits that matter.
+/// A number with three significant digits.
 pub(crate) fn number(value: f64) -> String {
     let decimals = match value.abs() {
         small if small == 0.0 || small >= 100.0 => 0,
@@ -147,7 +147,7 @@ fn plain(value: f64) -> String {
     format!("{value}")
 }
 
-/// The table, in Markdown that a terminal shows as well.
+/// The table, in Markdown that is readable on a terminal too.
 pub(crate) fn table(rows: &[Row]) -> String {
     let titles = ["row", "what", "floor or peer", "goal", "figure", "verdict"];
     let mut lines = vec![titles.map(str::to_owned)];
@@ -155,7 +155,7 @@ pub(crate) fn table(rows: &[Row]) -> String {
     markdown(&lines)
 }
 
-/// Lines of cells, the first of them titles, as a Markdown table.
+/// Rows of cells, the first of them titles, as a Markdown table.
 pub(crate) fn markdown<const COLUMNS: usize>(lines: &[[String; COLUMNS]]) -> String {
     let widths: Vec<usize> = (0..COLUMNS)
         .map(|column| {

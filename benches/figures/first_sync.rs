@@ -1,5 +1,5 @@
-//! The first sync of 500,000 actions: against SQLite's own import of the same rows, against curl that only downloads
-//! them, and what it takes of processor, memory and disk.
+//! The first sync of 500,000 actions: against SQLite's own import of the same rows, against curl, which only downloads
+//! them, and its use of processor, memory and disk.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub(crate) const GROUP: Group = Group {
 
 const MIB: f64 = (1 << 20) as f64;
 
-/// What each round of each contender used; of one that does not take part, nothing.
+/// The resources of each contender in each round; empty for a contender that does not take part.
 struct Rounds {
     large: Vec<Usage>,
     small: Vec<Usage>,
@@ -52,7 +52,7 @@ fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
     Ok(rows)
 }
 
-/// All of them in turns. A contender that no wanted row needs does not take part.
+/// Runs all contenders in turns. A contender takes part only if a selected row needs it.
 fn run(bench: &Bench, corpus: Corpus, small_corpus: Corpus, archive: &Path) -> Outcome<Rounds> {
     let syncs = Syncs::of(bench, corpus)?;
     let small_syncs = Syncs::of(bench, small_corpus)?;
@@ -91,7 +91,7 @@ fn run(bench: &Bench, corpus: Corpus, small_corpus: Corpus, archive: &Path) -> O
     })
 }
 
-/// The same rows as CSV, in the order of the API, and the tables to import them into.
+/// The same rows as CSV, in the order of the API, and the tables for their import.
 struct ImportInput {
     schema: PathBuf,
     rows: PathBuf,
@@ -100,7 +100,7 @@ struct ImportInput {
 impl ImportInput {
     fn made(bench: &Bench, corpus: Corpus) -> Outcome<Self> {
         let archive = archives::kept(bench, corpus)?;
-        // An empty field of a CSV file is imported as an empty text, which no STRICT table takes for a number.
+        // SQLite imports an empty CSV field as an empty text, which a STRICT table refuses as a number.
         let schema = crate::measure::printed(&mut archives::question(&archive, &["schema"]))?
             .replace(") STRICT;", ");");
         let input = Self {
@@ -233,7 +233,7 @@ fn resources(corpus: Corpus, small_corpus: Corpus, rounds: &Rounds, size: f64) -
     ]
 }
 
-/// How many times the size of the archive was written; only Linux counts that.
+/// The bytes written, as a multiple of the archive's size; only Linux counts them.
 fn written_over_size(question: Question, written: f64, size: f64) -> Row {
     if cfg!(target_os = "linux") {
         let detail = format!("{} / {} MiB", number(written / MIB), number(size / MIB));

@@ -1,9 +1,8 @@
-//! How the figures grow: with the number of actions, and with the number of droplets that are read one by one.
+//! The growth of the figures with the number of actions, and with the number of droplets that are read one by one.
 //!
-//! What counts is the figure per action (or page): a curve of it that falls or stays flat is work in proportion to the
-//! account, and one that rises is not. There is no peer here to
-//! compare with, so it is processor time that is judged, and of several runs the least: what else the machine does
-//! touches these least.
+//! The figure per action (or page) counts. When its curve falls or stays flat, the work is proportional to the account;
+//! when it rises, it is not. There is no peer to compare with, so the judgement uses the processor time, and of several
+//! runs the least: other work on the machine affects these least.
 
 use std::path::{Path, PathBuf};
 
@@ -17,9 +16,9 @@ use crate::measure::{Usage, printed, usage};
 
 const ACTIONS: [usize; 4] = [5_000, 50_000, 500_000, 5_000_000];
 const DROPLETS: [usize; 5] = [1, 10, 100, 1_000, 5_000];
-/// Among so many actions the number of droplets varies.
+/// The number of actions when the number of droplets varies.
 const ACTIONS_OF_DROPLETS: usize = 100_000;
-/// One type in one week.
+/// A query for one type in one week.
 const QUERY: [&str; 10] = [
     "query",
     "--type",
@@ -32,14 +31,15 @@ const QUERY: [&str; 10] = [
     "csv",
     "--no-header",
 ];
-/// What is more than this many times as much per action as at the size before bends upwards; less may be noise.
+/// A curve bends upwards when the figure per action exceeds this multiple of the previous size's figure. A smaller rise
+/// may be noise.
 const BENDS: f64 = 1.2;
 const MIB: f64 = (1 << 20) as f64;
 
-/// What was measured at one size.
+/// The measurements at one size.
 struct Point {
     corpus: Corpus,
-    /// What a first sync asked.
+    /// The requests of a first sync.
     requests: f64,
     sync: Usage,
     archive_bytes: f64,
@@ -52,7 +52,7 @@ struct Point {
 struct Figure {
     title: &'static str,
     shown: fn(&Point) -> f64,
-    /// What must not rise.
+    /// The value that must not rise.
     judged: fn(&Point) -> f64,
 }
 
@@ -89,7 +89,7 @@ impl Point {
         self.corpus.actions as f64
     }
 
-    /// Pages of 200 actions, or answers where droplets have less than a page each.
+    /// Pages of 200 actions, or answers when droplets have less than a page each.
     fn pages(&self) -> f64 {
         (self.actions() / 200.0).max(self.requests)
     }
@@ -146,14 +146,14 @@ impl Point {
     }
 }
 
-/// How many requests the last sync sent.
+/// The number of requests of the last sync.
 fn requests(archive: &Path) -> Outcome<f64> {
     let sql = "SELECT requests FROM sync_runs ORDER BY id DESC LIMIT 1";
     let requests: u32 = archives::open(archive)?.query_row(sql, [], |row| row.get(0))?;
     Ok(f64::from(requests))
 }
 
-/// The least that any of several runs needed.
+/// The smallest resources of several runs.
 fn least_disturbed(rounds: usize, run: impl Fn() -> Outcome<Usage>) -> Outcome<Usage> {
     let mut least = run()?;
     for _ in 1..rounds {
@@ -190,7 +190,7 @@ pub(crate) fn run(bench: &Bench) -> Outcome<()> {
     Ok(())
 }
 
-/// A tenth of the corpus is no figure to show around.
+/// The chart of a tenth of the corpus is not for publication.
 fn chart_file(bench: &Bench) -> PathBuf {
     if bench.sized(10) < 10 {
         bench::kept().join("growth.svg")
@@ -219,7 +219,7 @@ fn table<'a>(points: impl Iterator<Item = &'a Point>) -> String {
     markdown(&lines)
 }
 
-/// Which curves bend upwards at their end.
+/// Names the curves that bend upwards at their end.
 fn verdict(points: &[Point]) -> String {
     let [.., before, last] = points else {
         return "one size is no curve".to_owned();

@@ -1,4 +1,4 @@
-//! What the work costs, each figure against a floor or a peer that is measured in the same run.
+//! The cost of the work, each figure against a lower bound or a peer that is measured in the same run.
 //!
 //! ```text
 //! cargo bench                       # the table
@@ -7,8 +7,8 @@
 //! cargo bench -- growth             # how the figures grow, and the chart
 //! ```
 //!
-//! A machine that is busy with other things makes all times longer, but ratios of what was run in turns stay what they
-//! are; so nearly all goals are ratios. `benches/README.md` says how each is measured.
+//! A busy machine makes all times longer, but hardly changes the ratio of commands that run in turns. So nearly all
+//! goals are ratios. `benches/README.md` describes each measurement.
 
 #![allow(
     clippy::print_stdout,
@@ -44,7 +44,7 @@ use bench::{Bench, Group};
 use clap::Parser as _;
 use figure::Row;
 
-/// Anything that can go wrong; all of it ends in words.
+/// Any error; all of them end in a message.
 pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const GROUPS: &[Group] = &[

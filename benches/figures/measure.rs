@@ -1,7 +1,7 @@
-//! What a process uses: time, processor, memory, bytes written.
+//! The resources of a process: time, processor, memory, bytes written.
 //!
-//! The system tells it of the children of a process, all together; so each process that is measured is the only child of
-//! a wrapper, which is this binary again with [`WORD`] as its first argument.
+//! The system reports them for all children of a process together. So each measured process is the only child of a
+//! wrapper, which is this binary again with [`WORD`] as its first argument.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -17,15 +17,16 @@ use crate::Outcome;
 /// The argument that makes this binary a wrapper.
 pub(crate) const WORD: &str = "measure-one-process";
 
-/// What a process used from its start to its end.
+/// The resources of a process from its start to its end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
     pub(crate) seconds: f64,
-    /// Of all processors, in the program and in the system.
+    /// The time of all processors, in the program and in the system.
     pub(crate) cpu_seconds: f64,
-    /// The most memory it had at a time.
+    /// The largest amount of memory at one time.
     pub(crate) peak_bytes: f64,
-    /// Handed to the disk, or to what will write it there. Linux counts it; elsewhere it means something else.
+    /// Bytes handed to the disk, or to the cache that is written to it later. Only on Linux; elsewhere, the number
+    /// means something else.
     pub(crate) written_bytes: f64,
 }
 
@@ -40,7 +41,7 @@ pub(crate) fn command(program: impl AsRef<Path>) -> Command {
     command
 }
 
-/// Runs a command to its end, which must be a good one, and drops what it prints.
+/// Runs a command to its successful end, and drops its output.
 pub(crate) fn usage(command: &Command) -> Outcome<Usage> {
     let mut wrapper = Command::new(std::env::current_exe()?);
     wrapper
@@ -72,7 +73,7 @@ pub(crate) fn usage(command: &Command) -> Outcome<Usage> {
     })
 }
 
-/// The wrapper: runs what its arguments say and prints what that used.
+/// The wrapper: runs the command in its arguments and prints its resources.
 pub(crate) fn run_here(mut words: impl Iterator<Item = OsString>) -> Outcome<ExitCode> {
     let program = words.next().ok_or("no program")?;
     let mut command = Command::new(program);
@@ -100,7 +101,7 @@ pub(crate) fn run_here(mut words: impl Iterator<Item = OsString>) -> Outcome<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-/// How long a command takes from its start to its end, with nothing in between; for those that take milliseconds.
+/// The time of a command from its start to its end, without a wrapper; for commands that take milliseconds.
 pub(crate) fn seconds(command: &mut Command) -> Outcome<f64> {
     command.stdout(Stdio::null());
     let started = Instant::now();
@@ -112,8 +113,8 @@ pub(crate) fn seconds(command: &mut Command) -> Outcome<f64> {
     Ok(seconds)
 }
 
-/// How long each of these commands takes, of those that take milliseconds. They run in turns and every other round in
-/// the opposite order: whoever comes after another pays for what that one left.
+/// The times of these commands, which take milliseconds. They run in turns, and in the opposite order in every other
+/// round: a command pays for the work that the previous one left.
 pub(crate) fn times_in_turns<const COMMANDS: usize>(
     rounds: usize,
     commands: &mut [Command; COMMANDS],
@@ -135,7 +136,7 @@ pub(crate) fn times_in_turns<const COMMANDS: usize>(
     Ok(times)
 }
 
-/// What a command prints.
+/// The output of a command.
 pub(crate) fn printed(command: &mut Command) -> Outcome<String> {
     let output = command.output()?;
     if !output.status.success() {
@@ -148,8 +149,8 @@ pub(crate) fn printed(command: &mut Command) -> Outcome<String> {
 /// A measurement that can be repeated.
 pub(crate) type Step<'a, T> = &'a dyn Fn() -> Outcome<T>;
 
-/// Runs the steps in turns, so that what slows the machine down for a while slows all of them. The first round warms
-/// up and does not count.
+/// Runs the steps in turns, so that a temporary slowdown of the machine affects all of them. The first round is a
+/// warm-up and does not count.
 pub(crate) fn in_turns<T>(rounds: usize, steps: &[Step<'_, T>]) -> Outcome<Vec<Vec<T>>> {
     let mut results: Vec<Vec<T>> = steps.iter().map(|_| Vec::new()).collect();
     for round in 0..=rounds {
@@ -163,7 +164,7 @@ pub(crate) fn in_turns<T>(rounds: usize, steps: &[Step<'_, T>]) -> Outcome<Vec<V
     Ok(results)
 }
 
-/// The one in the middle.
+/// The median.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
@@ -175,7 +176,7 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     }
 }
 
-/// How many times the one is the other: of few rounds the middle one's ratio, of many the ratio of what is in the middle.
+/// The ratio of ours to theirs: of few rounds the median of the ratios, of many the ratio of the medians.
 pub(crate) fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
     if ours.len() < 20 {
         median(ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs))
@@ -184,7 +185,7 @@ pub(crate) fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
     }
 }
 
-/// The seconds of each.
+/// The time of each run in seconds.
 pub(crate) fn times(usages: &[Usage]) -> Vec<f64> {
     usages.iter().map(|usage| usage.seconds).collect()
 }
@@ -198,7 +199,7 @@ pub(crate) fn both_times(ours: &[f64], theirs: &[f64]) -> String {
     )
 }
 
-/// Seconds or milliseconds.
+/// A duration in seconds or milliseconds.
 pub(crate) fn duration(seconds: f64) -> String {
     if seconds < 0.2 {
         format!("{:.2} ms", seconds * 1_000.0)

@@ -1,4 +1,4 @@
-//! How close the pace comes to what the limits allow, on a clock that nobody waits for.
+//! The pace compared with the allowed rate, on a clock that does not wait.
 
 #[path = "../../src/api/pace_simulation.rs"]
 mod simulation;

@@ -1,19 +1,19 @@
-//! The programs that `archiver` is compared with, as far as this machine has them.
+//! The peers of `archiver`, as far as this machine has them.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// A program that was found.
+/// An installed program.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) program: PathBuf,
     version: String,
 }
 
-/// A program, or what to install to have it.
+/// A program, or a hint about its installation.
 pub(crate) type Found = Result<Peer, &'static str>;
 
-/// All of them.
+/// All peers.
 #[derive(Debug)]
 pub(crate) struct Peers {
     pub(crate) sqlite3: Found,
@@ -41,7 +41,7 @@ impl Peers {
         }
     }
 
-    /// What was found, for the line above the table.
+    /// The versions of the installed programs, for the line above the table.
     pub(crate) fn versions(&self) -> String {
         let found = [
             ("sqlite3", &self.sqlite3),
@@ -56,7 +56,7 @@ impl Peers {
     }
 }
 
-/// The interpreter itself: what stands in the path may be a script that looks for it.
+/// The interpreter itself: the command in the path may be a script that searches for it.
 fn python() -> Found {
     let script =
         "import sys, requests, sqlite_utils; print(sys.executable, sys.version.split()[0])";

@@ -19,7 +19,7 @@ pub(crate) const GROUP: Group = Group {
 
 const COLUMNS: &str =
     "id,status,type,started_at,completed_at,resource_id,resource_type,region_slug";
-/// A week in the middle of the history, and the last one; without their ends, as `--until` means a time.
+/// A week in the middle of the history, and the last week; the end is exclusive, as for `--until` with a time.
 const WEEKS: [(&str, &str, &str); 2] = [
     ("week", "2023-03-06T00:00:00Z", "2023-03-13T00:00:00Z"),
     (
@@ -28,7 +28,7 @@ const WEEKS: [(&str, &str, &str); 2] = [
         "2026-07-01T00:00:00Z",
     ),
 ];
-/// How often what takes milliseconds is run and counted.
+/// The number of counted rounds for a measurement that takes milliseconds.
 const RUNS: usize = 101;
 
 fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
@@ -64,7 +64,7 @@ fn week(
     name: &'static str,
     (since, until): (&str, &str),
 ) -> Outcome<Row> {
-    // Among few actions it is the start of the process that takes the time.
+    // With few actions, the start of the process takes most of the time.
     let is_short = name == "week" && corpus.actions <= 500_000;
     let asked = Question {
         name,
@@ -93,7 +93,7 @@ fn week(
     ))
 }
 
-/// How many rows both print; an error when they differ.
+/// The number of rows that both print; an error when their output differs.
 fn same_answer(ours: &mut Command, theirs: &mut Command) -> Outcome<usize> {
     let (ours, theirs) = (printed(ours)?, printed(theirs)?);
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();

@@ -1,4 +1,5 @@
-//! A sync that finds nothing new must not write a byte of rows and their indexes: which pages of the file it changed.
+//! A sync without new actions must not write a byte of the actions and their indexes: this shows which pages of the
+//! file it changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -22,7 +23,7 @@ fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
     let archive = bench.scratch("quiet.db");
     fs::copy(&kept, &archive)?;
     let syncs = Syncs::of(bench, corpus)?;
-    // The second sync names the droplets that the first did not.
+    // The second sync names the droplets that the first sync did not name.
     syncs.again(&archive)?;
     let before = fs::read(&archive)?;
     let usage = syncs.again(&archive)?;
@@ -52,7 +53,7 @@ fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
     )])
 }
 
-/// How many of these pages each table and index has.
+/// The number of these pages for each table and index.
 fn owners(archive: &Connection, pages: &BTreeSet<usize>) -> Outcome<BTreeMap<String, usize>> {
     let mut owners = BTreeMap::<String, usize>::new();
     let mut statement = archive.prepare("SELECT name, pageno FROM dbstat")?;
@@ -65,7 +66,7 @@ fn owners(archive: &Connection, pages: &BTreeSet<usize>) -> Outcome<BTreeMap<Str
     Ok(owners)
 }
 
-/// The numbers, from 1, of the pages that differ.
+/// The numbers, from 1, of the changed pages.
 fn changed_pages(before: &[u8], after: &[u8], page_size: usize) -> BTreeSet<usize> {
     let pages = before.len().max(after.len()).div_ceil(page_size.max(1));
     let page = |file: &[u8], number: usize| {

@@ -1,11 +1,11 @@
-//! Answers of the simulator, kept as they go over the wire.
+//! Answers of the simulator, stored as they go over the wire.
 //!
-//! The simulator renders and compresses each page anew, which takes longer than a client needs to read it. So it is
-//! asked once for all that a sync will ask, and its answers are kept in one file, with an index beside it. A file and
-//! not memory: 25,000 pages stay in the system's cache, shared by all who read them, and are there for the next run.
+//! The simulator renders and compresses each page again, which takes longer than a client needs to read it. So the
+//! recorder sends all requests of a sync once, and stores the answers in one file, with an index beside it. A file is
+//! better than memory: the system's cache holds the 25,000 pages for all readers, and the next run can use them too.
 //!
-//! They are compressed with the usual level of gzip and not with the simulator's, which is for speed: a page is a sixth
-//! of the size then, and decompressed faster, so that what is compared with that has the harder goal.
+//! The recorder uses gzip's usual level, and not the simulator's, which is for speed: a page then has a sixth of the
+//! size and decompresses faster. So figures that compare with decompression have the harder goal.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -23,7 +23,7 @@ use flate2::write::GzEncoder;
 use crate::Outcome;
 use crate::corpus::TOKEN;
 
-/// Where an answer is in the file.
+/// The place of an answer in the file.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     offset: u64,
@@ -31,7 +31,7 @@ struct Place {
     length: usize,
 }
 
-/// Answers by what was asked.
+/// Answers by request target.
 #[derive(Debug)]
 pub(crate) struct Recording {
     file: File,
@@ -39,7 +39,7 @@ pub(crate) struct Recording {
 }
 
 impl Recording {
-    /// What an earlier run left here, if it was able to end.
+    /// The recording of an earlier run, if that run was complete.
     pub(crate) fn kept(path: &Path) -> Outcome<Option<Self>> {
         let Ok(index) = fs::read_to_string(index_of(path)) else {
             return Ok(None);
@@ -61,7 +61,7 @@ impl Recording {
         Ok(Some(Self { file, places }))
     }
 
-    /// Asks a server for all of these.
+    /// Records the answers of a server to all these requests.
     pub(crate) fn made(path: &Path, url: &str, targets: &[String]) -> Outcome<Self> {
         const AT_ONCE: usize = 3;
         let address = url.trim_start_matches("http://");
@@ -95,7 +95,7 @@ impl Recording {
         Self::kept(path)?.ok_or_else(|| "the recording is not there".into())
     }
 
-    /// Reads the answer to a request for this target, head and all, into the buffer. Whether there is one.
+    /// Reads the answer to a request for this target, head included, into the buffer. Returns true when there is one.
     pub(crate) fn answer(&self, target: &str, into: &mut Vec<u8>) -> std::io::Result<bool> {
         let Some(place) = self.places.get(&key(target)) else {
             return Ok(false);
@@ -120,7 +120,7 @@ impl Recording {
         bodies.collect()
     }
 
-    /// How many bytes the account's listing is when it is not compressed: the last four bytes of each gzip body say it.
+    /// The uncompressed size of the account's listing in bytes: the last four bytes of each gzip body give it.
     pub(crate) fn bytes_of_account(&self) -> Outcome<u64> {
         let ours = self
             .places
@@ -149,7 +149,7 @@ impl Recording {
     }
 }
 
-/// A target with its parameters in order.
+/// A target with its parameters in sorted order.
 fn key(target: &str) -> String {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let mut parameters: Vec<&str> = query.split('&').collect();
@@ -161,13 +161,13 @@ fn index_of(path: &Path) -> PathBuf {
     path.with_extension("index")
 }
 
-/// An answer as it came.
+/// An answer as it arrived.
 struct Answer {
     bytes: Vec<u8>,
     head_length: usize,
 }
 
-/// A connection that is used for one request after the other.
+/// A connection for consecutive requests.
 struct Connection {
     stream: BufReader<TcpStream>,
 }
@@ -181,7 +181,7 @@ impl Connection {
         })
     }
 
-    /// Asks for it plainly, and compresses it as servers usually do.
+    /// Requests the answer uncompressed, and compresses it as servers usually do.
     fn get(&mut self, target: &str) -> Outcome<Answer> {
         let request = format!(
             "GET {target} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\n\r\n"

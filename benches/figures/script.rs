@@ -1,4 +1,4 @@
-//! The first sync of 50,000 actions against the script that people write: requests and sqlite-utils.
+//! The first sync of 50,000 actions against a typical script with requests and sqlite-utils.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! Serves recorded answers, in a process of its own, as fast as they can be copied: what it costs must not hide what
-//! its clients cost.
+//! Serves recorded answers in a separate process, as fast as they can be copied: the cost of the server must not hide
+//! the cost of its clients.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -23,7 +23,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves an account; its answers are recorded before, if need be.
+    /// Serves an account, after recording its answers if necessary.
     pub(crate) fn start(corpus: Corpus) -> Outcome<Self> {
         let mut process = Command::new(std::env::current_exe()?)
             .arg(WORD)
@@ -51,7 +51,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It ends when its standard input does.
+        // The process ends when its standard input ends.
         drop(self.process.stdin.take());
         let _ = self.process.wait();
     }
@@ -74,7 +74,7 @@ pub(crate) fn run_here(words: impl Iterator<Item = OsString>) -> Outcome<ExitCod
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let recording = Arc::clone(&recording);
-            // A client that goes away in the middle is nobody's fault.
+            // A client that disconnects in the middle is not an error.
             thread::spawn(move || converse(stream, &recording));
         }
     });

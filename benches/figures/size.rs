@@ -1,4 +1,4 @@
-//! How large the program is.
+//! The size of the program.
 
 use std::path::Path;
 

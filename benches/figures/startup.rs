@@ -1,4 +1,4 @@
-//! How long the shortest commands take, against a program that does nothing, start of the process included.
+//! The time of the shortest commands, against a program that does nothing, start of the process included.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -51,7 +51,7 @@ fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
     Ok(vec![row(version, &times[0]), row(no_rows, &times[1])])
 }
 
-/// The program that does nothing, compiled once; nothing where there is no compiler.
+/// The program that does nothing, compiled once; `None` without a compiler.
 fn hello_world() -> Outcome<Option<PathBuf>> {
     let program = bench::kept().join("hello-world");
     if program.exists() {

@@ -1,7 +1,7 @@
-//! The text of `metadata.yaml`: what `tables.yaml` says, and the reports that come with the program, as queries.
+//! The text of `metadata.yaml`: the content of `tables.yaml`, and the built-in reports as queries.
 //!
-//! The SQL of a query is that of the report, letter for letter. Only what is written for its parameters differs from the
-//! command line: SQLite understands `30 days` and `2026-07-01`, and not `30d` or `yesterday`.
+//! A query has the SQL of its report, letter for letter. Only its parameters are written in another way than on the
+//! command line: SQLite understands `30 days` and `2026-07-01`, but not `30d` or `yesterday`.
 
 use std::fmt::Write;
 
@@ -21,7 +21,7 @@ pub(crate) fn text() -> String {
 
 fn query(report: &Report) -> String {
     let names = report.parameters.iter().map(|it| it.name.as_str());
-    // Every report may use `now`; what is left empty is the current time.
+    // Every report may use `now`; an empty value means the current time.
     let names: Vec<_> = names.chain(["now"]).collect();
     let mut sql = String::new();
     for line in report.sql.lines() {
@@ -61,7 +61,7 @@ fn description(report: &Report) -> String {
     html
 }
 
-/// What can be written in Datasette's form.
+/// The accepted form of a value in Datasette.
 fn hint(kind: Kind) -> &'static str {
     match kind {
         Kind::Droplets => "Ids, names or patterns such as web-*, comma-separated.",
@@ -74,7 +74,7 @@ fn hint(kind: Kind) -> &'static str {
     }
 }
 
-/// A parameter's default in words that the SQL itself understands.
+/// The default of a parameter in a form that the SQL itself understands.
 pub(crate) fn written_for_sqlite(parameter: &Parameter) -> Option<String> {
     let default = parameter.default.as_deref().filter(|it| !it.is_empty())?;
     if !matches!(parameter.kind, Kind::Time | Kind::End | Kind::Duration) {

@@ -1,8 +1,8 @@
-//! A server that answers with any bytes, on loopback, and the client that asks it: head, encoding, body and all.
+//! A server on loopback that answers with any bytes (head, encoding and body), and the client that asks it.
 //!
-//! The first byte of an input chooses what is asked, and whether the body is packed on its way, since no chance finds a
-//! gzip with the right checksum. `$TOKEN` stands for the token, so that servers can repeat it, and `$ESCAPED` for the same
-//! with JSON's escapes.
+//! The first byte of an input chooses the request, and whether the server compresses the body: random bytes never form
+//! a gzip with the right checksum. `$TOKEN` stands for the token, so that servers can repeat it. `$ESCAPED` stands for
+//! the token with JSON's escapes.
 
 use std::cell::RefCell;
 use std::io::Write;
@@ -21,11 +21,11 @@ use tokio::runtime::{Builder, Runtime};
 
 pub(super) const TOKEN: &str =
     "dop_v1_0123456789abcdef0123456789abcdef0123456789abcdef0123456789canary";
-/// So many characters of it in a row are not shown.
+/// No message shows this many consecutive characters of the token.
 const PART: usize = 20;
 pub(super) const PLACE_OF_TOKEN: &str = "$TOKEN";
 const PLACE_OF_ESCAPED_TOKEN: &str = "$ESCAPED";
-/// A client remembers when it asked; a new one forgets.
+/// A client remembers the time of each request. A new client starts without that memory.
 const QUESTIONS_PER_CLIENT: u64 = 10_000;
 const PACKED: u8 = 0x80;
 
@@ -33,8 +33,8 @@ thread_local! {
     static WORLD: RefCell<World> = RefCell::new(World::new());
 }
 
-/// Whatever a server answers, the one request comes to rows or to an error, and neither shows a part of the token or
-/// steers a terminal.
+/// For any answer, the one request ends with rows or with an error. Neither shows a part of the token or controls a
+/// terminal.
 pub(crate) fn answer(data: &[u8]) {
     let Some((choice, data)) = data.split_first() else {
         return;
@@ -143,11 +143,11 @@ async fn question(client: &Client, choice: u8) -> Result<String, Error> {
     })
 }
 
-/// Each connection gets the same bytes, and ends.
+/// Sends the same bytes on each connection, and closes it.
 async fn serve(listener: &TcpListener, data: &[u8]) {
     loop {
         if let Ok((connection, _)) = listener.accept().await {
-            // The client may have enough before the end.
+            // The client may close the connection before the end.
             let _ = respond(connection, data).await;
         }
     }
@@ -164,7 +164,7 @@ async fn respond(mut connection: TcpStream, data: &[u8]) -> std::io::Result<()> 
     connection.shutdown().await
 }
 
-/// The same answer with its body packed, as its head should say.
+/// The same answer with a compressed body, as its head should say.
 fn packed(answer: &[u8]) -> Vec<u8> {
     let end = answer.windows(4).position(|end| end == b"\r\n\r\n");
     let (head, body) = answer.split_at(end.map_or(answer.len(), |end| end + 4));

@@ -1,6 +1,5 @@
-//! doctl's configuration, which is YAML: what is not understood is refused, and no message shows a token. That what is
-//! understood is what YAML says is held against another YAML parser by the fuzzer alone
-//! (`fuzz_targets/doctl.rs`).
+//! doctl's configuration, which is YAML: the reader refuses what it does not understand, and no message shows a token.
+//! Only the fuzzer compares the result with another YAML parser (`fuzz_targets/doctl.rs`).
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -15,10 +14,10 @@ thread_local! {
     static HOME: TempDir = tempfile::tempdir().expect("there is room for a folder");
 }
 
-/// Names that an input may have for its contexts.
+/// Context names that an input may use.
 pub(crate) const CONTEXTS: [&str; 4] = ["default", "work", "a", "nowhere"];
 
-/// No message shows the token, which stands where the input says `$TOKEN`.
+/// No message shows the token, which replaces `$TOKEN` in the input.
 pub(crate) fn doctl(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -35,7 +34,7 @@ pub(crate) fn doctl(data: &[u8]) {
     }
 }
 
-/// The token of a context where this is doctl's configuration.
+/// The token of a context when `text` is doctl's configuration.
 pub(crate) fn token(text: &str, context: &str) -> Result<String, Error> {
     HOME.with(|home| {
         let folder = home.path().join("doctl");

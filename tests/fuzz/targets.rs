@@ -1,5 +1,5 @@
-//! What is fuzzed: everything that reads what strangers write. Each target takes any bytes, and panics when a promise
-//! does not hold. The corpus of each is run by `cargo test` too (`tests/it/fuzz_corpus.rs`).
+//! The fuzz targets: every reader of text from other programs. Each target takes any bytes, and panics when a promise
+//! does not hold. `cargo test` runs the corpus of each target too (`tests/it/fuzz_corpus.rs`).
 
 mod answer;
 pub(crate) mod doctl;
@@ -24,7 +24,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 /// 2026-01-01T00:00:00Z.
 const NOW: i64 = 1_767_225_600;
 
-/// Reads any bytes.
+/// A function that reads any bytes.
 pub(crate) type Target = fn(&[u8]);
 
 /// All targets, by name.
@@ -44,7 +44,7 @@ fn now() -> Timestamp {
     Timestamp::from_epoch_seconds(NOW).expect("it is a time")
 }
 
-/// A zone that is looked up once.
+/// A time zone that is loaded once.
 fn zone(name: &'static str) -> &'static Zone {
     static ZONES: Mutex<BTreeMap<&str, &Zone>> = Mutex::new(BTreeMap::new());
     let mut zones = ZONES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,10 +53,10 @@ fn zone(name: &'static str) -> &'static Zone {
         .or_insert_with(|| Box::leak(Box::new(name.parse().expect("it is a zone"))))
 }
 
-/// A page as the API sends it, with a region: what a reader has met before.
+/// A page with a region, as the API sends it: the input that a reader has met before.
 const KNOWN: &[u8] = include_bytes!("../fixtures/droplet_actions.json");
 
-/// Any body is a page or an error, and the same one whether the reader has met its regions before or not.
+/// Any body is a page or an error. The result does not depend on whether the reader has met the regions before.
 pub(crate) fn api_body(data: &[u8]) {
     let first = shown(PageReader::new().actions(data));
     let mut reader = PageReader::new();
@@ -72,7 +72,7 @@ fn shown<E>(page: Result<Page<Action>, E>) -> Option<String> {
         .map(|page| format!("{:?} {:?}", page.total, page.rows))
 }
 
-/// One header a line, `name: value`; whatever they say, waiting is bounded by a number.
+/// One header per line, `name: value`. For any value, the wait is bounded by a number.
 pub(crate) fn headers(data: &[u8]) {
     let mut headers = HeaderMap::new();
     for line in data.split(|byte| *byte == b'\n') {
@@ -91,7 +91,7 @@ pub(crate) fn headers(data: &[u8]) {
     assert_eq!(limit, again);
 }
 
-/// What is understood as a time can be written and read again.
+/// A text that parses as a time can be written and read again.
 pub(crate) fn times(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -111,7 +111,7 @@ pub(crate) fn times(data: &[u8]) {
         }
     }
     let _ = parse_duration(text);
-    // Names are looked up in hundreds of files: only what could be one.
+    // The lookup of a zone name searches hundreds of files: only try texts that could be a name.
     if text.starts_with(['+', '-']) || text.contains('/') {
         let _ = text.parse::<Zone>();
     }
@@ -127,7 +127,7 @@ pub(crate) fn configuration(data: &[u8]) {
     }
 }
 
-/// Any file beside the configuration is a report or a problem, and hides none of those that come along.
+/// Any file beside the configuration is a report or a problem, and hides none of the built-in reports.
 pub(crate) fn report_header(data: &[u8]) {
     let folder = tempfile::tempdir().expect("there is room for a folder");
     std::fs::write(folder.path().join("mine.sql"), data).expect("there is room for a file");
@@ -136,7 +136,7 @@ pub(crate) fn report_header(data: &[u8]) {
     assert!(known >= Library::load(None).reports().len());
 }
 
-/// What is understood as a schedule goes forward, for ever or until its end.
+/// A text that parses as a schedule goes forward, forever or until its end.
 pub(crate) fn schedule(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -151,7 +151,7 @@ pub(crate) fn schedule(data: &[u8]) {
     }
 }
 
-/// Addresses: only what is encrypted or stays on this machine is taken.
+/// Addresses: the program accepts only encrypted addresses and addresses of this machine.
 pub(crate) fn addresses(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;

@@ -1,11 +1,11 @@
-//! The accounts that tests are told about: small, without limits on the rate of requests, the same every time.
+//! The accounts of the tests: small, without limits on the rate of requests, the same every time.
 
 use crate::cloud::{Cloud, Options};
 
-/// 2025-06-01T12:00:00Z: the histories must not depend on the day they are made.
+/// 2025-06-01T12:00:00Z: the histories must not depend on the day of the test.
 const NOW: i64 = 1_748_779_200;
 
-/// So many droplets and actions, the newest of them in progress.
+/// An account with this many droplets and actions, the newest of them in progress.
 pub(crate) fn account(droplets: usize, actions: usize) -> Options {
     Options {
         now: Some(NOW),

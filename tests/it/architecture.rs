@@ -1,4 +1,4 @@
-//! The arrows between modules go one way, and each kind of work has one place. See ARCHITECTURE.md.
+//! Imports between modules go in one direction, and each kind of work has one place. See ARCHITECTURE.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::sandbox::files_below;
 
-/// What each module of the library may use. `cli` belongs to the binary and may use all of them.
+/// The modules that each module of the library may use. `cli` belongs to the binary and may use all of them.
 const MAY_USE: [(&str, &[&str]); 8] = [
     ("core", &[]),
     ("output", &["core"]),
@@ -18,7 +18,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ("daemon", &["api", "archive", "core", "query"]),
 ];
 
-/// A crate, or something only a binary does, and the places that may.
+/// A crate or an operation, and the only places that may use it.
 const ONLY_IN: [(&str, &[&str]); 11] = [
     ("reqwest::", &["api/", "daemon/ping/"]),
     (
@@ -88,7 +88,7 @@ fn without_comment(line: &str) -> &str {
     line.split_once("//").map_or(line, |(code, _)| code)
 }
 
-/// The top-level modules that code names: `crate::api::Client`, or `crate::{api, store}`.
+/// The top-level modules that the code names: `crate::api::Client`, or `crate::{api, store}`.
 fn used_modules(code: &str) -> BTreeSet<String> {
     let paths = code.split("crate::").skip(1);
     paths.flat_map(first_names).collect()
@@ -194,7 +194,7 @@ fn every_kind_of_work_has_its_place() {
     }
 }
 
-/// Whether code holds this word, and not as the end of a longer one.
+/// True when the code contains this word, and not as the end of a longer word.
 fn names(code: &str, word: &str) -> bool {
     code.match_indices(word).any(|(start, _)| {
         let before = code[..start].chars().next_back();

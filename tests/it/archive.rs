@@ -1,4 +1,4 @@
-//! The archive as anybody else sees it: plain SQL on a file that is opened for reading only.
+//! The archive as another program sees it: plain SQL on a file opened for reading only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -75,7 +75,7 @@ impl Archive {
         rows.map(Result::unwrap).collect()
     }
 
-    /// Every archived action, by id.
+    /// All archived actions, by id.
     pub(crate) fn actions(&self) -> BTreeMap<i64, Action> {
         let mut statement = self.connection.prepare("SELECT * FROM actions").unwrap();
         let rows = statement.query_map([], |row| {
@@ -94,13 +94,13 @@ impl Archive {
         actions.map(|action| (action.id, action)).collect()
     }
 
-    /// Every action of the account is archived, field by field, and no other.
+    /// The archive has every action of the account, field by field, and no other.
     #[track_caller]
     pub(crate) fn equals(&self, cloud: &Cloud) {
         self.is_exactly(cloud.actions());
     }
 
-    /// These actions are archived, field by field, and no others.
+    /// The archive has these actions, field by field, and no others.
     #[track_caller]
     pub(crate) fn is_exactly(&self, expected: impl IntoIterator<Item = Action>) {
         let expected: BTreeMap<_, _> = expected.into_iter().map(|it| (it.id, it)).collect();
@@ -113,7 +113,7 @@ impl Archive {
         assert!(invented.is_empty(), "archived but not true: {invented:?}");
     }
 
-    /// At least these actions are archived, field by field.
+    /// The archive has at least these actions, field by field.
     #[track_caller]
     pub(crate) fn holds(&self, expected: impl IntoIterator<Item = Action>) {
         let archived = self.actions();
@@ -124,7 +124,7 @@ impl Archive {
         }
     }
 
-    /// Every row of every table but the log of syncs, and but the times at which a listing was read.
+    /// Every row of every table, except the log of sync runs and the times at which a listing was read.
     pub(crate) fn contents(&self) -> Contents {
         let rows_of = |table: &str| {
             let sql = format!("SELECT * FROM {table} ORDER BY 1, 2");
@@ -152,7 +152,7 @@ impl Archive {
         Contents(TABLES.iter().flat_map(|table| rows_of(table)).collect())
     }
 
-    /// Nothing was added, changed or removed since.
+    /// Nothing was added, changed or removed since then.
     #[track_caller]
     pub(crate) fn is_unchanged_since(&self, before: &Contents) {
         let now = self.contents();

@@ -1,15 +1,15 @@
-//! What a cloud was asked for: requests are what a sync costs.
+//! The requests that a cloud received: requests are the cost of a sync.
 
 use crate::cloud::{Cloud, Fault, FaultRule};
 use crate::process::until;
 use crate::sandbox::Sandbox;
 
 const ACTIONS: &str = "/v2/actions";
-/// Pages that a sync has under way at once.
+/// Pages that a sync requests at once.
 const AT_ONCE: u64 = 4;
 
-/// Answers so many requests for the account's actions. The next four are held until [`Cloud::release`], and those after
-/// them for ever: a sync stays in its middle for as long as a test needs it there.
+/// Answers this many requests for the account's actions. The simulator holds the next four until [`Cloud::release`],
+/// and all later ones forever: a sync stays in its middle for as long as a test needs.
 pub(crate) fn hold_after(cloud: &Cloud, answered: u64) {
     let rule = |fault| FaultRule::new(fault).path(ACTIONS);
     let held = rule(Fault::Hold).nth(answered + 1).times(AT_ONCE);
@@ -18,7 +18,7 @@ pub(crate) fn hold_after(cloud: &Cloud, answered: u64) {
     cloud.break_with(never.times(u64::MAX));
 }
 
-/// Waits until the sync has asked for all that it can have under way, which is held.
+/// Waits until the sync has sent all its concurrent requests, which the cloud holds.
 #[track_caller]
 pub(crate) fn until_held(cloud: &Cloud, answered: u64) {
     until("the sync is in its middle", || {
@@ -31,7 +31,7 @@ pub(crate) fn requests(cloud: &Cloud) -> usize {
     cloud.requests().len()
 }
 
-/// No more than so many requests were sent, retries included.
+/// No more than this many requests were sent, retries included.
 #[track_caller]
 pub(crate) fn costs_at_most(cloud: &Cloud, most: usize, when: &str) {
     let sent = requests(cloud);
@@ -42,7 +42,8 @@ pub(crate) fn costs_at_most(cloud: &Cloud, most: usize, when: &str) {
     );
 }
 
-/// The same for the last sync, by its own count: the cloud may still be hearing what a killed one before it asked for.
+/// Checks the number of requests that the last sync counted itself: the cloud may still receive requests of a killed
+/// sync before it.
 #[track_caller]
 pub(crate) fn last_run_costs_at_most(sandbox: &Sandbox, cloud: &Cloud, most: usize, when: &str) {
     let sent = sandbox.archive().last_run().requests as usize;
@@ -53,7 +54,7 @@ pub(crate) fn last_run_costs_at_most(sandbox: &Sandbox, cloud: &Cloud, most: usi
     );
 }
 
-/// What was asked for and how it was answered, a line each, in the order of arrival.
+/// All requests and their answers, one per line, in the order of arrival.
 pub(crate) fn asked_for(cloud: &Cloud) -> String {
     let requests = cloud.requests();
     let lines = requests
@@ -62,7 +63,7 @@ pub(crate) fn asked_for(cloud: &Cloud) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// How often exactly this path was asked for, whatever the page.
+/// The number of requests for exactly this path, whatever the page.
 pub(crate) fn requests_for(cloud: &Cloud, path: &str) -> usize {
     let requests = cloud.requests();
     let paths = requests.iter().map(|request| without_query(&request.path));

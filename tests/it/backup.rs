@@ -1,4 +1,4 @@
-//! `archiver backup`: a copy that is whole or not there, and that a history goes on from.
+//! `archiver backup`: the copy is whole or does not exist, and later syncs can continue from it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -22,7 +22,7 @@ fn backup(sandbox: &Sandbox, target: &Path, flags: &[&str]) -> Run {
     sandbox.run(&[&["backup", target.to_str().unwrap()], flags].concat())
 }
 
-/// What is in the folder besides a home and the data.
+/// The files in the folder besides a home and the data.
 pub(crate) fn left_beside(sandbox: &Sandbox) -> Vec<String> {
     let entries = fs::read_dir(sandbox.folder()).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -121,7 +121,7 @@ fn an_archive_that_is_put_back_goes_on_without_reading_everything_again() {
     sandbox.sync(&cloud, &["--all"]).exits(0);
     cloud.add_actions(30);
     cloud.clear_requests();
-    // The archive is lost, and the copy put in its place.
+    // The archive is lost, and the copy takes its place.
     fs::remove_file(sandbox.db()).unwrap();
     fs::copy(&copy, sandbox.db()).unwrap();
     sandbox.sync(&cloud, &["--all"]).exits(0).silently();
@@ -129,7 +129,7 @@ fn an_archive_that_is_put_back_goes_on_without_reading_everything_again() {
     assert!(requests(&cloud) <= 4, "{} requests", requests(&cloud));
 }
 
-/// The same where no file may become longer than so many blocks of 512 bytes.
+/// Runs the program while no file may become longer than this many blocks of 512 bytes.
 fn on_a_full_disk(sandbox: &Sandbox, blocks: u64, arguments: &[&str]) -> Running {
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
     let mut command = sandbox.command_of("sh", &["-c", &script, env!("CARGO_BIN_EXE_archiver")]);
@@ -160,7 +160,7 @@ fn a_disk_that_fills_up_leaves_nothing_of_the_copy() {
     sandbox.archive().equals(&cloud);
 }
 
-/// An archive as version 1 left it, with so many actions.
+/// Creates an archive of version 1 with this many actions.
 pub(crate) fn old_archive(sandbox: &Sandbox, actions: usize) {
     fs::create_dir_all(sandbox.db().parent().unwrap()).unwrap();
     let text = fs::read_to_string("tests/fixtures/archives/v1.sql").unwrap();
@@ -181,7 +181,7 @@ fn without_room_for_a_backup_there_is_no_upgrade_and_the_archive_stays_as_it_was
     old_archive(&sandbox, 5_000);
     let before = fs::read(sandbox.db()).unwrap();
     let whole = before.len() as u64 / 512;
-    // The lock has to fit.
+    // The lock file must fit.
     for blocks in [1, whole / 2, whole - 1] {
         let run = on_a_full_disk(&sandbox, blocks, &["sync", "--all"]).end();
         let run = run
@@ -209,7 +209,7 @@ fn an_upgrade_is_said_with_the_way_back_which_is_its_owners_alone() {
     run.never_says("upgraded");
 }
 
-/// SQLite takes back what a kill left as soon as somebody who may write reads.
+/// Any reader with write access makes SQLite roll back the rest of a killed write.
 fn take_back(sandbox: &Sandbox) {
     let archive = Connection::open(sandbox.db()).unwrap();
     let sql = "SELECT count(*) FROM sqlite_schema";
@@ -221,14 +221,14 @@ fn take_back(sandbox: &Sandbox) {
     );
 }
 
-/// Whether something stands in the folder of the archive whose name ends so, and is at least so long.
+/// True when the folder of the archive has a file with this ending and at least this length.
 fn is_there(sandbox: &Sandbox, ending: &str, length: u64) -> bool {
     let folder = sandbox.db().parent().unwrap().to_owned();
     let mut entries = fs::read_dir(folder).unwrap();
     entries.any(|entry| {
         let entry = entry.unwrap();
         let is_named = entry.file_name().to_str().unwrap().ends_with(ending);
-        // What is gone again meanwhile was there.
+        // A file that is already gone did exist.
         is_named
             && entry
                 .metadata()
@@ -236,7 +236,7 @@ fn is_there(sandbox: &Sandbox, ending: &str, length: u64) -> bool {
     })
 }
 
-/// A machine with much else to do may see an upgrade only after its end: then a longer one is killed.
+/// A busy machine may notice an upgrade only after its end: then the test kills a longer one.
 #[test]
 fn an_upgrade_that_is_killed_at_any_moment_leaves_the_old_archive_or_the_new_one() {
     let mut sizes = [60_000, 240_000, 960_000].into_iter();
@@ -246,7 +246,7 @@ fn an_upgrade_that_is_killed_at_any_moment_leaves_the_old_archive_or_the_new_one
     );
 }
 
-/// The versions of an archive of so many actions whose upgrade was killed: one for each moment.
+/// The versions of an archive of this many actions whose upgrade was killed: one for each moment.
 fn versions_after_kills(actions: usize) -> Vec<i64> {
     let sandbox = Sandbox::new();
     old_archive(&sandbox, actions);

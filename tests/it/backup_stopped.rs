@@ -1,4 +1,4 @@
-//! Copies that somebody stops or kills: nothing is left of them, or the next one takes it away.
+//! Copies that a user stops or kills: nothing remains of them, or the next copy removes the rest.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::backup::{left_beside, old_archive};
 use crate::process::{Running, listens_to_signals, until};
 use crate::sandbox::Sandbox;
 
-/// Takes a while to copy and to check.
+/// Enough actions that copying and checking take a while.
 const MANY: usize = 400_000;
 
 fn sandbox() -> Sandbox {
@@ -29,7 +29,7 @@ fn start(sandbox: &Sandbox) -> Running {
     Running::start(sandbox.command(&["backup", "copy.db"]))
 }
 
-/// How long the unfinished copy is, if there is one besides those that were left before.
+/// The length of the unfinished copy, if a new one exists besides those from before.
 fn unfinished(sandbox: &Sandbox, before: &[String]) -> Option<u64> {
     let names = left_beside(sandbox).into_iter();
     let mut unfinished = names.filter(|name| name.ends_with(".partial") && !before.contains(name));
@@ -37,8 +37,8 @@ fn unfinished(sandbox: &Sandbox, before: &[String]) -> Option<u64> {
     fs::metadata(path).ok().map(|it| it.len())
 }
 
-/// A copy in its middle: it stands still, and pages are still to be copied and all of them to be checked. A machine with
-/// much else to do may look for that too late; then the archive grows, and the next copy takes longer.
+/// A copy that is halted in its middle: some pages are still to be copied, and all pages are still to be checked. A
+/// busy machine may notice the copy too late; then the archive grows, and the next copy takes longer.
 fn begun(sandbox: &Sandbox, mut command: impl FnMut() -> Command) -> Running {
     for _ in 0..5 {
         let before = left_beside(sandbox);

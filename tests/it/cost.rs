@@ -1,6 +1,6 @@
-//! What a sync costs the machine, as far as it can be counted: bytes written, rows written, memory.
+//! The cost of a sync for the machine, as far as it can be counted: bytes written, rows written, memory.
 //!
-//! The debug binary counts the same as the one that users run; times are what `cargo bench` is for.
+//! The debug binary has the same counts as the released one. `cargo bench` measures times.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,10 +13,10 @@ use crate::cloud::{Cloud, Fault, FaultRule};
 use crate::process::{Cost, until};
 use crate::sandbox::Sandbox;
 
-/// 110 requests: below the limit of a minute, which the binary keeps by itself.
+/// 110 requests: below the limit per minute, which the binary always keeps.
 const MANY: usize = 20_000;
 
-/// What a first sync cost, and how large the archive is; nothing where the system does not tell.
+/// The cost of a first sync, if the system reports it, and the size of the archive.
 fn first_sync(cloud: &Cloud, sandbox: &Sandbox, flags: &[&str]) -> (Option<Cost>, u64) {
     let (run, cost) = sandbox.start_sync(cloud, flags).end_with_cost();
     run.exits(0);
@@ -33,7 +33,7 @@ fn told(cost: Option<Cost>) -> Option<Cost> {
     cost
 }
 
-/// The ids of all droplets there are, as a flag takes them.
+/// The ids of all droplets, in the form of a flag's value.
 fn all_droplets(cloud: &Cloud) -> String {
     let ids: Vec<_> = cloud
         .droplets()
@@ -43,7 +43,7 @@ fn all_droplets(cloud: &Cloud) -> String {
     ids.join(",")
 }
 
-/// An archive to which a sync has nothing to add.
+/// An archive to which a sync adds nothing.
 fn up_to_date(cloud: &Cloud, flags: &[&str]) -> Sandbox {
     let sandbox = Sandbox::new();
     for _ in 0..2 {
@@ -60,7 +60,7 @@ fn a_first_sync_of_the_account_writes_four_times_the_archive_at_most() {
     assert!(cost.written_bytes <= 4 * size, "{cost:?} for {size}");
 }
 
-/// How many pages share a commit depends on how fast answers come: on a busy machine, fewer do.
+/// The number of pages per commit depends on the speed of answers: on a busy machine, it is smaller.
 #[test]
 fn a_first_sync_of_droplets_writes_twenty_times_the_archive_at_most() {
     let cloud = settled_cloud(40, 25_000);
@@ -97,7 +97,7 @@ fn pages(sandbox: &Sandbox) -> Vec<Vec<u8>> {
     bytes.chunks(4096).map(<[u8]>::to_vec).collect()
 }
 
-/// To which table or index each page belongs.
+/// The table or index that owns each page.
 fn owners(sandbox: &Sandbox) -> BTreeMap<usize, String> {
     let archive = Connection::open(sandbox.db()).unwrap();
     let mut statement = archive.prepare("SELECT pageno, name FROM dbstat").unwrap();
@@ -124,8 +124,8 @@ fn a_sync_with_nothing_new_writes_no_byte_of_the_actions_and_their_indexes() {
     }
 }
 
-/// Has every row that is written from now on counted in the archive itself, by table. A sync refuses an archive with
-/// triggers, so they come once it has begun.
+/// Makes the archive count every later write of a row, by table. A sync refuses an archive with triggers, so the test
+/// adds them after the sync has begun.
 fn count_written_rows(sandbox: &Sandbox) {
     let archive = Connection::open(sandbox.db()).unwrap();
     archive.busy_timeout(Duration::from_secs(60)).unwrap();
@@ -159,7 +159,7 @@ fn a_sync_with_nothing_new_writes_four_rows_at_most() {
     for flags in [&["--all"][..], &["--droplet", &all_droplets(&cloud)]] {
         let sandbox = up_to_date(&cloud, flags);
         let before = syncs(&sandbox);
-        // The triggers are there before the first answer is.
+        // The triggers exist before the first answer.
         cloud.break_with(FaultRule::new(Fault::Hold));
         let sync = sandbox.start_sync(&cloud, flags);
         until("the sync has begun", || syncs(&sandbox) > before);
@@ -168,7 +168,7 @@ fn a_sync_with_nothing_new_writes_four_rows_at_most() {
         cloud.release();
         sync.end().exits(0);
         let written = sandbox.archive().texts("SELECT what FROM written");
-        // The row of the sync itself was there before the triggers were.
+        // The row of the sync run existed before the triggers.
         assert!((1..=3).contains(&written.len()), "{written:?}");
     }
 }

@@ -1,9 +1,9 @@
-//! The README's first command, and what it shows.
+//! The first command of the README, and its output.
 
 use std::path::Path;
 use std::process::Command;
 
-/// Beside the binary, where `cargo test` puts examples.
+/// The demo beside the binary, where `cargo test` puts examples.
 fn demo() -> Option<Command> {
     let binary = Path::new(env!("CARGO_BIN_EXE_archiver"));
     let demo = binary.with_file_name("examples").join("demo");

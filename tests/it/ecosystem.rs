@@ -1,4 +1,4 @@
-//! What other tools are given in `examples/` is what the program itself says.
+//! The files in `examples/` for other tools agree with the program.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -35,7 +35,7 @@ fn the_metadata_of_datasette_has_every_report_as_it_is() {
     assert_eq!(reports, Library::load(None).reports().len());
 }
 
-/// The SQL below a name in the committed file, read back as YAML reads it.
+/// The SQL of a query in the committed file, read as YAML reads it.
 fn query_in_metadata(name: &str) -> Option<String> {
     let (_, entry) = COMMITTED.split_once(&format!("\n      {name}:\n"))?;
     let (_, block) = entry.split_once("\n        sql: |\n")?;
@@ -114,7 +114,7 @@ fn the_defaults_that_datasette_shows_are_those_of_an_empty_field() {
     assert!(rows > 100, "only {rows} rows");
 }
 
-/// The rows of a report, whose parameters are given as Datasette gives them: as texts.
+/// The rows of a report. Datasette passes its parameters as texts.
 fn answer(connection: &Connection, report: &Report, now: &str, is_typed: bool) -> Vec<String> {
     let mut parameters = vec![(":now".to_owned(), now.to_owned())];
     for parameter in &report.parameters {
@@ -123,7 +123,7 @@ fn answer(connection: &Connection, report: &Report, now: &str, is_typed: bool) -
     }
     let parameters: Vec<(&str, &dyn ToSql)> = parameters
         .iter()
-        // `now` as a default is the time of day here; the answer is compared at the time that is given.
+        // The default of `now` is the current time; the test compares the answers at the given time.
         .map(|(name, value)| {
             (
                 name.as_str(),

@@ -1,4 +1,4 @@
-//! What fuzzing came by is read again in every run: see `tests/fuzz/`.
+//! Every test run reads the inputs that fuzzing found: see `tests/fuzz/`.
 
 #[path = "../fuzz/targets.rs"]
 mod targets;
@@ -15,7 +15,7 @@ fn nothing_that_fuzzing_came_by_breaks_a_promise() {
         let files = files_below(&corpus.join(name));
         assert!(!files.is_empty(), "{name} has no corpus");
         for file in files {
-            // A panic does not say which input it was about.
+            // A panic does not name its input.
             let outcome = std::panic::catch_unwind(|| target(&fs::read(&file).unwrap()));
             assert!(outcome.is_ok(), "{}", file.display());
         }

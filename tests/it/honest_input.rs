@@ -1,7 +1,7 @@
-//! What DigitalOcean itself publishes, taken at its word.
+//! Examples that DigitalOcean itself publishes.
 //!
 //! `fixtures/droplet_actions.json` is the example response of `GET /v2/droplets/{droplet_id}/actions` in DigitalOcean's
-//! published OpenAPI specification (Apache-2.0), unchanged but for white space. The error bodies are those of the
+//! published OpenAPI specification (Apache-2.0), unchanged except for white space. The error bodies are those of the
 //! same endpoint.
 
 use crate::cloud::{Cloud, Fault, FaultRule, Options};
@@ -44,7 +44,7 @@ fn the_documented_example_is_one_action_one_region_six_features_and_eleven_sizes
     assert_eq!(archive.texts(region), ["nyc3, New York 3, 1"]);
 }
 
-/// A sync of the documented droplet against a server that knows only this error, whatever it is asked.
+/// Runs a sync of the documented droplet against a server that gives only this error.
 fn answered(status: u16, headers: &str, id: &str, message: &str) -> Run {
     let body = format!("{{\"id\":\"{id}\",\"message\":\"{message}\"}}");
     let server = Witness::answering(status, headers, &body);

@@ -1,4 +1,4 @@
-//! Files that somebody else made, and folders that others look into.
+//! Files that another user made, and folders that other users can read.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::cloud::{Cloud, Fault, FaultRule};
 use crate::process::{Running, until};
 use crate::sandbox::Sandbox;
 
-/// The archive of this account, which somebody then changed like this.
+/// The archive of this account, changed by this SQL.
 fn changed(cloud: &Cloud, sql: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.sync(cloud, &["--all"]).exits(0);
@@ -45,7 +45,7 @@ fn a_trigger_keeps_a_sync_from_writing_and_questions_from_nothing() {
     sandbox.archive().equals(&cloud);
 }
 
-/// SIGINT would do as well, but what a shell runs in the background ignores it.
+/// SIGINT would work as well, but a background process of a shell ignores it.
 const SIGTERM: i32 = 15;
 
 const ENDLESS: &str = "CREATE VIEW endless AS
@@ -62,7 +62,7 @@ fn a_view_that_never_ends_is_stopped_by_a_limit_or_by_a_signal() {
     until("it computes", || has_computed(endless.id()));
     endless.signal("TERM");
     endless.end_within(Duration::from_secs(30)).dies_of(SIGTERM);
-    // No sync asks it anything.
+    // No sync asks for these.
     cloud.add_actions(5);
     sandbox.sync(&cloud, &["--all"]).exits(0).silently();
     sandbox.run(&["verify"]).exits(0);
@@ -87,7 +87,7 @@ fn a_view_of_the_archives_own_that_was_made_endless_can_be_stopped_too() {
         .says("`droplet_backups`");
 }
 
-/// Whether a process has used the processor for a tenth of a second: it has begun with what it was asked.
+/// True when a process has used the processor for a tenth of a second: it has begun its work.
 fn has_computed(id: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
     let after_name = stat.rsplit(')').next().unwrap();
@@ -201,19 +201,19 @@ fn a_link_in_the_place_of_the_lock_is_refused_and_what_it_leads_to_stays() {
     assert_eq!(fs::read_to_string(&precious).unwrap(), "all of it");
 }
 
-/// The permissions of every file in the folder, now.
+/// Records the current permissions of every file in the folder.
 fn look(folder: &Path, seen: &mut BTreeMap<String, u32>) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
     };
     for entry in entries.flatten() {
-        // What is gone again meanwhile was seen before, or is by the next look.
+        // A file that is already gone was recorded before, or the next call records it.
         let Ok(metadata) = entry.metadata() else {
             continue;
         };
         let name = entry.file_name().into_string().unwrap();
         let mode = metadata.permissions().mode() & 0o777;
-        // A copy that is being made has a random name.
+        // An unfinished copy has a random name.
         let name = if name.ends_with(".partial") {
             "partial".to_owned()
         } else {
@@ -231,7 +231,7 @@ fn at_every_moment_every_file_is_its_owners_alone_whatever_the_umask() {
         let sandbox = Sandbox::new();
         let folder = sandbox.db().parent().unwrap().to_owned();
         if umask == "777" {
-            // A folder that is made with it could be entered by nobody.
+            // No user could enter a folder that is created with this umask.
             fs::create_dir_all(&folder).unwrap();
         }
         let script = format!("umask {umask}; \"$0\" sync --all && exec \"$0\" backup data/copy.db");

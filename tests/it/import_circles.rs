@@ -1,4 +1,4 @@
-//! No two files of `src/` import each other, in whatever way an import is written.
+//! No two files of `src/` import each other, however an import is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,12 +13,12 @@ type ModulePath = Vec<String>;
 /// The files of a crate by their modules.
 type Files = BTreeMap<ModulePath, File>;
 
-/// A file, without what is there for tests only.
+/// A file, without its code for tests.
 #[derive(Default)]
 struct File {
-    /// The paths that it names.
+    /// The paths that the file names.
     names: BTreeSet<ModulePath>,
-    /// What it hands on: a name, and the path that it stands for.
+    /// The exported names, each with the path that it stands for.
     reexports: BTreeMap<String, ModulePath>,
 }
 
@@ -80,7 +80,7 @@ fn is_absolute(path: &[String]) -> bool {
     path.len() > 1 && ["crate", "super", "self"].contains(&path[0].as_str())
 }
 
-/// The paths of a use tree, each with the name that it gives.
+/// The paths of a use tree, each with the name that it defines.
 fn leaves(tree: &UseTree) -> Vec<(Vec<String>, String)> {
     match tree {
         UseTree::Path(path) => leaves(&path.tree)
@@ -97,7 +97,7 @@ fn leaves(tree: &UseTree) -> Vec<(Vec<String>, String)> {
     }
 }
 
-/// A path from the crate's root, of one that is written in this module.
+/// The path from the crate's root for a path that is written in this module.
 fn absolute(path: &[String], module: &ModulePath) -> ModulePath {
     let mut full = match path[0].as_str() {
         "crate" => Vec::new(),
@@ -113,7 +113,7 @@ fn absolute(path: &[String], module: &ModulePath) -> ModulePath {
     full
 }
 
-/// The file that defines what a path names.
+/// The file that defines the target of a path.
 fn definition(files: &Files, path: &[String], depth: u32) -> Option<ModulePath> {
     let length = (0..=path.len())
         .rev()
@@ -127,8 +127,8 @@ fn definition(files: &Files, path: &[String], depth: u32) -> Option<ModulePath> 
     Some(deeper.unwrap_or_else(|| module.to_vec()))
 }
 
-/// The files that can be reached from each other: those that are left when every file without imports among them is taken
-/// away, from both ends.
+/// The files that import each other. The loop removes files that no other file imports and files without imports, until
+/// none is left to remove.
 fn in_circles(files: &Files) -> Vec<String> {
     const LONGEST_CHAIN: u32 = 8;
     let mut imports: BTreeMap<&ModulePath, BTreeSet<ModulePath>> = BTreeMap::new();
@@ -137,7 +137,7 @@ fn in_circles(files: &Files) -> Vec<String> {
             .names
             .iter()
             .filter_map(|it| definition(files, it, LONGEST_CHAIN));
-        // The root declares the modules, and defines nothing.
+        // The root declares the modules, and defines nothing itself.
         let found = found.filter(|it| it != module && !it.is_empty());
         imports.insert(module, found.collect());
     }
@@ -155,7 +155,7 @@ fn in_circles(files: &Files) -> Vec<String> {
     }
 }
 
-/// Reads a module and those that it declares.
+/// Reads a module and the modules that it declares.
 fn read(path: &Path, module: &ModulePath, files: &mut Files) {
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
     let parsed = syn::parse_file(&text).unwrap();

@@ -1,8 +1,8 @@
-//! The real binary against a stand-in for the API: what users are promised, told as stories.
+//! The real binary against a simulator of the API: each test checks a promise to users.
 //!
-//! A test starts a `Cloud` (the simulator of `examples/`), lets a `Sandbox` (a user's machine in a temporary folder)
-//! run the binary against it, and compares the `Archive` with what the cloud knows to be true. All of them are one
-//! binary, because each would link SQLite and the simulator anew.
+//! A test starts a `Cloud` (the simulator of `examples/`), runs the binary against it in a `Sandbox` (a user's machine
+//! in a temporary folder), and compares the `Archive` with the true state of the cloud. All tests are one binary,
+//! because each further binary would link SQLite and the simulator again.
 
 #![allow(
     clippy::unwrap_used,

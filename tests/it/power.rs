@@ -1,9 +1,10 @@
-//! The power fails: what was not on the disk yet is gone, wholly or in part, and the archive is what it was before.
+//! Power failures: unwritten data is lost, wholly or in part, and the archive is as it was before.
 //!
-//! A process that is killed leaves what the system has; a machine that stops leaves what the disk has. SQLite waits for
-//! the disk at the points that matter (<https://www.sqlite.org/atomiccommit.html>), and between two of them any part of
-//! what was written may be missing. So a sync is killed, which freezes its files, and from these every file is made that
-//! a power cut could have left: a log that ends anywhere, a journal that ends anywhere, pages that were written or not.
+//! After the kill of a process, the files are as the system has them. After a power failure, they are as the disk has
+//! them. SQLite waits for the disk at the points that matter (<https://www.sqlite.org/atomiccommit.html>). Between two
+//! such points, any part of the written data may be missing. So a test kills a sync, which freezes its files, and
+//! derives every file that a power failure could have left: a log that ends anywhere, a journal that ends anywhere,
+//! pages that were written or not.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,7 +46,7 @@ impl Files {
         }
     }
 
-    /// Puts them into a folder of their own.
+    /// Puts the files into a new folder.
     fn placed(&self) -> (TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("archive.db");
@@ -73,7 +74,8 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     path.into()
 }
 
-/// Opened as the next sync does, the archive is sound and claims no row that is not there. How many actions it has.
+/// Opens the archive as the next sync does: it is sound, and its coverage claims no missing row. Returns the number of
+/// actions.
 #[track_caller]
 fn is_sound(path: &Path, what: &str) -> u64 {
     Store::open(path).unwrap().close().unwrap();
@@ -84,7 +86,7 @@ fn is_sound(path: &Path, what: &str) -> u64 {
     verification.actions.unwrap()
 }
 
-/// Every place where a log or journal of this length may end: at each border, and at odd bytes before and after.
+/// Every place where a log or journal of this length may end: at each border, and at some bytes before and after it.
 fn ends(length: usize, header: usize, piece: usize) -> Vec<usize> {
     let borders = (header..=length).step_by(piece);
     let around = borders.flat_map(|border| [border - 7, border, border + 1, border + 1_000]);
@@ -93,7 +95,7 @@ fn ends(length: usize, header: usize, piece: usize) -> Vec<usize> {
     ends
 }
 
-/// Every so manieth of them, and the last.
+/// At most this many of the ends, evenly spread, and the last one.
 fn some(ends: &[usize], most: usize) -> Vec<usize> {
     let step = ends.len().div_ceil(most).max(1);
     let mut some: Vec<_> = ends.iter().copied().step_by(step).collect();
@@ -101,10 +103,10 @@ fn some(ends: &[usize], most: usize) -> Vec<usize> {
     some
 }
 
-/// What a sync of this account leaves that is killed after so many requests; its archive was `sandbox`'s before.
+/// The files of a sync of this account that is killed after this many requests. `sandbox` held the archive before.
 fn killed(cloud: &Cloud, sandbox: &Sandbox, after: usize) -> Files {
     cloud.clear_requests();
-    // The last of them is never answered: the sync is at work when it is killed.
+    // The last request gets no answer: the kill interrupts a sync at work.
     cloud.break_with(FaultRule::new(Fault::Stall).nth(after as u64));
     let sync = sandbox.start_sync(cloud, &["--all"]);
     until("the sync gets on", || requests(cloud) >= after);
@@ -113,7 +115,7 @@ fn killed(cloud: &Cloud, sandbox: &Sandbox, after: usize) -> Files {
     Files::of(&sandbox.db())
 }
 
-/// How long an archive without rows is: longer, and pages of the log have been moved into it already.
+/// The length of an archive without rows. A longer file has already received pages of the log.
 fn empty_length() -> usize {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("archive.db");
@@ -167,7 +169,7 @@ fn a_log_with_bytes_that_never_reached_the_disk_leaves_a_sound_archive() {
     let mut random = Random::new(7);
     for _ in 0..40 {
         let mut log = left.log.clone();
-        // A sector of the last third is as it was before: nothing but zeros.
+        // A sector of the last third still has its earlier content: zeros.
         let start = log.len() * 2 / 3 + random.below(log.len() / 3 - 512);
         log[start..start + 512].fill(0);
         let torn = Files {
@@ -192,12 +194,13 @@ fn pages_of_the_log_that_were_moved_into_the_archive_or_not_are_all_there() {
     assert!(archived > 0 && moved.len() > left.database.len());
     let mut random = Random::new(11);
     for _ in 0..40 {
-        // Each page may have been moved, half of it, or not, when the power failed; the log is there until all are.
+        // At the power failure, each page may have been moved to the archive, half moved, or not moved. The log exists
+        // until all are moved.
         let mut database = left.database.clone();
         database.resize(moved.len(), 0);
         for start in (0..moved.len()).step_by(PAGE) {
             let length = [0, PAGE / 2, PAGE][random.below(3)];
-            // The first page holds the journal mode, which only changes afterwards.
+            // The first page holds the journal mode, which changes only afterwards.
             if start > 0 {
                 database[start..start + length].copy_from_slice(&moved[start..start + length]);
             }
@@ -212,8 +215,8 @@ fn pages_of_the_log_that_were_moved_into_the_archive_or_not_are_all_there() {
     }
 }
 
-/// An archive at rest, and the same in the middle of a change in rollback mode that is never committed: some pages are in
-/// the file already.
+/// An archive at rest, and the same archive during an uncommitted change in rollback mode: the file already holds some
+/// of the new pages.
 fn in_rollback_mode(cloud: &Cloud) -> (Files, Files) {
     let sandbox = Sandbox::new();
     sandbox.sync(cloud, &["--all"]).exits(0);

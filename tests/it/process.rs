@@ -1,4 +1,4 @@
-//! The binary while it runs, and what it left behind when it ended.
+//! The binary while it runs, and its result after the end.
 
 use std::fs;
 use std::io::Read;
@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Longer than anything here may take on the slowest machine.
+/// More time than any test may take on the slowest machine.
 const LONGEST: Duration = Duration::from_secs(600);
-/// What ends within five seconds ends within this on a machine with much else to do.
+/// An upper limit on a busy machine for actions that end within five seconds.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 const POLL_EVERY: Duration = Duration::from_millis(2);
 
-/// Waits for a condition, and fails when it does not come true.
+/// Waits for a condition, and fails when it stays false.
 #[track_caller]
 pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
@@ -24,7 +24,7 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Whether a process does something of its own when it is told to end.
+/// True when a process handles the signals that end it.
 pub(crate) fn listens_to_signals(id: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
@@ -32,23 +32,23 @@ pub(crate) fn listens_to_signals(id: u32) -> bool {
     caught.is_some_and(|mask| mask & (1 << 14) != 0)
 }
 
-/// Whether a process is at work.
+/// True when a process runs.
 pub(crate) fn is_alive(id: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{id}/stat"));
     stat.is_ok_and(|stat| !stat.contains(") Z "))
 }
 
-/// Whether none of a process's threads goes on.
+/// True when none of the threads of a process runs.
 fn stands_still(id: u32) -> bool {
     let threads = fs::read_dir(format!("/proc/{id}/task"));
     threads.into_iter().flatten().flatten().all(|thread| {
         let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
-        // The state stands behind the name; a thread that has ended has no file any more.
+        // The state follows the name. A thread that has ended has no file any more.
         stat.is_empty() || [") T ", ") Z "].iter().any(|state| stat.contains(state))
     })
 }
 
-/// A process that runs.
+/// A running process.
 pub(crate) struct Running {
     words: String,
     child: Child,
@@ -76,7 +76,7 @@ impl Running {
         self.child.id()
     }
 
-    /// What it said on stderr so far.
+    /// Its stderr so far.
     pub(crate) fn said(&self) -> String {
         self.stderr.so_far()
     }
@@ -90,7 +90,7 @@ impl Running {
         assert!(sent.unwrap().success());
     }
 
-    /// Lets it stand still, until [`Self::go_on`]; signals that come meanwhile wait for that.
+    /// Stops the process until [`Self::go_on`]. Signals in between wait until then.
     pub(crate) fn freeze(&self) {
         self.signal("STOP");
         until("it stands still", || stands_still(self.id()));
@@ -104,7 +104,7 @@ impl Running {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// SIGKILL: nothing can be tidied up.
+    /// Sends SIGKILL: the process cannot clean up.
     pub(crate) fn kill(mut self) -> Run {
         self.child.kill().unwrap();
         self.end()
@@ -114,12 +114,12 @@ impl Running {
         self.end_within(LONGEST)
     }
 
-    /// What it came to and what it cost, where the system tells.
+    /// Waits for the end. Returns the result and the cost, if the system reports it.
     pub(crate) fn end_with_cost(self) -> (Run, Option<Cost>) {
         let id = self.id();
         let mut most_memory_bytes = 0;
         until("it ends", || {
-            // A process that has ended and was not waited for has no memory any more, but still its counts.
+            // A process that has ended and was not waited for has no memory any more, but still has its counts.
             let memory = field(id, "status", "VmHWM:").map(|kibibytes| kibibytes * 1024);
             most_memory_bytes = most_memory_bytes.max(memory.unwrap_or(0));
             memory.is_none()
@@ -155,12 +155,12 @@ impl Running {
     }
 }
 
-/// What a process cost the machine.
+/// The cost of a process for the machine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cost {
-    /// Written to files, temporary ones included.
+    /// Bytes written to files, temporary ones included.
     pub(crate) written_bytes: u64,
-    /// The most that it had in memory at once.
+    /// The largest amount of memory at one time.
     pub(crate) most_memory_bytes: u64,
 }
 
@@ -173,13 +173,13 @@ fn field(id: u32, file: &str, name: &str) -> Option<u64> {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Of one that has ended, both fail, and that is fine.
+        // Both fail for a process that has ended, and that is fine.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Reads along, so that a full pipe never holds the process up.
+/// Reads continuously, so that a full pipe never blocks the process.
 struct Stream {
     bytes: Arc<Mutex<Vec<u8>>>,
     reader: Option<JoinHandle<()>>,
@@ -221,21 +221,21 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// It ended with this exit status.
+    /// The process ended with this exit status.
     #[track_caller]
     pub(crate) fn exits(self, status: i32) -> Self {
         assert_eq!(self.status.code(), Some(status), "{self}");
         self
     }
 
-    /// A signal ended it.
+    /// A signal ended the process.
     #[track_caller]
     pub(crate) fn dies_of(self, signal: i32) -> Self {
         assert_eq!(self.status.signal(), Some(signal), "{self}");
         self
     }
 
-    /// This is on stderr.
+    /// stderr contains this text.
     #[track_caller]
     pub(crate) fn says(self, text: &str) -> Self {
         assert!(
@@ -245,7 +245,7 @@ impl Run {
         self
     }
 
-    /// This is neither on stdout nor on stderr.
+    /// Neither stdout nor stderr contains this text.
     #[track_caller]
     pub(crate) fn never_says(self, text: &str) -> Self {
         assert!(
@@ -255,7 +255,7 @@ impl Run {
         self
     }
 
-    /// Nothing is on stdout, nor on stderr.
+    /// stdout and stderr are empty.
     #[track_caller]
     pub(crate) fn silently(self) -> Self {
         assert_eq!(
@@ -266,7 +266,7 @@ impl Run {
         self
     }
 
-    /// What is on stdout, as JSON.
+    /// Parses stdout as JSON.
     #[track_caller]
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout)

@@ -1,4 +1,4 @@
-//! What the chaos test found, told once more without chance.
+//! Failures that the chaos test found, repeated without chance.
 
 use crate::account::settled;
 use crate::archive::Archive;
@@ -7,7 +7,7 @@ use crate::cloud::{Action, Cloud, Fault, FaultRule, Options, Order};
 use crate::process::until;
 use crate::sandbox::Sandbox;
 
-/// An account, and the droplet of it with the longest history.
+/// An account, and its droplet with the longest history.
 fn with_busy_droplet(options: Options) -> (Cloud, i64) {
     let cloud = Cloud::start(options).unwrap();
     let droplets = cloud.droplets().into_iter().map(|droplet| droplet.id);
@@ -17,14 +17,14 @@ fn with_busy_droplet(options: Options) -> (Cloud, i64) {
     (cloud, busiest)
 }
 
-/// What the account shows to be the droplet's, now that its own listing is gone.
+/// The actions that the account attributes to the droplet, now that its own listing is gone.
 fn own_actions(cloud: &Cloud, droplet: i64) -> Vec<Action> {
     let listed = cloud.actions_of(droplet).into_iter();
     let own = listed.filter(|it| it.resource_type.as_deref() == Some("droplet"));
     own.collect()
 }
 
-/// Syncs until the answer for this page is waited for, and kills it then.
+/// Runs a sync until it waits for the answer for this page, and kills it.
 fn kill_at(sandbox: &Sandbox, cloud: &Cloud, flags: &[&str], path: &str, page: u64) {
     cloud.break_with(FaultRule::new(Fault::Stall).path(path).page(page));
     let query = format!("{path}?page={page}&");
@@ -52,7 +52,7 @@ fn a_droplet_that_goes_after_a_killed_first_sync_is_archived_to_its_end() {
     let own = format!("/v2/droplets/{droplet}/actions");
     kill_at(&sandbox, &cloud, &flags, &own, 2);
     cloud.destroy_droplet(droplet).unwrap();
-    // The rest is read in the account's listing; and that, too, may be interrupted.
+    // The sync reads the rest in the account's listing. That can be interrupted, too.
     kill_at(&sandbox, &cloud, &flags, "/v2/actions", 4);
     sandbox.sync(&cloud, &flags).exits(0).silently();
     holds_all_that_is_left(&sandbox, &cloud, droplet);

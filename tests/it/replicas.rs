@@ -1,8 +1,8 @@
-//! Listings whose answers do not come from one and the same moment: replicas that lag behind, caches of pages, actions
-//! that are removed, and 404s for droplets that exist.
+//! Listings whose answers come from different moments: replicas that lag, caches of pages, removed actions, and 404s
+//! for droplets that exist.
 //!
-//! Exit 0 is a promise even then. Exit 3 is none, and always allowed where the answers contradict each other; but when
-//! they no longer do, a few syncs lead to exit 0 and to the truth.
+//! Exit status 0 is a promise even then. Exit status 3 promises nothing, and is always allowed while the answers
+//! contradict each other. When they no longer do, a few syncs lead to exit status 0 and to the truth.
 
 use crate::account::settled;
 use crate::cloud::{Action, Cloud, Fault, FaultRule, Options, PageCache, Replicas};
@@ -10,10 +10,10 @@ use crate::process::Run;
 use crate::sandbox::Sandbox;
 use crate::shown::Shown;
 
-/// Syncs in fair weather after which the archive must be complete.
+/// The number of undisturbed syncs after which the archive must be complete.
 const MOST_SYNCS: usize = 3;
 
-/// A droplet that lists exactly 1,000 actions; a few others of the account are not its.
+/// A droplet that lists exactly 1,000 actions. A few actions of the account belong to other droplets.
 fn with_long_history() -> (Cloud, i64) {
     let options = Options {
         destroyed: 0.0,
@@ -25,7 +25,7 @@ fn with_long_history() -> (Cloud, i64) {
     (cloud, droplet)
 }
 
-/// What is to be archived, and how a sync is asked for it.
+/// The part of the account to archive, and the flags that ask a sync for it.
 struct Scope {
     droplet: Option<i64>,
     flags: Vec<String>,
@@ -63,7 +63,8 @@ impl Scope {
         sandbox.sync(cloud, &flags.collect::<Vec<_>>())
     }
 
-    /// Syncs: it exits 3 with words, or 0 with everything that was listed when it began and is listed still.
+    /// Runs a sync. It exits with 3 and a message, or with 0 and all actions that were listed at its start and still
+    /// are.
     #[track_caller]
     fn syncs_honestly(&self, sandbox: &Sandbox, cloud: &Cloud, more: &[&str], when: &str) -> Run {
         let listed = self.listed(cloud);
@@ -82,7 +83,7 @@ impl Scope {
         }
     }
 
-    /// A few syncs later, everything is there. Who knows an action that was removed keeps it.
+    /// After a few syncs, all actions are archived. An archive that has a removed action keeps it.
     #[track_caller]
     fn is_soon_complete(&self, sandbox: &Sandbox, cloud: &Cloud, when: &str) {
         let complete = (0..MOST_SYNCS).any(|_| {
@@ -95,7 +96,7 @@ impl Scope {
     }
 }
 
-/// Each replica of these for its page.
+/// Each of these replicas answers for its own page.
 fn by_page(cloud: &Cloud, lags: &[usize]) {
     cloud.change(|options| options.replicas = Replicas::by_page(lags));
 }
@@ -117,7 +118,7 @@ fn pages_from_a_cache_that_does_not_know_the_newest_actions_are_not_called_compl
     };
     cloud.change(|options| options.cache = Some(cache));
     let (sandbox, scope) = (Sandbox::new(), Scope::account());
-    // The second one walks through all pages, so that all of them are cached.
+    // The second sync reads all pages, so that the cache holds all of them.
     scope.sync(&sandbox, &cloud, &[]).exits(0).silently();
     scope
         .sync(&sandbox, &cloud, &["--full"])
@@ -147,7 +148,7 @@ fn later_pages_that_are_300_actions_older_than_the_first_are_not_called_complete
     assert_eq!(sandbox.archive().actions().len(), 1_300);
 }
 
-/// Syncs while page 1 is up to date and the others lag, at first and with what is new, and after that without lag.
+/// Runs syncs while page 1 is up to date and the others lag, first and after new actions, and then without lag.
 #[track_caller]
 fn lag_hides_nothing(cloud: &Cloud, scope: &Scope, droplet: i64, lag: usize, more: &[&str]) {
     let sandbox = Sandbox::new();
@@ -208,7 +209,7 @@ fn an_action_that_disappears_during_a_full_sync_takes_no_other_with_it() {
             scope.sync(&sandbox, &cloud, &[]).exits(0).silently();
             cloud.add_actions(100);
         }
-        // It was on page 2: what is on page 4 moves up to page 3, which was read already.
+        // The removed action was on page 2: an action of page 4 moves to page 3, which the sync has read already.
         let disappears = cloud.actions()[250].id;
         let rule = FaultRule::new(Fault::RemoveAction(Some(disappears))).page(4);
         cloud.break_with(rule.times(1));
@@ -236,7 +237,7 @@ fn a_droplet_that_exists_is_not_gone_because_its_later_pages_are_not_found() {
     cloud.clear_faults();
     scope.is_soon_complete(&sandbox, &cloud, "all pages are found");
     sandbox.archive().is_exactly(cloud.actions_of(droplet));
-    // No page at all is found, and there is something new.
+    // Every page answers 404, and the account has new actions.
     cloud.add_actions_of(droplet, 30);
     cloud.break_with(rule);
     scope.sync(&sandbox, &cloud, &[]).exits(3).says("error: ");
@@ -289,7 +290,7 @@ fn an_archived_action_that_is_removed_stays_archived_and_hides_none_that_is_list
     }
 }
 
-/// Archives a droplet, removes one of its actions and adds others. The first sync after that may be in doubt.
+/// Archives a droplet, removes one of its actions and adds others. The next sync may find an inconsistency.
 #[track_caller]
 fn is_removed(newer: usize, new: usize, scope: impl Fn(i64) -> Scope) {
     let (cloud, droplet) = with_long_history();
@@ -309,7 +310,7 @@ fn is_removed(newer: usize, new: usize, scope: impl Fn(i64) -> Scope) {
     archive.holds(scope.listed(&cloud));
 }
 
-/// Forty syncs, each request of which is answered by any replica: exit 0 promises what the answers have shown.
+/// Forty syncs, with a random replica for each request: exit status 0 promises the actions that the answers have shown.
 #[track_caller]
 fn any_replica_for_each_request(cloud: &Cloud, scope: &Scope, seed: usize) {
     const GROWTH: [usize; 7] = [0, 1, 40, 0, 199, 2, 7];

@@ -1,4 +1,4 @@
-//! `archiver report`: the same question has the same answer wherever its SQL runs.
+//! `archiver report`: a question has the same answer wherever its SQL runs.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -26,7 +26,7 @@ fn answer(connection: &Connection, report: &Report, now: Timestamp) -> Vec<Strin
     lines.0
 }
 
-/// Takes rows as `sqlite3` prints them.
+/// Rows as `sqlite3` prints them.
 struct Lines(Vec<String>);
 
 impl RowWriter for Lines {
@@ -54,7 +54,7 @@ fn cell(value: &Value<'_>) -> String {
     }
 }
 
-/// The rows that the `sqlite3` of this machine prints; nothing where there is none.
+/// The rows that the `sqlite3` of this machine prints; `None` without `sqlite3`.
 fn sqlite3(mut command: Command, script: &str) -> Option<Vec<String>> {
     let mut process = command
         .stdin(Stdio::piped())

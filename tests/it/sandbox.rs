@@ -1,4 +1,4 @@
-//! A user's machine in a temporary folder: a home, an archive, an environment with only what is needed.
+//! A user's machine in a temporary folder: a home, an archive, and an environment with only the necessary variables.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -11,7 +11,7 @@ use crate::archive::Archive;
 use crate::cloud::Cloud;
 use crate::process::{Run, Running};
 
-/// What the environment holds is what a test says it holds.
+/// The environment has only the variables that a test sets.
 pub(crate) struct Sandbox {
     folder: TempDir,
     variables: Vec<(String, String)>,
@@ -25,13 +25,13 @@ impl Sandbox {
         }
     }
 
-    /// With this environment variable too.
+    /// Adds this environment variable.
     pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.variables.push((name.to_owned(), value.into()));
         self
     }
 
-    /// With this configuration at its usual place.
+    /// Writes this configuration to its usual place.
     pub(crate) fn configured(self, text: &str) -> Self {
         let path = self.config_file();
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -47,7 +47,7 @@ impl Sandbox {
         self.folder().join("home/.config/archiver/config.toml")
     }
 
-    /// Where the archive is, unless a test says otherwise.
+    /// The path of the archive, unless a test sets another.
     pub(crate) fn db(&self) -> PathBuf {
         self.folder().join("data/archive.db")
     }
@@ -76,7 +76,7 @@ impl Sandbox {
         Running::start(self.command(arguments)).end()
     }
 
-    /// Runs it for a reader that closes the pipe after one line, which is no error.
+    /// Runs the program for a reader that closes the pipe after one line, which is not an error.
     #[track_caller]
     pub(crate) fn is_read_for_one_line(&self, arguments: &[&str]) {
         let mut command = self.command(arguments);
@@ -131,7 +131,7 @@ impl Sandbox {
     }
 }
 
-/// Every file in a folder, and in those within it.
+/// Every file in a folder and its subfolders.
 pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder)
         .unwrap()

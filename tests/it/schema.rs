@@ -1,4 +1,4 @@
-//! `archiver schema`: what is printed is the schema, to people and to SQLite.
+//! `archiver schema`: it prints the schema, for people and for SQLite.
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
-//! What the listings of a cloud have shown of themselves: what a sync that exits 0 has to have archived.
+//! The actions that the listings of a cloud have shown: a sync that exits with 0 must have archived them.
 //!
-//! A listing may be served by replicas that lag behind, so it is judged by the most that its answers revealed: its oldest
-//! actions, up to the newest that it had for any of them, whichever page that was.
+//! Replicas that lag may serve a listing, so the test uses the most that its answers revealed: the oldest actions, up
+//! to the newest action that any answer knew, whichever page it was.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,12 +12,12 @@ use crate::cloud::{Action, Cloud};
 pub(crate) struct Shown {
     account: Option<i64>,
     droplets: BTreeMap<i64, i64>,
-    /// The listings that gave any answer at all, even one that tells nothing: of a droplet, or of the account.
+    /// The listings that gave any answer, even one without an action: of a droplet, or (`None`) of the account.
     answered: BTreeSet<Option<i64>>,
 }
 
 impl Shown {
-    /// By the answers since requests were forgotten.
+    /// From the answers since the requests were last cleared.
     pub(crate) fn lately(cloud: &Cloud) -> Self {
         let mut shown = Self::default();
         for request in cloud.requests() {
@@ -39,8 +39,8 @@ impl Shown {
         shown
     }
 
-    /// After a sync that ended by itself: each listing has shown what it showed last. Of one that was ended it is not known
-    /// what it has heard, so it counts only where it makes the promise smaller.
+    /// Adds the answers of a sync. After a sync that ended by itself, each listing has shown its last answers. It is
+    /// unknown which answers an interrupted sync received, so these count only when they make the promise smaller.
     pub(crate) fn then(&mut self, lately: &Self, ended_by_itself: bool) {
         let later = |earlier: Option<i64>, newest: i64| match earlier {
             Some(earlier) if !ended_by_itself => Some(newest.min(earlier)),
@@ -58,11 +58,11 @@ impl Shown {
         }
     }
 
-    /// Whether an action of this droplet's listing, or of the account's, has to be archived now, after these answers and
-    /// the earlier ones.
+    /// True when an action of this droplet's listing, or of the account's, must be archived now, after these answers
+    /// and the earlier ones.
     ///
-    /// A droplet is kept current through the account's listing where its own was not asked for. That shows which actions
-    /// are the droplet's by their resource only.
+    /// A sync follows a droplet through the account's listing when it does not ask for the droplet's own. The account's
+    /// listing shows only by their resource which actions belong to the droplet.
     pub(crate) fn promises(&self, earlier: &Self, droplet: Option<i64>, action: &Action) -> bool {
         let account = self.account.max(earlier.account) >= Some(action.id);
         let Some(droplet) = droplet else {
@@ -73,8 +73,8 @@ impl Shown {
             || is_through_account && account && is_attributed(action, droplet)
     }
 
-    /// The same where every answer is as the account is now: everything that is listed, but for what a droplet's own
-    /// listing alone tells to be the droplet's, and has not been asked for yet.
+    /// The promise when every answer shows the current account: all listed actions, except those that only the
+    /// droplet's own listing attributes to it, while that was not read yet.
     pub(crate) fn promises_up_to_date(
         &self,
         earlier: &Self,
@@ -86,24 +86,24 @@ impl Shown {
         })
     }
 
-    /// Whether neither the droplet's own listing nor the account's gave any answer.
+    /// True when neither the droplet's own listing nor the account's gave any answer.
     pub(crate) fn is_silent_about(&self, droplet: i64) -> bool {
         !self.answered.contains(&Some(droplet)) && !self.answered.contains(&None)
     }
 
-    /// Whether the droplet's own listing has.
+    /// True when the droplet's own listing has shown the action.
     fn has_shown(&self, earlier: &Self, droplet: i64, action: &Action) -> bool {
         let lately = self.droplets.get(&droplet);
         lately.max(earlier.droplets.get(&droplet)) >= Some(&action.id)
     }
 }
 
-/// Whether an action says itself that it is the droplet's.
+/// True when the action itself names the droplet.
 fn is_attributed(action: &Action, droplet: i64) -> bool {
     action.resource_type.as_deref() == Some("droplet") && action.resource_id == Some(droplet)
 }
 
-/// The listing of which a request asks for a page: of a droplet, or of the account.
+/// The listing to which the requested page belongs: of a droplet, or (`Some(None)`) of the account.
 fn listing_of(request: &str) -> Option<Option<i64>> {
     let (path, _) = request.split_once('?').unwrap_or((request, ""));
     if path == "/v2/actions" {

@@ -1,4 +1,4 @@
-//! The stand-in for the API, asked directly: what other tests rely on when they make it lag, forget or keep things.
+//! The simulator of the API, tested directly: other tests rely on its replicas, removals and caches.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -50,7 +50,7 @@ fn a_replica_shows_the_account_and_its_droplets_as_they_were_so_many_actions_ago
     cloud.change(|options| options.replicas = Replicas::at_random(&[7]));
     assert_eq!(page(&cloud, "/v2/actions", 1), before);
     assert_eq!(page(&cloud, &own, 1), own_before);
-    // All that lag differ from the newest, and from each other, by what they do not know yet.
+    // Replicas that lag differ from the newest one, and from each other, only by the actions that they do not know yet.
     cloud.change(|options| options.replicas = Replicas::by_page(&[0, 3]));
     assert_eq!(page(&cloud, "/v2/actions", 1).1, 507);
     for later in [2, 3] {

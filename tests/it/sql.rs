@@ -1,4 +1,4 @@
-//! `archiver sql`: any question is answered, and nothing that it is asked to do changes a byte.
+//! `archiver sql`: it answers any question, and no statement changes a byte.
 
 use std::fs;
 use std::io::Write;
@@ -21,7 +21,7 @@ fn sql(sandbox: &Sandbox, flags: &[&str]) -> Run {
     sandbox.run(&[&["sql"], flags].concat())
 }
 
-/// The same with a text on stdin.
+/// Runs `sql` with a text on stdin.
 fn piped(sandbox: &Sandbox, flags: &[&str], text: &str) -> Output {
     let mut command = sandbox.command(&[&["sql"], flags].concat());
     command.stdin(Stdio::piped());

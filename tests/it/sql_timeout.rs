@@ -1,4 +1,5 @@
-//! `archiver sql --timeout`: it holds inside one long step of SQLite too, and what was printed by then is whole rows.
+//! `archiver sql --timeout`: it also works inside one long step of SQLite, and the output so far consists of whole
+//! rows.
 
 use std::time::Duration;
 
@@ -6,10 +7,10 @@ use crate::account::cloud;
 use crate::process::{Run, Running};
 use crate::sandbox::Sandbox;
 
-/// A statement that is given up takes a second and a half; what takes this long hangs.
+/// The program gives up a statement within a second and a half. A run of this length hangs.
 const FAR_TOO_LONG: Duration = Duration::from_secs(60);
 
-/// One step that compares each of some millions of places with millions of characters.
+/// One step that compares each of some million places with millions of characters.
 const ENDLESS_STEP: &str =
     "instr(printf('%.*c', 16000000, 'a'), printf('%.*c', 8000000, 'a') || 'b')";
 
@@ -24,7 +25,7 @@ fn start(sandbox: &Sandbox, statement: &str, format: &str) -> Running {
     Running::start(sandbox.command(&arguments))
 }
 
-/// Given up in words, once, with nothing left behind.
+/// The program gives up with one message, and leaves nothing behind.
 #[track_caller]
 fn given_up(running: Running, sandbox: &Sandbox) -> Run {
     let run = running.end_within(FAR_TOO_LONG).exits(1);
@@ -41,7 +42,7 @@ fn a_statement_is_given_up_whatever_it_does() {
     let statements = [
         format!("SELECT {ENDLESS_STEP}"),
         "SELECT length(replace(printf('%.*c', 16000000, 'a'), printf('%.*c', 8000000, 'a') || 'b', 'c'))".to_owned(),
-        // It would stop at the first character that is not among the others.
+        // The step would stop at the first character that is not among the others.
         "SELECT length(trim(printf('%.*c', 16000000, 'a'), printf('%.*c', 1000000, 'b') || 'a'))".to_owned(),
         "SELECT sum(printf('%.*c', 16000000, 'a') LIKE '%' || printf('%.*c', 400, 'a') || '_b%' OR i) FROM (SELECT 0 AS i UNION ALL SELECT 1)".to_owned(),
         "SELECT sum(printf('%.*c', 16000000, 'a') GLOB '*' || printf('%.*c', 400, 'a') || '?b*' OR i) FROM (SELECT 0 AS i UNION ALL SELECT 1)".to_owned(),
@@ -51,7 +52,7 @@ fn a_statement_is_given_up_whatever_it_does() {
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
             SELECT length(group_concat(substr(hex(zeroblob(4000000)), 1, 1), '')) FROM n".to_owned(),
     ];
-    // A few at once, since each has texts of some megabytes.
+    // A few at once, because each statement has texts of some megabytes.
     for some in statements.chunks(2) {
         let running: Vec<_> = some.iter().map(|it| start(&sandbox, it, "csv")).collect();
         for running in running {

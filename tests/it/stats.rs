@@ -1,4 +1,4 @@
-//! `archiver stats`: counts are what the truth says, bars are for people, and a slip is said to be one.
+//! `archiver stats`: counts equal the truth, bars are for people, and a wrong question gets a message.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ fn rows(sandbox: &Sandbox, flags: &[&str]) -> Vec<Value> {
     run.exits(0).json().as_array().unwrap().clone()
 }
 
-/// How many actions have each value; and how many of them failed.
+/// The number of actions of each value, and the number of those that failed.
 fn truth(
     cloud: &Cloud,
     value: impl Fn(&Action) -> Option<String>,
@@ -108,7 +108,7 @@ fn the_largest_come_first_and_filters_narrow_what_is_counted() {
     assert_eq!(all, expected[..3]);
 }
 
-/// Snapshots of 10, 20 … 100 seconds around the night in which Berlin's clocks are set back, and one that has no end.
+/// Snapshots of 10, 20 … 100 seconds around the night in which the clocks of Berlin go back, and one without an end.
 fn handmade() -> (Cloud, Sandbox) {
     let mut actions: Vec<_> = (1..=10)
         .map(|id| {
@@ -164,7 +164,7 @@ fn hours_and_days_are_those_of_the_zone() {
         )
     };
     let places: Vec<_> = two.iter().map(place).collect();
-    // 00:00 and 01:00 of the summer, and half past two of the summer and of the winter.
+    // 00:00 and 01:00 of summer time, and 02:30 of both summer time and winter time.
     assert_eq!(
         places,
         [

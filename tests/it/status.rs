@@ -1,4 +1,4 @@
-//! `archiver status`: what it says before, during and after a sync, and what monitoring can rely on.
+//! `archiver status`: its output before, during and after a sync, and the values for monitoring.
 
 use std::process::Command;
 
@@ -26,7 +26,7 @@ fn json(sandbox: &Sandbox) -> serde_json::Value {
     status(sandbox, &["-o", "json"]).exits(0).json()
 }
 
-/// The syncs so far began that long ago.
+/// Moves the start of all sync runs into the past by this many hours.
 fn age(sandbox: &Sandbox, hours: u32) {
     let connection = Connection::open(sandbox.db()).unwrap();
     let sql = "UPDATE sync_runs SET started_at = strftime('%Y-%m-%dT%H:%M:%SZ', started_at, ?1)";
@@ -119,7 +119,7 @@ fn monitoring_is_told_by_the_exit_status() {
     status(&sandbox, &["--max-age", "2h"]).exits(0);
     check(&["--max-age", "soon"]).exits(2).says("--max-age: ");
 
-    // A failure does not age what is archived, and a sync makes it young again.
+    // A failed sync does not change the age of the archived actions, and a sync makes the archive fresh again.
     sync_with_wrong_token(&sandbox, &cloud).exits(4);
     check(&["--max-age", "4h"]).exits(0);
     let said = verdict(&sandbox);
@@ -147,7 +147,7 @@ fn a_sync_is_seen_at_work_and_after_it_was_killed() {
     let during = json(&sandbox);
     assert_ne!(during["is_sync_running"], false);
     assert_eq!(during["listings"][0]["missing"], 200);
-    // Looking is in nobody's way: the lock is still there.
+    // `status` changes nothing: the lock is still held.
     sandbox.sync(&cloud, &["--all"]).exits(5);
 
     sync.kill();
@@ -222,7 +222,7 @@ fn a_partial_sync_says_what_is_missing() {
         assert!(listing["droplet_name"].is_string(), "{listing}");
     }
 
-    // What is new comes through the account's listing.
+    // New actions come through the account's listing.
     cloud.add_actions(40);
     sandbox.sync(&cloud, &flags).exits(0);
     assert!(verdict(&sandbox).starts_with("complete: "));

@@ -1,4 +1,5 @@
-//! Files that are no archive, or cannot be written: each is refused in words, and left as it was.
+//! Files that are not an archive, or that cannot be written: the program refuses each with a message, and leaves it as
+//! it was.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,7 +17,7 @@ fn small_cloud() -> Cloud {
     cloud(3, 600)
 }
 
-/// A sandbox in which this made the file where the archive should be.
+/// A sandbox with a file in the place of the archive, made by `make`.
 fn with_file(make: impl FnOnce(&Path)) -> Sandbox {
     let sandbox = Sandbox::new();
     fs::create_dir_all(sandbox.db().parent().unwrap()).unwrap();
@@ -24,7 +25,7 @@ fn with_file(make: impl FnOnce(&Path)) -> Sandbox {
     sandbox
 }
 
-/// A sandbox whose whole archive was then changed like this.
+/// A sandbox whose complete archive was changed by `change`.
 fn with_changed_archive(cloud: &Cloud, change: impl FnOnce(&Path)) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.sync(cloud, &["--all"]).exits(0);
@@ -32,7 +33,7 @@ fn with_changed_archive(cloud: &Cloud, change: impl FnOnce(&Path)) -> Sandbox {
     sandbox
 }
 
-/// Neither a sync nor a query uses the file, both say why and what to do, and no byte of it changes.
+/// A sync and a query refuse the file. Both say why and what to do, and no byte of the file changes.
 #[track_caller]
 fn is_refused_untouched(sandbox: &Sandbox, cloud: &Cloud, words: &str, hint: &str) {
     let before = fs::read(sandbox.db()).unwrap();
@@ -201,7 +202,7 @@ fn an_archive_in_wal_mode_that_cannot_have_its_log_is_said_to_be_one() {
     sandbox.query(&[]).exits(0);
 }
 
-/// A sync that may write no file longer than so many blocks of 512 bytes.
+/// Runs a sync that may not write a file longer than this many blocks of 512 bytes.
 fn sync_on_a_full_disk(sandbox: &Sandbox, cloud: &Cloud, before: &str, blocks: u32) -> Run {
     let script = format!("{before} ulimit -f {blocks}; exec \"$0\" sync --all");
     let mut command = sandbox.command_of("sh", &["-c", &script]);
@@ -321,7 +322,7 @@ fn an_archive_that_is_deleted_or_replaced_while_a_sync_writes_to_it_is_no_succes
             .says("was moved, deleted or replaced during a sync");
         run.says("hint: put the file back");
         assert_eq!(sandbox.db().exists(), is_replaced);
-        // The log that it left is of no other archive.
+        // The next sync works: the remaining log does not belong to another archive.
         cloud.clear_faults();
         sandbox.sync(&cloud, &["--all"]).exits(0).silently();
         sandbox.archive().equals(&cloud);

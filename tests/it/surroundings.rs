@@ -1,4 +1,4 @@
-//! A machine that lacks what others have: threads, certificates, a shell, a clock that is right.
+//! A machine that lacks something common: threads, certificates, a shell, a correct clock.
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -14,10 +14,10 @@ use crate::cloud::Cloud;
 use crate::process::{Running, until};
 use crate::sandbox::{Sandbox, files_below};
 
-/// Somebody whom the limit on processes holds, as it does not hold root.
+/// A user to whom the limit on processes applies. It does not apply to root.
 const NOBODY: u32 = 54_321;
 
-/// The program against this cloud, as a user whom limits hold.
+/// Runs the program against this cloud, as a user to whom limits apply.
 fn held_by_limits(sandbox: &Sandbox, cloud: &Cloud, script: &str, arguments: &[&str]) -> Command {
     let mut program = env!("CARGO_BIN_EXE_archiver").to_owned();
     let is_root = geteuid().is_root();
@@ -50,7 +50,7 @@ fn where_no_thread_is_to_be_had_a_command_fails_with_words() {
         Running::start(command).end()
     };
     run("", &["sync"]).exits(0).silently();
-    // The letter is the one of dash and busybox, or that of bash.
+    // dash and busybox use one letter, bash another.
     let no_threads = "ulimit -p 1 2>/dev/null || ulimit -u 1;";
     for arguments in [
         &["sync"][..],
@@ -65,7 +65,7 @@ fn where_no_thread_is_to_be_had_a_command_fails_with_words() {
             .never_says("panicked");
     }
     assert!(!sandbox.folder().join("copy.db").exists());
-    // It asks one thing after the other, and needs none.
+    // It sends one request after the other, and needs no threads.
     run(no_threads, &["auth", "check"]).exits(0);
 }
 
@@ -82,7 +82,7 @@ fn a_daemon_that_gets_no_thread_has_a_failed_sync_and_goes_on() {
         let id = daemon.id().to_string();
         prlimit.args(["--pid", &id, &format!("--nproc={processes}:")]);
         if geteuid().is_root() {
-            // Root may have lost the right to limit others.
+            // Root may lack the right to limit other users.
             prlimit.uid(NOBODY);
         }
         assert!(prlimit.status().unwrap().success());
@@ -175,7 +175,7 @@ fn a_clock_that_was_wrong_once_makes_nothing_fresh() {
         verdict.ends_with("in the future, by a clock that was wrong"),
         "{verdict}"
     );
-    // The archived page is read again, besides the newest and the names of the droplets.
+    // The sync reads the archived page again, besides the newest page and the names of the droplets.
     let before = requests(&cloud);
     sandbox.sync(&cloud, &["--all"]).exits(0);
     assert_eq!(requests(&cloud), before + 3);

@@ -1,4 +1,4 @@
-//! What a terminal gets to see of texts that somebody else chose: nothing that it would act on.
+//! Texts of other users on a terminal: the output has nothing that a terminal would act on.
 
 use std::process::Stdio;
 
@@ -8,7 +8,7 @@ use crate::account::cloud;
 use crate::process::{Run, Running};
 use crate::sandbox::Sandbox;
 
-/// Retitles the window, clears it, turns letters around, hides some.
+/// Sets the window title, clears the window, reverses text direction, hides characters.
 const HOSTILE: &str = "\u{1b}]0;x\u{7}\u{1b}[2J\u{9b}31m\u{9d}0;y\u{9c}\u{8}\u{7f}\u{202e}abc\u{2066}\u{200b}\u{feff}";
 
 /// The archive of an account in which every text is hostile.
@@ -37,7 +37,7 @@ fn hostile() -> Sandbox {
     sandbox
 }
 
-/// Runs it on a terminal, by way of `script(1)`.
+/// Runs the program on a terminal, with `script(1)`.
 fn on_a_terminal(sandbox: &Sandbox, arguments: &[&str]) -> Run {
     let quoted = |argument: &&str| format!("'{argument}'");
     let arguments: Vec<_> = arguments.iter().map(quoted).collect();

@@ -1,4 +1,4 @@
-//! `archiver timeline`: a droplet's life is what was done to it, and a person is told whose it is.
+//! `archiver timeline`: the life of a droplet is the list of its actions, and a person learns whose life it is.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::account::{account, cloud};
 use crate::cloud::Cloud;
 use crate::sandbox::Sandbox;
 
-/// The droplet 31, which is off from 09:00 to 12:00 and shut down at 18:00; and two droplets of one name.
+/// The droplet 31, which is off from 09:00 to 12:00 and shut down at 18:00; and two droplets with the same name.
 fn handmade() -> (Cloud, Sandbox) {
     let droplets = [
         json!({"id": 31, "name": "web-1", "region": {"slug": "nyc3"}, "created_at": "2024-05-01T08:00:00Z"}),
@@ -172,7 +172,7 @@ fn a_droplet_that_cannot_be_meant_is_said_to_be_one() {
     run.says("no action of the droplet 31 of that time");
 }
 
-/// A droplet to which this happened: type, when it started and completed on a day of 2024.
+/// A droplet with these actions: type, and when each started and completed on a day of 2024.
 fn lived(actions: &[(&str, Value, &str)]) -> (Cloud, Sandbox) {
     let droplets = [json!({"id": 31, "name": "web-1"})];
     let action = |(id, (kind, started, completed)): (i64, &(&str, Value, &str))| {
@@ -212,7 +212,7 @@ fn a_life_and_the_reports_on_power_agree_and_nothing_ends_before_it_begins() {
             Some(3_570),
             vec![off.clone(), ("power_on", json!("10:00:01"), "10:00:00")],
         ),
-        // Both were under way, and the one that ended last counts.
+        // Both actions ran at once, and the one that ended last counts.
         (
             "off",
             "10:10:00",
@@ -233,7 +233,7 @@ fn a_life_and_the_reports_on_power_agree_and_nothing_ends_before_it_begins() {
                 ("power_off", json!("10:02:00"), "10:05:00"),
             ],
         ),
-        // The time when it started is not known.
+        // The start time is not known.
         (
             "off",
             "10:00:00",

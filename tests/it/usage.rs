@@ -1,5 +1,5 @@
-//! Wrong flags, wrong configuration, wrong token: each gets a message that says what to do, and no secret is told. That no
-//! trace of a token is left by anything is in `token`.
+//! Wrong flags, wrong configuration, wrong token: each gets a message that says what to do, and no secret is shown. The
+//! tests in `token` check that nothing leaves a trace of a token.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -138,7 +138,7 @@ fn a_query_needs_no_token_and_no_network() {
     assert_eq!(sandbox.query(&["--count"]).exits(0).stdout, "20\n");
 }
 
-/// A sync whose token comes from the configuration alone.
+/// Runs a sync whose token comes only from the configuration.
 fn sync_with_configured_token(cloud: &Cloud, sandbox: &Sandbox) -> crate::process::Run {
     let mut command = sandbox.sync_command(cloud, &["--all"]);
     command.env_remove("DIGITALOCEAN_TOKEN");

@@ -1,4 +1,4 @@
-//! `archiver verify`: what is wrong with an archive, in words, and what to do.
+//! `archiver verify`: it says what is wrong with an archive, and what to do.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ fn verify(sandbox: &Sandbox, flags: &[&str]) -> Run {
     sandbox.run(&[&["verify"], flags].concat())
 }
 
-/// The archive of this account, changed like this.
+/// The archive of this account, changed by this SQL.
 fn changed(cloud: &Cloud, sql: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.sync(cloud, &["--all"]).exits(0);

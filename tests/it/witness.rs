@@ -1,14 +1,14 @@
-//! A server that gives everybody the same answer and remembers what it was sent.
+//! A server that gives every client the same answer and remembers each request.
 //!
-//! It plays what the simulator is too well-behaved for: another origin that must never hear of a token, and answers
-//! that are to be served to the byte.
+//! It does what the simulator cannot do: it plays another origin that must never receive a token, and it serves answers
+//! byte by byte as given.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// Serves until the test process ends.
+/// A server that runs until the test process ends.
 pub(crate) struct Witness {
     url: String,
     heads: Arc<Mutex<Vec<String>>>,
@@ -16,7 +16,7 @@ pub(crate) struct Witness {
 }
 
 impl Witness {
-    /// Answers everything with this status, these headers (each ending in CRLF) and this JSON.
+    /// Answers every request with this status, these headers (each ending in CRLF) and this JSON.
     pub(crate) fn answering(status: u16, headers: &str, body: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -47,13 +47,13 @@ impl Witness {
         self.heads.lock().unwrap().clone()
     }
 
-    /// What came with each request so far.
+    /// The body of each request so far.
     pub(crate) fn bodies(&self) -> Vec<String> {
         self.bodies.lock().unwrap().clone()
     }
 }
 
-/// Reads one request and answers it; a connection that breaks has had its say.
+/// Reads one request and answers it. A connection that breaks is not an error.
 fn serve(mut stream: TcpStream, answer: &str) -> (String, String) {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -67,7 +67,7 @@ fn serve(mut stream: TcpStream, answer: &str) -> (String, String) {
     (head, String::from_utf8_lossy(&body).into_owned())
 }
 
-/// How long the body after this head is.
+/// The length of the body after this head.
 fn length(head: &str) -> u64 {
     let lines = head.lines().filter_map(|line| line.split_once(':'));
     let mut lengths = lines.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));

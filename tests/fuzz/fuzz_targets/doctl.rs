@@ -16,9 +16,9 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// A token that is read is the one that another parser of YAML finds there.
+/// A token that doctl's reader finds is the token that another YAML parser finds at the same place.
 fn agrees_with_yaml(text: &str) {
-    // What is no YAML, doctl does not read either.
+    // doctl does not read invalid YAML either.
     let Some(Node::Map(root)) = parsed(text) else {
         return;
     };
@@ -29,7 +29,7 @@ fn agrees_with_yaml(text: &str) {
     }
 }
 
-/// Keys are read without regard to case, so two of a name are as good as none.
+/// The reader ignores the case of keys, so a name that occurs twice counts as missing.
 fn entry<'a>(map: &'a [(Node, Node)], name: &str) -> Option<&'a Node> {
     let is_named = |key: &Node| matches!(key, Node::Text(key) if key.to_lowercase() == name);
     let mut found = map.iter().filter(|(key, _)| is_named(key));
@@ -52,7 +52,7 @@ fn expected<'a>(root: &'a [(Node, Node)], context: &str) -> Option<&'a str> {
 enum Node {
     Text(String),
     Map(Vec<(Node, Node)>),
-    /// A list, or what needs to be looked up.
+    /// A list, or a value that needs a lookup.
     Other,
 }
 

@@ -1,11 +1,11 @@
-//! The real binary on bad days: random faults and lies, growth, actions that settle, droplets that go, and signals.
+//! The real binary under faults: random and wrong answers, growth, actions that settle, droplets that go, and signals.
 //!
 //! A seed makes a `story`: a small account, an archive, and a few syncs, most of them disturbed (`weather`). After each
-//! of them the archive is compared with the truth (`promise`); after the last one, which nothing disturbs, it must equal
-//! it. Everything but the timing of processes comes from the seed, so a seed that fails is told again with
-//! `ARCHIVER_CHAOS_FIRST=SEED ARCHIVER_CHAOS_SEEDS=1`, and `ARCHIVER_CHAOS_TIMES=100` where it is a matter of timing. With
-//! `ARCHIVER_CHAOS_STALE=0` no answer is older than the account (`staleness`). The figures of a long run are shown with
-//! `-- chaos --nocapture`.
+//! sync, the test compares the archive with the truth (`promise`). After the last sync, which is not disturbed, the
+//! archive must equal the truth. All but the timing of processes comes from the seed. To repeat a seed that failed, use
+//! `ARCHIVER_CHAOS_FIRST=SEED ARCHIVER_CHAOS_SEEDS=1`, and add `ARCHIVER_CHAOS_TIMES=100` when the failure depends on
+//! timing. With `ARCHIVER_CHAOS_STALE=0`, no answer is older than the account (`staleness`). `-- chaos --nocapture`
+//! shows the figures of a long run.
 
 mod promise;
 mod staleness;
@@ -21,10 +21,10 @@ use std::time::Instant;
 
 use story::Story;
 
-/// Stories told side by side. Most of their time they wait for a retry.
+/// Stories that run at once. Most of the time they wait for a retry.
 const AT_ONCE: usize = 12;
 
-/// Seeds whose stories ended badly once, each with whether answers may be stale. They are always told.
+/// Seeds whose stories failed once, each with whether answers may be stale. Every run includes them.
 const ENDED_BADLY_ONCE: [(u64, bool); 6] = [
     (1_069, true),
     (1_073, true),
@@ -34,7 +34,7 @@ const ENDED_BADLY_ONCE: [(u64, bool); 6] = [
     (2_172, false),
 ];
 
-/// What happened in one story, or in all of them.
+/// The events of one story, or of all stories.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
     syncs: u64,
@@ -87,7 +87,7 @@ fn whatever_happens_nothing_is_lost_and_nothing_is_invented() {
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
-/// Tells the stories of these seeds, in which answers may be stale; the words of those that failed.
+/// Runs the stories of these seeds, in which answers may be stale. Returns the messages of those that failed.
 #[allow(
     clippy::print_stderr,
     reason = "a long run shows what it finds at once"

@@ -1,4 +1,4 @@
-//! What must be true of an archive after any sync, and after a complete one.
+//! The properties of an archive after any sync, and after a complete sync.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,7 +16,7 @@ use crate::process::Run;
 use crate::sandbox::Sandbox;
 use crate::shown::Shown;
 
-/// What a scope lists at some moment.
+/// The actions that a scope lists at one moment.
 pub(super) struct Listed {
     watched: Option<BTreeSet<i64>>,
     actions: BTreeMap<i64, Action>,
@@ -45,8 +45,8 @@ impl Listed {
         listed
     }
 
-    /// The actions that the API shows to be the scope's: what was done to the volumes of a droplet that is gone is
-    /// listed nowhere with the droplet's id.
+    /// The actions that the API attributes to the scope. No listing has the volume actions of a gone droplet under that
+    /// droplet's id.
     fn has<'a>(&'a self, gone: &'a BTreeSet<i64>) -> impl Iterator<Item = &'a Action> {
         self.actions.values().filter(move |action| {
             let says_so = action.resource_type.as_deref() == Some("droplet");
@@ -55,7 +55,7 @@ impl Listed {
         })
     }
 
-    /// Nothing but what is listed is archived, or was until it was removed.
+    /// The archive has only actions that are listed, or that were listed until they were removed.
     #[track_caller]
     pub(super) fn is_all_there_is(&self, archive: &Archive, cloud: &Cloud) {
         let removed = self.removed(cloud);
@@ -67,7 +67,7 @@ impl Listed {
         }
     }
 
-    /// What the scope listed once.
+    /// The actions that the scope listed once.
     fn removed(&self, cloud: &Cloud) -> BTreeMap<i64, Action> {
         let removed = match &self.watched {
             Some(ids) => ids
@@ -83,7 +83,7 @@ impl Listed {
     }
 }
 
-/// A copy of the archive with all that a killed sync left beside it; nothing where it left no archive yet.
+/// A copy of the archive with all files that a killed sync left beside it; `None` when no archive exists yet.
 fn copy(sandbox: &Sandbox) -> Option<(TempDir, Connection)> {
     let folder = tempfile::tempdir().unwrap();
     for ending in ["", "-wal", "-journal"] {
@@ -106,7 +106,7 @@ fn copy(sandbox: &Sandbox) -> Option<(TempDir, Connection)> {
     (tables == 1).then_some((folder, connection))
 }
 
-/// What the archive holds of each listing, for the chronicle: its total, what is proven complete, and the positions covered.
+/// The archived state of each listing, for the chronicle: total, total proven complete, and covered positions.
 pub(super) fn ledger(sandbox: &Sandbox) -> String {
     let Some((_folder, connection)) = copy(sandbox) else {
         return String::new();
@@ -126,7 +126,8 @@ pub(super) fn ledger(sandbox: &Sandbox) -> String {
         .join("\n")
 }
 
-/// Whether the archive has any action of a droplet. A sync may be at work: then the copy may be torn, and that is a no.
+/// True when the archive has any action of a droplet. A sync may be at work: then the copy may be torn, and the answer
+/// is false.
 pub(super) fn is_known(sandbox: &Sandbox, droplet: i64) -> bool {
     let Ok(archive) =
         Connection::open_with_flags(sandbox.db(), rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
@@ -139,7 +140,7 @@ pub(super) fn is_known(sandbox: &Sandbox, droplet: i64) -> bool {
         .unwrap_or(false)
 }
 
-/// Every archived action; the archive must be sound, whatever happened to it.
+/// All archived actions. The archive must be sound after any event.
 fn archived(sandbox: &Sandbox) -> BTreeMap<i64, Action> {
     let Some((folder, connection)) = copy(sandbox) else {
         return BTreeMap::new();
@@ -150,7 +151,7 @@ fn archived(sandbox: &Sandbox) -> BTreeMap<i64, Action> {
     Archive::open(&path).actions()
 }
 
-/// Whatever the API said, and whenever the sync was killed: what is covered is there.
+/// All covered actions are archived, for any answer of the API and any moment of a kill.
 #[track_caller]
 fn vouches_for_no_row_that_is_not_there(path: &Path) {
     let archive = open_read_only(path).unwrap();
@@ -159,7 +160,8 @@ fn vouches_for_no_row_that_is_not_there(path: &Path) {
     assert!(verification.is_sound, "{verification:#?}");
 }
 
-/// What the listings have shown, in the sync that is judged and before; and whether what it was told may be out of date.
+/// The actions that the listings have shown, during this sync and before it, and whether the answers may be out of
+/// date.
 pub(super) struct Evidence<'a> {
     pub(super) shown: &'a Shown,
     pub(super) earlier: &'a Shown,
@@ -167,7 +169,7 @@ pub(super) struct Evidence<'a> {
 }
 
 impl Evidence<'_> {
-    /// What of the listed actions has to be archived.
+    /// The listed actions that must be archived.
     fn promised<'a>(
         &'a self,
         listed: &'a Listed,
@@ -179,7 +181,7 @@ impl Evidence<'_> {
             .filter(move |action| self.promises(droplet_of(action), action, gone))
     }
 
-    /// Of a droplet that exists, everything is promised where no listing was heard that could be out of date.
+    /// All actions of an existing droplet are promised when no possibly outdated listing answered.
     fn promises(&self, droplet: Option<i64>, action: &Action, gone: &BTreeSet<i64>) -> bool {
         let (shown, earlier) = (self.shown, self.earlier);
         let is_unheard = droplet.is_some_and(|id| shown.is_silent_about(id) && !gone.contains(&id));
@@ -191,8 +193,8 @@ impl Evidence<'_> {
     }
 }
 
-/// Checks what a sync left behind: a sound file, nothing invented, words if it was not complete, and everything that was
-/// listed when it began, and shown, if it says that it was; but for what was removed since.
+/// Checks the result of a sync: the file is sound, nothing is invented, and an incomplete sync says so. A sync that
+/// claims to be complete has archived everything that was listed at its start and shown, except what was removed since.
 #[track_caller]
 pub(super) fn check(
     sandbox: &Sandbox,
@@ -234,14 +236,14 @@ pub(super) fn check(
     }
 }
 
-/// Where an action stands in the account's listing.
+/// The place of an action in the account's listing.
 fn place(cloud: &Cloud, id: i64) -> String {
     let actions = cloud.actions();
     let newer = actions.iter().position(|action| action.id == id);
     format!("{newer:?} of {} are newer", actions.len())
 }
 
-/// Whether an action is archived as it is, or as it was before it ended.
+/// True when an action is archived as it is, or as it was before it ended.
 fn is_or_was(archived: &Action, truth: &Action) -> bool {
     let before = Action {
         status: Some("in-progress".to_owned()),

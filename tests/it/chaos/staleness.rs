@@ -1,50 +1,51 @@
-//! Answers that contradict each other although each of them was true once: replicas that lag, caches of pages, actions that
-//! are removed, and 404s for droplets that exist.
+//! Answers that contradict each other although each of them was true once: replicas that lag, caches of pages, removed
+//! actions, and 404s for droplets that exist.
 //!
-//! It has a chance of its own, so that a seed tells the same story with it and without it.
+//! It has its own random numbers, so that a seed makes the same story with it and without it.
 
 use crate::cloud::{Cloud, Fault, FaultRule, Order, PageCache, Random, Replicas};
 
-/// How far replicas lag: one of these lists.
+/// The lags of the replicas, in actions: one of these lists.
 const LAGS: [&[usize]; 4] = [&[0, 1], &[0, 7], &[0, 2, 150], &[0, 300]];
-/// How many actions old a page is when it is cached: one of these lists.
+/// The age of a page when it is cached, in actions: one of these lists.
 const AGES: [&[usize]; 3] = [&[0], &[0, 7], &[0, 40, 300]];
 
-/// How stale the answers of a story are.
+/// The staleness of the answers in a story.
 pub(super) struct Staleness {
     random: Random,
     is_there: bool,
 }
 
 impl Staleness {
-    /// Two of three seeds have it, where it is wanted.
+    /// Two of three seeds have stale answers, when the caller wants them.
     pub(super) fn of(seed: u64, is_wanted: bool) -> Self {
         let mut random = Random::new(seed ^ 0x57a1e);
         let is_there = random.chance(0.67) && is_wanted;
         Self { random, is_there }
     }
 
-    /// Whether answers may contradict each other in this story.
+    /// True when answers may contradict each other in this story.
     pub(super) fn is_there(&self) -> bool {
         self.is_there
     }
 
-    /// Whether the token may read the listings of droplets alone.
+    /// True when the token may read only the listings of droplets.
     pub(super) fn narrows_the_token(&mut self) -> bool {
         self.is_there && self.random.chance(0.3)
     }
 
-    /// Whether a sync reads every page, whatever is archived.
+    /// True when a sync makes a full scan, whatever is archived.
     pub(super) fn is_read_again(&mut self) -> bool {
         self.is_there && self.random.chance(0.15)
     }
 
-    /// Whether the last sync does, in any story.
+    /// True when the last sync makes a full scan, in any story.
     pub(super) fn ends_with_full(&mut self) -> bool {
         self.random.chance(0.4)
     }
 
-    /// Makes the answers to one sync stale, and says how. `droplets` are those whose own listings may be asked for.
+    /// Makes the answers to one sync stale, and returns a description. `droplets` are those whose own listings a sync
+    /// may read.
     pub(super) fn worsen(&mut self, cloud: &Cloud, droplets: &[i64]) -> Vec<String> {
         if !self.is_there {
             return Vec::new();
@@ -66,8 +67,8 @@ impl Staleness {
         let not_found = not_found.filter(|_| random.chance(0.4));
         let mut order = Order::default();
         cloud.change(|options| order = options.order);
-        // In another order, an action that is removed while others arrive moves one to a page that was read already, and no
-        // total tells.
+        // In another order, a removal while other actions arrive moves an action to a page that was read already, and
+        // no total shows it.
         let removal = removal.filter(|_| order == Order::NewestFirst);
         for (said, rule) in removal.into_iter().chain(not_found) {
             words.push(said);
@@ -76,7 +77,7 @@ impl Staleness {
         words
     }
 
-    /// Removes a few actions between two syncs, and says which.
+    /// Removes a few actions between two syncs, and returns a description.
     pub(super) fn removes(&mut self, cloud: &Cloud) -> Vec<String> {
         if !self.is_there {
             return Vec::new();
@@ -91,7 +92,7 @@ impl Staleness {
         removals.collect()
     }
 
-    /// Every answer is as the account is now. What was removed stays so.
+    /// Ends stale answers: every answer shows the current account. Removed actions stay removed.
     pub(super) fn ends(cloud: &Cloud) {
         cloud.change(|options| {
             options.replicas = Replicas::default();
@@ -122,7 +123,7 @@ fn any_action(random: &mut Random, cloud: &Cloud) -> Option<i64> {
     Some(actions.get(random.below(actions.len()))?.id)
 }
 
-/// An action disappears while the listings are read.
+/// A rule that removes an action while a sync reads the listings.
 fn removal(random: &mut Random, cloud: &Cloud) -> Option<(String, FaultRule)> {
     let (id, nth) = (any_action(random, cloud)?, 1 + random.below(8) as u64);
     let rule = FaultRule::new(Fault::RemoveAction(Some(id)));
@@ -130,7 +131,7 @@ fn removal(random: &mut Random, cloud: &Cloud) -> Option<(String, FaultRule)> {
     Some((words, rule.path("/actions?").nth(nth)))
 }
 
-/// A droplet that exists has no listing, or no further pages of it.
+/// A rule that answers 404 for the listing, or the further pages, of a droplet that exists.
 fn not_found(random: &mut Random, droplets: &[i64]) -> Option<(String, FaultRule)> {
     let id = droplets.get(random.below(droplets.len()))?;
     let page = 1 + random.below(4) as u64;

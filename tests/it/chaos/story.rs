@@ -1,4 +1,4 @@
-//! One account, one archive, and what happens to both.
+//! One account, one archive, and the events of both.
 
 use std::collections::BTreeSet;
 
@@ -13,23 +13,24 @@ use crate::process::{Run, Running, SOON, until};
 use crate::sandbox::Sandbox;
 use crate::shown::Shown;
 
-/// After answers that contradicted each other, a listing may have to be read more than once until it is believed.
+/// After answers that contradicted each other, a sync may have to read a listing more than once before it trusts the
+/// result.
 const MOST_SYNCS_IN_FAIR_WEATHER: usize = 4;
 
-/// What a seed makes.
+/// The story of one seed.
 pub(super) struct Story<'a> {
-    /// What happened, for whoever has to find out why it went wrong.
+    /// The events, to find out why a story failed.
     chronicle: &'a mut Vec<String>,
     random: Random,
     cloud: Cloud,
     sandbox: Sandbox,
-    /// The droplets whose actions are to be archived; all actions of the account when absent.
+    /// The droplets to archive; `None` for all actions of the account.
     watched: Option<BTreeSet<i64>>,
     tally: Tally,
     staleness: Staleness,
-    /// What the listings have shown before the sync at hand.
+    /// The actions that the listings had shown before the current sync.
     earlier: Shown,
-    /// Whether the token may read the account's listing.
+    /// True when the token may read the account's listing.
     has_account: bool,
 }
 
@@ -44,7 +45,7 @@ impl<'a> Story<'a> {
             seed,
             destroyed: 0.2,
             in_progress: random.below(8),
-            // Actions in progress are asked for in every sync only while they are young.
+            // Every sync asks for actions in progress only while they are young.
             now: None,
             ..account(droplets, actions)
         };
@@ -110,7 +111,7 @@ impl<'a> Story<'a> {
         self.judge(&listed, &run, self.staleness.is_there(), ended_by_itself);
     }
 
-    /// One sync is enough, or a few where answers contradicted each other before.
+    /// One sync is enough, or a few after answers that contradicted each other.
     fn syncs_in_fair_weather(&mut self) {
         let most = if self.staleness.is_there() {
             MOST_SYNCS_IN_FAIR_WEATHER
@@ -136,7 +137,7 @@ impl<'a> Story<'a> {
         is_complete
     }
 
-    /// Holds the archive against the promise, and takes note of what the listings have shown.
+    /// Compares the archive with the promise, and records which actions the listings have shown.
     fn judge(&mut self, listed: &Listed, run: &Run, may_be_stale: bool, ended_by_itself: bool) {
         let shown = Shown::lately(&self.cloud);
         let evidence = Evidence {
@@ -162,14 +163,14 @@ impl<'a> Story<'a> {
         self.sandbox.start_sync(&self.cloud, &flags)
     }
 
-    /// Waits until so many requests were sent, or the sync is over.
+    /// Waits until this many requests were sent, or the sync has ended.
     fn wait_for(&self, sync: &mut Running, sent: usize) {
         until("the sync gets on", || {
             requests(&self.cloud) >= sent || sync.has_ended()
         });
     }
 
-    /// How it ended, and whether that was by itself.
+    /// Ends the sync. Returns the result, and true when the sync ended by itself.
     fn end(&mut self, mut sync: Running, end: End) -> (Run, bool) {
         let (End::Kill(after) | End::Terminate(after)) = end else {
             return (sync.end(), true);
@@ -188,7 +189,7 @@ impl<'a> Story<'a> {
         (sync.end_within(SOON), false)
     }
 
-    /// What happens in the account between two syncs.
+    /// An event in the account between two syncs.
     fn let_time_pass(&mut self) {
         let event = Event::between_syncs(&mut self.random);
         self.chronicle.push(format!("{event:?}"));
@@ -204,8 +205,8 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// The last droplet stays; and what a droplet was that the archive has never heard of, or of which only its own listing
-    /// tells, it need not know.
+    /// Applies an event. The last droplet stays. The archive need not know a gone droplet that it has never met, or
+    /// that only its own listing mentions.
     fn happens(&mut self, event: Event) {
         self.cloud.add_actions(event.grows);
         if event.settles {
@@ -239,7 +240,7 @@ impl<'a> Story<'a> {
     }
 }
 
-/// What was asked for, how it was answered, and the newest action that each listing had for its answer.
+/// Each request with its answer, and the newest action that each listing had for its answer.
 fn asked_and_shown(cloud: &Cloud) -> String {
     let requests = cloud.requests();
     let lines = requests.iter().map(|it| {

@@ -1,11 +1,11 @@
-//! What goes wrong around one sync.
+//! The faults around one sync.
 
 use std::time::Duration;
 
 use super::staleness::Staleness;
 use crate::cloud::{Cloud, Fault, FaultRule, Order, Random};
 
-/// Answers that are wrong although they look right.
+/// Answers that are wrong although they seem right.
 const LIES: [Fault; 11] = [
     Fault::TotalOffBy(7),
     Fault::TotalOffBy(-7),
@@ -20,7 +20,7 @@ const LIES: [Fault; 11] = [
     Fault::LoopingNext,
 ];
 
-/// How a sync is ended before its time, if it is: after so many further requests.
+/// How a sync is ended early, if at all: after this many further requests.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum End {
     Natural,
@@ -39,13 +39,13 @@ impl End {
     }
 }
 
-/// What happens to the account, while a sync runs after so many requests, or between two of them.
+/// The event in the account, during a sync after this many requests, or between two syncs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Event {
     pub(super) after: usize,
     pub(super) grows: usize,
     pub(super) settles: bool,
-    /// Chooses the droplet that goes, if one does.
+    /// Chooses the droplet that is destroyed, if any.
     pub(super) destroys: Option<usize>,
 }
 
@@ -73,7 +73,7 @@ impl Event {
     }
 }
 
-/// Breaks the answers of the cloud, and lets it grow between them. Says how.
+/// Breaks the answers of the cloud, and lets the account grow between them. Returns a description.
 pub(super) fn worsen(random: &mut Random, cloud: &Cloud) -> String {
     let mut lies = Vec::new();
     const GROWTH: [usize; 7] = [0, 0, 0, 1, 3, 20, 40];
@@ -92,7 +92,7 @@ pub(super) fn worsen(random: &mut Random, cloud: &Cloud) -> String {
     let growth = GROWTH[random.below(GROWTH.len())];
     let latency = Duration::from_millis(random.below(12) as u64);
     let settles = random.chance(0.2).then_some(1 + random.below(20) as u32);
-    // What is in progress and not on the newest page costs a request each.
+    // An action in progress that is not on the newest page costs one request.
     let growth = if settles.is_some() {
         growth.min(3)
     } else {
@@ -114,11 +114,11 @@ pub(super) fn worsen(random: &mut Random, cloud: &Cloud) -> String {
     )
 }
 
-/// Fair weather again.
+/// Ends all faults.
 pub(super) fn calm(cloud: &Cloud) {
     cloud.clear_faults();
     Staleness::ends(cloud);
-    // What is in progress stays so until somebody settles it.
+    // Actions in progress stay so until the test settles them.
     cloud.change(|options| options.settle_after_requests = Some(u32::MAX));
     cloud.change(|options| {
         options.grow_per_request = 0;

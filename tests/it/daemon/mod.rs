@@ -1,4 +1,4 @@
-//! `archiver daemon`: what it promises to whoever leaves it alone.
+//! `archiver daemon`: its promises to an administrator who leaves it alone.
 
 mod outside;
 mod refusals;
@@ -38,12 +38,12 @@ const UNPACED: &str =
     "[limits]\nrequests_per_minute = 4000000000\nrequests_per_hour = 4000000000\n";
 const EVERY_SECOND: &str = "* * * * * *";
 
-/// How many lines of what was said hold this.
+/// The number of output lines that hold this text.
 fn lines(said: &str, text: &str) -> usize {
     said.lines().filter(|line| line.contains(text)).count()
 }
 
-/// Waits until it has said this so often.
+/// Waits until the output has this many such lines.
 #[track_caller]
 fn until_said(daemon: &Running, times: usize, text: &str) {
     until(&format!("it says `{text}`, {times} times"), || {
@@ -51,7 +51,7 @@ fn until_said(daemon: &Running, times: usize, text: &str) {
     });
 }
 
-/// Ends it as a service manager does.
+/// Ends the daemon as a service manager does.
 #[track_caller]
 fn end(daemon: Running) -> crate::process::Run {
     daemon.signal("TERM");

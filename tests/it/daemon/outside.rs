@@ -1,4 +1,4 @@
-//! What is seen from outside: the log, systemd, Prometheus, a dead man's switch.
+//! The daemon from outside: the log, systemd, Prometheus, a dead man's switch.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use crate::cloud::{Fault, FaultRule};
 use crate::process::{Running, SOON, until};
 use crate::witness::Witness;
 
-/// The head and the body of an answer of the daemon's server.
+/// The head and the body of an answer from the daemon's server.
 pub(super) fn asked(daemon: &Running, path: &str) -> (String, String) {
     let said = daemon.said();
     let address = said
@@ -29,7 +29,7 @@ pub(super) fn asked(daemon: &Running, path: &str) -> (String, String) {
     (head.to_owned(), body.to_owned())
 }
 
-/// Each series of metrics in Prometheus's text format, without its labels where it has none.
+/// All series of metrics in Prometheus's text format; a series without labels has only its name.
 pub(super) fn series(text: &str) -> BTreeMap<String, f64> {
     text.lines()
         .filter(|line| !line.starts_with('#'))

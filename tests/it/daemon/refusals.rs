@@ -1,4 +1,4 @@
-//! What keeps every sync from working is said at once, with its place, and not at the first tick.
+//! A mistake that stops every sync is reported at the start, with its place, and not at the first tick.
 
 use super::sandbox;
 use crate::sandbox::Sandbox;

@@ -1,4 +1,4 @@
-//! What anybody who can reach its server can do to a daemon: nothing that lasts.
+//! Clients that can reach the server of a daemon do no lasting harm.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -8,7 +8,7 @@ use super::{end, sandbox, until_said};
 use crate::account::settled_cloud;
 use crate::process::{Running, until};
 
-/// With so many files at once a daemon works, but cannot take all the connections that it allows.
+/// With this limit on open files, a daemon works but cannot accept all the connections that it allows.
 const MOST_FILES: usize = 36;
 
 fn address_of(daemon: &Running) -> String {
@@ -18,7 +18,8 @@ fn address_of(daemon: &Running) -> String {
     address.to_owned()
 }
 
-/// Without those with higher numbers, which it may have inherited from whoever runs the tests.
+/// The number of open handles below the limit. The daemon may have inherited higher numbers from the parent of the
+/// tests.
 fn handles_below_the_limit(daemon: &Running) -> usize {
     let files = fs::read_dir(format!("/proc/{}/fd", daemon.id())).unwrap();
     let number = |file: fs::DirEntry| file.file_name().to_str()?.parse::<usize>().ok();

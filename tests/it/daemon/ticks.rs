@@ -1,4 +1,4 @@
-//! Ticks: each is a sync, or it is said why not; whatever happens, nothing is lost and nothing runs twice at once.
+//! Ticks: each tick is a sync, or the log says why not. Nothing is lost, and no two syncs run at once.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::cloud::{Fault, FaultRule};
 use crate::process::{Running, until};
 use crate::sandbox::Sandbox;
 
-/// Syncs that began before the one before had ended.
+/// The number of syncs that began before the previous one had ended.
 fn overlaps(archive: &Archive) -> i64 {
     archive.number(
         "SELECT count(*) FROM sync_runs AS next JOIN sync_runs AS run ON run.id = next.id - 1 \
@@ -49,7 +49,7 @@ fn a_slow_sync_is_not_doubled_and_what_it_costs_is_said() {
     until_said(&daemon, 3, ": complete: ");
     cloud.grow_per_request(0);
     cloud.change(|options| options.latency = Duration::ZERO);
-    // Also the next tick's, which began after the last action appeared.
+    // Also the sync of the next tick, which began after the last action appeared.
     let complete = lines(&daemon.said(), ": complete: ");
     until_said(&daemon, complete + 2, ": complete: ");
     let run = end(daemon).says("is left out: the previous sync is still running");
@@ -125,7 +125,7 @@ fn a_daemon_that_was_killed_goes_on_where_it_was_without_waiting_for_a_tick() {
     until_said(&daemon, 1, ": complete: ");
     end(daemon);
     sandbox.archive().equals(&cloud);
-    // A third one, a moment after a complete sync, has nothing to make up for.
+    // A third daemon, a moment after a complete sync, has no missed tick to make up for.
     cloud.clear_requests();
     let daemon = sandbox.start_daemon(&cloud, &[&flags[..], &["-v"]].concat());
     until_said(&daemon, 5, " a run at ");
@@ -136,7 +136,7 @@ fn a_daemon_that_was_killed_goes_on_where_it_was_without_waiting_for_a_tick() {
 #[test]
 fn the_limits_of_the_api_do_not_begin_anew_with_each_sync() {
     let cloud = settled_cloud(3, 450);
-    // More than one sync asks for, and less than two do.
+    // The pace allows more requests than one sync sends, and fewer than two.
     let sandbox = Sandbox::new().configured("[limits]\nrequests_per_minute = 6\n");
     let daemon = sandbox.start_daemon(&cloud, &["--cron", EVERY_SECOND, "-vv"]);
     until_said(&daemon, 1, "s for the rate limit");

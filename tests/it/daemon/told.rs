@@ -1,4 +1,4 @@
-//! What a daemon is told while it runs: to end, and to read its configuration again.
+//! Signals to a running daemon: end, and read the configuration again.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -25,7 +25,7 @@ fn told_to_end_in_the_middle_of_a_sync_it_keeps_what_it_has_and_exits_with_0() {
         cloud.release();
         let run = daemon.end_within(SOON).exits(0).says("told to end");
         let archive = sandbox.archive();
-        // It is gone within its time, also where a machine is too slow to put everything to rest in that.
+        // The daemon ends within its time, even when the machine is too slow to close everything in that time.
         if !run.stderr.contains(TOO_SLOW) {
             let last = archive.last_run();
             assert_eq!(last.outcome.as_deref(), Some("interrupted"));
@@ -119,7 +119,7 @@ fn the_server_moves_with_the_configuration_and_stays_where_it_cannot() {
         "the configuration stays as it was: cannot listen on ",
     );
     assert!(answers());
-    // The same place in other words.
+    // The same address in another spelling.
     write(&free.to_string().replace("127.0.0.1", "localhost"));
     daemon.signal("HUP");
     until_said(&daemon, 1, "the configuration was read again");

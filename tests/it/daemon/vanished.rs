@@ -23,7 +23,7 @@ fn start(sandbox: &Sandbox, cloud: &Cloud) -> Running {
     daemon
 }
 
-/// Two more syncs fail for that reason, and whoever asks is told.
+/// Two more syncs fail for that reason, and every interface reports it.
 #[track_caller]
 fn is_said_to_be_gone(daemon: &Running) {
     let before = lines(&daemon.said(), GONE);
@@ -32,7 +32,7 @@ fn is_said_to_be_gone(daemon: &Running) {
         asked(daemon, "/readyz").0.starts_with("HTTP/1.0 503 ")
     });
     assert_eq!(asked(daemon, "/readyz").1, "the archive is gone\n");
-    // Whoever restarts what is not healthy would start a new archive.
+    // A supervisor that restarts an unhealthy daemon would make it start a new archive.
     let (head, body) = asked(daemon, "/healthz");
     assert!(head.starts_with("HTTP/1.0 200 OK"), "{head}");
     assert!(body.contains("failed"), "{body}");
@@ -76,7 +76,7 @@ fn an_empty_file_or_folder_in_its_place_is_no_archive_to_begin() {
         sandbox.folder().join("empty"),
     );
     let data = sandbox.db().parent().unwrap().to_owned();
-    // As when a volume is unmounted, with and without the folder that it was mounted on.
+    // As after an unmount of a volume, with and without the mount point.
     fs::rename(&data, &aside).unwrap();
     is_said_to_be_gone(&daemon);
     assert!(!data.exists());

@@ -1,4 +1,4 @@
-//! Whatever an answer points to, the token goes to no other origin; and no answer eats up the memory.
+//! The token goes to no other origin, wherever an answer points, and no answer uses up the memory.
 
 use std::thread;
 
@@ -80,7 +80,7 @@ fn a_retry_after_is_waited_for_a_minute_at_most_and_a_longer_one_ends_the_sync()
     }
 }
 
-/// A sync of a server whose every answer is this, with little memory.
+/// Runs a sync with little memory against a server that gives only this answer.
 #[track_caller]
 fn is_refused(headers: &str, body: &str, said: &str) {
     let server = Witness::answering(200, headers, body);
@@ -102,7 +102,7 @@ fn heads_bodies_lists_and_nesting_without_measure_are_refused() {
     let rows = format!("{{\"actions\": [{}{{}}]}}", "{},".repeat(4 << 20));
     let deep = "[".repeat(3 << 20);
     let deep_inside = format!("{{\"actions\": [{{\"id\": 1, \"x\": {deep}");
-    // Each is tried six times, with waits between.
+    // The sync tries each of them six times, with waits between.
     thread::scope(|scope| {
         for (headers, body, said) in [
             (one_header.as_str(), "{}", "GET /v2/actions"),

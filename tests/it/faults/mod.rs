@@ -1,8 +1,9 @@
-//! The fault matrix: whatever goes wrong on the way, a sync ends complete, or says in words that it is not.
+//! The fault matrix: for every fault, a sync ends complete, or its message says that it does not.
 //!
-//! A row of the `table` is a fault, where it strikes, and what is expected then: the exit status, a part of the
-//! message, and how much the archive holds. Of every row it is checked besides that nothing archived is untrue, that
-//! the file is sound, and that the next undisturbed sync completes it. Waits are real, so rows run side by side.
+//! A row of the `table` is a fault, the page that it hits, and the expected result: the exit status, a part of the
+//! message, and the amount of archived actions. The test also checks for every row that nothing archived is untrue,
+//! that the file is sound, and that the next undisturbed sync completes the archive. Waits are real, so rows run at
+//! once.
 
 mod elsewhere;
 mod order;
@@ -20,10 +21,10 @@ use crate::sandbox::Sandbox;
 
 /// Five pages, the last one half full.
 const ACTIONS: usize = 900;
-/// Rows side by side. Most of their time they wait.
+/// Rows that run at once. Most of the time they wait.
 const AT_ONCE: usize = 24;
 
-/// A fault, and what is expected of a sync that meets it.
+/// A fault, and the expected result of a sync that meets it.
 struct Row {
     name: String,
     rules: Vec<FaultRule>,
@@ -33,7 +34,7 @@ struct Row {
     most_requests: usize,
 }
 
-/// How much the archive holds.
+/// The amount of archived actions.
 #[derive(Clone, Copy)]
 enum Holds {
     Everything,
@@ -111,26 +112,26 @@ impl Row {
     }
 }
 
-/// Strikes the first, a middle and the last page once each; every time the page is asked for again.
+/// Hits the first, a middle and the last page once each. The sync asks for the page again each time.
 fn once(name: &str, fault: Fault) -> Row {
     let rules = [1, 3, 5].map(|page| FaultRule::new(fault.clone()).path("/actions").page(page));
     let rules = rules.map(|rule| rule.times(1));
     Row::new(format!("{name}, once each"), rules.to_vec())
 }
 
-/// Strikes the answer for this page once.
+/// Hits the answer for this page once.
 fn once_on(page: u64, name: &str, fault: Fault) -> Row {
     let rule = FaultRule::new(fault).path("/actions").page(page).times(1);
     Row::new(format!("{name}, once on page {page}"), vec![rule])
 }
 
-/// Strikes every answer for this page.
+/// Hits every answer for this page.
 fn always_on(page: u64, name: &str, fault: Fault) -> Row {
     let rule = FaultRule::new(fault).path("/actions").page(page);
     Row::new(format!("{name}, always on page {page}"), vec![rule])
 }
 
-/// Strikes every answer.
+/// Hits every answer.
 fn always(name: &str, fault: Fault) -> Row {
     Row::new(format!("{name}, always"), vec![FaultRule::new(fault)])
 }

@@ -1,4 +1,4 @@
-//! Newest first is how listings come, as far as anybody observed; nothing but the cost relies on it.
+//! Listings come newest first, as far as we observed. Only the cost relies on that order.
 
 use crate::account::{account, cloud};
 use crate::cloud::{Cloud, Options, Order};

@@ -20,7 +20,7 @@ pub(super) fn rows() -> Vec<Row> {
     groups.into_iter().flatten().collect()
 }
 
-/// A server that goes silent is an error within a minute, and no hang.
+/// A server that becomes silent is an error within a minute, and not a hang.
 fn stalls() -> Vec<Row> {
     vec![
         always("no answer", Fault::Stall)
@@ -34,7 +34,7 @@ fn stalls() -> Vec<Row> {
     ]
 }
 
-/// Every try fails alike: what the other pages hold is kept.
+/// Every try fails alike: the sync keeps the actions of the other pages.
 fn lasting_faults() -> Vec<Row> {
     let of_all = [
         ("500", Fault::Status(500), "500 server_error"),
@@ -74,7 +74,7 @@ fn lasting_faults() -> Vec<Row> {
     of_all.into_iter().chain(of_one).collect()
 }
 
-/// Answers that no further try would change.
+/// Answers that no further try can change.
 fn refusals() -> Vec<Row> {
     let elsewhere = || Fault::Redirect("http://127.0.0.1:9/".to_owned());
     vec![
@@ -113,7 +113,7 @@ fn refusals() -> Vec<Row> {
     ]
 }
 
-/// The page is asked for again, and that was all.
+/// The sync asks for the page again, and then succeeds.
 fn passing_faults() -> Vec<Row> {
     let faults = [
         ("500", Fault::Status(500)),
@@ -189,7 +189,7 @@ fn wrong_bodies() -> Vec<Row> {
     rows.into()
 }
 
-/// Listings that do not add up, however often they are read: everything shown is kept, and the sync is partial.
+/// Listings with an inconsistency in every answer: the sync keeps everything that was shown, and is partial.
 fn lasting_nonsense() -> Vec<Row> {
     let totals = [
         (
@@ -236,7 +236,7 @@ fn lasting_nonsense() -> Vec<Row> {
     totals.into_iter().chain(pages).collect()
 }
 
-/// Listings that do not add up once are read again from the first page, and then they do.
+/// Listings with one inconsistency: the sync reads again from the first page, and then the answers are consistent.
 fn passing_nonsense() -> Vec<Row> {
     let faults = [
         ("total jumps up", Fault::TotalOffBy(7)),
@@ -256,7 +256,7 @@ fn passing_nonsense() -> Vec<Row> {
     faults.into_iter().flat_map(everywhere).collect()
 }
 
-/// What is odd but takes nothing away.
+/// Odd answers that lose nothing.
 fn harmless_oddities() -> Vec<Row> {
     let header =
         |name: &str, value: Option<&str>| Fault::Header(name.to_owned(), value.map(str::to_owned));

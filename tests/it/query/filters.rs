@@ -1,4 +1,4 @@
-//! Which actions match, by what they are.
+//! Filters by the properties of actions.
 
 use super::{answered_ids, archived, ask, ids, is_kind, is_on};
 use crate::account::{account, cloud};

@@ -1,4 +1,4 @@
-//! How an answer is written.
+//! The formats of an answer.
 
 use serde_json::{Value, json};
 

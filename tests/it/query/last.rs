@@ -1,4 +1,4 @@
-//! `archiver last`: when something last happened to each droplet.
+//! `archiver last`: the last time that something happened to each droplet.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::{archived, is_kind, is_on, truth};
 use crate::cloud::{Action, Cloud};
 use crate::sandbox::Sandbox;
 
-/// Each row as its droplet and its action.
+/// The droplet and the action of each row.
 fn answered(sandbox: &Sandbox, flags: &[&str]) -> Vec<(i64, Option<i64>)> {
     let run = sandbox
         .run(&[&["last"], flags, &["-o", "json"]].concat())
@@ -23,7 +23,7 @@ fn answered(sandbox: &Sandbox, flags: &[&str]) -> Vec<(i64, Option<i64>)> {
     rows.as_array().unwrap().iter().map(pair).collect()
 }
 
-/// The last that matches of each droplet, the most recent first.
+/// The last matching action of each droplet, the most recent first.
 fn last_of_each(cloud: &Cloud, matches: impl Fn(&Action) -> bool) -> Vec<(i64, Option<i64>)> {
     let mut last = BTreeMap::new();
     for action in truth(cloud, matches) {

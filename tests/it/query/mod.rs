@@ -1,5 +1,5 @@
-//! `archiver query`, `last` and `show`: the answers are what the truth says, in every format, and a slip is said to be
-//! one.
+//! `archiver query`, `last` and `show`: the answers equal the truth, in every format, and a wrong question gets a
+//! message.
 
 mod filters;
 mod formats;
@@ -23,7 +23,7 @@ fn archived(droplets: usize, actions: usize) -> (Cloud, Sandbox) {
     (cloud, sandbox)
 }
 
-/// Oldest first, as answers come.
+/// The matching actions, oldest first, as answers come.
 fn truth(cloud: &Cloud, matches: impl Fn(&Action) -> bool) -> Vec<Action> {
     let mut actions: Vec<_> = cloud.actions().into_iter().filter(matches).collect();
     actions.sort_by_key(|action| (action.started_at.clone(), action.id));
@@ -41,7 +41,7 @@ fn answered_ids(sandbox: &Sandbox, flags: &[&str]) -> Vec<i64> {
     rows.map(|row| row["id"].as_i64().unwrap()).collect()
 }
 
-/// Whether the action is of one of these types.
+/// True when the action has one of these types.
 fn is_kind(action: &Action, kinds: &[&str]) -> bool {
     action
         .kind
@@ -49,7 +49,7 @@ fn is_kind(action: &Action, kinds: &[&str]) -> bool {
         .is_some_and(|kind| kinds.contains(&kind))
 }
 
-/// Whether it was done to one of these droplets.
+/// True when the action was done to one of these droplets.
 fn is_on(action: &Action, droplets: &[i64]) -> bool {
     action.resource_type.as_deref() == Some("droplet")
         && action.resource_id.is_some_and(|id| droplets.contains(&id))
@@ -57,7 +57,7 @@ fn is_on(action: &Action, droplets: &[i64]) -> bool {
 
 type Truth<'a> = &'a dyn Fn(&Action) -> bool;
 
-/// Asks each question, and counts the answer too.
+/// Asks each question, and checks `--count` too.
 fn ask(cloud: &Cloud, sandbox: &Sandbox, questions: &[(&[&str], Truth<'_>)]) {
     for (flags, matches) in questions {
         let expected = ids(&truth(cloud, matches));

@@ -1,4 +1,4 @@
-//! The order of an answer, and how much of it is shown.
+//! The order of an answer, and its limit.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! `archiver show`: one action with everything that is known about it.
+//! `archiver show`: one action with all known details.
 
 use super::archived;
 

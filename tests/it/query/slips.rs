@@ -1,4 +1,4 @@
-//! Questions that cannot be answered, and answers that are empty.
+//! Wrong questions, and empty answers.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ fn no_archive_is_said_with_how_to_get_one() {
     let run = Sandbox::new().query(&[]).exits(6);
     assert_eq!(run.stdout, "");
     run.says("there is no archive at")
-        .says("hint: `archiver sync`");
+        .says("hint: run `archiver sync`");
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_flag_that_cannot_be_understood_is_named_with_what_would_be() {
     let (_cloud, sandbox) = archived(2, 20);
     for (flags, words) in [
         (&["--type", "@pwoer"][..], "@power, @down"),
-        (&["--type", "!"], "nothing"),
+        (&["--type", "!"], "needs a value to leave out"),
         (&["--at", "soon"], "--at: `soon`"),
         (&["--at", "now", "--around", "5"], "--around"),
         (&["--around", "5m"], "--at"),

@@ -1,4 +1,4 @@
-//! Answers that nobody reads, as when somebody looks at the first page of `less`: they keep no sync waiting.
+//! Answers that are not read to the end, as on the first page of `less`: they delay no sync.
 
 use std::fs;
 use std::io::{PipeReader, Read, pipe};
@@ -13,10 +13,10 @@ use crate::cloud::Cloud;
 use crate::process::until;
 use crate::sandbox::Sandbox;
 
-/// As many rows as take more than a pipe holds and more than what waits in memory.
+/// A number of rows that exceeds the pipe and the buffer in memory.
 const MANY: u64 = 30_000;
 
-/// An archive to which as many more actions were added as are asked for.
+/// An archive to which this many more actions were added.
 fn with_many(actions: u64) -> (Cloud, Sandbox) {
     let cloud = settled_cloud(5, 3_000);
     let sandbox = Sandbox::new();
@@ -31,7 +31,7 @@ fn with_many(actions: u64) -> (Cloud, Sandbox) {
     (cloud, sandbox)
 }
 
-/// A command whose answer has begun, and nobody reads it.
+/// A command that has begun its answer, while no process reads it.
 struct Unread {
     child: Child,
     answer: PipeReader,
@@ -63,7 +63,7 @@ impl Unread {
         most.parse().unwrap()
     }
 
-    /// Reads it all; how many lines, and what was said.
+    /// Reads the whole answer. Returns the number of lines, and stderr.
     fn read(mut self) -> (u64, String) {
         let (mut text, mut said) = (String::new(), String::new());
         self.answer.read_to_string(&mut text).unwrap();
@@ -95,7 +95,7 @@ fn a_sync_is_complete_while_nobody_reads_an_answer() {
     }
 }
 
-/// As long as somebody has it open in WAL mode, it stays in that.
+/// The archive stays in WAL mode while any process has it open in WAL mode.
 #[test]
 fn a_sync_puts_the_archive_to_rest_while_nobody_reads_what_was_asked_in_its_middle() {
     let (cloud, sandbox) = with_many(MANY);

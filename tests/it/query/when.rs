@@ -1,4 +1,4 @@
-//! Which actions match, by when they happened, how long they took, and when they were archived.
+//! Filters by time: when actions happened, how long they took, and when they were archived.
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -16,7 +16,7 @@ fn start(action: &Action) -> i64 {
     second(action.started_at.as_deref().unwrap())
 }
 
-/// How long it took; what is in progress has gone on for longer than any of these tests asks for.
+/// The duration of an action. An action in progress has lasted longer than any of these tests asks for.
 fn took(action: &Action) -> Option<i64> {
     match (&action.completed_at, action.status.as_deref()) {
         (Some(end), _) => Some(second(end) - start(action)),
@@ -25,7 +25,7 @@ fn took(action: &Action) -> Option<i64> {
     }
 }
 
-/// An account in which a snapshot took six hours, until 2026-01-02T06:00:00Z, and its archive.
+/// An account with a snapshot of six hours, until 2026-01-02T06:00:00Z, and its archive.
 fn with_a_long_one() -> (Cloud, Sandbox) {
     let cloud = cloud(6, 1_500);
     let long = json!({"id": 99_000_000_000_i64, "status": "completed", "type": "snapshot",

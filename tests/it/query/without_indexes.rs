@@ -1,4 +1,4 @@
-//! Answers while a first sync has put the large indexes off: the same, only slower.
+//! Answers while a first sync has postponed the large indexes: the same, only slower.
 
 use rusqlite::Connection;
 
@@ -43,7 +43,7 @@ const QUESTIONS: [&[&str]; 7] = [
         "csv",
     ],
     &["stats", "--by", "week,type", "-o", "csv"],
-    // How long it has lived depends on the second in which it is asked.
+    // Its age depends on the second of the question.
     &[
         "report",
         "lifetimes",

@@ -1,7 +1,8 @@
-//! What a sync may cost: the table of promises about requests, a row a test, counted where they arrive.
+//! The allowed cost of a sync: the table of promises about requests. Each row is a test, and the server counts the
+//! requests.
 //!
-//! A page is 200 actions, whatever the archive's size. Beside pages there is whose token it is (asked once for each
-//! token), and the names of droplets (one request for each 200 of them).
+//! A page has 200 actions, whatever the size of the archive. Other requests are for the account of the token (once for
+//! each token) and for the names of droplets (one for each 200 of them).
 
 mod resumed;
 mod scopes;
@@ -11,19 +12,20 @@ use crate::archive::Archive;
 use crate::cloud::{Cloud, Options};
 use crate::sandbox::Sandbox;
 
-/// The pages that so many actions fill.
+/// The number of pages for this many actions.
 fn pages(actions: usize) -> usize {
     actions.div_ceil(200)
 }
 
-/// The requests that a listing of so many actions takes at first: after a page that may be a full one, the next is asked for.
+/// The number of requests for the first read of a listing of this length: after a page that may be full, the sync asks
+/// for the next.
 fn first_pages(actions: usize) -> usize {
     let is_round = actions.is_multiple_of(10) || actions.is_multiple_of(25);
     let is_full = actions.is_multiple_of(200) || (actions < 200 && is_round);
     pages(actions) + usize::from(actions > 0 && is_full)
 }
 
-/// Some droplets of an account that somebody keeps an archive of.
+/// The followed droplets of an account, and their archive.
 struct Watched {
     cloud: Cloud,
     sandbox: Sandbox,
@@ -31,7 +33,7 @@ struct Watched {
 }
 
 impl Watched {
-    /// Watches so many droplets of an account: not the first ones, some of which may be small.
+    /// Follows this many droplets of an account: not the first ones, some of which may be small.
     fn new(droplets: usize, options: Options) -> Self {
         let cloud = Cloud::start(options).unwrap();
         let existing = cloud.droplets();
@@ -43,7 +45,7 @@ impl Watched {
         }
     }
 
-    /// Syncs, completely.
+    /// Runs a sync that must complete.
     #[track_caller]
     fn sync(&self) {
         self.cloud.clear_requests();
@@ -56,7 +58,7 @@ impl Watched {
         ids.join(",")
     }
 
-    /// The histories of the watched droplets are archived, and nothing of the others.
+    /// The archive has the histories of the followed droplets, and nothing of others.
     #[track_caller]
     fn is_exact(&self) -> Archive {
         let histories = self.ids.iter().flat_map(|id| self.cloud.actions_of(*id));
@@ -66,7 +68,7 @@ impl Watched {
     }
 }
 
-/// Syncs the whole account, completely.
+/// Runs a sync of the whole account that must complete.
 #[track_caller]
 fn sync_account(sandbox: &Sandbox, cloud: &Cloud) {
     cloud.clear_requests();

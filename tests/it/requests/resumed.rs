@@ -1,4 +1,4 @@
-//! Syncs that are killed: the next one asks for what was missing.
+//! Killed syncs: the next sync asks only for the missing pages.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ fn slow(droplets: usize, actions: usize) -> Options {
     }
 }
 
-/// Kills a sync once it has sent so many requests, or let it end if it never sends so many.
+/// Kills a sync once it has sent this many requests. A sync that sends fewer ends by itself.
 fn kill_after(sandbox: &Sandbox, cloud: &Cloud, flags: &[&str], sent: usize) {
     cloud.clear_requests();
-    // That one is never answered, so the sync is at work when it is killed.
+    // The last request gets no answer, so the kill interrupts a sync at work.
     cloud.break_with(FaultRule::new(Fault::Stall).nth(sent as u64));
     let mut sync = sandbox.start_sync(cloud, flags);
     until("enough is asked for", || {
@@ -30,7 +30,7 @@ fn kill_after(sandbox: &Sandbox, cloud: &Cloud, flags: &[&str], sent: usize) {
     cloud.clear_faults();
 }
 
-/// How much of a listing is covered; nothing where the kill came before there was an archive.
+/// The number of covered positions of a listing; 0 when the kill came before the archive existed.
 fn covered(sandbox: &Sandbox, path: &str) -> usize {
     if !sandbox.db().exists() {
         return 0;
@@ -82,8 +82,8 @@ fn a_first_sync_of_an_account_killed_at_any_moment_costs_what_was_missing_and_tw
     }
 }
 
-/// What arrives between the kill and the next sync moves the borders of pages: a gap of one page then lies on two, and
-/// no number of rows a page gets it with one request. So each gap but the one at the head may cost one more.
+/// Actions that arrive between the kill and the next sync move the borders of pages: a gap of one page then lies on two
+/// pages, and one request cannot close it. So each gap except the one at the head may cost one more request.
 #[test]
 fn what_arrives_after_the_kill_costs_its_pages_and_one_more_for_each_gap() {
     const ACTIONS: usize = 1_990;
@@ -124,8 +124,8 @@ fn a_later_sync_killed_at_any_moment_costs_what_was_missing_and_two() {
     }
 }
 
-/// The pages that are missing of the watched droplets, and how many listings are whole without a note that they are:
-/// a kill between the last page and that note costs the page again.
+/// The number of missing pages of the watched droplets, and the number of complete listings that are not recorded as
+/// complete: a kill between the last page and that record costs the page again.
 fn missing_of_droplets(watched: &Watched) -> (usize, usize) {
     let (mut missing, mut unnoted) = (0, 0);
     for id in &watched.ids {
@@ -155,7 +155,7 @@ fn a_first_sync_of_droplets_killed_at_any_moment_costs_what_was_missing_and_two(
                 unnoted <= 1,
                 "{unnoted} listings are whole, and nobody knows"
             );
-            // Killed before it knew whose token it is, a sync has not begun: the next one is the first.
+            // A sync that is killed before it knows the token's account has not begun: the next sync is the first.
             let more = if knows_the_account(&watched.sandbox) {
                 2
             } else {

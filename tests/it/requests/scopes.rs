@@ -1,4 +1,4 @@
-//! Tokens that may not read the account's listing, forecasts, and the tokens of other accounts.
+//! Tokens that may not read the account's listing, forecasts, and tokens of other accounts.
 
 use std::fs;
 
@@ -26,7 +26,7 @@ fn without_the_scope_nothing_new_costs_one_for_each_droplet() {
     watched.is_exact();
 }
 
-/// Says what a sync would cost, and answers how many requests it announced.
+/// Runs a forecast of a sync, and returns the announced number of requests.
 fn announced(sandbox: &Sandbox, cloud: &Cloud, flags: &[&str]) -> usize {
     let flags = [&["--dry-run", "-o", "json"], flags].concat();
     let forecast = sandbox.sync(cloud, &flags).exits(0).json();

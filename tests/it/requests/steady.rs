@@ -1,4 +1,4 @@
-//! First syncs, syncs that find nothing new, and syncs that find something.
+//! First syncs, syncs without new actions, and syncs with new actions.
 
 use super::{Watched, first_pages, pages, sync_account};
 use crate::account::{account, settled};

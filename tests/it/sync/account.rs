@@ -1,4 +1,4 @@
-//! Whose history an archive holds: another account's token must not mix two of them.
+//! The account of an archive: the token of another account must not mix two histories.
 
 use crate::account::{account, cloud};
 use crate::asked::requests_for;
@@ -9,7 +9,7 @@ fn small_cloud() -> Cloud {
     cloud(4, 300)
 }
 
-/// The same account to look at, but another one by its uuid, and with another token.
+/// Changes the uuid and the token, so that the same data belongs to another account.
 fn of_another_account(cloud: &Cloud) {
     let body = "{\"account\": {\"uuid\": \"another\"}}".to_owned();
     cloud.break_with(FaultRule::new(Fault::Body(body)).path("/v2/account"));

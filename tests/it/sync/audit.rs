@@ -1,4 +1,4 @@
-//! Whatever was lost, for whatever reason, comes back: archived pages are read again, one by one.
+//! Lost actions come back, whatever the reason: an audit reads archived pages again, one by one.
 
 use rusqlite::Connection;
 

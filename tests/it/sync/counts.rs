@@ -1,4 +1,4 @@
-//! What a sync counts of its requests: how many, how many again, and how many the network or the server failed.
+//! The request counts of a sync: all requests, retries, and failures of the network or the server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::account::{cloud, settled_cloud};
 use crate::cloud::{Cloud, Fault, FaultRule};
 use crate::sandbox::Sandbox;
 
-/// Requests, retries and faults as the archive has them, a run each.
+/// Requests, retries and faults in the archive, one tuple per sync run.
 fn counted(sandbox: &Sandbox) -> Vec<(i64, i64, i64)> {
     let archive = sandbox.archive();
     let runs: i64 = archive.value("SELECT max(id) FROM sync_runs");
@@ -76,7 +76,7 @@ fn a_refusal_is_an_answer_and_no_fault() {
     }
 }
 
-/// A client that asks a request twice at most, and does not wait long before it does.
+/// A client that sends a request at most twice, with a short wait in between.
 fn client(cloud: &Cloud) -> Arc<Client> {
     let settings = ClientSettings {
         origin: Origin::parse(&cloud.url()).unwrap(),

@@ -1,4 +1,4 @@
-//! Droplets: those that go, those nobody knows, those that fail, and how they are chosen and named.
+//! Droplets: gone droplets, unknown droplets, droplets that fail, and how they are selected and named.
 
 use serde_json::json;
 
@@ -79,7 +79,7 @@ fn one_failing_droplet_neither_stops_nor_hides_the_others() {
         .says(&said)
         .says("404");
     let healthy = ids.iter().filter(|id| **id != ids[1]);
-    // The account's newest page, which was read anyway, shows some of the failing one.
+    // The account's newest page, which every sync reads, shows some actions of the failing droplet.
     let newest = cloud.actions().into_iter().take(200);
     let of_failing = newest.filter(|action| action.resource_id == Some(ids[1]));
     sandbox.archive().is_exactly(
@@ -158,7 +158,7 @@ fn a_tag_of_which_not_every_droplet_can_be_read_leaves_the_sync_partial() {
             .says(words);
         sandbox.archive().is_exactly(cloud.actions_of(known));
     }
-    // Shifted once, it is read again.
+    // After one inconsistency, the sync reads the listing again.
     cloud.clear_faults();
     let list = format!(r#"{{"droplets": [{{"id": {known}}}], "meta": {{"total": 2}}}}"#);
     cloud.break_with(

@@ -1,4 +1,4 @@
-//! `archiver sync --dry-run`: what a sync would cost, without making it.
+//! `archiver sync --dry-run`: the cost of a sync, without the sync.
 
 use crate::account::{account, settled_cloud};
 use crate::asked::requests;

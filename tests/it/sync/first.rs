@@ -1,4 +1,4 @@
-//! The first sync, the ones after it, and what each costs.
+//! The first sync, later syncs, and the cost of each.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -85,7 +85,7 @@ fn a_first_sync_costs_one_request_a_page_one_for_the_account_and_one_for_names()
         let cloud = settled_cloud(3, actions);
         let sandbox = Sandbox::new();
         sandbox.sync(&cloud, &["--all"]).exits(0);
-        // That a last page is the last, although it is full, takes another one.
+        // A full last page takes one more request, which shows that it is the last.
         let is_full = actions > 0 && actions % 200 == 0;
         let pages = actions.div_ceil(200).max(1) + usize::from(is_full);
         assert_eq!(requests_for(&cloud, "/v2/actions"), pages, "{actions}");

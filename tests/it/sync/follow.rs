@@ -1,4 +1,4 @@
-//! Many configured droplets are kept current through the account's listing, at the price of what is new in it.
+//! A sync keeps many configured droplets current through the account's listing, at the cost of its new actions.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::cloud::{Cloud, Fault, FaultRule, Options};
 use crate::process::until;
 use crate::sandbox::Sandbox;
 
-/// The own listings of droplets are read again by every sync.
+/// Every sync rechecks the droplets' own listings.
 const RECHECKED: &str = "[sync]\nrecheck = \"0s\"\n";
 
-/// An account, and the flags that ask for the first so many of its droplets.
+/// An account, and the flags that select its first droplets, up to this number.
 fn watched(droplets: usize, options: Options) -> (Cloud, Vec<i64>, String) {
     let cloud = Cloud::start(options).unwrap();
     let ids: Vec<_> = cloud

@@ -1,4 +1,4 @@
-//! The rate limits, which belong to everybody who uses the token.
+//! The rate limits, which all users of the token share.
 
 use crate::account::cloud;
 use crate::sandbox::Sandbox;

@@ -1,4 +1,4 @@
-//! One sync at a time, and readers never in the way.
+//! One sync at a time, and readers never block it.
 
 use crate::account::cloud;
 use crate::asked::requests;
@@ -6,7 +6,7 @@ use crate::cloud::{Cloud, Fault, FaultRule};
 use crate::process::until;
 use crate::sandbox::Sandbox;
 
-/// A cloud whose second page never comes.
+/// A cloud that never answers for the second page.
 fn stalling_cloud() -> Cloud {
     let cloud = cloud(3, 500);
     cloud.break_with(FaultRule::new(Fault::Stall).page(2).times(1));

@@ -1,4 +1,4 @@
-//! Signals while another program keeps the archive locked: a sync or a daemon ends all the same, and soon.
+//! Signals while another program keeps the archive locked: a sync or a daemon still ends, and soon.
 
 use std::fs;
 use std::io::{Write, pipe};
@@ -32,7 +32,7 @@ fn locked(sandbox: &Sandbox) -> Connection {
     other
 }
 
-/// A sync in its middle, and another program that has locked the archive since.
+/// A sync in its middle, after which another program has locked the archive.
 fn locked_out(sandbox: &Sandbox, cloud: &Cloud) -> (Running, Connection) {
     locked_out_for(sandbox, cloud, "60s")
 }
@@ -54,7 +54,7 @@ fn is_told_to_end(sync: Running) -> Run {
     sync.end_within(SOON).exits(3)
 }
 
-/// The sync is logged as one that was killed, and the next one reads the rest.
+/// The log shows the sync as killed, and the next sync reads the rest.
 #[track_caller]
 fn is_as_after_a_kill(sandbox: &Sandbox, cloud: &Cloud) {
     let last = sandbox.archive().last_run();
@@ -135,7 +135,7 @@ fn a_second_signal_does_not_wait_for_the_lock_at_all() {
     is_as_after_a_kill(&sandbox, &cloud);
 }
 
-/// In rollback mode, which such a reader keeps the archive in, it stands in the way of every commit.
+/// Such a reader keeps the archive in rollback mode, and then blocks every commit.
 #[test]
 fn a_reader_that_never_ends_does_not_keep_a_sync_from_ending() {
     let cloud = cloud();
@@ -152,7 +152,7 @@ fn a_reader_that_never_ends_does_not_keep_a_sync_from_ending() {
     sandbox.sync(&cloud, &["--all"]).exits(0).silently();
 }
 
-/// A program in the middle of reading the archive: this one.
+/// A program that is reading the archive: this process.
 fn reading(sandbox: &Sandbox) -> Connection {
     let reader = Connection::open(sandbox.db()).unwrap();
     let sql = "BEGIN; SELECT count(*) FROM actions";
@@ -160,7 +160,7 @@ fn reading(sandbox: &Sandbox) -> Connection {
     reader
 }
 
-/// It has waited as long as it was told to, and says for whom.
+/// The program has waited for the configured time, and names the process that holds the lock.
 #[track_caller]
 fn gives_up(run: Run) {
     let run = run.exits(5).says("the archive is kept locked by ");
@@ -311,12 +311,12 @@ fn a_daemon_that_cannot_read_the_archive_at_its_start_ends_when_told_to() {
     drop(other);
 }
 
-/// Whoever stops the terminal stops whoever writes to it.
+/// A user who stops the terminal also stops every program that writes to it.
 #[test]
 fn a_sync_whose_words_nobody_reads_ends_when_told_to() {
-    /// What a pipe holds.
+    /// The capacity of a pipe.
     const FULL: usize = 1 << 16;
-    /// Some lines, and one.
+    /// Room for some lines.
     const ROOM: usize = 512;
     const LINE: usize = 150;
     let cloud = cloud();

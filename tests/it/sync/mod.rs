@@ -1,4 +1,4 @@
-//! `archiver sync`: everything is archived, exactly, at the price of few requests, whatever comes in between.
+//! `archiver sync`: it archives everything, exactly, with few requests, whatever happens in between.
 
 mod account;
 mod audit;

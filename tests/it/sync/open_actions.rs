@@ -1,4 +1,4 @@
-//! Actions in progress: looked at again until they are settled, and settled for good.
+//! Actions in progress: each sync asks for them until they are settled, and never again.
 
 use crate::account::{account, cloud, settled, settled_cloud};
 use crate::asked::{requests, requests_for};
@@ -45,7 +45,7 @@ fn an_action_in_progress_that_left_the_newest_page_is_asked_for_by_id() {
     assert_eq!(requests(&cloud), 2, "what is settled is asked for no more");
 }
 
-/// An account with a history up to this moment, and nothing in progress.
+/// An account with a history up to now, and nothing in progress.
 fn today(actions: usize) -> Cloud {
     let options = Options {
         now: None,

@@ -1,4 +1,4 @@
-//! Regions: once, with their features and sizes, whatever the token may see today.
+//! Regions: stored once, with their features and sizes, even when the token cannot see them today.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Rows as the API may write them and its specification allows: odd ones cost neither their page nor the truth.
+//! Odd rows that the API may write and its specification allows: they cost neither their page nor the truth.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ fn cloud_of(actions: Vec<HandmadeAction>) -> Cloud {
     Cloud::start_handmade(account(0, 0), &[], actions).unwrap()
 }
 
-/// So many plain rows below the given ones, newest first.
+/// This many plain rows below the given rows, newest first.
 fn with_plain_rows(odd: Vec<HandmadeAction>, plain: i64) -> Vec<HandmadeAction> {
     let row =
         |id: i64| json!({"id": id, "type": "reboot", "started_at": "2020-01-01T00:00:00Z"}).into();

@@ -1,4 +1,4 @@
-//! Signals and kills: what was read is kept, and only what is missing is read again.
+//! Signals and kills: the archive keeps what was read, and the next sync reads only the missing pages.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn cloud_of_pages() -> Cloud {
     settled_cloud(5, 200 * PAGES)
 }
 
-/// The next sync must complete, and ask for no more than was missing, the newest page and the names.
+/// The next sync must complete. It may request only the missing pages, the newest page and the names.
 #[track_caller]
 fn the_rest_costs_only_what_is_missing(sandbox: &Sandbox, cloud: &Cloud) {
     let archived = sandbox.archive().actions().len();
@@ -23,8 +23,8 @@ fn the_rest_costs_only_what_is_missing(sandbox: &Sandbox, cloud: &Cloud) {
     sandbox.sync(cloud, &["--all"]).exits(0).silently();
     let archive = sandbox.archive();
     archive.equals(cloud);
-    // By its own count: the cloud may still be hearing what the one before asked for. The last page is full, so one more
-    // request shows that it is the last.
+    // The number that the sync itself counted: the cloud may still receive requests of the sync before it. The last
+    // page is full, so one more request shows that it is the last.
     let (missing, sent) = (PAGES - archived / 200, archive.last_run().requests);
     assert!(
         sent <= missing as i64 + 3,
@@ -169,7 +169,7 @@ fn a_sync_that_waits_for_another_or_for_its_token_ends_when_told_to() {
     until("the command has ended", || !is_alive(id().trim()));
 }
 
-/// The first process of a container does not end at a signal by itself.
+/// A signal does not end the first process of a container by itself.
 #[cfg(target_os = "linux")]
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 #[test]

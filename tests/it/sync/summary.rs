@@ -1,4 +1,4 @@
-//! What a sync says when it is done: nothing from cron, words for people, JSON for scripts.
+//! The message at the end of a sync: nothing from cron, text for people, JSON for scripts.
 
 use crate::account::{cloud, settled_cloud};
 use crate::cloud::{Fault, FaultRule};

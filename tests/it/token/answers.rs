@@ -1,11 +1,12 @@
-//! Every command that answers questions, on an archive of an account whose texts hold the token: no trace of it is left.
+//! Every command that answers questions, on an archive of an account with the token in its texts: no trace of it is
+//! left.
 
 use super::servers::talkative;
 use super::source::{Home, Source};
 use super::traces::Traces;
 use crate::process::{Run, Running};
 
-/// Each with what an answer of it looks like.
+/// Each command with a part of its answer.
 const QUESTIONS: [(&[&str], &str); 22] = [
     (&["query"], "reboot"),
     (&["query", "--count"], "3"),
@@ -34,7 +35,7 @@ const QUESTIONS: [(&[&str], &str); 22] = [
     (&["verify", "-o", "json"], "true"),
 ];
 
-/// The commands that are tried in another way.
+/// The commands that other tests cover.
 const OTHERS: [&str; 5] = ["sync", "daemon", "auth", "backup", "help"];
 
 /// The names of the commands, as the help lists them.

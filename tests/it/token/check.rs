@@ -1,4 +1,4 @@
-//! `archiver auth check`: whose token it is, what it may do, and whether that is enough.
+//! `archiver auth check`: the owner of a token, its permissions, and whether they are sufficient.
 
 use super::CANARY;
 use crate::account::settled;
@@ -26,7 +26,7 @@ fn check(cloud: &Cloud, flags: &[&str]) -> Run {
     check_at(&cloud.url(), &Sandbox::new(), flags)
 }
 
-/// The state of each scope that was tried, by its name.
+/// The state of each tried scope, by name.
 fn states(run: &Run) -> Vec<(String, String)> {
     let answer = run.json();
     let scopes = answer["scopes"].as_array().unwrap().iter();
@@ -98,7 +98,7 @@ fn a_scope_that_a_sync_needs_fails_the_check_and_any_other_does_not() {
             let run = run.exits(if needed.contains(scope) { 4 } else { 0 });
             let states = states(&run);
             for (name, state) in &states {
-                // The simulator, as the API, lists the droplets of a tag to whoever may list droplets.
+                // The simulator lists the droplets of a tag to every token that may list droplets, as the API does.
                 let is_missing = name == scope || (*scope == "droplet:read" && name == "tag:read");
                 let expected = if is_missing { "missing" } else { "granted" };
                 assert_eq!(state, expected, "{name} without {scope}");

@@ -1,8 +1,9 @@
-//! Every command that is given the token, against every server that would have it shown: no trace of it is left.
+//! Every command with a token, against every server that tries to make it visible: no trace of the token is left.
 //!
-//! What is looked at: both streams, every file in the sandbox while the command runs and after it (the archive, its log
-//! or journal, the lock, the metrics), the command line, what a daemon tells Prometheus and a dead man's switch, and what
-//! a stranger hears. The environment of a process is not: what it was given there, its owner can read.
+//! The test checks both streams, the command line, all messages of a daemon to Prometheus and to a dead man's switch,
+//! and all requests to other origins. It also checks every file in the sandbox, during the command and after it (the
+//! archive, its log or journal, the lock, the metrics). It does not check the environment of a process: its owner may
+//! read the variables that the process was given.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -17,7 +18,7 @@ use super::traces::Traces;
 use crate::process::{Run, Running, until};
 use crate::witness::Witness;
 
-/// What is done with a server.
+/// The commands that run against each server.
 const COMMANDS: [&[&str]; 6] = [
     &["sync", "--all", "--metrics-file", "archiver.prom"],
     &["sync", "--droplet", "31", "-o", "json"],
@@ -43,7 +44,7 @@ struct Case {
     log_format: &'static str,
 }
 
-/// Each command against each server, and over all of them each source with each command, in both kinds of logs.
+/// Each command against each server; across all servers, each source with each command, in both log formats.
 fn cases() -> VecDeque<Case> {
     let mut cases = VecDeque::new();
     for (round, command) in COMMANDS.into_iter().enumerate() {
@@ -59,7 +60,7 @@ fn cases() -> VecDeque<Case> {
     cases
 }
 
-/// Most of the time is waited for the third or sixth try.
+/// Cases that run at once. Most of the time they wait for the third or sixth try.
 const AT_ONCE: usize = 24;
 
 #[test]
@@ -111,7 +112,7 @@ impl Case {
     }
 }
 
-/// Until it ends; where the server never answers, until it is told to.
+/// Runs until the command ends. When the server never answers, a signal ends the command.
 fn once(mut running: Running, server: &Server, traces: &Traces, home: &Home) -> Run {
     if server.is_silent() {
         server.is_asked(&running);
@@ -128,7 +129,7 @@ fn once(mut running: Running, server: &Server, traces: &Traces, home: &Home) -> 
     running.end()
 }
 
-/// Until its first sync has ended, and all that it shows was looked at.
+/// Runs until the first sync has ended and the test has checked all output.
 fn daemon(daemon: Running, server: &Server, traces: &Traces) -> Run {
     server.is_asked(&daemon);
     let has_ended = |said: &str| {
@@ -178,7 +179,7 @@ fn what_is_committed_while_a_sync_runs_holds_no_trace() {
     });
     traces.are_not_in_the_command_line_of(&mut sync);
     traces.are_not_below(home.sandbox.folder());
-    // What a killed sync leaves is what a copy of the files made meanwhile would hold.
+    // A copy of the files, made at this moment, has the same content as the files that a killed sync leaves.
     let run = sync.kill();
     traces.are_not_said_by("a killed sync", &run);
     assert!(log.exists());

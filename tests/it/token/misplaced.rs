@@ -1,4 +1,4 @@
-//! A token that stands where something else belongs is refused and not repeated, by no command and in no log.
+//! A token in the place of another value is refused and not repeated, by any command or log.
 
 use super::CANARY;
 use crate::sandbox::Sandbox;

@@ -1,4 +1,4 @@
-//! Trusted with a token: where it comes from, what it may do, and that it goes nowhere else.
+//! The token: its source, its permissions, and the promise that it goes nowhere else.
 
 mod answers;
 mod check;
@@ -15,7 +15,7 @@ mod traces;
 /// A token of the usual length that no other text resembles.
 const CANARY: &str = "dop_v1_c0ffee1d5a9b3e7f2468ace013579bdf86420fdb97531eca0f1e2d3c4b5a6978";
 
-/// A sync that is under way holds the token.
+/// A running sync holds the token.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_crash_leaves_no_memory_in_a_file() {

@@ -1,4 +1,4 @@
-//! Servers that repeat a part of the token, in some other form: of twenty characters no trace is left.
+//! Servers that repeat a part of the token, in some form: no trace of twenty characters is left.
 
 use std::collections::HashSet;
 use std::fs;
@@ -12,9 +12,9 @@ use crate::process::{Run, Running};
 use crate::sandbox::{Sandbox, files_below};
 use crate::witness::Witness;
 
-/// So many characters of the token are not shown.
+/// The length of a part of the token that must not be shown.
 const PART: usize = 20;
-/// What twenty characters determine of base64, wherever they begin.
+/// The number of base64 digits that twenty characters determine, wherever they begin.
 const DIGITS: usize = 26;
 
 /// The same twenty-one characters in each form.
@@ -50,7 +50,7 @@ fn base64(bytes: &[u8]) -> String {
     groups.collect()
 }
 
-/// Whatever shows twenty characters of the token.
+/// All byte sequences that reveal twenty characters of the token.
 struct Traces(HashSet<Vec<u8>>);
 
 impl Traces {
@@ -103,7 +103,7 @@ fn run(sandbox: &Sandbox, url: &str, words: &[&str]) -> Run {
     Running::start(command).end()
 }
 
-/// An account with all parts in everything that is free text.
+/// An account with all parts in every free-text field.
 fn talkative() -> Cloud {
     let mut options = settled(0, 0);
     options.token = CANARY.to_owned();
@@ -135,7 +135,7 @@ fn no_part_of_the_token_reaches_the_archive_and_no_action_is_lost() {
         let run = run(&sandbox, &cloud.url(), words).exits(0);
         traces.are_in_nothing_of(&format!("{words:?}"), &run, &sandbox);
     }
-    // What is left of base64 is of the characters around.
+    // The base64 digits that remain come from the characters around the part.
     for question in [
         "SELECT count(*) FROM actions WHERE type LIKE '%[token]%'",
         "SELECT count(*) FROM actions WHERE extra LIKE '%\"deep\":[\"%[token]%\"]%'",

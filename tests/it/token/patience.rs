@@ -1,4 +1,4 @@
-//! A place for the token that never gives one does not hold anything up, and what a command says is not passed on.
+//! A source that never delivers a token blocks nothing, and the output of a token command is not passed on.
 
 use std::fs;
 

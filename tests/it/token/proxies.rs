@@ -1,11 +1,11 @@
-//! The way to the API is the one that the environment names, or none.
+//! The environment names the proxy to the API, or none.
 
 use super::CANARY;
 use crate::process::{Running, until};
 use crate::sandbox::Sandbox;
 use crate::witness::Witness;
 
-/// A sandbox whose API is on another machine, which nothing can reach.
+/// A sandbox whose API is on another machine that is not reachable.
 fn sandbox() -> Sandbox {
     Sandbox::new()
         .with("DIGITALOCEAN_TOKEN", CANARY)

@@ -1,4 +1,4 @@
-//! Servers that do everything to get a token shown: they fail in every way, repeat what they were sent, and point elsewhere.
+//! Servers that try to make a token visible: they fail in every way, repeat their requests, and point to other origins.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::cloud::{Cloud, Fault, FaultRule, HandmadeAction, Options};
 use crate::process::{Running, until};
 use crate::witness::Witness;
 
-/// A server, and the stranger that some point to.
+/// A server, and the other origin that some servers point to.
 pub(super) struct Server {
     pub(super) name: &'static str,
     kind: Kind,
@@ -28,7 +28,7 @@ impl Server {
         }
     }
 
-    /// Waits until it was asked for something after so many requests.
+    /// Waits until the server has a request, or the process has written a message.
     pub(super) fn is_asked(&self, process: &Running) {
         until("it asks", || {
             self.requests() > 0 || !process.said().is_empty()
@@ -42,7 +42,7 @@ impl Server {
         }
     }
 
-    /// Whether it never answers.
+    /// True when the server never answers.
     pub(super) fn is_silent(&self) -> bool {
         self.name.starts_with("stall")
     }
@@ -60,10 +60,10 @@ impl Server {
         Self::of(name, |_| broken(fault))
     }
 
-    /// One of each kind, each for one user.
+    /// One server of each kind, each for one test.
     pub(super) fn all() -> Vec<Self> {
         let header = |name: &str| Fault::Header(name.to_owned(), Some(format!("Bearer {CANARY}")));
-        // The excerpt of an answer that is no JSON ends in the middle of the token.
+        // The excerpt of invalid JSON ends in the middle of the token.
         let long = format!("<p>{}{CANARY}", "x".repeat(50));
         vec![
             Self::of("401 that repeats all it was sent", |_| repeating(401)),
@@ -150,7 +150,7 @@ fn escaping() -> Kind {
     Kind::Witness(Witness::answering(401, "", &body))
 }
 
-/// The token as only a server that means to hide it writes it, its digits in both cases.
+/// The token as only a malicious server writes it, with hexadecimal digits in both cases.
 fn escaped() -> String {
     let escape = |(place, byte): (usize, u8)| match place % 3 {
         0 => format!("\\u{byte:04x}"),
@@ -160,7 +160,7 @@ fn escaped() -> String {
     CANARY.bytes().enumerate().map(escape).collect()
 }
 
-/// A page of which every row is left out, and an answer to all other questions.
+/// A page whose rows are all rejected, and an answer to every other request.
 fn rows_that_are_none() -> String {
     let text = escaped();
     let long = "x".repeat(150);
@@ -172,7 +172,7 @@ fn rows_that_are_none() -> String {
     )
 }
 
-/// A page of sound actions and droplets, and an account.
+/// A page of valid actions and droplets, and an account.
 fn sound_rows() -> String {
     let text = escaped();
     let action = format!(
@@ -187,7 +187,7 @@ fn sound_rows() -> String {
     )
 }
 
-/// An account that is sound but for these rows, and has the token in everything that is free text.
+/// An account that is valid except for these rows, and that has the token in every free-text field.
 pub(super) fn talkative(mut rows: Vec<HandmadeAction>) -> Cloud {
     let droplet = json!({"id": 31, "name": format!("web-{CANARY}"), "tags": [CANARY], "size_slug": CANARY,
         "region": {"slug": "nyc3", "name": CANARY}, "created_at": "2020-01-01T00:00:00Z"});

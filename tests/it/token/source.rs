@@ -1,4 +1,4 @@
-//! A user's machine that has the canary in one of the places where a token can be.
+//! A user's machine that has the canary in one of the possible places of a token.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::CANARY;
 use crate::sandbox::Sandbox;
 
-/// Where the token is.
+/// The place of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     Variable,
@@ -32,7 +32,7 @@ impl Source {
         Self::DoctlByKey,
     ];
 
-    /// What `-v` says of it.
+    /// A part of the message of `-v` about this place.
     pub(super) fn in_words(self) -> &'static str {
         match self {
             Self::Variable => "token from DIGITALOCEAN_TOKEN",
@@ -46,14 +46,14 @@ impl Source {
     }
 }
 
-/// A machine; what holds the token by its owner's will is outside of the sandbox.
+/// A machine. The files that hold the token with the owner's consent are outside of the sandbox.
 pub(super) struct Home {
     pub(super) sandbox: Sandbox,
     secrets: TempDir,
     pub(super) flags: Vec<String>,
 }
 
-/// Nothing is paced, and everything that goes wrong leaves as much as it can.
+/// No pacing. Failures leave as many traces as they can.
 const CONFIGURATION: &str =
     "[limits]\nrequests_per_minute = 4000000000\nrequests_per_hour = 4000000000\n";
 
@@ -73,7 +73,7 @@ impl Home {
         home.variable("ARCHIVER_CONFIG", &configuration)
     }
 
-    /// With the token there, and the line of the configuration that says so.
+    /// Puts the token there. Returns the home, and the line of the configuration that names the place.
     fn holding_the_token(mut self, source: Source) -> (Self, String) {
         let none = String::new();
         match source {
@@ -97,7 +97,7 @@ impl Home {
             }
             Source::DoctlByFlag => {
                 self.flags = ["--doctl-context", "work"].map(str::to_owned).to_vec();
-                // It wins over what the environment says, and that is not shown either.
+                // The flag has precedence over the environment. The token in the variable is not shown either.
                 (
                     self.variable("DIGITALOCEAN_TOKEN", CANARY).with_doctl(),
                     none,
@@ -129,7 +129,7 @@ impl Home {
         path
     }
 
-    /// A command that asks this server.
+    /// A command that sends its requests to this server.
     pub(super) fn command(&self, url: &str, arguments: &[&str]) -> std::process::Command {
         let flags = self.flags.iter().map(String::as_str);
         let arguments: Vec<_> = arguments.iter().copied().chain(flags).collect();

@@ -1,4 +1,4 @@
-//! The places where a token can be, and which of them is used.
+//! The places that can hold a token, and their order of precedence.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -38,7 +38,7 @@ fn each_place_gives_the_token_and_verbose_says_which_it_was() {
     }
 }
 
-/// A machine whose doctl has this configuration.
+/// A machine with this configuration of doctl.
 fn with_doctl(text: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     let path = sandbox.folder().join("home/.config/doctl/config.yaml");

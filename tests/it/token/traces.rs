@@ -1,4 +1,4 @@
-//! What a token leaves behind: itself, a part of it, or the same in base64.
+//! The traces of a token: the whole token, a part of it, or either in base64.
 
 use std::collections::HashSet;
 use std::fs;
@@ -8,13 +8,13 @@ use super::CANARY;
 use crate::process::{Run, Running, until};
 use crate::sandbox::files_below;
 
-/// So much of it in a row is no chance.
+/// A match of this length is not a coincidence.
 const PART: usize = 12;
-/// What all tokens begin with.
+/// The common prefix of all tokens.
 const PREFIX: &str = "dop_v1_";
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// Everything that gives the canary away.
+/// The texts that reveal the canary.
 pub(super) struct Traces {
     parts: HashSet<Vec<u8>>,
 }
@@ -22,7 +22,8 @@ pub(super) struct Traces {
 impl Traces {
     pub(super) fn of_canary() -> Self {
         let mut texts = vec![CANARY.strip_prefix(PREFIX).unwrap().to_owned()];
-        // In a longer text it may begin at any of three places of a group, as after `Bearer ` or `user:`.
+        // In a longer text, such as `Bearer …` or `user:…`, the token may begin at any of three places of a base64
+        // group.
         texts.extend((0..3).map(|skipped| base64(&CANARY.as_bytes()[skipped..])));
         let parts = texts.iter().flat_map(|text| text.as_bytes().windows(PART));
         Self {
@@ -46,20 +47,20 @@ impl Traces {
         self.are_not_in(&format!("stderr of {what}"), run.stderr.as_bytes());
     }
 
-    /// Looks into every file, and at its name, whether or not somebody is writing there.
+    /// Checks the name and the content of every file, even while another process writes it.
     #[track_caller]
     pub(super) fn are_not_below(&self, folder: &Path) {
         for path in files_below(folder) {
             let name = path.display().to_string();
             self.are_not_in("the name of a file", name.as_bytes());
-            // A journal may be gone by now.
+            // A journal may be gone already.
             let bytes = fs::read(&path).unwrap_or_default();
             self.are_not_in(&name, &bytes);
         }
     }
 
-    /// Looks at what every user of the machine can see of a process. Its environment only its owner can see, and that
-    /// holds whatever it was given.
+    /// Checks the data of a process that every user of the machine can see. Only its owner can see its environment,
+    /// which may hold the token.
     #[track_caller]
     pub(super) fn are_not_in_the_command_line_of(&self, process: &mut Running) {
         let path = format!("/proc/{}/cmdline", process.id());
@@ -75,7 +76,7 @@ impl Traces {
     }
 }
 
-/// Whole groups of three bytes; what is left over is left out.
+/// Encodes whole groups of three bytes and leaves out the rest.
 fn base64(bytes: &[u8]) -> String {
     let groups = bytes.chunks_exact(3).flat_map(|group| {
         let bits = u32::from_be_bytes([0, group[0], group[1], group[2]]);
