@@ -1,4 +1,4 @@
-//! A stand-in for the DigitalOcean API, to try `archiver` without an account and without a token.
+//! A simulator of the DigitalOcean API, to try `archiver` without an account and without a token.
 //!
 //! ```text
 //! cargo run --example simulator -- --droplets 50 --actions 50000
@@ -30,7 +30,7 @@ struct Flags {
     /// Share of the droplets that are gone
     #[arg(long, value_name = "FRACTION", default_value_t = 0.1)]
     destroyed: f64,
-    /// How many of the droplets have GPUs: the list shows them with `type=gpus` only
+    /// Number of droplets that have GPUs: the list shows them with `type=gpus` only
     #[arg(long, value_name = "N", default_value_t = 0)]
     gpus: usize,
     /// The same seed makes the same account
@@ -57,7 +57,7 @@ struct Flags {
     /// New actions that appear before each request for actions is answered
     #[arg(long, value_name = "N", default_value_t = 0)]
     grow: usize,
-    /// Settle actions in progress after so many requests for actions
+    /// Settle actions in progress after this many requests for actions
     #[arg(long, value_name = "N")]
     settle_after: Option<u32>,
     /// Answer each request for a listing of actions from a replica that lags behind by one of these many actions
@@ -69,7 +69,7 @@ struct Flags {
     /// Cache pages of actions, each of which is one of these many actions old when it is cached
     #[arg(long, value_name = "N,N...", value_delimiter = ',')]
     cache_age: Vec<usize>,
-    /// How many further requests get a cached page
+    /// Number of further requests that get a cached page
     #[arg(long, value_name = "N", default_value_t = 10)]
     cache_keeps: u32,
     /// Never compress

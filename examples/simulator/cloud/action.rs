@@ -1,4 +1,4 @@
-//! Actions: compact inside, since an account holds half a million of them; plain values outside, for tests.
+//! Actions: compact inside, because an account holds half a million of them; plain values outside, for tests.
 
 use std::num::NonZeroU32;
 
@@ -17,16 +17,16 @@ pub struct Action {
     pub started_at: Option<String>,
     /// Absent while in progress.
     pub completed_at: Option<String>,
-    /// The resource it was done to.
+    /// The resource of the action.
     pub resource_id: Option<i64>,
-    /// What that resource is.
+    /// The type of that resource.
     pub resource_type: Option<String>,
-    /// The region it was done in.
+    /// The region of the action.
     pub region_slug: Option<String>,
 }
 
 impl Action {
-    /// The values of a JSON object; nothing when its id is no integer.
+    /// The values of a JSON object; `None` when its id is not an integer.
     pub(super) fn read(value: &Value) -> Option<Self> {
         let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
         Some(Self {
@@ -42,7 +42,7 @@ impl Action {
     }
 }
 
-/// An action whose JSON is served as it was written by hand, however odd.
+/// An action whose JSON is served as a test wrote it, however odd.
 #[derive(Clone, Debug)]
 pub struct HandmadeAction {
     text: String,
@@ -51,7 +51,7 @@ pub struct HandmadeAction {
 }
 
 impl HandmadeAction {
-    /// Serves this text as one row, be it JSON or not.
+    /// Serves this text as one row, valid JSON or not.
     pub fn text(text: &str) -> Self {
         let value = serde_json::from_str(text).unwrap_or(Value::Null);
         let listed_under = resource_of(&value);
@@ -62,7 +62,7 @@ impl HandmadeAction {
         }
     }
 
-    /// Puts it on that droplet's own listing, whatever its `resource_id` says.
+    /// Puts the action on that droplet's own listing, whatever its `resource_id` says.
     #[must_use]
     pub fn listed_under(mut self, droplet_id: i64) -> Self {
         self.listed_under = Some(droplet_id);
@@ -91,7 +91,7 @@ impl HandmadeAction {
 }
 
 impl From<Value> for HandmadeAction {
-    /// Listed under the droplet that is its resource, if one is.
+    /// Lists the action under the droplet that is its resource, if any.
     fn from(value: Value) -> Self {
         Self {
             text: value.to_string(),
@@ -149,7 +149,7 @@ impl ResourceType {
     }
 }
 
-/// A generated action: 40 bytes, naming its type, region and droplet by number.
+/// A generated action: 40 bytes. Numbers stand for its type, region and droplet.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
     pub(super) id: i64,
@@ -158,7 +158,7 @@ pub(super) struct Record {
     /// Seconds since 1970.
     pub(super) started_at: u32,
     pub(super) completed_at: Option<NonZeroU32>,
-    /// The droplet on whose listing it is, if on one.
+    /// The droplet whose listing has the action, if any.
     pub(super) droplet: Option<NonZeroU32>,
     pub(super) kind: u16,
     pub(super) region: Option<u8>,
@@ -167,18 +167,18 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// The place of its droplet among the account's droplets.
+    /// The index of its droplet among the account's droplets.
     pub(super) fn droplet_place(&self) -> Option<usize> {
         self.droplet.map(|number| number.get() as usize - 1)
     }
 }
 
-/// The number a record has for the droplet at this place.
+/// The number in a record for the droplet at this index.
 pub(super) fn droplet_number(place: usize) -> Option<NonZeroU32> {
     u32::try_from(place + 1).ok().and_then(NonZeroU32::new)
 }
 
-/// Seconds since 1970 as a record holds them; years before 1970 and after 2106 are cut off.
+/// Seconds since 1970 as a record holds them. Years before 1970 and after 2106 are clamped.
 pub(super) fn seconds(epoch_seconds: i64) -> u32 {
     u32::try_from(epoch_seconds.max(0)).unwrap_or(u32::MAX)
 }

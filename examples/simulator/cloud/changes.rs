@@ -1,4 +1,4 @@
-//! What happens to an account while it is served: actions start, settle and arrive, droplets go.
+//! Changes of an account while it is served: actions start, settle and arrive, droplets go.
 
 use std::num::NonZeroU32;
 
@@ -8,7 +8,7 @@ use super::history;
 use super::kinds;
 use super::state::{Open, State, entry_id};
 
-/// The types of which new actions are.
+/// The types of new actions.
 const NEWS: &[&str] = &[
     "reboot",
     "snapshot",
@@ -19,7 +19,7 @@ const NEWS: &[&str] = &[
 ];
 
 impl State {
-    /// Starts an action of a droplet, in progress. An unknown droplet's is on the account's listing only.
+    /// Starts an action of a droplet, in progress. Only the account's listing shows the action of an unknown droplet.
     pub(super) fn start_action(
         &mut self,
         droplet_id: i64,
@@ -54,7 +54,8 @@ impl State {
         id
     }
 
-    /// New actions at the head, of this droplet or of any; settled ones, unless they settle by themselves.
+    /// Adds actions at the head, of this droplet or of any; settled ones, unless they settle by themselves. Returns
+    /// their ids.
     pub(super) fn grow(
         &mut self,
         actions: usize,
@@ -87,7 +88,7 @@ impl State {
         ids
     }
 
-    /// Makes the newest action one that is over by now, where what came before leaves room for that.
+    /// Makes the newest action complete, as far as its predecessor leaves time for that.
     fn backdate(&mut self, id: i64) {
         let Some(place) = self.action_place(id) else {
             return;
@@ -107,7 +108,7 @@ impl State {
         record.status = Status::Completed;
     }
 
-    /// Ends an action in progress. Whether there was one.
+    /// Ends an action in progress. Returns true when it was in progress.
     pub(super) fn settle(&mut self, place: usize, status: Status) -> bool {
         let now = self.now();
         self.open.retain(|open| open.place != place);
@@ -125,7 +126,7 @@ impl State {
         }
     }
 
-    /// Ends every action in progress, and answers how many there were.
+    /// Ends every action in progress, and returns their number.
     pub(super) fn settle_all(&mut self) -> usize {
         let places = self.listed.clone().into_iter();
         places
@@ -133,7 +134,7 @@ impl State {
             .count()
     }
 
-    /// Lets all actions that now are in progress settle after so many requests.
+    /// Makes all current actions in progress settle after this many requests.
     pub(super) fn settle_after(&mut self, requests_left: u32) {
         let running = |entry: &Entry| match entry {
             Entry::Generated(record) => record.status == Status::InProgress,
@@ -149,7 +150,7 @@ impl State {
             .collect();
     }
 
-    /// One request for actions goes by.
+    /// Counts one request for actions.
     pub(super) fn tick(&mut self) {
         for open in &mut self.open {
             open.requests_left = open.requests_left.saturating_sub(1);
@@ -161,7 +162,8 @@ impl State {
         }
     }
 
-    /// The droplet goes, its actions stay, and one more says so. Nothing for a droplet that is not there.
+    /// Destroys a droplet. Its actions stay, and one more records the end. Returns `None` for an unknown or gone
+    /// droplet.
     pub(super) fn destroy(&mut self, droplet_id: i64) -> Option<i64> {
         let droplet = self.living_droplet(droplet_id)?;
         let id = self.start_action(droplet_id, "destroy", None);
@@ -173,7 +175,7 @@ impl State {
         Some(id)
     }
 
-    /// An action disappears from the listings for good: this one, or any. Its id, if there was one.
+    /// Removes an action from the listings permanently: the given one, or any. Returns its id, if it existed.
     pub(super) fn remove(&mut self, id: Option<i64>) -> Option<i64> {
         let id = match id {
             Some(id) => id,
@@ -195,7 +197,7 @@ impl State {
         Some(id)
     }
 
-    /// Never before the newest action there is, so that the order of ids stays that of time.
+    /// The start of a new action: never before the newest action, so that ids keep the order of time.
     fn next_start(&self, now: i64) -> i64 {
         let newest = self.entries.len().checked_sub(1);
         newest.map_or(now, |place| now.max(self.started(place)))

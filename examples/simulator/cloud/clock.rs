@@ -1,9 +1,9 @@
-//! Time as the API writes it, and the one place that looks at the system's clock.
+//! Time as the API writes it, and the only place that reads the system's clock.
 
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Time since 1970-01-01T00:00:00Z by the system's clock.
+/// The time since 1970-01-01T00:00:00Z by the system's clock.
 #[expect(
     clippy::disallowed_methods,
     reason = "the library's clock is what is under test"
@@ -14,7 +14,7 @@ pub(super) fn since_epoch() -> Duration {
         .unwrap_or_default()
 }
 
-/// Appends `2020-11-14T16:29:21Z`, or an empty text for what no calendar holds.
+/// Appends `2020-11-14T16:29:21Z`, or nothing for a time outside of the calendar.
 pub(super) fn write(out: &mut String, epoch_seconds: i64) {
     if let Ok(instant) = jiff::Timestamp::from_second(epoch_seconds) {
         // Writing to a string cannot fail.

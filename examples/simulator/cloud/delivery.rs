@@ -1,4 +1,4 @@
-//! How the bytes of an answer reach the client, or do not.
+//! The way of an answer's bytes to the client, if they reach it at all.
 
 use std::io;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::http::Answer;
 
-/// The ways of an answer. Only the first leaves the connection usable.
+/// The ways to deliver an answer. Only the first leaves the connection usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Delivery {
     Whole,
@@ -26,13 +26,13 @@ pub(super) enum Delivery {
 }
 
 impl Delivery {
-    /// Whether the client sees a status.
+    /// True when the client sees a status.
     pub(super) fn shows_status(self) -> bool {
         !matches!(self, Self::Reset | Self::Close | Self::Stall)
     }
 }
 
-/// Sends an answer its way. Whether the connection may be used again.
+/// Delivers an answer. Returns true when the connection can be used again.
 pub(super) async fn deliver(
     stream: &mut TcpStream,
     answer: &Answer,
@@ -60,7 +60,7 @@ pub(super) async fn deliver(
     Ok(false)
 }
 
-/// Sends what reaches the client of a body that never arrives whole, or not in time.
+/// Sends the part of a body that reaches the client when the body never arrives whole or in time.
 async fn deliver_body(stream: &mut TcpStream, answer: &Answer) -> io::Result<()> {
     let half = answer.body.get(..answer.body.len() / 2).unwrap_or_default();
     match answer.delivery {
@@ -91,7 +91,7 @@ async fn drip(stream: &mut TcpStream, bytes: &[u8], milliseconds: u64) -> io::Re
     Ok(())
 }
 
-/// Until the client gives up.
+/// Waits until the client closes the connection.
 async fn wait_for_close(stream: &mut TcpStream) -> io::Result<()> {
     let mut ignored = [0; 1024];
     while stream.read(&mut ignored).await? > 0 {}

@@ -1,15 +1,15 @@
-//! Droplets of the account, those that are gone included: their actions stay.
+//! Droplets of the account, gone ones included: their actions stay.
 
 use serde_json::Value;
 
-/// A droplet, with the values that its JSON has.
+/// A droplet, with the values of its JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Droplet {
     /// Unique across the account.
     pub id: i64,
     /// Not unique.
     pub name: String,
-    /// The region it runs in.
+    /// The region of the droplet.
     pub region_slug: String,
     /// `s-1vcpu-1gb`
     pub size_slug: String,
@@ -19,32 +19,32 @@ pub struct Droplet {
     pub tags: Vec<String>,
     /// `2020-11-14T16:29:21Z`
     pub created_at: String,
-    /// Whether its own endpoints answer 404 by now.
+    /// True when its own endpoints answer 404.
     pub destroyed: bool,
 }
 
 impl Droplet {
-    /// Whether it has GPUs, as the name of its size says.
+    /// True when the droplet has GPUs, according to the name of its size.
     pub fn has_gpus(&self) -> bool {
         self.size_slug.starts_with("gpu-")
     }
 }
 
-/// A droplet as the account keeps it.
+/// A droplet as the account stores it.
 #[derive(Clone, Debug)]
 pub(super) struct Machine {
     pub(super) droplet: Droplet,
     pub(super) region: u8,
     /// Seconds since 1970.
     pub(super) created: i64,
-    /// When it was, or in a history that is being made will be, destroyed.
+    /// The time of its destruction. A history in the making may set it to the future.
     pub(super) destroyed: Option<i64>,
-    /// Its JSON, when written by hand.
+    /// Its JSON, if handmade.
     pub(super) handmade: Option<String>,
 }
 
 impl Machine {
-    /// A droplet that is served as this JSON; its id is 0 when it has none.
+    /// A droplet that is served as this JSON; its id is 0 when the JSON has none.
     pub(super) fn handmade(value: &Value) -> Self {
         let text =
             |field: Option<&Value>| field.and_then(Value::as_str).unwrap_or_default().to_owned();

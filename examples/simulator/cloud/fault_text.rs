@@ -1,11 +1,11 @@
-//! Faults as people write them: `500@page=3`, `reset@path=/v2/actions,nth=2`, `drip:50`.
+//! Faults in their text form: `500@page=3`, `reset@path=/v2/actions,nth=2`, `drip:50`.
 
 use std::str::FromStr;
 
 use super::faults::Fault;
 use super::rules::FaultRule;
 
-/// What can be written, for the help of a command line.
+/// The syntax of faults, for the help of a command line.
 pub(super) const SYNTAX: &str = "\
 FAULT[@KEY=VALUE[,KEY=VALUE...]], where KEY is path, page, from-page, nth, times or p (probability), and FAULT one of
 500 (or another status), html:502, too-many[:RETRY_AFTER], reset, reset-in-body, close, stall,
@@ -83,7 +83,7 @@ fn plain(name: &str, value: Option<&str>) -> Option<Fault> {
 }
 
 impl FaultRule {
-    /// What its text can be.
+    /// The syntax of the text form.
     pub fn syntax() -> &'static str {
         SYNTAX
     }

@@ -1,17 +1,17 @@
-//! The ways in which an answer can be wrong. How each is done stands in `sabotage` and `delivery`.
+//! The faults of an answer. `sabotage` and `delivery` apply them.
 
-/// Something wrong with one answer. Times are in milliseconds.
+/// A fault of one answer. Times are in milliseconds.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
     /// The documented JSON error with this status instead of the answer.
     Status(u16),
     /// A proxy's HTML page with this status instead of the answer.
     HtmlError(u16),
-    /// A 429 with exactly these headers, nonsense included.
+    /// A 429 with exactly these headers, valid or not.
     TooManyRequests {
         /// The header `retry-after`, if any.
         retry_after: Option<String>,
-        /// The header `ratelimit-reset`; what is true when absent.
+        /// The header `ratelimit-reset`; `None` for the true value.
         reset: Option<String>,
     },
     /// The connection is reset (RST) without an answer.
@@ -26,25 +26,25 @@ pub enum Fault {
     StallAfterHead,
     /// Half of the body, then nothing.
     StallInBody,
-    /// The whole answer, head included, with so long between two bytes.
+    /// The whole answer, head included, with this pause between two bytes.
     Drip(u64),
-    /// The head at once, the body with so long between two bytes.
+    /// The head at once, the body with this pause between two bytes.
     DripBody(u64),
     /// Half of the announced body, then a close.
     Truncated,
-    /// Status 200 and sound HTTP, but JSON that ends in the middle.
+    /// Status 200 and valid HTTP, but JSON that ends in the middle.
     CutJson,
-    /// Status 200 and a body of no bytes.
+    /// Status 200 and an empty body.
     EmptyBody,
     /// A gzip body with garbage in its middle.
     BadGzip,
-    /// A gzip body that decodes to so many bytes of white space.
+    /// A gzip body that decodes to this many bytes of white space.
     GzipBomb(u64),
     /// Status 200 with a proxy's HTML page.
     HtmlBody200,
-    /// Status 200 with this instead of the JSON.
+    /// Status 200 with this body instead of the JSON.
     Body(String),
-    /// The right JSON under this content type.
+    /// The right JSON with this content type.
     WrongContentType(String),
     /// The right answer with this header set, or removed.
     Header(String, Option<String>),
@@ -54,23 +54,23 @@ pub enum Fault {
     LoopingNext,
     /// A 302 to this URL.
     Redirect(String),
-    /// `meta.total` is this.
+    /// `meta.total` has this value.
     WrongTotal(i64),
-    /// `meta.total` is off by this.
+    /// `meta.total` differs by this from the true value.
     TotalOffBy(i64),
     /// `meta` is empty.
     MissingTotal,
-    /// So many of the page's last rows are missing.
+    /// This many of the page's last rows are missing.
     ShortPage(usize),
-    /// The page's last rows are replaced by so many of its first.
+    /// This many of the page's first rows replace its last rows.
     RepeatedRows(usize),
     /// The page's rows come oldest first.
     UnknownOrder,
     /// Actions that ended have `completed_at: null` in listings.
     NullCompletedAt,
-    /// The right answer, so much later.
+    /// The right answer, after this delay.
     Delay(u64),
-    /// The right answer, once [`super::Cloud::release`] lets it go; what it says is said when it is asked for.
+    /// The right answer, sent once [`super::Cloud::release`] releases it. Its content is from the time of the request.
     Hold,
     /// The right answer, after this action, or any, was removed.
     RemoveAction(Option<i64>),
@@ -79,7 +79,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Whether the answer is right nevertheless.
+    /// True when the answer is right nevertheless.
     pub(super) fn is_sound(&self) -> bool {
         matches!(
             self,
@@ -88,7 +88,7 @@ impl Fault {
     }
 }
 
-/// What faults do to a listing while it is rendered.
+/// The effects of faults on a listing while it is rendered.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Quirks {
     pub(super) foreign_next: Option<String>,

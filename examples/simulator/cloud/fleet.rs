@@ -1,4 +1,4 @@
-//! The droplets of a history: when they came and went, where they run, what they are called.
+//! The droplets of a history: their times of creation and destruction, their regions, their names.
 
 use super::clock;
 use super::droplet::{Droplet, Machine};
@@ -63,7 +63,7 @@ pub(super) fn droplets(
     machines
 }
 
-/// Somewhere between the beginning and yesterday, rather early than late.
+/// A moment between the beginning and yesterday, more often early than late.
 fn birth(from: i64, now: i64, random: &mut Random) -> i64 {
     let latest = (now - DAY).max(from);
     let fraction = random.fraction();
@@ -89,7 +89,7 @@ fn droplet(
         .filter(|machine| machine.droplet.tags[0] == role)
         .count();
     let name = match before.get(random.below(before.len())) {
-        // People do give two droplets the same name.
+        // In practice, two droplets can have the same name.
         Some(machine) if random.chance(0.06) => machine.droplet.name.clone(),
         _ => format!("{role}-{number:02}"),
     };

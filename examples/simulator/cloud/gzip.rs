@@ -1,18 +1,18 @@
-//! Compressed bodies: sound ones, damaged ones, and one that is far bigger than it looks.
+//! Compressed bodies: valid ones, damaged ones, and one that is far larger than its compressed size suggests.
 
 use std::io::Write as _;
 
 use flate2::write::{DeflateEncoder, GzEncoder};
 use flate2::{Compression, Crc};
 
-/// The body in gzip; as it is, should that fail.
+/// The body in gzip; `None` when the compression fails.
 pub(super) fn compress(body: &[u8]) -> Option<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 20), Compression::fast());
     encoder.write_all(body).ok()?;
     encoder.finish().ok()
 }
 
-/// Garbage from the middle on, length kept.
+/// Puts garbage after the middle, and keeps the length.
 pub(super) fn damage(gzip: &mut [u8]) {
     let middle = gzip.len() / 2;
     for byte in gzip.iter_mut().skip(middle) {
@@ -20,7 +20,7 @@ pub(super) fn damage(gzip: &mut [u8]) {
     }
 }
 
-/// A gzip body that decodes to so many bytes of white space, made without writing them all.
+/// A gzip body that decodes to this many bytes of white space, made without writing all of them.
 pub(super) fn bomb(bytes: u64) -> Option<Vec<u8>> {
     const BLOCK: usize = 1 << 20;
     let block = vec![b' '; BLOCK];
@@ -45,7 +45,7 @@ pub(super) fn bomb(bytes: u64) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Deflated up to a byte boundary, so that blocks can follow one another.
+/// Compresses the bytes up to a byte boundary, so that blocks can follow one another.
 fn block_of(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes).ok()?;

@@ -1,4 +1,4 @@
-//! The handle on a running simulator: what tests ask, change and break.
+//! The handle of a running simulator: tests use it to query, change and break the API.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -14,7 +14,7 @@ use super::server::Server;
 use super::service::{LoggedRequest, Service, lock};
 use super::state::State;
 
-/// A running account. Clones share it; it is served until the last of them is dropped.
+/// A running account. Clones share it. It is served until the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct Cloud {
     service: Arc<Service>,
@@ -22,7 +22,7 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// Serves an account with a generated history, in a thread of its own.
+    /// Serves an account with a generated history, in a separate thread.
     ///
     /// # Errors
     /// When the port cannot be bound.
@@ -56,7 +56,7 @@ impl Cloud {
         })
     }
 
-    /// Stops serving and frees the port: from now on connections are refused.
+    /// Stops serving and frees the port: later connections are refused.
     pub fn stop(&self) {
         lock(&self.server).stop();
     }
@@ -66,12 +66,12 @@ impl Cloud {
         self.service.base_url.clone()
     }
 
-    /// The token that it accepts.
+    /// The accepted token.
     pub fn token(&self) -> String {
         self.service.options().token.clone()
     }
 
-    /// Changes how it behaves from the next request on: limits, scopes, latency, order, growth, gzip, token.
+    /// Changes the behaviour from the next request on: limits, scopes, latency, order, growth, gzip, token.
     pub fn change(&self, change: impl FnOnce(&mut Options)) {
         let mut options = self.service.change_options();
         let before = options.settle_after_requests;
@@ -88,12 +88,12 @@ impl Cloud {
         }
     }
 
-    /// Adds a fault. Faults of several rules that match add up; the first that replaces the answer wins.
+    /// Adds a fault. The faults of several matching rules add up; the first that replaces the answer wins.
     pub fn break_with(&self, rule: FaultRule) {
         lock(&self.service.rules).push(rule);
     }
 
-    /// No faults any more.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         lock(&self.service.rules).clear();
     }
@@ -103,7 +103,7 @@ impl Cloud {
         self.service.released.send_replace(());
     }
 
-    /// How many answers were broken so far by the rules that are in force.
+    /// The number of answers that the current rules have broken so far.
     pub fn faults_fired(&self) -> u64 {
         lock(&self.service.rules).iter().map(FaultRule::fired).sum()
     }
@@ -113,23 +113,23 @@ impl Cloud {
         lock(&self.service.log).clone()
     }
 
-    /// Forgets the requests so far, and how many came at once.
+    /// Clears the requests so far, and their maximum concurrency.
     pub fn clear_requests(&self) {
         lock(&self.service.log).clear();
         self.service.busy.forget();
     }
 
-    /// Requests no longer count towards the limits.
+    /// Clears the requests that count towards the limits.
     pub fn reset_limits(&self) {
         lock(&self.service.limits).forget();
     }
 
-    /// How many requests were being answered at once, at most.
+    /// The maximum number of requests that were answered at once.
     pub fn most_at_once(&self) -> usize {
         self.service.busy.most()
     }
 
-    /// The truth: all actions of the account, newest first, but for those whose id is no integer.
+    /// The truth: all actions of the account, newest first, except those whose id is not an integer.
     pub fn actions(&self) -> Vec<Action> {
         let state = self.service.state();
         state
@@ -137,13 +137,13 @@ impl Cloud {
             .collect()
     }
 
-    /// The actions that were removed, the last one last.
+    /// The removed actions, in the order of their removal.
     pub fn removed_actions(&self) -> Vec<Action> {
         let state = self.service.state();
         state.actions_at(state.removed.iter()).collect()
     }
 
-    /// Those of them that the droplet's own listing showed.
+    /// The removed actions that the droplet's own listing showed.
     pub fn removed_actions_of(&self, droplet_id: i64) -> Vec<Action> {
         let state = self.service.state();
         let droplet = state.droplet_place(droplet_id);
@@ -156,12 +156,12 @@ impl Cloud {
             .collect()
     }
 
-    /// How many rows the account's listing has.
+    /// The number of rows in the account's listing.
     pub fn total(&self) -> usize {
         self.service.state().listed.len()
     }
 
-    /// One action.
+    /// The action with this id.
     pub fn action(&self, id: i64) -> Option<Action> {
         let state = self.service.state();
         let place = state.action_place(id)?;
@@ -171,7 +171,7 @@ impl Cloud {
             .and_then(|entry| state.action(entry))
     }
 
-    /// What that droplet's own listing holds, newest first; or would, if the droplet is gone.
+    /// The content of that droplet's own listing, newest first. For a gone droplet, the content that it would have.
     pub fn actions_of(&self, droplet_id: i64) -> Vec<Action> {
         let state = self.service.state();
         let Some(droplet) = state.droplet_place(droplet_id) else {
@@ -181,7 +181,7 @@ impl Cloud {
         state.actions_at(places.iter().rev()).collect()
     }
 
-    /// The droplets that exist now, oldest first.
+    /// The existing droplets, oldest first.
     pub fn droplets(&self) -> Vec<Droplet> {
         self.all_droplets()
             .into_iter()
@@ -189,7 +189,7 @@ impl Cloud {
             .collect()
     }
 
-    /// The droplets that are gone, oldest first.
+    /// The gone droplets, oldest first.
     pub fn destroyed_droplets(&self) -> Vec<Droplet> {
         self.all_droplets()
             .into_iter()
@@ -206,7 +206,7 @@ impl Cloud {
             .collect()
     }
 
-    /// Starts an action of a droplet now, in progress, and answers its id.
+    /// Starts an action of a droplet now, in progress, and returns its id.
     pub fn add_action(&self, droplet_id: i64, kind: &str) -> i64 {
         let settles = self.service.options().settle_after_requests;
         self.service
@@ -214,13 +214,13 @@ impl Cloud {
             .start_action(droplet_id, kind, settles)
     }
 
-    /// New actions of any droplets at the head, over by now unless actions settle by themselves. Their ids.
+    /// Adds actions of any droplets at the head, completed unless actions settle by themselves. Returns their ids.
     pub fn add_actions(&self, actions: usize) -> Vec<i64> {
         let settles = self.service.options().settle_after_requests;
         self.service.change_state().grow(actions, None, settles)
     }
 
-    /// New actions of one droplet at the head, as [`Cloud::add_actions`] makes them.
+    /// Adds actions of one droplet at the head, as [`Cloud::add_actions`] does.
     pub fn add_actions_of(&self, droplet_id: i64, actions: usize) -> Vec<i64> {
         let settles = self.service.options().settle_after_requests;
         self.service
@@ -228,19 +228,19 @@ impl Cloud {
             .grow(actions, Some(droplet_id), settles)
     }
 
-    /// Puts a handmade action at the head.
+    /// Adds a handmade action at the head.
     pub fn add_handmade(&self, action: HandmadeAction) {
         self.service
             .change_state()
             .push(super::action::Entry::Handmade(Box::new(action)));
     }
 
-    /// Completes an action in progress. Whether it was.
+    /// Completes an action in progress. Returns true when it was in progress.
     pub fn settle(&self, id: i64) -> bool {
         self.end(id, Status::Completed)
     }
 
-    /// Lets an action in progress end in an error. Whether it was in progress.
+    /// Ends an action in progress with an error. Returns true when it was in progress.
     pub fn fail(&self, id: i64) -> bool {
         self.end(id, Status::Errored)
     }
@@ -252,45 +252,45 @@ impl Cloud {
             .is_some_and(|place| state.settle(place, status))
     }
 
-    /// Completes all actions in progress, and answers how many there were.
+    /// Completes all actions in progress, and returns their number.
     pub fn settle_all(&self) -> usize {
         self.service.change_state().settle_all()
     }
 
-    /// Destroys a droplet: its endpoints answer 404 from now on. The id of the action that says so.
+    /// Destroys a droplet: its endpoints answer 404 from now on. Returns the id of the action that records it.
     pub fn destroy_droplet(&self, droplet_id: i64) -> Option<i64> {
         self.service.change_state().destroy(droplet_id)
     }
 
-    /// Removes an action from the listings for good. Whether it was there.
+    /// Removes an action from the listings permanently. Returns true when it existed.
     pub fn remove_action(&self, id: i64) -> bool {
         self.service.change_state().remove(Some(id)).is_some()
     }
 
-    /// Removes any action, and answers its id.
+    /// Removes any action, and returns its id.
     pub fn remove_any_action(&self) -> Option<i64> {
         self.service.change_state().remove(None)
     }
 
-    /// The token loses a scope, `actions:read` for example.
+    /// Removes a scope from the token, `actions:read` for example.
     pub fn remove_scope(&self, scope: &str) {
         self.change(|options| {
             options.scopes.remove(scope);
         });
     }
 
-    /// The token gets exactly these scopes.
+    /// Gives the token exactly these scopes.
     pub fn set_scopes(&self, scopes: &[&str]) {
         let scopes: BTreeSet<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
         self.change(|options| options.scopes = scopes);
     }
 
-    /// So many new actions appear before each request for actions is answered.
+    /// Adds this many actions before each request for actions is answered.
     pub fn grow_per_request(&self, actions: usize) {
         self.change(|options| options.grow_per_request = actions);
     }
 
-    /// Moves the account's time, which from then on stands still.
+    /// Moves the account's time, which then stands still.
     pub fn advance(&self, seconds: i64) {
         self.service.change_state().advance(seconds);
     }

@@ -1,4 +1,4 @@
-//! Histories: what happened to an account over the years, from a seed.
+//! Histories: the actions of an account over the years, generated from a seed.
 
 use std::num::NonZeroU32;
 
@@ -11,11 +11,11 @@ use super::regions::Region;
 use super::{fleet, kinds::number};
 
 const WEEK: i64 = 7 * 86_400;
-/// Of all actions, those on volumes, images and addresses that no droplet lists.
+/// The share of actions on volumes, images and addresses that no droplet lists.
 const ELSEWHERE: f64 = 0.04;
 const ERRORED: f64 = 0.015;
 const WITHOUT_REGION: f64 = 0.004;
-/// The first id, and how far ids grow until now: beyond 2^31, like the real ones.
+/// The first id, and the growth of ids until now: beyond 2^31, like real ids.
 const FIRST_ID: i64 = 900_000_000;
 const ID_RANGE: f64 = 1_700_000_000.0;
 
@@ -25,7 +25,7 @@ pub(super) struct History {
     pub(super) records: Vec<Record>,
 }
 
-/// A history with exactly as many droplets and actions as the options say.
+/// A history with exactly the droplets and actions of the options.
 pub(super) fn generate(options: &Options, regions: &[Region], now: i64) -> History {
     let mut random = Random::new(options.seed);
     let mut machines = fleet::droplets(options, regions, now, &mut random);
@@ -58,7 +58,7 @@ pub(super) fn generate(options: &Options, regions: &[Region], now: i64) -> Histo
     History { machines, records }
 }
 
-/// How many actions each droplet has: the older and busier, the more, but a birth and a death first.
+/// The number of actions of each droplet: a birth and a death first, then more for an older and busier droplet.
 fn budgets(machines: &[Machine], actions: usize, now: i64, random: &mut Random) -> Vec<usize> {
     let mut left = actions;
     let mut weights = Vec::with_capacity(machines.len());
@@ -94,7 +94,7 @@ struct Writer {
 }
 
 impl Writer {
-    /// Everything that happened to one droplet.
+    /// The whole life of one droplet.
     fn life(
         &mut self,
         place: usize,
@@ -103,7 +103,7 @@ impl Writer {
         volumes: bool,
         random: &mut Random,
     ) {
-        // The last minutes belong to the actions that still run.
+        // Actions in progress use the last minutes.
         let end = machine
             .destroyed
             .unwrap_or(self.now - 900)
@@ -143,7 +143,8 @@ impl Writer {
         }
     }
 
-    /// One after the other over the droplet's life, so that what belongs together stays together.
+    /// Spreads the episodes over the droplet's life, one after the other, so that the actions of an episode stay
+    /// together.
     fn episodes(
         &mut self,
         place: usize,
@@ -166,7 +167,7 @@ impl Writer {
         }
     }
 
-    /// Turns the droplet's last restart into the moment from which it is off.
+    /// Turns the droplet's last action into a power-off, from which it stays off.
     fn switch_off(&mut self, place: usize, machine: &mut Machine) {
         let number_of_place = droplet_number(place);
         let power_off = number("power_off");
@@ -207,7 +208,7 @@ impl Writer {
         });
     }
 
-    /// Something that happened to a volume, an image or an address.
+    /// An action of a volume, an image or an address.
     fn elsewhere(&mut self, from: i64, regions: usize, random: &mut Random) {
         let kind = kinds::ELSEWHERE[random.below(kinds::ELSEWHERE.len())];
         let started = random.between(from, self.now - 900);
@@ -259,7 +260,7 @@ impl Writer {
     }
 }
 
-/// Of what an action is recorded; volumes have no integer ids, so theirs are mostly null.
+/// The resource of an action. Volumes have no integer ids, so their ids are mostly null.
 pub(super) fn resource(kind: &str, droplet_id: i64, random: &mut Random) -> (ResourceType, i64) {
     if !kind.ends_with("_volume") {
         return (ResourceType::Droplet, droplet_id);
@@ -271,7 +272,7 @@ pub(super) fn resource(kind: &str, droplet_id: i64, random: &mut Random) -> (Res
     }
 }
 
-/// Episodes that consist of exactly so many actions.
+/// Episodes with exactly this many actions in total.
 fn episodes(actions: usize, volumes: bool, random: &mut Random) -> Vec<&'static [&'static str]> {
     let mut episodes: Vec<&[&str]> = Vec::new();
     let mut left = actions;
@@ -289,7 +290,7 @@ fn episodes(actions: usize, volumes: bool, random: &mut Random) -> Vec<&'static 
     episodes
 }
 
-/// Makes some of the newest actions start in the last minutes, and leaves them running.
+/// Makes some of the newest actions start in the last minutes, and leaves them in progress.
 fn leave_in_progress(
     records: &mut [Record],
     machines: &[Machine],
@@ -321,7 +322,7 @@ fn leave_in_progress(
     records.sort_by_key(|record| record.started_at);
 }
 
-/// Ids that ascend strictly, with the gaps that everybody else's actions leave.
+/// Ids that ascend strictly, with gaps for the actions of other accounts.
 fn assign_ids(records: &mut [Record], from: i64, now: i64) {
     let span = (now - from).max(1) as f64;
     let mut last = FIRST_ID;

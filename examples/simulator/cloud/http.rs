@@ -1,11 +1,11 @@
-//! Just enough of HTTP/1.1: the head of a request in, an answer out.
+//! A minimal part of HTTP/1.1: it reads the head of a request and writes an answer.
 
 use super::delivery::Delivery;
 
-/// Heads that are longer are refused.
+/// The server refuses longer heads.
 const LONGEST_HEAD: usize = 64 * 1024;
 
-/// What a client asks.
+/// The request of a client.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     pub(super) method: String,
@@ -29,13 +29,13 @@ impl Request {
         self.target.split_once('?').map_or("", |(_, query)| query)
     }
 
-    /// The page that it asks for, of which the API tolerates anything.
+    /// The requested page. The API tolerates any value.
     pub(super) fn page(&self) -> usize {
         let page = self.parameter("page").and_then(|text| text.parse().ok());
         page.filter(|&page| page > 0).unwrap_or(1)
     }
 
-    /// The first parameter of that name, decoded.
+    /// The first parameter with this name, decoded.
     pub(super) fn parameter(&self, name: &str) -> Option<String> {
         let mut pairs = self
             .raw_query()
@@ -47,7 +47,7 @@ impl Request {
     }
 }
 
-/// What the bytes that arrived so far are.
+/// The state of the bytes that have arrived so far.
 #[derive(Debug)]
 pub(super) enum Head {
     /// A whole request, and the length of its head.
@@ -56,7 +56,7 @@ pub(super) enum Head {
     Invalid,
 }
 
-/// Reads a request's head.
+/// Reads the head of a request.
 pub(super) fn head(bytes: &[u8]) -> Head {
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut parsed = httparse::Request::new(&mut headers);
@@ -99,7 +99,7 @@ fn accepts_gzip(codings: &str) -> bool {
     })
 }
 
-/// Undoes `%3A` and `+`.
+/// Decodes `%3A` and `+`.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -123,15 +123,15 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// What a client gets.
+/// The answer for a client.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
-    /// How it reaches the client, or does not.
+    /// The way to the client, if the answer reaches it at all.
     pub(super) delivery: Delivery,
-    /// The newest action of the listing that it is a page of, whichever page that is.
+    /// The newest action of the listing that the page belongs to, whatever the page.
     pub(super) newest_action: Option<i64>,
 }
 

@@ -7,7 +7,7 @@ use super::clock;
 use super::droplet::Machine;
 use super::state::State;
 
-/// What an archive of actions has no use for, but has to get along with.
+/// Fields that an archive of actions does not use, but must tolerate.
 const SAME_FOR_ALL_DROPLETS: &str = concat!(
     r#""kernel":null,"features":["backups","private_networking","ipv6"],"backup_ids":[],"#,
     r#""next_backup_window":null,"snapshot_ids":[],"volume_ids":[],"#,
@@ -19,12 +19,12 @@ const SAME_FOR_ALL_DROPLETS: &str = concat!(
     r#""vpc_uuid":"760e09ef-dc84-11e8-981e-3cfdfeaae000","#,
 );
 
-/// Renders what a token with these rights may see.
+/// Renders the data that a token with these rights may see.
 pub(super) struct Json<'a> {
     pub(super) state: &'a State,
-    /// Whether regions show their sizes.
+    /// True when regions show their sizes.
     pub(super) sizes: bool,
-    /// Whether actions that ended hide when.
+    /// True when ended actions hide their end time.
     pub(super) hide_completed_at: bool,
 }
 
@@ -141,7 +141,7 @@ impl Json<'_> {
         out.push_str(
             r#","floating_ip_limit":5,"email":"sammy@example.com","name":"Sammy the Shark""#,
         );
-        // Another history is another account's.
+        // Another history belongs to another account.
         let uuid_end = 0x8dc9_851d_9573_81ef ^ seed.rotate_right(1);
         append(
             out,

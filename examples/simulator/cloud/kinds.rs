@@ -1,6 +1,6 @@
-//! The types of action, how long each takes, and how they follow one another on a droplet.
+//! The types of actions, their durations, and their order on a droplet.
 
-/// A type of action and the seconds it takes, at least and at most.
+/// A type of action, with its shortest and longest duration in seconds.
 pub(super) struct Kind {
     pub(super) name: &'static str,
     pub(super) seconds: (i64, i64),
@@ -13,7 +13,7 @@ const fn kind(name: &'static str, least: i64, most: i64) -> Kind {
     }
 }
 
-/// The types that histories are made of. An account may hold others besides: see `State::kind`.
+/// The types in histories. An account may have other types too: see `State::kind`.
 pub(super) const KINDS: &[Kind] = &[
     kind("create", 18, 95),
     kind("destroy", 2, 20),
@@ -46,7 +46,7 @@ pub(super) const KINDS: &[Kind] = &[
     kind("release_ip", 1, 5),
 ];
 
-/// What happens to a droplet, in the order in which it happens, by how often it does.
+/// Episodes of a droplet's life: their weights, and their actions in order.
 pub(super) const EPISODES: &[(u32, &[&str])] = &[
     (34, &["reboot"]),
     (14, &["power_off", "power_on"]),
@@ -65,14 +65,14 @@ pub(super) const EPISODES: &[(u32, &[&str])] = &[
     (1, &["migrate"]),
 ];
 
-/// What happens to a droplet but is recorded of a volume.
+/// Episodes of a droplet's life that are recorded for a volume.
 pub(super) const VOLUME_EPISODES: &[(u32, &[&str])] = &[
     (4, &["attach_volume"]),
     (3, &["attach_volume", "detach_volume"]),
     (1, &["detach_volume", "attach_volume"]),
 ];
 
-/// What happens to volumes, images and addresses by themselves.
+/// Actions of volumes, images and addresses without a droplet.
 pub(super) const ELSEWHERE: &[&str] = &[
     "attach_volume",
     "detach_volume",
@@ -86,7 +86,7 @@ pub(super) const ELSEWHERE: &[&str] = &[
     "release_ip",
 ];
 
-/// The place of a type in [`KINDS`].
+/// The index of a type in [`KINDS`].
 pub(super) fn number(name: &str) -> Option<u16> {
     KINDS
         .iter()
@@ -94,7 +94,7 @@ pub(super) fn number(name: &str) -> Option<u16> {
         .and_then(|place| u16::try_from(place).ok())
 }
 
-/// The seconds a type takes, at least and at most; a guess for types that no history has.
+/// The shortest and longest duration of a type in seconds; a guess for types that no history has.
 pub(super) fn seconds(number: u16) -> (i64, i64) {
     KINDS
         .get(usize::from(number))

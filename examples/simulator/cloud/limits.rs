@@ -1,22 +1,22 @@
-//! Both limits on the rate of requests: windows that slide, in which each request counts from its own time.
+//! Both limits on the rate of requests: sliding windows, in which each request counts from its own time.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// So many requests per window.
+/// A number of requests per window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// No limit when absent.
+    /// The number of requests; `None` for no limit.
     pub requests: Option<u32>,
-    /// How long each request counts.
+    /// The time for which a request counts.
     pub window: Duration,
 }
 
-/// What the limits say to one request.
+/// The decision of the limits about one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Within,
-    /// The minute's limit is reached, for so many seconds.
+    /// The limit per minute is reached, for this many seconds.
     MinuteExceeded(u64),
     HourExceeded,
 }
@@ -29,7 +29,7 @@ pub(super) struct RateLimits {
 }
 
 impl RateLimits {
-    /// Counts a request, unless it is one too many.
+    /// Counts a request, unless it exceeds a limit.
     pub(super) fn admit(&mut self, hourly: Limit, minute: Limit, now: Instant) -> Verdict {
         let hour_wait = wait(&mut self.hour, hourly, now);
         if hour_wait.is_some() {
@@ -43,7 +43,7 @@ impl RateLimits {
         Verdict::Within
     }
 
-    /// The `ratelimit-*` headers. They speak of the hour; there are none when it has no limit.
+    /// The `ratelimit-*` headers. They describe the hourly limit; without that limit, there are none.
     pub(super) fn headers(
         &self,
         hourly: Limit,
@@ -70,7 +70,7 @@ impl RateLimits {
     }
 }
 
-/// How long until one more request is allowed; nothing when it is now.
+/// The wait until one more request is allowed; `None` when it is allowed now.
 fn wait(times: &mut VecDeque<Instant>, limit: Limit, now: Instant) -> Option<Duration> {
     let counts = |time: &Instant| now.saturating_duration_since(*time) < limit.window;
     while times.front().is_some_and(|time| !counts(time)) {

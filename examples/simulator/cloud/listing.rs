@@ -1,4 +1,4 @@
-//! Paging: which rows a page has, and the links and totals around them.
+//! Paging: the rows of a page, and the links and totals around them.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use super::options::Order;
 const DEFAULT_ROWS: usize = 20;
 const MOST_ROWS: usize = 200;
 
-/// The page that a request asks for.
+/// The requested page.
 #[derive(Clone, Debug)]
 pub(super) struct Page {
     number: usize,
@@ -38,7 +38,7 @@ impl Page {
         }
     }
 
-    /// The positions of its rows in a listing of so many, counted from the first row of page 1.
+    /// The indexes of its rows in a listing of this length, counted from the first row of page 1.
     pub(super) fn rows(&self, total: usize) -> std::ops::Range<usize> {
         let start = self.start(self.number).min(total);
         start..self.start(self.number.saturating_add(1)).min(total)
@@ -99,7 +99,7 @@ fn path_of(url: &str) -> &str {
 }
 
 impl Order {
-    /// Where the row at `position` of a listing stands, counted from its oldest.
+    /// The place of the row at `position` of a listing, counted from the oldest row.
     pub(super) fn place(self, position: usize, total: usize) -> usize {
         match self {
             Self::NewestFirst => (total - 1).saturating_sub(position),
@@ -111,7 +111,7 @@ impl Order {
 
 /// A permutation of `0..total`.
 fn scatter(position: usize, total: usize) -> usize {
-    // A step that shares no factor with the total visits every place once.
+    // A step without a common factor with the total visits every place once.
     const STEPS: [usize; 4] = [7919, 104_729, 611_953, 1];
     let step = STEPS
         .into_iter()

@@ -1,12 +1,12 @@
-//! A stand-in for the DigitalOcean API: stateful, deterministic, and broken on demand.
+//! A simulator of the DigitalOcean API: stateful, deterministic, and broken on demand.
 //!
-//! People run it through `cargo run --example simulator`; the integration tests and the demo include it as a
-//! module. It shares no code with the library on purpose: a bug of the one cannot hide a bug of the other.
+//! Users run it with `cargo run --example simulator`; the integration tests and the demo include it as a module. It
+//! shares no code with the library on purpose: a bug of one cannot hide a bug of the other.
 //!
 //! [`Cloud::start`] serves an account on a port of 127.0.0.1 until the last handle is dropped. The handle knows the
-//! truth ([`Cloud::actions`]), what was asked ([`Cloud::requests`]), and changes both the account
-//! ([`Cloud::add_action`], [`Cloud::destroy_droplet`], [`Cloud::remove_action`] …) and the answers ([`Cloud::break_with`])
-//! while it serves. Answers may be older than the account, too ([`Replicas`], [`PageCache`]).
+//! truth ([`Cloud::actions`]) and the requests ([`Cloud::requests`]). It changes both the account
+//! ([`Cloud::add_action`], [`Cloud::destroy_droplet`], [`Cloud::remove_action`] …) and the answers
+//! ([`Cloud::break_with`]) while it serves. Answers can also be older than the account ([`Replicas`], [`PageCache`]).
 
 #![allow(
     dead_code,

@@ -1,4 +1,4 @@
-//! What an account holds at the start, and how the API behaves; most of it can change while it serves.
+//! The initial content of an account and the behaviour of the API. Most options can change while it serves.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::limits::Limit;
 use super::staleness::{PageCache, Replicas};
 
-/// The scopes that the simulated endpoints ask for.
+/// The scopes of the simulated endpoints.
 pub const SCOPES: &[&str] = &[
     "account:read",
     "actions:read",
@@ -16,62 +16,62 @@ pub const SCOPES: &[&str] = &[
     "tag:read",
 ];
 
-/// In which order listings of actions come.
+/// The order of listings of actions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
     /// As observed at the API.
     #[default]
     NewestFirst,
-    /// The other way round: new actions appear on the last page.
+    /// The reverse: new actions appear on the last page.
     OldestFirst,
-    /// None at all, but the same for every request.
+    /// No meaningful order, but the same for every request.
     Scattered,
 }
 
-/// What [`super::Cloud::start`] needs to know. `Options::default()` is a small account with the API's real limits.
+/// The options of [`super::Cloud::start`]. `Options::default()` is a small account with the API's real limits.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Droplets in the history, the destroyed ones included.
     pub droplets: usize,
     /// Actions in the account's listing, exactly.
     pub actions: usize,
-    /// The same seed gives the same history, given the same `now`.
+    /// The same seed and the same `now` give the same history.
     pub seed: u64,
     /// The share of the droplets that are gone.
     pub destroyed: f64,
-    /// How many of the droplets that exist have GPUs, the newest first: the list of droplets shows them on request only.
+    /// The number of existing droplets with GPUs, the newest first. The list of droplets shows them on request only.
     pub gpus: usize,
-    /// How many of the newest actions still run; small accounts have fewer.
+    /// The number of newest actions that are in progress; small accounts have fewer.
     pub in_progress: usize,
-    /// Whether droplets' own listings show a few actions that are recorded of a volume.
+    /// True when droplets' own listings show a few actions that are recorded for a volume.
     pub volumes_on_droplets: bool,
-    /// Where the history begins, in seconds since 1970.
+    /// The begin of the history, in seconds since 1970.
     pub from: i64,
-    /// The account's time, in seconds since 1970; the real time when absent.
+    /// The account's time, in seconds since 1970; `None` for the real time.
     pub now: Option<i64>,
-    /// 0 for a free one.
+    /// The port; 0 for a free port.
     pub port: u16,
-    /// The only token that is accepted.
+    /// The only accepted token.
     pub token: String,
-    /// What the token may do; all of [`SCOPES`] by default.
+    /// The scopes of the token; all of [`SCOPES`] by default.
     pub scopes: BTreeSet<String>,
-    /// Whether answers are compressed for clients that accept it.
+    /// True when answers are compressed for clients that accept it.
     pub gzip: bool,
-    /// How long every answer takes.
+    /// The delay of every answer.
     pub latency: Duration,
     /// 5,000 requests per hour.
     pub hourly: Limit,
     /// 250 requests per minute.
     pub minute: Limit,
-    /// New actions that appear before each request for actions is answered.
+    /// The number of new actions that appear before each request for actions is answered.
     pub grow_per_request: usize,
-    /// After how many requests for actions an action in progress is settled; never by itself when absent.
+    /// The number of requests for actions after which an action in progress settles; `None` for never.
     pub settle_after_requests: Option<u32>,
-    /// In which order actions are listed.
+    /// The order of listings of actions.
     pub order: Order,
-    /// From which copies of the account listings of actions are answered; from the account itself by default.
+    /// The copies of the account that answer requests for listings of actions; the account itself by default.
     pub replicas: Replicas,
-    /// What keeps pages of actions, if anything does. Whoever changes it empties it.
+    /// The cache of pages of actions, if any. A change of it clears its content.
     pub cache: Option<PageCache>,
 }
 

@@ -1,6 +1,6 @@
-//! A small generator of pseudo-random numbers, so that a seed gives the same account on every machine.
+//! A small generator of pseudo-random numbers: a seed gives the same account on every machine.
 
-/// `SplitMix64`: one word of state, and good enough to scatter events over years.
+/// `SplitMix64`: one word of state, and sufficient to scatter events over years.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
@@ -19,7 +19,7 @@ impl Random {
         word ^ (word >> 31)
     }
 
-    /// From 0 up to, and without, `end`; 0 when `end` is 0.
+    /// From 0 up to `end`, which is excluded; 0 when `end` is 0.
     pub fn below(&mut self, end: usize) -> usize {
         (self.word() % (end as u64).max(1)) as usize
     }
@@ -30,7 +30,7 @@ impl Random {
         low + (self.word() % width) as i64
     }
 
-    /// From 0.0 up to, and without, 1.0.
+    /// From 0.0 up to 1.0, which is excluded.
     pub fn fraction(&mut self) -> f64 {
         (self.word() >> 11) as f64 / (1_u64 << 53) as f64
     }
@@ -40,7 +40,7 @@ impl Random {
         self.fraction() < probability
     }
 
-    /// One of them, by weight.
+    /// One of the choices, by weight.
     pub fn weighted<'a, T>(&mut self, choices: &'a [(u32, T)]) -> Option<&'a T> {
         let sum: u32 = choices.iter().map(|(weight, _)| weight).sum();
         let mut left = self.below(sum as usize) as u32;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// Slug, name, and whether new droplets can be created there.
+/// Slug, name, and true when new droplets can be created there.
 const REGIONS: &[(&str, &str, bool)] = &[
     ("nyc1", "New York 1", true),
     ("nyc2", "New York 2", false),
@@ -31,7 +31,7 @@ const FEATURES: &[&str] = &[
     "server_id",
 ];
 
-/// Prefix, suffix, the smallest number of CPUs, how often that doubles, and gigabytes of memory per CPU.
+/// Prefix, suffix, the smallest number of CPUs, the number of doublings, and gigabytes of memory per CPU.
 const SIZE_FAMILIES: &[(&str, &str, u32, u32, u32)] = &[
     ("s", "", 1, 5, 1),
     ("s", "", 1, 5, 2),
@@ -104,7 +104,7 @@ fn build(place: usize, &(slug, name, available): &(&'static str, &str, bool)) ->
     }
 }
 
-/// About a hundred, of which each region lacks a few.
+/// About a hundred sizes. Each region lacks a few of them.
 fn sizes(place: usize) -> Vec<String> {
     let mut sizes = Vec::new();
     for &(prefix, suffix, least, doublings, memory) in SIZE_FAMILIES {

@@ -1,4 +1,4 @@
-//! From a request to the answer the API would give, were nothing in the way.
+//! The true answer of the API to a request, without any fault.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use super::listing::Page;
 use super::options::Options;
 use super::state::{State, entry_id};
 
-/// The errors that the specification documents, and those that proxies add.
+/// The errors of the specification, and the errors that proxies add.
 pub(super) fn error(status: u16, request_id: &str) -> Answer {
     let (id, message) = match status {
         401 => ("unauthorized", "Unable to authenticate you."),
@@ -35,30 +35,30 @@ pub(super) fn error(status: u16, request_id: &str) -> Answer {
     Answer::json(status, json::error(id, message, request_id))
 }
 
-/// Whether a request is for actions, one or many: those make time pass in the account.
+/// True for a request for one or many actions: these requests let time pass in the account.
 pub(super) fn is_for_actions(request: &Request) -> bool {
     request.path().split('/').any(|part| part == "actions")
 }
 
-/// Whether a request is for a listing of actions.
+/// True for a request for a listing of actions.
 pub(super) fn is_for_listed_actions(request: &Request) -> bool {
     request.path().ends_with("/actions")
 }
 
-/// The droplet whose own endpoint a request is for.
+/// The droplet whose own endpoint a request addresses.
 pub(super) fn droplet_of(request: &Request) -> Option<i64> {
     let rest = request.path().strip_prefix("/v2/droplets/")?;
     rest.split('/').next()?.parse().ok()
 }
 
-/// What a request is answered from.
+/// The data for an answer.
 pub(super) struct Routes<'a> {
     pub(super) state: &'a State,
     pub(super) options: &'a Options,
     pub(super) base_url: &'a str,
     pub(super) request_id: &'a str,
     pub(super) quirks: &'a Quirks,
-    /// How many actions of the account its listings do not know yet.
+    /// The number of newest actions of the account that the listings do not know yet.
     pub(super) lag: usize,
 }
 
@@ -199,7 +199,7 @@ impl Routes<'_> {
         )
     }
 
-    /// The sizes by their slugs, without prices and measures.
+    /// The sizes with their slugs only, without prices and measures.
     fn sizes(&self, request: &Request) -> Answer {
         let regions = self.state.regions.iter();
         let sizes: BTreeSet<_> = regions.flat_map(|region| &region.sizes).collect();

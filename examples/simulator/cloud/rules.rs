@@ -1,4 +1,4 @@
-//! Which requests get which fault.
+//! Rules that assign faults to requests.
 
 use std::ops::RangeInclusive;
 
@@ -6,7 +6,7 @@ use super::faults::Fault;
 use super::http::Request;
 use super::random::Random;
 
-/// Breaks the answers to the requests that match it: all of them, unless told otherwise.
+/// Breaks the answers to the matching requests: all requests, unless a method narrows the rule.
 ///
 /// `FaultRule::new(Fault::Status(500)).page(3).times(1)` breaks page 3 once, so that a second try succeeds.
 #[derive(Clone, Debug)]
@@ -23,12 +23,12 @@ pub struct FaultRule {
 }
 
 impl FaultRule {
-    /// This fault.
+    /// A rule with this fault.
     pub fn new(fault: Fault) -> Self {
         Self::any_of(vec![fault])
     }
 
-    /// One of these faults, each time another.
+    /// A rule with one of these faults, another one each time.
     pub fn any_of(faults: Vec<Fault>) -> Self {
         Self {
             faults,
@@ -65,28 +65,28 @@ impl FaultRule {
         Self::any_of(faults).probability(probability, seed)
     }
 
-    /// Only requests whose path and query contain this.
+    /// Applies only to requests whose path and query contain this text.
     #[must_use]
     pub fn path(mut self, part: &str) -> Self {
         self.path = Some(part.to_owned());
         self
     }
 
-    /// Only requests for this page; without the parameter, a request is for page 1.
+    /// Applies only to requests for this page. A request without the parameter is for page 1.
     #[must_use]
     pub fn page(mut self, page: u64) -> Self {
         self.pages = page..=page;
         self
     }
 
-    /// Only requests for this page and later ones.
+    /// Applies only to requests for this page and later ones.
     #[must_use]
     pub fn pages_from(mut self, page: u64) -> Self {
         self.pages = page..=u64::MAX;
         self
     }
 
-    /// Not before the n-th request that matches, counted from 1; and only that one, unless `times` follows.
+    /// Applies to the n-th matching request, counted from 1, and only to that one, unless `times` follows.
     #[must_use]
     pub fn nth(mut self, nth: u64) -> Self {
         self.nth = nth;
@@ -94,14 +94,14 @@ impl FaultRule {
         self
     }
 
-    /// At most so many times.
+    /// Applies at most this many times.
     #[must_use]
     pub fn times(mut self, times: u64) -> Self {
         self.times = Some(times);
         self
     }
 
-    /// Only in this share of the cases, drawn from the seed.
+    /// Applies only in this share of the cases, drawn from the seed.
     #[must_use]
     pub fn probability(mut self, probability: f64, seed: u64) -> Self {
         self.probability = Some(probability);
@@ -109,7 +109,7 @@ impl FaultRule {
         self
     }
 
-    /// The fault for this request, if it gets one.
+    /// The fault for this request, if any.
     pub(super) fn fault(&mut self, request: &Request) -> Option<Fault> {
         let page = request
             .parameter("page")
@@ -137,7 +137,7 @@ impl FaultRule {
         self.faults.get(choice).cloned()
     }
 
-    /// How often it broke an answer so far.
+    /// The number of answers that it broke so far.
     pub(super) fn fired(&self) -> u64 {
         self.fired
     }

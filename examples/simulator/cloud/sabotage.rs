@@ -1,4 +1,4 @@
-//! Does to an answer what its faults say.
+//! Applies faults to an answer.
 
 use super::delivery::Delivery;
 use super::faults::Fault;
@@ -9,7 +9,7 @@ use super::routes;
 const HTML: &str = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
     <center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n";
 
-/// The answer that a fault puts in place of the true one.
+/// The answer that a fault puts in the place of the true answer.
 pub(super) fn instead(fault: &Fault, request_id: &str) -> Option<Answer> {
     Some(match fault {
         Fault::Status(status) => routes::error(*status, request_id),
@@ -33,7 +33,7 @@ pub(super) fn instead(fault: &Fault, request_id: &str) -> Option<Answer> {
     })
 }
 
-/// Changes that are made before an answer is compressed.
+/// Changes before an answer is compressed.
 pub(super) fn before_coding(fault: &Fault, answer: &mut Answer) {
     match fault {
         Fault::CutJson => answer.body.truncate(answer.body.len() / 2),
@@ -49,7 +49,7 @@ pub(super) fn before_coding(fault: &Fault, answer: &mut Answer) {
     }
 }
 
-/// Changes that are made to the bytes as they go out.
+/// Changes to the bytes that are sent.
 pub(super) fn after_coding(fault: &Fault, answer: &mut Answer) {
     answer.delivery = match fault {
         Fault::BadGzip => {

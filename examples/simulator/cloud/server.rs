@@ -1,4 +1,4 @@
-//! Connections: accepts them, reads requests, sends answers, until told to stop.
+//! Connections: accepts them, reads requests and sends answers, until it is stopped.
 
 use std::io;
 use std::net;
@@ -16,9 +16,9 @@ use super::http::{self, Head, Request};
 use super::routes;
 use super::service::Service;
 
-/// Serves in a thread of its own until stopped or dropped.
+/// Serves in a separate thread until stopped or dropped.
 ///
-/// A thread, because a test that waits for a child process would block a runtime that it shares with the server.
+/// A thread, because a test that waits for a child process would block a runtime shared with the server.
 #[derive(Debug)]
 pub(super) struct Server {
     stop: Option<oneshot::Sender<()>>,
@@ -26,7 +26,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Binds the port; `serve` makes the service from the address that it got.
+    /// Binds the port. `serve` makes the service from the bound address.
     pub(super) fn start(
         port: u16,
         serve: impl FnOnce(String) -> Service,
@@ -68,7 +68,7 @@ fn run(
     service: Arc<Service>,
     stopped: oneshot::Receiver<()>,
 ) {
-    // Fails only when the system is out of resources; then connections are refused.
+    // This fails only when the system has no resources left; then the system refuses connections.
     let _ = runtime.block_on(accept(listener, service, stopped));
     runtime.shutdown_background();
 }
@@ -93,7 +93,7 @@ async fn accept(
     }
 }
 
-/// Answers the requests of one connection. A client that goes away in the middle is nobody's fault.
+/// Answers the requests of one connection. A client that disconnects in the middle is not an error.
 async fn converse(mut stream: TcpStream, service: Arc<Service>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut received = Vec::with_capacity(4096);
@@ -104,7 +104,7 @@ async fn converse(mut stream: TcpStream, service: Arc<Service>) -> io::Result<()
             sleep(delay).await;
         }
         if let Some(mut release) = held {
-            // It fails when the service is gone; then nobody waits for the answer.
+            // This fails when the service has ended; then no client waits for the answer.
             let _ = release.changed().await;
         }
         if !super::delivery::deliver(&mut stream, &answer, request.closes).await? {
@@ -114,7 +114,7 @@ async fn converse(mut stream: TcpStream, service: Arc<Service>) -> io::Result<()
     Ok(())
 }
 
-/// Nothing once the client has closed, or has sent what is no request.
+/// The next request; `None` once the client has closed, or after an invalid request.
 async fn next_request(
     stream: &mut TcpStream,
     received: &mut Vec<u8>,

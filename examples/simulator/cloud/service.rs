@@ -20,35 +20,35 @@ use super::sabotage;
 use super::staleness::Staleness;
 use super::state::State;
 
-/// Compressing less than this gains nothing.
+/// Compression gains nothing for a smaller body.
 const WORTH_COMPRESSING: usize = 512;
-/// Older requests are forgotten, so that a simulator can run for days.
+/// The log drops older requests, so that a simulator can run for days.
 const LONGEST_LOG: usize = 500_000;
 
-/// Changes when answers that are held back are let go.
+/// Signals the release of held answers.
 pub(super) type Release = watch::Receiver<()>;
 
-/// A request as it was logged.
+/// A logged request.
 #[derive(Clone, Debug)]
 pub struct LoggedRequest {
     /// `GET`
     pub method: String,
-    /// With its query.
+    /// The path with its query.
     pub path: String,
-    /// Whether an `Authorization` header was sent, the right one or not.
+    /// True when an `Authorization` header was sent, the right one or not.
     pub authorized: bool,
     /// The header `User-Agent`.
     pub user_agent: Option<String>,
-    /// The status that was answered; 0 when none reached the client.
+    /// The status of the answer; 0 when none reached the client.
     pub status: u16,
-    /// The newest action that this answer revealed, by showing it or by its total; absent when the answer was broken, or
-    /// no page of actions. The listing's other actions are those with smaller ids, unless somebody added some by hand.
+    /// The newest action that this answer revealed, in a row or by its total; `None` when the answer was broken, or is
+    /// not a page of actions. The listing's other actions have smaller ids, unless a test added handmade ones.
     pub newest_action: Option<i64>,
     /// When it arrived.
     pub at: Instant,
 }
 
-/// Everything that requests and the handle share.
+/// The shared state of requests and the handle.
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) base_url: String,
@@ -63,7 +63,7 @@ pub(super) struct Service {
     requests: AtomicU64,
 }
 
-/// How many requests are, and at most were, being answered at once.
+/// The current and the maximum number of requests that are answered at once.
 #[derive(Debug, Default)]
 pub(super) struct Busy {
     now: AtomicUsize,
@@ -87,7 +87,7 @@ impl Busy {
     }
 }
 
-/// Counts a request as being answered until dropped.
+/// Counts a request as active until it is dropped.
 pub(super) struct Working<'a>(&'a Busy);
 
 impl Drop for Working<'_> {
@@ -112,7 +112,7 @@ impl Service {
         }
     }
 
-    /// The answer to a request, and for how long, or until which release, to hold it back.
+    /// The answer to a request, its delay, and the release that it waits for, if any.
     pub(super) fn answer(&self, request: &Request) -> (Answer, Duration, Option<Release>) {
         let at = Instant::now();
         let options = self.options().clone();
@@ -137,7 +137,7 @@ impl Service {
         (answer, delay, held)
     }
 
-    /// What happens to the account before a request is answered.
+    /// Changes the account before a request is answered.
     fn change_before(&self, faults: &[Fault]) {
         for fault in faults {
             match fault {
@@ -190,7 +190,7 @@ impl Service {
         answer
     }
 
-    /// The answer to a request that the token or the limits do not allow, and the headers for any answer.
+    /// The refusal of a request that the token or the limits do not allow, and the headers for any answer.
     fn refused(
         &self,
         request: &Request,
@@ -329,7 +329,7 @@ impl Service {
     }
 }
 
-/// A lock that a panic elsewhere does not spoil.
+/// A lock that stays usable after a panic in another thread.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
-//! Answers that are older than the account: replicas that lag behind, and caches that keep pages.
+//! Answers that are older than the account: replicas that lag, and caches that keep pages.
 //!
-//! Only listings of actions are stale, those of droplets included. One action by its own address, the list of droplets
-//! and whether a droplet exists are always as they are now.
+//! Only listings of actions are stale, those of droplets included. A single action by its own URL, the list of droplets
+//! and the existence of a droplet are always current.
 
 use std::collections::HashMap;
 
@@ -9,18 +9,19 @@ use super::http::{Answer, Request};
 use super::options::Options;
 use super::random::Random;
 
-/// The servers behind the API, each of which lags behind by so many actions of the account: those are not there yet,
-/// neither in the account's listing nor in those of their droplets. What was removed is removed everywhere.
+/// The servers behind the API. A replica does not have the newest actions of the account, as many as its lag: neither
+/// the account's listing nor those of the droplets show them. A removed action is removed on all replicas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Replicas {
-    /// How far each of them lags; none at all when empty.
+    /// The lag of each replica in actions; no replicas when empty.
     pub lags: Vec<usize>,
-    /// The first one answers for page 1, the second for page 2, the last for all that follow; otherwise chance decides.
+    /// True when the first replica answers for page 1, the second for page 2, and the last for all later pages;
+    /// otherwise random.
     pub by_page: bool,
 }
 
 impl Replicas {
-    /// Any of these for each request.
+    /// A random replica for each request.
     pub fn at_random(lags: &[usize]) -> Self {
         Self {
             lags: lags.to_vec(),
@@ -28,7 +29,7 @@ impl Replicas {
         }
     }
 
-    /// One for each page, the last of them for all pages that follow.
+    /// One replica for each page, the last of them for all later pages.
     pub fn by_page(lags: &[usize]) -> Self {
         Self {
             lags: lags.to_vec(),
@@ -50,15 +51,15 @@ impl Replicas {
 /// Keeps whole answers, each for exactly one path and query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageCache {
-    /// How many actions old an answer is when it is put there: any of these.
+    /// The age of an answer in actions when it is cached: a random one of these.
     pub ages: Vec<usize>,
-    /// How many further requests get it before it is made anew.
+    /// The number of further requests that get the cached answer before it is renewed.
     pub keeps: u32,
-    /// Earlier pages are never kept.
+    /// The first page that is cached.
     pub from_page: usize,
 }
 
-/// What is kept, and the chance by which answers age.
+/// The cached answers, and the random numbers for their age.
 #[derive(Debug)]
 pub(super) struct Staleness {
     random: Random,
@@ -73,12 +74,12 @@ impl Staleness {
         }
     }
 
-    /// Forgets the pages that are kept.
+    /// Clears the cache.
     pub(super) fn forget(&mut self) {
         self.kept.clear();
     }
 
-    /// The answer that was kept for this request, or how many actions old a new one is.
+    /// The cached answer to this request, or the age in actions of a new answer.
     pub(super) fn answer(
         &mut self,
         request: &Request,
@@ -100,7 +101,7 @@ impl Staleness {
         Err(lag + cache.ages.get(age).copied().unwrap_or_default())
     }
 
-    /// Keeps a new answer, where there is a cache.
+    /// Stores a new answer, if a cache exists.
     pub(super) fn keep(&mut self, request: &Request, options: &Options, answer: &Answer) {
         if let Some(cache) = options.caches(request.page())
             && answer.status == 200
@@ -112,7 +113,7 @@ impl Staleness {
 }
 
 impl Options {
-    /// The cache that keeps this page.
+    /// The cache for this page.
     fn caches(&self, page: usize) -> Option<&PageCache> {
         self.cache.as_ref().filter(|cache| page >= cache.from_page)
     }

@@ -1,4 +1,4 @@
-//! The account: its droplets, its actions, and which listing shows which of them.
+//! The account: its droplets, its actions, and the listing that shows each action.
 
 use std::collections::HashMap;
 
@@ -20,26 +20,26 @@ pub(super) struct Open {
     pub(super) requests_left: u32,
 }
 
-/// The account as it is now.
+/// The current account.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) regions: Vec<Region>,
     pub(super) machines: Vec<Machine>,
-    /// Oldest first, so that what is added later changes no position.
+    /// Oldest first, so that a new action changes no index.
     pub(super) entries: Vec<Entry>,
-    /// The places of the actions in `entries` that the account's listing shows: all but those that were removed.
+    /// The indexes of the actions in `entries` that the account's listing shows: all except the removed ones.
     pub(super) listed: Vec<u32>,
-    /// Per droplet, the places of those that its own listing shows.
+    /// Per droplet, the indexes of the actions that its own listing shows.
     pub(super) listings: Vec<Vec<u32>>,
-    /// The places of the actions that were removed.
+    /// The indexes of the removed actions.
     pub(super) removed: Vec<u32>,
     pub(super) kinds: Vec<String>,
     pub(super) open: Vec<Open>,
     pub(super) random: Random,
     droplet_places: HashMap<i64, usize>,
-    /// Whether ids ascend, as they do until somebody adds an action by hand.
+    /// True while ids ascend. A handmade action can end this.
     ascending: bool,
-    /// The account's time when it does not follow the real one.
+    /// The account's time when it does not follow the real time.
     fixed_now: Option<i64>,
 }
 
@@ -92,7 +92,7 @@ impl State {
         }
     }
 
-    /// Puts an action at the head of the listings it belongs to, and answers its place.
+    /// Puts an action at the head of its listings, and returns its index.
     pub(super) fn push(&mut self, entry: Entry) -> usize {
         let place = self.entries.len();
         let number = u32::try_from(place).unwrap_or(u32::MAX);
@@ -107,7 +107,7 @@ impl State {
         place
     }
 
-    /// The droplet on whose own listing an action is, if on one.
+    /// The droplet whose own listing has the action, if any.
     pub(super) fn listed_under(&self, entry: &Entry) -> Option<usize> {
         match entry {
             Entry::Generated(record) => record.droplet_place(),
@@ -115,7 +115,7 @@ impl State {
         }
     }
 
-    /// The places that the listing of a droplet, or of the account, showed so many actions of the account ago.
+    /// The indexes in the listing of a droplet, or of the account, as it was `lag` actions of the account ago.
     pub(super) fn listing(&self, droplet: Option<usize>, lag: usize) -> &[u32] {
         let places = match droplet {
             Some(droplet) => self.listings.get(droplet),
@@ -129,12 +129,12 @@ impl State {
         places.get(..end).unwrap_or_default()
     }
 
-    /// Where a droplet is in `machines`, gone or not.
+    /// The index of a droplet in `machines`, gone or not.
     pub(super) fn droplet_place(&self, id: i64) -> Option<usize> {
         self.droplet_places.get(&id).copied()
     }
 
-    /// A droplet whose endpoints still answer.
+    /// The index of a droplet whose endpoints still answer.
     pub(super) fn living_droplet(&self, id: i64) -> Option<usize> {
         let place = self.droplet_place(id)?;
         self.machines
@@ -143,7 +143,7 @@ impl State {
             .map(|_| place)
     }
 
-    /// Where the action with this id is, unless it was removed.
+    /// The index of the action with this id, unless it was removed.
     pub(super) fn action_place(&self, id: i64) -> Option<usize> {
         let place = if self.ascending {
             self.entries.binary_search_by_key(&Some(id), entry_id).ok()
@@ -156,7 +156,7 @@ impl State {
         place.filter(|place| !is_removed(place))
     }
 
-    /// The values of the actions at these places, but for those whose id is no integer.
+    /// The actions at these indexes, except those whose id is not an integer.
     pub(super) fn actions_at<'a>(
         &'a self,
         places: impl Iterator<Item = &'a u32>,
@@ -165,7 +165,7 @@ impl State {
         entries.filter_map(|entry| self.action(entry))
     }
 
-    /// The id of the newest action that has one.
+    /// The newest integer id of an action.
     pub(super) fn last_id(&self) -> Option<i64> {
         if self.ascending {
             return self.entries.last().and_then(entry_id);
@@ -178,12 +178,12 @@ impl State {
         self.fixed_now.unwrap_or_else(real_now)
     }
 
-    /// Moves a time that stands still.
+    /// Moves the account's time, which then stands still.
     pub(super) fn advance(&mut self, seconds: i64) {
         self.fixed_now = Some(self.now() + seconds);
     }
 
-    /// The number of a type, known so far or not.
+    /// The number of a type; a new type gets a new number.
     pub(super) fn kind(&mut self, name: &str) -> u16 {
         let place = self
             .kinds
@@ -196,7 +196,7 @@ impl State {
         u16::try_from(place).unwrap_or(u16::MAX)
     }
 
-    /// The values of an action, as its JSON has them.
+    /// The values of an action, as in its JSON.
     pub(super) fn action(&self, entry: &Entry) -> Option<Action> {
         match entry {
             Entry::Generated(record) => Some(self.values(record)),
@@ -223,7 +223,7 @@ impl State {
     }
 }
 
-/// The id of a row, unless it is odd.
+/// The id of a row, if it is an integer.
 pub(super) fn entry_id(entry: &Entry) -> Option<i64> {
     match entry {
         Entry::Generated(record) => Some(record.id),

@@ -135,7 +135,7 @@ fn a_second_signal_does_not_wait_for_the_lock_at_all() {
     is_as_after_a_kill(&sandbox, &cloud);
 }
 
-/// Such a reader keeps the archive in rollback mode, and then blocks every commit.
+/// A reader from before the sync keeps the archive in rollback mode, and then blocks every commit.
 #[test]
 fn a_reader_that_never_ends_does_not_keep_a_sync_from_ending() {
     let cloud = cloud();
