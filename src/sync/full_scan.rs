@@ -41,7 +41,7 @@ pub(super) fn may_be_cut(rows: u64) -> bool {
 #[derive(Default)]
 pub(super) struct FullScan {
     /// The number of answers, old ones included.
-    answers: u64,
+    answers: u32,
     pages_read: u64,
     /// The number of pages in this lap. A lap begins at the first page.
     pages_of_lap: u64,
@@ -271,7 +271,7 @@ impl FullScan {
         let most = pages
             .saturating_mul(MOST_TIMES)
             .saturating_add(MORE_ANSWERS);
-        self.first_total < self.largest_total && self.answers > most
+        self.first_total < self.largest_total && u64::from(self.answers) > most
     }
 
     /// Ends a pass that cannot catch up with new actions.
