@@ -1,10 +1,10 @@
 //! The cost of the work, each figure against a lower bound or a peer that is measured in the same run.
 //!
 //! ```text
-//! cargo bench                       # the table
-//! cargo bench -- memory written     # some of its rows
-//! cargo bench -- --quick            # a tenth of the corpus
-//! cargo bench -- growth             # how the figures grow, and the chart
+//! cargo bench --profile dist                       # the table
+//! cargo bench --profile dist -- memory written     # some of its rows
+//! cargo bench --profile dist -- --quick            # a tenth of the corpus
+//! cargo bench --profile dist -- growth             # how the figures grow, and the chart
 //! ```
 //!
 //! A busy machine makes all times longer, but hardly changes the ratio of commands that run in turns. So nearly all
