@@ -17,8 +17,8 @@
 //!
 //! # Invariants
 //!
-//! - Imports go one way: `daemon` and `sync` use `api` and `archive`, `query` uses `archive` and `output`, `config` uses
-//!   `api`, and all use `core`. Tests reject other arrows, and circles between files.
+//! - Imports go one way: `sync` uses `api` and `archive`, `query` uses `archive` and `output`, `daemon` uses all of these
+//!   but `sync` and `output`, `config` uses `api`, and all use `core`. Tests reject other arrows, and circles between files.
 //! - Nothing here prints or exits. Only `config::Environment::of_process`, `core::time::Timestamp::now` and reading a
 //!   `core::time::Zone` by its name read outside state, and only the command line calls them.
 //! - Rows and the coverage that vouches for them are committed together. No transaction is open across an `.await`.

@@ -39,13 +39,13 @@ pub(super) struct FilterFlags {
     /// Started at this time or later
     #[arg(long, value_name = "TIME", visible_alias = "after")]
     since: Option<String>,
-    /// Started before this time; a day, week, month, quarter or year is covered whole
+    /// Started before this time; a day, week, month, quarter or year is included completely
     #[arg(long, value_name = "TIME", visible_alias = "before")]
     until: Option<String>,
     /// Started in this period: 2020-07, 2020-Q3, yesterday, 7d, 2020-07-01..2020-07-14
     #[arg(long, value_name = "PERIOD", conflicts_with_all = ["since", "until"])]
     during: Option<String>,
-    /// Under way at this time, or at some time of this day, month ...
+    /// In progress at this time, or at any time during this day, month ...
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// With --at: under way at some time from this long before until this long after
@@ -57,10 +57,10 @@ pub(super) struct FilterFlags {
     /// Took at most this long
     #[arg(long, value_name = "DURATION")]
     max_duration: Option<String>,
-    /// Only of droplets that are known to be gone
+    /// Only actions of droplets that no longer exist
     #[arg(long, conflicts_with = "existing")]
     gone: bool,
-    /// Only of droplets that are known to exist
+    /// Only actions of droplets that still exist
     #[arg(long)]
     existing: bool,
     /// New in the archive since this time, 'last-sync', or 'last-news': the last sync that brought anything
@@ -174,7 +174,7 @@ fn seen(text: &str, now: Timestamp, zone: &Zone) -> Result<SeenSince, Failure> {
         time => parse_since(time, now, zone)
             .map(SeenSince::Time)
             .map_err(|error| {
-                slip("--seen-since")(&error).with_hint("or `last-sync`, or `last-news`")
+                slip("--seen-since")(&error).with_hint("`last-sync` and `last-news` work too")
             }),
     }
 }

@@ -116,9 +116,9 @@ struct Global {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Archive the new actions of the API
+    /// Archive new actions from the API
     Sync(sync::Arguments),
-    /// Sync on a schedule, until told to end
+    /// Sync on a schedule until stopped
     Daemon(daemon::Arguments),
     /// Show the actions that match
     Query(query::Arguments),
@@ -142,7 +142,7 @@ enum Command {
     Auth(auth::Arguments),
     /// Check that the archive is sound
     Verify(verify::Arguments),
-    /// Copy the archive, also while a sync runs
+    /// Copy the archive; a sync may run meanwhile
     Backup(backup::Arguments),
 }
 

@@ -33,7 +33,7 @@ struct Chosen {
     is_shown: bool,
 }
 
-const ABOUT: &str = "Show this list, or the answer of one of the reports";
+const ABOUT: &str = "List the reports, or run one";
 const AFTER_HELP: &str = "\
 A report is one SQL file, which `archiver report NAME --show-sql` prints. Your own .sql files beside the
 configuration file are reports too, with a header of the same form.

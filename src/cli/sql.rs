@@ -42,7 +42,7 @@ Examples:
   archiver sql 'SELECT * FROM actions WHERE id = :id' --param id=36804636 -o json
   archiver sql --timeout 30s -o csv < question.sql
 
-Only reading is possible: SELECT, WITH, VALUES, EXPLAIN, and pragmas that tell something, one statement at a time.
+Only reading is possible: SELECT, WITH, VALUES, EXPLAIN, and pragmas that only read, one statement at a time.
 `archiver schema` shows the tables and views. A BLOB is printed as x'00ff'.";
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {

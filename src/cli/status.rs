@@ -33,7 +33,7 @@ pub(super) struct Arguments {
 const AFTER_HELP: &str = "\
 Examples:
   archiver status
-  archiver status --max-age 2h --exit-code    # cron, Nagios: 0 is fine, all else is not
+  archiver status --max-age 2h --exit-code    # cron, Nagios: 0 is good, anything else is a problem
   archiver status -o json
 
 The first line is the verdict:

@@ -18,7 +18,7 @@ pub(super) struct Arguments {
     /// Show actions that started at this time or later
     #[arg(long, value_name = "TIME", visible_alias = "after")]
     since: Option<String>,
-    /// Show actions that started before this time; a day, week, month, quarter or year is covered whole
+    /// Show actions that started before this time; a day, week, month, quarter or year is included completely
     #[arg(long, value_name = "TIME", visible_alias = "before")]
     until: Option<String>,
     #[command(flatten)]

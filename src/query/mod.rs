@@ -46,6 +46,6 @@ pub(crate) use rows::{RowsError, visit_rows};
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
-mod meaning;
+mod meaning_tests;
 #[cfg(test)]
-mod plans;
+mod plan_tests;

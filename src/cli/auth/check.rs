@@ -45,7 +45,7 @@ Examples:
   archiver auth check --droplet 3164444              # is it enough for these?
   archiver auth check --doctl-context work -o json
 
-Each scope is tried by the smallest request that takes it. Nothing is written, and no part of the
+Each scope is tested with the smallest request that needs it. Nothing is written, and no part of the
 token is shown.
 
 Exit status: 0 the token may do what the sync needs; 4 it is missing, is not accepted, belongs to

@@ -60,10 +60,12 @@ Examples:
   archiver daemon --cron '30 2 * * *' --timezone Europe/Dublin -v    # -v also prints the next five runs
   archiver daemon --cron @hourly --jitter 5m --listen 127.0.0.1:9184
 
-A tick is left out while the last sync is still running. Missed ticks are made up for by one sync. A failed sync is
-tried again after a while. When clocks are set forward or back, no run is lost or doubled.
+A tick is skipped while a sync is running. One sync makes up for all missed ticks.
+The daemon retries a failed sync after a wait. No run is lost or doubled when clocks
+are set forward or back.
 
-Signals: TERM and INT end it within five seconds, a second one at once, with exit status 0; HUP reads the configuration again.";
+Signals: TERM and INT end it within five seconds with exit status 0, a second one
+ends it at once. HUP reads the configuration again.";
 
 /// The clock, randomness and alarm of a daemon; a test has its own.
 pub(crate) struct Machine<A> {

@@ -63,4 +63,4 @@ pub fn stats(
 }
 
 #[cfg(test)]
-mod meaning;
+mod meaning_tests;

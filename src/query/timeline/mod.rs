@@ -145,6 +145,6 @@ fn new_names(events: &[Event], droplet: &Droplet) -> HashMap<ActionId, String> {
 }
 
 #[cfg(test)]
-mod meaning;
+mod meaning_tests;
 #[cfg(test)]
 mod tests;
