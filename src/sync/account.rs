@@ -1,6 +1,8 @@
 //! Checks the token: refuses a token of another account, so that two histories are never mixed, and finds out if it may
 //! read the account's listing.
 
+use std::collections::BTreeSet;
+
 use uuid::Uuid;
 
 use super::full_scan::MOST_OLD;
@@ -181,6 +183,7 @@ async fn newest_page(
         }
         if tries >= MOST_OLD {
             // The droplets' own listings are read instead.
+            session.store.follow_only(&BTreeSet::new())?;
             session.store.forget_coverage(listing.id)?;
             session.store.set_total(ListingKind::Followed, total)?;
             return Ok(answer);

@@ -48,6 +48,7 @@ impl Session<'_> {
         while gone::read_on_in_the_account(&mut self)? {
             self.read_listings(stop.as_mut(), cancellation).await?;
         }
+        self.keep_newest()?;
         finalize::finalize(&mut self)?;
         self.make_deferred_indexes(cancellation.clone())?;
         if !self.is_halted() {
@@ -124,7 +125,8 @@ impl Session<'_> {
             }
             None => {
                 self.queue_followed();
-                self.keep(&page)
+                self.newest_page = Some(page);
+                Ok(())
             }
         }
     }
@@ -165,8 +167,12 @@ impl Session<'_> {
         self.queue.extend(again.difference(&queued));
     }
 
-    /// Archives the droplets' actions on the account's newest page, because the droplets' listings may lag behind it.
-    fn keep(&mut self, page: &Page<Action>) -> Result<(), archive::Error> {
+    /// Archives the droplets' actions on the account's newest page, because the droplets' listings may lag behind it. This
+    /// comes last: a listing that shows an archived action at a covered position is believed.
+    fn keep_newest(&mut self) -> Result<(), archive::Error> {
+        let Some(page) = self.newest_page.take() else {
+            return Ok(());
+        };
         let actions = page.rows.iter().flatten();
         let kept = actions.filter(|action| self.following.keeps(action));
         let rows: Vec<(&Action, bool)> = kept.map(|action| (action, false)).collect();

@@ -1,5 +1,7 @@
 //! One listing in a sync run: its page plan, and the archiving of its pages.
 
+use std::collections::BTreeSet;
+
 use super::answer::{Answer, Before, Skipped, Verdict};
 use super::follow::Following;
 use super::page_plan::PagePlan;
@@ -7,7 +9,7 @@ use super::report::ListingResult;
 use crate::api::{self, Client, Page};
 use crate::archive::{self, Listing, ListingKind, PageRecord, Recorded, RunId, Store};
 use crate::core::coverage::Coverage;
-use crate::core::model::{Action, ActionId};
+use crate::core::model::{Action, ActionId, DropletId};
 use crate::core::time::Timestamp;
 
 /// One listing in one sync run.
@@ -19,6 +21,8 @@ pub(super) struct ListingSync {
     /// The positions at which every action of the account is archived, if the account's listing is read for droplets.
     account: Coverage,
     is_doubted: bool,
+    /// Droplets with new rows in the account's listing, of a listing that follows them.
+    unproven: BTreeSet<DropletId>,
     /// True when the account's listing is read for gone droplets, which no longer have their own listings.
     pub(super) is_after_the_gone: bool,
     /// The result, once the listing has ended.
@@ -58,6 +62,7 @@ impl ListingSync {
             from: 0,
             account: Coverage::new(),
             is_doubted: false,
+            unproven: BTreeSet::new(),
             is_after_the_gone: false,
             result: None,
         }
@@ -92,6 +97,7 @@ impl ListingSync {
             from,
             account: account.clone(),
             is_doubted: false,
+            unproven: BTreeSet::new(),
             is_after_the_gone: false,
             result: None,
         }
@@ -146,6 +152,14 @@ impl ListingSync {
             run: moment.run,
             now: moment.now,
         })?;
+        if self.listing.kind == ListingKind::Followed {
+            let new = rows.iter().filter(|(_, is_archived)| !is_archived);
+            self.unproven
+                .extend(new.filter_map(|(action, _)| action.resource_id));
+        } else if self.plan.is_full() && recorded.inserted > 0 {
+            // These rows have no position yet. They would hide a shift from a sync that trusts earlier positions.
+            self.forget_coverage(store)?;
+        }
         self.plan.archived(&answer, &placement, recorded);
         self.look_up_what_the_walk_wants(store)?;
         Ok(recorded)
@@ -187,14 +201,27 @@ impl ListingSync {
         let Some(inconsistency) = self.plan.inconsistency().filter(|_| !self.is_doubted) else {
             return Ok(None);
         };
+        let inconsistency = inconsistency.to_string();
         self.is_doubted = true;
-        self.listing.coverage = Coverage::new();
-        store.forget_coverage(self.listing.id)?;
+        self.forget_coverage(store)?;
         if self.listing.kind == ListingKind::Followed {
-            // The droplets' own listings are read instead, and the droplets are then followed from the new length.
+            // The droplets' own listings are read instead, and the droplets are then followed from the new length. Their
+            // new rows have no position there, so they would hide a shift.
             store.set_total(self.listing.kind, None)?;
+            for id in std::mem::take(&mut self.unproven) {
+                let own = store.listing(ListingKind::Droplet(id))?;
+                store.forget_coverage(own.id)?;
+            }
         }
-        Ok(Some(inconsistency.to_string()))
+        Ok(Some(inconsistency))
+    }
+
+    fn forget_coverage(&mut self, store: &mut Store) -> Result<(), archive::Error> {
+        if !self.listing.coverage.is_empty() || self.is_doubted {
+            self.listing.coverage = Coverage::new();
+            store.forget_coverage(self.listing.id)?;
+        }
+        Ok(())
     }
 
     /// The result of the page plan, once it has decided.
@@ -217,7 +244,7 @@ fn before(listing: &Listing) -> Before {
 }
 
 /// The rows of the account's listing to keep, each with a flag: true when the row must already be archived. The flag is
-/// true at positions that `archived` covers, and for followed droplets also at positions that this listing covers.
+/// true for all rows at positions that `archived` covers, and for followed droplets also at positions that this listing covers.
 fn only_kept<'a>(
     placed: impl Iterator<Item = (Option<&'a Action>, bool)>,
     archived: impl Iterator<Item = bool>,
@@ -228,7 +255,7 @@ fn only_kept<'a>(
     let rows = placed
         .zip(archived)
         .filter_map(|((row, is_covered), is_archived)| {
-            let action = row.filter(|action| following.keeps(action))?;
+            let action = row.filter(|action| is_archived || following.keeps(action))?;
             Some((
                 action,
                 is_archived || is_covered && following.vouches_for(action),

@@ -7,9 +7,9 @@ use super::listing_sync::ListingSync;
 use super::report::{Event, Observer, Report};
 use super::scope::Settings;
 use crate::api;
-use crate::api::{Client, ErrorKind};
+use crate::api::{Client, ErrorKind, Page};
 use crate::archive::{Audit, Listing, ListingKind, RunId, Store};
-use crate::core::model::{ActionId, DropletId};
+use crate::core::model::{Action, ActionId, DropletId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -52,6 +52,8 @@ pub(super) struct Session<'a> {
     pub(super) expectation: Expectation,
     /// True when the token may not read the account's listing, or the API has none.
     pub(super) is_account_refused: bool,
+    /// The account's newest page, when the droplets' own listings are read.
+    pub(super) newest_page: Option<Page<Action>>,
     unreachable: u32,
     /// True when no more requests are sent.
     is_halted: bool,
@@ -88,6 +90,7 @@ impl<'a> Session<'a> {
             batch: Batch::default(),
             expectation: Expectation::default(),
             is_account_refused: false,
+            newest_page: None,
             unreachable: 0,
             is_halted: false,
         }

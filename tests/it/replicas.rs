@@ -108,6 +108,47 @@ fn fresh(cloud: &Cloud) {
     });
 }
 
+/// Removes the oldest actions of a scope, as many as it has more than before.
+fn removes_as_many_as_arrived(scope: &Scope, cloud: &Cloud, before: usize) {
+    let mut ids: Vec<i64> = scope.listed(cloud).iter().map(|it| it.id).collect();
+    ids.sort_unstable();
+    let arrived = ids.len() - before;
+    assert!(arrived > 200, "{arrived}");
+    for id in &ids[..arrived] {
+        cloud.remove_action(*id);
+    }
+}
+
+/// The account's listing contradicts itself, and brings rows that have no position in the droplet's own listing yet.
+#[test]
+fn rows_from_the_accounts_listing_hide_no_shift_of_a_droplets_own_listing() {
+    let (cloud, droplet) = with_long_history();
+    let (scope, sandbox) = (Scope::droplet(droplet), Sandbox::new());
+    scope.sync(&sandbox, &cloud, &[]).exits(0);
+    cloud.add_actions(450);
+    removes_as_many_as_arrived(&scope, &cloud, 1_000);
+    scope.is_soon_complete(&sandbox, &cloud, "after as many removals as arrivals");
+}
+
+/// The newest rows are archived without a position when a full scan is interrupted.
+#[test]
+fn an_interrupted_full_scan_hides_no_shift() {
+    let (cloud, _) = with_long_history();
+    let (scope, sandbox) = (Scope::account(), Sandbox::new());
+    scope.sync(&sandbox, &cloud, &[]).exits(0);
+    let before = cloud.actions().len();
+    cloud.add_actions(400);
+    removes_as_many_as_arrived(&scope, &cloud, before);
+    cloud.break_with(
+        FaultRule::new(Fault::Status(400))
+            .path("/v2/actions?")
+            .page(2),
+    );
+    scope.sync(&sandbox, &cloud, &["--full"]).exits(3);
+    cloud.clear_faults();
+    scope.is_soon_complete(&sandbox, &cloud, "after an interrupted full scan");
+}
+
 #[test]
 fn pages_from_a_cache_that_does_not_know_the_newest_actions_are_not_called_complete() {
     let cloud = Cloud::start(settled(6, 1_000)).unwrap();
