@@ -156,12 +156,15 @@ impl ListingSync {
             let new = rows.iter().filter(|(_, is_archived)| !is_archived);
             self.unproven
                 .extend(new.filter_map(|(action, _)| action.resource_id));
-        } else if self.plan.is_full() && recorded.inserted > 0 {
+        } else if self.plan.is_through_everything()
+            && recorded.inserted > 0
+            && !self.listing.coverage.is_empty()
+        {
             // These rows have no position yet. They would hide a shift from a sync that trusts earlier positions.
             self.forget_coverage(store)?;
         }
         self.plan.archived(&answer, &placement, recorded);
-        self.look_up_what_the_walk_wants(store)?;
+        self.look_up_what_the_plan_wants(store)?;
         Ok(recorded)
     }
 
@@ -172,11 +175,11 @@ impl ListingSync {
         page: u64,
     ) -> Result<Option<Skipped>, archive::Error> {
         let skipped = self.plan.abandon(page);
-        self.look_up_what_the_walk_wants(store)?;
+        self.look_up_what_the_plan_wants(store)?;
         Ok(skipped)
     }
 
-    fn look_up_what_the_walk_wants(&mut self, store: &mut Store) -> Result<(), archive::Error> {
+    fn look_up_what_the_plan_wants(&mut self, store: &mut Store) -> Result<(), archive::Error> {
         if self.plan.wants_count() {
             let up_to = self.plan.count_up_to().unwrap_or(ActionId::MAX);
             let archived = store.archived_actions(self.listing.kind, ActionId::MIN, up_to)?;
@@ -217,11 +220,8 @@ impl ListingSync {
     }
 
     fn forget_coverage(&mut self, store: &mut Store) -> Result<(), archive::Error> {
-        if !self.listing.coverage.is_empty() || self.is_doubted {
-            self.listing.coverage = Coverage::new();
-            store.forget_coverage(self.listing.id)?;
-        }
-        Ok(())
+        self.listing.coverage = Coverage::new();
+        store.forget_coverage(self.listing.id)
     }
 
     /// The result of the page plan, once it has decided.
@@ -244,7 +244,8 @@ fn before(listing: &Listing) -> Before {
 }
 
 /// The rows of the account's listing to keep, each with a flag: true when the row must already be archived. The flag is
-/// true for all rows at positions that `archived` covers, and for followed droplets also at positions that this listing covers.
+/// true for all rows at positions that `archived` covers, and for followed droplets also at positions that this listing
+/// covers.
 fn only_kept<'a>(
     placed: impl Iterator<Item = (Option<&'a Action>, bool)>,
     archived: impl Iterator<Item = bool>,

@@ -417,11 +417,6 @@ impl PagePlan {
         }
     }
 
-    /// True when every page is scanned on request.
-    pub(super) fn is_full(&self) -> bool {
-        self.is_full
-    }
-
     /// Stops trusting positions and starts a full scan. If only some rows are kept, it ends the plan instead, because
     /// the droplets' own listings can be read.
     fn start_full_scan(&mut self, inconsistency: Inconsistency) {
