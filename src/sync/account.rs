@@ -153,8 +153,8 @@ pub(super) async fn first_page(
             })?;
         }
         Err(error) => {
-            // The API has no such listing, which counts as refused.
-            session.is_account_refused = error.status() == Some(404);
+            // The API has no such listing, which counts as refused, unless it had one before.
+            session.is_account_refused = error.status() == Some(404) && !was_answered(session)?;
             session.halt_if_hopeless(&error);
             if session.is_halted() {
                 session
@@ -189,6 +189,16 @@ async fn newest_page(
             return Ok(answer);
         }
     }
+}
+
+/// True when the account's listing was read before.
+fn was_answered(session: &mut Session<'_>) -> Result<bool, archive::Error> {
+    for kind in [ListingKind::Account, ListingKind::Followed] {
+        if session.store.listing(kind)?.total.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Without an answer, the sync run continues if it can: the check only guards against a mistake of the user.

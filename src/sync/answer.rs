@@ -153,7 +153,7 @@ impl fmt::Display for Inconsistency {
             } => {
                 write!(
                     formatter,
-                    "page {page} has {found} rows, but by its total it should have {expected}"
+                    "the number of rows on page {page} is {found}, but by its total it should be {expected}"
                 )
             }
             Self::Repeated { page } => write!(formatter, "page {page} shows an action twice"),
@@ -175,7 +175,7 @@ impl fmt::Display for Inconsistency {
             Self::ScanCount { found, total } => {
                 write!(
                     formatter,
-                    "its pages show {found} actions, its total says {total}"
+                    "the number of actions on its pages is {found}, but its total says {total}"
                 )
             }
             Self::Endless { pages } => {
@@ -208,6 +208,7 @@ impl fmt::Display for Inconsistency {
                     "page {page} shows old actions where new ones belong"
                 )
             }
+            Self::Rejected { rows: 1 } => write!(formatter, "1 row cannot be archived"),
             Self::Rejected { rows } => write!(formatter, "{rows} rows cannot be archived"),
         }
     }

@@ -163,6 +163,25 @@ fn a_droplet_that_is_gone_is_no_failure_where_there_is_no_listing_of_the_account
 }
 
 #[test]
+fn a_listing_of_the_account_that_is_not_found_once_hides_no_last_action_of_a_gone_droplet() {
+    let (cloud, droplet) = with_busy_droplet(settled(4, 600));
+    let sandbox = Sandbox::new();
+    let flags = ["--droplet", &droplet.to_string()];
+    for _ in 0..2 {
+        sandbox.sync(&cloud, &flags).exits(0).silently();
+    }
+    cloud.add_actions_of(droplet, 3);
+    let history = cloud.actions_of(droplet);
+    cloud.destroy_droplet(droplet).unwrap();
+    cloud.break_with(FaultRule::new(Fault::Status(404)).path("/v2/actions?"));
+    let run = sandbox.sync(&cloud, &flags).exits(3);
+    run.says("the account's listing with the rest of its history was not read");
+    cloud.clear_faults();
+    sandbox.sync(&cloud, &flags).exits(0).silently();
+    sandbox.archive().holds(history);
+}
+
+#[test]
 fn rows_that_are_hidden_while_a_listing_grows_are_not_made_up_for_by_a_total_that_is_too_small() {
     let cloud = Cloud::start(Options {
         grow_per_request: 20,

@@ -45,11 +45,16 @@ impl PagePlan {
             return Err(Inconsistency::LinksOn { page: answer.page });
         }
         if self.first_target.is_none() && self.before.total == Some(total) {
-            // The positions are those of the earlier syncs, unless one of them was killed before it looked at a border.
+            // If the newest action is the same too, none was removed since the earlier syncs. One of them may have been
+            // killed before it looked at a border.
             let (proven, covered) = (self.before.complete_total, &self.coverage);
             let is_marked = |after: u64| !covered.contains(after) && covered.contains(after + 1);
-            self.borders
-                .retain(|border| Some(border + 1) == proven || is_marked(border + 1));
+            let has_same_newest = shown.end == total && total > 0 && covered.contains(total - 1);
+            self.borders.retain(|border| {
+                let after = border + 1;
+                let is_inside = after < total && !has_same_newest;
+                Some(after) == proven || is_marked(after) || is_inside
+            });
         }
         self.first_target.get_or_insert(total);
         self.target.get_or_insert(total);

@@ -63,7 +63,7 @@ pub(super) struct PagePlan {
     /// The greatest id that the listing showed before, if new actions are known to have greater ids.
     head_id: Option<ActionId>,
     /// The last positions that earlier sync runs have read, until a page shows them again. A total that was wrong then,
-    /// or an action that was removed since, would leave a hole after them.
+    /// or an action that was removed since, would leave a hole after them, even if the total is the same.
     borders: BTreeSet<u64>,
     /// The positions after borders that were read before the borders themselves. They count as covered only after the
     /// border was read. So a kill in between leaves a gap, and the next sync run reads the border.

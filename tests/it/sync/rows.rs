@@ -135,7 +135,7 @@ fn rows_without_an_integer_id_are_reported_and_do_not_stop_their_page() {
         for _ in 0..2 {
             let run = sandbox.sync(&cloud, &["--all"]).exits(3);
             run.says("a row was left out")
-                .says("1 rows cannot be archived");
+                .says("1 row cannot be archived");
             assert_eq!(sandbox.archive().actions().len(), 250, "{text}");
         }
     }
@@ -147,7 +147,7 @@ fn a_listing_that_holds_an_action_twice_does_not_add_up_and_says_so() {
     let cloud = cloud_of(with_plain_rows(vec![twice(1_000), twice(1_000)], 300));
     let sandbox = Sandbox::new();
     let run = sandbox.sync(&cloud, &["--all"]).exits(3);
-    run.says("its pages show 301 actions, its total says 302");
+    run.says("the number of actions on its pages is 301, but its total says 302");
     assert_eq!(sandbox.archive().actions().len(), 301);
 }
 
@@ -159,7 +159,7 @@ fn an_action_twice_on_different_pages_does_not_hide_another() {
     sandbox
         .sync(&cloud, &["--all"])
         .exits(3)
-        .says("401 actions");
+        .says("the number of actions on its pages is 401");
     assert_eq!(sandbox.archive().actions().len(), 401);
 }
 

@@ -264,6 +264,31 @@ fn a_removal_hides_nothing_from_the_sync_after_one_that_was_killed() {
     }
 }
 
+/// A kill left gaps. The total is the same afterwards, because as many actions arrived as were removed.
+#[test]
+fn a_removal_that_equals_an_arrival_hides_nothing_after_a_gap() {
+    for (removed, many) in [(300, 1), (799, 1), (500, 2), (400, 200)] {
+        let (mut service, mut archive) = (service(1_000, &[0]), Archive::default());
+        let read = Interval {
+            start: 200,
+            end: 800,
+        };
+        archive.ids = (200..800).collect();
+        archive.before.coverage.insert(read);
+        archive.before.total = Some(1_000);
+        (0..many).for_each(|_| service.remove(removed));
+        service
+            .server
+            .actions
+            .extend(2_000..2_000 + i64::from(many));
+        let choices = &mut std::iter::empty();
+        sync(&mut service, &mut archive, choices, &calm(false));
+        let is_there = |id: &ActionId| archive.ids.contains(id);
+        let all = &service.server.actions;
+        assert!(all.iter().all(is_there), "{many} of {removed}");
+    }
+}
+
 #[test]
 fn a_removal_between_syncs_is_accepted_when_two_walks_agree_at_once_or_by_the_next_sync() {
     let (mut service, mut archive) = (service(1_000, &[0]), Archive::default());
