@@ -51,8 +51,8 @@ pub struct Copied {
 
 /// Copies the archive at `archive`, of any version, to the new file `target`.
 ///
-/// Calls `is_enough` every few milliseconds. When it returns true, the copy is removed. Also removes the files that
-/// killed copies to the same target left.
+/// Removes the copy within milliseconds of a request to end. Also removes the files that killed copies to the same target
+/// left.
 ///
 /// # Errors
 /// When the archive cannot be read. When `target` exists already, or a file beside it that SQLite would treat as a part
@@ -61,14 +61,14 @@ pub struct Copied {
 pub fn back_up(
     archive: &Path,
     target: &Path,
-    is_enough: impl FnMut() -> bool + Send + Clone,
+    cancellation: &Cancellation,
 ) -> Result<Copied, Error> {
     let at_once = LockWait::new(&Cancellation::never()).up_to(Duration::ZERO);
     let open = || open_any_version(archive, &at_once);
-    let source = patiently(is_enough.clone(), open)?;
+    let source = patiently(cancellation, open)?;
     refuse_target(archive, target)?;
     remove_killed(target);
-    copy(&source, target, is_enough)
+    copy(&source, target, cancellation)
 }
 
 fn refuse_target(archive: &Path, target: &Path) -> Result<(), Error> {
@@ -105,21 +105,21 @@ fn refuse_target(archive: &Path, target: &Path) -> Result<(), Error> {
 pub(super) fn copy(
     source: &Connection,
     target: &Path,
-    mut is_enough: impl FnMut() -> bool + Send + Clone,
+    cancellation: &Cancellation,
 ) -> Result<Copied, Error> {
     let folder = folder_of(target);
     let cannot_write = |error| file_error("cannot write a copy to", folder)(error);
     let mut partial = make(target).map_err(cannot_write)?;
     let tx = source.unchecked_transaction().step(COPY)?;
-    let (schema_version, rows) = watched(&tx, is_enough.clone(), || {
-        let version = patiently(is_enough.clone(), || migrations::version(&tx))?;
+    let (schema_version, rows) = watched(&tx, cancellation, || {
+        let version = patiently(cancellation, || migrations::version(&tx))?;
         let rows = count_rows(&tx, version)?;
-        copy_pages(&tx, &partial, &mut is_enough)?;
+        copy_pages(&tx, &partial, cancellation)?;
         Ok((version, rows))
     })?;
     drop(tx);
     let bytes = finish(partial.as_file_mut()).map_err(cannot_write)?;
-    check(partial.path(), schema_version, &rows, is_enough)?;
+    check(partial.path(), schema_version, &rows, cancellation)?;
     refuse_another(&partial)?;
     name(partial, target).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => Error::Taken {
@@ -149,7 +149,7 @@ fn refuse_another(partial: &NamedTempFile) -> Result<(), Error> {
 fn copy_pages(
     source: &Connection,
     partial: &NamedTempFile,
-    is_enough: &mut impl FnMut() -> bool,
+    cancellation: &Cancellation,
 ) -> Result<(), Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut copy = open_alone(partial.path(), flags, COPY)?;
@@ -159,7 +159,7 @@ fn copy_pages(
         .and_then(|()| copy.pragma_update(None, "synchronous", "off"))
         .step(COPY)?;
     let backup = Backup::new(source, &mut copy).step(COPY)?;
-    while !is_enough() {
+    while !cancellation.is_requested() {
         match backup.step(PAGES_AT_A_TIME).step(COPY)? {
             StepResult::More => {}
             StepResult::Done => {
@@ -202,12 +202,12 @@ fn check(
     path: &Path,
     schema_version: i64,
     expected: &BTreeMap<String, u64>,
-    is_enough: impl FnMut() -> bool + Send,
+    cancellation: &Cancellation,
 ) -> Result<(), Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let copy = open_alone(path, flags, CHECK)?;
     prepare(&copy)?;
-    let reason = watched(&copy, is_enough, || {
+    let reason = watched(&copy, cancellation, || {
         let words = integrity(&copy)?;
         Ok(if words != "ok" {
             Some(words)
@@ -468,11 +468,11 @@ mod tests {
             } else {
                 fs::hard_link(&theirs, partial.path()).unwrap();
             }
-            assert!(copy_pages(&source, &partial, &mut || false).is_err());
+            assert!(copy_pages(&source, &partial, &Cancellation::never()).is_err());
             assert_eq!(fs::read(&theirs).unwrap(), b"");
         }
         let mut partial = make(&folder.path().join("copy")).unwrap();
-        copy_pages(&source, &partial, &mut || false).unwrap();
+        copy_pages(&source, &partial, &Cancellation::never()).unwrap();
         assert!(finish(partial.as_file_mut()).unwrap() > 0);
     }
 }

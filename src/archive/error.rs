@@ -59,6 +59,14 @@ pub enum Error {
         /// The latest schema version that this program knows.
         known: i64,
     },
+    /// The path leads to a folder, a FIFO, a socket or a device.
+    #[error("{} is a {kind}, not a file", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// `directory`, `FIFO` …
+        kind: &'static str,
+    },
     /// The file is not a SQLite database, or it is damaged.
     #[error("{} is not a readable archive: {reason}", path.display())]
     Damaged {
@@ -170,6 +178,7 @@ impl Error {
             Self::Missing { .. }
             | Self::Vanished { .. }
             | Self::LeadsNowhere { .. }
+            | Self::NotAFile { .. }
             | Self::NameInUse { .. }
             | Self::Foreign { .. }
             | Self::Newer { .. }
@@ -253,6 +262,7 @@ impl Error {
                 "rename that object with sqlite3 (`ALTER TABLE name RENAME TO other`; drop an index or a view and \
                  create it again), then run the command again"
             }
+            Self::NotAFile { .. } => "check the path, and give that of a file with --db",
             Self::Foreign { .. } => "give another file with --db",
             Self::Newer { .. } => "install the latest archiver",
             Self::Older { .. } => "`archiver sync` upgrades it",

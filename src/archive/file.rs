@@ -202,10 +202,10 @@ fn refuse_what_is_no_file(path: &Path) -> Result<(), Error> {
     };
     match kind(&metadata) {
         None => Ok(()),
-        Some(kind) => {
-            let what = format!("it is a {kind}, not a file");
-            Err(unfit("cannot use as an archive", path, &what))
-        }
+        Some(kind) => Err(Error::NotAFile {
+            path: path.to_owned(),
+            kind,
+        }),
     }
 }
 
@@ -238,7 +238,7 @@ pub(super) fn create_if_missing(path: &Path) -> Result<bool, Error> {
             remove_if_empty(path);
             file_error("cannot keep others from reading the new archive", path)(error)
         }),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists || path.is_dir() => Ok(false),
         Err(error) => Err(file_error("cannot create the archive", path)(error)),
     }
 }

@@ -76,9 +76,8 @@ impl LockWait {
         }
     }
 
-    /// True after a request to end.
-    pub(super) fn is_cancelled(&self) -> bool {
-        self.cancellation.is_requested()
+    pub(super) fn cancellation(&self) -> &Cancellation {
+        &self.cancellation
     }
 
     /// Applies this wait to all further statements of the connection.
@@ -129,10 +128,10 @@ pub fn end_when(
         .step("cannot configure the connection")
 }
 
-/// Runs `work`, and interrupts the statements of the connection as soon as `is_enough` returns true.
+/// Runs `work`, and interrupts the statements of the connection after a request to end.
 pub(super) fn watched<T>(
     connection: &Connection,
-    mut is_enough: impl FnMut() -> bool + Send,
+    cancellation: &Cancellation,
     work: impl FnOnce() -> Result<T, Error>,
 ) -> Result<T, Error> {
     let handle = connection.get_interrupt_handle();
@@ -140,7 +139,7 @@ pub(super) fn watched<T>(
     let watch = move || {
         while ended.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
             // Repeats it: SQLite forgets an interruption between two statements.
-            if is_enough() {
+            if cancellation.is_requested() {
                 handle.interrupt();
             }
         }
@@ -162,14 +161,14 @@ pub(super) fn watched<T>(
 
 /// Repeats the work while another program keeps the archive locked, for as long as a statement would wait.
 pub(super) fn patiently<T>(
-    mut is_enough: impl FnMut() -> bool,
+    cancellation: &Cancellation,
     mut work: impl FnMut() -> Result<T, Error>,
 ) -> Result<T, Error> {
     let started = Instant::now();
     loop {
         match work() {
             Err(error) if error.is_busy() && started.elapsed() < LockWait::USUAL => {
-                if is_enough() {
+                if cancellation.is_requested() {
                     return Err(Error::Stopped);
                 }
                 thread::sleep(TRY_EVERY);
@@ -181,8 +180,6 @@ pub(super) fn patiently<T>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
     use super::*;
     use crate::core::cancellation::Canceller;
 
@@ -191,9 +188,9 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         let endless =
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
-        let looks = AtomicU32::new(0);
-        let is_enough = || looks.fetch_add(1, Ordering::Relaxed) > 3;
-        let outcome = watched(&connection, is_enough, || {
+        let canceller = Canceller::default();
+        let outcome = watched(&connection, &canceller.cancellation(), || {
+            canceller.cancel();
             let number = connection.query_row(endless, [], |row| row.get::<_, i64>(0));
             number.step("cannot count")
         });
@@ -259,12 +256,19 @@ mod tests {
             let count = reader.query_row("SELECT count(*) FROM a", [], |row| row.get::<_, i64>(0));
             count.step("cannot count")
         };
-        let outcome = patiently(|| true, read);
+        let canceller = Canceller::default();
+        canceller.cancel();
+        let outcome = patiently(&canceller.cancellation(), read);
         assert!(matches!(outcome, Err(Error::Stopped)), "{outcome:?}");
-        let free = || {
-            holder.execute_batch("COMMIT").unwrap();
-            false
+        let never = Cancellation::never();
+        let mut tries = 0;
+        let read_when_free = || {
+            tries += 1;
+            if tries == 2 {
+                holder.execute_batch("COMMIT").unwrap();
+            }
+            read()
         };
-        assert_eq!(patiently(free, read).unwrap(), 0);
+        assert_eq!(patiently(&never, read_when_free).unwrap(), 0);
     }
 }

@@ -8,6 +8,7 @@
 use super::error::{Error, file_error};
 use super::file::companions;
 use super::file::{Attempt, attempt, make_folder_of, own};
+use crate::core::cancellation::Cancellation;
 use crate::core::files;
 use crate::core::files::{Links, has_other_names, is_at};
 use crate::core::time::Timestamp;
@@ -91,10 +92,10 @@ impl ArchiveLock {
     /// [`Error::Locked`] when another process holds the lock all that time. [`Error::File`] when the lock file cannot
     /// be created.
     pub fn acquire(archive: &Path, now: Timestamp, wait: Duration) -> Result<Self, Error> {
-        Self::acquire_unless(archive, now, wait, &|| false)
+        Self::acquire_unless(archive, now, wait, &Cancellation::never())
     }
 
-    /// The same as [`Self::acquire`], but stops when `is_given_up` returns true. Calls it every tenth of a second.
+    /// The same as [`Self::acquire`], but stops a tenth of a second after a request to end.
     ///
     /// # Errors
     /// As [`Self::acquire`].
@@ -102,7 +103,7 @@ impl ArchiveLock {
         archive: &Path,
         now: Timestamp,
         wait: Duration,
-        is_given_up: &dyn Fn() -> bool,
+        cancellation: &Cancellation,
     ) -> Result<Self, Error> {
         make_folder_of(archive)?;
         let path = lock_of(archive);
@@ -125,7 +126,7 @@ impl ArchiveLock {
                     return Ok(lock);
                 }
                 Attempt::Removed => {}
-                Attempt::Held if started.elapsed() < wait && !is_given_up() => {
+                Attempt::Held if started.elapsed() < wait && !cancellation.is_requested() => {
                     thread::sleep(POLL_EVERY);
                 }
                 Attempt::Held => {

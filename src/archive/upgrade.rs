@@ -44,8 +44,9 @@ pub(super) fn upgrade(
     refuse_names_in_use(connection, path, from)?;
     set_journal_mode(connection, "delete")?;
     let backup = back_up(connection, path, from, lock_wait)?;
-    let is_enough = || lock_wait.is_cancelled();
-    watched(connection, is_enough, || migrations::apply(connection))?;
+    watched(connection, lock_wait.cancellation(), || {
+        migrations::apply(connection)
+    })?;
     Ok((from > 0).then_some(Upgrade {
         from,
         to: LATEST_VERSION,
@@ -74,7 +75,7 @@ fn back_up(
         }
         if fs::symlink_metadata(&target).is_err() {
             backup::remove_killed(&target);
-            let copied = backup::copy(connection, &target, || lock_wait.is_cancelled());
+            let copied = backup::copy(connection, &target, lock_wait.cancellation());
             return match copied {
                 Ok(copied) => Ok(Some(copied.path)),
                 Err(source) => Err(Error::NoBackup {
@@ -108,11 +109,9 @@ fn is_backup(
     }
     // Check the schema before any table is read.
     schema_drift::refuse(&kept, path)?;
-    watched(
-        &kept,
-        || lock_wait.is_cancelled(),
-        || Ok(integrity(&kept)? == "ok" && count_rows(&kept, version)? == *rows),
-    )
+    watched(&kept, lock_wait.cancellation(), || {
+        Ok(integrity(&kept)? == "ok" && count_rows(&kept, version)? == *rows)
+    })
 }
 
 /// True when the path is a separate file, and not a second name of the archive. A second name would be no backup, and

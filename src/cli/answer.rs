@@ -307,6 +307,14 @@ impl Outlet {
         lock(&self.sink).flush()
     }
 
+    /// From now on, each write waits for the reader.
+    fn go_direct(&mut self, reason: &str) {
+        self.is_direct = true;
+        self.terminal.warning(&format!(
+            "the archive stays locked until the answer is read: {reason}"
+        ));
+    }
+
     /// Writes to the sink, after the rows that wait.
     fn write_directly(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.finish()?;
@@ -318,7 +326,10 @@ impl Outlet {
 impl Write for Outlet {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.queue.is_none() && bytes.len() >= LONG && !self.is_direct {
-            self.queue = Queue::start(&self.sink).ok();
+            match Queue::start(&self.sink) {
+                Ok(queue) => self.queue = Some(queue),
+                Err(error) => self.go_direct(&format!("no thread can be started: {error}")),
+            }
         }
         let Some(queue) = &mut self.queue else {
             return self.write_directly(bytes);
@@ -329,10 +340,8 @@ impl Write for Outlet {
             // The thread has failed; `finish` returns its error.
             Ok(Err(_)) => self.write_directly(bytes),
             Err(error) => {
-                self.is_direct = true;
-                self.terminal.warning(&format!(
-                    "the archive stays locked until the answer is read: it cannot be stored in {}, which TMPDIR \
-                     sets: {error}",
+                self.go_direct(&format!(
+                    "it cannot be stored in {}, which TMPDIR sets: {error}",
                     env::temp_dir().display()
                 ));
                 self.write_directly(bytes)

@@ -49,9 +49,8 @@ impl Attempt<'_> {
     /// Calls `begin` once this sync holds the lock of the archive and has opened it.
     pub(super) fn perform(self, runtime: &Handle, begin: impl FnOnce()) -> Result<Done, Failure> {
         let path: PathBuf = self.context.archive_path()?;
-        let is_given_up = || self.cancellation.is_requested();
         self.look_for_archive(&path)?;
-        let token = self.unless_given_up(self.context.token(&is_given_up))?;
+        let token = self.unless_given_up(self.context.token(self.cancellation))?;
         let client = client(self.context, self.progress, self.pacer.clone(), token)?;
         let client = Arc::new(client);
         let clock = self.settings.clock;
@@ -60,7 +59,7 @@ impl Attempt<'_> {
             &path,
             started_at,
             self.wait.unwrap_or_default(),
-            &is_given_up,
+            self.cancellation,
         );
         let _lock = self.unless_given_up(lock.map_err(Failure::from))?;
         let mut store = self.open(&path)?;
@@ -90,6 +89,7 @@ impl Attempt<'_> {
                 self.context.terminal.detail(1, &text);
                 Ok(())
             }
+            Err(error) if error.is_unusable_archive() => Err(error.into()),
             // A later step opens the archive and reports other problems.
             Ok(()) | Err(_) => Ok(()),
         }

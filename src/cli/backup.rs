@@ -60,8 +60,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let target = context.config.environment().in_full(&arguments.file)?;
     // An interrupted backup removes its partial copy.
     let signals = stop_signals(Hangup::Stops, None)?;
-    let is_enough = || signals.cancellation.is_requested();
-    let copied = archive::back_up(&archive, &target, is_enough)?;
+    let copied = archive::back_up(&archive, &target, &signals.cancellation)?;
     let actions = copied.rows.get("actions").copied().unwrap_or(0);
     context.terminal.detail(1, &words(&copied, actions));
     match arguments.output {

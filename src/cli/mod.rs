@@ -209,11 +209,13 @@ impl Context {
         Ok(origin)
     }
 
-    /// The configured token. A command that prints the token is stopped when `is_given_up` becomes true.
-    fn token(&self, is_given_up: &dyn Fn() -> bool) -> Result<Token, Failure> {
+    /// The configured token. Checks the address of the API first, because no token helps where it is wrong. A
+    /// cancellation stops a command that prints the token.
+    fn token(&self, cancellation: &Cancellation) -> Result<Token, Failure> {
+        self.origin()?;
         let patience = Patience {
             is_watched: self.terminal.is_interactive,
-            is_given_up,
+            cancellation: cancellation.clone(),
         };
         let context = self.global.doctl_context.as_deref();
         Ok(self.config.token(context, patience)?)

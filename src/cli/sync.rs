@@ -171,7 +171,7 @@ fn forecast(
 ) -> Result<Status, Failure> {
     let path = context.archive_path()?;
     let pace = attempt::pace(context);
-    let token = context.token(&|| false)?;
+    let token = context.token(&Cancellation::never())?;
     let client = attempt::client(context, progress, SharedPacer::new(pace), token)?;
     let wait = arguments.wait.as_deref().map(wait).transpose()?;
     let lock_wait = context.lock_wait(&path, &Cancellation::never(), wait);

@@ -153,11 +153,7 @@ impl Config {
     ///
     /// # Errors
     /// When no source is set, or the first one that is set gives no usable token.
-    pub fn token(
-        &self,
-        doctl_context: Option<&str>,
-        patience: Patience<'_>,
-    ) -> Result<Token, Error> {
+    pub fn token(&self, doctl_context: Option<&str>, patience: Patience) -> Result<Token, Error> {
         let file = self.file();
         let path = file.token_file.as_ref();
         token::find(&Sources {

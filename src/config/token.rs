@@ -58,7 +58,7 @@ pub(super) struct Sources<'a> {
     pub(super) environment: &'a Environment,
     pub(super) file: Option<&'a Path>,
     pub(super) command: Option<&'a TokenCommand>,
-    pub(super) patience: Patience<'a>,
+    pub(super) patience: Patience,
     /// The context of doctl from the configuration.
     pub(super) context: Option<&'a str>,
 }
@@ -149,7 +149,7 @@ impl Candidate<'_> {
     fn read(
         self,
         environment: &Environment,
-        patience: &Patience<'_>,
+        patience: &Patience,
     ) -> Result<(TokenSource, SecretString), Error> {
         Ok(match self {
             Self::Doctl(context) => {

@@ -6,7 +6,7 @@
 
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
-use std::{fmt, io, thread};
+use std::{io, thread};
 
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::error::Error;
 use super::private_file::{read_more, text};
+use crate::core::cancellation::Cancellation;
 
 /// The largest output of the command.
 const MOST_BYTES: usize = 64 << 10;
@@ -35,45 +36,38 @@ impl From<String> for TokenCommand {
 }
 
 /// The conditions of the wait for the command.
-#[derive(Clone, Copy)]
-pub struct Patience<'a> {
+#[derive(Clone, Debug)]
+pub struct Patience {
     /// True when a user is at the terminal, who reads stderr, answers its questions and can interrupt the command.
     pub is_watched: bool,
-    /// Returns true when the token is not needed any more.
-    pub is_given_up: &'a dyn Fn() -> bool,
+    /// Stops the command when the token is not needed any more.
+    pub cancellation: Cancellation,
 }
 
-impl Default for Patience<'_> {
+impl Default for Patience {
     fn default() -> Self {
         Self {
             is_watched: false,
-            is_given_up: &|| false,
+            cancellation: Cancellation::never(),
         }
-    }
-}
-
-impl fmt::Debug for Patience<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { is_watched, .. } = self;
-        write!(formatter, "Patience {{ is_watched: {is_watched} }}")
     }
 }
 
 impl TokenCommand {
     /// The output of the command.
-    pub(super) fn output(&self, patience: &Patience<'_>) -> Result<Zeroizing<String>, Error> {
+    pub(super) fn output(&self, patience: &Patience) -> Result<Zeroizing<String>, Error> {
         self.output_within(LONGEST, patience)
     }
 
     fn output_within(
         &self,
         longest: Duration,
-        patience: &Patience<'_>,
+        patience: &Patience,
     ) -> Result<Zeroizing<String>, Error> {
         let failed = |reason: String| Error::TokenCommand { reason };
         let running = Running::start(self.0.expose_secret(), patience.is_watched)
             .map_err(|error| failed(error.to_string()))?;
-        let printed = running.printed(longest, patience.is_given_up);
+        let printed = running.printed(longest, &patience.cancellation);
         text(printed.map_err(failed)?).ok_or_else(|| failed("its output is not text".to_owned()))
     }
 }
@@ -121,9 +115,9 @@ impl Running {
     fn printed(
         mut self,
         longest: Duration,
-        is_given_up: &dyn Fn() -> bool,
+        cancellation: &Cancellation,
     ) -> Result<Zeroizing<Vec<u8>>, String> {
-        match self.wait(longest, is_given_up) {
+        match self.wait(longest, cancellation) {
             Ok(()) => Ok(self.printed),
             Err(reason) => {
                 self.end();
@@ -132,7 +126,7 @@ impl Running {
         }
     }
 
-    fn wait(&mut self, longest: Duration, is_given_up: &dyn Fn() -> bool) -> Result<(), String> {
+    fn wait(&mut self, longest: Duration, cancellation: &Cancellation) -> Result<(), String> {
         let started = Instant::now();
         loop {
             self.read()?;
@@ -143,7 +137,7 @@ impl Running {
                 let succeeded = status.success().then_some(());
                 return succeeded.ok_or_else(|| status.to_string());
             }
-            if is_given_up() {
+            if cancellation.is_requested() {
                 return Err("it was stopped, because the sync is to end".to_owned());
             }
             if started.elapsed() >= longest {

@@ -1,11 +1,12 @@
 //! The wait for a command has a limit, and only its output is used.
 
 use super::*;
+use crate::core::cancellation::Canceller;
 
 /// Longer than anything here may take on the slowest machine.
 const LONG: Duration = Duration::from_secs(150);
 
-fn within(command: &str, longest: Duration, patience: &Patience<'_>) -> Result<String, String> {
+fn within(command: &str, longest: Duration, patience: &Patience) -> Result<String, String> {
     let command = TokenCommand::from(command.to_owned());
     let output = command.output_within(longest, patience);
     output
@@ -80,15 +81,23 @@ fn with_a_command_that_is_given_up_all_that_it_started_ends() {
         let id = std::fs::read_to_string(&path).unwrap_or_default();
         id.ends_with('\n').then(|| id.trim().to_owned())
     };
+    let canceller = Canceller::default();
     let patience = Patience {
         is_watched: false,
-        is_given_up: &|| id().is_some(),
+        cancellation: canceller.cancellation(),
     };
     let command = format!(
         "trap '' TERM; sleep 500 & echo $! >'{}'; wait",
         path.display()
     );
-    let error = within(&command, LONG, &patience).unwrap_err();
+    let error = thread::scope(|scope| {
+        let waiting = scope.spawn(|| within(&command, LONG, &patience).unwrap_err());
+        while id().is_none() {
+            thread::yield_now();
+        }
+        canceller.cancel();
+        waiting.join().unwrap()
+    });
     assert!(error.contains("it was stopped"), "{error}");
     let stat = format!("/proc/{}/stat", id().unwrap());
     let started = Instant::now();

@@ -150,12 +150,12 @@ fn what_is_no_file_is_refused_by_every_command_and_none_waits() {
         let flags = ["--db", path.to_str().unwrap()];
         for command in ["query", "status", "verify"] {
             let run = sandbox.run(&[&[command][..], &flags].concat());
-            run.exits(1).says(words).says("hint: ");
+            run.exits(6).says(words).says("hint: ");
         }
         let backup = sandbox.run(&[&["backup", "copy.db"][..], &flags].concat());
-        backup.exits(1).says(words);
+        backup.exits(6).says(words);
         let sync = sandbox.sync(&cloud, &[&["--all"][..], &flags].concat());
-        sync.exits(1).says(words).says("hint: ");
+        sync.exits(6).says(words).says("hint: ");
     }
     assert!(!Path::new("/dev/null-journal").exists());
     assert!(!Path::new("/dev/null.lock").exists());

@@ -133,7 +133,7 @@ fn a_page_of_garbage_is_damage_and_said_to_be() {
 fn a_folder_is_no_archive() {
     let sandbox = with_file(|path| fs::create_dir(path).unwrap());
     for run in [sandbox.sync(&small_cloud(), &["--all"]), sandbox.query(&[])] {
-        run.exits(1)
+        run.exits(6)
             .says("archive.db")
             .says("directory")
             .says("hint: ");

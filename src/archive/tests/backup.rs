@@ -10,6 +10,7 @@ use rusqlite::Connection;
 
 use super::fixture::{Archive, bare, completed, files, folder, rows};
 use crate::archive::{Copied, Error, LATEST_VERSION, Store, back_up, open_read_only};
+use crate::core::cancellation::{Cancellation, Canceller};
 
 const COUNT: &str = "SELECT count(*) FROM actions";
 
@@ -21,7 +22,13 @@ fn archive(path: &Path, actions: i64) {
 }
 
 fn copied(archive: &Path, target: &Path) -> Copied {
-    back_up(archive, target, || false).unwrap()
+    back_up(archive, target, &Cancellation::never()).unwrap()
+}
+
+fn cancelled() -> Cancellation {
+    let canceller = Canceller::default();
+    canceller.cancel();
+    canceller.cancellation()
 }
 
 fn contents(path: &Path) -> Vec<String> {
@@ -115,7 +122,7 @@ fn nothing_is_overwritten_and_no_name_beside_the_archive_is_taken() {
         ("dangling", false),
         ("folder", false),
     ] {
-        let error = back_up(&path, &at(name), || false).unwrap_err();
+        let error = back_up(&path, &at(name), &Cancellation::never()).unwrap_err();
         assert!(
             matches!(error, Error::Taken { is_archive, .. } if is_archive == is_the_archive),
             "{name}: {error:?}"
@@ -124,7 +131,7 @@ fn nothing_is_overwritten_and_no_name_beside_the_archive_is_taken() {
     }
     for name in ["-wal", "-shm", "-journal", ".lock"] {
         let name = format!("folder/../archive.db{name}");
-        let error = back_up(&path, &at(&name), || false).unwrap_err();
+        let error = back_up(&path, &at(&name), &Cancellation::never()).unwrap_err();
         assert!(matches!(error, Error::Reserved { .. }), "{name}: {error:?}");
     }
     assert_eq!(fs::read_to_string(at("other")).unwrap(), "precious");
@@ -147,7 +154,7 @@ fn a_name_beside_which_another_database_left_something_is_refused() {
             } else {
                 fs::write(at(name), "of another archive").unwrap();
             }
-            let error = back_up(&path, &target, || false).unwrap_err();
+            let error = back_up(&path, &target, &Cancellation::never()).unwrap_err();
             assert!(matches!(error, Error::NotAlone { .. }), "{error:?}");
             assert!(error.to_string().contains(name), "{error}");
             assert!(error.hint().contains("another name"));
@@ -169,7 +176,7 @@ fn a_view_in_the_place_of_a_table_is_not_read_however_endless_it_is() {
         let (folder, path) = folder();
         archive(&path, 3);
         Connection::open(&path).unwrap().execute_batch(sql).unwrap();
-        let error = back_up(&path, &folder.path().join("copy.db"), || false).unwrap_err();
+        let error = back_up(&path, &folder.path().join("copy.db"), &Cancellation::never()).unwrap_err();
         assert!(matches!(error, Error::Altered { .. }), "{error:?}");
         let words = "archive.db was changed by something other than archiver";
         assert!(error.to_string().contains(words), "{error}");
@@ -184,7 +191,7 @@ fn an_archive_that_stays_locked_keeps_nobody_who_has_had_enough() {
     archive(&path, 3);
     let other = Connection::open(&path).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    let error = back_up(&path, &folder.path().join("copy.db"), || true).unwrap_err();
+    let error = back_up(&path, &folder.path().join("copy.db"), &cancelled()).unwrap_err();
     assert!(matches!(error, Error::Stopped), "{error:?}");
 }
 
@@ -192,7 +199,7 @@ fn an_archive_that_stays_locked_keeps_nobody_who_has_had_enough() {
 fn a_copy_that_is_stopped_leaves_nothing() {
     let (folder, path) = folder();
     archive(&path, 100);
-    let error = back_up(&path, &folder.path().join("copy.db"), || true).unwrap_err();
+    let error = back_up(&path, &folder.path().join("copy.db"), &cancelled()).unwrap_err();
     assert!(matches!(error, Error::Stopped), "{error:?}");
     assert_eq!(files(folder.path()), ["archive.db"]);
 }
@@ -208,7 +215,12 @@ fn a_damaged_archive_makes_no_copy_that_looks_sound() {
     let mut bytes = fs::read(&path).unwrap();
     bytes[4096 * root - 4096..4096 * root].fill(0xa5);
     fs::write(&path, &bytes).unwrap();
-    let error = back_up(&path, &folder.path().join("copy.db"), || false).unwrap_err();
+    let error = back_up(
+        &path,
+        &folder.path().join("copy.db"),
+        &Cancellation::never(),
+    )
+    .unwrap_err();
     assert!(error.is_unusable_archive(), "{error:?}");
     assert!(error.hint().contains("keep the file"), "{}", error.hint());
     assert_eq!(files(folder.path()), ["archive.db"]);
@@ -219,14 +231,19 @@ fn a_damaged_archive_makes_no_copy_that_looks_sound() {
 fn there_is_no_copy_of_what_is_not_there_or_is_no_archive() {
     let (folder, path) = folder();
     let target = folder.path().join("copy.db");
-    let error = back_up(&path, &target, || false).unwrap_err();
+    let error = back_up(&path, &target, &Cancellation::never()).unwrap_err();
     assert!(matches!(error, Error::Missing { .. }), "{error:?}");
     fs::write(&path, "Dear diary").unwrap();
-    let error = back_up(&path, &target, || false).unwrap_err();
+    let error = back_up(&path, &target, &Cancellation::never()).unwrap_err();
     assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
     archive(&folder.path().join("real.db"), 1);
     let nowhere = folder.path().join("no/such/folder/copy.db");
-    let error = back_up(&folder.path().join("real.db"), &nowhere, || false).unwrap_err();
+    let error = back_up(
+        &folder.path().join("real.db"),
+        &nowhere,
+        &Cancellation::never(),
+    )
+    .unwrap_err();
     assert!(matches!(error, Error::File { .. }), "{error:?}");
 }
 

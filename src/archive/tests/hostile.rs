@@ -12,6 +12,7 @@ use rusqlite::config::DbConfig;
 
 use super::fixture::{Archive, completed, files, folder, interval, rows, time};
 use crate::archive::{ArchiveLock, Error, LATEST_VERSION, Store, back_up, open_read_only};
+use crate::core::cancellation::Cancellation;
 
 /// An archive with some rows, at rest, and then changed by `change`.
 fn changed(path: &Path, sql: &str) {
@@ -238,12 +239,12 @@ fn what_is_no_file_is_refused_in_words_and_nobody_waits_for_it() {
     let _socket = UnixListener::bind(at("socket")).unwrap();
     symlink(at("pipe"), at("link")).unwrap();
     for (path, words) in [
-        (at("folder"), "it is a directory, not a file"),
-        (at("pipe"), "it is a FIFO, not a file"),
-        (at("link"), "it is a FIFO, not a file"),
-        (at("socket"), "it is a socket, not a file"),
-        ("/dev/null".into(), "it is a device, not a file"),
-        ("/dev/zero".into(), "it is a device, not a file"),
+        (at("folder"), "is a directory, not a file"),
+        (at("pipe"), "is a FIFO, not a file"),
+        (at("link"), "is a FIFO, not a file"),
+        (at("socket"), "is a socket, not a file"),
+        ("/dev/null".into(), "is a device, not a file"),
+        ("/dev/zero".into(), "is a device, not a file"),
     ] {
         for error in [Store::open(&path).err(), open_read_only(&path).err()] {
             let error = error.unwrap();
@@ -301,7 +302,7 @@ fn what_is_no_file_where_sqlite_keeps_its_own_is_refused_by_name_and_nobody_wait
         for (kind, make) in make {
             make(&beside);
             for path in [&path, &link] {
-                let copy = back_up(path, &folder.path().join("copy.db"), || false);
+                let copy = back_up(path, &folder.path().join("copy.db"), &Cancellation::never());
                 let errors = [
                     Store::open(path).err(),
                     open_read_only(path).err(),

@@ -116,10 +116,10 @@ fn a_commit_survives_a_power_cut_and_references_are_checked() {
 fn what_cannot_be_made_says_where() {
     let (folder, path) = folder();
     fs::write(&path, "").unwrap();
-    let under_a_file = path.join("archive.db");
-    for path in [under_a_file.as_path(), folder.path()] {
-        let error = Store::open(path).err().unwrap();
-        assert!(matches!(error, Error::File { .. }), "{error}");
-        assert!(!error.is_unusable_archive());
-    }
+    let error = Store::open(&path.join("archive.db")).err().unwrap();
+    assert!(matches!(error, Error::File { .. }), "{error}");
+    assert!(!error.is_unusable_archive());
+    let error = Store::open(folder.path()).err().unwrap();
+    assert!(matches!(error, Error::NotAFile { .. }), "{error}");
+    assert!(error.is_unusable_archive());
 }

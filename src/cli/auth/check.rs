@@ -4,6 +4,7 @@ use std::io;
 
 use archiver::api::{self, Client, SharedPacer, TokenScope};
 use archiver::archive::{self, ArchivedAccount};
+use archiver::core::cancellation::Cancellation;
 use archiver::sync::Scope;
 use archiver::sync::access::{self, Access, Finding, State, Verdict};
 
@@ -58,7 +59,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let scope = arguments.scope.scope(context.config.file());
     let progress = Progress::new(context.terminal);
     let pacer = SharedPacer::new(attempt::pace(context));
-    let token = context.token(&|| false)?;
+    let token = context.token(&Cancellation::never())?;
     let token_source = token.source.to_string();
     let client = attempt::client(context, &progress, pacer, token)?;
     let pinned = pinned_account(context)?;

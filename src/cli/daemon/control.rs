@@ -73,7 +73,7 @@ impl Control {
         let setup = Setup::new(context, &self.arguments, now)?;
         let (context, stopped) = (setup.context.clone(), self.shared.stopped.clone());
         // A command may need time to print the token.
-        let token = threads::answer_of(move || context.token(&|| stopped.is_requested()));
+        let token = threads::answer_of(move || context.token(&stopped));
         if let Ok(token) = token.map_err(cannot_start)?.await {
             token?;
         }

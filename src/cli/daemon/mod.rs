@@ -127,8 +127,7 @@ fn prepare(
 ) -> Result<(Setup, Option<Timestamp>), Failure> {
     let setup = Setup::new(context, arguments, now)?;
     // Problems that make every sync fail are reported now, and not at the first tick.
-    setup.context.origin()?;
-    setup.context.token(&|| stopped.is_requested())?;
+    setup.context.token(stopped)?;
     let last_run = last_run(&setup, stopped)?;
     Ok((setup, last_run))
 }
