@@ -33,7 +33,7 @@ pub struct Window {
 }
 
 /// Writes a row for each action of a droplet, oldest first: actions on the droplet, and those in its own listing.
-/// Returns the state of the droplet after the last action.
+/// Returns the state of the droplet after the last action that is not in the future.
 ///
 /// When actions overlap, the one that ended last decides the state. Actions without a known time come before all
 /// others, do not change the state, and are left out when the window has a bound.
@@ -64,16 +64,20 @@ pub fn timeline(
         let until = window.until;
         until.is_none_or(|until| event.begun_at().is_some_and(|begun| begun < until))
     };
+    let mut current = State::default();
     for event in events.iter().filter(is_before_end) {
         let moment = life.live(event);
+        if moment.state.since.is_none_or(|since| since <= now) {
+            current = moment.state;
+        }
         if window.since.is_none() || event.begun_at() >= window.since {
             write(&moment, columns, writer).map_err(Error::Write)?;
         }
     }
     let found_gone = droplet.gone_at.filter(|gone_at| {
-        life.state.power != Power::Gone && window.until.is_none_or(|until| *gone_at < until)
+        current.power != Power::Gone && window.until.is_none_or(|until| *gone_at < until)
     });
-    Ok(found_gone.map_or(life.state, State::gone))
+    Ok(found_gone.map_or(current, State::gone))
 }
 
 /// An action and its effect on the droplet.

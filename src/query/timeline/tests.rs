@@ -66,6 +66,17 @@ fn a_droplet_is_off_until_something_switches_it_on() {
 }
 
 #[test]
+fn an_action_in_the_future_by_a_wrong_clock_does_not_change_the_present() {
+    let actions = [
+        ("08:00", "create", COMPLETED),
+        ("20:30", "power_off", COMPLETED),
+    ];
+    let (rows, state) = told(&lived(&actions), Window::default(), &[Column::State]);
+    assert_eq!(rows, ["on", "off"]);
+    assert_eq!(state.power, Power::On);
+}
+
+#[test]
 fn a_shutdown_is_an_estimate_until_it_is_known_better() {
     let rows = states(&[
         ("08:00", "create", COMPLETED),
