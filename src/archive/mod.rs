@@ -55,7 +55,7 @@ pub use migrations::{APPLICATION_ID, LATEST_VERSION};
 pub use migrations::{Described, Relation, Schema, schema};
 pub use open::{open_read_only, open_read_only_unless};
 pub use runs::{Outcome, RunId, RunSummary, last_ended_run};
-pub use schema_drift::{AlterationKind, SchemaDrift, schema_drift};
+pub use schema_drift::{DriftKind, SchemaDrift, schema_drift};
 pub use upgrade::Upgrade;
 
 use indexes::LargeIndexes;

@@ -24,7 +24,7 @@ use std::path::Path;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SchemaDrift {
     /// The kind of the difference.
-    pub kind: AlterationKind,
+    pub kind: DriftKind,
     /// `table`, `index`, `view` or `trigger`.
     pub object: String,
     /// Its name.
@@ -35,7 +35,7 @@ pub struct SchemaDrift {
 
 /// The kind of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum AlterationKind {
+pub enum DriftKind {
     /// A trigger. The migrations create none.
     Trigger,
     /// A table or view of archiver is missing.
@@ -55,7 +55,7 @@ pub enum AlterationKind {
     Added,
 }
 
-impl AlterationKind {
+impl DriftKind {
     /// True when a sync does not write to an archive with this difference.
     #[must_use]
     pub fn is_refused(self) -> bool {
@@ -76,13 +76,13 @@ impl std::fmt::Display for SchemaDrift {
             _ => String::new(),
         };
         let what = match kind {
-            AlterationKind::Trigger => "is not archiver's",
-            AlterationKind::Missing | AlterationKind::MissingIndex => "is missing",
-            AlterationKind::Changed => "is not as archiver makes it",
-            AlterationKind::Refusing => "is not archiver's, and can refuse rows",
-            AlterationKind::Shadowing => "has a name that SQLite uses itself",
-            AlterationKind::PutOff => "was put off until the next sync",
-            AlterationKind::Added => "was added by another program",
+            DriftKind::Trigger => "is not archiver's",
+            DriftKind::Missing | DriftKind::MissingIndex => "is missing",
+            DriftKind::Changed => "is not as archiver makes it",
+            DriftKind::Refusing => "is not archiver's, and can refuse rows",
+            DriftKind::Shadowing => "has a name that SQLite uses itself",
+            DriftKind::PutOff => "was put off until the next sync",
+            DriftKind::Added => "was added by another program",
         };
         write!(formatter, "the {object} `{name}`{on} {what}")
     }
@@ -104,10 +104,10 @@ pub fn schema_drift(connection: &Connection) -> Result<Vec<SchemaDrift>, Error> 
         let there = found.remove(&(object.clone(), name.clone()));
         let kind = match there {
             Some((_, there)) if Statement::of(&there) == Statement::of(sql) => continue,
-            Some(_) => AlterationKind::Changed,
-            None if indexes::LARGE.contains(&name.as_str()) => AlterationKind::PutOff,
-            None if object == "index" => AlterationKind::MissingIndex,
-            None => AlterationKind::Missing,
+            Some(_) => DriftKind::Changed,
+            None if indexes::LARGE.contains(&name.as_str()) => DriftKind::PutOff,
+            None if object == "index" => DriftKind::MissingIndex,
+            None => DriftKind::Missing,
         };
         schema_drift.push(SchemaDrift {
             kind,
@@ -136,21 +136,19 @@ fn kind_of_added(
     name: &str,
     table: &str,
     sql: &str,
-) -> Result<AlterationKind, Error> {
+) -> Result<DriftKind, Error> {
     let is_ours =
         |table: &str| model.contains_key(&("table".to_owned(), table.to_ascii_lowercase()));
     let statement = Statement::of(sql);
     Ok(match object {
-        "index" if !is_ours(table) => AlterationKind::Added,
-        "index" if statement.makes_unique_index() || statement.computes() => {
-            AlterationKind::Refusing
-        }
-        "index" => AlterationKind::Added,
-        "table" | "view" if is_name_of_sqlite(name) => AlterationKind::Shadowing,
-        "table" if refers_to_no_key(connection, name, is_ours)? => AlterationKind::Refusing,
-        "table" | "view" => AlterationKind::Added,
+        "index" if !is_ours(table) => DriftKind::Added,
+        "index" if statement.makes_unique_index() || statement.computes() => DriftKind::Refusing,
+        "index" => DriftKind::Added,
+        "table" | "view" if is_name_of_sqlite(name) => DriftKind::Shadowing,
+        "table" if refers_to_no_key(connection, name, is_ours)? => DriftKind::Refusing,
+        "table" | "view" => DriftKind::Added,
         // A trigger, or an object with an unknown type.
-        _ => AlterationKind::Trigger,
+        _ => DriftKind::Trigger,
     })
 }
 

@@ -168,7 +168,7 @@ impl Observer for Progress {
                     row.excerpt
                 ));
             }
-            Event::Doubted {
+            Event::Inconsistent {
                 listing,
                 inconsistency,
             } => {

@@ -4,7 +4,6 @@
 use crate::core::coverage::{Coverage, Interval};
 use crate::core::model::ActionId;
 use std::collections::BTreeSet;
-use std::fmt;
 
 /// The known state of a listing before it is read.
 #[derive(Clone, Debug, Default)]
@@ -75,141 +74,59 @@ pub(super) struct Skipped {
 }
 
 /// The ways in which an answer contradicts another or itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Inconsistency {
-    /// An answer has no `meta.total`.
+    #[error("an answer has no `meta.total`, so nothing proves that the listing is complete")]
     NoTotal,
-    /// A total is smaller than an earlier one.
+    #[error(
+        "its total shrank from {before} to {now}, although actions are never removed; some of the API's servers may lag \
+         behind"
+    )]
     Shrunk { before: u64, now: u64 },
-    /// The pages show fewer actions than a total, and none was removed: they come from an older listing.
+    /// The pages show fewer actions than a total, and none was removed.
+    #[error("its pages show {now} of {before} actions: they come from a server that lags behind")]
     Older { before: u64, now: u64 },
-    /// The pages show fewer actions than a total, and lack the newest archived action.
+    #[error(
+        "its pages show {now} of {before} actions, but not the newest archived one: it was removed, or the pages come \
+         from a server that lags behind"
+    )]
     WithoutNewest { before: u64, now: u64 },
-    /// A page has a different number of rows than its total requires.
+    #[error(
+        "the number of rows on page {page} is {found}, but by its total it should be {expected}"
+    )]
     RowCount {
         page: u64,
         expected: u64,
         found: u64,
     },
-    /// A page shows an action twice.
+    #[error("page {page} shows an action twice")]
     Repeated { page: u64 },
-    /// A page is not newest first.
+    #[error("page {page} is not newest first")]
     Order { page: u64 },
-    /// New actions are at positions that were already covered.
+    #[error("page {page} shows unknown actions at positions that were archived")]
     Unexpected { page: u64 },
-    /// Repeated requests do not show the missing actions.
+    #[error("more requests do not show the missing actions")]
     Stuck,
-    /// The archive holds fewer actions of the listing than it should.
+    #[error("{archived} of its {total} actions are archived")]
     Count { archived: u64, total: u64 },
     /// The archive holds more actions than the listing shows, and did not before.
+    #[error(
+        "it shows {total} actions, but {archived} are archived: it does not show all, or some were removed"
+    )]
     Surplus { archived: u64, total: u64 },
-    /// A full scan found a different number of actions than the totals say.
+    #[error("the number of actions on its pages is {found}, but its total says {total}")]
     ScanCount { found: u64, total: u64 },
-    /// The pages never end.
+    #[error("its pages do not end and show nothing new ({pages} read)")]
     Endless { pages: u64 },
-    /// The listing grows by a page or more while a page is read.
+    #[error("it grows faster than it can be read ({pages} pages read)")]
     Outgrown { pages: u64 },
-    /// A page that is the last one by its total links to a further page.
+    #[error("page {page} is the last one by its total, but links to a further page")]
     LinksOn { page: u64 },
-    /// An action at a new position has an old id.
+    #[error("page {page} shows old actions where new ones belong")]
     OldAmongNew { page: u64 },
-    /// An action at an old position has a new id.
+    #[error("page {page} shows new actions where old ones belong")]
     NewAmongOld { page: u64 },
     /// Rows have no integer id, or are above a size limit.
+    #[error("{rows} {} cannot be archived", if *rows == 1 { "row" } else { "rows" })]
     Rejected { rows: u64 },
-}
-
-impl fmt::Display for Inconsistency {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoTotal => write!(
-                formatter,
-                "an answer has no `meta.total`, so nothing proves that the listing is complete"
-            ),
-            Self::Shrunk { before, now } => {
-                write!(
-                    formatter,
-                    "its total shrank from {before} to {now}, although actions are never removed; some of the \
-                     API's servers may lag behind"
-                )
-            }
-            Self::Older { before, now } => {
-                write!(
-                    formatter,
-                    "its pages show {now} of {before} actions: they come from a server that lags behind"
-                )
-            }
-            Self::WithoutNewest { before, now } => {
-                write!(
-                    formatter,
-                    "its pages show {now} of {before} actions, but not the newest archived one: it was removed, or the \
-                     pages come from a server that lags behind"
-                )
-            }
-            Self::RowCount {
-                page,
-                expected,
-                found,
-            } => {
-                write!(
-                    formatter,
-                    "the number of rows on page {page} is {found}, but by its total it should be {expected}"
-                )
-            }
-            Self::Repeated { page } => write!(formatter, "page {page} shows an action twice"),
-            Self::Order { page } => write!(formatter, "page {page} is not newest first"),
-            Self::Unexpected { page } => {
-                write!(
-                    formatter,
-                    "page {page} shows unknown actions at positions that were archived"
-                )
-            }
-            Self::Stuck => write!(formatter, "more requests do not show the missing actions"),
-            Self::Count { archived, total } => {
-                write!(formatter, "{archived} of its {total} actions are archived")
-            }
-            Self::Surplus { archived, total } => write!(
-                formatter,
-                "it shows {total} actions, but {archived} are archived: it does not show all, or some were removed"
-            ),
-            Self::ScanCount { found, total } => {
-                write!(
-                    formatter,
-                    "the number of actions on its pages is {found}, but its total says {total}"
-                )
-            }
-            Self::Endless { pages } => {
-                write!(
-                    formatter,
-                    "its pages do not end and show nothing new ({pages} read)"
-                )
-            }
-            Self::Outgrown { pages } => {
-                write!(
-                    formatter,
-                    "it grows faster than it can be read ({pages} pages read)"
-                )
-            }
-            Self::LinksOn { page } => {
-                write!(
-                    formatter,
-                    "page {page} is the last one by its total, but links to a further page"
-                )
-            }
-            Self::NewAmongOld { page } => {
-                write!(
-                    formatter,
-                    "page {page} shows new actions where old ones belong"
-                )
-            }
-            Self::OldAmongNew { page } => {
-                write!(
-                    formatter,
-                    "page {page} shows old actions where new ones belong"
-                )
-            }
-            Self::Rejected { rows: 1 } => write!(formatter, "1 row cannot be archived"),
-            Self::Rejected { rows } => write!(formatter, "{rows} rows cannot be archived"),
-        }
-    }
 }

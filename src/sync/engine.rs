@@ -270,13 +270,13 @@ impl Session<'_> {
             covered,
             total,
         });
-        if let Some(inconsistency) = reading.forget_if_doubted(self.store)? {
-            self.observer.observe(&Event::Doubted {
+        if let Some(inconsistency) = reading.forget_if_inconsistent(self.store)? {
+            self.observer.observe(&Event::Inconsistent {
                 listing,
                 inconsistency: &inconsistency,
             });
             if reading.is_following() {
-                self.following.inconsistency();
+                self.following.note_inconsistency();
                 self.store.follow_only(&BTreeSet::new())?;
             }
         }
@@ -284,11 +284,15 @@ impl Session<'_> {
             self.close(index, result)?;
         }
         self.note_actions_in_progress(answered);
+        self.note_rejected(listing, answered);
+        Ok(())
+    }
+
+    fn note_rejected(&mut self, listing: ListingKind, answered: &Page<Action>) {
         for row in answered.rows.iter().filter_map(|row| row.as_ref().err()) {
             self.report.counts.rejected += 1;
             self.observer.observe(&Event::Rejected { listing, row });
         }
-        Ok(())
     }
 
     fn note_actions_in_progress(&mut self, answered: &Page<Action>) {

@@ -26,7 +26,7 @@ pub(super) struct Following {
     /// The greatest id that the account's listing showed in this sync run.
     head_id: Option<ActionId>,
     /// True when the account's listing has an inconsistency.
-    is_doubted: bool,
+    is_inconsistent: bool,
 }
 
 impl Following {
@@ -40,7 +40,7 @@ impl Following {
             followed,
             account_total,
             head_id: None,
-            is_doubted: false,
+            is_inconsistent: false,
         }
     }
 
@@ -77,7 +77,7 @@ impl Following {
     /// Raises the known length of the account's listing to the greatest position from which a droplet is followed. A
     /// shorter answer comes from a replica that lags.
     pub(super) fn at_known_length(&self, listing: Listing) -> Listing {
-        let followed = self.followed.values().filter(|_| !self.is_doubted);
+        let followed = self.followed.values().filter(|_| !self.is_inconsistent);
         let known = followed.map(|followed| followed.from).max();
         Listing {
             total: listing.total.max(known),
@@ -88,7 +88,7 @@ impl Following {
     /// The position from which a droplet is followed, if it was followed when this sync run began and the account's
     /// listing has no inconsistency.
     pub(super) fn followed_from(&self, id: DropletId) -> Option<u64> {
-        let followed = self.followed.get(&id).filter(|_| !self.is_doubted);
+        let followed = self.followed.get(&id).filter(|_| !self.is_inconsistent);
         followed.map(|followed| followed.from)
     }
 
@@ -97,7 +97,7 @@ impl Following {
     pub(super) fn follow_from(&self, id: DropletId) -> Option<u64> {
         self.followed_from(id)
             .or(self.account_total)
-            .filter(|_| !self.is_doubted)
+            .filter(|_| !self.is_inconsistent)
     }
 
     /// The followed droplets that are due for a recheck, each within this period at the latest. Each droplet has its
@@ -120,8 +120,8 @@ impl Following {
 
     /// Records an inconsistency of the account's listing. Neither its present nor its earlier length is trusted any
     /// more.
-    pub(super) fn inconsistency(&mut self) {
-        self.is_doubted = true;
+    pub(super) fn note_inconsistency(&mut self) {
+        self.is_inconsistent = true;
     }
 
     /// The droplets that are not followed, so that their own listings must be read.

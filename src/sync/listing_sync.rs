@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::answer::{Answer, Before, Skipped, Verdict};
+use super::answer::{Answer, Before, Placement, Skipped, Verdict};
 use super::follow::Following;
 use super::page_plan::PagePlan;
 use super::report::ListingResult;
@@ -20,7 +20,7 @@ pub(super) struct ListingSync {
     pub(super) from: u64,
     /// The positions at which every action of the account is archived, if the account's listing is read for droplets.
     account: Coverage,
-    is_doubted: bool,
+    is_inconsistent: bool,
     /// Droplets with new rows in the account's listing, of a listing that follows them.
     unproven: BTreeSet<DropletId>,
     /// True when the account's listing is read for gone droplets, which no longer have their own listings.
@@ -56,12 +56,16 @@ impl ListingSync {
             // The newest actions of droplets are on the account's newest page, or are requested by id.
             plan = plan.resuming();
         }
+        Self::with_plan(listing, plan)
+    }
+
+    fn with_plan(listing: Listing, plan: PagePlan) -> Self {
         Self {
             listing,
             plan,
             from: 0,
             account: Coverage::new(),
-            is_doubted: false,
+            is_inconsistent: false,
             unproven: BTreeSet::new(),
             is_after_the_gone: false,
             result: None,
@@ -92,14 +96,9 @@ impl ListingSync {
             plan = plan.with_border(end - 1);
         }
         Self {
-            listing,
-            plan,
             from,
             account: account.clone(),
-            is_doubted: false,
-            unproven: BTreeSet::new(),
-            is_after_the_gone: false,
-            result: None,
+            ..Self::with_plan(listing, plan)
         }
     }
 
@@ -111,6 +110,25 @@ impl ListingSync {
     /// True when everything is archived.
     pub(super) fn is_complete(&self) -> bool {
         matches!(self.result, Some(ListingResult::Complete { .. }))
+    }
+
+    /// The rows to archive, each with true when its position is covered already.
+    fn rows_to_keep<'a>(
+        &self,
+        answered: &'a Page<Action>,
+        placement: &Placement,
+        following: &Following,
+    ) -> Vec<(&'a Action, bool)> {
+        let placed = answered.rows.iter().zip(&placement.expected);
+        let placed = placed.map(|(row, expected)| (row.as_ref().ok(), *expected));
+        if self.listing.kind == ListingKind::Followed {
+            let positions = (placement.shown.start..placement.shown.end).rev();
+            let archived = positions.map(|position| self.account.contains(position));
+            only_kept(placed, archived, following)
+        } else {
+            let readable = placed.filter_map(|(row, expected)| Some((row?, expected)));
+            readable.collect()
+        }
     }
 
     /// Archives an answered page, and passes the result to the page plan.
@@ -134,16 +152,7 @@ impl ListingSync {
             has_next,
         };
         let placement = self.plan.place(&answer);
-        let placed = answered.rows.iter().zip(&placement.expected);
-        let placed = placed.map(|(row, expected)| (row.as_ref().ok(), *expected));
-        let rows = if self.listing.kind == ListingKind::Followed {
-            let positions = (placement.shown.start..placement.shown.end).rev();
-            let archived = positions.map(|position| self.account.contains(position));
-            only_kept(placed, archived, following)
-        } else {
-            let readable = placed.filter_map(|(row, expected)| Some((row?, expected)));
-            readable.collect()
-        };
+        let rows = self.rows_to_keep(answered, &placement, following);
         let recorded = store.record_page(&PageRecord {
             listing: &self.listing,
             rows: &rows,
@@ -197,15 +206,16 @@ impl ListingSync {
     }
 
     /// Forgets the coverage of a listing with an inconsistency. Returns the inconsistency the first time.
-    pub(super) fn forget_if_doubted(
+    pub(super) fn forget_if_inconsistent(
         &mut self,
         store: &mut Store,
     ) -> Result<Option<String>, archive::Error> {
-        let Some(inconsistency) = self.plan.inconsistency().filter(|_| !self.is_doubted) else {
+        let Some(inconsistency) = self.plan.inconsistency().filter(|_| !self.is_inconsistent)
+        else {
             return Ok(None);
         };
         let inconsistency = inconsistency.to_string();
-        self.is_doubted = true;
+        self.is_inconsistent = true;
         self.forget_coverage(store)?;
         if self.listing.kind == ListingKind::Followed {
             // The droplets' own listings are read instead, and the droplets are then followed from the new length. Their

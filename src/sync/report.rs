@@ -237,7 +237,7 @@ pub enum Event<'a> {
         row: &'a RejectedRow,
     },
     /// A listing has an inconsistency and is read again from its first page.
-    Doubted {
+    Inconsistent {
         /// The listing.
         listing: ListingKind,
         /// The inconsistency, in words.

@@ -2,7 +2,7 @@
 
 use super::Depth;
 use super::finding::{Finding, Severity, damage};
-use crate::archive::{AlterationKind, PartialIndex, SchemaDrift, is_corrupt};
+use crate::archive::{DriftKind, PartialIndex, SchemaDrift, is_corrupt};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -132,7 +132,7 @@ const NOT_OURS: &str = "nothing to do: archiver does not use this table";
 /// The names, in lower case, of objects that are not archiver's.
 pub(super) fn added(schema_drift: &[SchemaDrift]) -> BTreeSet<String> {
     let is_ours = |kind| {
-        use AlterationKind::{Changed, Missing, MissingIndex, PutOff};
+        use DriftKind::{Changed, Missing, MissingIndex, PutOff};
         matches!(kind, Changed | Missing | MissingIndex | PutOff)
     };
     let added = schema_drift.iter().filter(|it| !is_ours(it.kind));
@@ -142,32 +142,32 @@ pub(super) fn added(schema_drift: &[SchemaDrift]) -> BTreeSet<String> {
 /// The finding for a difference from the schema of the migrations.
 pub(super) fn finding(alteration: &SchemaDrift) -> Finding {
     let (severity, check, advice) = match alteration.kind {
-        AlterationKind::Trigger => (
+        DriftKind::Trigger => (
             Severity::Error,
             "trigger",
             "no sync writes while it exists: if you know it, use DROP TRIGGER with sqlite3; if not, restore a backup",
         ),
-        AlterationKind::Refusing | AlterationKind::Shadowing => (
+        DriftKind::Refusing | DriftKind::Shadowing => (
             Severity::Error,
             "foreign",
             "no sync writes while it exists: use sqlite3 to remove or rename it",
         ),
-        AlterationKind::Missing | AlterationKind::Changed => (
+        DriftKind::Missing | DriftKind::Changed => (
             Severity::Error,
             "schema",
             "no sync writes to it: restore a backup; `archiver schema` shows the correct schema",
         ),
-        AlterationKind::MissingIndex => (
+        DriftKind::MissingIndex => (
             Severity::Error,
             "missing_index",
             "some questions need it: use sqlite3 to create it; `archiver schema` prints the statement",
         ),
-        AlterationKind::PutOff => (
+        DriftKind::PutOff => (
             Severity::Note,
             "put_off",
             "the next sync creates it; until then some questions take longer",
         ),
-        AlterationKind::Added => (
+        DriftKind::Added => (
             Severity::Note,
             "added",
             "nothing to do if you know it: archiver does not use it",
