@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::time::Instant;
@@ -81,6 +82,14 @@ impl fmt::Debug for Client {
             .field("requests", &self.requests())
             .finish_non_exhaustive()
     }
+}
+
+/// The step after one attempt.
+enum Next<T> {
+    Done(T),
+    Failed(ErrorKind),
+    /// A further attempt after this wait, for this reason.
+    Again(Duration, ErrorKind),
 }
 
 impl Client {
@@ -291,21 +300,10 @@ impl Client {
             let attempt = self.sender.attempt(&request, &url, timeout, &decode).await;
             tries.took(started.elapsed());
             let attempts = tries.failed() + 1;
-            let (wait, reason) = match attempt {
-                Attempt::Done(value) => return Ok(value),
-                Attempt::Final(kind) => return failed(attempts, kind),
-                Attempt::Fault(kind) => match tries.after_fault(fastrand::f64()) {
-                    Some(wait) => (wait, kind),
-                    None => return failed(attempts, kind),
-                },
-                Attempt::Limited(limit, kind) => {
-                    match tries.after_limit(&limit, (self.clock)(), fastrand::f64()) {
-                        Limited::Wait(wait) => (wait, kind),
-                        Limited::ComeBackAt(until) => {
-                            return failed(attempts, ErrorKind::RateLimited { until });
-                        }
-                    }
-                }
+            let (wait, reason) = match self.after(attempt, &mut tries) {
+                Next::Done(value) => return Ok(value),
+                Next::Failed(kind) => return failed(attempts, kind),
+                Next::Again(wait, reason) => (wait, reason),
             };
             self.sender.tell(&Event::Retrying {
                 request: &request,
@@ -314,6 +312,24 @@ impl Client {
             });
             tokio::time::sleep(wait).await;
             self.retries.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Decides whether to send a request again, after one attempt.
+    fn after<T>(&self, attempt: Attempt<T>, tries: &mut Tries<'_>) -> Next<T> {
+        match attempt {
+            Attempt::Done(value) => Next::Done(value),
+            Attempt::Final(kind) => Next::Failed(kind),
+            Attempt::Fault(kind) => match tries.after_fault(fastrand::f64()) {
+                Some(wait) => Next::Again(wait, kind),
+                None => Next::Failed(kind),
+            },
+            Attempt::Limited(limit, kind) => {
+                match tries.after_limit(&limit, (self.clock)(), fastrand::f64()) {
+                    Limited::Wait(wait) => Next::Again(wait, kind),
+                    Limited::ComeBackAt(until) => Next::Failed(ErrorKind::RateLimited { until }),
+                }
+            }
         }
     }
 

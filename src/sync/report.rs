@@ -131,29 +131,7 @@ impl Report {
     /// One line for each missing part; `None` when nothing is missing.
     #[must_use]
     pub fn what_is_missing(&self) -> Option<String> {
-        let of_listings = self.listings.iter().filter_map(|listing| {
-            let subject = subject(listing.listing);
-            match &listing.result {
-                ListingResult::Incomplete { reason } => {
-                    Some(format!("{subject} is incomplete: {reason}"))
-                }
-                ListingResult::Failed(error)
-                    if error.is_not_found() && listing.listing.droplet_id().is_some() =>
-                {
-                    Some(format!(
-                        "{subject} is not known to the API or to the archive: {error}"
-                    ))
-                }
-                ListingResult::Failed(error) if error.is_not_found() => Some(format!(
-                    "{subject} was not found: is `--api-url` right? {error}"
-                )),
-                ListingResult::Failed(error) => Some(format!("{subject} failed: {error}")),
-                ListingResult::Complete { .. }
-                | ListingResult::Followed
-                | ListingResult::Gone
-                | ListingResult::NotRead => None,
-            }
-        });
+        let of_listings = self.listings.iter().filter_map(ListingReport::problem);
         let failures = self
             .failures
             .iter()
@@ -177,6 +155,28 @@ impl Report {
             .chain(unread)
             .collect();
         (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+}
+
+impl ListingReport {
+    /// The missing part in one line; `None` when nothing is missing, or the listing was not read.
+    fn problem(&self) -> Option<String> {
+        let subject = subject(self.listing);
+        let problem = match &self.result {
+            ListingResult::Incomplete { reason } => format!("is incomplete: {reason}"),
+            ListingResult::Failed(error) if !error.is_not_found() => format!("failed: {error}"),
+            ListingResult::Failed(error) if self.listing.droplet_id().is_some() => {
+                format!("is not known to the API or to the archive: {error}")
+            }
+            ListingResult::Failed(error) => {
+                format!("was not found: is `--api-url` right? {error}")
+            }
+            ListingResult::Complete { .. }
+            | ListingResult::Followed
+            | ListingResult::Gone
+            | ListingResult::NotRead => return None,
+        };
+        Some(format!("{subject} {problem}"))
     }
 }
 

@@ -45,16 +45,7 @@ impl PagePlan {
             return Err(Inconsistency::LinksOn { page: answer.page });
         }
         if self.first_target.is_none() && self.before.total == Some(total) {
-            // If the newest action is the same too, none was removed since the earlier syncs. One of them may have been
-            // killed before it looked at a border.
-            let (proven, covered) = (self.before.complete_total, &self.coverage);
-            let is_marked = |after: u64| !covered.contains(after) && covered.contains(after + 1);
-            let has_same_newest = shown.end == total && total > 0 && covered.contains(total - 1);
-            self.borders.retain(|border| {
-                let after = border + 1;
-                let is_inside = after < total && !has_same_newest;
-                Some(after) == proven || is_marked(after) || is_inside
-            });
+            self.drop_borders(total, shown);
         }
         self.first_target.get_or_insert(total);
         self.target.get_or_insert(total);
@@ -62,6 +53,20 @@ impl PagePlan {
         self.check_border(answer, &placement)?;
         self.hold_back_after_borders(&mut placement);
         Ok(placement)
+    }
+
+    /// Drops borders that cannot have shifted, because the total is that of an earlier sync run. If the newest action is
+    /// the same too, none was removed since then.
+    fn drop_borders(&mut self, total: u64, shown: Interval) {
+        let (proven, covered) = (self.before.complete_total, &self.coverage);
+        let has_same_newest = shown.end == total && total > 0 && covered.contains(total - 1);
+        // A sync run may have been killed before it looked at a border.
+        let is_marked = |after: u64| !covered.contains(after) && covered.contains(after + 1);
+        self.borders.retain(|border| {
+            let after = border + 1;
+            let is_inside = after < total && !has_same_newest;
+            Some(after) == proven || is_marked(after) || is_inside
+        });
     }
 
     /// Holds back the position after a border that no page has shown yet. The page with the border releases it.
