@@ -1,7 +1,7 @@
 //! Checks the token: refuses a token of another account, so that two histories are never mixed, and finds out if it may
 //! read the account's listing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
@@ -9,9 +9,9 @@ use super::full_scan::MOST_OLD;
 use super::listing_sync::fetch_page;
 use super::session::Session;
 use crate::api::{self, Client, PER_PAGE, Page};
-use crate::archive::{self, ArchivedAccount, Listing, ListingKind};
+use crate::archive::{self, ArchivedAccount, Followed, Listing, ListingKind};
 use crate::core::coverage::{Interval, page_of};
-use crate::core::model::{Account, Action, ActionId};
+use crate::core::model::{Account, Action, ActionId, DropletId};
 
 /// The time during which a token that may not read the account's listing does not try again.
 const REFUSED_FOR_SECONDS: i64 = 24 * 3600;
@@ -121,9 +121,11 @@ async fn covered_rows(client: &Client, listing: &Listing) -> Result<Vec<ActionId
     Ok(Vec::new())
 }
 
-/// The first page of the account's listing, if the token may read it and the API answers.
+/// The first page of the account's listing, if the token may read it and the API answers. Clears `followed` if the
+/// listing stays shorter than it was.
 pub(super) async fn first_page(
     session: &mut Session<'_>,
+    followed: &mut BTreeMap<DropletId, Followed>,
 ) -> Result<Option<Page<Action>>, archive::Error> {
     let now = (session.settings.clock)();
     let archived = session.store.account()?.unwrap_or_default();
@@ -137,7 +139,7 @@ pub(super) async fn first_page(
         session.is_account_refused = true;
         return Ok(None);
     }
-    match newest_page(session).await? {
+    match newest_page(session, followed).await? {
         Ok(page) => {
             session.answered();
             return Ok(Some(page));
@@ -170,9 +172,12 @@ pub(super) async fn first_page(
 /// Requests the first page until the listing is at least as long as before, because some replicas may lag.
 async fn newest_page(
     session: &mut Session<'_>,
+    followed: &mut BTreeMap<DropletId, Followed>,
 ) -> Result<Result<Page<Action>, api::Error>, archive::Error> {
     let listing = session.store.listing(ListingKind::Followed)?;
-    let known = listing.total;
+    // A droplet is followed from a length that the listing had.
+    let followed_from = followed.values().map(|followed| followed.from).max();
+    let known = listing.total.max(followed_from);
     let mut tries = 0;
     loop {
         let answer = session.client.account_actions(1).await;
@@ -183,7 +188,7 @@ async fn newest_page(
         }
         if tries >= MOST_OLD {
             // The droplets' own listings are read instead.
-            session.store.follow_only(&BTreeSet::new())?;
+            *followed = session.store.follow_only(&BTreeSet::new())?;
             session.store.forget_coverage(listing.id)?;
             session.store.set_total(ListingKind::Followed, total)?;
             return Ok(answer);

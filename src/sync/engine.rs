@@ -97,12 +97,12 @@ impl Session<'_> {
         if ids.is_empty() {
             return Ok(());
         }
+        let mut followed = self.store.follow_only(&ids)?;
         let first_page = if self.is_halted() {
             None
         } else {
-            account::first_page(self).await?
+            account::first_page(self, &mut followed).await?
         };
-        let followed = self.store.follow_only(&ids)?;
         self.audit = self.next_audit(Some(&ids))?;
         let total = first_page.as_ref().and_then(|page| page.total);
         self.following = Following::new(ids, followed, total);

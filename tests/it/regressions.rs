@@ -124,6 +124,25 @@ fn a_total_that_was_wrong_when_one_sync_began_leaves_no_hole_for_the_next() {
 }
 
 #[test]
+fn a_length_that_was_never_true_keeps_no_later_sync_from_completing() {
+    let (cloud, gone) = with_busy_droplet(settled(4, 600));
+    let ids: Vec<_> = cloud.droplets().into_iter().map(|it| it.id).collect();
+    let flags: Vec<_> = ids.iter().map(|id| format!("--droplet={id}")).collect();
+    let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+    let sandbox = Sandbox::new();
+    let lie = FaultRule::new(Fault::WrongTotal(48_392_811)).path("/v2/actions");
+    cloud.break_with(lie.times(1));
+    sandbox.sync(&cloud, &flags).exits(0).silently();
+    cloud.add_actions_of(gone, 3);
+    cloud.destroy_droplet(gone).unwrap();
+    sandbox.sync(&cloud, &flags).exits(0).silently();
+    let of_the_living = ids.iter().filter(|id| **id != gone);
+    let listed = of_the_living.flat_map(|id| cloud.actions_of(*id));
+    let listed = listed.chain(own_actions(&cloud, gone));
+    sandbox.archive().holds(listed.collect::<Vec<_>>());
+}
+
+#[test]
 fn a_listing_that_grows_in_no_order_is_archived_whole_or_not_called_complete() {
     let options = Options {
         order: Order::Scattered,
