@@ -144,7 +144,7 @@ pub(super) async fn first_page(
             session.answered();
             return Ok(Some(page));
         }
-        Err(error) if error.is_forbidden() => {
+        Err(error) if error.is_forbidden() && !was_answered(session, followed)? => {
             session.is_account_refused = true;
             let text = "the token lacks the scope actions:read: the sync reads each droplet's listing separately, and \
                         cannot read the actions of destroyed droplets";
@@ -156,7 +156,9 @@ pub(super) async fn first_page(
         }
         Err(error) => {
             // The API has no such listing, which counts as refused, unless it had one before.
-            session.is_account_refused = error.status() == Some(404) && !was_answered(session)?;
+            session.is_account_refused =
+                error.status() == Some(404) && !was_answered(session, followed)?;
+            session.notice(&format!("the account's listing was not read: {error}"));
             session.halt_if_hopeless(&error);
             if session.is_halted() {
                 session
@@ -196,14 +198,13 @@ async fn newest_page(
     }
 }
 
-/// True when the account's listing was read before.
-fn was_answered(session: &mut Session<'_>) -> Result<bool, archive::Error> {
-    for kind in [ListingKind::Account, ListingKind::Followed] {
-        if session.store.listing(kind)?.total.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+/// True when the account's listing was read before: a droplet is followed from a length that it had.
+fn was_answered(
+    session: &mut Session<'_>,
+    followed: &BTreeMap<DropletId, Followed>,
+) -> Result<bool, archive::Error> {
+    let account = session.store.listing(ListingKind::Account)?;
+    Ok(!followed.is_empty() || account.total.is_some())
 }
 
 /// Without an answer, the sync run continues if it can: the check only guards against a mistake of the user.

@@ -12,7 +12,7 @@ use super::report::{ListingResult, Report};
 use super::scope::Scope;
 use super::session::Expectation;
 use super::session::Session;
-use super::{account, droplets, finalize, gone, unsettled};
+use super::{account, droplets, finalize, follow, gone, unsettled};
 use crate::api::{self, Page};
 use crate::archive::{self, Audit, ListingKind, PageRecord};
 use crate::core::cancellation::Cancellation;
@@ -306,17 +306,43 @@ impl Session<'_> {
         index: usize,
         result: ListingResult,
     ) -> Result<(), archive::Error> {
-        let reading = &mut self.readings[index];
-        if reading.result.is_none() {
-            let listing = reading.listing.kind;
+        if self.readings[index].result.is_none() {
+            let listing = self.readings[index].listing.kind;
+            let result = self.unless_it_lags(listing, result)?;
             self.observer.observe(&Event::Closed {
                 listing,
                 result: &result,
             });
-            reading.result = Some(result);
+            self.readings[index].result = Some(result);
             finalize::note_complete(self, index)?;
         }
         Ok(())
+    }
+
+    /// The result of a droplet's own listing. The listing lags behind if the account's newest page, which was read
+    /// before, shows actions that it lacks, and does not reach back to one that it has.
+    fn unless_it_lags(
+        &self,
+        listing: ListingKind,
+        result: ListingResult,
+    ) -> Result<ListingResult, archive::Error> {
+        let (Some(page), Some(id)) = (&self.newest_page, listing.droplet_id()) else {
+            return Ok(result);
+        };
+        let mut rows = page.rows.iter().flatten();
+        let oldest = rows.rfind(|action| follow::is_on_droplet(action, id));
+        let oldest = oldest.filter(|_| result.is_complete());
+        match oldest
+            .map(|action| self.store.count_known(&[action.id]))
+            .transpose()?
+        {
+            Some(0) => Ok(ListingResult::Incomplete {
+                reason:
+                    "the account's listing shows newer actions: a server that lags behind answered"
+                        .to_owned(),
+            }),
+            _ => Ok(result),
+        }
     }
 
     pub(super) fn fail(

@@ -91,6 +91,9 @@ pub(super) fn finalize(session: &mut Session<'_>) -> Result<(), archive::Error> 
     let proven: Vec<_> = proven.collect();
     session.store.mark_complete(&proven, now)?;
     gone::admit_what_is_unknown(session, &mut readings);
+    let is_lagging = readings
+        .iter()
+        .any(|reading| reading.is_following() && reading.plan.has_lag());
     let mut listings = reports(readings);
     let unread = session.queue.drain(..);
     listings.extend(unread.map(|listing| ListingReport {
@@ -102,6 +105,10 @@ pub(super) fn finalize(session: &mut Session<'_>) -> Result<(), archive::Error> 
         .position(|report| report.listing == ListingKind::Followed);
     let followed = followed.map(|index| listings.swap_remove(index));
     note_following(session, followed.as_ref(), &mut listings)?;
+    // The droplets' own listings were read instead. Their answers may be as old as those that the account's listing
+    // gave at last.
+    let lagging = followed.filter(|report| is_lagging && !report.result.is_complete());
+    listings.extend(lagging);
     listings.sort_by_key(|report| report.listing);
     session.report.listings.extend(listings);
     Ok(())

@@ -139,19 +139,26 @@ impl Following {
 
     /// True when an action of the account's listing is kept.
     pub(super) fn keeps(&self, action: &Action) -> bool {
-        droplet_of(action).is_some_and(|id| self.droplets.contains(&id))
+        let mut ids = action.resource_id.iter();
+        ids.any(|id| self.droplets.contains(id) && may_be_on_droplet(action))
     }
 
     /// True when an action at a covered position of the account's listing must be archived already.
     pub(super) fn vouches_for(&self, action: &Action) -> bool {
-        droplet_of(action).is_some_and(|id| self.followed.contains_key(&id))
+        let mut ids = action.resource_id.iter();
+        ids.any(|id| self.followed.contains_key(id) && is_on_droplet(action, *id))
     }
 }
 
-fn droplet_of(action: &Action) -> Option<DropletId> {
-    action
-        .resource_id
-        .filter(|_| action.resource_type.as_deref() == Some("droplet"))
+/// True when the resource of an action is this droplet.
+pub(super) fn is_on_droplet(action: &Action, id: DropletId) -> bool {
+    action.resource_id == Some(id) && action.resource_type.as_deref() == Some("droplet")
+}
+
+/// True when an id of a resource can be that of a droplet: other kinds of resources have ids of their own.
+fn may_be_on_droplet(action: &Action) -> bool {
+    let kind = action.resource_type.as_deref();
+    kind.is_none_or(|kind| kind == "backend" || kind.eq_ignore_ascii_case("droplet"))
 }
 
 /// The recheck period of one droplet: between half of the period and the whole period.
@@ -237,6 +244,11 @@ mod tests {
         let keeps = |id| following.keeps(&action("reboot", Some(("droplet", Some(id)))));
         assert!(keeps(1) && keeps(99) && !keeps(7));
         assert!(!following.keeps(&action("resize", Some(("volume", Some(1))))));
+        assert!(following.keeps(&action("reboot", Some(("backend", Some(1))))));
+        assert!(following.keeps(&Action {
+            resource_type: None,
+            ..action("reboot", Some(("droplet", Some(1))))
+        }));
         assert!(following.vouches_for(&action("reboot", Some(("droplet", Some(1))))));
         assert!(!following.vouches_for(&action("reboot", Some(("droplet", Some(99))))));
     }

@@ -60,6 +60,8 @@ pub(super) struct FullScan {
     /// The server's page length, taken from the first page.
     page_length: usize,
     old: u32,
+    /// True when a page stated no total: then nothing proves that it belongs to the same listing as the others.
+    lacks_total: bool,
     /// True when any answer was old.
     has_lag: bool,
     fruitless: u32,
@@ -127,6 +129,7 @@ impl FullScan {
         if self.is_old(total) {
             return;
         }
+        self.lacks_total |= total.is_none() && !is_past_the_end;
         self.pages_read += 1;
         self.pages_of_lap += 1;
         if self.pages_read == 1 {
@@ -239,6 +242,10 @@ impl FullScan {
         match self.largest_total {
             _ if rows > 0 => self.end(Inconsistency::Rejected { rows }),
             None => self.end(Inconsistency::NoTotal),
+            Some(_) if self.lacks_total => {
+                self.is_worth_another = true;
+                self.end(Inconsistency::NoTotal);
+            }
             Some(total) if found == total && has_ended => {
                 self.verdict = Some(Verdict::Complete { total });
             }

@@ -38,7 +38,10 @@ pub(super) async fn prove(session: &mut Session<'_>) -> Result<(), archive::Erro
         if session.is_halted() {
             return Ok(());
         }
-        let existence = if page == 1 && session.store.is_gone(id)? {
+        let list = session.droplet_list.as_ref();
+        let existence = if list.is_some_and(|list| list.ids().contains(&id)) {
+            Existence::Exists
+        } else if page == 1 && session.store.is_gone(id)? {
             // An earlier sync run has proved it.
             Existence::Gone
         } else {

@@ -166,7 +166,10 @@ impl ListingReport {
             ListingResult::Incomplete { reason } => format!("is incomplete: {reason}"),
             ListingResult::Failed(error) if !error.is_not_found() => format!("failed: {error}"),
             ListingResult::Failed(error) if self.listing.droplet_id().is_some() => {
-                format!("is not known to the API or to the archive: {error}")
+                format!(
+                    "is not known to the API or to the archive: {error}; if it was destroyed, only --all archives its \
+                     actions"
+                )
             }
             ListingResult::Failed(error) => {
                 format!("was not found: is `--api-url` right? {error}")

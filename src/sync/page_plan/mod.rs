@@ -36,7 +36,7 @@ enum Phase {
     /// Everything is covered, but the archived actions must be counted.
     Count,
     /// A full scan, after an inconsistency or on request. It starts when no page is under way.
-    FullScan(FullScan),
+    FullScan(Box<FullScan>),
     /// A pass has no inconsistency: its result is compared with the archive.
     Compare(Found),
     Done(Verdict),
@@ -110,7 +110,7 @@ impl PagePlan {
     pub(super) fn new(before: Before, full: bool) -> Self {
         Self {
             phase: if full {
-                Phase::FullScan(FullScan::default())
+                Phase::FullScan(Box::default())
             } else {
                 Phase::Cover
             },
@@ -278,6 +278,11 @@ impl PagePlan {
         }
     }
 
+    /// True when any answer was older than another one.
+    pub(super) fn has_lag(&self) -> bool {
+        self.has_lag
+    }
+
     /// The number of covered positions, while positions are trusted.
     pub(super) fn covered(&self) -> Option<u64> {
         matches!(self.phase, Phase::Cover).then(|| self.coverage.len())
@@ -292,7 +297,7 @@ impl PagePlan {
             return;
         };
         self.has_lag |= full_scan.has_lag();
-        match self.passes.judge(verdict, std::mem::take(full_scan)) {
+        match self.passes.judge(verdict, *std::mem::take(full_scan)) {
             Judgement::Compare(found) => self.phase = Phase::Compare(found),
             Judgement::Again(inconsistency) => self.start_full_scan(inconsistency),
             Judgement::Done(verdict) => self.phase = Phase::Done(verdict),
@@ -426,7 +431,7 @@ impl PagePlan {
             Some(_) => Phase::Done(Verdict::Incomplete {
                 reason: inconsistency.clone(),
             }),
-            None => Phase::FullScan(FullScan::new(self.has_lag)),
+            None => Phase::FullScan(Box::new(FullScan::new(self.has_lag))),
         };
         self.scanned_because = Some(inconsistency);
     }
