@@ -42,6 +42,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let window = window(arguments, now)?;
     let connection = context.open_archive()?;
     let droplet = timeline::find(&connection, &arguments.droplet)?;
+    let basis = &context.basis;
+    basis.note_unarchived(&connection, Some(&[droplet.id]), true)?;
     let is_for_people = flags.output.is_for_people();
     if is_for_people {
         context

@@ -102,6 +102,7 @@ pub(super) fn finalize(session: &mut Session<'_>) -> Result<(), archive::Error> 
         .position(|report| report.listing == ListingKind::Followed);
     let followed = followed.map(|index| listings.swap_remove(index));
     note_following(session, followed.as_ref(), &mut listings)?;
+    session.store.forget_strangers()?;
     listings.sort_by_key(|report| report.listing);
     session.report.listings.extend(listings);
     Ok(())

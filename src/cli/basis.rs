@@ -1,0 +1,117 @@
+//! What an answer is based on: each reason why it may be wrong is one line on stderr, and is an exit status of
+//! `--exit-code`.
+//!
+//! The archive is read for it where a question opens the archive, so that no question forgets to.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use archiver::archive::LockState;
+use archiver::core::model::DropletId;
+use archiver::core::threads::lock;
+use archiver::core::time::Timestamp;
+use archiver::query;
+use archiver::query::status::{self, ago, counted};
+use rusqlite::Connection;
+
+use super::exit::Failure;
+use super::terminal::Terminal;
+
+/// The basis of the answer of one command.
+#[derive(Clone, Default)]
+pub(super) struct Basis {
+    archive: Arc<OnceLock<status::Basis>>,
+    remarks: Arc<Mutex<Vec<Remark>>>,
+}
+
+/// A line about the droplets of an answer.
+struct Remark {
+    text: String,
+    /// True when an answer without rows may be wrong.
+    is_doubt: bool,
+}
+
+/// A table says when the last complete sync is older.
+const OLD_SECONDS: i64 = 24 * 3600;
+
+impl Basis {
+    /// Reads whether the archive is complete.
+    pub(super) fn read(&self, connection: &Connection, path: &Path) -> Result<(), Failure> {
+        let sync = LockState::of(path);
+        let basis = status::basis(connection, &sync, Timestamp::now())?;
+        // A command asks one archive.
+        let _ = self.archive.set(basis);
+        Ok(())
+    }
+
+    /// Notes which of the droplets of an answer are not archived; `None`: of all droplets. When the user named them, an
+    /// answer without rows may be wrong; otherwise it is about the archived ones.
+    pub(super) fn note_unarchived(
+        &self,
+        connection: &Connection,
+        droplets: Option<&[DropletId]>,
+        are_named: bool,
+    ) -> Result<(), Failure> {
+        let unarchived = query::not_archived(connection, droplets)?;
+        if !unarchived.is_empty() {
+            lock(&self.remarks).push(Remark {
+                text: in_words(&unarchived),
+                is_doubt: are_named,
+            });
+        }
+        Ok(())
+    }
+
+    /// True when actions of the scope are missing.
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.missing().is_some()
+    }
+
+    /// True when an answer without rows may be wrong.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.is_incomplete() || lock(&self.remarks).iter().any(|remark| remark.is_doubt)
+    }
+
+    fn missing(&self) -> Option<&String> {
+        self.archive.get()?.missing.as_ref()
+    }
+
+    /// Prints each line.
+    pub(super) fn tell(&self, terminal: Terminal) {
+        if let Some(missing) = self.missing() {
+            terminal.warning(&format!("archive incomplete: {missing}"));
+        }
+        for remark in lock(&self.remarks).iter() {
+            terminal.warning(&remark.text);
+        }
+    }
+
+    /// Prints the age of an old archive.
+    pub(super) fn tell_age(&self, terminal: Terminal) {
+        let fresh_at = self.archive.get().and_then(|basis| basis.fresh_at);
+        let Some(age) = fresh_at.map(|at| at.age_at(Timestamp::now())) else {
+            return;
+        };
+        if age.is_none_or(|seconds| seconds > OLD_SECONDS) {
+            let text = format!("the last complete sync began {}", ago(age));
+            terminal.note(&text);
+        }
+    }
+}
+
+/// `3 droplets are not archived: 7, 8, 9`
+fn in_words(droplets: &[DropletId]) -> String {
+    const MOST: usize = 5;
+    let ids: Vec<_> = droplets.iter().map(ToString::to_string).collect();
+    match ids.as_slice() {
+        [id] => format!("droplet {id} is not archived"),
+        ids if ids.len() <= MOST => {
+            format!(
+                "{} droplets are not archived: {}",
+                ids.len(),
+                ids.join(", ")
+            )
+        }
+        ids => format!("{} are not archived", counted(ids.len() as u64, "droplet")),
+    }
+}
