@@ -142,9 +142,6 @@ fn check(
     is_checked: fn(&Field, &str) -> bool,
 ) -> Result<Vec<Unseen>, Error> {
     let types: Vec<&str> = filter.types.any_of.iter().filter_map(named).collect();
-    let strings = |choice: &'_ Choice<String>| -> Vec<&str> {
-        choice.any_of.iter().map(String::as_str).collect()
-    };
     let mut unseen = Vec::new();
     for (field, mut values) in [
         (TYPE, types),
@@ -156,6 +153,10 @@ fn check(
         field.check(connection, &values, &mut unseen)?;
     }
     Ok(unseen)
+}
+
+fn strings(choice: &Choice<String>) -> Vec<&str> {
+    choice.any_of.iter().map(String::as_str).collect()
 }
 
 fn named(selector: &TypeSelector) -> Option<&str> {
