@@ -1,7 +1,7 @@
-//! What an answer is based on: each reason why it may be wrong is one line on stderr, and is an exit status of
-//! `--exit-code`.
+//! What an answer is based on. Each reason why an answer may be wrong is one line on stderr, and they decide the exit
+//! status of `--exit-code`.
 //!
-//! The archive is read for it where a question opens the archive, so that no question forgets to.
+//! `Context::open_archive` reads whether the archive is complete, so that no question forgets it.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};

@@ -1,10 +1,10 @@
 //! The command line: flags in, library calls, text and an exit status out.
 //!
 //! Everything that prints is in this folder. The library does the work and reports events. Answers go to stdout,
-//! everything else to stderr. Each command has one file. `filter` has the filter flags, `answer` prints rows,
-//! `basis` says what they are based on, `document` prints single documents, `decided` reads a setting from a flag or the configuration, `summary` words the
-//! result of a sync, `exit` maps errors to statuses and hints, `runtime` has threads and signals, `progress` draws the
-//! bar, `terminal` knows the streams.
+//! everything else to stderr. Each command has one file. `filter` has the filter flags, `answer` prints rows, `basis`
+//! tells what they are based on, `document` prints single documents, `decided` reads a setting from a flag or the
+//! configuration, `summary` words the result of a sync, `exit` maps errors to statuses and hints, `runtime` has threads
+//! and signals, `progress` draws the bar, `terminal` knows the streams.
 
 mod answer;
 mod attempt;

@@ -133,10 +133,12 @@ impl Evidence<'_> {
             last
         };
         let is_running = run.outcome == RunState::Running;
+        // A partial sync run says what is missing.
+        let is_partial = run.outcome == RunState::Partial;
         let what = match self.archived_part() {
             Some(part) => part,
             None if is_running => return Some("a sync is running".to_owned()),
-            None if !was_complete && self.is_untouched() => NOTHING.to_owned(),
+            None if !was_complete && !is_partial && self.is_untouched() => NOTHING.to_owned(),
             None => {
                 let reason = run.message.as_deref().and_then(|it| it.lines().next());
                 reason.map_or_else(|| self.told(run), str::to_owned)
