@@ -10,8 +10,8 @@ use archiver::archive::LockState;
 use archiver::core::model::DropletId;
 use archiver::core::threads::lock;
 use archiver::core::time::Timestamp;
-use archiver::query;
 use archiver::query::status::{self, ago, counted};
+use archiver::query::{self, Choice, DropletSelector, Filter};
 use rusqlite::Connection;
 
 use super::exit::Failure;
@@ -52,10 +52,14 @@ impl Basis {
         droplets: Option<&[DropletId]>,
         are_named: bool,
     ) -> Result<(), Failure> {
+        let is_told = |basis: &status::Basis| basis.missing.is_some() && basis.is_of_account;
+        if are_named && self.archive.get().is_some_and(is_told) {
+            return Ok(());
+        }
         let unarchived = query::not_archived(connection, droplets)?;
         if !unarchived.is_empty() {
             lock(&self.remarks).push(Remark {
-                text: in_words(&unarchived),
+                text: in_words(connection, &unarchived)?,
                 is_doubt: are_named,
             });
         }
@@ -100,18 +104,23 @@ impl Basis {
 }
 
 /// `3 droplets are not archived: 7, 8, 9`
-fn in_words(droplets: &[DropletId]) -> String {
+fn in_words(connection: &Connection, droplets: &[DropletId]) -> Result<String, Failure> {
     const MOST: usize = 5;
     let ids: Vec<_> = droplets.iter().map(ToString::to_string).collect();
-    match ids.as_slice() {
-        [id] => format!("droplet {id} is not archived"),
-        ids if ids.len() <= MOST => {
-            format!(
-                "{} droplets are not archived: {}",
-                ids.len(),
-                ids.join(", ")
-            )
+    Ok(match droplets {
+        [id] => {
+            let filter = Filter {
+                droplets: Choice::any_of([DropletSelector::Id(*id)]),
+                ..Filter::default()
+            };
+            let is_in_part = query::count(connection, &filter, Timestamp::now())? > 0;
+            let how = if is_in_part { " completely" } else { "" };
+            format!("droplet {id} is not archived{how}")
         }
-        ids => format!("{} are not archived", counted(ids.len() as u64, "droplet")),
-    }
+        _ if ids.len() <= MOST => {
+            let (number, list) = (ids.len(), ids.join(", "));
+            format!("{number} droplets are not archived: {list}")
+        }
+        _ => format!("{} are not archived", counted(ids.len() as u64, "droplet")),
+    })
 }

@@ -4,6 +4,7 @@
 
 use rusqlite::Connection;
 
+use super::scope::Scope;
 use super::verdict::Evidence;
 use super::{Error, RunState, facts, runs};
 use crate::archive::LockState;
@@ -14,6 +15,8 @@ use crate::core::time::Timestamp;
 pub struct Basis {
     /// The missing part of the scope in one line, with the next step; `None` when the scope is complete.
     pub missing: Option<String>,
+    /// True when the scope is the whole account.
+    pub is_of_account: bool,
     /// The start of the last complete sync run.
     pub fresh_at: Option<Timestamp>,
 }
@@ -51,6 +54,7 @@ impl Basis {
         let complete = evidence.last_complete();
         Self {
             missing: evidence.missing(),
+            is_of_account: evidence.scope() == Scope::Account,
             fresh_at: complete.and_then(|run| run.started_at.parse().ok()),
         }
     }

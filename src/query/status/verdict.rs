@@ -94,7 +94,7 @@ impl Evidence<'_> {
         time.map_or_else(|_| format!("at {at}"), |time| ago(time.age_at(self.now)))
     }
 
-    fn scope(&self) -> Scope {
+    pub(super) fn scope(&self) -> Scope {
         let last = self.runs.first();
         last.map_or(Scope::Account, |run| Scope::of(&run.scope))
     }

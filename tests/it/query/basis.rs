@@ -74,6 +74,10 @@ fn every_answer_from_an_interrupted_first_sync_says_so_and_none_is_a_passed_chec
         let lives = ["report", "lifetimes", "--exit-code"];
         sandbox.run(&lives).exits(3).says(&said);
         if page > 1 {
+            let one = cloud.droplets()[0].id.to_string();
+            let life = sandbox.run(&["timeline", &one]).exits(0);
+            assert_eq!(incomplete(&life), [&said]);
+            life.never_says("not archived");
             let found = ["query", "--exit-code"];
             sandbox.run(&found).exits(10).says(&said);
         }
