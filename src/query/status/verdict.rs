@@ -1,6 +1,6 @@
 //! The verdict in one word and one line: is the archive reliable?
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
@@ -47,6 +47,8 @@ pub(super) struct Evidence<'a> {
     /// The sync runs back to the last complete one, newest first.
     pub(super) runs: &'a [Run],
     pub(super) listings: &'a [ListingStatus],
+    /// The existing droplets with a tag of the scope, as far as the archive knows tags.
+    pub(super) tagged: &'a [DropletId],
     /// The number of archived actions.
     pub(super) actions: u64,
     pub(super) now: Timestamp,
@@ -178,21 +180,22 @@ impl Evidence<'_> {
                 ))
             }
             Scope::Droplets { ids, has_tags } => {
-                let read = self.listings.iter().filter_map(|listing| {
-                    let id = listing.droplet_id?;
-                    let is_chosen = has_tags || ids.contains(&id);
-                    is_chosen.then_some((id, !listing.has_gap()))
-                });
-                let read: BTreeMap<DropletId, bool> = read.collect();
-                let whole = read.values().filter(|is_whole| **is_whole).count();
-                let all = read.keys().chain(&ids).collect::<BTreeSet<_>>().len();
-                // A tag may have chosen more droplets than were begun.
-                let at_least = if has_tags { "at least " } else { "" };
-                let text = || {
-                    let (whole, all) = (grouped(whole as u64), counted(all as u64, "droplet"));
-                    format!("{whole} of {at_least}{all}")
+                let read = self.listings.iter().filter_map(|it| it.droplet_id);
+                // Without the tags of droplets, at least those that were begun have a tag of the scope.
+                let is_least = has_tags && self.tagged.is_empty();
+                let begun = read.filter(|_| is_least);
+                let chosen: BTreeSet<DropletId> = (ids.into_iter())
+                    .chain(self.tagged.iter().copied())
+                    .chain(begun)
+                    .collect();
+                let is_whole = |listing: &&ListingStatus| {
+                    listing.droplet_id.is_some_and(|id| chosen.contains(&id)) && !listing.has_gap()
                 };
-                (whole < all).then(text)
+                let whole = self.listings.iter().filter(is_whole).count();
+                let at_least = if is_least { "at least " } else { "" };
+                let all = counted(chosen.len() as u64, "droplet");
+                let text = || format!("{} of {at_least}{all}", grouped(whole as u64));
+                (whole < chosen.len()).then(text)
             }
         }
     }
