@@ -123,6 +123,30 @@ fn a_first_sync_of_droplets_that_was_interrupted_says_how_many_are_whole() {
 }
 
 #[test]
+fn a_first_sync_of_a_tag_that_was_killed_says_how_many_droplets_are_whole() {
+    let cloud = cloud(12, 1_500);
+    let droplets = cloud.droplets();
+    let tag = droplets[0].tags[0].clone();
+    let tagged = droplets.iter().filter(|it| it.tags.contains(&tag)).count();
+    let own = format!("/v2/droplets/{}/", droplets[0].id);
+    let stall = FaultRule::new(Fault::Stall).path(&own);
+    cloud.break_with(stall.times(u64::MAX));
+    let sandbox = Sandbox::new();
+    let sync = sandbox.start_sync(&cloud, &["--tag", &tag]);
+    let part = format!("{INCOMPLETE}{} of {tagged} droplets, ", tagged - 1);
+    let none = ["query", "--until", "1999", "--exit-code"];
+    until("the other droplets are archived", || {
+        sandbox.run(&none).stderr.contains(&part)
+    });
+    sync.kill();
+    let run = sandbox.run(&none).exits(3);
+    run.says(&format!("{part}run `archiver sync`"));
+    cloud.clear_faults();
+    sandbox.sync(&cloud, &["--tag", &tag]).exits(0);
+    assert_eq!(sandbox.run(&none).exits(0).stderr, "");
+}
+
+#[test]
 fn an_archive_of_a_tag_says_nothing_of_the_droplets_without_it() {
     let cloud = cloud(12, 1_500);
     let droplets = cloud.droplets();
