@@ -58,6 +58,15 @@ SELECT id
    AND id NOT IN (SELECT value FROM json_each(:listed))
    AND EXISTS (SELECT 1 FROM json_each(extra, '$.tags') AS tag WHERE tag.value IN (SELECT value FROM json_each(:tags)))";
 
+const TAGS: &str = "
+SELECT DISTINCT tag.value AS tag FROM droplets, json_each(droplets.extra, '$.tags') AS tag";
+
+/// A complete sync run read the droplets of each tag of its scope.
+const WAS_COMPLETE: &str = "
+SELECT EXISTS (SELECT 1
+                 FROM sync_runs, json_each(iif(json_valid(scope), scope, '{}'), '$.tags') AS tag
+                WHERE outcome = 'complete' AND tag.value = :tag)";
+
 impl Store {
     /// Archives the current state of existing droplets. Returns the number of changed rows.
     ///
@@ -145,6 +154,35 @@ impl Store {
                 ids.collect()
             })
             .step("cannot read which droplets had a tag")
+    }
+
+    /// The tags that the archived droplets had when they were last listed.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn tags(&self) -> Result<BTreeSet<String>, Error> {
+        self.connection
+            .prepare(TAGS)
+            .and_then(|mut statement| {
+                let tags = statement.query_map([], |row| row.get("tag"))?;
+                tags.collect()
+            })
+            .step("cannot read the tags of droplets")
+    }
+
+    /// True when a droplet had this tag: it has it in the archive, or the tag was in the scope of a complete sync run.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn had_droplets(&self, tag: &str) -> Result<bool, Error> {
+        if self.tags()?.contains(tag) {
+            return Ok(true);
+        }
+        self.connection
+            .query_row(WAS_COMPLETE, named_params! { ":tag": tag }, |row| {
+                row.get(0)
+            })
+            .step("cannot read which tags were synced")
     }
 
     /// True when the archive knows a droplet from the droplet list, from its name or from any action.

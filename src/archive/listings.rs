@@ -99,6 +99,17 @@ impl Store {
         })
     }
 
+    /// Forgets the listings of droplets that the API never knew: no request for them was answered with a page.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn forget_strangers(&mut self) -> Result<(), Error> {
+        self.connection
+            .execute(STRANGERS, [])
+            .step("cannot forget the listing of an unknown droplet")?;
+        Ok(())
+    }
+
     /// Stores the length of a listing, and replaces any earlier length.
     ///
     /// # Errors
@@ -211,6 +222,13 @@ impl Store {
             .step("cannot read the newest archived action")
     }
 }
+
+const STRANGERS: &str = "
+DELETE FROM listings
+ WHERE droplet_id IS NOT NULL
+   AND total IS NULL AND complete_total IS NULL AND followed_from IS NULL
+   AND NOT EXISTS (SELECT 1 FROM coverage WHERE listing_id = listings.id)
+   AND NOT EXISTS (SELECT 1 FROM droplets WHERE droplets.id = listings.droplet_id)";
 
 const NEWEST_ACTION: &str = "
 SELECT CASE WHEN :droplet_id IS NULL THEN (SELECT max(id) FROM actions)

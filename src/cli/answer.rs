@@ -1,6 +1,7 @@
 //! The way of an answer to stdout: the output flags of every question, and the rows on their way to a format.
 
 use super::Context;
+use super::basis::Basis;
 use super::exit::{Failure, Status, unless_closed};
 use super::terminal::Terminal;
 use archiver::core::threads::lock;
@@ -39,7 +40,7 @@ pub(super) struct AnswerFlags {
         allow_hyphen_values = true
     )]
     pub(super) tz: Zone,
-    /// Exit with 10 when there are rows, with 0 when there are none
+    /// Exit with 10 when there are rows, with 0 when there are none, with 3 when missing actions could change that
     #[arg(long)]
     pub(super) exit_code: bool,
 }
@@ -58,12 +59,13 @@ impl AnswerFlags {
         Ok(&self.columns)
     }
 
-    /// The exit status of an answer with this number of rows.
-    pub(super) fn status(&self, rows: u64) -> Status {
-        if self.exit_code && rows > 0 {
-            Status::Found
-        } else {
-            Status::Done
+    /// The exit status of an answer with this number of rows. An answer without rows that may be wrong is partial.
+    pub(super) fn status(&self, rows: u64, basis: &Basis) -> Status {
+        match rows {
+            _ if !self.exit_code => Status::Done,
+            1.. => Status::Found,
+            0 if basis.is_doubtful() => Status::Partial,
+            0 => Status::Done,
         }
     }
 }
@@ -101,6 +103,9 @@ pub(super) fn print_to<T, E: Into<Failure>>(
     let written = outlet.finish();
     let printed = printed?;
     unless_closed(written)?;
+    if flags.output == Format::Table && context.terminal.shows_answers {
+        context.basis.tell_age(context.terminal);
+    }
     Ok(printed)
 }
 
@@ -110,6 +115,7 @@ pub(super) fn print_to<T, E: Into<Failure>>(
 pub(super) struct Printer<'a> {
     writer: Box<dyn RowWriter + 'a>,
     flags: &'a AnswerFlags,
+    basis: &'a Basis,
     /// The indexes of the shown columns; `None` for all.
     chosen: Option<Vec<usize>>,
     pub(super) rows: u64,
@@ -118,7 +124,7 @@ pub(super) struct Printer<'a> {
 }
 
 impl<'a> Printer<'a> {
-    fn new(context: &Context, flags: &'a AnswerFlags, sink: &'a mut dyn Write) -> Self {
+    fn new(context: &'a Context, flags: &'a AnswerFlags, sink: &'a mut dyn Write) -> Self {
         let options = Options {
             header: !flags.no_header,
             width: context.terminal.width,
@@ -130,6 +136,7 @@ impl<'a> Printer<'a> {
         Self {
             writer: output::writer(flags.output, options, sink),
             flags,
+            basis: &context.basis,
             chosen: None,
             rows: 0,
             failure: None,
@@ -150,7 +157,7 @@ impl<'a> Printer<'a> {
         unless_closed(written)?;
         Ok(Printed {
             rows: self.rows,
-            status: self.flags.status(self.rows),
+            status: self.flags.status(self.rows, self.basis),
             outcome,
         })
     }

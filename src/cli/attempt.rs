@@ -322,6 +322,9 @@ fn hint(report: &Report) -> &'static str {
     match report.errors().next() {
         Some(error) => error.hint(),
         None if report.is_stopped => "run it again: it continues where it stopped",
+        None if !report.unknown_tags.is_empty() => {
+            "correct the tag, or run it again once a droplet has the tag"
+        }
         None => "the pages read are kept; run it again, then with --full if still incomplete",
     }
 }

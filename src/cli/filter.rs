@@ -7,11 +7,13 @@ use archiver::core::time::{
     Timestamp, Zone, parse_duration, parse_period, parse_since, parse_until,
 };
 use archiver::query::{
-    self, Choice, DropletSelector, Filter, SeenSince, Term, TypeSelector, contradictions, groups,
+    self, Choice, DropletSelector, Filter, SeenSince, Term, TypeSelector, Unseen, contradictions,
+    groups,
 };
 use rusqlite::Connection;
 
 use super::Context;
+use super::answer::AnswerFlags;
 use super::exit::Failure;
 
 /// Selects actions.
@@ -179,12 +181,30 @@ fn seen(text: &str, now: Timestamp, zone: &Zone) -> Result<SeenSince, Failure> {
     }
 }
 
-/// Prints how the filter was understood, with `-v`.
-pub(super) fn echo(
+/// Checks the filter before the question is asked. With `--exit-code`, a value that no action can have is an error,
+/// because its question always finds nothing. Requested droplets that are not archived are told after the answer.
+pub(super) fn check(
     context: &Context,
+    flags: &AnswerFlags,
     connection: &Connection,
     filter: &Filter,
 ) -> Result<(), Failure> {
+    echo(context, connection, filter)?;
+    if flags.exit_code
+        && let Some(unknown) = query::unknown(connection, filter)?.first()
+    {
+        return Err(Failure::usage(in_words(unknown)));
+    }
+    let droplets = query::droplets(connection, filter)?;
+    let are_named = !filter.droplets.any_of.is_empty();
+    match droplets {
+        Some(droplets) => (context.basis).note_unarchived(connection, Some(&droplets), are_named),
+        None => Ok(()),
+    }
+}
+
+/// Prints how the filter was understood, with `-v`.
+fn echo(context: &Context, connection: &Connection, filter: &Filter) -> Result<(), Failure> {
     const MOST_NAMED: usize = 50;
     if context.terminal.verbosity == 0 {
         return Ok(());
@@ -235,20 +255,23 @@ pub(super) fn slips(
     if found > 0 && !may_be_hidden.into_iter().any(is_one_of_several) {
         return Ok(slips);
     }
-    for unseen in query::unseen(connection, filter)? {
-        let field = unseen.field.trim_end_matches("_slug").replace('_', " ");
-        let suggestion = match unseen.near.as_slice() {
-            [] => String::new(),
-            near => format!("; did you mean {}?", near.join(", ")),
-        };
-        slips.push(format!(
-            "the archive has no action with the {field} `{}`{suggestion}",
-            unseen.value
-        ));
-    }
+    let unseen = query::unseen(connection, filter)?;
+    slips.extend(unseen.iter().map(in_words));
     if found == 0 {
         let contradictions = contradictions(filter, now);
         slips.extend(contradictions.iter().map(ToString::to_string));
     }
     Ok(slips)
+}
+
+fn in_words(unseen: &Unseen) -> String {
+    let field = unseen.field.trim_end_matches("_slug").replace('_', " ");
+    let suggestion = match unseen.near.as_slice() {
+        [] => String::new(),
+        near => format!("; did you mean {}?", near.join(", ")),
+    };
+    format!(
+        "the archive has no action with the {field} `{}`{suggestion}",
+        unseen.value
+    )
 }

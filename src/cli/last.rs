@@ -35,8 +35,8 @@ Examples:
   archiver last @power --until 2020-07-20   what was last before that
 
 Only completed actions count, unless --status says otherwise. The most recent comes first. With
---droplet, --gone or --existing there is a row for every such droplet, without them for every
-droplet to which it happened.
+--droplet, --gone or --existing there is a row for every such droplet whose history is archived,
+without them for every droplet to which it happened.
 
 {}",
         filter::how_to_write()
@@ -56,7 +56,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         filter.statuses = Choice::any_of([COMPLETED.to_owned()]);
     }
     let connection = context.open_archive()?;
-    filter::echo(context, &connection, &filter)?;
+    filter::check(context, &arguments.answer, &connection, &filter)?;
     let last = query::last(&connection, &filter, now)?;
     let found = last.iter().filter(|last| last.action.is_some()).count();
     let slips = filter::slips(&connection, (&filter, now), found as u64)?;

@@ -1,15 +1,16 @@
 //! The command line: flags in, library calls, text and an exit status out.
 //!
 //! Everything that prints is in this folder. The library does the work and reports events. Answers go to stdout,
-//! everything else to stderr. Each command has one file. `filter` has the filter flags, `answer` prints rows,
-//! `document` prints single documents, `decided` reads a setting from a flag or the configuration, `summary` words the
-//! result of a sync, `exit` maps errors to statuses and hints, `runtime` has threads and signals, `progress` draws the
-//! bar, `terminal` knows the streams.
+//! everything else to stderr. Each command has one file. `filter` has the filter flags, `answer` prints rows, `basis`
+//! tells what they are based on, `document` prints single documents, `decided` reads a setting from a flag or the
+//! configuration, `summary` words the result of a sync, `exit` maps errors to statuses and hints, `runtime` has threads
+//! and signals, `progress` draws the bar, `terminal` knows the streams.
 
 mod answer;
 mod attempt;
 mod auth;
 mod backup;
+mod basis;
 mod daemon;
 mod decided;
 mod document;
@@ -47,6 +48,7 @@ use archiver::daemon::{Alarm, Heartbeat};
 use archiver::query::report::Library;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use basis::Basis;
 pub(crate) use daemon::Machine;
 use exit::{Failure, Status, kept_locked, lock_holders, unless_closed};
 use runtime::end_at_signals_as_first_process;
@@ -163,6 +165,8 @@ struct Context {
     global: Global,
     config: Config,
     terminal: Terminal,
+    /// What the answer of a question is based on.
+    basis: Basis,
 }
 
 impl Context {
@@ -171,8 +175,15 @@ impl Context {
         Ok(self.config.database(self.global.db.as_deref())?)
     }
 
-    /// Opens the archive, for reading only.
+    /// Opens the archive for a question, for reading only. The answer is then told with its basis.
     fn open_archive(&self) -> Result<Connection, Failure> {
+        let connection = self.open_archive_itself()?;
+        self.basis.read(&connection, &self.archive_path()?)?;
+        Ok(connection)
+    }
+
+    /// Opens the archive, for reading only.
+    fn open_archive_itself(&self) -> Result<Connection, Failure> {
         let path = self.archive_path()?;
         let lock_wait = self.lock_wait(&path, &Cancellation::never(), None);
         let opened = archive::open_read_only_unless(&path, &lock_wait);
@@ -263,8 +274,11 @@ pub(crate) fn run_on<A: Alarm>(
                 global,
                 config,
                 terminal,
+                basis: Basis::default(),
             };
-            execute(&context, command, &library, machine)
+            let outcome = execute(&context, command, &library, machine);
+            context.basis.tell(terminal);
+            outcome
         });
     match outcome {
         Ok(status) => status.into(),

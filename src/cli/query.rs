@@ -49,13 +49,13 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     };
     let columns = columns(context, &arguments.answer)?;
     let connection = context.open_archive()?;
-    filter::echo(context, &connection, &filter)?;
+    filter::check(context, &arguments.answer, &connection, &filter)?;
     let (status, slips) = if arguments.count {
         let count = query::count(&connection, &filter, now)?;
         let slips = filter::slips(&connection, (&filter, now), count)?;
         drop(connection);
         unless_closed(writeln!(io::stdout(), "{count}"))?;
-        (arguments.answer.status(count), slips)
+        (arguments.answer.status(count, &context.basis), slips)
     } else {
         let headings: Vec<_> = columns.iter().map(|column| column.heading()).collect();
         let printed = answer::print(context, &arguments.answer, move |printer| {

@@ -12,8 +12,9 @@ use std::path::PathBuf;
 use archiver::config::{Config, Environment};
 use archiver::core::time::Timestamp;
 use archiver::output::{Heading, RowWriter, Value, visible};
-use archiver::query::report::{self, Library, Report};
+use archiver::query::report::{self, Bound, Library, Report};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use rusqlite::Connection;
 
 use super::Context;
 use super::answer::{self, AnswerFlags};
@@ -43,6 +44,9 @@ Examples:
   archiver report downtime --droplet 'web-*' --since 90d
   archiver report stale-backups --older-than 30d --exit-code
   archiver report slow --show-sql | sqlite3 -readonly archive.db";
+/// What a report about absence says of its exit status.
+const COVERED: &str =
+    "While the archive is incomplete, --exit-code exits with 3 even if there are rows.";
 const SHOW_SQL: &str = "show-sql";
 /// The prefix of the ids of parameters, so that none is taken for a flag of this program.
 const PARAMETER: &str = "parameter ";
@@ -95,13 +99,16 @@ pub(super) fn command(report: Command, library: &Library) -> Command {
                 .allow_hyphen_values(true)
                 .help(help)
         });
-        let about = match &report.estimate {
-            None => harmless(&report.summary),
-            Some(estimate) => harmless(&format!("{}\n\nAn estimate: {estimate}", report.summary)),
-        };
+        let mut about = report.summary.clone();
+        if let Some(estimate) = &report.estimate {
+            about.push_str(&format!("\n\nAn estimate: {estimate}"));
+        }
+        if let Some(absence) = &report.absence {
+            about.push_str(&format!("\n\n{absence} {COVERED}"));
+        }
         AnswerFlags::augment_args(Command::new(report.name.clone()))
             .about(harmless(&report.title))
-            .long_about(about)
+            .long_about(harmless(&about))
             .next_help_heading("Parameters")
             .args(parameters)
             .next_help_heading(None)
@@ -251,6 +258,7 @@ fn run_report(
             context.terminal.detail(1, &format!("--{name} is {text}"));
         }
     }
+    note_unarchived(context, &connection, report, &bound)?;
     let printed = answer::print(context, flags, move |printer| {
         report::run(&connection, report, &bound, printer)
     })?;
@@ -259,5 +267,27 @@ fn run_report(
     {
         context.terminal.note(&format!("an estimate: {estimate}"));
     }
-    Ok(printed.status)
+    // A missing action may be the one that a row says did not happen.
+    let is_unproven = report.absence.is_some() && context.basis.is_incomplete();
+    Ok(if flags.exit_code && is_unproven {
+        Status::Partial
+    } else {
+        printed.status
+    })
+}
+
+/// Notes which droplets are not archived: of those that the user named, else of all for a report about absence.
+fn note_unarchived(
+    context: &Context,
+    connection: &Connection,
+    report: &Report,
+    bound: &Bound,
+) -> Result<(), Failure> {
+    match bound.droplets(report) {
+        Some(named) => context
+            .basis
+            .note_unarchived(connection, Some(&named), true),
+        None if report.absence.is_some() => context.basis.note_unarchived(connection, None, false),
+        None => Ok(()),
+    }
 }

@@ -1,7 +1,7 @@
 //! The scope flags, for every command that syncs.
 
 use archiver::config::ConfigFile;
-use archiver::core::model::DropletId;
+use archiver::core::model::{DropletId, is_tag};
 use archiver::sync::Scope;
 
 /// The scope flags.
@@ -11,11 +11,16 @@ pub(super) struct ScopeFlags {
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     droplet: Vec<DropletId>,
     /// Archive the droplets that have this tag now (repeatable, or comma-separated)
-    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    #[arg(long, value_name = "TAG", value_delimiter = ',', value_parser = tag)]
     tag: Vec<String>,
     /// Archive the whole account: every resource, destroyed droplets too
     #[arg(long, conflicts_with_all = ["droplet", "tag"])]
     all: bool,
+}
+
+fn tag(text: &str) -> Result<String, &'static str> {
+    let tag = is_tag(text).then(|| text.to_owned());
+    tag.ok_or("a tag is not empty and has no blanks")
 }
 
 impl ScopeFlags {

@@ -58,7 +58,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let question = question(arguments)?;
     let filter = arguments.which.filter(now, &flags.tz)?;
     let connection = context.open_archive()?;
-    filter::echo(context, &connection, &filter)?;
+    filter::check(context, flags, &connection, &filter)?;
     let printed = answer::print(context, flags, move |printer| {
         stats::stats(&connection, &filter, now, &question, printer)?;
         filter::slips(&connection, (&filter, now), printer.rows)

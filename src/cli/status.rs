@@ -53,7 +53,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let path = context.archive_path()?;
     let now = Timestamp::now();
     let lock = LockState::of(&path);
-    let status = status::read(&context.open_archive()?, &lock, now, max_age)?;
+    let status = status::read(&context.open_archive_itself()?, &lock, now, max_age)?;
     let round_seconds = audit_seconds(context)?.map(|pace| status.proof.round_seconds(pace));
     match flags.output {
         Format::Table => {

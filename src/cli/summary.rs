@@ -118,6 +118,7 @@ pub(super) fn forecast_in_words(forecast: &Forecast) -> String {
         pages,
         requests,
         seconds,
+        ..
     } = forecast;
     let time = match seconds.div_ceil(60) {
         0 => "less than a minute".to_owned(),
@@ -135,6 +136,7 @@ pub(super) fn forecast_as_json(forecast: &Forecast) -> String {
         pages,
         requests,
         seconds,
+        ..
     } = forecast;
     serde_json::json!({ "actions": actions, "pages": pages, "requests": requests, "seconds": seconds }).to_string()
 }

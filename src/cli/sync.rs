@@ -185,6 +185,10 @@ fn forecast(
     };
     let forecast = sync::forecast(&client, &settings.scope, pace, known);
     let forecast = runtime()?.block_on(forecast)?;
+    for tag in &forecast.unused_tags {
+        let text = format!("no droplet has the tag `{tag}`");
+        context.terminal.warning(&text);
+    }
     let text = match arguments.output {
         SummaryFormat::Text => summary::forecast_in_words(&forecast),
         SummaryFormat::Json => summary::forecast_as_json(&forecast),

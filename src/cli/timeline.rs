@@ -42,6 +42,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let window = window(arguments, now)?;
     let connection = context.open_archive()?;
     let droplet = timeline::find(&connection, &arguments.droplet)?;
+    let basis = &context.basis;
+    basis.note_unarchived(&connection, Some(&[droplet.id]), true)?;
     let is_for_people = flags.output.is_for_people();
     if is_for_people {
         context
@@ -57,7 +59,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let printed = answer::print(context, flags, move |printer| {
         timeline::timeline(&connection, &droplet, window, now, columns, printer)
     })?;
-    if printed.rows == 0 {
+    let is_empty = printed.rows == 0;
+    // Otherwise the basis says why there is no action.
+    if is_empty && !context.basis.is_doubtful() {
         let when = if window == Window::default() {
             ""
         } else {
@@ -67,6 +71,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
             "the archive has no action of the droplet {id}{when}"
         ));
     } else if let Some(state) = printed.outcome
+        && !is_empty
         && is_for_people
         && window.until.is_none()
     {

@@ -42,7 +42,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     } else {
         Depth::Full
     };
-    let connection = context.open_archive()?;
+    let connection = context.open_archive_itself()?;
     let verification = verify::verify(&connection, depth, Timestamp::now())?;
     drop(connection);
     match arguments.output {

@@ -12,7 +12,7 @@ use super::error::{Error, MISPLACED};
 use super::private_file::{self, Readers};
 use super::token_command::TokenCommand;
 use crate::core::files::is_foreign;
-use crate::core::model::DropletId;
+use crate::core::model::{DropletId, is_tag};
 use crate::core::secrets::{is_token_for_path, looks_like_token};
 
 /// All settings of the file.
@@ -187,6 +187,10 @@ fn contradiction(file: &ConfigFile) -> Option<(&'static str, String)> {
     if scope.all && !(scope.droplets.is_empty() && scope.tags.is_empty()) {
         let message = "`all` already includes every droplet: remove it, or `droplets` and `tags`";
         return Some(("all", message.to_owned()));
+    }
+    if !scope.tags.iter().all(|tag| is_tag(tag)) {
+        let message = "`tags` has an invalid tag: a tag is not empty and has no blanks";
+        return Some(("tags", message.to_owned()));
     }
     if file.token_file.is_some() && file.token_command.is_some() {
         let message = "`token_file` and `token_command` both say where the token is: remove one";

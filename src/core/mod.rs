@@ -1,4 +1,5 @@
-//! Values and small helpers for every other module: time, positions, the model, secrets, files and threads.
+//! Values and small helpers for every other module: time, positions, the model, spelling, secrets, files and
+//! threads.
 
 pub mod cancellation;
 pub mod control_characters;
@@ -6,5 +7,6 @@ pub mod coverage;
 pub mod files;
 pub mod model;
 pub mod secrets;
+pub(crate) mod similar;
 pub mod threads;
 pub mod time;

@@ -17,6 +17,12 @@ pub type ActionId = i64;
 /// The number that identifies a droplet.
 pub type DropletId = i64;
 
+/// True for a text that can be the tag of a droplet: it is not empty and has no blanks.
+#[must_use]
+pub fn is_tag(text: &str) -> bool {
+    !text.is_empty() && !text.contains(char::is_whitespace)
+}
+
 /// Fields without a column of their own, by name, each with the JSON text from the API.
 pub type Extra = BTreeMap<String, Box<RawValue>>;
 

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
-use super::error::nearest;
 use super::{Choice, DropletSelector, Error, Filter};
 use crate::core::model::DropletId;
+use crate::core::similar::nearest;
 
 /// The requested droplets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -171,7 +171,7 @@ fn one_by_name(connection: &Connection, name: &str) -> Result<DropletId, Error> 
     if ids.is_empty() || ids == [id] {
         return Ok(id);
     }
-    if !is_archived(connection, id)? {
+    if !is_known(connection, id)? {
         return only(name, ids, connection);
     }
     ids.retain(|other| *other != id);
@@ -179,7 +179,7 @@ fn one_by_name(connection: &Connection, name: &str) -> Result<DropletId, Error> 
 }
 
 /// True when the archive knows a droplet with this id.
-pub(super) fn is_archived(connection: &Connection, id: DropletId) -> rusqlite::Result<bool> {
+pub(super) fn is_known(connection: &Connection, id: DropletId) -> rusqlite::Result<bool> {
     connection.query_row(
         "SELECT EXISTS (SELECT 1 FROM droplets WHERE id = ?1)
              OR EXISTS (SELECT 1 FROM droplet_actions WHERE droplet_id = ?1)",

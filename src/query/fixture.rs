@@ -37,7 +37,7 @@ impl Default for Row<'_> {
     }
 }
 
-/// An archive without actions, with the regions nyc3 and ams3.
+/// A complete archive of an account without actions, with the regions nyc3 and ams3.
 pub(crate) fn archive() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
     for migration in [
@@ -52,6 +52,8 @@ pub(crate) fn archive() -> Connection {
         .execute_batch(
             "INSERT INTO sync_runs (id, started_at, scope, version)
              VALUES (1, '2020-08-01T00:00:00Z', 'account', '0.1.0');
+             INSERT INTO listings (path, total, complete_total, complete_at)
+             VALUES ('/v2/actions', 0, 0, '2020-08-01T00:00:00Z');
              INSERT INTO regions (slug, first_seen_at, last_seen_at)
              VALUES ('nyc3', '2020-08-01T00:00:00Z', '2020-08-01T00:00:00Z'),
                     ('ams3', '2020-08-01T00:00:00Z', '2020-08-01T00:00:00Z');",

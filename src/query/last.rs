@@ -8,6 +8,7 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
+use super::archived::not_archived;
 use super::filter::Values;
 use super::question::Question;
 use super::statement::select;
@@ -98,8 +99,9 @@ type Found = (DropletId, Option<ActionId>);
 /// The most recent action of each droplet that matches the filter, by start time. An action that is only in the
 /// droplet's own listing counts too.
 ///
-/// The most recent action comes first. When the filter chooses droplets, by name or by `gone`, each of them has a row;
-/// droplets without a matching action come last, by id. Otherwise only droplets with a matching action are shown. The
+/// The most recent action comes first. When the filter chooses droplets, by name or by `gone`, each of them has a row,
+/// unless no action matches and its history is [not archived](not_archived); droplets without a matching action come
+/// last, by id. Otherwise only droplets with a matching action are shown. The
 /// limit of the filter is the number of rows; its order is ignored.
 ///
 /// # Errors
@@ -116,6 +118,7 @@ pub fn last(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<
     };
     let question = Question::resolve(connection, &filter, now)?;
     let found = find(connection, &filter, &question)?;
+    let found = without_unarchived(connection, found)?;
     let mut described = found
         .into_iter()
         .map(|found| describe(connection, found, now))
@@ -131,6 +134,15 @@ pub fn last(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<
     });
     described.truncate(limit);
     Ok(described)
+}
+
+/// Leaves out droplets without an action whose history is not archived: it may have happened to them.
+fn without_unarchived(connection: &Connection, mut found: Vec<Found>) -> Result<Vec<Found>, Error> {
+    let missed = found.iter().filter(|(_, action)| action.is_none());
+    let missed: Vec<DropletId> = missed.map(|(droplet, _)| *droplet).collect();
+    let unarchived = not_archived(connection, Some(&missed))?;
+    found.retain(|(id, action)| action.is_some() || unarchived.binary_search(id).is_err());
+    Ok(found)
 }
 
 fn find(
@@ -400,6 +412,26 @@ mod tests {
             [(1, Some(11)), (3, None)]
         );
         assert_eq!(found(&connection, &of(&["!web-2"], None)), [(1, Some(11))]);
+    }
+
+    #[test]
+    fn nothing_is_said_of_a_droplet_whose_history_is_not_archived() {
+        let connection = three_droplets();
+        connection
+            .execute_batch(
+                "UPDATE listings SET path = '/v2/droplets/3/actions', droplet_id = 3 WHERE path = '/v2/actions'",
+            )
+            .unwrap();
+        let filter = Filter {
+            droplets: choice(&["web-1", "db", "77"]),
+            limit: Some(2),
+            ..completed(&["reboot"])
+        };
+        assert_eq!(found(&connection, &filter), [(1, Some(11)), (3, None)]);
+        assert_eq!(
+            not_archived(&connection, Some(&[1, 3, 77])).unwrap(),
+            [1, 77]
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod timeline;
 pub mod verify;
 
 mod actions;
+mod archived;
 mod column;
 mod conditions;
 mod droplets;
@@ -26,6 +27,7 @@ mod statement;
 mod suggest;
 
 pub use actions::{actions, count};
+pub use archived::not_archived;
 pub use column::{Column, UnknownColumn};
 pub use droplets::droplets;
 pub use error::Error;
@@ -36,10 +38,9 @@ pub use groups::{Group, TypeSelector, UnknownGroup, groups};
 pub use last::{Last, LastAction, last};
 pub use show::{Details, DropletDetails, Offer, RegionDetails, SyncDetails, show};
 pub use suggest::{Contradiction, contradictions};
-pub use suggest::{Unseen, unseen};
+pub use suggest::{Unseen, unknown, unseen};
 
 pub(crate) use droplets::{one_droplet, resolve};
-pub(crate) use error::{did_you_mean, nearest};
 pub(crate) use rows::scan;
 pub(crate) use rows::{RowsError, visit_rows};
 

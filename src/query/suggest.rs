@@ -1,15 +1,17 @@
 //! Hints for a question that matched nothing.
 //!
 //! `--type rebot` is a valid question with an empty answer. So the user is told about values that the archive has never
-//! seen, with archived values of a similar spelling. An open set of values is never checked against a fixed list: a new
-//! type of action is a value like any other as soon as one is archived.
+//! seen, with archived values of a similar spelling. An open set of values is never checked against a fixed list alone:
+//! a new type of action is a value like any other as soon as one is archived.
 
-use super::droplets::{is_archived, one_droplet};
-use super::error::nearest;
+use super::archived::not_archived;
+use super::droplets::{is_known, one_droplet};
 use super::filter::Values;
+use super::groups::is_known_type;
 use super::question::Question;
-use super::{DropletSelector, Error, Filter, TypeSelector};
-use crate::core::model::IN_PROGRESS;
+use super::{Choice, DropletSelector, Error, Filter, TypeSelector};
+use crate::core::model::{COMPLETED, IN_PROGRESS};
+use crate::core::similar::nearest;
 use crate::core::time::{Timestamp, duration_text};
 use rusqlite::Connection;
 use std::fmt;
@@ -26,11 +28,13 @@ pub struct Unseen {
     pub near: Vec<String>,
 }
 
-/// The SQL that tells if a value was seen, and lists the seen values.
+/// A column with its values: the SQL that tells if a value was seen, and lists the seen values.
 struct Field {
     name: &'static str,
     exists: &'static str,
     seen: &'static str,
+    /// True for a value that an action may have, even if none is archived.
+    is_known: fn(&str) -> bool,
 }
 
 /// Steps from one type to the next along the index, instead of reading every action.
@@ -47,6 +51,7 @@ const TYPE: Field = Field {
              WHERE seen.value IS NOT NULL
         )
         SELECT value FROM seen WHERE value IS NOT NULL",
+    is_known: is_known_type,
 };
 
 /// No index has all statuses: the check of an unseen status reads all actions.
@@ -56,6 +61,7 @@ const STATUS: Field = Field {
         SELECT EXISTS (SELECT 1 FROM actions WHERE status = ?1)",
     seen: "
         SELECT DISTINCT status FROM actions WHERE status IS NOT NULL",
+    is_known: |status| [IN_PROGRESS, COMPLETED, "errored"].contains(&status),
 };
 
 /// The region of an action is always in the table `regions`.
@@ -65,6 +71,7 @@ const REGION: Field = Field {
         SELECT EXISTS (SELECT 1 FROM regions WHERE slug = ?1)",
     seen: "
         SELECT slug FROM regions",
+    is_known: |slug| REGIONS.contains(&slug),
 };
 
 /// As with statuses, the check of an unseen value reads all actions.
@@ -74,7 +81,25 @@ const RESOURCE_TYPE: Field = Field {
         SELECT EXISTS (SELECT 1 FROM actions WHERE resource_type = ?1)",
     seen: "
         SELECT DISTINCT resource_type FROM actions WHERE resource_type IS NOT NULL",
+    is_known: |kind| RESOURCE_TYPES.contains(&kind),
 };
+
+/// The regions of DigitalOcean.
+const REGIONS: [&str; 17] = [
+    "ams1", "ams2", "ams3", "atl1", "blr1", "fra1", "lon1", "nyc1", "nyc2", "nyc3", "ric1", "sfo1",
+    "sfo2", "sfo3", "sgp1", "syd1", "tor1",
+];
+
+/// The types of resources that have actions.
+const RESOURCE_TYPES: [&str; 7] = [
+    "backend",
+    "droplet",
+    "floating_ip",
+    "image",
+    "reserved_ip",
+    "reserved_ipv6",
+    "volume",
+];
 
 /// The values in a filter that the archive has never seen, in the order of the filter. Useful after a question that
 /// matched nothing, or when one value of several may match nothing. Members of a group and values after `!` are not
@@ -83,23 +108,14 @@ const RESOURCE_TYPE: Field = Field {
 /// # Errors
 /// When the archive cannot be read.
 pub fn unseen(connection: &Connection, filter: &Filter) -> Result<Vec<Unseen>, Error> {
-    let types: Vec<&str> = filter.types.any_of.iter().filter_map(named).collect();
-    let mut unseen = Vec::new();
-    TYPE.check(connection, &types, &mut unseen)?;
-    for (field, choice) in [
-        (STATUS, &filter.statuses),
-        (REGION, &filter.regions),
-        (RESOURCE_TYPE, &filter.resource_types),
-    ] {
-        let values: Vec<&str> = choice.any_of.iter().map(String::as_str).collect();
-        field.check(connection, &values, &mut unseen)?;
-    }
+    let mut unseen = check(connection, filter, |_, _| true)?;
     for selector in &filter.droplets.any_of {
         if matches!(selector, DropletSelector::Pattern(_)) {
             continue;
         }
         let id = one_droplet(connection, selector)?;
-        if !is_archived(connection, id)? {
+        // Nothing is known of a droplet that nobody asked for.
+        if !is_known(connection, id)? && not_archived(connection, Some(&[id]))?.is_empty() {
             unseen.push(Unseen {
                 field: "droplet",
                 value: id.to_string(),
@@ -108,6 +124,39 @@ pub fn unseen(connection: &Connection, filter: &Filter) -> Result<Vec<Unseen>, E
         }
     }
     Ok(unseen)
+}
+
+/// As [`unseen`], but only the values that are probably misspelt: no action of any archive is known to have them.
+/// Droplets are not checked.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub fn unknown(connection: &Connection, filter: &Filter) -> Result<Vec<Unseen>, Error> {
+    check(connection, filter, |field, value| !(field.is_known)(value))
+}
+
+/// The unseen ones of the values that are worth the check.
+fn check(
+    connection: &Connection,
+    filter: &Filter,
+    is_checked: fn(&Field, &str) -> bool,
+) -> Result<Vec<Unseen>, Error> {
+    let types: Vec<&str> = filter.types.any_of.iter().filter_map(named).collect();
+    let mut unseen = Vec::new();
+    for (field, mut values) in [
+        (TYPE, types),
+        (STATUS, strings(&filter.statuses)),
+        (REGION, strings(&filter.regions)),
+        (RESOURCE_TYPE, strings(&filter.resource_types)),
+    ] {
+        values.retain(|value| is_checked(&field, value));
+        field.check(connection, &values, &mut unseen)?;
+    }
+    Ok(unseen)
+}
+
+fn strings(choice: &Choice<String>) -> Vec<&str> {
+    choice.any_of.iter().map(String::as_str).collect()
 }
 
 fn named(selector: &TypeSelector) -> Option<&str> {
@@ -335,6 +384,20 @@ mod tests {
         ]
         .map(|(field, value, near)| (field, value.to_owned(), strings(near)));
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_value_is_unknown_when_no_action_has_it_and_none_could() {
+        let filter = Filter {
+            types: choice(&["rebot", "rename", "@risky", "!creat"]),
+            statuses: choice(&["errored", "error"]),
+            regions: choice(&["nyc9", "lon1"]),
+            resource_types: choice(&["volume", "drolpet"]),
+            ..Filter::default()
+        };
+        let unknown = unknown(&archived(), &filter).unwrap();
+        let values: Vec<_> = unknown.iter().map(|it| it.value.as_str()).collect();
+        assert_eq!(values, ["rebot", "error", "nyc9", "drolpet"]);
     }
 
     #[test]

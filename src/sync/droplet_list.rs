@@ -80,9 +80,9 @@ impl DropletList {
         &self.ids
     }
 
-    /// True when any droplet has a tag.
-    pub(super) fn shows_tags(&self) -> bool {
-        !self.tags.is_empty()
+    /// The tags of the droplets, with repetitions.
+    pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
+        self.tags.iter().map(|(_, tag)| tag.as_str())
     }
 
     /// The droplets that have any of these tags, each with the tag.

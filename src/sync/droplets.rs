@@ -6,11 +6,12 @@
 use std::collections::BTreeSet;
 
 use super::droplet_list::DropletList;
-use super::report::Event;
+use super::report::{Event, UnknownTag};
 use super::session::Session;
 use crate::api::{self, DropletSelection};
 use crate::archive;
 use crate::core::model::DropletId;
+use crate::core::similar::nearest;
 
 /// The most readings of a list with an inconsistency: it may have shifted while it was read.
 const MOST_READINGS: u32 = 3;
@@ -22,13 +23,13 @@ pub(super) async fn with_tags(
 ) -> Result<Vec<DropletId>, archive::Error> {
     let mut tagged = Vec::new();
     let mut found = BTreeSet::new();
-    let mut shows_tags = false;
+    let mut seen = BTreeSet::new();
     let mut listed = Vec::new();
     for selection in [DropletSelection::AllButGpus, DropletSelection::Gpus] {
         let Some(list) = list_whole(session, selection, tags.iter()).await? else {
             return Ok(tagged);
         };
-        shows_tags |= list.shows_tags();
+        seen.extend(list.tags().map(str::to_owned));
         listed.extend(list.ids());
         for (id, tag) in list.tagged_with(tags) {
             tagged.push(id);
@@ -41,7 +42,7 @@ pub(super) async fn with_tags(
     // Droplets that had the tag but are no longer listed also count, until it is proven that they are gone.
     tagged.extend(session.store.unlisted_with_tags(&listed, tags)?);
     for tag in tags.difference(&found) {
-        if !shows_tags {
+        if seen.is_empty() {
             let selection = DropletSelection::Tagged(tag);
             let Some(list) = list_whole(session, selection, [tag].into_iter()).await? else {
                 return Ok(tagged);
@@ -51,10 +52,28 @@ pub(super) async fn with_tags(
                 continue;
             }
         }
-        let text = format!("no droplet has the tag `{tag}`");
-        session.observer.observe(&Event::Warning { text: &text });
+        note_without_droplets(session, tag, &seen)?;
     }
     Ok(tagged)
+}
+
+/// Records a tag that no droplet has now. It is a slip, unless a droplet had it before.
+fn note_without_droplets(
+    session: &mut Session<'_>,
+    tag: &str,
+    seen: &BTreeSet<String>,
+) -> Result<(), archive::Error> {
+    if session.store.had_droplets(tag)? {
+        let text = format!("no droplet has the tag `{tag}`");
+        session.observer.observe(&Event::Warning { text: &text });
+        return Ok(());
+    }
+    let known = session.store.tags()?;
+    session.report.unknown_tags.push(UnknownTag {
+        tag: tag.to_owned(),
+        near: nearest(tag, seen.union(&known).map(String::as_str)),
+    });
+    Ok(())
 }
 
 /// Reads a list for these tags until it has no inconsistency. An inconsistency that stays makes the sync run partial.

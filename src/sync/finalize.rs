@@ -109,6 +109,7 @@ pub(super) fn finalize(session: &mut Session<'_>) -> Result<(), archive::Error> 
     // gave at last.
     let lagging = followed.filter(|report| is_lagging && !report.result.is_complete());
     listings.extend(lagging);
+    session.store.forget_strangers()?;
     listings.sort_by_key(|report| report.listing);
     session.report.listings.extend(listings);
     Ok(())

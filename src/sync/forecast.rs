@@ -24,8 +24,10 @@ pub struct Known {
 }
 
 /// The cost of a sync run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forecast {
+    /// The tags of the scope that no droplet has now.
+    pub unused_tags: Vec<String>,
     /// The number of actions that are listed but not archived.
     pub actions: u64,
     /// The number of pages that hold them.
@@ -61,9 +63,7 @@ pub async fn forecast(
         Scope::Droplets { ids, tags } => {
             let mut ids = ids.clone();
             if !tags.is_empty() {
-                let (tagged, pages) = with_tags(client, tags).await?;
-                ids.extend(tagged);
-                forecast.requests += pages;
+                ids.extend(with_tags(&mut forecast, client, tags).await?);
             }
             add_droplets(&mut forecast, client, ids, known).await?;
         }
@@ -113,21 +113,31 @@ async fn add_droplets(
     Ok(())
 }
 
-/// The droplets with these tags, and the number of pages that were read to find them.
+/// The droplets with these tags.
 async fn with_tags(
+    forecast: &mut Forecast,
     client: &Client,
     tags: &BTreeSet<String>,
-) -> Result<(Vec<DropletId>, u64), api::Error> {
-    let (mut tagged, mut pages) = (Vec::new(), 0);
+) -> Result<Vec<DropletId>, api::Error> {
+    let mut tagged = Vec::new();
+    let mut unused = tags.clone();
+    let mut shows_tags = false;
     for selection in [DropletSelection::AllButGpus, DropletSelection::Gpus] {
         let mut list = DropletList::default();
         while let Some(number) = list.next_page() {
             list.take(client.droplets(selection, number).await?);
         }
-        tagged.extend(list.tagged_with(tags).map(|(id, _)| id));
-        pages += list.pages();
+        shows_tags |= list.tags().next().is_some();
+        for (id, tag) in list.tagged_with(tags) {
+            tagged.push(id);
+            unused.remove(tag);
+        }
+        forecast.requests += list.pages();
     }
-    Ok((tagged, pages))
+    if shows_tags {
+        forecast.unused_tags = unused.into_iter().collect();
+    }
+    Ok(tagged)
 }
 
 impl Known {

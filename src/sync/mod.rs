@@ -42,7 +42,7 @@ mod unsettled;
 use std::sync::Arc;
 
 pub use forecast::{Forecast, Known, forecast};
-pub use report::{Counts, ListingReport, ListingResult, Report};
+pub use report::{Counts, ListingReport, ListingResult, Report, UnknownTag};
 pub use report::{Event, Observer};
 pub use scope::{Scope, Settings};
 

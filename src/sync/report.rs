@@ -3,6 +3,7 @@
 use crate::api;
 use crate::api::RejectedRow;
 use crate::archive::{ListingKind, Outcome, Recorded, RunId};
+use crate::core::similar::did_you_mean;
 
 /// The report of a finished sync run.
 #[derive(Debug, Default)]
@@ -11,6 +12,8 @@ pub struct Report {
     pub listings: Vec<ListingReport>,
     /// The errors outside a listing, each with its subject.
     pub failures: Vec<(String, api::Error)>,
+    /// The tags of the scope that no droplet has or had.
+    pub unknown_tags: Vec<UnknownTag>,
     /// The reason why the sync run ended early, in words. Listings that were not read have no result of their own.
     pub cut_short: Option<String>,
     /// True when the token belongs to a different account than the archive.
@@ -27,6 +30,15 @@ pub struct Report {
     pub retries: u64,
     /// Requests that failed because of the network or the server.
     pub faults: u64,
+}
+
+/// A tag that no droplet has or had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownTag {
+    /// The tag.
+    pub tag: String,
+    /// Tags of droplets with a similar spelling, nearest first.
+    pub near: Vec<String>,
 }
 
 /// The numbers of archived rows.
@@ -107,7 +119,11 @@ impl Report {
             .all(|listing| listing.result.is_complete());
         if self.is_stopped {
             Outcome::Interrupted
-        } else if is_complete && self.failures.is_empty() && self.cut_short.is_none() {
+        } else if is_complete
+            && self.failures.is_empty()
+            && self.unknown_tags.is_empty()
+            && self.cut_short.is_none()
+        {
             Outcome::Complete
         } else if self.is_answered {
             Outcome::Partial
@@ -136,6 +152,12 @@ impl Report {
             .failures
             .iter()
             .map(|(subject, error)| format!("{subject} failed: {error}"));
+        let unknown_tags = self.unknown_tags.iter().map(|UnknownTag { tag, near }| {
+            format!(
+                "no droplet has or had the tag `{tag}`{}",
+                did_you_mean(near)
+            )
+        });
         let not_read = self
             .listings
             .iter()
@@ -152,6 +174,7 @@ impl Report {
             .into_iter()
             .chain(of_listings)
             .chain(failures)
+            .chain(unknown_tags)
             .chain(unread)
             .collect();
         (!lines.is_empty()).then(|| lines.join("\n"))

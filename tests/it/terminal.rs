@@ -110,3 +110,41 @@ fn no_answer_hands_a_terminal_anything_to_act_on() {
         "a file is given what is there"
     );
 }
+
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+#[test]
+fn a_table_says_when_the_archive_is_old() {
+    let cloud = cloud(2, 40);
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    if !has_script(&sandbox) {
+        eprintln!("skipped: there is no `script` of util-linux, which makes a terminal");
+        return;
+    }
+    let age = |hours: u32| {
+        let archive = Connection::open(sandbox.db()).unwrap();
+        let sql = "UPDATE sync_runs SET started_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now', ?1)";
+        archive.execute(sql, [format!("-{hours} hours")]).unwrap();
+    };
+    let said = "note: the last complete sync began 2 days ago";
+    age(23);
+    on_a_terminal(&sandbox, &["query"])
+        .exits(0)
+        .never_says("last complete sync");
+    age(50);
+    for question in [
+        &["query"][..],
+        &["last"],
+        &["stats"],
+        &["report", "busiest"],
+        &["sql", "SELECT 1"],
+    ] {
+        let shown = on_a_terminal(&sandbox, question).exits(0).stdout;
+        assert!(shown.trim_end().ends_with(said), "{question:?}: {shown}");
+        let quiet = [question, &["-q"]].concat();
+        on_a_terminal(&sandbox, &quiet).exits(0).never_says(said);
+        let csv = [question, &["-o", "csv"]].concat();
+        on_a_terminal(&sandbox, &csv).exits(0).never_says(said);
+        sandbox.run(question).exits(0).never_says(said);
+    }
+}

@@ -68,6 +68,7 @@ impl Control {
             global,
             config,
             terminal: self.shared.terminal,
+            ..before.context.clone()
         };
         let now = (self.shared.clock)();
         let setup = Setup::new(context, &self.arguments, now)?;

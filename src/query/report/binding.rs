@@ -5,10 +5,12 @@ use std::convert::Infallible;
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
+use serde::Serialize;
 
-use super::{Error, Kind, Parameter, Report};
+use super::{Allowed, Error, Kind, Parameter, Report};
+use crate::core::model::DropletId;
 use crate::core::time::{DurationError, Timestamp, Zone, parse_duration, parse_since, parse_until};
-use crate::query::{self, DropletSelector, Filter, Term, TypeSelector};
+use crate::query::{self, Choice, DropletSelector, Filter, TypeSelector};
 
 /// The context that gives values their meaning.
 #[derive(Clone, Copy)]
@@ -39,6 +41,18 @@ impl Bound {
             Value::Real(number) => Some(number.to_string()),
             Value::Null | Value::Blob(_) => None,
         }
+    }
+
+    /// The droplets that the parameters of a report name; `None` for all.
+    #[must_use]
+    pub fn droplets(&self, report: &Report) -> Option<Vec<DropletId>> {
+        let parameters = report.parameters.iter();
+        let of_droplets = parameters.filter(|parameter| parameter.kind == Kind::Droplets);
+        let lists = of_droplets.filter_map(|it| {
+            let text = self.text(&it.name)?;
+            serde_json::from_str::<Vec<DropletId>>(&text).ok()
+        });
+        lists.reduce(|one, other| [one, other].concat())
     }
 }
 
@@ -87,17 +101,17 @@ impl Report {
             (Some(text), _) | (None, Some(text)) => match parameter.kind {
                 Kind::Droplets => droplets(&parameter.name, text, context.connection),
                 Kind::Types => known_types(&parameter.name, text, context.connection),
-                kind => plain(&parameter.name, kind, text, context.now, context.zone),
+                _ => plain(parameter, text, context.now, context.zone),
             },
         }
     }
 }
 
-/// Checks that a text matches a kind, as far as this is possible without an archive.
-pub(super) fn check(name: &str, kind: Kind, text: &str) -> Result<(), Error> {
+/// Checks that a text is a value for the parameter, as far as this is possible without an archive.
+pub(super) fn check(parameter: &Parameter, text: &str) -> Result<(), Error> {
     // Any day is fine: the current day does not decide if a text is a valid time.
     match Timestamp::from_epoch_seconds(1_600_000_000) {
-        Ok(now) => plain(name, kind, text, now, &Zone::utc()).map(|_| ()),
+        Ok(now) => plain(parameter, text, now, &Zone::utc()).map(|_| ()),
         Err(_) => Ok(()),
     }
 }
@@ -105,11 +119,12 @@ pub(super) fn check(name: &str, kind: Kind, text: &str) -> Result<(), Error> {
 /// The maximum is a thousand years: from a present time, SQLite counts back at most four thousand.
 const LONGEST_SECONDS: i64 = 1_000 * 366 * 86_400;
 
-fn plain(name: &str, kind: Kind, text: &str, now: Timestamp, zone: &Zone) -> Result<Value, Error> {
+fn plain(definition: &Parameter, text: &str, now: Timestamp, zone: &Zone) -> Result<Value, Error> {
+    let name = definition.name.as_str();
     let parameter = || name.to_owned();
-    match kind {
+    match definition.kind {
         Kind::Time | Kind::End => {
-            let parse = if kind == Kind::End {
+            let parse = if definition.kind == Kind::End {
                 parse_until
             } else {
                 parse_since
@@ -136,29 +151,52 @@ fn plain(name: &str, kind: Kind, text: &str, now: Timestamp, zone: &Zone) -> Res
                 parameter: parameter(),
                 source,
             }),
-        Kind::Number => number(text).ok_or_else(|| Error::Number {
-            parameter: parameter(),
-            input: text.to_owned(),
-        }),
+        Kind::Number => number(definition, text),
         Kind::Types => types(name, text).map(|types| list(&types)),
-        Kind::Text | Kind::Droplets => Ok(Value::Text(
-            serde_json::Value::from(parts(text)).to_string(),
-        )),
+        Kind::Text => words(definition, text),
+        Kind::Droplets => Ok(list(&parts(text))),
     }
 }
 
-fn number(text: &str) -> Option<Value> {
-    let integer = text.parse().map(Value::Integer).ok();
-    let real = || text.parse().ok().filter(|real: &f64| real.is_finite());
-    integer.or_else(|| real().map(Value::Real))
+fn number(parameter: &Parameter, text: &str) -> Result<Value, Error> {
+    let (name, input) = (|| parameter.name.clone(), || text.to_owned());
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+    let number = number.ok_or_else(|| Error::Number {
+        parameter: name(),
+        input: input(),
+    })?;
+    match parameter.allowed {
+        Allowed::From(least) if number < f64::from(least) => Err(Error::TooSmall {
+            parameter: name(),
+            input: input(),
+            least,
+        }),
+        _ => Ok(text.parse().map_or(Value::Real(number), Value::Integer)),
+    }
+}
+
+fn words(parameter: &Parameter, text: &str) -> Result<Value, Error> {
+    let words = parts(text);
+    if let Allowed::Words(allowed) = &parameter.allowed
+        && let Some(word) = words
+            .iter()
+            .find(|word| !allowed.iter().any(|it| it == *word))
+    {
+        return Err(Error::NotAllowed {
+            parameter: parameter.name.clone(),
+            input: (*word).to_owned(),
+            allowed: allowed.clone(),
+        });
+    }
+    Ok(list(&words))
 }
 
 fn parts(text: &str) -> Vec<&str> {
     text.split(',').map(str::trim).collect()
 }
 
-fn list(texts: &[String]) -> Value {
-    Value::Text(serde_json::Value::from(texts.to_vec()).to_string())
+fn list(texts: &[impl Serialize]) -> Value {
+    Value::Text(serde_json::json!(texts).to_string())
 }
 
 /// The named types; a group is replaced by its types.
@@ -177,28 +215,21 @@ fn types(name: &str, text: &str) -> Result<Vec<String>, Error> {
 /// As [`types`], with an archive. An unknown type is an error: a report on a misspelt type finds no problem.
 fn known_types(name: &str, text: &str, connection: &Connection) -> Result<Value, Error> {
     let types = types(name, text)?;
-    let in_groups = |wanted: &str| {
-        query::groups()
-            .iter()
-            .any(|group| group.types.contains(&wanted))
-    };
-    let unknown = types.iter().filter(|wanted| !in_groups(wanted));
+    let wanted = types.iter().cloned().map(TypeSelector::Type);
     let filter = Filter {
-        types: unknown
-            .map(|wanted| Term::Is(TypeSelector::Type(wanted.clone())))
-            .collect(),
+        types: Choice::any_of(wanted),
         ..Filter::default()
     };
-    let unseen = query::unseen(connection, &filter).map_err(|source| Error::Droplets {
+    let unknown = query::unknown(connection, &filter).map_err(|source| Error::Droplets {
         parameter: name.to_owned(),
         source,
     })?;
-    match unseen.into_iter().next() {
+    match unknown.into_iter().next() {
         None => Ok(list(&types)),
-        Some(unseen) => Err(Error::UnknownType {
+        Some(unknown) => Err(Error::UnknownType {
             parameter: name.to_owned(),
-            input: unseen.value,
-            near: unseen.near,
+            input: unknown.value,
+            near: unknown.near,
         }),
     }
 }
@@ -216,5 +247,5 @@ fn droplets(name: &str, text: &str, connection: &Connection) -> Result<Value, Er
         parameter: name.to_owned(),
         source,
     })?;
-    Ok(Value::Text(serde_json::Value::from(ids).to_string()))
+    Ok(list(&ids))
 }

@@ -15,6 +15,8 @@ pub struct Report {
     pub summary: String,
     /// The reason why the answer is an estimate, if it is one.
     pub estimate: Option<String>,
+    /// Why a missing action can add a row, if it can: the row says that something did not happen.
+    pub absence: Option<String>,
     /// The parameters, in the order of the header.
     pub parameters: Vec<Parameter>,
     /// The complete text of the file, including the header.
@@ -39,6 +41,8 @@ pub struct Parameter {
     pub name: String,
     /// The kind of the value.
     pub kind: Kind,
+    /// The values of this kind that are allowed.
+    pub allowed: Allowed,
     /// The default, as the user would write it. Empty: NULL is bound. `None`: the user must give a value.
     pub default: Option<String>,
     /// A short description.
@@ -62,6 +66,17 @@ pub enum Kind {
     Types,
     /// Texts, comma-separated. The SQL gets a JSON array of texts.
     Text,
+}
+
+/// The allowed values of a parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// Every value of its kind.
+    Anything,
+    /// These texts.
+    Words(Vec<String>),
+    /// This number, or a greater one.
+    From(u32),
 }
 
 /// A name that matches no kind.

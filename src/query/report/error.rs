@@ -4,8 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::core::similar::did_you_mean;
 use crate::core::time::{DurationError, TimeError};
-use crate::query::{self, did_you_mean};
+use crate::query;
 
 /// A question that could not be answered.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +70,26 @@ pub enum Error {
         parameter: String,
         /// The given text.
         input: String,
+    },
+    /// A text is not one of those that are allowed.
+    #[error("`{parameter}`: `{input}` is invalid: use {}", .allowed.join(", "))]
+    NotAllowed {
+        /// The parameter.
+        parameter: String,
+        /// The given text.
+        input: String,
+        /// The allowed texts.
+        allowed: Vec<String>,
+    },
+    /// A number is less than the least that is allowed.
+    #[error("`{parameter}`: `{input}` is too small: use {least} or more")]
+    TooSmall {
+        /// The parameter.
+        parameter: String,
+        /// The given text.
+        input: String,
+        /// The least number.
+        least: u32,
     },
     /// A group of types does not exist.
     #[error("`{parameter}`: {source}")]

@@ -5,14 +5,18 @@
 //! -- summary: When droplets were off: from the action that turned a droplet off until
 //! --   the one that turned it on again.
 //! -- estimate: A shutdown that completed does not prove that the droplet was off.
+//! -- absence: A row says that no action turned the droplet on again.
 //! -- parameter since (time) = 90d: off at this time or later
+//! -- parameter state (text of on, off) = off: in this state
+//! -- parameter top (number from 1) = 20: only so many
 //! ```
 //!
 //! A line that is indented by three spaces or more continues the line before. The grammar is strict, because otherwise
 //! a mistake in a header would only show as a missing parameter.
 
 use super::binding;
-use super::{Kind, Parameter};
+use super::definition::UnknownKind;
+use super::{Allowed, Kind, Parameter};
 
 /// The contents of a header.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,6 +24,7 @@ pub(super) struct Header {
     pub(super) title: String,
     pub(super) summary: String,
     pub(super) estimate: Option<String>,
+    pub(super) absence: Option<String>,
     pub(super) parameters: Vec<Parameter>,
 }
 
@@ -34,7 +39,7 @@ pub(super) struct HeaderError {
 /// The parameter that every report may use without declaring it.
 pub(super) const NOW: &str = "now";
 
-const FORMS: &str = "use `-- title: …`, `-- summary: …`, `-- estimate: …`, \
+const FORMS: &str = "use `-- title: …`, `-- summary: …`, `-- estimate: …`, `-- absence: …`, \
                      `-- parameter NAME (KIND) = DEFAULT: …`, and three spaces to continue the line before";
 
 /// One statement of the header with its continuation lines, and its first line.
@@ -45,7 +50,7 @@ struct Entry {
 
 /// Reads the header of a report's SQL.
 pub(super) fn parse(sql: &str) -> Result<Header, HeaderError> {
-    let (mut title, mut summary, mut estimate) = (None, None, None);
+    let (mut title, mut summary, mut estimate, mut absence) = (None, None, None, None);
     let mut parameters: Vec<Parameter> = Vec::new();
     for Entry { line, text } in entries(sql)? {
         let error = |message: String| HeaderError { line, message };
@@ -64,6 +69,7 @@ pub(super) fn parse(sql: &str) -> Result<Header, HeaderError> {
             "title" => &mut title,
             "summary" => &mut summary,
             "estimate" => &mut estimate,
+            "absence" => &mut absence,
             _ => return Err(error(format!("`{word}` is not a header line: {FORMS}"))),
         };
         if field.replace(value.trim().to_owned()).is_some() {
@@ -78,6 +84,7 @@ pub(super) fn parse(sql: &str) -> Result<Header, HeaderError> {
         title: title.ok_or_else(|| missing("title"))?,
         summary: summary.ok_or_else(|| missing("summary"))?,
         estimate,
+        absence,
         parameters,
     })
 }
@@ -125,19 +132,43 @@ fn parameter(text: &str) -> Result<Parameter, String> {
     if name == NOW {
         return Err("`now` exists in every report and must not be declared".to_owned());
     }
-    let kind: Kind = kind
-        .parse()
-        .map_err(|error: super::definition::UnknownKind| error.to_string())?;
-    if let Some(default) = default.as_deref().filter(|default| !default.is_empty()) {
-        binding::check(name, kind, default)
-            .map_err(|error| format!("the default is invalid: {error}"))?;
-    }
-    Ok(Parameter {
+    let (kind, allowed) = allowed(kind)?;
+    let parameter = Parameter {
         name: name.to_owned(),
         kind,
+        allowed,
         default,
         description: description.trim().to_owned(),
-    })
+    };
+    if let Some(default) = parameter.default.as_deref().filter(|it| !it.is_empty()) {
+        binding::check(&parameter, default)
+            .map_err(|error| format!("the default is invalid: {error}"))?;
+    }
+    Ok(parameter)
+}
+
+/// `time`, `text of on, off` or `number from 1`
+fn allowed(text: &str) -> Result<(Kind, Allowed), String> {
+    let (kind, allowed) = if let Some((kind, words)) = text.split_once(" of ") {
+        let words = words.split(',').map(|word| word.trim().to_owned());
+        (kind, Allowed::Words(words.collect()))
+    } else if let Some((kind, least)) = text.split_once(" from ") {
+        let least = least.trim().parse::<u32>();
+        let least =
+            least.map_err(|_| "after `from` comes a whole number, as in `number from 1`")?;
+        (kind, Allowed::From(least))
+    } else {
+        (text, Allowed::Anything)
+    };
+    let kind: Kind = kind
+        .parse()
+        .map_err(|error: UnknownKind| error.to_string())?;
+    match (kind, &allowed) {
+        (_, Allowed::Anything)
+        | (Kind::Text, Allowed::Words(_))
+        | (Kind::Number, Allowed::From(_)) => Ok((kind, allowed)),
+        _ => Err("`of` goes with text, and `from` with number".to_owned()),
+    }
 }
 
 fn is_name(name: &str) -> bool {
@@ -160,7 +191,9 @@ mod tests {
 -- parameter since (time) = 2020-01-01T00:00:00Z: from here
 --     on
 -- parameter region (text) = : everywhere without it
--- parameter top (number): how many
+-- parameter top (number from 1): how many
+-- parameter state (text of on, off) = on: only in this state
+-- absence: A row says that nothing happened.
 
 -- anything: here
 SELECT 1;";
@@ -171,6 +204,8 @@ SELECT 1;";
         assert_eq!(header.title, "Mine");
         assert_eq!(header.summary, "What I want to know.");
         assert_eq!(header.estimate.as_deref(), Some("It may be wrong."));
+        let absence = header.absence.as_deref();
+        assert_eq!(absence, Some("A row says that nothing happened."));
         let parameters: Vec<_> = header
             .parameters
             .iter()
@@ -195,8 +230,15 @@ SELECT 1;";
                 ),
                 ("region", Kind::Text, Some(""), "everywhere without it"),
                 ("top", Kind::Number, None, "how many"),
+                ("state", Kind::Text, Some("on"), "only in this state"),
             ]
         );
+        let allowed = |name: &str| header.parameters.iter().find(|it| it.name == name);
+        let allowed = |name: &str| allowed(name).unwrap().allowed.clone();
+        assert_eq!(allowed("since"), Allowed::Anything);
+        assert_eq!(allowed("top"), Allowed::From(1));
+        let words = ["on", "off"].map(str::to_owned).to_vec();
+        assert_eq!(allowed("state"), Allowed::Words(words));
     }
 
     #[test]
@@ -244,6 +286,21 @@ SELECT 1;";
                 &format!("{good}-- parameter a (text) = x: one\n-- parameter a (text) = y: two\n"),
                 4,
                 "`a` is declared twice",
+            ),
+            (
+                &format!("{good}-- parameter top (number from one) = 1: how many\n"),
+                3,
+                "a whole number",
+            ),
+            (
+                &format!("{good}-- parameter top (text from 1) = 1: how many\n"),
+                3,
+                "`from` with number",
+            ),
+            (
+                &format!("{good}-- parameter top (number from 1) = 0: how many\n"),
+                3,
+                "the default is invalid: `top`: `0` is too small: use 1 or more",
             ),
             (
                 &format!("{good}-- parameter age (duration) = 3mo: age\n"),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Error, Origin, Problem, Report, header};
 use crate::core::files::read_text;
-use crate::query::nearest;
+use crate::core::similar::nearest;
 
 /// Name and text of each embedded report, in the order of display.
 const EMBEDDED: [(&str, &str); 12] = [
@@ -143,6 +143,7 @@ impl Library {
                 title: header.title,
                 summary: header.summary,
                 estimate: header.estimate,
+                absence: header.absence,
                 parameters: header.parameters,
                 sql,
                 origin,

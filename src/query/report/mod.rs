@@ -17,7 +17,7 @@ mod library;
 mod run;
 
 pub use binding::{Bound, Context};
-pub use definition::{Kind, Origin, Parameter, Report};
+pub use definition::{Allowed, Kind, Origin, Parameter, Report};
 pub use error::{Error, Problem};
 pub use library::Library;
 pub use run::run;

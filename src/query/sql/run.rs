@@ -8,8 +8,8 @@ use super::authorizer::{self, LONGEST_SQL_BYTES, Refusal};
 use super::error::{Error, Place};
 use super::statement::Cells;
 use super::statement::{self, Statements};
+use crate::core::similar::nearest;
 use crate::output::{Heading, Look, RowWriter};
-use crate::query::nearest;
 
 /// The number of steps of SQLite's virtual machine between two checks for a stop: well below a millisecond.
 const STEPS: i32 = 1_000;

@@ -4,9 +4,10 @@
 //! not change that. So the archive is as fresh as the start of the last complete sync run, whatever failed later. The
 //! archive is incomplete when a later sync run archived only a part of the new actions.
 //!
-//! The files: `runs` and `facts` read the archive, `scope` describes the scope of the last sync run, and `verdict`
-//! judges.
+//! The files: `runs` and `facts` read the archive, `scope` describes the scope of the last sync run, `verdict` judges,
+//! and `basis` tells what answers are based on.
 
+mod basis;
 mod facts;
 mod runs;
 mod scope;
@@ -15,6 +16,7 @@ mod verdict;
 use rusqlite::Connection;
 use serde::Serialize;
 
+pub use basis::{Basis, basis};
 pub use facts::ListingStatus;
 pub use facts::Proof;
 pub use facts::{Facts, OpenAction, Quota};
@@ -77,7 +79,8 @@ pub fn read(
     let verdict = verdict::judge(&verdict::Evidence {
         runs: &runs::since_complete(&tx, lock)?,
         listings: &listings,
-        facts: &facts,
+        tagged: &[],
+        actions: facts.actions,
         now,
         max_age_seconds,
     });

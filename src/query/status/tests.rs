@@ -314,6 +314,81 @@ fn a_complete_sync_of_the_account_holds_for_its_droplets() {
     assert!(text.contains("last synced 3 hours ago"), "{text}");
 }
 
+fn missing(connection: &Connection, lock: &LockState) -> Option<String> {
+    let basis = basis(connection, lock, NOW.parse().unwrap()).unwrap();
+    let state = judged(connection, lock, None).0;
+    assert_eq!(basis.missing.is_none(), state == State::Complete);
+    basis.missing
+}
+
+#[test]
+fn an_answer_says_what_is_missing_of_the_account() {
+    let connection = archive();
+    let said = |lock: &LockState| missing(&connection, lock).unwrap_or_default();
+    let nothing = "nothing is archived yet, run `archiver sync`";
+    assert_eq!(said(&LockState::Free), nothing);
+    sync(&connection, 8, Some("failed"), Some("no network"));
+    assert_eq!(said(&LockState::Free), nothing);
+    sync(&connection, 9, None, None);
+    assert_eq!(said(&LockState::Free), nothing);
+    assert_eq!(said(&held()), "a sync is running");
+    listing(&connection, None, 60_000, 5_000);
+    let part = "5,000 of 60,000 actions of the account";
+    assert_eq!(
+        said(&LockState::Free),
+        format!("{part}, run `archiver sync`")
+    );
+    assert_eq!(said(&held()), format!("{part}, a sync is running"));
+    connection
+        .execute_batch("UPDATE coverage SET end_position = 60000")
+        .unwrap();
+    assert_eq!(
+        said(&LockState::Free),
+        "a sync that began 3 hours ago was killed, run `archiver sync`"
+    );
+    sync(&connection, 10, Some("complete"), None);
+    assert_eq!(said(&LockState::Free), "");
+    sync(&connection, 11, Some("failed"), Some("no network"));
+    assert_eq!(said(&LockState::Free), "");
+    let reason = "the account's listing is incomplete: page 2\nmore";
+    sync(&connection, 11, Some("partial"), Some(reason));
+    assert_eq!(
+        said(&LockState::Free),
+        "the account's listing is incomplete: page 2, `archiver status` says more"
+    );
+}
+
+#[test]
+fn an_answer_says_how_many_droplets_of_the_scope_are_whole() {
+    let connection = archive();
+    let scope = r#"{"droplets":[1,2,3],"tags":[]}"#;
+    sync_of(&connection, scope, 10, None, None);
+    let said = || missing(&connection, &LockState::Free).unwrap_or_default();
+    let next = "run `archiver sync`";
+    assert_eq!(said(), format!("0 of 3 droplets, {next}"));
+    listing(&connection, Some(1), 10, 10);
+    listing(&connection, Some(2), 10, 4);
+    listing(&connection, Some(9), 10, 10);
+    assert_eq!(said(), format!("1 of 3 droplets, {next}"));
+    let scope = r#"{"droplets":[3],"tags":["web"]}"#;
+    sync_of(&connection, scope, 11, Some("interrupted"), None);
+    assert_eq!(said(), format!("2 of at least 4 droplets, {next}"));
+    connection
+        .execute_batch(
+            r#"INSERT INTO droplets (id, extra, first_seen_at)
+               SELECT value, '{"tags":["web","blue"]}', '2026-01-01T00:00:00Z' FROM json_each('[2,4,5,6]');
+               INSERT INTO droplets (id, extra, first_seen_at, gone_at)
+               VALUES (7, '{"tags":["blue"]}', '2026-01-01T00:00:00Z', NULL),
+                      (8, '{"tags":["web"]}', '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z');
+               UPDATE listings SET complete_total = 10 WHERE droplet_id = 2;
+               UPDATE coverage SET end_position = 10"#,
+        )
+        .unwrap();
+    assert_eq!(said(), format!("1 of 5 droplets, {next}"));
+    sync_of(&connection, scope, 12, Some("complete"), None);
+    assert_eq!(said(), "");
+}
+
 #[test]
 fn only_the_last_sync_can_be_at_work() {
     let connection = archive();

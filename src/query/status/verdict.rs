@@ -1,13 +1,18 @@
 //! The verdict in one word and one line: is the archive reliable?
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
-use super::facts::Facts;
 use super::facts::ListingStatus;
 use super::runs::{Run, RunState};
 use super::scope::Scope;
 use super::scope::{ago, counted, grouped};
+use crate::core::model::DropletId;
 use crate::core::time::{Timestamp, duration_text};
+
+const NOTHING: &str = "nothing is archived yet";
+const SYNC: &str = "run `archiver sync`";
 
 /// The reliability of the archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -42,17 +47,17 @@ pub(super) struct Evidence<'a> {
     /// The sync runs back to the last complete one, newest first.
     pub(super) runs: &'a [Run],
     pub(super) listings: &'a [ListingStatus],
-    pub(super) facts: &'a Facts,
+    /// The existing droplets with a tag of the scope, as far as the archive knows tags.
+    pub(super) tagged: &'a [DropletId],
+    /// The number of archived actions.
+    pub(super) actions: u64,
     pub(super) now: Timestamp,
     pub(super) max_age_seconds: Option<i64>,
 }
 
 /// Judges an archive by its sync log, and by its coverage when a sync run has no outcome.
 pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict {
-    let complete = evidence
-        .runs
-        .last()
-        .filter(|run| run.outcome == RunState::Complete);
+    let complete = evidence.last_complete();
     let fresh_at = complete.map(|run| run.started_at.clone());
     let began = fresh_at.as_deref().and_then(|at| at.parse().ok());
     let age_seconds = began.and_then(|at: Timestamp| at.age_at(evidence.now));
@@ -91,14 +96,14 @@ impl Evidence<'_> {
         time.map_or_else(|_| format!("at {at}"), |time| ago(time.age_at(self.now)))
     }
 
-    fn scope(&self) -> Scope {
+    pub(super) fn scope(&self) -> Scope {
         let last = self.runs.first();
         last.map_or(Scope::Account, |run| Scope::of(&run.scope))
     }
 
     /// The contents of the scope, in words.
     fn holdings(&self) -> String {
-        self.scope().in_words(self.listings, self.facts.actions)
+        self.scope().in_words(self.listings, self.actions)
     }
 
     /// The listings of the scope with actions that are missing, or may be.
@@ -109,11 +114,97 @@ impl Evidence<'_> {
             .filter(move |listing| scope.includes(listing) && listing.has_gap())
     }
 
+    /// The last sync run that archived only a part of what was new.
+    fn culprit(&self) -> Option<&Run> {
+        self.runs.iter().find(|run| match run.outcome {
+            RunState::Partial | RunState::Interrupted => true,
+            RunState::Killed | RunState::Unfinished => self.gaps().next().is_some(),
+            RunState::Failed | RunState::Running | RunState::Complete => false,
+        })
+    }
+
+    /// The missing part of the scope in one line, with the next step; `None` when the archive is complete.
+    pub(super) fn missing(&self) -> Option<String> {
+        let was_complete = self.last_complete().is_some();
+        let run = if was_complete {
+            self.culprit()?
+        } else {
+            let Some(last) = self.runs.first() else {
+                return Some(format!("{NOTHING}, {SYNC}"));
+            };
+            last
+        };
+        let is_running = run.outcome == RunState::Running;
+        // A partial sync run says what is missing.
+        let is_partial = run.outcome == RunState::Partial;
+        let what = match self.archived_part() {
+            Some(part) => part,
+            None if is_running => return Some("a sync is running".to_owned()),
+            None if !was_complete && !is_partial && self.is_untouched() => NOTHING.to_owned(),
+            None => {
+                let reason = run.message.as_deref().and_then(|it| it.lines().next());
+                reason.map_or_else(|| self.told(run), str::to_owned)
+            }
+        };
+        let next = match run.outcome {
+            RunState::Running => "a sync is running",
+            RunState::Partial => "`archiver status` says more",
+            _ => SYNC,
+        };
+        Some(format!("{what}, {next}"))
+    }
+
+    /// The last complete sync run.
+    pub(super) fn last_complete(&self) -> Option<&Run> {
+        let oldest = self.runs.last();
+        oldest.filter(|run| run.outcome == RunState::Complete)
+    }
+
+    /// True when nothing of the scope is archived.
+    fn is_untouched(&self) -> bool {
+        let scope = self.scope();
+        let mut listings = self.listings.iter().filter(|it| scope.includes(it));
+        listings.all(|listing| listing.covered == 0)
+    }
+
+    /// The archived part of the scope, if its size is known: `5,000 of 60,000 actions of the account`, `3 of 5
+    /// droplets`.
+    fn archived_part(&self) -> Option<String> {
+        match self.scope() {
+            Scope::Account => {
+                let listing = self.gaps().find(|listing| listing.missing > 0)?;
+                let (covered, total) = (grouped(listing.covered), listing.total?);
+                Some(format!(
+                    "{covered} of {} of the account",
+                    counted(total, "action")
+                ))
+            }
+            Scope::Droplets { ids, has_tags } => {
+                let read = self.listings.iter().filter_map(|it| it.droplet_id);
+                // Without the tags of droplets, at least those that were begun have a tag of the scope.
+                let is_least = has_tags && self.tagged.is_empty();
+                let begun = read.filter(|_| is_least);
+                let chosen: BTreeSet<DropletId> = (ids.into_iter())
+                    .chain(self.tagged.iter().copied())
+                    .chain(begun)
+                    .collect();
+                let is_whole = |listing: &&ListingStatus| {
+                    listing.droplet_id.is_some_and(|id| chosen.contains(&id)) && !listing.has_gap()
+                };
+                let whole = self.listings.iter().filter(is_whole).count();
+                let at_least = if is_least { "at least " } else { "" };
+                let all = counted(chosen.len() as u64, "droplet");
+                let text = || format!("{} of {at_least}{all}", grouped(whole as u64));
+                (whole < chosen.len()).then(text)
+            }
+        }
+    }
+
     fn without_a_complete_sync(&self) -> (State, String) {
         let Some(last) = self.runs.first() else {
             return (State::NeverSynced, String::new());
         };
-        let is_empty = self.facts.actions == 0;
+        let is_empty = self.actions == 0;
         let what = self.told(last);
         match last.outcome {
             RunState::Failed if is_empty => (State::NeverSynced, what),
@@ -129,12 +220,7 @@ impl Evidence<'_> {
     fn since(&self, complete: &Run, age_seconds: Option<i64>) -> (State, String) {
         let later = &self.runs[..self.runs.len() - 1];
         let fresh = self.ago(&complete.started_at);
-        let culprit = later.iter().find(|run| match run.outcome {
-            RunState::Partial | RunState::Interrupted => true,
-            RunState::Killed | RunState::Unfinished => self.gaps().next().is_some(),
-            RunState::Failed | RunState::Running | RunState::Complete => false,
-        });
-        if let Some(run) = culprit {
+        if let Some(run) = self.culprit() {
             let what = self.told(run);
             return (
                 State::Incomplete,

@@ -1,6 +1,7 @@
 //! `archiver query`, `last` and `show`: the answers equal the truth, in every format, and a wrong question gets a
 //! message.
 
+mod basis;
 mod filters;
 mod formats;
 mod last;

@@ -61,6 +61,12 @@ fn a_droplet_that_nobody_ever_saw_is_said_with_its_id_and_the_others_are_archive
         .says("not known")
         .never_says(&format!("droplet {known}"));
     sandbox.archive().is_exactly(cloud.actions_of(known));
+    let listings = sandbox.run(&["status", "-o", "csv"]).exits(0).stdout;
+    assert!(!listings.contains("987654321"), "{listings}");
+    let flags = ["--droplet", &known.to_string()];
+    sandbox.sync(&cloud, &flags).exits(0).silently();
+    let status = sandbox.run(&["status", "--exit-code"]).exits(0).stdout;
+    assert!(status.starts_with("complete: 1 droplet, "), "{status}");
 }
 
 #[test]
@@ -126,10 +132,71 @@ fn a_tag_means_the_droplets_that_have_it_now() {
 }
 
 #[test]
-fn a_tag_that_no_droplet_has_is_pointed_out() {
-    let cloud = cloud(3, 50);
-    let run = Sandbox::new().sync(&cloud, &["--tag", "wbe"]);
-    run.exits(0).says("no droplet has the tag `wbe`");
+fn a_tag_that_no_droplet_ever_had_leaves_the_sync_partial() {
+    let cloud = cloud(12, 300);
+    let tag = cloud.droplets()[0].tags[0].clone();
+    let sandbox = Sandbox::new();
+    let slip = format!("{tag}x");
+    for flags in [&["--tag", &slip][..], &["--tag", &slip, "--tag", &tag]] {
+        sandbox
+            .sync(&cloud, flags)
+            .exits(3)
+            .says(&format!(
+                "no droplet has or had the tag `{slip}`, did you mean {tag}"
+            ))
+            .says("hint: correct the tag");
+        let status = sandbox.run(&["status"]).exits(0).stdout;
+        assert!(status.starts_with("incomplete: "), "{status}");
+        let check = ["query", "--until", "1999", "--exit-code"];
+        sandbox
+            .run(&check)
+            .exits(3)
+            .says("archive incomplete: no droplet has or had the tag");
+    }
+    let dry = ["--tag", &slip, "--dry-run"];
+    sandbox
+        .sync(&cloud, &dry)
+        .exits(0)
+        .says("no droplet has the tag");
+    sandbox.sync(&cloud, &["--tag", &tag]).exits(0);
+    assert!(sandbox.run(&["status"]).stdout.starts_with("complete: "));
+}
+
+#[test]
+fn a_tag_that_no_droplet_has_any_more_is_pointed_out() {
+    let action = json!({"id": 1, "status": "completed", "type": "create", "started_at": "2020-01-01T00:00:00Z",
+        "resource_id": 31, "resource_type": "droplet"});
+    let cloud_with = |tags: &[&str]| {
+        let droplet = json!({"id": 31, "name": "web-01", "tags": tags});
+        Cloud::start_handmade(account(0, 0), &[droplet], vec![action.clone().into()]).unwrap()
+    };
+    let sandbox = Sandbox::new();
+    sandbox
+        .sync(&cloud_with(&["web", "blue"]), &["--tag", "web"])
+        .exits(0);
+    for _ in 0..2 {
+        let run = sandbox.sync(&cloud_with(&["blue"]), &["--tag", "web"]);
+        run.exits(0).says("no droplet has the tag `web`");
+    }
+    let run = sandbox.sync(&cloud_with(&["green"]), &["--tag", "wbe,blue"]);
+    run.exits(3).says("the tag `wbe`\n").says("the tag `blue`");
+}
+
+#[test]
+fn a_tag_is_a_word() {
+    let cloud = cloud(2, 20);
+    let sandbox = Sandbox::new();
+    for tag in ["", " ", "web ", "my tag", "web,", ",web", "a\tb"] {
+        let run = sandbox.sync(&cloud, &["--tag", tag]).exits(2);
+        run.says("a tag is not empty and has no blanks");
+    }
+    let configured = Sandbox::new().configured("[sync]\ntags = [\"web\", \"\"]\n");
+    configured
+        .sync(&cloud, &[])
+        .exits(2)
+        .says("line 2")
+        .says("invalid tag");
+    assert!(!sandbox.db().exists() && !configured.db().exists());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 -- title: Backup gaps
 -- summary: Stretches without a completed backup or snapshot in the lives of droplets that have any: between two of them,
 --   from the droplet's creation to its first, and from its last until it was gone, or until now.
+-- absence: A row says that no backup was made for some time.
 -- parameter droplet (droplets) = *: only these
 -- parameter longer_than (duration) = 8d: gaps that are longer
 -- parameter type (types) = backup,snapshot: what counts as a backup

@@ -3,7 +3,7 @@
 -- parameter droplet (droplets) = *: only on these
 -- parameter since (time) = 90d: started at this time or later
 -- parameter until (end) = now: started before this time
--- parameter top (number) = 20: how many hours
+-- parameter top (number from 1) = 20: how many hours
 
 WITH given AS (
     SELECT strftime('%Y-%m-%dT%H:%M:%SZ', coalesce(nullif(:now, ''), 'now')) AS now,

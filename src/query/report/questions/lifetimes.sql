@@ -2,8 +2,9 @@
 -- summary: When each droplet was created, when it was destroyed, and how long it lived; until now, if it exists.
 -- estimate: A destroyed droplet may leave no action. It was then gone at the latest when a sync found it missing. One
 --   of which the archive has neither, though the API lists others, is unlisted: its end is not known.
+-- absence: A row may say that the droplet was not destroyed.
 -- parameter droplet (droplets) = *: only these
--- parameter state (text) = exists,gone,unlisted,unknown: only in these states
+-- parameter state (text of exists, gone, unlisted, unknown) = exists,gone,unlisted,unknown: only in these states
 
 WITH given AS (
     SELECT strftime('%Y-%m-%dT%H:%M:%SZ', coalesce(nullif(:now, ''), 'now')) AS now,

@@ -3,6 +3,7 @@
 --   that did not exist then are shown only when they are asked for.
 -- estimate: A droplet that crashed, or was turned off from within, leaves no action. A shutdown that completed does not
 --   prove that the droplet was off.
+-- absence: A row says that the droplet was not turned on or off since.
 -- parameter droplet (droplets) = *: only these
 -- parameter at (time) = now: at this time
 

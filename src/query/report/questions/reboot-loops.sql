@@ -3,7 +3,7 @@
 --   failed do not count.
 -- parameter droplet (droplets) = *: only these
 -- parameter within (duration) = 1h: how soon after the one before
--- parameter times (number) = 2: how many make a loop, at least
+-- parameter times (number from 1) = 2: how many make a loop, at least
 -- parameter since (time) = 90d: loops that ended at this time or later
 
 WITH given AS (

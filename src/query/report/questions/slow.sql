@@ -2,8 +2,8 @@
 -- summary: Completed actions that took several times as long as 95 of 100 of their type, on the same type of resource,
 --   in the whole archive.
 -- parameter droplet (droplets) = *: only on these
--- parameter factor (number) = 3: how many times as long
--- parameter samples (number) = 20: only types with this many completed actions
+-- parameter factor (number from 1) = 3: how many times as long
+-- parameter samples (number from 1) = 20: only types with this many completed actions
 -- parameter since (time) = 90d: started at this time or later
 -- parameter until (end) = now: started before this time
 

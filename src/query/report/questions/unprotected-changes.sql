@@ -1,6 +1,7 @@
 -- title: Unprotected changes
 -- summary: Risky actions on droplets that had no backup or snapshot completed within a time before. Those that failed
 --   do not count.
+-- absence: A row says that no backup was made before the action.
 -- parameter droplet (droplets) = *: only these
 -- parameter type (types) = destroy,rebuild,resize,restore: what is risky
 -- parameter within (duration) = 8d: how old a backup may be
