@@ -12,8 +12,7 @@ use super::error::{Error, ErrorKind};
 use super::error::{Event, OnEvent};
 use super::exchange::{ANSWER_TIMEOUT, Attempt, Sender};
 use super::origin::Origin;
-use super::pace::RateLimit;
-use super::pace::SharedPacer;
+use super::pace::{Limit, RateLimit, SharedPacer};
 use super::retry::{LONGEST_LIMIT_SECONDS, Limited, RetryPolicy, Tries};
 use super::scope::TokenScope;
 use super::wire::{self, BodyError, Page, PageReader};
@@ -335,9 +334,10 @@ impl Client {
 
     async fn keep_pace(&self) {
         let now = Instant::now();
-        let departure = self.pacer.next_departure(now);
+        let (departure, limit) = self.pacer.next_departure(now);
         if departure > now {
             self.sender.tell(&Event::Waiting {
+                limit,
                 wait: departure - now,
             });
             tokio::time::sleep_until(departure).await;
@@ -353,7 +353,8 @@ impl Client {
             let farthest = now.saturating_add_seconds(LONGEST_LIMIT_SECONDS);
             return limit.reset_at.map(|reset_at| reset_at.min(farthest));
         }
-        self.sender.tell(&Event::Waiting { wait });
+        let limit = Limit::Reserve(self.pacer.pace().reserve);
+        self.sender.tell(&Event::Waiting { limit, wait });
         tokio::time::sleep(wait).await;
         None
     }

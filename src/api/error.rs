@@ -1,7 +1,7 @@
 //! The errors of a request, with a hint for each, and the events on the way to an answer.
 
 use super::http;
-use super::pace::RateLimit;
+use super::pace::{Limit, RateLimit};
 use crate::core::control_characters::is_hidden;
 use crate::core::threads;
 use crate::core::time::Timestamp;
@@ -223,6 +223,8 @@ pub enum Event<'a> {
     },
     /// A limit demands a wait before the next request.
     Waiting {
+        /// The limit.
+        limit: Limit,
         /// The length of the wait.
         wait: Duration,
     },

@@ -30,7 +30,7 @@ pub use error::{ApiMessage, Error, ErrorKind};
 pub use error::{Event, OnEvent};
 pub(crate) use origin::is_loopback;
 pub use origin::{Origin, OriginError};
-pub use pace::RateLimit;
+pub use pace::{Limit, RateLimit};
 pub use pace::{Pace, Pacer, SharedPacer};
 pub use retry::RetryPolicy;
 pub use scope::TokenScope;

@@ -8,6 +8,7 @@ use crate::core::threads::lock;
 use crate::core::time::Timestamp;
 use reqwest::header::HeaderMap;
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -54,6 +55,27 @@ impl Pace {
     }
 }
 
+/// The limit that makes a request wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// So many requests a minute.
+    Minute(u32),
+    /// So many requests an hour.
+    Hour(u32),
+    /// So many requests of the hour are left to others.
+    Reserve(u32),
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Minute(requests) => write!(formatter, "{requests} requests a minute"),
+            Self::Hour(requests) => write!(formatter, "{requests} requests an hour"),
+            Self::Reserve(requests) => write!(formatter, "{requests} requests left to others"),
+        }
+    }
+}
+
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 /// The server counts arrivals, the pacer counts departures. A slow request and a fast one after it arrive closer
@@ -92,9 +114,10 @@ impl SharedPacer {
         self.pace
     }
 
-    pub(super) fn next_departure(&self, now: Instant) -> Instant {
+    /// Reserves the next departure, and tells which limit sets its time.
+    pub(super) fn next_departure(&self, now: Instant) -> (Instant, Limit) {
         let mut pacer = lock(&self.pacer);
-        pacer.next_departure(now)
+        pacer.next_departure_under(now)
     }
 }
 
@@ -110,19 +133,28 @@ impl Pacer {
 
     /// Reserves the next departure and returns its time: `now`, or later. The caller sends the request then.
     pub fn next_departure(&mut self, now: Instant) -> Instant {
+        self.next_departure_under(now).0
+    }
+
+    fn next_departure_under(&mut self, now: Instant) -> (Instant, Limit) {
+        let (per_minute, per_hour) = (self.pace.requests_per_minute, self.pace.requests_per_hour);
         let mut departure = self.sent.back().map_or(now, |last| now.max(*last));
-        for (limit, window) in [
-            (self.pace.requests_per_minute, MINUTE),
-            (self.pace.requests_per_hour, HOUR),
+        let mut reason = Limit::Minute(per_minute);
+        for (requests, window, limit) in [
+            (per_minute, MINUTE, Limit::Minute(per_minute)),
+            (per_hour, HOUR, Limit::Hour(per_hour)),
         ] {
-            let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
+            let most = usize::try_from(requests.max(1)).unwrap_or(usize::MAX);
             if let Some(filling) = self
                 .sent
                 .len()
-                .checked_sub(limit)
+                .checked_sub(most)
                 .and_then(|index| self.sent.get(index))
             {
-                departure = departure.max(*filling + window + ARRIVAL_SPREAD);
+                let free = *filling + window + ARRIVAL_SPREAD;
+                if free > departure {
+                    (departure, reason) = (free, limit);
+                }
             }
         }
         self.sent.push_back(departure);
@@ -134,7 +166,7 @@ impl Pacer {
         while self.sent.len() > usize::try_from(remembered).unwrap_or(usize::MAX) {
             self.sent.pop_front();
         }
-        departure
+        (departure, reason)
     }
 }
 
@@ -264,6 +296,22 @@ mod tests {
         });
         assert!((0..3).all(|_| pacer.next_departure(now) == now));
         assert!(pacer.next_departure(now) > now + MINUTE);
+    }
+
+    #[test]
+    fn a_request_that_waits_knows_which_limit_is_full() {
+        let now = Instant::now();
+        for (requests_per_minute, requests_per_hour, expected) in
+            [(2, 9, Limit::Minute(2)), (9, 2, Limit::Hour(2))]
+        {
+            let mut pacer = Pacer::new(Pace {
+                requests_per_minute,
+                requests_per_hour,
+                reserve: 0,
+            });
+            let limits = [now; 3].map(|now| pacer.next_departure_under(now).1);
+            assert_eq!(limits[2], expected);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::connection::atomically;
 use super::error::{Error, Step};
 use super::listings::Listing;
 use super::runs::RunId;
-use super::{Store, listings};
+use super::{Store, listings, runs};
 use crate::core::coverage::Interval;
 use crate::core::model::{Action, ActionId, DropletId, Extra};
 use crate::core::time::Timestamp;
@@ -44,6 +44,11 @@ pub struct Recorded {
 }
 
 impl Recorded {
+    /// The numbers of new rows, and of rows with new information.
+    fn news(self) -> (u64, u64) {
+        (self.inserted, self.updated)
+    }
+
     fn count(&mut self, written: Written, action: &Action, is_expected: bool) {
         let is_news = written != Written::Unchanged;
         self.unreadable_times += u64::from(is_news && action.has_unreadable_time());
@@ -141,6 +146,7 @@ impl Store {
                 recorded.count(written, action, is_expected);
             }
             note_progress(connection, page, recorded)?;
+            runs::count(connection, page.run, recorded.news())?;
             Ok(recorded)
         })?;
         self.archived = self.archived.map(|rows| rows + recorded.inserted);
@@ -228,6 +234,7 @@ impl Store {
             let mut recorded = Recorded::default();
             let written = Upsert::new(connection)?.write(action, run)?;
             recorded.count(written, action, false);
+            runs::count(connection, run, recorded.news())?;
             Ok(recorded)
         })
     }

@@ -78,6 +78,34 @@ SELECT started_at
     Ok(started_at.and_then(|text| text.parse().ok()))
 }
 
+/// Adds what a page brought to the counts of a running sync run, so that they survive a kill. Writes nothing when there
+/// is nothing to add.
+pub(super) fn count(
+    connection: &Connection,
+    run: RunId,
+    (inserted, updated): (u64, u64),
+) -> Result<(), Error> {
+    const COUNT: &str = "
+UPDATE sync_runs
+   SET inserted = inserted + :inserted, updated = updated + :updated
+ WHERE id = :run";
+    if inserted + updated == 0 {
+        return Ok(());
+    }
+    let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(COUNT)
+        .and_then(|mut statement| {
+            statement.execute(named_params! {
+                ":run": run,
+                ":inserted": number(inserted),
+                ":updated": number(updated),
+            })
+        })
+        .map(|_| ())
+        .step("cannot note what a sync archived")
+}
+
 impl Store {
     /// Records the start of a sync run.
     ///
@@ -100,7 +128,7 @@ impl Store {
         Ok(self.connection.last_insert_rowid())
     }
 
-    /// Records the end of a sync run.
+    /// Records the end of a sync run. Rows that were counted when they were archived stay counted.
     ///
     /// # Errors
     /// When the archive cannot be written.
@@ -115,7 +143,8 @@ impl Store {
             .execute(
                 "UPDATE sync_runs
                     SET finished_at = :now, outcome = :outcome, requests = :requests, retries = :retries,
-                        faults = :faults, inserted = :inserted, updated = :updated, unchanged = :unchanged,
+                        faults = :faults, inserted = max(inserted, :inserted), updated = max(updated, :updated),
+                        unchanged = :unchanged,
                         rejected = :rejected, ratelimit_remaining = :ratelimit_remaining,
                         message = :message
                   WHERE id = :run",

@@ -3,6 +3,7 @@
 use super::Context;
 use super::basis::Basis;
 use super::exit::{Failure, Status, unless_closed};
+use super::pager::Stdout;
 use super::terminal::Terminal;
 use archiver::core::threads::lock;
 use archiver::core::time::Zone;
@@ -76,6 +77,8 @@ pub(super) struct Printed<T> {
     pub(super) status: Status,
     /// The result of the question; `None` when the reader closed the pipe before the end.
     pub(super) outcome: Option<T>,
+    /// The columns that did not fit the terminal, if there are rows.
+    hidden: Vec<String>,
 }
 
 /// Prints the rows of `ask`. Drops everything that `ask` owns, such as a connection, before it waits for a slow reader,
@@ -85,7 +88,12 @@ pub(super) fn print<T, E: Into<Failure>>(
     flags: &AnswerFlags,
     ask: impl FnOnce(&mut Printer<'_>) -> Result<T, E>,
 ) -> Result<Printed<T>, Failure> {
-    print_to(context, flags, io::stdout(), ask)
+    print_to(
+        context,
+        flags,
+        Stdout::new(context, flags.status(1, &context.basis)),
+        ask,
+    )
 }
 
 /// Prints the rows to another sink than stdout, like [`print`].
@@ -101,12 +109,23 @@ pub(super) fn print_to<T, E: Into<Failure>>(
     let printed = printer.end(outcome);
     // Rows before a failure are printed too.
     let written = outlet.finish();
+    // The notes come after the rows, when the user has left the pager.
+    drop(outlet);
     let printed = printed?;
     unless_closed(written)?;
     if flags.output == Format::Table && context.terminal.shows_answers {
         context.basis.tell_age(context.terminal);
     }
+    tell_hidden(context.terminal, &printed.hidden, "--columns or -o csv");
     Ok(printed)
+}
+
+/// Tells which columns of a table did not fit the terminal.
+pub(super) fn tell_hidden(terminal: Terminal, columns: &[String], remedy: &str) {
+    if !columns.is_empty() {
+        let columns = columns.join(", ");
+        terminal.note(&format!("hidden: {columns}; use {remedy}"));
+    }
 }
 
 /// Takes the rows of an answer, and passes on the chosen columns.
@@ -128,6 +147,7 @@ impl<'a> Printer<'a> {
         let options = Options {
             header: !flags.no_header,
             width: context.terminal.width,
+            hides_columns: flags.columns.is_empty(),
             is_for_terminal: context.terminal.shows_answers,
             is_colored: context.terminal.colors_answers,
             zone: flags.tz.clone(),
@@ -155,10 +175,13 @@ impl<'a> Printer<'a> {
             (None, Ok(outcome)) => (self.writer.finish(), Some(outcome)),
         };
         unless_closed(written)?;
+        let hidden = self.writer.hidden();
+        let hidden = hidden.iter().filter(|_| self.rows > 0);
         Ok(Printed {
             rows: self.rows,
             status: self.flags.status(self.rows, self.basis),
             outcome,
+            hidden: hidden.map(ToString::to_string).collect(),
         })
     }
 

@@ -65,13 +65,16 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     context.terminal.detail(1, &words(&copied, actions));
     match arguments.output {
         DocumentFormat::Text => Ok(Status::Done),
-        DocumentFormat::Json => print_json(&Document {
-            path: copied.path.display().to_string(),
-            bytes: copied.bytes,
-            schema_version: copied.schema_version,
-            actions,
-            rows: &copied.rows,
-        }),
+        DocumentFormat::Json => print_json(
+            context,
+            &Document {
+                path: copied.path.display().to_string(),
+                bytes: copied.bytes,
+                schema_version: copied.schema_version,
+                actions,
+                rows: &copied.rows,
+            },
+        ),
     }
 }
 

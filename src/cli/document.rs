@@ -1,11 +1,13 @@
 //! An answer that is a single document and not rows: text for people, or one JSON object for scripts.
 
-use std::io::{self, Write};
+use std::io;
 
 use archiver::output::visible_json;
 use serde::Serialize;
 
-use super::exit::{Failure, Status, unless_closed};
+use super::Context;
+use super::exit::{Failure, Status};
+use super::pager;
 
 /// The output format of a document.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -18,7 +20,9 @@ pub(super) enum DocumentFormat {
 }
 
 /// Prints a document as JSON.
-pub(super) fn print_json(document: &impl Serialize) -> Result<Status, Failure> {
-    let text = serde_json::to_string_pretty(document).map_err(io::Error::from);
-    unless_closed(text.and_then(|text| writeln!(io::stdout(), "{}", visible_json(&text))))
+pub(super) fn print_json(context: &Context, document: &impl Serialize) -> Result<Status, Failure> {
+    pager::print(context, |stdout| {
+        let text = serde_json::to_string_pretty(document).map_err(io::Error::from)?;
+        writeln!(stdout, "{}", visible_json(&text))
+    })
 }

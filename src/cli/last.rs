@@ -9,6 +9,7 @@ use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
 use super::filter::{self, FilterFlags};
+use super::searched;
 
 /// Flags of `archiver last`.
 #[derive(clap::Args)]
@@ -62,17 +63,15 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let slips = filter::slips(&connection, (&filter, now), found as u64)?;
     drop(connection);
     let status = print(context, &arguments.answer, &last)?;
+    if last.is_empty() && slips.is_empty() && arguments.answer.output.is_for_people() {
+        context.terminal.note(&searched::no_action(&filter));
+    }
     context.terminal.warnings(&slips);
     Ok(status)
 }
 
 fn print(context: &Context, flags: &AnswerFlags, last: &[Last]) -> Result<Status, Failure> {
-    let headings = Last::COLUMNS.map(|name| match name {
-        "droplet_name" => titled(name, "droplet"),
-        "duration_seconds" => titled(name, "took"),
-        "region_slug" => titled(name, "region"),
-        name => Heading::named(name),
-    });
+    let headings = Last::COLUMNS.map(Heading::named);
     // The table for people omits columns that repeat another one.
     let shown: Vec<usize> = (0..headings.len())
         .filter(|index| {
@@ -91,11 +90,4 @@ fn print(context: &Context, flags: &AnswerFlags, last: &[Last]) -> Result<Status
         written.map_err(query::Error::Write)
     })?;
     Ok(printed.status)
-}
-
-fn titled(name: &'static str, title: &'static str) -> Heading<'static> {
-    Heading {
-        title,
-        ..Heading::named(name)
-    }
 }

@@ -2,9 +2,10 @@
 //!
 //! Everything that prints is in this folder. The library does the work and reports events. Answers go to stdout,
 //! everything else to stderr. Each command has one file. `filter` has the filter flags, `answer` prints rows, `basis`
-//! tells what they are based on, `document` prints single documents, `decided` reads a setting from a flag or the
-//! configuration, `summary` words the result of a sync, `exit` maps errors to statuses and hints, `runtime` has threads
-//! and signals, `progress` draws the bar, `terminal` knows the streams.
+//! tells what they are based on, `searched` words what an empty answer was about, `pager` shows answers that are longer
+//! than the screen, `document` prints single documents, `decided` reads a setting from a flag or the configuration,
+//! `summary` words the result of a sync, `exit` maps errors to statuses and hints, `runtime` has threads and signals,
+//! `progress` draws the bar, `terminal` knows the streams.
 
 mod answer;
 mod attempt;
@@ -18,12 +19,14 @@ mod exit;
 mod filter;
 mod last;
 mod monitoring;
+mod pager;
 mod progress;
 mod query;
 mod report;
 mod runtime;
 mod schema;
 mod scope;
+mod searched;
 mod show;
 mod sql;
 mod stats;
@@ -114,6 +117,9 @@ struct Global {
         global = true
     )]
     log_format: LogFormat,
+    /// Never show a long answer in a pager ($ARCHIVER_PAGER, $PAGER or less)
+    #[arg(long, global = true)]
+    no_pager: bool,
 }
 
 #[derive(Subcommand)]
@@ -324,7 +330,7 @@ fn execute<A: Alarm>(
         Command::Report(arguments) => report::run(context, &arguments, library),
         Command::Timeline(arguments) => timeline::run(context, &arguments),
         Command::Sql(arguments) => sql::run(context, &arguments),
-        Command::Schema(arguments) => schema::run(&arguments),
+        Command::Schema(arguments) => schema::run(context, &arguments),
         Command::Status(arguments) => status::run(context, &arguments),
         Command::Auth(arguments) => auth::run(context, &arguments),
         Command::Verify(arguments) => verify::run(context, &arguments),

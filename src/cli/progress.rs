@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use archiver::api;
+use archiver::api::{self, ErrorKind};
 use archiver::archive::{ListingKind, RunId};
 use archiver::core::threads;
 use archiver::core::threads::lock;
+use archiver::core::time::{Timestamp, duration_text};
+use archiver::output::{grouped, visible};
+use archiver::query::status::counted;
 use archiver::sync::{Event, ListingResult, Observer};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -16,6 +19,8 @@ use super::terminal::Terminal;
 
 /// The time between two movements of the bar while nothing else moves it.
 const TICK: Duration = Duration::from_millis(120);
+/// A rate over a shorter time than this is a guess.
+const SURE_AFTER: Duration = Duration::from_secs(2);
 
 /// Shows the progress. All clones share one display.
 #[derive(Clone)]
@@ -29,18 +34,37 @@ pub(super) struct Progress {
 struct Shown {
     /// Archived and total actions of each listing.
     listings: BTreeMap<ListingKind, (u64, u64)>,
+    /// The pages of this sync, and their actions.
     pages: u64,
-    is_moving: bool,
+    actions: u64,
+    state: State,
+    /// When the sync began; `None` until then, and nothing is drawn.
+    begun_at: Option<Instant>,
     requests_left: Option<u64>,
     /// The number of the sync.
     run: Option<RunId>,
+}
+
+/// What a sync is doing.
+#[derive(Default, PartialEq, Eq)]
+enum State {
+    /// No answer has come yet.
+    #[default]
+    Connecting,
+    Reading,
+    /// For a rate limit.
+    Waiting(String),
+    /// After a failure.
+    Retrying(String),
+    /// A signal came.
+    Stopping,
 }
 
 impl Progress {
     pub(super) fn new(terminal: Terminal) -> Self {
         let is_shown = terminal.is_interactive && !terminal.is_quiet;
         let bar = if is_shown {
-            ProgressBar::new(0).with_style(style())
+            ProgressBar::new(0).with_style(style("{spinner} {wide_msg}"))
         } else {
             ProgressBar::hidden()
         };
@@ -53,49 +77,64 @@ impl Progress {
 
     /// Removes the bar.
     pub(super) fn finish(&self) {
+        self.shown().begun_at = None;
         self.bar.finish_and_clear();
+    }
+
+    /// Shows that a signal was heard.
+    pub(super) fn stop(&self) {
+        self.change(|shown| shown.state = State::Stopping);
     }
 
     /// Shows an event of the client.
     pub(super) fn client_event(&self, event: &api::Event<'_>) {
         match event {
-            api::Event::Sent { request } => self.detail(2, request),
+            api::Event::Sent { request } => {
+                self.change(|shown| shown.has_waited());
+                self.detail(2, request);
+            }
             api::Event::Retrying {
                 request,
                 reason,
                 wait,
             } => {
                 let seconds = wait.as_secs_f64();
+                self.change(|shown| shown.go_to(retrying(reason, *wait)));
                 self.detail(1, &format!("{request}: {reason}; again in {seconds:.1} s"));
             }
-            api::Event::Waiting { wait } if wait.as_secs() >= 1 => {
-                let text = format!("waiting {} s for the rate limit", wait.as_secs());
-                self.bar.set_message(text.clone());
+            api::Event::Waiting { limit, wait } if wait.as_secs() >= 1 => {
+                let text = format!(
+                    "waiting for the rate limit ({limit}) until {}",
+                    until(*wait)
+                );
+                self.change(|shown| shown.go_to(State::Waiting(text.clone())));
                 self.detail(2, &text);
             }
             api::Event::Waiting { .. } => {}
-            api::Event::Answered { limit } => {
-                self.change(|shown| shown.requests_left = limit.remaining);
-            }
+            api::Event::Answered { limit } => self.change(|shown| {
+                shown.requests_left = limit.remaining;
+                if !matches!(shown.state, State::Waiting(_)) {
+                    shown.go_to(State::Reading);
+                }
+            }),
         }
     }
 
     fn change(&self, change: impl FnOnce(&mut Shown)) {
         let mut shown = self.shown();
         change(&mut shown);
-        // A server may send any number as a total.
-        let sum = |part: fn(&(u64, u64)) -> u64| {
-            let parts = shown.listings.values().map(part);
-            parts.fold(0, u64::saturating_add)
+        let Some(begun_at) = shown.begun_at.filter(|_| !self.bar.is_hidden()) else {
+            return;
         };
-        let (archived, total) = (sum(|listing| listing.0), sum(|listing| listing.1));
+        let (archived, total) = shown.progress();
+        let text = shown.text(begun_at.elapsed());
+        drop(shown);
+        if total > 0 && self.bar.length() == Some(0) {
+            self.bar.set_style(style("{spinner} {bar:12} {wide_msg}"));
+        }
         self.bar.set_length(total);
         self.bar.set_position(archived);
-        let left = shown
-            .requests_left
-            .map(|left| format!(", {left} requests left this hour"));
-        self.bar
-            .set_message(format!("{} pages{}", shown.pages, left.unwrap_or_default()));
+        self.bar.set_message(visible(&text).into_owned());
     }
 
     /// The number of the sync, once it has one.
@@ -113,9 +152,10 @@ impl Progress {
 
     /// Keeps the bar moving from now on. The steady tick of `indicatif` panics when no thread is available.
     fn keep_moving(&self) {
-        if self.bar.is_hidden() || std::mem::replace(&mut self.shown().is_moving, true) {
+        if self.bar.is_hidden() {
             return;
         }
+        self.change(|shown| shown.begun_at = Some(Instant::now()));
         let bar = self.bar.downgrade();
         let tick = move || {
             while let Some(bar) = bar.upgrade().filter(|bar| !bar.is_finished()) {
@@ -145,19 +185,22 @@ impl Progress {
 impl Observer for Progress {
     fn observe(&self, event: &Event<'_>) {
         match event {
-            Event::Began { run } => self.shown().run = Some(*run),
-            Event::Opened { listing } => {
-                self.bar.set_message("asking the API");
+            Event::Began { run } => {
+                self.shown().run = Some(*run);
                 self.keep_moving();
+            }
+            Event::Opened { listing } => {
                 self.detail(1, &format!("reading {}", listing.path()));
             }
             Event::Archived {
                 listing,
                 covered,
                 total,
+                recorded,
                 ..
             } => self.change(|shown| {
                 shown.pages += 1;
+                shown.actions += recorded.inserted + recorded.updated + recorded.unchanged;
                 shown.listings.insert(*listing, (*covered, *total));
             }),
             Event::Rejected { listing, row } => {
@@ -182,7 +225,7 @@ impl Observer for Progress {
             }
             Event::Closed { listing, result } => {
                 let detail = match result {
-                    ListingResult::Complete { total } => format!(", {total} actions"),
+                    ListingResult::Complete { total } => format!(", {}", counted(*total, "action")),
                     _ => String::new(),
                 };
                 self.detail(
@@ -196,9 +239,129 @@ impl Observer for Progress {
     }
 }
 
-fn style() -> ProgressStyle {
-    ProgressStyle::with_template(
-        "{spinner} {bar:24} {human_pos} of {human_len} actions, {eta} to go, {msg}",
-    )
-    .unwrap_or_else(|_| ProgressStyle::default_bar())
+impl Shown {
+    fn go_to(&mut self, state: State) {
+        if self.state != State::Stopping {
+            self.state = state;
+        }
+    }
+
+    /// A request goes out: a wait is over.
+    fn has_waited(&mut self) {
+        if matches!(self.state, State::Waiting(_)) {
+            self.state = State::Reading;
+        }
+    }
+
+    /// The archived and the known actions.
+    fn progress(&self) -> (u64, u64) {
+        // A server may send any number as a total.
+        let sum = |part: fn(&(u64, u64)) -> u64| {
+            let parts = self.listings.values().map(part);
+            parts.fold(0, u64::saturating_add)
+        };
+        (sum(|listing| listing.0), sum(|listing| listing.1))
+    }
+
+    /// The line beside the bar. What matters most comes first, because a narrow terminal cuts the end off.
+    fn text(&self, elapsed: Duration) -> String {
+        let (archived, total) = self.progress();
+        let so_far = format!("{} of {} actions", grouped(archived), grouped(total));
+        let so_far = Some(so_far).filter(|_| total > 0);
+        let state = match &self.state {
+            State::Connecting => "connecting to the API",
+            State::Waiting(text) | State::Retrying(text) => text,
+            State::Stopping => "stopping: archiving the pages under way; Ctrl-C again ends it",
+            State::Reading => return self.reading(so_far, elapsed),
+        };
+        let parts = [Some(state.to_owned()), so_far];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
+
+    fn reading(&self, so_far: Option<String>, elapsed: Duration) -> String {
+        let (archived, total) = self.progress();
+        let seconds = elapsed.as_secs().max(1);
+        let is_sure = elapsed >= SURE_AFTER && self.actions > 0;
+        let rate = is_sure.then(|| format!("{} a minute", grouped(self.pages * 60 / seconds)));
+        let missing = total.saturating_sub(archived);
+        let left = missing.saturating_mul(seconds).checked_div(self.actions);
+        let left = left.filter(|_| is_sure && missing > 0);
+        let left = left.map(|left| duration_text(i64::try_from(left).unwrap_or(i64::MAX)));
+        let requests = self.requests_left.map(grouped);
+        let parts = [
+            Some(so_far.unwrap_or_else(|| "reading".to_owned())),
+            left.map(|left| format!("{left} left")),
+            Some(counted(self.pages, "page")),
+            rate,
+            requests.map(|left| format!("{left} requests left this hour")),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The wait after a failed request. A 429 is not a failure, but the API's own wish to wait.
+fn retrying(reason: &ErrorKind, wait: Duration) -> State {
+    let until = until(wait);
+    match reason {
+        ErrorKind::Status(message) if message.status == 429 => State::Waiting(format!(
+            "waiting for the rate limit (the API's answer was 429) until {until}"
+        )),
+        reason => State::Retrying(format!("trying again at {until}, after: {reason}")),
+    }
+}
+
+/// The time after a wait: `19:37:30 UTC`.
+fn until(wait: Duration) -> String {
+    let seconds = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
+    let end = Timestamp::now().saturating_add_seconds(seconds).to_string();
+    format!("{} UTC", end.get(11..19).unwrap_or(&end))
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(shown: &Shown, seconds: u64) -> String {
+        shown.text(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn the_bar_says_what_the_sync_is_doing() {
+        let mut shown = Shown::default();
+        assert_eq!(text(&shown, 0), "connecting to the API");
+        shown.go_to(State::Reading);
+        assert_eq!(text(&shown, 0), "reading, 0 pages");
+        shown
+            .listings
+            .insert(ListingKind::Account, (12_400, 60_000));
+        (shown.pages, shown.actions) = (12, 2_400);
+        shown.requests_left = Some(4_988);
+        assert_eq!(
+            text(&shown, 10),
+            "12,400 of 60,000 actions, 3m 18s left, 12 pages, 72 a minute, 4,988 requests left this hour"
+        );
+        let unavailable = ErrorKind::Transport("it broke".to_owned());
+        shown.go_to(retrying(&unavailable, Duration::from_secs(2)));
+        let retrying = text(&shown, 10);
+        assert!(retrying.starts_with("trying again at "), "{retrying}");
+        assert!(
+            retrying.ends_with(" UTC, after: it broke; 12,400 of 60,000 actions"),
+            "{retrying}"
+        );
+        shown.go_to(State::Waiting("waiting".to_owned()));
+        shown.has_waited();
+        assert!(shown.state == State::Reading);
+    }
+
+    #[test]
+    fn a_signal_that_was_heard_stays_on_the_bar() {
+        let mut shown = Shown::default();
+        shown.go_to(State::Stopping);
+        shown.go_to(State::Reading);
+        assert!(text(&shown, 0).starts_with("stopping: "));
+    }
 }

@@ -10,6 +10,7 @@ use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status, unless_closed};
 use super::filter::{self, FilterFlags};
+use super::searched;
 
 const ORDER: &str = "Order and number";
 
@@ -47,7 +48,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         limit: arguments.limit,
         ..arguments.which.filter(now, &arguments.answer.tz)?
     };
-    let columns = columns(context, &arguments.answer)?;
+    let columns = columns(&arguments.answer)?;
     let connection = context.open_archive()?;
     filter::check(context, &arguments.answer, &connection, &filter)?;
     let (status, slips) = if arguments.count {
@@ -58,6 +59,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         (arguments.answer.status(count, &context.basis), slips)
     } else {
         let headings: Vec<_> = columns.iter().map(|column| column.heading()).collect();
+        let nothing = searched::no_action(&filter);
         let printed = answer::print(context, &arguments.answer, move |printer| {
             printer.header(&headings).map_err(query::Error::Write)?;
             query::actions(&connection, &filter, now, &columns, &mut |row| {
@@ -65,17 +67,18 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
             })?;
             filter::slips(&connection, (&filter, now), printer.rows)
         })?;
-        (printed.status, printed.outcome.unwrap_or_default())
+        let slips = printed.outcome.unwrap_or_default();
+        if printed.rows == 0 && slips.is_empty() && arguments.answer.output.is_for_people() {
+            context.terminal.note(&nothing);
+        }
+        (printed.status, slips)
     };
     context.terminal.warnings(&slips);
     Ok(status)
 }
 
 /// The chosen columns, or the default columns of the format.
-fn columns(context: &Context, flags: &AnswerFlags) -> Result<Vec<Column>, Failure> {
-    let width = context.terminal.width;
-    let is_narrow =
-        flags.output == Format::Table && width.is_some_and(|width| width < Column::NARROW_BELOW);
+fn columns(flags: &AnswerFlags) -> Result<Vec<Column>, Failure> {
     let is_json = matches!(flags.output, Format::Json | Format::Jsonl);
     let chosen = flags.columns()?.iter().map(|name| {
         let column = name.parse()?;
@@ -89,7 +92,6 @@ fn columns(context: &Context, flags: &AnswerFlags) -> Result<Vec<Column>, Failur
         .collect::<Result<_, _>>()
         .map_err(|error: query::UnknownColumn| Failure::usage(format!("--columns: {error}")))?;
     Ok(match chosen.as_slice() {
-        [] if is_narrow => Column::FOR_NARROW_TERMINALS.to_vec(),
         [] if flags.output.is_for_people() => Column::FOR_PEOPLE.to_vec(),
         [] if is_json => Column::FOR_JSON.to_vec(),
         [] => Column::FOR_PROGRAMS.to_vec(),

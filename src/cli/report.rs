@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use archiver::config::{Config, Environment};
@@ -19,6 +18,8 @@ use rusqlite::Connection;
 use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
+use super::pager;
+use super::searched;
 
 /// The arguments of `archiver report`.
 pub(super) struct Arguments {
@@ -207,8 +208,7 @@ pub(super) fn run(
                 } else {
                     report.sql.clone()
                 };
-                let printed = io::stdout().lock().write_all(sql.as_bytes());
-                return super::exit::unless_closed(printed);
+                return pager::print(context, |stdout| stdout.write_all(sql.as_bytes()));
             }
             run_report(context, chosen, &arguments.answer, report)
         }
@@ -262,10 +262,8 @@ fn run_report(
     let printed = answer::print(context, flags, move |printer| {
         report::run(&connection, report, &bound, printer)
     })?;
-    if let Some(estimate) = report.estimate.as_ref().filter(|_| printed.rows > 0)
-        && flags.output.is_for_people()
-    {
-        context.terminal.note(&format!("an estimate: {estimate}"));
+    if flags.output.is_for_people() {
+        annotate(context, report, &chosen.parameters, printed.rows);
     }
     // A missing action may be the one that a row says did not happen.
     let is_unproven = report.absence.is_some() && context.basis.is_incomplete();
@@ -289,5 +287,19 @@ fn note_unarchived(
             .note_unarchived(connection, Some(&named), true),
         None if report.absence.is_some() => context.basis.note_unarchived(connection, None, false),
         None => Ok(()),
+    }
+}
+
+/// Tells people what a report cannot know, and what it searched.
+fn annotate(context: &Context, report: &Report, written: &BTreeMap<String, String>, rows: u64) {
+    let note = |text: &str| context.terminal.note(text);
+    if rows == 0 {
+        return note(&searched::nothing(report, written));
+    }
+    if let Some(estimate) = &report.estimate {
+        note(&format!("an estimate: {estimate}"));
+    }
+    if let Some(window) = searched::usual_window(report, written) {
+        note(&format!("{window}; use --since for another time"));
     }
 }

@@ -192,6 +192,16 @@ pub(super) fn end_process(status: Status) -> ! {
     std::process::exit(status.code().into())
 }
 
+/// From now on Ctrl-C does not end this process: another program on the same terminal handles it.
+pub(super) fn leave_interrupts_to_others() {
+    #[cfg(unix)]
+    if let Ok(runtime) = runtime() {
+        use tokio::signal::unix::{SignalKind, signal};
+        // A signal that was once listened to never has its usual effect again.
+        let _ = runtime.block_on(async { signal(SignalKind::interrupt()) });
+    }
+}
+
 /// Ends the first process of a container at a signal. The system ends every other process itself, but the first one
 /// only if it listens. For commands that need no orderly end.
 #[cfg(unix)]

@@ -1,11 +1,12 @@
 //! `archiver schema`: prints the commented schema on stdout, as SQL.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
 
 use archiver::archive::{self, APPLICATION_ID, LATEST_VERSION, Relation, Schema};
 
-use super::exit::{Failure, Status, unless_closed};
+use super::Context;
+use super::exit::{Failure, Status};
+use super::pager;
 
 /// Flags of `archiver schema`.
 #[derive(clap::Args)]
@@ -24,7 +25,7 @@ Examples:
 
 It is the schema that this archiver writes; no archive is read.";
 
-pub(super) fn run(arguments: &Arguments) -> Result<Status, Failure> {
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let schema = archive::schema()?;
     let text = match &arguments.name {
         None => whole(&schema),
@@ -34,9 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status, Failure> {
             one(found.ok_or_else(|| unknown(name, &schema))?)
         }
     };
-    let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(text.as_bytes());
-    unless_closed(written.and_then(|()| stdout.flush()))
+    pager::print(context, |stdout| stdout.write_all(text.as_bytes()))
 }
 
 fn unknown(name: &str, schema: &Schema) -> Failure {

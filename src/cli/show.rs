@@ -1,17 +1,18 @@
 //! `archiver show`: prints everything that the archive knows about one action, for people or as JSON.
 
 use std::fmt::{Display, Write as _};
-use std::io::{self, Write};
 use std::str::FromStr;
 
 use archiver::core::model::ActionId;
 use archiver::core::time::{Timestamp, Zone, duration_text};
-use archiver::output::visible;
+use archiver::output::{grouped, visible, wrapped};
+use archiver::query::status::counted;
 use archiver::query::{self, Details, DropletDetails, Offer, RegionDetails, SyncDetails};
 
 use super::Context;
 use super::document::{self, DocumentFormat};
-use super::exit::{Failure, Status, unless_closed};
+use super::exit::{Failure, Status};
+use super::pager;
 
 /// Flags of `archiver show`.
 #[derive(clap::Args)]
@@ -19,6 +20,9 @@ pub(super) struct Arguments {
     /// The action's id
     #[arg(value_name = "ID")]
     id: ActionId,
+    /// List every size that the region offers or offered
+    #[arg(long)]
+    sizes: bool,
     /// text or json
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     output: DocumentFormat,
@@ -31,27 +35,31 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let details = query::show(&context.open_archive()?, arguments.id)?;
     match arguments.output {
         DocumentFormat::Text => {
-            let text = Sheet::new(&arguments.tz).of(&details);
-            unless_closed(writeln!(io::stdout(), "{}", text.trim_end()))
+            let sheet = Sheet {
+                zone: &arguments.tz,
+                width: context.terminal.width,
+                has_sizes: arguments.sizes,
+                text: String::new(),
+            };
+            let text = sheet.of(&details);
+            pager::print(context, |stdout| writeln!(stdout, "{}", text.trim_end()))
         }
-        DocumentFormat::Json => document::print_json(&details),
+        DocumentFormat::Json => document::print_json(context, &details),
     }
 }
 
 /// Lines of a name and a value, under headings.
 struct Sheet<'a> {
     zone: &'a Zone,
+    width: Option<usize>,
+    has_sizes: bool,
     text: String,
 }
 
-impl<'a> Sheet<'a> {
-    fn new(zone: &'a Zone) -> Self {
-        Self {
-            zone,
-            text: String::new(),
-        }
-    }
+/// The width of the names of values, with the spaces around them.
+const INDENT: usize = 15;
 
+impl Sheet<'_> {
     fn of(mut self, details: &Details) -> String {
         self.action(details);
         for droplet in &details.droplets {
@@ -75,6 +83,7 @@ impl<'a> Sheet<'a> {
         self.time("started", details.started_at.as_deref());
         self.time("completed", details.completed_at.as_deref());
         self.line("took", details.duration_seconds.map(duration_text));
+        self.line("usual", usual(details));
         let resource = match (&details.resource_type, details.resource_id) {
             (Some(kind), Some(id)) => Some(format!("{kind} {id}")),
             (Some(kind), None) => Some(kind.clone()),
@@ -103,7 +112,11 @@ impl<'a> Sheet<'a> {
         self.time("first seen", Some(&region.first_seen_at));
         self.time("last seen", Some(&region.last_seen_at));
         self.offers("features", &region.features);
-        self.offers("sizes", &region.sizes);
+        if self.has_sizes {
+            self.offers("sizes", &region.sizes);
+        } else {
+            self.line("sizes", summarised(&region.sizes));
+        }
         self.line("extra", region.extra.as_ref());
     }
 
@@ -146,7 +159,8 @@ impl<'a> Sheet<'a> {
     fn line(&mut self, name: &str, value: Option<impl Display>) {
         if let Some(value) = value {
             let value = value.to_string();
-            let _ = writeln!(self.text, "  {name:<11}  {}", visible(&value));
+            let line = format!("  {name:<11}  {}", visible(&value));
+            let _ = writeln!(self.text, "{}", wrapped(&line, self.width, INDENT));
         }
     }
 
@@ -161,6 +175,40 @@ impl<'a> Sheet<'a> {
             Err(_) => time.to_owned(),
         }
     }
+}
+
+/// `9s for half of 1,203 such actions; this one took 4.2 times as long`
+fn usual(details: &Details) -> Option<String> {
+    let usual = details.usual.as_ref().filter(|usual| usual.actions > 1)?;
+    let median = usual.median_seconds;
+    let text = format!(
+        "half of the {} take {} or less",
+        counted(usual.actions, "completed action"),
+        duration_text(median)
+    );
+    #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+    let times = |seconds: i64| seconds as f64 / median as f64;
+    let compared = match details.duration_seconds {
+        Some(took) if median > 0 && times(took) >= 1.5 => {
+            format!("; this one took {:.1} times as long", times(took))
+        }
+        Some(took) if median > 0 && times(took) < 0.5 => {
+            "; this one took less than half of it".to_owned()
+        }
+        _ => String::new(),
+    };
+    Some(text + &compared)
+}
+
+/// `62 now, 12 formerly; --sizes lists them`
+fn summarised(sizes: &[Offer]) -> Option<String> {
+    let current = sizes.iter().filter(|size| size.is_current).count() as u64;
+    let former = match sizes.len() as u64 - current {
+        0 => String::new(),
+        former => format!(", {} formerly", grouped(former)),
+    };
+    let text = format!("{} now{former}; --sizes lists them", grouped(current));
+    (!sizes.is_empty()).then_some(text)
 }
 
 fn listed(names: &[String]) -> Option<String> {

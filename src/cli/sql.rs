@@ -1,7 +1,7 @@
 //! `archiver sql`: runs a statement from the command line, a file or a pipe, and prints its rows on stdout.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use unicode_width::UnicodeWidthStr;
 use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
+use super::pager::Stdout;
 use super::runtime::Watch;
 use super::runtime::end_process;
 
@@ -52,7 +53,15 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     // `None` when the deadline is beyond the range of the clock.
     let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
     let watch = Watch::until(deadline, give_up(context, arguments))?;
-    let sink = watch.sink(io::stdout());
+    // No user reads on in a pager after the deadline.
+    let sink: Box<dyn Write + Send> = match limit {
+        Some(_) => Box::new(io::stdout()),
+        None => Box::new(Stdout::new(
+            context,
+            arguments.answer.status(1, &context.basis),
+        )),
+    };
+    let sink = watch.sink(sink);
     let printed = answer::print_to(context, &arguments.answer, sink, move |printer| {
         let (parameters, stop) = (&arguments.parameters, deadline.map(stop_at));
         let outcome = sql::run(&mut connection, &text, parameters, stop, printer);

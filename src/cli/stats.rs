@@ -7,6 +7,7 @@ use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
 use super::filter::{self, FilterFlags};
+use super::searched;
 
 /// Flags of `archiver stats`.
 #[derive(clap::Args)]
@@ -59,13 +60,16 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let filter = arguments.which.filter(now, &flags.tz)?;
     let connection = context.open_archive()?;
     filter::check(context, flags, &connection, &filter)?;
+    let nothing = searched::no_action(&filter);
     let printed = answer::print(context, flags, move |printer| {
         stats::stats(&connection, &filter, now, &question, printer)?;
         filter::slips(&connection, (&filter, now), printer.rows)
     })?;
-    context
-        .terminal
-        .warnings(&printed.outcome.unwrap_or_default());
+    let slips = printed.outcome.unwrap_or_default();
+    if printed.rows == 0 && slips.is_empty() && flags.output.is_for_people() {
+        context.terminal.note(&nothing);
+    }
+    context.terminal.warnings(&slips);
     Ok(printed.status)
 }
 

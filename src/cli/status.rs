@@ -5,7 +5,7 @@ use std::path::Path;
 
 use archiver::archive::LockState;
 use archiver::core::time::{Timestamp, duration_text, parse_duration};
-use archiver::output::{self, Format, Heading, Options, RowWriter, Value, visible};
+use archiver::output::{self, Format, Heading, Look, Options, RowWriter, Value, visible, wrapped};
 use archiver::query::status::{self, ListingStatus, Run, State, ago, counted, grouped};
 use serde::Serialize;
 
@@ -13,7 +13,8 @@ use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::attempt::audit_seconds;
 use super::document;
-use super::exit::{Failure, Status, unless_closed};
+use super::exit::{Failure, Status};
+use super::pager;
 
 /// Flags of `archiver status`.
 #[derive(clap::Args)]
@@ -56,7 +57,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let status = status::read(&context.open_archive_itself()?, &lock, now, max_age)?;
     let round_seconds = audit_seconds(context)?.map(|pace| status.proof.round_seconds(pace));
     match flags.output {
-        Format::Table => {
+        Format::Table if flags.columns.is_empty() => {
             let page = Page {
                 context,
                 flags,
@@ -64,10 +65,14 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
                 round_seconds,
                 now,
             };
-            let mut stdout = io::stdout().lock();
-            unless_closed(page.print(&path, &lock, &mut stdout))?;
+            let mut hidden = Vec::new();
+            pager::print(context, |stdout| {
+                hidden = page.print(&path, &lock, stdout)?;
+                Ok(())
+            })?;
+            answer::tell_hidden(context.terminal, &hidden, "-o json");
         }
-        Format::Json => print_json(&path, &lock, &status, round_seconds)?,
+        Format::Json => print_json(context, (&path, &lock), &status, round_seconds)?,
         _ => print_listings(context, flags, &status.listings)?,
     }
     let is_problem = status.verdict.state != State::Complete;
@@ -89,8 +94,8 @@ struct Document<'a> {
 }
 
 fn print_json(
-    path: &Path,
-    lock: &LockState,
+    context: &Context,
+    (path, lock): (&Path, &LockState),
     status: &status::Status,
     audit_round_seconds: Option<i64>,
 ) -> Result<(), Failure> {
@@ -104,7 +109,7 @@ fn print_json(
         audit_round_seconds,
         status,
     };
-    document::print_json(&document)?;
+    document::print_json(context, &document)?;
     Ok(())
 }
 
@@ -114,57 +119,62 @@ fn print_listings(
     listings: &[ListingStatus],
 ) -> Result<(), Failure> {
     answer::print(context, flags, |printer| {
-        write_listings(printer, listings).map_err(archiver::query::Error::Write)
+        let written = printer.header(&LISTING.map(Heading::named)).and_then(|()| {
+            let mut listings = listings.iter();
+            listings.try_for_each(|listing| printer.row(&listing_values(listing)))
+        });
+        written.map_err(archiver::query::Error::Write)
     })?;
     Ok(())
 }
 
-fn write_listings(writer: &mut dyn RowWriter, listings: &[ListingStatus]) -> io::Result<()> {
-    let names = [
-        "path",
-        "droplet_id",
-        "droplet_name",
-        "total",
-        "covered",
-        "missing",
-        "complete_total",
-        "complete_at",
-        "proven_since",
-        "read_through",
-        "gone_at",
-    ];
-    writer.header(&names.map(Heading::named))?;
-    for listing in listings {
-        let number = |number: Option<u64>| {
-            number.map_or(Value::Null, |it| {
-                Value::Integer(i64::try_from(it).unwrap_or(i64::MAX))
-            })
-        };
-        let through = if listing.is_followed {
-            "the account's"
-        } else {
-            "itself"
-        };
-        writer.row(&[
-            Value::Text(&listing.path),
-            listing.droplet_id.map_or(Value::Null, Value::Integer),
-            text(listing.droplet_name.as_ref()),
-            number(listing.total),
-            number(Some(listing.covered)),
-            number(Some(listing.missing)),
-            number(listing.complete_total),
-            text(listing.complete_at.as_ref()),
-            text(listing.proven_since.as_ref()),
-            Value::Text(through),
-            text(listing.gone_at.as_ref()),
-        ])?;
-    }
-    Ok(())
+const LISTING: [&str; 11] = [
+    "path",
+    "droplet_id",
+    "droplet_name",
+    "total",
+    "covered",
+    "missing",
+    "complete_total",
+    "complete_at",
+    "proven_since",
+    "read_through",
+    "gone_at",
+];
+
+/// The values of a listing, in the order of [`LISTING`].
+fn listing_values(listing: &ListingStatus) -> [Value<'_>; 11] {
+    let number = |number: Option<u64>| {
+        number.map_or(Value::Null, |it| {
+            Value::Integer(i64::try_from(it).unwrap_or(i64::MAX))
+        })
+    };
+    let through = if listing.is_followed {
+        "the account's"
+    } else {
+        "itself"
+    };
+    [
+        Value::Text(&listing.path),
+        listing.droplet_id.map_or(Value::Null, Value::Integer),
+        text(listing.droplet_name.as_ref()),
+        number(listing.total),
+        number(Some(listing.covered)),
+        number(Some(listing.missing)),
+        number(listing.complete_total),
+        text(listing.complete_at.as_ref()),
+        text(listing.proven_since.as_ref()),
+        Value::Text(through),
+        text(listing.gone_at.as_ref()),
+    ]
 }
 
 fn text(text: Option<&String>) -> Value<'_> {
     text.map_or(Value::Null, |text| Value::Text(text))
 }
+
+/// The width of the names at the start of each line.
+const INDENT: usize = 10;
 
 /// The status for people.
 struct Page<'a> {
@@ -177,30 +187,79 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    fn print(&self, path: &Path, lock: &LockState, sink: &mut dyn Write) -> io::Result<()> {
-        writeln!(sink, "{}\n", visible(&self.status.verdict.text))?;
+    /// Returns the columns that did not fit.
+    fn print(
+        &self,
+        path: &Path,
+        lock: &LockState,
+        sink: &mut dyn Write,
+    ) -> io::Result<Vec<String>> {
+        let width = self.context.terminal.width;
+        let verdict = visible(&self.status.verdict.text);
+        writeln!(sink, "{}\n", wrapped(&verdict, width, 2))?;
         for (name, text) in self.lines(path, lock) {
-            writeln!(sink, "{name:<10}{}", visible(&text))?;
+            let line = format!("{name:<INDENT$}{}", visible(&text));
+            writeln!(sink, "{}", wrapped(&line, width, INDENT))?;
         }
+        let mut hidden = Vec::new();
         if !self.status.listings.is_empty() {
             writeln!(sink)?;
             let mut table = self.table(sink);
-            write_listings(table.as_mut(), &self.status.listings)?;
+            self.write_listings(table.as_mut())?;
             table.finish()?;
+            hidden.extend(table.hidden().iter().map(ToString::to_string));
         }
         if !self.status.runs.is_empty() {
             writeln!(sink)?;
             let mut table = self.table(sink);
             self.write_runs(table.as_mut())?;
             table.finish()?;
+            hidden.extend(table.hidden().iter().map(ToString::to_string));
         }
-        sink.flush()
+        Ok(hidden)
+    }
+
+    /// The listings. A droplet has a name in place of a path.
+    fn write_listings(&self, table: &mut dyn RowWriter) -> io::Result<()> {
+        let headings = LISTING.map(|name| {
+            let heading = Heading::named(name);
+            let (title, rank) = match name {
+                "path" => ("listing", 0),
+                "complete_total" | "covered" => (heading.title, 60),
+                "read_through" => (heading.title, 50),
+                "proven_since" => (heading.title, 40),
+                _ => (heading.title, heading.rank),
+            };
+            let look = match name {
+                "proven_since" => Look::Time,
+                _ => heading.look,
+            };
+            Heading {
+                title,
+                rank,
+                look,
+                ..heading
+            }
+        });
+        let without_name = |index: &usize| LISTING[*index] != "droplet_name";
+        let shown: Vec<usize> = (0..LISTING.len()).filter(without_name).collect();
+        let headings: Vec<_> = shown.iter().map(|index| headings[*index]).collect();
+        table.header(&headings)?;
+        self.status.listings.iter().try_for_each(|listing| {
+            let mut values = listing_values(listing);
+            if let Some(name) = &listing.droplet_name {
+                values[0] = Value::Text(name);
+            }
+            let values: Vec<_> = shown.iter().map(|index| values[*index]).collect();
+            table.row(&values)
+        })
     }
 
     fn table<'sink>(&self, sink: &'sink mut dyn Write) -> Box<dyn RowWriter + 'sink> {
         let options = Options {
             header: !self.flags.no_header,
             width: self.context.terminal.width,
+            hides_columns: true,
             is_colored: self.context.terminal.colors_answers,
             zone: self.flags.tz.clone(),
             ..Options::default()
@@ -323,7 +382,20 @@ impl Page<'_> {
             "updated",
             "message",
         ];
-        table.header(&names.map(Heading::named))?;
+        table.header(&names.map(|name| {
+            let rank = match name {
+                "updated" => 40,
+                "requests" => 30,
+                "took_seconds" => 20,
+                "sync" | "inserted" => 10,
+                _ => 0,
+            };
+            let heading = match name {
+                "sync" => Heading::plain(name),
+                _ => Heading::named(name),
+            };
+            Heading { rank, ..heading }
+        }))?;
         for run in &self.status.runs {
             let message = run.message.as_ref();
             let message = message.map(|it| it.lines().collect::<Vec<_>>().join("; "));

@@ -2,6 +2,7 @@
 
 use archiver::core::model::DropletId;
 use archiver::core::time::Timestamp;
+use archiver::output::grouped;
 use archiver::sync::{Forecast, ListingReport, ListingResult, Report, Settings};
 use serde::Serialize;
 
@@ -89,7 +90,7 @@ impl ListingSummary {
 pub(super) fn in_words(report: &Report) -> String {
     let counts = report.counts;
     let again = if report.retries > 0 {
-        format!(" ({} of them again)", report.retries)
+        format!(" ({} of them again)", grouped(report.retries))
     } else {
         String::new()
     };
@@ -98,16 +99,17 @@ pub(super) fn in_words(report: &Report) -> String {
         1 => "; 1 action has a time that cannot be read: it is kept as it came, in `extra`"
             .to_owned(),
         count => format!(
-            "; {count} actions have times that cannot be read: they are kept as they came, in `extra`"
+            "; {} actions have times that cannot be read: they are kept as they came, in `extra`",
+            grouped(count)
         ),
     };
     format!(
         "{}: {} new actions, {} updated, {} unchanged; {} requests{again}{unreadable}",
         report.outcome().as_str(),
-        counts.inserted,
-        counts.updated,
-        counts.unchanged,
-        report.requests,
+        grouped(counts.inserted),
+        grouped(counts.updated),
+        grouped(counts.unchanged),
+        grouped(report.requests),
     )
 }
 
@@ -122,8 +124,9 @@ pub(super) fn forecast_in_words(forecast: &Forecast) -> String {
     } = forecast;
     let time = match seconds.div_ceil(60) {
         0 => "less than a minute".to_owned(),
-        minutes => format!("about {} minutes", minutes + 1),
+        minutes => format!("about {} minutes", grouped(minutes + 1)),
     };
+    let [actions, pages, requests] = [actions, pages, requests].map(|it| grouped(*it));
     format!(
         "{actions} actions are missing: {pages} pages, at most {requests} requests, {time}; nothing was written"
     )

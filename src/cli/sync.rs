@@ -71,15 +71,23 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     if arguments.dry_run {
         return forecast(context, arguments, &progress, &settings);
     }
-    let terminal = context.terminal;
+    let (terminal, bar) = (context.terminal, progress.clone());
     let overdue = Overdue {
         status: Status::Partial,
-        say: Box::new(move || terminal.failure(&attempt::stopped_at_once())),
+        say: Box::new(move || {
+            bar.finish();
+            terminal.failure(&attempt::stopped_at_once());
+        }),
     };
     let signals = stop_signals(Hangup::Stops, Some(overdue))?;
     // One extra thread is enough: a sync never does more than two things at once.
     let worker = Worker::start()?;
     let runtime = &worker.runtime;
+    let (bar, heard) = (progress.clone(), signals.cancellation.clone());
+    runtime.spawn(async move {
+        heard.requested(1).await;
+        bar.stop();
+    });
     let mut pings = None;
     let attempt = Attempt {
         context,

@@ -36,6 +36,8 @@ pub(super) struct Terminal {
     pub(super) shows_answers: bool,
     /// The width of the terminal on stdout in columns, if it is known.
     pub(super) width: Option<usize>,
+    /// The height of that terminal in lines, if it is known and a program may move about on it.
+    pub(super) height: Option<usize>,
     style: Style,
     /// The sync that the messages are about.
     run: Option<RunId>,
@@ -65,6 +67,9 @@ impl Terminal {
             verbosity,
             shows_answers,
             width: shows_answers.then(|| width(environment)).flatten(),
+            height: (shows_answers && can_move(environment))
+                .then(|| height(environment))
+                .flatten(),
             style: Style::of(format),
             run: None,
         }
@@ -143,10 +148,25 @@ impl Terminal {
 
 /// `COLUMNS` if it is set, as shells and tests do, else the width that the terminal reports.
 fn width(environment: &Environment) -> Option<usize> {
-    let columns = environment
-        .text("COLUMNS")
-        .and_then(|columns| columns.parse().ok());
-    columns.or_else(|| Some(usize::from(console::Term::stdout().size_checked()?.1)))
+    number(environment, "COLUMNS")
+        .or_else(|| Some(usize::from(console::Term::stdout().size_checked()?.1)))
+        .filter(|columns| *columns > 0)
+}
+
+/// As [`width`], from `LINES`.
+fn height(environment: &Environment) -> Option<usize> {
+    number(environment, "LINES")
+        .or_else(|| Some(usize::from(console::Term::stdout().size_checked()?.0)))
+        .filter(|lines| *lines > 0)
+}
+
+fn number(environment: &Environment, variable: &str) -> Option<usize> {
+    environment.text(variable)?.parse().ok()
+}
+
+/// False for a terminal that only prints.
+fn can_move(environment: &Environment) -> bool {
+    environment.text("TERM").is_some_and(|term| term != "dumb")
 }
 
 /// The format of messages.

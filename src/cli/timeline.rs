@@ -1,6 +1,7 @@
 //! `archiver timeline`: prints the actions of one droplet, and its state after each, on stdout.
 
 use archiver::core::time::{Timestamp, Zone, duration_text, parse_since, parse_until};
+use archiver::output::wrapped;
 use archiver::query::DropletSelector;
 use archiver::query::timeline::{self, Column, Droplet, Power, State, Window};
 
@@ -46,9 +47,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     basis.note_unarchived(&connection, Some(&[droplet.id]), true)?;
     let is_for_people = flags.output.is_for_people();
     if is_for_people {
-        context
-            .terminal
-            .detail(0, &introduction(&droplet, &flags.tz));
+        let introduction = introduction(&droplet, &flags.tz);
+        let lines = wrapped(&introduction, context.terminal.width, 0);
+        context.terminal.detail(0, &lines);
     }
     let columns: &[Column] = if is_for_people && flags.columns.is_empty() {
         &Column::FOR_PEOPLE
@@ -75,9 +76,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         && is_for_people
         && window.until.is_none()
     {
-        context
-            .terminal
-            .detail(0, &conclusion(state, now, &flags.tz));
+        let conclusion = conclusion(state, now, &flags.tz);
+        let lines = wrapped(&conclusion, context.terminal.width, 0);
+        context.terminal.detail(0, &lines);
     }
     Ok(printed.status)
 }

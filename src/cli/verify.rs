@@ -3,13 +3,14 @@
 use std::io::{self, Write};
 
 use archiver::core::time::Timestamp;
-use archiver::output::visible;
+use archiver::output::{visible, wrapped};
 use archiver::query::status::{counted, grouped};
 use archiver::query::verify::{self, Depth, Finding, Severity, Verification};
 
 use super::Context;
 use super::document::{DocumentFormat, print_json};
-use super::exit::{Failure, Status, unless_closed};
+use super::exit::{Failure, Status};
+use super::pager;
 
 /// Flags of `archiver verify`.
 #[derive(clap::Args)]
@@ -46,8 +47,10 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let verification = verify::verify(&connection, depth, Timestamp::now())?;
     drop(connection);
     match arguments.output {
-        DocumentFormat::Json => print_json(&verification)?,
-        DocumentFormat::Text => unless_closed(print(&verification))?,
+        DocumentFormat::Json => print_json(context, &verification)?,
+        DocumentFormat::Text => pager::print(context, |stdout| {
+            print(&verification, context.terminal.width, stdout)
+        })?,
     };
     Ok(if verification.is_sound {
         Status::Done
@@ -56,14 +59,19 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     })
 }
 
-fn print(verification: &Verification) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
+fn print(
+    verification: &Verification,
+    width: Option<usize>,
+    stdout: &mut dyn Write,
+) -> io::Result<()> {
     writeln!(stdout, "{}", verdict(verification))?;
     for finding in &verification.findings {
-        writeln!(stdout, "\n{}", visible(&words(finding)))?;
-        writeln!(stdout, "  {}", finding.advice)?;
+        let words = words(finding);
+        writeln!(stdout, "\n{}", wrapped(&visible(&words), width, 2))?;
+        let advice = format!("  {}", finding.advice);
+        writeln!(stdout, "{}", wrapped(&advice, width, 2))?;
     }
-    stdout.flush()
+    Ok(())
 }
 
 /// The first line: `sound: 52,292 actions, 3 listings, 45 syncs; 1 note`.

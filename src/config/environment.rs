@@ -126,7 +126,8 @@ impl Environment {
     }
 
     /// The value of a variable that is set, even if it is empty.
-    pub(super) fn value(&self, name: &str) -> Option<&OsStr> {
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(name).map(OsString::as_os_str)
     }
 

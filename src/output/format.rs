@@ -106,6 +106,8 @@ pub struct Heading<'a> {
     pub title: &'a str,
     /// The way to show the values to people.
     pub look: Look,
+    /// How soon a table that is too wide hides the column: the greatest first, and 0 only when nothing else is left.
+    pub rank: u8,
 }
 
 /// The way a table for people shows the values of a column. Programs get all values unchanged.
@@ -113,6 +115,8 @@ pub struct Heading<'a> {
 pub enum Look {
     /// Unchanged.
     Plain,
+    /// A number of things, as `52,292`.
+    Number,
     /// The status of an action, in its colour.
     Status,
     /// A number of seconds, as `1h 3m`.
@@ -143,11 +147,12 @@ impl<'a> Heading<'a> {
             name,
             title: name,
             look: Look::Plain,
+            rank: rank(name),
         }
     }
 
     /// A column whose name shows the kind of its values: `took_seconds` is a duration, `started_at` a time,
-    /// `errored_percent` a share.
+    /// `errored_percent` a share, `droplet_id` an id, and any other number counts something.
     #[must_use]
     pub fn named(name: &'a str) -> Self {
         let (title, look) = if let Some(title) = name.strip_suffix("_seconds") {
@@ -158,10 +163,44 @@ impl<'a> Heading<'a> {
             (name, Look::Percent)
         } else if name == "status" {
             (name, Look::Status)
-        } else {
+        } else if is_id(name) {
             (name, Look::Plain)
+        } else {
+            (name, Look::Number)
         };
-        Self { name, title, look }
+        let title = match name {
+            "droplet_name" => "droplet",
+            "region_slug" => "region",
+            "duration_seconds" => "took",
+            _ => title,
+        };
+        Self {
+            name,
+            title,
+            look,
+            rank: rank(name),
+        }
+    }
+}
+
+fn is_id(name: &str) -> bool {
+    name == "id" || name.ends_with("_id")
+}
+
+/// The rank of a column by its name: regions and ids go first, then what explains another column, then states, then
+/// dates. Names, types, counts and durations stay.
+fn rank(name: &str) -> u8 {
+    let ends_in = |suffixes: &[&str]| suffixes.iter().any(|suffix| name.ends_with(suffix));
+    match name {
+        "region_slug" | "region" | "resource_type" => 100,
+        _ if is_id(name) => 90,
+        "certainty" => 80,
+        _ if ends_in(&["_by", "_event"]) => 80,
+        "duration_seconds" => 40,
+        "status" => 30,
+        "created_at" | "completed_at" => 20,
+        _ if ends_in(&["_at"]) => 10,
+        _ => 0,
     }
 }
 
@@ -239,13 +278,30 @@ mod tests {
     #[test]
     fn a_name_says_what_its_column_holds() {
         for (name, title, look) in [
-            ("duration_seconds", "duration", Look::Seconds),
+            ("duration_seconds", "took", Look::Seconds),
+            ("gap_seconds", "gap", Look::Seconds),
             ("started_at", "started", Look::Time),
             ("errored_percent", "errored_percent", Look::Percent),
             ("status", "status", Look::Status),
             ("droplet_id", "droplet_id", Look::Plain),
+            ("droplet_name", "droplet", Look::Number),
+            ("restarts", "restarts", Look::Number),
         ] {
-            assert_eq!(Heading::named(name), Heading { name, title, look });
+            let heading = Heading::named(name);
+            assert_eq!((heading.title, heading.look), (title, look), "{name}");
         }
+    }
+
+    #[test]
+    fn ids_are_hidden_before_dates_and_dates_before_names() {
+        let ranks = [
+            "region_slug",
+            "action_id",
+            "off_by",
+            "ended_at",
+            "droplet_name",
+        ]
+        .map(rank);
+        assert!(ranks.is_sorted_by(|one, other| one > other), "{ranks:?}");
     }
 }

@@ -1,6 +1,7 @@
-//! A Markdown table, for tickets and reports. It shows complete values for people, and escapes everything that Markdown
-//! or HTML would take for markup.
+//! A Markdown table, for tickets and reports. It shows complete values for people, without bars or padding, and escapes
+//! only what Markdown or HTML would take for markup.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::format::Buffer;
@@ -25,25 +26,34 @@ impl<'sink> Markdown<'sink> {
     }
 
     fn cell(&mut self, text: &str) {
-        self.buffer.bytes.extend_from_slice(b" ");
-        for character in text.chars() {
-            let is_markup = matches!(
-                character,
-                '\\' | '|' | '`' | '*' | '_' | '<' | '>' | '&' | '[' | ']' | '#' | '~' | '!'
-            );
-            if is_markup {
-                self.buffer.bytes.push(b'\\');
+        let bytes = &mut self.buffer.bytes;
+        bytes.push(b' ');
+        let mut before = None;
+        let mut characters = text.chars().peekable();
+        while let Some(character) = characters.next() {
+            if is_markup(character, before, characters.peek().copied()) {
+                bytes.push(b'\\');
             }
             let mut utf8 = [0; 4];
-            let encoded = character.encode_utf8(&mut utf8);
-            self.buffer.bytes.extend_from_slice(encoded.as_bytes());
+            bytes.extend_from_slice(character.encode_utf8(&mut utf8).as_bytes());
+            before = Some(character);
         }
-        self.buffer.bytes.extend_from_slice(b" |");
+        bytes.extend_from_slice(b" |");
     }
 
     fn end_line(&mut self) -> io::Result<()> {
         self.buffer.bytes.push(b'\n');
         self.buffer.end_row()
+    }
+}
+
+/// True for a character that Markdown or HTML would not show. An underscore within a word is shown, as in `power_off`.
+fn is_markup(character: char, before: Option<char>, after: Option<char>) -> bool {
+    let is_in_word = |side: Option<char>| side.is_some_and(char::is_alphanumeric);
+    match character {
+        '_' => !(is_in_word(before) && is_in_word(after)),
+        '\\' | '|' | '`' | '*' | '<' | '>' | '&' | '[' | ']' | '#' | '~' | '!' => true,
+        _ => false,
     }
 }
 
@@ -69,7 +79,11 @@ impl RowWriter for Markdown<'_> {
         self.buffer.bytes.push(b'|');
         for (position, value) in values.iter().enumerate() {
             let look = self.looks.get(position).copied().unwrap_or(Look::Plain);
-            let text = shown(value, look, &self.options);
+            let text = match (value, look) {
+                (Value::Real(percent), Look::Percent) => Cow::Owned(format!("{percent:.1}")),
+                (_, Look::Bar { .. }) => shown(value, Look::Number, &self.options),
+                _ => shown(value, look, &self.options),
+            };
             self.cell(&text);
         }
         self.end_line()
@@ -82,14 +96,14 @@ impl RowWriter for Markdown<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{CELLS, COLUMNS, written};
-    use super::super::{Format, Options, Value};
+    use super::super::testing::{CELLS, COLUMNS, written, written_under};
+    use super::super::{Format, Heading, Look, Options, Value};
 
     #[test]
     fn a_table_has_a_header_and_a_line_for_each_row() {
         assert_eq!(
             written(Format::Markdown, Options::default(), &COLUMNS, &[&CELLS]),
-            "| id | type | share | region\\_slug |\n| --- | --- | --- | --- |\n\
+            "| id | type | share | region_slug |\n| --- | --- | --- | --- |\n\
              | 9007199254740993 | re\"boot\\\\n | 1.0 | - |\n"
         );
     }
@@ -100,5 +114,28 @@ mod tests {
         let text = written(Format::Markdown, Options::default(), &["name"], &[row]);
         let expected = r"| a\|b\\n\<b\>\*x\*\</b\> \[l\](u) |";
         assert_eq!(text.lines().last(), Some(expected));
+    }
+
+    #[test]
+    fn names_and_numbers_are_plain() {
+        let count = Heading {
+            look: Look::Bar { greatest: 5_000 },
+            ..Heading::named("count")
+        };
+        let headings = [
+            Heading::named("type"),
+            count,
+            Heading::named("errored_percent"),
+        ];
+        let row: &[Value<'_>] = &[
+            Value::Text("_power_off_"),
+            Value::Integer(2_000),
+            Value::Real(0.5),
+        ];
+        let text = written_under(Format::Markdown, Options::default(), &headings, &[row]);
+        assert_eq!(
+            text,
+            "| type | count | errored_percent |\n| --- | --- | --- |\n| \\_power_off\\_ | 2,000 | 0.5 |\n"
+        );
     }
 }

@@ -6,14 +6,17 @@
 mod csv;
 mod format;
 mod json;
+mod layout;
 mod markdown;
+mod number;
 mod table;
 mod terminal;
 
 pub use format::Value;
 pub use format::{Format, UnknownFormat};
 pub use format::{Heading, Look, is_same_name};
-pub use terminal::{visible, visible_json};
+pub use number::grouped;
+pub use terminal::{visible, visible_json, wrapped};
 
 use std::io::{self, Write};
 
@@ -26,6 +29,8 @@ pub struct Options {
     pub header: bool,
     /// The width of the terminal in columns; without it, a table has no limit.
     pub width: Option<usize>,
+    /// True when a table that is wider hides columns, the least important ones first.
+    pub hides_columns: bool,
     /// True when a terminal shows the output: then CSV and TSV contain nothing that it would act on. Otherwise they are
     /// exact.
     pub is_for_terminal: bool,
@@ -42,6 +47,7 @@ impl Default for Options {
         Self {
             header: true,
             width: None,
+            hides_columns: false,
             is_for_terminal: false,
             is_colored: false,
             zone: Zone::utc(),
@@ -69,6 +75,11 @@ pub trait RowWriter {
     /// # Errors
     /// When the text cannot be written; a closed pipe is [`io::ErrorKind::BrokenPipe`].
     fn finish(&mut self) -> io::Result<()>;
+
+    /// The titles of the columns that did not fit. Known after [`finish`](RowWriter::finish).
+    fn hidden(&self) -> Vec<&str> {
+        Vec::new()
+    }
 }
 
 /// The writer of a format.

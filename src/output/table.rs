@@ -4,7 +4,9 @@
 //! and later rows use them. Numbers are never shortened, because a shortened number is wrong.
 
 use super::format::Buffer;
-use super::terminal::{shortened, visible, width};
+use super::layout::{Column, GAP, Piece, fit, hidden, place};
+use super::number::grouped_integer;
+use super::terminal::visible;
 use super::{Heading, Look, Options, RowWriter, Value};
 use crate::core::time::{Timestamp, Zone, duration_text};
 use std::borrow::Cow;
@@ -13,12 +15,6 @@ use std::io::Write;
 
 /// The number of rows that decide the widths.
 const WINDOW: usize = 500;
-/// The text between two columns.
-const GAP: usize = 2;
-/// The number of characters of a time up to the minute.
-const SHORT_TIME: usize = 16;
-/// The minimum width of a shortened text column: less of a name is useless.
-const NARROWEST: usize = 8;
 
 /// Writes rows as aligned columns.
 pub(super) struct Table<'sink> {
@@ -26,43 +22,18 @@ pub(super) struct Table<'sink> {
     options: Options,
     columns: Vec<Column>,
     /// The cells of the window, row by row; empty when the widths are fixed.
-    window: Option<Vec<Cell<'static>>>,
+    window: Option<Vec<Piece<'static>>>,
     /// The number of characters by which a line may be wider than its columns.
     slack: usize,
 }
 
-#[derive(Debug)]
-struct Column {
-    title: String,
-    look: Look,
-    /// True when times are shown without their seconds and their zone, which are the same in all of them.
-    has_short_times: bool,
-    width: usize,
-    has_numbers: bool,
-    has_text: bool,
-}
-
-struct Cell<'a> {
-    text: Cow<'a, str>,
-    /// True when the column may be shortened.
-    is_text: bool,
-    color: Option<&'static str>,
-}
-
-impl<'a> Cell<'a> {
-    fn of(value: &Value<'a>, look: Look, options: &Options) -> Self {
-        Self {
-            text: shown(value, look, options),
-            is_text: matches!(value, Value::Text(_) | Value::Json(_)),
-            color: color(value, look).filter(|_| options.is_colored),
-        }
-    }
-
-    fn into_owned(self) -> Cell<'static> {
-        Cell {
-            text: Cow::Owned(self.text.into_owned()),
-            ..self
-        }
+/// The cell of a value.
+fn piece<'a>(value: &Value<'a>, look: Look, options: &Options) -> Piece<'a> {
+    Piece {
+        text: shown(value, look, options),
+        is_text: matches!(value, Value::Text(_) | Value::Json(_)),
+        is_unknown: *value == Value::Null,
+        color: color(value, look).filter(|_| options.is_colored),
     }
 }
 
@@ -83,13 +54,14 @@ impl<'sink> Table<'sink> {
             return Ok(());
         };
         if let Some(limit) = self.options.width {
-            self.slack = fit(&mut self.columns, limit);
+            self.slack = fit(&mut self.columns, limit, self.options.hides_columns);
         }
         if self.options.header {
             let color = self.options.is_colored.then_some(BOLD);
-            let titles = self.columns.iter().map(|column| Cell {
+            let titles = self.columns.iter().map(|column| Piece {
                 text: Cow::Borrowed(column.title.as_str()),
                 is_text: true,
+                is_unknown: false,
                 color,
             });
             write_line(&mut self.buffer.bytes, &self.columns, self.slack, titles);
@@ -107,37 +79,36 @@ impl<'sink> Table<'sink> {
 impl RowWriter for Table<'_> {
     fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
         let header = self.options.header;
-        self.columns = headings
-            .iter()
-            .map(|heading| {
-                let title = visible(heading.title).to_uppercase();
-                let width = if header { width(&title) } else { 0 };
-                Column {
-                    title,
-                    look: heading.look,
-                    has_short_times: false,
-                    width,
-                    has_numbers: false,
-                    has_text: false,
-                }
-            })
+        let columns = headings.iter();
+        self.columns = columns
+            .map(|heading| Column::new(heading, header))
             .collect();
+        let place = |name| headings.iter().position(|heading| heading.name == name);
+        if let Some(name) = place("droplet_name") {
+            self.columns[name].stand_in = place("droplet_id").or_else(|| place("resource_id"));
+        }
         Ok(())
     }
 
     fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
         let Some(window) = &mut self.window else {
             let cells = values.iter().zip(&self.columns);
-            let cells = cells.map(|(value, column)| Cell::of(value, column.look, &self.options));
+            let cells = cells.map(|(value, column)| piece(value, column.look, &self.options));
             write_line(&mut self.buffer.bytes, &self.columns, self.slack, cells);
             return self.buffer.end_row();
         };
         for (column, value) in self.columns.iter_mut().zip(values) {
-            let cell = Cell::of(value, column.look, &self.options).into_owned();
-            column.width = column.width.max(width(&cell.text));
-            column.has_text |= cell.is_text;
-            column.has_numbers |= matches!(value, Value::Integer(_) | Value::Real(_));
-            window.push(cell);
+            let piece = piece(value, column.look, &self.options);
+            let is_number = matches!(value, Value::Integer(_) | Value::Real(_));
+            column.admit(&piece.text, piece.is_text, is_number);
+            let stand_in = column.stand_in.filter(|_| piece.is_unknown);
+            if let Some(Value::Integer(id)) = stand_in.and_then(|id| values.get(id)) {
+                column.admit(&id.to_string(), false, false);
+            }
+            window.push(Piece {
+                text: Cow::Owned(piece.text.into_owned()),
+                ..piece
+            });
         }
         if window.len() >= WINDOW * self.columns.len() {
             self.lay_out()?;
@@ -149,84 +120,30 @@ impl RowWriter for Table<'_> {
         self.lay_out()?;
         self.buffer.finish()
     }
-}
 
-/// Shortens the times, then the widest text columns, until the line fits. Returns the unused width. A time is never cut
-/// in the middle: it would be a different time.
-fn fit(columns: &mut [Column], limit: usize) -> usize {
-    let total = |columns: &[Column]| {
-        let gaps = GAP * columns.len().saturating_sub(1);
-        columns.iter().map(|column| column.width).sum::<usize>() + gaps
-    };
-    let is_flexible =
-        |column: &Column| column.has_text && column.look != Look::Time && column.width > NARROWEST;
-    if total(columns) > limit {
-        for column in columns
-            .iter_mut()
-            .filter(|column| column.look == Look::Time)
-        {
-            column.has_short_times = true;
-            column.width = column.width.min(SHORT_TIME.max(width(&column.title)));
-        }
-    }
-    for column in columns.iter_mut().filter(|column| is_flexible(column)) {
-        column.width = column.width.min(limit.max(NARROWEST));
-    }
-    while total(columns) > limit {
-        let flexible = columns.iter_mut().filter(|column| is_flexible(column));
-        let Some(widest) = flexible.max_by_key(|column| column.width) else {
-            break;
-        };
-        widest.width -= 1;
-    }
-    limit.saturating_sub(total(columns))
-}
-
-/// `2020-07-20 19:37` for `2020-07-20T19:37:30Z`; another text is unchanged.
-fn short_time(text: &str) -> Cow<'_, str> {
-    match (text.get(..10), text.get(10..11), text.get(11..SHORT_TIME)) {
-        (Some(date), Some("T"), Some(clock)) => Cow::Owned(format!("{date} {clock}")),
-        _ => Cow::Borrowed(text),
+    fn hidden(&self) -> Vec<&str> {
+        hidden(&self.columns)
     }
 }
 
-/// Writes one line. A cell that is too wide uses the slack of the line before it is shortened.
+/// Writes one line.
 fn write_line<'a>(
     line: &mut Vec<u8>,
     columns: &[Column],
-    mut slack: usize,
-    cells: impl Iterator<Item = Cell<'a>>,
+    slack: usize,
+    cells: impl Iterator<Item = Piece<'a>>,
 ) {
     let start = line.len();
-    for (position, (column, cell)) in columns.iter().zip(cells).enumerate() {
-        if position > 0 {
-            pad(line, GAP);
-        }
-        let text = if column.look == Look::Time {
-            if column.has_short_times {
-                short_time(&cell.text)
-            } else {
-                Cow::Borrowed(cell.text.as_ref())
-            }
-        } else if cell.is_text {
-            shortened(&cell.text, column.width.saturating_add(slack))
-        } else {
-            Cow::Borrowed(cell.text.as_ref())
-        };
-        let width = width(&text);
-        slack = slack.saturating_sub(width.saturating_sub(column.width));
-        let padding = column.width.saturating_sub(width);
-        let is_right = column.has_numbers && !column.has_text;
-        pad(line, if is_right { padding } else { 0 });
-        for part in [
-            cell.color.unwrap_or(""),
-            &text,
-            cell.color.map_or("", |_| PLAIN),
-        ] {
+    let mut gap = 0;
+    place(columns, slack, cells, |before, piece, after| {
+        pad(line, gap + before);
+        gap = GAP;
+        let plain = piece.color.map_or("", |_| PLAIN);
+        for part in [piece.color.unwrap_or(""), &piece.text, plain] {
             line.extend_from_slice(part.as_bytes());
         }
-        pad(line, if is_right { 0 } else { padding });
-    }
+        pad(line, after);
+    });
     while line.len() > start && line.last() == Some(&b' ') {
         line.pop();
     }
@@ -256,7 +173,7 @@ pub(super) fn shown<'a>(value: &Value<'a>, look: Look, options: &Options) -> Cow
         }
         (Value::Integer(number), Look::Bar { greatest }) => {
             let share = *number as f64 / greatest.max(1) as f64;
-            Cow::Owned(format!("{number} {}", bar(share)))
+            Cow::Owned(format!("{} {}", grouped_integer(*number), bar(share)))
         }
         (Value::Text(time), Look::Time) => match time.parse::<Timestamp>() {
             Ok(instant) if options.zone != Zone::utc() => {
@@ -265,6 +182,7 @@ pub(super) fn shown<'a>(value: &Value<'a>, look: Look, options: &Options) -> Cow
             // An invalid time is shown unchanged.
             _ => visible(time),
         },
+        (Value::Integer(number), Look::Number) => Cow::Owned(grouped_integer(*number)),
         (Value::Integer(integer), _) => Cow::Owned(integer.to_string()),
         (Value::Real(real), _) => Cow::Owned(format!("{real:?}")),
         (Value::Text(text) | Value::Json(text), _) => visible(text),
@@ -311,7 +229,7 @@ mod tests {
     }
 
     fn widths(text: &str) -> Vec<usize> {
-        text.lines().map(super::width).collect()
+        text.lines().map(crate::output::terminal::width).collect()
     }
 
     #[test]
@@ -428,6 +346,95 @@ mod tests {
         }
     }
 
+    /// The table of three droplets' downtime, and the names of the hidden columns.
+    fn narrow(limit: usize) -> (String, Vec<String>) {
+        let headings = [
+            "droplet_id",
+            "droplet_name",
+            "off_at",
+            "off_by",
+            "downtime_seconds",
+        ];
+        let options = Options {
+            width: Some(limit),
+            hides_columns: true,
+            ..Options::default()
+        };
+        let mut sink = Vec::new();
+        let mut writer = writer(Format::Table, options, &mut sink);
+        writer.header(&headings.map(Heading::named)).unwrap();
+        let row = [
+            Value::Integer(3_164_444),
+            Value::Text("web-1.example.com"),
+            Value::Text("2020-07-20T19:37:30Z"),
+            Value::Text("power_off"),
+            Value::Integer(3_700),
+        ];
+        writer.row(&row).unwrap();
+        writer.finish().unwrap();
+        let hidden = writer.hidden().iter().map(ToString::to_string).collect();
+        drop(writer);
+        (String::from_utf8(sink).unwrap(), hidden)
+    }
+
+    #[test]
+    fn a_narrow_terminal_hides_the_least_important_columns_and_no_line_is_too_long() {
+        for (limit, expected) in [
+            (80, vec![]),
+            (60, vec!["droplet_id"]),
+            (50, vec!["droplet_id", "off_by"]),
+            (40, vec!["droplet_id", "off_by"]),
+            (30, vec!["droplet_id", "off", "off_by"]),
+        ] {
+            let (text, hidden) = narrow(limit);
+            assert_eq!(hidden, expected, "{limit}: {text}");
+            assert!(widths(&text).iter().all(|width| *width <= limit), "{text}");
+        }
+        assert_eq!(
+            narrow(30).0,
+            "DROPLET            DOWNTIME\nweb-1.example.com     1h 1m\n"
+        );
+    }
+
+    #[test]
+    fn a_droplet_without_a_name_is_shown_by_its_hidden_id() {
+        let headings = ["droplet_id", "droplet_name", "downtime_seconds"].map(Heading::named);
+        let row = [Value::Integer(3_164_444), Value::Null, Value::Integer(60)];
+        for (limit, expected) in [
+            (20, "3164444        1m"),
+            (80, "   3164444  -              1m"),
+        ] {
+            let options = Options {
+                width: Some(limit),
+                hides_columns: true,
+                ..Options::default()
+            };
+            let text = written_under(Format::Table, options, &headings, &[&row]);
+            assert_eq!(text.lines().last(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_later_number_that_is_wider_takes_the_room_of_a_name() {
+        let early: &[Value<'_>] = &[Value::Integer(1), Value::Text("a-name-of-20-letters")];
+        let late: &[Value<'_>] = &[Value::Integer(123_456), Value::Text("a-name-of-20-letters")];
+        let mut rows = vec![early; WINDOW];
+        rows.push(late);
+        let text = table(Some(24), &["id", "name"], &rows);
+        assert_eq!(text.lines().last(), Some("123456  a-name-of-20-le…"));
+    }
+
+    #[test]
+    fn a_bar_goes_before_a_column() {
+        let row: &[Value<'_>] = &[Value::Integer(1_500), Value::Real(12.5)];
+        let options = Options {
+            width: Some(20),
+            ..Options::default()
+        };
+        let text = written_under(Format::Table, options, &HEADINGS, &[row]);
+        assert_eq!(text, "COUNT  ERRORED\n1,500     12.5\n");
+    }
+
     #[test]
     fn wide_characters_count_as_wide() {
         let first: &[Value<'_>] = &[Value::Text("日本"), Value::Text("x")];
@@ -457,7 +464,7 @@ mod tests {
         for (width, expected) in [
             (None, "a-later-and-longer-name  12345"),
             (Some(80), "a-later-and-longer-name  12345"),
-            (Some(12), "a-later…  12345"),
+            (Some(12), "a-la…  12345"),
         ] {
             let text = table(width, &["name", "id"], &rows);
             assert_eq!(text.lines().last(), Some(expected));
@@ -485,11 +492,13 @@ mod tests {
             name: "count",
             title: "count",
             look: Look::Bar { greatest: 2_000 },
+            rank: 0,
         },
         Heading {
             name: "errored_percent",
             title: "errored",
             look: Look::Percent,
+            rank: 0,
         },
     ];
 
@@ -507,9 +516,9 @@ mod tests {
         let text = shown(Format::Table, &[(2_000, 0.0), (500, 99.9), (0, 33.3)]);
         assert_eq!(
             text,
-            "          COUNT           ERRORED\n\
-             2000 ██████████    0.0\n \
-             500 ███          99.9 ██████████\n   \
+            "           COUNT           ERRORED\n\
+             2,000 ██████████    0.0\n  \
+             500 ███          99.9 ██████████\n    \
              0              33.3 ███\n"
         );
     }

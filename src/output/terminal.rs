@@ -99,9 +99,51 @@ pub(super) fn shortened(text: &str, limit: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{kept}{ELLIPSIS}"))
 }
 
+/// The text on lines of at most `limit` columns, broken between words. Lines after the first begin with `indent`
+/// spaces. A word that is longer than a line stays whole, so that it can be copied.
+#[must_use]
+pub fn wrapped(text: &str, limit: Option<usize>, indent: usize) -> String {
+    let Some(limit) = limit.filter(|limit| width(text) > *limit) else {
+        return text.to_owned();
+    };
+    let mut lines = String::with_capacity(text.len() + 8);
+    let mut taken = 0;
+    for word in text.split_inclusive(' ') {
+        let length = width(word.trim_end());
+        if taken > indent && taken + length > limit {
+            lines.truncate(lines.trim_end().len());
+            lines.push('\n');
+            lines.push_str(&" ".repeat(indent));
+            taken = indent;
+        }
+        lines.push_str(word);
+        taken += width(word);
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_line_is_broken_between_words_and_no_word_is_cut() {
+        let text = "actions   60,000, from 2020 to 2026";
+        for (limit, expected) in [
+            (None, text),
+            (Some(35), text),
+            (
+                Some(20),
+                "actions   60,000,\n          from 2020\n          to 2026",
+            ),
+            (
+                Some(5),
+                "actions   60,000,\n          from\n          2020\n          to\n          2026",
+            ),
+        ] {
+            assert_eq!(wrapped(text, limit, 10), expected, "{limit:?}");
+        }
+    }
 
     #[test]
     fn what_a_terminal_would_act_on_is_shown_instead() {

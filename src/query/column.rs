@@ -74,20 +74,9 @@ impl Column {
         Self::RegionSlug,
     ];
 
-    /// The columns for people on a terminal that is narrower than [`Self::NARROW_BELOW`].
-    pub const FOR_NARROW_TERMINALS: [Self; 5] = [
-        Self::Id,
-        Self::StartedAt,
-        Self::Type,
-        Self::Status,
-        Self::Resource,
-    ];
-
-    /// The width, in terminal columns, that the columns for people need with names of usual length.
-    pub const NARROW_BELOW: usize = 80;
-
-    /// The columns for programs, unless they choose others: the fields of the API, and the name of the droplet.
-    pub const FOR_PROGRAMS: [Self; 9] = [
+    /// The columns for programs, unless they choose others: the fields of the API, the name of the droplet, and the
+    /// duration.
+    pub const FOR_PROGRAMS: [Self; 10] = [
         Self::Id,
         Self::Status,
         Self::Type,
@@ -97,6 +86,7 @@ impl Column {
         Self::ResourceType,
         Self::RegionSlug,
         Self::DropletName,
+        Self::DurationSeconds,
     ];
 
     /// The columns for programs that read JSON: also the region, as the API repeats it in every action.
@@ -136,21 +126,20 @@ impl Column {
     /// The title in a table. It chooses the column too.
     #[must_use]
     pub fn title(self) -> &'static str {
-        match self {
-            Self::RegionSlug => "region",
-            Self::DropletName => "droplet",
-            Self::DurationSeconds => "took",
-            other => Heading::named(other.name()).title,
-        }
+        Heading::named(self.name()).title
     }
 
     /// The title with the way to format the values.
     #[must_use]
     pub fn heading(self) -> Heading<'static> {
-        Heading {
-            title: self.title(),
-            ..Heading::named(self.name())
-        }
+        let heading = Heading::named(self.name());
+        // An action is what happened to what, and when.
+        let rank = if self == Self::StartedAt {
+            0
+        } else {
+            heading.rank
+        };
+        Heading { rank, ..heading }
     }
 
     /// The value, as SQL in terms of the table `actions`.

@@ -36,7 +36,7 @@ pub use filter::{DropletSelector, Filter, SeenSince};
 pub use filter::{SortKey, UnknownSortKey};
 pub use groups::{Group, TypeSelector, UnknownGroup, groups};
 pub use last::{Last, LastAction, last};
-pub use show::{Details, DropletDetails, Offer, RegionDetails, SyncDetails, show};
+pub use show::{Details, DropletDetails, Offer, RegionDetails, SyncDetails, Usual, show};
 pub use suggest::{Contradiction, contradictions};
 pub use suggest::{Unseen, unknown, unseen};
 

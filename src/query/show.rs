@@ -23,6 +23,8 @@ pub struct Details {
     pub completed_at: Option<String>,
     /// The duration in seconds.
     pub duration_seconds: Option<i64>,
+    /// The usual duration of such actions; `None` when none of them has a duration.
+    pub usual: Option<Usual>,
     /// The id of the resource.
     pub resource_id: Option<i64>,
     /// The type of the resource.
@@ -39,6 +41,15 @@ pub struct Details {
     pub first_seen: SyncDetails,
     /// The last sync run that changed the archived action.
     pub changed: Option<SyncDetails>,
+}
+
+/// The completed actions of the same type on the same type of resource.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Usual {
+    /// The number of them that have a duration.
+    pub actions: u64,
+    /// Half of them took no longer than this, in seconds.
+    pub median_seconds: i64,
 }
 
 /// A region with everything it ever offered.
@@ -115,16 +126,19 @@ pub fn show(connection: &Connection, id: ActionId) -> Result<Details, Error> {
     let found = connection
         .query_row(ACTION, [id], |row| {
             let region: Option<String> = row.get("region_slug")?;
+            let kind: Option<String> = row.get("type")?;
+            let resource_type: Option<String> = row.get("resource_type")?;
             let changed: Option<i64> = row.get("changed_run")?;
             Ok(Details {
                 id: row.get("id")?,
                 status: row.get("status")?,
-                kind: row.get("type")?,
+                usual: usual(connection, kind.as_deref(), resource_type.as_deref())?,
+                kind,
                 started_at: row.get("started_at")?,
                 completed_at: row.get("completed_at")?,
                 duration_seconds: row.get("duration_seconds")?,
                 resource_id: row.get("resource_id")?,
-                resource_type: row.get("resource_type")?,
+                resource_type,
                 extra: extra(row)?,
                 region: match &region {
                     Some(slug) => the_region(connection, slug)?,
@@ -147,6 +161,18 @@ const ACTION: &str = "
            resource_id, resource_type, region_slug, extra, first_seen_run, changed_run
       FROM actions
      WHERE id = ?1";
+
+/// The median is the last of the faster half, as in the reports.
+const USUAL: &str = "
+      WITH durations AS MATERIALIZED (
+           SELECT unixepoch(completed_at) - unixepoch(started_at) AS seconds
+             FROM actions
+            WHERE type = ?1 AND resource_type IS ?2 AND status = 'completed' AND completed_at >= started_at
+           )
+    SELECT (SELECT count(*) FROM durations) AS actions, seconds AS median_seconds
+      FROM durations
+     ORDER BY seconds
+     LIMIT 1 OFFSET ((SELECT count(*) FROM durations) - 1) / 2";
 
 const REGION: &str = "
     SELECT slug, name, available, extra, first_seen_at, last_seen_at FROM regions WHERE slug = ?1";
@@ -171,6 +197,22 @@ const NAMES: &str = "
     SELECT name FROM droplet_names WHERE droplet_id = ?1 AND name IS NOT ?2 ORDER BY first_seen_at DESC, name";
 
 const SYNC: &str = "SELECT id, started_at, finished_at, outcome FROM sync_runs WHERE id = ?1";
+
+fn usual(
+    connection: &Connection,
+    kind: Option<&str>,
+    resource_type: Option<&str>,
+) -> rusqlite::Result<Option<Usual>> {
+    let read = |row: &Row<'_>| {
+        Ok(Usual {
+            actions: row.get::<_, i64>("actions")?.unsigned_abs(),
+            median_seconds: row.get("median_seconds")?,
+        })
+    };
+    connection
+        .query_row(USUAL, (kind, resource_type), read)
+        .optional()
+}
 
 fn the_region(connection: &Connection, slug: &str) -> rusqlite::Result<Option<RegionDetails>> {
     let read = |row: &Row<'_>| {
@@ -310,6 +352,39 @@ mod tests {
         assert_eq!(shown["changed"]["outcome"], "complete");
         assert_eq!(shown["type"], "reboot");
         assert_eq!(shown["duration_seconds"], 15);
+    }
+
+    #[test]
+    fn an_action_is_compared_with_the_completed_ones_of_its_type() {
+        let connection = archive();
+        let took = |seconds: &str| format!("2020-07-20T19:37:{seconds}Z");
+        let rows = [
+            ("reboot", "10"),
+            ("reboot", "20"),
+            ("reboot", "59"),
+            ("resize", "59"),
+        ];
+        for (id, (kind, second)) in rows.into_iter().enumerate() {
+            let sql = format!(
+                "INSERT INTO actions (id, first_seen_run, type, status, started_at, completed_at)
+                 VALUES ({id}, 1, '{kind}', 'completed', '{}', '{}')",
+                took("00"),
+                took(second)
+            );
+            connection.execute_batch(&sql).unwrap();
+        }
+        let usual = |id| show(&connection, id).unwrap().usual;
+        let (actions, median_seconds) = (3, 20);
+        let reboots = Usual {
+            actions,
+            median_seconds,
+        };
+        assert_eq!(usual(2), Some(reboots));
+        assert_eq!(usual(3).unwrap().actions, 1);
+        connection
+            .execute_batch("UPDATE actions SET completed_at = NULL WHERE id = 3")
+            .unwrap();
+        assert_eq!(usual(3), None);
     }
 
     #[test]

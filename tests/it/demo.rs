@@ -21,7 +21,7 @@ fn the_demo_archives_a_history_and_answers_the_questions_of_the_readme() {
     let stdout = String::from_utf8(output.stdout).unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{stdout}\n{stderr}");
-    assert!(stderr.contains("complete: 40000 new actions"), "{stderr}");
+    assert!(stderr.contains("complete: 40,000 new actions"), "{stderr}");
     assert!(stderr.contains("did you mean reboot?"), "{stderr}");
     let readme = include_str!("../../README.md");
     let answer = readme

@@ -40,6 +40,7 @@ mod report;
 mod requests;
 mod sandbox;
 mod schema;
+mod screen;
 mod shown;
 mod simulator;
 mod sql;

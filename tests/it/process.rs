@@ -81,6 +81,11 @@ impl Running {
         self.stderr.so_far()
     }
 
+    /// Its stdout so far.
+    pub(crate) fn heard(&self) -> String {
+        self.stdout.so_far()
+    }
+
     /// Sends `TERM`, `INT` …
     pub(crate) fn signal(&self, name: &str) {
         let id = self.id().to_string();

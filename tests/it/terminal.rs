@@ -1,6 +1,6 @@
 //! Texts of other users on a terminal: the output has nothing that a terminal would act on.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use rusqlite::Connection;
 
@@ -38,7 +38,11 @@ fn hostile() -> Sandbox {
 }
 
 /// Runs the program on a terminal, with `script(1)`.
-fn on_a_terminal(sandbox: &Sandbox, arguments: &[&str]) -> Run {
+pub(crate) fn on_a_terminal(sandbox: &Sandbox, arguments: &[&str]) -> Run {
+    Running::start(command_on_a_terminal(sandbox, arguments)).end()
+}
+
+pub(crate) fn command_on_a_terminal(sandbox: &Sandbox, arguments: &[&str]) -> Command {
     let quoted = |argument: &&str| format!("'{argument}'");
     let arguments: Vec<_> = arguments.iter().map(quoted).collect();
     let command = format!(
@@ -46,10 +50,11 @@ fn on_a_terminal(sandbox: &Sandbox, arguments: &[&str]) -> Run {
         env!("CARGO_BIN_EXE_archiver"),
         arguments.join(" ")
     );
-    Running::start(sandbox.command_of("script", &["-qec", &command, "/dev/null"])).end()
+    sandbox.command_of("script", &["-qec", &command, "/dev/null"])
 }
 
-fn has_script(sandbox: &Sandbox) -> bool {
+/// False where a test on a terminal is skipped: there is no `script` of util-linux, which makes one.
+pub(crate) fn has_script(sandbox: &Sandbox) -> bool {
     let mut command = sandbox.command_of("script", &["-qec", "true", "/dev/null"]);
     command.stdin(Stdio::null()).stdout(Stdio::null());
     let ended = command.status();

@@ -1,7 +1,5 @@
 //! `archiver auth check`: tries the requests of a sync with the token, and reports the result.
 
-use std::io;
-
 use archiver::api::{self, Client, SharedPacer, TokenScope};
 use archiver::archive::{self, ArchivedAccount};
 use archiver::core::cancellation::Cancellation;
@@ -9,7 +7,8 @@ use archiver::sync::Scope;
 use archiver::sync::access::{self, Access, Finding, State, Verdict};
 
 use super::page::{Answer, Page, Quota, listed};
-use crate::cli::exit::{Failure, Status, unless_closed};
+use crate::cli::exit::{Failure, Status};
+use crate::cli::pager;
 use crate::cli::progress::Progress;
 use crate::cli::runtime::runtime;
 use crate::cli::scope::{self, ScopeFlags};
@@ -89,8 +88,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
 
 fn print(context: &Context, answer: &Answer, format: Format) -> Result<(), Failure> {
     let printed = match format {
-        Format::Table => unless_closed(Page { context, answer }.print(&mut io::stdout().lock())),
-        Format::Json => document::print_json(answer),
+        Format::Table => pager::print(context, |stdout| Page { context, answer }.print(stdout)),
+        Format::Json => document::print_json(context, answer),
     };
     printed.map(|_| ())
 }

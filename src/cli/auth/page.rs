@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use archiver::api::TokenScope;
 use archiver::core::model::Account;
-use archiver::output::{self, Format, Heading, Options, Value, visible};
+use archiver::output::{self, Format, Heading, Options, Value, visible, wrapped};
 use archiver::query::status::grouped;
 use archiver::sync::access::{Finding, Need, State};
 use serde::Serialize;
@@ -48,7 +48,8 @@ pub(super) struct Page<'a> {
 impl Page<'_> {
     pub(super) fn print(&self, sink: &mut dyn Write) -> io::Result<()> {
         for (name, text) in self.lines() {
-            writeln!(sink, "{name:<9}{}", visible(&text))?;
+            let line = format!("{name:<9}{}", visible(&text));
+            writeln!(sink, "{}", wrapped(&line, self.context.terminal.width, 9))?;
         }
         writeln!(sink)?;
         self.print_scopes(sink)
@@ -95,6 +96,7 @@ impl Page<'_> {
         let terminal = self.context.terminal;
         let options = Options {
             width: terminal.width,
+            hides_columns: true,
             is_colored: terminal.colors_answers,
             ..Options::default()
         };

@@ -17,6 +17,8 @@ pub struct Report {
     pub estimate: Option<String>,
     /// Why a missing action can add a row, if it can: the row says that something did not happen.
     pub absence: Option<String>,
+    /// The columns that a narrow table keeps the longest, the most important first. Others go first.
+    pub narrow: Vec<String>,
     /// The parameters, in the order of the header.
     pub parameters: Vec<Parameter>,
     /// The complete text of the file, including the header.

@@ -6,6 +6,7 @@
 //! --   the one that turned it on again.
 //! -- estimate: A shutdown that completed does not prove that the droplet was off.
 //! -- absence: A row says that no action turned the droplet on again.
+//! -- narrow: droplet_name, off_at, downtime_seconds
 //! -- parameter since (time) = 90d: off at this time or later
 //! -- parameter state (text of on, off) = off: in this state
 //! -- parameter top (number from 1) = 20: only so many
@@ -25,6 +26,7 @@ pub(super) struct Header {
     pub(super) summary: String,
     pub(super) estimate: Option<String>,
     pub(super) absence: Option<String>,
+    pub(super) narrow: Vec<String>,
     pub(super) parameters: Vec<Parameter>,
 }
 
@@ -40,6 +42,7 @@ pub(super) struct HeaderError {
 pub(super) const NOW: &str = "now";
 
 const FORMS: &str = "use `-- title: …`, `-- summary: …`, `-- estimate: …`, `-- absence: …`, \
+                     `-- narrow: COLUMN, COLUMN`, \
                      `-- parameter NAME (KIND) = DEFAULT: …`, and three spaces to continue the line before";
 
 /// One statement of the header with its continuation lines, and its first line.
@@ -50,7 +53,8 @@ struct Entry {
 
 /// Reads the header of a report's SQL.
 pub(super) fn parse(sql: &str) -> Result<Header, HeaderError> {
-    let (mut title, mut summary, mut estimate, mut absence) = (None, None, None, None);
+    let (mut title, mut summary, mut estimate) = (None, None, None);
+    let (mut absence, mut narrow) = (None, None);
     let mut parameters: Vec<Parameter> = Vec::new();
     for Entry { line, text } in entries(sql)? {
         let error = |message: String| HeaderError { line, message };
@@ -70,6 +74,7 @@ pub(super) fn parse(sql: &str) -> Result<Header, HeaderError> {
             "summary" => &mut summary,
             "estimate" => &mut estimate,
             "absence" => &mut absence,
+            "narrow" => &mut narrow,
             _ => return Err(error(format!("`{word}` is not a header line: {FORMS}"))),
         };
         if field.replace(value.trim().to_owned()).is_some() {
@@ -85,8 +90,18 @@ pub(super) fn parse(sql: &str) -> Result<Header, HeaderError> {
         summary: summary.ok_or_else(|| missing("summary"))?,
         estimate,
         absence,
+        narrow: names(narrow.as_deref().unwrap_or_default()),
         parameters,
     })
+}
+
+/// The names in a list that is separated by commas.
+fn names(text: &str) -> Vec<String> {
+    let names = text.split(',').map(str::trim);
+    names
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn entries(sql: &str) -> Result<Vec<Entry>, HeaderError> {
@@ -187,6 +202,7 @@ mod tests {
 -- summary: What I want
 --   to know.
 -- estimate: It may be wrong.
+-- narrow: name, count
 -- parameter droplet (droplets) = *: only these
 -- parameter since (time) = 2020-01-01T00:00:00Z: from here
 --     on
@@ -206,6 +222,7 @@ SELECT 1;";
         assert_eq!(header.estimate.as_deref(), Some("It may be wrong."));
         let absence = header.absence.as_deref();
         assert_eq!(absence, Some("A row says that nothing happened."));
+        assert_eq!(header.narrow, ["name", "count"]);
         let parameters: Vec<_> = header
             .parameters
             .iter()

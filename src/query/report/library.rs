@@ -144,6 +144,7 @@ impl Library {
                 summary: header.summary,
                 estimate: header.estimate,
                 absence: header.absence,
+                narrow: header.narrow,
                 parameters: header.parameters,
                 sql,
                 origin,

@@ -4,8 +4,8 @@ use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, Statement};
 
 use super::header::NOW;
-use super::{Bound, Error, Problem, Report};
-use crate::output::{Heading, RowWriter, Value};
+use super::{Bound, Error, Origin, Problem, Report};
+use crate::output::{Heading, Look, RowWriter, Value};
 use crate::query::{RowsError, visit_rows};
 
 /// Passes the columns and then each row to `writer`, and returns the number of rows. No row is kept. The caller
@@ -34,14 +34,56 @@ pub fn run(
             .raw_bind_parameter(position, value)
             .map_err(failed)?;
     }
-    let headings: Vec<_> = statement.column_names().map(Heading::named).collect();
-    writer.header(&headings).map_err(Error::Write)?;
-    let columns = headings.len();
+    let columns = statement.column_count();
+    {
+        let names = statement.column_names();
+        let headings: Vec<_> = names.map(|name| heading(name, report)).collect();
+        check_narrow(&headings, report)?;
+        writer.header(&headings).map_err(Error::Write)?;
+    }
     let visit = &mut |values: &[Value<'_>]| writer.row(values);
     visit_rows(&mut statement.raw_query(), columns, visit).map_err(|error| match error {
         RowsError::Read(source) => failed(source),
         RowsError::Write(error) => Error::Write(error),
     })
+}
+
+/// The heading of a column. Only the numbers of built-in reports are known to count something: a user's own may be
+/// years.
+fn heading<'a>(name: &'a str, report: &Report) -> Heading<'a> {
+    let heading = Heading::named(name);
+    let look = match heading.look {
+        Look::Number if report.origin != Origin::Embedded => Look::Plain,
+        look => look,
+    };
+    let kept = report.narrow.iter().position(|kept| kept == name);
+    let rank = match kept.map(u8::try_from) {
+        Some(Ok(place)) => place,
+        _ if report.narrow.is_empty() => heading.rank,
+        _ => heading.rank.saturating_add(100),
+    };
+    Heading {
+        look,
+        rank,
+        ..heading
+    }
+}
+
+/// Checks that every column in the header's line `narrow` exists.
+fn check_narrow(headings: &[Heading<'_>], report: &Report) -> Result<(), Error> {
+    let exists = |name: &String| headings.iter().any(|heading| heading.name == name);
+    match report.narrow.iter().find(|name| !exists(name)) {
+        None => Ok(()),
+        Some(name) => Err(Error::Sql {
+            problem: Problem {
+                path: report.path(),
+                line: None,
+                message: format!(
+                    "`narrow` names the column `{name}`, which the question does not have"
+                ),
+            },
+        }),
+    }
 }
 
 fn prepare<'a>(connection: &'a Connection, report: &Report) -> Result<Statement<'a>, Error> {

@@ -268,14 +268,18 @@ impl Dimension {
 
     /// The titles of its columns: a droplet has its id and its name.
     pub(super) fn headings(self) -> Vec<Heading<'static>> {
-        match self {
-            Self::Type => vec![Column::Type.heading()],
-            Self::Status => vec![Column::Status.heading()],
-            Self::Droplet => vec![Heading::named("droplet_id"), Column::DropletName.heading()],
-            Self::Region => vec![Column::RegionSlug.heading()],
-            Self::ResourceType => vec![Column::ResourceType.heading()],
-            Self::Started(_) => vec![Heading::plain(self.name())],
-        }
+        let heading = match self {
+            Self::Type => Column::Type.heading(),
+            Self::Status => Column::Status.heading(),
+            Self::Droplet => {
+                return vec![Heading::named("droplet_id"), Column::DropletName.heading()];
+            }
+            Self::Region => Column::RegionSlug.heading(),
+            Self::ResourceType => Column::ResourceType.heading(),
+            Self::Started(_) => Heading::plain(self.name()),
+        };
+        // Without what was asked for, a count counts nothing.
+        vec![Heading { rank: 0, ..heading }]
     }
 
     /// The needed value of an action, as SQL in terms of the table `actions`.

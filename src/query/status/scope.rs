@@ -2,6 +2,7 @@
 
 use super::facts::ListingStatus;
 use crate::core::model::DropletId;
+use crate::output::grouped;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 
@@ -82,20 +83,6 @@ impl Scope {
     }
 }
 
-/// `52,292`
-#[must_use]
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// An age in its largest unit: `12 minutes ago`, `1 hour ago`. A time in the future has no age.
 #[must_use]
 pub fn ago(age_seconds: Option<i64>) -> String {
@@ -126,19 +113,6 @@ pub fn counted(number: u64, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn thousands_are_set_apart() {
-        for (number, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1_000, "1,000"),
-            (52_292, "52,292"),
-            (1_234_567, "1,234,567"),
-        ] {
-            assert_eq!(grouped(number), text);
-        }
-    }
 
     #[test]
     fn a_while_is_told_in_its_largest_unit() {

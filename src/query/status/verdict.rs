@@ -7,9 +7,10 @@ use serde::Serialize;
 use super::facts::ListingStatus;
 use super::runs::{Run, RunState};
 use super::scope::Scope;
-use super::scope::{ago, counted, grouped};
+use super::scope::{ago, counted};
 use crate::core::model::DropletId;
 use crate::core::time::{Timestamp, duration_text};
+use crate::output::grouped;
 
 const NOTHING: &str = "nothing is archived yet";
 const SYNC: &str = "run `archiver sync`";

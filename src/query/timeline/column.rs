@@ -68,13 +68,12 @@ impl Column {
             Self::Note => "note",
         };
         let heading = Heading::named(name);
-        match self {
-            Self::DurationSeconds => Heading {
-                title: "took",
-                ..heading
-            },
-            _ => heading,
-        }
+        let rank = match self {
+            Self::StartedAt => 0,
+            Self::GapSeconds => 50,
+            _ => heading.rank,
+        };
+        Heading { rank, ..heading }
     }
 
     pub(super) fn value<'a>(self, moment: &'a Moment<'_>) -> Value<'a> {

@@ -139,7 +139,7 @@ fn the_limits_of_the_api_do_not_begin_anew_with_each_sync() {
     // The pace allows more requests than one sync sends, and fewer than two.
     let sandbox = Sandbox::new().configured("[limits]\nrequests_per_minute = 6\n");
     let daemon = sandbox.start_daemon(&cloud, &["--cron", EVERY_SECOND, "-vv"]);
-    until_said(&daemon, 1, "s for the rate limit");
+    until_said(&daemon, 1, "waiting for the rate limit (");
     end(daemon).says("run 2: waiting ");
 }
 

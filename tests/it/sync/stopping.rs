@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use rusqlite::Connection;
+
 use crate::account::{settled, settled_cloud};
 use crate::asked::{hold_after, requests, requests_for, until_held};
 use crate::cloud::{Cloud, Fault, FaultRule};
@@ -118,6 +120,23 @@ fn a_sync_killed_at_any_moment_is_resumed_without_a_gap() {
         assert!(!last.is_finished && last.outcome.is_none(), "{last:?}");
         the_rest_costs_only_what_is_missing(&sandbox, &cloud);
     }
+}
+
+#[test]
+fn a_killed_sync_has_recorded_what_it_archived() {
+    let cloud = cloud_of_pages();
+    cloud.break_with(FaultRule::new(Fault::Stall).page(9));
+    let sandbox = Sandbox::new();
+    let sync = sandbox.start_sync(&cloud, &["--all"]);
+    let archived = || {
+        let archive = Connection::open(sandbox.db()).ok()?;
+        let sql = "SELECT count(*) FROM actions";
+        archive.query_row(sql, [], |row| row.get::<_, i64>(0)).ok()
+    };
+    until("some pages are archived", || archived() > Some(0));
+    sync.kill().dies_of(9);
+    let archive = sandbox.archive();
+    assert_eq!(archive.last_run().inserted, archive.actions().len() as i64);
 }
 
 #[test]

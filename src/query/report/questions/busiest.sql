@@ -1,5 +1,6 @@
 -- title: Busiest hours
 -- summary: The hours, in UTC, in which most actions began.
+-- narrow: hour_at, actions, errored, droplets, types
 -- parameter droplet (droplets) = *: only on these
 -- parameter since (time) = 90d: started at this time or later
 -- parameter until (end) = now: started before this time

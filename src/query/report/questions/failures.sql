@@ -1,6 +1,7 @@
 -- title: Failures
 -- summary: What failed: for each resource and type of action, how many of those that ended were errored, and how often
 --   that type fails everywhere.
+-- narrow: type, droplet_name, errored, errored_percent, ended, last_errored_at, everywhere_percent
 -- parameter droplet (droplets) = *: only on these
 -- parameter since (time) = 90d: started at this time or later
 -- parameter until (end) = now: started before this time

@@ -1,4 +1,4 @@
--- title: Without an end
+-- title: Actions without an end
 -- summary: Actions that are over, although the API never told when they ended.
 -- parameter since (time) = @0: started at this time or later
 

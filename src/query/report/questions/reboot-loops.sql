@@ -1,6 +1,7 @@
 -- title: Reboot loops
 -- summary: Reboots and power cycles of a droplet that each began soon after the one before, as one loop. Those that
 --   failed do not count.
+-- narrow: droplet_name, restarts, loop_seconds, began_at, last_restart_at
 -- parameter droplet (droplets) = *: only these
 -- parameter within (duration) = 1h: how soon after the one before
 -- parameter times (number from 1) = 2: how many make a loop, at least

@@ -1,0 +1,297 @@
+//! Answers that are longer than the screen, in a pager, as git shows them.
+
+use std::io::{self, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+
+use archiver::config::Environment;
+use archiver::core::threads;
+
+use super::Context;
+use super::exit::{Failure, Status, unless_closed};
+use super::runtime::{end_process, leave_interrupts_to_others};
+use super::terminal::Terminal;
+
+const USUAL: &str = "less -FRX";
+
+/// Writes one text to stdout, or to a pager.
+pub(super) fn print(
+    context: &Context,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<Status, Failure> {
+    let mut stdout = Stdout::new(context, Status::Done);
+    unless_closed(write(&mut stdout).and_then(|()| stdout.flush()))
+}
+
+/// Stdout. On a terminal it keeps the text back until it is clear whether it fits the screen. If not, a pager gets it,
+/// and dropping this value waits for the pager.
+pub(super) struct Stdout {
+    state: State,
+    /// The exit status if the user leaves the pager before the end.
+    early: Status,
+}
+
+enum State {
+    /// Each write goes to stdout.
+    Direct,
+    /// The text so far, which fits the screen.
+    Kept {
+        text: Vec<u8>,
+        screen: Box<Screen>,
+    },
+    Paged(Pager),
+}
+
+struct Screen {
+    pager: Command,
+    terminal: Terminal,
+    /// The width in columns, and the lines that are left.
+    width: usize,
+    lines_left: usize,
+}
+
+impl Stdout {
+    /// `early` is the exit status if the user leaves the pager before the end.
+    pub(super) fn new(context: &Context, early: Status) -> Self {
+        let state = match Screen::of(context) {
+            Some(screen) => State::Kept {
+                text: Vec::new(),
+                screen: Box::new(screen),
+            },
+            None => State::Direct,
+        };
+        Self { state, early }
+    }
+
+    /// Hands the kept text to the pager. Without a pager it goes to the terminal, like all that follows.
+    fn overflow(&mut self) -> io::Result<()> {
+        let State::Kept { text, mut screen } = std::mem::replace(&mut self.state, State::Direct)
+        else {
+            return Ok(());
+        };
+        match Pager::start(&mut screen.pager, screen.terminal, self.early) {
+            Ok(pager) => self.state = State::Paged(pager),
+            Err(error) => {
+                let program = screen.pager.get_program().to_string_lossy().into_owned();
+                screen
+                    .terminal
+                    .detail(1, &format!("no pager: {program}: {error}"));
+            }
+        }
+        self.write_all(&text)
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.state {
+            State::Direct => io::stdout().write_all(bytes)?,
+            State::Paged(pager) => pager.write_all(bytes)?,
+            State::Kept { text, screen } => {
+                text.extend_from_slice(bytes);
+                if !screen.takes(bytes) {
+                    self.overflow()?;
+                }
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.state {
+            State::Direct => io::stdout().flush(),
+            // A pager gets each write at once, and what is kept back is not complete yet.
+            State::Paged(_) | State::Kept { .. } => Ok(()),
+        }
+    }
+}
+
+impl Drop for Stdout {
+    fn drop(&mut self) {
+        if let State::Kept { text, .. } = &self.state {
+            let mut stdout = io::stdout().lock();
+            // The terminal has gone if this fails, and then nobody reads the error either.
+            let _ = stdout.write_all(text).and_then(|()| stdout.flush());
+        }
+    }
+}
+
+impl Screen {
+    /// The screen, if answers go to a terminal with a pager.
+    fn of(context: &Context) -> Option<Self> {
+        let terminal = context.terminal;
+        let lines_left = terminal.height.filter(|_| !context.global.no_pager)?;
+        Some(Self {
+            pager: command(context.config.environment())?,
+            terminal,
+            width: terminal.width.unwrap_or(80).max(1),
+            // The last line is for the prompt of the shell.
+            lines_left: lines_left.saturating_sub(1),
+        })
+    }
+
+    /// Counts the lines of a text. Returns false when they do not fit.
+    fn takes(&mut self, text: &[u8]) -> bool {
+        let lines = text.split_inclusive(|byte| *byte == b'\n');
+        let lines: usize = lines
+            .map(|line| shown(line).div_ceil(self.width).max(1))
+            .sum();
+        let fits = lines <= self.lines_left;
+        self.lines_left = self.lines_left.saturating_sub(lines);
+        fits
+    }
+}
+
+/// The number of characters that a terminal shows of a line, which may have colours.
+fn shown(line: &[u8]) -> usize {
+    let mut is_color = false;
+    let mut is_shown = |byte: u8| {
+        let was_color = is_color;
+        is_color = byte == b'\x1b' || is_color && byte != b'm';
+        // The later bytes of a character in UTF-8 begin with the bits 10.
+        !is_color && !was_color && byte != b'\n' && byte & 0xc0 != 0x80
+    };
+    line.iter().filter(|byte| is_shown(**byte)).count()
+}
+
+/// The pager's command; `None` when the user wants no pager.
+fn command(environment: &Environment) -> Option<Command> {
+    let set = |name| Some(environment.value(name)?.to_string_lossy().trim().to_owned());
+    let line = set("ARCHIVER_PAGER").or_else(|| set("PAGER"));
+    let line = line.unwrap_or_else(|| USUAL.to_owned());
+    if line.is_empty() || line == "cat" {
+        return None;
+    }
+    let is_plain = |character: char| character.is_alphanumeric() || " -_./+=,:".contains(character);
+    let mut command = if line.chars().all(is_plain) {
+        let mut words = line.split_whitespace();
+        let mut command = Command::new(words.next()?);
+        command.args(words);
+        command
+    } else {
+        let mut command = Command::new("sh");
+        command.args(["-c", &line]);
+        command
+    };
+    for (name, value) in [("LESS", "FRX"), ("LESSCHARSET", "utf-8"), ("LV", "-c")] {
+        if environment.value(name).is_none() {
+            command.env(name, value);
+        }
+    }
+    Some(command)
+}
+
+/// The exit status of a shell that finds no such program.
+const NOT_FOUND: i32 = 127;
+
+/// A running pager.
+struct Pager {
+    /// Its input; `None` once the answer has ended.
+    input: Option<ChildStdin>,
+    has_ended: Arc<AtomicBool>,
+    /// Disconnected when the pager has ended.
+    end: mpsc::Receiver<()>,
+}
+
+impl Pager {
+    fn start(command: &mut Command, terminal: Terminal, early: Status) -> io::Result<Self> {
+        let mut child = command.stdin(Stdio::piped()).spawn()?;
+        let input = child.stdin.take();
+        // Ctrl-C is a key of the pager.
+        leave_interrupts_to_others();
+        let has_ended = Arc::<AtomicBool>::default();
+        let (running, end) = mpsc::channel();
+        let answer_has_ended = Arc::clone(&has_ended);
+        let program = command.get_program().to_string_lossy().into_owned();
+        threads::spawn(move || {
+            if wait(child) == NOT_FOUND {
+                terminal.warning(&format!(
+                    "the pager cannot be started by `{program}`; --no-pager prints without it"
+                ));
+            }
+            // An answer that nobody reads any more needs no end.
+            if !answer_has_ended.load(Ordering::SeqCst) {
+                end_process(early);
+            }
+            drop(running);
+        })?;
+        Ok(Self {
+            input,
+            has_ended,
+            end,
+        })
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.input {
+            Some(input) => input.write_all(bytes),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The exit status of the pager; 0 if a signal ended it or nobody can wait for it.
+fn wait(mut child: Child) -> i32 {
+    child
+        .wait()
+        .ok()
+        .and_then(|status| status.code())
+        .unwrap_or(0)
+}
+
+impl Drop for Pager {
+    fn drop(&mut self) {
+        self.has_ended.store(true, Ordering::SeqCst);
+        self.input = None;
+        let _ = self.end.recv();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::terminal::{ColorChoice, LogFormat};
+    use super::*;
+
+    fn words(variables: &[(&str, &str)]) -> Option<Vec<String>> {
+        let command = command(&Environment::of(variables))?;
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        Some(words.map(|it| it.to_string_lossy().into_owned()).collect())
+    }
+
+    #[test]
+    fn the_pager_is_the_users_choice_and_may_be_none() {
+        for (variables, expected) in [
+            (&[][..], Some(&["less", "-FRX"][..])),
+            (&[("PAGER", "more -s")], Some(&["more", "-s"])),
+            (
+                &[("PAGER", "more"), ("ARCHIVER_PAGER", "most")],
+                Some(&["most"]),
+            ),
+            (
+                &[("PAGER", "less -P 'a b'")],
+                Some(&["sh", "-c", "less -P 'a b'"]),
+            ),
+            (&[("PAGER", "more"), ("ARCHIVER_PAGER", "")], None),
+            (&[("PAGER", "cat")], None),
+        ] {
+            let expected = expected.map(|words| words.iter().map(ToString::to_string).collect());
+            assert_eq!(words(variables), expected, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_the_terminal_wraps_takes_more_than_one_line() {
+        let environment = Environment::of(&[]);
+        let terminal = Terminal::new(&environment, ColorChoice::Never, true, 0, LogFormat::Text);
+        let mut screen = Screen {
+            pager: Command::new("less"),
+            terminal,
+            width: 10,
+            lines_left: 3,
+        };
+        assert!(screen.takes("\x1b[1m9 letters…\x1b[0m\n".as_bytes()));
+        assert!(screen.takes(b"a line of 20 letters\n"));
+        assert!(!screen.takes(b"\n"));
+    }
+}
