@@ -48,7 +48,8 @@ impl Origin {
     /// The address of DigitalOcean's API.
     pub const DIGITALOCEAN: &'static str = "https://api.digitalocean.com";
 
-    /// Checks an address. It must be https, or http to a loopback address, without user, query, fragment and token.
+    /// Checks an address. It must be https, or http to a loopback address, without user, query, fragment and token. A
+    /// version at its end (`/v2`) is left out.
     ///
     /// # Errors
     /// When the address must not receive the token.
@@ -56,7 +57,7 @@ impl Origin {
         let not_a_url = |reason: &str| OriginError::NotAUrl {
             reason: reason.to_owned(),
         };
-        let url = Url::parse(text).map_err(|error| not_a_url(&error.to_string()))?;
+        let mut url = Url::parse(text).map_err(|error| not_a_url(&error.to_string()))?;
         let host = url.host_str().ok_or_else(|| not_a_url("it has no host"))?;
         if !["https", "http"].contains(&url.scheme()) {
             return Err(not_a_url("it starts with neither https nor http"));
@@ -68,6 +69,11 @@ impl Origin {
         let is_loopback = is_loopback(host);
         if url.scheme() == "http" && !is_loopback {
             return Err(OriginError::NotEncrypted { url: bare });
+        }
+        // Every path begins with the version, so a base address that ends with it has it twice.
+        let path = url.path().trim_end_matches('/');
+        if let Some(base) = path.strip_suffix("/v2").map(str::to_owned) {
+            url.set_path(&base);
         }
         Ok(Self { url, is_loopback })
     }
@@ -189,5 +195,28 @@ mod tests {
                 .as_str(),
             "https://proxy.example/do/v2/actions?page=2&tag_name=a+b%26c"
         );
+    }
+
+    #[test]
+    fn a_version_at_the_end_of_the_address_is_not_doubled() {
+        for (given, base) in [
+            (
+                "https://api.digitalocean.com/v2",
+                "https://api.digitalocean.com",
+            ),
+            (
+                "https://api.digitalocean.com/v2/",
+                "https://api.digitalocean.com",
+            ),
+            ("https://proxy.example/do/v2", "https://proxy.example/do"),
+            ("https://proxy.example/dov2", "https://proxy.example/dov2"),
+        ] {
+            let origin = Origin::parse(given).unwrap();
+            assert_eq!(origin.to_string(), base);
+            assert_eq!(
+                origin.join("/v2/actions", &[]).as_str(),
+                format!("{base}/v2/actions")
+            );
+        }
     }
 }

@@ -21,7 +21,7 @@ use std::{env, io, thread};
 #[derive(clap::Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct AnswerFlags {
-    /// table, json, jsonl, csv, tsv or markdown
+    /// The format: table, json, jsonl, csv, tsv or markdown
     #[arg(short, long, value_name = "FORMAT", default_value_t = Format::Table)]
     pub(super) output: Format,
     /// These columns, comma-separated, in this order
@@ -30,7 +30,7 @@ pub(super) struct AnswerFlags {
     /// Leave out the header of tables, CSV and TSV
     #[arg(long, alias = "no-headers")]
     pub(super) no_header: bool,
-    /// Keep spreadsheets from running cells of CSV and TSV: an apostrophe goes before texts that begin with = + - @
+    /// Keep spreadsheets from running texts of CSV and TSV as formulas: such a text gets an apostrophe in front
     #[arg(long)]
     pub(super) csv_safe: bool,
     /// The time zone in which times are read and shown: UTC, local, Europe/Berlin, +02:00

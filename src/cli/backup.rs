@@ -19,7 +19,14 @@ pub(super) struct Arguments {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// The format of the report: json is always printed, text only with -v
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true
+    )]
     output: DocumentFormat,
 }
 
@@ -29,21 +36,19 @@ Examples:
   archiver backup -v /backups/archive.db
   archiver verify --db /backups/archive.db
 
-The copy is the archive of one moment, also while a sync runs. It is read back and checked
-before it gets its name: a FILE that exists is complete. Only its owner can read it (mode 0600).
-A signal to stop, or a closed terminal, removes the partial copy. A killed copy, or a crash of the
-machine, leaves .FILE.XXXXXX.partial: the next copy to FILE removes it.
-`cp` and rsync may copy half a transaction while a sync runs; this command does not.
+The copy is the archive of one moment, also while a sync runs. It is read back and checked before it gets its name: a \
+FILE that exists is complete. Only its owner can read it (mode 0600). A signal to stop, or a closed terminal, removes \
+the partial copy. A killed copy, or a crash of the machine, leaves .FILE.XXXXXX.partial: the next copy to FILE removes \
+it. `cp` and rsync may copy half a transaction while a sync runs; this command does not.
 
-To restore: let no sync run, put the copy in the place of the archive, and sync.
-  systemctl stop archiver             # the daemon, or whatever starts syncs
+To restore: let no sync run, put the copy in the place of the archive, and sync. The sync reads only what is new.
+  systemctl stop archiver
   rm -f archive.db-wal archive.db-shm archive.db-journal
   cp /backups/archive.db archive.db
-  archiver sync                       # reads only what is new since the copy was made
+  archiver sync
 
-Exit status: 0 copied; 1 failed, and no copy is left, unless it says that it cannot write the
-answer: then FILE exists and is complete; 2 FILE, or a FILE-wal, -shm or -journal of an earlier
-database, exists already; 6 no usable archive.";
+Exit status: 0 copied; 1 failed, and no copy is left, unless it says that it cannot write the answer: then FILE exists \
+and is complete; 2 FILE, or a FILE-wal, -shm or -journal of an earlier database, exists already; 6 no usable archive.";
 
 /// The report on the copy, for scripts.
 #[derive(Serialize)]

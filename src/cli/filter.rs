@@ -20,10 +20,10 @@ use super::exit::Failure;
 #[derive(clap::Args)]
 #[command(next_help_heading = "Filters")]
 pub(super) struct FilterFlags {
-    /// The type of the action: reboot, snapshot, power_off ..., or a group such as @power
+    /// The type of the action, such as reboot or snapshot, or a group such as @power
     #[arg(long = "type", value_name = "TYPE", value_delimiter = ',')]
     types: Vec<Term<TypeSelector>>,
-    /// completed, errored or in-progress
+    /// The status: completed, errored or in-progress
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
     status: Vec<Term<String>>,
     /// The droplet: its id, a name it has or had, or a pattern such as 'web-*'
@@ -32,7 +32,7 @@ pub(super) struct FilterFlags {
     /// The region's slug, such as nyc3
     #[arg(long, value_name = "SLUG", value_delimiter = ',')]
     region: Vec<Term<String>>,
-    /// droplet, volume, image ...
+    /// The type of its resource: droplet, volume, image and others
     #[arg(long, value_name = "TYPE", value_delimiter = ',')]
     resource_type: Vec<Term<String>>,
     /// The action's id
@@ -41,13 +41,13 @@ pub(super) struct FilterFlags {
     /// Started at this time or later
     #[arg(long, value_name = "TIME", visible_alias = "after")]
     since: Option<String>,
-    /// Started before this time; a day, week, month, quarter or year is included completely
+    /// Started before this time; an hour, a day, a month and so on is included completely
     #[arg(long, value_name = "TIME", visible_alias = "before")]
     until: Option<String>,
     /// Started in this period: 2020-07, 2020-Q3, yesterday, 7d, 2020-07-01..2020-07-14
     #[arg(long, value_name = "PERIOD", conflicts_with_all = ["since", "until"])]
     during: Option<String>,
-    /// In progress at this time, or at any time during this day, month ...
+    /// In progress at this time, or at any time during this hour, day, month and so on
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// With --at: under way at some time from this long before until this long after
@@ -79,13 +79,14 @@ pub(super) fn how_to_write() -> String {
     let groups: String = lines.collect();
     format!(
         "\
-Filters may be repeated, or take several values separated by commas: any of them matches.
-A ! before a value excludes it; quote it for the shell: --type '@power,!reboot'.
+Filters may be repeated, or take several values separated by commas: any of them matches. A ! before a value excludes \
+it; quote it for the shell: --type '@power,!reboot'.
 
 Groups of types:
 {groups}
-Times are UTC, unless --tz says otherwise: 2020-07-01, '2020-07-01 19:37', 2020-07-20T19:37:30Z,
-2020-07, 2020-Q3, 2020-W30, 2020, today, yesterday, 'last month', 7d, 1h30m, '2 weeks ago'."
+Times are UTC, unless --tz says otherwise: 2020-07-01, '2020-07-01 19:37', 2020-07-20T19:37:30Z, 2020-07-20T19 (the \
+hour), 2020-07, 2020-Q3, 2020-W30, 2020, today, 'yesterday 02:00', monday (the last one before today), 'last month', \
+7d or -7d (that long ago), 1h30m, '2 weeks ago', 'last 7 days'."
     )
 }
 
@@ -193,7 +194,7 @@ pub(super) fn check(
     if flags.exit_code
         && let Some(unknown) = query::unknown(connection, filter)?.first()
     {
-        return Err(Failure::usage(in_words(unknown)));
+        return Err(Failure::usage(in_words(unknown, false)));
     }
     let droplets = query::droplets(connection, filter)?;
     let are_named = !filter.droplets.any_of.is_empty();
@@ -235,6 +236,19 @@ fn echo(context: &Context, connection: &Connection, filter: &Filter) -> Result<(
     Ok(())
 }
 
+/// True when droplets are or were called this.
+fn is_droplet(connection: &Connection, name: &str) -> Result<bool, Failure> {
+    let filter = Filter {
+        droplets: Choice::any_of([DropletSelector::Pattern(name.to_owned())]),
+        ..Filter::default()
+    };
+    match query::droplets(connection, &filter) {
+        Ok(_) => Ok(true),
+        Err(query::Error::UnknownName { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Warnings about filters that are probably mistakes: a value that the archive has never seen and, when nothing
 /// matched, filters that exclude each other.
 pub(super) fn slips(
@@ -255,8 +269,10 @@ pub(super) fn slips(
     if found > 0 && !may_be_hidden.into_iter().any(is_one_of_several) {
         return Ok(slips);
     }
-    let unseen = query::unseen(connection, filter)?;
-    slips.extend(unseen.iter().map(in_words));
+    for unseen in query::unseen(connection, filter)? {
+        let is_droplet = unseen.field == "type" && is_droplet(connection, &unseen.value)?;
+        slips.push(in_words(&unseen, is_droplet));
+    }
     if found == 0 {
         let contradictions = contradictions(filter, now);
         slips.extend(contradictions.iter().map(ToString::to_string));
@@ -264,9 +280,10 @@ pub(super) fn slips(
     Ok(slips)
 }
 
-fn in_words(unseen: &Unseen) -> String {
+fn in_words(unseen: &Unseen, is_droplet: bool) -> String {
     let field = unseen.field.trim_end_matches("_slug").replace('_', " ");
     let suggestion = match unseen.near.as_slice() {
+        [] if is_droplet => format!("; did you mean `--droplet {}`?", unseen.value),
         [] => String::new(),
         near => format!("; did you mean {}?", near.join(", ")),
     };

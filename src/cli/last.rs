@@ -15,7 +15,7 @@ use super::searched;
 #[derive(clap::Args)]
 #[command(after_help = after_help())]
 pub(super) struct Arguments {
-    /// The type of the action: reboot, snapshot ..., or a group such as @power [default: any]
+    /// The type of the action, such as reboot, or a group such as @power [default: any]
     #[arg(value_name = "TYPE", value_delimiter = ',')]
     what: Vec<Term<TypeSelector>>,
     #[command(flatten)]
@@ -32,12 +32,12 @@ fn after_help() -> String {
         "\
 Examples:
   archiver last reboot --droplet web-01
-  archiver last @backup --existing          the droplets that were never backed up come last
-  archiver last @power --until 2020-07-20   what was last before that
+  archiver last @backup --existing
+  archiver last @power --until 2020-07-20
 
-Only completed actions count, unless --status says otherwise. The most recent comes first. With
---droplet, --gone or --existing there is a row for every such droplet whose history is archived,
-without them for every droplet to which it happened.
+Only completed actions count, unless --status says otherwise. The most recent comes first. With --droplet, --gone or \
+--existing there is a row for every such droplet whose history is archived, without them for every droplet to which it \
+happened. Droplets to which it never happened come last.
 
 {}",
         filter::how_to_write()

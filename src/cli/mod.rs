@@ -2,10 +2,11 @@
 //!
 //! Everything that prints is in this folder. The library does the work and reports events. Answers go to stdout,
 //! everything else to stderr. Each command has one file. `filter` has the filter flags, `answer` prints rows, `basis`
-//! tells what they are based on, `searched` words what an empty answer was about, `pager` shows answers that are longer
-//! than the screen, `document` prints single documents, `decided` reads a setting from a flag or the configuration,
-//! `summary` words the result of a sync, `exit` maps errors to statuses and hints, `runtime` has threads and signals,
-//! `progress` draws the bar, `terminal` knows the streams.
+//! tells what they are based on, `order` sorts the rows of a report, `searched` words what an empty answer was about,
+//! `pager` shows answers that are longer than the screen, `document` prints single documents, `decided` reads a setting
+//! from a flag or the configuration, `summary` words the result of a sync, `exit` maps errors to statuses and hints,
+//! `help` lays out help, `mistake` explains arguments that are wrong, `runtime` has threads and signals, `progress` draws
+//! the bar, `terminal` knows the streams.
 
 mod answer;
 mod attempt;
@@ -17,8 +18,11 @@ mod decided;
 mod document;
 mod exit;
 mod filter;
+mod help;
 mod last;
+mod mistake;
 mod monitoring;
+mod order;
 mod pager;
 mod progress;
 mod query;
@@ -49,6 +53,7 @@ use archiver::core::cancellation::Cancellation;
 use archiver::core::time::Timestamp;
 use archiver::daemon::{Alarm, Heartbeat};
 use archiver::query::report::Library;
+use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use basis::Basis;
@@ -61,7 +66,12 @@ use terminal::{ColorChoice, Terminal};
 
 /// Archives the action history of DigitalOcean droplets, and answers questions about it
 #[derive(Parser)]
-#[command(name = "archiver", version, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(
+    name = "archiver",
+    version,
+    disable_help_flag = true,
+    after_help = AFTER_HELP
+)]
 struct Arguments {
     #[command(flatten)]
     global: Global,
@@ -80,12 +90,13 @@ Examples:
   archiver sql 'SELECT type, count(*) FROM actions GROUP BY type'
   archiver status --max-age 2h --exit-code
 
-Exit status: 0 done, and complete; 1 failed; 2 usage or configuration; 3 partial, stderr says what
-is missing; 4 authentication or scope; 5 another sync is running, or a program keeps the archive
-locked; 6 no usable archive; with --exit-code 10: rows found, or a status that is not complete.";
+Exit status: 0 done, and complete; 1 failed; 2 usage or configuration; 3 partial, stderr says what is missing; \
+4 authentication or scope; 5 another sync is running, or a program keeps the archive locked; 6 no usable archive; \
+with --exit-code 10: rows found, or a status that is not complete.";
 
 /// Flags of every command.
 #[derive(Clone, clap::Args)]
+#[command(next_help_heading = "Global options")]
 struct Global {
     /// The archive [default: $ARCHIVER_DB, the configuration, or $XDG_DATA_HOME/archiver/archive.db]
     #[arg(long, value_name = "FILE", global = true)]
@@ -96,7 +107,7 @@ struct Global {
     /// The API [default: $DIGITALOCEAN_API_URL, the configuration, or https://api.digitalocean.com]
     #[arg(long, value_name = "URL", global = true)]
     api_url: Option<String>,
-    /// Use the token of this doctl context before all other sources [default: DIGITALOCEAN_TOKEN ...]
+    /// Use the token of this doctl context, whatever else is set
     #[arg(long, value_name = "NAME", global = true)]
     doctl_context: Option<String>,
     /// Show details; -vv also shows every request
@@ -105,21 +116,32 @@ struct Global {
     /// Print only errors
     #[arg(short, long, conflicts_with = "verbose", global = true)]
     quiet: bool,
-    /// When to use colours
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t, global = true)]
+    /// When to use colours: auto, always or never
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        global = true
+    )]
     color: ColorChoice,
-    /// The format of messages on stderr
+    /// The format of messages on stderr: text or json
     #[arg(
         long,
         value_name = "FORMAT",
         value_enum,
         default_value_t,
+        hide_possible_values = true,
         global = true
     )]
     log_format: LogFormat,
     /// Never show a long answer in a pager ($ARCHIVER_PAGER, $PAGER or less)
     #[arg(long, global = true)]
     no_pager: bool,
+    /// Print help
+    #[arg(short = 'h', long = "help", action = ArgAction::Help, global = true)]
+    _help: Option<bool>,
 }
 
 #[derive(Subcommand)]
@@ -134,9 +156,9 @@ enum Command {
     Last(last::Arguments),
     /// Show everything that is known about one action
     Show(show::Arguments),
-    /// Count the actions that match, by type, droplet, week ...
+    /// Count the actions that match, by type, droplet, week and more
     Stats(stats::Arguments),
-    #[command(about = "Show this list of reports, or the answer of one of them")]
+    /// List the named questions, or answer one of them
     Report(report::Arguments),
     /// Show the life of one droplet: its actions, and the time between them
     Timeline(timeline::Arguments),
@@ -260,17 +282,9 @@ pub(crate) fn run_on<A: Alarm>(
 ) -> ExitCode {
     let arguments: Vec<_> = arguments.into_iter().collect();
     let library = report::library(&arguments, &environment, Arguments::command);
-    let Arguments { global, command } = match parse(arguments, &library) {
+    let Arguments { global, command } = match parse(arguments, &library, &environment) {
         Ok(arguments) => arguments,
-        Err(error) => {
-            // Help and version are errors only to clap.
-            let printed = unless_closed(error.print());
-            return match printed {
-                _ if error.use_stderr() => Status::Usage.into(),
-                Ok(status) => status.into(),
-                Err(failure) => failure.status.into(),
-            };
-        }
+        Err(status) => return status.into(),
     };
     let terminal = terminal(&environment, &global);
     let outcome = Config::load(global.config.as_deref(), environment)
@@ -305,10 +319,40 @@ fn terminal(environment: &Environment, global: &Global) -> Terminal {
     )
 }
 
-/// Parses the arguments. Each report is a command of its own.
-fn parse(arguments: Vec<OsString>, library: &Library) -> Result<Arguments, clap::Error> {
+/// Parses the arguments. Each report is a command of its own. Otherwise prints help, or the mistake.
+fn parse(
+    arguments: Vec<OsString>,
+    library: &Library,
+    environment: &Environment,
+) -> Result<Arguments, Status> {
     let root = Arguments::command().mut_subcommand("report", |it| report::command(it, library));
-    Arguments::from_arg_matches(&root.try_get_matches_from(arguments)?)
+    let mut root = help::laid_out(root, help::width(environment));
+    let arguments = mistake::joined(&root, arguments);
+    let parsed = root.try_get_matches_from_mut(&arguments);
+    let error = match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
+        Ok(arguments) => return Ok(arguments),
+        Err(error) => error,
+    };
+    let is_mistake = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => false,
+        _ => error.use_stderr(),
+    };
+    if is_mistake {
+        let terminal = Terminal::new(environment, ColorChoice::Auto, false, 0, LogFormat::Text);
+        terminal.failure(&mistake::failure(
+            &error,
+            &root,
+            &arguments,
+            Timestamp::now(),
+        ));
+        return Err(Status::Usage);
+    }
+    // Help and version are errors only to clap.
+    match unless_closed(error.print()) {
+        _ if error.use_stderr() => Err(Status::Usage),
+        Ok(status) => Err(status),
+        Err(failure) => Err(failure.status),
+    }
 }
 
 fn execute<A: Alarm>(

@@ -20,7 +20,7 @@ const ORDER: &str = "Order and number";
 pub(super) struct Arguments {
     #[command(flatten)]
     which: FilterFlags,
-    /// Only N actions: the most recent ones, or with --sort the longest, the greatest ...
+    /// Only N actions: the most recent ones, or with --sort the longest or greatest
     #[arg(short = 'n', long, value_name = "N", help_heading = ORDER)]
     limit: Option<u64>,
     /// The order: started, completed, duration or id
@@ -37,7 +37,8 @@ pub(super) struct Arguments {
 }
 
 fn after_help() -> String {
-    format!("{}\nActions come oldest first.", filter::how_to_write())
+    let order = "Actions come oldest first. With --at, those that were stuck for more than a day come last.";
+    format!("{}\n\n{order}", filter::how_to_write())
 }
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {

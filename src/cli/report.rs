@@ -9,15 +9,17 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use archiver::config::{Config, Environment};
-use archiver::core::time::Timestamp;
-use archiver::output::{Heading, RowWriter, Value, visible};
-use archiver::query::report::{self, Bound, Library, Report};
+use archiver::core::time::{Timestamp, Zone, parse_period};
+use archiver::output::{Format, Heading, RowWriter, Value, visible};
+use archiver::query::report::{self, Bound, Kind, Library, Parameter, Report};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use rusqlite::Connection;
 
 use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
+use super::help;
+use super::order::OrderFlags;
 use super::pager;
 use super::searched;
 
@@ -32,13 +34,16 @@ struct Chosen {
     name: String,
     /// The texts of its parameters, by name.
     parameters: BTreeMap<String, String>,
+    during: Option<String>,
+    order: OrderFlags,
     is_shown: bool,
 }
 
 const ABOUT: &str = "List the reports, or run one";
 const AFTER_HELP: &str = "\
-A report is one SQL file, which `archiver report NAME --show-sql` prints. Your own .sql files beside the
-configuration file are reports too, with a header of the same form.
+`archiver report NAME --help` shows what can be chosen. A report is one SQL file, which \
+`archiver report NAME --show-sql` prints. Your own .sql files beside the configuration file are reports too, with a \
+header of the same form.
 
 Examples:
   archiver report
@@ -49,6 +54,9 @@ Examples:
 const COVERED: &str =
     "While the archive is incomplete, --exit-code exits with 3 even if there are rows.";
 const SHOW_SQL: &str = "show-sql";
+const DURING: &str = "during";
+/// The parameters that a window sets.
+const WINDOW: [(&str, Kind); 2] = [("since", Kind::Time), ("until", Kind::End)];
 /// The prefix of the ids of parameters, so that none is taken for a flag of this program.
 const PARAMETER: &str = "parameter ";
 
@@ -87,43 +95,89 @@ fn config_flag(arguments: &[OsString]) -> Option<PathBuf> {
 
 /// `archiver report` with a command for each report.
 pub(super) fn command(report: Command, library: &Library) -> Command {
-    let reports = library.reports().iter().map(|report| {
-        let parameters = report.parameters.iter().map(|parameter| {
-            let mut help = harmless(&parameter.description);
-            if let Some(default) = parameter.default.as_ref().filter(|it| !it.is_empty()) {
-                help = format!("{help} [default: {}]", harmless(default));
-            }
-            Arg::new(format!("{PARAMETER}{}", parameter.name))
-                .long(parameter.name.replace('_', "-"))
-                .alias(parameter.name.clone())
-                .value_name(parameter.kind.name().to_uppercase())
-                .allow_hyphen_values(true)
-                .help(help)
-        });
-        let mut about = report.summary.clone();
-        if let Some(estimate) = &report.estimate {
-            about.push_str(&format!("\n\nAn estimate: {estimate}"));
-        }
-        if let Some(absence) = &report.absence {
-            about.push_str(&format!("\n\n{absence} {COVERED}"));
-        }
-        AnswerFlags::augment_args(Command::new(report.name.clone()))
-            .about(harmless(&report.title))
-            .long_about(harmless(&about))
-            .next_help_heading("Parameters")
-            .args(parameters)
-            .next_help_heading(None)
-            .arg(
-                Arg::new(SHOW_SQL)
-                    .long(SHOW_SQL)
-                    .action(ArgAction::SetTrue)
-                    .help("Print the SQL instead; every sqlite3 can run it"),
-            )
-    });
+    let reports = library.reports().iter().map(command_of);
     report
         .about(ABOUT)
         .after_help(AFTER_HELP)
+        .subcommand_help_heading("Reports")
+        .disable_help_subcommand(true)
         .subcommands(reports)
+}
+
+/// The layout of the help of a report: all that is said about it comes before the flags.
+const TEMPLATE: &str = "\
+{about-with-newline}
+{before-help}{usage-heading} {usage}
+
+{all-args}{after-help}";
+
+fn command_of(report: &Report) -> Command {
+    let (sentence, rest) = report.sentence_and_rest();
+    let estimate = report.estimate.as_ref();
+    let estimate = estimate.map(|why| format!("An estimate: {why}"));
+    let rest = Some(rest.to_owned()).filter(|rest| !rest.is_empty());
+    let absence = report.absence.as_ref();
+    let absence = absence.map(|why| format!("{why} {COVERED}"));
+    let more: Vec<String> = rest.into_iter().chain(estimate).chain(absence).collect();
+    let command = Command::new(report.name.clone())
+        .help_template(TEMPLATE)
+        .next_help_heading("Parameters")
+        .args(report.parameters.iter().map(flag))
+        .args(has_window(report).then(during));
+    let command = AnswerFlags::augment_args(OrderFlags::augment_args(command))
+        .about(harmless(sentence))
+        .arg(
+            Arg::new(SHOW_SQL)
+                .long(SHOW_SQL)
+                .action(ArgAction::SetTrue)
+                .help_heading("Output")
+                .help("Print the SQL instead; every sqlite3 can run it"),
+        );
+    if more.is_empty() {
+        return command;
+    }
+    command.before_help(harmless(&more.join("\n\n")))
+}
+
+fn flag(parameter: &Parameter) -> Arg {
+    let mut help = harmless(&parameter.description);
+    if let Some(first) = help.get(..1).map(str::to_uppercase) {
+        help.replace_range(..1, &first);
+    }
+    let default = parameter.default.as_deref();
+    if let Some(default) = default.filter(|default| !default.is_empty()) {
+        let is_all = parameter.kind == Kind::Droplets && default == "*";
+        let default = if is_all { "all" } else { default };
+        help = format!("{help} [default: {}]", harmless(default));
+    }
+    Arg::new(format!("{PARAMETER}{}", parameter.name))
+        .long(parameter.name.replace('_', "-"))
+        .alias(parameter.name.clone())
+        .value_name(match parameter.kind {
+            Kind::Droplets => "ID|NAME",
+            Kind::Time | Kind::End => "TIME",
+            Kind::Duration => "DURATION",
+            Kind::Number => "N",
+            Kind::Types => "TYPE",
+            Kind::Text => "TEXT",
+        })
+        .help(help)
+}
+
+/// True when a report has both ends of a window as parameters.
+fn has_window(report: &Report) -> bool {
+    let has =
+        |(name, kind): &(&str, Kind)| report.parameter(name).is_some_and(|it| it.kind == *kind);
+    WINDOW.iter().all(has)
+}
+
+/// The flag that sets both ends of a window.
+fn during() -> Arg {
+    Arg::new(DURING)
+        .long(DURING)
+        .value_name("PERIOD")
+        .conflicts_with_all(WINDOW.map(|(name, _)| format!("{PARAMETER}{name}")))
+        .help("Both ends at once: 2020-07, yesterday, 7d, 2020-07-01..2020-07-14")
 }
 
 /// Makes a text harmless to a terminal. Keeps line breaks and tabs.
@@ -137,7 +191,7 @@ fn harmless(text: &str) -> String {
 
 /// The flags that every report already has; a parameter cannot have the same name.
 fn taken_flags(root: &Command) -> Vec<String> {
-    let answer = AnswerFlags::augment_args(Command::new("answer"));
+    let answer = AnswerFlags::augment_args(OrderFlags::augment_args(Command::new("answer")));
     let arguments = root.get_arguments().chain(answer.get_arguments());
     let names = arguments.flat_map(|argument| {
         let aliases = argument.get_all_aliases().unwrap_or_default();
@@ -149,7 +203,7 @@ fn taken_flags(root: &Command) -> Vec<String> {
             .collect::<Vec<_>>()
     });
     names
-        .chain(["help", "version", SHOW_SQL].map(str::to_owned))
+        .chain(["help", "version", SHOW_SQL, DURING].map(str::to_owned))
         .collect()
 }
 
@@ -181,6 +235,12 @@ impl FromArgMatches for Arguments {
             chosen: Some(Chosen {
                 name: name.to_owned(),
                 parameters: parameters.collect(),
+                during: matches
+                    .try_get_one::<String>(DURING)
+                    .ok()
+                    .flatten()
+                    .cloned(),
+                order: OrderFlags::from_arg_matches(matches)?,
                 is_shown: matches.get_flag(SHOW_SQL),
             }),
             answer: AnswerFlags::from_arg_matches(matches)?,
@@ -219,22 +279,57 @@ fn list(context: &Context, flags: &AnswerFlags, library: &Library) -> Result<Sta
     for problem in library.problems() {
         context.terminal.warning(&problem.to_string());
     }
-    // The summary does not fit a table. The help of the report shows it.
-    let is_chosen = !flags.columns.is_empty() || !flags.output.is_for_people();
-    let shown = if is_chosen { 4 } else { 3 };
+    if flags.output == Format::Table && flags.columns.is_empty() {
+        return explain(context, flags, library);
+    }
     let headings = ["name", "title", "parameters", "summary"].map(Heading::plain);
     let printed = answer::print(context, flags, |printer| {
-        let written = printer.header(&headings[..shown]).and_then(|()| {
+        let written = printer.header(&headings).and_then(|()| {
             library.reports().iter().try_for_each(|report| {
                 let names = report.parameters.iter().map(|it| it.name.replace('_', "-"));
                 let parameters = names.collect::<Vec<_>>().join(" ");
                 let texts = [&report.name, &report.title, &parameters, &report.summary];
-                printer.row(&texts.map(|text| Value::Text(text))[..shown])
+                printer.row(&texts.map(|text| Value::Text(text)))
             })
         });
         written.map_err(report::Error::Write)
     })?;
     Ok(printed.status)
+}
+
+/// Prints the names of the reports, each with a sentence. A summary does not fit a table.
+fn explain(context: &Context, flags: &AnswerFlags, library: &Library) -> Result<Status, Failure> {
+    let reports = library.reports().iter();
+    let entries = reports.map(|report| {
+        let (sentence, _) = report.sentence_and_rest();
+        (report.name.clone(), visible(sentence).into_owned())
+    });
+    let entries: Vec<_> = entries.collect();
+    let width = if context.terminal.shows_answers {
+        help::width(context.config.environment())
+    } else {
+        usize::MAX
+    };
+    let text = help::two_columns(&entries, width);
+    pager::print(context, |stdout| stdout.write_all(text.as_bytes()))?;
+    Ok(flags.status(entries.len() as u64, &context.basis))
+}
+
+/// The texts for the parameters. A window sets both of its ends.
+fn texts(
+    chosen: &Chosen,
+    now: Timestamp,
+    zone: &Zone,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let mut texts = chosen.parameters.clone();
+    if let Some(text) = &chosen.during {
+        let period = parse_period(text, now, zone);
+        let period = period.map_err(|error| Failure::usage(format!("--{DURING}: {error}")))?;
+        let ends = [period.since, period.until].map(|end| end.to_string());
+        let names = WINDOW.map(|(name, _)| name.to_owned());
+        texts.extend(names.into_iter().zip(ends));
+    }
+    Ok(texts)
 }
 
 fn run_report(
@@ -243,12 +338,14 @@ fn run_report(
     flags: &AnswerFlags,
     report: &Report,
 ) -> Result<Status, Failure> {
+    let now = Timestamp::now();
+    let texts = texts(chosen, now, &flags.tz)?;
     let connection = context.open_archive()?;
     let bound = report.bind(
-        &chosen.parameters,
+        &texts,
         &report::Context {
             connection: &connection,
-            now: Timestamp::now(),
+            now,
             zone: &flags.tz,
         },
     )?;
@@ -260,7 +357,8 @@ fn run_report(
     }
     note_unarchived(context, &connection, report, &bound)?;
     let printed = answer::print(context, flags, move |printer| {
-        report::run(&connection, report, &bound, printer)
+        let ask = |writer: &mut dyn RowWriter| report::run(&connection, report, &bound, writer);
+        chosen.order.pass(printer, ask)
     })?;
     if flags.output.is_for_people() {
         annotate(context, report, &chosen.parameters, printed.rows);

@@ -1,15 +1,22 @@
 //! The scope flags, for every command that syncs.
 
-use archiver::config::ConfigFile;
+use std::collections::BTreeSet;
+
+use archiver::archive;
 use archiver::core::model::{DropletId, is_tag};
+use archiver::query::{self, Choice, DropletSelector, Filter};
 use archiver::sync::Scope;
+use clap::builder::NonEmptyStringValueParser;
+
+use super::Context;
+use super::exit::Failure;
 
 /// The scope flags.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct ScopeFlags {
-    /// Archive this droplet (repeatable, or comma-separated)
-    #[arg(long, value_name = "ID", value_delimiter = ',')]
-    droplet: Vec<DropletId>,
+    /// Archive this droplet: its id, or a name that the archive knows (repeatable, or comma-separated)
+    #[arg(long, value_name = "ID|NAME", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    droplet: Vec<String>,
     /// Archive the droplets that have this tag now (repeatable, or comma-separated)
     #[arg(long, value_name = "TAG", value_delimiter = ',', value_parser = tag)]
     tag: Vec<String>,
@@ -24,23 +31,79 @@ fn tag(text: &str) -> Result<String, &'static str> {
 }
 
 impl ScopeFlags {
-    /// The scope of the flags, else of the configuration, else the whole account.
-    pub(super) fn scope(&self, file: &ConfigFile) -> Scope {
+    /// The scope of the flags, else of the configuration, else the whole account. Names are looked up in the archive.
+    pub(super) fn scope(&self, context: &Context) -> Result<Scope, Failure> {
+        let configured = &context.config.file().sync;
         let is_by_flag = self.all || !self.droplet.is_empty() || !self.tag.is_empty();
         let (ids, tags) = if is_by_flag {
-            (&self.droplet, &self.tag)
+            (ids(context, &self.droplet)?, &self.tag)
         } else {
-            (&file.sync.droplets, &file.sync.tags)
+            (
+                configured.droplets.iter().copied().collect(),
+                &configured.tags,
+            )
         };
-        if ids.is_empty() && tags.is_empty() {
+        Ok(if ids.is_empty() && tags.is_empty() {
             Scope::Account
         } else {
             Scope::Droplets {
-                ids: ids.iter().copied().collect(),
+                ids,
                 tags: tags.iter().cloned().collect(),
             }
-        }
+        })
     }
+}
+
+/// The ids of droplets that are given by id, or by a name or pattern. Digits are an id, which need not be archived.
+fn ids(context: &Context, droplets: &[String]) -> Result<BTreeSet<DropletId>, Failure> {
+    let is_id = |droplet: &&String| droplet.bytes().all(|byte| byte.is_ascii_digit());
+    let (digits, names): (Vec<&String>, Vec<&String>) = droplets.iter().partition(is_id);
+    let too_large =
+        |digits: &str| Failure::usage(format!("--droplet: the id {digits} is too large"));
+    let ids = digits
+        .iter()
+        .map(|digits| digits.parse().map_err(|_| too_large(digits)));
+    let mut ids = ids.collect::<Result<BTreeSet<DropletId>, Failure>>()?;
+    if let Some(name) = names.first() {
+        ids.extend(by_name(context, name, &names)?);
+    }
+    Ok(ids)
+}
+
+/// The droplets with these names, of which `first` is the first.
+fn by_name(context: &Context, first: &str, names: &[&String]) -> Result<Vec<DropletId>, Failure> {
+    let about = |failure: Failure, hint: &str| Failure {
+        message: format!("--droplet: {}", failure.message),
+        hint: Some(hint.to_owned()),
+        ..failure
+    };
+    if let Err(archive::Error::Missing { .. }) = archive::expect_archive(&context.archive_path()?) {
+        let failure = Failure::usage(format!("`{first}` is a name, and no archive knows it yet"));
+        return Err(about(failure, "give the id of the droplet"));
+    }
+    let archive = context.open_archive();
+    let archive = archive.map_err(|failure| {
+        about(
+            failure,
+            "a name is looked up in the archive; give the id of the droplet instead",
+        )
+    })?;
+    let selectors = names.iter().map(|name| {
+        let Ok(selector) = name.parse::<DropletSelector>();
+        selector
+    });
+    let filter = Filter {
+        droplets: Choice::any_of(selectors),
+        ..Filter::default()
+    };
+    let found = query::droplets(&archive, &filter).map_err(|error| match error {
+        query::Error::UnknownName { .. } => about(
+            error.into(),
+            "a name is looked up in the archive; give the id of a droplet that is new",
+        ),
+        error => error.into(),
+    })?;
+    Ok(found.unwrap_or_default())
 }
 
 /// The scope in words. A long list is cut.

@@ -24,7 +24,14 @@ pub(super) struct Arguments {
     #[arg(long)]
     sizes: bool,
     /// text or json
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true
+    )]
     output: DocumentFormat,
     /// The time zone in which times are shown: UTC, local, Europe/Berlin, +02:00
     #[arg(long, value_name = "ZONE", default_value = "UTC")]

@@ -39,11 +39,11 @@ pub(super) struct Arguments {
 
 const AFTER_HELP: &str = "\
 Examples:
-  archiver sql 'SELECT type, count(*) AS actions FROM actions GROUP BY type ORDER BY actions DESC'
-  archiver sql 'SELECT * FROM actions WHERE id = :id' --param id=36804636 -o json
+  archiver sql 'SELECT type, count(*) FROM actions GROUP BY type'
+  archiver sql 'SELECT * FROM actions WHERE id = :id' --param id=36804636
   archiver sql --timeout 30s -o csv < question.sql
 
-Only reading is possible: SELECT, WITH, VALUES, EXPLAIN, and pragmas that only read, one statement at a time.
+Only reading is possible: SELECT, WITH, VALUES, EXPLAIN, and pragmas that only read, one statement at a time. \
 `archiver schema` shows the tables and views. A BLOB is printed as x'00ff'.";
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {

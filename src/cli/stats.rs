@@ -1,5 +1,7 @@
 //! `archiver stats`: prints the numbers of actions in groups on stdout.
 
+use std::num::NonZeroU64;
+
 use archiver::core::time::Timestamp;
 use archiver::query::stats::{self, Dimension, MOST_DIMENSIONS, Measure, Question};
 
@@ -25,8 +27,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     durations: bool,
     /// Only the N largest groups, the largest first
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    top: Option<u64>,
+    #[arg(long, value_name = "N")]
+    top: Option<NonZeroU64>,
     /// Only groups in which an action failed
     #[arg(long)]
     errored: bool,
@@ -45,8 +47,8 @@ Examples:
   archiver stats --durations --by month --type snapshot
   archiver stats --by droplet --type reboot,power_cycle --top 10 -o json
 
-Hours, days, weeks (from Monday) and longer periods are in the time zone of --tz. An action that
-several droplets listed counts for each of them.
+Hours, days, weeks (from Monday) and longer periods are in the time zone of --tz. An action that several droplets \
+listed counts for each of them.
 
 {}",
         filter::how_to_write()
@@ -99,7 +101,7 @@ fn question(arguments: &Arguments) -> Result<Question, Failure> {
         },
         top: arguments
             .top
-            .map(|top| usize::try_from(top).unwrap_or(usize::MAX)),
+            .map(|top| usize::try_from(top.get()).unwrap_or(usize::MAX)),
         only_errored: arguments.errored,
     })
 }

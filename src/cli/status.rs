@@ -34,17 +34,18 @@ pub(super) struct Arguments {
 const AFTER_HELP: &str = "\
 Examples:
   archiver status
-  archiver status --max-age 2h --exit-code    # cron, Nagios: 0 is good, anything else is a problem
+  archiver status --max-age 2h --exit-code
   archiver status -o json
 
 The first line is the verdict:
-  complete      everything that the API listed when the last complete sync began is archived
+  complete      all that was listed when the last complete sync began is archived
   stale         the same, but it began longer ago than --max-age
   incomplete    a sync archived a part of what is new, or none was complete yet
   never synced  nothing is archived
 The verdict is about the scope of the last sync: the account or some droplets.
 
-Exit status: 0 for any archive that can be read; with --exit-code, 10 for any but a complete one; 6 when there is none.";
+Exit status: 0 for any archive that can be read; with --exit-code, 10 for any but a complete one; 6 when there is \
+none. So with --exit-code, for cron or Nagios, 0 is good and anything else is a problem.";
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let flags = &arguments.answer;

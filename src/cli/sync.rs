@@ -38,12 +38,19 @@ pub(super) struct Arguments {
     /// Show the cost of a sync, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// The longest wait for another sync, or for a program that keeps the archive locked, such as 60s
-    /// [default: no wait for a sync, a minute for a program]
+    /// The longest wait for another sync, or for a program that keeps the archive locked, such as 60s [default: no wait
+    /// for a sync, a minute for a program]
     #[arg(long, value_name = "DURATION")]
     wait: Option<String>,
-    /// The format of the summary
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    /// The format of the summary: text, for people on stderr, or json, for scripts on stdout
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true
+    )]
     output: SummaryFormat,
     #[command(flatten)]
     monitoring: MonitoringFlags,
@@ -66,7 +73,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     context
         .terminal
         .detail(1, &format!("archive {}", path.display()));
-    let scope = arguments.scope.scope(context.config.file());
+    let scope = arguments.scope.scope(context)?;
     let settings = attempt::settings(context, scope, arguments.full)?;
     if arguments.dry_run {
         return forecast(context, arguments, &progress, &settings);

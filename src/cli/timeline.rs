@@ -19,7 +19,7 @@ pub(super) struct Arguments {
     /// Show actions that started at this time or later
     #[arg(long, value_name = "TIME", visible_alias = "after")]
     since: Option<String>,
-    /// Show actions that started before this time; a day, week, month, quarter or year is included completely
+    /// Show actions that started before this time; an hour, a day, a month and so on is included completely
     #[arg(long, value_name = "TIME", visible_alias = "before")]
     until: Option<String>,
     #[command(flatten)]
@@ -32,10 +32,10 @@ Examples:
   archiver timeline 3164444 --since 30d --tz Europe/Berlin
   archiver timeline web-01 -o csv --columns started_at,type,state,certainty
 
-Actions are in the order of their start. The state is that of the droplet after the action: on, off,
-gone, or unknown. If actions overlap, the one that ended last counts. After a shutdown the state is
-an estimate, because a shutdown only asks the system to stop. Actions that failed or have not ended
-change nothing. The gap is the time since the end of the previous action.";
+Actions are in the order of their start. The state is that of the droplet after the action: on, off, gone, or unknown. \
+If actions overlap, the one that ended last counts. After a shutdown the state is an estimate, because a shutdown only \
+asks the system to stop. Actions that failed or have not ended change nothing. The gap is the time since the end of \
+the previous action.";
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let now = Timestamp::now();

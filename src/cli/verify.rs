@@ -19,8 +19,15 @@ pub(super) struct Arguments {
     /// Skip the checks of indexes against their tables, and of references
     #[arg(long)]
     quick: bool,
-    /// The format of the findings
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    /// The format of the findings: text or json
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true
+    )]
     output: DocumentFormat,
 }
 
@@ -30,10 +37,9 @@ Examples:
   archiver verify --quick -o json
   archiver verify --db /backups/archive.db
 
-It checks the pages and indexes of the file, references between rows, the schema against the one
-that archiver makes, coverage against rows, times, and the log of syncs. It only reads, and may run
-while a sync does. An error is a state that archiver never leaves behind; a note may occur in a
-sound archive, such as an action that ended before it began.
+It checks the pages and indexes of the file, references between rows, the schema against the one that archiver makes, \
+coverage against rows, times, and the log of syncs. It only reads, and may run while a sync does. An error is a state \
+that archiver never leaves behind; a note may occur in a sound archive, such as an action that ended before it began.
 
 Exit status: 0 sound; 6 damaged or inconsistent, or there is no archive.";
 

@@ -154,11 +154,14 @@ pub(super) fn read(path: &Path) -> Result<Option<Read>, Error> {
     };
     let parsed = Deserializer::parse(&text).map_err(|error| {
         let message = error.message().to_owned();
-        problem(error, &message)
+        problem(error, message.trim_end_matches(", expected literal string"))
     })?;
     let file = ConfigFile::deserialize(parsed).map_err(|error| {
         let message = without_values(error.message());
-        problem(error, &message)
+        let place = error.span().map_or(0, |span| span.start);
+        let named =
+            key_at(&text, place).map(|key| message.replacen("the value", &format!("`{key}`"), 1));
+        problem(error, &named.unwrap_or(message))
     })?;
     if let Some((key, message)) = contradiction(&file) {
         return Err(invalid(line_of_key(&text, key), &message));
@@ -236,6 +239,13 @@ fn line_of_key(text: &str, key: &str) -> usize {
         .map_or(1, |line| line + 1)
 }
 
+/// The setting on the line of a place in the file, if its name can be shown.
+fn key_at(text: &str, place: usize) -> Option<&str> {
+    let line = text.get(..place)?.rsplit('\n').next()?;
+    let key = line.split_once('=')?.0.trim();
+    looks_like_setting(key).then_some(key)
+}
+
 /// The message of serde without values of the file. It keeps names of settings and kinds of values.
 fn without_values(message: &str) -> String {
     let unknown = message
@@ -250,17 +260,42 @@ fn without_values(message: &str) -> String {
     }
     let value = |problem| {
         let (found, expected) = message.strip_prefix(problem)?.rsplit_once(", expected ")?;
-        let kind = found.split(['"', '`']).next().unwrap_or_default();
-        let expected = if expected.starts_with("struct ") {
-            "a table"
+        let kind = found
+            .split(['"', '`'])
+            .next()
+            .unwrap_or_default()
+            .trim_end();
+        let (kind, expected) = (in_plain_words(kind), in_plain_words(expected));
+        // Of two whole numbers, one is out of range.
+        let found = if kind == "a whole number" {
+            String::new()
         } else {
-            expected
+            format!(", and this is {kind}")
         };
-        Some(format!("{problem}{}, expected {expected}", kind.trim_end()))
+        Some(format!("the value must be {expected}{found}"))
     };
     value("invalid type: ")
         .or_else(|| value("invalid value: "))
         .unwrap_or_else(|| "its value is invalid".to_owned())
+}
+
+/// A kind of value, as a person would call it who never wrote a program.
+fn in_plain_words(kind: &str) -> &str {
+    match kind {
+        "a nonzero u32" => "a whole number from 1 to 4,294,967,295",
+        "u32" => "a whole number from 0 to 4,294,967,295",
+        "i64" => "a list of ids, such as [3164444]",
+        "integer" => "a whole number",
+        "floating point" => "a number with a fraction",
+        "a boolean" => "true or false, without quotes",
+        "boolean" => "true or false",
+        "a sequence" => "a list in brackets",
+        "sequence" | "array" => "a list",
+        "string" | "a string" | "path string" => "a text in quotes",
+        "map" | "table" => "a table",
+        table if table.starts_with("struct ") => "a table, such as [sync]",
+        other => other,
+    }
 }
 
 /// True when an unknown key may be a misspelt setting, and not a secret in the wrong place.

@@ -47,17 +47,32 @@ fn what_was_found_and_what_was_expected_are_said() {
     for (text, said) in [
         (
             "[limits]\nconcurrency = 'x'",
-            "invalid type: string, expected a nonzero u32",
+            "`concurrency` must be a whole number from 1 to 4,294,967,295, and this is a text in quotes",
         ),
         (
             "[limits]\nconcurrency = 0",
-            "invalid value: integer, expected a nonzero u32",
+            "line 2: `concurrency` must be a whole number from 1 to 4,294,967,295;",
+        ),
+        (
+            "[limits]\nreserve = -1",
+            "line 2: `reserve` must be a whole number from 0 to 4,294,967,295;",
+        ),
+        (
+            "[sync]\ndroplets = ['web-01']",
+            "`droplets` must be a list of ids, such as [3164444], and this is a text in quotes",
+        ),
+        (
+            "[sync]\ntags = 'prod'",
+            "`tags` must be a list in brackets, and this is a text in quotes",
         ),
         (
             "[sync]\nall = 1",
-            "invalid type: integer, expected a boolean",
+            "`all` must be true or false, without quotes;",
         ),
-        ("sync = 'x'", "invalid type: string, expected a table"),
+        (
+            "sync = 'x'",
+            "`sync` must be a table, such as [sync], and this is a text in quotes",
+        ),
         (
             "[limits]\nrates = 5",
             "unknown field `rates`, expected one of `requests_per_minute`",

@@ -6,10 +6,12 @@ const MOST: usize = 3;
 /// The minimum length, in bytes, of a word that counts as a part of another. Shorter words are part of too many others.
 const SHORTEST_PART: usize = 3;
 
-/// The candidates that the user may have meant by `word`, nearest first.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<String> {
+/// The candidates that the user may have meant by `word`, nearest first. The word itself is none of them.
+#[must_use]
+pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let others = candidates.filter(|candidate| *candidate != word);
     let word = word.to_lowercase();
-    let mut near: Vec<(usize, &str)> = candidates
+    let mut near: Vec<(usize, &str)> = others
         .filter_map(|candidate| Some((distance(&word, &candidate.to_lowercase())?, candidate)))
         .collect();
     near.sort_unstable();

@@ -16,9 +16,9 @@ use crate::output::Value;
 /// Passes every matching action to `visit`, and returns their number.
 ///
 /// The actions come in the order of the filter. The default order is by `started_at`, then by id, oldest first; actions
-/// without a time come before all others. A limit keeps the actions with the greatest sort keys, by default the most
-/// recent ones. An action in progress has lasted until `now`. In the default order, only the rows within the limit are
-/// kept in memory.
+/// without a time come before all others. With an overlap interval, actions in progress that began more than a day
+/// before it come last. A limit keeps the actions with the greatest sort keys, by default the most recent ones. An
+/// action in progress has lasted until `now`. In the default order, only the rows within the limit are kept in memory.
 ///
 /// # Errors
 /// When a droplet's name is unknown or ambiguous, the archive cannot be read, or `visit` fails.

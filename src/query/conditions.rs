@@ -13,6 +13,9 @@ const IS_LONG: &str =
 /// In progress. The value is a literal, because a partial index is not used for a parameter.
 const IS_OPEN: &str = "actions.status = 'in-progress'";
 
+/// An action that is in progress for longer is hardly what somebody looks for who asks about a time.
+const STUCK_SECONDS: i64 = 24 * 3600;
+
 const IS_UNENDED: &str = "+actions.status = 'in-progress' AND actions.completed_at IS NULL";
 
 const SECONDS: &str = "(unixepoch(actions.completed_at) - unixepoch(actions.started_at))";
@@ -174,6 +177,15 @@ impl<'a> Conditions<'a> {
             Source::Long => format!("({starts_later} OR {ends_later})"),
             _ => format!("({starts_later} OR {ends_later} OR ({lasts}))"),
         })
+    }
+
+    /// Tells, for a question about a time, if an action began long before it and is still in progress.
+    pub(super) fn is_stuck(&mut self) -> Option<String> {
+        let (from, _) = self.question.filter.overlap?;
+        let edge = self.bind_time(from.saturating_add_seconds(-STUCK_SECONDS));
+        Some(format!(
+            "coalesce({IS_OPEN} AND actions.completed_at IS NULL AND actions.started_at < {edge}, 0)"
+        ))
     }
 
     fn minimum(&mut self) -> Option<String> {

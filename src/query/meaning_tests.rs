@@ -1,5 +1,6 @@
 //! Proof that a statement, in any shape that speed needs, returns what its filter means.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
@@ -98,6 +99,15 @@ impl Archived {
         start < to && end.max(start) >= from
     }
 
+    /// Began more than a day before the time that the filter is about, and has not ended.
+    fn is_stuck(&self, filter: &Filter) -> bool {
+        let began_before =
+            |edge: i64| (self.started_at).is_some_and(|start| start.epoch_seconds() < edge);
+        let is_old =
+            |(from, _): (Timestamp, Timestamp)| began_before(from.epoch_seconds() - 86_400);
+        self.is_open() && filter.overlap.is_some_and(is_old)
+    }
+
     fn is_on(&self, droplets: &Choice<DropletSelector>, gone: Option<bool>) -> bool {
         let id = |selector: &DropletSelector| match selector {
             DropletSelector::Id(id) => *id,
@@ -191,13 +201,15 @@ fn meant(everything: &BTreeMap<i64, Archived>, filter: &Filter) -> Vec<i64> {
         .values()
         .filter(|action| action.matches(filter))
         .collect();
-    matching.sort_by_key(|action| action.key(filter.sort));
-    let limit = filter
-        .limit
-        .map_or(usize::MAX, |limit| usize::try_from(limit).unwrap());
-    matching.drain(..matching.len().saturating_sub(limit));
-    if filter.reverse {
-        matching.reverse();
+    let comes_last = |action: &Archived| filter.sort == SortKey::Started && action.is_stuck(filter);
+    matching.sort_by_key(|action| (comes_last(action), Reverse(action.key(filter.sort))));
+    matching.truncate(
+        filter
+            .limit
+            .map_or(usize::MAX, |limit| usize::try_from(limit).unwrap()),
+    );
+    if !filter.reverse {
+        matching.sort_by_key(|action| (comes_last(action), action.key(filter.sort)));
     }
     matching.iter().map(|action| action.id).collect()
 }
@@ -274,6 +286,9 @@ fn fields() -> Vec<Vec<Step>> {
             },
             |filter| {
                 filter.overlap = Some((time("2017-07-14T07:00:00Z"), time("2017-07-14T10:00:00Z")));
+            },
+            |filter| {
+                filter.overlap = Some((time("2017-07-15T04:00:00Z"), time("2017-07-15T06:00:00Z")));
             },
             |filter| {
                 filter.overlap = Some((time("2020-07-31T00:00:00Z"), time("2020-08-02T00:00:00Z")));

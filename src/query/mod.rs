@@ -26,6 +26,7 @@ mod show;
 mod statement;
 mod suggest;
 
+pub use crate::core::similar::nearest;
 pub use actions::{actions, count};
 pub use archived::not_archived;
 pub use column::{Column, UnknownColumn};

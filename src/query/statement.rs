@@ -41,9 +41,17 @@ pub(super) fn select(question: &Question<'_>, columns: &[Column]) -> Statement {
     let mut shown: Vec<&'static str> = columns.iter().map(|column| column.expression()).collect();
     let key = place_of(filter.sort.expression(), &mut shown);
     let id = place_of(Column::Id.expression(), &mut shown);
-    let matching = all_arms(question, &mut conditions, &shown.join(", "));
-    let greatest_first = format!("ORDER BY {key} DESC, {id} DESC");
-    let smallest_first = format!("ORDER BY {key}, {id}");
+    let mut expressions = shown.join(", ");
+    let mut last = String::new();
+    if filter.sort == SortKey::Started
+        && let Some(is_stuck) = conditions.is_stuck()
+    {
+        let _ = write!(expressions, ", {is_stuck}");
+        last = format!("{}, ", shown.len() + 1);
+    }
+    let matching = all_arms(question, &mut conditions, &expressions);
+    let greatest_first = format!("ORDER BY {last}{key} DESC, {id} DESC");
+    let smallest_first = format!("ORDER BY {last}{key}, {id}");
     let order = if filter.reverse {
         &greatest_first
     } else {

@@ -204,6 +204,9 @@ async fn refresh_names(session: &mut Session<'_>) -> Result<(), archive::Error> 
         }
         // The names are refreshed. Another sync run finds out which droplets are gone.
         Ok(_) => {}
+        Err(error) if error.is_missing_scope() => session.notice(
+            "the token lacks the scope droplet:read: names of droplets are not archived, and those that are gone are not found",
+        ),
         Err(error) => session.notice(&format!(
             "the names of droplets were not refreshed: {error}"
         )),

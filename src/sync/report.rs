@@ -147,7 +147,9 @@ impl Report {
     /// One line for each missing part; `None` when nothing is missing.
     #[must_use]
     pub fn what_is_missing(&self) -> Option<String> {
-        let of_listings = self.listings.iter().filter_map(ListingReport::problem);
+        let of_listings = self.listings.iter();
+        let of_listings = of_listings.filter(|it| it.missing_scope().is_none());
+        let of_listings = of_listings.filter_map(ListingReport::problem);
         let failures = self
             .failures
             .iter()
@@ -172,6 +174,7 @@ impl Report {
             .cut_short
             .clone()
             .into_iter()
+            .chain(self.what_no_scope_covers())
             .chain(of_listings)
             .chain(failures)
             .chain(unknown_tags)
@@ -181,7 +184,31 @@ impl Report {
     }
 }
 
+impl Report {
+    /// One line for all listings that the token may not read, with the first error.
+    fn what_no_scope_covers(&self) -> Option<String> {
+        let refused = |it: &&ListingReport| it.missing_scope().is_some();
+        let mut refused = self.listings.iter().filter(refused);
+        let first = refused.next()?;
+        let error = first.missing_scope()?;
+        let subject = subject(first.listing);
+        Some(match refused.count() {
+            0 => format!("{subject} failed: {error}"),
+            1 => format!("{subject} and 1 other listing failed: {error}"),
+            others => format!("{subject} and {others} other listings failed: {error}"),
+        })
+    }
+}
+
 impl ListingReport {
+    /// The error, if the token lacks a scope for this listing.
+    fn missing_scope(&self) -> Option<&api::Error> {
+        match &self.result {
+            ListingResult::Failed(error) => Some(error).filter(|error| error.is_missing_scope()),
+            _ => None,
+        }
+    }
+
     /// The missing part in one line; `None` when nothing is missing, or the listing was not read.
     fn problem(&self) -> Option<String> {
         let subject = subject(self.listing);

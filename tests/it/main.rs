@@ -57,3 +57,4 @@ mod token;
 mod usage;
 mod verify;
 mod witness;
+mod words;

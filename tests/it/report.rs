@@ -232,3 +232,73 @@ fn a_type_that_nobody_has_seen_is_no_check_that_passes() {
     let group = report("@backup").exits(0);
     assert_eq!(group.stdout, report("backup,snapshot").exits(0).stdout);
 }
+
+#[test]
+fn rows_are_sorted_and_limited_after_the_report() {
+    let sandbox = archived();
+    let column = |flags: &[&str], column: &str| {
+        let fixed = [
+            "report",
+            "failures",
+            "--since",
+            "@0",
+            "-o",
+            "csv",
+            "--no-header",
+            "--columns",
+            column,
+        ];
+        let run = sandbox.run(&[&fixed[..], flags].concat()).exits(0);
+        run.stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let all = column(&[], "ended");
+    assert!(all.len() > 3, "{all:?}");
+    assert_eq!(column(&["-n", "2"], "ended"), all[..2]);
+    let mut numbers: Vec<i64> = all.iter().map(|number| number.parse().unwrap()).collect();
+    numbers.sort_unstable_by_key(|number| std::cmp::Reverse(*number));
+    let numbers: Vec<_> = numbers.iter().map(ToString::to_string).collect();
+    assert_eq!(column(&["--sort", "ended"], "ended"), numbers);
+    assert_eq!(
+        column(&["--sort", "ended", "-n", "3"], "ended"),
+        numbers[..3]
+    );
+    let mut types = column(&[], "type");
+    types.sort();
+    assert_eq!(column(&["--sort", "Type"], "type"), types);
+    let mut times = column(&[], "last_errored_at");
+    times.sort();
+    times.reverse();
+    assert_eq!(
+        column(&["--sort", "last_errored_at"], "last_errored_at"),
+        times
+    );
+    let run = sandbox
+        .run(&["report", "failures", "--sort", "size"])
+        .exits(2);
+    run.says("--sort: `size` is not a column: use type, ");
+}
+
+#[test]
+fn a_period_is_both_ends_of_a_window() {
+    let sandbox = archived();
+    let answer = |flags: &[&str]| {
+        let fixed = ["report", "busiest", "-o", "csv"];
+        sandbox.run(&[&fixed[..], flags].concat()).exits(0).stdout
+    };
+    let year = answer(&["--during", "2024"]);
+    assert!(year.lines().count() > 2, "{year}");
+    assert_eq!(
+        year,
+        answer(&["--since", "2024-01-01", "--until", "2024-12-31"])
+    );
+    assert_ne!(year, answer(&["--during", "2023"]));
+    let both = ["report", "busiest", "--during", "2024", "--since", "2023"];
+    sandbox
+        .run(&both)
+        .exits(2)
+        .says("--during and --since exclude each other");
+    let run = sandbox
+        .run(&["report", "busiest", "--during", "now"])
+        .exits(2);
+    run.says("--during: `now` is one instant");
+}

@@ -25,8 +25,15 @@ use crate::cli::{Context, attempt, document};
 pub(super) struct Arguments {
     #[command(flatten)]
     scope: ScopeFlags,
-    /// The format of the answer
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    /// The format of the answer: table, for people, or json, for scripts
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true
+    )]
     output: Format,
 }
 
@@ -42,20 +49,19 @@ enum Format {
 const AFTER_HELP: &str = "\
 Examples:
   archiver auth check
-  archiver auth check --droplet 3164444              # is it enough for these?
+  archiver auth check --droplet 3164444
   archiver auth check --doctl-context work -o json
 
-Each scope is tested with the smallest request that needs it. Nothing is written, and no part of the
-token is shown.
+Each scope is tested with the smallest request that needs it. Nothing is written, and no part of the token is shown.
 
-Exit status: 0 the token may do what the sync needs; 4 it is missing, is not accepted, belongs to
-another account than the archive, or lacks a scope that the sync needs; 1 the API could not be asked.";
+Exit status: 0 the token may do what the sync needs; 4 it is missing, is not accepted, belongs to another account than \
+the archive, or lacks a scope that the sync needs; 1 the API could not be asked.";
 
 /// The page where the user makes a new token.
 pub(super) const TOKENS_PAGE: &str = "https://cloud.digitalocean.com/account/api/tokens";
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
-    let scope = arguments.scope.scope(context.config.file());
+    let scope = arguments.scope.scope(context)?;
     let progress = Progress::new(context.terminal);
     let pacer = SharedPacer::new(attempt::pace(context));
     let token = context.token(&Cancellation::never())?;

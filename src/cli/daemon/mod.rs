@@ -57,15 +57,14 @@ pub(super) struct Arguments {
 const AFTER_HELP: &str = "\
 Examples:
   archiver daemon --cron '*/15 * * * *'
-  archiver daemon --cron '30 2 * * *' --timezone Europe/Dublin -v    # -v also prints the next five runs
+  archiver daemon --cron '30 2 * * *' --timezone Europe/Dublin -v
   archiver daemon --cron @hourly --jitter 5m --listen 127.0.0.1:9184
 
-A tick is skipped while a sync is running. One sync makes up for all missed ticks.
-The daemon retries a failed sync after a wait. No run is lost or doubled when clocks
-are set forward or back.
+A tick is skipped while a sync is running. One sync makes up for all missed ticks. The daemon retries a failed sync \
+after a wait. No run is lost or doubled when clocks are set forward or back. -v also prints the next five runs.
 
-Signals: TERM and INT end it within five seconds with exit status 0, a second one
-ends it at once. HUP reads the configuration again.";
+Signals: TERM and INT end it within five seconds with exit status 0, a second one ends it at once. HUP reads the \
+configuration again.";
 
 /// The clock, randomness and alarm of a daemon; a test has its own.
 pub(crate) struct Machine<A> {

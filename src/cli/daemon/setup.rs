@@ -60,7 +60,7 @@ impl Setup {
         );
         let max_age = max_age.map(|age| age.duration_seconds(&context));
         Ok(Self {
-            settings: attempt::settings(&context, arguments.scope.scope(file), false)?,
+            settings: attempt::settings(&context, arguments.scope.scope(&context)?, false)?,
             monitoring: Monitoring::new(&context, &arguments.monitoring)?,
             max_age_seconds: max_age
                 .transpose()?

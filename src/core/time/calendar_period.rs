@@ -9,6 +9,16 @@ use jiff::civil::{Date, ISOWeekDate, Weekday};
 /// of seconds, and are refused as a number without a unit.
 const YEARS: std::ops::RangeInclusive<i16> = 1900..=2099;
 
+const WEEKDAY_NAMES: [&str; 7] = [
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+];
+
 /// A unit of the calendar. Weeks begin on Monday, as in ISO 8601.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
@@ -72,11 +82,23 @@ impl CalendarPeriod {
         }
     }
 
-    /// Reads words relative to `today`: `yesterday`, `this week`, `last month`. `None` for any other text.
+    /// True for a single day.
+    pub(super) fn is_day(&self) -> bool {
+        self.unit == Unit::Day
+    }
+
+    /// Reads words relative to `today`: `yesterday`, `monday`, `this week`, `last month`. `None` for any other text. A
+    /// day of the week is the last one before today.
     pub(super) fn spoken(text: &str, today: Date) -> Option<Self> {
         let text = text.to_ascii_lowercase();
         let day = Self::containing(today, Unit::Day);
         let words: Vec<&str> = text.split_whitespace().collect();
+        if let [name] | ["last", name] = words.as_slice()
+            && let Some(weekday) = weekday(name)
+        {
+            let first = today.nth_weekday(-1, weekday).ok()?;
+            return Some(Self { first, ..day });
+        }
         let (which, unit) = match words.as_slice() {
             ["today"] => return Some(day),
             ["yesterday"] => return Some(day.previous()),
@@ -123,6 +145,13 @@ impl CalendarPeriod {
             .map(|first| Some(Self { first, unit }))
             .map_err(|_| no_such_period(text, year, unit))
     }
+}
+
+/// `monday` or `mon`.
+fn weekday(name: &str) -> Option<Weekday> {
+    let is_it = |known: &&str| **known == *name || known[..3] == *name;
+    let offset = WEEKDAY_NAMES.iter().position(is_it)?;
+    Weekday::from_monday_zero_offset(i8::try_from(offset).ok()?).ok()
 }
 
 /// The part after the year: two digits are a month, `Q` is a quarter and `W` a week.
@@ -329,6 +358,9 @@ mod tests {
             ("last quarter", "2021-10-01", "2022-01-01"),
             ("this year", "2022-01-01", "2023-01-01"),
             ("last year", "2021-01-01", "2022-01-01"),
+            ("friday", "2021-12-31", "2022-01-01"),
+            ("Sat", "2021-12-25", "2021-12-26"),
+            ("last sunday", "2021-12-26", "2021-12-27"),
         ] {
             let period = CalendarPeriod::spoken(given, today).unwrap();
             let expected = (first.to_owned(), Some(end.to_owned()));
@@ -342,6 +374,10 @@ mod tests {
             "last day",
             "last 2 weeks",
             "lastweek",
+            "fr",
+            "frid",
+            "é",
+            "next friday",
         ] {
             assert_eq!(CalendarPeriod::spoken(text, today), None, "{text}");
         }

@@ -35,15 +35,10 @@ pub enum TimeError {
     },
     /// An invalid time of day.
     #[error(
-        "`{input}` has no valid time of day: 2021-04-01 19:37, 2021-04-01T19:37:30Z and 2021-04-01T19:37:30+02:00 work"
+        "`{input}` has no valid time of day: 2021-04-01 19:37, 2021-04-01T19 (the hour), 2021-04-01T19:37:30Z, \
+         2021-04-01T19:37:30+02:00 and yesterday 19:37 work"
     )]
     NoSuchTime {
-        /// The input.
-        input: String,
-    },
-    /// A duration with a minus sign.
-    #[error("`{input}` is negative: a duration already means that long ago, as in 7d")]
-    Negative {
         /// The input.
         input: String,
     },
@@ -171,10 +166,11 @@ fn did_you_mean(near: &[String]) -> String {
 }
 
 const FORMS: &str = "2026-09-01, 2026-09, 2026-Q3, 2026-W40, 2026, 2021-04-01 19:37, 2021-04-01T19:37:30+02:00, \
-                     7d, 1h30m, 3mo (months), 2 weeks ago, today, yesterday, last month, now and @1617219450 work";
+                     2021-04-01T19 (the hour), 7d, 1h30m, 3mo (months), 2 weeks ago, last 7 days, today, \
+                     yesterday 02:00, monday, last month, now and @1617219450 work";
 
-const PERIODS: &str = "2026-09-01, 2026-09, 2026-Q3, 2026-W40, 2026, today, last month, 7d (until now) and \
-                       2026-09-01..2026-09-15 work";
+const PERIODS: &str = "2026-09-01, 2026-09-01T14, 2026-09, 2026-Q3, 2026-W40, 2026, today, monday, last month, \
+                       7d (until now) and 2026-09-01..2026-09-15 work";
 
 const DURATIONS: &str = "90s, 10m, 2h, 1h30m, 7d, 2w and PT1H30M work";
 

@@ -1,7 +1,7 @@
 //! Parses a text that names a part of the calendar, a time of day, an instant, or a length of time.
 //!
-//! All flags share one grammar. A part of the calendar means the whole part: a window "since" it starts at its
-//! beginning, and a window "until" it ends at its end. Any other time is one instant. When the clocks skip a time, the
+//! All flags share one grammar. A part of the calendar means the whole part, down to the hour: a window "since" it
+//! starts at its beginning, and a window "until" it ends at its end. Any other time is one instant. When the clocks skip a time, the
 //! instant is as far after the skip. When they show a time twice, a window begins at the first instant and ends at the
 //! second, so that no possible meaning is left out.
 
@@ -10,6 +10,7 @@ use super::calendar_period::{CalendarPeriod, Unit};
 use super::span::{Span, SpanError};
 use super::zone::Fold;
 use super::{TimeError, Timestamp, Zone};
+use jiff::ToSpan;
 use jiff::civil::{Date, DateTime, Time};
 
 /// The meaning of a text.
@@ -17,6 +18,8 @@ use jiff::civil::{Date, DateTime, Time};
 pub(super) enum Moment {
     /// A whole day, week, month, quarter or year.
     Calendar(CalendarPeriod),
+    /// A whole hour on the clocks of the zone.
+    Hour(DateTime),
     /// A time on the clocks of the zone, to the second.
     Clock(DateTime),
     /// One instant, in any zone.
@@ -43,8 +46,12 @@ impl Moment {
         if let Some(seconds) = text.strip_prefix('@') {
             return epoch(seconds, text).map(Self::Instant);
         }
-        if let Some(period) = CalendarPeriod::spoken(text, zone.civil(now).date()) {
+        let today = zone.civil(now).date();
+        if let Some(period) = CalendarPeriod::spoken(text, today) {
             return Ok(Self::Calendar(period));
+        }
+        if let Some(moment) = on_spoken_day(text, today) {
+            return moment;
         }
         if let Some(period) = CalendarPeriod::written(text)? {
             return Ok(Self::Calendar(period));
@@ -67,7 +74,7 @@ impl Moment {
     ) -> Result<Timestamp, TimeError> {
         match self {
             Self::Calendar(period) => zone.start_of_day(period.first),
-            Self::Clock(datetime) => zone.instant(datetime, Fold::Earlier),
+            Self::Hour(datetime) | Self::Clock(datetime) => zone.instant(datetime, Fold::Earlier),
             Self::Instant(timestamp) => Some(timestamp),
             Self::Length(span) | Self::Ago(span) => before(now, span, zone, Fold::Earlier),
         }
@@ -83,6 +90,10 @@ impl Moment {
     ) -> Result<Timestamp, TimeError> {
         match self {
             Self::Calendar(period) => period.end().and_then(|end| zone.start_of_day(end)),
+            Self::Hour(datetime) => {
+                let end = datetime.checked_add(1.hour()).ok();
+                end.and_then(|end| zone.instant(end, Fold::Earlier))
+            }
             Self::Clock(datetime) => zone.instant(datetime, Fold::Later),
             Self::Instant(timestamp) => Some(timestamp),
             Self::Length(span) | Self::Ago(span) => before(now, span, zone, Fold::Later),
@@ -116,36 +127,65 @@ fn dated((year, month, day): (i16, i8, i8), text: &str) -> Result<Moment, TimeEr
         .chars()
         .all(|character| matches!(character, '0'..='9' | ':' | '.'))
     {
-        let time: Time = clock
-            .contains(':')
-            .then(|| clock.parse().ok())
-            .flatten()
-            .ok_or_else(|| TimeError::NoSuchTime { input: input() })?;
-        let whole = date.at(time.hour(), time.minute(), time.second(), 0);
-        return Ok(Moment::Clock(whole));
+        return at_clock(date, clock).ok_or_else(|| TimeError::NoSuchTime { input: input() });
     }
     text.parse()
         .map(Moment::Instant)
         .map_err(|_| TimeError::NoSuchTime { input: input() })
 }
 
+/// `yesterday 02:00`, `monday at 9:30`, `today 14`; `None` when the text does not begin with a day in words.
+fn on_spoken_day(text: &str, today: Date) -> Option<Result<Moment, TimeError>> {
+    let (day, clock) = text.rsplit_once(char::is_whitespace)?;
+    let day = day.trim_end();
+    let day = day.strip_suffix(" at").unwrap_or(day);
+    let day = CalendarPeriod::spoken(day, today).filter(CalendarPeriod::is_day)?;
+    let moment = at_clock(day.first, clock);
+    Some(moment.ok_or_else(|| TimeError::NoSuchTime {
+        input: text.to_owned(),
+    }))
+}
+
+/// A time of day, such as `02:00`, `9:30` or `02:00:15.5`. Two digits mean the whole hour.
+fn at_clock(date: Date, clock: &str) -> Option<Moment> {
+    if is_number(clock) && clock.len() == 2 {
+        let time = Time::new(clock.parse().ok()?, 0, 0, 0).ok()?;
+        return Some(Moment::Hour(date.to_datetime(time)));
+    }
+    let hour = clock.split_once(':')?.0;
+    let zero = if hour.len() == 1 { "0" } else { "" };
+    let time: Time = format!("{zero}{clock}").parse().ok()?;
+    let whole = date.at(time.hour(), time.minute(), time.second(), 0);
+    Some(Moment::Clock(whole))
+}
+
+/// `7d`, `-7d` and `last 7 days`, which end now when they are a period; `7d ago`, which is an instant.
 fn length(text: &str) -> Result<Moment, TimeError> {
     let input = || text.to_owned();
-    if text.starts_with('-') && text.contains(|character: char| character.is_ascii_digit()) {
-        return Err(TimeError::Negative { input: input() });
-    }
+    let words = text.split_once(char::is_whitespace);
+    let is_recent =
+        |first: &str| first.eq_ignore_ascii_case("last") || first.eq_ignore_ascii_case("past");
+    let recent = words.filter(|(first, _)| is_recent(first));
     let before_ago = text
         .rsplit_once(char::is_whitespace)
         .filter(|(_, last)| last.eq_ignore_ascii_case("ago"))
         .map(|(length, _)| length);
-    let span = Span::parse(before_ago.unwrap_or(text)).map_err(|error| match error {
-        SpanError::NoUnit if is_number(text) => TimeError::NoUnit { input: input() },
+    let amount = match (recent, before_ago) {
+        (Some((_, amount)), _) => amount.trim_start(),
+        (None, Some(amount)) => amount,
+        (None, None) => text.strip_prefix('-').unwrap_or(text),
+    };
+    let span = Span::parse(amount).map_err(|error| match error {
+        SpanError::NoUnit if is_number(amount) => TimeError::NoUnit {
+            input: amount.to_owned(),
+        },
         SpanError::NoUnit | SpanError::Unknown => TimeError::Unknown { input: input() },
         SpanError::TooLong => out_of_range(text),
     })?;
-    Ok(match before_ago {
-        Some(_) => Moment::Ago(span),
-        None => Moment::Length(span),
+    Ok(if before_ago.is_some() {
+        Moment::Ago(span)
+    } else {
+        Moment::Length(span)
     })
 }
 
@@ -168,7 +208,7 @@ fn out_of_range(text: &str) -> TimeError {
     }
 }
 
-/// The instant at which the time in `text` begins: a day at its midnight, a month with its first day. A time without an
+/// The instant at which the time in `text` begins: a day at its midnight, a month with its first day, an hour. A time without an
 /// offset is in `zone`. A clock time that is shown twice means the first instant. Fractions of a second are cut off.
 ///
 /// # Errors
@@ -178,8 +218,8 @@ pub fn parse_since(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp,
     Moment::parse(text, now, zone)?.since(text, now, zone)
 }
 
-/// The first instant after the time in `text`: for a day the next midnight, and for a month the first day of the next
-/// month, so that the window contains all of it. Otherwise the instant itself. A time without an offset is in `zone`. A
+/// The first instant after the time in `text`: for a day the next midnight, for a month the first day of the next
+/// month, for an hour the next one, so that the window contains all of it. Otherwise the instant itself. A time without an offset is in `zone`. A
 /// clock time that is shown twice means the second instant.
 ///
 /// # Errors
@@ -198,7 +238,7 @@ pub struct Period {
     pub until: Timestamp,
 }
 
-/// Reads a period: a day, week, month, quarter or year, a length of time such as `7d`, which ends now, or a range
+/// Reads a period: an hour, day, week, month, quarter or year, a length of time such as `7d`, which ends now, or a range
 /// `A..B` from the beginning of A to the end of B. A time without an offset is in `zone`.
 ///
 /// # Errors
@@ -214,7 +254,7 @@ pub fn parse_period(text: &str, now: Timestamp, zone: &Zone) -> Result<Period, T
         (parse_since(from, now, zone)?, parse_until(to, now, zone)?)
     } else {
         match Moment::parse(text, now, zone)? {
-            moment @ Moment::Calendar(_) => (
+            moment @ (Moment::Calendar(_) | Moment::Hour(_)) => (
                 moment.since(text, now, zone)?,
                 moment.until(text, now, zone)?,
             ),
@@ -290,6 +330,11 @@ mod tests {
             ("1 Hour  Ago", "2021-03-31T11:34:56Z"),
             ("1d 2h ago", "2021-03-30T10:34:56Z"),
             ("1y", "2020-03-31T12:34:56Z"),
+            ("-7d", "2021-03-24T12:34:56Z"),
+            ("-1 hour", "2021-03-31T11:34:56Z"),
+            ("-P7D", "2021-03-24T12:34:56Z"),
+            ("last 7 days", "2021-03-24T12:34:56Z"),
+            ("Past 24h", "2021-03-30T12:34:56Z"),
         ] {
             assert_eq!(since(given), expected, "{given}");
             assert_eq!(
@@ -329,6 +374,78 @@ mod tests {
                 (first.to_owned(), end.to_owned())
             );
         }
+    }
+
+    #[test]
+    fn a_day_in_words_may_have_a_time_of_day() {
+        // A Wednesday.
+        for (given, expected) in [
+            ("yesterday 02:00", "2021-03-30T02:00:00Z"),
+            ("today at 9:30", "2021-03-31T09:30:00Z"),
+            ("Monday 14:00:15.5", "2021-03-29T14:00:15Z"),
+            ("last tue 23:59", "2021-03-30T23:59:00Z"),
+        ] {
+            assert_eq!(
+                (since(given).as_str(), until(given).as_str()),
+                (expected, expected)
+            );
+        }
+        for (given, expected) in [
+            ("mon", "2021-03-29T00:00:00Z"),
+            ("wednesday", "2021-03-24T00:00:00Z"),
+            ("Last Thursday", "2021-03-25T00:00:00Z"),
+        ] {
+            assert_eq!(since(given), expected, "a day before today: {given}");
+        }
+    }
+
+    #[test]
+    fn an_hour_without_minutes_is_the_whole_hour() {
+        for (given, first, end) in [
+            (
+                "2020-07-20T14",
+                "2020-07-20T14:00:00Z",
+                "2020-07-20T15:00:00Z",
+            ),
+            (
+                "2020-12-31 23",
+                "2020-12-31T23:00:00Z",
+                "2021-01-01T00:00:00Z",
+            ),
+            (
+                "yesterday 02",
+                "2021-03-30T02:00:00Z",
+                "2021-03-30T03:00:00Z",
+            ),
+        ] {
+            assert_eq!(
+                (since(given).as_str(), until(given).as_str()),
+                (first, end),
+                "{given}"
+            );
+        }
+        let hours = ["00", "01", "02", "03"].map(|hour| {
+            let (since, until) = period(&format!("2020-10-25T{hour}"), "Europe/Berlin");
+            (since[11..16].to_owned(), until[11..16].to_owned())
+        });
+        let hours = hours
+            .each_ref()
+            .map(|(one, other)| (one.as_str(), other.as_str()));
+        // The clocks show the hour from two to three twice.
+        let expected = [
+            ("22:00", "23:00"),
+            ("23:00", "00:00"),
+            ("00:00", "02:00"),
+            ("02:00", "03:00"),
+        ];
+        assert_eq!(hours, expected);
+        let skipped = refusal("2020-03-29T02", "Europe/Berlin");
+        assert!(
+            matches!(skipped, TimeError::EmptyPeriod { .. }),
+            "{skipped}"
+        );
+        let beyond = parse_until("9999-12-31T23", now(), &Zone::utc());
+        assert!(matches!(beyond, Err(TimeError::OutOfRange { .. })));
     }
 
     #[test]
@@ -463,8 +580,12 @@ mod tests {
             &[
                 "2020-07-20T",
                 "2020-07-20 25:00",
-                "2020-07-20 12",
+                "2020-07-20T24",
+                "2020-07-20 9",
                 "2020-07-20 noon",
+                "yesterday 25:00",
+                "yesterday noon",
+                "monday 7d",
             ],
         );
         assert_refused(
@@ -496,10 +617,15 @@ mod tests {
 
     #[test]
     fn what_is_no_known_form_is_refused_and_not_guessed() {
-        assert_refused(|input| TimeError::Negative { input }, &["-7d", "-1 hour"]);
         assert_refused(
             |input| TimeError::NoUnit { input },
             &["7", "30", "3600", "1595273850"],
+        );
+        assert_eq!(
+            parse_since("-7", now(), &Zone::utc()),
+            Err(TimeError::NoUnit {
+                input: "7".to_owned()
+            })
         );
         let unknown = |input| TimeError::Unknown { input };
         assert_refused(
@@ -509,6 +635,19 @@ mod tests {
         assert_refused(
             unknown,
             &["2020-07-201", "2020-07-20Z", "2020-07-2é", "12:00"],
+        );
+        assert_refused(
+            unknown,
+            &[
+                "-",
+                "--7d",
+                "-7d ago",
+                "last 7 days ago",
+                "last",
+                "last hour",
+                "mond",
+                "next monday",
+            ],
         );
         assert_refused(
             |input| TimeError::Range { input },
@@ -768,6 +907,7 @@ mod tests {
                 "(19|20)[0-9]{2}(-(0[1-9]|1[0-2]|Q[1-4]|W[1-4][0-9]))?",
                 "(19|20)[0-9]{2}-(0[1-9]|1[0-2])-[0-2][1-8]",
                 "(this|last) (week|month|quarter|year)|today|yesterday|tomorrow",
+                "(last )?(mon|tuesday|wed|Thursday|fri|saturday|SUN)",
             ],
             now in -2_000_000_000_i64..4_000_000_000,
             zone in prop::sample::select(&ZONES[..]),
@@ -801,8 +941,9 @@ mod tests {
             text in prop_oneof![
                 "\\PC{0,24}",
                 "[0-9]{1,5}-?[QWqw]?[0-9é]{0,3}",
-                "[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}",
-                "P?T?([0-9]{1,20} ?(mo|[smhdwyYMWDHS])){1,3}( ago)?",
+                "[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{1,2}(:[0-9]{1,2}){0,2}",
+                "(last )?(mon|tuesday|yesterday|today|é)( at)? ?[0-9é]{0,3}:?[0-9é]{0,2}",
+                "(-|last |past )?P?T?([0-9]{1,20} ?(mo|[smhdwyYMWDHS])){1,3}( ago)?",
                 "@-?[0-9]{1,12}(\\.\\.(now|[0-9]{4}))?",
             ],
             now in -62_167_219_200_i64..=253_402_207_200,

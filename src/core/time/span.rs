@@ -66,6 +66,9 @@ impl Span {
         }
         let mut span = Self::default();
         let mut rest = text.trim();
+        if rest.is_empty() {
+            return Err(SpanError::Unknown);
+        }
         while !rest.is_empty() {
             let (amount, after_amount) = amount(rest)?;
             let (unit, after_unit) = unit(after_amount.trim_start())?;

@@ -97,6 +97,13 @@ impl Report {
             .find(|parameter| parameter.name == name)
     }
 
+    /// The first sentence of the summary, without its full stop, and the rest.
+    #[must_use]
+    pub fn sentence_and_rest(&self) -> (&str, &str) {
+        let (sentence, rest) = self.summary.split_once(". ").unwrap_or((&self.summary, ""));
+        (sentence.trim_end_matches('.'), rest)
+    }
+
     /// The file of the report. An embedded report has only a file name.
     pub(super) fn path(&self) -> PathBuf {
         match &self.origin {

@@ -38,8 +38,8 @@ pub enum Error {
         message: String,
         /// The place, if SQLite reports one.
         place: Option<Place>,
-        /// Names that the user may have meant.
-        near: Vec<String>,
+        /// The suggestion for a name that SQLite does not know.
+        meant: Meant,
     },
     /// A parameter without a value.
     #[error("the parameter {name} has no value")]
@@ -73,6 +73,15 @@ pub enum Error {
     /// The rows were found, but the receiver could not take them. A closed pipe is one cause.
     #[error("cannot write the rows")]
     Write(#[source] io::Error),
+}
+
+/// A suggestion for a name that SQLite does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meant {
+    /// Names with a similar spelling; maybe none.
+    OneOf(Vec<String>),
+    /// Tables and views that have a column of this name, unlike those of the statement.
+    ColumnOf(Vec<String>),
 }
 
 /// A place in SQL.
@@ -111,8 +120,8 @@ impl Error {
             Self::Refused { .. } => {
                 "only `archiver sync` writes to the archive; copy it, and use sqlite3 on the copy"
             }
-            Self::Rejected { message, near, .. } if message.starts_with("no such ") => {
-                return Some(meant(near));
+            Self::Rejected { message, meant, .. } if message.starts_with("no such ") => {
+                return Some(meant.hint());
             }
             Self::Unbound { name } if name.starts_with(':') => {
                 return Some(format!("give it one: --param {}=VALUE", &name[1..]));
@@ -137,11 +146,16 @@ impl Error {
     }
 }
 
-fn meant(near: &[String]) -> String {
-    const SCHEMA: &str = "`archiver schema` shows all tables and columns";
-    match near {
-        [] => SCHEMA.to_owned(),
-        near => format!("did you mean {}? {SCHEMA}", near.join(", ")),
+impl Meant {
+    fn hint(&self) -> String {
+        const SCHEMA: &str = "`archiver schema` shows all tables and columns";
+        match self {
+            Self::OneOf(names) if names.is_empty() => SCHEMA.to_owned(),
+            Self::OneOf(names) => format!("did you mean {}? {SCHEMA}", names.join(", ")),
+            Self::ColumnOf(relations) => {
+                format!("it is a column of {}; {SCHEMA}", relations.join(", "))
+            }
+        }
     }
 }
 

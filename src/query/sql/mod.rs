@@ -15,7 +15,7 @@ mod run;
 mod statement;
 
 pub use authorizer::{LONGEST_SQL_BYTES, MOST_MEMORY_BYTES};
-pub use error::{Error, Place};
+pub use error::{Error, Meant, Place};
 pub use run::{Parameter, UnknownParameter, run};
 
 #[cfg(test)]

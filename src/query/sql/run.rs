@@ -5,7 +5,7 @@ use std::str::FromStr;
 use rusqlite::{Connection, ErrorCode, Statement};
 
 use super::authorizer::{self, LONGEST_SQL_BYTES, Refusal};
-use super::error::{Error, Place};
+use super::error::{Error, Meant, Place};
 use super::statement::Cells;
 use super::statement::{self, Statements};
 use crate::core::similar::nearest;
@@ -248,12 +248,39 @@ fn explained(
 
 fn rejected(connection: &Connection, sql: &str, message: String, offset: Option<usize>) -> Error {
     // A suggestion is optional: without one the message is enough.
-    let near = near(connection, &message).unwrap_or_default();
+    let meant = match elsewhere(connection, &message).unwrap_or_default() {
+        none if none.is_empty() => Meant::OneOf(near(connection, &message).unwrap_or_default()),
+        elsewhere => Meant::ColumnOf(elsewhere),
+    };
     Error::Rejected {
         place: offset.and_then(|offset| Place::at(sql, offset)),
         message,
-        near,
+        meant,
     }
+}
+
+const NO_COLUMN: &str = "no such column: ";
+
+/// The name in a message such as `no such column: actions.tpye`.
+fn unknown_name<'a>(message: &'a str, what: &str) -> Option<&'a str> {
+    let name = message.strip_prefix(what)?;
+    let name = name.split(" - ").next().unwrap_or(name);
+    Some(name.rsplit('.').next().unwrap_or(name).trim_matches('"'))
+}
+
+/// The tables and views that have the column that SQLite does not find in those of the statement.
+fn elsewhere(connection: &Connection, message: &str) -> rusqlite::Result<Vec<String>> {
+    const HAVING: &str = "
+        SELECT object.name
+          FROM sqlite_schema AS object, pragma_table_info(object.name) AS info
+         WHERE object.type IN ('table', 'view') AND info.name = ?1 COLLATE NOCASE
+         ORDER BY object.type, object.name
+         LIMIT 3";
+    let Some(name) = unknown_name(message, NO_COLUMN) else {
+        return Ok(Vec::new());
+    };
+    let mut statement = connection.prepare(HAVING)?;
+    statement.query_map([name], |row| row.get(0))?.collect()
 }
 
 /// Suggestions for a name that SQLite does not know.
@@ -266,14 +293,12 @@ fn near(connection: &Connection, message: &str) -> rusqlite::Result<Vec<String>>
     const FUNCTIONS: &str = "SELECT DISTINCT name FROM pragma_function_list";
     for (what, names) in [
         ("no such table: ", TABLES),
-        ("no such column: ", COLUMNS),
+        (NO_COLUMN, COLUMNS),
         ("no such function: ", FUNCTIONS),
     ] {
-        let Some(name) = message.strip_prefix(what) else {
+        let Some(name) = unknown_name(message, what) else {
             continue;
         };
-        let name = name.split(" - ").next().unwrap_or(name);
-        let name = name.rsplit('.').next().unwrap_or(name).trim_matches('"');
         let known: Vec<String> = connection
             .prepare(names)?
             .query_map([], |row| row.get(0))?

@@ -142,7 +142,7 @@ fn a_slip_is_said_with_its_place_and_what_was_meant() {
         let Error::Rejected {
             message: said,
             place,
-            near,
+            meant: Meant::OneOf(near),
         } = error_of(sql)
         else {
             panic!("{sql}");
@@ -156,6 +156,11 @@ fn a_slip_is_said_with_its_place_and_what_was_meant() {
         }
         assert!(near.iter().any(|name| name == meant), "{sql}: {near:?}");
     }
+    let elsewhere = error_of("SELECT gone_at FROM actions").hint().unwrap();
+    assert!(
+        elsewhere.starts_with("it is a column of droplets"),
+        "{elsewhere}"
+    );
     let misspelt = error_of("SELECT 1 FROM actions WHERE \"tpye\" = 'reboot'");
     assert!(misspelt.to_string().contains("no such column: \"tpye\""));
     assert!(misspelt.hint().unwrap().contains("did you mean type?"));

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{answered_ids, archived, ask, is_kind};
+use super::{answered_ids, archived, ask, ids, is_kind, truth};
 use crate::account::cloud;
 use crate::cloud::{Action, Cloud};
 use crate::sandbox::Sandbox;
@@ -112,6 +112,20 @@ fn what_was_under_way_at_a_time_had_begun_and_not_ended() {
             }),
         ],
     );
+}
+
+#[test]
+fn what_was_stuck_long_before_a_time_comes_last() {
+    let (cloud, sandbox) = with_a_long_one();
+    let late = "2026-01-02T06:00:00Z";
+    let open = truth(&cloud, |action| took(action) == Some(i64::MAX));
+    assert!(!open.is_empty(), "nothing is in progress");
+    let all: Vec<_> = [&[99_000_000_000], &ids(&open)[..]].concat();
+    assert_eq!(answered_ids(&sandbox, &["--at", late]), all);
+    let few = ["--at", late, "--limit", "1"];
+    assert_eq!(answered_ids(&sandbox, &few), [99_000_000_000]);
+    let by_id = answered_ids(&sandbox, &["--at", late, "--sort", "id"]);
+    assert_eq!(by_id.last(), Some(&99_000_000_000), "another order is kept");
 }
 
 #[test]

@@ -314,3 +314,75 @@ fn an_action_listed_under_a_droplet_stays_findable_there_whatever_its_resource()
     let run = sandbox.query(&["--droplet", "web-01", "--count"]).exits(0);
     assert_eq!(run.stdout, "1\n");
 }
+
+#[test]
+fn a_droplet_is_synced_by_a_name_that_the_archive_knows() {
+    let droplet = |id: i64, name: &str| json!({"id": id, "name": name});
+    let droplets = [
+        droplet(31, "web"),
+        droplet(32, "web"),
+        droplet(33, "mail-01"),
+        droplet(34, "777"),
+    ];
+    let actions = [31, 32, 33, 34].map(|id| {
+        json!({"id": id, "type": "reboot", "status": "completed", "resource_type": "droplet", "resource_id": id}).into()
+    });
+    let cloud = Cloud::start_handmade(account(0, 0), &droplets, actions.to_vec()).unwrap();
+    let sandbox = Sandbox::new();
+    let refused = |name: &str| sandbox.sync(&cloud, &["--droplet", name]).exits(2);
+    refused("mail-01")
+        .says("`mail-01`")
+        .says("hint: give the id");
+    assert!(!sandbox.db().exists());
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    refused("web").says("31, 32");
+    refused("mial-01").says("did you mean mail-01?");
+    let scope = |name: &str| {
+        let run = sandbox
+            .sync(&cloud, &["--droplet", name, "-o", "json"])
+            .exits(0);
+        run.json()["scope"].as_str().unwrap().to_owned()
+    };
+    let of = |ids: &str| format!("{{\"droplets\":[{ids}],\"tags\":[]}}");
+    assert_eq!(scope("mail-01"), of("33"));
+    assert_eq!(scope("web*,33"), of("31,32,33"));
+    sandbox
+        .sync(&cloud, &["--droplet", "777"])
+        .exits(3)
+        .says("droplet 777 is not known");
+}
+
+#[test]
+fn a_missing_scope_is_reported_once() {
+    let cloud = cloud(8, 200);
+    cloud.remove_scope("droplet:read");
+    let ids: Vec<_> = cloud
+        .droplets()
+        .iter()
+        .map(|droplet| droplet.id.to_string())
+        .collect();
+    let sandbox = Sandbox::new();
+    let run = sandbox
+        .sync(&cloud, &["--droplet", &ids.join(",")])
+        .exits(4);
+    assert_eq!(run.stderr.matches("403").count(), 1, "{run}");
+    let others = format!("and {} other listings failed", ids.len() - 1);
+    run.says(&others)
+        .says("hint: the token lacks a scope: `droplet:read`");
+    let run = sandbox.sync(&cloud, &["--all", "-v"]).exits(0);
+    assert_eq!(
+        run.stderr.matches("lacks the scope droplet:read").count(),
+        1,
+        "{run}"
+    );
+    assert_eq!(run.stderr.matches("403").count(), 0, "{run}");
+}
+
+#[test]
+fn the_version_in_the_address_of_the_api_is_no_mistake() {
+    let cloud = cloud(2, 40);
+    let sandbox = Sandbox::new().with("DIGITALOCEAN_TOKEN", cloud.token());
+    let url = format!("{}/v2/", cloud.url());
+    sandbox.run(&["sync", "--all", "--api-url", &url]).exits(0);
+    sandbox.archive().equals(&cloud);
+}

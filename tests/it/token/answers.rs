@@ -40,9 +40,13 @@ const OTHERS: [&str; 5] = ["sync", "daemon", "auth", "backup", "help"];
 
 /// The names of the commands, as the help lists them.
 fn commands(help: &Run) -> Vec<String> {
-    let lines = help.stdout.lines().skip_while(|line| *line != "Commands:");
-    let lines = lines.skip(1).take_while(|line| !line.is_empty());
-    let names = lines.filter_map(|line| line.split_whitespace().next());
+    let lines = help
+        .stdout
+        .lines()
+        .take_while(|line| *line != "Global options:");
+    let entries = lines.filter_map(|line| line.strip_prefix("  "));
+    let entries = entries.filter(|entry| !entry.starts_with(' '));
+    let names = entries.filter_map(|entry| entry.split_whitespace().next());
     names.map(str::to_owned).collect()
 }
 

@@ -1,8 +1,8 @@
 -- title: Backup gaps
--- summary: Stretches without a completed backup or snapshot in the lives of droplets that have any: between two of them,
---   from the droplet's creation to its first, and from its last until it was gone, or until now.
+-- summary: Stretches of time in which a droplet that has backups got no new one. They lie between two completed backups
+--   or snapshots, from the droplet's creation to its first, and from its last until it was gone, or until now.
 -- absence: A row says that no backup was made for some time.
--- parameter droplet (droplets) = *: only these
+-- parameter droplet (droplets) = *: only these droplets, by id, name or pattern
 -- parameter longer_than (duration) = 8d: gaps that are longer
 -- parameter type (types) = backup,snapshot: what counts as a backup
 -- parameter since (time) = 90d: gaps that ended at this time or later, or have not ended

@@ -4,7 +4,7 @@
 -- estimate: A shutdown that completed does not prove that the droplet was off. One that was turned off from within, or
 --   that crashed, leaves no action, and is not here.
 -- absence: A row may say that the droplet was not turned on again.
--- parameter droplet (droplets) = *: only these
+-- parameter droplet (droplets) = *: only these droplets, by id, name or pattern
 -- parameter since (time) = 90d: off at this time or later
 -- parameter until (end) = now: off before this time
 -- parameter min_duration (duration) = 0s: off for this long at least

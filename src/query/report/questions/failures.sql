@@ -1,20 +1,24 @@
 -- title: Failures
--- summary: What failed: for each resource and type of action, how many of those that ended were errored, and how often
---   that type fails everywhere.
+-- summary: Which actions fail, and how often. For each resource and type of action: how many of those that ended were
+--   errored, and how often that type fails everywhere.
 -- narrow: type, droplet_name, errored, errored_percent, ended, last_errored_at, everywhere_percent
--- parameter droplet (droplets) = *: only on these
+-- parameter droplet (droplets) = *: only on these droplets, by id, name or pattern
+-- parameter type (types) = : only these types of actions, or a group such as @power
 -- parameter since (time) = 90d: started at this time or later
 -- parameter until (end) = now: started before this time
 
 WITH given AS (
     SELECT strftime('%Y-%m-%dT%H:%M:%SZ', coalesce(nullif(:now, ''), 'now')) AS now,
            coalesce(nullif(:droplet, ''), '*') AS droplet,
+           nullif(:type, '') AS type,
            coalesce(nullif(:since, ''), '90 days') AS since,
            nullif(:until, '') AS until
 ), parameters AS (
     -- Times are times, or how long ago; json() refuses what is neither, so that nothing else is answered instead.
     SELECT CASE WHEN json_valid(droplet) AND droplet GLOB '[[]*' THEN droplet
                 ELSE '["' || replace(droplet, ',', '","') || '"]' END AS droplets,
+           CASE WHEN json_valid(type) THEN type
+                ELSE '["' || replace(type, ',', '","') || '"]' END AS types,
            coalesce(strftime('%Y-%m-%dT%H:%M:%SZ', since),
                     strftime('%Y-%m-%dT%H:%M:%SZ', now, '-' || since),
                     json('no time: ' || since)) AS since,
@@ -61,4 +65,6 @@ SELECT ended.type,
  WHERE ended.errored > 0
    AND ((SELECT droplet FROM given) = '*'
         OR ended.resource_type = 'droplet' AND ended.resource_id IN (SELECT droplet_id FROM chosen))
+   AND ((SELECT type FROM given) IS NULL
+        OR ended.type IN (SELECT wanted.value FROM parameters, json_each(parameters.types) AS wanted))
  ORDER BY ended.errored DESC, ended.type, ended.resource_type, ended.resource_id;

@@ -3,7 +3,7 @@
 -- estimate: A destroyed droplet may leave no action. It was then gone at the latest when a sync found it missing. One
 --   of which the archive has neither, though the API lists others, is unlisted: its end is not known.
 -- absence: A row may say that the droplet was not destroyed.
--- parameter droplet (droplets) = *: only these
+-- parameter droplet (droplets) = *: only these droplets, by id, name or pattern
 -- parameter state (text of exists, gone, unlisted, unknown) = exists,gone,unlisted,unknown: only in these states
 
 WITH given AS (

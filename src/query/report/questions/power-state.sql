@@ -4,7 +4,7 @@
 -- estimate: A droplet that crashed, or was turned off from within, leaves no action. A shutdown that completed does not
 --   prove that the droplet was off.
 -- absence: A row says that the droplet was not turned on or off since.
--- parameter droplet (droplets) = *: only these
+-- parameter droplet (droplets) = *: only these droplets, by id, name or pattern
 -- parameter at (time) = now: at this time
 
 WITH given AS (

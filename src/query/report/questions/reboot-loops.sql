@@ -2,7 +2,7 @@
 -- summary: Reboots and power cycles of a droplet that each began soon after the one before, as one loop. Those that
 --   failed do not count.
 -- narrow: droplet_name, restarts, loop_seconds, began_at, last_restart_at
--- parameter droplet (droplets) = *: only these
+-- parameter droplet (droplets) = *: only these droplets, by id, name or pattern
 -- parameter within (duration) = 1h: how soon after the one before
 -- parameter times (number from 1) = 2: how many make a loop, at least
 -- parameter since (time) = 90d: loops that ended at this time or later

@@ -1,8 +1,8 @@
 -- title: Slow actions
--- summary: Completed actions that took several times as long as 95 of 100 of their type, on the same type of resource,
---   in the whole archive.
+-- summary: Actions that took unusually long. They were completed, and took several times as long as 95 of 100 of their
+--   type, on the same type of resource, in the whole archive.
 -- narrow: type, droplet_name, duration_seconds, started_at, p95_seconds, median_seconds
--- parameter droplet (droplets) = *: only on these
+-- parameter droplet (droplets) = *: only on these droplets, by id, name or pattern
 -- parameter factor (number from 1) = 3: how many times as long
 -- parameter samples (number from 1) = 20: only types with this many completed actions
 -- parameter since (time) = 90d: started at this time or later

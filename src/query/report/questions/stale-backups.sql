@@ -1,9 +1,9 @@
 -- title: Stale backups
--- summary: Droplets that have existed for longer than a time and whose last completed backup or snapshot is older than
---   that, or that have none.
+-- summary: Droplets without a recent backup or snapshot. They have existed for longer than a time, and their last
+--   completed one is older than that, or they have none.
 -- absence: A row says that no recent backup was made.
 -- narrow: droplet_name, age_seconds, last_backup_at, last_backup, created_at
--- parameter droplet (droplets) = *: only these
+-- parameter droplet (droplets) = *: only these droplets, by id, name or pattern
 -- parameter older_than (duration) = 30d: how old a backup has to be to be stale
 -- parameter type (types) = backup,snapshot: what counts as a backup
 

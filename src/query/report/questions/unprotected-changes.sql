@@ -1,8 +1,8 @@
 -- title: Unprotected changes
--- summary: Risky actions on droplets that had no backup or snapshot completed within a time before. Those that failed
---   do not count.
+-- summary: Risky actions on droplets without a recent backup or snapshot. None was completed within a time before.
+--   Risky actions that failed do not count.
 -- absence: A row says that no backup was made before the action.
--- parameter droplet (droplets) = *: only these
+-- parameter droplet (droplets) = *: only these droplets, by id, name or pattern
 -- parameter type (types) = destroy,rebuild,resize,restore: what is risky
 -- parameter within (duration) = 8d: how old a backup may be
 -- parameter since (time) = 90d: started at this time or later

@@ -43,6 +43,15 @@ fn what_is_in_progress_for_too_long_is_stuck() {
         ]
     );
     assert_eq!(archive.answer("stuck", &[("older_than", "59m")]).len(), 4);
+    for (parameter, value, found) in [
+        ("droplet", "web-1", 2),
+        ("droplet", "2", 0),
+        ("type", "resize", 2),
+        ("type", "@power", 0),
+    ] {
+        let found_now = archive.answer("stuck", &[(parameter, value)]).len();
+        assert_eq!(found_now, found, "{parameter} {value}");
+    }
 }
 
 #[test]
@@ -78,6 +87,11 @@ fn failures_are_counted_by_resource_and_type_and_compared_with_all_others() {
     assert_eq!(
         archive.answer("failures", &[("since", "2026-01-10 00:13")]),
         [reboots]
+    );
+    assert_eq!(archive.answer("failures", &[("type", "@power")]), [reboots]);
+    assert_eq!(
+        archive.answer("failures", &[("type", "snapshot,rename")]),
+        [snapshots]
     );
     assert_eq!(
         archive.answer("failures", &[("until", "2026-01-10 00:11")]),
@@ -199,6 +213,10 @@ fn the_busiest_hours_come_first() {
         ["2026-01-05T12:00:00Z 1 1 1 1"]
     );
     assert_eq!(
+        archive.answer("busiest", &[("type", "snapshot")]),
+        ["2026-01-05T12:00:00Z 1 0 1 1"]
+    );
+    assert_eq!(
         archive.answer("busiest", &[("since", "2026-01-05 13:00")]),
         [one]
     );
@@ -241,4 +259,9 @@ fn what_is_over_without_an_end_says_whether_it_was_asked_for() {
         archive.answer("no-end", &[("since", "2026-01-06")]),
         [unknown]
     );
+    assert_eq!(
+        archive.answer("no-end", &[("until", "2026-01-04")]),
+        [unknown]
+    );
+    assert_eq!(archive.answer("no-end", &[("droplet", "2")]).len(), 0);
 }

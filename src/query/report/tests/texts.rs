@@ -84,7 +84,7 @@ fn an_answer_is_the_same_with_nothing_bound_empty_texts_and_the_defaults() {
             .map(|parameter| {
                 (
                     parameter.name.as_str(),
-                    bound.text(&parameter.name).unwrap(),
+                    bound.text(&parameter.name).unwrap_or_default(),
                 )
             })
             .collect();

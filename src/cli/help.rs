@@ -1,0 +1,143 @@
+//! The layout of help: commands in groups, flags of every command last, and lines as wide as the terminal.
+
+use archiver::config::Environment;
+use clap::Command;
+use console::Term;
+use unicode_width::UnicodeWidthStr;
+
+/// The commands by purpose. A command that is not in a group is shown in the last one.
+const GROUPS: [(&str, &[&str]); 3] = [
+    ("Archive", &["sync", "daemon"]),
+    (
+        "Ask",
+        &[
+            "query", "last", "show", "stats", "timeline", "report", "sql", "schema",
+        ],
+    ),
+    ("Maintain", &["status", "verify", "backup", "auth"]),
+];
+
+/// Longer lines are tiring to read.
+const WIDEST: usize = 100;
+const NARROWEST: usize = 20;
+
+/// The width of help and of other texts for people.
+pub(super) fn width(environment: &Environment) -> usize {
+    let columns = environment.text("COLUMNS");
+    let columns = columns.and_then(|columns| columns.parse().ok());
+    let of = |terminal: Term| Some(usize::from(terminal.size_checked()?.1));
+    // Help is often piped into a pager of the same terminal.
+    let width = columns
+        .or_else(|| of(Term::stdout()))
+        .or_else(|| of(Term::stderr()));
+    width.map_or(WIDEST, |width| width.clamp(NARROWEST, WIDEST))
+}
+
+/// The root command with its help in groups, and the width for the help of all commands.
+pub(super) fn laid_out(root: Command, width: usize) -> Command {
+    let style = *root.get_styles().get_header();
+    let about = |command: &Command| command.get_about().map(ToString::to_string);
+    let entry = |command: &Command| {
+        let name = command.get_name().to_owned();
+        (name, about(command).unwrap_or_default())
+    };
+    let mut rest: Vec<&Command> = root.get_subcommands().collect();
+    let mut groups = String::new();
+    for (number, (title, names)) in GROUPS.iter().enumerate() {
+        let is_last = number + 1 == GROUPS.len();
+        let mut entries: Vec<_> = names
+            .iter()
+            .filter_map(|name| root.find_subcommand(name))
+            .map(entry)
+            .collect();
+        rest.retain(|command| !names.contains(&command.get_name()));
+        if is_last {
+            entries.extend(rest.iter().map(|command| entry(command)));
+            entries.push(("help".to_owned(), "Show the help of a command".to_owned()));
+        }
+        let entries = two_columns(&entries, width);
+        groups.push_str(&format!("{style}{title}:{style:#}\n{entries}\n"));
+    }
+    let template = format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}\
+         {style}Global options:{style:#}\n{{options}}{{after-help}}"
+    );
+    root.term_width(width).help_template(template)
+}
+
+/// Names with their explanations beside them, or below them where there is no room.
+pub(super) fn two_columns(entries: &[(String, String)], width: usize) -> String {
+    /// An explanation in fewer characters than these is hard to read.
+    const LEAST_BESIDE: usize = 30;
+    let longest = entries.iter().map(|(name, _)| name.width()).max();
+    let longest = longest.unwrap_or_default();
+    let is_beside = width >= 2 + longest + 2 + LEAST_BESIDE;
+    let indent = if is_beside { 2 + longest + 2 } else { 6 };
+    let mut text = String::new();
+    for (name, explanation) in entries {
+        let mut lead = format!("  {name}");
+        if is_beside {
+            lead.push_str(&" ".repeat(indent - lead.width()));
+        } else {
+            text.push_str(&lead);
+            text.push('\n');
+            lead = " ".repeat(indent);
+        }
+        for line in lines(explanation, width.saturating_sub(indent)) {
+            text.push_str(&lead);
+            text.push_str(&line);
+            text.push('\n');
+            lead = " ".repeat(indent);
+        }
+    }
+    text
+}
+
+/// Breaks a text between words. A word that is wider than a line has its own line.
+fn lines(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stand_beside_their_explanations_where_there_is_room() {
+        let entries = [
+            ("sync", "Archive new actions"),
+            ("timeline", "Show one life"),
+        ]
+        .map(|(name, text)| (name.to_owned(), text.to_owned()));
+        assert_eq!(
+            two_columns(&entries, 80),
+            "  sync      Archive new actions\n  timeline  Show one life\n"
+        );
+        assert_eq!(
+            two_columns(&entries, 20),
+            "  sync\n      Archive new\n      actions\n  timeline\n      Show one life\n"
+        );
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal_unless_a_word_is() {
+        let text = "no line is wider than it has to be incomprehensibilities aside";
+        for width in 1..80 {
+            let lines = lines(text, width);
+            assert_eq!(lines.join(" "), text);
+            for line in &lines {
+                assert!(line.width() <= width || !line.contains(' '), "{line}");
+            }
+        }
+    }
+}
