@@ -32,6 +32,7 @@ mod peers;
 mod questions;
 mod quiet;
 mod recording;
+mod reports;
 mod script;
 mod serve;
 mod size;
@@ -54,6 +55,7 @@ const GROUPS: &[Group] = &[
     decoding::GROUP,
     pacing::GROUP,
     questions::GROUP,
+    reports::GROUP,
     startup::GROUP,
     size::GROUP,
 ];

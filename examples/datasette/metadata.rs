@@ -71,6 +71,7 @@ fn hint(kind: Kind) -> &'static str {
         Kind::Duration => "A length of time such as 90 minutes or 8 days.",
         Kind::Number => "A number.",
         Kind::Types | Kind::Text => "Comma-separated.",
+        Kind::Periods => "One of these words.",
     }
 }
 

@@ -1,4 +1,5 @@
-//! Droplets: their present and former names, and the time when each was found to be gone. Their history always stays.
+//! Droplets: their present and former names and tags, and the time when each was found to be gone. Their history always
+//! stays.
 
 use std::collections::BTreeSet;
 
@@ -237,7 +238,37 @@ fn upsert(connection: &Connection, droplet: &Droplet, now: Timestamp) -> Result<
             })
             .step(WRITE)?;
     }
+    if let Some(tags) = droplet.tags().filter(|_| changed > 0) {
+        write_tags(connection, droplet.id, &tags, &now)?;
+    }
     Ok(changed as u64)
+}
+
+/// All known tags are gone, except these.
+fn write_tags(
+    connection: &Connection,
+    id: DropletId,
+    tags: &[String],
+    now: &str,
+) -> Result<(), Error> {
+    connection
+        .prepare_cached(
+            "UPDATE droplet_tags SET gone_at = :now WHERE droplet_id = :id AND gone_at IS NULL",
+        )
+        .and_then(|mut statement| statement.execute(named_params! { ":id": id, ":now": now }))
+        .step(WRITE)?;
+    for tag in tags {
+        connection
+            .prepare_cached(
+                "INSERT INTO droplet_tags (droplet_id, tag, first_seen_at) VALUES (:id, :tag, :now)
+                 ON CONFLICT (droplet_id, tag) DO UPDATE SET gone_at = NULL",
+            )
+            .and_then(|mut statement| {
+                statement.execute(named_params! { ":id": id, ":tag": tag, ":now": now })
+            })
+            .step(WRITE)?;
+    }
+    Ok(())
 }
 
 /// The JSON for `extra`: the known fields, overwritten by the new ones. A null does not overwrite a field.

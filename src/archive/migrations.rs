@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 pub const APPLICATION_ID: i32 = 0x6441_7263;
 
 /// `migrations/`, in order: the file at index `n` leads to version `n + 1`.
-pub(super) const MIGRATIONS: [&str; 9] = [
+pub(super) const MIGRATIONS: [&str; 11] = [
     include_str!("../../migrations/0001_archive.sql"),
     include_str!("../../migrations/0002_following.sql"),
     include_str!("../../migrations/0003_views.sql"),
@@ -21,6 +21,8 @@ pub(super) const MIGRATIONS: [&str; 9] = [
     include_str!("../../migrations/0007_audits.sql"),
     include_str!("../../migrations/0008_teams.sql"),
     include_str!("../../migrations/0009_no_staged_actions.sql"),
+    include_str!("../../migrations/0010_reports.sql"),
+    include_str!("../../migrations/0011_droplet_tags.sql"),
 ];
 
 /// The schema version that this program writes.
@@ -222,7 +224,7 @@ mod tests {
     }
 
     /// One fingerprint for each released migration. A new migration adds a line; no line ever changes.
-    const FINGERPRINTS: [u64; 9] = [
+    const FINGERPRINTS: [u64; 11] = [
         0x3338_f99c_5310_8968,
         0x323a_b5ba_ba71_4021,
         0x4d5b_e792_7d2b_2084,
@@ -232,6 +234,8 @@ mod tests {
         0xf12c_d3f3_862b_45a7,
         0x52a1_27fa_7d89_7407,
         0x2683_3e98_7b73_022f,
+        0x72e1_6858_2635_9e21,
+        0xb42a_4861_5320_77d1,
     ];
 
     #[test]
@@ -289,6 +293,35 @@ mod tests {
             Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
         });
         assert_eq!(sums.unwrap(), [2, 14, 4, 0]);
+    }
+
+    #[test]
+    fn tags_that_were_archived_before_they_had_a_table_are_in_it() {
+        let connection = Connection::open_in_memory().unwrap();
+        apply_all(&connection, &MIGRATIONS[..9]).unwrap();
+        let before = r#"
+            INSERT INTO sync_runs (started_at, scope, version)
+            VALUES ('2026-01-02T00:00:00Z', 'account', '0.1.0'), ('2026-01-05T00:00:00Z', 'account', '0.1.0');
+            INSERT INTO droplets (id, extra, first_seen_at, gone_at)
+            VALUES (1, '{"tags":["web","prod","web"]}', '2026-01-01T00:00:00Z', NULL),
+                   (2, '{"tags":["db",7,null]}', '2026-01-01T00:00:00Z', '2026-01-04T00:00:00Z'),
+                   (3, '{"tags":null}', '2026-01-01T00:00:00Z', NULL),
+                   (4, 'tags', '2026-01-01T00:00:00Z', NULL),
+                   (5, NULL, '2026-01-01T00:00:00Z', NULL);"#;
+        connection.execute_batch(before).unwrap();
+        apply(&connection).unwrap();
+        let sql = "SELECT droplet_id || ' ' || tag || ' ' || first_seen_at FROM droplet_tags";
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        let tags: Vec<String> = rows.map(Result::unwrap).collect();
+        assert_eq!(
+            tags,
+            [
+                "1 prod 2026-01-05T00:00:00Z",
+                "1 web 2026-01-05T00:00:00Z",
+                "2 db 2026-01-02T00:00:00Z",
+            ]
+        );
     }
 
     #[test]

@@ -181,6 +181,9 @@ impl From<query::Error> for Failure {
             query::Error::UnknownName { .. }
             | query::Error::AmbiguousName { .. }
             | query::Error::AmbiguousNumber { .. } => Self::of(Status::Usage, &error),
+            query::Error::UnknownTag { .. } => Self::of(Status::Usage, &error).with_hint(
+                "`archiver droplets` shows the tags; a sync whose token lacks `tag:read` sees none",
+            ),
             query::Error::UnknownAction { .. } => Self::of(Status::Failed, &error).with_hint(
                 "`archiver sync --all` archives every action that the account's listing shows",
             ),

@@ -29,6 +29,9 @@ pub(super) struct FilterFlags {
     /// The droplet: its id, a name it has or had, or a pattern such as 'web-*'
     #[arg(long, value_name = "ID|NAME", value_delimiter = ',')]
     droplet: Vec<Term<DropletSelector>>,
+    /// A tag of the droplet, as last seen
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    tag: Vec<Term<String>>,
     /// The region's slug, such as nyc3
     #[arg(long, value_name = "SLUG", value_delimiter = ',')]
     region: Vec<Term<String>>,
@@ -112,6 +115,7 @@ impl FilterFlags {
             types: choice(&self.types),
             statuses: choice(&self.status),
             droplets: choice(&self.droplet),
+            tags: tags(&self.tag)?,
             regions: choice(&self.region),
             resource_types: choice(&self.resource_type),
             ids: self.id.clone(),
@@ -166,7 +170,16 @@ impl FilterFlags {
     }
 }
 
-fn choice<T: Clone>(terms: &[Term<T>]) -> Choice<T> {
+/// The choice of tags. The empty text, such as an unset variable of a script, is no tag.
+pub(super) fn tags(terms: &[Term<String>]) -> Result<Choice<String>, Failure> {
+    let is_empty = |term: &Term<String>| matches!(term, Term::Is(tag) if tag.is_empty());
+    if terms.iter().any(is_empty) {
+        return Err(Failure::usage("--tag: the tag is empty"));
+    }
+    Ok(choice(terms))
+}
+
+pub(super) fn choice<T: Clone>(terms: &[Term<T>]) -> Choice<T> {
     terms.iter().cloned().collect()
 }
 
@@ -265,6 +278,7 @@ pub(super) fn slips(
         filter.regions.any_of.len(),
         filter.resource_types.any_of.len(),
         filter.droplets.any_of.len(),
+        filter.tags.any_of.len(),
     ];
     if found > 0 && !may_be_hidden.into_iter().any(is_one_of_several) {
         return Ok(slips);
@@ -281,6 +295,9 @@ pub(super) fn slips(
 }
 
 fn in_words(unseen: &Unseen, is_droplet: bool) -> String {
+    if unseen.field == "tag" {
+        return format!("no droplet has the tag `{}` any more", unseen.value);
+    }
     let field = unseen.field.trim_end_matches("_slug").replace('_', " ");
     let suggestion = match unseen.near.as_slice() {
         [] if is_droplet => format!("; did you mean `--droplet {}`?", unseen.value),

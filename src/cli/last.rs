@@ -35,9 +35,9 @@ Examples:
   archiver last @backup --existing
   archiver last @power --until 2020-07-20
 
-Only completed actions count, unless --status says otherwise. The most recent comes first. With --droplet, --gone or \
---existing there is a row for every such droplet whose history is archived, without them for every droplet to which it \
-happened. Droplets to which it never happened come last.
+Only completed actions count, unless --status says otherwise. The most recent comes first. With --droplet, --tag, \
+--gone or --existing there is a row for every such droplet whose history is archived, without them for every droplet to \
+which it happened. Droplets to which it never happened come last.
 
 {}",
         filter::how_to_write()

@@ -16,6 +16,7 @@ mod basis;
 mod daemon;
 mod decided;
 mod document;
+mod droplets;
 mod exit;
 mod filter;
 mod help;
@@ -27,6 +28,7 @@ mod pager;
 mod progress;
 mod query;
 mod report;
+mod report_digest;
 mod runtime;
 mod schema;
 mod scope;
@@ -154,6 +156,8 @@ enum Command {
     Query(query::Arguments),
     /// Show when something last happened to each droplet
     Last(last::Arguments),
+    /// Show the inventory: every droplet that the archive knows
+    Droplets(droplets::Arguments),
     /// Show everything that is known about one action
     Show(show::Arguments),
     /// Count the actions that match, by type, droplet, week and more
@@ -369,6 +373,7 @@ fn execute<A: Alarm>(
         Command::Sync(arguments) => sync::run(context, &arguments),
         Command::Query(arguments) => query::run(context, &arguments),
         Command::Last(arguments) => last::run(context, &arguments),
+        Command::Droplets(arguments) => droplets::run(context, &arguments),
         Command::Show(arguments) => show::run(context, &arguments),
         Command::Stats(arguments) => stats::run(context, &arguments),
         Command::Report(arguments) => report::run(context, &arguments, library),

@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use archiver::config::{Config, Environment};
 use archiver::core::time::{Timestamp, Zone, parse_period};
 use archiver::output::{Format, Heading, RowWriter, Value, visible};
-use archiver::query::report::{self, Bound, Kind, Library, Parameter, Report};
+use archiver::query::report::{self, Bound, Kind, Library, Parameter, Report, WithTotal};
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use rusqlite::Connection;
 
@@ -21,12 +22,15 @@ use super::exit::{Failure, Status};
 use super::help;
 use super::order::OrderFlags;
 use super::pager;
+use super::report_digest;
 use super::searched;
 
 /// The arguments of `archiver report`.
 pub(super) struct Arguments {
     /// The report; `None` for the list of reports.
     chosen: Option<Chosen>,
+    /// True for a line about each report.
+    is_digest: bool,
     answer: AnswerFlags,
 }
 
@@ -36,6 +40,8 @@ struct Chosen {
     parameters: BTreeMap<String, String>,
     during: Option<String>,
     order: OrderFlags,
+    /// The tags of the droplets.
+    tags: Vec<String>,
     is_shown: bool,
 }
 
@@ -47,6 +53,7 @@ header of the same form.
 
 Examples:
   archiver report
+  archiver report --all --exit-code
   archiver report downtime --droplet 'web-*' --since 90d
   archiver report stale-backups --older-than 30d --exit-code
   archiver report slow --show-sql | sqlite3 -readonly archive.db";
@@ -57,6 +64,8 @@ const SHOW_SQL: &str = "show-sql";
 const DURING: &str = "during";
 /// The parameters that a window sets.
 const WINDOW: [(&str, Kind); 2] = [("since", Kind::Time), ("until", Kind::End)];
+const ALL: &str = "all";
+const TAG: &str = "tag";
 /// The prefix of the ids of parameters, so that none is taken for a flag of this program.
 const PARAMETER: &str = "parameter ";
 
@@ -123,7 +132,8 @@ fn command_of(report: &Report) -> Command {
         .help_template(TEMPLATE)
         .next_help_heading("Parameters")
         .args(report.parameters.iter().map(flag))
-        .args(has_window(report).then(during));
+        .args(has_window(report).then(during))
+        .args(tag(report));
     let command = AnswerFlags::augment_args(OrderFlags::augment_args(command))
         .about(harmless(sentence))
         .arg(
@@ -160,6 +170,7 @@ fn flag(parameter: &Parameter) -> Arg {
             Kind::Number => "N",
             Kind::Types => "TYPE",
             Kind::Text => "TEXT",
+            Kind::Periods => "PERIOD",
         })
         .help(help)
 }
@@ -178,6 +189,20 @@ fn during() -> Arg {
         .value_name("PERIOD")
         .conflicts_with_all(WINDOW.map(|(name, _)| format!("{PARAMETER}{name}")))
         .help("Both ends at once: 2020-07, yesterday, 7d, 2020-07-01..2020-07-14")
+}
+
+/// The flag for the tags of droplets. A report of the user may have a parameter of this name.
+fn tag(report: &Report) -> Option<Arg> {
+    let is_taken = report.parameters.iter().any(|it| it.name == TAG);
+    (report.takes_droplets() && !is_taken).then(|| {
+        Arg::new(TAG)
+            .long(TAG)
+            .value_name("TAG")
+            .value_delimiter(',')
+            .action(ArgAction::Append)
+            .value_parser(NonEmptyStringValueParser::new())
+            .help("Only droplets with this tag, as last seen")
+    })
 }
 
 /// Makes a text harmless to a terminal. Keeps line breaks and tabs.
@@ -209,7 +234,12 @@ fn taken_flags(root: &Command) -> Vec<String> {
 
 impl Args for Arguments {
     fn augment_args(command: Command) -> Command {
-        AnswerFlags::augment_args(command).about(ABOUT)
+        AnswerFlags::augment_args(command).about(ABOUT).arg(
+            Arg::new(ALL)
+                .long(ALL)
+                .action(ArgAction::SetTrue)
+                .help("Run every report with its defaults, and print a line for each"),
+        )
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -223,6 +253,7 @@ impl FromArgMatches for Arguments {
             let answer = AnswerFlags::from_arg_matches(matches)?;
             return Ok(Self {
                 chosen: None,
+                is_digest: matches.get_flag(ALL),
                 answer,
             });
         };
@@ -241,8 +272,13 @@ impl FromArgMatches for Arguments {
                     .flatten()
                     .cloned(),
                 order: OrderFlags::from_arg_matches(matches)?,
+                tags: match matches.try_get_many::<String>(TAG) {
+                    Ok(Some(tags)) => tags.cloned().collect(),
+                    _ => Vec::new(),
+                },
                 is_shown: matches.get_flag(SHOW_SQL),
             }),
+            is_digest: false,
             answer: AnswerFlags::from_arg_matches(matches)?,
         })
     }
@@ -259,6 +295,7 @@ pub(super) fn run(
     library: &Library,
 ) -> Result<Status, Failure> {
     match &arguments.chosen {
+        None if arguments.is_digest => report_digest::run(context, &arguments.answer, library),
         None => list(context, &arguments.answer, library),
         Some(chosen) => {
             let report = library.get(&chosen.name)?;
@@ -341,7 +378,7 @@ fn run_report(
     let now = Timestamp::now();
     let texts = texts(chosen, now, &flags.tz)?;
     let connection = context.open_archive()?;
-    let bound = report.bind(
+    let mut bound = report.bind(
         &texts,
         &report::Context {
             connection: &connection,
@@ -349,6 +386,9 @@ fn run_report(
             zone: &flags.tz,
         },
     )?;
+    if !chosen.tags.is_empty() {
+        report.keep_tagged(&mut bound, &chosen.tags, &connection)?;
+    }
     for parameter in &report.parameters {
         if let Some(text) = bound.text(&parameter.name) {
             let name = parameter.name.replace('_', "-");
@@ -357,8 +397,16 @@ fn run_report(
     }
     note_unarchived(context, &connection, report, &bound)?;
     let printed = answer::print(context, flags, move |printer| {
+        let total = report.total.as_ref();
         let ask = |writer: &mut dyn RowWriter| report::run(&connection, report, &bound, writer);
-        chosen.order.pass(printer, ask)
+        let Some(total) = total.filter(|_| flags.output.is_for_people()) else {
+            return chosen.order.pass(printer, ask).map(|_| ());
+        };
+        let mut writer = WithTotal::new(printer, total);
+        chosen.order.pass(&mut writer, ask)?;
+        writer
+            .write_total()
+            .map_err(|error| report::Error::Write(error).into())
     })?;
     if flags.output.is_for_people() {
         annotate(context, report, &chosen.parameters, printed.rows);

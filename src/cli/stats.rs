@@ -2,7 +2,8 @@
 
 use std::num::NonZeroU64;
 
-use archiver::core::time::Timestamp;
+use archiver::core::time::{CalendarUnit, Timestamp};
+use archiver::query::Filter;
 use archiver::query::stats::{self, Dimension, MOST_DIMENSIONS, Measure, Question};
 
 use super::Context;
@@ -15,7 +16,7 @@ use super::searched;
 #[derive(clap::Args)]
 #[command(after_help = after_help())]
 pub(super) struct Arguments {
-    /// One to three of type, status, droplet, region, resource-type, hour, weekday, day, week, month, quarter, year
+    /// One to three of type, status, droplet, tag, region, resource-type, hour, weekday, day, week, month, quarter, year
     #[arg(
         long,
         value_name = "WHAT",
@@ -23,15 +24,24 @@ pub(super) struct Arguments {
         default_value = "type"
     )]
     by: Vec<Dimension>,
-    /// Show durations instead of failures: the median, the 95th percentile and the maximum
+    /// Show durations instead of failures: the mean, the median, the 95th percentile and the maximum
     #[arg(long)]
     durations: bool,
-    /// Only the N largest groups, the largest first
+    /// Compare the window with the one of equal length before it
+    #[arg(long)]
+    compare: bool,
+    /// Only the N largest groups, the largest first; with --errored those with the most failed actions
     #[arg(long, value_name = "N")]
     top: Option<NonZeroU64>,
+    /// Only groups of at least N actions
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    min_count: u64,
     /// Only groups in which an action failed
     #[arg(long)]
     errored: bool,
+    /// End every format with the total, as tables do
+    #[arg(long)]
+    total: bool,
     #[command(flatten)]
     which: FilterFlags,
     #[command(flatten)]
@@ -46,9 +56,11 @@ Examples:
   archiver stats --by type --during 2020-Q3 --errored
   archiver stats --durations --by month --type snapshot
   archiver stats --by droplet --type reboot,power_cycle --top 10 -o json
+  archiver stats --compare --since 7d --by type
 
-Hours, days, weeks (from Monday) and longer periods are in the time zone of --tz. An action that several droplets \
-listed counts for each of them.
+Hours, days, weeks (from Monday) and longer periods are in the time zone of --tz. A count by periods alone has a row for \
+each period, also for one without actions. An action that several droplets listed counts for each of them, and for each \
+of their tags. The total counts each matching action once, also those of groups that are not shown.
 
 {}",
         filter::how_to_write()
@@ -58,10 +70,28 @@ listed counts for each of them.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let now = Timestamp::now();
     let flags = &arguments.answer;
-    let question = question(arguments)?;
-    let filter = arguments.which.filter(now, &flags.tz)?;
+    let mut question = question(arguments)?;
+    let mut filter = arguments.which.filter(now, &flags.tz)?;
+    if arguments.compare {
+        question.before = Some(window_before(&question, &mut filter, now)?);
+    }
     let connection = context.open_archive()?;
     filter::check(context, flags, &connection, &filter)?;
+    if let (Some(before), Some(since), Some(until)) = (question.before, filter.since, filter.until)
+        && flags.output.is_for_people()
+    {
+        let text = |time: Timestamp| time.in_zone(&flags.tz).to_string();
+        context.terminal.detail(
+            0,
+            &format!(
+                "{} .. {}, compared with {} .. {} (each without its end)",
+                text(since),
+                text(until),
+                text(before.0),
+                text(before.1)
+            ),
+        );
+    }
     let nothing = searched::no_action(&filter);
     let printed = answer::print(context, flags, move |printer| {
         stats::stats(&connection, &filter, now, &question, printer)?;
@@ -99,9 +129,48 @@ fn question(arguments: &Arguments) -> Result<Question, Failure> {
         } else {
             Measure::Errors
         },
+        before: None,
+        min_count: arguments.min_count,
         top: arguments
             .top
             .map(|top| usize::try_from(top.get()).unwrap_or(usize::MAX)),
         only_errored: arguments.errored,
+        every_period: true,
+        total: arguments.total || arguments.answer.output.is_for_people(),
     })
+}
+
+/// The window before that of the filter, of equal length. Ends the window of the filter now at the latest, because the
+/// rest of it is still to come.
+fn window_before(
+    question: &Question,
+    filter: &mut Filter,
+    now: Timestamp,
+) -> Result<(Timestamp, Timestamp), Failure> {
+    let is_of_one_window = |dimension: &&Dimension| {
+        let Dimension::Started(unit) = dimension else {
+            return false;
+        };
+        !matches!(unit, CalendarUnit::Hour | CalendarUnit::Weekday)
+    };
+    if let Some(dimension) = question.by.iter().find(is_of_one_window) {
+        return Err(Failure::usage(format!(
+            "--compare: two windows have no {} in common",
+            dimension.name()
+        ))
+        .with_hint("count by type, droplet, hour, weekday ... instead"));
+    }
+    let Some(since) = filter.since else {
+        return Err(Failure::usage("--compare needs a window")
+            .with_hint("give --since or --during, as in --since 7d"));
+    };
+    let until = filter.until.unwrap_or(now).min(now);
+    if until <= since {
+        return Err(Failure::usage(
+            "--compare: the window is empty, or is still to come",
+        ));
+    }
+    filter.until = Some(until);
+    let seconds = until.epoch_seconds() - since.epoch_seconds();
+    Ok((since.saturating_add_seconds(-seconds), since))
 }

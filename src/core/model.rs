@@ -116,6 +116,14 @@ pub struct Droplet {
     pub extra: Extra,
 }
 
+impl Droplet {
+    /// Its tags; `None` when the API did not tell them.
+    #[must_use]
+    pub fn tags(&self) -> Option<Vec<String>> {
+        serde_json::from_str(self.extra.get("tags")?.get()).ok()
+    }
+}
+
 /// An account, as a token sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Account {

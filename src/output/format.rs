@@ -125,7 +125,7 @@ pub enum Look {
     Time,
     /// A share from 0 to 100, with a bar of that length.
     Percent,
-    /// A number, with a bar beside it. The greatest number in the column has the longest bar.
+    /// A number, with a bar beside it. The greatest number has the longest bar; a number beyond it has none.
     Bar {
         /// The greatest number.
         greatest: i64,
@@ -159,6 +159,8 @@ impl<'a> Heading<'a> {
             (title, Look::Seconds)
         } else if let Some(title) = name.strip_suffix("_at") {
             (title, Look::Time)
+        } else if name == "seconds" || name.contains("_seconds_") {
+            (name, Look::Seconds)
         } else if name.ends_with("_percent") {
             (name, Look::Percent)
         } else if name == "status" {

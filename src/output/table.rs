@@ -168,11 +168,21 @@ pub(super) fn shown<'a>(value: &Value<'a>, look: Look, options: &Options) -> Cow
     match (value, look) {
         (Value::Null, _) => Cow::Borrowed("-"),
         (Value::Integer(seconds), Look::Seconds) => Cow::Owned(duration_text(*seconds)),
+        (Value::Real(seconds), Look::Seconds) => {
+            #[expect(clippy::cast_possible_truncation, reason = "a duration of an action")]
+            let seconds = seconds.round() as i64;
+            Cow::Owned(duration_text(seconds))
+        }
         (Value::Real(percent), Look::Percent) => {
             Cow::Owned(format!("{percent:5.1} {}", bar(percent / 100.0)))
         }
         (Value::Integer(number), Look::Bar { greatest }) => {
-            let share = *number as f64 / greatest.max(1) as f64;
+            // A total is greater than the greatest, and no part of anything.
+            let share = if *number > greatest {
+                0.0
+            } else {
+                *number as f64 / greatest.max(1) as f64
+            };
             Cow::Owned(format!("{} {}", grouped_integer(*number), bar(share)))
         }
         (Value::Text(time), Look::Time) => match time.parse::<Timestamp>() {

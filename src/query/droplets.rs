@@ -1,13 +1,13 @@
-//! Translates names of droplets to ids, and finds the droplets that are gone.
+//! Translates names and tags of droplets to ids, and finds the droplets that are gone.
 //!
-//! Names are looked up before the actions are read. So the main statement uses only ids, and an unknown name is an
-//! error instead of an empty answer.
+//! Names and tags are looked up before the actions are read. So the main statement uses only ids, and an unknown name or
+//! tag is an error instead of an empty answer.
 
 use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
-use super::{Choice, DropletSelector, Error, Filter};
+use super::{DropletSelector, Error, Filter};
 use crate::core::model::DropletId;
 use crate::core::similar::nearest;
 
@@ -22,24 +22,26 @@ pub(super) struct Droplets {
     pub(super) is_most: bool,
 }
 
-/// The requested droplets. `gone` keeps only those that are known to be gone, or known to exist.
+/// The droplets that a filter requests by name, tag and fate.
 ///
 /// # Errors
-/// When a name is unknown or ambiguous, or the archive cannot be read.
-pub(super) fn choose(
-    connection: &Connection,
-    choice: &Choice<DropletSelector>,
-    gone: Option<bool>,
-) -> Result<Droplets, Error> {
-    let none_of = ids(connection, &choice.none_of)?;
-    let named = ids(connection, &choice.any_of)?;
-    let named = (!choice.any_of.is_empty()).then_some(named);
-    let any_of = match (named, gone) {
-        (named, None) => named,
-        (None, Some(is_gone)) => Some(with_fate(connection, is_gone)?),
-        (Some(named), Some(is_gone)) => Some(&named & &with_fate(connection, is_gone)?),
-    };
-    let Some(any_of) = any_of else {
+/// When a name or tag is unknown, a name is ambiguous, or the archive cannot be read.
+pub(super) fn choose(connection: &Connection, filter: &Filter) -> Result<Droplets, Error> {
+    let (names, tags) = (&filter.droplets, &filter.tags);
+    let mut none_of = ids(connection, &names.none_of)?;
+    none_of.extend(with_tags(connection, &tags.none_of)?);
+    let mut wanted = Vec::new();
+    if !names.any_of.is_empty() {
+        wanted.push(ids(connection, &names.any_of)?);
+    }
+    if !tags.any_of.is_empty() {
+        wanted.push(with_tags(connection, &tags.any_of)?);
+    }
+    if let Some(is_gone) = filter.gone {
+        wanted.push(with_fate(connection, is_gone)?);
+    }
+    let in_all = wanted.into_iter().reduce(|some, others| &some & &others);
+    let Some(any_of) = in_all else {
         return Ok(Droplets {
             none_of: none_of.into_iter().collect(),
             ..Droplets::default()
@@ -75,9 +77,9 @@ pub(crate) fn one_droplet(
 /// filter leaves out are not included.
 ///
 /// # Errors
-/// When a droplet's name is unknown or ambiguous, or the archive cannot be read.
+/// When a droplet's name or a tag is unknown, a name is ambiguous, or the archive cannot be read.
 pub fn droplets(connection: &Connection, filter: &Filter) -> Result<Option<Vec<DropletId>>, Error> {
-    Ok(choose(connection, &filter.droplets, filter.gone)?.any_of)
+    Ok(choose(connection, filter)?.any_of)
 }
 
 /// The named droplets, without duplicates.
@@ -134,6 +136,38 @@ fn with_fate(connection: &Connection, is_gone: bool) -> rusqlite::Result<BTreeSe
         .prepare(if is_gone { GONE } else { EXISTING })?
         .query_map([], |row| row.get(0))?
         .collect()
+}
+
+/// The droplets that have any of these tags, as last seen.
+fn with_tags(connection: &Connection, tags: &[String]) -> Result<BTreeSet<DropletId>, Error> {
+    let mut tagged = BTreeSet::new();
+    let mut with_tag = connection
+        .prepare("SELECT droplet_id, gone_at IS NULL FROM droplet_tags WHERE tag = ?1")?;
+    for tag in tags {
+        let mut rows = with_tag.query([tag])?;
+        let mut is_known = false;
+        while let Some(row) = rows.next()? {
+            is_known = true;
+            if row.get(1)? {
+                tagged.insert(row.get(0)?);
+            }
+        }
+        if !is_known {
+            return Err(unknown_tag(connection, tag)?);
+        }
+    }
+    Ok(tagged)
+}
+
+fn unknown_tag(connection: &Connection, tag: &str) -> rusqlite::Result<Error> {
+    let mut tags = connection.prepare("SELECT DISTINCT tag FROM droplet_tags")?;
+    let tags: Vec<String> = tags
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(Error::UnknownTag {
+        tag: tag.to_owned(),
+        near: nearest(tag, tags.iter().map(String::as_str)),
+    })
 }
 
 const EXACTLY: &str = "
@@ -213,8 +247,22 @@ fn unknown(connection: &Connection, name: &str) -> rusqlite::Result<Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Row, archive, choice, droplet, insert};
+    use super::super::fixture::{Row, archive, choice, droplet, insert, tag};
     use super::*;
+
+    /// The droplets that the terms name, and that have the fate.
+    fn chosen(
+        connection: &Connection,
+        terms: &[&str],
+        gone: Option<bool>,
+    ) -> Result<Droplets, Error> {
+        let filter = Filter {
+            droplets: choice(terms),
+            gone,
+            ..Filter::default()
+        };
+        choose(connection, &filter)
+    }
 
     fn four_droplets() -> Connection {
         let connection = archive();
@@ -226,7 +274,7 @@ mod tests {
     }
 
     fn resolved(terms: &[&str]) -> Result<Vec<DropletId>, Error> {
-        let droplets = choose(&four_droplets(), &choice(terms), None)?;
+        let droplets = chosen(&four_droplets(), terms, None)?;
         assert_eq!(droplets.none_of, [0; 0]);
         Ok(droplets.any_of.unwrap())
     }
@@ -321,7 +369,7 @@ mod tests {
         ] {
             let error = found(text).unwrap_err();
             assert!(error.to_string().starts_with(message), "{error}");
-            let left_out = choose(&connection, &choice(&[&format!("!{text}")]), None);
+            let left_out = chosen(&connection, &[&format!("!{text}")], None);
             assert_eq!(left_out.unwrap_err().to_string(), error.to_string());
         }
         let by_id = DropletSelector::Id(4);
@@ -350,7 +398,7 @@ mod tests {
     #[test]
     fn names_that_are_left_out_are_taken_from_the_others_or_from_all() {
         let connection = four_droplets();
-        let droplets = |terms: &[&str]| choose(&connection, &choice(terms), None).unwrap();
+        let droplets = |terms: &[&str]| chosen(&connection, terms, None).unwrap();
         let left = droplets(&["web-*", "!old-name"]);
         assert_eq!((left.any_of, left.none_of), (Some(vec![1, 3]), vec![2]));
         let all_but = droplets(&["!web-*"]);
@@ -363,7 +411,7 @@ mod tests {
     fn a_name_to_leave_out_has_to_be_one() {
         let connection = four_droplets();
         for (term, is_ambiguous) in [("!wbe-1", false), ("!db", true)] {
-            let error = choose(&connection, &choice(&[term]), None).unwrap_err();
+            let error = chosen(&connection, &[term], None).unwrap_err();
             assert_eq!(
                 matches!(error, Error::AmbiguousName { .. }),
                 is_ambiguous,
@@ -398,7 +446,7 @@ mod tests {
             insert(&connection, &row);
         }
         let found = |terms: &[&str], is_gone| {
-            let droplets = choose(&connection, &choice(terms), Some(is_gone)).unwrap();
+            let droplets = chosen(&connection, terms, Some(is_gone)).unwrap();
             droplets.any_of.unwrap()
         };
         assert_eq!(found(&[], true), [2, 3, 5]);
@@ -408,5 +456,65 @@ mod tests {
         assert_eq!(found(&["!web-2"], true), [3, 5]);
         assert_eq!(found(&["6"], true), [0; 0]);
         assert_eq!(found(&["6"], false), [0; 0]);
+    }
+
+    /// 1 and 2 have `web`, 2 also has `prod`; 3 had `prod` until it was missed, and 4 had `db` when it was gone.
+    fn tagged() -> Connection {
+        let connection = four_droplets();
+        tag(&connection, 1, "web", None);
+        tag(&connection, 2, "web", None);
+        tag(&connection, 2, "prod", None);
+        tag(&connection, 3, "prod", Some("2020-08-02T00:00:00Z"));
+        tag(&connection, 4, "db", None);
+        tag(&connection, 3, "old", Some("2020-08-02T00:00:00Z"));
+        let gone = "UPDATE droplets SET gone_at = '2020-08-02T00:00:00Z' WHERE id = 4";
+        connection.execute_batch(gone).unwrap();
+        connection
+    }
+
+    #[test]
+    fn a_tag_is_that_of_the_droplets_that_were_last_seen_with_it() {
+        let connection = tagged();
+        let found = |tags: &[&str], terms: &[&str], gone| {
+            let filter = Filter {
+                droplets: choice(terms),
+                tags: choice(tags),
+                gone,
+                ..Filter::default()
+            };
+            choose(&connection, &filter).unwrap()
+        };
+        let any_of = |tags: &[&str]| found(tags, &[], None).any_of.unwrap();
+        assert_eq!(any_of(&["web"]), [1, 2]);
+        assert_eq!(any_of(&["prod", "db"]), [2, 4]);
+        assert_eq!(any_of(&["web", "!prod"]), [1]);
+        assert_eq!(any_of(&["old"]), [0; 0]);
+        assert_eq!(
+            found(&["web"], &["web-2", "db*"], None).any_of.unwrap(),
+            [2]
+        );
+        assert_eq!(found(&["db"], &[], Some(false)).any_of.unwrap(), [0; 0]);
+        assert_eq!(found(&["db"], &[], Some(true)).any_of.unwrap(), [4]);
+        let all_but = found(&["!web"], &["!4"], None);
+        assert_eq!((all_but.any_of, all_but.none_of), (None, vec![1, 2, 4]));
+    }
+
+    #[test]
+    fn a_tag_that_no_droplet_ever_had_is_refused_with_tags_that_are_near() {
+        let connection = tagged();
+        for (term, message) in [
+            (
+                "prdo",
+                "no archived droplet has or had the tag `prdo`, did you mean prod?",
+            ),
+            ("!xyz", "no archived droplet has or had the tag `xyz`"),
+        ] {
+            let filter = Filter {
+                tags: choice(&[term]),
+                ..Filter::default()
+            };
+            let error = choose(&connection, &filter).unwrap_err();
+            assert_eq!(error.to_string(), message);
+        }
     }
 }

@@ -21,6 +21,14 @@ pub enum Error {
         /// Archived names with a similar spelling.
         near: Vec<String>,
     },
+    /// No droplet has, or ever had, this tag.
+    #[error("no archived droplet has or had the tag `{tag}`{}", did_you_mean(.near))]
+    UnknownTag {
+        /// The tag in the question.
+        tag: String,
+        /// Archived tags with a similar spelling.
+        near: Vec<String>,
+    },
     /// Several droplets have or had this name.
     #[error("`{name}` is or was the name of several droplets, choose by id: {}", list(.ids))]
     AmbiguousName {

@@ -15,6 +15,8 @@ pub struct Filter {
     pub statuses: Choice<String>,
     /// The droplets that the action was done to, or whose own listings contain it.
     pub droplets: Choice<DropletSelector>,
+    /// The tags of the droplets, as last seen. A droplet that is gone keeps the tags it had.
+    pub tags: Choice<String>,
     /// The slugs of the regions.
     pub regions: Choice<String>,
     /// The types of the resources: `droplet`, `volume` …
@@ -259,6 +261,14 @@ impl Values {
             Self::Any => true,
             Self::Only(values) => is_in(values),
             Self::Except(values) => !is_in(values),
+        }
+    }
+
+    /// As [`Self::has`], for a value that may be unknown.
+    pub(super) fn allow(&self, value: Option<&str>) -> bool {
+        match value {
+            Some(value) => self.has(value),
+            None => !matches!(self, Self::Only(_)),
         }
     }
 

@@ -40,13 +40,10 @@ impl Default for Row<'_> {
 /// A complete archive of an account without actions, with the regions nyc3 and ams3.
 pub(crate) fn archive() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
-    for migration in [
-        include_str!("../../migrations/0001_archive.sql"),
-        include_str!("../../migrations/0002_following.sql"),
-        include_str!("../../migrations/0003_views.sql"),
-        include_str!("../../migrations/0004_long_actions.sql"),
-    ] {
-        connection.execute_batch(migration).unwrap();
+    for relation in crate::archive::schema().unwrap().relations {
+        for statement in relation.statements {
+            connection.execute_batch(&statement.sql).unwrap();
+        }
     }
     connection
         .execute_batch(
@@ -106,6 +103,17 @@ pub(crate) fn droplet(connection: &Connection, id: i64, names: &[&str]) {
     }
 }
 
+/// A tag of a droplet, which has it or was missed with it at a time.
+pub(crate) fn tag(connection: &Connection, droplet_id: i64, tag: &str, gone_at: Option<&str>) {
+    connection
+        .execute(
+            "INSERT INTO droplet_tags (droplet_id, tag, first_seen_at, gone_at)
+             VALUES (?1, ?2, '2020-08-01T00:00:00Z', ?3)",
+            params![droplet_id, tag, gone_at],
+        )
+        .unwrap();
+}
+
 /// The choice that these terms write.
 pub(crate) fn choice<T>(terms: &[&str]) -> Choice<T>
 where
@@ -125,7 +133,8 @@ pub(crate) fn listed(connection: &Connection, droplet_id: i64, action_id: i64) {
         .unwrap();
 }
 
-/// Generated actions of twelve types on a hundred droplets, most of them listed and some gone, with five sync runs.
+/// Generated actions of twelve types on a hundred droplets, most of them listed, some gone and some with tags, with five
+/// sync runs.
 /// There are several actions per second; some have no time or no end, are in progress or long, or ended before they
 /// began.
 pub(crate) fn generated(count: i64) -> Connection {
@@ -144,7 +153,13 @@ const SYNCS_AND_DROPLETS: &str = "
     WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 90)
     INSERT INTO droplets (id, name, first_seen_at, gone_at)
     SELECT n, 'web-' || n, '2020-08-01T00:00:00Z', CASE WHEN n % 6 = 0 THEN '2020-08-02T00:00:00Z' END
-      FROM numbers;";
+      FROM numbers;
+
+    INSERT INTO droplet_tags (droplet_id, tag, first_seen_at, gone_at)
+    SELECT id, 'even', '2020-08-01T00:00:00Z', NULL FROM droplets WHERE id % 2 = 0
+     UNION ALL
+    SELECT id, 'third', '2020-08-01T00:00:00Z', CASE WHEN id > 40 THEN '2020-08-02T00:00:00Z' END
+      FROM droplets WHERE id % 3 = 0;";
 
 const ACTIONS: &str = "
     WITH RECURSIVE numbers (n, start) AS (

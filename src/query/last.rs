@@ -99,10 +99,10 @@ type Found = (DropletId, Option<ActionId>);
 /// The most recent action of each droplet that matches the filter, by start time. An action that is only in the
 /// droplet's own listing counts too.
 ///
-/// The most recent action comes first. When the filter chooses droplets, by name or by `gone`, each of them has a row,
+/// The most recent action comes first. When the filter chooses droplets, by name, tag or `gone`, each of them has a row,
 /// unless no action matches and its history is [not archived](not_archived); droplets without a matching action come
-/// last, by id. Otherwise only droplets with a matching action are shown. The
-/// limit of the filter is the number of rows; its order is ignored.
+/// last, by id. Otherwise only droplets with a matching action are shown. The limit of the filter is the number of rows;
+/// its order is ignored.
 ///
 /// # Errors
 /// When a droplet's name is unknown or ambiguous, or the archive cannot be read.

@@ -108,7 +108,8 @@ impl Archived {
         self.is_open() && filter.overlap.is_some_and(is_old)
     }
 
-    fn is_on(&self, droplets: &Choice<DropletSelector>, gone: Option<bool>) -> bool {
+    fn is_on(&self, filter: &Filter) -> bool {
+        let (droplets, tags, gone) = (&filter.droplets, &filter.tags, filter.gone);
         let id = |selector: &DropletSelector| match selector {
             DropletSelector::Id(id) => *id,
             DropletSelector::Name(digits) => digits.parse().unwrap(),
@@ -118,13 +119,19 @@ impl Archived {
         let none_of: Vec<_> = droplets.none_of.iter().map(id).collect();
         // As generated: droplets up to 90 are listed, and every sixth of them is gone.
         let has_fate = |id: &i64, is_gone| *id <= 90 && (id % 6 == 0) == is_gone;
+        let has_tag = |id: &i64, tag: &String| match tag.as_str() {
+            "even" => *id <= 90 && id % 2 == 0,
+            _ => *id <= 40 && id % 3 == 0,
+        };
+        let has_any = |id: &i64, tags: &[String]| tags.iter().any(|tag| has_tag(id, tag));
         let is_meant = |id: &i64| {
             (any_of.is_empty() || any_of.contains(id))
+                && (tags.any_of.is_empty() || has_any(id, &tags.any_of))
                 && gone.is_none_or(|is_gone| has_fate(id, is_gone))
         };
-        let is_any = any_of.is_empty() && gone.is_none();
-        (is_any || self.droplets.iter().any(is_meant))
-            && !self.droplets.iter().any(|id| none_of.contains(id))
+        let is_left_out = |id: &i64| none_of.contains(id) || has_any(id, &tags.none_of);
+        let is_any = any_of.is_empty() && tags.any_of.is_empty() && gone.is_none();
+        (is_any || self.droplets.iter().any(is_meant)) && !self.droplets.iter().any(is_left_out)
     }
 
     fn matches(&self, filter: &Filter) -> bool {
@@ -160,7 +167,7 @@ impl Archived {
             && filter
                 .max_duration_seconds
                 .is_none_or(|most| self.is_over_within(most))
-            && self.is_on(&filter.droplets, filter.gone)
+            && self.is_on(filter)
             && self.run >= first_run
     }
 
@@ -250,6 +257,13 @@ fn fields() -> Vec<Vec<Step>> {
             |filter| filter.droplets = choice(&["1", "2", "12", "!2"]),
             |filter| filter.droplets = Choice::any_of((1..60).map(DropletSelector::Id)),
             |filter| filter.droplets = Choice::any_of((900..940).map(DropletSelector::Id)),
+        ],
+        vec![
+            |_| {},
+            |filter| filter.tags = choice(&["even"]),
+            |filter| filter.tags = choice(&["even", "third"]),
+            |filter| filter.tags = choice(&["even", "!third"]),
+            |filter| filter.tags = choice(&["!even"]),
         ],
         vec![|_| {}, |filter| filter.gone = Some(true), |filter| {
             filter.gone = Some(false);

@@ -42,7 +42,7 @@ impl<'a> Question<'a> {
             None => None,
         };
         Ok(Self {
-            droplets: droplets::choose(connection, &filter.droplets, filter.gone)?,
+            droplets: droplets::choose(connection, filter)?,
             first_run,
             ..Self::without_archive(filter, now)
         })

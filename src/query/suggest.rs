@@ -20,7 +20,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unseen {
     /// The column of the value: `type`, `status`, `region_slug` or `resource_type`; or `droplet` for an unknown
-    /// droplet.
+    /// droplet, `tag` for a tag that no droplet has any more.
     pub field: &'static str,
     /// The value in the filter.
     pub value: String,
@@ -72,6 +72,16 @@ const REGION: Field = Field {
     seen: "
         SELECT slug FROM regions",
     is_known: |slug| REGIONS.contains(&slug),
+};
+
+/// A tag that no droplet ever had is an error before this.
+const TAG: Field = Field {
+    name: "tag",
+    exists: "
+        SELECT EXISTS (SELECT 1 FROM droplet_tags WHERE tag = ?1 AND gone_at IS NULL)",
+    seen: "
+        SELECT DISTINCT tag FROM droplet_tags WHERE gone_at IS NULL",
+    is_known: |_| true,
 };
 
 /// As with statuses, the check of an unseen value reads all actions.
@@ -146,6 +156,7 @@ fn check(
     for (field, mut values) in [
         (TYPE, types),
         (STATUS, strings(&filter.statuses)),
+        (TAG, strings(&filter.tags)),
         (REGION, strings(&filter.regions)),
         (RESOURCE_TYPE, strings(&filter.resource_types)),
     ] {

@@ -49,8 +49,8 @@ impl DropletList {
             match row {
                 Ok(droplet) if self.known.insert(droplet.id) => {
                     self.ids.push(droplet.id);
-                    self.tags
-                        .extend(tags_of(&droplet).map(|tag| (droplet.id, tag)));
+                    let tags = droplet.tags().unwrap_or_default().into_iter();
+                    self.tags.extend(tags.map(|tag| (droplet.id, tag)));
                     unknown.push(droplet);
                 }
                 Ok(_) => {}
@@ -115,12 +115,6 @@ impl DropletList {
     pub(super) fn is_proven(&self) -> bool {
         self.has_ended && self.total.is_some() && self.contradiction().is_none()
     }
-}
-
-fn tags_of(droplet: &Droplet) -> impl Iterator<Item = String> + use<> {
-    let tags = droplet.extra.get("tags");
-    let tags = tags.and_then(|tags| serde_json::from_str::<Vec<String>>(tags.get()).ok());
-    tags.unwrap_or_default().into_iter()
 }
 
 #[cfg(test)]

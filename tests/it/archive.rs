@@ -28,13 +28,14 @@ pub(crate) struct SyncRun {
     pub(crate) message: Option<String>,
 }
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "actions",
     "regions",
     "region_features",
     "region_sizes",
     "droplets",
     "droplet_names",
+    "droplet_tags",
     "droplet_listed_actions",
     "coverage",
     "listings",

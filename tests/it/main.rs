@@ -25,6 +25,7 @@ mod daemon;
 #[path = "../../examples/datasette/metadata.rs"]
 mod datasette_metadata;
 mod demo;
+mod droplets;
 mod ecosystem;
 mod faults;
 mod fuzz_corpus;

@@ -197,6 +197,84 @@ fn a_report_is_a_check() {
 }
 
 #[test]
+fn a_line_about_each_report_is_a_check() {
+    let sandbox = archived();
+    let run = sandbox.run(&["report", "--all"]).exits(0);
+    let lines: Vec<_> = run.stdout.lines().collect();
+    let library = Library::load(None);
+    assert_eq!(lines.len(), library.reports().len(), "{lines:?}");
+    for (line, report) in lines.iter().zip(library.reports()) {
+        assert!(line.starts_with(&format!("{}: ", report.name)), "{line}");
+    }
+    let rows = |name: &str| {
+        let run = sandbox.run(&["report", name, "-o", "csv", "--no-header"]);
+        run.exits(0).stdout.lines().count()
+    };
+    let lifetimes = format!("lifetimes: {} droplets", rows("lifetimes"));
+    assert!(lines.contains(&lifetimes.as_str()), "{lines:?}");
+    assert!(
+        lines.contains(&"reboot-loops: none in 90 days"),
+        "{lines:?}"
+    );
+    let has_findings = library
+        .reports()
+        .iter()
+        .any(|report| report.is_check && rows(&report.name) > 0);
+    let status = if has_findings { 10 } else { 0 };
+    sandbox
+        .run(&["report", "--all", "--exit-code"])
+        .exits(status);
+    let json = sandbox.run(&["report", "--all", "-o", "json"]).exits(0);
+    assert!(json.stdout.contains("\"found\""), "{}", json.stdout);
+}
+
+#[test]
+fn a_report_on_uptime_has_a_line_for_the_fleet_and_its_definition() {
+    let sandbox = archived();
+    let run = sandbox.run(&["report", "uptime", "--by", "all"]).exits(0);
+    let last = run.stdout.lines().last().unwrap();
+    assert!(last.contains("fleet"), "{last}");
+    run.says("counts as off for the minimum");
+    let rows = sandbox
+        .run(&["report", "uptime", "--by", "all", "-o", "csv"])
+        .exits(0)
+        .stdout;
+    let mut rows = rows.lines();
+    assert_eq!(
+        rows.next(),
+        Some(
+            "droplet_id,droplet_name,period,seconds,up_seconds_min,up_seconds_max,uptime_min_percent,\
+             uptime_max_percent"
+        )
+    );
+    assert!(rows.all(|row| row.contains(",all,")));
+}
+
+#[test]
+fn nothing_is_said_about_backups_of_droplets_whose_history_is_not_archived() {
+    let cloud = cloud(10, 1_000);
+    let sandbox = Sandbox::new();
+    let chosen = cloud.droplets()[0].id.to_string();
+    sandbox.sync(&cloud, &["--droplet", &chosen]).exits(0);
+    for report in ["lifetimes", "stale-backups"] {
+        let run = sandbox.run(&[
+            "report",
+            report,
+            "-o",
+            "csv",
+            "--no-header",
+            "--columns",
+            "droplet_id",
+        ]);
+        let rows = run.exits(0).stdout;
+        assert!(rows.lines().all(|id| id == chosen), "{report} {rows}");
+    }
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    let run = sandbox.run(&["report", "lifetimes", "-o", "csv", "--no-header"]);
+    assert!(run.exits(0).stdout.lines().count() >= 10);
+}
+
+#[test]
 fn files_beside_the_configuration_are_reports_and_a_broken_one_harms_no_other() {
     let sandbox = archived().configured("");
     let folder = sandbox.config_file().parent().unwrap().to_owned();

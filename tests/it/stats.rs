@@ -40,7 +40,7 @@ fn counts_and_errors_are_what_the_truth_says() {
     let month = |action: &Action| action.started_at.as_ref().map(|time| time[..7].to_owned());
     let expect = |by: &str, column: &str, groups: BTreeMap<Option<String>, (u64, u64)>| {
         let expected: Vec<_> = groups.into_iter().collect();
-        let answered: Vec<_> = rows(&sandbox, &["--by", by])
+        let answered: Vec<_> = rows(&sandbox, &["--by", by, "--min-count", "1"])
             .iter()
             .map(|row| {
                 let number = |name: &str| row[name].as_u64().unwrap();
@@ -185,11 +185,11 @@ fn hours_and_days_are_those_of_the_zone() {
 fn durations_are_those_of_actions_that_have_one() {
     let (_cloud, sandbox) = handmade();
     let row = json!({
-        "type": "snapshot", "count": 12, "n": 11, "p50_seconds": 50, "p95_seconds": 100, "max_seconds": 100,
+        "type": "snapshot", "count": 12, "n": 11, "mean_seconds": 50.6, "p50_seconds": 50, "p95_seconds": 100, "max_seconds": 100,
     });
     assert_eq!(rows(&sandbox, &["--durations"]), [row]);
     let row = json!({
-        "status": "in-progress", "count": 1, "n": 0, "p50_seconds": null, "p95_seconds": null, "max_seconds": null,
+        "status": "in-progress", "count": 1, "n": 0, "mean_seconds": null, "p50_seconds": null, "p95_seconds": null, "max_seconds": null,
     });
     assert_eq!(
         rows(
@@ -214,6 +214,9 @@ fn bars_are_for_people() {
         "{table}"
     );
     assert!(lines[2].ends_with("100.0 ██████████"), "{table}");
+    let total: Vec<_> = lines[4].split_whitespace().collect();
+    assert_eq!(total, ["total", "12", "1", "8.3", "█"], "{table}");
+    assert_eq!(lines.len(), 5);
     let csv = sandbox
         .run(&["stats", "--by", "droplet,status", "-o", "csv"])
         .exits(0);
@@ -227,12 +230,115 @@ fn bars_are_for_people() {
 }
 
 #[test]
+fn a_window_is_compared_with_the_one_before_and_programs_get_a_total_on_request() {
+    let (_cloud, sandbox) = handmade();
+    let flags = [
+        "stats",
+        "--compare",
+        "--during",
+        "2024-10-27",
+        "--by",
+        "status",
+    ];
+    let csv = sandbox
+        .run(&[&flags[..], &["-o", "csv", "--total"]].concat())
+        .exits(0);
+    assert_eq!(
+        csv.stdout,
+        "status,count,count_before,count_change,errored,errored_before,errored_change,\
+         errored_percent,errored_percent_before,errored_percent_change\n\
+         completed,0,10,-10,0,0,0,,0.0,\n\
+         errored,1,0,1,1,0,1,100.0,,\n\
+         in-progress,1,0,1,0,0,0,0.0,,\n\
+         total,2,10,-8,1,0,1,50.0,0.0,50.0\n"
+    );
+    assert_eq!(csv.stderr, "");
+    sandbox.run(&flags).exits(0).says(
+        "2024-10-27T00:00:00Z .. 2024-10-28T00:00:00Z, compared with 2024-10-26T00:00:00Z .. 2024-10-27T00:00:00Z",
+    );
+    let flags = [
+        "--durations",
+        "--compare",
+        "--during",
+        "2024-10-27",
+        "--min-count",
+        "2",
+    ];
+    let row = &rows(&sandbox, &flags)[0];
+    let numbers = [
+        "count",
+        "mean_seconds",
+        "mean_before_seconds",
+        "mean_change_seconds",
+        "p95_change_seconds",
+    ];
+    let numbers = numbers.map(|name| row[name].clone());
+    assert_eq!(
+        numbers,
+        [json!(2), json!(7.0), json!(55.0), json!(-48.0), json!(-93)]
+    );
+    // A window that is not over is compared with as much of the one before.
+    let run = sandbox
+        .run(&[
+            "stats",
+            "--compare",
+            "--since",
+            "2024-10-27",
+            "--until",
+            "2099-01-01",
+        ])
+        .exits(0);
+    run.never_says("2099");
+    for (flags, words) in [
+        (&["--by", "type"][..], "--compare needs a window"),
+        (
+            &["--since", "7d", "--by", "week"],
+            "two windows have no week in common",
+        ),
+        (
+            &["--since", "2098-01-01", "--until", "2099-01-01"],
+            "still to come",
+        ),
+    ] {
+        sandbox
+            .run(&[&["stats", "--compare"], flags].concat())
+            .exits(2)
+            .says(words);
+    }
+}
+
+#[test]
+fn days_without_actions_have_a_row_and_are_nothing_that_was_found() {
+    let (_cloud, sandbox) = handmade();
+    let counts = |flags: &[&str]| {
+        let rows = rows(&sandbox, &[&["--by", "day"], flags].concat());
+        let count = |row: &Value| (row["day"].clone(), row["count"].clone());
+        rows.iter().map(count).collect::<Vec<_>>()
+    };
+    let window = ["--since", "2024-10-20", "--until", "2024-10-29"];
+    let expected = [("26", 10), ("27", 2), ("28", 0), ("29", 0)];
+    let expected = expected.map(|(day, count)| (json!(format!("2024-10-{day}")), json!(count)));
+    assert_eq!(counts(&window), expected);
+    let found = [&window[..], &["--min-count", "1"]].concat();
+    assert_eq!(counts(&found), expected[..2]);
+    let none = [
+        "stats",
+        "--by",
+        "day",
+        "--since",
+        "2024-10-28",
+        "--exit-code",
+    ];
+    sandbox.run(&none).exits(0);
+}
+
+#[test]
 fn a_slip_is_refused_or_said() {
     let (_cloud, sandbox) = handmade();
     for (flags, words) in [
         (
             &["--by", "size"][..],
-            "cannot count by `size`: use type, status",
+            "cannot count by `size`: use type, status, droplet, tag",
         ),
         (&["--by", "type,type"], "`type` is given twice"),
         (&["--by", "type,day,hour,region"], "4 is more than 3"),

@@ -82,6 +82,7 @@ fn no_answer_hands_a_terminal_anything_to_act_on() {
             vec!["query", "-o", format],
             vec!["last", "-o", format],
             vec!["stats", "-o", format],
+            vec!["droplets", "-o", format],
             vec![
                 "sql",
                 "SELECT *, type AS \"a\u{1b}b\" FROM actions",

@@ -83,6 +83,36 @@ fn the_tags_are_those_of_now() {
 }
 
 #[test]
+fn a_tag_is_known_from_when_it_was_first_seen_until_it_was_missed_and_may_come_back() {
+    let mut archive = Archive::in_memory();
+    let tagged = |tags: &str| Droplet {
+        extra: extra(&format!(r#"{{"tags":{tags}}}"#)),
+        ..named(1, "web")
+    };
+    let tags = "SELECT tag, first_seen_at, gone_at FROM droplet_tags ORDER BY tag";
+    for (day, tags) in [
+        (1, r#"["web","prod","web"]"#),
+        (2, r#"["web"]"#),
+        (3, r#"["web"]"#),
+        (4, r#"["web","blue"]"#),
+        (5, "null"),
+    ] {
+        let now = format!("2026-01-0{day}T00:00:00Z");
+        listed(&mut archive, &now, &[tagged(tags)]);
+    }
+    let [blue, web] = ["blue 2026-01-04T00:00:00Z -", "web 2026-01-01T00:00:00Z -"];
+    let prod = "prod 2026-01-01T00:00:00Z 2026-01-02T00:00:00Z";
+    assert_eq!(archive.rows(tags), [blue, prod, web]);
+    let all = tagged(r#"["prod","web","blue"]"#);
+    listed(&mut archive, "2026-01-06T00:00:00Z", &[all]);
+    let prod = "prod 2026-01-01T00:00:00Z -";
+    assert_eq!(archive.rows(tags), [blue, prod, web]);
+    let now = time("2026-01-07T00:00:00Z");
+    archive.store.mark_gone(&[1], now).unwrap();
+    assert_eq!(archive.rows(tags), [blue, prod, web]);
+}
+
+#[test]
 fn a_droplet_is_gone_since_it_was_first_missed_and_may_come_back() {
     let mut archive = Archive::in_memory();
     listed(&mut archive, "2026-01-01T00:00:00Z", &[named(1, "web")]);

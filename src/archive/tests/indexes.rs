@@ -28,7 +28,8 @@ fn they_are_put_off_when_most_is_still_to_come_and_made_as_the_migrations_have_t
     archive.record(&[completed(2), completed(1)]);
     archive.store.make_deferred_indexes(|| false).unwrap();
     assert_eq!(archive.rows(INDEXES), before);
-    let found = "SELECT id FROM actions INDEXED BY actions_by_resource_and_time WHERE resource_id = 42 ORDER BY 1";
+    let found = "SELECT id FROM actions INDEXED BY actions_by_resource_and_time
+                  WHERE resource_type = 'droplet' AND resource_id = 42 ORDER BY 1";
     assert_eq!(archive.rows(found), ["1", "2"]);
 }
 

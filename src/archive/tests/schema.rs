@@ -9,7 +9,7 @@ fn every_table_is_strict() {
                   WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
     let lenient = archive.rows(&format!("SELECT name {tables} AND NOT strict"));
     assert!(lenient.is_empty(), "{lenient:?}");
-    assert_eq!(archive.rows(&format!("SELECT count(*) {tables}")), ["12"]);
+    assert_eq!(archive.rows(&format!("SELECT count(*) {tables}")), ["13"]);
 }
 
 #[test]
@@ -44,6 +44,7 @@ fn every_index_is_there() {
             "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY name"
         ),
         [
+            "actions_backwards",
             "actions_by_later_run",
             "actions_by_resource_and_time",
             "actions_by_time",
@@ -51,6 +52,7 @@ fn every_index_is_there() {
             "actions_long",
             "actions_open",
             "actions_without_end",
+            "actions_without_known_end",
             "droplet_listed_actions_by_action",
             "droplet_names_by_name",
             "listings_by_droplet",
@@ -70,6 +72,7 @@ fn the_views_that_people_rely_on_are_there() {
             "droplet_actions",
             "droplet_id id status type started_at completed_at resource_id resource_type region_slug extra",
         ),
+        ("archived_histories", "droplet_id archived_until"),
         ("droplet_backups", "droplet_id action_id type saved_at"),
         (
             "droplet_lives",
@@ -89,7 +92,7 @@ fn the_views_that_people_rely_on_are_there() {
     }
     assert_eq!(
         archive.rows("SELECT count(*) FROM sqlite_schema WHERE type = 'view'"),
-        ["6"]
+        ["13"]
     );
 }
 

@@ -236,6 +236,35 @@ impl CalendarUnit {
         }
     }
 
+    /// The units that lie between two instants, wholly or in part: text, start and end of each on the clocks of a zone.
+    /// An hour and a weekday are no stretch of time, and have none.
+    #[must_use]
+    pub fn between(
+        self,
+        since: Timestamp,
+        until: Timestamp,
+        zone: &Zone,
+    ) -> Vec<(String, Timestamp, Timestamp)> {
+        let unit = match self {
+            Self::Hour | Self::Weekday => return Vec::new(),
+            Self::Day => Unit::Day,
+            Self::Week => Unit::Week,
+            Self::Month => Unit::Month,
+            Self::Quarter => Unit::Quarter,
+            Self::Year => Unit::Year,
+        };
+        let mut period = CalendarPeriod::containing(zone.civil(since).date(), unit);
+        let mut found = Vec::new();
+        while let Some(start) = zone.start_of_day(period.first)
+            && let Some(end) = period.end().and_then(|end| zone.start_of_day(end))
+            && start < until
+        {
+            found.push((self.text(self.at(start, zone)), start, end));
+            period = period.next();
+        }
+        found
+    }
+
     /// Formats a number of [`CalendarUnit::at`]. The texts sort like the numbers.
     #[must_use]
     pub fn text(self, number: i32) -> String {

@@ -1,6 +1,6 @@
 //! Turns the user's values for the parameters of a report into the values for its SQL.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
 use rusqlite::Connection;
@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use super::{Allowed, Error, Kind, Parameter, Report};
 use crate::core::model::DropletId;
-use crate::core::time::{DurationError, Timestamp, Zone, parse_duration, parse_since, parse_until};
+use crate::core::time::{
+    CalendarUnit, DurationError, Timestamp, Zone, parse_duration, parse_since, parse_until,
+};
 use crate::query::{self, Choice, DropletSelector, Filter, TypeSelector};
 
 /// The context that gives values their meaning.
@@ -57,6 +59,48 @@ impl Bound {
 }
 
 impl Report {
+    /// True when the report is about droplets that the user may choose.
+    #[must_use]
+    pub fn takes_droplets(&self) -> bool {
+        self.of_droplets().next().is_some()
+    }
+
+    fn of_droplets(&self) -> impl Iterator<Item = &Parameter> {
+        let parameters = self.parameters.iter();
+        parameters.filter(|parameter| parameter.kind == Kind::Droplets)
+    }
+
+    /// Keeps only the droplets that have any of these tags, as last seen.
+    ///
+    /// # Errors
+    /// When a tag is unknown or the archive cannot be read.
+    pub fn keep_tagged(
+        &self,
+        bound: &mut Bound,
+        tags: &[String],
+        connection: &Connection,
+    ) -> Result<(), Error> {
+        let filter = Filter {
+            tags: Choice::any_of(tags.to_vec()),
+            ..Filter::default()
+        };
+        let tagged = query::droplets(connection, &filter).map_err(|source| Error::Droplets {
+            parameter: "tag".to_owned(),
+            source,
+        })?;
+        for parameter in self.of_droplets() {
+            // All droplets have no list.
+            let named = bound.text(&parameter.name);
+            let named: Option<BTreeSet<DropletId>> =
+                named.and_then(|list| serde_json::from_str(&list).ok());
+            let is_named = |id: &&DropletId| named.as_ref().is_none_or(|ids| ids.contains(*id));
+            let kept: Vec<_> = tagged.iter().flatten().filter(is_named).collect();
+            let list = Value::Text(serde_json::json!(kept).to_string());
+            bound.values.insert(parameter.name.clone(), list);
+        }
+        Ok(())
+    }
+
     /// Parses the values for the parameters of this report, by name. Missing parameters get their defaults.
     ///
     /// # Errors
@@ -78,6 +122,13 @@ impl Report {
             let text = written.get(&parameter.name).map(String::as_str);
             let value = self.value(parameter, text, context)?;
             values.insert(parameter.name.clone(), value);
+        }
+        for parameter in &self.parameters {
+            if parameter.kind == Kind::Periods
+                && let Some(periods) = periods(&parameter.name, &values, context.zone)
+            {
+                values.insert(parameter.name.clone(), periods);
+            }
         }
         Ok(Bound {
             now: context.now,
@@ -153,9 +204,47 @@ fn plain(definition: &Parameter, text: &str, now: Timestamp, zone: &Zone) -> Res
             }),
         Kind::Number => number(definition, text),
         Kind::Types => types(name, text).map(|types| list(&types)),
+        Kind::Periods if text == ALL_OF_IT || unit(text).is_some() => {
+            Ok(Value::Text(text.to_owned()))
+        }
+        Kind::Periods => Err(Error::Period {
+            parameter: parameter(),
+            input: text.to_owned(),
+        }),
         Kind::Text => words(definition, text),
         Kind::Droplets => Ok(list(&parts(text))),
     }
+}
+
+/// The period that is the whole window.
+const ALL_OF_IT: &str = "all";
+
+fn unit(text: &str) -> Option<CalendarUnit> {
+    match text {
+        "month" => Some(CalendarUnit::Month),
+        "week" => Some(CalendarUnit::Week),
+        "day" => Some(CalendarUnit::Day),
+        _ => None,
+    }
+}
+
+/// The periods between the values of `since` and `until`, as the zone has them. `None` without these parameters.
+fn periods(name: &str, values: &BTreeMap<String, Value>, zone: &Zone) -> Option<Value> {
+    let text = |name: &str| match values.get(name) {
+        Some(Value::Text(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let time = |name: &str| text(name)?.parse::<Timestamp>().ok();
+    let (since, until) = (time("since")?, time("until")?);
+    let periods = match unit(text(name)?) {
+        None => vec![(ALL_OF_IT.to_owned(), since, until)],
+        Some(unit) => unit.between(since, until, zone),
+    };
+    let periods: Vec<_> = periods
+        .into_iter()
+        .map(|(name, from, to)| [name, from.to_string(), to.to_string()])
+        .collect();
+    Some(Value::Text(serde_json::json!(periods).to_string()))
 }
 
 fn number(parameter: &Parameter, text: &str) -> Result<Value, Error> {

@@ -19,12 +19,27 @@ pub struct Report {
     pub absence: Option<String>,
     /// The columns that a narrow table keeps the longest, the most important first. Others go first.
     pub narrow: Vec<String>,
+    /// What a row is, in the singular: `outage`.
+    pub noun: Option<String>,
+    /// True when a row is something to look at. False for a report that lists what there is.
+    pub is_check: bool,
+    /// The row below the answer for people, if it has one.
+    pub total: Option<Total>,
     /// The parameters, in the order of the header.
     pub parameters: Vec<Parameter>,
     /// The complete text of the file, including the header.
     pub sql: String,
     /// The origin.
     pub origin: Origin,
+}
+
+/// The row below an answer for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Total {
+    /// The text in the column `droplet_name`.
+    pub label: String,
+    /// The columns with a sum. A column that ends in `_percent` has the mean, weighted by the column `seconds`.
+    pub columns: Vec<String>,
 }
 
 /// The origin of a report.
@@ -68,6 +83,9 @@ pub enum Kind {
     Types,
     /// Texts, comma-separated. The SQL gets a JSON array of texts.
     Text,
+    /// `month`, `week`, `day` or `all`. The SQL gets a JSON array of name, start and end of each period that the
+    /// parameters `since` and `until` touch.
+    Periods,
 }
 
 /// The allowed values of a parameter.
@@ -115,7 +133,7 @@ impl Report {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Droplets,
         Self::Time,
         Self::End,
@@ -123,6 +141,7 @@ impl Kind {
         Self::Number,
         Self::Types,
         Self::Text,
+        Self::Periods,
     ];
 
     /// The name in a header.
@@ -136,6 +155,7 @@ impl Kind {
             Self::Number => "number",
             Self::Types => "types",
             Self::Text => "text",
+            Self::Periods => "periods",
         }
     }
 }

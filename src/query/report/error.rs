@@ -91,6 +91,14 @@ pub enum Error {
         /// The least number.
         least: u32,
     },
+    /// A value is not a period.
+    #[error("`{parameter}`: `{input}` is not a period: use month, week, day or all")]
+    Period {
+        /// The parameter.
+        parameter: String,
+        /// The given text.
+        input: String,
+    },
     /// A group of types does not exist.
     #[error("`{parameter}`: {source}")]
     Group {

@@ -7,17 +7,22 @@
 //! -- estimate: A shutdown that completed does not prove that the droplet was off.
 //! -- absence: A row says that no action turned the droplet on again.
 //! -- narrow: droplet_name, off_at, downtime_seconds
+//! -- finds: outage
+//! -- total total: downtime_seconds
 //! -- parameter since (time) = 90d: off at this time or later
 //! -- parameter state (text of on, off) = off: in this state
 //! -- parameter top (number from 1) = 20: only so many
 //! ```
+//!
+//! `finds` says what a row is, in the singular. `lists` says it for a report whose rows are nothing to look into. `total`
+//! names the columns that are summed below the answer for people.
 //!
 //! A line that is indented by three spaces or more continues the line before. The grammar is strict, because otherwise
 //! a mistake in a header would only show as a missing parameter.
 
 use super::binding;
 use super::definition::UnknownKind;
-use super::{Allowed, Kind, Parameter};
+use super::{Allowed, Kind, Parameter, Total};
 
 /// The contents of a header.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,6 +32,9 @@ pub(super) struct Header {
     pub(super) estimate: Option<String>,
     pub(super) absence: Option<String>,
     pub(super) narrow: Vec<String>,
+    pub(super) finds: Option<String>,
+    pub(super) lists: Option<String>,
+    pub(super) total: Option<Total>,
     pub(super) parameters: Vec<Parameter>,
 }
 
@@ -42,7 +50,7 @@ pub(super) struct HeaderError {
 pub(super) const NOW: &str = "now";
 
 const FORMS: &str = "use `-- title: …`, `-- summary: …`, `-- estimate: …`, `-- absence: …`, \
-                     `-- narrow: COLUMN, COLUMN`, \
+                     `-- narrow: COLUMN, COLUMN`, `-- finds: …`, `-- lists: …`, `-- total LABEL: COLUMNS`, \
                      `-- parameter NAME (KIND) = DEFAULT: …`, and three spaces to continue the line before";
 
 /// One statement of the header with its continuation lines, and its first line.
@@ -55,6 +63,7 @@ struct Entry {
 pub(super) fn parse(sql: &str) -> Result<Header, HeaderError> {
     let (mut title, mut summary, mut estimate) = (None, None, None);
     let (mut absence, mut narrow) = (None, None);
+    let (mut finds, mut lists, mut total) = (None, None, None);
     let mut parameters: Vec<Parameter> = Vec::new();
     for Entry { line, text } in entries(sql)? {
         let error = |message: String| HeaderError { line, message };
@@ -66,6 +75,15 @@ pub(super) fn parse(sql: &str) -> Result<Header, HeaderError> {
             parameters.push(parameter);
             continue;
         }
+        if let Some((label, columns)) = text
+            .strip_prefix("total ")
+            .and_then(|text| text.split_once(": "))
+        {
+            let columns = columns.split(',').map(|it| it.trim().to_owned()).collect();
+            let label = label.to_owned();
+            total = Some(Total { label, columns });
+            continue;
+        }
         let (word, value) = text
             .split_once(": ")
             .ok_or_else(|| error(format!("this is not a header line: {FORMS}")))?;
@@ -75,6 +93,8 @@ pub(super) fn parse(sql: &str) -> Result<Header, HeaderError> {
             "estimate" => &mut estimate,
             "absence" => &mut absence,
             "narrow" => &mut narrow,
+            "finds" => &mut finds,
+            "lists" => &mut lists,
             _ => return Err(error(format!("`{word}` is not a header line: {FORMS}"))),
         };
         if field.replace(value.trim().to_owned()).is_some() {
@@ -91,6 +111,9 @@ pub(super) fn parse(sql: &str) -> Result<Header, HeaderError> {
         estimate,
         absence,
         narrow: names(narrow.as_deref().unwrap_or_default()),
+        finds,
+        lists,
+        total,
         parameters,
     })
 }
@@ -256,6 +279,18 @@ SELECT 1;";
         assert_eq!(allowed("top"), Allowed::From(1));
         let words = ["on", "off"].map(str::to_owned).to_vec();
         assert_eq!(allowed("state"), Allowed::Words(words));
+    }
+
+    #[test]
+    fn a_header_may_say_what_a_row_is_and_what_is_summed() {
+        let sql =
+            "-- title: T\n-- summary: S\n-- finds: outage\n-- total fleet: seconds, up_percent\n";
+        let header = parse(sql).unwrap();
+        assert_eq!(header.finds.as_deref(), Some("outage"));
+        assert_eq!(header.lists, None);
+        let total = header.total.unwrap();
+        assert_eq!(total.label, "fleet");
+        assert_eq!(total.columns, ["seconds", "up_percent"]);
     }
 
     #[test]

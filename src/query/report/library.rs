@@ -12,8 +12,9 @@ use crate::core::files::read_text;
 use crate::core::similar::nearest;
 
 /// Name and text of each embedded report, in the order of display.
-const EMBEDDED: [(&str, &str); 12] = [
+const EMBEDDED: [(&str, &str); 13] = [
     ("downtime", include_str!("questions/downtime.sql")),
+    ("uptime", include_str!("questions/uptime.sql")),
     ("power-state", include_str!("questions/power-state.sql")),
     ("reboot-loops", include_str!("questions/reboot-loops.sql")),
     ("lifetimes", include_str!("questions/lifetimes.sql")),
@@ -145,6 +146,9 @@ impl Library {
                 estimate: header.estimate,
                 absence: header.absence,
                 narrow: header.narrow,
+                is_check: header.lists.is_none(),
+                noun: header.finds.or(header.lists),
+                total: header.total,
                 parameters: header.parameters,
                 sql,
                 origin,

@@ -6,8 +6,8 @@
 //! texts into values; [`run()`] passes on the rows one by one.
 //!
 //! The files: `questions/` has the embedded reports, `library` finds them and those of the user, `header` reads
-//! headers, `definition` has the result, `binding` turns texts into values, `run` asks the archive, and `error`
-//! explains failures.
+//! headers, `definition` has the result, `binding` turns texts into values, `run` asks the archive, `total` adds a
+//! row of sums, and `error` explains failures.
 
 mod binding;
 mod definition;
@@ -15,12 +15,14 @@ mod error;
 mod header;
 mod library;
 mod run;
+mod total;
 
 pub use binding::{Bound, Context};
-pub use definition::{Allowed, Kind, Origin, Parameter, Report};
+pub use definition::{Allowed, Kind, Origin, Parameter, Report, Total};
 pub use error::{Error, Problem};
 pub use library::Library;
 pub use run::run;
+pub use total::WithTotal;
 
 #[cfg(test)]
 mod tests;

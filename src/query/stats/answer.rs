@@ -1,56 +1,135 @@
 //! Writes groups as rows, in their order.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::groups::Tally;
-use super::groups::{Group, Part};
+use super::groups::{Counted, Part};
+use super::tally::Tally;
 use super::{Dimension, MOST_DIMENSIONS, Measure, Question};
 use crate::core::model::DropletId;
 use crate::output::{Heading, Look, RowWriter, Value};
 use crate::query::Error;
 
-/// Sorts the groups, keeps the requested ones, and writes them.
+/// The word for all groups, in the column of the first dimension.
+const TOTAL: &str = "total";
+
+/// The columns of a measured number: in the window, in the one before, and the difference.
+type Columns = [&'static str; 3];
+
+const COUNT: Columns = ["count", "count_before", "count_change"];
+const ERRORS: [Columns; 2] = [
+    ["errored", "errored_before", "errored_change"],
+    [
+        "errored_percent",
+        "errored_percent_before",
+        "errored_percent_change",
+    ],
+];
+const DURATIONS: [Columns; 5] = [
+    ["n", "n_before", "n_change"],
+    ["mean_seconds", "mean_before_seconds", "mean_change_seconds"],
+    ["p50_seconds", "p50_before_seconds", "p50_change_seconds"],
+    ["p95_seconds", "p95_before_seconds", "p95_change_seconds"],
+    ["max_seconds", "max_before_seconds", "max_change_seconds"],
+];
+
+/// A group, in the window and in the one before.
+struct Compared {
+    parts: Vec<Part>,
+    now: Tally,
+    before: Tally,
+}
+
+/// Sorts the groups, keeps the requested ones, and writes them. `before` has the groups of the window before.
 pub(super) fn write(
     connection: &Connection,
-    mut groups: Vec<Group>,
+    counted: Counted,
+    before: Option<Counted>,
     question: &Question,
     writer: &mut dyn RowWriter,
 ) -> Result<(), Error> {
-    groups.retain(|group| !question.only_errored || group.tally.errored > 0);
-    groups.sort_unstable_by(|one, other| one.parts.cmp(&other.parts));
-    if let Some(top) = question.top {
-        groups.sort_by_key(|group| Reverse(group.tally.count));
-        groups.truncate(top);
-    }
-    let greatest = groups.iter().map(|group| group.tally.count).max();
-    let headings = headings(question, number(greatest.unwrap_or(0)));
+    let is_compared = before.is_some();
+    let (before, total_before) = before.map_or_else(Default::default, |it| (it.groups, it.total));
+    let groups = kept(joined(counted.groups, before), question);
+    let greatest = groups.iter().map(|group| group.now.count).max();
+    let headings = headings(question, is_compared, number(greatest.unwrap_or(0)));
     writer.header(&headings).map_err(Error::Write)?;
+    let mut write = |cells: &[Cell], now: &Tally, before: &Tally| {
+        let mut values: Vec<Value<'_>> = cells.iter().map(Cell::value).collect();
+        let before = is_compared.then_some(before);
+        values.extend(measured(now, before, question.measure));
+        writer.row(&values).map_err(Error::Write)
+    };
     for group in &groups {
         let mut cells = Vec::with_capacity(headings.len());
         for (dimension, part) in question.by.iter().zip(&group.parts) {
             cells.extend(shown(connection, *dimension, part)?);
         }
-        let mut values: Vec<Value<'_>> = cells.iter().map(Cell::value).collect();
-        values.extend(measured(&group.tally, question.measure));
-        writer.row(&values).map_err(Error::Write)?;
+        write(&cells, &group.now, &group.before)?;
+    }
+    if question.total && !groups.is_empty() {
+        write(&total(question), &counted.total, &total_before)?;
     }
     Ok(())
 }
 
-fn headings(question: &Question, greatest: i64) -> Vec<Heading<'static>> {
+fn joined(
+    groups: BTreeMap<Vec<Part>, Tally>,
+    mut before: BTreeMap<Vec<Part>, Tally>,
+) -> Vec<Compared> {
+    let mut joined: Vec<_> = groups
+        .into_iter()
+        .map(|(parts, now)| Compared {
+            before: before.remove(&parts).unwrap_or_default(),
+            parts,
+            now,
+        })
+        .collect();
+    joined.extend(before.into_iter().map(|(parts, before)| Compared {
+        parts,
+        now: Tally::default(),
+        before,
+    }));
+    joined.sort_by(|one, other| one.parts.cmp(&other.parts));
+    joined
+}
+
+fn kept(mut groups: Vec<Compared>, question: &Question) -> Vec<Compared> {
+    groups.retain(|group| {
+        let has_failed = group.now.errored > 0 || group.before.errored > 0;
+        group.now.count.max(group.before.count) >= question.min_count
+            && (has_failed || !question.only_errored)
+    });
+    if let Some(top) = question.top {
+        groups.sort_by_key(|group| {
+            Reverse(if question.only_errored {
+                group.now.errored
+            } else {
+                group.now.count
+            })
+        });
+        groups.truncate(top);
+    }
+    groups
+}
+
+fn headings(question: &Question, is_compared: bool, greatest: i64) -> Vec<Heading<'static>> {
     let by = question.by.iter().take(MOST_DIMENSIONS);
     let mut headings: Vec<_> = by.flat_map(|dimension| dimension.headings()).collect();
     headings.push(Heading {
         look: Look::Bar { greatest },
-        ..Heading::named("count")
+        ..Heading::named(COUNT[0])
     });
-    let measured: &[&str] = match question.measure {
-        Measure::Errors => &["errored", "errored_percent"],
-        Measure::Durations => &["n", "p50_seconds", "p95_seconds", "max_seconds"],
+    let of_window = if is_compared { COUNT.len() } else { 1 };
+    headings.extend(COUNT[1..of_window].iter().map(|name| Heading::named(name)));
+    let measured: &[Columns] = match question.measure {
+        Measure::Errors => &ERRORS,
+        Measure::Durations => &DURATIONS,
     };
-    headings.extend(measured.iter().map(|name| Heading::named(name)));
+    let names = measured.iter().flat_map(|columns| &columns[..of_window]);
+    headings.extend(names.map(|name| Heading::named(name)));
     headings
 }
 
@@ -86,6 +165,21 @@ fn shown(connection: &Connection, dimension: Dimension, part: &Part) -> Result<V
     })
 }
 
+/// The cells of the dimensions in the row of the total.
+fn total(question: &Question) -> Vec<Cell> {
+    let by = question.by.iter().take(MOST_DIMENSIONS);
+    let mut cells: Vec<Cell> = by
+        .flat_map(|dimension| dimension.headings())
+        .map(|_| Cell::Null)
+        .collect();
+    // The first column of a droplet is its id.
+    let place = usize::from(question.by.first() == Some(&Dimension::Droplet));
+    if let Some(cell) = cells.get_mut(place) {
+        *cell = Cell::Text(TOTAL.to_owned());
+    }
+    cells
+}
+
 /// The latest name of a droplet.
 fn name(connection: &Connection, id: DropletId) -> rusqlite::Result<Option<String>> {
     let mut statement = connection.prepare_cached("SELECT name FROM droplets WHERE id = ?1")?;
@@ -93,8 +187,21 @@ fn name(connection: &Connection, id: DropletId) -> rusqlite::Result<Option<Strin
     Ok(name.flatten())
 }
 
-fn measured(tally: &Tally, measure: Measure) -> Vec<Value<'static>> {
+/// The numbers of a group. With a window before, each is followed by that of this window and by the difference.
+fn measured(now: &Tally, before: Option<&Tally>, measure: Measure) -> Vec<Value<'static>> {
+    let numbers = numbers(now, measure);
+    let Some(before) = before.map(|tally| self::numbers(tally, measure)) else {
+        return numbers;
+    };
+    let pairs = numbers.into_iter().zip(before);
+    pairs
+        .flat_map(|(now, before)| [now, before, difference(now, before)])
+        .collect()
+}
+
+fn numbers(tally: &Tally, measure: Measure) -> Vec<Value<'static>> {
     let count = Value::Integer(number(tally.count));
+    let real = |number: Option<f64>| number.map_or(Value::Null, Value::Real);
     let durations = &tally.durations;
     let percentile = |percent| {
         durations
@@ -105,15 +212,26 @@ fn measured(tally: &Tally, measure: Measure) -> Vec<Value<'static>> {
         Measure::Errors => vec![
             count,
             Value::Integer(number(tally.errored)),
-            Value::Real(tally.errored_percent()),
+            real(tally.errored_percent()),
         ],
         Measure::Durations => vec![
             count,
             Value::Integer(number(durations.count)),
+            real(durations.mean()),
             percentile(50),
             percentile(95),
             percentile(100),
         ],
+    }
+}
+
+fn difference(now: Value<'_>, before: Value<'_>) -> Value<'static> {
+    match (now, before) {
+        (Value::Integer(now), Value::Integer(before)) => Value::Integer(now - before),
+        (Value::Real(now), Value::Real(before)) => {
+            Value::Real((10.0 * (now - before)).round() / 10.0)
+        }
+        _ => Value::Null,
     }
 }
 

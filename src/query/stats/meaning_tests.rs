@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 
 use super::{Dimension, Measure, Question, stats};
+use crate::core::time::Timestamp;
 use crate::output::testing::Rows;
-use crate::query::fixture::{Row, archive, droplet, generated, insert, listed, now};
+use crate::query::fixture::{Row, archive, droplet, generated, insert, listed, now, tag};
 use crate::query::{Choice, Filter, count};
 
 fn question(by: &str, zone: &str, measure: Measure) -> Question {
@@ -15,8 +16,12 @@ fn question(by: &str, zone: &str, measure: Measure) -> Question {
         by: by.split(',').map(|name| name.parse().unwrap()).collect(),
         zone: zone.parse().unwrap(),
         measure,
+        before: None,
+        min_count: 0,
         top: None,
         only_errored: false,
+        every_period: false,
+        total: false,
     }
 }
 
@@ -57,9 +62,7 @@ impl Action {
 }
 
 fn text(seconds: i64) -> String {
-    crate::core::time::Timestamp::from_epoch_seconds(seconds)
-        .unwrap()
-        .to_string()
+    Timestamp::from_epoch_seconds(seconds).unwrap().to_string()
 }
 
 fn archived(actions: &[Action]) -> Connection {
@@ -67,6 +70,10 @@ fn archived(actions: &[Action]) -> Connection {
     for id in 1..=3 {
         droplet(&connection, id, &[&format!("web-{id}")]);
     }
+    tag(&connection, 1, "web", None);
+    tag(&connection, 1, "prod", None);
+    tag(&connection, 2, "web", None);
+    tag(&connection, 3, "web", Some("2020-08-01T00:00:00Z"));
     for (id, action) in (1..).zip(actions) {
         let started_at = action.started.map(text);
         let ended = action.started.zip(action.seconds);
@@ -215,22 +222,33 @@ fn calendar(name: &str, zone: &str, second: i64) -> String {
     }
 }
 
-/// The columns of an action in one dimension; it may have several droplets.
-fn places(action: &Action, name: &str, zone: &str) -> Vec<Vec<String>> {
+/// The columns of an action in one dimension; it may have several droplets and tags.
+fn places(action: &Action, droplets: &[i64], name: &str, zone: &str) -> Vec<Vec<String>> {
     let one = |value: Option<&str>| vec![vec![value.unwrap_or_default().to_owned()]];
     match name {
         "type" => one(action.kind),
         "status" => one(action.status),
         "region" => one(action.region),
         "resource-type" => one(action.resource.0),
-        "droplet" => match action.droplets() {
-            droplets if droplets.is_empty() => vec![vec![String::new(); 2]],
+        "tag" => {
+            let has = |tag: &&str| match *tag {
+                "prod" => droplets.contains(&1),
+                _ => droplets.iter().any(|id| [1, 2].contains(id)),
+            };
+            let tags: Vec<_> = ["prod", "web"].into_iter().filter(has).collect();
+            match tags.as_slice() {
+                [] => one(None),
+                tags => tags.iter().map(|tag| vec![(*tag).to_owned()]).collect(),
+            }
+        }
+        "droplet" => match droplets {
+            [] => vec![vec![String::new(); 2]],
             droplets => droplets
-                .into_iter()
+                .iter()
                 .map(|id| {
                     vec![
                         id.to_string(),
-                        if id <= 3 {
+                        if *id <= 3 {
                             format!("web-{id}")
                         } else {
                             String::new()
@@ -248,49 +266,71 @@ fn places(action: &Action, name: &str, zone: &str) -> Vec<Vec<String>> {
 
 fn counted(actions: &[Action], by: &str, zone: &str, measure: Measure) -> Vec<Vec<String>> {
     let mut groups: BTreeMap<Vec<String>, Vec<&Action>> = BTreeMap::new();
+    let is_of_each = by.contains("droplet") && by.contains("tag");
     for action in actions {
-        let mut keys = vec![vec![]];
-        for name in by.split(',') {
-            let places = places(action, name, zone);
-            let with = |key: Vec<String>| {
-                places
-                    .iter()
-                    .map(move |place| [key.clone(), place.clone()].concat())
-            };
-            keys = keys.into_iter().flat_map(with).collect();
-        }
-        for key in keys {
-            groups.entry(key).or_default().push(action);
+        let all = action.droplets();
+        // By droplets and tags, a tag is that of the droplet beside it.
+        let alone = match all.as_slice() {
+            [_, _, ..] if is_of_each => all.chunks(1).collect(),
+            all => vec![all],
+        };
+        for droplets in alone {
+            let mut keys = vec![vec![]];
+            for name in by.split(',') {
+                let places = places(action, droplets, name, zone);
+                let with = |key: Vec<String>| {
+                    places
+                        .iter()
+                        .map(move |place| [key.clone(), place.clone()].concat())
+                };
+                keys = keys.into_iter().flat_map(with).collect();
+            }
+            for key in keys {
+                groups.entry(key).or_default().push(action);
+            }
         }
     }
-    let row = |(key, members): (Vec<String>, Vec<&Action>)| {
-        let count = members.len();
-        let errored = members
-            .iter()
-            .filter(|action| action.status == Some("errored"))
-            .count();
-        let mut seconds: Vec<i64> = members
-            .iter()
-            .filter_map(|action| action.duration())
-            .collect();
-        seconds.sort_unstable();
-        let at = |percent: usize| match seconds.len() {
-            0 => String::new(),
-            count => seconds[(percent * count).div_ceil(100) - 1].to_string(),
-        };
-        let measured = match measure {
-            Measure::Errors => {
-                let tenths = (errored * 2_000 + count) / (2 * count);
-                vec![
-                    errored.to_string(),
-                    format!("{}.{}", tenths / 10, tenths % 10),
-                ]
-            }
-            Measure::Durations => vec![seconds.len().to_string(), at(50), at(95), at(100)],
-        };
-        [key, vec![count.to_string()], measured].concat()
-    };
+    let row =
+        |(key, members): (Vec<String>, Vec<&Action>)| [key, measured(&members, measure)].concat();
     groups.into_iter().map(row).collect()
+}
+
+/// The columns after the dimensions.
+fn measured(members: &[&Action], measure: Measure) -> Vec<String> {
+    let count = members.len();
+    let errored = members
+        .iter()
+        .filter(|action| action.status == Some("errored"))
+        .count();
+    let mut seconds: Vec<i64> = members
+        .iter()
+        .filter_map(|action| action.duration())
+        .collect();
+    seconds.sort_unstable();
+    let at = |percent: usize| match seconds.len() {
+        0 => String::new(),
+        count => seconds[(percent * count).div_ceil(100) - 1].to_string(),
+    };
+    let measured = match measure {
+        Measure::Errors => {
+            vec![errored.to_string(), tenths(1_000 * errored, count)]
+        }
+        Measure::Durations => {
+            let sum: i64 = seconds.iter().sum();
+            let mean = tenths(10 * usize::try_from(sum).unwrap(), seconds.len());
+            vec![seconds.len().to_string(), mean, at(50), at(95), at(100)]
+        }
+    };
+    [vec![count.to_string()], measured].concat()
+}
+
+/// A tenth of the quotient with one decimal, rounded half up; empty for no quotient.
+fn tenths(dividend: usize, divisor: usize) -> String {
+    if divisor == 0 {
+        return String::new();
+    }
+    let rounded = (2 * dividend + divisor) / (2 * divisor);
+    format!("{}.{}", rounded / 10, rounded % 10)
 }
 
 fn every_by() -> Vec<String> {
@@ -303,6 +343,9 @@ fn every_by() -> Vec<String> {
         "month,droplet",
         "year,region,resource-type",
         "status,day,type",
+        "tag,status",
+        "droplet,tag",
+        "tag,month,droplet",
     ];
     single
         .into_iter()
@@ -336,11 +379,182 @@ proptest! {
         expected.retain(|row| row[4] != "0");
         question.only_errored = true;
         prop_assert_eq!(&answered(&connection, &Filter::default(), &question).rows, &expected);
-        expected.sort_by_key(|row| -count(row));
+        let errored = |row: &Vec<String>| row[4].parse::<i64>().unwrap();
+        expected.sort_by_key(|row| -errored(row));
         expected.truncate(top);
         question.top = Some(top);
         prop_assert_eq!(answered(&connection, &Filter::default(), &question).rows, expected);
+        let mut expected = counted(&actions, "droplet,type", "UTC", Measure::Errors);
+        expected.retain(|row| count(row) >= 2);
+        expected.sort_by_key(|row| -count(row));
+        expected.truncate(top);
+        question.only_errored = false;
+        question.min_count = 2;
+        prop_assert_eq!(answered(&connection, &Filter::default(), &question).rows, expected);
     }
+
+    #[test]
+    fn a_total_counts_every_action_once_whatever_is_shown(
+        actions in prop::collection::vec(an_action(), 0..60),
+        measure in prop::sample::select(vec![Measure::Errors, Measure::Durations]),
+        top in prop::option::of(1_usize..3),
+    ) {
+        let connection = archived(&actions);
+        for (by, label) in [("type", vec!["total"]), ("droplet,tag", vec!["", "total", ""]), ("tag", vec!["total"])] {
+            let mut question = question(by, "UTC", measure);
+            question.top = top;
+            let rows = answered(&connection, &Filter::default(), &question).rows;
+            question.total = true;
+            let with_total = answered(&connection, &Filter::default(), &question).rows;
+            let mut expected = rows;
+            if !actions.is_empty() {
+                let label = label.into_iter().map(str::to_owned).collect();
+                expected.push([label, measured(&actions.iter().collect::<Vec<_>>(), measure)].concat());
+            }
+            prop_assert_eq!(with_total, expected);
+        }
+    }
+
+    #[test]
+    fn a_comparison_has_the_counts_of_both_windows_and_their_difference(
+        actions in prop::collection::vec(an_action(), 0..80),
+        measure in prop::sample::select(vec![Measure::Errors, Measure::Durations]),
+        since in 1_603_500_000_i64..1_603_680_000, seconds in 1_i64..90_000,
+    ) {
+        let connection = archived(&actions);
+        let started = |from: i64| {
+            let is_in = |action: &&Action| action.started.is_some_and(|time| (from..from + seconds).contains(&time));
+            actions.iter().filter(is_in).cloned().collect::<Vec<_>>()
+        };
+        let (now, before) = (started(since), started(since - seconds));
+        let time = |second| Timestamp::from_epoch_seconds(second).unwrap();
+        let filter = Filter {
+            since: Some(time(since)),
+            until: Some(time(since + seconds)),
+            ..Filter::default()
+        };
+        for (by, width) in [("type", 1), ("tag,hour", 2), ("droplet,status", 3)] {
+            let mut question = question(by, "Europe/Berlin", measure);
+            question.before = Some((time(since - seconds), time(since)));
+            let mut expected: BTreeMap<Vec<String>, [Vec<String>; 2]> = BTreeMap::new();
+            for (position, actions) in [&now, &before].into_iter().enumerate() {
+                for row in counted(actions, by, "Europe/Berlin", measure) {
+                    let none = || [measured(&[], measure), measured(&[], measure)];
+                    let key = row[..width].to_vec();
+                    expected.entry(key).or_insert_with(none)[position] = row[width..].to_vec();
+                }
+            }
+            let row = |(key, [now, before]): (Vec<String>, [Vec<String>; 2])| {
+                let pairs = now.into_iter().zip(before);
+                let triples = pairs.flat_map(|(now, before)| {
+                    let change = difference(&now, &before);
+                    [now, before, change]
+                });
+                [key, triples.collect()].concat()
+            };
+            let expected: Vec<_> = expected.into_iter().map(row).collect();
+            prop_assert_eq!(answered(&connection, &filter, &question).rows, expected, "{}", by);
+        }
+    }
+
+    #[test]
+    fn every_period_between_the_first_and_the_last_action_has_a_row(
+        actions in prop::collection::vec(an_action(), 0..6),
+        starts in prop::collection::vec(1_603_000_000_i64..1_604_500_000, 6),
+        zone in prop::sample::select(ZONES.to_vec()),
+    ) {
+        let mut actions = actions;
+        for (action, start) in actions.iter_mut().zip(starts) {
+            action.started = action.started.map(|_| start);
+        }
+        let connection = archived(&actions);
+        let started: Vec<i64> = actions.iter().filter_map(|action| action.started).collect();
+        let span = started.iter().min().zip(started.iter().max());
+        for by in ["hour", "weekday", "day", "week", "month", "quarter", "year"] {
+            let mut question = question(by, zone, Measure::Errors);
+            question.every_period = true;
+            let mut expected: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            if let Some((first, last)) = span {
+                for time in (*first..*last).step_by(1_800).chain([*last]) {
+                    let name = calendar(by, zone, time);
+                    let none = [vec![name.clone()], measured(&[], Measure::Errors)].concat();
+                    expected.insert(name, none);
+                }
+            }
+            for row in counted(&actions, by, zone, Measure::Errors) {
+                expected.insert(row[0].clone(), row);
+            }
+            let expected: Vec<_> = expected.into_values().collect();
+            prop_assert_eq!(answered(&connection, &Filter::default(), &question).rows, expected, "{} {}", by, zone);
+        }
+    }
+}
+
+/// The difference of two numbers with as many decimals; empty if one is unknown.
+fn difference(now: &str, before: &str) -> String {
+    let number = |text: &str| text.replace('.', "").parse::<i64>().ok();
+    let Some((now_number, before_number)) = number(now).zip(number(before)) else {
+        return String::new();
+    };
+    let change = now_number - before_number;
+    if now.contains('.') {
+        let sign = if change < 0 { "-" } else { "" };
+        let change = change.abs();
+        format!("{sign}{}.{}", change / 10, change % 10)
+    } else {
+        change.to_string()
+    }
+}
+
+#[test]
+fn a_window_has_its_periods_as_far_as_they_are_archived() {
+    let action = |started: &str| Action {
+        kind: Some("reboot"),
+        status: Some("completed"),
+        region: None,
+        resource: (None, None),
+        started: Some(started.parse::<Timestamp>().unwrap().epoch_seconds()),
+        seconds: None,
+        listed_by: vec![],
+    };
+    let connection = archived(&[
+        action("2020-07-20T12:00:00Z"),
+        action("2020-07-22T12:00:00Z"),
+        action("2020-07-24T12:00:00Z"),
+    ]);
+    let days = |since: Option<&str>, until: Option<&str>| {
+        let time = |text: &str| text.parse().unwrap();
+        let filter = Filter {
+            since: since.map(time),
+            until: until.map(time),
+            ..Filter::default()
+        };
+        let mut question = question("day", "UTC", Measure::Errors);
+        question.every_period = true;
+        let rows = answered(&connection, &filter, &question).rows;
+        let day = |row: &Vec<String>| format!("{} {}", &row[0][8..], row[1]);
+        rows.iter().map(day).collect::<Vec<_>>().join(", ")
+    };
+    let until = Some("2020-07-24T00:00:00Z");
+    // Without a complete sync, nothing is known of the time after the last action.
+    assert_eq!(days(None, None), "20 1, 21 0, 22 1, 23 0, 24 1");
+    assert_eq!(days(None, until), "20 1, 21 0, 22 1");
+    let synced = |time: &str| {
+        let sql = "UPDATE sync_runs SET outcome = 'complete', started_at = ?1";
+        connection.execute(sql, [time]).unwrap();
+    };
+    synced("2020-07-26T00:00:00Z");
+    assert_eq!(days(None, None), "20 1, 21 0, 22 1, 23 0, 24 1, 25 0, 26 0");
+    assert_eq!(days(None, until), "20 1, 21 0, 22 1, 23 0");
+    // Nothing is known of the time before the first action, and of the future.
+    synced("2020-08-26T00:00:00Z");
+    let long_ago = Some("2019-01-01T00:00:00Z");
+    assert_eq!(days(long_ago, until), "20 1, 21 0, 22 1, 23 0");
+    let late = Some("2020-07-23T00:00:00Z");
+    let to_now = "23 0, 24 1, 25 0, 26 0, 27 0, 28 0, 29 0, 30 0, 31 0, 01 0";
+    assert_eq!(days(late, Some("2021-01-01T00:00:00Z")), to_now);
+    // No action, no row.
+    assert_eq!(days(late, until), "");
 }
 
 #[test]
@@ -409,6 +623,16 @@ fn columns_are_called_after_what_they_hold() {
     );
     assert_eq!(
         names("droplet,region,week", Measure::Durations),
-        "droplet_id,droplet_name,region_slug,week,count,n,p50_seconds,p95_seconds,max_seconds"
+        "droplet_id,droplet_name,region_slug,week,count,n,mean_seconds,p50_seconds,p95_seconds,max_seconds"
+    );
+    let compared = Question {
+        before: Some((now(), now())),
+        ..question("tag", "UTC", Measure::Errors)
+    };
+    let names = answered(&archive(), &Filter::default(), &compared).names;
+    assert_eq!(
+        names.join(","),
+        "tag,count,count_before,count_change,errored,errored_before,errored_change,\
+         errored_percent,errored_percent_before,errored_percent_change"
     );
 }

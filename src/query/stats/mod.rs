@@ -5,12 +5,20 @@
 //! number of actions.
 
 mod answer;
+mod dimension;
 mod groups;
+mod periods;
+mod tally;
 
-pub use groups::{Dimension, UnknownDimension};
+pub use dimension::{Dimension, UnknownDimension};
 
+use std::collections::HashMap;
+
+use groups::{Counted, Part};
 use rusqlite::Connection;
+use tally::Tally;
 
+use crate::core::model::DropletId;
 use crate::core::time::{Timestamp, Zone};
 use crate::output::RowWriter;
 use crate::query::{Error, Filter};
@@ -27,10 +35,21 @@ pub struct Question {
     pub zone: Zone,
     /// The measure of a group beside the number of actions.
     pub measure: Measure,
-    /// The maximum number of groups, the largest first. Without it: all groups, sorted by the dimensions.
+    /// Another window to compare with: every number is followed by that of the actions that started in it, and by the
+    /// difference.
+    pub before: Option<(Timestamp, Timestamp)>,
+    /// The minimum number of actions of a group, in one of the two windows.
+    pub min_count: u64,
+    /// The maximum number of groups: the largest first, or with `only_errored` those with the most failed actions.
+    /// Without it: all groups, sorted by the dimensions.
     pub top: Option<usize>,
     /// Only groups with a failed action.
     pub only_errored: bool,
+    /// A group for every period of the window, also for one without actions, if the only dimension is a period. The
+    /// window ends with what is archived.
+    pub every_period: bool,
+    /// A last row for all matching actions, each counted once, if there is any group.
+    pub total: bool,
 }
 
 /// A measure of a group of actions.
@@ -38,19 +57,21 @@ pub struct Question {
 pub enum Measure {
     /// The number and share of failed actions: `errored`, `errored_percent`.
     Errors,
-    /// The number of actions with a known duration, and the durations that half, 95 percent and all of them do not
-    /// exceed: `n`, `p50_seconds`, `p95_seconds`, `max_seconds`. Each is the duration of an action (nearest rank), not
-    /// an average of two. A negative duration counts as unknown.
+    /// The number of actions with a known duration, their mean, and the durations that half, 95 percent and all of them
+    /// do not exceed: `n`, `mean_seconds`, `p50_seconds`, `p95_seconds`, `max_seconds`. Each of the last three is the
+    /// duration of an action (nearest rank), not an average of two. A negative duration counts as unknown.
     Durations,
 }
 
 /// Writes a row for each group of the matching actions. The filter's order and limit are ignored.
 ///
 /// An action without the time of a dimension is in the group of unknown values. In the dimension droplet, an action is
-/// in the group of each of its droplets: its resource, and the droplets whose own listings contain it.
+/// in the group of each of its droplets: its resource, and the droplets whose own listings contain it. In the dimension
+/// tag, it is in the group of each tag of these droplets.
 ///
 /// # Errors
-/// When a droplet's name in the filter is unknown or ambiguous, the archive cannot be read, or a row cannot be written.
+/// When a droplet's name or a tag in the filter is unknown or ambiguous, the archive cannot be read, or a row cannot be
+/// written.
 pub fn stats(
     connection: &Connection,
     filter: &Filter,
@@ -58,8 +79,57 @@ pub fn stats(
     question: &Question,
     writer: &mut dyn RowWriter,
 ) -> Result<(), Error> {
-    let groups = groups::read(connection, filter, now, question)?;
-    answer::write(connection, groups, question, writer)
+    let counted = counted(connection, filter, now, question)?;
+    let before = match question.before {
+        None => None,
+        Some((since, until)) => {
+            let filter = Filter {
+                since: Some(since),
+                until: Some(until),
+                ..filter.clone()
+            };
+            Some(self::counted(connection, &filter, now, question)?)
+        }
+    };
+    answer::write(connection, counted, before, question, writer)
+}
+
+fn counted(
+    connection: &Connection,
+    filter: &Filter,
+    now: Timestamp,
+    question: &Question,
+) -> Result<Counted, Error> {
+    let mut counted = groups::read(connection, filter, now, question)?;
+    if question.every_period {
+        periods::fill(connection, (filter, now), question, &mut counted)?;
+    }
+    Ok(counted)
+}
+
+/// The number of actions of each droplet that has any.
+pub(super) fn of_droplets(
+    connection: &Connection,
+    filter: &Filter,
+    now: Timestamp,
+) -> Result<HashMap<DropletId, u64>, Error> {
+    let question = Question {
+        by: vec![Dimension::Droplet],
+        zone: Zone::utc(),
+        measure: Measure::Errors,
+        before: None,
+        min_count: 0,
+        top: None,
+        only_errored: false,
+        every_period: false,
+        total: false,
+    };
+    let counted = groups::read(connection, filter, now, &question)?;
+    let count = |(parts, tally): (Vec<Part>, Tally)| match parts.as_slice() {
+        [Part::Number(id)] => Some((*id, tally.count)),
+        _ => None,
+    };
+    Ok(counted.groups.into_iter().filter_map(count).collect())
 }
 
 #[cfg(test)]

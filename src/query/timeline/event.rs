@@ -4,7 +4,7 @@ use super::Life;
 use crate::core::model::{ActionId, COMPLETED, DropletId, IN_PROGRESS};
 use crate::core::time::{Timestamp, duration_text};
 use rusqlite::{Connection, Row};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 const EVENTS: &str = "
     SELECT id, type, status, started_at, completed_at, resource_type, resource_id
@@ -207,46 +207,77 @@ pub(super) struct Change {
 /// The reports define which actions turn a droplet on or off, and when. Here a droplet's listing may contain an action
 /// on another droplet, which changes nothing.
 const CHANGES: &str = "
-    SELECT action_id, happened_at, power, certainty = 'estimate' AS is_estimate
+    SELECT droplet_id, action_id, happened_at, power, certainty = 'estimate' AS is_estimate
       FROM power_events
       JOIN actions ON actions.id = action_id
-     WHERE droplet_id = ?1 AND coalesce(resource_id, ?1) = ?1";
+     WHERE coalesce(resource_id, droplet_id) = droplet_id";
 
 /// The changes of a droplet, with their actions.
 pub(super) fn changes(
     connection: &Connection,
     droplet: DropletId,
 ) -> rusqlite::Result<HashMap<ActionId, Change>> {
-    let mut statement = connection.prepare(CHANGES)?;
+    let mut statement = connection.prepare_cached(&format!("{CHANGES} AND droplet_id = ?1"))?;
     let mut rows = statement.query([droplet])?;
     let mut changes = HashMap::new();
     while let Some(row) = rows.next()? {
-        let action = row.get("action_id")?;
-        let text: String = row.get("happened_at")?;
-        let power = match row.get_ref("power")?.as_str() {
-            Ok("on") => Power::On,
-            Ok("off") => Power::Off,
-            _ => Power::Gone,
-        };
-        if let Ok(happened_at) = text.parse() {
-            let is_estimate = row.get("is_estimate")?;
-            changes.insert(
-                action,
-                Change {
-                    happened_at,
-                    action,
-                    power,
-                    is_estimate,
-                },
-            );
-        }
+        changes.extend(change(row)?.map(|change| (change.action, change)));
     }
     Ok(changes)
 }
 
+fn change(row: &Row<'_>) -> rusqlite::Result<Option<Change>> {
+    let text: String = row.get("happened_at")?;
+    let Ok(happened_at) = text.parse() else {
+        return Ok(None);
+    };
+    Ok(Some(Change {
+        happened_at,
+        action: row.get("action_id")?,
+        power: match row.get_ref("power")?.as_str() {
+            Ok("on") => Power::On,
+            Ok("off") => Power::Off,
+            _ => Power::Gone,
+        },
+        is_estimate: row.get("is_estimate")?,
+    }))
+}
+
+/// The most droplets that are asked for one by one. For more, the changes of all droplets are read.
+const MOST_BY_ONE: usize = 50;
+
+/// The state of these droplets after their last change, or of all droplets that changed. A change in the future is none
+/// yet.
+pub(in crate::query) fn states(
+    connection: &Connection,
+    droplets: Option<&[DropletId]>,
+    now: Timestamp,
+) -> rusqlite::Result<HashMap<DropletId, State>> {
+    let mut of_droplets: HashMap<DropletId, Vec<Change>> = HashMap::new();
+    if let Some(few) = droplets.filter(|droplets| droplets.len() <= MOST_BY_ONE) {
+        for id in few {
+            let changes = changes(connection, *id)?;
+            of_droplets.insert(*id, changes.into_values().collect());
+        }
+    } else {
+        let mut statement = connection.prepare(CHANGES)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let changes = of_droplets.entry(row.get("droplet_id")?).or_default();
+            changes.extend(change(row)?);
+        }
+    }
+    let state = |(id, mut changes): (DropletId, Vec<Change>)| {
+        changes.retain(|change| change.happened_at <= now);
+        changes.sort_unstable();
+        (id, State::after_all(&changes))
+    };
+    Ok(of_droplets.into_iter().map(state).collect())
+}
+
 impl State {
     /// The droplet is gone, as found by a sync run.
-    pub(super) fn gone(since: Timestamp) -> Self {
+    pub(in crate::query) fn gone(since: Timestamp) -> Self {
         Self {
             power: Power::Gone,
             is_estimate: false,
@@ -255,8 +286,8 @@ impl State {
     }
 
     /// The state of a droplet after these changes, in their order.
-    pub(super) fn after_all(changes: &BTreeSet<Change>) -> Self {
-        changes.iter().fold(Self::default(), Self::after)
+    pub(super) fn after_all<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Self {
+        changes.into_iter().fold(Self::default(), Self::after)
     }
 
     /// The state after a change that is later than all before. A droplet that is gone does not change.

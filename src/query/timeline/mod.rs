@@ -11,6 +11,8 @@ pub use column::Column;
 pub use column::{Droplet, find};
 pub use event::{Power, State};
 
+pub(super) use event::states;
+
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 

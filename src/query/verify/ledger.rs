@@ -12,7 +12,7 @@ const NOT_OURS: &str =
 const ONE_DAY: i64 = 86_400;
 
 /// Each table with times, the key of its rows, and the columns.
-const TIMES: [(&str, &str, &[&str]); 7] = [
+const TIMES: [(&str, &str, &[&str]); 8] = [
     ("sync_runs", "id", &["started_at", "finished_at"]),
     ("regions", "slug", &["first_seen_at", "last_seen_at"]),
     (
@@ -31,6 +31,7 @@ const TIMES: [(&str, &str, &[&str]); 7] = [
         &["first_seen_at", "created_at", "gone_at"],
     ),
     ("droplet_names", "droplet_id", &["first_seen_at"]),
+    ("droplet_tags", "droplet_id", &["first_seen_at", "gone_at"]),
     ("listings", "path", &["complete_at"]),
 ];
 

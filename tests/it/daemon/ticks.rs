@@ -143,6 +143,24 @@ fn the_limits_of_the_api_do_not_begin_anew_with_each_sync() {
     end(daemon).says("run 2: waiting ");
 }
 
+/// What version 10 changed, except for the views of version 3 that it replaced.
+const OLDER_VIEWS_AND_INDEXES: &str = "
+DROP VIEW off_intervals;
+DROP VIEW power_events;
+DROP VIEW droplet_backups;
+DROP VIEW droplet_lives;
+DROP VIEW irregular_actions;
+DROP VIEW own_backups;
+DROP VIEW listed_backups;
+DROP VIEW own_power_events;
+DROP VIEW listed_power_events;
+DROP VIEW known_droplets;
+DROP VIEW archived_histories;
+DROP INDEX actions_without_known_end;
+DROP INDEX actions_backwards;
+DROP INDEX actions_by_resource_and_time;
+CREATE INDEX actions_by_resource_and_time ON actions (resource_id, started_at);";
+
 #[test]
 fn an_archive_of_an_older_version_is_upgraded_by_the_first_sync() {
     let cloud = settled_cloud(3, 450);
@@ -151,6 +169,10 @@ fn an_archive_of_an_older_version_is_upgraded_by_the_first_sync() {
     let archive = rusqlite::Connection::open(sandbox.db()).unwrap();
     let staged = include_str!("../../../migrations/0005_staged_actions.sql");
     archive.execute_batch(staged).unwrap();
+    archive.execute_batch(OLDER_VIEWS_AND_INDEXES).unwrap();
+    let views = include_str!("../../../migrations/0003_views.sql");
+    let later = views.find("-- Every backup and snapshot").unwrap();
+    archive.execute_batch(&views[later..]).unwrap();
     archive
         .execute_batch(
             "DROP INDEX listings_by_droplet;
@@ -161,6 +183,7 @@ fn an_archive_of_an_older_version_is_upgraded_by_the_first_sync() {
              ALTER TABLE sync_runs DROP COLUMN faults;
              ALTER TABLE account DROP COLUMN team_uuid;
              ALTER TABLE actions_asked_for DROP COLUMN asked_at;
+             DROP TABLE droplet_tags;
              PRAGMA user_version = 5",
         )
         .unwrap();

@@ -7,7 +7,7 @@ use super::traces::Traces;
 use crate::process::{Run, Running};
 
 /// Each command with a part of its answer.
-const QUESTIONS: [(&[&str], &str); 22] = [
+const QUESTIONS: [(&[&str], &str); 23] = [
     (&["query"], "reboot"),
     (&["query", "--count"], "3"),
     (&["query", "-o", "json"], "[token]"),
@@ -15,6 +15,7 @@ const QUESTIONS: [(&[&str], &str); 22] = [
     (&["query", "--droplet", "web*", "-o", "jsonl"], "[token]"),
     (&["query", "--type", "rebot"], ""),
     (&["last"], "[token]"),
+    (&["droplets"], "[token]"),
     (&["show", "2"], "[token]"),
     (&["show", "2", "-o", "json"], "[token]"),
     (&["stats", "--by", "type"], "[token]"),
@@ -99,7 +100,7 @@ fn no_command_explains_itself_with_the_token_and_none_is_forgotten_here() {
             }
             run(&[name, "--no-such-flag", "-vv"]).exits(2);
         }
-        assert_eq!(names.len(), 15, "{names:?}");
+        assert_eq!(names.len(), 16, "{names:?}");
         run(&["auth", "check", "--help"]).exits(0);
         run(&["--version"]).exits(0);
     }

@@ -2,6 +2,7 @@
 -- summary: Stretches of time in which a droplet that has backups got no new one. They lie between two completed backups
 --   or snapshots, from the droplet's creation to its first, and from its last until it was gone, or until now.
 -- absence: A row says that no backup was made for some time.
+-- finds: gap
 -- parameter droplet (droplets) = *: only these droplets, by id, name or pattern
 -- parameter longer_than (duration) = 8d: gaps that are longer
 -- parameter type (types) = backup,snapshot: what counts as a backup
@@ -36,43 +37,72 @@ WITH given AS (
       FROM parameters, json_each(parameters.droplets) AS wanted
       JOIN droplet_names ON droplet_names.name GLOB trim(wanted.value)
      WHERE wanted.type = 'text'
-), backups AS (
-    -- One droplet's actions are found by an index, if its id is known before anything is read. Otherwise all are read.
+), types AS MATERIALIZED (
+    SELECT trim(wanted.value) AS type FROM parameters, json_each(parameters.types) AS wanted
+), lives AS MATERIALIZED (
     SELECT *
-      FROM droplet_backups
-     WHERE droplet_id = CASE WHEN json_valid(:droplet) AND json_array_length(:droplet) = 1
-                              AND json_type(:droplet, '$[0]') = 'integer'
-                             THEN max(json_extract(:droplet, '$[0]'), 0) END
+      FROM droplet_lives
+     WHERE droplet_id IN (SELECT droplet_id FROM archived_histories)  -- elsewhere a backup may be missing
+       AND ((SELECT droplet FROM given) = '*' OR droplet_id IN (SELECT droplet_id FROM chosen))
+), near AS MATERIALIZED (
+    -- The gaps that matter begin with the last backup before `since` or later. What was saved after it began in the hour
+    -- before it or later, or is irregular.
+    SELECT droplet_id,
+           coalesce((SELECT backups.started_at
+                       FROM own_backups AS backups
+                      WHERE backups.droplet_id = lives.droplet_id
+                        AND backups.type IN (SELECT type FROM types)
+                        AND backups.started_at < (SELECT since FROM parameters)
+                        AND backups.saved_at >= backups.started_at
+                        AND backups.saved_at < (SELECT since FROM parameters)
+                      ORDER BY backups.started_at DESC
+                      LIMIT 1), '') AS from_at
+      FROM lives
+), backups AS (
+    SELECT backups.*
+      FROM near
+     CROSS JOIN own_backups AS backups
+        ON backups.droplet_id = near.droplet_id
+       AND backups.started_at > coalesce(strftime('%Y-%m-%dT%H:%M:%SZ', near.from_at, '-1 hour'), '')
+     WHERE backups.saved_at >= near.from_at
+       AND backups.action_id NOT IN (SELECT id FROM irregular_actions)
+     UNION ALL
+    SELECT backups.*
+      FROM irregular_actions AS irregular
+     CROSS JOIN own_backups AS backups ON backups.action_id = irregular.id
      UNION ALL
     SELECT *
-      FROM droplet_backups
-     WHERE CASE WHEN json_valid(:droplet) AND json_array_length(:droplet) = 1
-                 AND json_type(:droplet, '$[0]') = 'integer'
-                THEN 0 ELSE 1 END
-       AND ((SELECT droplet FROM given) = '*' OR droplet_id IN (SELECT droplet_id FROM chosen))
+      FROM listed_backups
 ), series AS (
     SELECT droplet_id, saved_at, type,
-           row_number() OVER droplet AS number,
+           lag(saved_at) OVER droplet AS before_at,
            lead(saved_at) OVER droplet AS next_at,
-           lead(type) OVER droplet AS next_type
+           lead(action_id) OVER droplet AS next_id
       FROM backups
-     WHERE type IN (SELECT trim(wanted.value) FROM parameters, json_each(parameters.types) AS wanted)
+     WHERE type IN (SELECT type FROM types)
     WINDOW droplet AS (PARTITION BY droplet_id ORDER BY saved_at, action_id)
-), gaps AS (
-    SELECT droplet_id, saved_at AS from_at, type AS from_event, next_at AS to_at, next_type AS to_event
+), ends AS MATERIALIZED (
+    SELECT droplet_id, saved_at, type, before_at, next_at, next_id
       FROM series
+     WHERE before_at IS NULL
+        OR next_at IS NULL
+        OR 86400 * (julianday(next_at) - julianday(saved_at)) > (SELECT longest_seconds FROM parameters) - 1
+), gaps AS (
+    SELECT droplet_id, saved_at AS from_at, type AS from_event, next_at AS to_at,
+           (SELECT type FROM actions WHERE id = next_id) AS to_event
+      FROM ends
      WHERE next_at IS NOT NULL
      UNION ALL
-    SELECT series.droplet_id, series.saved_at, series.type, lives.gone_at, coalesce(lives.gone_known_by, 'now')
-      FROM series
-      JOIN droplet_lives AS lives ON lives.droplet_id = series.droplet_id
-     WHERE series.next_at IS NULL
+    SELECT ends.droplet_id, ends.saved_at, ends.type, lives.gone_at, coalesce(lives.gone_known_by, 'now')
+      FROM ends
+      JOIN lives ON lives.droplet_id = ends.droplet_id
+     WHERE ends.next_at IS NULL
        AND lives.state <> 'unlisted'  -- gone at a time that nothing tells
      UNION ALL
-    SELECT series.droplet_id, lives.created_at, 'create', series.saved_at, series.type
-      FROM series
-      JOIN droplet_lives AS lives ON lives.droplet_id = series.droplet_id
-     WHERE series.number = 1
+    SELECT ends.droplet_id, lives.created_at, 'create', ends.saved_at, ends.type
+      FROM ends
+      JOIN lives ON lives.droplet_id = ends.droplet_id
+     WHERE ends.before_at IS NULL
        AND lives.created_known_by <> 'first action'
 ), measured AS (
     SELECT droplet_id, from_at, from_event, to_at, to_event,

@@ -1,6 +1,7 @@
 -- title: Busiest hours
 -- summary: The hours, in UTC, in which most actions began.
 -- narrow: hour_at, actions, errored, droplets, types
+-- lists: hour
 -- parameter droplet (droplets) = *: only on these droplets, by id, name or pattern
 -- parameter type (types) = : only these types of actions, or a group such as @power
 -- parameter since (time) = 90d: started at this time or later

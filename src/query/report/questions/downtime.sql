@@ -4,6 +4,8 @@
 -- estimate: A shutdown that completed does not prove that the droplet was off. One that was turned off from within, or
 --   that crashed, leaves no action, and is not here.
 -- absence: A row may say that the droplet was not turned on again.
+-- finds: outage
+-- total total: downtime_seconds
 -- parameter droplet (droplets) = *: only these droplets, by id, name or pattern
 -- parameter since (time) = 90d: off at this time or later
 -- parameter until (end) = now: off before this time
@@ -39,43 +41,91 @@ WITH given AS (
       FROM parameters, json_each(parameters.droplets) AS wanted
       JOIN droplet_names ON droplet_names.name GLOB trim(wanted.value)
      WHERE wanted.type = 'text'
-), intervals AS (
-    -- One droplet's actions are found by an index, if its id is known before anything is read. Otherwise all are read.
-    SELECT *
-      FROM off_intervals
-     WHERE droplet_id = CASE WHEN json_valid(:droplet) AND json_array_length(:droplet) = 1
-                              AND json_type(:droplet, '$[0]') = 'integer'
-                             THEN max(json_extract(:droplet, '$[0]'), 0) END
+), near AS MATERIALIZED (
+    -- Only what happened since a droplet was last on before the window decides when it was off in the window.
+    SELECT droplet_id,
+           coalesce((SELECT events.started_at
+                       FROM own_power_events AS events
+                      WHERE events.droplet_id = known.droplet_id
+                        AND events.power <> 'off'
+                        AND events.started_at <= (SELECT since FROM parameters)
+                        AND events.happened_at BETWEEN events.started_at AND (SELECT since FROM parameters)
+                      ORDER BY events.started_at DESC
+                      LIMIT 1), '') AS from_at
+      FROM known_droplets AS known
+     WHERE (SELECT droplet FROM given) = '*' OR droplet_id IN (SELECT droplet_id FROM chosen)
+), events AS (
+    -- What happened after the start of one of them began in the hour before that or later, or is irregular.
+    SELECT events.*
+      FROM near
+     CROSS JOIN own_power_events AS events
+        ON events.droplet_id = near.droplet_id
+       AND events.started_at > coalesce(strftime('%Y-%m-%dT%H:%M:%SZ', near.from_at, '-1 hour'), '')
+     WHERE events.happened_at >= near.from_at
+       AND events.action_id NOT IN (SELECT id FROM irregular_actions)
      UNION ALL
-    SELECT *
-      FROM off_intervals
-     WHERE CASE WHEN json_valid(:droplet) AND json_array_length(:droplet) = 1
-                 AND json_type(:droplet, '$[0]') = 'integer'
-                THEN 0 ELSE 1 END
-       AND ((SELECT droplet FROM given) = '*' OR droplet_id IN (SELECT droplet_id FROM chosen))
+    SELECT events.*
+      FROM irregular_actions AS irregular
+     CROSS JOIN own_power_events AS events ON events.action_id = irregular.id
+      JOIN near ON near.droplet_id = events.droplet_id
+     UNION ALL
+    SELECT events.*
+      FROM listed_power_events AS events
+      JOIN near ON near.droplet_id = events.droplet_id
+), changes AS (
+    SELECT droplet_id, action_id, type, happened_at, power, certainty,
+           lag(power) OVER (PARTITION BY droplet_id ORDER BY happened_at, action_id) AS power_before
+      FROM events
+), turns AS (
+    SELECT droplet_id, action_id, type, happened_at, power, certainty,
+           lead(type) OVER droplet AS next_type,
+           lead(happened_at) OVER droplet AS next_at,
+           lead(certainty) OVER droplet AS next_certainty
+      FROM changes
+     WHERE coalesce(power <> power_before, 1)
+    WINDOW droplet AS (PARTITION BY droplet_id ORDER BY happened_at, action_id)
+), intervals AS MATERIALIZED (
+    -- As in the view off_intervals.
+    SELECT turns.droplet_id,
+           droplets.name AS droplet_name,
+           turns.happened_at AS off_at,
+           turns.type AS off_by,
+           turns.action_id AS off_action_id,
+           coalesce(turns.next_at, max(droplets.gone_at, turns.happened_at)) AS ended_at,
+           coalesce(turns.next_type, CASE WHEN droplets.gone_at IS NOT NULL THEN 'gone' END) AS ended_by,
+           CASE WHEN turns.certainty = 'certain'
+                 AND coalesce(turns.next_certainty = 'certain', droplets.gone_at IS NULL AND droplets.id IS NOT NULL)
+                THEN 'certain'
+                ELSE 'estimate'
+            END AS certainty
+      FROM turns
+      LEFT JOIN droplets ON droplets.id = turns.droplet_id
+     WHERE turns.power = 'off'
+       AND turns.happened_at < (SELECT until FROM parameters)
+), ends AS MATERIALIZED (
+    SELECT droplet_id, action_id, happened_at FROM own_power_events WHERE type = 'destroy'
+     UNION ALL
+    SELECT droplet_id, action_id, happened_at FROM listed_power_events WHERE type = 'destroy'
 ), measured AS (
-    SELECT droplet_id, off_at, off_by, off_action_id, ended_at, ended_by, certainty,
-           max(CAST(strftime('%s', coalesce(ended_at, (SELECT now FROM parameters))) AS INTEGER)
-                 - CAST(strftime('%s', off_at) AS INTEGER), 0) AS downtime_seconds
-      FROM intervals
-     WHERE off_at < (SELECT until FROM parameters)
-       AND (ended_at IS NULL OR ended_at > (SELECT since FROM parameters))
+    SELECT droplet_id, droplet_name, off_at, off_by, off_action_id, ended_at, ended_by, certainty,
+           max(CAST(strftime('%s', min(coalesce(ended_at, parameters.now), parameters.until)) AS INTEGER)
+                 - CAST(strftime('%s', max(off_at, parameters.since)) AS INTEGER), 0) AS downtime_seconds
+      FROM intervals, parameters
+     WHERE (ended_at IS NULL OR ended_at > parameters.since)
            -- An action that was under way when the droplet was destroyed may end after that.
        AND NOT EXISTS (SELECT 1
-                         FROM power_events AS ends
+                         FROM ends
                         WHERE ends.droplet_id = intervals.droplet_id
-                          AND ends.power = 'gone'
                           AND (ends.happened_at, ends.action_id) < (intervals.off_at, intervals.off_action_id))
 )
-SELECT measured.droplet_id,
-       droplets.name AS droplet_name,
-       measured.off_at,
-       measured.off_by,
-       measured.ended_at,
-       coalesce(measured.ended_by, 'still off') AS ended_by,
-       measured.downtime_seconds,
-       measured.certainty
+SELECT droplet_id,
+       droplet_name,
+       off_at,
+       off_by,
+       ended_at,
+       coalesce(ended_by, 'still off') AS ended_by,
+       downtime_seconds,
+       certainty
   FROM measured
-  LEFT JOIN droplets ON droplets.id = measured.droplet_id
- WHERE measured.downtime_seconds >= (SELECT min_seconds FROM parameters)
- ORDER BY measured.off_at, measured.droplet_id, measured.off_action_id;
+ WHERE downtime_seconds >= (SELECT min_seconds FROM parameters)
+ ORDER BY off_at, droplet_id, off_action_id;

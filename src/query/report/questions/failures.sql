@@ -2,6 +2,7 @@
 -- summary: Which actions fail, and how often. For each resource and type of action: how many of those that ended were
 --   errored, and how often that type fails everywhere.
 -- narrow: type, droplet_name, errored, errored_percent, ended, last_errored_at, everywhere_percent
+-- finds: case
 -- parameter droplet (droplets) = *: only on these droplets, by id, name or pattern
 -- parameter type (types) = : only these types of actions, or a group such as @power
 -- parameter since (time) = 90d: started at this time or later

@@ -3,6 +3,7 @@
 -- estimate: A destroyed droplet may leave no action. It was then gone at the latest when a sync found it missing. One
 --   of which the archive has neither, though the API lists others, is unlisted: its end is not known.
 -- absence: A row may say that the droplet was not destroyed.
+-- lists: droplet
 -- parameter droplet (droplets) = *: only these droplets, by id, name or pattern
 -- parameter state (text of exists, gone, unlisted, unknown) = exists,gone,unlisted,unknown: only in these states
 
@@ -41,5 +42,6 @@ SELECT lives.droplet_id,
   FROM parameters
   JOIN droplet_lives AS lives
  WHERE lives.state IN (SELECT trim(wanted.value) FROM json_each(parameters.states) AS wanted)
+   AND lives.droplet_id IN (SELECT droplet_id FROM archived_histories)  -- elsewhere a birth or a destroy may be missing
    AND ((SELECT droplet FROM given) = '*' OR lives.droplet_id IN (SELECT droplet_id FROM chosen))
  ORDER BY lives.created_at, lives.droplet_id;

@@ -1,5 +1,6 @@
 -- title: Actions without an end
 -- summary: Actions that are over, although the API never told when they ended.
+-- finds: action
 -- parameter droplet (droplets) = *: only on these droplets, by id, name or pattern
 -- parameter since (time) = @0: started at this time or later
 -- parameter until (end) = now: started before this time

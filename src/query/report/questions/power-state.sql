@@ -4,6 +4,7 @@
 -- estimate: A droplet that crashed, or was turned off from within, leaves no action. A shutdown that completed does not
 --   prove that the droplet was off.
 -- absence: A row says that the droplet was not turned on or off since.
+-- lists: droplet
 -- parameter droplet (droplets) = *: only these droplets, by id, name or pattern
 -- parameter at (time) = now: at this time
 
@@ -28,20 +29,36 @@ WITH given AS (
       FROM parameters, json_each(parameters.droplets) AS wanted
       JOIN droplet_names ON droplet_names.name GLOB trim(wanted.value)
      WHERE wanted.type = 'text'
-), changes AS (
-    -- One droplet's actions are found by an index, if its id is known before anything is read. Otherwise all are read.
+), lives AS MATERIALIZED (
     SELECT *
-      FROM power_events
-     WHERE droplet_id = CASE WHEN json_valid(:droplet) AND json_array_length(:droplet) = 1
-                              AND json_type(:droplet, '$[0]') = 'integer'
-                             THEN max(json_extract(:droplet, '$[0]'), 0) END
+      FROM droplet_lives
+     WHERE (SELECT droplet FROM given) = '*' OR droplet_id IN (SELECT droplet_id FROM chosen)
+), near AS MATERIALIZED (
+    -- What ended after the last of them that began began in the hour before it, or is irregular.
+    SELECT droplet_id,
+           (SELECT events.started_at
+              FROM own_power_events AS events
+             WHERE events.droplet_id = lives.droplet_id
+               AND events.started_at <= (SELECT at FROM parameters)
+               AND events.happened_at BETWEEN events.started_at AND (SELECT at FROM parameters)
+             ORDER BY events.started_at DESC
+             LIMIT 1) AS from_at
+      FROM lives
+), changes AS (
+    SELECT events.*
+      FROM near
+     CROSS JOIN own_power_events AS events
+        ON events.droplet_id = near.droplet_id
+       AND events.started_at > strftime('%Y-%m-%dT%H:%M:%SZ', near.from_at, '-1 hour')
+       AND events.started_at <= (SELECT at FROM parameters)
+     WHERE events.happened_at >= near.from_at
+     UNION ALL
+    SELECT events.*
+      FROM irregular_actions AS irregular
+     CROSS JOIN own_power_events AS events ON events.action_id = irregular.id
      UNION ALL
     SELECT *
-      FROM power_events
-     WHERE CASE WHEN json_valid(:droplet) AND json_array_length(:droplet) = 1
-                 AND json_type(:droplet, '$[0]') = 'integer'
-                THEN 0 ELSE 1 END
-       AND ((SELECT droplet FROM given) = '*' OR droplet_id IN (SELECT droplet_id FROM chosen))
+      FROM listed_power_events
 ), events AS (
     SELECT droplet_id, action_id, type, happened_at, power, certainty,
            row_number() OVER (PARTITION BY droplet_id ORDER BY happened_at DESC, action_id DESC) AS place
@@ -63,9 +80,8 @@ WITH given AS (
            last.action_id,
            last.certainty
       FROM parameters
-      JOIN droplet_lives AS lives
+      JOIN lives
       LEFT JOIN events AS last ON last.droplet_id = lives.droplet_id AND last.place = 1
-     WHERE (SELECT droplet FROM given) = '*' OR lives.droplet_id IN (SELECT droplet_id FROM chosen)
 )
 SELECT droplet_id,
        droplet_name,

@@ -2,12 +2,13 @@
 -- summary: Reboots and power cycles of a droplet that each began soon after the one before, as one loop. Those that
 --   failed do not count.
 -- narrow: droplet_name, restarts, loop_seconds, began_at, last_restart_at
+-- finds: loop
 -- parameter droplet (droplets) = *: only these droplets, by id, name or pattern
 -- parameter within (duration) = 1h: how soon after the one before
 -- parameter times (number from 1) = 2: how many make a loop, at least
 -- parameter since (time) = 90d: loops that ended at this time or later
 
-WITH given AS (
+WITH RECURSIVE given AS (
     SELECT strftime('%Y-%m-%dT%H:%M:%SZ', coalesce(nullif(:now, ''), 'now')) AS now,
            coalesce(nullif(:droplet, ''), '*') AS droplet,
            coalesce(nullif(:within, ''), '1 hours') AS within,
@@ -34,14 +35,69 @@ WITH given AS (
       FROM parameters, json_each(parameters.droplets) AS wanted
       JOIN droplet_names ON droplet_names.name GLOB trim(wanted.value)
      WHERE wanted.type = 'text'
-), restarts AS (
-    SELECT droplet_id, id, type, started_at,
-           CAST(strftime('%s', started_at) AS INTEGER) AS second
-      FROM droplet_actions
-     WHERE type IN ('reboot', 'power_cycle')
+), listed AS MATERIALIZED (
+    -- Restarts that only the droplet's own listing shows.
+    SELECT listed.droplet_id, actions.id, actions.type, actions.started_at
+      FROM droplet_listed_actions AS listed
+     CROSS JOIN actions
+     WHERE actions.id = listed.action_id
+       AND (actions.resource_type IS NOT 'droplet' OR actions.resource_id IS NOT listed.droplet_id)
+       AND actions.type IN ('reboot', 'power_cycle')
+       AND actions.status IS NOT 'errored'
+       AND actions.started_at IS NOT NULL
+), own AS NOT MATERIALIZED (
+    SELECT resource_id AS droplet_id, id, type, started_at
+      FROM actions
+     WHERE resource_type = 'droplet'
+       AND type IN ('reboot', 'power_cycle')
        AND status IS NOT 'errored'
-       AND started_at IS NOT NULL
-       AND ((SELECT droplet FROM given) = '*' OR droplet_id IN (SELECT droplet_id FROM chosen))
+), recent AS MATERIALIZED (
+    SELECT *
+      FROM (SELECT * FROM own WHERE started_at >= (SELECT since FROM parameters)
+             UNION ALL
+            SELECT * FROM listed WHERE started_at >= (SELECT since FROM parameters))
+     WHERE (SELECT droplet FROM given) = '*' OR droplet_id IN (SELECT droplet_id FROM chosen)
+), begun (droplet_id, began_at) AS (
+    -- A loop that reaches into the window may have begun before it.
+    SELECT droplet_id, min(started_at) FROM recent GROUP BY droplet_id
+     UNION ALL
+    SELECT droplet_id,
+           nullif(max(coalesce((SELECT max(started_at)
+                                  FROM own
+                                 WHERE own.droplet_id = begun.droplet_id
+                                   AND own.started_at < begun.began_at
+                                   AND own.started_at >= strftime('%Y-%m-%dT%H:%M:%SZ', begun.began_at, '-' || within)),
+                               ''),
+                      coalesce((SELECT max(started_at)
+                                  FROM listed
+                                 WHERE listed.droplet_id = begun.droplet_id
+                                   AND listed.started_at < begun.began_at
+                                   AND listed.started_at >= strftime('%Y-%m-%dT%H:%M:%SZ', begun.began_at,
+                                                                     '-' || within)), '')), '')
+      FROM begun, given
+     WHERE began_at IS NOT NULL
+), beginnings AS MATERIALIZED (
+    SELECT droplet_id, min(began_at) AS began_at
+      FROM begun
+     GROUP BY droplet_id
+    HAVING min(began_at) < (SELECT since FROM parameters)
+), restarts AS (
+    SELECT droplet_id, id, type, started_at, CAST(strftime('%s', started_at) AS INTEGER) AS second
+      FROM (SELECT * FROM recent
+             UNION ALL
+            SELECT own.*
+              FROM beginnings
+             CROSS JOIN own
+             WHERE own.droplet_id = beginnings.droplet_id
+               AND own.started_at >= beginnings.began_at
+               AND own.started_at < (SELECT since FROM parameters)
+             UNION ALL
+            SELECT listed.*
+              FROM beginnings
+             CROSS JOIN listed
+             WHERE listed.droplet_id = beginnings.droplet_id
+               AND listed.started_at >= beginnings.began_at
+               AND listed.started_at < (SELECT since FROM parameters))
 ), marked AS (
     SELECT droplet_id, id, type, started_at, second,
            coalesce(second - lag(second) OVER droplet > (SELECT within_seconds FROM parameters), 1) AS is_first

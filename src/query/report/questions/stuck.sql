@@ -1,5 +1,6 @@
 -- title: Stuck actions
 -- summary: Actions that were still in progress when the archive was last synced, and began long ago.
+-- finds: action
 -- parameter droplet (droplets) = *: only on these droplets, by id, name or pattern
 -- parameter type (types) = : only these types of actions, or a group such as @power
 -- parameter older_than (duration) = 1h: how long ago they began, at least

@@ -2,6 +2,7 @@
 -- summary: Risky actions on droplets without a recent backup or snapshot. None was completed within a time before.
 --   Risky actions that failed do not count.
 -- absence: A row says that no backup was made before the action.
+-- finds: change
 -- parameter droplet (droplets) = *: only these droplets, by id, name or pattern
 -- parameter type (types) = destroy,rebuild,resize,restore: what is risky
 -- parameter within (duration) = 8d: how old a backup may be
@@ -40,41 +41,63 @@ WITH given AS (
       FROM parameters, json_each(parameters.droplets) AS wanted
       JOIN droplet_names ON droplet_names.name GLOB trim(wanted.value)
      WHERE wanted.type = 'text'
-), history AS (
-    SELECT droplet_id, id AS change_id, type, status, started_at AS happened_at, NULL AS saved_at
+), changes AS MATERIALIZED (
+    SELECT droplet_id, id AS change_id, type, status, started_at
       FROM droplet_actions
      WHERE type IN (SELECT trim(wanted.value) FROM parameters, json_each(parameters.types) AS wanted)
        AND status IS NOT 'errored'
+       AND droplet_id IN (SELECT droplet_id FROM archived_histories)  -- elsewhere a backup may be missing
        AND coalesce(resource_type, 'droplet') = 'droplet'
        AND started_at >= (SELECT since FROM parameters)
        AND started_at < (SELECT until FROM parameters)
        AND ((SELECT droplet FROM given) = '*' OR droplet_id IN (SELECT droplet_id FROM chosen))
+), odd_backups AS MATERIALIZED (
+    SELECT backups.*
+      FROM irregular_actions AS irregular
+     CROSS JOIN own_backups AS backups ON backups.action_id = irregular.id
      UNION ALL
-    SELECT droplet_id, NULL, NULL, NULL, saved_at, saved_at
-      FROM droplet_backups
-     WHERE (SELECT droplet FROM given) = '*' OR droplet_id IN (SELECT droplet_id FROM chosen)
-), protected AS (
-    -- A backup that was completed in the same second came before: its change_id, NULL, sorts first.
-    SELECT droplet_id, change_id, type, status, happened_at,
-           max(saved_at) OVER (PARTITION BY droplet_id ORDER BY happened_at, change_id) AS last_backup_at
-      FROM history
+    SELECT *
+      FROM listed_backups
+), near AS MATERIALIZED (
+    -- What was saved after the last of them that began began in the hour before it, or is irregular.
+    SELECT changes.*,
+           (SELECT backups.started_at
+              FROM own_backups AS backups
+             WHERE backups.droplet_id = changes.droplet_id
+               AND backups.started_at <= changes.started_at
+               AND backups.saved_at BETWEEN backups.started_at AND changes.started_at
+             ORDER BY backups.started_at DESC
+             LIMIT 1) AS from_at
+      FROM changes
+), protected AS MATERIALIZED (
+    SELECT droplet_id, change_id, type, status, started_at,
+           nullif(max(coalesce((SELECT max(backups.saved_at)
+                                  FROM own_backups AS backups
+                                 WHERE backups.droplet_id = near.droplet_id
+                                   AND backups.started_at > strftime('%Y-%m-%dT%H:%M:%SZ', near.from_at, '-1 hour')
+                                   AND backups.started_at <= near.started_at
+                                   AND backups.saved_at BETWEEN near.from_at AND near.started_at), ''),
+                      coalesce((SELECT max(backups.saved_at)
+                                  FROM odd_backups AS backups
+                                 WHERE backups.droplet_id = near.droplet_id
+                                   AND backups.saved_at <= near.started_at), '')), '') AS last_backup_at
+      FROM near
 ), measured AS (
-    SELECT droplet_id, change_id, type, status, happened_at, last_backup_at,
-           CAST(strftime('%s', happened_at) AS INTEGER)
+    SELECT droplet_id, change_id, type, status, started_at, last_backup_at,
+           CAST(strftime('%s', started_at) AS INTEGER)
              - CAST(strftime('%s', last_backup_at) AS INTEGER) AS backup_age_seconds
       FROM protected
-     WHERE change_id IS NOT NULL
 )
 SELECT measured.droplet_id,
        droplets.name AS droplet_name,
        measured.change_id AS action_id,
        measured.type,
        measured.status,
-       measured.happened_at AS started_at,
+       measured.started_at,
        measured.last_backup_at,
        measured.backup_age_seconds
   FROM measured
   LEFT JOIN droplets ON droplets.id = measured.droplet_id
  WHERE measured.backup_age_seconds IS NULL
     OR measured.backup_age_seconds > (SELECT within_seconds FROM parameters)
- ORDER BY measured.happened_at, measured.change_id, measured.droplet_id;
+ ORDER BY measured.started_at, measured.change_id, measured.droplet_id;

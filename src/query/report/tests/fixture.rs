@@ -46,7 +46,7 @@ impl Default for Row<'_> {
     }
 }
 
-/// An archive whose first sync run began at midnight of the first day of the year.
+/// An archive whose first sync run began at midnight of the first day of the year. The account's listing is complete.
 pub(super) struct Archive {
     pub(super) connection: Connection,
 }
@@ -54,17 +54,17 @@ pub(super) struct Archive {
 impl Archive {
     pub(super) fn new() -> Self {
         let connection = Connection::open_in_memory().unwrap();
-        for migration in [
-            include_str!("../../../../migrations/0001_archive.sql"),
-            include_str!("../../../../migrations/0002_following.sql"),
-            include_str!("../../../../migrations/0003_views.sql"),
-        ] {
-            connection.execute_batch(migration).unwrap();
+        for relation in crate::archive::schema().unwrap().relations {
+            for statement in relation.statements {
+                connection.execute_batch(&statement.sql).unwrap();
+            }
         }
         connection
             .execute_batch(
                 "INSERT INTO sync_runs (id, started_at, scope, version)
-                 VALUES (1, '2026-01-01T00:00:00Z', 'account', '0.1.0')",
+                 VALUES (1, '2026-01-01T00:00:00Z', 'account', '0.1.0');
+                 INSERT INTO listings (path, total, complete_total, complete_at)
+                 VALUES ('/v2/actions', 0, 0, '2026-02-01T00:00:00Z')",
             )
             .unwrap();
         Self { connection }
@@ -157,13 +157,22 @@ impl Archive {
         report: &str,
         chosen: &[(&str, &str)],
     ) -> Result<Vec<String>, Error> {
+        self.try_answer_in(&Zone::utc(), report, chosen)
+    }
+
+    /// As [`Self::try_answer`], on the clocks of a zone.
+    pub(super) fn try_answer_in(
+        &self,
+        zone: &Zone,
+        report: &str,
+        chosen: &[(&str, &str)],
+    ) -> Result<Vec<String>, Error> {
         let library = Library::load(None);
         let report = library.get(report)?;
-        let zone = Zone::utc();
         let context = Context {
             connection: &self.connection,
             now: now(),
-            zone: &zone,
+            zone,
         };
         let chosen: BTreeMap<String, String> = chosen
             .iter()

@@ -10,5 +10,6 @@ mod on_backups;
 mod on_droplets;
 mod on_failures;
 mod on_power;
+mod on_uptime;
 mod plans;
 mod texts;

@@ -187,9 +187,12 @@ impl History {
             }
         }
         rows.sort_by_key(|(droplet, start, ..)| (start.at, *droplet, start.id));
-        let in_window = rows.into_iter().filter(|(_, start, end, ..)| {
-            let length = (end.unwrap_or(NOW) - start.at).max(0);
-            start.at < until && end.is_none_or(|end| end > since) && length >= least
+        let in_window = |start: i64, end: Option<i64>| {
+            (end.unwrap_or(NOW).min(until) - start.max(since)).max(0)
+        };
+        let rows = rows.into_iter().filter(|(_, start, end, ..)| {
+            let is_in = start.at < until && end.is_none_or(|end| end > since);
+            is_in && in_window(start.at, *end) >= least
         });
         let line =
             |(droplet, start, end, by, is_certain): (i64, Turn<'_>, Option<i64>, &str, bool)| {
@@ -199,11 +202,11 @@ impl History {
                     text(start.at),
                     start.kind,
                     or_dash(end.map(text)),
-                    (end.unwrap_or(NOW) - start.at).max(0),
+                    in_window(start.at, end),
                     certainty(start.is_certain() && is_certain),
                 )
             };
-        in_window.map(line).collect()
+        rows.map(line).collect()
     }
 
     /// The expected answer of `power-state` for a single droplet.

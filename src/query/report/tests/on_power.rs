@@ -177,7 +177,7 @@ fn a_restart_is_no_downtime_and_ends_one() {
 }
 
 #[test]
-fn a_window_shows_what_reaches_into_it_whole() {
+fn a_window_counts_the_part_of_a_downtime_that_lies_in_it() {
     let archive = archive();
     for day in ["05", "10", "15"] {
         let id = day.parse::<i64>().unwrap() * 10;
@@ -199,6 +199,16 @@ fn a_window_shows_what_reaches_into_it_whole() {
     assert_eq!(found(&[("since", "2026-01-10 12:00")]), ["15"]);
     assert_eq!(found(&[("until", "2026-01-10 00:00")]), ["05"]);
     assert_eq!(found(&[("until", "2026-01-10")]), ["05", "10"]);
+    assert_eq!(
+        archive.answer(
+            "downtime",
+            &[("since", "2026-01-10 06:00"), ("until", "2026-01-15 01:00")]
+        ),
+        [
+            "1 web-1 2026-01-10T00:00:00Z power_off 2026-01-10T12:00:00Z power_on 21600 certain",
+            "1 web-1 2026-01-15T00:00:00Z power_off 2026-01-15T12:00:00Z power_on 3600 certain",
+        ]
+    );
     assert_eq!(found(&[("min_duration", "12h")]), ["05", "10", "15"]);
     assert!(found(&[("min_duration", "12h1s")]).is_empty());
 }

@@ -47,9 +47,10 @@ fn a_view_of_one_type_of_action_reads_that_type_alone() {
 fn a_report_on_one_droplet_finds_its_actions_by_an_index() {
     let archive = Archive::new();
     let library = Library::load(None);
-    for report in ["downtime", "power-state", "backup-gaps"] {
+    for report in ["downtime", "uptime", "power-state", "backup-gaps"] {
         let plan = plan(&archive, &library.get(report).unwrap().sql);
-        let index = "SEARCH actions USING INDEX actions_by_resource_and_time (resource_id=?)";
-        assert!(plan.iter().any(|step| step == index), "{report} {plan:#?}");
+        let index = "SEARCH actions USING INDEX actions_by_resource_and_time (resource_id=?";
+        let is_used = plan.iter().any(|step| step.starts_with(index));
+        assert!(is_used, "{report} {plan:#?}");
     }
 }

@@ -13,7 +13,7 @@ fn embedded() -> Vec<Report> {
     let library = Library::load(None);
     assert_eq!(library.problems(), []);
     let reports = library.reports().to_vec();
-    assert!(reports.len() >= 12);
+    assert!(reports.len() >= 13);
     reports
 }
 

@@ -1,0 +1,208 @@
+//! `archiver droplets`: prints the inventory on stdout.
+
+use archiver::core::time::Timestamp;
+use archiver::output::{Format, Heading, RowWriter, Value};
+use archiver::query::timeline::Power;
+use archiver::query::{self, DropletSelector, Filter, KnownDroplet, Term};
+
+use super::Context;
+use super::answer::{self, AnswerFlags};
+use super::exit::{Failure, Status};
+use super::filter;
+
+/// Flags of `archiver droplets`.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    answer: AnswerFlags,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Filters")]
+struct Which {
+    /// The droplet: its id, a name it has or had, or a pattern such as 'web-*'
+    #[arg(long, value_name = "ID|NAME", value_delimiter = ',')]
+    droplet: Vec<Term<DropletSelector>>,
+    /// A tag, as last seen
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    tag: Vec<Term<String>>,
+    /// The region's slug, such as nyc3
+    #[arg(long, value_name = "SLUG", value_delimiter = ',')]
+    region: Vec<Term<String>>,
+    /// Only droplets that no longer exist
+    #[arg(long, conflicts_with = "existing")]
+    gone: bool,
+    /// Only droplets that still exist
+    #[arg(long)]
+    existing: bool,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  archiver droplets --existing
+  archiver droplets --tag prod --region 'nyc3,!fra1'
+  archiver droplets --gone -o csv --columns id,name,created_at,gone_at
+
+The name, size and tags are those last seen; a droplet that is gone keeps them. The state is on,
+off or gone by its actions, as in `archiver timeline`; unlisted, if the API lists other droplets but
+never listed this one; or unknown. Filters may be repeated, and a ! before a value excludes it.";
+
+/// The names of the columns, and their titles for people.
+const COLUMNS: [(&str, &str); 14] = [
+    ("id", "id"),
+    ("name", "name"),
+    ("former_names", "formerly"),
+    ("region_slug", "region"),
+    ("size_slug", "size"),
+    ("tags", "tags"),
+    ("created_at", "created"),
+    ("state", "state"),
+    ("state_since_at", "since"),
+    ("certainty", "certainty"),
+    ("last_action", "last_action"),
+    ("last_action_at", "last action"),
+    ("actions", "actions"),
+    ("gone_at", "gone"),
+];
+
+/// The columns that a table leaves out, because they repeat or explain another one.
+const NOT_FOR_PEOPLE: [&str; 2] = ["last_action", "gone_at"];
+
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
+    let now = Timestamp::now();
+    let flags = &arguments.answer;
+    let filter = arguments.which.filter()?;
+    let connection = context.open_archive()?;
+    filter::check(context, flags, &connection, &filter)?;
+    let droplets = query::inventory(&connection, &filter, now)?;
+    let slips = filter::slips(&connection, (&filter, now), droplets.len() as u64)?;
+    drop(connection);
+    let status = print(context, flags, &droplets)?;
+    context.terminal.warnings(&slips);
+    Ok(status)
+}
+
+impl Which {
+    fn filter(&self) -> Result<Filter, Failure> {
+        let fate = |is_gone: bool, is_asked: bool| is_asked.then_some(is_gone);
+        Ok(Filter {
+            droplets: filter::choice(&self.droplet),
+            tags: filter::tags(&self.tag)?,
+            regions: filter::choice(&self.region),
+            gone: fate(true, self.gone).or(fate(false, self.existing)),
+            ..Filter::default()
+        })
+    }
+}
+
+fn print(
+    context: &Context,
+    flags: &AnswerFlags,
+    droplets: &[KnownDroplet],
+) -> Result<Status, Failure> {
+    let is_complete = !flags.columns.is_empty() || !flags.output.is_for_people();
+    let is_shown = |(name, _): &(&str, &str)| is_complete || !NOT_FOR_PEOPLE.contains(name);
+    let shown: Vec<bool> = COLUMNS.iter().map(is_shown).collect();
+    let headings: Vec<_> = COLUMNS
+        .iter()
+        .filter(|column| is_shown(column))
+        .map(|(name, title)| Heading {
+            title,
+            ..Heading::named(name)
+        })
+        .collect();
+    let list = List::of(flags.output);
+    let printed = answer::print(context, flags, |printer| {
+        let mut written = printer.header(&headings);
+        for droplet in droplets {
+            let texts = Texts::of(droplet, list);
+            let values = values(droplet, &texts, list);
+            let values = values.into_iter().zip(&shown);
+            let row: Vec<_> = values.filter(|(_, is)| **is).map(|(it, _)| it).collect();
+            written = written.and_then(|()| printer.row(&row));
+        }
+        written.map_err(query::Error::Write)
+    })?;
+    Ok(printed.status)
+}
+
+/// The form of a list of texts in one cell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum List {
+    Json,
+    /// `one, two`; empty without any.
+    Words,
+}
+
+impl List {
+    fn of(format: Format) -> Self {
+        match format {
+            Format::Json | Format::Jsonl => Self::Json,
+            _ => Self::Words,
+        }
+    }
+
+    fn text(self, list: &[String]) -> String {
+        match self {
+            Self::Json => serde_json::json!(list).to_string(),
+            Self::Words => list.join(", "),
+        }
+    }
+
+    fn value(self, text: &str) -> Value<'_> {
+        match self {
+            Self::Json => Value::Json(text),
+            Self::Words if text.is_empty() => Value::Null,
+            Self::Words => Value::Text(text),
+        }
+    }
+}
+
+/// The texts that a droplet does not have as such.
+struct Texts {
+    former_names: String,
+    tags: String,
+    since: Option<String>,
+}
+
+impl Texts {
+    fn of(droplet: &KnownDroplet, list: List) -> Self {
+        Self {
+            former_names: list.text(&droplet.former_names),
+            tags: list.text(&droplet.tags),
+            since: droplet.state.since.map(|since| since.to_string()),
+        }
+    }
+}
+
+fn values<'a>(droplet: &'a KnownDroplet, texts: &'a Texts, list: List) -> [Value<'a>; 14] {
+    let text = |text: Option<&'a String>| text.map_or(Value::Null, |text| Value::Text(text));
+    let power = droplet.state.power;
+    let certainty = match (power, droplet.state.is_estimate) {
+        (Power::Unknown, _) => Value::Null,
+        (_, true) => Value::Text("estimated"),
+        (_, false) => Value::Text("certain"),
+    };
+    [
+        Value::Integer(droplet.id),
+        text(droplet.name.as_ref()),
+        list.value(&texts.former_names),
+        text(droplet.region_slug.as_ref()),
+        text(droplet.size_slug.as_ref()),
+        list.value(&texts.tags),
+        text(droplet.created_at.as_ref()),
+        Value::Text(match power {
+            Power::Unknown if !droplet.is_listed => "unlisted",
+            power => power.name(),
+        }),
+        text(texts.since.as_ref()),
+        certainty,
+        text(droplet.last_action.as_ref()),
+        text(droplet.last_action_at.as_ref()),
+        Value::Integer(i64::try_from(droplet.actions).unwrap_or(i64::MAX)),
+        text(texts.since.as_ref().filter(|_| power == Power::Gone)),
+    ]
+}

@@ -1,0 +1,204 @@
+//! `archiver report --all`: a line about each report, as for a mail in the morning.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use archiver::core::time::Timestamp;
+use archiver::output::{Format, Heading, RowWriter, Value};
+use archiver::query::report::{self, Library, Report, WithTotal};
+use archiver::query::status::counted;
+use rusqlite::Connection;
+
+use super::Context;
+use super::answer::{self, AnswerFlags};
+use super::exit::{Failure, Status, unless_closed};
+
+/// The reports run on as many threads as there are processors, but the disk and the memory have limits too.
+const MOST_THREADS: usize = 4;
+
+/// The number of rows of an answer, and their droplets.
+#[derive(Default)]
+struct Counted {
+    rows: u64,
+    droplets: BTreeSet<i64>,
+    /// The index of the column with the id of the droplet.
+    droplet_column: Option<usize>,
+    percent_columns: Vec<usize>,
+    /// The percentages in the last row. That is the row of totals, if there is one.
+    percents: Vec<String>,
+}
+
+type Answer<'a> = (&'a Report, Result<Counted, report::Error>);
+
+/// Runs each report with its defaults. A report that needs a value is left out.
+pub(super) fn run(
+    context: &Context,
+    flags: &AnswerFlags,
+    library: &Library,
+) -> Result<Status, Failure> {
+    for problem in library.problems() {
+        context.terminal.warning(&problem.to_string());
+    }
+    let has_defaults = |report: &&Report| report.parameters.iter().all(|it| it.default.is_some());
+    let reports: Vec<&Report> = library.reports().iter().filter(has_defaults).collect();
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let connections: Vec<Connection> = (0..threads.min(MOST_THREADS))
+        .map(|_| context.open_archive())
+        .collect::<Result<_, _>>()?;
+    let answers = answers(&reports, connections, flags);
+    let is_found = |(report, answer): &Answer<'_>| {
+        report.is_check && answer.as_ref().is_ok_and(|counted| counted.rows > 0)
+    };
+    let has_findings = answers.iter().any(is_found);
+    print(context, flags, &answers)?;
+    if let Some(error) = answers.into_iter().find_map(|(_, answer)| answer.err()) {
+        return Err(error.into());
+    }
+    Ok(if flags.exit_code && has_findings {
+        Status::Found
+    } else {
+        Status::Done
+    })
+}
+
+/// The answers in the order of the reports. Each connection answers on a thread of its own.
+fn answers<'a>(
+    reports: &[&'a Report],
+    connections: Vec<Connection>,
+    flags: &AnswerFlags,
+) -> Vec<Answer<'a>> {
+    let now = Timestamp::now();
+    let next = AtomicUsize::new(0);
+    let work = |connection: Connection| {
+        let mut found = Vec::new();
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(report) = reports.get(place) else {
+                return found;
+            };
+            found.push((place, (*report, ask(&connection, report, now, flags))));
+        }
+    };
+    let mut found: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = connections
+            .into_iter()
+            .map(|connection| scope.spawn(|| work(connection)))
+            .collect();
+        let joined = threads.into_iter().filter_map(|thread| thread.join().ok());
+        joined.flatten().collect()
+    });
+    found.sort_by_key(|(place, _)| *place);
+    found.into_iter().map(|(_, answer)| answer).collect()
+}
+
+fn ask(
+    connection: &Connection,
+    report: &Report,
+    now: Timestamp,
+    flags: &AnswerFlags,
+) -> Result<Counted, report::Error> {
+    let zone = &flags.tz;
+    let bound = report.bind(
+        &BTreeMap::new(),
+        &report::Context {
+            connection,
+            now,
+            zone,
+        },
+    )?;
+    let mut counted = Counted::default();
+    let Some(total) = report.total.as_ref().filter(|_| !report.is_check) else {
+        report::run(connection, report, &bound, &mut counted)?;
+        return Ok(counted);
+    };
+    let mut writer = WithTotal::new(&mut counted, total);
+    let rows = report::run(connection, report, &bound, &mut writer)?;
+    writer.write_total().map_err(report::Error::Write)?;
+    Ok(Counted { rows, ..counted })
+}
+
+fn print(context: &Context, flags: &AnswerFlags, answers: &[Answer<'_>]) -> Result<(), Failure> {
+    let answered = answers
+        .iter()
+        .filter_map(|(report, answer)| Some((*report, answer.as_ref().ok()?)));
+    if flags.output == Format::Table && flags.columns.is_empty() {
+        let lines: Vec<_> = answered
+            .map(|(report, counted)| format!("{}: {}\n", report.name, words(report, counted)))
+            .collect();
+        let printed = io::stdout().lock().write_all(lines.concat().as_bytes());
+        return unless_closed(printed).map(|_| ());
+    }
+    let headings = ["name", "rows", "droplets", "found"].map(Heading::plain);
+    answer::print(context, flags, |printer| {
+        printer.header(&headings).map_err(report::Error::Write)?;
+        for (report, counted) in answered {
+            let number = |number| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
+            let found = words(report, counted);
+            let values = [
+                Value::Text(&report.name),
+                number(counted.rows),
+                counted.droplet_column.map_or(Value::Null, |_| {
+                    number(u64::try_from(counted.droplets.len()).unwrap_or(u64::MAX))
+                }),
+                Value::Text(&found),
+            ];
+            printer.row(&values).map_err(report::Error::Write)?;
+        }
+        Ok::<_, report::Error>(())
+    })
+    .map(|_| ())
+}
+
+/// `12 outages of 5 droplets in 90 days`, `none in 90 days`, `3 droplets`, `99.1 to 99.8 % of 3 droplets in 90 days`.
+fn words(report: &Report, counted_rows: &Counted) -> String {
+    let noun = report.noun.as_deref().unwrap_or("row");
+    let rows = match counted_rows.rows {
+        0 => "none".to_owned(),
+        _ if report.total.is_some() && !report.is_check => {
+            let mut bounds = counted_rows.percents.clone();
+            bounds.dedup();
+            format!("{} %", bounds.join(" to "))
+        }
+        rows => counted(rows, noun),
+    };
+    let droplets = match counted_rows.droplets.len() {
+        0 => String::new(),
+        _ if noun == "droplet" => String::new(),
+        droplets => format!(" of {}", counted(droplets as u64, "droplet")),
+    };
+    let since = report.parameter("since");
+    let days = since.and_then(|it| it.default.as_deref()?.strip_suffix('d'));
+    let window = days.map_or_else(String::new, |days| format!(" in {days} days"));
+    format!("{rows}{droplets}{window}")
+}
+
+impl RowWriter for Counted {
+    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
+        self.droplet_column = headings.iter().position(|it| it.name == "droplet_id");
+        let named = headings.iter().enumerate();
+        let percents = named.filter(|(_, heading)| heading.name.ends_with("_percent"));
+        self.percent_columns = percents.map(|(index, _)| index).collect();
+        Ok(())
+    }
+
+    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+        self.rows += 1;
+        if let Some(Value::Integer(droplet)) = self.droplet_column.and_then(|it| values.get(it)) {
+            self.droplets.insert(*droplet);
+        }
+        let percents = self.percent_columns.iter().filter_map(|it| values.get(*it));
+        self.percents = percents
+            .filter_map(|value| match value {
+                Value::Real(percent) => Some(percent.to_string()),
+                _ => None,
+            })
+            .collect();
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
