@@ -4,8 +4,8 @@
 DROP INDEX actions_by_resource_and_time;
 CREATE INDEX actions_by_resource_and_time ON actions (resource_id, started_at, type) WHERE resource_type = 'droplet';
 
--- Actions whose end is not known, or comes before their start.
-CREATE INDEX actions_without_known_end ON actions (started_at) WHERE completed_at IS NULL;
+-- Actions that are over without an end, and those that end before they begin.
+CREATE INDEX actions_over_without_end ON actions (started_at) WHERE completed_at IS NULL AND status <> 'in-progress';
 CREATE INDEX actions_backwards ON actions (id) WHERE completed_at < started_at;
 
 DROP VIEW off_intervals;

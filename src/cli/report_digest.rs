@@ -9,7 +9,6 @@ use archiver::core::time::Timestamp;
 use archiver::output::{Format, Heading, RowWriter, Value};
 use archiver::query::report::{self, Library, Report, WithTotal};
 use archiver::query::status::counted;
-use rusqlite::Connection;
 
 use super::Context;
 use super::answer::{self, AnswerFlags};
@@ -44,10 +43,18 @@ pub(super) fn run(
     let has_defaults = |report: &&Report| report.parameters.iter().all(|it| it.default.is_some());
     let reports: Vec<&Report> = library.reports().iter().filter(has_defaults).collect();
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let connections: Vec<Connection> = (0..threads.min(MOST_THREADS))
+    let connections: Vec<_> = (0..threads.min(MOST_THREADS))
         .map(|_| context.open_archive())
         .collect::<Result<_, _>>()?;
-    let answers = answers(&reports, connections, flags);
+    let (now, zone) = (Timestamp::now(), &flags.tz);
+    let answers = answers(&reports, connections, |connection, report| {
+        let context = report::Context {
+            connection,
+            now,
+            zone,
+        };
+        ask(report, &context)
+    });
     let is_found = |(report, answer): &Answer<'_>| {
         report.is_check && answer.as_ref().is_ok_and(|counted| counted.rows > 0)
     };
@@ -64,12 +71,11 @@ pub(super) fn run(
 }
 
 /// The answers in the order of the reports. Each connection answers on a thread of its own.
-fn answers<'a>(
+fn answers<'a, Connection: Send>(
     reports: &[&'a Report],
     connections: Vec<Connection>,
-    flags: &AnswerFlags,
+    ask: impl Fn(&Connection, &Report) -> Result<Counted, report::Error> + Sync,
 ) -> Vec<Answer<'a>> {
-    let now = Timestamp::now();
     let next = AtomicUsize::new(0);
     let work = |connection: Connection| {
         let mut found = Vec::new();
@@ -78,7 +84,7 @@ fn answers<'a>(
             let Some(report) = reports.get(place) else {
                 return found;
             };
-            found.push((place, (*report, ask(&connection, report, now, flags))));
+            found.push((place, (*report, ask(&connection, report))));
         }
     };
     let mut found: Vec<_> = thread::scope(|scope| {
@@ -93,21 +99,9 @@ fn answers<'a>(
     found.into_iter().map(|(_, answer)| answer).collect()
 }
 
-fn ask(
-    connection: &Connection,
-    report: &Report,
-    now: Timestamp,
-    flags: &AnswerFlags,
-) -> Result<Counted, report::Error> {
-    let zone = &flags.tz;
-    let bound = report.bind(
-        &BTreeMap::new(),
-        &report::Context {
-            connection,
-            now,
-            zone,
-        },
-    )?;
+fn ask(report: &Report, context: &report::Context<'_>) -> Result<Counted, report::Error> {
+    let connection = context.connection;
+    let bound = report.bind(&BTreeMap::new(), context)?;
     let mut counted = Counted::default();
     let Some(total) = report.total.as_ref().filter(|_| !report.is_check) else {
         report::run(connection, report, &bound, &mut counted)?;

@@ -156,7 +156,7 @@ DROP VIEW own_power_events;
 DROP VIEW listed_power_events;
 DROP VIEW known_droplets;
 DROP VIEW archived_histories;
-DROP INDEX actions_without_known_end;
+DROP INDEX actions_over_without_end;
 DROP INDEX actions_backwards;
 DROP INDEX actions_by_resource_and_time;
 CREATE INDEX actions_by_resource_and_time ON actions (resource_id, started_at);";
