@@ -60,6 +60,12 @@ impl AnswerFlags {
         Ok(&self.columns)
     }
 
+    /// True when notes explain the answer. A check in a script prints nothing when it finds nothing.
+    pub(super) fn is_explained(&self, context: &Context) -> bool {
+        let is_check = self.exit_code && !context.terminal.shows_answers;
+        self.output.is_for_people() && !is_check
+    }
+
     /// The exit status of an answer with this number of rows. An answer without rows that may be wrong is partial.
     pub(super) fn status(&self, rows: u64, basis: &Basis) -> Status {
         match rows {

@@ -46,9 +46,9 @@ Examples:
   archiver droplets --tag prod --region 'nyc3,!fra1'
   archiver droplets --gone -o csv --columns id,name,created_at,gone_at
 
-The name, size and tags are those last seen; a droplet that is gone keeps them. The state is on,
-off or gone by its actions, as in `archiver timeline`; unlisted, if the API lists other droplets but
-never listed this one; or unknown. Filters may be repeated, and a ! before a value excludes it.";
+The name, size and tags are those last seen; a droplet that is gone keeps them. The state is on, off or gone by its \
+actions, as in `archiver timeline`; unlisted, if the API lists other droplets but never listed this one; or unknown. \
+Filters may be repeated, and a ! before a value excludes it.";
 
 /// The names of the columns, and their titles for people.
 const COLUMNS: [(&str, &str); 14] = [

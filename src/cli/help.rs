@@ -11,7 +11,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
     (
         "Ask",
         &[
-            "query", "last", "show", "stats", "timeline", "report", "sql", "schema",
+            "query", "last", "show", "stats", "timeline", "droplets", "report", "sql", "schema",
         ],
     ),
     ("Maintain", &["status", "verify", "backup", "auth"]),

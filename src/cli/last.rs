@@ -63,7 +63,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let slips = filter::slips(&connection, (&filter, now), found as u64)?;
     drop(connection);
     let status = print(context, &arguments.answer, &last)?;
-    if last.is_empty() && slips.is_empty() && arguments.answer.output.is_for_people() {
+    if last.is_empty() && slips.is_empty() && arguments.answer.is_explained(context) {
         context.terminal.note(&searched::no_action(&filter));
     }
     context.terminal.warnings(&slips);

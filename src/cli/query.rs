@@ -69,7 +69,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
             filter::slips(&connection, (&filter, now), printer.rows)
         })?;
         let slips = printed.outcome.unwrap_or_default();
-        if printed.rows == 0 && slips.is_empty() && arguments.answer.output.is_for_people() {
+        if printed.rows == 0 && slips.is_empty() && arguments.answer.is_explained(context) {
             context.terminal.note(&nothing);
         }
         (printed.status, slips)

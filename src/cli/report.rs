@@ -408,7 +408,7 @@ fn run_report(
             .write_total()
             .map_err(|error| report::Error::Write(error).into())
     })?;
-    if flags.output.is_for_people() {
+    if flags.is_explained(context) {
         annotate(context, report, &chosen.parameters, printed.rows);
     }
     // A missing action may be the one that a row says did not happen.

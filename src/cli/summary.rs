@@ -3,6 +3,7 @@
 use archiver::core::model::DropletId;
 use archiver::core::time::Timestamp;
 use archiver::output::grouped;
+use archiver::query::status::counted;
 use archiver::sync::{Forecast, ListingReport, ListingResult, Report, Settings};
 use serde::Serialize;
 
@@ -126,10 +127,9 @@ pub(super) fn forecast_in_words(forecast: &Forecast) -> String {
         0 => "less than a minute".to_owned(),
         minutes => format!("about {} minutes", grouped(minutes + 1)),
     };
-    let [actions, pages, requests] = [actions, pages, requests].map(|it| grouped(*it));
-    format!(
-        "{actions} actions are missing: {pages} pages, at most {requests} requests, {time}; nothing was written"
-    )
+    let (actions, pages) = (counted(*actions, "action"), counted(*pages, "page"));
+    let requests = counted(*requests, "request");
+    format!("{actions} to read in {pages}: at most {requests}, {time}; nothing was written")
 }
 
 /// The cost of a sync, for scripts.

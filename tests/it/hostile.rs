@@ -73,9 +73,10 @@ fn a_view_of_the_archives_own_that_was_made_endless_can_be_stopped_too() {
     let cloud = cloud(3, 300);
     let sandbox = changed(
         &cloud,
-        "DROP VIEW droplet_backups; CREATE VIEW droplet_backups AS
+        "DROP VIEW own_backups; CREATE VIEW own_backups AS
          WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
-         SELECT max(i) AS droplet_id, 1 AS action_id, 'backup' AS type, '2020-01-01T00:00:00Z' AS saved_at FROM n",
+         SELECT max(i) AS droplet_id, 1 AS action_id, 'backup' AS type, '2020-01-01T00:00:00Z' AS saved_at,
+                '2020-01-01T00:00:00Z' AS started_at FROM n",
     );
     let report = Running::start(sandbox.command(&["report", "backup-gaps"]));
     until("it computes", || has_computed(report.id()));
@@ -84,7 +85,7 @@ fn a_view_of_the_archives_own_that_was_made_endless_can_be_stopped_too() {
     sandbox
         .sync(&cloud, &["--all"])
         .exits(6)
-        .says("`droplet_backups`");
+        .says("`own_backups`");
 }
 
 /// True when a process has used the processor for a tenth of a second: it has begun its work.

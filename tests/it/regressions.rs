@@ -24,14 +24,15 @@ fn own_actions(cloud: &Cloud, droplet: i64) -> Vec<Action> {
     own.collect()
 }
 
-/// Runs a sync until it waits for the answer for this page, and kills it.
+/// Runs a sync until it waits for the answer for this page, and has archived others. Then kills it.
 fn kill_at(sandbox: &Sandbox, cloud: &Cloud, flags: &[&str], path: &str, page: u64) {
     cloud.break_with(FaultRule::new(Fault::Stall).path(path).page(page));
     let query = format!("{path}?page={page}&");
     let sync = sandbox.start_sync(cloud, flags);
     until("the page is asked for", || {
         let asked = cloud.requests();
-        asked.iter().any(|request| request.path.starts_with(&query))
+        let is_asked = asked.iter().any(|request| request.path.starts_with(&query));
+        is_asked && !matches!(sandbox.query(&["--count"]).stdout.trim(), "" | "0")
     });
     sync.kill();
     cloud.clear_faults();

@@ -5,9 +5,9 @@ use unicode_width::UnicodeWidthStr;
 use crate::account::cloud;
 use crate::sandbox::Sandbox;
 
-const COMMANDS: [&str; 14] = [
-    "sync", "daemon", "query", "last", "show", "stats", "timeline", "report", "sql", "schema",
-    "status", "verify", "backup", "auth",
+const COMMANDS: [&str; 15] = [
+    "sync", "daemon", "query", "last", "show", "stats", "timeline", "droplets", "report", "sql",
+    "schema", "status", "verify", "backup", "auth",
 ];
 
 #[test]
@@ -54,7 +54,7 @@ fn a_suggestion_is_about_what_was_written_or_there_is_none() {
         ),
         (&["timeline"], "needs <DROPLET>"),
         (&["query", "--since"], "--since needs a value"),
-        (&["sync", "--tag", ""], "--tag needs a value"),
+        (&["sync", "--tag", ""], "a tag is not empty"),
         (&["query", "--db", "a", "--db", "b"], "--db is given twice"),
         (
             &["sync", "--all", "--tag", "a"],

@@ -20,6 +20,8 @@
 //! A line that is indented by three spaces or more continues the line before. The grammar is strict, because otherwise
 //! a mistake in a header would only show as a missing parameter.
 
+use std::collections::BTreeMap;
+
 use super::binding;
 use super::definition::UnknownKind;
 use super::{Allowed, Kind, Parameter, Total};
@@ -53,6 +55,11 @@ const FORMS: &str = "use `-- title: …`, `-- summary: …`, `-- estimate: …`,
                      `-- narrow: COLUMN, COLUMN`, `-- finds: …`, `-- lists: …`, `-- total LABEL: COLUMNS`, \
                      `-- parameter NAME (KIND) = DEFAULT: …`, and three spaces to continue the line before";
 
+/// The lines with one text each.
+const WORDS: [&str; 7] = [
+    "title", "summary", "estimate", "absence", "narrow", "finds", "lists",
+];
+
 /// One statement of the header with its continuation lines, and its first line.
 struct Entry {
     line: usize,
@@ -61,10 +68,9 @@ struct Entry {
 
 /// Reads the header of a report's SQL.
 pub(super) fn parse(sql: &str) -> Result<Header, HeaderError> {
-    let (mut title, mut summary, mut estimate) = (None, None, None);
-    let (mut absence, mut narrow) = (None, None);
-    let (mut finds, mut lists, mut total) = (None, None, None);
+    let mut fields: BTreeMap<&str, String> = BTreeMap::new();
     let mut parameters: Vec<Parameter> = Vec::new();
+    let mut total = None;
     for Entry { line, text } in entries(sql)? {
         let error = |message: String| HeaderError { line, message };
         if let Some(text) = text.strip_prefix("parameter ") {
@@ -75,44 +81,34 @@ pub(super) fn parse(sql: &str) -> Result<Header, HeaderError> {
             parameters.push(parameter);
             continue;
         }
-        if let Some((label, columns)) = text
-            .strip_prefix("total ")
-            .and_then(|text| text.split_once(": "))
-        {
-            let columns = columns.split(',').map(|it| it.trim().to_owned()).collect();
-            let label = label.to_owned();
-            total = Some(Total { label, columns });
-            continue;
-        }
         let (word, value) = text
             .split_once(": ")
             .ok_or_else(|| error(format!("this is not a header line: {FORMS}")))?;
-        let field = match word {
-            "title" => &mut title,
-            "summary" => &mut summary,
-            "estimate" => &mut estimate,
-            "absence" => &mut absence,
-            "narrow" => &mut narrow,
-            "finds" => &mut finds,
-            "lists" => &mut lists,
-            _ => return Err(error(format!("`{word}` is not a header line: {FORMS}"))),
-        };
-        if field.replace(value.trim().to_owned()).is_some() {
+        if let Some(label) = word.strip_prefix("total ") {
+            let (label, columns) = (label.to_owned(), names(value));
+            total = Some(Total { label, columns });
+            continue;
+        }
+        let known = WORDS.into_iter().find(|known| *known == word);
+        let known =
+            known.ok_or_else(|| error(format!("`{word}` is not a header line: {FORMS}")))?;
+        if fields.insert(known, value.trim().to_owned()).is_some() {
             return Err(error(format!("there are two lines `{word}`")));
         }
     }
+    let mut field = |word: &str| fields.remove(word);
     let missing = |word: &str| HeaderError {
         line: 1,
         message: format!("the file must begin with comments, and `-- {word}: …` is missing"),
     };
     Ok(Header {
-        title: title.ok_or_else(|| missing("title"))?,
-        summary: summary.ok_or_else(|| missing("summary"))?,
-        estimate,
-        absence,
-        narrow: names(narrow.as_deref().unwrap_or_default()),
-        finds,
-        lists,
+        title: field("title").ok_or_else(|| missing("title"))?,
+        summary: field("summary").ok_or_else(|| missing("summary"))?,
+        estimate: field("estimate"),
+        absence: field("absence"),
+        narrow: names(&field("narrow").unwrap_or_default()),
+        finds: field("finds"),
+        lists: field("lists"),
         total,
         parameters,
     })

@@ -37,7 +37,7 @@ fn it_says_in_words_what_is_missing_and_touches_no_byte_of_an_archive() {
     let before = std::fs::read(sandbox.db()).unwrap();
     let run = sandbox.sync(&cloud, &["--all", "--dry-run"]).exits(0);
     let said = format!("{}{}", run.stdout, run.stderr);
-    assert!(said.contains("250 actions are missing: 2 pages"), "{run}");
+    assert!(said.contains("250 actions to read in 2 pages"), "{run}");
     assert!(std::fs::read(sandbox.db()).unwrap() == before);
     assert_eq!(sandbox.files_at_rest(), ["archive.db"]);
 }
