@@ -185,7 +185,7 @@ impl From<query::Error> for Failure {
                 "`archiver droplets` shows the tags; a sync whose token lacks `tag:read` sees none",
             ),
             query::Error::UnknownAction { .. } => Self::of(Status::Failed, &error).with_hint(
-                "`archiver query` lists the archived actions; `archiver sync --all` archives all that the account's listing shows",
+                "`archiver sync --all` archives every action that the account's listing shows",
             ),
             query::Error::Write(_) => Self::of(Status::Failed, &error),
             query::Error::Read(source) if archive::is_damage(source) => {
