@@ -210,7 +210,7 @@ pub(super) fn check(
         return Err(Failure::usage(in_words(unknown, false)));
     }
     let droplets = query::droplets(connection, filter)?;
-    let are_named = !filter.droplets.any_of.is_empty();
+    let are_named = !filter.droplets.any_of.is_empty() || !filter.tags.any_of.is_empty();
     match droplets {
         Some(droplets) => (context.basis).note_unarchived(connection, Some(&droplets), are_named),
         None => Ok(()),

@@ -4,6 +4,7 @@
 
 use std::cmp::Ordering;
 use std::io;
+use std::num::NonZeroU64;
 
 use archiver::output::{Heading, Look, RowWriter, Value, is_same_name};
 
@@ -15,13 +16,18 @@ use super::exit::Failure;
 pub(super) struct OrderFlags {
     /// Only the first N rows
     #[arg(short = 'n', long, value_name = "N")]
-    limit: Option<u64>,
+    limit: Option<NonZeroU64>,
     /// Sort by this column: numbers and times from the greatest, texts from A to Z
     #[arg(long, value_name = "COLUMN")]
     sort: Option<String>,
 }
 
 impl OrderFlags {
+    /// True when rows are left out. Their total would not be that of the answer.
+    pub(super) fn cuts(&self) -> bool {
+        self.limit.is_some()
+    }
+
     /// Passes the rows of `ask` to `writer` in this order.
     pub(super) fn pass<T, E: Into<Failure>>(
         &self,
@@ -158,7 +164,11 @@ impl RowWriter for Ordered<'_> {
             return Ok(());
         }
         self.rows += 1;
-        if self.flags.limit.is_some_and(|limit| self.rows > limit) {
+        if self
+            .flags
+            .limit
+            .is_some_and(|limit| self.rows > limit.get())
+        {
             return Ok(());
         }
         self.writer.row(values)
@@ -169,7 +179,7 @@ impl RowWriter for Ordered<'_> {
         if let Some(column) = &self.column {
             self.kept.sort_by(|one, other| column.compare(one, other));
         }
-        let limit = self.flags.limit.unwrap_or(u64::MAX);
+        let limit = self.flags.limit.map_or(u64::MAX, NonZeroU64::get);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         for row in self.kept.drain(..).take(limit) {
             let values: Vec<_> = row.iter().map(Kept::value).collect();

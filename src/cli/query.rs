@@ -1,6 +1,7 @@
 //! `archiver query`: prints the actions that match a filter on stdout.
 
 use std::io::{self, Write};
+use std::num::NonZeroU64;
 
 use archiver::core::time::Timestamp;
 use archiver::output::{Format, RowWriter};
@@ -22,7 +23,7 @@ pub(super) struct Arguments {
     which: FilterFlags,
     /// Only N actions: the most recent ones, or with --sort the longest or greatest
     #[arg(short = 'n', long, value_name = "N", help_heading = ORDER)]
-    limit: Option<u64>,
+    limit: Option<NonZeroU64>,
     /// The order: started, completed, duration or id
     #[arg(long, value_name = "KEY", default_value = SortKey::default().name(), help_heading = ORDER)]
     sort: SortKey,
@@ -46,7 +47,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let filter = Filter {
         sort: arguments.sort,
         reverse: arguments.reverse,
-        limit: arguments.limit,
+        limit: arguments.limit.map(NonZeroU64::get),
         ..arguments.which.filter(now, &arguments.answer.tz)?
     };
     let columns = columns(&arguments.answer)?;

@@ -399,7 +399,8 @@ fn run_report(
     let printed = answer::print(context, flags, move |printer| {
         let total = report.total.as_ref();
         let ask = |writer: &mut dyn RowWriter| report::run(&connection, report, &bound, writer);
-        let Some(total) = total.filter(|_| flags.output.is_for_people()) else {
+        let Some(total) = total.filter(|_| flags.output.is_for_people() && !chosen.order.cuts())
+        else {
             return chosen.order.pass(printer, ask).map(|_| ());
         };
         let mut writer = WithTotal::new(printer, total);
@@ -409,7 +410,7 @@ fn run_report(
             .map_err(|error| report::Error::Write(error).into())
     })?;
     if flags.is_explained(context) {
-        annotate(context, report, &chosen.parameters, printed.rows);
+        annotate(context, report, &texts, printed.rows);
     }
     // A missing action may be the one that a row says did not happen.
     let is_unproven = report.absence.is_some() && context.basis.is_incomplete();

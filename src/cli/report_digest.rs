@@ -46,6 +46,9 @@ pub(super) fn run(
     let connections: Vec<_> = (0..threads.min(MOST_THREADS))
         .map(|_| context.open_archive())
         .collect::<Result<_, _>>()?;
+    if let Some(connection) = connections.first() {
+        context.basis.note_unarchived(connection, None, false)?;
+    }
     let (now, zone) = (Timestamp::now(), &flags.tz);
     let answers = answers(&reports, connections, |connection, report| {
         let context = report::Context {
@@ -63,10 +66,11 @@ pub(super) fn run(
     if let Some(error) = answers.into_iter().find_map(|(_, answer)| answer.err()) {
         return Err(error.into());
     }
-    Ok(if flags.exit_code && has_findings {
-        Status::Found
-    } else {
-        Status::Done
+    // A missing action may be what a report did not find, or what a row says did not happen.
+    Ok(match flags.exit_code {
+        true if context.basis.is_incomplete() => Status::Partial,
+        true if has_findings => Status::Found,
+        _ => Status::Done,
     })
 }
 
@@ -122,7 +126,11 @@ fn print(context: &Context, flags: &AnswerFlags, answers: &[Answer<'_>]) -> Resu
             .map(|(report, counted)| format!("{}: {}\n", report.name, words(report, counted)))
             .collect();
         let printed = io::stdout().lock().write_all(lines.concat().as_bytes());
-        return unless_closed(printed).map(|_| ());
+        unless_closed(printed)?;
+        if context.terminal.shows_answers {
+            context.basis.tell_age(context.terminal);
+        }
+        return Ok(());
     }
     let headings = ["name", "rows", "droplets", "found"].map(Heading::plain);
     answer::print(context, flags, |printer| {

@@ -90,6 +90,7 @@ pub(super) fn no_action(filter: &Filter) -> String {
         }),
         chosen("region", &filter.regions, String::clone),
         chosen("resource type", &filter.resource_types, String::clone),
+        chosen("tag", &filter.tags, String::clone),
     ]
     .into_iter()
     .flatten()
@@ -100,6 +101,16 @@ pub(super) fn no_action(filter: &Filter) -> String {
     }
     parts.extend(filter.since.map(|since| format!("since {since}")));
     parts.extend(filter.until.map(|until| format!("before {until}")));
+    let ids: Vec<_> = filter.ids.iter().map(ToString::to_string).collect();
+    parts.extend((!ids.is_empty()).then(|| format!("id {}", ids.join(", "))));
+    let duration = |seconds: u64| duration_text(i64::try_from(seconds).unwrap_or(i64::MAX));
+    let least = filter.min_duration_seconds.map(duration);
+    parts.extend(least.map(|least| format!("{least} or longer")));
+    let most = filter.max_duration_seconds.map(duration);
+    parts.extend(most.map(|most| format!("{most} or shorter")));
+    if filter.seen_since.is_some() {
+        parts.push("seen since that sync".to_owned());
+    }
     let overlap = filter.overlap;
     parts.extend(overlap.map(|(from, to)| format!("under way from {from} to {to}")));
     if parts.is_empty() {

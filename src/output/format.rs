@@ -124,12 +124,36 @@ pub enum Look {
     /// A time, in the requested time zone.
     Time,
     /// A share from 0 to 100, with a bar of that length.
-    Percent,
+    Percent(Round),
     /// A number, with a bar beside it. The greatest number has the longest bar; a number beyond it has none.
     Bar {
         /// The greatest number.
         greatest: i64,
     },
+}
+
+/// The way to round a share to one decimal. A bound stays a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Round {
+    /// To the nearest.
+    Nearest,
+    /// Down, as a minimum.
+    Down,
+    /// Up, as a maximum.
+    Up,
+}
+
+impl Round {
+    /// The rounded share. Shares have at most three decimals, which a multiple of them could blur.
+    pub(super) fn share(self, percent: f64) -> f64 {
+        let tenths = (percent * 1_000.0).round() / 100.0;
+        let tenths = match self {
+            Self::Nearest => return percent,
+            Self::Down => tenths.floor(),
+            Self::Up => tenths.ceil(),
+        };
+        tenths / 10.0
+    }
 }
 
 /// True when two names mean the same column: doctl's `StartedAt` is `started_at`.
@@ -161,8 +185,12 @@ impl<'a> Heading<'a> {
             (title, Look::Time)
         } else if name == "seconds" || name.contains("_seconds_") {
             (name, Look::Seconds)
+        } else if name.ends_with("_min_percent") {
+            (name, Look::Percent(Round::Down))
+        } else if name.ends_with("_max_percent") {
+            (name, Look::Percent(Round::Up))
         } else if name.ends_with("_percent") {
-            (name, Look::Percent)
+            (name, Look::Percent(Round::Nearest))
         } else if name == "status" {
             (name, Look::Status)
         } else if is_id(name) {
@@ -285,7 +313,11 @@ mod tests {
             ("duration_seconds", "took", Look::Seconds),
             ("gap_seconds", "gap", Look::Seconds),
             ("started_at", "started", Look::Time),
-            ("errored_percent", "errored_percent", Look::Percent),
+            (
+                "errored_percent",
+                "errored_percent",
+                Look::Percent(Round::Nearest),
+            ),
             ("status", "status", Look::Status),
             ("droplet_id", "droplet_id", Look::Plain),
             ("droplet_name", "droplet", Look::Number),

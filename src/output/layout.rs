@@ -38,7 +38,7 @@ impl Column {
     pub(super) fn new(heading: &Heading<'_>, has_title: bool) -> Self {
         let name = visible(heading.title);
         let title = match (heading.look, name.strip_suffix("_percent")) {
-            (Look::Percent, Some(share)) => format!("{share} %"),
+            (Look::Percent(_), Some(share)) => format!("{share} %"),
             _ => name.clone().into_owned(),
         };
         let title = title.to_uppercase();
@@ -147,7 +147,7 @@ fn bare(text: &str, look: Look) -> Cow<'_, str> {
             (Some(date), Some("T"), Some(clock)) => Cow::Owned(format!("{date} {clock}")),
             _ => Cow::Borrowed(text),
         },
-        Look::Percent | Look::Bar { .. } => Cow::Borrowed(text.trim_end_matches([' ', '█'])),
+        Look::Percent(_) | Look::Bar { .. } => Cow::Borrowed(text.trim_end_matches([' ', '█'])),
         _ => Cow::Borrowed(text),
     }
 }

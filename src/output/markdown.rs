@@ -80,7 +80,9 @@ impl RowWriter for Markdown<'_> {
         for (position, value) in values.iter().enumerate() {
             let look = self.looks.get(position).copied().unwrap_or(Look::Plain);
             let text = match (value, look) {
-                (Value::Real(percent), Look::Percent) => Cow::Owned(format!("{percent:.1}")),
+                (Value::Real(percent), Look::Percent(round)) => {
+                    Cow::Owned(format!("{:.1}", round.share(*percent)))
+                }
                 (_, Look::Bar { .. }) => shown(value, Look::Number, &self.options),
                 _ => shown(value, look, &self.options),
             };

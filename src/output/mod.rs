@@ -14,7 +14,7 @@ mod terminal;
 
 pub use format::Value;
 pub use format::{Format, UnknownFormat};
-pub use format::{Heading, Look, is_same_name};
+pub use format::{Heading, Look, Round, is_same_name};
 pub use number::grouped;
 pub use terminal::{visible, visible_json, wrapped};
 

@@ -173,8 +173,9 @@ pub(super) fn shown<'a>(value: &Value<'a>, look: Look, options: &Options) -> Cow
             let seconds = seconds.round() as i64;
             Cow::Owned(duration_text(seconds))
         }
-        (Value::Real(percent), Look::Percent) => {
-            Cow::Owned(format!("{percent:5.1} {}", bar(percent / 100.0)))
+        (Value::Real(percent), Look::Percent(round)) => {
+            let shown = round.share(*percent);
+            Cow::Owned(format!("{shown:5.1} {}", bar(percent / 100.0)))
         }
         (Value::Integer(number), Look::Bar { greatest }) => {
             // A total is greater than the greatest, and no part of anything.
@@ -507,7 +508,7 @@ mod tests {
         Heading {
             name: "errored_percent",
             title: "errored",
-            look: Look::Percent,
+            look: Look::Percent(crate::output::Round::Nearest),
             rank: 0,
         },
     ];

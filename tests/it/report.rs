@@ -370,6 +370,8 @@ fn a_period_is_both_ends_of_a_window() {
         answer(&["--since", "2024-01-01", "--until", "2024-12-31"])
     );
     assert_ne!(year, answer(&["--during", "2023"]));
+    let none = sandbox.run(&["report", "busiest", "--during", "1999"]);
+    none.exits(0).never_says("the last 90 days");
     let both = ["report", "busiest", "--during", "2024", "--since", "2023"];
     sandbox
         .run(&both)

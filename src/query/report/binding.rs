@@ -260,6 +260,11 @@ fn number(parameter: &Parameter, text: &str) -> Result<Value, Error> {
             input: input(),
             least,
         }),
+        // A whole number that no integer holds would lose digits.
+        _ if number.abs() >= 1e15 => Err(Error::Number {
+            parameter: name(),
+            input: input(),
+        }),
         _ => Ok(text.parse().map_or(Value::Real(number), Value::Integer)),
     }
 }

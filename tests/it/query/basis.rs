@@ -73,6 +73,8 @@ fn every_answer_from_an_interrupted_first_sync_says_so_and_none_is_a_passed_chec
         // Rows are found, but they say that nothing ended the droplets.
         let lives = ["report", "lifetimes", "--exit-code"];
         sandbox.run(&lives).exits(3).says(&said);
+        let all = ["report", "--all", "--exit-code"];
+        sandbox.run(&all).exits(3).says(&said);
         if page > 1 {
             let one = cloud.droplets()[0].id.to_string();
             let life = sandbox.run(&["timeline", &one]).exits(0);
