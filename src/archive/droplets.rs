@@ -57,10 +57,11 @@ SELECT id
   FROM droplets
  WHERE gone_at IS NULL
    AND id NOT IN (SELECT value FROM json_each(:listed))
-   AND EXISTS (SELECT 1 FROM json_each(extra, '$.tags') AS tag WHERE tag.value IN (SELECT value FROM json_each(:tags)))";
+   AND id IN (SELECT droplet_id FROM droplet_tags
+               WHERE gone_at IS NULL AND tag IN (SELECT value FROM json_each(:tags)))";
 
 const TAGS: &str = "
-SELECT DISTINCT tag.value AS tag FROM droplets, json_each(droplets.extra, '$.tags') AS tag";
+SELECT DISTINCT tag FROM droplet_tags WHERE gone_at IS NULL";
 
 /// A complete sync run read the droplets of each tag of its scope.
 const WAS_COMPLETE: &str = "

@@ -43,12 +43,11 @@ pub(super) fn run(
     let has_defaults = |report: &&Report| report.parameters.iter().all(|it| it.default.is_some());
     let reports: Vec<&Report> = library.reports().iter().filter(has_defaults).collect();
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let connections: Vec<_> = (0..threads.min(MOST_THREADS))
-        .map(|_| context.open_archive())
-        .collect::<Result<_, _>>()?;
-    if let Some(connection) = connections.first() {
-        context.basis.note_unarchived(connection, None, false)?;
-    }
+    let first = context.open_archive()?;
+    context.basis.note_unarchived(&first, None, false)?;
+    let others = (1..threads.min(MOST_THREADS)).map(|_| context.open_archive_itself());
+    let mut connections = others.collect::<Result<Vec<_>, _>>()?;
+    connections.push(first);
     let (now, zone) = (Timestamp::now(), &flags.tz);
     let answers = answers(&reports, connections, |connection, report| {
         let context = report::Context {

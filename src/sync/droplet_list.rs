@@ -80,6 +80,11 @@ impl DropletList {
         &self.ids
     }
 
+    /// True when the list has this droplet.
+    pub(super) fn shows(&self, id: DropletId) -> bool {
+        self.known.contains(&id)
+    }
+
     /// The tags of the droplets, with repetitions.
     pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
         self.tags.iter().map(|(_, tag)| tag.as_str())

@@ -39,7 +39,7 @@ pub(super) async fn prove(session: &mut Session<'_>) -> Result<(), archive::Erro
             return Ok(());
         }
         let list = session.droplet_list.as_ref();
-        let existence = if list.is_some_and(|list| list.ids().contains(&id)) {
+        let existence = if list.is_some_and(|list| list.shows(id)) {
             Existence::Exists
         } else if page == 1 && session.store.is_gone(id)? {
             // An earlier sync run has proved it.

@@ -23,10 +23,11 @@ pub struct Basis {
 }
 
 const TAGGED: &str = "
-SELECT DISTINCT droplets.id
-  FROM droplets, json_each(droplets.extra, '$.tags') AS tag
- WHERE droplets.gone_at IS NULL
-   AND tag.value IN (SELECT value FROM json_each(?1, '$.tags'))";
+SELECT id
+  FROM droplets
+ WHERE gone_at IS NULL
+   AND id IN (SELECT droplet_id FROM droplet_tags
+               WHERE gone_at IS NULL AND tag IN (SELECT value FROM json_each(?1, '$.tags')))";
 
 /// The basis of answers from this archive. `lock` tells if a sync runs.
 ///

@@ -380,6 +380,8 @@ fn an_answer_says_how_many_droplets_of_the_scope_are_whole() {
                INSERT INTO droplets (id, extra, first_seen_at, gone_at)
                VALUES (7, '{"tags":["blue"]}', '2026-01-01T00:00:00Z', NULL),
                       (8, '{"tags":["web"]}', '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z');
+               INSERT INTO droplet_tags (droplet_id, tag, first_seen_at)
+               SELECT droplets.id, tag.value, first_seen_at FROM droplets, json_each(extra, '$.tags') AS tag;
                UPDATE listings SET complete_total = 10 WHERE droplet_id = 2;
                UPDATE coverage SET end_position = 10"#,
         )
