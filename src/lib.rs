@@ -33,3 +33,4 @@ pub mod daemon;
 pub mod output;
 pub mod query;
 pub mod sync;
+pub mod web;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::sandbox::files_below;
 
 /// The modules that each module of the library may use. `cli` belongs to the binary and may use all of them.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("core", &[]),
     ("output", &["core"]),
     ("api", &["core"]),
@@ -16,6 +16,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ("config", &["api", "core"]),
     ("sync", &["api", "archive", "core"]),
     ("daemon", &["api", "archive", "core", "query"]),
+    ("web", &["core", "output"]),
 ];
 
 /// A crate or an operation, and the only places that may use it.

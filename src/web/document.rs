@@ -1,0 +1,59 @@
+//! The frame of every document: its head, its policy, its style and its script.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use ring::digest::{SHA256, digest};
+
+/// The stylesheet of every document.
+pub const STYLE: &str = include_str!("assets/style.css");
+/// The script of every document. Nothing depends on it.
+pub const SCRIPT: &str = include_str!("assets/script.js");
+
+/// A document without its frame.
+pub struct Document {
+    /// The title, as plain text.
+    pub title: String,
+    /// The content of `<main>`.
+    pub main: Markup,
+}
+
+impl Document {
+    /// The whole document. It loads nothing, because its policy allows only the style and the script that it holds.
+    #[must_use]
+    pub fn framed(&self) -> Markup {
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta http-equiv="Content-Security-Policy" content=(policy());
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="referrer" content="no-referrer";
+                    title { (self.title) }
+                    style { (PreEscaped(STYLE)) }
+                }
+                body {
+                    main { (self.main) }
+                    script { (PreEscaped(SCRIPT)) }
+                }
+            }
+        }
+    }
+}
+
+/// The Content Security Policy: nothing but the style and the script of the document.
+#[must_use]
+pub(super) fn policy() -> String {
+    format!(
+        "default-src 'none'; style-src '{}'; script-src '{}'; img-src data:; form-action 'self'; base-uri 'none'",
+        hash(STYLE),
+        hash(SCRIPT)
+    )
+}
+
+/// The hash of a style or script, as the policy names it: <https://www.w3.org/TR/CSP3/#match-element-to-source-list>
+fn hash(text: &str) -> String {
+    let digest = digest(&SHA256, text.as_bytes());
+    format!("sha256-{}", STANDARD.encode(digest))
+}
