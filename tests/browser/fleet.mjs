@@ -36,18 +36,27 @@ await check('the buttons zoom, and the way back leads to the start', async () =>
   isQuiet(page);
 });
 
-await check('keys zoom and move the lanes', async () => {
+await check('keys zoom, and go from lane to lane and from action to action', async () => {
   const page = await open();
   const [start] = await views(page);
+  const shows = (view) => page.locator(`#lanes .life[viewBox="${view}"]`).first().waitFor();
+  const detail = page.locator('#fleet-detail');
   await page.locator('.lane').first().focus();
-  const seen = [start];
-  for (const key of ['+', 'ArrowRight', 'ArrowLeft', '-']) {
-    await page.keyboard.press(key);
-    const [now] = await views(page);
-    assert.notEqual(now, seen.at(-1), `${key} changes nothing`);
-    seen.push(now);
-  }
-  assert.equal(seen.at(-1), start);
+  await page.keyboard.press('+');
+  await page.locator(`#lanes .life:not([viewBox="${start}"])`).first().waitFor();
+  const [near] = await views(page);
+  await page.keyboard.press('+');
+  await page.keyboard.press('-');
+  await shows(near);
+  await page.keyboard.press('0');
+  await shows(start);
+  const last = await detail.innerText();
+  await page.keyboard.press('ArrowLeft');
+  assert.notEqual(await detail.innerText(), last, 'another action');
+  await page.keyboard.press('ArrowRight');
+  assert.equal(await detail.innerText(), last);
+  await page.keyboard.press('ArrowDown');
+  assert.ok(await page.locator('.lane').nth(1).evaluate((it) => it === document.activeElement));
 });
 
 await check('a lane under the mouse or the focus tells of its droplet', async () => {

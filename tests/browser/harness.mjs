@@ -48,7 +48,7 @@ export async function open({ width = 1280, height = 900, dark = false, script = 
   context.setDefaultTimeout(20_000);
   const page = await context.newPage();
   page.complaints = [];
-  const isOwn = (url) => (address.startsWith('http:') ? new URL(url).origin === new URL(address).origin : url === at);
+  const isOwn = (url) => (address.startsWith('http:') ? new URL(url).origin === new URL(address).origin : url.split('#')[0] === at);
   page.on('request', (request) => {
     const url = request.url();
     if (!isOwn(url) && !/^(data|blob):/.test(url)) page.complaints.push(`a request to ${url}`);

@@ -44,7 +44,10 @@ fn history(droplets: usize, actions: usize) -> Sandbox {
 
 /// All checks of a script hold for this file or address. Screenshots go to `target/browser/SCRIPT/`.
 #[track_caller]
-#[expect(clippy::print_stdout, reason = "the checks by name, and what they took")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the checks by name, and what they took"
+)]
 fn holds(script: &str, sandbox: &Sandbox, browser: &Path, page: &str) {
     let target = Path::new(env!("CARGO_BIN_EXE_archiver")).ancestors().nth(2);
     let screenshots = target.unwrap().join("browser").join(script);
@@ -150,7 +153,9 @@ fn the_live_page_is_the_same_and_leads_to_every_answer() {
     let Some(browser) = browser() else { return };
     let sandbox = history(20, 3_000);
     let server = Running::start(sandbox.command(&["serve", "--listen", "127.0.0.1:0"]));
-    until("it says its address", || server.said().contains("http://127"));
+    until("it says its address", || {
+        server.said().contains("http://127")
+    });
     let said = server.said();
     let (_, rest) = said.split_once("http://").unwrap();
     let end = rest.find(|it: char| it.is_whitespace() || it == '/');
