@@ -66,8 +66,8 @@ await check('the cells of the uptime are those of the report', async () => {
 await check('the lines of the reports are those of report --all', async () => {
   const page = await open();
   for (const line of JSON.parse(archiver('report', '--all', '-o', 'json'))) {
-    const shown = await page.locator(`#reports [data-report="${line.report}"]`).innerText();
-    assert.ok(shown.includes(line.summary), `${shown}\n${JSON.stringify(line)}`);
+    const shown = await page.locator(`#reports [data-report="${line.name}"]`).innerText();
+    assert.ok(shown.includes(line.found), `${shown}\n${JSON.stringify(line)}`);
   }
 });
 

@@ -9,7 +9,7 @@ await check('there is a lane for each droplet, with its name', async () => {
   const page = await open();
   const lanes = await page.locator('#lanes .lane').evaluateAll((all) =>
     all.map((it) => [Number(it.dataset.droplet), it.querySelector('.lane-name').textContent.trim()]));
-  const wanted = droplets.map((droplet) => [droplet.droplet_id ?? droplet.id, droplet.droplet_name ?? droplet.name]);
+  const wanted = droplets.map((droplet) => [droplet.id, droplet.name ?? String(droplet.id)]);
   const byId = (one, other) => one[0] - other[0];
   assert.deepEqual(lanes.toSorted(byId), wanted.toSorted(byId));
 });

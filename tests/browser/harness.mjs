@@ -61,14 +61,18 @@ export async function open({ width = 1280, height = 900, dark = false, script = 
   return page;
 }
 
+function none(problems, where = '') {
+  if (problems.length) throw new Error([where, ...problems].filter(Boolean).join('\n'));
+}
+
 /** Fails when the page has loaded anything from elsewhere, or complained on its console. */
 export function isQuiet(page) {
-  assert.deepEqual(page.complaints, []);
+  none(page.complaints);
 }
 
 /** Fails when the page scrolls sideways, or when a text is cut or covers another. */
-export async function isLaidOut(page, where = '') {
-  assert.deepEqual(await page.evaluate(layout), [], where);
+export async function isLaidOut(page, where) {
+  none(await page.evaluate(layout), where);
 }
 
 /** Fails when axe finds a violation. */
@@ -79,7 +83,7 @@ export async function isAccessible(page, where) {
     const first = nodes.slice(0, 3).map((node) => `${node.html.slice(0, 160)} — ${node.failureSummary.split('\n').at(-1).trim()}`);
     return `${id} (${help}), ${nodes.length} times: ${first.join(' | ')}`;
   });
-  assert.deepEqual(found, [], where);
+  none(found, where);
 }
 
 export function screenshot(page, name) {

@@ -13,7 +13,7 @@ export function layout() {
     let floats = false;
     for (let box = element; box && box !== document.body; box = box.parentElement) {
       const style = getComputedStyle(box);
-      floats ||= ['sticky', 'fixed', 'absolute'].includes(style.position);
+      floats ||= ['sticky', 'fixed'].includes(style.position);
       if (style.overflowX === 'visible' && style.clipPath === 'none') continue;
       const bounds = box.getBoundingClientRect();
       if (bounds.width <= 2 || bounds.height <= 2) return null;

@@ -13,6 +13,8 @@ async function download(page) {
   return lines;
 }
 
+const { compare } = new Intl.Collator('en', { numeric: true });
+
 const lines_of = (text) => text.replace(/^\ufeff/, '').trimEnd().split(/\r?\n/);
 
 /** What `archiver query` says, newest first. */
@@ -83,7 +85,7 @@ await check('each header sorts, both ways', async () => {
       await headers.nth(place).click();
       const rows = await download(page);
       assert.deepEqual(rows.toSorted(), all, `sorted by ${name}, nothing is lost`);
-      const sorted = await page.locator('#actions th').filter({ has: headers.nth(place) }).getAttribute('aria-sort');
+      const sorted = await headers.nth(place).locator('xpath=..').getAttribute('aria-sort');
       orders.add(sorted);
       isSorted(rows, name, sorted);
     }
@@ -91,13 +93,11 @@ await check('each header sorts, both ways', async () => {
   }
 });
 
-const { compare } = new Intl.Collator('en', { numeric: true });
-
 /** Fails when the rows are not sorted by the column with this heading. A row without a value comes last. */
 function isSorted(rows, heading, order) {
   const key = (row) => {
     const [id, status, type, started, , took, name, resource, kind, region] = row.split(',');
-    return { ID: id, Status: status, Type: type, Started: started, Took: took, Region: region, Resource: name || `${kind} ${resource}` }[heading];
+    return { ID: id, Status: status, Type: type, Started: started, Took: took, Region: region, Resource: name || `${kind} ${resource}`.trim() }[heading];
   };
   const keys = rows.map(key);
   assert.ok(keys.every((it) => it !== undefined), `what is "${heading}"?`);
