@@ -45,6 +45,7 @@ mod timeline;
 mod verify;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -58,7 +59,9 @@ use archiver::daemon::{Alarm, Heartbeat};
 use archiver::query::report::Library;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
+use clap::{
+    ArgAction, ArgMatches, Args as _, CommandFactory, FromArgMatches, Id, Parser, Subcommand,
+};
 
 use basis::Basis;
 pub(crate) use daemon::Machine;
@@ -209,25 +212,45 @@ struct Context {
 /// The command as the user wrote it.
 #[derive(Clone, Default)]
 struct Written {
+    /// The command: `report`, `uptime`.
+    words: Vec<String>,
     /// The name of each flag of the command, without its dashes, and its values.
     flags: Vec<(String, String)>,
 }
 
 impl Written {
     fn of(mut matches: &ArgMatches) -> Self {
-        while let Some((_, inner)) = matches.subcommand() {
+        let mut words = Vec::new();
+        while let Some((name, inner)) = matches.subcommand() {
+            words.push(name.to_owned());
             matches = inner;
         }
-        let is_given =
-            |id: &&Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+        let global = Global::augment_args(clap::Command::new("global"));
+        let is_given = |id: &&Id| {
+            matches.value_source(id.as_str()) == Some(ValueSource::CommandLine)
+                && !global.get_arguments().any(|it| it.get_id() == *id)
+        };
         let flag = |id: &Id| {
             let values = matches.try_get_raw(id.as_str()).ok()??;
             let values: Vec<_> = values.map(|it| it.to_string_lossy()).collect();
             Some((id.as_str().replace('_', "-"), values.join(",")))
         };
         Self {
+            words,
             flags: matches.ids().filter(is_given).filter_map(flag).collect(),
         }
+    }
+}
+
+impl fmt::Display for Written {
+    /// The command and its filters in words, without its output flags.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.words.join(" "))?;
+        let flags = self.flags.iter();
+        let asked = flags.filter(|(name, _)| !["output", "linked"].contains(&name.as_str()));
+        asked
+            .into_iter()
+            .try_for_each(|(name, value)| write!(formatter, ", {name} {value}"))
     }
 }
 
