@@ -1,172 +1,145 @@
 // Makes a document easier to explore. Every document works without it, and each part leaves a missing section alone.
-// Text of the archive is foreign: it becomes text nodes only, never markup.
+// Text of the archive is foreign: it becomes text nodes and attributes, never markup.
 "use strict";
 (() => {
   const DAY = 86400;
   const byId = (id) => document.getElementById(id);
-  const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+  const clamp = (value, low, high) => Math.max(Math.min(value, high), low);
+  const { compare } = new Intl.Collator("en", { numeric: true });
 
-  /** Makes an element of HTML. */
-  function element(name, attributes = {}, ...children) {
-    return filled(document.createElement(name), attributes, children);
-  }
-
-  /** Makes an element of SVG. */
-  function drawing(name, attributes = {}, ...children) {
-    return filled(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
-  }
-
-  function filled(node, attributes, children) {
-    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  const maker = (namespace) => (name, attributes = {}, ...children) => {
+    const node = document.createElementNS(namespace, name);
+    for (const [attribute, value] of Object.entries(attributes)) node.setAttribute(attribute, value);
     node.append(...children);
     return node;
-  }
-
+  };
+  const element = maker("http://www.w3.org/1999/xhtml");
+  const drawing = maker("http://www.w3.org/2000/svg");
   /** Isolates text of unknown direction from the text around it. */
   const foreign = (text) => element("bdi", {}, text);
 
-  /** Seconds as `2026-11-28 14:03:07`; they already are local. */
+  /** Local seconds as `2026-11-28 14:03:07`. */
   const clock = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ");
 
   /** A duration in its two largest units. */
   function duration(seconds) {
-    const two = (number, unit) => `${String(number).padStart(2, "0")}${unit}`;
-    const whole = (length) => Math.floor(seconds / length);
+    const part = (length, limit) => String(Math.floor(seconds / length) % limit);
     if (seconds < 60) return `${seconds}s`;
-    if (seconds < 3600) return `${whole(60)}m ${two(seconds % 60, "s")}`;
-    if (seconds < DAY) return `${whole(3600)}h ${two(whole(60) % 60, "m")}`;
-    return `${whole(DAY)}d ${whole(3600) % 24}h`;
+    if (seconds < 3600) return `${part(60, 60)}m ${part(1, 60).padStart(2, "0")}s`;
+    if (seconds < DAY) return `${part(3600, 24)}h ${part(60, 60).padStart(2, "0")}m`;
+    return `${part(DAY, Infinity)}d ${part(3600, 24)}h`;
   }
 
-  /** The embedded actions, newest first. Each getter takes the index of a row. */
+  const COLUMNS = ["id", "started", "type", "status", "took", "resource", "region"];
+
+  /** The embedded actions, newest first. An action is the index of its row. An unknown number is NaN. */
   class Actions {
     constructor(data) {
       this.data = data;
       this.length = data.id.length;
-      this.id = new Float64Array(this.length);
-      this.started = new Float64Array(this.length);
-      this.local = new Float64Array(this.length);
+      for (const column of ["id", "started", "local", "took"]) this[column] = new Float64Array(this.length);
       let [id, started, step, offset] = [0, 0, 0, 0];
       for (let row = 0; row < this.length; row += 1) {
-        this.id[row] = id += data.id[row];
-        while (step < data.offsets.length && data.offsets[step][0] <= row) offset = data.offsets[step++][1];
-        const difference = data.started[row];
-        if (difference !== null) started += difference;
-        this.started[row] = difference === null ? NaN : started;
+        while (data.offsets[step]?.[0] <= row) offset = data.offsets[step++][1];
+        id += data.id[row];
+        started += data.started[row] ?? 0;
+        this.id[row] = id;
+        this.started[row] = data.started[row] === null ? NaN : started;
         this.local[row] = this.started[row] + offset;
+        this.took[row] = data.took[row] >= 0 ? data.took[row] ?? NaN : NaN;
       }
+      const resource = data.resources.map(([name, type, number]) => name ?? `${type} ${number}`);
+      this.names = { type: data.types, status: data.statuses, region: data.regions, resource };
     }
 
-    type(row) { return this.data.types[this.data.type[row]] ?? ""; }
-    status(row) { return this.data.statuses[this.data.status[row]] ?? ""; }
-    region(row) { return this.data.regions[this.data.region[row]] ?? ""; }
-    resource(row) { return this.data.resources[this.data.resource[row]] ?? [null, "", null]; }
-    resourceText(row) {
-      const [name, type, id] = this.resource(row);
-      return name ?? (id === null ? "" : `${type} ${id}`);
+    text(column, row) {
+      if (column === "id") return String(this.id[row]);
+      if (column === "started") return Number.isNaN(this.local[row]) ? "" : clock(this.local[row]);
+      if (column !== "took") return this.names[column][this.data[column][row]] ?? "";
+      if (!Number.isNaN(this.took[row])) return duration(this.took[row]);
+      return this.text("status", row) === "in-progress" ? "in progress" : "";
     }
 
-    /** Seconds, or null without a known duration. */
-    took(row) {
-      const took = this.data.took[row];
-      return took === null || took < 0 ? null : took;
-    }
+    /** The name, the type and the number of an action's resource. */
+    resource(row) { return this.data.resources[this.data.resource[row]] ?? [null, "", ""]; }
 
-    tookText(row) {
-      const took = this.took(row);
-      if (took !== null) return duration(took);
-      return this.status(row) === "in-progress" ? "in progress" : "";
-    }
-
-    startedText(row) { return Number.isNaN(this.local[row]) ? "" : clock(this.local[row]); }
-
-    /** The rows of each droplet whose start is known, oldest first. */
+    /** The actions of each droplet that have a start, oldest first. */
     byDroplet() {
-      const found = this.data.resources.map(() => []);
-      for (let row = this.length - 1; row >= 0; row -= 1) {
-        if (!Number.isNaN(this.started[row])) found[this.data.resource[row]]?.push(row);
-      }
       const droplets = new Map();
-      this.data.resources.forEach(([, type, id], index) => {
-        if (type === "droplet") droplets.set(String(id), found[index].sort((a, b) => this.started[a] - this.started[b]));
-      });
+      for (let row = this.length - 1; row >= 0; row -= 1) {
+        const [, type, number] = this.resource(row);
+        if (type !== "droplet" || Number.isNaN(this.started[row])) continue;
+        if (!droplets.has(`${number}`)) droplets.set(`${number}`, []);
+        droplets.get(`${number}`).push(row);
+      }
+      for (const rows of droplets.values()) rows.sort((a, b) => this.started[a] - this.started[b]);
       return droplets;
     }
-  }
 
-  function readActions() {
-    const rows = byId("rows");
-    return rows && new Actions(JSON.parse(rows.textContent));
-  }
-
-  // The table of actions
-
-  const COLUMNS = ["id", "started", "type", "status", "took", "resource", "region"];
-  const NUMBERS = ["id", "started", "took"];
-
-  /** What a column sorts by, for each row. The unknown is the largest, so that it comes last in both directions. */
-  function sortKeys(actions, column, sign) {
-    const { data } = actions;
-    const keys = new Float64Array(actions.length);
-    const known = (number) => (number === null || Number.isNaN(number) ? Number.MAX_VALUE : sign * number);
-    if (NUMBERS.includes(column)) {
-      const number = { id: (row) => actions.id[row], started: (row) => actions.started[row], took: (row) => actions.took(row) }[column];
-      return keys.map((_, row) => known(number(row)));
+    /** All actions in an order. The unknown comes last in both directions. */
+    sorted({ column, sign }) {
+      const rows = Uint32Array.from({ length: this.length }, (_, row) => row);
+      if (column === "started" && sign < 0) return rows;
+      let numbers = this[column];
+      const names = this.names[column];
+      if (names) {
+        const ranks = [];
+        [...names.keys()].sort((a, b) => compare(names[a], names[b])).forEach((index, rank) => { ranks[index] = rank; });
+        numbers = Float64Array.from(this.data[column], (index) => ranks[index] ?? NaN);
+      }
+      const keys = numbers.map((number) => (Number.isNaN(number) ? Number.MAX_VALUE : sign * number));
+      return rows.sort((a, b) => keys[a] - keys[b]);
     }
-    const names = {
-      type: data.types, status: data.statuses, region: data.regions,
-      resource: data.resources.map(([name, type, id]) => name ?? `${type} ${id}`),
-    }[column];
-    const { compare } = new Intl.Collator("en", { numeric: true });
-    const ranks = [];
-    names.map((_, index) => index).sort((a, b) => compare(names[a], names[b])).forEach((index, rank) => { ranks[index] = rank; });
-    return keys.map((_, row) => known(ranks[data[column][row]] ?? null));
-  }
 
-  /** All rows in an order. Rows that are equal stay as they were. */
-  function sorted(actions, { column, sign }) {
-    const rows = Uint32Array.from({ length: actions.length }, (_, row) => row);
-    if (column === "started" && sign < 0) return rows;
-    const keys = sortKeys(actions, column, sign);
-    return rows.sort((a, b) => keys[a] - keys[b]);
-  }
+    /** The conditions that an action has to meet. */
+    conditions(wanted) {
+      const { data, id, local } = this;
+      const conditions = [];
+      for (const word of wanted.text.toLowerCase().split(/\s+/).filter(Boolean)) {
+        const has = (text) => String(text ?? "").toLowerCase().includes(word);
+        const [types, regions] = [data.types.map(has), data.regions.map(has)];
+        const resources = data.resources.map(([name, , number]) => has(name) || has(number));
+        const mayBeId = /^\d+$/.test(word);
+        conditions.push((row) => types[data.type[row]] || regions[data.region[row]] || resources[data.resource[row]]
+          || (mayBeId && has(id[row])));
+      }
+      for (const column of ["type", "status", "region"]) {
+        const index = this.names[column].indexOf(wanted[column]);
+        if (wanted[column]) conditions.push((row) => data[column][row] === index);
+      }
+      if (wanted.droplet) {
+        const is = data.resources.map(([name, type, number]) => type === "droplet" && [name, `${number}`].includes(wanted.droplet));
+        conditions.push((row) => is[data.resource[row]]);
+      }
+      if (wanted.day) {
+        const day = Date.parse(wanted.day) / 1000;
+        conditions.push((row) => local[row] >= day && local[row] < day + DAY);
+      }
+      return conditions;
+    }
 
-  /** The conditions that a row has to meet. */
-  function conditions({ data, id, local }, wanted) {
-    const found = [];
-    const chosen = (column, names, matches) => {
-      const is = names.map(matches);
-      found.push((row) => is[data[column][row]]);
-    };
-    for (const word of wanted.text.toLowerCase().split(/\s+/).filter(Boolean)) {
-      const has = (text) => String(text ?? "").toLowerCase().includes(word);
-      const [types, regions] = [data.types.map(has), data.regions.map(has)];
-      const resources = data.resources.map(([name, , number]) => has(name) || has(number));
-      const mayBeId = /^\d+$/.test(word);
-      found.push((row) => types[data.type[row]] || regions[data.region[row]] || resources[data.resource[row]]
-        || (mayBeId && has(id[row])));
+    /** CSV of RFC 4180, with the columns of `archiver query`. A text that looks like a formula is quoted too. */
+    csv(rows) {
+      const time = (seconds) => (Number.isNaN(seconds) ? "" : `${clock(seconds).replace(" ", "T")}Z`);
+      const field = (value) => (/[",\r\n]|^[=+\-@\s]|\s$/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
+      const lines = Array.from(rows, (row) => {
+        const [name, type, number] = this.resource(row);
+        const ended = this.started[row] + (this.data.took[row] ?? NaN);
+        const took = Number.isNaN(this.took[row]) ? "" : this.took[row];
+        return [this.id[row], this.text("status", row), this.text("type", row), time(this.started[row]), time(ended), took,
+          type === "droplet" ? name ?? "" : "", number, type, this.text("region", row)].map((value) => field(`${value}`)).join(",");
+      });
+      const header = "id,status,type,started_at,completed_at,duration_seconds,droplet_name,resource_id,resource_type,region_slug";
+      return [header, ...lines, ""].join("\n");
     }
-    if (wanted.droplet) chosen("resource", data.resources, ([name, , number]) => [name, String(number)].includes(wanted.droplet));
-    if (wanted.type) chosen("type", data.types, (name) => name === wanted.type);
-    if (wanted.status) chosen("status", data.statuses, (name) => name === wanted.status);
-    if (wanted.region) chosen("region", data.regions, (name) => name === wanted.region);
-    if (wanted.day) {
-      const day = Date.parse(wanted.day) / 1000;
-      found.push((row) => local[row] >= day && local[row] < day + DAY);
-    }
-    return found;
   }
 
   /** Keeps only the rows near the visible ones in the document. All rows have the same height. */
   class VirtualBody {
     constructor(table, makeRow) {
-      this.table = table;
-      this.makeRow = makeRow;
-      this.count = 0;
-      this.drawn = new Map();
+      Object.assign(this, { table, makeRow, count: 0, height: 0, drawn: new Map(), body: table.tBodies[0] });
       const spacer = () => element("tr", { class: "spacer", "aria-hidden": "true" }, element("td", { colspan: COLUMNS.length }));
       [this.above, this.below] = [spacer(), spacer()];
-      this.body = table.tBodies[0];
       this.body.replaceChildren(this.above, this.below);
       this.scroller = element("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": "Actions" });
       this.scroller.style.overflowAnchor = "none";
@@ -182,10 +155,10 @@
       this.count = count;
       this.table.setAttribute("aria-rowcount", count + 1);
       this.draw(0, 0);
-      if (this.height) this.scroller.scrollTop = 0;
-      // The first time, the document has no layout yet.
-      if (this.height) this.drawVisible();
-      else requestAnimationFrame(() => this.drawVisible());
+      // At first the document has no layout yet, and asking for it would delay everything else.
+      if (!this.height) { requestAnimationFrame(() => this.drawVisible()); return; }
+      this.scroller.scrollTop = 0;
+      this.drawVisible();
     }
 
     drawVisible() {
@@ -194,8 +167,9 @@
         this.height = this.above.nextSibling.getBoundingClientRect().height || 28;
       }
       const { scrollTop, clientHeight } = this.scroller;
-      const first = clamp(Math.floor(scrollTop / this.height) - 10, 0, this.count);
-      this.draw(first - (first % 2), Math.min(Math.ceil((scrollTop + clientHeight) / this.height) + 10, this.count));
+      // An even number of rows above keeps the stripes where they are.
+      const first = clamp(2 * Math.floor(scrollTop / this.height / 2) - 10, 0, this.count);
+      this.draw(first, clamp(Math.ceil((scrollTop + clientHeight) / this.height) + 10, 0, this.count));
     }
 
     draw(first, last) {
@@ -207,14 +181,13 @@
       }
       let previous = this.above;
       for (let position = first; position < last; position += 1) {
-        let row = this.drawn.get(position);
-        if (!row) {
-          row = this.makeRow(position);
+        if (!this.drawn.has(position)) {
+          const row = this.makeRow(position);
           row.setAttribute("aria-rowindex", position + 2);
           this.drawn.set(position, row);
           previous.after(row);
         }
-        previous = row;
+        previous = this.drawn.get(position);
       }
       for (const [spacer, rows] of [[this.above, first], [this.below, this.count - last]]) {
         spacer.hidden = rows <= 0;
@@ -225,116 +198,80 @@
   }
 
   function makeRow(actions, row, isLinked) {
-    const [, type, resource] = actions.resource(row);
-    const cell = (column, text, link) => {
-      const content = foreign(text);
-      const td = element("td", { class: column }, isLinked && link ? element("a", { href: link }, content) : content);
-      if (text.length > 20) td.title = text;
-      return td;
-    };
-    const id = String(actions.id[row]);
-    const tr = element("tr", {},
-      cell("id", id, `show/${id}`), cell("started", actions.startedText(row)), cell("type", actions.type(row)),
-      cell("status", actions.status(row)), cell("took", actions.tookText(row)),
-      cell("resource", actions.resourceText(row), type === "droplet" && `timeline/${resource}`), cell("region", actions.region(row)));
-    tr.dataset.status = actions.status(row);
-    return tr;
+    const [, type, number] = actions.resource(row);
+    const links = isLinked ? { id: `show/${actions.id[row]}`, resource: type === "droplet" && `timeline/${number}` } : {};
+    const cells = COLUMNS.map((column) => {
+      const text = actions.text(column, row);
+      const content = links[column] ? element("a", { href: links[column] }, foreign(text)) : foreign(text);
+      return element("td", text.length > 20 ? { class: column, title: text } : { class: column }, content);
+    });
+    return element("tr", { "data-status": actions.text("status", row) }, ...cells);
   }
 
-  /** The choices of a control that the document leaves empty. */
-  function fill(control, choices) {
-    const list = control?.tagName === "INPUT" ? control.list : control;
-    if (!list || list.options.length > 1) return;
-    if (list === control && !list.options.length) list.append(element("option", { value: "" }, "all"));
-    const { compare } = new Intl.Collator("en", { numeric: true });
-    choices.sort(([, a], [, b]) => compare(a, b));
-    list.append(...choices.map(([value, label]) => element("option", { value, dir: "auto" }, label.slice(0, 80))));
-  }
-
-  function fillAll(controls, data) {
-    const plain = (names) => names.map((name) => [name, name]);
-    fill(controls.type, plain(data.types));
-    fill(controls.status, plain(data.statuses));
-    fill(controls.region, plain(data.regions));
+  /** Fills the controls that the document leaves empty. */
+  function fillControls(controls, { data }) {
     const droplets = data.resources.filter(([, type]) => type === "droplet");
     const uses = new Map();
     for (const [name] of droplets) uses.set(name, (uses.get(name) ?? 0) + 1);
-    fill(controls.droplet, droplets.map(([name, , id]) => {
-      const label = name ?? `droplet ${id}`;
-      return [String(id), uses.get(name) > 1 && name !== null ? `${label} (${id})` : label];
-    }));
-  }
-
-  const CSV_HEADER = "id,status,type,started_at,completed_at,duration_seconds,droplet_name,resource_id,resource_type,region_slug";
-
-  /** A field of RFC 4180. It is quoted as well when a spreadsheet could take it for a formula. */
-  function csvField(value) {
-    const text = String(value ?? "");
-    return /[",\r\n]|^[=+\-@\s]|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  }
-
-  function csv(actions, rows) {
-    const time = (seconds) => (Number.isNaN(seconds) ? "" : `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`);
-    const lines = [CSV_HEADER];
-    for (const row of rows) {
-      const [name, type, id] = actions.resource(row);
-      const ended = actions.data.took[row] === null ? NaN : actions.started[row] + actions.data.took[row];
-      lines.push([actions.id[row], actions.status(row), actions.type(row), time(actions.started[row]), time(ended),
-        actions.took(row), type === "droplet" ? name : "", id, type, actions.region(row)].map(csvField).join(","));
+    const label = (name, number) => (uses.get(name) > 1 || name === null ? `${name ?? "droplet"} (${number})` : name);
+    const choices = { droplet: droplets.map(([name, , number]) => [number, label(name, number)]) };
+    for (const [column, list] of [["type", data.types], ["status", data.statuses], ["region", data.regions]]) {
+      choices[column] = list.map((name) => [name, name]);
     }
-    return `${lines.join("\n")}\n`;
+    for (const [name, options] of Object.entries(choices)) {
+      const list = controls[name]?.list ?? controls[name];
+      if (!list?.options || list.options.length > 1) continue;
+      if (list === controls[name] && !list.options.length) list.append(element("option", { value: "" }, "all"));
+      options.sort(([, a], [, b]) => compare(a, b));
+      list.append(...options.map(([value, label]) => element("option", { value, dir: "auto" }, label.slice(0, 80))));
+    }
   }
 
   function download(text, name) {
-    const url = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
+    const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
     element("a", { href: url, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(url), 60_000);
   }
 
-  /** Returns the function that shows only one day, or nothing without a table. */
+  /** Filters and sorts the table of actions. Returns the function that shows only one day. */
   function actionTable(actions) {
-    const section = byId("actions");
-    const table = section?.querySelector("table");
+    const table = byId("actions")?.querySelector("table");
     if (!actions || !table?.tHead || !table.tBodies[0]) return undefined;
     const controls = {};
     for (const name of ["text", "droplet", "type", "status", "region"]) controls[name] = byId(`filter-${name}`);
     const headings = [...table.tHead.rows[0].cells].slice(0, COLUMNS.length);
-    const isLinked = table.hasAttribute("data-linked");
     let [order, view, sort, day] = [[], [], {}, ""];
-    const body = new VirtualBody(table, (position) => makeRow(actions, view[position], isLinked));
+    const body = new VirtualBody(table, (position) => makeRow(actions, view[position], table.hasAttribute("data-linked")));
     const dayButton = element("button", { type: "button", id: "filter-day" });
     (byId("shown") ?? body.scroller).before(dayButton);
 
     function show() {
       const wanted = { day };
       for (const [name, control] of Object.entries(controls)) wanted[name] = control?.value.trim() ?? "";
-      const all = conditions(actions, wanted);
-      view = order.filter((row) => all.every((condition) => condition(row)));
+      const conditions = actions.conditions(wanted);
+      view = order.filter((row) => conditions.every((condition) => condition(row)));
       body.show(view.length);
       dayButton.hidden = !day;
       dayButton.textContent = `Only ${day}: show all days`;
-      const number = (count) => count.toLocaleString("en");
-      const { total } = actions.data;
-      const of = total > actions.length ? `the newest ${number(actions.length)} actions (${number(total)} in all)` : `${number(actions.length)} actions`;
-      byId("shown")?.replaceChildren(`${number(view.length)} of ${of}`);
+      const [shown, all, total] = [view.length, actions.length, actions.data.total].map((count) => count.toLocaleString("en"));
+      const isCut = actions.data.total > actions.length;
+      byId("shown")?.replaceChildren(`${shown} of ${isCut ? `the newest ${all} actions (${total} in all)` : `${all} actions`}`);
       remember(wanted);
     }
 
-    function sortBy(next) {
-      if (next.column !== sort.column || next.sign !== sort.sign) order = sorted(actions, next);
-      sort = next;
-      headings.forEach((heading, index) => {
-        if (COLUMNS[index] !== sort.column) heading.removeAttribute("aria-sort");
-        else heading.setAttribute("aria-sort", sort.sign > 0 ? "ascending" : "descending");
-      });
+    function sortBy(column, sign) {
+      order = actions.sorted({ column, sign });
+      sort = { column, sign };
+      for (const heading of headings) heading.removeAttribute("aria-sort");
+      headings[COLUMNS.indexOf(column)]?.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
     }
 
     /** Keeps the filters in the address, so that a reload or a bookmark shows the same. */
     function remember(wanted) {
       const kept = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value));
       if (sort.column !== "started" || sort.sign > 0) kept.set("sort", `${sort.sign < 0 ? "-" : ""}${sort.column}`);
-      const hash = kept.size || location.hash.includes("=") ? `#${kept}` : location.hash;
-      if (hash !== location.hash) history.replaceState(null, "", hash);
+      const hash = `#${kept}`;
+      if (hash !== location.hash && (hash !== "#" || location.hash.includes("="))) history.replaceState(null, "", hash);
     }
 
     function recall() {
@@ -345,66 +282,52 @@
         if (control.selectedIndex === -1) control.value = "";
       }
       const [, minus, column] = /^(-?)(.*)$/.exec(kept.get("sort") ?? "");
-      sortBy(COLUMNS.includes(column) ? { column, sign: minus ? -1 : 1 } : { column: "started", sign: -1 });
-      day = /^\d{4}-\d\d-\d\d$/.test(kept.get("day") ?? "") ? kept.get("day") : "";
+      if (COLUMNS.includes(column)) sortBy(column, minus ? -1 : 1);
+      else sortBy("started", -1);
+      day = Date.parse(kept.get("day")) ? kept.get("day") : "";
       show();
     }
 
+    function showDay(wanted) {
+      day = wanted;
+      show();
+      (day ? dayButton : controls.text ?? body.scroller).focus();
+    }
+
     headings.forEach((heading, index) => {
-      let button = heading.querySelector("button");
-      if (!button) {
-        button = element("button", { type: "button" }, ...heading.childNodes);
-        heading.append(button);
-      }
-      const column = COLUMNS[index];
-      button.addEventListener("click", () => {
-        const first = NUMBERS.includes(column) ? -1 : 1;
-        sortBy({ column, sign: sort.column === column ? -sort.sign : first });
+      if (!heading.querySelector("button")) heading.append(element("button", { type: "button" }, ...heading.childNodes));
+      heading.querySelector("button").addEventListener("click", () => {
+        const column = COLUMNS[index];
+        sortBy(column, sort.column === column ? -sort.sign : actions.names[column] ? 1 : -1);
         show();
       });
     });
-    fillAll(controls, actions.data);
+    fillControls(controls, actions);
     for (const control of Object.values(controls)) {
       control?.setAttribute("autocomplete", "off");
       control?.addEventListener("input", show);
     }
-    byId("download-csv")?.addEventListener("click", () => download(csv(actions, view), "actions.csv"));
+    byId("download-csv")?.addEventListener("click", () => download(actions.csv(view), "actions.csv"));
+    dayButton.addEventListener("click", () => showDay(""));
     addEventListener("hashchange", () => { if (location.hash.includes("=")) recall(); });
-    const showDay = (wanted) => {
-      day = wanted === day ? "" : wanted;
-      show();
-    };
-    dayButton.addEventListener("click", () => {
-      showDay("");
-      (controls.text ?? body.scroller).focus();
-    });
     recall();
-    return (wanted) => {
-      showDay(wanted);
-      if (day) dayButton.focus();
-    };
+    return showDay;
   }
-
-  // The fleet
-
-  const WIDTH = 100000;
-  const SECOND_STEPS = [3600, 3 * 3600, 6 * 3600, 12 * 3600, DAY, 7 * DAY];
-  const MONTH_STEPS = [1, 3, 6, 12, 24, 60, 120];
 
   /** Returns a function from UTC to the local time of a zone, both in seconds. An unknown zone is UTC. */
   function localTime(zone) {
     try {
       const format = new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "medium" });
-      return (seconds) => Date.parse(`${format.format(seconds * 1000).replace(" ", "T")}Z`) / 1000;
-    } catch {
-      return (seconds) => seconds;
-    }
+      const local = (seconds) => Date.parse(`${format.format(seconds * 1000).replace(" ", "T")}Z`) / 1000;
+      if (!Number.isNaN(local(0))) return local;
+    } catch { /* The browser does not know the zone. */ }
+    return (seconds) => seconds;
   }
 
   /** The round times between two local times, with their labels. `shortest` is the least distance of two. */
   function ticks(from, to, shortest) {
     const found = [];
-    const step = SECOND_STEPS.find((seconds) => seconds >= shortest);
+    const step = [3600, 3 * 3600, 6 * 3600, 12 * 3600, DAY, 7 * DAY].find((seconds) => seconds >= shortest);
     if (step) {
       const monday = step > DAY ? 4 * DAY : 0;
       for (let time = Math.floor((from - monday) / step) * step + monday; time <= to; time += step) {
@@ -412,249 +335,225 @@
       }
       return found;
     }
-    const months = MONTH_STEPS.find((count) => count * 30 * DAY >= shortest) ?? MONTH_STEPS.at(-1);
+    const months = [1, 3, 6, 12, 24, 60].find((count) => count * 30 * DAY >= shortest) ?? 120;
     const first = new Date(from * 1000);
-    const monthsSinceYear0 = first.getUTCFullYear() * 12 + first.getUTCMonth();
-    for (let month = Math.floor(monthsSinceYear0 / months) * months; ; month += months) {
-      const time = Date.UTC(2000, month - 2000 * 12) / 1000;
-      if (time > to) return found;
-      found.push([time, clock(time).slice(0, months < 12 ? 7 : 4)]);
+    const start = Math.floor((first.getUTCFullYear() * 12 + first.getUTCMonth()) / months) * months;
+    const timeOf = (month) => Date.UTC(2000, month - 2000 * 12) / 1000;
+    for (let month = start; timeOf(month) <= to; month += months) {
+      found.push([timeOf(month), clock(timeOf(month)).slice(0, months < 12 ? 7 : 4)]);
+    }
+    return found;
+  }
+
+  /** The visible part of the fleet's lanes. A place is a fraction of the visible width. */
+  class Lanes {
+    static WHOLE = 100000;
+
+    constructor(lanes, svgs, zone) {
+      Object.assign(this, { svgs, left: 0, width: Lanes.WHOLE, isWaiting: false, local: localTime(zone) });
+      this.from = Number(lanes.dataset.from);
+      this.perUnit = (Number(lanes.dataset.to) - this.from) / Lanes.WHOLE;
+    }
+
+    x(time) { return (time - this.from) / this.perUnit; }
+    time(place) { return this.from + (this.left + place * this.width) * this.perUnit; }
+    place(clientX) {
+      const box = this.svgs[0].getBoundingClientRect();
+      return (clientX - box.left) / (box.width || 1);
+    }
+
+    show(left, width) {
+      this.width = clamp(width, Lanes.WHOLE / 10000, Lanes.WHOLE);
+      this.left = clamp(left, 0, Lanes.WHOLE - this.width);
+      if (!this.isWaiting) requestAnimationFrame(() => this.draw());
+      this.isWaiting = true;
+    }
+
+    pan(places) { this.show(this.left + places * this.width, this.width); }
+
+    /** The time at `place` stays there. */
+    zoom(factor, place = 0.5) {
+      const width = clamp(this.width * factor, Lanes.WHOLE / 10000, Lanes.WHOLE);
+      this.show(this.left + place * (this.width - width), width);
+    }
+
+    draw() {
+      this.isWaiting = false;
+      for (const svg of this.svgs) svg.setAttribute("viewBox", `${this.left} 0 ${this.width} 24`);
+      const [start, span, pixels] = [this.time(0), this.width * this.perUnit, this.svgs[0].clientWidth || 1];
+      const axis = drawing("svg", { width: "100%", height: 20 });
+      for (const [tick, label] of ticks(this.local(start), this.local(start + span), span / pixels * 90)) {
+        const place = (2 * tick - this.local(tick) - start) / span;
+        if (place < 0 || place * pixels > pixels - 40) continue;
+        const x = `${place * 100}%`;
+        axis.append(drawing("line", { x1: x, x2: x, y1: 0, y2: 20 }), drawing("text", { x, dx: 4, y: 14 }, label));
+      }
+      byId("fleet-axis")?.replaceChildren(axis);
     }
   }
 
-  /** Zooms and pans the lanes, and tells about the action under the pointer or the keyboard. */
+  /** Zooms and pans the fleet, and tells about the action under the pointer or the keyboard. */
   function fleet(actions) {
-    const lanes = byId("lanes");
-    const all = [...(lanes?.querySelectorAll(".lane") ?? [])];
-    if (!all.length) return;
-    const [from, to] = [Number(lanes.dataset.from), Number(lanes.dataset.to)];
-    const lives = all.map((lane) => lane.querySelector("svg"));
-    const perUnit = (to - from) / WIDTH;
-    const local = localTime(actions?.data.zone);
+    const container = byId("lanes");
+    const all = [...(container?.querySelectorAll(".lane") ?? [])];
+    if (!all.length || !(Number(container.dataset.to) > Number(container.dataset.from))) return;
+    const lanes = new Lanes(container, all.map((lane) => lane.querySelector("svg")), actions?.data.zone);
     const mark = drawing("path", { class: "mark", "vector-effect": "non-scaling-stroke" });
     const pointers = new Map();
-    let [left, width, isWaiting, time, droplets] = [0, WIDTH, false, to, null];
-
-    function redraw() {
-      isWaiting = false;
-      for (const life of lives) life.setAttribute("viewBox", `${left} 0 ${width} 24`);
-      const axis = byId("fleet-axis");
-      if (!axis) return;
-      const start = from + left * perUnit;
-      const span = width * perUnit;
-      const pixels = lives[0].clientWidth || 1;
-      const svg = drawing("svg", { width: "100%", height: 20 });
-      for (const [tick, label] of ticks(local(start), local(start + span), span / pixels * 90)) {
-        const utc = 2 * tick - local(tick);
-        const place = (utc - start) / span;
-        if (place < 0 || place * pixels > pixels - 40) continue;
-        const x = `${place * 100}%`;
-        svg.append(drawing("line", { x1: x, x2: x, y1: 0, y2: 20 }), drawing("text", { x, dx: 4, y: 14 }, label));
-      }
-      axis.replaceChildren(svg);
-    }
-
-    function view(nextLeft, nextWidth) {
-      width = clamp(nextWidth, WIDTH / 10000, WIDTH);
-      left = clamp(nextLeft, 0, WIDTH - width);
-      if (!isWaiting) requestAnimationFrame(redraw);
-      isWaiting = true;
-    }
-
-    /** Zooms so that a place, as a fraction of the visible width, stays where it is. */
-    function zoom(factor, place = 0.5) {
-      const next = clamp(width * factor, WIDTH / 10000, WIDTH);
-      view(left + place * (width - next), next);
-    }
-
-    const placeOf = (x) => {
-      const box = lives[0].getBoundingClientRect();
-      return (x - box.left) / (box.width || 1);
-    };
-    const timeAt = (x) => from + (left + placeOf(x) * width) * perUnit;
+    let [time, droplets] = [Number(container.dataset.to), null];
 
     function eventsOf(lane) {
       droplets ??= actions?.byDroplet() ?? new Map();
-      return (droplets.get(lane.dataset.droplet) ?? []).filter((row) => actions.started[row] >= from && actions.started[row] <= to);
+      const isInside = (row) => lanes.x(actions.started[row]) >= 0 && lanes.x(actions.started[row]) <= Lanes.WHOLE;
+      return droplets.get(lane.dataset.droplet)?.filter(isInside) ?? [];
     }
 
-    function nearest(events) {
-      const distance = (row) => Math.abs(actions.started[row] - time);
-      return events.reduce((best, row) => (best === undefined || distance(row) <= distance(best) ? row : best), undefined);
-    }
-
-    function tell(lane, row) {
-      const name = foreign(lane.querySelector(".lane-name")?.textContent.trim() ?? lane.dataset.droplet);
+    /** Tells about the event that is `steps` after the one nearest to the current time. */
+    function tell(lane, steps) {
+      const events = eventsOf(lane);
+      const distances = events.map((row) => Math.abs(actions.started[row] - time));
+      const least = distances.reduce((best, distance, index) => (distance <= distances[best] ? index : best), 0);
+      const row = events[clamp(least + steps, 0, events.length - 1)];
+      const detail = byId("fleet-detail");
+      mark.remove();
       if (row === undefined) {
-        mark.remove();
-        byId("fleet-detail")?.replaceChildren(name, ": no action");
-        return;
+        detail?.replaceChildren(foreign(lane.getAttribute("aria-label") ?? ""));
+        return undefined;
       }
-      const x = (actions.started[row] - from) / perUnit;
-      mark.setAttribute("d", `M${x} 0V24`);
+      mark.setAttribute("d", `M${lanes.x(actions.started[row])} 0V24`);
       lane.querySelector("svg").append(mark);
-      const took = actions.tookText(row);
-      byId("fleet-detail")?.replaceChildren(name, ": ", foreign(actions.type(row)), ", ", foreign(actions.status(row)), ", ",
-        actions.startedText(row), took && took !== "in progress" ? `, took ${took}` : "");
+      const took = Number.isNaN(actions.took[row]) ? "" : `, took ${actions.text("took", row)}`;
+      detail?.replaceChildren(foreign(actions.text("resource", row)), ": ", foreign(actions.text("type", row)), ", ",
+        foreign(actions.text("status", row)), `, ${actions.text("started", row)}${took}`);
+      return actions.started[row];
     }
 
     /** Moves by events of a lane, and keeps the event in view. */
     function move(lane, steps) {
-      const events = eventsOf(lane);
-      const row = events[clamp(events.indexOf(nearest(events)) + steps, 0, events.length - 1)];
-      tell(lane, row);
-      if (row === undefined) return;
-      time = actions.started[row];
-      const x = (time - from) / perUnit;
-      if (x < left || x > left + width) view(x - width / 2, width);
-    }
-
-    function enter(lane) {
-      for (const other of all) other.tabIndex = other === lane ? 0 : -1;
+      time = tell(lane, steps) ?? time;
+      const place = (lanes.x(time) - lanes.left) / lanes.width;
+      if (place < 0 || place > 1) lanes.pan(place - 0.5);
     }
 
     function key(event) {
       const index = all.indexOf(event.target);
       if (index < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
-      const lane = all[index];
-      const place = ((time - from) / perUnit - left) / width;
-      const at = place >= 0 && place <= 1 ? place : 0.5;
-      const to = (next) => all[clamp(next, 0, all.length - 1)].focus();
-      const does = {
-        "+": () => zoom(0.5, at), "=": () => zoom(0.5, at), "-": () => zoom(2, at), 0: () => view(0, WIDTH),
-        ArrowLeft: () => move(lane, -1), ArrowRight: () => move(lane, 1),
-        ArrowUp: () => to(index - 1), ArrowDown: () => to(index + 1), Home: () => to(0), End: () => to(all.length - 1),
+      const place = clamp((lanes.x(time) - lanes.left) / lanes.width, 0, 1);
+      const focus = (next) => all[clamp(next, 0, all.length - 1)].focus();
+      const deed = {
+        "+": () => lanes.zoom(0.5, place), "=": () => lanes.zoom(0.5, place), "-": () => lanes.zoom(2, place),
+        0: () => lanes.show(0, Lanes.WHOLE), ArrowLeft: () => move(all[index], -1), ArrowRight: () => move(all[index], 1),
+        ArrowUp: () => focus(index - 1), ArrowDown: () => focus(index + 1),
       }[event.key];
-      if (!does) return;
-      event.preventDefault();
-      does();
+      if (deed) event.preventDefault();
+      deed?.();
     }
 
     function point(event) {
       const lane = event.target.closest(".lane");
-      if (!lane) return;
-      time = timeAt(event.clientX);
-      tell(lane, nearest(eventsOf(lane)));
+      time = lanes.time(lanes.place(event.clientX));
+      if (lane) tell(lane, 0);
     }
 
-    /** The middle of the fingers and their distance, as fractions of the visible width. */
+    /** The middle of the fingers and their distance. */
     function fingers() {
-      const places = [...pointers.values()].map(placeOf);
+      const places = [...pointers.values()].map((x) => lanes.place(x));
       const [low, high] = [Math.min(...places), Math.max(...places)];
       return { middle: (low + high) / 2, distance: Math.max(high - low, 0.05) };
     }
 
     function drag(event) {
-      if (!pointers.has(event.pointerId)) {
-        point(event);
-        return;
-      }
+      if (!pointers.has(event.pointerId)) { point(event); return; }
+      if (event.clientX === pointers.get(event.pointerId)) return;
       const before = fingers();
       pointers.set(event.pointerId, event.clientX);
       const after = fingers();
-      if (before.middle === after.middle && before.distance === after.distance) return;
-      if (!lanes.classList.contains("dragging")) lanes.setPointerCapture(event.pointerId);
-      lanes.classList.add("dragging");
-      if (pointers.size > 1) zoom(before.distance / after.distance, before.middle);
-      view(left + (before.middle - after.middle) * width, width);
+      container.setPointerCapture(event.pointerId);
+      container.classList.add("dragging");
+      lanes.zoom(before.distance / after.distance, before.middle);
+      lanes.pan(before.middle - after.middle);
     }
 
     function release(event) {
       pointers.delete(event.pointerId);
-      if (!pointers.size) lanes.classList.remove("dragging");
+      if (!pointers.size) container.classList.remove("dragging");
     }
 
     function wheel(event) {
-      if (event.ctrlKey) zoom(2 ** clamp(event.deltaY / 100, -1, 1), placeOf(event.clientX));
-      else if (Math.abs(event.deltaX) > Math.abs(event.deltaY) && width < WIDTH) view(left + event.deltaX / lives[0].clientWidth * width, width);
-      else return;
-      event.preventDefault();
+      const isSideways = Math.abs(event.deltaX) > Math.abs(event.deltaY) && lanes.width < Lanes.WHOLE;
+      if (event.ctrlKey) lanes.zoom(2 ** clamp(event.deltaY / 100, -1, 1), lanes.place(event.clientX));
+      else if (isSideways) lanes.pan(event.deltaX / lanes.svgs[0].clientWidth);
+      if (event.ctrlKey || isSideways) event.preventDefault();
     }
 
-    byId("zoom-in")?.addEventListener("click", () => zoom(0.5));
-    byId("zoom-out")?.addEventListener("click", () => zoom(2));
-    byId("zoom-reset")?.addEventListener("click", () => view(0, WIDTH));
-    lanes.style.touchAction = "pan-y";
-    lanes.addEventListener("wheel", wheel, { passive: false });
-    lanes.addEventListener("keydown", key);
-    lanes.addEventListener("focusin", (event) => {
+    /** Tab stops at one lane only; the arrow keys lead to the others. */
+    const enter = (lane) => all.forEach((other) => { other.tabIndex = other === lane ? 0 : -1; });
+    enter(all[0]);
+    byId("zoom-in")?.addEventListener("click", () => lanes.zoom(0.5));
+    byId("zoom-out")?.addEventListener("click", () => lanes.zoom(2));
+    byId("zoom-reset")?.addEventListener("click", () => lanes.show(0, Lanes.WHOLE));
+    container.style.touchAction = "pan-y";
+    container.addEventListener("wheel", wheel, { passive: false });
+    container.addEventListener("keydown", key);
+    container.addEventListener("focusin", (event) => {
       const lane = event.target.closest(".lane");
-      if (!lane) return;
       enter(lane);
       if (!pointers.size) move(lane, 0);
     });
-    lanes.addEventListener("pointerdown", (event) => {
+    container.addEventListener("pointerdown", (event) => {
       point(event);
-      if (event.button === 0 && !event.target.closest(".lane-name")) pointers.set(event.pointerId, event.clientX);
+      if (event.button === 0 && event.target.closest(".life")) pointers.set(event.pointerId, event.clientX);
     });
-    lanes.addEventListener("pointermove", drag);
-    for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) lanes.addEventListener(end, release);
-    new ResizeObserver(() => view(left, width)).observe(lanes);
-    enter(all[0]);
+    container.addEventListener("pointermove", drag);
+    for (const end of ["pointerup", "pointercancel"]) container.addEventListener(end, release);
+    new ResizeObserver(() => lanes.pan(0)).observe(container);
   }
-
-  // The calendar
 
   /** Moves over the days by arrow keys, and tells about the day under the pointer or the keyboard. */
   function calendar(showDay) {
-    const section = byId("calendar");
-    const days = [...(section?.querySelectorAll("svg [data-day]") ?? [])];
+    const days = [...(byId("calendar")?.querySelectorAll("svg [data-day]") ?? [])];
     if (!days.length) return;
     const svg = days[0].ownerSVGElement;
     const byDay = new Map(days.map((day) => [day.dataset.day, day]));
-    const detail = byId("calendar-detail") ?? element("p", { id: "calendar-detail", "aria-live": "polite" });
-    if (!detail.isConnected) svg.after(detail);
-    // An image has no parts for a screen reader.
-    svg.setAttribute("role", "group");
     let current = days.at(-1);
-    const enter = (day) => {
+
+    function enter(day) {
       current.setAttribute("tabindex", -1);
       current = day;
-      if (showDay) day.setAttribute("role", "button");
-      day.setAttribute("tabindex", 0);
+      current.setAttribute("tabindex", 0);
+      if (showDay) current.setAttribute("role", "button");
+    }
+
+    /** Runs `then` with the day of an event. */
+    const withDay = (then) => (event) => {
+      const day = event.target.closest("[data-day]");
+      if (day) then(day, event);
     };
-    const dayOf = (event) => event.target.closest("[data-day]");
-    const tell = (event) => {
-      const day = dayOf(event);
-      if (day) detail.textContent = day.querySelector("title")?.textContent ?? day.dataset.day;
-    };
-    const later = (count) => {
-      const time = Date.parse(current.dataset.day) + count * DAY * 1000;
-      return byDay.get(new Date(time).toISOString().slice(0, 10));
-    };
-    // A week is a column or a row.
-    const isColumn = days.length < 2 || days[0].getAttribute("x") === days[1].getAttribute("x")
-      || days.length < 3 || days[1].getAttribute("x") === days[2].getAttribute("x");
-    const [across, down] = isColumn ? [7, 1] : [1, 7];
-    svg.addEventListener("keydown", (event) => {
-      if (!dayOf(event) || event.ctrlKey || event.metaKey || event.altKey) return;
-      const next = {
-        ArrowLeft: () => later(-across), ArrowRight: () => later(across), ArrowUp: () => later(-down), ArrowDown: () => later(down),
-        Home: () => days[0], End: () => days.at(-1),
-      }[event.key];
-      if (next) {
-        event.preventDefault();
-        const day = next();
-        if (day) enter(day);
-        current.focus();
-      } else if (event.key === "Enter" || event.key === " ") {
-        event.preventDefault();
-        showDay?.(current.dataset.day);
-      }
-    });
-    svg.addEventListener("pointerover", tell);
-    svg.addEventListener("focusin", (event) => {
-      tell(event);
-      if (dayOf(event)) enter(dayOf(event));
-    });
-    svg.addEventListener("click", (event) => {
-      if (dayOf(event)) showDay?.(dayOf(event).dataset.day);
-    });
+    const tell = (day) => byId("calendar-detail")?.replaceChildren(day.querySelector("title")?.textContent ?? day.dataset.day);
+
+    function key(day, event) {
+      const days = { ArrowLeft: -7, ArrowRight: 7, ArrowUp: -1, ArrowDown: 1 }[event.key];
+      const isChosen = showDay && (event.key === "Enter" || event.key === " ");
+      if (!(days || isChosen) || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      if (isChosen) { showDay(day.dataset.day); return; }
+      const next = new Date(Date.parse(day.dataset.day) + days * DAY * 1000).toISOString().slice(0, 10);
+      byDay.get(next)?.focus();
+    }
+
+    // An image has no parts that a screen reader could enter.
+    svg.setAttribute("role", "group");
+    for (const day of days) day.setAttribute("tabindex", -1);
     enter(current);
+    svg.addEventListener("keydown", withDay(key));
+    svg.addEventListener("pointerover", withDay(tell));
+    svg.addEventListener("focusin", withDay((day) => { enter(day); tell(day); }));
+    if (showDay) svg.addEventListener("click", withDay((day) => showDay(day.dataset.day)));
   }
 
   document.documentElement.classList.add("scripted");
-  const actions = readActions();
+  const rows = byId("rows");
+  const actions = rows && new Actions(JSON.parse(rows.textContent));
   const showDay = actionTable(actions);
   fleet(actions);
   calendar(showDay);
