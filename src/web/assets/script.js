@@ -3,6 +3,8 @@
 "use strict";
 (() => {
   const DAY = 86400;
+  /** The width of a lane in its own units. */
+  const WHOLE = 100000;
   const byId = (id) => document.getElementById(id);
   const clamp = (value, low, high) => Math.max(Math.min(value, high), low);
   const { compare } = new Intl.Collator("en", { numeric: true });
@@ -284,7 +286,7 @@
       const [, minus, column] = /^(-?)(.*)$/.exec(kept.get("sort") ?? "");
       if (COLUMNS.includes(column)) sortBy(column, minus ? -1 : 1);
       else sortBy("started", -1);
-      day = Date.parse(kept.get("day")) ? kept.get("day") : "";
+      [day] = /^\d{4}-\d\d-\d\d$/.exec(kept.get("day")) ?? [""];
       show();
     }
 
@@ -325,34 +327,30 @@
   }
 
   /** The round times between two local times, with their labels. `shortest` is the least distance of two. */
-  function ticks(from, to, shortest) {
-    const found = [];
+  function* ticks(from, to, shortest) {
     const step = [3600, 3 * 3600, 6 * 3600, 12 * 3600, DAY, 7 * DAY].find((seconds) => seconds >= shortest);
     if (step) {
       const monday = step > DAY ? 4 * DAY : 0;
       for (let time = Math.floor((from - monday) / step) * step + monday; time <= to; time += step) {
-        found.push([time, step < DAY ? clock(time).slice(5, 16) : clock(time).slice(0, 10)]);
+        yield [time, step < DAY ? clock(time).slice(5, 16) : clock(time).slice(0, 10)];
       }
-      return found;
+      return;
     }
     const months = [1, 3, 6, 12, 24, 60].find((count) => count * 30 * DAY >= shortest) ?? 120;
     const first = new Date(from * 1000);
     const start = Math.floor((first.getUTCFullYear() * 12 + first.getUTCMonth()) / months) * months;
     const timeOf = (month) => Date.UTC(2000, month - 2000 * 12) / 1000;
     for (let month = start; timeOf(month) <= to; month += months) {
-      found.push([timeOf(month), clock(timeOf(month)).slice(0, months < 12 ? 7 : 4)]);
+      yield [timeOf(month), clock(timeOf(month)).slice(0, months < 12 ? 7 : 4)];
     }
-    return found;
   }
 
   /** The visible part of the fleet's lanes. A place is a fraction of the visible width. */
   class Lanes {
-    static WHOLE = 100000;
-
     constructor(lanes, svgs, zone) {
-      Object.assign(this, { svgs, left: 0, width: Lanes.WHOLE, isWaiting: false, local: localTime(zone) });
+      Object.assign(this, { svgs, left: 0, width: WHOLE, isWaiting: false, local: localTime(zone) });
       this.from = Number(lanes.dataset.from);
-      this.perUnit = (Number(lanes.dataset.to) - this.from) / Lanes.WHOLE;
+      this.perUnit = (Number(lanes.dataset.to) - this.from) / WHOLE;
     }
 
     x(time) { return (time - this.from) / this.perUnit; }
@@ -363,8 +361,8 @@
     }
 
     show(left, width) {
-      this.width = clamp(width, Lanes.WHOLE / 10000, Lanes.WHOLE);
-      this.left = clamp(left, 0, Lanes.WHOLE - this.width);
+      this.width = clamp(width, WHOLE / 10000, WHOLE);
+      this.left = clamp(left, 0, WHOLE - this.width);
       if (!this.isWaiting) requestAnimationFrame(() => this.draw());
       this.isWaiting = true;
     }
@@ -373,7 +371,7 @@
 
     /** The time at `place` stays there. */
     zoom(factor, place = 0.5) {
-      const width = clamp(this.width * factor, Lanes.WHOLE / 10000, Lanes.WHOLE);
+      const width = clamp(this.width * factor, WHOLE / 10000, WHOLE);
       this.show(this.left + place * (this.width - width), width);
     }
 
@@ -402,15 +400,10 @@
     const pointers = new Map();
     let [time, droplets] = [Number(container.dataset.to), null];
 
-    function eventsOf(lane) {
-      droplets ??= actions?.byDroplet() ?? new Map();
-      const isInside = (row) => lanes.x(actions.started[row]) >= 0 && lanes.x(actions.started[row]) <= Lanes.WHOLE;
-      return droplets.get(lane.dataset.droplet)?.filter(isInside) ?? [];
-    }
-
     /** Tells about the event that is `steps` after the one nearest to the current time. */
     function tell(lane, steps) {
-      const events = eventsOf(lane);
+      droplets ??= actions?.byDroplet() ?? new Map();
+      const events = droplets.get(lane.dataset.droplet) ?? [];
       const distances = events.map((row) => Math.abs(actions.started[row] - time));
       const least = distances.reduce((best, distance, index) => (distance <= distances[best] ? index : best), 0);
       const row = events[clamp(least + steps, 0, events.length - 1)];
@@ -442,7 +435,7 @@
       const focus = (next) => all[clamp(next, 0, all.length - 1)].focus();
       const deed = {
         "+": () => lanes.zoom(0.5, place), "=": () => lanes.zoom(0.5, place), "-": () => lanes.zoom(2, place),
-        0: () => lanes.show(0, Lanes.WHOLE), ArrowLeft: () => move(all[index], -1), ArrowRight: () => move(all[index], 1),
+        0: () => lanes.show(0, WHOLE), ArrowLeft: () => move(all[index], -1), ArrowRight: () => move(all[index], 1),
         ArrowUp: () => focus(index - 1), ArrowDown: () => focus(index + 1),
       }[event.key];
       if (deed) event.preventDefault();
@@ -480,10 +473,9 @@
     }
 
     function wheel(event) {
-      const isSideways = Math.abs(event.deltaX) > Math.abs(event.deltaY) && lanes.width < Lanes.WHOLE;
-      if (event.ctrlKey) lanes.zoom(2 ** clamp(event.deltaY / 100, -1, 1), lanes.place(event.clientX));
-      else if (isSideways) lanes.pan(event.deltaX / lanes.svgs[0].clientWidth);
-      if (event.ctrlKey || isSideways) event.preventDefault();
+      if (!event.ctrlKey) return;
+      event.preventDefault();
+      lanes.zoom(2 ** clamp(event.deltaY / 100, -1, 1), lanes.place(event.clientX));
     }
 
     /** Tab stops at one lane only; the arrow keys lead to the others. */
@@ -491,7 +483,7 @@
     enter(all[0]);
     byId("zoom-in")?.addEventListener("click", () => lanes.zoom(0.5));
     byId("zoom-out")?.addEventListener("click", () => lanes.zoom(2));
-    byId("zoom-reset")?.addEventListener("click", () => lanes.show(0, Lanes.WHOLE));
+    byId("zoom-reset")?.addEventListener("click", () => lanes.show(0, WHOLE));
     container.style.touchAction = "pan-y";
     container.addEventListener("wheel", wheel, { passive: false });
     container.addEventListener("keydown", key);
