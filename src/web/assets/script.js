@@ -123,7 +123,7 @@
     /** CSV of RFC 4180, with the columns of `archiver query`. A text that looks like a formula is quoted too. */
     csv(rows) {
       const time = (seconds) => (Number.isNaN(seconds) ? "" : `${clock(seconds).replace(" ", "T")}Z`);
-      const field = (value) => (/[",\r\n]|^[=+\-@\s]|\s$/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
+      const field = (value) => (/[",\r\n]|^[=+\-@]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
       const lines = Array.from(rows, (row) => {
         const [name, type, number] = this.resource(row);
         const ended = this.started[row] + (this.data.took[row] ?? NaN);
@@ -139,7 +139,7 @@
   /** Keeps only the rows near the visible ones in the document. All rows have the same height. */
   class VirtualBody {
     constructor(table, makeRow) {
-      Object.assign(this, { table, makeRow, count: 0, height: 0, drawn: new Map(), body: table.tBodies[0] });
+      Object.assign(this, { table, makeRow, count: 0, height: 40, isMeasured: false, drawn: new Map(), body: table.tBodies[0] });
       const spacer = () => element("tr", { class: "spacer", "aria-hidden": "true" }, element("td", { colspan: COLUMNS.length }));
       [this.above, this.below] = [spacer(), spacer()];
       this.body.replaceChildren(this.above, this.below);
@@ -149,7 +149,7 @@
       this.scroller.append(table);
       table.classList.add("virtual");
       this.scroller.addEventListener("scroll", () => this.drawVisible(), { passive: true });
-      addEventListener("resize", () => { this.height = 0; this.drawVisible(); });
+      addEventListener("resize", () => this.measure());
       addEventListener("beforeprint", () => this.draw(0, Math.min(this.count, 500)));
     }
 
@@ -157,17 +157,23 @@
       this.count = count;
       this.table.setAttribute("aria-rowcount", count + 1);
       this.draw(0, 0);
+      this.draw(0, Math.min(count, 30));
       // At first the document has no layout yet, and asking for it would delay everything else.
-      if (!this.height) { requestAnimationFrame(() => this.drawVisible()); return; }
+      if (!this.isMeasured) { requestAnimationFrame(() => this.measure()); return; }
       this.scroller.scrollTop = 0;
       this.drawVisible();
     }
 
-    drawVisible() {
-      if (!this.height) {
-        this.draw(0, Math.min(this.count, 1));
-        this.height = this.above.nextSibling.getBoundingClientRect().height || 28;
+    measure() {
+      for (const row of this.drawn.values()) {
+        this.height = row.getBoundingClientRect().height || this.height;
+        this.isMeasured = true;
+        break;
       }
+      this.drawVisible();
+    }
+
+    drawVisible() {
       const { scrollTop, clientHeight } = this.scroller;
       // An even number of rows above keeps the stripes where they are.
       const first = clamp(2 * Math.floor(scrollTop / this.height / 2) - 10, 0, this.count);
@@ -249,7 +255,7 @@
 
     function show() {
       const wanted = { day };
-      for (const [name, control] of Object.entries(controls)) wanted[name] = control?.value.trim() ?? "";
+      for (const [name, control] of Object.entries(controls)) wanted[name] = control?.value ?? "";
       const conditions = actions.conditions(wanted);
       view = order.filter((row) => conditions.every((condition) => condition(row)));
       body.show(view.length);
@@ -348,7 +354,7 @@
   /** The visible part of the fleet's lanes. A place is a fraction of the visible width. */
   class Lanes {
     constructor(lanes, svgs, zone) {
-      Object.assign(this, { svgs, left: 0, width: WHOLE, isWaiting: false, local: localTime(zone) });
+      Object.assign(this, { svgs, left: 0, width: WHOLE, local: localTime(zone) });
       this.from = Number(lanes.dataset.from);
       this.perUnit = (Number(lanes.dataset.to) - this.from) / WHOLE;
     }
@@ -360,33 +366,29 @@
       return (clientX - box.left) / (box.width || 1);
     }
 
-    show(left, width) {
-      this.width = clamp(width, WHOLE / 10000, WHOLE);
-      this.left = clamp(left, 0, WHOLE - this.width);
-      if (!this.isWaiting) requestAnimationFrame(() => this.draw());
-      this.isWaiting = true;
-    }
-
-    pan(places) { this.show(this.left + places * this.width, this.width); }
-
-    /** The time at `place` stays there. */
-    zoom(factor, place = 0.5) {
+    /** Changes how much is visible. The time at one place moves to another. */
+    zoom(factor, place = 0.5, target = place) {
       const width = clamp(this.width * factor, WHOLE / 10000, WHOLE);
-      this.show(this.left + place * (this.width - width), width);
+      this.show(this.left + place * this.width - target * width, width);
     }
 
-    draw() {
-      this.isWaiting = false;
-      for (const svg of this.svgs) svg.setAttribute("viewBox", `${this.left} 0 ${this.width} 24`);
-      const [start, span, pixels] = [this.time(0), this.width * this.perUnit, this.svgs[0].clientWidth || 1];
+    show(left, width) {
+      this.width = width;
+      this.left = clamp(left, 0, WHOLE - width);
+      const pixels = this.svgs[0].clientWidth || 1;
+      for (const svg of this.svgs) svg.setAttribute("viewBox", `${this.left} 0 ${width} 24`);
+      byId("fleet-axis")?.replaceChildren(this.axis(this.time(0), width * this.perUnit, pixels));
+    }
+
+    axis(start, span, pixels) {
       const axis = drawing("svg", { width: "100%", height: 20 });
       for (const [tick, label] of ticks(this.local(start), this.local(start + span), span / pixels * 90)) {
         const place = (2 * tick - this.local(tick) - start) / span;
-        if (place < 0 || place * pixels > pixels - 40) continue;
+        if (place < 0 || place * pixels + label.length * 7 > pixels) continue;
         const x = `${place * 100}%`;
         axis.append(drawing("line", { x1: x, x2: x, y1: 0, y2: 20 }), drawing("text", { x, dx: 4, y: 14 }, label));
       }
-      byId("fleet-axis")?.replaceChildren(axis);
+      return axis;
     }
   }
 
@@ -398,34 +400,39 @@
     const lanes = new Lanes(container, all.map((lane) => lane.querySelector("svg")), actions?.data.zone);
     const mark = drawing("path", { class: "mark", "vector-effect": "non-scaling-stroke" });
     const pointers = new Map();
-    let [time, droplets] = [Number(container.dataset.to), null];
+    let [time, current, droplets] = [Number(container.dataset.to), null, null];
 
-    /** Tells about the event that is `steps` after the one nearest to the current time. */
-    function tell(lane, steps) {
+    /** The index of the event that is nearest to the current time. */
+    function nearest(events) {
+      const distances = events.map((row) => Math.abs(actions.started[row] - time));
+      return distances.reduce((best, distance, index) => (distance <= distances[best] ? index : best), 0);
+    }
+
+    /** Tells about the event of a lane that is `steps` after the current one, or else about the nearest one. */
+    function tell(lane, steps = 0) {
       droplets ??= actions?.byDroplet() ?? new Map();
       const events = droplets.get(lane.dataset.droplet) ?? [];
-      const distances = events.map((row) => Math.abs(actions.started[row] - time));
-      const least = distances.reduce((best, distance, index) => (distance <= distances[best] ? index : best), 0);
-      const row = events[clamp(least + steps, 0, events.length - 1)];
+      const index = steps && events.includes(current) ? events.indexOf(current) : nearest(events);
+      current = events[clamp(index + steps, 0, events.length - 1)];
       const detail = byId("fleet-detail");
       mark.remove();
-      if (row === undefined) {
+      if (current === undefined) {
         detail?.replaceChildren(foreign(lane.getAttribute("aria-label") ?? ""));
-        return undefined;
+        return;
       }
-      mark.setAttribute("d", `M${lanes.x(actions.started[row])} 0V24`);
+      mark.setAttribute("d", `M${lanes.x(actions.started[current])} 0V24`);
       lane.querySelector("svg").append(mark);
-      const took = Number.isNaN(actions.took[row]) ? "" : `, took ${actions.text("took", row)}`;
-      detail?.replaceChildren(foreign(actions.text("resource", row)), ": ", foreign(actions.text("type", row)), ", ",
-        foreign(actions.text("status", row)), `, ${actions.text("started", row)}${took}`);
-      return actions.started[row];
+      const text = (column) => actions.text(column, current);
+      const took = Number.isNaN(actions.took[current]) ? "" : `, took ${text("took")}`;
+      detail?.replaceChildren(foreign(text("resource")), ": ", foreign(text("type")), ", ", foreign(text("status")), `, ${text("started")}${took}`);
     }
 
     /** Moves by events of a lane, and keeps the event in view. */
     function move(lane, steps) {
-      time = tell(lane, steps) ?? time;
+      tell(lane, steps);
+      time = actions?.started[current] ?? time;
       const place = (lanes.x(time) - lanes.left) / lanes.width;
-      if (place < 0 || place > 1) lanes.pan(place - 0.5);
+      if (place < 0 || place > 1) lanes.zoom(1, place, 0.5);
     }
 
     function key(event) {
@@ -445,7 +452,7 @@
     function point(event) {
       const lane = event.target.closest(".lane");
       time = lanes.time(lanes.place(event.clientX));
-      if (lane) tell(lane, 0);
+      if (lane) tell(lane);
     }
 
     /** The middle of the fingers and their distance. */
@@ -463,8 +470,7 @@
       const after = fingers();
       container.setPointerCapture(event.pointerId);
       container.classList.add("dragging");
-      lanes.zoom(before.distance / after.distance, before.middle);
-      lanes.pan(before.middle - after.middle);
+      lanes.zoom(before.distance / after.distance, before.middle, after.middle);
     }
 
     function release(event) {
@@ -498,7 +504,7 @@
     });
     container.addEventListener("pointermove", drag);
     for (const end of ["pointerup", "pointercancel"]) container.addEventListener(end, release);
-    new ResizeObserver(() => lanes.pan(0)).observe(container);
+    new ResizeObserver(() => lanes.zoom(1)).observe(container);
   }
 
   /** Moves over the days by arrow keys, and tells about the day under the pointer or the keyboard. */
