@@ -24,6 +24,7 @@ mod last;
 mod mistake;
 mod monitoring;
 mod order;
+mod page;
 mod pager;
 mod progress;
 mod query;
@@ -56,7 +57,8 @@ use archiver::core::time::Timestamp;
 use archiver::daemon::{Alarm, Heartbeat};
 use archiver::query::report::Library;
 use clap::error::ErrorKind;
-use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
 
 use basis::Basis;
 pub(crate) use daemon::Machine;
@@ -170,6 +172,8 @@ enum Command {
     Sql(sql::Arguments),
     /// Show the tables and views of the archive
     Schema(schema::Arguments),
+    /// Write the history as one HTML page, with charts
+    Page(page::Arguments),
     /// Show how fresh and complete the archive is
     Status(status::Arguments),
     /// Check the token: its account and its scopes
@@ -199,6 +203,32 @@ struct Context {
     terminal: Terminal,
     /// What the answer of a question is based on.
     basis: Basis,
+    written: Written,
+}
+
+/// The command as the user wrote it.
+#[derive(Clone, Default)]
+struct Written {
+    /// The name of each flag of the command, without its dashes, and its values.
+    flags: Vec<(String, String)>,
+}
+
+impl Written {
+    fn of(mut matches: &ArgMatches) -> Self {
+        while let Some((_, inner)) = matches.subcommand() {
+            matches = inner;
+        }
+        let is_given =
+            |id: &&Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+        let flag = |id: &Id| {
+            let values = matches.try_get_raw(id.as_str()).ok()??;
+            let values: Vec<_> = values.map(|it| it.to_string_lossy()).collect();
+            Some((id.as_str().replace('_', "-"), values.join(",")))
+        };
+        Self {
+            flags: matches.ids().filter(is_given).filter_map(flag).collect(),
+        }
+    }
 }
 
 impl Context {
@@ -286,7 +316,7 @@ pub(crate) fn run_on<A: Alarm>(
 ) -> ExitCode {
     let arguments: Vec<_> = arguments.into_iter().collect();
     let library = report::library(&arguments, &environment, Arguments::command);
-    let Arguments { global, command } = match parse(arguments, &library, &environment) {
+    let (Arguments { global, command }, written) = match parse(arguments, &library, &environment) {
         Ok(arguments) => arguments,
         Err(status) => return status.into(),
     };
@@ -299,6 +329,7 @@ pub(crate) fn run_on<A: Alarm>(
                 config,
                 terminal,
                 basis: Basis::default(),
+                written,
             };
             let outcome = execute(&context, command, &library, machine);
             context.basis.tell(terminal);
@@ -328,13 +359,17 @@ fn parse(
     arguments: Vec<OsString>,
     library: &Library,
     environment: &Environment,
-) -> Result<Arguments, Status> {
+) -> Result<(Arguments, Written), Status> {
     let root = Arguments::command().mut_subcommand("report", |it| report::command(it, library));
     let mut root = help::laid_out(root, help::width(environment));
     let arguments = mistake::joined(&root, arguments);
     let parsed = root.try_get_matches_from_mut(&arguments);
-    let error = match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
-        Ok(arguments) => return Ok(arguments),
+    let parsed = parsed.and_then(|matches| {
+        let written = Written::of(&matches);
+        Arguments::from_arg_matches(&matches).map(|arguments| (arguments, written))
+    });
+    let error = match parsed {
+        Ok(parsed) => return Ok(parsed),
         Err(error) => error,
     };
     let is_mistake = match error.kind() {
@@ -379,6 +414,7 @@ fn execute<A: Alarm>(
         Command::Report(arguments) => report::run(context, &arguments, library),
         Command::Timeline(arguments) => timeline::run(context, &arguments),
         Command::Sql(arguments) => sql::run(context, &arguments),
+        Command::Page(arguments) => page::run(context, &arguments, library),
         Command::Schema(arguments) => schema::run(context, &arguments),
         Command::Status(arguments) => status::run(context, &arguments),
         Command::Auth(arguments) => auth::run(context, &arguments),

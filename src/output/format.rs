@@ -145,7 +145,8 @@ pub enum Round {
 
 impl Round {
     /// The rounded share. Shares have at most three decimals, which a multiple of them could blur.
-    pub(super) fn share(self, percent: f64) -> f64 {
+    #[must_use]
+    pub fn share(self, percent: f64) -> f64 {
         let tenths = (percent * 1_000.0).round() / 100.0;
         let tenths = match self {
             Self::Nearest => return percent,

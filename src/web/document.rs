@@ -6,22 +6,22 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use ring::digest::{SHA256, digest};
 
 /// The stylesheet of every document.
-pub const STYLE: &str = include_str!("assets/style.css");
+const STYLE: &str = include_str!("assets/style.css");
 /// The script of every document. Nothing depends on it.
-pub const SCRIPT: &str = include_str!("assets/script.js");
+const SCRIPT: &str = include_str!("assets/script.js");
 
 /// A document without its frame.
-pub struct Document {
+pub(super) struct Document {
     /// The title, as plain text.
-    pub title: String,
+    pub(super) title: String,
     /// The content of `<main>`.
-    pub main: Markup,
+    pub(super) main: Markup,
 }
 
 impl Document {
     /// The whole document. It loads nothing, because its policy allows only the style and the script that it holds.
     #[must_use]
-    pub fn framed(&self) -> Markup {
+    pub(super) fn framed(&self) -> Markup {
         html! {
             (DOCTYPE)
             html lang="en" {
