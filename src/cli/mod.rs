@@ -59,9 +59,7 @@ use archiver::daemon::{Alarm, Heartbeat};
 use archiver::query::report::Library;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{
-    ArgAction, ArgMatches, Args as _, CommandFactory, FromArgMatches, Id, Parser, Subcommand,
-};
+use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use basis::Basis;
 pub(crate) use daemon::Machine;
@@ -219,26 +217,26 @@ struct Written {
 }
 
 impl Written {
-    fn of(mut matches: &ArgMatches) -> Self {
-        let mut words = Vec::new();
+    fn of(mut command: &clap::Command, mut matches: &ArgMatches) -> Self {
+        let mut written = Self::default();
         while let Some((name, inner)) = matches.subcommand() {
-            words.push(name.to_owned());
+            written.words.push(name.to_owned());
+            command = command.find_subcommand(name).unwrap_or(command);
             matches = inner;
         }
-        let global = Global::augment_args(clap::Command::new("global"));
-        let is_given = |id: &&Id| {
-            matches.value_source(id.as_str()) == Some(ValueSource::CommandLine)
-                && !global.get_arguments().any(|it| it.get_id() == *id)
-        };
-        let flag = |id: &Id| {
-            let values = matches.try_get_raw(id.as_str()).ok()??;
+        for argument in command.get_arguments().filter(|it| !it.is_global_set()) {
+            let id = argument.get_id().as_str();
+            if matches.value_source(id) != Some(ValueSource::CommandLine) {
+                continue;
+            }
+            let values = matches.get_raw(id).into_iter().flatten();
             let values: Vec<_> = values.map(|it| it.to_string_lossy()).collect();
-            Some((id.as_str().replace('_', "-"), values.join(",")))
-        };
-        Self {
-            words,
-            flags: matches.ids().filter(is_given).filter_map(flag).collect(),
+            match argument.get_long() {
+                Some(name) => written.flags.push((name.to_owned(), values.join(","))),
+                None => written.words.push(values.join(" ")),
+            }
         }
+        written
     }
 }
 
@@ -388,7 +386,7 @@ fn parse(
     let arguments = mistake::joined(&root, arguments);
     let parsed = root.try_get_matches_from_mut(&arguments);
     let parsed = parsed.and_then(|matches| {
-        let written = Written::of(&matches);
+        let written = Written::of(&root, &matches);
         Arguments::from_arg_matches(&matches).map(|arguments| (arguments, written))
     });
     let error = match parsed {

@@ -28,7 +28,6 @@ pub(super) struct Html<'sink> {
 
 struct Column {
     look: Look,
-    is_number: bool,
     link: Option<Link>,
 }
 
@@ -68,14 +67,13 @@ impl<'sink> Html<'sink> {
             (Look::Status, Value::Text("completed")) => Some("status completed"),
             _ => None,
         };
-        let class = status.or(column.is_number.then_some("number"));
         let address = column.link.zip(self.options.frame.links.as_deref());
         let address = address.and_then(|(link, root)| match values.get(link.id)? {
             Value::Integer(id) => Some(format!("{root}{}/{id}", link.page)),
             _ => None,
         });
         html! {
-            td class=[class] {
+            td class=[status] {
                 @match address {
                     Some(address) => a href=(address) { bdi { (text) } },
                     None => bdi { (text) },
@@ -103,10 +101,6 @@ impl RowWriter for Html<'_> {
     fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
         let column = |heading: &Heading<'_>| Column {
             look: heading.look,
-            is_number: matches!(
-                heading.look,
-                Look::Number | Look::Percent(_) | Look::Bar { .. }
-            ),
             link: link(heading.name, headings),
         };
         self.columns = headings.iter().map(column).collect();
