@@ -66,6 +66,14 @@ impl Failure {
         }
     }
 
+    pub(super) fn failed(message: impl Into<String>) -> Self {
+        Self {
+            status: Status::Failed,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
     pub(super) fn with_hint(self, hint: impl Into<String>) -> Self {
         Self {
             hint: Some(hint.into()),

@@ -24,6 +24,7 @@ mod last;
 mod mistake;
 mod monitoring;
 mod order;
+mod page;
 mod pager;
 mod progress;
 mod query;
@@ -44,6 +45,7 @@ mod timeline;
 mod verify;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -56,7 +58,8 @@ use archiver::core::time::Timestamp;
 use archiver::daemon::{Alarm, Heartbeat};
 use archiver::query::report::Library;
 use clap::error::ErrorKind;
-use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use basis::Basis;
 pub(crate) use daemon::Machine;
@@ -170,6 +173,8 @@ enum Command {
     Sql(sql::Arguments),
     /// Show the tables and views of the archive
     Schema(schema::Arguments),
+    /// Write the history as one HTML page, with charts
+    Page(page::Arguments),
     /// Show how fresh and complete the archive is
     Status(status::Arguments),
     /// Check the token: its account and its scopes
@@ -199,6 +204,52 @@ struct Context {
     terminal: Terminal,
     /// What the answer of a question is based on.
     basis: Basis,
+    written: Written,
+}
+
+/// The command as the user wrote it.
+#[derive(Clone, Default)]
+struct Written {
+    /// The command: `report`, `uptime`.
+    words: Vec<String>,
+    /// The name of each flag of the command, without its dashes, and its values.
+    flags: Vec<(String, String)>,
+}
+
+impl Written {
+    fn of(mut command: &clap::Command, mut matches: &ArgMatches) -> Self {
+        let mut written = Self::default();
+        while let Some((name, inner)) = matches.subcommand() {
+            written.words.push(name.to_owned());
+            command = command.find_subcommand(name).unwrap_or(command);
+            matches = inner;
+        }
+        for argument in command.get_arguments().filter(|it| !it.is_global_set()) {
+            let id = argument.get_id().as_str();
+            if matches.value_source(id) != Some(ValueSource::CommandLine) {
+                continue;
+            }
+            let values = matches.get_raw(id).into_iter().flatten();
+            let values: Vec<_> = values.map(|it| it.to_string_lossy()).collect();
+            match argument.get_long() {
+                Some(name) => written.flags.push((name.to_owned(), values.join(","))),
+                None => written.words.push(values.join(" ")),
+            }
+        }
+        written
+    }
+}
+
+impl fmt::Display for Written {
+    /// The command and its filters in words, without its output flags.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.words.join(" "))?;
+        let flags = self.flags.iter();
+        let asked = flags.filter(|(name, _)| !["output", "linked"].contains(&name.as_str()));
+        asked
+            .into_iter()
+            .try_for_each(|(name, value)| write!(formatter, ", {name} {value}"))
+    }
 }
 
 impl Context {
@@ -286,7 +337,7 @@ pub(crate) fn run_on<A: Alarm>(
 ) -> ExitCode {
     let arguments: Vec<_> = arguments.into_iter().collect();
     let library = report::library(&arguments, &environment, Arguments::command);
-    let Arguments { global, command } = match parse(arguments, &library, &environment) {
+    let (Arguments { global, command }, written) = match parse(arguments, &library, &environment) {
         Ok(arguments) => arguments,
         Err(status) => return status.into(),
     };
@@ -299,6 +350,7 @@ pub(crate) fn run_on<A: Alarm>(
                 config,
                 terminal,
                 basis: Basis::default(),
+                written,
             };
             let outcome = execute(&context, command, &library, machine);
             context.basis.tell(terminal);
@@ -328,13 +380,17 @@ fn parse(
     arguments: Vec<OsString>,
     library: &Library,
     environment: &Environment,
-) -> Result<Arguments, Status> {
+) -> Result<(Arguments, Written), Status> {
     let root = Arguments::command().mut_subcommand("report", |it| report::command(it, library));
     let mut root = help::laid_out(root, help::width(environment));
     let arguments = mistake::joined(&root, arguments);
     let parsed = root.try_get_matches_from_mut(&arguments);
-    let error = match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
-        Ok(arguments) => return Ok(arguments),
+    let parsed = parsed.and_then(|matches| {
+        let written = Written::of(&root, &matches);
+        Arguments::from_arg_matches(&matches).map(|arguments| (arguments, written))
+    });
+    let error = match parsed {
+        Ok(parsed) => return Ok(parsed),
         Err(error) => error,
     };
     let is_mistake = match error.kind() {
@@ -379,6 +435,7 @@ fn execute<A: Alarm>(
         Command::Report(arguments) => report::run(context, &arguments, library),
         Command::Timeline(arguments) => timeline::run(context, &arguments),
         Command::Sql(arguments) => sql::run(context, &arguments),
+        Command::Page(arguments) => page::run(context, &arguments, library),
         Command::Schema(arguments) => schema::run(context, &arguments),
         Command::Status(arguments) => status::run(context, &arguments),
         Command::Auth(arguments) => auth::run(context, &arguments),

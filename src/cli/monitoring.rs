@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use archiver::archive::{self, LockWait};
 use archiver::core::cancellation::Cancellation;
+use archiver::core::replace::{Readers, replace_file};
 use archiver::core::time::Timestamp;
 use archiver::daemon::metrics::{self, DaemonFigures, Figures};
 use archiver::daemon::ping::{PingUrl, Pinger, Signal};
@@ -120,9 +121,10 @@ impl Monitoring {
         if let Some(path) = &self.metrics_file {
             // The file has no ages, because they would not advance in a file.
             let text = metrics::text(figures, daemon, now, false);
-            let written = metrics::write_file(path, &text);
+            // node_exporter's collector runs as another user. The metrics hold no secret.
+            let written = replace_file(path, &text, Readers::All);
             if let Err(error) = written {
-                terminal.warning(&error.to_string());
+                terminal.warning(&format!("no metrics: {error}"));
             }
         }
     }

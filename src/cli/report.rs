@@ -76,7 +76,7 @@ pub(super) fn library(
     root: fn() -> Command,
 ) -> Library {
     let is_asked_for = |word: &str| arguments.iter().any(|argument| argument == word);
-    if !is_asked_for("report") && !is_asked_for("help") {
+    if !["report", "page", "help"].into_iter().any(is_asked_for) {
         return Library::default();
     }
     let folder = Config::folder(config_flag(arguments).as_deref(), environment);

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use archiver::core::time::Timestamp;
+use archiver::core::time::{Timestamp, Zone};
 use archiver::output::{Format, Heading, RowWriter, Value};
 use archiver::query::report::{self, Library, Report, WithTotal};
 use archiver::query::status::counted;
@@ -71,6 +71,34 @@ pub(super) fn run(
         true if has_findings => Status::Found,
         _ => Status::Done,
     })
+}
+
+/// The name of each report and its answer in one line. A report that fails is left out.
+pub(super) fn lines(
+    context: &Context,
+    library: &Library,
+    zone: &Zone,
+) -> Result<Vec<(String, String)>, Failure> {
+    let has_defaults = |report: &&Report| report.parameters.iter().all(|it| it.default.is_some());
+    let reports: Vec<&Report> = library.reports().iter().filter(has_defaults).collect();
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let connections = (0..threads.min(MOST_THREADS)).map(|_| context.open_archive_itself());
+    let connections = connections.collect::<Result<Vec<_>, _>>()?;
+    let now = Timestamp::now();
+    let answers = answers(&reports, connections, |connection, report| {
+        ask(
+            report,
+            &report::Context {
+                connection,
+                now,
+                zone,
+            },
+        )
+    });
+    let line = |(report, answer): (&Report, Result<Counted, _>)| {
+        Some((report.name.clone(), words(report, &answer.ok()?)))
+    };
+    Ok(answers.into_iter().filter_map(line).collect())
 }
 
 /// The answers in the order of the reports. Each connection answers on a thread of its own.

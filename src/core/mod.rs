@@ -6,6 +6,7 @@ pub mod control_characters;
 pub mod coverage;
 pub mod files;
 pub mod model;
+pub mod replace;
 pub mod secrets;
 pub(crate) mod similar;
 pub mod threads;

@@ -6,22 +6,51 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use ring::digest::{SHA256, digest};
 
 /// The stylesheet of every document.
-pub const STYLE: &str = include_str!("assets/style.css");
+const STYLE: &str = include_str!("assets/style.css");
 /// The script of every document. Nothing depends on it.
-pub const SCRIPT: &str = include_str!("assets/script.js");
+const SCRIPT: &str = include_str!("assets/script.js");
 
 /// A document without its frame.
-pub struct Document {
+pub(super) struct Document {
     /// The title, as plain text.
-    pub title: String,
+    pub(super) title: String,
     /// The content of `<main>`.
-    pub main: Markup,
+    pub(super) main: Markup,
+}
+
+/// The text before and after an answer in HTML. With `is_linked`, it begins with links to the pages of the server.
+#[must_use]
+pub fn frame(title: &str, is_linked: bool) -> (String, String) {
+    const PLACE: &str = "<!--answer-->";
+    let main = html! {
+        @if is_linked { (navigation()) }
+        section .answer {
+            h1 { (title) }
+            div .scroll tabindex="0" role="region" aria-label="Answer" { (PreEscaped(PLACE)) }
+        }
+    };
+    let title = title.to_owned();
+    let document = Document { title, main }.framed().into_string();
+    let (head, tail) = document.split_once(PLACE).unwrap_or((&document, ""));
+    (head.to_owned(), tail.to_owned())
+}
+
+/// Links to the pages of the server.
+pub(super) fn navigation() -> Markup {
+    const PAGES: [(&str, &str); 5] = [
+        ("/", "Overview"),
+        ("/query?limit=1000&reverse", "Actions"),
+        ("/droplets", "Droplets"),
+        ("/report", "Reports"),
+        ("/stats?by=month", "Numbers"),
+    ];
+    html! { nav aria-label="Pages" { @for (address, name) in PAGES { a href=(address) { (name) } " " } } }
 }
 
 impl Document {
     /// The whole document. It loads nothing, because its policy allows only the style and the script that it holds.
     #[must_use]
-    pub fn framed(&self) -> Markup {
+    pub(super) fn framed(&self) -> Markup {
         html! {
             (DOCTYPE)
             html lang="en" {

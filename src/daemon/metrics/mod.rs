@@ -8,18 +8,16 @@
 //! one.
 //!
 //! `totals` adds up the log of syncs, each row once. `figures` reads the archive and has the state of the daemon.
-//! `text` names and explains all metrics in the format that `exposition` writes. `file` writes them for node_exporter.
+//! `text` names and explains all metrics in the format that `exposition` writes.
 
 mod exposition;
 mod figures;
-mod file;
 mod text;
 mod totals;
 
 pub use exposition::Histogram;
 pub use figures::{DaemonFigures, Ticks};
 pub use figures::{Figures, Holdings, ListingFigures};
-pub use file::{WriteError, write_file};
 pub use text::text;
 pub use totals::Ending;
 pub use totals::{Changes, LastRun, Quota, Totals};

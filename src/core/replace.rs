@@ -1,23 +1,22 @@
-//! Writes metrics to a file, for node_exporter's textfile collector, which reads every `*.prom` of a folder
-//! (<https://github.com/prometheus/node_exporter#textfile-collector>).
+//! Replaces a file as a whole, so that a reader has the old text or the new one.
 //!
-//! The collector may read at any moment, so the file is replaced as a whole: written beside it under a name that the
-//! collector ignores, and renamed. The collector runs as another user, so all users may read the file; it holds no
-//! secret. The file is not forced to the disk, because the next sync writes it again.
+//! The new text is written beside the file under a name that nobody reads, and renamed. It is not forced to the disk.
 
 use std::fs;
 use std::io::{self, Write};
+#[cfg(unix)]
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tempfile::Builder;
 
-use crate::core::files::{folder_of, is_foreign, is_same, kind};
+use super::files::{folder_of, is_foreign, is_same, kind};
 
-/// A file of metrics that could not be written.
+/// A file that could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// The folder does not exist. It is not created, because a misspelt name would go unnoticed.
-    #[error("cannot write the metrics to {}: there is no folder {}", path.display(), folder.display())]
+    #[error("cannot write {}: there is no folder {}", path.display(), folder.display())]
     NoFolder {
         /// The file.
         path: PathBuf,
@@ -25,19 +24,19 @@ pub enum WriteError {
         folder: PathBuf,
     },
     /// The path is not a file.
-    #[error("cannot write the metrics to {}: it is not a file", path.display())]
+    #[error("cannot write {}: it is not a file", path.display())]
     NotAFile {
         /// The path.
         path: PathBuf,
     },
     /// Another user decides which file the link points to.
-    #[error("cannot write the metrics to {}: it is a link that belongs to another user", path.display())]
+    #[error("cannot write {}: it is a link that belongs to another user", path.display())]
     ForeignLink {
         /// The link.
         path: PathBuf,
     },
     /// The system refused.
-    #[error("cannot write the metrics to {}: {source}", path.display())]
+    #[error("cannot write {}: {source}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -46,30 +45,39 @@ pub enum WriteError {
     },
 }
 
+/// The users that may read a new file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// All users, whatever the umask says.
+    All,
+    /// Those that the umask allows.
+    Usual,
+}
+
 /// Replaces the file at `path`, or makes it.
 ///
 /// # Errors
 /// When the folder does not exist, when the path is a folder, a device, a link of another user or the like, or when the
 /// system refuses. The old file then stays as it is, and no temporary file is left.
-pub fn write_file(path: &Path, text: &str) -> Result<(), WriteError> {
+pub fn replace_file(path: &Path, text: &str, readers: Readers) -> Result<(), WriteError> {
     let refused = |source| WriteError::File {
         path: path.to_owned(),
         source,
     };
     let target = target(path)?;
     let folder = folder_of(&target);
-    let mut file = Builder::new()
-        .prefix(".archiver-")
-        .suffix(".tmp")
-        .tempfile_in(folder)
-        .map_err(refused)?;
+    let mut builder = Builder::new();
+    builder.prefix(".archiver-").suffix(".tmp");
+    #[cfg(unix)]
+    builder.permissions(fs::Permissions::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder).map_err(refused)?;
     file.write_all(text.as_bytes()).map_err(refused)?;
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
+    if readers == Readers::All {
         let readable = fs::Permissions::from_mode(0o644);
         file.as_file().set_permissions(readable).map_err(refused)?;
     }
+    let _ = readers;
     // On failure the temporary file is part of the error, and is removed with it.
     file.persist(&target)
         .map_err(|error| refused(error.error))?;
@@ -115,6 +123,10 @@ fn target(path: &Path) -> Result<PathBuf, WriteError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn write_file(path: &Path, text: &str) -> Result<(), WriteError> {
+        replace_file(path, text, Readers::All)
+    }
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();

@@ -1,0 +1,404 @@
+//! `archiver page`: writes the history as one HTML document. The answers are those of other commands.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use archiver::archive::LockState;
+use archiver::core::model::DropletId;
+use archiver::core::replace::{Readers, replace_file};
+use archiver::core::time::{CalendarUnit, Timestamp, Zone, duration_text};
+use archiver::output::{RowWriter, Value, grouped};
+use archiver::query::report::{self, Library};
+use archiver::query::stats::{self, Dimension, Measure};
+use archiver::query::status;
+use archiver::query::timeline::Power;
+use archiver::query::{self, Choice, Column, DropletSelector, Filter, KnownDroplet, TypeSelector};
+use archiver::web::{Actions, Figure, Kept, Lane, Mark, MarkKind, Overview, Window};
+use rusqlite::Connection;
+
+use super::Context;
+use super::exit::{Failure, Status, unless_closed};
+use super::filter::FilterFlags;
+use super::report_digest;
+
+/// Flags of `archiver page`.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    which: FilterFlags,
+    /// The file to write, or - for stdout; an existing file is replaced
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    output: PathBuf,
+    /// The time zone in which times are read and shown: UTC, local, Europe/Berlin, +02:00
+    #[arg(
+        long,
+        value_name = "ZONE",
+        default_value = "UTC",
+        allow_hyphen_values = true,
+        help_heading = "Output"
+    )]
+    tz: Zone,
+    /// Link to the other pages of the server, and show a form
+    #[arg(long, hide = true)]
+    linked: bool,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  archiver page -o history.html
+  archiver page -o web.html --droplet 'web-*' --during 2026 --tz Europe/Berlin
+
+The file needs no server, no network and no other file. It shows the whole history, or its last year if that is more \
+than a million actions; --since chooses another start. The table has the newest 50,000 actions, the fleet the 100 \
+droplets with the most actions, and the reports are those of `archiver report --all`, whatever the filters.";
+
+/// The number of actions in the table.
+const MOST_ROWS: u64 = 50_000;
+/// The number of droplets in the fleet.
+const MOST_LANES: usize = 100;
+/// With more actions than this, the usual window is the last year.
+const MANY_ACTIONS: u64 = 1_000_000;
+const YEAR_SECONDS: i64 = 365 * 86_400;
+/// The longest window of the charts, so that a wrong time does not stretch them over centuries.
+const MOST_YEARS: i64 = 20;
+
+pub(super) fn run(
+    context: &Context,
+    arguments: &Arguments,
+    library: &Library,
+) -> Result<Status, Failure> {
+    let connection = context.open_archive()?;
+    let page = Page::new(context, arguments, &connection)?;
+    let overview = page.overview(library)?;
+    drop(page);
+    drop(connection);
+    let text = overview.document().into_string();
+    if arguments.output == Path::new("-") {
+        return unless_closed(io::stdout().lock().write_all(text.as_bytes()));
+    }
+    replace_file(&arguments.output, &text, Readers::Usual)
+        .map_err(|error| Failure::failed(error.to_string()))?;
+    if context.terminal.is_interactive {
+        let path = arguments.output.display();
+        context.terminal.note(&format!("wrote {path}"));
+    }
+    Ok(Status::Done)
+}
+
+/// The questions of one page.
+struct Page<'a> {
+    context: &'a Context,
+    connection: &'a Connection,
+    zone: &'a Zone,
+    now: Timestamp,
+    status: status::Status,
+    filter: Filter,
+    window: Window,
+    /// The droplets that the filter keeps.
+    droplets: Vec<KnownDroplet>,
+    is_linked: bool,
+}
+
+impl<'a> Page<'a> {
+    fn new(
+        context: &'a Context,
+        arguments: &'a Arguments,
+        connection: &'a Connection,
+    ) -> Result<Self, Failure> {
+        let (now, zone) = (Timestamp::now(), &arguments.tz);
+        let lock = LockState::of(&context.archive_path()?);
+        let status = status::read(connection, &lock, now, None)?;
+        let mut filter = arguments.which.filter(now, zone)?;
+        let is_open = filter.since.is_none() && filter.until.is_none() && filter.overlap.is_none();
+        if is_open && status.facts.actions > MANY_ACTIONS {
+            filter.since = Some(now.saturating_add_seconds(-YEAR_SECONDS));
+        }
+        let first = status.facts.first_action_at.as_deref();
+        let first = first.and_then(|first| first.parse().ok()).unwrap_or(now);
+        let until = filter.until.map_or(now, |until| until.min(now));
+        let earliest = until.saturating_add_seconds(-MOST_YEARS * YEAR_SECONDS);
+        let since = filter.since.unwrap_or(first).max(first).max(earliest);
+        Ok(Self {
+            context,
+            connection,
+            zone,
+            now,
+            status,
+            droplets: query::inventory(connection, &filter, now)?,
+            window: Window {
+                since: since.min(until.saturating_add_seconds(-1)),
+                until,
+                zone: zone.clone(),
+            },
+            filter,
+            is_linked: arguments.linked,
+        })
+    }
+
+    fn overview(&self, library: &Library) -> Result<Overview, Failure> {
+        let by_day = self.stats(&self.filter, &[DAY, Dimension::Type], Measure::Errors)?;
+        let backups = narrowed_to(&self.filter, &BACKUPS);
+        let durations = self.stats(&backups, &[MONTH, Dimension::Type], Measure::Durations)?;
+        let lanes = self.lanes()?;
+        let ids: Vec<_> = lanes.iter().map(|lane| lane.droplet_id).collect();
+        let chosen: Vec<_> = self.droplets.iter().map(|it| it.id).collect();
+        let downtime = self.report(library, "downtime", &chosen, self.window.since)?;
+        let year = self.window.until.saturating_add_seconds(-YEAR_SECONDS);
+        let uptime = self.report(library, "uptime", &ids, self.window.since.max(year))?;
+        Ok(Overview {
+            basis: self.basis(),
+            is_complete: !self.context.basis.is_incomplete(),
+            figures: self.figures(&by_day, &downtime)?,
+            reports: report_digest::lines(self.context, library, self.zone)?,
+            marks: self.marks(&ids)?,
+            actions: self.actions(by_day.sum("count"))?,
+            window: self.window.clone(),
+            by_day,
+            durations,
+            droplets: chosen.len() as u64,
+            lanes,
+            downtime,
+            uptime,
+            served: self.is_linked.then(|| self.context.written.flags.clone()),
+        })
+    }
+
+    fn stats(&self, filter: &Filter, by: &[Dimension], measure: Measure) -> Result<Kept, Failure> {
+        let question = stats::Question {
+            by: by.to_vec(),
+            zone: self.zone.clone(),
+            measure,
+            before: None,
+            min_count: 0,
+            top: None,
+            only_errored: false,
+            every_period: false,
+            total: false,
+        };
+        let mut kept = Kept::default();
+        stats::stats(self.connection, filter, self.now, &question, &mut kept)?;
+        Ok(kept)
+    }
+
+    /// The answer of a report about these droplets.
+    fn report(
+        &self,
+        library: &Library,
+        name: &str,
+        droplets: &[DropletId],
+        since: Timestamp,
+    ) -> Result<Kept, Failure> {
+        let mut kept = Kept::default();
+        if droplets.is_empty() {
+            return Ok(kept);
+        }
+        let report = library.get(name)?;
+        let mut written = BTreeMap::from([
+            ("since".to_owned(), since.to_string()),
+            ("until".to_owned(), self.window.until.to_string()),
+        ]);
+        let filter = &self.filter;
+        let is_narrowed = filter.gone.is_some()
+            || !(filter.droplets.is_anything()
+                && filter.tags.is_anything()
+                && filter.regions.is_anything());
+        if is_narrowed || droplets.len() < self.droplets.len() {
+            // Digits that begin with a 0 are an id, and never a name.
+            let ids: Vec<_> = droplets.iter().map(|id| format!("0{id}")).collect();
+            written.insert("droplet".to_owned(), ids.join(","));
+        }
+        let (connection, now, zone) = (self.connection, self.now, self.zone);
+        let context = report::Context {
+            connection,
+            now,
+            zone,
+        };
+        let bound = report.bind(&written, &context)?;
+        report::run(connection, report, &bound, &mut kept)?;
+        Ok(kept)
+    }
+
+    /// The droplets with the most actions in the window, by name.
+    fn lanes(&self) -> Result<Vec<Lane>, Failure> {
+        let mut busiest = HashMap::new();
+        if self.droplets.len() > MOST_LANES {
+            let counted = self.stats(&self.filter, &[Dimension::Droplet], Measure::Errors)?;
+            busiest.extend(counted.pairs("droplet_id", "count"));
+        }
+        let mut droplets: Vec<&KnownDroplet> = self.droplets.iter().collect();
+        droplets.sort_by_key(|it| std::cmp::Reverse(busiest.get(&it.id).copied().unwrap_or(0)));
+        droplets.truncate(MOST_LANES);
+        let key = |it: &&KnownDroplet| (it.name.is_none(), it.name.clone(), it.id);
+        droplets.sort_by_key(key);
+        Ok(droplets.into_iter().map(lane).collect())
+    }
+
+    fn marks(&self, droplets: &[DropletId]) -> Result<Vec<Mark>, Failure> {
+        let of_lanes = Filter {
+            droplets: Choice::any_of(droplets.iter().map(|id| DropletSelector::Id(*id))),
+            ..self.filter.clone()
+        };
+        let mut failed = of_lanes.clone();
+        if failed.statuses.is_anything() {
+            failed.statuses = Choice::any_of(["errored".to_owned()]);
+        }
+        let kept = narrowed_to(&of_lanes, &["backup", "snapshot", "resize"]);
+        let mut marks = Vec::new();
+        if droplets.is_empty() {
+            return Ok(marks);
+        }
+        for (filter, is_of_failures) in [(failed, true), (kept, false)] {
+            let columns = [
+                Column::Type,
+                Column::Status,
+                Column::StartedAt,
+                Column::ResourceId,
+            ];
+            query::actions(
+                self.connection,
+                &filter,
+                self.now,
+                &columns,
+                &mut |values| {
+                    marks.extend(
+                        mark(values).filter(|it| is_of_failures == (it.kind == MarkKind::Failure)),
+                    );
+                    Ok(())
+                },
+            )?;
+        }
+        marks.sort_by_key(|mark| mark.at);
+        Ok(marks)
+    }
+
+    fn actions(&self, total: u64) -> Result<Actions, Failure> {
+        let columns = Column::FOR_PROGRAMS;
+        let mut actions = Actions::new(self.zone, total);
+        let headings = columns.map(Column::heading);
+        actions.header(&headings).map_err(query::Error::Write)?;
+        let newest = Filter {
+            limit: Some(MOST_ROWS),
+            reverse: true,
+            ..self.filter.clone()
+        };
+        query::actions(self.connection, &newest, self.now, &columns, &mut |row| {
+            actions.row(row)
+        })?;
+        Ok(actions)
+    }
+
+    fn basis(&self) -> Vec<(&'static str, String)> {
+        let shown = |at: Timestamp| at.in_zone(self.zone).to_string();
+        let fresh = self.status.verdict.fresh_at.as_deref();
+        let fresh = fresh
+            .and_then(|at| at.parse().ok())
+            .map_or("never".to_owned(), shown);
+        let window = &self.window;
+        let mut basis = vec![
+            ("Archive", self.status.verdict.text.clone()),
+            ("Last complete sync", fresh),
+            (
+                "Window",
+                format!("{} to {}", shown(window.since), shown(window.until)),
+            ),
+            ("Time zone", self.zone.to_string()),
+        ];
+        let flags = self.context.written.flags.iter();
+        let flags = flags.filter(|(name, _)| !["output", "tz", "linked"].contains(&name.as_str()));
+        let flags: Vec<_> = flags
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
+        if !flags.is_empty() {
+            basis.push(("Filters", flags.join(", ")));
+        }
+        basis.push(("Written", shown(self.now)));
+        basis
+    }
+
+    fn figures(&self, by_day: &Kept, downtime: &Kept) -> Result<Vec<Figure>, Failure> {
+        let (actions, failures) = (by_day.sum("count"), by_day.sum("errored"));
+        let gone = self
+            .droplets
+            .iter()
+            .filter(|it| it.state.power == Power::Gone);
+        let gone = gone.count() as u64;
+        let estimated = downtime.sum_where("downtime_seconds", ("certainty", "estimate"));
+        let all = downtime.sum("downtime_seconds");
+        let text = |seconds: u64| duration_text(i64::try_from(seconds).unwrap_or(i64::MAX));
+        let open = Filter {
+            statuses: Choice::any_of(["in-progress".to_owned()]),
+            ..self.filter.clone()
+        };
+        let open = query::count(self.connection, &open, self.now)?;
+        let figure = |name, label, value, note| Figure {
+            name,
+            label,
+            value,
+            note,
+        };
+        let rate = (actions > 0).then(|| {
+            let tenths = (failures * 2_000 / actions).div_ceil(2);
+            format!("{}.{} %", tenths / 10, tenths % 10)
+        });
+        let estimate = (estimated > 0).then(|| format!("{} of it estimated", text(estimated)));
+        let living = self.droplets.len() as u64 - gone;
+        Ok(vec![
+            figure("actions", "Actions", grouped(actions), None),
+            figure("failures", "Failures", grouped(failures), rate),
+            figure("droplets", "Living droplets", grouped(living), None),
+            figure("destroyed", "Destroyed droplets", grouped(gone), None),
+            figure("downtime", "Downtime", text(all), estimate),
+            figure("in-progress", "In progress", grouped(open), None),
+        ])
+    }
+}
+
+const DAY: Dimension = Dimension::Started(CalendarUnit::Day);
+const MONTH: Dimension = Dimension::Started(CalendarUnit::Month);
+const BACKUPS: [&str; 2] = ["backup", "snapshot"];
+
+/// The filter with these types, unless it has types of its own.
+fn narrowed_to(filter: &Filter, types: &[&str]) -> Filter {
+    let mut narrowed = filter.clone();
+    if narrowed.types.is_anything() {
+        let types = types
+            .iter()
+            .map(|name| TypeSelector::Type((*name).to_owned()));
+        narrowed.types = Choice::any_of(types);
+    }
+    narrowed
+}
+
+fn lane(droplet: &KnownDroplet) -> Lane {
+    let is_gone = droplet.state.power == Power::Gone;
+    Lane {
+        droplet_id: droplet.id,
+        name: droplet
+            .name
+            .clone()
+            .unwrap_or_else(|| droplet.id.to_string()),
+        created_at: droplet.created_at.as_deref().and_then(|at| at.parse().ok()),
+        gone_at: droplet.state.since.filter(|_| is_gone),
+    }
+}
+
+/// The mark of a row with type, status, start and resource.
+fn mark(values: &[Value<'_>]) -> Option<Mark> {
+    let [kind, status, Value::Text(at), Value::Integer(droplet_id)] = *values else {
+        return None;
+    };
+    let kind = match (kind, status) {
+        (_, Value::Text("errored")) => MarkKind::Failure,
+        (Value::Text("backup" | "snapshot"), _) => MarkKind::Backup,
+        (Value::Text("resize"), _) => MarkKind::Resize,
+        _ => return None,
+    };
+    let at = at.parse().ok()?;
+    Some(Mark {
+        droplet_id,
+        at,
+        kind,
+    })
+}

@@ -1,0 +1,206 @@
+//! The overview: a history as one document. Each chart is one file that takes an answer and draws it.
+//!
+//! `figures` is the head of the page, `calendar`, `fleet`, `failures`, `durations` and `uptime` are charts, `actions` is
+//! the table, and `chart` is the frame of charts by month. The style and the script only add to what is drawn here.
+
+mod actions;
+mod calendar;
+mod chart;
+mod durations;
+mod failures;
+mod figures;
+mod fleet;
+mod uptime;
+
+pub use actions::Actions;
+pub use figures::Figure;
+
+use maud::{Markup, html};
+
+use super::document::{Document, navigation};
+use super::kept::Kept;
+use crate::core::time::{CalendarUnit, Timestamp, Zone};
+use crate::output::grouped;
+
+/// The part of the history that the charts show.
+#[derive(Clone, Debug)]
+pub struct Window {
+    /// The start.
+    pub since: Timestamp,
+    /// The end, which is not part of it.
+    pub until: Timestamp,
+    /// The zone of all times.
+    pub zone: Zone,
+}
+
+/// A droplet of the fleet.
+#[derive(Clone, Debug)]
+pub struct Lane {
+    /// The id.
+    pub droplet_id: i64,
+    /// The latest name, or the id.
+    pub name: String,
+    /// The time of its creation.
+    pub created_at: Option<Timestamp>,
+    /// The time since when it is gone.
+    pub gone_at: Option<Timestamp>,
+}
+
+/// An action that a lane shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    /// Its droplet.
+    pub droplet_id: i64,
+    /// Its start.
+    pub at: Timestamp,
+    /// Its kind.
+    pub kind: MarkKind,
+}
+
+/// The kind of a mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarkKind {
+    /// An action that failed.
+    Failure,
+    /// A backup or a snapshot.
+    Backup,
+    /// A resize.
+    Resize,
+}
+
+/// All that the overview shows.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    /// The basis of the answers, as names and texts.
+    pub basis: Vec<(&'static str, String)>,
+    /// False when actions are missing.
+    pub is_complete: bool,
+    /// The window of the charts.
+    pub window: Window,
+    /// The key figures.
+    pub figures: Vec<Figure>,
+    /// The name of each report and its answer in one line.
+    pub reports: Vec<(String, String)>,
+    /// The answer of `stats --by day,type`.
+    pub by_day: Kept,
+    /// The answer of `stats --durations --by month,type`.
+    pub durations: Kept,
+    /// The droplets of the fleet.
+    pub lanes: Vec<Lane>,
+    /// The number of droplets, of which the fleet shows the busiest.
+    pub droplets: u64,
+    /// The answer of `report downtime` about the droplets of the fleet.
+    pub downtime: Kept,
+    /// The marks of the fleet, by time.
+    pub marks: Vec<Mark>,
+    /// The answer of `report uptime --by month` about the droplets of the fleet.
+    pub uptime: Kept,
+    /// The newest actions.
+    pub actions: Actions,
+    /// The chosen filters, as names and texts, if the page is served. Then it has links and a form.
+    pub served: Option<Vec<(String, String)>>,
+}
+
+impl Overview {
+    /// The document.
+    #[must_use]
+    pub fn document(&self) -> Markup {
+        let window = &self.window;
+        let is_linked = self.served.is_some();
+        let until = window.until.saturating_add_seconds(-1);
+        let title = format!(
+            "Action history, {} to {}",
+            day_text(window.since, window),
+            day_text(until, window)
+        );
+        let main = html! {
+            @if is_linked { (navigation()) }
+            h1 { (title) }
+            @if let Some(chosen) = &self.served { (figures::form(chosen)) }
+            (section("basis", "Basis", figures::basis(&self.basis, self.is_complete)))
+            (section("figures", "Key figures", figures::figures(&self.figures, &self.reports, is_linked)))
+            (section("calendar", "Calendar", calendar::calendar(&self.by_day, window)))
+            (section("fleet", "Fleet", html! {
+                @if self.droplets > self.lanes.len() as u64 {
+                    p { "The " (self.lanes.len()) " droplets with the most actions, of " (grouped(self.droplets)) "." }
+                }
+                (fleet::fleet(&self.lanes, &self.downtime, &self.marks, window, is_linked))
+            }))
+            (section("failures", "Failures", failures::failures(&self.by_day, window)))
+            (section("durations", "Duration of backups and snapshots", durations::durations(&self.durations, window)))
+            (section("uptime", "Uptime", uptime::uptime(&self.uptime, is_linked)))
+            (section("actions", "Actions", actions::actions(&self.actions, is_linked)))
+        };
+        Document { title, main }.framed()
+    }
+}
+
+fn section(id: &str, title: &str, content: Markup) -> Markup {
+    html! {
+        section id=(id) aria-labelledby={ (id) "-title" } {
+            h2 id={ (id) "-title" } { (title) }
+            (content)
+        }
+    }
+}
+
+/// A table behind a button, as another form of a chart.
+fn as_table(caption: &str, headings: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Markup {
+    html! {
+        details {
+            summary { "As a table" }
+            div .scroll tabindex="0" role="region" aria-label=(caption) {
+                table {
+                    caption .hidden { (caption) }
+                    thead { tr { @for heading in headings { th scope="col" { bdi { (heading) } } } } }
+                    tbody {
+                        @for row in rows {
+                            tr { @for cell in row { td { bdi { (cell) } } } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `1 action`, `2,345 actions`.
+fn plural(number: u64, noun: &str) -> String {
+    let end = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{end}", grouped(number))
+}
+
+/// The day of an instant on the clocks of the window.
+fn day_text(at: Timestamp, window: &Window) -> String {
+    CalendarUnit::Day.text(CalendarUnit::Day.at(at, &window.zone))
+}
+
+impl Window {
+    /// The length in seconds.
+    fn seconds(&self) -> i64 {
+        self.until.epoch_seconds() - self.since.epoch_seconds()
+    }
+
+    /// The place of an instant: 0 at the start, 1 at the end.
+    fn share(&self, at: Timestamp) -> f64 {
+        let seconds = |number: i64| f64::from(i32::try_from(number / 60).unwrap_or(i32::MAX));
+        let offset = at.epoch_seconds() - self.since.epoch_seconds();
+        seconds(offset) / seconds(self.seconds()).max(1.0)
+    }
+
+    /// At most `most` starts of years, months or days, with their names.
+    fn ticks(&self, most: usize) -> Vec<(String, Timestamp)> {
+        let units = [CalendarUnit::Day, CalendarUnit::Month, CalendarUnit::Year];
+        let starts = |unit: CalendarUnit| {
+            let periods = unit.between(self.since, self.until, &self.zone);
+            let inside = periods
+                .into_iter()
+                .filter(|(_, start, _)| *start >= self.since);
+            inside
+                .map(|(name, start, _)| (name, start))
+                .collect::<Vec<_>>()
+        };
+        let few = |ticks: &Vec<_>| ticks.len() <= most;
+        units.into_iter().map(starts).find(few).unwrap_or_default()
+    }
+}
