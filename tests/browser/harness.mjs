@@ -44,6 +44,7 @@ export async function open({ width = 1280, height = 900, dark = false, script = 
     viewport: { width, height },
     colorScheme: dark ? 'dark' : 'light',
     javaScriptEnabled: script,
+    reducedMotion: 'reduce',
   });
   context.setDefaultTimeout(20_000);
   const page = await context.newPage();
@@ -87,7 +88,7 @@ export async function isAccessible(page, where) {
 }
 
 export function screenshot(page, name) {
-  return page.screenshot({ path: `${process.env.SCREENSHOTS}/${name}.png`, fullPage: true });
+  return page.screenshot({ path: `${process.env.SCREENSHOTS}/${name}.png`, fullPage: true, timeout: 120_000 });
 }
 
 /** The stdout of the binary. */
@@ -107,7 +108,7 @@ export function number(text) {
   return Number(found[0].replaceAll(',', ''));
 }
 
-/** A part of the page as numbers that can be compared: the key figure of this name. */
+/** The key figure of this name. */
 export async function figure(page, name) {
   return number(await page.locator(`[data-figure="${name}"] dd`).first().innerText());
 }

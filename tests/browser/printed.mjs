@@ -9,7 +9,7 @@ await check('a print has its pages and its figures', async () => {
   const path = `${process.env.SCREENSHOTS}/print.pdf`;
   const pdf = await page.pdf({ path, format: 'A4', printBackground: true });
   const pages = pdf.toString('latin1').split(/\/Type\s*\/Page\b(?!s)/).length - 1;
-  assert.ok(pages >= 2 && pages <= 60, `${pages} pages`);
+  assert.ok(pages >= 2 && pages <= 25, `${pages} pages, some of them probably empty`);
   const { stdout } = spawnSync('pdftotext', ['-layout', path, '-'], { encoding: 'utf8' });
   await page.emulateMedia({ media: 'print' });
   await page.setViewportSize({ width: 718, height: 1000 });
