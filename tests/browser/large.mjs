@@ -21,7 +21,7 @@ await check('the table scrolls to its oldest row, by wheel and by key', async ()
   const page = await open();
   const [{ id }] = sql('SELECT id FROM actions ORDER BY started_at, id LIMIT 1');
   const oldest = page.locator('#actions tbody tr', { hasText: String(id) });
-  const scroller = page.locator('#actions :has(> table)');
+  const scroller = page.locator('#action-table');
   await scroller.evaluate((it) => it.scrollTo(0, it.scrollHeight));
   await oldest.waitFor();
   await scroller.evaluate((it) => it.scrollTo(0, 0));
