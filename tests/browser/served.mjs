@@ -5,6 +5,9 @@ import { address, archiver, assert, check, end, figure, isAccessible, isLaidOut,
 const at = (path) => new URL(path, address).href;
 const json = async (path) => (await fetch(at(path))).json();
 
+const [{ id, droplet }] = sql(`SELECT id, resource_id AS droplet FROM actions
+  WHERE resource_type = 'droplet' ORDER BY started_at DESC, id DESC LIMIT 1`);
+
 await check('the overview has the same figures, and loads nothing from elsewhere', async () => {
   const page = await open();
   const [{ n }] = sql('SELECT count(*) AS n FROM actions');
@@ -14,15 +17,16 @@ await check('the overview has the same figures, and loads nothing from elsewhere
   await isAccessible(page);
 });
 
-await check('the table leads to the action and to the droplet', async () => {
+await check('the table leads to the action', async () => {
   const page = await open();
-  const [{ id, droplet }] = sql(`SELECT id, resource_id AS droplet FROM actions
-    WHERE resource_type = 'droplet' ORDER BY started_at DESC, id DESC LIMIT 1`);
   await page.locator(`#actions a[href$="show/${id}"]`).click();
   await page.waitForURL(at(`/show/${id}`));
-  assert.ok((await page.locator('main').innerText()).includes(id));
+  assert.match(await page.locator('main').innerText(), new RegExp(id));
   isQuiet(page);
-  await page.goBack();
+});
+
+await check('the table leads to the droplet', async () => {
+  const page = await open();
   await page.locator(`#actions a[href$="timeline/${droplet}"]`).first().click();
   await page.waitForURL(at(`/timeline/${droplet}`));
   await screenshot(page, 'served-droplet');
@@ -46,7 +50,9 @@ for (const path of ['/query?limit=50', '/last', '/droplets', '/stats', '/status'
     const page = await open({ at: at(path), width: 360 });
     const [before, after = ''] = path.split('?');
     const rows = await json(`${before}.json${after && `?${after}`}`);
-    if (Array.isArray(rows)) assert.equal(await page.locator('tbody tr').count(), rows.length);
+    // A table for people may end with a line about all.
+    const shown = page.locator('tbody tr').filter({ hasNotText: /^(total|fleet)/ });
+    if (Array.isArray(rows)) assert.equal(await shown.count(), rows.length);
     isQuiet(page);
     await isLaidOut(page);
     await isAccessible(page);
