@@ -8,7 +8,8 @@ use super::terminal::Terminal;
 use archiver::core::threads::lock;
 use archiver::core::time::Zone;
 use archiver::output;
-use archiver::output::{Format, Heading, Options, RowWriter, Value, is_same_name};
+use archiver::output::{Format, Frame, Heading, Options, RowWriter, Value, is_same_name};
+use archiver::web;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,7 +22,7 @@ use std::{env, io, thread};
 #[derive(clap::Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct AnswerFlags {
-    /// The format: table, json, jsonl, csv, tsv or markdown
+    /// The format: table, json, jsonl, csv, tsv, markdown or html
     #[arg(short, long, value_name = "FORMAT", default_value_t = Format::Table)]
     pub(super) output: Format,
     /// These columns, comma-separated, in this order
@@ -44,6 +45,9 @@ pub(super) struct AnswerFlags {
     /// Exit with 10 when there are rows, with 0 when there are none, with 3 when missing actions could change that
     #[arg(long)]
     pub(super) exit_code: bool,
+    /// With html: link to the other pages of the server
+    #[arg(long, hide = true)]
+    linked: bool,
 }
 
 impl AnswerFlags {
@@ -158,6 +162,7 @@ impl<'a> Printer<'a> {
             is_colored: context.terminal.colors_answers,
             zone: flags.tz.clone(),
             defuses_formulas: flags.csv_safe,
+            frame: frame(context, flags),
         };
         Self {
             writer: output::writer(flags.output, options, sink),
@@ -260,6 +265,16 @@ impl RowWriter for Printer<'_> {
         let written = self.writer.finish();
         self.kept(written)
     }
+}
+
+/// The document around a table in HTML: its title is the question.
+fn frame(context: &Context, flags: &AnswerFlags) -> Frame {
+    if flags.output != Format::Html {
+        return Frame::default();
+    }
+    let links = flags.linked.then(|| "/".to_owned());
+    let (head, tail) = web::frame(&context.written.to_string(), flags.linked);
+    Frame { head, tail, links }
 }
 
 /// The first text that occurs a second time.

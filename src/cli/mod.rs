@@ -45,6 +45,7 @@ mod timeline;
 mod verify;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -58,7 +59,7 @@ use archiver::daemon::{Alarm, Heartbeat};
 use archiver::query::report::Library;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
+use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use basis::Basis;
 pub(crate) use daemon::Machine;
@@ -209,25 +210,45 @@ struct Context {
 /// The command as the user wrote it.
 #[derive(Clone, Default)]
 struct Written {
+    /// The command: `report`, `uptime`.
+    words: Vec<String>,
     /// The name of each flag of the command, without its dashes, and its values.
     flags: Vec<(String, String)>,
 }
 
 impl Written {
-    fn of(mut matches: &ArgMatches) -> Self {
-        while let Some((_, inner)) = matches.subcommand() {
+    fn of(mut command: &clap::Command, mut matches: &ArgMatches) -> Self {
+        let mut written = Self::default();
+        while let Some((name, inner)) = matches.subcommand() {
+            written.words.push(name.to_owned());
+            command = command.find_subcommand(name).unwrap_or(command);
             matches = inner;
         }
-        let is_given =
-            |id: &&Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
-        let flag = |id: &Id| {
-            let values = matches.try_get_raw(id.as_str()).ok()??;
+        for argument in command.get_arguments().filter(|it| !it.is_global_set()) {
+            let id = argument.get_id().as_str();
+            if matches.value_source(id) != Some(ValueSource::CommandLine) {
+                continue;
+            }
+            let values = matches.get_raw(id).into_iter().flatten();
             let values: Vec<_> = values.map(|it| it.to_string_lossy()).collect();
-            Some((id.as_str().replace('_', "-"), values.join(",")))
-        };
-        Self {
-            flags: matches.ids().filter(is_given).filter_map(flag).collect(),
+            match argument.get_long() {
+                Some(name) => written.flags.push((name.to_owned(), values.join(","))),
+                None => written.words.push(values.join(" ")),
+            }
         }
+        written
+    }
+}
+
+impl fmt::Display for Written {
+    /// The command and its filters in words, without its output flags.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.words.join(" "))?;
+        let flags = self.flags.iter();
+        let asked = flags.filter(|(name, _)| !["output", "linked"].contains(&name.as_str()));
+        asked
+            .into_iter()
+            .try_for_each(|(name, value)| write!(formatter, ", {name} {value}"))
     }
 }
 
@@ -365,7 +386,7 @@ fn parse(
     let arguments = mistake::joined(&root, arguments);
     let parsed = root.try_get_matches_from_mut(&arguments);
     let parsed = parsed.and_then(|matches| {
-        let written = Written::of(&matches);
+        let written = Written::of(&root, &matches);
         Arguments::from_arg_matches(&matches).map(|arguments| (arguments, written))
     });
     let error = match parsed {

@@ -19,6 +19,8 @@ pub enum Format {
     Tsv,
     /// A table in Markdown.
     Markdown,
+    /// A document with one table.
+    Html,
 }
 
 /// A name that matches no format.
@@ -30,13 +32,14 @@ pub struct UnknownFormat {
 
 impl Format {
     /// Every format, in the order of display.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Table,
         Self::Json,
         Self::Jsonl,
         Self::Csv,
         Self::Tsv,
         Self::Markdown,
+        Self::Html,
     ];
 
     /// The name, as written after `-o`.
@@ -49,16 +52,17 @@ impl Format {
             Self::Csv => "csv",
             Self::Tsv => "tsv",
             Self::Markdown => "markdown",
+            Self::Html => "html",
         }
     }
 
     /// True for the formats for people: they show values as people write them.
     #[must_use]
     pub fn is_for_people(self) -> bool {
-        matches!(self, Self::Table | Self::Markdown)
+        matches!(self, Self::Table | Self::Markdown | Self::Html)
     }
 
-    fn names() -> [&'static str; 6] {
+    fn names() -> [&'static str; 7] {
         Self::ALL.map(Self::name)
     }
 }

@@ -1,10 +1,11 @@
-//! Writes rows as text: a table or Markdown for people; JSON, JSON lines, CSV and TSV for programs.
+//! Writes rows as text: a table, Markdown or HTML for people; JSON, JSON lines, CSV and TSV for programs.
 //!
 //! A row is written when it arrives. An archive has millions of actions, so no format keeps more than a first window of
 //! rows, and a cell from the database needs no allocation.
 
 mod csv;
 mod format;
+mod html;
 mod json;
 mod layout;
 mod markdown;
@@ -15,6 +16,7 @@ mod terminal;
 pub use format::Value;
 pub use format::{Format, UnknownFormat};
 pub use format::{Heading, Look, Round, is_same_name};
+pub use html::Frame;
 pub use number::grouped;
 pub use terminal::{visible, visible_json, wrapped};
 
@@ -40,6 +42,8 @@ pub struct Options {
     pub zone: Zone,
     /// True when CSV and TSV keep a spreadsheet from taking a text for a formula.
     pub defuses_formulas: bool,
+    /// The document around a table in HTML.
+    pub frame: Frame,
 }
 
 impl Default for Options {
@@ -52,6 +56,7 @@ impl Default for Options {
             is_colored: false,
             zone: Zone::utc(),
             defuses_formulas: false,
+            frame: Frame::default(),
         }
     }
 }
@@ -95,6 +100,7 @@ pub fn writer<'sink>(
         Format::Csv => Box::new(csv::Csv::new(sink, &options)),
         Format::Tsv => Box::new(csv::Tsv::new(sink, &options)),
         Format::Markdown => Box::new(markdown::Markdown::new(sink, options)),
+        Format::Html => Box::new(html::Html::new(sink, options)),
     }
 }
 

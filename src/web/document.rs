@@ -18,6 +18,35 @@ pub(super) struct Document {
     pub(super) main: Markup,
 }
 
+/// The text before and after an answer in HTML. With `is_linked`, it begins with links to the pages of the server.
+#[must_use]
+pub fn frame(title: &str, is_linked: bool) -> (String, String) {
+    const PLACE: &str = "<!--answer-->";
+    let main = html! {
+        @if is_linked { (navigation()) }
+        section .answer {
+            h1 { (title) }
+            div .scroll tabindex="0" role="region" aria-label="Answer" { (PreEscaped(PLACE)) }
+        }
+    };
+    let title = title.to_owned();
+    let document = Document { title, main }.framed().into_string();
+    let (head, tail) = document.split_once(PLACE).unwrap_or((&document, ""));
+    (head.to_owned(), tail.to_owned())
+}
+
+/// Links to the pages of the server.
+pub(super) fn navigation() -> Markup {
+    const PAGES: [(&str, &str); 5] = [
+        ("/", "Overview"),
+        ("/query?limit=1000&reverse", "Actions"),
+        ("/droplets", "Droplets"),
+        ("/report", "Reports"),
+        ("/stats?by=month", "Numbers"),
+    ];
+    html! { nav aria-label="Pages" { @for (address, name) in PAGES { a href=(address) { (name) } " " } } }
+}
+
 impl Document {
     /// The whole document. It loads nothing, because its policy allows only the style and the script that it holds.
     #[must_use]

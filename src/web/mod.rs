@@ -7,5 +7,6 @@ mod document;
 mod kept;
 mod page;
 
+pub use document::frame;
 pub use kept::Kept;
 pub use page::{Actions, Figure, Lane, Mark, MarkKind, Overview, Window};

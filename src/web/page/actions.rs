@@ -200,7 +200,7 @@ pub(super) fn actions(actions: &Actions, is_linked: bool) -> Markup {
         (filters())
         p #shown role="status" { (first(actions)) }
         div #action-table .scroll tabindex="0" role="region" aria-label="Actions" {
-            table data-linked[is_linked] {
+            table data-linked=[is_linked.then_some("/")] {
                 thead { tr {
                     @for (index, title) in ["ID", "Started", "Type", "Status", "Took", "Resource", "Region"].iter().enumerate() {
                         th scope="col" data-column=(index) { (title) }
@@ -251,7 +251,7 @@ fn rows(actions: &Actions, is_linked: bool) -> Markup {
         @for (index, id, at) in listed {
             @let status = name(&actions.statuses, actions.status[index]);
             tr {
-                td { @if is_linked { a href={ "show/" (id) } { (id) } } @else { (id) } }
+                td { @if is_linked { a href={ "/show/" (id) } { (id) } } @else { (id) } }
                 td { (at.map_or_else(String::new, |at| clock(at, &zone))) }
                 td { bdi { (name(&actions.types, actions.r#type[index])) } }
                 td class={ "status " (status_class(status)) } { bdi { (status) } }
@@ -302,7 +302,7 @@ fn resource(actions: &Actions, index: usize, is_linked: bool) -> Markup {
         (None, None) => id.clone(),
     };
     html! {
-        @if is_linked && kind.as_deref() == Some("droplet") { a href={ "timeline/" (id) } title=(text) { bdi { (text) } } }
+        @if is_linked && kind.as_deref() == Some("droplet") { a href={ "/timeline/" (id) } title=(text) { bdi { (text) } } }
         @else { bdi title=(text) { (text) } }
     }
 }

@@ -58,24 +58,19 @@ pub(super) fn calendar(by_day: &Kept, window: &Window) -> Markup {
             backups: if is_backup { count } else { 0 },
         });
     }
-    let mut greatest = [0; 3];
-    for day in days.values() {
-        for (greatest, number) in greatest.iter_mut().zip(day.numbers()) {
-            *greatest = number.max(*greatest);
-        }
-    }
+    let busy = [0, 1, 2].map(|index| busy(days.values().map(|day| day.numbers()[index])));
     html! {
         @for (value, label) in CHOICES {
             input type="radio" name="calendar" value=(value) id={ "calendar-" (value) } checked[value == "actions"];
             label for={ "calendar-" (value) } { (label) }
         }
-        div .scroll tabindex="0" role="region" aria-label="Calendar" { (drawing(&days, greatest, window)) }
+        div .scroll tabindex="0" role="region" aria-label="Calendar" { (drawing(&days, busy, window)) }
         p #calendar-detail .detail aria-live="polite" {}
         (by_month(&days))
     }
 }
 
-fn drawing(days: &BTreeMap<String, Day>, greatest: [u64; 3], window: &Window) -> Markup {
+fn drawing(days: &BTreeMap<String, Day>, busy: [u64; 3], window: &Window) -> Markup {
     let mut years = BTreeMap::<String, Vec<Square>>::new();
     for square in squares(window) {
         years
@@ -98,7 +93,7 @@ fn drawing(days: &BTreeMap<String, Day>, greatest: [u64; 3], window: &Window) ->
                     }
                     @for square in squares {
                         @let day = days.get(&square.date).copied().unwrap_or_default();
-                        rect data-day=(square.date) class=(classes(day, greatest))
+                        rect data-day=(square.date) class=(classes(day, busy))
                             x=(LEFT + square.week * STEP) y=(TOP + square.weekday * STEP)
                             width=(STEP - 2) height=(STEP - 2) rx="2" {
                             title { (in_words(&square.date, day)) }
@@ -160,25 +155,19 @@ fn month_name(date: &str) -> &'static str {
         .unwrap_or("")
 }
 
-/// `a3 f0 b1`: how dark the square is for each choice, from 0 to 4.
-fn classes(day: Day, greatest: [u64; 3]) -> String {
-    let [a, f, b] = [0, 1, 2].map(|index| level(day.numbers()[index], greatest[index]));
-    format!("a{a} f{f} b{b}")
+/// The number that one in twenty of the days with any exceeds. It has the darkest square, so that one odd day does not
+/// make all others pale.
+fn busy(numbers: impl Iterator<Item = u64>) -> u64 {
+    let mut numbers: Vec<u64> = numbers.filter(|number| *number > 0).collect();
+    numbers.sort_unstable();
+    let place = numbers.len().saturating_sub(1) * 19 / 20;
+    numbers.get(place).copied().unwrap_or(1)
 }
 
-/// By the logarithm, so that one busy day does not make all others pale.
-fn level(number: u64, greatest: u64) -> u8 {
-    let logarithm = |number: u64| f64::from(u32::try_from(number).unwrap_or(u32::MAX)).ln_1p();
-    match number {
-        0 => 0,
-        _ if number == greatest => 4,
-        _ => {
-            let share = logarithm(number) / logarithm(greatest);
-            (1..4)
-                .find(|level| share * 4.0 <= f64::from(*level))
-                .unwrap_or(4)
-        }
-    }
+/// `a3 f0 b1`: how dark the square is for each choice, from 0 to 4.
+fn classes(day: Day, busy: [u64; 3]) -> String {
+    let [a, f, b] = [0, 1, 2].map(|index| (day.numbers()[index] * 4).div_ceil(busy[index]).min(4));
+    format!("a{a} f{f} b{b}")
 }
 
 fn in_words(date: &str, day: Day) -> String {

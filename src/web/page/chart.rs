@@ -8,7 +8,7 @@ use crate::core::time::CalendarUnit;
 /// The height of the drawing without the names of the months.
 pub(super) const HEIGHT: f64 = 180.0;
 const BELOW: f64 = 20.0;
-const LEFT: f64 = 56.0;
+pub(super) const LEFT: f64 = 56.0;
 const WIDTH: f64 = 720.0;
 
 /// The months of the window, oldest first.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
-use super::chart::{Axes, HEIGHT, Months};
+use super::chart::{Axes, HEIGHT, LEFT, Months};
 use super::{Window, as_table};
 use crate::core::time::duration_text;
 use crate::output::grouped;
@@ -42,7 +42,7 @@ pub(super) fn durations(by_month: &Kept, window: &Window) -> Markup {
         div .scroll tabindex="0" role="region" aria-label="Duration of backups and snapshots" {
         svg .chart viewBox=(months.view_box()) role="img" aria-label="Duration of backups and snapshots by month" {
             (axes.drawn(&months))
-            line .axis x1="0" x2=(months.width()) y1=(HEIGHT) y2=(HEIGHT) {}
+            line .axis x1=(LEFT) x2=(months.width()) y1=(HEIGHT) y2=(HEIGHT) {}
             @for (index, kind) in TYPES.iter().enumerate() {
                 @for (column, measure, line) in MEASURES {
                     @let points = points(by_month, kind, column, &months);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
-use super::chart::{Axes, HEIGHT, Months};
+use super::chart::{Axes, HEIGHT, LEFT, Months};
 use super::{Window, as_table};
 use crate::output::grouped;
 use crate::web::kept::Kept;
@@ -66,7 +66,7 @@ pub(super) fn failures(by_day: &Kept, window: &Window) -> Markup {
             }
         }
         (drawing(&stacks, &legend, window))
-        (table(&of_month, window))
+        (table(&of_month))
     }
 }
 
@@ -92,7 +92,7 @@ fn drawing(stacks: &BTreeMap<&str, Month>, legend: &[&str], window: &Window) -> 
                     }
                 }
             }
-            line .axis x1="0" x2=(months.width()) y1=(HEIGHT) y2=(HEIGHT) {}
+            line .axis x1=(LEFT) x2=(months.width()) y1=(HEIGHT) y2=(HEIGHT) {}
         }
         }
     }
@@ -110,7 +110,7 @@ fn layers(stack: &Month) -> Vec<(usize, u64, u64)> {
     stack.iter().map(layer).collect()
 }
 
-fn table(of_month: &BTreeMap<&str, BTreeMap<&str, u64>>, _: &Window) -> Markup {
+fn table(of_month: &BTreeMap<&str, BTreeMap<&str, u64>>) -> Markup {
     let kinds: BTreeSet<&str> = of_month
         .values()
         .flat_map(BTreeMap::keys)

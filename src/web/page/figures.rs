@@ -38,7 +38,7 @@ pub(super) fn figures(figures: &[Figure], reports: &[(String, String)], is_linke
             ul #reports {
                 @for (name, found) in reports {
                     li data-report=(name) {
-                        @if is_linked { a href={ "report/" (name) } { (name) } } @else { (name) }
+                        @if is_linked { a href={ "/report/" (name) } { (name) } } @else { (name) }
                         ": " (found)
                     }
                 }

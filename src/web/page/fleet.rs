@@ -58,7 +58,7 @@ pub(super) fn fleet(
                 div .lane tabindex="0" role="group" data-droplet=(lane.droplet_id)
                     aria-label=(in_words(lane, outages, marks, window)) {
                     span .lane-name title=(lane.name) {
-                        @if is_linked { a href={ "timeline/" (lane.droplet_id) } { bdi { (lane.name) } } }
+                        @if is_linked { a href={ "/timeline/" (lane.droplet_id) } { bdi { (lane.name) } } }
                         @else { bdi { (lane.name) } }
                     }
                     svg .life viewBox=(format!("0 0 {WIDTH} 24")) preserveAspectRatio="none" aria-hidden="true" {

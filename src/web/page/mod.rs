@@ -17,7 +17,7 @@ pub use figures::Figure;
 
 use maud::{Markup, html};
 
-use super::document::Document;
+use super::document::{Document, navigation};
 use super::kept::Kept;
 use crate::core::time::{CalendarUnit, Timestamp, Zone};
 use crate::output::grouped;
@@ -114,6 +114,7 @@ impl Overview {
             day_text(until, window)
         );
         let main = html! {
+            @if is_linked { (navigation()) }
             h1 { (title) }
             @if let Some(chosen) = &self.served { (figures::form(chosen)) }
             (section("basis", "Basis", figures::basis(&self.basis, self.is_complete)))

@@ -28,6 +28,8 @@ pub(super) fn uptime(uptime: &Kept, is_linked: bool) -> Markup {
             droplet.1.insert(period, bounds);
         }
     }
+    let mut droplets: Vec<_> = droplets.into_iter().collect();
+    droplets.sort_by_key(|(id, (name, _))| (name.is_empty(), *name, *id));
     if droplets.is_empty() {
         return html! { p { "No droplet of this window has a known history." } };
     }
@@ -40,7 +42,7 @@ pub(super) fn uptime(uptime: &Kept, is_linked: bool) -> Markup {
                     @for (id, (name, bounds)) in &droplets {
                         tr {
                             th scope="row" {
-                                @if is_linked { a href={ "timeline/" (id) } { bdi { (label(name, *id)) } } }
+                                @if is_linked { a href={ "/timeline/" (id) } { bdi { (label(name, *id)) } } }
                                 @else { bdi { (label(name, *id)) } }
                             }
                             @for month in &months {

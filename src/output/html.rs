@@ -1,0 +1,184 @@
+//! A table in HTML. It shows complete values for people, and text is always text.
+
+use std::io::{self, Write};
+
+use maud::{Markup, PreEscaped, html};
+
+use super::format::Buffer;
+use super::table::shown;
+use super::{Heading, Look, Options, RowWriter, Value};
+
+/// The document around a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// The text before the table.
+    pub head: String,
+    /// The text after it.
+    pub tail: String,
+    /// The address of the page to which the pages of droplets and actions are relative; `None`: no cell is a link.
+    pub links: Option<String>,
+}
+
+/// Writes rows as a `<table>`.
+pub(super) struct Html<'sink> {
+    buffer: Buffer<'sink>,
+    options: Options,
+    columns: Vec<Column>,
+}
+
+struct Column {
+    look: Look,
+    link: Option<Link>,
+}
+
+/// The page that a cell links to.
+#[derive(Clone, Copy)]
+struct Link {
+    page: &'static str,
+    /// The index of the column with the id.
+    id: usize,
+}
+
+impl<'sink> Html<'sink> {
+    pub(super) fn new(sink: &'sink mut dyn Write, options: Options) -> Self {
+        Self {
+            buffer: Buffer::new(sink),
+            options,
+            columns: Vec::new(),
+        }
+    }
+
+    fn write(&mut self, markup: &Markup) -> io::Result<()> {
+        self.buffer.bytes.extend_from_slice(markup.0.as_bytes());
+        self.buffer.end_row()
+    }
+
+    fn cell(&self, column: &Column, value: &Value<'_>, values: &[Value<'_>]) -> Markup {
+        let text = match (value, column.look) {
+            (Value::Null, _) => "".into(),
+            (Value::Real(percent), Look::Percent(round)) => {
+                format!("{:.1}", round.share(*percent)).into()
+            }
+            (_, Look::Bar { .. }) => shown(value, Look::Number, &self.options),
+            (value, look) => shown(value, look, &self.options),
+        };
+        let status = match (column.look, value) {
+            (Look::Status, Value::Text("errored")) => Some("status errored"),
+            (Look::Status, Value::Text("completed")) => Some("status completed"),
+            _ => None,
+        };
+        let address = column.link.zip(self.options.frame.links.as_deref());
+        let address = address.and_then(|(link, root)| match values.get(link.id)? {
+            Value::Integer(id) => Some(format!("{root}{}/{id}", link.page)),
+            _ => None,
+        });
+        html! {
+            td class=[status] {
+                @match address {
+                    Some(address) => a href=(address) { bdi { (text) } },
+                    None => bdi { (text) },
+                }
+            }
+        }
+    }
+}
+
+/// The link of a column. The id of an inventory is that of a droplet.
+fn link(name: &str, headings: &[Heading<'_>]) -> Option<Link> {
+    let place = |wanted: &str| headings.iter().position(|heading| heading.name == wanted);
+    let (page, id) = match name {
+        "droplet_id" | "droplet_name" => ("timeline", place("droplet_id")?),
+        "name" if place("former_names").is_some() => ("timeline", place("id")?),
+        "id" if place("former_names").is_some() => ("timeline", place("id")?),
+        "id" => ("show", place("id")?),
+        _ if name.ends_with("action_id") => ("show", place(name)?),
+        _ => return None,
+    };
+    Some(Link { page, id })
+}
+
+impl RowWriter for Html<'_> {
+    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
+        let column = |heading: &Heading<'_>| Column {
+            look: heading.look,
+            link: link(heading.name, headings),
+        };
+        self.columns = headings.iter().map(column).collect();
+        let header = html! {
+            thead { tr { @for heading in headings { th scope="col" { bdi { (heading.title) } } } } }
+        };
+        let begin = if self.options.header {
+            header.0
+        } else {
+            String::new()
+        };
+        let head = &self.options.frame.head;
+        self.write(&PreEscaped(format!("{head}<table>\n{begin}<tbody>\n")))
+    }
+
+    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+        let row = html! {
+            tr { @for (column, value) in self.columns.iter().zip(values) { (self.cell(column, value, values)) } }
+            "\n"
+        };
+        self.write(&row)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        let tail = &self.options.frame.tail;
+        self.write(&PreEscaped(format!("</tbody></table>\n{tail}")))?;
+        self.buffer.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::written_under;
+    use super::super::{Format, Heading, Options, Value};
+    use super::*;
+
+    fn table(frame: Frame, names: &[&str], row: &[Value<'_>]) -> String {
+        let headings: Vec<_> = names.iter().map(|name| Heading::named(name)).collect();
+        let options = Options {
+            frame,
+            ..Options::default()
+        };
+        written_under(Format::Html, options, &headings, &[row])
+    }
+
+    #[test]
+    fn text_stays_text_and_an_unknown_value_is_an_empty_cell() {
+        let row = [Value::Text("</td><script>1</script>\"'&"), Value::Null];
+        let table = table(Frame::default(), &["name", "took_seconds"], &row);
+        assert!(
+            table.contains(
+                "<td><bdi>&lt;/td&gt;&lt;script&gt;1&lt;/script&gt;&quot;'&amp;</bdi></td><td><bdi></bdi></td>"
+            ),
+            "{table}"
+        );
+    }
+
+    #[test]
+    fn ids_link_to_their_pages_where_there_are_pages() {
+        let row = [Value::Integer(7), Value::Text("web-01"), Value::Integer(36)];
+        let names = ["droplet_id", "droplet_name", "off_action_id"];
+        let linked = |links: Option<&str>| {
+            let links = links.map(str::to_owned);
+            let frame = Frame {
+                links,
+                ..Frame::default()
+            };
+            table(frame, &names, &row)
+        };
+        assert!(!linked(None).contains("href"));
+        let linked = linked(Some("/"));
+        assert!(
+            linked.contains("<a href=\"/timeline/7\"><bdi>web-01</bdi></a>"),
+            "{linked}"
+        );
+        assert!(
+            linked.contains("<a href=\"/show/36\"><bdi>36</bdi></a>"),
+            "{linked}"
+        );
+    }
+}
