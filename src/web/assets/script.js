@@ -64,18 +64,17 @@
     }
 
     /** The name, the type and the number of an action's resource. */
-    resource(row) { return this.data.resources[this.data.resource[row]] ?? [null, null, null]; }
+    resourceOf(row) { return this.data.resources[this.data.resource[row]] ?? [null, null, null]; }
 
     /** The actions of each droplet that have a start, oldest first. */
     byDroplet() {
       const droplets = new Map();
       for (let row = this.length - 1; row >= 0; row -= 1) {
-        const [, type, number] = this.resource(row);
+        const [, type, number] = this.resourceOf(row);
         if (type !== "droplet" || Number.isNaN(this.started[row])) continue;
         if (!droplets.has(`${number}`)) droplets.set(`${number}`, []);
         droplets.get(`${number}`).push(row);
       }
-      for (const rows of droplets.values()) rows.sort((a, b) => this.started[a] - this.started[b]);
       return droplets;
     }
 
@@ -83,13 +82,10 @@
     sorted({ column, sign }) {
       const rows = Uint32Array.from({ length: this.length }, (_, row) => row);
       if (column === "started" && sign < 0) return rows;
-      let numbers = this[column];
-      const names = this.names[column];
-      if (names) {
-        const ranks = [];
-        [...names.keys()].sort((a, b) => compare(names[a], names[b])).forEach((index, rank) => { ranks[index] = rank; });
-        numbers = Float64Array.from(this.data[column], (index) => ranks[index] ?? NaN);
-      }
+      const names = this.names[column] ?? [];
+      const ranks = [];
+      [...names.keys()].sort((a, b) => compare(names[a], names[b])).forEach((index, rank) => { ranks[index] = rank; });
+      const numbers = this[column] ?? Float64Array.from(this.data[column], (index) => ranks[index] ?? NaN);
       const keys = numbers.map((number) => (Number.isNaN(number) ? Number.MAX_VALUE : sign * number));
       return rows.sort((a, b) => keys[a] - keys[b]);
     }
@@ -129,7 +125,7 @@
       const time = (seconds) => (Number.isNaN(seconds) ? "" : `${clock(seconds).replace(" ", "T")}Z`);
       const field = (value) => (/[",\r\n]|^[=+\-@]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
       const lines = Array.from(rows, (row) => {
-        const [name, type, number] = this.resource(row);
+        const [name, type, number] = this.resourceOf(row);
         const ended = this.started[row] + (this.data.took[row] ?? NaN);
         const took = Number.isNaN(this.took[row]) ? "" : this.took[row];
         return [this.id[row], this.text("status", row), this.text("type", row), time(this.started[row]), time(ended), took,
@@ -167,11 +163,9 @@
     }
 
     measure() {
-      for (const row of this.drawn.values()) {
-        this.height = row.getBoundingClientRect().height || this.height;
-        this.isMeasured = true;
-        break;
-      }
+      const [row] = this.drawn.values();
+      this.height = row?.getBoundingClientRect().height || this.height;
+      this.isMeasured = row !== undefined;
       this.drawVisible();
     }
 
@@ -208,7 +202,7 @@
   }
 
   function makeRow(actions, row, isLinked) {
-    const [, type, number] = actions.resource(row);
+    const [, type, number] = actions.resourceOf(row);
     const links = isLinked ? { id: `show/${actions.id[row]}`, resource: type === "droplet" && `timeline/${number}` } : {};
     return element("tr", {}, ...COLUMNS.map((column) => {
       const text = actions.text(column, row);
@@ -380,8 +374,7 @@
         const place = (2 * tick - this.local(tick) - start) / span;
         if (place < 0 || place * pixels + label.length * 7 > pixels) continue;
         const x = `${place * 100}%`;
-        yield drawing("line", { x1: x, x2: x, y1: 0, y2: 24 });
-        yield drawing("text", { x, dx: 3, y: 12 }, label);
+        yield drawing("g", {}, drawing("text", { x, dx: 3, y: 12 }, label), drawing("line", { x1: x, x2: x, y1: 0, y2: 24 }));
       }
     }
   }
@@ -489,6 +482,7 @@
     container.addEventListener("keydown", key);
     container.addEventListener("focusin", (event) => {
       const lane = event.target.closest(".lane");
+      if (!lane) return;
       enter(lane);
       if (!pointers.size) move(lane, 0);
     });
