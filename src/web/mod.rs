@@ -8,5 +8,5 @@ mod kept;
 mod page;
 
 pub use document::frame;
-pub use kept::Kept;
+pub use kept::{Kept, Row};
 pub use page::{Actions, Figure, Lane, Mark, MarkKind, Overview, Window};
