@@ -12,6 +12,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
         "Ask",
         &[
             "query", "last", "show", "stats", "timeline", "droplets", "report", "sql", "schema",
+            "serve",
         ],
     ),
     ("Maintain", &["status", "verify", "backup", "auth"]),
