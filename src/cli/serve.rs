@@ -2,7 +2,9 @@
 
 use archiver::archive;
 use archiver::core::cancellation::Cancellation;
-use archiver::web::{ListenAddress, Router, Server, pages};
+use archiver::web::{ListenAddress, Server, pages};
+use axum::Router;
+use axum::routing::get;
 
 use super::Context;
 use super::exit::{Failure, Status};
@@ -47,8 +49,9 @@ async fn serve(
 ) -> Result<(), Failure> {
     let terminal = context.terminal;
     let own = context.clone();
-    let router = pages(listen, move |uri| url::command(&own, uri));
-    let server = bind(listen, router, terminal).await?;
+    let pages = pages(listen, move |uri| url::command(&own, uri));
+    let router = Router::new().route("/healthz", get(|| async { "alive\n" }));
+    let server = bind(listen, router.merge(pages), terminal).await?;
     if let Err(error) = archive::expect_archive(&context.archive_path()?) {
         terminal.warning(&format!("there is nothing to show yet: {error}"));
     }

@@ -145,3 +145,35 @@ fn cannot_run(error: io::Error) -> Refusal {
     let text = format!("the command cannot be run: {error}");
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text)
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> std::process::Command {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    /// The clock moves on when nothing else happens.
+    #[tokio::test(start_paused = true)]
+    async fn a_command_that_takes_too_long_is_given_up() {
+        let mut running = Running::start(shell("sleep 3600"), &Turns::new())
+            .await
+            .unwrap();
+        assert!(running.portion().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn messages_without_end_block_no_answer() {
+        let script = "yes | head -c 1000000 >&2; echo answer; exit 3";
+        let mut running = Running::start(shell(script), &Turns::new()).await.unwrap();
+        assert_eq!(running.portion().await.unwrap(), "answer\n");
+        assert!(running.portion().await.unwrap().is_empty());
+        let ended = running.end().await.unwrap();
+        assert_eq!(ended.status, Some(3));
+        assert_eq!(ended.messages.len() as u64, MOST_MESSAGES);
+    }
+}

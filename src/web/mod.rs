@@ -10,7 +10,6 @@ mod gateway;
 mod server;
 
 pub use address::{AddressError, ListenAddress};
-pub use axum::Router;
 pub use axum::http::{StatusCode, Uri};
 pub use document::{Document, SCRIPT, STYLE};
 pub use gateway::{Refusal, pages};

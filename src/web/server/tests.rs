@@ -139,7 +139,8 @@ fn a_client_of_old_that_names_no_host_is_answered() {
 
 #[test]
 fn a_body_is_not_waited_for() {
-    let answer = serve().hears("POST /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n");
+    let answer =
+        serve().hears("POST /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
 }
 
