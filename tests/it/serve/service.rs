@@ -53,6 +53,7 @@ fn a_port_in_use_is_a_failure_with_a_hint() {
 #[test]
 fn a_daemon_shows_the_archive_that_it_keeps_even_after_it_has_moved() {
     let (cloud, sandbox) = archived();
+    let sandbox = sandbox.with("ARCHIVER_DB", "");
     let elsewhere = sandbox.folder().join("elsewhere.db");
     std::fs::copy(sandbox.db(), &elsewhere).unwrap();
     let configure = |path: &std::path::Path| {
@@ -60,7 +61,6 @@ fn a_daemon_shows_the_archive_that_it_keeps_even_after_it_has_moved() {
         std::fs::write(sandbox.config_file(), text).unwrap();
     };
     configure(&sandbox.db());
-    let sandbox = sandbox.with("ARCHIVER_DB", "");
     let daemon = sandbox.daemon_on(&cloud, "127.0.0.1:0");
     let shown = || {
         daemon.get("/status.json").has_status(200).json()["path"]
