@@ -6,6 +6,7 @@
 use super::address::ListenAddress;
 use super::child::{Ended, Running, Turns};
 use super::document::Document;
+use super::refusal::Refusal;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -23,34 +24,6 @@ use tokio::sync::mpsc;
 
 /// An answer of up to this length is complete before its first byte is sent, so that its status is known.
 const MOST_AT_ONCE: usize = 1 << 20;
-
-/// A request without an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    status: StatusCode,
-    message: String,
-    hint: Option<String>,
-}
-
-impl Refusal {
-    /// A refusal with this status of HTTP.
-    pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            message: message.into(),
-            hint: None,
-        }
-    }
-
-    /// Adds the next step for the user.
-    #[must_use]
-    pub fn with_hint(self, hint: impl Into<String>) -> Self {
-        Self {
-            hint: Some(hint.into()),
-            ..self
-        }
-    }
-}
 
 type Find = dyn Fn(&Uri) -> Result<Command, Refusal> + Send + Sync;
 
