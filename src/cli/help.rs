@@ -11,8 +11,8 @@ const GROUPS: [(&str, &[&str]); 3] = [
     (
         "Ask",
         &[
-            "query", "last", "show", "stats", "timeline", "droplets", "report", "page", "sql",
-            "schema",
+            "query", "last", "show", "stats", "timeline", "droplets", "report", "page", "serve",
+            "sql", "schema",
         ],
     ),
     ("Maintain", &["status", "verify", "backup", "auth"]),

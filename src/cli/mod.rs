@@ -6,7 +6,7 @@
 //! `pager` shows answers that are longer than the screen, `document` prints single documents, `decided` reads a setting
 //! from a flag or the configuration, `summary` words the result of a sync, `exit` maps errors to statuses and hints,
 //! `help` lays out help, `mistake` explains arguments that are wrong, `runtime` has threads and signals, `progress` draws
-//! the bar, `terminal` knows the streams.
+//! the bar, `terminal` knows the streams, `url` finds the command that a URL stands for.
 
 mod answer;
 mod attempt;
@@ -34,6 +34,7 @@ mod runtime;
 mod schema;
 mod scope;
 mod searched;
+mod serve;
 mod show;
 mod sql;
 mod stats;
@@ -42,6 +43,7 @@ mod summary;
 mod sync;
 mod terminal;
 mod timeline;
+mod url;
 mod verify;
 
 use std::ffi::OsString;
@@ -171,6 +173,8 @@ enum Command {
     Timeline(timeline::Arguments),
     /// Answer any question, in SQL
     Sql(sql::Arguments),
+    /// Show the archive in a browser
+    Serve(serve::Arguments),
     /// Show the tables and views of the archive
     Schema(schema::Arguments),
     /// Write the history as one HTML page, with charts
@@ -190,7 +194,7 @@ impl Command {
     fn listens_to_signals(&self) -> bool {
         match self {
             Self::Sync(arguments) => !arguments.is_forecast(),
-            Self::Daemon(_) | Self::Backup(_) => true,
+            Self::Daemon(_) | Self::Serve(_) | Self::Backup(_) => true,
             _ => false,
         }
     }
@@ -375,14 +379,18 @@ fn terminal(environment: &Environment, global: &Global) -> Terminal {
     )
 }
 
-/// Parses the arguments. Each report is a command of its own. Otherwise prints help, or the mistake.
+/// The whole command line. Each report is a command of its own.
+fn root(library: &Library) -> clap::Command {
+    Arguments::command().mut_subcommand("report", |it| report::command(it, library))
+}
+
+/// Parses the arguments. Otherwise prints help, or the mistake.
 fn parse(
     arguments: Vec<OsString>,
     library: &Library,
     environment: &Environment,
 ) -> Result<(Arguments, Written), Status> {
-    let root = Arguments::command().mut_subcommand("report", |it| report::command(it, library));
-    let mut root = help::laid_out(root, help::width(environment));
+    let mut root = help::laid_out(root(library), help::width(environment));
     let arguments = mistake::joined(&root, arguments);
     let parsed = root.try_get_matches_from_mut(&arguments);
     let parsed = parsed.and_then(|matches| {
@@ -436,6 +444,7 @@ fn execute<A: Alarm>(
         Command::Timeline(arguments) => timeline::run(context, &arguments),
         Command::Sql(arguments) => sql::run(context, &arguments),
         Command::Page(arguments) => page::run(context, &arguments, library),
+        Command::Serve(arguments) => serve::run(context, &arguments),
         Command::Schema(arguments) => schema::run(context, &arguments),
         Command::Status(arguments) => status::run(context, &arguments),
         Command::Auth(arguments) => auth::run(context, &arguments),

@@ -1,5 +1,6 @@
 //! `archiver page`: writes the history as one HTML document. The answers are those of other commands.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,9 +13,8 @@ use archiver::output::{RowWriter, Value, grouped};
 use archiver::query::report::{self, Library};
 use archiver::query::stats::{self, Dimension, Measure};
 use archiver::query::status;
-use archiver::query::timeline::Power;
-use archiver::query::{self, Choice, Column, DropletSelector, Filter, KnownDroplet, TypeSelector};
-use archiver::web::{Actions, Figure, Kept, Lane, Mark, MarkKind, Overview, Window};
+use archiver::query::{self, Choice, Column, DropletSelector, Filter, TypeSelector};
+use archiver::web::{Actions, Figure, Kept, Lane, Mark, MarkKind, Overview, Row, Window};
 use rusqlite::Connection;
 
 use super::Context;
@@ -70,8 +70,8 @@ pub(super) fn run(
     library: &Library,
 ) -> Result<Status, Failure> {
     let connection = context.open_archive()?;
-    let page = Page::new(context, arguments, &connection)?;
-    let overview = page.overview(library)?;
+    let page = Page::new(context, arguments, &connection, library)?;
+    let overview = page.overview()?;
     drop(page);
     drop(connection);
     let text = overview.document().into_string();
@@ -96,8 +96,9 @@ struct Page<'a> {
     status: status::Status,
     filter: Filter,
     window: Window,
-    /// The droplets that the filter keeps.
-    droplets: Vec<KnownDroplet>,
+    library: &'a Library,
+    /// The droplets that the filter names; `None` for all.
+    chosen: Option<Vec<DropletId>>,
     is_linked: bool,
 }
 
@@ -106,6 +107,7 @@ impl<'a> Page<'a> {
         context: &'a Context,
         arguments: &'a Arguments,
         connection: &'a Connection,
+        library: &'a Library,
     ) -> Result<Self, Failure> {
         let (now, zone) = (Timestamp::now(), &arguments.tz);
         let lock = LockState::of(&context.archive_path()?);
@@ -126,7 +128,8 @@ impl<'a> Page<'a> {
             zone,
             now,
             status,
-            droplets: query::inventory(connection, &filter, now)?,
+            library,
+            chosen: query::droplets(connection, &filter)?,
             window: Window {
                 since: since.min(until.saturating_add_seconds(-1)),
                 until,
@@ -137,27 +140,28 @@ impl<'a> Page<'a> {
         })
     }
 
-    fn overview(&self, library: &Library) -> Result<Overview, Failure> {
+    fn overview(&self) -> Result<Overview, Failure> {
         let by_day = self.stats(&self.filter, &[DAY, Dimension::Type], Measure::Errors)?;
-        let backups = narrowed_to(&self.filter, &BACKUPS);
+        let backups = narrowed_to(&self.filter, &["backup", "snapshot"]);
         let durations = self.stats(&backups, &[MONTH, Dimension::Type], Measure::Durations)?;
-        let lanes = self.lanes()?;
+        let chosen = self.chosen.as_deref();
+        let lives = self.report("lifetimes", chosen, None)?;
+        let downtime = self.report("downtime", chosen, Some(self.window.since))?;
+        let lanes = self.lanes(&lives)?;
         let ids: Vec<_> = lanes.iter().map(|lane| lane.droplet_id).collect();
-        let chosen: Vec<_> = self.droplets.iter().map(|it| it.id).collect();
-        let downtime = self.report(library, "downtime", &chosen, self.window.since)?;
         let year = self.window.until.saturating_add_seconds(-YEAR_SECONDS);
-        let uptime = self.report(library, "uptime", &ids, self.window.since.max(year))?;
+        let uptime = self.report("uptime", Some(&ids), Some(self.window.since.max(year)))?;
         Ok(Overview {
             basis: self.basis(),
             is_complete: !self.context.basis.is_incomplete(),
-            figures: self.figures(&by_day, &downtime)?,
-            reports: report_digest::lines(self.context, library, self.zone)?,
+            figures: self.figures(&by_day, &lives, &downtime)?,
+            reports: report_digest::lines(self.context, self.library, self.zone)?,
             marks: self.marks(&ids)?,
             actions: self.actions(by_day.sum("count"))?,
             window: self.window.clone(),
             by_day,
             durations,
-            droplets: chosen.len() as u64,
+            droplets: lives.rows().count() as u64,
             lanes,
             downtime,
             uptime,
@@ -182,29 +186,24 @@ impl<'a> Page<'a> {
         Ok(kept)
     }
 
-    /// The answer of a report about these droplets.
+    /// The answer of a report about these droplets, or about all, from `since` to the end of the window.
     fn report(
         &self,
-        library: &Library,
         name: &str,
-        droplets: &[DropletId],
-        since: Timestamp,
+        droplets: Option<&[DropletId]>,
+        since: Option<Timestamp>,
     ) -> Result<Kept, Failure> {
         let mut kept = Kept::default();
-        if droplets.is_empty() {
+        if droplets.is_some_and(<[_]>::is_empty) {
             return Ok(kept);
         }
-        let report = library.get(name)?;
-        let mut written = BTreeMap::from([
-            ("since".to_owned(), since.to_string()),
-            ("until".to_owned(), self.window.until.to_string()),
-        ]);
-        let filter = &self.filter;
-        let is_narrowed = filter.gone.is_some()
-            || !(filter.droplets.is_anything()
-                && filter.tags.is_anything()
-                && filter.regions.is_anything());
-        if is_narrowed || droplets.len() < self.droplets.len() {
+        let report = self.library.get(name)?;
+        let mut written = BTreeMap::new();
+        if let Some(since) = since {
+            written.insert("since".to_owned(), since.to_string());
+            written.insert("until".to_owned(), self.window.until.to_string());
+        }
+        if let Some(droplets) = droplets {
             // Digits that begin with a 0 are an id, and never a name.
             let ids: Vec<_> = droplets.iter().map(|id| format!("0{id}")).collect();
             written.insert("droplet".to_owned(), ids.join(","));
@@ -221,18 +220,20 @@ impl<'a> Page<'a> {
     }
 
     /// The droplets with the most actions in the window, by name.
-    fn lanes(&self) -> Result<Vec<Lane>, Failure> {
-        let mut busiest = HashMap::new();
-        if self.droplets.len() > MOST_LANES {
+    fn lanes(&self, lives: &Kept) -> Result<Vec<Lane>, Failure> {
+        let mut lanes: Vec<Lane> = lives.rows().filter_map(lane).collect();
+        if lanes.len() > MOST_LANES {
             let counted = self.stats(&self.filter, &[Dimension::Droplet], Measure::Errors)?;
-            busiest.extend(counted.pairs("droplet_id", "count"));
+            let count = |row: Row<'_>| row.integer("droplet_id").zip(row.integer("count"));
+            let counts: HashMap<_, _> = counted.rows().filter_map(count).collect();
+            let count = |lane: &Lane| counts.get(&lane.droplet_id).copied().unwrap_or(0);
+            lanes.sort_by_key(|lane| Reverse(count(lane)));
+            lanes.truncate(MOST_LANES);
         }
-        let mut droplets: Vec<&KnownDroplet> = self.droplets.iter().collect();
-        droplets.sort_by_key(|it| std::cmp::Reverse(busiest.get(&it.id).copied().unwrap_or(0)));
-        droplets.truncate(MOST_LANES);
-        let key = |it: &&KnownDroplet| (it.name.is_none(), it.name.clone(), it.id);
-        droplets.sort_by_key(key);
-        Ok(droplets.into_iter().map(lane).collect())
+        lanes.sort_by(|one, other| {
+            (&one.name, one.droplet_id).cmp(&(&other.name, other.droplet_id))
+        });
+        Ok(lanes)
     }
 
     fn marks(&self, droplets: &[DropletId]) -> Result<Vec<Mark>, Failure> {
@@ -317,14 +318,20 @@ impl<'a> Page<'a> {
         basis
     }
 
-    fn figures(&self, by_day: &Kept, downtime: &Kept) -> Result<Vec<Figure>, Failure> {
+    fn figures(
+        &self,
+        by_day: &Kept,
+        lives: &Kept,
+        downtime: &Kept,
+    ) -> Result<Vec<Figure>, Failure> {
         let (actions, failures) = (by_day.sum("count"), by_day.sum("errored"));
-        let gone = self
-            .droplets
-            .iter()
-            .filter(|it| it.state.power == Power::Gone);
+        let droplets = lives.rows().count() as u64;
+        let gone = lives.rows().filter(|row| row.text("state") == Some("gone"));
         let gone = gone.count() as u64;
-        let estimated = downtime.sum_where("downtime_seconds", ("certainty", "estimate"));
+        let is_estimate = |row: &Row<'_>| row.text("certainty") != Some("certain");
+        let estimated = downtime.rows().filter(is_estimate);
+        let estimated = estimated.filter_map(|row| row.integer("downtime_seconds"));
+        let estimated: u64 = estimated.map(i64::unsigned_abs).sum();
         let all = downtime.sum("downtime_seconds");
         let text = |seconds: u64| duration_text(i64::try_from(seconds).unwrap_or(i64::MAX));
         let open = Filter {
@@ -343,7 +350,7 @@ impl<'a> Page<'a> {
             format!("{}.{} %", tenths / 10, tenths % 10)
         });
         let estimate = (estimated > 0).then(|| format!("{} of it estimated", text(estimated)));
-        let living = self.droplets.len() as u64 - gone;
+        let living = droplets - gone;
         Ok(vec![
             figure("actions", "Actions", grouped(actions), None),
             figure("failures", "Failures", grouped(failures), rate),
@@ -357,7 +364,6 @@ impl<'a> Page<'a> {
 
 const DAY: Dimension = Dimension::Started(CalendarUnit::Day);
 const MONTH: Dimension = Dimension::Started(CalendarUnit::Month);
-const BACKUPS: [&str; 2] = ["backup", "snapshot"];
 
 /// The filter with these types, unless it has types of its own.
 fn narrowed_to(filter: &Filter, types: &[&str]) -> Filter {
@@ -371,17 +377,18 @@ fn narrowed_to(filter: &Filter, types: &[&str]) -> Filter {
     narrowed
 }
 
-fn lane(droplet: &KnownDroplet) -> Lane {
-    let is_gone = droplet.state.power == Power::Gone;
-    Lane {
-        droplet_id: droplet.id,
-        name: droplet
-            .name
-            .clone()
-            .unwrap_or_else(|| droplet.id.to_string()),
-        created_at: droplet.created_at.as_deref().and_then(|at| at.parse().ok()),
-        gone_at: droplet.state.since.filter(|_| is_gone),
-    }
+/// The lane of a row of `report lifetimes`.
+fn lane(row: Row<'_>) -> Option<Lane> {
+    let droplet_id = row.integer("droplet_id")?;
+    let time = |column| row.text(column).and_then(|at| at.parse().ok());
+    Some(Lane {
+        droplet_id,
+        name: row
+            .text("droplet_name")
+            .map_or_else(|| droplet_id.to_string(), str::to_owned),
+        created_at: time("created_at"),
+        gone_at: time("gone_at"),
+    })
 }
 
 /// The mark of a row with type, status, start and resource.

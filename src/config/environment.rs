@@ -120,6 +120,12 @@ impl Environment {
         self.secrets.get(name)
     }
 
+    /// The variables that hold no token, for another process.
+    pub fn without_secrets(&self) -> impl Iterator<Item = (&str, &OsStr)> {
+        let variables = self.variables.iter();
+        variables.map(|(name, value)| (name.as_str(), value.as_os_str()))
+    }
+
     fn get(&self, name: &str) -> Option<OsString> {
         let value = self.value(name).filter(|value| !value.is_empty());
         value.map(OsStr::to_owned)

@@ -243,30 +243,9 @@ fn first_met(connection: &Connection, question: &Question<'_>) -> rusqlite::Resu
     Ok(found)
 }
 
-/// Steps from one droplet to the next along the indexes. The result may contain ids of other resources.
-const ALL_DROPLETS: &str = "
-    WITH RECURSIVE
-    resources (id) AS (
-        SELECT min(resource_id) FROM actions
-         UNION ALL
-        SELECT (SELECT min(resource_id) FROM actions WHERE resource_id > resources.id)
-          FROM resources
-         WHERE resources.id IS NOT NULL
-    ),
-    listing (id) AS (
-        SELECT min(droplet_id) FROM droplet_listed_actions
-         UNION ALL
-        SELECT (SELECT min(droplet_id) FROM droplet_listed_actions WHERE droplet_id > listing.id)
-          FROM listing
-         WHERE listing.id IS NOT NULL
-    )
-    SELECT id FROM resources WHERE id IS NOT NULL
-     UNION
-    SELECT id FROM listing WHERE id IS NOT NULL";
-
 fn all_droplets(connection: &Connection) -> rusqlite::Result<Vec<DropletId>> {
     connection
-        .prepare(ALL_DROPLETS)?
+        .prepare("SELECT droplet_id FROM known_droplets")?
         .query_map([], |row| row.get(0))?
         .collect()
 }

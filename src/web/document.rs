@@ -26,7 +26,7 @@ pub fn frame(title: &str, is_linked: bool) -> (String, String) {
         @if is_linked { (navigation()) }
         section .answer {
             h1 { (title) }
-            div .scroll tabindex="0" role="region" aria-label="Answer" { (PreEscaped(PLACE)) }
+            div .scroll tabindex="0" role="group" aria-label="Answer" { (PreEscaped(PLACE)) }
         }
     };
     let title = title.to_owned();

@@ -21,7 +21,7 @@ enum Cell {
 
 /// A row of an answer.
 #[derive(Clone, Copy)]
-pub(super) struct Row<'a> {
+pub struct Row<'a> {
     columns: &'a [String],
     cells: &'a [Cell],
 }
@@ -34,21 +34,8 @@ impl Kept {
         numbers.map(i64::unsigned_abs).sum()
     }
 
-    /// The sum over the rows whose cell in the second column has this text.
-    #[must_use]
-    pub fn sum_where(&self, column: &str, (other, text): (&str, &str)) -> u64 {
-        let rows = self.rows().filter(|row| row.text(other) == Some(text));
-        let numbers = rows.filter_map(|row| row.integer(column));
-        numbers.map(i64::unsigned_abs).sum()
-    }
-
-    /// The numbers of two columns in each row that has both.
-    pub fn pairs(&self, one: &str, other: &str) -> impl Iterator<Item = (i64, i64)> {
-        self.rows()
-            .filter_map(move |row| row.integer(one).zip(row.integer(other)))
-    }
-
-    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+    /// The rows, in their order.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.rows.iter().map(|cells| Row {
             columns: &self.columns,
             cells,
@@ -62,21 +49,27 @@ impl<'a> Row<'a> {
         self.cells.get(index)
     }
 
-    pub(super) fn text(self, column: &str) -> Option<&'a str> {
+    /// The text in this column, if it has one.
+    #[must_use]
+    pub fn text(self, column: &str) -> Option<&'a str> {
         match self.cell(column)? {
             Cell::Text(text) => Some(text),
             _ => None,
         }
     }
 
-    pub(super) fn integer(self, column: &str) -> Option<i64> {
+    /// The whole number in this column, if it has one.
+    #[must_use]
+    pub fn integer(self, column: &str) -> Option<i64> {
         match self.cell(column)? {
             Cell::Integer(number) => Some(*number),
             _ => None,
         }
     }
 
-    pub(super) fn real(self, column: &str) -> Option<f64> {
+    /// The number with a fraction in this column, if it has one.
+    #[must_use]
+    pub fn real(self, column: &str) -> Option<f64> {
         match self.cell(column)? {
             Cell::Real(number) => Some(*number),
             _ => None,

@@ -14,10 +14,10 @@ use archiver::core::model::Action;
 use archiver::core::time::{
     Timestamp, Zone, parse_duration, parse_period, parse_since, parse_until,
 };
-use archiver::daemon::exporter::ListenAddress;
 use archiver::daemon::ping::PingUrl;
 use archiver::daemon::schedule::Schedule;
 use archiver::query::report::Library;
+use archiver::web::ListenAddress;
 pub(crate) use doctl::doctl;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 

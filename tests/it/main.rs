@@ -43,6 +43,8 @@ mod requests;
 mod sandbox;
 mod schema;
 mod screen;
+#[cfg(target_os = "linux")]
+mod serve;
 mod shown;
 mod simulator;
 mod sql;

@@ -4,21 +4,23 @@ use std::sync::Arc;
 
 use archiver::core::threads;
 use archiver::daemon::Command;
-use archiver::daemon::exporter::{Exporter, ListenAddress};
+use archiver::daemon::exporter;
+use archiver::web::{ListenAddress, Server, pages};
 use tokio::sync::mpsc;
 
 use super::Arguments;
 use super::job::Shared;
 use super::service_manager;
 use super::setup::Setup;
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Failure, Status};
 use crate::cli::runtime::cannot_start;
+use crate::cli::url;
 
 /// Passes the signals on to the daemon.
 pub(super) struct Control {
     pub(super) shared: Shared,
     pub(super) arguments: Arguments,
-    pub(super) exporter: Option<(ListenAddress, Exporter)>,
+    pub(super) server: Option<(ListenAddress, Server)>,
     pub(super) commands: mpsc::Sender<Command>,
 }
 
@@ -91,40 +93,45 @@ impl Control {
     /// Moves the server to its new address. Frees the old address first, since the new one may be the same in other
     /// words. Listens on the old address again when the new one cannot be used.
     async fn listen_elsewhere(&mut self, setup: &Setup, before: &Setup) -> Result<(), Failure> {
-        if setup.listen.as_ref() == self.exporter.as_ref().map(|(address, _)| address) {
+        if setup.listen.as_ref() == self.server.as_ref().map(|(address, _)| address) {
             return Ok(());
         }
-        if let Some((_, exporter)) = self.exporter.take() {
-            exporter.stop().await;
+        if let Some((_, server)) = self.server.take() {
+            server.stop().await;
         }
         match serve(setup, &self.shared).await {
-            Ok(exporter) => {
-                self.exporter = exporter;
+            Ok(server) => {
+                self.server = server;
                 Ok(())
             }
             Err(failure) => {
-                self.exporter = serve(before, &self.shared).await?;
+                self.server = serve(before, &self.shared).await?;
                 Err(failure)
             }
         }
     }
 }
 
-/// Starts the server for Prometheus, if an address is configured.
+/// Starts the server for Prometheus and for browsers, if an address is configured.
 pub(super) async fn serve(
     setup: &Setup,
     shared: &Shared,
-) -> Result<Option<(ListenAddress, Exporter)>, Failure> {
+) -> Result<Option<(ListenAddress, Server)>, Failure> {
     let Some(listen) = &setup.listen else {
         return Ok(None);
     };
     let probe: Arc<dyn archiver::daemon::exporter::Probe> = shared.watch.clone();
-    let exporter = Exporter::bind(listen, probe)
-        .await
-        .map_err(|error| Failure::usage(error.to_string()).with_hint(error.hint()))?;
-    let text = format!("metrics at http://{}/metrics", exporter.address());
+    let own = shared.clone();
+    let pages = pages(listen, move |uri| url::command(&own.setup().context, uri));
+    let router = exporter::router(probe).merge(pages);
+    let server = crate::cli::serve::bind(listen, router, shared.terminal).await;
+    let server = server.map_err(|failure| Failure {
+        status: Status::Usage,
+        ..failure
+    })?;
+    let text = format!("metrics at http://{}/metrics", server.address());
     shared.terminal.info(&text);
-    Ok(Some((listen.clone(), exporter)))
+    Ok(Some((listen.clone(), server)))
 }
 
 /// The signals to reload the configuration.

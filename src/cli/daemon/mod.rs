@@ -44,7 +44,7 @@ pub(super) struct Arguments {
     /// Delay each sync by up to this long, at random, such as 5m
     #[arg(long, value_name = "DURATION")]
     jitter: Option<String>,
-    /// Serve /metrics, /healthz and /readyz on this address, such as 127.0.0.1:9184
+    /// Serve /metrics, /healthz, /readyz and the pages of `archiver serve` on this address, such as 127.0.0.1:9184
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
     /// /readyz fails when the last complete sync began longer ago [default: two ticks and ten minutes]
@@ -152,7 +152,7 @@ async fn serve<A: Alarm>(
     look_for_archive(&setup, &shared)?;
     shared.read_figures(&setup);
     let control = Control {
-        exporter: control::serve(&setup, &shared).await?,
+        server: control::serve(&setup, &shared).await?,
         shared: shared.clone(),
         arguments: arguments.clone(),
         commands,

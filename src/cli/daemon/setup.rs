@@ -3,9 +3,9 @@
 use archiver::api::SharedPacer;
 use archiver::core::time::{Timestamp, Zone};
 use archiver::daemon::Plan;
-use archiver::daemon::exporter::ListenAddress;
 use archiver::daemon::schedule::Schedule;
 use archiver::sync::Settings;
+use archiver::web::ListenAddress;
 
 use super::Arguments;
 use crate::cli::Context;

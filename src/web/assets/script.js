@@ -23,13 +23,14 @@
   /** Local seconds as `2026-11-28 14:03:07`. */
   const clock = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ");
 
-  /** A duration in its two largest units. */
+  /** A duration in its two largest units, without a second unit of zero. */
   function duration(seconds) {
-    const part = (length, limit) => String(Math.floor(seconds / length) % limit);
-    if (seconds < 60) return `${seconds}s`;
-    if (seconds < 3600) return `${part(60, 60)}m ${part(1, 60).padStart(2, "0")}s`;
-    if (seconds < DAY) return `${part(3600, 24)}h ${part(60, 60).padStart(2, "0")}m`;
-    return `${part(DAY, Infinity)}d ${part(3600, 24)}h`;
+    const units = [[DAY, "d"], [3600, "h"], [60, "m"], [1, "s"]];
+    const largest = units.findIndex(([length]) => seconds >= length);
+    if (largest < 0) return "0s";
+    const [[length, name], [smaller, second] = [1, "s"]] = units.slice(largest, largest + 2);
+    const rest = Math.floor((seconds % length) / smaller);
+    return `${Math.floor(seconds / length)}${name}${rest ? ` ${rest}${second}` : ""}`;
   }
 
   const COLUMNS = ["id", "started", "type", "status", "took", "resource", "region"];
@@ -50,7 +51,7 @@
         this.local[row] = this.started[row] + offset;
         this.took[row] = data.took[row] >= 0 ? data.took[row] ?? NaN : NaN;
       }
-      const resource = data.resources.map(([name, type, number]) => name ?? `${type} ${number}`);
+      const resource = data.resources.map(([name, ...rest]) => name ?? rest.filter((part) => part !== null).join(" "));
       this.names = { type: data.types, status: data.statuses, region: data.regions, resource };
     }
 
@@ -58,23 +59,22 @@
       if (column === "id") return String(this.id[row]);
       if (column === "started") return Number.isNaN(this.local[row]) ? "" : clock(this.local[row]);
       if (column !== "took") return this.names[column][this.data[column][row]] ?? "";
-      if (!Number.isNaN(this.took[row])) return duration(this.took[row]);
-      return this.text("status", row) === "in-progress" ? "in progress" : "";
+      if (this.text("status", row) === "in-progress") return "in progress";
+      return Number.isNaN(this.took[row]) ? "" : duration(this.took[row]);
     }
 
     /** The name, the type and the number of an action's resource. */
-    resource(row) { return this.data.resources[this.data.resource[row]] ?? [null, "", ""]; }
+    resourceOf(row) { return this.data.resources[this.data.resource[row]] ?? [null, null, null]; }
 
     /** The actions of each droplet that have a start, oldest first. */
     byDroplet() {
       const droplets = new Map();
       for (let row = this.length - 1; row >= 0; row -= 1) {
-        const [, type, number] = this.resource(row);
+        const [, type, number] = this.resourceOf(row);
         if (type !== "droplet" || Number.isNaN(this.started[row])) continue;
         if (!droplets.has(`${number}`)) droplets.set(`${number}`, []);
         droplets.get(`${number}`).push(row);
       }
-      for (const rows of droplets.values()) rows.sort((a, b) => this.started[a] - this.started[b]);
       return droplets;
     }
 
@@ -82,13 +82,10 @@
     sorted({ column, sign }) {
       const rows = Uint32Array.from({ length: this.length }, (_, row) => row);
       if (column === "started" && sign < 0) return rows;
-      let numbers = this[column];
-      const names = this.names[column];
-      if (names) {
-        const ranks = [];
-        [...names.keys()].sort((a, b) => compare(names[a], names[b])).forEach((index, rank) => { ranks[index] = rank; });
-        numbers = Float64Array.from(this.data[column], (index) => ranks[index] ?? NaN);
-      }
+      const names = this.names[column] ?? [];
+      const ranks = [];
+      [...names.keys()].sort((a, b) => compare(names[a], names[b])).forEach((index, rank) => { ranks[index] = rank; });
+      const numbers = this[column] ?? Float64Array.from(this.data[column], (index) => ranks[index] ?? NaN);
       const keys = numbers.map((number) => (Number.isNaN(number) ? Number.MAX_VALUE : sign * number));
       return rows.sort((a, b) => keys[a] - keys[b]);
     }
@@ -110,7 +107,10 @@
         if (wanted[column]) conditions.push((row) => data[column][row] === index);
       }
       if (wanted.droplet) {
-        const is = data.resources.map(([name, type, number]) => type === "droplet" && [name, `${number}`].includes(wanted.droplet));
+        const droplets = data.resources.map(([name, type, number]) => (type === "droplet" ? [name ?? "", `${number}`] : []));
+        // A part of a name means all droplets with it, unless it is the whole name of one.
+        const isWhole = droplets.some((texts) => texts.includes(wanted.droplet));
+        const is = droplets.map((texts) => texts.some((text) => (isWhole ? text === wanted.droplet : text.includes(wanted.droplet))));
         conditions.push((row) => is[data.resource[row]]);
       }
       if (wanted.day) {
@@ -125,11 +125,11 @@
       const time = (seconds) => (Number.isNaN(seconds) ? "" : `${clock(seconds).replace(" ", "T")}Z`);
       const field = (value) => (/[",\r\n]|^[=+\-@]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
       const lines = Array.from(rows, (row) => {
-        const [name, type, number] = this.resource(row);
+        const [name, type, number] = this.resourceOf(row);
         const ended = this.started[row] + (this.data.took[row] ?? NaN);
         const took = Number.isNaN(this.took[row]) ? "" : this.took[row];
         return [this.id[row], this.text("status", row), this.text("type", row), time(this.started[row]), time(ended), took,
-          type === "droplet" ? name ?? "" : "", number, type, this.text("region", row)].map((value) => field(`${value}`)).join(",");
+          type === "droplet" ? name : null, number, type, this.text("region", row)].map((value) => field(`${value ?? ""}`)).join(",");
       });
       const header = "id,status,type,started_at,completed_at,duration_seconds,droplet_name,resource_id,resource_type,region_slug";
       return [header, ...lines, ""].join("\n");
@@ -143,11 +143,9 @@
       const spacer = () => element("tr", { class: "spacer", "aria-hidden": "true" }, element("td", { colspan: COLUMNS.length }));
       [this.above, this.below] = [spacer(), spacer()];
       this.body.replaceChildren(this.above, this.below);
-      this.scroller = element("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": "Actions" });
+      this.scroller = table.parentElement;
+      this.scroller.classList.add("virtual");
       this.scroller.style.overflowAnchor = "none";
-      table.replaceWith(this.scroller);
-      this.scroller.append(table);
-      table.classList.add("virtual");
       this.scroller.addEventListener("scroll", () => this.drawVisible(), { passive: true });
       addEventListener("resize", () => this.measure());
       addEventListener("beforeprint", () => this.draw(0, Math.min(this.count, 500)));
@@ -165,11 +163,9 @@
     }
 
     measure() {
-      for (const row of this.drawn.values()) {
-        this.height = row.getBoundingClientRect().height || this.height;
-        this.isMeasured = true;
-        break;
-      }
+      const [row] = this.drawn.values();
+      this.height = row?.getBoundingClientRect().height || this.height;
+      this.isMeasured = row !== undefined;
       this.drawVisible();
     }
 
@@ -177,7 +173,7 @@
       const { scrollTop, clientHeight } = this.scroller;
       // An even number of rows above keeps the stripes where they are.
       const first = clamp(2 * Math.floor(scrollTop / this.height / 2) - 10, 0, this.count);
-      this.draw(first, clamp(Math.ceil((scrollTop + clientHeight) / this.height) + 10, 0, this.count));
+      this.draw(first, clamp(Math.ceil((scrollTop + clientHeight) / this.height) + 10, first, Math.min(first + 300, this.count)));
     }
 
     draw(first, last) {
@@ -206,32 +202,24 @@
   }
 
   function makeRow(actions, row, isLinked) {
-    const [, type, number] = actions.resource(row);
+    const [, type, number] = actions.resourceOf(row);
     const links = isLinked ? { id: `show/${actions.id[row]}`, resource: type === "droplet" && `timeline/${number}` } : {};
-    const cells = COLUMNS.map((column) => {
+    return element("tr", {}, ...COLUMNS.map((column) => {
       const text = actions.text(column, row);
       const content = links[column] ? element("a", { href: links[column] }, foreign(text)) : foreign(text);
-      return element("td", text.length > 20 ? { class: column, title: text } : { class: column }, content);
-    });
-    return element("tr", { "data-status": actions.text("status", row) }, ...cells);
+      const cell = element("td", text.length > 20 ? { title: text } : {}, content);
+      if (column === "status") cell.className = `status ${["completed", "errored", "in-progress"].includes(text) ? text : "other"}`;
+      return cell;
+    }));
   }
 
-  /** Fills the controls that the document leaves empty. */
+  /** Fills the lists of the controls. */
   function fillControls(controls, { data }) {
-    const droplets = data.resources.filter(([, type]) => type === "droplet");
-    const uses = new Map();
-    for (const [name] of droplets) uses.set(name, (uses.get(name) ?? 0) + 1);
-    const label = (name, number) => (uses.get(name) > 1 || name === null ? `${name ?? "droplet"} (${number})` : name);
-    const choices = { droplet: droplets.map(([name, , number]) => [number, label(name, number)]) };
-    for (const [column, list] of [["type", data.types], ["status", data.statuses], ["region", data.regions]]) {
-      choices[column] = list.map((name) => [name, name]);
-    }
-    for (const [name, options] of Object.entries(choices)) {
-      const list = controls[name]?.list ?? controls[name];
-      if (!list?.options || list.options.length > 1) continue;
-      if (list === controls[name] && !list.options.length) list.append(element("option", { value: "" }, "all"));
-      options.sort(([, a], [, b]) => compare(a, b));
-      list.append(...options.map(([value, label]) => element("option", { value, dir: "auto" }, label.slice(0, 80))));
+    const droplets = data.resources.filter(([, type]) => type === "droplet").map(([name, , number]) => name ?? `${number}`);
+    const choices = { droplet: [...new Set(droplets)], type: data.types, status: data.statuses, region: data.regions };
+    for (const [name, values] of Object.entries(choices)) {
+      const options = [...values].sort(compare).map((value) => element("option", { value, dir: "auto" }, value.slice(0, 80)));
+      (controls[name]?.list ?? controls[name])?.append(...options);
     }
   }
 
@@ -251,7 +239,7 @@
     let [order, view, sort, day] = [[], [], {}, ""];
     const body = new VirtualBody(table, (position) => makeRow(actions, view[position], table.hasAttribute("data-linked")));
     const dayButton = element("button", { type: "button", id: "filter-day" });
-    (byId("shown") ?? body.scroller).before(dayButton);
+    byId("download-csv")?.before(dayButton);
 
     function show() {
       const wanted = { day };
@@ -261,9 +249,7 @@
       body.show(view.length);
       dayButton.hidden = !day;
       dayButton.textContent = `Only ${day}: show all days`;
-      const [shown, all, total] = [view.length, actions.length, actions.data.total].map((count) => count.toLocaleString("en"));
-      const isCut = actions.data.total > actions.length;
-      byId("shown")?.replaceChildren(`${shown} of ${isCut ? `the newest ${all} actions (${total} in all)` : `${all} actions`}`);
+      byId("shown")?.replaceChildren(`${view.length.toLocaleString("en")} of ${actions.length.toLocaleString("en")} actions`);
       remember(wanted);
     }
 
@@ -303,8 +289,11 @@
     }
 
     headings.forEach((heading, index) => {
-      if (!heading.querySelector("button")) heading.append(element("button", { type: "button" }, ...heading.childNodes));
-      heading.querySelector("button").addEventListener("click", () => {
+      // Paper has no buttons, so that the style prints this title.
+      heading.dataset.title = heading.textContent;
+      const button = element("button", { type: "button" }, ...heading.childNodes);
+      heading.append(button);
+      button.addEventListener("click", () => {
         const column = COLUMNS[index];
         sortBy(column, sort.column === column ? -sort.sign : actions.names[column] ? 1 : -1);
         show();
@@ -377,18 +366,16 @@
       this.left = clamp(left, 0, WHOLE - width);
       const pixels = this.svgs[0].clientWidth || 1;
       for (const svg of this.svgs) svg.setAttribute("viewBox", `${this.left} 0 ${width} 24`);
-      byId("fleet-axis")?.replaceChildren(this.axis(this.time(0), width * this.perUnit, pixels));
+      byId("fleet-axis")?.querySelector("svg")?.replaceChildren(...this.axis(this.time(0), width * this.perUnit, pixels));
     }
 
-    axis(start, span, pixels) {
-      const axis = drawing("svg", { width: "100%", height: 20 });
+    * axis(start, span, pixels) {
       for (const [tick, label] of ticks(this.local(start), this.local(start + span), span / pixels * 90)) {
         const place = (2 * tick - this.local(tick) - start) / span;
         if (place < 0 || place * pixels + label.length * 7 > pixels) continue;
         const x = `${place * 100}%`;
-        axis.append(drawing("line", { x1: x, x2: x, y1: 0, y2: 20 }), drawing("text", { x, dx: 4, y: 14 }, label));
+        yield drawing("g", {}, drawing("text", { x, dx: 3, y: 12 }, label), drawing("line", { x1: x, x2: x, y1: 0, y2: 24 }));
       }
-      return axis;
     }
   }
 
@@ -495,6 +482,7 @@
     container.addEventListener("keydown", key);
     container.addEventListener("focusin", (event) => {
       const lane = event.target.closest(".lane");
+      if (!lane) return;
       enter(lane);
       if (!pointers.size) move(lane, 0);
     });
@@ -513,7 +501,7 @@
     if (!days.length) return;
     const svg = days[0].ownerSVGElement;
     const byDay = new Map(days.map((day) => [day.dataset.day, day]));
-    let current = days.at(-1);
+    let current = byDay.get([...byDay.keys()].sort().at(-1));
 
     function enter(day) {
       current.setAttribute("tabindex", -1);
@@ -549,7 +537,7 @@
     if (showDay) svg.addEventListener("click", withDay((day) => showDay(day.dataset.day)));
   }
 
-  document.documentElement.classList.add("scripted");
+  for (const controls of document.querySelectorAll(".controls[hidden]")) controls.hidden = false;
   const rows = byId("rows");
   const actions = rows && new Actions(JSON.parse(rows.textContent));
   const showDay = actionTable(actions);

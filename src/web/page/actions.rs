@@ -199,7 +199,7 @@ pub(super) fn actions(actions: &Actions, is_linked: bool) -> Markup {
         }
         (filters())
         p #shown role="status" { (first(actions)) }
-        div #action-table .scroll tabindex="0" role="region" aria-label="Actions" {
+        div #action-table .scroll tabindex="0" role="group" aria-label="Actions" {
             table data-linked=[is_linked.then_some("/")] {
                 thead { tr {
                     @for (index, title) in ["ID", "Started", "Type", "Status", "Took", "Resource", "Region"].iter().enumerate() {

@@ -64,7 +64,7 @@ pub(super) fn calendar(by_day: &Kept, window: &Window) -> Markup {
             input type="radio" name="calendar" value=(value) id={ "calendar-" (value) } checked[value == "actions"];
             label for={ "calendar-" (value) } { (label) }
         }
-        div .scroll tabindex="0" role="region" aria-label="Calendar" { (drawing(&days, busy, window)) }
+        div .scroll tabindex="0" role="group" aria-label="Calendar" { (drawing(&days, busy, window)) }
         p #calendar-detail .detail aria-live="polite" {}
         (by_month(&days))
     }

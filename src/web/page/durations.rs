@@ -39,7 +39,7 @@ pub(super) fn durations(by_month: &Kept, window: &Window) -> Markup {
                 }
             }
         }
-        div .scroll tabindex="0" role="region" aria-label="Duration of backups and snapshots" {
+        div .scroll tabindex="0" role="group" aria-label="Duration of backups and snapshots" {
         svg .chart viewBox=(months.view_box()) role="img" aria-label="Duration of backups and snapshots by month" {
             (axes.drawn(&months))
             line .axis x1=(LEFT) x2=(months.width()) y1=(HEIGHT) y2=(HEIGHT) {}

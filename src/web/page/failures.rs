@@ -79,7 +79,7 @@ fn drawing(stacks: &BTreeMap<&str, Month>, legend: &[&str], window: &Window) -> 
         .unwrap_or(0);
     let axes = Axes::new(greatest, grouped);
     html! {
-        div .scroll tabindex="0" role="region" aria-label="Failed actions by month" {
+        div .scroll tabindex="0" role="group" aria-label="Failed actions by month" {
         svg .chart viewBox=(months.view_box()) role="img" aria-label="Failed actions by month and type" {
             (axes.drawn(&months))
             @for (name, stack) in stacks {

@@ -46,7 +46,7 @@ pub(super) fn fleet(
     };
     html! {
         (legend())
-        div .controls {
+        div .controls hidden {
             button type="button" #zoom-in { "Zoom in" }
             button type="button" #zoom-out { "Zoom out" }
             button type="button" #zoom-reset { "Whole window" }
@@ -143,7 +143,7 @@ fn life(lane: &Lane, outages: &[Outage], marks: &[&Mark], window: &Window) -> Ma
         for outage in outages {
             let (from, to) = (x(outage.from, window), x(outage.to, window));
             // Writing to a string cannot fail.
-            let _ = write!(path, "M{from} 4h{}v16H{from}z", (to - from).max(NEAREST));
+            let _ = write!(path, "M{from} 4h{}v16H{from}z", (to - from).max(1));
         }
         path
     };

@@ -149,7 +149,7 @@ fn as_table(caption: &str, headings: &[&str], rows: impl Iterator<Item = Vec<Str
     html! {
         details {
             summary { "As a table" }
-            div .scroll tabindex="0" role="region" aria-label=(caption) {
+            div .scroll tabindex="0" role="group" aria-label=(caption) {
                 table {
                     caption .hidden { (caption) }
                     thead { tr { @for heading in headings { th scope="col" { bdi { (heading) } } } } }

@@ -34,7 +34,7 @@ pub(super) fn uptime(uptime: &Kept, is_linked: bool) -> Markup {
         return html! { p { "No droplet of this window has a known history." } };
     }
     html! {
-        div .scroll tabindex="0" role="region" aria-label="Uptime by droplet and month" {
+        div .scroll tabindex="0" role="group" aria-label="Uptime by droplet and month" {
             table .uptime {
                 caption .hidden { "Uptime by droplet and month, in percent" }
                 thead { tr { th scope="col" { "Droplet" } @for month in &months { th scope="col" { (month) } } } }

@@ -1,0 +1,179 @@
+//! Runs a command as a child process, and hands on its answer while it comes. A few run at a time, others wait.
+
+use super::refusal::Refusal;
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use std::io;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, copy, sink};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+
+/// The number of commands at a time.
+const AT_ONCE: usize = 4;
+/// The number of further commands that wait for their turn.
+const WAITING: usize = 32;
+/// The time that the server waits for a command. The time in which its reader is slow does not count.
+const LONGEST: Duration = Duration::from_secs(30);
+const PORTION: usize = 64 << 10;
+/// The length of the messages that are kept.
+const MOST_MESSAGES: u64 = 64 << 10;
+
+/// The commands that run, and those that wait.
+pub(super) struct Turns {
+    all: Arc<Semaphore>,
+    running: Arc<Semaphore>,
+}
+
+impl Turns {
+    pub(super) fn new() -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
+            running: Arc::new(Semaphore::new(AT_ONCE)),
+        }
+    }
+}
+
+/// A command that runs. It is killed when this is dropped.
+pub(super) struct Running {
+    child: Child,
+    stdout: ChildStdout,
+    messages: JoinHandle<Vec<u8>>,
+    /// The time that is left to wait.
+    left: Duration,
+    _turn: [OwnedSemaphorePermit; 2],
+}
+
+/// The end of a command.
+pub(super) struct Ended {
+    /// The exit status; `None` after a signal.
+    pub(super) status: Option<i32>,
+    /// All that it wrote to stderr.
+    pub(super) messages: String,
+}
+
+impl Running {
+    /// Waits for a turn, and starts the command.
+    pub(super) async fn start(
+        command: std::process::Command,
+        turns: &Turns,
+    ) -> Result<Self, Refusal> {
+        let place = Arc::clone(&turns.all).try_acquire_owned();
+        let place = place.map_err(|_| busy())?;
+        let turn = Arc::clone(&turns.running).acquire_owned().await;
+        let turn = turn.map_err(|_| busy())?;
+        let mut child = Command::from(command)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(cannot_run)?;
+        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+            return Err(cannot_run(io::ErrorKind::BrokenPipe.into()));
+        };
+        Ok(Self {
+            child,
+            stdout,
+            messages: tokio::spawn(messages(stderr)),
+            left: LONGEST,
+            _turn: [place, turn],
+        })
+    }
+
+    /// The next portion of the answer; empty at its end.
+    pub(super) async fn portion(&mut self) -> Result<Bytes, Refusal> {
+        let mut portion = Vec::with_capacity(PORTION);
+        let read = self.stdout.read_buf(&mut portion);
+        in_time(&mut self.left, read).await?;
+        Ok(portion.into())
+    }
+
+    /// Waits for the end of the command.
+    pub(super) async fn end(mut self) -> Result<Ended, Refusal> {
+        let status = in_time(&mut self.left, self.child.wait()).await?;
+        let messages = async { self.messages.await.map_err(io::Error::other) };
+        let messages = in_time(&mut self.left, messages).await?;
+        Ok(Ended {
+            status: status.code(),
+            messages: String::from_utf8_lossy(&messages).into_owned(),
+        })
+    }
+}
+
+/// Reads all messages, and keeps the first ones.
+async fn messages(mut stderr: ChildStderr) -> Vec<u8> {
+    let mut messages = Vec::new();
+    // An error is the end of the command, which tells more.
+    let _ = (&mut stderr)
+        .take(MOST_MESSAGES)
+        .read_to_end(&mut messages)
+        .await;
+    let _ = copy(&mut stderr, &mut sink()).await;
+    messages
+}
+
+/// Waits for a step of the command, within the time that is left.
+async fn in_time<T>(
+    left: &mut Duration,
+    step: impl Future<Output = io::Result<T>>,
+) -> Result<T, Refusal> {
+    let started_at = Instant::now();
+    let done = timeout(*left, step).await;
+    *left = left.saturating_sub(started_at.elapsed());
+    done.map_err(|_| {
+        let text = format!("the answer took longer than {} s", LONGEST.as_secs());
+        Refusal::new(StatusCode::GATEWAY_TIMEOUT, text)
+            .with_hint("ask for less, or ask on the command line, which waits as long as it takes")
+    })?
+    .map_err(cannot_run)
+}
+
+fn busy() -> Refusal {
+    Refusal::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "too many answers are under way",
+    )
+    .with_hint("try again in a few seconds")
+}
+
+fn cannot_run(error: io::Error) -> Refusal {
+    let text = format!("the command cannot be run: {error}");
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> std::process::Command {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    /// The clock moves on when nothing else happens.
+    #[tokio::test(start_paused = true)]
+    async fn a_command_that_takes_too_long_is_given_up() {
+        let mut running = Running::start(shell("sleep 3600"), &Turns::new())
+            .await
+            .unwrap();
+        assert!(running.portion().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn messages_without_end_block_no_answer() {
+        let script = "yes | head -c 1000000 >&2; echo answer; exit 3";
+        let mut running = Running::start(shell(script), &Turns::new()).await.unwrap();
+        assert_eq!(running.portion().await.unwrap(), "answer\n");
+        assert!(running.portion().await.unwrap().is_empty());
+        let ended = running.end().await.unwrap();
+        assert_eq!(ended.status, Some(3));
+        assert_eq!(ended.messages.len() as u64, MOST_MESSAGES);
+    }
+}

@@ -1,0 +1,259 @@
+//! The pages: each URL is a command, and its answer is what the command prints.
+//!
+//! The commands are not known here: [`pages`] is given a function that finds the command of a URL. It answers `GET` and
+//! `HEAD` for a browser that asked this very host, so that no page of another site can read the archive.
+
+use super::address::ListenAddress;
+use super::child::{Ended, Running, Turns};
+use super::document::Document;
+use super::refusal::Refusal;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::uri::Authority;
+use axum::http::{Method, Response, StatusCode, Uri, Version, request::Parts};
+use hyper::body::Frame;
+use maud::html;
+use std::io;
+use std::pin::Pin;
+use std::process::Command;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::sync::mpsc;
+
+/// An answer of up to this length is complete before its first byte is sent, so that its status is known.
+const MOST_AT_ONCE: usize = 1 << 20;
+
+type Find = dyn Fn(&Uri) -> Result<Command, Refusal> + Send + Sync;
+
+struct Gateway {
+    listen: ListenAddress,
+    find: Box<Find>,
+    turns: Turns,
+}
+
+/// Answers every path by the command that `find` names.
+pub fn pages(
+    listen: &ListenAddress,
+    find: impl Fn(&Uri) -> Result<Command, Refusal> + Send + Sync + 'static,
+) -> Router {
+    let gateway = Gateway {
+        listen: listen.clone(),
+        find: Box::new(find),
+        turns: Turns::new(),
+    };
+    Router::new().fallback(answer).with_state(Arc::new(gateway))
+}
+
+async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Response<Body> {
+    let (head, _) = request.into_parts();
+    let format = Format::of(&head.uri);
+    let answered = match gateway.command(&head) {
+        Ok(command) => ask(command, &gateway.turns, format).await,
+        Err(refusal) => Err(refusal),
+    };
+    let mut response = answered.unwrap_or_else(|refusal| format.refusal(&refusal));
+    let headers = response.headers_mut();
+    headers.extend(HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    let (content_type, policy) = format.content_type_and_policy();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    let policy = HeaderValue::from_static(policy);
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        let allowed = HeaderValue::from_static("GET, HEAD");
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
+}
+
+const HEADERS: [(HeaderName, &str); 5] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+];
+
+impl Gateway {
+    fn command(&self, head: &Parts) -> Result<Command, Refusal> {
+        self.check_host(head)?;
+        if !matches!(head.method, Method::GET | Method::HEAD) {
+            return Err(Refusal::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "only GET and HEAD",
+            ));
+        }
+        (self.find)(&head.uri)
+    }
+
+    /// Refuses a request for another host. Only an old client may leave the host out, and no browser does.
+    fn check_host(&self, head: &Parts) -> Result<(), Refusal> {
+        let mut hosts = head.headers.get_all(header::HOST).iter();
+        let host = match (hosts.next(), hosts.next()) {
+            (Some(host), None) => host.to_str().ok().and_then(|it| it.parse().ok()),
+            (None, _) if head.version < Version::HTTP_11 => None,
+            _ => {
+                let text = "a request names one host";
+                return Err(Refusal::new(StatusCode::BAD_REQUEST, text));
+            }
+        };
+        let is_foreign = |host: &Authority| !self.listen.answers_to(host);
+        let is_unreadable = host.is_none() && head.headers.contains_key(header::HOST);
+        if is_unreadable || host.iter().chain(head.uri.authority()).any(is_foreign) {
+            let text = "this server answers to its own address only";
+            let hint = "ask for the address that it listens on; a reverse proxy sends this address as Host";
+            return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, text).with_hint(hint));
+        }
+        Ok(())
+    }
+}
+
+/// Runs a command. A short answer comes with its exact status, a long one while the command prints it.
+async fn ask(command: Command, turns: &Turns, format: Format) -> Result<Response<Body>, Refusal> {
+    let mut running = Running::start(command, turns).await?;
+    let mut begun = Vec::new();
+    while begun.len() < MOST_AT_ONCE {
+        let portion = running.portion().await?;
+        if portion.is_empty() {
+            let ended = running.end().await?;
+            verdict(&ended)?;
+            let answer = format.with_messages(begun, &ended.messages);
+            return Ok(Response::new(answer.into()));
+        }
+        begun.extend_from_slice(&portion);
+    }
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = sender.closed() => {}
+            () = hand_on(begun.into(), running, format, &sender) => {}
+        }
+    });
+    Ok(Response::new(Body::new(Portions(receiver))))
+}
+
+/// Sends what has begun, and then the rest. A failure breaks the answer off, so that no part of it passes for the whole.
+async fn hand_on(begun: Bytes, mut running: Running, format: Format, sender: &Sender) {
+    let rest = async {
+        let mut portion = begun;
+        while !portion.is_empty() {
+            // Nobody reads any more if it cannot be sent.
+            let _ = sender.send(Ok(portion)).await;
+            portion = running.portion().await?;
+        }
+        let ended = running.end().await?;
+        verdict(&ended).map(|()| format.with_messages(Vec::new(), &ended.messages))
+    };
+    let last = rest.await.map(Bytes::from);
+    let last = last.map_err(|refusal| io::Error::other(refusal.message));
+    let _ = sender.send(last).await;
+}
+
+type Sender = mpsc::Sender<io::Result<Bytes>>;
+
+/// The body of a long answer.
+struct Portions(mpsc::Receiver<io::Result<Bytes>>);
+
+impl hyper::body::Body for Portions {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let portion = self.0.poll_recv(context);
+        portion.map(|portion| portion.map(|it| it.map(Frame::data)))
+    }
+}
+
+/// The refusal that an exit status stands for, if it is one. `archiver --help` lists them.
+fn verdict(ended: &Ended) -> Result<(), Refusal> {
+    let status = match ended.status {
+        Some(0 | 3 | 10) => return Ok(()),
+        Some(2) => StatusCode::BAD_REQUEST,
+        Some(5 | 6) => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let said = format!("\n{}", ended.messages);
+    let error = said.rsplit_once("\nerror: ").map(|(_, error)| error.trim());
+    let error = error.unwrap_or("the command failed without a message");
+    Err(match error.split_once("\nhint: ") {
+        Some((message, hint)) => Refusal::new(status, message).with_hint(hint),
+        None => Refusal::new(status, error),
+    })
+}
+
+/// The format of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Html,
+    Json,
+}
+
+impl Format {
+    fn of(uri: &Uri) -> Self {
+        if uri.path().ends_with(".json") {
+            Self::Json
+        } else {
+            Self::Html
+        }
+    }
+
+    /// A document has the rest of its policy in itself; only a header can forbid frames.
+    fn content_type_and_policy(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Html => ("text/html; charset=utf-8", "frame-ancestors 'none'"),
+            Self::Json => (
+                "application/json",
+                "default-src 'none'; frame-ancestors 'none'",
+            ),
+        }
+    }
+
+    /// Adds the messages of the command: above the answer, or at its end if it was already sent.
+    fn with_messages(self, mut answer: Vec<u8>, messages: &str) -> Vec<u8> {
+        if self == Self::Html && !messages.is_empty() {
+            let markup =
+                html! { aside.messages { @for line in messages.lines() { p { (line) } } } };
+            let above = answer.windows(MAIN.len()).position(|it| it == MAIN);
+            let at = above.map_or(answer.len(), |at| at + MAIN.len());
+            answer.splice(at..at, markup.into_string().into_bytes());
+        }
+        answer
+    }
+
+    fn refusal(self, refusal: &Refusal) -> Response<Body> {
+        let Refusal {
+            status,
+            message,
+            hint,
+        } = refusal;
+        let body = match self {
+            Self::Json => {
+                let error = serde_json::json!({ "error": message, "hint": hint });
+                format!("{error}\n")
+            }
+            Self::Html => Document {
+                title: format!("archiver: {status}"),
+                main: html! {
+                    h1 { (status) }
+                    p role="alert" { (message) }
+                    @if let Some(hint) = hint { p { (hint) } }
+                    p { a href="/" { "Overview" } }
+                },
+            }
+            .framed()
+            .into_string(),
+        };
+        let mut response = Response::new(body.into());
+        *response.status_mut() = *status;
+        response
+    }
+}
+
+const MAIN: &[u8] = b"<main>";

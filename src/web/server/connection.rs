@@ -1,0 +1,168 @@
+//! One connection: its requests, and whether its client reads the answers.
+
+use super::{Limits, MOST_HEAD_BYTES};
+use crate::core::threads::lock;
+use axum::Router;
+use http_body_util::BodyExt;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until};
+
+/// Answers the requests of one connection. Ignores its errors, which concern only the client.
+pub(super) async fn serve(limits: Limits, stream: TcpStream, router: Router, activity: Activity) {
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(|request: Request<Incoming>| {
+        let (answer, under_way) = (router.call(request), activity.answer());
+        async {
+            let held = move |frame| {
+                let _ = &under_way;
+                frame
+            };
+            answer.await.map(|it| it.map(|body| body.map_frame(held)))
+        }
+    });
+    let stream = Watched {
+        stream,
+        activity: activity.clone(),
+    };
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_within)
+        .max_buf_size(MOST_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        _ = connection => {}
+        () = activity.unread_for(limits.unread_within) => {}
+    }
+}
+
+/// What happens on a connection.
+#[derive(Clone)]
+pub(super) struct Activity(Arc<Mutex<State>>);
+
+struct State {
+    /// The number of answers under way.
+    answers: usize,
+    /// The start of the connection, or the end of its last answer.
+    idle_since: Instant,
+    /// Since then the client has not read what it was sent.
+    unread_since: Option<Instant>,
+}
+
+impl Activity {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(State {
+            answers: 0,
+            idle_since: Instant::now(),
+            unread_since: None,
+        })))
+    }
+
+    /// The time from which another connection may replace this one; `None` while an answer is under way.
+    pub(super) fn secure_until(&self, limits: Limits) -> Option<Instant> {
+        let state = lock(&self.0);
+        match state.unread_since {
+            Some(since) => Some(since + limits.reads_within),
+            None if state.answers > 0 => None,
+            None => Some(state.idle_since + limits.secure_for),
+        }
+    }
+
+    fn answer(&self) -> UnderWay {
+        lock(&self.0).answers += 1;
+        UnderWay(self.clone())
+    }
+
+    /// Waits until the client has not read for this long.
+    async fn unread_for(&self, longest: Duration) {
+        loop {
+            let since = lock(&self.0).unread_since;
+            let end = since.unwrap_or_else(Instant::now) + longest;
+            if end <= Instant::now() {
+                return;
+            }
+            sleep_until(end).await;
+        }
+    }
+
+    /// Notes whether a write was taken.
+    fn note<T>(&self, written: Poll<T>) -> Poll<T> {
+        let mut state = lock(&self.0);
+        if written.is_pending() {
+            state.unread_since.get_or_insert_with(Instant::now);
+        } else {
+            state.unread_since = None;
+        }
+        written
+    }
+}
+
+/// An answer under way, until this is dropped.
+struct UnderWay(Activity);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut state = lock(&self.0.0);
+        state.answers -= 1;
+        state.idle_since = Instant::now();
+    }
+}
+
+/// A stream that notes whether its client reads.
+struct Watched {
+    stream: TcpStream,
+    activity: Activity,
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.activity.note(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.activity.note(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
