@@ -15,6 +15,7 @@ use rusqlite::Connection;
 use super::Context;
 use super::answer::AnswerFlags;
 use super::exit::Failure;
+use super::meant::{flag_of, quoted};
 
 /// Selects actions.
 #[derive(clap::Args)]
@@ -260,6 +261,42 @@ fn is_droplet(connection: &Connection, name: &str) -> Result<bool, Failure> {
         Err(query::Error::UnknownName { .. }) => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The flags for words that are no types.
+const OTHER_FLAGS: [&str; 6] = [
+    "status",
+    "region",
+    "resource-type",
+    "during",
+    "since",
+    "tag",
+];
+
+/// Refuses a word that is no type, and looks like the value of a flag: `last reboot web-01`.
+pub(super) fn expect_types(
+    connection: &Connection,
+    types: Choice<TypeSelector>,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let words = Filter {
+        types,
+        ..Filter::default()
+    };
+    for unknown in query::unknown(connection, &words)? {
+        let word = unknown.value;
+        let flag = if is_droplet(connection, &word)? {
+            Some("droplet")
+        } else {
+            flag_of(&word, &|flag| OTHER_FLAGS.contains(&flag), now)
+        };
+        if let Some(flag) = flag {
+            let message = format!("`archiver last` takes types of actions, and `{word}` is none");
+            let meant = format!("did you mean `--{flag} {}`?", quoted(&word));
+            return Err(Failure::usage(message).with_hint(meant));
+        }
+    }
+    Ok(())
 }
 
 /// Warnings about filters that are probably mistakes: a value that the archive has never seen and, when nothing

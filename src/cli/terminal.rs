@@ -5,6 +5,7 @@ use archiver::archive::RunId;
 use archiver::config::Environment;
 use archiver::core::time::Timestamp;
 use archiver::output::{visible, visible_json};
+use clap::builder::StyledStr;
 use serde::Serialize;
 use std::io;
 use std::io::{IsTerminal, Write};
@@ -95,6 +96,16 @@ impl Terminal {
     /// Prints a failure and its hint.
     pub(super) fn failure(&self, failure: &Failure) {
         self.line(Level::Error, &failure.message, failure.hint.as_deref());
+    }
+
+    /// Prints the help that a mistake needs.
+    pub(super) fn help(&self, help: &StyledStr) {
+        let text = if self.is_colored {
+            help.ansi().to_string()
+        } else {
+            help.to_string()
+        };
+        let _ = writeln!(io::stderr(), "{}", text.trim_end());
     }
 
     /// Prints an error that does not end the process.

@@ -163,6 +163,7 @@ fn a_flag_that_cannot_be_understood_is_named_with_what_would_be() {
         (&["--during", "2020", "--since", "2019"], "--since"),
         (&["--gone", "--existing"], "--existing"),
         (&["--sort", "size"], "started, completed, duration, id"),
+        (&["--sort", "-size"], "--sort: `-size`"),
     ] {
         let run = sandbox.query(flags).exits(2);
         assert_eq!(run.stdout, "");
@@ -193,7 +194,7 @@ fn what_was_understood_is_said_when_it_is_asked_for() {
 
 #[test]
 fn a_slip_beside_a_value_that_matches_is_said_too() {
-    let (_cloud, sandbox) = archived(4, 600);
+    let (cloud, sandbox) = archived(4, 600);
     for (flags, words) in [
         (["--type", "reboot,rebot"], "did you mean reboot?"),
         (["--region", "nyc3,mars1"], "the region `mars1`"),
@@ -201,10 +202,21 @@ fn a_slip_beside_a_value_that_matches_is_said_too() {
     ] {
         sandbox.query(&flags).exits(0).says(words);
     }
+    let name = &cloud.droplets()[0].name;
+    for (word, meant) in [
+        (name.as_str(), format!("--droplet {name}").as_str()),
+        ("*-0*", "--droplet '*-0*'"),
+        ("env:prod", "--tag env:prod"),
+        ("nyc3", "--region nyc3"),
+        ("yesterday", "--during yesterday"),
+    ] {
+        let run = sandbox.run(&["last", "reboot", word]).exits(2);
+        run.says(&format!("did you mean `{meant}`?"));
+    }
     sandbox
-        .run(&["last", "reboot", "web-02"])
+        .run(&["last", "rebot"])
         .exits(0)
-        .says("the type `web-02`");
+        .says("did you mean reboot?");
     sandbox
         .query(&["--type", "reboot,snapshot"])
         .exits(0)
