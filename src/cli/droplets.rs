@@ -26,8 +26,8 @@ struct Which {
     /// The droplet: its id, a name it has or had, or a pattern such as 'web-*'
     #[arg(long, value_name = "ID|NAME", value_delimiter = ',')]
     droplet: Vec<Term<DropletSelector>>,
-    /// A tag, as last seen
-    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    /// A tag, as last seen, or a pattern such as 'env:*'
+    #[arg(long, value_name = "TAG", value_delimiter = ',', value_parser = filter::tag)]
     tag: Vec<Term<String>>,
     /// The region's slug, such as nyc3
     #[arg(long, value_name = "SLUG", value_delimiter = ',')]
@@ -90,7 +90,7 @@ impl Which {
         let fate = |is_gone: bool, is_asked: bool| is_asked.then_some(is_gone);
         Ok(Filter {
             droplets: filter::choice(&self.droplet),
-            tags: filter::tags(&self.tag)?,
+            tags: filter::choice(&self.tag),
             regions: filter::choice(&self.region),
             gone: fate(true, self.gone).or(fate(false, self.existing)),
             ..Filter::default()

@@ -39,7 +39,7 @@ Examples:
 
 The first line is the verdict:
   complete      all that was listed when the last complete sync began is archived
-  stale         the same, but it began longer ago than --max-age
+  stale         the same, but it began longer ago than --max-age, or in the future, by a clock that was wrong
   incomplete    a sync archived a part of what is new, or none was complete yet
   never synced  nothing is archived
 The verdict is about the scope of the last sync: the account or some droplets.

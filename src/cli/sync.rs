@@ -201,7 +201,7 @@ fn forecast(
     let forecast = sync::forecast(&client, &settings.scope, pace, known);
     let forecast = runtime()?.block_on(forecast)?;
     for tag in &forecast.unused_tags {
-        let text = format!("no droplet has the tag `{tag}`");
+        let text = format!("no droplet has {tag}");
         context.terminal.warning(&text);
     }
     let text = match arguments.output {

@@ -89,6 +89,12 @@ fn filters_choose_by_tag_and_region_and_every_question_takes_a_tag() {
         ids(&sandbox, &["--existing", "--tag", &format!("!{tag}")]),
         matching(&cloud, |it| !has_tag(it))
     );
+    let environments = ["--existing", "--tag", "env:*", "--tag", "!*:prod"];
+    let is_of_one = |it: &Droplet| {
+        let mut tags = it.tags.iter();
+        tags.any(|tag| tag.starts_with("env:")) && !it.tags.iter().any(|tag| tag == "env:prod")
+    };
+    assert_eq!(ids(&sandbox, &environments), matching(&cloud, is_of_one));
     // The droplets of a tag by name are the same question.
     let tagged = matching(&cloud, has_tag);
     let tagged: Vec<_> = tagged.iter().map(i64::to_string).collect();
@@ -164,7 +170,7 @@ fn a_tag_is_that_of_the_last_sync_and_a_slip_is_a_usage_error() {
                 .exits(2)
         };
         ask("wbe").says("had the tag `wbe`, did you mean web?");
-        ask("").says("the tag is empty");
+        ask("").says("a tag is not empty");
         sandbox
             .run(&[command, "--tag", "web", "--exit-code"])
             .exits(10);
