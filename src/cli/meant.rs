@@ -8,7 +8,7 @@ use archiver::query::stats::Dimension;
 
 /// Names that people know from other programs, each with what means the same here. The first one that a command has
 /// counts.
-const SYNONYMS: [(&str, &str); 60] = [
+const SYNONYMS: [(&str, &str); 62] = [
     ("--from", "--since"),
     ("--start", "--since"),
     ("--newer-than", "--since"),
@@ -26,6 +26,8 @@ const SYNONYMS: [(&str, &str); 60] = [
     ("--kind", "--type"),
     ("--action", "--type"),
     ("--action-type", "--type"),
+    ("--status", "--state"),
+    ("--power", "--state"),
     ("--deleted", "--gone"),
     ("--destroyed", "--gone"),
     ("--active", "--existing"),
@@ -86,6 +88,7 @@ pub(super) fn synonym(word: &str, has: impl Fn(&str) -> bool) -> Option<&'static
 }
 
 const STATUSES: [&str; 3] = [COMPLETED, "errored", IN_PROGRESS];
+const STATES: [&str; 3] = ["on", "off", "unknown"];
 const RESOURCE_TYPES: [&str; 4] = ["volume", "image", "floating_ip", "reserved_ip"];
 /// The places of DigitalOcean's regions, each of which is numbered: `nyc3`.
 const PLACES: [&str; 11] = [
@@ -113,6 +116,7 @@ pub(super) fn flag_of(
         ("by", each(&|word| word.parse::<Dimension>().is_ok())),
         ("type", each(&is_type)),
         ("status", each(&|word| STATUSES.contains(&word))),
+        ("state", each(&|word| STATES.contains(&word))),
         ("region", each(&is_region)),
         (
             "resource-type",

@@ -38,6 +38,7 @@ mod show;
 mod sql;
 mod stats;
 mod status;
+mod status_lines;
 mod summary;
 mod sync;
 mod terminal;

@@ -1,7 +1,6 @@
 //! `archiver timeline`: prints the actions of one droplet, and its state after each, on stdout.
 
 use archiver::core::time::{Timestamp, Zone, duration_text, parse_since, parse_until};
-use archiver::output::wrapped;
 use archiver::query::DropletSelector;
 use archiver::query::timeline::{self, Column, Droplet, Power, State, Window};
 
@@ -48,8 +47,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let is_for_people = flags.output.is_for_people();
     if is_for_people {
         let introduction = introduction(&droplet, &flags.tz);
-        let lines = wrapped(&introduction, context.terminal.width, 0);
-        context.terminal.detail(0, &lines);
+        context.terminal.detail(0, &introduction);
     }
     let columns: &[Column] = if is_for_people && flags.columns.is_empty() {
         &Column::FOR_PEOPLE
@@ -77,8 +75,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         && window.until.is_none()
     {
         let conclusion = conclusion(state, now, &flags.tz);
-        let lines = wrapped(&conclusion, context.terminal.width, 0);
-        context.terminal.detail(0, &lines);
+        context.terminal.detail(0, &conclusion);
     }
     Ok(printed.status)
 }

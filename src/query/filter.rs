@@ -183,6 +183,16 @@ impl<T> Choice<T> {
         self.any_of.is_empty() && self.none_of.is_empty()
     }
 
+    /// True when the choice keeps this value.
+    pub fn has<V>(&self, value: &V) -> bool
+    where
+        T: PartialEq<V>,
+        V: ?Sized,
+    {
+        let is_in = |values: &[T]| values.iter().any(|other| other == value);
+        (self.any_of.is_empty() || is_in(&self.any_of)) && !is_in(&self.none_of)
+    }
+
     /// True when each requested value is left out again.
     pub(super) fn is_left_out(&self) -> bool
     where

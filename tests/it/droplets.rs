@@ -75,6 +75,46 @@ fn every_droplet_is_there_with_what_the_api_says_of_it() {
 }
 
 #[test]
+fn states_choose_droplets_and_columns_sort_them() {
+    let (_cloud, sandbox) = archived();
+    let all = rows(&sandbox, "droplets", &[]);
+    let of = |is_meant: &dyn Fn(&str) -> bool| {
+        let all = all.iter();
+        let kept = all.filter(|row| is_meant(row["state"].as_str().unwrap()));
+        kept.map(|row| row["id"].as_i64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&sandbox, &["--state", "on"]), of(&|it| it == "on"));
+    assert_eq!(ids(&sandbox, &["--state", "!on"]), of(&|it| it != "on"));
+    assert_eq!(
+        ids(&sandbox, &["--state", "off,gone"]),
+        of(&|it| ["off", "gone"].contains(&it))
+    );
+    assert_eq!(
+        ids(&sandbox, &["--state", "gone"]),
+        ids(&sandbox, &["--gone"])
+    );
+    let mut most: Vec<_> = all.iter().map(|row| row["actions"].as_i64()).collect();
+    most.sort_by(|one, other| other.cmp(one));
+    let busiest = rows(&sandbox, "droplets", &["--sort", "actions", "-n", "3"]);
+    let busiest: Vec<_> = busiest.iter().map(|row| row["actions"].as_i64()).collect();
+    assert_eq!(busiest, most[..3]);
+    for (flags, words) in [
+        (
+            ["--state", "running"],
+            "use on, off, gone, unlisted, unknown",
+        ),
+        (["--sort", "colour"], "`colour` is not a column"),
+        (["--status", "off"], "did you mean `--state off`?"),
+    ] {
+        let run = sandbox.run(&[&["droplets"], &flags[..]].concat());
+        run.exits(2).says(words);
+    }
+    let word = sandbox.run(&["droplets", "off"]).exits(2);
+    word.says("did you mean `--state off`?");
+}
+
+#[test]
 fn filters_choose_by_tag_and_region_and_every_question_takes_a_tag() {
     let (cloud, sandbox) = archived();
     let region = cloud.droplets()[0].region_slug.clone();
