@@ -4,9 +4,9 @@
 //! everything else to stderr. Each command has one file. `filter` has the filter flags, `answer` prints rows, `basis`
 //! tells what they are based on, `order` sorts the rows of a report, `searched` words what an empty answer was about,
 //! `pager` shows answers that are longer than the screen, `document` prints single documents, `decided` reads a setting
-//! from a flag or the configuration, `summary` words the result of a sync, `exit` maps errors to statuses and hints,
-//! `help` lays out help, `mistake` explains arguments that are wrong, `meant` knows what they were meant for, `runtime` has threads and signals, `progress` draws
-//! the bar, `terminal` knows the streams.
+//! from a flag or the configuration, `summary` words the result of a sync, `status_lines` the facts of `status`, `exit`
+//! maps errors to statuses and hints, `help` lays out help, `mistake` explains arguments that are wrong, `meant` knows
+//! what they were meant for, `runtime` has threads and signals, `progress` draws the bar, `terminal` knows the streams.
 
 mod answer;
 mod attempt;
