@@ -276,30 +276,7 @@ impl Page<'_> {
     }
 
     fn write_runs(&self, table: &mut dyn RowWriter) -> io::Result<()> {
-        let names = [
-            "sync",
-            "started_at",
-            "took_seconds",
-            "outcome",
-            "requests",
-            "inserted",
-            "updated",
-            "message",
-        ];
-        table.header(&names.map(|name| {
-            let rank = match name {
-                "updated" => 40,
-                "requests" => 30,
-                "took_seconds" => 20,
-                "sync" | "inserted" => 10,
-                _ => 0,
-            };
-            let heading = match name {
-                "sync" => Heading::plain(name),
-                _ => Heading::named(name),
-            };
-            Heading { rank, ..heading }
-        }))?;
+        table.header(&run_headings())?;
         for run in &self.status.runs {
             let message = run.message.as_ref();
             let message = message.map(|it| it.lines().collect::<Vec<_>>().join("; "));
@@ -316,6 +293,33 @@ impl Page<'_> {
         }
         Ok(())
     }
+}
+
+fn run_headings() -> [Heading<'static>; 8] {
+    let names = [
+        "sync",
+        "started_at",
+        "took_seconds",
+        "outcome",
+        "requests",
+        "inserted",
+        "updated",
+        "message",
+    ];
+    names.map(|name| {
+        let rank = match name {
+            "updated" => 40,
+            "requests" => 30,
+            "took_seconds" => 20,
+            "sync" | "inserted" => 10,
+            _ => 0,
+        };
+        let heading = match name {
+            "sync" => Heading::plain(name),
+            _ => Heading::named(name),
+        };
+        Heading { rank, ..heading }
+    })
 }
 
 fn took(run: &Run) -> Option<i64> {

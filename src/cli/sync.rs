@@ -79,7 +79,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     if arguments.dry_run {
         return forecast(context, arguments, &progress, &settings);
     }
-    perform(context, arguments, &progress, settings, &monitoring, wait)
+    perform(context, arguments, &progress, settings, (&monitoring, wait))
 }
 
 /// Runs the sync, and tells people and other programs how it went.
@@ -88,18 +88,13 @@ fn perform(
     arguments: &Arguments,
     progress: &Progress,
     settings: Settings,
-    monitoring: &Monitoring,
-    wait: Option<Duration>,
+    (monitoring, wait): (&Monitoring, Option<Duration>),
 ) -> Result<Status, Failure> {
     let signals = stop_signals(Hangup::Stops, Some(overdue(context.terminal, progress)))?;
     // One extra thread is enough: a sync never does more than two things at once.
     let worker = Worker::start()?;
     let runtime = &worker.runtime;
-    let (bar, heard) = (progress.clone(), signals.cancellation.clone());
-    runtime.spawn(async move {
-        heard.requested(1).await;
-        bar.stop();
-    });
+    runtime.spawn(stop(progress.clone(), signals.cancellation.clone()));
     let mut pings = None;
     let attempt = Attempt {
         context,
@@ -111,9 +106,7 @@ fn perform(
         must_exist: false,
         cancellation: &signals.cancellation,
     };
-    let outcome = attempt.perform(runtime, || {
-        pings = monitoring.begin(runtime);
-    });
+    let outcome = attempt.perform(runtime, || pings = monitoring.begin(runtime));
     let done = outcome.as_ref().ok();
     let told = done.map_or(Ok(()), |done| tell(context, arguments, done));
     let verdict = attempt::verdict(&outcome);
@@ -128,8 +121,13 @@ fn perform(
     runtime.block_on(aftermath.tell());
     // Keep listening: printing the error may block when stderr is not read.
     std::mem::forget(signals);
-    told.and(verdict)?;
-    Ok(Status::Done)
+    told.and(verdict).map(|()| Status::Done)
+}
+
+/// Shows that the sync stops, once a signal asks for it.
+async fn stop(bar: Progress, heard: Cancellation) {
+    heard.requested(1).await;
+    bar.stop();
 }
 
 /// The end of a sync that a second signal stops.

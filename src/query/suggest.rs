@@ -287,6 +287,30 @@ impl fmt::Display for Contradiction {
 #[must_use]
 pub fn contradictions(filter: &Filter, now: Timestamp) -> Vec<Contradiction> {
     let question = Question::without_archive(filter, now);
+    let mut found = of_bounds(filter);
+    let choices = [
+        ("type", &question.types),
+        ("status", &question.statuses),
+        ("region_slug", &question.regions),
+        ("resource_type", &question.resource_types),
+    ];
+    let choices = choices.map(|(field, values)| (field, values.is_nothing()));
+    let of_droplets = [
+        ("droplet", filter.droplets.is_left_out()),
+        ("tag", filter.tags.is_left_out()),
+    ];
+    let left_out = choices.into_iter().chain(of_droplets);
+    let left_out = left_out.filter(|(_, is_left_out)| *is_left_out);
+    found.extend(left_out.map(|(field, _)| Contradiction::LeftOut { field }));
+    let is_open = matches!(&question.statuses, Values::Only(only) if only == &[IN_PROGRESS]);
+    if is_open && filter.max_duration_seconds.is_some() {
+        found.push(Contradiction::OpenWithMaximum);
+    }
+    found
+}
+
+/// The bounds that exclude each other.
+fn of_bounds(filter: &Filter) -> Vec<Contradiction> {
     let mut found = Vec::new();
     if let (Some(since), Some(until)) = (filter.since, filter.until)
         && since >= until
@@ -311,24 +335,6 @@ pub fn contradictions(filter: &Filter, now: Timestamp) -> Vec<Contradiction> {
             min_seconds,
             max_seconds,
         });
-    }
-    let choices = [
-        ("type", &question.types),
-        ("status", &question.statuses),
-        ("region_slug", &question.regions),
-        ("resource_type", &question.resource_types),
-    ];
-    let choices = choices.map(|(field, values)| (field, values.is_nothing()));
-    let of_droplets = [
-        ("droplet", filter.droplets.is_left_out()),
-        ("tag", filter.tags.is_left_out()),
-    ];
-    let left_out = choices.into_iter().chain(of_droplets);
-    let left_out = left_out.filter(|(_, is_left_out)| *is_left_out);
-    found.extend(left_out.map(|(field, _)| Contradiction::LeftOut { field }));
-    let is_open = matches!(&question.statuses, Values::Only(only) if only == &[IN_PROGRESS]);
-    if is_open && filter.max_duration_seconds.is_some() {
-        found.push(Contradiction::OpenWithMaximum);
     }
     found
 }
