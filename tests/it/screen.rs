@@ -247,7 +247,11 @@ fn binary_below(parent: u32) -> Option<String> {
 }
 
 fn sync_on_a_terminal(sandbox: &Sandbox, cloud: &Cloud) -> Running {
-    let mut command = command_on_a_terminal(sandbox, &["sync", "--all"]);
+    sync_with(sandbox, cloud, "--all")
+}
+
+fn sync_with(sandbox: &Sandbox, cloud: &Cloud, flag: &str) -> Running {
+    let mut command = command_on_a_terminal(sandbox, &["sync", flag]);
     command.env("DIGITALOCEAN_API_URL", cloud.url());
     command.env("DIGITALOCEAN_TOKEN", cloud.token());
     Running::start(command)
@@ -280,6 +284,20 @@ fn ctrl_c_is_acknowledged_at_once_and_leaves_no_bar() {
     let (bar, messages) = end.split_once("interrupted: ").expect("it sums up");
     assert!(bar.ends_with("\u{1b}[2K"), "the bar stays: {run}");
     assert!(!messages.contains("of 3,000 actions"), "{run}");
+}
+
+#[test]
+fn a_forecast_stands_alone_on_its_line() {
+    let cloud = settled_cloud(2, 300);
+    let sandbox = sized(Sandbox::new(), 60, 24);
+    if !has_script(&sandbox) {
+        return;
+    }
+    let run = sync_with(&sandbox, &cloud, "--dry-run").end().exits(0);
+    let (before, after) = run.stdout.rsplit_once("300 actions").unwrap();
+    let is_alone = before.is_empty() || before.ends_with("\u{1b}[2K");
+    assert!(is_alone && !after.contains("\u{1b}[2K"), "{run}");
+    assert!(after.contains("less\r\n  than a minute"), "{run}");
 }
 
 #[test]
