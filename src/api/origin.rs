@@ -17,6 +17,12 @@ pub struct Origin {
 /// most its scheme and host, and only if both are recognised.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OriginError {
+    /// It does not say how to reach the host.
+    #[error(
+        "the API address needs https:// in front, as in {}",
+        Origin::DIGITALOCEAN
+    )]
+    NoScheme,
     /// It is not an absolute URL with a host.
     #[error(
         "the API address is not a URL such as {}: {reason}",
@@ -57,6 +63,9 @@ impl Origin {
         let not_a_url = |reason: &str| OriginError::NotAUrl {
             reason: reason.to_owned(),
         };
+        if !text.contains("://") {
+            return Err(OriginError::NoScheme);
+        }
         let mut url = Url::parse(text).map_err(|error| not_a_url(&error.to_string()))?;
         let host = url.host_str().ok_or_else(|| not_a_url("it has no host"))?;
         if !["https", "http"].contains(&url.scheme()) {

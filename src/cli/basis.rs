@@ -103,24 +103,26 @@ impl Basis {
     }
 }
 
-/// `3 droplets are not archived: 7, 8, 9`
+/// `3 droplets are not archived: 7, 8, 9`; `not archived completely` when some of their actions are.
 fn in_words(connection: &Connection, droplets: &[DropletId]) -> Result<String, Failure> {
     const MOST: usize = 5;
+    let filter = Filter {
+        droplets: Choice::any_of(droplets.iter().map(|id| DropletSelector::Id(*id))),
+        ..Filter::default()
+    };
+    let is_in_part = query::count(connection, &filter, Timestamp::now())? > 0;
+    let how = if is_in_part { " completely" } else { "" };
     let ids: Vec<_> = droplets.iter().map(ToString::to_string).collect();
     Ok(match droplets {
-        [id] => {
-            let filter = Filter {
-                droplets: Choice::any_of([DropletSelector::Id(*id)]),
-                ..Filter::default()
+        [id] => format!("droplet {id} is not archived{how}"),
+        _ => {
+            let number = counted(ids.len() as u64, "droplet");
+            let list = if ids.len() <= MOST {
+                format!(": {}", ids.join(", "))
+            } else {
+                String::new()
             };
-            let is_in_part = query::count(connection, &filter, Timestamp::now())? > 0;
-            let how = if is_in_part { " completely" } else { "" };
-            format!("droplet {id} is not archived{how}")
+            format!("{number} are not archived{how}{list}")
         }
-        _ if ids.len() <= MOST => {
-            let (number, list) = (ids.len(), ids.join(", "));
-            format!("{number} droplets are not archived: {list}")
-        }
-        _ => format!("{} are not archived", counted(ids.len() as u64, "droplet")),
     })
 }

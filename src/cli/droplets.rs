@@ -1,14 +1,15 @@
 //! `archiver droplets`: prints the inventory on stdout.
 
 use archiver::core::time::Timestamp;
-use archiver::output::{Format, Heading, RowWriter, Value};
+use archiver::output::{Format, Heading, Value};
 use archiver::query::timeline::Power;
-use archiver::query::{self, DropletSelector, Filter, KnownDroplet, Term};
+use archiver::query::{self, Choice, DropletSelector, Filter, KnownDroplet, Term};
 
 use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
 use super::filter;
+use super::order::OrderFlags;
 
 /// Flags of `archiver droplets`.
 #[derive(clap::Args)]
@@ -16,6 +17,8 @@ use super::filter;
 pub(super) struct Arguments {
     #[command(flatten)]
     which: Which,
+    #[command(flatten)]
+    order: OrderFlags,
     #[command(flatten)]
     answer: AnswerFlags,
 }
@@ -26,14 +29,17 @@ struct Which {
     /// The droplet: its id, a name it has or had, or a pattern such as 'web-*'
     #[arg(long, value_name = "ID|NAME", value_delimiter = ',')]
     droplet: Vec<Term<DropletSelector>>,
-    /// A tag, as last seen
-    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    /// A tag, as last seen, or a pattern such as 'env:*'
+    #[arg(long, value_name = "TAG", value_delimiter = ',', value_parser = filter::tag)]
     tag: Vec<Term<String>>,
     /// The region's slug, such as nyc3
     #[arg(long, value_name = "SLUG", value_delimiter = ',')]
     region: Vec<Term<String>>,
+    /// The state: on, off, gone, unlisted or unknown
+    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = state)]
+    state: Vec<Term<String>>,
     /// Only droplets that no longer exist
-    #[arg(long, conflicts_with = "existing")]
+    #[arg(long, conflicts_with_all = ["existing", "state"])]
     gone: bool,
     /// Only droplets that still exist
     #[arg(long)]
@@ -44,6 +50,7 @@ const AFTER_HELP: &str = "\
 Examples:
   archiver droplets --existing
   archiver droplets --tag prod --region 'nyc3,!fra1'
+  archiver droplets --state off --sort state_since_at
   archiver droplets --gone -o csv --columns id,name,created_at,gone_at
 
 The name, size and tags are those last seen; a droplet that is gone keeps them. The state is on, off or gone by its \
@@ -77,12 +84,36 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let filter = arguments.which.filter()?;
     let connection = context.open_archive()?;
     filter::check(context, flags, &connection, &filter)?;
-    let droplets = query::inventory(&connection, &filter, now)?;
+    let mut droplets = query::inventory(&connection, &filter, now)?;
+    let states: Choice<String> = filter::choice(&arguments.which.state);
+    droplets.retain(|droplet| states.has(state_of(droplet)));
     let slips = filter::slips(&connection, (&filter, now), droplets.len() as u64)?;
     drop(connection);
-    let status = print(context, flags, &droplets)?;
+    let status = print(context, arguments, &droplets)?;
     context.terminal.warnings(&slips);
     Ok(status)
+}
+
+const STATES: [&str; 5] = ["on", "off", "gone", "unlisted", "unknown"];
+
+/// The value of `--state`.
+fn state(text: &str) -> Result<Term<String>, String> {
+    let term = text.parse::<Term<String>>();
+    let term = term.map_err(|error| error.to_string())?;
+    let (Term::Is(name) | Term::IsNot(name)) = &term;
+    if !STATES.contains(&name.as_str()) {
+        let states = STATES.join(", ");
+        return Err(format!("`{name}` is not a state: use {states}"));
+    }
+    Ok(term)
+}
+
+/// One of [`STATES`].
+fn state_of(droplet: &KnownDroplet) -> &'static str {
+    match droplet.state.power {
+        Power::Unknown if !droplet.is_listed => "unlisted",
+        power => power.name(),
+    }
 }
 
 impl Which {
@@ -90,7 +121,7 @@ impl Which {
         let fate = |is_gone: bool, is_asked: bool| is_asked.then_some(is_gone);
         Ok(Filter {
             droplets: filter::choice(&self.droplet),
-            tags: filter::tags(&self.tag)?,
+            tags: filter::choice(&self.tag),
             regions: filter::choice(&self.region),
             gone: fate(true, self.gone).or(fate(false, self.existing)),
             ..Filter::default()
@@ -100,9 +131,10 @@ impl Which {
 
 fn print(
     context: &Context,
-    flags: &AnswerFlags,
+    arguments: &Arguments,
     droplets: &[KnownDroplet],
 ) -> Result<Status, Failure> {
+    let flags = &arguments.answer;
     let is_complete = !flags.columns.is_empty() || !flags.output.is_for_people();
     let is_shown = |(name, _): &(&str, &str)| is_complete || !NOT_FOR_PEOPLE.contains(name);
     let shown: Vec<bool> = COLUMNS.iter().map(is_shown).collect();
@@ -116,15 +148,17 @@ fn print(
         .collect();
     let list = List::of(flags.output);
     let printed = answer::print(context, flags, |printer| {
-        let mut written = printer.header(&headings);
-        for droplet in droplets {
-            let texts = Texts::of(droplet, list);
-            let values = values(droplet, &texts, list);
-            let values = values.into_iter().zip(&shown);
-            let row: Vec<_> = values.filter(|(_, is)| **is).map(|(it, _)| it).collect();
-            written = written.and_then(|()| printer.row(&row));
-        }
-        written.map_err(query::Error::Write)
+        arguments.order.pass(printer, |writer| {
+            let mut written = writer.header(&headings);
+            for droplet in droplets {
+                let texts = Texts::of(droplet, list);
+                let values = values(droplet, &texts, list);
+                let values = values.into_iter().zip(&shown);
+                let row: Vec<_> = values.filter(|(_, is)| **is).map(|(it, _)| it).collect();
+                written = written.and_then(|()| writer.row(&row));
+            }
+            written.map_err(query::Error::Write)
+        })
     })?;
     Ok(printed.status)
 }
@@ -194,10 +228,7 @@ fn values<'a>(droplet: &'a KnownDroplet, texts: &'a Texts, list: List) -> [Value
         text(droplet.size_slug.as_ref()),
         list.value(&texts.tags),
         text(droplet.created_at.as_ref()),
-        Value::Text(match power {
-            Power::Unknown if !droplet.is_listed => "unlisted",
-            power => power.name(),
-        }),
+        Value::Text(state_of(droplet)),
         text(texts.since.as_ref()),
         certainty,
         text(droplet.last_action.as_ref()),

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use archiver::core::model::ActionId;
+use archiver::core::model::{ActionId, DropletId};
 use archiver::core::time::{
     Timestamp, Zone, parse_duration, parse_period, parse_since, parse_until,
 };
@@ -14,7 +14,9 @@ use rusqlite::Connection;
 
 use super::Context;
 use super::answer::AnswerFlags;
-use super::exit::Failure;
+use super::exit::{Failure, Status};
+use super::meant::{flag_of, quoted};
+use super::scope;
 
 /// Selects actions.
 #[derive(clap::Args)]
@@ -29,8 +31,8 @@ pub(super) struct FilterFlags {
     /// The droplet: its id, a name it has or had, or a pattern such as 'web-*'
     #[arg(long, value_name = "ID|NAME", value_delimiter = ',')]
     droplet: Vec<Term<DropletSelector>>,
-    /// A tag of the droplet, as last seen
-    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    /// A tag of the droplet, as last seen, or a pattern such as 'env:*'
+    #[arg(long, value_name = "TAG", value_delimiter = ',', value_parser = tag)]
     tag: Vec<Term<String>>,
     /// The region's slug, such as nyc3
     #[arg(long, value_name = "SLUG", value_delimiter = ',')]
@@ -115,7 +117,7 @@ impl FilterFlags {
             types: choice(&self.types),
             statuses: choice(&self.status),
             droplets: choice(&self.droplet),
-            tags: tags(&self.tag)?,
+            tags: choice(&self.tag),
             regions: choice(&self.region),
             resource_types: choice(&self.resource_type),
             ids: self.id.clone(),
@@ -170,13 +172,13 @@ impl FilterFlags {
     }
 }
 
-/// The choice of tags. The empty text, such as an unset variable of a script, is no tag.
-pub(super) fn tags(terms: &[Term<String>]) -> Result<Choice<String>, Failure> {
-    let is_empty = |term: &Term<String>| matches!(term, Term::Is(tag) if tag.is_empty());
-    if terms.iter().any(is_empty) {
-        return Err(Failure::usage("--tag: the tag is empty"));
-    }
-    Ok(choice(terms))
+/// The value of `--tag`.
+pub(super) fn tag(text: &str) -> Result<Term<String>, String> {
+    let term = text.parse::<Term<String>>();
+    let term = term.map_err(|error| error.to_string())?;
+    let (Term::Is(name) | Term::IsNot(name)) = &term;
+    scope::tag(name)?;
+    Ok(term)
 }
 
 pub(super) fn choice<T: Clone>(terms: &[Term<T>]) -> Choice<T> {
@@ -195,7 +197,7 @@ fn seen(text: &str, now: Timestamp, zone: &Zone) -> Result<SeenSince, Failure> {
     }
 }
 
-/// Checks the filter before the question is asked. With `--exit-code`, a value that no action can have is an error,
+/// Checks the filter before the question is asked. With `--exit-code`, a filter that no action can match is an error,
 /// because its question always finds nothing. Requested droplets that are not archived are told after the answer.
 pub(super) fn check(
     context: &Context,
@@ -203,13 +205,17 @@ pub(super) fn check(
     connection: &Connection,
     filter: &Filter,
 ) -> Result<(), Failure> {
-    echo(context, connection, filter)?;
-    if flags.exit_code
-        && let Some(unknown) = query::unknown(connection, filter)?.first()
-    {
-        return Err(Failure::usage(in_words(unknown, false)));
+    let droplets = query::droplets(connection, filter);
+    let droplets = droplets.map_err(|error| unresolved(context, flags, error))?;
+    echo(context, filter, droplets.as_deref());
+    if flags.exit_code {
+        if let Some(unknown) = query::unknown(connection, filter)?.first() {
+            return Err(Failure::usage(in_words(unknown, false)));
+        }
+        if let Some(why) = contradictions(filter, Timestamp::now()).first() {
+            return Err(Failure::usage(why.to_string()));
+        }
     }
-    let droplets = query::droplets(connection, filter)?;
     let are_named = !filter.droplets.any_of.is_empty() || !filter.tags.any_of.is_empty();
     match droplets {
         Some(droplets) => (context.basis).note_unarchived(connection, Some(&droplets), are_named),
@@ -217,12 +223,22 @@ pub(super) fn check(
     }
 }
 
-/// Prints how the filter was understood, with `-v`.
-fn echo(context: &Context, connection: &Connection, filter: &Filter) -> Result<(), Failure> {
-    const MOST_NAMED: usize = 50;
-    if context.terminal.verbosity == 0 {
-        return Ok(());
+/// The failure for a name or a tag that the archive does not know. With `--exit-code` it may be one of the missing part.
+pub(super) fn unresolved(context: &Context, flags: &AnswerFlags, error: query::Error) -> Failure {
+    let is_unknown = matches!(
+        error,
+        query::Error::UnknownName { .. } | query::Error::UnknownTag { .. }
+    );
+    let mut failure = Failure::from(error);
+    if is_unknown && flags.exit_code && context.basis.is_incomplete() {
+        failure.status = Status::Partial;
     }
+    failure
+}
+
+/// Prints how the filter was understood, with `-v`.
+fn echo(context: &Context, filter: &Filter, droplets: Option<&[DropletId]>) {
+    const MOST_NAMED: usize = 50;
     let say = |text: String| context.terminal.detail(1, &text);
     let or = |time: Option<Timestamp>, other: &str| {
         time.map_or_else(|| other.to_owned(), |time| time.to_string())
@@ -234,7 +250,7 @@ fn echo(context: &Context, connection: &Connection, filter: &Filter) -> Result<(
     if let Some((from, to)) = filter.overlap {
         say(format!("under way: {from} .. {to} (UTC, without its end)"));
     }
-    if let Some(droplets) = query::droplets(connection, filter)? {
+    if let Some(droplets) = droplets {
         let ids: Vec<_> = droplets
             .iter()
             .take(MOST_NAMED)
@@ -246,7 +262,6 @@ fn echo(context: &Context, connection: &Connection, filter: &Filter) -> Result<(
         };
         say(format!("droplets: {}{more}", ids.join(", ")));
     }
-    Ok(())
 }
 
 /// True when droplets are or were called this.
@@ -260,6 +275,42 @@ fn is_droplet(connection: &Connection, name: &str) -> Result<bool, Failure> {
         Err(query::Error::UnknownName { .. }) => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The flags for words that are no types.
+const OTHER_FLAGS: [&str; 6] = [
+    "status",
+    "region",
+    "resource-type",
+    "during",
+    "since",
+    "tag",
+];
+
+/// Refuses a word that is no type, and looks like the value of a flag: `last reboot web-01`.
+pub(super) fn expect_types(
+    connection: &Connection,
+    types: Choice<TypeSelector>,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let words = Filter {
+        types,
+        ..Filter::default()
+    };
+    for unknown in query::unknown(connection, &words)? {
+        let word = unknown.value;
+        let flag = if is_droplet(connection, &word)? {
+            Some("droplet")
+        } else {
+            flag_of(&word, &|flag| OTHER_FLAGS.contains(&flag), now)
+        };
+        if let Some(flag) = flag {
+            let message = format!("`archiver last` takes types of actions, and `{word}` is none");
+            let meant = format!("did you mean `--{flag} {}`?", quoted(&word));
+            return Err(Failure::usage(message).with_hint(meant));
+        }
+    }
+    Ok(())
 }
 
 /// Warnings about filters that are probably mistakes: a value that the archive has never seen and, when nothing

@@ -1,7 +1,9 @@
 //! The layout of help: commands in groups, flags of every command last, and lines as wide as the terminal.
 
 use archiver::config::Environment;
+use archiver::output::wrapped;
 use clap::Command;
+use clap::builder::StyledStr;
 use console::Term;
 use unicode_width::UnicodeWidthStr;
 
@@ -37,12 +39,30 @@ pub(super) fn width(environment: &Environment) -> usize {
 /// The root command with its help in groups, and the width for the help of all commands.
 pub(super) fn laid_out(root: Command, width: usize) -> Command {
     let style = *root.get_styles().get_header();
+    let template = format!(
+        "{}{style}Global options:{style:#}\n{{options}}{{after-help}}",
+        beginning(&root, width)
+    );
+    root.term_width(width).help_template(template)
+}
+
+/// The usage and the commands alone.
+pub(super) fn short(root: &Command, width: usize) -> StyledStr {
+    let more = "`archiver --help` shows more, `archiver COMMAND --help` the flags of a command.";
+    let template = beginning(root, width) + &wrapped(more, Some(width), 0);
+    root.clone().help_template(template).render_help()
+}
+
+/// The template of the help until the commands, which are in groups.
+fn beginning(root: &Command, width: usize) -> String {
+    let style = *root.get_styles().get_header();
     let about = |command: &Command| command.get_about().map(ToString::to_string);
     let entry = |command: &Command| {
         let name = command.get_name().to_owned();
         (name, about(command).unwrap_or_default())
     };
     let mut rest: Vec<&Command> = root.get_subcommands().collect();
+    rest.retain(|command| command.get_name() != "help");
     let mut groups = String::new();
     for (number, (title, names)) in GROUPS.iter().enumerate() {
         let is_last = number + 1 == GROUPS.len();
@@ -59,11 +79,7 @@ pub(super) fn laid_out(root: Command, width: usize) -> Command {
         let entries = two_columns(&entries, width);
         groups.push_str(&format!("{style}{title}:{style:#}\n{entries}\n"));
     }
-    let template = format!(
-        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}\
-         {style}Global options:{style:#}\n{{options}}{{after-help}}"
-    );
-    root.term_width(width).help_template(template)
+    format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}")
 }
 
 /// Names with their explanations beside them, or below them where there is no room.

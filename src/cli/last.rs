@@ -51,12 +51,13 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         ..arguments.which.filter(now, &arguments.answer.tz)?
     };
     let what: Choice<TypeSelector> = arguments.what.iter().cloned().collect();
-    filter.types.any_of.extend(what.any_of);
+    filter.types.any_of.extend(what.any_of.clone());
     filter.types.none_of.extend(what.none_of);
     if filter.statuses.is_anything() {
         filter.statuses = Choice::any_of([COMPLETED.to_owned()]);
     }
     let connection = context.open_archive()?;
+    filter::expect_types(&connection, Choice::any_of(what.any_of), now)?;
     filter::check(context, &arguments.answer, &connection, &filter)?;
     let last = query::last(&connection, &filter, now)?;
     let found = last.iter().filter(|last| last.action.is_some()).count();

@@ -7,28 +7,33 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::num::{IntErrorKind, ParseIntError};
 
-use archiver::core::model::{COMPLETED, IN_PROGRESS};
 use archiver::core::secrets::looks_like_token;
-use archiver::core::time::{Timestamp, Zone, parse_period, parse_since};
+use archiver::core::time::Timestamp;
 use archiver::output::Format;
-use archiver::query::{groups, nearest};
+use archiver::query::nearest;
+use archiver::query::report::Library;
+use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
 use super::exit::Failure;
+use super::help;
+use super::meant::{flags_of, quoted, synonym};
 
 /// Joins a flag and a value that begins with a minus sign and a digit: `--since -3d` becomes `--since=-3d`. No flag
-/// begins with a digit.
+/// begins with a digit. Joins `--sort -size` too, which other programs take for the opposite order.
 pub(super) fn joined(root: &Command, arguments: Vec<OsString>) -> Vec<OsString> {
     let words = words(&arguments);
     let mut joined: Vec<OsString> = Vec::with_capacity(arguments.len());
     for (position, argument) in arguments.into_iter().enumerate() {
         let before = &words[..position];
-        let is_value = is_negative(&words[position])
-            && !before.iter().any(|word| word == "--")
-            && before
-                .split_last()
-                .is_some_and(|(flag, before)| takes_value(&commands(root, before), flag));
+        let is_value = !before.iter().any(|word| word == "--")
+            && before.split_last().is_some_and(|(flag, before)| {
+                let path = commands(root, before);
+                let word = &words[position];
+                let is_order = flag == "--sort" && is_short(word) && find(&path, word).is_none();
+                (is_negative(word) || is_order) && takes_value(&path, flag)
+            });
         match joined.last_mut().filter(|_| is_value) {
             Some(flag) => {
                 flag.push("=");
@@ -48,6 +53,12 @@ fn words(arguments: &[OsString]) -> Vec<String> {
 fn is_negative(word: &str) -> bool {
     let digits = word.strip_prefix('-');
     digits.is_some_and(|digits| digits.starts_with(|first: char| first.is_ascii_digit()))
+}
+
+/// True for `-x` and `-size`.
+fn is_short(word: &str) -> bool {
+    let name = word.strip_prefix('-');
+    name.is_some_and(|name| name.starts_with(|first: char| first.is_alphabetic()))
 }
 
 /// The commands that the words name, beginning with the program itself.
@@ -74,8 +85,9 @@ fn flags<'a>(path: &[&'a Command]) -> impl Iterator<Item = &'a Arg> {
     own.chain(global.filter(|flag| flag.is_global_set()))
 }
 
-fn takes_value(path: &[&Command], word: &str) -> bool {
-    let is_named = |flag: &&Arg| match word.strip_prefix("--") {
+/// The flag that a word names.
+fn find<'a>(path: &[&'a Command], word: &str) -> Option<&'a Arg> {
+    flags(path).find(|flag| match word.strip_prefix("--") {
         Some(name) => {
             let aliases = flag.get_all_aliases().unwrap_or_default();
             flag.get_long() == Some(name) || aliases.contains(&name)
@@ -86,10 +98,19 @@ fn takes_value(path: &[&Command], word: &str) -> bool {
             let name = characters.next().filter(|_| is_short && word.len() == 2);
             name.is_some() && flag.get_short() == name
         }
-    };
-    flags(path)
-        .find(is_named)
-        .is_some_and(|flag| flag.get_action().takes_values())
+    })
+}
+
+fn takes_value(path: &[&Command], word: &str) -> bool {
+    find(path, word).is_some_and(|flag| flag.get_action().takes_values())
+}
+
+/// The help of the command that needs another one after it, in short: usage and commands.
+pub(super) fn without_command(root: &Command, arguments: &[OsString], width: usize) -> StyledStr {
+    match commands(root, &words(arguments)).as_slice() {
+        [.., command] if command.get_name() != root.get_name() => (*command).clone().render_help(),
+        _ => help::short(root, width),
+    }
 }
 
 /// The failure for arguments that clap refused.
@@ -97,6 +118,7 @@ pub(super) fn failure(
     error: &clap::Error,
     root: &Command,
     arguments: &[OsString],
+    library: &Library,
     now: Timestamp,
 ) -> Failure {
     let words = words(arguments);
@@ -107,6 +129,7 @@ pub(super) fn failure(
         words: &words,
         path: &path,
         command: names.join(" "),
+        library,
         now,
     };
     if mistake.has_a_token() {
@@ -124,6 +147,7 @@ struct Mistake<'a> {
     path: &'a [&'a Command],
     /// `archiver query`
     command: String,
+    library: &'a Library,
     now: Timestamp,
 }
 
@@ -151,9 +175,7 @@ impl Mistake<'_> {
                 let valid = self.part(ContextKind::ValidValue);
                 Failure::usage(format!("{flag}: `{value}` is not one of {valid}"))
             }
-            ErrorKind::ValueValidation => {
-                Failure::usage(format!("{flag}: {}", reason(self.error, &value)))
-            }
+            ErrorKind::ValueValidation => self.invalid_value(&flag, &value),
             ErrorKind::MissingRequiredArgument => {
                 let usage = self.part(ContextKind::Usage);
                 let usage = usage.trim_start_matches("Usage:").trim();
@@ -205,60 +227,158 @@ impl Mistake<'_> {
             let mut whole = self.words.iter().filter(|it| it.starts_with(&word));
             return self.stray(whole.next().unwrap_or(&word));
         }
-        let Some(flag) = word.strip_prefix('-') else {
+        if !word.starts_with('-') {
             return self.stray(&word);
-        };
+        }
         let message = format!("`{command}` has no flag `{word}`");
-        let flag = flag.trim_start_matches('-');
-        let near = match flag.parse::<Format>() {
-            Ok(format) if self.has("output") => vec![format!("-o {format}")],
-            _ => {
-                let visible = flags(self.path).filter(|flag| !flag.is_hide_set());
-                let names = visible.flat_map(|flag| {
-                    let aliases = flag.get_visible_aliases().unwrap_or_default();
-                    flag.get_long().into_iter().chain(aliases)
-                });
-                let mut near = nearest(flag, names);
-                if near.iter().any(|name| name.starts_with(flag)) {
-                    near.retain(|name| name.starts_with(flag));
-                }
-                near.into_iter().map(|name| format!("--{name}")).collect()
-            }
+        self.with_meant(message, "", &self.near_flags(&word))
+    }
+
+    /// The flags that were probably meant by an unknown one: the same under its name here, that of another command, or
+    /// one with a similar name.
+    fn near_flags(&self, word: &str) -> Vec<String> {
+        let name = word.trim_start_matches('-');
+        if let Ok(format) = name.parse::<Format>()
+            && self.has("output")
+        {
+            return vec![format!("-o {format}")];
+        }
+        if let Some(flag) = synonym(word, |flag| self.has(flag)) {
+            return vec![self.with_value(word, flag)];
+        }
+        let own = self.path.last().into_iter().copied();
+        let own = own.flat_map(Command::get_arguments);
+        let own = own.filter(|flag| !flag.is_hide_set());
+        let long = |flag: &&str| format!("--{flag}");
+        if name.chars().count() == 1 {
+            let own = own.filter_map(Arg::get_long);
+            let own = own.filter(|flag| flag.starts_with(name));
+            return own.take(2).map(|flag| long(&flag)).collect();
+        }
+        if let Some(below) = self.below(name) {
+            return vec![below];
+        }
+        let visible = flags(self.path).filter(|flag| !flag.is_hide_set());
+        let names = visible.flat_map(|flag| {
+            let aliases = flag.get_visible_aliases().unwrap_or_default();
+            flag.get_long().into_iter().chain(aliases)
+        });
+        let mut near = nearest(name, names);
+        if near.iter().any(|flag| flag.starts_with(name)) {
+            near.retain(|flag| flag.starts_with(name));
+        }
+        near.iter().map(|flag| long(&flag.as_str())).collect()
+    }
+
+    /// A flag with the value that was written after the unknown one: `--until 2026` for `--to 2026`.
+    fn with_value(&self, written: &str, flag: &str) -> String {
+        let mut words = self.words.iter().skip_while(|it| !it.starts_with(written));
+        let joined = words
+            .next()
+            .and_then(|word| word.strip_prefix(written)?.strip_prefix('='));
+        let next = words.next().map(String::as_str);
+        let value = joined.or(next).filter(|value| !value.starts_with('-'));
+        let value = value.filter(|_| takes_value(self.path, flag));
+        match value {
+            Some(value) if flag != "--output" => format!("{flag} {}", quoted(value)),
+            Some(value) if value.parse::<Format>().is_ok() => format!("-o {value}"),
+            _ => flag.to_owned(),
+        }
+    }
+
+    /// The flag after the command that has it: `archiver query --type`, `archiver report NAME --sort`.
+    fn below(&self, name: &str) -> Option<String> {
+        let mut commands = self.path.last()?.get_subcommands();
+        let has_it = |command: &&Command| {
+            let mut flags = command.get_arguments();
+            flags.any(|flag| flag.get_long() == Some(name))
         };
-        self.with_meant(message, "", &near)
+        let query = self.path.last()?.find_subcommand("query");
+        let command = query.filter(has_it).or_else(|| commands.find(has_it))?;
+        let command = if self.is_report() {
+            "NAME"
+        } else {
+            command.get_name()
+        };
+        Some(format!("{} {command} --{name}", self.command))
+    }
+
+    fn is_report(&self) -> bool {
+        let command = self.path.last();
+        command.is_some_and(|command| command.get_name() == "report")
+    }
+
+    fn invalid_value(&self, flag: &str, value: &str) -> Failure {
+        let failure = Failure::usage(format!("{flag}: {}", reason(self.error, value)));
+        let is_name = value.starts_with(char::is_alphabetic);
+        if self.command == "archiver show" && flag == "ID" && is_name {
+            let meant = format!("`archiver timeline {}`", quoted(value));
+            return failure.with_hint(format!("did you mean {meant}?"));
+        }
+        match value.strip_prefix('-') {
+            Some(key) if flag == "--sort" && self.has("reverse") => {
+                failure.with_hint(format!("did you mean `--sort {} --reverse`?", quoted(key)))
+            }
+            _ => failure,
+        }
     }
 
     /// The failure for a word without a flag.
     fn stray(&self, word: &str) -> Failure {
         let message = format!("`{}` takes no argument `{word}`", self.command);
         let next = self.words.iter().skip_while(|it| *it != word).nth(1);
-        let meant = meant(word, next, &|long| self.has(long), self.now);
+        let meant = flags_of(word, next, &|long| self.has(long), self.now);
         self.with_meant(message, "", &meant)
     }
 
     fn unknown_command(&self) -> Failure {
         let word = self.part(ContextKind::InvalidSubcommand);
-        let command = self.path.last();
-        let is_report = command.is_some_and(|it| it.get_name() == "report");
+        let is_report = self.is_report();
         let what = if is_report { "report" } else { "command" };
         let message = format!("there is no {what} `{word}`");
-        if let Some(query) = command.and_then(|it| it.find_subcommand("query")) {
+        let near = self.near_commands(&word);
+        if near.is_empty() && is_report {
+            return Failure::usage(message).with_hint("`archiver report` lists the reports");
+        }
+        self.with_meant(message, &format!("{} ", self.command), &near)
+    }
+
+    /// The words that were probably meant by an unknown command: a flag, the command under its name here, a report, a
+    /// question about the word, or a similar name.
+    fn near_commands(&self, word: &str) -> Vec<String> {
+        let Some(command) = self.path.last() else {
+            return Vec::new();
+        };
+        if self.has(word) {
+            return vec![format!("--{word}")];
+        }
+        let query = command.find_subcommand("query");
+        let reports = self.library.reports().iter().filter(|_| query.is_some());
+        let reports: Vec<_> = reports.map(|it| format!("report {}", it.name)).collect();
+        let report = format!("report {word}");
+        if reports.contains(&report) {
+            return vec![report];
+        }
+        let has = |name: &str| command.find_subcommand(name).is_some();
+        if let Some(meant) = synonym(word, has) {
+            return vec![meant.to_owned()];
+        }
+        if let Some(query) = query {
             let has = |long: &str| {
                 let mut flags = query.get_arguments();
                 // Any word may be a droplet, and most words here are misspelt commands.
                 long != "droplet" && flags.any(|flag| flag.get_long() == Some(long))
             };
-            let meant = meant(&word, None, &has, self.now);
+            let meant = flags_of(word, None, &has, self.now);
             if !meant.is_empty() {
-                return self.with_meant(message, "archiver query ", &meant);
+                return meant.iter().map(|it| format!("query {it}")).collect();
             }
         }
-        let commands = command.into_iter().flat_map(|it| it.get_subcommands());
-        let near = nearest(&word, commands.map(Command::get_name));
-        if near.is_empty() && is_report {
-            return Failure::usage(message).with_hint("`archiver report` lists the reports");
-        }
-        self.with_meant(message, &format!("{} ", self.command), &near)
+        let names = command.get_subcommands().map(Command::get_name);
+        let mut near = nearest(word, names);
+        near.extend(nearest(&report, reports.iter().map(String::as_str)));
+        near.retain(|name| is_similar(word, name.trim_start_matches("report ")));
+        near
     }
 
     fn with_meant(&self, message: String, before: &str, meant: &[String]) -> Failure {
@@ -270,6 +390,12 @@ impl Mistake<'_> {
             }
         }
     }
+}
+
+/// True when one letter is wrong, or several after the first: nobody who writes `export` means `report`.
+fn is_similar(word: &str, name: &str) -> bool {
+    let wrong = strsim::damerau_levenshtein(word, name);
+    wrong < 2 || word.chars().next() == name.chars().next() && wrong <= word.len() / 3
 }
 
 /// `--limit` for `--limit <N>`, `ID` for `<ID>`.
@@ -297,64 +423,4 @@ fn reason(error: &clap::Error, value: &str) -> String {
         _ if is_negative(value) => format!("`{value}` is negative"),
         _ => format!("`{value}` is not a whole number"),
     }
-}
-
-const STATUSES: [&str; 3] = [COMPLETED, "errored", IN_PROGRESS];
-const RESOURCE_TYPES: [&str; 4] = ["volume", "image", "floating_ip", "reserved_ip"];
-/// The places of DigitalOcean's regions, each of which is numbered: `nyc3`.
-const PLACES: [&str; 11] = [
-    "ams", "atl", "blr", "fra", "lon", "nyc", "ric", "sfo", "sgp", "syd", "tor",
-];
-
-/// The flags that a word without a flag was probably meant for, each with the word: `--type reboot`.
-fn meant(
-    word: &str,
-    next: Option<&String>,
-    has: &dyn Fn(&str) -> bool,
-    now: Timestamp,
-) -> Vec<String> {
-    if has(word) {
-        let value = next.map(|next| format!(" {}", quoted(next)));
-        return vec![format!("--{word}{}", value.unwrap_or_default())];
-    }
-    if word.parse::<Format>().is_ok() && has("output") {
-        return vec![format!("-o {word}")];
-    }
-    let zone = Zone::utc();
-    let mut types = groups().iter().flat_map(|group| group.types);
-    let is_type = word.starts_with('@') || word == "create" || types.any(|it| *it == word);
-    let is_region = word.len() == 4
-        && PLACES.iter().any(|place| word.starts_with(place))
-        && word.ends_with(|last: char| last.is_ascii_digit());
-    let is_number = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
-    let guesses = [
-        ("type", is_type),
-        ("status", STATUSES.contains(&word)),
-        ("region", is_region),
-        ("resource-type", RESOURCE_TYPES.contains(&word)),
-        ("during", parse_period(word, now, &zone).is_ok()),
-        ("since", parse_since(word, now, &zone).is_ok()),
-    ];
-    let sure = guesses.iter().find(|(flag, is_it)| *is_it && has(flag));
-    let flags = match sure {
-        Some((flag, _)) => vec![*flag],
-        None if is_number => vec!["droplet", "id"],
-        // A sync has tags too, and no filters.
-        None if has("type") => vec!["droplet"],
-        None => vec!["droplet", "tag"],
-    };
-    let flags = flags.into_iter().filter(|flag| has(flag));
-    flags
-        .map(|flag| format!("--{flag} {}", quoted(word)))
-        .collect()
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let is_plain =
-        |character: char| character.is_alphanumeric() || "_-./:@%+=,".contains(character);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
 }

@@ -4,9 +4,10 @@
 //! everything else to stderr. Each command has one file. `filter` has the filter flags, `answer` prints rows, `basis`
 //! tells what they are based on, `order` sorts the rows of a report, `searched` words what an empty answer was about,
 //! `pager` shows answers that are longer than the screen, `document` prints single documents, `decided` reads a setting
-//! from a flag or the configuration, `summary` words the result of a sync, `exit` maps errors to statuses and hints,
-//! `help` lays out help, `mistake` explains arguments that are wrong, `runtime` has threads and signals, `progress` draws
-//! the bar, `terminal` knows the streams, `url` finds the command that a URL stands for.
+//! from a flag or the configuration, `summary` words the result of a sync, `status_lines` the facts of `status`, `exit`
+//! maps errors to statuses and hints, `help` lays out help, `mistake` explains arguments that are wrong, `meant` knows
+//! what they were meant for, `runtime` has threads and signals, `progress` draws the bar, `terminal` knows the streams,
+//! `url` finds the command that a URL stands for.
 
 mod answer;
 mod attempt;
@@ -21,6 +22,7 @@ mod exit;
 mod filter;
 mod help;
 mod last;
+mod meant;
 mod mistake;
 mod monitoring;
 mod order;
@@ -39,6 +41,7 @@ mod show;
 mod sql;
 mod stats;
 mod status;
+mod status_lines;
 mod summary;
 mod sync;
 mod terminal;
@@ -401,25 +404,23 @@ fn parse(
         Ok(parsed) => return Ok(parsed),
         Err(error) => error,
     };
-    let is_mistake = match error.kind() {
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => false,
-        _ => error.use_stderr(),
-    };
-    if is_mistake {
-        let terminal = Terminal::new(environment, ColorChoice::Auto, false, 0, LogFormat::Text);
-        terminal.failure(&mistake::failure(
-            &error,
-            &root,
-            &arguments,
-            Timestamp::now(),
-        ));
-        return Err(Status::Usage);
-    }
-    // Help and version are errors only to clap.
-    match unless_closed(error.print()) {
-        _ if error.use_stderr() => Err(Status::Usage),
-        Ok(status) => Err(status),
-        Err(failure) => Err(failure.status),
+    let terminal = Terminal::new(environment, ColorChoice::Auto, false, 0, LogFormat::Text);
+    match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            let width = help::width(environment);
+            terminal.help(&mistake::without_command(&root, &arguments, width));
+            Err(Status::Usage)
+        }
+        _ if error.use_stderr() => {
+            // An unknown command may be the name of a report.
+            let folder = Config::folder(None, environment);
+            let library = Library::load(folder.as_deref());
+            let now = Timestamp::now();
+            terminal.failure(&mistake::failure(&error, &root, &arguments, &library, now));
+            Err(Status::Usage)
+        }
+        // Help and version are errors only to clap.
+        _ => Err(unless_closed(error.print()).unwrap_or_else(|failure| failure.status)),
     }
 }
 

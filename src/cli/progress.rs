@@ -204,38 +204,34 @@ impl Observer for Progress {
                 shown.listings.insert(*listing, (*covered, *total));
             }),
             Event::Rejected { listing, row } => {
-                self.warning(&format!(
-                    "{}: a row was left out: {}: {}",
-                    listing.path(),
-                    row.reason,
-                    row.excerpt
-                ));
+                let (path, reason) = (listing.path(), &row.reason);
+                let text = format!("{path}: a row was left out: {reason}: {}", row.excerpt);
+                self.warning(&text);
             }
             Event::Inconsistent {
                 listing,
                 inconsistency,
             } => {
-                self.detail(
-                    1,
-                    &format!(
-                        "{}: {inconsistency}; reading it again from its first page",
-                        listing.path()
-                    ),
-                );
+                let path = listing.path();
+                let text = format!("{path}: {inconsistency}; reading it again from its first page");
+                self.detail(1, &text);
             }
             Event::Closed { listing, result } => {
-                let detail = match result {
-                    ListingResult::Complete { total } => format!(", {}", counted(*total, "action")),
-                    _ => String::new(),
-                };
-                self.detail(
-                    1,
-                    &format!("{}: {}{detail}", listing.path(), result.as_str()),
-                );
+                self.detail(1, &format!("{}: {}", listing.path(), ended(result)));
             }
             Event::Notice { text } => self.detail(u8::from(!self.terminal.is_interactive), text),
             Event::Warning { text } => self.warning(text),
         }
+    }
+}
+
+/// `complete, 40 actions`
+fn ended(result: &ListingResult) -> String {
+    match result {
+        ListingResult::Complete { total } => {
+            format!("{}, {}", result.as_str(), counted(*total, "action"))
+        }
+        _ => result.as_str().to_owned(),
     }
 }
 

@@ -25,7 +25,8 @@ pub(super) struct ScopeFlags {
     all: bool,
 }
 
-fn tag(text: &str) -> Result<String, &'static str> {
+/// The tag in a flag. The empty text, such as an unset variable of a script, is no tag.
+pub(super) fn tag(text: &str) -> Result<String, &'static str> {
     let tag = is_tag(text).then(|| text.to_owned());
     tag.ok_or("a tag is not empty and has no blanks")
 }

@@ -7,6 +7,8 @@ use archiver::core::model::ActionId;
 use archiver::core::time::{Timestamp, Zone, duration_text};
 use archiver::output::{grouped, visible, wrapped};
 use archiver::query::status::counted;
+use serde_json::value::RawValue;
+
 use archiver::query::{self, Details, DropletDetails, Offer, RegionDetails, SyncDetails};
 
 use super::Context;
@@ -98,7 +100,7 @@ impl Sheet<'_> {
         };
         self.line("resource", resource);
         self.line("region", details.region_slug.as_deref());
-        self.line("extra", details.extra.as_ref());
+        self.line("extra", details.extra.as_deref().map(spaced));
     }
 
     fn droplet(&mut self, droplet: &DropletDetails) {
@@ -108,7 +110,7 @@ impl Sheet<'_> {
         self.line("region", droplet.region_slug.as_deref());
         self.time("created", droplet.created_at.as_deref());
         self.time("found gone", droplet.gone_at.as_deref());
-        self.line("extra", droplet.extra.as_ref());
+        self.line("extra", droplet.extra.as_deref().map(spaced));
     }
 
     fn region(&mut self, region: &RegionDetails) {
@@ -124,7 +126,7 @@ impl Sheet<'_> {
         } else {
             self.line("sizes", summarised(&region.sizes));
         }
-        self.line("extra", region.extra.as_ref());
+        self.line("extra", region.extra.as_deref().map(spaced));
     }
 
     /// Puts offers with the same period on one line.
@@ -205,6 +207,21 @@ fn usual(details: &Details) -> Option<String> {
         _ => String::new(),
     };
     Some(text + &compared)
+}
+
+/// The JSON with a space after each comma and colon, so that it can be wrapped.
+fn spaced(json: &RawValue) -> String {
+    let mut text = String::new();
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for character in json.get().chars() {
+        text.push(character);
+        is_quoted ^= character == '"' && !is_escaped;
+        is_escaped = character == '\\' && !is_escaped;
+        if !is_quoted && matches!(character, ',' | ':') {
+            text.push(' ');
+        }
+    }
+    text
 }
 
 /// `62 now, 12 formerly; --sizes lists them`

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use archiver::archive::LockState;
-use archiver::core::time::{Timestamp, duration_text, parse_duration};
+use archiver::core::time::{Timestamp, parse_duration};
 use archiver::output::{self, Format, Heading, Look, Options, RowWriter, Value, visible, wrapped};
-use archiver::query::status::{self, ListingStatus, Run, State, ago, counted, grouped};
+use archiver::query::status::{self, ListingStatus, Run, State};
 use serde::Serialize;
 
 use super::Context;
@@ -15,6 +15,7 @@ use super::attempt::audit_seconds;
 use super::document;
 use super::exit::{Failure, Status};
 use super::pager;
+use super::status_lines::Lines;
 
 /// Flags of `archiver status`.
 #[derive(clap::Args)]
@@ -39,7 +40,7 @@ Examples:
 
 The first line is the verdict:
   complete      all that was listed when the last complete sync began is archived
-  stale         the same, but it began longer ago than --max-age
+  stale         the same, but it began longer ago than --max-age, or in the future, by a clock that was wrong
   incomplete    a sync archived a part of what is new, or none was complete yet
   never synced  nothing is archived
 The verdict is about the scope of the last sync: the account or some droplets.
@@ -198,7 +199,13 @@ impl Page<'_> {
         let width = self.context.terminal.width;
         let verdict = visible(&self.status.verdict.text);
         writeln!(sink, "{}\n", wrapped(&verdict, width, 2))?;
-        for (name, text) in self.lines(path, lock) {
+        let lines = Lines {
+            status: self.status,
+            zone: &self.flags.tz,
+            round_seconds: self.round_seconds,
+            now: self.now,
+        };
+        for (name, text) in lines.all(path, lock) {
             let line = format!("{name:<INDENT$}{}", visible(&text));
             writeln!(sink, "{}", wrapped(&line, width, INDENT))?;
         }
@@ -268,135 +275,8 @@ impl Page<'_> {
         output::writer(Format::Table, options, sink)
     }
 
-    fn lines(&self, path: &Path, lock: &LockState) -> Vec<(&'static str, String)> {
-        let facts = &self.status.facts;
-        let mut lines = vec![
-            (
-                "archive",
-                format!(
-                    "{}, {}, schema version {}",
-                    path.display(),
-                    size(facts.file_bytes),
-                    self.status.schema_version
-                ),
-            ),
-            ("actions", self.actions()),
-            ("open", self.open_actions()),
-        ];
-        if facts.actions_without_end > 0 {
-            let number = grouped(facts.actions_without_end);
-            let text = format!("{number} completed, and the API does not say when");
-            lines.push(("no end", text));
-        }
-        if self.status.proof.audited_pages > 0 {
-            lines.push(("proven", self.proven()));
-        }
-        lines.push((
-            "droplets",
-            format!(
-                "{}, {} of them gone",
-                grouped(facts.droplets),
-                grouped(facts.droplets_gone)
-            ),
-        ));
-        lines.push(("regions", grouped(facts.regions)));
-        lines.push((
-            "sync",
-            match lock {
-                LockState::Free => "none is running".to_owned(),
-                LockState::Held { holder } => format!("one is running: {holder}"),
-                LockState::Left { holder } => {
-                    format!("one runs that cannot be seen from here, or was killed: {holder}")
-                }
-            },
-        ));
-        if let Some(quota) = &facts.quota {
-            let left = grouped(quota.remaining.unsigned_abs());
-            let at = quota.at.as_deref().map(|at| self.at(at));
-            let text = format!("{left} requests left, {}", at.unwrap_or_default());
-            lines.push(("quota", text));
-        }
-        lines
-    }
-
-    fn actions(&self) -> String {
-        let facts = &self.status.facts;
-        let count = grouped(facts.actions);
-        match (&facts.first_action_at, &facts.last_action_at) {
-            (Some(first), Some(last)) => {
-                format!("{count}, from {} to {}", self.time(first), self.time(last))
-            }
-            _ => count,
-        }
-    }
-
-    /// The time since which the API has confirmed all archived pages, and the duration of the next round of audits.
-    fn proven(&self) -> String {
-        let proof = &self.status.proof;
-        let mut text = match &proof.proven_since {
-            Some(since) => format!("each page was read at {} or later", self.at(since)),
-            None => "not every page was read since audits began".to_owned(),
-        };
-        let pages = counted(proof.audited_pages, "page");
-        text += &match self.round_seconds {
-            Some(seconds) => format!(
-                "; reading {pages} again, one in a sync at most, takes at least {}",
-                duration_text(seconds)
-            ),
-            None => format!("; audits are off, `archiver sync --full` reads {pages} again"),
-        };
-        if proof.unlisted_actions > 0 {
-            let actions = counted(proof.unlisted_actions, "archived action");
-            text += &format!("; /v2/actions lacked {actions} when it was last read");
-        }
-        text
-    }
-
-    fn open_actions(&self) -> String {
-        let facts = &self.status.facts;
-        let Some(oldest) = &facts.oldest_open_action else {
-            return "none in progress".to_owned();
-        };
-        let mut text = format!(
-            "{} in progress, the oldest is {} {}",
-            grouped(facts.open_actions),
-            oldest.kind.as_deref().unwrap_or("action"),
-            oldest.id
-        );
-        if let Some(id) = oldest.droplet_id {
-            text += &format!(" of droplet {id}");
-        }
-        if let Some(at) = &oldest.started_at {
-            text += &format!(", started {}", self.at(at));
-        }
-        text
-    }
-
     fn write_runs(&self, table: &mut dyn RowWriter) -> io::Result<()> {
-        let names = [
-            "sync",
-            "started_at",
-            "took_seconds",
-            "outcome",
-            "requests",
-            "inserted",
-            "updated",
-            "message",
-        ];
-        table.header(&names.map(|name| {
-            let rank = match name {
-                "updated" => 40,
-                "requests" => 30,
-                "took_seconds" => 20,
-                "sync" | "inserted" => 10,
-                _ => 0,
-            };
-            let heading = match name {
-                "sync" => Heading::plain(name),
-                _ => Heading::named(name),
-            };
-            Heading { rank, ..heading }
-        }))?;
+        table.header(&run_headings())?;
         for run in &self.status.runs {
             let message = run.message.as_ref();
             let message = message.map(|it| it.lines().collect::<Vec<_>>().join("; "));
@@ -413,35 +293,39 @@ impl Page<'_> {
         }
         Ok(())
     }
+}
 
-    /// A time in the chosen zone, and its age.
-    fn at(&self, time: &str) -> String {
-        let age = time.parse::<Timestamp>().map(|at| ago(at.age_at(self.now)));
-        match age {
-            Ok(age) => format!("{} ({age})", self.time(time)),
-            Err(_) => time.to_owned(),
-        }
-    }
-
-    fn time(&self, time: &str) -> String {
-        time.parse::<Timestamp>().map_or_else(
-            |_| time.to_owned(),
-            |at| at.in_zone(&self.flags.tz).to_string(),
-        )
-    }
+fn run_headings() -> [Heading<'static>; 8] {
+    let names = [
+        "sync",
+        "started_at",
+        "took_seconds",
+        "outcome",
+        "requests",
+        "inserted",
+        "updated",
+        "message",
+    ];
+    names.map(|name| {
+        let rank = match name {
+            "updated" => 40,
+            "requests" => 30,
+            "took_seconds" => 20,
+            "sync" | "inserted" => 10,
+            _ => 0,
+        };
+        let heading = match name {
+            "sync" => Heading::plain(name),
+            _ => Heading::named(name),
+        };
+        Heading { rank, ..heading }
+    })
 }
 
 fn took(run: &Run) -> Option<i64> {
     let started_at: Timestamp = run.started_at.parse().ok()?;
     let finished_at: Timestamp = run.finished_at.as_deref()?.parse().ok()?;
     Some(finished_at.epoch_seconds() - started_at.epoch_seconds())
-}
-
-/// `12.3 MB`
-fn size(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
-    let megabytes = bytes as f64 / 1e6;
-    format!("{megabytes:.1} MB")
 }
 
 impl From<status::Error> for Failure {

@@ -8,7 +8,7 @@ use archiver::archive;
 use archiver::core::cancellation::Cancellation;
 use archiver::core::time::{Timestamp, parse_duration};
 use archiver::daemon::metrics::Figures;
-use archiver::output::visible_json;
+use archiver::output::{visible_json, wrapped};
 use archiver::sync::{self, Known, Settings};
 
 use super::Context;
@@ -19,6 +19,7 @@ use super::progress::Progress;
 use super::runtime::{Hangup, Overdue, Worker, runtime, stop_signals};
 use super::scope::ScopeFlags;
 use super::summary;
+use super::terminal::Terminal;
 
 const AFTER_HELP: &str = "\
 Exit status 0 is a promise: every action that the API listed in scope when the sync began is archived. If some of the \
@@ -78,27 +79,26 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     if arguments.dry_run {
         return forecast(context, arguments, &progress, &settings);
     }
-    let (terminal, bar) = (context.terminal, progress.clone());
-    let overdue = Overdue {
-        status: Status::Partial,
-        say: Box::new(move || {
-            bar.finish();
-            terminal.failure(&attempt::stopped_at_once());
-        }),
-    };
-    let signals = stop_signals(Hangup::Stops, Some(overdue))?;
+    perform(context, arguments, &progress, settings, (&monitoring, wait))
+}
+
+/// Runs the sync, and tells people and other programs how it went.
+fn perform(
+    context: &Context,
+    arguments: &Arguments,
+    progress: &Progress,
+    settings: Settings,
+    (monitoring, wait): (&Monitoring, Option<Duration>),
+) -> Result<Status, Failure> {
+    let signals = stop_signals(Hangup::Stops, Some(overdue(context.terminal, progress)))?;
     // One extra thread is enough: a sync never does more than two things at once.
     let worker = Worker::start()?;
     let runtime = &worker.runtime;
-    let (bar, heard) = (progress.clone(), signals.cancellation.clone());
-    runtime.spawn(async move {
-        heard.requested(1).await;
-        bar.stop();
-    });
+    runtime.spawn(stop(progress.clone(), signals.cancellation.clone()));
     let mut pings = None;
     let attempt = Attempt {
         context,
-        progress: &progress,
+        progress,
         settings,
         pacer: SharedPacer::new(attempt::pace(context)),
         wait,
@@ -106,27 +106,40 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         must_exist: false,
         cancellation: &signals.cancellation,
     };
-    let outcome = attempt.perform(runtime, || {
-        pings = monitoring.begin(runtime);
-    });
-    let told = match &outcome {
-        Ok(done) => tell(context, arguments, done),
-        Err(_) => Ok(()),
-    };
+    let outcome = attempt.perform(runtime, || pings = monitoring.begin(runtime));
+    let done = outcome.as_ref().ok();
+    let told = done.map_or(Ok(()), |done| tell(context, arguments, done));
     let verdict = attempt::verdict(&outcome);
     let aftermath = Aftermath {
         context,
         cancellation: &signals.cancellation,
-        monitoring: &monitoring,
+        monitoring,
         pings,
-        done: outcome.as_ref().ok(),
+        done,
         verdict: &verdict,
     };
     runtime.block_on(aftermath.tell());
     // Keep listening: printing the error may block when stderr is not read.
     std::mem::forget(signals);
-    told.and(verdict)?;
-    Ok(Status::Done)
+    told.and(verdict).map(|()| Status::Done)
+}
+
+/// Shows that the sync stops, once a signal asks for it.
+async fn stop(bar: Progress, heard: Cancellation) {
+    heard.requested(1).await;
+    bar.stop();
+}
+
+/// The end of a sync that a second signal stops.
+fn overdue(terminal: Terminal, progress: &Progress) -> Overdue {
+    let bar = progress.clone();
+    Overdue {
+        status: Status::Partial,
+        say: Box::new(move || {
+            bar.finish();
+            terminal.failure(&attempt::stopped_at_once());
+        }),
+    }
 }
 
 /// The reports to other programs after a sync.
@@ -199,13 +212,18 @@ fn forecast(
         Err(error) => return Err(kept_locked(&path, error)),
     };
     let forecast = sync::forecast(&client, &settings.scope, pace, known);
-    let forecast = runtime()?.block_on(forecast)?;
+    let forecast = runtime()?.block_on(forecast);
+    progress.finish();
+    let forecast = forecast?;
     for tag in &forecast.unused_tags {
-        let text = format!("no droplet has the tag `{tag}`");
+        let text = format!("no droplet has {tag}");
         context.terminal.warning(&text);
     }
     let text = match arguments.output {
-        SummaryFormat::Text => summary::forecast_in_words(&forecast),
+        SummaryFormat::Text => {
+            let words = summary::forecast_in_words(&forecast);
+            wrapped(&words, context.terminal.width, 2)
+        }
         SummaryFormat::Json => summary::forecast_as_json(&forecast),
     };
     unless_closed(writeln!(io::stdout(), "{text}"))

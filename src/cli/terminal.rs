@@ -4,7 +4,9 @@ use super::exit::Failure;
 use archiver::archive::RunId;
 use archiver::config::Environment;
 use archiver::core::time::Timestamp;
-use archiver::output::{visible, visible_json};
+use archiver::output::{visible, visible_json, wrapped};
+use clap::builder::StyledStr;
+use console::Term;
 use serde::Serialize;
 use std::io;
 use std::io::{IsTerminal, Write};
@@ -36,6 +38,8 @@ pub(super) struct Terminal {
     pub(super) shows_answers: bool,
     /// The width of the terminal on stdout in columns, if it is known.
     pub(super) width: Option<usize>,
+    /// The width of the terminal on stderr, if messages are for people.
+    message_width: Option<usize>,
     /// The height of that terminal in lines, if it is known and a program may move about on it.
     pub(super) height: Option<usize>,
     style: Style,
@@ -53,6 +57,7 @@ impl Terminal {
     ) -> Self {
         let is_dumb = environment.text("TERM").is_some_and(|term| term == "dumb");
         let is_terminal = io::stderr().is_terminal();
+        let is_interactive = is_terminal && !is_dumb && format == LogFormat::Text;
         let shows_answers = io::stdout().is_terminal();
         let is_colored = |is_terminal| match color {
             ColorChoice::Always => true,
@@ -60,13 +65,18 @@ impl Terminal {
             ColorChoice::Auto => is_terminal && !is_dumb && environment.text("NO_COLOR").is_none(),
         };
         Self {
-            is_interactive: is_terminal && !is_dumb && format == LogFormat::Text,
+            is_interactive,
             is_colored: is_colored(is_terminal),
             colors_answers: is_colored(shows_answers),
             is_quiet,
             verbosity,
             shows_answers,
-            width: shows_answers.then(|| width(environment)).flatten(),
+            width: shows_answers
+                .then(|| width(environment, &Term::stdout()))
+                .flatten(),
+            message_width: is_interactive
+                .then(|| width(environment, &Term::stderr()))
+                .flatten(),
             height: (shows_answers && can_move(environment))
                 .then(|| height(environment))
                 .flatten(),
@@ -80,6 +90,7 @@ impl Terminal {
         Self {
             style: self.style.of_a_service(environment),
             is_interactive: false,
+            message_width: None,
             ..self
         }
     }
@@ -95,6 +106,16 @@ impl Terminal {
     /// Prints a failure and its hint.
     pub(super) fn failure(&self, failure: &Failure) {
         self.line(Level::Error, &failure.message, failure.hint.as_deref());
+    }
+
+    /// Prints the help that a mistake needs.
+    pub(super) fn help(&self, help: &StyledStr) {
+        let text = if self.is_colored {
+            help.ansi().to_string()
+        } else {
+            help.to_string()
+        };
+        let _ = writeln!(io::stderr(), "{}", text.trim_end());
     }
 
     /// Prints an error that does not end the process.
@@ -142,21 +163,21 @@ impl Terminal {
             text,
             hint,
         };
-        line.write(self.style, self.is_colored);
+        line.write(self.style, self.is_colored, self.message_width);
     }
 }
 
 /// `COLUMNS` if it is set, as shells and tests do, else the width that the terminal reports.
-fn width(environment: &Environment) -> Option<usize> {
+fn width(environment: &Environment, terminal: &Term) -> Option<usize> {
     number(environment, "COLUMNS")
-        .or_else(|| Some(usize::from(console::Term::stdout().size_checked()?.1)))
+        .or_else(|| Some(usize::from(terminal.size_checked()?.1)))
         .filter(|columns| *columns > 0)
 }
 
 /// As [`width`], from `LINES`.
 fn height(environment: &Environment) -> Option<usize> {
     number(environment, "LINES")
-        .or_else(|| Some(usize::from(console::Term::stdout().size_checked()?.0)))
+        .or_else(|| Some(usize::from(Term::stdout().size_checked()?.0)))
         .filter(|lines| *lines > 0)
 }
 
@@ -295,12 +316,12 @@ impl Level {
 
 impl Line<'_> {
     /// Writes to stderr in one piece. Ignores errors, because a missing stderr cannot be reported.
-    pub(super) fn write(&self, style: Style, is_colored: bool) {
+    pub(super) fn write(&self, style: Style, is_colored: bool, width: Option<usize>) {
         let text = match style {
             Style::Json => self.as_json(Timestamp::now()),
-            Style::Plain => self.as_text("", is_colored),
-            Style::Stamped => self.as_text(&format!("{} ", Timestamp::now()), is_colored),
-            Style::Journal => self.as_text(&format!("<{}>", self.level.priority()), false),
+            Style::Plain => self.as_text("", is_colored, width),
+            Style::Stamped => self.as_text(&format!("{} ", Timestamp::now()), is_colored, None),
+            Style::Journal => self.as_text(&format!("<{}>", self.level.priority()), false, None),
         };
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
@@ -318,7 +339,7 @@ impl Line<'_> {
     }
 
     /// Formats the message. Each line begins with `lead`; the lines after the first are indented.
-    fn as_text(&self, lead: &str, is_colored: bool) -> String {
+    fn as_text(&self, lead: &str, is_colored: bool, width: Option<usize>) -> String {
         let run = match self.run {
             Some(run) if !lead.is_empty() => format!("run {run}: "),
             _ => String::new(),
@@ -332,19 +353,31 @@ impl Line<'_> {
         );
         let mut written = String::new();
         for (label, color, run, text) in [Some(message), hint].into_iter().flatten() {
+            // A caret stands below a place of the line before it.
+            let has_caret = text.lines().any(|line| line.trim() == "^");
             for (number, line) in text.lines().enumerate() {
-                let line = visible(line);
-                let line = match (number, is_colored && !label.is_empty()) {
-                    (0, true) => format!("{lead}{color}{label}{PLAIN}{run}{line}\n"),
-                    (0, false) => format!("{lead}{label}{run}{line}\n"),
-                    _ => format!("{lead}  {line}\n"),
+                let width = width.filter(|_| !has_caret);
+                let (label, run) = if number == 0 {
+                    (label, run)
+                } else {
+                    ("  ", "")
                 };
-                written.push_str(&line);
+                let line = wrapped(&format!("{label}{run}{}", visible(line)), width, INDENT);
+                let line = match line.strip_prefix(label) {
+                    Some(rest) if is_colored && !label.trim().is_empty() => {
+                        format!("{color}{label}{PLAIN}{rest}")
+                    }
+                    _ => line,
+                };
+                written.push_str(&format!("{lead}{line}\n"));
             }
         }
         written
     }
 }
+
+/// The indent of the lines of a message after the first.
+const INDENT: usize = 2;
 
 #[cfg(test)]
 mod tests {
@@ -360,21 +393,38 @@ mod tests {
     #[test]
     fn a_person_reads_the_words_alone() {
         assert_eq!(
-            LINE.as_text("", false),
+            LINE.as_text("", false, None),
             "warning: a page was slow\n  and \\x1b[2J another\nhint: wait\n"
+        );
+    }
+
+    #[test]
+    fn a_long_message_is_wrapped_unless_a_caret_stands_below_a_place() {
+        let text = |text| {
+            let line = Line { text, ..LINE };
+            line.as_text("", true, Some(20))
+        };
+        assert_eq!(
+            text("a page was slow and late"),
+            format!(
+                "{YELLOW}warning: {PLAIN}a page was\n  slow and late\n{CYAN}hint: {PLAIN}wait\n"
+            )
+        );
+        assert!(
+            text("SELECT tpye FROM actions\n       ^").contains("tpye FROM actions\n         ^\n")
         );
     }
 
     #[test]
     fn every_line_of_a_log_says_when_and_which_sync() {
         assert_eq!(
-            LINE.as_text("2026-01-01T00:00:00Z ", false),
+            LINE.as_text("2026-01-01T00:00:00Z ", false, None),
             "2026-01-01T00:00:00Z warning: run 12: a page was slow\n\
              2026-01-01T00:00:00Z   and \\x1b[2J another\n\
              2026-01-01T00:00:00Z hint: wait\n"
         );
         assert!(
-            LINE.as_text("<4>", false)
+            LINE.as_text("<4>", false, None)
                 .lines()
                 .all(|line| line.starts_with("<4>"))
         );

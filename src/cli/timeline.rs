@@ -1,7 +1,6 @@
 //! `archiver timeline`: prints the actions of one droplet, and its state after each, on stdout.
 
 use archiver::core::time::{Timestamp, Zone, duration_text, parse_since, parse_until};
-use archiver::output::wrapped;
 use archiver::query::DropletSelector;
 use archiver::query::timeline::{self, Column, Droplet, Power, State, Window};
 
@@ -43,13 +42,12 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let window = window(arguments, now)?;
     let connection = context.open_archive()?;
     let droplet = timeline::find(&connection, &arguments.droplet)?;
-    let basis = &context.basis;
-    basis.note_unarchived(&connection, Some(&[droplet.id]), true)?;
+    (context.basis).note_unarchived(&connection, Some(&[droplet.id]), true)?;
     let is_for_people = flags.output.is_for_people();
     if is_for_people {
-        let introduction = introduction(&droplet, &flags.tz);
-        let lines = wrapped(&introduction, context.terminal.width, 0);
-        context.terminal.detail(0, &lines);
+        context
+            .terminal
+            .detail(0, &introduction(&droplet, &flags.tz));
     }
     let columns: &[Column] = if is_for_people && flags.columns.is_empty() {
         &Column::FOR_PEOPLE
@@ -60,25 +58,21 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let printed = answer::print(context, flags, move |printer| {
         timeline::timeline(&connection, &droplet, window, now, columns, printer)
     })?;
-    let is_empty = printed.rows == 0;
-    // Otherwise the basis says why there is no action.
-    if is_empty && !context.basis.is_doubtful() {
-        let when = if window == Window::default() {
-            ""
-        } else {
-            " of that time"
-        };
-        context.terminal.warning(&format!(
-            "the archive has no action of the droplet {id}{when}"
-        ));
-    } else if let Some(state) = printed.outcome
-        && !is_empty
-        && is_for_people
-        && window.until.is_none()
-    {
-        let conclusion = conclusion(state, now, &flags.tz);
-        let lines = wrapped(&conclusion, context.terminal.width, 0);
-        context.terminal.detail(0, &lines);
+    let is_explained = is_for_people && window.until.is_none();
+    match printed.outcome {
+        // Otherwise the basis says why there is no action.
+        _ if printed.rows == 0 && !context.basis.is_doubtful() => {
+            let is_whole = window == Window::default();
+            let when = if is_whole { "" } else { " of that time" };
+            let text = format!("the archive has no action of the droplet {id}{when}");
+            context.terminal.warning(&text);
+        }
+        Some(state) if printed.rows > 0 && is_explained => {
+            context
+                .terminal
+                .detail(0, &conclusion(state, now, &flags.tz));
+        }
+        _ => {}
     }
     Ok(printed.status)
 }

@@ -70,7 +70,7 @@ fn print(
     width: Option<usize>,
     stdout: &mut dyn Write,
 ) -> io::Result<()> {
-    writeln!(stdout, "{}", verdict(verification))?;
+    writeln!(stdout, "{}", wrapped(&verdict(verification), width, 2))?;
     for finding in &verification.findings {
         let words = words(finding);
         writeln!(stdout, "\n{}", wrapped(&visible(&words), width, 2))?;

@@ -161,43 +161,22 @@ pub(super) struct Piece<'a> {
 }
 
 /// Passes on each cell of the shown columns, with the spaces before and after it. A cell that is too wide uses the slack
-/// of the line. When a number is wider than the slack, the texts of the line are shortened instead.
+/// of the line. When a number is wider than the slack, the padding and the texts of the line give way.
 pub(super) fn place<'a>(
     columns: &[Column],
     slack: usize,
     pieces: impl Iterator<Item = Piece<'a>>,
     mut put: impl FnMut(usize, &Piece<'a>, usize),
 ) {
-    let mut pieces: Vec<_> = columns.iter().zip(pieces).collect();
-    for index in 0..pieces.len() {
-        let (column, piece) = &pieces[index];
-        let stand_in = column.stand_in.filter(|_| piece.is_unknown);
-        if let Some(id) = stand_in.filter(|id| columns[*id].is_hidden) {
-            pieces[index].1.text = std::mem::take(&mut pieces[id].1.text);
-        }
-    }
-    let mut excess = 0;
-    for (column, piece) in pieces.iter_mut().filter(|(column, _)| !column.is_hidden) {
-        if column.is_bare {
-            piece.text = match std::mem::take(&mut piece.text) {
-                Cow::Borrowed(text) => bare(text, column.look),
-                Cow::Owned(text) => Cow::Owned(bare(&text, column.look).into_owned()),
-            };
-        }
-        if !is_flexible(column, piece) {
-            excess += width(&piece.text).saturating_sub(column.width);
-        }
-    }
+    let pieces = shown(columns, pieces);
+    let excess: usize = pieces.iter().map(|(column, it)| excess(column, it)).sum();
     let mut room = slack.saturating_sub(excess);
     let mut missing = excess.saturating_sub(slack);
     for (column, mut piece) in pieces {
-        if column.is_hidden {
-            continue;
-        }
-        let mut place = column.width;
+        let given = missing.min(spare(column, &piece));
+        missing -= given;
+        let place = column.width - given;
         if is_flexible(column, &piece) {
-            let given = missing.min(place.saturating_sub(NARROWEST));
-            (place, missing) = (place - given, missing - given);
             if let Cow::Owned(text) = shortened(&piece.text, place.saturating_add(room)) {
                 piece.text = Cow::Owned(text);
             }
@@ -210,6 +189,48 @@ pub(super) fn place<'a>(
             put(0, &piece, padding);
         }
     }
+}
+
+/// The cells of the shown columns, as they are shown.
+fn shown<'a, 'columns>(
+    columns: &'columns [Column],
+    pieces: impl Iterator<Item = Piece<'a>>,
+) -> Vec<(&'columns Column, Piece<'a>)> {
+    let mut pieces: Vec<_> = columns.iter().zip(pieces).collect();
+    for index in 0..pieces.len() {
+        let (column, piece) = &pieces[index];
+        let stand_in = column.stand_in.filter(|_| piece.is_unknown);
+        if let Some(id) = stand_in.filter(|id| columns[*id].is_hidden) {
+            pieces[index].1.text = std::mem::take(&mut pieces[id].1.text);
+        }
+    }
+    pieces.retain(|(column, _)| !column.is_hidden);
+    for (column, piece) in pieces.iter_mut().filter(|(column, _)| column.is_bare) {
+        piece.text = match std::mem::take(&mut piece.text) {
+            Cow::Borrowed(text) => bare(text, column.look),
+            Cow::Owned(text) => Cow::Owned(bare(&text, column.look).into_owned()),
+        };
+    }
+    pieces
+}
+
+/// The number of characters by which a cell is wider than its column, and cannot be shortened.
+fn excess(column: &Column, piece: &Piece<'_>) -> usize {
+    if is_flexible(column, piece) {
+        return 0;
+    }
+    width(&piece.text).saturating_sub(column.width)
+}
+
+/// The number of characters that a cell can give to one that is too wide.
+fn spare(column: &Column, piece: &Piece<'_>) -> usize {
+    let text = width(&piece.text);
+    let least = if is_flexible(column, piece) {
+        text.min(NARROWEST)
+    } else {
+        text
+    };
+    column.width.saturating_sub(least)
 }
 
 fn is_flexible(column: &Column, piece: &Piece<'_>) -> bool {

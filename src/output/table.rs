@@ -303,6 +303,27 @@ mod tests {
     }
 
     #[test]
+    fn a_total_after_many_rows_is_wider_than_its_column_and_not_than_the_terminal() {
+        let day: &[Value<'_>] = &[
+            Value::Text("2020-07"),
+            Value::Integer(11),
+            Value::Integer(7_777),
+            Value::Integer(99),
+        ];
+        let total: &[Value<'_>] = &[
+            Value::Text("total"),
+            Value::Integer(5),
+            Value::Integer(3_888_500),
+            Value::Integer(99_999),
+        ];
+        let mut rows = vec![day; WINDOW];
+        rows.push(total);
+        let text = table(Some(25), &["month", "a_id", "b_id", "c_id"], &rows);
+        assert!(widths(&text).iter().all(|width| *width <= 25), "{text}");
+        assert!(text.contains("3888500") && text.contains("99999"), "{text}");
+    }
+
+    #[test]
     fn a_status_has_its_colour_and_no_width_is_lost_to_it() {
         let mut sink = Vec::new();
         let options = Options {

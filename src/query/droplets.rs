@@ -138,11 +138,11 @@ fn with_fate(connection: &Connection, is_gone: bool) -> rusqlite::Result<BTreeSe
         .collect()
 }
 
-/// The droplets that have any of these tags, as last seen.
+/// The droplets that have any of these tags, as last seen. A tag may be a pattern.
 fn with_tags(connection: &Connection, tags: &[String]) -> Result<BTreeSet<DropletId>, Error> {
     let mut tagged = BTreeSet::new();
     let mut with_tag = connection
-        .prepare("SELECT droplet_id, gone_at IS NULL FROM droplet_tags WHERE tag = ?1")?;
+        .prepare("SELECT droplet_id, gone_at IS NULL FROM droplet_tags WHERE tag GLOB ?1")?;
     for tag in tags {
         let mut rows = with_tag.query([tag])?;
         let mut is_known = false;
@@ -489,6 +489,8 @@ mod tests {
         assert_eq!(any_of(&["prod", "db"]), [2, 4]);
         assert_eq!(any_of(&["web", "!prod"]), [1]);
         assert_eq!(any_of(&["old"]), [0; 0]);
+        assert_eq!(any_of(&["[pw]*", "!d?"]), [1, 2]);
+        assert_eq!(any_of(&["?e*", "!pr*"]), [1]);
         assert_eq!(
             found(&["web"], &["web-2", "db*"], None).any_of.unwrap(),
             [2]
@@ -508,6 +510,7 @@ mod tests {
                 "no archived droplet has or had the tag `prdo`, did you mean prod?",
             ),
             ("!xyz", "no archived droplet has or had the tag `xyz`"),
+            ("x*", "no archived droplet has or had the tag `x*`"),
         ] {
             let filter = Filter {
                 tags: choice(&[term]),

@@ -15,7 +15,7 @@ pub struct Filter {
     pub statuses: Choice<String>,
     /// The droplets that the action was done to, or whose own listings contain it.
     pub droplets: Choice<DropletSelector>,
-    /// The tags of the droplets, as last seen. A droplet that is gone keeps the tags it had.
+    /// The tags of the droplets, as last seen, or patterns of tags. A droplet that is gone keeps the tags it had.
     pub tags: Choice<String>,
     /// The slugs of the regions.
     pub regions: Choice<String>,
@@ -74,11 +74,16 @@ pub enum DropletSelector {
     Pattern(String),
 }
 
+/// True for a pattern of names or of tags. Neither has one of these characters.
+pub(super) fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '['])
+}
+
 impl FromStr for DropletSelector {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(if text.contains(['*', '?', '[']) {
+        Ok(if is_pattern(text) {
             Self::Pattern(text.to_owned())
         } else {
             Self::Name(text.to_owned())
@@ -176,6 +181,25 @@ impl<T> Choice<T> {
     #[must_use]
     pub fn is_anything(&self) -> bool {
         self.any_of.is_empty() && self.none_of.is_empty()
+    }
+
+    /// True when the choice keeps this value.
+    pub fn has<V>(&self, value: &V) -> bool
+    where
+        T: PartialEq<V>,
+        V: ?Sized,
+    {
+        let is_in = |values: &[T]| values.iter().any(|other| other == value);
+        (self.any_of.is_empty() || is_in(&self.any_of)) && !is_in(&self.none_of)
+    }
+
+    /// True when each requested value is left out again.
+    pub(super) fn is_left_out(&self) -> bool
+    where
+        T: PartialEq,
+    {
+        let mut any_of = self.any_of.iter();
+        !self.any_of.is_empty() && any_of.all(|value| self.none_of.contains(value))
     }
 }
 

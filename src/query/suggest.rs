@@ -6,7 +6,7 @@
 
 use super::archived::not_archived;
 use super::droplets::{is_known, one_droplet};
-use super::filter::Values;
+use super::filter::{Values, is_pattern};
 use super::groups::is_known_type;
 use super::question::Question;
 use super::{Choice, DropletSelector, Error, Filter, TypeSelector};
@@ -152,11 +152,13 @@ fn check(
     is_checked: fn(&Field, &str) -> bool,
 ) -> Result<Vec<Unseen>, Error> {
     let types: Vec<&str> = filter.types.any_of.iter().filter_map(named).collect();
+    let mut tags = strings(&filter.tags);
+    tags.retain(|tag| !is_pattern(tag));
     let mut unseen = Vec::new();
     for (field, mut values) in [
         (TYPE, types),
         (STATUS, strings(&filter.statuses)),
-        (TAG, strings(&filter.tags)),
+        (TAG, tags),
         (REGION, strings(&filter.regions)),
         (RESOURCE_TYPE, strings(&filter.resource_types)),
     ] {
@@ -241,7 +243,7 @@ pub enum Contradiction {
     },
     /// The filter leaves out every value that it requests.
     LeftOut {
-        /// The column: `type`, `status`, `region_slug` or `resource_type`.
+        /// The column: `type`, `status`, `region_slug` or `resource_type`; or `droplet` or `tag`.
         field: &'static str,
     },
     /// A maximum duration for actions that are still in progress.
@@ -252,7 +254,7 @@ impl fmt::Display for Contradiction {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Window { since, until } => {
-                write!(formatter, "nothing can lie between {since} and {until}")
+                write!(formatter, "nothing lies at {since} or later and before {until}")
             }
             Self::Overlap { to, since } => write!(
                 formatter,
@@ -285,6 +287,30 @@ impl fmt::Display for Contradiction {
 #[must_use]
 pub fn contradictions(filter: &Filter, now: Timestamp) -> Vec<Contradiction> {
     let question = Question::without_archive(filter, now);
+    let mut found = of_bounds(filter);
+    let choices = [
+        ("type", &question.types),
+        ("status", &question.statuses),
+        ("region_slug", &question.regions),
+        ("resource_type", &question.resource_types),
+    ];
+    let choices = choices.map(|(field, values)| (field, values.is_nothing()));
+    let of_droplets = [
+        ("droplet", filter.droplets.is_left_out()),
+        ("tag", filter.tags.is_left_out()),
+    ];
+    let left_out = choices.into_iter().chain(of_droplets);
+    let left_out = left_out.filter(|(_, is_left_out)| *is_left_out);
+    found.extend(left_out.map(|(field, _)| Contradiction::LeftOut { field }));
+    let is_open = matches!(&question.statuses, Values::Only(only) if only == &[IN_PROGRESS]);
+    if is_open && filter.max_duration_seconds.is_some() {
+        found.push(Contradiction::OpenWithMaximum);
+    }
+    found
+}
+
+/// The bounds that exclude each other.
+fn of_bounds(filter: &Filter) -> Vec<Contradiction> {
     let mut found = Vec::new();
     if let (Some(since), Some(until)) = (filter.since, filter.until)
         && since >= until
@@ -309,20 +335,6 @@ pub fn contradictions(filter: &Filter, now: Timestamp) -> Vec<Contradiction> {
             min_seconds,
             max_seconds,
         });
-    }
-    let choices = [
-        ("type", &question.types),
-        ("status", &question.statuses),
-        ("region_slug", &question.regions),
-        ("resource_type", &question.resource_types),
-    ];
-    let left_out = choices
-        .into_iter()
-        .filter(|(_, values)| values.is_nothing());
-    found.extend(left_out.map(|(field, _)| Contradiction::LeftOut { field }));
-    let is_open = matches!(&question.statuses, Values::Only(only) if only == &[IN_PROGRESS]);
-    if is_open && filter.max_duration_seconds.is_some() {
-        found.push(Contradiction::OpenWithMaximum);
     }
     found
 }
@@ -471,7 +483,7 @@ mod tests {
         assert_eq!(
             told(&window),
             [
-                "nothing can lie between 2021-01-02T00:00:00Z and 2020-01-01T00:00:00Z",
+                "nothing lies at 2021-01-02T00:00:00Z or later and before 2020-01-01T00:00:00Z",
                 "an action that started at 2021-01-02T00:00:00Z or later cannot overlap an interval that ends at 2020-01-01T00:00:00Z",
             ]
         );
@@ -479,6 +491,8 @@ mod tests {
             types: choice(&["reboot", "!@power"]),
             statuses: choice(&["in-progress"]),
             regions: choice(&["nyc3", "!nyc3"]),
+            droplets: choice(&["web-1", "!web-*", "!web-1"]),
+            tags: choice(&["a", "b", "!a"]),
             min_duration_seconds: Some(3600),
             max_duration_seconds: Some(60),
             ..Filter::default()
@@ -489,6 +503,7 @@ mod tests {
                 "nothing can take at least 1h and at most 1m",
                 "every requested type is left out again",
                 "every requested region_slug is left out again",
+                "every requested droplet is left out again",
                 "an action in progress has no known duration yet, so it cannot match a maximum duration",
             ]
         );

@@ -11,7 +11,6 @@ use super::session::Session;
 use crate::api::{self, DropletSelection};
 use crate::archive;
 use crate::core::model::DropletId;
-use crate::core::similar::nearest;
 
 /// The most readings of a list with an inconsistency: it may have shifted while it was read.
 const MOST_READINGS: u32 = 3;
@@ -68,11 +67,11 @@ fn note_without_droplets(
         session.observer.observe(&Event::Warning { text: &text });
         return Ok(());
     }
-    let known = session.store.tags()?;
-    session.report.unknown_tags.push(UnknownTag {
-        tag: tag.to_owned(),
-        near: nearest(tag, seen.union(&known).map(String::as_str)),
-    });
+    let known = seen | &session.store.tags()?;
+    session
+        .report
+        .unknown_tags
+        .push(UnknownTag::new(tag, &known));
     Ok(())
 }
 

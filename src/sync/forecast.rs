@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::droplet_list::DropletList;
 use super::follow::Following;
 use super::full_scan::may_be_cut;
+use super::report::UnknownTag;
 use super::scope::Scope;
 use crate::api::{self, Client, DropletSelection, PER_PAGE, Pace};
 use crate::archive::{Followed, ListingKind};
@@ -27,7 +28,7 @@ pub struct Known {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forecast {
     /// The tags of the scope that no droplet has now.
-    pub unused_tags: Vec<String>,
+    pub unused_tags: Vec<UnknownTag>,
     /// The number of actions that are listed but not archived.
     pub actions: u64,
     /// The number of pages that hold them.
@@ -120,22 +121,19 @@ async fn with_tags(
     tags: &BTreeSet<String>,
 ) -> Result<Vec<DropletId>, api::Error> {
     let mut tagged = Vec::new();
-    let mut unused = tags.clone();
-    let mut shows_tags = false;
+    let mut seen = BTreeSet::new();
     for selection in [DropletSelection::AllButGpus, DropletSelection::Gpus] {
         let mut list = DropletList::default();
         while let Some(number) = list.next_page() {
             list.take(client.droplets(selection, number).await?);
         }
-        shows_tags |= list.tags().next().is_some();
-        for (id, tag) in list.tagged_with(tags) {
-            tagged.push(id);
-            unused.remove(tag);
-        }
+        seen.extend(list.tags().map(str::to_owned));
+        tagged.extend(list.tagged_with(tags).map(|(id, _)| id));
         forecast.requests += list.pages();
     }
-    if shows_tags {
-        forecast.unused_tags = unused.into_iter().collect();
+    if !seen.is_empty() {
+        let unused = tags.difference(&seen);
+        forecast.unused_tags = unused.map(|tag| UnknownTag::new(tag, &seen)).collect();
     }
     Ok(tagged)
 }

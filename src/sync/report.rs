@@ -3,7 +3,9 @@
 use crate::api;
 use crate::api::RejectedRow;
 use crate::archive::{ListingKind, Outcome, Recorded, RunId};
-use crate::core::similar::did_you_mean;
+use crate::core::similar::{did_you_mean, nearest};
+use std::collections::BTreeSet;
+use std::fmt;
 
 /// The report of a finished sync run.
 #[derive(Debug, Default)]
@@ -39,6 +41,28 @@ pub struct UnknownTag {
     pub tag: String,
     /// Tags of droplets with a similar spelling, nearest first.
     pub near: Vec<String>,
+}
+
+impl UnknownTag {
+    /// `known` are the tags that droplets have or had.
+    pub(super) fn new(tag: &str, known: &BTreeSet<String>) -> Self {
+        Self {
+            tag: tag.to_owned(),
+            near: nearest(tag, known.iter().map(String::as_str)),
+        }
+    }
+}
+
+impl fmt::Display for UnknownTag {
+    /// ``the tag `prdo`, did you mean prod?``
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "the tag `{}`{}",
+            self.tag,
+            did_you_mean(&self.near)
+        )
+    }
 }
 
 /// The numbers of archived rows.
@@ -154,12 +178,8 @@ impl Report {
             .failures
             .iter()
             .map(|(subject, error)| format!("{subject} failed: {error}"));
-        let unknown_tags = self.unknown_tags.iter().map(|UnknownTag { tag, near }| {
-            format!(
-                "no droplet has or had the tag `{tag}`{}",
-                did_you_mean(near)
-            )
-        });
+        let unknown_tags = self.unknown_tags.iter();
+        let unknown_tags = unknown_tags.map(|tag| format!("no droplet has or had {tag}"));
         let not_read = self
             .listings
             .iter()

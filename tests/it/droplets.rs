@@ -75,6 +75,46 @@ fn every_droplet_is_there_with_what_the_api_says_of_it() {
 }
 
 #[test]
+fn states_choose_droplets_and_columns_sort_them() {
+    let (_cloud, sandbox) = archived();
+    let all = rows(&sandbox, "droplets", &[]);
+    let of = |is_meant: &dyn Fn(&str) -> bool| {
+        let all = all.iter();
+        let kept = all.filter(|row| is_meant(row["state"].as_str().unwrap()));
+        kept.map(|row| row["id"].as_i64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&sandbox, &["--state", "on"]), of(&|it| it == "on"));
+    assert_eq!(ids(&sandbox, &["--state", "!on"]), of(&|it| it != "on"));
+    assert_eq!(
+        ids(&sandbox, &["--state", "off,gone"]),
+        of(&|it| ["off", "gone"].contains(&it))
+    );
+    assert_eq!(
+        ids(&sandbox, &["--state", "gone"]),
+        ids(&sandbox, &["--gone"])
+    );
+    let mut most: Vec<_> = all.iter().map(|row| row["actions"].as_i64()).collect();
+    most.sort_by(|one, other| other.cmp(one));
+    let busiest = rows(&sandbox, "droplets", &["--sort", "actions", "-n", "3"]);
+    let busiest: Vec<_> = busiest.iter().map(|row| row["actions"].as_i64()).collect();
+    assert_eq!(busiest, most[..3]);
+    for (flags, words) in [
+        (
+            ["--state", "running"],
+            "use on, off, gone, unlisted, unknown",
+        ),
+        (["--sort", "colour"], "`colour` is not a column"),
+        (["--status", "off"], "did you mean `--state off`?"),
+    ] {
+        let run = sandbox.run(&[&["droplets"], &flags[..]].concat());
+        run.exits(2).says(words);
+    }
+    let word = sandbox.run(&["droplets", "off"]).exits(2);
+    word.says("did you mean `--state off`?");
+}
+
+#[test]
 fn filters_choose_by_tag_and_region_and_every_question_takes_a_tag() {
     let (cloud, sandbox) = archived();
     let region = cloud.droplets()[0].region_slug.clone();
@@ -89,6 +129,12 @@ fn filters_choose_by_tag_and_region_and_every_question_takes_a_tag() {
         ids(&sandbox, &["--existing", "--tag", &format!("!{tag}")]),
         matching(&cloud, |it| !has_tag(it))
     );
+    let environments = ["--existing", "--tag", "env:*", "--tag", "!*:prod"];
+    let is_of_one = |it: &Droplet| {
+        let mut tags = it.tags.iter();
+        tags.any(|tag| tag.starts_with("env:")) && !it.tags.iter().any(|tag| tag == "env:prod")
+    };
+    assert_eq!(ids(&sandbox, &environments), matching(&cloud, is_of_one));
     // The droplets of a tag by name are the same question.
     let tagged = matching(&cloud, has_tag);
     let tagged: Vec<_> = tagged.iter().map(i64::to_string).collect();
@@ -164,7 +210,7 @@ fn a_tag_is_that_of_the_last_sync_and_a_slip_is_a_usage_error() {
                 .exits(2)
         };
         ask("wbe").says("had the tag `wbe`, did you mean web?");
-        ask("").says("the tag is empty");
+        ask("").says("a tag is not empty");
         sandbox
             .run(&[command, "--tag", "web", "--exit-code"])
             .exits(10);

@@ -27,7 +27,7 @@ const REPORTS: [&str; 14] = [
     "reboot-loops --since 2000 --within 20d",
 ];
 
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 20] = [
     "query",
     "query --reverse --limit 700",
     "last",
@@ -35,6 +35,15 @@ const OTHERS: [&str; 11] = [
     "stats --by droplet",
     "stats --by week,type",
     "stats --durations --by type,region,status",
+    "stats --by day",
+    "stats --by day,type,region",
+    "stats --compare --since 2020 --by type",
+    "droplets",
+    "droplets --gone --sort actions",
+    "show 200000 --sizes",
+    "verify",
+    "query --type reboot --until 1999",
+    "query -v --limit 2 --droplet *-01",
     "timeline 100000",
     "status",
     "report",
@@ -70,11 +79,12 @@ fn no_answer_is_wider_than_the_terminal() {
     let cloud = cloud(12, 3_000);
     let sandbox = synced(&cloud);
     let archive = Connection::open(sandbox.db()).unwrap();
-    let id = archive
-        .query_row("SELECT min(id) FROM droplets", [], |row| {
-            row.get::<_, i64>(0)
-        })
-        .unwrap();
+    let least = |table: &str| {
+        let sql = format!("SELECT min(id) FROM {table}");
+        let id = archive.query_row(&sql, [], |row| row.get::<_, i64>(0));
+        id.unwrap().to_string()
+    };
+    let (droplet, action) = (least("droplets"), least("actions"));
     archive
         .execute_batch("UPDATE droplets SET name = name || '.a-long-name.of-a-droplet.example.com'")
         .unwrap();
@@ -87,12 +97,13 @@ fn no_answer_is_wider_than_the_terminal() {
         let terminal = sized(copy, columns, 100_000);
         let reports = REPORTS.map(|report| format!("report {report}"));
         for line in reports.iter().map(String::as_str).chain(OTHERS) {
-            let line = line.replace("100000", &id.to_string());
-            let shown = on_a_terminal(&terminal, &[&words(&line)[..], &["-q"]].concat());
+            let line = line.replace("100000", &droplet).replace("200000", &action);
+            let shown = on_a_terminal(&terminal, &words(&line));
             let shown = shown.exits(0).stdout;
             assert!(!shown.is_empty(), "{line}");
-            // The path of the archive is one long word.
+            // A word stays whole, such as the path of the archive or the name of a droplet.
             let lines = shown.lines().filter(|it| !it.contains("archive.db"));
+            let lines = lines.filter(|it| it.trim().contains(' '));
             for each in lines {
                 let each = each.trim_end_matches('\r');
                 assert!(
@@ -236,7 +247,11 @@ fn binary_below(parent: u32) -> Option<String> {
 }
 
 fn sync_on_a_terminal(sandbox: &Sandbox, cloud: &Cloud) -> Running {
-    let mut command = command_on_a_terminal(sandbox, &["sync", "--all"]);
+    sync_with(sandbox, cloud, "--all")
+}
+
+fn sync_with(sandbox: &Sandbox, cloud: &Cloud, flag: &str) -> Running {
+    let mut command = command_on_a_terminal(sandbox, &["sync", flag]);
     command.env("DIGITALOCEAN_API_URL", cloud.url());
     command.env("DIGITALOCEAN_TOKEN", cloud.token());
     Running::start(command)
@@ -269,6 +284,20 @@ fn ctrl_c_is_acknowledged_at_once_and_leaves_no_bar() {
     let (bar, messages) = end.split_once("interrupted: ").expect("it sums up");
     assert!(bar.ends_with("\u{1b}[2K"), "the bar stays: {run}");
     assert!(!messages.contains("of 3,000 actions"), "{run}");
+}
+
+#[test]
+fn a_forecast_stands_alone_on_its_line() {
+    let cloud = settled_cloud(2, 300);
+    let sandbox = sized(Sandbox::new(), 60, 24);
+    if !has_script(&sandbox) {
+        return;
+    }
+    let run = sync_with(&sandbox, &cloud, "--dry-run").end().exits(0);
+    let (before, after) = run.stdout.rsplit_once("300 actions").unwrap();
+    let is_alone = before.is_empty() || before.ends_with("\u{1b}[2K");
+    assert!(is_alone && !after.contains("\u{1b}[2K"), "{run}");
+    assert!(after.contains("less\r\n  than a minute"), "{run}");
 }
 
 #[test]

@@ -95,15 +95,17 @@ fn a_token_in_the_configuration_is_refused_and_not_repeated() {
 #[test]
 fn the_token_is_never_sent_in_clear_text_across_a_network() {
     let sandbox = Sandbox::new().with("DIGITALOCEAN_TOKEN", "dop_v1_canary");
+    for url in ["foo", "api.digitalocean.com", "localhost:8080", ""] {
+        let run = sandbox.run(&["sync", "--api-url", url]).exits(2);
+        run.says("needs https:// in front, as in https://api.digitalocean.com");
+    }
     for url in [
         "http://api.digitalocean.com",
         "http://192.0.2.7:8080",
         "http://127.0.0.1.example.com",
         "ftp://127.0.0.1",
-        "api.digitalocean.com",
         "https://user:secret@api.digitalocean.com",
         "https://api.digitalocean.com/?page=1",
-        "",
     ] {
         let run = sandbox.run(&["sync", "--api-url", url]).exits(2);
         run.says("the API address")

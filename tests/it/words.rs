@@ -28,12 +28,58 @@ fn a_word_without_a_flag_is_answered_with_the_flag() {
         (&["query", "31"], "`--droplet 31` or `--id 31`?"),
         (&["sync", "web-01"], "`--droplet web-01` or `--tag web-01`?"),
         (&["report", "failures", "web-01"], "`--droplet web-01`?"),
+        (&["query", "env:prod"], "`--tag env:prod`?"),
+        (&["query", "reboot,snapshot"], "`--type reboot,snapshot`?"),
+        (&["stats", "week"], "`--by week`?"),
+        (&["stats", "type,month"], "`--by type,month`?"),
+        (&["stats", "droplet", "web-01"], "`--droplet web-01`?"),
         (&["reboot"], "`archiver query --type reboot`?"),
     ] {
         let run = sandbox.run(arguments).exits(2);
         assert_eq!(run.stdout, "");
         run.says(&format!("hint: did you mean {meant}"));
     }
+}
+
+#[test]
+fn a_name_that_another_program_has_is_answered_with_the_one_here() {
+    let sandbox = Sandbox::new();
+    for (arguments, meant) in [
+        (&["query", "--to", "2026"][..], "`--until 2026`?"),
+        (&["query", "--from=2026"], "`--since 2026`?"),
+        (&["query", "-t", "reboot"], "`--type reboot`?"),
+        (&["query", "--name", "web 1"], "`--droplet 'web 1'`?"),
+        (&["query", "-s", "errored"], "`--status` or `--since`?"),
+        (&["sync", "--format", "json"], "`-o json`?"),
+        (&["query", "--format", "json"], "`-o json`?"),
+        (&["query", "--sort", "-id"], "`--sort id --reverse`?"),
+        (&["--type", "reboot"], "`archiver query --type`?"),
+        (&["report", "--sort", "x"], "`archiver report NAME --sort`?"),
+        (&["report", "all"], "`archiver report --all`?"),
+        (&["version"], "`archiver --version`?"),
+        (&["uptime", "--by", "day"], "`archiver report uptime`?"),
+        (&["downtme"], "`archiver report downtime`?"),
+        (&["history", "web-01"], "`archiver timeline`?"),
+        (&["show", "web-01"], "`archiver timeline web-01`?"),
+    ] {
+        let run = sandbox.run(arguments).exits(2);
+        run.says(&format!("hint: did you mean {meant}"));
+    }
+}
+
+#[test]
+fn no_command_at_all_is_answered_with_the_commands() {
+    let sandbox = Sandbox::new();
+    for arguments in [&[][..], &["-q"], &["--color", "never"]] {
+        let run = sandbox.run(arguments).exits(2);
+        run.says("Usage: archiver")
+            .says("  sync ")
+            .says("`archiver --help` shows more")
+            .never_says("subcommand")
+            .never_says("--db");
+    }
+    let run = sandbox.run(&["auth", "-q"]).exits(2);
+    run.says("Usage: archiver auth").says("  check ");
 }
 
 #[test]
@@ -45,6 +91,7 @@ fn a_suggestion_is_about_what_was_written_or_there_is_none() {
         (&["query", "--max-age", "2h"], "`archiver query --help`"),
         (&["status", "web-01"], "`archiver status --help`"),
         (&["nonsense"], "`archiver --help`"),
+        (&["export"], "`archiver --help`"),
         (&["query", "--typ", "reboot"], "did you mean `--type`?"),
         (&["query", "--json"], "did you mean `-o json`?"),
         (&["qery"], "did you mean `archiver query`?"),

@@ -42,6 +42,14 @@ pub enum TimeError {
         /// The input.
         input: String,
     },
+    /// A time that the clocks show twice, when they are set back.
+    #[error("the clocks show `{input}` twice: write {}", .meanings.join(" or "))]
+    ShownTwice {
+        /// The input.
+        input: String,
+        /// The two instants, with their offsets.
+        meanings: [String; 2],
+    },
     /// A number without a unit, such as days or seconds.
     #[error(
         "`{input}` has no unit: write {input}d for days ago, or @{input} for seconds since 1970"
@@ -68,15 +76,21 @@ pub enum TimeError {
         /// The input.
         input: String,
     },
-    /// A period that ends at its beginning or earlier.
-    #[error("the period `{input}` is empty: it begins at {since} and ends at {until}")]
+    /// A period that ends at its beginning.
+    #[error("the period `{input}` is empty: it begins and ends at {at}")]
     EmptyPeriod {
         /// The input.
         input: String,
-        /// The beginning.
-        since: Timestamp,
-        /// The end.
-        until: Timestamp,
+        /// The beginning and the end.
+        at: Timestamp,
+    },
+    /// A range whose end comes first.
+    #[error("the period `{input}` ends before it begins: did you mean `{forwards}`?")]
+    Backwards {
+        /// The input.
+        input: String,
+        /// The range from the earlier end to the later one.
+        forwards: String,
     },
     /// A time before the year 0000 or after 9999.
     #[error("`{input}` lies outside the years 0000 to 9999")]

@@ -1,9 +1,9 @@
 //! Parses a text that names a part of the calendar, a time of day, an instant, or a length of time.
 //!
 //! All flags share one grammar. A part of the calendar means the whole part, down to the hour: a window "since" it
-//! starts at its beginning, and a window "until" it ends at its end. Any other time is one instant. When the clocks skip a time, the
-//! instant is as far after the skip. When they show a time twice, a window begins at the first instant and ends at the
-//! second, so that no possible meaning is left out.
+//! starts at its beginning, and a window "until" it ends at its end. Any other time is one instant. When the
+//! clocks skip a time, the instant is as far after the skip. A time that they show twice is refused, because it is two
+//! instants; an hour that they show twice is both.
 
 use super::calendar::{dashed_date, is_number, misordered_date};
 use super::calendar_period::{CalendarPeriod, Unit};
@@ -74,7 +74,8 @@ impl Moment {
     ) -> Result<Timestamp, TimeError> {
         match self {
             Self::Calendar(period) => zone.start_of_day(period.first),
-            Self::Hour(datetime) | Self::Clock(datetime) => zone.instant(datetime, Fold::Earlier),
+            Self::Hour(datetime) => zone.instant(datetime, Fold::Earlier),
+            Self::Clock(datetime) => return at(datetime, text, zone),
             Self::Instant(timestamp) => Some(timestamp),
             Self::Length(span) | Self::Ago(span) => before(now, span, zone, Fold::Earlier),
         }
@@ -94,12 +95,26 @@ impl Moment {
                 let end = datetime.checked_add(1.hour()).ok();
                 end.and_then(|end| zone.instant(end, Fold::Earlier))
             }
-            Self::Clock(datetime) => zone.instant(datetime, Fold::Later),
+            Self::Clock(datetime) => return at(datetime, text, zone),
             Self::Instant(timestamp) => Some(timestamp),
             Self::Length(span) | Self::Ago(span) => before(now, span, zone, Fold::Later),
         }
         .ok_or_else(|| out_of_range(text))
     }
+}
+
+/// The instant at which the clocks show a time. `text` is its original text.
+fn at(datetime: DateTime, text: &str, zone: &Zone) -> Result<Timestamp, TimeError> {
+    let instant = |fold| zone.instant(datetime, fold);
+    let both = instant(Fold::Earlier).zip(instant(Fold::Later));
+    let (first, second) = both.ok_or_else(|| out_of_range(text))?;
+    if first != second {
+        return Err(TimeError::ShownTwice {
+            input: text.to_owned(),
+            meanings: [first, second].map(|instant| instant.in_zone(zone).to_string()),
+        });
+    }
+    Ok(first)
 }
 
 fn epoch(seconds: &str, text: &str) -> Result<Timestamp, TimeError> {
@@ -209,7 +224,7 @@ fn out_of_range(text: &str) -> TimeError {
 }
 
 /// The instant at which the time in `text` begins: a day at its midnight, a month with its first day, an hour. A time without an
-/// offset is in `zone`. A clock time that is shown twice means the first instant. Fractions of a second are cut off.
+/// offset is in `zone`. Fractions of a second are cut off.
 ///
 /// # Errors
 /// When `text` is not a time, or is ambiguous; the message lists the valid forms.
@@ -219,8 +234,7 @@ pub fn parse_since(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp,
 }
 
 /// The first instant after the time in `text`: for a day the next midnight, for a month the first day of the next
-/// month, for an hour the next one, so that the window contains all of it. Otherwise the instant itself. A time without an offset is in `zone`. A
-/// clock time that is shown twice means the second instant.
+/// month, for an hour the next one, so that the window contains all of it. Otherwise the instant itself. A time without an offset is in `zone`.
 ///
 /// # Errors
 /// When `text` is not a time, or is ambiguous; the message lists the valid forms.
@@ -238,6 +252,12 @@ pub struct Period {
     pub until: Timestamp,
 }
 
+impl Period {
+    fn is_empty(&self) -> bool {
+        self.since >= self.until
+    }
+}
+
 /// Reads a period: an hour, day, week, month, quarter or year, a length of time such as `7d`, which ends now, or a range
 /// `A..B` from the beginning of A to the end of B. A time without an offset is in `zone`.
 ///
@@ -247,29 +267,50 @@ pub struct Period {
 pub fn parse_period(text: &str, now: Timestamp, zone: &Zone) -> Result<Period, TimeError> {
     let text = text.trim();
     let input = || text.to_owned();
-    let (since, until) = if let Some((from, to)) = text.split_once("..") {
-        if from.trim().is_empty() || to.trim().is_empty() {
+    if let Some((from, to)) = text.split_once("..") {
+        let (from, to) = (from.trim(), to.trim());
+        if from.is_empty() || to.is_empty() {
             return Err(TimeError::HalfRange { input: input() });
         }
-        (parse_since(from, now, zone)?, parse_until(to, now, zone)?)
-    } else {
-        match Moment::parse(text, now, zone)? {
-            moment @ (Moment::Calendar(_) | Moment::Hour(_)) => (
-                moment.since(text, now, zone)?,
-                moment.until(text, now, zone)?,
-            ),
-            moment @ Moment::Length(_) => (moment.since(text, now, zone)?, now),
-            _ => return Err(TimeError::NotAPeriod { input: input() }),
+        let period = range(from, to, now, zone)?;
+        if !period.is_empty() {
+            return Ok(period);
         }
-    };
-    if since >= until {
-        return Err(TimeError::EmptyPeriod {
-            input: input(),
-            since,
-            until,
+        return Err(match range(to, from, now, zone) {
+            Ok(Period { since, .. }) if since == period.since => empty(text, since),
+            _ => TimeError::Backwards {
+                input: input(),
+                forwards: format!("{to}..{from}"),
+            },
         });
     }
-    Ok(Period { since, until })
+    let moment = Moment::parse(text, now, zone)?;
+    let period = Period {
+        since: moment.since(text, now, zone)?,
+        until: match moment {
+            Moment::Calendar(_) | Moment::Hour(_) => moment.until(text, now, zone)?,
+            Moment::Length(_) => now,
+            _ => return Err(TimeError::NotAPeriod { input: input() }),
+        },
+    };
+    if period.is_empty() {
+        return Err(empty(text, period.since));
+    }
+    Ok(period)
+}
+
+fn range(from: &str, to: &str, now: Timestamp, zone: &Zone) -> Result<Period, TimeError> {
+    Ok(Period {
+        since: parse_since(from, now, zone)?,
+        until: parse_until(to, now, zone)?,
+    })
+}
+
+fn empty(text: &str, at: Timestamp) -> TimeError {
+    TimeError::EmptyPeriod {
+        input: text.to_owned(),
+        at,
+    }
 }
 
 #[cfg(test)]
@@ -485,37 +526,70 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_time_that_is_skipped_or_shown_twice_is_an_instant_all_the_same() {
-        for (zone, given, first, end) in [
-            (
-                "Europe/Berlin",
-                "2020-03-29 02:30",
-                "2020-03-29T01:30:00Z",
-                "2020-03-29T01:30:00Z",
-            ),
-            (
-                "Europe/Berlin",
-                "2020-10-25 02:30",
-                "2020-10-25T00:30:00Z",
-                "2020-10-25T01:30:00Z",
-            ),
+    fn a_clock_time_that_is_skipped_is_the_instant_as_long_after_the_skip() {
+        for (zone, given, expected) in [
+            ("Europe/Berlin", "2020-03-29 02:30", "2020-03-29T01:30:00Z"),
             (
                 "America/New_York",
                 "2020-03-08T02:00",
                 "2020-03-08T07:00:00Z",
-                "2020-03-08T07:00:00Z",
-            ),
-            (
-                "America/New_York",
-                "2020-11-01T01:59:59",
-                "2020-11-01T05:59:59Z",
-                "2020-11-01T06:59:59Z",
             ),
         ] {
             let zone: Zone = zone.parse().unwrap();
             let found = [parse_since, parse_until]
                 .map(|parse| parse(given, now(), &zone).unwrap().to_string());
-            assert_eq!(found, [first, end], "{given}");
+            assert_eq!(found, [expected; 2], "{given}");
+        }
+    }
+
+    #[test]
+    fn a_clock_time_that_is_shown_twice_is_refused_with_both_instants() {
+        for (zone, given, first, second) in [
+            (
+                "Europe/Berlin",
+                "2020-10-25 02:30",
+                "2020-10-25T02:30:00+02:00",
+                "2020-10-25T02:30:00+01:00",
+            ),
+            (
+                "America/New_York",
+                "2020-11-01T01:59:59",
+                "2020-11-01T01:59:59-04:00",
+                "2020-11-01T01:59:59-05:00",
+            ),
+            (
+                "Australia/Lord_Howe",
+                "2020-04-05 01:45",
+                "2020-04-05T01:45:00+11:00",
+                "2020-04-05T01:45:00+10:30",
+            ),
+        ] {
+            let zone: Zone = zone.parse().unwrap();
+            for parse in [parse_since, parse_until] {
+                let error = parse(given, now(), &zone).unwrap_err();
+                assert_eq!(
+                    error.to_string(),
+                    format!("the clocks show `{given}` twice: write {first} or {second}")
+                );
+                let read = |text| parse(text, now(), &zone).unwrap();
+                assert!(read(first) < read(second));
+            }
+            let range = format!("{given}..now");
+            let error = parse_period(&range, now(), &zone).unwrap_err();
+            assert!(matches!(error, TimeError::ShownTwice { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_day_that_begins_at_a_time_that_is_shown_twice_or_skipped_is_a_day() {
+        // At midnight, the clocks of Havana were set back to eleven, and forward to one.
+        for (given, since, until) in [
+            ("2020-11-01", "2020-11-01T04:00:00Z", "2020-11-02T05:00:00Z"),
+            ("2020-03-08", "2020-03-08T05:00:00Z", "2020-03-09T04:00:00Z"),
+            ("2020-11", "2020-11-01T04:00:00Z", "2020-12-01T05:00:00Z"),
+        ] {
+            let expected = (since.to_owned(), until.to_owned());
+            assert_eq!(period(given, "America/Havana"), expected, "{given}");
         }
     }
 
@@ -789,9 +863,7 @@ mod tests {
     #[test]
     fn a_period_that_holds_nothing_is_refused() {
         for (text, zone) in [
-            ("2020-03..2020-02", "UTC"),
             ("now..now", "UTC"),
-            ("now..7d", "UTC"),
             ("0d", "UTC"),
             ("2020-07-20 19:37..2020-07-20 19:37", "UTC"),
             ("2011-12-30", "Pacific/Apia"),
@@ -802,10 +874,16 @@ mod tests {
                 "{text}: {error}"
             );
         }
-        assert_eq!(
-            refusal("2020-03..2020-01", "UTC").to_string(),
-            "the period `2020-03..2020-01` is empty: it begins at 2020-03-01T00:00:00Z and ends at 2020-02-01T00:00:00Z"
-        );
+        for (text, forwards) in [
+            ("2020-03..2020-01", "2020-01..2020-03"),
+            ("2020-03 .. 2020-02", "2020-02..2020-03"),
+            ("now..7d", "7d..now"),
+        ] {
+            assert_eq!(
+                refusal(text, "UTC").to_string(),
+                format!("the period `{text}` ends before it begins: did you mean `{forwards}`?")
+            );
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ const SYNC: &str = "run `archiver sync`";
 pub enum State {
     /// Every action that the scope listed at the start of the last complete sync run is archived.
     Complete,
-    /// As `Complete`, but the last complete sync run is older than allowed.
+    /// As `Complete`, but the last complete sync run is older than allowed, or lies in the future.
     Stale,
     /// Some actions are missing.
     Incomplete,
@@ -239,7 +239,7 @@ impl Evidence<'_> {
                 format!(", more than {}", duration_text(limit)),
             ),
             // An unknown age cannot prove that the archive is fresh enough.
-            (None, Some(_)) => (State::Stale, String::new()),
+            (None, _) => (State::Stale, String::new()),
             _ => (State::Complete, String::new()),
         };
         let text = format!("{holdings}, last synced {fresh}{than}{note}");

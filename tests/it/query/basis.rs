@@ -70,6 +70,13 @@ fn every_answer_from_an_interrupted_first_sync_says_so_and_none_is_a_passed_chec
             assert_eq!(sandbox.run(&quiet).exits(3).stderr, "");
         }
         sandbox.run(&["show", "1"]).exits(1).says(&said);
+        for (flag, name) in [("--droplet", "web-9999"), ("--tag", "blue")] {
+            for command in ["query", "last", "stats", "droplets"] {
+                sandbox.run(&[command, flag, name]).exits(2).says(&said);
+                let check = [command, flag, name, "--exit-code"];
+                sandbox.run(&check).exits(3).says(&said).says(name);
+            }
+        }
         // Rows are found, but they say that nothing ended the droplets.
         let lives = ["report", "lifetimes", "--exit-code"];
         sandbox.run(&lives).exits(3).says(&said);

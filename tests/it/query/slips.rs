@@ -38,7 +38,7 @@ fn an_empty_answer_is_an_answer_and_a_slip_is_said_to_be_one() {
     sandbox
         .query(&window)
         .exits(0)
-        .says("nothing can lie between");
+        .says("nothing lies at 2021-01-02T00:00:00Z or later and before");
 }
 
 #[test]
@@ -57,6 +57,17 @@ fn a_time_that_can_mean_two_things_or_none_is_refused_with_the_forms_that_work()
             run.says(flag).says(words);
         }
     }
+    let twice = ["--tz", "Europe/Berlin", "--at", "2026-10-25 02:30"];
+    sandbox
+        .query(&twice)
+        .exits(2)
+        .says("--at: the clocks show `2026-10-25 02:30` twice")
+        .says("write 2026-10-25T02:30:00+02:00 or 2026-10-25T02:30:00+01:00");
+    let backwards = ["--during", "2026-11..2026-10"];
+    sandbox
+        .query(&backwards)
+        .exits(2)
+        .says("did you mean `2026-10..2026-11`?");
 }
 
 #[test]
@@ -146,7 +157,15 @@ fn filters_that_exclude_each_other_are_said_to() {
         ),
     ] {
         sandbox.query(&flags).exits(0).says("warning: ").says(words);
+        for command in ["query", "stats", "last"] {
+            let check = [&[command][..], &flags, &["--exit-code"]].concat();
+            let run = sandbox.run(&check).exits(2);
+            assert_eq!(run.stdout, "", "{run}");
+            run.says("error: ").says(words);
+        }
     }
+    let droplets = ["droplets", "--region", "nyc3,!nyc3", "--exit-code"];
+    sandbox.run(&droplets).exits(2).says("left out again");
 }
 
 #[test]
@@ -163,6 +182,7 @@ fn a_flag_that_cannot_be_understood_is_named_with_what_would_be() {
         (&["--during", "2020", "--since", "2019"], "--since"),
         (&["--gone", "--existing"], "--existing"),
         (&["--sort", "size"], "started, completed, duration, id"),
+        (&["--sort", "-size"], "--sort: `-size`"),
     ] {
         let run = sandbox.query(flags).exits(2);
         assert_eq!(run.stdout, "");
@@ -193,7 +213,7 @@ fn what_was_understood_is_said_when_it_is_asked_for() {
 
 #[test]
 fn a_slip_beside_a_value_that_matches_is_said_too() {
-    let (_cloud, sandbox) = archived(4, 600);
+    let (cloud, sandbox) = archived(4, 600);
     for (flags, words) in [
         (["--type", "reboot,rebot"], "did you mean reboot?"),
         (["--region", "nyc3,mars1"], "the region `mars1`"),
@@ -201,10 +221,21 @@ fn a_slip_beside_a_value_that_matches_is_said_too() {
     ] {
         sandbox.query(&flags).exits(0).says(words);
     }
+    let name = &cloud.droplets()[0].name;
+    for (word, meant) in [
+        (name.as_str(), format!("--droplet {name}").as_str()),
+        ("*-0*", "--droplet '*-0*'"),
+        ("env:prod", "--tag env:prod"),
+        ("nyc3", "--region nyc3"),
+        ("yesterday", "--during yesterday"),
+    ] {
+        let run = sandbox.run(&["last", "reboot", word]).exits(2);
+        run.says(&format!("did you mean `{meant}`?"));
+    }
     sandbox
-        .run(&["last", "reboot", "web-02"])
+        .run(&["last", "rebot"])
         .exits(0)
-        .says("the type `web-02`");
+        .says("did you mean reboot?");
     sandbox
         .query(&["--type", "reboot,snapshot"])
         .exits(0)

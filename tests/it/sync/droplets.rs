@@ -154,10 +154,9 @@ fn a_tag_that_no_droplet_ever_had_leaves_the_sync_partial() {
             .says("archive incomplete: no droplet has or had the tag");
     }
     let dry = ["--tag", &slip, "--dry-run"];
-    sandbox
-        .sync(&cloud, &dry)
-        .exits(0)
-        .says("no droplet has the tag");
+    sandbox.sync(&cloud, &dry).exits(0).says(&format!(
+        "no droplet has the tag `{slip}`, did you mean {tag}"
+    ));
     sandbox.sync(&cloud, &["--tag", &tag]).exits(0);
     assert!(sandbox.run(&["status"]).stdout.starts_with("complete: "));
 }

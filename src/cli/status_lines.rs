@@ -1,0 +1,149 @@
+//! The lines of `archiver status` between the verdict and the tables: a name and a text each.
+
+use std::path::Path;
+
+use archiver::archive::LockState;
+use archiver::core::time::{Timestamp, Zone, duration_text};
+use archiver::query::status::{self, ago, counted, grouped};
+
+/// The status in lines, for people.
+pub(super) struct Lines<'a> {
+    pub(super) status: &'a status::Status,
+    pub(super) zone: &'a Zone,
+    /// The duration of a full round of audits in seconds; `None` when audits are off.
+    pub(super) round_seconds: Option<i64>,
+    pub(super) now: Timestamp,
+}
+
+impl Lines<'_> {
+    /// Each line that the archive has.
+    pub(super) fn all(&self, path: &Path, lock: &LockState) -> Vec<(&'static str, String)> {
+        let facts = &self.status.facts;
+        let is_audited = self.status.proof.audited_pages > 0;
+        let gone = grouped(facts.droplets_gone);
+        let lines = [
+            ("archive", Some(self.archive(path))),
+            ("actions", Some(self.actions())),
+            ("open", Some(self.open_actions())),
+            ("no end", self.without_end()),
+            ("proven", is_audited.then(|| self.proven())),
+            (
+                "droplets",
+                Some(format!("{}, {gone} of them gone", grouped(facts.droplets))),
+            ),
+            ("regions", Some(grouped(facts.regions))),
+            ("sync", Some(running(lock))),
+            ("quota", self.quota()),
+        ];
+        let known = lines
+            .into_iter()
+            .filter_map(|(name, text)| Some((name, text?)));
+        known.collect()
+    }
+
+    fn archive(&self, path: &Path) -> String {
+        format!(
+            "{}, {}, schema version {}",
+            path.display(),
+            size(self.status.facts.file_bytes),
+            self.status.schema_version
+        )
+    }
+
+    fn without_end(&self) -> Option<String> {
+        let count = Some(self.status.facts.actions_without_end).filter(|count| *count > 0)?;
+        let number = grouped(count);
+        Some(format!("{number} completed, and the API does not say when"))
+    }
+
+    fn quota(&self) -> Option<String> {
+        let quota = self.status.facts.quota.as_ref()?;
+        let left = grouped(quota.remaining.unsigned_abs());
+        let at = quota.at.as_deref().map(|at| self.at(at));
+        Some(format!("{left} requests left, {}", at.unwrap_or_default()))
+    }
+
+    fn actions(&self) -> String {
+        let facts = &self.status.facts;
+        let count = grouped(facts.actions);
+        match (&facts.first_action_at, &facts.last_action_at) {
+            (Some(first), Some(last)) => {
+                format!("{count}, from {} to {}", self.time(first), self.time(last))
+            }
+            _ => count,
+        }
+    }
+
+    /// The time since which the API has confirmed all archived pages, and the duration of the next round of audits.
+    fn proven(&self) -> String {
+        let proof = &self.status.proof;
+        let mut text = match &proof.proven_since {
+            Some(since) => format!("each page was read at {} or later", self.at(since)),
+            None => "not every page was read since audits began".to_owned(),
+        };
+        let pages = counted(proof.audited_pages, "page");
+        text += &match self.round_seconds {
+            Some(seconds) => format!(
+                "; reading {pages} again, one in a sync at most, takes at least {}",
+                duration_text(seconds)
+            ),
+            None => format!("; audits are off, `archiver sync --full` reads {pages} again"),
+        };
+        if proof.unlisted_actions > 0 {
+            let actions = counted(proof.unlisted_actions, "archived action");
+            text += &format!("; /v2/actions lacked {actions} when it was last read");
+        }
+        text
+    }
+
+    fn open_actions(&self) -> String {
+        let facts = &self.status.facts;
+        let Some(oldest) = &facts.oldest_open_action else {
+            return "none in progress".to_owned();
+        };
+        let mut text = format!(
+            "{} in progress, the oldest is {} {}",
+            grouped(facts.open_actions),
+            oldest.kind.as_deref().unwrap_or("action"),
+            oldest.id
+        );
+        if let Some(id) = oldest.droplet_id {
+            text += &format!(" of droplet {id}");
+        }
+        if let Some(at) = &oldest.started_at {
+            text += &format!(", started {}", self.at(at));
+        }
+        text
+    }
+
+    /// A time in the chosen zone, and its age.
+    fn at(&self, time: &str) -> String {
+        let age = time.parse::<Timestamp>().map(|at| ago(at.age_at(self.now)));
+        match age {
+            Ok(age) => format!("{} ({age})", self.time(time)),
+            Err(_) => time.to_owned(),
+        }
+    }
+
+    fn time(&self, time: &str) -> String {
+        time.parse::<Timestamp>()
+            .map_or_else(|_| time.to_owned(), |at| at.in_zone(self.zone).to_string())
+    }
+}
+
+fn running(lock: &LockState) -> String {
+    match lock {
+        LockState::Free => "none is running".to_owned(),
+        LockState::Held { holder } => format!("one is running: {holder}"),
+        LockState::Left { holder } => {
+            format!("one runs that cannot be seen from here, or was killed: {holder}")
+        }
+    }
+}
+
+/// `12.3 MB`
+fn size(bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+    let megabytes = bytes as f64 / 1e6;
+    format!("{megabytes:.1} MB")
+}
