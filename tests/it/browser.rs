@@ -7,11 +7,15 @@ use std::process::Command;
 
 use rusqlite::Connection;
 
-use crate::account::cloud;
+use crate::account::account;
+use crate::cloud::{Cloud, Options};
 use crate::process::{Running, until};
 use crate::sandbox::Sandbox;
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser");
+
+/// The day after the newest action of the accounts of the tests.
+const UNTIL: &[&str] = &["--until", "2025-06-02"];
 
 /// The browser of this machine; `None` when a part of the equipment is missing.
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
@@ -34,9 +38,9 @@ fn browser() -> Option<PathBuf> {
     None
 }
 
-/// An archive of this many actions.
-fn history(droplets: usize, actions: usize) -> Sandbox {
-    let cloud = cloud(droplets, actions);
+/// The archive of this account.
+fn history(account: Options) -> Sandbox {
+    let cloud = Cloud::start(account).unwrap();
     let sandbox = Sandbox::new();
     sandbox.sync(&cloud, &["--all"]).exits(0);
     sandbox
@@ -62,60 +66,62 @@ fn holds(script: &str, sandbox: &Sandbox, browser: &Path, page: &str) {
     assert!(run.status.success(), "{run}");
 }
 
-/// Writes the overview of an archive, and runs a script on it.
+/// Writes the overview of an archive, and runs a script on it. `flags` end the window, so that the page is the same
+/// every day.
 #[track_caller]
-fn page_holds(script: &str, archive: impl FnOnce() -> Sandbox) {
+fn page_holds(script: &str, archive: impl FnOnce() -> Sandbox, flags: &[&str]) {
     let Some(browser) = browser() else { return };
     let sandbox = archive();
-    sandbox.run(&["page", "-o", "history.html"]).exits(0);
+    let page = ["page", "-o", "history.html"];
+    sandbox.run(&[&page, flags].concat()).exits(0);
     let page = sandbox.folder().join("history.html");
     holds(script, &sandbox, &browser, page.to_str().unwrap());
 }
 
 #[test]
 fn a_page_opens_from_disk_in_every_width_and_mode_and_loads_nothing() {
-    page_holds("opens", || history(20, 3_000));
+    page_holds("opens", || history(account(20, 3_000)), UNTIL);
 }
 
 #[test]
 fn the_figures_of_a_page_are_those_of_sql_and_of_the_reports() {
-    page_holds("figures", || history(20, 3_000));
+    page_holds("figures", || history(Options::unlimited(20, 3_000)), &[]);
 }
 
 #[test]
 fn the_table_of_a_page_is_the_answer_of_query_and_needs_only_a_keyboard() {
-    page_holds("table", || history(20, 3_000));
+    page_holds("table", || history(account(20, 3_000)), UNTIL);
 }
 
 #[test]
 fn a_page_is_whole_without_its_script_and_its_calendar_has_three_views() {
-    page_holds("still", || history(20, 3_000));
+    page_holds("still", || history(account(20, 3_000)), UNTIL);
 }
 
 #[test]
 fn the_lanes_of_a_page_are_the_droplets_and_can_be_looked_at_closely() {
-    page_holds("fleet", || history(20, 3_000));
+    page_holds("fleet", || history(account(20, 3_000)), UNTIL);
 }
 
 #[test]
 fn a_page_is_accessible_before_and_after_it_is_used() {
-    page_holds("accessible", || history(20, 3_000));
+    page_holds("accessible", || history(account(20, 3_000)), UNTIL);
 }
 
 #[test]
 fn a_page_can_be_printed() {
-    page_holds("printed", || history(20, 3_000));
+    page_holds("printed", || history(account(20, 3_000)), UNTIL);
 }
 
 #[test]
 fn a_page_of_50_000_actions_is_small_and_shows_them_all() {
-    page_holds("large", || history(60, 50_000));
+    page_holds("large", || history(account(60, 50_000)), UNTIL);
 }
 
 #[test]
 fn hostile_texts_in_every_field_of_a_page_stay_texts() {
-    page_holds("hostile", || {
-        let sandbox = history(6, 600);
+    let archive = || {
+        let sandbox = history(account(6, 600));
         let archive = Connection::open(sandbox.db()).unwrap();
         let texts = [
             "</script><script>window.x=1</script>",
@@ -145,13 +151,14 @@ fn hostile_texts_in_every_field_of_a_page_stay_texts() {
             }
         }
         sandbox
-    });
+    };
+    page_holds("hostile", archive, UNTIL);
 }
 
 #[test]
 fn the_live_page_is_the_same_and_leads_to_every_answer() {
     let Some(browser) = browser() else { return };
-    let sandbox = history(20, 3_000);
+    let sandbox = history(account(20, 3_000));
     let server = Running::start(sandbox.command(&["serve", "--listen", "127.0.0.1:0"]));
     until("it says its address", || {
         server.said().contains("http://127")
