@@ -19,6 +19,10 @@ const UNTIL: &[&str] = &["--until", "2025-06-02"];
 
 /// The browser of this machine; `None` when a part of the equipment is missing.
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only a test asks whether it runs in CI"
+)]
 fn browser() -> Option<PathBuf> {
     let found = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].map(PathBuf::from);
     let browser = found.into_iter().find(|path| path.exists());
@@ -62,8 +66,8 @@ fn holds(script: &str, sandbox: &Sandbox, browser: &Path, page: &str) {
         .env("ARCHIVER", env!("CARGO_BIN_EXE_archiver"))
         .env("SCREENSHOTS", screenshots);
     let run = Running::start(node).end();
-    println!("{}", run.stdout);
     assert!(run.status.success(), "{run}");
+    println!("{}", run.stdout);
 }
 
 /// Writes the overview of an archive, and runs a script on it. `flags` end the window, so that the page is the same
