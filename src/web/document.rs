@@ -35,6 +35,37 @@ pub fn frame(title: &str, is_linked: bool) -> (String, String) {
     (head.to_owned(), tail.to_owned())
 }
 
+/// Names and values under a heading, such as `droplet 7`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The heading.
+    pub heading: String,
+    /// The names and values. A value without a name continues the one before.
+    pub values: Vec<(String, String)>,
+}
+
+/// A document with parts. With `is_linked`, the heading of a droplet links to its page.
+#[must_use]
+pub fn sheet(title: &str, parts: &[Part], is_linked: bool) -> String {
+    let main = html! {
+        @if is_linked { (navigation()) }
+        h1 { (title) }
+        @for Part { heading, values } in parts {
+            section {
+                h2 {
+                    @match heading.strip_prefix("droplet ").filter(|_| is_linked) {
+                        Some(id) => a href={ "/timeline/" (id) } { (heading) },
+                        None => (heading),
+                    }
+                }
+                dl .basis { @for (name, value) in values { dt { (name) } dd { bdi { (value) } } } }
+            }
+        }
+    };
+    let title = title.to_owned();
+    Document { title, main }.framed().into_string()
+}
+
 /// Links to the pages of the server.
 pub(super) fn navigation() -> Markup {
     const PAGES: [(&str, &str); 5] = [

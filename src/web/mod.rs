@@ -15,7 +15,7 @@ mod server;
 
 pub use address::{AddressError, ListenAddress};
 pub use axum::http::{StatusCode, Uri};
-pub use document::frame;
+pub use document::{Part, frame, sheet};
 pub use gateway::pages;
 pub use kept::{Kept, Row};
 pub use page::{Actions, Figure, Lane, Mark, MarkKind, Overview, Window};
