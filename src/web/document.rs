@@ -18,14 +18,16 @@ pub(super) struct Document {
     pub(super) main: Markup,
 }
 
-/// The text before and after an answer in HTML. With `is_linked`, it begins with links to the pages of the server.
+/// The text before and after an answer in HTML. On a server, which has the answer as JSON too at the address `json`, it
+/// begins with links to the other pages.
 #[must_use]
-pub fn frame(title: &str, is_linked: bool) -> (String, String) {
+pub fn frame(title: &str, json: Option<&str>) -> (String, String) {
     const PLACE: &str = "<!--answer-->";
     let main = html! {
-        @if is_linked { (navigation()) }
+        @if json.is_some() { (navigation()) }
         section .answer {
             h1 { (title) }
+            @if let Some(json) = json { p { a href=(json) { "As JSON" } } }
             div .scroll tabindex="0" role="group" aria-label="Answer" { (PreEscaped(PLACE)) }
         }
     };

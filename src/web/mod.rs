@@ -18,6 +18,6 @@ pub use axum::http::{StatusCode, Uri};
 pub use document::{Part, frame, sheet};
 pub use gateway::pages;
 pub use kept::{Kept, Row};
-pub use page::{Actions, Figure, Lane, Mark, MarkKind, Overview, Window};
+pub use page::{Actions, Figure, Lane, Mark, MarkKind, Overview, Served, Window};
 pub use refusal::Refusal;
 pub use server::{Error, Server};
