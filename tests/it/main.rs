@@ -17,6 +17,7 @@ mod archive;
 mod asked;
 mod backup;
 mod backup_stopped;
+mod browser;
 mod chaos;
 #[path = "../../examples/simulator/cloud/mod.rs"]
 mod cloud;
