@@ -5,7 +5,7 @@
 //! ```
 //!
 //! It starts the simulator on a free port, runs the commands below exactly as the binary would (it is the same code),
-//! and prints their answers. It leaves nothing on the disk.
+//! and prints their answers. At the end it writes the history as one HTML page, and leaves nothing else on the disk.
 
 #![allow(
     clippy::print_stdout,
@@ -51,7 +51,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         "A made-up account with {DROPLETS} droplets and {ACTIONS} actions is at {}.",
         cloud.url()
     );
-    for (question, arguments) in questions() {
+    let page = std::env::temp_dir().join("archiver-demo.html");
+    let page_path = page.display().to_string();
+    let last = ("All of it as one page.", vec!["page", "-o", &page_path]);
+    for (question, arguments) in questions().into_iter().chain([last]) {
         println!("\n# {question}\n$ archiver {}", arguments.join(" "));
         cloud.clear_requests();
         let words = std::iter::once("archiver").chain(arguments.iter().copied());
@@ -67,6 +70,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             requests => println!("(requests that the API saw: {requests})"),
         }
     }
+    println!("\nOpen {page_path} in a browser.");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,7 +9,6 @@ use archiver::core::threads::lock;
 use archiver::core::time::Zone;
 use archiver::output;
 use archiver::output::{Format, Frame, Heading, Options, RowWriter, Value, is_same_name};
-use archiver::web;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -162,7 +161,10 @@ impl<'a> Printer<'a> {
             is_colored: context.terminal.colors_answers,
             zone: flags.tz.clone(),
             defuses_formulas: flags.csv_safe,
-            frame: frame(context, flags),
+            frame: match flags.output {
+                Format::Html => context.written.frame(flags.linked),
+                _ => Frame::default(),
+            },
         };
         Self {
             writer: output::writer(flags.output, options, sink),
@@ -265,16 +267,6 @@ impl RowWriter for Printer<'_> {
         let written = self.writer.finish();
         self.kept(written)
     }
-}
-
-/// The document around a table in HTML: its title is the question.
-fn frame(context: &Context, flags: &AnswerFlags) -> Frame {
-    if flags.output != Format::Html {
-        return Frame::default();
-    }
-    let links = flags.linked.then(|| "/".to_owned());
-    let (head, tail) = web::frame(&context.written.to_string(), flags.linked);
-    Frame { head, tail, links }
 }
 
 /// The first text that occurs a second time.

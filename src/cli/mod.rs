@@ -7,7 +7,7 @@
 //! from a flag or the configuration, `summary` words the result of a sync, `status_lines` the facts of `status`, `exit`
 //! maps errors to statuses and hints, `help` lays out help, `mistake` explains arguments that are wrong, `meant` knows
 //! what they were meant for, `runtime` has threads and signals, `progress` draws the bar, `terminal` knows the streams,
-//! `url` finds the command that a URL stands for.
+//! `url` finds the command that a URL stands for, `written` is a command as the user wrote it.
 
 mod answer;
 mod attempt;
@@ -48,9 +48,9 @@ mod terminal;
 mod timeline;
 mod url;
 mod verify;
+mod written;
 
 use std::ffi::OsString;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -63,8 +63,7 @@ use archiver::core::time::Timestamp;
 use archiver::daemon::{Alarm, Heartbeat};
 use archiver::query::report::Library;
 use clap::error::ErrorKind;
-use clap::parser::ValueSource;
-use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use basis::Basis;
 pub(crate) use daemon::Machine;
@@ -73,6 +72,7 @@ use runtime::end_at_signals_as_first_process;
 use rusqlite::Connection;
 use terminal::LogFormat;
 use terminal::{ColorChoice, Terminal};
+use written::Written;
 
 /// Archives the action history of DigitalOcean droplets, and answers questions about it
 #[derive(Parser)]
@@ -212,51 +212,6 @@ struct Context {
     /// What the answer of a question is based on.
     basis: Basis,
     written: Written,
-}
-
-/// The command as the user wrote it.
-#[derive(Clone, Default)]
-struct Written {
-    /// The command: `report`, `uptime`.
-    words: Vec<String>,
-    /// The name of each flag of the command, without its dashes, and its values.
-    flags: Vec<(String, String)>,
-}
-
-impl Written {
-    fn of(mut command: &clap::Command, mut matches: &ArgMatches) -> Self {
-        let mut written = Self::default();
-        while let Some((name, inner)) = matches.subcommand() {
-            written.words.push(name.to_owned());
-            command = command.find_subcommand(name).unwrap_or(command);
-            matches = inner;
-        }
-        for argument in command.get_arguments().filter(|it| !it.is_global_set()) {
-            let id = argument.get_id().as_str();
-            if matches.value_source(id) != Some(ValueSource::CommandLine) {
-                continue;
-            }
-            let values = matches.get_raw(id).into_iter().flatten();
-            let values: Vec<_> = values.map(|it| it.to_string_lossy()).collect();
-            match argument.get_long() {
-                Some(name) => written.flags.push((name.to_owned(), values.join(","))),
-                None => written.words.push(values.join(" ")),
-            }
-        }
-        written
-    }
-}
-
-impl fmt::Display for Written {
-    /// The command and its filters in words, without its output flags.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.words.join(" "))?;
-        let flags = self.flags.iter();
-        let asked = flags.filter(|(name, _)| !["output", "linked"].contains(&name.as_str()));
-        asked
-            .into_iter()
-            .try_for_each(|(name, value)| write!(formatter, ", {name} {value}"))
-    }
 }
 
 impl Context {

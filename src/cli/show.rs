@@ -1,19 +1,21 @@
 //! `archiver show`: prints everything that the archive knows about one action, for people or as JSON.
 
 use std::fmt::{Display, Write as _};
+use std::io::{self, Write as _};
 use std::str::FromStr;
 
 use archiver::core::model::ActionId;
 use archiver::core::time::{Timestamp, Zone, duration_text};
 use archiver::output::{grouped, visible, wrapped};
 use archiver::query::status::counted;
+use archiver::web::{self, Part};
 use serde_json::value::RawValue;
 
 use archiver::query::{self, Details, DropletDetails, Offer, RegionDetails, SyncDetails};
 
 use super::Context;
-use super::document::{self, DocumentFormat};
-use super::exit::{Failure, Status};
+use super::document;
+use super::exit::{Failure, Status, unless_closed};
 use super::pager;
 
 /// Flags of `archiver show`.
@@ -25,7 +27,7 @@ pub(super) struct Arguments {
     /// List every size that the region offers or offered
     #[arg(long)]
     sizes: bool,
-    /// text or json
+    /// text, json or html
     #[arg(
         short,
         long,
@@ -34,42 +36,74 @@ pub(super) struct Arguments {
         default_value_t,
         hide_possible_values = true
     )]
-    output: DocumentFormat,
+    output: Form,
     /// The time zone in which times are shown: UTC, local, Europe/Berlin, +02:00
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     tz: Zone,
+    /// With html: link to the other pages of the server
+    #[arg(long, hide = true)]
+    linked: bool,
+}
+
+/// The format of the details.
+#[derive(Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    /// For people
+    #[default]
+    Text,
+    /// For scripts: one object
+    Json,
+    /// A document for a browser
+    Html,
 }
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let details = query::show(&context.open_archive()?, arguments.id)?;
+    let sheet = Sheet {
+        zone: &arguments.tz,
+        has_sizes: arguments.sizes,
+        parts: Vec::new(),
+    };
     match arguments.output {
-        DocumentFormat::Text => {
-            let sheet = Sheet {
-                zone: &arguments.tz,
-                width: context.terminal.width,
-                has_sizes: arguments.sizes,
-                text: String::new(),
-            };
-            let text = sheet.of(&details);
+        Form::Json => document::print_json(context, &details),
+        Form::Text => {
+            let text = text(&sheet.of(&details), context.terminal.width);
             pager::print(context, |stdout| writeln!(stdout, "{}", text.trim_end()))
         }
-        DocumentFormat::Json => document::print_json(context, &details),
+        Form::Html => {
+            let title = format!("Action {}", details.id);
+            let document = web::sheet(&title, &sheet.of(&details), arguments.linked);
+            unless_closed(io::stdout().lock().write_all(document.as_bytes()))
+        }
     }
-}
-
-/// Lines of a name and a value, under headings.
-struct Sheet<'a> {
-    zone: &'a Zone,
-    width: Option<usize>,
-    has_sizes: bool,
-    text: String,
 }
 
 /// The width of the names of values, with the spaces around them.
 const INDENT: usize = 15;
 
+/// The parts as lines for a terminal.
+fn text(parts: &[Part], width: Option<usize>) -> String {
+    let mut text = String::new();
+    for Part { heading, values } in parts {
+        let gap = if text.is_empty() { "" } else { "\n" };
+        let _ = writeln!(text, "{gap}{}", visible(heading));
+        for (name, value) in values {
+            let line = format!("  {name:<11}  {}", visible(value));
+            let _ = writeln!(text, "{}", wrapped(&line, width, INDENT));
+        }
+    }
+    text
+}
+
+/// Lines of a name and a value, under headings.
+struct Sheet<'a> {
+    zone: &'a Zone,
+    has_sizes: bool,
+    parts: Vec<Part>,
+}
+
 impl Sheet<'_> {
-    fn of(mut self, details: &Details) -> String {
+    fn of(mut self, details: &Details) -> Vec<Part> {
         self.action(details);
         for droplet in &details.droplets {
             self.droplet(droplet);
@@ -82,7 +116,7 @@ impl Sheet<'_> {
         if let Some(changed) = &details.changed {
             self.sync("changed by", changed);
         }
-        self.text
+        self.parts
     }
 
     fn action(&mut self, details: &Details) {
@@ -158,18 +192,16 @@ impl Sheet<'_> {
     }
 
     fn heading(&mut self, text: &str) {
-        if !self.text.is_empty() {
-            self.text.push('\n');
-        }
-        let _ = writeln!(self.text, "{}", visible(text));
+        self.parts.push(Part {
+            heading: text.to_owned(),
+            values: Vec::new(),
+        });
     }
 
     /// Adds a line. An unknown value has no line.
     fn line(&mut self, name: &str, value: Option<impl Display>) {
-        if let Some(value) = value {
-            let value = value.to_string();
-            let line = format!("  {name:<11}  {}", visible(&value));
-            let _ = writeln!(self.text, "{}", wrapped(&line, self.width, INDENT));
+        if let (Some(value), Some(part)) = (value, self.parts.last_mut()) {
+            part.values.push((name.to_owned(), value.to_string()));
         }
     }
 

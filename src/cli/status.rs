@@ -75,7 +75,12 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
             answer::tell_hidden(context.terminal, &hidden, "-o json");
         }
         Format::Json => print_json(context, (&path, &lock), &status, round_seconds)?,
-        _ => print_listings(context, flags, &status.listings)?,
+        _ => {
+            if flags.output == Format::Html {
+                context.terminal.note(&status.verdict.text);
+            }
+            print_listings(context, flags, &status.listings)?;
+        }
     }
     let is_problem = status.verdict.state != State::Complete;
     Ok(if flags.exit_code && is_problem {

@@ -45,7 +45,7 @@ pub(super) struct Running {
     messages: JoinHandle<Vec<u8>>,
     /// The time that is left to wait.
     left: Duration,
-    _turn: [OwnedSemaphorePermit; 2],
+    turn: [OwnedSemaphorePermit; 2],
 }
 
 /// The end of a command.
@@ -81,7 +81,7 @@ impl Running {
             stdout,
             messages: tokio::spawn(messages(stderr)),
             left: LONGEST,
-            _turn: [place, turn],
+            turn: [place, turn],
         })
     }
 
@@ -91,6 +91,11 @@ impl Running {
         let read = self.stdout.read_buf(&mut portion);
         in_time(&mut self.left, read).await?;
         Ok(portion.into())
+    }
+
+    /// True when others wait for this turn.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.turn[0].semaphore().available_permits() < WAITING
     }
 
     /// Waits for the end of the command.

@@ -18,14 +18,16 @@ pub(super) struct Document {
     pub(super) main: Markup,
 }
 
-/// The text before and after an answer in HTML. With `is_linked`, it begins with links to the pages of the server.
+/// The text before and after an answer in HTML. On a server, which has the answer as JSON too at the address `json`, it
+/// begins with links to the other pages.
 #[must_use]
-pub fn frame(title: &str, is_linked: bool) -> (String, String) {
+pub fn frame(title: &str, json: Option<&str>) -> (String, String) {
     const PLACE: &str = "<!--answer-->";
     let main = html! {
-        @if is_linked { (navigation()) }
+        @if json.is_some() { (navigation()) }
         section .answer {
             h1 { (title) }
+            @if let Some(json) = json { p { a href=(json) { "As JSON" } } }
             div .scroll tabindex="0" role="group" aria-label="Answer" { (PreEscaped(PLACE)) }
         }
     };
@@ -33,6 +35,37 @@ pub fn frame(title: &str, is_linked: bool) -> (String, String) {
     let document = Document { title, main }.framed().into_string();
     let (head, tail) = document.split_once(PLACE).unwrap_or((&document, ""));
     (head.to_owned(), tail.to_owned())
+}
+
+/// Names and values under a heading, such as `droplet 7`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The heading.
+    pub heading: String,
+    /// The names and values. A value without a name continues the one before.
+    pub values: Vec<(String, String)>,
+}
+
+/// A document with parts. With `is_linked`, the heading of a droplet links to its page.
+#[must_use]
+pub fn sheet(title: &str, parts: &[Part], is_linked: bool) -> String {
+    let main = html! {
+        @if is_linked { (navigation()) }
+        h1 { (title) }
+        @for Part { heading, values } in parts {
+            section {
+                h2 {
+                    @match heading.strip_prefix("droplet ").filter(|_| is_linked) {
+                        Some(id) => a href={ "/timeline/" (id) } { (heading) },
+                        None => (heading),
+                    }
+                }
+                dl .basis { @for (name, value) in values { dt { (name) } dd { bdi { (value) } } } }
+            }
+        }
+    };
+    let title = title.to_owned();
+    Document { title, main }.framed().into_string()
 }
 
 /// Links to the pages of the server.

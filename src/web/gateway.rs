@@ -20,10 +20,14 @@ use std::pin::Pin;
 use std::process::Command;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 /// An answer of up to this length is complete before its first byte is sent, so that its status is known.
 const MOST_AT_ONCE: usize = 1 << 20;
+/// The time in which a reader takes more of an answer while others wait.
+const READS_WITHIN: Duration = Duration::from_secs(5);
 
 type Find = dyn Fn(&Uri) -> Result<Command, Refusal> + Send + Sync;
 
@@ -141,8 +145,7 @@ async fn hand_on(begun: Bytes, mut running: Running, format: Format, sender: &Se
     let rest = async {
         let mut portion = begun;
         while !portion.is_empty() {
-            // Nobody reads any more if it cannot be sent.
-            let _ = sender.send(Ok(portion)).await;
+            room(sender, &running).await?.send(Ok(portion));
             portion = running.portion().await?;
         }
         let ended = running.end().await?;
@@ -153,6 +156,19 @@ async fn hand_on(begun: Bytes, mut running: Running, format: Format, sender: &Se
     let _ = sender.send(last).await;
 }
 
+/// Waits until the reader takes more. While others wait for a turn, a reader who takes nothing for a while loses its own.
+async fn room<'a>(sender: &'a Sender, running: &Running) -> Result<Room<'a>, Refusal> {
+    loop {
+        let room = timeout(READS_WITHIN, sender.reserve()).await;
+        match room {
+            Ok(Ok(room)) => return Ok(room),
+            Err(_) if !running.is_awaited() => {}
+            _ => return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "nobody reads")),
+        }
+    }
+}
+
+type Room<'a> = mpsc::Permit<'a, io::Result<Bytes>>;
 type Sender = mpsc::Sender<io::Result<Bytes>>;
 
 /// The body of a long answer.

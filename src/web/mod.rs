@@ -15,9 +15,9 @@ mod server;
 
 pub use address::{AddressError, ListenAddress};
 pub use axum::http::{StatusCode, Uri};
-pub use document::frame;
+pub use document::{Part, frame, sheet};
 pub use gateway::pages;
 pub use kept::{Kept, Row};
-pub use page::{Actions, Figure, Lane, Mark, MarkKind, Overview, Window};
+pub use page::{Actions, Figure, Lane, Mark, MarkKind, Overview, Served, Window};
 pub use refusal::Refusal;
 pub use server::{Error, Server};

@@ -97,8 +97,17 @@ pub struct Overview {
     pub uptime: Kept,
     /// The newest actions.
     pub actions: Actions,
-    /// The chosen filters, as names and texts, if the page is served. Then it has links and a form.
-    pub served: Option<Vec<(String, String)>>,
+    /// The server's side of the page, if it is served.
+    pub served: Option<Served>,
+}
+
+/// The parts of a page that only a server can have. Such a page has links too.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// The chosen filters for the form, as names and texts.
+    pub chosen: Vec<(String, String)>,
+    /// The name and the address of each answer as JSON.
+    pub json: Vec<(&'static str, String)>,
 }
 
 impl Overview {
@@ -116,7 +125,7 @@ impl Overview {
         let main = html! {
             @if is_linked { (navigation()) }
             h1 { (title) }
-            @if let Some(chosen) = &self.served { (figures::form(chosen)) }
+            @if let Some(served) = &self.served { (figures::form(&served.chosen)) }
             (section("basis", "Basis", figures::basis(&self.basis, self.is_complete)))
             (section("figures", "Key figures", figures::figures(&self.figures, &self.reports, is_linked)))
             (section("calendar", "Calendar", calendar::calendar(&self.by_day, window)))
@@ -130,6 +139,9 @@ impl Overview {
             (section("durations", "Duration of backups and snapshots", durations::durations(&self.durations, window)))
             (section("uptime", "Uptime", uptime::uptime(&self.uptime, is_linked)))
             (section("actions", "Actions", actions::actions(&self.actions, is_linked)))
+            @if let Some(served) = &self.served {
+                p { "As JSON: " @for (name, address) in &served.json { a href=(address) { (name) } " " } }
+            }
         };
         Document { title, main }.framed()
     }

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::{Server, archived, with_endless_report};
 use crate::process::{SOON, until};
+use crate::sandbox::Sandbox;
 
 #[test]
 fn a_command_ends_when_its_reader_leaves() {
@@ -49,16 +50,20 @@ fn a_few_commands_run_at_once_others_wait_and_too_many_are_refused() {
     server.get("/report.json").has_status(200);
 }
 
-#[test]
-fn a_long_answer_is_whole_and_takes_no_memory() {
-    let (_cloud, sandbox) = archived();
+/// Makes the archive 200 times as large.
+fn multiply(sandbox: &Sandbox) {
     let archive = Connection::open(sandbox.db()).unwrap();
     archive.pragma_update(None, "foreign_keys", false).unwrap();
     let more = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
                 INSERT INTO actions (id, status, type, started_at, completed_at, region_slug, first_seen_run)
                 SELECT id + i * 10000000000, status, type, started_at, completed_at, region_slug, 1 FROM actions, n";
     archive.execute(more, []).unwrap();
-    drop(archive);
+}
+
+#[test]
+fn a_long_answer_is_whole_and_takes_no_memory() {
+    let (_cloud, sandbox) = archived();
+    multiply(&sandbox);
     let server = Server::of(&sandbox);
     let answer = server.get("/query.json").has_status(200);
     assert!(answer.body.len() > 20 << 20, "{}", answer.body.len());
@@ -79,6 +84,20 @@ fn a_long_answer_is_whole_and_takes_no_memory() {
         kibibytes * 1024 < answer.body.len() as u64,
         "{kibibytes} KiB"
     );
+}
+
+#[test]
+fn those_who_do_not_read_make_room_for_those_who_do() {
+    let (_cloud, sandbox) = archived();
+    multiply(&sandbox);
+    let server = Server::of(&sandbox);
+    let unread: Vec<_> = (0..4).map(|_| server.begin("/query.json")).collect();
+    until("all are at work", || server.children().len() == 4);
+    let busy = server.children();
+    server.get("/query.json?limit=1").has_status(200);
+    // The others were not all ended for it.
+    assert!(server.children().iter().any(|id| busy.contains(id)));
+    drop(unread);
 }
 
 #[test]

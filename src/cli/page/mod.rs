@@ -1,7 +1,9 @@
-//! `archiver page`: writes the history as one HTML document. The answers are those of other commands.
+//! `archiver page`: writes the history as one HTML document. The answers are those of other commands;
+//! `fleet` chooses the droplets.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+mod fleet;
+
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,18 +11,19 @@ use archiver::archive::LockState;
 use archiver::core::model::DropletId;
 use archiver::core::replace::{Readers, replace_file};
 use archiver::core::time::{CalendarUnit, Timestamp, Zone, duration_text};
-use archiver::output::{RowWriter, Value, grouped};
+use archiver::output::{RowWriter, grouped};
 use archiver::query::report::{self, Library};
 use archiver::query::stats::{self, Dimension, Measure};
 use archiver::query::status;
-use archiver::query::{self, Choice, Column, DropletSelector, Filter, TypeSelector};
-use archiver::web::{Actions, Figure, Kept, Lane, Mark, MarkKind, Overview, Row, Window};
+use archiver::query::{self, Choice, Column, Filter, TypeSelector};
+use archiver::web::{Actions, Figure, Kept, Overview, Row, Served, Window};
 use rusqlite::Connection;
 
 use super::Context;
 use super::exit::{Failure, Status, unless_closed};
 use super::filter::FilterFlags;
 use super::report_digest;
+use super::written::Written;
 
 /// Flags of `archiver page`.
 #[derive(clap::Args)]
@@ -56,8 +59,6 @@ droplets with the most actions, and the reports are those of `archiver report --
 
 /// The number of actions in the table.
 const MOST_ROWS: u64 = 50_000;
-/// The number of droplets in the fleet.
-const MOST_LANES: usize = 100;
 /// With more actions than this, the usual window is the last year.
 const MANY_ACTIONS: u64 = 1_000_000;
 const YEAR_SECONDS: i64 = 365 * 86_400;
@@ -165,8 +166,30 @@ impl<'a> Page<'a> {
             lanes,
             downtime,
             uptime,
-            served: self.is_linked.then(|| self.context.written.flags.clone()),
+            served: self.is_linked.then(|| self.served()),
         })
+    }
+
+    fn served(&self) -> Served {
+        let written = &self.context.written;
+        let json = [
+            ("actions", "query", None),
+            ("numbers by day", "stats", Some("day,type")),
+            ("droplets", "last", None),
+        ];
+        let address = |(name, command, by): (_, &str, Option<&str>)| {
+            let mut flags = written.flags.clone();
+            flags.extend(by.map(|by| ("by".to_owned(), by.to_owned())));
+            let words = vec![command.to_owned()];
+            (name, Written { words, flags }.json_address())
+        };
+        let mut json = json.map(address).to_vec();
+        json.push(("reports", "/report.json?all".to_owned()));
+        json.push(("status", "/status.json".to_owned()));
+        Served {
+            chosen: written.flags.clone(),
+            json,
+        }
     }
 
     fn stats(&self, filter: &Filter, by: &[Dimension], measure: Measure) -> Result<Kept, Failure> {
@@ -217,61 +240,6 @@ impl<'a> Page<'a> {
         let bound = report.bind(&written, &context)?;
         report::run(connection, report, &bound, &mut kept)?;
         Ok(kept)
-    }
-
-    /// The droplets with the most actions in the window, by name.
-    fn lanes(&self, lives: &Kept) -> Result<Vec<Lane>, Failure> {
-        let mut lanes: Vec<Lane> = lives.rows().filter_map(lane).collect();
-        if lanes.len() > MOST_LANES {
-            let counted = self.stats(&self.filter, &[Dimension::Droplet], Measure::Errors)?;
-            let count = |row: Row<'_>| row.integer("droplet_id").zip(row.integer("count"));
-            let counts: HashMap<_, _> = counted.rows().filter_map(count).collect();
-            let count = |lane: &Lane| counts.get(&lane.droplet_id).copied().unwrap_or(0);
-            lanes.sort_by_key(|lane| Reverse(count(lane)));
-            lanes.truncate(MOST_LANES);
-        }
-        lanes.sort_by(|one, other| {
-            (&one.name, one.droplet_id).cmp(&(&other.name, other.droplet_id))
-        });
-        Ok(lanes)
-    }
-
-    fn marks(&self, droplets: &[DropletId]) -> Result<Vec<Mark>, Failure> {
-        let of_lanes = Filter {
-            droplets: Choice::any_of(droplets.iter().map(|id| DropletSelector::Id(*id))),
-            ..self.filter.clone()
-        };
-        let mut failed = of_lanes.clone();
-        if failed.statuses.is_anything() {
-            failed.statuses = Choice::any_of(["errored".to_owned()]);
-        }
-        let kept = narrowed_to(&of_lanes, &["backup", "snapshot", "resize"]);
-        let mut marks = Vec::new();
-        if droplets.is_empty() {
-            return Ok(marks);
-        }
-        for (filter, is_of_failures) in [(failed, true), (kept, false)] {
-            let columns = [
-                Column::Type,
-                Column::Status,
-                Column::StartedAt,
-                Column::ResourceId,
-            ];
-            query::actions(
-                self.connection,
-                &filter,
-                self.now,
-                &columns,
-                &mut |values| {
-                    marks.extend(
-                        mark(values).filter(|it| is_of_failures == (it.kind == MarkKind::Failure)),
-                    );
-                    Ok(())
-                },
-            )?;
-        }
-        marks.sort_by_key(|mark| mark.at);
-        Ok(marks)
     }
 
     fn actions(&self, total: u64) -> Result<Actions, Failure> {
@@ -375,37 +343,4 @@ fn narrowed_to(filter: &Filter, types: &[&str]) -> Filter {
         narrowed.types = Choice::any_of(types);
     }
     narrowed
-}
-
-/// The lane of a row of `report lifetimes`.
-fn lane(row: Row<'_>) -> Option<Lane> {
-    let droplet_id = row.integer("droplet_id")?;
-    let time = |column| row.text(column).and_then(|at| at.parse().ok());
-    Some(Lane {
-        droplet_id,
-        name: row
-            .text("droplet_name")
-            .map_or_else(|| droplet_id.to_string(), str::to_owned),
-        created_at: time("created_at"),
-        gone_at: time("gone_at"),
-    })
-}
-
-/// The mark of a row with type, status, start and resource.
-fn mark(values: &[Value<'_>]) -> Option<Mark> {
-    let [kind, status, Value::Text(at), Value::Integer(droplet_id)] = *values else {
-        return None;
-    };
-    let kind = match (kind, status) {
-        (_, Value::Text("errored")) => MarkKind::Failure,
-        (Value::Text("backup" | "snapshot"), _) => MarkKind::Backup,
-        (Value::Text("resize"), _) => MarkKind::Resize,
-        _ => return None,
-    };
-    let at = at.parse().ok()?;
-    Some(Mark {
-        droplet_id,
-        at,
-        kind,
-    })
 }

@@ -1,0 +1,106 @@
+//! The droplets of the fleet, and the actions that their lanes show.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use archiver::core::model::DropletId;
+use archiver::output::Value;
+use archiver::query::stats::{Dimension, Measure};
+use archiver::query::{self, Choice, Column, DropletSelector, Filter};
+use archiver::web::{Kept, Lane, Mark, MarkKind, Row};
+
+use super::{Page, narrowed_to};
+use crate::cli::exit::Failure;
+
+/// The number of droplets in the fleet.
+const MOST_LANES: usize = 100;
+
+impl Page<'_> {
+    /// The droplets with the most actions in the window, by name.
+    pub(super) fn lanes(&self, lives: &Kept) -> Result<Vec<Lane>, Failure> {
+        let mut lanes: Vec<Lane> = lives.rows().filter_map(lane).collect();
+        if lanes.len() > MOST_LANES {
+            let counted = self.stats(&self.filter, &[Dimension::Droplet], Measure::Errors)?;
+            let count = |row: Row<'_>| row.integer("droplet_id").zip(row.integer("count"));
+            let counts: HashMap<_, _> = counted.rows().filter_map(count).collect();
+            let count = |lane: &Lane| counts.get(&lane.droplet_id).copied().unwrap_or(0);
+            lanes.sort_by_key(|lane| Reverse(count(lane)));
+            lanes.truncate(MOST_LANES);
+        }
+        lanes.sort_by(|one, other| {
+            (&one.name, one.droplet_id).cmp(&(&other.name, other.droplet_id))
+        });
+        Ok(lanes)
+    }
+
+    pub(super) fn marks(&self, droplets: &[DropletId]) -> Result<Vec<Mark>, Failure> {
+        let of_lanes = Filter {
+            droplets: Choice::any_of(droplets.iter().map(|id| DropletSelector::Id(*id))),
+            ..self.filter.clone()
+        };
+        let mut failed = of_lanes.clone();
+        if failed.statuses.is_anything() {
+            failed.statuses = Choice::any_of(["errored".to_owned()]);
+        }
+        let kept = narrowed_to(&of_lanes, &["backup", "snapshot", "resize"]);
+        let mut marks = Vec::new();
+        if droplets.is_empty() {
+            return Ok(marks);
+        }
+        for (filter, is_of_failures) in [(failed, true), (kept, false)] {
+            let columns = [
+                Column::Type,
+                Column::Status,
+                Column::StartedAt,
+                Column::ResourceId,
+            ];
+            query::actions(
+                self.connection,
+                &filter,
+                self.now,
+                &columns,
+                &mut |values| {
+                    marks.extend(
+                        mark(values).filter(|it| is_of_failures == (it.kind == MarkKind::Failure)),
+                    );
+                    Ok(())
+                },
+            )?;
+        }
+        marks.sort_by_key(|mark| mark.at);
+        Ok(marks)
+    }
+}
+
+/// The lane of a row of `report lifetimes`.
+fn lane(row: Row<'_>) -> Option<Lane> {
+    let droplet_id = row.integer("droplet_id")?;
+    let time = |column| row.text(column).and_then(|at| at.parse().ok());
+    Some(Lane {
+        droplet_id,
+        name: row
+            .text("droplet_name")
+            .map_or_else(|| droplet_id.to_string(), str::to_owned),
+        created_at: time("created_at"),
+        gone_at: time("gone_at"),
+    })
+}
+
+/// The mark of a row with type, status, start and resource.
+fn mark(values: &[Value<'_>]) -> Option<Mark> {
+    let [kind, status, Value::Text(at), Value::Integer(droplet_id)] = *values else {
+        return None;
+    };
+    let kind = match (kind, status) {
+        (_, Value::Text("errored")) => MarkKind::Failure,
+        (Value::Text("backup" | "snapshot"), _) => MarkKind::Backup,
+        (Value::Text("resize"), _) => MarkKind::Resize,
+        _ => return None,
+    };
+    let at = at.parse().ok()?;
+    Some(Mark {
+        droplet_id,
+        at,
+        kind,
+    })
+}
