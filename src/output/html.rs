@@ -68,6 +68,8 @@ impl<'sink> Html<'sink> {
             _ => None,
         };
         let address = column.link.zip(self.options.frame.links.as_deref());
+        // A link without a text has no name for a screen reader.
+        let address = address.filter(|_| !text.is_empty());
         let address = address.and_then(|(link, root)| match values.get(link.id)? {
             Value::Integer(id) => Some(format!("{root}{}/{id}", link.page)),
             _ => None,
