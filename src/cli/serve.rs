@@ -49,7 +49,7 @@ async fn serve(
 ) -> Result<(), Failure> {
     let terminal = context.terminal;
     let own = context.clone();
-    let pages = pages(listen, move |uri| url::command(&own, uri));
+    let pages = pages(listen, move |uri| url::question(&own, uri));
     let router = Router::new().route("/healthz", get(|| async { "alive\n" }));
     let server = bind(listen, router.merge(pages), terminal).await?;
     if let Err(error) = archive::expect_archive(&context.archive_path()?) {

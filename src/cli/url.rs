@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process;
 
-use archiver::web::{Refusal, StatusCode, Uri};
+use archiver::web::{Question, Refusal, StatusCode, Uri};
 use clap::{Arg, Command, CommandFactory};
 use percent_encoding::percent_decode_str;
 
@@ -25,7 +25,7 @@ const PAGE: &str = "page";
 const CLOSED: [&str; 3] = ["output", "exit-code", "show-sql"];
 
 /// The command for a URL, as a process that has no token.
-pub(super) fn command(context: &Context, uri: &Uri) -> Result<process::Command, Refusal> {
+pub(super) fn question(context: &Context, uri: &Uri) -> Result<Question, Refusal> {
     let arguments = arguments(context, uri)?;
     // Unlike its path, this is the running program even after an update.
     let own = Path::new("/proc/self/exe");
@@ -40,7 +40,13 @@ pub(super) fn command(context: &Context, uri: &Uri) -> Result<process::Command, 
     let environment = context.config.environment();
     command.args(arguments).env_clear();
     command.envs(environment.without_secrets());
-    Ok(command)
+    let archive = archive(context)?;
+    Ok(Question { command, archive })
+}
+
+fn archive(context: &Context) -> Result<PathBuf, Refusal> {
+    let path = context.archive_path();
+    path.map_err(|failure| cannot(&failure.message))
 }
 
 fn cannot(error: &dyn std::fmt::Display) -> Refusal {
@@ -49,9 +55,7 @@ fn cannot(error: &dyn std::fmt::Display) -> Refusal {
 
 /// The archive and the configuration of the server, in flags.
 fn surroundings(context: &Context) -> Result<Vec<OsString>, Refusal> {
-    let path = context
-        .archive_path()
-        .map_err(|failure| cannot(&failure.message))?;
+    let path = archive(context)?;
     let flag = |name: &str, path: &Path| {
         let mut flag = OsString::from(name);
         flag.push(path);

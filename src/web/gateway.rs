@@ -6,6 +6,7 @@
 use super::address::ListenAddress;
 use super::child::{Ended, Running, Turns};
 use super::document::Document;
+use super::memory::{ArchiveState, Memory};
 use super::refusal::Refusal;
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -13,48 +14,71 @@ use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::uri::Authority;
 use axum::http::{Method, Response, StatusCode, Uri, Version, request::Parts};
-use hyper::body::Frame;
+use hyper::body::{Body as _, Frame};
 use maud::html;
-use std::io;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::Command;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use std::{fs, io};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// An answer of up to this length is complete before its first byte is sent, so that its status is known.
 const MOST_AT_ONCE: usize = 1 << 20;
 /// The time in which a reader takes more of an answer while others wait.
 const READS_WITHIN: Duration = Duration::from_secs(5);
 
-type Find = dyn Fn(&Uri) -> Result<Command, Refusal> + Send + Sync;
+/// The overview of a large archive is asked for when the server starts, so that its first reader does not wait.
+const LARGE: u64 = 100 << 20;
+/// The longest overview.
+const MOST_OVERVIEW: usize = 8 << 20;
+const OVERVIEW: &str = "/";
+
+/// A command that answers a URL.
+pub struct Question {
+    /// The command.
+    pub command: Command,
+    /// The archive that it reads.
+    pub archive: PathBuf,
+}
+
+type Find = dyn Fn(&Uri) -> Result<Question, Refusal> + Send + Sync;
 
 struct Gateway {
     listen: ListenAddress,
     find: Box<Find>,
     turns: Turns,
+    memory: Memory,
 }
 
-/// Answers every path by the command that `find` names.
+/// Answers every path by the command that `find` names. Call it on a runtime.
 pub fn pages(
     listen: &ListenAddress,
-    find: impl Fn(&Uri) -> Result<Command, Refusal> + Send + Sync + 'static,
+    find: impl Fn(&Uri) -> Result<Question, Refusal> + Send + Sync + 'static,
 ) -> Router {
-    let gateway = Gateway {
+    let gateway = Arc::new(Gateway {
         listen: listen.clone(),
         find: Box::new(find),
         turns: Turns::new(),
-    };
-    Router::new().fallback(answer).with_state(Arc::new(gateway))
+        memory: Memory::default(),
+    });
+    if let Ok(question) = (gateway.find)(&Uri::from_static(OVERVIEW))
+        && fs::metadata(&question.archive).is_ok_and(|file| file.len() > LARGE)
+    {
+        tokio::spawn(renew(Arc::clone(&gateway), question, OVERVIEW.to_owned()));
+    }
+    Router::new().fallback(answer).with_state(gateway)
 }
 
 async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Response<Body> {
     let (head, _) = request.into_parts();
     let format = Format::of(&head.uri);
-    let answered = match gateway.command(&head) {
-        Ok(command) => ask(command, &gateway.turns, format).await,
+    let address = head.uri.path_and_query().map_or(OVERVIEW, |it| it.as_str());
+    let answered = match gateway.question(&head) {
+        Ok(question) => recalled_or_new(&gateway, question, address, format).await,
         Err(refusal) => Err(refusal),
     };
     let mut response = answered.unwrap_or_else(|refusal| format.refusal(&refusal));
@@ -82,8 +106,37 @@ const HEADERS: [(HeaderName, &str); 5] = [
     ),
 ];
 
+async fn recalled_or_new(
+    gateway: &Arc<Gateway>,
+    question: Question,
+    address: &str,
+    format: Format,
+) -> Result<Response<Body>, Refusal> {
+    let version = ArchiveState::of(&question.archive);
+    let Some(recalled) = gateway.memory.recall(address, &version) else {
+        return ask(gateway, question, address, format).await;
+    };
+    if recalled.is_to_renew {
+        tokio::spawn(renew(Arc::clone(gateway), question, address.to_owned()));
+    }
+    Ok(Response::new(recalled.answer.into()))
+}
+
+/// Asks for an answer again that is kept.
+async fn renew(gateway: Arc<Gateway>, question: Question, address: String) {
+    let format = Format::of_path(address.split('?').next().unwrap_or_default());
+    // A long answer is not kept.
+    let is_kept = match ask(&gateway, question, &address, format).await {
+        Ok(answer) => answer.body().size_hint().exact().is_some(),
+        Err(_) => false,
+    };
+    if !is_kept {
+        gateway.memory.forget(&address);
+    }
+}
+
 impl Gateway {
-    fn command(&self, head: &Parts) -> Result<Command, Refusal> {
+    fn question(&self, head: &Parts) -> Result<Question, Refusal> {
         self.check_host(head)?;
         if !matches!(head.method, Method::GET | Method::HEAD) {
             return Err(Refusal::new(
@@ -117,15 +170,28 @@ impl Gateway {
 }
 
 /// Runs a command. A short answer comes with its exact status, a long one while the command prints it.
-async fn ask(command: Command, turns: &Turns, format: Format) -> Result<Response<Body>, Refusal> {
-    let mut running = Running::start(command, turns).await?;
+async fn ask(
+    gateway: &Gateway,
+    question: Question,
+    address: &str,
+    format: Format,
+) -> Result<Response<Body>, Refusal> {
+    let (asked_at, version) = (Instant::now(), ArchiveState::of(&question.archive));
+    let is_overview = address == OVERVIEW || address.starts_with("/?");
+    let most = if is_overview {
+        MOST_OVERVIEW
+    } else {
+        MOST_AT_ONCE
+    };
+    let mut running = Running::start(question.command, &gateway.turns).await?;
     let mut begun = Vec::new();
-    while begun.len() < MOST_AT_ONCE {
+    while begun.len() < most {
         let portion = running.portion().await?;
         if portion.is_empty() {
             let ended = running.end().await?;
             verdict(&ended)?;
-            let answer = format.with_messages(begun, &ended.messages);
+            let answer = Bytes::from(format.with_messages(begun, &ended.messages));
+            gateway.memory.keep(address, version, asked_at, &answer);
             return Ok(Response::new(answer.into()));
         }
         begun.extend_from_slice(&portion);
@@ -213,7 +279,11 @@ enum Format {
 
 impl Format {
     fn of(uri: &Uri) -> Self {
-        if uri.path().ends_with(".json") {
+        Self::of_path(uri.path())
+    }
+
+    fn of_path(path: &str) -> Self {
+        if path.ends_with(".json") {
             Self::Json
         } else {
             Self::Html

@@ -2,13 +2,15 @@
 //!
 //! `document` is the frame of every document: its head, its policy, its style and its script. `page` is the overview
 //! with its charts, and `kept` holds the rows of an answer for them. `server` takes connections at an `address`.
-//! `gateway` answers a URL by the command that it stands for, which `child` runs, or says by a `refusal` why not.
+//! `gateway` answers a URL by the command that it stands for, which `child` runs, or says by a `refusal` why not;
+//! `memory` keeps slow answers.
 
 mod address;
 mod child;
 mod document;
 mod gateway;
 mod kept;
+mod memory;
 mod page;
 mod refusal;
 mod server;
@@ -16,7 +18,7 @@ mod server;
 pub use address::{AddressError, ListenAddress};
 pub use axum::http::{StatusCode, Uri};
 pub use document::{Part, frame, sheet};
-pub use gateway::pages;
+pub use gateway::{Question, pages};
 pub use kept::{Kept, Row};
 pub use page::{Actions, Figure, Lane, Mark, MarkKind, Overview, Served, Window};
 pub use refusal::Refusal;

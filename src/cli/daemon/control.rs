@@ -122,7 +122,7 @@ pub(super) async fn serve(
     };
     let probe: Arc<dyn archiver::daemon::exporter::Probe> = shared.watch.clone();
     let own = shared.clone();
-    let pages = pages(listen, move |uri| url::command(&own.setup().context, uri));
+    let pages = pages(listen, move |uri| url::question(&own.setup().context, uri));
     let router = exporter::router(probe).merge(pages);
     let server = crate::cli::serve::bind(listen, router, shared.terminal).await;
     let server = server.map_err(|failure| Failure {
