@@ -14,6 +14,8 @@ use crate::sandbox::Sandbox;
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser");
 
+/// The version of Node.js that the scripts need.
+const OLDEST_NODE: u32 = 20;
 /// The day after the newest action of the accounts of the tests.
 const UNTIL: &[&str] = &["--until", "2025-06-02"];
 
@@ -27,10 +29,13 @@ fn browser() -> Option<PathBuf> {
     let found = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].map(PathBuf::from);
     let browser = found.into_iter().find(|path| path.exists());
     let node = Command::new("node").arg("--version").output();
+    let version = node.map(|node| String::from_utf8_lossy(&node.stdout).into_owned());
+    let version = version.unwrap_or_default();
+    let major = version.trim_start_matches('v').split('.').next();
     let missing = if browser.is_none() {
         "there is no chromium on this machine"
-    } else if !node.is_ok_and(|node| node.status.success()) {
-        "there is no node on this machine"
+    } else if major.and_then(|major| major.parse().ok()) < Some(OLDEST_NODE) {
+        "there is no node on this machine, or one before version 20"
     } else if !Path::new(SCRIPTS).join("node_modules/axe-core").exists() {
         "`npm ci` has not run in tests/browser"
     } else {
