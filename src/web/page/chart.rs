@@ -49,7 +49,7 @@ impl Months {
     }
 
     pub(super) fn bar_width(&self) -> f64 {
-        tenths(self.step() * 0.8).max(0.5)
+        tenths(self.step() * 0.8).clamp(0.5, 60.0)
     }
 
     /// The names below the axis: months, or years where they would overlap.
