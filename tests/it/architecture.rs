@@ -32,6 +32,7 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
             "cli/basis.rs",
             "cli/exit.rs",
             "cli/filter.rs",
+            "cli/page/",
             "cli/report.rs",
         ],
     ),

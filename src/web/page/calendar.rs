@@ -34,7 +34,7 @@ impl Day {
 
 /// The side of a square with its gap, and the room for the names of weekdays and months.
 const STEP: usize = 13;
-const LEFT: usize = 32;
+const LEFT: usize = 40;
 const TOP: usize = 18;
 /// The value of each radio button, and its label.
 const CHOICES: [(&str, &str); 3] = [
