@@ -308,7 +308,7 @@ mod tests {
         let message = "xml".parse::<Format>().unwrap_err().to_string();
         assert_eq!(
             message,
-            "`xml` is not an output format: use table, json, jsonl, csv, tsv, markdown"
+            "`xml` is not an output format: use table, json, jsonl, csv, tsv, markdown, html"
         );
     }
 
