@@ -7,7 +7,7 @@ use super::traces::Traces;
 use crate::process::{Run, Running};
 
 /// Each command with a part of its answer.
-const QUESTIONS: [(&[&str], &str); 23] = [
+const QUESTIONS: [(&[&str], &str); 25] = [
     (&["query"], "reboot"),
     (&["query", "--count"], "3"),
     (&["query", "-o", "json"], "[token]"),
@@ -29,6 +29,8 @@ const QUESTIONS: [(&[&str], &str); 23] = [
         "\\[token\\]",
     ),
     (&["sql", "SELECT * FROM sync_runs"], "account"),
+    (&["page", "-o", "-"], "[token]"),
+    (&["query", "-o", "html"], "[token]"),
     (&["schema"], "CREATE TABLE"),
     (&["status"], "complete"),
     (&["status", "-o", "json"], "/v2/actions"),
@@ -37,7 +39,7 @@ const QUESTIONS: [(&[&str], &str); 23] = [
 ];
 
 /// The commands that other tests cover.
-const OTHERS: [&str; 5] = ["sync", "daemon", "auth", "backup", "help"];
+const OTHERS: [&str; 6] = ["sync", "daemon", "serve", "auth", "backup", "help"];
 
 /// The names of the commands, as the help lists them.
 fn commands(help: &Run) -> Vec<String> {
@@ -100,7 +102,7 @@ fn no_command_explains_itself_with_the_token_and_none_is_forgotten_here() {
             }
             run(&[name, "--no-such-flag", "-vv"]).exits(2);
         }
-        assert_eq!(names.len(), 16, "{names:?}");
+        assert_eq!(names.len(), 18, "{names:?}");
         run(&["auth", "check", "--help"]).exits(0);
         run(&["--version"]).exits(0);
     }
