@@ -11,14 +11,15 @@ use std::path::PathBuf;
 use archiver::config::{Config, Environment};
 use archiver::core::time::{Timestamp, Zone, parse_period};
 use archiver::output::{Format, Heading, RowWriter, Value, visible};
+use archiver::query::Term;
 use archiver::query::report::{self, Bound, Kind, Library, Parameter, Report, WithTotal};
-use clap::builder::NonEmptyStringValueParser;
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use rusqlite::Connection;
 
 use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
+use super::filter;
 use super::help;
 use super::order::OrderFlags;
 use super::pager;
@@ -41,7 +42,7 @@ struct Chosen {
     during: Option<String>,
     order: OrderFlags,
     /// The tags of the droplets.
-    tags: Vec<String>,
+    tags: Vec<Term<String>>,
     is_shown: bool,
 }
 
@@ -200,7 +201,7 @@ fn tag(report: &Report) -> Option<Arg> {
             .value_name("TAG")
             .value_delimiter(',')
             .action(ArgAction::Append)
-            .value_parser(NonEmptyStringValueParser::new())
+            .value_parser(value_parser!(Term<String>))
             .help("Only droplets with this tag, as last seen")
     })
 }
@@ -272,7 +273,7 @@ impl FromArgMatches for Arguments {
                     .flatten()
                     .cloned(),
                 order: OrderFlags::from_arg_matches(matches)?,
-                tags: match matches.try_get_many::<String>(TAG) {
+                tags: match matches.try_get_many::<Term<String>>(TAG) {
                     Ok(Some(tags)) => tags.cloned().collect(),
                     _ => Vec::new(),
                 },
@@ -378,17 +379,7 @@ fn run_report(
     let now = Timestamp::now();
     let texts = texts(chosen, now, &flags.tz)?;
     let connection = context.open_archive()?;
-    let mut bound = report.bind(
-        &texts,
-        &report::Context {
-            connection: &connection,
-            now,
-            zone: &flags.tz,
-        },
-    )?;
-    if !chosen.tags.is_empty() {
-        report.keep_tagged(&mut bound, &chosen.tags, &connection)?;
-    }
+    let bound = bound(chosen, report, &texts, (&connection, now, &flags.tz))?;
     for parameter in &report.parameters {
         if let Some(text) = bound.text(&parameter.name) {
             let name = parameter.name.replace('_', "-");
@@ -398,16 +389,15 @@ fn run_report(
     note_unarchived(context, &connection, report, &bound)?;
     let printed = answer::print(context, flags, move |printer| {
         let total = report.total.as_ref();
+        let total = total.filter(|_| flags.output.is_for_people() && !chosen.order.cuts());
         let ask = |writer: &mut dyn RowWriter| report::run(&connection, report, &bound, writer);
-        let Some(total) = total.filter(|_| flags.output.is_for_people() && !chosen.order.cuts())
-        else {
+        let Some(total) = total else {
             return chosen.order.pass(printer, ask).map(|_| ());
         };
         let mut writer = WithTotal::new(printer, total);
         chosen.order.pass(&mut writer, ask)?;
-        writer
-            .write_total()
-            .map_err(|error| report::Error::Write(error).into())
+        let written = writer.write_total();
+        written.map_err(|error| report::Error::Write(error).into())
     })?;
     if flags.is_explained(context) {
         annotate(context, report, &texts, printed.rows);
@@ -419,6 +409,25 @@ fn run_report(
     } else {
         printed.status
     })
+}
+
+/// The values of all parameters, with the choice of tags.
+fn bound(
+    chosen: &Chosen,
+    report: &Report,
+    texts: &BTreeMap<String, String>,
+    (connection, now, zone): (&Connection, Timestamp, &Zone),
+) -> Result<Bound, Failure> {
+    let context = report::Context {
+        connection,
+        now,
+        zone,
+    };
+    let mut bound = report.bind(texts, &context)?;
+    if !chosen.tags.is_empty() {
+        report.keep_tagged(&mut bound, filter::tags(&chosen.tags)?, connection)?;
+    }
+    Ok(bound)
 }
 
 /// Notes which droplets are not archived: of those that the user named, else of all for a report about absence.
