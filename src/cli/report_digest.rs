@@ -1,10 +1,11 @@
 //! `archiver report --all`: a line about each report, as for a mail in the morning.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Write};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::io;
+use std::sync::Mutex;
 use std::thread;
 
+use archiver::core::threads::lock;
 use archiver::core::time::Timestamp;
 use archiver::output::{Format, Heading, RowWriter, Value};
 use archiver::query::report::{self, Library, Report, WithTotal};
@@ -12,7 +13,8 @@ use archiver::query::status::counted;
 
 use super::Context;
 use super::answer::{self, AnswerFlags};
-use super::exit::{Failure, Status, unless_closed};
+use super::exit::{Failure, Status};
+use super::pager;
 
 /// The reports run on as many threads as there are processors, but the disk and the memory have limits too.
 const MOST_THREADS: usize = 4;
@@ -79,16 +81,16 @@ fn answers<'a, Connection: Send>(
     connections: Vec<Connection>,
     ask: impl Fn(&Connection, &Report) -> Result<Counted, report::Error> + Sync,
 ) -> Vec<Answer<'a>> {
-    let next = AtomicUsize::new(0);
+    // From the last to the first, because one of the last takes the longest: no thread should begin it when the others
+    // have nothing left to do.
+    let waiting = Mutex::new(reports.iter().enumerate().rev());
+    let next = || lock(&waiting).next();
     let work = |connection: Connection| {
         let mut found = Vec::new();
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(report) = reports.get(place) else {
-                return found;
-            };
+        while let Some((place, report)) = next() {
             found.push((place, (*report, ask(&connection, report))));
         }
+        found
     };
     let mut found: Vec<_> = thread::scope(|scope| {
         let threads: Vec<_> = connections
@@ -124,8 +126,9 @@ fn print(context: &Context, flags: &AnswerFlags, answers: &[Answer<'_>]) -> Resu
         let lines: Vec<_> = answered
             .map(|(report, counted)| format!("{}: {}\n", report.name, words(report, counted)))
             .collect();
-        let printed = io::stdout().lock().write_all(lines.concat().as_bytes());
-        unless_closed(printed)?;
+        pager::print(context, |stdout| {
+            stdout.write_all(lines.concat().as_bytes())
+        })?;
         if context.terminal.shows_answers {
             context.basis.tell_age(context.terminal);
         }
