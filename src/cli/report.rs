@@ -380,12 +380,7 @@ fn run_report(
     let texts = texts(chosen, now, &flags.tz)?;
     let connection = context.open_archive()?;
     let bound = bound(chosen, report, &texts, (&connection, now, &flags.tz))?;
-    for parameter in &report.parameters {
-        if let Some(text) = bound.text(&parameter.name) {
-            let name = parameter.name.replace('_', "-");
-            context.terminal.detail(1, &format!("--{name} is {text}"));
-        }
-    }
+    tell_values(context, report, &bound);
     note_unarchived(context, &connection, report, &bound)?;
     let printed = answer::print(context, flags, move |printer| {
         let total = report.total.as_ref();
@@ -409,6 +404,15 @@ fn run_report(
     } else {
         printed.status
     })
+}
+
+fn tell_values(context: &Context, report: &Report, bound: &Bound) {
+    for parameter in &report.parameters {
+        if let Some(text) = bound.text(&parameter.name) {
+            let name = parameter.name.replace('_', "-");
+            context.terminal.detail(1, &format!("--{name} is {text}"));
+        }
+    }
 }
 
 /// The values of all parameters, with the choice of tags.
