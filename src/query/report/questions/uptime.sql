@@ -114,8 +114,12 @@ WITH RECURSIVE given AS (
                       ORDER BY own.started_at DESC
                       LIMIT 1), '') AS from_at
       FROM lives
+), odd AS MATERIALIZED (
+    SELECT id FROM irregular_actions
+     UNION ALL
+    SELECT id FROM actions WHERE status = 'in-progress'
 ), power_actions AS (
-    -- What ended after the start of that action began in the hour before it or later, or is irregular.
+    -- What ended after the start of that action began in the hour before it or later, or is irregular or in progress.
     SELECT own.*
       FROM near
      CROSS JOIN own
@@ -123,19 +127,12 @@ WITH RECURSIVE given AS (
        AND own.started_at > coalesce(strftime('%Y-%m-%dT%H:%M:%SZ', near.from_at, '-1 hour'), '')
        AND own.started_at < (SELECT until FROM parameters)
        AND coalesce(own.completed_at, own.started_at) >= near.from_at
-       AND own.id NOT IN (SELECT id FROM irregular_actions)
-       AND coalesce(own.status, '') <> 'in-progress'
-     UNION ALL
-    SELECT *
-      FROM own
-     WHERE status = 'in-progress'
-       AND droplet_id IN (SELECT droplet_id FROM lives)
+       AND own.id NOT IN (SELECT id FROM odd)
      UNION ALL
     SELECT own.*
-      FROM irregular_actions AS irregular
+      FROM odd
      CROSS JOIN own
-     WHERE own.id = irregular.id
-       AND coalesce(own.status, '') <> 'in-progress'
+     WHERE own.id = odd.id
        AND own.droplet_id IN (SELECT droplet_id FROM lives)
      UNION ALL
     SELECT listed.droplet_id, id, type, status, started_at, completed_at
