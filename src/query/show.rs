@@ -162,10 +162,10 @@ const ACTION: &str = "
       FROM actions
      WHERE id = ?1";
 
-/// The median is the last of the faster half, as in the reports. The words are those of the index `actions_by_duration`.
+/// The median is the last of the faster half, as in the reports.
 const USUAL: &str = "
-      WITH durations AS NOT MATERIALIZED (
-           SELECT strftime('%s', completed_at) - strftime('%s', started_at) AS seconds
+      WITH durations AS MATERIALIZED (
+           SELECT unixepoch(completed_at) - unixepoch(started_at) AS seconds
              FROM actions
             WHERE type = ?1 AND resource_type IS ?2 AND status = 'completed' AND completed_at >= started_at
            )

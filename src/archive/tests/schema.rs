@@ -45,7 +45,6 @@ fn every_index_is_there() {
         ),
         [
             "actions_backwards",
-            "actions_by_duration",
             "actions_by_later_run",
             "actions_by_resource_and_time",
             "actions_by_time",

@@ -15,7 +15,7 @@ use crate::archive::migrations::{self, MIGRATIONS};
 use crate::archive::{APPLICATION_ID, LATEST_VERSION, Store, open_read_only, schema_drift};
 
 /// Rows as a sync of each version left them. The rows of a version come after those of earlier versions.
-const ROWS: [&str; 12] = [
+const ROWS: [&str; 11] = [
     "INSERT INTO sync_runs (id, started_at, finished_at, scope, outcome, requests, inserted, version) VALUES
        (1, '2020-07-20T19:00:00Z', '2020-07-20T19:00:05Z', 'account', 'complete', 3, 5, '0.1.0'),
        (2, '2020-07-21T19:00:00Z', NULL, 'account', NULL, 0, 0, '0.1.0');
@@ -61,7 +61,6 @@ const ROWS: [&str; 12] = [
     "INSERT INTO droplet_tags (droplet_id, tag, first_seen_at, gone_at) VALUES
        (42, 'web', '2020-07-20T19:00:00Z', '2020-07-21T19:00:00Z'),
        (42, 'prod', '2020-07-21T19:00:00Z', NULL)",
-    "",
 ];
 
 /// The rows of `staged_actions` above, after version 9 moves them.
