@@ -254,12 +254,28 @@ impl RowWriter for Printer<'_> {
         self.rows += 1;
         let written = match &self.chosen {
             None => self.writer.row(values),
-            Some(chosen) => {
-                let value = |index: &usize| values.get(*index).copied().unwrap_or(Value::Null);
-                let values: Vec<_> = chosen.iter().map(value).collect();
-                self.writer.row(&values)
-            }
+            Some(chosen) => self.writer.row(&at(chosen, values)),
         };
+        self.kept(written)
+    }
+
+    /// For people the label stands in the first empty column if its own is not shown. Without an empty column there is
+    /// no total, because nobody could tell it from the other rows.
+    fn total(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+        let Some(chosen) = &self.chosen else {
+            return self.row(values);
+        };
+        let is_label = |value: &&Value<'_>| matches!(value, Value::Text(_));
+        let mut shown = at(chosen, values);
+        if self.flags.output.is_for_people() && !shown.iter().any(|value| is_label(&value)) {
+            let empty = shown.iter_mut().find(|value| matches!(value, Value::Null));
+            match (empty, values.iter().find(is_label)) {
+                (Some(empty), Some(label)) => *empty = *label,
+                _ => return Ok(()),
+            }
+        }
+        self.rows += 1;
+        let written = self.writer.row(&shown);
         self.kept(written)
     }
 
@@ -267,6 +283,12 @@ impl RowWriter for Printer<'_> {
         let written = self.writer.finish();
         self.kept(written)
     }
+}
+
+/// The values at these indexes.
+fn at<'a>(indexes: &[usize], values: &[Value<'a>]) -> Vec<Value<'a>> {
+    let value = |index: &usize| values.get(*index).copied().unwrap_or(Value::Null);
+    indexes.iter().map(value).collect()
 }
 
 /// The first text that occurs a second time.

@@ -225,15 +225,27 @@ pub(super) fn check(
 
 /// The failure for a name or a tag that the archive does not know. With `--exit-code` it may be one of the missing part.
 pub(super) fn unresolved(context: &Context, flags: &AnswerFlags, error: query::Error) -> Failure {
-    let is_unknown = matches!(
-        error,
-        query::Error::UnknownName { .. } | query::Error::UnknownTag { .. }
-    );
-    let mut failure = Failure::from(error);
+    let is_unknown = is_unknown(&error);
+    unknown(context, flags, error.into(), is_unknown)
+}
+
+/// As [`unresolved`], for a failure that may have this reason.
+pub(super) fn unknown(
+    context: &Context,
+    flags: &AnswerFlags,
+    mut failure: Failure,
+    is_unknown: bool,
+) -> Failure {
     if is_unknown && flags.exit_code && context.basis.is_incomplete() {
         failure.status = Status::Partial;
     }
     failure
+}
+
+/// True for an error about a name or a tag that the archive does not know.
+pub(super) fn is_unknown(error: &query::Error) -> bool {
+    use query::Error::{UnknownName, UnknownTag};
+    matches!(error, UnknownName { .. } | UnknownTag { .. })
 }
 
 /// Prints how the filter was understood, with `-v`.

@@ -11,14 +11,15 @@ use std::path::PathBuf;
 use archiver::config::{Config, Environment};
 use archiver::core::time::{Timestamp, Zone, parse_period};
 use archiver::output::{Format, Heading, RowWriter, Value, visible};
+use archiver::query::Term;
 use archiver::query::report::{self, Bound, Kind, Library, Parameter, Report, WithTotal};
-use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use rusqlite::Connection;
 
 use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
+use super::filter;
 use super::help;
 use super::order::OrderFlags;
 use super::pager;
@@ -41,7 +42,7 @@ struct Chosen {
     during: Option<String>,
     order: OrderFlags,
     /// The tags of the droplets.
-    tags: Vec<String>,
+    tags: Vec<Term<String>>,
     is_shown: bool,
 }
 
@@ -200,7 +201,7 @@ fn tag(report: &Report) -> Option<Arg> {
             .value_name("TAG")
             .value_delimiter(',')
             .action(ArgAction::Append)
-            .value_parser(NonEmptyStringValueParser::new())
+            .value_parser(filter::tag)
             .help("Only droplets with this tag, as last seen")
     })
 }
@@ -272,7 +273,7 @@ impl FromArgMatches for Arguments {
                     .flatten()
                     .cloned(),
                 order: OrderFlags::from_arg_matches(matches)?,
-                tags: match matches.try_get_many::<String>(TAG) {
+                tags: match matches.try_get_many::<Term<String>>(TAG) {
                     Ok(Some(tags)) => tags.cloned().collect(),
                     _ => Vec::new(),
                 },
@@ -378,36 +379,21 @@ fn run_report(
     let now = Timestamp::now();
     let texts = texts(chosen, now, &flags.tz)?;
     let connection = context.open_archive()?;
-    let mut bound = report.bind(
-        &texts,
-        &report::Context {
-            connection: &connection,
-            now,
-            zone: &flags.tz,
-        },
-    )?;
-    if !chosen.tags.is_empty() {
-        report.keep_tagged(&mut bound, &chosen.tags, &connection)?;
-    }
-    for parameter in &report.parameters {
-        if let Some(text) = bound.text(&parameter.name) {
-            let name = parameter.name.replace('_', "-");
-            context.terminal.detail(1, &format!("--{name} is {text}"));
-        }
-    }
+    let bound = bound(chosen, report, &texts, (&connection, now, &flags.tz));
+    let bound = bound.map_err(|error| unresolved(context, flags, error))?;
+    tell_values(context, report, &bound);
     note_unarchived(context, &connection, report, &bound)?;
     let printed = answer::print(context, flags, move |printer| {
         let total = report.total.as_ref();
+        let total = total.filter(|_| flags.output.is_for_people() && !chosen.order.cuts());
         let ask = |writer: &mut dyn RowWriter| report::run(&connection, report, &bound, writer);
-        let Some(total) = total.filter(|_| flags.output.is_for_people() && !chosen.order.cuts())
-        else {
+        let Some(total) = total else {
             return chosen.order.pass(printer, ask).map(|_| ());
         };
         let mut writer = WithTotal::new(printer, total);
         chosen.order.pass(&mut writer, ask)?;
-        writer
-            .write_total()
-            .map_err(|error| report::Error::Write(error).into())
+        let written = writer.write_total();
+        written.map_err(|error| report::Error::Write(error).into())
     })?;
     if flags.is_explained(context) {
         annotate(context, report, &texts, printed.rows);
@@ -419,6 +405,43 @@ fn run_report(
     } else {
         printed.status
     })
+}
+
+fn tell_values(context: &Context, report: &Report, bound: &Bound) {
+    for parameter in &report.parameters {
+        if let Some(text) = bound.text(&parameter.name) {
+            let name = parameter.name.replace('_', "-");
+            context.terminal.detail(1, &format!("--{name} is {text}"));
+        }
+    }
+}
+
+/// The values of all parameters, with the choice of tags.
+fn bound(
+    chosen: &Chosen,
+    report: &Report,
+    texts: &BTreeMap<String, String>,
+    (connection, now, zone): (&Connection, Timestamp, &Zone),
+) -> Result<Bound, report::Error> {
+    let context = report::Context {
+        connection,
+        now,
+        zone,
+    };
+    let mut bound = report.bind(texts, &context)?;
+    if !chosen.tags.is_empty() {
+        report.keep_tagged(&mut bound, filter::choice(&chosen.tags), connection)?;
+    }
+    Ok(bound)
+}
+
+/// The failure for a value. With `--exit-code`, a name that an incomplete archive does not know may exist.
+fn unresolved(context: &Context, flags: &AnswerFlags, error: report::Error) -> Failure {
+    let is_unknown = match &error {
+        report::Error::Droplets { source, .. } => filter::is_unknown(source),
+        _ => false,
+    };
+    filter::unknown(context, flags, error.into(), is_unknown)
 }
 
 /// Notes which droplets are not archived: of those that the user named, else of all for a report about absence.

@@ -1,18 +1,22 @@
 //! `archiver report --all`: a line about each report, as for a mail in the morning.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Write};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::io;
+use std::sync::Mutex;
 use std::thread;
 
+use archiver::core::threads::lock;
 use archiver::core::time::{Timestamp, Zone};
 use archiver::output::{Format, Heading, RowWriter, Value};
 use archiver::query::report::{self, Library, Report, WithTotal};
 use archiver::query::status::counted;
 
+use rusqlite::Connection;
+
 use super::Context;
 use super::answer::{self, AnswerFlags};
-use super::exit::{Failure, Status, unless_closed};
+use super::exit::{Failure, Status};
+use super::pager;
 
 /// The reports run on as many threads as there are processors, but the disk and the memory have limits too.
 const MOST_THREADS: usize = 4;
@@ -40,23 +44,9 @@ pub(super) fn run(
     for problem in library.problems() {
         context.terminal.warning(&problem.to_string());
     }
-    let has_defaults = |report: &&Report| report.parameters.iter().all(|it| it.default.is_some());
-    let reports: Vec<&Report> = library.reports().iter().filter(has_defaults).collect();
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let first = context.open_archive()?;
-    context.basis.note_unarchived(&first, None, false)?;
-    let others = (1..threads.min(MOST_THREADS)).map(|_| context.open_archive_itself());
-    let mut connections = others.collect::<Result<Vec<_>, _>>()?;
-    connections.push(first);
-    let (now, zone) = (Timestamp::now(), &flags.tz);
-    let answers = answers(&reports, connections, |connection, report| {
-        let context = report::Context {
-            connection,
-            now,
-            zone,
-        };
-        ask(report, &context)
-    });
+    let connection = context.open_archive()?;
+    context.basis.note_unarchived(&connection, None, false)?;
+    let answers = asked(context, library, &flags.tz, connection)?;
     let is_found = |(report, answer): &Answer<'_>| {
         report.is_check && answer.as_ref().is_ok_and(|counted| counted.rows > 0)
     };
@@ -79,44 +69,53 @@ pub(super) fn lines(
     library: &Library,
     zone: &Zone,
 ) -> Result<Vec<(String, String)>, Failure> {
-    let has_defaults = |report: &&Report| report.parameters.iter().all(|it| it.default.is_some());
-    let reports: Vec<&Report> = library.reports().iter().filter(has_defaults).collect();
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let connections = (0..threads.min(MOST_THREADS)).map(|_| context.open_archive_itself());
-    let connections = connections.collect::<Result<Vec<_>, _>>()?;
-    let now = Timestamp::now();
-    let answers = answers(&reports, connections, |connection, report| {
-        ask(
-            report,
-            &report::Context {
-                connection,
-                now,
-                zone,
-            },
-        )
-    });
+    let answers = asked(context, library, zone, context.open_archive_itself()?)?;
     let line = |(report, answer): (&Report, Result<Counted, _>)| {
         Some((report.name.clone(), words(report, &answer.ok()?)))
     };
     Ok(answers.into_iter().filter_map(line).collect())
 }
 
+/// The answer of each report with its defaults. A report that needs a value is left out.
+fn asked<'a>(
+    context: &Context,
+    library: &'a Library,
+    zone: &Zone,
+    connection: Connection,
+) -> Result<Vec<Answer<'a>>, Failure> {
+    let has_defaults = |report: &&Report| report.parameters.iter().all(|it| it.default.is_some());
+    let reports: Vec<&Report> = library.reports().iter().filter(has_defaults).collect();
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let others = (1..threads.min(MOST_THREADS)).map(|_| context.open_archive_itself());
+    let mut connections = others.collect::<Result<Vec<_>, _>>()?;
+    connections.push(connection);
+    let now = Timestamp::now();
+    Ok(answers(&reports, connections, |connection, report| {
+        let context = report::Context {
+            connection,
+            now,
+            zone,
+        };
+        ask(report, &context)
+    }))
+}
+
 /// The answers in the order of the reports. Each connection answers on a thread of its own.
-fn answers<'a, Connection: Send>(
+fn answers<'a, C: Send>(
     reports: &[&'a Report],
-    connections: Vec<Connection>,
-    ask: impl Fn(&Connection, &Report) -> Result<Counted, report::Error> + Sync,
+    connections: Vec<C>,
+    ask: impl Fn(&C, &Report) -> Result<Counted, report::Error> + Sync,
 ) -> Vec<Answer<'a>> {
-    let next = AtomicUsize::new(0);
-    let work = |connection: Connection| {
+    // From the last to the first, because one of the last takes the longest: no thread should begin it when the others
+    // have nothing left to do.
+    let waiting = Mutex::new(reports.iter().enumerate().rev());
+    let next = || lock(&waiting).next();
+    let work = |connection: C| {
         let mut found = Vec::new();
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(report) = reports.get(place) else {
-                return found;
-            };
+        while let Some((place, report)) = next() {
             found.push((place, (*report, ask(&connection, report))));
         }
+        found
     };
     let mut found: Vec<_> = thread::scope(|scope| {
         let threads: Vec<_> = connections
@@ -152,8 +151,9 @@ fn print(context: &Context, flags: &AnswerFlags, answers: &[Answer<'_>]) -> Resu
         let lines: Vec<_> = answered
             .map(|(report, counted)| format!("{}: {}\n", report.name, words(report, counted)))
             .collect();
-        let printed = io::stdout().lock().write_all(lines.concat().as_bytes());
-        unless_closed(printed)?;
+        pager::print(context, |stdout| {
+            stdout.write_all(lines.concat().as_bytes())
+        })?;
         if context.terminal.shows_answers {
             context.basis.tell_age(context.terminal);
         }

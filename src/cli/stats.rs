@@ -94,15 +94,17 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     }
     let nothing = searched::no_action(&filter);
     let printed = answer::print(context, flags, move |printer| {
-        stats::stats(&connection, &filter, now, &question, printer)?;
-        filter::slips(&connection, (&filter, now), printer.rows)
+        let matching = stats::stats(&connection, &filter, now, &question, printer)?;
+        let rows = printer.rows.min(matching);
+        filter::slips(&connection, (&filter, now), rows).map(|slips| (rows, slips))
     })?;
-    let slips = printed.outcome.unwrap_or_default();
-    if printed.rows == 0 && slips.is_empty() && flags.is_explained(context) {
+    // Periods without actions are nothing that was found.
+    let (rows, slips) = printed.outcome.unwrap_or((printed.rows, Vec::new()));
+    if rows == 0 && slips.is_empty() && flags.is_explained(context) {
         context.terminal.note(&nothing);
     }
     context.terminal.warnings(&slips);
-    Ok(printed.status)
+    Ok(flags.status(rows, &context.basis))
 }
 
 fn question(arguments: &Arguments) -> Result<Question, Failure> {

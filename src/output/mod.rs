@@ -75,6 +75,14 @@ pub trait RowWriter {
     /// When the text cannot be written; a closed pipe is [`io::ErrorKind::BrokenPipe`].
     fn row(&mut self, values: &[Value<'_>]) -> io::Result<()>;
 
+    /// Takes the last row, the total of the others. Its label is one of the values.
+    ///
+    /// # Errors
+    /// When the text cannot be written; a closed pipe is [`io::ErrorKind::BrokenPipe`].
+    fn total(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+        self.row(values)
+    }
+
     /// Writes the remaining text. Call it once, after the rows.
     ///
     /// # Errors

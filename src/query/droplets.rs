@@ -82,15 +82,24 @@ pub fn droplets(connection: &Connection, filter: &Filter) -> Result<Option<Vec<D
     Ok(choose(connection, filter)?.any_of)
 }
 
-/// The named droplets, without duplicates.
+/// As [`droplets`]. A filter that only leaves droplets out keeps all others that are known.
 ///
 /// # Errors
-/// When a droplet's name is unknown or ambiguous, or the archive cannot be read.
-pub(crate) fn resolve(
+/// When a droplet's name or a tag is unknown, a name is ambiguous, or the archive cannot be read.
+pub(crate) fn droplets_kept(
     connection: &Connection,
-    selectors: &[DropletSelector],
-) -> Result<Vec<DropletId>, Error> {
-    Ok(ids(connection, selectors)?.into_iter().collect())
+    filter: &Filter,
+) -> Result<Option<Vec<DropletId>>, Error> {
+    let chosen = choose(connection, filter)?;
+    if chosen.any_of.is_some() || chosen.none_of.is_empty() {
+        return Ok(chosen.any_of);
+    }
+    let mut known = connection.prepare("SELECT droplet_id FROM known_droplets")?;
+    let known: BTreeSet<DropletId> = known
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let left_out = chosen.none_of.into_iter().collect();
+    Ok(Some(known.difference(&left_out).copied().collect()))
 }
 
 fn ids(
@@ -337,7 +346,8 @@ mod tests {
         );
         let found = |text: &str| {
             let id = one_droplet(&connection, &text.parse().unwrap())?;
-            assert_eq!(resolve(&connection, &[text.parse().unwrap()])?, [id]);
+            let named = ids(&connection, &[text.parse().unwrap()])?;
+            assert_eq!(named, BTreeSet::from([id]));
             Ok::<_, Error>(id)
         };
         for (text, id) in [

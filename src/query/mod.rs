@@ -43,7 +43,7 @@ pub use show::{Details, DropletDetails, Offer, RegionDetails, SyncDetails, Usual
 pub use suggest::{Contradiction, contradictions};
 pub use suggest::{Unseen, unknown, unseen};
 
-pub(crate) use droplets::{one_droplet, resolve};
+pub(crate) use droplets::{droplets_kept, one_droplet};
 pub(crate) use rows::scan;
 pub(crate) use rows::{RowsError, visit_rows};
 

@@ -34,6 +34,7 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
             "cli/filter.rs",
             "cli/page/",
             "cli/report.rs",
+            "cli/report_digest.rs",
         ],
     ),
     ("clap::", &["cli/"]),

@@ -234,6 +234,14 @@ fn a_report_on_uptime_has_a_line_for_the_fleet_and_its_definition() {
     let run = sandbox.run(&["report", "uptime", "--by", "all"]).exits(0);
     let last = run.stdout.lines().last().unwrap();
     assert!(last.contains("fleet"), "{last}");
+    let chosen = |columns: &str| {
+        let flags = ["report", "uptime", "--by", "all", "--columns", columns];
+        let shown = sandbox.run(&flags).exits(0).stdout;
+        shown.lines().last().unwrap().to_owned()
+    };
+    // The total is labelled in another column, or left out.
+    assert!(chosen("period,seconds").starts_with("fleet"));
+    assert!(!chosen("seconds").contains('-'));
     run.says("counts as off for the minimum");
     let rows = sandbox
         .run(&["report", "uptime", "--by", "all", "-o", "csv"])
@@ -381,4 +389,15 @@ fn a_period_is_both_ends_of_a_window() {
         .run(&["report", "busiest", "--during", "now"])
         .exits(2);
     run.says("--during: `now` is one instant");
+    let library = Library::load(None);
+    let has_since = |report: &&Report| report.parameter("since").is_some();
+    for report in library.reports().iter().filter(has_since) {
+        sandbox
+            .run(&["report", &report.name, "--during", "2024"])
+            .exits(0);
+        sandbox
+            .run(&["report", &report.name, "--since", "soon"])
+            .exits(2)
+            .says("error: --since: `soon` is not a time");
+    }
 }

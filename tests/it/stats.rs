@@ -330,6 +330,36 @@ fn days_without_actions_have_a_row_and_are_nothing_that_was_found() {
         "--exit-code",
     ];
     sandbox.run(&none).exits(0);
+    // Of a type that is not there, or in days when nothing happened.
+    let zeros = counts(&["--since", "2024-10-28", "--until", "2024-10-29"]);
+    let expected = ["28", "29"].map(|day| (json!(format!("2024-10-{day}")), json!(0)));
+    assert_eq!(zeros, expected);
+    sandbox
+        .run(&none[..5])
+        .exits(0)
+        .says("no action matches: since 2024-10-28");
+}
+
+#[test]
+fn a_total_without_a_place_for_its_label_is_left_out() {
+    let (_cloud, sandbox) = handmade();
+    let last = |columns: &str, format: &str| {
+        let flags = [
+            "--by",
+            "status,type",
+            "--columns",
+            columns,
+            "-o",
+            format,
+            "--total",
+        ];
+        let run = sandbox.run(&[&["stats"], &flags[..]].concat()).exits(0);
+        run.stdout.lines().last().unwrap().to_owned()
+    };
+    assert!(last("type,count", "table").starts_with("total"));
+    let cells = last("count,errored", "table");
+    assert!(!cells.contains("12"), "{cells}");
+    assert_eq!(last("count", "csv"), "12");
 }
 
 #[test]

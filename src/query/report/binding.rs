@@ -1,7 +1,6 @@
 //! Turns the user's values for the parameters of a report into the values for its SQL.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -10,9 +9,10 @@ use serde::Serialize;
 use super::{Allowed, Error, Kind, Parameter, Report};
 use crate::core::model::DropletId;
 use crate::core::time::{
-    CalendarUnit, DurationError, Timestamp, Zone, parse_duration, parse_since, parse_until,
+    CalendarUnit, DurationError, TimeError, Timestamp, Zone, parse_duration, parse_since,
+    parse_until,
 };
-use crate::query::{self, Choice, DropletSelector, Filter, TypeSelector};
+use crate::query::{self, Choice, DropletSelector, Filter, Term, TypeSelector};
 
 /// The context that gives values their meaning.
 #[derive(Clone, Copy)]
@@ -70,24 +70,25 @@ impl Report {
         parameters.filter(|parameter| parameter.kind == Kind::Droplets)
     }
 
-    /// Keeps only the droplets that have any of these tags, as last seen.
+    /// Keeps only the droplets with these tags, as last seen.
     ///
     /// # Errors
     /// When a tag is unknown or the archive cannot be read.
     pub fn keep_tagged(
         &self,
         bound: &mut Bound,
-        tags: &[String],
+        tags: Choice<String>,
         connection: &Connection,
     ) -> Result<(), Error> {
         let filter = Filter {
-            tags: Choice::any_of(tags.to_vec()),
+            tags,
             ..Filter::default()
         };
-        let tagged = query::droplets(connection, &filter).map_err(|source| Error::Droplets {
-            parameter: "tag".to_owned(),
-            source,
-        })?;
+        let tagged =
+            query::droplets_kept(connection, &filter).map_err(|source| Error::Droplets {
+                parameter: "tag".to_owned(),
+                source,
+            })?;
         for parameter in self.of_droplets() {
             // All droplets have no list.
             let named = bound.text(&parameter.name);
@@ -172,48 +173,45 @@ const LONGEST_SECONDS: i64 = 1_000 * 366 * 86_400;
 
 fn plain(definition: &Parameter, text: &str, now: Timestamp, zone: &Zone) -> Result<Value, Error> {
     let name = definition.name.as_str();
-    let parameter = || name.to_owned();
     match definition.kind {
-        Kind::Time | Kind::End => {
-            let parse = if definition.kind == Kind::End {
-                parse_until
-            } else {
-                parse_since
-            };
-            parse(text, now, zone)
-                .map(|time| Value::Text(time.to_string()))
-                .map_err(|source| Error::Time {
-                    parameter: parameter(),
-                    source,
-                })
-        }
-        Kind::Duration => parse_duration(text)
-            .and_then(|seconds| {
-                let input = text.to_owned();
-                let is_too_long = seconds > LONGEST_SECONDS;
-                if is_too_long {
-                    Err(DurationError::TooLong { input })
-                } else {
-                    Ok(seconds)
-                }
-            })
-            .map(|seconds| Value::Text(format!("{seconds} seconds")))
-            .map_err(|source| Error::Duration {
-                parameter: parameter(),
-                source,
-            }),
+        Kind::Time => time(name, parse_since(text, now, zone)),
+        Kind::End => time(name, parse_until(text, now, zone)),
+        Kind::Duration => duration(name, text),
         Kind::Number => number(definition, text),
         Kind::Types => types(name, text).map(|types| list(&types)),
         Kind::Periods if text == ALL_OF_IT || unit(text).is_some() => {
             Ok(Value::Text(text.to_owned()))
         }
         Kind::Periods => Err(Error::Period {
-            parameter: parameter(),
+            parameter: name.to_owned(),
             input: text.to_owned(),
         }),
         Kind::Text => words(definition, text),
         Kind::Droplets => Ok(list(&parts(text))),
     }
+}
+
+fn time(name: &str, parsed: Result<Timestamp, TimeError>) -> Result<Value, Error> {
+    let time = parsed.map_err(|source| Error::Time {
+        parameter: name.to_owned(),
+        source,
+    })?;
+    Ok(Value::Text(time.to_string()))
+}
+
+fn duration(name: &str, text: &str) -> Result<Value, Error> {
+    let seconds = parse_duration(text).and_then(|seconds| {
+        let input = text.to_owned();
+        let is_too_long = seconds > LONGEST_SECONDS;
+        (!is_too_long)
+            .then_some(seconds)
+            .ok_or(DurationError::TooLong { input })
+    });
+    let seconds = seconds.map_err(|source| Error::Duration {
+        parameter: name.to_owned(),
+        source,
+    })?;
+    Ok(Value::Text(format!("{seconds} seconds")))
 }
 
 /// The period that is the whole window.
@@ -330,16 +328,26 @@ fn known_types(name: &str, text: &str, connection: &Connection) -> Result<Value,
 
 const ALL: &str = "*";
 
+/// The named droplets. `!web-*` leaves droplets out of those that are named, or of all.
 fn droplets(name: &str, text: &str, connection: &Connection) -> Result<Value, Error> {
     if text == ALL {
         return Ok(Value::Text(text.to_owned()));
     }
-    let selectors: Result<Vec<DropletSelector>, Infallible> =
-        parts(text).into_iter().map(str::parse).collect();
-    let Ok(selectors) = selectors;
-    let ids = query::resolve(connection, &selectors).map_err(|source| Error::Droplets {
+    let terms = parts(text).into_iter().map(str::parse);
+    let terms: Result<Vec<Term<DropletSelector>>, _> = terms.collect();
+    let filter = Filter {
+        droplets: terms
+            .map_err(|source| Error::Term {
+                parameter: name.to_owned(),
+                source,
+            })?
+            .into_iter()
+            .collect(),
+        ..Filter::default()
+    };
+    let ids = query::droplets_kept(connection, &filter).map_err(|source| Error::Droplets {
         parameter: name.to_owned(),
         source,
     })?;
-    Ok(list(&ids))
+    Ok(list(&ids.unwrap_or_default()))
 }

@@ -1,5 +1,6 @@
 //! The errors of reports: a report is invalid, or could not be answered.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -38,7 +39,7 @@ pub enum Error {
         known: Vec<String>,
     },
     /// A parameter without a default has no value or an empty value.
-    #[error("the report `{report}` needs a value for `{parameter}`: {description}")]
+    #[error("the report `{report}` needs a value for {}: {description}", flag(.parameter))]
     NoValue {
         /// The report.
         report: String,
@@ -48,7 +49,7 @@ pub enum Error {
         description: String,
     },
     /// A value is not a valid time.
-    #[error("`{parameter}`: {source}")]
+    #[error("{}: {source}", flag(.parameter))]
     Time {
         /// The parameter.
         parameter: String,
@@ -56,7 +57,7 @@ pub enum Error {
         source: TimeError,
     },
     /// A value is not a valid duration.
-    #[error("`{parameter}`: {source}")]
+    #[error("{}: {source}", flag(.parameter))]
     Duration {
         /// The parameter.
         parameter: String,
@@ -64,7 +65,7 @@ pub enum Error {
         source: DurationError,
     },
     /// A value is not a number.
-    #[error("`{parameter}`: `{input}` is not a number: 20 and 1.5 work")]
+    #[error("{}: `{input}` is not a number: 20 and 1.5 work", flag(.parameter))]
     Number {
         /// The parameter.
         parameter: String,
@@ -72,7 +73,7 @@ pub enum Error {
         input: String,
     },
     /// A text is not one of those that are allowed.
-    #[error("`{parameter}`: `{input}` is invalid: use {}", .allowed.join(", "))]
+    #[error("{}: `{input}` is invalid: use {}", flag(.parameter), .allowed.join(", "))]
     NotAllowed {
         /// The parameter.
         parameter: String,
@@ -82,7 +83,7 @@ pub enum Error {
         allowed: Vec<String>,
     },
     /// A number is less than the least that is allowed.
-    #[error("`{parameter}`: `{input}` is too small: use {least} or more")]
+    #[error("{}: `{input}` is too small: use {least} or more", flag(.parameter))]
     TooSmall {
         /// The parameter.
         parameter: String,
@@ -92,7 +93,7 @@ pub enum Error {
         least: u32,
     },
     /// A value is not a period.
-    #[error("`{parameter}`: `{input}` is not a period: use month, week, day or all")]
+    #[error("{}: `{input}` is not a period: use month, week, day or all", flag(.parameter))]
     Period {
         /// The parameter.
         parameter: String,
@@ -100,7 +101,7 @@ pub enum Error {
         input: String,
     },
     /// A group of types does not exist.
-    #[error("`{parameter}`: {source}")]
+    #[error("{}: {source}", flag(.parameter))]
     Group {
         /// The parameter.
         parameter: String,
@@ -108,7 +109,7 @@ pub enum Error {
         source: query::UnknownGroup,
     },
     /// No archived action has this type.
-    #[error("`{parameter}`: no archived action has the type `{input}`{}", did_you_mean(.near))]
+    #[error("{}: no archived action has the type `{input}`{}", flag(.parameter), did_you_mean(.near))]
     UnknownType {
         /// The parameter.
         parameter: String,
@@ -118,12 +119,20 @@ pub enum Error {
         near: Vec<String>,
     },
     /// A droplet is unknown, or several droplets have this name.
-    #[error("`{parameter}`: {source}")]
+    #[error("{}: {source}", flag(.parameter))]
     Droplets {
         /// The parameter.
         parameter: String,
         /// The problem of the name.
         source: query::Error,
+    },
+    /// A `!` does not say which droplet it leaves out.
+    #[error("{}: {source}", flag(.parameter))]
+    Term {
+        /// The parameter.
+        parameter: String,
+        /// The problem of the text.
+        source: query::TermError<Infallible>,
     },
     /// The SQL uses a parameter that the header does not declare.
     #[error(
@@ -190,6 +199,11 @@ impl fmt::Display for Problem {
         }
         write!(formatter, ": {}", self.message)
     }
+}
+
+/// The flag of a parameter, as the user writes it.
+fn flag(parameter: &str) -> String {
+    format!("--{}", parameter.replace('_', "-"))
 }
 
 fn choices(known: &[String]) -> String {

@@ -68,50 +68,68 @@ struct Entry {
 
 /// Reads the header of a report's SQL.
 pub(super) fn parse(sql: &str) -> Result<Header, HeaderError> {
-    let mut fields: BTreeMap<&str, String> = BTreeMap::new();
-    let mut parameters: Vec<Parameter> = Vec::new();
-    let mut total = None;
+    let mut lines = Lines::default();
     for Entry { line, text } in entries(sql)? {
-        let error = |message: String| HeaderError { line, message };
+        let read = lines.add(&text);
+        read.map_err(|message| HeaderError { line, message })?;
+    }
+    lines.header()
+}
+
+/// What the lines of a header say.
+#[derive(Default)]
+struct Lines {
+    /// The lines with one text each, by their word.
+    fields: BTreeMap<&'static str, String>,
+    parameters: Vec<Parameter>,
+    total: Option<Total>,
+}
+
+impl Lines {
+    fn add(&mut self, text: &str) -> Result<(), String> {
         if let Some(text) = text.strip_prefix("parameter ") {
-            let parameter = parameter(text).map_err(error)?;
-            if parameters.iter().any(|other| other.name == parameter.name) {
-                return Err(error(format!("`{}` is declared twice", parameter.name)));
+            let parameter = parameter(text)?;
+            let mut others = self.parameters.iter();
+            if others.any(|other| other.name == parameter.name) {
+                return Err(format!("`{}` is declared twice", parameter.name));
             }
-            parameters.push(parameter);
-            continue;
+            self.parameters.push(parameter);
+            return Ok(());
         }
         let (word, value) = text
             .split_once(": ")
-            .ok_or_else(|| error(format!("this is not a header line: {FORMS}")))?;
+            .ok_or_else(|| format!("this is not a header line: {FORMS}"))?;
         if let Some(label) = word.strip_prefix("total ") {
             let (label, columns) = (label.to_owned(), names(value));
-            total = Some(Total { label, columns });
-            continue;
+            self.total = Some(Total { label, columns });
+            return Ok(());
         }
         let known = WORDS.into_iter().find(|known| *known == word);
-        let known =
-            known.ok_or_else(|| error(format!("`{word}` is not a header line: {FORMS}")))?;
-        if fields.insert(known, value.trim().to_owned()).is_some() {
-            return Err(error(format!("there are two lines `{word}`")));
+        let known = known.ok_or_else(|| format!("`{word}` is not a header line: {FORMS}"))?;
+        match self.fields.insert(known, value.trim().to_owned()) {
+            None => Ok(()),
+            Some(_) => Err(format!("there are two lines `{word}`")),
         }
     }
-    let mut field = |word: &str| fields.remove(word);
-    let missing = |word: &str| HeaderError {
-        line: 1,
-        message: format!("the file must begin with comments, and `-- {word}: …` is missing"),
-    };
-    Ok(Header {
-        title: field("title").ok_or_else(|| missing("title"))?,
-        summary: field("summary").ok_or_else(|| missing("summary"))?,
-        estimate: field("estimate"),
-        absence: field("absence"),
-        narrow: names(&field("narrow").unwrap_or_default()),
-        finds: field("finds"),
-        lists: field("lists"),
-        total,
-        parameters,
-    })
+
+    fn header(mut self) -> Result<Header, HeaderError> {
+        let mut field = |word: &str| self.fields.remove(word);
+        let missing = |word: &str| HeaderError {
+            line: 1,
+            message: format!("the file must begin with comments, and `-- {word}: …` is missing"),
+        };
+        Ok(Header {
+            title: field("title").ok_or_else(|| missing("title"))?,
+            summary: field("summary").ok_or_else(|| missing("summary"))?,
+            estimate: field("estimate"),
+            absence: field("absence"),
+            narrow: names(&field("narrow").unwrap_or_default()),
+            finds: field("finds"),
+            lists: field("lists"),
+            total: self.total,
+            parameters: self.parameters,
+        })
+    }
 }
 
 /// The names in a list that is separated by commas.
@@ -348,12 +366,12 @@ SELECT 1;";
             (
                 &format!("{good}-- parameter top (number from 1) = 0: how many\n"),
                 3,
-                "the default is invalid: `top`: `0` is too small: use 1 or more",
+                "the default is invalid: --top: `0` is too small: use 1 or more",
             ),
             (
                 &format!("{good}-- parameter age (duration) = 3mo: age\n"),
                 3,
-                "the default is invalid: `age`: the duration `3mo` has no fixed length",
+                "the default is invalid: --age: the duration `3mo` has no fixed length",
             ),
         ] {
             let error = parse(text).unwrap_err();

@@ -56,7 +56,7 @@ impl<'a> WithTotal<'a> {
                 }
             })
             .collect();
-        self.inner.row(&values)
+        self.inner.total(&values)
     }
 
     fn column(&self, heading: &Heading<'_>) -> Column {

@@ -56,23 +56,33 @@ pub(super) fn write(
     let greatest = groups.iter().map(|group| group.now.count).max();
     let headings = headings(question, is_compared, number(greatest.unwrap_or(0)));
     writer.header(&headings).map_err(Error::Write)?;
-    let mut write = |cells: &[Cell], now: &Tally, before: &Tally| {
-        let mut values: Vec<Value<'_>> = cells.iter().map(Cell::value).collect();
-        let before = is_compared.then_some(before);
-        values.extend(measured(now, before, question.measure));
-        writer.row(&values).map_err(Error::Write)
-    };
     for group in &groups {
         let mut cells = Vec::with_capacity(headings.len());
         for (dimension, part) in question.by.iter().zip(&group.parts) {
             cells.extend(shown(connection, *dimension, part)?);
         }
-        write(&cells, &group.now, &group.before)?;
+        let before = is_compared.then_some(&group.before);
+        let values = values(&cells, &group.now, before, question.measure);
+        writer.row(&values).map_err(Error::Write)?;
     }
     if question.total && !groups.is_empty() {
-        write(&total(question), &counted.total, &total_before)?;
+        let cells = total(question);
+        let before = is_compared.then_some(&total_before);
+        let values = values(&cells, &counted.total, before, question.measure);
+        writer.total(&values).map_err(Error::Write)?;
     }
     Ok(())
+}
+
+/// The values of a row: what the group is, and its numbers.
+fn values<'a>(
+    cells: &'a [Cell],
+    now: &Tally,
+    before: Option<&Tally>,
+    measure: Measure,
+) -> Vec<Value<'a>> {
+    let cells = cells.iter().map(Cell::value);
+    cells.chain(measured(now, before, measure)).collect()
 }
 
 fn joined(
@@ -191,33 +201,32 @@ fn name(connection: &Connection, id: DropletId) -> rusqlite::Result<Option<Strin
 fn measured(now: &Tally, before: Option<&Tally>, measure: Measure) -> Vec<Value<'static>> {
     let numbers = numbers(now, measure);
     let Some(before) = before.map(|tally| self::numbers(tally, measure)) else {
-        return numbers;
+        return numbers.into_iter().map(Number::value).collect();
     };
     let pairs = numbers.into_iter().zip(before);
     pairs
-        .flat_map(|(now, before)| [now, before, difference(now, before)])
+        .flat_map(|(now, before)| [now, before, now.since(before)].map(Number::value))
         .collect()
 }
 
-fn numbers(tally: &Tally, measure: Measure) -> Vec<Value<'static>> {
-    let count = Value::Integer(number(tally.count));
-    let real = |number: Option<f64>| number.map_or(Value::Null, Value::Real);
+fn numbers(tally: &Tally, measure: Measure) -> Vec<Number> {
     let durations = &tally.durations;
     let percentile = |percent| {
-        durations
-            .percentile(percent)
-            .map_or(Value::Null, Value::Integer)
+        let seconds = durations.percentile(percent);
+        seconds.map_or(Number::Unknown, Number::Whole)
     };
+    let exact = |number: Option<f64>| number.map_or(Number::Unknown, Number::Exact);
+    let count = Number::Whole(number(tally.count));
     match measure {
         Measure::Errors => vec![
             count,
-            Value::Integer(number(tally.errored)),
-            real(tally.errored_percent()),
+            Number::Whole(number(tally.errored)),
+            exact(tally.errored_percent()),
         ],
         Measure::Durations => vec![
             count,
-            Value::Integer(number(durations.count)),
-            real(durations.mean()),
+            Number::Whole(number(durations.count)),
+            exact(durations.mean()),
             percentile(50),
             percentile(95),
             percentile(100),
@@ -225,13 +234,31 @@ fn numbers(tally: &Tally, measure: Measure) -> Vec<Value<'static>> {
     }
 }
 
-fn difference(now: Value<'_>, before: Value<'_>) -> Value<'static> {
-    match (now, before) {
-        (Value::Integer(now), Value::Integer(before)) => Value::Integer(now - before),
-        (Value::Real(now), Value::Real(before)) => {
-            Value::Real((10.0 * (now - before)).round() / 10.0)
+/// A number of a group. It is rounded only where it is shown, so that a difference is that of the exact numbers.
+#[derive(Clone, Copy)]
+enum Number {
+    Unknown,
+    Whole(i64),
+    Exact(f64),
+}
+
+impl Number {
+    fn since(self, before: Self) -> Self {
+        match (self, before) {
+            (Self::Whole(now), Self::Whole(before)) => Self::Whole(now - before),
+            (Self::Exact(now), Self::Exact(before)) => Self::Exact(now - before),
+            _ => Self::Unknown,
         }
-        _ => Value::Null,
+    }
+
+    /// The shown value, with one decimal.
+    fn value(self) -> Value<'static> {
+        match self {
+            Self::Unknown => Value::Null,
+            Self::Whole(number) => Value::Integer(number),
+            // Zero is added because a small decrease would be shown as -0.
+            Self::Exact(number) => Value::Real((10.0 * number).round() / 10.0 + 0.0),
+        }
     }
 }
 

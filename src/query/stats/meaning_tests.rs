@@ -553,8 +553,10 @@ fn a_window_has_its_periods_as_far_as_they_are_archived() {
     let late = Some("2020-07-23T00:00:00Z");
     let to_now = "23 0, 24 1, 25 0, 26 0, 27 0, 28 0, 29 0, 30 0, 31 0, 01 0";
     assert_eq!(days(late, Some("2021-01-01T00:00:00Z")), to_now);
-    // No action, no row.
-    assert_eq!(days(late, until), "");
+    // A window has its periods even if no action is in it, unless its beginning is not known.
+    assert_eq!(days(late, until), "23 0");
+    assert_eq!(days(None, long_ago), "");
+    assert_eq!(days(long_ago, Some("2019-02-01T00:00:00Z")), "");
 }
 
 #[test]

@@ -63,7 +63,8 @@ pub enum Measure {
     Durations,
 }
 
-/// Writes a row for each group of the matching actions. The filter's order and limit are ignored.
+/// Writes a row for each group of the matching actions, and returns the number of these actions. The filter's order and
+/// limit are ignored.
 ///
 /// An action without the time of a dimension is in the group of unknown values. In the dimension droplet, an action is
 /// in the group of each of its droplets: its resource, and the droplets whose own listings contain it. In the dimension
@@ -78,7 +79,7 @@ pub fn stats(
     now: Timestamp,
     question: &Question,
     writer: &mut dyn RowWriter,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     let counted = counted(connection, filter, now, question)?;
     let before = match question.before {
         None => None,
@@ -91,7 +92,14 @@ pub fn stats(
             Some(self::counted(connection, &filter, now, question)?)
         }
     };
-    answer::write(connection, counted, before, question, writer)
+    let matching = [Some(&counted), before.as_ref()];
+    let matching = matching
+        .into_iter()
+        .flatten()
+        .map(|it| it.total.count)
+        .sum();
+    answer::write(connection, counted, before, question, writer)?;
+    Ok(matching)
 }
 
 fn counted(

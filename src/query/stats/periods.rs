@@ -13,20 +13,21 @@ const STEP_SECONDS: i64 = 3_600;
 const MOST_STEPS: i64 = 50 * 366 * 24;
 
 /// Adds an empty group for each period without actions, if the only dimension is a period. Does nothing if no action
-/// matches.
+/// matches and the filter has no window.
 pub(super) fn fill(
     connection: &Connection,
     (filter, now): (&Filter, Timestamp),
     question: &Question,
     counted: &mut Counted,
 ) -> rusqlite::Result<()> {
-    let ([Dimension::Started(unit)], Some(started)) = (question.by.as_slice(), counted.started)
-    else {
+    let [Dimension::Started(unit)] = question.by.as_slice() else {
         return Ok(());
     };
-    let (from, last) = reach(connection, (filter, now), started)?;
+    let Some((from, last)) = reach(connection, (filter, now), counted.started)? else {
+        return Ok(());
+    };
     let steps = (last.epoch_seconds() - from.epoch_seconds()) / STEP_SECONDS;
-    if steps > MOST_STEPS {
+    if last < from || steps > MOST_STEPS {
         return Ok(());
     }
     let hours = (0..=steps).map(|step| from.saturating_add_seconds(step * STEP_SECONDS));
@@ -39,22 +40,32 @@ pub(super) fn fill(
 }
 
 /// The first and the last second that the answer is about: of the window, as far as it lies in the past and is archived.
+/// `None` when neither an action nor the window has a beginning.
 fn reach(
     connection: &Connection,
     (filter, now): (&Filter, Timestamp),
-    (first, last): (Timestamp, Timestamp),
-) -> rusqlite::Result<(Timestamp, Timestamp)> {
+    started: Option<(Timestamp, Timestamp)>,
+) -> rusqlite::Result<Option<(Timestamp, Timestamp)>> {
     let time = |sql: &str| {
         let text: Option<String> = connection.query_row(sql, [], |row| row.get(0))?;
         Ok::<_, rusqlite::Error>(text.and_then(|text| text.parse::<Timestamp>().ok()))
     };
+    let (first, last) = started.unzip();
     let from = match filter.since {
         None => first,
-        Some(since) => since.max(time("SELECT min(started_at) FROM actions")?.unwrap_or(first)),
+        Some(since) => {
+            let archived = time("SELECT min(started_at) FROM actions")?.or(first);
+            archived.map(|archived| since.max(archived))
+        }
     };
     let until = filter.until.map(|until| until.saturating_add_seconds(-1));
     // Later actions are not archived yet.
     let synced = time("SELECT max(started_at) FROM sync_runs WHERE outcome = 'complete'")?;
-    let to = until.unwrap_or(now).min(now).min(synced.unwrap_or(last));
-    Ok((from.min(first), to.max(last)))
+    let synced = match synced.or(last) {
+        None => time("SELECT max(started_at) FROM actions")?,
+        known => known,
+    };
+    let to = [Some(now), until, synced].into_iter().flatten().min();
+    let earliest = [first, from].into_iter().flatten().min();
+    Ok(earliest.zip(last.max(to)))
 }

@@ -19,10 +19,9 @@ impl Tally {
         }
     }
 
-    /// The share of failed actions in percent, with one decimal; `None` without actions.
+    /// The share of failed actions in percent; `None` without actions.
     pub(super) fn errored_percent(&self) -> Option<f64> {
-        let share = 1_000.0 * self.errored as f64 / self.count as f64;
-        (self.count > 0).then(|| share.round() / 10.0)
+        (self.count > 0).then(|| 100.0 * self.errored as f64 / self.count as f64)
     }
 }
 
@@ -50,11 +49,11 @@ impl Durations {
         })
     }
 
-    /// The mean in seconds, with one decimal; `None` without actions.
+    /// The mean in seconds; `None` without actions.
     pub(super) fn mean(&self) -> Option<f64> {
         let seconds = |(seconds, count): (&i64, &u64)| *seconds as f64 * *count as f64;
         let sum: f64 = self.seen.iter().map(seconds).sum();
-        (self.count > 0).then(|| (10.0 * sum / self.count as f64).round() / 10.0)
+        (self.count > 0).then(|| sum / self.count as f64)
     }
 }
 
@@ -81,12 +80,11 @@ mod tests {
     }
 
     #[test]
-    fn a_share_has_one_decimal() {
+    fn a_share_is_that_of_all_actions() {
         for (errored, count, percent) in [
             (0, 0, None),
             (0, 3, Some(0.0)),
-            (1, 3, Some(33.3)),
-            (2, 3, Some(66.7)),
+            (3, 4, Some(75.0)),
             (1, 8, Some(12.5)),
         ] {
             let tally = Tally {
@@ -99,13 +97,13 @@ mod tests {
     }
 
     #[test]
-    fn a_mean_has_one_decimal() {
+    fn a_mean_is_exact() {
         let mean = |seconds: &[i64]| durations(seconds).mean();
         assert_eq!(
             (mean(&[]), mean(&[7]), mean(&[1, 2])),
             (None, Some(7.0), Some(1.5))
         );
-        assert_eq!(mean(&[1, 1, 2]), Some(1.3));
+        assert_eq!(mean(&[1, 1, 1, 2]), Some(1.25));
     }
 
     proptest! {

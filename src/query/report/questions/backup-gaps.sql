@@ -7,13 +7,15 @@
 -- parameter longer_than (duration) = 8d: gaps that are longer
 -- parameter type (types) = backup,snapshot: what counts as a backup
 -- parameter since (time) = 90d: gaps that ended at this time or later, or have not ended
+-- parameter until (end) = now: gaps that began before this time
 
 WITH given AS (
     SELECT strftime('%Y-%m-%dT%H:%M:%SZ', coalesce(nullif(:now, ''), 'now')) AS now,
            coalesce(nullif(:droplet, ''), '*') AS droplet,
            coalesce(nullif(:longer_than, ''), '8 days') AS longer_than,
            coalesce(nullif(:type, ''), 'backup,snapshot') AS type,
-           coalesce(nullif(:since, ''), '90 days') AS since
+           coalesce(nullif(:since, ''), '90 days') AS since,
+           nullif(:until, '') AS until
 ), parameters AS (
     -- Times are times, or how long ago; json() refuses what is neither, so that nothing else is answered instead.
     SELECT now,
@@ -26,7 +28,10 @@ WITH given AS (
              - CAST(strftime('%s', now) AS INTEGER) AS longest_seconds,
            coalesce(strftime('%Y-%m-%dT%H:%M:%SZ', since),
                     strftime('%Y-%m-%dT%H:%M:%SZ', now, '-' || since),
-                    json('no time: ' || since)) AS since
+                    json('no time: ' || since)) AS since,
+           coalesce(strftime('%Y-%m-%dT%H:%M:%SZ', coalesce(until, now)),
+                    strftime('%Y-%m-%dT%H:%M:%SZ', now, '-' || until),
+                    json('no time: ' || until)) AS until
       FROM given
 ), chosen AS (
     SELECT CAST(wanted.value AS INTEGER) AS droplet_id
@@ -39,10 +44,12 @@ WITH given AS (
      WHERE wanted.type = 'text'
 ), types AS MATERIALIZED (
     SELECT trim(wanted.value) AS type FROM parameters, json_each(parameters.types) AS wanted
+), archived AS MATERIALIZED (
+    SELECT droplet_id FROM archived_histories
 ), lives AS MATERIALIZED (
-    SELECT *
+    SELECT droplet_id, created_at, created_known_by, gone_at, gone_known_by, state
       FROM droplet_lives
-     WHERE droplet_id IN (SELECT droplet_id FROM archived_histories)  -- elsewhere a backup may be missing
+     WHERE +droplet_id IN (SELECT droplet_id FROM archived)  -- elsewhere a backup may be missing
        AND ((SELECT droplet FROM given) = '*' OR droplet_id IN (SELECT droplet_id FROM chosen))
 ), near AS MATERIALIZED (
     -- The gaps that matter begin with the last backup before `since` or later. What was saved after it began in the hour
@@ -77,19 +84,18 @@ WITH given AS (
     SELECT droplet_id, saved_at, type,
            lag(saved_at) OVER droplet AS before_at,
            lead(saved_at) OVER droplet AS next_at,
-           lead(action_id) OVER droplet AS next_id
+           lead(type) OVER droplet AS next_type
       FROM backups
      WHERE type IN (SELECT type FROM types)
     WINDOW droplet AS (PARTITION BY droplet_id ORDER BY saved_at, action_id)
 ), ends AS MATERIALIZED (
-    SELECT droplet_id, saved_at, type, before_at, next_at, next_id
+    SELECT droplet_id, saved_at, type, before_at, next_at, next_type
       FROM series
      WHERE before_at IS NULL
         OR next_at IS NULL
         OR 86400 * (julianday(next_at) - julianday(saved_at)) > (SELECT longest_seconds FROM parameters) - 1
 ), gaps AS (
-    SELECT droplet_id, saved_at AS from_at, type AS from_event, next_at AS to_at,
-           (SELECT type FROM actions WHERE id = next_id) AS to_event
+    SELECT droplet_id, saved_at AS from_at, type AS from_event, next_at AS to_at, next_type AS to_event
       FROM ends
      WHERE next_at IS NOT NULL
      UNION ALL
@@ -121,4 +127,5 @@ SELECT measured.droplet_id,
   LEFT JOIN droplets ON droplets.id = measured.droplet_id
  WHERE measured.gap_seconds > (SELECT longest_seconds FROM parameters)
    AND (measured.to_at IS NULL OR measured.to_at >= (SELECT since FROM parameters))
+   AND measured.from_at < (SELECT until FROM parameters)
  ORDER BY measured.from_at, measured.droplet_id;

@@ -67,11 +67,11 @@ WITH given AS (
     SELECT events.*
       FROM irregular_actions AS irregular
      CROSS JOIN own_power_events AS events ON events.action_id = irregular.id
-      JOIN near ON near.droplet_id = events.droplet_id
+     WHERE events.droplet_id IN (SELECT droplet_id FROM near)
      UNION ALL
     SELECT events.*
       FROM listed_power_events AS events
-      JOIN near ON near.droplet_id = events.droplet_id
+     WHERE events.droplet_id IN (SELECT droplet_id FROM near)
 ), changes AS (
     SELECT droplet_id, action_id, type, happened_at, power, certainty,
            lag(power) OVER (PARTITION BY droplet_id ORDER BY happened_at, action_id) AS power_before

@@ -7,13 +7,15 @@
 -- parameter within (duration) = 1h: how soon after the one before
 -- parameter times (number from 1) = 2: how many make a loop, at least
 -- parameter since (time) = 90d: loops that ended at this time or later
+-- parameter until (end) = now: loops that began before this time
 
 WITH RECURSIVE given AS (
     SELECT strftime('%Y-%m-%dT%H:%M:%SZ', coalesce(nullif(:now, ''), 'now')) AS now,
            coalesce(nullif(:droplet, ''), '*') AS droplet,
            coalesce(nullif(:within, ''), '1 hours') AS within,
            coalesce(nullif(:times, ''), '2') AS times,
-           coalesce(nullif(:since, ''), '90 days') AS since
+           coalesce(nullif(:since, ''), '90 days') AS since,
+           nullif(:until, '') AS until
 ), parameters AS (
     -- Times are times, or how long ago; json() refuses what is neither, so that nothing else is answered instead.
     SELECT CASE WHEN json_valid(droplet) AND droplet GLOB '[[]*' THEN droplet
@@ -24,7 +26,10 @@ WITH RECURSIVE given AS (
            CAST(json(times) AS INTEGER) AS times,
            coalesce(strftime('%Y-%m-%dT%H:%M:%SZ', since),
                     strftime('%Y-%m-%dT%H:%M:%SZ', now, '-' || since),
-                    json('no time: ' || since)) AS since
+                    json('no time: ' || since)) AS since,
+           coalesce(strftime('%Y-%m-%dT%H:%M:%SZ', coalesce(until, now)),
+                    strftime('%Y-%m-%dT%H:%M:%SZ', now, '-' || until),
+                    json('no time: ' || until)) AS until
       FROM given
 ), chosen AS (
     SELECT CAST(wanted.value AS INTEGER) AS droplet_id
@@ -121,4 +126,5 @@ SELECT numbered.droplet_id,
  GROUP BY numbered.droplet_id, numbered.number
 HAVING count(*) >= (SELECT times FROM parameters)
    AND max(numbered.started_at) >= (SELECT since FROM parameters)
+   AND min(numbered.started_at) < (SELECT until FROM parameters)
  ORDER BY began_at, numbered.droplet_id;

@@ -41,16 +41,19 @@ WITH given AS (
       FROM parameters, json_each(parameters.droplets) AS wanted
       JOIN droplet_names ON droplet_names.name GLOB trim(wanted.value)
      WHERE wanted.type = 'text'
+), archived AS MATERIALIZED (
+    SELECT droplet_id FROM archived_histories
 ), changes AS MATERIALIZED (
+    -- The plus makes SQLite find them by type and time, and not droplet by droplet.
     SELECT droplet_id, id AS change_id, type, status, started_at
       FROM droplet_actions
      WHERE type IN (SELECT trim(wanted.value) FROM parameters, json_each(parameters.types) AS wanted)
        AND status IS NOT 'errored'
-       AND droplet_id IN (SELECT droplet_id FROM archived_histories)  -- elsewhere a backup may be missing
+       AND +droplet_id IN (SELECT droplet_id FROM archived)  -- elsewhere a backup may be missing
        AND coalesce(resource_type, 'droplet') = 'droplet'
        AND started_at >= (SELECT since FROM parameters)
        AND started_at < (SELECT until FROM parameters)
-       AND ((SELECT droplet FROM given) = '*' OR droplet_id IN (SELECT droplet_id FROM chosen))
+       AND ((SELECT droplet FROM given) = '*' OR +droplet_id IN (SELECT droplet_id FROM chosen))
 ), odd_backups AS MATERIALIZED (
     SELECT backups.*
       FROM irregular_actions AS irregular
@@ -69,19 +72,26 @@ WITH given AS (
              ORDER BY backups.started_at DESC
              LIMIT 1) AS from_at
       FROM changes
-), protected AS MATERIALIZED (
-    SELECT droplet_id, change_id, type, status, started_at,
-           nullif(max(coalesce((SELECT max(backups.saved_at)
-                                  FROM own_backups AS backups
-                                 WHERE backups.droplet_id = near.droplet_id
-                                   AND backups.started_at > strftime('%Y-%m-%dT%H:%M:%SZ', near.from_at, '-1 hour')
-                                   AND backups.started_at <= near.started_at
-                                   AND backups.saved_at BETWEEN near.from_at AND near.started_at), ''),
-                      coalesce((SELECT max(backups.saved_at)
-                                  FROM odd_backups AS backups
-                                 WHERE backups.droplet_id = near.droplet_id
-                                   AND backups.saved_at <= near.started_at), '')), '') AS last_backup_at
+), backups AS (
+    SELECT near.change_id, near.droplet_id, backups.saved_at
       FROM near
+     CROSS JOIN own_backups AS backups
+        ON backups.droplet_id = near.droplet_id
+       AND backups.started_at > strftime('%Y-%m-%dT%H:%M:%SZ', near.from_at, '-1 hour')
+       AND backups.started_at <= near.started_at
+     WHERE backups.saved_at BETWEEN near.from_at AND near.started_at
+     UNION ALL
+    SELECT near.change_id, near.droplet_id, backups.saved_at
+      FROM odd_backups AS backups
+      JOIN near ON near.droplet_id = backups.droplet_id AND near.started_at >= backups.saved_at
+), latest AS (
+    SELECT change_id, droplet_id, max(saved_at) AS saved_at
+      FROM backups
+     GROUP BY change_id, droplet_id
+), protected AS (
+    SELECT near.droplet_id, near.change_id, near.type, near.status, near.started_at, latest.saved_at AS last_backup_at
+      FROM near
+      LEFT JOIN latest ON latest.change_id = near.change_id AND latest.droplet_id = near.droplet_id
 ), measured AS (
     SELECT droplet_id, change_id, type, status, started_at, last_backup_at,
            CAST(strftime('%s', started_at) AS INTEGER)

@@ -3,8 +3,8 @@
 --   Two bounds where a shutdown, an action under way or a gap in the archive leaves doubt.
 -- estimate: On from the end of the action that turned a droplet on until the start of the next one that may turn it off;
 --   off likewise. Between start and end of an action, after a shutdown, before the first action and after the last
---   complete sync, it counts as off for the minimum and as on for the maximum. An action that failed changed nothing
---   after its end. A droplet that crashed, or was turned off from within, leaves no action.
+--   complete sync, it counts as off for the minimum and as on for the maximum. An action in progress has no end yet. One
+--   that failed changed nothing after its end. A droplet that crashed, or was turned off from within, leaves no action.
 -- narrow: droplet_name, period, uptime_min_percent, uptime_max_percent
 -- lists: period
 -- total fleet: seconds, up_seconds_min, up_seconds_max, uptime_min_percent, uptime_max_percent
@@ -114,8 +114,12 @@ WITH RECURSIVE given AS (
                       ORDER BY own.started_at DESC
                       LIMIT 1), '') AS from_at
       FROM lives
+), odd AS MATERIALIZED (
+    SELECT id FROM irregular_actions
+     UNION ALL
+    SELECT id FROM actions WHERE status = 'in-progress'
 ), power_actions AS (
-    -- What ended after the start of that action began in the hour before it or later, or is irregular.
+    -- What ended after the start of that action began in the hour before it or later, or is irregular or in progress.
     SELECT own.*
       FROM near
      CROSS JOIN own
@@ -123,30 +127,33 @@ WITH RECURSIVE given AS (
        AND own.started_at > coalesce(strftime('%Y-%m-%dT%H:%M:%SZ', near.from_at, '-1 hour'), '')
        AND own.started_at < (SELECT until FROM parameters)
        AND coalesce(own.completed_at, own.started_at) >= near.from_at
-       AND own.id NOT IN (SELECT id FROM irregular_actions)
+       AND own.id NOT IN (SELECT id FROM odd)
      UNION ALL
     SELECT own.*
-      FROM irregular_actions AS irregular
+      FROM odd
      CROSS JOIN own
-      JOIN near ON near.droplet_id = own.droplet_id
-     WHERE own.id = irregular.id
+     WHERE own.id = odd.id
+       AND own.droplet_id IN (SELECT droplet_id FROM lives)
      UNION ALL
     SELECT listed.droplet_id, id, type, status, started_at, completed_at
       FROM droplet_listed_actions AS listed
      CROSS JOIN actions
-      JOIN near ON near.droplet_id = listed.droplet_id
      WHERE actions.id = listed.action_id
+       AND listed.droplet_id IN (SELECT droplet_id FROM lives)
        AND (resource_type IS NULL OR resource_type = 'droplet' AND resource_id IS NOT listed.droplet_id)
        AND type IN ('create', 'destroy', 'power_on', 'power_off', 'power_cycle',
                     'shutdown', 'reboot', 'password_reset', 'rebuild', 'restore')
 ), spans AS (
-    -- An action takes effect at a second from start_s to end_s. Without a start that may be any time before.
+    -- An action takes effect at a second from start_s to end_s. Without a start that may be any time before, and while it
+    -- is in progress any time after.
     SELECT droplet_id, id,
            CASE WHEN started_at IS NULL THEN 0
                 ELSE CAST(strftime('%s', min(started_at, coalesce(completed_at, started_at))) AS INTEGER)
             END AS start_s,
-           CAST(strftime('%s', max(coalesce(completed_at, started_at), coalesce(started_at, completed_at)))
-                AS INTEGER) AS end_s,
+           CASE WHEN status = 'in-progress' THEN 253402300800
+                ELSE CAST(strftime('%s', max(coalesce(completed_at, started_at), coalesce(started_at, completed_at)))
+                          AS INTEGER)
+            END AS end_s,
            -- 'still on' and 'still off' change nothing where that was certain before, and 'none' changes nothing.
            CASE WHEN status = 'errored' THEN 'none'
                 WHEN status IS NOT 'completed' OR completed_at IS NULL THEN 'doubt'

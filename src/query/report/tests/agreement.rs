@@ -103,8 +103,12 @@ fn check_backups(history: &History, archive: &Archive, bounds: Bounds) -> TestCa
     check(
         archive,
         "backup-gaps",
-        &[("longer_than", &seconds), ("since", &text(since))],
-        &history.backup_gaps(length, since),
+        &[
+            ("longer_than", &seconds),
+            ("since", &text(since)),
+            ("until", &text(until)),
+        ],
+        &history.backup_gaps(length, since, until),
     )?;
     check(
         archive,
@@ -124,8 +128,9 @@ fn check_backups(history: &History, archive: &Archive, bounds: Bounds) -> TestCa
             ("within", &seconds),
             ("times", &number.to_string()),
             ("since", &text(since)),
+            ("until", &text(until)),
         ],
-        &history.reboot_loops(length, times, since),
+        &history.reboot_loops(length, times, since, until),
     )
 }
 

@@ -159,21 +159,21 @@ fn what_cannot_be_meant_is_refused_with_the_parameter_and_the_text() {
     );
     let archive = Archive::new();
     for (chosen, part) in [
-        (vec![], "`mine` needs a value for `top`: how many"),
-        (vec![("top", " ")], "`mine` needs a value for `top`"),
-        (vec![("top", "ten")], "`top`: `ten` is not a number"),
-        (vec![("top", "inf")], "`top`: `inf` is not a number"),
+        (vec![], "`mine` needs a value for --top: how many"),
+        (vec![("top", " ")], "`mine` needs a value for --top"),
+        (vec![("top", "ten")], "--top: `ten` is not a number"),
+        (vec![("top", "inf")], "--top: `inf` is not a number"),
         (
             vec![("top", "1"), ("since", "soon")],
-            "`since`: `soon` is not a time",
+            "--since: `soon` is not a time",
         ),
         (
             vec![("top", "1"), ("age", "3mo")],
-            "`age`: the duration `3mo`",
+            "--age: the duration `3mo`",
         ),
         (
             vec![("top", "1"), ("droplet", "nobody")],
-            "`droplet`: no archived droplet is or was named `nobody`",
+            "--droplet: no archived droplet is or was named `nobody`",
         ),
         (
             vec![("limit", "1")],

@@ -52,7 +52,7 @@ impl History {
     }
 
     /// The expected answer of `backup-gaps`.
-    pub(super) fn backup_gaps(&self, longer_than: i64, since: i64) -> Vec<String> {
+    pub(super) fn backup_gaps(&self, longer_than: i64, since: i64, until: i64) -> Vec<String> {
         let mut rows = Vec::new();
         for droplet in self.droplets() {
             let life = self.life(droplet);
@@ -76,7 +76,8 @@ impl History {
             }
         }
         rows.retain(|(from, _, _, to, _)| {
-            to.unwrap_or(NOW) - from > longer_than && to.is_none_or(|to| to >= since)
+            let is_in = *from < until && to.is_none_or(|to| to >= since);
+            is_in && to.unwrap_or(NOW) - from > longer_than
         });
         rows.sort_by_key(|(from, droplet, ..)| (*from, *droplet));
         let line = |(from, droplet, event, to, to_event): (i64, i64, &str, Option<i64>, &str)| {
@@ -128,7 +129,13 @@ impl History {
     }
 
     /// The expected answer of `reboot-loops`.
-    pub(super) fn reboot_loops(&self, within: i64, times: usize, since: i64) -> Vec<String> {
+    pub(super) fn reboot_loops(
+        &self,
+        within: i64,
+        times: usize,
+        since: i64,
+        until: i64,
+    ) -> Vec<String> {
         let mut loops: Vec<Loop<'_>> = Vec::new();
         for droplet in self.droplets() {
             let mut restarts = BTreeSet::new();
@@ -154,8 +161,9 @@ impl History {
                 last = Some(at);
             }
         }
-        loops.retain(|(.., restarts)| {
-            restarts.len() >= times && restarts.last().unwrap().0 >= since
+        loops.retain(|(began, _, restarts)| {
+            let is_in = *began < until && restarts.last().unwrap().0 >= since;
+            is_in && restarts.len() >= times
         });
         loops.sort_by_key(|(began, droplet, _)| (*began, *droplet));
         let line = |(began, droplet, restarts): Loop<'_>| {

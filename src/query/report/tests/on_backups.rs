@@ -116,6 +116,8 @@ fn a_gap_lies_between_backups_before_the_first_and_after_the_last() {
         gaps(&[("since", "2026-01-19"), ("droplet", "1")]),
         ["1 web-1 2026-01-18T00:00:00Z backup - now 1209600"]
     );
+    let until = |text: &str| gaps(&[("until", text), ("droplet", "1")]).len();
+    assert_eq!((until("2026-01-17"), until("2026-01-18")), (2, 3));
     assert_eq!(gaps(&[("longer_than", "25d")]).len(), 1);
     assert_eq!(gaps(&[("longer_than", "24d")]).len(), 2);
     assert!(gaps(&[("type", "snapshot")]).is_empty());

@@ -58,11 +58,16 @@ fn droplets_are_chosen_by_id_name_former_name_and_pattern() {
     assert_eq!(found("web-*"), ["1", "2"]);
     assert_eq!(found("web-1, old-name"), ["1", "2"]);
     assert_eq!(found("*"), ["1", "2"]);
+    assert_eq!(found("!web-1"), ["2"]);
+    assert_eq!(found("web-*, !old-name"), ["1"]);
+    assert!(found("!web-*").is_empty());
     assert!(found("77").is_empty());
     assert!(matches!(
         archive.try_answer("lifetimes", &[("droplet", "wbe-1")]),
         Err(Error::Droplets { .. })
     ));
+    let error = archive.try_answer("lifetimes", &[("droplet", "!")]);
+    assert!(matches!(error, Err(Error::Term { .. })), "{error:?}");
 }
 
 #[test]

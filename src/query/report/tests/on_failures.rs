@@ -135,6 +135,9 @@ fn what_takes_several_times_as_long_as_usual_is_slow() {
             .is_empty()
     );
     assert!(archive.answer("slow", &[("droplet", "7")]).is_empty());
+    let of_types = |types: &str| archive.answer("slow", &[("type", types), ("factor", "2.9")]);
+    assert_eq!(of_types("resize,rebuild").len(), 2);
+    assert_eq!(of_types("rebuild").len(), 1);
 }
 
 #[test]
@@ -264,4 +267,7 @@ fn what_is_over_without_an_end_says_whether_it_was_asked_for() {
         [unknown]
     );
     assert_eq!(archive.answer("no-end", &[("droplet", "2")]).len(), 0);
+    assert_eq!(archive.answer("no-end", &[("type", "@power")]).len(), 2);
+    archive.completed(1, &[(14, "backup", "01-05 00:00", "01-05 00:01")]);
+    assert_eq!(archive.answer("no-end", &[("type", "backup")]).len(), 0);
 }

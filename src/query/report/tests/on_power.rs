@@ -366,6 +366,8 @@ fn restarts_that_follow_each_other_are_one_loop() {
     assert!(loops(&[("times", "4")]).is_empty());
     assert_eq!(loops(&[("since", "2026-01-05 13:30")]), [whole]);
     assert!(loops(&[("since", "2026-01-05 13:31")]).is_empty());
+    assert_eq!(loops(&[("until", "2026-01-05 12:01")]), [whole]);
+    assert!(loops(&[("until", "2026-01-05T12:00:00Z")]).is_empty());
     assert_eq!(
         loops(&[("within", "61m")]),
         ["1 web-1 2026-01-05T12:00:00Z 2026-01-05T14:31:00Z 4 3 1 9060"]
