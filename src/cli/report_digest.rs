@@ -5,10 +5,11 @@ use std::io;
 use std::sync::Mutex;
 use std::thread;
 
+use archiver::core::model::DropletId;
 use archiver::core::threads::lock;
 use archiver::core::time::{Timestamp, Zone};
 use archiver::output::{Format, Heading, RowWriter, Value};
-use archiver::query::report::{self, Library, Report, WithTotal};
+use archiver::query::report::{self, Kind, Library, Parameter, Report, WithTotal};
 use archiver::query::status::counted;
 
 use rusqlite::Connection;
@@ -46,7 +47,7 @@ pub(super) fn run(
     }
     let connection = context.open_archive()?;
     context.basis.note_unarchived(&connection, None, false)?;
-    let answers = asked(context, library, &flags.tz, connection)?;
+    let answers = asked(context, library, (&flags.tz, None), connection)?;
     let is_found = |(report, answer): &Answer<'_>| {
         report.is_check && answer.as_ref().is_ok_and(|counted| counted.rows > 0)
     };
@@ -63,13 +64,16 @@ pub(super) fn run(
     })
 }
 
-/// The name of each report and its answer in one line. A report that fails is left out.
+/// The name of each report and its answer in one line. A report that fails is left out. With `droplets`: the answers
+/// about these, of the reports about droplets.
 pub(super) fn lines(
     context: &Context,
     library: &Library,
     zone: &Zone,
+    droplets: Option<&[DropletId]>,
 ) -> Result<Vec<(String, String)>, Failure> {
-    let answers = asked(context, library, zone, context.open_archive_itself()?)?;
+    let connection = context.open_archive_itself()?;
+    let answers = asked(context, library, (zone, droplets), connection)?;
     let line = |(report, answer): (&Report, Result<Counted, _>)| {
         Some((report.name.clone(), words(report, &answer.ok()?)))
     };
@@ -80,11 +84,13 @@ pub(super) fn lines(
 fn asked<'a>(
     context: &Context,
     library: &'a Library,
-    zone: &Zone,
+    (zone, droplets): (&Zone, Option<&[DropletId]>),
     connection: Connection,
 ) -> Result<Vec<Answer<'a>>, Failure> {
     let has_defaults = |report: &&Report| report.parameters.iter().all(|it| it.default.is_some());
-    let reports: Vec<&Report> = library.reports().iter().filter(has_defaults).collect();
+    let is_about = |report: &&Report| droplets.is_none() || droplet_parameter(report).is_some();
+    let reports = library.reports().iter().filter(has_defaults);
+    let reports: Vec<&Report> = reports.filter(is_about).collect();
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let others = (1..threads.min(MOST_THREADS)).map(|_| context.open_archive_itself());
     let mut connections = others.collect::<Result<Vec<_>, _>>()?;
@@ -96,8 +102,19 @@ fn asked<'a>(
             now,
             zone,
         };
-        ask(report, &context)
+        ask(report, &context, droplets)
     }))
+}
+
+/// The droplets as the value of a parameter. Digits that begin with a 0 are an id, and never a name.
+pub(super) fn ids_text(droplets: &[DropletId]) -> String {
+    let ids: Vec<_> = droplets.iter().map(|id| format!("0{id}")).collect();
+    ids.join(",")
+}
+
+fn droplet_parameter(report: &Report) -> Option<&Parameter> {
+    let mut parameters = report.parameters.iter();
+    parameters.find(|it| it.kind == Kind::Droplets)
 }
 
 /// The answers in the order of the reports. Each connection answers on a thread of its own.
@@ -129,9 +146,17 @@ fn answers<'a, C: Send>(
     found.into_iter().map(|(_, answer)| answer).collect()
 }
 
-fn ask(report: &Report, context: &report::Context<'_>) -> Result<Counted, report::Error> {
+fn ask(
+    report: &Report,
+    context: &report::Context<'_>,
+    droplets: Option<&[DropletId]>,
+) -> Result<Counted, report::Error> {
     let connection = context.connection;
-    let bound = report.bind(&BTreeMap::new(), context)?;
+    let mut texts = BTreeMap::new();
+    if let Some((parameter, droplets)) = droplet_parameter(report).zip(droplets) {
+        texts.insert(parameter.name.clone(), ids_text(droplets));
+    }
+    let bound = report.bind(&texts, context)?;
     let mut counted = Counted::default();
     let Some(total) = report.total.as_ref().filter(|_| !report.is_check) else {
         report::run(connection, report, &bound, &mut counted)?;

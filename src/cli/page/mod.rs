@@ -55,7 +55,8 @@ Examples:
 
 The file needs no server, no network and no other file. It shows the whole history, or its last year if that is more \
 than a million actions; --since chooses another start. The table has the newest 50,000 actions, the fleet the 100 \
-droplets with the most actions, and the reports are those of `archiver report --all`, whatever the filters.";
+droplets with the most actions, and the reports those of `archiver report --all`, about the droplets that a filter \
+names.";
 
 /// The number of actions in the table.
 const MOST_ROWS: u64 = 50_000;
@@ -156,7 +157,7 @@ impl<'a> Page<'a> {
             basis: self.basis(),
             is_complete: !self.context.basis.is_incomplete(),
             figures: self.figures(&by_day, &lives, &downtime)?,
-            reports: report_digest::lines(self.context, self.library, self.zone)?,
+            reports: self.digest()?,
             marks: self.marks(&ids)?,
             actions: self.actions(by_day.sum("count"))?,
             window: self.window.clone(),
@@ -168,6 +169,14 @@ impl<'a> Page<'a> {
             uptime,
             served: self.is_linked.then(|| self.served()),
         })
+    }
+
+    /// The answers of the reports: about the droplets that the filter names, or about all.
+    fn digest(&self) -> Result<Vec<(String, String)>, Failure> {
+        match self.chosen.as_deref() {
+            Some([]) => Ok(Vec::new()),
+            chosen => report_digest::lines(self.context, self.library, self.zone, chosen),
+        }
     }
 
     fn served(&self) -> Served {
@@ -227,9 +236,7 @@ impl<'a> Page<'a> {
             written.insert("until".to_owned(), self.window.until.to_string());
         }
         if let Some(droplets) = droplets {
-            // Digits that begin with a 0 are an id, and never a name.
-            let ids: Vec<_> = droplets.iter().map(|id| format!("0{id}")).collect();
-            written.insert("droplet".to_owned(), ids.join(","));
+            written.insert("droplet".to_owned(), report_digest::ids_text(droplets));
         }
         let (connection, now, zone) = (self.connection, self.now, self.zone);
         let context = report::Context {
