@@ -27,8 +27,10 @@ impl Page<'_> {
             lanes.sort_by_key(|lane| Reverse(count(lane)));
             lanes.truncate(MOST_LANES);
         }
-        lanes.sort_by(|one, other| {
-            (&one.name, one.droplet_id).cmp(&(&other.name, other.droplet_id))
+        // A droplet without a name is called by its id, and comes last.
+        lanes.sort_by_cached_key(|lane| {
+            let is_unnamed = lane.name == lane.droplet_id.to_string();
+            (is_unnamed, lane.name.clone(), lane.droplet_id)
         });
         Ok(lanes)
     }
