@@ -135,7 +135,7 @@ fn print(
     droplets: &[KnownDroplet],
 ) -> Result<Status, Failure> {
     let flags = &arguments.answer;
-    let is_complete = !flags.columns.is_empty() || !flags.output.is_for_people();
+    let is_complete = !flags.columns.is_empty() || !flags.output.is_compact();
     let is_shown = |(name, _): &(&str, &str)| is_complete || !NOT_FOR_PEOPLE.contains(name);
     let shown: Vec<bool> = COLUMNS.iter().map(is_shown).collect();
     let headings: Vec<_> = COLUMNS

@@ -76,7 +76,7 @@ fn print(context: &Context, flags: &AnswerFlags, last: &[Last]) -> Result<Status
     // The table for people omits columns that repeat another one.
     let shown: Vec<usize> = (0..headings.len())
         .filter(|index| {
-            let is_chosen = !flags.columns.is_empty() || !flags.output.is_for_people();
+            let is_chosen = !flags.columns.is_empty() || !flags.output.is_compact();
             is_chosen || !["completed_at", "region_slug"].contains(&headings[*index].name)
         })
         .collect();

@@ -94,7 +94,7 @@ fn columns(flags: &AnswerFlags) -> Result<Vec<Column>, Failure> {
         .collect::<Result<_, _>>()
         .map_err(|error: query::UnknownColumn| Failure::usage(format!("--columns: {error}")))?;
     Ok(match chosen.as_slice() {
-        [] if flags.output.is_for_people() => Column::FOR_PEOPLE.to_vec(),
+        [] if flags.output.is_compact() => Column::FOR_PEOPLE.to_vec(),
         [] if is_json => Column::FOR_JSON.to_vec(),
         [] => Column::FOR_PROGRAMS.to_vec(),
         _ => chosen,

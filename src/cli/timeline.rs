@@ -49,7 +49,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
             .terminal
             .detail(0, &introduction(&droplet, &flags.tz));
     }
-    let columns: &[Column] = if is_for_people && flags.columns.is_empty() {
+    let columns: &[Column] = if flags.output.is_compact() && flags.columns.is_empty() {
         &Column::FOR_PEOPLE
     } else {
         &Column::ALL

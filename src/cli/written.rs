@@ -49,6 +49,15 @@ impl Written {
         flags.filter(|(name, _)| !["output", "linked"].contains(&name.as_str()))
     }
 
+    /// The filters in words, without the zone of the times.
+    pub(super) fn filters(&self) -> String {
+        let filters = self.asked().filter(|(name, _)| name != "tz");
+        let filters: Vec<_> = filters
+            .map(|(name, value)| format!("{name} {value}").trim_end().to_owned())
+            .collect();
+        filters.join(", ")
+    }
+
     /// The address of the answer as JSON, on a server.
     pub(super) fn json_address(&self) -> String {
         let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();

@@ -62,6 +62,12 @@ impl Format {
         matches!(self, Self::Table | Self::Markdown | Self::Html)
     }
 
+    /// True for the formats that leave out the columns which repeat others, so that a row fits a terminal.
+    #[must_use]
+    pub fn is_compact(self) -> bool {
+        matches!(self, Self::Table | Self::Markdown)
+    }
+
     fn names() -> [&'static str; 7] {
         Self::ALL.map(Self::name)
     }

@@ -72,6 +72,7 @@ impl<'sink> Html<'sink> {
         let address = address.filter(|_| !text.is_empty());
         let address = address.and_then(|(link, root)| match values.get(link.id)? {
             Value::Integer(id) => Some(format!("{root}{}/{id}", link.page)),
+            Value::Text(name) if link.page == "report" => Some(format!("{root}report/{name}")),
             _ => None,
         });
         html! {
@@ -89,7 +90,12 @@ impl<'sink> Html<'sink> {
 fn link(name: &str, headings: &[Heading<'_>]) -> Option<Link> {
     let place = |wanted: &str| headings.iter().position(|heading| heading.name == wanted);
     let (page, id) = match name {
-        "droplet_id" | "droplet_name" => ("timeline", place("droplet_id")?),
+        "droplet_id" => ("timeline", place("droplet_id")?),
+        // Only a droplet has such a name, and then the resource is the droplet.
+        "droplet_name" => ("timeline", place("droplet_id").or(place("resource_id"))?),
+        "name" if place("summary").is_some() || place("found").is_some() => {
+            ("report", place("name")?)
+        }
         "name" if place("former_names").is_some() => ("timeline", place("id")?),
         "id" if place("former_names").is_some() => ("timeline", place("id")?),
         "id" => ("show", place("id")?),

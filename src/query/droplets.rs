@@ -86,7 +86,7 @@ pub fn droplets(connection: &Connection, filter: &Filter) -> Result<Option<Vec<D
 ///
 /// # Errors
 /// When a droplet's name or a tag is unknown, a name is ambiguous, or the archive cannot be read.
-pub(crate) fn droplets_kept(
+pub fn droplets_kept(
     connection: &Connection,
     filter: &Filter,
 ) -> Result<Option<Vec<DropletId>>, Error> {

@@ -31,7 +31,7 @@ pub use crate::core::similar::nearest;
 pub use actions::{actions, count};
 pub use archived::not_archived;
 pub use column::{Column, UnknownColumn};
-pub use droplets::droplets;
+pub use droplets::{droplets, droplets_kept};
 pub use error::Error;
 pub use filter::{Choice, Term, TermError};
 pub use filter::{DropletSelector, Filter, SeenSince};
@@ -43,7 +43,7 @@ pub use show::{Details, DropletDetails, Offer, RegionDetails, SyncDetails, Usual
 pub use suggest::{Contradiction, contradictions};
 pub use suggest::{Unseen, unknown, unseen};
 
-pub(crate) use droplets::{droplets_kept, one_droplet};
+pub(crate) use droplets::one_droplet;
 pub(crate) use rows::scan;
 pub(crate) use rows::{RowsError, visit_rows};
 

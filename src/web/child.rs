@@ -133,7 +133,7 @@ async fn in_time<T>(
     done.map_err(|_| {
         let text = format!("the answer took longer than {} s", LONGEST.as_secs());
         Refusal::new(StatusCode::GATEWAY_TIMEOUT, text)
-            .with_hint("ask for less, or ask on the command line, which waits as long as it takes")
+            .with_hint("ask for less, end a program that keeps the archive locked, or ask on the command line, which waits longer")
     })?
     .map_err(cannot_run)
 }

@@ -112,8 +112,8 @@ async fn recalled_or_new(
     address: &str,
     format: Format,
 ) -> Result<Response<Body>, Refusal> {
-    let version = ArchiveState::of(&question.archive);
-    let Some(recalled) = gateway.memory.recall(address, &version) else {
+    let state = ArchiveState::of(&question.archive);
+    let Some(recalled) = gateway.memory.recall(address, &state) else {
         return ask(gateway, question, address, format).await;
     };
     if recalled.is_to_renew {
@@ -176,7 +176,7 @@ async fn ask(
     address: &str,
     format: Format,
 ) -> Result<Response<Body>, Refusal> {
-    let (asked_at, version) = (Instant::now(), ArchiveState::of(&question.archive));
+    let (asked_at, state) = (Instant::now(), ArchiveState::of(&question.archive));
     let is_overview = address == OVERVIEW || address.starts_with("/?");
     let most = if is_overview {
         MOST_OVERVIEW
@@ -191,7 +191,7 @@ async fn ask(
             let ended = running.end().await?;
             verdict(&ended)?;
             let answer = Bytes::from(format.with_messages(begun, &ended.messages));
-            gateway.memory.keep(address, version, asked_at, &answer);
+            gateway.memory.keep(address, state, asked_at, &answer);
             return Ok(Response::new(answer.into()));
         }
         begun.extend_from_slice(&portion);

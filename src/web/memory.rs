@@ -1,7 +1,8 @@
 //! Slow answers, kept so that the next reader does not wait for them.
 //!
-//! A kept answer is current while the archive is as it was, for a minute, because a page says how long ago the last sync
-//! was. After that it is shown once more, and renewed meanwhile: every page says when it was written.
+//! A kept answer is current while the archive is as it was, for a minute, because some answers depend on the time. After
+//! that it is still shown for a few minutes, and renewed meanwhile: every page says when it was written. An older one is
+//! not shown any more, nor any of an archive that is gone.
 
 use std::collections::HashMap;
 use std::fs;
@@ -17,6 +18,7 @@ use crate::core::threads::lock;
 /// A quicker answer is not worth its memory.
 const SLOW: Duration = Duration::from_millis(500);
 const CURRENT_FOR: Duration = Duration::from_secs(60);
+const SHOWN_FOR: Duration = Duration::from_secs(300);
 /// The number of kept answers. Each has a few megabytes at most.
 const MOST: usize = 8;
 
@@ -25,6 +27,10 @@ const MOST: usize = 8;
 pub(super) struct ArchiveState([Option<(SystemTime, u64)>; 2]);
 
 impl ArchiveState {
+    fn exists(&self) -> bool {
+        self.0[0].is_some()
+    }
+
     pub(super) fn of(archive: &Path) -> Self {
         let mut wal = archive.as_os_str().to_owned();
         wal.push("-wal");
@@ -41,7 +47,7 @@ impl ArchiveState {
 pub(super) struct Memory(Mutex<HashMap<String, Kept>>);
 
 struct Kept {
-    version: ArchiveState,
+    state: ArchiveState,
     at: Instant,
     is_being_renewed: bool,
     answer: Bytes,
@@ -55,10 +61,15 @@ pub(super) struct Recalled {
 }
 
 impl Memory {
-    pub(super) fn recall(&self, address: &str, version: &ArchiveState) -> Option<Recalled> {
+    pub(super) fn recall(&self, address: &str, state: &ArchiveState) -> Option<Recalled> {
         let mut kept = lock(&self.0);
+        let is_shown = |kept: &Kept| kept.at.elapsed() < SHOWN_FOR;
+        if !state.exists() || !kept.get(address).is_some_and(is_shown) {
+            kept.remove(address);
+            return None;
+        }
         let kept = kept.get_mut(address)?;
-        let is_current = kept.version == *version && kept.at.elapsed() < CURRENT_FOR;
+        let is_current = kept.state == *state && kept.at.elapsed() < CURRENT_FOR;
         let is_to_renew = !is_current && !kept.is_being_renewed;
         kept.is_being_renewed |= is_to_renew;
         Some(Recalled {
@@ -67,11 +78,11 @@ impl Memory {
         })
     }
 
-    /// Keeps an answer that took long. `asked_at` is when its command began, and `version` is from before that.
+    /// Keeps an answer that took long. `asked_at` is when its command began, and `state` is from before that.
     pub(super) fn keep(
         &self,
         address: &str,
-        version: ArchiveState,
+        state: ArchiveState,
         asked_at: Instant,
         answer: &Bytes,
     ) {
@@ -88,7 +99,7 @@ impl Memory {
             kept.remove(&oldest);
         }
         let answer = Kept {
-            version,
+            state,
             at: Instant::now(),
             is_being_renewed: false,
             answer: answer.clone(),
@@ -106,7 +117,7 @@ impl Memory {
 mod tests {
     use super::*;
 
-    fn version(length: u64) -> ArchiveState {
+    fn state(length: u64) -> ArchiveState {
         ArchiveState([Some((SystemTime::UNIX_EPOCH, length)), None])
     }
 
@@ -114,20 +125,25 @@ mod tests {
     async fn a_slow_answer_is_current_until_the_archive_changes_and_then_renewed_by_one() {
         let memory = Memory::default();
         let begun = Instant::now();
-        memory.keep("/quick", version(1), begun, &Bytes::from_static(b"quick"));
+        memory.keep("/quick", state(1), begun, &Bytes::from_static(b"quick"));
         tokio::time::advance(SLOW).await;
-        memory.keep("/", version(1), begun, &Bytes::from_static(b"slow"));
-        assert!(memory.recall("/quick", &version(1)).is_none());
-        let renews = |version| memory.recall("/", &version).unwrap().is_to_renew;
-        assert!(!renews(version(1)));
-        assert!(renews(version(2)));
-        assert!(!renews(version(2)));
-        memory.keep("/", version(2), begun, &Bytes::from_static(b"new"));
-        assert_eq!(memory.recall("/", &version(2)).unwrap().answer, "new");
+        memory.keep("/", state(1), begun, &Bytes::from_static(b"slow"));
+        assert!(memory.recall("/quick", &state(1)).is_none());
+        let renews = |state| memory.recall("/", &state).unwrap().is_to_renew;
+        assert!(!renews(state(1)));
+        assert!(renews(state(2)));
+        assert!(!renews(state(2)));
+        memory.keep("/", state(2), begun, &Bytes::from_static(b"new"));
+        assert_eq!(memory.recall("/", &state(2)).unwrap().answer, "new");
         tokio::time::advance(CURRENT_FOR).await;
-        assert!(renews(version(2)));
+        assert!(renews(state(2)));
+        tokio::time::advance(SHOWN_FOR).await;
+        assert!(memory.recall("/", &state(2)).is_none());
+        memory.keep("/", state(2), begun, &Bytes::new());
+        assert!(memory.recall("/", &ArchiveState([None, None])).is_none());
+        memory.keep("/", state(2), begun, &Bytes::new());
         memory.forget("/");
-        assert!(memory.recall("/", &version(2)).is_none());
+        assert!(memory.recall("/", &state(2)).is_none());
     }
 
     #[tokio::test(start_paused = true)]
@@ -136,9 +152,9 @@ mod tests {
         let begun = Instant::now();
         for number in 0..2 * MOST {
             tokio::time::advance(SLOW).await;
-            memory.keep(&number.to_string(), version(1), begun, &Bytes::new());
+            memory.keep(&number.to_string(), state(1), begun, &Bytes::new());
         }
-        let is_kept = |number: &usize| memory.recall(&number.to_string(), &version(1)).is_some();
+        let is_kept = |number: &usize| memory.recall(&number.to_string(), &state(1)).is_some();
         assert_eq!((0..2 * MOST).filter(is_kept).count(), MOST);
         assert!(is_kept(&(2 * MOST - 1)));
     }

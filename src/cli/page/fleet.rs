@@ -18,7 +18,8 @@ const MOST_LANES: usize = 100;
 impl Page<'_> {
     /// The droplets with the most actions in the window, by name.
     pub(super) fn lanes(&self, lives: &Kept) -> Result<Vec<Lane>, Failure> {
-        let mut lanes: Vec<Lane> = lives.rows().filter_map(lane).collect();
+        let lives = lives.rows().filter(|life| self.is_in_window(*life));
+        let mut lanes: Vec<Lane> = lives.filter_map(lane).collect();
         if lanes.len() > MOST_LANES {
             let counted = self.stats(&self.filter, &[Dimension::Droplet], Measure::Errors)?;
             let count = |row: Row<'_>| row.integer("droplet_id").zip(row.integer("count"));
@@ -32,6 +33,7 @@ impl Page<'_> {
             let is_unnamed = lane.name == lane.droplet_id.to_string();
             (is_unnamed, lane.name.clone(), lane.droplet_id)
         });
+        tell_apart(&mut lanes);
         Ok(lanes)
     }
 
@@ -74,6 +76,17 @@ impl Page<'_> {
     }
 }
 
+/// Adds the id to a name that several of the droplets have. The lanes are sorted by name.
+fn tell_apart(lanes: &mut [Lane]) {
+    for same in lanes.chunk_by_mut(|one, other| one.name == other.name) {
+        if same.len() > 1 {
+            for lane in same {
+                lane.name = format!("{} ({})", lane.name, lane.droplet_id);
+            }
+        }
+    }
+}
+
 /// The lane of a row of `report lifetimes`.
 fn lane(row: Row<'_>) -> Option<Lane> {
     let droplet_id = row.integer("droplet_id")?;
@@ -82,6 +95,7 @@ fn lane(row: Row<'_>) -> Option<Lane> {
         droplet_id,
         name: row
             .text("droplet_name")
+            .filter(|name| !name.trim().is_empty())
             .map_or_else(|| droplet_id.to_string(), str::to_owned),
         created_at: time("created_at"),
         gone_at: time("gone_at"),

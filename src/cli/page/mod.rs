@@ -21,7 +21,7 @@ use rusqlite::Connection;
 
 use super::Context;
 use super::exit::{Failure, Status, unless_closed};
-use super::filter::FilterFlags;
+use super::filter::{self, FilterFlags};
 use super::report_digest;
 use super::written::Written;
 
@@ -74,14 +74,18 @@ pub(super) fn run(
     let connection = context.open_archive()?;
     let page = Page::new(context, arguments, &connection, library)?;
     let overview = page.overview()?;
+    let found = overview.by_day.sum("count");
+    let slips = filter::slips(&connection, (&page.filter, page.now), found)?;
     drop(page);
     drop(connection);
+    context.terminal.warnings(&slips);
     let text = overview.document().into_string();
     if arguments.output == Path::new("-") {
         return unless_closed(io::stdout().lock().write_all(text.as_bytes()));
     }
-    replace_file(&arguments.output, &text, Readers::Usual)
-        .map_err(|error| Failure::failed(error.to_string()))?;
+    replace_file(&arguments.output, &text, Readers::Usual).map_err(|error| {
+        Failure::failed(error.to_string()).with_hint("choose another file with -o")
+    })?;
     if context.terminal.is_interactive {
         let path = arguments.output.display();
         context.terminal.note(&format!("wrote {path}"));
@@ -120,10 +124,7 @@ impl<'a> Page<'a> {
             filter.since = Some(now.saturating_add_seconds(-YEAR_SECONDS));
         }
         let first = status.facts.first_action_at.as_deref();
-        let first = first.and_then(|first| first.parse().ok()).unwrap_or(now);
-        let until = filter.until.map_or(now, |until| until.min(now));
-        let earliest = until.saturating_add_seconds(-MOST_YEARS * YEAR_SECONDS);
-        let since = filter.since.unwrap_or(first).max(first).max(earliest);
+        let first = first.and_then(|first| first.parse().ok());
         Ok(Self {
             context,
             connection,
@@ -131,12 +132,8 @@ impl<'a> Page<'a> {
             now,
             status,
             library,
-            chosen: query::droplets(connection, &filter)?,
-            window: Window {
-                since: since.min(until.saturating_add_seconds(-1)),
-                until,
-                zone: zone.clone(),
-            },
+            chosen: query::droplets_kept(connection, &filter)?,
+            window: window(&filter, first, now, zone)?,
             filter,
             is_linked: arguments.linked,
         })
@@ -151,8 +148,7 @@ impl<'a> Page<'a> {
         let downtime = self.report("downtime", chosen, Some(self.window.since))?;
         let lanes = self.lanes(&lives)?;
         let ids: Vec<_> = lanes.iter().map(|lane| lane.droplet_id).collect();
-        let year = self.window.until.saturating_add_seconds(-YEAR_SECONDS);
-        let uptime = self.report("uptime", Some(&ids), Some(self.window.since.max(year)))?;
+        let uptime = self.report("uptime", Some(&ids), Some(self.year()))?;
         Ok(Overview {
             basis: self.basis(),
             is_complete: !self.context.basis.is_incomplete(),
@@ -163,12 +159,36 @@ impl<'a> Page<'a> {
             window: self.window.clone(),
             by_day,
             durations,
-            droplets: lives.rows().count() as u64,
+            droplets: lives.rows().filter(|life| self.is_in_window(*life)).count() as u64,
+            unarchived: query::not_archived(self.connection, chosen)?.len() as u64,
             lanes,
             downtime,
             uptime,
             served: self.is_linked.then(|| self.served()),
         })
+    }
+
+    /// The start of the last twelve whole months of the window, or of the window.
+    fn year(&self) -> Timestamp {
+        let Window { since, until, zone } = &self.window;
+        let year = until.saturating_add_seconds(-YEAR_SECONDS);
+        let months = CalendarUnit::Month.between(year, *until, zone);
+        let whole = months.into_iter().map(|(_, start, _)| start);
+        whole
+            .into_iter()
+            .find(|start| *start >= year)
+            .unwrap_or(year)
+            .max(*since)
+    }
+
+    /// True for a droplet that existed in the window, as far as that is known.
+    fn is_in_window(&self, life: Row<'_>) -> bool {
+        let time = |column| {
+            life.text(column)
+                .and_then(|at| at.parse::<Timestamp>().ok())
+        };
+        time("created_at").is_none_or(|at| at < self.window.until)
+            && time("gone_at").is_none_or(|at| at >= self.window.since)
     }
 
     /// The answers of the reports: about the droplets that the filter names, or about all.
@@ -273,7 +293,10 @@ impl<'a> Page<'a> {
             .map_or("never".to_owned(), shown);
         let window = &self.window;
         let mut basis = vec![
-            ("Archive", self.status.verdict.text.clone()),
+            (
+                "Archive",
+                format!("{} (when written)", self.status.verdict.text),
+            ),
             ("Last complete sync", fresh),
             (
                 "Window",
@@ -281,16 +304,31 @@ impl<'a> Page<'a> {
             ),
             ("Time zone", self.zone.to_string()),
         ];
-        let flags = self.context.written.flags.iter();
-        let flags = flags.filter(|(name, _)| !["output", "tz", "linked"].contains(&name.as_str()));
-        let flags: Vec<_> = flags
-            .map(|(name, value)| format!("{name} {value}"))
-            .collect();
-        if !flags.is_empty() {
-            basis.push(("Filters", flags.join(", ")));
+        let chosen = self.context.written.filters();
+        if !chosen.is_empty() {
+            basis.push(("Filters", chosen));
+        }
+        if !is_about_droplets(&self.filter) {
+            let text =
+                "droplets, downtime, uptime and reports, which are about all actions of a droplet";
+            basis.push(("Not filtered", text.to_owned()));
         }
         basis.push(("Written", shown(self.now)));
         basis
+    }
+
+    fn open_actions(&self) -> Result<u64, Failure> {
+        let statuses = &self.filter.statuses;
+        let is_open = |status: &String| status == "in-progress";
+        let is_wanted = statuses.any_of.is_empty() || statuses.any_of.iter().any(is_open);
+        if !is_wanted || statuses.none_of.iter().any(is_open) {
+            return Ok(0);
+        }
+        let open = Filter {
+            statuses: Choice::any_of(["in-progress".to_owned()]),
+            ..self.filter.clone()
+        };
+        Ok(query::count(self.connection, &open, self.now)?)
     }
 
     fn figures(
@@ -300,20 +338,29 @@ impl<'a> Page<'a> {
         downtime: &Kept,
     ) -> Result<Vec<Figure>, Failure> {
         let (actions, failures) = (by_day.sum("count"), by_day.sum("errored"));
-        let droplets = lives.rows().count() as u64;
-        let gone = lives.rows().filter(|row| row.text("state") == Some("gone"));
-        let gone = gone.count() as u64;
+        let Window { since, until, .. } = self.window;
+        let time = |life: Row<'_>, column| {
+            life.text(column)
+                .and_then(|at| at.parse::<Timestamp>().ok())
+        };
+        let is_alive = |life: &Row<'_>| {
+            self.is_in_window(*life)
+                && time(*life, "gone_at").is_none_or(|at| at >= until)
+                && !matches!(life.text("state"), Some("unlisted"))
+        };
+        let is_destroyed = |life: &Row<'_>| {
+            life.text("state") == Some("gone")
+                && time(*life, "gone_at").is_none_or(|at| at >= since && at < until)
+        };
+        let living = lives.rows().filter(is_alive).count() as u64;
+        let gone = lives.rows().filter(is_destroyed).count() as u64;
         let is_estimate = |row: &Row<'_>| row.text("certainty") != Some("certain");
         let estimated = downtime.rows().filter(is_estimate);
         let estimated = estimated.filter_map(|row| row.integer("downtime_seconds"));
         let estimated: u64 = estimated.map(i64::unsigned_abs).sum();
         let all = downtime.sum("downtime_seconds");
         let text = |seconds: u64| duration_text(i64::try_from(seconds).unwrap_or(i64::MAX));
-        let open = Filter {
-            statuses: Choice::any_of(["in-progress".to_owned()]),
-            ..self.filter.clone()
-        };
-        let open = query::count(self.connection, &open, self.now)?;
+        let open = self.open_actions()?;
         let figure = |name, label, value, note| Figure {
             name,
             label,
@@ -325,7 +372,6 @@ impl<'a> Page<'a> {
             format!("{}.{} %", tenths / 10, tenths % 10)
         });
         let estimate = (estimated > 0).then(|| format!("{} of it estimated", text(estimated)));
-        let living = droplets - gone;
         Ok(vec![
             figure("actions", "Actions", grouped(actions), None),
             figure("failures", "Failures", grouped(failures), rate),
@@ -339,6 +385,55 @@ impl<'a> Page<'a> {
 
 const DAY: Dimension = Dimension::Started(CalendarUnit::Day);
 const MONTH: Dimension = Dimension::Started(CalendarUnit::Month);
+
+/// The window of the charts: from the first action on, unless the filter says otherwise.
+fn window(
+    filter: &Filter,
+    first: Option<Timestamp>,
+    now: Timestamp,
+    zone: &Zone,
+) -> Result<Window, Failure> {
+    let (since, until) = match filter.overlap {
+        Some((since, until)) => (Some(since), Some(until)),
+        None => (filter.since, filter.until),
+    };
+    let is_over = |until: &Timestamp| *until <= now || since.is_some_and(|since| since >= now);
+    let until = until.filter(is_over).unwrap_or(now);
+    let earliest = until.saturating_add_seconds(-MOST_YEARS * YEAR_SECONDS);
+    let first = first.filter(|first| *first < until);
+    let since = since.max(first).unwrap_or(earliest).max(earliest);
+    if since >= until {
+        let text = format!("no time lies between {since} and {until}");
+        return Err(
+            Failure::usage(text).with_hint("the window begins before it ends, and before now")
+        );
+    }
+    Ok(Window {
+        since,
+        until,
+        zone: zone.clone(),
+    })
+}
+
+/// False for a filter that has conditions on actions.
+fn is_about_droplets(filter: &Filter) -> bool {
+    let Filter {
+        types,
+        statuses,
+        regions,
+        resource_types,
+        ids,
+        ..
+    } = filter;
+    types.is_anything()
+        && [statuses, regions, resource_types]
+            .iter()
+            .all(|it| it.is_anything())
+        && ids.is_empty()
+        && filter.min_duration_seconds.is_none()
+        && filter.max_duration_seconds.is_none()
+        && filter.seen_since.is_none()
+}
 
 /// The filter with these types, unless it has types of its own.
 fn narrowed_to(filter: &Filter, types: &[&str]) -> Filter {

@@ -41,10 +41,13 @@
       this.data = data;
       this.length = data.id.length;
       for (const column of ["id", "started", "local", "took"]) this[column] = new Float64Array(this.length);
+      // Ids beyond the exact numbers of JavaScript come as texts.
+      const isExact = typeof data.id[0] === "string";
+      this.exactId = isExact ? data.id : [];
       let [id, started, step, offset] = [0, 0, 0, 0];
       for (let row = 0; row < this.length; row += 1) {
         while (data.offsets[step]?.[0] <= row) offset = data.offsets[step++][1];
-        id += data.id[row];
+        id = isExact ? Number(data.id[row]) : id + data.id[row];
         started += data.started[row] ?? 0;
         this.id[row] = id;
         this.started[row] = data.started[row] === null ? NaN : started;
@@ -56,7 +59,7 @@
     }
 
     text(column, row) {
-      if (column === "id") return String(this.id[row]);
+      if (column === "id") return this.exactId[row] ?? String(this.id[row]);
       if (column === "started") return Number.isNaN(this.local[row]) ? "" : clock(this.local[row]);
       if (column !== "took") return this.names[column][this.data[column][row]] ?? "";
       if (this.text("status", row) === "in-progress") return "in progress";
@@ -92,7 +95,7 @@
 
     /** The conditions that an action has to meet. */
     conditions(wanted) {
-      const { data, id, local } = this;
+      const { data, local } = this;
       const conditions = [];
       for (const word of wanted.text.toLowerCase().split(/\s+/).filter(Boolean)) {
         const has = (text) => String(text ?? "").toLowerCase().includes(word);
@@ -100,7 +103,7 @@
         const resources = data.resources.map(([name, , number]) => has(name) || has(number));
         const mayBeId = /^\d+$/.test(word);
         conditions.push((row) => types[data.type[row]] || regions[data.region[row]] || resources[data.resource[row]]
-          || (mayBeId && has(id[row])));
+          || (mayBeId && has(this.text("id", row))));
       }
       for (const column of ["type", "status", "region"]) {
         const index = this.names[column].indexOf(wanted[column]);
@@ -128,7 +131,7 @@
         const [name, type, number] = this.resourceOf(row);
         const ended = this.started[row] + (this.data.took[row] ?? NaN);
         const took = Number.isNaN(this.took[row]) ? "" : this.took[row];
-        return [this.id[row], this.text("status", row), this.text("type", row), time(this.started[row]), time(ended), took,
+        return [this.text("id", row), this.text("status", row), this.text("type", row), time(this.started[row]), time(ended), took,
           type === "droplet" ? name : null, number, type, this.text("region", row)].map((value) => field(`${value ?? ""}`)).join(",");
       });
       const header = "id,status,type,started_at,completed_at,duration_seconds,droplet_name,resource_id,resource_type,region_slug";
@@ -203,7 +206,7 @@
 
   function makeRow(actions, row, isLinked) {
     const [, type, number] = actions.resourceOf(row);
-    const links = isLinked ? { id: `show/${actions.id[row]}`, resource: type === "droplet" && `timeline/${number}` } : {};
+    const links = isLinked ? { id: `show/${actions.text("id", row)}`, resource: type === "droplet" && `timeline/${number}` } : {};
     return element("tr", {}, ...COLUMNS.map((column) => {
       const text = actions.text(column, row);
       const content = links[column] ? element("a", { href: links[column] }, foreign(text)) : foreign(text);

@@ -37,7 +37,7 @@ pub struct Actions {
     regions: Names,
     resources: Resources,
     offsets: Vec<(usize, i32)>,
-    id: Vec<i64>,
+    id: Ids,
     started: Vec<Option<i64>>,
     took: Vec<Option<i64>>,
     r#type: Vec<Option<usize>>,
@@ -52,10 +52,38 @@ pub struct Actions {
     clock: Option<Zone>,
 }
 
+/// The ids. As data they are differences, or texts if JavaScript has no exact number for one of them.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(into = "IdData")]
+struct Ids(Vec<i64>);
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum IdData {
+    Differences(Vec<i64>),
+    Texts(Vec<String>),
+}
+
+impl From<Ids> for IdData {
+    fn from(Ids(ids): Ids) -> Self {
+        /// `Number.MAX_SAFE_INTEGER`
+        const GREATEST_EXACT: u64 = (1 << 53) - 1;
+        if ids.iter().any(|id| id.unsigned_abs() > GREATEST_EXACT) {
+            return Self::Texts(ids.iter().map(ToString::to_string).collect());
+        }
+        let before = std::iter::once(0).chain(ids.iter().copied());
+        Self::Differences(
+            ids.iter()
+                .zip(before)
+                .map(|(id, before)| id - before)
+                .collect(),
+        )
+    }
+}
+
 /// The previous values, to which the next ones are differences.
 #[derive(Clone, Copy, Debug, Default)]
 struct Last {
-    id: i64,
     started: i64,
     offset: Option<i32>,
 }
@@ -137,7 +165,7 @@ impl Actions {
         if let Some((started, zone)) = started.zip(self.clock.as_ref()) {
             let offset = zone.offset_seconds_at(started);
             if self.last.offset != Some(offset) {
-                self.offsets.push((self.id.len(), offset));
+                self.offsets.push((self.id.0.len(), offset));
                 self.last.offset = Some(offset);
             }
         }
@@ -176,8 +204,7 @@ impl RowWriter for Actions {
         self.push_start(started);
         let took = |(from, to): (Timestamp, Timestamp)| to.epoch_seconds() - from.epoch_seconds();
         self.took.push(started.zip(completed).map(took));
-        self.id.push(id - self.last.id);
-        self.last.id = id;
+        self.id.0.push(id);
         self.r#type.push(self.types.place(kind));
         self.status.push(self.statuses.place(status));
         self.region.push(self.regions.place(region));
@@ -192,13 +219,14 @@ impl RowWriter for Actions {
 
 /// The table with its filters, and the data.
 pub(super) fn actions(actions: &Actions, is_linked: bool) -> Markup {
-    let shown = actions.id.len() as u64;
+    let shown = actions.id.0.len() as u64;
     html! {
         @if shown < actions.total {
             p { "The newest " (grouped(shown)) " of " (grouped(actions.total)) " actions." }
         }
         (filters())
         p #shown role="status" { (first(actions)) }
+        p .printed { "At most " (STATIC) " of them are printed." }
         div #action-table .scroll tabindex="0" role="group" aria-label="Actions" {
             table data-linked=[is_linked.then_some("/")] {
                 thead { tr {
@@ -229,7 +257,7 @@ fn filters() -> Markup {
 }
 
 fn first(actions: &Actions) -> String {
-    let shown = actions.id.len().min(STATIC);
+    let shown = actions.id.0.len().min(STATIC);
     format!(
         "{} of {} actions",
         grouped(shown as u64),
@@ -239,9 +267,9 @@ fn first(actions: &Actions) -> String {
 
 fn rows(actions: &Actions, is_linked: bool) -> Markup {
     let zone = actions.clock.clone().unwrap_or_else(Zone::utc);
-    let (mut id, mut started) = (0, 0);
-    let listed = (0..actions.id.len().min(STATIC)).map(|index| {
-        id += actions.id[index];
+    let mut started = 0;
+    let listed = (0..actions.id.0.len().min(STATIC)).map(|index| {
+        let id = actions.id.0[index];
         let at = actions.started[index].map(|it| started + it);
         started = at.unwrap_or(started);
         let at = at.and_then(|it| Timestamp::from_epoch_seconds(it).ok());

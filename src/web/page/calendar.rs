@@ -65,6 +65,7 @@ pub(super) fn calendar(by_day: &Kept, window: &Window) -> Markup {
             label for={ "calendar-" (value) } { (label) }
         }
         div .scroll tabindex="0" role="group" aria-label="Calendar" { (drawing(&days, busy, window)) }
+        p .legend { "The stronger the colour, the more. Grey: none." }
         p #calendar-detail .detail aria-live="polite" {}
         (by_month(&days))
     }

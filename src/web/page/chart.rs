@@ -81,7 +81,8 @@ impl Axes {
     /// `text` words a number of the scale.
     pub(super) fn new(greatest: u64, text: fn(u64) -> String) -> Self {
         Self {
-            greatest: greatest.max(1),
+            // An even number has a half.
+            greatest: greatest.next_multiple_of(2).max(2),
             text,
         }
     }

@@ -8,7 +8,7 @@ use super::chart::{Axes, HEIGHT, LEFT, Months};
 use super::{Window, as_table};
 use crate::core::time::duration_text;
 use crate::output::grouped;
-use crate::web::kept::Kept;
+use crate::web::kept::{Kept, Row};
 
 /// The types, and the measures of each with its line.
 const TYPES: [&str; 2] = ["backup", "snapshot"];
@@ -21,6 +21,7 @@ const MEASURES: [(&str, &str, &str); 2] = [
 pub(super) fn durations(by_month: &Kept, window: &Window) -> Markup {
     let greatest = by_month
         .rows()
+        .filter(is_shown)
         .filter_map(|row| row.integer("p95_seconds"))
         .max();
     let Some(greatest) = greatest else {
@@ -60,6 +61,11 @@ pub(super) fn durations(by_month: &Kept, window: &Window) -> Markup {
     }
 }
 
+/// False for a row of another type, which a filter may ask for.
+fn is_shown(row: &Row<'_>) -> bool {
+    row.text("type").is_some_and(|kind| TYPES.contains(&kind))
+}
+
 fn text(seconds: u64) -> String {
     duration_text(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
@@ -72,7 +78,7 @@ fn points<'a>(
     months: &Months,
 ) -> Vec<(&'a str, f64, u64)> {
     let rows = by_month.rows().filter(|row| row.text("type") == Some(kind));
-    let point = |row: crate::web::kept::Row<'a>| {
+    let point = |row: Row<'a>| {
         let month = row.text("month")?;
         let seconds = row.integer(column)?.unsigned_abs();
         Some((month, months.middle(month)?, seconds))
@@ -93,7 +99,7 @@ fn path(points: &[(&str, f64, u64)], axes: &Axes) -> String {
 fn table(by_month: &Kept) -> Markup {
     let mut rows: Vec<_> = by_month
         .rows()
-        .filter(|row| row.integer("n").is_some_and(|number| number > 0))
+        .filter(|row| is_shown(row) && row.integer("n").is_some_and(|number| number > 0))
         .map(|row| {
             let seconds = |column| row.integer(column).map_or_else(String::new, duration_text);
             vec![

@@ -59,6 +59,11 @@ const FIELDS: [(&str, &str); 8] = [
     ("tz", "Europe/Berlin"),
 ];
 
+/// True for a filter that has no field. The form keeps it.
+fn is_kept(name: &str) -> bool {
+    !["output", "linked"].contains(&name) && FIELDS.iter().all(|(field, _)| *field != name)
+}
+
 /// The filters, with the names of the flags.
 pub(super) fn form(chosen: &[(String, String)]) -> Markup {
     let value = |field: &str| {
@@ -72,6 +77,9 @@ pub(super) fn form(chosen: &[(String, String)]) -> Markup {
         form .controls method="get" action="" role="search" aria-label="Filters" {
             @for (name, example) in FIELDS {
                 label { (name) " " input name=(name) value=(value(name)) placeholder=(example) autocomplete="off"; }
+            }
+            @for (name, value) in chosen.iter().filter(|(name, _)| is_kept(name)) {
+                input type="hidden" name=(name) value=(value);
             }
             button { "Show" }
         }

@@ -89,6 +89,8 @@ pub struct Overview {
     pub lanes: Vec<Lane>,
     /// The number of droplets, of which the fleet shows the busiest.
     pub droplets: u64,
+    /// The number of further droplets whose history is not archived completely.
+    pub unarchived: u64,
     /// The answer of `report downtime` about the droplets of the fleet.
     pub downtime: Kept,
     /// The marks of the fleet, by time.
@@ -132,6 +134,9 @@ impl Overview {
             (section("fleet", "Fleet", html! {
                 @if self.droplets > self.lanes.len() as u64 {
                     p { "The " (self.lanes.len()) " droplets with the most actions, of " (grouped(self.droplets)) "." }
+                }
+                @if self.unarchived > 0 {
+                    p { "The history of " (plural(self.unarchived, "more droplet")) " is not archived completely." }
                 }
                 (fleet::fleet(&self.lanes, &self.downtime, &self.marks, window, is_linked))
             }))

@@ -34,10 +34,14 @@ pub(super) fn uptime(uptime: &Kept, is_linked: bool) -> Markup {
         return html! { p { "No droplet of this window has a known history." } };
     }
     html! {
+        p {
+            "Percent of the time that each droplet was on: at least and at most. "
+            span .key.doubt { "maybe off" } " " span .key.down { "off for up to 5 %" } " " span .key.down.much { "off for longer" }
+        }
         div .scroll tabindex="0" role="group" aria-label="Uptime by droplet and month" {
             table .uptime {
                 caption .hidden { "Uptime by droplet and month, in percent" }
-                thead { tr { th scope="col" { "Droplet" } @for month in &months { th scope="col" { (month) } } } }
+                thead { tr { th scope="col" { "Droplet" } @for month in months.iter().rev() { th scope="col" { (month) } } } }
                 tbody {
                     @for (id, (name, bounds)) in &droplets {
                         tr {
@@ -45,7 +49,7 @@ pub(super) fn uptime(uptime: &Kept, is_linked: bool) -> Markup {
                                 @if is_linked { a href={ "/timeline/" (id) } { bdi { (label(name, *id)) } } }
                                 @else { bdi { (label(name, *id)) } }
                             }
-                            @for month in &months {
+                            @for month in months.iter().rev() {
                                 @match bounds.get(month) {
                                     Some(bounds) => td class=(class(*bounds)) { (in_words(*bounds)) },
                                     None => td {},
