@@ -135,12 +135,12 @@ fn uncovered(is_proven: bool, missing: i64, what: String, example: Option<String
     }
 }
 
-/// The account's listing may contain all actions of the archive.
+/// The account's listing may contain all actions of the archive, except those that only imports know.
 fn account(connection: &Connection) -> rusqlite::Result<Option<Finding>> {
     let sql = format!(
         "SELECT (SELECT {LENGTH} FROM coverage JOIN listings ON listings.id = listing_id WHERE path = :path) AS covered,
                 (SELECT complete_total FROM listings WHERE path = :path) AS complete_total,
-                (SELECT count(*) FROM actions) AS archived"
+                (SELECT count(*) FROM actions WHERE first_seen_run IS NOT NULL) AS archived"
     );
     let path = ListingKind::Account.path();
     connection.query_row(&sql, [&path], |row| {
@@ -166,11 +166,13 @@ WITH covered (droplet_id, positions, complete_total) AS MATERIALIZED (
     SELECT droplet_id, count(*)
       FROM (SELECT resource_id AS droplet_id FROM actions NOT INDEXED
              WHERE resource_type = 'droplet' AND resource_id IN (SELECT droplet_id FROM covered)
+               AND first_seen_run IS NOT NULL
              UNION ALL
             SELECT listed.droplet_id
               FROM droplet_listed_actions AS listed
               JOIN actions ON actions.id = listed.action_id
-             WHERE resource_type IS NOT 'droplet' OR resource_id IS NOT listed.droplet_id)
+             WHERE (resource_type IS NOT 'droplet' OR resource_id IS NOT listed.droplet_id)
+               AND first_seen_run IS NOT NULL)
      GROUP BY droplet_id
 ), short (droplet_id, missing, is_proven) AS (
     SELECT covered.droplet_id, positions - coalesce(action_count, 0),
