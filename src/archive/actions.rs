@@ -2,7 +2,6 @@
 
 use super::connection::atomically;
 use super::error::{Error, Step};
-use super::imports::ImportId;
 use super::listings::Listing;
 use super::runs::RunId;
 use super::{Store, listings, runs};
@@ -332,6 +331,9 @@ ON CONFLICT (id) DO UPDATE
 /// Notes that a sync has seen an action that only an import knew.
 const RECOGNISE: &str =
     "UPDATE actions SET first_seen_run = ?2 WHERE id = ?1 AND first_seen_run IS NULL";
+
+/// The number of an import.
+pub(super) type ImportId = i64;
 
 /// The reader of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

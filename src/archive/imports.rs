@@ -7,7 +7,7 @@
 //!
 //! A dump shows a region as it was long ago, so it fills only regions that are unknown.
 
-use super::actions::{Recorded, SeenBy, Upsert};
+use super::actions::{ImportId, Recorded, SeenBy, Upsert};
 use super::connection::connect_nowhere;
 use super::error::{Error, Step};
 use super::indexes::LargeIndexes;
@@ -18,9 +18,6 @@ use crate::core::model::Action;
 use crate::core::time::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Transaction, TransactionBehavior, named_params};
-
-/// The number of an import.
-pub type ImportId = i64;
 
 /// The form of an imported file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

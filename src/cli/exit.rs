@@ -166,6 +166,11 @@ impl From<api::Error> for Failure {
 impl From<import::Error> for Failure {
     fn from(error: import::Error) -> Self {
         let status = match error {
+            import::Error::Archive(error @ archive::Error::Older { .. }) => {
+                let failure = Self::from(error);
+                return failure.with_hint("upgrade it first: `archiver sync --db FILE` does");
+            }
+            import::Error::Archive(error) => return Self::from(error),
             import::Error::Stopped { .. } => Status::Partial,
             _ => Status::Usage,
         };

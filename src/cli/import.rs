@@ -9,13 +9,13 @@ use archiver::core::cancellation::Cancellation;
 use archiver::core::files;
 use archiver::core::time::Timestamp;
 use archiver::output::{visible, wrapped};
-use archiver::sync::import::{Dump, Event, Imported};
+use archiver::sync::import::{self, Contents, Dump, Event, Imported};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Context;
 use super::attempt::{stopped_at_once, upgraded};
 use super::exit::{Failure, Status, kept_locked, unless_closed};
-use super::import_summary::{FileSummary, Summary};
+use super::import_summary::{File, FileSummary, Summary};
 use super::runtime::{Hangup, Overdue, one_more, stop_signals};
 use super::sync::{SummaryFormat, wait};
 
@@ -111,10 +111,10 @@ fn bar(context: &Context) -> ProgressBar {
     }
 }
 
-/// A file, and the result of its import.
-pub(super) struct File {
-    pub(super) path: String,
-    pub(super) outcome: Result<Imported, Failure>,
+/// A file that can be imported.
+enum Source {
+    Dump(Dump),
+    Archive(import::Archive),
 }
 
 /// The import of several files into one archive.
@@ -155,8 +155,16 @@ impl Session<'_> {
             let text = format!("{} is the archive itself", file.display());
             return Ok(Err(Failure::usage(text)));
         }
-        match Dump::open(file, self.cancellation) {
-            Ok(dump) => self.archive(dump).map(Ok),
+        let opened = match import::contents(file) {
+            Ok(Contents::Database) => {
+                let lock_wait = (self.context).lock_wait(file, self.cancellation, self.wait);
+                import::Archive::open(file, &lock_wait).map(Source::Archive)
+            }
+            // Opening the file as a dump reports other problems.
+            Ok(Contents::Text) | Err(_) => Dump::open(file, self.cancellation).map(Source::Dump),
+        };
+        match opened {
+            Ok(source) => self.archive(&file.display().to_string(), source),
             Err(error) => Ok(Err(Failure::from(error))),
         }
     }
@@ -167,13 +175,16 @@ impl Session<'_> {
         matches!((file, archive), (Ok(file), Ok(archive)) if files::is_same(&file, &archive))
     }
 
-    fn archive(&mut self, dump: Dump) -> Result<Imported, Failure> {
+    fn archive(
+        &mut self,
+        path: &str,
+        source: Source,
+    ) -> Result<Result<Imported, Failure>, Failure> {
         let (mut store, lock) = match self.opened.take() {
             Some(opened) => opened,
             None => self.open()?,
         };
         let (context, bar) = (self.context, self.bar.clone());
-        let path = dump.path().to_owned();
         let mut listener = |event: &Event<'_>| match event {
             Event::Refused(row) => bar.suspend(|| {
                 let text = format!("{path}, line {}: {}", row.line, row.reason);
@@ -190,9 +201,16 @@ impl Session<'_> {
                 bar.set_message(visible(&format!("{path}: {rows} rows")).into_owned());
             }
         };
-        let imported = dump.import(&mut store, Timestamp::now, self.cancellation, &mut listener);
+        let (clock, stop) = (Timestamp::now, self.cancellation);
+        let imported = match source {
+            Source::Dump(dump) => dump.import(&mut store, clock, stop, &mut listener).map(Ok),
+            Source::Archive(other) => other.import(&mut store, clock, stop, &mut listener),
+        };
         self.opened = Some((store, lock));
-        imported.map_err(|error| kept_locked(&self.path, error))
+        match imported {
+            Ok(imported) => Ok(imported.map_err(Failure::from)),
+            Err(error) => Err(kept_locked(&self.path, error)),
+        }
     }
 
     /// Opens the archive as a sync does. To show a result, only reads it.

@@ -3,12 +3,19 @@
 use archiver::core::time::Timestamp;
 use archiver::output::{grouped, visible_json};
 use archiver::query::status::counted;
+use archiver::sync::import::Imported;
 use serde::Serialize;
 
-use super::import::File;
+use super::exit::Failure;
 
 /// The refused rows of a file that are described one by one.
 const DESCRIBED: u64 = 10;
+
+/// A file, and the result of its import.
+pub(super) struct File {
+    pub(super) path: String,
+    pub(super) outcome: Result<Imported, Failure>,
+}
 
 /// The summary for scripts.
 #[derive(Serialize)]

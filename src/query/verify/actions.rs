@@ -28,7 +28,7 @@ fn rules() -> Vec<Rule> {
 }
 
 /// Values that archiver never writes.
-fn errors() -> [Rule; 3] {
+fn errors() -> [Rule; 4] {
     let rule = |check, broken_by: String, what: &str| Rule {
         severity: Severity::Error,
         check,
@@ -53,11 +53,16 @@ fn errors() -> [Rule; 3] {
             "changed_run < first_seen_run".to_owned(),
             "actions were changed by a sync before the one that archived them",
         ),
+        rule(
+            "run",
+            "first_seen_run IS NULL AND first_seen_import IS NULL".to_owned(),
+            "actions come neither from a sync nor from an import",
+        ),
     ]
 }
 
 /// Values that the API reports and that are unusual.
-fn notes() -> [Rule; 6] {
+fn notes() -> [Rule; 7] {
     let rule = |check, broken_by: &str, what: &str| Rule {
         severity: Severity::Note,
         check,
@@ -99,6 +104,14 @@ fn notes() -> [Rule; 6] {
             "status = 'in-progress' AND completed_at IS NOT NULL",
             "actions are in progress but have an end time",
         ),
+        Rule {
+            advice: "nothing to do: the files that were imported are their only source",
+            ..rule(
+                "imported",
+                "first_seen_run IS NULL AND first_seen_import IS NOT NULL",
+                "actions come from imports alone: no sync has seen them",
+            )
+        },
     ]
 }
 

@@ -1,4 +1,4 @@
-//! Imports the actions of a file: a dump, saved answers of the API, or JSON lines.
+//! Imports the actions of a file: a dump, saved answers of the API, JSON lines, or another archive.
 //!
 //! A [`Dump`] is read by a thread of its own, which finds out from the contents what the file is. [`Dump::import`]
 //! archives the rows in batches, one transaction each. The archive is not needed, and not touched, before a file has
@@ -20,7 +20,8 @@ use std::time::Duration;
 pub use reader::RefusedRow;
 pub use source::{Contents, contents};
 
-use crate::archive::{self, Import, ImportEnd, ImportKind, Recorded, Store};
+use crate::archive::{self, LockWait, OtherArchive, Recorded, Store};
+use crate::archive::{Import, ImportEnd, ImportKind};
 use crate::core::cancellation::Cancellation;
 use crate::core::threads;
 use crate::core::time::Timestamp;
@@ -60,6 +61,17 @@ pub enum Error {
         /// The first problem.
         reason: String,
     },
+    /// The archive belongs to another team or person.
+    #[error("{path} is not imported: {reason}")]
+    OtherAccount {
+        /// The other archive.
+        path: String,
+        /// The two accounts.
+        reason: String,
+    },
+    /// The other archive cannot be used.
+    #[error(transparent)]
+    Archive(archive::Error),
     /// A signal came before the first action.
     #[error("stopped before an action of {path} was read; nothing of it was imported")]
     Stopped {
@@ -135,14 +147,8 @@ impl Dump {
         }
         let file = source::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
-        let length = metadata.is_file().then(|| metadata.len());
+        let length = metadata.is_file().then_some(metadata.len());
         Self::start(name, length, file, cancellation)
-    }
-
-    /// The path, as it was given.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
     }
 
     fn start(
@@ -198,12 +204,8 @@ impl Dump {
             self.archive(rows, store, &mut import, on_event)?;
             store.expect_new_actions(self.expected(&import))?;
         };
-        let imported = self.imported(&import, end);
-        let end = ImportEnd {
-            sha256: imported.sha256.clone(),
-            message: imported.message(),
-        };
-        store.finish_import(&import, &end, clock())?;
+        let imported = imported(self.path, self.kind, &import, end);
+        finish(store, &import, &imported, clock())?;
         Ok(imported)
     }
 
@@ -236,28 +238,113 @@ impl Dump {
         let expected = inserted * u128::from(length) / u128::from(read);
         u64::try_from(expected).unwrap_or(u64::MAX)
     }
+}
 
-    /// `end` is missing when a signal came.
-    fn imported(self, import: &Import, end: Option<Result<String, String>>) -> Imported {
-        let is_stopped = end.is_none();
-        let (sha256, broken) = match end {
-            Some(Ok(sha256)) => (Some(sha256), None),
-            Some(Err(broken)) => {
-                let rows = import.rows_read;
-                (None, Some(format!("{broken}, after {rows} rows")))
-            }
-            None => (None, Some("the import was told to stop".to_owned())),
-        };
-        Imported {
-            path: self.path,
-            kind: self.kind,
+/// Another archive.
+pub struct Archive {
+    path: String,
+    other: OtherArchive,
+    sha256: String,
+}
+
+impl Archive {
+    /// Opens another archive.
+    ///
+    /// # Errors
+    /// When it is foreign, newer, too old or damaged.
+    pub fn open(path: &Path, lock_wait: &LockWait) -> Result<Self, Error> {
+        let name = path.display().to_string();
+        let sha256 = source::sha256(path).map_err(|source| Error::Read {
+            path: name.clone(),
+            source,
+        })?;
+        Ok(Self {
+            path: name,
+            other: OtherArchive::open(path, lock_wait).map_err(Error::Archive)?,
             sha256,
-            rows_read: import.rows_read,
-            recorded: import.recorded,
-            refused: import.refused,
-            broken,
-            is_stopped,
+        })
+    }
+
+    /// Archives the actions of the other archive, and what it knows about droplets and regions that are unknown here. A
+    /// request to stop leaves whole transactions. The inner error is about the other archive.
+    ///
+    /// # Errors
+    /// When an archive cannot be read or written. What was archived before is kept.
+    pub fn import(
+        mut self,
+        store: &mut Store,
+        clock: fn() -> Timestamp,
+        cancellation: &Cancellation,
+        on_event: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<Result<Imported, Error>, archive::Error> {
+        if let Some(reason) = store.conflict_with(&self.other)? {
+            let path = self.path;
+            return Ok(Err(Error::OtherAccount { path, reason }));
         }
+        let mut import = Import::new(self.path.clone(), ImportKind::Archive, clock());
+        let length = self.other.count()?;
+        store.copy_before_actions(&self.other)?;
+        store.expect_new_actions(length)?;
+        while !cancellation.is_requested() {
+            let actions = self.other.next_actions()?;
+            if actions.is_empty() {
+                store.copy_after_actions(&self.other)?;
+                break;
+            }
+            import.rows_read += actions.len() as u64;
+            store.record_import(&mut import, &actions)?;
+            on_event(&Event::Archived {
+                bytes: import.rows_read,
+                length: Some(length),
+                rows: import.rows_read,
+            });
+        }
+        let end = (!cancellation.is_requested()).then_some(Ok(self.sha256));
+        let imported = imported(self.path, ImportKind::Archive, &import, end);
+        finish(store, &import, &imported, clock())?;
+        Ok(Ok(imported))
+    }
+}
+
+/// Notes the end of an import.
+fn finish(
+    store: &mut Store,
+    import: &Import,
+    imported: &Imported,
+    now: Timestamp,
+) -> Result<(), archive::Error> {
+    let end = ImportEnd {
+        sha256: imported.sha256.clone(),
+        message: imported.message(),
+    };
+    store.finish_import(import, &end, now)
+}
+
+/// The result of an import. `end` is missing when a signal came.
+fn imported(
+    path: String,
+    kind: ImportKind,
+    import: &Import,
+    end: Option<Result<String, String>>,
+) -> Imported {
+    let is_stopped = end.is_none();
+    let (sha256, broken) = match end {
+        Some(Ok(sha256)) => (Some(sha256), None),
+        Some(Err(broken)) => {
+            let rows = import.rows_read;
+            (None, Some(format!("{broken}, after {rows} rows")))
+        }
+        None => (None, Some("the import was told to stop".to_owned())),
+    };
+    Imported {
+        path,
+        kind,
+        sha256,
+        rows_read: import.rows_read,
+        recorded: import.recorded,
+        refused: import.refused,
+        broken,
+        is_stopped,
     }
 }
 

@@ -56,6 +56,12 @@ pub fn contents(path: &Path) -> io::Result<Contents> {
     })
 }
 
+/// The SHA-256 of a file, in hexadecimal digits. Not for an archive that this process has open: closing the file drops
+/// all locks on it.
+pub(super) fn sha256(path: &Path) -> io::Result<String> {
+    Source::new(open(path)?, Arc::default())?.sha256()
+}
+
 /// Counts and hashes all bytes of a file.
 pub(super) struct Hashed<R> {
     file: R,
@@ -72,12 +78,12 @@ impl<R: Read> Read for Hashed<R> {
     }
 }
 
-pub(super) type Raw<R> = BufReader<io::Chain<Cursor<Vec<u8>>, Hashed<R>>>;
+pub(super) type Raw<R> = Box<BufReader<io::Chain<Cursor<Vec<u8>>, Hashed<R>>>>;
 
 /// The unpacked bytes of a file.
 pub(super) enum Source<R> {
     Plain(Raw<R>),
-    Packed(BufReader<MultiGzDecoder<Raw<R>>>),
+    Packed(Box<BufReader<MultiGzDecoder<Raw<R>>>>),
 }
 
 impl<R: Read> Source<R> {
@@ -89,8 +95,12 @@ impl<R: Read> Source<R> {
         (&mut file).take(GZIP.len() as u64).read_to_end(&mut head)?;
         let is_packed = head == GZIP;
         let raw = BufReader::with_capacity(BUFFER, Cursor::new(head).chain(file));
+        let raw = Box::new(raw);
         Ok(if is_packed {
-            Self::Packed(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw)))
+            Self::Packed(Box::new(BufReader::with_capacity(
+                BUFFER,
+                MultiGzDecoder::new(raw),
+            )))
         } else {
             Self::Plain(raw)
         })
@@ -100,7 +110,7 @@ impl<R: Read> Source<R> {
     pub(super) fn sha256(self) -> io::Result<String> {
         let mut raw = match self {
             Self::Plain(raw) => raw,
-            Self::Packed(packed) => packed.into_inner().into_inner(),
+            Self::Packed(packed) => (*packed).into_inner().into_inner(),
         };
         io::copy(&mut raw, &mut io::sink())?;
         let (_, hashed) = raw.into_inner().into_inner();

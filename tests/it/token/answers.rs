@@ -37,7 +37,7 @@ const QUESTIONS: [(&[&str], &str); 23] = [
 ];
 
 /// The commands that other tests cover.
-const OTHERS: [&str; 5] = ["sync", "daemon", "auth", "backup", "help"];
+const OTHERS: [&str; 6] = ["sync", "daemon", "import", "auth", "backup", "help"];
 
 /// The names of the commands, as the help lists them.
 fn commands(help: &Run) -> Vec<String> {
@@ -100,7 +100,7 @@ fn no_command_explains_itself_with_the_token_and_none_is_forgotten_here() {
             }
             run(&[name, "--no-such-flag", "-vv"]).exits(2);
         }
-        assert_eq!(names.len(), 16, "{names:?}");
+        assert_eq!(names.len(), 17, "{names:?}");
         run(&["auth", "check", "--help"]).exits(0);
         run(&["--version"]).exits(0);
     }
