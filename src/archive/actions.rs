@@ -342,6 +342,16 @@ pub(super) enum SeenBy {
     Import(ImportId),
 }
 
+impl SeenBy {
+    /// `first_seen_run` and `first_seen_import` of an action that is new.
+    fn columns(self) -> (Option<RunId>, Option<ImportId>) {
+        match self {
+            Self::Run(run) => (Some(run), None),
+            Self::Import(import) => (None, Some(import)),
+        }
+    }
+}
+
 /// The prepared statements that write actions.
 pub(super) struct Upsert<'c> {
     connection: &'c Connection,
@@ -362,10 +372,7 @@ impl<'c> Upsert<'c> {
 
     /// Writes the new information of an action.
     pub(super) fn write(&mut self, action: &Action, seen_by: SeenBy) -> Result<Written, Error> {
-        let (run, import) = match seen_by {
-            SeenBy::Run(run) => (Some(run), None),
-            SeenBy::Import(import) => (None, Some(import)),
-        };
+        let (run, import) = seen_by.columns();
         let extra = merged_extra(self.connection, action)?;
         let started_at = action.started_at.map(|time| time.to_string());
         let completed_at = action.completed_at.map(|time| time.to_string());
@@ -388,15 +395,7 @@ impl<'c> Upsert<'c> {
         if write(&mut self.add)? > 0 {
             return Ok(Written::New);
         }
-        let is_recognised = match run {
-            Some(run) => {
-                self.recognise
-                    .execute(params![action.id, run])
-                    .step(WRITE)?
-                    > 0
-            }
-            None => false,
-        };
+        let is_recognised = recognise(&mut self.recognise, action.id, run)?;
         let is_grown = write(&mut self.grow)? > 0;
         Ok(if is_recognised {
             Written::Recognised
@@ -405,6 +404,17 @@ impl<'c> Upsert<'c> {
         } else {
             Written::Unchanged
         })
+    }
+}
+
+fn recognise(
+    statement: &mut CachedStatement<'_>,
+    id: ActionId,
+    run: Option<RunId>,
+) -> Result<bool, Error> {
+    match run {
+        Some(run) => Ok(statement.execute(params![id, run]).step(WRITE)? > 0),
+        None => Ok(false),
     }
 }
 

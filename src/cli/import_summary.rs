@@ -33,7 +33,7 @@ pub(super) struct Summary {
 }
 
 /// The result of one file.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct FileSummary {
     path: String,
     outcome: &'static str,
@@ -91,15 +91,8 @@ impl FileSummary {
         let nothing = Self {
             path: file.path.clone(),
             outcome: "failed",
-            kind: None,
-            sha256: None,
-            rows_read: 0,
-            inserted: 0,
-            updated: 0,
-            unchanged: 0,
-            refused: 0,
-            message: None,
             is_dry,
+            ..Self::default()
         };
         let imported = match &file.outcome {
             Ok(imported) => imported,

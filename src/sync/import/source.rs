@@ -1,6 +1,6 @@
 //! The bytes of a file: counted, hashed, and unpacked if they are compressed.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -41,10 +41,11 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 /// When it cannot be read.
 pub fn contents(path: &Path) -> io::Result<Contents> {
-    let mut file = files::options(Links::Followed).read(true).open(path)?;
-    if files::kind(&file.metadata()?).is_some() {
+    // Closing a pipe would end its writer.
+    if files::kind(&fs::metadata(path)?).is_some() {
         return Ok(Contents::Text);
     }
+    let mut file = files::options(Links::Followed).read(true).open(path)?;
     let mut head = Vec::new();
     (&mut file)
         .take(SQLITE.len() as u64)

@@ -362,3 +362,136 @@ impl Scan {
 fn is_end_in_text(byte: u8) -> bool {
     matches!(byte, b'"' | b'\\' | b'\n')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The rows of a text that arrives in pieces of this size, and the reason why it ends early.
+    fn split(text: &str, piece: usize) -> (Vec<(u64, String)>, Option<String>) {
+        let mut splitter = Splitter::new(io::BufReader::with_capacity(piece, text.as_bytes()));
+        let (mut parts, mut row) = (Vec::new(), Vec::new());
+        loop {
+            let part = match splitter.next(&mut row) {
+                Ok(Part::End) => return (parts, None),
+                Ok(Part::Row) => String::from_utf8_lossy(&row).into_owned(),
+                Ok(Part::Refused(reason)) => format!("! {reason}"),
+                Err(broken) => return (parts, Some(broken.to_string())),
+            };
+            parts.push((splitter.began, part));
+        }
+    }
+
+    fn rows(text: &str) -> Vec<String> {
+        let (parts, broken) = split(text, 7);
+        assert_eq!(broken, None, "{text}");
+        parts.into_iter().map(|(_, row)| row).collect()
+    }
+
+    #[test]
+    fn rows_are_found_in_lists_answers_and_one_after_the_other() {
+        for text in [
+            r#"[{"id":1},{"id":2}]"#,
+            "[\n  {\"id\":1},\n  {\"id\":2}\n]\n",
+            r#"{"id":1}{"id":2}"#,
+            r#"[{"id":1}][{"id":2}]"#,
+            r#"{"meta":{"x":[1,{}]},"actions":[{"id":1},{"id":2}],"links":{"a":"]}"}}"#,
+            r#"{"actions":[{"id":1}]} {"actions" : [{"id":2}]}"#,
+            r#"{"action":{"id":1},"x":1}{"action":{"id":2}}"#,
+        ] {
+            assert_eq!(rows(text), [r#"{"id":1}"#, r#"{"id":2}"#], "{text}");
+        }
+        let texts = r#"{"a":"}{\"]\\","actions":5}"#;
+        assert_eq!(rows(&format!("[{texts}]")), [texts]);
+        assert_eq!(rows(texts), [texts]);
+        assert_eq!(rows("null\n"), [""; 0]);
+        assert_eq!(rows("[1, \"a\" ,[2,[3]]]"), ["1", "\"a\"", "[2,[3]]"]);
+    }
+
+    #[test]
+    fn a_line_that_breaks_off_takes_no_other_with_it() {
+        let text = "{\"id\":1}\n{\"id\":2,\"x\":\"y\n{\"id\":3,\n{\"id\":4}\noops\n{\"id\":5}\n";
+        let (parts, broken) = split(text, 5);
+        assert_eq!(broken, None);
+        let torn = "! its line breaks off".to_owned();
+        assert_eq!(
+            parts,
+            [
+                (1, "{\"id\":1}".to_owned()),
+                (2, torn.clone()),
+                (3, torn),
+                (4, "{\"id\":4}".to_owned()),
+                (5, "! it is not JSON".to_owned()),
+                (6, "{\"id\":5}".to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_text_that_breaks_off_says_where() {
+        for (text, rows, said) in [
+            ("[{\"id\":1},\n{\"id\":", 1, "it breaks off at line 2"),
+            ("[{\"id\":1}", 1, "it breaks off at line 1"),
+            ("{\"actions\":[{\"id\":1}],", 1, "it breaks off at line 1"),
+            ("{\"id\":\"", 0, "it breaks off at line 1"),
+            ("[{\"id\":1}}\n]", 1, "it is not JSON from line 1 on"),
+        ] {
+            let (parts, broken) = split(text, 3);
+            assert_eq!(
+                (parts.len(), broken.as_deref()),
+                (rows, Some(said)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_row_without_end_takes_no_memory() {
+        let long = format!(
+            "[{{\"id\":1,\"x\":\"{}\"}},{{\"id\":2}}]",
+            "x".repeat(3 << 20)
+        );
+        let mut splitter = Splitter::new(long.as_bytes());
+        let mut row = Vec::new();
+        let part = splitter.next(&mut row).unwrap();
+        assert_eq!(part, Part::Refused("it is longer than 1048576 bytes"));
+        assert!(row.capacity() <= 2 * MOST_ROW_BYTES + 1);
+        assert_eq!(splitter.next(&mut row).unwrap(), Part::Row);
+    }
+
+    fn value() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            any::<i64>().prop_map(Into::into),
+            "[\\[\\]{}\":,\\\\ a\n]{0,8}".prop_map(Into::into),
+            Just(serde_json::Value::Null),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+                prop::collection::btree_map("[a-z\"\\\\{]{0,7}", inner, 0..4)
+                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_rows_of_any_list_are_its_elements(
+            values in prop::collection::vec(value(), 0..6), piece in 1_usize..40, pretty: bool,
+        ) {
+            let list = serde_json::Value::from(values.clone());
+            let text = if pretty { format!("{list:#}") } else { list.to_string() };
+            let (parts, broken) = split(&text, piece);
+            prop_assert_eq!(broken, None);
+            let found: Vec<serde_json::Value> =
+                parts.iter().map(|(_, row)| serde_json::from_str(row).unwrap()).collect();
+            prop_assert_eq!(found, values);
+        }
+
+        #[test]
+        fn any_text_comes_to_an_end(text in "[\\[\\]{}\":,\\\\ a1\n]{0,60}", piece in 1_usize..40) {
+            split(&text, piece);
+        }
+    }
+}
