@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use super::Store;
 use super::error::{Error, Step};
 use super::listings::ListingKind;
-use crate::core::model::{Account, ActionId, DropletId};
+use crate::core::model::{Account, ActionId, DropletId, Team};
 use crate::core::time::Timestamp;
 
 /// The account of an archive.
@@ -32,6 +32,24 @@ impl ArchivedAccount {
     /// droplets and actions belong to the team (DigitalOcean's OpenAPI specification).
     #[must_use]
     pub fn conflict(&self, account: &Account) -> Option<String> {
+        self.conflict_of("the token", account)
+    }
+
+    /// The reason why the contents of another archive must not be mixed with this one.
+    #[must_use]
+    pub fn conflict_with(&self, other: &Self) -> Option<String> {
+        let account = Account {
+            uuid: other.uuid.clone(),
+            team: other.team_uuid.clone().map(|uuid| Team {
+                uuid: Some(uuid),
+                name: None,
+            }),
+            ..Account::default()
+        };
+        self.conflict_of("it", &account)
+    }
+
+    fn conflict_of(&self, who: &str, account: &Account) -> Option<String> {
         match (
             &self.team_uuid,
             account.team_uuid(),
@@ -39,14 +57,14 @@ impl ArchivedAccount {
             &account.uuid,
         ) {
             (Some(pinned), Some(own), ..) if pinned != own => Some(format!(
-                "the token belongs to the team {own}, the archive to the team {pinned}"
+                "{who} belongs to the team {own}, the archive to the team {pinned}"
             )),
             (Some(_), Some(_), ..) => None,
             (_, _, Some(pinned), Some(own)) if pinned != own => Some(format!(
-                "the token belongs to the account {own}, the archive to the account {pinned}"
+                "{who} belongs to the account {own}, the archive to the account {pinned}"
             )),
             (Some(pinned), None, None, Some(own)) => Some(format!(
-                "the token belongs to the account {own} without a team, the archive to the team {pinned}"
+                "{who} belongs to the account {own} without a team, the archive to the team {pinned}"
             )),
             _ => None,
         }
@@ -186,7 +204,6 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::model::Team;
 
     fn account(team: Option<&str>, person: Option<&str>) -> Account {
         Account {

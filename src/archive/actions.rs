@@ -39,22 +39,35 @@ pub struct Recorded {
     pub unchanged: u64,
     /// New or updated rows that have an unreadable time.
     pub unreadable_times: u64,
+    /// Updated rows that only an import knew. No sync had seen them, so they are new to the listing.
+    pub recognised: u64,
     /// New rows at covered positions. This is an inconsistency: the coverage of the listing is forgotten.
     pub unexpected: u64,
 }
 
 impl Recorded {
+    /// The number of rows that no sync had seen before.
+    #[must_use]
+    pub fn new_to_syncs(self) -> u64 {
+        self.inserted + self.recognised
+    }
+
     /// The numbers of new rows, and of rows with new information.
-    fn news(self) -> (u64, u64) {
+    pub(super) fn news(self) -> (u64, u64) {
         (self.inserted, self.updated)
     }
 
-    fn count(&mut self, written: Written, action: &Action, is_expected: bool) {
+    pub(super) fn count(&mut self, written: Written, action: &Action, is_expected: bool) {
         let is_news = written != Written::Unchanged;
         self.unreadable_times += u64::from(is_news && action.has_unreadable_time());
         match written {
             Written::New => {
                 self.inserted += 1;
+                self.unexpected += u64::from(is_expected);
+            }
+            Written::Recognised => {
+                self.updated += 1;
+                self.recognised += 1;
                 self.unexpected += u64::from(is_expected);
             }
             Written::Grown => self.updated += 1,
@@ -121,7 +134,7 @@ impl Store {
     }
 
     /// Forgets the written regions after a failure: they were rolled back together with the page.
-    fn forget_regions_after_failure(&mut self, outcome: &Result<Recorded, Error>) {
+    pub(super) fn forget_regions_after_failure<T>(&mut self, outcome: &Result<T, Error>) {
         if outcome.is_err() {
             self.written_regions.clear();
         }
@@ -141,7 +154,7 @@ impl Store {
             let mut upsert = Upsert::new(connection)?;
             for (action, is_expected) in in_order_of_ids(page.rows) {
                 written_regions.write(connection, action, page.now)?;
-                let written = upsert.write(action, page.run)?;
+                let written = upsert.write(action, SeenBy::Run(page.run))?;
                 link(connection, page.listing, action)?;
                 recorded.count(written, action, is_expected);
             }
@@ -232,7 +245,7 @@ impl Store {
         atomically(connection, RECORD, || {
             written_regions.write(connection, action, now)?;
             let mut recorded = Recorded::default();
-            let written = Upsert::new(connection)?.write(action, run)?;
+            let written = Upsert::new(connection)?.write(action, SeenBy::Run(run))?;
             recorded.count(written, action, false);
             runs::count(connection, run, recorded.news())?;
             Ok(recorded)
@@ -270,6 +283,8 @@ fn note_progress(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Written {
     New,
+    /// Only an import knew it, and now a sync has seen it.
+    Recognised,
     Grown,
     Unchanged,
 }
@@ -278,15 +293,15 @@ pub(super) enum Written {
 /// half the time of [`GROW`], which compares and merges.
 const ADD: &str = "
 INSERT INTO actions (id, status, type, started_at, completed_at, resource_id, resource_type, region_slug,
-                     first_seen_run, extra)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                     first_seen_run, first_seen_import, extra)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
 ON CONFLICT (id) DO NOTHING";
 
 /// Writes the new information about a known action. Changes no row when there is none.
 const GROW: &str = "
 INSERT INTO actions (id, status, type, started_at, completed_at, resource_id, resource_type, region_slug,
-                     first_seen_run, extra)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                     first_seen_run, first_seen_import, extra)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
 ON CONFLICT (id) DO UPDATE
    SET status = CASE
            WHEN excluded.status IS NULL THEN status
@@ -301,7 +316,7 @@ ON CONFLICT (id) DO UPDATE
        resource_type = coalesce(excluded.resource_type, resource_type),
        region_slug = coalesce(excluded.region_slug, region_slug),
        extra = coalesce(excluded.extra, extra),
-       changed_run = excluded.first_seen_run
+       changed_run = coalesce(excluded.first_seen_run, changed_run)
  WHERE (excluded.status IS NOT status AND excluded.status IS NOT NULL
         AND (status IS NULL OR status NOT IN ('completed', 'errored')
              OR excluded.status IN ('completed', 'errored')))
@@ -313,11 +328,36 @@ ON CONFLICT (id) DO UPDATE
     OR (excluded.region_slug IS NOT region_slug AND excluded.region_slug IS NOT NULL)
     OR (excluded.extra IS NOT extra AND excluded.extra IS NOT NULL)";
 
+/// Notes that a sync has seen an action that only an import knew.
+const RECOGNISE: &str =
+    "UPDATE actions SET first_seen_run = ?2 WHERE id = ?1 AND first_seen_run IS NULL";
+
+/// The number of an import.
+pub(super) type ImportId = i64;
+
+/// The reader of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SeenBy {
+    Run(RunId),
+    Import(ImportId),
+}
+
+impl SeenBy {
+    /// `first_seen_run` and `first_seen_import` of an action that is new.
+    fn columns(self) -> (Option<RunId>, Option<ImportId>) {
+        match self {
+            Self::Run(run) => (Some(run), None),
+            Self::Import(import) => (None, Some(import)),
+        }
+    }
+}
+
 /// The prepared statements that write actions.
 pub(super) struct Upsert<'c> {
     connection: &'c Connection,
     add: CachedStatement<'c>,
     grow: CachedStatement<'c>,
+    recognise: CachedStatement<'c>,
 }
 
 impl<'c> Upsert<'c> {
@@ -326,11 +366,13 @@ impl<'c> Upsert<'c> {
             connection,
             add: connection.prepare_cached(ADD).step(WRITE)?,
             grow: connection.prepare_cached(GROW).step(WRITE)?,
+            recognise: connection.prepare_cached(RECOGNISE).step(WRITE)?,
         })
     }
 
     /// Writes the new information of an action.
-    pub(super) fn write(&mut self, action: &Action, run: RunId) -> Result<Written, Error> {
+    pub(super) fn write(&mut self, action: &Action, seen_by: SeenBy) -> Result<Written, Error> {
+        let (run, import) = seen_by.columns();
         let extra = merged_extra(self.connection, action)?;
         let started_at = action.started_at.map(|time| time.to_string());
         let completed_at = action.completed_at.map(|time| time.to_string());
@@ -345,17 +387,34 @@ impl<'c> Upsert<'c> {
                 action.resource_type,
                 action.region_slug,
                 run,
+                import,
                 extra,
             ];
             statement.execute(columns).step(WRITE)
         };
-        Ok(if write(&mut self.add)? > 0 {
-            Written::New
-        } else if write(&mut self.grow)? > 0 {
+        if write(&mut self.add)? > 0 {
+            return Ok(Written::New);
+        }
+        let is_recognised = recognise(&mut self.recognise, action.id, run)?;
+        let is_grown = write(&mut self.grow)? > 0;
+        Ok(if is_recognised {
+            Written::Recognised
+        } else if is_grown {
             Written::Grown
         } else {
             Written::Unchanged
         })
+    }
+}
+
+fn recognise(
+    statement: &mut CachedStatement<'_>,
+    id: ActionId,
+    run: Option<RunId>,
+) -> Result<bool, Error> {
+    match run {
+        Some(run) => Ok(statement.execute(params![id, run]).step(WRITE)? > 0),
+        None => Ok(false),
     }
 }
 

@@ -111,6 +111,18 @@ pub(super) fn connect(
     Ok(connection)
 }
 
+/// A database in a temporary file that no other process sees. It holds copies of rows without the rows they refer to.
+pub(super) fn connect_nowhere() -> Result<Connection, Error> {
+    let connection = Connection::open("").step("cannot make a temporary database")?;
+    for (name, value) in [("foreign_keys", "off"), ("synchronous", "off")] {
+        connection
+            .pragma_update(None, name, value)
+            .step("cannot configure the connection")?;
+    }
+    set_cache(&connection, CACHE)?;
+    Ok(connection)
+}
+
 /// Settings of the connection; none of them changes the file.
 pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
     for (setting, on) in [

@@ -184,7 +184,8 @@ impl Store {
     }
 
     /// The number of archived actions that belong to a listing, as far as rows can tell. Counts ids greater than
-    /// `after` and not greater than `up_to`.
+    /// `after` and not greater than `up_to`. Leaves out actions that only an import knows: they prove nothing about a
+    /// listing.
     ///
     /// # Errors
     /// When the archive cannot be read.
@@ -197,7 +198,7 @@ impl Store {
         let droplet_id = kind.droplet_id();
         let count: i64 = match droplet_id {
             None => self.connection.query_row(
-                "SELECT count(*) FROM actions WHERE id > :after AND id <= :up_to",
+                "SELECT count(*) FROM actions WHERE id > :after AND id <= :up_to AND first_seen_run IS NOT NULL",
                 named_params! { ":after": after, ":up_to": up_to },
                 |row| row.get(0),
             ),
@@ -211,7 +212,7 @@ impl Store {
         Ok(count.unsigned_abs())
     }
 
-    /// The greatest id among the archived actions of a listing.
+    /// The greatest id among the actions of a listing that a sync archived.
     ///
     /// # Errors
     /// When the archive cannot be read.
@@ -231,11 +232,17 @@ DELETE FROM listings
    AND NOT EXISTS (SELECT 1 FROM droplets WHERE droplets.id = listings.droplet_id)";
 
 const NEWEST_ACTION: &str = "
-SELECT CASE WHEN :droplet_id IS NULL THEN (SELECT max(id) FROM actions)
-            ELSE (SELECT max(id) FROM droplet_actions WHERE droplet_id = :droplet_id)
+SELECT CASE WHEN :droplet_id IS NULL THEN (SELECT max(id) FROM actions WHERE first_seen_run IS NOT NULL)
+            ELSE (SELECT max(id) FROM droplet_actions AS it
+                   WHERE droplet_id = :droplet_id
+                     AND (SELECT first_seen_run FROM actions WHERE actions.id = it.id) IS NOT NULL)
         END";
 
-pub(super) const ACTIONS_OF_DROPLET: &str = "SELECT count(*) FROM droplet_actions WHERE droplet_id = :droplet_id AND +id > :after AND id <= :up_to";
+pub(super) const ACTIONS_OF_DROPLET: &str = "
+SELECT count(*)
+  FROM droplet_actions AS it
+ WHERE droplet_id = :droplet_id AND +id > :after AND id <= :up_to
+   AND (SELECT first_seen_run FROM actions WHERE actions.id = it.id) IS NOT NULL";
 
 const COMPLETE: &str = "cannot note that a listing is complete";
 const FORGET: &str = "cannot forget what is covered of a listing";

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 pub const APPLICATION_ID: i32 = 0x6441_7263;
 
 /// `migrations/`, in order: the file at index `n` leads to version `n + 1`.
-pub(super) const MIGRATIONS: [&str; 11] = [
+pub(super) const MIGRATIONS: [&str; 12] = [
     include_str!("../../migrations/0001_archive.sql"),
     include_str!("../../migrations/0002_following.sql"),
     include_str!("../../migrations/0003_views.sql"),
@@ -23,6 +23,7 @@ pub(super) const MIGRATIONS: [&str; 11] = [
     include_str!("../../migrations/0009_no_staged_actions.sql"),
     include_str!("../../migrations/0010_reports.sql"),
     include_str!("../../migrations/0011_droplet_tags.sql"),
+    include_str!("../../migrations/0012_imports.sql"),
 ];
 
 /// The schema version that this program writes.
@@ -190,7 +191,15 @@ impl Comments {
                 | ["CREATE", "UNIQUE", "INDEX", name, ..] => {
                     self.by_name.insert((*name).to_owned(), comment);
                 }
-                ["ALTER", "TABLE", table, "ADD", "COLUMN", column, ..] => {
+                [
+                    "ALTER",
+                    "TABLE",
+                    table,
+                    "ADD" | "ALTER",
+                    "COLUMN",
+                    column,
+                    ..,
+                ] => {
                     let of_table = self.by_name.entry((*table).to_owned()).or_default();
                     of_table.extend(of_column(column, comment));
                 }
@@ -224,7 +233,7 @@ mod tests {
     }
 
     /// One fingerprint for each released migration. A new migration adds a line; no line ever changes.
-    const FINGERPRINTS: [u64; 11] = [
+    const FINGERPRINTS: [u64; 12] = [
         0x3338_f99c_5310_8968,
         0x323a_b5ba_ba71_4021,
         0x4d5b_e792_7d2b_2084,
@@ -236,6 +245,7 @@ mod tests {
         0x2683_3e98_7b73_022f,
         0x08b8_0353_d2b7_e3b5,
         0xb42a_4861_5320_77d1,
+        0x2820_d58b_4d5e_49a9,
     ];
 
     #[test]

@@ -12,7 +12,7 @@
 //! - Locks: `lock` allows one sync at a time and names the processes that hold a lock. `interrupt` limits how long a
 //!   statement waits for a lock of SQLite, and ends long work.
 //! - Writing: `actions` archives pages and single actions. `regions`, `droplets`, `listings`, `follow`, `account` and
-//!   `runs` hold the statements of their tables. `audit` chooses the page to read again. `indexes` makes a first sync
+//!   `runs` hold the statements of their tables. `imports` archives the rows of files, `other` reads another archive. `audit` chooses the page to read again. `indexes` makes a first sync
 //!   cheap: it creates the large indexes at the end.
 //! - `error` describes what failed.
 
@@ -25,12 +25,14 @@ mod droplets;
 mod error;
 mod file;
 mod follow;
+mod imports;
 mod indexes;
 mod interrupt;
 mod listings;
 mod lock;
 mod migrations;
 mod open;
+mod other;
 mod regions;
 mod runs;
 mod schema_drift;
@@ -46,6 +48,7 @@ pub use connection::expect_archive;
 pub use droplets::UnlistedDroplet;
 pub use error::{Error, is_corrupt, is_damage};
 pub use follow::{Followed, followed};
+pub use imports::{Import, ImportEnd, ImportKind};
 pub use indexes::{PartialIndex, partial_indexes};
 pub use interrupt::{LockWait, end_when};
 pub use listings::{Listing, ListingKind, coverage_by_listing};
@@ -54,6 +57,7 @@ pub use lock::{ArchiveLock, LockState};
 pub use migrations::{APPLICATION_ID, LATEST_VERSION};
 pub use migrations::{Described, Relation, Schema, schema};
 pub use open::{open_read_only, open_read_only_unless};
+pub use other::OtherArchive;
 pub use runs::{Outcome, RunId, RunSummary, last_ended_run};
 pub use schema_drift::{DriftKind, SchemaDrift, schema_drift};
 pub use upgrade::Upgrade;
@@ -75,6 +79,8 @@ pub struct Store {
     /// The number of archived actions, once it was needed.
     archived: Option<u64>,
     upgrade: Option<Upgrade>,
+    /// The archive that a rehearsal reads; nothing is written to it.
+    rehearsed: Option<Connection>,
 }
 
 #[cfg(test)]

@@ -101,6 +101,7 @@ impl Store {
             is_wal,
             archived: None,
             upgrade,
+            rehearsed: None,
         })
     }
 

@@ -45,6 +45,26 @@ impl WrittenRegions {
         action: &Action,
         now: Timestamp,
     ) -> Result<(), Error> {
+        self.write_with(connection, action, now, write_region)
+    }
+
+    /// Writes the region of an action, if nothing but its slug is known.
+    pub(super) fn fill(
+        &mut self,
+        connection: &Connection,
+        action: &Action,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.write_with(connection, action, now, fill_region)
+    }
+
+    fn write_with(
+        &mut self,
+        connection: &Connection,
+        action: &Action,
+        now: Timestamp,
+        write_region: impl Fn(&Connection, &Region, Timestamp) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         if let Some(region) = &action.region
             && !self
                 .regions
@@ -92,6 +112,13 @@ struct Known {
     available: Option<bool>,
     extra: Option<String>,
     last_seen_at: String,
+}
+
+fn fill_region(connection: &Connection, region: &Region, now: Timestamp) -> Result<(), Error> {
+    match known(connection, &region.slug)? {
+        Some(known) if known.name.is_some() => Ok(()),
+        _ => write_region(connection, region, now),
+    }
 }
 
 fn write_region(connection: &Connection, region: &Region, now: Timestamp) -> Result<(), Error> {

@@ -182,7 +182,7 @@ fn stopped_by_lock() -> Failure {
 }
 
 /// Describes an upgrade, and the backup from which it can be undone.
-fn upgraded(upgrade: &Upgrade) -> String {
+pub(super) fn upgraded(upgrade: &Upgrade) -> String {
     let Upgrade { from, to, backup } = upgrade;
     let backup = match backup {
         Some(path) => format!("the old version is kept in {}", path.display()),

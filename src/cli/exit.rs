@@ -9,6 +9,7 @@ use archiver::archive;
 use archiver::config;
 use archiver::query;
 use archiver::query::report;
+use archiver::sync::import;
 
 /// The exit statuses that scripts rely on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +160,21 @@ impl From<api::Error> for Failure {
             Status::Failed
         };
         Self::of(status, &error).with_hint(error.hint())
+    }
+}
+
+impl From<import::Error> for Failure {
+    fn from(error: import::Error) -> Self {
+        let status = match error {
+            import::Error::Archive(error @ archive::Error::Older { .. }) => {
+                let failure = Self::from(error);
+                return failure.with_hint("upgrade it first: `archiver sync --db FILE` does");
+            }
+            import::Error::Archive(error) => return Self::from(error),
+            import::Error::Stopped { .. } => Status::Partial,
+            _ => Status::Usage,
+        };
+        Self::of(status, &error)
     }
 }
 

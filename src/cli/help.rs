@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 
 /// The commands by purpose. A command that is not in a group is shown in the last one.
 const GROUPS: [(&str, &[&str]); 3] = [
-    ("Archive", &["sync", "daemon"]),
+    ("Archive", &["sync", "daemon", "import"]),
     (
         "Ask",
         &[

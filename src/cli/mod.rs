@@ -4,7 +4,7 @@
 //! everything else to stderr. Each command has one file. `filter` has the filter flags, `answer` prints rows, `basis`
 //! tells what they are based on, `order` sorts the rows of a report, `searched` words what an empty answer was about,
 //! `pager` shows answers that are longer than the screen, `document` prints single documents, `decided` reads a setting
-//! from a flag or the configuration, `summary` words the result of a sync, `status_lines` the facts of `status`, `exit`
+//! from a flag or the configuration, `summary` words the result of a sync, `import_summary` that of an import, `status_lines` the facts of `status`, `exit`
 //! maps errors to statuses and hints, `help` lays out help, `mistake` explains arguments that are wrong, `meant` knows
 //! what they were meant for, `runtime` has threads and signals, `progress` draws the bar, `terminal` knows the streams,
 //! `url` finds the command that a URL stands for, `written` is a command as the user wrote it.
@@ -21,6 +21,8 @@ mod droplets;
 mod exit;
 mod filter;
 mod help;
+mod import;
+mod import_summary;
 mod last;
 mod meant;
 mod mistake;
@@ -160,6 +162,8 @@ enum Command {
     Sync(sync::Arguments),
     /// Sync on a schedule until stopped
     Daemon(daemon::Arguments),
+    /// Archive the actions of files: old dumps, other archives
+    Import(import::Arguments),
     /// Show the actions that match
     Query(query::Arguments),
     /// Show when something last happened to each droplet
@@ -197,7 +201,7 @@ impl Command {
     fn listens_to_signals(&self) -> bool {
         match self {
             Self::Sync(arguments) => !arguments.is_forecast(),
-            Self::Daemon(_) | Self::Serve(_) | Self::Backup(_) => true,
+            Self::Daemon(_) | Self::Import(_) | Self::Serve(_) | Self::Backup(_) => true,
             _ => false,
         }
     }
@@ -391,6 +395,7 @@ fn execute<A: Alarm>(
     match command {
         Command::Daemon(arguments) => daemon::run(context, &arguments, machine),
         Command::Sync(arguments) => sync::run(context, &arguments),
+        Command::Import(arguments) => import::run(context, &arguments),
         Command::Query(arguments) => query::run(context, &arguments),
         Command::Last(arguments) => last::run(context, &arguments),
         Command::Droplets(arguments) => droplets::run(context, &arguments),

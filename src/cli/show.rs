@@ -11,7 +11,9 @@ use archiver::query::status::counted;
 use archiver::web::{self, Part};
 use serde_json::value::RawValue;
 
-use archiver::query::{self, Details, DropletDetails, Offer, RegionDetails, SyncDetails};
+use archiver::query::{
+    self, Details, DropletDetails, ImportDetails, Offer, RegionDetails, SyncDetails,
+};
 
 use super::Context;
 use super::document;
@@ -112,7 +114,15 @@ impl Sheet<'_> {
             self.region(region);
         }
         self.heading("archive");
-        self.sync("archived by", &details.first_seen);
+        let mut seen = "archived by";
+        if let Some(import) = &details.imported {
+            self.import(import);
+            seen = "first sync";
+        }
+        match &details.first_seen {
+            Some(sync) => self.sync(seen, sync),
+            None => self.line(seen, Some("no sync has seen it: only the import knows it")),
+        }
         if let Some(changed) = &details.changed {
             self.sync("changed by", changed);
         }
@@ -188,6 +198,15 @@ impl Sheet<'_> {
         self.line(
             name,
             Some(format!("sync {} of {started}, {outcome}", sync.id)),
+        );
+    }
+
+    fn import(&mut self, import: &ImportDetails) {
+        let (id, path) = (import.id, &import.path);
+        let started = self.shown(&import.started_at);
+        self.line(
+            "archived by",
+            Some(format!("import {id} of {started}, {path}")),
         );
     }
 

@@ -24,6 +24,7 @@ impl Lines<'_> {
         let lines = [
             ("archive", Some(self.archive(path))),
             ("actions", Some(self.actions())),
+            ("imported", self.imported()),
             ("open", Some(self.open_actions())),
             ("no end", self.without_end()),
             ("proven", is_audited.then(|| self.proven())),
@@ -48,6 +49,12 @@ impl Lines<'_> {
             size(self.status.facts.file_bytes),
             self.status.schema_version
         )
+    }
+
+    fn imported(&self) -> Option<String> {
+        let count = self.status.facts.actions_only_imported;
+        let actions = counted(count, "action");
+        (count > 0).then(|| format!("{actions} that no sync has seen, from `archiver import`"))
     }
 
     fn without_end(&self) -> Option<String> {

@@ -58,7 +58,7 @@ pub(super) struct Arguments {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum SummaryFormat {
+pub(super) enum SummaryFormat {
     /// For people, on stderr
     #[default]
     Text,
@@ -184,7 +184,7 @@ impl Arguments {
 }
 
 /// The longest wait for the lock of another sync or program.
-fn wait(text: &str) -> Result<Duration, Failure> {
+pub(super) fn wait(text: &str) -> Result<Duration, Failure> {
     let seconds =
         parse_duration(text).map_err(|error| Failure::usage(format!("--wait: {error}")))?;
     Ok(Duration::from_secs(seconds.unsigned_abs()))

@@ -34,7 +34,7 @@ pub enum Column {
     DropletName,
     /// The region as an object: slug, name, availability and features.
     Region,
-    /// The start time of the sync run that archived the action.
+    /// The start time of the sync run, or the import, that archived the action.
     FirstSeenAt,
 }
 
@@ -171,7 +171,8 @@ impl Column {
                 "CASE WHEN actions.resource_type = 'droplet' THEN actions.resource_id END"
             }
             Self::FirstSeenAt => {
-                "(SELECT sync_runs.started_at FROM sync_runs WHERE sync_runs.id = actions.first_seen_run)"
+                "coalesce((SELECT imports.started_at FROM imports WHERE imports.id = actions.first_seen_import),
+                          (SELECT sync_runs.started_at FROM sync_runs WHERE sync_runs.id = actions.first_seen_run))"
             }
         }
     }

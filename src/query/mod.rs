@@ -39,7 +39,9 @@ pub use filter::{SortKey, UnknownSortKey};
 pub use groups::{Group, TypeSelector, UnknownGroup, groups};
 pub use inventory::{KnownDroplet, inventory};
 pub use last::{Last, LastAction, last};
-pub use show::{Details, DropletDetails, Offer, RegionDetails, SyncDetails, Usual, show};
+pub use show::{
+    Details, DropletDetails, ImportDetails, Offer, RegionDetails, SyncDetails, Usual, show,
+};
 pub use suggest::{Contradiction, contradictions};
 pub use suggest::{Unseen, unknown, unseen};
 

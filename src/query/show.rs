@@ -37,8 +37,10 @@ pub struct Details {
     pub region: Option<RegionDetails>,
     /// The droplets that the action was done to, or whose own listings contain it.
     pub droplets: Vec<DropletDetails>,
-    /// The sync run that archived the action.
-    pub first_seen: SyncDetails,
+    /// The first sync run that saw the action; `None` when only an import knows it.
+    pub first_seen: Option<SyncDetails>,
+    /// The import that archived the action, if no sync run did before.
+    pub imported: Option<ImportDetails>,
     /// The last sync run that changed the archived action.
     pub changed: Option<SyncDetails>,
 }
@@ -118,6 +120,19 @@ pub struct SyncDetails {
     pub outcome: Option<String>,
 }
 
+/// An import of a file.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct ImportDetails {
+    /// The number.
+    pub id: i64,
+    /// The file, as it was given.
+    pub path: String,
+    /// The SHA-256 of the file, when it was read to its end.
+    pub sha256: Option<String>,
+    /// The start time.
+    pub started_at: String,
+}
+
 /// The action with this id, with everything that is known about it.
 ///
 /// # Errors
@@ -129,6 +144,7 @@ pub fn show(connection: &Connection, id: ActionId) -> Result<Details, Error> {
             let kind: Option<String> = row.get("type")?;
             let resource_type: Option<String> = row.get("resource_type")?;
             let changed: Option<i64> = row.get("changed_run")?;
+            let first_seen: Option<i64> = row.get("first_seen_run")?;
             Ok(Details {
                 id: row.get("id")?,
                 status: row.get("status")?,
@@ -146,7 +162,10 @@ pub fn show(connection: &Connection, id: ActionId) -> Result<Details, Error> {
                 },
                 region_slug: region,
                 droplets: droplets(connection, id)?,
-                first_seen: the_sync(connection, row.get("first_seen_run")?)?,
+                first_seen: first_seen
+                    .map(|run| the_sync(connection, run))
+                    .transpose()?,
+                imported: the_import(connection, row.get("first_seen_import")?)?,
                 changed: changed.map(|run| the_sync(connection, run)).transpose()?,
             })
         })
@@ -158,7 +177,7 @@ const ACTION: &str = "
     SELECT id, status, type, started_at, completed_at,
            CASE WHEN completed_at >= started_at
                 THEN unixepoch(completed_at) - unixepoch(started_at) END AS duration_seconds,
-           resource_id, resource_type, region_slug, extra, first_seen_run, changed_run
+           resource_id, resource_type, region_slug, extra, first_seen_run, first_seen_import, changed_run
       FROM actions
      WHERE id = ?1";
 
@@ -197,6 +216,23 @@ const NAMES: &str = "
     SELECT name FROM droplet_names WHERE droplet_id = ?1 AND name IS NOT ?2 ORDER BY first_seen_at DESC, name";
 
 const SYNC: &str = "SELECT id, started_at, finished_at, outcome FROM sync_runs WHERE id = ?1";
+
+const IMPORT: &str = "SELECT id, path, sha256, started_at FROM imports WHERE id = ?1";
+
+fn the_import(
+    connection: &Connection,
+    import: Option<i64>,
+) -> rusqlite::Result<Option<ImportDetails>> {
+    let read = |row: &Row<'_>| {
+        Ok(ImportDetails {
+            id: row.get("id")?,
+            path: row.get("path")?,
+            sha256: row.get("sha256")?,
+            started_at: row.get("started_at")?,
+        })
+    };
+    connection.query_row(IMPORT, [import], read).optional()
+}
 
 fn usual(
     connection: &Connection,

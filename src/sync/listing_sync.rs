@@ -166,7 +166,7 @@ impl ListingSync {
             self.unproven
                 .extend(new.filter_map(|(action, _)| action.resource_id));
         } else if self.plan.is_through_everything()
-            && recorded.inserted > 0
+            && recorded.new_to_syncs() > 0
             && !self.listing.coverage.is_empty()
         {
             // These rows have no position yet. They would hide a shift from a sync that trusts earlier positions.

@@ -16,9 +16,11 @@
 //!   their remaining actions there;
 //! - `droplets` and `droplet_list` read the list of droplets and their tags;
 //! - `finalize` notes the proven results and refreshes names, `unsettled` asks how actions ended;
+//! - `import` reads actions from files instead;
 //! - `report` describes the results and the events on the way, `forecast` estimates the cost of a sync run.
 
 pub mod access;
+pub mod import;
 
 mod account;
 mod answer;

@@ -32,6 +32,7 @@ mod faults;
 mod fuzz_corpus;
 mod honest_input;
 mod hostile;
+mod import;
 mod import_circles;
 mod power;
 mod process;

@@ -121,6 +121,21 @@ impl PageReader {
         actions(body, &mut self.regions)
     }
 
+    /// Decodes the JSON text of one action, and returns it with the number of its values without a column.
+    ///
+    /// # Errors
+    /// When the text is not an action that can be archived.
+    pub fn row(&mut self, text: &[u8]) -> Result<(Action, usize), RejectedRow> {
+        self.regions.take_values();
+        let fields: Fields<'_> = parse(text).map_err(|BodyError(reason)| RejectedRow {
+            reason,
+            excerpt: printable(&String::from_utf8_lossy(&text[..text.len().min(80)])),
+        })?;
+        let row = objects::action(&fields, &mut self.regions);
+        let values = values_of(&row, &mut self.regions);
+        row.map(|action| (action, values))
+    }
+
     /// Decodes the body of an answer to a request for one action.
     pub(in crate::api) fn action(&mut self, body: &[u8]) -> Result<Action, BodyError> {
         action(body, &mut self.regions)

@@ -117,6 +117,7 @@ impl Archive {
             large_indexes: LargeIndexes::default(),
             archived: None,
             upgrade: None,
+            rehearsed: None,
         })
     }
 

@@ -10,6 +10,7 @@ mod droplets;
 mod fixture;
 mod follow;
 mod hostile;
+mod imports;
 mod indexes;
 mod links;
 mod locking;

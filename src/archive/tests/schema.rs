@@ -9,7 +9,7 @@ fn every_table_is_strict() {
                   WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
     let lenient = archive.rows(&format!("SELECT name {tables} AND NOT strict"));
     assert!(lenient.is_empty(), "{lenient:?}");
-    assert_eq!(archive.rows(&format!("SELECT count(*) {tables}")), ["13"]);
+    assert_eq!(archive.rows(&format!("SELECT count(*) {tables}")), ["14"]);
 }
 
 #[test]
@@ -50,6 +50,7 @@ fn every_index_is_there() {
             "actions_by_time",
             "actions_by_type_and_time",
             "actions_long",
+            "actions_only_imported",
             "actions_open",
             "actions_over_without_end",
             "actions_without_end",
@@ -103,7 +104,8 @@ fn an_actions_region_and_sync_exist() {
         archive.rows("SELECT DISTINCT \"from\", \"table\", \"to\" FROM pragma_foreign_key_list('actions') ORDER BY 1"),
         [
             "changed_run sync_runs id",
-            "first_seen_run sync_runs id",
+            "first_seen_import imports id",
+                    "first_seen_run sync_runs id",
             "region_slug regions slug",
         ]
     );

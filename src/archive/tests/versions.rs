@@ -15,7 +15,7 @@ use crate::archive::migrations::{self, MIGRATIONS};
 use crate::archive::{APPLICATION_ID, LATEST_VERSION, Store, open_read_only, schema_drift};
 
 /// Rows as a sync of each version left them. The rows of a version come after those of earlier versions.
-const ROWS: [&str; 11] = [
+const ROWS: [&str; 12] = [
     "INSERT INTO sync_runs (id, started_at, finished_at, scope, outcome, requests, inserted, version) VALUES
        (1, '2020-07-20T19:00:00Z', '2020-07-20T19:00:05Z', 'account', 'complete', 3, 5, '0.1.0'),
        (2, '2020-07-21T19:00:00Z', NULL, 'account', NULL, 0, 0, '0.1.0');
@@ -24,7 +24,8 @@ const ROWS: [&str; 11] = [
        ('fra1', NULL, 0, NULL, '2020-07-20T19:00:00Z', '2020-07-20T00:00:00Z');
      INSERT INTO region_features VALUES ('nyc3', 'ipv6', '2020-07-20T19:00:00Z', '2020-07-21T00:00:00Z');
      INSERT INTO region_sizes VALUES ('nyc3', 's-1vcpu-1gb', '2020-07-20T19:00:00Z', '2020-07-21T00:00:00Z');
-     INSERT INTO actions VALUES
+     INSERT INTO actions (id, status, type, started_at, completed_at, resource_id, resource_type, region_slug,
+                          first_seen_run, changed_run, extra) VALUES
        (1, 'completed', 'create', '2020-07-20T12:00:00Z', '2020-07-20T12:01:00Z', 42, 'droplet', 'nyc3', 1, NULL, NULL),
        (2, 'errored', 'snapshot', '2020-07-20T13:00:00Z', '2020-07-20T15:00:00Z', 42, 'droplet', 'nyc3', 1, 2, NULL),
        (3, 'in-progress', 'reboot', '2020-07-21T13:00:00Z', NULL, 42, 'droplet', 'nyc3', 1, NULL, '{\"progress\":7}'),
@@ -61,6 +62,9 @@ const ROWS: [&str; 11] = [
     "INSERT INTO droplet_tags (droplet_id, tag, first_seen_at, gone_at) VALUES
        (42, 'web', '2020-07-20T19:00:00Z', '2020-07-21T19:00:00Z'),
        (42, 'prod', '2020-07-21T19:00:00Z', NULL)",
+    "INSERT INTO imports (id, path, kind, sha256, started_at, finished_at, rows_read, inserted, version) VALUES
+       (1, 'old.json', 'list', 'ab', '2020-07-22T19:00:00Z', '2020-07-22T19:00:01Z', 1, 1, '0.1.0');
+     INSERT INTO actions (id, status, type, first_seen_import) VALUES (12, 'completed', 'reboot', 1)",
 ];
 
 /// The rows of `staged_actions` above, after version 9 moves them.
@@ -229,8 +233,9 @@ fn an_upgraded_archive_goes_on_as_if_it_had_always_been_of_this_version() {
         make(&path, version);
         let mut archive = Archive::at(&path);
         let staged = if (5..9).contains(&version) { 2 } else { 0 };
+        let imported = usize::from(version >= 12);
         archive.record(&[completed(100)]);
-        let count = (5 + staged + 1).to_string();
+        let count = (5 + staged + imported + 1).to_string();
         assert_eq!(archive.rows("SELECT count(*) FROM actions"), [count]);
         archive.store.close().unwrap();
     }

@@ -41,11 +41,16 @@ pub fn basis(connection: &Connection, lock: &LockState, now: Timestamp) -> Resul
         listings = facts::read_listings(&tx)?;
         tagged = read_tagged(&tx, &runs)?;
     }
+    let has_actions = "SELECT EXISTS (SELECT 1 FROM actions)";
+    let actions = match runs.is_empty() {
+        true => tx.query_row(has_actions, [], |row| row.get::<_, i64>(0))?,
+        false => 0,
+    };
     let evidence = Evidence {
         runs: &runs,
         listings: &listings,
         tagged: &tagged,
-        actions: 0,
+        actions: actions.unsigned_abs(),
         now,
         max_age_seconds: None,
     };

@@ -16,6 +16,8 @@ pub struct Facts {
     pub file_bytes: u64,
     /// The number of actions.
     pub actions: u64,
+    /// The number of actions that no sync has seen: only imports know them.
+    pub actions_only_imported: u64,
     /// The start time of the first action.
     pub first_action_at: Option<String>,
     /// The start time of the last action.
@@ -62,6 +64,7 @@ pub struct Quota {
 const FACTS: &str = "
 SELECT (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size) AS file_bytes,
        (SELECT count(*) FROM actions) AS actions,
+       (SELECT count(*) FROM actions WHERE first_seen_run IS NULL) AS actions_only_imported,
        (SELECT min(started_at) FROM actions) AS first_action_at,
        (SELECT max(started_at) FROM actions) AS last_action_at,
        (SELECT count(*) FROM actions WHERE status = 'in-progress') AS open_actions,
@@ -107,6 +110,7 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Facts> {
         Ok(Facts {
             file_bytes: count(row, "file_bytes")?,
             actions: count(row, "actions")?,
+            actions_only_imported: count(row, "actions_only_imported")?,
             first_action_at: row.get("first_action_at")?,
             last_action_at: row.get("last_action_at")?,
             open_actions: count(row, "open_actions")?,
@@ -139,7 +143,7 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// The proof of the listings that are complete and not gone, with this number of archived actions.
+    /// The proof of the listings that are complete and not gone, with this number of actions that a sync archived.
     pub(super) fn of(listings: &[ListingStatus], actions: u64) -> Self {
         let audited = || {
             let complete = listings

@@ -91,7 +91,7 @@ pub fn read(
     Ok(Status {
         verdict,
         schema_version: LATEST_VERSION,
-        proof: Proof::of(&listings, facts.actions),
+        proof: Proof::of(&listings, facts.actions - facts.actions_only_imported),
         facts,
         listings,
         runs: runs::last(&tx, lock)?,

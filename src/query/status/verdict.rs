@@ -13,6 +13,7 @@ use crate::core::time::{Timestamp, duration_text};
 use crate::output::grouped;
 
 const NOTHING: &str = "nothing is archived yet";
+const ONLY_IMPORTS: &str = "no sync has read the API yet";
 const SYNC: &str = "run `archiver sync`";
 
 /// The reliability of the archive.
@@ -131,7 +132,12 @@ impl Evidence<'_> {
             self.culprit()?
         } else {
             let Some(last) = self.runs.first() else {
-                return Some(format!("{NOTHING}, {SYNC}"));
+                let what = if self.actions > 0 {
+                    ONLY_IMPORTS
+                } else {
+                    NOTHING
+                };
+                return Some(format!("{what}, {SYNC}"));
             };
             last
         };
@@ -203,7 +209,11 @@ impl Evidence<'_> {
 
     fn without_a_complete_sync(&self) -> (State, String) {
         let Some(last) = self.runs.first() else {
-            return (State::NeverSynced, String::new());
+            let what = match self.actions {
+                0 => String::new(),
+                actions => format!("all {} were imported", counted(actions, "action")),
+            };
+            return (State::NeverSynced, what);
         };
         let is_empty = self.actions == 0;
         let what = self.told(last);

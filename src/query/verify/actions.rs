@@ -28,7 +28,7 @@ fn rules() -> Vec<Rule> {
 }
 
 /// Values that archiver never writes.
-fn errors() -> [Rule; 3] {
+fn errors() -> [Rule; 4] {
     let rule = |check, broken_by: String, what: &str| Rule {
         severity: Severity::Error,
         check,
@@ -53,11 +53,16 @@ fn errors() -> [Rule; 3] {
             "changed_run < first_seen_run".to_owned(),
             "actions were changed by a sync before the one that archived them",
         ),
+        rule(
+            "run",
+            "first_seen_run IS NULL AND first_seen_import IS NULL".to_owned(),
+            "actions come neither from a sync nor from an import",
+        ),
     ]
 }
 
 /// Values that the API reports and that are unusual.
-fn notes() -> [Rule; 6] {
+fn notes() -> [Rule; 7] {
     let rule = |check, broken_by: &str, what: &str| Rule {
         severity: Severity::Note,
         check,
@@ -99,6 +104,14 @@ fn notes() -> [Rule; 6] {
             "status = 'in-progress' AND completed_at IS NOT NULL",
             "actions are in progress but have an end time",
         ),
+        Rule {
+            advice: "nothing to do: the files that were imported are their only source",
+            ..rule(
+                "imported",
+                "first_seen_run IS NULL AND first_seen_import IS NOT NULL",
+                "actions come from imports alone: no sync has seen them",
+            )
+        },
     ]
 }
 
@@ -135,12 +148,12 @@ fn uncovered(is_proven: bool, missing: i64, what: String, example: Option<String
     }
 }
 
-/// The account's listing may contain all actions of the archive.
+/// The account's listing may contain all actions of the archive, except those that only imports know.
 fn account(connection: &Connection) -> rusqlite::Result<Option<Finding>> {
     let sql = format!(
         "SELECT (SELECT {LENGTH} FROM coverage JOIN listings ON listings.id = listing_id WHERE path = :path) AS covered,
                 (SELECT complete_total FROM listings WHERE path = :path) AS complete_total,
-                (SELECT count(*) FROM actions) AS archived"
+                (SELECT count(*) FROM actions WHERE first_seen_run IS NOT NULL) AS archived"
     );
     let path = ListingKind::Account.path();
     connection.query_row(&sql, [&path], |row| {
@@ -166,11 +179,13 @@ WITH covered (droplet_id, positions, complete_total) AS MATERIALIZED (
     SELECT droplet_id, count(*)
       FROM (SELECT resource_id AS droplet_id FROM actions NOT INDEXED
              WHERE resource_type = 'droplet' AND resource_id IN (SELECT droplet_id FROM covered)
+               AND first_seen_run IS NOT NULL
              UNION ALL
             SELECT listed.droplet_id
               FROM droplet_listed_actions AS listed
               JOIN actions ON actions.id = listed.action_id
-             WHERE resource_type IS NOT 'droplet' OR resource_id IS NOT listed.droplet_id)
+             WHERE (resource_type IS NOT 'droplet' OR resource_id IS NOT listed.droplet_id)
+               AND first_seen_run IS NOT NULL)
      GROUP BY droplet_id
 ), short (droplet_id, missing, is_proven) AS (
     SELECT covered.droplet_id, positions - coalesce(action_count, 0),

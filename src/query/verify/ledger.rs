@@ -12,8 +12,9 @@ const NOT_OURS: &str =
 const ONE_DAY: i64 = 86_400;
 
 /// Each table with times, the key of its rows, and the columns.
-const TIMES: [(&str, &str, &[&str]); 8] = [
+const TIMES: [(&str, &str, &[&str]); 9] = [
     ("sync_runs", "id", &["started_at", "finished_at"]),
+    ("imports", "id", &["started_at", "finished_at"]),
     ("regions", "slug", &["first_seen_at", "last_seen_at"]),
     (
         "region_features",

@@ -264,7 +264,7 @@ impl PagePlan {
         placement: &Placement,
         recorded: Recorded,
     ) {
-        self.inserted += recorded.inserted;
+        self.inserted += recorded.new_to_syncs();
         match &self.phase {
             Phase::Cover if recorded.unexpected > 0 => {
                 self.start_full_scan(Inconsistency::Unexpected { page: answer.page });

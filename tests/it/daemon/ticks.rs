@@ -184,6 +184,14 @@ fn an_archive_of_an_older_version_is_upgraded_by_the_first_sync() {
              ALTER TABLE account DROP COLUMN team_uuid;
              ALTER TABLE actions_asked_for DROP COLUMN asked_at;
              DROP TABLE droplet_tags;
+             DROP INDEX actions_only_imported;
+             ALTER TABLE actions DROP COLUMN first_seen_import;
+             DROP TABLE imports;
+             PRAGMA writable_schema = on;
+             UPDATE sqlite_schema
+                SET sql = replace(sql, 'first_seen_run  INTEGER REFERENCES', 'first_seen_run  INTEGER NOT NULL REFERENCES')
+              WHERE name = 'actions';
+             PRAGMA writable_schema = reset;
              PRAGMA user_version = 5",
         )
         .unwrap();

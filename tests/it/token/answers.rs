@@ -39,7 +39,9 @@ const QUESTIONS: [(&[&str], &str); 25] = [
 ];
 
 /// The commands that other tests cover.
-const OTHERS: [&str; 6] = ["sync", "daemon", "serve", "auth", "backup", "help"];
+const OTHERS: [&str; 7] = [
+    "sync", "daemon", "import", "serve", "auth", "backup", "help",
+];
 
 /// The names of the commands, as the help lists them.
 fn commands(help: &Run) -> Vec<String> {
@@ -102,7 +104,7 @@ fn no_command_explains_itself_with_the_token_and_none_is_forgotten_here() {
             }
             run(&[name, "--no-such-flag", "-vv"]).exits(2);
         }
-        assert_eq!(names.len(), 18, "{names:?}");
+        assert_eq!(names.len(), 19, "{names:?}");
         run(&["auth", "check", "--help"]).exits(0);
         run(&["--version"]).exits(0);
     }

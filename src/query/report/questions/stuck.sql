@@ -33,9 +33,10 @@ WITH given AS (
     -- Without a time of its own, an action began when it was first archived, at the latest.
     SELECT actions.id, actions.type, actions.resource_type, actions.resource_id, actions.region_slug,
            actions.started_at,
-           coalesce(actions.started_at, sync_runs.started_at) AS begun_at
+           coalesce(actions.started_at, imports.started_at, sync_runs.started_at) AS begun_at
       FROM actions
-      JOIN sync_runs ON sync_runs.id = actions.first_seen_run
+      LEFT JOIN imports ON imports.id = actions.first_seen_import
+      LEFT JOIN sync_runs ON sync_runs.id = actions.first_seen_run
      WHERE actions.status = 'in-progress'
 )
 SELECT open.id AS action_id,

@@ -1,0 +1,283 @@
+//! Imports: files with actions, merged by the rules of a sync.
+//!
+//! An import proves nothing about a listing, so it touches no coverage. An action that no sync has seen keeps
+//! `first_seen_run` null: the counts of a sync leave it out, and the first sync that sees it sets the column. The row in
+//! `imports` is written together with the first news of the file. A file without news adds a row only if no import read
+//! it before.
+//!
+//! A dump shows a region as it was long ago, so it fills only regions that are unknown.
+
+use super::actions::{ImportId, Recorded, SeenBy, Upsert};
+use super::connection::connect_nowhere;
+use super::error::{Error, Step};
+use super::indexes::LargeIndexes;
+use super::interrupt::LockWait;
+use super::{Store, migrations};
+use crate::core::cancellation::Cancellation;
+use crate::core::model::Action;
+use crate::core::time::Timestamp;
+use rusqlite::types::Value;
+use rusqlite::{Connection, Transaction, TransactionBehavior, named_params};
+
+/// The form of an imported file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportKind {
+    /// A JSON array of actions.
+    List,
+    /// Answers of the API.
+    Answers,
+    /// JSON objects, one after the other.
+    Lines,
+    /// Another archive.
+    Archive,
+}
+
+impl ImportKind {
+    /// The text in the archive.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Answers => "answers",
+            Self::Lines => "lines",
+            Self::Archive => "archive",
+        }
+    }
+}
+
+/// An import under way.
+#[derive(Debug)]
+pub struct Import {
+    id: Option<ImportId>,
+    path: String,
+    kind: ImportKind,
+    started_at: Timestamp,
+    /// The rows that were read.
+    pub rows_read: u64,
+    /// The rows that are no actions.
+    pub refused: u64,
+    /// The result of archiving the others.
+    pub recorded: Recorded,
+}
+
+/// The end of an import.
+#[derive(Clone, Debug, Default)]
+pub struct ImportEnd {
+    /// The SHA-256 of the file, in hexadecimal digits, when it was read to its end.
+    pub sha256: Option<String>,
+    /// What is missing, in words.
+    pub message: Option<String>,
+}
+
+const RECORD: &str = "cannot archive what a file says";
+const NOTE: &str = "cannot note an import";
+
+const KNOWS_FILE: &str = "
+SELECT EXISTS (SELECT 1 FROM imports WHERE sha256 = :sha256 AND message IS :message)";
+
+/// A known action, as the rehearsal of an import needs it.
+const COPY: &str = "
+INSERT INTO actions (id, status, type, started_at, completed_at, resource_id, resource_type, region_slug,
+                     first_seen_run, extra)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+ON CONFLICT (id) DO NOTHING";
+
+const COPIED: &str = "
+SELECT id, status, type, started_at, completed_at, resource_id, resource_type, region_slug, first_seen_run, extra
+  FROM actions
+ WHERE id = ?1";
+
+impl Import {
+    /// An import that has read nothing yet.
+    #[must_use]
+    pub fn new(path: String, kind: ImportKind, started_at: Timestamp) -> Self {
+        Self {
+            id: None,
+            path,
+            kind,
+            started_at,
+            rows_read: 0,
+            refused: 0,
+            recorded: Recorded::default(),
+        }
+    }
+
+    /// The number of the import; there is none before it brings something new.
+    fn begun(&self, connection: &Connection) -> Result<ImportId, Error> {
+        if let Some(id) = self.id {
+            return Ok(id);
+        }
+        connection
+            .prepare_cached(
+                "INSERT INTO imports (path, kind, started_at, version)
+                 VALUES (:path, :kind, :started_at, :version)",
+            )
+            .and_then(|mut statement| {
+                statement.execute(named_params! {
+                    ":path": self.path,
+                    ":kind": self.kind.as_str(),
+                    ":started_at": self.started_at.to_string(),
+                    ":version": env!("CARGO_PKG_VERSION"),
+                })
+            })
+            .step(NOTE)?;
+        Ok(connection.last_insert_rowid())
+    }
+
+    fn write_counts(&self, connection: &Connection, id: ImportId) -> Result<(), Error> {
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        connection
+            .prepare_cached(
+                "UPDATE imports
+                    SET rows_read = :rows_read, inserted = :inserted, updated = :updated, unchanged = :unchanged,
+                        refused = :refused
+                  WHERE id = :id",
+            )
+            .and_then(|mut statement| {
+                statement.execute(named_params! {
+                    ":rows_read": number(self.rows_read),
+                    ":inserted": number(self.recorded.inserted),
+                    ":updated": number(self.recorded.updated),
+                    ":unchanged": number(self.recorded.unchanged),
+                    ":refused": number(self.refused),
+                    ":id": id,
+                })
+            })
+            .step(NOTE)?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// A store that writes nothing to `archive`: it shows the result of an import, and is gone when it is dropped.
+    ///
+    /// # Errors
+    /// When SQLite cannot make a temporary file.
+    pub fn rehearsal(archive: Option<Connection>) -> Result<Self, Error> {
+        let lock_wait = LockWait::new(&Cancellation::never());
+        let connection = connect_nowhere()?;
+        migrations::apply(&connection)?;
+        let mut store = Self {
+            connection,
+            lock_wait,
+            place: None,
+            written_regions: super::WrittenRegions::default(),
+            is_wal: true,
+            large_indexes: LargeIndexes::UpToDate,
+            archived: None,
+            upgrade: None,
+            rehearsed: archive,
+        };
+        store.expect_new_actions(u64::MAX)?;
+        Ok(store)
+    }
+
+    /// Archives rows of a file in one transaction: the actions, and their regions as far as they are unknown.
+    ///
+    /// # Errors
+    /// When the archive cannot be written; then nothing of these rows is archived.
+    pub fn record_import(&mut self, import: &mut Import, rows: &[Action]) -> Result<(), Error> {
+        self.copy_known(rows)?;
+        self.leave_readers_alone()?;
+        let before = import.recorded;
+        let outcome = self.try_record_import(import, rows);
+        if outcome.is_err() {
+            import.recorded = before;
+        }
+        self.forget_regions_after_failure(&outcome);
+        let inserted = import.recorded.inserted - before.inserted;
+        self.archived = self.archived.map(|rows| rows + inserted);
+        outcome
+    }
+
+    fn try_record_import(&mut self, import: &mut Import, rows: &[Action]) -> Result<(), Error> {
+        let Self {
+            connection,
+            written_regions,
+            ..
+        } = self;
+        let tx = Transaction::new_unchecked(connection, TransactionBehavior::Immediate);
+        let tx = tx.step(RECORD)?;
+        let id = import.begun(&tx)?;
+        let before = tx.total_changes();
+        let mut upsert = Upsert::new(&tx)?;
+        for action in in_order_of_ids(rows) {
+            written_regions.fill(&tx, action, import.started_at)?;
+            let written = upsert.write(action, SeenBy::Import(id))?;
+            import.recorded.count(written, action, false);
+        }
+        drop(upsert);
+        if import.id.is_none() && tx.total_changes() == before {
+            return tx.rollback().step(RECORD);
+        }
+        import.write_counts(&tx, id)?;
+        tx.commit().step(RECORD)?;
+        import.id = Some(id);
+        Ok(())
+    }
+
+    /// Notes the end of an import.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn finish_import(
+        &mut self,
+        import: &Import,
+        end: &ImportEnd,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let connection = &self.connection;
+        let parameters = named_params! { ":sha256": end.sha256, ":message": end.message };
+        let is_known: bool = connection
+            .query_row(KNOWS_FILE, parameters, |row| row.get(0))
+            .step(NOTE)?;
+        if import.id.is_none() && is_known {
+            return Ok(());
+        }
+        let tx = Transaction::new_unchecked(connection, TransactionBehavior::Immediate);
+        let tx = tx.step(NOTE)?;
+        let id = import.begun(&tx)?;
+        import.write_counts(&tx, id)?;
+        tx.execute(
+            "UPDATE imports SET finished_at = :now, sha256 = :sha256, message = :message WHERE id = :id",
+            named_params! {
+                ":now": now.to_string(),
+                ":sha256": end.sha256,
+                ":message": end.message,
+                ":id": id,
+            },
+        )
+        .step(NOTE)?;
+        tx.commit().step(NOTE)
+    }
+
+    /// Copies the archived state of these actions into the rehearsal.
+    fn copy_known(&self, rows: &[Action]) -> Result<(), Error> {
+        const CANNOT: &str = "cannot compare a file with the archive";
+        let Some(archive) = &self.rehearsed else {
+            return Ok(());
+        };
+        let mut copied = archive.prepare_cached(COPIED).step(CANNOT)?;
+        let mut copy = self.connection.prepare_cached(COPY).step(CANNOT)?;
+        let tx = self.connection.unchecked_transaction().step(CANNOT)?;
+        for action in rows {
+            let mut found = copied.query([action.id]).step(CANNOT)?;
+            if let Some(row) = found.next().step(CANNOT)? {
+                for index in 0..copy.parameter_count() {
+                    let value: Value = row.get(index).step(CANNOT)?;
+                    copy.raw_bind_parameter(index + 1, value).step(CANNOT)?;
+                }
+                copy.raw_execute().step(CANNOT)?;
+            }
+        }
+        tx.commit().step(CANNOT)
+    }
+}
+
+/// Dumps are often newest first. Written in the order of their ids, rows make a smaller file. Two rows of the same
+/// action keep their order.
+fn in_order_of_ids(rows: &[Action]) -> Vec<&Action> {
+    let mut rows: Vec<_> = rows.iter().collect();
+    rows.sort_by_key(|action| action.id);
+    rows
+}

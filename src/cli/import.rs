@@ -1,0 +1,321 @@
+//! `archiver import`: archives the actions of files, and reports the result.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use archiver::archive::{self, ArchiveLock, Store};
+use archiver::core::cancellation::Cancellation;
+use archiver::core::files;
+use archiver::core::time::Timestamp;
+use archiver::output::{visible, wrapped};
+use archiver::sync::import::{self, Contents, Dump, Event, Imported};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::Context;
+use super::attempt::{stopped_at_once, upgraded};
+use super::exit::{Failure, Status, kept_locked, unless_closed};
+use super::import_summary::{File, FileSummary, Summary};
+use super::runtime::{Hangup, Overdue, one_more, stop_signals};
+use super::sync::{SummaryFormat, wait};
+
+const AFTER_HELP: &str = "\
+FILE is a dump of `doctl ... -o json`, an answer of the API, JSON lines as `archiver query -o jsonl` writes them, or \
+another archive. Compressed files (gzip) are unpacked, and - is stdin. The contents tell what a file is, not its name.
+
+Examples:
+  archiver import actions-2019.json.gz
+  doctl compute action list -o json | archiver import -
+  archiver import --dry-run old/archive.db
+
+An import only adds what the archive lacks: it replaces no known value by null and reopens no action. It proves \
+nothing about completeness, so the next sync reads as much as without it. `archiver show` and `archiver status` tell \
+which actions no sync has seen. A dump does not say whose actions it has: import only those of your own account.
+
+Exit status: 0 all imported; 1 failed; 2 not a dump of actions, or an archive of another account: nothing of it was \
+imported; 3 a part was imported: stderr says which rows are no actions, or where a file breaks off; 5 a sync is \
+running; 6 no usable archive.";
+
+/// Flags of `archiver import`.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Arguments {
+    /// The files; - is stdin
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Show the result of an import, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// The longest wait for a sync, or for a program that keeps the archive locked, such as 60s [default: no wait for a
+    /// sync, a minute for a program]
+    #[arg(long, value_name = "DURATION")]
+    wait: Option<String>,
+    /// The format of the summary: text, for people on stderr, or json, for scripts on stdout
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true
+    )]
+    output: SummaryFormat,
+}
+
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
+    let wait = arguments.wait.as_deref().map(wait).transpose()?;
+    let path = context.archive_path()?;
+    let bar = bar(context);
+    let signals = stop_signals(Hangup::Stops, Some(overdue(context, &bar)))?;
+    let mut session = Session {
+        context,
+        path,
+        wait,
+        is_dry: arguments.dry_run,
+        cancellation: &signals.cancellation,
+        bar,
+        opened: None,
+    };
+    let started_at = Timestamp::now();
+    let files = session.import_all(&arguments.files);
+    session.bar.finish_and_clear();
+    let closed = session.close();
+    let files = files?;
+    closed?;
+    let summary = Summary::of(&files, arguments.dry_run, started_at, Timestamp::now());
+    tell(context, arguments, &summary)?;
+    // Keep listening: printing the error may block when stderr is not read.
+    let verdict = verdict(files);
+    std::mem::forget(signals);
+    verdict
+}
+
+/// The end of an import that a second signal stops.
+fn overdue(context: &Context, bar: &ProgressBar) -> Overdue {
+    let (terminal, bar) = (context.terminal, bar.clone());
+    Overdue {
+        status: Status::Partial,
+        say: Box::new(move || {
+            bar.finish_and_clear();
+            terminal.failure(&stopped_at_once());
+        }),
+    }
+}
+
+fn bar(context: &Context) -> ProgressBar {
+    if context.terminal.is_interactive && !context.terminal.is_quiet {
+        let style = ProgressStyle::with_template("{bar:12} {wide_msg}");
+        ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    } else {
+        ProgressBar::hidden()
+    }
+}
+
+/// A file that can be imported.
+enum Source {
+    Dump(Dump),
+    Archive(import::Archive),
+}
+
+/// The import of several files into one archive.
+struct Session<'a> {
+    context: &'a Context,
+    path: PathBuf,
+    wait: Option<Duration>,
+    is_dry: bool,
+    cancellation: &'a Cancellation,
+    bar: ProgressBar,
+    /// The archive, once a file has shown its first action, and its lock unless nothing is written.
+    opened: Option<(Store, Option<ArchiveLock>)>,
+}
+
+impl Session<'_> {
+    /// Imports each file. A file that cannot be imported does not stop the others; an archive that cannot be written
+    /// does.
+    fn import_all(&mut self, files: &[PathBuf]) -> Result<Vec<File>, Failure> {
+        let mut results = Vec::new();
+        for file in files {
+            if self.cancellation.is_requested() && !results.is_empty() {
+                break;
+            }
+            results.push(File {
+                path: file.display().to_string(),
+                outcome: self.import(file)?,
+            });
+        }
+        if let Some((store, _)) = self.opened.as_mut().filter(|_| !self.is_dry) {
+            store.make_deferred_indexes(one_more(self.cancellation))?;
+        }
+        Ok(results)
+    }
+
+    /// The outer error is about the archive, the inner one about the file.
+    fn import(&mut self, file: &Path) -> Result<Result<Imported, Failure>, Failure> {
+        if self.is_itself(file) {
+            let text = format!("{} is the archive itself", file.display());
+            return Ok(Err(Failure::usage(text)));
+        }
+        let opened = match import::contents(file) {
+            Ok(Contents::Database) => {
+                let lock_wait = (self.context).lock_wait(file, self.cancellation, self.wait);
+                import::Archive::open(file, &lock_wait).map(Source::Archive)
+            }
+            // Opening the file as a dump reports other problems.
+            Ok(Contents::Text) | Err(_) => Dump::open(file, self.cancellation).map(Source::Dump),
+        };
+        match opened {
+            Ok(source) => self.archive(&file.display().to_string(), source),
+            Err(error) => Ok(Err(Failure::from(error))),
+        }
+    }
+
+    /// Opening and closing the file of an archive would drop the locks on it.
+    fn is_itself(&self, file: &Path) -> bool {
+        let [file, archive] = [file, &self.path].map(std::fs::metadata);
+        matches!((file, archive), (Ok(file), Ok(archive)) if files::is_same(&file, &archive))
+    }
+
+    fn archive(
+        &mut self,
+        path: &str,
+        source: Source,
+    ) -> Result<Result<Imported, Failure>, Failure> {
+        let (mut store, lock) = match self.opened.take() {
+            Some(opened) => opened,
+            None => self.open()?,
+        };
+        let (context, bar) = (self.context, self.bar.clone());
+        let mut listener = |event: &Event<'_>| match event {
+            Event::Refused(row) => bar.suspend(|| {
+                let text = format!("{path}, line {}: {}", row.line, row.reason);
+                context.terminal.warning(&text);
+            }),
+            Event::Archived {
+                bytes,
+                length,
+                rows,
+            } => {
+                bar.set_length(length.unwrap_or(0));
+                bar.set_position(*bytes);
+                let rows = archiver::output::grouped(*rows);
+                bar.set_message(visible(&format!("{path}: {rows} rows")).into_owned());
+            }
+        };
+        let (clock, stop) = (Timestamp::now, self.cancellation);
+        let imported = match source {
+            Source::Dump(dump) => dump.import(&mut store, clock, stop, &mut listener).map(Ok),
+            Source::Archive(other) => other.import(&mut store, clock, stop, &mut listener),
+        };
+        self.opened = Some((store, lock));
+        match imported {
+            Ok(imported) => Ok(imported.map_err(Failure::from)),
+            Err(error) => Err(kept_locked(&self.path, error)),
+        }
+    }
+
+    /// Opens the archive as a sync does. To show a result, only reads it.
+    fn open(&self) -> Result<(Store, Option<ArchiveLock>), Failure> {
+        let path = &self.path;
+        let lock_wait = (self.context).lock_wait(path, self.cancellation, self.wait);
+        let failed = |error| kept_locked(path, error);
+        if self.is_dry {
+            let archive = match archive::open_read_only_unless(path, &lock_wait) {
+                Ok(archive) => Some(archive),
+                Err(archive::Error::Missing { .. }) => None,
+                Err(error) => return Err(failed(error)),
+            };
+            return Ok((Store::rehearsal(archive)?, None));
+        }
+        match archive::expect_archive(path) {
+            Err(archive::Error::Missing { .. }) => {
+                let text = format!("starting a new archive at {}", path.display());
+                self.context.terminal.detail(1, &text);
+            }
+            Err(error) if error.is_unusable_archive() => return Err(error.into()),
+            // A later step opens the archive and reports other problems.
+            Ok(()) | Err(_) => {}
+        }
+        let lock = ArchiveLock::acquire_unless(
+            path,
+            Timestamp::now(),
+            self.wait.unwrap_or_default(),
+            self.cancellation,
+        )?;
+        let store = Store::open_unless(path, &lock_wait).map_err(failed)?;
+        if let Some(upgrade) = store.upgrade() {
+            self.context.terminal.note(&upgraded(upgrade));
+        }
+        Ok((store, Some(lock)))
+    }
+
+    /// Closes the archive, and then drops its lock.
+    fn close(&mut self) -> Result<(), Failure> {
+        match self.opened.take() {
+            Some((store, Some(_lock))) => {
+                let closed = store.close();
+                closed.map_err(|error| kept_locked(&self.path, error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn tell(context: &Context, arguments: &Arguments, summary: &Summary) -> Result<(), Failure> {
+    let terminal = context.terminal;
+    for file in &summary.files {
+        if let Some(text) = file.unnamed_rows() {
+            terminal.warning(&text);
+        }
+    }
+    if arguments.output == SummaryFormat::Json {
+        let text = summary.as_json();
+        unless_closed(writeln!(io::stdout(), "{text}"))?;
+    }
+    for text in summary.files.iter().filter_map(FileSummary::in_words) {
+        if arguments.dry_run && arguments.output == SummaryFormat::Text {
+            let text = wrapped(&visible(&text), terminal.width, 2);
+            unless_closed(writeln!(io::stdout(), "{text}"))?;
+        } else {
+            let is_told = terminal.is_interactive && arguments.output == SummaryFormat::Text;
+            terminal.detail(u8::from(!is_told), &text);
+        }
+    }
+    Ok(())
+}
+
+/// The exit status: that of the only file, or partial as soon as a file of several was imported.
+fn verdict(files: Vec<File>) -> Result<Status, Failure> {
+    let count = files.len();
+    let mut has_imported = false;
+    let mut problems = Vec::new();
+    for File { path, outcome } in files {
+        match outcome.map(|imported| imported.message()) {
+            Ok(None) => has_imported = true,
+            Ok(Some(message)) => {
+                has_imported = true;
+                problems.push(Failure {
+                    status: Status::Partial,
+                    message: format!("{path} was imported only in part: {message}"),
+                    hint: None,
+                });
+            }
+            Err(failure) => problems.push(failure),
+        }
+    }
+    let Some(first) = problems.first().cloned() else {
+        return Ok(Status::Done);
+    };
+    if count == 1 {
+        return Err(first);
+    }
+    let messages: Vec<_> = problems.iter().map(|it| it.message.as_str()).collect();
+    Err(Failure {
+        status: if has_imported {
+            Status::Partial
+        } else {
+            first.status
+        },
+        message: messages.join("; "),
+        hint: first.hint,
+    })
+}

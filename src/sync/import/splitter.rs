@@ -1,0 +1,497 @@
+//! Finds the rows in a text of any length: the elements of arrays, the lists in answers of the API, and objects that
+//! follow one another.
+//!
+//! It looks only at quotes and brackets, and decodes nothing: each row is decoded by the reader of the API's pages. So
+//! the memory is that of one row, even if the whole text is one line.
+
+use std::io::{self, BufRead};
+
+use crate::archive::ImportKind;
+
+/// The longest row that is kept; an action has 2.5 KB.
+const MOST_ROW_BYTES: usize = 1 << 20;
+
+/// A part of the text.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The text of a row is in the buffer.
+    Row,
+    /// A part that is not a row, with the reason. Its beginning is in the buffer.
+    Refused(&'static str),
+    /// The end of the text.
+    End,
+}
+
+/// The reason why the rest of a text cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Broken {
+    #[error("it breaks off at line {line}")]
+    Cut { line: u64 },
+    #[error("it is not JSON from line {line} on")]
+    Syntax { line: u64 },
+    #[error("it cannot be read after line {line}: {source}")]
+    Read { line: u64, source: io::Error },
+}
+
+/// The place of the next byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Between two values.
+    Top,
+    /// In a list at the top.
+    List,
+    /// In the list of an answer.
+    Page,
+    /// After the list of an answer, in its other members.
+    Rest,
+}
+
+pub(super) struct Splitter<R> {
+    text: R,
+    place: Place,
+    /// The line of the next byte, from 1.
+    line: u64,
+    /// The line on which the last part began.
+    pub(super) began: u64,
+    /// The form of the text, once it is known.
+    pub(super) kind: Option<ImportKind>,
+}
+
+impl<R: BufRead> Splitter<R> {
+    pub(super) fn new(text: R) -> Self {
+        Self {
+            text,
+            place: Place::Top,
+            line: 1,
+            began: 1,
+            kind: None,
+        }
+    }
+
+    pub(super) fn into_text(self) -> R {
+        self.text
+    }
+
+    /// Reads the next part into `row`.
+    pub(super) fn next(&mut self, row: &mut Vec<u8>) -> Result<Part, Broken> {
+        loop {
+            row.clear();
+            let next = self.peek_visible()?;
+            self.began = self.line;
+            match (self.place, next) {
+                (Place::Top, None) => return Ok(Part::End),
+                (_, None) => return Err(Broken::Cut { line: self.line }),
+                (Place::Top, Some(b'[')) => self.enter(Place::List, ImportKind::List),
+                (Place::Top, Some(b'{')) => {
+                    if let Some(part) = self.object(row)? {
+                        return Ok(part);
+                    }
+                }
+                (Place::Top, Some(_)) => {
+                    self.line_into(row)?;
+                    // doctl writes null for an empty list.
+                    if row.trim_ascii() != b"null" {
+                        return Ok(Part::Refused("it is not JSON"));
+                    }
+                    self.kind.get_or_insert(ImportKind::List);
+                }
+                (Place::List | Place::Page, Some(b',')) => self.text.consume(1),
+                (Place::List, Some(b']')) => self.leave(Place::Top),
+                (Place::Page, Some(b']')) => self.leave(Place::Rest),
+                (Place::List | Place::Page, Some(_)) => return self.value(row),
+                (Place::Rest, Some(_)) => {
+                    self.scan(row, Scan::rest())?;
+                    self.place = Place::Top;
+                }
+            }
+        }
+    }
+
+    fn enter(&mut self, place: Place, kind: ImportKind) {
+        self.text.consume(1);
+        self.place = place;
+        self.kind.get_or_insert(kind);
+    }
+
+    fn leave(&mut self, place: Place) {
+        self.text.consume(1);
+        self.place = place;
+    }
+
+    /// An object at the top: an action, or an answer with actions. `None` when it is an answer whose list begins.
+    fn object(&mut self, row: &mut Vec<u8>) -> Result<Option<Part>, Broken> {
+        Ok(match self.scan(row, Scan::object())? {
+            Found::Value => {
+                self.kind.get_or_insert(ImportKind::Lines);
+                Some(whole(row))
+            }
+            Found::TornLine => Some(Part::Refused("its line breaks off")),
+            Found::Member if is_last_name(row, b"actions") && self.peek()? == Some(b'[') => {
+                self.enter(Place::Page, ImportKind::Answers);
+                None
+            }
+            Found::Member => {
+                row.clear();
+                self.kind.get_or_insert(ImportKind::Answers);
+                let part = self.value(row)?;
+                self.place = Place::Rest;
+                Some(part)
+            }
+        })
+    }
+
+    /// An element of a list.
+    fn value(&mut self, row: &mut Vec<u8>) -> Result<Part, Broken> {
+        match self.scan(row, Scan::value())? {
+            Found::Value if row.is_empty() => Err(Broken::Syntax { line: self.line }),
+            _ => Ok(whole(row)),
+        }
+    }
+
+    /// Reads until the end of what `scan` looks for.
+    fn scan(&mut self, row: &mut Vec<u8>, mut scan: Scan) -> Result<Found, Broken> {
+        loop {
+            let line = self.line;
+            let chunk = self.text.fill_buf();
+            let chunk = chunk.map_err(|error| unreadable(error, line))?;
+            if chunk.is_empty() {
+                return Err(Broken::Cut { line });
+            }
+            let (count, found) = scan.read(chunk, &mut self.line);
+            let room = MOST_ROW_BYTES.saturating_sub(row.len()) + 1;
+            if scan.keeps {
+                row.extend_from_slice(&chunk[..count.min(room)]);
+            }
+            self.text.consume(count);
+            match found {
+                Some(Found::Member) if scan.is_object && !self.is_list_or_action(row)? => {}
+                Some(found) => return Ok(found),
+                None => {}
+            }
+        }
+    }
+
+    /// True when the member whose name was just read holds actions.
+    fn is_list_or_action(&mut self, row: &[u8]) -> Result<bool, Broken> {
+        let next = self.peek_visible()?;
+        Ok(match next {
+            Some(b'[') => is_last_name(row, b"actions"),
+            Some(b'{') => is_last_name(row, b"action"),
+            _ => false,
+        })
+    }
+
+    /// Reads the rest of a line.
+    fn line_into(&mut self, row: &mut Vec<u8>) -> Result<(), Broken> {
+        loop {
+            let line = self.line;
+            let chunk = self.text.fill_buf();
+            let chunk = chunk.map_err(|error| unreadable(error, line))?;
+            let end = chunk.iter().position(|byte| *byte == b'\n');
+            let count = end.map_or(chunk.len(), |end| end + 1);
+            let room = MOST_ROW_BYTES.saturating_sub(row.len());
+            row.extend_from_slice(&chunk[..count.min(room)]);
+            let is_over = end.is_some() || chunk.is_empty();
+            self.text.consume(count);
+            self.line += u64::from(end.is_some());
+            if is_over {
+                return Ok(());
+            }
+        }
+    }
+
+    fn peek(&mut self) -> Result<Option<u8>, Broken> {
+        let line = self.line;
+        let chunk = self.text.fill_buf();
+        Ok(chunk
+            .map_err(|error| unreadable(error, line))?
+            .first()
+            .copied())
+    }
+
+    /// The next byte that is not a blank, nor the mark at the beginning of some texts.
+    fn peek_visible(&mut self) -> Result<Option<u8>, Broken> {
+        while let Some(byte) = self.peek()? {
+            match byte {
+                b'\n' => self.line += 1,
+                b' ' | b'\t' | b'\r' | 0xef | 0xbb | 0xbf => {}
+                _ => return Ok(Some(byte)),
+            }
+            self.text.consume(1);
+        }
+        Ok(None)
+    }
+}
+
+fn unreadable(source: io::Error, line: u64) -> Broken {
+    match source.kind() {
+        io::ErrorKind::UnexpectedEof => Broken::Cut { line },
+        _ => Broken::Read { line, source },
+    }
+}
+
+fn whole(row: &[u8]) -> Part {
+    if row.len() > MOST_ROW_BYTES {
+        Part::Refused("it is longer than 1048576 bytes")
+    } else {
+        Part::Row
+    }
+}
+
+/// True when the text ends with the name of this member and a colon.
+fn is_last_name(row: &[u8], name: &[u8]) -> bool {
+    let row = row.trim_ascii_end();
+    let row = row.strip_suffix(b":").unwrap_or(row).trim_ascii_end();
+    let row = row
+        .strip_suffix(b"\"")
+        .and_then(|row| row.strip_suffix(name));
+    row.is_some_and(|row| row.ends_with(b"\""))
+}
+
+/// The end of a scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// The end of the value.
+    Value,
+    /// The colon after the name of a member of the object itself.
+    Member,
+    /// The end of a line inside an object that another object follows.
+    TornLine,
+}
+
+/// The state between two chunks of a value.
+struct Scan {
+    depth: usize,
+    is_quoted: bool,
+    is_escaped: bool,
+    /// True when a new line was the last byte.
+    is_new_line: bool,
+    /// True for an object at the top, whose members are looked at.
+    is_object: bool,
+    /// True when the text is kept.
+    keeps: bool,
+}
+
+impl Scan {
+    fn value() -> Self {
+        Self {
+            depth: 0,
+            is_quoted: false,
+            is_escaped: false,
+            is_new_line: false,
+            is_object: false,
+            keeps: true,
+        }
+    }
+
+    fn object() -> Self {
+        Self {
+            is_object: true,
+            ..Self::value()
+        }
+    }
+
+    /// The members after the list of an answer, and its closing bracket.
+    fn rest() -> Self {
+        Self {
+            depth: 1,
+            keeps: false,
+            ..Self::value()
+        }
+    }
+
+    /// Reads a chunk. Returns the number of bytes that belong to the value, and its end.
+    fn read(&mut self, chunk: &[u8], line: &mut u64) -> (usize, Option<Found>) {
+        let mut index = 0;
+        while let Some(byte) = chunk.get(index) {
+            if self.is_quoted && !self.is_escaped && !is_end_in_text(*byte) {
+                // Most bytes are inside a text, so they are passed over in one go.
+                self.is_new_line = false;
+                let rest = &chunk[index..];
+                let length = rest.iter().position(|byte| is_end_in_text(*byte));
+                index += length.unwrap_or(rest.len());
+                continue;
+            }
+            if let Some((count, found)) = self.step(*byte, index, line) {
+                return (count, Some(found));
+            }
+            index += 1;
+        }
+        (chunk.len(), None)
+    }
+
+    /// Reads the byte at `index`. Returns the number of bytes of the value, and its end.
+    fn step(&mut self, byte: u8, index: usize, line: &mut u64) -> Option<(usize, Found)> {
+        let is_after_line = std::mem::take(&mut self.is_new_line);
+        if byte == b'\n' {
+            *line += 1;
+            self.is_new_line = true;
+            let is_torn = self.is_object && self.is_quoted;
+            return is_torn.then_some((index + 1, Found::TornLine));
+        }
+        if self.is_quoted {
+            match byte {
+                _ if self.is_escaped => self.is_escaped = false,
+                b'\\' => self.is_escaped = true,
+                b'"' => {
+                    self.is_quoted = false;
+                    return (self.depth == 0).then_some((index + 1, Found::Value));
+                }
+                _ => {}
+            }
+            return None;
+        }
+        match byte {
+            b'"' => self.is_quoted = true,
+            b'{' if is_after_line && self.is_object && self.depth > 0 => {
+                return Some((index, Found::TornLine));
+            }
+            b'{' | b'[' => self.depth += 1,
+            // In a list, a value without brackets ends before that of the list.
+            b'}' | b']' if self.depth <= 1 => return Some((index + self.depth, Found::Value)),
+            b'}' | b']' => self.depth -= 1,
+            b',' if self.depth == 0 => return Some((index, Found::Value)),
+            b':' if self.depth == 1 && self.is_object => return Some((index + 1, Found::Member)),
+            _ => {}
+        }
+        None
+    }
+}
+
+/// True for the bytes that mean something inside a text.
+fn is_end_in_text(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | b'\n')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The rows of a text that arrives in pieces of this size, and the reason why it ends early.
+    fn split(text: &str, piece: usize) -> (Vec<(u64, String)>, Option<String>) {
+        let mut splitter = Splitter::new(io::BufReader::with_capacity(piece, text.as_bytes()));
+        let (mut parts, mut row) = (Vec::new(), Vec::new());
+        loop {
+            let part = match splitter.next(&mut row) {
+                Ok(Part::End) => return (parts, None),
+                Ok(Part::Row) => String::from_utf8_lossy(&row).into_owned(),
+                Ok(Part::Refused(reason)) => format!("! {reason}"),
+                Err(broken) => return (parts, Some(broken.to_string())),
+            };
+            parts.push((splitter.began, part));
+        }
+    }
+
+    fn rows(text: &str) -> Vec<String> {
+        let (parts, broken) = split(text, 7);
+        assert_eq!(broken, None, "{text}");
+        parts.into_iter().map(|(_, row)| row).collect()
+    }
+
+    #[test]
+    fn rows_are_found_in_lists_answers_and_one_after_the_other() {
+        for text in [
+            r#"[{"id":1},{"id":2}]"#,
+            "[\n  {\"id\":1},\n  {\"id\":2}\n]\n",
+            r#"{"id":1}{"id":2}"#,
+            r#"[{"id":1}][{"id":2}]"#,
+            r#"{"meta":{"x":[1,{}]},"actions":[{"id":1},{"id":2}],"links":{"a":"]}"}}"#,
+            r#"{"actions":[{"id":1}]} {"actions" : [{"id":2}]}"#,
+            r#"{"action":{"id":1},"x":1}{"action":{"id":2}}"#,
+        ] {
+            assert_eq!(rows(text), [r#"{"id":1}"#, r#"{"id":2}"#], "{text}");
+        }
+        let texts = r#"{"a":"}{\"]\\","actions":5}"#;
+        assert_eq!(rows(&format!("[{texts}]")), [texts]);
+        assert_eq!(rows(texts), [texts]);
+        assert_eq!(rows("null\n"), [""; 0]);
+        assert_eq!(rows("[1, \"a\" ,[2,[3]]]"), ["1", "\"a\"", "[2,[3]]"]);
+    }
+
+    #[test]
+    fn a_line_that_breaks_off_takes_no_other_with_it() {
+        let text = "{\"id\":1}\n{\"id\":2,\"x\":\"y\n{\"id\":3,\n{\"id\":4}\noops\n{\"id\":5}\n";
+        let (parts, broken) = split(text, 5);
+        assert_eq!(broken, None);
+        let torn = "! its line breaks off".to_owned();
+        assert_eq!(
+            parts,
+            [
+                (1, "{\"id\":1}".to_owned()),
+                (2, torn.clone()),
+                (3, torn),
+                (4, "{\"id\":4}".to_owned()),
+                (5, "! it is not JSON".to_owned()),
+                (6, "{\"id\":5}".to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_text_that_breaks_off_says_where() {
+        for (text, rows, said) in [
+            ("[{\"id\":1},\n{\"id\":", 1, "it breaks off at line 2"),
+            ("[{\"id\":1}", 1, "it breaks off at line 1"),
+            ("{\"actions\":[{\"id\":1}],", 1, "it breaks off at line 1"),
+            ("{\"id\":\"", 0, "it breaks off at line 1"),
+            ("[{\"id\":1}}\n]", 1, "it is not JSON from line 1 on"),
+        ] {
+            let (parts, broken) = split(text, 3);
+            assert_eq!(
+                (parts.len(), broken.as_deref()),
+                (rows, Some(said)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_row_without_end_takes_no_memory() {
+        let long = format!(
+            "[{{\"id\":1,\"x\":\"{}\"}},{{\"id\":2}}]",
+            "x".repeat(3 << 20)
+        );
+        let mut splitter = Splitter::new(long.as_bytes());
+        let mut row = Vec::new();
+        let part = splitter.next(&mut row).unwrap();
+        assert_eq!(part, Part::Refused("it is longer than 1048576 bytes"));
+        assert!(row.capacity() <= 2 * MOST_ROW_BYTES + 1);
+        assert_eq!(splitter.next(&mut row).unwrap(), Part::Row);
+    }
+
+    fn value() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            any::<i64>().prop_map(Into::into),
+            "[\\[\\]{}\":,\\\\ a\n]{0,8}".prop_map(Into::into),
+            Just(serde_json::Value::Null),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+                prop::collection::btree_map("[a-z\"\\\\{]{0,7}", inner, 0..4)
+                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_rows_of_any_list_are_its_elements(
+            values in prop::collection::vec(value(), 0..6), piece in 1_usize..40, pretty: bool,
+        ) {
+            let list = serde_json::Value::from(values.clone());
+            let text = if pretty { format!("{list:#}") } else { list.to_string() };
+            let (parts, broken) = split(&text, piece);
+            prop_assert_eq!(broken, None);
+            let found: Vec<serde_json::Value> =
+                parts.iter().map(|(_, row)| serde_json::from_str(row).unwrap()).collect();
+            prop_assert_eq!(found, values);
+        }
+
+        #[test]
+        fn any_text_comes_to_an_end(text in "[\\[\\]{}\":,\\\\ a1\n]{0,60}", piece in 1_usize..40) {
+            split(&text, piece);
+        }
+    }
+}
