@@ -88,10 +88,18 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let states: Choice<String> = filter::choice(&arguments.which.state);
     droplets.retain(|droplet| states.has(state_of(droplet)));
     let slips = filter::slips(&connection, (&filter, now), droplets.len() as u64)?;
+    // What is not archived may decide the state of a droplet.
+    let has_states = !states.is_anything();
+    if filter.droplets.any_of.is_empty() && filter.tags.any_of.is_empty() {
+        context
+            .basis
+            .note_unarchived(&connection, None, has_states)?;
+    }
     drop(connection);
     let status = print(context, arguments, &droplets)?;
     context.terminal.warnings(&slips);
-    Ok(status)
+    let is_unproven = flags.exit_code && has_states && context.basis.is_incomplete();
+    Ok(if is_unproven { Status::Partial } else { status })
 }
 
 const STATES: [&str; 5] = ["on", "off", "gone", "unlisted", "unknown"];

@@ -216,9 +216,29 @@ pub(super) fn check(
             return Err(Failure::usage(why.to_string()));
         }
     }
+    if !filter.droplets.any_of.is_empty() {
+        check_droplets(context, flags, connection, droplets.as_deref())?;
+    }
     let are_named = !filter.droplets.any_of.is_empty() || !filter.tags.any_of.is_empty();
     match droplets {
         Some(droplets) => (context.basis).note_unarchived(connection, Some(&droplets), are_named),
+        None => Ok(()),
+    }
+}
+
+/// With `--exit-code`, a droplet of which a complete archive knows nothing is an error, because it is probably misspelt.
+pub(super) fn check_droplets(
+    context: &Context,
+    flags: &AnswerFlags,
+    connection: &Connection,
+    droplets: Option<&[DropletId]>,
+) -> Result<(), Failure> {
+    if !flags.exit_code || context.basis.is_incomplete() {
+        return Ok(());
+    }
+    let unseen = query::unseen_droplets(connection, droplets.unwrap_or_default())?;
+    match unseen.first() {
+        Some(unseen) => Err(Failure::usage(in_words(unseen, false))),
         None => Ok(()),
     }
 }

@@ -381,7 +381,10 @@ fn run_report(
     let connection = context.open_archive()?;
     let bound = bound(chosen, report, &texts, (&connection, now, &flags.tz));
     let bound = bound.map_err(|error| unresolved(context, flags, error))?;
+    check_window(&texts, &bound)?;
     tell_values(context, report, &bound);
+    let named = bound.droplets(report);
+    filter::check_droplets(context, flags, &connection, named.as_deref())?;
     note_unarchived(context, &connection, report, &bound)?;
     let printed = answer::print(context, flags, move |printer| {
         let total = report.total.as_ref();
@@ -405,6 +408,17 @@ fn run_report(
     } else {
         printed.status
     })
+}
+
+/// Refuses a window that ends before it begins. The texts of times sort by time.
+fn check_window(texts: &BTreeMap<String, String>, bound: &Bound) -> Result<(), Failure> {
+    match (bound.text("since"), bound.text("until")) {
+        (Some(since), Some(until)) if texts.contains_key("until") && until <= since => {
+            let text = format!("--until: {until} is not after {since}, where the window begins");
+            Err(Failure::usage(text).with_hint("choose an earlier --since"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn tell_values(context: &Context, report: &Report, bound: &Bound) {

@@ -7,6 +7,7 @@ use archiver::query::timeline::{self, Column, Droplet, Power, State, Window};
 use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
+use super::filter;
 
 /// Flags of `archiver timeline`.
 #[derive(clap::Args)]
@@ -41,7 +42,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let flags = &arguments.answer;
     let window = window(arguments, now)?;
     let connection = context.open_archive()?;
-    let droplet = timeline::find(&connection, &arguments.droplet)?;
+    let droplet = timeline::find(&connection, &arguments.droplet);
+    let droplet = droplet.map_err(|error| filter::unresolved(context, flags, error))?;
+    filter::check_droplets(context, flags, &connection, Some(&[droplet.id]))?;
     (context.basis).note_unarchived(&connection, Some(&[droplet.id]), true)?;
     let is_for_people = flags.output.is_for_people();
     if is_for_people {
@@ -89,10 +92,14 @@ fn window(arguments: &Arguments, now: Timestamp) -> Result<Window, Failure> {
         .until
         .as_deref()
         .map(|text| parse_until(text, now, zone));
-    Ok(Window {
-        since: since.transpose().map_err(|error| slip("--since", &error))?,
-        until: until.transpose().map_err(|error| slip("--until", &error))?,
-    })
+    let since = since.transpose().map_err(|error| slip("--since", &error))?;
+    let until = until.transpose().map_err(|error| slip("--until", &error))?;
+    if let Some((since, until)) = since.zip(until)
+        && since >= until
+    {
+        return Err(slip("--until", &format!("{until} is not after {since}")));
+    }
+    Ok(Window { since, until })
 }
 
 /// `web-2 (droplet 7), formerly web-1, in nyc3, created 2020-07-20T08:00:00Z, found gone 2020-08-01T00:00:00Z`

@@ -43,7 +43,7 @@ pub use show::{
     Details, DropletDetails, ImportDetails, Offer, RegionDetails, SyncDetails, Usual, show,
 };
 pub use suggest::{Contradiction, contradictions};
-pub use suggest::{Unseen, unknown, unseen};
+pub use suggest::{Unseen, unknown, unseen, unseen_droplets};
 
 pub(crate) use droplets::one_droplet;
 pub(crate) use rows::scan;

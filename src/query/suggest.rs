@@ -10,7 +10,7 @@ use super::filter::{Values, is_pattern};
 use super::groups::is_known_type;
 use super::question::Question;
 use super::{Choice, DropletSelector, Error, Filter, TypeSelector};
-use crate::core::model::{COMPLETED, IN_PROGRESS};
+use crate::core::model::{COMPLETED, DropletId, IN_PROGRESS};
 use crate::core::similar::nearest;
 use crate::core::time::{Timestamp, duration_text};
 use rusqlite::Connection;
@@ -119,13 +119,24 @@ const RESOURCE_TYPES: [&str; 7] = [
 /// When the archive cannot be read.
 pub fn unseen(connection: &Connection, filter: &Filter) -> Result<Vec<Unseen>, Error> {
     let mut unseen = check(connection, filter, |_, _| true)?;
+    let mut ids = Vec::new();
     for selector in &filter.droplets.any_of {
-        if matches!(selector, DropletSelector::Pattern(_)) {
-            continue;
+        if !matches!(selector, DropletSelector::Pattern(_)) {
+            ids.push(one_droplet(connection, selector)?);
         }
-        let id = one_droplet(connection, selector)?;
-        // Nothing is known of a droplet that nobody asked for.
-        if !is_known(connection, id)? && not_archived(connection, Some(&[id]))?.is_empty() {
+    }
+    unseen.extend(unseen_droplets(connection, &ids)?);
+    Ok(unseen)
+}
+
+/// The droplets of which the archive knows nothing, and that no sync asked for.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub fn unseen_droplets(connection: &Connection, ids: &[DropletId]) -> Result<Vec<Unseen>, Error> {
+    let mut unseen = Vec::new();
+    for id in ids {
+        if !is_known(connection, *id)? && not_archived(connection, Some(&[*id]))?.is_empty() {
             unseen.push(Unseen {
                 field: "droplet",
                 value: id.to_string(),

@@ -9,7 +9,7 @@
 -- parameter droplet (droplets) = *: only these droplets, by id, name or pattern
 -- parameter since (time) = 90d: off at this time or later
 -- parameter until (end) = now: off before this time
--- parameter min_duration (duration) = 0s: off for this long at least
+-- parameter min_duration (duration) = 0s: off for this long at least, within the window
 
 WITH given AS (
     SELECT strftime('%Y-%m-%dT%H:%M:%SZ', coalesce(nullif(:now, ''), 'now')) AS now,

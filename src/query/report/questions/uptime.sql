@@ -5,6 +5,7 @@
 --   off likewise. Between start and end of an action, after a shutdown, before the first action and after the last
 --   complete sync, it counts as off for the minimum and as on for the maximum. An action in progress has no end yet. One
 --   that failed changed nothing after its end. A droplet that crashed, or was turned off from within, leaves no action.
+-- absence: A row may say that the droplet was not turned on or off again.
 -- narrow: droplet_name, period, uptime_min_percent, uptime_max_percent
 -- lists: period
 -- total fleet: seconds, up_seconds_min, up_seconds_max, uptime_min_percent, uptime_max_percent
