@@ -193,7 +193,9 @@ fn a_report_is_a_check() {
     let check =
         |flags: &[&str]| sandbox.run(&[&["report", "lifetimes", "--exit-code"], flags].concat());
     check(&[]).exits(10);
-    check(&["--droplet", "1"]).exits(0);
+    check(&["--state", "unknown"]).exits(0);
+    let run = check(&["--droplet", "1"]).exits(2);
+    run.says("the archive has no action with the droplet `1`");
 }
 
 #[test]

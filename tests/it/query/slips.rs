@@ -95,10 +95,11 @@ fn digits_name_a_droplet_wherever_a_name_does_unless_they_are_anothers_id() {
     };
     for command in [
         &["query"][..],
-        &["last", "reboot"],
+        // Other columns tell how long ago something was.
+        &["last", "reboot", "--columns", "droplet_id,started_at"],
         &["timeline"],
         &["stats", "--by", "type"],
-        &["report", "lifetimes"],
+        &["report", "lifetimes", "--columns", "droplet_id,state"],
         &["report", "failures"],
     ] {
         let by_name = same(command, "777").exits(0).never_says("warning");
