@@ -17,7 +17,12 @@ use crate::core::cancellation::Cancellation;
 use crate::core::model::Action;
 use crate::core::time::Timestamp;
 use rusqlite::types::Value;
-use rusqlite::{Connection, Transaction, TransactionBehavior, named_params};
+use rusqlite::{Connection, Row, Statement, Transaction, TransactionBehavior, named_params};
+
+/// The most rows that are archived together: as many as those of a sync.
+pub const BATCH_ROWS: usize = 3_200;
+/// The most text of these rows, in bytes.
+pub const BATCH_BYTES: usize = 8 << 20;
 
 /// The form of an imported file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -263,15 +268,28 @@ impl Store {
         for action in rows {
             let mut found = copied.query([action.id]).step(CANNOT)?;
             if let Some(row) = found.next().step(CANNOT)? {
-                for index in 0..copy.parameter_count() {
-                    let value: Value = row.get(index).step(CANNOT)?;
-                    copy.raw_bind_parameter(index + 1, value).step(CANNOT)?;
-                }
-                copy.raw_execute().step(CANNOT)?;
+                copy_row(row, &mut copy, CANNOT, CANNOT)?;
             }
         }
         tx.commit().step(CANNOT)
     }
+}
+
+/// Runs a statement with the first cells of a row as its parameters. The texts say what cannot be done.
+pub(super) fn copy_row(
+    row: &Row<'_>,
+    write: &mut Statement<'_>,
+    cannot_read: &'static str,
+    cannot_write: &'static str,
+) -> Result<(), Error> {
+    for index in 0..write.parameter_count() {
+        let value: Value = row.get(index).step(cannot_read)?;
+        write
+            .raw_bind_parameter(index + 1, value)
+            .step(cannot_write)?;
+    }
+    write.raw_execute().step(cannot_write)?;
+    Ok(())
 }
 
 /// Dumps are often newest first. Written in the order of their ids, rows make a smaller file. Two rows of the same

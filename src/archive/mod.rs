@@ -12,8 +12,8 @@
 //! - Locks: `lock` allows one sync at a time and names the processes that hold a lock. `interrupt` limits how long a
 //!   statement waits for a lock of SQLite, and ends long work.
 //! - Writing: `actions` archives pages and single actions. `regions`, `droplets`, `listings`, `follow`, `account` and
-//!   `runs` hold the statements of their tables. `imports` archives the rows of files, `other` reads another archive. `audit` chooses the page to read again. `indexes` makes a first sync
-//!   cheap: it creates the large indexes at the end.
+//!   `runs` hold the statements of their tables. `imports` archives the rows of files, and `other` reads another archive.
+//!   `audit` chooses the page to read again. `indexes` makes a first sync cheap: it creates the large indexes at the end.
 //! - `error` describes what failed.
 
 mod account;
@@ -48,6 +48,7 @@ pub use connection::expect_archive;
 pub use droplets::UnlistedDroplet;
 pub use error::{Error, is_corrupt, is_damage};
 pub use follow::{Followed, followed};
+pub use imports::{BATCH_BYTES, BATCH_ROWS};
 pub use imports::{Import, ImportEnd, ImportKind};
 pub use indexes::{PartialIndex, partial_indexes};
 pub use interrupt::{LockWait, end_when};

@@ -6,19 +6,15 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use rusqlite::types::Value;
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 
 use super::connection::{damaged, open_any_version};
 use super::error::{Error, Step};
+use super::imports::{BATCH_BYTES, BATCH_ROWS, copy_row};
 use super::interrupt::LockWait;
 use super::migrations::{self, LATEST_VERSION};
 use super::{ArchivedAccount, Store, account};
 use crate::core::model::{Action, Extra};
-
-/// The most rows that are read at a time, and the most text in their `extra`, in bytes.
-const MOST_ROWS: usize = 3_200;
-const MOST_BYTES: usize = 8 << 20;
 
 /// The earliest version that is read. Earlier versions keep some actions in another table, or know no team.
 const EARLIEST: i64 = 9;
@@ -155,8 +151,8 @@ fn batch(connection: &Connection, after: i64) -> rusqlite::Result<Vec<Action>> {
     let mut statement = connection.prepare_cached(ACTIONS)?;
     let mut rows = statement.query([after])?;
     let (mut actions, mut bytes) = (Vec::new(), 0);
-    while actions.len() < MOST_ROWS
-        && bytes < MOST_BYTES
+    while actions.len() < BATCH_ROWS
+        && bytes < BATCH_BYTES
         && let Some(row) = rows.next()?
     {
         let action = action(row)?;
@@ -250,11 +246,7 @@ fn copy_rows(from: &Connection, read: &str, to: &Connection, write: &str) -> Res
     let mut write = to.prepare(write).step(COPY)?;
     let mut rows = read.query([]).step(READ)?;
     while let Some(row) = rows.next().step(READ)? {
-        for index in 0..write.parameter_count() {
-            let value: Value = row.get(index).step(READ)?;
-            write.raw_bind_parameter(index + 1, value).step(COPY)?;
-        }
-        write.raw_execute().step(COPY)?;
+        copy_row(row, &mut write, READ, COPY)?;
     }
     Ok(())
 }

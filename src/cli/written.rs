@@ -44,7 +44,7 @@ impl Written {
     }
 
     /// The flags that say what was asked, and not how it is shown.
-    fn asked(&self) -> impl Iterator<Item = &(String, String)> {
+    pub(super) fn asked(&self) -> impl Iterator<Item = &(String, String)> {
         let flags = self.flags.iter();
         flags.filter(|(name, _)| !["output", "linked"].contains(&name.as_str()))
     }

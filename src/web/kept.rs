@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::core::time::Timestamp;
 use crate::output::{Heading, RowWriter, Value};
 
 /// The rows of one answer. A chart reads their cells by the names of the columns.
@@ -56,6 +57,12 @@ impl<'a> Row<'a> {
             Cell::Text(text) => Some(text),
             _ => None,
         }
+    }
+
+    /// The time in this column, if it has one.
+    #[must_use]
+    pub fn time(self, column: &str) -> Option<Timestamp> {
+        self.text(column)?.parse().ok()
     }
 
     /// The whole number in this column, if it has one.

@@ -38,6 +38,10 @@ impl Page<'_> {
     }
 
     pub(super) fn marks(&self, droplets: &[DropletId]) -> Result<Vec<Mark>, Failure> {
+        // A filter without droplets would ask for all of them.
+        if droplets.is_empty() {
+            return Ok(Vec::new());
+        }
         let of_lanes = Filter {
             droplets: Choice::any_of(droplets.iter().map(|id| DropletSelector::Id(*id))),
             ..self.filter.clone()
@@ -48,9 +52,6 @@ impl Page<'_> {
         }
         let kept = narrowed_to(&of_lanes, &["backup", "snapshot", "resize"]);
         let mut marks = Vec::new();
-        if droplets.is_empty() {
-            return Ok(marks);
-        }
         for (filter, is_of_failures) in [(failed, true), (kept, false)] {
             let columns = [
                 Column::Type,
@@ -90,15 +91,14 @@ fn tell_apart(lanes: &mut [Lane]) {
 /// The lane of a row of `report lifetimes`.
 fn lane(row: Row<'_>) -> Option<Lane> {
     let droplet_id = row.integer("droplet_id")?;
-    let time = |column| row.text(column).and_then(|at| at.parse().ok());
     Some(Lane {
         droplet_id,
         name: row
             .text("droplet_name")
             .filter(|name| !name.trim().is_empty())
             .map_or_else(|| droplet_id.to_string(), str::to_owned),
-        created_at: time("created_at"),
-        gone_at: time("gone_at"),
+        created_at: row.time("created_at"),
+        gone_at: row.time("gone_at"),
     })
 }
 

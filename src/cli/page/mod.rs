@@ -183,12 +183,11 @@ impl<'a> Page<'a> {
 
     /// True for a droplet that existed in the window, as far as that is known.
     fn is_in_window(&self, life: Row<'_>) -> bool {
-        let time = |column| {
-            life.text(column)
-                .and_then(|at| at.parse::<Timestamp>().ok())
-        };
-        time("created_at").is_none_or(|at| at < self.window.until)
-            && time("gone_at").is_none_or(|at| at >= self.window.since)
+        life.time("created_at")
+            .is_none_or(|at| at < self.window.until)
+            && life
+                .time("gone_at")
+                .is_none_or(|at| at >= self.window.since)
     }
 
     /// The answers of the reports: about the droplets that the filter names, or about all.
@@ -216,23 +215,13 @@ impl<'a> Page<'a> {
         json.push(("reports", "/report.json?all".to_owned()));
         json.push(("status", "/status.json".to_owned()));
         Served {
-            chosen: written.flags.clone(),
+            chosen: written.asked().cloned().collect(),
             json,
         }
     }
 
     fn stats(&self, filter: &Filter, by: &[Dimension], measure: Measure) -> Result<Kept, Failure> {
-        let question = stats::Question {
-            by: by.to_vec(),
-            zone: self.zone.clone(),
-            measure,
-            before: None,
-            min_count: 0,
-            top: None,
-            only_errored: false,
-            every_period: false,
-            total: false,
-        };
+        let question = stats::Question::new(by.to_vec(), self.zone.clone(), measure);
         let mut kept = Kept::default();
         stats::stats(self.connection, filter, self.now, &question, &mut kept)?;
         Ok(kept)
@@ -339,18 +328,16 @@ impl<'a> Page<'a> {
     ) -> Result<Vec<Figure>, Failure> {
         let (actions, failures) = (by_day.sum("count"), by_day.sum("errored"));
         let Window { since, until, .. } = self.window;
-        let time = |life: Row<'_>, column| {
-            life.text(column)
-                .and_then(|at| at.parse::<Timestamp>().ok())
-        };
         let is_alive = |life: &Row<'_>| {
             self.is_in_window(*life)
-                && time(*life, "gone_at").is_none_or(|at| at >= until)
+                && life.time("gone_at").is_none_or(|at| at >= until)
                 && !matches!(life.text("state"), Some("unlisted"))
         };
         let is_destroyed = |life: &Row<'_>| {
             life.text("state") == Some("gone")
-                && time(*life, "gone_at").is_none_or(|at| at >= since && at < until)
+                && life
+                    .time("gone_at")
+                    .is_none_or(|at| at >= since && at < until)
         };
         let living = lives.rows().filter(is_alive).count() as u64;
         let gone = lives.rows().filter(is_destroyed).count() as u64;

@@ -52,6 +52,24 @@ pub struct Question {
     pub total: bool,
 }
 
+impl Question {
+    /// All groups of these dimensions, without a comparison and a total.
+    #[must_use]
+    pub fn new(by: Vec<Dimension>, zone: Zone, measure: Measure) -> Self {
+        Self {
+            by,
+            zone,
+            measure,
+            before: None,
+            min_count: 0,
+            top: None,
+            only_errored: false,
+            every_period: false,
+            total: false,
+        }
+    }
+}
+
 /// A measure of a group of actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
@@ -121,17 +139,7 @@ pub(super) fn of_droplets(
     filter: &Filter,
     now: Timestamp,
 ) -> Result<HashMap<DropletId, u64>, Error> {
-    let question = Question {
-        by: vec![Dimension::Droplet],
-        zone: Zone::utc(),
-        measure: Measure::Errors,
-        before: None,
-        min_count: 0,
-        top: None,
-        only_errored: false,
-        every_period: false,
-        total: false,
-    };
+    let question = Question::new(vec![Dimension::Droplet], Zone::utc(), Measure::Errors);
     let counted = groups::read(connection, filter, now, &question)?;
     let count = |(parts, tally): (Vec<Part>, Tally)| match parts.as_slice() {
         [Part::Number(id)] => Some((*id, tally.count)),

@@ -8,13 +8,10 @@ use std::sync::mpsc::SyncSender;
 use super::source::Source;
 use super::splitter::{Broken, Part, Splitter};
 use crate::api::PageReader;
-use crate::archive::ImportKind;
+use crate::archive::{BATCH_BYTES, BATCH_ROWS, ImportKind};
 use crate::core::model::Action;
 
-/// The most rows of a batch: as many as a sync archives together.
-const MOST_ROWS: usize = 3_200;
-/// The most text of a batch, in bytes. A value without a column takes more memory than its text.
-const MOST_BYTES: usize = 8 << 20;
+/// The weight of a value without a column beside its text, in bytes.
 const BYTES_OF_A_VALUE: usize = 128;
 /// A file that begins with this many rows that are no actions is not a dump of actions.
 const MOST_REFUSED_AT_FIRST: u64 = 1_000;
@@ -149,7 +146,7 @@ impl<'a, R: Read> Reader<'a, R> {
 
     /// Nothing is passed on before the first action: a file of another kind has none.
     fn is_due(&self) -> bool {
-        self.has_actions && (self.rows.actions.len() >= MOST_ROWS || self.weight >= MOST_BYTES)
+        self.has_actions && (self.rows.actions.len() >= BATCH_ROWS || self.weight >= BATCH_BYTES)
     }
 
     /// Returns false when nobody waits for the rows.

@@ -61,7 +61,7 @@ const FIELDS: [(&str, &str); 8] = [
 
 /// True for a filter that has no field. The form keeps it.
 fn is_kept(name: &str) -> bool {
-    !["output", "linked"].contains(&name) && FIELDS.iter().all(|(field, _)| *field != name)
+    FIELDS.iter().all(|(field, _)| *field != name)
 }
 
 /// The filters, with the names of the flags.

@@ -79,11 +79,12 @@ pub(super) fn fleet(
 fn outages(downtime: &Kept, window: &Window) -> BTreeMap<i64, Vec<Outage>> {
     let mut outages = BTreeMap::<i64, Vec<Outage>>::new();
     for row in downtime.rows() {
-        let time = |column| row.text(column).and_then(|text| text.parse().ok());
-        if let (Some(droplet), Some(from)) = (row.integer("droplet_id"), time("off_at")) {
+        if let (Some(droplet), Some(from)) = (row.integer("droplet_id"), row.time("off_at")) {
             outages.entry(droplet).or_default().push(Outage {
                 from: window.since.max(from),
-                to: window.until.min(time("ended_at").unwrap_or(window.until)),
+                to: window
+                    .until
+                    .min(row.time("ended_at").unwrap_or(window.until)),
                 is_estimate: row.text("certainty") != Some("certain"),
             });
         }
