@@ -151,10 +151,10 @@ impl Store {
         } = self;
         let recorded = atomically(connection, RECORD, || {
             let mut recorded = Recorded::default();
-            let mut upsert = Upsert::new(connection)?;
+            let mut upsert = Upsert::new(connection, SeenBy::Run(page.run))?;
             for (action, is_expected) in in_order_of_ids(page.rows) {
                 written_regions.write(connection, action, page.now)?;
-                let written = upsert.write(action, SeenBy::Run(page.run))?;
+                let written = upsert.write(action)?;
                 link(connection, page.listing, action)?;
                 recorded.count(written, action, is_expected);
             }
@@ -245,7 +245,7 @@ impl Store {
         atomically(connection, RECORD, || {
             written_regions.write(connection, action, now)?;
             let mut recorded = Recorded::default();
-            let written = Upsert::new(connection)?.write(action, SeenBy::Run(run))?;
+            let written = Upsert::new(connection, SeenBy::Run(run))?.write(action)?;
             recorded.count(written, action, false);
             runs::count(connection, run, recorded.news())?;
             Ok(recorded)
@@ -328,6 +328,34 @@ ON CONFLICT (id) DO UPDATE
     OR (excluded.region_slug IS NOT region_slug AND excluded.region_slug IS NOT NULL)
     OR (excluded.extra IS NOT extra AND excluded.extra IS NOT NULL)";
 
+/// Writes what a file adds to a known action: the values that are unknown, and the end of an action that had not ended.
+/// No known value is replaced, because a file is older than what the API says. So a file that was imported before, in
+/// whatever order, has nothing to add.
+const FILL: &str = "
+UPDATE actions
+   SET status = CASE
+           WHEN status IN ('completed', 'errored') THEN status
+           WHEN ?2 IN ('completed', 'errored') THEN ?2
+           ELSE coalesce(status, ?2)
+       END,
+       type = coalesce(type, ?3),
+       started_at = coalesce(started_at, ?4),
+       completed_at = coalesce(completed_at, ?5),
+       resource_id = coalesce(resource_id, ?6),
+       resource_type = coalesce(resource_type, ?7),
+       region_slug = coalesce(region_slug, ?8),
+       extra = coalesce(?11, extra)
+ WHERE id = ?1
+   AND ((status IS NULL AND ?2 IS NOT NULL)
+        OR (?2 IN ('completed', 'errored') AND status NOT IN ('completed', 'errored'))
+        OR (type IS NULL AND ?3 IS NOT NULL)
+        OR (started_at IS NULL AND ?4 IS NOT NULL)
+        OR (completed_at IS NULL AND ?5 IS NOT NULL)
+        OR (resource_id IS NULL AND ?6 IS NOT NULL)
+        OR (resource_type IS NULL AND ?7 IS NOT NULL)
+        OR (region_slug IS NULL AND ?8 IS NOT NULL)
+        OR (?11 IS NOT extra AND ?11 IS NOT NULL))";
+
 /// Notes that a sync has seen an action that only an import knew.
 const RECOGNISE: &str =
     "UPDATE actions SET first_seen_run = ?2 WHERE id = ?1 AND first_seen_run IS NULL";
@@ -355,25 +383,31 @@ impl SeenBy {
 /// The prepared statements that write actions.
 pub(super) struct Upsert<'c> {
     connection: &'c Connection,
+    seen_by: SeenBy,
     add: CachedStatement<'c>,
     grow: CachedStatement<'c>,
     recognise: CachedStatement<'c>,
 }
 
 impl<'c> Upsert<'c> {
-    pub(super) fn new(connection: &'c Connection) -> Result<Self, Error> {
+    pub(super) fn new(connection: &'c Connection, seen_by: SeenBy) -> Result<Self, Error> {
+        let grow = match seen_by {
+            SeenBy::Run(_) => GROW,
+            SeenBy::Import(_) => FILL,
+        };
         Ok(Self {
             connection,
+            seen_by,
             add: connection.prepare_cached(ADD).step(WRITE)?,
-            grow: connection.prepare_cached(GROW).step(WRITE)?,
+            grow: connection.prepare_cached(grow).step(WRITE)?,
             recognise: connection.prepare_cached(RECOGNISE).step(WRITE)?,
         })
     }
 
     /// Writes the new information of an action.
-    pub(super) fn write(&mut self, action: &Action, seen_by: SeenBy) -> Result<Written, Error> {
-        let (run, import) = seen_by.columns();
-        let extra = merged_extra(self.connection, action)?;
+    pub(super) fn write(&mut self, action: &Action) -> Result<Written, Error> {
+        let (run, import) = self.seen_by.columns();
+        let extra = merged_extra(self.connection, action, self.seen_by)?;
         let started_at = action.started_at.map(|time| time.to_string());
         let completed_at = action.completed_at.map(|time| time.to_string());
         let write = |statement: &mut CachedStatement<'_>| {
@@ -422,8 +456,13 @@ const WRITE: &str = "cannot archive an action";
 
 pub(super) const KNOWN_EXTRA: &str = "SELECT extra FROM actions WHERE id = :id";
 
-/// The JSON for `extra`: the known fields, overwritten by the new ones. A null does not overwrite a field.
-fn merged_extra(connection: &Connection, action: &Action) -> Result<Option<String>, Error> {
+/// The JSON for `extra`: the known fields, overwritten by those of an answer, or the fields of a file, overwritten by the
+/// known ones.
+fn merged_extra(
+    connection: &Connection,
+    action: &Action,
+    seen_by: SeenBy,
+) -> Result<Option<String>, Error> {
     if action.extra.is_empty() {
         return Ok(None);
     }
@@ -435,14 +474,28 @@ fn merged_extra(connection: &Connection, action: &Action) -> Result<Option<Strin
                 .optional()
         })
         .step("cannot read an action")?;
-    Ok(Some(overlay(known.flatten().as_deref(), &action.extra)))
+    let known = known.flatten();
+    Ok(Some(match seen_by {
+        SeenBy::Run(_) => overlay(known.as_deref(), &action.extra),
+        SeenBy::Import(_) => merged(action.extra.clone(), &parsed(known.as_deref())),
+    }))
 }
 
+/// The JSON of the known fields, overwritten by what was said.
 pub(super) fn overlay(known: Option<&str>, said: &Extra) -> String {
-    let mut merged: Extra = known
+    merged(parsed(known), said)
+}
+
+/// The fields in the JSON of `extra`; none when it is not an object.
+pub(super) fn parsed(extra: Option<&str>) -> Extra {
+    extra
         .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default();
-    for (name, value) in said {
+        .unwrap_or_default()
+}
+
+/// The JSON of some fields, overwritten by others. A null does not overwrite a field.
+fn merged(mut merged: Extra, others: &Extra) -> String {
+    for (name, value) in others {
         if value.get() != "null" || !merged.contains_key(name) {
             merged.insert(name.clone(), value.clone());
         }

@@ -25,9 +25,10 @@ pub const BATCH_ROWS: usize = 3_200;
 pub const BATCH_BYTES: usize = 8 << 20;
 
 /// The form of an imported file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ImportKind {
     /// A JSON array of actions.
+    #[default]
     List,
     /// Answers of the API.
     Answers,
@@ -51,11 +52,13 @@ impl ImportKind {
 }
 
 /// An import under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Import {
     id: Option<ImportId>,
-    path: String,
-    kind: ImportKind,
+    /// The file, as it was given.
+    pub path: String,
+    /// The form of the file.
+    pub kind: ImportKind,
     started_at: Timestamp,
     /// The rows that were read.
     pub rows_read: u64,
@@ -66,8 +69,10 @@ pub struct Import {
 }
 
 /// The end of an import.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ImportEnd {
+    /// The time of the end.
+    pub finished_at: Timestamp,
     /// The SHA-256 of the file, in hexadecimal digits, when it was read to its end.
     pub sha256: Option<String>,
     /// What is missing, in words.
@@ -79,6 +84,12 @@ const NOTE: &str = "cannot note an import";
 
 const KNOWS_FILE: &str = "
 SELECT EXISTS (SELECT 1 FROM imports WHERE sha256 = :sha256 AND message IS :message)";
+
+const COUNT: &str = "
+UPDATE imports
+   SET rows_read = :rows_read, inserted = :inserted, updated = :updated, unchanged = :unchanged, refused = :refused,
+       finished_at = :finished_at, sha256 = :sha256, message = :message
+ WHERE id = :id";
 
 /// A known action, as the rehearsal of an import needs it.
 const COPY: &str = "
@@ -129,15 +140,16 @@ impl Import {
         Ok(connection.last_insert_rowid())
     }
 
-    fn write_counts(&self, connection: &Connection, id: ImportId) -> Result<(), Error> {
+    /// Writes the counts so far, and the end if it has come.
+    fn write(
+        &self,
+        connection: &Connection,
+        id: ImportId,
+        end: Option<&ImportEnd>,
+    ) -> Result<(), Error> {
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         connection
-            .prepare_cached(
-                "UPDATE imports
-                    SET rows_read = :rows_read, inserted = :inserted, updated = :updated, unchanged = :unchanged,
-                        refused = :refused
-                  WHERE id = :id",
-            )
+            .prepare_cached(COUNT)
             .and_then(|mut statement| {
                 statement.execute(named_params! {
                     ":rows_read": number(self.rows_read),
@@ -145,6 +157,9 @@ impl Import {
                     ":updated": number(self.recorded.updated),
                     ":unchanged": number(self.recorded.unchanged),
                     ":refused": number(self.refused),
+                    ":finished_at": end.map(|end| end.finished_at.to_string()),
+                    ":sha256": end.and_then(|end| end.sha256.as_ref()),
+                    ":message": end.and_then(|end| end.message.as_ref()),
                     ":id": id,
                 })
             })
@@ -205,17 +220,17 @@ impl Store {
         let tx = tx.step(RECORD)?;
         let id = import.begun(&tx)?;
         let before = tx.total_changes();
-        let mut upsert = Upsert::new(&tx)?;
+        let mut upsert = Upsert::new(&tx, SeenBy::Import(id))?;
         for action in in_order_of_ids(rows) {
             written_regions.fill(&tx, action, import.started_at)?;
-            let written = upsert.write(action, SeenBy::Import(id))?;
+            let written = upsert.write(action)?;
             import.recorded.count(written, action, false);
         }
         drop(upsert);
         if import.id.is_none() && tx.total_changes() == before {
             return tx.rollback().step(RECORD);
         }
-        import.write_counts(&tx, id)?;
+        import.write(&tx, id, None)?;
         tx.commit().step(RECORD)?;
         import.id = Some(id);
         Ok(())
@@ -225,12 +240,7 @@ impl Store {
     ///
     /// # Errors
     /// When the archive cannot be written.
-    pub fn finish_import(
-        &mut self,
-        import: &Import,
-        end: &ImportEnd,
-        now: Timestamp,
-    ) -> Result<(), Error> {
+    pub fn finish_import(&mut self, import: &Import, end: &ImportEnd) -> Result<(), Error> {
         let connection = &self.connection;
         let parameters = named_params! { ":sha256": end.sha256, ":message": end.message };
         let is_known: bool = connection
@@ -242,17 +252,7 @@ impl Store {
         let tx = Transaction::new_unchecked(connection, TransactionBehavior::Immediate);
         let tx = tx.step(NOTE)?;
         let id = import.begun(&tx)?;
-        import.write_counts(&tx, id)?;
-        tx.execute(
-            "UPDATE imports SET finished_at = :now, sha256 = :sha256, message = :message WHERE id = :id",
-            named_params! {
-                ":now": now.to_string(),
-                ":sha256": end.sha256,
-                ":message": end.message,
-                ":id": id,
-            },
-        )
-        .step(NOTE)?;
+        import.write(&tx, id, Some(end))?;
         tx.commit().step(NOTE)
     }
 

@@ -1,7 +1,7 @@
 //! The bytes of a file: counted, hashed, and unpacked if they are compressed.
 
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,20 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flate2::bufread::MultiGzDecoder;
 use ring::digest;
 
-use crate::core::files::{self, Links};
+use crate::core::files;
 
 const BUFFER: usize = 256 << 10;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
-const SQLITE: &[u8] = b"SQLite format 3\0";
-
-/// The contents of a file, as its first bytes tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Contents {
-    /// A SQLite database.
-    Database,
-    /// Text, maybe compressed.
-    Text,
-}
+pub(super) const SQLITE: &[u8] = b"SQLite format 3\0";
 
 /// Opens a file for reading. Waits for the writer of a pipe.
 pub(super) fn open(path: &Path) -> io::Result<File> {
@@ -36,31 +27,21 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// The contents of a file. A pipe is read only once, so its contents count as text.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn contents(path: &Path) -> io::Result<Contents> {
-    // Closing a pipe would end its writer.
-    if files::kind(&fs::metadata(path)?).is_some() {
-        return Ok(Contents::Text);
+/// True for a SQLite database. A pipe is read only once, so it is none.
+pub(super) fn is_database(file: &mut File) -> io::Result<bool> {
+    if files::kind(&file.metadata()?).is_some() {
+        return Ok(false);
     }
-    let mut file = files::options(Links::Followed).read(true).open(path)?;
     let mut head = Vec::new();
-    (&mut file)
-        .take(SQLITE.len() as u64)
-        .read_to_end(&mut head)?;
-    Ok(if head == SQLITE {
-        Contents::Database
-    } else {
-        Contents::Text
-    })
+    file.take(SQLITE.len() as u64).read_to_end(&mut head)?;
+    file.rewind()?;
+    Ok(head == SQLITE)
 }
 
 /// The SHA-256 of a file, in hexadecimal digits. Not for an archive that this process has open: closing the file drops
 /// all locks on it.
-pub(super) fn sha256(path: &Path) -> io::Result<String> {
-    Source::new(open(path)?, Arc::default())?.sha256()
+pub(super) fn sha256(file: File) -> io::Result<String> {
+    Source::new(file, Arc::default())?.sha256()
 }
 
 /// Counts and hashes all bytes of a file.
