@@ -7,17 +7,19 @@
 //!
 //! A dump shows a region as it was long ago, so it fills only regions that are unknown.
 
+use std::path::Path;
+use std::time::Duration;
+
 use super::actions::{ImportId, Recorded, SeenBy, Upsert};
-use super::connection::connect_nowhere;
+use super::connection::{connect_nowhere, damaged, open_any_version};
 use super::error::{Error, Step};
 use super::indexes::LargeIndexes;
 use super::interrupt::LockWait;
-use super::{Store, migrations};
-use crate::core::cancellation::Cancellation;
+use super::{Store, WrittenRegions, migrations};
 use crate::core::model::Action;
 use crate::core::time::Timestamp;
-use rusqlite::types::Value;
-use rusqlite::{Connection, Row, Statement, Transaction, TransactionBehavior, named_params};
+use rusqlite::backup::Backup;
+use rusqlite::{Connection, Transaction, TransactionBehavior, named_params};
 
 /// The most rows that are archived together: as many as those of a sync.
 pub const BATCH_ROWS: usize = 3_200;
@@ -91,18 +93,6 @@ UPDATE imports
        finished_at = :finished_at, sha256 = :sha256, message = :message
  WHERE id = :id";
 
-/// A known action, as the rehearsal of an import needs it.
-const COPY: &str = "
-INSERT INTO actions (id, status, type, started_at, completed_at, resource_id, resource_type, region_slug,
-                     first_seen_run, extra)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-ON CONFLICT (id) DO NOTHING";
-
-const COPIED: &str = "
-SELECT id, status, type, started_at, completed_at, resource_id, resource_type, region_slug, first_seen_run, extra
-  FROM actions
- WHERE id = ?1";
-
 impl Import {
     /// An import that has read nothing yet.
     #[must_use]
@@ -169,27 +159,27 @@ impl Import {
 }
 
 impl Store {
-    /// A store that writes nothing to `archive`: it shows the result of an import, and is gone when it is dropped.
+    /// A store with a temporary copy of the archive, to show the result of an import.
     ///
     /// # Errors
-    /// When SQLite cannot make a temporary file.
-    pub fn rehearsal(archive: Option<Connection>) -> Result<Self, Error> {
-        let lock_wait = LockWait::new(&Cancellation::never());
-        let connection = connect_nowhere()?;
-        migrations::apply(&connection)?;
-        let mut store = Self {
+    /// When the archive is unusable, or cannot be copied.
+    pub fn rehearsal(path: &Path, lock_wait: &LockWait) -> Result<Self, Error> {
+        let connection = match open_any_version(path, lock_wait) {
+            Ok(archive) => up_to_date(Some(&archive)),
+            Err(Error::Missing { .. }) => up_to_date(None),
+            Err(error) => Err(error),
+        };
+        let connection = connection.map_err(|error| damaged(path, error))?;
+        Ok(Self {
+            large_indexes: LargeIndexes::of(&connection)?,
             connection,
-            lock_wait,
+            lock_wait: lock_wait.clone(),
             place: None,
-            written_regions: super::WrittenRegions::default(),
+            written_regions: WrittenRegions::default(),
             is_wal: true,
-            large_indexes: LargeIndexes::UpToDate,
             archived: None,
             upgrade: None,
-            rehearsed: archive,
-        };
-        store.expect_new_actions(u64::MAX)?;
-        Ok(store)
+        })
     }
 
     /// Archives rows of a file in one transaction: the actions, and their regions as far as they are unknown.
@@ -197,7 +187,6 @@ impl Store {
     /// # Errors
     /// When the archive cannot be written; then nothing of these rows is archived.
     pub fn record_import(&mut self, import: &mut Import, rows: &[Action]) -> Result<(), Error> {
-        self.copy_known(rows)?;
         self.leave_readers_alone()?;
         let before = import.recorded;
         let outcome = self.try_record_import(import, rows);
@@ -255,41 +244,20 @@ impl Store {
         import.write(&tx, id, Some(end))?;
         tx.commit().step(NOTE)
     }
-
-    /// Copies the archived state of these actions into the rehearsal.
-    fn copy_known(&self, rows: &[Action]) -> Result<(), Error> {
-        const CANNOT: &str = "cannot compare a file with the archive";
-        let Some(archive) = &self.rehearsed else {
-            return Ok(());
-        };
-        let mut copied = archive.prepare_cached(COPIED).step(CANNOT)?;
-        let mut copy = self.connection.prepare_cached(COPY).step(CANNOT)?;
-        let tx = self.connection.unchecked_transaction().step(CANNOT)?;
-        for action in rows {
-            let mut found = copied.query([action.id]).step(CANNOT)?;
-            if let Some(row) = found.next().step(CANNOT)? {
-                copy_row(row, &mut copy, CANNOT, CANNOT)?;
-            }
-        }
-        tx.commit().step(CANNOT)
-    }
 }
 
-/// Runs a statement with the first cells of a row as its parameters. The texts say what cannot be done.
-pub(super) fn copy_row(
-    row: &Row<'_>,
-    write: &mut Statement<'_>,
-    cannot_read: &'static str,
-    cannot_write: &'static str,
-) -> Result<(), Error> {
-    for index in 0..write.parameter_count() {
-        let value: Value = row.get(index).step(cannot_read)?;
-        write
-            .raw_bind_parameter(index + 1, value)
-            .step(cannot_write)?;
+/// A temporary copy of an archive of any version, upgraded to this version; an empty archive without one.
+pub(super) fn up_to_date(archive: Option<&Connection>) -> Result<Connection, Error> {
+    const PAGES_AT_A_TIME: i32 = 1 << 16;
+    const COPY: &str = "cannot make a temporary copy of the archive";
+    let mut copy = connect_nowhere()?;
+    if let Some(archive) = archive {
+        Backup::new(archive, &mut copy)
+            .and_then(|backup| backup.run_to_completion(PAGES_AT_A_TIME, Duration::ZERO, None))
+            .step(COPY)?;
     }
-    write.raw_execute().step(cannot_write)?;
-    Ok(())
+    migrations::apply(&copy)?;
+    Ok(copy)
 }
 
 /// Dumps are often newest first. Written in the order of their ids, rows make a smaller file. Two rows of the same

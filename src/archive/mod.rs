@@ -80,8 +80,6 @@ pub struct Store {
     /// The number of archived actions, once it was needed.
     archived: Option<u64>,
     upgrade: Option<Upgrade>,
-    /// The archive that a rehearsal reads; nothing is written to it.
-    rehearsed: Option<Connection>,
 }
 
 #[cfg(test)]

@@ -8,16 +8,15 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
 
-use rusqlite::backup::Backup;
 use rusqlite::limits::Limit;
+use rusqlite::types::Value;
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, ffi};
 
 use super::actions::parsed;
-use super::connection::{connect_nowhere, damaged, open_any_version};
+use super::connection::{damaged, open_any_version};
 use super::error::{Error, Step};
-use super::imports::{BATCH_BYTES, BATCH_ROWS, copy_row};
+use super::imports::{BATCH_BYTES, BATCH_ROWS, up_to_date};
 use super::interrupt::LockWait;
 use super::migrations::{self, LATEST_VERSION};
 use super::{ArchivedAccount, Store, account, schema_drift};
@@ -27,7 +26,6 @@ use crate::core::model::Action;
 const LONGEST_VALUE: i32 = 1 << 20;
 
 const READ: &str = "cannot read the other archive";
-const UPGRADE: &str = "cannot upgrade a copy of the other archive";
 const COPY: &str = "cannot copy from another archive";
 
 const ACTIONS: &str = "
@@ -103,7 +101,7 @@ impl OtherArchive {
         connection.execute_batch("BEGIN").step(READ)?;
         schema_drift::refuse(&connection, path).map_err(|error| damaged(path, error))?;
         if migrations::version(&connection)? < LATEST_VERSION {
-            connection = upgraded(&connection).map_err(|error| damaged(path, error))?;
+            connection = up_to_date(Some(&connection)).map_err(|error| damaged(path, error))?;
         }
         connection
             .set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
@@ -143,16 +141,6 @@ impl OtherArchive {
     fn read<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
         outcome.map_err(|error| damaged(&self.path, error))
     }
-}
-
-fn upgraded(archive: &Connection) -> Result<Connection, Error> {
-    const PAGES_AT_A_TIME: i32 = 1 << 16;
-    let mut copy = connect_nowhere()?;
-    Backup::new(archive, &mut copy)
-        .and_then(|backup| backup.run_to_completion(PAGES_AT_A_TIME, Duration::ZERO, None))
-        .step(UPGRADE)?;
-    migrations::apply(&copy)?;
-    Ok(copy)
 }
 
 /// Reads the actions after the one with this id.
@@ -208,19 +196,18 @@ impl Store {
     /// # Errors
     /// When an archive cannot be read or written.
     pub fn share_account(&mut self, other: &OtherArchive) -> Result<Option<String>, Error> {
-        let archive = self.rehearsed.as_ref().unwrap_or(&self.connection);
-        let others = other.read(account(&other.connection))?;
-        let Some(others) = others else {
+        let Some(others) = other.read(account(&other.connection))? else {
             return Ok(None);
         };
-        if let Some(own) = account(archive)? {
+        if let Some(own) = self.account()? {
             return Ok(own.conflict_with(&others));
         }
         let is_synced = "SELECT EXISTS (SELECT 1 FROM sync_runs)";
+        let archive = &self.connection;
         let is_synced: bool = archive
             .query_row(is_synced, [], |row| row.get(0))
             .step(COPY)?;
-        if !is_synced && self.rehearsed.is_none() {
+        if !is_synced {
             self.set_account(&ArchivedAccount {
                 token_fingerprint: None,
                 actions_refused_at: None,
@@ -250,7 +237,11 @@ fn copy_rows(from: &Connection, read: &str, to: &Connection, write: &str) -> Res
     let mut write = to.prepare(write).step(COPY)?;
     let mut rows = read.query([]).step(READ)?;
     while let Some(row) = rows.next().step(READ)? {
-        copy_row(row, &mut write, READ, COPY)?;
+        for index in 0..write.parameter_count() {
+            let value: Value = row.get(index).step(READ)?;
+            write.raw_bind_parameter(index + 1, value).step(COPY)?;
+        }
+        write.raw_execute().step(COPY)?;
     }
     Ok(())
 }

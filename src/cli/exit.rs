@@ -175,7 +175,7 @@ impl From<import::Error> for Failure {
                 return Self { hint, ..failure };
             }
             import::Error::Stopped { .. } => Status::Partial,
-            _ => Status::Usage,
+            import::Error::Refused(_) => Status::Usage,
         };
         Self::of(status, &error)
     }

@@ -4,16 +4,16 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use archiver::archive::{self, ArchiveLock, Store};
+use archiver::archive::{ArchiveLock, Store};
 use archiver::core::cancellation::Cancellation;
 use archiver::core::files;
 use archiver::core::time::Timestamp;
 use archiver::output::{grouped, visible, wrapped};
-use archiver::sync::import::{self, Dump, Event};
+use archiver::sync::import::{self, Dump, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Context;
-use super::attempt::{stopped_at_once, upgraded};
+use super::attempt::{look_for_archive, stopped_at_once, upgraded};
 use super::exit::{Failure, Status, kept_locked, unless_closed};
 use super::import_summary::{FileSummary, Summary};
 use super::runtime::{Hangup, Overdue, one_more, stop_signals};
@@ -84,9 +84,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let summary = Summary::of(files, arguments.dry_run, started_at, Timestamp::now());
     tell(context, arguments, &summary)?;
     // Keep listening: printing the error may block when stderr is not read.
-    let verdict = verdict(context, &summary.files);
     std::mem::forget(signals);
-    imported.and(closed).and(verdict)
+    verdict(context, &summary.files, imported.and(closed))
 }
 
 /// The end of an import that a second signal stops.
@@ -164,8 +163,8 @@ impl Session<'_> {
         if let (Ok(there), Ok(archive)) = (there, archive)
             && files::is_same(&there, &archive)
         {
-            let path = file.display().to_string();
-            return Err(import::Error::Itself { path });
+            let text = format!("{} is the archive itself", file.display());
+            return Err(import::Error::Refused(text));
         }
         let lock_wait = (self.context).lock_wait(file, self.cancellation, self.wait);
         Dump::open(file, &lock_wait, self.cancellation)
@@ -179,28 +178,16 @@ impl Session<'_> {
         Ok(&mut self.opened.insert(opened).0)
     }
 
-    /// Opens the archive as a sync does. To show a result, only reads it.
+    /// Opens the archive as a sync does. To show a result, copies it.
     fn open(&self) -> Result<(Store, Option<ArchiveLock>), Failure> {
         let path = &self.path;
         let lock_wait = (self.context).lock_wait(path, self.cancellation, self.wait);
         let failed = |error| kept_locked(path, error);
         if self.is_dry {
-            let archive = match archive::open_read_only_unless(path, &lock_wait) {
-                Ok(archive) => Some(archive),
-                Err(archive::Error::Missing { .. }) => None,
-                Err(error) => return Err(failed(error)),
-            };
-            return Ok((Store::rehearsal(archive)?, None));
+            let copy = Store::rehearsal(path, &lock_wait).map_err(failed)?;
+            return Ok((copy, None));
         }
-        match archive::expect_archive(path) {
-            Err(archive::Error::Missing { .. }) => {
-                let text = format!("starting a new archive at {}", path.display());
-                self.context.terminal.detail(1, &text);
-            }
-            Err(error) if error.is_unusable_archive() => return Err(error.into()),
-            // A later step opens the archive and reports other problems.
-            Ok(()) | Err(_) => {}
-        }
+        look_for_archive(self.context, path, false)?;
         let lock = ArchiveLock::acquire_unless(
             path,
             Timestamp::now(),
@@ -249,44 +236,43 @@ fn tell(context: &Context, arguments: &Arguments, summary: &Summary) -> Result<(
     Ok(())
 }
 
-/// Shows refused rows, and the progress of one file.
-fn listener(context: &Context, bar: &ProgressBar, file: &str) -> impl FnMut(&Event<'_>) + use<> {
+/// Shows the progress of one file, and its refused rows.
+fn listener(context: &Context, bar: &ProgressBar, file: &str) -> impl FnMut(&Progress<'_>) + use<> {
     let (terminal, bar) = (context.terminal, bar.clone());
     let file = file.to_owned();
-    move |event| match event {
-        Event::Refused(row) => bar.suspend(|| {
+    move |progress| {
+        for row in progress.refused {
             let text = format!("{file}, line {}: {}", row.line, row.reason);
-            terminal.warning(&text);
-        }),
-        Event::Archived { read, length, rows } => {
-            bar.set_length(length.unwrap_or(0));
-            bar.set_position(*read);
-            let text = format!("{file}: {} rows", grouped(*rows));
-            bar.set_message(visible(&text).into_owned());
+            bar.suspend(|| terminal.warning(&text));
         }
+        bar.set_length(progress.length.unwrap_or(0));
+        bar.set_position(progress.read);
+        let text = format!("{file}: {} rows", grouped(progress.rows));
+        bar.set_message(visible(&text).into_owned());
     }
 }
 
 /// The exit status: that of the only file, or partial as soon as a file of several was imported. All failures but the
 /// last are shown here.
-fn verdict(context: &Context, files: &[FileSummary]) -> Result<Status, Failure> {
-    let failures: Vec<_> = files
-        .iter()
-        .filter_map(|file| file.failure.as_ref())
-        .collect();
-    let Some((last, others)) = failures.split_last() else {
-        return Ok(Status::Done);
-    };
-    others
-        .iter()
-        .for_each(|failure| context.terminal.failure(failure));
+fn verdict(
+    context: &Context,
+    files: &[FileSummary],
+    written: Result<(), Failure>,
+) -> Result<Status, Failure> {
+    let failures = files.iter().filter_map(|file| file.failure.clone());
+    let mut failures: Vec<_> = failures.chain(written.clone().err()).collect();
     let has_imported = files.iter().any(FileSummary::is_imported);
-    let status = match failures[0].status {
-        _ if has_imported => Status::Partial,
-        status => status,
+    let status = match (written, failures.first()) {
+        (Err(failure), _) => failure.status,
+        (_, Some(_)) if has_imported => Status::Partial,
+        (_, Some(first)) => first.status,
+        (_, None) => Status::Done,
     };
-    Err(Failure {
-        status,
-        ..(*last).clone()
-    })
+    let Some(last) = failures.pop() else {
+        return Ok(status);
+    };
+    for failure in &failures {
+        context.terminal.failure(failure);
+    }
+    Err(Failure { status, ..last })
 }

@@ -24,7 +24,7 @@ pub(super) struct Summary {
 }
 
 /// The result of one file.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct FileSummary {
     path: String,
     outcome: &'static str,
@@ -86,20 +86,16 @@ impl Summary {
 
 impl FileSummary {
     pub(super) fn of(path: String, imported: Result<Imported, Failure>, is_dry: bool) -> Self {
+        let failed = |failure: Failure| Self {
+            path: path.clone(),
+            outcome: "failed",
+            message: Some(failure.message.clone()),
+            failure: Some(failure),
+            ..Self::default()
+        };
         let imported = match imported {
             Ok(imported) => imported,
-            Err(failure) => {
-                return Self {
-                    path,
-                    outcome: "failed",
-                    kind: None,
-                    sha256: None,
-                    counts: Counts::default(),
-                    message: Some(failure.message.clone()),
-                    is_dry,
-                    failure: Some(failure),
-                };
-            }
+            Err(failure) => return failed(failure),
         };
         let (import, message) = (imported.import, imported.end.message);
         Self {

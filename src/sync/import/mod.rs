@@ -50,36 +50,9 @@ enum Contents {
 /// The reason why a file cannot be imported.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file cannot be opened or read.
-    #[error("cannot read {path}: {source}")]
-    Read {
-        /// The file.
-        path: String,
-        /// The failure.
-        source: io::Error,
-    },
-    /// The file has no action.
-    #[error("{path} is not a dump of actions: {reason}")]
-    NotADump {
-        /// The file.
-        path: String,
-        /// The first problem.
-        reason: String,
-    },
-    /// The file is the archive that the actions go to.
-    #[error("{path} is the archive itself")]
-    Itself {
-        /// The file.
-        path: String,
-    },
-    /// The archive belongs to another team or person.
-    #[error("{path} is not imported: {reason}")]
-    OtherAccount {
-        /// The other archive.
-        path: String,
-        /// The two accounts.
-        reason: String,
-    },
+    /// The file cannot be read, has no action, or has those of another account. The text names the file.
+    #[error("{0}")]
+    Refused(String),
     /// The file is an archive that cannot be used.
     #[error(transparent)]
     Unusable(archive::Error),
@@ -94,6 +67,12 @@ pub enum Error {
     Write(archive::Error),
 }
 
+impl Error {
+    fn unreadable(path: &str, error: &io::Error) -> Self {
+        Self::Refused(format!("cannot read {path}: {error}"))
+    }
+}
+
 /// The result of an import.
 #[derive(Clone, Debug)]
 pub struct Imported {
@@ -105,20 +84,17 @@ pub struct Imported {
     pub is_stopped: bool,
 }
 
-/// An event on the way.
+/// The progress of an import.
 #[derive(Debug)]
-pub enum Event<'a> {
-    /// A row is not an action. Only the first ones of a file are described.
-    Refused(&'a RefusedRow),
-    /// Rows were archived.
-    Archived {
-        /// The part of the file that was read: bytes, or actions of another archive.
-        read: u64,
-        /// The whole file, if it is known.
-        length: Option<u64>,
-        /// The rows that were read.
-        rows: u64,
-    },
+pub struct Progress<'a> {
+    /// The part of the file that was read: bytes, or actions of another archive.
+    pub read: u64,
+    /// The whole file, if it is known.
+    pub length: Option<u64>,
+    /// The rows that were read.
+    pub rows: u64,
+    /// New rows that are no actions. Only the first ones of a file are described.
+    pub refused: &'a [RefusedRow],
 }
 
 impl Dump {
@@ -135,10 +111,7 @@ impl Dump {
         if name == "-" {
             return Self::text(name, None, io::stdin(), cancellation);
         }
-        let failed = |source| Error::Read {
-            path: name.clone(),
-            source,
-        };
+        let failed = |error| Error::unreadable(&name, &error);
         let mut file = source::open(path).map_err(failed)?;
         if source::is_database(&mut file).map_err(failed)? {
             let sha256 = source::sha256(file).map_err(failed)?;
@@ -159,9 +132,8 @@ impl Dump {
         let (sender, messages) = sync_channel(WAITING);
         let read = Arc::new(AtomicU64::new(0));
         let bytes = Arc::clone(&read);
-        if let Err(source) = threads::spawn(move || reader::read(file, bytes, &sender)) {
-            return Err(Error::Read { path, source });
-        }
+        threads::spawn(move || reader::read(file, bytes, &sender))
+            .map_err(|error| Error::unreadable(&path, &error))?;
         match next(&messages, cancellation) {
             Some(Message::Rows(first)) => Ok(Self {
                 path,
@@ -170,10 +142,10 @@ impl Dump {
                 read,
                 length,
             }),
-            Some(Message::End(end)) => Err(Error::NotADump {
-                path,
-                reason: end.broken.unwrap_or_default(),
-            }),
+            Some(Message::End(end)) => Err(Error::Refused(format!(
+                "{path} is not a dump of actions: {}",
+                end.broken.unwrap_or_default()
+            ))),
             None => Err(Error::Stopped { path }),
         }
     }
@@ -198,19 +170,19 @@ impl Dump {
         store: &mut Store,
         clock: fn() -> Timestamp,
         cancellation: &Cancellation,
-        on_event: &mut dyn FnMut(&Event<'_>),
+        on_progress: &mut dyn FnMut(&Progress<'_>),
     ) -> Result<Imported, Error> {
         if let Contents::Archive(other, _) = &self.contents
             && let Some(reason) = store.share_account(other).map_err(Error::Write)?
         {
             let path = self.path;
-            return Err(Error::OtherAccount { path, reason });
+            return Err(Error::Refused(format!("{path} is not imported: {reason}")));
         }
         let rows = std::mem::take(&mut self.first);
         let mut import = Import::new(self.path.clone(), rows.kind, clock());
         let mut message = Some(Message::Rows(rows));
         while let Some(Message::Rows(rows)) = message {
-            let recorded = self.record(rows, store, &mut import, on_event);
+            let recorded = self.record(rows, store, &mut import, on_progress);
             recorded.map_err(Error::Write)?;
             message = self.next(cancellation, store);
         }
@@ -251,11 +223,8 @@ impl Dump {
         rows: Rows,
         store: &mut Store,
         import: &mut Import,
-        on_event: &mut dyn FnMut(&Event<'_>),
+        on_progress: &mut dyn FnMut(&Progress<'_>),
     ) -> Result<(), archive::Error> {
-        for row in &rows.described {
-            on_event(&Event::Refused(row));
-        }
         let actions = rows.actions.len() as u64;
         if let Contents::Archive(..) = self.contents {
             self.read.fetch_add(actions, Ordering::Relaxed);
@@ -263,10 +232,11 @@ impl Dump {
         import.rows_read += actions + rows.refused;
         import.refused += rows.refused;
         store.record_import(import, &rows.actions)?;
-        on_event(&Event::Archived {
+        on_progress(&Progress {
             read: self.read.load(Ordering::Relaxed),
             length: self.length,
             rows: import.rows_read,
+            refused: &rows.described,
         });
         store.expect_new_actions(self.expected(import))
     }

@@ -131,7 +131,7 @@ impl<'a, R: Read> Reader<'a, R> {
         // What follows a part that is not JSON counts for the hash too.
         let sha256 = self.splitter.into_text().sha256();
         Some(End {
-            broken: broken.map(|broken| broken.to_string()).or_else(|| {
+            broken: broken.or_else(|| {
                 let error = sha256.as_ref().err()?;
                 Some(format!("its end cannot be read: {error}"))
             }),
@@ -187,7 +187,7 @@ impl<'a, R: Read> Reader<'a, R> {
     fn unlike(&self, broken: Option<Broken>) -> String {
         match (self.rows.described.first(), broken) {
             (Some(RefusedRow { line, reason }), _) => format!("line {line}: {reason}"),
-            (None, Some(broken)) => broken.to_string(),
+            (None, Some(broken)) => broken,
             (None, None) => "it is empty".to_owned(),
         }
     }

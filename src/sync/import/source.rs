@@ -1,7 +1,7 @@
 //! The bytes of a file: counted, hashed, and unpacked if they are compressed.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,8 @@ use ring::digest;
 use crate::core::files;
 
 const BUFFER: usize = 256 << 10;
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// The first byte of a gzip file, with which no JSON begins.
+const GZIP: u8 = 0x1f;
 pub(super) const SQLITE: &[u8] = b"SQLite format 3\0";
 
 /// Opens a file for reading. Waits for the writer of a pipe.
@@ -60,7 +61,7 @@ impl<R: Read> Read for Hashed<R> {
     }
 }
 
-pub(super) type Raw<R> = Box<BufReader<io::Chain<Cursor<Vec<u8>>, Hashed<R>>>>;
+pub(super) type Raw<R> = Box<BufReader<Hashed<R>>>;
 
 /// The unpacked bytes of a file.
 pub(super) enum Source<R> {
@@ -72,12 +73,9 @@ impl<R: Read> Source<R> {
     /// `bytes` counts the bytes that were read from the file, before they are unpacked.
     pub(super) fn new(file: R, bytes: Arc<AtomicU64>) -> io::Result<Self> {
         let hash = digest::Context::new(&digest::SHA256);
-        let mut file = Hashed { file, hash, bytes };
-        let mut head = Vec::new();
-        (&mut file).take(GZIP.len() as u64).read_to_end(&mut head)?;
-        let is_packed = head == GZIP;
-        let raw = BufReader::with_capacity(BUFFER, Cursor::new(head).chain(file));
-        let raw = Box::new(raw);
+        let file = Hashed { file, hash, bytes };
+        let mut raw = Box::new(BufReader::with_capacity(BUFFER, file));
+        let is_packed = raw.fill_buf()?.first() == Some(&GZIP);
         Ok(if is_packed {
             Self::Packed(Box::new(BufReader::with_capacity(
                 BUFFER,
@@ -95,8 +93,7 @@ impl<R: Read> Source<R> {
             Self::Packed(packed) => (*packed).into_inner().into_inner(),
         };
         io::copy(&mut raw, &mut io::sink())?;
-        let (_, hashed) = raw.into_inner().into_inner();
-        let hash = hashed.hash.finish();
+        let hash = raw.into_inner().hash.finish();
         let digits = hash.as_ref().iter().map(|byte| format!("{byte:02x}"));
         Ok(digits.collect())
     }

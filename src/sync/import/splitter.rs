@@ -23,15 +23,15 @@ pub(super) enum Part {
     End,
 }
 
-/// The reason why the rest of a text cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Broken {
-    #[error("it breaks off at line {line}")]
-    Cut { line: u64 },
-    #[error("it is not JSON from line {line} on")]
-    Syntax { line: u64 },
-    #[error("it cannot be read after line {line}: {source}")]
-    Read { line: u64, source: io::Error },
+/// The reason why the rest of a text cannot be read, in words.
+pub(super) type Broken = String;
+
+fn cut(line: u64) -> Broken {
+    format!("it breaks off at line {line}")
+}
+
+fn no_json(line: u64) -> Broken {
+    format!("it is not JSON from line {line} on")
 }
 
 /// The place of the next byte.
@@ -81,7 +81,7 @@ impl<R: BufRead> Splitter<R> {
             self.began = self.line;
             match (self.place, next) {
                 (Place::Top, None) => return Ok(Part::End),
-                (_, None) => return Err(Broken::Cut { line: self.line }),
+                (_, None) => return Err(cut(self.line)),
                 (Place::Top, Some(b'[')) => self.enter(Place::List, ImportKind::List),
                 (Place::Top, Some(b'{')) | (Place::Rest, Some(_)) => {
                     if let Some(part) = self.object(row)? {
@@ -131,11 +131,11 @@ impl<R: BufRead> Splitter<R> {
                 Some(whole(row))
             }
             Found::TornLine => Some(Part::Refused("its line breaks off")),
-            Found::List => {
+            Found::Member if self.peek_visible()? == Some(b'[') => {
                 self.enter(Place::Page, ImportKind::Answers);
                 None
             }
-            Found::Single => {
+            Found::Member => {
                 row.clear();
                 self.kind.get_or_insert(ImportKind::Answers);
                 self.place = Place::Rest;
@@ -147,7 +147,7 @@ impl<R: BufRead> Splitter<R> {
     /// An element of a list.
     fn value(&mut self, row: &mut Vec<u8>) -> Result<Part, Broken> {
         match self.scan(row, Scan::default())? {
-            Found::Value if row.is_empty() => Err(Broken::Syntax { line: self.line }),
+            Found::Value if row.is_empty() => Err(no_json(self.line)),
             _ => Ok(whole(row)),
         }
     }
@@ -157,19 +157,20 @@ impl<R: BufRead> Splitter<R> {
         loop {
             let chunk = self.chunk()?;
             if chunk.is_empty() {
-                return Err(Broken::Cut { line: self.line });
+                return Err(cut(self.line));
             }
-            let (count, end) = scan.read(chunk);
+            let (count, found) = scan.read(chunk);
             self.take(count, row)?;
-            match end {
-                Some(End::Value) => return Ok(Found::Value),
-                Some(End::TornLine) => return Ok(Found::TornLine),
-                Some(End::Name) => match self.peek_visible()? {
-                    Some(b'[') if is_last_name(row, b"actions") => return Ok(Found::List),
-                    Some(b'{') if is_last_name(row, b"action") => return Ok(Found::Single),
-                    _ => {}
+            let is_found = match found {
+                Some(Found::Member) => match self.peek_visible()? {
+                    Some(b'[') => is_last_name(row, b"actions"),
+                    Some(b'{') => is_last_name(row, b"action"),
+                    _ => false,
                 },
-                None => {}
+                found => found.is_some(),
+            };
+            if let Some(found) = found.filter(|_| is_found) {
+                return Ok(found);
             }
         }
     }
@@ -185,7 +186,7 @@ impl<R: BufRead> Splitter<R> {
                 return Ok(());
             }
             if row.len() > MOST_ROW_BYTES {
-                return Err(Broken::Syntax { line: self.line });
+                return Err(no_json(self.line));
             }
         }
     }
@@ -218,8 +219,8 @@ impl<R: BufRead> Splitter<R> {
     fn chunk(&mut self) -> Result<&[u8], Broken> {
         let line = self.line;
         self.text.fill_buf().map_err(|source| match source.kind() {
-            io::ErrorKind::UnexpectedEof => Broken::Cut { line },
-            _ => Broken::Read { line, source },
+            io::ErrorKind::UnexpectedEof => cut(line),
+            _ => format!("it cannot be read after line {line}: {source}"),
         })
     }
 }
@@ -250,23 +251,14 @@ fn is_last_name(row: &[u8], name: &[u8]) -> bool {
     row.is_some_and(|row| row.ends_with(b"\""))
 }
 
-/// What was read.
-enum Found {
-    /// A whole value.
-    Value,
-    /// An object up to its list of actions.
-    List,
-    /// An object up to its action.
-    Single,
-    /// The line of an object that another object follows.
-    TornLine,
-}
-
 /// The end of what a scan reads.
-enum End {
+#[derive(Clone, Copy)]
+enum Found {
+    /// The end of the value.
     Value,
     /// The colon after the name of a member of the object itself.
-    Name,
+    Member,
+    /// The end of a line inside an object that another object follows.
     TornLine,
 }
 
@@ -284,7 +276,7 @@ struct Scan {
 
 impl Scan {
     /// Reads a chunk. Returns the number of bytes that belong to the value, and its end.
-    fn read(&mut self, chunk: &[u8]) -> (usize, Option<End>) {
+    fn read(&mut self, chunk: &[u8]) -> (usize, Option<Found>) {
         let mut index = 0;
         while let Some(byte) = chunk.get(index) {
             if self.is_quoted && !self.is_escaped && !is_end_in_text(*byte) {
@@ -295,8 +287,8 @@ impl Scan {
                 index += length.unwrap_or(rest.len());
                 continue;
             }
-            if let Some((is_part, end)) = self.step(*byte) {
-                return (index + usize::from(is_part), Some(end));
+            if let Some((is_part, found)) = self.step(*byte) {
+                return (index + usize::from(is_part), Some(found));
             }
             index += 1;
         }
@@ -304,11 +296,11 @@ impl Scan {
     }
 
     /// Reads a byte. At an end, returns whether the byte is a part of the value.
-    fn step(&mut self, byte: u8) -> Option<(bool, End)> {
+    fn step(&mut self, byte: u8) -> Option<(bool, Found)> {
         let is_after_line = std::mem::replace(&mut self.is_new_line, byte == b'\n');
         if self.is_quoted {
             match byte {
-                b'\n' if self.is_object => return Some((true, End::TornLine)),
+                b'\n' if self.is_object => return Some((true, Found::TornLine)),
                 _ if self.is_escaped => self.is_escaped = false,
                 b'\\' => self.is_escaped = true,
                 b'"' => self.is_quoted = false,
@@ -319,14 +311,14 @@ impl Scan {
         match byte {
             b'"' => self.is_quoted = true,
             b'{' if is_after_line && self.is_object && self.depth > 0 => {
-                return Some((false, End::TornLine));
+                return Some((false, Found::TornLine));
             }
             b'{' | b'[' => self.depth += 1,
             // In a list, a value without brackets ends before that of the list.
-            b'}' | b']' if self.depth <= 1 => return Some((self.depth == 1, End::Value)),
+            b'}' | b']' if self.depth <= 1 => return Some((self.depth == 1, Found::Value)),
             b'}' | b']' => self.depth -= 1,
-            b',' if self.depth == 0 => return Some((false, End::Value)),
-            b':' if self.depth == 1 && self.is_object => return Some((true, End::Name)),
+            b',' if self.depth == 0 => return Some((false, Found::Value)),
+            b':' if self.depth == 1 && self.is_object => return Some((true, Found::Member)),
             _ => {}
         }
         None
@@ -352,7 +344,7 @@ mod tests {
                 Ok(Part::End) => return (parts, None),
                 Ok(Part::Row) => String::from_utf8_lossy(&row).into_owned(),
                 Ok(Part::Refused(reason)) => format!("! {reason}"),
-                Err(broken) => return (parts, Some(broken.to_string())),
+                Err(broken) => return (parts, Some(broken)),
             };
             parts.push((splitter.began, part));
         }
