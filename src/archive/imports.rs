@@ -1,4 +1,4 @@
-//! Imports: files with actions, merged by the rules of a sync.
+//! Imports: files with actions, which add what is unknown.
 //!
 //! An import proves nothing about a listing, so it touches no coverage. An action that no sync has seen keeps
 //! `first_seen_run` null: the counts of a sync leave it out, and the first sync that sees it sets the column. The row in
@@ -10,11 +10,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::actions::{ImportId, Recorded, SeenBy, Upsert};
+use super::actions::Recorded;
 use super::connection::{connect_nowhere, damaged, open_any_version};
 use super::error::{Error, Step};
 use super::indexes::LargeIndexes;
 use super::interrupt::LockWait;
+use super::upsert::{ImportId, SeenBy, Upsert};
 use super::{Store, WrittenRegions, migrations};
 use crate::core::model::Action;
 use crate::core::time::Timestamp;

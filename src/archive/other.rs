@@ -13,12 +13,12 @@ use rusqlite::limits::Limit;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, ffi};
 
-use super::actions::parsed;
 use super::connection::{damaged, open_any_version};
 use super::error::{Error, Step};
 use super::imports::{BATCH_BYTES, BATCH_ROWS, up_to_date};
 use super::interrupt::LockWait;
 use super::migrations::{self, LATEST_VERSION};
+use super::upsert::parsed;
 use super::{ArchivedAccount, Store, account, schema_drift};
 use crate::core::model::Action;
 
@@ -190,8 +190,8 @@ fn time<T: FromStr>(row: &Row<'_>, name: &str) -> rusqlite::Result<Option<T>> {
 }
 
 impl Store {
-    /// Makes this archive belong to the account of another one, if it belongs to none and no sync has filled it. Returns
-    /// the reason why the other archive must not be imported: it belongs to another team or person.
+    /// Makes this archive belong to the account of another one, if it belongs to none and no sync has filled it.
+    /// Returns the reason why the other archive must not be imported: it belongs to another team or person.
     ///
     /// # Errors
     /// When an archive cannot be read or written.

@@ -138,7 +138,15 @@ impl Session<'_> {
                 Ok(dump) => {
                     let mut listener = listener(self.context, &self.bar, &name);
                     let cancellation = self.cancellation;
-                    dump.import(self.store()?, Timestamp::now, cancellation, &mut listener)
+                    let store = self.store().map_err(|failure| {
+                        if cancellation.is_requested() {
+                            let path = name.clone();
+                            Failure::from(import::Error::Stopped { path })
+                        } else {
+                            failure
+                        }
+                    })?;
+                    dump.import(store, Timestamp::now, cancellation, &mut listener)
                 }
                 Err(error) => Err(error),
             };
