@@ -4,11 +4,12 @@ use super::connection::atomically;
 use super::error::{Error, Step};
 use super::listings::Listing;
 use super::runs::RunId;
+use super::upsert::{SeenBy, Upsert, Written};
 use super::{Store, listings, runs};
 use crate::core::coverage::Interval;
-use crate::core::model::{Action, ActionId, DropletId, Extra};
+use crate::core::model::{Action, ActionId, DropletId};
 use crate::core::time::Timestamp;
-use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql, named_params, params};
+use rusqlite::{Connection, ToSql, named_params};
 
 /// One page of a listing, ready to be archived.
 #[derive(Debug)]
@@ -151,10 +152,10 @@ impl Store {
         } = self;
         let recorded = atomically(connection, RECORD, || {
             let mut recorded = Recorded::default();
-            let mut upsert = Upsert::new(connection)?;
+            let mut upsert = Upsert::new(connection, SeenBy::Run(page.run))?;
             for (action, is_expected) in in_order_of_ids(page.rows) {
                 written_regions.write(connection, action, page.now)?;
-                let written = upsert.write(action, SeenBy::Run(page.run))?;
+                let written = upsert.write(action)?;
                 link(connection, page.listing, action)?;
                 recorded.count(written, action, is_expected);
             }
@@ -245,7 +246,7 @@ impl Store {
         atomically(connection, RECORD, || {
             written_regions.write(connection, action, now)?;
             let mut recorded = Recorded::default();
-            let written = Upsert::new(connection)?.write(action, SeenBy::Run(run))?;
+            let written = Upsert::new(connection, SeenBy::Run(run))?.write(action)?;
             recorded.count(written, action, false);
             runs::count(connection, run, recorded.news())?;
             Ok(recorded)
@@ -277,178 +278,6 @@ fn note_progress(
         listings::raise_total(connection, page.listing.id, total)?;
     }
     Ok(())
-}
-
-/// The result of writing an action.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Written {
-    New,
-    /// Only an import knew it, and now a sync has seen it.
-    Recognised,
-    Grown,
-    Unchanged,
-}
-
-/// Writes a new action, and leaves a known action unchanged. Most rows of a sync are one or the other, and this takes
-/// half the time of [`GROW`], which compares and merges.
-const ADD: &str = "
-INSERT INTO actions (id, status, type, started_at, completed_at, resource_id, resource_type, region_slug,
-                     first_seen_run, first_seen_import, extra)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-ON CONFLICT (id) DO NOTHING";
-
-/// Writes the new information about a known action. Changes no row when there is none.
-const GROW: &str = "
-INSERT INTO actions (id, status, type, started_at, completed_at, resource_id, resource_type, region_slug,
-                     first_seen_run, first_seen_import, extra)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-ON CONFLICT (id) DO UPDATE
-   SET status = CASE
-           WHEN excluded.status IS NULL THEN status
-           WHEN status IN ('completed', 'errored')
-                AND excluded.status NOT IN ('completed', 'errored') THEN status
-           ELSE excluded.status
-       END,
-       type = coalesce(excluded.type, type),
-       started_at = coalesce(excluded.started_at, started_at),
-       completed_at = coalesce(excluded.completed_at, completed_at),
-       resource_id = coalesce(excluded.resource_id, resource_id),
-       resource_type = coalesce(excluded.resource_type, resource_type),
-       region_slug = coalesce(excluded.region_slug, region_slug),
-       extra = coalesce(excluded.extra, extra),
-       changed_run = coalesce(excluded.first_seen_run, changed_run)
- WHERE (excluded.status IS NOT status AND excluded.status IS NOT NULL
-        AND (status IS NULL OR status NOT IN ('completed', 'errored')
-             OR excluded.status IN ('completed', 'errored')))
-    OR (excluded.type IS NOT type AND excluded.type IS NOT NULL)
-    OR (excluded.started_at IS NOT started_at AND excluded.started_at IS NOT NULL)
-    OR (excluded.completed_at IS NOT completed_at AND excluded.completed_at IS NOT NULL)
-    OR (excluded.resource_id IS NOT resource_id AND excluded.resource_id IS NOT NULL)
-    OR (excluded.resource_type IS NOT resource_type AND excluded.resource_type IS NOT NULL)
-    OR (excluded.region_slug IS NOT region_slug AND excluded.region_slug IS NOT NULL)
-    OR (excluded.extra IS NOT extra AND excluded.extra IS NOT NULL)";
-
-/// Notes that a sync has seen an action that only an import knew.
-const RECOGNISE: &str =
-    "UPDATE actions SET first_seen_run = ?2 WHERE id = ?1 AND first_seen_run IS NULL";
-
-/// The number of an import.
-pub(super) type ImportId = i64;
-
-/// The reader of an action.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SeenBy {
-    Run(RunId),
-    Import(ImportId),
-}
-
-impl SeenBy {
-    /// `first_seen_run` and `first_seen_import` of an action that is new.
-    fn columns(self) -> (Option<RunId>, Option<ImportId>) {
-        match self {
-            Self::Run(run) => (Some(run), None),
-            Self::Import(import) => (None, Some(import)),
-        }
-    }
-}
-
-/// The prepared statements that write actions.
-pub(super) struct Upsert<'c> {
-    connection: &'c Connection,
-    add: CachedStatement<'c>,
-    grow: CachedStatement<'c>,
-    recognise: CachedStatement<'c>,
-}
-
-impl<'c> Upsert<'c> {
-    pub(super) fn new(connection: &'c Connection) -> Result<Self, Error> {
-        Ok(Self {
-            connection,
-            add: connection.prepare_cached(ADD).step(WRITE)?,
-            grow: connection.prepare_cached(GROW).step(WRITE)?,
-            recognise: connection.prepare_cached(RECOGNISE).step(WRITE)?,
-        })
-    }
-
-    /// Writes the new information of an action.
-    pub(super) fn write(&mut self, action: &Action, seen_by: SeenBy) -> Result<Written, Error> {
-        let (run, import) = seen_by.columns();
-        let extra = merged_extra(self.connection, action)?;
-        let started_at = action.started_at.map(|time| time.to_string());
-        let completed_at = action.completed_at.map(|time| time.to_string());
-        let write = |statement: &mut CachedStatement<'_>| {
-            let columns = params![
-                action.id,
-                action.status,
-                action.kind,
-                started_at,
-                completed_at,
-                action.resource_id,
-                action.resource_type,
-                action.region_slug,
-                run,
-                import,
-                extra,
-            ];
-            statement.execute(columns).step(WRITE)
-        };
-        if write(&mut self.add)? > 0 {
-            return Ok(Written::New);
-        }
-        let is_recognised = recognise(&mut self.recognise, action.id, run)?;
-        let is_grown = write(&mut self.grow)? > 0;
-        Ok(if is_recognised {
-            Written::Recognised
-        } else if is_grown {
-            Written::Grown
-        } else {
-            Written::Unchanged
-        })
-    }
-}
-
-fn recognise(
-    statement: &mut CachedStatement<'_>,
-    id: ActionId,
-    run: Option<RunId>,
-) -> Result<bool, Error> {
-    match run {
-        Some(run) => Ok(statement.execute(params![id, run]).step(WRITE)? > 0),
-        None => Ok(false),
-    }
-}
-
-const WRITE: &str = "cannot archive an action";
-
-pub(super) const KNOWN_EXTRA: &str = "SELECT extra FROM actions WHERE id = :id";
-
-/// The JSON for `extra`: the known fields, overwritten by the new ones. A null does not overwrite a field.
-fn merged_extra(connection: &Connection, action: &Action) -> Result<Option<String>, Error> {
-    if action.extra.is_empty() {
-        return Ok(None);
-    }
-    let known: Option<Option<String>> = connection
-        .prepare_cached(KNOWN_EXTRA)
-        .and_then(|mut statement| {
-            statement
-                .query_row(named_params! { ":id": action.id }, |row| row.get("extra"))
-                .optional()
-        })
-        .step("cannot read an action")?;
-    Ok(Some(overlay(known.flatten().as_deref(), &action.extra)))
-}
-
-pub(super) fn overlay(known: Option<&str>, said: &Extra) -> String {
-    let mut merged: Extra = known
-        .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default();
-    for (name, value) in said {
-        if value.get() != "null" || !merged.contains_key(name) {
-            merged.insert(name.clone(), value.clone());
-        }
-    }
-    // Serialization cannot fail: the values are valid JSON already.
-    serde_json::to_string(&merged).unwrap_or_default()
 }
 
 /// Links an action to the droplet that listed it, if the action's resource does not name that droplet.

@@ -111,7 +111,7 @@ pub(super) fn connect(
     Ok(connection)
 }
 
-/// A database in a temporary file that no other process sees. It holds copies of rows without the rows they refer to.
+/// A database in a temporary file that no other process sees, for a copy of an archive. Upgrades need foreign keys off.
 pub(super) fn connect_nowhere() -> Result<Connection, Error> {
     let connection = Connection::open("").step("cannot make a temporary database")?;
     for (name, value) in [("foreign_keys", "off"), ("synchronous", "off")] {

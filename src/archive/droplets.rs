@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Store;
-use super::actions::overlay;
 use super::connection::atomically;
 use super::error::{Error, Step};
+use super::upsert::overlay;
 use crate::core::model::{Droplet, DropletId};
 use crate::core::time::Timestamp;
 

@@ -1,4 +1,4 @@
-//! Imports: files with actions, merged by the rules of a sync.
+//! Imports: files with actions, which add what is unknown.
 //!
 //! An import proves nothing about a listing, so it touches no coverage. An action that no sync has seen keeps
 //! `first_seen_run` null: the counts of a sync leave it out, and the first sync that sees it sets the column. The row in
@@ -7,17 +7,20 @@
 //!
 //! A dump shows a region as it was long ago, so it fills only regions that are unknown.
 
-use super::actions::{ImportId, Recorded, SeenBy, Upsert};
-use super::connection::connect_nowhere;
+use std::path::Path;
+use std::time::Duration;
+
+use super::actions::Recorded;
+use super::connection::{connect_nowhere, damaged, open_any_version};
 use super::error::{Error, Step};
 use super::indexes::LargeIndexes;
 use super::interrupt::LockWait;
-use super::{Store, migrations};
-use crate::core::cancellation::Cancellation;
+use super::upsert::{ImportId, SeenBy, Upsert};
+use super::{Store, WrittenRegions, migrations};
 use crate::core::model::Action;
 use crate::core::time::Timestamp;
-use rusqlite::types::Value;
-use rusqlite::{Connection, Row, Statement, Transaction, TransactionBehavior, named_params};
+use rusqlite::backup::Backup;
+use rusqlite::{Connection, Transaction, TransactionBehavior, named_params};
 
 /// The most rows that are archived together: as many as those of a sync.
 pub const BATCH_ROWS: usize = 3_200;
@@ -25,9 +28,10 @@ pub const BATCH_ROWS: usize = 3_200;
 pub const BATCH_BYTES: usize = 8 << 20;
 
 /// The form of an imported file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ImportKind {
     /// A JSON array of actions.
+    #[default]
     List,
     /// Answers of the API.
     Answers,
@@ -51,11 +55,13 @@ impl ImportKind {
 }
 
 /// An import under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Import {
     id: Option<ImportId>,
-    path: String,
-    kind: ImportKind,
+    /// The file, as it was given.
+    pub path: String,
+    /// The form of the file.
+    pub kind: ImportKind,
     started_at: Timestamp,
     /// The rows that were read.
     pub rows_read: u64,
@@ -66,8 +72,10 @@ pub struct Import {
 }
 
 /// The end of an import.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ImportEnd {
+    /// The time of the end.
+    pub finished_at: Timestamp,
     /// The SHA-256 of the file, in hexadecimal digits, when it was read to its end.
     pub sha256: Option<String>,
     /// What is missing, in words.
@@ -80,17 +88,11 @@ const NOTE: &str = "cannot note an import";
 const KNOWS_FILE: &str = "
 SELECT EXISTS (SELECT 1 FROM imports WHERE sha256 = :sha256 AND message IS :message)";
 
-/// A known action, as the rehearsal of an import needs it.
-const COPY: &str = "
-INSERT INTO actions (id, status, type, started_at, completed_at, resource_id, resource_type, region_slug,
-                     first_seen_run, extra)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-ON CONFLICT (id) DO NOTHING";
-
-const COPIED: &str = "
-SELECT id, status, type, started_at, completed_at, resource_id, resource_type, region_slug, first_seen_run, extra
-  FROM actions
- WHERE id = ?1";
+const COUNT: &str = "
+UPDATE imports
+   SET rows_read = :rows_read, inserted = :inserted, updated = :updated, unchanged = :unchanged, refused = :refused,
+       finished_at = :finished_at, sha256 = :sha256, message = :message
+ WHERE id = :id";
 
 impl Import {
     /// An import that has read nothing yet.
@@ -129,15 +131,16 @@ impl Import {
         Ok(connection.last_insert_rowid())
     }
 
-    fn write_counts(&self, connection: &Connection, id: ImportId) -> Result<(), Error> {
+    /// Writes the counts so far, and the end if it has come.
+    fn write(
+        &self,
+        connection: &Connection,
+        id: ImportId,
+        end: Option<&ImportEnd>,
+    ) -> Result<(), Error> {
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         connection
-            .prepare_cached(
-                "UPDATE imports
-                    SET rows_read = :rows_read, inserted = :inserted, updated = :updated, unchanged = :unchanged,
-                        refused = :refused
-                  WHERE id = :id",
-            )
+            .prepare_cached(COUNT)
             .and_then(|mut statement| {
                 statement.execute(named_params! {
                     ":rows_read": number(self.rows_read),
@@ -145,6 +148,9 @@ impl Import {
                     ":updated": number(self.recorded.updated),
                     ":unchanged": number(self.recorded.unchanged),
                     ":refused": number(self.refused),
+                    ":finished_at": end.map(|end| end.finished_at.to_string()),
+                    ":sha256": end.and_then(|end| end.sha256.as_ref()),
+                    ":message": end.and_then(|end| end.message.as_ref()),
                     ":id": id,
                 })
             })
@@ -154,27 +160,27 @@ impl Import {
 }
 
 impl Store {
-    /// A store that writes nothing to `archive`: it shows the result of an import, and is gone when it is dropped.
+    /// A store with a temporary copy of the archive, to show the result of an import.
     ///
     /// # Errors
-    /// When SQLite cannot make a temporary file.
-    pub fn rehearsal(archive: Option<Connection>) -> Result<Self, Error> {
-        let lock_wait = LockWait::new(&Cancellation::never());
-        let connection = connect_nowhere()?;
-        migrations::apply(&connection)?;
-        let mut store = Self {
+    /// When the archive is unusable, or cannot be copied.
+    pub fn rehearsal(path: &Path, lock_wait: &LockWait) -> Result<Self, Error> {
+        let connection = match open_any_version(path, lock_wait) {
+            Ok(archive) => up_to_date(Some(&archive)),
+            Err(Error::Missing { .. }) => up_to_date(None),
+            Err(error) => Err(error),
+        };
+        let connection = connection.map_err(|error| damaged(path, error))?;
+        Ok(Self {
+            large_indexes: LargeIndexes::of(&connection)?,
             connection,
-            lock_wait,
+            lock_wait: lock_wait.clone(),
             place: None,
-            written_regions: super::WrittenRegions::default(),
+            written_regions: WrittenRegions::default(),
             is_wal: true,
-            large_indexes: LargeIndexes::UpToDate,
             archived: None,
             upgrade: None,
-            rehearsed: archive,
-        };
-        store.expect_new_actions(u64::MAX)?;
-        Ok(store)
+        })
     }
 
     /// Archives rows of a file in one transaction: the actions, and their regions as far as they are unknown.
@@ -182,7 +188,6 @@ impl Store {
     /// # Errors
     /// When the archive cannot be written; then nothing of these rows is archived.
     pub fn record_import(&mut self, import: &mut Import, rows: &[Action]) -> Result<(), Error> {
-        self.copy_known(rows)?;
         self.leave_readers_alone()?;
         let before = import.recorded;
         let outcome = self.try_record_import(import, rows);
@@ -205,17 +210,17 @@ impl Store {
         let tx = tx.step(RECORD)?;
         let id = import.begun(&tx)?;
         let before = tx.total_changes();
-        let mut upsert = Upsert::new(&tx)?;
+        let mut upsert = Upsert::new(&tx, SeenBy::Import(id))?;
         for action in in_order_of_ids(rows) {
             written_regions.fill(&tx, action, import.started_at)?;
-            let written = upsert.write(action, SeenBy::Import(id))?;
+            let written = upsert.write(action)?;
             import.recorded.count(written, action, false);
         }
         drop(upsert);
         if import.id.is_none() && tx.total_changes() == before {
             return tx.rollback().step(RECORD);
         }
-        import.write_counts(&tx, id)?;
+        import.write(&tx, id, None)?;
         tx.commit().step(RECORD)?;
         import.id = Some(id);
         Ok(())
@@ -225,12 +230,7 @@ impl Store {
     ///
     /// # Errors
     /// When the archive cannot be written.
-    pub fn finish_import(
-        &mut self,
-        import: &Import,
-        end: &ImportEnd,
-        now: Timestamp,
-    ) -> Result<(), Error> {
+    pub fn finish_import(&mut self, import: &Import, end: &ImportEnd) -> Result<(), Error> {
         let connection = &self.connection;
         let parameters = named_params! { ":sha256": end.sha256, ":message": end.message };
         let is_known: bool = connection
@@ -242,54 +242,23 @@ impl Store {
         let tx = Transaction::new_unchecked(connection, TransactionBehavior::Immediate);
         let tx = tx.step(NOTE)?;
         let id = import.begun(&tx)?;
-        import.write_counts(&tx, id)?;
-        tx.execute(
-            "UPDATE imports SET finished_at = :now, sha256 = :sha256, message = :message WHERE id = :id",
-            named_params! {
-                ":now": now.to_string(),
-                ":sha256": end.sha256,
-                ":message": end.message,
-                ":id": id,
-            },
-        )
-        .step(NOTE)?;
+        import.write(&tx, id, Some(end))?;
         tx.commit().step(NOTE)
-    }
-
-    /// Copies the archived state of these actions into the rehearsal.
-    fn copy_known(&self, rows: &[Action]) -> Result<(), Error> {
-        const CANNOT: &str = "cannot compare a file with the archive";
-        let Some(archive) = &self.rehearsed else {
-            return Ok(());
-        };
-        let mut copied = archive.prepare_cached(COPIED).step(CANNOT)?;
-        let mut copy = self.connection.prepare_cached(COPY).step(CANNOT)?;
-        let tx = self.connection.unchecked_transaction().step(CANNOT)?;
-        for action in rows {
-            let mut found = copied.query([action.id]).step(CANNOT)?;
-            if let Some(row) = found.next().step(CANNOT)? {
-                copy_row(row, &mut copy, CANNOT, CANNOT)?;
-            }
-        }
-        tx.commit().step(CANNOT)
     }
 }
 
-/// Runs a statement with the first cells of a row as its parameters. The texts say what cannot be done.
-pub(super) fn copy_row(
-    row: &Row<'_>,
-    write: &mut Statement<'_>,
-    cannot_read: &'static str,
-    cannot_write: &'static str,
-) -> Result<(), Error> {
-    for index in 0..write.parameter_count() {
-        let value: Value = row.get(index).step(cannot_read)?;
-        write
-            .raw_bind_parameter(index + 1, value)
-            .step(cannot_write)?;
+/// A temporary copy of an archive of any version, upgraded to this version; an empty archive without one.
+pub(super) fn up_to_date(archive: Option<&Connection>) -> Result<Connection, Error> {
+    const PAGES_AT_A_TIME: i32 = 1 << 16;
+    const COPY: &str = "cannot make a temporary copy of the archive";
+    let mut copy = connect_nowhere()?;
+    if let Some(archive) = archive {
+        Backup::new(archive, &mut copy)
+            .and_then(|backup| backup.run_to_completion(PAGES_AT_A_TIME, Duration::ZERO, None))
+            .step(COPY)?;
     }
-    write.raw_execute().step(cannot_write)?;
-    Ok(())
+    migrations::apply(&copy)?;
+    Ok(copy)
 }
 
 /// Dumps are often newest first. Written in the order of their ids, rows make a smaller file. Two rows of the same

@@ -11,9 +11,10 @@
 //!   applies the missing ones. `backup` makes a copy.
 //! - Locks: `lock` allows one sync at a time and names the processes that hold a lock. `interrupt` limits how long a
 //!   statement waits for a lock of SQLite, and ends long work.
-//! - Writing: `actions` archives pages and single actions. `regions`, `droplets`, `listings`, `follow`, `account` and
-//!   `runs` hold the statements of their tables. `imports` archives the rows of files, and `other` reads another archive.
-//!   `audit` chooses the page to read again. `indexes` makes a first sync cheap: it creates the large indexes at the end.
+//! - Writing: `actions` archives pages and single actions, and `upsert` their rows. `regions`, `droplets`, `listings`,
+//!   `follow`, `account` and `runs` hold the statements of their tables. `imports` archives the rows of files, and
+//!   `other` reads another archive. `audit` chooses the page to read again. `indexes` makes a first sync cheap: it
+//!   creates the large indexes at the end.
 //! - `error` describes what failed.
 
 mod account;
@@ -37,6 +38,7 @@ mod regions;
 mod runs;
 mod schema_drift;
 mod upgrade;
+mod upsert;
 
 use rusqlite::Connection;
 
@@ -80,8 +82,6 @@ pub struct Store {
     /// The number of archived actions, once it was needed.
     archived: Option<u64>,
     upgrade: Option<Upgrade>,
-    /// The archive that a rehearsal reads; nothing is written to it.
-    rehearsed: Option<Connection>,
 }
 
 #[cfg(test)]

@@ -101,7 +101,6 @@ impl Store {
             is_wal,
             archived: None,
             upgrade,
-            rehearsed: None,
         })
     }
 

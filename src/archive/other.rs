@@ -2,24 +2,28 @@
 //!
 //! Its actions go through the same writes as those of any other file. What only an archive knows is copied as far as it
 //! is unknown here: regions, droplets with their names and tags, and the droplets whose listings showed an action.
+//!
+//! Its contents are not trusted: its schema must be that of the migrations, and no value may be longer than a row of an
+//! answer. An archive of an earlier version is upgraded in a temporary copy, so that one set of statements reads all.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
+use rusqlite::limits::Limit;
+use rusqlite::types::Value;
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior, ffi};
 
 use super::connection::{damaged, open_any_version};
 use super::error::{Error, Step};
-use super::imports::{BATCH_BYTES, BATCH_ROWS, copy_row};
+use super::imports::{BATCH_BYTES, BATCH_ROWS, up_to_date};
 use super::interrupt::LockWait;
 use super::migrations::{self, LATEST_VERSION};
-use super::{ArchivedAccount, Store, account};
-use crate::core::model::{Action, Extra};
+use super::upsert::parsed;
+use super::{ArchivedAccount, Store, account, schema_drift};
+use crate::core::model::Action;
 
-/// The earliest version that is read. Earlier versions keep some actions in another table, or know no team.
-const EARLIEST: i64 = 9;
-/// The version that added tags.
-const WITH_TAGS: i64 = 11;
+/// The longest value that is read, in bytes, like the longest row of an answer.
+const LONGEST_VALUE: i32 = 1 << 20;
 
 const READ: &str = "cannot read the other archive";
 const COPY: &str = "cannot copy from another archive";
@@ -30,9 +34,9 @@ SELECT id, status, type, started_at, completed_at, resource_id, resource_type, r
  WHERE id > ?1
  ORDER BY id";
 
-/// What is copied before the actions, which refer to it: the statement that reads, and the one that writes what is
-/// unknown.
-const BEFORE: [(&str, &str); 3] = [
+/// What is copied after the actions: the statement that reads, and the one that writes what is unknown. A droplet that
+/// is known keeps its state here, and learns names and tags.
+const BESIDE_ACTIONS: [(&str, &str); 7] = [
     (
         "SELECT slug, name, available, extra, first_seen_at, last_seen_at FROM regions",
         "INSERT INTO regions (slug, name, available, extra, first_seen_at, last_seen_at)
@@ -52,10 +56,6 @@ const BEFORE: [(&str, &str); 3] = [
         "INSERT OR IGNORE INTO region_sizes (region_slug, size_slug, first_seen_at, last_seen_at)
          VALUES (?1, ?2, ?3, ?4)",
     ),
-];
-
-/// What is copied after the actions. A droplet that is known keeps its state here, and learns names and tags.
-const AFTER: [(&str, &str); 4] = [
     (
         "SELECT id, name, region_slug, created_at, extra, first_seen_at, gone_at FROM droplets",
         "INSERT OR IGNORE INTO droplets (id, name, region_slug, created_at, extra, first_seen_at, gone_at)
@@ -87,46 +87,39 @@ const AFTER: [(&str, &str); 4] = [
 pub struct OtherArchive {
     connection: Connection,
     path: PathBuf,
-    version: i64,
     last: i64,
 }
 
 impl OtherArchive {
-    /// Opens an archive of this version, or of one shortly before.
+    /// Opens an archive of this version or of an earlier one.
     ///
     /// # Errors
-    /// When it is foreign, newer, too old or damaged.
+    /// When it is foreign, newer, altered or damaged.
     pub fn open(path: &Path, lock_wait: &LockWait) -> Result<Self, Error> {
-        let connection = open_any_version(path, lock_wait)?;
-        let version = migrations::version(&connection).map_err(|error| damaged(path, error))?;
-        if version < EARLIEST {
-            return Err(Error::Older {
-                path: path.to_owned(),
-                found: version,
-                known: LATEST_VERSION,
-            });
-        }
+        let mut connection = open_any_version(path, lock_wait)?;
         // All reads see the same archive, even while a sync writes to it.
         connection.execute_batch("BEGIN").step(READ)?;
+        schema_drift::refuse(&connection, path).map_err(|error| damaged(path, error))?;
+        if migrations::version(&connection)? < LATEST_VERSION {
+            connection = up_to_date(Some(&connection)).map_err(|error| damaged(path, error))?;
+        }
+        connection
+            .set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
+            .step(READ)?;
         Ok(Self {
             connection,
             path: path.to_owned(),
-            version,
             last: i64::MIN,
         })
     }
 
-    /// The number of its actions.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn count(&self) -> Result<u64, Error> {
-        let count = "SELECT count(*) FROM actions";
-        let count: Result<i64, Error> = self
+    /// The number of its actions; 0 when they cannot be counted.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        let count = self
             .connection
-            .query_row(count, [], |row| row.get(0))
-            .step(READ);
-        self.read(count).map(i64::unsigned_abs)
+            .query_row("SELECT count(*) FROM actions", [], |row| row.get(0));
+        count.map_or(0, i64::unsigned_abs)
     }
 
     /// The next actions in the order of their ids; empty at the end.
@@ -134,10 +127,14 @@ impl OtherArchive {
     /// # Errors
     /// When it cannot be read.
     pub fn next_actions(&mut self) -> Result<Vec<Action>, Error> {
-        let actions = batch(&self.connection, self.last).step(READ);
-        let actions = self.read(actions)?;
+        let mut actions = Vec::new();
+        let read = batch(&self.connection, self.last, &mut actions).step(READ);
         self.last = actions.last().map_or(self.last, |action| action.id);
-        Ok(actions)
+        match self.read(read) {
+            // The next call says what is wrong.
+            Err(_) if !actions.is_empty() => Ok(actions),
+            read => read.map(|()| actions),
+        }
     }
 
     /// Names the file when it is damaged.
@@ -146,95 +143,89 @@ impl OtherArchive {
     }
 }
 
-/// The actions after the one with this id.
-fn batch(connection: &Connection, after: i64) -> rusqlite::Result<Vec<Action>> {
+/// Reads the actions after the one with this id.
+fn batch(connection: &Connection, after: i64, actions: &mut Vec<Action>) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(ACTIONS)?;
     let mut rows = statement.query([after])?;
-    let (mut actions, mut bytes) = (Vec::new(), 0);
+    let mut bytes = 0;
     while actions.len() < BATCH_ROWS
         && bytes < BATCH_BYTES
         && let Some(row) = rows.next()?
     {
         let action = action(row)?;
+        if actions.last().map_or(after, |last| last.id) >= action.id {
+            return Err(corrupt());
+        }
         let extra = action.extra.values();
         bytes += extra.map(|value| value.get().len()).sum::<usize>();
         actions.push(action);
     }
-    Ok(actions)
+    Ok(())
+}
+
+/// The error for rows that SQLite reads in another order than that of their ids: it would never come to an end.
+fn corrupt() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), None)
 }
 
 fn action(row: &Row<'_>) -> rusqlite::Result<Action> {
     let extra: Option<String> = row.get("extra")?;
-    let extra = extra.and_then(|text| serde_json::from_str::<Extra>(&text).ok());
     Ok(Action {
         id: row.get("id")?,
         status: row.get("status")?,
         kind: row.get("type")?,
-        started_at: parsed(row, "started_at")?,
-        completed_at: parsed(row, "completed_at")?,
+        started_at: time(row, "started_at")?,
+        completed_at: time(row, "completed_at")?,
         resource_id: row.get("resource_id")?,
         resource_type: row.get("resource_type")?,
         region_slug: row.get("region_slug")?,
         region: None,
-        extra: extra.unwrap_or_default(),
+        extra: parsed(extra.as_deref()),
     })
 }
 
-fn parsed<T: FromStr>(row: &Row<'_>, name: &str) -> rusqlite::Result<Option<T>> {
+fn time<T: FromStr>(row: &Row<'_>, name: &str) -> rusqlite::Result<Option<T>> {
     let text: Option<String> = row.get(name)?;
     Ok(text.and_then(|text| text.parse().ok()))
 }
 
 impl Store {
-    /// The reason why another archive must not be imported: it belongs to another team or person.
-    ///
-    /// # Errors
-    /// When one of the archives cannot be read.
-    pub fn conflict_with(&self, other: &OtherArchive) -> Result<Option<String>, Error> {
-        let archive = self.rehearsed.as_ref().unwrap_or(&self.connection);
-        let own = account(archive)?;
-        let others = other.read(account(&other.connection))?;
-        Ok(own
-            .zip(others)
-            .and_then(|(own, others)| own.conflict_with(&others)))
-    }
-
-    /// Copies the regions of another archive that are unknown here, and makes this archive belong to the same account
-    /// if it belonged to none.
+    /// Makes this archive belong to the account of another one, if it belongs to none and no sync has filled it.
+    /// Returns the reason why the other archive must not be imported: it belongs to another team or person.
     ///
     /// # Errors
     /// When an archive cannot be read or written.
-    pub fn copy_before_actions(&mut self, other: &OtherArchive) -> Result<(), Error> {
-        self.written_regions.clear();
-        self.copy(other, &BEFORE)?;
-        let own = self.account()?;
-        let others = other.read(account(&other.connection))?;
-        match (own, others) {
-            (None, Some(others)) if self.rehearsed.is_none() => {
-                self.set_account(&ArchivedAccount {
-                    token_fingerprint: None,
-                    actions_refused_at: None,
-                    ..others
-                })
-            }
-            _ => Ok(()),
+    pub fn share_account(&mut self, other: &OtherArchive) -> Result<Option<String>, Error> {
+        let Some(others) = other.read(account(&other.connection))? else {
+            return Ok(None);
+        };
+        if let Some(own) = self.account()? {
+            return Ok(own.conflict_with(&others));
         }
+        let is_synced = "SELECT EXISTS (SELECT 1 FROM sync_runs)";
+        let archive = &self.connection;
+        let is_synced: bool = archive
+            .query_row(is_synced, [], |row| row.get(0))
+            .step(COPY)?;
+        if !is_synced {
+            self.set_account(&ArchivedAccount {
+                token_fingerprint: None,
+                actions_refused_at: None,
+                ..others
+            })?;
+        }
+        Ok(None)
     }
 
-    /// Copies what another archive knows about droplets and is unknown here.
+    /// Copies what another archive knows about regions and droplets, and is unknown here.
     ///
     /// # Errors
     /// When an archive cannot be read or written.
-    pub fn copy_after_actions(&mut self, other: &OtherArchive) -> Result<(), Error> {
-        self.copy(other, &AFTER)
-    }
-
-    fn copy(&self, other: &OtherArchive, tables: &[(&str, &str)]) -> Result<(), Error> {
+    pub fn copy_beside_actions(&mut self, other: &OtherArchive) -> Result<(), Error> {
+        self.written_regions.clear();
         let tx = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
         let tx = tx.step(COPY)?;
-        let is_there =
-            |table: &&(&str, &str)| other.version >= WITH_TAGS || !table.0.contains("droplet_tags");
-        for (from, to) in tables.iter().filter(is_there) {
+        for (from, to) in &BESIDE_ACTIONS {
             other.read(copy_rows(&other.connection, from, &tx, to))?;
         }
         tx.commit().step(COPY)
@@ -246,7 +237,11 @@ fn copy_rows(from: &Connection, read: &str, to: &Connection, write: &str) -> Res
     let mut write = to.prepare(write).step(COPY)?;
     let mut rows = read.query([]).step(READ)?;
     while let Some(row) = rows.next().step(READ)? {
-        copy_row(row, &mut write, READ, COPY)?;
+        for index in 0..write.parameter_count() {
+            let value: Value = row.get(index).step(READ)?;
+            write.raw_bind_parameter(index + 1, value).step(COPY)?;
+        }
+        write.raw_execute().step(COPY)?;
     }
     Ok(())
 }

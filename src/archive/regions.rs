@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use super::actions::overlay;
 use super::error::{Error, Step};
+use super::upsert::overlay;
 use crate::core::model::{Action, Region};
 use crate::core::time::Timestamp;
 

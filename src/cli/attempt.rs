@@ -49,7 +49,7 @@ impl Attempt<'_> {
     /// Calls `begin` once this sync holds the lock of the archive and has opened it.
     pub(super) fn perform(self, runtime: &Handle, begin: impl FnOnce()) -> Result<Done, Failure> {
         let path: PathBuf = self.context.archive_path()?;
-        self.look_for_archive(&path)?;
+        look_for_archive(self.context, &path, self.must_exist)?;
         let token = self.unless_given_up(self.context.token(self.cancellation))?;
         let client = client(self.context, self.progress, self.pacer.clone(), token)?;
         let client = Arc::new(client);
@@ -78,21 +78,6 @@ impl Attempt<'_> {
         closed?;
         let summary = Summary::of(&report, &self.settings, started_at, clock());
         Ok(Done { report, summary })
-    }
-
-    /// Checks for the archive before the lock is taken, because taking the lock creates a missing folder.
-    fn look_for_archive(&self, path: &Path) -> Result<(), Failure> {
-        match archive::expect_archive(path) {
-            Err(archive::Error::Missing { .. }) if self.must_exist => Err(gone(path)),
-            Err(archive::Error::Missing { .. }) => {
-                let text = format!("starting a new archive at {}", path.display());
-                self.context.terminal.detail(1, &text);
-                Ok(())
-            }
-            Err(error) if error.is_unusable_archive() => Err(error.into()),
-            // A later step opens the archive and reports other problems.
-            Ok(()) | Err(_) => Ok(()),
-        }
     }
 
     fn open(&self, path: &Path) -> Result<Store, Failure> {
@@ -144,6 +129,25 @@ impl Attempt<'_> {
             }
             () = cancellation.requested(2) => Err(stopped_at_once()),
         }
+    }
+}
+
+/// Checks for the archive before the lock is taken, because taking the lock creates a missing folder.
+pub(super) fn look_for_archive(
+    context: &Context,
+    path: &Path,
+    must_exist: bool,
+) -> Result<(), Failure> {
+    match archive::expect_archive(path) {
+        Err(archive::Error::Missing { .. }) if must_exist => Err(gone(path)),
+        Err(archive::Error::Missing { .. }) => {
+            let text = format!("starting a new archive at {}", path.display());
+            context.terminal.detail(1, &text);
+            Ok(())
+        }
+        Err(error) if error.is_unusable_archive() => Err(error.into()),
+        // A later step opens the archive and reports other problems.
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

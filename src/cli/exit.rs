@@ -166,13 +166,16 @@ impl From<api::Error> for Failure {
 impl From<import::Error> for Failure {
     fn from(error: import::Error) -> Self {
         let status = match error {
-            import::Error::Archive(error @ archive::Error::Older { .. }) => {
+            import::Error::Write(error) => return Self::from(error),
+            import::Error::Unusable(error) => {
+                // The other hints are about the archive that a command works on.
+                let has_hint = matches!(error, archive::Error::Newer { .. }) || error.is_busy();
                 let failure = Self::from(error);
-                return failure.with_hint("upgrade it first: `archiver sync --db FILE` does");
+                let hint = failure.hint.filter(|_| has_hint);
+                return Self { hint, ..failure };
             }
-            import::Error::Archive(error) => return Self::from(error),
             import::Error::Stopped { .. } => Status::Partial,
-            _ => Status::Usage,
+            import::Error::Refused(_) => Status::Usage,
         };
         Self::of(status, &error)
     }

@@ -4,18 +4,18 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use archiver::archive::{self, ArchiveLock, Store};
+use archiver::archive::{ArchiveLock, Store};
 use archiver::core::cancellation::Cancellation;
 use archiver::core::files;
 use archiver::core::time::Timestamp;
-use archiver::output::{visible, wrapped};
-use archiver::sync::import::{self, Contents, Dump, Event, Imported};
+use archiver::output::{grouped, visible, wrapped};
+use archiver::sync::import::{self, Dump, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Context;
-use super::attempt::{stopped_at_once, upgraded};
+use super::attempt::{look_for_archive, stopped_at_once, upgraded};
 use super::exit::{Failure, Status, kept_locked, unless_closed};
-use super::import_summary::{File, FileSummary, Summary};
+use super::import_summary::{FileSummary, Summary};
 use super::runtime::{Hangup, Overdue, one_more, stop_signals};
 use super::sync::{SummaryFormat, wait};
 
@@ -28,8 +28,8 @@ Examples:
   doctl compute action list -o json | archiver import -
   archiver import --dry-run old/archive.db
 
-An import only adds what the archive lacks: it replaces no known value by null and reopens no action. It proves \
-nothing about completeness, so the next sync reads as much as without it. `archiver show` and `archiver status` tell \
+An import only adds what the archive lacks, and the end of an action that had not ended: it replaces no known value. It \
+proves nothing about completeness, so the next sync reads as much as without it. `archiver show` and `archiver status` tell \
 which actions no sync has seen. A dump does not say whose actions it has: import only those of your own account.
 
 Exit status: 0 all imported; 1 failed; 2 not a dump of actions, or an archive of another account: nothing of it was \
@@ -77,17 +77,15 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         opened: None,
     };
     let started_at = Timestamp::now();
-    let files = session.import_all(&arguments.files);
+    let mut files = Vec::new();
+    let imported = session.import_all(&arguments.files, &mut files);
     session.bar.finish_and_clear();
     let closed = session.close();
-    let files = files?;
-    closed?;
-    let summary = Summary::of(&files, arguments.dry_run, started_at, Timestamp::now());
+    let summary = Summary::of(files, arguments.dry_run, started_at, Timestamp::now());
     tell(context, arguments, &summary)?;
     // Keep listening: printing the error may block when stderr is not read.
-    let verdict = verdict(files);
     std::mem::forget(signals);
-    verdict
+    verdict(context, &summary.files, imported.and(closed))
 }
 
 /// The end of an import that a second signal stops.
@@ -111,12 +109,6 @@ fn bar(context: &Context) -> ProgressBar {
     }
 }
 
-/// A file that can be imported.
-enum Source {
-    Dump(Dump),
-    Archive(import::Archive),
-}
-
 /// The import of several files into one archive.
 struct Session<'a> {
     context: &'a Context,
@@ -132,109 +124,78 @@ struct Session<'a> {
 impl Session<'_> {
     /// Imports each file. A file that cannot be imported does not stop the others; an archive that cannot be written
     /// does.
-    fn import_all(&mut self, files: &[PathBuf]) -> Result<Vec<File>, Failure> {
-        let mut results = Vec::new();
+    fn import_all(
+        &mut self,
+        files: &[PathBuf],
+        results: &mut Vec<FileSummary>,
+    ) -> Result<(), Failure> {
         for file in files {
             if self.cancellation.is_requested() && !results.is_empty() {
                 break;
             }
-            results.push(File {
-                path: file.display().to_string(),
-                outcome: self.import(file)?,
-            });
-        }
-        if let Some((store, _)) = self.opened.as_mut().filter(|_| !self.is_dry) {
-            store.make_deferred_indexes(one_more(self.cancellation))?;
-        }
-        Ok(results)
-    }
-
-    /// The outer error is about the archive, the inner one about the file.
-    fn import(&mut self, file: &Path) -> Result<Result<Imported, Failure>, Failure> {
-        if self.is_itself(file) {
-            let text = format!("{} is the archive itself", file.display());
-            return Ok(Err(Failure::usage(text)));
-        }
-        let opened = match import::contents(file) {
-            Ok(Contents::Database) => {
-                let lock_wait = (self.context).lock_wait(file, self.cancellation, self.wait);
-                import::Archive::open(file, &lock_wait).map(Source::Archive)
+            let name = file.display().to_string();
+            let imported = match self.dump(file) {
+                Ok(dump) => {
+                    let mut listener = listener(self.context, &self.bar, &name);
+                    let cancellation = self.cancellation;
+                    let store = self.store().map_err(|failure| {
+                        if cancellation.is_requested() {
+                            let path = name.clone();
+                            Failure::from(import::Error::Stopped { path })
+                        } else {
+                            failure
+                        }
+                    })?;
+                    dump.import(store, Timestamp::now, cancellation, &mut listener)
+                }
+                Err(error) => Err(error),
+            };
+            if let Err(import::Error::Write(error)) = imported {
+                return Err(kept_locked(&self.path, error));
             }
-            // Opening the file as a dump reports other problems.
-            Ok(Contents::Text) | Err(_) => Dump::open(file, self.cancellation).map(Source::Dump),
-        };
-        match opened {
-            Ok(source) => self.archive(&file.display().to_string(), source),
-            Err(error) => Ok(Err(Failure::from(error))),
+            let imported = imported.map_err(Failure::from);
+            results.push(FileSummary::of(name, imported, self.is_dry));
+        }
+        match &mut self.opened {
+            Some((store, Some(_))) => {
+                let made = store.make_deferred_indexes(one_more(self.cancellation));
+                made.map_err(|error| kept_locked(&self.path, error))
+            }
+            _ => Ok(()),
         }
     }
 
-    /// Opening and closing the file of an archive would drop the locks on it.
-    fn is_itself(&self, file: &Path) -> bool {
-        let [file, archive] = [file, &self.path].map(std::fs::metadata);
-        matches!((file, archive), (Ok(file), Ok(archive)) if files::is_same(&file, &archive))
+    fn dump(&self, file: &Path) -> Result<Dump, import::Error> {
+        // Opening and closing the file of an archive would drop the locks on it.
+        let [there, archive] = [file, &self.path].map(std::fs::metadata);
+        if let (Ok(there), Ok(archive)) = (there, archive)
+            && files::is_same(&there, &archive)
+        {
+            let text = format!("{} is the archive itself", file.display());
+            return Err(import::Error::Refused(text));
+        }
+        let lock_wait = (self.context).lock_wait(file, self.cancellation, self.wait);
+        Dump::open(file, &lock_wait, self.cancellation)
     }
 
-    fn archive(
-        &mut self,
-        path: &str,
-        source: Source,
-    ) -> Result<Result<Imported, Failure>, Failure> {
-        let (mut store, lock) = match self.opened.take() {
+    fn store(&mut self) -> Result<&mut Store, Failure> {
+        let opened = match self.opened.take() {
             Some(opened) => opened,
             None => self.open()?,
         };
-        let (context, bar) = (self.context, self.bar.clone());
-        let mut listener = |event: &Event<'_>| match event {
-            Event::Refused(row) => bar.suspend(|| {
-                let text = format!("{path}, line {}: {}", row.line, row.reason);
-                context.terminal.warning(&text);
-            }),
-            Event::Archived {
-                bytes,
-                length,
-                rows,
-            } => {
-                bar.set_length(length.unwrap_or(0));
-                bar.set_position(*bytes);
-                let rows = archiver::output::grouped(*rows);
-                bar.set_message(visible(&format!("{path}: {rows} rows")).into_owned());
-            }
-        };
-        let (clock, stop) = (Timestamp::now, self.cancellation);
-        let imported = match source {
-            Source::Dump(dump) => dump.import(&mut store, clock, stop, &mut listener).map(Ok),
-            Source::Archive(other) => other.import(&mut store, clock, stop, &mut listener),
-        };
-        self.opened = Some((store, lock));
-        match imported {
-            Ok(imported) => Ok(imported.map_err(Failure::from)),
-            Err(error) => Err(kept_locked(&self.path, error)),
-        }
+        Ok(&mut self.opened.insert(opened).0)
     }
 
-    /// Opens the archive as a sync does. To show a result, only reads it.
+    /// Opens the archive as a sync does. To show a result, copies it.
     fn open(&self) -> Result<(Store, Option<ArchiveLock>), Failure> {
         let path = &self.path;
         let lock_wait = (self.context).lock_wait(path, self.cancellation, self.wait);
         let failed = |error| kept_locked(path, error);
         if self.is_dry {
-            let archive = match archive::open_read_only_unless(path, &lock_wait) {
-                Ok(archive) => Some(archive),
-                Err(archive::Error::Missing { .. }) => None,
-                Err(error) => return Err(failed(error)),
-            };
-            return Ok((Store::rehearsal(archive)?, None));
+            let copy = Store::rehearsal(path, &lock_wait).map_err(failed)?;
+            return Ok((copy, None));
         }
-        match archive::expect_archive(path) {
-            Err(archive::Error::Missing { .. }) => {
-                let text = format!("starting a new archive at {}", path.display());
-                self.context.terminal.detail(1, &text);
-            }
-            Err(error) if error.is_unusable_archive() => return Err(error.into()),
-            // A later step opens the archive and reports other problems.
-            Ok(()) | Err(_) => {}
-        }
+        look_for_archive(self.context, path, false)?;
         let lock = ArchiveLock::acquire_unless(
             path,
             Timestamp::now(),
@@ -283,39 +244,43 @@ fn tell(context: &Context, arguments: &Arguments, summary: &Summary) -> Result<(
     Ok(())
 }
 
-/// The exit status: that of the only file, or partial as soon as a file of several was imported.
-fn verdict(files: Vec<File>) -> Result<Status, Failure> {
-    let count = files.len();
-    let mut has_imported = false;
-    let mut problems = Vec::new();
-    for File { path, outcome } in files {
-        match outcome.map(|imported| imported.message()) {
-            Ok(None) => has_imported = true,
-            Ok(Some(message)) => {
-                has_imported = true;
-                problems.push(Failure {
-                    status: Status::Partial,
-                    message: format!("{path} was imported only in part: {message}"),
-                    hint: None,
-                });
-            }
-            Err(failure) => problems.push(failure),
+/// Shows the progress of one file, and its refused rows.
+fn listener(context: &Context, bar: &ProgressBar, file: &str) -> impl FnMut(&Progress<'_>) + use<> {
+    let (terminal, bar) = (context.terminal, bar.clone());
+    let file = file.to_owned();
+    move |progress| {
+        for row in progress.refused {
+            let text = format!("{file}, line {}: {}", row.line, row.reason);
+            bar.suspend(|| terminal.warning(&text));
         }
+        bar.set_length(progress.length.unwrap_or(0));
+        bar.set_position(progress.read);
+        let text = format!("{file}: {} rows", grouped(progress.rows));
+        bar.set_message(visible(&text).into_owned());
     }
-    let Some(first) = problems.first().cloned() else {
-        return Ok(Status::Done);
+}
+
+/// The exit status: that of the only file, or partial as soon as a file of several was imported. All failures but the
+/// last are shown here.
+fn verdict(
+    context: &Context,
+    files: &[FileSummary],
+    written: Result<(), Failure>,
+) -> Result<Status, Failure> {
+    let failures = files.iter().filter_map(|file| file.failure.clone());
+    let mut failures: Vec<_> = failures.chain(written.clone().err()).collect();
+    let has_imported = files.iter().any(FileSummary::is_imported);
+    let status = match (written, failures.first()) {
+        (Err(failure), _) => failure.status,
+        (_, Some(_)) if has_imported => Status::Partial,
+        (_, Some(first)) => first.status,
+        (_, None) => Status::Done,
     };
-    if count == 1 {
-        return Err(first);
+    let Some(last) = failures.pop() else {
+        return Ok(status);
+    };
+    for failure in &failures {
+        context.terminal.failure(failure);
     }
-    let messages: Vec<_> = problems.iter().map(|it| it.message.as_str()).collect();
-    Err(Failure {
-        status: if has_imported {
-            Status::Partial
-        } else {
-            first.status
-        },
-        message: messages.join("; "),
-        hint: first.hint,
-    })
+    Err(Failure { status, ..last })
 }

@@ -6,16 +6,10 @@ use archiver::query::status::counted;
 use archiver::sync::import::Imported;
 use serde::Serialize;
 
-use super::exit::Failure;
+use super::exit::{Failure, Status};
 
 /// The refused rows of a file that are described one by one.
 const DESCRIBED: u64 = 10;
-
-/// A file, and the result of its import.
-pub(super) struct File {
-    pub(super) path: String,
-    pub(super) outcome: Result<Imported, Failure>,
-}
 
 /// The summary for scripts.
 #[derive(Serialize)]
@@ -24,11 +18,8 @@ pub(super) struct Summary {
     dry_run: bool,
     started_at: String,
     finished_at: String,
-    rows_read: u64,
-    inserted: u64,
-    updated: u64,
-    unchanged: u64,
-    refused: u64,
+    #[serde(flatten)]
+    counts: Counts,
     pub(super) files: Vec<FileSummary>,
 }
 
@@ -39,43 +30,50 @@ pub(super) struct FileSummary {
     outcome: &'static str,
     kind: Option<&'static str>,
     sha256: Option<String>,
+    #[serde(flatten)]
+    counts: Counts,
+    message: Option<String>,
+    #[serde(skip)]
+    is_dry: bool,
+    /// The reason why nothing of the file, or only a part of it, was imported.
+    #[serde(skip)]
+    pub(super) failure: Option<Failure>,
+}
+
+#[derive(Clone, Copy, Default, Serialize)]
+struct Counts {
     rows_read: u64,
     inserted: u64,
     updated: u64,
     unchanged: u64,
     refused: u64,
-    message: Option<String>,
-    #[serde(skip)]
-    is_dry: bool,
 }
 
 impl Summary {
     pub(super) fn of(
-        files: &[File],
+        files: Vec<FileSummary>,
         is_dry: bool,
         started_at: Timestamp,
         finished_at: Timestamp,
     ) -> Self {
-        let files: Vec<_> = files
-            .iter()
-            .map(|file| FileSummary::of(file, is_dry))
-            .collect();
-        let total = |count: fn(&FileSummary) -> u64| files.iter().map(count).sum();
+        let total = |count: fn(&Counts) -> u64| files.iter().map(|file| count(&file.counts)).sum();
         let all = |outcome| files.iter().all(|file| file.outcome == outcome);
         Self {
             outcome: match () {
+                () if files.is_empty() || all("failed") => "failed",
                 () if all("complete") => "complete",
-                () if all("failed") => "failed",
                 () => "partial",
             },
             dry_run: is_dry,
             started_at: started_at.to_string(),
             finished_at: finished_at.to_string(),
-            rows_read: total(|file| file.rows_read),
-            inserted: total(|file| file.inserted),
-            updated: total(|file| file.updated),
-            unchanged: total(|file| file.unchanged),
-            refused: total(|file| file.refused),
+            counts: Counts {
+                rows_read: total(|it| it.rows_read),
+                inserted: total(|it| it.inserted),
+                updated: total(|it| it.updated),
+                unchanged: total(|it| it.unchanged),
+                refused: total(|it| it.refused),
+            },
             files,
         }
     }
@@ -87,39 +85,48 @@ impl Summary {
 }
 
 impl FileSummary {
-    fn of(file: &File, is_dry: bool) -> Self {
-        let nothing = Self {
-            path: file.path.clone(),
+    pub(super) fn of(path: String, imported: Result<Imported, Failure>, is_dry: bool) -> Self {
+        let failed = |failure: Failure| Self {
+            path: path.clone(),
             outcome: "failed",
-            is_dry,
+            message: Some(failure.message.clone()),
+            failure: Some(failure),
             ..Self::default()
         };
-        let imported = match &file.outcome {
+        let imported = match imported {
             Ok(imported) => imported,
-            Err(failure) => {
-                return Self {
-                    message: Some(failure.message.clone()),
-                    ..nothing
-                };
-            }
+            Err(failure) => return failed(failure),
         };
-        let message = imported.message();
+        let (import, message) = (imported.import, imported.end.message);
         Self {
             outcome: match &message {
                 None => "complete",
                 Some(_) if imported.is_stopped => "interrupted",
                 Some(_) => "partial",
             },
-            kind: Some(imported.kind.as_str()),
-            sha256: imported.sha256.clone(),
-            rows_read: imported.rows_read,
-            inserted: imported.recorded.inserted,
-            updated: imported.recorded.updated,
-            unchanged: imported.recorded.unchanged,
-            refused: imported.refused,
+            kind: Some(import.kind.as_str()),
+            sha256: imported.end.sha256,
+            counts: Counts {
+                rows_read: import.rows_read,
+                inserted: import.recorded.inserted,
+                updated: import.recorded.updated,
+                unchanged: import.recorded.unchanged,
+                refused: import.refused,
+            },
+            failure: message.as_ref().map(|message| Failure {
+                status: Status::Partial,
+                message: format!("{path} was imported only in part: {message}"),
+                hint: None,
+            }),
+            path,
             message,
-            ..nothing
+            is_dry,
         }
+    }
+
+    /// True when at least a part of it was imported.
+    pub(super) fn is_imported(&self) -> bool {
+        self.kind.is_some()
     }
 
     /// The summary for people; `None` when nothing of the file was imported.
@@ -134,16 +141,16 @@ impl FileSummary {
             "{}: {}: {}, {} updated, {} unchanged; {} refused{wrote}",
             self.path,
             self.outcome,
-            counted(self.inserted, "new action"),
-            grouped(self.updated),
-            grouped(self.unchanged),
-            counted(self.refused, "row"),
+            counted(self.counts.inserted, "new action"),
+            grouped(self.counts.updated),
+            grouped(self.counts.unchanged),
+            counted(self.counts.refused, "row"),
         ))
     }
 
     /// The number of refused rows that are not described, in words.
     pub(super) fn unnamed_rows(&self) -> Option<String> {
-        let more = self.refused.checked_sub(DESCRIBED + 1)? + 1;
+        let more = self.counts.refused.checked_sub(DESCRIBED + 1)? + 1;
         let rows = counted(more, "more row");
         Some(format!("{}: {rows} refused", self.path))
     }

@@ -127,8 +127,8 @@ impl PageReader {
     /// When the text is not an action that can be archived.
     pub fn row(&mut self, text: &[u8]) -> Result<(Action, usize), RejectedRow> {
         self.regions.take_values();
-        let fields: Fields<'_> = parse(text).map_err(|BodyError(reason)| RejectedRow {
-            reason,
+        let fields: Fields<'_> = serde_json::from_slice(text).map_err(|_| RejectedRow {
+            reason: "it is not JSON".to_owned(),
             excerpt: printable(&String::from_utf8_lossy(&text[..text.len().min(80)])),
         })?;
         let row = objects::action(&fields, &mut self.regions);

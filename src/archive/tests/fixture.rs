@@ -117,7 +117,6 @@ impl Archive {
             large_indexes: LargeIndexes::default(),
             archived: None,
             upgrade: None,
-            rehearsed: None,
         })
     }
 

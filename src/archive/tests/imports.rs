@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::fixture::{
-    Archive, bare, completed, counts, in_progress, in_region, interval, region, time,
+    Archive, bare, completed, counts, extra, in_progress, in_region, interval, region, text, time,
 };
 use crate::archive::{Import, ImportEnd, ImportKind, ListingKind};
 use crate::core::model::{Action, ActionId};
@@ -14,17 +14,17 @@ const LATER: &str = "2026-01-02T12:00:00Z";
 
 impl Archive {
     /// Imports a file with these actions in batches of this size.
-    fn import(&mut self, path: &str, actions: &[Action], batch: usize) -> Import {
+    pub(super) fn import(&mut self, path: &str, actions: &[Action], batch: usize) -> Import {
         let mut import = Import::new(path.to_owned(), ImportKind::List, time(LATER));
         for rows in actions.chunks(batch) {
             self.store.record_import(&mut import, rows).unwrap();
         }
         let end = ImportEnd {
+            finished_at: time(LATER),
             sha256: Some(format!("hash of {path}")),
             message: None,
         };
-        let now = time(LATER);
-        self.store.finish_import(&import, &end, now).unwrap();
+        self.store.finish_import(&import, &end).unwrap();
         import
     }
 
@@ -109,6 +109,46 @@ fn an_old_region_fills_an_unknown_one_and_replaces_none() {
     assert_eq!(archive.rows(sizes), ["ams2 512mb", "nyc3 s-1"]);
     let names = "SELECT slug, name FROM regions ORDER BY 1";
     assert_eq!(archive.rows(names), ["ams2 New York 3", "nyc3 New York 3"]);
+}
+
+#[test]
+fn a_file_replaces_nothing_that_is_known_and_ends_what_had_not_ended() {
+    let mut archive = Archive::in_memory();
+    archive.record(&[completed(1), in_progress(2)]);
+    archive.import("a", &[completed(3)], 9);
+    let otherwise = |id| Action {
+        status: text("errored"),
+        kind: text("shutdown"),
+        started_at: Some(time("2020-07-20T20:00:00Z")),
+        resource_id: Some(43),
+        extra: extra(r#"{"progress":50,"more":1}"#),
+        ..completed(id)
+    };
+    let said = [1, 2, 3].map(otherwise);
+    for updated in [3, 0] {
+        let import = archive.import("b", &said, 9);
+        assert_eq!(counts(import.recorded), (0, updated, 3 - updated));
+    }
+    let rows = "SELECT id, status, type, started_at, completed_at, resource_id, extra FROM actions";
+    let known = |id: i64, status: &str, progress: i64| {
+        format!(
+            "{id} {status} reboot 2020-07-20T19:37:30Z 2020-07-20T19:37:45Z 42 {{\"more\":1,\"progress\":{progress}}}"
+        )
+    };
+    assert_eq!(
+        archive.rows(rows),
+        [
+            known(1, "completed", 100),
+            known(2, "errored", 50),
+            known(3, "completed", 100)
+        ]
+    );
+    // What the API says counts more than what a file said.
+    archive.record(&[otherwise(3)]);
+    assert_eq!(
+        archive.rows("SELECT type FROM actions WHERE id = 3"),
+        ["shutdown"]
+    );
 }
 
 /// What a file may say about an action: less than is true, and nothing else.

@@ -45,6 +45,21 @@ impl Facts {
         }
     }
 
+    /// The rule for a file: the known state, and what only the file says.
+    fn add(&mut self, said: &Self) {
+        let is_settled = |status: Option<&str>| matches!(status, Some("completed" | "errored"));
+        if self.status.is_none() || (!is_settled(self.status) && is_settled(said.status)) {
+            self.status = said.status;
+        }
+        let mut joined = said.clone();
+        joined.hear(&Self {
+            status: None,
+            ..self.clone()
+        });
+        joined.status = self.status;
+        *self = joined;
+    }
+
     fn action(&self, id: i64) -> Action {
         let minute = |minute: Option<u8>| Some(time(&format!("2020-01-01T00:0{}:00Z", minute?)));
         let [kind, resource_type, region_slug] = self.words.map(|word| word.map(str::to_owned));
@@ -134,13 +149,17 @@ fn pages() -> impl Strategy<Value = Vec<Vec<(i64, Facts)>>> {
 }
 
 /// The result of one page: new, updated and unchanged rows.
-fn hear_page(known: &mut BTreeMap<i64, Facts>, page: &[(i64, Facts)]) -> (u64, u64, u64) {
+fn hear_page(
+    known: &mut BTreeMap<i64, Facts>,
+    page: &[(i64, Facts)],
+    hear: fn(&mut Facts, &Facts),
+) -> (u64, u64, u64) {
     let mut expected = (0, 0, 0);
     for (id, said) in page {
         let is_new = !known.contains_key(id);
         let facts = known.entry(*id).or_default();
         let before = facts.clone();
-        facts.hear(said);
+        hear(facts, said);
         match (is_new, before == *facts) {
             (true, _) => expected.0 += 1,
             (false, false) => expected.1 += 1,
@@ -208,7 +227,7 @@ proptest! {
         let mut archive = Archive::in_memory();
         let mut known = BTreeMap::new();
         for page in &pages {
-            let expected = hear_page(&mut known, page);
+            let expected = hear_page(&mut known, page, Facts::hear);
             let actions: Vec<_> = page.iter().map(|(id, facts)| facts.action(*id)).collect();
             prop_assert_eq!(counts(archive.record(&actions)), expected);
         }
@@ -220,5 +239,29 @@ proptest! {
         prop_assert_eq!(counts(archive.record(&actions)), (0, 0, actions.len() as u64));
         prop_assert_eq!(archive.changes(), changes);
         prop_assert!(archive.rows("PRAGMA foreign_key_check").is_empty());
+    }
+
+    #[test]
+    fn a_file_adds_only_what_is_unknown_and_adds_it_once(
+        said in prop::collection::vec((any::<bool>(), prop::collection::vec((1_i64..4, facts()), 0..6)), 1..8),
+    ) {
+        let mut archive = Archive::in_memory();
+        let mut known = BTreeMap::new();
+        let actions = |page: &[(i64, Facts)]| page.iter().map(|(id, facts)| facts.action(*id)).collect::<Vec<_>>();
+        for (is_file, page) in &said {
+            if *is_file {
+                let expected = hear_page(&mut known, page, Facts::add);
+                prop_assert_eq!(counts(archive.import("file", &actions(page), 9).recorded), expected);
+            } else {
+                hear_page(&mut known, page, Facts::hear);
+                archive.record(&actions(page));
+            }
+        }
+        let rows: Vec<_> = known.iter().map(|(id, facts)| facts.row(*id)).collect();
+        prop_assert_eq!(archive.rows(STORED), rows);
+        for (_, page) in said.iter().filter(|(is_file, _)| *is_file) {
+            let again = archive.import("file", &actions(page), 9);
+            prop_assert_eq!(counts(again.recorded), (0, 0, page.len() as u64));
+        }
     }
 }

@@ -39,28 +39,46 @@ pub struct RefusedRow {
 /// Rows that follow one another.
 #[derive(Default)]
 pub(super) struct Rows {
-    pub(super) kind: Option<ImportKind>,
+    pub(super) kind: ImportKind,
     pub(super) actions: Vec<Action>,
     pub(super) refused: u64,
     pub(super) described: Vec<RefusedRow>,
 }
 
-/// A message of the reading thread.
+/// The end of a file.
+pub(super) struct End {
+    /// The hash of the file, when it was read to its end.
+    pub(super) sha256: Option<String>,
+    /// The reason why a part of it cannot be imported.
+    pub(super) broken: Option<String>,
+}
+
+impl End {
+    fn broken(reason: String) -> Self {
+        Self {
+            sha256: None,
+            broken: Some(reason),
+        }
+    }
+
+    pub(super) fn stopped() -> Self {
+        Self::broken("the import was told to stop".to_owned())
+    }
+}
+
+/// A message of the reading thread. The end of a file that is not a dump of actions is its only message.
 pub(super) enum Message {
     Rows(Rows),
-    /// The last message: the hash of the file, or the reason why it was not read to its end.
-    End(Result<String, String>),
-    /// The only message about a file that is not a dump of actions.
-    NotADump(String),
+    End(End),
 }
 
 pub(super) fn read<R: Read>(file: R, bytes: Arc<AtomicU64>, to: &SyncSender<Message>) {
-    let last = match Source::new(file, bytes) {
+    let end = match Source::new(file, bytes) {
         Ok(source) => Reader::new(source, to).read(),
-        Err(error) => Some(Message::NotADump(format!("it cannot be read: {error}"))),
+        Err(error) => Some(End::broken(format!("it cannot be read: {error}"))),
     };
     // The receiver is gone when the import stops.
-    let _ = last.map(|last| to.send(last));
+    let _ = end.map(|end| to.send(Message::End(end)));
 }
 
 struct Reader<'a, R> {
@@ -86,8 +104,8 @@ impl<'a, R: Read> Reader<'a, R> {
         }
     }
 
-    /// Passes on all rows, and returns the last message. `None` when nobody waits for it.
-    fn read(mut self) -> Option<Message> {
+    /// Passes on all rows, and returns the end. `None` when nobody waits for it.
+    fn read(mut self) -> Option<End> {
         let mut row = Vec::new();
         let broken = loop {
             match self.splitter.next(&mut row) {
@@ -103,36 +121,44 @@ impl<'a, R: Read> Reader<'a, R> {
                 return None;
             }
         };
-        if !self.has_actions && (self.refused > 0 || self.splitter.kind.is_none()) {
-            return Some(Message::NotADump(self.unlike(broken)));
+        let is_empty_list = self.splitter.kind.is_some() && self.refused == 0 && broken.is_none();
+        if !self.has_actions && !is_empty_list {
+            return Some(End::broken(self.unlike(broken)));
         }
         if !self.pass_on() {
             return None;
         }
-        Some(Message::End(match broken {
-            Some(broken) => Err(broken.to_string()),
-            None => (self.splitter.into_text().sha256())
-                .map_err(|error| format!("its end cannot be read: {error}")),
-        }))
+        // What follows a part that is not JSON counts for the hash too.
+        let sha256 = self.splitter.into_text().sha256();
+        Some(End {
+            broken: broken.or_else(|| {
+                let error = sha256.as_ref().err()?;
+                Some(format!("its end cannot be read: {error}"))
+            }),
+            sha256: sha256.ok(),
+        })
     }
 
     fn row(&mut self, text: &[u8]) {
-        let derived = self.splitter.kind != Some(ImportKind::Answers);
-        match self.pages.row(text) {
-            Ok((mut action, values)) if is_action(&action) => {
-                for name in DERIVED.iter().filter(|_| derived) {
-                    action.extra.remove(*name);
-                }
-                self.has_actions = true;
-                self.weight += text.len() + values * BYTES_OF_A_VALUE;
-                self.rows.actions.push(action);
+        let (mut action, values) = match self.pages.row(text) {
+            Ok(row) => row,
+            Err(rejected) => {
+                return self.refuse(format!("{}: {}", rejected.reason, rejected.excerpt));
             }
-            Ok((action, _)) => {
-                let id = action.id;
-                self.refuse(format!("{id} has neither a time nor a type and a resource"));
-            }
-            Err(rejected) => self.refuse(format!("{}: {}", rejected.reason, rejected.excerpt)),
+        };
+        without_zeros(&mut action);
+        if !is_action(&action) {
+            let id = action.id;
+            return self.refuse(format!("{id} has neither a time nor a type and a resource"));
         }
+        if self.splitter.kind != Some(ImportKind::Answers) {
+            for name in DERIVED {
+                action.extra.remove(name);
+            }
+        }
+        self.has_actions = true;
+        self.weight += text.len() + values * BYTES_OF_A_VALUE;
+        self.rows.actions.push(action);
     }
 
     fn refuse(&mut self, reason: String) {
@@ -153,7 +179,7 @@ impl<'a, R: Read> Reader<'a, R> {
     fn pass_on(&mut self) -> bool {
         self.weight = 0;
         let mut rows = std::mem::take(&mut self.rows);
-        rows.kind = self.splitter.kind;
+        rows.kind = self.splitter.kind.unwrap_or_default();
         self.to.send(Message::Rows(rows)).is_ok()
     }
 
@@ -161,10 +187,25 @@ impl<'a, R: Read> Reader<'a, R> {
     fn unlike(&self, broken: Option<Broken>) -> String {
         match (self.rows.described.first(), broken) {
             (Some(RefusedRow { line, reason }), _) => format!("line {line}: {reason}"),
-            (None, Some(broken)) => broken.to_string(),
+            (None, Some(broken)) => broken,
             (None, None) => "it is empty".to_owned(),
         }
     }
+}
+
+/// doctl writes a zero or an empty text where the API has a null: its `Action` has plain values
+/// (<https://github.com/digitalocean/godo/blob/main/action.go>).
+fn without_zeros(action: &mut Action) {
+    let texts = [
+        &mut action.status,
+        &mut action.kind,
+        &mut action.resource_type,
+        &mut action.region_slug,
+    ];
+    for text in texts {
+        text.take_if(|text| text.is_empty());
+    }
+    action.resource_id.take_if(|id| *id == 0);
 }
 
 /// True when a row says what happened, or when. Droplets, images and volumes have ids too.

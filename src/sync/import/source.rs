@@ -1,7 +1,7 @@
 //! The bytes of a file: counted, hashed, and unpacked if they are compressed.
 
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,20 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flate2::bufread::MultiGzDecoder;
 use ring::digest;
 
-use crate::core::files::{self, Links};
+use crate::core::files;
 
 const BUFFER: usize = 256 << 10;
-const GZIP: [u8; 2] = [0x1f, 0x8b];
-const SQLITE: &[u8] = b"SQLite format 3\0";
-
-/// The contents of a file, as its first bytes tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Contents {
-    /// A SQLite database.
-    Database,
-    /// Text, maybe compressed.
-    Text,
-}
+/// The first byte of a gzip file, with which no JSON begins.
+const GZIP: u8 = 0x1f;
+pub(super) const SQLITE: &[u8] = b"SQLite format 3\0";
 
 /// Opens a file for reading. Waits for the writer of a pipe.
 pub(super) fn open(path: &Path) -> io::Result<File> {
@@ -36,31 +28,21 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// The contents of a file. A pipe is read only once, so its contents count as text.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn contents(path: &Path) -> io::Result<Contents> {
-    // Closing a pipe would end its writer.
-    if files::kind(&fs::metadata(path)?).is_some() {
-        return Ok(Contents::Text);
+/// True for a SQLite database. A pipe is read only once, so it is none.
+pub(super) fn is_database(file: &mut File) -> io::Result<bool> {
+    if files::kind(&file.metadata()?).is_some() {
+        return Ok(false);
     }
-    let mut file = files::options(Links::Followed).read(true).open(path)?;
     let mut head = Vec::new();
-    (&mut file)
-        .take(SQLITE.len() as u64)
-        .read_to_end(&mut head)?;
-    Ok(if head == SQLITE {
-        Contents::Database
-    } else {
-        Contents::Text
-    })
+    file.take(SQLITE.len() as u64).read_to_end(&mut head)?;
+    file.rewind()?;
+    Ok(head == SQLITE)
 }
 
 /// The SHA-256 of a file, in hexadecimal digits. Not for an archive that this process has open: closing the file drops
 /// all locks on it.
-pub(super) fn sha256(path: &Path) -> io::Result<String> {
-    Source::new(open(path)?, Arc::default())?.sha256()
+pub(super) fn sha256(file: File) -> io::Result<String> {
+    Source::new(file, Arc::default())?.sha256()
 }
 
 /// Counts and hashes all bytes of a file.
@@ -79,7 +61,7 @@ impl<R: Read> Read for Hashed<R> {
     }
 }
 
-pub(super) type Raw<R> = Box<BufReader<io::Chain<Cursor<Vec<u8>>, Hashed<R>>>>;
+pub(super) type Raw<R> = Box<BufReader<Hashed<R>>>;
 
 /// The unpacked bytes of a file.
 pub(super) enum Source<R> {
@@ -91,12 +73,9 @@ impl<R: Read> Source<R> {
     /// `bytes` counts the bytes that were read from the file, before they are unpacked.
     pub(super) fn new(file: R, bytes: Arc<AtomicU64>) -> io::Result<Self> {
         let hash = digest::Context::new(&digest::SHA256);
-        let mut file = Hashed { file, hash, bytes };
-        let mut head = Vec::new();
-        (&mut file).take(GZIP.len() as u64).read_to_end(&mut head)?;
-        let is_packed = head == GZIP;
-        let raw = BufReader::with_capacity(BUFFER, Cursor::new(head).chain(file));
-        let raw = Box::new(raw);
+        let file = Hashed { file, hash, bytes };
+        let mut raw = Box::new(BufReader::with_capacity(BUFFER, file));
+        let is_packed = raw.fill_buf()?.first() == Some(&GZIP);
         Ok(if is_packed {
             Self::Packed(Box::new(BufReader::with_capacity(
                 BUFFER,
@@ -114,8 +93,7 @@ impl<R: Read> Source<R> {
             Self::Packed(packed) => (*packed).into_inner().into_inner(),
         };
         io::copy(&mut raw, &mut io::sink())?;
-        let (_, hashed) = raw.into_inner().into_inner();
-        let hash = hashed.hash.finish();
+        let hash = raw.into_inner().hash.finish();
         let digits = hash.as_ref().iter().map(|byte| format!("{byte:02x}"));
         Ok(digits.collect())
     }

@@ -6,6 +6,7 @@
 
 use std::io::{self, BufRead};
 
+use super::source::SQLITE;
 use crate::archive::ImportKind;
 
 /// The longest row that is kept; an action has 2.5 KB.
@@ -22,15 +23,15 @@ pub(super) enum Part {
     End,
 }
 
-/// The reason why the rest of a text cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Broken {
-    #[error("it breaks off at line {line}")]
-    Cut { line: u64 },
-    #[error("it is not JSON from line {line} on")]
-    Syntax { line: u64 },
-    #[error("it cannot be read after line {line}: {source}")]
-    Read { line: u64, source: io::Error },
+/// The reason why the rest of a text cannot be read, in words.
+pub(super) type Broken = String;
+
+fn cut(line: u64) -> Broken {
+    format!("it breaks off at line {line}")
+}
+
+fn no_json(line: u64) -> Broken {
+    format!("it is not JSON from line {line} on")
 }
 
 /// The place of the next byte.
@@ -80,9 +81,9 @@ impl<R: BufRead> Splitter<R> {
             self.began = self.line;
             match (self.place, next) {
                 (Place::Top, None) => return Ok(Part::End),
-                (_, None) => return Err(Broken::Cut { line: self.line }),
+                (_, None) => return Err(cut(self.line)),
                 (Place::Top, Some(b'[')) => self.enter(Place::List, ImportKind::List),
-                (Place::Top, Some(b'{')) => {
+                (Place::Top, Some(b'{')) | (Place::Rest, Some(_)) => {
                     if let Some(part) = self.object(row)? {
                         return Ok(part);
                     }
@@ -91,7 +92,7 @@ impl<R: BufRead> Splitter<R> {
                     self.line_into(row)?;
                     // doctl writes null for an empty list.
                     if row.trim_ascii() != b"null" {
-                        return Ok(Part::Refused("it is not JSON"));
+                        return Ok(Part::Refused(unlike(row)));
                     }
                     self.kind.get_or_insert(ImportKind::List);
                 }
@@ -99,18 +100,13 @@ impl<R: BufRead> Splitter<R> {
                 (Place::List, Some(b']')) => self.leave(Place::Top),
                 (Place::Page, Some(b']')) => self.leave(Place::Rest),
                 (Place::List | Place::Page, Some(_)) => return self.value(row),
-                (Place::Rest, Some(_)) => {
-                    self.scan(row, Scan::rest())?;
-                    self.place = Place::Top;
-                }
             }
         }
     }
 
     fn enter(&mut self, place: Place, kind: ImportKind) {
-        self.text.consume(1);
-        self.place = place;
         self.kind.get_or_insert(kind);
+        self.leave(place);
     }
 
     fn leave(&mut self, place: Place) {
@@ -118,32 +114,40 @@ impl<R: BufRead> Splitter<R> {
         self.place = place;
     }
 
-    /// An object at the top: an action, or an answer with actions. `None` when it is an answer whose list begins.
+    /// An object at the top, or the rest of one: an action, or an answer with actions. `None` when it has no row, or when
+    /// its list begins.
     fn object(&mut self, row: &mut Vec<u8>) -> Result<Option<Part>, Broken> {
-        Ok(match self.scan(row, Scan::object())? {
+        let is_rest = self.place == Place::Rest;
+        self.place = Place::Top;
+        let scan = Scan {
+            depth: usize::from(is_rest),
+            is_object: true,
+            ..Scan::default()
+        };
+        Ok(match self.scan(row, scan)? {
+            Found::Value if is_rest => None,
             Found::Value => {
                 self.kind.get_or_insert(ImportKind::Lines);
                 Some(whole(row))
             }
             Found::TornLine => Some(Part::Refused("its line breaks off")),
-            Found::Member if is_last_name(row, b"actions") && self.peek()? == Some(b'[') => {
+            Found::Member if self.peek_visible()? == Some(b'[') => {
                 self.enter(Place::Page, ImportKind::Answers);
                 None
             }
             Found::Member => {
                 row.clear();
                 self.kind.get_or_insert(ImportKind::Answers);
-                let part = self.value(row)?;
                 self.place = Place::Rest;
-                Some(part)
+                Some(self.value(row)?)
             }
         })
     }
 
     /// An element of a list.
     fn value(&mut self, row: &mut Vec<u8>) -> Result<Part, Broken> {
-        match self.scan(row, Scan::value())? {
-            Found::Value if row.is_empty() => Err(Broken::Syntax { line: self.line }),
+        match self.scan(row, Scan::default())? {
+            Found::Value if row.is_empty() => Err(no_json(self.line)),
             _ => Ok(whole(row)),
         }
     }
@@ -151,82 +155,82 @@ impl<R: BufRead> Splitter<R> {
     /// Reads until the end of what `scan` looks for.
     fn scan(&mut self, row: &mut Vec<u8>, mut scan: Scan) -> Result<Found, Broken> {
         loop {
-            let line = self.line;
-            let chunk = self.text.fill_buf();
-            let chunk = chunk.map_err(|error| unreadable(error, line))?;
+            let chunk = self.chunk()?;
             if chunk.is_empty() {
-                return Err(Broken::Cut { line });
+                return Err(cut(self.line));
             }
-            let (count, found) = scan.read(chunk, &mut self.line);
-            let room = MOST_ROW_BYTES.saturating_sub(row.len()) + 1;
-            if scan.keeps {
-                row.extend_from_slice(&chunk[..count.min(room)]);
-            }
-            self.text.consume(count);
-            match found {
-                Some(Found::Member) if scan.is_object && !self.is_list_or_action(row)? => {}
-                Some(found) => return Ok(found),
-                None => {}
+            let (count, found) = scan.read(chunk);
+            self.take(count, row)?;
+            let is_found = match found {
+                Some(Found::Member) => match self.peek_visible()? {
+                    Some(b'[') => is_last_name(row, b"actions"),
+                    Some(b'{') => is_last_name(row, b"action"),
+                    _ => false,
+                },
+                found => found.is_some(),
+            };
+            if let Some(found) = found.filter(|_| is_found) {
+                return Ok(found);
             }
         }
     }
 
-    /// True when the member whose name was just read holds actions.
-    fn is_list_or_action(&mut self, row: &[u8]) -> Result<bool, Broken> {
-        let next = self.peek_visible()?;
-        Ok(match next {
-            Some(b'[') => is_last_name(row, b"actions"),
-            Some(b'{') => is_last_name(row, b"action"),
-            _ => false,
-        })
-    }
-
-    /// Reads the rest of a line.
+    /// Reads the rest of a line. What is longer than a row is no line of a dump.
     fn line_into(&mut self, row: &mut Vec<u8>) -> Result<(), Broken> {
         loop {
-            let line = self.line;
-            let chunk = self.text.fill_buf();
-            let chunk = chunk.map_err(|error| unreadable(error, line))?;
+            let chunk = self.chunk()?;
             let end = chunk.iter().position(|byte| *byte == b'\n');
             let count = end.map_or(chunk.len(), |end| end + 1);
-            let room = MOST_ROW_BYTES.saturating_sub(row.len());
-            row.extend_from_slice(&chunk[..count.min(room)]);
-            let is_over = end.is_some() || chunk.is_empty();
-            self.text.consume(count);
-            self.line += u64::from(end.is_some());
-            if is_over {
+            self.take(count, row)?;
+            if end.is_some() || count == 0 {
                 return Ok(());
             }
+            if row.len() > MOST_ROW_BYTES {
+                return Err(no_json(self.line));
+            }
         }
-    }
-
-    fn peek(&mut self) -> Result<Option<u8>, Broken> {
-        let line = self.line;
-        let chunk = self.text.fill_buf();
-        Ok(chunk
-            .map_err(|error| unreadable(error, line))?
-            .first()
-            .copied())
     }
 
     /// The next byte that is not a blank, nor the mark at the beginning of some texts.
     fn peek_visible(&mut self) -> Result<Option<u8>, Broken> {
-        while let Some(byte) = self.peek()? {
-            match byte {
-                b'\n' => self.line += 1,
-                b' ' | b'\t' | b'\r' | 0xef | 0xbb | 0xbf => {}
-                _ => return Ok(Some(byte)),
+        loop {
+            match self.chunk()?.first() {
+                None => return Ok(None),
+                Some(b'\n') => self.line += 1,
+                Some(b' ' | b'\t' | b'\r' | 0xef | 0xbb | 0xbf) => {}
+                Some(byte) => return Ok(Some(*byte)),
             }
             self.text.consume(1);
         }
-        Ok(None)
+    }
+
+    /// Moves the next bytes to `row`, as far as a row may be long.
+    fn take(&mut self, count: usize, row: &mut Vec<u8>) -> Result<(), Broken> {
+        let taken = &self.chunk()?[..count];
+        let lines = taken.iter().filter(|byte| **byte == b'\n').count();
+        let room = (MOST_ROW_BYTES + 1).saturating_sub(row.len());
+        row.extend_from_slice(&taken[..count.min(room)]);
+        self.line += lines as u64;
+        self.text.consume(count);
+        Ok(())
+    }
+
+    /// The next bytes; empty at the end of the text.
+    fn chunk(&mut self) -> Result<&[u8], Broken> {
+        let line = self.line;
+        self.text.fill_buf().map_err(|source| match source.kind() {
+            io::ErrorKind::UnexpectedEof => cut(line),
+            _ => format!("it cannot be read after line {line}: {source}"),
+        })
     }
 }
 
-fn unreadable(source: io::Error, line: u64) -> Broken {
-    match source.kind() {
-        io::ErrorKind::UnexpectedEof => Broken::Cut { line },
-        _ => Broken::Read { line, source },
+/// The reason why a line is not JSON.
+fn unlike(line: &[u8]) -> &'static str {
+    match line {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16; convert it to UTF-8",
+        line if line.starts_with(SQLITE) => "it is a database; give its path, unpacked",
+        _ => "it is not JSON",
     }
 }
 
@@ -240,7 +244,6 @@ fn whole(row: &[u8]) -> Part {
 
 /// True when the text ends with the name of this member and a colon.
 fn is_last_name(row: &[u8], name: &[u8]) -> bool {
-    let row = row.trim_ascii_end();
     let row = row.strip_suffix(b":").unwrap_or(row).trim_ascii_end();
     let row = row
         .strip_suffix(b"\"")
@@ -248,8 +251,8 @@ fn is_last_name(row: &[u8], name: &[u8]) -> bool {
     row.is_some_and(|row| row.ends_with(b"\""))
 }
 
-/// The end of a scan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The end of what a scan reads.
+#[derive(Clone, Copy)]
 enum Found {
     /// The end of the value.
     Value,
@@ -260,6 +263,7 @@ enum Found {
 }
 
 /// The state between two chunks of a value.
+#[derive(Default)]
 struct Scan {
     depth: usize,
     is_quoted: bool,
@@ -268,40 +272,11 @@ struct Scan {
     is_new_line: bool,
     /// True for an object at the top, whose members are looked at.
     is_object: bool,
-    /// True when the text is kept.
-    keeps: bool,
 }
 
 impl Scan {
-    fn value() -> Self {
-        Self {
-            depth: 0,
-            is_quoted: false,
-            is_escaped: false,
-            is_new_line: false,
-            is_object: false,
-            keeps: true,
-        }
-    }
-
-    fn object() -> Self {
-        Self {
-            is_object: true,
-            ..Self::value()
-        }
-    }
-
-    /// The members after the list of an answer, and its closing bracket.
-    fn rest() -> Self {
-        Self {
-            depth: 1,
-            keeps: false,
-            ..Self::value()
-        }
-    }
-
     /// Reads a chunk. Returns the number of bytes that belong to the value, and its end.
-    fn read(&mut self, chunk: &[u8], line: &mut u64) -> (usize, Option<Found>) {
+    fn read(&mut self, chunk: &[u8]) -> (usize, Option<Found>) {
         let mut index = 0;
         while let Some(byte) = chunk.get(index) {
             if self.is_quoted && !self.is_escaped && !is_end_in_text(*byte) {
@@ -312,31 +287,23 @@ impl Scan {
                 index += length.unwrap_or(rest.len());
                 continue;
             }
-            if let Some((count, found)) = self.step(*byte, index, line) {
-                return (count, Some(found));
+            if let Some((is_part, found)) = self.step(*byte) {
+                return (index + usize::from(is_part), Some(found));
             }
             index += 1;
         }
         (chunk.len(), None)
     }
 
-    /// Reads the byte at `index`. Returns the number of bytes of the value, and its end.
-    fn step(&mut self, byte: u8, index: usize, line: &mut u64) -> Option<(usize, Found)> {
-        let is_after_line = std::mem::take(&mut self.is_new_line);
-        if byte == b'\n' {
-            *line += 1;
-            self.is_new_line = true;
-            let is_torn = self.is_object && self.is_quoted;
-            return is_torn.then_some((index + 1, Found::TornLine));
-        }
+    /// Reads a byte. At an end, returns whether the byte is a part of the value.
+    fn step(&mut self, byte: u8) -> Option<(bool, Found)> {
+        let is_after_line = std::mem::replace(&mut self.is_new_line, byte == b'\n');
         if self.is_quoted {
             match byte {
+                b'\n' if self.is_object => return Some((true, Found::TornLine)),
                 _ if self.is_escaped => self.is_escaped = false,
                 b'\\' => self.is_escaped = true,
-                b'"' => {
-                    self.is_quoted = false;
-                    return (self.depth == 0).then_some((index + 1, Found::Value));
-                }
+                b'"' => self.is_quoted = false,
                 _ => {}
             }
             return None;
@@ -344,14 +311,14 @@ impl Scan {
         match byte {
             b'"' => self.is_quoted = true,
             b'{' if is_after_line && self.is_object && self.depth > 0 => {
-                return Some((index, Found::TornLine));
+                return Some((false, Found::TornLine));
             }
             b'{' | b'[' => self.depth += 1,
             // In a list, a value without brackets ends before that of the list.
-            b'}' | b']' if self.depth <= 1 => return Some((index + self.depth, Found::Value)),
+            b'}' | b']' if self.depth <= 1 => return Some((self.depth == 1, Found::Value)),
             b'}' | b']' => self.depth -= 1,
-            b',' if self.depth == 0 => return Some((index, Found::Value)),
-            b':' if self.depth == 1 && self.is_object => return Some((index + 1, Found::Member)),
+            b',' if self.depth == 0 => return Some((false, Found::Value)),
+            b':' if self.depth == 1 && self.is_object => return Some((true, Found::Member)),
             _ => {}
         }
         None
@@ -377,7 +344,7 @@ mod tests {
                 Ok(Part::End) => return (parts, None),
                 Ok(Part::Row) => String::from_utf8_lossy(&row).into_owned(),
                 Ok(Part::Refused(reason)) => format!("! {reason}"),
-                Err(broken) => return (parts, Some(broken.to_string())),
+                Err(broken) => return (parts, Some(broken)),
             };
             parts.push((splitter.began, part));
         }
@@ -399,6 +366,7 @@ mod tests {
             r#"{"meta":{"x":[1,{}]},"actions":[{"id":1},{"id":2}],"links":{"a":"]}"}}"#,
             r#"{"actions":[{"id":1}]} {"actions" : [{"id":2}]}"#,
             r#"{"action":{"id":1},"x":1}{"action":{"id":2}}"#,
+            r#"{"actions":[{"id":1}],"x":[":"],"actions":[],"action":{"id":2}}"#,
         ] {
             assert_eq!(rows(text), [r#"{"id":1}"#, r#"{"id":2}"#], "{text}");
         }
@@ -406,7 +374,7 @@ mod tests {
         assert_eq!(rows(&format!("[{texts}]")), [texts]);
         assert_eq!(rows(texts), [texts]);
         assert_eq!(rows("null\n"), [""; 0]);
-        assert_eq!(rows("[1, \"a\" ,[2,[3]]]"), ["1", "\"a\"", "[2,[3]]"]);
+        assert_eq!(rows("[1, \"a\" ,[2,[3]]]"), ["1", "\"a\" ", "[2,[3]]"]);
     }
 
     #[test]
@@ -444,6 +412,16 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_line_without_end_is_no_line_of_a_dump() {
+        let text = format!("{{\"id\":1}}\n{}", "x".repeat(2 << 20));
+        let (parts, broken) = split(&text, 4_096);
+        assert_eq!(
+            (parts.len(), broken.as_deref()),
+            (1, Some("it is not JSON from line 2 on"))
+        );
     }
 
     #[test]

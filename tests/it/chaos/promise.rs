@@ -45,6 +45,21 @@ impl Listed {
         listed
     }
 
+    /// These actions as an answer of the API. Of watched droplets, only the actions that say so: no sync asks for others.
+    pub(super) fn as_file(&self) -> String {
+        let row = |it: &Action| {
+            serde_json::json!({
+                "id": it.id, "status": it.status, "type": it.kind, "started_at": it.started_at,
+                "completed_at": it.completed_at, "resource_id": it.resource_id,
+                "resource_type": it.resource_type, "region_slug": it.region_slug,
+            })
+        };
+        let says_so = |it: &&Action| it.resource_type.as_deref() == Some("droplet");
+        let actions = self.actions.values();
+        let actions = actions.filter(|it| self.watched.is_none() || says_so(it));
+        serde_json::json!({ "actions": actions.map(row).collect::<Vec<_>>() }).to_string()
+    }
+
     /// The actions that the API attributes to the scope. No listing has the volume actions of a gone droplet under that
     /// droplet's id.
     fn has<'a>(&'a self, gone: &'a BTreeSet<i64>) -> impl Iterator<Item = &'a Action> {

@@ -32,6 +32,9 @@ pub(super) struct Story<'a> {
     earlier: Shown,
     /// True when the token may read the account's listing.
     has_account: bool,
+    /// What the scope listed at some moment, as a file. It has its own random numbers, as the staleness has.
+    kept: String,
+    imports: Random,
 }
 
 impl<'a> Story<'a> {
@@ -77,12 +80,15 @@ impl<'a> Story<'a> {
             staleness,
             earlier: Shown::default(),
             has_account,
+            kept: "[]".to_owned(),
+            imports: Random::new(!seed),
         }
     }
 
     pub(super) fn tell(mut self) -> Tally {
         for _ in 0..2 + self.random.below(6) {
             self.sync_in_bad_weather();
+            self.keep_or_import();
             self.let_time_pass();
         }
         self.syncs_in_fair_weather();
@@ -187,6 +193,21 @@ impl<'a> Story<'a> {
         self.tally.signals += 1;
         sync.signal("TERM");
         (sync.end_within(SOON), false)
+    }
+
+    /// Keeps what the scope lists now as a file, or imports what was kept earlier.
+    fn keep_or_import(&mut self) {
+        if self.imports.chance(0.5) {
+            let listed = Listed::now(&self.cloud, self.watched.as_ref());
+            self.kept = listed.as_file();
+        } else {
+            let file = self.sandbox.folder().join("kept.json");
+            std::fs::write(&file, &self.kept).unwrap();
+            let run = self.sandbox.run(&["import", file.to_str().unwrap()]);
+            self.chronicle
+                .push(format!("an import of {} bytes", self.kept.len()));
+            run.exits(0);
+        }
     }
 
     /// An event in the account between two syncs.
