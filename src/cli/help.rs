@@ -8,7 +8,7 @@ use console::Term;
 use unicode_width::UnicodeWidthStr;
 
 /// The commands by purpose. A command that is not in a group is shown in the last one.
-const GROUPS: [(&str, &[&str]); 3] = [
+const GROUPS: [(&str, &[&str]); 4] = [
     ("Archive", &["sync", "daemon", "import"]),
     (
         "Ask",
@@ -18,6 +18,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
         ],
     ),
     ("Maintain", &["status", "verify", "backup", "auth"]),
+    ("Set up", &["completions"]),
 ];
 
 /// Longer lines are tiring to read.

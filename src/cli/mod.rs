@@ -1,7 +1,7 @@
 //! The command line: flags in, library calls, text and an exit status out.
 //!
 //! Everything that prints is in this folder. The library does the work and reports events. Answers go to stdout,
-//! everything else to stderr. Each command has one file. `filter` has the filter flags, `answer` prints rows, `basis`
+//! everything else to stderr. Each command has one file. `filter` has the filter flags, `grammar` finds the flags of unfinished command lines, `answer` prints rows, `basis`
 //! tells what they are based on, `order` sorts the rows of a report, `searched` words what an empty answer was about,
 //! `pager` shows answers that are longer than the screen, `document` prints single documents, `decided` reads a setting
 //! from a flag or the configuration, `summary` words the result of a sync, `import_summary` that of an import, `status_lines` the facts of `status`, `exit`
@@ -14,12 +14,14 @@ mod attempt;
 mod auth;
 mod backup;
 mod basis;
+mod completions;
 mod daemon;
 mod decided;
 mod document;
 mod droplets;
 mod exit;
 mod filter;
+mod grammar;
 mod help;
 mod import;
 mod import_summary;
@@ -88,7 +90,7 @@ struct Arguments {
     #[command(flatten)]
     global: Global,
     #[command(subcommand)]
-    command: Command,
+    request: Request,
 }
 
 const AFTER_HELP: &str = "\
@@ -157,6 +159,22 @@ struct Global {
 }
 
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "a process has one")]
+enum Request {
+    #[command(flatten)]
+    Archive(Command),
+    #[command(flatten)]
+    Setup(Setup),
+}
+
+/// The commands that need no configuration, or make one.
+#[derive(Subcommand)]
+enum Setup {
+    /// Print the completions for a shell
+    Completions(completions::Arguments),
+}
+
+#[derive(Subcommand)]
 enum Command {
     /// Archive new actions from the API
     Sync(sync::Arguments),
@@ -207,7 +225,29 @@ impl Command {
     }
 }
 
-/// The context of every command.
+/// What every command starts with.
+struct Start {
+    global: Global,
+    environment: Environment,
+    terminal: Terminal,
+    written: Written,
+}
+
+impl Start {
+    /// Reads the configuration.
+    fn context(self) -> Result<Context, Failure> {
+        let config = Config::load(self.global.config.as_deref(), self.environment)?;
+        Ok(Context {
+            global: self.global,
+            config,
+            terminal: self.terminal,
+            basis: Basis::default(),
+            written: self.written,
+        })
+    }
+}
+
+/// The context of every command that has a configuration.
 #[derive(Clone)]
 struct Context {
     global: Global,
@@ -303,25 +343,25 @@ pub(crate) fn run_on<A: Alarm>(
 ) -> ExitCode {
     let arguments: Vec<_> = arguments.into_iter().collect();
     let library = report::library(&arguments, &environment, Arguments::command);
-    let (Arguments { global, command }, written) = match parse(arguments, &library, &environment) {
+    let (Arguments { global, request }, written) = match parse(arguments, &library, &environment) {
         Ok(arguments) => arguments,
         Err(status) => return status.into(),
     };
     let terminal = terminal(&environment, &global);
-    let outcome = Config::load(global.config.as_deref(), environment)
-        .map_err(Failure::from)
-        .and_then(|config| {
-            let context = Context {
-                global,
-                config,
-                terminal,
-                basis: Basis::default(),
-                written,
-            };
+    let start = Start {
+        global,
+        environment,
+        terminal,
+        written,
+    };
+    let outcome = match request {
+        Request::Setup(setup) => set_up(start, setup),
+        Request::Archive(command) => start.context().and_then(|context| {
             let outcome = execute(&context, command, &library, machine);
             context.basis.tell(terminal);
             outcome
-        });
+        }),
+    };
     match outcome {
         Ok(status) => status.into(),
         Err(failure) => {
@@ -380,6 +420,12 @@ fn parse(
         }
         // Help and version are errors only to clap.
         _ => Err(unless_closed(error.print()).unwrap_or_else(|failure| failure.status)),
+    }
+}
+
+fn set_up(start: Start, setup: Setup) -> Result<Status, Failure> {
+    match setup {
+        Setup::Completions(arguments) => completions::run(&arguments, &start.environment),
     }
 }
 

@@ -30,6 +30,7 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
             "query/",
             "cli/mod.rs",
             "cli/basis.rs",
+            "cli/completions/",
             "cli/exit.rs",
             "cli/filter.rs",
             "cli/page/",

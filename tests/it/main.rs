@@ -21,6 +21,7 @@ mod browser;
 mod chaos;
 #[path = "../../examples/simulator/cloud/mod.rs"]
 mod cloud;
+mod completions;
 mod cost;
 mod daemon;
 #[path = "../../examples/datasette/metadata.rs"]
