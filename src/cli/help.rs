@@ -17,7 +17,10 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "sql", "schema",
         ],
     ),
-    ("Maintain", &["status", "verify", "backup", "auth"]),
+    (
+        "Maintain",
+        &["status", "verify", "backup", "accounts", "auth"],
+    ),
     ("Set up", &["completions"]),
 ];
 

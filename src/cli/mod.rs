@@ -1,20 +1,23 @@
 //! The command line: flags in, library calls, text and an exit status out.
 //!
 //! Everything that prints is in this folder. The library does the work and reports events. Answers go to stdout,
-//! everything else to stderr. Each command has one file. `filter` has the filter flags, `grammar` finds the flags of unfinished command lines, `answer` prints rows, `basis`
-//! tells what they are based on, `order` sorts the rows of a report, `searched` words what an empty answer was about,
+//! everything else to stderr. Each command has one file. `filter` has the filter flags, `grammar` finds the flags of
+//! unfinished command lines, `answer` prints rows, `basis`
+//! tells what they are based on, `context` has the accounts and their archives, `order` sorts the rows of a report, `searched` words what an empty answer was about,
 //! `pager` shows answers that are longer than the screen, `document` prints single documents, `decided` reads a setting
 //! from a flag or the configuration, `summary` words the result of a sync, `import_summary` that of an import, `status_lines` the facts of `status`, `exit`
 //! maps errors to statuses and hints, `help` lays out help, `mistake` explains arguments that are wrong, `meant` knows
 //! what they were meant for, `runtime` has threads and signals, `progress` draws the bar, `terminal` knows the streams,
 //! `url` finds the command that a URL stands for, `written` is a command as the user wrote it.
 
+mod accounts;
 mod answer;
 mod attempt;
 mod auth;
 mod backup;
 mod basis;
 mod completions;
+mod context;
 mod daemon;
 mod decided;
 mod document;
@@ -55,25 +58,21 @@ mod verify;
 mod written;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use archiver::api::Origin;
-use archiver::archive::{self, LockWait};
-use archiver::config::{Config, Environment, Patience, Token};
-use archiver::core::cancellation::Cancellation;
+use archiver::config::{Config, Environment};
 use archiver::core::time::Timestamp;
 use archiver::daemon::{Alarm, Heartbeat};
 use archiver::query::report::Library;
+use clap::builder::NonEmptyStringValueParser;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use basis::Basis;
+use context::Context;
 pub(crate) use daemon::Machine;
-use exit::{Failure, Status, kept_locked, lock_holders, unless_closed};
+use exit::{Failure, Status, unless_closed};
 use runtime::end_at_signals_as_first_process;
-use rusqlite::Connection;
 use terminal::LogFormat;
 use terminal::{ColorChoice, Terminal};
 use written::Written;
@@ -115,6 +114,15 @@ struct Global {
     /// The archive [default: $ARCHIVER_DB, the configuration, or $XDG_DATA_HOME/archiver/archive.db]
     #[arg(long, value_name = "FILE", global = true)]
     db: Option<PathBuf>,
+    /// The account, or `all`; repeatable [default: $ARCHIVER_ACCOUNT, or default_account in the configuration]
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_delimiter = ',',
+        value_parser = NonEmptyStringValueParser::new(),
+        global = true
+    )]
+    account: Vec<String>,
     /// The configuration [default: $ARCHIVER_CONFIG, or $XDG_CONFIG_HOME/archiver/config.toml]
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
@@ -206,6 +214,8 @@ enum Command {
     Page(page::Arguments),
     /// Show how fresh and complete the archive is
     Status(status::Arguments),
+    /// List the accounts, and how fresh and complete their archives are
+    Accounts(accounts::Arguments),
     /// Check the token: its account and its scopes
     Auth(auth::Arguments),
     /// Check that the archive is sound
@@ -237,88 +247,7 @@ impl Start {
     /// Reads the configuration.
     fn context(self) -> Result<Context, Failure> {
         let config = Config::load(self.global.config.as_deref(), self.environment)?;
-        Ok(Context {
-            global: self.global,
-            config,
-            terminal: self.terminal,
-            basis: Basis::default(),
-            written: self.written,
-        })
-    }
-}
-
-/// The context of every command that has a configuration.
-#[derive(Clone)]
-struct Context {
-    global: Global,
-    config: Config,
-    terminal: Terminal,
-    /// What the answer of a question is based on.
-    basis: Basis,
-    written: Written,
-}
-
-impl Context {
-    /// The path of the archive.
-    fn archive_path(&self) -> Result<PathBuf, Failure> {
-        Ok(self.config.database(self.global.db.as_deref())?)
-    }
-
-    /// Opens the archive for a question, for reading only. The answer is then told with its basis.
-    fn open_archive(&self) -> Result<Connection, Failure> {
-        let connection = self.open_archive_itself()?;
-        self.basis.read(&connection, &self.archive_path()?)?;
-        Ok(connection)
-    }
-
-    /// Opens the archive, for reading only.
-    fn open_archive_itself(&self) -> Result<Connection, Failure> {
-        let path = self.archive_path()?;
-        let lock_wait = self.lock_wait(&path, &Cancellation::never(), None);
-        let opened = archive::open_read_only_unless(&path, &lock_wait);
-        opened.map_err(|error| kept_locked(&path, error))
-    }
-
-    /// A wait for locks of other programs, which names these programs. It lasts `longest`, or a minute.
-    fn lock_wait(
-        &self,
-        path: &Path,
-        cancellation: &Cancellation,
-        longest: Option<Duration>,
-    ) -> LockWait {
-        let (path, terminal) = (path.to_owned(), self.terminal);
-        let lock_wait = LockWait::new(cancellation).telling(move || {
-            let holders = lock_holders(&path);
-            // A sync from cron that waits in vain names the programs in its error.
-            let verbosity = u8::from(!terminal.is_interactive);
-            let text = format!("waiting for {holders} to unlock the archive");
-            terminal.detail(verbosity, &text);
-        });
-        match longest {
-            Some(longest) => lock_wait.up_to(longest),
-            None => lock_wait,
-        }
-    }
-
-    /// The address of the API. Checks the proxy settings, unless the address is this machine.
-    fn origin(&self) -> Result<Origin, Failure> {
-        let origin = self.config.origin(self.global.api_url.as_deref())?;
-        if !origin.is_loopback() {
-            self.config.check_proxy()?;
-        }
-        Ok(origin)
-    }
-
-    /// The configured token. Checks the address of the API first, because no token helps where it is wrong. A
-    /// cancellation stops a command that prints the token.
-    fn token(&self, cancellation: &Cancellation) -> Result<Token, Failure> {
-        self.origin()?;
-        let patience = Patience {
-            is_watched: self.terminal.is_interactive,
-            cancellation: cancellation.clone(),
-        };
-        let context = self.global.doctl_context.as_deref();
-        Ok(self.config.token(context, patience)?)
+        Context::new(self.global, config, self.terminal, self.written)
     }
 }
 
@@ -454,6 +383,7 @@ fn execute<A: Alarm>(
         Command::Serve(arguments) => serve::run(context, &arguments),
         Command::Schema(arguments) => schema::run(context, &arguments),
         Command::Status(arguments) => status::run(context, &arguments),
+        Command::Accounts(arguments) => accounts::run(context, &arguments),
         Command::Auth(arguments) => auth::run(context, &arguments),
         Command::Verify(arguments) => verify::run(context, &arguments),
         Command::Backup(arguments) => backup::run(context, &arguments),

@@ -5,7 +5,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::account::cloud;
 use crate::sandbox::Sandbox;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "sync",
     "daemon",
     "import",
@@ -21,6 +21,7 @@ const COMMANDS: [&str; 17] = [
     "status",
     "verify",
     "backup",
+    "accounts",
     "auth",
     "completions",
 ];
