@@ -37,7 +37,8 @@ check --account all` asks the API about the tokens.";
 /// The wait for a program that keeps an archive locked. The other accounts need not wait longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-const COLUMNS: [&str; 6] = ["account", "team", "state", "fresh_at", "missing", "archive"];
+pub(super) const COLUMNS: [&str; 6] =
+    ["account", "team", "state", "fresh_at", "missing", "archive"];
 
 /// An account, and what is known of its archive.
 struct Row {

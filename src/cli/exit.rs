@@ -64,6 +64,24 @@ impl From<Status> for ExitCode {
     }
 }
 
+/// The exit statuses in words, for the help and the manual.
+pub(super) const MEANINGS: [(Status, &str); 8] = [
+    (Status::Done, "done, and complete"),
+    (Status::Failed, "failed"),
+    (Status::Usage, "usage or configuration"),
+    (Status::Partial, "partial, stderr says what is missing"),
+    (Status::Unauthorized, "authentication or scope"),
+    (
+        Status::Locked,
+        "another sync is running, or a program keeps the archive locked",
+    ),
+    (Status::UnusableArchive, "no usable archive"),
+    (
+        Status::Found,
+        "with --exit-code: rows found, or a status that is not complete",
+    ),
+];
+
 /// The reason why a command failed, and the next step for the user.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {

@@ -29,6 +29,7 @@ mod help;
 mod import;
 mod import_summary;
 mod last;
+mod man;
 mod meant;
 mod mistake;
 mod monitoring;
@@ -71,7 +72,7 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use context::Context;
 pub(crate) use daemon::Machine;
-use exit::{Failure, Status, unless_closed};
+use exit::{Failure, MEANINGS, Status, unless_closed};
 use runtime::end_at_signals_as_first_process;
 use terminal::LogFormat;
 use terminal::{ColorChoice, Terminal};
@@ -83,7 +84,7 @@ use written::Written;
     name = "archiver",
     version,
     disable_help_flag = true,
-    after_help = AFTER_HELP
+    after_help = after_help()
 )]
 struct Arguments {
     #[command(flatten)]
@@ -101,11 +102,12 @@ Examples:
   archiver query --at '2020-07-20 19:30' --around 30m
   archiver last @power --droplet web-01
   archiver sql 'SELECT type, count(*) FROM actions GROUP BY type'
-  archiver status --max-age 2h --exit-code
+  archiver status --max-age 2h --exit-code";
 
-Exit status: 0 done, and complete; 1 failed; 2 usage or configuration; 3 partial, stderr says what is missing; \
-4 authentication or scope; 5 another sync is running, or a program keeps the archive locked; 6 no usable archive; \
-with --exit-code 10: rows found, or a status that is not complete.";
+fn after_help() -> String {
+    let meanings = MEANINGS.map(|(status, meaning)| format!("{} {meaning}", status.code()));
+    format!("{AFTER_HELP}\n\nExit status: {}.", meanings.join("; "))
+}
 
 /// Flags of every command.
 #[derive(Clone, clap::Args)]
@@ -180,6 +182,8 @@ enum Request {
 enum Setup {
     /// Print the completions for a shell
     Completions(completions::Arguments),
+    /// Write the manual pages
+    Man(man::Arguments),
 }
 
 #[derive(Subcommand)]
@@ -355,6 +359,7 @@ fn parse(
 fn set_up(start: Start, setup: Setup) -> Result<Status, Failure> {
     match setup {
         Setup::Completions(arguments) => completions::run(&arguments, &start.environment),
+        Setup::Man(arguments) => man::run(&arguments),
     }
 }
 

@@ -22,6 +22,11 @@ use super::summary;
 use super::terminal::Terminal;
 
 const AFTER_HELP: &str = "\
+Examples:
+  archiver sync
+  archiver sync --droplet 3164444 --tag production
+  archiver sync --dry-run
+
 Exit status 0 is a promise: every action that the API listed in scope when the sync began is archived. If some of the \
 API's servers lag behind others, the most recent answer counts. For droplets the promise covers every action whose \
 resource_id is the droplet. Other actions in a droplet's own listing are archived when that listing is read: at \

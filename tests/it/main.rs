@@ -35,6 +35,7 @@ mod honest_input;
 mod hostile;
 mod import;
 mod import_circles;
+mod man;
 mod power;
 mod process;
 mod query;

@@ -5,7 +5,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::account::cloud;
 use crate::sandbox::Sandbox;
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "sync",
     "daemon",
     "import",
@@ -24,6 +24,7 @@ const COMMANDS: [&str; 18] = [
     "accounts",
     "auth",
     "completions",
+    "man",
 ];
 
 #[test]

@@ -1,12 +1,13 @@
 //! The values that a flag or an argument takes, by the name that its help gives them.
 
 use std::any::TypeId;
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use archiver::archive::{self, LockWait};
-use archiver::config::{Config, Environment};
+use archiver::config::{self, Config, Environment};
 use archiver::core::cancellation::Cancellation;
 use archiver::output::Format;
 use archiver::query::known::{self, Known};
@@ -19,7 +20,7 @@ use rusqlite::Connection;
 
 use crate::cli::grammar::{path_of, takes_value};
 use crate::cli::meant::STATUSES;
-use crate::cli::{droplets, report as reports, report_digest};
+use crate::cli::{accounts, droplets, report as reports, report_digest};
 
 /// A text that a word may become.
 pub(super) struct Candidate {
@@ -126,21 +127,31 @@ impl Place<'_> {
 
     /// The values of an argument that its help calls `name`.
     fn known(&self, (name, long): (&str, &str), beginning: &str) -> Vec<Known> {
-        let archive = || self.archive();
+        let archived = |find: fn(Option<&Connection>, &str) -> Vec<Known>| {
+            self.archived(|archive| find(archive, beginning))
+        };
         match (name, long) {
-            ("ID|NAME" | "DROPLET", _) => known::droplets(archive().as_ref(), beginning),
+            ("ID|NAME" | "DROPLET", _) => archived(known::droplets),
             ("TYPE", "resource-type") => known::resource_types(),
             ("TYPE", _) => {
                 let groups = groups().iter();
                 let groups = groups.map(|group| of(&group.to_string(), group.description));
-                known::types(archive().as_ref())
+                self.archived(known::types)
                     .into_iter()
                     .chain(groups)
                     .collect()
             }
-            ("TAG", _) => known::tags(archive().as_ref(), beginning),
-            ("SLUG", _) => known::regions(archive().as_ref()),
-            ("ID", _) => known::actions(archive().as_ref(), beginning),
+            ("TAG", _) => archived(known::tags),
+            ("SLUG", _) => self.archived(known::regions),
+            ("ID", _) => archived(known::actions),
+            ("NAME", "account") => {
+                let config = self.config().ok();
+                let accounts = config
+                    .iter()
+                    .flat_map(|config| config.file().accounts.keys());
+                let names = accounts.map(|name| name.get_ref().as_str()).chain(["all"]);
+                all(&names.collect::<Vec<_>>())
+            }
             ("STATUS", _) => all(&STATUSES),
             ("STATE", _) => all(&droplets::STATES),
             ("TIME|SYNC", _) => all(&["last-sync", "last-news"]),
@@ -159,6 +170,7 @@ impl Place<'_> {
         match names.get(1..).unwrap_or_default() {
             ["query"] => all(&Column::ALL.map(Column::name)),
             ["last"] => all(&Last::COLUMNS),
+            ["accounts"] => all(&accounts::COLUMNS),
             ["droplets"] => all(&droplets::COLUMNS.map(|(name, _)| name)),
             ["timeline"] => all(&timeline::Column::ALL.map(|column| column.heading().name)),
             ["stats"] => all(&stats::column_names()),
@@ -168,7 +180,8 @@ impl Place<'_> {
             ["report"] => all(&reports::COLUMNS),
             ["report", name] => {
                 let report = self.library.get(name).ok();
-                let names = report.zip(self.archive());
+                let archive = self.archives().into_iter().next();
+                let names = report.zip(archive);
                 let names = names.map(|(report, archive)| report::column_names(&archive, report));
                 all(&names.unwrap_or_default())
             }
@@ -176,16 +189,51 @@ impl Place<'_> {
         }
     }
 
-    /// The archive that the command line names, if it can be read at once.
-    fn archive(&self) -> Option<Connection> {
-        let flag = |name| path_of(self.arguments, name);
-        let config = Config::load(flag("--config").as_deref(), self.environment.clone()).ok()?;
-        let path = config.database(flag("--db").as_deref()).ok()?;
-        let lock_wait = LockWait::new(&Cancellation::never()).up_to(LONGEST_LOCK);
-        let mut connection = archive::open_read_only_unless(&path, &lock_wait).ok()?;
+    /// The values in the archives that the command line names, each once.
+    fn archived(&self, find: impl Fn(Option<&Connection>) -> Vec<Known>) -> Vec<Known> {
+        let archives = self.archives();
+        if archives.is_empty() {
+            return find(None);
+        }
+        let mut seen = HashSet::new();
+        let found = archives.iter().flat_map(|archive| find(Some(archive)));
+        found
+            .filter(|known| seen.insert(known.value.clone()))
+            .collect()
+    }
+
+    /// The archives that the command line names, if they can be read at once.
+    fn archives(&self) -> Vec<Connection> {
         let started = Instant::now();
-        archive::end_when(&mut connection, move || started.elapsed() > LONGEST).ok()?;
-        Some(connection)
+        let lock_wait = LockWait::new(&Cancellation::never()).up_to(LONGEST_LOCK);
+        let open = |path: PathBuf| {
+            let mut connection = archive::open_read_only_unless(&path, &lock_wait).ok()?;
+            archive::end_when(&mut connection, move || started.elapsed() > LONGEST).ok()?;
+            Some(connection)
+        };
+        let paths = self.paths().unwrap_or_default();
+        paths.into_iter().filter_map(open).collect()
+    }
+
+    fn paths(&self) -> Result<Vec<PathBuf>, config::Error> {
+        let config = self.config()?;
+        let db = path_of(self.arguments, "--db");
+        let names = path_of(self.arguments, "--account");
+        let names: Vec<_> = names.iter().map(|it| it.display().to_string()).collect();
+        let has_archive = db.is_some() || self.environment.path("ARCHIVER_DB").is_some();
+        let accounts = config.select(&names, has_archive)?;
+        if accounts.is_empty() {
+            return Ok(vec![config.database(db.as_deref())?]);
+        }
+        let paths = accounts
+            .iter()
+            .map(|account| account.config.database(db.as_deref()));
+        paths.collect()
+    }
+
+    fn config(&self) -> Result<Config, config::Error> {
+        let flag = path_of(self.arguments, "--config");
+        Config::load(flag.as_deref(), self.environment.clone())
     }
 }
 
