@@ -103,6 +103,19 @@ impl Context {
         self.accounts.len() > 1
     }
 
+    /// True for the context of one of several accounts.
+    pub(super) fn is_one_of_several(&self) -> bool {
+        self.terminal.account.is_some()
+    }
+
+    /// The context of each selected account; this one where there are not several.
+    pub(super) fn of_each(&self) -> Vec<Self> {
+        match self.has_several() {
+            true => (self.accounts().iter().map(|it| self.for_account(it))).collect(),
+            false => vec![self.clone()],
+        }
+    }
+
     /// The context of one of several accounts. Its messages begin with the name of the account.
     pub(super) fn for_account(&self, account: &Account) -> Self {
         Self {

@@ -47,7 +47,7 @@ pub(super) struct Terminal {
     /// The sync that the messages are about.
     run: Option<RunId>,
     /// The account that the messages are about.
-    account: Option<AccountName>,
+    pub(super) account: Option<AccountName>,
 }
 
 impl Terminal {

@@ -92,10 +92,7 @@ struct Named<'a> {
 /// Checks the token of each account. A failure of one does not stop the others.
 fn run_for_several(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     context.refuse_shared_tokens()?;
-    let accounts = context.accounts().iter();
-    let contexts: Vec<_> = accounts
-        .map(|account| context.for_account(account))
-        .collect();
+    let contexts = context.of_each();
     let checks: Vec<_> = contexts
         .iter()
         .map(|one| Checked::of(one, arguments))
