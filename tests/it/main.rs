@@ -22,6 +22,7 @@ mod chaos;
 #[path = "../../examples/simulator/cloud/mod.rs"]
 mod cloud;
 mod completions;
+mod config;
 mod cost;
 mod daemon;
 #[path = "../../examples/datasette/metadata.rs"]
