@@ -33,6 +33,7 @@ mod droplets;
 mod ecosystem;
 mod faults;
 mod fuzz_corpus;
+mod golden;
 mod honest_input;
 mod hostile;
 mod import;

@@ -18,7 +18,7 @@ fn pages(sandbox: &Sandbox) -> BTreeMap<String, String> {
 }
 
 /// The commands in the help of a command.
-fn commands(sandbox: &Sandbox, path: &[&str]) -> Vec<String> {
+pub(crate) fn commands(sandbox: &Sandbox, path: &[&str]) -> Vec<String> {
     let help = sandbox.run(&[path, &["--help"]].concat()).exits(0).stdout;
     let is_heading = |line: &str| {
         [
