@@ -29,6 +29,7 @@ mod daemon;
 #[path = "../../examples/datasette/metadata.rs"]
 mod datasette_metadata;
 mod demo;
+mod documents;
 mod droplets;
 mod ecosystem;
 mod faults;
