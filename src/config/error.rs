@@ -208,6 +208,8 @@ pub enum Error {
     },
 }
 
+/// Stands for a value that may be secret.
+pub(super) const HIDDEN: &str = "(not shown)";
 /// The description of a setting that holds a token.
 pub(super) const MISPLACED: &str = "a value that looks like a token";
 

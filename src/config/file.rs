@@ -11,9 +11,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use toml::de::{DeTable, DeValue};
 use toml::{Deserializer, Spanned};
 
-use super::error::{Error, MISPLACED};
+use super::error::{Error, HIDDEN, MISPLACED};
 use super::private_file::{self, Readers};
-use super::settings::HIDDEN;
 use super::token_command::TokenCommand;
 use crate::core::account::{AccountName, NameError};
 use crate::core::files::is_foreign;

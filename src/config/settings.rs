@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::error::HIDDEN;
 use super::template::KEYS;
 use super::{Config, Error, PingAddress, token};
 use crate::api::Origin;
@@ -100,9 +101,6 @@ pub struct Setting {
     /// Its source.
     pub source: Source,
 }
-
-/// Stands for a value that may be secret.
-pub(super) const HIDDEN: &str = "(not shown)";
 
 impl Config {
     /// The path of the archive with its source, as [`Config::database`].

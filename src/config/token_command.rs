@@ -12,9 +12,8 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::error::Error;
+use super::error::{Error, HIDDEN};
 use super::private_file::{read_more, text};
-use super::settings::HIDDEN;
 use crate::core::cancellation::Cancellation;
 
 /// The largest output of the command.

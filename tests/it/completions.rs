@@ -217,3 +217,43 @@ fn a_locked_archive_gives_no_values_and_is_not_waited_for() {
         .unwrap();
     named().silently();
 }
+
+#[test]
+fn accounts_are_named_and_the_values_are_those_of_the_selected_ones() {
+    let cloud = cloud(3, 60);
+    let sandbox = Sandbox::new()
+        .with("ARCHIVER_DB", "")
+        .configured("[accounts.home]\n[accounts.work]");
+    let name = |account: &str, name: &str| {
+        sandbox.sync(&cloud, &["--account", account]).exits(0);
+        let path = format!("home/.local/share/archiver/{account}.db");
+        let archive = Connection::open(sandbox.folder().join(path)).unwrap();
+        archive
+            .execute(
+                "INSERT INTO droplet_names (droplet_id, name, first_seen_at)
+                 SELECT id, ?1, '2026' FROM droplets LIMIT 1",
+                [name],
+            )
+            .unwrap();
+    };
+    name("home", "unique-home");
+    name("work", "unique-work");
+    let found = |words: &[&str]| {
+        let printed = answer(&sandbox, words).exits(0).stdout;
+        let values = printed.lines().filter_map(|line| line.split('\t').next());
+        values.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        found(&["query", "--account", "home,"]),
+        ["home,home", "home,work", "home,all"]
+    );
+    assert_eq!(found(&["timeline", "uniq"]), ["unique-home", "unique-work"]);
+    assert_eq!(
+        found(&["--account", "work", "timeline", "uniq"]),
+        ["unique-work"]
+    );
+    assert_eq!(
+        found(&["--account=home", "timeline", "uniq"]),
+        ["unique-home"]
+    );
+}

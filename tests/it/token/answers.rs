@@ -7,7 +7,7 @@ use super::traces::Traces;
 use crate::process::{Run, Running};
 
 /// Each command with a part of its answer.
-const QUESTIONS: [(&[&str], &str); 26] = [
+const QUESTIONS: [(&[&str], &str); 28] = [
     (&["query"], "reboot"),
     (&["query", "--count"], "3"),
     (&["query", "-o", "json"], "[token]"),
@@ -37,11 +37,21 @@ const QUESTIONS: [(&[&str], &str); 26] = [
     (&["accounts", "--exit-code"], "ACCOUNT"),
     (&["verify"], "sound"),
     (&["verify", "-o", "json"], "true"),
+    (&["config", "show"], "(set, not shown)"),
+    (&["config", "path"], "config.toml"),
 ];
 
 /// The commands that other tests cover.
-const OTHERS: [&str; 7] = [
-    "sync", "daemon", "import", "serve", "auth", "backup", "help",
+const OTHERS: [&str; 9] = [
+    "sync",
+    "daemon",
+    "import",
+    "serve",
+    "auth",
+    "backup",
+    "completions",
+    "man",
+    "help",
 ];
 
 /// The names of the commands, as the help lists them.
@@ -105,7 +115,7 @@ fn no_command_explains_itself_with_the_token_and_none_is_forgotten_here() {
             }
             run(&[name, "--no-such-flag", "-vv"]).exits(2);
         }
-        assert_eq!(names.len(), 20, "{names:?}");
+        assert_eq!(names.len(), 23, "{names:?}");
         run(&["auth", "check", "--help"]).exits(0);
         run(&["--version"]).exits(0);
     }
