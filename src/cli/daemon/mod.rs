@@ -70,7 +70,8 @@ Examples:
   archiver daemon --cron @hourly --jitter 5m --listen 127.0.0.1:9184
 
 A tick is skipped while a sync is running. One sync makes up for all missed ticks. The daemon retries a failed sync \
-after a wait. No run is lost or doubled when clocks are set forward or back. -v also prints the next five runs.
+after a wait. No run is lost or doubled when clocks are set forward or back. -v also prints the next five runs. Each \
+account (--account) has its own schedule, or that of the top level of the configuration.
 
 Signals: TERM and INT end it within five seconds with exit status 0, a second one ends it at once. HUP reads the \
 configuration again.";
