@@ -139,7 +139,7 @@ fn asked(path: &Path) -> Result<Vec<(&'static str, String)>, Failure> {
     )?;
     set.extend(database);
     let scope = question(
-        "What to archive: all, or tags and ids of droplets with commas between them",
+        "The scope: all, or tags and ids of droplets with commas between them",
         "all",
         path,
         scope,

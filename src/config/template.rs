@@ -46,12 +46,12 @@ pub const KEYS: [Key; 22] = [
     example(
         "database",
         "\"~/.local/share/archiver/archive.db\"",
-        "the archive; else --db, $ARCHIVER_DB",
+        "the archive; --db and $ARCHIVER_DB win over it",
     ),
     example(
         "api_url",
         "\"https://api.digitalocean.com\"",
-        "the API; else --api-url, $DIGITALOCEAN_API_URL",
+        "the API; --api-url and $DIGITALOCEAN_API_URL win over it",
     ),
     example(
         "token_file",
@@ -97,17 +97,17 @@ pub const KEYS: [Key; 22] = [
     example(
         "schedule.cron",
         "\"*/15 * * * *\"",
-        "when the daemon syncs; else --cron",
+        "when the daemon syncs; --cron wins over it",
     ),
     default(
         "schedule.timezone",
         "\"UTC\"",
-        "the time zone of the schedule; else --timezone",
+        "the time zone of the schedule; --timezone wins over it",
     ),
     example(
         "schedule.jitter",
         "\"2m\"",
-        "the longest random delay of a sync; else --jitter",
+        "the longest random delay of a sync; --jitter wins over it",
     ),
     default("limits.requests_per_minute", "250", "the API allows 250"),
     default("limits.requests_per_hour", "5000", "the API allows 5,000"),
@@ -120,7 +120,7 @@ pub const KEYS: [Key; 22] = [
     example(
         "monitoring.listen",
         "\"127.0.0.1:9184\"",
-        "where the daemon serves metrics and pages; else --listen",
+        "where the daemon serves metrics and pages; --listen wins over it",
     ),
     example(
         "monitoring.max_age",
