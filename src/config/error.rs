@@ -1,9 +1,10 @@
 //! Errors of the configuration. A message never repeats a value that may be secret.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::api::OriginError;
+use crate::core::account::{AccountName, NameError};
 use crate::core::secrets::shown_path;
 
 /// The reason why the configuration cannot be used.
@@ -14,6 +15,23 @@ pub enum Error {
     NoConfig {
         /// The requested path.
         path: PathBuf,
+    },
+    /// The configuration has no default path.
+    #[error("neither HOME nor XDG_CONFIG_HOME is set, so the configuration has no default path")]
+    NoConfigHome,
+    /// There is a configuration already.
+    #[error("there is a configuration at {} already", shown_path(path))]
+    ConfigExists {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// A configuration cannot be written.
+    #[error("cannot write {}: {source}", shown_path(path))]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
     },
     /// A file cannot be read.
     #[error("cannot read {}: {source}", shown_path(path))]
@@ -161,6 +179,25 @@ pub enum Error {
         /// The exit status, or the error of the system.
         reason: String,
     },
+    /// A text that cannot be the name of an account.
+    #[error(transparent)]
+    AccountName(#[from] NameError),
+    /// No account has the requested name.
+    #[error("there is no account `{name}`{meant}; the accounts are {}", known.join(", "))]
+    UnknownAccount {
+        /// The requested name.
+        name: AccountName,
+        /// `, did you mean work?`, or nothing.
+        meant: String,
+        /// The names of all accounts.
+        known: Vec<String>,
+    },
+    /// An account was requested, and none is configured.
+    #[error("no account is configured{}", in_file(path))]
+    NoAccounts {
+        /// The path of the configuration; empty without a home.
+        path: PathBuf,
+    },
     /// A source gives an invalid token.
     #[error("the token from {source_name} is unusable: {reason}")]
     BadToken {
@@ -171,8 +208,17 @@ pub enum Error {
     },
 }
 
+/// Stands for a value that may be secret.
+pub(super) const HIDDEN: &str = "(not shown)";
 /// The description of a setting that holds a token.
 pub(super) const MISPLACED: &str = "a value that looks like a token";
+
+fn in_file(path: &Path) -> String {
+    match path.as_os_str().is_empty() {
+        true => String::new(),
+        false => format!(" in {}", shown_path(path)),
+    }
+}
 
 /// The known names, in words.
 fn listed(names: &[String]) -> String {
@@ -190,7 +236,13 @@ impl Error {
             Self::NoConfig { .. } => {
                 "no file is needed: leave out --config and ARCHIVER_CONFIG, or make the file"
             }
-            Self::Unreadable { .. } | Self::TooLarge { .. } => "check the path and its permissions",
+            Self::NoConfigHome => "set its path with --config",
+            Self::ConfigExists { .. } => {
+                "`archiver config show` prints the values in force; --config FILE makes another one"
+            }
+            Self::Unreadable { .. } | Self::Unwritable { .. } | Self::TooLarge { .. } => {
+                "check the path and its permissions"
+            }
             Self::NoDoctlHome => "set HOME or XDG_CONFIG_HOME",
             Self::NoDoctlFile { .. } => {
                 "`doctl auth init` makes one; if doctl keeps it elsewhere, put the token into a file that `token_file` \
@@ -207,7 +259,9 @@ impl Error {
             {
                 "a token does not belong in the configuration: use DIGITALOCEAN_TOKEN, `token_file` or `token_command`"
             }
-            Self::Invalid { .. } => "the README lists all keys",
+            Self::Invalid { .. } => {
+                "`archiver config init --config FILE` writes a new file with all keys"
+            }
             Self::TokenForPath { .. } => {
                 "a token does not belong there: use DIGITALOCEAN_TOKEN, `token_file` or `token_command`"
             }
@@ -225,6 +279,10 @@ impl Error {
             Self::ExposedToken { .. } => "make it readable only by you: chmod 600",
             Self::ForeignToken { .. } => "make it your own file: chown, and chmod 600",
             Self::ForeignCommand { .. } => "make it writable only by you: chown, and chmod o-w",
+            Self::AccountName(_) | Self::UnknownAccount { .. } | Self::NoAccounts { .. } => {
+                "--account NAME, ARCHIVER_ACCOUNT and `default_account` name tables [accounts.NAME] of the \
+                 configuration; `all` means all of them"
+            }
             Self::NoTilde => "set HOME, or write the path in full",
             Self::ForeignTilde { .. } => {
                 "write the path in full, or ./ before a name that begins with ~"

@@ -1,22 +1,26 @@
 //! The configuration file: TOML, every key optional, unknown keys refused.
 
+use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
+use toml::de::{DeTable, DeValue};
 use toml::{Deserializer, Spanned};
 
-use super::error::{Error, MISPLACED};
+use super::error::{Error, HIDDEN, MISPLACED};
 use super::private_file::{self, Readers};
 use super::token_command::TokenCommand;
+use crate::core::account::{AccountName, NameError};
 use crate::core::files::is_foreign;
 use crate::core::model::{DropletId, is_tag};
 use crate::core::secrets::{is_token_for_path, looks_like_token};
 
 /// All settings of the file.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConfigFile {
     /// The path of the archive.
@@ -41,10 +45,15 @@ pub struct ConfigFile {
     /// The reports to other programs.
     #[serde(default)]
     pub monitoring: Monitoring,
+    /// The accounts that are meant when none is selected: names with commas between them, or `all`.
+    pub default_account: Option<Spanned<String>>,
+    /// The settings of each account. They have no accounts of their own.
+    #[serde(default, skip_serializing)]
+    pub accounts: BTreeMap<Spanned<String>, ConfigFile>,
 }
 
 /// The scope of a sync; the whole account by default.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SyncScope {
     /// Droplets by id.
@@ -63,7 +72,7 @@ pub struct SyncScope {
 }
 
 /// The schedule of the daemon.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
     /// A cron expression.
@@ -75,7 +84,7 @@ pub struct Schedule {
 }
 
 /// The reports to other programs.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Monitoring {
     /// The address on which the daemon serves metrics: `127.0.0.1:9184`.
@@ -93,6 +102,13 @@ pub struct Monitoring {
 #[serde(transparent)]
 pub struct PingAddress(pub String);
 
+/// Hides the address.
+impl Serialize for PingAddress {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(HIDDEN)
+    }
+}
+
 impl std::fmt::Debug for PingAddress {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("an address")
@@ -100,7 +116,7 @@ impl std::fmt::Debug for PingAddress {
 }
 
 /// The limits for requests.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// The API allows 250.
@@ -113,14 +129,59 @@ pub struct Limits {
     pub concurrency: Option<NonZeroU32>,
 }
 
-/// The settings of a file, and the offsets of its lines.
+impl SyncScope {
+    /// True for the whole account.
+    pub(super) fn is_account(&self) -> bool {
+        self.droplets.is_empty() && self.tags.is_empty()
+    }
+}
+
+/// The settings of a file, and the places in it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Read {
     pub(super) file: ConfigFile,
-    lines: Vec<usize>,
+    /// The offsets of its lines.
+    lines: Arc<[usize]>,
+    /// The line of each key, from 1. A key has the names of its tables: `sync.recheck`.
+    keys: Arc<BTreeMap<String, usize>>,
 }
 
 impl Read {
+    /// Other settings of the same file.
+    pub(super) fn with(&self, file: ConfigFile) -> Self {
+        let (lines, keys) = (Arc::clone(&self.lines), Arc::clone(&self.keys));
+        Self { file, lines, keys }
+    }
+
+    /// The line, from 1, of a key with the names of its tables.
+    pub(super) fn line_of_key(&self, key: &str) -> Option<usize> {
+        self.keys.get(key).copied()
+    }
+
+    /// The line of a setting of this account; without a name, of the top level. The names of its tables are left out.
+    fn line_in(&self, account: Option<&str>, setting: &str) -> usize {
+        let above = account.map_or(String::new(), |name| format!("accounts.{name}."));
+        let mut keys = self.keys.iter();
+        let found = keys.find(|(key, _)| {
+            let own = key
+                .strip_prefix(&above)
+                .filter(|own| account.is_some() || !own.starts_with("accounts."));
+            own.is_some_and(|own| own.rsplit('.').next() == Some(setting))
+        });
+        found.map_or(1, |(_, line)| *line)
+    }
+
+    /// The lines of the keys of a table.
+    fn lines_of_keys(&self, table: &DeTable<'_>, above: &str, lines: &mut BTreeMap<String, usize>) {
+        for (name, value) in table {
+            let key = format!("{above}{}", name.get_ref());
+            lines.insert(key.clone(), self.line_of(name.span().start));
+            if let DeValue::Table(table) = value.get_ref() {
+                self.lines_of_keys(table, &format!("{key}."), lines);
+            }
+        }
+    }
+
     /// The line, from 1, of a byte offset in the file.
     pub(super) fn line_of(&self, offset: usize) -> usize {
         self.lines.partition_point(|start| *start <= offset).max(1)
@@ -136,6 +197,19 @@ pub(super) fn read(path: &Path) -> Result<Option<Read>, Error> {
         }
         Err(error) => return Err(error),
     };
+    let read = parse(&text, path)?;
+    let has_command = |file: &ConfigFile| file.token_command.is_some();
+    let file = &read.file;
+    if (has_command(file) || file.accounts.values().any(has_command)) && is_anybodys(&about) {
+        return Err(Error::ForeignCommand {
+            path: path.to_owned(),
+        });
+    }
+    Ok(Some(read))
+}
+
+/// Reads the text of a file. `path` is for messages.
+pub(super) fn parse(text: &str, path: &Path) -> Result<Read, Error> {
     let invalid = |line, message: &str| Error::Invalid {
         path: path.to_owned(),
         line,
@@ -145,6 +219,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Read>, Error> {
     let mut read = Read {
         file: ConfigFile::default(),
         lines: std::iter::once(0).chain(starts).collect(),
+        keys: Arc::default(),
     };
     // The full message of the parser shows the line, which may hold a secret. Its short message and the place are
     // enough.
@@ -152,27 +227,36 @@ pub(super) fn read(path: &Path) -> Result<Option<Read>, Error> {
         let offset = error.span().map_or(0, |span| span.start);
         invalid(read.line_of(offset), message)
     };
-    let parsed = Deserializer::parse(&text).map_err(|error| {
+    let table = DeTable::parse(text).map_err(|error| {
         let message = error.message().to_owned();
         problem(error, message.trim_end_matches(", expected literal string"))
     })?;
-    let file = ConfigFile::deserialize(parsed).map_err(|error| {
+    let mut keys = BTreeMap::new();
+    read.lines_of_keys(table.get_ref(), "", &mut keys);
+    let file = ConfigFile::deserialize(Deserializer::from(table)).map_err(|error| {
         let message = without_values(error.message());
         let place = error.span().map_or(0, |span| span.start);
         let named =
-            key_at(&text, place).map(|key| message.replacen("the value", &format!("`{key}`"), 1));
+            key_at(text, place).map(|key| message.replacen("the value", &format!("`{key}`"), 1));
         problem(error, &named.unwrap_or(message))
     })?;
+    read.keys = keys.into();
     if let Some((key, message)) = contradiction(&file) {
-        return Err(invalid(line_of_key(&text, key), &message));
+        return Err(invalid(read.line_in(None, key), &message));
     }
-    if file.token_command.is_some() && is_anybodys(&about) {
-        return Err(Error::ForeignCommand {
-            path: path.to_owned(),
-        });
+    for (name, account) in &file.accounts {
+        let line = read.line_of(name.span().start);
+        let name = name.get_ref();
+        if let Err(error) = account_name(name) {
+            return Err(invalid(line, &error));
+        }
+        if let Some((key, message)) = contradiction_of_account(account) {
+            let line = read.line_in(Some(name), key).max(line);
+            return Err(invalid(line, &message));
+        }
     }
     read.file = file;
-    Ok(Some(read))
+    Ok(read)
 }
 
 /// True when a user other than this one and root can change the file.
@@ -182,6 +266,26 @@ fn is_anybodys(about: &Metadata) -> bool {
     #[cfg(not(unix))]
     let others_may_write = false;
     others_may_write || is_foreign(about)
+}
+
+/// Checks the name of an account, which a token must not be.
+fn account_name(name: &str) -> Result<AccountName, String> {
+    if looks_like_token(name) {
+        return Err(format!("the name of an account is {MISPLACED}"));
+    }
+    name.parse().map_err(|error: NameError| error.to_string())
+}
+
+/// As [`contradiction`], for the settings of an account.
+fn contradiction_of_account(account: &ConfigFile) -> Option<(&'static str, String)> {
+    let nested = [
+        ("accounts", !account.accounts.is_empty()),
+        ("default_account", account.default_account.is_some()),
+    ];
+    if let Some((key, _)) = nested.into_iter().find(|(_, is_set)| *is_set) {
+        return Some((key, format!("`{key}` does not belong into an account")));
+    }
+    contradiction(account)
 }
 
 /// The key of a contradictory setting, and the problem.
@@ -214,6 +318,7 @@ fn holding_a_token(file: &ConfigFile) -> Option<&'static str> {
         ("token_file", path(&file.token_file)),
         ("metrics_file", path(&monitoring.metrics_file)),
         ("doctl_context", text(file.doctl_context.as_ref())),
+        ("default_account", spanned(&file.default_account)),
         (
             "tags",
             file.sync.tags.iter().any(|tag| looks_like_token(tag)),
@@ -226,17 +331,6 @@ fn holding_a_token(file: &ConfigFile) -> Option<&'static str> {
     ];
     let found = settings.into_iter().find(|(_, holds_one)| *holds_one);
     found.map(|(key, _)| key)
-}
-
-/// The line, from 1, of a setting.
-fn line_of_key(text: &str, key: &str) -> usize {
-    let is_its_line = |line: &str| {
-        let rest = line.trim_start().strip_prefix(key);
-        rest.is_some_and(|rest| rest.trim_start().starts_with('='))
-    };
-    text.lines()
-        .position(is_its_line)
-        .map_or(1, |line| line + 1)
 }
 
 /// The setting on the line of a place in the file, if its name can be shown.

@@ -4,26 +4,31 @@
 //! neither of them. Each question (the archive, the API, the token) has one method that knows the order of precedence.
 //! The methods are separate, so that an invalid token does not prevent a query.
 
+mod accounts;
 mod doctl;
 mod doctl_file;
 mod environment;
 mod error;
 mod file;
 mod private_file;
+mod settings;
+pub mod template;
 mod token;
 mod token_command;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+pub use accounts::{Account, sharing_a_token};
 pub use environment::Environment;
 pub use error::Error;
 pub use file::{ConfigFile, Limits, Monitoring, PingAddress, Schedule, SyncScope};
+pub use settings::{Flags, Setting, Source, Sourced};
 pub use token::{Token, TokenSource};
 pub use token_command::{Patience, TokenCommand};
 
 use crate::api::Origin;
-use crate::core::secrets::is_token_for_path;
+use crate::core::account::AccountName;
 use token::Sources;
 
 /// The environment and the configuration file.
@@ -33,6 +38,10 @@ pub struct Config {
     read: file::Read,
     /// The path of the file, which may not exist.
     path: PathBuf,
+    /// The account whose settings these are.
+    account: Option<AccountName>,
+    /// True when the account names a source of its token itself.
+    has_own_token: bool,
 }
 
 impl Config {
@@ -41,22 +50,20 @@ impl Config {
     /// # Errors
     /// When the file cannot be read, or has an invalid setting.
     pub fn load(flag: Option<&Path>, environment: Environment) -> Result<Self, Error> {
-        let (path, read) = match (asked_for(flag, &environment)?, usual(&environment)) {
-            (Some(path), _) => {
-                let read =
-                    file::read(&path)?.ok_or_else(|| Error::NoConfig { path: path.clone() })?;
-                (path, read)
-            }
-            (None, Some(path)) => {
-                let read = file::read(&path)?.unwrap_or_default();
-                (path, read)
-            }
-            (None, None) => (PathBuf::new(), file::Read::default()),
+        let (path, read) = match Self::place(flag, &environment) {
+            Ok(Sourced { value, source }) => match file::read(&value)? {
+                None if source != Source::Default => return Err(Error::NoConfig { path: value }),
+                read => (value, read.unwrap_or_default()),
+            },
+            Err(Error::NoConfigHome) => (PathBuf::new(), file::Read::default()),
+            Err(error) => return Err(error),
         };
         Ok(Self {
             environment,
             read,
             path,
+            account: None,
+            has_own_token: false,
         })
     }
 
@@ -90,38 +97,53 @@ impl Config {
         }
     }
 
+    /// The path of the configuration file, which may not exist: `flag`, else `$ARCHIVER_CONFIG`, else its default path.
+    ///
+    /// # Errors
+    /// When there is no home for the default path.
+    pub fn place(
+        flag: Option<&Path>,
+        environment: &Environment,
+    ) -> Result<Sourced<PathBuf>, Error> {
+        let by_variable = environment.path("ARCHIVER_CONFIG");
+        let by_flag = flag.map(Path::to_owned);
+        match Sourced::given(("--config", by_flag), ("ARCHIVER_CONFIG", by_variable)) {
+            Some(given) => given.try_map(|path| environment.in_full(&path)),
+            None => {
+                let home = environment.config_home().ok_or(Error::NoConfigHome)?;
+                Ok(Sourced::by_default(home.join("archiver/config.toml")))
+            }
+        }
+    }
+
     /// The folder of the configuration file, even if the file does not exist; `None` without a home.
     #[must_use]
     pub fn folder(flag: Option<&Path>, environment: &Environment) -> Option<PathBuf> {
-        let asked_for = asked_for(flag, environment).ok()?;
-        let path = asked_for.or_else(|| usual(environment))?;
+        let path = Self::place(flag, environment).ok()?.value;
         path.parent().map(Path::to_owned)
     }
 
-    /// The path of the archive: `flag`, else `$ARCHIVER_DB`, else `database`, else its default.
+    /// The path of the archive: `flag`, else `$ARCHIVER_DB`, else `database`, else its default. Each account has its
+    /// own.
     ///
     /// # Errors
     /// When no path is set and there is no home for the default, or a token was given instead of a path.
     pub fn database(&self, flag: Option<&Path>) -> Result<PathBuf, Error> {
-        let given = flag
-            .map(Path::to_owned)
-            .or_else(|| self.environment.path("ARCHIVER_DB"));
-        if given.as_deref().is_some_and(is_token_for_path) {
-            let what = if flag.is_some() {
-                "--db"
-            } else {
-                "ARCHIVER_DB"
-            };
-            return Err(Error::TokenForPath { what });
-        }
-        if let Some(given) = given {
-            return self.environment.in_full(&given);
-        }
+        self.sourced_database(flag).map(|database| database.value)
+    }
+
+    /// The path of the archive by the configuration, or by default.
+    fn configured_database(&self) -> Result<Sourced<PathBuf>, Error> {
         if let Some(path) = &self.file().database {
-            return self.resolve(path);
+            return self
+                .in_file("database", path)
+                .try_map(|path| self.resolve(path));
         }
         let home = self.environment.data_home().ok_or(Error::NoHome)?;
-        Ok(home.join("archiver/archive.db"))
+        let name = self.account.as_ref().map_or("archive", AccountName::as_str);
+        Ok(Sourced::by_default(
+            home.join(format!("archiver/{name}.db")),
+        ))
     }
 
     /// The address of the API: `flag`, else `$DIGITALOCEAN_API_URL`, else `api_url`, else the address of DigitalOcean.
@@ -129,14 +151,7 @@ impl Config {
     /// # Errors
     /// When the token must not be sent to this address.
     pub fn origin(&self, flag: Option<&str>) -> Result<Origin, Error> {
-        let given = match flag {
-            Some(flag) => Some(flag.to_owned()),
-            None => self.environment.text_or_refused("DIGITALOCEAN_API_URL")?,
-        };
-        let url = given
-            .or_else(|| self.file().api_url.clone())
-            .unwrap_or_else(|| Origin::DIGITALOCEAN.to_owned());
-        Ok(Origin::parse(&url)?)
+        self.sourced_origin(flag).map(|origin| origin.value)
     }
 
     /// Checks the proxy for connections to other machines.
@@ -148,22 +163,42 @@ impl Config {
     }
 
     /// The token from the first source that is set. `doctl_context` is the context of a flag, which wins over all other
-    /// sources; a context in the file comes last. `patience` sets the wait for a command, which never lasts longer than
-    /// a minute.
+    /// sources; a context in the file comes last. The sources that an account names itself win over the environment.
+    /// `patience` sets the wait for a command, which never lasts longer than a minute.
     ///
     /// # Errors
     /// When no source is set, or the first one that is set gives no usable token.
     pub fn token(&self, doctl_context: Option<&str>, patience: Patience) -> Result<Token, Error> {
+        self.with_sources(doctl_context, patience, token::find)?
+    }
+
+    /// True when a source of the token is set. It is not read.
+    ///
+    /// # Errors
+    /// When the path of a file with a token cannot be resolved.
+    pub fn names_token(&self) -> Result<bool, Error> {
+        let first = self.with_sources(None, Patience::default(), token::first_source)?;
+        Ok(first.is_some())
+    }
+
+    /// Passes the sources of the token to `look`.
+    fn with_sources<T>(
+        &self,
+        doctl_context: Option<&str>,
+        patience: Patience,
+        look: impl FnOnce(&Sources<'_>) -> T,
+    ) -> Result<T, Error> {
         let file = self.file();
         let path = file.token_file.as_ref();
-        token::find(&Sources {
+        Ok(look(&Sources {
             environment: &self.environment,
             flag: doctl_context,
             file: path.map(|path| self.resolve(path)).transpose()?.as_deref(),
             command: file.token_command.as_ref(),
             patience,
             context: file.doctl_context.as_deref(),
-        })
+            is_own: self.has_own_token,
+        }))
     }
 
     /// Resolves a path in the file: `~/` is the home, and a relative path begins at the file's folder.
@@ -174,20 +209,6 @@ impl Config {
         let folder = self.path.parent().unwrap_or(Path::new(""));
         Ok(folder.join(self.environment.in_full(path)?))
     }
-}
-
-/// The path from the flag or the environment. This file must exist.
-fn asked_for(flag: Option<&Path>, environment: &Environment) -> Result<Option<PathBuf>, Error> {
-    let given = flag
-        .map(Path::to_owned)
-        .or_else(|| environment.path("ARCHIVER_CONFIG"));
-    given.map(|path| environment.in_full(&path)).transpose()
-}
-
-/// The default path. This file may be missing.
-fn usual(environment: &Environment) -> Option<PathBuf> {
-    let home = environment.config_home()?;
-    Some(home.join("archiver/config.toml"))
 }
 
 #[cfg(test)]
@@ -208,7 +229,7 @@ mod tests {
             ("XDG_CONFIG_HOME", "c"),
         ];
         let environment = Environment::of(&relative);
-        let usual = usual(&environment).unwrap();
+        let usual = Config::place(None, &environment).unwrap().value;
         assert_eq!(usual, Path::new("/home/x/.config/archiver/config.toml"));
         let config = Config::load(None, environment).unwrap();
         let usual = Path::new("/home/x/.local/share/archiver/archive.db");

@@ -10,9 +10,9 @@ use std::{io, thread};
 
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::error::Error;
+use super::error::{Error, HIDDEN};
 use super::private_file::{read_more, text};
 use crate::core::cancellation::Cancellation;
 
@@ -28,6 +28,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "String")]
 pub struct TokenCommand(SecretString);
+
+/// Hides the command.
+impl Serialize for TokenCommand {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(HIDDEN)
+    }
+}
 
 impl From<String> for TokenCommand {
     fn from(text: String) -> Self {
@@ -54,6 +61,11 @@ impl Default for Patience {
 }
 
 impl TokenCommand {
+    /// The command, which may hold a secret.
+    pub(super) fn text(&self) -> &SecretString {
+        &self.0
+    }
+
     /// The output of the command.
     pub(super) fn output(&self, patience: &Patience) -> Result<Zeroizing<String>, Error> {
         self.output_within(LONGEST, patience)

@@ -12,6 +12,7 @@
 )]
 
 mod account;
+mod accounts;
 mod architecture;
 mod archive;
 mod asked;
@@ -21,19 +22,24 @@ mod browser;
 mod chaos;
 #[path = "../../examples/simulator/cloud/mod.rs"]
 mod cloud;
+mod completions;
+mod config;
 mod cost;
 mod daemon;
 #[path = "../../examples/datasette/metadata.rs"]
 mod datasette_metadata;
 mod demo;
+mod documents;
 mod droplets;
 mod ecosystem;
 mod faults;
 mod fuzz_corpus;
+mod golden;
 mod honest_input;
 mod hostile;
 mod import;
 mod import_circles;
+mod man;
 mod power;
 mod process;
 mod query;
