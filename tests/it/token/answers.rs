@@ -39,8 +39,8 @@ const QUESTIONS: [(&[&str], &str); 25] = [
 ];
 
 /// The commands that other tests cover.
-const OTHERS: [&str; 7] = [
-    "sync", "daemon", "import", "serve", "auth", "backup", "help",
+const OTHERS: [&str; 8] = [
+    "sync", "daemon", "import", "serve", "auth", "backup", "export", "help",
 ];
 
 /// The names of the commands, as the help lists them.

@@ -1,0 +1,300 @@
+//! Exports the archive as Parquet files for query engines: all tables as they are at one moment.
+//!
+//! An action is in the file of the month in which it started. Each file has a hash of its rows in the archive, so a
+//! second export encodes only the months whose rows differ. Rows are read through the index of start times and passed
+//! on one by one, so memory does not grow with the archive.
+
+mod reader;
+mod tables;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::rows::RowsError;
+use crate::archive;
+use crate::core::cancellation::Cancellation;
+use crate::output::ParquetWriter;
+use crate::output::lake::{self, Changes, CompleteSync, ExportedArchive, ExportedFile, Lake};
+use reader::{Reader, Tally};
+use tables::{ACTIONS, OTHERS, Table};
+
+/// The month of the actions whose start is not known. Every engine reads it as a date and keeps it.
+const NO_MONTH: &str = "1970-01-01";
+
+/// An archive that cannot be exported.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The archive cannot be read.
+    #[error(transparent)]
+    Query(#[from] super::Error),
+    /// The archive does not say whose it is.
+    #[error(transparent)]
+    Archive(#[from] archive::Error),
+    /// The folder cannot be written.
+    #[error(transparent)]
+    Folder(#[from] lake::Error),
+    /// The folder holds the history of somebody else.
+    #[error("{} holds another history: {conflict}", folder.display())]
+    Other {
+        /// The folder.
+        folder: PathBuf,
+        /// The difference.
+        conflict: String,
+    },
+    /// A signal stopped the export.
+    #[error("the export was stopped; the folder is as before")]
+    Stopped,
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Query(error.into())
+    }
+}
+
+/// What an export did.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Exported {
+    /// The number of actions in the archive.
+    pub actions: u64,
+    /// The files that changed.
+    pub changes: Changes,
+    /// The number of texts in the place of a time that are none. They are null in the files.
+    pub no_times: u64,
+}
+
+/// The archive to export.
+pub struct Source<'a> {
+    /// Open for reading only.
+    pub connection: &'a Connection,
+    /// The name of the account: `account=NAME` is above the files of each table. `None` for a folder of one archive.
+    pub account: Option<&'a str>,
+    /// False when actions are missing in the archive.
+    pub is_complete: bool,
+}
+
+/// Exports an archive to a folder, which then shows it as it was at one moment.
+///
+/// # Errors
+/// When the folder is not one of an export, holds another history, or cannot be written, or when the archive cannot be
+/// read. The folder then shows what it did before.
+pub fn export(
+    source: &Source<'_>,
+    folder: &Path,
+    cancellation: &Cancellation,
+) -> Result<Exported, Error> {
+    // The folder comes first: nobody can then put something newer into it than what is read.
+    let lake = Lake::open(folder)?;
+    let tx = source.connection.unchecked_transaction()?;
+    let archive = exported_archive(source)?;
+    refuse_other(&archive, &lake, folder)?;
+    let account = |name| format!("/account={name}");
+    let mut export = Export {
+        reader: Reader {
+            connection: &tx,
+            cancellation,
+        },
+        parts: source.account.map_or(String::new(), account),
+        lake,
+        no_times: 0,
+    };
+    let (actions, files) = export.actions()?;
+    let rows = files.iter().map(|file| file.rows).sum();
+    let mut parts = vec![(actions, files)];
+    for table in &OTHERS {
+        parts.push(export.table(table)?);
+    }
+    Ok(Exported {
+        actions: rows,
+        no_times: export.no_times,
+        changes: export.lake.publish(archive, parts)?,
+    })
+}
+
+/// The last complete sync.
+const COMPLETE: &str = "
+SELECT id, started_at
+  FROM sync_runs
+ WHERE outcome = 'complete'
+ ORDER BY id DESC
+ LIMIT 1";
+
+fn exported_archive(source: &Source<'_>) -> Result<ExportedArchive, Error> {
+    let owner = archive::account(source.connection)?.unwrap_or_default();
+    let complete_up_to = source.connection.query_row(COMPLETE, [], |row| {
+        Ok(CompleteSync {
+            sync_run: row.get("id")?,
+            started_at: row.get("started_at")?,
+        })
+    });
+    Ok(ExportedArchive {
+        account: source.account.map(str::to_owned),
+        team_uuid: owner.team_uuid,
+        uuid: owner.uuid,
+        complete_up_to: complete_up_to.optional()?,
+        is_complete: source.is_complete,
+    })
+}
+
+fn refuse_other(new: &ExportedArchive, lake: &Lake, folder: &Path) -> Result<(), Error> {
+    let owner = |it: &ExportedArchive| archive::ArchivedAccount {
+        team_uuid: it.team_uuid.clone(),
+        uuid: it.uuid.clone(),
+        ..archive::ArchivedAccount::default()
+    };
+    let there = lake.archive(new.account.as_deref())?;
+    match there.and_then(|it| owner(new).conflict_with(&owner(it))) {
+        Some(conflict) => Err(Error::Other {
+            folder: folder.to_owned(),
+            conflict,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The rows of one file.
+enum Chosen {
+    All,
+    /// The actions that started from this day on, until before the other.
+    Started(String, String),
+    /// The actions with these ids.
+    Ids(Vec<i64>),
+}
+
+/// A file of a table, before it is known whether it changed.
+struct File<'a> {
+    table: &'a Table,
+    path: String,
+    rows: Chosen,
+}
+
+type Part = (String, Vec<ExportedFile>);
+
+struct Export<'a> {
+    reader: Reader<'a>,
+    /// What is between the name of a table and its files.
+    parts: String,
+    lake: Lake,
+    no_times: u64,
+}
+
+impl Export<'_> {
+    fn table(&mut self, table: &Table) -> Result<Part, Error> {
+        let part = format!("{}{}", table.name, self.parts);
+        let file = File {
+            table,
+            path: format!("{part}/{}.parquet", table.name),
+            rows: Chosen::All,
+        };
+        let file = self.file(&file, &mut Vec::new())?;
+        Ok((part, vec![file]))
+    }
+
+    fn actions(&mut self) -> Result<Part, Error> {
+        let part = format!("actions{}", self.parts);
+        let file = |month: String, rows| File {
+            table: &ACTIONS,
+            path: format!("{part}/month={month}/actions.parquet"),
+            rows,
+        };
+        let mut files = Vec::new();
+        let mut without_month = self.reader.ids_out_of_months()?;
+        let mut month = FIRST_MONTH;
+        while let Some(first) = self.reader.first_start(&month)? {
+            while month.next().to_string() <= first {
+                month = month.next();
+            }
+            let rows = Chosen::Started(month.to_string(), month.next().to_string());
+            let exported = self.file(&file(month.to_string(), rows), &mut without_month)?;
+            if exported.rows == 0 {
+                // None of its texts is a time.
+                self.lake.discard(&exported.path)?;
+            } else {
+                files.push(exported);
+            }
+            month = month.next();
+        }
+        // A table without any file is an error to most engines.
+        if !without_month.is_empty() || files.is_empty() {
+            without_month.sort_unstable();
+            let file = file(NO_MONTH.to_owned(), Chosen::Ids(without_month));
+            files.push(self.file(&file, &mut Vec::new())?);
+        }
+        Ok((part, files))
+    }
+
+    /// Writes the file if its rows changed. Adds the ids of rows that do not belong into it to `odd`.
+    fn file(&mut self, file: &File<'_>, odd: &mut Vec<i64>) -> Result<ExportedFile, Error> {
+        if let Some(there) = self.lake.intact(&file.path).cloned() {
+            let mut found = Vec::new();
+            let read = self.reader.read(file, &mut found, &mut |_| Ok(()));
+            let tally = read.map_err(|error| self.reader.failure(file, error))?;
+            if tally.sha256 == there.rows_sha256 {
+                odd.append(&mut found);
+                return Ok(there);
+            }
+        }
+        let sorted_by = match file.rows {
+            Chosen::Ids(_) => &[0],
+            _ => file.table.sorted_by,
+        };
+        let (reader, no_times) = (&self.reader, &mut self.no_times);
+        let mut tally = Tally::default();
+        let (bytes, sha256) = self.lake.write(&file.path, |sink| {
+            let columns = file.table.columns;
+            let fill = ParquetWriter::new(sink, columns, sorted_by).map_err(RowsError::Write);
+            let fill = fill.and_then(|mut writer| {
+                tally = reader.read(file, odd, &mut |read| {
+                    writer.row(&file.table.typed(read, no_times))
+                })?;
+                writer.finish().map_err(RowsError::Write)
+            });
+            fill.map_err(|error| reader.failure(file, error))
+        })?;
+        Ok(ExportedFile {
+            path: file.path.clone(),
+            rows: tally.rows,
+            smallest_id: tally.smallest_id,
+            largest_id: tally.largest_id,
+            bytes,
+            sha256,
+            rows_sha256: tally.sha256,
+        })
+    }
+}
+
+/// A calendar month. Its text is its first day.
+#[derive(Clone, Copy)]
+struct Month {
+    year: u16,
+    month: u8,
+}
+
+/// The first month after [`NO_MONTH`].
+const FIRST_MONTH: Month = Month {
+    year: 1970,
+    month: 2,
+};
+
+impl Month {
+    fn next(self) -> Self {
+        match self.month {
+            12 => Self {
+                year: self.year + 1,
+                month: 1,
+            },
+            month => Self {
+                month: month + 1,
+                ..self
+            },
+        }
+    }
+}
+
+impl fmt::Display for Month {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:04}-{:02}-01", self.year, self.month)
+    }
+}
