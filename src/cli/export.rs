@@ -179,5 +179,5 @@ fn check(context: &Context, arguments: &Arguments, folder: &Path) -> Result<Stat
     }
     let problems = counted(problems.len() as u64, "problem");
     Err(Failure::failed(format!("{}: {problems}", folder.display()))
-        .with_hint("`archiver export` writes missing files again; remove DIR to have all written"))
+        .with_hint("remove what it names and export again: a missing file is written anew"))
 }

@@ -263,3 +263,136 @@ fn as_io(error: ParquetError) -> io::Error {
         error => io::Error::other(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::file::statistics::Statistics;
+    use parquet::record::Field;
+
+    use super::*;
+
+    const fn column(name: &'static str, kind: ParquetType, is_required: bool) -> ParquetColumn {
+        ParquetColumn {
+            name,
+            kind,
+            is_required,
+            is_distinct: is_required,
+        }
+    }
+
+    const COLUMNS: [ParquetColumn; 4] = [
+        column("id", ParquetType::Integer, true),
+        column("at", ParquetType::Time, false),
+        column("text", ParquetType::Text, false),
+        column("flag", ParquetType::Flag, false),
+    ];
+
+    fn written(rows: i64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut writer = ParquetWriter::new(&mut bytes, &COLUMNS, &[0]).unwrap();
+        for id in 0..rows {
+            let text = format!("text {}", id % 10);
+            let is_null = id % 3 == 0;
+            let cells = [
+                Value::Integer(id),
+                Value::Integer(id),
+                Value::Text(&text),
+                Value::Integer(id % 2),
+            ];
+            let cells = cells.map(|cell| if is_null { Value::Null } else { cell });
+            let id = [Value::Integer(id)];
+            let row: Vec<_> = id.into_iter().chain(cells[1..].iter().copied()).collect();
+            writer.row(&row).unwrap();
+        }
+        writer.finish().unwrap();
+        bytes
+    }
+
+    fn reader(bytes: &[u8]) -> SerializedFileReader<std::fs::File> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        SerializedFileReader::new(file).unwrap()
+    }
+
+    #[test]
+    fn rows_are_read_back_as_they_were_in_all_groups() {
+        let rows = i64::try_from(GROUP_ROWS).unwrap() + 1_000;
+        let bytes = written(rows);
+        assert!(bytes == written(rows), "the same rows make the same bytes");
+        let reader = reader(&bytes);
+        assert_eq!(reader.metadata().num_row_groups(), 2);
+        let mut expected = 0;
+        for row in reader.get_row_iter(None).unwrap() {
+            let fields = row.unwrap().into_columns();
+            let fields: Vec<_> = fields.into_iter().map(|(_, field)| field).collect();
+            let values = [
+                Field::TimestampMicros(expected * 1_000_000),
+                Field::Str(format!("text {}", expected % 10)),
+                Field::Bool(expected % 2 == 1),
+            ];
+            let values = values.map(|it| if expected % 3 == 0 { Field::Null } else { it });
+            assert_eq!(fields[0], Field::Long(expected));
+            assert_eq!(fields[1..], values);
+            expected += 1;
+        }
+        assert_eq!(expected, rows);
+    }
+
+    #[test]
+    fn a_group_says_what_is_in_it_and_how_it_is_sorted() {
+        let reader = reader(&written(100));
+        let group = reader.metadata().row_group(0);
+        assert_eq!(group.sorting_columns().map(Vec::len), Some(1));
+        let Some(Statistics::Int64(ids)) = group.column(0).statistics() else {
+            panic!("no statistics")
+        };
+        assert_eq!((ids.min_opt(), ids.max_opt()), (Some(&0), Some(&99)));
+        let texts = group.column(2).statistics().unwrap();
+        assert_eq!(texts.null_count_opt(), Some(34));
+        assert_eq!(texts.max_bytes_opt(), Some(&b"text 9"[..]));
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_is_null_or_an_error_where_there_is_no_null() {
+        let mut bytes = Vec::new();
+        let mut writer = ParquetWriter::new(&mut bytes, &COLUMNS, &[0]).unwrap();
+        let odd = [
+            Value::Integer(1),
+            Value::Integer(i64::MAX),
+            Value::Integer(2),
+            Value::Integer(2),
+        ];
+        writer.row(&odd).unwrap();
+        let error = writer.row(&[Value::Null; 4]).unwrap_err();
+        assert_eq!(error.to_string(), "a row has no id");
+        drop(writer);
+        let mut writer = ParquetWriter::new(Vec::new(), &COLUMNS, &[0]).unwrap();
+        writer.row(&odd).unwrap();
+        let nulls = writer
+            .columns
+            .iter()
+            .filter_map(|it| it.levels.clone())
+            .flatten();
+        assert_eq!(nulls.collect::<Vec<_>>(), [0, 0, 0]);
+    }
+
+    #[test]
+    fn the_error_of_a_full_disk_stays_what_it_is() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut writer = ParquetWriter::new(Full, &COLUMNS, &[0]).unwrap();
+        writer
+            .row(&[Value::Integer(1), Value::Null, Value::Null, Value::Null])
+            .unwrap();
+        let error = writer.finish().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    }
+}

@@ -28,6 +28,7 @@ mod datasette_metadata;
 mod demo;
 mod droplets;
 mod ecosystem;
+mod export;
 mod faults;
 mod fuzz_corpus;
 mod honest_input;

@@ -13,6 +13,8 @@ pub(super) type Step = Box<dyn FnMut() -> io::Result<()> + Send>;
 /// The file system.
 pub(super) struct Disk {
     pub(super) step: Step,
+    /// False once the file system has shown that it cannot exchange two folders.
+    pub(super) exchanges: bool,
 }
 
 /// Names the path in an error.
@@ -49,7 +51,10 @@ impl Disk {
 
     /// Exchanges two folders. False where the file system cannot do it.
     pub(super) fn exchange(&mut self, one: &Path, other: &Path) -> Result<bool, Error> {
-        self.step(other, |other| exchange(one, other))
+        if self.exchanges {
+            self.exchanges = self.step(other, |other| exchange(one, other))?;
+        }
+        Ok(self.exchanges)
     }
 
     /// Gives the file a second name, or copies it where a file has only one name.

@@ -21,6 +21,7 @@ pub use check::{Checked, check};
 pub use manifest::{CompleteSync, ExportedArchive, ExportedFile, Manifest};
 pub use sink::{Sink, hexadecimal};
 
+use crate::core::files::folder_of;
 use disk::{Disk, Step, at, files_below, folders_below};
 
 /// The folder of unfinished work. Engines read nothing below a name that begins like this.
@@ -122,13 +123,14 @@ impl Lake {
     /// # Errors
     /// When it holds something that no export wrote, when another run works there, or when the system refuses.
     pub fn open(root: &Path) -> Result<Self, Error> {
-        Self::open_with(root, Box::new(|| Ok(())))
+        let step: Step = Box::new(|| Ok(()));
+        let exchanges = true;
+        Self::open_on(Disk { step, exchanges }, root)
     }
 
-    fn open_with(root: &Path, step: Step) -> Result<Self, Error> {
-        let mut disk = Disk { step };
+    fn open_on(mut disk: Disk, root: &Path) -> Result<Self, Error> {
         if !root.exists() {
-            let folder = crate::core::files::folder_of(root);
+            let folder = folder_of(root);
             if !folder.is_dir() {
                 return Err(Error::NoFolder {
                     path: root.to_owned(),
@@ -136,6 +138,7 @@ impl Lake {
                 });
             }
             disk.make_folder(root)?;
+            disk.sync(folder)?;
         }
         let lock = at(root, File::open(root))?;
         refuse_if_held(root, lock.try_lock())?;
@@ -325,14 +328,13 @@ impl Lake {
     /// Puts the new version of a part in place, in one step where the file system can exchange folders.
     fn swap(&mut self, part: &str) -> Result<(), Error> {
         let (old, new) = (self.root.join(part), self.new_place(part));
-        let folder = crate::core::files::folder_of(&old).to_owned();
+        let folder = folder_of(&old).to_owned();
         self.disk.make_folder(&folder)?;
         if fs::symlink_metadata(&old).is_err() {
             self.disk.rename(&new, &old)?;
         } else if !self.disk.exchange(&new, &old)? {
             let aside = self.work().join("old").join(part);
-            self.disk
-                .make_folder(crate::core::files::folder_of(&aside))?;
+            self.disk.make_folder(folder_of(&aside))?;
             self.disk.rename(&old, &aside)?;
             self.disk.rename(&new, &old)?;
         }

@@ -106,10 +106,15 @@ pub fn export(
     for table in &OTHERS {
         parts.push(export.table(table)?);
     }
+    let Export {
+        mut lake, no_times, ..
+    } = export;
+    // Nothing more is read, so a sync need not wait for the disk.
+    drop(tx);
     Ok(Exported {
         actions: rows,
-        no_times: export.no_times,
-        changes: export.lake.publish(archive, parts)?,
+        no_times,
+        changes: lake.publish(archive, parts)?,
     })
 }
 
