@@ -313,12 +313,9 @@ impl Lake {
     fn commit(&mut self, manifest: &Manifest) -> Result<(), Error> {
         let work = self.work();
         self.disk.make_folder(&work)?;
-        for file in std::mem::take(&mut self.unsynced) {
-            self.disk.sync(&file)?;
-        }
-        for folder in folders_below(&work)?.iter().rev() {
-            self.disk.sync(folder)?;
-        }
+        let files = std::mem::take(&mut self.unsynced);
+        self.disk.sync_all(&files)?;
+        self.disk.sync_all(&folders_below(&work)?)?;
         self.disk.sync(&self.root)?;
         self.write_manifest(manifest, &work)?;
         self.is_committed = true;
