@@ -86,15 +86,16 @@ impl<W: Write + Send> ParquetWriter<W> {
         Ok(())
     }
 
-    /// Writes the rest of the file.
+    /// Writes the rest of the file. Call it once, after the rows.
     ///
     /// # Errors
     /// When the sink fails.
-    pub fn finish(mut self) -> io::Result<()> {
+    pub fn finish(&mut self) -> io::Result<&W> {
         if self.rows > 0 {
             self.write_group()?;
         }
-        self.file.finish().map(drop).map_err(as_io)
+        self.file.finish().map_err(as_io)?;
+        Ok(self.file.inner())
     }
 
     fn write_group(&mut self) -> io::Result<()> {
@@ -306,6 +307,7 @@ mod tests {
             writer.row(&row).unwrap();
         }
         writer.finish().unwrap();
+        drop(writer);
         bytes
     }
 
@@ -392,7 +394,7 @@ mod tests {
         writer
             .row(&[Value::Integer(1), Value::Null, Value::Null, Value::Null])
             .unwrap();
-        let error = writer.finish().unwrap_err();
+        let error = writer.finish().err().unwrap();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }
 }

@@ -156,6 +156,12 @@ impl Lake {
         Ok(lake)
     }
 
+    /// The path of a file in the folder.
+    #[must_use]
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
     /// What the folder holds.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
@@ -185,26 +191,19 @@ impl Lake {
         (there.is_file() && there.len() == file.bytes).then_some(file)
     }
 
-    /// Writes a new file, which takes its place with [`Lake::publish`]. Returns its length and hash.
+    /// Begins a new file, which takes its place with [`Lake::publish`].
     ///
     /// # Errors
-    /// When `fill` fails, or the system refuses.
-    pub fn write<E: From<Error>>(
-        &mut self,
-        path: &str,
-        fill: impl FnOnce(&mut Sink) -> Result<(), E>,
-    ) -> Result<(u64, String), E> {
+    /// When the system refuses.
+    pub fn create(&mut self, path: &str) -> Result<Sink, Error> {
         let staged = self.new_place(path);
-        if let Some(folder) = staged.parent() {
-            self.disk.make_folder(folder)?;
-        }
-        let mut sink = Sink::new(self.disk.create(&staged)?);
-        fill(&mut sink)?;
+        self.disk.make_folder(folder_of(&staged))?;
+        let file = self.disk.create(&staged)?;
         self.unsynced.push(staged);
-        Ok(sink.finish())
+        Ok(Sink::new(file))
     }
 
-    /// Takes back a file of [`Lake::write`].
+    /// Takes back a file of [`Lake::create`].
     ///
     /// # Errors
     /// When the system refuses.

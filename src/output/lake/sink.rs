@@ -22,8 +22,10 @@ impl Sink {
         }
     }
 
-    pub(super) fn finish(self) -> (u64, String) {
-        (self.bytes, hexadecimal(&self.hash.finish()))
+    /// The length and the hash of what was written so far.
+    #[must_use]
+    pub fn written(&self) -> (u64, String) {
+        (self.bytes, hexadecimal(&self.hash.clone().finish()))
     }
 }
 

@@ -4,6 +4,7 @@
 //! second export encodes only the months whose rows differ. Rows are read through the index of start times and passed
 //! on one by one, so memory does not grow with the archive.
 
+mod finisher;
 mod reader;
 mod tables;
 
@@ -15,8 +16,9 @@ use rusqlite::{Connection, OptionalExtension};
 use super::rows::RowsError;
 use crate::archive;
 use crate::core::cancellation::Cancellation;
-use crate::output::ParquetWriter;
-use crate::output::lake::{self, Changes, CompleteSync, ExportedArchive, ExportedFile, Lake};
+use crate::output::lake::{self, Changes, CompleteSync, ExportedArchive, ExportedFile, Lake, Sink};
+use crate::output::{ParquetWriter, Value};
+use finisher::Finisher;
 use reader::{Reader, Tally};
 use tables::{ACTIONS, OTHERS, Table};
 
@@ -98,6 +100,7 @@ pub fn export(
         },
         parts: source.account.map_or(String::new(), account),
         lake,
+        finisher: Finisher::start(),
         no_times: 0,
     };
     let (actions, files) = export.actions()?;
@@ -107,8 +110,15 @@ pub fn export(
         parts.push(export.table(table)?);
     }
     let Export {
-        mut lake, no_times, ..
+        mut lake,
+        mut finisher,
+        no_times,
+        ..
     } = export;
+    let files = parts.iter_mut().flat_map(|(_, files)| files);
+    for file in files.filter(|file| file.sha256.is_empty()) {
+        (file.bytes, file.sha256) = finisher.next()?;
+    }
     // Nothing more is read, so a sync need not wait for the disk.
     drop(tx);
     Ok(Exported {
@@ -182,6 +192,7 @@ struct Export<'a> {
     /// What is between the name of a table and its files.
     parts: String,
     lake: Lake,
+    finisher: Finisher,
     no_times: u64,
 }
 
@@ -194,7 +205,7 @@ impl Export<'_> {
             rows: Chosen::All,
         };
         let file = self.file(&file, &mut Vec::new())?;
-        Ok((part, vec![file]))
+        Ok((part, file.into_iter().collect()))
     }
 
     fn actions(&mut self) -> Result<Part, Error> {
@@ -212,61 +223,79 @@ impl Export<'_> {
                 month = month.next();
             }
             let rows = Chosen::Started(month.to_string(), month.next().to_string());
-            let exported = self.file(&file(month.to_string(), rows), &mut without_month)?;
-            if exported.rows == 0 {
-                // None of its texts is a time.
-                self.lake.discard(&exported.path)?;
-            } else {
-                files.push(exported);
-            }
+            files.extend(self.file(&file(month.to_string(), rows), &mut without_month)?);
             month = month.next();
         }
         // A table without any file is an error to most engines.
         if !without_month.is_empty() || files.is_empty() {
             without_month.sort_unstable();
             let file = file(NO_MONTH.to_owned(), Chosen::Ids(without_month));
-            files.push(self.file(&file, &mut Vec::new())?);
+            files.extend(self.file(&file, &mut Vec::new())?);
         }
         Ok((part, files))
     }
 
-    /// Writes the file if its rows changed. Adds the ids of rows that do not belong into it to `odd`.
-    fn file(&mut self, file: &File<'_>, odd: &mut Vec<i64>) -> Result<ExportedFile, Error> {
+    /// Writes the file if its rows changed. Adds the ids of rows that do not belong into it to `odd`. `None` when all of
+    /// them do not.
+    fn file(&mut self, file: &File<'_>, odd: &mut Vec<i64>) -> Result<Option<ExportedFile>, Error> {
         if let Some(there) = self.lake.intact(&file.path).cloned() {
             let mut found = Vec::new();
             let read = self.reader.read(file, &mut found, &mut |_| Ok(()));
-            let tally = read.map_err(|error| self.reader.failure(file, error))?;
+            let tally = read.map_err(|error| self.failure(file, error))?;
             if tally.sha256 == there.rows_sha256 {
                 odd.append(&mut found);
-                return Ok(there);
+                return Ok(Some(there));
             }
         }
-        let sorted_by = match file.rows {
-            Chosen::Ids(_) => &[0],
-            _ => file.table.sorted_by,
-        };
-        let (reader, no_times) = (&self.reader, &mut self.no_times);
-        let mut tally = Tally::default();
-        let (bytes, sha256) = self.lake.write(&file.path, |sink| {
-            let columns = file.table.columns;
-            let fill = ParquetWriter::new(sink, columns, sorted_by).map_err(RowsError::Write);
-            let fill = fill.and_then(|mut writer| {
-                tally = reader.read(file, odd, &mut |read| {
-                    writer.row(&file.table.typed(read, no_times))
-                })?;
-                writer.finish().map_err(RowsError::Write)
-            });
-            fill.map_err(|error| reader.failure(file, error))
-        })?;
-        Ok(ExportedFile {
+        let (tally, writer) = self.filled(file, odd)?;
+        if tally.rows == 0 && matches!(file.rows, Chosen::Started(..)) {
+            self.lake.discard(&file.path)?;
+            return Ok(None);
+        }
+        self.finisher.take((self.lake.path(&file.path), writer))?;
+        Ok(Some(ExportedFile {
             path: file.path.clone(),
             rows: tally.rows,
             smallest_id: tally.smallest_id,
             largest_id: tally.largest_id,
-            bytes,
-            sha256,
+            // What the finisher knows.
+            bytes: 0,
+            sha256: String::new(),
             rows_sha256: tally.sha256,
-        })
+        }))
+    }
+
+    /// A new file with all its rows, before the last of them are encoded.
+    fn filled(
+        &mut self,
+        file: &File<'_>,
+        odd: &mut Vec<i64>,
+    ) -> Result<(Tally, ParquetWriter<Sink>), Error> {
+        let table = file.table;
+        let sorted_by = match file.rows {
+            Chosen::Ids(_) => &[0],
+            _ => table.sorted_by,
+        };
+        let sink = self.lake.create(&file.path)?;
+        let writer = ParquetWriter::new(sink, table.columns, sorted_by);
+        let mut writer = writer.map_err(|error| self.failure(file, RowsError::Write(error)))?;
+        let no_times = &mut self.no_times;
+        let mut take = |read: &[Value<'_>]| writer.row(&table.typed(read, no_times));
+        let tally = self.reader.read(file, odd, &mut take);
+        let tally = tally.map_err(|error| self.failure(file, error))?;
+        Ok((tally, writer))
+    }
+
+    /// What an error means to the user.
+    fn failure(&self, file: &File<'_>, error: RowsError) -> Error {
+        match error {
+            RowsError::Write(_) if self.reader.cancellation.is_requested() => Error::Stopped,
+            RowsError::Write(source) => Error::Folder(lake::Error::File {
+                path: self.lake.path(&file.path),
+                source,
+            }),
+            RowsError::Read(error) => error.into(),
+        }
     }
 }
 

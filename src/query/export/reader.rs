@@ -6,10 +6,10 @@ use ring::digest::{Context, SHA256};
 use rusqlite::Connection;
 
 use super::tables::seconds;
-use super::{Chosen, Error, File, Month};
+use super::{Chosen, File, Month};
 use crate::core::cancellation::Cancellation;
 use crate::output::Value;
-use crate::output::lake::{self, hexadecimal};
+use crate::output::lake::hexadecimal;
 use crate::query::rows::{RowsError, visit_rows};
 
 /// The first month that ClickHouse's type `Date` does not hold. Later actions are in the file of those without a month.
@@ -109,18 +109,6 @@ impl Reader<'_> {
             }
         }
         Ok(())
-    }
-
-    /// What an error means to the user.
-    pub(super) fn failure(&self, file: &File<'_>, error: RowsError) -> Error {
-        match error {
-            RowsError::Write(_) if self.cancellation.is_requested() => Error::Stopped,
-            RowsError::Write(source) => Error::Folder(lake::Error::File {
-                path: file.path.clone().into(),
-                source,
-            }),
-            RowsError::Read(error) => error.into(),
-        }
     }
 }
 
