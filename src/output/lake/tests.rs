@@ -1,4 +1,7 @@
+//! Runs that are killed at each of their steps, and folders that hold something else.
+
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -98,31 +98,21 @@ pub fn export(
             connection: &tx,
             cancellation,
         },
-        parts: source.account.map_or(String::new(), account),
+        account: source.account.map_or(String::new(), account),
         lake,
         finisher: Finisher::start(),
         no_times: 0,
     };
-    let (actions, files) = export.actions()?;
-    let rows = files.iter().map(|file| file.rows).sum();
-    let mut parts = vec![(actions, files)];
-    for table in &OTHERS {
-        parts.push(export.table(table)?);
-    }
+    let parts = export.parts()?;
+    let (_, actions) = &parts[0];
+    let actions = actions.iter().map(|file| file.rows).sum();
     let Export {
-        mut lake,
-        mut finisher,
-        no_times,
-        ..
+        mut lake, no_times, ..
     } = export;
-    let files = parts.iter_mut().flat_map(|(_, files)| files);
-    for file in files.filter(|file| file.sha256.is_empty()) {
-        (file.bytes, file.sha256) = finisher.next()?;
-    }
     // Nothing more is read, so a sync need not wait for the disk.
     drop(tx);
     Ok(Exported {
-        actions: rows,
+        actions,
         no_times,
         changes: lake.publish(archive, parts)?,
     })
@@ -190,15 +180,28 @@ type Part = (String, Vec<ExportedFile>);
 struct Export<'a> {
     reader: Reader<'a>,
     /// What is between the name of a table and its files.
-    parts: String,
+    account: String,
     lake: Lake,
     finisher: Finisher,
     no_times: u64,
 }
 
 impl Export<'_> {
+    /// All tables with all their files, the actions first.
+    fn parts(&mut self) -> Result<Vec<Part>, Error> {
+        let mut parts = vec![self.actions()?];
+        for table in &OTHERS {
+            parts.push(self.table(table)?);
+        }
+        let files = parts.iter_mut().flat_map(|(_, files)| files);
+        for file in files.filter(|file| file.sha256.is_empty()) {
+            (file.bytes, file.sha256) = self.finisher.next()?;
+        }
+        Ok(parts)
+    }
+
     fn table(&mut self, table: &Table) -> Result<Part, Error> {
-        let part = format!("{}{}", table.name, self.parts);
+        let part = format!("{}{}", table.name, self.account);
         let file = File {
             table,
             path: format!("{part}/{}.parquet", table.name),
@@ -209,7 +212,7 @@ impl Export<'_> {
     }
 
     fn actions(&mut self) -> Result<Part, Error> {
-        let part = format!("actions{}", self.parts);
+        let part = format!("actions{}", self.account);
         let file = |month: String, rows| File {
             table: &ACTIONS,
             path: format!("{part}/month={month}/actions.parquet"),
