@@ -1,12 +1,13 @@
-//! A folder of Parquet files that query engines read as tables: `actions/month=2026-11-01/actions.parquet` and the like.
+//! A folder of Parquet files that query engines read as tables: `actions/month=2026-11-01/actions.parquet` and so on.
 //!
-//! A *part* is the folder of a table, or of one account in it. A run writes the new files of a part beside it, below
-//! `.archiver-export/new/`, and links the unchanged files to them. One system call then exchanges both folders. So a reader,
-//! and whoever comes after a kill, finds the part as before or after, also when an action moves to another month.
+//! A *part* is the folder of a table, or of one account in it. A run writes the new files of a part below
+//! `.archiver-export/new/`, and links the unchanged files to them. One system call then exchanges both folders. So a
+//! reader, and the next run after a kill, finds the part as before or after, even when an action moves to another
+//! month.
 //!
-//! `.archiver-export/_manifest.json` is there from before the first exchange until all are done. It says which parts are
-//! new, and the next run goes on from there. `disk` has the steps, `manifest` the list of files, and
-//! `check` compares both.
+//! `.archiver-export/_manifest.json` is there from before the first exchange until all are done. It says which parts
+//! are new, and the next run goes on from there. `disk` has the steps, `manifest` the list of files, and `check`
+//! compares both.
 
 mod check;
 mod disk;

@@ -238,8 +238,8 @@ impl Export<'_> {
         Ok((part, files))
     }
 
-    /// Writes the file if its rows changed. Adds the ids of rows that do not belong into it to `odd`. `None` when all of
-    /// them do not.
+    /// Writes the file if its rows changed. The ids of rows that do not belong into it go to `odd`. `None` when no row
+    /// does.
     fn file(&mut self, file: &File<'_>, odd: &mut Vec<i64>) -> Result<Option<ExportedFile>, Error> {
         if let Some(there) = self.lake.intact(&file.path).cloned() {
             let mut found = Vec::new();
