@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use archiver::api;
 use archiver::archive;
 use archiver::config;
+use archiver::output::lake;
 use archiver::query;
-use archiver::query::report;
+use archiver::query::{export, report};
 use archiver::sync::import;
 
 /// The exit statuses that scripts rely on.
@@ -210,6 +211,60 @@ impl From<import::Error> for Failure {
             import::Error::Refused(_) => Status::Usage,
         };
         Self::of(status, &error)
+    }
+}
+
+impl From<export::Error> for Failure {
+    fn from(error: export::Error) -> Self {
+        match error {
+            export::Error::Query(error) => Self::from(error),
+            export::Error::Archive(error) => Self::from(error),
+            export::Error::Folder(error) => Self::from(error),
+            export::Error::Other { .. } => Self::of(Status::Usage, &error)
+                .with_hint("choose another folder, or another name with --as"),
+            export::Error::Stopped => Self::of(Status::Failed, &error),
+        }
+    }
+}
+
+impl From<lake::Error> for Failure {
+    fn from(error: lake::Error) -> Self {
+        let (status, hint) = match &error {
+            lake::Error::NoFolder { .. } => {
+                (Status::Usage, "make it first, or choose another folder")
+            }
+            lake::Error::Foreign { .. } => (
+                Status::Usage,
+                "choose an empty folder, or one that does not exist yet",
+            ),
+            lake::Error::NoExport { .. } => (Status::Usage, "`archiver export DIR` writes one"),
+            lake::Error::Busy { .. } => (Status::Locked, "wait until it has ended"),
+            lake::Error::Manifest { .. } => {
+                (Status::Usage, "remove the whole folder, and export again")
+            }
+            lake::Error::Newer { .. } => {
+                (Status::Usage, "use that version, or choose another folder")
+            }
+            lake::Error::Accounts {
+                has_accounts: true, ..
+            } => (Status::Usage, "name this one with --as NAME"),
+            lake::Error::Accounts { .. } => {
+                (Status::Usage, "leave out --as, or choose another folder")
+            }
+            lake::Error::File { source, .. } => {
+                let is_full = matches!(
+                    source.kind(),
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+                );
+                let hint = "make room and export again; the folder shows what it did before";
+                (Status::Failed, if is_full { hint } else { "" })
+            }
+        };
+        let failure = Self::of(status, &error);
+        match hint {
+            "" => failure,
+            hint => failure.with_hint(hint),
+        }
     }
 }
 

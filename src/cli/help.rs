@@ -19,7 +19,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ),
     (
         "Maintain",
-        &["status", "verify", "backup", "accounts", "auth"],
+        &["status", "verify", "backup", "export", "accounts", "auth"],
     ),
     ("Set up", &["config", "completions", "man"]),
 ];

@@ -25,6 +25,7 @@ mod decided;
 mod document;
 mod droplets;
 mod exit;
+mod export;
 mod filter;
 mod grammar;
 mod help;
@@ -230,6 +231,8 @@ enum Command {
     Verify(verify::Arguments),
     /// Copy the archive; a sync may run meanwhile
     Backup(backup::Arguments),
+    /// Write the archive as Parquet files for query engines
+    Export(export::Arguments),
 }
 
 impl Command {
@@ -237,7 +240,11 @@ impl Command {
     fn listens_to_signals(&self) -> bool {
         match self {
             Self::Sync(arguments) => !arguments.is_forecast(),
-            Self::Daemon(_) | Self::Import(_) | Self::Serve(_) | Self::Backup(_) => true,
+            Self::Daemon(_)
+            | Self::Import(_)
+            | Self::Serve(_)
+            | Self::Backup(_)
+            | Self::Export(_) => true,
             _ => false,
         }
     }
@@ -397,5 +404,6 @@ fn execute<A: Alarm>(
         Command::Auth(arguments) => auth::run(context, &arguments),
         Command::Verify(arguments) => verify::run(context, &arguments),
         Command::Backup(arguments) => backup::run(context, &arguments),
+        Command::Export(arguments) => export::run(context, &arguments),
     }
 }

@@ -7,9 +7,11 @@ mod csv;
 mod format;
 mod html;
 mod json;
+pub mod lake;
 mod layout;
 mod markdown;
 mod number;
+mod parquet;
 mod table;
 mod terminal;
 
@@ -18,6 +20,7 @@ pub use format::{Format, UnknownFormat};
 pub use format::{Heading, Look, Round, is_same_name};
 pub use html::Frame;
 pub use number::grouped;
+pub use parquet::{ParquetColumn, ParquetType, ParquetWriter};
 pub use terminal::{visible, visible_json, wrapped};
 
 use std::io::{self, Write};

@@ -32,6 +32,7 @@ mod demo;
 mod documents;
 mod droplets;
 mod ecosystem;
+mod export;
 mod faults;
 mod fuzz_corpus;
 mod golden;

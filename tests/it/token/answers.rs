@@ -42,13 +42,14 @@ const QUESTIONS: [(&[&str], &str); 28] = [
 ];
 
 /// The commands that other tests cover.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 10] = [
     "sync",
     "daemon",
     "import",
     "serve",
     "auth",
     "backup",
+    "export",
     "completions",
     "man",
     "help",
@@ -88,6 +89,8 @@ fn no_answer_holds_a_trace_of_the_token_that_a_server_repeated() {
         let copy = home.sandbox.folder().join("copy.db");
         run(&["backup", copy.to_str().unwrap(), "-vv"]).exits(0);
         assert!(copy.exists());
+        let lake = home.sandbox.folder().join("lake");
+        run(&["export", lake.to_str().unwrap(), "-vv"]).exits(0);
         traces.are_not_below(home.sandbox.folder());
     }
 }
@@ -115,7 +118,7 @@ fn no_command_explains_itself_with_the_token_and_none_is_forgotten_here() {
             }
             run(&[name, "--no-such-flag", "-vv"]).exits(2);
         }
-        assert_eq!(names.len(), 23, "{names:?}");
+        assert_eq!(names.len(), 24, "{names:?}");
         run(&["auth", "check", "--help"]).exits(0);
         run(&["--version"]).exits(0);
     }

@@ -1,0 +1,183 @@
+//! `archiver export`: writes the archive as Parquet files, and checks them.
+
+use std::path::{Path, PathBuf};
+
+use archiver::output::lake::{self, Checked};
+use archiver::query::export::{self, Exported, Source};
+use archiver::query::status::{counted, grouped};
+use serde::Serialize;
+
+use super::Context;
+use super::document::{DocumentFormat, print_json};
+use super::exit::{Failure, Status};
+use super::runtime::{Hangup, stop_signals};
+
+/// Flags of `archiver export`.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Arguments {
+    /// The folder of the files; it is made if it does not exist
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// The name of the account, where DIR has the archives of several
+    #[arg(long = "as", value_name = "NAME", value_parser = account_name)]
+    account: Option<String>,
+    /// Write nothing if actions are missing in the archive
+    #[arg(long)]
+    require_complete: bool,
+    /// Write nothing: hold the files of DIR against its manifest
+    #[arg(long, conflicts_with_all = ["account", "require_complete"])]
+    check: bool,
+    /// The format of the report: json is always printed, text only with -v
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true
+    )]
+    output: DocumentFormat,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  archiver export /data/lake
+  archiver export /data/lake --as production --require-complete
+  archiver export /data/lake --check
+  duckdb -c \"SELECT type, count(*) FROM read_parquet('/data/lake/actions/**/*.parquet') GROUP BY type\"
+
+DIR gets actions/month=2026-11-01/actions.parquet and so on, and droplets, regions, region_features, region_sizes and \
+sync_runs beside it. The month is a partition column of the type date; actions whose start is not known are in \
+month=1970-01-01. With --as NAME, account=NAME is above the files of each table.
+
+A second export writes the months in which something changed, and nothing if nothing did. It replaces a table in one \
+step: readers and a kill see it as before or after. _manifest.json lists the files with their hashes, and the sync up \
+to which they are complete. Files of others in DIR stay.
+
+Exit status: 0 exported, or the files are as the manifest says; 1 failed, or they are not; 2 DIR is not usable; 3 the \
+archive is incomplete, with --require-complete; 5 another export to DIR is running; 6 no usable archive.";
+
+/// The report on an export, for scripts.
+#[derive(Serialize)]
+struct Document {
+    path: String,
+    actions: u64,
+    files_written: usize,
+    files_removed: usize,
+}
+
+/// The report on a check, for scripts.
+#[derive(Serialize)]
+struct CheckDocument<'a> {
+    path: String,
+    is_sound: bool,
+    problems: &'a [String],
+    files: usize,
+    rows: u64,
+    archives: &'a [lake::ExportedArchive],
+}
+
+fn account_name(text: &str) -> Result<String, String> {
+    let is_usual = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-');
+    if !text.is_empty() && text.chars().all(is_usual) {
+        Ok(text.to_owned())
+    } else {
+        Err("use letters, digits, _ and - only".to_owned())
+    }
+}
+
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
+    let environment = context.config.environment();
+    let folder = environment.in_full(&arguments.folder)?;
+    if arguments.check {
+        return check(context, arguments, &folder);
+    }
+    let signals = stop_signals(Hangup::Stops, None)?;
+    let connection = context.open_archive()?;
+    let is_complete = !context.basis.is_incomplete();
+    if arguments.require_complete && !is_complete {
+        context.terminal.error("nothing is exported", None);
+        return Ok(Status::Partial);
+    }
+    let source = Source {
+        connection: &connection,
+        account: arguments.account.as_deref(),
+        is_complete,
+    };
+    let exported = export::export(&source, &folder, &signals.cancellation)?;
+    tell(context, &exported, &folder);
+    match arguments.output {
+        DocumentFormat::Text => Ok(Status::Done),
+        DocumentFormat::Json => print_json(
+            context,
+            &Document {
+                path: folder.display().to_string(),
+                actions: exported.actions,
+                files_written: exported.changes.written,
+                files_removed: exported.changes.removed,
+            },
+        ),
+    }
+}
+
+fn tell(context: &Context, exported: &Exported, folder: &Path) {
+    let Exported {
+        actions, changes, ..
+    } = exported;
+    context.terminal.detail(
+        1,
+        &format!(
+            "exported {} actions to {}: {} written, {} removed",
+            grouped(*actions),
+            folder.display(),
+            counted(changes.written as u64, "file"),
+            grouped(changes.removed as u64),
+        ),
+    );
+    if exported.no_times > 0 {
+        let cells = counted(exported.no_times, "cell");
+        context.terminal.warning(&format!(
+            "{cells} of the archive should be a time and are none: null in the files; `archiver verify` shows where"
+        ));
+    }
+}
+
+fn check(context: &Context, arguments: &Arguments, folder: &Path) -> Result<Status, Failure> {
+    let checked = lake::check(folder)?;
+    let Checked {
+        manifest, problems, ..
+    } = &checked;
+    let rows = manifest.files.iter().map(|file| file.rows).sum();
+    match arguments.output {
+        DocumentFormat::Text => {
+            for problem in problems {
+                context.terminal.error(problem, None);
+            }
+            let files = counted(manifest.files.len() as u64, "file");
+            let text = format!("checked {files}, {} rows", grouped(rows));
+            context.terminal.detail(1, &text);
+        }
+        DocumentFormat::Json => {
+            let document = CheckDocument {
+                path: folder.display().to_string(),
+                is_sound: problems.is_empty(),
+                problems,
+                files: manifest.files.len(),
+                rows,
+                archives: &manifest.archives,
+            };
+            print_json(context, &document)?;
+        }
+    }
+    if checked.is_interrupted {
+        let note = "an export was stopped before its end: the next one goes on from there";
+        context.terminal.note(note);
+    }
+    if problems.is_empty() {
+        return Ok(Status::Done);
+    }
+    let problems = counted(problems.len() as u64, "problem");
+    Err(Failure::failed(format!("{}: {problems}", folder.display()))
+        .with_hint("remove what it names and export again: a missing file is written anew"))
+}
