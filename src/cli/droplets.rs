@@ -58,7 +58,7 @@ actions, as in `archiver timeline`; unlisted, if the API lists other droplets bu
 Filters may be repeated, and a ! before a value excludes it.";
 
 /// The names of the columns, and their titles for people.
-const COLUMNS: [(&str, &str); 14] = [
+pub(super) const COLUMNS: [(&str, &str); 14] = [
     ("id", "id"),
     ("name", "name"),
     ("former_names", "formerly"),
@@ -102,7 +102,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     Ok(if is_unproven { Status::Partial } else { status })
 }
 
-const STATES: [&str; 5] = ["on", "off", "gone", "unlisted", "unknown"];
+pub(super) const STATES: [&str; 5] = ["on", "off", "gone", "unlisted", "unknown"];
 
 /// The value of `--state`.
 fn state(text: &str) -> Result<Term<String>, String> {

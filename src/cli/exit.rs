@@ -42,6 +42,20 @@ impl Status {
             status => status as u8,
         }
     }
+
+    /// The status for several accounts: the one that all have, else partial.
+    pub(super) fn of_several(statuses: impl IntoIterator<Item = Self>) -> Self {
+        let mut statuses = statuses.into_iter();
+        let first = statuses.next().unwrap_or(Self::Done);
+        // All are told, also after one that differs.
+        let differ = statuses
+            .filter(|status| status.code() != first.code())
+            .count();
+        match differ {
+            0 => first,
+            _ => Self::Partial,
+        }
+    }
 }
 
 impl From<Status> for ExitCode {
@@ -49,6 +63,24 @@ impl From<Status> for ExitCode {
         Self::from(status.code())
     }
 }
+
+/// The exit statuses in words, for the help and the manual.
+pub(super) const MEANINGS: [(Status, &str); 8] = [
+    (Status::Done, "done, and complete"),
+    (Status::Failed, "failed"),
+    (Status::Usage, "usage or configuration"),
+    (Status::Partial, "partial, stderr says what is missing"),
+    (Status::Unauthorized, "authentication or scope"),
+    (
+        Status::Locked,
+        "another sync is running, or a program keeps the archive locked",
+    ),
+    (Status::UnusableArchive, "no usable archive"),
+    (
+        Status::Found,
+        "with --exit-code: rows found, or a status that is not complete",
+    ),
+];
 
 /// The reason why a command failed, and the next step for the user.
 #[derive(Clone, Debug)]

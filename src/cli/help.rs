@@ -8,7 +8,7 @@ use console::Term;
 use unicode_width::UnicodeWidthStr;
 
 /// The commands by purpose. A command that is not in a group is shown in the last one.
-const GROUPS: [(&str, &[&str]); 3] = [
+const GROUPS: [(&str, &[&str]); 4] = [
     ("Archive", &["sync", "daemon", "import"]),
     (
         "Ask",
@@ -17,7 +17,79 @@ const GROUPS: [(&str, &[&str]); 3] = [
             "sql", "schema",
         ],
     ),
-    ("Maintain", &["status", "verify", "backup", "auth"]),
+    (
+        "Maintain",
+        &["status", "verify", "backup", "accounts", "auth"],
+    ),
+    ("Set up", &["completions", "man"]),
+];
+
+/// The files of the program, for the manual.
+pub(super) const FILES: [(&str, &str); 4] = [
+    (
+        "~/.config/archiver/config.toml",
+        "The configuration; $XDG_CONFIG_HOME replaces ~/.config.",
+    ),
+    (
+        "~/.config/archiver/*.sql",
+        "Reports of your own, beside the configuration.",
+    ),
+    (
+        "~/.local/share/archiver/archive.db",
+        "The archive; $XDG_DATA_HOME replaces ~/.local/share.",
+    ),
+    (
+        "archive.db.vN.bak",
+        "The archive as it was before an upgrade of its tables, beside it.",
+    ),
+];
+
+/// The variables of the environment that it reads, for the manual.
+pub(super) const ENVIRONMENT: [(&str, &str); 17] = [
+    ("DIGITALOCEAN_TOKEN", "The token; no flag takes it."),
+    (
+        "DIGITALOCEAN_ACCESS_TOKEN",
+        "The token, where the variable above is not set.",
+    ),
+    ("DIGITALOCEAN_API_URL", "The API, as --api-url."),
+    ("ARCHIVER_DB", "The archive, as --db."),
+    (
+        "ARCHIVER_ACCOUNT",
+        "The accounts, as --account, with commas between them.",
+    ),
+    ("ARCHIVER_CONFIG", "The configuration, as --config."),
+    (
+        "ARCHIVER_PING_URL",
+        "The check of healthchecks.io or a similar service, as --ping-url.",
+    ),
+    (
+        "ARCHIVER_PAGER, PAGER",
+        "The pager for long answers; empty or cat for none.",
+    ),
+    ("NO_COLOR", "No colours, if it is set."),
+    ("COLUMNS", "The width of help."),
+    (
+        "TERM",
+        "A terminal that is dumb gets neither colours nor a bar.",
+    ),
+    (
+        "HTTPS_PROXY, ALL_PROXY",
+        "The proxy for the API: http or https, no SOCKS.",
+    ),
+    (
+        "CREDENTIALS_DIRECTORY",
+        "Where systemd puts the credential digitalocean-token.",
+    ),
+    (
+        "JOURNAL_STREAM",
+        "Set by systemd: the log then has no times, which the journal adds.",
+    ),
+    ("TMPDIR", "The folder for rows that wait for a pager."),
+    (
+        "HOME, XDG_CONFIG_HOME, XDG_DATA_HOME",
+        "Where the files are.",
+    ),
+    ("APPDATA", "Where doctl's configuration is, on Windows."),
 ];
 
 /// Longer lines are tiring to read.

@@ -87,7 +87,7 @@ pub(super) fn synonym(word: &str, has: impl Fn(&str) -> bool) -> Option<&'static
     found.map(|(_, meant)| *meant)
 }
 
-const STATUSES: [&str; 3] = [COMPLETED, "errored", IN_PROGRESS];
+pub(super) const STATUSES: [&str; 3] = [COMPLETED, "errored", IN_PROGRESS];
 const STATES: [&str; 3] = ["on", "off", "unknown"];
 const RESOURCE_TYPES: [&str; 4] = ["volume", "image", "floating_ip", "reserved_ip"];
 /// The places of DigitalOcean's regions, each of which is numbered: `nyc3`.

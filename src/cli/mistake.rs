@@ -17,6 +17,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
 use super::exit::Failure;
+use super::grammar::{commands, find, flags, takes_value};
 use super::help;
 use super::meant::{flags_of, quoted, synonym};
 
@@ -59,50 +60,6 @@ fn is_negative(word: &str) -> bool {
 fn is_short(word: &str) -> bool {
     let name = word.strip_prefix('-');
     name.is_some_and(|name| name.starts_with(|first: char| first.is_alphabetic()))
-}
-
-/// The commands that the words name, beginning with the program itself.
-fn commands<'a>(root: &'a Command, words: &[String]) -> Vec<&'a Command> {
-    let mut path = vec![root];
-    let mut is_value = false;
-    for word in words.iter().skip(1).take_while(|word| *word != "--") {
-        let was_value = std::mem::replace(&mut is_value, takes_value(&path, word));
-        let named = path
-            .last()
-            .and_then(|command| command.find_subcommand(word));
-        path.extend(named.filter(|_| !was_value));
-    }
-    path
-}
-
-/// The flags of a command, the global ones included.
-fn flags<'a>(path: &[&'a Command]) -> impl Iterator<Item = &'a Arg> {
-    let (command, above) = path
-        .split_last()
-        .map_or((None, path), |(last, above)| (Some(*last), above));
-    let global = above.iter().copied().flat_map(Command::get_arguments);
-    let own = command.into_iter().flat_map(Command::get_arguments);
-    own.chain(global.filter(|flag| flag.is_global_set()))
-}
-
-/// The flag that a word names.
-fn find<'a>(path: &[&'a Command], word: &str) -> Option<&'a Arg> {
-    flags(path).find(|flag| match word.strip_prefix("--") {
-        Some(name) => {
-            let aliases = flag.get_all_aliases().unwrap_or_default();
-            flag.get_long() == Some(name) || aliases.contains(&name)
-        }
-        None => {
-            let mut characters = word.chars();
-            let is_short = characters.next() == Some('-');
-            let name = characters.next().filter(|_| is_short && word.len() == 2);
-            name.is_some() && flag.get_short() == name
-        }
-    })
-}
-
-fn takes_value(path: &[&Command], word: &str) -> bool {
-    find(path, word).is_some_and(|flag| flag.get_action().takes_values())
 }
 
 /// The help of the command that needs another one after it, in short: usage and commands.

@@ -1,29 +1,35 @@
 //! The command line: flags in, library calls, text and an exit status out.
 //!
 //! Everything that prints is in this folder. The library does the work and reports events. Answers go to stdout,
-//! everything else to stderr. Each command has one file. `filter` has the filter flags, `answer` prints rows, `basis`
-//! tells what they are based on, `order` sorts the rows of a report, `searched` words what an empty answer was about,
+//! everything else to stderr. Each command has one file. `filter` has the filter flags, `grammar` finds the flags of
+//! unfinished command lines, `answer` prints rows, `basis`
+//! tells what they are based on, `context` has the accounts and their archives, `order` sorts the rows of a report, `searched` words what an empty answer was about,
 //! `pager` shows answers that are longer than the screen, `document` prints single documents, `decided` reads a setting
 //! from a flag or the configuration, `summary` words the result of a sync, `import_summary` that of an import, `status_lines` the facts of `status`, `exit`
 //! maps errors to statuses and hints, `help` lays out help, `mistake` explains arguments that are wrong, `meant` knows
 //! what they were meant for, `runtime` has threads and signals, `progress` draws the bar, `terminal` knows the streams,
 //! `url` finds the command that a URL stands for, `written` is a command as the user wrote it.
 
+mod accounts;
 mod answer;
 mod attempt;
 mod auth;
 mod backup;
 mod basis;
+mod completions;
+mod context;
 mod daemon;
 mod decided;
 mod document;
 mod droplets;
 mod exit;
 mod filter;
+mod grammar;
 mod help;
 mod import;
 mod import_summary;
 mod last;
+mod man;
 mod meant;
 mod mistake;
 mod monitoring;
@@ -53,25 +59,21 @@ mod verify;
 mod written;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use archiver::api::Origin;
-use archiver::archive::{self, LockWait};
-use archiver::config::{Config, Environment, Patience, Token};
-use archiver::core::cancellation::Cancellation;
+use archiver::config::{Config, Environment};
 use archiver::core::time::Timestamp;
 use archiver::daemon::{Alarm, Heartbeat};
 use archiver::query::report::Library;
+use clap::builder::NonEmptyStringValueParser;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use basis::Basis;
+use context::Context;
 pub(crate) use daemon::Machine;
-use exit::{Failure, Status, kept_locked, lock_holders, unless_closed};
+use exit::{Failure, MEANINGS, Status, unless_closed};
 use runtime::end_at_signals_as_first_process;
-use rusqlite::Connection;
 use terminal::LogFormat;
 use terminal::{ColorChoice, Terminal};
 use written::Written;
@@ -82,13 +84,13 @@ use written::Written;
     name = "archiver",
     version,
     disable_help_flag = true,
-    after_help = AFTER_HELP
+    after_help = after_help()
 )]
 struct Arguments {
     #[command(flatten)]
     global: Global,
     #[command(subcommand)]
-    command: Command,
+    request: Request,
 }
 
 const AFTER_HELP: &str = "\
@@ -100,11 +102,12 @@ Examples:
   archiver query --at '2020-07-20 19:30' --around 30m
   archiver last @power --droplet web-01
   archiver sql 'SELECT type, count(*) FROM actions GROUP BY type'
-  archiver status --max-age 2h --exit-code
+  archiver status --max-age 2h --exit-code";
 
-Exit status: 0 done, and complete; 1 failed; 2 usage or configuration; 3 partial, stderr says what is missing; \
-4 authentication or scope; 5 another sync is running, or a program keeps the archive locked; 6 no usable archive; \
-with --exit-code 10: rows found, or a status that is not complete.";
+fn after_help() -> String {
+    let meanings = MEANINGS.map(|(status, meaning)| format!("{} {meaning}", status.code()));
+    format!("{AFTER_HELP}\n\nExit status: {}.", meanings.join("; "))
+}
 
 /// Flags of every command.
 #[derive(Clone, clap::Args)]
@@ -113,6 +116,15 @@ struct Global {
     /// The archive [default: $ARCHIVER_DB, the configuration, or $XDG_DATA_HOME/archiver/archive.db]
     #[arg(long, value_name = "FILE", global = true)]
     db: Option<PathBuf>,
+    /// The account, or `all`; repeatable [default: $ARCHIVER_ACCOUNT, or default_account in the configuration]
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_delimiter = ',',
+        value_parser = NonEmptyStringValueParser::new(),
+        global = true
+    )]
+    account: Vec<String>,
     /// The configuration [default: $ARCHIVER_CONFIG, or $XDG_CONFIG_HOME/archiver/config.toml]
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
@@ -157,6 +169,24 @@ struct Global {
 }
 
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "a process has one")]
+enum Request {
+    #[command(flatten)]
+    Archive(Command),
+    #[command(flatten)]
+    Setup(Setup),
+}
+
+/// The commands that need no configuration, or make one.
+#[derive(Subcommand)]
+enum Setup {
+    /// Print the completions for a shell
+    Completions(completions::Arguments),
+    /// Write the manual pages
+    Man(man::Arguments),
+}
+
+#[derive(Subcommand)]
 enum Command {
     /// Archive new actions from the API
     Sync(sync::Arguments),
@@ -188,6 +218,8 @@ enum Command {
     Page(page::Arguments),
     /// Show how fresh and complete the archive is
     Status(status::Arguments),
+    /// List the accounts, and how fresh and complete their archives are
+    Accounts(accounts::Arguments),
     /// Check the token: its account and its scopes
     Auth(auth::Arguments),
     /// Check that the archive is sound
@@ -207,78 +239,19 @@ impl Command {
     }
 }
 
-/// The context of every command.
-#[derive(Clone)]
-struct Context {
+/// What every command starts with.
+struct Start {
     global: Global,
-    config: Config,
+    environment: Environment,
     terminal: Terminal,
-    /// What the answer of a question is based on.
-    basis: Basis,
     written: Written,
 }
 
-impl Context {
-    /// The path of the archive.
-    fn archive_path(&self) -> Result<PathBuf, Failure> {
-        Ok(self.config.database(self.global.db.as_deref())?)
-    }
-
-    /// Opens the archive for a question, for reading only. The answer is then told with its basis.
-    fn open_archive(&self) -> Result<Connection, Failure> {
-        let connection = self.open_archive_itself()?;
-        self.basis.read(&connection, &self.archive_path()?)?;
-        Ok(connection)
-    }
-
-    /// Opens the archive, for reading only.
-    fn open_archive_itself(&self) -> Result<Connection, Failure> {
-        let path = self.archive_path()?;
-        let lock_wait = self.lock_wait(&path, &Cancellation::never(), None);
-        let opened = archive::open_read_only_unless(&path, &lock_wait);
-        opened.map_err(|error| kept_locked(&path, error))
-    }
-
-    /// A wait for locks of other programs, which names these programs. It lasts `longest`, or a minute.
-    fn lock_wait(
-        &self,
-        path: &Path,
-        cancellation: &Cancellation,
-        longest: Option<Duration>,
-    ) -> LockWait {
-        let (path, terminal) = (path.to_owned(), self.terminal);
-        let lock_wait = LockWait::new(cancellation).telling(move || {
-            let holders = lock_holders(&path);
-            // A sync from cron that waits in vain names the programs in its error.
-            let verbosity = u8::from(!terminal.is_interactive);
-            let text = format!("waiting for {holders} to unlock the archive");
-            terminal.detail(verbosity, &text);
-        });
-        match longest {
-            Some(longest) => lock_wait.up_to(longest),
-            None => lock_wait,
-        }
-    }
-
-    /// The address of the API. Checks the proxy settings, unless the address is this machine.
-    fn origin(&self) -> Result<Origin, Failure> {
-        let origin = self.config.origin(self.global.api_url.as_deref())?;
-        if !origin.is_loopback() {
-            self.config.check_proxy()?;
-        }
-        Ok(origin)
-    }
-
-    /// The configured token. Checks the address of the API first, because no token helps where it is wrong. A
-    /// cancellation stops a command that prints the token.
-    fn token(&self, cancellation: &Cancellation) -> Result<Token, Failure> {
-        self.origin()?;
-        let patience = Patience {
-            is_watched: self.terminal.is_interactive,
-            cancellation: cancellation.clone(),
-        };
-        let context = self.global.doctl_context.as_deref();
-        Ok(self.config.token(context, patience)?)
+impl Start {
+    /// Reads the configuration.
+    fn context(self) -> Result<Context, Failure> {
+        let config = Config::load(self.global.config.as_deref(), self.environment)?;
+        Context::new(self.global, config, self.terminal, self.written)
     }
 }
 
@@ -303,25 +276,25 @@ pub(crate) fn run_on<A: Alarm>(
 ) -> ExitCode {
     let arguments: Vec<_> = arguments.into_iter().collect();
     let library = report::library(&arguments, &environment, Arguments::command);
-    let (Arguments { global, command }, written) = match parse(arguments, &library, &environment) {
+    let (Arguments { global, request }, written) = match parse(arguments, &library, &environment) {
         Ok(arguments) => arguments,
         Err(status) => return status.into(),
     };
     let terminal = terminal(&environment, &global);
-    let outcome = Config::load(global.config.as_deref(), environment)
-        .map_err(Failure::from)
-        .and_then(|config| {
-            let context = Context {
-                global,
-                config,
-                terminal,
-                basis: Basis::default(),
-                written,
-            };
+    let start = Start {
+        global,
+        environment,
+        terminal,
+        written,
+    };
+    let outcome = match request {
+        Request::Setup(setup) => set_up(start, setup),
+        Request::Archive(command) => start.context().and_then(|context| {
             let outcome = execute(&context, command, &library, machine);
             context.basis.tell(terminal);
             outcome
-        });
+        }),
+    };
     match outcome {
         Ok(status) => status.into(),
         Err(failure) => {
@@ -383,6 +356,13 @@ fn parse(
     }
 }
 
+fn set_up(start: Start, setup: Setup) -> Result<Status, Failure> {
+    match setup {
+        Setup::Completions(arguments) => completions::run(&arguments, &start.environment),
+        Setup::Man(arguments) => man::run(&arguments),
+    }
+}
+
 fn execute<A: Alarm>(
     context: &Context,
     command: Command,
@@ -408,6 +388,7 @@ fn execute<A: Alarm>(
         Command::Serve(arguments) => serve::run(context, &arguments),
         Command::Schema(arguments) => schema::run(context, &arguments),
         Command::Status(arguments) => status::run(context, &arguments),
+        Command::Accounts(arguments) => accounts::run(context, &arguments),
         Command::Auth(arguments) => auth::run(context, &arguments),
         Command::Verify(arguments) => verify::run(context, &arguments),
         Command::Backup(arguments) => backup::run(context, &arguments),

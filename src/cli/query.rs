@@ -37,9 +37,15 @@ pub(super) struct Arguments {
     answer: AnswerFlags,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  archiver query --type reboot --since 2020-07-01
+  archiver query --droplet web-01 --since '2 weeks ago' -o csv
+  archiver query --at '2020-07-20 19:30' --around 30m";
+
 fn after_help() -> String {
     let order = "Actions come oldest first. With --at, those that were stuck for more than a day come last.";
-    format!("{}\n\n{order}", filter::how_to_write())
+    format!("{EXAMPLES}\n\n{}\n\n{order}", filter::how_to_write())
 }
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use archiver::config::{Config, Environment};
 use archiver::core::time::{Timestamp, Zone, parse_period};
@@ -20,6 +19,7 @@ use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
 use super::filter;
+use super::grammar::path_of;
 use super::help;
 use super::order::OrderFlags;
 use super::pager;
@@ -61,6 +61,8 @@ Examples:
 /// What a report about absence says of its exit status.
 const COVERED: &str =
     "While the archive is incomplete, --exit-code exits with 3 even if there are rows.";
+/// The columns of the list of reports.
+pub(super) const COLUMNS: [&str; 4] = ["name", "title", "parameters", "summary"];
 const SHOW_SQL: &str = "show-sql";
 const DURING: &str = "during";
 /// The parameters that a window sets.
@@ -80,27 +82,10 @@ pub(super) fn library(
     if !["report", "page", "help"].into_iter().any(is_asked_for) {
         return Library::default();
     }
-    let folder = Config::folder(config_flag(arguments).as_deref(), environment);
+    let folder = Config::folder(path_of(arguments, "--config").as_deref(), environment);
     let taken = taken_flags(&root());
     Library::load(folder.as_deref())
         .without_parameters(|name| taken.contains(&name.replace('_', "-")))
-}
-
-/// The value of `--config`, which decides where the user's reports are before the other arguments are parsed.
-fn config_flag(arguments: &[OsString]) -> Option<PathBuf> {
-    let mut rest = arguments.iter();
-    while let Some(argument) = rest.next() {
-        if argument == "--config" {
-            return rest.next().map(PathBuf::from);
-        }
-        if let Some(path) = argument
-            .to_str()
-            .and_then(|text| text.strip_prefix("--config="))
-        {
-            return Some(PathBuf::from(path));
-        }
-    }
-    None
 }
 
 /// `archiver report` with a command for each report.
@@ -320,7 +305,7 @@ fn list(context: &Context, flags: &AnswerFlags, library: &Library) -> Result<Sta
     if flags.output == Format::Table && flags.columns.is_empty() {
         return explain(context, flags, library);
     }
-    let headings = ["name", "title", "parameters", "summary"].map(Heading::plain);
+    let headings = COLUMNS.map(Heading::plain);
     let printed = answer::print(context, flags, |printer| {
         let written = printer.header(&headings).and_then(|()| {
             library.reports().iter().try_for_each(|report| {

@@ -34,6 +34,9 @@ struct Counted {
     percents: Vec<String>,
 }
 
+/// The columns of the lines.
+pub(super) const COLUMNS: [&str; 4] = ["name", "rows", "droplets", "found"];
+
 type Answer<'a> = (&'a Report, Result<Counted, report::Error>);
 
 /// Runs each report with its defaults. A report that needs a value is left out.
@@ -184,7 +187,7 @@ fn print(context: &Context, flags: &AnswerFlags, answers: &[Answer<'_>]) -> Resu
         }
         return Ok(());
     }
-    let headings = ["name", "rows", "droplets", "found"].map(Heading::plain);
+    let headings = COLUMNS.map(Heading::plain);
     answer::print(context, flags, |printer| {
         printer.header(&headings).map_err(report::Error::Write)?;
         for (report, counted) in answered {

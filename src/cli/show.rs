@@ -22,6 +22,7 @@ use super::pager;
 
 /// Flags of `archiver show`.
 #[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Arguments {
     /// The action's id
     #[arg(value_name = "ID")]
@@ -46,6 +47,11 @@ pub(super) struct Arguments {
     #[arg(long, hide = true)]
     linked: bool,
 }
+
+const AFTER_HELP: &str = "\
+Examples:
+  archiver show 2598691052
+  archiver show 2598691052 --sizes -o json";
 
 /// The format of the details.
 #[derive(Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -75,8 +75,13 @@ const OTHERS: [&str; 11] = [
 
 /// True for a type that an action may have, even if none is archived.
 pub(super) fn is_known_type(name: &str) -> bool {
-    let mut groups = GROUPS.iter();
-    groups.any(|group| group.types.contains(&name)) || OTHERS.contains(&name)
+    known_types().any(|known| known == name)
+}
+
+/// The types that an action may have, as far as they are known.
+pub(super) fn known_types() -> impl Iterator<Item = &'static str> {
+    let grouped = GROUPS.iter().flat_map(|group| group.types);
+    grouped.copied().chain(OTHERS)
 }
 
 /// All groups.

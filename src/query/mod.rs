@@ -4,6 +4,7 @@
 //! A [`Filter`] becomes one SQL statement with bound parameters. SQLite reads the matches from an index in the order of
 //! display, and the rows are passed on one by one. So an archive of millions of actions is answered in constant memory.
 
+pub mod known;
 pub mod report;
 pub mod sql;
 pub mod stats;

@@ -101,7 +101,7 @@ const REGIONS: [&str; 17] = [
 ];
 
 /// The types of resources that have actions.
-const RESOURCE_TYPES: [&str; 7] = [
+pub(super) const RESOURCE_TYPES: [&str; 7] = [
     "backend",
     "droplet",
     "floating_ip",

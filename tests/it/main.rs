@@ -21,6 +21,7 @@ mod browser;
 mod chaos;
 #[path = "../../examples/simulator/cloud/mod.rs"]
 mod cloud;
+mod completions;
 mod cost;
 mod daemon;
 #[path = "../../examples/datasette/metadata.rs"]
@@ -34,6 +35,7 @@ mod honest_input;
 mod hostile;
 mod import;
 mod import_circles;
+mod man;
 mod power;
 mod process;
 mod query;

@@ -5,9 +5,26 @@ use unicode_width::UnicodeWidthStr;
 use crate::account::cloud;
 use crate::sandbox::Sandbox;
 
-const COMMANDS: [&str; 16] = [
-    "sync", "daemon", "import", "query", "last", "show", "stats", "timeline", "droplets", "report",
-    "sql", "schema", "status", "verify", "backup", "auth",
+const COMMANDS: [&str; 19] = [
+    "sync",
+    "daemon",
+    "import",
+    "query",
+    "last",
+    "show",
+    "stats",
+    "timeline",
+    "droplets",
+    "report",
+    "sql",
+    "schema",
+    "status",
+    "verify",
+    "backup",
+    "accounts",
+    "auth",
+    "completions",
+    "man",
 ];
 
 #[test]

@@ -10,6 +10,7 @@ use super::exit::{Failure, Status};
 
 /// Flags of `archiver auth`.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  archiver auth check")]
 pub(super) struct Arguments {
     #[command(subcommand)]
     question: Question,

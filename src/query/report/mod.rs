@@ -21,7 +21,7 @@ pub use binding::{Bound, Context};
 pub use definition::{Allowed, Kind, Origin, Parameter, Report, Total};
 pub use error::{Error, Problem};
 pub use library::Library;
-pub use run::run;
+pub use run::{column_names, run};
 pub use total::WithTotal;
 
 #[cfg(test)]

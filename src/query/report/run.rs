@@ -48,6 +48,17 @@ pub fn run(
     })
 }
 
+/// The names of the columns; none when the SQL does not fit the archive.
+#[must_use]
+pub fn column_names(connection: &Connection, report: &Report) -> Vec<String> {
+    let statement = prepare(connection, report);
+    let names = |statement: Statement<'_>| {
+        let names = statement.column_names();
+        names.map(str::to_owned).collect()
+    };
+    statement.map(names).unwrap_or_default()
+}
+
 /// The heading of a column. Only the numbers of built-in reports are known to count something: a user's own may be
 /// years.
 fn heading<'a>(name: &'a str, report: &Report) -> Heading<'a> {

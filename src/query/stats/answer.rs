@@ -125,6 +125,15 @@ fn kept(mut groups: Vec<Compared>, question: &Question) -> Vec<Compared> {
     groups
 }
 
+/// The names of all columns that an answer may have, without those of a comparison.
+#[must_use]
+pub fn column_names() -> Vec<&'static str> {
+    let by = Dimension::ALL.into_iter().flat_map(Dimension::headings);
+    let measures = [COUNT].into_iter().chain(ERRORS).chain(DURATIONS);
+    let measures = measures.map(|names| names[0]);
+    by.map(|heading| heading.name).chain(measures).collect()
+}
+
 fn headings(question: &Question, is_compared: bool, greatest: i64) -> Vec<Heading<'static>> {
     let by = question.by.iter().take(MOST_DIMENSIONS);
     let mut headings: Vec<_> = by.flat_map(|dimension| dimension.headings()).collect();

@@ -10,6 +10,7 @@ mod groups;
 mod periods;
 mod tally;
 
+pub use answer::column_names;
 pub use dimension::{Dimension, UnknownDimension};
 
 use std::collections::HashMap;

@@ -55,7 +55,9 @@ impl Column {
         Self::Note,
     ];
 
-    pub(super) fn heading(self) -> Heading<'static> {
+    /// The title, with the way to format the values.
+    #[must_use]
+    pub fn heading(self) -> Heading<'static> {
         let name = match self {
             Self::Id => "id",
             Self::StartedAt => "started_at",

@@ -1,0 +1,167 @@
+//! `archiver completions`: prints the script that completes command lines in a shell, and answers that script.
+//!
+//! The script hands the words of the command line back to this command, which knows the flags from clap's description
+//! of the command line, and the values from the archive. Nothing is printed but candidates: a shell that waits for them
+//! has no use for an error. No token is read.
+
+mod line;
+mod values;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+use archiver::config::Environment;
+use archiver::output::visible;
+use clap::CommandFactory;
+
+use super::exit::{Failure, Status, unless_closed};
+use super::grammar::{commands, find, flags, takes_value};
+use super::meant::quoted;
+use super::report;
+use values::{Candidate, Place, Values};
+
+/// Flags of `archiver completions`.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Arguments {
+    /// bash, zsh or fish
+    #[arg(value_name = "SHELL", value_enum, hide_possible_values = true)]
+    shell: Shell,
+    /// The words of a command line that ends where it is to be completed
+    #[arg(value_name = "WORD", last = true, hide = true)]
+    words: Vec<OsString>,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  source <(archiver completions bash)
+  source <(archiver completions zsh)
+  archiver completions fish | source
+
+Write the line for your shell into ~/.bashrc, ~/.zshrc (after compinit) or ~/.config/fish/config.fish. Droplets, types, \
+tags and other values come from the archive that the command line names.";
+
+/// A shell with completions.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+/// Stands for the names of files, which the shell knows itself.
+const FILES: &str = ":files";
+
+pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<Status, Failure> {
+    let text = match arguments.words.as_slice() {
+        [] => arguments.shell.script().to_owned(),
+        words => arguments.shell.answer(words, environment),
+    };
+    unless_closed(io::stdout().lock().write_all(text.as_bytes()))
+}
+
+impl Shell {
+    fn script(self) -> &'static str {
+        match self {
+            Self::Bash => include_str!("archiver.bash"),
+            Self::Zsh => include_str!("archiver.zsh"),
+            Self::Fish => include_str!("archiver.fish"),
+        }
+    }
+
+    /// A line for each candidate, as the script of this shell takes it.
+    fn answer(self, words: &[OsString], environment: &Environment) -> String {
+        let texts = words.iter().map(|word| word.to_string_lossy().into_owned());
+        let texts: Vec<String> = texts.collect();
+        let (words, replaced) = match (self, texts.as_slice()) {
+            (Self::Bash, [replaced, line]) => (line::words(line), replaced.as_str()),
+            _ => (texts, ""),
+        };
+        let Some((word, before)) = words.split_last() else {
+            return String::new();
+        };
+        // fish passes the quotation that is still open.
+        let word = word.trim_start_matches(['\'', '"']);
+        let candidates = match candidates(before, word, environment) {
+            Values::Files => return format!("{FILES}\n"),
+            Values::Known(candidates) => candidates,
+        };
+        // The part of the word that bash keeps.
+        let kept = word.strip_suffix(&unescaped(replaced));
+        let kept = kept.filter(|_| self == Self::Bash).map_or(0, str::len);
+        let fitting = candidates.iter().filter(|it| it.text.starts_with(word));
+        // A shell would act on other texts, and they come from the network.
+        let harmless = fitting.filter(|it| {
+            let text = it.text.replace('!', "");
+            quoted(&text) == text
+        });
+        let lines = harmless.map(|candidate| {
+            let line = self.line(candidate, kept);
+            let is_escaped = unescaped(replaced) != replaced;
+            if is_escaped {
+                line.replace('!', "\\!")
+            } else {
+                line
+            }
+        });
+        lines.collect()
+    }
+
+    fn line(self, Candidate { text, about }: &Candidate, kept: usize) -> String {
+        let about = visible(about);
+        match self {
+            Self::Bash => format!("{}\n", &text[kept..]),
+            Self::Zsh => format!("{}:{about}\n", text.replace(':', "\\:")),
+            Self::Fish => format!("{text}\t{about}\n"),
+        }
+    }
+}
+
+/// Without the backslash before a `!`, which bash needs outside of quotation.
+fn unescaped(text: &str) -> String {
+    text.replace("\\!", "!")
+}
+
+/// Everything that `word` may become after the words before it.
+fn candidates(before: &[String], word: &str, environment: &Environment) -> Values {
+    let arguments: Vec<OsString> = before.iter().map(OsString::from).collect();
+    let library = report::library(&arguments, environment, super::Arguments::command);
+    let root = super::root(&library);
+    let path = commands(&root, before);
+    let place = Place {
+        path: &path,
+        before,
+        arguments: &arguments,
+        environment,
+        library: &library,
+    };
+    let is_value = |flag: &str| takes_value(&path, flag);
+    if let Some(flag) = before.last().filter(|flag| is_value(flag)) {
+        return find(&path, flag).map_or_else(Values::none, |flag| place.values(flag, "", word));
+    }
+    if let Some((flag, value)) = word.split_once('=').filter(|(flag, _)| is_value(flag)) {
+        let flag_and_sign = &word[..=flag.len()];
+        return find(&path, flag).map_or_else(Values::none, |flag| {
+            place.values(flag, flag_and_sign, value)
+        });
+    }
+    let Some(command) = path.last() else {
+        return Values::none();
+    };
+    if word.starts_with('-') {
+        let shown = flags(&path).filter(|flag| !flag.is_hide_set());
+        let long =
+            shown.filter_map(|flag| Some((format!("--{}", flag.get_long()?), flag.get_help())));
+        let candidates = long.map(|(text, help)| Candidate::new(text, help));
+        return Values::Known(candidates.collect());
+    }
+    if let Some(argument) = place.positional() {
+        return place.values(argument, "", word);
+    }
+    let below = command.get_subcommands().filter(|_| place.given() == 0);
+    Values::Known(
+        below
+            .map(|it| Candidate::new(it.get_name(), it.get_about()))
+            .collect(),
+    )
+}

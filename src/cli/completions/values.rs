@@ -1,0 +1,249 @@
+//! The values that a flag or an argument takes, by the name that its help gives them.
+
+use std::any::TypeId;
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use archiver::archive::{self, LockWait};
+use archiver::config::{self, Config, Environment};
+use archiver::core::cancellation::Cancellation;
+use archiver::output::Format;
+use archiver::query::known::{self, Known};
+use archiver::query::report::{self, Library};
+use archiver::query::stats::{self, Dimension};
+use archiver::query::{Column, Last, SortKey, groups, timeline};
+use clap::builder::PossibleValue;
+use clap::{Arg, Command};
+use rusqlite::Connection;
+
+use crate::cli::grammar::{path_of, takes_value};
+use crate::cli::meant::STATUSES;
+use crate::cli::{accounts, droplets, report as reports, report_digest};
+
+/// A text that a word may become.
+pub(super) struct Candidate {
+    pub(super) text: String,
+    pub(super) about: String,
+}
+
+impl Candidate {
+    pub(super) fn new(text: impl Into<String>, about: Option<&impl ToString>) -> Self {
+        let about = about.map(ToString::to_string).unwrap_or_default();
+        Self {
+            text: text.into(),
+            about,
+        }
+    }
+}
+
+/// The values for a place in a command line.
+pub(super) enum Values {
+    /// The names of files.
+    Files,
+    Known(Vec<Candidate>),
+}
+
+impl Values {
+    pub(super) fn none() -> Self {
+        Self::Known(Vec::new())
+    }
+}
+
+/// The place in a command line after some words.
+pub(super) struct Place<'a> {
+    pub(super) path: &'a [&'a Command],
+    pub(super) before: &'a [String],
+    /// The same words.
+    pub(super) arguments: &'a [OsString],
+    pub(super) environment: &'a Environment,
+    pub(super) library: &'a Library,
+}
+
+/// The longest time for the archive. A person does not wait for a completion.
+const LONGEST: Duration = Duration::from_millis(30);
+const LONGEST_LOCK: Duration = Duration::from_millis(5);
+
+impl Place<'_> {
+    /// The number of words after the commands that are no flags.
+    pub(super) fn given(&self) -> usize {
+        let mut is_value = false;
+        let is_word = |word: &&String| {
+            let was_value = std::mem::replace(&mut is_value, takes_value(self.path, word));
+            !was_value && !word.starts_with('-')
+        };
+        let words = self.before.iter().filter(is_word).count();
+        words.saturating_sub(self.path.len())
+    }
+
+    /// The argument without a flag that stands here: the next one, or the last one, if it takes several values.
+    pub(super) fn positional(&self) -> Option<&Arg> {
+        let command = self.path.last()?;
+        let several = |argument: &&Arg| {
+            argument
+                .get_num_args()
+                .is_some_and(|it| it.max_values() > 1)
+        };
+        let all = command.get_positionals().filter(|it| !it.is_hide_set());
+        let all: Vec<_> = all.collect();
+        all.get(self.given())
+            .copied()
+            .or_else(|| all.last().copied().filter(several))
+    }
+
+    /// The values of `argument`, each behind `lead` and the values that `written` has already.
+    pub(super) fn values(&self, argument: &Arg, lead: &str, written: &str) -> Values {
+        if argument.get_value_parser().type_id() == TypeId::of::<PathBuf>() {
+            return Values::Files;
+        }
+        let names = argument.get_value_names().unwrap_or_default();
+        let name = names.first().map_or("", |name| name.as_str());
+        let is_list =
+            argument.get_value_delimiter().is_some() || ["ID|NAME", "TYPE"].contains(&name);
+        let start = written
+            .rfind(',')
+            .filter(|_| is_list)
+            .map_or(0, |comma| comma + 1);
+        let negated = usize::from(is_list && written[start..].starts_with('!'));
+        let (kept, beginning) = written.split_at(start + negated);
+        let long = argument.get_long().unwrap_or_default();
+        let possible = argument.get_possible_values();
+        let known = if possible.is_empty() {
+            self.known((name, long), beginning)
+        } else {
+            let values = possible.iter();
+            let about = |value: &PossibleValue| value.get_help().map(ToString::to_string);
+            values
+                .map(|value| of(value.get_name(), &about(value).unwrap_or_default()))
+                .collect()
+        };
+        let candidates = known.into_iter().map(|Known { value, about }| Candidate {
+            text: format!("{lead}{kept}{value}"),
+            about,
+        });
+        Values::Known(candidates.collect())
+    }
+
+    /// The values of an argument that its help calls `name`.
+    fn known(&self, (name, long): (&str, &str), beginning: &str) -> Vec<Known> {
+        let archived = |find: fn(Option<&Connection>, &str) -> Vec<Known>| {
+            self.archived(|archive| find(archive, beginning))
+        };
+        match (name, long) {
+            ("ID|NAME" | "DROPLET", _) => archived(known::droplets),
+            ("TYPE", "resource-type") => known::resource_types(),
+            ("TYPE", _) => {
+                let groups = groups().iter();
+                let groups = groups.map(|group| of(&group.to_string(), group.description));
+                self.archived(known::types)
+                    .into_iter()
+                    .chain(groups)
+                    .collect()
+            }
+            ("TAG", _) => archived(known::tags),
+            ("SLUG", _) => self.archived(known::regions),
+            ("ID", _) => archived(known::actions),
+            ("NAME", "account") => {
+                let config = self.config().ok();
+                let accounts = config
+                    .iter()
+                    .flat_map(|config| config.file().accounts.keys());
+                let names = accounts.map(|name| name.get_ref().as_str()).chain(["all"]);
+                all(&names.collect::<Vec<_>>())
+            }
+            ("STATUS", _) => all(&STATUSES),
+            ("STATE", _) => all(&droplets::STATES),
+            ("TIME|SYNC", _) => all(&["last-sync", "last-news"]),
+            ("WHAT", "by") => all(&Dimension::ALL.map(Dimension::name)),
+            ("PERIOD", "by") => all(&["month", "week", "day", "all"]),
+            ("KEY", "sort") => all(&SortKey::ALL.map(SortKey::name)),
+            ("COLUMN", _) => self.columns(),
+            ("FORMAT", "output") => all(&Format::ALL.map(Format::name)),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The columns of the command.
+    fn columns(&self) -> Vec<Known> {
+        let names: Vec<&str> = self.path.iter().map(|command| command.get_name()).collect();
+        match names.get(1..).unwrap_or_default() {
+            ["query"] => all(&Column::ALL.map(Column::name)),
+            ["last"] => all(&Last::COLUMNS),
+            ["accounts"] => all(&accounts::COLUMNS),
+            ["droplets"] => all(&droplets::COLUMNS.map(|(name, _)| name)),
+            ["timeline"] => all(&timeline::Column::ALL.map(|column| column.heading().name)),
+            ["stats"] => all(&stats::column_names()),
+            ["report"] if self.before.iter().any(|word| word == "--all") => {
+                all(&report_digest::COLUMNS)
+            }
+            ["report"] => all(&reports::COLUMNS),
+            ["report", name] => {
+                let report = self.library.get(name).ok();
+                let archive = self.archives().into_iter().next();
+                let names = report.zip(archive);
+                let names = names.map(|(report, archive)| report::column_names(&archive, report));
+                all(&names.unwrap_or_default())
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The values in the archives that the command line names, each once.
+    fn archived(&self, find: impl Fn(Option<&Connection>) -> Vec<Known>) -> Vec<Known> {
+        let archives = self.archives();
+        if archives.is_empty() {
+            return find(None);
+        }
+        let mut seen = HashSet::new();
+        let found = archives.iter().flat_map(|archive| find(Some(archive)));
+        found
+            .filter(|known| seen.insert(known.value.clone()))
+            .collect()
+    }
+
+    /// The archives that the command line names, if they can be read at once.
+    fn archives(&self) -> Vec<Connection> {
+        let started = Instant::now();
+        let lock_wait = LockWait::new(&Cancellation::never()).up_to(LONGEST_LOCK);
+        let open = |path: PathBuf| {
+            let mut connection = archive::open_read_only_unless(&path, &lock_wait).ok()?;
+            archive::end_when(&mut connection, move || started.elapsed() > LONGEST).ok()?;
+            Some(connection)
+        };
+        let paths = self.paths().unwrap_or_default();
+        paths.into_iter().filter_map(open).collect()
+    }
+
+    fn paths(&self) -> Result<Vec<PathBuf>, config::Error> {
+        let config = self.config()?;
+        let db = path_of(self.arguments, "--db");
+        let names = path_of(self.arguments, "--account");
+        let names: Vec<_> = names.iter().map(|it| it.display().to_string()).collect();
+        let has_archive = db.is_some() || self.environment.path("ARCHIVER_DB").is_some();
+        let accounts = config.select(&names, has_archive)?;
+        if accounts.is_empty() {
+            return Ok(vec![config.database(db.as_deref())?]);
+        }
+        let paths = accounts
+            .iter()
+            .map(|account| account.config.database(db.as_deref()));
+        paths.collect()
+    }
+
+    fn config(&self) -> Result<Config, config::Error> {
+        let flag = path_of(self.arguments, "--config");
+        Config::load(flag.as_deref(), self.environment.clone())
+    }
+}
+
+fn of(value: &str, about: &str) -> Known {
+    Known {
+        value: value.to_owned(),
+        about: about.to_owned(),
+    }
+}
+
+fn all(values: &[impl AsRef<str>]) -> Vec<Known> {
+    values.iter().map(|value| of(value.as_ref(), "")).collect()
+}

@@ -1,0 +1,207 @@
+//! `archiver man`: writes a manual page for each command, with the texts of its help.
+//!
+//! clap knows the names, the usage and the flags. The text after the flags has paragraphs: examples, the exit status,
+//! and notes. Files, variables and the exit statuses of all commands are the same on each page.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use archiver::query::report::Library;
+use clap::Command;
+use clap::builder::StyledStr;
+use clap_mangen::Man;
+use roff::{Roff, bold, roman};
+
+use super::exit::{Failure, MEANINGS, Status};
+use super::help::{ENVIRONMENT, FILES};
+
+/// Flags of `archiver man`.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Arguments {
+    /// The folder for the pages, which is created if it is missing
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  archiver man ~/.local/share/man/man1
+  archiver man pages && man -l pages/archiver-query.1
+
+Pages that DIR has already are replaced. `man archiver-query` finds them in ~/.local/share/man/man1, where \
+`man --path` names ~/.local/share/man.";
+
+pub(super) fn run(arguments: &Arguments) -> Result<Status, Failure> {
+    let failed =
+        |path: &Path, error| Failure::failed(format!("cannot write {}: {error}", path.display()));
+    let folder = &arguments.folder;
+    fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+    for (name, text) in pages() {
+        let path = folder.join(name);
+        fs::write(&path, text).map_err(|error| failed(&path, error))?;
+    }
+    Ok(Status::Done)
+}
+
+/// The names of the files, and their texts.
+fn pages() -> Vec<(String, Vec<u8>)> {
+    let library = Library::load(None);
+    let mut root = super::root(&library).disable_help_subcommand(true);
+    root.build();
+    let mut pages = Vec::new();
+    add(root, None, &mut pages);
+    pages
+}
+
+/// Adds the page of a command, and those of the commands below it.
+fn add(command: Command, above: Option<&str>, pages: &mut Vec<(String, Vec<u8>)>) {
+    let name = command
+        .get_display_name()
+        .unwrap_or(command.get_name())
+        .to_owned();
+    for below in command.get_subcommands().filter(|it| !it.is_hide_set()) {
+        add(below.clone(), Some(&name), pages);
+    }
+    // The flags of every command are on the page of the program.
+    let own = command.mut_args(|flag| {
+        let is_elsewhere = above.is_some() && flag.is_global_set();
+        if is_elsewhere { flag.hide(true) } else { flag }
+    });
+    let mut text = Vec::new();
+    // Writing to memory cannot fail.
+    let _ = page(own, &name, above, &mut text);
+    pages.push((format!("{name}.1"), text));
+}
+
+fn page(command: Command, name: &str, above: Option<&str>, text: &mut Vec<u8>) -> io::Result<()> {
+    let sections = Sections::of(&command);
+    let has_commands = command.has_subcommands();
+    let has_flags = command.get_arguments().any(|it| !it.is_hide_set());
+    // `render_title` leaves out an empty date, and takes what follows for it.
+    let version = env!("CARGO_PKG_VERSION");
+    writeln!(
+        text,
+        ".TH {} 1 \"\" \"archiver {version}\" archiver",
+        name.to_uppercase()
+    )?;
+    let man = Man::new(
+        command
+            .subcommand_help_heading("COMMANDS")
+            .subcommand_value_name("COMMAND"),
+    );
+    man.render_name_section(text)?;
+    man.render_synopsis_section(text)?;
+    man.render_description_section(text)?;
+    for paragraph in &sections.description {
+        paragraph.to_writer(text)?;
+    }
+    if has_flags {
+        man.render_options_section(text)?;
+    }
+    if has_commands {
+        man.render_subcommands_section(text)?;
+    }
+    sections.others(above).to_writer(text)
+}
+
+/// What the help says beside the flags, in paragraphs.
+#[derive(Default)]
+struct Sections {
+    description: Vec<Roff>,
+    examples: Vec<Roff>,
+    notes: Vec<Roff>,
+    status: Vec<Roff>,
+}
+
+impl Sections {
+    fn of(command: &Command) -> Self {
+        let mut sections = Self {
+            // clap's part of the description comes first.
+            description: vec![Roff::new()],
+            ..Self::default()
+        };
+        for paragraph in paragraphs(command.get_before_help()) {
+            add_paragraph(&mut sections.description, &paragraph);
+        }
+        for paragraph in paragraphs(command.get_after_help()) {
+            if let Some(examples) = paragraph.strip_prefix("Examples:\n") {
+                add_paragraph(&mut sections.examples, examples);
+            } else if let Some(status) = paragraph.strip_prefix("Exit status:") {
+                add_paragraph(&mut sections.status, status.trim());
+            } else {
+                add_paragraph(&mut sections.notes, &paragraph);
+            }
+        }
+        sections
+    }
+
+    /// The sections after the flags.
+    fn others(self, above: Option<&str>) -> Roff {
+        let mut page = Roff::new();
+        for (title, paragraphs) in [("NOTES", self.notes), ("EXAMPLES", self.examples)] {
+            if !paragraphs.is_empty() {
+                page.control("SH", [title]);
+                page.extend(paragraphs);
+            }
+        }
+        page.control("SH", ["EXIT STATUS"]);
+        // The paragraph of the program lists all of them.
+        if above.is_some() {
+            page.extend(self.status);
+        }
+        for (status, meaning) in MEANINGS {
+            add_entry(&mut page, &status.code().to_string(), meaning);
+        }
+        for (title, entries) in [("FILES", &FILES[..]), ("ENVIRONMENT", &ENVIRONMENT)] {
+            page.control("SH", [title]);
+            for (name, meaning) in entries {
+                add_entry(&mut page, name, meaning);
+            }
+        }
+        if let Some(above) = above {
+            page.control("SH", ["SEE ALSO"]);
+            page.text([
+                bold(above),
+                roman("(1), which has the flags of every command"),
+            ]);
+        }
+        page
+    }
+}
+
+fn paragraphs(text: Option<&StyledStr>) -> Vec<String> {
+    let text = text.map(ToString::to_string).unwrap_or_default();
+    let paragraphs = text.split("\n\n").filter(|paragraph| !paragraph.is_empty());
+    paragraphs.map(str::to_owned).collect()
+}
+
+/// Adds a paragraph. Lines that begin with blanks keep their ends.
+fn add_paragraph(paragraphs: &mut Vec<Roff>, text: &str) {
+    let mut paragraph = Roff::new();
+    if !paragraphs.is_empty() {
+        paragraph.control("PP", []);
+    }
+    let mut is_kept = false;
+    for line in text.lines() {
+        let (was_kept, kept) = (is_kept, line.strip_prefix("  "));
+        is_kept = kept.is_some();
+        match (was_kept, is_kept) {
+            (false, true) => paragraph.control("RS", []).control("nf", []),
+            (true, false) => paragraph.control("fi", []).control("RE", []),
+            _ => &mut paragraph,
+        };
+        paragraph.text([roman(kept.unwrap_or(line))]);
+    }
+    if is_kept {
+        paragraph.control("fi", []).control("RE", []);
+    }
+    paragraphs.push(paragraph);
+}
+
+fn add_entry(page: &mut Roff, name: &str, meaning: &str) {
+    page.control("TP", []);
+    page.text([bold(name)]);
+    page.text([roman(meaning)]);
+}
