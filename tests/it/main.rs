@@ -36,6 +36,7 @@ mod hostile;
 mod import;
 mod import_circles;
 mod man;
+mod packages;
 mod power;
 mod process;
 mod query;
