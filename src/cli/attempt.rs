@@ -20,7 +20,7 @@ use super::progress::Progress;
 use super::summary::Summary;
 
 /// The default number of pages that are requested at the same time.
-const CONCURRENCY: usize = 4;
+pub(super) const CONCURRENCY: usize = 4;
 
 /// A sync that has not started yet.
 pub(super) struct Attempt<'a> {
@@ -191,8 +191,8 @@ pub(super) fn upgraded(upgrade: &Upgrade) -> String {
     format!("the archive was upgraded from schema version {from} to {to}; {backup}")
 }
 
-const DAY_SECONDS: i64 = 24 * 3600;
-const HOUR_SECONDS: i64 = 3600;
+pub(super) const DAY_SECONDS: i64 = 24 * 3600;
+pub(super) const HOUR_SECONDS: i64 = 3600;
 
 const RECHECK: Names = named("", "recheck");
 const AUDIT: Names = named("", "audit");

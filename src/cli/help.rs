@@ -21,7 +21,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
         "Maintain",
         &["status", "verify", "backup", "accounts", "auth"],
     ),
-    ("Set up", &["completions", "man"]),
+    ("Set up", &["config", "completions", "man"]),
 ];
 
 /// The files of the program, for the manual.

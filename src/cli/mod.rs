@@ -17,6 +17,7 @@ mod auth;
 mod backup;
 mod basis;
 mod completions;
+mod config;
 mod context;
 mod daemon;
 mod decided;
@@ -180,6 +181,8 @@ enum Request {
 /// The commands that need no configuration, or make one.
 #[derive(Subcommand)]
 enum Setup {
+    /// Make a configuration, or show the values in force
+    Config(config::Arguments),
     /// Print the completions for a shell
     Completions(completions::Arguments),
     /// Write the manual pages
@@ -358,6 +361,7 @@ fn parse(
 
 fn set_up(start: Start, setup: Setup) -> Result<Status, Failure> {
     match setup {
+        Setup::Config(arguments) => config::run(start, &arguments),
         Setup::Completions(arguments) => completions::run(&arguments, &start.environment),
         Setup::Man(arguments) => man::run(&arguments),
     }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use archiver::archive::{self, LockWait};
+use archiver::config;
 use archiver::core::account::AccountName;
 use archiver::core::cancellation::Cancellation;
 use archiver::core::replace::{Readers, replace_file};
@@ -59,30 +60,18 @@ impl Monitoring {
             (None, Some(path)) => Some(context.config.resolve(path)?),
             (None, None) => None,
         };
-        let by_flag = match &flags.ping_url {
-            Some(url) => Some(url.clone()),
-            None => {
-                let environment = context.config.environment();
-                environment.text_or_refused("ARCHIVER_PING_URL")?
-            }
-        };
-        let url = match (by_flag, &file.ping_url) {
-            (Some(url), _) => {
-                let url = url.parse::<PingUrl>();
-                Some(url.map_err(|error| Failure::usage(format!("--ping-url: {error}")))?)
-            }
-            (None, Some(url)) => {
-                let place = url.span();
-                let url = url.get_ref().0.parse::<PingUrl>();
-                let invalid = |error| {
-                    context
-                        .config
-                        .invalid(&place, format!("`ping_url`: {error}"))
-                };
-                Some(url.map_err(invalid)?)
-            }
-            (None, None) => None,
-        };
+        let address = context.config.ping_address(flags.ping_url.as_deref())?;
+        let url = address.map(|address| {
+            let url = address.value.0.parse::<PingUrl>();
+            url.map_err(|error| match (address.source, &file.ping_url) {
+                (config::Source::File { .. }, Some(url)) => {
+                    let message = format!("`ping_url`: {error}");
+                    context.config.invalid(&url.span(), message).into()
+                }
+                _ => Failure::usage(format!("--ping-url: {error}")),
+            })
+        });
+        let url = url.transpose()?;
         if url.as_ref().is_some_and(|url| !url.is_loopback()) {
             context.config.check_proxy()?;
         }

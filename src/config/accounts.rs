@@ -121,7 +121,7 @@ impl Config {
             else {
                 continue;
             };
-            let archive = config.configured_database()?;
+            let archive = config.configured_database()?.value;
             if let Some(other) = archives.insert(resolved(&archive), name) {
                 let archive = archive.display();
                 let message =

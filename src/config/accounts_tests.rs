@@ -277,7 +277,7 @@ fn a_wrong_setting_of_an_account_is_refused_with_its_line() {
         ),
         (
             "[accounts.a]\n[accounts.a.accounts.b]",
-            "line 1: `accounts` does not belong",
+            "line 2: `accounts` does not belong",
         ),
         (
             "[accounts.a]\ndefault_account = 'a'",

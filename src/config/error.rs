@@ -16,6 +16,23 @@ pub enum Error {
         /// The requested path.
         path: PathBuf,
     },
+    /// The configuration has no default path.
+    #[error("neither HOME nor XDG_CONFIG_HOME is set, so the configuration has no default path")]
+    NoConfigHome,
+    /// There is a configuration already.
+    #[error("there is a configuration at {} already", shown_path(path))]
+    ConfigExists {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// A configuration cannot be written.
+    #[error("cannot write {}: {source}", shown_path(path))]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
     /// A file cannot be read.
     #[error("cannot read {}: {source}", shown_path(path))]
     Unreadable {
@@ -217,7 +234,13 @@ impl Error {
             Self::NoConfig { .. } => {
                 "no file is needed: leave out --config and ARCHIVER_CONFIG, or make the file"
             }
-            Self::Unreadable { .. } | Self::TooLarge { .. } => "check the path and its permissions",
+            Self::NoConfigHome => "set its path with --config",
+            Self::ConfigExists { .. } => {
+                "`archiver config show` prints the values in force; --config FILE makes another one"
+            }
+            Self::Unreadable { .. } | Self::Unwritable { .. } | Self::TooLarge { .. } => {
+                "check the path and its permissions"
+            }
             Self::NoDoctlHome => "set HOME or XDG_CONFIG_HOME",
             Self::NoDoctlFile { .. } => {
                 "`doctl auth init` makes one; if doctl keeps it elsewhere, put the token into a file that `token_file` \
@@ -234,7 +257,9 @@ impl Error {
             {
                 "a token does not belong in the configuration: use DIGITALOCEAN_TOKEN, `token_file` or `token_command`"
             }
-            Self::Invalid { .. } => "the README lists all keys",
+            Self::Invalid { .. } => {
+                "`archiver config init --config FILE` writes a new file with all keys"
+            }
             Self::TokenForPath { .. } => {
                 "a token does not belong there: use DIGITALOCEAN_TOKEN, `token_file` or `token_command`"
             }

@@ -7,11 +7,13 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
+use toml::de::{DeTable, DeValue};
 use toml::{Deserializer, Spanned};
 
 use super::error::{Error, MISPLACED};
 use super::private_file::{self, Readers};
+use super::settings::HIDDEN;
 use super::token_command::TokenCommand;
 use crate::core::account::{AccountName, NameError};
 use crate::core::files::is_foreign;
@@ -19,7 +21,7 @@ use crate::core::model::{DropletId, is_tag};
 use crate::core::secrets::{is_token_for_path, looks_like_token};
 
 /// All settings of the file.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConfigFile {
     /// The path of the archive.
@@ -47,12 +49,12 @@ pub struct ConfigFile {
     /// The accounts that are meant when none is selected: names with commas between them, or `all`.
     pub default_account: Option<Spanned<String>>,
     /// The settings of each account. They have no accounts of their own.
-    #[serde(default)]
+    #[serde(default, skip_serializing)]
     pub accounts: BTreeMap<Spanned<String>, ConfigFile>,
 }
 
 /// The scope of a sync; the whole account by default.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SyncScope {
     /// Droplets by id.
@@ -71,7 +73,7 @@ pub struct SyncScope {
 }
 
 /// The schedule of the daemon.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
     /// A cron expression.
@@ -83,7 +85,7 @@ pub struct Schedule {
 }
 
 /// The reports to other programs.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Monitoring {
     /// The address on which the daemon serves metrics: `127.0.0.1:9184`.
@@ -101,6 +103,13 @@ pub struct Monitoring {
 #[serde(transparent)]
 pub struct PingAddress(pub String);
 
+/// Hides the address.
+impl Serialize for PingAddress {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(HIDDEN)
+    }
+}
+
 impl std::fmt::Debug for PingAddress {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("an address")
@@ -108,7 +117,7 @@ impl std::fmt::Debug for PingAddress {
 }
 
 /// The limits for requests.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// The API allows 250.
@@ -121,18 +130,57 @@ pub struct Limits {
     pub concurrency: Option<NonZeroU32>,
 }
 
-/// The settings of a file, and the offsets of its lines.
+impl SyncScope {
+    /// True for the whole account.
+    pub(super) fn is_account(&self) -> bool {
+        self.droplets.is_empty() && self.tags.is_empty()
+    }
+}
+
+/// The settings of a file, and the places in it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Read {
     pub(super) file: ConfigFile,
+    /// The offsets of its lines.
     lines: Arc<[usize]>,
+    /// The line of each key, from 1. A key has the names of its tables: `sync.recheck`.
+    keys: Arc<BTreeMap<String, usize>>,
 }
 
 impl Read {
     /// Other settings of the same file.
     pub(super) fn with(&self, file: ConfigFile) -> Self {
-        let lines = Arc::clone(&self.lines);
-        Self { file, lines }
+        let (lines, keys) = (Arc::clone(&self.lines), Arc::clone(&self.keys));
+        Self { file, lines, keys }
+    }
+
+    /// The line, from 1, of a key with the names of its tables.
+    pub(super) fn line_of_key(&self, key: &str) -> Option<usize> {
+        self.keys.get(key).copied()
+    }
+
+    /// The line of a setting of this account; without a name, of the top level. The names of its tables are left out.
+    fn line_in(&self, account: Option<&str>, setting: &str) -> usize {
+        let above = account.map_or(String::new(), |name| format!("accounts.{name}."));
+        let mut keys = self.keys.iter();
+        let found = keys.find(|(key, _)| {
+            let own = key
+                .strip_prefix(&above)
+                .filter(|own| account.is_some() || !own.starts_with("accounts."));
+            own.is_some_and(|own| own.rsplit('.').next() == Some(setting))
+        });
+        found.map_or(1, |(_, line)| *line)
+    }
+
+    /// The lines of the keys of a table.
+    fn lines_of_keys(&self, table: &DeTable<'_>, above: &str, lines: &mut BTreeMap<String, usize>) {
+        for (name, value) in table {
+            let key = format!("{above}{}", name.get_ref());
+            lines.insert(key.clone(), self.line_of(name.span().start));
+            if let DeValue::Table(table) = value.get_ref() {
+                self.lines_of_keys(table, &format!("{key}."), lines);
+            }
+        }
     }
 
     /// The line, from 1, of a byte offset in the file.
@@ -150,6 +198,19 @@ pub(super) fn read(path: &Path) -> Result<Option<Read>, Error> {
         }
         Err(error) => return Err(error),
     };
+    let read = parse(&text, path)?;
+    let has_command = |file: &ConfigFile| file.token_command.is_some();
+    let file = &read.file;
+    if (has_command(file) || file.accounts.values().any(has_command)) && is_anybodys(&about) {
+        return Err(Error::ForeignCommand {
+            path: path.to_owned(),
+        });
+    }
+    Ok(Some(read))
+}
+
+/// Reads the text of a file. `path` is for messages.
+pub(super) fn parse(text: &str, path: &Path) -> Result<Read, Error> {
     let invalid = |line, message: &str| Error::Invalid {
         path: path.to_owned(),
         line,
@@ -159,6 +220,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Read>, Error> {
     let mut read = Read {
         file: ConfigFile::default(),
         lines: std::iter::once(0).chain(starts).collect(),
+        keys: Arc::default(),
     };
     // The full message of the parser shows the line, which may hold a secret. Its short message and the place are
     // enough.
@@ -166,19 +228,22 @@ pub(super) fn read(path: &Path) -> Result<Option<Read>, Error> {
         let offset = error.span().map_or(0, |span| span.start);
         invalid(read.line_of(offset), message)
     };
-    let parsed = Deserializer::parse(&text).map_err(|error| {
+    let table = DeTable::parse(text).map_err(|error| {
         let message = error.message().to_owned();
         problem(error, message.trim_end_matches(", expected literal string"))
     })?;
-    let file = ConfigFile::deserialize(parsed).map_err(|error| {
+    let mut keys = BTreeMap::new();
+    read.lines_of_keys(table.get_ref(), "", &mut keys);
+    let file = ConfigFile::deserialize(Deserializer::from(table)).map_err(|error| {
         let message = without_values(error.message());
         let place = error.span().map_or(0, |span| span.start);
         let named =
-            key_at(&text, place).map(|key| message.replacen("the value", &format!("`{key}`"), 1));
+            key_at(text, place).map(|key| message.replacen("the value", &format!("`{key}`"), 1));
         problem(error, &named.unwrap_or(message))
     })?;
+    read.keys = keys.into();
     if let Some((key, message)) = contradiction(&file) {
-        return Err(invalid(line_of_key(&text, "", key), &message));
+        return Err(invalid(read.line_in(None, key), &message));
     }
     for (name, account) in &file.accounts {
         let line = read.line_of(name.span().start);
@@ -187,18 +252,12 @@ pub(super) fn read(path: &Path) -> Result<Option<Read>, Error> {
             return Err(invalid(line, &error));
         }
         if let Some((key, message)) = contradiction_of_account(account) {
-            let line = line_of_key(&text, name, key).max(line);
+            let line = read.line_in(Some(name), key).max(line);
             return Err(invalid(line, &message));
         }
     }
-    let has_command = |file: &ConfigFile| file.token_command.is_some();
-    if (has_command(&file) || file.accounts.values().any(has_command)) && is_anybodys(&about) {
-        return Err(Error::ForeignCommand {
-            path: path.to_owned(),
-        });
-    }
     read.file = file;
-    Ok(Some(read))
+    Ok(read)
 }
 
 /// True when a user other than this one and root can change the file.
@@ -273,26 +332,6 @@ fn holding_a_token(file: &ConfigFile) -> Option<&'static str> {
     ];
     let found = settings.into_iter().find(|(_, holds_one)| *holds_one);
     found.map(|(key, _)| key)
-}
-
-/// The line, from 1, of a setting of this account; without a name, of the top level.
-fn line_of_key(text: &str, account: &str, key: &str) -> usize {
-    let mut table_account = String::new();
-    let is_its_line = |line: &str| {
-        let line = line.trim_start();
-        if let Some(header) = line.strip_prefix('[') {
-            let name = header
-                .split(['.', ']'])
-                .map(|part| part.trim().trim_matches(['"', '\'']));
-            let mut name = name.skip_while(|part| *part != "accounts").skip(1);
-            table_account = name.next().unwrap_or_default().to_owned();
-        }
-        let rest = line.strip_prefix(key);
-        table_account == account && rest.is_some_and(|rest| rest.trim_start().starts_with('='))
-    };
-    text.lines()
-        .position(is_its_line)
-        .map_or(1, |line| line + 1)
 }
 
 /// The setting on the line of a place in the file, if its name can be shown.

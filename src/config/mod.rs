@@ -11,6 +11,8 @@ mod environment;
 mod error;
 mod file;
 mod private_file;
+mod settings;
+pub mod template;
 mod token;
 mod token_command;
 
@@ -21,12 +23,12 @@ pub use accounts::{Account, sharing_a_token};
 pub use environment::Environment;
 pub use error::Error;
 pub use file::{ConfigFile, Limits, Monitoring, PingAddress, Schedule, SyncScope};
+pub use settings::{Flags, Setting, Source, Sourced};
 pub use token::{Token, TokenSource};
 pub use token_command::{Patience, TokenCommand};
 
 use crate::api::Origin;
 use crate::core::account::AccountName;
-use crate::core::secrets::is_token_for_path;
 use token::Sources;
 
 /// The environment and the configuration file.
@@ -48,17 +50,13 @@ impl Config {
     /// # Errors
     /// When the file cannot be read, or has an invalid setting.
     pub fn load(flag: Option<&Path>, environment: Environment) -> Result<Self, Error> {
-        let (path, read) = match (asked_for(flag, &environment)?, usual(&environment)) {
-            (Some(path), _) => {
-                let read =
-                    file::read(&path)?.ok_or_else(|| Error::NoConfig { path: path.clone() })?;
-                (path, read)
-            }
-            (None, Some(path)) => {
-                let read = file::read(&path)?.unwrap_or_default();
-                (path, read)
-            }
-            (None, None) => (PathBuf::new(), file::Read::default()),
+        let (path, read) = match Self::place(flag, &environment) {
+            Ok(Sourced { value, source }) => match file::read(&value)? {
+                None if source != Source::Default => return Err(Error::NoConfig { path: value }),
+                read => (value, read.unwrap_or_default()),
+            },
+            Err(Error::NoConfigHome) => (PathBuf::new(), file::Read::default()),
+            Err(error) => return Err(error),
         };
         Ok(Self {
             environment,
@@ -99,11 +97,29 @@ impl Config {
         }
     }
 
+    /// The path of the configuration file, which may not exist: `flag`, else `$ARCHIVER_CONFIG`, else its default path.
+    ///
+    /// # Errors
+    /// When there is no home for the default path.
+    pub fn place(
+        flag: Option<&Path>,
+        environment: &Environment,
+    ) -> Result<Sourced<PathBuf>, Error> {
+        let by_variable = environment.path("ARCHIVER_CONFIG");
+        let by_flag = flag.map(Path::to_owned);
+        match Sourced::given(("--config", by_flag), ("ARCHIVER_CONFIG", by_variable)) {
+            Some(given) => given.try_map(|path| environment.in_full(&path)),
+            None => {
+                let home = environment.config_home().ok_or(Error::NoConfigHome)?;
+                Ok(Sourced::by_default(home.join("archiver/config.toml")))
+            }
+        }
+    }
+
     /// The folder of the configuration file, even if the file does not exist; `None` without a home.
     #[must_use]
     pub fn folder(flag: Option<&Path>, environment: &Environment) -> Option<PathBuf> {
-        let asked_for = asked_for(flag, environment).ok()?;
-        let path = asked_for.or_else(|| usual(environment))?;
+        let path = Self::place(flag, environment).ok()?.value;
         path.parent().map(Path::to_owned)
     }
 
@@ -113,30 +129,21 @@ impl Config {
     /// # Errors
     /// When no path is set and there is no home for the default, or a token was given instead of a path.
     pub fn database(&self, flag: Option<&Path>) -> Result<PathBuf, Error> {
-        let given = flag
-            .map(Path::to_owned)
-            .or_else(|| self.environment.path("ARCHIVER_DB"));
-        if given.as_deref().is_some_and(is_token_for_path) {
-            let what = if flag.is_some() {
-                "--db"
-            } else {
-                "ARCHIVER_DB"
-            };
-            return Err(Error::TokenForPath { what });
-        }
-        if let Some(given) = given {
-            return self.environment.in_full(&given);
-        }
-        self.configured_database()
+        self.sourced_database(flag).map(|database| database.value)
     }
 
-    fn configured_database(&self) -> Result<PathBuf, Error> {
+    /// The path of the archive by the configuration, or by default.
+    fn configured_database(&self) -> Result<Sourced<PathBuf>, Error> {
         if let Some(path) = &self.file().database {
-            return self.resolve(path);
+            return self
+                .in_file("database", path)
+                .try_map(|path| self.resolve(path));
         }
         let home = self.environment.data_home().ok_or(Error::NoHome)?;
         let name = self.account.as_ref().map_or("archive", AccountName::as_str);
-        Ok(home.join(format!("archiver/{name}.db")))
+        Ok(Sourced::by_default(
+            home.join(format!("archiver/{name}.db")),
+        ))
     }
 
     /// The address of the API: `flag`, else `$DIGITALOCEAN_API_URL`, else `api_url`, else the address of DigitalOcean.
@@ -144,14 +151,7 @@ impl Config {
     /// # Errors
     /// When the token must not be sent to this address.
     pub fn origin(&self, flag: Option<&str>) -> Result<Origin, Error> {
-        let given = match flag {
-            Some(flag) => Some(flag.to_owned()),
-            None => self.environment.text_or_refused("DIGITALOCEAN_API_URL")?,
-        };
-        let url = given
-            .or_else(|| self.file().api_url.clone())
-            .unwrap_or_else(|| Origin::DIGITALOCEAN.to_owned());
-        Ok(Origin::parse(&url)?)
+        self.sourced_origin(flag).map(|origin| origin.value)
     }
 
     /// Checks the proxy for connections to other machines.
@@ -211,20 +211,6 @@ impl Config {
     }
 }
 
-/// The path from the flag or the environment. This file must exist.
-fn asked_for(flag: Option<&Path>, environment: &Environment) -> Result<Option<PathBuf>, Error> {
-    let given = flag
-        .map(Path::to_owned)
-        .or_else(|| environment.path("ARCHIVER_CONFIG"));
-    given.map(|path| environment.in_full(&path)).transpose()
-}
-
-/// The default path. This file may be missing.
-fn usual(environment: &Environment) -> Option<PathBuf> {
-    let home = environment.config_home()?;
-    Some(home.join("archiver/config.toml"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,7 +229,7 @@ mod tests {
             ("XDG_CONFIG_HOME", "c"),
         ];
         let environment = Environment::of(&relative);
-        let usual = usual(&environment).unwrap();
+        let usual = Config::place(None, &environment).unwrap().value;
         assert_eq!(usual, Path::new("/home/x/.config/archiver/config.toml"));
         let config = Config::load(None, environment).unwrap();
         let usual = Path::new("/home/x/.local/share/archiver/archive.db");

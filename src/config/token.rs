@@ -109,6 +109,15 @@ pub(super) fn first_source(sources: &Sources<'_>) -> Option<SecretString> {
     Some(format!("{name} {what}").into())
 }
 
+/// The name of the first source that is set. It is not read.
+pub(super) fn first_name(sources: &Sources<'_>) -> Option<&'static str> {
+    sources
+        .candidates()
+        .into_iter()
+        .next()
+        .map(|(name, _)| name)
+}
+
 /// The reason why a text cannot be a token: the API would refuse it, or a header cannot carry it.
 fn unusable(token: &str) -> Option<&'static str> {
     if token.is_empty() {

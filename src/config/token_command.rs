@@ -10,10 +10,11 @@ use std::{io, thread};
 
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::error::Error;
 use super::private_file::{read_more, text};
+use super::settings::HIDDEN;
 use crate::core::cancellation::Cancellation;
 
 /// The largest output of the command.
@@ -28,6 +29,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "String")]
 pub struct TokenCommand(SecretString);
+
+/// Hides the command.
+impl Serialize for TokenCommand {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(HIDDEN)
+    }
+}
 
 impl From<String> for TokenCommand {
     fn from(text: String) -> Self {

@@ -12,6 +12,7 @@
 )]
 
 mod account;
+mod accounts;
 mod architecture;
 mod archive;
 mod asked;
@@ -22,6 +23,7 @@ mod chaos;
 #[path = "../../examples/simulator/cloud/mod.rs"]
 mod cloud;
 mod completions;
+mod config;
 mod cost;
 mod daemon;
 #[path = "../../examples/datasette/metadata.rs"]

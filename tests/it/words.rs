@@ -5,7 +5,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::account::cloud;
 use crate::sandbox::Sandbox;
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "sync",
     "daemon",
     "import",
@@ -25,6 +25,7 @@ const COMMANDS: [&str; 19] = [
     "auth",
     "completions",
     "man",
+    "config",
 ];
 
 #[test]

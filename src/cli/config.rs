@@ -1,0 +1,263 @@
+//! `archiver config`: makes a configuration, and shows which values are in force and where each comes from.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::Path;
+
+use archiver::config::template::{self, quoted};
+use archiver::config::{Config, Flags, Setting};
+use archiver::core::time::{Timestamp, Zone};
+use archiver::daemon::schedule::Schedule;
+use archiver::output::{Heading, RowWriter, Value};
+use archiver::query;
+use clap::Subcommand;
+
+use super::answer::{self, AnswerFlags};
+use super::exit::{Failure, Status, unless_closed};
+use super::{Context, Start};
+
+/// Flags of `archiver config`.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Write a commented configuration, and never over an existing one
+    #[command(after_help = INIT_HELP)]
+    Init,
+    /// Show every value in force, and where it comes from
+    #[command(after_help = SHOW_HELP)]
+    Show(AnswerFlags),
+    /// Print the path of the configuration
+    #[command(after_help = "Examples:\n  archiver config path")]
+    Path,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  archiver config init
+  archiver config show
+  archiver config path";
+const INIT_HELP: &str = "\
+Examples:
+  archiver config init
+  archiver config init --config /etc/archiver/config.toml
+
+The file has every key, commented out, and only its owner can read it (mode 0600). On a terminal it asks for the \
+archive, the scope and the schedule; an empty answer means the default. It never asks for a token.
+
+Exit status: 0 written; 2 there is a configuration already, or an answer is invalid.";
+const SHOW_HELP: &str = "\
+Examples:
+  archiver config show
+  archiver config show --account work -o json
+  archiver config show --columns key,source
+
+A value comes from a flag, from a variable of the environment, from a line of the configuration, or is the default. No \
+token is read, and neither a token, nor a command that prints one, nor a ping URL is shown.";
+
+pub(super) fn run(start: Start, arguments: &Arguments) -> Result<Status, Failure> {
+    match &arguments.what {
+        What::Init => init(&start),
+        What::Show(flags) => show(&start.context()?, flags),
+        What::Path => {
+            let path = Config::place(start.global.config.as_deref(), &start.environment)?.value;
+            unless_closed(writeln!(io::stdout(), "{}", path.display()))
+        }
+    }
+}
+
+fn show(context: &Context, flags: &AnswerFlags) -> Result<Status, Failure> {
+    flags.columns()?;
+    let global = &context.global;
+    let given = Flags {
+        config: global.config.as_deref(),
+        db: global.db.as_deref(),
+        api_url: global.api_url.as_deref(),
+        doctl_context: global.doctl_context.as_deref(),
+    };
+    let mut rows: Vec<(Option<&str>, Setting)> = Vec::new();
+    if context.has_several() {
+        for account in context.accounts() {
+            let settings = account.config.settings(given)?.into_iter();
+            rows.extend(settings.map(|setting| (Some(account.name.as_str()), setting)));
+        }
+    } else {
+        rows.extend(
+            context
+                .config
+                .settings(given)?
+                .into_iter()
+                .map(|setting| (None, setting)),
+        );
+    }
+    let headings = ["account", "key", "value", "source"].map(Heading::plain);
+    let skipped = usize::from(!context.has_several());
+    let printed = answer::print(context, flags, |printer| {
+        let mut written = printer.header(&headings[skipped..]);
+        for (account, Setting { key, value, source }) in &rows {
+            let source = source.to_string();
+            let row = [
+                account.map_or(Value::Null, Value::Text),
+                Value::Text(key),
+                value.as_deref().map_or(Value::Null, Value::Text),
+                Value::Text(&source),
+            ];
+            written = written.and_then(|()| printer.row(&row[skipped..]));
+        }
+        written.map_err(query::Error::Write)
+    })?;
+    Ok(printed.status)
+}
+
+fn init(start: &Start) -> Result<Status, Failure> {
+    let path = Config::place(start.global.config.as_deref(), &start.environment)?.value;
+    if path.symlink_metadata().is_ok() {
+        return Err(archiver::config::Error::ConfigExists { path }.into());
+    }
+    let is_asked = start.terminal.is_interactive && io::stdin().is_terminal();
+    let set = if is_asked { asked(&path)? } else { Vec::new() };
+    let text = template::text(&set, &path)?;
+    template::create(&path, &text)?;
+    start
+        .terminal
+        .detail(0, &format!("wrote {}", path.display()));
+    Ok(Status::Done)
+}
+
+/// The keys that the user chooses, with their values in TOML.
+fn asked(path: &Path) -> Result<Vec<(&'static str, String)>, Failure> {
+    let mut set = Vec::new();
+    let database = question(
+        "The archive",
+        "~/.local/share/archiver/archive.db",
+        path,
+        |text| vec![("database", quoted(text))],
+    )?;
+    set.extend(database);
+    let scope = question(
+        "What to archive: all, or tags and ids of droplets with commas between them",
+        "all",
+        path,
+        scope,
+    )?;
+    set.extend(scope);
+    let cron = question(
+        "The schedule of the daemon, such as @hourly or */15 * * * *",
+        "none",
+        path,
+        |text| vec![("schedule.cron", quoted(text))],
+    )?;
+    set.extend(cron);
+    Ok(set)
+}
+
+/// Droplets are numbers, everything else is a tag.
+fn scope(text: &str) -> Vec<(&'static str, String)> {
+    let words = text
+        .split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty());
+    let is_id = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit());
+    let (ids, tags): (Vec<&str>, Vec<&str>) = words.partition(is_id);
+    let tags: Vec<_> = tags.into_iter().map(quoted).collect();
+    let lists = [
+        ("sync.droplets", ids.join(", ")),
+        ("sync.tags", tags.join(", ")),
+    ];
+    let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
+    lists
+        .map(|(key, list)| (key, format!("[{list}]")))
+        .collect()
+}
+
+/// Asks until the answer is valid. Nothing, and the end of the input, mean the default, which needs no key.
+fn question(
+    words: &str,
+    usual: &str,
+    path: &Path,
+    set: impl Fn(&str) -> Vec<(&'static str, String)>,
+) -> Result<Vec<(&'static str, String)>, Failure> {
+    let unreadable = |error| Failure::failed(format!("cannot read the answer: {error}"));
+    loop {
+        let mut stderr = io::stderr();
+        let asked = write!(stderr, "{words} [{usual}]: ").and_then(|()| stderr.flush());
+        asked.map_err(unreadable)?;
+        let mut line = String::new();
+        io::stdin()
+            .lock()
+            .read_line(&mut line)
+            .map_err(unreadable)?;
+        let text = line.trim();
+        if text.is_empty() || text == usual {
+            return Ok(Vec::new());
+        }
+        let keys = set(text);
+        match refusal(&keys, text, path) {
+            None => return Ok(keys),
+            Some(problem) => writeln!(stderr, "{problem}").map_err(unreadable)?,
+        }
+    }
+}
+
+/// The reason why an answer cannot be in a configuration.
+fn refusal(keys: &[(&'static str, String)], text: &str, path: &Path) -> Option<String> {
+    if let Err(error) = template::text(keys, path) {
+        return Some(error.to_string());
+    }
+    let is_schedule = keys.iter().any(|(key, _)| *key == "schedule.cron");
+    let schedule = is_schedule.then(|| Schedule::new(text, Zone::utc(), Timestamp::now()));
+    schedule
+        .and_then(Result::err)
+        .map(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use archiver::api::Pace;
+    use archiver::config::Environment;
+    use archiver::core::time::parse_duration;
+
+    use crate::cli::attempt::{CONCURRENCY, DAY_SECONDS, HOUR_SECONDS};
+
+    #[test]
+    fn a_default_that_is_shown_is_the_one_in_force() {
+        let environment = Environment::of(&[("HOME", "/home/x")]);
+        let config = Config::load(None, environment).unwrap();
+        let shown = config.settings(Flags::default()).unwrap();
+        let value = |key: &str| {
+            let mut shown = shown.iter();
+            shown.find(|it| it.key == key).unwrap().value.clone()
+        };
+        let pace = Pace::default();
+        for (key, expected) in [
+            (
+                "limits.requests_per_minute",
+                pace.requests_per_minute.to_string(),
+            ),
+            (
+                "limits.requests_per_hour",
+                pace.requests_per_hour.to_string(),
+            ),
+            ("limits.reserve", pace.reserve.to_string()),
+            ("limits.concurrency", CONCURRENCY.to_string()),
+            ("sync.all", "true".to_owned()),
+            (
+                "database",
+                "/home/x/.local/share/archiver/archive.db".to_owned(),
+            ),
+            ("schedule.timezone", Zone::utc().to_string()),
+        ] {
+            assert_eq!(value(key), Some(expected), "{key}");
+        }
+        let seconds = |key| parse_duration(&value(key).unwrap()).unwrap();
+        assert_eq!(
+            (seconds("sync.recheck"), seconds("sync.audit")),
+            (DAY_SECONDS, HOUR_SECONDS)
+        );
+    }
+}
