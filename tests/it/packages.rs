@@ -69,6 +69,19 @@ fn every_unit_is_packaged_and_finds_its_program_wherever_that_is() {
     }
 }
 
+#[test]
+fn the_readme_installs_the_packages_of_this_version() {
+    let readme = include_str!("../../README.md");
+    let version = env!("CARGO_PKG_VERSION");
+    for package in [
+        format!("archiver_{version}-1_amd64.deb"),
+        format!("archiver-{version}-1.x86_64.rpm"),
+        format!("archiver-{version}-x86_64-unknown-linux-musl.tar.gz"),
+    ] {
+        assert!(readme.contains(&package), "{package}");
+    }
+}
+
 /// Source and destination of each file in the Debian package.
 fn debian() -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
