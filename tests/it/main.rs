@@ -41,6 +41,7 @@ mod hostile;
 mod import;
 mod import_circles;
 mod man;
+mod packages;
 mod power;
 mod process;
 mod query;
