@@ -2,7 +2,7 @@
 //!
 //! Everything that prints is in this folder. The library does the work and reports events. Answers go to stdout,
 //! everything else to stderr. Each command has one file. `filter` has the filter flags, `answer` prints rows, `basis`
-//! tells what they are based on, `order` sorts the rows of a report, `searched` words what an empty answer was about,
+//! tells what they are based on, `context` has the accounts and their archives, `order` sorts the rows of a report, `searched` words what an empty answer was about,
 //! `pager` shows answers that are longer than the screen, `document` prints single documents, `decided` reads a setting
 //! from a flag or the configuration, `summary` words the result of a sync, `import_summary` that of an import, `status_lines` the facts of `status`, `exit`
 //! maps errors to statuses and hints, `help` lays out help, `mistake` explains arguments that are wrong, `meant` knows
@@ -14,6 +14,7 @@ mod attempt;
 mod auth;
 mod backup;
 mod basis;
+mod context;
 mod daemon;
 mod decided;
 mod document;
@@ -53,25 +54,21 @@ mod verify;
 mod written;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use archiver::api::Origin;
-use archiver::archive::{self, LockWait};
-use archiver::config::{Config, Environment, Patience, Token};
-use archiver::core::cancellation::Cancellation;
+use archiver::config::{Config, Environment};
 use archiver::core::time::Timestamp;
 use archiver::daemon::{Alarm, Heartbeat};
 use archiver::query::report::Library;
+use clap::builder::NonEmptyStringValueParser;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use basis::Basis;
+use context::Context;
 pub(crate) use daemon::Machine;
-use exit::{Failure, Status, kept_locked, lock_holders, unless_closed};
+use exit::{Failure, Status, unless_closed};
 use runtime::end_at_signals_as_first_process;
-use rusqlite::Connection;
 use terminal::LogFormat;
 use terminal::{ColorChoice, Terminal};
 use written::Written;
@@ -113,6 +110,15 @@ struct Global {
     /// The archive [default: $ARCHIVER_DB, the configuration, or $XDG_DATA_HOME/archiver/archive.db]
     #[arg(long, value_name = "FILE", global = true)]
     db: Option<PathBuf>,
+    /// The account, or `all`; repeatable [default: $ARCHIVER_ACCOUNT, or default_account in the configuration]
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_delimiter = ',',
+        value_parser = NonEmptyStringValueParser::new(),
+        global = true
+    )]
+    account: Vec<String>,
     /// The configuration [default: $ARCHIVER_CONFIG, or $XDG_CONFIG_HOME/archiver/config.toml]
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
@@ -207,81 +213,6 @@ impl Command {
     }
 }
 
-/// The context of every command.
-#[derive(Clone)]
-struct Context {
-    global: Global,
-    config: Config,
-    terminal: Terminal,
-    /// What the answer of a question is based on.
-    basis: Basis,
-    written: Written,
-}
-
-impl Context {
-    /// The path of the archive.
-    fn archive_path(&self) -> Result<PathBuf, Failure> {
-        Ok(self.config.database(self.global.db.as_deref())?)
-    }
-
-    /// Opens the archive for a question, for reading only. The answer is then told with its basis.
-    fn open_archive(&self) -> Result<Connection, Failure> {
-        let connection = self.open_archive_itself()?;
-        self.basis.read(&connection, &self.archive_path()?)?;
-        Ok(connection)
-    }
-
-    /// Opens the archive, for reading only.
-    fn open_archive_itself(&self) -> Result<Connection, Failure> {
-        let path = self.archive_path()?;
-        let lock_wait = self.lock_wait(&path, &Cancellation::never(), None);
-        let opened = archive::open_read_only_unless(&path, &lock_wait);
-        opened.map_err(|error| kept_locked(&path, error))
-    }
-
-    /// A wait for locks of other programs, which names these programs. It lasts `longest`, or a minute.
-    fn lock_wait(
-        &self,
-        path: &Path,
-        cancellation: &Cancellation,
-        longest: Option<Duration>,
-    ) -> LockWait {
-        let (path, terminal) = (path.to_owned(), self.terminal);
-        let lock_wait = LockWait::new(cancellation).telling(move || {
-            let holders = lock_holders(&path);
-            // A sync from cron that waits in vain names the programs in its error.
-            let verbosity = u8::from(!terminal.is_interactive);
-            let text = format!("waiting for {holders} to unlock the archive");
-            terminal.detail(verbosity, &text);
-        });
-        match longest {
-            Some(longest) => lock_wait.up_to(longest),
-            None => lock_wait,
-        }
-    }
-
-    /// The address of the API. Checks the proxy settings, unless the address is this machine.
-    fn origin(&self) -> Result<Origin, Failure> {
-        let origin = self.config.origin(self.global.api_url.as_deref())?;
-        if !origin.is_loopback() {
-            self.config.check_proxy()?;
-        }
-        Ok(origin)
-    }
-
-    /// The configured token. Checks the address of the API first, because no token helps where it is wrong. A
-    /// cancellation stops a command that prints the token.
-    fn token(&self, cancellation: &Cancellation) -> Result<Token, Failure> {
-        self.origin()?;
-        let patience = Patience {
-            is_watched: self.terminal.is_interactive,
-            cancellation: cancellation.clone(),
-        };
-        let context = self.global.doctl_context.as_deref();
-        Ok(self.config.token(context, patience)?)
-    }
-}
-
 /// Runs the command in `arguments`, which begin with the name of the program.
 pub(crate) fn run(
     arguments: impl IntoIterator<Item = OsString>,
@@ -311,13 +242,7 @@ pub(crate) fn run_on<A: Alarm>(
     let outcome = Config::load(global.config.as_deref(), environment)
         .map_err(Failure::from)
         .and_then(|config| {
-            let context = Context {
-                global,
-                config,
-                terminal,
-                basis: Basis::default(),
-                written,
-            };
+            let context = Context::new(global, config, terminal, written)?;
             let outcome = execute(&context, command, &library, machine);
             context.basis.tell(terminal);
             outcome

@@ -3,6 +3,7 @@
 use super::exit::Failure;
 use archiver::archive::RunId;
 use archiver::config::Environment;
+use archiver::core::account::AccountName;
 use archiver::core::time::Timestamp;
 use archiver::output::{visible, visible_json, wrapped};
 use clap::builder::StyledStr;
@@ -45,6 +46,8 @@ pub(super) struct Terminal {
     style: Style,
     /// The sync that the messages are about.
     run: Option<RunId>,
+    /// The account that the messages are about.
+    account: Option<AccountName>,
 }
 
 impl Terminal {
@@ -82,6 +85,7 @@ impl Terminal {
                 .flatten(),
             style: Style::of(format),
             run: None,
+            account: None,
         }
     }
 
@@ -99,6 +103,14 @@ impl Terminal {
     pub(super) fn about(self, run: RunId) -> Self {
         Self {
             run: Some(run),
+            ..self
+        }
+    }
+
+    /// The terminal for messages about one of several accounts. Each line begins with its name.
+    pub(super) fn of_account(self, account: AccountName) -> Self {
+        Self {
+            account: Some(account),
             ..self
         }
     }
@@ -159,6 +171,7 @@ impl Terminal {
     fn line(&self, level: Level, text: &str, hint: Option<&str>) {
         let line = Line {
             level,
+            account: self.account,
             run: self.run,
             text,
             hint,
@@ -228,6 +241,7 @@ pub(super) enum Level {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Line<'a> {
     pub(super) level: Level,
+    pub(super) account: Option<AccountName>,
     pub(super) run: Option<RunId>,
     pub(super) text: &'a str,
     pub(super) hint: Option<&'a str>,
@@ -238,6 +252,8 @@ pub(super) struct Line<'a> {
 struct Record<'a> {
     time: String,
     level: Level,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<RunId>,
     message: &'a str,
@@ -330,6 +346,7 @@ impl Line<'_> {
         let record = Record {
             time: now.to_string(),
             level: self.level,
+            account: self.account.as_ref().map(AccountName::as_str),
             run: self.run,
             message: self.text,
             hint: self.hint,
@@ -338,8 +355,13 @@ impl Line<'_> {
         format!("{}\n", visible_json(&text))
     }
 
-    /// Formats the message. Each line begins with `lead`; the lines after the first are indented.
+    /// Formats the message. Each line begins with `lead` and the account; the lines after the first are indented.
     fn as_text(&self, lead: &str, is_colored: bool, width: Option<usize>) -> String {
+        let account = self.account.map(|account| format!("{account}: "));
+        let account = account.unwrap_or_default();
+        // A wrapped line is several lines.
+        let between = format!("\n{account}");
+        let width = width.map(|width| width.saturating_sub(account.len()));
         let run = match self.run {
             Some(run) if !lead.is_empty() => format!("run {run}: "),
             _ => String::new(),
@@ -369,7 +391,10 @@ impl Line<'_> {
                     }
                     _ => line,
                 };
-                written.push_str(&format!("{lead}{line}\n"));
+                written.push_str(&format!(
+                    "{lead}{account}{}\n",
+                    line.replace('\n', &between)
+                ));
             }
         }
         written
@@ -385,6 +410,7 @@ mod tests {
 
     const LINE: Line<'_> = Line {
         level: Level::Warning,
+        account: None,
         run: Some(12),
         text: "a page was slow\nand \u{1b}[2J another",
         hint: Some("wait"),
@@ -427,6 +453,22 @@ mod tests {
             LINE.as_text("<4>", false, None)
                 .lines()
                 .all(|line| line.starts_with("<4>"))
+        );
+    }
+
+    #[test]
+    fn every_line_about_one_of_several_accounts_begins_with_its_name() {
+        let account = "work".parse().ok();
+        let line = Line { account, ..LINE };
+        assert_eq!(
+            line.as_text("", false, Some(22)),
+            "work: warning: a page\nwork:   was slow\nwork:   and \\x1b[2J\nwork:   another\nwork: hint: wait\n"
+        );
+        let stamped = line.as_text("<4>", false, None);
+        assert!(stamped.starts_with("<4>work: warning: run 12: a page"));
+        assert!(
+            line.as_json("2026-01-01T00:00:00Z".parse().unwrap())
+                .contains(r#""account":"work""#)
         );
     }
 

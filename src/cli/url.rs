@@ -53,7 +53,7 @@ fn cannot(error: &dyn std::fmt::Display) -> Refusal {
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
 }
 
-/// The archive and the configuration of the server, in flags.
+/// The archive, the configuration and the account of the server, in flags.
 fn surroundings(context: &Context) -> Result<Vec<OsString>, Refusal> {
     let path = archive(context)?;
     let flag = |name: &str, path: &Path| {
@@ -63,8 +63,10 @@ fn surroundings(context: &Context) -> Result<Vec<OsString>, Refusal> {
     };
     let config = context.global.config.as_deref();
     let config = config.map(|path| flag("--config=", path));
+    let account = context.account();
+    let account = account.map(|name| format!("--account={name}").into());
     let db = flag("--db=", &path);
-    Ok(config.into_iter().chain([db]).collect())
+    Ok(config.into_iter().chain(account).chain([db]).collect())
 }
 
 /// The arguments of the command.

@@ -1,9 +1,10 @@
 //! Errors of the configuration. A message never repeats a value that may be secret.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::api::OriginError;
+use crate::core::account::{AccountName, NameError};
 use crate::core::secrets::shown_path;
 
 /// The reason why the configuration cannot be used.
@@ -161,6 +162,25 @@ pub enum Error {
         /// The exit status, or the error of the system.
         reason: String,
     },
+    /// A text that cannot be the name of an account.
+    #[error(transparent)]
+    AccountName(#[from] NameError),
+    /// No account has the requested name.
+    #[error("there is no account `{name}`{meant}; the accounts are {}", known.join(", "))]
+    UnknownAccount {
+        /// The requested name.
+        name: AccountName,
+        /// `, did you mean work?`, or nothing.
+        meant: String,
+        /// The names of all accounts.
+        known: Vec<String>,
+    },
+    /// An account was requested, and none is configured.
+    #[error("no account is configured{}", in_file(path))]
+    NoAccounts {
+        /// The path of the configuration; empty without a home.
+        path: PathBuf,
+    },
     /// A source gives an invalid token.
     #[error("the token from {source_name} is unusable: {reason}")]
     BadToken {
@@ -173,6 +193,13 @@ pub enum Error {
 
 /// The description of a setting that holds a token.
 pub(super) const MISPLACED: &str = "a value that looks like a token";
+
+fn in_file(path: &Path) -> String {
+    match path.as_os_str().is_empty() {
+        true => String::new(),
+        false => format!(" in {}", shown_path(path)),
+    }
+}
 
 /// The known names, in words.
 fn listed(names: &[String]) -> String {
@@ -225,6 +252,10 @@ impl Error {
             Self::ExposedToken { .. } => "make it readable only by you: chmod 600",
             Self::ForeignToken { .. } => "make it your own file: chown, and chmod 600",
             Self::ForeignCommand { .. } => "make it writable only by you: chown, and chmod o-w",
+            Self::AccountName(_) | Self::UnknownAccount { .. } | Self::NoAccounts { .. } => {
+                "--account NAME, ARCHIVER_ACCOUNT and `default_account` name tables [accounts.NAME] of the \
+                 configuration; `all` means all of them"
+            }
             Self::NoTilde => "set HOME, or write the path in full",
             Self::ForeignTilde { .. } => {
                 "write the path in full, or ./ before a name that begins with ~"

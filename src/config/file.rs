@@ -1,9 +1,11 @@
 //! The configuration file: TOML, every key optional, unknown keys refused.
 
+use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use toml::{Deserializer, Spanned};
@@ -11,6 +13,7 @@ use toml::{Deserializer, Spanned};
 use super::error::{Error, MISPLACED};
 use super::private_file::{self, Readers};
 use super::token_command::TokenCommand;
+use crate::core::account::{AccountName, NameError};
 use crate::core::files::is_foreign;
 use crate::core::model::{DropletId, is_tag};
 use crate::core::secrets::{is_token_for_path, looks_like_token};
@@ -41,6 +44,11 @@ pub struct ConfigFile {
     /// The reports to other programs.
     #[serde(default)]
     pub monitoring: Monitoring,
+    /// The accounts that are meant when none is selected: names with commas between them, or `all`.
+    pub default_account: Option<Spanned<String>>,
+    /// The settings of each account. They have no accounts of their own.
+    #[serde(default)]
+    pub accounts: BTreeMap<Spanned<String>, ConfigFile>,
 }
 
 /// The scope of a sync; the whole account by default.
@@ -117,10 +125,16 @@ pub struct Limits {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Read {
     pub(super) file: ConfigFile,
-    lines: Vec<usize>,
+    lines: Arc<[usize]>,
 }
 
 impl Read {
+    /// Other settings of the same file.
+    pub(super) fn with(&self, file: ConfigFile) -> Self {
+        let lines = Arc::clone(&self.lines);
+        Self { file, lines }
+    }
+
     /// The line, from 1, of a byte offset in the file.
     pub(super) fn line_of(&self, offset: usize) -> usize {
         self.lines.partition_point(|start| *start <= offset).max(1)
@@ -164,9 +178,21 @@ pub(super) fn read(path: &Path) -> Result<Option<Read>, Error> {
         problem(error, &named.unwrap_or(message))
     })?;
     if let Some((key, message)) = contradiction(&file) {
-        return Err(invalid(line_of_key(&text, key), &message));
+        return Err(invalid(line_of_key(&text, "", key), &message));
     }
-    if file.token_command.is_some() && is_anybodys(&about) {
+    for (name, account) in &file.accounts {
+        let line = read.line_of(name.span().start);
+        let name = name.get_ref();
+        if let Err(error) = account_name(name) {
+            return Err(invalid(line, &error));
+        }
+        if let Some((key, message)) = contradiction_of_account(account) {
+            let line = line_of_key(&text, name, key).max(line);
+            return Err(invalid(line, &message));
+        }
+    }
+    let has_command = |file: &ConfigFile| file.token_command.is_some();
+    if (has_command(&file) || file.accounts.values().any(has_command)) && is_anybodys(&about) {
         return Err(Error::ForeignCommand {
             path: path.to_owned(),
         });
@@ -182,6 +208,26 @@ fn is_anybodys(about: &Metadata) -> bool {
     #[cfg(not(unix))]
     let others_may_write = false;
     others_may_write || is_foreign(about)
+}
+
+/// Checks the name of an account, which a token must not be.
+fn account_name(name: &str) -> Result<AccountName, String> {
+    if looks_like_token(name) {
+        return Err(format!("the name of an account is {MISPLACED}"));
+    }
+    name.parse().map_err(|error: NameError| error.to_string())
+}
+
+/// As [`contradiction`], for the settings of an account.
+fn contradiction_of_account(account: &ConfigFile) -> Option<(&'static str, String)> {
+    let nested = [
+        ("accounts", !account.accounts.is_empty()),
+        ("default_account", account.default_account.is_some()),
+    ];
+    if let Some((key, _)) = nested.into_iter().find(|(_, is_set)| *is_set) {
+        return Some((key, format!("`{key}` does not belong into an account")));
+    }
+    contradiction(account)
 }
 
 /// The key of a contradictory setting, and the problem.
@@ -214,6 +260,7 @@ fn holding_a_token(file: &ConfigFile) -> Option<&'static str> {
         ("token_file", path(&file.token_file)),
         ("metrics_file", path(&monitoring.metrics_file)),
         ("doctl_context", text(file.doctl_context.as_ref())),
+        ("default_account", spanned(&file.default_account)),
         (
             "tags",
             file.sync.tags.iter().any(|tag| looks_like_token(tag)),
@@ -228,11 +275,20 @@ fn holding_a_token(file: &ConfigFile) -> Option<&'static str> {
     found.map(|(key, _)| key)
 }
 
-/// The line, from 1, of a setting.
-fn line_of_key(text: &str, key: &str) -> usize {
+/// The line, from 1, of a setting of this account; without a name, of the top level.
+fn line_of_key(text: &str, account: &str, key: &str) -> usize {
+    let mut table_account = String::new();
     let is_its_line = |line: &str| {
-        let rest = line.trim_start().strip_prefix(key);
-        rest.is_some_and(|rest| rest.trim_start().starts_with('='))
+        let line = line.trim_start();
+        if let Some(header) = line.strip_prefix('[') {
+            let name = header
+                .split(['.', ']'])
+                .map(|part| part.trim().trim_matches(['"', '\'']));
+            let mut name = name.skip_while(|part| *part != "accounts").skip(1);
+            table_account = name.next().unwrap_or_default().to_owned();
+        }
+        let rest = line.strip_prefix(key);
+        table_account == account && rest.is_some_and(|rest| rest.trim_start().starts_with('='))
     };
     text.lines()
         .position(is_its_line)

@@ -4,6 +4,7 @@
 //! neither of them. Each question (the archive, the API, the token) has one method that knows the order of precedence.
 //! The methods are separate, so that an invalid token does not prevent a query.
 
+mod accounts;
 mod doctl;
 mod doctl_file;
 mod environment;
@@ -16,6 +17,7 @@ mod token_command;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+pub use accounts::{Account, sharing_a_token};
 pub use environment::Environment;
 pub use error::Error;
 pub use file::{ConfigFile, Limits, Monitoring, PingAddress, Schedule, SyncScope};
@@ -23,6 +25,7 @@ pub use token::{Token, TokenSource};
 pub use token_command::{Patience, TokenCommand};
 
 use crate::api::Origin;
+use crate::core::account::AccountName;
 use crate::core::secrets::is_token_for_path;
 use token::Sources;
 
@@ -33,6 +36,10 @@ pub struct Config {
     read: file::Read,
     /// The path of the file, which may not exist.
     path: PathBuf,
+    /// The account whose settings these are.
+    account: Option<AccountName>,
+    /// True when the account names a source of its token itself.
+    has_own_token: bool,
 }
 
 impl Config {
@@ -57,6 +64,8 @@ impl Config {
             environment,
             read,
             path,
+            account: None,
+            has_own_token: false,
         })
     }
 
@@ -98,7 +107,8 @@ impl Config {
         path.parent().map(Path::to_owned)
     }
 
-    /// The path of the archive: `flag`, else `$ARCHIVER_DB`, else `database`, else its default.
+    /// The path of the archive: `flag`, else `$ARCHIVER_DB`, else `database`, else its default. Each account has its
+    /// own.
     ///
     /// # Errors
     /// When no path is set and there is no home for the default, or a token was given instead of a path.
@@ -117,11 +127,16 @@ impl Config {
         if let Some(given) = given {
             return self.environment.in_full(&given);
         }
+        self.configured_database()
+    }
+
+    fn configured_database(&self) -> Result<PathBuf, Error> {
         if let Some(path) = &self.file().database {
             return self.resolve(path);
         }
         let home = self.environment.data_home().ok_or(Error::NoHome)?;
-        Ok(home.join("archiver/archive.db"))
+        let name = self.account.as_ref().map_or("archive", AccountName::as_str);
+        Ok(home.join(format!("archiver/{name}.db")))
     }
 
     /// The address of the API: `flag`, else `$DIGITALOCEAN_API_URL`, else `api_url`, else the address of DigitalOcean.
@@ -148,22 +163,33 @@ impl Config {
     }
 
     /// The token from the first source that is set. `doctl_context` is the context of a flag, which wins over all other
-    /// sources; a context in the file comes last. `patience` sets the wait for a command, which never lasts longer than
-    /// a minute.
+    /// sources; a context in the file comes last. The sources that an account names itself win over the environment.
+    /// `patience` sets the wait for a command, which never lasts longer than a minute.
     ///
     /// # Errors
     /// When no source is set, or the first one that is set gives no usable token.
     pub fn token(&self, doctl_context: Option<&str>, patience: Patience) -> Result<Token, Error> {
+        self.with_sources(doctl_context, patience, token::find)?
+    }
+
+    /// Passes the sources of the token to `look`.
+    fn with_sources<T>(
+        &self,
+        doctl_context: Option<&str>,
+        patience: Patience,
+        look: impl FnOnce(&Sources<'_>) -> T,
+    ) -> Result<T, Error> {
         let file = self.file();
         let path = file.token_file.as_ref();
-        token::find(&Sources {
+        Ok(look(&Sources {
             environment: &self.environment,
             flag: doctl_context,
             file: path.map(|path| self.resolve(path)).transpose()?.as_deref(),
             command: file.token_command.as_ref(),
             patience,
             context: file.doctl_context.as_deref(),
-        })
+            is_own: self.has_own_token,
+        }))
     }
 
     /// Resolves a path in the file: `~/` is the home, and a relative path begins at the file's folder.

@@ -15,6 +15,7 @@ use super::environment::{Environment, TOKENS};
 use super::error::Error;
 use super::private_file::{self, Readers};
 use super::token_command::{Patience, TokenCommand};
+use crate::core::files::resolved;
 use crate::core::secrets::looks_like_token;
 
 /// A token and its source.
@@ -61,6 +62,9 @@ pub(super) struct Sources<'a> {
     pub(super) patience: Patience,
     /// The context of doctl from the configuration.
     pub(super) context: Option<&'a str>,
+    /// True when the configuration has a source for one account. It wins over sources of the environment, which would
+    /// give the same token to every account.
+    pub(super) is_own: bool,
 }
 
 /// A source that is set.
@@ -89,6 +93,20 @@ pub(super) fn find(sources: &Sources<'_>) -> Result<Token, Error> {
         source,
         passed_over: candidates.map(|(name, _)| name).collect(),
     })
+}
+
+/// A text that is equal for equal first sources; `None` when no source is set.
+pub(super) fn first_source(sources: &Sources<'_>) -> Option<SecretString> {
+    let (name, first) = sources.candidates().into_iter().next()?;
+    let what = match first {
+        Candidate::Doctl(context) => context.into(),
+        // The name is enough.
+        Candidate::Variable(..) | Candidate::Credential(_) => "".into(),
+        Candidate::File(path) => resolved(path).to_string_lossy().into_owned(),
+        Candidate::Command(command) => return Some(command.text().clone()),
+    };
+    let name = name.trim_start_matches("--");
+    Some(format!("{name} {what}").into())
 }
 
 /// The reason why a text cannot be a token: the API would refuse it, or a header cannot carry it.
@@ -139,8 +157,18 @@ impl<'a> Sources<'a> {
         ];
         let all = [("--doctl-context", flag)].into_iter();
         let all = all.chain(variables).chain(others);
-        all.filter_map(|(name, candidate)| Some((name, candidate?)))
-            .collect()
+        let set = all.filter_map(|(name, candidate)| Some((name, candidate?)));
+        let mut set: Vec<_> = set.collect();
+        if self.is_own {
+            let is_shared = |candidate: &Candidate<'_>| {
+                matches!(
+                    candidate,
+                    Candidate::Variable(..) | Candidate::Credential(_)
+                )
+            };
+            set.sort_by_key(|(_, candidate)| is_shared(candidate));
+        }
+        set
     }
 }
 

@@ -54,6 +54,11 @@ impl Default for Patience {
 }
 
 impl TokenCommand {
+    /// The command, which may hold a secret.
+    pub(super) fn text(&self) -> &SecretString {
+        &self.0
+    }
+
     /// The output of the command.
     pub(super) fn output(&self, patience: &Patience) -> Result<Zeroizing<String>, Error> {
         self.output_within(LONGEST, patience)

@@ -55,6 +55,7 @@ fn sources(environment: &Environment) -> Sources<'_> {
         command: None,
         patience: Patience::default(),
         context: None,
+        is_own: false,
     }
 }
 
@@ -84,6 +85,7 @@ fn the_first_source_that_is_set_is_used() {
         command: Some(&command),
         patience: Patience::default(),
         context: Some("default"),
+        is_own: false,
     };
     let mut less = all(&both);
     less.flag = Some("work");
@@ -248,6 +250,7 @@ fn sources_that_are_set_and_not_looked_at_are_named() {
         command: Some(&command),
         patience: Patience::default(),
         context: Some("default"),
+        is_own: false,
     };
     let everything = [
         "DIGITALOCEAN_TOKEN",

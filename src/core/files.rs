@@ -6,7 +6,7 @@
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The treatment of a link in the place of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,17 @@ pub fn folder_of(path: &Path) -> &Path {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     }
+}
+
+/// The same path without links, as far as it exists: two names of one file become equal.
+#[must_use]
+pub fn resolved(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| {
+        let folder = fs::canonicalize(folder_of(path));
+        let mut resolved = folder.unwrap_or_else(|_| folder_of(path).to_owned());
+        resolved.extend(path.file_name());
+        resolved
+    })
 }
 
 /// The name of its kind, unless it is a file: `FIFO`, `socket`, `device`, `directory`, `link`.

@@ -1,6 +1,7 @@
 //! Values and small helpers for every other module: time, positions, the model, spelling, secrets, files and
 //! threads.
 
+pub mod account;
 pub mod cancellation;
 pub mod control_characters;
 pub mod coverage;

@@ -28,7 +28,7 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
             "archive/",
             "daemon/metrics/",
             "query/",
-            "cli/mod.rs",
+            "cli/context.rs",
             "cli/basis.rs",
             "cli/exit.rs",
             "cli/filter.rs",

@@ -64,14 +64,7 @@ impl Control {
 
     async fn read_again(&mut self) -> Result<String, Failure> {
         let before = self.shared.setup();
-        let global = before.context.global.clone();
-        let config = before.context.config.reload(global.config.as_deref())?;
-        let context = crate::cli::Context {
-            global,
-            config,
-            terminal: self.shared.terminal,
-            ..before.context.clone()
-        };
+        let context = before.context.reload()?;
         let now = (self.shared.clock)();
         let setup = Setup::new(context, &self.arguments, now)?;
         let (context, stopped) = (setup.context.clone(), self.shared.stopped.clone());

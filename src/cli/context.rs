@@ -1,0 +1,179 @@
+//! The surroundings of a command: its accounts, their archive and token, and the terminal.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use archiver::api::Origin;
+use archiver::archive::{self, LockWait};
+use archiver::config::{Account, Config, Patience, Token};
+use archiver::core::account::AccountName;
+use archiver::core::cancellation::Cancellation;
+use rusqlite::Connection;
+
+use super::Global;
+use super::basis::Basis;
+use super::exit::{Failure, kept_locked, lock_holders};
+use super::terminal::Terminal;
+use super::written::Written;
+
+/// The context of every command.
+#[derive(Clone)]
+pub(super) struct Context {
+    pub(super) global: Global,
+    /// The settings of the only account; of several accounts, those of the top level.
+    pub(super) config: Config,
+    /// The selected accounts, by name; none where the top level is meant.
+    pub(super) accounts: Arc<[Account]>,
+    pub(super) terminal: Terminal,
+    /// What the answer of a question is based on.
+    pub(super) basis: Basis,
+    pub(super) written: Written,
+}
+
+impl Context {
+    /// Selects the accounts of a configuration.
+    pub(super) fn new(
+        global: Global,
+        loaded: Config,
+        terminal: Terminal,
+        written: Written,
+    ) -> Result<Self, Failure> {
+        let by_variable = loaded.environment().path("ARCHIVER_DB");
+        let has_archive = global.db.is_some() || by_variable.is_some();
+        let accounts = loaded.select(&global.account, has_archive)?;
+        let context = Self {
+            config: match accounts.as_slice() {
+                [only] => only.config.clone(),
+                _ => loaded,
+            },
+            global,
+            accounts: accounts.into(),
+            terminal,
+            basis: Basis::default(),
+            written,
+        };
+        if context.global.db.is_some() {
+            context.refuse_several("--db names one archive")?;
+        } else if has_archive {
+            context.refuse_several("ARCHIVER_DB names one archive")?;
+        }
+        if context.global.doctl_context.is_some() {
+            context.refuse_several("--doctl-context names one token")?;
+        }
+        Ok(context)
+    }
+
+    /// Reads the configuration again, and selects the accounts anew.
+    pub(super) fn reload(&self) -> Result<Self, Failure> {
+        let (global, written) = (self.global.clone(), self.written.clone());
+        let loaded = self.config.reload(global.config.as_deref())?;
+        Self::new(global, loaded, self.terminal, written)
+    }
+
+    /// The selected accounts, sorted by name; none where the top level of the configuration is meant.
+    pub(super) fn accounts(&self) -> &[Account] {
+        &self.accounts
+    }
+
+    /// The only selected account.
+    pub(super) fn account(&self) -> Option<AccountName> {
+        match self.accounts() {
+            [only] => Some(only.name),
+            _ => None,
+        }
+    }
+
+    /// True when a question has an answer of several archives.
+    pub(super) fn has_several(&self) -> bool {
+        self.accounts.len() > 1
+    }
+
+    /// The context of one of several accounts. Its messages begin with the name of the account.
+    pub(super) fn for_account(&self, account: &Account) -> Self {
+        Self {
+            config: account.config.clone(),
+            accounts: Arc::from([account.clone()]),
+            terminal: self.terminal.of_account(account.name),
+            basis: Basis::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Refuses several accounts where one is needed, for this reason.
+    fn refuse_several(&self, reason: &str) -> Result<(), Failure> {
+        if !self.has_several() {
+            return Ok(());
+        }
+        let count = self.accounts.len();
+        let message = format!("{reason}, and {count} accounts are selected");
+        Err(Failure::usage(message).with_hint("use --account NAME"))
+    }
+
+    /// The path of the archive.
+    ///
+    /// # Errors
+    /// When several accounts are selected, or no path is known.
+    pub(super) fn archive_path(&self) -> Result<PathBuf, Failure> {
+        self.refuse_several("this needs one archive")?;
+        Ok(self.config.database(self.global.db.as_deref())?)
+    }
+
+    /// Opens the archive for a question, for reading only. The answer is then told with its basis.
+    pub(super) fn open_archive(&self) -> Result<Connection, Failure> {
+        let connection = self.open_archive_itself()?;
+        self.basis.read(&connection, &self.archive_path()?)?;
+        Ok(connection)
+    }
+
+    /// Opens the archive, for reading only.
+    pub(super) fn open_archive_itself(&self) -> Result<Connection, Failure> {
+        let path = self.archive_path()?;
+        let lock_wait = self.lock_wait(&path, &Cancellation::never(), None);
+        let opened = archive::open_read_only_unless(&path, &lock_wait);
+        opened.map_err(|error| kept_locked(&path, error))
+    }
+
+    /// A wait for locks of other programs, which names these programs. It lasts `longest`, or a minute.
+    pub(super) fn lock_wait(
+        &self,
+        path: &Path,
+        cancellation: &Cancellation,
+        longest: Option<Duration>,
+    ) -> LockWait {
+        let (path, terminal) = (path.to_owned(), self.terminal);
+        let lock_wait = LockWait::new(cancellation).telling(move || {
+            let holders = lock_holders(&path);
+            // A sync from cron that waits in vain names the programs in its error.
+            let verbosity = u8::from(!terminal.is_interactive);
+            let text = format!("waiting for {holders} to unlock the archive");
+            terminal.detail(verbosity, &text);
+        });
+        match longest {
+            Some(longest) => lock_wait.up_to(longest),
+            None => lock_wait,
+        }
+    }
+
+    /// The address of the API. Checks the proxy settings, unless the address is this machine.
+    pub(super) fn origin(&self) -> Result<Origin, Failure> {
+        let origin = self.config.origin(self.global.api_url.as_deref())?;
+        if !origin.is_loopback() {
+            self.config.check_proxy()?;
+        }
+        Ok(origin)
+    }
+
+    /// The configured token. Checks the address of the API first, because no token helps where it is wrong. A
+    /// cancellation stops a command that prints the token.
+    pub(super) fn token(&self, cancellation: &Cancellation) -> Result<Token, Failure> {
+        self.refuse_several("this needs one token")?;
+        self.origin()?;
+        let patience = Patience {
+            is_watched: self.terminal.is_interactive,
+            cancellation: cancellation.clone(),
+        };
+        let context = self.global.doctl_context.as_deref();
+        Ok(self.config.token(context, patience)?)
+    }
+}

@@ -1,0 +1,220 @@
+//! The accounts of the configuration: their names, their settings, and which of them a command is about.
+//!
+//! An account's keys win over those of the top level, one by one, with two exceptions that belong together: the scope
+//! (`droplets`, `tags`, `all`) and the source of the token (`token_file`, `token_command`, `doctl_context`). An account
+//! that sets one key of these takes none from the top level. It never takes the `database`, because histories must not
+//! mix.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use secrecy::ExposeSecret;
+
+use super::error::Error;
+use super::file::{ConfigFile, Limits, Monitoring, Schedule, SyncScope};
+use super::token::first_source;
+use super::{Config, Patience};
+use crate::core::account::{ALL, AccountName};
+use crate::core::files::resolved;
+use crate::core::similar::{did_you_mean, nearest};
+
+/// An account, and its settings.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The name in the configuration.
+    pub name: AccountName,
+    /// Its settings, with those of the top level where it has none of its own.
+    pub config: Config,
+}
+
+impl Config {
+    /// The accounts that a command is about: those of the flags, else of `$ARCHIVER_ACCOUNT`, else of
+    /// `default_account`, sorted by name. Without any of them, all accounts, or none where the top level is meant: it
+    /// has a `database` or a source of the token, or an archive was asked for (`has_archive`).
+    ///
+    /// # Errors
+    /// When a name is unknown, or two accounts have the same archive.
+    pub fn select(&self, by_flag: &[String], has_archive: bool) -> Result<Vec<Account>, Error> {
+        let file = self.file();
+        let by_default = file.default_account.as_ref();
+        let asked = match self.environment.text_or_refused("ARCHIVER_ACCOUNT")? {
+            _ if !by_flag.is_empty() => Some(by_flag.join(",")),
+            Some(names) => Some(names),
+            None => by_default.map(|names| names.get_ref().clone()),
+        };
+        let is_top_level = has_archive || file.database.is_some() || names_token(file);
+        let names = match asked {
+            Some(names) => self.names(&names).map_err(|error| match by_default {
+                Some(place) if by_flag.is_empty() && *place.get_ref() == names => {
+                    self.invalid(&place.span(), format!("`default_account`: {error}"))
+                }
+                _ => error,
+            })?,
+            None if is_top_level => BTreeSet::new(),
+            None => self.account_names(),
+        };
+        if !names.is_empty() {
+            self.refuse_shared_archives()?;
+        }
+        Ok(names
+            .into_iter()
+            .filter_map(|name| self.account(name))
+            .collect())
+    }
+
+    /// The names of all accounts.
+    fn account_names(&self) -> BTreeSet<AccountName> {
+        let names = self.file().accounts.keys();
+        // Reading the file has checked them.
+        names
+            .filter_map(|name| name.get_ref().parse().ok())
+            .collect()
+    }
+
+    /// The accounts in a list with commas.
+    fn names(&self, list: &str) -> Result<BTreeSet<AccountName>, Error> {
+        let known = self.account_names();
+        if known.is_empty() {
+            let path = self.path.clone();
+            return Err(Error::NoAccounts { path });
+        }
+        let mut names = BTreeSet::new();
+        for name in list.split(',').map(str::trim) {
+            if name == ALL {
+                return Ok(known);
+            }
+            let parsed: AccountName = name.parse()?;
+            if !known.contains(&parsed) {
+                let near = nearest(name, known.iter().map(AccountName::as_str));
+                return Err(Error::UnknownAccount {
+                    name: parsed,
+                    meant: did_you_mean(&near),
+                    known: known.iter().map(ToString::to_string).collect(),
+                });
+            }
+            names.insert(parsed);
+        }
+        Ok(names)
+    }
+
+    /// The account of this name, if there is one.
+    #[must_use]
+    pub fn account(&self, name: AccountName) -> Option<Account> {
+        let file = self.file();
+        let own = file.accounts.get(name.as_str())?;
+        let config = Self {
+            read: self.read.with(merged(own, file)),
+            account: Some(name),
+            has_own_token: names_token(own),
+            environment: self.environment.clone(),
+            path: self.path.clone(),
+        };
+        Some(Account { name, config })
+    }
+
+    /// Refuses two accounts with the same archive. Their histories would mix.
+    fn refuse_shared_archives(&self) -> Result<(), Error> {
+        let mut archives: BTreeMap<PathBuf, AccountName> = BTreeMap::new();
+        for key in self.file().accounts.keys() {
+            let Some(Account { name, config }) =
+                key.get_ref().parse().ok().and_then(|it| self.account(it))
+            else {
+                continue;
+            };
+            let archive = config.configured_database()?;
+            if let Some(other) = archives.insert(resolved(&archive), name) {
+                let archive = archive.display();
+                let message =
+                    format!("the accounts `{other}` and `{name}` have the same archive: {archive}");
+                return Err(self.invalid(&key.span(), message));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The first of these accounts that take their token from one source; fewer than two when none do. Their archives would
+/// all have the history of one team.
+///
+/// # Errors
+/// When the path of a file with a token cannot be resolved.
+pub fn sharing_a_token(accounts: &[Account]) -> Result<Vec<AccountName>, Error> {
+    let source = |it: &Account| {
+        it.config
+            .with_sources(None, Patience::default(), first_source)
+    };
+    let sources = accounts.iter().map(source).collect::<Result<Vec<_>, _>>()?;
+    let sources: Vec<_> = sources
+        .iter()
+        .map(|it| it.as_ref().map(ExposeSecret::expose_secret))
+        .collect();
+    let of = |source| {
+        let names = accounts.iter().zip(&sources).filter(|it| *it.1 == source);
+        names.map(|(account, _)| account.name).collect::<Vec<_>>()
+    };
+    let groups = sources
+        .iter()
+        .filter(|source| source.is_some())
+        .map(|source| of(*source));
+    Ok(groups
+        .into_iter()
+        .find(|names| names.len() > 1)
+        .unwrap_or_default())
+}
+
+fn names_token(file: &ConfigFile) -> bool {
+    file.token_file.is_some() || file.token_command.is_some() || file.doctl_context.is_some()
+}
+
+/// The settings of an account, with those of the top level where it has none of its own.
+fn merged(own: &ConfigFile, top: &ConfigFile) -> ConfigFile {
+    let token = if names_token(own) { own } else { top };
+    let (schedule, monitoring, limits) = (&own.schedule, &own.monitoring, &own.limits);
+    let (top_schedule, top_monitoring, top_limits) = (&top.schedule, &top.monitoring, &top.limits);
+    ConfigFile {
+        database: own.database.clone(),
+        api_url: or(&own.api_url, &top.api_url),
+        token_file: token.token_file.clone(),
+        token_command: token.token_command.clone(),
+        doctl_context: token.doctl_context.clone(),
+        sync: merged_scope(&own.sync, &top.sync),
+        schedule: Schedule {
+            cron: or(&schedule.cron, &top_schedule.cron),
+            timezone: or(&schedule.timezone, &top_schedule.timezone),
+            jitter: or(&schedule.jitter, &top_schedule.jitter),
+        },
+        limits: Limits {
+            requests_per_minute: limits
+                .requests_per_minute
+                .or(top_limits.requests_per_minute),
+            requests_per_hour: limits.requests_per_hour.or(top_limits.requests_per_hour),
+            reserve: limits.reserve.or(top_limits.reserve),
+            concurrency: limits.concurrency.or(top_limits.concurrency),
+        },
+        monitoring: Monitoring {
+            listen: or(&monitoring.listen, &top_monitoring.listen),
+            max_age: or(&monitoring.max_age, &top_monitoring.max_age),
+            metrics_file: or(&monitoring.metrics_file, &top_monitoring.metrics_file),
+            ping_url: or(&monitoring.ping_url, &top_monitoring.ping_url),
+        },
+        ..ConfigFile::default()
+    }
+}
+
+fn merged_scope(own: &SyncScope, top: &SyncScope) -> SyncScope {
+    let has_scope = own.all || !own.droplets.is_empty() || !own.tags.is_empty();
+    let scope = if has_scope { own } else { top };
+    SyncScope {
+        recheck: or(&own.recheck, &top.recheck),
+        audit: or(&own.audit, &top.audit),
+        ..scope.clone()
+    }
+}
+
+fn or<T: Clone>(own: &Option<T>, top: &Option<T>) -> Option<T> {
+    own.as_ref().or(top.as_ref()).cloned()
+}
+
+#[cfg(test)]
+#[path = "accounts_tests.rs"]
+mod tests;
