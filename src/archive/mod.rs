@@ -44,7 +44,7 @@ pub use account::{ArchivedAccount, account};
 pub use actions::{PageRecord, Recorded, UnsettledAction};
 pub use audit::Audit;
 pub use backup::{Copied, back_up};
-pub use connection::expect_archive;
+pub use connection::{expect_archive, limit_cache};
 pub use droplets::UnlistedDroplet;
 pub use error::{Error, is_corrupt, is_damage};
 pub use follow::{Followed, followed};

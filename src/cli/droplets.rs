@@ -9,7 +9,8 @@ use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
 use super::filter;
-use super::order::OrderFlags;
+use super::order::{OrderFlags, Way};
+use super::union;
 
 /// Flags of `archiver droplets`.
 #[derive(clap::Args)]
@@ -82,6 +83,15 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let now = Timestamp::now();
     let flags = &arguments.answer;
     let filter = arguments.which.filter()?;
+    if context.has_several() {
+        let usual = [("name", Way::UpUnknownLast), ("id", Way::Up)];
+        let usual = usual.map(|(column, way)| (column.to_owned(), way));
+        let order = arguments.order.merged(usual.to_vec());
+        return union::rows(context, flags, (&order, None), &filter, |own| {
+            run(own, arguments)
+        });
+    }
+    let filter = union::known(context, filter);
     let connection = context.open_archive()?;
     filter::check(context, flags, &connection, &filter)?;
     let mut droplets = query::inventory(&connection, &filter, now)?;
@@ -97,7 +107,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     }
     drop(connection);
     let status = print(context, arguments, &droplets)?;
-    context.terminal.warnings(&slips);
+    union::warn(context, slips);
     let is_unproven = flags.exit_code && has_states && context.basis.is_incomplete();
     Ok(if is_unproven { Status::Partial } else { status })
 }
