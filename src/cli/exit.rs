@@ -136,7 +136,8 @@ impl From<archive::Error> for Failure {
             error if error.is_busy() => Status::KeptLocked,
             archive::Error::Taken { .. }
             | archive::Error::Reserved { .. }
-            | archive::Error::NotAlone { .. } => Status::Usage,
+            | archive::Error::NotAlone { .. }
+            | archive::Error::NotTogether { .. } => Status::Usage,
             error if error.is_unusable_archive() => Status::UnusableArchive,
             _ => Status::Failed,
         };

@@ -69,6 +69,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
             run(own, arguments)
         });
     }
+    let nothing = searched::no_action(&filter);
     let filter = union::known(context, filter);
     let connection = context.open_archive()?;
     filter::expect_types(&connection, Choice::any_of(what.any_of), now)?;
@@ -79,7 +80,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     drop(connection);
     let printed = print(context, flags, &last)?;
     if printed.rows == 0 && slips.is_empty() && flags.is_explained(context) {
-        union::note(context, &searched::no_action(&filter));
+        union::note(context, &nothing);
     }
     union::warn(context, slips);
     Ok(printed.status)

@@ -83,6 +83,14 @@ pub(super) struct Feed {
 }
 
 impl Feed {
+    #[cfg(test)]
+    pub(super) fn to(channel: SyncSender<Portion>) -> Self {
+        Self {
+            channel: Some(channel),
+            rows: Vec::new(),
+        }
+    }
+
     fn send(&self, portion: Portion) -> io::Result<()> {
         let sent = self.channel.as_ref().map(|channel| channel.send(portion));
         match sent {

@@ -196,3 +196,145 @@ fn compare(keys: &[Key], one: &[Kept], other: &[Kept]) -> Ordering {
     let unequal = keys.iter().map(of).find(|order| order.is_ne());
     unequal.unwrap_or(Ordering::Equal)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+    use std::thread;
+
+    use archiver::output::Value;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::cli::member::Feed;
+
+    const NAMES: [&str; 3] = ["a", "b", "c"];
+
+    /// A number or nothing, and a text.
+    type Row = (Option<i64>, String);
+
+    fn cells((number, text): &Row) -> [Value<'_>; 2] {
+        let number = number.map_or(Value::Null, Value::Integer);
+        [number, Value::Text(text)]
+    }
+
+    /// Sends the rows of each account in their order, and returns what is written.
+    fn merged(of_accounts: &[Vec<Row>], order: &Order) -> Vec<Vec<String>> {
+        let mut written = Written::default();
+        thread::scope(|scope| {
+            let accounts = NAMES.iter().zip(of_accounts).map(|(name, rows)| {
+                let (rows_to, source) = sync_channel(1);
+                scope.spawn(move || {
+                    let mut feed = Feed::to(rows_to);
+                    let columns = ["number", "text"].map(Heading::plain);
+                    // The merge hangs up when it has enough.
+                    let _ = feed
+                        .header(&columns)
+                        .and_then(|()| rows.iter().try_for_each(|row| feed.row(&cells(row))))
+                        .and_then(|()| feed.finish());
+                });
+                (name.parse().unwrap(), source)
+            });
+            let (merge, silent) = Merge::new(accounts.collect(), order);
+            assert!(silent.is_empty());
+            merge.write(&mut written).unwrap();
+        });
+        written.0
+    }
+
+    #[derive(Default)]
+    struct Written(Vec<Vec<String>>);
+
+    impl RowWriter for Written {
+        fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
+            assert_eq!(headings.first().map(|it| it.name), Some(ACCOUNT));
+            Ok(())
+        }
+
+        fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+            self.0
+                .push(values.iter().map(|it| format!("{it:?}")).collect());
+            Ok(())
+        }
+
+        fn finish(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn some_rows() -> impl Strategy<Value = Vec<Row>> {
+        // More than a portion.
+        prop::collection::vec((prop::option::of(0_i64..9), "[a-c]"), 0..80)
+    }
+
+    fn order(way: Way, limit: Option<u64>) -> Order {
+        Order {
+            by: vec![("number".to_owned(), way)],
+            limit,
+            ..Order::default()
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn a_merge_is_the_sorted_union_cut_at_the_limit(
+            mut accounts in prop::collection::vec(some_rows(), 3),
+            is_down in any::<bool>(),
+            limit in prop::option::of(0_u64..100),
+        ) {
+            for rows in &mut accounts {
+                rows.sort_by_key(|row| row.0);
+                if is_down {
+                    rows.reverse();
+                }
+            }
+            let all = NAMES.iter().zip(&accounts);
+            let mut expected: Vec<_> = all.flat_map(|(name, rows)| rows.iter().map(move |row| (*name, row))).collect();
+            // Equal rows stay in the order of their accounts.
+            expected.sort_by(|one, other| {
+                let order = one.1.0.cmp(&other.1.0);
+                if is_down { order.reverse() } else { order }
+            });
+            let most = limit.map_or(usize::MAX, |it| usize::try_from(it).unwrap());
+            let text = |(name, row): (&str, &Row)| {
+                let cells = [Value::Text(name)].into_iter().chain(cells(row));
+                cells.map(|it| format!("{it:?}")).collect::<Vec<_>>()
+            };
+            let expected: Vec<_> = expected.into_iter().take(most).map(text).collect();
+            let way = if is_down { Way::Down } else { Way::Up };
+            prop_assert_eq!(merged(&accounts, &order(way, limit)), expected);
+        }
+    }
+
+    #[test]
+    fn the_greatest_rows_can_be_written_from_the_smallest_on() {
+        let rows = |numbers: &[i64]| {
+            numbers
+                .iter()
+                .map(|it| (Some(*it), String::new()))
+                .collect()
+        };
+        let accounts: Vec<Vec<Row>> = vec![rows(&[9, 4, 1]), rows(&[]), rows(&[8, 7, 2])];
+        let turned = Order {
+            shown: Some(vec![("number".to_owned(), Way::Up)]),
+            hidden: 1,
+            ..order(Way::Down, Some(3))
+        };
+        let written = merged(&accounts, &turned).concat();
+        let expected = ["a", "c", "c"].map(|name| format!("Text({name:?})"));
+        let numbers = [7, 8, 9].map(|it| format!("Integer({it})"));
+        assert_eq!(
+            written,
+            [
+                &expected[1],
+                &numbers[0],
+                &expected[2],
+                &numbers[1],
+                &expected[0],
+                &numbers[2]
+            ]
+            .map(Clone::clone)
+        );
+    }
+}

@@ -63,6 +63,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         return Ok(flags.status(count, &context.basis));
     }
     let filter = arguments.filter(context, now)?;
+    let nothing = searched::no_action(&filter);
+    let filter = union::known(context, filter);
     let mut columns = columns(context, flags)?;
     let mut headings: Vec<_> = columns.iter().map(|column| column.heading()).collect();
     if context.member.is_some() {
@@ -71,7 +73,6 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     }
     let connection = context.open_archive()?;
     filter::check(context, flags, &connection, &filter)?;
-    let nothing = searched::no_action(&filter);
     let is_part = context.member.is_some();
     let printed = answer::print(context, flags, move |printer| {
         printer.header(&headings).map_err(query::Error::Write)?;
@@ -96,7 +97,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
 /// The number of matching actions, and probable mistakes in the filter.
 fn count(context: &Context, arguments: &Arguments) -> Result<(u64, Vec<String>), Failure> {
     let now = Timestamp::now();
-    let filter = arguments.filter(context, now)?;
+    let filter = union::known(context, arguments.filter(context, now)?);
     let connection = context.open_archive()?;
     filter::check(context, &arguments.answer, &connection, &filter)?;
     let count = query::count(&connection, &filter, now)?;
@@ -122,14 +123,13 @@ fn count_all(context: &Context, arguments: &Arguments, filter: &Filter) -> Resul
 
 impl Arguments {
     fn filter(&self, context: &Context, now: Timestamp) -> Result<Filter, Failure> {
-        let filter = Filter {
+        Ok(Filter {
             sort: self.sort,
             // Of several accounts, the greatest are known when they come first.
             reverse: self.reverse || context.member.is_some() && self.limit.is_some(),
             limit: self.limit.map(NonZeroU64::get),
             ..self.which.filter(now, &self.answer.tz)?
-        };
-        Ok(union::known(context, filter))
+        })
     }
 
     /// The order of the rows of several accounts.

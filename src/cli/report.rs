@@ -388,6 +388,7 @@ fn run_report(
         });
     }
     let connection = context.open_archive()?;
+    let asked = texts.clone();
     keep_known(context, report, &mut texts);
     let bound = bound(
         context,
@@ -417,7 +418,7 @@ fn run_report(
         written.map_err(|error| report::Error::Write(error).into())
     })?;
     if flags.is_explained(context) {
-        annotate(context, report, &texts, printed.rows);
+        annotate(context, report, &asked, printed.rows);
     }
     // A missing action may be the one that a row says did not happen.
     let is_unproven = report.absence.is_some() && context.basis.is_incomplete();

@@ -1,7 +1,6 @@
 //! Answers about several accounts. Each account answers alone, with its own SQL, connection and thread, as if it were
 //! the only one; their rows are merged, or their numbers added. One that cannot answer is named, and the others answer.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::sync::mpsc::{channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -346,6 +345,11 @@ impl<T> Answers<T> {
         }
     }
 
+    /// The exit status that follows from accounts without an answer, if there are any.
+    pub(super) fn failed(&self) -> Option<Status> {
+        self.failed
+    }
+
     /// The exit status, if no account answered.
     pub(super) fn nothing(&self) -> Option<Status> {
         self.failed.filter(|_| self.answered == 0)
@@ -358,22 +362,29 @@ impl<T> Answers<T> {
             context.terminal.note(note);
         }
         let slips = lock(&self.said.slips);
-        // The suggestions differ.
-        let about = |slip: &String| slip.split("; did you mean").next().map(str::to_owned);
-        let is_of_all = |slip: &&String| {
-            let sees =
-                |others: &Vec<String>| others.iter().any(|other| about(other) == about(slip));
-            slips.len() == self.answered && slips.iter().all(sees)
+        let told = if slips.len() == self.answered {
+            shared(&slips)
+        } else {
+            Vec::new()
         };
-        let told: Vec<_> = slips.iter().flatten().filter(is_of_all).collect();
-        let mut seen = BTreeSet::new();
-        for slip in told {
-            if seen.insert(about(slip)) {
-                context.terminal.warning(slip);
-            }
-        }
-        !seen.is_empty()
+        context.terminal.warnings(&told);
+        !told.is_empty()
     }
+}
+
+/// The probable mistakes that all accounts see.
+pub(super) fn shared(slips: &[Vec<String>]) -> Vec<String> {
+    // The suggestions differ.
+    let about = |slip: &String| slip.split("; did you mean").next().map(str::to_owned);
+    let is_of_all = |slip: &&String| {
+        let sees = |others: &Vec<String>| others.iter().any(|other| about(other) == about(slip));
+        slips.iter().all(sees)
+    };
+    let first = slips
+        .iter()
+        .flatten()
+        .take(slips.first().map_or(0, Vec::len));
+    first.filter(is_of_all).cloned().collect()
 }
 
 /// Notes something about the whole answer.

@@ -35,6 +35,7 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
             "cli/page/",
             "cli/report.rs",
             "cli/report_digest.rs",
+            "cli/sql.rs",
         ],
     ),
     ("clap::", &["cli/"]),
