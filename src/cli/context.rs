@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use archiver::api::Origin;
 use archiver::archive::{self, LockWait};
-use archiver::config::{Account, Config, Patience, Token};
-use archiver::core::account::AccountName;
+use archiver::config::{Account, Config, Patience, Token, sharing_a_token};
+use archiver::core::account::{ALL, AccountName};
 use archiver::core::cancellation::Cancellation;
 use rusqlite::Connection;
 
@@ -75,6 +75,20 @@ impl Context {
         Self::new(global, loaded, self.terminal, written)
     }
 
+    /// The context of every account of the configuration, whatever is selected by default.
+    pub(super) fn of_every_account(&self) -> Result<Self, Failure> {
+        let loaded = self.config.reload(self.global.config.as_deref())?;
+        let accounts = match loaded.file().accounts.is_empty() {
+            true => Vec::new(),
+            false => loaded.select(&[ALL.to_owned()], false)?,
+        };
+        Ok(Self {
+            accounts: accounts.into(),
+            config: loaded,
+            ..self.clone()
+        })
+    }
+
     /// The selected accounts, sorted by name; none where the top level of the configuration is meant.
     pub(super) fn accounts(&self) -> &[Account] {
         &self.accounts
@@ -93,6 +107,19 @@ impl Context {
         self.accounts.len() > 1
     }
 
+    /// True for the context of one of several accounts.
+    pub(super) fn is_one_of_several(&self) -> bool {
+        self.terminal.account.is_some()
+    }
+
+    /// The context of each selected account; this one where there are not several.
+    pub(super) fn of_each(&self) -> Vec<Self> {
+        match self.has_several() {
+            true => (self.accounts().iter().map(|it| self.for_account(it))).collect(),
+            false => vec![self.clone()],
+        }
+    }
+
     /// The context of one of several accounts. Its messages begin with the name of the account.
     pub(super) fn for_account(&self, account: &Account) -> Self {
         Self {
@@ -102,6 +129,22 @@ impl Context {
             basis: Basis::default(),
             ..self.clone()
         }
+    }
+
+    /// Refuses accounts that take their token from the same source: their archives would have the same history.
+    pub(super) fn refuse_shared_tokens(&self) -> Result<(), Failure> {
+        let names = sharing_a_token(&self.accounts)?;
+        if names.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+        let message = format!(
+            "these accounts take their token from the same source: {}",
+            names.join(", ")
+        );
+        Err(Failure::usage(message).with_hint(
+            "give each its own `token_file`, `token_command` or `doctl_context` under [accounts.NAME]",
+        ))
     }
 
     /// Refuses several accounts where one is needed, for this reason.

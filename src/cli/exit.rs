@@ -46,6 +46,20 @@ impl Status {
             status => status as u8,
         }
     }
+
+    /// The status for several accounts: the one that all have, else partial.
+    pub(super) fn of_several(statuses: impl IntoIterator<Item = Self>) -> Self {
+        let mut statuses = statuses.into_iter();
+        let first = statuses.next().unwrap_or(Self::Done);
+        // All are told, also after one that differs.
+        let differ = statuses
+            .filter(|status| status.code() != first.code())
+            .count();
+        match differ {
+            0 => first,
+            _ => Self::Partial,
+        }
+    }
 }
 
 impl From<Status> for ExitCode {

@@ -17,7 +17,10 @@ const GROUPS: [(&str, &[&str]); 3] = [
             "sql", "schema",
         ],
     ),
-    ("Maintain", &["status", "verify", "backup", "auth"]),
+    (
+        "Maintain",
+        &["status", "verify", "backup", "accounts", "auth"],
+    ),
 ];
 
 /// Longer lines are tiring to read.

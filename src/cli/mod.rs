@@ -9,6 +9,7 @@
 //! what they were meant for, `runtime` has threads and signals, `progress` draws the bar, `terminal` knows the streams,
 //! `url` finds the command that a URL stands for, `written` is a command as the user wrote it.
 
+mod accounts;
 mod answer;
 mod attempt;
 mod auth;
@@ -197,6 +198,8 @@ enum Command {
     Page(page::Arguments),
     /// Show how fresh and complete the archive is
     Status(status::Arguments),
+    /// List the accounts, and how fresh and complete their archives are
+    Accounts(accounts::Arguments),
     /// Check the token: its account and its scopes
     Auth(auth::Arguments),
     /// Check that the archive is sound
@@ -336,6 +339,7 @@ fn execute<A: Alarm>(
         Command::Serve(arguments) => serve::run(context, &arguments),
         Command::Schema(arguments) => schema::run(context, &arguments),
         Command::Status(arguments) => status::run(context, &arguments),
+        Command::Accounts(arguments) => accounts::run(context, &arguments),
         Command::Auth(arguments) => auth::run(context, &arguments),
         Command::Verify(arguments) => verify::run(context, &arguments),
         Command::Backup(arguments) => backup::run(context, &arguments),

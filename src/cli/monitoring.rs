@@ -2,13 +2,18 @@
 //!
 //! An error here is a warning, and never makes a sync fail.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use archiver::archive::{self, LockWait};
+use archiver::core::account::AccountName;
 use archiver::core::cancellation::Cancellation;
 use archiver::core::replace::{Readers, replace_file};
+use archiver::core::threads::lock;
 use archiver::core::time::Timestamp;
-use archiver::daemon::metrics::{self, DaemonFigures, Figures};
+use archiver::daemon::metrics::{self, Figures, Source};
 use archiver::daemon::ping::{PingUrl, Pinger, Signal};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -31,11 +36,17 @@ pub(super) struct MonitoringFlags {
     ping_url: Option<String>,
 }
 
+/// The wait for a program that keeps one of several archives locked, where the other accounts wait too.
+pub(super) const SHORT_WAIT: Duration = Duration::from_secs(5);
+
 /// The receivers of reports.
 #[derive(Clone)]
 pub(super) struct Monitoring {
     pub(super) metrics_file: Option<PathBuf>,
     pub(super) pinger: Option<Pinger>,
+    account: Option<AccountName>,
+    /// The accounts that ping the same check, and whose last sync was not complete.
+    failing: Arc<Mutex<BTreeSet<AccountName>>>,
 }
 
 impl Monitoring {
@@ -83,7 +94,48 @@ impl Monitoring {
         Ok(Self {
             metrics_file,
             pinger,
+            account: context.account(),
+            failing: Arc::default(),
         })
+    }
+
+    /// Joins those of `all` that ping the same check: it hears a success only while none of their accounts fails.
+    pub(super) fn join_checks(all: &mut [&mut Self]) {
+        for index in 1..all.len() {
+            let (before, rest) = all.split_at_mut(index);
+            let own = rest
+                .first_mut()
+                .and_then(|it| Some((it.pinger.clone()?, it)));
+            let Some((pinger, own)) = own else { continue };
+            let has_check = |it: &&&mut Self| {
+                it.pinger
+                    .as_ref()
+                    .is_some_and(|other| other.has_check_of(&pinger))
+            };
+            if let Some(first) = before.iter().find(has_check) {
+                own.failing = Arc::clone(&first.failing);
+            }
+        }
+    }
+
+    /// The signal and the text for a check that other accounts may ping too.
+    pub(super) fn of_check(&self, signal: Signal, body: String) -> (Signal, String) {
+        let Some(account) = self.account else {
+            return (signal, body);
+        };
+        let mut failing = lock(&self.failing);
+        match signal {
+            Signal::Failure => drop(failing.insert(account)),
+            Signal::Success => drop(failing.remove(&account)),
+            Signal::Start => {}
+        }
+        let body = format!("{account}: {body}");
+        if signal != Signal::Success || failing.is_empty() {
+            return (signal, body);
+        }
+        let others: Vec<_> = failing.iter().map(ToString::to_string).collect();
+        let body = format!("{body}\nnot complete before: {}", others.join(", "));
+        (Signal::Failure, body)
     }
 
     /// Sends the ping for the start of a sync, without waiting for an answer.
@@ -91,9 +143,10 @@ impl Monitoring {
         let mut pings = self.pings()?;
         let Pings { pinger, run, .. } = &pings;
         let (pinger, run) = (pinger.clone(), *run);
+        let body = self.account.map(|account| account.to_string());
         pings.start = Some(runtime.spawn(async move {
             pinger
-                .ping(Signal::Start, run, "")
+                .ping(Signal::Start, run, &body.unwrap_or_default())
                 .await
                 .map_err(|error| error.to_string())
         }));
@@ -109,24 +162,45 @@ impl Monitoring {
             start: None,
         })
     }
+}
 
-    /// Writes the file of metrics, if one is configured.
-    pub(super) fn write_metrics(
-        &self,
-        terminal: Terminal,
-        figures: &Figures,
-        daemon: Option<&DaemonFigures>,
-        now: Timestamp,
-    ) {
-        if let Some(path) = &self.metrics_file {
-            // The file has no ages, because they would not advance in a file.
-            let text = metrics::text(figures, daemon, now, false);
-            // node_exporter's collector runs as another user. The metrics hold no secret.
-            let written = replace_file(path, &text, Readers::All);
-            if let Err(error) = written {
-                terminal.warning(&format!("no metrics: {error}"));
+/// Writes a file of metrics.
+pub(super) fn write_metrics(
+    path: &Path,
+    terminal: Terminal,
+    sources: &[Source<'_>],
+    now: Timestamp,
+) {
+    // The file has no ages, because they would not advance in a file.
+    let text = metrics::text(sources, now, false);
+    // node_exporter's collector runs as another user. The metrics hold no secret.
+    let written = replace_file(path, &text, Readers::All);
+    if let Err(error) = written {
+        terminal.warning(&format!("no metrics: {error}"));
+    }
+}
+
+/// Reads the figures of these archives, and writes them to one file.
+pub(super) fn write_metrics_of(contexts: &[&Context], path: &Path, cancellation: &Cancellation) {
+    let mut read = Vec::new();
+    for context in contexts {
+        let mut figures = Figures::default();
+        match read_figures(context, &mut figures, cancellation) {
+            Ok(()) => read.push((context.account(), figures, context.terminal)),
+            Err(failure) => {
+                let text = format!("no metrics: {}", failure.message);
+                context.terminal.warning(&text);
             }
         }
+    }
+    let sources = read.iter().map(|(account, figures, _)| Source {
+        account: account.as_ref().map(AccountName::as_str),
+        figures,
+        daemon: None,
+    });
+    let sources: Vec<_> = sources.collect();
+    if let Some((.., terminal)) = read.first() {
+        write_metrics(path, *terminal, &sources, Timestamp::now());
     }
 }
 
@@ -184,7 +258,11 @@ pub(super) fn read_figures(
     figures: &mut Figures,
     cancellation: &Cancellation,
 ) -> Result<(), Failure> {
-    match archive::open_read_only_unless(&context.archive_path()?, &LockWait::new(cancellation)) {
+    let lock_wait = match context.is_one_of_several() {
+        true => LockWait::new(cancellation).up_to(SHORT_WAIT),
+        false => LockWait::new(cancellation),
+    };
+    match archive::open_read_only_unless(&context.archive_path()?, &lock_wait) {
         Ok(mut connection) => {
             archive::end_when(&mut connection, one_more(cancellation))?;
             Ok(figures.update(&connection)?)

@@ -13,7 +13,7 @@ use archiver::core::time::{Timestamp, duration_text};
 use archiver::output::{grouped, visible};
 use archiver::query::status::counted;
 use archiver::sync::{Event, ListingResult, Observer};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::terminal::Terminal;
 
@@ -27,6 +27,8 @@ const SURE_AFTER: Duration = Duration::from_secs(2);
 pub(super) struct Progress {
     terminal: Terminal,
     bar: ProgressBar,
+    /// The bars of several accounts.
+    bars: Option<MultiProgress>,
     shown: Arc<Mutex<Shown>>,
 }
 
@@ -64,14 +66,29 @@ impl Progress {
     pub(super) fn new(terminal: Terminal) -> Self {
         let is_shown = terminal.is_interactive && !terminal.is_quiet;
         let bar = if is_shown {
-            ProgressBar::new(0).with_style(style("{spinner} {wide_msg}"))
+            ProgressBar::new(0).with_style(style("{spinner} {prefix}{wide_msg}"))
         } else {
             ProgressBar::hidden()
         };
         Self {
             terminal,
             bar,
+            bars: None,
             shown: Arc::default(),
+        }
+    }
+
+    /// A display below those of other accounts.
+    pub(super) fn among(terminal: Terminal, bars: &MultiProgress) -> Self {
+        let own = Self::new(terminal);
+        if own.bar.is_hidden() {
+            return own;
+        }
+        let name = terminal.account.map(|account| format!("{account}: "));
+        Self {
+            bar: bars.add(own.bar).with_prefix(name.unwrap_or_default()),
+            bars: Some(bars.clone()),
+            ..own
         }
     }
 
@@ -79,6 +96,9 @@ impl Progress {
     pub(super) fn finish(&self) {
         self.shown().begun_at = None;
         self.bar.finish_and_clear();
+        if let Some(bars) = &self.bars {
+            bars.remove(&self.bar);
+        }
     }
 
     /// Shows that a signal was heard.
@@ -130,7 +150,8 @@ impl Progress {
         let text = shown.text(begun_at.elapsed());
         drop(shown);
         if total > 0 && self.bar.length() == Some(0) {
-            self.bar.set_style(style("{spinner} {bar:12} {wide_msg}"));
+            self.bar
+                .set_style(style("{spinner} {prefix}{bar:12} {wide_msg}"));
         }
         self.bar.set_length(total);
         self.bar.set_position(archived);
@@ -169,6 +190,11 @@ impl Progress {
 
     fn shown(&self) -> MutexGuard<'_, Shown> {
         lock(&self.shown)
+    }
+
+    /// Prints something without the bars.
+    pub(super) fn suspended(&self, print: impl FnOnce()) {
+        self.bar.suspend(print);
     }
 
     fn detail(&self, verbosity: u8, text: &str) {

@@ -4,10 +4,12 @@ use super::exit::{Failure, Status};
 use archiver::core::cancellation::{Cancellation, Canceller};
 use archiver::core::threads;
 use archiver::core::threads::lock;
+use std::collections::BTreeMap;
 use std::io;
 use std::io::Write;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, TryLockError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
@@ -38,6 +40,36 @@ impl Worker {
             _end: end,
         })
     }
+}
+
+/// The number of accounts at a time. Each has an open archive, connections and two threads.
+pub(super) const ACCOUNTS_AT_ONCE: usize = 8;
+
+/// Does the work of several accounts, a few at a time. The results have the order of the accounts.
+pub(super) fn side_by_side<T: Send, R: Send>(
+    accounts: Vec<T>,
+    work: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    let threads = ACCOUNTS_AT_ONCE.min(accounts.len());
+    let waiting = Mutex::new(accounts.into_iter().enumerate());
+    let results = Mutex::new(BTreeMap::new());
+    let work = || {
+        loop {
+            let next = lock(&waiting).next();
+            let Some((place, account)) = next else { break };
+            let result = work(account);
+            lock(&results).insert(place, result);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            // A thread that the system refuses leaves its part to the others.
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.into_values().collect()
 }
 
 pub(super) fn cannot_start(error: io::Error) -> Failure {

@@ -133,7 +133,7 @@ pub(super) fn forecast_in_words(forecast: &Forecast) -> String {
 }
 
 /// The cost of a sync, for scripts.
-pub(super) fn forecast_as_json(forecast: &Forecast) -> String {
+pub(super) fn forecast_as_json(forecast: &Forecast) -> serde_json::Value {
     let Forecast {
         actions,
         pages,
@@ -141,5 +141,5 @@ pub(super) fn forecast_as_json(forecast: &Forecast) -> String {
         seconds,
         ..
     } = forecast;
-    serde_json::json!({ "actions": actions, "pages": pages, "requests": requests, "seconds": seconds }).to_string()
+    serde_json::json!({ "actions": actions, "pages": pages, "requests": requests, "seconds": seconds })
 }

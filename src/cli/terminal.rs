@@ -1,6 +1,6 @@
 //! The standard streams, and the messages on stderr.
 
-use super::exit::Failure;
+use super::exit::{Failure, Status};
 use archiver::archive::RunId;
 use archiver::config::Environment;
 use archiver::core::account::AccountName;
@@ -47,7 +47,7 @@ pub(super) struct Terminal {
     /// The sync that the messages are about.
     run: Option<RunId>,
     /// The account that the messages are about.
-    account: Option<AccountName>,
+    pub(super) account: Option<AccountName>,
 }
 
 impl Terminal {
@@ -118,6 +118,14 @@ impl Terminal {
     /// Prints a failure and its hint.
     pub(super) fn failure(&self, failure: &Failure) {
         self.line(Level::Error, &failure.message, failure.hint.as_deref());
+    }
+
+    /// The status of one of several accounts. Prints the failure.
+    pub(super) fn told(&self, outcome: Result<Status, Failure>) -> Status {
+        outcome.unwrap_or_else(|failure| {
+            self.failure(&failure);
+            failure.status
+        })
     }
 
     /// Prints the help that a mistake needs.

@@ -172,6 +172,15 @@ impl Config {
         self.with_sources(doctl_context, patience, token::find)?
     }
 
+    /// True when a source of the token is set. It is not read.
+    ///
+    /// # Errors
+    /// When the path of a file with a token cannot be resolved.
+    pub fn names_token(&self) -> Result<bool, Error> {
+        let first = self.with_sources(None, Patience::default(), token::first_source)?;
+        Ok(first.is_some())
+    }
+
     /// Passes the sources of the token to `look`.
     fn with_sources<T>(
         &self,

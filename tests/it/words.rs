@@ -5,9 +5,9 @@ use unicode_width::UnicodeWidthStr;
 use crate::account::cloud;
 use crate::sandbox::Sandbox;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "sync", "daemon", "import", "query", "last", "show", "stats", "timeline", "droplets", "report",
-    "sql", "schema", "status", "verify", "backup", "auth",
+    "sql", "schema", "status", "verify", "backup", "accounts", "auth",
 ];
 
 #[test]

@@ -5,6 +5,7 @@ use archiver::archive::{self, ArchivedAccount};
 use archiver::core::cancellation::Cancellation;
 use archiver::sync::Scope;
 use archiver::sync::access::{self, Access, Finding, State, Verdict};
+use serde::Serialize;
 
 use super::page::{Answer, Page, Quota, listed};
 use crate::cli::exit::{Failure, Status};
@@ -55,49 +56,130 @@ Examples:
 Each scope is tested with the smallest request that needs it. Nothing is written, and no part of the token is shown.
 
 Exit status: 0 the token may do what the sync needs; 4 it is missing, is not accepted, belongs to another account than \
-the archive, or lacks a scope that the sync needs; 1 the API could not be asked.";
+the archive, or lacks a scope that the sync needs; 1 the API could not be asked. Of several accounts (--account): the status \
+that all have, else 3.";
 
 /// The page where the user makes a new token.
 pub(super) const TOKENS_PAGE: &str = "https://cloud.digitalocean.com/account/api/tokens";
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
-    let scope = arguments.scope.scope(context)?;
-    let progress = Progress::new(context.terminal);
-    let pacer = SharedPacer::new(attempt::pace(context));
-    let token = context.token(&Cancellation::never())?;
-    let token_source = token.source.to_string();
-    let client = attempt::client(context, &progress, pacer, token)?;
-    let pinned = pinned_account(context)?;
-    let mut access = runtime()?.block_on(access::check(&client, &scope));
-    progress.finish();
-    let failure = failure(&access, &scope, &pinned);
-    let answer = Answer {
-        api: context.origin()?.to_string(),
-        token_source,
-        is_accepted: access.is_accepted,
-        is_enough: failure.is_none(),
-        account: access.account.take(),
-        archive_team: pinned.team_uuid,
-        archive_account: pinned.uuid,
-        quota: quota(&client),
-        sync: scope::in_words(&scope),
-        ask_for: access.smallest_set(),
-        scopes: access.findings,
-    };
-    print(context, &answer, arguments.output)?;
-    if let Some(failure) = failure {
-        return Err(failure);
+    if context.has_several() {
+        return run_for_several(context, arguments);
     }
-    warn_of_unknowns(context, &answer.scopes);
-    Ok(Status::Done)
+    let checked = Checked::of(context, arguments)?;
+    match arguments.output {
+        Format::Table => pager::print(context, |stdout| checked.page(context).print(stdout)),
+        Format::Json => document::print_json(context, &checked.answer),
+    }?;
+    checked.verdict(context).map(|()| Status::Done)
 }
 
-fn print(context: &Context, answer: &Answer, format: Format) -> Result<(), Failure> {
-    let printed = match format {
-        Format::Table => pager::print(context, |stdout| Page { context, answer }.print(stdout)),
-        Format::Json => document::print_json(context, answer),
-    };
-    printed.map(|_| ())
+/// The checks of several accounts, for scripts.
+#[derive(Serialize)]
+struct Document<'a> {
+    accounts: Vec<Named<'a>>,
+}
+
+#[derive(Serialize)]
+struct Named<'a> {
+    name: &'a str,
+    /// The reason why the token could not be checked.
+    error: Option<&'a str>,
+    #[serde(flatten)]
+    answer: Option<&'a Answer>,
+}
+
+/// Checks the token of each account. A failure of one does not stop the others.
+fn run_for_several(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
+    context.refuse_shared_tokens()?;
+    let contexts = context.of_each();
+    let checks: Vec<_> = contexts
+        .iter()
+        .map(|one| Checked::of(one, arguments))
+        .collect();
+    let all = || context.accounts().iter().zip(&checks);
+    match arguments.output {
+        Format::Table => pager::print(context, |stdout| {
+            let mut gap = "";
+            all().try_for_each(|(account, checked)| {
+                let Ok(checked) = checked else { return Ok(()) };
+                writeln!(
+                    stdout,
+                    "{}{:<9}{}",
+                    std::mem::replace(&mut gap, "\n"),
+                    "name",
+                    account.name
+                )?;
+                checked.page(context).print(stdout)
+            })
+        }),
+        Format::Json => {
+            let named = all().map(|(account, checked)| Named {
+                name: account.name.as_str(),
+                error: checked
+                    .as_ref()
+                    .err()
+                    .map(|failure| failure.message.as_str()),
+                answer: checked.as_ref().ok().map(|checked| &checked.answer),
+            });
+            let accounts = named.collect();
+            document::print_json(context, &Document { accounts })
+        }
+    }?;
+    let verdicts = contexts.iter().zip(checks).map(|(one, checked)| {
+        let verdict = checked.and_then(|checked| checked.verdict(one));
+        one.terminal.told(verdict.map(|()| Status::Done))
+    });
+    Ok(Status::of_several(verdicts))
+}
+
+/// A token that was checked.
+struct Checked {
+    answer: Answer,
+    /// The reason why a sync would not be complete.
+    failure: Option<Failure>,
+}
+
+impl Checked {
+    fn of(context: &Context, arguments: &Arguments) -> Result<Self, Failure> {
+        let scope = arguments.scope.scope(context)?;
+        let progress = Progress::new(context.terminal);
+        let pacer = SharedPacer::new(attempt::pace(context));
+        let token = context.token(&Cancellation::never())?;
+        let token_source = token.source.to_string();
+        let client = attempt::client(context, &progress, pacer, token)?;
+        let pinned = pinned_account(context)?;
+        let mut access = runtime()?.block_on(access::check(&client, &scope));
+        progress.finish();
+        let failure = failure(&access, &scope, &pinned);
+        let answer = Answer {
+            api: context.origin()?.to_string(),
+            token_source,
+            is_accepted: access.is_accepted,
+            is_enough: failure.is_none(),
+            account: access.account.take(),
+            archive_team: pinned.team_uuid,
+            archive_account: pinned.uuid,
+            quota: quota(&client),
+            sync: scope::in_words(&scope),
+            ask_for: access.smallest_set(),
+            scopes: access.findings,
+        };
+        Ok(Self { answer, failure })
+    }
+
+    fn page<'a>(&'a self, context: &'a Context) -> Page<'a> {
+        let answer = &self.answer;
+        Page { context, answer }
+    }
+
+    fn verdict(self, context: &Context) -> Result<(), Failure> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        warn_of_unknowns(context, &self.answer.scopes);
+        Ok(())
+    }
 }
 
 fn quota(client: &Client) -> Quota {

@@ -1,9 +1,10 @@
 //! One sync of the daemon: from the current configuration to the log, the metrics, the pings, and the result that
 //! decides when the next sync starts.
 
+use super::fleet::Fleet;
 use super::service_manager::SignsOfLife;
 use super::setup::Setup;
-use super::watch::Watch;
+use super::shared::Shared;
 use crate::cli::attempt::{Attempt, Done, Verdict};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::monitoring::Pings;
@@ -12,81 +13,19 @@ use crate::cli::runtime::cannot_start;
 use crate::cli::terminal::Terminal;
 use crate::cli::{attempt, monitoring, summary};
 use archiver::api::ErrorKind;
-use archiver::core::cancellation::Cancellation;
 use archiver::core::threads;
 use archiver::core::time::{Timestamp, duration_text};
-use archiver::daemon::metrics::Figures;
 use archiver::daemon::ping::Signal;
 use archiver::daemon::{Ending, Event, Job, MOST_COUNTED, Reason, Skip, Work};
 use archiver::sync::Report;
 use archiver::{api, archive};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::{RwLock, watch};
-
-/// What the syncs of a daemon share.
-#[derive(Clone)]
-pub(super) struct Shared {
-    setup: Arc<watch::Sender<Arc<Setup>>>,
-    pub(super) watch: Arc<Watch>,
-    pub(super) terminal: Terminal,
-    /// Set when the daemon is told to stop.
-    pub(super) stopped: Cancellation,
-    /// Every ping under way holds a read lock.
-    pings: Arc<RwLock<()>>,
-    pub(super) clock: fn() -> Timestamp,
-}
-
-impl Shared {
-    pub(super) fn new(setup: Setup, stopped: Cancellation, clock: fn() -> Timestamp) -> Self {
-        let has_pings = setup.monitoring.pinger.is_some();
-        Self {
-            watch: Arc::new(Watch::new(clock, has_pings, setup.max_age_seconds)),
-            terminal: setup.context.terminal,
-            setup: Arc::new(watch::Sender::new(Arc::new(setup))),
-            stopped,
-            pings: Arc::default(),
-            clock,
-        }
-    }
-
-    /// The current setup.
-    pub(super) fn setup(&self) -> Arc<Setup> {
-        Arc::clone(&self.setup.borrow())
-    }
-
-    /// Replaces the setup from the next sync on. The limits of the API continue where the pace stays the same.
-    pub(super) fn replace(&self, mut setup: Setup) {
-        let pacer = self.setup().pacer.clone();
-        if pacer.pace() == setup.pacer.pace() {
-            setup.pacer = pacer;
-        }
-        self.setup.send_replace(Arc::new(setup));
-    }
-
-    /// Waits for pings under way, for at most `longest`.
-    pub(super) async fn wait_for_pings(&self, longest: Duration) {
-        // Slower pings are given up.
-        let _ = tokio::time::timeout(longest, self.pings.write()).await;
-    }
-
-    /// Updates the figures from the archive. Ends at one more signal to stop.
-    pub(super) fn read_figures(&self, setup: &Setup) {
-        let mut figures: Figures = self.watch.figures();
-        match monitoring::read_figures(&setup.context, &mut figures, &self.stopped) {
-            Ok(()) => self.watch.put(figures),
-            Err(failure) => {
-                let text = format!("the metrics stay as they were: {}", failure.message);
-                self.terminal.warning(&text);
-            }
-        }
-    }
-}
 
 /// Syncs on schedule.
 pub(super) struct ScheduledSync {
     shared: Shared,
+    fleet: Arc<Fleet>,
     signs: SignsOfLife,
     runtime: Handle,
     /// Ticks that were skipped since the last sync began.
@@ -94,9 +33,10 @@ pub(super) struct ScheduledSync {
 }
 
 impl ScheduledSync {
-    pub(super) fn new(shared: Shared, runtime: Handle) -> Self {
+    pub(super) fn new(shared: Shared, fleet: Arc<Fleet>, runtime: Handle) -> Self {
         Self {
             shared,
+            fleet,
             signs: SignsOfLife::new(),
             runtime,
             skipped: 0,
@@ -126,24 +66,6 @@ impl ScheduledSync {
         }
     }
 
-    /// Reports a sync that could not get a thread.
-    fn not_begun(&self, failure: Failure) -> Ending {
-        let ended = Ended {
-            verdict: Err(failure),
-            words: String::new(),
-            is_stopped: self.shared.stopped.is_requested(),
-        };
-        ended.say(self.shared.terminal);
-        ping(
-            &self.shared,
-            &self.shared.setup(),
-            &ended,
-            None,
-            &self.runtime,
-        );
-        ended.ending(None)
-    }
-
     fn say_start(&self, reason: Reason, due: Timestamp, missed: u32) {
         let terminal = self.shared.terminal;
         match reason {
@@ -171,22 +93,23 @@ impl ScheduledSync {
 
 impl Job for ScheduledSync {
     fn start(&mut self, _: Reason) -> Work {
-        let shared = self.shared.clone();
+        let (shared, fleet) = (self.shared.clone(), Arc::clone(&self.fleet));
         let runtime = self.runtime.clone();
-        let terminal = shared.terminal;
-        match threads::answer_of(move || sync_once(&shared, &runtime)) {
-            Ok(ending) => Box::pin(async move {
-                ending.await.unwrap_or_else(|_| {
+        Box::pin(async move {
+            let turns = Arc::clone(&shared.common.turns);
+            // Nobody closes it.
+            let _turn = turns.acquire().await;
+            let (own, handle) = (shared.clone(), runtime.clone());
+            match threads::answer_of(move || sync_once(&own, &fleet, &handle)) {
+                Ok(ending) => ending.await.unwrap_or_else(|_| {
                     let text = "the sync ended unexpectedly: this is a defect of archiver";
-                    terminal.error(text, Some("please report it, with the lines above"));
+                    let hint = "please report it, with the lines above";
+                    shared.terminal.error(text, Some(hint));
                     Ending::Failed { not_before: None }
-                })
-            }),
-            Err(error) => {
-                let ending = self.not_begun(cannot_start(error));
-                Box::pin(std::future::ready(ending))
+                }),
+                Err(error) => not_begun(&shared, cannot_start(error), &runtime),
             }
-        }
+        })
     }
 
     fn observe(&mut self, event: Event) {
@@ -223,12 +146,28 @@ impl Job for ScheduledSync {
             }
             Event::Waiting { .. } => {}
         }
-        self.signs.alive(self.shared.watch.in_words());
+        let words = self.shared.watch.in_words();
+        self.signs.alive(match self.shared.terminal.account {
+            Some(account) => format!("{account}: {words}"),
+            None => words,
+        });
     }
 }
 
+/// Reports a sync that could not get a thread.
+fn not_begun(shared: &Shared, failure: Failure, runtime: &Handle) -> Ending {
+    let ended = Ended {
+        verdict: Err(failure),
+        words: String::new(),
+        is_stopped: shared.common.stopped.is_requested(),
+    };
+    ended.say(shared.terminal);
+    ping(shared, &shared.setup(), &ended, None, runtime);
+    ended.ending(None)
+}
+
 /// Syncs, on this thread.
-fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
+fn sync_once(shared: &Shared, fleet: &Fleet, runtime: &Handle) -> Ending {
     let setup = shared.setup();
     let progress = Progress::new(shared.terminal);
     let path = setup.context.archive_path().unwrap_or_default();
@@ -239,7 +178,7 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
         pacer: setup.pacer.clone(),
         wait: None,
         must_exist: shared.watch.has_seen(&path),
-        cancellation: &shared.stopped,
+        cancellation: &shared.common.stopped,
     };
     let mut pings = None;
     let outcome = attempt.perform(runtime, || {
@@ -251,29 +190,31 @@ fn sync_once(shared: &Shared, runtime: &Handle) -> Ending {
     let ended = Ended {
         verdict: attempt::verdict(&outcome),
         words: outcome.as_ref().map(Done::in_words).unwrap_or_default(),
-        is_stopped: shared.stopped.is_requested(),
+        is_stopped: shared.common.stopped.is_requested(),
     };
     ended.say(progress.terminal());
     shared.watch.token_is_refused(ended.is_refused());
     let is_gone = shared.watch.has_seen(&path) && archive::expect_archive(&path).is_err();
     shared.watch.archive_is_gone(is_gone);
     shared.read_figures(&setup);
-    shared.watch.look(|figures, daemon| {
-        let monitoring = &setup.monitoring;
-        monitoring.write_metrics(shared.terminal, figures, Some(daemon), (shared.clock)());
-    });
+    if let Some(path) = &setup.monitoring.metrics_file {
+        fleet.write_metrics(shared, path);
+    }
     ping(shared, &setup, &ended, pings, runtime);
     ended.ending(outcome.as_ref().ok().map(|done| &done.report))
 }
 
 /// Tells the dead man's switch how a sync ended, if one is configured.
 fn ping(shared: &Shared, setup: &Setup, ended: &Ended, pings: Option<Pings>, runtime: &Handle) {
-    if let Some(signal) = monitoring::signal(&ended.verdict, ended.is_stopped)
-        // A reported start needs an end.
-        && (shared.watch.lets_ping_pass(signal) || pings.is_some())
+    let Some(signal) = monitoring::signal(&ended.verdict, ended.is_stopped) else {
+        return;
+    };
+    let body = monitoring::body(&ended.verdict, &ended.words);
+    let (signal, body) = setup.monitoring.of_check(signal, body);
+    // A reported start needs an end.
+    if (shared.watch.lets_ping_pass(signal) || pings.is_some())
         && let Some(pings) = pings.or_else(|| setup.monitoring.pings())
     {
-        let body = monitoring::body(&ended.verdict, &ended.words);
         runtime.spawn(send(shared.clone(), pings, signal, body));
     }
 }
@@ -288,7 +229,7 @@ impl Done {
 
 /// Sends the last ping of a sync, after the first one.
 async fn send(shared: Shared, pings: Pings, signal: Signal, body: String) {
-    let _under_way = shared.pings.read().await;
+    let _under_way = shared.common.pings.read().await;
     for error in pings.end(signal, &body).await {
         shared.watch.ping_failed();
         shared.terminal.warning(&error);

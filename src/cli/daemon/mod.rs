@@ -2,32 +2,41 @@
 //!
 //! The daemon of the library decides when to sync. This folder does the sync and reports it. `setup` reads flags and
 //! configuration, `job` runs one sync, `control` listens to signals, `watch` keeps the state that is shown,
-//! `service_manager` tells systemd.
+//! `service_manager` tells systemd. Each account has a driver, a job and a watch of its own; `fleet` has all of them,
+//! and `shared` what they share.
 
 mod control;
+mod fleet;
 mod job;
 mod service_manager;
 mod setup;
+mod shared;
 mod watch;
 
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use archiver::archive;
 use archiver::core::cancellation::Cancellation;
 use archiver::core::time::Timestamp;
 use archiver::daemon::{self, Alarm, AlarmError, Start};
+use archiver::web::ListenAddress;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::Context;
 use super::exit::{Failure, Status};
-use super::monitoring::MonitoringFlags;
-use super::runtime::{Hangup, Overdue, Worker, stop_signals};
+use super::monitoring::{Monitoring, MonitoringFlags, SHORT_WAIT};
+use super::runtime::{Hangup, Overdue, Worker, side_by_side, stop_signals};
 use super::scope::{self, ScopeFlags};
 use control::{Control, Reloads};
-use job::{ScheduledSync, Shared};
-use setup::Setup;
+use fleet::Fleet;
+use job::ScheduledSync;
+use setup::{Setup, told_of_several};
+use shared::{Common, Shared};
 
 /// Flags of `archiver daemon`.
 #[derive(Clone, clap::Args)]
@@ -107,65 +116,124 @@ pub(super) fn run<A: Alarm>(
     let reloads = worker.runtime.block_on(async { Reloads::listen() })?;
     let signals = stop_signals(Hangup::IsNoMatter, Some(overdue))?;
     let stopped = &signals.cancellation;
-    let prepared = prepare(context, arguments, (machine.clock)(), stopped);
+    let prepared = prepare(&context, arguments, (machine.clock)(), stopped);
     if stopped.is_requested() {
         terminal.info("told to end before it had started");
         return Ok(Status::Done);
     }
-    let (setup, last_run) = prepared?;
-    let served = serve(setup, arguments, machine, last_run, reloads, stopped);
+    let prepared = prepared?;
+    let served = serve(context, prepared, arguments, machine, reloads, stopped);
     worker.runtime.block_on(served)
 }
 
-/// The setup, and the start of the last sync that ended.
+/// What a daemon begins with.
+struct Prepared {
+    /// The setup of each account, and the start of its last sync that ended.
+    setups: Vec<(Setup, Option<Timestamp>)>,
+    listen: Option<ListenAddress>,
+}
+
 fn prepare(
-    context: Context,
+    context: &Context,
     arguments: &Arguments,
     now: Timestamp,
     stopped: &Cancellation,
-) -> Result<(Setup, Option<Timestamp>), Failure> {
-    let setup = Setup::new(context, arguments, now)?;
+) -> Result<Prepared, Failure> {
+    let setups = setup::of_each(context, arguments, now)?;
+    let listen = setup::listen(context, arguments)?;
     // Problems that make every sync fail are reported now, and not at the first tick.
-    setup.context.token(stopped)?;
-    let last_run = last_run(&setup, stopped)?;
-    Ok((setup, last_run))
+    let last_runs = side_by_side(setups.iter().collect(), |setup: &Setup| {
+        let token = setup.context.token(stopped);
+        told_of_several(&setup.context, token.and_then(|_| last_run(setup, stopped)))
+    });
+    let last_runs = last_runs.into_iter().collect::<Result<Vec<_>, _>>()?;
+    if last_runs.iter().all(Option::is_none) {
+        return Err(Failure::failed("no account can be synced"));
+    }
+    let last_runs = last_runs.into_iter().map(Option::flatten);
+    Ok(Prepared {
+        setups: setups.into_iter().zip(last_runs).collect(),
+        listen,
+    })
 }
 
 async fn serve<A: Alarm>(
-    setup: Setup,
+    context: Context,
+    prepared: Prepared,
     arguments: &Arguments,
     machine: &Machine<A>,
-    last_run: Option<Timestamp>,
     reloads: Reloads,
     stopped: &Cancellation,
 ) -> Result<Status, Failure> {
-    let (commands, receiver) = mpsc::channel(8);
-    let start = Start {
-        plan: setup.plan.clone(),
-        last_run,
-        clock: machine.clock,
-        chance: machine.chance,
-    };
-    let shared = Shared::new(setup, stopped.clone(), machine.clock);
-    let setup = shared.setup();
-    announce(&setup, (machine.clock)())?;
-    look_for_archive(&setup, &shared)?;
-    shared.read_figures(&setup);
+    let Prepared { mut setups, listen } = prepared;
+    let mut receivers: Vec<_> = setups
+        .iter_mut()
+        .map(|(it, _)| &mut it.monitoring)
+        .collect();
+    Monitoring::join_checks(&mut receivers);
+    let common = Common::new(stopped.clone(), machine.clock);
+    let plans: Vec<_> = setups
+        .iter()
+        .map(|(setup, last_run)| (setup.plan.clone(), *last_run))
+        .collect();
+    let members = side_by_side(setups, |(setup, _)| begin(setup, common.clone()));
+    let members = members.into_iter().collect::<Result<_, _>>()?;
+    let terminal = context.terminal;
+    let fleet = Arc::new(Fleet::new(context, common, members));
+    let server = control::serve(listen, &fleet).await?;
+    let mut commands = Vec::new();
+    let mut drivers: Vec<Pin<Box<dyn Future<Output = ()> + '_>>> = Vec::new();
+    for (member, (plan, last_run)) in fleet.members.iter().zip(plans) {
+        let (sender, receiver) = mpsc::channel(8);
+        commands.push(sender);
+        let start = Start {
+            plan,
+            last_run,
+            clock: machine.clock,
+            chance: machine.chance,
+        };
+        let mut alarm = (machine.alarm)().await?;
+        let mut job = ScheduledSync::new(member.clone(), Arc::clone(&fleet), Handle::current());
+        drivers.push(Box::pin(async move {
+            daemon::run(start, &mut alarm, &mut job, receiver).await;
+        }));
+    }
     let control = Control {
-        server: control::serve(&setup, &shared).await?,
-        shared: shared.clone(),
+        fleet: Arc::clone(&fleet),
         arguments: arguments.clone(),
+        server,
         commands,
     };
-    let mut alarm = (machine.alarm)().await?;
     let listening = tokio::spawn(control.listen(reloads));
     service_manager::ready();
-    let mut job = ScheduledSync::new(shared.clone(), Handle::current());
-    daemon::run(start, &mut alarm, &mut job, receiver).await;
-    shared.wait_for_pings(PINGS_WITHIN).await;
+    all(drivers).await;
+    fleet.common.wait_for_pings(PINGS_WITHIN).await;
     listening.abort();
-    shared.terminal.info("ended");
+    terminal.info("ended");
     Ok(Status::Done)
+}
+
+/// Reads what is known of an account, and announces its syncs.
+fn begin(setup: Setup, common: Common) -> Result<Shared, Failure> {
+    let now = (common.clock)();
+    let shared = Shared::new(setup, common);
+    let setup = shared.setup();
+    announce(&setup, now)?;
+    look_for_archive(&setup, &shared)?;
+    shared.read_figures(&setup);
+    Ok(shared)
+}
+
+/// Waits until all are done.
+async fn all(mut running: Vec<Pin<Box<dyn Future<Output = ()> + '_>>>) {
+    poll_fn(|waker| {
+        running.retain_mut(|it| it.as_mut().poll(waker).is_pending());
+        match running.is_empty() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
 }
 
 impl From<AlarmError> for Failure {
@@ -182,7 +250,8 @@ impl From<AlarmError> for Failure {
 /// sync.
 fn last_run(setup: &Setup, stopped: &Cancellation) -> Result<Option<Timestamp>, Failure> {
     let path = setup.context.archive_path()?;
-    let lock_wait = setup.context.lock_wait(&path, stopped, None);
+    let longest = setup.context.is_one_of_several().then_some(SHORT_WAIT);
+    let lock_wait = setup.context.lock_wait(&path, stopped, longest);
     let read = archive::open_read_only_unless(&path, &lock_wait);
     match read.and_then(|connection| archive::last_ended_run(&connection)) {
         Ok(last) => Ok(last),

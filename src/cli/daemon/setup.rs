@@ -20,7 +20,6 @@ pub(super) struct Setup {
     pub(super) settings: Settings,
     pub(super) plan: Plan,
     pub(super) monitoring: Monitoring,
-    pub(super) listen: Option<ListenAddress>,
     /// Shared by all syncs, because the limits of the API continue from one sync to the next.
     pub(super) pacer: SharedPacer,
     /// The longest age of the last complete sync at which the archive counts as fresh, in seconds.
@@ -44,15 +43,6 @@ impl Setup {
         let schedule = schedule(&context, arguments, now)?;
         let monitoring = &file.monitoring;
         let plan = plan(&context, arguments, schedule, now)?;
-        let listen = Decided::of(
-            &LISTEN,
-            arguments.listen.as_ref(),
-            monitoring.listen.as_ref(),
-        );
-        let listen = listen.map(|listen| {
-            let address = listen.text.parse::<ListenAddress>();
-            address.map_err(|error| listen.refused(&context, &error))
-        });
         let max_age = Decided::of(
             &MAX_AGE,
             arguments.max_age.as_ref(),
@@ -65,12 +55,59 @@ impl Setup {
             max_age_seconds: max_age
                 .transpose()?
                 .unwrap_or_else(|| usual_age(&plan, now)),
-            listen: listen.transpose()?,
             pacer: SharedPacer::new(attempt::pace(&context)),
             plan,
             context,
         })
     }
+}
+
+/// The setup of each account. An error names the account.
+pub(super) fn of_each(
+    context: &Context,
+    arguments: &Arguments,
+    now: Timestamp,
+) -> Result<Vec<Setup>, Failure> {
+    context.refuse_shared_tokens()?;
+    let setup = |one: Context| {
+        let account = one.terminal.account;
+        Setup::new(one, arguments, now).map_err(|failure| match account {
+            Some(account) => Failure {
+                message: format!("{account}: {}", failure.message),
+                ..failure
+            },
+            None => failure,
+        })
+    };
+    context.of_each().into_iter().map(setup).collect()
+}
+
+/// The value; of one of several accounts, `None` after a failure that is told, because the others go on.
+pub(super) fn told_of_several<T>(
+    context: &Context,
+    outcome: Result<T, Failure>,
+) -> Result<Option<T>, Failure> {
+    match outcome {
+        Err(failure) if context.is_one_of_several() => {
+            context.terminal.failure(&failure);
+            Ok(None)
+        }
+        outcome => outcome.map(Some),
+    }
+}
+
+/// The address of the server, which is one for all accounts.
+pub(super) fn listen(
+    context: &Context,
+    arguments: &Arguments,
+) -> Result<Option<ListenAddress>, Failure> {
+    let by_file = context.config.file().monitoring.listen.as_ref();
+    let listen = Decided::of(&LISTEN, arguments.listen.as_ref(), by_file);
+    let address = listen.map(|listen| {
+        let address = listen.text.parse::<ListenAddress>();
+        address.map_err(|error| listen.refused(context, &error))
+    });
+    address.transpose()
 }
 
 fn schedule(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Schedule, Failure> {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use archiver::core::threads::lock;
 use archiver::core::time::{Timestamp, duration_text};
-use archiver::daemon::exporter::{Condition, Probe};
-use archiver::daemon::metrics::{self, DaemonFigures, Figures, Ticks};
+use archiver::daemon::exporter::Condition;
+use archiver::daemon::metrics::{DaemonFigures, Figures, Ticks};
 use archiver::daemon::ping::Signal;
 use archiver::daemon::{Ending, Event, Reason};
 use archiver::query::status::ago;
@@ -137,13 +137,10 @@ impl Watch {
         self.state().figures = figures;
     }
 
-    /// Passes all figures, as of one moment, to `look`.
-    pub(super) fn look(&self, look: impl FnOnce(&Figures, &DaemonFigures)) {
-        let (figures, daemon) = {
-            let state = self.state();
-            (state.figures.clone(), state.daemon)
-        };
-        look(&figures, &daemon);
+    /// All figures, as of one moment.
+    pub(super) fn seen(&self) -> (Figures, DaemonFigures) {
+        let state = self.state();
+        (state.figures.clone(), state.daemon)
     }
 
     /// The current activity, in one line.
@@ -171,13 +168,8 @@ impl Watch {
     }
 }
 
-impl Probe for Watch {
-    fn metrics(&self) -> String {
-        let state = self.state();
-        metrics::text(&state.figures, Some(&state.daemon), (self.clock)(), true)
-    }
-
-    fn health(&self) -> Condition {
+impl Watch {
+    pub(super) fn health(&self) -> Condition {
         let silence = self.state().last_beat.elapsed();
         let words = if silence < LONGEST_SILENCE {
             self.in_words()
@@ -190,7 +182,7 @@ impl Probe for Watch {
         }
     }
 
-    fn readiness(&self) -> Condition {
+    pub(super) fn readiness(&self) -> Condition {
         let state = self.state();
         let now = (self.clock)();
         let longest = state.max_age_seconds;

@@ -24,16 +24,33 @@ impl Kind {
     }
 }
 
-/// Writes metrics one after the other.
+/// Writes metrics. The samples of one metric stay together, whatever account they are of.
 #[derive(Default)]
 pub(super) struct Exposition {
-    text: String,
+    families: Vec<Family>,
+    /// The place of the metric that is being written.
+    current: usize,
+    /// The account of the next samples, which becomes a label of them.
+    account: Option<String>,
+}
+
+struct Family {
+    head: String,
+    samples: String,
 }
 
 impl Exposition {
+    /// From here on the samples are of this account.
+    pub(super) fn of_account(&mut self, account: Option<&str>) {
+        self.account = account.map(str::to_owned);
+    }
+
     /// The text of all metrics.
     pub(super) fn into_text(self) -> String {
-        self.text
+        let families = self.families.into_iter();
+        families
+            .map(|family| family.head + &family.samples)
+            .collect()
     }
 
     /// Writes a counter.
@@ -63,12 +80,7 @@ impl Exposition {
         }
         self.head(kind, name, help);
         for (value, number) in samples {
-            let labels = if label.is_empty() {
-                String::new()
-            } else {
-                format!("{{{label}=\"{}\"}}", escaped(value, true))
-            };
-            self.line(&format!("{name}{labels} {number}"));
+            self.sample(name, (label, value), number);
         }
     }
 
@@ -76,24 +88,48 @@ impl Exposition {
     pub(super) fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
         self.head(Kind::Histogram, name, help);
         for (bound, count) in histogram.cumulative() {
-            self.line(&format!("{name}_bucket{{le=\"{bound}\"}} {count}"));
+            self.sample(&format!("{name}_bucket"), ("le", &bound.to_string()), count);
         }
         let count = histogram.count();
-        self.line(&format!("{name}_bucket{{le=\"+Inf\"}} {count}"));
-        self.line(&format!("{name}_sum {}", histogram.sum_seconds()));
-        self.line(&format!("{name}_count {count}"));
+        self.sample(&format!("{name}_bucket"), ("le", "+Inf"), count);
+        self.sample(&format!("{name}_sum"), NO_LABEL, histogram.sum_seconds());
+        self.sample(&format!("{name}_count"), NO_LABEL, count);
     }
 
     fn head(&mut self, kind: Kind, name: &str, help: &str) {
-        self.line(&format!("# HELP {name} {}", escaped(help, false)));
-        self.line(&format!("# TYPE {name} {}", kind.as_str()));
+        let (help, kind) = (escaped(help, false), kind.as_str());
+        let head = format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
+        let known = self.families.iter().position(|family| family.head == head);
+        self.current = known.unwrap_or_else(|| {
+            let samples = String::new();
+            self.families.push(Family { head, samples });
+            self.families.len() - 1
+        });
     }
 
-    fn line(&mut self, line: &str) {
-        self.text.push_str(line);
-        self.text.push('\n');
+    /// Writes a sample, with a label unless the name of the label is empty.
+    fn sample(&mut self, name: &str, label: (&str, &str), number: impl Display) {
+        let account = self.account.as_deref().map(|account| ("account", account));
+        let labels = account
+            .into_iter()
+            .chain([label])
+            .filter(|(name, _)| !name.is_empty());
+        let labels: Vec<_> = labels
+            .map(|(name, value)| format!("{name}=\"{}\"", escaped(value, true)))
+            .collect();
+        let labels = match labels.as_slice() {
+            [] => String::new(),
+            labels => format!("{{{}}}", labels.join(",")),
+        };
+        if let Some(family) = self.families.get_mut(self.current) {
+            family
+                .samples
+                .push_str(&format!("{name}{labels} {number}\n"));
+        }
     }
 }
+
+const NO_LABEL: (&str, &str) = ("", "");
 
 /// Escapes a text, so that it cannot end its line or its quotation marks.
 fn escaped(text: &str, is_quoted: bool) -> String {
@@ -169,6 +205,20 @@ mod tests {
         assert_eq!(text, expected);
         let text = written(|it| it.gauge("ratio", "A part.", Some(0.25)));
         let expected = "# HELP ratio A part.\n# TYPE ratio gauge\nratio 0.25\n";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn the_samples_of_several_accounts_stand_together() {
+        let text = written(|it| {
+            for (account, number) in [("a", 1), ("b", 2)] {
+                it.of_account(Some(account));
+                it.counter("x_total", "X.", number);
+                it.family(Kind::Gauge, "y", "Y.", "is", [("z", number)]);
+            }
+        });
+        let expected = "# HELP x_total X.\n# TYPE x_total counter\nx_total{account=\"a\"} 1\nx_total{account=\"b\"} 2\n\
+                        # HELP y Y.\n# TYPE y gauge\ny{account=\"a\",is=\"z\"} 1\ny{account=\"b\",is=\"z\"} 2\n";
         assert_eq!(text, expected);
     }
 

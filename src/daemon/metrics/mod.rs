@@ -5,7 +5,7 @@
 //! value is omitted: a 0 would be believed, and an alert can detect an absent metric.
 //!
 //! Labels are outcomes and the like, never droplets or scopes, so that a large account has no more series than a small
-//! one.
+//! one. Where accounts are configured, each has its own series.
 //!
 //! `totals` adds up the log of syncs, each row once. `figures` reads the archive and has the state of the daemon.
 //! `text` names and explains all metrics in the format that `exposition` writes.
@@ -18,7 +18,7 @@ mod totals;
 pub use exposition::Histogram;
 pub use figures::{DaemonFigures, Ticks};
 pub use figures::{Figures, Holdings, ListingFigures};
-pub use text::text;
+pub use text::{Source, text};
 pub use totals::Ending;
 pub use totals::{Changes, LastRun, Quota, Totals};
 

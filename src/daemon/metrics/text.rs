@@ -10,31 +10,47 @@ use super::totals::Ending;
 use super::totals::Totals;
 use crate::core::time::Timestamp;
 
+/// An archive, and the daemon that keeps it.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The account, which becomes a label of each metric.
+    pub account: Option<&'a str>,
+    /// The numbers of the archive.
+    pub figures: &'a Figures,
+    /// The state of the daemon, if there is one.
+    pub daemon: Option<&'a DaemonFigures>,
+}
+
 /// All metrics in the text format 0.0.4 of Prometheus.
 ///
 /// A file, which stays the same until the next sync, must not have ages.
 #[must_use]
-pub fn text(
-    figures: &Figures,
-    daemon: Option<&DaemonFigures>,
-    now: Timestamp,
-    has_ages: bool,
-) -> String {
+pub fn text(sources: &[Source<'_>], now: Timestamp, has_ages: bool) -> String {
     let mut exposition = Exposition::default();
     write_program(&mut exposition);
-    write_freshness(&mut exposition, &figures.totals, now, has_ages);
-    write_last_run(&mut exposition, &figures.totals);
-    write_runs(&mut exposition, &figures.totals);
-    write_counters(&mut exposition, &figures.totals);
-    if let Some(holdings) = &figures.holdings {
-        write_holdings(&mut exposition, holdings);
-        write_listings(&mut exposition, holdings);
-    }
-    if let Some(daemon) = daemon {
-        write_ticks(&mut exposition, daemon);
-        write_daemon(&mut exposition, daemon);
+    for source in sources {
+        exposition.of_account(source.account);
+        write_source(&mut exposition, source, now, has_ages);
     }
     exposition.into_text()
+}
+
+fn write_source(to: &mut Exposition, source: &Source<'_>, now: Timestamp, has_ages: bool) {
+    let Source {
+        figures, daemon, ..
+    } = source;
+    write_freshness(to, &figures.totals, now, has_ages);
+    write_last_run(to, &figures.totals);
+    write_runs(to, &figures.totals);
+    write_counters(to, &figures.totals);
+    if let Some(holdings) = &figures.holdings {
+        write_holdings(to, holdings);
+        write_listings(to, holdings);
+    }
+    if let Some(daemon) = daemon {
+        write_ticks(to, daemon);
+        write_daemon(to, daemon);
+    }
 }
 
 fn write_program(to: &mut Exposition) {

@@ -112,6 +112,12 @@ impl Pinger {
         }
     }
 
+    /// True when both send pings to the same check.
+    #[must_use]
+    pub fn has_check_of(&self, other: &Self) -> bool {
+        self.url == other.url
+    }
+
     /// Reports an event of `run`, with the first 10,000 bytes of a text.
     ///
     /// # Errors

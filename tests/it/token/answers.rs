@@ -7,7 +7,7 @@ use super::traces::Traces;
 use crate::process::{Run, Running};
 
 /// Each command with a part of its answer.
-const QUESTIONS: [(&[&str], &str); 25] = [
+const QUESTIONS: [(&[&str], &str); 26] = [
     (&["query"], "reboot"),
     (&["query", "--count"], "3"),
     (&["query", "-o", "json"], "[token]"),
@@ -34,6 +34,7 @@ const QUESTIONS: [(&[&str], &str); 25] = [
     (&["schema"], "CREATE TABLE"),
     (&["status"], "complete"),
     (&["status", "-o", "json"], "/v2/actions"),
+    (&["accounts", "--exit-code"], "ACCOUNT"),
     (&["verify"], "sound"),
     (&["verify", "-o", "json"], "true"),
 ];
@@ -104,7 +105,7 @@ fn no_command_explains_itself_with_the_token_and_none_is_forgotten_here() {
             }
             run(&[name, "--no-such-flag", "-vv"]).exits(2);
         }
-        assert_eq!(names.len(), 19, "{names:?}");
+        assert_eq!(names.len(), 20, "{names:?}");
         run(&["auth", "check", "--help"]).exits(0);
         run(&["--version"]).exits(0);
     }

@@ -11,7 +11,7 @@ const RULES: &str = include_str!("../../../../examples/prometheus/archiver.rules
 const TESTS: &str = include_str!("../../../../examples/prometheus/archiver.rules.test.yaml");
 
 fn everything() -> String {
-    super::super::text(&figures(&busy()), Some(&daemon()), at(100), true)
+    super::text::text(&figures(&busy()), Some(&daemon()), at(100), true)
 }
 
 /// The names of metrics in a text; a histogram has three.

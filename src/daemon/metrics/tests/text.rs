@@ -5,6 +5,21 @@ use std::collections::BTreeSet;
 use super::shape::{Family, read, series};
 use super::*;
 
+/// The metrics of one archive without an account.
+pub(super) fn text(
+    figures: &Figures,
+    daemon: Option<&DaemonFigures>,
+    now: Timestamp,
+    has_ages: bool,
+) -> String {
+    let source = Source {
+        account: None,
+        figures,
+        daemon,
+    };
+    super::super::text(&[source], now, has_ages)
+}
+
 pub(super) fn daemon() -> DaemonFigures {
     DaemonFigures {
         started_at: at(-60),
