@@ -34,6 +34,10 @@ pub fn open_together(
     // Only the archives are files.
     let connection = connect(Path::new(":memory:"), flags, lock_wait)?;
     prepare(&connection)?;
+    // A later change would drop the views.
+    connection
+        .pragma_update(None, "temp_store", "memory")
+        .step(STEP)?;
     refuse(&connection, archives)?;
     let mut holders: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (account, path) in archives {

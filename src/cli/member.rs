@@ -1,7 +1,7 @@
 //! One account of an answer about several: it asks its archive as if it were alone, and sends its rows to the merge.
 
 use std::io;
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 
 use archiver::core::threads::lock;
@@ -10,8 +10,10 @@ use archiver::query::Stranger;
 
 use super::order::Kept;
 
-/// The number of rows that travel together. An account has at most three portions in memory.
-const PORTION: usize = 32;
+/// The number of rows that travel together.
+const PORTION: usize = 64;
+/// What may wait for the merge: the headings and a portion, so that a short answer ends without it.
+pub(super) const WAITING: usize = 2;
 
 /// What an account sends.
 pub(super) enum Portion {
@@ -44,6 +46,8 @@ pub(super) struct Member {
     pub(super) rows: Mutex<Option<SyncSender<Portion>>>,
     /// The number of rows of all accounts, when they are written.
     pub(super) total: Mutex<Option<Receiver<u64>>>,
+    /// The turn of the account, until it has rows.
+    pub(super) turn: Mutex<Option<Turn>>,
     /// The droplets and tags of the question that only other accounts know.
     pub(super) strangers: Vec<Stranger>,
     pub(super) said: Arc<Said>,
@@ -60,11 +64,44 @@ pub(super) struct Said {
     pub(super) slips: Mutex<Vec<Vec<String>>>,
 }
 
+/// Lets a few accounts at a time look for their first rows, which may take memory.
+pub(super) struct Gate {
+    enter: SyncSender<()>,
+    leave: Mutex<Receiver<()>>,
+}
+
+/// The right of an account to look for its first rows. It ends when this is dropped.
+pub(super) struct Turn(Arc<Gate>);
+
+impl Gate {
+    pub(super) fn of(turns: usize) -> Arc<Self> {
+        let (enter, leave) = sync_channel(turns);
+        Arc::new(Self {
+            enter,
+            leave: Mutex::new(leave),
+        })
+    }
+
+    /// Waits for a turn.
+    pub(super) fn wait(self: &Arc<Self>) -> Turn {
+        // The gate has both ends.
+        let _ = self.enter.send(());
+        Turn(Arc::clone(self))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let _ = lock(&self.0.leave).try_recv();
+    }
+}
+
 impl Member {
     /// Takes the rows of the account.
     pub(super) fn feed(&self) -> Feed {
         Feed {
             channel: lock(&self.rows).take(),
+            turn: lock(&self.turn).take(),
             rows: Vec::new(),
         }
     }
@@ -79,6 +116,7 @@ impl Member {
 /// Sends rows to the merge. The merge has seen enough when it does not listen any more.
 pub(super) struct Feed {
     channel: Option<SyncSender<Portion>>,
+    turn: Option<Turn>,
     rows: Vec<Vec<Kept>>,
 }
 
@@ -87,6 +125,7 @@ impl Feed {
     pub(super) fn to(channel: SyncSender<Portion>) -> Self {
         Self {
             channel: Some(channel),
+            turn: None,
             rows: Vec::new(),
         }
     }
@@ -123,6 +162,8 @@ impl RowWriter for Feed {
         if self.rows.is_empty() {
             return Ok(());
         }
+        // The merge may wait for an account that has had no turn yet.
+        self.turn = None;
         let rows = std::mem::take(&mut self.rows);
         self.send(Portion::Rows(rows))
     }

@@ -17,7 +17,7 @@ use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::basis::Basis;
 use super::exit::{Failure, Status};
-use super::member::{Member, Said};
+use super::member::{Gate, Member, Said, WAITING};
 use super::merge::Merge;
 use super::order::Order;
 
@@ -54,17 +54,19 @@ pub(super) fn rows(
     ask: impl Fn(&Context) -> Result<Status, Failure> + Sync,
 ) -> Result<Status, Failure> {
     let said = Arc::<Said>::default();
+    let gate = Gate::of(2 * processors());
     let (members, mut outcomes) = members(context, filter, &said);
     let printed = thread::scope(|scope| {
         let (mut sources, mut totals, mut running) = (Vec::new(), Vec::new(), Vec::new());
         for (account, member) in members {
-            let (rows, source) = sync_channel(1);
+            let (rows, source) = sync_channel(WAITING);
             let (all, total) = channel();
             *lock(&member.rows) = Some(rows);
             *lock(&member.total) = Some(total);
             let own = of_member(context, &account, member);
             let (basis, ask) = (own.basis.clone(), &ask);
-            let thread = Builder::new().spawn_scoped(scope, move || ask(&own));
+            let gate = Arc::clone(&gate);
+            let thread = Builder::new().spawn_scoped(scope, move || in_turn(&gate, &own, ask));
             sources.push((account.name, source));
             totals.push(all);
             running.push((account.name, basis, thread));
@@ -99,6 +101,26 @@ pub(super) fn rows(
     answers.tell(context);
     let statuses = answers.all.iter().map(|(_, status)| *status);
     Ok(answers.failed.unwrap_or_else(|| worst(statuses)))
+}
+
+/// Asks when it is the account's turn, which ends with its first rows.
+fn in_turn<T>(
+    gate: &Arc<Gate>,
+    own: &Context,
+    ask: impl Fn(&Context) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    if let Some(member) = &own.member {
+        *lock(&member.turn) = Some(gate.wait());
+    }
+    let answer = ask(own);
+    if let Some(member) = &own.member {
+        *lock(&member.turn) = None;
+    }
+    answer
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn print(
@@ -161,7 +183,6 @@ pub(super) fn each<T: Send>(
 
 /// Works on these with as many threads as there are processors. The results are in the same order.
 fn at_once<T: Send, R: Send>(all: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
-    let threads = thread::available_parallelism().map_or(1, usize::from);
     let waiting = Mutex::new(all.into_iter().enumerate());
     let done = Mutex::new(Vec::new());
     let run = || {
@@ -173,7 +194,7 @@ fn at_once<T: Send, R: Send>(all: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R
         }
     };
     thread::scope(|scope| {
-        for _ in 1..threads {
+        for _ in 1..processors() {
             // Without another thread, this one does all.
             let _ = Builder::new().spawn_scoped(scope, run);
         }
@@ -231,6 +252,7 @@ fn member(strangers: Vec<Stranger>, accounts: usize, said: &Arc<Said>) -> Member
     Member {
         rows: Mutex::default(),
         total: Mutex::default(),
+        turn: Mutex::default(),
         strangers,
         said: Arc::clone(said),
         cache_kib: cache,
