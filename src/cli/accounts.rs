@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use archiver::archive::{self, LockState};
+use archiver::config::Account;
 use archiver::core::cancellation::Cancellation;
 use archiver::core::time::Timestamp;
 use archiver::output::{Heading, RowWriter, Value};
@@ -12,6 +13,7 @@ use archiver::query::{self, status};
 use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status, kept_locked};
+use super::runtime::side_by_side;
 
 /// Flags of `archiver accounts`.
 #[derive(clap::Args)]
@@ -60,9 +62,10 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     } else {
         context
     };
-    let rows: Vec<Row> = (context.accounts().iter())
-        .map(|account| Row::of(&context.for_account(account), account.name.as_str()))
-        .collect::<Result<_, _>>()?;
+    let rows = side_by_side(context.accounts().iter().collect(), |account: &Account| {
+        Row::of(&context.for_account(account), account.name.as_str())
+    });
+    let rows = rows.into_iter().collect::<Result<Vec<_>, _>>()?;
     answer::print(context, flags, |printer| {
         let mut headings = COLUMNS.map(Heading::named);
         // A path is long, and an account tells which one it is.

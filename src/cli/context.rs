@@ -18,6 +18,8 @@ use super::member::Member;
 use super::terminal::Terminal;
 use super::written::Written;
 
+const USE_ONE: &str = "use --account NAME";
+
 /// The context of every command.
 #[derive(Clone)]
 pub(super) struct Context {
@@ -45,11 +47,12 @@ impl Context {
         let by_variable = loaded.environment().path("ARCHIVER_DB");
         let has_archive = global.db.is_some() || by_variable.is_some();
         let accounts = loaded.select(&global.account, has_archive)?;
+        let config = match accounts.as_slice() {
+            [only] => only.config.clone(),
+            _ => loaded,
+        };
         let context = Self {
-            config: match accounts.as_slice() {
-                [only] => only.config.clone(),
-                _ => loaded,
-            },
+            config,
             global,
             accounts: accounts.into(),
             terminal,
@@ -57,15 +60,30 @@ impl Context {
             written,
             member: None,
         };
-        if context.global.db.is_some() {
-            context.refuse_several("--db names one archive")?;
-        } else if has_archive {
-            context.refuse_several("ARCHIVER_DB names one archive")?;
+        context.without_what_is_for_one()
+    }
+
+    /// Refuses settings for one account where several are selected.
+    fn without_what_is_for_one(self) -> Result<Self, Failure> {
+        let by_variable = self.config.environment().path("ARCHIVER_DB");
+        for (is_set, reason, hint) in [
+            (self.global.db.is_some(), "--db names one archive", USE_ONE),
+            (
+                by_variable.is_some(),
+                "ARCHIVER_DB names one archive",
+                "use --account NAME, or unset ARCHIVER_DB",
+            ),
+            (
+                self.global.doctl_context.is_some(),
+                "--doctl-context names one token",
+                USE_ONE,
+            ),
+        ] {
+            if is_set {
+                self.refuse_several(reason, hint)?;
+            }
         }
-        if context.global.doctl_context.is_some() {
-            context.refuse_several("--doctl-context names one token")?;
-        }
-        Ok(context)
+        Ok(self)
     }
 
     /// Reads the configuration again, and selects the accounts anew.
@@ -82,11 +100,12 @@ impl Context {
             true => Vec::new(),
             false => loaded.select(&[ALL.to_owned()], false)?,
         };
-        Ok(Self {
+        let every = Self {
             accounts: accounts.into(),
             config: loaded,
             ..self.clone()
-        })
+        };
+        every.without_what_is_for_one()
     }
 
     /// The selected accounts, sorted by name; none where the top level of the configuration is meant.
@@ -148,13 +167,13 @@ impl Context {
     }
 
     /// Refuses several accounts where one is needed, for this reason.
-    fn refuse_several(&self, reason: &str) -> Result<(), Failure> {
+    fn refuse_several(&self, reason: &str, hint: &str) -> Result<(), Failure> {
         if !self.has_several() {
             return Ok(());
         }
         let count = self.accounts.len();
         let message = format!("{reason}, and {count} accounts are selected");
-        Err(Failure::usage(message).with_hint("use --account NAME"))
+        Err(Failure::usage(message).with_hint(hint))
     }
 
     /// The path of the archive.
@@ -162,7 +181,7 @@ impl Context {
     /// # Errors
     /// When several accounts are selected, or no path is known.
     pub(super) fn archive_path(&self) -> Result<PathBuf, Failure> {
-        self.refuse_several("this needs one archive")?;
+        self.refuse_several("this needs one archive", USE_ONE)?;
         Ok(self.config.database(self.global.db.as_deref())?)
     }
 
@@ -218,7 +237,7 @@ impl Context {
     /// The configured token. Checks the address of the API first, because no token helps where it is wrong. A
     /// cancellation stops a command that prints the token.
     pub(super) fn token(&self, cancellation: &Cancellation) -> Result<Token, Failure> {
-        self.refuse_several("this needs one token")?;
+        self.refuse_several("this needs one token", USE_ONE)?;
         self.origin()?;
         let patience = Patience {
             is_watched: self.terminal.is_interactive,

@@ -192,19 +192,22 @@ impl Progress {
         lock(&self.shown)
     }
 
-    /// Prints something without the bars.
+    /// Prints something without the bars, also without those of other accounts.
     pub(super) fn suspended(&self, print: impl FnOnce()) {
-        self.bar.suspend(print);
+        match &self.bars {
+            Some(bars) => bars.suspend(print),
+            None => self.bar.suspend(print),
+        }
     }
 
     fn detail(&self, verbosity: u8, text: &str) {
         let terminal = self.terminal();
-        self.bar.suspend(|| terminal.detail(verbosity, text));
+        self.suspended(|| terminal.detail(verbosity, text));
     }
 
     fn warning(&self, text: &str) {
         let terminal = self.terminal();
-        self.bar.suspend(|| terminal.warning(text));
+        self.suspended(|| terminal.warning(text));
     }
 }
 

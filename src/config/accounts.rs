@@ -14,8 +14,9 @@ use super::error::Error;
 use super::file::{ConfigFile, Limits, Monitoring, Schedule, SyncScope};
 use super::token::first_source;
 use super::{Config, Patience};
-use crate::core::account::{ALL, AccountName};
+use crate::core::account::{ALL, AccountName, NameError};
 use crate::core::files::resolved;
+use crate::core::secrets::looks_like_token;
 use crate::core::similar::{did_you_mean, nearest};
 
 /// An account, and its settings.
@@ -83,7 +84,11 @@ impl Config {
             if name == ALL {
                 return Ok(known);
             }
-            let parsed: AccountName = name.parse()?;
+            // A token is not repeated.
+            let parsed = match looks_like_token(name) {
+                true => return Err(NameError.into()),
+                false => name.parse::<AccountName>()?,
+            };
             if !known.contains(&parsed) {
                 let near = nearest(name, known.iter().map(AccountName::as_str));
                 return Err(Error::UnknownAccount {

@@ -212,7 +212,7 @@ fn an_unknown_account_is_an_error_that_lists_the_known_ones() {
     let error = selected(&config, &["wrok"], false).unwrap_err();
     let expected = "there is no account `wrok`, did you mean work?; the accounts are home, work";
     assert_eq!(error, expected);
-    let secret = selected(&config, &["dop_v1_canary!"], false).unwrap_err();
+    let secret = selected(&config, &["dop_v1_canary"], false).unwrap_err();
     assert!(!secret.contains("canary"), "{secret}");
     let none = home.load("", &[]).unwrap();
     let error = selected(&none, &["all"], false).unwrap_err();

@@ -12,6 +12,7 @@
 )]
 
 mod account;
+mod accounts;
 mod architecture;
 mod archive;
 mod asked;

@@ -11,7 +11,7 @@ use super::page::{Answer, Page, Quota, listed};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::pager;
 use crate::cli::progress::Progress;
-use crate::cli::runtime::runtime;
+use crate::cli::runtime::{runtime, side_by_side};
 use crate::cli::scope::{self, ScopeFlags};
 use crate::cli::{Context, attempt, document};
 
@@ -93,10 +93,9 @@ struct Named<'a> {
 fn run_for_several(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     context.refuse_shared_tokens()?;
     let contexts = context.of_each();
-    let checks: Vec<_> = contexts
-        .iter()
-        .map(|one| Checked::of(one, arguments))
-        .collect();
+    let checks = side_by_side(contexts.iter().collect(), |one: &Context| {
+        Checked::of(one, arguments)
+    });
     let all = || context.accounts().iter().zip(&checks);
     match arguments.output {
         Format::Table => pager::print(context, |stdout| {

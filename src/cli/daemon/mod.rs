@@ -22,7 +22,7 @@ use std::time::Duration;
 use archiver::archive;
 use archiver::core::cancellation::Cancellation;
 use archiver::core::time::Timestamp;
-use archiver::daemon::{self, Alarm, AlarmError, Start};
+use archiver::daemon::{self, Alarm, AlarmError, Command, Start};
 use archiver::web::ListenAddress;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -70,7 +70,8 @@ Examples:
   archiver daemon --cron @hourly --jitter 5m --listen 127.0.0.1:9184
 
 A tick is skipped while a sync is running. One sync makes up for all missed ticks. The daemon retries a failed sync \
-after a wait. No run is lost or doubled when clocks are set forward or back. -v also prints the next five runs.
+after a wait. No run is lost or doubled when clocks are set forward or back. -v also prints the next five runs. Each \
+account (--account) has its own schedule, or that of the top level of the configuration.
 
 Signals: TERM and INT end it within five seconds with exit status 0, a second one ends it at once. HUP reads the \
 configuration again.";
@@ -128,8 +129,9 @@ pub(super) fn run<A: Alarm>(
 
 /// What a daemon begins with.
 struct Prepared {
-    /// The setup of each account, and the start of its last sync that ended.
-    setups: Vec<(Setup, Option<Timestamp>)>,
+    setups: Vec<Setup>,
+    /// The start of the last sync of each account that ended.
+    last_runs: Vec<Option<Timestamp>>,
     listen: Option<ListenAddress>,
 }
 
@@ -139,20 +141,23 @@ fn prepare(
     now: Timestamp,
     stopped: &Cancellation,
 ) -> Result<Prepared, Failure> {
-    let setups = setup::of_each(context, arguments, now)?;
+    let mut setups = setup::of_each(context, arguments, now)?;
     let listen = setup::listen(context, arguments)?;
     // Problems that make every sync fail are reported now, and not at the first tick.
-    let last_runs = side_by_side(setups.iter().collect(), |setup: &Setup| {
-        let token = setup.context.token(stopped);
-        told_of_several(&setup.context, token.and_then(|_| last_run(setup, stopped)))
+    let checks = side_by_side(setups.iter().collect(), |setup: &Setup| {
+        let token = told_of_several(&setup.context, setup.context.token(stopped))?;
+        let last_run = told_of_several(&setup.context, last_run(setup, stopped))?;
+        Ok::<_, Failure>((token.is_some() && last_run.is_some(), last_run.flatten()))
     });
-    let last_runs = last_runs.into_iter().collect::<Result<Vec<_>, _>>()?;
-    if last_runs.iter().all(Option::is_none) {
+    let checks = checks.into_iter().collect::<Result<Vec<_>, _>>()?;
+    if checks.iter().all(|(can_sync, _)| !can_sync) {
         return Err(Failure::failed("no account can be synced"));
     }
-    let last_runs = last_runs.into_iter().map(Option::flatten);
+    let mut receivers: Vec<_> = setups.iter_mut().map(|it| &mut it.monitoring).collect();
+    Monitoring::join_checks(&mut receivers);
     Ok(Prepared {
-        setups: setups.into_iter().zip(last_runs).collect(),
+        setups,
+        last_runs: checks.into_iter().map(|(_, last_run)| last_run).collect(),
         listen,
     })
 }
@@ -165,39 +170,13 @@ async fn serve<A: Alarm>(
     reloads: Reloads,
     stopped: &Cancellation,
 ) -> Result<Status, Failure> {
-    let Prepared { mut setups, listen } = prepared;
-    let mut receivers: Vec<_> = setups
-        .iter_mut()
-        .map(|(it, _)| &mut it.monitoring)
-        .collect();
-    Monitoring::join_checks(&mut receivers);
-    let common = Common::new(stopped.clone(), machine.clock);
-    let plans: Vec<_> = setups
-        .iter()
-        .map(|(setup, last_run)| (setup.plan.clone(), *last_run))
-        .collect();
-    let members = side_by_side(setups, |(setup, _)| begin(setup, common.clone()));
-    let members = members.into_iter().collect::<Result<_, _>>()?;
     let terminal = context.terminal;
+    let common = Common::new(stopped.clone(), machine.clock);
+    let members = side_by_side(prepared.setups, |setup| begin(setup, common.clone()));
+    let members = members.into_iter().collect::<Result<_, _>>()?;
     let fleet = Arc::new(Fleet::new(context, common, members));
-    let server = control::serve(listen, &fleet).await?;
-    let mut commands = Vec::new();
-    let mut drivers: Vec<Pin<Box<dyn Future<Output = ()> + '_>>> = Vec::new();
-    for (member, (plan, last_run)) in fleet.members.iter().zip(plans) {
-        let (sender, receiver) = mpsc::channel(8);
-        commands.push(sender);
-        let start = Start {
-            plan,
-            last_run,
-            clock: machine.clock,
-            chance: machine.chance,
-        };
-        let mut alarm = (machine.alarm)().await?;
-        let mut job = ScheduledSync::new(member.clone(), Arc::clone(&fleet), Handle::current());
-        drivers.push(Box::pin(async move {
-            daemon::run(start, &mut alarm, &mut job, receiver).await;
-        }));
-    }
+    let server = control::serve(prepared.listen, &fleet).await?;
+    let (commands, drivers) = drivers(&fleet, prepared.last_runs, machine).await?;
     let control = Control {
         fleet: Arc::clone(&fleet),
         arguments: arguments.clone(),
@@ -213,6 +192,33 @@ async fn serve<A: Alarm>(
     Ok(Status::Done)
 }
 
+type Driver<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+/// A driver for each account, and the senders of its commands.
+async fn drivers<'a, A: Alarm + 'a>(
+    fleet: &Arc<Fleet>,
+    last_runs: Vec<Option<Timestamp>>,
+    machine: &Machine<A>,
+) -> Result<(Vec<mpsc::Sender<Command>>, Vec<Driver<'a>>), Failure> {
+    let (mut commands, mut drivers) = (Vec::new(), Vec::<Driver<'a>>::new());
+    for (member, last_run) in fleet.members.iter().zip(last_runs) {
+        let (sender, receiver) = mpsc::channel(8);
+        let start = Start {
+            plan: member.setup().plan.clone(),
+            last_run,
+            clock: machine.clock,
+            chance: machine.chance,
+        };
+        let mut alarm = (machine.alarm)().await?;
+        let mut job = ScheduledSync::new(member.clone(), Arc::clone(fleet), Handle::current());
+        commands.push(sender);
+        drivers.push(Box::pin(async move {
+            daemon::run(start, &mut alarm, &mut job, receiver).await;
+        }));
+    }
+    Ok((commands, drivers))
+}
+
 /// Reads what is known of an account, and announces its syncs.
 fn begin(setup: Setup, common: Common) -> Result<Shared, Failure> {
     let now = (common.clock)();
@@ -225,10 +231,10 @@ fn begin(setup: Setup, common: Common) -> Result<Shared, Failure> {
 }
 
 /// Waits until all are done.
-async fn all(mut running: Vec<Pin<Box<dyn Future<Output = ()> + '_>>>) {
+async fn all(mut drivers: Vec<Driver<'_>>) {
     poll_fn(|waker| {
-        running.retain_mut(|it| it.as_mut().poll(waker).is_pending());
-        match running.is_empty() {
+        drivers.retain_mut(|it| it.as_mut().poll(waker).is_pending());
+        match drivers.is_empty() {
             true => Poll::Ready(()),
             false => Poll::Pending,
         }

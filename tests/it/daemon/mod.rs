@@ -1,6 +1,6 @@
 //! `archiver daemon`: its promises to an administrator who leaves it alone.
 
-mod outside;
+pub(crate) mod outside;
 mod refusals;
 #[cfg(target_os = "linux")]
 mod strangers;

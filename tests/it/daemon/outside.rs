@@ -14,7 +14,7 @@ use crate::process::{Running, SOON, until};
 use crate::witness::Witness;
 
 /// The head and the body of an answer from the daemon's server.
-pub(super) fn asked(daemon: &Running, path: &str) -> (String, String) {
+pub(crate) fn asked(daemon: &Running, path: &str) -> (String, String) {
     let said = daemon.said();
     let address = said
         .lines()
@@ -30,7 +30,7 @@ pub(super) fn asked(daemon: &Running, path: &str) -> (String, String) {
 }
 
 /// All series of metrics in Prometheus's text format; a series without labels has only its name.
-pub(super) fn series(text: &str) -> BTreeMap<String, f64> {
+pub(crate) fn series(text: &str) -> BTreeMap<String, f64> {
     text.lines()
         .filter(|line| !line.starts_with('#'))
         .map(|line| {
