@@ -12,7 +12,7 @@ use super::order::Kept;
 
 /// The number of rows that travel together.
 const PORTION: usize = 64;
-/// What may wait for the merge: the headings and a portion, so that a short answer ends without it.
+/// What may wait for the merge at least: the headings and a portion, so that a short answer ends without it.
 pub(super) const WAITING: usize = 2;
 
 /// What an account sends.

@@ -29,6 +29,7 @@ impl OrderFlags {
         Order {
             by: chosen.into_iter().chain(usual).collect(),
             limit: self.limit.map(NonZeroU64::get),
+            waiting: 32,
             ..Order::default()
         }
     }
@@ -87,6 +88,8 @@ pub(super) struct Order {
     /// The number of columns at the end that only the order needs.
     pub(super) hidden: usize,
     pub(super) limit: Option<u64>,
+    /// The portions of an account that may wait. An account whose whole answer waits needs no memory to go on.
+    pub(super) waiting: usize,
 }
 
 /// The way in which a column sorts.

@@ -59,7 +59,7 @@ pub(super) fn rows(
     let printed = thread::scope(|scope| {
         let (mut sources, mut totals, mut running) = (Vec::new(), Vec::new(), Vec::new());
         for (account, member) in members {
-            let (rows, source) = sync_channel(WAITING);
+            let (rows, source) = sync_channel(order.waiting.max(WAITING));
             let (all, total) = channel();
             *lock(&member.rows) = Some(rows);
             *lock(&member.total) = Some(total);
