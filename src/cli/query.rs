@@ -150,6 +150,7 @@ impl Arguments {
             shown: is_turned.then(|| by(Way::Up)),
             hidden: order_columns(filter).count(),
             limit: filter.limit,
+            ..Order::default()
         }
     }
 }

@@ -63,7 +63,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let facts = read(context, arguments, now)?;
     match flags.output {
         Format::Table if flags.columns.is_empty() => {
-            print_pages(context, flags, &[facts.page(now)])?
+            print_pages(context, flags, &[facts.page(now)])?;
         }
         Format::Json => {
             document::print_json(context, &facts.document())?;
