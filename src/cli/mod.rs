@@ -7,7 +7,8 @@
 //! from a flag or the configuration, `summary` words the result of a sync, `import_summary` that of an import, `status_lines` the facts of `status`, `exit`
 //! maps errors to statuses and hints, `help` lays out help, `mistake` explains arguments that are wrong, `meant` knows
 //! what they were meant for, `runtime` has threads and signals, `progress` draws the bar, `terminal` knows the streams,
-//! `url` finds the command that a URL stands for, `written` is a command as the user wrote it.
+//! `url` finds the command that a URL stands for, `written` is a command as the user wrote it. Of several accounts, `union`
+//! runs a question for each, `member` sends its rows, `merge` merges them, and `outcome` has what follows from all.
 
 mod accounts;
 mod answer;
@@ -32,6 +33,7 @@ mod merge;
 mod mistake;
 mod monitoring;
 mod order;
+mod outcome;
 mod page;
 mod pager;
 mod progress;

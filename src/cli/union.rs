@@ -2,7 +2,7 @@
 //! the only one; their rows are merged, or their numbers added. One that cannot answer is named, and the others answer.
 
 use std::io;
-use std::sync::mpsc::{channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Builder, ScopedJoinHandle};
 
@@ -17,32 +17,15 @@ use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::basis::Basis;
 use super::exit::{Failure, Status};
-use super::member::{Gate, Member, Said, WAITING};
+use super::member::{Gate, Member, Portion, Said, WAITING};
 use super::merge::Merge;
 use super::order::Order;
+use super::outcome::{Answers, Outcome, settled, usage, worst};
 
 /// The page caches of all connections together, in KiB.
 const CACHES_KIB: usize = 10_240;
 /// The page cache of a connection, in KiB.
 const CACHE_KIB: std::ops::RangeInclusive<usize> = 64..=1_280;
-
-/// What an account answered.
-struct Outcome<T> {
-    account: AccountName,
-    basis: Basis,
-    result: Result<T, Failure>,
-}
-
-/// The answers of the accounts that have one.
-pub(super) struct Answers<T> {
-    pub(super) all: Vec<(AccountName, T)>,
-    /// The status that follows from accounts without an answer, if there are any.
-    failed: Option<Status>,
-    is_doubtful: bool,
-    said: Arc<Said>,
-    /// The number of the answers.
-    answered: usize,
-}
 
 /// The rows of `ask` about each account, which prints them with `answer::print`, in one order. `filter` has the droplets
 /// and tags of the question.
@@ -57,25 +40,21 @@ pub(super) fn rows(
     let gate = Gate::of(2 * processors());
     let (members, mut outcomes) = members(context, filter, &said);
     let printed = thread::scope(|scope| {
-        let (mut sources, mut totals, mut running) = (Vec::new(), Vec::new(), Vec::new());
+        let waiting = order.waiting.max(WAITING);
+        let (mut sources, mut running) = (Vec::new(), Vec::new());
         for (account, member) in members {
-            let (rows, source) = sync_channel(order.waiting.max(WAITING));
-            let (all, total) = channel();
-            *lock(&member.rows) = Some(rows);
-            *lock(&member.total) = Some(total);
-            let own = of_member(context, &account, member);
-            let (basis, ask) = (own.basis.clone(), &ask);
-            let gate = Arc::clone(&gate);
+            let name = account.name;
+            let (own, source, total) = connected(context, &account, member, waiting);
+            let (basis, gate, ask) = (own.basis.clone(), Arc::clone(&gate), &ask);
             let thread = Builder::new().spawn_scoped(scope, move || in_turn(&gate, &own, ask));
-            sources.push((account.name, source));
-            totals.push(all);
-            running.push((account.name, basis, thread));
+            sources.push((name, source));
+            running.push((total, (name, basis, thread)));
         }
         let (merge, silent) = Merge::new(sources, order);
         let (ended, others): (Vec<_>, Vec<_>) = running
             .into_iter()
-            .partition(|(name, ..)| silent.contains(name));
-        outcomes.extend(ended.into_iter().map(joined));
+            .partition(|(_, (name, ..))| silent.contains(name));
+        outcomes.extend(ended.into_iter().map(|(_, thread)| joined(thread)));
         // A mistake in the question is told before the first row.
         let printed = match usage(&outcomes) {
             Some(failure) => {
@@ -85,12 +64,11 @@ pub(super) fn rows(
             None if merge.has_answers() => print(context, flags, total, merge),
             None => Ok(0),
         };
-        if let Ok(rows) = &printed {
-            for all in &totals {
-                // A thread that has failed does not listen.
-                let _ = all.send(*rows);
-            }
+        for (total, _) in &others {
+            // A thread that has failed does not listen.
+            let _ = printed.as_ref().map(|rows| total.send(*rows));
         }
+        let (totals, others): (Vec<_>, Vec<_>) = others.into_iter().unzip();
         drop(totals);
         outcomes.extend(others.into_iter().map(joined));
         printed
@@ -100,7 +78,21 @@ pub(super) fn rows(
     let answers = settled(context, outcomes, said, tells_age)?;
     answers.tell(context);
     let statuses = answers.all.iter().map(|(_, status)| *status);
-    Ok(answers.failed.unwrap_or_else(|| worst(statuses)))
+    Ok(answers.failed().unwrap_or_else(|| worst(statuses)))
+}
+
+/// The context of an account whose rows go to the source, and which then waits for their total.
+fn connected(
+    context: &Context,
+    account: &Account,
+    member: Member,
+    waiting: usize,
+) -> (Context, Receiver<Portion>, Sender<u64>) {
+    let (rows, source) = sync_channel(waiting);
+    let (sender, total) = channel();
+    *lock(&member.rows) = Some(rows);
+    *lock(&member.total) = Some(total);
+    (of_member(context, account, member), source, sender)
 }
 
 /// Asks when it is the account's turn, which ends with its first rows.
@@ -264,149 +256,6 @@ fn of_member(context: &Context, account: &Account, member: Member) -> Context {
         member: Some(Arc::new(member)),
         ..context.for_account(account)
     }
-}
-
-/// The first failure that is a mistake in the question, with its account if others do not see it.
-fn usage<T>(outcomes: &[Outcome<T>]) -> Option<Failure> {
-    let errors = outcomes
-        .iter()
-        .filter_map(|it| Some((it.account, it.result.as_ref().err()?)));
-    let errors: Vec<_> = errors.collect();
-    let is_usage = |it: &&(AccountName, &Failure)| it.1.status == Status::Usage;
-    let (account, failure) = errors.iter().find(is_usage)?;
-    let is_same = |(_, other): &(AccountName, &Failure)| other.message == failure.message;
-    let is_of_all = errors.len() == outcomes.len() && errors.iter().all(is_same);
-    let message = match is_of_all {
-        true => failure.message.clone(),
-        false => format!("{account}: {}", failure.message),
-    };
-    Some(Failure {
-        message,
-        ..(*failure).clone()
-    })
-}
-
-/// The answers, when the failures are told.
-fn settled<T>(
-    context: &Context,
-    mut outcomes: Vec<Outcome<T>>,
-    said: Arc<Said>,
-    tells_age: bool,
-) -> Result<Answers<T>, Failure> {
-    if let Some(failure) = usage(&outcomes) {
-        return Err(failure);
-    }
-    outcomes.sort_by_key(|outcome| outcome.account);
-    let mut answers = Answers {
-        all: Vec::new(),
-        failed: None,
-        is_doubtful: false,
-        said,
-        answered: 0,
-    };
-    let (mut unknown, mut failed) = (Vec::new(), None);
-    for Outcome {
-        account,
-        basis,
-        result,
-    } in outcomes
-    {
-        let terminal = context.terminal.of_account(account);
-        if tells_age {
-            basis.tell_age(terminal);
-        }
-        basis.tell(terminal);
-        match result {
-            Ok(answer) => {
-                answers.is_doubtful |= basis.is_doubtful();
-                answers.all.push((account, answer));
-            }
-            Err(failure) if matches!(failure.status, Status::Unknown | Status::Partial) => {
-                unknown.push(failure);
-            }
-            Err(failure) => {
-                terminal.failure(&failure);
-                failed = failed.or(Some(failure.status));
-            }
-        }
-    }
-    answers.answered = answers.all.len();
-    let is_answered = answers.answered > 0;
-    unknown.sort_by_key(|failure| failure.status != Status::Partial);
-    match unknown.into_iter().next() {
-        Some(failure) if !is_answered => return Err(failure),
-        Some(failure) => answers.is_doubtful |= failure.status == Status::Partial,
-        None => {}
-    }
-    answers.failed = failed.map(|status| if is_answered { Status::Partial } else { status });
-    Ok(answers)
-}
-
-/// What is not proven for one account is not proven for all.
-fn worst(statuses: impl Iterator<Item = Status>) -> Status {
-    let mut worst = Status::Done;
-    for status in statuses {
-        match status {
-            Status::Partial => return Status::Partial,
-            Status::Done => {}
-            status => worst = status,
-        }
-    }
-    worst
-}
-
-impl<T> Answers<T> {
-    /// The exit status of an answer with this number of rows.
-    pub(super) fn status(&self, flags: &AnswerFlags, rows: u64) -> Status {
-        match self.failed {
-            Some(status) => status,
-            None if !flags.exit_code => Status::Done,
-            None if rows > 0 => Status::Found,
-            None if self.is_doubtful => Status::Partial,
-            None => Status::Done,
-        }
-    }
-
-    /// The exit status that follows from accounts without an answer, if there are any.
-    pub(super) fn failed(&self) -> Option<Status> {
-        self.failed
-    }
-
-    /// The exit status, if no account answered.
-    pub(super) fn nothing(&self) -> Option<Status> {
-        self.failed.filter(|_| self.answered == 0)
-    }
-
-    /// Tells what the accounts say about the answer: notes once, and of the probable mistakes those that every account
-    /// sees. Returns true for a mistake.
-    pub(super) fn tell(&self, context: &Context) -> bool {
-        for note in lock(&self.said.notes).iter() {
-            context.terminal.note(note);
-        }
-        let slips = lock(&self.said.slips);
-        let told = if slips.len() == self.answered {
-            shared(&slips)
-        } else {
-            Vec::new()
-        };
-        context.terminal.warnings(&told);
-        !told.is_empty()
-    }
-}
-
-/// The probable mistakes that all accounts see.
-pub(super) fn shared(slips: &[Vec<String>]) -> Vec<String> {
-    // The suggestions differ.
-    let about = |slip: &String| slip.split("; did you mean").next().map(str::to_owned);
-    let is_of_all = |slip: &&String| {
-        let sees = |others: &Vec<String>| others.iter().any(|other| about(other) == about(slip));
-        slips.iter().all(sees)
-    };
-    let first = slips
-        .iter()
-        .flatten()
-        .take(slips.first().map_or(0, Vec::len));
-    first.filter(is_of_all).cloned().collect()
 }
 
 /// Notes something about the whole answer.

@@ -18,6 +18,7 @@ use archiver::web::{Figure, Kept, Overview, Row, Served, Window};
 use super::Context;
 use super::exit::{Failure, Status, unless_closed};
 use super::filter::{self, FilterFlags};
+use super::outcome;
 use super::union;
 use super::written::Written;
 use archives::Archive;
@@ -153,7 +154,7 @@ impl<'a> Page<'a> {
             let filter = archive.known(&self.filter);
             filter::slips(&archive.connection, (&filter, self.now), found)
         });
-        Ok(union::shared(&slips.collect::<Result<Vec<_>, _>>()?))
+        Ok(outcome::shared(&slips.collect::<Result<Vec<_>, _>>()?))
     }
 
     fn overview(&self) -> Result<Overview, Failure> {
