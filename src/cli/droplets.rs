@@ -166,17 +166,19 @@ fn print(
         .collect();
     let list = List::of(flags.output);
     let printed = answer::print(context, flags, |printer| {
-        arguments.order.pass(printer, |writer| {
-            let mut written = writer.header(&headings);
-            for droplet in droplets {
-                let texts = Texts::of(droplet, list);
-                let values = values(droplet, &texts, list);
-                let values = values.into_iter().zip(&shown);
-                let row: Vec<_> = values.filter(|(_, is)| **is).map(|(it, _)| it).collect();
-                written = written.and_then(|()| writer.row(&row));
-            }
-            written.map_err(query::Error::Write)
-        })
+        arguments
+            .order
+            .pass(context.member.is_some(), printer, |writer| {
+                let mut written = writer.header(&headings);
+                for droplet in droplets {
+                    let texts = Texts::of(droplet, list);
+                    let values = values(droplet, &texts, list);
+                    let values = values.into_iter().zip(&shown);
+                    let row: Vec<_> = values.filter(|(_, is)| **is).map(|(it, _)| it).collect();
+                    written = written.and_then(|()| writer.row(&row));
+                }
+                written.map_err(query::Error::Write)
+            })
     })?;
     Ok(printed.status)
 }

@@ -7,6 +7,7 @@ use std::io;
 use std::num::NonZeroU64;
 
 use archiver::output::{Heading, Look, RowWriter, Value, is_same_name};
+use archiver::query::stats::ACCOUNT;
 
 use super::exit::Failure;
 
@@ -25,9 +26,16 @@ pub(super) struct OrderFlags {
 impl OrderFlags {
     /// The order of rows that arrive in this `usual` order, when this is done to the rows of each account.
     pub(super) fn merged(&self, usual: Vec<(String, Way)>) -> Order {
+        if self.sort.as_deref() == Some(ACCOUNT) {
+            return self.merged_by(Vec::new());
+        }
         let chosen = self.sort.clone().map(|column| (column, Way::Chosen));
+        self.merged_by(chosen.into_iter().chain(usual).collect())
+    }
+
+    fn merged_by(&self, by: Vec<(String, Way)>) -> Order {
         Order {
-            by: chosen.into_iter().chain(usual).collect(),
+            by,
             limit: self.limit.map(NonZeroU64::get),
             waiting: 32,
             ..Order::default()
@@ -39,15 +47,18 @@ impl OrderFlags {
         self.limit.is_some()
     }
 
-    /// Passes the rows of `ask` to `writer` in this order.
+    /// Passes the rows of `ask` to `writer` in this order. Rows that are a part (`is_part`) of an answer about several
+    /// accounts have no account yet.
     pub(super) fn pass<T, E: Into<Failure>>(
         &self,
+        is_part: bool,
         writer: &mut dyn RowWriter,
         ask: impl FnOnce(&mut dyn RowWriter) -> Result<T, E>,
     ) -> Result<T, Failure> {
         let mut ordered = Ordered {
             writer,
             flags: self,
+            is_part,
             column: None,
             kept: Vec::new(),
             rows: 0,
@@ -64,8 +75,9 @@ impl OrderFlags {
             .map(|()| outcome)
     }
 
-    fn column(&self, headings: &[Heading<'_>]) -> Result<Option<Column>, Failure> {
-        let Some(name) = &self.sort else {
+    fn column(&self, headings: &[Heading<'_>], is_part: bool) -> Result<Option<Column>, Failure> {
+        let is_known = |name: &&String| !is_part || *name != ACCOUNT;
+        let Some(name) = self.sort.as_ref().filter(is_known) else {
             return Ok(None);
         };
         let is_it = |heading: &Heading<'_>| is_same_name(heading.name, name);
@@ -112,6 +124,7 @@ pub(super) struct Column {
 struct Ordered<'a> {
     writer: &'a mut dyn RowWriter,
     flags: &'a OrderFlags,
+    is_part: bool,
     /// The column that sorts the rows.
     column: Option<Column>,
     kept: Vec<Vec<Kept>>,
@@ -204,7 +217,7 @@ impl Column {
 
 impl RowWriter for Ordered<'_> {
     fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
-        match self.flags.column(headings) {
+        match self.flags.column(headings, self.is_part) {
             Ok(column) => self.column = column,
             Err(failure) => {
                 self.failure = Some(failure);

@@ -410,10 +410,10 @@ fn run_report(
         let total = total.filter(|_| is_whole && !is_part);
         let ask = |writer: &mut dyn RowWriter| report::run(&connection, report, &bound, writer);
         let Some(total) = total else {
-            return chosen.order.pass(printer, ask).map(|_| ());
+            return chosen.order.pass(is_part, printer, ask).map(|_| ());
         };
         let mut writer = WithTotal::new(printer, total);
-        chosen.order.pass(&mut writer, ask)?;
+        chosen.order.pass(is_part, &mut writer, ask)?;
         let written = writer.write_total();
         written.map_err(|error| report::Error::Write(error).into())
     })?;

@@ -89,7 +89,11 @@ fn sorted(mut all: Vec<Row>, columns: &[&str]) -> Vec<Row> {
 #[test]
 fn one_order_and_one_limit_hold_for_all_accounts() {
     let sandbox = three();
-    let questions: [(&[&str], &[&str]); 8] = [
+    let questions: [(&[&str], &[&str]); 9] = [
+        (
+            &["droplets", "--sort", "account"],
+            &["account", "name", "id"],
+        ),
         (&["query"], &["started_at", "id"]),
         (&["query", "--reverse"], &["-started_at", "-id"]),
         (&["query", "--sort", "id"], &["id"]),
