@@ -382,3 +382,22 @@ impl<W: Write> Write for Sink<W> {
         self.sink.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn a_few_accounts_are_at_work_at_a_time_and_their_results_keep_the_order() {
+        let (at_work, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let results = side_by_side((0..200).collect(), |number: u32| {
+            most.fetch_max(at_work.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            thread::yield_now();
+            at_work.fetch_sub(1, Ordering::SeqCst);
+            number
+        });
+        assert_eq!(results, (0..200).collect::<Vec<_>>());
+        assert!(most.into_inner() <= ACCOUNTS_AT_ONCE);
+    }
+}
