@@ -22,6 +22,14 @@ pub(super) fn set_cache(connection: &Connection, kibibytes: &str) -> Result<(), 
         .step("cannot configure the connection")
 }
 
+/// Limits the page cache of one of many connections, in KiB.
+///
+/// # Errors
+/// When SQLite does not accept the limit.
+pub fn limit_cache(connection: &Connection, kibibytes: usize) -> Result<(), Error> {
+    set_cache(connection, &format!("-{kibibytes}"))
+}
+
 /// Checks that an archive exists at `path`, as far as its first bytes tell.
 ///
 /// # Errors

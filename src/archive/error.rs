@@ -16,6 +16,12 @@ pub enum Error {
         /// The expected path.
         path: PathBuf,
     },
+    /// Several archives cannot be read on one connection.
+    #[error("these archives cannot be read together: {reason}")]
+    NotTogether {
+        /// The reason.
+        reason: String,
+    },
     /// The file existed, and was removed or replaced during the sync.
     #[error(
         "{} was moved, deleted or replaced during a sync; the file at this path lacks the newly archived actions",
@@ -190,6 +196,7 @@ impl Error {
             | Self::File { .. }
             | Self::Taken { .. }
             | Self::NotAlone { .. }
+            | Self::NotTogether { .. }
             | Self::Reserved { .. }
             | Self::Stopped => false,
             Self::NoBackup { source, .. } => source.is_unusable_archive(),
@@ -275,6 +282,7 @@ impl Error {
             Self::NotAlone { .. } => {
                 "a database of that name left this file: give the copy another name, or move the file away first"
             }
+            Self::NotTogether { .. } => "choose others with --account",
             Self::Reserved { .. } => "give the copy another name or another folder",
             Self::BadCopy { .. } => {
                 "the archive or the disk is damaged: `archiver verify` names the damaged part; keep the file"

@@ -8,7 +8,7 @@
 //! The files:
 //! - Opening: `file` checks the file before SQLite opens it. `open` finds, checks and prepares it, and `connection`
 //!   sets up each connection. `schema_drift` compares the schema of the file with the `migrations`, and `upgrade`
-//!   applies the missing ones. `backup` makes a copy.
+//!   applies the missing ones. `backup` makes a copy. `together` reads several archives at once.
 //! - Locks: `lock` allows one sync at a time and names the processes that hold a lock. `interrupt` limits how long a
 //!   statement waits for a lock of SQLite, and ends long work.
 //! - Writing: `actions` archives pages and single actions, and `upsert` their rows. `regions`, `droplets`, `listings`,
@@ -37,6 +37,7 @@ mod other;
 mod regions;
 mod runs;
 mod schema_drift;
+mod together;
 mod upgrade;
 mod upsert;
 
@@ -46,7 +47,7 @@ pub use account::{ArchivedAccount, account};
 pub use actions::{PageRecord, Recorded, UnsettledAction};
 pub use audit::Audit;
 pub use backup::{Copied, back_up};
-pub use connection::expect_archive;
+pub use connection::{expect_archive, limit_cache};
 pub use droplets::UnlistedDroplet;
 pub use error::{Error, is_corrupt, is_damage};
 pub use follow::{Followed, followed};
@@ -63,6 +64,7 @@ pub use open::{open_read_only, open_read_only_unless};
 pub use other::OtherArchive;
 pub use runs::{Outcome, RunId, RunSummary, last_ended_run};
 pub use schema_drift::{DriftKind, SchemaDrift, schema_drift};
+pub use together::open_together;
 pub use upgrade::Upgrade;
 
 use indexes::LargeIndexes;

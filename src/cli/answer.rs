@@ -3,6 +3,7 @@
 use super::Context;
 use super::basis::Basis;
 use super::exit::{Failure, Status, unless_closed};
+use super::member::Member;
 use super::pager::Stdout;
 use super::terminal::Terminal;
 use archiver::core::threads::lock;
@@ -97,12 +98,42 @@ pub(super) fn print<T, E: Into<Failure>>(
     flags: &AnswerFlags,
     ask: impl FnOnce(&mut Printer<'_>) -> Result<T, E>,
 ) -> Result<Printed<T>, Failure> {
+    if let Some(member) = &context.member {
+        return hand_over(context, flags, member, ask);
+    }
     print_to(
         context,
         flags,
         Stdout::new(context, flags.status(1, &context.basis)),
         ask,
     )
+}
+
+/// Hands the rows over to the answer about several accounts, and waits until that is printed. Its rows are counted.
+fn hand_over<T, E: Into<Failure>>(
+    context: &Context,
+    flags: &AnswerFlags,
+    member: &Member,
+    ask: impl FnOnce(&mut Printer<'_>) -> Result<T, E>,
+) -> Result<Printed<T>, Failure> {
+    let mut printer = Printer {
+        writer: Box::new(member.feed()),
+        flags,
+        basis: &context.basis,
+        is_part: true,
+        chosen: None,
+        rows: 0,
+        failure: None,
+        broken: None,
+    };
+    let outcome = ask(&mut printer);
+    let printed = printer.end(outcome)?;
+    let rows = member.rows_of_all(printed.rows);
+    Ok(Printed {
+        rows,
+        status: flags.status(rows, &context.basis),
+        ..printed
+    })
 }
 
 /// Prints the rows to another sink than stdout, like [`print`].
@@ -144,6 +175,8 @@ pub(super) struct Printer<'a> {
     writer: Box<dyn RowWriter + 'a>,
     flags: &'a AnswerFlags,
     basis: &'a Basis,
+    /// True when the rows go into an answer about several accounts, which chooses the columns.
+    is_part: bool,
     /// The indexes of the shown columns; `None` for all.
     chosen: Option<Vec<usize>>,
     pub(super) rows: u64,
@@ -170,6 +203,7 @@ impl<'a> Printer<'a> {
             writer: output::writer(flags.output, options, sink),
             flags,
             basis: &context.basis,
+            is_part: false,
             chosen: None,
             rows: 0,
             failure: None,
@@ -209,6 +243,10 @@ impl<'a> Printer<'a> {
 
 impl RowWriter for Printer<'_> {
     fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
+        if self.is_part {
+            let written = self.writer.header(headings);
+            return self.kept(written);
+        }
         let chosen = match self.flags.columns() {
             Ok([]) => Ok(None),
             Ok(names) => choose(names, headings).map(Some),

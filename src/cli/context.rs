@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use super::Global;
 use super::basis::Basis;
 use super::exit::{Failure, kept_locked, lock_holders};
+use super::member::Member;
 use super::terminal::Terminal;
 use super::written::Written;
 
@@ -31,6 +32,8 @@ pub(super) struct Context {
     /// What the answer of a question is based on.
     pub(super) basis: Basis,
     pub(super) written: Written,
+    /// Set where the answer is a part of one about several accounts.
+    pub(super) member: Option<Arc<Member>>,
 }
 
 impl Context {
@@ -55,6 +58,7 @@ impl Context {
             terminal,
             basis: Basis::default(),
             written,
+            member: None,
         };
         context.without_what_is_for_one()
     }
@@ -193,7 +197,11 @@ impl Context {
         let path = self.archive_path()?;
         let lock_wait = self.lock_wait(&path, &Cancellation::never(), None);
         let opened = archive::open_read_only_unless(&path, &lock_wait);
-        opened.map_err(|error| kept_locked(&path, error))
+        let connection = opened.map_err(|error| kept_locked(&path, error))?;
+        if let Some(member) = &self.member {
+            archive::limit_cache(&connection, member.cache_kib)?;
+        }
+        Ok(connection)
     }
 
     /// A wait for locks of other programs, which names these programs. It lasts `longest`, or a minute.

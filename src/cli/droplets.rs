@@ -9,7 +9,8 @@ use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
 use super::filter;
-use super::order::OrderFlags;
+use super::order::{OrderFlags, Way};
+use super::union;
 
 /// Flags of `archiver droplets`.
 #[derive(clap::Args)]
@@ -82,6 +83,15 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let now = Timestamp::now();
     let flags = &arguments.answer;
     let filter = arguments.which.filter()?;
+    if context.has_several() {
+        let usual = [("name", Way::UpUnknownLast), ("id", Way::Up)];
+        let usual = usual.map(|(column, way)| (column.to_owned(), way));
+        let order = arguments.order.merged(usual.to_vec());
+        return union::rows(context, flags, (&order, None), &filter, |own| {
+            run(own, arguments)
+        });
+    }
+    let filter = union::known(context, filter);
     let connection = context.open_archive()?;
     filter::check(context, flags, &connection, &filter)?;
     let mut droplets = query::inventory(&connection, &filter, now)?;
@@ -97,7 +107,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     }
     drop(connection);
     let status = print(context, arguments, &droplets)?;
-    context.terminal.warnings(&slips);
+    union::warn(context, slips);
     let is_unproven = flags.exit_code && has_states && context.basis.is_incomplete();
     Ok(if is_unproven { Status::Partial } else { status })
 }
@@ -156,17 +166,19 @@ fn print(
         .collect();
     let list = List::of(flags.output);
     let printed = answer::print(context, flags, |printer| {
-        arguments.order.pass(printer, |writer| {
-            let mut written = writer.header(&headings);
-            for droplet in droplets {
-                let texts = Texts::of(droplet, list);
-                let values = values(droplet, &texts, list);
-                let values = values.into_iter().zip(&shown);
-                let row: Vec<_> = values.filter(|(_, is)| **is).map(|(it, _)| it).collect();
-                written = written.and_then(|()| writer.row(&row));
-            }
-            written.map_err(query::Error::Write)
-        })
+        arguments
+            .order
+            .pass(context.member.is_some(), printer, |writer| {
+                let mut written = writer.header(&headings);
+                for droplet in droplets {
+                    let texts = Texts::of(droplet, list);
+                    let values = values(droplet, &texts, list);
+                    let values = values.into_iter().zip(&shown);
+                    let row: Vec<_> = values.filter(|(_, is)| **is).map(|(it, _)| it).collect();
+                    written = written.and_then(|()| writer.row(&row));
+                }
+                written.map_err(query::Error::Write)
+            })
     })?;
     Ok(printed.status)
 }

@@ -34,12 +34,16 @@ pub(super) enum Status {
     /// Another program keeps the archive locked. Scripts see the status of [`Self::Locked`], a daemon treats it as a
     /// failure.
     KeptLocked,
+    /// The archive does not know a name or a value of the question, but that of another account may. Scripts see the
+    /// status of [`Self::Usage`].
+    Unknown,
 }
 
 impl Status {
     pub(super) fn code(self) -> u8 {
         match self {
             Self::KeptLocked => Self::Locked as u8,
+            Self::Unknown => Self::Usage as u8,
             status => status as u8,
         }
     }
@@ -100,6 +104,14 @@ impl Failure {
         }
     }
 
+    /// The archive does not know a name or a value of the question.
+    pub(super) fn unknown(message: impl Into<String>) -> Self {
+        Self {
+            status: Status::Unknown,
+            ..Self::usage(message)
+        }
+    }
+
     pub(super) fn failed(message: impl Into<String>) -> Self {
         Self {
             status: Status::Failed,
@@ -157,7 +169,8 @@ impl From<archive::Error> for Failure {
             error if error.is_busy() => Status::KeptLocked,
             archive::Error::Taken { .. }
             | archive::Error::Reserved { .. }
-            | archive::Error::NotAlone { .. } => Status::Usage,
+            | archive::Error::NotAlone { .. }
+            | archive::Error::NotTogether { .. } => Status::Usage,
             error if error.is_unusable_archive() => Status::UnusableArchive,
             _ => Status::Failed,
         };
@@ -274,6 +287,7 @@ impl From<report::Error> for Failure {
         let status = match &error {
             Error::Failed { source, .. } => status_of(source),
             Error::Write(_) => Status::Failed,
+            Error::UnknownType { .. } => Status::Unknown,
             _ => Status::Usage,
         };
         Self::of(status, &error)
@@ -292,10 +306,11 @@ fn status_of(error: &rusqlite::Error) -> Status {
 impl From<query::Error> for Failure {
     fn from(error: query::Error) -> Self {
         match &error {
-            query::Error::UnknownName { .. }
-            | query::Error::AmbiguousName { .. }
-            | query::Error::AmbiguousNumber { .. } => Self::of(Status::Usage, &error),
-            query::Error::UnknownTag { .. } => Self::of(Status::Usage, &error).with_hint(
+            query::Error::UnknownName { .. } => Self::of(Status::Unknown, &error),
+            query::Error::AmbiguousName { .. } | query::Error::AmbiguousNumber { .. } => {
+                Self::of(Status::Usage, &error)
+            }
+            query::Error::UnknownTag { .. } => Self::of(Status::Unknown, &error).with_hint(
                 "`archiver droplets` shows the tags; a sync whose token lacks `tag:read` sees none",
             ),
             query::Error::UnknownAction { .. } => Self::of(Status::Failed, &error).with_hint(

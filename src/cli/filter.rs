@@ -210,7 +210,7 @@ pub(super) fn check(
     echo(context, filter, droplets.as_deref());
     if flags.exit_code {
         if let Some(unknown) = query::unknown(connection, filter)?.first() {
-            return Err(Failure::usage(in_words(unknown, false)));
+            return Err(Failure::unknown(in_words(unknown, false)));
         }
         if let Some(why) = contradictions(filter, Timestamp::now()).first() {
             return Err(Failure::usage(why.to_string()));
@@ -238,7 +238,7 @@ pub(super) fn check_droplets(
     }
     let unseen = query::unseen_droplets(connection, droplets.unwrap_or_default())?;
     match unseen.first() {
-        Some(unseen) => Err(Failure::usage(in_words(unseen, false))),
+        Some(unseen) => Err(Failure::unknown(in_words(unseen, false))),
         None => Ok(()),
     }
 }
@@ -256,9 +256,12 @@ pub(super) fn unknown(
     mut failure: Failure,
     is_unknown: bool,
 ) -> Failure {
-    if is_unknown && flags.exit_code && context.basis.is_incomplete() {
-        failure.status = Status::Partial;
-    }
+    let may_be_missing = flags.exit_code && context.basis.is_incomplete();
+    failure.status = match is_unknown {
+        true if may_be_missing => Status::Partial,
+        true => Status::Unknown,
+        false => failure.status,
+    };
     failure
 }
 

@@ -6,10 +6,12 @@ use archiver::output::{Heading, RowWriter};
 use archiver::query::{self, Choice, Filter, Last, Term, TypeSelector};
 
 use super::Context;
-use super::answer::{self, AnswerFlags};
+use super::answer::{self, AnswerFlags, Printed};
 use super::exit::{Failure, Status};
 use super::filter::{self, FilterFlags};
+use super::order::{Order, Way};
 use super::searched;
+use super::union;
 
 /// Flags of `archiver last`.
 #[derive(clap::Args)]
@@ -46,6 +48,7 @@ which it happened. Droplets to which it never happened come last.
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let now = Timestamp::now();
+    let flags = &arguments.answer;
     let mut filter = Filter {
         limit: arguments.limit,
         ..arguments.which.filter(now, &arguments.answer.tz)?
@@ -56,22 +59,41 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     if filter.statuses.is_anything() {
         filter.statuses = Choice::any_of([COMPLETED.to_owned()]);
     }
+    if context.has_several() {
+        let order = Order {
+            by: ORDER.map(|(column, way)| (column.to_owned(), way)).to_vec(),
+            limit: arguments.limit,
+            ..Order::default()
+        };
+        return union::rows(context, flags, (&order, None), &filter, |own| {
+            run(own, arguments)
+        });
+    }
+    let nothing = searched::no_action(&filter);
+    let filter = union::known(context, filter);
     let connection = context.open_archive()?;
     filter::expect_types(&connection, Choice::any_of(what.any_of), now)?;
-    filter::check(context, &arguments.answer, &connection, &filter)?;
+    filter::check(context, flags, &connection, &filter)?;
     let last = query::last(&connection, &filter, now)?;
     let found = last.iter().filter(|last| last.action.is_some()).count();
     let slips = filter::slips(&connection, (&filter, now), found as u64)?;
     drop(connection);
-    let status = print(context, &arguments.answer, &last)?;
-    if last.is_empty() && slips.is_empty() && arguments.answer.is_explained(context) {
-        context.terminal.note(&searched::no_action(&filter));
+    let printed = print(context, flags, &last)?;
+    if printed.rows == 0 && slips.is_empty() && flags.is_explained(context) {
+        union::note(context, &nothing);
     }
-    context.terminal.warnings(&slips);
-    Ok(status)
+    union::warn(context, slips);
+    Ok(printed.status)
 }
 
-fn print(context: &Context, flags: &AnswerFlags, last: &[Last]) -> Result<Status, Failure> {
+/// The order of the rows.
+const ORDER: [(&str, Way); 3] = [
+    ("started_at", Way::Down),
+    ("action_id", Way::Down),
+    ("droplet_id", Way::Up),
+];
+
+fn print(context: &Context, flags: &AnswerFlags, last: &[Last]) -> Result<Printed<()>, Failure> {
     let headings = Last::COLUMNS.map(Heading::named);
     // The table for people omits columns that repeat another one.
     let shown: Vec<usize> = (0..headings.len())
@@ -81,7 +103,7 @@ fn print(context: &Context, flags: &AnswerFlags, last: &[Last]) -> Result<Status
         })
         .collect();
     let headings: Vec<_> = shown.iter().map(|index| headings[*index]).collect();
-    let printed = answer::print(context, flags, |printer| {
+    answer::print(context, flags, |printer| {
         let mut written = printer.header(&headings);
         for last in last {
             let values = last.values();
@@ -89,6 +111,5 @@ fn print(context: &Context, flags: &AnswerFlags, last: &[Last]) -> Result<Status
             written = written.and_then(|()| printer.row(&row));
         }
         written.map_err(query::Error::Write)
-    })?;
-    Ok(printed.status)
+    })
 }

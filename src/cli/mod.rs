@@ -9,7 +9,8 @@
 //! facts of `status`, `exit` maps errors to statuses and hints, `help` lays out help, `mistake` explains arguments that
 //! are wrong, `meant` knows what they were meant for, `runtime` has threads and signals, `progress` draws the bar,
 //! `terminal` knows the streams, `url` finds the command that a URL stands for, `written` is a command as the user
-//! wrote it.
+//! wrote it. Of several accounts, `union` runs a question for each, `member` sends its rows, `merge` merges them, and
+//! `outcome` has what follows from all.
 
 mod accounts;
 mod answer;
@@ -34,9 +35,12 @@ mod import_summary;
 mod last;
 mod man;
 mod meant;
+mod member;
+mod merge;
 mod mistake;
 mod monitoring;
 mod order;
+mod outcome;
 mod page;
 mod pager;
 mod progress;
@@ -57,6 +61,7 @@ mod summary;
 mod sync;
 mod terminal;
 mod timeline;
+mod union;
 mod url;
 mod verify;
 mod written;

@@ -7,6 +7,7 @@ use std::io;
 use std::num::NonZeroU64;
 
 use archiver::output::{Heading, Look, RowWriter, Value, is_same_name};
+use archiver::query::stats::ACCOUNT;
 
 use super::exit::Failure;
 
@@ -23,20 +24,41 @@ pub(super) struct OrderFlags {
 }
 
 impl OrderFlags {
+    /// The order of rows that arrive in this `usual` order, when this is done to the rows of each account.
+    pub(super) fn merged(&self, usual: Vec<(String, Way)>) -> Order {
+        if self.sort.as_deref() == Some(ACCOUNT) {
+            return self.merged_by(Vec::new());
+        }
+        let chosen = self.sort.clone().map(|column| (column, Way::Chosen));
+        self.merged_by(chosen.into_iter().chain(usual).collect())
+    }
+
+    fn merged_by(&self, by: Vec<(String, Way)>) -> Order {
+        Order {
+            by,
+            limit: self.limit.map(NonZeroU64::get),
+            waiting: 32,
+            ..Order::default()
+        }
+    }
+
     /// True when rows are left out. Their total would not be that of the answer.
     pub(super) fn cuts(&self) -> bool {
         self.limit.is_some()
     }
 
-    /// Passes the rows of `ask` to `writer` in this order.
+    /// Passes the rows of `ask` to `writer` in this order. Rows that are a part (`is_part`) of an answer about several
+    /// accounts have no account yet.
     pub(super) fn pass<T, E: Into<Failure>>(
         &self,
+        is_part: bool,
         writer: &mut dyn RowWriter,
         ask: impl FnOnce(&mut dyn RowWriter) -> Result<T, E>,
     ) -> Result<T, Failure> {
         let mut ordered = Ordered {
             writer,
             flags: self,
+            is_part,
             column: None,
             kept: Vec::new(),
             rows: 0,
@@ -53,8 +75,9 @@ impl OrderFlags {
             .map(|()| outcome)
     }
 
-    fn column(&self, headings: &[Heading<'_>]) -> Result<Option<Column>, Failure> {
-        let Some(name) = &self.sort else {
+    fn column(&self, headings: &[Heading<'_>], is_part: bool) -> Result<Option<Column>, Failure> {
+        let is_known = |name: &&String| !is_part || *name != ACCOUNT;
+        let Some(name) = self.sort.as_ref().filter(is_known) else {
             return Ok(None);
         };
         let is_it = |heading: &Heading<'_>| is_same_name(heading.name, name);
@@ -63,19 +86,45 @@ impl OrderFlags {
             let names = names.join(", ");
             Failure::usage(format!("--sort: `{name}` is not a column: use {names}"))
         })?;
-        let is_time = headings[index].look == Look::Time;
-        Ok(Some(Column { index, is_time }))
+        Ok(Some(Column::at(index, &headings[index])))
     }
 }
 
-struct Column {
-    index: usize,
+/// The order of the rows, and their number. Rows that are equal in it come by account, then as the account sent them.
+#[derive(Default)]
+pub(super) struct Order {
+    /// The columns by which each account sorts its rows. A column that the answer does not have ends the list.
+    pub(super) by: Vec<(String, Way)>,
+    /// Another order, in which the rows within the limit are written.
+    pub(super) shown: Option<Vec<(String, Way)>>,
+    /// The number of columns at the end that only the order needs.
+    pub(super) hidden: usize,
+    pub(super) limit: Option<u64>,
+    /// The portions of an account that may wait. An account whose whole answer waits needs no memory to go on.
+    pub(super) waiting: usize,
+}
+
+/// The way in which a column sorts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// As SQLite sorts: unknown values first.
+    Up,
+    UpUnknownLast,
+    Down,
+    /// As `--sort`.
+    Chosen,
+}
+
+/// The column that sorts rows.
+pub(super) struct Column {
+    pub(super) index: usize,
     is_time: bool,
 }
 
 struct Ordered<'a> {
     writer: &'a mut dyn RowWriter,
     flags: &'a OrderFlags,
+    is_part: bool,
     /// The column that sorts the rows.
     column: Option<Column>,
     kept: Vec<Vec<Kept>>,
@@ -84,7 +133,7 @@ struct Ordered<'a> {
 }
 
 /// A value that outlives its row.
-enum Kept {
+pub(super) enum Kept {
     Null,
     Integer(i64),
     Real(f64),
@@ -93,13 +142,28 @@ enum Kept {
 }
 
 impl Kept {
-    fn of(value: &Value<'_>) -> Self {
+    pub(super) fn of(value: &Value<'_>) -> Self {
         match *value {
             Value::Null => Self::Null,
             Value::Integer(integer) => Self::Integer(integer),
             Value::Real(real) => Self::Real(real),
             Value::Text(text) => Self::Text(text.to_owned()),
             Value::Json(text) => Self::Json(text.to_owned()),
+        }
+    }
+
+    /// As SQLite sorts: unknown values, numbers, texts.
+    pub(super) fn compare(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Integer(one), Self::Integer(other)) => one.cmp(other),
+            (Self::Text(one) | Self::Json(one), Self::Text(other) | Self::Json(other)) => {
+                one.cmp(other)
+            }
+            _ => {
+                let rank = |it: &Self| (it.rank() + 1) % 3;
+                let by_kind = rank(self).cmp(&rank(other));
+                by_kind.then(self.number().total_cmp(&other.number()))
+            }
         }
     }
 
@@ -120,7 +184,7 @@ impl Kept {
         }
     }
 
-    fn value(&self) -> Value<'_> {
+    pub(super) fn value(&self) -> Value<'_> {
         match self {
             Self::Null => Value::Null,
             Self::Integer(integer) => Value::Integer(*integer),
@@ -132,8 +196,13 @@ impl Kept {
 }
 
 impl Column {
+    pub(super) fn at(index: usize, heading: &Heading<'_>) -> Self {
+        let is_time = heading.look == Look::Time;
+        Self { index, is_time }
+    }
+
     /// The greatest number or time first, then texts from A to Z, then unknown values.
-    fn compare(&self, one: &[Kept], other: &[Kept]) -> Ordering {
+    pub(super) fn compare(&self, one: &[Kept], other: &[Kept]) -> Ordering {
         match (&one[self.index], &other[self.index]) {
             (Kept::Integer(one), Kept::Integer(other)) => other.cmp(one),
             (Kept::Text(one), Kept::Text(other)) if self.is_time => other.cmp(one),
@@ -148,7 +217,7 @@ impl Column {
 
 impl RowWriter for Ordered<'_> {
     fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
-        match self.flags.column(headings) {
+        match self.flags.column(headings, self.is_part) {
             Ok(column) => self.column = column,
             Err(failure) => {
                 self.failure = Some(failure);

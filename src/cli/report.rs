@@ -10,8 +10,8 @@ use std::ffi::OsString;
 use archiver::config::{Config, Environment};
 use archiver::core::time::{Timestamp, Zone, parse_period};
 use archiver::output::{Format, Heading, RowWriter, Value, visible};
-use archiver::query::Term;
-use archiver::query::report::{self, Bound, Kind, Library, Parameter, Report, WithTotal};
+use archiver::query::report::{self, Bound, Kind, Library, Parameter, Report, RowOrder, WithTotal};
+use archiver::query::{DropletSelector, Filter, Term};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use rusqlite::Connection;
 
@@ -21,10 +21,11 @@ use super::exit::{Failure, Status};
 use super::filter;
 use super::grammar::path_of;
 use super::help;
-use super::order::OrderFlags;
+use super::order::{Order, OrderFlags, Way};
 use super::pager;
 use super::report_digest;
 use super::searched;
+use super::union;
 
 /// The arguments of `archiver report`.
 pub(super) struct Arguments {
@@ -362,29 +363,47 @@ fn run_report(
     report: &Report,
 ) -> Result<Status, Failure> {
     let now = Timestamp::now();
-    let texts = texts(chosen, now, &flags.tz)?;
+    let mut texts = texts(chosen, now, &flags.tz)?;
+    if context.has_several() {
+        let order = merged_order(chosen, report, &texts);
+        let total = report.total.as_ref().filter(|_| !chosen.order.cuts());
+        let named = named(chosen, report, &texts);
+        return union::rows(context, flags, (&order, total), &named, |own| {
+            run_report(own, chosen, flags, report)
+        });
+    }
     let connection = context.open_archive()?;
-    let bound = bound(chosen, report, &texts, (&connection, now, &flags.tz));
+    let asked = texts.clone();
+    keep_known(context, report, &mut texts);
+    let bound = bound(
+        context,
+        chosen,
+        report,
+        &texts,
+        (&connection, now, &flags.tz),
+    );
     let bound = bound.map_err(|error| unresolved(context, flags, error))?;
     check_window(&texts, &bound)?;
     tell_values(context, report, &bound);
     let named = bound.droplets(report);
     filter::check_droplets(context, flags, &connection, named.as_deref())?;
     note_unarchived(context, &connection, report, &bound)?;
+    let is_part = context.member.is_some();
     let printed = answer::print(context, flags, move |printer| {
         let total = report.total.as_ref();
-        let total = total.filter(|_| flags.output.is_for_people() && !chosen.order.cuts());
+        let is_whole = flags.output.is_for_people() && !chosen.order.cuts();
+        let total = total.filter(|_| is_whole && !is_part);
         let ask = |writer: &mut dyn RowWriter| report::run(&connection, report, &bound, writer);
         let Some(total) = total else {
-            return chosen.order.pass(printer, ask).map(|_| ());
+            return chosen.order.pass(is_part, printer, ask).map(|_| ());
         };
         let mut writer = WithTotal::new(printer, total);
-        chosen.order.pass(&mut writer, ask)?;
+        chosen.order.pass(is_part, &mut writer, ask)?;
         let written = writer.write_total();
         written.map_err(|error| report::Error::Write(error).into())
     })?;
     if flags.is_explained(context) {
-        annotate(context, report, &texts, printed.rows);
+        annotate(context, report, &asked, printed.rows);
     }
     // A missing action may be the one that a row says did not happen.
     let is_unproven = report.absence.is_some() && context.basis.is_incomplete();
@@ -415,21 +434,101 @@ fn tell_values(context: &Context, report: &Report, bound: &Bound) {
     }
 }
 
+/// The order of the rows of several accounts.
+fn merged_order(chosen: &Chosen, report: &Report, texts: &BTreeMap<String, String>) -> Order {
+    let RowOrder { columns, limit } = report.row_order();
+    let columns = columns.into_iter().map(|(column, is_down)| {
+        let way = if is_down { Way::Down } else { Way::Up };
+        (column, way)
+    });
+    let order = chosen.order.merged(columns.collect());
+    let limit = limit.and_then(|name| {
+        let default = || report.parameter(&name)?.default.clone();
+        texts
+            .get(&name)
+            .cloned()
+            .or_else(default)?
+            .trim()
+            .parse()
+            .ok()
+    });
+    let limits = [order.limit, limit].into_iter().flatten();
+    Order {
+        limit: limits.min(),
+        ..order
+    }
+}
+
+/// The names of the parameters that are droplets.
+fn droplet_parameters(report: &Report) -> impl Iterator<Item = &String> {
+    let parameters = report.parameters.iter();
+    parameters
+        .filter(|parameter| parameter.kind == Kind::Droplets)
+        .map(|parameter| &parameter.name)
+}
+
+/// The droplets and tags that the user named.
+fn named(chosen: &Chosen, report: &Report, texts: &BTreeMap<String, String>) -> Filter {
+    let texts = droplet_parameters(report).filter_map(|name| texts.get(name));
+    let terms = texts.flat_map(|text| text.split(',')).map(str::trim);
+    // What is no droplet gets its error when it is bound.
+    let terms = terms
+        .filter(|term| *term != "*")
+        .filter_map(|term| term.parse().ok());
+    Filter {
+        droplets: terms.collect(),
+        tags: filter::choice(&chosen.tags),
+        ..Filter::default()
+    }
+}
+
+/// Leaves out the droplets that only other accounts know.
+fn keep_known(context: &Context, report: &Report, texts: &mut BTreeMap<String, String>) {
+    let is_known = |term: &&str| {
+        let terms = term.trim().parse::<Term<DropletSelector>>().into_iter();
+        let droplets = terms.map(|term| match term {
+            Term::Is(droplet) | Term::IsNot(droplet) => Term::Is(droplet),
+        });
+        let alone = Filter {
+            droplets: droplets.collect(),
+            ..Filter::default()
+        };
+        let member = context.member.as_ref();
+        member.is_none_or(|member| alone.without(&member.strangers).is_some())
+    };
+    for name in droplet_parameters(report) {
+        if let Some(text) = texts.get_mut(name) {
+            let kept: Vec<_> = text.split(',').filter(is_known).collect();
+            *text = if kept.is_empty() {
+                "*".to_owned()
+            } else {
+                kept.join(",")
+            };
+        }
+    }
+}
+
 /// The values of all parameters, with the choice of tags.
 fn bound(
+    context: &Context,
     chosen: &Chosen,
     report: &Report,
     texts: &BTreeMap<String, String>,
     (connection, now, zone): (&Connection, Timestamp, &Zone),
 ) -> Result<Bound, report::Error> {
-    let context = report::Context {
+    let surroundings = report::Context {
         connection,
         now,
         zone,
     };
-    let mut bound = report.bind(texts, &context)?;
+    let mut bound = report.bind(texts, &surroundings)?;
     if !chosen.tags.is_empty() {
-        report.keep_tagged(&mut bound, filter::choice(&chosen.tags), connection)?;
+        let tagged = Filter {
+            tags: filter::choice(&chosen.tags),
+            ..Filter::default()
+        };
+        let tags = union::known(context, tagged).tags;
+        report.keep_tagged(&mut bound, tags, connection)?;
     }
     Ok(bound)
 }
@@ -461,7 +560,7 @@ fn note_unarchived(
 
 /// Tells people what a report cannot know, and what it searched.
 fn annotate(context: &Context, report: &Report, written: &BTreeMap<String, String>, rows: u64) {
-    let note = |text: &str| context.terminal.note(text);
+    let note = |text: &str| union::note(context, text);
     if rows == 0 {
         return note(&searched::nothing(report, written));
     }

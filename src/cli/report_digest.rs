@@ -9,6 +9,7 @@ use archiver::core::model::DropletId;
 use archiver::core::threads::lock;
 use archiver::core::time::{Timestamp, Zone};
 use archiver::output::{Format, Heading, RowWriter, Value};
+use archiver::query::Filter;
 use archiver::query::report::{self, Kind, Library, Parameter, Report, WithTotal};
 use archiver::query::status::counted;
 
@@ -17,7 +18,9 @@ use rusqlite::Connection;
 use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
+use super::order::Order;
 use super::pager;
+use super::union;
 
 /// The reports run on as many threads as there are processors, but the disk and the memory have limits too.
 const MOST_THREADS: usize = 4;
@@ -45,8 +48,16 @@ pub(super) fn run(
     flags: &AnswerFlags,
     library: &Library,
 ) -> Result<Status, Failure> {
-    for problem in library.problems() {
-        context.terminal.warning(&problem.to_string());
+    if context.member.is_none() {
+        for problem in library.problems() {
+            context.terminal.warning(&problem.to_string());
+        }
+    }
+    if context.has_several() {
+        let order = (&Order::default(), None);
+        return union::rows(context, flags, order, &Filter::default(), |own| {
+            run(own, flags, library)
+        });
     }
     let connection = context.open_archive()?;
     context.basis.note_unarchived(&connection, None, false)?;
@@ -175,7 +186,8 @@ fn print(context: &Context, flags: &AnswerFlags, answers: &[Answer<'_>]) -> Resu
     let answered = answers
         .iter()
         .filter_map(|(report, answer)| Some((*report, answer.as_ref().ok()?)));
-    if flags.output == Format::Table && flags.columns.is_empty() {
+    let is_alone = context.member.is_none();
+    if flags.output == Format::Table && flags.columns.is_empty() && is_alone {
         let lines: Vec<_> = answered
             .map(|(report, counted)| format!("{}: {}\n", report.name, words(report, counted)))
             .collect();

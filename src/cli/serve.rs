@@ -52,11 +52,23 @@ async fn serve(
     let pages = pages(listen, move |uri| url::question(&own, uri));
     let router = Router::new().route("/healthz", get(|| async { "alive\n" }));
     let server = bind(listen, router.merge(pages), terminal).await?;
-    if let Err(error) = archive::expect_archive(&context.archive_path()?) {
-        terminal.warning(&format!("there is nothing to show yet: {error}"));
+    if context.has_several() {
+        for account in context.accounts() {
+            warn_of_nothing(&context.for_account(account))?;
+        }
+    } else {
+        warn_of_nothing(context)?;
     }
     stopped.requested(1).await;
     server.stop().await;
+    Ok(())
+}
+
+fn warn_of_nothing(context: &Context) -> Result<(), Failure> {
+    if let Err(error) = archive::expect_archive(&context.archive_path()?) {
+        let text = format!("there is nothing to show yet: {error}");
+        context.terminal.warning(&text);
+    }
     Ok(())
 }
 

@@ -5,17 +5,22 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use archiver::archive::{self, LockWait};
+use archiver::core::cancellation::Cancellation;
 use archiver::core::time::parse_duration;
 use archiver::output::visible;
+use archiver::query::Filter;
 use archiver::query::sql::{self, Error, LONGEST_SQL_BYTES, Parameter, Place};
+use rusqlite::Connection;
 use unicode_width::UnicodeWidthStr;
 
 use super::Context;
-use super::answer::{self, AnswerFlags};
+use super::answer::{self, AnswerFlags, Printed};
 use super::exit::{Failure, Status};
 use super::pager::Stdout;
 use super::runtime::Watch;
 use super::runtime::end_process;
+use super::union;
 
 /// Flags of `archiver sql`.
 #[derive(clap::Args)]
@@ -49,7 +54,33 @@ Only reading is possible: SELECT, WITH, VALUES, EXPLAIN, and pragmas that only r
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let text = text(context, arguments)?;
     let limit = arguments.timeout.as_deref().map(timeout).transpose()?;
-    let mut connection = context.open_archive()?;
+    if !context.has_several() {
+        let connection = context.open_archive()?;
+        let printed = print(context, arguments, (connection, &text, limit))?;
+        return Ok(printed.status);
+    }
+    let archives = union::each(context, &Filter::default(), |own| {
+        own.open_archive()?;
+        own.archive_path()
+    })?;
+    if let Some(status) = archives.nothing() {
+        return Ok(status);
+    }
+    let named = archives.all.iter();
+    let named: Vec<_> = named
+        .map(|(account, path)| (account.as_str(), path.clone()))
+        .collect();
+    let connection = archive::open_together(&named, &LockWait::new(&Cancellation::never()))?;
+    let printed = print(context, arguments, (connection, &text, limit))?;
+    Ok(archives.status(&arguments.answer, printed.rows))
+}
+
+/// Prints the answer of a connection.
+fn print(
+    context: &Context,
+    arguments: &Arguments,
+    (mut connection, text, limit): (Connection, &str, Option<Duration>),
+) -> Result<Printed<u64>, Failure> {
     // `None` when the deadline is beyond the range of the clock.
     let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
     let watch = Watch::until(deadline, give_up(context, arguments))?;
@@ -62,15 +93,14 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         )),
     };
     let sink = watch.sink(sink);
-    let printed = answer::print_to(context, &arguments.answer, sink, move |printer| {
+    answer::print_to(context, &arguments.answer, sink, move |printer| {
         let (parameters, stop) = (&arguments.parameters, deadline.map(stop_at));
-        let outcome = sql::run(&mut connection, &text, parameters, stop, printer);
+        let outcome = sql::run(&mut connection, text, parameters, stop, printer);
         match (outcome, &arguments.timeout) {
             (Err(Error::Stopped), Some(timeout)) => Err(timed_out(timeout)),
             (outcome, _) => outcome.map_err(Failure::from),
         }
-    })?;
-    Ok(printed.status)
+    })
 }
 
 /// The statement from the argument, the file or stdin.

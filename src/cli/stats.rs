@@ -4,19 +4,20 @@ use std::num::NonZeroU64;
 
 use archiver::core::time::{CalendarUnit, Timestamp};
 use archiver::query::Filter;
-use archiver::query::stats::{self, Dimension, MOST_DIMENSIONS, Measure, Question};
+use archiver::query::stats::{Counts, Dimension, MOST_DIMENSIONS, Measure, Question};
 
 use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
 use super::filter::{self, FilterFlags};
 use super::searched;
+use super::union;
 
 /// Flags of `archiver stats`.
 #[derive(clap::Args)]
 #[command(after_help = after_help())]
 pub(super) struct Arguments {
-    /// One to three of type, status, droplet, tag, region, resource-type, hour, weekday, day, week, month, quarter, year
+    /// One to three of type, status, droplet, tag, region, resource-type, hour, weekday, day, week, month, quarter, year, account
     #[arg(
         long,
         value_name = "WHAT",
@@ -70,13 +71,80 @@ of their tags. The total counts each matching action once, also those of groups 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let now = Timestamp::now();
     let flags = &arguments.answer;
-    let mut question = question(arguments)?;
+    let mut question = question(context, arguments)?;
     let mut filter = arguments.which.filter(now, &flags.tz)?;
     if arguments.compare {
         question.before = Some(window_before(&question, &mut filter, now)?);
     }
+    if context.has_several() {
+        return run_all(context, flags, (&filter, now), &question);
+    }
     let connection = context.open_archive()?;
     filter::check(context, flags, &connection, &filter)?;
+    tell_windows(context, flags, &filter, &question);
+    let nothing = searched::no_action(&filter);
+    let account = context.account();
+    let printed = answer::print(context, flags, move |printer| {
+        let mut counts = Counts::read(&connection, &filter, now, &question)?;
+        if let Some(account) = account {
+            counts.set_account(account.as_str(), &question);
+        }
+        let matching = counts.matching();
+        counts.write(&question, printer)?;
+        let rows = printer.rows.min(matching);
+        filter::slips(&connection, (&filter, now), rows).map(|slips| (rows, slips))
+    })?;
+    // Periods without actions are nothing that was found.
+    let (rows, slips) = printed.outcome.unwrap_or((printed.rows, Vec::new()));
+    if rows == 0 && slips.is_empty() && flags.is_explained(context) {
+        context.terminal.note(&nothing);
+    }
+    context.terminal.warnings(&slips);
+    Ok(flags.status(rows, &context.basis))
+}
+
+/// Counts the actions of several accounts as those of one.
+fn run_all(
+    context: &Context,
+    flags: &AnswerFlags,
+    (filter, now): (&Filter, Timestamp),
+    question: &Question,
+) -> Result<Status, Failure> {
+    let mut answers = union::each(context, filter, |own| {
+        let filter = union::known(own, filter.clone());
+        let connection = own.open_archive()?;
+        filter::check(own, flags, &connection, &filter)?;
+        let counts = Counts::read(&connection, &filter, now, question)?;
+        let slips = filter::slips(&connection, (&filter, now), counts.matching())?;
+        union::warn(own, slips);
+        Ok(counts)
+    })?;
+    if let Some(status) = answers.nothing() {
+        return Ok(status);
+    }
+    tell_windows(context, flags, filter, question);
+    let counts = answers.all.drain(..).map(|(account, mut counts)| {
+        counts.set_account(account.as_str(), question);
+        counts
+    });
+    let counts = counts.reduce(|mut all, counts| {
+        all.add(counts);
+        all
+    });
+    let matching = counts.as_ref().map_or(0, Counts::matching);
+    let printed = answer::print(context, flags, |printer| match counts {
+        Some(counts) => counts.write(question, printer),
+        None => Ok(()),
+    })?;
+    let rows = printed.rows.min(matching);
+    if !answers.tell(context) && rows == 0 && flags.is_explained(context) {
+        context.terminal.note(&searched::no_action(filter));
+    }
+    Ok(answers.status(flags, rows))
+}
+
+/// Tells people which windows are compared.
+fn tell_windows(context: &Context, flags: &AnswerFlags, filter: &Filter, question: &Question) {
     if let (Some(before), Some(since), Some(until)) = (question.before, filter.since, filter.until)
         && flags.output.is_for_people()
     {
@@ -92,26 +160,28 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
             ),
         );
     }
-    let nothing = searched::no_action(&filter);
-    let printed = answer::print(context, flags, move |printer| {
-        let matching = stats::stats(&connection, &filter, now, &question, printer)?;
-        let rows = printer.rows.min(matching);
-        filter::slips(&connection, (&filter, now), rows).map(|slips| (rows, slips))
-    })?;
-    // Periods without actions are nothing that was found.
-    let (rows, slips) = printed.outcome.unwrap_or((printed.rows, Vec::new()));
-    if rows == 0 && slips.is_empty() && flags.is_explained(context) {
-        context.terminal.note(&nothing);
-    }
-    context.terminal.warnings(&slips);
-    Ok(flags.status(rows, &context.basis))
 }
 
-fn question(arguments: &Arguments) -> Result<Question, Failure> {
-    let by = &arguments.by;
-    if by.len() > MOST_DIMENSIONS {
+/// The dimensions. A droplet of several accounts is named with its account, because its name may not be the only one.
+fn dimensions(context: &Context, arguments: &Arguments) -> Result<Vec<Dimension>, Failure> {
+    let mut by = arguments.by.clone();
+    let has_account = by.contains(&Dimension::Account);
+    if has_account && context.accounts().is_empty() {
+        return Err(Failure::usage("--by: no account is selected")
+            .with_hint("use --account NAME, or --account all"));
+    }
+    if context.has_several() && !has_account && by.contains(&Dimension::Droplet) {
+        by.insert(0, Dimension::Account);
+    }
+    Ok(by)
+}
+
+fn question(context: &Context, arguments: &Arguments) -> Result<Question, Failure> {
+    let by = dimensions(context, arguments)?;
+    let others = by.iter().filter(|it| **it != Dimension::Account).count();
+    if others > MOST_DIMENSIONS {
         return Err(
-            Failure::usage(format!("--by: {} is more than {MOST_DIMENSIONS}", by.len()))
+            Failure::usage(format!("--by: {others} is more than {MOST_DIMENSIONS}"))
                 .with_hint("choose the ones that matter most, and narrow the others with filters"),
         );
     }
@@ -124,7 +194,7 @@ fn question(arguments: &Arguments) -> Result<Question, Failure> {
         )));
     }
     Ok(Question {
-        by: by.clone(),
+        by,
         zone: arguments.answer.tz.clone(),
         measure: if arguments.durations {
             Measure::Durations

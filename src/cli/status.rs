@@ -1,11 +1,14 @@
 //! `archiver status`: prints how fresh and complete the archive is on stdout, and sets an exit status for monitoring.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::PathBuf;
 
 use archiver::archive::LockState;
+use archiver::core::account::AccountName;
 use archiver::core::time::{Timestamp, parse_duration};
 use archiver::output::{self, Format, Heading, Look, Options, RowWriter, Value, visible, wrapped};
+use archiver::query::Filter;
 use archiver::query::status::{self, ListingStatus, Run, State};
 use serde::Serialize;
 
@@ -14,8 +17,10 @@ use super::answer::{self, AnswerFlags};
 use super::attempt::audit_seconds;
 use super::document;
 use super::exit::{Failure, Status};
+use super::order::Order;
 use super::pager;
 use super::status_lines::Lines;
+use super::union;
 
 /// Flags of `archiver status`.
 #[derive(clap::Args)]
@@ -51,43 +56,93 @@ none. So with --exit-code, for cron or Nagios, 0 is good and anything else is a 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let flags = &arguments.answer;
     flags.columns()?;
+    let now = Timestamp::now();
+    if context.has_several() {
+        return run_all(context, arguments, now);
+    }
+    let facts = read(context, arguments, now)?;
+    match flags.output {
+        Format::Table if flags.columns.is_empty() => {
+            print_pages(context, flags, &[facts.page(now)])?;
+        }
+        Format::Json => {
+            document::print_json(context, &facts.document())?;
+        }
+        _ => {
+            if flags.output == Format::Html {
+                union::note(context, &facts.status.verdict.text);
+            }
+            print_listings(context, flags, &facts.status.listings)?;
+        }
+    }
+    Ok(exit_status(flags, &facts.status))
+}
+
+/// Shows the status of several accounts: a part for each, or their listings in one table.
+fn run_all(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Status, Failure> {
+    let flags = &arguments.answer;
+    let is_page = flags.output == Format::Table && flags.columns.is_empty();
+    if !is_page && flags.output != Format::Json {
+        let order = (&Order::default(), None);
+        return union::rows(context, flags, order, &Filter::default(), |own| {
+            run(own, arguments)
+        });
+    }
+    let answers = union::each(context, &Filter::default(), |own| read(own, arguments, now))?;
+    if let Some(status) = answers.nothing() {
+        return Ok(status);
+    }
+    if is_page {
+        let pages = answers.all.iter().map(|(account, facts)| Page {
+            account: Some(*account),
+            ..facts.page(now)
+        });
+        print_pages(context, flags, &pages.collect::<Vec<_>>())?;
+    } else {
+        let accounts = answers.all.iter().map(|(account, facts)| OfAccount {
+            account: account.as_str(),
+            document: facts.document(),
+        });
+        let accounts = accounts.collect();
+        document::print_json(context, &Accounts { accounts })?;
+    }
+    let is_problem =
+        |(_, facts): &(AccountName, Facts)| facts.status.verdict.state != State::Complete;
+    let problems = answers.all.iter().filter(|it| is_problem(it)).count();
+    Ok(answers.status(flags, problems as u64))
+}
+
+/// What is known about one archive.
+struct Facts {
+    path: PathBuf,
+    lock: LockState,
+    status: status::Status,
+    /// The duration of a full round of audits in seconds; `None` when audits are off.
+    round_seconds: Option<i64>,
+}
+
+fn read(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Facts, Failure> {
     let max_age = arguments.max_age.as_deref().map(parse_duration).transpose();
     let max_age = max_age.map_err(|error| Failure::usage(format!("--max-age: {error}")))?;
     let path = context.archive_path()?;
-    let now = Timestamp::now();
     let lock = LockState::of(&path);
     let status = status::read(&context.open_archive_itself()?, &lock, now, max_age)?;
-    let round_seconds = audit_seconds(context)?.map(|pace| status.proof.round_seconds(pace));
-    match flags.output {
-        Format::Table if flags.columns.is_empty() => {
-            let page = Page {
-                context,
-                flags,
-                status: &status,
-                round_seconds,
-                now,
-            };
-            let mut hidden = Vec::new();
-            pager::print(context, |stdout| {
-                hidden = page.print(&path, &lock, stdout)?;
-                Ok(())
-            })?;
-            answer::tell_hidden(context.terminal, &hidden, "-o json");
-        }
-        Format::Json => print_json(context, (&path, &lock), &status, round_seconds)?,
-        _ => {
-            if flags.output == Format::Html {
-                context.terminal.note(&status.verdict.text);
-            }
-            print_listings(context, flags, &status.listings)?;
-        }
-    }
-    let is_problem = status.verdict.state != State::Complete;
-    Ok(if flags.exit_code && is_problem {
+    let pace = audit_seconds(context)?;
+    Ok(Facts {
+        round_seconds: pace.map(|pace| status.proof.round_seconds(pace)),
+        path,
+        lock,
+        status,
+    })
+}
+
+/// With `--exit-code`, any archive but a complete one is a problem.
+fn exit_status(flags: &AnswerFlags, status: &status::Status) -> Status {
+    if flags.exit_code && status.verdict.state != State::Complete {
         Status::Found
     } else {
         Status::Done
-    })
+    }
 }
 
 /// The whole status, for scripts.
@@ -100,23 +155,56 @@ struct Document<'a> {
     status: &'a status::Status,
 }
 
-fn print_json(
-    context: &Context,
-    (path, lock): (&Path, &LockState),
-    status: &status::Status,
-    audit_round_seconds: Option<i64>,
-) -> Result<(), Failure> {
-    let document = Document {
-        path: path.display().to_string(),
-        is_sync_running: match lock {
-            LockState::Free => Some(false),
-            LockState::Held { .. } => Some(true),
-            LockState::Left { .. } => None,
-        },
-        audit_round_seconds,
-        status,
-    };
-    document::print_json(context, &document)?;
+/// The statuses of several accounts, for scripts.
+#[derive(Serialize)]
+struct Accounts<'a> {
+    accounts: Vec<OfAccount<'a>>,
+}
+
+#[derive(Serialize)]
+struct OfAccount<'a> {
+    account: &'a str,
+    #[serde(flatten)]
+    document: Document<'a>,
+}
+
+impl Facts {
+    fn document(&self) -> Document<'_> {
+        Document {
+            path: self.path.display().to_string(),
+            is_sync_running: match self.lock {
+                LockState::Free => Some(false),
+                LockState::Held { .. } => Some(true),
+                LockState::Left { .. } => None,
+            },
+            audit_round_seconds: self.round_seconds,
+            status: &self.status,
+        }
+    }
+
+    fn page(&self, now: Timestamp) -> Page<'_> {
+        Page {
+            account: None,
+            facts: self,
+            now,
+        }
+    }
+}
+
+/// Prints the statuses for people.
+fn print_pages(context: &Context, flags: &AnswerFlags, pages: &[Page<'_>]) -> Result<(), Failure> {
+    let mut hidden = BTreeSet::new();
+    pager::print(context, |stdout| {
+        for (place, page) in pages.iter().enumerate() {
+            if place > 0 {
+                writeln!(stdout)?;
+            }
+            hidden.extend(page.print((context, flags), stdout)?);
+        }
+        Ok(())
+    })?;
+    let hidden: Vec<_> = hidden.into_iter().collect();
+    answer::tell_hidden(context.terminal, &hidden, "-o json");
     Ok(())
 }
 
@@ -185,11 +273,9 @@ const INDENT: usize = 10;
 
 /// The status for people.
 struct Page<'a> {
-    context: &'a Context,
-    flags: &'a AnswerFlags,
-    status: &'a status::Status,
-    /// The duration of a full round of audits in seconds; `None` when audits are off.
-    round_seconds: Option<i64>,
+    /// The account, if there are several.
+    account: Option<AccountName>,
+    facts: &'a Facts,
     now: Timestamp,
 }
 
@@ -197,17 +283,23 @@ impl Page<'_> {
     /// Returns the columns that did not fit.
     fn print(
         &self,
-        path: &Path,
-        lock: &LockState,
+        (context, flags): (&Context, &AnswerFlags),
         sink: &mut dyn Write,
     ) -> io::Result<Vec<String>> {
-        let width = self.context.terminal.width;
-        let verdict = visible(&self.status.verdict.text);
-        writeln!(sink, "{}\n", wrapped(&verdict, width, 2))?;
+        let Facts {
+            path,
+            lock,
+            status,
+            round_seconds,
+        } = self.facts;
+        let width = context.terminal.width;
+        let account = self.account.map(|account| format!("{account}: "));
+        let verdict = format!("{}{}", account.unwrap_or_default(), status.verdict.text);
+        writeln!(sink, "{}\n", wrapped(&visible(&verdict), width, 2))?;
         let lines = Lines {
-            status: self.status,
-            zone: &self.flags.tz,
-            round_seconds: self.round_seconds,
+            status,
+            zone: &flags.tz,
+            round_seconds: *round_seconds,
             now: self.now,
         };
         for (name, text) in lines.all(path, lock) {
@@ -215,16 +307,16 @@ impl Page<'_> {
             writeln!(sink, "{}", wrapped(&line, width, INDENT))?;
         }
         let mut hidden = Vec::new();
-        if !self.status.listings.is_empty() {
+        if !status.listings.is_empty() {
             writeln!(sink)?;
-            let mut table = self.table(sink);
+            let mut table = table((context, flags), sink);
             self.write_listings(table.as_mut())?;
             table.finish()?;
             hidden.extend(table.hidden().iter().map(ToString::to_string));
         }
-        if !self.status.runs.is_empty() {
+        if !status.runs.is_empty() {
             writeln!(sink)?;
-            let mut table = self.table(sink);
+            let mut table = table((context, flags), sink);
             self.write_runs(table.as_mut())?;
             table.finish()?;
             hidden.extend(table.hidden().iter().map(ToString::to_string));
@@ -258,7 +350,7 @@ impl Page<'_> {
         let shown: Vec<usize> = (0..LISTING.len()).filter(without_name).collect();
         let headings: Vec<_> = shown.iter().map(|index| headings[*index]).collect();
         table.header(&headings)?;
-        self.status.listings.iter().try_for_each(|listing| {
+        self.facts.status.listings.iter().try_for_each(|listing| {
             let mut values = listing_values(listing);
             if let Some(name) = &listing.droplet_name {
                 values[0] = Value::Text(name);
@@ -268,21 +360,9 @@ impl Page<'_> {
         })
     }
 
-    fn table<'sink>(&self, sink: &'sink mut dyn Write) -> Box<dyn RowWriter + 'sink> {
-        let options = Options {
-            header: !self.flags.no_header,
-            width: self.context.terminal.width,
-            hides_columns: true,
-            is_colored: self.context.terminal.colors_answers,
-            zone: self.flags.tz.clone(),
-            ..Options::default()
-        };
-        output::writer(Format::Table, options, sink)
-    }
-
     fn write_runs(&self, table: &mut dyn RowWriter) -> io::Result<()> {
         table.header(&run_headings())?;
-        for run in &self.status.runs {
+        for run in &self.facts.status.runs {
             let message = run.message.as_ref();
             let message = message.map(|it| it.lines().collect::<Vec<_>>().join("; "));
             table.row(&[
@@ -298,6 +378,21 @@ impl Page<'_> {
         }
         Ok(())
     }
+}
+
+fn table<'sink>(
+    (context, flags): (&Context, &AnswerFlags),
+    sink: &'sink mut dyn Write,
+) -> Box<dyn RowWriter + 'sink> {
+    let options = Options {
+        header: !flags.no_header,
+        width: context.terminal.width,
+        hides_columns: true,
+        is_colored: context.terminal.colors_answers,
+        zone: flags.tz.clone(),
+        ..Options::default()
+    };
+    output::writer(Format::Table, options, sink)
 }
 
 fn run_headings() -> [Heading<'static>; 8] {

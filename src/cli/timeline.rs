@@ -1,13 +1,15 @@
 //! `archiver timeline`: prints the actions of one droplet, and its state after each, on stdout.
 
 use archiver::core::time::{Timestamp, Zone, duration_text, parse_since, parse_until};
-use archiver::query::DropletSelector;
 use archiver::query::timeline::{self, Column, Droplet, Power, State, Window};
+use archiver::query::{Choice, DropletSelector, Filter};
 
 use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
 use super::filter;
+use super::order::{Order, Way};
+use super::union;
 
 /// Flags of `archiver timeline`.
 #[derive(clap::Args)]
@@ -41,6 +43,19 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let now = Timestamp::now();
     let flags = &arguments.answer;
     let window = window(arguments, now)?;
+    if context.has_several() {
+        let order = Order {
+            by: vec![("started_at".to_owned(), Way::Up)],
+            ..Order::default()
+        };
+        let named = Filter {
+            droplets: Choice::any_of([arguments.droplet.clone()]),
+            ..Filter::default()
+        };
+        return union::rows(context, flags, (&order, None), &named, |own| {
+            run(own, arguments)
+        });
+    }
     let connection = context.open_archive()?;
     let droplet = timeline::find(&connection, &arguments.droplet);
     let droplet = droplet.map_err(|error| filter::unresolved(context, flags, error))?;

@@ -40,22 +40,28 @@ pub(super) fn question(context: &Context, uri: &Uri) -> Result<Question, Refusal
     let environment = context.config.environment();
     command.args(arguments).env_clear();
     command.envs(environment.without_secrets());
-    let archive = archive(context)?;
-    Ok(Question { command, archive })
+    let archives = archives(context)?;
+    Ok(Question { command, archives })
 }
 
-fn archive(context: &Context) -> Result<PathBuf, Refusal> {
-    let path = context.archive_path();
-    path.map_err(|failure| cannot(&failure.message))
+fn archives(context: &Context) -> Result<Vec<PathBuf>, Refusal> {
+    let path = |context: &Context| {
+        let path = context.archive_path();
+        path.map_err(|failure| cannot(&failure.message))
+    };
+    if !context.has_several() {
+        return Ok(vec![path(context)?]);
+    }
+    let accounts = context.accounts().iter();
+    accounts.map(|it| path(&context.for_account(it))).collect()
 }
 
 fn cannot(error: &dyn std::fmt::Display) -> Refusal {
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
 }
 
-/// The archive, the configuration and the account of the server, in flags.
+/// The archive, the configuration and the accounts of the server, in flags.
 fn surroundings(context: &Context) -> Result<Vec<OsString>, Refusal> {
-    let path = archive(context)?;
     let flag = |name: &str, path: &Path| {
         let mut flag = OsString::from(name);
         flag.push(path);
@@ -63,10 +69,14 @@ fn surroundings(context: &Context) -> Result<Vec<OsString>, Refusal> {
     };
     let config = context.global.config.as_deref();
     let config = config.map(|path| flag("--config=", path));
-    let account = context.account();
-    let account = account.map(|name| format!("--account={name}").into());
-    let db = flag("--db=", &path);
-    Ok(config.into_iter().chain(account).chain([db]).collect())
+    let accounts = context.accounts().iter();
+    let accounts = accounts.map(|it| format!("--account={}", it.name).into());
+    // Each of several accounts has its own.
+    let path = match archives(context)?.as_slice() {
+        [only] => Some(flag("--db=", only)),
+        _ => None,
+    };
+    Ok(config.into_iter().chain(accounts).chain(path).collect())
 }
 
 /// The arguments of the command.

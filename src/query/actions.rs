@@ -29,12 +29,39 @@ pub fn actions(
     columns: &[Column],
     visit: &mut dyn FnMut(&[Value<'_>]) -> io::Result<()>,
 ) -> Result<u64, Error> {
+    visit_first(connection, (filter, now), columns, columns.len(), visit)
+}
+
+/// As [`actions`], for columns with the sort key and the id. When [`has_stuck_last`](Filter::has_stuck_last), a cell
+/// follows: 1 for an action that comes last, else 0.
+///
+/// # Errors
+/// As [`actions`].
+pub fn actions_in_order(
+    connection: &Connection,
+    filter: &Filter,
+    now: Timestamp,
+    columns: &[Column],
+    visit: &mut dyn FnMut(&[Value<'_>]) -> io::Result<()>,
+) -> Result<u64, Error> {
+    let cells = columns.len() + usize::from(filter.has_stuck_last());
+    visit_first(connection, (filter, now), columns, cells, visit)
+}
+
+/// Passes on this number of cells.
+fn visit_first(
+    connection: &Connection,
+    (filter, now): (&Filter, Timestamp),
+    columns: &[Column],
+    cells: usize,
+    visit: &mut dyn FnMut(&[Value<'_>]) -> io::Result<()>,
+) -> Result<u64, Error> {
     let question = Question::resolve(connection, filter, now)?;
     let query = select(&question, columns);
     let mut statement = connection.prepare(&query.sql)?;
     let mut rows = statement.query(params_from_iter(query.parameters))?;
     let mut shown = Shown::new(connection, columns)?;
-    Ok(visit_shown(&mut rows, columns.len(), &mut shown, visit)?)
+    Ok(visit_shown(&mut rows, cells, &mut shown, visit)?)
 }
 
 /// The cells that are looked up because SQL returns only their keys: the name of the droplet, and the region as an

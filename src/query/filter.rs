@@ -1,6 +1,6 @@
 //! The question as a plain value: no SQL, no flags.
 
-use super::TypeSelector;
+use super::{Column, TypeSelector};
 use crate::core::model::{ActionId, DropletId};
 use crate::core::time::Timestamp;
 use std::convert::Infallible;
@@ -50,6 +50,14 @@ pub struct Filter {
     /// The maximum number of actions. Those with the greatest sort keys are kept, by default the most recent ones. They
     /// are shown in the usual order.
     pub limit: Option<u64>,
+}
+
+impl Filter {
+    /// True when the order puts actions last that began long before the overlap interval, and are still in progress.
+    #[must_use]
+    pub fn has_stuck_last(&self) -> bool {
+        self.sort == SortKey::Started && self.overlap.is_some()
+    }
 }
 
 /// The time since when an action is in the archive.
@@ -113,6 +121,17 @@ pub struct UnknownSortKey {
 }
 
 impl SortKey {
+    /// The column with the key.
+    #[must_use]
+    pub fn column(self) -> Column {
+        match self {
+            Self::Started => Column::StartedAt,
+            Self::Completed => Column::CompletedAt,
+            Self::Duration => Column::DurationSeconds,
+            Self::Id => Column::Id,
+        }
+    }
+
     /// Every key.
     pub const ALL: [Self; 4] = [Self::Started, Self::Completed, Self::Duration, Self::Id];
 
@@ -191,6 +210,19 @@ impl<T> Choice<T> {
     {
         let is_in = |values: &[T]| values.iter().any(|other| other == value);
         (self.any_of.is_empty() || is_in(&self.any_of)) && !is_in(&self.none_of)
+    }
+
+    /// All values, requested or left out.
+    pub(super) fn all(&self) -> impl Iterator<Item = &T> {
+        self.any_of.iter().chain(&self.none_of)
+    }
+
+    /// Keeps these values. False when none is left of those that were requested.
+    pub(super) fn retain(&mut self, is_kept: impl Fn(&T) -> bool) -> bool {
+        let is_anything = self.any_of.is_empty();
+        self.any_of.retain(&is_kept);
+        self.none_of.retain(is_kept);
+        is_anything || !self.any_of.is_empty()
     }
 
     /// True when each requested value is left out again.

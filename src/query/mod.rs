@@ -27,10 +27,11 @@ mod question;
 mod rows;
 mod show;
 mod statement;
+mod strangers;
 mod suggest;
 
 pub use crate::core::similar::nearest;
-pub use actions::{actions, count};
+pub use actions::{actions, actions_in_order, count};
 pub use archived::not_archived;
 pub use column::{Column, UnknownColumn};
 pub use droplets::{droplets, droplets_kept};
@@ -44,6 +45,7 @@ pub use last::{Last, LastAction, last};
 pub use show::{
     Details, DropletDetails, ImportDetails, Offer, RegionDetails, SyncDetails, Usual, show,
 };
+pub use strangers::{Stranger, strangers};
 pub use suggest::{Contradiction, contradictions};
 pub use suggest::{Unseen, unknown, unseen, unseen_droplets};
 

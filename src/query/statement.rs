@@ -9,10 +9,10 @@ use std::fmt::Write;
 
 use rusqlite::types::Value;
 
+use super::Column;
 use super::conditions::Conditions;
 use super::conditions::plan;
 use super::question::Question;
-use super::{Column, SortKey};
 
 /// SQL with the values of its parameters, in their order.
 #[derive(Debug)]
@@ -21,29 +21,17 @@ pub(super) struct Statement {
     pub(super) parameters: Vec<Value>,
 }
 
-impl SortKey {
-    /// The value, as SQL in terms of the table `actions`.
-    fn expression(self) -> &'static str {
-        match self {
-            Self::Started => Column::StartedAt.expression(),
-            Self::Completed => Column::CompletedAt.expression(),
-            Self::Duration => Column::DurationSeconds.expression(),
-            Self::Id => Column::Id.expression(),
-        }
-    }
-}
-
 /// The matching actions, in the order of the filter. Columns that only the order needs may follow the requested
 /// columns.
 pub(super) fn select(question: &Question<'_>, columns: &[Column]) -> Statement {
     let filter = question.filter;
     let mut conditions = Conditions::new(question);
     let mut shown: Vec<&'static str> = columns.iter().map(|column| column.expression()).collect();
-    let key = place_of(filter.sort.expression(), &mut shown);
+    let key = place_of(filter.sort.column().expression(), &mut shown);
     let id = place_of(Column::Id.expression(), &mut shown);
     let mut expressions = shown.join(", ");
     let mut last = String::new();
-    if filter.sort == SortKey::Started
+    if filter.has_stuck_last()
         && let Some(is_stuck) = conditions.is_stuck()
     {
         let _ = write!(expressions, ", {is_stuck}");

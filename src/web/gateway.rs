@@ -41,8 +41,8 @@ const OVERVIEW: &str = "/";
 pub struct Question {
     /// The command.
     pub command: Command,
-    /// The archive that it reads.
-    pub archive: PathBuf,
+    /// The archives that it reads.
+    pub archives: Vec<PathBuf>,
 }
 
 type Find = dyn Fn(&Uri) -> Result<Question, Refusal> + Send + Sync;
@@ -66,11 +66,19 @@ pub fn pages(
         memory: Memory::default(),
     });
     if let Ok(question) = (gateway.find)(&Uri::from_static(OVERVIEW))
-        && fs::metadata(&question.archive).is_ok_and(|file| file.len() > LARGE)
+        && length(&question.archives) > LARGE
     {
         tokio::spawn(renew(Arc::clone(&gateway), question, OVERVIEW.to_owned()));
     }
     Router::new().fallback(answer).with_state(gateway)
+}
+
+/// The length of all archives that can be read, in bytes.
+fn length(archives: &[PathBuf]) -> u64 {
+    let lengths = archives
+        .iter()
+        .filter_map(|it| Some(fs::metadata(it).ok()?.len()));
+    lengths.sum()
 }
 
 async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Response<Body> {
@@ -112,7 +120,7 @@ async fn recalled_or_new(
     address: &str,
     format: Format,
 ) -> Result<Response<Body>, Refusal> {
-    let state = ArchiveState::of(&question.archive);
+    let state = ArchiveState::of(&question.archives);
     let Some(recalled) = gateway.memory.recall(address, &state) else {
         return ask(gateway, question, address, format).await;
     };
@@ -176,7 +184,7 @@ async fn ask(
     address: &str,
     format: Format,
 ) -> Result<Response<Body>, Refusal> {
-    let (asked_at, state) = (Instant::now(), ArchiveState::of(&question.archive));
+    let (asked_at, state) = (Instant::now(), ArchiveState::of(&question.archives));
     let is_overview = address == OVERVIEW || address.starts_with("/?");
     let most = if is_overview {
         MOST_OVERVIEW
@@ -263,7 +271,11 @@ fn verdict(ended: &Ended) -> Result<(), Refusal> {
     };
     let said = format!("\n{}", ended.messages);
     let error = said.rsplit_once("\nerror: ").map(|(_, error)| error.trim());
-    let error = error.unwrap_or("the command failed without a message");
+    // Each of several accounts has its own error.
+    let error = error.unwrap_or(match ended.messages.trim() {
+        "" => "the command failed without a message",
+        messages => messages,
+    });
     Err(match error.split_once("\nhint: ") {
         Some((message, hint)) => Refusal::new(status, message).with_hint(hint),
         None => Refusal::new(status, error),

@@ -5,6 +5,12 @@ use std::io;
 use crate::core::time::Timestamp;
 use crate::output::{Heading, RowWriter, Value};
 
+/// The number of an account, and the id of one of its droplets.
+pub type DropletKey = (i64, i64);
+
+/// The column with the number of the account.
+pub const ACCOUNT: &str = "account";
+
 /// The rows of one answer. A chart reads their cells by the names of the columns.
 #[derive(Clone, Debug, Default)]
 pub struct Kept {
@@ -48,6 +54,13 @@ impl<'a> Row<'a> {
     fn cell(self, column: &str) -> Option<&'a Cell> {
         let index = self.columns.iter().position(|name| name == column)?;
         self.cells.get(index)
+    }
+
+    /// The droplet of the row: its account, if there are several, and its id.
+    #[must_use]
+    pub fn droplet(self) -> Option<DropletKey> {
+        let account = self.integer(ACCOUNT).unwrap_or_default();
+        Some((account, self.integer("droplet_id")?))
     }
 
     /// The text in this column, if it has one.

@@ -22,23 +22,26 @@ const SHOWN_FOR: Duration = Duration::from_secs(300);
 /// The number of kept answers. Each has a few megabytes at most.
 const MOST: usize = 8;
 
-/// The state of an archive: the time and the length of its file, and of the file beside it while a sync writes.
+/// The state of the archives: the time and the length of each file, and of the file beside it while a sync writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ArchiveState([Option<(SystemTime, u64)>; 2]);
+pub(super) struct ArchiveState(Vec<[Option<(SystemTime, u64)>; 2]>);
 
 impl ArchiveState {
     fn exists(&self) -> bool {
-        self.0[0].is_some()
+        self.0.iter().any(|[file, _]| file.is_some())
     }
 
-    pub(super) fn of(archive: &Path) -> Self {
-        let mut wal = archive.as_os_str().to_owned();
-        wal.push("-wal");
+    pub(super) fn of(archives: &[PathBuf]) -> Self {
         let state = |path: &Path| {
             let metadata = fs::metadata(path).ok()?;
             Some((metadata.modified().ok()?, metadata.len()))
         };
-        Self([state(archive), state(&PathBuf::from(wal))])
+        let states = archives.iter().map(|archive| {
+            let mut wal = archive.as_os_str().to_owned();
+            wal.push("-wal");
+            [state(archive), state(&PathBuf::from(wal))]
+        });
+        Self(states.collect())
     }
 }
 
@@ -118,7 +121,7 @@ mod tests {
     use super::*;
 
     fn state(length: u64) -> ArchiveState {
-        ArchiveState([Some((SystemTime::UNIX_EPOCH, length)), None])
+        ArchiveState(vec![[Some((SystemTime::UNIX_EPOCH, length)), None]])
     }
 
     #[tokio::test(start_paused = true)]
@@ -140,7 +143,11 @@ mod tests {
         tokio::time::advance(SHOWN_FOR).await;
         assert!(memory.recall("/", &state(2)).is_none());
         memory.keep("/", state(2), begun, &Bytes::new());
-        assert!(memory.recall("/", &ArchiveState([None, None])).is_none());
+        assert!(
+            memory
+                .recall("/", &ArchiveState(vec![[None, None]]))
+                .is_none()
+        );
         memory.keep("/", state(2), begun, &Bytes::new());
         memory.forget("/");
         assert!(memory.recall("/", &state(2)).is_none());

@@ -19,7 +19,7 @@ pub use address::{AddressError, ListenAddress};
 pub use axum::http::{StatusCode, Uri};
 pub use document::{Part, frame, sheet};
 pub use gateway::{Question, pages};
-pub use kept::{Kept, Row};
+pub use kept::{ACCOUNT, DropletKey, Kept, Row};
 pub use page::{Actions, Figure, Lane, Mark, MarkKind, Overview, Served, Window};
 pub use refusal::Refusal;
 pub use server::{Error, Server};

@@ -36,6 +36,7 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
             "cli/page/",
             "cli/report.rs",
             "cli/report_digest.rs",
+            "cli/sql.rs",
         ],
     ),
     ("clap::", &["cli/"]),

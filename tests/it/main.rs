@@ -67,6 +67,7 @@ mod sync;
 mod terminal;
 mod timeline;
 mod token;
+mod union;
 mod usage;
 mod verify;
 mod witness;

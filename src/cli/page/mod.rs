@@ -1,29 +1,28 @@
 //! `archiver page`: writes the history as one HTML document. The answers are those of other commands;
-//! `fleet` chooses the droplets.
+//! `fleet` chooses the droplets, `archives` asks the archives.
 
+mod archives;
 mod fleet;
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use archiver::archive::LockState;
-use archiver::core::model::DropletId;
 use archiver::core::replace::{Readers, replace_file};
 use archiver::core::time::{CalendarUnit, Timestamp, Zone, duration_text};
-use archiver::output::{RowWriter, grouped};
-use archiver::query::report::{self, Library};
-use archiver::query::stats::{self, Dimension, Measure};
-use archiver::query::status;
-use archiver::query::{self, Choice, Column, Filter, TypeSelector};
-use archiver::web::{Actions, Figure, Kept, Overview, Row, Served, Window};
-use rusqlite::Connection;
+use archiver::output::grouped;
+use archiver::query::report::Library;
+use archiver::query::stats::{Dimension, Measure};
+use archiver::query::{self, Choice, Filter, TypeSelector};
+use archiver::web::{Figure, Kept, Overview, Row, Served, Window};
 
 use super::Context;
 use super::exit::{Failure, Status, unless_closed};
 use super::filter::{self, FilterFlags};
-use super::report_digest;
+use super::outcome;
+use super::union;
 use super::written::Written;
+use archives::Archive;
+use fleet::ids;
 
 /// Flags of `archiver page`.
 #[derive(clap::Args)]
@@ -58,8 +57,6 @@ than a million actions; --since chooses another start. The table has the newest 
 droplets with the most actions, and the reports those of `archiver report --all`, about the droplets that a filter \
 names.";
 
-/// The number of actions in the table.
-const MOST_ROWS: u64 = 50_000;
 /// With more actions than this, the usual window is the last year.
 const MANY_ACTIONS: u64 = 1_000_000;
 const YEAR_SECONDS: i64 = 365 * 86_400;
@@ -71,17 +68,20 @@ pub(super) fn run(
     arguments: &Arguments,
     library: &Library,
 ) -> Result<Status, Failure> {
-    let connection = context.open_archive()?;
-    let page = Page::new(context, arguments, &connection, library)?;
+    let (now, zone) = (Timestamp::now(), &arguments.tz);
+    let filter = arguments.which.filter(now, zone)?;
+    let (archives, failed) = archives(context, &filter, now)?;
+    if archives.is_empty() {
+        return Ok(failed.unwrap_or(Status::Done));
+    }
+    let page = Page::new(context, arguments, (archives, filter, now), library)?;
     let overview = page.overview()?;
-    let found = overview.by_day.sum("count");
-    let slips = filter::slips(&connection, (&page.filter, page.now), found)?;
+    context.terminal.warnings(&page.slips(&overview)?);
     drop(page);
-    drop(connection);
-    context.terminal.warnings(&slips);
     let text = overview.document().into_string();
+    let status = failed.unwrap_or(Status::Done);
     if arguments.output == Path::new("-") {
-        return unless_closed(io::stdout().lock().write_all(text.as_bytes()));
+        return unless_closed(io::stdout().lock().write_all(text.as_bytes())).map(|_| status);
     }
     replace_file(&arguments.output, &text, Readers::Usual).map_err(|error| {
         Failure::failed(error.to_string()).with_hint("choose another file with -o")
@@ -90,21 +90,33 @@ pub(super) fn run(
         let path = arguments.output.display();
         context.terminal.note(&format!("wrote {path}"));
     }
-    Ok(Status::Done)
+    Ok(status)
+}
+
+/// The archives of the page, and the exit status if one of them cannot be read.
+fn archives(
+    context: &Context,
+    filter: &Filter,
+    now: Timestamp,
+) -> Result<(Vec<Archive>, Option<Status>), Failure> {
+    if !context.has_several() {
+        return Ok((vec![Archive::open(context, filter, now)?], None));
+    }
+    let answers = union::each(context, filter, |own| Archive::open(own, filter, now))?;
+    let failed = answers.failed();
+    let archives = answers.all.into_iter().map(|(_, archive)| archive);
+    Ok((archives.collect(), failed))
 }
 
 /// The questions of one page.
 struct Page<'a> {
     context: &'a Context,
-    connection: &'a Connection,
+    archives: Vec<Archive>,
     zone: &'a Zone,
     now: Timestamp,
-    status: status::Status,
     filter: Filter,
     window: Window,
     library: &'a Library,
-    /// The droplets that the filter names; `None` for all.
-    chosen: Option<Vec<DropletId>>,
     is_linked: bool,
 }
 
@@ -112,55 +124,67 @@ impl<'a> Page<'a> {
     fn new(
         context: &'a Context,
         arguments: &'a Arguments,
-        connection: &'a Connection,
+        (archives, mut filter, now): (Vec<Archive>, Filter, Timestamp),
         library: &'a Library,
     ) -> Result<Self, Failure> {
-        let (now, zone) = (Timestamp::now(), &arguments.tz);
-        let lock = LockState::of(&context.archive_path()?);
-        let status = status::read(connection, &lock, now, None)?;
-        let mut filter = arguments.which.filter(now, zone)?;
+        let zone = &arguments.tz;
+        let facts = || archives.iter().map(|archive| &archive.status.facts);
+        let actions: u64 = facts().map(|facts| facts.actions).sum();
         let is_open = filter.since.is_none() && filter.until.is_none() && filter.overlap.is_none();
-        if is_open && status.facts.actions > MANY_ACTIONS {
+        if is_open && actions > MANY_ACTIONS {
             filter.since = Some(now.saturating_add_seconds(-YEAR_SECONDS));
         }
-        let first = status.facts.first_action_at.as_deref();
-        let first = first.and_then(|first| first.parse().ok());
+        let first = facts().filter_map(|facts| facts.first_action_at.as_deref()?.parse().ok());
         Ok(Self {
             context,
-            connection,
             zone,
             now,
-            status,
             library,
-            chosen: query::droplets_kept(connection, &filter)?,
-            window: window(&filter, first, now, zone)?,
+            window: window(&filter, first.min(), now, zone)?,
+            archives,
             filter,
             is_linked: arguments.linked,
         })
+    }
+
+    /// Probable mistakes in the filter, as all accounts see them.
+    fn slips(&self, overview: &Overview) -> Result<Vec<String>, Failure> {
+        let found = overview.by_day.sum("count");
+        let slips = self.archives.iter().map(|archive| {
+            let filter = archive.known(&self.filter);
+            filter::slips(&archive.connection, (&filter, self.now), found)
+        });
+        Ok(outcome::shared(&slips.collect::<Result<Vec<_>, _>>()?))
     }
 
     fn overview(&self) -> Result<Overview, Failure> {
         let by_day = self.stats(&self.filter, &[DAY, Dimension::Type], Measure::Errors)?;
         let backups = narrowed_to(&self.filter, &["backup", "snapshot"]);
         let durations = self.stats(&backups, &[MONTH, Dimension::Type], Measure::Durations)?;
-        let chosen = self.chosen.as_deref();
+        let chosen = |_, archive: &Archive| archive.chosen.clone();
         let lives = self.report("lifetimes", chosen, None)?;
         let downtime = self.report("downtime", chosen, Some(self.window.since))?;
         let lanes = self.lanes(&lives)?;
-        let ids: Vec<_> = lanes.iter().map(|lane| lane.droplet_id).collect();
-        let uptime = self.report("uptime", Some(&ids), Some(self.year()))?;
+        let of_lanes = |place, _: &Archive| Some(ids(&lanes, place));
+        let uptime = self.report("uptime", of_lanes, Some(self.year()))?;
+        let unarchived = self
+            .archives
+            .iter()
+            .map(|archive| query::not_archived(&archive.connection, archive.chosen.as_deref()));
+        let unarchived = unarchived.map(|it| Ok(it?.len() as u64));
+        let is_incomplete = |archive: &Archive| archive.context.basis.is_incomplete();
         Ok(Overview {
             basis: self.basis(),
-            is_complete: !self.context.basis.is_incomplete(),
+            is_complete: !self.archives.iter().any(is_incomplete),
             figures: self.figures(&by_day, &lives, &downtime)?,
             reports: self.digest()?,
-            marks: self.marks(&ids)?,
+            marks: self.marks(&lanes)?,
             actions: self.actions(by_day.sum("count"))?,
             window: self.window.clone(),
             by_day,
             durations,
             droplets: lives.rows().filter(|life| self.is_in_window(*life)).count() as u64,
-            unarchived: query::not_archived(self.connection, chosen)?.len() as u64,
+            unarchived: unarchived.sum::<Result<u64, query::Error>>()?,
             lanes,
             downtime,
             uptime,
@@ -190,14 +214,6 @@ impl<'a> Page<'a> {
                 .is_none_or(|at| at >= self.window.since)
     }
 
-    /// The answers of the reports: about the droplets that the filter names, or about all.
-    fn digest(&self) -> Result<Vec<(String, String)>, Failure> {
-        match self.chosen.as_deref() {
-            Some([]) => Ok(Vec::new()),
-            chosen => report_digest::lines(self.context, self.library, self.zone, chosen),
-        }
-    }
-
     fn served(&self) -> Served {
         let written = &self.context.written;
         let json = [
@@ -220,79 +236,30 @@ impl<'a> Page<'a> {
         }
     }
 
-    fn stats(&self, filter: &Filter, by: &[Dimension], measure: Measure) -> Result<Kept, Failure> {
-        let question = stats::Question::new(by.to_vec(), self.zone.clone(), measure);
-        let mut kept = Kept::default();
-        stats::stats(self.connection, filter, self.now, &question, &mut kept)?;
-        Ok(kept)
-    }
-
-    /// The answer of a report about these droplets, or about all, from `since` to the end of the window.
-    fn report(
-        &self,
-        name: &str,
-        droplets: Option<&[DropletId]>,
-        since: Option<Timestamp>,
-    ) -> Result<Kept, Failure> {
-        let mut kept = Kept::default();
-        if droplets.is_some_and(<[_]>::is_empty) {
-            return Ok(kept);
-        }
-        let report = self.library.get(name)?;
-        let mut written = BTreeMap::new();
-        if let Some(since) = since {
-            written.insert("since".to_owned(), since.to_string());
-            written.insert("until".to_owned(), self.window.until.to_string());
-        }
-        if let Some(droplets) = droplets {
-            written.insert("droplet".to_owned(), report_digest::ids_text(droplets));
-        }
-        let (connection, now, zone) = (self.connection, self.now, self.zone);
-        let context = report::Context {
-            connection,
-            now,
-            zone,
-        };
-        let bound = report.bind(&written, &context)?;
-        report::run(connection, report, &bound, &mut kept)?;
-        Ok(kept)
-    }
-
-    fn actions(&self, total: u64) -> Result<Actions, Failure> {
-        let columns = Column::FOR_PROGRAMS;
-        let mut actions = Actions::new(self.zone, total);
-        let headings = columns.map(Column::heading);
-        actions.header(&headings).map_err(query::Error::Write)?;
-        let newest = Filter {
-            limit: Some(MOST_ROWS),
-            reverse: true,
-            ..self.filter.clone()
-        };
-        query::actions(self.connection, &newest, self.now, &columns, &mut |row| {
-            actions.row(row)
-        })?;
-        Ok(actions)
-    }
-
     fn basis(&self) -> Vec<(&'static str, String)> {
         let shown = |at: Timestamp| at.in_zone(self.zone).to_string();
-        let fresh = self.status.verdict.fresh_at.as_deref();
-        let fresh = fresh
-            .and_then(|at| at.parse().ok())
-            .map_or("never".to_owned(), shown);
+        let fresh = self.archives.iter().map(|archive| {
+            let fresh_at = archive.status.verdict.fresh_at.as_deref();
+            fresh_at.and_then(|at| at.parse::<Timestamp>().ok())
+        });
+        // Without any for one account, there is none for all.
+        let fresh = fresh.min().flatten().map_or("never".to_owned(), shown);
         let window = &self.window;
-        let mut basis = vec![
-            (
-                "Archive",
-                format!("{} (when written)", self.status.verdict.text),
-            ),
+        let archives = self.archives.iter().map(|archive| {
+            let account = archive.account.map(|account| format!("{account}: "));
+            let account = account.unwrap_or_default();
+            let verdict = &archive.status.verdict.text;
+            ("Archive", format!("{account}{verdict} (when written)"))
+        });
+        let mut basis: Vec<_> = archives.collect();
+        basis.extend([
             ("Last complete sync", fresh),
             (
                 "Window",
                 format!("{} to {}", shown(window.since), shown(window.until)),
             ),
             ("Time zone", self.zone.to_string()),
-        ];
+        ]);
         let chosen = self.context.written.filters();
         if !chosen.is_empty() {
             basis.push(("Filters", chosen));
@@ -317,7 +284,11 @@ impl<'a> Page<'a> {
             statuses: Choice::any_of(["in-progress".to_owned()]),
             ..self.filter.clone()
         };
-        Ok(query::count(self.connection, &open, self.now)?)
+        let count = |archive: &Archive| {
+            let open = archive.known(&open);
+            query::count(&archive.connection, &open, self.now)
+        };
+        Ok(self.archives.iter().map(count).sum::<Result<u64, _>>()?)
     }
 
     fn figures(

@@ -6,14 +6,15 @@
 //! texts into values; [`run()`] passes on the rows one by one.
 //!
 //! The files: `questions/` has the embedded reports, `library` finds them and those of the user, `header` reads
-//! headers, `definition` has the result, `binding` turns texts into values, `run` asks the archive, `total` adds a
-//! row of sums, and `error` explains failures.
+//! headers, `definition` has the result, `binding` turns texts into values, `run` asks the archive, `order` reads the
+//! order of the rows, `total` adds a row of sums, and `error` explains failures.
 
 mod binding;
 mod definition;
 mod error;
 mod header;
 mod library;
+mod order;
 mod run;
 mod total;
 
@@ -21,6 +22,7 @@ pub use binding::{Bound, Context};
 pub use definition::{Allowed, Kind, Origin, Parameter, Report, Total};
 pub use error::{Error, Problem};
 pub use library::Library;
+pub use order::RowOrder;
 pub use run::{column_names, run};
 pub use total::WithTotal;
 

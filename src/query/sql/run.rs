@@ -272,7 +272,8 @@ fn unknown_name<'a>(message: &'a str, what: &str) -> Option<&'a str> {
 fn elsewhere(connection: &Connection, message: &str) -> rusqlite::Result<Vec<String>> {
     const HAVING: &str = "
         SELECT object.name
-          FROM sqlite_schema AS object, pragma_table_info(object.name) AS info
+          FROM (SELECT * FROM sqlite_schema UNION ALL SELECT * FROM sqlite_temp_schema) AS object,
+               pragma_table_info(object.name) AS info
          WHERE object.type IN ('table', 'view') AND info.name = ?1 COLLATE NOCASE
          ORDER BY object.type, object.name
          LIMIT 3";
@@ -285,10 +286,14 @@ fn elsewhere(connection: &Connection, message: &str) -> rusqlite::Result<Vec<Str
 
 /// Suggestions for a name that SQLite does not know.
 fn near(connection: &Connection, message: &str) -> rusqlite::Result<Vec<String>> {
-    const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')";
+    const TABLES: &str = "
+        SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')
+         UNION ALL
+        SELECT name FROM sqlite_temp_schema";
     const COLUMNS: &str = "
         SELECT DISTINCT info.name
-          FROM sqlite_schema AS object, pragma_table_info(object.name) AS info
+          FROM (SELECT * FROM sqlite_schema UNION ALL SELECT * FROM sqlite_temp_schema) AS object,
+               pragma_table_info(object.name) AS info
          WHERE object.type IN ('table', 'view')";
     const FUNCTIONS: &str = "SELECT DISTINCT name FROM pragma_function_list";
     for (what, names) in [

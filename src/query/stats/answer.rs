@@ -2,15 +2,12 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::io;
 
-use rusqlite::{Connection, OptionalExtension};
-
-use super::groups::{Counted, Part};
+use super::groups::Part;
 use super::tally::Tally;
-use super::{Dimension, MOST_DIMENSIONS, Measure, Question};
-use crate::core::model::DropletId;
+use super::{Counts, Dimension, Measure, Names, PLACES, Question};
 use crate::output::{Heading, Look, RowWriter, Value};
-use crate::query::Error;
 
 /// The word for all groups, in the column of the first dimension.
 const TOTAL: &str = "total";
@@ -42,34 +39,33 @@ struct Compared {
     before: Tally,
 }
 
-/// Sorts the groups, keeps the requested ones, and writes them. `before` has the groups of the window before.
+/// Sorts the groups, keeps the requested ones, and writes them.
 pub(super) fn write(
-    connection: &Connection,
-    counted: Counted,
-    before: Option<Counted>,
+    counts: Counts,
     question: &Question,
     writer: &mut dyn RowWriter,
-) -> Result<(), Error> {
+) -> io::Result<()> {
+    let Counts {
+        counted,
+        before,
+        names,
+    } = counts;
     let is_compared = before.is_some();
     let (before, total_before) = before.map_or_else(Default::default, |it| (it.groups, it.total));
     let groups = kept(joined(counted.groups, before), question);
     let greatest = groups.iter().map(|group| group.now.count).max();
     let headings = headings(question, is_compared, number(greatest.unwrap_or(0)));
-    writer.header(&headings).map_err(Error::Write)?;
+    writer.header(&headings)?;
     for group in &groups {
-        let mut cells = Vec::with_capacity(headings.len());
-        for (dimension, part) in question.by.iter().zip(&group.parts) {
-            cells.extend(shown(connection, *dimension, part)?);
-        }
+        let cells = cells(&group.parts, question, &names);
         let before = is_compared.then_some(&group.before);
-        let values = values(&cells, &group.now, before, question.measure);
-        writer.row(&values).map_err(Error::Write)?;
+        writer.row(&values(&cells, &group.now, before, question.measure))?;
     }
     if question.total && !groups.is_empty() {
         let cells = total(question);
         let before = is_compared.then_some(&total_before);
         let values = values(&cells, &counted.total, before, question.measure);
-        writer.total(&values).map_err(Error::Write)?;
+        writer.total(&values)?;
     }
     Ok(())
 }
@@ -135,7 +131,7 @@ pub fn column_names() -> Vec<&'static str> {
 }
 
 fn headings(question: &Question, is_compared: bool, greatest: i64) -> Vec<Heading<'static>> {
-    let by = question.by.iter().take(MOST_DIMENSIONS);
+    let by = question.by.iter().take(PLACES);
     let mut headings: Vec<_> = by.flat_map(|dimension| dimension.headings()).collect();
     headings.push(Heading {
         look: Look::Bar { greatest },
@@ -168,25 +164,35 @@ impl Cell {
     }
 }
 
-fn shown(connection: &Connection, dimension: Dimension, part: &Part) -> Result<Vec<Cell>, Error> {
-    Ok(match (dimension, part) {
-        (Dimension::Droplet, Part::Number(id)) => {
-            let name = name(connection, *id)?.map_or(Cell::Null, Cell::Text);
-            vec![Cell::Number(*id), name]
+/// What the group is.
+fn cells(parts: &[Part], question: &Question, names: &Names) -> Vec<Cell> {
+    let accounts = question.by.iter().zip(parts);
+    let account = accounts.into_iter().find_map(|it| match it {
+        (Dimension::Account, Part::Name(name)) => Some(name.clone()),
+        _ => None,
+    });
+    let mut cells = Vec::new();
+    for (dimension, part) in question.by.iter().zip(parts) {
+        match (dimension, part) {
+            (Dimension::Droplet, Part::Number(id)) => {
+                let name = names.get(&(account.clone(), *id)).cloned();
+                cells.extend([Cell::Number(*id), name.map_or(Cell::Null, Cell::Text)]);
+            }
+            (Dimension::Droplet, _) => cells.extend([Cell::Null, Cell::Null]),
+            (Dimension::Started(unit), Part::Number(number)) => {
+                let number = i32::try_from(*number).ok();
+                cells.push(number.map_or(Cell::Null, |number| Cell::Text(unit.text(number))));
+            }
+            (_, Part::Name(name)) => cells.push(Cell::Text(name.clone())),
+            (_, Part::Unknown | Part::Number(_)) => cells.push(Cell::Null),
         }
-        (Dimension::Droplet, _) => vec![Cell::Null, Cell::Null],
-        (Dimension::Started(unit), Part::Number(number)) => {
-            let number = i32::try_from(*number).ok();
-            vec![number.map_or(Cell::Null, |number| Cell::Text(unit.text(number)))]
-        }
-        (_, Part::Name(name)) => vec![Cell::Text(name.clone())],
-        (_, Part::Unknown | Part::Number(_)) => vec![Cell::Null],
-    })
+    }
+    cells
 }
 
 /// The cells of the dimensions in the row of the total.
 fn total(question: &Question) -> Vec<Cell> {
-    let by = question.by.iter().take(MOST_DIMENSIONS);
+    let by = question.by.iter().take(PLACES);
     let mut cells: Vec<Cell> = by
         .flat_map(|dimension| dimension.headings())
         .map(|_| Cell::Null)
@@ -197,13 +203,6 @@ fn total(question: &Question) -> Vec<Cell> {
         *cell = Cell::Text(TOTAL.to_owned());
     }
     cells
-}
-
-/// The latest name of a droplet.
-fn name(connection: &Connection, id: DropletId) -> rusqlite::Result<Option<String>> {
-    let mut statement = connection.prepare_cached("SELECT name FROM droplets WHERE id = ?1")?;
-    let name = statement.query_row([id], |row| row.get(0)).optional()?;
-    Ok(name.flatten())
 }
 
 /// The numbers of a group. With a window before, each is followed by that of this window and by the difference.

@@ -23,7 +23,12 @@ pub enum Dimension {
     ResourceType,
     /// The start time, by clock or calendar.
     Started(CalendarUnit),
+    /// The account, in a count over several.
+    Account,
 }
+
+/// The name of the account's column.
+pub const ACCOUNT: &str = "account";
 
 /// A name that matches no dimension.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +39,7 @@ pub struct UnknownDimension {
 
 impl Dimension {
     /// Every dimension.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Type,
         Self::Status,
         Self::Droplet,
@@ -48,6 +53,7 @@ impl Dimension {
         Self::Started(CalendarUnit::Month),
         Self::Started(CalendarUnit::Quarter),
         Self::Started(CalendarUnit::Year),
+        Self::Account,
     ];
 
     /// The name, which chooses the dimension.
@@ -67,6 +73,7 @@ impl Dimension {
             Self::Started(CalendarUnit::Month) => "month",
             Self::Started(CalendarUnit::Quarter) => "quarter",
             Self::Started(CalendarUnit::Year) => "year",
+            Self::Account => ACCOUNT,
         }
     }
 
@@ -81,7 +88,7 @@ impl Dimension {
             Self::Tag => Heading::plain("tag"),
             Self::Region => Column::RegionSlug.heading(),
             Self::ResourceType => Column::ResourceType.heading(),
-            Self::Started(_) => Heading::plain(self.name()),
+            Self::Started(_) | Self::Account => Heading::plain(self.name()),
         };
         // Without what was asked for, a count counts nothing.
         vec![Heading { rank: 0, ..heading }]
@@ -96,6 +103,8 @@ impl Dimension {
             Self::Region => "actions.region_slug",
             Self::ResourceType => "actions.resource_type",
             Self::Started(_) => "actions.started_at",
+            // One archive does not know the name of its account.
+            Self::Account => "NULL",
         }
     }
 }
@@ -146,7 +155,7 @@ mod tests {
         assert_eq!(
             "size".parse::<Dimension>().unwrap_err().to_string(),
             "cannot count by `size`: use type, status, droplet, tag, region, resource-type, hour, weekday, day, \
-             week, month, quarter, year"
+             week, month, quarter, year, account"
         );
     }
 }

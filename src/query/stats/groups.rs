@@ -6,13 +6,13 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 use super::tally::Tally;
-use super::{Dimension, MOST_DIMENSIONS, Measure, Question};
+use super::{Dimension, Measure, PLACES, Question};
 use crate::core::model::DropletId;
 use crate::core::time::{Timestamp, Zone};
 use crate::query::{Error, Filter, scan};
 
 /// The position of a group in one dimension: a number of the clock or calendar, a droplet, or the number of a name.
-type Key = [Option<i64>; MOST_DIMENSIONS];
+type Key = [Option<i64>; PLACES];
 
 /// The position of a group in one dimension, for display. An unknown value comes first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +23,7 @@ pub(super) enum Part {
 }
 
 /// The groups of the matching actions.
+#[derive(Debug, Default)]
 pub(super) struct Counted {
     /// By their parts.
     pub(super) groups: BTreeMap<Vec<Part>, Tally>,
@@ -30,6 +31,20 @@ pub(super) struct Counted {
     pub(super) total: Tally,
     /// The first and the last start, where the start is a dimension.
     pub(super) started: Option<(Timestamp, Timestamp)>,
+    /// The first and the last second that the count is about, where each period has a group.
+    pub(super) reach: Option<(Timestamp, Timestamp)>,
+}
+
+impl Counted {
+    /// Adds the groups of another archive.
+    pub(super) fn add(&mut self, other: Self) {
+        for (parts, tally) in other.groups {
+            self.groups.entry(parts).or_default().join(tally);
+        }
+        self.total.join(other.total);
+        let ends = [self.reach, other.reach].into_iter().flatten();
+        self.reach = ends.reduce(|one, two| (one.0.min(two.0), one.1.max(two.1)));
+    }
 }
 
 const FAILED: &[u8] = b"errored";
@@ -64,7 +79,7 @@ struct Grouping<'a> {
 
 impl<'a> Grouping<'a> {
     fn new(connection: &Connection, question: &'a Question) -> rusqlite::Result<Self> {
-        let dimensions = question.by.iter().take(MOST_DIMENSIONS);
+        let dimensions = question.by.iter().take(PLACES);
         let mut dimensions: Vec<_> = dimensions
             .map(|dimension| (*dimension, Names::default()))
             .collect();
@@ -159,6 +174,7 @@ impl<'a> Grouping<'a> {
                 .collect(),
             total: self.total,
             started: self.started,
+            reach: None,
         }
     }
 }

@@ -11,12 +11,13 @@ mod periods;
 mod tally;
 
 pub use answer::column_names;
-pub use dimension::{Dimension, UnknownDimension};
+pub use dimension::{ACCOUNT, Dimension, UnknownDimension};
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use groups::{Counted, Part};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use tally::Tally;
 
 use crate::core::model::DropletId;
@@ -26,11 +27,13 @@ use crate::query::{Error, Filter};
 
 /// The maximum number of dimensions. More would make too many groups to read.
 pub const MOST_DIMENSIONS: usize = 3;
+/// The account is one dimension more.
+const PLACES: usize = MOST_DIMENSIONS + 1;
 
 /// The question: the counts and their presentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// The dimensions, each once. Dimensions beyond [`MOST_DIMENSIONS`] are ignored.
+    /// The dimensions, each once: at most [`MOST_DIMENSIONS`], and the account. Others are ignored.
     pub by: Vec<Dimension>,
     /// The time zone of the hours, days and weeks.
     pub zone: Zone,
@@ -99,26 +102,132 @@ pub fn stats(
     question: &Question,
     writer: &mut dyn RowWriter,
 ) -> Result<u64, Error> {
-    let counted = counted(connection, filter, now, question)?;
-    let before = match question.before {
-        None => None,
-        Some((since, until)) => {
-            let filter = Filter {
-                since: Some(since),
-                until: Some(until),
-                ..filter.clone()
-            };
-            Some(self::counted(connection, &filter, now, question)?)
-        }
-    };
-    let matching = [Some(&counted), before.as_ref()];
-    let matching = matching
-        .into_iter()
-        .flatten()
-        .map(|it| it.total.count)
-        .sum();
-    answer::write(connection, counted, before, question, writer)?;
+    let counts = Counts::read(connection, filter, now, question)?;
+    let matching = counts.matching();
+    counts.write(question, writer)?;
     Ok(matching)
+}
+
+/// The groups before they are written. Those of several archives can be added.
+#[derive(Debug)]
+pub struct Counts {
+    counted: Counted,
+    before: Option<Counted>,
+    names: Names,
+}
+
+/// The latest names of droplets, by account and id. A single archive has no account.
+type Names = HashMap<(Option<String>, DropletId), String>;
+
+impl Counts {
+    /// Counts the matching actions of an archive, as [`stats`].
+    ///
+    /// # Errors
+    /// As [`stats`].
+    pub fn read(
+        connection: &Connection,
+        filter: &Filter,
+        now: Timestamp,
+        question: &Question,
+    ) -> Result<Self, Error> {
+        let counted = counted(connection, filter, now, question)?;
+        let before = match question.before {
+            None => None,
+            Some((since, until)) => {
+                let filter = Filter {
+                    since: Some(since),
+                    until: Some(until),
+                    ..filter.clone()
+                };
+                Some(self::counted(connection, &filter, now, question)?)
+            }
+        };
+        let mut counts = Self {
+            counted,
+            before,
+            names: Names::new(),
+        };
+        counts.learn_names(connection, question)?;
+        Ok(counts)
+    }
+
+    /// Puts all groups into the one of this account, where the account is a dimension.
+    pub fn set_account(&mut self, account: &str, question: &Question) {
+        let is_account = |dimension: &Dimension| *dimension == Dimension::Account;
+        let Some(place) = question.by.iter().position(is_account) else {
+            return;
+        };
+        for counted in [Some(&mut self.counted), self.before.as_mut()]
+            .into_iter()
+            .flatten()
+        {
+            let groups = std::mem::take(&mut counted.groups).into_iter();
+            let placed = groups.map(|(mut parts, tally)| {
+                parts[place] = Part::Name(account.to_owned());
+                (parts, tally)
+            });
+            counted.groups = placed.collect();
+        }
+        let names = std::mem::take(&mut self.names).into_iter();
+        let placed = names.map(|((_, id), name)| ((Some(account.to_owned()), id), name));
+        self.names = placed.collect();
+    }
+
+    /// Adds the counts of the same question to another archive.
+    pub fn add(&mut self, other: Self) {
+        self.counted.add(other.counted);
+        if let Some((before, others)) = self.before.as_mut().zip(other.before) {
+            before.add(others);
+        }
+        self.names.extend(other.names);
+    }
+
+    /// The number of counted actions, with those of the window before.
+    #[must_use]
+    pub fn matching(&self) -> u64 {
+        let before = self.before.as_ref();
+        self.counted.total.count + before.map_or(0, |it| it.total.count)
+    }
+
+    /// Writes a row for each group.
+    ///
+    /// # Errors
+    /// When a row cannot be written.
+    pub fn write(mut self, question: &Question, writer: &mut dyn RowWriter) -> Result<(), Error> {
+        periods::fill(question, &mut self.counted);
+        if let Some(before) = &mut self.before {
+            periods::fill(question, before);
+        }
+        answer::write(self, question, writer).map_err(Error::Write)
+    }
+
+    /// Reads the names of the droplets that have a group.
+    fn learn_names(&mut self, connection: &Connection, question: &Question) -> Result<(), Error> {
+        let is_droplet = |dimension: &Dimension| *dimension == Dimension::Droplet;
+        let Some(place) = question.by.iter().position(is_droplet) else {
+            return Ok(());
+        };
+        let mut statement = connection.prepare("SELECT name FROM droplets WHERE id = ?1")?;
+        let counted = [Some(&self.counted), self.before.as_ref()];
+        for parts in counted
+            .into_iter()
+            .flatten()
+            .flat_map(|it| it.groups.keys())
+        {
+            let Some(Part::Number(id)) = parts.get(place) else {
+                continue;
+            };
+            let Entry::Vacant(entry) = self.names.entry((None, *id)) else {
+                continue;
+            };
+            let name: Option<Option<String>> =
+                statement.query_row([id], |row| row.get(0)).optional()?;
+            if let Some(name) = name.flatten() {
+                entry.insert(name);
+            }
+        }
+        Ok(())
+    }
 }
 
 fn counted(
@@ -128,8 +237,8 @@ fn counted(
     question: &Question,
 ) -> Result<Counted, Error> {
     let mut counted = groups::read(connection, filter, now, question)?;
-    if question.every_period {
-        periods::fill(connection, (filter, now), question, &mut counted)?;
+    if let ([Dimension::Started(_)], true) = (question.by.as_slice(), question.every_period) {
+        counted.reach = periods::reach(connection, (filter, now), counted.started)?;
     }
     Ok(counted)
 }

@@ -14,21 +14,14 @@ const MOST_STEPS: i64 = 50 * 366 * 24;
 
 /// Adds an empty group for each period without actions, if the only dimension is a period. Does nothing if no action
 /// matches and the filter has no window.
-pub(super) fn fill(
-    connection: &Connection,
-    (filter, now): (&Filter, Timestamp),
-    question: &Question,
-    counted: &mut Counted,
-) -> rusqlite::Result<()> {
-    let [Dimension::Started(unit)] = question.by.as_slice() else {
-        return Ok(());
-    };
-    let Some((from, last)) = reach(connection, (filter, now), counted.started)? else {
-        return Ok(());
+pub(super) fn fill(question: &Question, counted: &mut Counted) {
+    let ([Dimension::Started(unit)], Some((from, last))) = (question.by.as_slice(), counted.reach)
+    else {
+        return;
     };
     let steps = (last.epoch_seconds() - from.epoch_seconds()) / STEP_SECONDS;
     if last < from || steps > MOST_STEPS {
-        return Ok(());
+        return;
     }
     let hours = (0..=steps).map(|step| from.saturating_add_seconds(step * STEP_SECONDS));
     for time in hours.chain([last]) {
@@ -36,12 +29,11 @@ pub(super) fn fill(
         let parts = vec![Part::Number(number)];
         counted.groups.entry(parts).or_default();
     }
-    Ok(())
 }
 
 /// The first and the last second that the answer is about: of the window, as far as it lies in the past and is archived.
 /// `None` when neither an action nor the window has a beginning.
-fn reach(
+pub(super) fn reach(
     connection: &Connection,
     (filter, now): (&Filter, Timestamp),
     started: Option<(Timestamp, Timestamp)>,

@@ -19,6 +19,16 @@ impl Tally {
         }
     }
 
+    /// Adds the actions of another group.
+    pub(super) fn join(&mut self, other: Self) {
+        self.count += other.count;
+        self.errored += other.errored;
+        self.durations.count += other.durations.count;
+        for (seconds, count) in other.durations.seen {
+            *self.durations.seen.entry(seconds).or_default() += count;
+        }
+    }
+
     /// The share of failed actions in percent; `None` without actions.
     pub(super) fn errored_percent(&self) -> Option<f64> {
         (self.count > 0).then(|| 100.0 * self.errored as f64 / self.count as f64)

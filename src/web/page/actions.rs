@@ -101,7 +101,7 @@ struct Names {
 #[serde(into = "Vec<Resource>")]
 struct Resources {
     list: Vec<Resource>,
-    places: HashMap<(Option<String>, Option<i64>), usize>,
+    places: HashMap<Resource, usize>,
 }
 
 type Resource = (Option<String>, Option<String>, Option<i64>);
@@ -137,12 +137,12 @@ impl Resources {
         (name, kind, id): (Option<&str>, Option<&str>, Option<i64>),
     ) -> Option<usize> {
         id.or(kind.map(|_| 0))?;
-        let key = (kind.map(str::to_owned), id);
+        let key = (name.map(str::to_owned), kind.map(str::to_owned), id);
         if let Some(place) = self.places.get(&key) {
             return Some(*place);
         }
         let place = self.list.len();
-        self.list.push((name.map(str::to_owned), key.0.clone(), id));
+        self.list.push(key.clone());
         self.places.insert(key, place);
         Some(place)
     }

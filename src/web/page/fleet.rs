@@ -9,7 +9,7 @@ use maud::{Markup, html};
 
 use super::{Lane, Mark, MarkKind, Window, as_table, day_text, plural};
 use crate::core::time::{Timestamp, duration_text};
-use crate::web::kept::Kept;
+use crate::web::kept::{DropletKey, Kept};
 
 /// The width of a lane in its own unit. The height is 24.
 const WIDTH: i64 = 100_000;
@@ -32,16 +32,16 @@ pub(super) fn fleet(
     is_linked: bool,
 ) -> Markup {
     let outages = outages(downtime, window);
-    let mut marks_of = HashMap::<i64, Vec<&Mark>>::new();
+    let mut marks_of = HashMap::<DropletKey, Vec<&Mark>>::new();
     for mark in marks {
-        marks_of.entry(mark.droplet_id).or_default().push(mark);
+        marks_of.entry(mark.droplet).or_default().push(mark);
     }
     let none = Vec::new();
     let of = |lane: &Lane| {
-        let outages = outages.get(&lane.droplet_id).map_or(&[][..], Vec::as_slice);
+        let outages = outages.get(&lane.droplet).map_or(&[][..], Vec::as_slice);
         (
             outages,
-            marks_of.get(&lane.droplet_id).unwrap_or(&none).as_slice(),
+            marks_of.get(&lane.droplet).unwrap_or(&none).as_slice(),
         )
     };
     html! {
@@ -55,10 +55,10 @@ pub(super) fn fleet(
         div #lanes data-from=(window.since.epoch_seconds()) data-to=(window.until.epoch_seconds()) {
             @for lane in lanes {
                 @let (outages, marks) = of(lane);
-                div .lane tabindex="0" role="group" data-droplet=(lane.droplet_id)
+                div .lane tabindex="0" role="group" data-droplet=(lane.droplet.1)
                     aria-label=(in_words(lane, outages, marks, window)) {
                     span .lane-name title=(lane.name) {
-                        @if is_linked { a href={ "/timeline/" (lane.droplet_id) } { bdi { (lane.name) } } }
+                        @if is_linked { a href={ "/timeline/" (lane.droplet.1) } { bdi { (lane.name) } } }
                         @else { bdi { (lane.name) } }
                     }
                     svg .life viewBox=(format!("0 0 {WIDTH} 24")) preserveAspectRatio="none" aria-hidden="true" {
@@ -76,10 +76,10 @@ pub(super) fn fleet(
     }
 }
 
-fn outages(downtime: &Kept, window: &Window) -> BTreeMap<i64, Vec<Outage>> {
-    let mut outages = BTreeMap::<i64, Vec<Outage>>::new();
+fn outages(downtime: &Kept, window: &Window) -> BTreeMap<DropletKey, Vec<Outage>> {
+    let mut outages = BTreeMap::<DropletKey, Vec<Outage>>::new();
     for row in downtime.rows() {
-        if let (Some(droplet), Some(from)) = (row.integer("droplet_id"), row.time("off_at")) {
+        if let (Some(droplet), Some(from)) = (row.droplet(), row.time("off_at")) {
             outages.entry(droplet).or_default().push(Outage {
                 from: window.since.max(from),
                 to: window

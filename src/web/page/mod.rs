@@ -18,7 +18,7 @@ pub use figures::Figure;
 use maud::{Markup, html};
 
 use super::document::{Document, navigation};
-use super::kept::Kept;
+use super::kept::{DropletKey, Kept};
 use crate::core::time::{CalendarUnit, Timestamp, Zone};
 use crate::output::grouped;
 
@@ -36,9 +36,9 @@ pub struct Window {
 /// A droplet of the fleet.
 #[derive(Clone, Debug)]
 pub struct Lane {
-    /// The id.
-    pub droplet_id: i64,
-    /// The latest name, or the id.
+    /// The droplet.
+    pub droplet: DropletKey,
+    /// The latest name, or the id; and the account, if there are several.
     pub name: String,
     /// The time of its creation.
     pub created_at: Option<Timestamp>,
@@ -50,7 +50,7 @@ pub struct Lane {
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
     /// Its droplet.
-    pub droplet_id: i64,
+    pub droplet: DropletKey,
     /// Its start.
     pub at: Timestamp,
     /// Its kind.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use maud::{Markup, html};
 
 use crate::output::Round;
-use crate::web::kept::Kept;
+use crate::web::kept::{DropletKey, Kept};
 
 /// The bounds of one droplet in one month, in percent.
 type Bounds = (f64, f64);
@@ -13,12 +13,12 @@ type Bounds = (f64, f64);
 /// Shows the answer of `report uptime --by month`.
 pub(super) fn uptime(uptime: &Kept, is_linked: bool) -> Markup {
     let mut months = BTreeSet::new();
-    let mut droplets = BTreeMap::<i64, (&str, BTreeMap<&str, Bounds>)>::new();
+    let mut droplets = BTreeMap::<DropletKey, (&str, BTreeMap<&str, Bounds>)>::new();
     for row in uptime.rows() {
         let bounds = row
             .real("uptime_min_percent")
             .zip(row.real("uptime_max_percent"));
-        let id = row.integer("droplet_id");
+        let id = row.droplet();
         if let (Some(id), Some(period), Some(bounds)) = (id, row.text("period"), bounds) {
             months.insert(period);
             let name = row.text("droplet_name").unwrap_or("");
@@ -46,8 +46,8 @@ pub(super) fn uptime(uptime: &Kept, is_linked: bool) -> Markup {
                     @for (id, (name, bounds)) in &droplets {
                         tr {
                             th scope="row" {
-                                @if is_linked { a href={ "/timeline/" (id) } { bdi { (label(name, *id)) } } }
-                                @else { bdi { (label(name, *id)) } }
+                                @if is_linked { a href={ "/timeline/" (id.1) } { bdi { (label(name, id.1)) } } }
+                                @else { bdi { (label(name, id.1)) } }
                             }
                             @for month in months.iter().rev() {
                                 @match bounds.get(month) {

@@ -28,13 +28,13 @@ fn archived() -> (Cloud, Sandbox) {
     (cloud, sandbox)
 }
 
-struct Server {
+pub(crate) struct Server {
     running: Running,
     address: String,
 }
 
 impl Server {
-    fn of(sandbox: &Sandbox) -> Self {
+    pub(crate) fn of(sandbox: &Sandbox) -> Self {
         Self::start(sandbox.command(&["serve", "--listen", "127.0.0.1:0"]))
     }
 
@@ -78,7 +78,7 @@ impl Server {
         stream
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         Answer::on(self.begin(path))
     }
 
@@ -100,10 +100,10 @@ impl Server {
 }
 
 #[derive(Debug)]
-struct Answer {
+pub(crate) struct Answer {
     status: u16,
     head: String,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
@@ -128,12 +128,12 @@ impl Answer {
     }
 
     #[track_caller]
-    fn has_status(self, status: u16) -> Self {
+    pub(crate) fn has_status(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}\n{}", self.head, self.body);
         self
     }
 
-    fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap()
     }
 }

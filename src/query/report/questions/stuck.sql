@@ -55,4 +55,4 @@ SELECT open.id AS action_id,
         OR open.resource_type = 'droplet' AND open.resource_id IN (SELECT droplet_id FROM chosen))
    AND ((SELECT type FROM given) IS NULL
         OR open.type IN (SELECT wanted.value FROM parameters, json_each(parameters.types) AS wanted))
- ORDER BY open.begun_at, open.id;
+ ORDER BY age_seconds DESC, open.id;

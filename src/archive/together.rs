@@ -1,0 +1,198 @@
+//! Several archives on one connection, for ad hoc SQL: each is a schema with the name of its account, and each name of a
+//! table or a view is that of a view of all of them, with the account as its first column.
+//!
+//! SQLite passes conditions on into each archive, so that their indexes are used.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, OpenFlags};
+
+use super::Error;
+use super::connection::{connect, prepare};
+use super::error::Step;
+use super::file::path_to_read;
+use super::interrupt::LockWait;
+
+const STEP: &str = "cannot read the archives together";
+
+/// Opens archives for reading only, each with the name of its account. They have been opened alone before, which checks
+/// them.
+///
+/// # Errors
+/// [`Error::NotTogether`] when they are too many for this build of SQLite, or a name cannot be that of a schema. Others
+/// when an archive cannot be read.
+pub fn open_together(
+    archives: &[(&str, PathBuf)],
+    lock_wait: &LockWait,
+) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // Only the archives are files.
+    let connection = connect(Path::new(":memory:"), flags, lock_wait)?;
+    prepare(&connection)?;
+    // A later change would drop the views.
+    connection
+        .pragma_update(None, "temp_store", "memory")
+        .step(STEP)?;
+    refuse(&connection, archives)?;
+    let mut holders: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (account, path) in archives {
+        let uri = read_only(&path_to_read(path)?);
+        let attach = format!("ATTACH DATABASE ?1 AS {}", quoted(account));
+        connection.execute(&attach, [uri]).step(STEP)?;
+        for object in objects(&connection, account)? {
+            holders.entry(object).or_default().push(account);
+        }
+    }
+    for (object, accounts) in holders {
+        let arms = accounts.iter().map(|account| {
+            let (schema, object) = (quoted(account), quoted(&object));
+            format!("SELECT '{account}' AS account, * FROM {schema}.{object}")
+        });
+        let arms: Vec<_> = arms.collect();
+        let name = quoted(&object);
+        let view = format!("CREATE TEMP VIEW {name} AS {}", arms.join(" UNION ALL "));
+        connection.execute_batch(&view).step(STEP)?;
+    }
+    connection
+        .pragma_update(None, "query_only", true)
+        .step(STEP)?;
+    Ok(connection)
+}
+
+/// Refuses what SQLite would refuse with less words.
+fn refuse(connection: &Connection, archives: &[(&str, PathBuf)]) -> Result<(), Error> {
+    let refused = |reason: String| Err(Error::NotTogether { reason });
+    let most = connection.limit(Limit::SQLITE_LIMIT_ATTACHED).step(STEP)?;
+    let count = archives.len();
+    if count > usize::try_from(most).unwrap_or(0) {
+        return refused(format!("this build of SQLite reads {most}, not {count}"));
+    }
+    let mut taken = vec!["main".to_owned(), "temp".to_owned()];
+    for (account, _) in archives {
+        let name = account.to_ascii_lowercase();
+        if taken.contains(&name) {
+            return refused(format!(
+                "two of them would have the name `{name}` in SQL, where `main` and `temp` are taken"
+            ));
+        }
+        taken.push(name);
+    }
+    Ok(())
+}
+
+/// The tables and views of an archive. All names must be text: in a damaged file they may not be.
+fn objects(connection: &Connection, account: &str) -> Result<Vec<String>, Error> {
+    let sql = format!(
+        "SELECT name, sql FROM {}.sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite~_%' ESCAPE '~'",
+        quoted(account)
+    );
+    let mut statement = connection.prepare(&sql).step(STEP)?;
+    let names = statement.query_map([], |row| {
+        row.get::<_, Option<String>>("sql")?;
+        row.get("name")
+    });
+    names.and_then(Iterator::collect).step(STEP)
+}
+
+/// The file as a URI that SQLite opens for reading only (<https://www.sqlite.org/uri.html>).
+fn read_only(path: &Path) -> String {
+    let path = percent_encode(path.as_os_str().as_encoded_bytes(), NON_ALPHANUMERIC);
+    format!("file:{path}?mode=ro")
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::Store;
+    use crate::core::cancellation::Cancellation;
+    use rusqlite::StatementStatus;
+
+    fn archive(folder: &Path, name: &str, first: i64) -> PathBuf {
+        let path = folder.join(format!("{name} ?#%.db"));
+        Store::open(&path).unwrap().close().unwrap();
+        let connection = Connection::open(&path).unwrap();
+        let sql = "
+            INSERT INTO sync_runs (id, started_at, scope, version) VALUES (1, '2020-08-01T00:00:00Z', 'account', '1');
+            WITH RECURSIVE number (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n < 999)
+            INSERT INTO actions (id, type, status, started_at, resource_id, resource_type, first_seen_run)
+            SELECT FIRST + n, iif(n % 10, 'backup', 'reboot'), 'completed',
+                   strftime('%Y-%m-%dT%H:%M:%SZ', 1595000000 + n * 3600, 'unixepoch'), n % 20, 'droplet', 1
+              FROM number";
+        let sql = sql.replace("FIRST", &first.to_string());
+        connection.execute_batch(&sql).unwrap();
+        path
+    }
+
+    fn together(archives: &[(&str, PathBuf)]) -> Result<Connection, Error> {
+        open_together(archives, &LockWait::new(&Cancellation::never()))
+    }
+
+    #[test]
+    fn names_are_views_of_all_archives_and_conditions_use_their_indexes() {
+        let folder = tempfile::tempdir().unwrap();
+        let archives = [
+            ("one", archive(folder.path(), "one", 1)),
+            ("t-2", archive(folder.path(), "two", 5_000)),
+        ];
+        let connection = together(&archives).unwrap();
+        let number = |sql: &str| -> (i64, i32) {
+            let mut statement = connection.prepare(sql).unwrap();
+            let number = statement.query_row([], |row| row.get(0)).unwrap();
+            (number, statement.get_status(StatementStatus::FullscanStep))
+        };
+        assert_eq!(number("SELECT count(*) FROM \"t-2\".actions").0, 1_000);
+        assert_eq!(number("SELECT count(*) FROM actions").0, 2_000);
+        for (sql, expected) in [
+            ("SELECT count(*) FROM actions WHERE id = 5001", 1),
+            (
+                "SELECT count(*) FROM actions WHERE type = 'reboot' AND started_at >= '2020-08-20'",
+                38,
+            ),
+            (
+                "SELECT count(*) FROM actions WHERE resource_type = 'droplet' AND resource_id = 7",
+                100,
+            ),
+            (
+                "SELECT count(*) FROM droplet_actions WHERE account = 't-2' AND droplet_id = 7",
+                50,
+            ),
+        ] {
+            let (found, scanned) = number(sql);
+            assert_eq!(found, expected, "{sql}");
+            assert!(scanned < 10, "{sql}: {scanned}");
+        }
+        assert!(
+            connection
+                .execute("DELETE FROM \"one\".actions", [])
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_together_is_refused_with_a_reason() {
+        let path = PathBuf::from("/nowhere");
+        for names in [&["main"][..], &["a", "A"]] {
+            let archives: Vec<_> = names.iter().map(|name| (*name, path.clone())).collect();
+            let refused = together(&archives);
+            assert!(
+                matches!(refused, Err(Error::NotTogether { .. })),
+                "{names:?}"
+            );
+        }
+        let names: Vec<_> = (0..200).map(|number| format!("a{number}")).collect();
+        let many: Vec<_> = names
+            .iter()
+            .map(|name| (name.as_str(), path.clone()))
+            .collect();
+        assert!(matches!(together(&many), Err(Error::NotTogether { .. })));
+    }
+}

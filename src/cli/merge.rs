@@ -1,0 +1,340 @@
+//! Merges the rows of several accounts into one order. Each account sends its rows in that order, so that only a few of
+//! each are in memory.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+use std::io;
+use std::rc::Rc;
+use std::sync::mpsc::Receiver;
+use std::vec;
+
+use archiver::core::account::AccountName;
+use archiver::output::{Heading, RowWriter, Value, is_same_name};
+use archiver::query::stats::ACCOUNT;
+
+use super::member::{KeptHeading, Portion};
+use super::order::{Column, Kept, Order, Way};
+
+/// The rows of all accounts.
+pub(super) struct Merge {
+    headings: Option<Vec<KeptHeading>>,
+    heads: BinaryHeap<Head>,
+    shown: Option<Rc<[Key]>>,
+    hidden: usize,
+    limit: u64,
+}
+
+/// The accounts that ended without an answer.
+pub(super) type Silent = Vec<AccountName>;
+
+impl Merge {
+    /// Waits for the first row of each account.
+    pub(super) fn new(
+        sources: Vec<(AccountName, Receiver<Portion>)>,
+        order: &Order,
+    ) -> (Self, Silent) {
+        let mut merge = Self {
+            headings: None,
+            heads: BinaryHeap::new(),
+            shown: None,
+            hidden: order.hidden,
+            limit: order.limit.unwrap_or(u64::MAX),
+        };
+        let mut silent = Silent::new();
+        let mut keys = Rc::from([]);
+        for (account, source) in sources {
+            let Ok(Portion::Headings(headings)) = source.recv() else {
+                silent.push(account);
+                continue;
+            };
+            if merge.headings.is_none() {
+                keys = resolved(&order.by, &headings);
+                let shown = order.shown.as_ref();
+                merge.shown = shown.map(|shown| resolved(shown, &headings));
+                merge.headings = Some(headings);
+            }
+            let keys = Rc::clone(&keys);
+            merge.heads.extend(Head::first(account, source, keys));
+        }
+        (merge, silent)
+    }
+
+    /// False when no account answered.
+    pub(super) fn has_answers(&self) -> bool {
+        self.headings.is_some()
+    }
+
+    /// Writes the rows, each with its account in front. Does not wait for rows beyond the limit.
+    pub(super) fn write(mut self, writer: &mut dyn RowWriter) -> io::Result<()> {
+        let headings = self.headings.take().unwrap_or_default();
+        let shown = headings.len().saturating_sub(self.hidden);
+        let headings = headings[..shown].iter().map(KeptHeading::heading);
+        let account = Heading {
+            rank: 0,
+            ..Heading::plain(ACCOUNT)
+        };
+        let headings: Vec<_> = [account].into_iter().chain(headings).collect();
+        writer.header(&headings)?;
+        let mut put = |(account, row): &(AccountName, Vec<Kept>)| {
+            let values = row[..shown].iter().map(Kept::value);
+            let account = [Value::Text(account.as_str())];
+            writer.row(&account.into_iter().chain(values).collect::<Vec<_>>())
+        };
+        let Some(keys) = self.shown.take() else {
+            return self.try_for_each(|row| put(&row));
+        };
+        let mut rows: Vec<_> = self.collect();
+        rows.sort_by(|one, other| compare(&keys, &one.1, &other.1).then(one.0.cmp(&other.0)));
+        rows.iter().try_for_each(put)
+    }
+}
+
+impl Iterator for Merge {
+    type Item = (AccountName, Vec<Kept>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.limit = self.limit.checked_sub(1)?;
+        let mut head = self.heads.peek_mut()?;
+        let account = head.account;
+        let row = match head.following() {
+            Some(following) => std::mem::replace(&mut head.row, following),
+            None => PeekMut::pop(head).row,
+        };
+        Some((account, row))
+    }
+}
+
+/// The next row of an account, and those after it.
+struct Head {
+    account: AccountName,
+    row: Vec<Kept>,
+    arrived: vec::IntoIter<Vec<Kept>>,
+    source: Receiver<Portion>,
+    keys: Rc<[Key]>,
+}
+
+impl Head {
+    fn first(account: AccountName, source: Receiver<Portion>, keys: Rc<[Key]>) -> Option<Self> {
+        let mut head = Self {
+            account,
+            row: Vec::new(),
+            arrived: Vec::new().into_iter(),
+            source,
+            keys,
+        };
+        head.row = head.following()?;
+        Some(head)
+    }
+
+    fn following(&mut self) -> Option<Vec<Kept>> {
+        loop {
+            if let Some(row) = self.arrived.next() {
+                return Some(row);
+            }
+            match self.source.recv() {
+                Ok(Portion::Rows(rows)) => self.arrived = rows.into_iter(),
+                _ => return None,
+            }
+        }
+    }
+}
+
+/// The smallest row is the greatest head, which a heap has on top.
+impl Ord for Head {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_row = compare(&self.keys, &other.row, &self.row);
+        by_row.then_with(|| other.account.cmp(&self.account))
+    }
+}
+
+impl PartialOrd for Head {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Head {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Head {}
+
+/// A column by its place.
+struct Key {
+    column: Column,
+    way: Way,
+}
+
+fn resolved(by: &[(String, Way)], headings: &[KeptHeading]) -> Rc<[Key]> {
+    let key = |(name, way): &(String, Way)| {
+        let mut headings = headings.iter().map(KeptHeading::heading).enumerate();
+        let found = headings.find(|(_, heading)| is_same_name(heading.name, name));
+        found.map(|(index, heading)| Key {
+            column: Column::at(index, &heading),
+            way: *way,
+        })
+    };
+    by.iter().map_while(key).collect()
+}
+
+fn compare(keys: &[Key], one: &[Kept], other: &[Kept]) -> Ordering {
+    let of = |Key { column, way }: &Key| {
+        let (a, b) = (&one[column.index], &other[column.index]);
+        match way {
+            Way::Up => a.compare(b),
+            Way::Down => b.compare(a),
+            Way::UpUnknownLast => {
+                let is_unknown = |it: &Kept| matches!(it, Kept::Null);
+                is_unknown(a).cmp(&is_unknown(b)).then(a.compare(b))
+            }
+            Way::Chosen => column.compare(one, other),
+        }
+    };
+    let unequal = keys.iter().map(of).find(|order| order.is_ne());
+    unequal.unwrap_or(Ordering::Equal)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+    use std::thread;
+
+    use archiver::output::Value;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::cli::member::Feed;
+
+    const NAMES: [&str; 3] = ["a", "b", "c"];
+
+    /// A number or nothing, and a text.
+    type Row = (Option<i64>, String);
+
+    fn cells((number, text): &Row) -> [Value<'_>; 2] {
+        let number = number.map_or(Value::Null, Value::Integer);
+        [number, Value::Text(text)]
+    }
+
+    /// Sends the rows of each account in their order, and returns what is written.
+    fn merged(of_accounts: &[Vec<Row>], order: &Order) -> Vec<Vec<String>> {
+        let mut written = Written::default();
+        thread::scope(|scope| {
+            let accounts = NAMES.iter().zip(of_accounts).map(|(name, rows)| {
+                let (rows_to, source) = sync_channel(1);
+                scope.spawn(move || {
+                    let mut feed = Feed::to(rows_to);
+                    let columns = ["number", "text"].map(Heading::plain);
+                    // The merge hangs up when it has enough.
+                    let _ = feed
+                        .header(&columns)
+                        .and_then(|()| rows.iter().try_for_each(|row| feed.row(&cells(row))))
+                        .and_then(|()| feed.finish());
+                });
+                (name.parse().unwrap(), source)
+            });
+            let (merge, silent) = Merge::new(accounts.collect(), order);
+            assert!(silent.is_empty());
+            merge.write(&mut written).unwrap();
+        });
+        written.0
+    }
+
+    #[derive(Default)]
+    struct Written(Vec<Vec<String>>);
+
+    impl RowWriter for Written {
+        fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
+            assert_eq!(headings.first().map(|it| it.name), Some(ACCOUNT));
+            Ok(())
+        }
+
+        fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+            self.0
+                .push(values.iter().map(|it| format!("{it:?}")).collect());
+            Ok(())
+        }
+
+        fn finish(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn some_rows() -> impl Strategy<Value = Vec<Row>> {
+        // More than a portion.
+        prop::collection::vec((prop::option::of(0_i64..9), "[a-c]"), 0..80)
+    }
+
+    fn order(way: Way, limit: Option<u64>) -> Order {
+        Order {
+            by: vec![("number".to_owned(), way)],
+            limit,
+            ..Order::default()
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn a_merge_is_the_sorted_union_cut_at_the_limit(
+            mut accounts in prop::collection::vec(some_rows(), 3),
+            is_down in any::<bool>(),
+            limit in prop::option::of(0_u64..100),
+        ) {
+            for rows in &mut accounts {
+                rows.sort_by_key(|row| row.0);
+                if is_down {
+                    rows.reverse();
+                }
+            }
+            let all = NAMES.iter().zip(&accounts);
+            let mut expected: Vec<_> = all.flat_map(|(name, rows)| rows.iter().map(move |row| (*name, row))).collect();
+            // Equal rows stay in the order of their accounts.
+            expected.sort_by(|one, other| {
+                let order = one.1.0.cmp(&other.1.0);
+                if is_down { order.reverse() } else { order }
+            });
+            let most = limit.map_or(usize::MAX, |it| usize::try_from(it).unwrap());
+            let text = |(name, row): (&str, &Row)| {
+                let cells = [Value::Text(name)].into_iter().chain(cells(row));
+                cells.map(|it| format!("{it:?}")).collect::<Vec<_>>()
+            };
+            let expected: Vec<_> = expected.into_iter().take(most).map(text).collect();
+            let way = if is_down { Way::Down } else { Way::Up };
+            prop_assert_eq!(merged(&accounts, &order(way, limit)), expected);
+        }
+    }
+
+    #[test]
+    fn the_greatest_rows_can_be_written_from_the_smallest_on() {
+        let rows = |numbers: &[i64]| {
+            numbers
+                .iter()
+                .map(|it| (Some(*it), String::new()))
+                .collect()
+        };
+        let accounts: Vec<Vec<Row>> = vec![rows(&[9, 4, 1]), rows(&[]), rows(&[8, 7, 2])];
+        let turned = Order {
+            shown: Some(vec![("number".to_owned(), Way::Up)]),
+            hidden: 1,
+            ..order(Way::Down, Some(3))
+        };
+        let written = merged(&accounts, &turned).concat();
+        let expected = ["a", "c", "c"].map(|name| format!("Text({name:?})"));
+        let numbers = [7, 8, 9].map(|it| format!("Integer({it})"));
+        assert_eq!(
+            written,
+            [
+                &expected[1],
+                &numbers[0],
+                &expected[2],
+                &numbers[1],
+                &expected[0],
+                &numbers[2]
+            ]
+            .map(Clone::clone)
+        );
+    }
+}

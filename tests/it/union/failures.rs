@@ -1,0 +1,124 @@
+//! An archive that cannot be read is named, and the others answer.
+
+use std::fs;
+
+use rusqlite::Connection;
+
+use super::{archive, rows, three};
+
+#[test]
+fn an_archive_that_is_missing_newer_or_damaged_is_named_and_the_others_answer() {
+    let sandbox = three();
+    let db = archive(&sandbox, "north");
+    let whole = fs::read(&db).unwrap();
+    let damage = || {
+        let mut bytes = whole.clone();
+        bytes[100..4096].fill(0xff);
+        fs::write(&db, bytes).unwrap();
+    };
+    let newer = || {
+        fs::write(&db, &whole).unwrap();
+        Connection::open(&db)
+            .unwrap()
+            .pragma_update(None, "user_version", 999)
+            .unwrap();
+    };
+    let missing = || fs::remove_file(&db).unwrap();
+    let breaks: [(&dyn Fn(), &str); 3] = [
+        (&damage, "not a readable archive"),
+        (&newer, "schema version 999"),
+        (&missing, "there is no archive"),
+    ];
+    let others = ["--account", "east,west"];
+    for (break_it, why) in breaks {
+        break_it();
+        for question in [
+            &["query", "-o", "csv"][..],
+            &["query", "--count"],
+            &["query", "--droplet", "*", "-o", "csv"],
+            &["stats", "-o", "csv"],
+            &[
+                "last",
+                "-o",
+                "csv",
+                "--columns",
+                "account,droplet_id,action_id",
+            ],
+            &["droplets", "-o", "csv"],
+            &["report", "failures", "--since", "2015", "-o", "csv"],
+            &["sql", "SELECT id FROM actions", "-o", "csv"],
+            &["status", "-o", "csv"],
+        ] {
+            let expected = sandbox.run(&[question, &others].concat()).exits(0);
+            let run = sandbox.run(question).exits(3);
+            assert_eq!(run.stdout, expected.stdout, "{question:?}");
+            let named: Vec<_> = run
+                .stderr
+                .lines()
+                .filter(|it| it.contains("error: "))
+                .collect();
+            assert_eq!(named.len(), 1, "{question:?}: {}", run.stderr);
+            assert!(named[0].starts_with("north: error: "), "{}", run.stderr);
+            assert!(named[0].contains(why), "{}", run.stderr);
+        }
+        let run = sandbox
+            .run(&["query", "--type", "backup", "--exit-code"])
+            .exits(3);
+        assert_ne!(run.stdout, "");
+    }
+    fs::remove_file(archive(&sandbox, "west")).unwrap();
+    let run = sandbox.run(&["query", "--account", "north,west"]).exits(6);
+    assert_eq!(run.stdout, "");
+    assert!(run.stderr.contains("north: error") && run.stderr.contains("west: error"));
+}
+
+#[test]
+fn a_check_finds_what_any_account_has_and_is_sure_only_of_complete_archives() {
+    let sandbox = three();
+    sandbox
+        .run(&["query", "--type", "backup", "--exit-code"])
+        .exits(10);
+    sandbox
+        .run(&["query", "--during", "1999", "--exit-code"])
+        .exits(0);
+    sandbox.run(&["status", "--exit-code"]).exits(0);
+    let connection = Connection::open(archive(&sandbox, "north")).unwrap();
+    let sql = "INSERT INTO sync_runs (started_at, finished_at, scope, version, outcome)
+               VALUES ('2027-01-01T00:00:00Z', '2027-01-01T00:00:01Z', 'account', '1', 'partial')";
+    connection.execute_batch(sql).unwrap();
+    drop(connection);
+    let run = sandbox
+        .run(&["query", "--during", "1999", "--exit-code"])
+        .exits(3);
+    let doubts: Vec<_> = run
+        .stderr
+        .lines()
+        .filter(|it| it.contains("incomplete"))
+        .collect();
+    assert_eq!(doubts.len(), 1, "{}", run.stderr);
+    assert!(doubts[0].starts_with("north: warning: "), "{}", run.stderr);
+    sandbox
+        .run(&["query", "--type", "backup", "--exit-code"])
+        .exits(10);
+    sandbox.run(&["status", "--exit-code"]).exits(10);
+    let status = sandbox.run(&["status", "-o", "json"]).exits(0).json();
+    let states = status["accounts"].as_array().unwrap().iter();
+    let states: Vec<_> = states
+        .map(|it| {
+            (
+                it["account"].as_str().unwrap().to_owned(),
+                it["state"].as_str().unwrap().to_owned(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("east", "complete"),
+        ("north", "incomplete"),
+        ("west", "complete"),
+    ];
+    assert_eq!(
+        states,
+        expected.map(|(name, state)| (name.to_owned(), state.to_owned()))
+    );
+    assert!(!rows(&sandbox, &["query"]).is_empty());
+}
