@@ -250,14 +250,12 @@ impl From<lake::Error> for Failure {
                 Status::Usage,
                 "choose an empty folder, or one that does not exist yet",
             ),
-            lake::Error::NoExport { .. } => (Status::Usage, "`archiver export DIR` writes one"),
-            lake::Error::Busy { .. } => (Status::Locked, "wait until it has ended"),
+            lake::Error::NoExport(_) => (Status::Usage, "`archiver export DIR` writes one"),
+            lake::Error::Busy(_) => (Status::Locked, "wait until it has ended"),
             lake::Error::Manifest { .. } => {
                 (Status::Usage, "remove the whole folder, and export again")
             }
-            lake::Error::Newer { .. } => {
-                (Status::Usage, "use that version, or choose another folder")
-            }
+            lake::Error::Newer(_) => (Status::Usage, "use that version, or choose another folder"),
             lake::Error::Accounts {
                 has_accounts: true, ..
             } => (Status::Usage, "name this one with --as NAME"),

@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 use archiver::output::lake::{self, Checked};
 use archiver::query::export::{self, Exported, Source};
 use archiver::query::status::{counted, grouped};
-use serde::Serialize;
 
 use super::Context;
-use super::document::{DocumentFormat, print_json};
 use super::exit::{Failure, Status};
 use super::runtime::{Hangup, stop_signals};
 
@@ -28,16 +26,6 @@ pub(super) struct Arguments {
     /// Write nothing: hold the files of DIR against its manifest
     #[arg(long, conflicts_with_all = ["account", "require_complete"])]
     check: bool,
-    /// The format of the report: json is always printed, text only with -v
-    #[arg(
-        short,
-        long,
-        value_name = "FORMAT",
-        value_enum,
-        default_value_t,
-        hide_possible_values = true
-    )]
-    output: DocumentFormat,
 }
 
 const AFTER_HELP: &str = "\
@@ -58,26 +46,6 @@ to which they are complete. Files of others in DIR stay.
 Exit status: 0 exported, or the files are as the manifest says; 1 failed, or they are not; 2 DIR is not usable; 3 the \
 archive is incomplete, with --require-complete; 5 another export to DIR is running; 6 no usable archive.";
 
-/// The report on an export, for scripts.
-#[derive(Serialize)]
-struct Document {
-    path: String,
-    actions: u64,
-    files_written: usize,
-    files_removed: usize,
-}
-
-/// The report on a check, for scripts.
-#[derive(Serialize)]
-struct CheckDocument<'a> {
-    path: String,
-    is_sound: bool,
-    problems: &'a [String],
-    files: usize,
-    rows: u64,
-    archives: &'a [lake::ExportedArchive],
-}
-
 fn account_name(text: &str) -> Result<String, String> {
     let is_usual = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-');
     if !text.is_empty() && text.chars().all(is_usual) {
@@ -91,7 +59,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let environment = context.config.environment();
     let folder = environment.in_full(&arguments.folder)?;
     if arguments.check {
-        return check(context, arguments, &folder);
+        return check(context, &folder);
     }
     let signals = stop_signals(Hangup::Stops, None)?;
     let connection = context.open_archive()?;
@@ -107,18 +75,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     };
     let exported = export::export(&source, &folder, &signals.cancellation)?;
     tell(context, &exported, &folder);
-    match arguments.output {
-        DocumentFormat::Text => Ok(Status::Done),
-        DocumentFormat::Json => print_json(
-            context,
-            &Document {
-                path: folder.display().to_string(),
-                actions: exported.actions,
-                files_written: exported.changes.written,
-                files_removed: exported.changes.removed,
-            },
-        ),
-    }
+    Ok(Status::Done)
 }
 
 fn tell(context: &Context, exported: &Exported, folder: &Path) {
@@ -143,34 +100,20 @@ fn tell(context: &Context, exported: &Exported, folder: &Path) {
     }
 }
 
-fn check(context: &Context, arguments: &Arguments, folder: &Path) -> Result<Status, Failure> {
-    let checked = lake::check(folder)?;
+fn check(context: &Context, folder: &Path) -> Result<Status, Failure> {
     let Checked {
-        manifest, problems, ..
-    } = &checked;
-    let rows = manifest.files.iter().map(|file| file.rows).sum();
-    match arguments.output {
-        DocumentFormat::Text => {
-            for problem in problems {
-                context.terminal.error(problem, None);
-            }
-            let files = counted(manifest.files.len() as u64, "file");
-            let text = format!("checked {files}, {} rows", grouped(rows));
-            context.terminal.detail(1, &text);
-        }
-        DocumentFormat::Json => {
-            let document = CheckDocument {
-                path: folder.display().to_string(),
-                is_sound: problems.is_empty(),
-                problems,
-                files: manifest.files.len(),
-                rows,
-                archives: &manifest.archives,
-            };
-            print_json(context, &document)?;
-        }
+        manifest,
+        problems,
+        is_interrupted,
+    } = lake::check(folder)?;
+    for problem in &problems {
+        context.terminal.error(problem, None);
     }
-    if checked.is_interrupted {
+    let rows = manifest.files.iter().map(|file| file.rows).sum();
+    let files = counted(manifest.files.len() as u64, "file");
+    let text = format!("checked {files}, {} rows", grouped(rows));
+    context.terminal.detail(1, &text);
+    if is_interrupted {
         let note = "an export was stopped before its end: the next one goes on from there";
         context.terminal.note(note);
     }
@@ -178,6 +121,7 @@ fn check(context: &Context, arguments: &Arguments, folder: &Path) -> Result<Stat
         return Ok(Status::Done);
     }
     let problems = counted(problems.len() as u64, "problem");
-    Err(Failure::failed(format!("{}: {problems}", folder.display()))
-        .with_hint("remove what it names and export again: a missing file is written anew"))
+    Err(Failure::failed(format!("{}: {problems}", folder.display())).with_hint(
+        "export again: it writes anew what is missing or damaged; remove what is not in the manifest",
+    ))
 }

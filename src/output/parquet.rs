@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical};
+use parquet::basic::{Compression, LogicalType, TimeUnit, Type as Physical};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::SortingColumn;
@@ -29,18 +29,8 @@ pub enum ParquetType {
     Text,
 }
 
-/// A column of a file.
-#[derive(Clone, Copy, Debug)]
-pub struct ParquetColumn {
-    /// Its name.
-    pub name: &'static str,
-    /// The type of its values.
-    pub kind: ParquetType,
-    /// True when it holds no null.
-    pub is_required: bool,
-    /// True when most of its values occur once, so that a dictionary would only cost time.
-    pub is_distinct: bool,
-}
+/// The name and the type of a column.
+pub type ParquetColumn = (&'static str, ParquetType);
 
 /// The rows of a group, as many as DuckDB's own row groups have.
 const GROUP_ROWS: usize = 122_880;
@@ -65,19 +55,19 @@ impl<W: Write + Send> ParquetWriter<W> {
         let properties = properties(columns, sorted_by);
         Ok(Self {
             file: SerializedFileWriter::new(sink, schema, Arc::new(properties)).map_err(as_io)?,
-            columns: columns.iter().map(Buffer::new).collect(),
+            columns: columns.iter().map(|(_, kind)| Buffer::new(*kind)).collect(),
             rows: 0,
             text_bytes: 0,
         })
     }
 
-    /// Takes one row, with a value for each column.
+    /// Takes one row, with a value for each column. What does not fit its column is null.
     ///
     /// # Errors
-    /// When a required value is missing, or the sink fails.
+    /// When the sink fails.
     pub fn row(&mut self, cells: &[Value<'_>]) -> io::Result<()> {
         for (column, cell) in self.columns.iter_mut().zip(cells) {
-            self.text_bytes += column.push(*cell)?;
+            self.text_bytes += column.push(*cell);
         }
         self.rows += 1;
         if self.rows >= GROUP_ROWS || self.text_bytes >= GROUP_TEXT_BYTES {
@@ -112,106 +102,78 @@ impl<W: Write + Send> ParquetWriter<W> {
 
 /// The values of one column of a group.
 struct Buffer {
-    name: &'static str,
     kind: ParquetType,
-    /// 1 for each value and 0 for each null; `None` where there are no nulls.
-    levels: Option<Vec<i16>>,
-    values: Values,
-}
-
-enum Values {
-    Integers(Vec<i64>),
-    Flags(Vec<bool>),
+    /// 1 for each value and 0 for each null.
+    levels: Vec<i16>,
+    integers: Vec<i64>,
     /// The texts one after the other, and where each one ends.
-    Texts(Vec<u8>, Vec<usize>),
+    texts: Vec<u8>,
+    ends: Vec<usize>,
 }
 
 impl Buffer {
-    fn new(column: &ParquetColumn) -> Self {
+    fn new(kind: ParquetType) -> Self {
         Self {
-            name: column.name,
-            kind: column.kind,
-            levels: (!column.is_required).then(Vec::new),
-            values: match column.kind {
-                ParquetType::Integer | ParquetType::Time => Values::Integers(Vec::new()),
-                ParquetType::Flag => Values::Flags(Vec::new()),
-                ParquetType::Text => Values::Texts(Vec::new(), Vec::new()),
-            },
+            kind,
+            levels: Vec::new(),
+            integers: Vec::new(),
+            texts: Vec::new(),
+            ends: Vec::new(),
         }
     }
 
-    /// Adds a value, and returns the length of its text. What does not fit the column is null.
-    fn push(&mut self, cell: Value<'_>) -> io::Result<usize> {
+    /// Adds a value, and returns the length of its text.
+    fn push(&mut self, cell: Value<'_>) -> usize {
         const MICROSECONDS: i64 = 1_000_000;
-        let mut text_bytes = 0;
-        let is_value = match (&mut self.values, cell, self.kind) {
-            (Values::Integers(values), Value::Integer(seconds), ParquetType::Time) => {
-                let micros = seconds.checked_mul(MICROSECONDS);
-                values.extend(micros);
-                micros.is_some()
+        let integer = match (self.kind, cell) {
+            (ParquetType::Text, Value::Text(text)) => {
+                self.levels.push(1);
+                self.texts.extend_from_slice(text.as_bytes());
+                self.ends.push(self.texts.len());
+                return text.len();
             }
-            (Values::Integers(values), Value::Integer(value), _) => {
-                values.push(value);
-                true
-            }
-            (Values::Flags(values), Value::Integer(value @ (0 | 1)), _) => {
-                values.push(value == 1);
-                true
-            }
-            (Values::Texts(bytes, ends), Value::Text(text), _) => {
-                bytes.extend_from_slice(text.as_bytes());
-                ends.push(bytes.len());
-                text_bytes = text.len();
-                true
-            }
-            _ => false,
+            (ParquetType::Time, Value::Integer(seconds)) => seconds.checked_mul(MICROSECONDS),
+            (ParquetType::Flag, Value::Integer(value @ (0 | 1))) => Some(value),
+            (ParquetType::Integer, Value::Integer(value)) => Some(value),
+            _ => None,
         };
-        match &mut self.levels {
-            Some(levels) => levels.push(i16::from(is_value)),
-            None if is_value => {}
-            None => {
-                let what = format!("a row has no {}", self.name);
-                return Err(io::Error::new(io::ErrorKind::InvalidData, what));
-            }
-        }
-        Ok(text_bytes)
+        self.levels.push(i16::from(integer.is_some()));
+        self.integers.extend(integer);
+        0
     }
 
+    /// Writes the values, and forgets them.
     fn write_to(&mut self, mut column: SerializedColumnWriter<'_>) -> Result<(), ParquetError> {
-        let levels = self.levels.as_deref();
-        match &mut self.values {
-            Values::Integers(values) => {
+        let levels = Some(self.levels.as_slice());
+        match self.kind {
+            ParquetType::Integer | ParquetType::Time => {
                 let writer = column.typed::<Int64Type>();
-                writer.write_batch(values, levels, None)?;
-                values.clear();
+                writer.write_batch(&self.integers, levels, None)?;
             }
-            Values::Flags(values) => {
+            ParquetType::Flag => {
+                let flags: Vec<_> = self.integers.iter().map(|flag| *flag == 1).collect();
                 let writer = column.typed::<BoolType>();
-                writer.write_batch(values, levels, None)?;
-                values.clear();
+                writer.write_batch(&flags, levels, None)?;
             }
-            Values::Texts(bytes, ends) => {
-                let bytes = ByteArray::from(std::mem::take(bytes));
-                let starts = std::iter::once(0).chain(ends.iter().copied());
-                let texts = starts.zip(ends.iter());
-                let texts: Vec<_> = texts
-                    .map(|(start, end)| bytes.slice(start, end - start))
-                    .collect();
+            ParquetType::Text => {
+                let bytes = ByteArray::from(std::mem::take(&mut self.texts));
+                let starts = std::iter::once(&0).chain(&self.ends);
+                let slice = |(start, end): (&usize, &usize)| bytes.slice(*start, end - start);
+                let texts: Vec<_> = starts.zip(&self.ends).map(slice).collect();
                 let writer = column.typed::<ByteArrayType>();
                 writer.write_batch(&texts, levels, None)?;
-                ends.clear();
             }
         }
-        if let Some(levels) = &mut self.levels {
-            levels.clear();
-        }
+        self.levels.clear();
+        self.integers.clear();
+        self.ends.clear();
         column.close()
     }
 }
 
 fn schema(columns: &[ParquetColumn]) -> Result<TypePtr, ParquetError> {
-    let fields = columns.iter().map(|column| {
-        let (physical, logical) = match column.kind {
+    let fields = columns.iter().map(|(name, kind)| {
+        let (physical, logical) = match kind {
             ParquetType::Integer => (Physical::INT64, None),
             ParquetType::Flag => (Physical::BOOLEAN, None),
             ParquetType::Time => {
@@ -220,14 +182,7 @@ fn schema(columns: &[ParquetColumn]) -> Result<TypePtr, ParquetError> {
             }
             ParquetType::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
         };
-        let repetition = if column.is_required {
-            Repetition::REQUIRED
-        } else {
-            Repetition::OPTIONAL
-        };
-        let field = Type::primitive_type_builder(column.name, physical)
-            .with_logical_type(logical)
-            .with_repetition(repetition);
+        let field = Type::primitive_type_builder(name, physical).with_logical_type(logical);
         field.build().map(Arc::new)
     });
     let fields = fields.collect::<Result<_, _>>()?;
@@ -247,9 +202,11 @@ fn properties(columns: &[ParquetColumn], sorted_by: &[usize]) -> WriterPropertie
         .set_compression(Compression::SNAPPY)
         .set_max_row_group_row_count(None)
         .set_sorting_columns(Some(order.collect()));
-    for column in columns.iter().filter(|column| column.is_distinct) {
-        let path = ColumnPath::from(column.name);
-        properties = properties.set_column_dictionary_enabled(path, false);
+    for (name, kind) in columns {
+        // Few rows share a time or an id, so a dictionary would only cost time.
+        if *name == "id" || *kind == ParquetType::Time {
+            properties = properties.set_column_dictionary_enabled(ColumnPath::from(*name), false);
+        }
     }
     properties.build()
 }
@@ -273,20 +230,11 @@ mod tests {
 
     use super::*;
 
-    const fn column(name: &'static str, kind: ParquetType, is_required: bool) -> ParquetColumn {
-        ParquetColumn {
-            name,
-            kind,
-            is_required,
-            is_distinct: is_required,
-        }
-    }
-
     const COLUMNS: [ParquetColumn; 4] = [
-        column("id", ParquetType::Integer, true),
-        column("at", ParquetType::Time, false),
-        column("text", ParquetType::Text, false),
-        column("flag", ParquetType::Flag, false),
+        ("id", ParquetType::Integer),
+        ("at", ParquetType::Time),
+        ("text", ParquetType::Text),
+        ("flag", ParquetType::Flag),
     ];
 
     fn written(rows: i64) -> Vec<u8> {
@@ -356,27 +304,16 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_does_not_fit_is_null_or_an_error_where_there_is_no_null() {
-        let mut bytes = Vec::new();
-        let mut writer = ParquetWriter::new(&mut bytes, &COLUMNS, &[0]).unwrap();
+    fn a_value_that_does_not_fit_is_null() {
+        let mut writer = ParquetWriter::new(Vec::new(), &COLUMNS, &[0]).unwrap();
         let odd = [
-            Value::Integer(1),
+            Value::Text("1"),
             Value::Integer(i64::MAX),
             Value::Integer(2),
             Value::Integer(2),
         ];
         writer.row(&odd).unwrap();
-        let error = writer.row(&[Value::Null; 4]).unwrap_err();
-        assert_eq!(error.to_string(), "a row has no id");
-        drop(writer);
-        let mut writer = ParquetWriter::new(Vec::new(), &COLUMNS, &[0]).unwrap();
-        writer.row(&odd).unwrap();
-        let nulls = writer
-            .columns
-            .iter()
-            .filter_map(|it| it.levels.clone())
-            .flatten();
-        assert_eq!(nulls.collect::<Vec<_>>(), [0, 0, 0]);
+        assert!(writer.columns.iter().all(|column| column.levels == [0]));
     }
 
     #[test]

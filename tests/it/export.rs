@@ -11,7 +11,7 @@ use parquet::record::Field;
 use rusqlite::Connection;
 
 use crate::account::cloud;
-use crate::process::{Run, Running};
+use crate::process::{Run, Running, until};
 use crate::sandbox::{Sandbox, files_below};
 
 fn synced(droplets: usize, actions: usize) -> Sandbox {
@@ -60,6 +60,11 @@ fn months(sandbox: &Sandbox) -> BTreeMap<i64, String> {
     let mut statement = archive.prepare(sql).unwrap();
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
     rows.unwrap().map(Result::unwrap).collect()
+}
+
+fn manifest(lake: &Path) -> serde_json::Value {
+    let text = fs::read_to_string(lake.join("_manifest.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
 }
 
 #[track_caller]
@@ -210,8 +215,12 @@ fn an_export_that_is_killed_at_any_moment_shows_the_archive_as_before_or_after()
             round % 5
         );
         change(&sandbox, &moved);
-        let run = Running::start(sandbox.command(&["export", "lake"]));
-        std::thread::sleep(std::time::Duration::from_millis(fastrand::u64(..60)));
+        let mut run = Running::start(sandbox.command(&["export", "lake"]));
+        let staged = lake(&sandbox).join(".archiver-export/new/actions");
+        let months = |staged: &Path| fs::read_dir(staged).map_or(0, Iterator::count);
+        until("the export has begun these months, or ended", || {
+            months(&staged) > round || run.has_ended()
+        });
         run.kill();
         let found = actions(&lake(&sandbox)).into_iter();
         let found: BTreeMap<_, _> = found.map(|(id, (month, _))| (id, month)).collect();
@@ -288,8 +297,7 @@ fn an_archive_that_is_incomplete_is_said_to_be_and_refused_where_that_matters() 
     run.says("archive incomplete: ");
     assert!(!lake(&sandbox).exists());
     export(&sandbox, &[]).exits(0).says("archive incomplete: ");
-    let run = export(&sandbox, &["--check", "-o", "json"]).exits(0);
-    let archive = &run.json()["archives"][0];
+    let archive = &manifest(&lake(&sandbox))["archives"][0];
     assert_eq!(archive["is_complete"], false);
     assert_eq!(archive["complete_up_to"]["sync_run"], 1);
     Sandbox::new().run(&["export", "lake"]).exits(6);
@@ -331,6 +339,58 @@ fn a_file_that_was_changed_is_named_by_the_check() {
     fs::write(&path, bytes).unwrap();
     let run = export(&sandbox, &["--check"]).exits(1);
     run.says("droplets/droplets.parquet: has other bytes");
+    export(&sandbox, &["-v"]).exits(0).says(": 1 file written");
+    export(&sandbox, &["--check"]).exits(0).silently();
+}
+
+#[test]
+fn a_manifest_that_this_version_does_not_understand_is_refused_and_stays() {
+    let sandbox = synced(5, 100);
+    export(&sandbox, &[]).exits(0);
+    let path = lake(&sandbox).join("_manifest.json");
+    let before = fs::read(&path).unwrap();
+    let newer = r#"{"format": 7, "tables": {}}"#;
+    for (text, what) in [(newer, "a newer archiver wrote"), ("{\"for", "cannot read")] {
+        fs::write(&path, text).unwrap();
+        for flags in [&[][..], &["--check"]] {
+            export(&sandbox, flags).exits(2).says(what).says("hint: ");
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+    fs::remove_file(&path).unwrap();
+    export(&sandbox, &[]).exits(2).says("no _manifest.json");
+    fs::write(&path, before).unwrap();
+    export(&sandbox, &["-v"]).exits(0).says(": 0 files written");
+}
+
+#[test]
+fn an_action_that_goes_or_whose_droplet_gets_a_name_changes_its_month() {
+    let sandbox = synced(5, 300);
+    export(&sandbox, &[]).exits(0);
+    change(
+        &sandbox,
+        "DELETE FROM actions WHERE id = (SELECT min(id) FROM actions)",
+    );
+    export(&sandbox, &["-v"]).exits(0).says(": 1 file written");
+    shows_each_action_once(&sandbox);
+    change(
+        &sandbox,
+        "UPDATE droplets SET name = 'it''s \"web\"' || char(10, 233)",
+    );
+    export(&sandbox, &[]).exits(0);
+    let (_, (_, newest)) = actions(&lake(&sandbox)).pop_last().unwrap();
+    assert_eq!(
+        newest["droplet_name"],
+        Field::Str("it's \"web\"\né".to_owned())
+    );
+    change(&sandbox, "DELETE FROM actions");
+    export(&sandbox, &[]).exits(0);
+    shows_each_action_once(&sandbox);
+    let left = files_below(&lake(&sandbox).join("actions"));
+    assert_eq!(
+        left,
+        [lake(&sandbox).join("actions/month=1970-01-01/actions.parquet")]
+    );
 }
 
 /// Python with the module `duckdb`: of `.ci/run`, or of the system. `None` where there is none.

@@ -5,9 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::SystemTime;
 
 use super::Error;
-use crate::core::files::is_same;
+use crate::core::files::folder_of;
 
 /// Called before each step; an error stops the work there.
 pub(super) type Step = Box<dyn FnMut() -> io::Result<()> + Send>;
@@ -28,11 +29,11 @@ pub(super) fn at<T>(path: &Path, outcome: io::Result<T>) -> Result<T, Error> {
 }
 
 impl Disk {
-    /// A step on this path.
-    fn step<T>(
+    /// Does something to this path.
+    pub(super) fn step<'a, T>(
         &mut self,
-        path: &Path,
-        step: impl FnOnce(&Path) -> io::Result<T>,
+        path: &'a Path,
+        step: impl FnOnce(&'a Path) -> io::Result<T>,
     ) -> Result<T, Error> {
         let outcome = (self.step)().and_then(|()| step(path));
         at(path, outcome)
@@ -40,11 +41,7 @@ impl Disk {
 
     /// Makes the folder, unless it exists, and the folders above it.
     pub(super) fn make_folder(&mut self, path: &Path) -> Result<(), Error> {
-        self.step(path, |path| fs::create_dir_all(path))
-    }
-
-    pub(super) fn create(&mut self, path: &Path) -> Result<File, Error> {
-        self.step(path, |path| File::create_new(path))
+        self.step(path, fs::create_dir_all)
     }
 
     pub(super) fn rename(&mut self, from: &Path, to: &Path) -> Result<(), Error> {
@@ -69,17 +66,12 @@ impl Disk {
         })
     }
 
+    /// Removes the file, if there is one.
     pub(super) fn remove_file(&mut self, path: &Path) -> Result<(), Error> {
-        self.step(path, |path| fs::remove_file(path))
-    }
-
-    /// Removes the folder if it is empty.
-    pub(super) fn remove_folder(&mut self, path: &Path) -> Result<(), Error> {
-        self.step(path, |path| match fs::remove_dir(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
-            outcome => outcome,
-        })
+        match fs::symlink_metadata(path) {
+            Ok(_) => self.step(path, fs::remove_file),
+            Err(_) => Ok(()),
+        }
     }
 
     /// Forces the file or the names in the folder to the disk.
@@ -117,23 +109,26 @@ impl Disk {
         to: &Path,
         is_own: &dyn Fn(&Path) -> bool,
     ) -> Result<(), Error> {
-        let files = files_below(from)?;
-        for path in &files {
-            let (old, new) = (from.join(path), to.join(path));
-            let (here, there) = (fs::symlink_metadata(&old), fs::symlink_metadata(&new));
-            let is_kept = matches!((here, there), (Ok(old), Ok(new)) if is_same(&old, &new));
-            if is_own(path) || is_kept {
-                self.remove_file(&old)?;
-            } else if let Some(folder) = new.parent() {
-                self.make_folder(folder)?;
+        for path in files_below(from)? {
+            let (old, new) = (from.join(&path), to.join(&path));
+            // The newer of two files stays. Two names of one file are equally new.
+            if !is_own(&path) && modified(&new) < modified(&old) {
+                self.make_folder(folder_of(&new))?;
                 self.rename(&old, &new)?;
             }
+            self.remove_file(&old)?;
         }
         for folder in folders_below(from)?.iter().rev() {
-            self.remove_folder(folder)?;
+            // What somebody else puts there meanwhile stays.
+            let _ = self.step(folder, fs::remove_dir);
         }
         Ok(())
     }
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    metadata.modified().ok()
 }
 
 fn sync(path: &Path) -> io::Result<()> {
@@ -162,35 +157,31 @@ fn exchange(_: &Path, _: &Path) -> io::Result<bool> {
 
 /// The files below a folder, links among them, by their path from there. None where there is no folder.
 pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let mut files = Vec::new();
-    for folder_below in folders_below(folder)? {
-        for entry in at(&folder_below, fs::read_dir(&folder_below))? {
-            let entry = at(&folder_below, entry)?;
-            if !at(&entry.path(), entry.file_type())?.is_dir() {
-                let path = entry.path();
-                files.push(path.strip_prefix(folder).unwrap_or(&path).to_owned());
-            }
-        }
-    }
+    let (mut files, mut folders) = (Vec::new(), Vec::new());
+    walk(folder, &mut files, &mut folders)?;
+    let from = |path: &PathBuf| path.strip_prefix(folder).unwrap_or(path).to_owned();
     files.sort();
-    Ok(files)
+    Ok(files.iter().map(from).collect())
 }
 
 /// The folder and those below it, each after the one that it is in. None where there is no folder.
 pub(super) fn folders_below(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let mut folders: Vec<_> = Some(folder.to_owned())
-        .filter(|it| fs::symlink_metadata(it).is_ok_and(|it| it.is_dir()))
-        .into_iter()
-        .collect();
-    let mut next = 0;
-    while let Some(folder) = folders.get(next).cloned() {
-        for entry in at(&folder, fs::read_dir(&folder))? {
-            let entry = at(&folder, entry)?;
-            if at(&entry.path(), entry.file_type())?.is_dir() {
-                folders.push(entry.path());
-            }
-        }
-        next += 1;
-    }
+    let mut folders = Vec::new();
+    walk(folder, &mut Vec::new(), &mut folders)?;
     Ok(folders)
+}
+
+fn walk(path: &Path, files: &mut Vec<PathBuf>, folders: &mut Vec<PathBuf>) -> Result<(), Error> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.is_dir() => folders.push(path.to_owned()),
+        Ok(_) => {
+            files.push(path.to_owned());
+            return Ok(());
+        }
+        Err(_) => return Ok(()),
+    }
+    for entry in at(path, fs::read_dir(path))? {
+        walk(&at(path, entry)?.path(), files, folders)?;
+    }
+    Ok(())
 }

@@ -23,17 +23,11 @@ pub enum Error {
         found: String,
     },
     /// There is no export to check.
-    #[error("{} holds no export: there is no _manifest.json", path.display())]
-    NoExport {
-        /// The folder.
-        path: PathBuf,
-    },
+    #[error("{} holds no export: there is no _manifest.json", .0.display())]
+    NoExport(PathBuf),
     /// Another run works there.
-    #[error("another export to {} is running", path.display())]
-    Busy {
-        /// The folder.
-        path: PathBuf,
-    },
+    #[error("another export to {} is running", .0.display())]
+    Busy(PathBuf),
     /// The manifest is not what an export writes.
     #[error("cannot read {}: {source}", path.display())]
     Manifest {
@@ -43,11 +37,8 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// A newer archiver wrote the folder.
-    #[error("a newer archiver wrote {}", path.display())]
-    Newer {
-        /// The manifest.
-        path: PathBuf,
-    },
+    #[error("a newer archiver wrote {}", .0.display())]
+    Newer(PathBuf),
     /// The folder has accounts, and this archive has no name, or the other way round.
     #[error("{} holds {}", path.display(), if *.has_accounts {
         "archives under the names of accounts, and this one has none"

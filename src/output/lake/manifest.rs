@@ -1,5 +1,6 @@
 //! `_manifest.json`: what an export wrote, and how far the archive was complete then.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -8,21 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error, disk::at};
 
-/// The version of the layout. A file of another version is written anew.
-pub(super) const FORMAT: u32 = 1;
+/// The version of the layout.
+const FORMAT: u32 = 1;
 
 /// The name of the manifest; engines read no file whose name begins like this.
 pub(super) const NAME: &str = "_manifest.json";
-
-/// The part that a file belongs to: its table, or its table and account. `actions/account=web` for
-/// `actions/account=web/month=2026-11-01/actions.parquet`. A part changes as a whole.
-pub(super) fn part_of(path: &str) -> &str {
-    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    match folder.rsplit_once('/') {
-        Some((part, month)) if month.starts_with("month=") => part,
-        _ => folder,
-    }
-}
 
 /// All that a folder holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +51,7 @@ pub struct CompleteSync {
 }
 
 /// One file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportedFile {
     /// Its path in the folder, with `/` between names.
     pub path: String,
@@ -78,6 +69,17 @@ pub struct ExportedFile {
     pub rows_sha256: String,
 }
 
+impl ExportedFile {
+    pub(super) fn is_in(&self, folder: &str) -> bool {
+        Path::new(&self.path).starts_with(folder)
+    }
+
+    fn account(&self) -> Option<&str> {
+        let mut names = self.path.split('/');
+        names.find_map(|name| name.strip_prefix("account="))
+    }
+}
+
 impl Default for Manifest {
     fn default() -> Self {
         Self {
@@ -89,64 +91,62 @@ impl Default for Manifest {
 }
 
 impl Manifest {
-    /// The files of a part.
-    pub(super) fn files_of<'a>(&'a self, part: &'a str) -> impl Iterator<Item = &'a ExportedFile> {
-        self.files
-            .iter()
-            .filter(move |file| part_of(&file.path) == part)
-    }
-
     /// The file at this path.
     #[must_use]
-    pub fn file(&self, path: &str) -> Option<&ExportedFile> {
-        self.files.iter().find(|file| file.path == path)
+    pub fn file(&self, path: &Path) -> Option<&ExportedFile> {
+        self.files.iter().find(|file| Path::new(&file.path) == path)
     }
 
-    /// Every part that has a file.
-    pub(super) fn parts(&self) -> impl Iterator<Item = &str> {
-        self.files.iter().map(|file| part_of(&file.path))
+    /// The folders of the tables.
+    pub(super) fn tables(&self) -> BTreeSet<&str> {
+        let tables = self.files.iter().map(|file| file.path.split('/').next());
+        tables.flatten().collect()
     }
 
-    /// Takes the archive in place of the one of the same account.
-    pub(super) fn set_archive(&mut self, archive: ExportedArchive) {
-        self.archives.retain(|it| it.account != archive.account);
-        self.archives.push(archive);
-        self.archives
-            .sort_by(|one, other| one.account.cmp(&other.account));
-    }
-
-    /// Takes the files of a part in place of those that it had.
-    pub(super) fn set_files(&mut self, part: &str, files: impl IntoIterator<Item = ExportedFile>) {
-        self.files.retain(|file| part_of(&file.path) != part);
+    /// Takes the archive with its files in place of the one of the same account.
+    pub(super) fn set_archive(&mut self, archive: ExportedArchive, files: Vec<ExportedFile>) {
+        let account = archive.account.as_deref();
+        self.archives.retain(|it| it.account.as_deref() != account);
+        self.files.retain(|it| it.account() != account);
         self.files.extend(files);
-        self.files.sort_by(|one, other| one.path.cmp(&other.path));
+        self.archives.push(archive);
+        self.sort();
+    }
+
+    /// Takes the files of a table from another manifest.
+    pub(super) fn set_table(&mut self, table: &str, from: &Self) {
+        self.files.retain(|file| !file.is_in(table));
+        let files = from.files.iter().filter(|file| file.is_in(table));
+        self.files.extend(files.cloned());
+        self.sort();
+    }
+
+    fn sort(&mut self) {
+        self.archives
+            .sort_by(|it, other| it.account.cmp(&other.account));
+        self.files.sort_by(|it, other| it.path.cmp(&other.path));
     }
 
     /// Reads a manifest; `None` where there is none.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, Error> {
-        let text = match fs::read_to_string(path) {
+        let text = match fs::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             outcome => at(path, outcome)?,
         };
-        let manifest: Self = serde_json::from_str(&text).map_err(|source| Error::Manifest {
-            path: path.to_owned(),
-            source,
-        })?;
-        if manifest.format > FORMAT {
-            return Err(Error::Newer {
-                path: path.to_owned(),
-            });
+        /// A newer archiver may write everything else in another way.
+        #[derive(Deserialize)]
+        struct Version {
+            format: u32,
         }
-        Ok(Some(manifest))
-    }
-
-    /// The text of the file.
-    pub(super) fn text(&self) -> Result<String, Error> {
-        serde_json::to_string_pretty(self)
-            .map(|text| text + "\n")
-            .map_err(|source| Error::Manifest {
-                path: NAME.into(),
-                source,
-            })
+        let read = serde_json::from_slice::<Version>(&text).and_then(|version| {
+            let is_known = version.format <= FORMAT;
+            is_known.then(|| serde_json::from_slice(&text)).transpose()
+        });
+        let path = path.to_owned();
+        match read {
+            Ok(Some(manifest)) => Ok(Some(manifest)),
+            Ok(None) => Err(Error::Newer(path)),
+            Err(source) => Err(Error::Manifest { path, source }),
+        }
     }
 }

@@ -17,7 +17,7 @@ mod sink;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 pub use check::{Checked, check};
@@ -47,8 +47,6 @@ pub struct Lake {
     root: PathBuf,
     disk: Disk,
     manifest: Manifest,
-    /// The new files that are not forced to the disk yet.
-    unsynced: Vec<PathBuf>,
     /// True once the manifest of the new state is on the disk: then the next run needs what is in [`WORK`].
     is_committed: bool,
     _lock: File,
@@ -66,7 +64,7 @@ impl Lake {
     }
 
     fn open_on(mut disk: Disk, root: &Path) -> Result<Self, Error> {
-        if !root.exists() {
+        if !root.is_dir() {
             let folder = folder_of(root);
             if !folder.is_dir() {
                 return Err(Error::NoFolder {
@@ -80,11 +78,11 @@ impl Lake {
         let lock = at(root, File::open(root))?;
         refuse_if_held(root, lock.try_lock())?;
         refuse_foreign(root)?;
+        refuse_link(&root.join(WORK))?;
         let mut lake = Self {
             root: root.to_owned(),
             disk,
             manifest: Manifest::default(),
-            unsynced: Vec::new(),
             is_committed: true,
             _lock: lock,
         };
@@ -97,12 +95,6 @@ impl Lake {
     #[must_use]
     pub fn path(&self, path: &str) -> PathBuf {
         self.root.join(path)
-    }
-
-    /// What the folder holds.
-    #[must_use]
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
     }
 
     /// The archive of this account, if one was exported.
@@ -120,12 +112,15 @@ impl Lake {
         }
     }
 
-    /// The file at this path, if it is there as it was written.
-    #[must_use]
-    pub fn intact(&self, path: &str) -> Option<&ExportedFile> {
-        let file = self.manifest.file(path)?;
-        let there = fs::symlink_metadata(self.root.join(path)).ok()?;
-        (there.is_file() && there.len() == file.bytes).then_some(file)
+    /// The file at this path, if it has the bytes that were written.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn intact(&self, path: &str) -> Result<Option<&ExportedFile>, Error> {
+        match self.manifest.file(Path::new(path)) {
+            Some(file) if check::is_as_written(&self.root, file)? => Ok(Some(file)),
+            _ => Ok(None),
+        }
     }
 
     /// Begins a new file, which takes its place with [`Lake::publish`].
@@ -135,54 +130,43 @@ impl Lake {
     pub fn create(&mut self, path: &str) -> Result<Sink, Error> {
         let staged = self.new_place(path);
         self.disk.make_folder(folder_of(&staged))?;
-        let file = self.disk.create(&staged)?;
-        self.unsynced.push(staged);
-        Ok(Sink::new(file))
+        Ok(Sink::new(self.disk.step(&staged, File::create_new)?))
     }
 
-    /// Takes back a file of [`Lake::create`].
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub fn discard(&mut self, path: &str) -> Result<(), Error> {
-        let staged = self.new_place(path);
-        self.unsynced.retain(|it| *it != staged);
-        match staged.exists() {
-            true => self.disk.remove_file(&staged),
-            false => Ok(()),
-        }
-    }
-
-    /// Puts the parts of an archive in place: each with all its files. Does nothing when nothing changed.
+    /// Puts the files of an archive in place, all of them. Does nothing when nothing changed.
     ///
     /// # Errors
     /// When the system refuses. Every part is then as before or after, and the next run goes on from there.
     pub fn publish(
         &mut self,
         archive: ExportedArchive,
-        parts: Vec<(String, Vec<ExportedFile>)>,
+        files: Vec<ExportedFile>,
     ) -> Result<Changes, Error> {
         let mut manifest = self.manifest.clone();
-        manifest.set_archive(archive);
-        let mut changed = Vec::new();
-        for (part, files) in parts {
-            manifest.set_files(&part, files);
-            if self.is_changed(&part, &manifest)? {
-                changed.push(part);
-            }
+        manifest.set_archive(archive, files);
+        let written = files_below(&self.new_place(""))?;
+        let old = self.manifest.files.iter().map(|it| Path::new(&it.path));
+        let removed: Vec<_> = old.filter(|it| manifest.file(it).is_none()).collect();
+        let changed = written
+            .iter()
+            .map(|it| it.as_path())
+            .chain(removed.iter().copied());
+        let parts: BTreeSet<_> = changed.map(|it| part_of(it).to_owned()).collect();
+        let changes = Changes {
+            written: written.len(),
+            removed: removed.len(),
+        };
+        if parts.is_empty() && manifest == self.manifest {
+            return Ok(changes);
         }
-        if changed.is_empty() && manifest == self.manifest {
-            return Ok(Changes::default());
-        }
-        let changes = self.changes(&changed, &manifest)?;
-        for part in &changed {
-            self.complete(part, &manifest)?;
-        }
-        self.commit(&manifest)?;
-        for part in &changed {
+        self.commit(&manifest, &written, &parts)?;
+        for part in &parts {
             self.swap(part)?;
         }
-        self.finish(manifest)?;
+        let (pending, root) = (self.work().join(manifest::NAME), self.root.clone());
+        self.disk.rename(&pending, &root.join(manifest::NAME))?;
+        self.disk.sync(&root)?;
+        self.clean()?;
         Ok(changes)
     }
 
@@ -191,66 +175,25 @@ impl Lake {
     }
 
     /// Where the new version of a file or part is made.
-    fn new_place(&self, path: &str) -> PathBuf {
+    fn new_place(&self, path: impl AsRef<Path>) -> PathBuf {
         self.work().join("new").join(path)
     }
 
-    fn is_changed(&self, part: &str, manifest: &Manifest) -> Result<bool, Error> {
-        if !files_below(&self.new_place(part))?.is_empty()
-            || !manifest.files_of(part).eq(self.manifest.files_of(part))
-        {
-            return Ok(true);
+    /// Forces the new state to the disk, with its manifest last.
+    fn commit(
+        &mut self,
+        manifest: &Manifest,
+        written: &[PathBuf],
+        parts: &BTreeSet<PathBuf>,
+    ) -> Result<(), Error> {
+        let written: Vec<_> = written.iter().map(|path| self.new_place(path)).collect();
+        self.disk.sync_all(&written)?;
+        for part in parts {
+            refuse_link(&self.root.join(part))?;
+            self.complete(part, manifest)?;
         }
-        // A file of ours that nobody knows of, such as a copy of an old month, would make its actions appear twice.
-        let is_stray = |rest: &PathBuf| {
-            let path = Path::new(part).join(rest);
-            is_own(&path)
-                && path
-                    .to_str()
-                    .is_none_or(|path| manifest.file(path).is_none())
-        };
-        Ok(files_below(&self.root.join(part))?.iter().any(is_stray))
-    }
-
-    fn changes(&self, changed: &[String], manifest: &Manifest) -> Result<Changes, Error> {
-        let mut changes = Changes::default();
-        for part in changed {
-            changes.written += files_below(&self.new_place(part))?.len();
-            let old = self.manifest.files_of(part);
-            changes.removed += old.filter(|it| manifest.file(&it.path).is_none()).count();
-        }
-        Ok(changes)
-    }
-
-    /// Gives the new version of a part what stays as it is: unchanged files, and what others put there.
-    fn complete(&mut self, part: &str, manifest: &Manifest) -> Result<(), Error> {
-        let (old, new) = (self.root.join(part), self.new_place(part));
-        self.disk.make_folder(&new)?;
-        let is_kept = |rest: &Path| {
-            let path = Path::new(part).join(rest);
-            !is_own(&path)
-                || path
-                    .to_str()
-                    .is_some_and(|path| manifest.file(path).is_some())
-        };
-        for rest in files_below(&old)? {
-            let target = new.join(&rest);
-            if is_kept(&rest) && fs::symlink_metadata(&target).is_err() {
-                if let Some(folder) = target.parent() {
-                    self.disk.make_folder(folder)?;
-                }
-                self.disk.link(&old.join(rest), &target)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Forces the new state to the disk, with its manifest last. From here on, the next run ends what this one began.
-    fn commit(&mut self, manifest: &Manifest) -> Result<(), Error> {
         let work = self.work();
         self.disk.make_folder(&work)?;
-        let files = std::mem::take(&mut self.unsynced);
-        self.disk.sync_all(&files)?;
         self.disk.sync_all(&folders_below(&work)?)?;
         self.disk.sync(&self.root)?;
         self.write_manifest(manifest, &work)?;
@@ -258,8 +201,24 @@ impl Lake {
         Ok(())
     }
 
+    /// Gives the new version of a part what stays as it is: unchanged files, and what others put there.
+    fn complete(&mut self, part: &Path, manifest: &Manifest) -> Result<(), Error> {
+        for rest in files_below(&self.root.join(part))? {
+            let path = part.join(rest);
+            let target = self.new_place(&path);
+            // A copy of an old month would show its actions twice.
+            let is_kept = !is_own(&path) || manifest.file(&path).is_some();
+            if is_kept && fs::symlink_metadata(&target).is_err() {
+                self.disk.make_folder(folder_of(&target))?;
+                self.disk.link(&self.root.join(&path), &target)?;
+            }
+        }
+        // The last file of a part may have gone.
+        self.disk.make_folder(&self.new_place(part))
+    }
+
     /// Puts the new version of a part in place, in one step where the file system can exchange folders.
-    fn swap(&mut self, part: &str) -> Result<(), Error> {
+    fn swap(&mut self, part: &Path) -> Result<(), Error> {
         let (old, new) = (self.root.join(part), self.new_place(part));
         let folder = folder_of(&old).to_owned();
         self.disk.make_folder(&folder)?;
@@ -274,49 +233,30 @@ impl Lake {
         self.disk.sync(&folder)
     }
 
-    /// Puts the manifest in place, and removes what is left of the old state.
-    fn finish(&mut self, manifest: Manifest) -> Result<(), Error> {
-        let (work, root) = (self.work(), self.root.clone());
-        self.disk
-            .rename(&work.join(manifest::NAME), &root.join(manifest::NAME))?;
-        self.disk.sync(&root)?;
-        self.manifest = manifest;
-        self.clean()
-    }
-
     fn write_manifest(&mut self, manifest: &Manifest, folder: &Path) -> Result<(), Error> {
         let unfinished = self.work().join(UNFINISHED);
-        if unfinished.exists() {
-            self.disk.remove_file(&unfinished)?;
-        }
-        let mut file = self.disk.create(&unfinished)?;
-        at(&unfinished, file.write_all(manifest.text()?.as_bytes()))?;
+        let path = folder.join(manifest::NAME);
+        let text = serde_json::to_vec_pretty(manifest).map_err(|source| Error::Manifest {
+            path: path.clone(),
+            source,
+        })?;
+        self.disk.remove_file(&unfinished)?;
+        let mut file = self.disk.step(&unfinished, File::create_new)?;
+        at(&unfinished, file.write_all(&text))?;
         self.disk.sync(&unfinished)?;
-        self.disk
-            .rename(&unfinished, &folder.join(manifest::NAME))?;
+        self.disk.rename(&unfinished, &path)?;
         self.disk.sync(folder)
     }
 
-    /// Ends what a killed run began: the parts that it put in place are new, the others are as before.
+    /// Says in the manifest what a killed run left, and removes its unfinished work.
     fn recover(&mut self) -> Result<(), Error> {
-        let (work, root) = (self.work(), self.root.clone());
-        let published = Manifest::read(&root.join(manifest::NAME))?;
-        let pending = work.join(manifest::NAME);
-        if let Some(new) = Manifest::read(&pending)? {
-            let parts: BTreeSet<_> = new.parts().map(str::to_owned).collect();
-            for part in parts {
-                // A part that is new, or a kill between the two renames of `swap`.
-                let is_missing = fs::symlink_metadata(root.join(&part)).is_err();
-                if is_missing && self.new_place(&part).is_dir() {
-                    self.swap(&part)?;
-                }
+        let root = self.root.clone();
+        if self.work().join(manifest::NAME).exists() {
+            if let Some(there) = check::checked(&root)? {
+                self.write_manifest(&there.manifest, &root)?;
             }
         }
-        let current = check::current(&root)?;
-        if let Some(current) = current.as_ref().filter(|it| published.as_ref() != Some(it)) {
-            self.write_manifest(current, &root)?;
-        }
-        self.manifest = current.unwrap_or_default();
+        self.manifest = Manifest::read(&root.join(manifest::NAME))?.unwrap_or_default();
         self.clean()
     }
 
@@ -325,15 +265,13 @@ impl Lake {
         let (work, root) = (self.work(), self.root.clone());
         // The manifest goes first: it vouches for what is below `new`.
         for name in [manifest::NAME, UNFINISHED] {
-            if work.join(name).exists() {
-                self.disk.remove_file(&work.join(name))?;
-            }
+            self.disk.remove_file(&work.join(name))?;
         }
         for place in ["new", "old"] {
             self.disk.clear(&work.join(place), &root, &is_own)?;
         }
         if work.exists() {
-            self.disk.remove_folder(&work)?;
+            let _ = self.disk.step(&work, fs::remove_dir);
         }
         self.is_committed = false;
         Ok(())
@@ -347,6 +285,15 @@ impl Drop for Lake {
             let _ = self.clean();
         }
     }
+}
+
+/// The part that a file belongs to: `actions/account=web` for `actions/account=web/month=2026-11-01/actions.parquet`.
+fn part_of(path: &Path) -> &Path {
+    let folder = folder_of(path);
+    let is_month = folder
+        .file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with("month="));
+    if is_month { folder_of(folder) } else { folder }
 }
 
 /// True for the path of a file that an export writes: `droplets/droplets.parquet`,
@@ -366,11 +313,17 @@ fn is_own(path: &Path) -> bool {
 
 fn refuse_if_held(root: &Path, attempt: Result<(), TryLockError>) -> Result<(), Error> {
     match attempt {
-        Err(TryLockError::WouldBlock) => Err(Error::Busy {
-            path: root.to_owned(),
-        }),
+        Err(TryLockError::WouldBlock) => Err(Error::Busy(root.to_owned())),
         // Not every file system has locks for folders.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+    }
+}
+
+/// Refuses a link where a folder of ours is: what is behind it belongs to somebody else.
+fn refuse_link(path: &Path) -> Result<(), Error> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if !there.is_dir() => at(path, Err(io::ErrorKind::NotADirectory.into())),
+        _ => Ok(()),
     }
 }
 

@@ -38,7 +38,7 @@ fn archive(account: Option<&str>) -> ExportedArchive {
 
 fn file(lake: &mut Lake, path: String, ids: &[i64]) -> Result<ExportedFile, Error> {
     let text: String = ids.iter().map(|id| format!("{id}\n")).collect();
-    if let Some(there) = lake.intact(&path).filter(|it| it.rows_sha256 == text) {
+    if let Some(there) = lake.intact(&path)?.filter(|it| it.rows_sha256 == text) {
         return Ok(there.clone());
     }
     let mut sink = lake.create(&path)?;
@@ -71,12 +71,8 @@ fn export_on(
     }
     let all: Vec<_> = months.values().flatten().copied().collect();
     let path = format!("droplets{key}/droplets.parquet");
-    let droplets = vec![file(&mut lake, path, &all)?];
-    let parts = vec![
-        (format!("actions{key}"), actions),
-        (format!("droplets{key}"), droplets),
-    ];
-    lake.publish(archive(account), parts)
+    actions.push(file(&mut lake, path, &all)?);
+    lake.publish(archive(account), actions)
 }
 
 fn disk(exchanges: bool) -> Disk {
@@ -293,7 +289,7 @@ fn two_runs_at_once_are_one_too_many() {
     let folder = tempfile::tempdir().unwrap();
     let first = Lake::open(folder.path()).unwrap();
     let error = Lake::open(folder.path()).err().unwrap();
-    assert!(matches!(error, Error::Busy { .. }), "{error:?}");
+    assert!(matches!(error, Error::Busy(_)), "{error:?}");
     assert!(check(folder.path()).is_err());
     drop(first);
     export(folder.path(), &before());
@@ -325,7 +321,7 @@ fn accounts_share_a_folder_and_change_alone() {
 fn a_check_names_each_file_that_is_not_as_it_was_written() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
-    assert!(matches!(check(root), Err(Error::NoExport { .. })));
+    assert!(matches!(check(root), Err(Error::NoExport(_))));
     export(root, &before());
     let path = |month: &str| format!("actions/month={month}/actions.parquet");
     fs::write(root.join(path("2026-10-01")), "3\n5\n").unwrap();
@@ -337,7 +333,7 @@ fn a_check_names_each_file_that_is_not_as_it_was_written() {
     let expected = [
         format!("{}: missing", path("2026-09-01")),
         format!("{}: has other bytes", path("2026-10-01")),
-        format!("{}: has another length", path("2026-11-01")),
+        format!("{}: has other bytes", path("2026-11-01")),
         "actions/copy.parquet: not in the manifest".to_owned(),
     ];
     assert_eq!(problems, expected);
@@ -355,4 +351,39 @@ fn a_file_that_is_missing_is_written_again_and_a_copy_of_ours_goes() {
     export(root, &before());
     assert_eq!(read(root), named(&before()));
     is_sound(root);
+}
+
+#[test]
+fn a_file_of_somebody_else_that_changes_during_a_run_stays_as_they_left_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("lake");
+    export(&root, &before());
+    let (theirs, other) = (root.join("actions/README"), folder.path().join("README"));
+    fs::write(&theirs, "old").unwrap();
+    let (killed, _) = killed_after(30, true);
+    let failed = export_on(killed, &root, None, &after());
+    assert!(failed.is_err());
+    assert!(root.join(WORK).join("new/actions/README").exists());
+    // The owner replaces it, as editors and programs do.
+    fs::write(&other, "new").unwrap();
+    fs::rename(&other, &theirs).unwrap();
+    export(&root, &after());
+    assert_eq!(fs::read_to_string(&theirs).unwrap(), "new");
+}
+
+#[test]
+fn a_link_in_the_place_of_a_table_is_refused_and_what_it_points_to_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, theirs) = (folder.path().join("lake"), folder.path().join("theirs"));
+    export(&root, &before());
+    fs::rename(root.join("actions"), &theirs).unwrap();
+    std::os::unix::fs::symlink(&theirs, root.join("actions")).unwrap();
+    let old = files_below(&theirs).unwrap();
+    let error = export_on(disk(true), &root, None, &after()).unwrap_err();
+    assert!(error.to_string().contains("actions"), "{error}");
+    assert_eq!(files_below(&theirs).unwrap(), old);
+    assert!(root.join("actions").is_symlink());
+    fs::remove_file(root.join("actions")).unwrap();
+    export(&root, &after());
+    assert_eq!(read(&root), named(&after()));
 }

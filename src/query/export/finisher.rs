@@ -1,79 +1,59 @@
 //! Encodes the last rows of a file in a thread of its own, while the rows of the next file are read.
 
-use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::{self, JoinHandle};
 
 use crate::core::threads;
 use crate::output::ParquetWriter;
-use crate::output::lake::{self, Sink};
+use crate::output::lake::{self, ExportedFile, Sink};
 
-/// A file that has all its rows, and its path.
-pub(super) type Filled = (PathBuf, ParquetWriter<Sink>);
-/// The length and the hash of a file.
-pub(super) type Written = Result<(u64, String), lake::Error>;
+type Finished = Result<ExportedFile, lake::Error>;
 
-/// The thread, and what it has done.
-pub(super) struct Finisher {
-    work: Result<SyncSender<Filled>, Sender<Written>>,
-    done: Receiver<Written>,
-    written: VecDeque<(u64, String)>,
-}
+/// One file at a time: more of them would only take memory.
+#[derive(Default)]
+pub(super) struct Finisher(Option<JoinHandle<Finished>>);
 
 impl Finisher {
-    pub(super) fn start() -> Self {
-        // One file is encoded and one is read: more of them would only take memory.
-        let (work, files) = sync_channel(0);
-        let (results, done) = channel();
-        let own = results.clone();
-        let run = move || {
-            for file in files {
-                if results.send(finished(file)).is_err() {
-                    break;
-                }
-            }
-        };
-        Self {
-            // Where the system refuses threads, this one does the work.
-            work: threads::spawn(run).map(|()| work).map_err(|_| own),
-            done,
-            written: VecDeque::new(),
-        }
-    }
-
-    /// Takes a file. Waits while the one before is encoded.
+    /// Takes a file that has all its rows. The one before is then [finished](Self::last).
     ///
     /// # Errors
-    /// When an earlier file could not be written.
-    pub(super) fn take(&mut self, file: Filled) -> Result<(), lake::Error> {
-        while let Ok(written) = self.done.try_recv() {
-            self.written.push_back(written?);
-        }
-        // What cannot be sent is missed by `next`.
-        match &self.work {
-            Ok(thread) => drop(thread.send(file)),
-            Err(own) => drop(own.send(finished(file))),
-        }
+    /// When the system refuses a thread.
+    pub(super) fn take(
+        &mut self,
+        mut file: ExportedFile,
+        path: PathBuf,
+        mut writer: ParquetWriter<Sink>,
+    ) -> Result<(), lake::Error> {
+        let name = path.clone();
+        let work = move || match writer.finish() {
+            Ok(sink) => {
+                (file.bytes, file.sha256) = sink.written();
+                Ok(file)
+            }
+            Err(source) => Err(lake::Error::File { path, source }),
+        };
+        let thread = thread::Builder::new().spawn(work);
+        let thread = thread.map_err(|error| lake::Error::File {
+            path: name,
+            source: threads::refused(error),
+        });
+        self.0 = Some(thread?);
         Ok(())
     }
 
-    /// The next file, in the order in which they were taken.
-    pub(super) fn next(&mut self) -> Written {
+    /// Waits for the last file. `None` when there is none.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub(super) fn last(&mut self) -> Result<Option<ExportedFile>, lake::Error> {
         let ended = |_| lake::Error::File {
             path: PathBuf::from("the files"),
             source: io::Error::other("their thread has ended"),
         };
-        match self.written.pop_front() {
-            Some(written) => Ok(written),
-            None => self.done.recv().map_err(ended)?,
+        match self.0.take() {
+            Some(thread) => thread.join().map_err(ended)?.map(Some),
+            None => Ok(None),
         }
-    }
-}
-
-fn finished((path, mut writer): Filled) -> Written {
-    match writer.finish() {
-        Ok(sink) => Ok(sink.written()),
-        Err(source) => Err(lake::Error::File { path, source }),
     }
 }

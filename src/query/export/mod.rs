@@ -11,19 +11,26 @@ mod tables;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use super::rows::RowsError;
 use crate::archive;
 use crate::core::cancellation::Cancellation;
-use crate::output::lake::{self, Changes, CompleteSync, ExportedArchive, ExportedFile, Lake, Sink};
+use crate::output::lake::{self, Changes, CompleteSync, ExportedArchive, ExportedFile, Lake};
 use crate::output::{ParquetWriter, Value};
 use finisher::Finisher;
-use reader::{Reader, Tally};
+use reader::Reader;
 use tables::{ACTIONS, OTHERS, Table};
 
 /// The month of the actions whose start is not known. Every engine reads it as a date and keeps it.
 const NO_MONTH: &str = "1970-01-01";
+
+/// The actions that started before the first month, after the last one, or at an unknown time.
+const OUT_OF_MONTHS: &str = "
+WHERE id IN (SELECT id FROM actions WHERE started_at IS NULL
+             UNION ALL SELECT id FROM actions WHERE started_at < ?1
+             UNION ALL SELECT id FROM actions WHERE started_at >= ?2
+             UNION ALL SELECT value FROM json_each(?3))";
 
 /// An archive that cannot be exported.
 #[derive(Debug, thiserror::Error)]
@@ -100,21 +107,24 @@ pub fn export(
         },
         account: source.account.map_or(String::new(), account),
         lake,
-        finisher: Finisher::start(),
+        finisher: Finisher::default(),
+        files: Vec::new(),
         no_times: 0,
     };
-    let parts = export.parts()?;
-    let (_, actions) = &parts[0];
-    let actions = actions.iter().map(|file| file.rows).sum();
+    export.write_files()?;
     let Export {
-        mut lake, no_times, ..
+        mut lake,
+        files,
+        no_times,
+        ..
     } = export;
     // Nothing more is read, so a sync need not wait for the disk.
     drop(tx);
+    let actions = files.iter().filter(|it| it.path.starts_with(ACTIONS.name));
     Ok(Exported {
-        actions,
+        actions: actions.map(|it| it.rows).sum(),
         no_times,
-        changes: lake.publish(archive, parts)?,
+        changes: lake.publish(archive, files)?,
     })
 }
 
@@ -159,23 +169,17 @@ fn refuse_other(new: &ExportedArchive, lake: &Lake, folder: &Path) -> Result<(),
     }
 }
 
-/// The rows of one file.
-enum Chosen {
-    All,
-    /// The actions that started from this day on, until before the other.
-    Started(String, String),
-    /// The actions with these ids.
-    Ids(Vec<i64>),
-}
-
 /// A file of a table, before it is known whether it changed.
 struct File<'a> {
     table: &'a Table,
     path: String,
-    rows: Chosen,
+    /// Chooses the rows, between these bounds.
+    condition: &'static str,
+    bounds: Vec<String>,
+    sorted_by: &'static [usize],
+    /// True when each row has a start in this month.
+    is_month: bool,
 }
-
-type Part = (String, Vec<ExportedFile>);
 
 struct Export<'a> {
     reader: Reader<'a>,
@@ -183,110 +187,106 @@ struct Export<'a> {
     account: String,
     lake: Lake,
     finisher: Finisher,
+    files: Vec<ExportedFile>,
     no_times: u64,
 }
 
 impl Export<'_> {
-    /// All tables with all their files, the actions first.
-    fn parts(&mut self) -> Result<Vec<Part>, Error> {
-        let mut parts = vec![self.actions()?];
+    fn write_files(&mut self) -> Result<(), Error> {
+        self.write_actions()?;
         for table in &OTHERS {
-            parts.push(self.table(table)?);
+            let file = File {
+                table,
+                path: format!("{0}{1}/{0}.parquet", table.name, self.account),
+                condition: "",
+                bounds: Vec::new(),
+                sorted_by: table.sorted_by,
+                is_month: false,
+            };
+            self.write(&file, &mut Vec::new())?;
         }
-        let files = parts.iter_mut().flat_map(|(_, files)| files);
-        for file in files.filter(|file| file.sha256.is_empty()) {
-            (file.bytes, file.sha256) = self.finisher.next()?;
-        }
-        Ok(parts)
+        self.files.extend(self.finisher.last()?);
+        Ok(())
     }
 
-    fn table(&mut self, table: &Table) -> Result<Part, Error> {
-        let part = format!("{}{}", table.name, self.account);
-        let file = File {
-            table,
-            path: format!("{part}/{}.parquet", table.name),
-            rows: Chosen::All,
-        };
-        let file = self.file(&file, &mut Vec::new())?;
-        Ok((part, file.into_iter().collect()))
-    }
-
-    fn actions(&mut self) -> Result<Part, Error> {
-        let part = format!("actions{}", self.account);
-        let file = |month: String, rows| File {
-            table: &ACTIONS,
-            path: format!("{part}/month={month}/actions.parquet"),
-            rows,
-        };
-        let mut files = Vec::new();
-        let mut without_month = self.reader.ids_out_of_months()?;
+    fn write_actions(&mut self) -> Result<(), Error> {
+        let mut odd = Vec::new();
         let mut month = FIRST_MONTH;
-        while let Some(first) = self.reader.first_start(&month)? {
+        while let Some(first) = self.first_start(month)? {
             while month.next().to_string() <= first {
                 month = month.next();
             }
-            let rows = Chosen::Started(month.to_string(), month.next().to_string());
-            files.extend(self.file(&file(month.to_string(), rows), &mut without_month)?);
+            let file = File {
+                table: &ACTIONS,
+                path: self.month_path(&month.to_string()),
+                condition: "WHERE started_at >= ?1 AND started_at < ?2",
+                bounds: vec![month.to_string(), month.next().to_string()],
+                sorted_by: ACTIONS.sorted_by,
+                is_month: true,
+            };
+            self.write(&file, &mut odd)?;
             month = month.next();
         }
+        let bounds = vec![
+            FIRST_MONTH.to_string(),
+            AFTER_LAST_MONTH.to_string(),
+            serde_json::Value::from(odd).to_string(),
+        ];
+        let has_months = month.0 > FIRST_MONTH.0;
+        let exists = format!("SELECT EXISTS (SELECT 1 FROM actions {OUT_OF_MONTHS})");
+        let exists: bool =
+            self.reader
+                .connection
+                .query_row(&exists, params_from_iter(&bounds), |row| row.get(0))?;
         // A table without any file is an error to most engines.
-        if !without_month.is_empty() || files.is_empty() {
-            without_month.sort_unstable();
-            let file = file(NO_MONTH.to_owned(), Chosen::Ids(without_month));
-            files.extend(self.file(&file, &mut Vec::new())?);
+        if has_months && !exists {
+            return Ok(());
         }
-        Ok((part, files))
-    }
-
-    /// Writes the file if its rows changed. The ids of rows that do not belong into it go to `odd`. `None` when no row
-    /// does.
-    fn file(&mut self, file: &File<'_>, odd: &mut Vec<i64>) -> Result<Option<ExportedFile>, Error> {
-        if let Some(there) = self.lake.intact(&file.path).cloned() {
-            let mut found = Vec::new();
-            let read = self.reader.read(file, &mut found, &mut |_| Ok(()));
-            let tally = read.map_err(|error| self.failure(file, error))?;
-            if tally.sha256 == there.rows_sha256 {
-                odd.append(&mut found);
-                return Ok(Some(there));
-            }
-        }
-        let (tally, writer) = self.filled(file, odd)?;
-        if tally.rows == 0 && matches!(file.rows, Chosen::Started(..)) {
-            self.lake.discard(&file.path)?;
-            return Ok(None);
-        }
-        self.finisher.take((self.lake.path(&file.path), writer))?;
-        Ok(Some(ExportedFile {
-            path: file.path.clone(),
-            rows: tally.rows,
-            smallest_id: tally.smallest_id,
-            largest_id: tally.largest_id,
-            // What the finisher knows.
-            bytes: 0,
-            sha256: String::new(),
-            rows_sha256: tally.sha256,
-        }))
-    }
-
-    /// A new file with all its rows, before the last of them are encoded.
-    fn filled(
-        &mut self,
-        file: &File<'_>,
-        odd: &mut Vec<i64>,
-    ) -> Result<(Tally, ParquetWriter<Sink>), Error> {
-        let table = file.table;
-        let sorted_by = match file.rows {
-            Chosen::Ids(_) => &[0],
-            _ => table.sorted_by,
+        let file = File {
+            table: &ACTIONS,
+            path: self.month_path(NO_MONTH),
+            condition: OUT_OF_MONTHS,
+            bounds,
+            sorted_by: &[0],
+            is_month: false,
         };
+        self.write(&file, &mut Vec::new())
+    }
+
+    fn month_path(&self, month: &str) -> String {
+        format!("actions{}/month={month}/actions.parquet", self.account)
+    }
+
+    /// The first start from this month on.
+    fn first_start(&self, month: Month) -> Result<Option<String>, Error> {
+        let sql = "SELECT min(started_at) FROM actions WHERE started_at >= ?1 AND started_at < ?2";
+        let mut statement = self.reader.connection.prepare_cached(sql)?;
+        let bounds = [month, AFTER_LAST_MONTH].map(|it| it.to_string());
+        Ok(statement.query_row(bounds, |row| row.get(0))?)
+    }
+
+    /// Writes the file if its rows changed. The ids of rows that do not belong into it go to `odd`.
+    fn write(&mut self, file: &File<'_>, odd: &mut Vec<i64>) -> Result<(), Error> {
+        if let Some(there) = self.lake.intact(&file.path)?.cloned() {
+            let known = odd.len();
+            let read = self.reader.read(file, odd, &mut |_| Ok(()));
+            if read.map_err(|error| self.failure(file, error))?.rows_sha256 == there.rows_sha256 {
+                self.files.push(there);
+                return Ok(());
+            }
+            odd.truncate(known);
+        }
         let sink = self.lake.create(&file.path)?;
-        let writer = ParquetWriter::new(sink, table.columns, sorted_by);
+        let writer = ParquetWriter::new(sink, file.table.columns, file.sorted_by);
         let mut writer = writer.map_err(|error| self.failure(file, RowsError::Write(error)))?;
         let no_times = &mut self.no_times;
-        let mut take = |read: &[Value<'_>]| writer.row(&table.typed(read, no_times));
-        let tally = self.reader.read(file, odd, &mut take);
-        let tally = tally.map_err(|error| self.failure(file, error))?;
-        Ok((tally, writer))
+        let mut take = |read: &[Value<'_>]| writer.row(&file.table.typed(read, no_times));
+        let read = self.reader.read(file, odd, &mut take);
+        let read = read.map_err(|error| self.failure(file, error))?;
+        self.files.extend(self.finisher.last()?);
+        self.finisher
+            .take(read, self.lake.path(&file.path), writer)?;
+        Ok(())
     }
 
     /// What an error means to the user.
@@ -302,36 +302,29 @@ impl Export<'_> {
     }
 }
 
-/// A calendar month. Its text is its first day.
+/// A calendar month, as the number of months since January 1970. Its text is its first day.
 #[derive(Clone, Copy)]
-struct Month {
-    year: u16,
-    month: u8,
-}
+struct Month(u16);
 
 /// The first month after [`NO_MONTH`].
-const FIRST_MONTH: Month = Month {
-    year: 1970,
-    month: 2,
-};
+const FIRST_MONTH: Month = Month(1);
+
+/// June 2149, the first month that ClickHouse's type `Date` does not hold.
+const AFTER_LAST_MONTH: Month = Month(179 * 12 + 5);
 
 impl Month {
-    fn next(self) -> Self {
-        match self.month {
-            12 => Self {
-                year: self.year + 1,
-                month: 1,
-            },
-            month => Self {
-                month: month + 1,
-                ..self
-            },
-        }
+    const fn next(self) -> Self {
+        Self(self.0 + 1)
     }
 }
 
 impl fmt::Display for Month {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:04}-{:02}-01", self.year, self.month)
+        write!(
+            formatter,
+            "{}-{:02}-01",
+            1970 + self.0 / 12,
+            self.0 % 12 + 1
+        )
     }
 }

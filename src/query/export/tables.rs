@@ -1,6 +1,11 @@
 //! The exported tables: their columns, and the statements that read them.
 
-use crate::output::{ParquetColumn, ParquetType, Value};
+use crate::core::time::Timestamp;
+use crate::output::{
+    ParquetColumn,
+    ParquetType::{Flag, Integer, Text, Time},
+    Value,
+};
 
 /// A table as it is exported.
 pub(super) struct Table {
@@ -8,82 +13,37 @@ pub(super) struct Table {
     pub(super) columns: &'static [ParquetColumn],
     /// The positions of the columns that order the rows.
     pub(super) sorted_by: &'static [usize],
-    /// Reads the columns in their order. Of the actions, those that a condition after it chooses.
-    pub(super) sql: &'static str,
-    /// True when the first column is a number that identifies the row.
-    pub(super) has_ids: bool,
-}
-
-const fn column(name: &'static str, kind: ParquetType) -> ParquetColumn {
-    ParquetColumn {
-        name,
-        kind,
-        is_required: false,
-        is_distinct: false,
-    }
-}
-
-const fn integer(name: &'static str) -> ParquetColumn {
-    column(name, ParquetType::Integer)
-}
-
-const fn text(name: &'static str) -> ParquetColumn {
-    column(name, ParquetType::Text)
-}
-
-/// Few rows share a time.
-const fn time(name: &'static str) -> ParquetColumn {
-    ParquetColumn {
-        is_distinct: true,
-        ..column(name, ParquetType::Time)
-    }
-}
-
-const fn id(name: &'static str) -> ParquetColumn {
-    ParquetColumn {
-        is_required: true,
-        is_distinct: true,
-        ..column(name, ParquetType::Integer)
-    }
-}
-
-const fn key(name: &'static str) -> ParquetColumn {
-    ParquetColumn {
-        is_required: true,
-        ..text(name)
-    }
+    from: &'static str,
 }
 
 pub(super) const STARTED_AT: usize = 3;
-pub(super) const COMPLETED_AT: usize = 4;
-pub(super) const DURATION: usize = 5;
+const COMPLETED_AT: usize = 4;
+const DURATION: usize = 5;
 
 /// The actions. The duration is made of the two times.
 pub(super) const ACTIONS: Table = Table {
     name: "actions",
     columns: &[
-        id("id"),
-        text("status"),
-        text("type"),
-        time("started_at"),
-        time("completed_at"),
-        integer("duration_seconds"),
-        integer("resource_id"),
-        text("resource_type"),
-        text("region_slug"),
-        text("droplet_name"),
-        integer("first_seen_run"),
-        integer("changed_run"),
-        integer("first_seen_import"),
-        text("extra"),
+        ("id", Integer),
+        ("status", Text),
+        ("type", Text),
+        ("started_at", Time),
+        ("completed_at", Time),
+        ("duration_seconds", Integer),
+        ("resource_id", Integer),
+        ("resource_type", Text),
+        ("region_slug", Text),
+        ("droplet_name", Text),
+        ("first_seen_run", Integer),
+        ("changed_run", Integer),
+        ("first_seen_import", Integer),
+        ("extra", Text),
     ],
     sorted_by: &[STARTED_AT, 0],
-    sql: "SELECT actions.id, status, type, started_at, completed_at, NULL AS duration_seconds, resource_id,
-                 resource_type, actions.region_slug, droplets.name AS droplet_name, first_seen_run, changed_run,
-                 first_seen_import, actions.extra
-            FROM actions
-            LEFT JOIN droplets ON droplets.id = resource_id AND resource_type = 'droplet'",
-    has_ids: true,
+    // Only the names of columns differ from a join of both tables.
+    from: "actions
+           LEFT JOIN (SELECT id AS droplet_id, name AS droplet_name FROM droplets)
+             ON droplet_id = resource_id AND resource_type = 'droplet'",
 };
 
 /// The tables of one file each.
@@ -91,82 +51,73 @@ pub(super) const OTHERS: [Table; 5] = [
     Table {
         name: "droplets",
         columns: &[
-            id("id"),
-            text("name"),
-            text("region_slug"),
-            time("created_at"),
-            text("extra"),
-            time("first_seen_at"),
-            time("gone_at"),
+            ("id", Integer),
+            ("name", Text),
+            ("region_slug", Text),
+            ("created_at", Time),
+            ("extra", Text),
+            ("first_seen_at", Time),
+            ("gone_at", Time),
         ],
         sorted_by: &[0],
-        sql: "SELECT id, name, region_slug, created_at, extra, first_seen_at, gone_at FROM droplets ORDER BY id",
-        has_ids: true,
+        from: "droplets",
     },
     Table {
         name: "regions",
         columns: &[
-            key("slug"),
-            text("name"),
-            column("available", ParquetType::Flag),
-            text("extra"),
-            time("first_seen_at"),
-            time("last_seen_at"),
+            ("slug", Text),
+            ("name", Text),
+            ("available", Flag),
+            ("extra", Text),
+            ("first_seen_at", Time),
+            ("last_seen_at", Time),
         ],
         sorted_by: &[0],
-        sql: "SELECT slug, name, available, extra, first_seen_at, last_seen_at FROM regions ORDER BY slug",
-        has_ids: false,
+        from: "regions",
     },
     Table {
         name: "region_features",
         columns: &[
-            key("region_slug"),
-            key("feature"),
-            time("first_seen_at"),
-            time("last_seen_at"),
+            ("region_slug", Text),
+            ("feature", Text),
+            ("first_seen_at", Time),
+            ("last_seen_at", Time),
         ],
         sorted_by: &[0, 1],
-        sql: "SELECT region_slug, feature, first_seen_at, last_seen_at
-                FROM region_features ORDER BY region_slug, feature",
-        has_ids: false,
+        from: "region_features",
     },
     Table {
         name: "region_sizes",
         columns: &[
-            key("region_slug"),
-            key("size_slug"),
-            time("first_seen_at"),
-            time("last_seen_at"),
+            ("region_slug", Text),
+            ("size_slug", Text),
+            ("first_seen_at", Time),
+            ("last_seen_at", Time),
         ],
         sorted_by: &[0, 1],
-        sql: "SELECT region_slug, size_slug, first_seen_at, last_seen_at
-                FROM region_sizes ORDER BY region_slug, size_slug",
-        has_ids: false,
+        from: "region_sizes",
     },
     Table {
         name: "sync_runs",
         columns: &[
-            id("id"),
-            time("started_at"),
-            time("finished_at"),
-            text("scope"),
-            text("outcome"),
-            integer("requests"),
-            integer("retries"),
-            integer("inserted"),
-            integer("updated"),
-            integer("unchanged"),
-            integer("rejected"),
-            integer("faults"),
-            integer("ratelimit_remaining"),
-            text("message"),
-            text("version"),
+            ("id", Integer),
+            ("started_at", Time),
+            ("finished_at", Time),
+            ("scope", Text),
+            ("outcome", Text),
+            ("requests", Integer),
+            ("retries", Integer),
+            ("inserted", Integer),
+            ("updated", Integer),
+            ("unchanged", Integer),
+            ("rejected", Integer),
+            ("faults", Integer),
+            ("ratelimit_remaining", Integer),
+            ("message", Text),
+            ("version", Text),
         ],
         sorted_by: &[0],
-        sql: "SELECT id, started_at, finished_at, scope, outcome, requests, retries, inserted, updated, unchanged,
-                     rejected, faults, ratelimit_remaining, message, version
-                FROM sync_runs ORDER BY id",
-        has_ids: true,
+        from: "sync_runs",
     },
 ];
 
@@ -174,6 +125,23 @@ pub(super) const OTHERS: [Table; 5] = [
 pub(super) const MOST_COLUMNS: usize = 15;
 
 impl Table {
+    /// The statement that reads the rows with this condition, in the order of these columns.
+    pub(super) fn select(&self, condition: &str, sorted_by: &[usize]) -> String {
+        let read = |(name, _): &ParquetColumn| match *name {
+            "duration_seconds" => "NULL",
+            name => name,
+        };
+        let columns: Vec<_> = self.columns.iter().map(read).collect();
+        let order = sorted_by.iter().map(|position| columns[*position]);
+        let order: Vec<_> = order.collect();
+        format!(
+            "SELECT {} FROM {} {condition} ORDER BY {}",
+            columns.join(", "),
+            self.from,
+            order.join(", ")
+        )
+    }
+
     /// The row with typed times. What is no time of the archive is null, and counted in `no_times`.
     pub(super) fn typed<'a>(
         &self,
@@ -182,15 +150,15 @@ impl Table {
     ) -> [Value<'a>; MOST_COLUMNS] {
         let mut cells = [Value::Null; MOST_COLUMNS];
         for ((cell, read), column) in cells.iter_mut().zip(read).zip(self.columns) {
-            *cell = match (*read, column.kind) {
-                (Value::Text(text), ParquetType::Time) => match seconds(text) {
+            *cell = match *read {
+                Value::Text(text) if column.1 == Time => match seconds(text) {
                     Some(seconds) => Value::Integer(seconds),
                     None => {
                         *no_times += 1;
                         Value::Null
                     }
                 },
-                (read, _) => read,
+                read => read,
             };
         }
         if self.name == ACTIONS.name {
@@ -206,46 +174,22 @@ impl Table {
 }
 
 /// Seconds since 1970, of a time exactly as the archive writes it: `YYYY-MM-DDTHH:MM:SSZ`.
-///
-/// An export reads two times for each action, so this does not go through a general parser.
 pub(super) fn seconds(text: &str) -> Option<i64> {
-    let bytes: &[u8; 20] = text.as_bytes().try_into().ok()?;
-    let number = |range: std::ops::Range<usize>| {
-        bytes[range].iter().try_fold(0, |number, byte| {
-            byte.is_ascii_digit()
-                .then(|| number * 10 + i64::from(byte - b'0'))
-        })
-    };
-    let separators = [
-        bytes[4], bytes[7], bytes[10], bytes[13], bytes[16], bytes[19],
-    ];
-    if separators != *b"--T::Z" {
-        return None;
-    }
-    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
-    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
-    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        2 => 28 + i64::from(is_leap),
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return None,
-    };
-    let is_time = (1..=days).contains(&day) && hour < 24 && minute < 60 && second < 60;
-    // The months count from March, so that the leap day is the last of a year.
-    let (year, month) = (year - i64::from(month < 3), (month + 9) % 12);
-    let days = 365 * year + year.div_euclid(4) - year.div_euclid(100)
-        + year.div_euclid(400)
-        + (153 * month + 2) / 5
-        + day
-        - 719_469;
-    is_time.then_some(((days * 24 + hour) * 60 + minute) * 60 + second)
+    // The parser takes other forms, and reads a leap second as the one before it.
+    let is_usual = matches!(
+        text.as_bytes(),
+        [.., b'T', _, _, b':', _, _, b':', b'0'..=b'5', _, b'Z']
+    );
+    let time: Timestamp = Some(text)
+        .filter(|it| it.len() == 20 && is_usual)?
+        .parse()
+        .ok()?;
+    Some(time.epoch_seconds())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::time::Timestamp;
     use proptest::prelude::*;
 
     proptest! {
