@@ -167,7 +167,7 @@ impl Context {
     }
 
     /// Refuses several accounts where one is needed, for this reason.
-    fn refuse_several(&self, reason: &str, hint: &str) -> Result<(), Failure> {
+    pub(super) fn refuse_several(&self, reason: &str, hint: &str) -> Result<(), Failure> {
         if !self.has_several() {
             return Ok(());
         }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use archiver::core::account::AccountName;
+use archiver::core::cancellation::Cancellation;
 use archiver::output::lake::{self, Checked};
 use archiver::query::export::{self, Exported, Source};
 use archiver::query::status::{counted, grouped};
@@ -17,9 +19,9 @@ pub(super) struct Arguments {
     /// The folder of the files; it is made if it does not exist
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// The name of the account, where DIR has the archives of several
-    #[arg(long = "as", value_name = "NAME", value_parser = account_name)]
-    account: Option<String>,
+    /// The name of the account in DIR, for an archive that is not an account of the configuration
+    #[arg(long = "as", value_name = "NAME")]
+    account: Option<AccountName>,
     /// Write nothing if actions are missing in the archive
     #[arg(long)]
     require_complete: bool,
@@ -31,13 +33,14 @@ pub(super) struct Arguments {
 const AFTER_HELP: &str = "\
 Examples:
   archiver export /data/lake
-  archiver export /data/lake --as production --require-complete
+  archiver export /data/lake --require-complete
+  archiver export /data/lake --account all
   archiver export /data/lake --check
   duckdb -c \"SELECT type, count(*) FROM read_parquet('/data/lake/actions/**/*.parquet') GROUP BY type\"
 
 DIR gets actions/month=2026-11-01/actions.parquet and so on, and droplets, regions, region_features, region_sizes and \
 sync_runs beside it. The month is a partition column of the type date; actions whose start is not known are in \
-month=1970-01-01. With --as NAME, account=NAME is above the files of each table.
+month=1970-01-01. With --account, or --as NAME, account=NAME is above the files of each table.
 
 A second export writes the months in which something changed, and nothing if nothing did. It replaces a table in one \
 step: readers and a kill see it as before or after. _manifest.json lists the files with their hashes, and the sync up \
@@ -46,35 +49,49 @@ to which they are complete. Files of others in DIR stay.
 Exit status: 0 exported, or the files are as the manifest says; 1 failed, or they are not; 2 DIR is not usable; 3 the \
 archive is incomplete, with --require-complete; 5 another export to DIR is running; 6 no usable archive.";
 
-fn account_name(text: &str) -> Result<String, String> {
-    let is_usual = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-');
-    if !text.is_empty() && text.chars().all(is_usual) {
-        Ok(text.to_owned())
-    } else {
-        Err("use letters, digits, _ and - only".to_owned())
-    }
-}
-
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let environment = context.config.environment();
     let folder = environment.in_full(&arguments.folder)?;
     if arguments.check {
         return check(context, &folder);
     }
+    if arguments.account.is_some() {
+        context.refuse_several("--as names one account", "leave it out")?;
+    }
     let signals = stop_signals(Hangup::Stops, None)?;
+    let cancellation = &signals.cancellation;
+    if !context.has_several() {
+        return export(context, arguments, &folder, cancellation);
+    }
+    let statuses = context.of_each().into_iter().map(|own| {
+        let status = (own.terminal).told(export(&own, arguments, &folder, cancellation));
+        own.basis.tell(own.terminal);
+        status
+    });
+    Ok(Status::of_several(statuses))
+}
+
+/// Exports one archive, under the name of its account if it has one.
+fn export(
+    context: &Context,
+    arguments: &Arguments,
+    folder: &Path,
+    cancellation: &Cancellation,
+) -> Result<Status, Failure> {
     let connection = context.open_archive()?;
     let is_complete = !context.basis.is_incomplete();
     if arguments.require_complete && !is_complete {
         context.terminal.error("nothing is exported", None);
         return Ok(Status::Partial);
     }
+    let account = arguments.account.or_else(|| context.account());
     let source = Source {
         connection: &connection,
-        account: arguments.account.as_deref(),
+        account: account.as_ref().map(AccountName::as_str),
         is_complete,
     };
-    let exported = export::export(&source, &folder, &signals.cancellation)?;
-    tell(context, &exported, &folder);
+    let exported = export::export(&source, folder, cancellation)?;
+    tell(context, &exported, folder);
     Ok(Status::Done)
 }
 

@@ -1,6 +1,7 @@
 //! Several accounts in one configuration: apart where they are stored, and side by side where they are synced.
 
 mod daemon;
+mod exported;
 mod listed;
 mod synced;
 
