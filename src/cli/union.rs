@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, Builder, ScopedJoinHandle};
 
 use archiver::config::Account;
@@ -21,6 +21,7 @@ use super::member::{Gate, Member, Portion, Said, WAITING};
 use super::merge::Merge;
 use super::order::Order;
 use super::outcome::{Answers, Outcome, settled, usage, worst};
+use super::runtime::side_by_side;
 
 /// The page caches of all connections together, in KiB.
 const CACHES_KIB: usize = 10_240;
@@ -162,7 +163,7 @@ pub(super) fn each<T: Send>(
 ) -> Result<Answers<T>, Failure> {
     let said = Arc::<Said>::default();
     let (members, mut outcomes) = members(context, filter, &said);
-    outcomes.extend(at_once(members, |(account, member)| {
+    outcomes.extend(side_by_side(members, |(account, member)| {
         let own = of_member(context, &account, member);
         Outcome {
             account: account.name,
@@ -171,30 +172,6 @@ pub(super) fn each<T: Send>(
         }
     }));
     settled(context, outcomes, said, false)
-}
-
-/// Works on these with as many threads as there are processors. The results are in the same order.
-fn at_once<T: Send, R: Send>(all: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
-    let waiting = Mutex::new(all.into_iter().enumerate());
-    let done = Mutex::new(Vec::new());
-    let run = || {
-        loop {
-            let next = lock(&waiting).next();
-            let Some((place, item)) = next else { return };
-            let result = work(item);
-            lock(&done).push((place, result));
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 1..processors() {
-            // Without another thread, this one does all.
-            let _ = Builder::new().spawn_scoped(scope, run);
-        }
-        run();
-    });
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by_key(|(place, _)| *place);
-    done.into_iter().map(|(_, result)| result).collect()
 }
 
 type Members = Vec<(Account, Member)>;
@@ -210,7 +187,7 @@ fn members<T>(context: &Context, filter: &Filter, said: &Arc<Said>) -> (Members,
         let connection = context.for_account(account).open_archive_itself()?;
         Ok(query::strangers(&connection, filter)?)
     };
-    let found = at_once(context.accounts().to_vec(), |account| {
+    let found = side_by_side(context.accounts().to_vec(), |account| {
         let strangers = strangers(&account);
         (account, strangers)
     });
