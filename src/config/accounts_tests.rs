@@ -210,7 +210,9 @@ fn an_unknown_account_is_an_error_that_lists_the_known_ones() {
     let home = Home::new();
     let config = home.load("[accounts.home]\n[accounts.work]", &[]).unwrap();
     let error = selected(&config, &["wrok"], false).unwrap_err();
-    let expected = "there is no account `wrok`, did you mean work?; the accounts are home, work";
+    assert_eq!(error, "there is no account `wrok`, did you mean work?");
+    let error = selected(&config, &["office"], false).unwrap_err();
+    let expected = "there is no account `office`; the accounts are home, work";
     assert_eq!(error, expected);
     let secret = selected(&config, &["dop_v1_canary"], false).unwrap_err();
     assert!(!secret.contains("canary"), "{secret}");
@@ -231,8 +233,12 @@ fn an_unknown_account_is_an_error_that_lists_the_known_ones() {
 #[test]
 fn two_accounts_with_one_archive_are_refused() {
     let home = Home::new();
-    std::fs::create_dir(home.0.path().join("folder")).unwrap();
+    let path = |name: &str| home.0.path().join(name);
+    std::fs::create_dir(path("folder")).unwrap();
+    std::fs::write(path("one.db"), "").unwrap();
+    std::fs::hard_link(path("one.db"), path("other.db")).unwrap();
     for (first, second) in [
+        ("database = 'one.db'", "database = 'other.db'"),
         ("database = 'x.db'", "database = './folder/../x.db'"),
         ("", "database = '~/.local/share/archiver/a.db'"),
     ] {

@@ -153,7 +153,7 @@ fn accounts_with_the_same_token_or_archive_are_refused_before_anything_is_asked(
     for (words, said) in [
         (
             &["query", "--account", "hme"][..],
-            "no account `hme`, did you mean home?; the accounts are home, work",
+            "no account `hme`, did you mean home?",
         ),
         (
             &["verify", "--account", "home,work"],
