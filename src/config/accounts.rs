@@ -126,8 +126,14 @@ impl Config {
     pub fn account(&self, name: AccountName) -> Option<Account> {
         let file = self.file();
         let own = file.accounts.get(name.as_str())?;
+        // An empty list says something too: no limit to what the top level lists.
+        let says = |key: &str| {
+            let key = format!("accounts.{name}.sync.{key}");
+            self.read.line_of_key(&key).is_some()
+        };
+        let has_scope = own.sync.all || says("droplets") || says("tags");
         let config = Self {
-            read: self.read.with(merged(own, file)),
+            read: self.read.with(merged(own, file, has_scope)),
             account: Some(name),
             has_own_token: names_token(own),
             environment: self.environment.clone(),
@@ -200,7 +206,7 @@ fn names_token(file: &ConfigFile) -> bool {
 }
 
 /// The settings of an account, with those of the top level where it has none of its own.
-fn merged(own: &ConfigFile, top: &ConfigFile) -> ConfigFile {
+fn merged(own: &ConfigFile, top: &ConfigFile, has_scope: bool) -> ConfigFile {
     let token = if names_token(own) { own } else { top };
     let (schedule, monitoring, limits) = (&own.schedule, &own.monitoring, &own.limits);
     let (top_schedule, top_monitoring, top_limits) = (&top.schedule, &top.monitoring, &top.limits);
@@ -210,7 +216,7 @@ fn merged(own: &ConfigFile, top: &ConfigFile) -> ConfigFile {
         token_file: token.token_file.clone(),
         token_command: token.token_command.clone(),
         doctl_context: token.doctl_context.clone(),
-        sync: merged_scope(&own.sync, &top.sync),
+        sync: merged_scope(&own.sync, &top.sync, has_scope),
         schedule: Schedule {
             cron: or(&schedule.cron, &top_schedule.cron),
             timezone: or(&schedule.timezone, &top_schedule.timezone),
@@ -236,8 +242,7 @@ fn merged(own: &ConfigFile, top: &ConfigFile) -> ConfigFile {
     }
 }
 
-fn merged_scope(own: &SyncScope, top: &SyncScope) -> SyncScope {
-    let has_scope = own.all || !own.droplets.is_empty() || !own.tags.is_empty();
+fn merged_scope(own: &SyncScope, top: &SyncScope, has_scope: bool) -> SyncScope {
     let scope = if has_scope { own } else { top };
     SyncScope {
         recheck: or(&own.recheck, &top.recheck),

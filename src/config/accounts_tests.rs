@@ -94,6 +94,10 @@ fn a_scope_and_the_place_of_a_token_come_from_one_level() {
     assert_eq!(own.file().sync.droplets, [1, 2]);
     assert!(work.file().sync.all && work.file().sync.droplets.is_empty());
     assert_eq!(work.file().sync.audit.as_ref().unwrap().get_ref(), "2h");
+    let text =
+        "[sync]\ndroplets = [1]\n[accounts.a.sync]\ntags = []\n[accounts.b.sync]\nall = false";
+    let droplets = |name| home.account(text, name, &[]).file().sync.droplets.clone();
+    assert_eq!((droplets("a"), droplets("b")), (vec![], vec![1]));
     assert!(own.file().token_command.is_some());
     assert!(work.file().token_command.is_none());
 }
