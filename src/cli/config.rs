@@ -49,7 +49,7 @@ Examples:
 The file has every key, commented out, and only its owner can read it (mode 0600). On a terminal it asks for the \
 archive, the scope and the schedule; an empty answer means the default. It never asks for a token.
 
-Exit status: 0 written; 2 there is a configuration already, or an answer is invalid.";
+Exit status: 0 written; 2 there is a configuration already, or the file cannot be written.";
 const SHOW_HELP: &str = "\
 Examples:
   archiver config show
@@ -58,6 +58,9 @@ Examples:
 
 A value comes from a flag, from a variable of the environment, from a line of the configuration, or is the default. No \
 token is read, and neither a token, nor a command that prints one, nor a ping URL is shown.";
+
+/// The columns of `show`; the first one where there are several accounts.
+pub(super) const COLUMNS: [&str; 4] = ["account", "key", "value", "source"];
 
 pub(super) fn run(start: Start, arguments: &Arguments) -> Result<Status, Failure> {
     match &arguments.what {
@@ -76,6 +79,7 @@ fn show(context: &Context, flags: &AnswerFlags) -> Result<Status, Failure> {
     let given = Flags {
         config: global.config.as_deref(),
         db: global.db.as_deref(),
+        account: &global.account,
         api_url: global.api_url.as_deref(),
         doctl_context: global.doctl_context.as_deref(),
     };
@@ -94,7 +98,7 @@ fn show(context: &Context, flags: &AnswerFlags) -> Result<Status, Failure> {
                 .map(|setting| (None, setting)),
         );
     }
-    let headings = ["account", "key", "value", "source"].map(Heading::plain);
+    let headings = COLUMNS.map(Heading::plain);
     let skipped = usize::from(!context.has_several());
     let printed = answer::print(context, flags, |printer| {
         let mut written = printer.header(&headings[skipped..]);
@@ -187,12 +191,13 @@ fn question(
         let asked = write!(stderr, "{words} [{usual}]: ").and_then(|()| stderr.flush());
         asked.map_err(unreadable)?;
         let mut line = String::new();
-        io::stdin()
-            .lock()
-            .read_line(&mut line)
-            .map_err(unreadable)?;
+        let read = io::stdin().lock().read_line(&mut line);
+        if read.map_err(unreadable)? == 0 {
+            // The end of the input ends no line on the screen.
+            writeln!(stderr).map_err(unreadable)?;
+        }
         let text = line.trim();
-        if text.is_empty() || text == usual {
+        if text.is_empty() || text.eq_ignore_ascii_case(usual) {
             return Ok(Vec::new());
         }
         let keys = set(text);
@@ -205,8 +210,11 @@ fn question(
 
 /// The reason why an answer cannot be in a configuration.
 fn refusal(keys: &[(&'static str, String)], text: &str, path: &Path) -> Option<String> {
-    if let Err(error) = template::text(keys, path) {
-        return Some(error.to_string());
+    match template::text(keys, path) {
+        Ok(_) => {}
+        // The file, and so its line, does not exist yet.
+        Err(archiver::config::Error::Invalid { message, .. }) => return Some(message),
+        Err(error) => return Some(error.to_string()),
     }
     let is_schedule = keys.iter().any(|(key, _)| *key == "schedule.cron");
     let schedule = is_schedule.then(|| Schedule::new(text, Zone::utc(), Timestamp::now()));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use archiver::api::Origin;
 use archiver::archive::{self, LockWait};
-use archiver::config::{Account, Config, Patience, Token, sharing_a_token};
+use archiver::config::{self, Account, Config, Patience, Token, sharing_a_token};
 use archiver::core::account::{ALL, AccountName};
 use archiver::core::cancellation::Cancellation;
 use rusqlite::Connection;
@@ -18,7 +18,9 @@ use super::member::Member;
 use super::terminal::Terminal;
 use super::written::Written;
 
-const USE_ONE: &str = "use --account NAME";
+const USE_ONE: &str = "use --account NAME; `archiver accounts` lists them";
+const TOP_LEVEL: &str = "accounts are left out by --db, by ARCHIVER_DB, and by a `database` at the top level of the \
+                         configuration: use --account NAME";
 
 /// The context of every command.
 #[derive(Clone)]
@@ -244,6 +246,11 @@ impl Context {
             cancellation: cancellation.clone(),
         };
         let context = self.global.doctl_context.as_deref();
-        Ok(self.config.token(context, patience)?)
+        let is_top_level = self.accounts.is_empty() && !self.config.file().accounts.is_empty();
+        let token = self.config.token(context, patience);
+        token.map_err(|error| match error {
+            config::Error::NoToken if is_top_level => Failure::from(error).with_hint(TOP_LEVEL),
+            error => error.into(),
+        })
     }
 }

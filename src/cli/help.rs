@@ -25,7 +25,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
 ];
 
 /// The files of the program, for the manual.
-pub(super) const FILES: [(&str, &str); 4] = [
+pub(super) const FILES: [(&str, &str); 5] = [
     (
         "~/.config/archiver/config.toml",
         "The configuration; $XDG_CONFIG_HOME replaces ~/.config.",
@@ -37,6 +37,10 @@ pub(super) const FILES: [(&str, &str); 4] = [
     (
         "~/.local/share/archiver/archive.db",
         "The archive; $XDG_DATA_HOME replaces ~/.local/share.",
+    ),
+    (
+        "~/.local/share/archiver/NAME.db",
+        "The archive of the account NAME, unless its `database` names another.",
     ),
     (
         "archive.db.vN.bak",
@@ -92,6 +96,9 @@ pub(super) const ENVIRONMENT: [(&str, &str); 17] = [
     ("APPDATA", "Where doctl's configuration is, on Windows."),
 ];
 
+/// What `archiver help` does.
+pub(super) const HELP_OF_A_COMMAND: &str = "Show the help of a command";
+
 /// Longer lines are tiring to read.
 const WIDEST: usize = 100;
 const NARROWEST: usize = 20;
@@ -146,7 +153,7 @@ fn beginning(root: &Command, width: usize) -> String {
         rest.retain(|command| !names.contains(&command.get_name()));
         if is_last {
             entries.extend(rest.iter().map(|command| entry(command)));
-            entries.push(("help".to_owned(), "Show the help of a command".to_owned()));
+            entries.push(("help".to_owned(), HELP_OF_A_COMMAND.to_owned()));
         }
         let entries = two_columns(&entries, width);
         groups.push_str(&format!("{style}{title}:{style:#}\n{entries}\n"));

@@ -7,6 +7,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use archiver::config::Environment;
+use archiver::output::wrapped;
 use archiver::query::report::Library;
 use clap::Command;
 use clap::builder::StyledStr;
@@ -30,13 +32,13 @@ Examples:
   archiver man ~/.local/share/man/man1
   archiver man pages && man -l pages/archiver-query.1
 
-Pages that DIR has already are replaced. `man archiver-query` finds them in ~/.local/share/man/man1, where \
-`man --path` names ~/.local/share/man.";
+Pages that DIR has already are replaced. `man archiver-query` finds those in ~/.local/share/man/man1 if `man --path` \
+names ~/.local/share/man.";
 
-pub(super) fn run(arguments: &Arguments) -> Result<Status, Failure> {
+pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<Status, Failure> {
     let failed =
         |path: &Path, error| Failure::failed(format!("cannot write {}: {error}", path.display()));
-    let folder = &arguments.folder;
+    let folder = &environment.in_full(&arguments.folder)?;
     fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     for (name, text) in pages() {
         let path = folder.join(name);
@@ -123,15 +125,15 @@ impl Sections {
             ..Self::default()
         };
         for paragraph in paragraphs(command.get_before_help()) {
-            add_paragraph(&mut sections.description, &paragraph);
+            add_paragraph(&mut sections.description, &paragraph, WIDEST);
         }
         for paragraph in paragraphs(command.get_after_help()) {
             if let Some(examples) = paragraph.strip_prefix("Examples:\n") {
-                add_paragraph(&mut sections.examples, examples);
+                add_paragraph(&mut sections.examples, examples, None);
             } else if let Some(status) = paragraph.strip_prefix("Exit status:") {
-                add_paragraph(&mut sections.status, status.trim());
+                add_paragraph(&mut sections.status, status.trim(), WIDEST);
             } else {
-                add_paragraph(&mut sections.notes, &paragraph);
+                add_paragraph(&mut sections.notes, &paragraph, WIDEST);
             }
         }
         sections
@@ -162,8 +164,12 @@ impl Sections {
         }
         if let Some(above) = above {
             page.control("SH", ["SEE ALSO"]);
+            let program = env!("CARGO_PKG_NAME");
+            if above != program {
+                page.text([bold(above), roman("(1),")]);
+            }
             page.text([
-                bold(above),
+                bold(program),
                 roman("(1), which has the flags of every command"),
             ]);
         }
@@ -177,8 +183,12 @@ fn paragraphs(text: Option<&StyledStr>) -> Vec<String> {
     paragraphs.map(str::to_owned).collect()
 }
 
-/// Adds a paragraph. Lines that begin with blanks keep their ends.
-fn add_paragraph(paragraphs: &mut Vec<Roff>, text: &str) {
+/// The columns that a page of 80 has for a line that keeps its end.
+const WIDEST: Option<usize> = Some(69);
+
+/// Adds a paragraph. Lines that begin with blanks keep their ends. Those of a table that are longer than `widest` are
+/// broken, and go on below their last column.
+fn add_paragraph(paragraphs: &mut Vec<Roff>, text: &str, widest: Option<usize>) {
     let mut paragraph = Roff::new();
     if !paragraphs.is_empty() {
         paragraph.control("PP", []);
@@ -188,11 +198,15 @@ fn add_paragraph(paragraphs: &mut Vec<Roff>, text: &str) {
         let (was_kept, kept) = (is_kept, line.strip_prefix("  "));
         is_kept = kept.is_some();
         match (was_kept, is_kept) {
-            (false, true) => paragraph.control("RS", []).control("nf", []),
+            (false, true) => paragraph.control("RS", ["4"]).control("nf", []),
             (true, false) => paragraph.control("fi", []).control("RE", []),
             _ => &mut paragraph,
         };
-        paragraph.text([roman(kept.unwrap_or(line))]);
+        let column = kept.and_then(|kept| Some(kept.rfind("  ")? + 2));
+        let broken = kept.map(|kept| wrapped(kept, widest, column.unwrap_or(0)));
+        for line in broken.as_deref().unwrap_or(line).lines() {
+            paragraph.text([roman(line)]);
+        }
     }
     if is_kept {
         paragraph.control("fi", []).control("RE", []);

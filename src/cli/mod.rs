@@ -376,7 +376,7 @@ fn set_up(start: Start, setup: Setup) -> Result<Status, Failure> {
     match setup {
         Setup::Config(arguments) => config::run(start, &arguments),
         Setup::Completions(arguments) => completions::run(&arguments, &start.environment),
-        Setup::Man(arguments) => man::run(&arguments),
+        Setup::Man(arguments) => man::run(&arguments, &start.environment),
     }
 }
 

@@ -105,12 +105,12 @@ pub(super) fn in_words(report: &Report) -> String {
         ),
     };
     format!(
-        "{}: {} new actions, {} updated, {} unchanged; {} requests{again}{unreadable}",
+        "{}: {} new actions, {} updated, {} unchanged; {}{again}{unreadable}",
         report.outcome().as_str(),
         grouped(counts.inserted),
         grouped(counts.updated),
         grouped(counts.unchanged),
-        grouped(report.requests),
+        counted(report.requests, "request"),
     )
 }
 

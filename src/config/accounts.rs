@@ -6,16 +6,18 @@
 //! mix.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Metadata;
 use std::path::PathBuf;
 
 use secrecy::ExposeSecret;
 
 use super::error::Error;
 use super::file::{ConfigFile, Limits, Monitoring, Schedule, SyncScope};
+use super::settings::{Source, Sourced};
 use super::token::first_source;
 use super::{Config, Patience};
 use crate::core::account::{ALL, AccountName, NameError};
-use crate::core::files::resolved;
+use crate::core::files::{has_other_names, is_same, resolved};
 use crate::core::secrets::looks_like_token;
 use crate::core::similar::{did_you_mean, nearest};
 
@@ -37,20 +39,17 @@ impl Config {
     /// When a name is unknown, or two accounts have the same archive.
     pub fn select(&self, by_flag: &[String], has_archive: bool) -> Result<Vec<Account>, Error> {
         let file = self.file();
-        let by_default = file.default_account.as_ref();
-        let asked = match self.environment.text_or_refused("ARCHIVER_ACCOUNT")? {
-            _ if !by_flag.is_empty() => Some(by_flag.join(",")),
-            Some(names) => Some(names),
-            None => by_default.map(|names| names.get_ref().clone()),
-        };
         let is_top_level = has_archive || file.database.is_some() || names_token(file);
-        let names = match asked {
-            Some(names) => self.names(&names).map_err(|error| match by_default {
-                Some(place) if by_flag.is_empty() && *place.get_ref() == names => {
-                    self.invalid(&place.span(), format!("`default_account`: {error}"))
-                }
-                _ => error,
-            })?,
+        let names = match self.asked_accounts(by_flag)? {
+            Some(Sourced { value, source }) => {
+                self.names(&value)
+                    .map_err(|error| match (&source, &file.default_account) {
+                        (Source::File { .. }, Some(place)) => {
+                            self.invalid(&place.span(), format!("`default_account`: {error}"))
+                        }
+                        _ => error,
+                    })?
+            }
             None if is_top_level => BTreeSet::new(),
             None => self.account_names(),
         };
@@ -61,6 +60,23 @@ impl Config {
             .into_iter()
             .filter_map(|name| self.account(name))
             .collect())
+    }
+
+    /// The accounts that are asked for, with the source: a list with commas.
+    pub(super) fn asked_accounts(
+        &self,
+        by_flag: &[String],
+    ) -> Result<Option<Sourced<String>>, Error> {
+        const VARIABLE: &str = "ARCHIVER_ACCOUNT";
+        let by_flag = (!by_flag.is_empty()).then(|| by_flag.join(","));
+        let by_variable = match by_flag {
+            Some(_) => None,
+            None => self.environment.text_or_refused(VARIABLE)?,
+        };
+        let given = Sourced::given(("--account", by_flag), (VARIABLE, by_variable));
+        let by_file = self.file().default_account.as_ref();
+        let by_file = by_file.map(|names| self.in_file("default_account", names.get_ref().clone()));
+        Ok(given.or(by_file))
     }
 
     /// The names of all accounts.
@@ -91,10 +107,13 @@ impl Config {
             };
             if !known.contains(&parsed) {
                 let near = nearest(name, known.iter().map(AccountName::as_str));
+                let known: Vec<_> = known.iter().map(ToString::to_string).collect();
                 return Err(Error::UnknownAccount {
                     name: parsed,
-                    meant: did_you_mean(&near),
-                    known: known.iter().map(ToString::to_string).collect(),
+                    meant: match near.is_empty() {
+                        true => format!("; the accounts are {}", known.join(", ")),
+                        false => did_you_mean(&near),
+                    },
                 });
             }
             names.insert(parsed);
@@ -107,8 +126,14 @@ impl Config {
     pub fn account(&self, name: AccountName) -> Option<Account> {
         let file = self.file();
         let own = file.accounts.get(name.as_str())?;
+        // An empty list says something too: no limit to what the top level lists.
+        let says = |key: &str| {
+            let key = format!("accounts.{name}.sync.{key}");
+            self.read.line_of_key(&key).is_some()
+        };
+        let has_scope = own.sync.all || says("droplets") || says("tags");
         let config = Self {
-            read: self.read.with(merged(own, file)),
+            read: self.read.with(merged(own, file, has_scope)),
             account: Some(name),
             has_own_token: names_token(own),
             environment: self.environment.clone(),
@@ -119,7 +144,7 @@ impl Config {
 
     /// Refuses two accounts with the same archive. Their histories would mix.
     fn refuse_shared_archives(&self) -> Result<(), Error> {
-        let mut archives: BTreeMap<PathBuf, AccountName> = BTreeMap::new();
+        let mut archives: Vec<(PathBuf, Option<Metadata>, AccountName)> = Vec::new();
         for key in self.file().accounts.keys() {
             let Some(Account { name, config }) =
                 key.get_ref().parse().ok().and_then(|it| self.account(it))
@@ -127,12 +152,21 @@ impl Config {
                 continue;
             };
             let archive = config.configured_database()?.value;
-            if let Some(other) = archives.insert(resolved(&archive), name) {
+            let path = resolved(&archive);
+            // Two names of one file (hard links) are two paths.
+            let linked = path.metadata().ok().filter(has_other_names);
+            let shared = archives.iter().find(|(other, other_linked, _)| {
+                let both = linked.as_ref().zip(other_linked.as_ref());
+                *other == path || both.is_some_and(|(one, other)| is_same(one, other))
+            });
+            if let Some((_, _, other)) = shared {
                 let archive = archive.display();
-                let message =
-                    format!("the accounts `{other}` and `{name}` have the same archive: {archive}");
+                let message = format!(
+                    "the accounts `{other}` and `{name}` have the same archive: {archive}; give each its own `database`"
+                );
                 return Err(self.invalid(&key.span(), message));
             }
+            archives.push((path, linked, name));
         }
         Ok(())
     }
@@ -172,7 +206,7 @@ fn names_token(file: &ConfigFile) -> bool {
 }
 
 /// The settings of an account, with those of the top level where it has none of its own.
-fn merged(own: &ConfigFile, top: &ConfigFile) -> ConfigFile {
+fn merged(own: &ConfigFile, top: &ConfigFile, has_scope: bool) -> ConfigFile {
     let token = if names_token(own) { own } else { top };
     let (schedule, monitoring, limits) = (&own.schedule, &own.monitoring, &own.limits);
     let (top_schedule, top_monitoring, top_limits) = (&top.schedule, &top.monitoring, &top.limits);
@@ -182,7 +216,7 @@ fn merged(own: &ConfigFile, top: &ConfigFile) -> ConfigFile {
         token_file: token.token_file.clone(),
         token_command: token.token_command.clone(),
         doctl_context: token.doctl_context.clone(),
-        sync: merged_scope(&own.sync, &top.sync),
+        sync: merged_scope(&own.sync, &top.sync, has_scope),
         schedule: Schedule {
             cron: or(&schedule.cron, &top_schedule.cron),
             timezone: or(&schedule.timezone, &top_schedule.timezone),
@@ -202,12 +236,13 @@ fn merged(own: &ConfigFile, top: &ConfigFile) -> ConfigFile {
             metrics_file: or(&monitoring.metrics_file, &top_monitoring.metrics_file),
             ping_url: or(&monitoring.ping_url, &top_monitoring.ping_url),
         },
-        ..ConfigFile::default()
+        // No account has one of its own.
+        default_account: top.default_account.clone(),
+        accounts: BTreeMap::new(),
     }
 }
 
-fn merged_scope(own: &SyncScope, top: &SyncScope) -> SyncScope {
-    let has_scope = own.all || !own.droplets.is_empty() || !own.tags.is_empty();
+fn merged_scope(own: &SyncScope, top: &SyncScope, has_scope: bool) -> SyncScope {
     let scope = if has_scope { own } else { top };
     SyncScope {
         recheck: or(&own.recheck, &top.recheck),

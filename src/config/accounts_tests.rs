@@ -94,6 +94,10 @@ fn a_scope_and_the_place_of_a_token_come_from_one_level() {
     assert_eq!(own.file().sync.droplets, [1, 2]);
     assert!(work.file().sync.all && work.file().sync.droplets.is_empty());
     assert_eq!(work.file().sync.audit.as_ref().unwrap().get_ref(), "2h");
+    let text =
+        "[sync]\ndroplets = [1]\n[accounts.a.sync]\ntags = []\n[accounts.b.sync]\nall = false";
+    let droplets = |name| home.account(text, name, &[]).file().sync.droplets.clone();
+    assert_eq!((droplets("a"), droplets("b")), (vec![], vec![1]));
     assert!(own.file().token_command.is_some());
     assert!(work.file().token_command.is_none());
 }
@@ -210,7 +214,9 @@ fn an_unknown_account_is_an_error_that_lists_the_known_ones() {
     let home = Home::new();
     let config = home.load("[accounts.home]\n[accounts.work]", &[]).unwrap();
     let error = selected(&config, &["wrok"], false).unwrap_err();
-    let expected = "there is no account `wrok`, did you mean work?; the accounts are home, work";
+    assert_eq!(error, "there is no account `wrok`, did you mean work?");
+    let error = selected(&config, &["office"], false).unwrap_err();
+    let expected = "there is no account `office`; the accounts are home, work";
     assert_eq!(error, expected);
     let secret = selected(&config, &["dop_v1_canary"], false).unwrap_err();
     assert!(!secret.contains("canary"), "{secret}");
@@ -231,8 +237,12 @@ fn an_unknown_account_is_an_error_that_lists_the_known_ones() {
 #[test]
 fn two_accounts_with_one_archive_are_refused() {
     let home = Home::new();
-    std::fs::create_dir(home.0.path().join("folder")).unwrap();
+    let path = |name: &str| home.0.path().join(name);
+    std::fs::create_dir(path("folder")).unwrap();
+    std::fs::write(path("one.db"), "").unwrap();
+    std::fs::hard_link(path("one.db"), path("other.db")).unwrap();
     for (first, second) in [
+        ("database = 'one.db'", "database = 'other.db'"),
         ("database = 'x.db'", "database = './folder/../x.db'"),
         ("", "database = '~/.local/share/archiver/a.db'"),
     ] {

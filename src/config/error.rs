@@ -183,14 +183,12 @@ pub enum Error {
     #[error(transparent)]
     AccountName(#[from] NameError),
     /// No account has the requested name.
-    #[error("there is no account `{name}`{meant}; the accounts are {}", known.join(", "))]
+    #[error("there is no account `{name}`{meant}")]
     UnknownAccount {
         /// The requested name.
         name: AccountName,
-        /// `, did you mean work?`, or nothing.
+        /// `, did you mean work?`, or the names of all accounts.
         meant: String,
-        /// The names of all accounts.
-        known: Vec<String>,
     },
     /// An account was requested, and none is configured.
     #[error("no account is configured{}", in_file(path))]
@@ -279,7 +277,10 @@ impl Error {
             Self::ExposedToken { .. } => "make it readable only by you: chmod 600",
             Self::ForeignToken { .. } => "make it your own file: chown, and chmod 600",
             Self::ForeignCommand { .. } => "make it writable only by you: chown, and chmod o-w",
-            Self::AccountName(_) | Self::UnknownAccount { .. } | Self::NoAccounts { .. } => {
+            Self::UnknownAccount { .. } => {
+                "`archiver accounts` lists them; `all` means all of them"
+            }
+            Self::AccountName(_) | Self::NoAccounts { .. } => {
                 "--account NAME, ARCHIVER_ACCOUNT and `default_account` name tables [accounts.NAME] of the \
                  configuration; `all` means all of them"
             }

@@ -336,7 +336,12 @@ fn holding_a_token(file: &ConfigFile) -> Option<&'static str> {
 /// The setting on the line of a place in the file, if its name can be shown.
 fn key_at(text: &str, place: usize) -> Option<&str> {
     let line = text.get(..place)?.rsplit('\n').next()?;
-    let key = line.split_once('=')?.0.trim();
+    // In a table on one line, the key is the last one.
+    let (before, _) = match line.contains('{') {
+        true => line.rsplit_once('=')?,
+        false => line.split_once('=')?,
+    };
+    let key = before.rsplit(['{', ',']).next()?.trim();
     looks_like_setting(key).then_some(key)
 }
 
@@ -386,7 +391,7 @@ fn in_plain_words(kind: &str) -> &str {
         "a sequence" => "a list in brackets",
         "sequence" | "array" => "a list",
         "string" | "a string" | "path string" => "a text in quotes",
-        "map" | "table" => "a table",
+        "a map" | "map" | "table" => "a table",
         table if table.starts_with("struct ") => "a table, such as [sync]",
         other => other,
     }

@@ -54,6 +54,11 @@ fn what_was_found_and_what_was_expected_are_said() {
             "line 2: `concurrency` must be a whole number from 1 to 4,294,967,295;",
         ),
         (
+            "limits = { reserve = 1, concurrency = 0 }",
+            "line 1: `concurrency` must be a whole number from 1 to 4,294,967,295;",
+        ),
+        ("accounts = 3", "`accounts` must be a table;"),
+        (
             "[limits]\nreserve = -1",
             "line 2: `reserve` must be a whole number from 0 to 4,294,967,295;",
         ),

@@ -108,7 +108,7 @@ impl Config {
         let by_variable = environment.path("ARCHIVER_CONFIG");
         let by_flag = flag.map(Path::to_owned);
         match Sourced::given(("--config", by_flag), ("ARCHIVER_CONFIG", by_variable)) {
-            Some(given) => given.try_map(|path| environment.in_full(&path)),
+            Some(given) => environment.given_path(given),
             None => {
                 let home = environment.config_home().ok_or(Error::NoConfigHome)?;
                 Ok(Sourced::by_default(home.join("archiver/config.toml")))

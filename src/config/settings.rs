@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::error::HIDDEN;
 use super::template::KEYS;
-use super::{Config, Error, PingAddress, token};
+use super::{Config, Environment, Error, PingAddress, token};
 use crate::api::Origin;
 use crate::config::Patience;
 use crate::core::secrets::{is_token_for_path, shown_path};
@@ -85,6 +85,8 @@ pub struct Flags<'a> {
     pub config: Option<&'a Path>,
     /// `--db`
     pub db: Option<&'a Path>,
+    /// `--account`, each time it is given
+    pub account: &'a [String],
     /// `--api-url`
     pub api_url: Option<&'a str>,
     /// `--doctl-context`
@@ -102,6 +104,18 @@ pub struct Setting {
     pub source: Source,
 }
 
+impl Environment {
+    /// The path of a flag or a variable in full.
+    pub(super) fn given_path(&self, given: Sourced<PathBuf>) -> Result<Sourced<PathBuf>, Error> {
+        match given.source {
+            Source::Flag(what) | Source::Variable(what) if is_token_for_path(&given.value) => {
+                Err(Error::TokenForPath { what })
+            }
+            _ => given.try_map(|path| self.in_full(&path)),
+        }
+    }
+}
+
 impl Config {
     /// The path of the archive with its source, as [`Config::database`].
     ///
@@ -113,12 +127,7 @@ impl Config {
         let Some(given) = Sourced::given(("--db", by_flag), ("ARCHIVER_DB", by_variable)) else {
             return self.configured_database();
         };
-        match given.source {
-            Source::Flag(what) | Source::Variable(what) if is_token_for_path(&given.value) => {
-                Err(Error::TokenForPath { what })
-            }
-            _ => given.try_map(|path| self.environment.in_full(&path)),
-        }
+        self.environment.given_path(given)
     }
 
     /// The address of the API with its source, as [`Config::origin`].
@@ -166,13 +175,13 @@ impl Config {
     /// # Errors
     /// When the archive, the API or a path of the configuration is invalid.
     pub fn settings(&self, flags: Flags<'_>) -> Result<Vec<Setting>, Error> {
-        let place = Self::place(flags.config, &self.environment)?;
+        let configuration = match Self::place(flags.config, &self.environment) {
+            Ok(place) => (Some(shown_path(&place.value)), place.source),
+            Err(Error::NoConfigHome) => (None, Source::Default),
+            Err(error) => return Err(error),
+        };
         let mut settings = vec![
-            setting(
-                "configuration",
-                Some(shown_path(&place.value).to_string()),
-                place.source,
-            ),
+            setting("configuration", configuration.0, configuration.1),
             self.token_setting(flags.doctl_context)?,
         ];
         let file = serde_json::to_value(self.file()).unwrap_or_default();
@@ -191,6 +200,10 @@ impl Config {
                     let origin = self.sourced_origin(flags.api_url)?;
                     setting(name, Some(origin.value.to_string()), origin.source)
                 }
+                "default_account" => match self.asked_accounts(flags.account)? {
+                    Some(names) => setting(name, Some(names.value), names.source),
+                    None => setting(name, None, Source::Default),
+                },
                 "monitoring.ping_url" => match self.ping_address(None)? {
                     Some(address) => setting(name, Some(HIDDEN.to_owned()), address.source),
                     None => setting(name, None, Source::Default),

@@ -46,7 +46,7 @@ pub const KEYS: [Key; 22] = [
     example(
         "database",
         "\"~/.local/share/archiver/archive.db\"",
-        "the archive; --db and $ARCHIVER_DB win over it",
+        "the archive, relative to this file; --db and $ARCHIVER_DB win over it",
     ),
     example(
         "api_url",
@@ -201,14 +201,15 @@ pub fn quoted(text: &str) -> String {
 /// # Errors
 /// When there is one already, or it cannot be written.
 pub fn create(path: &Path, text: &str) -> Result<(), Error> {
+    let unwritable = |source| Error::Unwritable {
+        path: path.to_owned(),
+        source,
+    };
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::AlreadyExists => Error::ConfigExists {
             path: path.to_owned(),
         },
-        _ => Error::Unwritable {
-            path: path.to_owned(),
-            source,
-        },
+        _ => unwritable(source),
     };
     let mut folder = DirBuilder::new();
     let mut options = File::options();
@@ -220,7 +221,7 @@ pub fn create(path: &Path, text: &str) -> Result<(), Error> {
     folder
         .recursive(true)
         .create(folder_of(path))
-        .map_err(failed)?;
+        .map_err(unwritable)?;
     let mut file = options
         .write(true)
         .create_new(true)
@@ -284,6 +285,16 @@ mod tests {
                 uncommented
             );
         }
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_its_folder_is_no_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "").unwrap();
+        let below = path.join("config.toml");
+        let error = create(&below, "").unwrap_err();
+        assert!(matches!(error, Error::Unwritable { .. }), "{error}");
     }
 
     #[test]

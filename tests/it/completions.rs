@@ -12,8 +12,9 @@ use crate::sandbox::Sandbox;
 use crate::terminal::has_script;
 
 /// A line as far as it is typed, and as the shell completes it.
-const LINES: [(&str, &str); 10] = [
+const LINES: [(&str, &str); 11] = [
     ("archiver qu", "archiver query"),
+    ("archiver help timel", "archiver help timeline"),
     ("archiver query --si", "archiver query --since"),
     (
         "archiver query --type reboot,snaps",
@@ -55,7 +56,7 @@ fn prepared() -> Sandbox {
              INSERT INTO droplet_names (droplet_id, name, first_seen_at) VALUES (5, 'unique.example', '2026');
              INSERT INTO droplet_tags (droplet_id, tag, first_seen_at) VALUES (5, 'team:production', '2026');
              INSERT INTO droplet_names (droplet_id, name, first_seen_at) VALUES
-                (5, 'bad$(touch x)', '2026'), (5, 'bad;touch x', '2026'), (5, 'bad' || char(10, 27) || 'x', '2026');",
+                (5, 'bad!touch', '2026'), (5, 'bad$(touch x)', '2026'), (5, 'bad;touch x', '2026'), (5, 'bad' || char(10, 27) || 'x', '2026');",
         )
         .unwrap();
     sandbox
@@ -195,9 +196,14 @@ fn what_is_asked_of_a_broken_machine_is_answered_without_an_error() {
     ] {
         answer(&sandbox, words).exits(0).silently();
     }
+    let commands = answer(&sandbox, &["he"]).exits(0).stdout;
+    assert_eq!(commands, "help\tShow the help of a command\n");
     let types = answer(&sandbox, &["query", "--type", "po"]).exits(0);
     assert!(types.stdout.contains("power_off\t"), "{types}");
     assert_eq!(types.stderr, "");
+    let zsh = ["completions", "zsh", "--", "archiver", "query", "--status"];
+    let statuses = sandbox.run(&[&zsh[..], &["comp"]].concat()).exits(0);
+    assert_eq!(statuses.stdout, "completed\n");
     let script = sandbox.run(&["completions", "bash"]).exits(0);
     assert!(script.stdout.contains("complete -F"), "{script}");
     sandbox

@@ -178,12 +178,16 @@ token_file = 'work.token'
 droplets = [1, 2]
 ";
     let sandbox = Sandbox::new().with("ARCHIVER_DB", "").configured(text);
-    let line = |line: usize| format!("{}:{line}", sandbox.config_file().display());
+    let file = sandbox.config_file();
+    let line = |line: usize| format!("{}:{line}", file.display());
     let value = shown(&sandbox, &["--account", "work"]);
     assert_eq!(value("limits.reserve"), ("5".to_owned(), line(2)));
     assert_eq!(value("token"), ("(set, not shown)".to_owned(), line(5)));
     assert_eq!(value("sync.droplets"), ("1, 2".to_owned(), line(7)));
     assert!(value("database").0.ends_with("/work.db"));
+    let default = |sandbox: &Sandbox, flags: &[&str]| shown(sandbox, flags)("default_account");
+    let by_flag = default(&sandbox, &["--account", "work"]);
+    assert_eq!(by_flag, ("work".to_owned(), "--account".to_owned()));
     let both = sandbox
         .run(&["config", "show", "-o", "csv"])
         .exits(0)
@@ -193,6 +197,32 @@ droplets = [1, 2]
         "{both}"
     );
     assert!(both.contains("\nwork,sync.droplets,\"1, 2\","), "{both}");
+    let sandbox = sandbox.configured(&format!("default_account = 'all'\n{text}"));
+    assert_eq!(default(&sandbox, &[]), ("all".to_owned(), line(1)));
+    let sandbox = sandbox.with("ARCHIVER_ACCOUNT", "home");
+    let by_variable = default(&sandbox, &[]);
+    assert_eq!(
+        by_variable,
+        ("home".to_owned(), "$ARCHIVER_ACCOUNT".to_owned())
+    );
+}
+
+#[test]
+fn without_a_home_the_values_are_shown_as_they_are_used() {
+    let nowhere = Sandbox::new().with("HOME", "").with("XDG_CONFIG_HOME", "");
+    let value = shown(&nowhere, &["--db", "x.db"]);
+    assert_eq!(value("configuration").0, "null");
+    assert_eq!(value("database").0, "x.db");
+}
+
+#[test]
+fn a_token_in_place_of_the_path_of_the_configuration_is_refused_and_not_repeated() {
+    let sandbox = Sandbox::new();
+    for command in [&["config", "init"][..], &["config", "path"], &["status"]] {
+        let run = sandbox.run(&[command, &["--config", "dop_v1_canary"]].concat());
+        run.exits(2).never_says("canary");
+    }
+    assert!(!sandbox.folder().join("dop_v1_canary").exists());
 }
 
 #[test]
@@ -203,19 +233,21 @@ fn a_user_at_a_terminal_is_asked_until_the_answers_are_valid() {
         eprintln!("skipped: there is no script(1)");
         return;
     }
-    let mut command = command_on_a_terminal(&sandbox, &["config", "init"]);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.env("TERM", "xterm").spawn().unwrap();
-    let answers = "dop_v1_canary\n/srv/a.db\nweb,3164444\never\n@hourly\n";
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(answers.as_bytes())
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let text = fs::read_to_string(sandbox.config_file()).unwrap();
+    let answered = |path: &str, answers: &str| {
+        let mut command = command_on_a_terminal(&sandbox, &["config", "init", "--config", path]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.env("TERM", "xterm").spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(answers.as_bytes()).unwrap();
+        drop(stdin);
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        fs::read_to_string(sandbox.folder().join(path)).unwrap()
+    };
+    let text = answered(
+        "c.toml",
+        "dop_v1_canary\n/srv/a.db\nweb,3164444\never\n@hourly\n",
+    );
     for line in [
         "database = \"/srv/a.db\"",
         "droplets = [3164444]",
@@ -225,4 +257,7 @@ fn a_user_at_a_terminal_is_asked_until_the_answers_are_valid() {
         assert!(text.contains(&format!("\n{line}\n")), "{line}\n{text}");
     }
     assert!(!text.contains("canary"), "{text}");
+    // The words for the defaults are no tag and no schedule.
+    let usual = answered("usual.toml", "\n\n\n");
+    assert_eq!(answered("words.toml", "\nALL\nNone\n"), usual);
 }

@@ -107,11 +107,40 @@ fn a_page_says_what_the_help_says_and_is_the_same_each_time() {
     }
     assert!(!query.contains("doctl\\-context"), "{query}");
     assert!(pages["archiver.1"].contains("doctl\\-context"));
-    assert!(pages["archiver-report-slow.1"].contains("factor"));
+    let slow = &pages["archiver-report-slow.1"];
+    assert!(slow.contains("factor"));
+    let see =
+        ".SH \"SEE ALSO\"\n\\fBarchiver\\-report\\fR(1),\n\\fBarchiver\\fR(1), which has the flags";
+    assert!(slow.contains(see), "{slow}");
     let other = Sandbox::new()
         .with("COLUMNS", "40")
         .with("HOME", "/nowhere");
     assert_eq!(self::pages(&other), pages);
+}
+
+#[test]
+fn a_table_fits_on_a_page_of_80_columns() {
+    let pages = pages(&Sandbox::new());
+    let mut tables = 0;
+    for (name, page) in &pages {
+        let (page, _) = page.split_once(".SH EXAMPLES").unwrap_or((page, ""));
+        for table in page.split("\n.nf\n").skip(1) {
+            let (table, _) = table.split_once("\n.fi\n").unwrap();
+            tables += 1;
+            for line in table.lines() {
+                let line = line.replace("\\-", "-").replace("\\&", "");
+                assert!(line.len() <= 69, "{name}: {line}");
+            }
+        }
+    }
+    assert!(tables > 3, "{tables}");
+}
+
+#[test]
+fn a_folder_in_the_home_is_found_where_no_shell_expands_its_name() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["man", "~/pages"]).exits(0).silently();
+    assert!(sandbox.folder().join("home/pages/archiver.1").exists());
 }
 
 #[test]

@@ -9,13 +9,15 @@ mod values;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::slice;
 
 use archiver::config::Environment;
 use archiver::output::visible;
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 
 use super::exit::{Failure, Status, unless_closed};
 use super::grammar::{commands, find, flags, takes_value};
+use super::help::HELP_OF_A_COMMAND;
 use super::meant::quoted;
 use super::report;
 use values::{Candidate, Place, Values};
@@ -90,10 +92,10 @@ impl Shell {
         let kept = word.strip_suffix(&unescaped(replaced));
         let kept = kept.filter(|_| self == Self::Bash).map_or(0, str::len);
         let fitting = candidates.iter().filter(|it| it.text.starts_with(word));
-        // A shell would act on other texts, and they come from the network.
+        // A shell would act on other texts, and they come from the network. A `!` is the user's own.
         let harmless = fitting.filter(|it| {
             let text = it.text.replace('!', "");
-            quoted(&text) == text
+            quoted(&text) == text && !it.text[word.len()..].contains('!')
         });
         let lines = harmless.map(|candidate| {
             let line = self.line(candidate, kept);
@@ -111,7 +113,11 @@ impl Shell {
         let about = visible(about);
         match self {
             Self::Bash => format!("{}\n", &text[kept..]),
-            Self::Zsh => format!("{}:{about}\n", text.replace(':', "\\:")),
+            Self::Zsh if about.is_empty() => format!("{}\n", text.replace(':', "\\:")),
+            Self::Zsh => {
+                let about = about.replace('\\', "\\\\");
+                format!("{}:{about}\n", text.replace(':', "\\:"))
+            }
             Self::Fish => format!("{text}\t{about}\n"),
         }
     }
@@ -127,6 +133,12 @@ fn candidates(before: &[String], word: &str, environment: &Environment) -> Value
     let arguments: Vec<OsString> = before.iter().map(OsString::from).collect();
     let library = report::library(&arguments, environment, super::Arguments::command);
     let root = super::root(&library);
+    if let [program, help, explained @ ..] = before
+        && help == "help"
+    {
+        let explained = [slice::from_ref(program), explained].concat();
+        return below(&commands(&root, &explained));
+    }
     let path = commands(&root, before);
     let place = Place {
         path: &path,
@@ -145,9 +157,6 @@ fn candidates(before: &[String], word: &str, environment: &Environment) -> Value
             place.values(flag, flag_and_sign, value)
         });
     }
-    let Some(command) = path.last() else {
-        return Values::none();
-    };
     if word.starts_with('-') {
         let shown = flags(&path).filter(|flag| !flag.is_hide_set());
         let long =
@@ -158,10 +167,17 @@ fn candidates(before: &[String], word: &str, environment: &Environment) -> Value
     if let Some(argument) = place.positional() {
         return place.values(argument, "", word);
     }
-    let below = command.get_subcommands().filter(|_| place.given() == 0);
-    Values::Known(
-        below
-            .map(|it| Candidate::new(it.get_name(), it.get_about()))
-            .collect(),
-    )
+    match place.given() {
+        0 => below(&path),
+        _ => Values::none(),
+    }
+}
+
+/// The commands below the last one.
+fn below(path: &[&Command]) -> Values {
+    let last = path.last().into_iter();
+    let below = last.flat_map(|command| command.get_subcommands());
+    let below = below.map(|it| Candidate::new(it.get_name(), it.get_about()));
+    let help = (path.len() == 1).then(|| Candidate::new("help", Some(&HELP_OF_A_COMMAND)));
+    Values::Known(below.chain(help).collect())
 }

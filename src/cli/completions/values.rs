@@ -20,7 +20,7 @@ use rusqlite::Connection;
 
 use crate::cli::grammar::{path_of, takes_value};
 use crate::cli::meant::STATUSES;
-use crate::cli::{accounts, droplets, report as reports, report_digest};
+use crate::cli::{accounts, config as config_command, droplets, report as reports, report_digest};
 
 /// A text that a word may become.
 pub(super) struct Candidate {
@@ -171,6 +171,7 @@ impl Place<'_> {
             ["query"] => all(&Column::ALL.map(Column::name)),
             ["last"] => all(&Last::COLUMNS),
             ["accounts"] => all(&accounts::COLUMNS),
+            ["config", "show"] => all(&config_command::COLUMNS[1..]),
             ["droplets"] => all(&droplets::COLUMNS.map(|(name, _)| name)),
             ["timeline"] => all(&timeline::Column::ALL.map(|column| column.heading().name)),
             ["stats"] => all(&stats::column_names()),
@@ -211,8 +212,9 @@ impl Place<'_> {
             archive::end_when(&mut connection, move || started.elapsed() > LONGEST).ok()?;
             Some(connection)
         };
-        let paths = self.paths().unwrap_or_default();
-        paths.into_iter().filter_map(open).collect()
+        let paths = self.paths().unwrap_or_default().into_iter();
+        let in_time = paths.take_while(|_| started.elapsed() < LONGEST);
+        in_time.filter_map(open).collect()
     }
 
     fn paths(&self) -> Result<Vec<PathBuf>, config::Error> {

@@ -153,7 +153,7 @@ fn accounts_with_the_same_token_or_archive_are_refused_before_anything_is_asked(
     for (words, said) in [
         (
             &["query", "--account", "hme"][..],
-            "no account `hme`, did you mean home?; the accounts are home, work",
+            "no account `hme`, did you mean home?",
         ),
         (
             &["verify", "--account", "home,work"],
@@ -163,6 +163,10 @@ fn accounts_with_the_same_token_or_archive_are_refused_before_anything_is_asked(
     ] {
         agency.run(words).exits(2).says(said);
     }
+    agency
+        .run(&["sync", "--db", "x.db"])
+        .exits(4)
+        .says("hint: accounts are left out by --db");
     assert_eq!(agency.clouds.values().map(requests).sum::<usize>(), 0);
 }
 
