@@ -22,7 +22,9 @@ fn three_accounts_are_one_table_and_one_that_cannot_be_read_stops_no_other() {
             let files = files
                 .iter()
                 .filter(|file| file["path"].as_str().unwrap().starts_with(&part));
-            files.map(|file| file["rows"].as_u64().unwrap()).sum()
+            files
+                .map(|file| file["rows"].as_u64().unwrap())
+                .sum::<u64>()
         };
         ["home", "lab", "work"].map(of)
     };
