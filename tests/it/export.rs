@@ -217,9 +217,9 @@ fn an_export_that_is_killed_at_any_moment_shows_the_archive_as_before_or_after()
         change(&sandbox, &moved);
         let mut run = Running::start(sandbox.command(&["export", "lake"]));
         let staged = lake(&sandbox).join(".archiver-export/new/actions");
-        let months = |staged: &Path| fs::read_dir(staged).map_or(0, Iterator::count);
+        let begun = |staged: &Path| fs::read_dir(staged).map_or(0, Iterator::count);
         until("the export has begun these months, or ended", || {
-            months(&staged) > round || run.has_ended()
+            begun(&staged) > round || run.has_ended()
         });
         run.kill();
         let found = actions(&lake(&sandbox)).into_iter();
