@@ -107,13 +107,13 @@ impl Config {
             };
             if !known.contains(&parsed) {
                 let near = nearest(name, known.iter().map(AccountName::as_str));
-                let known: Vec<_> = known.iter().map(ToString::to_string).collect();
+                let meant = match near.is_empty() {
+                    true => listed(&known),
+                    false => did_you_mean(&near),
+                };
                 return Err(Error::UnknownAccount {
                     name: parsed,
-                    meant: match near.is_empty() {
-                        true => format!("; the accounts are {}", known.join(", ")),
-                        false => did_you_mean(&near),
-                    },
+                    meant,
                 });
             }
             names.insert(parsed);
@@ -199,6 +199,17 @@ pub fn sharing_a_token(accounts: &[Account]) -> Result<Vec<AccountName>, Error> 
         .into_iter()
         .find(|names| names.len() > 1)
         .unwrap_or_default())
+}
+
+/// The names of accounts, as the end of a message. Of many accounts, it has the first ones.
+fn listed(known: &BTreeSet<AccountName>) -> String {
+    const MOST: usize = 10;
+    let names = known.iter().take(MOST).map(ToString::to_string);
+    let names = names.collect::<Vec<_>>().join(", ");
+    match known.len().checked_sub(MOST) {
+        None | Some(0) => format!("; the accounts are {names}"),
+        Some(more) => format!("; the accounts are {names} and {more} more"),
+    }
 }
 
 fn names_token(file: &ConfigFile) -> bool {

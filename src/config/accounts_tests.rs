@@ -218,6 +218,9 @@ fn an_unknown_account_is_an_error_that_lists_the_known_ones() {
     let error = selected(&config, &["office"], false).unwrap_err();
     let expected = "there is no account `office`; the accounts are home, work";
     assert_eq!(error, expected);
+    let many: String = (10..30).map(|it| format!("[accounts.a{it}]\n")).collect();
+    let error = selected(&home.load(&many, &[]).unwrap(), &["office"], false).unwrap_err();
+    assert!(error.ends_with(", a18, a19 and 10 more"), "{error}");
     let secret = selected(&config, &["dop_v1_canary"], false).unwrap_err();
     assert!(!secret.contains("canary"), "{secret}");
     let none = home.load("", &[]).unwrap();

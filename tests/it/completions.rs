@@ -92,7 +92,11 @@ fn fish_completes_a_line() {
     for (typed, _) in LINES {
         script.push_str(&format!("complete -C '{typed}'\n"));
     }
+    let home = sandbox.folder().join("home");
+    std::fs::create_dir_all(&home).unwrap();
+    std::fs::write(home.join("tilde.db"), "").unwrap();
     script.push_str("complete -C 'archiver query --db=scr'\ncomplete -C 'archiver timeline bad'\n");
+    script.push_str("complete -C 'archiver backup ~/til'\ncomplete -C 'archiver backup \"scr'\n");
     let printed = shell(&sandbox, "fish", &["--no-config"], &script);
     let candidates: Vec<&str> = printed
         .lines()
@@ -102,7 +106,7 @@ fn fish_completes_a_line() {
         .iter()
         .map(|(_, whole)| whole.rsplit(' ').next().unwrap())
         .collect();
-    expected.push("--db=script");
+    expected.extend(["--db=script", "~/tilde.db", "script"]);
     assert_eq!(candidates, expected, "{printed}");
 }
 
