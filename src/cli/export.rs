@@ -19,12 +19,12 @@ pub(super) struct Arguments {
     folder: PathBuf,
     /// The name of the account, where DIR has the archives of several
     #[arg(long = "as", value_name = "NAME", value_parser = account_name)]
-    account: Option<String>,
+    name: Option<String>,
     /// Write nothing if actions are missing in the archive
     #[arg(long)]
     require_complete: bool,
     /// Write nothing: hold the files of DIR against its manifest
-    #[arg(long, conflicts_with_all = ["account", "require_complete"])]
+    #[arg(long, conflicts_with_all = ["name", "require_complete"])]
     check: bool,
 }
 
@@ -70,7 +70,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     }
     let source = Source {
         connection: &connection,
-        account: arguments.account.as_deref(),
+        account: arguments.name.as_deref(),
         is_complete,
     };
     let exported = export::export(&source, &folder, &signals.cancellation)?;
