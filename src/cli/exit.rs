@@ -262,6 +262,10 @@ impl From<lake::Error> for Failure {
             lake::Error::Accounts { .. } => {
                 (Status::Usage, "leave out --as, or choose another folder")
             }
+            lake::Error::File { source, .. } if source.kind() == io::ErrorKind::NotADirectory => (
+                Status::Usage,
+                "choose another folder, or remove what is there",
+            ),
             lake::Error::File { source, .. } => {
                 let is_full = matches!(
                     source.kind(),

@@ -21,12 +21,12 @@ pub(super) struct Arguments {
     folder: PathBuf,
     /// The name of the account in DIR, for an archive that is not an account of the configuration
     #[arg(long = "as", value_name = "NAME")]
-    account: Option<AccountName>,
+    name: Option<AccountName>,
     /// Write nothing if actions are missing in the archive
     #[arg(long)]
     require_complete: bool,
     /// Write nothing: hold the files of DIR against its manifest
-    #[arg(long, conflicts_with_all = ["account", "require_complete"])]
+    #[arg(long, conflicts_with_all = ["name", "require_complete"])]
     check: bool,
 }
 
@@ -55,7 +55,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     if arguments.check {
         return check(context, &folder);
     }
-    if arguments.account.is_some() {
+    if arguments.name.is_some() {
         context.refuse_several("--as names one account", "leave it out")?;
     }
     let signals = stop_signals(Hangup::Stops, None)?;
@@ -84,7 +84,7 @@ fn export(
         context.terminal.error("nothing is exported", None);
         return Ok(Status::Partial);
     }
-    let account = arguments.account.or_else(|| context.account());
+    let account = arguments.name.or_else(|| context.account());
     let source = Source {
         connection: &connection,
         account: account.as_ref().map(AccountName::as_str),

@@ -280,6 +280,11 @@ fn a_folder_of_something_else_or_of_somebody_else_is_refused() {
     );
     export(&sandbox, &[]).exits(2).says("another history");
     assert_eq!(actions(&lake(&sandbox)).len(), known);
+    fs::write(sandbox.folder().join("file"), "").unwrap();
+    sandbox
+        .run(&["export", "file"])
+        .exits(2)
+        .says("hint: choose another folder");
     sandbox
         .run(&["export", "no/such/folder"])
         .exits(2)
@@ -369,7 +374,8 @@ fn an_action_that_goes_or_whose_droplet_gets_a_name_changes_its_month() {
     export(&sandbox, &[]).exits(0);
     change(
         &sandbox,
-        "DELETE FROM actions WHERE id = (SELECT min(id) FROM actions)",
+        "DELETE FROM actions WHERE id = (
+             SELECT max(id) FROM actions GROUP BY substr(started_at, 1, 7) ORDER BY count(*) DESC LIMIT 1)",
     );
     export(&sandbox, &["-v"]).exits(0).says(": 1 file written");
     shows_each_action_once(&sandbox);

@@ -65,6 +65,7 @@ impl Lake {
 
     fn open_on(mut disk: Disk, root: &Path) -> Result<Self, Error> {
         if !root.is_dir() {
+            refuse_link(root)?;
             let folder = folder_of(root);
             if !folder.is_dir() {
                 return Err(Error::NoFolder {
@@ -319,7 +320,7 @@ fn refuse_if_held(root: &Path, attempt: Result<(), TryLockError>) -> Result<(), 
     }
 }
 
-/// Refuses a link where a folder of ours is: what is behind it belongs to somebody else.
+/// Refuses a link or file in the place of a folder of ours: what is behind a link belongs to somebody else.
 fn refuse_link(path: &Path) -> Result<(), Error> {
     match fs::symlink_metadata(path) {
         Ok(there) if !there.is_dir() => at(path, Err(io::ErrorKind::NotADirectory.into())),

@@ -1,6 +1,7 @@
 //! The exported tables: their columns, and the statements that read them.
 
-use crate::core::time::Timestamp;
+use jiff::civil::DateTime;
+
 use crate::output::{
     ParquetColumn,
     ParquetType::{Flag, Integer, Text, Time},
@@ -175,21 +176,23 @@ impl Table {
 
 /// Seconds since 1970, of a time exactly as the archive writes it: `YYYY-MM-DDTHH:MM:SSZ`.
 pub(super) fn seconds(text: &str) -> Option<i64> {
+    const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
     // The parser takes other forms, and reads a leap second as the one before it.
-    let is_usual = matches!(
-        text.as_bytes(),
-        [.., b'T', _, _, b':', _, _, b':', b'0'..=b'5', _, b'Z']
-    );
-    let time: Timestamp = Some(text)
-        .filter(|it| it.len() == 20 && is_usual)?
-        .parse()
-        .ok()?;
-    Some(time.epoch_seconds())
+    let is_usual = |it: &&str| {
+        it.len() == 19
+            && matches!(
+                it.as_bytes(),
+                [.., b'T', _, _, b':', _, _, b':', b'0'..=b'5', _]
+            )
+    };
+    let time: DateTime = text.strip_suffix('Z').filter(is_usual)?.parse().ok()?;
+    Some(time.duration_since(EPOCH).as_secs())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::time::Timestamp;
     use proptest::prelude::*;
 
     proptest! {
@@ -204,6 +207,12 @@ mod tests {
             let expected = text.parse::<Timestamp>().ok().filter(|time| time.to_string() == text);
             prop_assert_eq!(seconds(&text), expected.map(Timestamp::epoch_seconds));
         }
+    }
+
+    #[test]
+    fn the_last_second_of_the_year_9999_is_a_time() {
+        assert_eq!(seconds("9999-12-31T23:59:59Z"), Some(253_402_300_799));
+        assert_eq!(seconds("9999-12-31T23:59:60Z"), None);
     }
 
     #[test]
