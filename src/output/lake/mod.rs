@@ -252,10 +252,10 @@ impl Lake {
     /// Says in the manifest what a killed run left, and removes its unfinished work.
     fn recover(&mut self) -> Result<(), Error> {
         let root = self.root.clone();
-        if self.work().join(manifest::NAME).exists() {
-            if let Some(there) = check::checked(&root)? {
-                self.write_manifest(&there.manifest, &root)?;
-            }
+        if self.work().join(manifest::NAME).exists()
+            && let Some(there) = check::checked(&root)?
+        {
+            self.write_manifest(&there.manifest, &root)?;
         }
         self.manifest = Manifest::read(&root.join(manifest::NAME))?.unwrap_or_default();
         self.clean()

@@ -52,7 +52,7 @@ impl Reader<'_> {
             read.rows += 1;
             read.smallest_id = read.smallest_id.min(id).or(id);
             read.largest_id = read.largest_id.max(id);
-            if read.rows % 4_096 == 0 && self.cancellation.is_requested() {
+            if read.rows.is_multiple_of(4_096) && self.cancellation.is_requested() {
                 return Err(io::ErrorKind::Interrupted.into());
             }
             hash.add(cells);
