@@ -34,7 +34,7 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
             "cli/exit.rs",
             "cli/filter.rs",
             "cli/page/",
-            "cli/report.rs",
+            "cli/report/",
             "cli/report_digest.rs",
             "cli/sql.rs",
         ],

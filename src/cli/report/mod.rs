@@ -4,75 +4,35 @@
 //! parameters. The commands come from the library of reports when the program starts. The library includes the user's
 //! own reports.
 
+mod arguments;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use archiver::config::{Config, Environment};
 use archiver::core::time::{Timestamp, Zone, parse_period};
 use archiver::output::{Format, Heading, RowWriter, Value, visible};
-use archiver::query::report::{self, Bound, Kind, Library, Parameter, Report, RowOrder, WithTotal};
+use archiver::query::report::{self, Bound, Kind, Library, Report, RowOrder, WithTotal};
 use archiver::query::{DropletSelector, Filter, Term};
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use clap::Command;
 use rusqlite::Connection;
 
-use super::Context;
-use super::answer::{self, AnswerFlags};
-use super::exit::{Failure, Status};
-use super::filter;
-use super::grammar::path_of;
-use super::help;
-use super::order::{Order, OrderFlags, Way};
-use super::pager;
-use super::report_digest;
-use super::searched;
-use super::union;
+use crate::cli::Context;
+use crate::cli::answer::{self, AnswerFlags, Printed};
+use crate::cli::exit::{Failure, Status};
+use crate::cli::filter;
+use crate::cli::grammar::path_of;
+use crate::cli::help;
+use crate::cli::order::{Order, Way};
+use crate::cli::pager;
+use crate::cli::report_digest;
+use crate::cli::searched;
+use crate::cli::union;
+pub(super) use arguments::{Arguments, command};
+use arguments::{Chosen, DURING, WINDOW, harmless, taken_flags};
 
-/// The arguments of `archiver report`.
-pub(super) struct Arguments {
-    /// The report; `None` for the list of reports.
-    chosen: Option<Chosen>,
-    /// True for a line about each report.
-    is_digest: bool,
-    answer: AnswerFlags,
-}
-
-struct Chosen {
-    name: String,
-    /// The texts of its parameters, by name.
-    parameters: BTreeMap<String, String>,
-    during: Option<String>,
-    order: OrderFlags,
-    /// The tags of the droplets.
-    tags: Vec<Term<String>>,
-    is_shown: bool,
-}
-
-const ABOUT: &str = "List the reports, or run one";
-const AFTER_HELP: &str = "\
-`archiver report NAME --help` shows what can be chosen. A report is one SQL file, which \
-`archiver report NAME --show-sql` prints. Your own .sql files beside the configuration file are reports too, with a \
-header of the same form.
-
-Examples:
-  archiver report
-  archiver report --all --exit-code
-  archiver report downtime --droplet 'web-*' --since 90d
-  archiver report stale-backups --older-than 30d --exit-code
-  archiver report slow --show-sql | sqlite3 -readonly archive.db";
-/// What a report about absence says of its exit status.
-const COVERED: &str =
-    "While the archive is incomplete, --exit-code exits with 3 even if there are rows.";
 /// The columns of the list of reports.
 pub(super) const COLUMNS: [&str; 4] = ["name", "title", "parameters", "summary"];
-const SHOW_SQL: &str = "show-sql";
-const DURING: &str = "during";
-/// The parameters that a window sets.
-const WINDOW: [(&str, Kind); 2] = [("since", Kind::Time), ("until", Kind::End)];
-const ALL: &str = "all";
-const TAG: &str = "tag";
-/// The prefix of the ids of parameters, so that none is taken for a flag of this program.
-const PARAMETER: &str = "parameter ";
-
 /// The reports. Empty when `arguments` ask for another command, which does not need the user's files.
 pub(super) fn library(
     arguments: &[OsString],
@@ -87,193 +47,6 @@ pub(super) fn library(
     let taken = taken_flags(&root());
     Library::load(folder.as_deref())
         .without_parameters(|name| taken.contains(&name.replace('_', "-")))
-}
-
-/// `archiver report` with a command for each report.
-pub(super) fn command(report: Command, library: &Library) -> Command {
-    let reports = library.reports().iter().map(command_of);
-    report
-        .about(ABOUT)
-        .after_help(AFTER_HELP)
-        .subcommand_help_heading("Reports")
-        .disable_help_subcommand(true)
-        .subcommands(reports)
-}
-
-/// The layout of the help of a report: all that is said about it comes before the flags.
-const TEMPLATE: &str = "\
-{about-with-newline}
-{before-help}{usage-heading} {usage}
-
-{all-args}{after-help}";
-
-fn command_of(report: &Report) -> Command {
-    let (sentence, rest) = report.sentence_and_rest();
-    let estimate = report.estimate.as_ref();
-    let estimate = estimate.map(|why| format!("An estimate: {why}"));
-    let rest = Some(rest.to_owned()).filter(|rest| !rest.is_empty());
-    let absence = report.absence.as_ref();
-    let absence = absence.map(|why| format!("{why} {COVERED}"));
-    let more: Vec<String> = rest.into_iter().chain(estimate).chain(absence).collect();
-    let command = Command::new(report.name.clone())
-        .help_template(TEMPLATE)
-        .next_help_heading("Parameters")
-        .args(report.parameters.iter().map(flag))
-        .args(has_window(report).then(during))
-        .args(tag(report));
-    let command = AnswerFlags::augment_args(OrderFlags::augment_args(command))
-        .about(harmless(sentence))
-        .arg(
-            Arg::new(SHOW_SQL)
-                .long(SHOW_SQL)
-                .action(ArgAction::SetTrue)
-                .help_heading("Output")
-                .help("Print the SQL instead; every sqlite3 can run it"),
-        );
-    if more.is_empty() {
-        return command;
-    }
-    command.before_help(harmless(&more.join("\n\n")))
-}
-
-fn flag(parameter: &Parameter) -> Arg {
-    let mut help = harmless(&parameter.description);
-    if let Some(first) = help.get(..1).map(str::to_uppercase) {
-        help.replace_range(..1, &first);
-    }
-    let default = parameter.default.as_deref();
-    if let Some(default) = default.filter(|default| !default.is_empty()) {
-        let is_all = parameter.kind == Kind::Droplets && default == "*";
-        let default = if is_all { "all" } else { default };
-        help = format!("{help} [default: {}]", harmless(default));
-    }
-    Arg::new(format!("{PARAMETER}{}", parameter.name))
-        .long(parameter.name.replace('_', "-"))
-        .alias(parameter.name.clone())
-        .value_name(match parameter.kind {
-            Kind::Droplets => "ID|NAME",
-            Kind::Time | Kind::End => "TIME",
-            Kind::Duration => "DURATION",
-            Kind::Number => "N",
-            Kind::Types => "TYPE",
-            Kind::Text => "TEXT",
-            Kind::Periods => "PERIOD",
-        })
-        .help(help)
-}
-
-/// True when a report has both ends of a window as parameters.
-fn has_window(report: &Report) -> bool {
-    let has =
-        |(name, kind): &(&str, Kind)| report.parameter(name).is_some_and(|it| it.kind == *kind);
-    WINDOW.iter().all(has)
-}
-
-/// The flag that sets both ends of a window.
-fn during() -> Arg {
-    Arg::new(DURING)
-        .long(DURING)
-        .value_name("PERIOD")
-        .conflicts_with_all(WINDOW.map(|(name, _)| format!("{PARAMETER}{name}")))
-        .help("Both ends at once: 2020-07, yesterday, 7d, 2020-07-01..2020-07-14")
-}
-
-/// The flag for the tags of droplets. A report of the user may have a parameter of this name.
-fn tag(report: &Report) -> Option<Arg> {
-    let is_taken = report.parameters.iter().any(|it| it.name == TAG);
-    (report.takes_droplets() && !is_taken).then(|| {
-        Arg::new(TAG)
-            .long(TAG)
-            .value_name("TAG")
-            .value_delimiter(',')
-            .action(ArgAction::Append)
-            .value_parser(filter::tag)
-            .help("Only droplets with this tag, as last seen")
-    })
-}
-
-/// Makes a text harmless to a terminal. Keeps line breaks and tabs.
-fn harmless(text: &str) -> String {
-    let parts = text.split_inclusive(['\n', '\t']).map(|part| {
-        let (words, end) = part.split_at(part.trim_end_matches(['\n', '\t']).len());
-        format!("{}{end}", visible(words))
-    });
-    parts.collect()
-}
-
-/// The flags that every report already has; a parameter cannot have the same name.
-fn taken_flags(root: &Command) -> Vec<String> {
-    let answer = AnswerFlags::augment_args(OrderFlags::augment_args(Command::new("answer")));
-    let arguments = root.get_arguments().chain(answer.get_arguments());
-    let names = arguments.flat_map(|argument| {
-        let aliases = argument.get_all_aliases().unwrap_or_default();
-        argument
-            .get_long()
-            .into_iter()
-            .chain(aliases)
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    });
-    names
-        .chain(["help", "version", SHOW_SQL, DURING].map(str::to_owned))
-        .collect()
-}
-
-impl Args for Arguments {
-    fn augment_args(command: Command) -> Command {
-        AnswerFlags::augment_args(command).about(ABOUT).arg(
-            Arg::new(ALL)
-                .long(ALL)
-                .action(ArgAction::SetTrue)
-                .help("Run every report with its defaults, and print a line for each"),
-        )
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
-}
-
-impl FromArgMatches for Arguments {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let Some((name, matches)) = matches.subcommand() else {
-            let answer = AnswerFlags::from_arg_matches(matches)?;
-            return Ok(Self {
-                chosen: None,
-                is_digest: matches.get_flag(ALL),
-                answer,
-            });
-        };
-        let ids = matches.ids().map(clap::Id::as_str);
-        let parameters = ids.filter_map(|id| {
-            let text = matches.try_get_one::<String>(id).ok()??;
-            Some((id.strip_prefix(PARAMETER)?.to_owned(), text.clone()))
-        });
-        Ok(Self {
-            chosen: Some(Chosen {
-                name: name.to_owned(),
-                parameters: parameters.collect(),
-                during: matches
-                    .try_get_one::<String>(DURING)
-                    .ok()
-                    .flatten()
-                    .cloned(),
-                order: OrderFlags::from_arg_matches(matches)?,
-                tags: match matches.try_get_many::<Term<String>>(TAG) {
-                    Ok(Some(tags)) => tags.cloned().collect(),
-                    _ => Vec::new(),
-                },
-                is_shown: matches.get_flag(SHOW_SQL),
-            }),
-            is_digest: false,
-            answer: AnswerFlags::from_arg_matches(matches)?,
-        })
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
 }
 
 pub(super) fn run(
@@ -388,8 +161,28 @@ fn run_report(
     let named = bound.droplets(report);
     filter::check_droplets(context, flags, &connection, named.as_deref())?;
     note_unarchived(context, &connection, report, &bound)?;
+    let printed = print(context, flags, (chosen, report), (connection, bound))?;
+    if flags.is_explained(context) {
+        annotate(context, report, &asked, printed.rows);
+    }
+    // A missing action may be the one that a row says did not happen.
+    let is_unproven = report.absence.is_some() && context.basis.is_incomplete();
+    Ok(if flags.exit_code && is_unproven {
+        Status::Partial
+    } else {
+        printed.status
+    })
+}
+
+/// Prints the rows of a report, and their total where they are whole.
+fn print(
+    context: &Context,
+    flags: &AnswerFlags,
+    (chosen, report): (&Chosen, &Report),
+    (connection, bound): (Connection, Bound),
+) -> Result<Printed<()>, Failure> {
     let is_part = context.member.is_some();
-    let printed = answer::print(context, flags, move |printer| {
+    answer::print(context, flags, move |printer| {
         let total = report.total.as_ref();
         let is_whole = flags.output.is_for_people() && !chosen.order.cuts();
         let total = total.filter(|_| is_whole && !is_part);
@@ -401,16 +194,6 @@ fn run_report(
         chosen.order.pass(is_part, &mut writer, ask)?;
         let written = writer.write_total();
         written.map_err(|error| report::Error::Write(error).into())
-    })?;
-    if flags.is_explained(context) {
-        annotate(context, report, &asked, printed.rows);
-    }
-    // A missing action may be the one that a row says did not happen.
-    let is_unproven = report.absence.is_some() && context.basis.is_incomplete();
-    Ok(if flags.exit_code && is_unproven {
-        Status::Partial
-    } else {
-        printed.status
     })
 }
 

@@ -1,0 +1,243 @@
+//! The flags of the reports: each report is a command, with its parameters as flags.
+
+use std::collections::BTreeMap;
+
+use archiver::output::visible;
+use archiver::query::Term;
+use archiver::query::report::{Kind, Library, Parameter, Report};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+
+use crate::cli::answer::AnswerFlags;
+use crate::cli::filter;
+use crate::cli::order::OrderFlags;
+
+/// The arguments of `archiver report`.
+pub(in crate::cli) struct Arguments {
+    /// The report; `None` for the list of reports.
+    pub(super) chosen: Option<Chosen>,
+    /// True for a line about each report.
+    pub(super) is_digest: bool,
+    pub(super) answer: AnswerFlags,
+}
+
+pub(super) struct Chosen {
+    pub(super) name: String,
+    /// The texts of its parameters, by name.
+    pub(super) parameters: BTreeMap<String, String>,
+    pub(super) during: Option<String>,
+    pub(super) order: OrderFlags,
+    /// The tags of the droplets.
+    pub(super) tags: Vec<Term<String>>,
+    pub(super) is_shown: bool,
+}
+
+const ABOUT: &str = "List the reports, or run one";
+const AFTER_HELP: &str = "\
+`archiver report NAME --help` shows what can be chosen. A report is one SQL file, which \
+`archiver report NAME --show-sql` prints. Your own .sql files beside the configuration file are reports too, with a \
+header of the same form.
+
+Examples:
+  archiver report
+  archiver report --all --exit-code
+  archiver report downtime --droplet 'web-*' --since 90d
+  archiver report stale-backups --older-than 30d --exit-code
+  archiver report slow --show-sql | sqlite3 -readonly archive.db";
+/// What a report about absence says of its exit status.
+const COVERED: &str =
+    "While the archive is incomplete, --exit-code exits with 3 even if there are rows.";
+const SHOW_SQL: &str = "show-sql";
+pub(super) const DURING: &str = "during";
+/// The parameters that a window sets.
+pub(super) const WINDOW: [(&str, Kind); 2] = [("since", Kind::Time), ("until", Kind::End)];
+const ALL: &str = "all";
+const TAG: &str = "tag";
+/// The prefix of the ids of parameters, so that none is taken for a flag of this program.
+const PARAMETER: &str = "parameter ";
+
+/// `archiver report` with a command for each report.
+pub(in crate::cli) fn command(report: Command, library: &Library) -> Command {
+    let reports = library.reports().iter().map(command_of);
+    report
+        .about(ABOUT)
+        .after_help(AFTER_HELP)
+        .subcommand_help_heading("Reports")
+        .disable_help_subcommand(true)
+        .subcommands(reports)
+}
+
+/// The layout of the help of a report: all that is said about it comes before the flags.
+const TEMPLATE: &str = "\
+{about-with-newline}
+{before-help}{usage-heading} {usage}
+
+{all-args}{after-help}";
+
+fn command_of(report: &Report) -> Command {
+    let (sentence, rest) = report.sentence_and_rest();
+    let estimate = report.estimate.as_ref();
+    let estimate = estimate.map(|why| format!("An estimate: {why}"));
+    let rest = Some(rest.to_owned()).filter(|rest| !rest.is_empty());
+    let absence = report.absence.as_ref();
+    let absence = absence.map(|why| format!("{why} {COVERED}"));
+    let more: Vec<String> = rest.into_iter().chain(estimate).chain(absence).collect();
+    let command = Command::new(report.name.clone())
+        .help_template(TEMPLATE)
+        .next_help_heading("Parameters")
+        .args(report.parameters.iter().map(flag))
+        .args(has_window(report).then(during))
+        .args(tag(report));
+    let command = AnswerFlags::augment_args(OrderFlags::augment_args(command))
+        .about(harmless(sentence))
+        .arg(
+            Arg::new(SHOW_SQL)
+                .long(SHOW_SQL)
+                .action(ArgAction::SetTrue)
+                .help_heading("Output")
+                .help("Print the SQL instead; every sqlite3 can run it"),
+        );
+    if more.is_empty() {
+        return command;
+    }
+    command.before_help(harmless(&more.join("\n\n")))
+}
+
+fn flag(parameter: &Parameter) -> Arg {
+    let mut help = harmless(&parameter.description);
+    if let Some(first) = help.get(..1).map(str::to_uppercase) {
+        help.replace_range(..1, &first);
+    }
+    let default = parameter.default.as_deref();
+    if let Some(default) = default.filter(|default| !default.is_empty()) {
+        let is_all = parameter.kind == Kind::Droplets && default == "*";
+        let default = if is_all { "all" } else { default };
+        help = format!("{help} [default: {}]", harmless(default));
+    }
+    Arg::new(format!("{PARAMETER}{}", parameter.name))
+        .long(parameter.name.replace('_', "-"))
+        .alias(parameter.name.clone())
+        .value_name(match parameter.kind {
+            Kind::Droplets => "ID|NAME",
+            Kind::Time | Kind::End => "TIME",
+            Kind::Duration => "DURATION",
+            Kind::Number => "N",
+            Kind::Types => "TYPE",
+            Kind::Text => "TEXT",
+            Kind::Periods => "PERIOD",
+        })
+        .help(help)
+}
+
+/// True when a report has both ends of a window as parameters.
+fn has_window(report: &Report) -> bool {
+    let has =
+        |(name, kind): &(&str, Kind)| report.parameter(name).is_some_and(|it| it.kind == *kind);
+    WINDOW.iter().all(has)
+}
+
+/// The flag that sets both ends of a window.
+fn during() -> Arg {
+    Arg::new(DURING)
+        .long(DURING)
+        .value_name("PERIOD")
+        .conflicts_with_all(WINDOW.map(|(name, _)| format!("{PARAMETER}{name}")))
+        .help("Both ends at once: 2020-07, yesterday, 7d, 2020-07-01..2020-07-14")
+}
+
+/// The flag for the tags of droplets. A report of the user may have a parameter of this name.
+fn tag(report: &Report) -> Option<Arg> {
+    let is_taken = report.parameters.iter().any(|it| it.name == TAG);
+    (report.takes_droplets() && !is_taken).then(|| {
+        Arg::new(TAG)
+            .long(TAG)
+            .value_name("TAG")
+            .value_delimiter(',')
+            .action(ArgAction::Append)
+            .value_parser(filter::tag)
+            .help("Only droplets with this tag, as last seen")
+    })
+}
+
+/// Makes a text harmless to a terminal. Keeps line breaks and tabs.
+pub(super) fn harmless(text: &str) -> String {
+    let parts = text.split_inclusive(['\n', '\t']).map(|part| {
+        let (words, end) = part.split_at(part.trim_end_matches(['\n', '\t']).len());
+        format!("{}{end}", visible(words))
+    });
+    parts.collect()
+}
+
+/// The flags that every report already has; a parameter cannot have the same name.
+pub(super) fn taken_flags(root: &Command) -> Vec<String> {
+    let answer = AnswerFlags::augment_args(OrderFlags::augment_args(Command::new("answer")));
+    let arguments = root.get_arguments().chain(answer.get_arguments());
+    let names = arguments.flat_map(|argument| {
+        let aliases = argument.get_all_aliases().unwrap_or_default();
+        argument
+            .get_long()
+            .into_iter()
+            .chain(aliases)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    });
+    names
+        .chain(["help", "version", SHOW_SQL, DURING].map(str::to_owned))
+        .collect()
+}
+
+impl Args for Arguments {
+    fn augment_args(command: Command) -> Command {
+        AnswerFlags::augment_args(command).about(ABOUT).arg(
+            Arg::new(ALL)
+                .long(ALL)
+                .action(ArgAction::SetTrue)
+                .help("Run every report with its defaults, and print a line for each"),
+        )
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Arguments {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let Some((name, matches)) = matches.subcommand() else {
+            let answer = AnswerFlags::from_arg_matches(matches)?;
+            return Ok(Self {
+                chosen: None,
+                is_digest: matches.get_flag(ALL),
+                answer,
+            });
+        };
+        let ids = matches.ids().map(clap::Id::as_str);
+        let parameters = ids.filter_map(|id| {
+            let text = matches.try_get_one::<String>(id).ok()??;
+            Some((id.strip_prefix(PARAMETER)?.to_owned(), text.clone()))
+        });
+        Ok(Self {
+            chosen: Some(Chosen {
+                name: name.to_owned(),
+                parameters: parameters.collect(),
+                during: matches
+                    .try_get_one::<String>(DURING)
+                    .ok()
+                    .flatten()
+                    .cloned(),
+                order: OrderFlags::from_arg_matches(matches)?,
+                tags: match matches.try_get_many::<Term<String>>(TAG) {
+                    Ok(Some(tags)) => tags.cloned().collect(),
+                    _ => Vec::new(),
+                },
+                is_shown: matches.get_flag(SHOW_SQL),
+            }),
+            is_digest: false,
+            answer: AnswerFlags::from_arg_matches(matches)?,
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
