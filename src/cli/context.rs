@@ -199,11 +199,26 @@ impl Context {
         let path = self.archive_path()?;
         let lock_wait = self.lock_wait(&path, &Cancellation::never(), None);
         let opened = archive::open_read_only_unless(&path, &lock_wait);
-        let connection = opened.map_err(|error| kept_locked(&path, error))?;
+        let connection = opened.map_err(|error| self.unopened(&path, error))?;
         if let Some(member) = &self.member {
             archive::limit_cache(&connection, member.cache_kib)?;
         }
         Ok(connection)
+    }
+
+    /// The failure for an archive that did not open. One of several accounts has a sync of its own.
+    fn unopened(&self, path: &Path, error: archive::Error) -> Failure {
+        let is_missing = matches!(error, archive::Error::Missing { .. });
+        let failure = kept_locked(path, error);
+        match self
+            .account()
+            .filter(|_| is_missing && self.is_one_of_several())
+        {
+            Some(name) => {
+                failure.with_hint(format!("run `archiver sync --account {name}` to create it"))
+            }
+            None => failure,
+        }
     }
 
     /// A wait for locks of other programs, which names these programs. It lasts `longest`, or a minute.

@@ -4,21 +4,24 @@ use std::fmt::{Display, Write as _};
 use std::io::{self, Write as _};
 use std::str::FromStr;
 
+use archiver::core::account::AccountName;
 use archiver::core::model::ActionId;
 use archiver::core::time::{Timestamp, Zone, duration_text};
 use archiver::output::{grouped, visible, wrapped};
 use archiver::query::status::counted;
 use archiver::web::{self, Part};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use archiver::query::{
-    self, Details, DropletDetails, ImportDetails, Offer, RegionDetails, SyncDetails,
+    self, Details, DropletDetails, Filter, ImportDetails, Offer, RegionDetails, SyncDetails,
 };
 
 use super::Context;
 use super::document;
 use super::exit::{Failure, Status, unless_closed};
 use super::pager;
+use super::union;
 
 /// Flags of `archiver show`.
 #[derive(clap::Args)]
@@ -66,22 +69,102 @@ enum Form {
 }
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
+    if context.has_several() {
+        return run_all(context, arguments);
+    }
     let details = query::show(&context.open_archive()?, arguments.id)?;
-    let sheet = Sheet {
-        zone: &arguments.tz,
-        has_sizes: arguments.sizes,
-        parts: Vec::new(),
-    };
     match arguments.output {
         Form::Json => document::print_json(context, &details),
-        Form::Text => {
-            let text = text(&sheet.of(&details), context.terminal.width);
-            pager::print(context, |stdout| writeln!(stdout, "{}", text.trim_end()))
+        _ => print(context, arguments, &arguments.sheet(None).of(&details)),
+    }
+}
+
+/// Shows what each of several accounts knows about the action.
+fn run_all(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
+    let id = arguments.id;
+    let answers = union::each(context, &Filter::default(), |own| {
+        match query::show(&own.open_archive()?, id) {
+            Err(query::Error::UnknownAction { .. }) => Ok(None),
+            details => Ok(Some(details?)),
         }
-        Form::Html => {
-            let title = format!("Action {}", details.id);
-            let document = web::sheet(&title, &sheet.of(&details), arguments.linked);
-            unless_closed(io::stdout().lock().write_all(document.as_bytes()))
+    })?;
+    if let Some(status) = answers.nothing() {
+        return Ok(status);
+    }
+    let failed = answers.failed();
+    let known = answers.all.into_iter();
+    let known = known.filter_map(|(account, details)| Some((account, details?)));
+    let known: Vec<_> = known.collect();
+    // A server sends a document even where no account that could be asked knows the action.
+    let is_document = failed.is_some() && arguments.output != Form::Text;
+    if is_document || !known.is_empty() {
+        print_all(context, arguments, &known)?;
+    }
+    if !known.is_empty() {
+        return Ok(failed.unwrap_or(Status::Done));
+    }
+    let failure = Failure::from(query::Error::UnknownAction { id });
+    let status = failed.unwrap_or(failure.status);
+    Err(Failure { status, ..failure })
+}
+
+fn print_all(
+    context: &Context,
+    arguments: &Arguments,
+    known: &[(AccountName, Details)],
+) -> Result<Status, Failure> {
+    if arguments.output == Form::Json {
+        return document::print_json(context, &Accounts::of(known));
+    }
+    let sheet =
+        |(account, details): &(AccountName, Details)| arguments.sheet(Some(*account)).of(details);
+    let parts: Vec<Part> = known.iter().flat_map(sheet).collect();
+    print(context, arguments, &parts)
+}
+
+/// Prints the parts for people.
+fn print(context: &Context, arguments: &Arguments, parts: &[Part]) -> Result<Status, Failure> {
+    if arguments.output == Form::Html {
+        let title = format!("Action {}", arguments.id);
+        let document = web::sheet(&title, parts, arguments.linked);
+        return unless_closed(io::stdout().lock().write_all(document.as_bytes()));
+    }
+    let text = text(parts, context.terminal.width);
+    pager::print(context, |stdout| writeln!(stdout, "{}", text.trim_end()))
+}
+
+/// What several accounts know, for scripts.
+#[derive(Serialize)]
+struct Accounts<'a> {
+    accounts: Vec<OfAccount<'a>>,
+}
+
+#[derive(Serialize)]
+struct OfAccount<'a> {
+    account: &'a str,
+    #[serde(flatten)]
+    details: &'a Details,
+}
+
+impl<'a> Accounts<'a> {
+    fn of(known: &'a [(AccountName, Details)]) -> Self {
+        let accounts = known.iter().map(|(account, details)| OfAccount {
+            account: account.as_str(),
+            details,
+        });
+        Self {
+            accounts: accounts.collect(),
+        }
+    }
+}
+
+impl Arguments {
+    fn sheet(&self, account: Option<AccountName>) -> Sheet<'_> {
+        Sheet {
+            account,
+            zone: &self.tz,
+            has_sizes: self.sizes,
+            parts: Vec::new(),
         }
     }
 }
@@ -105,6 +188,8 @@ fn text(parts: &[Part], width: Option<usize>) -> String {
 
 /// Lines of a name and a value, under headings.
 struct Sheet<'a> {
+    /// The account, if there are several.
+    account: Option<AccountName>,
     zone: &'a Zone,
     has_sizes: bool,
     parts: Vec<Part>,
@@ -136,7 +221,12 @@ impl Sheet<'_> {
     }
 
     fn action(&mut self, details: &Details) {
-        self.heading(&format!("action {}", details.id));
+        let account = self.account.map(|account| format!("{account}: "));
+        self.heading(&format!(
+            "{}action {}",
+            account.unwrap_or_default(),
+            details.id
+        ));
         self.line("type", details.kind.as_deref());
         self.line("status", details.status.as_deref());
         self.time("started", details.started_at.as_deref());

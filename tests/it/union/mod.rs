@@ -3,6 +3,7 @@
 mod failures;
 mod numbers;
 mod rows;
+mod show;
 mod web;
 
 use serde_json::{Map, Value};
