@@ -24,9 +24,14 @@ fn every_answer_has_the_rows_of_all_accounts_each_in_its_own_order() {
         &["last", "reboot", "--existing"],
         &["droplets"],
         &["droplets", "--gone"],
-        &["report", "lifetimes"],
+        &[
+            "report",
+            "lifetimes",
+            "--columns",
+            "account,droplet_id,state,created_at",
+        ],
         &["report", "busiest", "--since", "2015", "--top", "10000"],
-        &["report", "uptime", "--since", "2020", "--by", "all"],
+        &["report", "uptime", "--during", "2020..2025", "--by", "all"],
         &["report", "failures", "--since", "2015"],
         &["report", "--all"],
         &timeline,
@@ -99,7 +104,15 @@ fn one_order_and_one_limit_hold_for_all_accounts() {
             &["droplets", "--sort", "actions"],
             &["-actions", "name", "id"],
         ),
-        (&["report", "lifetimes"], &["created_at", "droplet_id"]),
+        (
+            &[
+                "report",
+                "lifetimes",
+                "--columns",
+                "account,droplet_id,state,created_at",
+            ],
+            &["created_at", "droplet_id"],
+        ),
         (
             &["report", "slow", "--since", "2015", "--factor", "1"],
             &["started_at", "action_id"],
