@@ -37,6 +37,9 @@ const LARGE: u64 = 100 << 20;
 const MOST_OVERVIEW: usize = 8 << 20;
 const OVERVIEW: &str = "/";
 
+/// The header with the exit status of the command, in a JSON answer that was complete before its first byte.
+const STATUS: HeaderName = HeaderName::from_static("archiver-status");
+
 /// A command that answers a URL.
 pub struct Question {
     /// The command.
@@ -127,7 +130,7 @@ async fn recalled_or_new(
     if recalled.is_to_renew {
         tokio::spawn(renew(Arc::clone(gateway), question, address.to_owned()));
     }
-    Ok(Response::new(recalled.answer.into()))
+    Ok(format.answer(recalled.answer, DONE))
 }
 
 /// Asks for an answer again that is kept.
@@ -197,10 +200,15 @@ async fn ask(
         let portion = running.portion().await?;
         if portion.is_empty() {
             let ended = running.end().await?;
-            verdict(&ended)?;
+            let status = verdict(&ended)?;
             let answer = Bytes::from(format.with_messages(begun, &ended.messages));
-            gateway.memory.keep(address, state, asked_at, &answer);
-            return Ok(Response::new(answer.into()));
+            // The memory has no statuses, and a document says itself what is missing.
+            if format == Format::Html || status == DONE {
+                gateway.memory.keep(address, state, asked_at, &answer);
+            } else {
+                gateway.memory.forget(address);
+            }
+            return Ok(format.answer(answer, status));
         }
         begun.extend_from_slice(&portion);
     }
@@ -223,7 +231,7 @@ async fn hand_on(begun: Bytes, mut running: Running, format: Format, sender: &Se
             portion = running.portion().await?;
         }
         let ended = running.end().await?;
-        verdict(&ended).map(|()| format.with_messages(Vec::new(), &ended.messages))
+        verdict(&ended).map(|_| format.with_messages(Vec::new(), &ended.messages))
     };
     let last = rest.await.map(Bytes::from);
     let last = last.map_err(|refusal| io::Error::other(refusal.message));
@@ -261,10 +269,13 @@ impl hyper::body::Body for Portions {
     }
 }
 
-/// The refusal that an exit status stands for, if it is one. `archiver --help` lists them.
-fn verdict(ended: &Ended) -> Result<(), Refusal> {
+/// The exit status of a command that is done.
+const DONE: i32 = 0;
+
+/// The exit status, or the refusal that it stands for. `archiver --help` lists them.
+fn verdict(ended: &Ended) -> Result<i32, Refusal> {
     let status = match ended.status {
-        Some(0 | 3 | 10) => return Ok(()),
+        Some(status @ (DONE | 3 | 10)) => return Ok(status),
         Some(2) => StatusCode::BAD_REQUEST,
         Some(5 | 6) => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
@@ -311,6 +322,14 @@ impl Format {
                 "default-src 'none'; frame-ancestors 'none'",
             ),
         }
+    }
+
+    fn answer(self, answer: Bytes, status: i32) -> Response<Body> {
+        let mut response = Response::new(answer.into());
+        if self == Self::Json {
+            response.headers_mut().insert(STATUS, status.into());
+        }
+        response
     }
 
     /// Adds the messages of the command: above the answer, or at its end if it was already sent.

@@ -16,10 +16,10 @@ use rusqlite::Connection;
 
 use super::Page;
 use crate::cli::Context;
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Failure, Status};
 use crate::cli::order::Kept as KeptValue;
 use crate::cli::report_digest;
-use crate::cli::union::known;
+use crate::cli::union::{self, known};
 
 /// One archive of a page.
 pub(super) struct Archive {
@@ -55,32 +55,118 @@ impl Archive {
     }
 }
 
-/// Adds the account to the rows of its answer: its number as a column, and its name behind each droplet.
+/// The archives of a page, and the accounts that are not in it.
+pub(super) struct Found {
+    pub(super) archives: Vec<Archive>,
+    /// Each account that cannot be read, and why.
+    pub(super) missing: Vec<(AccountName, String)>,
+    /// The exit status if there is one.
+    pub(super) failed: Option<Status>,
+}
+
+impl Found {
+    pub(super) fn by(context: &Context, filter: &Filter, now: Timestamp) -> Result<Self, Failure> {
+        let open = |own: &Context| Archive::open(own, filter, now);
+        if !context.has_several() {
+            return Ok(Self {
+                archives: vec![open(context)?],
+                missing: Vec::new(),
+                failed: None,
+            });
+        }
+        let answers = union::each(context, filter, open)?;
+        let failed = answers.failed();
+        let archives: Vec<_> = answers
+            .all
+            .into_iter()
+            .map(|(_, archive)| archive)
+            .collect();
+        let mut missing = Vec::new();
+        for account in context.accounts().iter().filter(|_| failed.is_some()) {
+            if archives.iter().any(|it| it.account == Some(account.name)) {
+                continue;
+            }
+            // Another account is not asked because it does not know what the filter names.
+            if let Err(failure) = open(&context.for_account(account))
+                && is_of_archive(&failure)
+            {
+                missing.push((account.name, failure.message));
+            }
+        }
+        Ok(Self {
+            archives,
+            missing,
+            failed,
+        })
+    }
+}
+
+/// False for a mistake in the question.
+fn is_of_archive(failure: &Failure) -> bool {
+    !matches!(
+        failure.status,
+        Status::Usage | Status::Unknown | Status::Partial
+    )
+}
+
+/// Adds the account to the rows of its answer: its number as a column, and its name behind each droplet. A resource
+/// without a name is called by its id.
 struct WithAccount<'a> {
     writer: &'a mut dyn RowWriter,
     place: i64,
     account: Option<AccountName>,
+    columns: Columns,
+}
+
+/// The places of the columns with the name, the id and the type of the resource.
+#[derive(Default)]
+struct Columns {
     name: Option<usize>,
+    id: Option<usize>,
+    kind: Option<usize>,
+}
+
+impl Columns {
+    fn of(headings: &[Heading<'_>]) -> Self {
+        let place = |names: &[&str]| headings.iter().position(|it| names.contains(&it.name));
+        Self {
+            name: place(&["droplet_name"]),
+            id: place(&["droplet_id", "resource_id"]),
+            kind: place(&["resource_type"]),
+        }
+    }
+
+    /// The name of the resource, or what it is called without one.
+    fn call(&self, values: &[Value<'_>]) -> Option<String> {
+        let value = |place: Option<usize>| place.and_then(|place| values.get(place));
+        match (value(self.name)?, value(self.id), value(self.kind)) {
+            (Value::Text(name), ..) if !name.trim().is_empty() => Some((*name).to_owned()),
+            (_, Some(Value::Integer(id)), Some(Value::Text(kind))) if *kind != "droplet" => {
+                Some(format!("{kind} {id}"))
+            }
+            (_, Some(Value::Integer(id)), _) => Some(id.to_string()),
+            _ => None,
+        }
+    }
 }
 
 impl RowWriter for WithAccount<'_> {
     fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
-        self.name = headings.iter().position(|it| it.name == "droplet_name");
+        self.columns = Columns::of(headings);
         let mut headings = headings.to_vec();
         headings.push(Heading::plain(ACCOUNT));
         self.writer.header(&headings)
     }
 
     fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+        let called = self.columns.call(values);
+        let called = called.zip(self.account);
+        let called = called.map(|(name, account)| format!("{name} ({account})"));
         let mut values = values.to_vec();
         values.push(Value::Integer(self.place));
-        let named: String;
-        let name = self.name.and_then(|name| values.get_mut(name));
-        if let (Some(name), Some(account)) = (name, self.account)
-            && let Value::Text(text) = name
-        {
-            named = format!("{text} ({account})");
-            *name = Value::Text(&named);
+        let name = self.columns.name.and_then(|name| values.get_mut(name));
+        if let (Some(name), Some(called)) = (name, &called) {
+            *name = Value::Text(called);
         }
         self.writer.row(&values)
     }
@@ -90,12 +176,33 @@ impl RowWriter for WithAccount<'_> {
     }
 }
 
-/// The archives with their numbers.
-fn numbered(archives: &[Archive]) -> impl Iterator<Item = (i64, &Archive)> {
-    (0..).zip(archives)
-}
-
 impl Page<'_> {
+    /// The archives with their numbers, each when it is asked.
+    pub(super) fn each(&self) -> impl Iterator<Item = (i64, &Archive)> {
+        let numbered = (0..).zip(&self.found.archives);
+        numbered.inspect(|(_, archive)| self.asked.set(archive.account))
+    }
+
+    /// What is left without the archive that was asked last, whose failure is told.
+    ///
+    /// # Errors
+    ///
+    /// The failure, if it is not about one archive of several.
+    pub(super) fn without_unreadable(self, failure: Failure) -> Result<Found, Failure> {
+        let Some(account) = self.asked.get().filter(|_| is_of_archive(&failure)) else {
+            return Err(failure);
+        };
+        self.context.terminal.of_account(account).failure(&failure);
+        let mut found = self.found;
+        found.archives.retain(|it| it.account != Some(account));
+        found.failed = Some(match found.archives.is_empty() {
+            true => failure.status,
+            false => Status::Partial,
+        });
+        found.missing.push((account, failure.message));
+        Ok(found)
+    }
+
     pub(super) fn stats(
         &self,
         filter: &Filter,
@@ -104,7 +211,7 @@ impl Page<'_> {
     ) -> Result<Kept, Failure> {
         let question = Question::new(by.to_vec(), self.zone.clone(), measure);
         let mut all: Option<Counts> = None;
-        for archive in &self.archives {
+        for (_, archive) in self.each() {
             let filter = archive.known(filter);
             let counts = Counts::read(&archive.connection, &filter, self.now, &question)?;
             match &mut all {
@@ -128,7 +235,7 @@ impl Page<'_> {
     ) -> Result<Kept, Failure> {
         let report = self.library.get(name)?;
         let mut kept = Kept::default();
-        for (place, archive) in numbered(&self.archives) {
+        for (place, archive) in self.each() {
             let droplets = droplets(place, archive);
             if droplets.as_ref().is_some_and(Vec::is_empty) {
                 continue;
@@ -152,7 +259,7 @@ impl Page<'_> {
                 writer: &mut kept,
                 place,
                 account: archive.account,
-                name: None,
+                columns: Columns::default(),
             };
             report::run(connection, report, &bound, &mut writer)?;
         }
@@ -169,19 +276,21 @@ impl Page<'_> {
             ..archive.known(&self.filter)
         };
         let mut actions = Actions::new(self.zone, total);
-        if let [only] = self.archives.as_slice() {
+        if let [only] = self.found.archives.as_slice()
+            && only.account.is_none()
+        {
             actions.header(&headings).map_err(query::Error::Write)?;
             let visit = &mut |row: &[Value<'_>]| actions.row(row);
             query::actions(&only.connection, &newest(only), self.now, &columns, visit)?;
             return Ok(actions);
         }
         let mut rows = Newest::default();
-        for (place, archive) in numbered(&self.archives) {
+        for (place, archive) in self.each() {
             let mut writer = WithAccount {
                 writer: &mut rows,
                 place,
                 account: archive.account,
-                name: None,
+                columns: Columns::default(),
             };
             writer.header(&headings).map_err(query::Error::Write)?;
             let visit = &mut |row: &[Value<'_>]| writer.row(row);
@@ -197,7 +306,7 @@ impl Page<'_> {
     /// that have something are named.
     pub(super) fn digest(&self) -> Result<Vec<(String, String)>, Failure> {
         let mut lines: Vec<(String, String)> = Vec::new();
-        for archive in &self.archives {
+        for (_, archive) in self.each() {
             let chosen = archive.chosen.as_deref();
             if chosen == Some(&[]) {
                 continue;

@@ -29,7 +29,7 @@ impl Page<'_> {
         }
         // A droplet without a name is called by its id, and comes last.
         lanes.sort_by_cached_key(|lane| {
-            let is_unnamed = lane.name == lane.droplet.1.to_string();
+            let is_unnamed = lane.name.starts_with(&lane.droplet.1.to_string());
             (is_unnamed, lane.name.clone(), lane.droplet)
         });
         tell_apart(&mut lanes);
@@ -40,7 +40,7 @@ impl Page<'_> {
     fn counts(&self) -> Result<HashMap<DropletKey, u64>, Failure> {
         let question = Question::new(vec![Dimension::Droplet], self.zone.clone(), Measure::Errors);
         let mut counts = HashMap::new();
-        for (place, archive) in (0..).zip(&self.archives) {
+        for (place, archive) in self.each() {
             let mut kept = Kept::default();
             let filter = archive.known(&self.filter);
             let connection = &archive.connection;
@@ -55,7 +55,7 @@ impl Page<'_> {
 
     pub(super) fn marks(&self, lanes: &[Lane]) -> Result<Vec<Mark>, Failure> {
         let mut marks = Vec::new();
-        for (place, archive) in (0..).zip(&self.archives) {
+        for (place, archive) in self.each() {
             self.add_marks((place, archive), &ids(lanes, place), &mut marks)?;
         }
         marks.sort_by_key(|mark| mark.at);

@@ -4,9 +4,11 @@
 mod archives;
 mod fleet;
 
+use std::cell::Cell;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use archiver::core::account::AccountName;
 use archiver::core::replace::{Readers, replace_file};
 use archiver::core::time::{CalendarUnit, Timestamp, Zone, duration_text};
 use archiver::output::grouped;
@@ -19,9 +21,8 @@ use super::Context;
 use super::exit::{Failure, Status, unless_closed};
 use super::filter::{self, FilterFlags};
 use super::outcome;
-use super::union;
 use super::written::Written;
-use archives::Archive;
+use archives::{Archive, Found};
 use fleet::ids;
 
 /// Flags of `archiver page`.
@@ -70,16 +71,22 @@ pub(super) fn run(
 ) -> Result<Status, Failure> {
     let (now, zone) = (Timestamp::now(), &arguments.tz);
     let filter = arguments.which.filter(now, zone)?;
-    let (archives, failed) = archives(context, &filter, now)?;
-    if archives.is_empty() {
-        return Ok(failed.unwrap_or(Status::Done));
-    }
-    let page = Page::new(context, arguments, (archives, filter, now), library)?;
-    let overview = page.overview()?;
-    context.terminal.warnings(&page.slips(&overview)?);
-    drop(page);
+    let mut found = Found::by(context, &filter, now)?;
+    let (overview, status) = loop {
+        let status = found.failed.unwrap_or(Status::Done);
+        if found.archives.is_empty() {
+            return Ok(status);
+        }
+        let page = Page::new(context, arguments, (found, filter.clone(), now), library)?;
+        match page.overview().and_then(|it| Ok((page.slips(&it)?, it))) {
+            Ok((slips, overview)) => {
+                context.terminal.warnings(&slips);
+                break (overview, status);
+            }
+            Err(failure) => found = page.without_unreadable(failure)?,
+        }
+    };
     let text = overview.document().into_string();
-    let status = failed.unwrap_or(Status::Done);
     if arguments.output == Path::new("-") {
         return unless_closed(io::stdout().lock().write_all(text.as_bytes())).map(|_| status);
     }
@@ -93,25 +100,12 @@ pub(super) fn run(
     Ok(status)
 }
 
-/// The archives of the page, and the exit status if one of them cannot be read.
-fn archives(
-    context: &Context,
-    filter: &Filter,
-    now: Timestamp,
-) -> Result<(Vec<Archive>, Option<Status>), Failure> {
-    if !context.has_several() {
-        return Ok((vec![Archive::open(context, filter, now)?], None));
-    }
-    let answers = union::each(context, filter, |own| Archive::open(own, filter, now))?;
-    let failed = answers.failed();
-    let archives = answers.all.into_iter().map(|(_, archive)| archive);
-    Ok((archives.collect(), failed))
-}
-
 /// The questions of one page.
 struct Page<'a> {
     context: &'a Context,
-    archives: Vec<Archive>,
+    found: Found,
+    /// The account whose archive was asked last, if there are several.
+    asked: Cell<Option<AccountName>>,
     zone: &'a Zone,
     now: Timestamp,
     filter: Filter,
@@ -124,11 +118,11 @@ impl<'a> Page<'a> {
     fn new(
         context: &'a Context,
         arguments: &'a Arguments,
-        (archives, mut filter, now): (Vec<Archive>, Filter, Timestamp),
+        (found, mut filter, now): (Found, Filter, Timestamp),
         library: &'a Library,
     ) -> Result<Self, Failure> {
         let zone = &arguments.tz;
-        let facts = || archives.iter().map(|archive| &archive.status.facts);
+        let facts = || found.archives.iter().map(|archive| &archive.status.facts);
         let actions: u64 = facts().map(|facts| facts.actions).sum();
         let is_open = filter.since.is_none() && filter.until.is_none() && filter.overlap.is_none();
         if is_open && actions > MANY_ACTIONS {
@@ -141,7 +135,8 @@ impl<'a> Page<'a> {
             now,
             library,
             window: window(&filter, first.min(), now, zone)?,
-            archives,
+            found,
+            asked: Cell::default(),
             filter,
             is_linked: arguments.linked,
         })
@@ -150,7 +145,7 @@ impl<'a> Page<'a> {
     /// Probable mistakes in the filter, as all accounts see them.
     fn slips(&self, overview: &Overview) -> Result<Vec<String>, Failure> {
         let found = overview.by_day.sum("count");
-        let slips = self.archives.iter().map(|archive| {
+        let slips = self.each().map(|(_, archive)| {
             let filter = archive.known(&self.filter);
             filter::slips(&archive.connection, (&filter, self.now), found)
         });
@@ -167,15 +162,15 @@ impl<'a> Page<'a> {
         let lanes = self.lanes(&lives)?;
         let of_lanes = |place, _: &Archive| Some(ids(&lanes, place));
         let uptime = self.report("uptime", of_lanes, Some(self.year()))?;
-        let unarchived = self
-            .archives
-            .iter()
-            .map(|archive| query::not_archived(&archive.connection, archive.chosen.as_deref()));
+        let unarchived = self.each().map(|(_, archive)| {
+            query::not_archived(&archive.connection, archive.chosen.as_deref())
+        });
         let unarchived = unarchived.map(|it| Ok(it?.len() as u64));
         let is_incomplete = |archive: &Archive| archive.context.basis.is_incomplete();
         Ok(Overview {
             basis: self.basis(),
-            is_complete: !self.archives.iter().any(is_incomplete),
+            is_complete: self.found.missing.is_empty()
+                && !self.found.archives.iter().any(is_incomplete),
             figures: self.figures(&by_day, &lives, &downtime)?,
             reports: self.digest()?,
             marks: self.marks(&lanes)?,
@@ -238,20 +233,22 @@ impl<'a> Page<'a> {
 
     fn basis(&self) -> Vec<(&'static str, String)> {
         let shown = |at: Timestamp| at.in_zone(self.zone).to_string();
-        let fresh = self.archives.iter().map(|archive| {
+        let fresh = self.found.archives.iter().map(|archive| {
             let fresh_at = archive.status.verdict.fresh_at.as_deref();
             fresh_at.and_then(|at| at.parse::<Timestamp>().ok())
         });
         // Without any for one account, there is none for all.
         let fresh = fresh.min().flatten().map_or("never".to_owned(), shown);
         let window = &self.window;
-        let archives = self.archives.iter().map(|archive| {
+        let archives = self.found.archives.iter().map(|archive| {
             let account = archive.account.map(|account| format!("{account}: "));
             let account = account.unwrap_or_default();
             let verdict = &archive.status.verdict.text;
             ("Archive", format!("{account}{verdict} (when written)"))
         });
-        let mut basis: Vec<_> = archives.collect();
+        let missing = self.found.missing.iter();
+        let missing = missing.map(|(account, why)| ("Not included", format!("{account}: {why}")));
+        let mut basis: Vec<_> = archives.chain(missing).collect();
         basis.extend([
             ("Last complete sync", fresh),
             (
@@ -284,11 +281,11 @@ impl<'a> Page<'a> {
             statuses: Choice::any_of(["in-progress".to_owned()]),
             ..self.filter.clone()
         };
-        let count = |archive: &Archive| {
+        let count = |(_, archive): (i64, &Archive)| {
             let open = archive.known(&open);
             query::count(&archive.connection, &open, self.now)
         };
-        Ok(self.archives.iter().map(count).sum::<Result<u64, _>>()?)
+        Ok(self.each().map(count).sum::<Result<u64, _>>()?)
     }
 
     fn figures(

@@ -29,7 +29,11 @@ pub(super) fn uptime(uptime: &Kept, is_linked: bool) -> Markup {
         }
     }
     let mut droplets: Vec<_> = droplets.into_iter().collect();
-    droplets.sort_by_key(|(id, (name, _))| (name.is_empty(), *name, *id));
+    droplets.sort_by_cached_key(|(id, (name, _))| {
+        // Of several accounts, it is called by its id and the account.
+        let is_unnamed = name.is_empty() || name.starts_with(&id.1.to_string());
+        (is_unnamed, *name, *id)
+    });
     if droplets.is_empty() {
         return html! { p { "No droplet of this window has a known history." } };
     }
