@@ -59,12 +59,23 @@ fn timeless(mut row: Row) -> Row {
 #[track_caller]
 fn one_by_one(sandbox: &Sandbox, arguments: &[&str]) -> Vec<Row> {
     let of_account = |name: &&str| {
-        let rows = rows(sandbox, &[arguments, &["--account", name]].concat());
+        let rows = rows(
+            sandbox,
+            &[&alone(arguments)[..], &["--account", name]].concat(),
+        );
         let account = ("account".to_owned(), Value::from(*name));
         let with_account = move |row: Row| [account.clone()].into_iter().chain(row).collect();
         rows.into_iter().map(with_account).collect::<Vec<Row>>()
     };
     NAMES.iter().flat_map(of_account).collect()
+}
+
+/// The question about one account, which has no column `account`.
+fn alone<'a>(question: &[&'a str]) -> Vec<&'a str> {
+    question
+        .iter()
+        .map(|word| word.strip_prefix("account,").unwrap_or(word))
+        .collect()
 }
 
 /// A name that droplets of several accounts have.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{NAMES, Row, one_by_one, rows, shared_name, three};
+use super::{NAMES, Row, alone, one_by_one, rows, shared_name, three};
 
 fn text(row: &Row) -> String {
     serde_json::to_string(row).unwrap()
@@ -48,11 +48,11 @@ fn every_answer_has_the_rows_of_all_accounts_each_in_its_own_order() {
             if is_named && own.is_empty() {
                 continue;
             }
-            let alone = rows(
+            let own_answer = rows(
                 &sandbox,
-                &[&without_account(question)[..], &["--account", account]].concat(),
+                &[&alone(question)[..], &["--account", account]].concat(),
             );
-            assert_eq!(own, alone, "{question:?} {account}");
+            assert_eq!(own, own_answer, "{question:?} {account}");
         }
     }
 }
@@ -60,13 +60,6 @@ fn every_answer_has_the_rows_of_all_accounts_each_in_its_own_order() {
 fn alone_row(mut row: Row) -> Row {
     row.remove("account").expect("an account");
     row
-}
-
-fn without_account<'a>(question: &[&'a str]) -> Vec<&'a str> {
-    question
-        .iter()
-        .map(|word| word.strip_prefix("account,").unwrap_or(word))
-        .collect()
 }
 
 /// The rows one by one, sorted by these columns: `-` before a name for the greatest first.
