@@ -16,6 +16,7 @@ use archiver::query::{self, Filter, Stranger};
 use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::basis::Basis;
+use super::context::MEMBER_WAIT;
 use super::exit::{Failure, Status};
 use super::member::{Gate, Member, Portion, Said, WAITING};
 use super::merge::Merge;
@@ -184,7 +185,8 @@ fn members<T>(context: &Context, filter: &Filter, said: &Arc<Said>) -> (Members,
         if is_about_all {
             return Ok(Vec::new());
         }
-        let connection = context.for_account(account).open_archive_itself()?;
+        let own = context.for_account(account);
+        let connection = own.open_archive_within(Some(MEMBER_WAIT))?;
         Ok(query::strangers(&connection, filter)?)
     };
     let found = side_by_side(context.accounts().to_vec(), |account| {
