@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::Error;
 use super::connection::{connect, prepare};
@@ -39,29 +39,66 @@ pub fn open_together(
         .pragma_update(None, "temp_store", "memory")
         .step(STEP)?;
     refuse(&connection, archives)?;
-    let mut holders: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut holders: BTreeMap<String, Vec<(&str, String)>> = BTreeMap::new();
     for (account, path) in archives {
         let uri = read_only(&path_to_read(path)?);
         let attach = format!("ATTACH DATABASE ?1 AS {}", quoted(account));
         connection.execute(&attach, [uri]).step(STEP)?;
         for object in objects(&connection, account)? {
-            holders.entry(object).or_default().push(account);
+            // SQLite ignores the case of names.
+            let others = holders.entry(object.to_ascii_lowercase()).or_default();
+            others.push((account, object));
         }
     }
-    for (object, accounts) in holders {
-        let arms = accounts.iter().map(|account| {
-            let (schema, object) = (quoted(account), quoted(&object));
-            format!("SELECT '{account}' AS account, * FROM {schema}.{object}")
-        });
-        let arms: Vec<_> = arms.collect();
-        let name = quoted(&object);
-        let view = format!("CREATE TEMP VIEW {name} AS {}", arms.join(" UNION ALL "));
-        connection.execute_batch(&view).step(STEP)?;
+    for objects in holders.values() {
+        if let Some(view) = view(&connection, objects)? {
+            connection.execute_batch(&view).step(STEP)?;
+        }
     }
     connection
         .pragma_update(None, "query_only", true)
         .step(STEP)?;
     Ok(connection)
+}
+
+/// The view of objects of the same name, each with its account; `None` when they have different columns. The columns of
+/// own tables may have another order in each archive.
+fn view(connection: &Connection, objects: &[(&str, String)]) -> Result<Option<String>, Error> {
+    let mut columns: Option<Vec<String>> = None;
+    let mut arms = Vec::new();
+    for (account, object) in objects {
+        let object = format!("{}.{}", quoted(account), quoted(object));
+        let Some(own) = columns_of(connection, &object)? else {
+            return Ok(None);
+        };
+        let columns = columns.get_or_insert_with(|| own.clone());
+        if sorted(columns) != sorted(&own) {
+            return Ok(None);
+        }
+        let listed: Vec<_> = columns.iter().map(|name| quoted(name)).collect();
+        let listed = listed.join(", ");
+        arms.push(format!(
+            "SELECT '{account}' AS account, {listed} FROM {object}"
+        ));
+    }
+    let name = objects.first().map(|(_, object)| quoted(object));
+    let arms = arms.join(" UNION ALL ");
+    Ok(name.map(|name| format!("CREATE TEMP VIEW {name} AS {arms}")))
+}
+
+fn sorted(names: &[String]) -> Vec<String> {
+    let mut names: Vec<_> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// The columns of a table or a view; `None` for a view that SQLite rejects.
+fn columns_of(connection: &Connection, object: &str) -> Result<Option<Vec<String>>, Error> {
+    match connection.prepare(&format!("SELECT * FROM {object}")) {
+        Ok(statement) => Ok(Some(statement.column_names().map(str::to_owned).collect())),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => Ok(None),
+        Err(error) => Err(error).step(STEP),
+    }
 }
 
 /// Refuses what SQLite would refuse with less words.
@@ -175,6 +212,31 @@ mod tests {
                 .execute("DELETE FROM \"one\".actions", [])
                 .is_err()
         );
+    }
+
+    #[test]
+    fn own_tables_of_one_name_are_one_view_where_their_columns_have_the_same_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let archives = ["one", "two"].map(|name| (name, archive(folder.path(), name, 1)));
+        for ((_, path), sql) in archives.iter().zip([
+            "CREATE TABLE Notes (id, text); INSERT INTO Notes VALUES (1, 'first');
+             CREATE TABLE owners (id, name); CREATE VIEW broken AS SELECT * FROM nowhere;",
+            "CREATE TABLE notes (TEXT, id); INSERT INTO notes VALUES ('second', 2);
+             CREATE TABLE owners (id, phone);",
+        ]) {
+            Connection::open(path).unwrap().execute_batch(sql).unwrap();
+        }
+        let connection = together(&archives).unwrap();
+        let rows = |sql: &str| -> rusqlite::Result<Vec<String>> {
+            let mut statement = connection.prepare(sql)?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            rows.collect()
+        };
+        let notes = rows("SELECT account || id || text FROM notes ORDER BY account");
+        assert_eq!(notes.unwrap(), ["one1first", "two2second"]);
+        assert!(rows("SELECT id FROM owners").is_err());
+        assert!(rows("SELECT id FROM broken").is_err());
+        assert!(rows("SELECT name FROM one.owners").unwrap().is_empty());
     }
 
     #[test]
