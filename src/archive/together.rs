@@ -51,9 +51,8 @@ pub fn open_together(
         }
     }
     for objects in holders.values() {
-        if let Some(view) = view(&connection, objects)? {
-            connection.execute_batch(&view).step(STEP)?;
-        }
+        let view = view(&connection, objects)?;
+        connection.execute_batch(&view).step(STEP)?;
     }
     connection
         .pragma_update(None, "query_only", true)
@@ -61,35 +60,37 @@ pub fn open_together(
     Ok(connection)
 }
 
-/// The view of objects of the same name, each with its account; `None` when they have different columns. The columns of
-/// own tables may have another order in each archive.
-fn view(connection: &Connection, objects: &[(&str, String)]) -> Result<Option<String>, Error> {
-    let mut columns: Option<Vec<String>> = None;
-    let mut arms = Vec::new();
+/// The view of objects of the same name: their accounts, and the columns that all of them have. Those of own tables may
+/// differ, also in their order. Without the view, the name would mean the object of the first account.
+fn view(connection: &Connection, objects: &[(&str, String)]) -> Result<String, Error> {
+    let mut common: Option<Vec<String>> = None;
     for (account, object) in objects {
-        let object = format!("{}.{}", quoted(account), quoted(object));
-        let Some(own) = columns_of(connection, &object)? else {
-            return Ok(None);
+        let own = columns_of(
+            connection,
+            &format!("{}.{}", quoted(account), quoted(object)),
+        )?;
+        common = match (common, own) {
+            (Some(mut common), Some(own)) => {
+                common.retain(|name| own.iter().any(|it| it.eq_ignore_ascii_case(name)));
+                Some(common)
+            }
+            (common, own) => common.or(own),
         };
-        let columns = columns.get_or_insert_with(|| own.clone());
-        if sorted(columns) != sorted(&own) {
-            return Ok(None);
-        }
-        let listed: Vec<_> = columns.iter().map(|name| quoted(name)).collect();
-        let listed = listed.join(", ");
-        arms.push(format!(
-            "SELECT '{account}' AS account, {listed} FROM {object}"
-        ));
     }
-    let name = objects.first().map(|(_, object)| quoted(object));
-    let arms = arms.join(" UNION ALL ");
-    Ok(name.map(|name| format!("CREATE TEMP VIEW {name} AS {arms}")))
-}
-
-fn sorted(names: &[String]) -> Vec<String> {
-    let mut names: Vec<_> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
-    names.sort_unstable();
-    names
+    let columns = match common {
+        Some(common) => common
+            .iter()
+            .map(|it| format!(", {}", quoted(it)))
+            .collect(),
+        None => ", *".to_owned(),
+    };
+    let arms = objects.iter().map(|(account, object)| {
+        let (schema, object) = (quoted(account), quoted(object));
+        format!("SELECT '{account}' AS account{columns} FROM {schema}.{object}")
+    });
+    let arms = arms.collect::<Vec<_>>().join(" UNION ALL ");
+    let name = quoted(objects.first().map_or("", |(_, object)| object));
+    Ok(format!("CREATE TEMP VIEW {name} AS {arms}"))
 }
 
 /// The columns of a table or a view; `None` for a view that SQLite rejects.
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn own_tables_of_one_name_are_one_view_where_their_columns_have_the_same_names() {
+    fn own_tables_of_one_name_are_one_view_with_the_columns_that_all_have() {
         let folder = tempfile::tempdir().unwrap();
         let archives = ["one", "two"].map(|name| (name, archive(folder.path(), name, 1)));
         for ((_, path), sql) in archives.iter().zip([
@@ -234,7 +235,10 @@ mod tests {
         };
         let notes = rows("SELECT account || id || text FROM notes ORDER BY account");
         assert_eq!(notes.unwrap(), ["one1first", "two2second"]);
-        assert!(rows("SELECT id FROM owners").is_err());
+        assert!(rows("SELECT account || id FROM owners").unwrap().is_empty());
+        for column in ["name", "phone"] {
+            assert!(rows(&format!("SELECT owners.{column} FROM owners")).is_err());
+        }
         assert!(rows("SELECT id FROM broken").is_err());
         assert!(rows("SELECT name FROM one.owners").unwrap().is_empty());
     }
