@@ -94,6 +94,20 @@ fn a_name_is_unknown_only_when_every_account_could_be_asked() {
 }
 
 #[test]
+fn sql_over_a_damaged_archive_says_which_archives_it_read() {
+    let sandbox = three();
+    let db = archive(&sandbox, "north");
+    let mut bytes = fs::read(&db).unwrap();
+    // The schema stays whole.
+    let first = bytes.len() / 2;
+    bytes[first..].fill(0xff);
+    fs::write(&db, bytes).unwrap();
+    let run = sandbox.run(&["sql", "SELECT sum(length(id)), max(extra) FROM actions"]);
+    run.exits(6)
+        .says("one of the archives of east, north, west: ");
+}
+
+#[test]
 fn a_locked_archive_is_named_and_the_others_answer_without_it() {
     let sandbox = three();
     let others = ["--account", "east,west"];
