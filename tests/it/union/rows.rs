@@ -26,7 +26,9 @@ fn every_answer_has_the_rows_of_all_accounts_each_in_its_own_order() {
         &["droplets", "--gone"],
         &["report", "lifetimes"],
         &["report", "busiest", "--since", "2015", "--top", "10000"],
-        &["report", "uptime", "--since", "2020", "--by", "all"],
+        &[
+            "report", "uptime", "--since", "2020", "--until", "2024", "--by", "all",
+        ],
         &["report", "failures", "--since", "2015"],
         &["report", "--all"],
         &timeline,
@@ -127,6 +129,19 @@ fn one_order_and_one_limit_hold_for_all_accounts() {
         &["-actions", "hour_at", "account"],
     );
     assert_eq!(rows(&sandbox, &busiest), all[..5]);
+}
+
+#[test]
+fn a_timeline_introduces_the_droplets_by_account() {
+    let sandbox = three();
+    let name = shared_name(&sandbox);
+    let run = sandbox.run(&["timeline", &name]).exits(0);
+    let introduced: Vec<_> = run
+        .stderr
+        .lines()
+        .filter(|it| it.contains(", created "))
+        .collect();
+    assert!(introduced.len() > 1 && introduced.is_sorted(), "{run}");
 }
 
 #[test]
