@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::Error;
 use super::connection::{connect, prepare};
@@ -39,29 +39,67 @@ pub fn open_together(
         .pragma_update(None, "temp_store", "memory")
         .step(STEP)?;
     refuse(&connection, archives)?;
-    let mut holders: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut holders: BTreeMap<String, Vec<(&str, String)>> = BTreeMap::new();
     for (account, path) in archives {
         let uri = read_only(&path_to_read(path)?);
         let attach = format!("ATTACH DATABASE ?1 AS {}", quoted(account));
         connection.execute(&attach, [uri]).step(STEP)?;
         for object in objects(&connection, account)? {
-            holders.entry(object).or_default().push(account);
+            // SQLite ignores the case of names.
+            let others = holders.entry(object.to_ascii_lowercase()).or_default();
+            others.push((account, object));
         }
     }
-    for (object, accounts) in holders {
-        let arms = accounts.iter().map(|account| {
-            let (schema, object) = (quoted(account), quoted(&object));
-            format!("SELECT '{account}' AS account, * FROM {schema}.{object}")
-        });
-        let arms: Vec<_> = arms.collect();
-        let name = quoted(&object);
-        let view = format!("CREATE TEMP VIEW {name} AS {}", arms.join(" UNION ALL "));
+    for objects in holders.values() {
+        let view = view(&connection, objects)?;
         connection.execute_batch(&view).step(STEP)?;
     }
     connection
         .pragma_update(None, "query_only", true)
         .step(STEP)?;
     Ok(connection)
+}
+
+/// The view of objects of the same name: their accounts, and the columns that all of them have. Those of own tables may
+/// differ, also in their order. Without the view, the name would mean the object of the first account.
+fn view(connection: &Connection, objects: &[(&str, String)]) -> Result<String, Error> {
+    let mut common: Option<Vec<String>> = None;
+    for (account, object) in objects {
+        let own = columns_of(
+            connection,
+            &format!("{}.{}", quoted(account), quoted(object)),
+        )?;
+        common = match (common, own) {
+            (Some(mut common), Some(own)) => {
+                common.retain(|name| own.iter().any(|it| it.eq_ignore_ascii_case(name)));
+                Some(common)
+            }
+            (common, own) => common.or(own),
+        };
+    }
+    let columns = match common {
+        Some(common) => common
+            .iter()
+            .map(|it| format!(", {}", quoted(it)))
+            .collect(),
+        None => ", *".to_owned(),
+    };
+    let arms = objects.iter().map(|(account, object)| {
+        let (schema, object) = (quoted(account), quoted(object));
+        format!("SELECT '{account}' AS account{columns} FROM {schema}.{object}")
+    });
+    let arms = arms.collect::<Vec<_>>().join(" UNION ALL ");
+    let name = quoted(objects.first().map_or("", |(_, object)| object));
+    Ok(format!("CREATE TEMP VIEW {name} AS {arms}"))
+}
+
+/// The columns of a table or a view; `None` for a view that SQLite rejects.
+fn columns_of(connection: &Connection, object: &str) -> Result<Option<Vec<String>>, Error> {
+    match connection.prepare(&format!("SELECT * FROM {object}")) {
+        Ok(statement) => Ok(Some(statement.column_names().map(str::to_owned).collect())),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => Ok(None),
+        Err(error) => Err(error).step(STEP),
+    }
 }
 
 /// Refuses what SQLite would refuse with less words.
@@ -175,6 +213,34 @@ mod tests {
                 .execute("DELETE FROM \"one\".actions", [])
                 .is_err()
         );
+    }
+
+    #[test]
+    fn own_tables_of_one_name_are_one_view_with_the_columns_that_all_have() {
+        let folder = tempfile::tempdir().unwrap();
+        let archives = ["one", "two"].map(|name| (name, archive(folder.path(), name, 1)));
+        for ((_, path), sql) in archives.iter().zip([
+            "CREATE TABLE Notes (id, text); INSERT INTO Notes VALUES (1, 'first');
+             CREATE TABLE owners (id, name); CREATE VIEW broken AS SELECT * FROM nowhere;",
+            "CREATE TABLE notes (TEXT, id); INSERT INTO notes VALUES ('second', 2);
+             CREATE TABLE owners (id, phone);",
+        ]) {
+            Connection::open(path).unwrap().execute_batch(sql).unwrap();
+        }
+        let connection = together(&archives).unwrap();
+        let rows = |sql: &str| -> rusqlite::Result<Vec<String>> {
+            let mut statement = connection.prepare(sql)?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            rows.collect()
+        };
+        let notes = rows("SELECT account || id || text FROM notes ORDER BY account");
+        assert_eq!(notes.unwrap(), ["one1first", "two2second"]);
+        assert!(rows("SELECT account || id FROM owners").unwrap().is_empty());
+        for column in ["name", "phone"] {
+            assert!(rows(&format!("SELECT owners.{column} FROM owners")).is_err());
+        }
+        assert!(rows("SELECT id FROM broken").is_err());
+        assert!(rows("SELECT name FROM one.owners").unwrap().is_empty());
     }
 
     #[test]

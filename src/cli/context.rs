@@ -18,6 +18,8 @@ use super::member::Member;
 use super::terminal::Terminal;
 use super::written::Written;
 
+/// The longest wait for the lock of one of several archives: the others have an answer.
+pub(super) const MEMBER_WAIT: Duration = Duration::from_secs(2);
 const USE_ONE: &str = "use --account NAME; `archiver accounts` lists them";
 const TOP_LEVEL: &str = "accounts are left out by --db, by ARCHIVER_DB, and by a `database` at the top level of the \
                          configuration: use --account NAME";
@@ -196,8 +198,16 @@ impl Context {
 
     /// Opens the archive, for reading only.
     pub(super) fn open_archive_itself(&self) -> Result<Connection, Failure> {
+        self.open_archive_within(self.member.is_some().then_some(MEMBER_WAIT))
+    }
+
+    /// Opens the archive, for reading only. Waits for its lock for `longest`, or a minute.
+    pub(super) fn open_archive_within(
+        &self,
+        longest: Option<Duration>,
+    ) -> Result<Connection, Failure> {
         let path = self.archive_path()?;
-        let lock_wait = self.lock_wait(&path, &Cancellation::never(), None);
+        let lock_wait = self.lock_wait(&path, &Cancellation::never(), longest);
         let opened = archive::open_read_only_unless(&path, &lock_wait);
         let connection = opened.map_err(|error| self.unopened(&path, error))?;
         if let Some(member) = &self.member {

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 
+use archiver::core::account::AccountName;
 use archiver::core::threads::lock;
 use archiver::output::{Heading, Look, RowWriter, Value};
 use archiver::query::Stranger;
@@ -62,6 +63,8 @@ pub(super) struct Said {
     pub(super) notes: Mutex<Vec<String>>,
     /// The probable mistakes in the question, as each account sees them.
     pub(super) slips: Mutex<Vec<Vec<String>>>,
+    /// What each account says about its own part.
+    pub(super) details: Mutex<Vec<(AccountName, String)>>,
 }
 
 /// Lets a few accounts at a time look for their first rows, which may take memory.

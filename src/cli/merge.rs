@@ -54,8 +54,14 @@ impl Merge {
                 merge.shown = shown.map(|shown| resolved(shown, &headings));
                 merge.headings = Some(headings);
             }
-            let keys = Rc::clone(&keys);
-            merge.heads.extend(Head::first(account, source, keys));
+            merge.heads.extend(Head::first(Head {
+                account,
+                row: Vec::new(),
+                arrived: Vec::new().into_iter(),
+                source,
+                keys: Rc::clone(&keys),
+                is_from_end: merge.shown.is_some(),
+            }));
         }
         (merge, silent)
     }
@@ -112,17 +118,13 @@ struct Head {
     arrived: vec::IntoIter<Vec<Kept>>,
     source: Receiver<Portion>,
     keys: Rc<[Key]>,
+    /// True when the rows arrive from the last on.
+    is_from_end: bool,
 }
 
 impl Head {
-    fn first(account: AccountName, source: Receiver<Portion>, keys: Rc<[Key]>) -> Option<Self> {
-        let mut head = Self {
-            account,
-            row: Vec::new(),
-            arrived: Vec::new().into_iter(),
-            source,
-            keys,
-        };
+    /// Waits for the first row; `None` when there is none.
+    fn first(mut head: Self) -> Option<Self> {
         head.row = head.following()?;
         Some(head)
     }
@@ -144,7 +146,10 @@ impl Head {
 impl Ord for Head {
     fn cmp(&self, other: &Self) -> Ordering {
         let by_row = compare(&self.keys, &other.row, &self.row);
-        by_row.then_with(|| other.account.cmp(&self.account))
+        by_row.then_with(|| match self.is_from_end {
+            true => self.account.cmp(&other.account),
+            false => other.account.cmp(&self.account),
+        })
     }
 }
 
@@ -304,6 +309,32 @@ mod tests {
             let expected: Vec<_> = expected.into_iter().take(most).map(text).collect();
             let way = if is_down { Way::Down } else { Way::Up };
             prop_assert_eq!(merged(&accounts, &order(way, limit)), expected);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn the_last_rows_of_a_merge_are_the_end_of_the_sorted_union(
+            mut accounts in prop::collection::vec(some_rows(), 3),
+            limit in 0_usize..100,
+        ) {
+            for rows in &mut accounts {
+                rows.sort();
+                rows.reverse();
+            }
+            let by = |way| ["number", "text"].map(|name| (name.to_owned(), way)).into();
+            let all = Order { by: by(Way::Up), ..Order::default() };
+            let last = Order {
+                by: by(Way::Down),
+                shown: Some(by(Way::Up)),
+                limit: Some(limit as u64),
+                ..Order::default()
+            };
+            let found = merged(&accounts, &last);
+            accounts.iter_mut().for_each(|rows| rows.reverse());
+            let all = merged(&accounts, &all);
+            prop_assert_eq!(&found[..], &all[all.len().saturating_sub(limit)..]);
         }
     }
 

@@ -99,6 +99,11 @@ pub(super) fn settled<T>(
     let is_answered = answers.answered > 0;
     unknown.sort_by_key(|failure| failure.status != Status::Partial);
     match unknown.into_iter().next() {
+        // An account that could not be read may know it.
+        Some(failure) if !is_answered && failed.is_some() => {
+            let status = Status::Partial;
+            return Err(Failure { status, ..failure });
+        }
         Some(failure) if !is_answered => return Err(failure),
         Some(failure) => answers.is_doubtful |= failure.status == Status::Partial,
         None => {}

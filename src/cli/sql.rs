@@ -56,7 +56,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let limit = arguments.timeout.as_deref().map(timeout).transpose()?;
     if !context.has_several() {
         let connection = context.open_archive()?;
-        let printed = print(context, arguments, (connection, &text, limit))?;
+        let printed = print(context, arguments, (connection, &text, limit), &[])?;
         return Ok(printed.status);
     }
     let archives = union::each(context, &Filter::default(), |own| {
@@ -71,15 +71,17 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         .map(|(account, path)| (account.as_str(), path.clone()))
         .collect();
     let connection = archive::open_together(&named, &LockWait::new(&Cancellation::never()))?;
-    let printed = print(context, arguments, (connection, &text, limit))?;
+    let accounts: Vec<_> = named.iter().map(|(account, _)| *account).collect();
+    let printed = print(context, arguments, (connection, &text, limit), &accounts)?;
     Ok(archives.status(&arguments.answer, printed.rows))
 }
 
-/// Prints the answer of a connection.
+/// Prints the answer of a connection. `accounts` are those of its archives, if there are several.
 fn print(
     context: &Context,
     arguments: &Arguments,
     (mut connection, text, limit): (Connection, &str, Option<Duration>),
+    accounts: &[&str],
 ) -> Result<Printed<u64>, Failure> {
     // `None` when the deadline is beyond the range of the clock.
     let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
@@ -98,9 +100,23 @@ fn print(
         let outcome = sql::run(&mut connection, text, parameters, stop, printer);
         match (outcome, &arguments.timeout) {
             (Err(Error::Stopped), Some(timeout)) => Err(timed_out(timeout)),
+            (Err(error @ Error::Read(_)), _) => Err(of_any(accounts, error.into())),
             (outcome, _) => outcome.map_err(Failure::from),
         }
     })
+}
+
+/// SQLite does not say which of several archives it could not read.
+fn of_any(accounts: &[&str], failure: Failure) -> Failure {
+    if accounts.len() < 2 {
+        return failure;
+    }
+    let message = format!(
+        "one of the archives of {}: {}",
+        accounts.join(", "),
+        failure.message
+    );
+    Failure { message, ..failure }
 }
 
 /// The statement from the argument, the file or stdin.

@@ -63,9 +63,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     (context.basis).note_unarchived(&connection, Some(&[droplet.id]), true)?;
     let is_for_people = flags.output.is_for_people();
     if is_for_people {
-        context
-            .terminal
-            .detail(0, &introduction(&droplet, &flags.tz));
+        union::detail(context, &introduction(&droplet, &flags.tz));
     }
     let columns: &[Column] = if flags.output.is_compact() && flags.columns.is_empty() {
         &Column::FOR_PEOPLE
@@ -86,9 +84,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
             context.terminal.warning(&text);
         }
         Some(state) if printed.rows > 0 && is_explained => {
-            context
-                .terminal
-                .detail(0, &conclusion(state, now, &flags.tz));
+            union::detail(context, &conclusion(state, now, &flags.tz));
         }
         _ => {}
     }

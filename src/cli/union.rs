@@ -16,6 +16,7 @@ use archiver::query::{self, Filter, Stranger};
 use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::basis::Basis;
+use super::context::MEMBER_WAIT;
 use super::exit::{Failure, Status};
 use super::member::{Gate, Member, Portion, Said, WAITING};
 use super::merge::Merge;
@@ -62,7 +63,10 @@ pub(super) fn rows(
                 drop(merge);
                 Err(failure)
             }
-            None if merge.has_answers() => print(context, flags, total, merge),
+            None if merge.has_answers() => {
+                tell_details(context, &said);
+                print(context, flags, total, merge)
+            }
             None => Ok(0),
         };
         for (total, _) in &others {
@@ -75,6 +79,7 @@ pub(super) fn rows(
         printed
     });
     printed?;
+    tell_details(context, &said);
     let tells_age = flags.output == Format::Table && context.terminal.shows_answers;
     let answers = settled(context, outcomes, said, tells_age)?;
     answers.tell(context);
@@ -184,7 +189,8 @@ fn members<T>(context: &Context, filter: &Filter, said: &Arc<Said>) -> (Members,
         if is_about_all {
             return Ok(Vec::new());
         }
-        let connection = context.for_account(account).open_archive_itself()?;
+        let own = context.for_account(account);
+        let connection = own.open_archive_within(Some(MEMBER_WAIT))?;
         Ok(query::strangers(&connection, filter)?)
     };
     let found = side_by_side(context.accounts().to_vec(), |account| {
@@ -243,6 +249,25 @@ pub(super) fn note(context: &Context, text: &str) {
     let mut notes = lock(&member.said.notes);
     if !notes.iter().any(|note| note == text) {
         notes.push(text.to_owned());
+    }
+}
+
+/// Tells something about the answer. What several accounts say comes by account.
+pub(super) fn detail(context: &Context, text: &str) {
+    match (&context.member, context.account()) {
+        (Some(member), Some(account)) => {
+            lock(&member.said.details).push((account, text.to_owned()));
+        }
+        _ => context.terminal.detail(0, text),
+    }
+}
+
+/// Tells what the accounts have said so far.
+fn tell_details(context: &Context, said: &Said) {
+    let mut details = std::mem::take(&mut *lock(&said.details));
+    details.sort_by_key(|(account, _)| *account);
+    for (account, text) in details {
+        context.terminal.of_account(account).detail(0, &text);
     }
 }
 

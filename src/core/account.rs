@@ -7,7 +7,10 @@ const LONGEST: usize = 64;
 /// Means every account, so no account has this name.
 pub const ALL: &str = "all";
 
-/// A name of 1 to 64 letters, digits, `_` and `-`, which is not `all`. It is part of file names.
+/// The schemas of every connection of SQLite, where an account is a schema in SQL too.
+const OF_SQLITE: [&str; 2] = ["main", "temp"];
+
+/// A name of 1 to 64 letters, digits, `_` and `-`, which is not `all`, `main` or `temp`. It is part of file names.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AccountName {
     bytes: [u8; LONGEST],
@@ -15,7 +18,10 @@ pub struct AccountName {
 
 /// The text cannot be the name of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the name of an account has 1 to 64 letters, digits, `_` and `-`, and is not `all`")]
+#[error(
+    "the name of an account has 1 to 64 letters, digits, `_` and `-`, and is not `all`, nor `main` or `temp`, which are \
+     SQLite's own"
+)]
 pub struct NameError;
 
 impl FromStr for AccountName {
@@ -23,7 +29,8 @@ impl FromStr for AccountName {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
-        if !text.bytes().all(is_allowed) || text.is_empty() || text == ALL {
+        let is_taken = OF_SQLITE.iter().any(|name| text.eq_ignore_ascii_case(name));
+        if !text.bytes().all(is_allowed) || text.is_empty() || text == ALL || is_taken {
             return Err(NameError);
         }
         let mut bytes = [0; LONGEST];
@@ -69,6 +76,17 @@ mod tests {
         let longer = "x".repeat(65);
         for text in ["", "all", "a b", "a.b", "../a", "a/b", "é", "a\0", &longer] {
             assert_eq!(text.parse::<AccountName>(), Err(NameError), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_sqlite_has_taken_is_refused_with_the_reason() {
+        for text in ["main", "Main", "temp", "TEMP"] {
+            let error = text.parse::<AccountName>().unwrap_err().to_string();
+            assert!(error.contains("SQLite's own"), "{error}");
+        }
+        for text in ["mains", "temp_"] {
+            assert!(text.parse::<AccountName>().is_ok(), "{text}");
         }
     }
 

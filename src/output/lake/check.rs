@@ -9,7 +9,7 @@ use ring::digest::{Context, SHA256};
 use super::disk::{at, files_below};
 use super::manifest::{self, ExportedFile, Manifest};
 use super::sink::hexadecimal;
-use super::{Error, WORK, refuse_if_held};
+use super::{Error, FolderLock, WORK};
 
 /// What a folder holds, and what is wrong with it.
 #[derive(Clone, Debug)]
@@ -31,8 +31,7 @@ pub fn check(root: &Path) -> Result<Checked, Error> {
     if !root.is_dir() {
         return Err(none());
     }
-    let lock = at(root, File::open(root))?;
-    refuse_if_held(root, lock.try_lock_shared())?;
+    let _lock = FolderLock::take(root, File::try_lock_shared)?;
     checked(root)?.ok_or_else(none)
 }
 

@@ -49,7 +49,7 @@ pub struct Lake {
     manifest: Manifest,
     /// True once the manifest of the new state is on the disk: then the next run needs what is in [`WORK`].
     is_committed: bool,
-    _lock: File,
+    _lock: FolderLock,
 }
 
 impl Lake {
@@ -76,8 +76,7 @@ impl Lake {
             disk.make_folder(root)?;
             disk.sync(folder)?;
         }
-        let lock = at(root, File::open(root))?;
-        refuse_if_held(root, lock.try_lock())?;
+        let lock = FolderLock::take(root, File::try_lock)?;
         refuse_foreign(root)?;
         refuse_link(&root.join(WORK))?;
         let mut lake = Self {
@@ -312,11 +311,27 @@ fn is_own(path: &Path) -> bool {
     }
 }
 
-fn refuse_if_held(root: &Path, attempt: Result<(), TryLockError>) -> Result<(), Error> {
-    match attempt {
-        Err(TryLockError::WouldBlock) => Err(Error::Busy(root.to_owned())),
-        // Not every file system has locks for folders.
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+/// The lock of a folder, until it is dropped.
+struct FolderLock(File);
+
+impl FolderLock {
+    fn take(
+        root: &Path,
+        attempt: impl FnOnce(&File) -> Result<(), TryLockError>,
+    ) -> Result<Self, Error> {
+        let folder = at(root, File::open(root))?;
+        match attempt(&folder) {
+            Err(TryLockError::WouldBlock) => Err(Error::Busy(root.to_owned())),
+            // Not every file system has locks for folders.
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(Self(folder)),
+        }
+    }
+}
+
+impl Drop for FolderLock {
+    /// A process that is being started has the file open too, for an instant, and would keep the lock.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
     }
 }
 

@@ -249,7 +249,10 @@ fn explained(
 fn rejected(connection: &Connection, sql: &str, message: String, offset: Option<usize>) -> Error {
     // A suggestion is optional: without one the message is enough.
     let meant = match elsewhere(connection, &message).unwrap_or_default() {
-        none if none.is_empty() => Meant::OneOf(near(connection, &message).unwrap_or_default()),
+        none if none.is_empty() => Meant::OneOf(match of_account(connection, &message) {
+            Ok(found) if !found.is_empty() => found,
+            _ => near(connection, &message).unwrap_or_default(),
+        }),
         elsewhere => Meant::ColumnOf(elsewhere),
     };
     Error::Rejected {
@@ -259,6 +262,7 @@ fn rejected(connection: &Connection, sql: &str, message: String, offset: Option<
     }
 }
 
+const NO_TABLE: &str = "no such table: ";
 const NO_COLUMN: &str = "no such column: ";
 
 /// The name in a message such as `no such column: actions.tpye`.
@@ -284,6 +288,26 @@ fn elsewhere(connection: &Connection, message: &str) -> rusqlite::Result<Vec<Str
     statement.query_map([name], |row| row.get(0))?.collect()
 }
 
+/// The tables and views of this name in the archives of several accounts, each with its account.
+fn of_account(connection: &Connection, message: &str) -> rusqlite::Result<Vec<String>> {
+    const SAME_NAME: &str = r#"
+        SELECT iif(schema GLOB '[0-9-]*' OR schema GLOB '*-*', '"' || schema || '"', schema) || '.' || name
+          FROM pragma_table_list
+         WHERE schema NOT IN ('main', 'temp') AND name = ?1 COLLATE NOCASE
+         ORDER BY schema"#;
+    let Some(name) = unknown_name(message, NO_TABLE) else {
+        return Ok(Vec::new());
+    };
+    let mut statement = connection.prepare(SAME_NAME)?;
+    let known = statement.query_map([name], |row| row.get(0))?;
+    let known: Vec<String> = known.collect::<Result<_, _>>()?;
+    let written = message.trim_start_matches(NO_TABLE);
+    Ok(match nearest(written, known.iter().map(String::as_str)) {
+        none if none.is_empty() => known.into_iter().take(3).collect(),
+        near => near,
+    })
+}
+
 /// Suggestions for a name that SQLite does not know.
 fn near(connection: &Connection, message: &str) -> rusqlite::Result<Vec<String>> {
     const TABLES: &str = "
@@ -297,7 +321,7 @@ fn near(connection: &Connection, message: &str) -> rusqlite::Result<Vec<String>>
          WHERE object.type IN ('table', 'view')";
     const FUNCTIONS: &str = "SELECT DISTINCT name FROM pragma_function_list";
     for (what, names) in [
-        ("no such table: ", TABLES),
+        (NO_TABLE, TABLES),
         (NO_COLUMN, COLUMNS),
         ("no such function: ", FUNCTIONS),
     ] {

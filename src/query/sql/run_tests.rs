@@ -250,3 +250,25 @@ fn nothing_in_a_view_or_table_of_the_archive_is_out_of_reach() {
         );
     }
 }
+
+#[test]
+fn a_table_of_no_account_suggests_those_of_the_accounts() {
+    let sql = "ATTACH ':memory:' AS alpha; CREATE TABLE alpha.actions (id);
+               ATTACH ':memory:' AS 't-2'; CREATE TABLE 't-2'.actions (id);";
+    for (table, hint) in [
+        ("alpah.actions", "did you mean alpha.actions?"),
+        (
+            "something_else.actions",
+            "did you mean alpha.actions, \"t-2\".actions?",
+        ),
+    ] {
+        let mut connection = archive();
+        connection.execute_batch(sql).unwrap();
+        let mut sink = Vec::new();
+        let mut rows = writer(Format::Jsonl, Options::default(), &mut sink);
+        let question = format!("SELECT * FROM {table}");
+        let error = run(&mut connection, &question, &[], None, rows.as_mut()).unwrap_err();
+        let found = error.hint().unwrap();
+        assert!(found.starts_with(hint), "{table}: {found}");
+    }
+}

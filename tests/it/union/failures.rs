@@ -1,10 +1,12 @@
 //! An archive that cannot be read is named, and the others answer.
 
 use std::fs;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
 use super::{archive, rows, three};
+use crate::process::Running;
 
 #[test]
 fn an_archive_that_is_missing_newer_or_damaged_is_named_and_the_others_answer() {
@@ -70,6 +72,62 @@ fn an_archive_that_is_missing_newer_or_damaged_is_named_and_the_others_answer() 
     let run = sandbox.run(&["query", "--account", "north,west"]).exits(6);
     assert_eq!(run.stdout, "");
     assert!(run.stderr.contains("north: error") && run.stderr.contains("west: error"));
+}
+
+#[test]
+fn a_name_is_unknown_only_when_every_account_could_be_asked() {
+    let sandbox = three();
+    let questions = [
+        &["timeline", "nobody"][..],
+        &["query", "--droplet", "nobody"],
+        &["query", "--type", "rebot", "--exit-code"],
+    ];
+    let unknown = questions.map(|question| sandbox.run(question).exits(2).stderr);
+    fs::remove_file(archive(&sandbox, "north")).unwrap();
+    for (question, unknown) in questions.into_iter().zip(unknown) {
+        let run = sandbox.run(question).exits(3);
+        assert_eq!(run.stdout, "", "{question:?}");
+        assert!(run.stderr.starts_with("north: error: "), "{}", run.stderr);
+        let last = run.stderr.lines().last();
+        assert_eq!(last, unknown.lines().last(), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn sql_over_a_damaged_archive_says_which_archives_it_read() {
+    let sandbox = three();
+    let db = archive(&sandbox, "north");
+    let mut bytes = fs::read(&db).unwrap();
+    // The schema stays whole.
+    let first = bytes.len() / 2;
+    bytes[first..].fill(0xff);
+    fs::write(&db, bytes).unwrap();
+    let run = sandbox.run(&["sql", "SELECT sum(length(id)), max(extra) FROM actions"]);
+    run.exits(6)
+        .says("one of the archives of east, north, west: ");
+}
+
+#[test]
+fn a_locked_archive_is_named_and_the_others_answer_without_it() {
+    let sandbox = three();
+    let others = ["--account", "east,west"];
+    let questions = [
+        &["query", "-o", "csv"][..],
+        &["query", "--droplet", "*", "--count"],
+        &["sql", "SELECT count(*) FROM actions"],
+    ];
+    let expected =
+        questions.map(|question| sandbox.run(&[question, &others].concat()).exits(0).stdout);
+    let locking = Connection::open(archive(&sandbox, "north")).unwrap();
+    locking.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    for (question, expected) in questions.into_iter().zip(expected) {
+        // A minute would be the wait for the only archive of a question.
+        let run = Running::start(sandbox.command(question)).end_within(Duration::from_secs(30));
+        let run = run
+            .exits(3)
+            .says("north: error: the archive is kept locked");
+        assert_eq!(run.stdout, expected, "{question:?}");
+    }
 }
 
 #[test]

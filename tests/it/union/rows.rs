@@ -136,6 +136,19 @@ fn one_order_and_one_limit_hold_for_all_accounts() {
 }
 
 #[test]
+fn a_timeline_introduces_the_droplets_by_account() {
+    let sandbox = three();
+    let name = shared_name(&sandbox);
+    let run = sandbox.run(&["timeline", &name]).exits(0);
+    let introduced: Vec<_> = run
+        .stderr
+        .lines()
+        .filter(|it| it.contains(", created "))
+        .collect();
+    assert!(introduced.len() > 1 && introduced.is_sorted(), "{run}");
+}
+
+#[test]
 fn one_account_has_no_column_and_columns_can_be_chosen_of_several() {
     let sandbox = three();
     let header = |arguments: &[&str]| {
