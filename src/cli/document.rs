@@ -2,6 +2,7 @@
 
 use std::io;
 
+use archiver::core::account::AccountName;
 use archiver::output::visible_json;
 use serde::Serialize;
 
@@ -25,4 +26,30 @@ pub(super) fn print_json(context: &Context, document: &impl Serialize) -> Result
         let text = serde_json::to_string_pretty(document).map_err(io::Error::from)?;
         writeln!(stdout, "{}", visible_json(&text))
     })
+}
+
+/// The documents of several accounts.
+#[derive(Serialize)]
+struct Accounts<T> {
+    accounts: Vec<OfAccount<T>>,
+}
+
+#[derive(Serialize)]
+struct OfAccount<T> {
+    account: String,
+    #[serde(flatten)]
+    document: T,
+}
+
+/// Prints the document of each account as JSON, in one object.
+pub(super) fn print_json_of_accounts<T: Serialize>(
+    context: &Context,
+    documents: impl Iterator<Item = (AccountName, T)>,
+) -> Result<Status, Failure> {
+    let accounts = documents.map(|(account, document)| OfAccount {
+        account: account.to_string(),
+        document,
+    });
+    let accounts = accounts.collect();
+    print_json(context, &Accounts { accounts })
 }

@@ -60,13 +60,7 @@ pub(super) fn settled<T>(
         return Err(failure);
     }
     outcomes.sort_by_key(|outcome| outcome.account);
-    for outcome in &outcomes {
-        let terminal = context.terminal.of_account(outcome.account);
-        if tells_age {
-            outcome.basis.tell_age(terminal);
-        }
-        outcome.basis.tell(terminal);
-    }
+    tell_bases(context, &outcomes, tells_age);
     let mut answers = Answers {
         all: Vec::new(),
         failed: None,
@@ -110,6 +104,17 @@ pub(super) fn settled<T>(
     }
     answers.failed = failed.map(|status| if is_answered { Status::Partial } else { status });
     Ok(answers)
+}
+
+/// Tells what each account's answer is based on.
+fn tell_bases<T>(context: &Context, outcomes: &[Outcome<T>], tells_age: bool) {
+    for outcome in outcomes {
+        let terminal = context.terminal.of_account(outcome.account);
+        if tells_age {
+            outcome.basis.tell_age(terminal);
+        }
+        outcome.basis.tell(terminal);
+    }
 }
 
 /// What is not proven for one account is not proven for all.

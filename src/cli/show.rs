@@ -10,7 +10,6 @@ use archiver::core::time::{Timestamp, Zone, duration_text};
 use archiver::output::{grouped, visible, wrapped};
 use archiver::query::status::counted;
 use archiver::web::{self, Part};
-use serde::Serialize;
 use serde_json::value::RawValue;
 
 use archiver::query::{
@@ -114,7 +113,8 @@ fn print_all(
     known: &[(AccountName, Details)],
 ) -> Result<Status, Failure> {
     if arguments.output == Form::Json {
-        return document::print_json(context, &Accounts::of(known));
+        let documents = known.iter().map(|(account, details)| (*account, details));
+        return document::print_json_of_accounts(context, documents);
     }
     let sheet =
         |(account, details): &(AccountName, Details)| arguments.sheet(Some(*account)).of(details);
@@ -131,31 +131,6 @@ fn print(context: &Context, arguments: &Arguments, parts: &[Part]) -> Result<Sta
     }
     let text = text(parts, context.terminal.width);
     pager::print(context, |stdout| writeln!(stdout, "{}", text.trim_end()))
-}
-
-/// What several accounts know, for scripts.
-#[derive(Serialize)]
-struct Accounts<'a> {
-    accounts: Vec<OfAccount<'a>>,
-}
-
-#[derive(Serialize)]
-struct OfAccount<'a> {
-    account: &'a str,
-    #[serde(flatten)]
-    details: &'a Details,
-}
-
-impl<'a> Accounts<'a> {
-    fn of(known: &'a [(AccountName, Details)]) -> Self {
-        let accounts = known.iter().map(|(account, details)| OfAccount {
-            account: account.as_str(),
-            details,
-        });
-        Self {
-            accounts: accounts.collect(),
-        }
-    }
 }
 
 impl Arguments {

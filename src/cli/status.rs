@@ -99,12 +99,9 @@ fn run_all(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<S
         });
         print_pages(context, flags, &pages.collect::<Vec<_>>())?;
     } else {
-        let accounts = answers.all.iter().map(|(account, facts)| OfAccount {
-            account: account.as_str(),
-            document: facts.document(),
-        });
-        let accounts = accounts.collect();
-        document::print_json(context, &Accounts { accounts })?;
+        let all = answers.all.iter();
+        let documents = all.map(|(account, facts)| (*account, facts.document()));
+        document::print_json_of_accounts(context, documents)?;
     }
     let is_problem =
         |(_, facts): &(AccountName, Facts)| facts.status.verdict.state != State::Complete;
@@ -153,19 +150,6 @@ struct Document<'a> {
     audit_round_seconds: Option<i64>,
     #[serde(flatten)]
     status: &'a status::Status,
-}
-
-/// The statuses of several accounts, for scripts.
-#[derive(Serialize)]
-struct Accounts<'a> {
-    accounts: Vec<OfAccount<'a>>,
-}
-
-#[derive(Serialize)]
-struct OfAccount<'a> {
-    account: &'a str,
-    #[serde(flatten)]
-    document: Document<'a>,
 }
 
 impl Facts {
