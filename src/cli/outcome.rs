@@ -21,6 +21,8 @@ pub(super) struct Outcome<T> {
 /// The answers of the accounts that have one.
 pub(super) struct Answers<T> {
     pub(super) all: Vec<(AccountName, T)>,
+    /// Each account that cannot be read, and why.
+    pub(super) missing: Vec<(AccountName, String)>,
     /// The status that follows from accounts without an answer, if there are any.
     failed: Option<Status>,
     is_doubtful: bool,
@@ -63,6 +65,7 @@ pub(super) fn settled<T>(
     tell_bases(context, &outcomes, tells_age);
     let mut answers = Answers {
         all: Vec::new(),
+        missing: Vec::new(),
         failed: None,
         is_doubtful: false,
         said,
@@ -86,6 +89,7 @@ pub(super) fn settled<T>(
             Err(failure) => {
                 context.terminal.of_account(account).failure(&failure);
                 failed = failed.or(Some(failure.status));
+                answers.missing.push((account, failure.message));
             }
         }
     }

@@ -76,26 +76,10 @@ impl Found {
         }
         let answers = union::each(context, filter, open)?;
         let failed = answers.failed();
-        let archives: Vec<_> = answers
-            .all
-            .into_iter()
-            .map(|(_, archive)| archive)
-            .collect();
-        let mut missing = Vec::new();
-        for account in context.accounts().iter().filter(|_| failed.is_some()) {
-            if archives.iter().any(|it| it.account == Some(account.name)) {
-                continue;
-            }
-            // Another account is not asked because it does not know what the filter names.
-            if let Err(failure) = open(&context.for_account(account))
-                && is_of_archive(&failure)
-            {
-                missing.push((account.name, failure.message));
-            }
-        }
+        let archives = answers.all.into_iter().map(|(_, archive)| archive);
         Ok(Self {
-            archives,
-            missing,
+            archives: archives.collect(),
+            missing: answers.missing,
             failed,
         })
     }
