@@ -223,18 +223,17 @@ fn numbers(tally: &Tally, measure: Measure) -> Vec<Number> {
         let seconds = durations.percentile(percent);
         seconds.map_or(Number::Unknown, Number::Whole)
     };
-    let exact = |number: Option<f64>| number.map_or(Number::Unknown, Number::Exact);
     let count = Number::Whole(number(tally.count));
     match measure {
         Measure::Errors => vec![
             count,
             Number::Whole(number(tally.errored)),
-            exact(tally.errored_percent()),
+            Number::ratio(100 * i128::from(tally.errored), tally.count),
         ],
         Measure::Durations => vec![
             count,
             Number::Whole(number(durations.count)),
-            exact(durations.mean()),
+            Number::ratio(durations.sum(), durations.count),
             percentile(50),
             percentile(95),
             percentile(100),
@@ -247,25 +246,44 @@ fn numbers(tally: &Tally, measure: Measure) -> Vec<Number> {
 enum Number {
     Unknown,
     Whole(i64),
-    Exact(f64),
+    Ratio { dividend: i128, divisor: i128 },
 }
 
 impl Number {
+    /// Nothing is known of a share among no actions.
+    fn ratio(dividend: i128, divisor: u64) -> Self {
+        match i128::from(divisor) {
+            0 => Self::Unknown,
+            divisor => Self::Ratio { dividend, divisor },
+        }
+    }
+
     fn since(self, before: Self) -> Self {
         match (self, before) {
             (Self::Whole(now), Self::Whole(before)) => Self::Whole(now - before),
-            (Self::Exact(now), Self::Exact(before)) => Self::Exact(now - before),
+            (
+                Self::Ratio { dividend, divisor },
+                Self::Ratio {
+                    dividend: dividend_before,
+                    divisor: divisor_before,
+                },
+            ) => Self::Ratio {
+                dividend: dividend * divisor_before - dividend_before * divisor,
+                divisor: divisor * divisor_before,
+            },
             _ => Self::Unknown,
         }
     }
 
-    /// The shown value, with one decimal.
+    /// The shown value. A ratio has one decimal, and a half is rounded away from zero.
     fn value(self) -> Value<'static> {
         match self {
             Self::Unknown => Value::Null,
             Self::Whole(number) => Value::Integer(number),
-            // Zero is added because a small decrease would be shown as -0.
-            Self::Exact(number) => Value::Real((10.0 * number).round() / 10.0 + 0.0),
+            Self::Ratio { dividend, divisor } => {
+                let tenths = (20 * dividend + dividend.signum() * divisor) / (2 * divisor);
+                Value::Real(tenths as f64 / 10.0)
+            }
         }
     }
 }

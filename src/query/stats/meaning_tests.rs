@@ -1,6 +1,6 @@
 //! Proof that groups are the same as a simple count of the same actions, with a separate calendar.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -264,7 +264,12 @@ fn places(action: &Action, droplets: &[i64], name: &str, zone: &str) -> Vec<Vec<
     }
 }
 
-fn counted(actions: &[Action], by: &str, zone: &str, measure: Measure) -> Vec<Vec<String>> {
+/// The members of each group, by the columns of the dimensions.
+fn grouped<'a>(
+    actions: &'a [Action],
+    by: &str,
+    zone: &str,
+) -> BTreeMap<Vec<String>, Vec<&'a Action>> {
     let mut groups: BTreeMap<Vec<String>, Vec<&Action>> = BTreeMap::new();
     let is_of_each = by.contains("droplet") && by.contains("tag");
     for action in actions {
@@ -290,13 +295,50 @@ fn counted(actions: &[Action], by: &str, zone: &str, measure: Measure) -> Vec<Ve
             }
         }
     }
+    groups
+}
+
+fn counted(actions: &[Action], by: &str, zone: &str, measure: Measure) -> Vec<Vec<String>> {
     let row =
         |(key, members): (Vec<String>, Vec<&Action>)| [key, measured(&members, measure)].concat();
-    groups.into_iter().map(row).collect()
+    grouped(actions, by, zone).into_iter().map(row).collect()
 }
 
 /// The columns after the dimensions.
 fn measured(members: &[&Action], measure: Measure) -> Vec<String> {
+    let numbers = exact(members, measure).into_iter();
+    numbers.map(|number| number.text()).collect()
+}
+
+/// A number as a fraction, which is shown as a whole number or with one decimal. The divisor 0 stands for unknown.
+#[derive(Clone, Copy)]
+struct Fraction(i64, i64, bool);
+
+impl Fraction {
+    fn whole(number: usize) -> Self {
+        Self(i64::try_from(number).unwrap(), 1, false)
+    }
+
+    fn since(self, before: Self) -> Self {
+        let dividend = self.0 * before.1 - before.0 * self.1;
+        Self(dividend, self.1 * before.1, self.2)
+    }
+
+    /// A half is rounded away from zero.
+    fn text(self) -> String {
+        match self {
+            Self(_, 0, _) => String::new(),
+            Self(number, _, false) => number.to_string(),
+            Self(dividend, divisor, true) => {
+                let tenths = (20 * dividend.abs() + divisor) / (2 * divisor);
+                let sign = if dividend < 0 && tenths > 0 { "-" } else { "" };
+                format!("{sign}{}.{}", tenths / 10, tenths % 10)
+            }
+        }
+    }
+}
+
+fn exact(members: &[&Action], measure: Measure) -> Vec<Fraction> {
     let count = members.len();
     let errored = members
         .iter()
@@ -308,29 +350,22 @@ fn measured(members: &[&Action], measure: Measure) -> Vec<String> {
         .collect();
     seconds.sort_unstable();
     let at = |percent: usize| match seconds.len() {
-        0 => String::new(),
-        count => seconds[(percent * count).div_ceil(100) - 1].to_string(),
+        0 => Fraction(0, 0, false),
+        count => Fraction(seconds[(percent * count).div_ceil(100) - 1], 1, false),
     };
+    let ratio = |dividend: i64, divisor| Fraction(dividend, i64::try_from(divisor).unwrap(), true);
     let measured = match measure {
         Measure::Errors => {
-            vec![errored.to_string(), tenths(1_000 * errored, count)]
+            let percent = ratio(100 * i64::try_from(errored).unwrap(), count);
+            vec![Fraction::whole(errored), percent]
         }
         Measure::Durations => {
-            let sum: i64 = seconds.iter().sum();
-            let mean = tenths(10 * usize::try_from(sum).unwrap(), seconds.len());
-            vec![seconds.len().to_string(), mean, at(50), at(95), at(100)]
+            let mean = ratio(seconds.iter().sum(), seconds.len());
+            let known = Fraction::whole(seconds.len());
+            vec![known, mean, at(50), at(95), at(100)]
         }
     };
-    [vec![count.to_string()], measured].concat()
-}
-
-/// A tenth of the quotient with one decimal, rounded half up; empty for no quotient.
-fn tenths(dividend: usize, divisor: usize) -> String {
-    if divisor == 0 {
-        return String::new();
-    }
-    let rounded = (2 * dividend + divisor) / (2 * divisor);
-    format!("{}.{}", rounded / 10, rounded % 10)
+    [vec![Fraction::whole(count)], measured].concat()
 }
 
 fn every_by() -> Vec<String> {
@@ -432,26 +467,20 @@ proptest! {
             until: Some(time(since + seconds)),
             ..Filter::default()
         };
-        for (by, width) in [("type", 1), ("tag,hour", 2), ("droplet,status", 3)] {
+        for by in ["type", "tag,hour", "droplet,status"] {
             let mut question = question(by, "Europe/Berlin", measure);
             question.before = Some((time(since - seconds), time(since)));
-            let mut expected: BTreeMap<Vec<String>, [Vec<String>; 2]> = BTreeMap::new();
-            for (position, actions) in [&now, &before].into_iter().enumerate() {
-                for row in counted(actions, by, "Europe/Berlin", measure) {
-                    let none = || [measured(&[], measure), measured(&[], measure)];
-                    let key = row[..width].to_vec();
-                    expected.entry(key).or_insert_with(none)[position] = row[width..].to_vec();
-                }
-            }
-            let row = |(key, [now, before]): (Vec<String>, [Vec<String>; 2])| {
-                let pairs = now.into_iter().zip(before);
-                let triples = pairs.flat_map(|(now, before)| {
-                    let change = difference(&now, &before);
-                    [now, before, change]
+            let groups = [&now, &before].map(|actions| grouped(actions, by, "Europe/Berlin"));
+            let keys: BTreeSet<_> = groups.iter().flat_map(BTreeMap::keys).collect();
+            let row = |key: &Vec<String>| {
+                let [now, before] = groups.each_ref().map(|groups| {
+                    exact(groups.get(key).map_or(&[], Vec::as_slice), measure)
                 });
-                [key, triples.collect()].concat()
+                let triples = now.into_iter().zip(before);
+                let triples = triples.flat_map(|(now, before)| [now, before, now.since(before)]);
+                [key.clone(), triples.map(Fraction::text).collect()].concat()
             };
-            let expected: Vec<_> = expected.into_iter().map(row).collect();
+            let expected: Vec<_> = keys.into_iter().map(row).collect();
             prop_assert_eq!(answered(&connection, &filter, &question).rows, expected, "{}", by);
         }
     }
@@ -486,22 +515,6 @@ proptest! {
             let expected: Vec<_> = expected.into_values().collect();
             prop_assert_eq!(answered(&connection, &Filter::default(), &question).rows, expected, "{} {}", by, zone);
         }
-    }
-}
-
-/// The difference of two numbers with as many decimals; empty if one is unknown.
-fn difference(now: &str, before: &str) -> String {
-    let number = |text: &str| text.replace('.', "").parse::<i64>().ok();
-    let Some((now_number, before_number)) = number(now).zip(number(before)) else {
-        return String::new();
-    };
-    let change = now_number - before_number;
-    if now.contains('.') {
-        let sign = if change < 0 { "-" } else { "" };
-        let change = change.abs();
-        format!("{sign}{}.{}", change / 10, change % 10)
-    } else {
-        change.to_string()
     }
 }
 

@@ -28,11 +28,6 @@ impl Tally {
             *self.durations.seen.entry(seconds).or_default() += count;
         }
     }
-
-    /// The share of failed actions in percent; `None` without actions.
-    pub(super) fn errored_percent(&self) -> Option<f64> {
-        (self.count > 0).then(|| 100.0 * self.errored as f64 / self.count as f64)
-    }
 }
 
 /// The number of actions with each duration. This is exact and small: most actions take one of a few hundred durations.
@@ -59,11 +54,10 @@ impl Durations {
         })
     }
 
-    /// The mean in seconds; `None` without actions.
-    pub(super) fn mean(&self) -> Option<f64> {
-        let seconds = |(seconds, count): (&i64, &u64)| *seconds as f64 * *count as f64;
-        let sum: f64 = self.seen.iter().map(seconds).sum();
-        (self.count > 0).then(|| sum / self.count as f64)
+    /// The sum in seconds.
+    pub(super) fn sum(&self) -> i128 {
+        let seconds = |(seconds, count): (&i64, &u64)| i128::from(*seconds) * i128::from(*count);
+        self.seen.iter().map(seconds).sum()
     }
 }
 
@@ -87,33 +81,6 @@ mod tests {
         assert_eq!(percentiles(&[3, 1, 2]), [Some(2), Some(3), Some(3)]);
         let hundred: Vec<i64> = (1..=100).collect();
         assert_eq!(percentiles(&hundred), [Some(50), Some(95), Some(100)]);
-    }
-
-    #[test]
-    fn a_share_is_that_of_all_actions() {
-        for (errored, count, percent) in [
-            (0, 0, None),
-            (0, 3, Some(0.0)),
-            (3, 4, Some(75.0)),
-            (1, 8, Some(12.5)),
-        ] {
-            let tally = Tally {
-                count,
-                errored,
-                ..Tally::default()
-            };
-            assert_eq!(tally.errored_percent(), percent);
-        }
-    }
-
-    #[test]
-    fn a_mean_is_exact() {
-        let mean = |seconds: &[i64]| durations(seconds).mean();
-        assert_eq!(
-            (mean(&[]), mean(&[7]), mean(&[1, 2])),
-            (None, Some(7.0), Some(1.5))
-        );
-        assert_eq!(mean(&[1, 1, 1, 2]), Some(1.25));
     }
 
     proptest! {
