@@ -3,26 +3,27 @@
 //! A server received the token and may repeat all or a part of it: in either case, backwards, in hexadecimal digits, in
 //! base64, and with the escapes of JSON or URLs. Twenty equal characters in a row are no coincidence, and fewer do not
 //! reveal the token.
+//!
+//! The word that contains a part is replaced whole: no spelling of a token has a space in it, and no escape is cut.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use secrecy::zeroize::Zeroizing;
+use serde::de::IgnoredAny;
 
-use super::escapes::{self, Escape, Piece, Unescaped};
-use super::spelling::{ALPHABETS, SPELLINGS, in_base64, in_hexadecimal};
 use super::spelling::{GRAM, Grams};
+use super::spelling::{SPELLINGS, in_base64, in_hexadecimal, unescaped};
 
-/// Replaces the token or a part of it.
+/// Replaces a word with the token or a part of it.
 const PLACEHOLDER: &str = "[token]";
-/// Replaces a number in JSON.
-const PLACEHOLDER_OF_NUMBER: &str = "\"[token]\"";
 /// A part is this many characters in a row. A shorter token is one part.
 const PART: usize = 20;
 /// A shorter text is not a token that a server would repeat, and may be a part of any word.
 const SHORTEST: usize = GRAM;
 /// The escapes to undo, in this order: a JSON text may contain a URL, or JSON again.
-const ESCAPES: [Escape; 3] = [Escape::Json, Escape::Percent, Escape::Json];
+const ESCAPES: [u8; 3] = [b'\\', b'%', b'\\'];
+/// `-9223372036854775808`
+const LONGEST_INTEGER: usize = 20;
 
 /// Removes a token from texts.
 pub struct Mask {
@@ -42,12 +43,9 @@ impl Mask {
         let mut spelt = vec![
             token.clone(),
             Zeroizing::new(backwards.collect()),
-            Zeroizing::new(in_hexadecimal(&token)),
+            in_hexadecimal(&token),
         ];
-        for alphabet in ALPHABETS {
-            let in_base64 = |before| Zeroizing::new(in_base64(&token, before, alphabet));
-            spelt.extend((0..3).map(in_base64));
-        }
+        spelt.extend(in_base64(&token));
         Self {
             part: token.len().clamp(SHORTEST, PART),
             grams: Grams::of(&spelt),
@@ -58,9 +56,10 @@ impl Mask {
     /// A text without the token and its parts.
     #[must_use]
     pub fn taken_out_of<'a>(&self, text: Cow<'a, str>) -> Cow<'a, str> {
-        match self.masked(&text) {
-            Some(clean) => Cow::Owned(clean),
-            None => text,
+        if self.may_be_in(text.as_bytes(), &ESCAPES) {
+            Cow::Owned(self.clean_words(&text))
+        } else {
+            text
         }
     }
 
@@ -73,80 +72,65 @@ impl Mask {
         }
         // A body that is not text is not a valid answer: only a part of it is ever shown.
         let text = String::from_utf8_lossy(body);
-        let clean: String = match escapes::pieces(&text) {
-            Some(pieces) => pieces.iter().map(|piece| self.clean(piece)).collect(),
-            None => self.taken_out_of(text).into_owned(),
+        let is_json = serde_json::from_str::<IgnoredAny>(&text).is_ok();
+        let clean = if is_json {
+            self.clean_json(&text)
+        } else {
+            self.clean_words(&text)
         };
         Cow::Owned(clean.into_bytes())
     }
 
-    fn clean<'a>(&self, piece: &Piece<'a>) -> Cow<'a, str> {
-        match piece {
-            Piece::LongNumber(number) if self.masked(number).is_some() => {
-                Cow::Borrowed(PLACEHOLDER_OF_NUMBER)
-            }
-            Piece::Text(text) => self.taken_out_of(Cow::Borrowed(text)),
-            Piece::LongNumber(text) | Piece::Other(text) => Cow::Borrowed(text),
+    fn clean_json(&self, json: &str) -> String {
+        let mut clean = String::with_capacity(json.len());
+        let mut rest = json;
+        loop {
+            let (outside, quoted) = rest.split_at(rest.find('"').unwrap_or(rest.len()));
+            self.push_clean_numbers(outside, &mut clean);
+            let Some(text) = quoted.get(1..) else {
+                return clean;
+            };
+            let (text, behind) = text.split_at(length_of_text(text));
+            clean.extend(["\"", &self.clean_words(text), "\""]);
+            rest = behind.get(1..).unwrap_or_default();
         }
     }
 
-    /// The text without the token, or `None` when the text does not contain it.
-    fn masked(&self, text: &str) -> Option<String> {
-        if !self.may_be_in(text.as_bytes(), &ESCAPES) {
-            return None;
-        }
-        let places = self.places(text.as_bytes(), &ESCAPES);
-        // An incomplete escape would break the JSON.
-        let escapes = escapes::of_json(text.as_bytes());
-        let whole = |place| escapes::with_whole(&escapes, place);
-        let mut places: Vec<_> = places.iter().map(whole).collect();
-        places.sort_unstable_by_key(|place| (place.start, place.end));
-        let mut clean = Vec::with_capacity(text.len());
-        let mut end = 0;
-        for place in places {
-            // A place that only touches the last one gets its own placeholder.
-            if place.start >= end {
-                clean.extend_from_slice(text.as_bytes().get(end..place.start)?);
-                clean.extend_from_slice(PLACEHOLDER.as_bytes());
+    /// Text without quotes from JSON. A number that is longer than any integer may be a part in hexadecimal digits.
+    fn push_clean_numbers(&self, json: &str, clean: &mut String) {
+        let is_beside = |it: char| !matches!(it, '0'..='9' | '-' | '+' | '.' | 'e' | 'E');
+        for piece in json.split_inclusive(is_beside) {
+            let number = piece.trim_end_matches(is_beside);
+            if number.len() > LONGEST_INTEGER && self.is_in(number.as_bytes(), &ESCAPES) {
+                clean.extend(["\"", PLACEHOLDER, "\"", &piece[number.len()..]]);
+            } else {
+                clean.push_str(piece);
             }
-            end = end.max(place.end);
         }
-        clean.extend_from_slice(text.as_bytes().get(end..)?);
-        (end > 0).then(|| String::from_utf8_lossy(&clean).into_owned())
+    }
+
+    fn clean_words(&self, text: &str) -> String {
+        let words = text.split(' ').map(|word| {
+            let is_part = self.is_in(word.as_bytes(), &ESCAPES);
+            if is_part { PLACEHOLDER } else { word }
+        });
+        words.collect::<Vec<_>>().join(" ")
     }
 
     /// True when a text may contain a part. Never false when it does, and rarely true when it does not.
-    fn may_be_in(&self, text: &[u8], escapes: &[Escape]) -> bool {
+    fn may_be_in(&self, text: &[u8], escapes: &[u8]) -> bool {
         // In no spelling is a part shorter than in plain characters.
-        if self.grams.are_in(text, self.part + 1 - GRAM) {
-            return true;
-        }
-        first_in(text, escapes).is_some_and(|(escape, others)| {
-            self.may_be_in(&Unescaped::new(text, escape).bytes, others)
-        })
+        self.grams.are_in(text, self.part + 1 - GRAM)
+            || next_plain(text, escapes).is_some_and(|(it, others)| self.may_be_in(&it, others))
     }
 
-    /// The places of the token's parts in a text; places may overlap.
-    fn places(&self, text: &[u8], escapes: &[Escape]) -> Vec<Range<usize>> {
-        let mut places: Vec<_> = self.plain_places(text).collect();
-        for spelling in SPELLINGS {
-            for spelt in spelling.read(text, self.part) {
-                places.extend(self.plain_places(&spelt.bytes).map(|it| spelt.source(&it)));
-            }
-        }
-        if let Some((escape, others)) = first_in(text, escapes) {
-            let plain = Unescaped::new(text, escape);
-            let found = self.places(&plain.bytes, others);
-            places.extend(found.iter().map(|place| plain.source(place)));
-        }
-        places
-    }
-
-    fn plain_places(&self, text: &[u8]) -> impl Iterator<Item = Range<usize>> {
-        let windows = text.windows(self.part).enumerate();
-        windows
-            .filter(|(_, window)| self.is_part(window))
-            .map(|(at, window)| at..at + window.len())
+    /// True when a text contains a part.
+    fn is_in(&self, text: &[u8], escapes: &[u8]) -> bool {
+        let has_part = |text: &[u8]| text.windows(self.part).any(|it| self.is_part(it));
+        let mut spelt = SPELLINGS.iter().flat_map(|it| it.read(text, self.part));
+        has_part(text)
+            || spelt.any(|bytes| has_part(&bytes))
+            || next_plain(text, escapes).is_some_and(|(it, others)| self.is_in(&it, others))
     }
 
     fn is_part(&self, text: &[u8]) -> bool {
@@ -160,12 +144,21 @@ impl Mask {
     }
 }
 
-/// The first of these escapes that a text may contain, and the escapes after it.
-fn first_in<'a>(text: &[u8], escapes: &'a [Escape]) -> Option<(Escape, &'a [Escape])> {
-    let at = escapes
-        .iter()
-        .position(|escape| escape.next_in(text).is_some())?;
-    Some((*escapes.get(at)?, escapes.get(at + 1..)?))
+/// The text without the first of these escapes that it may contain, and the escapes after it.
+fn next_plain<'a>(text: &[u8], escapes: &'a [u8]) -> Option<(Vec<u8>, &'a [u8])> {
+    let at = escapes.iter().position(|lead| text.contains(lead))?;
+    Some((unescaped(text, escapes[at]), &escapes[at + 1..]))
+}
+
+/// The length of a JSON text up to its closing quote.
+fn length_of_text(text: &str) -> usize {
+    let mut is_escaped = false;
+    let end = text.bytes().position(|byte| {
+        let is_end = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_end
+    });
+    end.unwrap_or(text.len())
 }
 
 #[cfg(test)]

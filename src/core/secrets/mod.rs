@@ -2,10 +2,8 @@
 //! it.
 //!
 //! The files: this one recognises any token. `mask` removes one token and its parts from the text of a server.
-//! `spelling` reads hexadecimal digits and base64, and tells fast whether a text may contain a token. `escapes` undoes
-//! the escapes of JSON and URLs, and finds the texts in JSON.
+//! `spelling` reads hexadecimal digits, base64 and escapes, and tells fast whether a text may contain a token.
 
-mod escapes;
 mod mask;
 mod spelling;
 

@@ -1,7 +1,9 @@
-//! Reads and writes hexadecimal digits and base64, in both alphabets, with or without padding.
+//! Reads and writes hexadecimal digits and base64, in both alphabets, with or without padding. Undoes the escapes of JSON
+//! and URLs. Tells fast whether a text may contain a token.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use secrecy::zeroize::Zeroizing;
-use std::ops::Range;
 
 /// A spelling with `bits` bits per digit.
 #[derive(Clone, Copy)]
@@ -27,24 +29,11 @@ pub(super) const SPELLINGS: [Spelling; 2] = [
 
 impl Spelling {
     /// The byte sequences of at least `least` bytes that digits in a text may spell, at any offset.
-    pub(super) fn read(self, text: &[u8], least: usize) -> Vec<Spelt> {
+    pub(super) fn read(self, text: &[u8], least: usize) -> impl Iterator<Item = Vec<u8>> {
         let least = (least * 8).div_ceil(self.bits);
-        let is_digit = |byte: &u8| (self.value)(*byte).is_some();
-        let mut read = Vec::new();
-        let mut end = 0;
-        for run in text.split(|byte| !is_digit(byte)) {
-            let start = end;
-            end = start + run.len() + 1;
-            if run.len() >= least {
-                let starts = (0..self.period).map(|skipped| Spelt {
-                    bytes: self.bytes(&run[skipped..]),
-                    start: start + skipped,
-                    bits: self.bits,
-                });
-                read.extend(starts);
-            }
-        }
-        read
+        let runs = text.split(move |byte| (self.value)(*byte).is_none());
+        runs.filter(move |run| run.len() >= least)
+            .flat_map(move |run| (0..self.period).map(move |skipped| self.bytes(&run[skipped..])))
     }
 
     fn bytes(self, digits: &[u8]) -> Vec<u8> {
@@ -59,25 +48,6 @@ impl Spelling {
             }
         }
         bytes
-    }
-}
-
-/// The bytes that some digits spell.
-pub(super) struct Spelt {
-    pub(super) bytes: Vec<u8>,
-    /// The position of its first digit.
-    start: usize,
-    bits: usize,
-}
-
-impl Spelt {
-    /// The place of the digits for these bytes.
-    pub(super) fn source(&self, place: &Range<usize>) -> Range<usize> {
-        let (first, end) = (
-            place.start * 8 / self.bits,
-            (place.end * 8).div_ceil(self.bits),
-        );
-        self.start + first..self.start + end
     }
 }
 
@@ -98,35 +68,51 @@ fn base64(digit: u8) -> Option<u8> {
 }
 
 /// Bytes in lower-case hexadecimal digits.
-pub(super) fn in_hexadecimal(bytes: &[u8]) -> Vec<u8> {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]));
-    let mut text = Vec::with_capacity(bytes.len() * 2);
-    text.extend(digits);
+pub(super) fn in_hexadecimal(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut text = Zeroizing::new(Vec::with_capacity(bytes.len() * 2));
+    for byte in bytes {
+        text.extend([byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]));
+    }
     text
 }
 
-/// The base64 digits that `bytes` alone determine, when `before` other bytes precede them.
-pub(super) fn in_base64(bytes: &[u8], before: usize, alphabet: &[u8; 64]) -> Vec<u8> {
-    let first = (before * 8).div_ceil(6);
-    let end = (before + bytes.len()) * 8 / 6;
-    let bit = |place: usize| {
-        let at = place - before * 8;
-        usize::from(bytes[at / 8] >> (7 - at % 8) & 1)
+/// The base64 digits that `bytes` alone determine, in both alphabets, when 0, 1 or 2 other bytes precede them.
+pub(super) fn in_base64(bytes: &[u8]) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
+    (0..3).flat_map(move |before| {
+        let all = Zeroizing::new([&[0; 2][..before], bytes].concat());
+        [STANDARD_NO_PAD, URL_SAFE_NO_PAD].map(|alphabet| {
+            let digits = Zeroizing::new(alphabet.encode(&*all));
+            let sure = (before * 8).div_ceil(6)..all.len() * 8 / 6;
+            Zeroizing::new(digits.as_bytes().get(sure).unwrap_or_default().to_vec())
+        })
+    })
+}
+
+/// A text without the escapes that begin with `lead`: `\u0064`, `\/`, `\"` and `\\`, or `%64`. Only escapes of
+/// characters that occur in tokens are undone.
+pub(super) fn unescaped(text: &[u8], lead: u8) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.first() {
+        let escape = (*first == lead).then(|| undone(rest)).flatten();
+        let (byte, length) = escape.unwrap_or((*first, 1));
+        plain.push(byte);
+        rest = &rest[length..];
+    }
+    plain
+}
+
+/// The character of the escape at the start of the text, and the length of the escape.
+fn undone(text: &[u8]) -> Option<(u8, usize)> {
+    let code = |high: u8, low: u8| Some(hexadecimal(high)? << 4 | hexadecimal(low)?);
+    let (code, length) = match text {
+        [b'\\', b'u', b'0', b'0', high, low, ..] => (code(*high, *low)?, 6),
+        [b'\\', escaped @ (b'/' | b'"' | b'\\'), ..] => (*escaped, 2),
+        [b'%', high, low, ..] => (code(*high, *low)?, 3),
+        _ => return None,
     };
-    let digit =
-        |digit: usize| alphabet[(0..6).fold(0, |value, it| value << 1 | bit(digit * 6 + it))];
-    let mut text = Vec::with_capacity(end.saturating_sub(first));
-    text.extend((first..end).map(digit));
-    text
+    code.is_ascii_graphic().then_some((code, length))
 }
-
-pub(super) const ALPHABETS: [&[u8; 64]; 2] = [
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
-];
 
 /// The number of bytes that are compared at once.
 pub(super) const GRAM: usize = 8;
@@ -195,35 +181,51 @@ mod tests {
 
     #[test]
     fn base64_and_hexadecimal_digits_are_written_as_everybody_does() {
-        let base64 = |bytes: &[u8], before| {
-            String::from_utf8(in_base64(bytes, before, ALPHABETS[0])).unwrap()
+        let base64 = |bytes: &[u8]| {
+            let spelt = in_base64(bytes).map(|it| String::from_utf8(it.to_vec()).unwrap());
+            spelt.collect::<Vec<_>>()
         };
-        assert_eq!(base64(b"Man Ma", 0), "TWFuIE1h");
+        assert_eq!(base64(b"Man Ma")[0], "TWFuIE1h");
         // `TWFuIE1h` again, without the digits that need `M` or `Ma` too.
-        assert_eq!(base64(b"an Ma", 1), "FuIE1h");
-        assert_eq!(base64(b"n Ma", 2), "uIE1h");
-        assert_eq!(base64(b"Man M", 0), "TWFuIE");
-        assert_eq!(in_base64(b"\xfb\xff\xbf", 0, ALPHABETS[1]), b"-_-_");
-        assert_eq!(in_hexadecimal(b"\x00do\xff"), b"00646fff");
+        assert_eq!(base64(b"an Ma")[2], "FuIE1h");
+        assert_eq!(base64(b"n Ma")[4], "uIE1h");
+        assert_eq!(base64(b"Man M")[0], "TWFuIE");
+        assert_eq!(base64(b"\xfb\xff\xbf")[1], "-_-_");
+        assert_eq!(**in_hexadecimal(b"\x00do\xff"), *b"00646fff");
+        for bytes in [&b""[..], b"M"] {
+            assert_eq!(base64(bytes).len(), 6);
+        }
     }
 
     #[test]
-    fn what_digits_spell_is_read_wherever_it_begins_and_found_again() {
-        for (text, word, digits) in [
-            ("x=TWFuIE1h;", "Man Ma", "TWFuIE1h"),
-            ("x=TWFuIE1h;", "an", "WFu"),
-            ("x:AATWFuIE1h", "Man Ma", "TWFuIE1h"),
-            ("a 6d616e; b", "man", "6d616e"),
-            ("a 06D616E; b", "man", "6D616E"),
+    fn what_digits_spell_is_read_wherever_it_begins() {
+        for (text, word) in [
+            ("x=TWFuIE1h;", "Man Ma"),
+            ("x=TWFuIE1h;", "an"),
+            ("x:AATWFuIE1h", "Man Ma"),
+            ("a 6d616e; b", "man"),
+            ("a 06D616E; b", "man"),
         ] {
             let found = SPELLINGS.iter().flat_map(|it| it.read(text.as_bytes(), 3));
-            let places = found.filter_map(|spelt| {
-                let whole = String::from_utf8_lossy(&spelt.bytes).into_owned();
-                let at = whole.find(word)?;
-                Some(spelt.source(&(at..at + word.len())))
-            });
-            let places: Vec<_> = places.map(|place| &text[place]).collect();
-            assert_eq!(places, [digits], "{text}");
+            let texts = found.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            assert_eq!(texts.filter(|it| it.contains(word)).count(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn escapes_are_undone() {
+        for (lead, text, expected) in [
+            (
+                b'\\',
+                r"a\u0064b\/\\u0064\n\u00e9\u00",
+                r"adb/\u0064\n\u00e9\u00",
+            ),
+            (b'\\', r"\", r"\"),
+            (b'%', "a%64%6F%zz%c3%20%", "ado%zz%c3%20%"),
+            (b'%', r"\u0064", r"\u0064"),
+        ] {
+            let plain = unescaped(text.as_bytes(), lead);
+            assert_eq!(String::from_utf8_lossy(&plain), expected);
         }
     }
 
