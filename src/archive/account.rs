@@ -4,10 +4,11 @@
 //! checked token: a salted and shortened hash, from which the token cannot be recovered. Only another token is checked
 //! again.
 
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, named_params};
 
 use super::Store;
-use super::error::{Error, Step};
+use super::connection::{execute, row, rows};
+use super::error::Error;
 use super::listings::ListingKind;
 use crate::core::model::{Account, ActionId, DropletId, Team};
 use crate::core::time::Timestamp;
@@ -101,24 +102,23 @@ impl ArchivedAccount {
 /// # Errors
 /// When the archive cannot be read.
 pub fn account(connection: &Connection) -> Result<Option<ArchivedAccount>, Error> {
-    connection
-        .query_row(
-            "SELECT team_uuid, uuid, token_salt, token_fingerprint, actions_refused_at
-               FROM account WHERE id = 1",
-            [],
-            |row| {
-                let refused_at: Option<String> = row.get("actions_refused_at")?;
-                Ok(ArchivedAccount {
-                    team_uuid: row.get("team_uuid")?,
-                    uuid: row.get("uuid")?,
-                    token_salt: row.get("token_salt")?,
-                    token_fingerprint: row.get("token_fingerprint")?,
-                    actions_refused_at: refused_at.and_then(|time| time.parse().ok()),
-                })
-            },
-        )
-        .optional()
-        .step("cannot read whose archive this is")
+    row(
+        connection,
+        "cannot read whose archive this is",
+        "SELECT team_uuid, uuid, token_salt, token_fingerprint, actions_refused_at
+           FROM account WHERE id = 1",
+        [],
+        |row| {
+            let refused_at: Option<String> = row.get("actions_refused_at")?;
+            Ok(ArchivedAccount {
+                team_uuid: row.get("team_uuid")?,
+                uuid: row.get("uuid")?,
+                token_salt: row.get("token_salt")?,
+                token_fingerprint: row.get("token_fingerprint")?,
+                actions_refused_at: refused_at.and_then(|time| time.parse().ok()),
+            })
+        },
+    )
 }
 
 /// The listings with coverage, without those of gone droplets. The account's listing comes first, because it shows all
@@ -144,16 +144,17 @@ impl Store {
     /// When the archive cannot be read.
     pub fn covered_listings(&self, most: i64) -> Result<Vec<ListingKind>, Error> {
         let parameters = named_params! { ":path": ListingKind::Account.path(), ":most": most };
-        self.connection
-            .prepare(COVERED_LISTINGS)
-            .and_then(|mut statement| {
-                let kinds = statement.query_map(parameters, |row| {
-                    let droplet_id: Option<DropletId> = row.get("droplet_id")?;
-                    Ok(droplet_id.map_or(ListingKind::Account, ListingKind::Droplet))
-                })?;
-                kinds.collect()
-            })
-            .step("cannot read which listings are archived")
+        let step = "cannot read which listings are archived";
+        rows(
+            &self.connection,
+            step,
+            COVERED_LISTINGS,
+            parameters,
+            |row| {
+                let droplet_id: Option<DropletId> = row.get("droplet_id")?;
+                Ok(droplet_id.map_or(ListingKind::Account, ListingKind::Droplet))
+            },
+        )
     }
 
     /// The number of these actions that are archived.
@@ -162,9 +163,9 @@ impl Store {
     /// When the archive cannot be read.
     pub fn count_known(&self, ids: &[ActionId]) -> Result<i64, Error> {
         let parameters = named_params! { ":ids": serde_json::json!(ids).to_string() };
-        self.connection
-            .query_row(KNOWN, parameters, |row| row.get(0))
-            .step("cannot read which actions are archived")
+        let step = "cannot read which actions are archived";
+        let known = row(&self.connection, step, KNOWN, parameters, |row| row.get(0))?;
+        Ok(known.unwrap_or(0))
     }
 
     /// The account, if a sync has stored one.
@@ -180,8 +181,9 @@ impl Store {
     /// # Errors
     /// When the archive cannot be written.
     pub fn set_account(&mut self, account: &ArchivedAccount) -> Result<(), Error> {
-        self.connection
-            .execute(
+        execute(
+                &self.connection,
+                "cannot note whose archive this is",
                 "INSERT INTO account (id, team_uuid, uuid, token_salt, token_fingerprint, actions_refused_at)
                  VALUES (1, :team_uuid, :uuid, :token_salt, :token_fingerprint, :actions_refused_at)
                  ON CONFLICT (id) DO UPDATE
@@ -196,8 +198,7 @@ impl Store {
                     ":actions_refused_at": account.actions_refused_at.map(|time| time.to_string()),
                 },
             )
-            .step("cannot note whose archive this is")?;
-        Ok(())
+            .map(|_| ())
     }
 }
 

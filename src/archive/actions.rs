@@ -1,7 +1,7 @@
 //! Archives pages and single actions, and reads the actions to ask for again.
 
-use super::connection::atomically;
-use super::error::{Error, Step};
+use super::connection::{atomically, execute, rows};
+use super::error::Error;
 use super::listings::Listing;
 use super::runs::RunId;
 use super::upsert::{SeenBy, Upsert, Written};
@@ -189,18 +189,13 @@ impl Store {
         sql: &str,
         parameters: &[(&str, &dyn ToSql)],
     ) -> Result<Vec<UnsettledAction>, Error> {
-        self.connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| {
-                let unsettled = statement.query_map(parameters, |row| {
-                    Ok(UnsettledAction {
-                        id: row.get("id")?,
-                        droplet_id: row.get("droplet_id")?,
-                    })
-                })?;
-                unsettled.collect()
+        let step = "cannot read which actions are not settled";
+        rows(&self.connection, step, sql, parameters, |row| {
+            Ok(UnsettledAction {
+                id: row.get("id")?,
+                droplet_id: row.get("droplet_id")?,
             })
-            .step("cannot read which actions are not settled")
+        })
     }
 
     /// Notes that the API was asked for an action. Stores the time only if the action is still in progress.
@@ -208,13 +203,9 @@ impl Store {
     /// # Errors
     /// When the archive cannot be written.
     pub fn note_asked_for(&mut self, id: ActionId, now: Timestamp) -> Result<(), Error> {
-        self.connection
-            .execute(
-                NOTE_ASKED_FOR,
-                named_params! { ":id": id, ":now": now.to_string() },
-            )
-            .step("cannot note that an action was asked for")?;
-        Ok(())
+        let step = "cannot note that an action was asked for";
+        let parameters = named_params! { ":id": id, ":now": now.to_string() };
+        execute(&self.connection, step, NOTE_ASKED_FOR, parameters).map(|_| ())
     }
 
     /// Archives an action that the API returned by its id.
@@ -291,17 +282,12 @@ pub(super) fn link(
     let Some(droplet_id) = listing.kind.droplet_id().filter(|id| !is_of(*id)) else {
         return Ok(());
     };
-    connection
-        .prepare_cached(
-            "INSERT INTO droplet_listed_actions (droplet_id, action_id) VALUES (:droplet_id, :action_id)
-             ON CONFLICT (droplet_id, action_id) DO NOTHING",
-        )
-        .and_then(|mut statement| {
-            statement.execute(named_params! {
-                ":droplet_id": droplet_id,
-                ":action_id": action.id,
-            })
-        })
-        .step("cannot link an action to its droplet")?;
-    Ok(())
+    execute(
+        connection,
+        "cannot link an action to its droplet",
+        "INSERT INTO droplet_listed_actions (droplet_id, action_id) VALUES (:droplet_id, :action_id)
+         ON CONFLICT (droplet_id, action_id) DO NOTHING",
+        named_params! { ":droplet_id": droplet_id, ":action_id": action.id },
+    )
+    .map(|_| ())
 }

@@ -3,10 +3,11 @@
 //! An audit round goes through a listing from its oldest action to its newest. Among several listings, the one with the
 //! oldest round comes first, and stays first until its round is complete.
 
-use rusqlite::{OptionalExtension, named_params};
+use rusqlite::named_params;
 
 use super::Store;
-use super::error::{Error, Step};
+use super::connection::{execute, row};
+use super::error::Error;
 use super::listings::{ListingKind, sql_position};
 use crate::core::model::DropletId;
 use crate::core::time::Timestamp;
@@ -67,11 +68,9 @@ impl Store {
         let not_since = now.saturating_add_seconds(-pace_seconds).to_string();
         let now = now.to_string();
         let parameters = named_params! { ":not_since": not_since, ":now": now };
-        let is_recent: Option<bool> = self
-            .connection
-            .query_row(LAST, parameters, |row| row.get(0))
-            .step(STEP)?;
-        if is_recent == Some(true) {
+        let is_recent: Option<Option<bool>> =
+            row(&self.connection, STEP, LAST, parameters, |row| row.get(0))?;
+        if is_recent.flatten() == Some(true) {
             return Ok(None);
         }
         let parameters = named_params! {
@@ -80,16 +79,13 @@ impl Store {
             ":path": ListingKind::Account.path(),
             ":droplets": droplets.map(|ids| serde_json::json!(ids).to_string()),
         };
-        self.connection
-            .query_row(NEXT, parameters, |row| {
-                let droplet_id: Option<DropletId> = row.get("droplet_id")?;
-                Ok(Audit {
-                    listing: droplet_id.map_or(ListingKind::Account, ListingKind::Droplet),
-                    position: row.get::<_, i64>("audit_position")?.unsigned_abs(),
-                })
+        row(&self.connection, STEP, NEXT, parameters, |row| {
+            let droplet_id: Option<DropletId> = row.get("droplet_id")?;
+            Ok(Audit {
+                listing: droplet_id.map_or(ListingKind::Account, ListingKind::Droplet),
+                position: row.get::<_, i64>("audit_position")?.unsigned_abs(),
             })
-            .optional()
-            .step(STEP)
+        })
     }
 
     /// Notes that a listing was read again up to the position `end`. `is_proven` is true when every action of the page
@@ -105,17 +101,12 @@ impl Store {
         is_proven: bool,
         now: Timestamp,
     ) -> Result<(), Error> {
-        self.connection
-            .execute(
-                NOTE,
-                named_params! {
-                    ":listing_id": listing_id,
-                    ":end": sql_position(end),
-                    ":is_proven": is_proven,
-                    ":now": now.to_string(),
-                },
-            )
-            .step(STEP)?;
-        Ok(())
+        let parameters = named_params! {
+            ":listing_id": listing_id,
+            ":end": sql_position(end),
+            ":is_proven": is_proven,
+            ":now": now.to_string(),
+        };
+        execute(&self.connection, STEP, NOTE, parameters).map(|_| ())
     }
 }

@@ -73,10 +73,13 @@ pub fn back_up(
 
 fn refuse_target(archive: &Path, target: &Path) -> Result<(), Error> {
     let archive = fs::canonicalize(archive).map_err(file_error("cannot read", archive))?;
+    let refused = |reason: &str| Err(bad_target(target, reason));
     if fs::symlink_metadata(target).is_ok() {
-        return Err(Error::Taken {
-            path: target.to_owned(),
-            is_archive: fs::canonicalize(target).is_ok_and(|it| it == archive),
+        let is_archive = fs::canonicalize(target).is_ok_and(|it| it == archive);
+        return refused(if is_archive {
+            "is the archive itself"
+        } else {
+            TAKEN
         });
     }
     let folder = folder_of(target);
@@ -87,17 +90,25 @@ fn refuse_target(archive: &Path, target: &Path) -> Result<(), Error> {
     match target_in_full {
         Some(path) if path != lock && !in_use.contains(&path) => {}
         _ => {
-            return Err(Error::Reserved {
-                path: target.to_owned(),
-            });
+            return refused(
+                "is not a valid name for a copy: it has another meaning beside the archive",
+            );
         }
     }
-    match left_beside(target) {
-        Some(beside) => Err(Error::NotAlone {
-            path: target.to_owned(),
-            beside,
-        }),
-        None => Ok(()),
+    left_beside(target).map_or(Ok(()), |beside| {
+        let beside = beside.display();
+        refused(&format!(
+            "cannot be the name of a copy: SQLite would treat the existing file {beside} as a part of it"
+        ))
+    })
+}
+
+const TAKEN: &str = "exists already";
+
+fn bad_target(target: &Path, reason: &str) -> Error {
+    Error::BadTarget {
+        path: target.to_owned(),
+        reason: reason.to_owned(),
     }
 }
 
@@ -122,10 +133,7 @@ pub(super) fn copy(
     check(partial.path(), schema_version, &rows, cancellation)?;
     refuse_another(&partial)?;
     name(partial, target).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Error::Taken {
-            path: target.to_owned(),
-            is_archive: false,
-        },
+        io::ErrorKind::AlreadyExists => bad_target(target, TAKEN),
         _ => file_error("cannot name the copy", target)(error),
     })?;
     sync_folder(folder).map_err(cannot_write)?;

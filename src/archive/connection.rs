@@ -6,6 +6,7 @@ use super::interrupt::LockWait;
 use super::{Store, file, migrations};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{OptionalExtension, Params, Row};
 use std::path::Path;
 use std::time::Duration;
 
@@ -204,11 +205,7 @@ impl Store {
     /// When the archive cannot be written.
     pub fn begin_batch(&mut self) -> Result<(), Error> {
         self.leave_readers_alone()?;
-        self.connection
-            .prepare_cached("BEGIN IMMEDIATE")
-            .and_then(|mut statement| statement.execute([]))
-            .map(|_| ())
-            .step(BATCH)
+        execute(&self.connection, BATCH, "BEGIN IMMEDIATE", []).map(|_| ())
     }
 
     /// Archives the batch.
@@ -216,16 +213,11 @@ impl Store {
     /// # Errors
     /// When the archive cannot be written; then nothing of the batch is archived.
     pub fn commit_batch(&mut self) -> Result<(), Error> {
-        let committed = self
-            .connection
-            .prepare_cached("COMMIT")
-            .and_then(|mut statement| statement.execute([]))
-            .map(|_| ())
-            .step(BATCH);
+        let committed = execute(&self.connection, BATCH, "COMMIT", []);
         if committed.is_err() {
             self.discard_batch();
         }
-        committed
+        committed.map(|_| ())
     }
 
     /// Discards the batch after a failure in it.
@@ -237,6 +229,47 @@ impl Store {
             let _ = self.connection.execute_batch("ROLLBACK");
         }
     }
+}
+
+/// Runs a statement, which stays prepared for the next time. Returns the number of changed rows.
+pub(super) fn execute(
+    connection: &Connection,
+    step: &'static str,
+    sql: &str,
+    parameters: impl Params,
+) -> Result<usize, Error> {
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| statement.execute(parameters))
+        .step(step)
+}
+
+/// The rows of a query, which stays prepared for the next time.
+pub(super) fn rows<T, C: FromIterator<T>>(
+    connection: &Connection,
+    step: &'static str,
+    sql: &str,
+    parameters: impl Params,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<C, Error> {
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| statement.query_map(parameters, read)?.collect())
+        .step(step)
+}
+
+/// The first row of a query, which stays prepared for the next time.
+pub(super) fn row<T>(
+    connection: &Connection,
+    step: &'static str,
+    sql: &str,
+    parameters: impl Params,
+    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Option<T>, Error> {
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| statement.query_row(parameters, read).optional())
+        .step(step)
 }
 
 /// Runs `write` completely or not at all: in a transaction of its own, or in the transaction of the batch.

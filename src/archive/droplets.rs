@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, ToSql, named_params};
 
 use super::Store;
-use super::connection::atomically;
-use super::error::{Error, Step};
+use super::connection::{atomically, execute, row, rows};
+use super::error::Error;
 use super::upsert::overlay;
 use crate::core::model::{Droplet, DropletId};
 use crate::core::time::Timestamp;
@@ -51,6 +51,7 @@ pub struct UnlistedDroplet {
 }
 
 const WRITE: &str = "cannot archive the droplets";
+const LOOK_UP: &str = "cannot look up a droplet";
 
 const UNLISTED_WITH_TAGS: &str = "
 SELECT id
@@ -92,15 +93,13 @@ impl Store {
         let now = now.to_string();
         atomically(&self.connection, MARK, || {
             for id in ids {
-                self.connection
-                    .prepare_cached(
-                        "INSERT INTO droplets (id, first_seen_at, gone_at) VALUES (:id, :now, :now)
-                         ON CONFLICT (id) DO UPDATE SET gone_at = :now WHERE gone_at IS NULL",
-                    )
-                    .and_then(|mut statement| {
-                        statement.execute(named_params! { ":id": id, ":now": now })
-                    })
-                    .step(MARK)?;
+                execute(
+                    &self.connection,
+                    MARK,
+                    "INSERT INTO droplets (id, first_seen_at, gone_at) VALUES (:id, :now, :now)
+                     ON CONFLICT (id) DO UPDATE SET gone_at = :now WHERE gone_at IS NULL",
+                    named_params! { ":id": id, ":now": now },
+                )?;
             }
             Ok(())
         })
@@ -112,9 +111,7 @@ impl Store {
     /// When the archive cannot be read.
     pub fn is_gone(&self, id: DropletId) -> Result<bool, Error> {
         let sql = "SELECT EXISTS (SELECT 1 FROM droplets WHERE id = :id AND gone_at IS NOT NULL)";
-        self.connection
-            .query_row(sql, named_params! { ":id": id }, |row| row.get(0))
-            .step("cannot look up a droplet")
+        self.is_true(LOOK_UP, sql, named_params! { ":id": id })
     }
 
     /// The archived droplets that may be gone: all except the listed ones and those that are gone already.
@@ -123,18 +120,14 @@ impl Store {
     /// When the archive cannot be read.
     pub fn unlisted_droplets(&self, listed: &[DropletId]) -> Result<Vec<UnlistedDroplet>, Error> {
         let listed = serde_json::json!(listed).to_string();
-        self.connection
-            .prepare_cached(UNLISTED)
-            .and_then(|mut statement| {
-                let droplets = statement.query_map(named_params! { ":listed": listed }, |row| {
-                    Ok(UnlistedDroplet {
-                        id: row.get("id")?,
-                        is_destroyed: row.get("is_destroyed")?,
-                    })
-                })?;
-                droplets.collect()
+        let step = "cannot read which droplets may be gone";
+        let listed = named_params! { ":listed": listed };
+        rows(&self.connection, step, UNLISTED, listed, |row| {
+            Ok(UnlistedDroplet {
+                id: row.get("id")?,
+                is_destroyed: row.get("is_destroyed")?,
             })
-            .step("cannot read which droplets may be gone")
+        })
     }
 
     /// The archived droplets that had one of these tags, except the listed ones and those that are gone.
@@ -147,15 +140,13 @@ impl Store {
         tags: &BTreeSet<String>,
     ) -> Result<Vec<DropletId>, Error> {
         let [listed, tags] = [serde_json::json!(listed), serde_json::json!(tags)];
-        self.connection
-            .prepare_cached(UNLISTED_WITH_TAGS)
-            .and_then(|mut statement| {
-                let parameters =
-                    named_params! { ":listed": listed.to_string(), ":tags": tags.to_string() };
-                let ids = statement.query_map(parameters, |row| row.get("id"))?;
-                ids.collect()
-            })
-            .step("cannot read which droplets had a tag")
+        rows(
+            &self.connection,
+            "cannot read which droplets had a tag",
+            UNLISTED_WITH_TAGS,
+            named_params! { ":listed": listed.to_string(), ":tags": tags.to_string() },
+            |row| row.get("id"),
+        )
     }
 
     /// The tags that the archived droplets had when they were last listed.
@@ -163,13 +154,8 @@ impl Store {
     /// # Errors
     /// When the archive cannot be read.
     pub fn tags(&self) -> Result<BTreeSet<String>, Error> {
-        self.connection
-            .prepare(TAGS)
-            .and_then(|mut statement| {
-                let tags = statement.query_map([], |row| row.get("tag"))?;
-                tags.collect()
-            })
-            .step("cannot read the tags of droplets")
+        let step = "cannot read the tags of droplets";
+        rows(&self.connection, step, TAGS, [], |row| row.get("tag"))
     }
 
     /// True when a droplet had this tag: it has it in the archive, or the tag was in the scope of a complete sync run.
@@ -180,11 +166,8 @@ impl Store {
         if self.tags()?.contains(tag) {
             return Ok(true);
         }
-        self.connection
-            .query_row(WAS_COMPLETE, named_params! { ":tag": tag }, |row| {
-                row.get(0)
-            })
-            .step("cannot read which tags were synced")
+        let step = "cannot read which tags were synced";
+        self.is_true(step, WAS_COMPLETE, named_params! { ":tag": tag })
     }
 
     /// True when the archive knows a droplet from the droplet list, from its name or from any action.
@@ -192,52 +175,56 @@ impl Store {
     /// # Errors
     /// When the archive cannot be read.
     pub fn knows_droplet(&self, id: DropletId) -> Result<bool, Error> {
-        self.connection
-            .query_row(KNOWS_DROPLET, named_params! { ":id": id }, |row| row.get(0))
-            .step("cannot look up a droplet")
+        self.is_true(LOOK_UP, KNOWS_DROPLET, named_params! { ":id": id })
+    }
+
+    fn is_true(
+        &self,
+        step: &'static str,
+        sql: &str,
+        parameters: &[(&str, &dyn ToSql)],
+    ) -> Result<bool, Error> {
+        let answer = row(&self.connection, step, sql, parameters, |row| row.get(0))?;
+        Ok(answer.unwrap_or(false))
     }
 }
 
 fn upsert(connection: &Connection, droplet: &Droplet, now: Timestamp) -> Result<u64, Error> {
     let extra = merged_extra(connection, droplet)?;
     let now = now.to_string();
-    let changed = connection
-        .prepare_cached(
-            "INSERT INTO droplets (id, name, region_slug, created_at, extra, first_seen_at)
-             VALUES (:id, :name, :region_slug, :created_at, :extra, :now)
-             ON CONFLICT (id) DO UPDATE
-                SET name = coalesce(excluded.name, name),
-                    region_slug = coalesce(excluded.region_slug, region_slug),
-                    created_at = coalesce(excluded.created_at, created_at),
-                    extra = coalesce(excluded.extra, extra),
-                    gone_at = NULL
-              WHERE gone_at IS NOT NULL
-                 OR (excluded.name IS NOT name AND excluded.name IS NOT NULL)
-                 OR (excluded.region_slug IS NOT region_slug AND excluded.region_slug IS NOT NULL)
-                 OR (excluded.created_at IS NOT created_at AND excluded.created_at IS NOT NULL)
-                 OR (excluded.extra IS NOT extra AND excluded.extra IS NOT NULL)",
-        )
-        .and_then(|mut statement| {
-            statement.execute(named_params! {
-                ":id": droplet.id,
-                ":name": droplet.name,
-                ":region_slug": droplet.region_slug,
-                ":created_at": droplet.created_at.map(|time| time.to_string()),
-                ":extra": extra,
-                ":now": now,
-            })
-        })
-        .step(WRITE)?;
+    let changed = execute(
+        connection,
+        WRITE,
+        "INSERT INTO droplets (id, name, region_slug, created_at, extra, first_seen_at)
+         VALUES (:id, :name, :region_slug, :created_at, :extra, :now)
+         ON CONFLICT (id) DO UPDATE
+            SET name = coalesce(excluded.name, name),
+                region_slug = coalesce(excluded.region_slug, region_slug),
+                created_at = coalesce(excluded.created_at, created_at),
+                extra = coalesce(excluded.extra, extra),
+                gone_at = NULL
+          WHERE gone_at IS NOT NULL
+             OR (excluded.name IS NOT name AND excluded.name IS NOT NULL)
+             OR (excluded.region_slug IS NOT region_slug AND excluded.region_slug IS NOT NULL)
+             OR (excluded.created_at IS NOT created_at AND excluded.created_at IS NOT NULL)
+             OR (excluded.extra IS NOT extra AND excluded.extra IS NOT NULL)",
+        named_params! {
+            ":id": droplet.id,
+            ":name": droplet.name,
+            ":region_slug": droplet.region_slug,
+            ":created_at": droplet.created_at.map(|time| time.to_string()),
+            ":extra": extra,
+            ":now": now,
+        },
+    )?;
     if let Some(name) = droplet.name.as_deref().filter(|_| changed > 0) {
-        connection
-            .prepare_cached(
-                "INSERT INTO droplet_names (droplet_id, name, first_seen_at) VALUES (:id, :name, :now)
-                 ON CONFLICT (droplet_id, name) DO NOTHING",
-            )
-            .and_then(|mut statement| {
-                statement.execute(named_params! { ":id": droplet.id, ":name": name, ":now": now })
-            })
-            .step(WRITE)?;
+        execute(
+            connection,
+            WRITE,
+            "INSERT INTO droplet_names (droplet_id, name, first_seen_at) VALUES (:id, :name, :now)
+             ON CONFLICT (droplet_id, name) DO NOTHING",
+            named_params! { ":id": droplet.id, ":name": name, ":now": now },
+        )?;
     }
     if let Some(tags) = droplet.tags().filter(|_| changed > 0) {
         write_tags(connection, droplet.id, &tags, &now)?;
@@ -252,22 +239,20 @@ fn write_tags(
     tags: &[String],
     now: &str,
 ) -> Result<(), Error> {
-    connection
-        .prepare_cached(
-            "UPDATE droplet_tags SET gone_at = :now WHERE droplet_id = :id AND gone_at IS NULL",
-        )
-        .and_then(|mut statement| statement.execute(named_params! { ":id": id, ":now": now }))
-        .step(WRITE)?;
+    execute(
+        connection,
+        WRITE,
+        "UPDATE droplet_tags SET gone_at = :now WHERE droplet_id = :id AND gone_at IS NULL",
+        named_params! { ":id": id, ":now": now },
+    )?;
     for tag in tags {
-        connection
-            .prepare_cached(
-                "INSERT INTO droplet_tags (droplet_id, tag, first_seen_at) VALUES (:id, :tag, :now)
-                 ON CONFLICT (droplet_id, tag) DO UPDATE SET gone_at = NULL",
-            )
-            .and_then(|mut statement| {
-                statement.execute(named_params! { ":id": id, ":tag": tag, ":now": now })
-            })
-            .step(WRITE)?;
+        execute(
+            connection,
+            WRITE,
+            "INSERT INTO droplet_tags (droplet_id, tag, first_seen_at) VALUES (:id, :tag, :now)
+             ON CONFLICT (droplet_id, tag) DO UPDATE SET gone_at = NULL",
+            named_params! { ":id": id, ":tag": tag, ":now": now },
+        )?;
     }
     Ok(())
 }
@@ -277,13 +262,12 @@ fn merged_extra(connection: &Connection, droplet: &Droplet) -> Result<Option<Str
     if droplet.extra.is_empty() {
         return Ok(None);
     }
-    let known: Option<Option<String>> = connection
-        .prepare_cached("SELECT extra FROM droplets WHERE id = :id")
-        .and_then(|mut statement| {
-            statement
-                .query_row(named_params! { ":id": droplet.id }, |row| row.get("extra"))
-                .optional()
-        })
-        .step("cannot read a droplet")?;
+    let known: Option<Option<String>> = row(
+        connection,
+        "cannot read a droplet",
+        "SELECT extra FROM droplets WHERE id = :id",
+        named_params! { ":id": droplet.id },
+        |row| row.get("extra"),
+    )?;
     Ok(Some(overlay(known.flatten().as_deref(), &droplet.extra)))
 }

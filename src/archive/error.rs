@@ -31,14 +31,6 @@ pub enum Error {
         /// The expected path.
         path: PathBuf,
     },
-    /// The path is a link, and its target does not exist.
-    #[error("{} is a link to {}, which does not exist", path.display(), leads_to.display())]
-    LeadsNowhere {
-        /// The link.
-        path: PathBuf,
-        /// The target of the link.
-        leads_to: PathBuf,
-    },
     /// The file is a database of another application.
     #[error("{} is a SQLite database of another application, and is left untouched", path.display())]
     Foreign {
@@ -65,13 +57,13 @@ pub enum Error {
         /// The latest schema version that this program knows.
         known: i64,
     },
-    /// The path leads to a folder, a FIFO, a socket or a device.
-    #[error("{} is a {kind}, not a file", path.display())]
+    /// The path leads to a folder, a FIFO, a socket or a device, or is a link that leads nowhere.
+    #[error("{} is a {what}", path.display())]
     NotAFile {
         /// The path.
         path: PathBuf,
-        /// `directory`, `FIFO` …
-        kind: &'static str,
+        /// `FIFO, not a file` …
+        what: String,
     },
     /// The file is not a SQLite database, or it is damaged.
     #[error("{} is not a readable archive: {reason}", path.display())]
@@ -102,30 +94,13 @@ pub enum Error {
         /// The version after the upgrade.
         to: i64,
     },
-    /// The target path of the copy already exists.
-    #[error("{} {}", path.display(), if *is_archive { "is the archive itself" } else { "exists already" })]
-    Taken {
+    /// The target path of the copy is in use, or has a meaning for SQLite.
+    #[error("{} {reason}", path.display())]
+    BadTarget {
         /// The target of the copy.
         path: PathBuf,
-        /// True when the target is the archive itself.
-        is_archive: bool,
-    },
-    /// SQLite would treat a file beside the target as a part of the copy.
-    #[error(
-        "{} cannot be the name of a copy: SQLite would treat the existing file {} as a part of it",
-        path.display(), beside.display()
-    )]
-    NotAlone {
-        /// The target of the copy.
-        path: PathBuf,
-        /// The file beside it.
-        beside: PathBuf,
-    },
-    /// SQLite or a sync uses the target's name beside the archive.
-    #[error("{} is not a valid name for a copy: it has another meaning beside the archive", path.display())]
-    Reserved {
-        /// The target of the copy.
-        path: PathBuf,
+        /// `exists already` …
+        reason: String,
     },
     /// The copy did not pass its check.
     #[error("the copy is not sound, and was not kept: {reason}")]
@@ -181,26 +156,14 @@ impl Error {
     #[must_use]
     pub fn is_unusable_archive(&self) -> bool {
         match self {
-            Self::Missing { .. }
-            | Self::Vanished { .. }
-            | Self::LeadsNowhere { .. }
-            | Self::NotAFile { .. }
-            | Self::NameInUse { .. }
-            | Self::Foreign { .. }
-            | Self::Newer { .. }
-            | Self::Older { .. }
-            | Self::Damaged { .. }
-            | Self::Altered { .. }
-            | Self::BadCopy { .. } => true,
             Self::Locked { .. }
             | Self::File { .. }
-            | Self::Taken { .. }
-            | Self::NotAlone { .. }
+            | Self::BadTarget { .. }
             | Self::NotTogether { .. }
-            | Self::Reserved { .. }
             | Self::Stopped => false,
             Self::NoBackup { source, .. } => source.is_unusable_archive(),
             Self::Sqlite { source, .. } => is_damage(source),
+            _ => true,
         }
     }
 
@@ -212,36 +175,17 @@ impl Error {
 
     /// True when a killed writer left an unfinished transaction. SQLite must undo it before anyone can read.
     pub(super) fn is_unfinished_write(&self) -> bool {
-        self.extended_code() == Some(ffi::SQLITE_READONLY_ROLLBACK)
+        let Self::Sqlite { source, .. } = self else {
+            return false;
+        };
+        let code = source.sqlite_error().map(|error| error.extended_code);
+        code == Some(ffi::SQLITE_READONLY_ROLLBACK)
     }
 
     /// True when SQLite could not write to a file or create one.
     pub(super) fn is_unwritable(&self) -> bool {
         let code = self.code();
         matches!(code, Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen))
-    }
-
-    /// True when the system accepted no more bytes. SQLite does not always report this as a full disk.
-    fn is_refused_write(&self) -> bool {
-        matches!(
-            self.extended_code(),
-            Some(
-                ffi::SQLITE_IOERR_WRITE
-                    | ffi::SQLITE_IOERR_FSYNC
-                    | ffi::SQLITE_IOERR_DIR_FSYNC
-                    | ffi::SQLITE_IOERR_TRUNCATE
-                    | ffi::SQLITE_IOERR_SHMOPEN
-                    | ffi::SQLITE_IOERR_SHMSIZE
-                    | ffi::SQLITE_IOERR_SHMMAP
-            )
-        )
-    }
-
-    fn extended_code(&self) -> Option<std::ffi::c_int> {
-        let Self::Sqlite { source, .. } = self else {
-            return None;
-        };
-        source.sqlite_error().map(|error| error.extended_code)
     }
 
     pub(super) fn code(&self) -> Option<ErrorCode> {
@@ -262,14 +206,13 @@ impl Error {
             Self::Vanished { .. } => {
                 "put the file back or mount its volume, let nothing move it while a sync runs, and run the sync again"
             }
-            Self::LeadsNowhere { .. } => {
-                "mount or restore the target, change or delete the link, or give another file with --db"
-            }
             Self::NameInUse { .. } => {
                 "rename that object with sqlite3 (`ALTER TABLE name RENAME TO other`; drop an index or a view and \
                  create it again), then run the command again"
             }
-            Self::NotAFile { .. } => "check the path, and give that of a file with --db",
+            Self::NotAFile { .. } => {
+                "check the path, mount or restore the target of a link, or give another file with --db"
+            }
             Self::Foreign { .. } => "give another file with --db",
             Self::Newer { .. } => "install the latest archiver",
             Self::Older { .. } => "`archiver sync` upgrades it",
@@ -278,12 +221,10 @@ impl Error {
                 "if you know the change, undo it with sqlite3; if not, go back to a backup; `archiver verify` lists \
                  all problems"
             }
-            Self::Taken { .. } => "nothing is overwritten; give another name",
-            Self::NotAlone { .. } => {
-                "a database of that name left this file: give the copy another name, or move the file away first"
+            Self::BadTarget { .. } => {
+                "nothing is overwritten; give the copy another name, or move the file away first"
             }
             Self::NotTogether { .. } => "choose others with --account",
-            Self::Reserved { .. } => "give the copy another name or another folder",
             Self::BadCopy { .. } => {
                 "the archive or the disk is damaged: `archiver verify` names the damaged part; keep the file"
             }
@@ -305,14 +246,12 @@ impl Error {
             return "a sync was killed during a write: run `archiver sync` as a user that may write to the archive and \
                     its folder; this undoes the unfinished write";
         }
-        if self.is_refused_write() {
-            return "the disk may be full or failing: check the free space beside the archive and run the command \
-                    again; archived actions are safe";
-        }
         match source.sqlite_error_code() {
             _ if is_damage(source) => DAMAGE,
-            Some(ErrorCode::DiskFull) => {
-                "the disk is full; free some space, then run it again; archived actions are safe"
+            // SQLite does not always report a full disk as such.
+            Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => {
+                "the disk is full or fails: check the free space beside the archive, then run the command again; \
+                 archived actions are safe"
             }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 "end that program or its query, then run it again; archived actions are safe"

@@ -189,9 +189,9 @@ fn refuse_what_is_no_file(path: &Path) -> Result<(), Error> {
     let metadata = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(match fs::read_link(path) {
-                Ok(leads_to) => Error::LeadsNowhere {
+                Ok(leads_to) => Error::NotAFile {
                     path: path.to_owned(),
-                    leads_to,
+                    what: format!("link to {}, which does not exist", leads_to.display()),
                 },
                 Err(_) => Error::Missing {
                     path: path.to_owned(),
@@ -204,7 +204,7 @@ fn refuse_what_is_no_file(path: &Path) -> Result<(), Error> {
         None => Ok(()),
         Some(kind) => Err(Error::NotAFile {
             path: path.to_owned(),
-            kind,
+            what: format!("{kind}, not a file"),
         }),
     }
 }

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, named_params};
 
 use super::Store;
-use super::connection::atomically;
-use super::error::{Error, Step};
+use super::connection::{atomically, execute, rows};
+use super::error::Error;
 use super::listings::{ListingKind, sql_position};
 use crate::core::model::{ActionId, DropletId};
 use crate::core::time::Timestamp;
@@ -38,14 +38,14 @@ impl Store {
         ids: &BTreeSet<DropletId>,
     ) -> Result<BTreeMap<DropletId, Followed>, Error> {
         let ids = serde_json::json!(ids).to_string();
-        self.connection
-            .execute(
-                "UPDATE listings SET followed_from = NULL
-                  WHERE followed_from IS NOT NULL
-                    AND droplet_id NOT IN (SELECT value FROM json_each(:ids))",
-                named_params! { ":ids": ids },
-            )
-            .step(FOLLOW)?;
+        execute(
+            &self.connection,
+            FOLLOW,
+            "UPDATE listings SET followed_from = NULL
+              WHERE followed_from IS NOT NULL
+                AND droplet_id NOT IN (SELECT value FROM json_each(:ids))",
+            named_params! { ":ids": ids },
+        )?;
         followed(&self.connection)
     }
 
@@ -63,15 +63,21 @@ impl Store {
         let connection = &self.connection;
         atomically(connection, FOLLOW, || {
             for (droplet_id, from) in droplets {
-                set(connection, *droplet_id, *from).step(FOLLOW)?;
+                execute(
+                    connection,
+                    FOLLOW,
+                    "UPDATE listings SET followed_from = :from
+                      WHERE droplet_id = :droplet_id AND followed_from IS NOT :from",
+                    named_params! { ":droplet_id": droplet_id, ":from": sql_position(*from) },
+                )?;
             }
             if head_id > listing.head_id {
-                connection
-                    .execute(
-                        "UPDATE listings SET head_id = :head_id WHERE id = :id",
-                        named_params! { ":id": listing.id, ":head_id": head_id },
-                    )
-                    .step(FOLLOW)?;
+                execute(
+                    connection,
+                    FOLLOW,
+                    "UPDATE listings SET head_id = :head_id WHERE id = :id",
+                    named_params! { ":id": listing.id, ":head_id": head_id },
+                )?;
             }
             Ok(())
         })
@@ -83,33 +89,21 @@ impl Store {
 /// # Errors
 /// When the archive cannot be read.
 pub fn followed(connection: &Connection) -> Result<BTreeMap<DropletId, Followed>, Error> {
-    connection
-        .prepare_cached(
-            "SELECT droplet_id, followed_from, complete_at, gone_at IS NOT NULL AS is_gone
-               FROM listings LEFT JOIN droplets ON droplets.id = droplet_id
-              WHERE followed_from IS NOT NULL AND droplet_id IS NOT NULL",
-        )
-        .and_then(|mut statement| {
-            let followed = statement.query_map([], |row| {
-                let from = row.get::<_, i64>("followed_from")?.unsigned_abs();
-                let read_at: Option<String> = row.get("complete_at")?;
-                let followed = Followed {
-                    from,
-                    read_at: read_at.and_then(|time| time.parse().ok()),
-                    is_gone: row.get("is_gone")?,
-                };
-                Ok((row.get("droplet_id")?, followed))
-            })?;
-            followed.collect()
-        })
-        .step("cannot read which droplets are followed")
-}
-
-fn set(connection: &Connection, droplet_id: DropletId, from: u64) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached(
-            "UPDATE listings SET followed_from = :from
-              WHERE droplet_id = :droplet_id AND followed_from IS NOT :from",
-        )?
-        .execute(named_params! { ":droplet_id": droplet_id, ":from": sql_position(from) })
+    rows(
+        connection,
+        "cannot read which droplets are followed",
+        "SELECT droplet_id, followed_from, complete_at, gone_at IS NOT NULL AS is_gone
+           FROM listings LEFT JOIN droplets ON droplets.id = droplet_id
+          WHERE followed_from IS NOT NULL AND droplet_id IS NOT NULL",
+        [],
+        |row| {
+            let read_at: Option<String> = row.get("complete_at")?;
+            let followed = Followed {
+                from: row.get::<_, i64>("followed_from")?.unsigned_abs(),
+                read_at: read_at.and_then(|time| time.parse().ok()),
+                is_gone: row.get("is_gone")?,
+            };
+            Ok((row.get("droplet_id")?, followed))
+        },
+    )
 }

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, Row, named_params};
 
 use super::Store;
-use super::connection::atomically;
-use super::error::{Error, Step};
+use super::connection::{atomically, execute, row, rows};
+use super::error::Error;
 use crate::core::coverage::{Coverage, Interval};
 use crate::core::model::{ActionId, DropletId};
 use crate::core::time::Timestamp;
@@ -104,10 +104,8 @@ impl Store {
     /// # Errors
     /// When the archive cannot be written.
     pub fn forget_strangers(&mut self) -> Result<(), Error> {
-        self.connection
-            .execute(STRANGERS, [])
-            .step("cannot forget the listing of an unknown droplet")?;
-        Ok(())
+        const FORGET: &str = "cannot forget the listing of an unknown droplet";
+        execute(&self.connection, FORGET, STRANGERS, []).map(|_| ())
     }
 
     /// Stores the length of a listing, and replaces any earlier length.
@@ -115,13 +113,13 @@ impl Store {
     /// # Errors
     /// When the archive cannot be written.
     pub fn set_total(&mut self, kind: ListingKind, total: Option<u64>) -> Result<(), Error> {
-        self.connection
-            .execute(
-                "UPDATE listings SET total = :total WHERE path = :path",
-                named_params! { ":path": kind.path(), ":total": total.map(sql_position) },
-            )
-            .step("cannot note the length of a listing")?;
-        Ok(())
+        execute(
+            &self.connection,
+            LENGTH,
+            "UPDATE listings SET total = :total WHERE path = :path",
+            named_params! { ":path": kind.path(), ":total": total.map(sql_position) },
+        )
+        .map(|_| ())
     }
 
     /// Marks each listing as complete: its oldest `total` actions are archived, and this is proven.
@@ -151,20 +149,20 @@ impl Store {
         atomically(&self.connection, COMPLETE, || {
             forget(&self.connection, listing_id)?;
             mark_complete(&self.connection, listing_id, total, now)?;
-            self.connection
-                .execute(
-                    "UPDATE listings
-                        SET total = :total, proven_since = :now,
-                            audit_position = 0, audit_began_at = NULL, audited_at = :now
-                      WHERE id = :listing_id",
-                    named_params! {
-                        ":listing_id": listing_id,
-                        ":total": sql_position(total),
-                        ":now": now.to_string(),
-                    },
-                )
-                .step(COMPLETE)?;
-            Ok(())
+            execute(
+                &self.connection,
+                COMPLETE,
+                "UPDATE listings
+                    SET total = :total, proven_since = :now,
+                        audit_position = 0, audit_began_at = NULL, audited_at = :now
+                  WHERE id = :listing_id",
+                named_params! {
+                    ":listing_id": listing_id,
+                    ":total": sql_position(total),
+                    ":now": now.to_string(),
+                },
+            )
+            .map(|_| ())
         })
     }
 
@@ -174,13 +172,8 @@ impl Store {
     /// When the archive cannot be read.
     pub fn complete_droplets(&self) -> Result<BTreeSet<DropletId>, Error> {
         let sql = "SELECT droplet_id FROM listings WHERE complete_total IS NOT NULL AND droplet_id IS NOT NULL";
-        self.connection
-            .prepare(sql)
-            .and_then(|mut statement| {
-                let ids = statement.query_map([], |row| row.get(0))?;
-                ids.collect()
-            })
-            .step("cannot read which listings are complete")
+        let step = "cannot read which listings are complete";
+        rows(&self.connection, step, sql, [], |row| row.get(0))
     }
 
     /// The number of archived actions that belong to a listing, as far as rows can tell. Counts ids greater than
@@ -195,21 +188,19 @@ impl Store {
         after: ActionId,
         up_to: ActionId,
     ) -> Result<u64, Error> {
-        let droplet_id = kind.droplet_id();
-        let count: i64 = match droplet_id {
-            None => self.connection.query_row(
-                "SELECT count(*) FROM actions WHERE id > :after AND id <= :up_to AND first_seen_run IS NOT NULL",
-                named_params! { ":after": after, ":up_to": up_to },
-                |row| row.get(0),
-            ),
-            Some(_) => self.connection.query_row(
-                ACTIONS_OF_DROPLET,
-                named_params! { ":droplet_id": droplet_id, ":after": after, ":up_to": up_to },
-                |row| row.get(0),
-            ),
-        }
-        .step("cannot count the archived actions")?;
-        Ok(count.unsigned_abs())
+        const COUNT: &str = "cannot count the archived actions";
+        let read = |row: &Row<'_>| row.get::<_, i64>(0);
+        let count = match kind.droplet_id() {
+            None => {
+                let range = named_params! { ":after": after, ":up_to": up_to };
+                row(&self.connection, COUNT, ACTIONS_OF_ACCOUNT, range, read)
+            }
+            Some(id) => {
+                let range = named_params! { ":droplet_id": id, ":after": after, ":up_to": up_to };
+                row(&self.connection, COUNT, ACTIONS_OF_DROPLET, range, read)
+            }
+        }?;
+        Ok(count.map_or(0, i64::unsigned_abs))
     }
 
     /// The greatest id among the actions of a listing that a sync archived.
@@ -218,9 +209,11 @@ impl Store {
     /// When the archive cannot be read.
     pub fn newest_action(&self, kind: ListingKind) -> Result<Option<ActionId>, Error> {
         let parameters = named_params! { ":droplet_id": kind.droplet_id() };
-        self.connection
-            .query_row(NEWEST_ACTION, parameters, |row| row.get(0))
-            .step("cannot read the newest archived action")
+        let step = "cannot read the newest archived action";
+        let newest = row(&self.connection, step, NEWEST_ACTION, parameters, |row| {
+            row.get(0)
+        })?;
+        Ok(newest.flatten())
     }
 }
 
@@ -238,6 +231,9 @@ SELECT CASE WHEN :droplet_id IS NULL THEN (SELECT max(id) FROM actions WHERE fir
                      AND (SELECT first_seen_run FROM actions WHERE actions.id = it.id) IS NOT NULL)
         END";
 
+const ACTIONS_OF_ACCOUNT: &str = "
+SELECT count(*) FROM actions WHERE id > :after AND id <= :up_to AND first_seen_run IS NOT NULL";
+
 pub(super) const ACTIONS_OF_DROPLET: &str = "
 SELECT count(*)
   FROM droplet_actions AS it
@@ -246,6 +242,7 @@ SELECT count(*)
 
 const COMPLETE: &str = "cannot note that a listing is complete";
 const FORGET: &str = "cannot forget what is covered of a listing";
+const LENGTH: &str = "cannot note the length of a listing";
 
 pub(super) const FIND: &str =
     "SELECT id, total, complete_total, head_id FROM listings WHERE path = :path";
@@ -258,27 +255,22 @@ DELETE FROM coverage
  WHERE listing_id = :listing_id AND start_position >= :start AND end_position <= :end";
 
 fn find(connection: &Connection, kind: ListingKind) -> Result<Option<Listing>, Error> {
-    let found = connection
-        .prepare_cached(FIND)
-        .and_then(|mut statement| {
-            statement
-                .query_row(named_params! { ":path": kind.path() }, |row| {
-                    let length = |name: &str| {
-                        row.get::<_, Option<i64>>(name)
-                            .map(|length| length.map(i64::unsigned_abs))
-                    };
-                    Ok(Listing {
-                        id: row.get("id")?,
-                        kind,
-                        total: length("total")?,
-                        complete_total: length("complete_total")?,
-                        head_id: row.get("head_id")?,
-                        coverage: Coverage::new(),
-                    })
-                })
-                .optional()
+    let path = named_params! { ":path": kind.path() };
+    let step = "cannot read what is known of a listing";
+    let found = row(connection, step, FIND, path, |row| {
+        let length = |name: &str| {
+            row.get::<_, Option<i64>>(name)
+                .map(|length| length.map(i64::unsigned_abs))
+        };
+        Ok(Listing {
+            id: row.get("id")?,
+            kind,
+            total: length("total")?,
+            complete_total: length("complete_total")?,
+            head_id: row.get("head_id")?,
+            coverage: Coverage::new(),
         })
-        .step("cannot read what is known of a listing")?;
+    })?;
     let Some(listing) = found else {
         return Ok(None);
     };
@@ -299,48 +291,42 @@ fn mark_complete(
         end: total,
     };
     cover(connection, listing_id, beginning)?;
-    connection
-        .prepare_cached(
-            "UPDATE listings
-                SET total = max(coalesce(total, 0), :total), complete_total = :total, complete_at = :now,
-                    proven_since = coalesce(proven_since, :now)
-              WHERE id = :listing_id",
-        )
-        .and_then(|mut statement| {
-            statement.execute(named_params! {
-                ":listing_id": listing_id,
-                ":total": sql_position(total),
-                ":now": now.to_string(),
-            })
-        })
-        .step(COMPLETE)?;
-    Ok(())
+    execute(
+        connection,
+        COMPLETE,
+        "UPDATE listings
+            SET total = max(coalesce(total, 0), :total), complete_total = :total, complete_at = :now,
+                proven_since = coalesce(proven_since, :now)
+          WHERE id = :listing_id",
+        named_params! {
+            ":listing_id": listing_id,
+            ":total": sql_position(total),
+            ":now": now.to_string(),
+        },
+    )
+    .map(|_| ())
 }
 
 fn insert(connection: &Connection, kind: ListingKind) -> Result<i64, Error> {
-    connection
-        .prepare_cached("INSERT INTO listings (path, droplet_id) VALUES (:path, :droplet_id)")
-        .and_then(|mut statement| {
-            statement
-                .insert(named_params! { ":path": kind.path(), ":droplet_id": kind.droplet_id() })
-        })
-        .step("cannot add a listing")
+    execute(
+        connection,
+        "cannot add a listing",
+        "INSERT INTO listings (path, droplet_id) VALUES (:path, :droplet_id)",
+        named_params! { ":path": kind.path(), ":droplet_id": kind.droplet_id() },
+    )?;
+    Ok(connection.last_insert_rowid())
 }
 
 fn coverage(connection: &Connection, listing_id: i64) -> Result<Coverage, Error> {
-    connection
-        .prepare_cached(COVERAGE)
-        .and_then(|mut statement| {
-            let rows = statement.query_map(named_params! { ":listing_id": listing_id }, |row| {
-                let position = |name: &str| row.get(name).map(i64::unsigned_abs);
-                Ok(Interval {
-                    start: position("start_position")?,
-                    end: position("end_position")?,
-                })
-            })?;
-            rows.collect()
+    let step = "cannot read what is covered of a listing";
+    let parameters = named_params! { ":listing_id": listing_id };
+    rows(connection, step, COVERAGE, parameters, |row| {
+        let position = |name: &str| row.get(name).map(i64::unsigned_abs);
+        Ok(Interval {
+            start: position("start_position")?,
+            end: position("end_position")?,
         })
-        .step("cannot read what is covered of a listing")
+    })
 }
 
 /// The coverage of every listing.
@@ -350,15 +336,11 @@ fn coverage(connection: &Connection, listing_id: i64) -> Result<Coverage, Error>
 pub fn coverage_by_listing(
     connection: &Connection,
 ) -> Result<BTreeMap<ListingKind, Coverage>, Error> {
-    let listings: Vec<(i64, String, Option<DropletId>)> = connection
-        .prepare_cached("SELECT id, path, droplet_id FROM listings")
-        .and_then(|mut statement| {
-            let listings = statement.query_map([], |row| {
-                Ok((row.get("id")?, row.get("path")?, row.get("droplet_id")?))
-            })?;
-            listings.collect()
-        })
-        .step("cannot read what is known of the listings")?;
+    let sql = "SELECT id, path, droplet_id FROM listings";
+    let step = "cannot read what is known of the listings";
+    let listings: Vec<(i64, String, Option<DropletId>)> = rows(connection, step, sql, [], |row| {
+        Ok((row.get("id")?, row.get("path")?, row.get("droplet_id")?))
+    })?;
     let mut covered = BTreeMap::new();
     for (id, path, droplet_id) in listings {
         let kinds = [ListingKind::Account, ListingKind::Followed].into_iter();
@@ -399,10 +381,8 @@ pub(super) fn cover(
         "INSERT INTO coverage (listing_id, start_position, end_position)
          VALUES (:listing_id, :start, :end)",
     ] {
-        connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.execute(parameters))
-            .step("cannot note what is covered of a listing")?;
+        let step = "cannot note what is covered of a listing";
+        execute(connection, step, sql, parameters)?;
     }
     Ok(())
 }
@@ -416,9 +396,12 @@ pub(super) fn forget(connection: &Connection, listing_id: i64) -> Result<(), Err
                 audit_position = 0, audit_began_at = NULL
           WHERE id = :listing_id",
     ] {
-        connection
-            .execute(sql, named_params! { ":listing_id": listing_id })
-            .step(FORGET)?;
+        execute(
+            connection,
+            FORGET,
+            sql,
+            named_params! { ":listing_id": listing_id },
+        )?;
     }
     Ok(())
 }
@@ -429,17 +412,14 @@ pub(super) fn raise_total(
     listing_id: i64,
     total: u64,
 ) -> Result<(), Error> {
-    connection
-        .prepare_cached(
-            "UPDATE listings SET total = :total
-              WHERE id = :listing_id AND (total IS NULL OR total < :total)",
-        )
-        .and_then(|mut statement| {
-            statement
-                .execute(named_params! { ":listing_id": listing_id, ":total": sql_position(total) })
-        })
-        .step("cannot note the length of a listing")?;
-    Ok(())
+    execute(
+        connection,
+        LENGTH,
+        "UPDATE listings SET total = :total
+          WHERE id = :listing_id AND (total IS NULL OR total < :total)",
+        named_params! { ":listing_id": listing_id, ":total": sql_position(total) },
+    )
+    .map(|_| ())
 }
 
 pub(super) fn sql_position(position: u64) -> i64 {

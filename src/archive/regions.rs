@@ -7,9 +7,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, named_params};
 
-use super::error::{Error, Step};
+use super::connection::{execute, row, rows};
+use super::error::Error;
 use super::upsert::overlay;
 use crate::core::model::{Action, Region};
 use crate::core::time::Timestamp;
@@ -32,6 +33,7 @@ const MOST_BYTES: usize = 1 << 20;
 const LONGEST_SLUG: usize = 256;
 const REFRESH_AFTER_SECONDS: i64 = 24 * 3600;
 const WRITE: &str = "cannot archive a region";
+const READ: &str = "cannot read a region";
 
 impl WrittenRegions {
     pub(super) fn clear(&mut self) {
@@ -136,40 +138,32 @@ fn write_region(connection: &Connection, region: &Region, now: Timestamp) -> Res
     }
     let seen_at = now.to_string();
     let seen_at = known.map_or(seen_at.clone(), |known| known.last_seen_at.max(seen_at));
-    connection
-        .prepare_cached(
-            "INSERT INTO regions (slug, name, available, extra, first_seen_at, last_seen_at)
-             VALUES (:slug, :name, :available, :extra, :seen_at, :seen_at)
-             ON CONFLICT (slug) DO UPDATE
-                SET name = coalesce(excluded.name, name),
-                    available = coalesce(excluded.available, available),
-                    extra = coalesce(excluded.extra, extra),
-                    last_seen_at = excluded.last_seen_at",
-        )
-        .and_then(|mut statement| {
-            statement.execute(named_params! {
-                ":slug": region.slug,
-                ":name": region.name,
-                ":available": region.available,
-                ":extra": extra,
-                ":seen_at": seen_at,
-            })
-        })
-        .step(WRITE)?;
-    write_members(
+    execute(
         connection,
-        FEATURES.write,
-        &region.slug,
-        &region.features,
-        &seen_at,
+        WRITE,
+        "INSERT INTO regions (slug, name, available, extra, first_seen_at, last_seen_at)
+         VALUES (:slug, :name, :available, :extra, :seen_at, :seen_at)
+         ON CONFLICT (slug) DO UPDATE
+            SET name = coalesce(excluded.name, name),
+                available = coalesce(excluded.available, available),
+                extra = coalesce(excluded.extra, extra),
+                last_seen_at = excluded.last_seen_at",
+        named_params! {
+            ":slug": region.slug,
+            ":name": region.name,
+            ":available": region.available,
+            ":extra": extra,
+            ":seen_at": seen_at,
+        },
     )?;
-    write_members(
-        connection,
-        SIZES.write,
-        &region.slug,
-        &region.sizes,
-        &seen_at,
-    )
+    for (members, names) in [(FEATURES, &region.features), (SIZES, &region.sizes)] {
+        for name in names {
+            let parameters =
+                named_params! { ":slug": region.slug, ":member": name, ":seen_at": seen_at };
+            execute(connection, WRITE, members.write, parameters)?;
+        }
+    }
+    Ok(())
 }
 
 /// True when the region has new information, or was last written more than a day ago.
@@ -218,22 +212,6 @@ pub(super) const SIZES: Members = Members {
                WHERE region_slug = :slug AND region_sizes.last_seen_at = regions.last_seen_at",
 };
 
-fn write_members(
-    connection: &Connection,
-    sql: &str,
-    slug: &str,
-    members: &[String],
-    seen_at: &str,
-) -> Result<(), Error> {
-    let mut statement = connection.prepare_cached(sql).step(WRITE)?;
-    for member in members {
-        statement
-            .execute(named_params! { ":slug": slug, ":member": member, ":seen_at": seen_at })
-            .step(WRITE)?;
-    }
-    Ok(())
-}
-
 /// True when `said` differs from the set seen last. An empty `said` means no information.
 fn members_differ(
     connection: &Connection,
@@ -244,14 +222,8 @@ fn members_differ(
     if said.is_empty() {
         return Ok(false);
     }
-    let current: BTreeSet<String> = connection
-        .prepare_cached(sql)
-        .and_then(|mut statement| {
-            statement
-                .query_map(named_params! { ":slug": slug }, |row| row.get(0))?
-                .collect()
-        })
-        .step("cannot read a region")?;
+    let slug = named_params! { ":slug": slug };
+    let current: BTreeSet<String> = rows(connection, READ, sql, slug, |row| row.get(0))?;
     let said: BTreeSet<&String> = said.iter().collect();
     Ok(!said.into_iter().eq(&current))
 }
@@ -260,33 +232,25 @@ pub(super) const KNOWN: &str =
     "SELECT name, available, extra, last_seen_at FROM regions WHERE slug = :slug";
 
 fn known(connection: &Connection, slug: &str) -> Result<Option<Known>, Error> {
-    connection
-        .prepare_cached(KNOWN)
-        .and_then(|mut statement| {
-            statement
-                .query_row(named_params! { ":slug": slug }, |row| {
-                    Ok(Known {
-                        name: row.get("name")?,
-                        available: row.get("available")?,
-                        extra: row.get("extra")?,
-                        last_seen_at: row.get("last_seen_at")?,
-                    })
-                })
-                .optional()
+    let slug = named_params! { ":slug": slug };
+    row(connection, READ, KNOWN, slug, |row| {
+        Ok(Known {
+            name: row.get("name")?,
+            available: row.get("available")?,
+            extra: row.get("extra")?,
+            last_seen_at: row.get("last_seen_at")?,
         })
-        .step("cannot read a region")
+    })
 }
 
 /// Writes a region of which only the slug is known.
 fn write_slug(connection: &Connection, slug: &str, now: Timestamp) -> Result<(), Error> {
-    connection
-        .prepare_cached(
-            "INSERT INTO regions (slug, first_seen_at, last_seen_at) VALUES (:slug, :now, :now)
-             ON CONFLICT (slug) DO NOTHING",
-        )
-        .and_then(|mut statement| {
-            statement.execute(named_params! { ":slug": slug, ":now": now.to_string() })
-        })
-        .step(WRITE)?;
-    Ok(())
+    execute(
+        connection,
+        WRITE,
+        "INSERT INTO regions (slug, first_seen_at, last_seen_at) VALUES (:slug, :now, :now)
+         ON CONFLICT (slug) DO NOTHING",
+        named_params! { ":slug": slug, ":now": now.to_string() },
+    )
+    .map(|_| ())
 }

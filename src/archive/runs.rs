@@ -1,9 +1,10 @@
 //! The log of sync runs: one row each, written at the start and again at the end.
 
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, named_params};
 
 use super::Store;
-use super::error::{Error, Step};
+use super::connection::{execute, row};
+use super::error::Error;
 use crate::core::time::Timestamp;
 
 /// The number of a sync run.
@@ -71,10 +72,10 @@ SELECT started_at
  WHERE finished_at IS NOT NULL
  ORDER BY id DESC
  LIMIT 1";
-    let started_at: Option<String> = archive
-        .query_row(LAST, [], |row| row.get("started_at"))
-        .optional()
-        .step("cannot read the log of syncs")?;
+    let step = "cannot read the log of syncs";
+    let started_at = row(archive, step, LAST, [], |row| {
+        row.get::<_, String>("started_at")
+    })?;
     Ok(started_at.and_then(|text| text.parse().ok()))
 }
 
@@ -93,17 +94,18 @@ UPDATE sync_runs
         return Ok(());
     }
     let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    connection
-        .prepare_cached(COUNT)
-        .and_then(|mut statement| {
-            statement.execute(named_params! {
-                ":run": run,
-                ":inserted": number(inserted),
-                ":updated": number(updated),
-            })
-        })
-        .map(|_| ())
-        .step("cannot note what a sync archived")
+    let parameters = named_params! {
+        ":run": run,
+        ":inserted": number(inserted),
+        ":updated": number(updated),
+    };
+    execute(
+        connection,
+        "cannot note what a sync archived",
+        COUNT,
+        parameters,
+    )
+    .map(|_| ())
 }
 
 impl Store {
@@ -115,16 +117,16 @@ impl Store {
         // A store may outlive a sync. A region that one sync wrote a day ago is due again in the next.
         self.written_regions.clear();
         self.archived = None;
-        self.connection
-            .execute(
-                "INSERT INTO sync_runs (started_at, scope, version) VALUES (:now, :scope, :version)",
-                named_params! {
-                    ":now": now.to_string(),
-                    ":scope": scope,
-                    ":version": env!("CARGO_PKG_VERSION"),
-                },
-            )
-            .step("cannot note that a sync starts")?;
+        execute(
+            &self.connection,
+            "cannot note that a sync starts",
+            "INSERT INTO sync_runs (started_at, scope, version) VALUES (:now, :scope, :version)",
+            named_params! {
+                ":now": now.to_string(),
+                ":scope": scope,
+                ":version": env!("CARGO_PKG_VERSION"),
+            },
+        )?;
         Ok(self.connection.last_insert_rowid())
     }
 
@@ -139,8 +141,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), Error> {
         let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        self.connection
-            .execute(
+        execute(
+                &self.connection,
+                "cannot note how the sync ended",
                 "UPDATE sync_runs
                     SET finished_at = :now, outcome = :outcome, requests = :requests, retries = :retries,
                         faults = :faults, inserted = max(inserted, :inserted), updated = max(updated, :updated),
@@ -163,7 +166,6 @@ impl Store {
                     ":message": summary.message,
                 },
             )
-            .step("cannot note how the sync ended")?;
-        Ok(())
+            .map(|_| ())
     }
 }

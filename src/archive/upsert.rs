@@ -3,10 +3,11 @@
 //! Information only grows. An answer of the API replaces known values, except by null, and reopens no settled status. A
 //! file only adds what is unknown.
 
+use super::connection::row;
 use super::error::{Error, Step};
 use super::runs::RunId;
 use crate::core::model::{Action, ActionId, Extra};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, named_params, params};
+use rusqlite::{CachedStatement, Connection, named_params, params};
 
 /// The result of writing an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,14 +196,14 @@ fn merged_extra(
     if action.extra.is_empty() {
         return Ok(None);
     }
-    let known: Option<Option<String>> = connection
-        .prepare_cached(KNOWN_EXTRA)
-        .and_then(|mut statement| {
-            statement
-                .query_row(named_params! { ":id": action.id }, |row| row.get("extra"))
-                .optional()
-        })
-        .step("cannot read an action")?;
+    let id = named_params! { ":id": action.id };
+    let known: Option<Option<String>> = row(
+        connection,
+        "cannot read an action",
+        KNOWN_EXTRA,
+        id,
+        |row| row.get("extra"),
+    )?;
     let known = known.flatten();
     Ok(Some(match seen_by {
         SeenBy::Run(_) => overlay(known.as_deref(), &action.extra),

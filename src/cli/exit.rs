@@ -167,10 +167,7 @@ impl From<archive::Error> for Failure {
         let status = match &error {
             archive::Error::Locked { .. } => Status::Locked,
             error if error.is_busy() => Status::KeptLocked,
-            archive::Error::Taken { .. }
-            | archive::Error::Reserved { .. }
-            | archive::Error::NotAlone { .. }
-            | archive::Error::NotTogether { .. } => Status::Usage,
+            archive::Error::BadTarget { .. } | archive::Error::NotTogether { .. } => Status::Usage,
             error if error.is_unusable_archive() => Status::UnusableArchive,
             _ => Status::Failed,
         };
