@@ -198,7 +198,6 @@ impl Store {
                     ":actions_refused_at": account.actions_refused_at.map(|time| time.to_string()),
                 },
             )
-            .map(|_| ())
     }
 }
 

@@ -205,7 +205,7 @@ impl Store {
     pub fn note_asked_for(&mut self, id: ActionId, now: Timestamp) -> Result<(), Error> {
         let step = "cannot note that an action was asked for";
         let parameters = named_params! { ":id": id, ":now": now.to_string() };
-        execute(&self.connection, step, NOTE_ASKED_FOR, parameters).map(|_| ())
+        execute(&self.connection, step, NOTE_ASKED_FOR, parameters)
     }
 
     /// Archives an action that the API returned by its id.
@@ -289,5 +289,4 @@ pub(super) fn link(
          ON CONFLICT (droplet_id, action_id) DO NOTHING",
         named_params! { ":droplet_id": droplet_id, ":action_id": action.id },
     )
-    .map(|_| ())
 }

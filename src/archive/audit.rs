@@ -107,6 +107,6 @@ impl Store {
             ":is_proven": is_proven,
             ":now": now.to_string(),
         };
-        execute(&self.connection, STEP, NOTE, parameters).map(|_| ())
+        execute(&self.connection, STEP, NOTE, parameters)
     }
 }

@@ -11,22 +11,21 @@
 //! back and found sound. So a file with the final name is always complete, and an existing file of that name is never
 //! changed.
 
-use super::connection::{open_any_version, prepare};
+use super::connection::{open_any_version, prepare, rows};
 use super::error::{Error, Step, file_error, unfit};
 use super::file::{companions, in_full, left_beside};
 use super::file::{own, sync_folder};
-use super::interrupt::{LockWait, patiently, watched};
+use super::interrupt::{LockWait, or_stopped, watched};
 use super::lock::lock_of;
-use super::migrations;
+use super::{migrations, schema_drift};
 use crate::core::cancellation::Cancellation;
 use crate::core::files::{folder_of, is_at};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use std::{fs, io};
 use tempfile::NamedTempFile;
 
@@ -63,9 +62,8 @@ pub fn back_up(
     target: &Path,
     cancellation: &Cancellation,
 ) -> Result<Copied, Error> {
-    let at_once = LockWait::new(&Cancellation::never()).up_to(Duration::ZERO);
-    let open = || open_any_version(archive, &at_once);
-    let source = patiently(cancellation, open)?;
+    let source = open_any_version(archive, &LockWait::new(cancellation));
+    let source = or_stopped(source, cancellation)?;
     refuse_target(archive, target)?;
     remove_killed(target);
     copy(&source, target, cancellation)
@@ -123,7 +121,7 @@ pub(super) fn copy(
     let mut partial = make(target).map_err(cannot_write)?;
     let tx = source.unchecked_transaction().step(COPY)?;
     let (schema_version, rows) = watched(&tx, cancellation, || {
-        let version = patiently(cancellation, || migrations::version(&tx))?;
+        let version = migrations::version(&tx)?;
         let rows = count_rows(&tx, version)?;
         copy_pages(&tx, &partial, cancellation)?;
         Ok((version, rows))
@@ -241,41 +239,31 @@ pub(super) fn count_rows(
     version: i64,
 ) -> Result<BTreeMap<String, u64>, Error> {
     const COUNT: &str = "cannot count the archive's rows";
-    let model = migrations::model(version)?;
-    let mut tables = model
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
-        .step(COUNT)?;
-    let names = tables
-        .query_map([], |row| row.get::<_, String>(0))
-        .step(COUNT)?;
-    let mut rows = BTreeMap::new();
-    for name in names {
-        let name = name.step(COUNT)?;
-        refuse_no_table(connection, &name)?;
+    let there = tables(connection)?;
+    let mut counts = BTreeMap::new();
+    for name in tables(&migrations::model(version)?)? {
+        if !there.contains(&name) {
+            return Err(Error::Altered {
+                path: connection.path().unwrap_or_default().into(),
+                what: format!("the table `{name}` is missing, or is not a table"),
+            });
+        }
         let count: i64 = connection
             .query_row(&format!("SELECT count(*) FROM \"{name}\""), [], |row| {
                 row.get(0)
             })
             .step(COUNT)?;
-        rows.insert(name, count.unsigned_abs());
+        counts.insert(name, count.unsigned_abs());
     }
-    Ok(rows)
+    Ok(counts)
 }
 
-/// Refuses a view in the place of a table. A view may return rows without end, and none of them is in the file.
-fn refuse_no_table(connection: &Connection, name: &str) -> Result<(), Error> {
-    const IS_TABLE: &str = "SELECT count(*) FROM sqlite_schema
-                             WHERE name = ?1 COLLATE NOCASE AND type = 'table' AND rootpage > 0";
-    let tables: i64 = connection
-        .query_row(IS_TABLE, [name], |row| row.get(0))
-        .step("cannot read the archive's schema")?;
-    if tables > 0 {
-        return Ok(());
-    }
-    Err(Error::Altered {
-        path: connection.path().unwrap_or_default().into(),
-        what: format!("the table `{name}` is missing, or is not a table"),
-    })
+/// The tables, without a view in the place of one: it may return rows without end, and none of them is in the file.
+fn tables(connection: &Connection) -> Result<BTreeSet<String>, Error> {
+    let sql = "SELECT lower(CAST(name AS TEXT)) FROM sqlite_schema
+                WHERE type = 'table' AND rootpage > 0 AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+    let step = "cannot read the archive's schema";
+    rows(connection, step, sql, [], |row| schema_drift::text(row, 0))
 }
 
 const ENDING: &str = ".partial";

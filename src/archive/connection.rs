@@ -1,7 +1,7 @@
 //! Connections to the file: their settings, and the checks at the start of each connection.
 
 use super::error::{Error, Step, is_corrupt, unfit};
-use super::file::{Header, check_header, impossible_version};
+use super::file::{check_header, impossible_version};
 use super::interrupt::LockWait;
 use super::{Store, file, migrations};
 use rusqlite::config::DbConfig;
@@ -36,12 +36,12 @@ pub fn limit_cache(connection: &Connection, kibibytes: usize) -> Result<(), Erro
 /// # Errors
 /// [`Error::Missing`] when the file does not exist or is empty. Other errors when it is foreign, newer or damaged.
 pub fn expect_archive(path: &Path) -> Result<(), Error> {
-    match check_header(path)? {
-        Header::Ours => Ok(()),
-        Header::Empty => Err(Error::Missing {
+    if check_header(path)? {
+        return Err(Error::Missing {
             path: path.to_owned(),
-        }),
+        });
     }
+    Ok(())
 }
 
 /// Opens an archive of any version for reading only. `lock_wait` limits the wait for the lock of another program.
@@ -205,7 +205,7 @@ impl Store {
     /// When the archive cannot be written.
     pub fn begin_batch(&mut self) -> Result<(), Error> {
         self.leave_readers_alone()?;
-        execute(&self.connection, BATCH, "BEGIN IMMEDIATE", []).map(|_| ())
+        execute(&self.connection, BATCH, "BEGIN IMMEDIATE", [])
     }
 
     /// Archives the batch.
@@ -217,7 +217,7 @@ impl Store {
         if committed.is_err() {
             self.discard_batch();
         }
-        committed.map(|_| ())
+        committed
     }
 
     /// Discards the batch after a failure in it.
@@ -231,16 +231,17 @@ impl Store {
     }
 }
 
-/// Runs a statement, which stays prepared for the next time. Returns the number of changed rows.
+/// Runs a statement, which stays prepared for the next time.
 pub(super) fn execute(
     connection: &Connection,
     step: &'static str,
     sql: &str,
     parameters: impl Params,
-) -> Result<usize, Error> {
+) -> Result<(), Error> {
     connection
         .prepare_cached(sql)
         .and_then(|mut statement| statement.execute(parameters))
+        .map(|_| ())
         .step(step)
 }
 

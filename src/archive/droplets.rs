@@ -192,7 +192,7 @@ impl Store {
 fn upsert(connection: &Connection, droplet: &Droplet, now: Timestamp) -> Result<u64, Error> {
     let extra = merged_extra(connection, droplet)?;
     let now = now.to_string();
-    let changed = execute(
+    execute(
         connection,
         WRITE,
         "INSERT INTO droplets (id, name, region_slug, created_at, extra, first_seen_at)
@@ -217,6 +217,7 @@ fn upsert(connection: &Connection, droplet: &Droplet, now: Timestamp) -> Result<
             ":now": now,
         },
     )?;
+    let changed = connection.changes();
     if let Some(name) = droplet.name.as_deref().filter(|_| changed > 0) {
         execute(
             connection,
@@ -229,7 +230,7 @@ fn upsert(connection: &Connection, droplet: &Droplet, now: Timestamp) -> Result<
     if let Some(tags) = droplet.tags().filter(|_| changed > 0) {
         write_tags(connection, droplet.id, &tags, &now)?;
     }
-    Ok(changed as u64)
+    Ok(changed)
 }
 
 /// All known tags are gone, except these.

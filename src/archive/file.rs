@@ -12,15 +12,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// The result of reading the first bytes (<https://www.sqlite.org/fileformat.html#the_database_header>).
-pub(super) enum Header {
-    /// No bytes: a new archive.
-    Empty,
-    /// An archive, and not of a later version as far as these bytes tell.
-    Ours,
-}
-
-pub(super) fn check_header(path: &Path) -> Result<Header, Error> {
+/// Refuses a file that is no archive, or one of a later version, as far as its first bytes tell
+/// (<https://www.sqlite.org/fileformat.html#the_database_header>). Returns true for an empty file, which is a new archive.
+pub(super) fn check_header(path: &Path) -> Result<bool, Error> {
     const LENGTH: u64 = 100;
     let mut header = Vec::new();
     refuse_what_is_no_file(path)?;
@@ -33,7 +27,7 @@ pub(super) fn check_header(path: &Path) -> Result<Header, Error> {
         .read_to_end(&mut header)
         .map_err(file_error("cannot read the archive", path))?;
     if header.is_empty() {
-        return Ok(Header::Empty);
+        return Ok(true);
     }
     let number = |offset: usize| {
         let bytes = header.get(offset..offset + 4);
@@ -63,7 +57,7 @@ pub(super) fn check_header(path: &Path) -> Result<Header, Error> {
         let what = "is unknown: it is damaged, or needs a newer program";
         return damaged(&format!("its file format {format} {what}"));
     }
-    refuse_version(path, version.into()).map(|()| Header::Ours)
+    refuse_version(path, version.into()).map(|()| false)
 }
 
 /// True when the file says that changes are in a log beside it. Call this only when the process holds no lock on the

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::actions::Recorded;
 use super::connection::{connect_nowhere, damaged, open_any_version};
 use super::error::{Error, Step};
-use super::indexes::LargeIndexes;
+use super::indexes::are_deferred;
 use super::interrupt::LockWait;
 use super::upsert::{ImportId, SeenBy, Upsert};
 use super::{Store, WrittenRegions, migrations};
@@ -172,7 +172,7 @@ impl Store {
         };
         let connection = connection.map_err(|error| damaged(path, error))?;
         Ok(Self {
-            large_indexes: LargeIndexes::of(&connection)?,
+            are_indexes_deferred: are_deferred(&connection)?,
             connection,
             lock_wait: lock_wait.clone(),
             place: None,

@@ -10,8 +10,8 @@
 use rusqlite::{Connection, ErrorCode};
 
 use super::Store;
-use super::connection::atomically;
 use super::connection::{CACHE, set_cache};
+use super::connection::{atomically, execute, row, rows};
 use super::error::{Error, Step};
 use super::interrupt::INSTRUCTIONS_BETWEEN_LOOKS;
 use super::migrations;
@@ -30,24 +30,9 @@ const CACHE_WHILE_SORTING: &str = "-256";
 const DEFER: &str = "cannot put off the archive's indexes";
 const MAKE: &str = "cannot make the archive's indexes";
 
-/// The state of the large indexes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum LargeIndexes {
-    /// All of them exist.
-    #[default]
-    UpToDate,
-    /// The sync creates them after it has read its listings.
-    Deferred,
-}
-
-impl LargeIndexes {
-    pub(super) fn of(connection: &Connection) -> Result<Self, Error> {
-        Ok(if existing(connection)?.len() < LARGE.len() {
-            Self::Deferred
-        } else {
-            Self::UpToDate
-        })
-    }
+/// True when a large index is missing: a sync creates it after it has read its listings.
+pub(super) fn are_deferred(connection: &Connection) -> Result<bool, Error> {
+    Ok(existing(connection)?.len() < LARGE.len())
 }
 
 impl Store {
@@ -64,18 +49,18 @@ impl Store {
             Some(archived) => archived,
             None => *self.archived.insert(count(&self.connection)?),
         };
-        if self.large_indexes == LargeIndexes::Deferred || expected / 2 < archived {
+        if self.are_indexes_deferred || expected / 2 < archived {
             return Ok(());
         }
         let connection = &self.connection;
         atomically(connection, DEFER, || {
             for name in LARGE {
                 let sql = format!("DROP INDEX IF EXISTS {name}");
-                connection.execute(&sql, []).step(DEFER)?;
+                execute(connection, DEFER, &sql, [])?;
             }
             Ok(())
         })?;
-        self.large_indexes = LargeIndexes::Deferred;
+        self.are_indexes_deferred = true;
         Ok(())
     }
 
@@ -88,7 +73,7 @@ impl Store {
         &mut self,
         is_enough: impl FnMut() -> bool + Send + 'static,
     ) -> Result<(), Error> {
-        if self.large_indexes == LargeIndexes::UpToDate {
+        if !self.are_indexes_deferred {
             return Ok(());
         }
         let missing = missing(&self.connection)?;
@@ -102,7 +87,7 @@ impl Store {
         self.connection
             .progress_handler(0, None::<fn() -> bool>)
             .step(MAKE)?;
-        self.large_indexes = LargeIndexes::of(&self.connection)?;
+        self.are_indexes_deferred = are_deferred(&self.connection)?;
         made
     }
 }
@@ -128,21 +113,18 @@ pub fn partial_indexes() -> Result<Vec<PartialIndex>, Error> {
         "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";
     const STEP: &str = "cannot read which indexes an archive has";
     let model = migrations::model(migrations::LATEST_VERSION)?;
-    let mut statement = model.prepare(SQL).step(STEP)?;
-    let indexes = statement.query_map([], |row| {
-        let sql: String = row.get("sql")?;
-        let condition = sql.split_once(" WHERE ").map(|(_, condition)| condition);
-        Ok(match condition {
-            Some(condition) => Some(PartialIndex {
-                name: row.get("name")?,
-                table: row.get("tbl_name")?,
-                condition: condition.to_owned(),
-            }),
-            None => None,
+    let indexes: Vec<(String, String, String)> = rows(&model, STEP, SQL, [], |row| {
+        Ok((row.get("name")?, row.get("tbl_name")?, row.get("sql")?))
+    })?;
+    let partial = indexes.into_iter().filter_map(|(name, table, sql)| {
+        let condition = sql.split_once(" WHERE ")?.1.to_owned();
+        Some(PartialIndex {
+            name,
+            table,
+            condition,
         })
     });
-    let indexes = indexes.and_then(|rows| rows.filter_map(Result::transpose).collect());
-    indexes.step(STEP)
+    Ok(partial.collect())
 }
 
 fn make(connection: &Connection, statements: &[String]) -> Result<(), Error> {
@@ -179,22 +161,17 @@ fn missing(connection: &Connection) -> Result<Vec<String>, Error> {
 
 fn existing(connection: &Connection) -> Result<Vec<String>, Error> {
     let sql = "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'actions'";
-    let mut names: Vec<String> = connection
-        .prepare(sql)
-        .and_then(|mut statement| {
-            let names = statement.query_map([], |row| row.get(0))?;
-            names.collect()
-        })
-        .step("cannot read which indexes the archive has")?;
+    let step = "cannot read which indexes the archive has";
+    let mut names: Vec<String> = rows(connection, step, sql, [], |row| row.get(0))?;
     names.retain(|name| LARGE.contains(&name.as_str()));
     Ok(names)
 }
 
 fn count(connection: &Connection) -> Result<u64, Error> {
-    connection
-        .query_row("SELECT count(*) FROM actions", [], |row| {
-            row.get::<_, i64>(0)
-        })
-        .map(i64::unsigned_abs)
-        .step("cannot count the archived actions")
+    let (sql, step) = (
+        "SELECT count(*) FROM actions",
+        "cannot count the archived actions",
+    );
+    let count = row(connection, step, sql, [], |row| row.get(0))?;
+    Ok(count.map_or(0, i64::unsigned_abs))
 }

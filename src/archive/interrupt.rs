@@ -153,28 +153,18 @@ pub(super) fn watched<T>(
         drop(working);
         outcome
     });
-    match outcome {
-        Err(error) if error.code() == Some(ErrorCode::OperationInterrupted) => Err(Error::Stopped),
-        outcome => outcome,
-    }
+    or_stopped(outcome, cancellation)
 }
 
-/// Repeats the work while another program keeps the archive locked, for as long as a statement would wait.
-pub(super) fn patiently<T>(
+/// The same outcome, or [`Error::Stopped`] when the request to end is the reason of the failure.
+pub(super) fn or_stopped<T>(
+    outcome: Result<T, Error>,
     cancellation: &Cancellation,
-    mut work: impl FnMut() -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let started = Instant::now();
-    loop {
-        match work() {
-            Err(error) if error.is_busy() && started.elapsed() < LockWait::USUAL => {
-                if cancellation.is_requested() {
-                    return Err(Error::Stopped);
-                }
-                thread::sleep(TRY_EVERY);
-            }
-            outcome => return outcome,
-        }
+    match outcome {
+        Err(error) if error.code() == Some(ErrorCode::OperationInterrupted) => Err(Error::Stopped),
+        Err(error) if error.is_busy() && cancellation.is_requested() => Err(Error::Stopped),
+        outcome => outcome,
     }
 }
 

@@ -105,7 +105,7 @@ impl Store {
     /// When the archive cannot be written.
     pub fn forget_strangers(&mut self) -> Result<(), Error> {
         const FORGET: &str = "cannot forget the listing of an unknown droplet";
-        execute(&self.connection, FORGET, STRANGERS, []).map(|_| ())
+        execute(&self.connection, FORGET, STRANGERS, [])
     }
 
     /// Stores the length of a listing, and replaces any earlier length.
@@ -119,7 +119,6 @@ impl Store {
             "UPDATE listings SET total = :total WHERE path = :path",
             named_params! { ":path": kind.path(), ":total": total.map(sql_position) },
         )
-        .map(|_| ())
     }
 
     /// Marks each listing as complete: its oldest `total` actions are archived, and this is proven.
@@ -162,7 +161,6 @@ impl Store {
                     ":now": now.to_string(),
                 },
             )
-            .map(|_| ())
         })
     }
 
@@ -304,7 +302,6 @@ fn mark_complete(
             ":now": now.to_string(),
         },
     )
-    .map(|_| ())
 }
 
 fn insert(connection: &Connection, kind: ListingKind) -> Result<i64, Error> {
@@ -419,7 +416,6 @@ pub(super) fn raise_total(
           WHERE id = :listing_id AND (total IS NULL OR total < :total)",
         named_params! { ":listing_id": listing_id, ":total": sql_position(total) },
     )
-    .map(|_| ())
 }
 
 pub(super) fn sql_position(position: u64) -> i64 {

@@ -201,23 +201,14 @@ impl Comments {
                     ..,
                 ] => {
                     let of_table = self.by_name.entry((*table).to_owned()).or_default();
-                    of_table.extend(of_column(column, comment));
+                    let mut comment = comment.into_iter();
+                    of_table.extend(comment.next().map(|line| format!("{column}: {line}")));
+                    of_table.extend(comment);
                 }
                 _ => {}
             }
         }
     }
-}
-
-fn of_column(column: &str, comment: Vec<String>) -> impl Iterator<Item = String> {
-    let column = column.to_owned();
-    comment
-        .into_iter()
-        .enumerate()
-        .map(move |(number, line)| match number {
-            0 => format!("{column}: {line}"),
-            _ => line,
-        })
 }
 
 #[cfg(test)]

@@ -67,7 +67,6 @@ pub use schema_drift::{DriftKind, SchemaDrift, schema_drift};
 pub use together::open_together;
 pub use upgrade::Upgrade;
 
-use indexes::LargeIndexes;
 use open::Place;
 use regions::WrittenRegions;
 
@@ -80,7 +79,8 @@ pub struct Store {
     written_regions: WrittenRegions,
     /// True in WAL mode, in which readers and this writer do not block each other.
     is_wal: bool,
-    large_indexes: LargeIndexes,
+    /// True when a large index is missing.
+    are_indexes_deferred: bool,
     /// The number of archived actions, once it was needed.
     archived: Option<u64>,
     upgrade: Option<Upgrade>,

@@ -27,7 +27,7 @@ use super::interrupt::LockWait;
 use super::migrations::{self, LATEST_VERSION};
 use super::schema_drift;
 use super::upgrade::{self, Upgrade};
-use super::{LargeIndexes, Store, WrittenRegions};
+use super::{Store, WrittenRegions, indexes};
 use crate::core::cancellation::Cancellation;
 use crate::core::files::is_same;
 
@@ -95,7 +95,7 @@ impl Store {
         Ok(Self {
             lock_wait,
             place: None,
-            large_indexes: LargeIndexes::of(&connection)?,
+            are_indexes_deferred: indexes::are_deferred(&connection)?,
             connection,
             written_regions: WrittenRegions::default(),
             is_wal,

@@ -20,15 +20,13 @@ use crate::core::time::Timestamp;
 pub(super) struct WrittenRegions {
     /// Kept alive, so that an address belongs to one region only.
     regions: Vec<Arc<Region>>,
-    /// The memory of `regions`, in bytes.
-    bytes: usize,
     slugs: BTreeSet<String>,
 }
 
 /// The most regions to remember. About a dozen regions exist.
 const MOST_REMEMBERED: usize = 64;
-/// The most memory for them, in bytes. A region with all its sizes takes 8 KB.
-const MOST_BYTES: usize = 1 << 20;
+/// The largest region to remember, in bytes: 1 MiB in all. A region with all its sizes takes 8 KB.
+const LARGEST_REGION: usize = (1 << 20) / MOST_REMEMBERED;
 /// The longest slug to remember, in bytes.
 const LONGEST_SLUG: usize = 256;
 const REFRESH_AFTER_SECONDS: i64 = 24 * 3600;
@@ -96,15 +94,13 @@ impl WrittenRegions {
     }
 
     fn remember(&mut self, region: &Arc<Region>) {
-        let bytes = region.bytes();
-        if self.regions.len() >= MOST_REMEMBERED || self.bytes + bytes > MOST_BYTES {
+        if region.bytes() > LARGEST_REGION {
+            return;
+        }
+        if self.regions.len() >= MOST_REMEMBERED {
             self.regions.clear();
-            self.bytes = 0;
         }
-        if bytes <= MOST_BYTES {
-            self.bytes += bytes;
-            self.regions.push(Arc::clone(region));
-        }
+        self.regions.push(Arc::clone(region));
     }
 }
 
@@ -252,5 +248,4 @@ fn write_slug(connection: &Connection, slug: &str, now: Timestamp) -> Result<(),
          ON CONFLICT (slug) DO NOTHING",
         named_params! { ":slug": slug, ":now": now.to_string() },
     )
-    .map(|_| ())
 }

@@ -105,7 +105,6 @@ UPDATE sync_runs
         COUNT,
         parameters,
     )
-    .map(|_| ())
 }
 
 impl Store {
@@ -166,6 +165,5 @@ impl Store {
                     ":message": summary.message,
                 },
             )
-            .map(|_| ())
     }
 }

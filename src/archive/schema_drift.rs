@@ -13,6 +13,7 @@
 //! SQLite uses the SQL text of an object. It accepts the word for the kind in upper or lower case, and ignores the name
 //! column.
 
+use super::connection::rows;
 use super::error::{Error, Step};
 use super::{indexes, migrations};
 use rusqlite::types::ValueRef;
@@ -271,14 +272,10 @@ const MADE_BY_SQLITE: [&str; 3] = ["sqlite_stat1", "sqlite_stat4", "sqlite_seque
 /// All objects except those that SQLite creates by itself.
 fn objects(connection: &Connection) -> Result<Objects, Error> {
     let sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL";
-    let objects: rusqlite::Result<Objects> = connection.prepare(sql).and_then(|mut statement| {
-        let rows = statement.query_map([], |row| {
-            let [object, name] = [text(row, 0)?, text(row, 1)?].map(|it| it.to_ascii_lowercase());
-            Ok(((object, name), (text(row, 2)?, text(row, 3)?)))
-        })?;
-        rows.collect()
-    });
-    let mut objects = objects.step(READ_SCHEMA)?;
+    let mut objects: Objects = rows(connection, READ_SCHEMA, sql, [], |row| {
+        let [object, name] = [text(row, 0)?, text(row, 1)?].map(|it| it.to_ascii_lowercase());
+        Ok(((object, name), (text(row, 2)?, text(row, 3)?)))
+    })?;
     objects.retain(|(object, name), _| object != "table" || !MADE_BY_SQLITE.contains(&&**name));
     Ok(objects)
 }
@@ -356,16 +353,12 @@ mod tests {
             let found = with(&format!("CREATE INDEX a ON actions {index}"));
             assert_eq!(found[0].kind, kind, "{index}");
         }
-        let connection = migrations::model(migrations::LATEST_VERSION).unwrap();
-        connection
-            .create_collation("mine", |a, b| a.cmp(b))
-            .unwrap();
-        connection
-            .execute_batch("CREATE INDEX a ON actions (type COLLATE mine)")
-            .unwrap();
-        assert_eq!(
-            schema_drift(&connection).unwrap()[0].kind,
-            DriftKind::Refusing
+        let found = with(
+            "CREATE INDEX a ON actions (type COLLATE NOCASE);
+             PRAGMA writable_schema = on;
+             UPDATE sqlite_schema SET sql = replace(sql, 'NOCASE', 'mine') WHERE name = 'a';
+             PRAGMA writable_schema = RESET",
         );
+        assert_eq!(found[0].kind, DriftKind::Refusing, "a foreign collation");
     }
 }

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::backup::{self, count_rows, integrity};
-use super::connection::{open_any_version, set_journal_mode};
-use super::error::{Error, Step};
+use super::connection::{open_any_version, rows, set_journal_mode};
+use super::error::Error;
 use super::file::left_beside;
 use super::interrupt::{LockWait, watched};
 use super::migrations::{self, LATEST_VERSION};
@@ -62,8 +62,8 @@ fn back_up(
     version: i64,
     lock_wait: &LockWait,
 ) -> Result<Option<PathBuf>, Error> {
-    let rows = count_rows(connection, version)?;
-    if rows.values().all(|count| *count == 0) {
+    let counts = count_rows(connection, version)?;
+    if counts.values().all(|count| *count == 0) {
         return Ok(None);
     }
     // Beside the file itself, independent of any link to it.
@@ -88,7 +88,7 @@ fn back_up(
         // A killed upgrade may have left this backup. If it is from another time, both this backup and a new one are
         // kept.
         if is_another_file(&target, &path)
-            && is_backup(&target, version, &rows, lock_wait).unwrap_or(false)
+            && is_backup(&target, version, &counts, lock_wait).unwrap_or(false)
         {
             return Ok(Some(target));
         }
@@ -100,7 +100,7 @@ fn back_up(
 fn is_backup(
     path: &Path,
     version: i64,
-    rows: &BTreeMap<String, u64>,
+    counts: &BTreeMap<String, u64>,
     lock_wait: &LockWait,
 ) -> Result<bool, Error> {
     let kept = open_any_version(path, lock_wait)?;
@@ -110,7 +110,7 @@ fn is_backup(
     // Check the schema before any table is read.
     schema_drift::refuse(&kept, path)?;
     watched(&kept, lock_wait.cancellation(), || {
-        Ok(integrity(&kept)? == "ok" && count_rows(&kept, version)? == *rows)
+        Ok(integrity(&kept)? == "ok" && count_rows(&kept, version)? == *counts)
     })
 }
 
@@ -150,14 +150,11 @@ fn refuse_names_in_use(connection: &Connection, path: &Path, from: i64) -> Resul
 /// The names of tables, indexes and views, each with its kind. These objects share one namespace.
 fn names(connection: &Connection) -> Result<BTreeMap<String, String>, Error> {
     let sql = "SELECT lower(name), lower(type) FROM sqlite_schema WHERE lower(type) <> 'trigger'";
-    connection
-        .prepare(sql)
-        .and_then(|mut statement| {
-            let text = schema_drift::text;
-            let rows = statement.query_map([], |row| Ok((text(row, 0)?, text(row, 1)?)))?;
-            rows.collect()
-        })
-        .step("cannot read the archive's schema")
+    let text = schema_drift::text;
+    let step = "cannot read the archive's schema";
+    rows(connection, step, sql, [], |row| {
+        Ok((text(row, 0)?, text(row, 1)?))
+    })
 }
 
 /// `archive.db.v5.bak`, then `archive.db.v5.2.bak` …

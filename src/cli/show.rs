@@ -302,7 +302,7 @@ impl Sheet<'_> {
 
     fn shown(&self, time: &str) -> String {
         match Timestamp::from_str(time) {
-            Ok(timestamp) => timestamp.in_zone(self.zone).to_string(),
+            Ok(timestamp) => timestamp.in_zone(self.zone),
             Err(_) => time.to_owned(),
         }
     }

@@ -148,7 +148,7 @@ fn tell_windows(context: &Context, flags: &AnswerFlags, filter: &Filter, questio
     if let (Some(before), Some(since), Some(until)) = (question.before, filter.since, filter.until)
         && flags.output.is_for_people()
     {
-        let text = |time: Timestamp| time.in_zone(&flags.tz).to_string();
+        let text = |time: Timestamp| time.in_zone(&flags.tz);
         context.terminal.detail(
             0,
             &format!(

@@ -134,7 +134,7 @@ impl Lines<'_> {
 
     fn time(&self, time: &str) -> String {
         time.parse::<Timestamp>()
-            .map_or_else(|_| time.to_owned(), |at| at.in_zone(self.zone).to_string())
+            .map_or_else(|_| time.to_owned(), |at| at.in_zone(self.zone))
     }
 }
 

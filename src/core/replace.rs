@@ -14,35 +14,12 @@ use super::files::{folder_of, is_foreign, is_same, kind};
 
 /// A file that could not be written.
 #[derive(Debug, thiserror::Error)]
-pub enum WriteError {
-    /// The folder does not exist. It is not created, because a misspelt name would go unnoticed.
-    #[error("cannot write {}: there is no folder {}", path.display(), folder.display())]
-    NoFolder {
-        /// The file.
-        path: PathBuf,
-        /// The missing folder.
-        folder: PathBuf,
-    },
-    /// The path is not a file.
-    #[error("cannot write {}: it is not a file", path.display())]
-    NotAFile {
-        /// The path.
-        path: PathBuf,
-    },
-    /// Another user decides which file the link points to.
-    #[error("cannot write {}: it is a link that belongs to another user", path.display())]
-    ForeignLink {
-        /// The link.
-        path: PathBuf,
-    },
-    /// The system refused.
-    #[error("cannot write {}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The error of the system.
-        source: io::Error,
-    },
+#[error("cannot write {}: {source}", path.display())]
+pub struct WriteError {
+    /// The file.
+    pub path: PathBuf,
+    /// The reason.
+    pub source: io::Error,
 }
 
 /// The users that may read a new file.
@@ -60,11 +37,11 @@ pub enum Readers {
 /// When the folder does not exist, when the path is a folder, a device, a link of another user or the like, or when the
 /// system refuses. The old file then stays as it is, and no temporary file is left.
 pub fn replace_file(path: &Path, text: &str, readers: Readers) -> Result<(), WriteError> {
-    let refused = |source| WriteError::File {
+    let refused = |source| WriteError {
         path: path.to_owned(),
         source,
     };
-    let target = target(path)?;
+    let target = target(path).map_err(refused)?;
     let folder = folder_of(&target);
     let mut builder = Builder::new();
     builder.prefix(".archiver-").suffix(".tmp");
@@ -85,16 +62,13 @@ pub fn replace_file(path: &Path, text: &str, readers: Readers) -> Result<(), Wri
 }
 
 /// The file to replace: the target of a link, not the link.
-fn target(path: &Path) -> Result<PathBuf, WriteError> {
-    let no_file = || WriteError::NotAFile {
-        path: path.to_owned(),
-    };
+fn target(path: &Path) -> io::Result<PathBuf> {
+    let no_file = || io::Error::other("it is not a file");
     let folder = folder_of(path);
     if !folder.is_dir() {
-        return Err(WriteError::NoFolder {
-            path: path.to_owned(),
-            folder: folder.to_owned(),
-        });
+        // It is not created, because a misspelt name would go unnoticed.
+        let what = format!("there is no folder {}", folder.display());
+        return Err(io::Error::other(what));
     }
     let there = match fs::symlink_metadata(path) {
         Ok(there) if there.is_symlink() => there,
@@ -105,9 +79,9 @@ fn target(path: &Path) -> Result<PathBuf, WriteError> {
         Err(_) => return Ok(path.to_owned()),
     };
     if is_foreign(&there) {
-        return Err(WriteError::ForeignLink {
-            path: path.to_owned(),
-        });
+        return Err(io::Error::other(
+            "it is a link that belongs to another user",
+        ));
     }
     // The rename replaces a broken link too.
     let Ok(target) = path.canonicalize() else {
@@ -181,7 +155,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("textfiles/archiver.prom");
         let error = write_file(&path, "").unwrap_err();
-        assert!(matches!(error, WriteError::NoFolder { .. }), "{error:?}");
+        assert!(
+            error.to_string().contains("there is no folder"),
+            "{error:?}"
+        );
         let words = format!(
             "there is no folder {}",
             folder.path().join("textfiles").display()
@@ -200,7 +177,7 @@ mod tests {
         std::os::unix::fs::symlink("/dev/null", &device).unwrap();
         for path in [&path, &device] {
             let error = write_file(path, "").unwrap_err();
-            assert!(matches!(error, WriteError::NotAFile { .. }), "{error:?}");
+            assert!(error.to_string().ends_with("it is not a file"), "{error:?}");
         }
         assert_eq!(names(folder.path()), ["device", "metrics"]);
         assert!(device.is_symlink() && path.is_dir());
@@ -239,7 +216,7 @@ mod tests {
         // Only root may give files away.
         if std::os::unix::fs::lchown(&link, Some(65_534), None).is_ok() {
             let error = write_file(&link, "new\n").unwrap_err();
-            assert!(matches!(error, WriteError::ForeignLink { .. }), "{error:?}");
+            assert!(error.to_string().contains("another user"), "{error:?}");
             assert_eq!(fs::read_to_string(&file).unwrap(), "all of it");
         }
     }
@@ -249,7 +226,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let too_long = folder.path().join("x".repeat(300));
         let error = write_file(&too_long, "archiver_actions 1\n").unwrap_err();
-        assert!(matches!(error, WriteError::File { .. }), "{error:?}");
+        assert_eq!(
+            error.source.kind(),
+            io::ErrorKind::InvalidFilename,
+            "{error}"
+        );
         assert_eq!(names(folder.path()), [""; 0]);
     }
 }

@@ -342,7 +342,7 @@ mod tests {
                 .filter_map(|event| match event {
                     Event::Started { reason, due, .. } => {
                         assert_eq!(*reason, Reason::Tick);
-                        Some(due.in_zone(&zone).to_string()[..10].to_owned())
+                        Some(due.in_zone(&zone)[..10].to_owned())
                     }
                     _ => None,
                 })

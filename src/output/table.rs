@@ -188,7 +188,7 @@ pub(super) fn shown<'a>(value: &Value<'a>, look: Look, options: &Options) -> Cow
         }
         (Value::Text(time), Look::Time) => match time.parse::<Timestamp>() {
             Ok(instant) if options.zone != Zone::utc() => {
-                Cow::Owned(instant.in_zone(&options.zone).to_string())
+                Cow::Owned(instant.in_zone(&options.zone))
             }
             // An invalid time is shown unchanged.
             _ => visible(time),

@@ -8,7 +8,6 @@ use rusqlite::types::ValueRef;
 use tempfile::TempDir;
 
 use crate::archive::connection::prepare;
-use crate::archive::indexes::LargeIndexes;
 use crate::archive::interrupt::LockWait;
 use crate::archive::regions::WrittenRegions;
 use crate::archive::{Error, Listing, ListingKind, PageRecord, Recorded, RunId, Store, migrations};
@@ -114,7 +113,7 @@ impl Archive {
             place: None,
             written_regions: WrittenRegions::default(),
             is_wal: true,
-            large_indexes: LargeIndexes::default(),
+            are_indexes_deferred: false,
             archived: None,
             upgrade: None,
         })

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::fixture::{Archive, completed, folder};
-use crate::archive::indexes::LargeIndexes;
 
 const LARGE: &str = "
     SELECT name FROM sqlite_schema
@@ -52,7 +51,7 @@ fn a_sync_that_was_killed_leaves_them_to_the_next_one() {
     drop(archive);
 
     let mut archive = Archive::at(&path);
-    assert_eq!(archive.store.large_indexes, LargeIndexes::Deferred);
+    assert!(archive.store.are_indexes_deferred);
     archive.record(&[completed(2)]);
     archive.store.make_deferred_indexes(|| false).unwrap();
     assert_eq!(archive.rows(LARGE).len(), 3);

@@ -232,7 +232,7 @@ impl<'a> Page<'a> {
     }
 
     fn basis(&self) -> Vec<(&'static str, String)> {
-        let shown = |at: Timestamp| at.in_zone(self.zone).to_string();
+        let shown = |at: Timestamp| at.in_zone(self.zone);
         let fresh = self.found.archives.iter().map(|archive| {
             let fresh_at = archive.status.verdict.fresh_at.as_deref();
             fresh_at.and_then(|at| at.parse::<Timestamp>().ok())

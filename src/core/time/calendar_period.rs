@@ -1,54 +1,35 @@
 //! Days, weeks, months, quarters and years of the calendar, and their text forms: `2026-Q3`, `last month`.
 
-use super::calendar::is_number;
-use super::{TimeError, Timestamp, Zone};
+use super::error::TimeError;
+use super::{Timestamp, Zone};
 use jiff::ToSpan;
 use jiff::civil::{Date, ISOWeekDate, Weekday};
+use jiff::fmt::strtime;
 
 /// The numbers that mean a year without any other sign. Any other four digits, such as `3600`, may as well be a number
 /// of seconds, and are refused as a number without a unit.
 const YEARS: std::ops::RangeInclusive<i16> = 1900..=2099;
 
-const WEEKDAY_NAMES: [&str; 7] = [
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
-];
-
-/// A unit of the calendar. Weeks begin on Monday, as in ISO 8601.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
-    Day,
-    Week,
-    Month,
-    Quarter,
-    Year,
-}
-
-/// One such unit, with its first day.
+/// A stretch of the calendar, with its first day. Weeks begin on Monday, as in ISO 8601.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CalendarPeriod {
     pub(super) first: Date,
-    unit: Unit,
+    unit: CalendarUnit,
 }
 
 impl CalendarPeriod {
-    /// The unit that contains a day.
-    pub(super) fn containing(date: Date, unit: Unit) -> Self {
+    /// The unit that contains a day. An hour and a weekday are no stretch of the calendar: the day takes their place.
+    pub(super) fn containing(date: Date, unit: CalendarUnit) -> Self {
         let first = match unit {
-            Unit::Day => date,
-            Unit::Week => {
+            CalendarUnit::Hour | CalendarUnit::Weekday | CalendarUnit::Day => date,
+            CalendarUnit::Week => {
                 date.saturating_sub(i64::from(date.weekday().to_monday_zero_offset()).days())
             }
-            Unit::Month => date.first_of_month(),
-            Unit::Quarter => date
+            CalendarUnit::Month => date.first_of_month(),
+            CalendarUnit::Quarter => date
                 .first_of_month()
                 .saturating_sub(i64::from((date.month() - 1) % 3).months()),
-            Unit::Year => date.first_of_year(),
+            CalendarUnit::Year => date.first_of_year(),
         };
         Self { first, unit }
     }
@@ -74,24 +55,24 @@ impl CalendarPeriod {
 
     fn length(self) -> jiff::Span {
         match self.unit {
-            Unit::Day => 1.day(),
-            Unit::Week => 1.week(),
-            Unit::Month => 1.month(),
-            Unit::Quarter => 3.months(),
-            Unit::Year => 1.year(),
+            CalendarUnit::Hour | CalendarUnit::Weekday | CalendarUnit::Day => 1.day(),
+            CalendarUnit::Week => 1.week(),
+            CalendarUnit::Month => 1.month(),
+            CalendarUnit::Quarter => 3.months(),
+            CalendarUnit::Year => 1.year(),
         }
     }
 
     /// True for a single day.
     pub(super) fn is_day(&self) -> bool {
-        self.unit == Unit::Day
+        self.unit == CalendarUnit::Day
     }
 
     /// Reads words relative to `today`: `yesterday`, `monday`, `this week`, `last month`. `None` for any other text. A
     /// day of the week is the last one before today.
     pub(super) fn spoken(text: &str, today: Date) -> Option<Self> {
         let text = text.to_ascii_lowercase();
-        let day = Self::containing(today, Unit::Day);
+        let day = Self::containing(today, CalendarUnit::Day);
         let words: Vec<&str> = text.split_whitespace().collect();
         if let [name] | ["last", name] = words.as_slice()
             && let Some(weekday) = weekday(name)
@@ -103,10 +84,10 @@ impl CalendarPeriod {
             ["today"] => return Some(day),
             ["yesterday"] => return Some(day.previous()),
             ["tomorrow"] => return Some(day.next()),
-            [which, "week"] => (which, Unit::Week),
-            [which, "month"] => (which, Unit::Month),
-            [which, "quarter"] => (which, Unit::Quarter),
-            [which, "year"] => (which, Unit::Year),
+            [which, "week"] => (which, CalendarUnit::Week),
+            [which, "month"] => (which, CalendarUnit::Month),
+            [which, "quarter"] => (which, CalendarUnit::Quarter),
+            [which, "year"] => (which, CalendarUnit::Year),
             _ => return None,
         };
         let this = Self::containing(today, unit);
@@ -131,14 +112,14 @@ impl CalendarPeriod {
         if part.is_empty() {
             let first = Date::new(year, 1, 1).ok();
             let first = first.filter(|date| YEARS.contains(&date.year()));
-            return Ok(first.map(|date| Self::containing(date, Unit::Year)));
+            return Ok(first.map(|date| Self::containing(date, CalendarUnit::Year)));
         }
         let Some((unit, number)) = part.strip_prefix('-').and_then(unit_and_number) else {
             return Ok(None);
         };
         let first = match unit {
-            Unit::Month => Date::new(year, number, 1),
-            Unit::Quarter => Date::new(year, number.saturating_mul(3).saturating_sub(2), 1),
+            CalendarUnit::Month => Date::new(year, number, 1),
+            CalendarUnit::Quarter => Date::new(year, number.saturating_mul(3).saturating_sub(2), 1),
             _ => ISOWeekDate::new(year, number, Weekday::Monday).map(ISOWeekDate::date),
         };
         first
@@ -149,21 +130,20 @@ impl CalendarPeriod {
 
 /// `monday` or `mon`.
 fn weekday(name: &str) -> Option<Weekday> {
-    let is_it = |known: &&str| **known == *name || known[..3] == *name;
-    let offset = WEEKDAY_NAMES.iter().position(is_it)?;
-    Weekday::from_monday_zero_offset(i8::try_from(offset).ok()?).ok()
+    let read = |form| strtime::parse(form, name).ok()?.weekday();
+    read("%A").or_else(|| read("%a"))
 }
 
 /// The part after the year: two digits are a month, `Q` is a quarter and `W` a week.
-fn unit_and_number(part: &str) -> Option<(Unit, i8)> {
+fn unit_and_number(part: &str) -> Option<(CalendarUnit, i8)> {
     let (unit, digits) = match part.chars().next()? {
-        'Q' | 'q' => (Unit::Quarter, &part[1..]),
-        'W' | 'w' => (Unit::Week, &part[1..]),
-        _ => (Unit::Month, part),
+        'Q' | 'q' => (CalendarUnit::Quarter, &part[1..]),
+        'W' | 'w' => (CalendarUnit::Week, &part[1..]),
+        _ => (CalendarUnit::Month, part),
     };
     let is_shaped = match unit {
-        Unit::Month => digits.len() == 2,
-        Unit::Quarter => digits.len() == 1,
+        CalendarUnit::Month => digits.len() == 2,
+        CalendarUnit::Quarter => digits.len() == 1,
         _ => matches!(digits.len(), 1 | 2),
     };
     is_shaped
@@ -176,20 +156,45 @@ fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
     is_number(text).then(|| text.parse().ok()).flatten()
 }
 
-fn no_such_period(text: &str, year: i16, unit: Unit) -> TimeError {
+fn no_such_period(text: &str, year: i16, unit: CalendarUnit) -> TimeError {
     let possible = match unit {
-        Unit::Quarter => "quarters are Q1 to Q4".to_owned(),
-        Unit::Week => {
+        CalendarUnit::Quarter => "quarters are Q1 to Q4".to_owned(),
+        CalendarUnit::Week => {
             // 28 December is always in the last week of its year.
             let weeks = Date::new(year, 12, 28).map_or(52, |date| date.iso_week_date().week());
             format!("the weeks of {year:04} are W01 to W{weeks}")
         }
         _ => "months are 01 to 12".to_owned(),
     };
-    TimeError::NoSuchPeriod {
-        input: text.to_owned(),
-        possible,
-    }
+    TimeError(format!("`{text}` does not exist: {possible}"))
+}
+
+/// The year, month and day at the start of a text, if the text begins with `YYYY-MM-DD`.
+pub(super) fn dashed_date(text: &str) -> Option<(i16, i8, i8)> {
+    let (date, rest) = text.split_at_checked(10)?;
+    let parts: Vec<&str> = date.split('-').collect();
+    let [year, month, day] = parts.as_slice() else {
+        return None;
+    };
+    let is_shaped = (year.len(), month.len(), day.len()) == (4, 2, 2)
+        && !rest.starts_with(|next: char| next.is_ascii_digit());
+    is_shaped.then_some(())?;
+    Some((number(year)?, number(month)?, number(day)?))
+}
+
+/// True for a date in another form than `YYYY-MM-DD`: `01/04/2021`, `1.4.2021`, `2021/04/01`. The first is the first of
+/// April to some and the fourth of January to others, so no such date is guessed.
+pub(super) fn is_ambiguous_date(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(['/', '.', '-']).collect();
+    parts.len() == 3
+        && parts
+            .iter()
+            .all(|part| is_number(part) && matches!(part.len(), 1 | 2 | 4))
+}
+
+/// True when a text consists of digits only.
+pub(super) fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The unit by which times are grouped.
@@ -245,15 +250,10 @@ impl CalendarUnit {
         until: Timestamp,
         zone: &Zone,
     ) -> Vec<(String, Timestamp, Timestamp)> {
-        let unit = match self {
-            Self::Hour | Self::Weekday => return Vec::new(),
-            Self::Day => Unit::Day,
-            Self::Week => Unit::Week,
-            Self::Month => Unit::Month,
-            Self::Quarter => Unit::Quarter,
-            Self::Year => Unit::Year,
-        };
-        let mut period = CalendarPeriod::containing(zone.civil(since).date(), unit);
+        if matches!(self, Self::Hour | Self::Weekday) {
+            return Vec::new();
+        }
+        let mut period = CalendarPeriod::containing(zone.civil(since).date(), self);
         let mut found = Vec::new();
         while let Some(start) = zone.start_of_day(period.first)
             && let Some(end) = period.end().and_then(|end| zone.start_of_day(end))
@@ -362,11 +362,10 @@ mod tests {
             ("2025-W53", "the weeks of 2025 are W01 to W52"),
             ("2025-W00", "the weeks of 2025 are W01 to W52"),
         ] {
-            let input = given.to_owned();
-            let possible = expected.to_owned();
+            let error = CalendarPeriod::written(given).unwrap_err();
             assert_eq!(
-                CalendarPeriod::written(given),
-                Err(TimeError::NoSuchPeriod { input, possible })
+                error.to_string(),
+                format!("`{given}` does not exist: {expected}")
             );
         }
     }
@@ -415,7 +414,12 @@ mod tests {
     #[test]
     fn the_last_period_of_the_calendar_has_no_end() {
         let last = Date::new(9999, 12, 30).unwrap();
-        for unit in [Unit::Week, Unit::Month, Unit::Quarter, Unit::Year] {
+        for unit in [
+            CalendarUnit::Week,
+            CalendarUnit::Month,
+            CalendarUnit::Quarter,
+            CalendarUnit::Year,
+        ] {
             assert_eq!(
                 CalendarPeriod::containing(last, unit).end(),
                 None,
@@ -496,6 +500,39 @@ mod tests {
             let (earlier, later) = (number(one.min(other)), number(one.max(other)));
             prop_assert!(earlier <= later);
             prop_assert_eq!(unit.text(earlier).cmp(&unit.text(later)), earlier.cmp(&later));
+        }
+    }
+
+    #[test]
+    fn a_date_that_is_not_year_first_is_ambiguous() {
+        for text in [
+            "01/04/2021",
+            "31.12.2021",
+            "2021/4/1",
+            "4-4-2021",
+            "01/04/21",
+            "2021/13/45",
+        ] {
+            assert!(is_ambiguous_date(text), "{text}");
+        }
+        for text in ["1/2", "1/2/3/4", "001/2/3", "a/b/c", "1//2", "2021"] {
+            assert!(!is_ambiguous_date(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_four_two_and_two_digits_are_a_date_in_order() {
+        assert_eq!(dashed_date("2021-04-01"), Some((2021, 4, 1)));
+        assert_eq!(dashed_date("2021-04-01T10:00"), Some((2021, 4, 1)));
+        for text in [
+            "2021-04-011",
+            "2021-4-1",
+            "2021-4-001",
+            "+021-04-01",
+            "2021-04-0é",
+            "1 week ago",
+        ] {
+            assert_eq!(dashed_date(text), None, "{text}");
         }
     }
 }

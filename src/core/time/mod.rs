@@ -6,7 +6,6 @@
 //! People write and read times in a [`Zone`], which is UTC by default. All flags share one grammar: [`parse_since`] and
 //! [`parse_until`] read the two ends of a window, and [`parse_period`] reads both at once.
 
-mod calendar;
 mod calendar_period;
 mod error;
 mod moment;
@@ -15,10 +14,9 @@ mod timestamp;
 mod zone;
 
 pub use calendar_period::CalendarUnit;
-pub use error::{DurationError, TimeError, ZoneError};
+pub use error::TimeError;
 pub use moment::{Period, parse_period};
 pub use moment::{parse_since, parse_until};
-pub use span::parse_duration;
-pub use span::{InZone, duration_text};
+pub use span::{duration_text, duration_too_long, parse_duration};
 pub use timestamp::{Timestamp, TimestampError};
 pub use zone::{Transition, Zone};

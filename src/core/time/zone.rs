@@ -3,8 +3,10 @@
 //! The clocks of a place are set forward and back, so a clock time may name no instant, or two. This module decides its
 //! meaning for the whole grammar.
 
-use super::calendar::is_number;
-use super::{Timestamp, ZoneError};
+use super::calendar_period::is_number;
+use super::error::{TimeError, ZONES};
+use super::timestamp::Timestamp;
+use crate::core::similar::nearest;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase, db};
 use std::collections::BTreeSet;
@@ -94,24 +96,35 @@ impl Zone {
         };
         Timestamp::from_instant(first)
     }
+}
 
-    pub(super) fn is_utc(&self) -> bool {
-        self.0 == TimeZone::UTC
+impl Timestamp {
+    /// This instant on the clocks of a zone, in RFC 3339, to the second: `2020-07-20T19:37:30Z` in UTC,
+    /// `2020-07-20T21:37:30+02:00` elsewhere.
+    #[must_use]
+    pub fn in_zone(self, zone: &Zone) -> String {
+        // Before standard time, offsets had seconds, which RFC 3339 cannot express. The offset is then cut to whole
+        // minutes and the clock is shown accordingly, so that the text stays the exact instant.
+        let seconds = zone.offset_seconds_at(self) / 60 * 60;
+        let offset = Offset::from_seconds(seconds).unwrap_or(Offset::UTC);
+        let datetime = offset.to_datetime(self.instant());
+        // RFC 3339 has no year before 0000.
+        if zone.0 == TimeZone::UTC || datetime.year() < 0 {
+            return self.to_string();
+        }
+        format!("{datetime}{}", offset_text(offset))
     }
 }
 
 impl FromStr for Zone {
-    type Err = ZoneError;
+    type Err = TimeError;
 
     /// Reads `UTC` or `Z`, `local`, an IANA name in any case, or an offset such as `+02:00`, `-0530` or `+2`.
     ///
     /// `local` uses `TZ` or the setting of the system. Names are searched in the system's database, then in the bundled
     /// one. Like the clock, this depends on the environment, so only the outermost layer calls it.
-    fn from_str(text: &str) -> Result<Self, ZoneError> {
+    fn from_str(text: &str) -> Result<Self, TimeError> {
         let text = text.trim();
-        if text.is_empty() {
-            return Err(ZoneError::Empty);
-        }
         // The default needs no search in the names of all zones, which are stored in a few hundred files.
         let is_named_utc = ["z", "utc"]
             .iter()
@@ -119,8 +132,9 @@ impl FromStr for Zone {
         let zone = if is_named_utc {
             TimeZone::UTC
         } else if text.eq_ignore_ascii_case("local") {
-            TimeZone::try_system().map_err(|error| ZoneError::NoLocal {
-                reason: error.to_string(),
+            TimeZone::try_system().map_err(|error| {
+                let what = format!("the system's time zone is unknown ({error})");
+                TimeError(format!("{what}: set TZ, or name the zone; {ZONES}"))
             })?
         } else if text.starts_with(['+', '-']) {
             offset(text)?.to_time_zone()
@@ -136,28 +150,26 @@ impl fmt::Display for Zone {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.0.iana_name(), self.0.to_fixed_offset()) {
             (Some(name), _) => formatter.write_str(name),
-            (None, Ok(offset)) => write_offset(formatter, offset),
+            (None, Ok(offset)) => formatter.write_str(&offset_text(offset)),
             (None, Err(_)) => formatter.write_str("local"),
         }
     }
 }
 
-/// Writes an offset in the form of RFC 3339, `+02:00`. Cuts off seconds, which no offset has today.
-pub(super) fn write_offset(formatter: &mut fmt::Formatter<'_>, offset: Offset) -> fmt::Result {
+/// An offset in the form of RFC 3339, `+02:00`. Cuts off seconds, which no offset has today.
+fn offset_text(offset: Offset) -> String {
     let minutes = offset.seconds() / 60;
     let sign = if minutes < 0 { '-' } else { '+' };
     let minutes = minutes.unsigned_abs();
-    write!(formatter, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+    format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
-/// The most suggestions for an unknown name.
-const MOST: usize = 3;
-
 /// The zone with an IANA name, in any case.
-pub(super) fn named(text: &str) -> Result<TimeZone, ZoneError> {
-    let unknown = || ZoneError::Unknown {
-        input: text.to_owned(),
-        near: near_names(text),
+fn named(text: &str) -> Result<TimeZone, TimeError> {
+    let unknown = || {
+        let near = nearest_name(text).map(|name| format!("did you mean {name}? "));
+        let near = near.unwrap_or_default();
+        TimeError(format!("`{text}` is not a time zone: {near}{ZONES}"))
     };
     db().get(text)
         .or_else(|_| TimeZoneDatabase::bundled().get(text))
@@ -167,9 +179,10 @@ pub(super) fn named(text: &str) -> Result<TimeZone, ZoneError> {
 }
 
 /// Reads an offset: a sign and hours, then optional minutes after a colon or as two more digits.
-pub(super) fn offset(text: &str) -> Result<Offset, ZoneError> {
-    let error = || ZoneError::NotAnOffset {
-        input: text.to_owned(),
+fn offset(text: &str) -> Result<Offset, TimeError> {
+    let error = || {
+        let forms = "+02:00, -0530 and +2 work, up to 23:59";
+        TimeError(format!("`{text}` is not an offset from UTC: {forms}"))
     };
     let (sign, digits) = text.split_at_checked(1).ok_or_else(error)?;
     let (hours, minutes) = match (digits.split_once(':'), digits.len()) {
@@ -195,16 +208,16 @@ pub(super) fn offset(text: &str) -> Result<Offset, ZoneError> {
 }
 
 /// True when a zone is UTC under another name, such as `Etc/UTC`, which many servers use.
-pub(super) fn is_utc(zone: &TimeZone) -> bool {
+fn is_utc(zone: &TimeZone) -> bool {
     matches!(zone.primary_iana_name(), Some("UTC" | "Etc/UTC"))
         || zone
             .to_fixed_offset()
             .is_ok_and(|offset| offset == Offset::UTC)
 }
 
-/// The zone names that are most similar to `text`, best first.
-fn near_names(text: &str) -> Vec<String> {
-    let wanted = text.replace(' ', "_").to_lowercase();
+/// The zone name that is most similar to `text`.
+fn nearest_name(text: &str) -> Option<String> {
+    let wanted = text.replace(' ', "_");
     let bundled = TimeZoneDatabase::bundled();
     let names: BTreeSet<String> = db()
         .available()
@@ -213,21 +226,8 @@ fn near_names(text: &str) -> Vec<String> {
         // `Etc/GMT+2` is two hours behind UTC: a user who writes `GMT+2` means the opposite.
         .filter(|name| name.contains('/') && !name.starts_with("Etc/"))
         .collect();
-    let mut near: Vec<(usize, String)> = names
-        .into_iter()
-        .filter_map(|name| Some((distance(&wanted, &name.to_lowercase())?, name)))
-        .collect();
-    near.sort_unstable();
-    near.into_iter().take(MOST).map(|(_, name)| name).collect()
-}
-
-/// The number of wrong letters, in the whole name or in its city; `None` when too many are wrong.
-fn distance(wanted: &str, name: &str) -> Option<usize> {
-    let tolerated = wanted.chars().count() / 4;
-    let city = name.rsplit('/').next().unwrap_or(name);
-    let wrong =
-        strsim::damerau_levenshtein(wanted, name).min(strsim::damerau_levenshtein(wanted, city));
-    (wrong <= tolerated).then_some(wrong)
+    let near = nearest(&wanted, names.iter().map(String::as_str));
+    near.into_iter().next()
 }
 
 #[cfg(test)]
@@ -342,7 +342,57 @@ mod tests {
         }
     }
 
+    fn shown(seconds: i64, zone: &str) -> String {
+        let timestamp = Timestamp::from_epoch_seconds(seconds).unwrap();
+        timestamp.in_zone(&zone.parse().unwrap())
+    }
+
+    #[test]
+    fn a_time_is_shown_as_the_clocks_of_the_zone_do() {
+        let summer = 1_595_273_850;
+        for (zone, expected) in [
+            ("UTC", "2020-07-20T19:37:30Z"),
+            ("+00:00", "2020-07-20T19:37:30Z"),
+            ("Europe/Berlin", "2020-07-20T21:37:30+02:00"),
+            ("America/New_York", "2020-07-20T15:37:30-04:00"),
+            ("Africa/Abidjan", "2020-07-20T19:37:30+00:00"),
+            ("Asia/Kathmandu", "2020-07-21T01:22:30+05:45"),
+            ("-0530", "2020-07-20T14:07:30-05:30"),
+        ] {
+            assert_eq!(shown(summer, zone), expected, "{zone}");
+        }
+        assert_eq!(
+            shown(1_579_549_050, "Europe/London"),
+            "2020-01-20T19:37:30+00:00"
+        );
+    }
+
+    #[test]
+    fn what_rfc_3339_cannot_express_stays_the_same_instant() {
+        // Until April 1893, Berlin was 53 minutes and 28 seconds ahead.
+        assert_eq!(
+            shown(-2_500_000_000, "Europe/Berlin"),
+            "1890-10-11T20:26:20+00:53"
+        );
+        assert_eq!(shown(-62_167_219_200, "-5"), "0000-01-01T00:00:00Z");
+        assert_eq!(
+            shown(253_402_207_200, "+23:59"),
+            "9999-12-31T21:59:00+23:59"
+        );
+    }
+
     proptest! {
+        #[test]
+        fn a_shown_time_reads_back_as_the_same_instant(
+            seconds in -62_167_219_200_i64..=253_402_207_200,
+            zone in prop::sample::select(vec![
+                "UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Monrovia", "+05:45", "-23:59",
+            ]),
+        ) {
+            let read: Timestamp = shown(seconds, zone).parse().unwrap();
+            prop_assert_eq!(read.epoch_seconds(), seconds);
+        }
+
         #[test]
         fn offset_and_transitions_are_all_there_is_to_know(
             since in 0_i64..4_000_000_000,
@@ -440,18 +490,18 @@ mod tests {
             ("Europe/Berln", Some("Europe/Berlin")),
             ("berlin", Some("Europe/Berlin")),
             ("new york", Some("America/New_York")),
-            ("Europe/Bombay", None),
             ("Mars/Olympus", None),
             ("GMT+2", None),
             ("PST", None),
             ("Etc/Unknown", None),
             ("é", None),
         ] {
-            let Err(ZoneError::Unknown { input, near }) = given.parse::<Zone>() else {
-                panic!("{given}");
-            };
-            assert_eq!(input, given);
-            assert_eq!(near.first().map(String::as_str), expected, "{given}");
+            let error = given.parse::<Zone>().unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("`{given}` is not a time zone: ")),
+                "{error}"
+            );
+            assert_eq!(nearest_name(given).as_deref(), expected, "{given}");
         }
     }
 
@@ -472,8 +522,11 @@ mod tests {
             "+1.5",
             "+:30",
         ] {
-            let input = text.to_owned();
-            assert_eq!(text.parse::<Zone>(), Err(ZoneError::NotAnOffset { input }));
+            let error = text.parse::<Zone>().unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("`{text}` is not an offset from UTC")),
+                "{error}"
+            );
         }
     }
 

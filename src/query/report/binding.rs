@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Allowed, Error, Kind, Parameter, Report};
 use crate::core::model::DropletId;
 use crate::core::time::{
-    CalendarUnit, DurationError, TimeError, Timestamp, Zone, parse_duration, parse_since,
+    CalendarUnit, TimeError, Timestamp, Zone, duration_too_long, parse_duration, parse_since,
     parse_until,
 };
 use crate::query::{self, Choice, DropletSelector, Filter, Term, TypeSelector};
@@ -201,11 +201,10 @@ fn time(name: &str, parsed: Result<Timestamp, TimeError>) -> Result<Value, Error
 
 fn duration(name: &str, text: &str) -> Result<Value, Error> {
     let seconds = parse_duration(text).and_then(|seconds| {
-        let input = text.to_owned();
         let is_too_long = seconds > LONGEST_SECONDS;
         (!is_too_long)
             .then_some(seconds)
-            .ok_or(DurationError::TooLong { input })
+            .ok_or_else(|| duration_too_long(text))
     });
     let seconds = seconds.map_err(|source| Error::Duration {
         parameter: name.to_owned(),

@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::core::similar::did_you_mean;
-use crate::core::time::{DurationError, TimeError};
+use crate::core::time::TimeError;
 use crate::query;
 
 /// A question that could not be answered.
@@ -62,7 +62,7 @@ pub enum Error {
         /// The parameter.
         parameter: String,
         /// The problem of the text.
-        source: DurationError,
+        source: TimeError,
     },
     /// A value is not a number.
     #[error("{}: `{input}` is not a number: 20 and 1.5 work", flag(.parameter))]

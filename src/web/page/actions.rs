@@ -293,7 +293,7 @@ fn rows(actions: &Actions, is_linked: bool) -> Markup {
 
 /// `2026-11-28 14:03:07` on the clocks of the zone.
 fn clock(at: Timestamp, zone: &Zone) -> String {
-    let text = at.in_zone(zone).to_string();
+    let text = at.in_zone(zone);
     text.get(..19).unwrap_or(&text).replacen('T', " ", 1)
 }
 
