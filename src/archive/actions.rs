@@ -152,9 +152,10 @@ impl Store {
         } = self;
         let recorded = atomically(connection, RECORD, || {
             let mut recorded = Recorded::default();
-            let mut upsert = Upsert::new(connection, SeenBy::Run(page.run))?;
+            let seen_by = SeenBy::Run(page.run);
+            let mut upsert = Upsert::new(connection, seen_by)?;
             for (action, is_expected) in in_order_of_ids(page.rows) {
-                written_regions.write(connection, action, page.now)?;
+                written_regions.write(connection, action, seen_by, page.now)?;
                 let written = upsert.write(action)?;
                 link(connection, page.listing, action)?;
                 recorded.count(written, action, is_expected);
@@ -235,9 +236,10 @@ impl Store {
             ..
         } = self;
         atomically(connection, RECORD, || {
-            written_regions.write(connection, action, now)?;
+            let seen_by = SeenBy::Run(run);
+            written_regions.write(connection, action, seen_by, now)?;
             let mut recorded = Recorded::default();
-            let written = Upsert::new(connection, SeenBy::Run(run))?.write(action)?;
+            let written = Upsert::new(connection, seen_by)?.write(action)?;
             recorded.count(written, action, false);
             runs::count(connection, run, recorded.news())?;
             Ok(recorded)

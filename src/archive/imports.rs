@@ -210,9 +210,10 @@ impl Store {
         let tx = tx.step(RECORD)?;
         let id = import.begun(&tx)?;
         let before = tx.total_changes();
-        let mut upsert = Upsert::new(&tx, SeenBy::Import(id))?;
+        let seen_by = SeenBy::Import(id);
+        let mut upsert = Upsert::new(&tx, seen_by)?;
         for action in in_order_of_ids(rows) {
-            written_regions.fill(&tx, action, import.started_at)?;
+            written_regions.write(&tx, action, seen_by, import.started_at)?;
             let written = upsert.write(action)?;
             import.recorded.count(written, action, false);
         }

@@ -13,7 +13,7 @@ use super::Store;
 use super::connection::{CACHE, set_cache};
 use super::connection::{atomically, execute, row, rows};
 use super::error::{Error, Step};
-use super::interrupt::INSTRUCTIONS_BETWEEN_LOOKS;
+use super::interrupt::end_when;
 use super::migrations;
 
 /// The indexes that can be deferred. The other indexes hold few actions, and some queries name them.
@@ -77,9 +77,7 @@ impl Store {
             return Ok(());
         }
         let missing = missing(&self.connection)?;
-        self.connection
-            .progress_handler(INSTRUCTIONS_BETWEEN_LOOKS, Some(is_enough))
-            .step(MAKE)?;
+        end_when(&mut self.connection, is_enough)?;
         // Sorting uses memory of its own, and reading a table in order needs little cache.
         set_cache(&self.connection, CACHE_WHILE_SORTING)?;
         let made = make(&self.connection, &missing);

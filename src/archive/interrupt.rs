@@ -112,7 +112,7 @@ impl LockWait {
 }
 
 /// The number of SQLite's virtual machine instructions between two checks for cancellation: about a millisecond.
-pub(super) const INSTRUCTIONS_BETWEEN_LOOKS: i32 = 50_000;
+const INSTRUCTIONS_BETWEEN_LOOKS: i32 = 50_000;
 
 /// Ends each further statement of this connection about a millisecond after `is_enough` returns true. This does not
 /// work for a statement that counts a table or waits for a lock.
@@ -240,25 +240,21 @@ mod tests {
     #[test]
     fn a_lock_is_waited_for_until_it_is_free_or_it_is_enough() {
         let folder = tempfile::tempdir().unwrap();
-        let (holder, reader) = locked(folder.path());
-        reader.busy_timeout(Duration::ZERO).unwrap();
-        let read = || {
+        let (holder, mut reader) = locked(folder.path());
+        let mut read = |cancellation: &Cancellation| {
+            LockWait::new(cancellation).rule(&mut reader)?;
             let count = reader.query_row("SELECT count(*) FROM a", [], |row| row.get::<_, i64>(0));
-            count.step("cannot count")
+            or_stopped(count.step("cannot count"), cancellation)
         };
         let canceller = Canceller::default();
         canceller.cancel();
-        let outcome = patiently(&canceller.cancellation(), read);
+        let outcome = read(&canceller.cancellation());
         assert!(matches!(outcome, Err(Error::Stopped)), "{outcome:?}");
-        let never = Cancellation::never();
-        let mut tries = 0;
-        let read_when_free = || {
-            tries += 1;
-            if tries == 2 {
-                holder.execute_batch("COMMIT").unwrap();
-            }
-            read()
-        };
-        assert_eq!(patiently(&never, read_when_free).unwrap(), 0);
+        let free = thread::spawn(move || {
+            thread::sleep(LOOK_EVERY);
+            holder.execute_batch("COMMIT")
+        });
+        assert_eq!(read(&Cancellation::never()).unwrap(), 0);
+        free.join().unwrap().unwrap();
     }
 }

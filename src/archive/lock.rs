@@ -173,9 +173,6 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
         options.read(true).write(true);
         match options.open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                return Err(denied(path, error));
-            }
             opened => return opened,
         }
         #[cfg(unix)]
@@ -191,22 +188,6 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
             failed => return failed,
         }
     }
-}
-
-/// The reason why a lock cannot be opened. A sync that was killed while it created the lock may have left a file that
-/// no user may open.
-fn denied(path: &Path, error: io::Error) -> io::Error {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let is_closed = |it: fs::Metadata| it.permissions().mode() & 0o600 != 0o600;
-        if fs::symlink_metadata(path).is_ok_and(is_closed) {
-            let what = "its mode locks out even its owner: a sync was killed while it created the file; delete it";
-            return io::Error::new(error.kind(), what);
-        }
-    }
-    let _ = path;
-    error
 }
 
 /// Gives the lock to the owner of the archive, so that a lock left by a killed sync of root blocks no other user. Only
@@ -355,24 +336,6 @@ nonsense
         fs::set_permissions(lock_of(&archive), fs::Permissions::from_mode(0o000)).unwrap();
         assert_ne!(LockState::of(&archive), LockState::Free);
         drop(lock);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_lock_that_a_umask_closed_to_its_owner_is_said_to_be_to_delete() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let lock = folder.path().join("archive.db.lock");
-        fs::write(&lock, "").unwrap();
-        let words = |mode| {
-            fs::set_permissions(&lock, fs::Permissions::from_mode(mode)).unwrap();
-            denied(&lock, io::ErrorKind::PermissionDenied.into()).to_string()
-        };
-        assert!(words(0o000).contains("delete it"));
-        assert!(
-            !words(0o600).contains("delete it"),
-            "somebody else's may be held"
-        );
     }
 
     #[cfg(unix)]

@@ -11,7 +11,7 @@ use rusqlite::{Connection, named_params};
 
 use super::connection::{execute, row, rows};
 use super::error::Error;
-use super::upsert::overlay;
+use super::upsert::{SeenBy, overlay};
 use crate::core::model::{Action, Region};
 use crate::core::time::Timestamp;
 
@@ -38,32 +38,14 @@ impl WrittenRegions {
         *self = Self::default();
     }
 
-    /// Writes the region of an action, if it has new information.
+    /// Writes the region of an action, if it has new information. An import writes only a region of which nothing but the
+    /// slug is known.
     pub(super) fn write(
         &mut self,
         connection: &Connection,
         action: &Action,
+        seen_by: SeenBy,
         now: Timestamp,
-    ) -> Result<(), Error> {
-        self.write_with(connection, action, now, write_region)
-    }
-
-    /// Writes the region of an action, if nothing but its slug is known.
-    pub(super) fn fill(
-        &mut self,
-        connection: &Connection,
-        action: &Action,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        self.write_with(connection, action, now, fill_region)
-    }
-
-    fn write_with(
-        &mut self,
-        connection: &Connection,
-        action: &Action,
-        now: Timestamp,
-        write_region: impl Fn(&Connection, &Region, Timestamp) -> Result<(), Error>,
     ) -> Result<(), Error> {
         if let Some(region) = &action.region
             && !self
@@ -71,7 +53,7 @@ impl WrittenRegions {
                 .iter()
                 .any(|written| Arc::ptr_eq(written, region))
         {
-            write_region(connection, region, now)?;
+            write_region(connection, region, seen_by, now)?;
             self.remember(region);
         }
         let named_only = action.region_slug.as_ref().filter(|slug| {
@@ -112,15 +94,17 @@ struct Known {
     last_seen_at: String,
 }
 
-fn fill_region(connection: &Connection, region: &Region, now: Timestamp) -> Result<(), Error> {
-    match known(connection, &region.slug)? {
-        Some(known) if known.name.is_some() => Ok(()),
-        _ => write_region(connection, region, now),
-    }
-}
-
-fn write_region(connection: &Connection, region: &Region, now: Timestamp) -> Result<(), Error> {
+fn write_region(
+    connection: &Connection,
+    region: &Region,
+    seen_by: SeenBy,
+    now: Timestamp,
+) -> Result<(), Error> {
     let known = known(connection, &region.slug)?;
+    let is_named = known.as_ref().is_some_and(|known| known.name.is_some());
+    if matches!(seen_by, SeenBy::Import(_)) && is_named {
+        return Ok(());
+    }
     let extra = (!region.extra.is_empty()).then(|| {
         overlay(
             known.as_ref().and_then(|known| known.extra.as_deref()),

@@ -6,7 +6,7 @@
 use super::connection::row;
 use super::error::{Error, Step};
 use super::runs::RunId;
-use crate::core::model::{Action, ActionId, Extra};
+use crate::core::model::{Action, Extra};
 use rusqlite::{CachedStatement, Connection, named_params, params};
 
 /// The result of writing an action.
@@ -159,7 +159,10 @@ impl<'c> Upsert<'c> {
         if write(&mut self.add)? > 0 {
             return Ok(Written::New);
         }
-        let is_recognised = recognise(&mut self.recognise, action.id, run)?;
+        let is_recognised = match run {
+            Some(run) => self.recognise.execute([action.id, run]).step(WRITE)? > 0,
+            None => false,
+        };
         let is_grown = write(&mut self.grow)? > 0;
         Ok(if is_recognised {
             Written::Recognised
@@ -168,17 +171,6 @@ impl<'c> Upsert<'c> {
         } else {
             Written::Unchanged
         })
-    }
-}
-
-fn recognise(
-    statement: &mut CachedStatement<'_>,
-    id: ActionId,
-    run: Option<RunId>,
-) -> Result<bool, Error> {
-    match run {
-        Some(run) => Ok(statement.execute(params![id, run]).step(WRITE)? > 0),
-        None => Ok(false),
     }
 }
 
