@@ -1,6 +1,7 @@
 //! Days, weeks, months, quarters and years of the calendar, and their text forms: `2026-Q3`, `last month`.
 
 use super::error::TimeError;
+use super::zone::is_number;
 use super::{Timestamp, Zone};
 use jiff::ToSpan;
 use jiff::civil::{Date, ISOWeekDate, Weekday};
@@ -190,11 +191,6 @@ pub(super) fn is_ambiguous_date(text: &str) -> bool {
         && parts
             .iter()
             .all(|part| is_number(part) && matches!(part.len(), 1 | 2 | 4))
-}
-
-/// True when a text consists of digits only.
-pub(super) fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The unit by which times are grouped.

@@ -6,10 +6,10 @@
 //! instants; an hour that they show twice is both.
 
 use super::calendar_period::{CalendarPeriod, CalendarUnit};
-use super::calendar_period::{dashed_date, is_ambiguous_date, is_number};
+use super::calendar_period::{dashed_date, is_ambiguous_date};
 use super::error::{FORMS, PERIODS, TimeError};
 use super::span::{Span, SpanError};
-use super::zone::Fold;
+use super::zone::{Fold, is_number};
 use super::{Timestamp, Zone};
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime, Time};

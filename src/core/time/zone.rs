@@ -3,7 +3,6 @@
 //! The clocks of a place are set forward and back, so a clock time may name no instant, or two. This module decides its
 //! meaning for the whole grammar.
 
-use super::calendar_period::is_number;
 use super::error::{TimeError, ZONES};
 use super::timestamp::Timestamp;
 use crate::core::similar::nearest;
@@ -205,6 +204,11 @@ fn offset(text: &str) -> Result<Offset, TimeError> {
     let seconds = (hours * 60 + minutes) * 60;
     let signed = if sign == "-" { -seconds } else { seconds };
     Offset::from_seconds(signed).map_err(|_| error())
+}
+
+/// True when a text consists of digits only.
+pub(super) fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// True when a zone is UTC under another name, such as `Etc/UTC`, which many servers use.
