@@ -12,7 +12,7 @@ const QUESTIONS: [(&[&str], &str); 28] = [
     (&["query", "--count"], "3"),
     (&["query", "-o", "json"], "[token]"),
     (&["query", "-o", "csv", "--csv-safe"], "[token]"),
-    (&["query", "--droplet", "web*", "-o", "jsonl"], "[token]"),
+    (&["query", "--droplet", "*token*", "-o", "jsonl"], "[token]"),
     (&["query", "--type", "rebot"], ""),
     (&["last"], "[token]"),
     (&["droplets"], "[token]"),
