@@ -189,6 +189,8 @@ pub(super) fn damaged(path: &Path, error: Error) -> Error {
             path: path.to_owned(),
             reason: source.to_string(),
         },
+        // A writer that was killed on its way into WAL mode leaves a file that says WAL, and a journal to take back.
+        error if error.is_unfinished_write() => error,
         error if error.is_unwritable() && file::is_wal(path) => {
             unfit("cannot read the archive", path, WAL_BESIDE_NOTHING)
         }

@@ -283,3 +283,30 @@ fn pages_that_were_written_before_the_power_failed_are_taken_back() {
         is_as_before(&path, &cloud, "half written");
     }
 }
+
+#[test]
+fn a_reader_takes_back_the_way_into_wal_mode_of_a_sync_that_was_killed_on_it() {
+    let cloud = settled_cloud(3, 1_500);
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--all"]).exits(0);
+    let mut killed = Files::of(&sandbox.db());
+    let writer = Connection::open(sandbox.db()).unwrap();
+    // The change of the first page, and so many others that the journal is written before the end.
+    writer
+        .execute_batch(
+            "PRAGMA cache_size = 1; BEGIN IMMEDIATE; PRAGMA user_version = 1;
+             UPDATE actions SET type = 'torn'",
+        )
+        .unwrap();
+    killed.journal = Files::of(&sandbox.db()).journal;
+    // The versions that the file format needs to be written and read: 2 is WAL.
+    killed.database[18..20].copy_from_slice(&[2, 2]);
+    let (_folder, path) = killed.placed();
+    let reader = open_read_only(&path).unwrap();
+    let actions: i64 = reader
+        .query_row("SELECT count(*) FROM actions", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(actions, 1_500);
+    drop(reader);
+    is_as_before(&path, &cloud, "killed on the way into WAL mode");
+}
