@@ -114,7 +114,7 @@ fn show(context: &Context, flags: &AnswerFlags) -> Result<Status, Failure> {
         }
         written.map_err(query::Error::Write)
     })?;
-    Ok(printed.status)
+    Ok(flags.status(printed.rows, context.basis.doubt()))
 }
 
 fn init(start: &Start) -> Result<Status, Failure> {

@@ -1,7 +1,7 @@
 //! The surroundings of a command: its accounts, their archive and token, and the terminal.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use archiver::api::Origin;
@@ -9,12 +9,12 @@ use archiver::archive::{self, LockWait};
 use archiver::config::{self, Account, Config, Patience, Token, sharing_a_token};
 use archiver::core::account::{ALL, AccountName};
 use archiver::core::cancellation::Cancellation;
+use archiver::query::Stranger;
 use rusqlite::Connection;
 
 use super::Global;
 use super::basis::Basis;
 use super::exit::{Failure, kept_locked, lock_holders};
-use super::member::Member;
 use super::terminal::Terminal;
 use super::written::Written;
 
@@ -38,6 +38,16 @@ pub(super) struct Context {
     pub(super) written: Written,
     /// Set where the answer is a part of one about several accounts.
     pub(super) member: Option<Arc<Member>>,
+}
+
+/// The part of one account in an answer about several.
+pub(super) struct Member {
+    /// The droplets and tags of the question that only other accounts know.
+    pub(super) strangers: Vec<Stranger>,
+    /// The page cache of a connection in KiB.
+    pub(super) cache_kib: usize,
+    /// What the account says about its part of the answer. It is told by account.
+    pub(super) details: Mutex<Vec<String>>,
 }
 
 impl Context {

@@ -137,19 +137,13 @@ impl FilterFlags {
         now: Timestamp,
         zone: &Zone,
     ) -> Result<(Option<Timestamp>, Option<Timestamp>), Failure> {
-        if let Some(text) = &self.during {
-            let period = parse_period(text, now, zone);
-            let period = period.map_err(|error| slip("--during")(&error))?;
-            return Ok((Some(period.since), Some(period.until)));
-        }
-        let since = self.since.as_deref();
-        let since = since.map(|text| parse_since(text, now, zone)).transpose();
-        let until = self.until.as_deref();
-        let until = until.map(|text| parse_until(text, now, zone)).transpose();
-        Ok((
-            since.map_err(|error| slip("--since")(&error))?,
-            until.map_err(|error| slip("--until")(&error))?,
-        ))
+        let Some(text) = &self.during else {
+            let ends = [&self.since, &self.until].map(|text| text.as_deref());
+            return window(ends, now, zone);
+        };
+        let period = parse_period(text, now, zone);
+        let period = period.map_err(|error| slip("--during")(&error))?;
+        Ok((Some(period.since), Some(period.until)))
     }
 
     fn overlap(
@@ -170,6 +164,20 @@ impl FilterFlags {
         // An instant is one second long, because an interval does not include its end.
         Ok(Some((from, to.max(from.saturating_add_seconds(1)))))
     }
+}
+
+/// The values of `--since` and `--until`.
+pub(super) fn window(
+    [since, until]: [Option<&str>; 2],
+    now: Timestamp,
+    zone: &Zone,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), Failure> {
+    let since = since.map(|text| parse_since(text, now, zone)).transpose();
+    let until = until.map(|text| parse_until(text, now, zone)).transpose();
+    Ok((
+        since.map_err(|error| slip("--since")(&error))?,
+        until.map_err(|error| slip("--until")(&error))?,
+    ))
 }
 
 /// The value of `--tag`.

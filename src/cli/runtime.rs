@@ -50,14 +50,23 @@ pub(super) fn side_by_side<T: Send, R: Send>(
     accounts: Vec<T>,
     work: impl Fn(T) -> R + Sync,
 ) -> Vec<R> {
-    let threads = ACCOUNTS_AT_ONCE.min(accounts.len());
-    let waiting = Mutex::new(accounts.into_iter().enumerate());
+    on_threads(ACCOUNTS_AT_ONCE, accounts, work)
+}
+
+/// Does pieces of work on this number of threads. The results have the order of the pieces.
+pub(super) fn on_threads<T: Send, R: Send>(
+    threads: usize,
+    pieces: Vec<T>,
+    work: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    let threads = threads.min(pieces.len());
+    let waiting = Mutex::new(pieces.into_iter().enumerate());
     let results = Mutex::new(BTreeMap::new());
     let work = || {
         loop {
             let next = lock(&waiting).next();
-            let Some((place, account)) = next else { break };
-            let result = work(account);
+            let Some((place, piece)) = next else { break };
+            let result = work(piece);
             lock(&results).insert(place, result);
         }
     };

@@ -68,18 +68,6 @@ enum Form {
 }
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
-    if context.has_several() {
-        return run_all(context, arguments);
-    }
-    let details = query::show(&context.open_archive()?, arguments.id)?;
-    match arguments.output {
-        Form::Json => document::print_json(context, &details),
-        _ => print(context, arguments, &arguments.sheet(None).of(&details)),
-    }
-}
-
-/// Shows what each of several accounts knows about the action.
-fn run_all(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let id = arguments.id;
     let answers = union::each(context, &Filter::default(), |own| {
         match query::show(&own.open_archive()?, id) {
@@ -90,14 +78,14 @@ fn run_all(context: &Context, arguments: &Arguments) -> Result<Status, Failure> 
     if let Some(status) = answers.nothing() {
         return Ok(status);
     }
-    let failed = answers.failed();
+    let failed = answers.failed;
     let known = answers.all.into_iter();
     let known = known.filter_map(|(account, details)| Some((account, details?)));
     let known: Vec<_> = known.collect();
     // A server sends a document even where no account that could be asked knows the action.
     let is_document = failed.is_some() && arguments.output != Form::Text;
     if is_document || !known.is_empty() {
-        print_all(context, arguments, &known)?;
+        print(context, arguments, &known)?;
     }
     if !known.is_empty() {
         return Ok(failed.unwrap_or(Status::Done));
@@ -107,41 +95,32 @@ fn run_all(context: &Context, arguments: &Arguments) -> Result<Status, Failure> 
     Err(Failure { status, ..failure })
 }
 
-fn print_all(
+/// Prints what each account knows.
+fn print(
     context: &Context,
     arguments: &Arguments,
-    known: &[(AccountName, Details)],
+    known: &[(Option<AccountName>, Details)],
 ) -> Result<Status, Failure> {
     if arguments.output == Form::Json {
-        let documents = known.iter().map(|(account, details)| (*account, details));
-        return document::print_json_of_accounts(context, documents);
+        return document::print_json_of_each(context, known);
     }
-    let sheet =
-        |(account, details): &(AccountName, Details)| arguments.sheet(Some(*account)).of(details);
-    let parts: Vec<Part> = known.iter().flat_map(sheet).collect();
-    print(context, arguments, &parts)
-}
-
-/// Prints the parts for people.
-fn print(context: &Context, arguments: &Arguments, parts: &[Part]) -> Result<Status, Failure> {
+    let parts = known.iter().flat_map(|(account, details)| {
+        let sheet = Sheet {
+            account: *account,
+            zone: &arguments.tz,
+            has_sizes: arguments.sizes,
+            parts: Vec::new(),
+        };
+        sheet.of(details)
+    });
+    let parts: Vec<Part> = parts.collect();
     if arguments.output == Form::Html {
         let title = format!("Action {}", arguments.id);
-        let document = web::sheet(&title, parts, arguments.linked);
+        let document = web::sheet(&title, &parts, arguments.linked);
         return unless_closed(io::stdout().lock().write_all(document.as_bytes()));
     }
-    let text = text(parts, context.terminal.width);
+    let text = text(&parts, context.terminal.width);
     pager::print(context, |stdout| writeln!(stdout, "{}", text.trim_end()))
-}
-
-impl Arguments {
-    fn sheet(&self, account: Option<AccountName>) -> Sheet<'_> {
-        Sheet {
-            account,
-            zone: &self.tz,
-            has_sizes: self.sizes,
-            parts: Vec::new(),
-        }
-    }
 }
 
 /// The width of the names of values, with the spaces around them.
