@@ -12,10 +12,9 @@ use super::exit::{Failure, Status};
 use super::pager;
 
 /// The output format of a document.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum DocumentFormat {
     /// For people
-    #[default]
     Text,
     /// For scripts: one object
     Json,

@@ -87,12 +87,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let filter = arguments.which.filter();
     let states: Choice<String> = filter::choice(&arguments.which.state);
     let usual = Order::by([("name", Way::UpUnknownLast), ("id", Way::Up)]);
-    let question = Question {
-        flags,
-        filter: filter.clone(),
-        order: arguments.order.merged(usual.by),
-        total: None,
-    };
+    let question = Question::new(flags, &filter, arguments.order.merged(usual.by));
     let answer = question.print(context, |own, rows| {
         let filter = union::known(own, filter.clone());
         let connection = own.open_archive()?;

@@ -15,7 +15,6 @@ use rusqlite::Connection;
 use super::Context;
 use super::answer::AnswerFlags;
 use super::exit::{Failure, Status};
-use super::meant::{flag_of, quoted};
 use super::scope;
 
 /// Selects actions.
@@ -251,32 +250,18 @@ pub(super) fn check_droplets(
     }
 }
 
-/// The failure for a name or a tag that the archive does not know. With `--exit-code` it may be one of the missing part.
-pub(super) fn unresolved(context: &Context, flags: &AnswerFlags, error: query::Error) -> Failure {
-    let is_unknown = is_unknown(&error);
-    unknown(context, flags, error.into(), is_unknown)
-}
-
-/// As [`unresolved`], for a failure that may have this reason.
-pub(super) fn unknown(
+/// With `--exit-code`, a name, a tag or a type that an incomplete archive does not know may be one of the missing part.
+pub(super) fn unresolved(
     context: &Context,
     flags: &AnswerFlags,
-    mut failure: Failure,
-    is_unknown: bool,
+    error: impl Into<Failure>,
 ) -> Failure {
-    let may_be_missing = flags.exit_code && context.basis.is_incomplete();
-    failure.status = match is_unknown {
-        true if may_be_missing => Status::Partial,
-        true => Status::Unknown,
-        false => failure.status,
-    };
+    let mut failure = error.into();
+    let is_unknown = failure.status == Status::Unknown;
+    if is_unknown && flags.exit_code && context.basis.is_incomplete() {
+        failure.status = Status::Partial;
+    }
     failure
-}
-
-/// True for an error about a name or a tag that the archive does not know.
-pub(super) fn is_unknown(error: &query::Error) -> bool {
-    use query::Error::{UnknownName, UnknownTag};
-    matches!(error, UnknownName { .. } | UnknownTag { .. })
 }
 
 /// Prints how the filter was understood, with `-v`.
@@ -318,42 +303,6 @@ fn is_droplet(connection: &Connection, name: &str) -> Result<bool, Failure> {
         Err(query::Error::UnknownName { .. }) => Ok(false),
         Err(error) => Err(error.into()),
     }
-}
-
-/// The flags for words that are no types.
-const OTHER_FLAGS: [&str; 6] = [
-    "status",
-    "region",
-    "resource-type",
-    "during",
-    "since",
-    "tag",
-];
-
-/// Refuses a word that is no type, and looks like the value of a flag: `last reboot web-01`.
-pub(super) fn expect_types(
-    connection: &Connection,
-    types: Choice<TypeSelector>,
-    now: Timestamp,
-) -> Result<(), Failure> {
-    let words = Filter {
-        types,
-        ..Filter::default()
-    };
-    for unknown in query::unknown(connection, &words)? {
-        let word = unknown.value;
-        let flag = if is_droplet(connection, &word)? {
-            Some("droplet")
-        } else {
-            flag_of(&word, &|flag| OTHER_FLAGS.contains(&flag), now)
-        };
-        if let Some(flag) = flag {
-            let message = format!("`archiver last` takes types of actions, and `{word}` is none");
-            let meant = format!("did you mean `--{flag} {}`?", quoted(&word));
-            return Err(Failure::usage(message).with_hint(meant));
-        }
-    }
-    Ok(())
 }
 
 /// Warnings about filters that are probably mistakes: a value that the archive has never seen and, when nothing

@@ -55,24 +55,19 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         ..arguments.which.filter(now, &arguments.answer.tz)?
     };
     let what: Choice<TypeSelector> = arguments.what.iter().cloned().collect();
-    filter.types.any_of.extend(what.any_of.clone());
+    filter.types.any_of.extend(what.any_of);
     filter.types.none_of.extend(what.none_of);
     if filter.statuses.is_anything() {
         filter.statuses = Choice::any_of([COMPLETED.to_owned()]);
     }
-    let question = Question {
-        flags,
-        filter: filter.clone(),
-        order: Order {
-            limit: arguments.limit,
-            ..Order::by(ORDER)
-        },
-        total: None,
+    let order = Order {
+        limit: arguments.limit,
+        ..Order::by(ORDER)
     };
+    let question = Question::new(flags, &filter, order);
     let answer = question.print(context, |own, rows| {
         let filter = union::known(own, filter.clone());
         let connection = own.open_archive()?;
-        filter::expect_types(&connection, Choice::any_of(what.any_of.clone()), now)?;
         filter::check(own, flags, &connection, &filter)?;
         let last = query::last(&connection, &filter, now)?;
         let found = last.iter().filter(|last| last.action.is_some()).count();

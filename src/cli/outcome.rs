@@ -56,47 +56,32 @@ pub(super) fn settled<T>(
         }
         own.basis.tell(own.terminal);
     }
-    let (mut all, mut missing, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut failed, mut doubt) = (None, Doubt::Nothing);
+    let mut answers = Answers {
+        all: Vec::new(),
+        missing: Vec::new(),
+        failed: None,
+        doubt: Doubt::Nothing,
+    };
+    let mut unknown = Vec::new();
     for (own, result) in outcomes {
         match result {
             Ok(answer) => {
-                doubt = doubt.max(own.basis.doubt());
-                all.push((own.account(), answer));
+                answers.doubt = answers.doubt.max(own.basis.doubt());
+                answers.all.push((own.account(), answer));
             }
             Err(failure) if matches!(failure.status, Status::Unknown | Status::Partial) => {
                 unknown.push(failure);
             }
             Err(failure) => {
                 own.terminal.failure(&failure);
-                failed = failed.or(Some(failure.status));
-                missing.extend(own.account().map(|account| (account, failure.message)));
+                answers.failed.get_or_insert(failure.status);
+                let account = own.account();
+                (answers.missing).extend(account.map(|account| (account, failure.message)));
             }
         }
     }
     unknown.sort_by_key(|failure| failure.status != Status::Partial);
-    if let Some(failure) = unknown.into_iter().next() {
-        // An account that could not be read may know it.
-        let status = failed.map_or(failure.status, |_| Status::Partial);
-        if all.is_empty() {
-            return Err(Failure { status, ..failure });
-        }
-        if failure.status == Status::Partial {
-            doubt = doubt.max(Doubt::NoRows);
-        }
-    }
-    Ok(Answers {
-        failed: failed.map(|status| {
-            if all.is_empty() {
-                status
-            } else {
-                Status::Partial
-            }
-        }),
-        all,
-        missing,
-        doubt,
-    })
+    answers.with_unknown(unknown.into_iter().next())
 }
 
 impl<T> Answers<T> {
@@ -108,6 +93,23 @@ impl<T> Answers<T> {
             failed: None,
             doubt: context.basis.doubt(),
         }
+    }
+
+    /// The answers beside those of accounts that do not know a name or a value of the question.
+    fn with_unknown(mut self, failure: Option<Failure>) -> Result<Self, Failure> {
+        if !self.all.is_empty() {
+            self.failed = self.failed.map(|_| Status::Partial);
+            if failure.is_some_and(|failure| failure.status == Status::Partial) {
+                self.doubt = self.doubt.max(Doubt::NoRows);
+            }
+            return Ok(self);
+        }
+        let Some(failure) = failure else {
+            return Ok(self);
+        };
+        // An account that could not be read may know it.
+        let status = self.failed.map_or(failure.status, |_| Status::Partial);
+        Err(Failure { status, ..failure })
     }
 
     /// The exit status of an answer in which `--exit-code` counts this number of rows.

@@ -68,12 +68,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     } else {
         query::actions
     };
-    let question = Question {
-        flags,
-        filter: filter.clone(),
-        order: arguments.order(&filter),
-        total: None,
-    };
+    let question = Question::new(flags, &filter, arguments.order(&filter));
     let answer = question.print(context, |own, rows| {
         let filter = union::known(own, filter.clone());
         let connection = own.open_archive()?;

@@ -52,30 +52,11 @@ pub(super) fn run(
     if flags.output == Format::Table && flags.columns.is_empty() && !context.has_several() {
         return print_lines(context, flags, library);
     }
-    let question = Question {
-        flags,
-        filter: Filter::default(),
-        order: Order::default(),
-        total: None,
-    };
     let failed = Mutex::default();
+    let question = Question::new(flags, &Filter::default(), Order::default());
     let answer = question.print(context, |own, rows| {
         let answers = whole(own, flags, library)?;
-        rows.header(&COLUMNS.map(Heading::plain))
-            .map_err(query::Error::Write)?;
-        for (report, answer) in &answers {
-            let Ok(counted) = answer else { continue };
-            let number = |number| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
-            let has_droplets = counted.droplet_column.is_some();
-            let droplets = has_droplets.then(|| number(counted.droplets.len() as u64));
-            let values = [
-                Value::Text(&report.name),
-                number(counted.rows),
-                droplets.unwrap_or(Value::Null),
-                Value::Text(&words(report, counted)),
-            ];
-            rows.row(&values).map_err(query::Error::Write)?;
-        }
+        write(&answers, rows).map_err(query::Error::Write)?;
         let found = match findings(answers) {
             // The rows of the other reports are printed first.
             Err(failure) if own.member.is_none() => {
@@ -91,6 +72,23 @@ pub(super) fn run(
     })?;
     let failed = lock(&failed).take();
     failed.map_or(Ok(answer.status), Err)
+}
+
+fn write(answers: &[Answer<'_>], rows: &mut dyn RowWriter) -> io::Result<()> {
+    rows.header(&COLUMNS.map(Heading::plain))?;
+    let number = |number| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
+    for (report, answer) in answers {
+        let Ok(counted) = answer else { continue };
+        let has_droplets = counted.droplet_column.is_some();
+        let droplets = has_droplets.then(|| number(counted.droplets.len() as u64));
+        rows.row(&[
+            Value::Text(&report.name),
+            number(counted.rows),
+            droplets.unwrap_or(Value::Null),
+            Value::Text(&words(report, counted)),
+        ])?;
+    }
+    Ok(())
 }
 
 /// Prints the answers as lines for people.

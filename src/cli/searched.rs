@@ -1,7 +1,6 @@
 //! What an answer searched, in words: for people whose answer is empty, or covers only the usual time.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use archiver::core::time::{duration_text, parse_duration};
 use archiver::query::report::Report;
@@ -13,20 +12,21 @@ const WINDOW: [&str; 2] = ["since", "until"];
 
 /// `no reboot loops in the last 90 days (--within 1h, --times 2)`
 pub(super) fn nothing(report: &Report, written: &BTreeMap<String, String>) -> String {
-    let mut text = format!("no {}", uncapitalised(&report.title));
-    if let Some(window) = window(report, written) {
-        let _ = write!(text, " {window}");
-    }
     let others = report.parameters.iter().filter_map(|parameter| {
         let value = value(report, written, &parameter.name)?;
         let is_told = !WINDOW.contains(&parameter.name.as_str()) && value != "*";
         is_told.then(|| format!("--{} {value}", parameter.name.replace('_', "-")))
     });
-    let others: Vec<_> = others.collect();
-    if !others.is_empty() {
-        let _ = write!(text, " ({})", others.join(", "));
-    }
-    text
+    let others = others.collect::<Vec<_>>().join(", ");
+    let window = window(report, written).map(|window| format!(" {window}"));
+    let others = Some(others).filter(|it| !it.is_empty());
+    let others = others.map(|others| format!(" ({others})"));
+    let title = uncapitalised(&report.title);
+    format!(
+        "no {title}{}{}",
+        window.unwrap_or_default(),
+        others.unwrap_or_default()
+    )
 }
 
 /// `in the last 90 days`, if that is a choice of the report and not of the user.
@@ -59,21 +59,17 @@ fn value<'a>(
 
 /// `90 days`, `12 hours`
 fn length(seconds: i64) -> String {
-    let whole = |unit: i64| seconds > 0 && seconds % unit == 0;
-    let in_units = |unit: i64, name| counted((seconds / unit).unsigned_abs(), name);
-    match seconds {
-        _ if whole(86_400) => in_units(86_400, "day"),
-        _ if whole(3_600) => in_units(3_600, "hour"),
+    let whole = seconds.unsigned_abs();
+    match (whole % 86_400, whole % 3_600) {
+        (0, _) => counted(whole / 86_400, "day"),
+        (_, 0) => counted(whole / 3_600, "hour"),
         _ => duration_text(seconds),
     }
 }
 
 fn uncapitalised(title: &str) -> String {
-    let mut characters = title.chars();
-    let first = characters
-        .next()
-        .map(|first| first.to_lowercase().to_string());
-    first.unwrap_or_default() + characters.as_str()
+    let (first, rest) = title.split_at(title.chars().next().map_or(0, char::len_utf8));
+    first.to_lowercase() + rest
 }
 
 /// `no action matches: type reboot; droplet web-1; since 2020-07-01T00:00:00Z`

@@ -37,8 +37,7 @@ pub(super) struct Arguments {
         short,
         long,
         value_name = "FORMAT",
-        value_enum,
-        default_value_t,
+        default_value = "text",
         hide_possible_values = true
     )]
     output: Form,
@@ -56,10 +55,9 @@ Examples:
   archiver show 2598691052 --sizes -o json";
 
 /// The format of the details.
-#[derive(Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Form {
     /// For people
-    #[default]
     Text,
     /// For scripts: one object
     Json,

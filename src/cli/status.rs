@@ -80,12 +80,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
 /// Shows the listings in one table.
 fn list(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Status, Failure> {
     let flags = &arguments.answer;
-    let question = Question {
-        flags,
-        filter: Filter::default(),
-        order: Order::default(),
-        total: None,
-    };
+    let question = Question::new(flags, &Filter::default(), Order::default());
     let answer = question.print(context, |own, rows| {
         let facts = read(own, arguments, now)?;
         write_listings(&facts.status.listings, rows).map_err(query::Error::Write)?;

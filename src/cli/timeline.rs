@@ -44,15 +44,11 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let now = Timestamp::now();
     let flags = &arguments.answer;
     let window = window(arguments, now)?;
-    let question = Question {
-        flags,
-        filter: Filter {
-            droplets: Choice::any_of([arguments.droplet.clone()]),
-            ..Filter::default()
-        },
-        order: Order::by([("started_at", Way::Up)]),
-        total: None,
+    let named = Filter {
+        droplets: Choice::any_of([arguments.droplet.clone()]),
+        ..Filter::default()
     };
+    let question = Question::new(flags, &named, Order::by([("started_at", Way::Up)]));
     let answer = question.print(context, |own, rows| {
         let connection = own.open_archive()?;
         let droplet = timeline::find(&connection, &arguments.droplet);

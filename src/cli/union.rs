@@ -61,6 +61,17 @@ pub(super) struct Answered {
     pub(super) is_explained: bool,
 }
 
+impl<'a> Question<'a> {
+    pub(super) fn new(flags: &'a AnswerFlags, filter: &Filter, order: Order) -> Self {
+        Self {
+            flags,
+            filter: filter.clone(),
+            order,
+            total: None,
+        }
+    }
+}
+
 impl Answered {
     /// Notes what an answer without rows searched.
     pub(super) fn explain_nothing(&self, context: &Context, filter: &Filter) {

@@ -24,8 +24,7 @@ pub(super) struct Arguments {
         short,
         long,
         value_name = "FORMAT",
-        value_enum,
-        default_value_t,
+        default_value = "text",
         hide_possible_values = true
     )]
     output: DocumentFormat,

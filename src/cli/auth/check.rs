@@ -1,13 +1,16 @@
 //! `archiver auth check`: tries the requests of a sync with the token, and reports the result.
 
-use archiver::api::{self, Client, SharedPacer, TokenScope};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use archiver::api::{self, SharedPacer, TokenScope};
 use archiver::archive::{self, ArchivedAccount};
 use archiver::core::cancellation::Cancellation;
 use archiver::sync::Scope;
 use archiver::sync::access::{self, Access, Finding, State, Verdict};
 use serde::Serialize;
 
-use super::page::{Answer, Page, Quota, listed};
+use super::page::{Answer, listed};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::pager;
 use crate::cli::progress::Progress;
@@ -31,17 +34,15 @@ pub(super) struct Arguments {
         short,
         long,
         value_name = "FORMAT",
-        value_enum,
-        default_value_t,
+        default_value = "table",
         hide_possible_values = true
     )]
     output: Format,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// For people
-    #[default]
     Table,
     /// For scripts, in one object
     Json,
@@ -62,75 +63,64 @@ that all have, else 3.";
 /// The page where the user makes a new token.
 pub(super) const TOKENS_PAGE: &str = "https://cloud.digitalocean.com/account/api/tokens";
 
+/// Checks the token of each account. A failure of one does not stop the others.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
-    if context.has_several() {
-        return run_for_several(context, arguments);
-    }
-    let checked = Checked::of(context, arguments)?;
+    context.refuse_shared_tokens()?;
+    let contexts = context.of_each();
+    let checks = side_by_side(contexts.iter().collect(), |own: &Context| {
+        Checked::of(own, arguments)
+    });
     match arguments.output {
-        Format::Table => pager::print(context, |stdout| checked.page(context).print(stdout)),
-        Format::Json => document::print_json(context, &checked.answer),
+        Format::Table => pager::print(context, |stdout| print(&contexts, &checks, stdout)),
+        Format::Json => print_json(context, &checks),
     }?;
-    checked.verdict(context).map(|()| Status::Done)
+    let verdicts = contexts.iter().zip(checks).map(|(own, checked)| {
+        let verdict = checked.and_then(|checked| checked.verdict(own));
+        own.terminal.told(verdict.map(|()| Status::Done))
+    });
+    Ok(Status::of_several(verdicts))
 }
 
-/// The checks of several accounts, for scripts.
-#[derive(Serialize)]
-struct Document<'a> {
-    accounts: Vec<Named<'a>>,
+fn print(contexts: &[Context], checks: &[Check], stdout: &mut dyn Write) -> io::Result<()> {
+    let mut gap = "";
+    for (own, checked) in contexts.iter().zip(checks) {
+        let Ok(checked) = checked else { continue };
+        if let Some(name) = own.terminal.account {
+            writeln!(stdout, "{gap}{:<9}{name}", "name")?;
+            gap = "\n";
+        }
+        checked.answer.print(own.terminal, stdout)?;
+    }
+    Ok(())
 }
 
+/// One of the checks of several accounts, for scripts.
 #[derive(Serialize)]
 struct Named<'a> {
-    name: &'a str,
+    name: String,
     /// The reason why the token could not be checked.
     error: Option<&'a str>,
     #[serde(flatten)]
     answer: Option<&'a Answer>,
 }
 
-/// Checks the token of each account. A failure of one does not stop the others.
-fn run_for_several(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
-    context.refuse_shared_tokens()?;
-    let contexts = context.of_each();
-    let checks = side_by_side(contexts.iter().collect(), |one: &Context| {
-        Checked::of(one, arguments)
+fn print_json(context: &Context, checks: &[Check]) -> Result<Status, Failure> {
+    if !context.has_several() {
+        let answers = checks.iter().flatten();
+        let mut printed = answers.map(|checked| document::print_json(context, &checked.answer));
+        return printed.next().unwrap_or(Ok(Status::Done));
+    }
+    let named = context.accounts().iter().zip(checks);
+    let named = named.map(|(account, checked)| Named {
+        name: account.name.to_string(),
+        error: checked.as_ref().err().map(|it| it.message.as_str()),
+        answer: checked.as_ref().ok().map(|it| &it.answer),
     });
-    let all = || context.accounts().iter().zip(&checks);
-    match arguments.output {
-        Format::Table => pager::print(context, |stdout| {
-            let mut gap = "";
-            all().try_for_each(|(account, checked)| {
-                let Ok(checked) = checked else { return Ok(()) };
-                writeln!(
-                    stdout,
-                    "{}{:<9}{}",
-                    std::mem::replace(&mut gap, "\n"),
-                    "name",
-                    account.name
-                )?;
-                checked.page(context).print(stdout)
-            })
-        }),
-        Format::Json => {
-            let named = all().map(|(account, checked)| Named {
-                name: account.name.as_str(),
-                error: checked
-                    .as_ref()
-                    .err()
-                    .map(|failure| failure.message.as_str()),
-                answer: checked.as_ref().ok().map(|checked| &checked.answer),
-            });
-            let accounts = named.collect();
-            document::print_json(context, &Document { accounts })
-        }
-    }?;
-    let verdicts = contexts.iter().zip(checks).map(|(one, checked)| {
-        let verdict = checked.and_then(|checked| checked.verdict(one));
-        one.terminal.told(verdict.map(|()| Status::Done))
-    });
-    Ok(Status::of_several(verdicts))
+    let accounts: Vec<_> = named.collect();
+    document::print_json(context, &BTreeMap::from([("accounts", accounts)]))
 }
+
+type Check = Result<Checked, Failure>;
 
 /// A token that was checked.
 struct Checked {
@@ -159,17 +149,12 @@ impl Checked {
             account: access.account.take(),
             archive_team: pinned.team_uuid,
             archive_account: pinned.uuid,
-            quota: quota(&client),
+            quota: client.rate_limit().into(),
             sync: scope::in_words(&scope),
             ask_for: access.smallest_set(),
             scopes: access.findings,
         };
         Ok(Self { answer, failure })
-    }
-
-    fn page<'a>(&'a self, context: &'a Context) -> Page<'a> {
-        let answer = &self.answer;
-        Page { context, answer }
     }
 
     fn verdict(self, context: &Context) -> Result<(), Failure> {
@@ -178,15 +163,6 @@ impl Checked {
         }
         warn_of_unknowns(context, &self.answer.scopes);
         Ok(())
-    }
-}
-
-fn quota(client: &Client) -> Quota {
-    let limit = client.rate_limit();
-    Quota {
-        limit: limit.limit,
-        remaining: limit.remaining,
-        reset_at: limit.reset_at.map(|at| at.to_string()),
     }
 }
 
@@ -219,21 +195,13 @@ fn failure(access: &Access, scope: &Scope, pinned: &ArchivedAccount) -> Option<F
 }
 
 fn lacking(missing: &[TokenScope], access: &Access, scope: &Scope) -> Failure {
-    let scopes = match missing {
-        [_] => "the scope",
-        _ => "the scopes",
-    };
+    let s = if missing.len() == 1 { "" } else { "s" };
+    let (missing, scope) = (listed(missing), scope::in_words(scope));
+    let needed = listed(&access.smallest_set());
     Failure {
         status: Status::Unauthorized,
-        message: format!(
-            "the token lacks {scopes} {}, which a sync of {} needs",
-            listed(missing),
-            scope::in_words(scope)
-        ),
-        hint: Some(format!(
-            "make one with {} at {TOKENS_PAGE}",
-            listed(&access.smallest_set())
-        )),
+        message: format!("the token lacks the scope{s} {missing}, which a sync of {scope} needs"),
+        hint: Some(format!("make one with {needed} at {TOKENS_PAGE}")),
     }
 }
 

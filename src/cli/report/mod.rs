@@ -138,11 +138,13 @@ fn run_report(
 ) -> Result<Status, Failure> {
     let now = Timestamp::now();
     let texts = texts(chosen, now, &flags.tz)?;
+    let (named, order) = (
+        named(chosen, report, &texts),
+        merged_order(chosen, report, &texts),
+    );
     let question = Question {
-        flags,
-        filter: named(chosen, report, &texts),
-        order: merged_order(chosen, report, &texts),
         total: report.total.as_ref().filter(|_| !chosen.order.cuts()),
+        ..Question::new(flags, &named, order)
     };
     let answer = question.print(context, |own, rows| {
         if report.absence.is_some() {
@@ -151,7 +153,7 @@ fn run_report(
         let connection = own.open_archive()?;
         let texts = known(own, report, &texts);
         let bound = bound(own, chosen, report, &texts, (&connection, now, &flags.tz));
-        let bound = bound.map_err(|error| unresolved(own, flags, error))?;
+        let bound = bound.map_err(|error| filter::unresolved(own, flags, error))?;
         check_window(&texts, &bound)?;
         tell_values(own, report, &bound);
         let named = bound.droplets(report);
@@ -291,15 +293,6 @@ fn bound(
         report.keep_tagged(&mut bound, tags, connection)?;
     }
     Ok(bound)
-}
-
-/// The failure for a value. With `--exit-code`, a name that an incomplete archive does not know may exist.
-fn unresolved(context: &Context, flags: &AnswerFlags, error: report::Error) -> Failure {
-    let is_unknown = match &error {
-        report::Error::Droplets { source, .. } => filter::is_unknown(source),
-        _ => false,
-    };
-    filter::unknown(context, flags, error.into(), is_unknown)
 }
 
 /// Tells people what a report cannot know, and what it searched.
