@@ -126,6 +126,9 @@ pub(super) fn tell_hidden(terminal: Terminal, columns: &[String], remedy: &str) 
     }
 }
 
+/// The rank of a column that tables leave out unless it is chosen, because it repeats or explains another one.
+pub(super) const NOT_FOR_PEOPLE: u8 = u8::MAX;
+
 /// Takes the rows of an answer, and passes on the chosen columns.
 ///
 /// A question ends at the first row that cannot be written. The error is kept here for [`Printer::end`].
@@ -166,13 +169,19 @@ impl<'a> Printer<'a> {
 
     /// The headings of the chosen columns. Where several have the same title, they are called by their names.
     fn choose<'h>(&mut self, headings: &[Heading<'h>]) -> Result<Vec<Heading<'h>>, Failure> {
-        let names = self.flags.columns()?;
-        let mut shown = headings.to_vec();
-        if !names.is_empty() {
-            let chosen = choose(names, headings)?;
-            shown = chosen.iter().map(|index| headings[*index]).collect();
-            self.chosen = Some(chosen);
-        }
+        self.chosen = match self.flags.columns()? {
+            [] if self.flags.output.is_compact() => {
+                let is_shown = |index: &usize| headings[*index].rank != NOT_FOR_PEOPLE;
+                let shown: Vec<_> = (0..headings.len()).filter(is_shown).collect();
+                Some(shown).filter(|shown| shown.len() < headings.len())
+            }
+            [] => None,
+            names => Some(choose(names, headings)?),
+        };
+        let mut shown = match &self.chosen {
+            Some(chosen) => chosen.iter().map(|index| headings[*index]).collect(),
+            None => headings.to_vec(),
+        };
         if let Some(name) = twice(shown.iter().map(|heading| heading.name))
             && matches!(self.flags.output, Format::Json | Format::Jsonl)
         {

@@ -8,7 +8,7 @@ use archiver::query::timeline::Power;
 use archiver::query::{self, Choice, DropletSelector, Filter, KnownDroplet, Term};
 
 use super::Context;
-use super::answer::AnswerFlags;
+use super::answer::{AnswerFlags, NOT_FOR_PEOPLE};
 use super::exit::{Failure, Status};
 use super::filter;
 use super::order::{Kept, Order, OrderFlags, Way};
@@ -77,9 +77,6 @@ pub(super) const COLUMNS: [(&str, &str); 14] = [
     ("actions", "actions"),
     ("gone_at", "gone"),
 ];
-
-/// The columns that a table leaves out, because they repeat or explain another one.
-const NOT_FOR_PEOPLE: [&str; 2] = ["last_action", "gone_at"];
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let now = Timestamp::now();
@@ -150,19 +147,19 @@ fn write(
     droplets: &[KnownDroplet],
     rows: &mut dyn RowWriter,
 ) -> io::Result<()> {
-    let is_complete = !flags.columns.is_empty() || !flags.output.is_compact();
-    let is_shown = |index: &usize| is_complete || !NOT_FOR_PEOPLE.contains(&COLUMNS[*index].0);
-    let shown: Vec<usize> = (0..COLUMNS.len()).filter(is_shown).collect();
-    let heading = |index: &usize| Heading {
-        title: COLUMNS[*index].1,
-        ..Heading::named(COLUMNS[*index].0)
-    };
-    rows.header(&shown.iter().map(heading).collect::<Vec<_>>())?;
+    let headings = COLUMNS.map(|(name, title)| {
+        let mut heading = Heading::named(name);
+        heading.title = title;
+        if ["last_action", "gone_at"].contains(&name) {
+            heading.rank = NOT_FOR_PEOPLE;
+        }
+        heading
+    });
+    rows.header(&headings)?;
     let is_json = matches!(flags.output, Format::Json | Format::Jsonl);
     droplets.iter().try_for_each(|droplet| {
         let values = values(droplet, is_json);
-        let row = shown.iter().map(|index| values[*index].value());
-        rows.row(&row.collect::<Vec<_>>())
+        rows.row(&values.each_ref().map(Kept::value))
     })
 }
 

@@ -279,16 +279,7 @@ fn echo(context: &Context, filter: &Filter, droplets: Option<&[DropletId]>) {
         say(format!("under way: {from} .. {to} (UTC, without its end)"));
     }
     if let Some(droplets) = droplets {
-        let ids: Vec<_> = droplets
-            .iter()
-            .take(MOST_NAMED)
-            .map(i64::to_string)
-            .collect();
-        let more = match droplets.len().saturating_sub(MOST_NAMED) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        say(format!("droplets: {}{more}", ids.join(", ")));
+        say(format!("droplets: {}", scope::list(MOST_NAMED, droplets)));
     }
 }
 

@@ -8,7 +8,7 @@ use archiver::output::{Heading, RowWriter};
 use archiver::query::{self, Choice, Filter, Last, Term, TypeSelector};
 
 use super::Context;
-use super::answer::AnswerFlags;
+use super::answer::{AnswerFlags, NOT_FOR_PEOPLE};
 use super::exit::{Failure, Status};
 use super::filter::{self, FilterFlags};
 use super::order::{Order, Way};
@@ -73,7 +73,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         let found = last.iter().filter(|last| last.action.is_some()).count();
         let slips = filter::slips(&connection, (&filter, now), found as u64)?;
         drop(connection);
-        write(flags, &last, rows).map_err(query::Error::Write)?;
+        write(&last, rows).map_err(query::Error::Write)?;
         Ok(Said::slips(slips))
     })?;
     answer.explain_nothing(context, &filter);
@@ -87,19 +87,14 @@ const ORDER: [(&str, Way); 3] = [
     ("droplet_id", Way::Up),
 ];
 
-fn write(flags: &AnswerFlags, last: &[Last], rows: &mut dyn RowWriter) -> io::Result<()> {
-    let headings = Last::COLUMNS.map(Heading::named);
-    // The table for people omits columns that repeat another one.
-    let is_chosen = !flags.columns.is_empty() || !flags.output.is_compact();
-    let is_shown = |name| is_chosen || !["completed_at", "region_slug"].contains(&name);
-    let shown: Vec<usize> = (0..headings.len())
-        .filter(|index| is_shown(headings[*index].name))
-        .collect();
-    let headings: Vec<_> = shown.iter().map(|index| headings[*index]).collect();
+fn write(last: &[Last], rows: &mut dyn RowWriter) -> io::Result<()> {
+    let headings = Last::COLUMNS.map(|name| {
+        let mut heading = Heading::named(name);
+        if ["completed_at", "region_slug"].contains(&name) {
+            heading.rank = NOT_FOR_PEOPLE;
+        }
+        heading
+    });
     rows.header(&headings)?;
-    last.iter().try_for_each(|last| {
-        let values = last.values();
-        let row: Vec<_> = shown.iter().map(|index| values[*index]).collect();
-        rows.row(&row)
-    })
+    last.iter().try_for_each(|last| rows.row(&last.values()))
 }

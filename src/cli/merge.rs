@@ -2,10 +2,7 @@
 //! each are in memory.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
 use std::io;
-use std::rc::Rc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::vec;
@@ -156,8 +153,11 @@ impl RowWriter for Feed {
 /// The rows of all accounts.
 pub(super) struct Merge {
     headings: Option<Vec<KeptHeading>>,
-    heads: BinaryHeap<Head>,
-    shown: Option<Rc<[Key]>>,
+    /// The account with the next row comes last.
+    heads: Vec<Box<Head>>,
+    keys: Vec<Key>,
+    /// Another order, in which the rows are written. Then they arrive from the last on.
+    shown: Option<Vec<Key>>,
     hidden: usize,
     limit: u64,
 }
@@ -173,31 +173,29 @@ impl Merge {
     ) -> (Self, Silent) {
         let mut merge = Self {
             headings: None,
-            heads: BinaryHeap::new(),
+            heads: Vec::new(),
+            keys: Vec::new(),
             shown: None,
             hidden: order.hidden,
             limit: order.limit.unwrap_or(u64::MAX),
         };
         let mut silent = Silent::new();
-        let mut keys = Rc::from([]);
         for (account, source) in sources {
             let Ok(Portion::Headings(headings)) = source.recv() else {
                 silent.push(account);
                 continue;
             };
             if merge.headings.is_none() {
-                keys = resolved(&order.by, &headings);
+                merge.keys = resolved(&order.by, &headings);
                 let shown = order.shown.as_ref();
                 merge.shown = shown.map(|shown| resolved(shown, &headings));
                 merge.headings = Some(headings);
             }
-            merge.heads.extend(Head::first(Head {
+            merge.insert(Box::new(Head {
                 account,
                 row: Vec::new(),
                 arrived: Vec::new().into_iter(),
                 source,
-                keys: Rc::clone(&keys),
-                is_from_end: merge.shown.is_some(),
             }));
         }
         (merge, silent)
@@ -224,12 +222,33 @@ impl Merge {
             let account = [Value::Text(account.as_str())];
             writer.row(&account.into_iter().chain(values).collect::<Vec<_>>())
         };
-        let Some(keys) = self.shown.take() else {
+        if self.shown.is_none() {
             return self.try_for_each(|row| put(&row));
-        };
-        let mut rows: Vec<_> = self.collect();
+        }
+        let mut rows: Vec<_> = self.by_ref().collect();
+        let keys = self.shown.unwrap_or_default();
         rows.sort_by(|one, other| compare(&keys, &one.1, &other.1).then(one.0.cmp(&other.0)));
         rows.iter().try_for_each(put)
+    }
+
+    /// Puts an account in its place by its next row, if there is one.
+    fn insert(&mut self, mut head: Box<Head>) {
+        let Some(row) = head.following() else { return };
+        head.row = row;
+        let comes_later = |other: &Box<Head>| {
+            let by_row = compare(&self.keys, &other.row, &head.row);
+            let by_account = other.account.cmp(&head.account);
+            let is_turned = self.shown.is_some();
+            by_row
+                .then(if is_turned {
+                    by_account.reverse()
+                } else {
+                    by_account
+                })
+                .is_gt()
+        };
+        let place = self.heads.partition_point(comes_later);
+        self.heads.insert(place, head);
     }
 }
 
@@ -238,13 +257,10 @@ impl Iterator for Merge {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.limit = self.limit.checked_sub(1)?;
-        let mut head = self.heads.peek_mut()?;
-        let account = head.account;
-        let row = match head.following() {
-            Some(following) => std::mem::replace(&mut head.row, following),
-            None => PeekMut::pop(head).row,
-        };
-        Some((account, row))
+        let mut head = self.heads.pop()?;
+        let next = (head.account, std::mem::take(&mut head.row));
+        self.insert(head);
+        Some(next)
     }
 }
 
@@ -254,18 +270,10 @@ struct Head {
     row: Vec<Kept>,
     arrived: vec::IntoIter<Vec<Kept>>,
     source: Receiver<Portion>,
-    keys: Rc<[Key]>,
-    /// True when the rows arrive from the last on.
-    is_from_end: bool,
 }
 
 impl Head {
-    /// Waits for the first row; `None` when there is none.
-    fn first(mut head: Self) -> Option<Self> {
-        head.row = head.following()?;
-        Some(head)
-    }
-
+    /// Waits for the next row.
     fn following(&mut self) -> Option<Vec<Kept>> {
         loop {
             if let Some(row) = self.arrived.next() {
@@ -279,32 +287,7 @@ impl Head {
     }
 }
 
-/// The smallest row is the greatest head, which a heap has on top.
-impl Ord for Head {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let by_row = compare(&self.keys, &other.row, &self.row);
-        by_row.then_with(|| match self.is_from_end {
-            true => self.account.cmp(&other.account),
-            false => other.account.cmp(&self.account),
-        })
-    }
-}
-
-impl PartialOrd for Head {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Head {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Head {}
-
-fn resolved(by: &[(String, Way)], headings: &[KeptHeading]) -> Rc<[Key]> {
+fn resolved(by: &[(String, Way)], headings: &[KeptHeading]) -> Vec<Key> {
     let headings: Vec<_> = headings.iter().map(KeptHeading::heading).collect();
     let key = |(name, way): &(String, Way)| Key::new(name, *way, &headings);
     by.iter().map_while(key).collect()

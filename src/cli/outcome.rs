@@ -22,23 +22,22 @@ pub(super) struct Answers<T> {
 
 /// The first failure that is a mistake in the question, with its account if others do not see it.
 pub(super) fn usage<T>(outcomes: &[Outcome<T>]) -> Option<Failure> {
-    let failures = || {
-        outcomes
-            .iter()
-            .filter_map(|(_, result)| result.as_ref().err())
+    let mut failures = outcomes
+        .iter()
+        .filter_map(|(own, result)| Some((own.account()?, result.as_ref().err()?)));
+    let (account, failure) = failures.find(|(_, failure)| failure.status == Status::Usage)?;
+    let is_same = |other: &Failure| other.message == failure.message;
+    let is_of_all = outcomes
+        .iter()
+        .all(|(_, result)| result.as_ref().err().is_some_and(is_same));
+    let message = match is_of_all {
+        true => failure.message.clone(),
+        false => format!("{account}: {}", failure.message),
     };
-    let failure = failures().find(|failure| failure.status == Status::Usage)?;
-    let same = failures().filter(|other| other.message == failure.message);
-    let mut failure = failure.clone();
-    if same.count() < outcomes.len() {
-        let is_it = |(_, result): &&Outcome<T>| {
-            let other = result.as_ref().err();
-            other.is_some_and(|other| other.message == failure.message)
-        };
-        let account = outcomes.iter().find(is_it)?.0.account()?;
-        failure.message = format!("{account}: {}", failure.message);
-    }
-    Some(failure)
+    Some(Failure {
+        message,
+        ..failure.clone()
+    })
 }
 
 /// The answers, when the failures are told.

@@ -33,13 +33,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     sizes: bool,
     /// text, json or html
-    #[arg(
-        short,
-        long,
-        value_name = "FORMAT",
-        default_value = "text",
-        hide_possible_values = true
-    )]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    #[arg(hide_possible_values = true)]
     output: Form,
     /// The time zone in which times are shown: UTC, local, Europe/Berlin, +02:00
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
@@ -192,7 +187,7 @@ impl Sheet<'_> {
         };
         self.line("resource", resource);
         self.line("region", details.region_slug.as_deref());
-        self.line("extra", details.extra.as_deref().map(spaced));
+        self.line("extra", details.extra.as_deref().map(RawValue::get));
     }
 
     fn droplet(&mut self, droplet: &DropletDetails) {
@@ -202,7 +197,7 @@ impl Sheet<'_> {
         self.line("region", droplet.region_slug.as_deref());
         self.time("created", droplet.created_at.as_deref());
         self.time("found gone", droplet.gone_at.as_deref());
-        self.line("extra", droplet.extra.as_deref().map(spaced));
+        self.line("extra", droplet.extra.as_deref().map(RawValue::get));
     }
 
     fn region(&mut self, region: &RegionDetails) {
@@ -218,7 +213,7 @@ impl Sheet<'_> {
         } else {
             self.line("sizes", summarised(&region.sizes));
         }
-        self.line("extra", region.extra.as_deref().map(spaced));
+        self.line("extra", region.extra.as_deref().map(RawValue::get));
     }
 
     /// Puts offers with the same period on one line.
@@ -306,21 +301,6 @@ fn usual(details: &Details) -> Option<String> {
         _ => String::new(),
     };
     Some(text + &compared)
-}
-
-/// The JSON with a space after each comma and colon, so that it can be wrapped.
-fn spaced(json: &RawValue) -> String {
-    let mut text = String::new();
-    let (mut is_quoted, mut is_escaped) = (false, false);
-    for character in json.get().chars() {
-        text.push(character);
-        is_quoted ^= character == '"' && !is_escaped;
-        is_escaped = character == '\\' && !is_escaped;
-        if !is_quoted && matches!(character, ',' | ':') {
-            text.push(' ');
-        }
-    }
-    text
 }
 
 /// `62 now, 12 formerly; --sizes lists them`

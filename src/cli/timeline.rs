@@ -10,7 +10,7 @@ use super::basis::Doubt;
 use super::exit::{Failure, Status};
 use super::filter;
 use super::order::{Order, Way};
-use super::union::{self, Question, Said};
+use super::union::{Question, Said};
 
 /// Flags of `archiver timeline`.
 #[derive(clap::Args)]
@@ -56,31 +56,45 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         filter::check_droplets(own, flags, &connection, Some(&[droplet.id]))?;
         (own.basis).note_unarchived(&connection, Some(&[droplet.id]), true)?;
         let is_for_people = flags.output.is_for_people();
+        let mut details = Vec::new();
         if is_for_people {
-            union::detail(own, &introduction(&droplet, &flags.tz));
+            details.push(introduction(&droplet, &flags.tz));
         }
-        let columns: &[Column] = if flags.output.is_compact() && flags.columns.is_empty() {
-            &Column::FOR_PEOPLE
-        } else {
+        if own.member.is_none() {
+            // Of several accounts, each is introduced after the rows of all.
+            details
+                .drain(..)
+                .for_each(|text| own.terminal.detail(0, &text));
+        }
+        let is_complete = !flags.output.is_compact() || !flags.columns.is_empty();
+        let columns: &[Column] = if is_complete {
             &Column::ALL
+        } else {
+            &Column::FOR_PEOPLE
         };
         let state = timeline::timeline(&connection, &droplet, window, now, columns, rows)?;
-        let is_concluded = rows.rows > 0 && is_for_people && window.until.is_none();
+        if rows.rows > 0 && is_for_people && window.until.is_none() {
+            details.push(conclusion(state, now, &flags.tz));
+        }
         // Otherwise the basis says why there is no action.
-        let is_empty = rows.rows == 0 && own.basis.doubt() == Doubt::Nothing;
+        if rows.rows == 0 && own.basis.doubt() == Doubt::Nothing {
+            details.push(empty(&droplet, window));
+        }
         Ok(Said {
-            slips: is_empty.then(|| empty(arguments)).into_iter().collect(),
-            conclusion: is_concluded.then(|| conclusion(state, now, &flags.tz)),
+            details,
             ..Said::default()
         })
     })?;
     Ok(answer.status)
 }
 
-fn empty(arguments: &Arguments) -> String {
-    let is_whole = arguments.since.is_none() && arguments.until.is_none();
+fn empty(droplet: &Droplet, window: Window) -> String {
+    let is_whole = window == Window::default();
     let when = if is_whole { "" } else { " of that time" };
-    format!("the archive has no action of this droplet{when}")
+    format!(
+        "the archive has no action of the droplet {}{when}",
+        droplet.id
+    )
 }
 
 fn window(arguments: &Arguments, now: Timestamp) -> Result<Window, Failure> {

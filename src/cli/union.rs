@@ -3,10 +3,10 @@
 //! the others answer. The archive of one account is asked in place, without a thread.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::{self, Builder, ScopedJoinHandle};
 
-use archiver::core::threads::{lock, refused};
+use archiver::core::threads::refused;
 use archiver::output::{Format, RowWriter};
 use archiver::query::report::{Total, WithTotal};
 use archiver::query::{self, Filter, Stranger};
@@ -40,8 +40,8 @@ pub(super) struct Said {
     pub(super) slips: Vec<String>,
     /// The number of rows that `--exit-code` counts, if these are not all.
     pub(super) found: Option<u64>,
-    /// It is told after the rows.
-    pub(super) conclusion: Option<String>,
+    /// They are told after the rows.
+    pub(super) details: Vec<String>,
 }
 
 impl Said {
@@ -100,9 +100,9 @@ impl Question<'_> {
         };
         for (account, said) in &answers.all {
             let terminal = account.map_or(context.terminal, |it| context.terminal.of_account(it));
-            if let Some(text) = &said.conclusion {
-                terminal.detail(0, text);
-            }
+            said.details
+                .iter()
+                .for_each(|text| terminal.detail(0, text));
         }
         let is_wrong = answers.warn(context, |said| &said.slips);
         let found = answers.all.iter().map(|(_, said)| said.found);
@@ -161,7 +161,6 @@ impl Question<'_> {
                     Err(failure)
                 }
                 None if merge.has_answers() => {
-                    tell_details(&members);
                     let write = |writer: &mut dyn RowWriter| merge.write(writer);
                     self.print_with_total(context, |writer| {
                         Ok(write(writer).map_err(query::Error::Write)?)
@@ -232,7 +231,6 @@ fn members<T>(context: &Context, filter: &Filter) -> (Vec<Context>, Vec<Outcome<
                 let member = Member {
                     strangers,
                     cache_kib,
-                    details: Mutex::default(),
                 };
                 let member = Some(Arc::new(member));
                 members.push(Context { member, ..own });
@@ -245,24 +243,6 @@ fn members<T>(context: &Context, filter: &Filter) -> (Vec<Context>, Vec<Outcome<
         members.retain(is_asked);
     }
     (members, outcomes)
-}
-
-/// Tells something before the rows of an archive. What several accounts say comes by account.
-pub(super) fn detail(context: &Context, text: &str) {
-    match &context.member {
-        Some(member) => lock(&member.details).push(text.to_owned()),
-        None => context.terminal.detail(0, text),
-    }
-}
-
-fn tell_details(members: &[Context]) {
-    for own in members {
-        let details = own
-            .member
-            .iter()
-            .flat_map(|it| std::mem::take(&mut *lock(&it.details)));
-        details.for_each(|text| own.terminal.detail(0, &text));
-    }
 }
 
 /// The filter without what only other accounts know; `None` when nothing of it is left.

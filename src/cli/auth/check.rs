@@ -30,13 +30,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     scope: ScopeFlags,
     /// The format of the answer: table, for people, or json, for scripts
-    #[arg(
-        short,
-        long,
-        value_name = "FORMAT",
-        default_value = "table",
-        hide_possible_values = true
-    )]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    #[arg(hide_possible_values = true)]
     output: Format,
 }
 
