@@ -52,12 +52,9 @@ struct Row {
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let flags = &arguments.answer;
     flags.columns()?;
-    let every;
-    let context = if context.global.account.is_empty() {
-        every = context.of_every_account()?;
-        &every
-    } else {
-        context
+    let context = &match context.global.account.as_slice() {
+        [] => context.of_every_account()?,
+        _ => context.clone(),
     };
     let rows = side_by_side(context.accounts().iter().collect(), |account: &Account| {
         Row::new(&context.for_account(account), account.name)

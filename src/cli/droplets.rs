@@ -131,12 +131,11 @@ fn state_of(droplet: &KnownDroplet) -> &'static str {
 
 impl Which {
     fn filter(&self) -> Filter {
-        let fate = |is_gone: bool, is_asked: bool| is_asked.then_some(is_gone);
         Filter {
             droplets: filter::choice(&self.droplet),
             tags: filter::choice(&self.tag),
             regions: filter::choice(&self.region),
-            gone: fate(true, self.gone).or(fate(false, self.existing)),
+            gone: (self.gone || self.existing).then_some(self.gone),
             ..Filter::default()
         }
     }

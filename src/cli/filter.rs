@@ -15,6 +15,7 @@ use rusqlite::Connection;
 use super::Context;
 use super::answer::AnswerFlags;
 use super::exit::{Failure, Status};
+use super::meant::{flag_of, quoted};
 use super::scope;
 
 /// Selects actions.
@@ -111,7 +112,6 @@ impl FilterFlags {
     pub(super) fn filter(&self, now: Timestamp, zone: &Zone) -> Result<Filter, Failure> {
         let (since, until) = self.window(now, zone)?;
         let seen_since = self.seen_since.as_deref();
-        let fate = |is_gone: bool, is_asked: bool| is_asked.then_some(is_gone);
         Ok(Filter {
             types: choice(&self.types),
             statuses: choice(&self.status),
@@ -125,7 +125,7 @@ impl FilterFlags {
             overlap: self.overlap(now, zone)?,
             min_duration_seconds: seconds("--min-duration", self.min_duration.as_deref())?,
             max_duration_seconds: seconds("--max-duration", self.max_duration.as_deref())?,
-            gone: fate(true, self.gone).or(fate(false, self.existing)),
+            gone: (self.gone || self.existing).then_some(self.gone),
             seen_since: seen_since.map(|text| seen(text, now, zone)).transpose()?,
             ..Filter::default()
         })
@@ -294,6 +294,38 @@ fn is_droplet(connection: &Connection, name: &str) -> Result<bool, Failure> {
         Err(query::Error::UnknownName { .. }) => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Refuses a word that is no type, and looks like the value of a flag: `last reboot web-01`.
+pub(super) fn expect_types(
+    connection: &Connection,
+    words: &Choice<TypeSelector>,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    const OTHERS: [&str; 6] = [
+        "status",
+        "region",
+        "resource-type",
+        "during",
+        "since",
+        "tag",
+    ];
+    let filter = Filter {
+        types: Choice::any_of(words.any_of.iter().cloned()),
+        ..Filter::default()
+    };
+    for Unseen { value: word, .. } in query::unknown(connection, &filter)? {
+        let flag = match is_droplet(connection, &word)? {
+            true => Some("droplet"),
+            false => flag_of(&word, &|flag| OTHERS.contains(&flag), now),
+        };
+        if let Some(flag) = flag {
+            let message = format!("`archiver last` takes types of actions, and `{word}` is none");
+            let meant = format!("did you mean `--{flag} {}`?", quoted(&word));
+            return Err(Failure::usage(message).with_hint(meant));
+        }
+    }
+    Ok(())
 }
 
 /// Warnings about filters that are probably mistakes: a value that the archive has never seen and, when nothing

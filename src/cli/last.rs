@@ -55,8 +55,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         ..arguments.which.filter(now, &arguments.answer.tz)?
     };
     let what: Choice<TypeSelector> = arguments.what.iter().cloned().collect();
-    filter.types.any_of.extend(what.any_of);
-    filter.types.none_of.extend(what.none_of);
+    filter.types.any_of.extend(what.any_of.clone());
+    filter.types.none_of.extend(what.none_of.clone());
     if filter.statuses.is_anything() {
         filter.statuses = Choice::any_of([COMPLETED.to_owned()]);
     }
@@ -68,6 +68,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let answer = question.print(context, |own, rows| {
         let filter = union::known(own, filter.clone());
         let connection = own.open_archive()?;
+        filter::expect_types(&connection, &what, now)?;
         filter::check(own, flags, &connection, &filter)?;
         let last = query::last(&connection, &filter, now)?;
         let found = last.iter().filter(|last| last.action.is_some()).count();

@@ -91,22 +91,24 @@ pub(super) fn no_action(filter: &Filter) -> String {
     .into_iter()
     .flatten()
     .collect();
-    if let Some(is_gone) = filter.gone {
-        let kind = if is_gone { "gone" } else { "existing" };
-        parts.push(format!("{kind} droplets"));
-    }
+    let gone = filter.gone;
+    parts.extend(gone.map(|it| {
+        if it {
+            "gone droplets"
+        } else {
+            "existing droplets"
+        }
+        .to_owned()
+    }));
     parts.extend(filter.since.map(|since| format!("since {since}")));
     parts.extend(filter.until.map(|until| format!("before {until}")));
     let ids: Vec<_> = filter.ids.iter().map(ToString::to_string).collect();
     parts.extend((!ids.is_empty()).then(|| format!("id {}", ids.join(", "))));
-    let duration = |seconds: u64| duration_text(i64::try_from(seconds).unwrap_or(i64::MAX));
-    let least = filter.min_duration_seconds.map(duration);
-    parts.extend(least.map(|least| format!("{least} or longer")));
-    let most = filter.max_duration_seconds.map(duration);
-    parts.extend(most.map(|most| format!("{most} or shorter")));
-    if filter.seen_since.is_some() {
-        parts.push("seen since that sync".to_owned());
-    }
+    let lasted = |seconds: u64| duration_text(i64::try_from(seconds).unwrap_or(i64::MAX));
+    let (least, most) = (filter.min_duration_seconds, filter.max_duration_seconds);
+    parts.extend(least.map(|least| format!("{} or longer", lasted(least))));
+    parts.extend(most.map(|most| format!("{} or shorter", lasted(most))));
+    parts.extend((filter.seen_since.as_ref()).map(|_| "seen since that sync".to_owned()));
     let overlap = filter.overlap;
     parts.extend(overlap.map(|(from, to)| format!("under way from {from} to {to}")));
     if parts.is_empty() {
