@@ -154,7 +154,7 @@ impl RowWriter for Feed {
 pub(super) struct Merge {
     headings: Option<Vec<KeptHeading>>,
     /// The account with the next row comes last.
-    heads: Vec<Box<Head>>,
+    heads: Vec<Head>,
     keys: Vec<Key>,
     /// Another order, in which the rows are written. Then they arrive from the last on.
     shown: Option<Vec<Key>>,
@@ -191,12 +191,12 @@ impl Merge {
                 merge.shown = shown.map(|shown| resolved(shown, &headings));
                 merge.headings = Some(headings);
             }
-            merge.insert(Box::new(Head {
+            merge.insert(Head {
                 account,
                 row: Vec::new(),
                 arrived: Vec::new().into_iter(),
                 source,
-            }));
+            });
         }
         (merge, silent)
     }
@@ -232,10 +232,10 @@ impl Merge {
     }
 
     /// Puts an account in its place by its next row, if there is one.
-    fn insert(&mut self, mut head: Box<Head>) {
+    fn insert(&mut self, mut head: Head) {
         let Some(row) = head.following() else { return };
         head.row = row;
-        let comes_later = |other: &Box<Head>| {
+        let comes_later = |other: &Head| {
             let by_row = compare(&self.keys, &other.row, &head.row);
             let by_account = other.account.cmp(&head.account);
             let is_turned = self.shown.is_some();

@@ -47,7 +47,8 @@ fn window(report: &Report, written: &BTreeMap<String, String>) -> Option<String>
     (!parts.is_empty()).then(|| parts.join(" "))
 }
 
-fn value<'a>(
+/// The text of a parameter, or its default.
+pub(super) fn value<'a>(
     report: &'a Report,
     written: &'a BTreeMap<String, String>,
     name: &str,

@@ -100,9 +100,9 @@ impl Question<'_> {
         };
         for (account, said) in &answers.all {
             let terminal = account.map_or(context.terminal, |it| context.terminal.of_account(it));
-            said.details
-                .iter()
-                .for_each(|text| terminal.detail(0, text));
+            for text in &said.details {
+                terminal.detail(0, text);
+            }
         }
         let is_wrong = answers.warn(context, |said| &said.slips);
         let found = answers.all.iter().map(|(_, said)| said.found);
@@ -161,11 +161,10 @@ impl Question<'_> {
                     Err(failure)
                 }
                 None if merge.has_answers() => {
-                    let write = |writer: &mut dyn RowWriter| merge.write(writer);
-                    self.print_with_total(context, |writer| {
-                        Ok(write(writer).map_err(query::Error::Write)?)
-                    })
-                    .map(|printed| printed.rows)
+                    let printed = self.print_with_total(context, |writer| {
+                        Ok(merge.write(writer).map_err(query::Error::Write)?)
+                    });
+                    printed.map(|printed| printed.rows)
                 }
                 None => Ok(0),
             };

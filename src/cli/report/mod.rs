@@ -195,24 +195,16 @@ fn tell_values(context: &Context, report: &Report, bound: &Bound) {
 /// The order of the rows of several accounts.
 fn merged_order(chosen: &Chosen, report: &Report, texts: &BTreeMap<String, String>) -> Order {
     let RowOrder { columns, limit } = report.row_order();
-    let columns = columns.into_iter().map(|(column, is_down)| {
-        let way = if is_down { Way::Down } else { Way::Up };
-        (column, way)
-    });
+    let way = |is_down| if is_down { Way::Down } else { Way::Up };
+    let columns = columns.into_iter();
+    let columns = columns.map(|(column, is_down)| (column, way(is_down)));
     let order = chosen.order.merged(columns.collect());
     let limit = limit.and_then(|name| {
-        let default = || report.parameter(&name)?.default.clone();
-        texts
-            .get(&name)
-            .cloned()
-            .or_else(default)?
-            .trim()
-            .parse()
-            .ok()
+        let text = searched::value(report, texts, &name)?;
+        text.trim().parse().ok()
     });
-    let limits = [order.limit, limit].into_iter().flatten();
     Order {
-        limit: limits.min(),
+        limit: [order.limit, limit].into_iter().flatten().min(),
         ..order
     }
 }
@@ -247,12 +239,9 @@ fn known(
     texts: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
     let is_known = |term: &&str| {
+        let droplet = term.trim_start_matches('!').parse::<Term<_>>();
         let alone = Filter {
-            droplets: term
-                .trim_start_matches('!')
-                .parse::<Term<_>>()
-                .into_iter()
-                .collect(),
+            droplets: droplet.into_iter().collect(),
             ..Filter::default()
         };
         union::narrowed(context, &alone).is_some()
