@@ -1,18 +1,17 @@
 //! `archiver accounts`: lists the accounts of the configuration, and how fresh and complete their archives are.
 
-use std::path::Path;
-use std::time::Duration;
-
 use archiver::archive::{self, LockState};
 use archiver::config::Account;
-use archiver::core::cancellation::Cancellation;
+use archiver::core::account::AccountName;
 use archiver::core::time::Timestamp;
-use archiver::output::{Heading, RowWriter, Value};
+use archiver::output::{Heading, RowWriter};
 use archiver::query::{self, status};
 
 use super::Context;
 use super::answer::{self, AnswerFlags};
-use super::exit::{Failure, Status, kept_locked};
+use super::context::MEMBER_WAIT;
+use super::exit::{Failure, Status};
+use super::order::Kept;
 use super::runtime::side_by_side;
 
 /// Flags of `archiver accounts`.
@@ -36,9 +35,6 @@ An account is a table [accounts.NAME] of the configuration. Its archive is compl
 fresh_at is when the last complete sync began. The team is the one whose history the archive holds; `archiver auth \
 check --account all` asks the API about the tokens.";
 
-/// The wait for a program that keeps an archive locked. The other accounts need not wait longer.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
-
 pub(super) const COLUMNS: [&str; 6] =
     ["account", "team", "state", "fresh_at", "missing", "archive"];
 
@@ -56,15 +52,12 @@ struct Row {
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let flags = &arguments.answer;
     flags.columns()?;
-    let every;
-    let context = if context.global.account.is_empty() {
-        every = context.of_every_account()?;
-        &every
-    } else {
-        context
+    let context = &match context.global.account.as_slice() {
+        [] => context.of_every_account()?,
+        _ => context.clone(),
     };
     let rows = side_by_side(context.accounts().iter().collect(), |account: &Account| {
-        Row::of(&context.for_account(account), account.name.as_str())
+        Row::new(&context.for_account(account), account.name)
     });
     let rows = rows.into_iter().collect::<Result<Vec<_>, _>>()?;
     answer::print(context, flags, |printer| {
@@ -72,8 +65,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         // A path is long, and an account tells which one it is.
         headings[5].rank = 50;
         let written = printer.header(&headings);
-        let written =
-            written.and_then(|()| rows.iter().try_for_each(|row| printer.row(&row.values())));
+        let write = |row: &Row| printer.row(&row.values().each_ref().map(Kept::value));
+        let written = written.and_then(|()| rows.iter().try_for_each(write));
         written.map_err(query::Error::Write)
     })?;
     if rows.is_empty() && flags.is_explained(context) {
@@ -89,17 +82,22 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
 }
 
 impl Row {
-    fn of(context: &Context, account: &str) -> Result<Self, Failure> {
+    fn new(context: &Context, account: AccountName) -> Result<Self, Failure> {
         let path = context.archive_path()?;
         let mut row = Self {
-            account: account.to_owned(),
+            account: account.to_string(),
             team: None,
             state: "complete",
             fresh_at: None,
             missing: None,
             archive: path.display().to_string(),
         };
-        if let Err(failure) = row.read(context, &path) {
+        if let Err(archive::Error::Missing { .. }) = archive::expect_archive(&path) {
+            row.state = "missing";
+            row.missing = Some(format!(
+                "nothing is archived yet, run `archiver sync --account {account}`"
+            ));
+        } else if let Err(failure) = row.read(context) {
             row.missing = Some(failure.message);
             row.state = "unusable";
         }
@@ -110,21 +108,12 @@ impl Row {
         Ok(row)
     }
 
-    fn read(&mut self, context: &Context, path: &Path) -> Result<(), Failure> {
-        let lock_wait = context.lock_wait(path, &Cancellation::never(), Some(LONGEST_WAIT));
-        let connection = match archive::open_read_only_unless(path, &lock_wait) {
-            Ok(connection) => connection,
-            Err(archive::Error::Missing { .. }) => {
-                self.state = "missing";
-                let command = format!("archiver sync --account {}", self.account);
-                self.missing = Some(format!("nothing is archived yet, run `{command}`"));
-                return Ok(());
-            }
-            Err(error) => return Err(kept_locked(path, error)),
-        };
+    fn read(&mut self, context: &Context) -> Result<(), Failure> {
+        let connection = context.open_archive_within(Some(MEMBER_WAIT))?;
         let owner = archive::account(&connection)?.unwrap_or_default();
         self.team = owner.team_uuid.or(owner.uuid);
-        let basis = status::basis(&connection, &LockState::of(path), Timestamp::now())?;
+        let lock = LockState::of(&context.archive_path()?);
+        let basis = status::basis(&connection, &lock, Timestamp::now())?;
         self.fresh_at = basis.fresh_at.map(|at| at.to_string());
         if basis.missing.is_some() {
             self.state = "incomplete";
@@ -133,17 +122,15 @@ impl Row {
         Ok(())
     }
 
-    fn values(&self) -> [Value<'_>; 6] {
-        fn text(text: Option<&String>) -> Value<'_> {
-            text.map_or(Value::Null, |text| Value::Text(text))
-        }
+    fn values(&self) -> [Kept; 6] {
+        let text = |text: &Option<String>| text.clone().map_or(Kept::Null, Kept::Text);
         [
-            Value::Text(&self.account),
-            text(self.team.as_ref()),
-            Value::Text(self.state),
-            text(self.fresh_at.as_ref()),
-            text(self.missing.as_ref()),
-            Value::Text(&self.archive),
+            Kept::Text(self.account.clone()),
+            text(&self.team),
+            Kept::Text(self.state.to_owned()),
+            text(&self.fresh_at),
+            text(&self.missing),
+            Kept::Text(self.archive.clone()),
         ]
     }
 }

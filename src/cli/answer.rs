@@ -1,22 +1,15 @@
 //! The way of an answer to stdout: the output flags of every question, and the rows on their way to a format.
 
 use super::Context;
-use super::basis::Basis;
+use super::basis::Doubt;
 use super::exit::{Failure, Status, unless_closed};
-use super::member::Member;
+use super::outlet::Outlet;
 use super::pager::Stdout;
 use super::terminal::Terminal;
-use archiver::core::threads::lock;
 use archiver::core::time::Zone;
 use archiver::output;
 use archiver::output::{Format, Frame, Heading, Options, RowWriter, Value, is_same_name};
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender};
-use std::sync::{Arc, Mutex, mpsc};
-use std::thread::JoinHandle;
-use std::{env, io, thread};
+use std::io::{self, Write};
 
 /// The output flags.
 #[derive(clap::Args)]
@@ -70,13 +63,13 @@ impl AnswerFlags {
         self.output.is_for_people() && !is_check
     }
 
-    /// The exit status of an answer with this number of rows. An answer without rows that may be wrong is partial.
-    pub(super) fn status(&self, rows: u64, basis: &Basis) -> Status {
-        match rows {
+    /// The exit status of an answer with this number of rows. What may be wrong is partial.
+    pub(super) fn status(&self, rows: u64, doubt: Doubt) -> Status {
+        match (rows, doubt) {
             _ if !self.exit_code => Status::Done,
-            1.. => Status::Found,
-            0 if basis.is_doubtful() => Status::Partial,
-            0 => Status::Done,
+            (_, Doubt::Rows) | (0, Doubt::NoRows) => Status::Partial,
+            (0, Doubt::Nothing) => Status::Done,
+            (1.., _) => Status::Found,
         }
     }
 }
@@ -84,7 +77,6 @@ impl AnswerFlags {
 /// The result of a printed answer.
 pub(super) struct Printed<T> {
     pub(super) rows: u64,
-    pub(super) status: Status,
     /// The result of the question; `None` when the reader closed the pipe before the end.
     pub(super) outcome: Option<T>,
     /// The columns that did not fit the terminal, if there are rows.
@@ -98,42 +90,8 @@ pub(super) fn print<T, E: Into<Failure>>(
     flags: &AnswerFlags,
     ask: impl FnOnce(&mut Printer<'_>) -> Result<T, E>,
 ) -> Result<Printed<T>, Failure> {
-    if let Some(member) = &context.member {
-        return hand_over(context, flags, member, ask);
-    }
-    print_to(
-        context,
-        flags,
-        Stdout::new(context, flags.status(1, &context.basis)),
-        ask,
-    )
-}
-
-/// Hands the rows over to the answer about several accounts, and waits until that is printed. Its rows are counted.
-fn hand_over<T, E: Into<Failure>>(
-    context: &Context,
-    flags: &AnswerFlags,
-    member: &Member,
-    ask: impl FnOnce(&mut Printer<'_>) -> Result<T, E>,
-) -> Result<Printed<T>, Failure> {
-    let mut printer = Printer {
-        writer: Box::new(member.feed()),
-        flags,
-        basis: &context.basis,
-        is_part: true,
-        chosen: None,
-        rows: 0,
-        failure: None,
-        broken: None,
-    };
-    let outcome = ask(&mut printer);
-    let printed = printer.end(outcome)?;
-    let rows = member.rows_of_all(printed.rows);
-    Ok(Printed {
-        rows,
-        status: flags.status(rows, &context.basis),
-        ..printed
-    })
+    let stdout = Stdout::new(context, flags.status(1, Doubt::Nothing));
+    print_to(context, flags, stdout, ask)
 }
 
 /// Prints the rows to another sink than stdout, like [`print`].
@@ -168,15 +126,15 @@ pub(super) fn tell_hidden(terminal: Terminal, columns: &[String], remedy: &str) 
     }
 }
 
+/// The rank of a column that tables leave out unless it is chosen, because it repeats or explains another one.
+pub(super) const NOT_FOR_PEOPLE: u8 = u8::MAX;
+
 /// Takes the rows of an answer, and passes on the chosen columns.
 ///
 /// A question ends at the first row that cannot be written. The error is kept here for [`Printer::end`].
 pub(super) struct Printer<'a> {
     writer: Box<dyn RowWriter + 'a>,
     flags: &'a AnswerFlags,
-    basis: &'a Basis,
-    /// True when the rows go into an answer about several accounts, which chooses the columns.
-    is_part: bool,
     /// The indexes of the shown columns; `None` for all.
     chosen: Option<Vec<usize>>,
     pub(super) rows: u64,
@@ -202,13 +160,42 @@ impl<'a> Printer<'a> {
         Self {
             writer: output::writer(flags.output, options, sink),
             flags,
-            basis: &context.basis,
-            is_part: false,
             chosen: None,
             rows: 0,
             failure: None,
             broken: None,
         }
+    }
+
+    /// The headings of the chosen columns. Where several have the same title, they are called by their names.
+    fn choose<'h>(&mut self, headings: &[Heading<'h>]) -> Result<Vec<Heading<'h>>, Failure> {
+        self.chosen = match self.flags.columns()? {
+            [] if self.flags.output.is_compact() => {
+                let is_shown = |index: &usize| headings[*index].rank != NOT_FOR_PEOPLE;
+                let shown: Vec<_> = (0..headings.len()).filter(is_shown).collect();
+                Some(shown).filter(|shown| shown.len() < headings.len())
+            }
+            [] => None,
+            names => Some(choose(names, headings)?),
+        };
+        let mut shown = match &self.chosen {
+            Some(chosen) => chosen.iter().map(|index| headings[*index]).collect(),
+            None => headings.to_vec(),
+        };
+        if let Some(name) = twice(shown.iter().map(|heading| heading.name))
+            && matches!(self.flags.output, Format::Json | Format::Jsonl)
+        {
+            let message = format!("two columns are called `{name}`, but JSON needs unique names");
+            return Err(Failure::usage(message)
+                .with_hint("rename one with AS, choose columns with --columns, or use -o csv"));
+        }
+        let titles: Vec<_> = shown.iter().map(|heading| heading.title).collect();
+        for heading in &mut shown {
+            if titles.iter().filter(|it| **it == heading.title).count() > 1 {
+                heading.title = heading.name;
+            }
+        }
+        Ok(shown)
     }
 
     /// Writes the rest of the answer, unless the question failed.
@@ -226,7 +213,6 @@ impl<'a> Printer<'a> {
         let hidden = hidden.iter().filter(|_| self.rows > 0);
         Ok(Printed {
             rows: self.rows,
-            status: self.flags.status(self.rows, self.basis),
             outcome,
             hidden: hidden.map(ToString::to_string).collect(),
         })
@@ -243,47 +229,13 @@ impl<'a> Printer<'a> {
 
 impl RowWriter for Printer<'_> {
     fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
-        if self.is_part {
-            let written = self.writer.header(headings);
-            return self.kept(written);
-        }
-        let chosen = match self.flags.columns() {
-            Ok([]) => Ok(None),
-            Ok(names) => choose(names, headings).map(Some),
-            Err(failure) => Err(failure),
-        };
-        match chosen {
-            Ok(chosen) => self.chosen = chosen,
+        let headings = match self.choose(headings) {
+            Ok(headings) => headings,
             Err(failure) => {
                 self.failure = Some(failure);
                 return Err(io::ErrorKind::InvalidInput.into());
             }
-        }
-        let mut headings: Vec<_> = match &self.chosen {
-            None => headings.to_vec(),
-            Some(chosen) => chosen.iter().map(|index| headings[*index]).collect(),
         };
-        if let Some(name) = twice(headings.iter().map(|heading| heading.name))
-            && matches!(self.flags.output, Format::Json | Format::Jsonl)
-        {
-            let message = format!("two columns are called `{name}`, but JSON needs unique names");
-            self.failure = Some(
-                Failure::usage(message)
-                    .with_hint("rename one with AS, choose columns with --columns, or use -o csv"),
-            );
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
-        while let Some(title) = twice(headings.iter().map(|heading| heading.title)) {
-            let same = headings.iter_mut().filter(|heading| heading.title == title);
-            let mut is_changed = false;
-            for heading in same {
-                is_changed |= heading.title != heading.name;
-                heading.title = heading.name;
-            }
-            if !is_changed {
-                break;
-            }
-        }
         let written = self.writer.header(&headings);
         self.kept(written)
     }
@@ -353,181 +305,4 @@ fn choose(names: &[String], headings: &[Heading<'_>]) -> Result<Vec<usize>, Fail
             })
     };
     names.iter().map(position).collect()
-}
-
-/// The size of a full write of a format. A shorter write is the end of an answer, when nothing is locked any more.
-const LONG: usize = 64 * 1024;
-const MOST_IN_MEMORY: usize = 1 << 20;
-/// A limit, because an answer to SQL may never end.
-const MOST_ASIDE: u64 = 4 << 30;
-
-/// Takes whole rows, and waits for the reader only at the end.
-pub(super) struct Outlet {
-    terminal: Terminal,
-    sink: Shared<dyn Write + Send>,
-    queue: Option<Queue>,
-    /// True when each write waits for the reader, because rows cannot be kept anywhere else.
-    is_direct: bool,
-}
-
-type Shared<T> = Arc<Mutex<T>>;
-
-/// Rows that wait for the reader.
-struct Queue {
-    portions: Sender<Portion>,
-    thread: JoinHandle<io::Result<()>>,
-    in_memory: Arc<AtomicUsize>,
-    aside: Option<Shared<File>>,
-    aside_length: u64,
-}
-
-enum Portion {
-    InMemory(Vec<u8>),
-    Aside {
-        file: Shared<File>,
-        start: u64,
-        length: usize,
-    },
-}
-
-impl Outlet {
-    pub(super) fn new(terminal: Terminal, sink: impl Write + Send + 'static) -> Self {
-        Self {
-            terminal,
-            sink: Arc::new(Mutex::new(sink)),
-            queue: None,
-            is_direct: false,
-        }
-    }
-
-    /// Waits until all rows are written to the sink.
-    pub(super) fn finish(&mut self) -> io::Result<()> {
-        if let Some(queue) = self.queue.take() {
-            drop(queue.portions);
-            let broken = |_| Err(io::Error::other("the writing thread ended unexpectedly"));
-            queue.thread.join().unwrap_or_else(broken)?;
-        }
-        lock(&self.sink).flush()
-    }
-
-    /// From now on, each write waits for the reader.
-    fn go_direct(&mut self, reason: &str) {
-        self.is_direct = true;
-        self.terminal.warning(&format!(
-            "the archive stays locked until the answer is read: {reason}"
-        ));
-    }
-
-    /// Writes to the sink, after the rows that wait.
-    fn write_directly(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.finish()?;
-        lock(&self.sink).write_all(bytes)?;
-        Ok(bytes.len())
-    }
-}
-
-impl Write for Outlet {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.queue.is_none() && bytes.len() >= LONG && !self.is_direct {
-            match Queue::start(&self.sink) {
-                Ok(queue) => self.queue = Some(queue),
-                Err(error) => self.go_direct(&format!("no thread can be started: {error}")),
-            }
-        }
-        let Some(queue) = &mut self.queue else {
-            return self.write_directly(bytes);
-        };
-        let portion = queue.portion(bytes);
-        match portion.map(|portion| queue.portions.send(portion)) {
-            Ok(Ok(())) => Ok(bytes.len()),
-            // The thread has failed; `finish` returns its error.
-            Ok(Err(_)) => self.write_directly(bytes),
-            Err(error) => {
-                self.go_direct(&format!(
-                    "it cannot be stored in {}, which TMPDIR sets: {error}",
-                    env::temp_dir().display()
-                ));
-                self.write_directly(bytes)
-            }
-        }
-    }
-
-    /// Does nothing: a format flushes at the end of each row.
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Queue {
-    fn start(sink: &Shared<dyn Write + Send>) -> io::Result<Self> {
-        let (portions, received) = mpsc::channel();
-        let in_memory = Arc::<AtomicUsize>::default();
-        let (sink, counter) = (Arc::clone(sink), Arc::clone(&in_memory));
-        let hand_on = move || hand_on(&received, &mut *lock(&sink), &counter);
-        Ok(Self {
-            portions,
-            thread: thread::Builder::new().spawn(hand_on)?,
-            in_memory,
-            aside: None,
-            aside_length: 0,
-        })
-    }
-
-    /// Keeps these bytes in memory or, beyond a limit, in a file.
-    fn portion(&mut self, bytes: &[u8]) -> io::Result<Portion> {
-        let length = bytes.len();
-        if self.in_memory.load(Ordering::Relaxed) + length <= MOST_IN_MEMORY {
-            self.in_memory.fetch_add(length, Ordering::Relaxed);
-            return Ok(Portion::InMemory(bytes.to_vec()));
-        }
-        let start = self.aside_length;
-        if start >= MOST_ASIDE {
-            return Err(io::Error::other("it has more than 4 GiB"));
-        }
-        let file = match self.aside.take() {
-            Some(file) => file,
-            None => Arc::new(Mutex::new(tempfile::tempfile()?)),
-        };
-        let mut opened = lock(&file);
-        opened.seek(SeekFrom::Start(start))?;
-        opened.write_all(bytes)?;
-        drop(opened);
-        self.aside_length += length as u64;
-        self.aside = Some(Arc::clone(&file));
-        Ok(Portion::Aside {
-            file,
-            start,
-            length,
-        })
-    }
-}
-
-/// Writes each portion in one piece, so that no row is cut when an answer is given up.
-fn hand_on(
-    portions: &Receiver<Portion>,
-    sink: &mut dyn Write,
-    in_memory: &AtomicUsize,
-) -> io::Result<()> {
-    let mut buffer = Vec::new();
-    for portion in portions {
-        match portion {
-            Portion::InMemory(bytes) => {
-                sink.write_all(&bytes)?;
-                in_memory.fetch_sub(bytes.len(), Ordering::Relaxed);
-            }
-            Portion::Aside {
-                file,
-                start,
-                length,
-            } => {
-                buffer.resize(length, 0);
-                let mut file = lock(&file);
-                file.seek(SeekFrom::Start(start))?;
-                file.read_exact(&mut buffer)?;
-                drop(file);
-                sink.write_all(&buffer)?;
-            }
-        }
-    }
-    Ok(())
 }

@@ -19,14 +19,8 @@ pub(super) struct Arguments {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// The format of the report: json is always printed, text only with -v
-    #[arg(
-        short,
-        long,
-        value_name = "FORMAT",
-        value_enum,
-        default_value_t,
-        hide_possible_values = true
-    )]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    #[arg(hide_possible_values = true)]
     output: DocumentFormat,
 }
 

@@ -4,7 +4,7 @@
 //! `Context::open_archive` reads whether the archive is complete, so that no question forgets it.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use archiver::archive::LockState;
 use archiver::core::model::DropletId;
@@ -19,9 +19,14 @@ use super::terminal::Terminal;
 
 /// The basis of the answer of one command.
 #[derive(Clone, Default)]
-pub(super) struct Basis {
-    archive: Arc<OnceLock<status::Basis>>,
-    remarks: Arc<Mutex<Vec<Remark>>>,
+pub(super) struct Basis(Arc<Mutex<Facts>>);
+
+#[derive(Default)]
+struct Facts {
+    /// `None` until an archive is open.
+    archive: Option<status::Basis>,
+    remarks: Vec<Remark>,
+    is_about_absence: bool,
 }
 
 /// A line about the droplets of an answer.
@@ -31,17 +36,30 @@ struct Remark {
     is_doubt: bool,
 }
 
+/// What may be wrong because actions are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Doubt {
+    Nothing,
+    /// An answer without rows.
+    NoRows,
+    /// Rows too: one may say that something did not happen.
+    Rows,
+}
+
 /// A table says when the last complete sync is older.
 const OLD_SECONDS: i64 = 24 * 3600;
 
 impl Basis {
     /// Reads whether the archive is complete.
     pub(super) fn read(&self, connection: &Connection, path: &Path) -> Result<(), Failure> {
-        let sync = LockState::of(path);
-        let basis = status::basis(connection, &sync, Timestamp::now())?;
-        // A command asks one archive.
-        let _ = self.archive.set(basis);
+        let basis = status::basis(connection, &LockState::of(path), Timestamp::now())?;
+        lock(&self.0).archive = Some(basis);
         Ok(())
+    }
+
+    /// Notes that a missing action may be the one that a row says did not happen.
+    pub(super) fn note_absence(&self) {
+        lock(&self.0).is_about_absence = true;
     }
 
     /// Notes which of the droplets of an answer are not archived; `None`: of all droplets. When the user named them, an
@@ -52,13 +70,14 @@ impl Basis {
         droplets: Option<&[DropletId]>,
         are_named: bool,
     ) -> Result<(), Failure> {
+        let mut facts = lock(&self.0);
         let is_told = |basis: &status::Basis| basis.missing.is_some() && basis.is_of_account;
-        if are_named && self.archive.get().is_some_and(is_told) {
+        if are_named && facts.archive.as_ref().is_some_and(is_told) {
             return Ok(());
         }
         let unarchived = query::not_archived(connection, droplets)?;
         if !unarchived.is_empty() {
-            lock(&self.remarks).push(Remark {
+            facts.remarks.push(Remark {
                 text: in_words(connection, &unarchived)?,
                 is_doubt: are_named,
             });
@@ -68,31 +87,36 @@ impl Basis {
 
     /// True when actions of the scope are missing.
     pub(super) fn is_incomplete(&self) -> bool {
-        self.missing().is_some()
+        lock(&self.0).missing().is_some()
     }
 
-    /// True when an answer without rows may be wrong.
-    pub(super) fn is_doubtful(&self) -> bool {
-        self.is_incomplete() || lock(&self.remarks).iter().any(|remark| remark.is_doubt)
-    }
-
-    fn missing(&self) -> Option<&String> {
-        self.archive.get()?.missing.as_ref()
+    pub(super) fn doubt(&self) -> Doubt {
+        let facts = lock(&self.0);
+        let is_incomplete = facts.missing().is_some();
+        match is_incomplete || facts.remarks.iter().any(|remark| remark.is_doubt) {
+            _ if is_incomplete && facts.is_about_absence => Doubt::Rows,
+            true => Doubt::NoRows,
+            false => Doubt::Nothing,
+        }
     }
 
     /// Prints each line.
     pub(super) fn tell(&self, terminal: Terminal) {
-        if let Some(missing) = self.missing() {
+        let facts = lock(&self.0);
+        if let Some(missing) = facts.missing() {
             terminal.warning(&format!("archive incomplete: {missing}"));
         }
-        for remark in lock(&self.remarks).iter() {
+        for remark in &facts.remarks {
             terminal.warning(&remark.text);
         }
     }
 
     /// Prints the age of an old archive.
     pub(super) fn tell_age(&self, terminal: Terminal) {
-        let fresh_at = self.archive.get().and_then(|basis| basis.fresh_at);
+        let fresh_at = lock(&self.0)
+            .archive
+            .as_ref()
+            .and_then(|basis| basis.fresh_at);
         let Some(age) = fresh_at.map(|at| at.age_at(Timestamp::now())) else {
             return;
         };
@@ -100,6 +124,12 @@ impl Basis {
             let text = format!("the last complete sync began {}", ago(age));
             terminal.note(&text);
         }
+    }
+}
+
+impl Facts {
+    fn missing(&self) -> Option<&String> {
+        self.archive.as_ref()?.missing.as_ref()
     }
 }
 
@@ -113,16 +143,12 @@ fn in_words(connection: &Connection, droplets: &[DropletId]) -> Result<String, F
     let is_in_part = query::count(connection, &filter, Timestamp::now())? > 0;
     let how = if is_in_part { " completely" } else { "" };
     let ids: Vec<_> = droplets.iter().map(ToString::to_string).collect();
-    Ok(match droplets {
+    let number = counted(ids.len() as u64, "droplet");
+    Ok(match ids.as_slice() {
         [id] => format!("droplet {id} is not archived{how}"),
-        _ => {
-            let number = counted(ids.len() as u64, "droplet");
-            let list = if ids.len() <= MOST {
-                format!(": {}", ids.join(", "))
-            } else {
-                String::new()
-            };
-            format!("{number} are not archived{how}{list}")
+        [..] if ids.len() <= MOST => {
+            format!("{number} are not archived{how}: {}", ids.join(", "))
         }
+        [..] => format!("{number} are not archived{how}"),
     })
 }

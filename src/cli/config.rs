@@ -83,20 +83,10 @@ fn show(context: &Context, flags: &AnswerFlags) -> Result<Status, Failure> {
         api_url: global.api_url.as_deref(),
         doctl_context: global.doctl_context.as_deref(),
     };
-    let mut rows: Vec<(Option<&str>, Setting)> = Vec::new();
-    if context.has_several() {
-        for account in context.accounts() {
-            let settings = account.config.settings(given)?.into_iter();
-            rows.extend(settings.map(|setting| (Some(account.name.as_str()), setting)));
-        }
-    } else {
-        rows.extend(
-            context
-                .config
-                .settings(given)?
-                .into_iter()
-                .map(|setting| (None, setting)),
-        );
+    let mut rows = Vec::new();
+    for own in context.of_each() {
+        let settings = own.config.settings(given)?.into_iter();
+        rows.extend(settings.map(|setting| (own.terminal.account, setting)));
     }
     let headings = COLUMNS.map(Heading::plain);
     let skipped = usize::from(!context.has_several());
@@ -105,7 +95,7 @@ fn show(context: &Context, flags: &AnswerFlags) -> Result<Status, Failure> {
         for (account, Setting { key, value, source }) in &rows {
             let source = source.to_string();
             let row = [
-                account.map_or(Value::Null, Value::Text),
+                (account.as_ref()).map_or(Value::Null, |account| Value::Text(account.as_str())),
                 Value::Text(key),
                 value.as_deref().map_or(Value::Null, Value::Text),
                 Value::Text(&source),
@@ -114,7 +104,7 @@ fn show(context: &Context, flags: &AnswerFlags) -> Result<Status, Failure> {
         }
         written.map_err(query::Error::Write)
     })?;
-    Ok(printed.status)
+    Ok(flags.status(printed.rows, context.basis.doubt()))
 }
 
 fn init(start: &Start) -> Result<Status, Failure> {

@@ -9,12 +9,12 @@ use archiver::archive::{self, LockWait};
 use archiver::config::{self, Account, Config, Patience, Token, sharing_a_token};
 use archiver::core::account::{ALL, AccountName};
 use archiver::core::cancellation::Cancellation;
+use archiver::query::Stranger;
 use rusqlite::Connection;
 
 use super::Global;
 use super::basis::Basis;
 use super::exit::{Failure, kept_locked, lock_holders};
-use super::member::Member;
 use super::terminal::Terminal;
 use super::written::Written;
 
@@ -38,6 +38,14 @@ pub(super) struct Context {
     pub(super) written: Written,
     /// Set where the answer is a part of one about several accounts.
     pub(super) member: Option<Arc<Member>>,
+}
+
+/// The part of one account in an answer about several.
+pub(super) struct Member {
+    /// The droplets and tags of the question that only other accounts know.
+    pub(super) strangers: Vec<Stranger>,
+    /// The page cache of a connection in KiB.
+    pub(super) cache_kib: usize,
 }
 
 impl Context {
@@ -69,23 +77,15 @@ impl Context {
 
     /// Refuses settings for one account where several are selected.
     fn without_what_is_for_one(self) -> Result<Self, Failure> {
-        let by_variable = self.config.environment().path("ARCHIVER_DB");
-        for (is_set, reason, hint) in [
-            (self.global.db.is_some(), "--db names one archive", USE_ONE),
-            (
-                by_variable.is_some(),
-                "ARCHIVER_DB names one archive",
-                "use --account NAME, or unset ARCHIVER_DB",
-            ),
-            (
-                self.global.doctl_context.is_some(),
-                "--doctl-context names one token",
-                USE_ONE,
-            ),
-        ] {
-            if is_set {
-                self.refuse_several(reason, hint)?;
-            }
+        if self.global.db.is_some() {
+            self.refuse_several("--db names one archive", USE_ONE)?;
+        }
+        if self.config.environment().path("ARCHIVER_DB").is_some() {
+            let hint = "use --account NAME, or unset ARCHIVER_DB";
+            self.refuse_several("ARCHIVER_DB names one archive", hint)?;
+        }
+        if self.global.doctl_context.is_some() {
+            self.refuse_several("--doctl-context names one token", USE_ONE)?;
         }
         Ok(self)
     }
@@ -160,11 +160,9 @@ impl Context {
         if names.is_empty() {
             return Ok(());
         }
-        let names: Vec<_> = names.iter().map(ToString::to_string).collect();
-        let message = format!(
-            "these accounts take their token from the same source: {}",
-            names.join(", ")
-        );
+        let names = names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let names = names.join(", ");
+        let message = format!("these accounts take their token from the same source: {names}");
         Err(Failure::usage(message).with_hint(
             "give each its own `token_file`, `token_command` or `doctl_context` under [accounts.NAME]",
         ))
@@ -220,14 +218,11 @@ impl Context {
     fn unopened(&self, path: &Path, error: archive::Error) -> Failure {
         let is_missing = matches!(error, archive::Error::Missing { .. });
         let failure = kept_locked(path, error);
-        match self
-            .account()
-            .filter(|_| is_missing && self.is_one_of_several())
-        {
-            Some(name) => {
+        match self.terminal.account {
+            Some(name) if is_missing => {
                 failure.with_hint(format!("run `archiver sync --account {name}` to create it"))
             }
-            None => failure,
+            _ => failure,
         }
     }
 

@@ -1,5 +1,6 @@
 //! An answer that is a single document and not rows: text for people, or one JSON object for scripts.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use archiver::core::account::AccountName;
@@ -11,10 +12,9 @@ use super::exit::{Failure, Status};
 use super::pager;
 
 /// The output format of a document.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum DocumentFormat {
     /// For people
-    #[default]
     Text,
     /// For scripts: one object
     Json,
@@ -28,28 +28,26 @@ pub(super) fn print_json(context: &Context, document: &impl Serialize) -> Result
     })
 }
 
-/// The documents of several accounts.
+/// The document of one of several accounts.
 #[derive(Serialize)]
-struct Accounts<T> {
-    accounts: Vec<OfAccount<T>>,
-}
-
-#[derive(Serialize)]
-struct OfAccount<T> {
+struct OfAccount<'a, T> {
     account: String,
     #[serde(flatten)]
-    document: T,
+    document: &'a T,
 }
 
-/// Prints the document of each account as JSON, in one object.
-pub(super) fn print_json_of_accounts<T: Serialize>(
+/// Prints the document of each account as JSON, in one object. Without several accounts there is one document.
+pub(super) fn print_json_of_each<T: Serialize>(
     context: &Context,
-    documents: impl Iterator<Item = (AccountName, T)>,
+    documents: &[(Option<AccountName>, T)],
 ) -> Result<Status, Failure> {
-    let accounts = documents.map(|(account, document)| OfAccount {
-        account: account.to_string(),
-        document,
+    if let [(None, document)] = documents {
+        return print_json(context, document);
+    }
+    let accounts = documents.iter().filter_map(|(account, document)| {
+        let account = (*account)?.to_string();
+        Some(OfAccount { account, document })
     });
-    let accounts = accounts.collect();
-    print_json(context, &Accounts { accounts })
+    let accounts: Vec<_> = accounts.collect();
+    print_json(context, &BTreeMap::from([("accounts", accounts)]))
 }

@@ -1,16 +1,18 @@
 //! `archiver droplets`: prints the inventory on stdout.
 
+use std::io;
+
 use archiver::core::time::Timestamp;
-use archiver::output::{Format, Heading, Value};
+use archiver::output::{Format, Heading, RowWriter};
 use archiver::query::timeline::Power;
 use archiver::query::{self, Choice, DropletSelector, Filter, KnownDroplet, Term};
 
 use super::Context;
-use super::answer::{self, AnswerFlags};
+use super::answer::{AnswerFlags, NOT_FOR_PEOPLE};
 use super::exit::{Failure, Status};
 use super::filter;
-use super::order::{OrderFlags, Way};
-use super::union;
+use super::order::{Kept, Order, OrderFlags, Way};
+use super::union::{self, Question, Said};
 
 /// Flags of `archiver droplets`.
 #[derive(clap::Args)]
@@ -76,40 +78,33 @@ pub(super) const COLUMNS: [(&str, &str); 14] = [
     ("gone_at", "gone"),
 ];
 
-/// The columns that a table leaves out, because they repeat or explain another one.
-const NOT_FOR_PEOPLE: [&str; 2] = ["last_action", "gone_at"];
-
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let now = Timestamp::now();
     let flags = &arguments.answer;
-    let filter = arguments.which.filter()?;
-    if context.has_several() {
-        let usual = [("name", Way::UpUnknownLast), ("id", Way::Up)];
-        let usual = usual.map(|(column, way)| (column.to_owned(), way));
-        let order = arguments.order.merged(usual.to_vec());
-        return union::rows(context, flags, (&order, None), &filter, |own| {
-            run(own, arguments)
-        });
-    }
-    let filter = union::known(context, filter);
-    let connection = context.open_archive()?;
-    filter::check(context, flags, &connection, &filter)?;
-    let mut droplets = query::inventory(&connection, &filter, now)?;
+    let filter = arguments.which.filter();
     let states: Choice<String> = filter::choice(&arguments.which.state);
-    droplets.retain(|droplet| states.has(state_of(droplet)));
-    let slips = filter::slips(&connection, (&filter, now), droplets.len() as u64)?;
-    // What is not archived may decide the state of a droplet.
-    let has_states = !states.is_anything();
-    if filter.droplets.any_of.is_empty() && filter.tags.any_of.is_empty() {
-        context
-            .basis
-            .note_unarchived(&connection, None, has_states)?;
-    }
-    drop(connection);
-    let status = print(context, arguments, &droplets)?;
-    union::warn(context, slips);
-    let is_unproven = flags.exit_code && has_states && context.basis.is_incomplete();
-    Ok(if is_unproven { Status::Partial } else { status })
+    let usual = Order::by([("name", Way::UpUnknownLast), ("id", Way::Up)]);
+    let question = Question::new(flags, &filter, arguments.order.merged(usual.by));
+    let answer = question.print(context, |own, rows| {
+        let filter = union::known(own, filter.clone());
+        let connection = own.open_archive()?;
+        filter::check(own, flags, &connection, &filter)?;
+        let mut droplets = query::inventory(&connection, &filter, now)?;
+        droplets.retain(|droplet| states.has(state_of(droplet)));
+        let slips = filter::slips(&connection, (&filter, now), droplets.len() as u64)?;
+        // What is not archived may decide the state of a droplet.
+        let has_states = !states.is_anything();
+        if has_states {
+            own.basis.note_absence();
+        }
+        if filter.droplets.any_of.is_empty() && filter.tags.any_of.is_empty() {
+            own.basis.note_unarchived(&connection, None, has_states)?;
+        }
+        drop(connection);
+        write(flags, &droplets, rows).map_err(query::Error::Write)?;
+        Ok(Said::slips(slips))
+    })?;
+    Ok(answer.status)
 }
 
 pub(super) const STATES: [&str; 5] = ["on", "off", "gone", "unlisted", "unknown"];
@@ -135,125 +130,67 @@ fn state_of(droplet: &KnownDroplet) -> &'static str {
 }
 
 impl Which {
-    fn filter(&self) -> Result<Filter, Failure> {
-        let fate = |is_gone: bool, is_asked: bool| is_asked.then_some(is_gone);
-        Ok(Filter {
+    fn filter(&self) -> Filter {
+        Filter {
             droplets: filter::choice(&self.droplet),
             tags: filter::choice(&self.tag),
             regions: filter::choice(&self.region),
-            gone: fate(true, self.gone).or(fate(false, self.existing)),
+            gone: (self.gone || self.existing).then_some(self.gone),
             ..Filter::default()
-        })
+        }
     }
 }
 
-fn print(
-    context: &Context,
-    arguments: &Arguments,
+fn write(
+    flags: &AnswerFlags,
     droplets: &[KnownDroplet],
-) -> Result<Status, Failure> {
-    let flags = &arguments.answer;
-    let is_complete = !flags.columns.is_empty() || !flags.output.is_compact();
-    let is_shown = |(name, _): &(&str, &str)| is_complete || !NOT_FOR_PEOPLE.contains(name);
-    let shown: Vec<bool> = COLUMNS.iter().map(is_shown).collect();
-    let headings: Vec<_> = COLUMNS
-        .iter()
-        .filter(|column| is_shown(column))
-        .map(|(name, title)| Heading {
-            title,
-            ..Heading::named(name)
-        })
-        .collect();
-    let list = List::of(flags.output);
-    let printed = answer::print(context, flags, |printer| {
-        arguments
-            .order
-            .pass(context.member.is_some(), printer, |writer| {
-                let mut written = writer.header(&headings);
-                for droplet in droplets {
-                    let texts = Texts::of(droplet, list);
-                    let values = values(droplet, &texts, list);
-                    let values = values.into_iter().zip(&shown);
-                    let row: Vec<_> = values.filter(|(_, is)| **is).map(|(it, _)| it).collect();
-                    written = written.and_then(|()| writer.row(&row));
-                }
-                written.map_err(query::Error::Write)
-            })
-    })?;
-    Ok(printed.status)
-}
-
-/// The form of a list of texts in one cell.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum List {
-    Json,
-    /// `one, two`; empty without any.
-    Words,
-}
-
-impl List {
-    fn of(format: Format) -> Self {
-        match format {
-            Format::Json | Format::Jsonl => Self::Json,
-            _ => Self::Words,
+    rows: &mut dyn RowWriter,
+) -> io::Result<()> {
+    let headings = COLUMNS.map(|(name, title)| {
+        let mut heading = Heading::named(name);
+        heading.title = title;
+        if ["last_action", "gone_at"].contains(&name) {
+            heading.rank = NOT_FOR_PEOPLE;
         }
-    }
-
-    fn text(self, list: &[String]) -> String {
-        match self {
-            Self::Json => serde_json::json!(list).to_string(),
-            Self::Words => list.join(", "),
-        }
-    }
-
-    fn value(self, text: &str) -> Value<'_> {
-        match self {
-            Self::Json => Value::Json(text),
-            Self::Words if text.is_empty() => Value::Null,
-            Self::Words => Value::Text(text),
-        }
-    }
+        heading
+    });
+    rows.header(&headings)?;
+    let is_json = matches!(flags.output, Format::Json | Format::Jsonl);
+    droplets.iter().try_for_each(|droplet| {
+        let values = values(droplet, is_json);
+        rows.row(&values.each_ref().map(Kept::value))
+    })
 }
 
-/// The texts that a droplet does not have as such.
-struct Texts {
-    former_names: String,
-    tags: String,
-    since: Option<String>,
-}
-
-impl Texts {
-    fn of(droplet: &KnownDroplet, list: List) -> Self {
-        Self {
-            former_names: list.text(&droplet.former_names),
-            tags: list.text(&droplet.tags),
-            since: droplet.state.since.map(|since| since.to_string()),
-        }
-    }
-}
-
-fn values<'a>(droplet: &'a KnownDroplet, texts: &'a Texts, list: List) -> [Value<'a>; 14] {
-    let text = |text: Option<&'a String>| text.map_or(Value::Null, |text| Value::Text(text));
+/// The values in the order of [`COLUMNS`]. Without JSON, a list is a text such as `one, two`.
+fn values(droplet: &KnownDroplet, is_json: bool) -> [Kept; 14] {
+    let text = |text: Option<&String>| text.map_or(Kept::Null, |text| Kept::Text(text.clone()));
+    let list = |texts: &[String]| match texts {
+        _ if is_json => Kept::Json(serde_json::json!(texts).to_string()),
+        [] => Kept::Null,
+        _ => Kept::Text(texts.join(", ")),
+    };
     let power = droplet.state.power;
+    let since = droplet.state.since.map(|since| since.to_string());
     let certainty = match (power, droplet.state.is_estimate) {
-        (Power::Unknown, _) => Value::Null,
-        (_, true) => Value::Text("estimated"),
-        (_, false) => Value::Text("certain"),
+        (Power::Unknown, _) => Kept::Null,
+        (_, true) => Kept::Text("estimated".to_owned()),
+        (_, false) => Kept::Text("certain".to_owned()),
     };
     [
-        Value::Integer(droplet.id),
+        Kept::Integer(droplet.id),
         text(droplet.name.as_ref()),
-        list.value(&texts.former_names),
+        list(&droplet.former_names),
         text(droplet.region_slug.as_ref()),
         text(droplet.size_slug.as_ref()),
-        list.value(&texts.tags),
+        list(&droplet.tags),
         text(droplet.created_at.as_ref()),
-        Value::Text(state_of(droplet)),
-        text(texts.since.as_ref()),
+        Kept::Text(state_of(droplet).to_owned()),
+        text(since.as_ref()),
         certainty,
         text(droplet.last_action.as_ref()),
         text(droplet.last_action_at.as_ref()),
-        Value::Integer(i64::try_from(droplet.actions).unwrap_or(i64::MAX)),
-        text(texts.since.as_ref().filter(|_| power == Power::Gone)),
+        Kept::Integer(i64::try_from(droplet.actions).unwrap_or(i64::MAX)),
+        text(since.as_ref().filter(|_| power == Power::Gone)),
     ]
 }

@@ -286,7 +286,11 @@ impl From<report::Error> for Failure {
         let status = match &error {
             Error::Failed { source, .. } => status_of(source),
             Error::Write(_) => Status::Failed,
-            Error::UnknownType { .. } => Status::Unknown,
+            Error::UnknownType { .. }
+            | Error::Droplets {
+                source: query::Error::UnknownName { .. } | query::Error::UnknownTag { .. },
+                ..
+            } => Status::Unknown,
             _ => Status::Usage,
         };
         Self::of(status, &error)

@@ -112,7 +112,6 @@ impl FilterFlags {
     pub(super) fn filter(&self, now: Timestamp, zone: &Zone) -> Result<Filter, Failure> {
         let (since, until) = self.window(now, zone)?;
         let seen_since = self.seen_since.as_deref();
-        let fate = |is_gone: bool, is_asked: bool| is_asked.then_some(is_gone);
         Ok(Filter {
             types: choice(&self.types),
             statuses: choice(&self.status),
@@ -126,7 +125,7 @@ impl FilterFlags {
             overlap: self.overlap(now, zone)?,
             min_duration_seconds: seconds("--min-duration", self.min_duration.as_deref())?,
             max_duration_seconds: seconds("--max-duration", self.max_duration.as_deref())?,
-            gone: fate(true, self.gone).or(fate(false, self.existing)),
+            gone: (self.gone || self.existing).then_some(self.gone),
             seen_since: seen_since.map(|text| seen(text, now, zone)).transpose()?,
             ..Filter::default()
         })
@@ -137,19 +136,13 @@ impl FilterFlags {
         now: Timestamp,
         zone: &Zone,
     ) -> Result<(Option<Timestamp>, Option<Timestamp>), Failure> {
-        if let Some(text) = &self.during {
-            let period = parse_period(text, now, zone);
-            let period = period.map_err(|error| slip("--during")(&error))?;
-            return Ok((Some(period.since), Some(period.until)));
-        }
-        let since = self.since.as_deref();
-        let since = since.map(|text| parse_since(text, now, zone)).transpose();
-        let until = self.until.as_deref();
-        let until = until.map(|text| parse_until(text, now, zone)).transpose();
-        Ok((
-            since.map_err(|error| slip("--since")(&error))?,
-            until.map_err(|error| slip("--until")(&error))?,
-        ))
+        let Some(text) = &self.during else {
+            let ends = [&self.since, &self.until].map(|text| text.as_deref());
+            return window(ends, now, zone);
+        };
+        let period = parse_period(text, now, zone);
+        let period = period.map_err(|error| slip("--during")(&error))?;
+        Ok((Some(period.since), Some(period.until)))
     }
 
     fn overlap(
@@ -170,6 +163,20 @@ impl FilterFlags {
         // An instant is one second long, because an interval does not include its end.
         Ok(Some((from, to.max(from.saturating_add_seconds(1)))))
     }
+}
+
+/// The values of `--since` and `--until`.
+pub(super) fn window(
+    [since, until]: [Option<&str>; 2],
+    now: Timestamp,
+    zone: &Zone,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), Failure> {
+    let since = since.map(|text| parse_since(text, now, zone)).transpose();
+    let until = until.map(|text| parse_until(text, now, zone)).transpose();
+    Ok((
+        since.map_err(|error| slip("--since")(&error))?,
+        until.map_err(|error| slip("--until")(&error))?,
+    ))
 }
 
 /// The value of `--tag`.
@@ -243,32 +250,18 @@ pub(super) fn check_droplets(
     }
 }
 
-/// The failure for a name or a tag that the archive does not know. With `--exit-code` it may be one of the missing part.
-pub(super) fn unresolved(context: &Context, flags: &AnswerFlags, error: query::Error) -> Failure {
-    let is_unknown = is_unknown(&error);
-    unknown(context, flags, error.into(), is_unknown)
-}
-
-/// As [`unresolved`], for a failure that may have this reason.
-pub(super) fn unknown(
+/// With `--exit-code`, a name, a tag or a type that an incomplete archive does not know may be one of the missing part.
+pub(super) fn unresolved(
     context: &Context,
     flags: &AnswerFlags,
-    mut failure: Failure,
-    is_unknown: bool,
+    error: impl Into<Failure>,
 ) -> Failure {
-    let may_be_missing = flags.exit_code && context.basis.is_incomplete();
-    failure.status = match is_unknown {
-        true if may_be_missing => Status::Partial,
-        true => Status::Unknown,
-        false => failure.status,
-    };
+    let mut failure = error.into();
+    let is_unknown = failure.status == Status::Unknown;
+    if is_unknown && flags.exit_code && context.basis.is_incomplete() {
+        failure.status = Status::Partial;
+    }
     failure
-}
-
-/// True for an error about a name or a tag that the archive does not know.
-pub(super) fn is_unknown(error: &query::Error) -> bool {
-    use query::Error::{UnknownName, UnknownTag};
-    matches!(error, UnknownName { .. } | UnknownTag { .. })
 }
 
 /// Prints how the filter was understood, with `-v`.
@@ -286,16 +279,7 @@ fn echo(context: &Context, filter: &Filter, droplets: Option<&[DropletId]>) {
         say(format!("under way: {from} .. {to} (UTC, without its end)"));
     }
     if let Some(droplets) = droplets {
-        let ids: Vec<_> = droplets
-            .iter()
-            .take(MOST_NAMED)
-            .map(i64::to_string)
-            .collect();
-        let more = match droplets.len().saturating_sub(MOST_NAMED) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        say(format!("droplets: {}{more}", ids.join(", ")));
+        say(format!("droplets: {}", scope::list(MOST_NAMED, droplets)));
     }
 }
 
@@ -312,32 +296,28 @@ fn is_droplet(connection: &Connection, name: &str) -> Result<bool, Failure> {
     }
 }
 
-/// The flags for words that are no types.
-const OTHER_FLAGS: [&str; 6] = [
-    "status",
-    "region",
-    "resource-type",
-    "during",
-    "since",
-    "tag",
-];
-
 /// Refuses a word that is no type, and looks like the value of a flag: `last reboot web-01`.
 pub(super) fn expect_types(
     connection: &Connection,
-    types: Choice<TypeSelector>,
+    words: &Choice<TypeSelector>,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let words = Filter {
-        types,
+    const OTHERS: [&str; 6] = [
+        "status",
+        "region",
+        "resource-type",
+        "during",
+        "since",
+        "tag",
+    ];
+    let filter = Filter {
+        types: Choice::any_of(words.any_of.iter().cloned()),
         ..Filter::default()
     };
-    for unknown in query::unknown(connection, &words)? {
-        let word = unknown.value;
-        let flag = if is_droplet(connection, &word)? {
-            Some("droplet")
-        } else {
-            flag_of(&word, &|flag| OTHER_FLAGS.contains(&flag), now)
+    for Unseen { value: word, .. } in query::unknown(connection, &filter)? {
+        let flag = match is_droplet(connection, &word)? {
+            true => Some("droplet"),
+            false => flag_of(&word, &|flag| OTHERS.contains(&flag), now),
         };
         if let Some(flag) = flag {
             let message = format!("`archiver last` takes types of actions, and `{word}` is none");

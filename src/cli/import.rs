@@ -51,14 +51,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DURATION")]
     wait: Option<String>,
     /// The format of the summary: text, for people on stderr, or json, for scripts on stdout
-    #[arg(
-        short,
-        long,
-        value_name = "FORMAT",
-        value_enum,
-        default_value_t,
-        hide_possible_values = true
-    )]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    #[arg(hide_possible_values = true)]
     output: SummaryFormat,
 }
 

@@ -1,17 +1,18 @@
 //! `archiver last`: prints when something last happened to each droplet.
 
+use std::io;
+
 use archiver::core::model::COMPLETED;
 use archiver::core::time::Timestamp;
 use archiver::output::{Heading, RowWriter};
 use archiver::query::{self, Choice, Filter, Last, Term, TypeSelector};
 
 use super::Context;
-use super::answer::{self, AnswerFlags, Printed};
+use super::answer::{AnswerFlags, NOT_FOR_PEOPLE};
 use super::exit::{Failure, Status};
 use super::filter::{self, FilterFlags};
 use super::order::{Order, Way};
-use super::searched;
-use super::union;
+use super::union::{self, Question, Said};
 
 /// Flags of `archiver last`.
 #[derive(clap::Args)]
@@ -55,35 +56,29 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     };
     let what: Choice<TypeSelector> = arguments.what.iter().cloned().collect();
     filter.types.any_of.extend(what.any_of.clone());
-    filter.types.none_of.extend(what.none_of);
+    filter.types.none_of.extend(what.none_of.clone());
     if filter.statuses.is_anything() {
         filter.statuses = Choice::any_of([COMPLETED.to_owned()]);
     }
-    if context.has_several() {
-        let order = Order {
-            by: ORDER.map(|(column, way)| (column.to_owned(), way)).to_vec(),
-            limit: arguments.limit,
-            ..Order::default()
-        };
-        return union::rows(context, flags, (&order, None), &filter, |own| {
-            run(own, arguments)
-        });
-    }
-    let nothing = searched::no_action(&filter);
-    let filter = union::known(context, filter);
-    let connection = context.open_archive()?;
-    filter::expect_types(&connection, Choice::any_of(what.any_of), now)?;
-    filter::check(context, flags, &connection, &filter)?;
-    let last = query::last(&connection, &filter, now)?;
-    let found = last.iter().filter(|last| last.action.is_some()).count();
-    let slips = filter::slips(&connection, (&filter, now), found as u64)?;
-    drop(connection);
-    let printed = print(context, flags, &last)?;
-    if printed.rows == 0 && slips.is_empty() && flags.is_explained(context) {
-        union::note(context, &nothing);
-    }
-    union::warn(context, slips);
-    Ok(printed.status)
+    let order = Order {
+        limit: arguments.limit,
+        ..Order::by(ORDER)
+    };
+    let question = Question::new(flags, &filter, order);
+    let answer = question.print(context, |own, rows| {
+        let filter = union::known(own, filter.clone());
+        let connection = own.open_archive()?;
+        filter::expect_types(&connection, &what, now)?;
+        filter::check(own, flags, &connection, &filter)?;
+        let last = query::last(&connection, &filter, now)?;
+        let found = last.iter().filter(|last| last.action.is_some()).count();
+        let slips = filter::slips(&connection, (&filter, now), found as u64)?;
+        drop(connection);
+        write(&last, rows).map_err(query::Error::Write)?;
+        Ok(Said::slips(slips))
+    })?;
+    answer.explain_nothing(context, &filter);
+    Ok(answer.status)
 }
 
 /// The order of the rows.
@@ -93,23 +88,14 @@ const ORDER: [(&str, Way); 3] = [
     ("droplet_id", Way::Up),
 ];
 
-fn print(context: &Context, flags: &AnswerFlags, last: &[Last]) -> Result<Printed<()>, Failure> {
-    let headings = Last::COLUMNS.map(Heading::named);
-    // The table for people omits columns that repeat another one.
-    let shown: Vec<usize> = (0..headings.len())
-        .filter(|index| {
-            let is_chosen = !flags.columns.is_empty() || !flags.output.is_compact();
-            is_chosen || !["completed_at", "region_slug"].contains(&headings[*index].name)
-        })
-        .collect();
-    let headings: Vec<_> = shown.iter().map(|index| headings[*index]).collect();
-    answer::print(context, flags, |printer| {
-        let mut written = printer.header(&headings);
-        for last in last {
-            let values = last.values();
-            let row: Vec<_> = shown.iter().map(|index| values[*index]).collect();
-            written = written.and_then(|()| printer.row(&row));
+fn write(last: &[Last], rows: &mut dyn RowWriter) -> io::Result<()> {
+    let headings = Last::COLUMNS.map(|name| {
+        let mut heading = Heading::named(name);
+        if ["completed_at", "region_slug"].contains(&name) {
+            heading.rank = NOT_FOR_PEOPLE;
         }
-        written.map_err(query::Error::Write)
-    })
+        heading
+    });
+    rows.header(&headings)?;
+    last.iter().try_for_each(|last| rows.row(&last.values()))
 }

@@ -2,25 +2,162 @@
 //! each are in memory.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
 use std::io;
-use std::rc::Rc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::vec;
 
 use archiver::core::account::AccountName;
-use archiver::output::{Heading, RowWriter, Value, is_same_name};
+use archiver::core::threads::lock;
+use archiver::output::{Heading, Look, RowWriter, Value};
 use archiver::query::stats::ACCOUNT;
 
-use super::member::{KeptHeading, Portion};
-use super::order::{Column, Kept, Order, Way};
+use super::exit::Failure;
+use super::order::{Kept, Key, Order, Ordered, Way};
+
+/// The number of rows that travel together.
+const PORTION: usize = 64;
+/// What may wait for the merge at least: the headings and a portion, so that a short answer ends without it.
+const WAITING: usize = 2;
+
+/// What an account sends.
+pub(super) enum Portion {
+    Headings(Vec<KeptHeading>),
+    Rows(Vec<Vec<Kept>>),
+}
+
+/// A heading that outlives its question.
+pub(super) struct KeptHeading {
+    name: String,
+    title: String,
+    look: Look,
+    rank: u8,
+}
+
+impl KeptHeading {
+    fn heading(&self) -> Heading<'_> {
+        Heading {
+            name: &self.name,
+            title: &self.title,
+            look: self.look,
+            rank: self.rank,
+        }
+    }
+}
+
+/// Lets a few accounts at a time look for their first rows, which may take memory.
+pub(super) struct Gate {
+    enter: SyncSender<()>,
+    leave: Mutex<Receiver<()>>,
+}
+
+/// The right of an account to look for its first rows. It ends when this is dropped.
+struct Turn(Arc<Gate>);
+
+impl Gate {
+    pub(super) fn new(turns: usize) -> Arc<Self> {
+        let (enter, leave) = sync_channel(turns);
+        let leave = Mutex::new(leave);
+        Arc::new(Self { enter, leave })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let _ = lock(&self.0.leave).try_recv();
+    }
+}
+
+/// Sends the rows of an account to the merge. The merge has seen enough when it does not listen any more.
+pub(super) struct Feed {
+    channel: SyncSender<Portion>,
+    gate: Arc<Gate>,
+    turn: Option<Turn>,
+    rows: Vec<Vec<Kept>>,
+    is_enough: bool,
+}
+
+impl Feed {
+    /// A feed, and its end at the merge.
+    pub(super) fn new(order: &Order, gate: &Arc<Gate>) -> (Self, Receiver<Portion>) {
+        let (channel, source) = sync_channel(order.waiting.max(WAITING));
+        let feed = Self {
+            channel,
+            gate: Arc::clone(gate),
+            turn: None,
+            rows: Vec::new(),
+            is_enough: false,
+        };
+        (feed, source)
+    }
+
+    /// Sends the rows of `ask` when it is the account's turn, which ends with its first rows.
+    pub(super) fn send<T: Default>(
+        mut self,
+        order: &Order,
+        ask: impl FnOnce(&mut Ordered<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        // The gate has both ends.
+        let _ = self.gate.enter.send(());
+        self.turn = Some(Turn(Arc::clone(&self.gate)));
+        let outcome = order.flags.pass(true, &mut self, ask);
+        let sent = self.finish();
+        match outcome {
+            _ if self.is_enough => Ok(T::default()),
+            Ok(answer) => {
+                sent.map_err(archiver::query::Error::Write)?;
+                Ok(answer)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn pass_on(&mut self, portion: Portion) -> io::Result<()> {
+        self.channel.send(portion).map_err(|_| {
+            self.is_enough = true;
+            io::ErrorKind::BrokenPipe.into()
+        })
+    }
+}
+
+impl RowWriter for Feed {
+    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
+        let kept = headings.iter().map(|heading| KeptHeading {
+            name: heading.name.to_owned(),
+            title: heading.title.to_owned(),
+            look: heading.look,
+            rank: heading.rank,
+        });
+        self.pass_on(Portion::Headings(kept.collect()))
+    }
+
+    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+        self.rows.push(values.iter().map(Kept::of).collect());
+        match self.rows.len() {
+            PORTION.. => self.finish(),
+            _ => Ok(()),
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        // The merge may wait for an account that has had no turn yet.
+        self.turn = None;
+        let rows = std::mem::take(&mut self.rows);
+        self.pass_on(Portion::Rows(rows))
+    }
+}
 
 /// The rows of all accounts.
 pub(super) struct Merge {
     headings: Option<Vec<KeptHeading>>,
-    heads: BinaryHeap<Head>,
-    shown: Option<Rc<[Key]>>,
+    /// The account with the next row comes last.
+    heads: Vec<Head>,
+    keys: Vec<Key>,
+    /// Another order, in which the rows are written. Then they arrive from the last on.
+    shown: Option<Vec<Key>>,
     hidden: usize,
     limit: u64,
 }
@@ -36,32 +173,30 @@ impl Merge {
     ) -> (Self, Silent) {
         let mut merge = Self {
             headings: None,
-            heads: BinaryHeap::new(),
+            heads: Vec::new(),
+            keys: Vec::new(),
             shown: None,
             hidden: order.hidden,
             limit: order.limit.unwrap_or(u64::MAX),
         };
         let mut silent = Silent::new();
-        let mut keys = Rc::from([]);
         for (account, source) in sources {
             let Ok(Portion::Headings(headings)) = source.recv() else {
                 silent.push(account);
                 continue;
             };
             if merge.headings.is_none() {
-                keys = resolved(&order.by, &headings);
+                merge.keys = resolved(&order.by, &headings);
                 let shown = order.shown.as_ref();
                 merge.shown = shown.map(|shown| resolved(shown, &headings));
                 merge.headings = Some(headings);
             }
-            merge.heads.extend(Head::first(Head {
+            merge.insert(Head {
                 account,
                 row: Vec::new(),
                 arrived: Vec::new().into_iter(),
                 source,
-                keys: Rc::clone(&keys),
-                is_from_end: merge.shown.is_some(),
-            }));
+            });
         }
         (merge, silent)
     }
@@ -87,12 +222,33 @@ impl Merge {
             let account = [Value::Text(account.as_str())];
             writer.row(&account.into_iter().chain(values).collect::<Vec<_>>())
         };
-        let Some(keys) = self.shown.take() else {
+        if self.shown.is_none() {
             return self.try_for_each(|row| put(&row));
-        };
-        let mut rows: Vec<_> = self.collect();
+        }
+        let mut rows: Vec<_> = self.by_ref().collect();
+        let keys = self.shown.unwrap_or_default();
         rows.sort_by(|one, other| compare(&keys, &one.1, &other.1).then(one.0.cmp(&other.0)));
         rows.iter().try_for_each(put)
+    }
+
+    /// Puts an account in its place by its next row, if there is one.
+    fn insert(&mut self, mut head: Head) {
+        let Some(row) = head.following() else { return };
+        head.row = row;
+        let comes_later = |other: &Head| {
+            let by_row = compare(&self.keys, &other.row, &head.row);
+            let by_account = other.account.cmp(&head.account);
+            let is_turned = self.shown.is_some();
+            by_row
+                .then(if is_turned {
+                    by_account.reverse()
+                } else {
+                    by_account
+                })
+                .is_gt()
+        };
+        let place = self.heads.partition_point(comes_later);
+        self.heads.insert(place, head);
     }
 }
 
@@ -101,13 +257,10 @@ impl Iterator for Merge {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.limit = self.limit.checked_sub(1)?;
-        let mut head = self.heads.peek_mut()?;
-        let account = head.account;
-        let row = match head.following() {
-            Some(following) => std::mem::replace(&mut head.row, following),
-            None => PeekMut::pop(head).row,
-        };
-        Some((account, row))
+        let mut head = self.heads.pop()?;
+        let next = (head.account, std::mem::take(&mut head.row));
+        self.insert(head);
+        Some(next)
     }
 }
 
@@ -117,18 +270,10 @@ struct Head {
     row: Vec<Kept>,
     arrived: vec::IntoIter<Vec<Kept>>,
     source: Receiver<Portion>,
-    keys: Rc<[Key]>,
-    /// True when the rows arrive from the last on.
-    is_from_end: bool,
 }
 
 impl Head {
-    /// Waits for the first row; `None` when there is none.
-    fn first(mut head: Self) -> Option<Self> {
-        head.row = head.following()?;
-        Some(head)
-    }
-
+    /// Waits for the next row.
     fn following(&mut self) -> Option<Vec<Kept>> {
         loop {
             if let Some(row) = self.arrived.next() {
@@ -142,76 +287,26 @@ impl Head {
     }
 }
 
-/// The smallest row is the greatest head, which a heap has on top.
-impl Ord for Head {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let by_row = compare(&self.keys, &other.row, &self.row);
-        by_row.then_with(|| match self.is_from_end {
-            true => self.account.cmp(&other.account),
-            false => other.account.cmp(&self.account),
-        })
-    }
-}
-
-impl PartialOrd for Head {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Head {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Head {}
-
-/// A column by its place.
-struct Key {
-    column: Column,
-    way: Way,
-}
-
-fn resolved(by: &[(String, Way)], headings: &[KeptHeading]) -> Rc<[Key]> {
-    let key = |(name, way): &(String, Way)| {
-        let mut headings = headings.iter().map(KeptHeading::heading).enumerate();
-        let found = headings.find(|(_, heading)| is_same_name(heading.name, name));
-        found.map(|(index, heading)| Key {
-            column: Column::at(index, &heading),
-            way: *way,
-        })
-    };
+fn resolved(by: &[(String, Way)], headings: &[KeptHeading]) -> Vec<Key> {
+    let headings: Vec<_> = headings.iter().map(KeptHeading::heading).collect();
+    let key = |(name, way): &(String, Way)| Key::new(name, *way, &headings);
     by.iter().map_while(key).collect()
 }
 
 fn compare(keys: &[Key], one: &[Kept], other: &[Kept]) -> Ordering {
-    let of = |Key { column, way }: &Key| {
-        let (a, b) = (&one[column.index], &other[column.index]);
-        match way {
-            Way::Up => a.compare(b),
-            Way::Down => b.compare(a),
-            Way::UpUnknownLast => {
-                let is_unknown = |it: &Kept| matches!(it, Kept::Null);
-                is_unknown(a).cmp(&is_unknown(b)).then(a.compare(b))
-            }
-            Way::Chosen => column.compare(one, other),
-        }
-    };
-    let unequal = keys.iter().map(of).find(|order| order.is_ne());
-    unequal.unwrap_or(Ordering::Equal)
+    let orders = keys.iter().map(|key| key.compare(one, other));
+    let mut unequal = orders.filter(|order| order.is_ne());
+    unequal.next().unwrap_or(Ordering::Equal)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::sync_channel;
     use std::thread;
 
     use archiver::output::Value;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::cli::member::Feed;
 
     const NAMES: [&str; 3] = ["a", "b", "c"];
 
@@ -226,17 +321,20 @@ mod tests {
     /// Sends the rows of each account in their order, and returns what is written.
     fn merged(of_accounts: &[Vec<Row>], order: &Order) -> Vec<Vec<String>> {
         let mut written = Written::default();
+        let gate = Gate::new(2);
         thread::scope(|scope| {
             let accounts = NAMES.iter().zip(of_accounts).map(|(name, rows)| {
-                let (rows_to, source) = sync_channel(1);
+                let (feed, source) = Feed::new(order, &gate);
                 scope.spawn(move || {
-                    let mut feed = Feed::to(rows_to);
                     let columns = ["number", "text"].map(Heading::plain);
+                    let send = |writer: &mut Ordered<'_>| {
+                        let written = writer.header(&columns);
+                        let written = written
+                            .and_then(|()| rows.iter().try_for_each(|row| writer.row(&cells(row))));
+                        Ok(written.map_err(archiver::query::Error::Write)?)
+                    };
                     // The merge hangs up when it has enough.
-                    let _ = feed
-                        .header(&columns)
-                        .and_then(|()| rows.iter().try_for_each(|row| feed.row(&cells(row))))
-                        .and_then(|()| feed.finish());
+                    assert!(feed.send(order, send).is_ok());
                 });
                 (name.parse().unwrap(), source)
             });

@@ -1,6 +1,6 @@
-//! Sorts the rows of a report by one of its columns, and limits their number.
+//! The order of rows: what `--sort` and `--limit` do to the rows of a report, and what merges those of several accounts.
 //!
-//! The SQL of a report has its own order, and stays the same everywhere. So this happens to its rows.
+//! The SQL of a report has its own order, and stays the same everywhere. So the flags apply to its rows.
 
 use std::cmp::Ordering;
 use std::io;
@@ -12,7 +12,7 @@ use archiver::query::stats::ACCOUNT;
 use super::exit::Failure;
 
 /// The order and the number of rows.
-#[derive(clap::Args)]
+#[derive(Clone, Default, clap::Args)]
 #[command(next_help_heading = "Order and number")]
 pub(super) struct OrderFlags {
     /// Only the first N rows
@@ -24,20 +24,18 @@ pub(super) struct OrderFlags {
 }
 
 impl OrderFlags {
-    /// The order of rows that arrive in this `usual` order, when this is done to the rows of each account.
+    /// The order of rows that arrive in this `usual` order, when the flags apply to the rows of each account.
     pub(super) fn merged(&self, usual: Vec<(String, Way)>) -> Order {
-        if self.sort.as_deref() == Some(ACCOUNT) {
-            return self.merged_by(Vec::new());
-        }
         let chosen = self.sort.clone().map(|column| (column, Way::Chosen));
-        self.merged_by(chosen.into_iter().chain(usual).collect())
-    }
-
-    fn merged_by(&self, by: Vec<(String, Way)>) -> Order {
+        let by = match self.sort.as_deref() {
+            Some(ACCOUNT) => Vec::new(),
+            _ => chosen.into_iter().chain(usual).collect(),
+        };
         Order {
             by,
             limit: self.limit.map(NonZeroU64::get),
             waiting: 32,
+            flags: self.clone(),
             ..Order::default()
         }
     }
@@ -49,17 +47,19 @@ impl OrderFlags {
 
     /// Passes the rows of `ask` to `writer` in this order. Rows that are a part (`is_part`) of an answer about several
     /// accounts have no account yet.
-    pub(super) fn pass<T, E: Into<Failure>>(
+    pub(super) fn pass<T>(
         &self,
         is_part: bool,
         writer: &mut dyn RowWriter,
-        ask: impl FnOnce(&mut dyn RowWriter) -> Result<T, E>,
+        ask: impl FnOnce(&mut Ordered<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        let is_known = |name: &&str| !is_part || *name != ACCOUNT;
+        let limit = self.limit.map_or(u64::MAX, NonZeroU64::get);
         let mut ordered = Ordered {
             writer,
-            flags: self,
-            is_part,
-            column: None,
+            sort: self.sort.as_deref().filter(is_known),
+            limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            key: None,
             kept: Vec::new(),
             rows: 0,
             failure: None,
@@ -68,25 +68,9 @@ impl OrderFlags {
         if let Some(failure) = ordered.failure.take() {
             return Err(failure);
         }
-        let outcome = outcome.map_err(Into::into)?;
-        let written = ordered.finish();
-        written
-            .map_err(|error| archiver::query::Error::Write(error).into())
-            .map(|()| outcome)
-    }
-
-    fn column(&self, headings: &[Heading<'_>], is_part: bool) -> Result<Option<Column>, Failure> {
-        let is_known = |name: &&String| !is_part || *name != ACCOUNT;
-        let Some(name) = self.sort.as_ref().filter(is_known) else {
-            return Ok(None);
-        };
-        let is_it = |heading: &Heading<'_>| is_same_name(heading.name, name);
-        let index = headings.iter().position(is_it).ok_or_else(|| {
-            let names: Vec<_> = headings.iter().map(|heading| heading.name).collect();
-            let names = names.join(", ");
-            Failure::usage(format!("--sort: `{name}` is not a column: use {names}"))
-        })?;
-        Ok(Some(Column::at(index, &headings[index])))
+        let outcome = outcome?;
+        ordered.finish().map_err(archiver::query::Error::Write)?;
+        Ok(outcome)
     }
 }
 
@@ -102,6 +86,18 @@ pub(super) struct Order {
     pub(super) limit: Option<u64>,
     /// The portions of an account that may wait. An account whose whole answer waits needs no memory to go on.
     pub(super) waiting: usize,
+    /// The flags that apply to the rows of each archive.
+    pub(super) flags: OrderFlags,
+}
+
+impl Order {
+    /// The order by these columns.
+    pub(super) fn by<const N: usize>(columns: [(&str, Way); N]) -> Self {
+        Self {
+            by: columns.map(|(name, way)| (name.to_owned(), way)).into(),
+            ..Self::default()
+        }
+    }
 }
 
 /// The way in which a column sorts.
@@ -111,24 +107,56 @@ pub(super) enum Way {
     Up,
     UpUnknownLast,
     Down,
-    /// As `--sort`.
+    /// As `--sort`: the greatest number or time first, then texts from A to Z, then unknown values.
     Chosen,
 }
 
-/// The column that sorts rows.
-pub(super) struct Column {
-    pub(super) index: usize,
+/// A column that sorts rows.
+pub(super) struct Key {
+    index: usize,
     is_time: bool,
+    way: Way,
 }
 
-struct Ordered<'a> {
+impl Key {
+    /// `None` if no column has this name.
+    pub(super) fn new(name: &str, way: Way, headings: &[Heading<'_>]) -> Option<Self> {
+        let is_it = |heading: &Heading<'_>| is_same_name(heading.name, name);
+        let index = headings.iter().position(is_it)?;
+        let is_time = headings[index].look == Look::Time;
+        Some(Self {
+            index,
+            is_time,
+            way,
+        })
+    }
+
+    pub(super) fn compare(&self, one: &[Kept], other: &[Kept]) -> Ordering {
+        let (a, b) = (&one[self.index], &other[self.index]);
+        let is_unknown = |it: &Kept| matches!(it, Kept::Null);
+        let unknown_last = is_unknown(a).cmp(&is_unknown(b));
+        match (self.way, a, b) {
+            (Way::Up, ..) => a.compare(b),
+            (Way::Down, ..) => b.compare(a),
+            (Way::UpUnknownLast, ..) => unknown_last.then(a.compare(b)),
+            (Way::Chosen, Kept::Text(a), Kept::Text(b)) if !self.is_time => a.cmp(b),
+            (Way::Chosen, ..) => unknown_last
+                .then(a.rank().cmp(&b.rank()))
+                .then(b.compare(a)),
+        }
+    }
+}
+
+/// Takes the rows of one archive, and passes them on in the chosen order.
+pub(super) struct Ordered<'a> {
     writer: &'a mut dyn RowWriter,
-    flags: &'a OrderFlags,
-    is_part: bool,
     /// The column that sorts the rows.
-    column: Option<Column>,
+    sort: Option<&'a str>,
+    limit: usize,
+    key: Option<Key>,
     kept: Vec<Vec<Kept>>,
-    rows: u64,
+    /// The number of rows so far, those beyond the limit too.
+    pub(super) rows: usize,
     failure: Option<Failure>,
 }
 
@@ -160,8 +188,7 @@ impl Kept {
                 one.cmp(other)
             }
             _ => {
-                let rank = |it: &Self| (it.rank() + 1) % 3;
-                let by_kind = rank(self).cmp(&rank(other));
+                let by_kind = self.rank().cmp(&other.rank());
                 by_kind.then(self.number().total_cmp(&other.number()))
             }
         }
@@ -169,9 +196,9 @@ impl Kept {
 
     fn rank(&self) -> u8 {
         match self {
-            Self::Integer(_) | Self::Real(_) => 0,
-            Self::Text(_) | Self::Json(_) => 1,
-            Self::Null => 2,
+            Self::Null => 0,
+            Self::Integer(_) | Self::Real(_) => 1,
+            Self::Text(_) | Self::Json(_) => 2,
         }
     }
 
@@ -195,32 +222,15 @@ impl Kept {
     }
 }
 
-impl Column {
-    pub(super) fn at(index: usize, heading: &Heading<'_>) -> Self {
-        let is_time = heading.look == Look::Time;
-        Self { index, is_time }
-    }
-
-    /// The greatest number or time first, then texts from A to Z, then unknown values.
-    pub(super) fn compare(&self, one: &[Kept], other: &[Kept]) -> Ordering {
-        match (&one[self.index], &other[self.index]) {
-            (Kept::Integer(one), Kept::Integer(other)) => other.cmp(one),
-            (Kept::Text(one), Kept::Text(other)) if self.is_time => other.cmp(one),
-            (Kept::Text(one), Kept::Text(other)) => one.cmp(other),
-            (one, other) => {
-                let by_kind = one.rank().cmp(&other.rank());
-                by_kind.then(other.number().total_cmp(&one.number()))
-            }
-        }
-    }
-}
-
 impl RowWriter for Ordered<'_> {
     fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
-        match self.flags.column(headings, self.is_part) {
-            Ok(column) => self.column = column,
-            Err(failure) => {
-                self.failure = Some(failure);
+        if let Some(name) = self.sort {
+            self.key = Key::new(name, Way::Chosen, headings);
+            if self.key.is_none() {
+                let names: Vec<_> = headings.iter().map(|heading| heading.name).collect();
+                let names = names.join(", ");
+                let text = format!("--sort: `{name}` is not a column: use {names}");
+                self.failure = Some(Failure::usage(text));
                 return Err(io::ErrorKind::InvalidInput.into());
             }
         }
@@ -228,16 +238,12 @@ impl RowWriter for Ordered<'_> {
     }
 
     fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
-        if self.column.is_some() {
+        self.rows += 1;
+        if self.key.is_some() {
             self.kept.push(values.iter().map(Kept::of).collect());
             return Ok(());
         }
-        self.rows += 1;
-        if self
-            .flags
-            .limit
-            .is_some_and(|limit| self.rows > limit.get())
-        {
+        if self.rows > self.limit {
             return Ok(());
         }
         self.writer.row(values)
@@ -245,12 +251,10 @@ impl RowWriter for Ordered<'_> {
 
     /// Passes on the rows that had to wait for the last one.
     fn finish(&mut self) -> io::Result<()> {
-        if let Some(column) = &self.column {
-            self.kept.sort_by(|one, other| column.compare(one, other));
+        if let Some(key) = &self.key {
+            self.kept.sort_by(|one, other| key.compare(one, other));
         }
-        let limit = self.flags.limit.map_or(u64::MAX, NonZeroU64::get);
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        for row in self.kept.drain(..).take(limit) {
+        for row in self.kept.drain(..).take(self.limit) {
             let values: Vec<_> = row.iter().map(Kept::value).collect();
             self.writer.row(&values)?;
         }

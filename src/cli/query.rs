@@ -4,17 +4,16 @@ use std::io::{self, Write};
 use std::num::NonZeroU64;
 
 use archiver::core::time::Timestamp;
-use archiver::output::{Format, Heading, RowWriter, is_same_name};
+use archiver::output::{Format, Heading, RowWriter, Value, is_same_name};
 use archiver::query::stats::ACCOUNT;
 use archiver::query::{self, Column, Filter, SortKey};
 
 use super::Context;
-use super::answer::{self, AnswerFlags};
+use super::answer::AnswerFlags;
 use super::exit::{Failure, Status, unless_closed};
 use super::filter::{self, FilterFlags};
 use super::order::{Order, Way};
-use super::searched;
-use super::union;
+use super::union::{self, Question, Said};
 
 const ORDER: &str = "Order and number";
 
@@ -54,77 +53,60 @@ fn after_help() -> String {
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let flags = &arguments.answer;
     let now = Timestamp::now();
-    if context.has_several() {
-        let filter = arguments.filter(context, now)?;
-        if arguments.count {
-            return count_all(context, arguments, &filter);
-        }
-        let order = (&arguments.order(&filter), None);
-        return union::rows(context, flags, order, &filter, |own| run(own, arguments));
-    }
-    if arguments.count {
-        let (count, slips) = count(context, arguments)?;
-        unless_closed(writeln!(io::stdout(), "{count}"))?;
-        context.terminal.warnings(&slips);
-        return Ok(flags.status(count, &context.basis));
-    }
     let filter = arguments.filter(context, now)?;
-    let nothing = searched::no_action(&filter);
-    let filter = union::known(context, filter);
+    if arguments.count {
+        return count(context, flags, (&filter, now));
+    }
     let mut columns = columns(context, flags)?;
     let mut headings: Vec<_> = columns.iter().map(|column| column.heading()).collect();
-    if context.member.is_some() {
+    if context.has_several() {
         columns.extend([arguments.sort.column(), Column::Id]);
         headings.extend(order_columns(&filter).map(Heading::plain));
     }
-    let connection = context.open_archive()?;
-    filter::check(context, flags, &connection, &filter)?;
-    let is_part = context.member.is_some();
-    let printed = answer::print(context, flags, move |printer| {
-        printer.header(&headings).map_err(query::Error::Write)?;
-        let ask = if is_part {
-            query::actions_in_order
-        } else {
-            query::actions
-        };
-        ask(&connection, &filter, now, &columns, &mut |row| {
-            printer.row(row)
-        })?;
-        filter::slips(&connection, (&filter, now), printer.rows)
+    let ask = if context.has_several() {
+        query::actions_in_order
+    } else {
+        query::actions
+    };
+    let question = Question::new(flags, &filter, arguments.order(&filter));
+    let answer = question.print(context, |own, rows| {
+        let filter = union::known(own, filter.clone());
+        let connection = own.open_archive()?;
+        filter::check(own, flags, &connection, &filter)?;
+        rows.header(&headings).map_err(query::Error::Write)?;
+        let visit = &mut |row: &[Value<'_>]| rows.row(row);
+        let found = ask(&connection, &filter, now, &columns, visit)?;
+        Ok(Said::slips(filter::slips(
+            &connection,
+            (&filter, now),
+            found,
+        )?))
     })?;
-    let slips = printed.outcome.unwrap_or_default();
-    if printed.rows == 0 && slips.is_empty() && flags.is_explained(context) {
-        union::note(context, &nothing);
-    }
-    union::warn(context, slips);
-    Ok(printed.status)
+    answer.explain_nothing(context, &filter);
+    Ok(answer.status)
 }
 
-/// The number of matching actions, and probable mistakes in the filter.
-fn count(context: &Context, arguments: &Arguments) -> Result<(u64, Vec<String>), Failure> {
-    let now = Timestamp::now();
-    let filter = union::known(context, arguments.filter(context, now)?);
-    let connection = context.open_archive()?;
-    filter::check(context, &arguments.answer, &connection, &filter)?;
-    let count = query::count(&connection, &filter, now)?;
-    Ok((count, filter::slips(&connection, (&filter, now), count)?))
-}
-
-/// Prints the number of matching actions of several accounts.
-fn count_all(context: &Context, arguments: &Arguments, filter: &Filter) -> Result<Status, Failure> {
+/// Prints the number of matching actions.
+fn count(
+    context: &Context,
+    flags: &AnswerFlags,
+    (filter, now): (&Filter, Timestamp),
+) -> Result<Status, Failure> {
     let answers = union::each(context, filter, |own| {
-        let (count, slips) = count(own, arguments)?;
-        union::warn(own, slips);
-        Ok(count)
+        let filter = union::known(own, filter.clone());
+        let connection = own.open_archive()?;
+        filter::check(own, flags, &connection, &filter)?;
+        let count = query::count(&connection, &filter, now)?;
+        Ok((count, filter::slips(&connection, (&filter, now), count)?))
     })?;
     if let Some(status) = answers.nothing() {
         return Ok(status);
     }
-    let count: u64 = answers.all.iter().map(|(_, count)| count).sum();
+    let count: u64 = answers.all.iter().map(|(_, (count, _))| count).sum();
     let count = count.min(filter.limit.unwrap_or(u64::MAX));
     unless_closed(writeln!(io::stdout(), "{count}"))?;
-    answers.tell(context);
-    Ok(answers.status(&arguments.answer, count))
+    answers.warn(context, |(_, slips)| slips);
+    Ok(answers.status(flags, count))
 }
 
 impl Arguments {
@@ -132,7 +114,7 @@ impl Arguments {
         Ok(Filter {
             sort: self.sort,
             // Of several accounts, the greatest are known when they come first.
-            reverse: self.reverse || context.member.is_some() && self.limit.is_some(),
+            reverse: self.reverse || context.has_several() && self.limit.is_some(),
             limit: self.limit.map(NonZeroU64::get),
             ..self.which.filter(now, &self.answer.tz)?
         })
@@ -174,7 +156,7 @@ fn order_columns(filter: &Filter) -> impl Iterator<Item = &'static str> + use<> 
 /// The chosen columns, or the default columns of the format.
 fn columns(context: &Context, flags: &AnswerFlags) -> Result<Vec<Column>, Failure> {
     let is_json = matches!(flags.output, Format::Json | Format::Jsonl);
-    let is_here = |name: &&String| context.member.is_none() || !is_same_name(name, ACCOUNT);
+    let is_here = |name: &&String| !context.has_several() || !is_same_name(name, ACCOUNT);
     let chosen = flags.columns()?.iter().filter(is_here).map(|name| {
         let column = name.parse()?;
         // A format without objects shows the slug of a region.

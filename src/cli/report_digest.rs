@@ -1,26 +1,24 @@
 //! `archiver report --all`: a line about each report, as for a mail in the morning.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::sync::Mutex;
-use std::thread;
+use std::{io, thread};
 
 use archiver::core::model::DropletId;
 use archiver::core::threads::lock;
 use archiver::core::time::{Timestamp, Zone};
 use archiver::output::{Format, Heading, RowWriter, Value};
-use archiver::query::Filter;
 use archiver::query::report::{self, Kind, Library, Parameter, Report, WithTotal};
 use archiver::query::status::counted;
-
-use rusqlite::Connection;
+use archiver::query::{self, Filter};
 
 use super::Context;
-use super::answer::{self, AnswerFlags};
+use super::answer::AnswerFlags;
 use super::exit::{Failure, Status};
 use super::order::Order;
 use super::pager;
-use super::union;
+use super::runtime::on_threads;
+use super::union::{Question, Said};
 
 /// The reports run on as many threads as there are processors, but the disk and the memory have limits too.
 const MOST_THREADS: usize = 4;
@@ -40,7 +38,7 @@ struct Counted {
 /// The columns of the lines.
 pub(super) const COLUMNS: [&str; 4] = ["name", "rows", "droplets", "found"];
 
-type Answer<'a> = (&'a Report, Result<Counted, report::Error>);
+type Answer<'a> = (&'a Report, Result<Counted, Failure>);
 
 /// Runs each report with its defaults. A report that needs a value is left out.
 pub(super) fn run(
@@ -48,34 +46,90 @@ pub(super) fn run(
     flags: &AnswerFlags,
     library: &Library,
 ) -> Result<Status, Failure> {
-    if context.member.is_none() {
-        for problem in library.problems() {
-            context.terminal.warning(&problem.to_string());
-        }
+    for problem in library.problems() {
+        context.terminal.warning(&problem.to_string());
     }
-    if context.has_several() {
-        let order = (&Order::default(), None);
-        return union::rows(context, flags, order, &Filter::default(), |own| {
-            run(own, flags, library)
-        });
+    if flags.output == Format::Table && flags.columns.is_empty() && !context.has_several() {
+        return print_lines(context, flags, library);
     }
+    let failed = Mutex::default();
+    let question = Question::new(flags, &Filter::default(), Order::default());
+    let answer = question.print(context, |own, rows| {
+        let answers = whole(own, flags, library)?;
+        write(&answers, rows).map_err(query::Error::Write)?;
+        let found = match findings(answers) {
+            // The rows of the other reports are printed first.
+            Err(failure) if own.member.is_none() => {
+                *lock(&failed) = Some(failure);
+                None
+            }
+            found => Some(found?),
+        };
+        Ok(Said {
+            found,
+            ..Said::default()
+        })
+    })?;
+    let failed = lock(&failed).take();
+    failed.map_or(Ok(answer.status), Err)
+}
+
+fn write(answers: &[Answer<'_>], rows: &mut dyn RowWriter) -> io::Result<()> {
+    rows.header(&COLUMNS.map(Heading::plain))?;
+    let number = |number| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
+    for (report, answer) in answers {
+        let Ok(counted) = answer else { continue };
+        let has_droplets = counted.droplet_column.is_some();
+        let droplets = has_droplets.then(|| number(counted.droplets.len() as u64));
+        rows.row(&[
+            Value::Text(&report.name),
+            number(counted.rows),
+            droplets.unwrap_or(Value::Null),
+            Value::Text(&words(report, counted)),
+        ])?;
+    }
+    Ok(())
+}
+
+/// Prints the answers as lines for people.
+fn print_lines(
+    context: &Context,
+    flags: &AnswerFlags,
+    library: &Library,
+) -> Result<Status, Failure> {
+    let answers = whole(context, flags, library)?;
+    let lines = answers.iter().filter_map(|(report, answer)| {
+        let words = words(report, answer.as_ref().ok()?);
+        Some(format!("{}: {words}\n", report.name))
+    });
+    let lines: String = lines.collect();
+    pager::print(context, |stdout| stdout.write_all(lines.as_bytes()))?;
+    if context.terminal.shows_answers {
+        context.basis.tell_age(context.terminal);
+    }
+    Ok(flags.status(findings(answers)?, context.basis.doubt()))
+}
+
+/// The answers about a whole archive.
+fn whole<'a>(
+    context: &Context,
+    flags: &AnswerFlags,
+    library: &'a Library,
+) -> Result<Vec<Answer<'a>>, Failure> {
+    // A missing action may be what a report did not find, or what a row says did not happen.
+    context.basis.note_absence();
     let connection = context.open_archive()?;
     context.basis.note_unarchived(&connection, None, false)?;
-    let answers = asked(context, library, (&flags.tz, None), connection)?;
-    let is_found = |(report, answer): &Answer<'_>| {
-        report.is_check && answer.as_ref().is_ok_and(|counted| counted.rows > 0)
-    };
-    let has_findings = answers.iter().any(is_found);
-    print(context, flags, &answers)?;
-    if let Some(error) = answers.into_iter().find_map(|(_, answer)| answer.err()) {
-        return Err(error.into());
+    Ok(asked(context, library, &flags.tz, None))
+}
+
+/// The number of reports that found something they check for.
+fn findings(answers: Vec<Answer<'_>>) -> Result<u64, Failure> {
+    let mut found = 0;
+    for (report, answer) in answers {
+        found += u64::from(answer?.rows > 0 && report.is_check);
     }
-    // A missing action may be what a report did not find, or what a row says did not happen.
-    Ok(match flags.exit_code {
-        true if context.basis.is_incomplete() => Status::Partial,
-        true if has_findings => Status::Found,
-        _ => Status::Done,
-    })
+    Ok(found)
 }
 
 /// The name of each report and its answer in one line. A report that fails is left out. With `droplets`: the answers
@@ -85,39 +139,38 @@ pub(super) fn lines(
     library: &Library,
     zone: &Zone,
     droplets: Option<&[DropletId]>,
-) -> Result<Vec<(String, String)>, Failure> {
-    let connection = context.open_archive_itself()?;
-    let answers = asked(context, library, (zone, droplets), connection)?;
-    let line = |(report, answer): (&Report, Result<Counted, _>)| {
-        Some((report.name.clone(), words(report, &answer.ok()?)))
-    };
-    Ok(answers.into_iter().filter_map(line).collect())
+) -> Vec<(String, String)> {
+    let line =
+        |(report, answer): Answer<'_>| Some((report.name.clone(), words(report, &answer.ok()?)));
+    let answers = asked(context, library, zone, droplets).into_iter();
+    answers.filter_map(line).collect()
 }
 
 /// The answer of each report with its defaults. A report that needs a value is left out.
 fn asked<'a>(
     context: &Context,
     library: &'a Library,
-    (zone, droplets): (&Zone, Option<&[DropletId]>),
-    connection: Connection,
-) -> Result<Vec<Answer<'a>>, Failure> {
+    zone: &Zone,
+    droplets: Option<&[DropletId]>,
+) -> Vec<Answer<'a>> {
     let has_defaults = |report: &&Report| report.parameters.iter().all(|it| it.default.is_some());
     let is_about = |report: &&Report| droplets.is_none() || droplet_parameter(report).is_some();
     let reports = library.reports().iter().filter(has_defaults);
     let reports: Vec<&Report> = reports.filter(is_about).collect();
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let others = (1..threads.min(MOST_THREADS)).map(|_| context.open_archive_itself());
-    let mut connections = others.collect::<Result<Vec<_>, _>>()?;
-    connections.push(connection);
     let now = Timestamp::now();
-    Ok(answers(&reports, connections, |connection, report| {
-        let context = report::Context {
-            connection,
-            now,
-            zone,
-        };
-        ask(report, &context, droplets)
-    }))
+    on_threads(threads.min(MOST_THREADS), reports, |report| {
+        let connection = context.open_archive_itself();
+        let answer = connection.and_then(|connection| {
+            let context = report::Context {
+                connection: &connection,
+                now,
+                zone,
+            };
+            Ok(ask(report, &context, droplets)?)
+        });
+        (report, answer)
+    })
 }
 
 /// The droplets as the value of a parameter. Digits that begin with a 0 are an id, and never a name.
@@ -129,35 +182,6 @@ pub(super) fn ids_text(droplets: &[DropletId]) -> String {
 fn droplet_parameter(report: &Report) -> Option<&Parameter> {
     let mut parameters = report.parameters.iter();
     parameters.find(|it| it.kind == Kind::Droplets)
-}
-
-/// The answers in the order of the reports. Each connection answers on a thread of its own.
-fn answers<'a, C: Send>(
-    reports: &[&'a Report],
-    connections: Vec<C>,
-    ask: impl Fn(&C, &Report) -> Result<Counted, report::Error> + Sync,
-) -> Vec<Answer<'a>> {
-    // From the last to the first, because one of the last takes the longest: no thread should begin it when the others
-    // have nothing left to do.
-    let waiting = Mutex::new(reports.iter().enumerate().rev());
-    let next = || lock(&waiting).next();
-    let work = |connection: C| {
-        let mut found = Vec::new();
-        while let Some((place, report)) = next() {
-            found.push((place, (*report, ask(&connection, report))));
-        }
-        found
-    };
-    let mut found: Vec<_> = thread::scope(|scope| {
-        let threads: Vec<_> = connections
-            .into_iter()
-            .map(|connection| scope.spawn(|| work(connection)))
-            .collect();
-        let joined = threads.into_iter().filter_map(|thread| thread.join().ok());
-        joined.flatten().collect()
-    });
-    found.sort_by_key(|(place, _)| *place);
-    found.into_iter().map(|(_, answer)| answer).collect()
 }
 
 fn ask(
@@ -180,44 +204,6 @@ fn ask(
     let rows = report::run(connection, report, &bound, &mut writer)?;
     writer.write_total().map_err(report::Error::Write)?;
     Ok(Counted { rows, ..counted })
-}
-
-fn print(context: &Context, flags: &AnswerFlags, answers: &[Answer<'_>]) -> Result<(), Failure> {
-    let answered = answers
-        .iter()
-        .filter_map(|(report, answer)| Some((*report, answer.as_ref().ok()?)));
-    let is_alone = context.member.is_none();
-    if flags.output == Format::Table && flags.columns.is_empty() && is_alone {
-        let lines: Vec<_> = answered
-            .map(|(report, counted)| format!("{}: {}\n", report.name, words(report, counted)))
-            .collect();
-        pager::print(context, |stdout| {
-            stdout.write_all(lines.concat().as_bytes())
-        })?;
-        if context.terminal.shows_answers {
-            context.basis.tell_age(context.terminal);
-        }
-        return Ok(());
-    }
-    let headings = COLUMNS.map(Heading::plain);
-    answer::print(context, flags, |printer| {
-        printer.header(&headings).map_err(report::Error::Write)?;
-        for (report, counted) in answered {
-            let number = |number| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
-            let found = words(report, counted);
-            let values = [
-                Value::Text(&report.name),
-                number(counted.rows),
-                counted.droplet_column.map_or(Value::Null, |_| {
-                    number(u64::try_from(counted.droplets.len()).unwrap_or(u64::MAX))
-                }),
-                Value::Text(&found),
-            ];
-            printer.row(&values).map_err(report::Error::Write)?;
-        }
-        Ok::<_, report::Error>(())
-    })
-    .map(|_| ())
 }
 
 /// `12 outages of 5 droplets in 90 days`, `none in 90 days`, `3 droplets`, `99.1 to 99.8 % of 3 droplets in 90 days`.

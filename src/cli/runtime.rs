@@ -7,8 +7,9 @@ use archiver::core::threads::lock;
 use std::collections::BTreeMap;
 use std::io;
 use std::io::Write;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError, TryLockError, mpsc};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -50,14 +51,23 @@ pub(super) fn side_by_side<T: Send, R: Send>(
     accounts: Vec<T>,
     work: impl Fn(T) -> R + Sync,
 ) -> Vec<R> {
-    let threads = ACCOUNTS_AT_ONCE.min(accounts.len());
-    let waiting = Mutex::new(accounts.into_iter().enumerate());
+    on_threads(ACCOUNTS_AT_ONCE, accounts, work)
+}
+
+/// Does pieces of work on this number of threads. The results have the order of the pieces.
+pub(super) fn on_threads<T: Send, R: Send>(
+    threads: usize,
+    pieces: Vec<T>,
+    work: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    let threads = threads.min(pieces.len());
+    let waiting = Mutex::new(pieces.into_iter().enumerate());
     let results = Mutex::new(BTreeMap::new());
     let work = || {
         loop {
             let next = lock(&waiting).next();
-            let Some((place, account)) = next else { break };
-            let result = work(account);
+            let Some((place, piece)) = next else { break };
+            let result = work(piece);
             lock(&results).insert(place, result);
         }
     };
@@ -124,7 +134,8 @@ pub(super) fn stop_signals(
     let runtime = runtime()?;
     let canceller = Canceller::default();
     let cancellation = canceller.cancellation();
-    let mut signals = runtime.block_on(async { Signals::listen(hangup) })?;
+    let signals = runtime.block_on(async { Signals::listen(hangup) });
+    let mut signals = signals.map_err(cannot_start)?;
     let (end, mut ended) = oneshot::channel();
     let heard = cancellation.clone();
     let count = async move {
@@ -177,26 +188,32 @@ struct Signals {
 
 #[cfg(unix)]
 impl Signals {
-    fn listen(hangup: Hangup) -> Result<Self, Failure> {
+    /// Call it within a runtime.
+    fn listen(hangup: Hangup) -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let hangup = match hangup {
-            Hangup::Stops if !is_hangup_ignored() => {
-                Some(signal(SignalKind::hangup()).map_err(cannot_start)?)
-            }
+            Hangup::Stops if !is_hangup_ignored() => Some(signal(SignalKind::hangup())?),
             _ => None,
         };
         Ok(Self {
-            terminate: signal(SignalKind::terminate()).map_err(cannot_start)?,
-            interrupt: signal(SignalKind::interrupt()).map_err(cannot_start)?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
             hangup,
         })
     }
 
-    async fn next(&mut self) {
+    /// The number of the next one.
+    async fn next(&mut self) -> i32 {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-            () = next(&mut self.hangup) => {}
+            _ = self.terminate.recv() => 15,
+            _ = self.interrupt.recv() => 2,
+            _ = hangup => 1,
         }
     }
 }
@@ -204,14 +221,15 @@ impl Signals {
 #[cfg(not(unix))]
 impl Signals {
     #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
-    fn listen(_: Hangup) -> Result<Self, Failure> {
+    fn listen(_: Hangup) -> io::Result<Self> {
         Ok(Self {})
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> i32 {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+        2
     }
 }
 
@@ -236,47 +254,17 @@ pub(super) fn leave_interrupts_to_others() {
 
 /// Ends the first process of a container at a signal. The system ends every other process itself, but the first one
 /// only if it listens. For commands that need no orderly end.
-#[cfg(unix)]
 pub(super) fn end_at_signals_as_first_process() -> Result<(), Failure> {
-    use tokio::signal::unix::{Signal, SignalKind, signal};
     const FIRST: u32 = 1;
     if std::process::id() != FIRST {
         return Ok(());
     }
     let runtime = runtime()?;
-    let listen = |kind| {
-        runtime
-            .block_on(async { signal(kind) })
-            .map_err(cannot_start)
-    };
-    let [mut terminate, mut interrupt]: [Signal; 2] = [
-        listen(SignalKind::terminate())?,
-        listen(SignalKind::interrupt())?,
-    ];
-    let wait = async move {
-        tokio::select! {
-            _ = terminate.recv() => SignalKind::terminate(),
-            _ = interrupt.recv() => SignalKind::interrupt(),
-        }
-    };
+    let signals = runtime.block_on(async { Signals::listen(Hangup::IsNoMatter) });
+    let mut signals = signals.map_err(cannot_start)?;
     #[expect(clippy::exit, reason = "a signal ends a process wherever it is")]
-    let end = move || std::process::exit(128 + runtime.block_on(wait).as_raw_value());
+    let end = move || std::process::exit(128 + runtime.block_on(signals.next()));
     threads::spawn(end).map_err(cannot_start)
-}
-
-#[cfg(not(unix))]
-pub(super) fn end_at_signals_as_first_process() -> Result<(), Failure> {
-    Ok(())
-}
-
-#[cfg(unix)]
-async fn next(signal: &mut Option<tokio::signal::unix::Signal>) {
-    match signal {
-        Some(signal) => {
-            signal.recv().await;
-        }
-        None => std::future::pending().await,
-    }
 }
 
 /// True when SIGHUP was ignored at the start, as Linux reports it. Where that is unknown, the signal keeps its default:
@@ -293,39 +281,39 @@ fn is_hangup_ignored() -> bool {
 
 /// Time after the limit. When it is over, SQLite is in a step that may not end.
 const GRACE: Duration = Duration::from_millis(250);
-const LOOK_EVERY: Duration = Duration::from_millis(5);
-
-/// True when the answer has ended. Locked during each write.
-type Gate = Arc<Mutex<bool>>;
+/// The time for a write under way. A longer one waits for a reader that has stopped reading.
+const ONE_WRITE: Duration = Duration::from_millis(100);
 
 /// Watches the deadline of an answer until this value is dropped.
 pub(super) struct Watch {
-    gate: Gate,
+    is_over: Arc<AtomicBool>,
     /// Wakes the thread when it is dropped.
     _answering: Sender<()>,
 }
 
 impl Watch {
-    /// Calls `give_up` soon after a deadline, unless the answer has ended by then. From then on the answer writes
-    /// nothing more.
+    /// Calls `give_up` soon after a deadline, unless the answer has ended by then. Before that the answer stops writing.
     pub(super) fn until(
         deadline: Option<Instant>,
         give_up: impl FnOnce() + Send + 'static,
     ) -> Result<Self, Failure> {
         let (answering, ended) = mpsc::channel();
-        let gate = Gate::default();
+        let is_over = Arc::<AtomicBool>::default();
         if let Some(end) = deadline.and_then(|deadline| deadline.checked_add(GRACE)) {
-            let gate = Arc::clone(&gate);
+            let is_over = Arc::clone(&is_over);
             let wait = move || {
-                let left = end.saturating_duration_since(Instant::now());
-                if ended.recv_timeout(left) == Err(RecvTimeoutError::Timeout) {
-                    end_between_writes(&gate, &ended, give_up);
+                let is_late = |wait| ended.recv_timeout(wait) == Err(RecvTimeoutError::Timeout);
+                if is_late(end.saturating_duration_since(Instant::now())) {
+                    is_over.store(true, Ordering::SeqCst);
+                    if is_late(ONE_WRITE) {
+                        give_up();
+                    }
                 }
             };
             threads::spawn(wait).map_err(cannot_start)?;
         }
         Ok(Self {
-            gate,
+            is_over,
             _answering: answering,
         })
     }
@@ -333,45 +321,24 @@ impl Watch {
     /// Wraps the sink of an answer: each write arrives whole, or not at all.
     pub(super) fn sink<W: Write>(&self, sink: W) -> Sink<W> {
         Sink {
-            gate: Arc::clone(&self.gate),
+            is_over: Arc::clone(&self.is_over),
             sink,
         }
     }
 }
 
-/// Calls `give_up` between two writes, or during a write that does not end because the reader has stopped reading.
-fn end_between_writes(gate: &Gate, ended: &Receiver<()>, give_up: impl FnOnce()) {
-    let end = Instant::now() + GRACE;
-    loop {
-        match gate.try_lock() {
-            Ok(has_ended) if *has_ended => return,
-            // Held until the process ends.
-            Ok(_held) => return give_up(),
-            Err(TryLockError::Poisoned(_)) => return give_up(),
-            Err(TryLockError::WouldBlock) if Instant::now() >= end => return give_up(),
-            Err(TryLockError::WouldBlock) => {}
-        }
-        if ended.recv_timeout(LOOK_EVERY) != Err(RecvTimeoutError::Timeout) {
-            return;
-        }
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        *lock(&self.gate) = true;
-    }
-}
-
 /// The sink of an answer that may be given up.
 pub(super) struct Sink<W> {
-    gate: Gate,
+    is_over: Arc<AtomicBool>,
     sink: W,
 }
 
 impl<W: Write> Write for Sink<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let _held = lock(&self.gate);
+        while self.is_over.load(Ordering::SeqCst) {
+            // The process is about to end.
+            thread::park();
+        }
         self.sink.write_all(bytes)?;
         // Bytes in a buffer are lost when the process ends.
         self.sink.flush()?;
@@ -386,7 +353,7 @@ impl<W: Write> Write for Sink<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     #[test]
     fn a_few_accounts_are_at_work_at_a_time_and_their_results_keep_the_order() {

@@ -1,6 +1,7 @@
 //! The scope flags, for every command that syncs.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use archiver::archive;
 use archiver::core::model::{DropletId, is_tag};
@@ -57,54 +58,59 @@ impl ScopeFlags {
 
 /// The ids of droplets that are given by id, or by a name or pattern. Digits are an id, which need not be archived.
 fn ids(context: &Context, droplets: &[String]) -> Result<BTreeSet<DropletId>, Failure> {
-    let is_id = |droplet: &&String| droplet.bytes().all(|byte| byte.is_ascii_digit());
-    let (digits, names): (Vec<&String>, Vec<&String>) = droplets.iter().partition(is_id);
-    let too_large =
-        |digits: &str| Failure::usage(format!("--droplet: the id {digits} is too large"));
-    let ids = digits
-        .iter()
-        .map(|digits| digits.parse().map_err(|_| too_large(digits)));
-    let mut ids = ids.collect::<Result<BTreeSet<DropletId>, Failure>>()?;
-    if let Some(name) = names.first() {
-        ids.extend(by_name(context, name, &names)?);
+    let (mut ids, mut names) = (BTreeSet::new(), Vec::new());
+    for droplet in droplets {
+        if droplet.bytes().all(|byte| byte.is_ascii_digit()) {
+            let id = droplet.parse();
+            let too_large = |_| Failure::usage(format!("--droplet: the id {droplet} is too large"));
+            ids.insert(id.map_err(too_large)?);
+        } else {
+            names.push(droplet.as_str());
+        }
+    }
+    if let Some(first) = names.first() {
+        let found = by_name(context, first, &names);
+        ids.extend(found.map_err(|failure| Failure {
+            message: format!("--droplet: {}", failure.message),
+            ..failure
+        })?);
     }
     Ok(ids)
 }
 
 /// The droplets with these names, of which `first` is the first.
-fn by_name(context: &Context, first: &str, names: &[&String]) -> Result<Vec<DropletId>, Failure> {
-    let about = |failure: Failure, hint: &str| Failure {
-        message: format!("--droplet: {}", failure.message),
-        hint: Some(hint.to_owned()),
-        ..failure
-    };
+fn by_name(context: &Context, first: &str, names: &[&str]) -> Result<Vec<DropletId>, Failure> {
+    const LOOKED_UP: &str =
+        "a name is looked up in the archive; give the id of the droplet instead";
     if let Err(archive::Error::Missing { .. }) = archive::expect_archive(&context.archive_path()?) {
         let failure = Failure::usage(format!("`{first}` is a name, and no archive knows it yet"));
-        return Err(about(failure, "give the id of the droplet"));
+        return Err(failure.with_hint("give the id of the droplet"));
     }
     let archive = context.open_archive();
-    let archive = archive.map_err(|failure| {
-        about(
-            failure,
-            "a name is looked up in the archive; give the id of the droplet instead",
-        )
-    })?;
-    let selectors = names.iter().map(|name| {
-        let Ok(selector) = name.parse::<DropletSelector>();
-        selector
-    });
+    let archive = archive.map_err(|failure| failure.with_hint(LOOKED_UP))?;
+    let selectors = names
+        .iter()
+        .flat_map(|name| name.parse::<DropletSelector>());
     let filter = Filter {
         droplets: Choice::any_of(selectors),
         ..Filter::default()
     };
     let found = query::droplets(&archive, &filter).map_err(|error| match error {
-        query::Error::UnknownName { .. } => about(
-            error.into(),
-            "a name is looked up in the archive; give the id of a droplet that is new",
-        ),
+        query::Error::UnknownName { .. } => Failure::from(error).with_hint(LOOKED_UP),
         error => error.into(),
     })?;
     Ok(found.unwrap_or_default())
+}
+
+/// `1, 2 and 5 more`
+pub(super) fn list<T: Display>(most: usize, names: impl IntoIterator<Item = T>) -> String {
+    let mut names: Vec<_> = names.into_iter().map(|name| name.to_string()).collect();
+    let more = names.len().saturating_sub(most);
+    names.truncate(most);
+    match more {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
 }
 
 /// The scope in words. A long list is cut.
@@ -113,12 +119,7 @@ pub(super) fn in_words(scope: &Scope) -> String {
     let Scope::Droplets { ids, tags } = scope else {
         return "the whole account".to_owned();
     };
-    let list = |names: Vec<String>| match names.len() {
-        0..=MOST => names.join(", "),
-        count => format!("{} and {} more", names[..MOST].join(", "), count - MOST),
-    };
-    let droplets = list(ids.iter().map(ToString::to_string).collect());
-    let tagged = list(tags.iter().cloned().collect());
+    let (droplets, tagged) = (list(MOST, ids), list(MOST, tags));
     match (ids.is_empty(), tags.is_empty()) {
         (_, true) => format!("droplets {droplets}"),
         (true, false) => format!("droplets tagged {tagged}"),

@@ -1,7 +1,6 @@
 //! What an answer searched, in words: for people whose answer is empty, or covers only the usual time.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use archiver::core::time::{duration_text, parse_duration};
 use archiver::query::report::Report;
@@ -13,20 +12,21 @@ const WINDOW: [&str; 2] = ["since", "until"];
 
 /// `no reboot loops in the last 90 days (--within 1h, --times 2)`
 pub(super) fn nothing(report: &Report, written: &BTreeMap<String, String>) -> String {
-    let mut text = format!("no {}", uncapitalised(&report.title));
-    if let Some(window) = window(report, written) {
-        let _ = write!(text, " {window}");
-    }
     let others = report.parameters.iter().filter_map(|parameter| {
         let value = value(report, written, &parameter.name)?;
         let is_told = !WINDOW.contains(&parameter.name.as_str()) && value != "*";
         is_told.then(|| format!("--{} {value}", parameter.name.replace('_', "-")))
     });
-    let others: Vec<_> = others.collect();
-    if !others.is_empty() {
-        let _ = write!(text, " ({})", others.join(", "));
-    }
-    text
+    let others = others.collect::<Vec<_>>().join(", ");
+    let window = window(report, written).map(|window| format!(" {window}"));
+    let others = Some(others).filter(|it| !it.is_empty());
+    let others = others.map(|others| format!(" ({others})"));
+    let title = uncapitalised(&report.title);
+    format!(
+        "no {title}{}{}",
+        window.unwrap_or_default(),
+        others.unwrap_or_default()
+    )
 }
 
 /// `in the last 90 days`, if that is a choice of the report and not of the user.
@@ -47,7 +47,8 @@ fn window(report: &Report, written: &BTreeMap<String, String>) -> Option<String>
     (!parts.is_empty()).then(|| parts.join(" "))
 }
 
-fn value<'a>(
+/// The text of a parameter, or its default.
+pub(super) fn value<'a>(
     report: &'a Report,
     written: &'a BTreeMap<String, String>,
     name: &str,
@@ -59,21 +60,17 @@ fn value<'a>(
 
 /// `90 days`, `12 hours`
 fn length(seconds: i64) -> String {
-    let whole = |unit: i64| seconds > 0 && seconds % unit == 0;
-    let in_units = |unit: i64, name| counted((seconds / unit).unsigned_abs(), name);
-    match seconds {
-        _ if whole(86_400) => in_units(86_400, "day"),
-        _ if whole(3_600) => in_units(3_600, "hour"),
+    let whole = seconds.unsigned_abs();
+    match (whole % 86_400, whole % 3_600) {
+        (0, _) => counted(whole / 86_400, "day"),
+        (_, 0) => counted(whole / 3_600, "hour"),
         _ => duration_text(seconds),
     }
 }
 
 fn uncapitalised(title: &str) -> String {
-    let mut characters = title.chars();
-    let first = characters
-        .next()
-        .map(|first| first.to_lowercase().to_string());
-    first.unwrap_or_default() + characters.as_str()
+    let (first, rest) = title.split_at(title.chars().next().map_or(0, char::len_utf8));
+    first.to_lowercase() + rest
 }
 
 /// `no action matches: type reboot; droplet web-1; since 2020-07-01T00:00:00Z`
@@ -95,22 +92,24 @@ pub(super) fn no_action(filter: &Filter) -> String {
     .into_iter()
     .flatten()
     .collect();
-    if let Some(is_gone) = filter.gone {
-        let kind = if is_gone { "gone" } else { "existing" };
-        parts.push(format!("{kind} droplets"));
-    }
+    let gone = filter.gone;
+    parts.extend(gone.map(|it| {
+        if it {
+            "gone droplets"
+        } else {
+            "existing droplets"
+        }
+        .to_owned()
+    }));
     parts.extend(filter.since.map(|since| format!("since {since}")));
     parts.extend(filter.until.map(|until| format!("before {until}")));
     let ids: Vec<_> = filter.ids.iter().map(ToString::to_string).collect();
     parts.extend((!ids.is_empty()).then(|| format!("id {}", ids.join(", "))));
-    let duration = |seconds: u64| duration_text(i64::try_from(seconds).unwrap_or(i64::MAX));
-    let least = filter.min_duration_seconds.map(duration);
-    parts.extend(least.map(|least| format!("{least} or longer")));
-    let most = filter.max_duration_seconds.map(duration);
-    parts.extend(most.map(|most| format!("{most} or shorter")));
-    if filter.seen_since.is_some() {
-        parts.push("seen since that sync".to_owned());
-    }
+    let lasted = |seconds: u64| duration_text(i64::try_from(seconds).unwrap_or(i64::MAX));
+    let (least, most) = (filter.min_duration_seconds, filter.max_duration_seconds);
+    parts.extend(least.map(|least| format!("{} or longer", lasted(least))));
+    parts.extend(most.map(|most| format!("{} or shorter", lasted(most))));
+    parts.extend((filter.seen_since.as_ref()).map(|_| "seen since that sync".to_owned()));
     let overlap = filter.overlap;
     parts.extend(overlap.map(|(from, to)| format!("under way from {from} to {to}")));
     if parts.is_empty() {

@@ -52,13 +52,7 @@ async fn serve(
     let pages = pages(listen, move |uri| url::question(&own, uri));
     let router = Router::new().route("/healthz", get(|| async { "alive\n" }));
     let server = bind(listen, router.merge(pages), terminal).await?;
-    if context.has_several() {
-        for account in context.accounts() {
-            warn_of_nothing(&context.for_account(account))?;
-        }
-    } else {
-        warn_of_nothing(context)?;
-    }
+    context.of_each().iter().try_for_each(warn_of_nothing)?;
     stopped.requested(1).await;
     server.stop().await;
     Ok(())

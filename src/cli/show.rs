@@ -33,14 +33,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     sizes: bool,
     /// text, json or html
-    #[arg(
-        short,
-        long,
-        value_name = "FORMAT",
-        value_enum,
-        default_value_t,
-        hide_possible_values = true
-    )]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    #[arg(hide_possible_values = true)]
     output: Form,
     /// The time zone in which times are shown: UTC, local, Europe/Berlin, +02:00
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
@@ -56,10 +50,9 @@ Examples:
   archiver show 2598691052 --sizes -o json";
 
 /// The format of the details.
-#[derive(Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Form {
     /// For people
-    #[default]
     Text,
     /// For scripts: one object
     Json,
@@ -68,18 +61,6 @@ enum Form {
 }
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
-    if context.has_several() {
-        return run_all(context, arguments);
-    }
-    let details = query::show(&context.open_archive()?, arguments.id)?;
-    match arguments.output {
-        Form::Json => document::print_json(context, &details),
-        _ => print(context, arguments, &arguments.sheet(None).of(&details)),
-    }
-}
-
-/// Shows what each of several accounts knows about the action.
-fn run_all(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let id = arguments.id;
     let answers = union::each(context, &Filter::default(), |own| {
         match query::show(&own.open_archive()?, id) {
@@ -90,14 +71,14 @@ fn run_all(context: &Context, arguments: &Arguments) -> Result<Status, Failure> 
     if let Some(status) = answers.nothing() {
         return Ok(status);
     }
-    let failed = answers.failed();
+    let failed = answers.failed;
     let known = answers.all.into_iter();
     let known = known.filter_map(|(account, details)| Some((account, details?)));
     let known: Vec<_> = known.collect();
     // A server sends a document even where no account that could be asked knows the action.
     let is_document = failed.is_some() && arguments.output != Form::Text;
     if is_document || !known.is_empty() {
-        print_all(context, arguments, &known)?;
+        print(context, arguments, &known)?;
     }
     if !known.is_empty() {
         return Ok(failed.unwrap_or(Status::Done));
@@ -107,41 +88,32 @@ fn run_all(context: &Context, arguments: &Arguments) -> Result<Status, Failure> 
     Err(Failure { status, ..failure })
 }
 
-fn print_all(
+/// Prints what each account knows.
+fn print(
     context: &Context,
     arguments: &Arguments,
-    known: &[(AccountName, Details)],
+    known: &[(Option<AccountName>, Details)],
 ) -> Result<Status, Failure> {
     if arguments.output == Form::Json {
-        let documents = known.iter().map(|(account, details)| (*account, details));
-        return document::print_json_of_accounts(context, documents);
+        return document::print_json_of_each(context, known);
     }
-    let sheet =
-        |(account, details): &(AccountName, Details)| arguments.sheet(Some(*account)).of(details);
-    let parts: Vec<Part> = known.iter().flat_map(sheet).collect();
-    print(context, arguments, &parts)
-}
-
-/// Prints the parts for people.
-fn print(context: &Context, arguments: &Arguments, parts: &[Part]) -> Result<Status, Failure> {
+    let parts = known.iter().flat_map(|(account, details)| {
+        let sheet = Sheet {
+            account: *account,
+            zone: &arguments.tz,
+            has_sizes: arguments.sizes,
+            parts: Vec::new(),
+        };
+        sheet.of(details)
+    });
+    let parts: Vec<Part> = parts.collect();
     if arguments.output == Form::Html {
         let title = format!("Action {}", arguments.id);
-        let document = web::sheet(&title, parts, arguments.linked);
+        let document = web::sheet(&title, &parts, arguments.linked);
         return unless_closed(io::stdout().lock().write_all(document.as_bytes()));
     }
-    let text = text(parts, context.terminal.width);
+    let text = text(&parts, context.terminal.width);
     pager::print(context, |stdout| writeln!(stdout, "{}", text.trim_end()))
-}
-
-impl Arguments {
-    fn sheet(&self, account: Option<AccountName>) -> Sheet<'_> {
-        Sheet {
-            account,
-            zone: &self.tz,
-            has_sizes: self.sizes,
-            parts: Vec::new(),
-        }
-    }
 }
 
 /// The width of the names of values, with the spaces around them.
@@ -215,7 +187,7 @@ impl Sheet<'_> {
         };
         self.line("resource", resource);
         self.line("region", details.region_slug.as_deref());
-        self.line("extra", details.extra.as_deref().map(spaced));
+        self.line("extra", details.extra.as_deref().map(RawValue::get));
     }
 
     fn droplet(&mut self, droplet: &DropletDetails) {
@@ -225,7 +197,7 @@ impl Sheet<'_> {
         self.line("region", droplet.region_slug.as_deref());
         self.time("created", droplet.created_at.as_deref());
         self.time("found gone", droplet.gone_at.as_deref());
-        self.line("extra", droplet.extra.as_deref().map(spaced));
+        self.line("extra", droplet.extra.as_deref().map(RawValue::get));
     }
 
     fn region(&mut self, region: &RegionDetails) {
@@ -241,7 +213,7 @@ impl Sheet<'_> {
         } else {
             self.line("sizes", summarised(&region.sizes));
         }
-        self.line("extra", region.extra.as_deref().map(spaced));
+        self.line("extra", region.extra.as_deref().map(RawValue::get));
     }
 
     /// Puts offers with the same period on one line.
@@ -329,21 +301,6 @@ fn usual(details: &Details) -> Option<String> {
         _ => String::new(),
     };
     Some(text + &compared)
-}
-
-/// The JSON with a space after each comma and colon, so that it can be wrapped.
-fn spaced(json: &RawValue) -> String {
-    let mut text = String::new();
-    let (mut is_quoted, mut is_escaped) = (false, false);
-    for character in json.get().chars() {
-        text.push(character);
-        is_quoted ^= character == '"' && !is_escaped;
-        is_escaped = character == '\\' && !is_escaped;
-        if !is_quoted && matches!(character, ',' | ':') {
-            text.push(' ');
-        }
-    }
-    text
 }
 
 /// `62 now, 12 formerly; --sizes lists them`

@@ -16,10 +16,10 @@ use unicode_width::UnicodeWidthStr;
 
 use super::Context;
 use super::answer::{self, AnswerFlags, Printed};
+use super::basis::Doubt;
 use super::exit::{Failure, Status};
 use super::pager::Stdout;
-use super::runtime::Watch;
-use super::runtime::end_process;
+use super::runtime::{Watch, end_process};
 use super::union;
 
 /// Flags of `archiver sql`.
@@ -56,8 +56,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let limit = arguments.timeout.as_deref().map(timeout).transpose()?;
     if !context.has_several() {
         let connection = context.open_archive()?;
-        let printed = print(context, arguments, (connection, &text, limit), &[])?;
-        return Ok(printed.status);
+        let printed = print(context, arguments, (connection, &text, limit))?;
+        return Ok(arguments.answer.status(printed.rows, context.basis.doubt()));
     }
     let archives = union::each(context, &Filter::default(), |own| {
         own.open_archive()?;
@@ -67,21 +67,30 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         return Ok(status);
     }
     let named = archives.all.iter();
-    let named: Vec<_> = named
-        .map(|(account, path)| (account.as_str(), path.clone()))
-        .collect();
+    let named =
+        named.filter_map(|(account, path)| Some((account.as_ref()?.as_str(), path.clone())));
+    let named: Vec<_> = named.collect();
     let connection = archive::open_together(&named, &LockWait::new(&Cancellation::never()))?;
-    let accounts: Vec<_> = named.iter().map(|(account, _)| *account).collect();
-    let printed = print(context, arguments, (connection, &text, limit), &accounts)?;
+    let printed = print(context, arguments, (connection, &text, limit)).map_err(|failure| {
+        // SQLite does not say which of the archives it could not read.
+        let names: Vec<_> = named.iter().map(|(account, _)| *account).collect();
+        let names = names.join(", ");
+        match failure.status {
+            Status::UnusableArchive => Failure {
+                message: format!("one of the archives of {names}: {}", failure.message),
+                ..failure
+            },
+            _ => failure,
+        }
+    })?;
     Ok(archives.status(&arguments.answer, printed.rows))
 }
 
-/// Prints the answer of a connection. `accounts` are those of its archives, if there are several.
+/// Prints the answer of a connection.
 fn print(
     context: &Context,
     arguments: &Arguments,
     (mut connection, text, limit): (Connection, &str, Option<Duration>),
-    accounts: &[&str],
 ) -> Result<Printed<u64>, Failure> {
     // `None` when the deadline is beyond the range of the clock.
     let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
@@ -91,7 +100,7 @@ fn print(
         Some(_) => Box::new(io::stdout()),
         None => Box::new(Stdout::new(
             context,
-            arguments.answer.status(1, &context.basis),
+            arguments.answer.status(1, Doubt::Nothing),
         )),
     };
     let sink = watch.sink(sink);
@@ -100,23 +109,9 @@ fn print(
         let outcome = sql::run(&mut connection, text, parameters, stop, printer);
         match (outcome, &arguments.timeout) {
             (Err(Error::Stopped), Some(timeout)) => Err(timed_out(timeout)),
-            (Err(error @ Error::Read(_)), _) => Err(of_any(accounts, error.into())),
             (outcome, _) => outcome.map_err(Failure::from),
         }
     })
-}
-
-/// SQLite does not say which of several archives it could not read.
-fn of_any(accounts: &[&str], failure: Failure) -> Failure {
-    if accounts.len() < 2 {
-        return failure;
-    }
-    let message = format!(
-        "one of the archives of {}: {}",
-        accounts.join(", "),
-        failure.message
-    );
-    Failure { message, ..failure }
 }
 
 /// The statement from the argument, the file or stdin.

@@ -1,6 +1,6 @@
 //! `archiver stats`: prints the numbers of actions in groups on stdout.
 
-use std::num::NonZeroU64;
+use std::num::NonZeroUsize;
 
 use archiver::core::time::{CalendarUnit, Timestamp};
 use archiver::query::Filter;
@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     compare: bool,
     /// Only the N largest groups, the largest first; with --errored those with the most failed actions
     #[arg(long, value_name = "N")]
-    top: Option<NonZeroU64>,
+    top: Option<NonZeroUsize>,
     /// Only groups of at least N actions
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     min_count: u64,
@@ -76,69 +76,40 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     if arguments.compare {
         question.before = Some(window_before(&question, &mut filter, now)?);
     }
-    if context.has_several() {
-        return run_all(context, flags, (&filter, now), &question);
-    }
-    let connection = context.open_archive()?;
-    filter::check(context, flags, &connection, &filter)?;
-    tell_windows(context, flags, &filter, &question);
-    let nothing = searched::no_action(&filter);
-    let account = context.account();
-    let printed = answer::print(context, flags, move |printer| {
-        let mut counts = Counts::read(&connection, &filter, now, &question)?;
-        if let Some(account) = account {
-            counts.set_account(account.as_str(), &question);
-        }
-        let matching = counts.matching();
-        counts.write(&question, printer)?;
-        let rows = printer.rows.min(matching);
-        filter::slips(&connection, (&filter, now), rows).map(|slips| (rows, slips))
-    })?;
-    // Periods without actions are nothing that was found.
-    let (rows, slips) = printed.outcome.unwrap_or((printed.rows, Vec::new()));
-    if rows == 0 && slips.is_empty() && flags.is_explained(context) {
-        context.terminal.note(&nothing);
-    }
-    context.terminal.warnings(&slips);
-    Ok(flags.status(rows, &context.basis))
-}
-
-/// Counts the actions of several accounts as those of one.
-fn run_all(
-    context: &Context,
-    flags: &AnswerFlags,
-    (filter, now): (&Filter, Timestamp),
-    question: &Question,
-) -> Result<Status, Failure> {
-    let mut answers = union::each(context, filter, |own| {
+    let mut answers = union::each(context, &filter, |own| {
         let filter = union::known(own, filter.clone());
         let connection = own.open_archive()?;
         filter::check(own, flags, &connection, &filter)?;
-        let counts = Counts::read(&connection, &filter, now, question)?;
+        let mut counts = Counts::read(&connection, &filter, now, &question)?;
+        if let Some(account) = own.account() {
+            counts.set_account(account.as_str(), &question);
+        }
         let slips = filter::slips(&connection, (&filter, now), counts.matching())?;
-        union::warn(own, slips);
-        Ok(counts)
+        Ok((Some(counts), slips))
     })?;
     if let Some(status) = answers.nothing() {
         return Ok(status);
     }
-    tell_windows(context, flags, filter, question);
-    let counts = answers.all.drain(..).map(|(account, mut counts)| {
-        counts.set_account(account.as_str(), question);
-        counts
-    });
+    tell_windows(context, flags, &filter, &question);
+    let counts = answers
+        .all
+        .iter_mut()
+        .filter_map(|(_, (counts, _))| counts.take());
+    // The counts of several accounts are those of one.
     let counts = counts.reduce(|mut all, counts| {
         all.add(counts);
         all
     });
     let matching = counts.as_ref().map_or(0, Counts::matching);
     let printed = answer::print(context, flags, |printer| match counts {
-        Some(counts) => counts.write(question, printer),
+        Some(counts) => counts.write(&question, printer),
         None => Ok(()),
     })?;
+    // Periods without actions are nothing that was found.
     let rows = printed.rows.min(matching);
-    if !answers.tell(context) && rows == 0 && flags.is_explained(context) {
-        context.terminal.note(&searched::no_action(filter));
+    let is_wrong = answers.warn(context, |(_, slips)| slips);
+    if rows == 0 && !is_wrong && flags.is_explained(context) {
+        context.terminal.note(&searched::no_action(&filter));
     }
     Ok(answers.status(flags, rows))
 }
@@ -193,22 +164,18 @@ fn question(context: &Context, arguments: &Arguments) -> Result<Question, Failur
             dimension.name()
         )));
     }
+    let measure = if arguments.durations {
+        Measure::Durations
+    } else {
+        Measure::Errors
+    };
     Ok(Question {
-        by,
-        zone: arguments.answer.tz.clone(),
-        measure: if arguments.durations {
-            Measure::Durations
-        } else {
-            Measure::Errors
-        },
-        before: None,
         min_count: arguments.min_count,
-        top: arguments
-            .top
-            .map(|top| usize::try_from(top.get()).unwrap_or(usize::MAX)),
+        top: arguments.top.map(NonZeroUsize::get),
         only_errored: arguments.errored,
         every_period: true,
         total: arguments.total || arguments.answer.output.is_for_people(),
+        ..Question::new(by, arguments.answer.tz.clone(), measure)
     })
 }
 

@@ -8,8 +8,8 @@ use archiver::archive::LockState;
 use archiver::core::account::AccountName;
 use archiver::core::time::{Timestamp, parse_duration};
 use archiver::output::{self, Format, Heading, Look, Options, RowWriter, Value, visible, wrapped};
-use archiver::query::Filter;
 use archiver::query::status::{self, ListingStatus, Run, State};
+use archiver::query::{self, Filter};
 use serde::Serialize;
 
 use super::Context;
@@ -20,7 +20,7 @@ use super::exit::{Failure, Status};
 use super::order::Order;
 use super::pager;
 use super::status_lines::Lines;
-use super::union;
+use super::union::{self, Question, Said};
 
 /// Flags of `archiver status`.
 #[derive(clap::Args)]
@@ -57,56 +57,42 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let flags = &arguments.answer;
     flags.columns()?;
     let now = Timestamp::now();
-    if context.has_several() {
-        return run_all(context, arguments, now);
-    }
-    let facts = read(context, arguments, now)?;
-    match flags.output {
-        Format::Table if flags.columns.is_empty() => {
-            print_pages(context, flags, &[facts.page(now)])?;
-        }
-        Format::Json => {
-            document::print_json(context, &facts.document())?;
-        }
-        _ => {
-            if flags.output == Format::Html {
-                union::note(context, &facts.status.verdict.text);
-            }
-            print_listings(context, flags, &facts.status.listings)?;
-        }
-    }
-    Ok(exit_status(flags, &facts.status))
-}
-
-/// Shows the status of several accounts: a part for each, or their listings in one table.
-fn run_all(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Status, Failure> {
-    let flags = &arguments.answer;
     let is_page = flags.output == Format::Table && flags.columns.is_empty();
     if !is_page && flags.output != Format::Json {
-        let order = (&Order::default(), None);
-        return union::rows(context, flags, order, &Filter::default(), |own| {
-            run(own, arguments)
-        });
+        return list(context, arguments, now);
     }
     let answers = union::each(context, &Filter::default(), |own| read(own, arguments, now))?;
     if let Some(status) = answers.nothing() {
         return Ok(status);
     }
+    let all = answers.all.iter();
     if is_page {
-        let pages = answers.all.iter().map(|(account, facts)| Page {
-            account: Some(*account),
-            ..facts.page(now)
-        });
+        let pages = all.map(|(account, facts)| facts.page(*account, now));
         print_pages(context, flags, &pages.collect::<Vec<_>>())?;
     } else {
-        let all = answers.all.iter();
         let documents = all.map(|(account, facts)| (*account, facts.document()));
-        document::print_json_of_accounts(context, documents)?;
+        document::print_json_of_each(context, &documents.collect::<Vec<_>>())?;
     }
-    let is_problem =
-        |(_, facts): &(AccountName, Facts)| facts.status.verdict.state != State::Complete;
-    let problems = answers.all.iter().filter(|it| is_problem(it)).count();
-    Ok(answers.status(flags, problems as u64))
+    let problems = answers.all.iter().map(|(_, facts)| facts.problems());
+    Ok(answers.status(flags, problems.sum()))
+}
+
+/// Shows the listings in one table.
+fn list(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Status, Failure> {
+    let flags = &arguments.answer;
+    let question = Question::new(flags, &Filter::default(), Order::default());
+    let answer = question.print(context, |own, rows| {
+        let facts = read(own, arguments, now)?;
+        write_listings(&facts.status.listings, rows).map_err(query::Error::Write)?;
+        if flags.output == Format::Html {
+            own.terminal.note(&facts.status.verdict.text);
+        }
+        Ok(Said {
+            found: Some(facts.problems()),
+            ..Said::default()
+        })
+    })?;
+    Ok(answer.status)
 }
 
 /// What is known about one archive.
@@ -133,15 +119,6 @@ fn read(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Fact
     })
 }
 
-/// With `--exit-code`, any archive but a complete one is a problem.
-fn exit_status(flags: &AnswerFlags, status: &status::Status) -> Status {
-    if flags.exit_code && status.verdict.state != State::Complete {
-        Status::Found
-    } else {
-        Status::Done
-    }
-}
-
 /// The whole status, for scripts.
 #[derive(Serialize)]
 struct Document<'a> {
@@ -166,9 +143,14 @@ impl Facts {
         }
     }
 
-    fn page(&self, now: Timestamp) -> Page<'_> {
+    /// With `--exit-code`, any archive but a complete one is a problem.
+    fn problems(&self) -> u64 {
+        u64::from(self.status.verdict.state != State::Complete)
+    }
+
+    fn page(&self, account: Option<AccountName>, now: Timestamp) -> Page<'_> {
         Page {
-            account: None,
+            account,
             facts: self,
             now,
         }
@@ -192,19 +174,10 @@ fn print_pages(context: &Context, flags: &AnswerFlags, pages: &[Page<'_>]) -> Re
     Ok(())
 }
 
-fn print_listings(
-    context: &Context,
-    flags: &AnswerFlags,
-    listings: &[ListingStatus],
-) -> Result<(), Failure> {
-    answer::print(context, flags, |printer| {
-        let written = printer.header(&LISTING.map(Heading::named)).and_then(|()| {
-            let mut listings = listings.iter();
-            listings.try_for_each(|listing| printer.row(&listing_values(listing)))
-        });
-        written.map_err(archiver::query::Error::Write)
-    })?;
-    Ok(())
+fn write_listings(listings: &[ListingStatus], rows: &mut dyn RowWriter) -> io::Result<()> {
+    rows.header(&LISTING.map(Heading::named))?;
+    let mut listings = listings.iter();
+    listings.try_for_each(|listing| rows.row(&listing_values(listing)))
 }
 
 const LISTING: [&str; 11] = [

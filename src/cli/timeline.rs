@@ -1,15 +1,16 @@
 //! `archiver timeline`: prints the actions of one droplet, and its state after each, on stdout.
 
-use archiver::core::time::{Timestamp, Zone, duration_text, parse_since, parse_until};
+use archiver::core::time::{Timestamp, Zone, duration_text};
 use archiver::query::timeline::{self, Column, Droplet, Power, State, Window};
 use archiver::query::{Choice, DropletSelector, Filter};
 
 use super::Context;
-use super::answer::{self, AnswerFlags};
+use super::answer::AnswerFlags;
+use super::basis::Doubt;
 use super::exit::{Failure, Status};
 use super::filter;
 use super::order::{Order, Way};
-use super::union;
+use super::union::{Question, Said};
 
 /// Flags of `archiver timeline`.
 #[derive(clap::Args)]
@@ -43,74 +44,69 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let now = Timestamp::now();
     let flags = &arguments.answer;
     let window = window(arguments, now)?;
-    if context.has_several() {
-        let order = Order {
-            by: vec![("started_at".to_owned(), Way::Up)],
-            ..Order::default()
-        };
-        let named = Filter {
-            droplets: Choice::any_of([arguments.droplet.clone()]),
-            ..Filter::default()
-        };
-        return union::rows(context, flags, (&order, None), &named, |own| {
-            run(own, arguments)
-        });
-    }
-    let connection = context.open_archive()?;
-    let droplet = timeline::find(&connection, &arguments.droplet);
-    let droplet = droplet.map_err(|error| filter::unresolved(context, flags, error))?;
-    filter::check_droplets(context, flags, &connection, Some(&[droplet.id]))?;
-    (context.basis).note_unarchived(&connection, Some(&[droplet.id]), true)?;
-    let is_for_people = flags.output.is_for_people();
-    if is_for_people {
-        union::detail(context, &introduction(&droplet, &flags.tz));
-    }
-    let columns: &[Column] = if flags.output.is_compact() && flags.columns.is_empty() {
-        &Column::FOR_PEOPLE
-    } else {
-        &Column::ALL
+    let named = Filter {
+        droplets: Choice::any_of([arguments.droplet.clone()]),
+        ..Filter::default()
     };
-    let id = droplet.id;
-    let printed = answer::print(context, flags, move |printer| {
-        timeline::timeline(&connection, &droplet, window, now, columns, printer)
-    })?;
-    let is_explained = is_for_people && window.until.is_none();
-    match printed.outcome {
+    let question = Question::new(flags, &named, Order::by([("started_at", Way::Up)]));
+    let answer = question.print(context, |own, rows| {
+        let connection = own.open_archive()?;
+        let droplet = timeline::find(&connection, &arguments.droplet);
+        let droplet = droplet.map_err(|error| filter::unresolved(own, flags, error))?;
+        filter::check_droplets(own, flags, &connection, Some(&[droplet.id]))?;
+        (own.basis).note_unarchived(&connection, Some(&[droplet.id]), true)?;
+        let is_for_people = flags.output.is_for_people();
+        let mut details = Vec::new();
+        if is_for_people {
+            details.push(introduction(&droplet, &flags.tz));
+        }
+        if own.member.is_none() {
+            // Of several accounts, each is introduced after the rows of all.
+            details
+                .drain(..)
+                .for_each(|text| own.terminal.detail(0, &text));
+        }
+        let is_complete = !flags.output.is_compact() || !flags.columns.is_empty();
+        let columns: &[Column] = if is_complete {
+            &Column::ALL
+        } else {
+            &Column::FOR_PEOPLE
+        };
+        let state = timeline::timeline(&connection, &droplet, window, now, columns, rows)?;
+        if rows.rows > 0 && is_for_people && window.until.is_none() {
+            details.push(conclusion(state, now, &flags.tz));
+        }
         // Otherwise the basis says why there is no action.
-        _ if printed.rows == 0 && !context.basis.is_doubtful() => {
-            let is_whole = window == Window::default();
-            let when = if is_whole { "" } else { " of that time" };
-            let text = format!("the archive has no action of the droplet {id}{when}");
-            context.terminal.warning(&text);
+        if rows.rows == 0 && own.basis.doubt() == Doubt::Nothing {
+            details.push(empty(&droplet, window));
         }
-        Some(state) if printed.rows > 0 && is_explained => {
-            union::detail(context, &conclusion(state, now, &flags.tz));
-        }
-        _ => {}
-    }
-    Ok(printed.status)
+        Ok(Said {
+            details,
+            ..Said::default()
+        })
+    })?;
+    Ok(answer.status)
+}
+
+fn empty(droplet: &Droplet, window: Window) -> String {
+    let is_whole = window == Window::default();
+    let when = if is_whole { "" } else { " of that time" };
+    format!(
+        "the archive has no action of the droplet {}{when}",
+        droplet.id
+    )
 }
 
 fn window(arguments: &Arguments, now: Timestamp) -> Result<Window, Failure> {
-    let slip =
-        |flag: &str, error: &dyn std::fmt::Display| Failure::usage(format!("{flag}: {error}"));
-    let zone = &arguments.answer.tz;
-    let since = arguments
-        .since
-        .as_deref()
-        .map(|text| parse_since(text, now, zone));
-    let until = arguments
-        .until
-        .as_deref()
-        .map(|text| parse_until(text, now, zone));
-    let since = since.transpose().map_err(|error| slip("--since", &error))?;
-    let until = until.transpose().map_err(|error| slip("--until", &error))?;
-    if let Some((since, until)) = since.zip(until)
-        && since >= until
-    {
-        return Err(slip("--until", &format!("{until} is not after {since}")));
+    let ends = [&arguments.since, &arguments.until].map(|text| text.as_deref());
+    let (since, until) = filter::window(ends, now, &arguments.answer.tz)?;
+    match since.zip(until) {
+        Some((since, until)) if since >= until => {
+            let text = format!("--until: {until} is not after {since}");
+            Err(Failure::usage(text))
+        }
+        _ => Ok(Window { since, until }),
     }
-    Ok(Window { since, until })
 }
 
 /// `web-2 (droplet 7), formerly web-1, in nyc3, created 2020-07-20T08:00:00Z, found gone 2020-08-01T00:00:00Z`

@@ -1,288 +1,256 @@
-//! Answers about several accounts. Each account answers alone, with its own SQL, connection and thread, as if it were
-//! the only one; their rows are merged, or their numbers added. One that cannot answer is named, and the others answer.
+//! Questions to the archives of all selected accounts. Each account answers alone, with its own SQL, connection and
+//! thread, as if it were the only one; their rows are merged, or their numbers added. One that cannot answer is named, and
+//! the others answer. The archive of one account is asked in place, without a thread.
 
 use std::io;
-use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::{self, Builder, ScopedJoinHandle};
 
-use archiver::config::Account;
-use archiver::core::account::AccountName;
-use archiver::core::threads::{lock, refused};
-use archiver::output::Format;
+use archiver::core::threads::refused;
+use archiver::output::{Format, RowWriter};
 use archiver::query::report::{Total, WithTotal};
 use archiver::query::{self, Filter, Stranger};
 
 use super::Context;
-use super::answer::{self, AnswerFlags};
-use super::basis::Basis;
-use super::context::MEMBER_WAIT;
+use super::answer::{self, AnswerFlags, Printed};
+use super::context::{MEMBER_WAIT, Member};
 use super::exit::{Failure, Status};
-use super::member::{Gate, Member, Portion, Said, WAITING};
-use super::merge::Merge;
-use super::order::Order;
-use super::outcome::{Answers, Outcome, settled, usage, worst};
+use super::merge::{Feed, Gate, Merge};
+use super::order::{Order, Ordered};
+use super::outcome::{Answers, Outcome, settled, usage};
 use super::runtime::side_by_side;
+use super::searched;
 
 /// The page caches of all connections together, in KiB.
 const CACHES_KIB: usize = 10_240;
-/// The page cache of a connection, in KiB.
-const CACHE_KIB: std::ops::RangeInclusive<usize> = 64..=1_280;
 
-/// The rows of `ask` about each account, which prints them with `answer::print`, in one order. `filter` has the droplets
-/// and tags of the question.
-pub(super) fn rows(
-    context: &Context,
-    flags: &AnswerFlags,
-    (order, total): (&Order, Option<&Total>),
-    filter: &Filter,
-    ask: impl Fn(&Context) -> Result<Status, Failure> + Sync,
-) -> Result<Status, Failure> {
-    let said = Arc::<Said>::default();
-    let gate = Gate::of(2 * processors());
-    let (members, mut outcomes) = members(context, filter, &said);
-    let printed = thread::scope(|scope| {
-        let waiting = order.waiting.max(WAITING);
-        let (mut sources, mut running) = (Vec::new(), Vec::new());
-        for (account, member) in members {
-            let name = account.name;
-            let (own, source, total) = connected(context, &account, member, waiting);
-            let (basis, gate, ask) = (own.basis.clone(), Arc::clone(&gate), &ask);
-            let thread = Builder::new().spawn_scoped(scope, move || in_turn(&gate, &own, ask));
-            sources.push((name, source));
-            running.push((total, (name, basis, thread)));
+/// A question whose answer is rows.
+pub(super) struct Question<'a> {
+    pub(super) flags: &'a AnswerFlags,
+    /// It has the droplets and tags of the question.
+    pub(super) filter: Filter,
+    pub(super) order: Order,
+    pub(super) total: Option<&'a Total>,
+}
+
+/// What an archive says beside its rows.
+#[derive(Default)]
+pub(super) struct Said {
+    /// Probable mistakes in the question.
+    pub(super) slips: Vec<String>,
+    /// The number of rows that `--exit-code` counts, if these are not all.
+    pub(super) found: Option<u64>,
+    /// They are told after the rows.
+    pub(super) details: Vec<String>,
+}
+
+impl Said {
+    pub(super) fn slips(slips: Vec<String>) -> Self {
+        Self {
+            slips,
+            ..Self::default()
         }
-        let (merge, silent) = Merge::new(sources, order);
-        let (ended, others): (Vec<_>, Vec<_>) = running
-            .into_iter()
-            .partition(|(_, (name, ..))| silent.contains(name));
-        outcomes.extend(ended.into_iter().map(|(_, thread)| joined(thread)));
-        // A mistake in the question is told before the first row.
-        let printed = match usage(&outcomes) {
-            Some(failure) => {
-                drop(merge);
-                Err(failure)
-            }
-            None if merge.has_answers() => {
-                tell_details(context, &said);
-                print(context, flags, total, merge)
-            }
-            None => Ok(0),
-        };
-        for (total, _) in &others {
-            // A thread that has failed does not listen.
-            let _ = printed.as_ref().map(|rows| total.send(*rows));
+    }
+}
+
+/// The answer, when it is printed.
+pub(super) struct Answered {
+    pub(super) rows: u64,
+    pub(super) status: Status,
+    /// True when notes may explain the answer.
+    pub(super) is_explained: bool,
+}
+
+impl<'a> Question<'a> {
+    pub(super) fn new(flags: &'a AnswerFlags, filter: &Filter, order: Order) -> Self {
+        Self {
+            flags,
+            filter: filter.clone(),
+            order,
+            total: None,
         }
-        let (totals, others): (Vec<_>, Vec<_>) = others.into_iter().unzip();
-        drop(totals);
-        outcomes.extend(others.into_iter().map(joined));
-        printed
-    });
-    printed?;
-    tell_details(context, &said);
-    let tells_age = flags.output == Format::Table && context.terminal.shows_answers;
-    let answers = settled(context, outcomes, said, tells_age)?;
-    answers.tell(context);
-    let statuses = answers.all.iter().map(|(_, status)| *status);
-    Ok(answers.failed().unwrap_or_else(|| worst(statuses)))
-}
-
-/// The context of an account whose rows go to the source, and which then waits for their total.
-fn connected(
-    context: &Context,
-    account: &Account,
-    member: Member,
-    waiting: usize,
-) -> (Context, Receiver<Portion>, Sender<u64>) {
-    let (rows, source) = sync_channel(waiting);
-    let (sender, total) = channel();
-    *lock(&member.rows) = Some(rows);
-    *lock(&member.total) = Some(total);
-    (of_member(context, account, member), source, sender)
-}
-
-/// Asks when it is the account's turn, which ends with its first rows.
-fn in_turn<T>(
-    gate: &Arc<Gate>,
-    own: &Context,
-    ask: impl Fn(&Context) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    if let Some(member) = &own.member {
-        *lock(&member.turn) = Some(gate.wait());
     }
-    let answer = ask(own);
-    if let Some(member) = &own.member {
-        *lock(&member.turn) = None;
+}
+
+impl Answered {
+    /// Notes what an answer without rows searched.
+    pub(super) fn explain_nothing(&self, context: &Context, filter: &Filter) {
+        if self.rows == 0 && self.is_explained {
+            context.terminal.note(&searched::no_action(filter));
+        }
     }
-    answer
 }
 
-fn processors() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
-}
-
-fn print(
-    context: &Context,
-    flags: &AnswerFlags,
-    total: Option<&Total>,
-    merge: Merge,
-) -> Result<u64, Failure> {
-    let printed = answer::print(context, flags, move |printer| {
-        let written = match total.filter(|_| flags.output.is_for_people()) {
-            None => merge.write(printer),
-            Some(total) => {
-                let mut writer = WithTotal::new(printer, total);
-                let written = merge.write(&mut writer);
-                written.and_then(|()| writer.write_total())
-            }
+impl Question<'_> {
+    /// Prints the rows that `ask` passes on about each archive, in one order.
+    pub(super) fn print(
+        &self,
+        context: &Context,
+        ask: impl Fn(&Context, &mut Ordered<'_>) -> Result<Said, Failure> + Sync,
+    ) -> Result<Answered, Failure> {
+        let (rows, answers) = if context.has_several() {
+            self.print_merged(context, ask)?
+        } else {
+            let flags = &self.order.flags;
+            let printed = self.print_with_total(context, |writer| {
+                flags.pass(false, writer, |rows| ask(context, rows))
+            })?;
+            let said = printed.outcome.unwrap_or_default();
+            (printed.rows, Answers::of_one(context, said))
         };
-        written.map_err(query::Error::Write)
-    })?;
-    Ok(printed.rows)
+        for (account, said) in &answers.all {
+            let terminal = account.map_or(context.terminal, |it| context.terminal.of_account(it));
+            for text in &said.details {
+                terminal.detail(0, text);
+            }
+        }
+        let is_wrong = answers.warn(context, |said| &said.slips);
+        let found = answers.all.iter().map(|(_, said)| said.found);
+        let found: Option<u64> = found.sum();
+        let is_answered = answers.nothing().is_none();
+        Ok(Answered {
+            rows,
+            status: answers.status(self.flags, found.unwrap_or(rows)),
+            is_explained: self.flags.is_explained(context) && is_answered && !is_wrong,
+        })
+    }
+
+    fn print_with_total<T>(
+        &self,
+        context: &Context,
+        ask: impl FnOnce(&mut dyn RowWriter) -> Result<T, Failure>,
+    ) -> Result<Printed<T>, Failure> {
+        let total = self.total.filter(|_| self.flags.output.is_for_people());
+        answer::print(context, self.flags, |printer| {
+            let Some(total) = total else {
+                return ask(printer);
+            };
+            let mut writer = WithTotal::new(printer, total);
+            let outcome = ask(&mut writer)?;
+            writer.write_total().map_err(query::Error::Write)?;
+            Ok(outcome)
+        })
+    }
+
+    /// Asks each account in a thread, and prints the merged rows.
+    fn print_merged(
+        &self,
+        context: &Context,
+        ask: impl Fn(&Context, &mut Ordered<'_>) -> Result<Said, Failure> + Sync,
+    ) -> Result<(u64, Answers<Said>), Failure> {
+        let gate = Gate::new(2 * thread::available_parallelism().map_or(1, usize::from));
+        let (members, mut outcomes) = members(context, &self.filter);
+        let (order, ask) = (&self.order, &ask);
+        let printed = thread::scope(|scope| {
+            let (mut sources, mut running) = (Vec::new(), Vec::new());
+            for own in &members {
+                let (feed, source) = Feed::new(order, &gate);
+                let work = move || feed.send(order, |rows| ask(own, rows));
+                sources.extend(own.account().map(|account| (account, source)));
+                running.push((own, Builder::new().spawn_scoped(scope, work)));
+            }
+            let (merge, silent) = Merge::new(sources, order);
+            let is_silent = |own: &Context| own.account().is_some_and(|it| silent.contains(&it));
+            let (ended, others): (Vec<_>, Vec<_>) =
+                running.into_iter().partition(|(own, _)| is_silent(own));
+            outcomes.extend(ended.into_iter().map(joined));
+            // A mistake in the question is told before the first row.
+            let printed = match usage(&outcomes) {
+                Some(failure) => {
+                    drop(merge);
+                    Err(failure)
+                }
+                None if merge.has_answers() => {
+                    let printed = self.print_with_total(context, |writer| {
+                        Ok(merge.write(writer).map_err(query::Error::Write)?)
+                    });
+                    printed.map(|printed| printed.rows)
+                }
+                None => Ok(0),
+            };
+            outcomes.extend(others.into_iter().map(joined));
+            printed
+        });
+        let tells_age = self.flags.output == Format::Table && context.terminal.shows_answers;
+        Ok((printed?, settled(outcomes, tells_age)?))
+    }
 }
 
-fn joined<T>(
-    (account, basis, thread): (
-        AccountName,
-        Basis,
-        io::Result<ScopedJoinHandle<'_, Result<T, Failure>>>,
-    ),
-) -> Outcome<T> {
+type Running<'scope, T> = io::Result<ScopedJoinHandle<'scope, Result<T, Failure>>>;
+
+fn joined<T>((own, thread): (&Context, Running<'_, T>)) -> Outcome<T> {
     let unexpected = |_| Err(Failure::failed("its thread ended unexpectedly"));
     let result = match thread {
         Ok(thread) => thread.join().unwrap_or_else(unexpected),
         Err(error) => Err(Failure::failed(refused(error).to_string())),
     };
-    Outcome {
-        account,
-        basis,
-        result,
-    }
+    (own.clone(), result)
 }
 
-/// The answers of `ask` about each account. `filter` has the droplets and tags of the question.
+/// The answers of `ask` about each archive. `filter` has the droplets and tags of the question.
 pub(super) fn each<T: Send>(
     context: &Context,
     filter: &Filter,
     ask: impl Fn(&Context) -> Result<T, Failure> + Sync,
 ) -> Result<Answers<T>, Failure> {
-    let said = Arc::<Said>::default();
-    let (members, mut outcomes) = members(context, filter, &said);
-    outcomes.extend(side_by_side(members, |(account, member)| {
-        let own = of_member(context, &account, member);
-        Outcome {
-            account: account.name,
-            result: ask(&own),
-            basis: own.basis,
-        }
+    if !context.has_several() {
+        return Ok(Answers::of_one(context, ask(context)?));
+    }
+    let (members, mut outcomes) = members(context, filter);
+    outcomes.extend(side_by_side(members, |own| {
+        let result = ask(&own);
+        (own, result)
     }));
-    settled(context, outcomes, said, false)
+    settled(outcomes, false)
 }
-
-type Members = Vec<(Account, Member)>;
 
 /// The accounts to ask: those that know any of the droplets and tags of the question. Names that no account knows are
 /// left to all of them, so that each explains its error. An account that cannot be read is not asked again.
-fn members<T>(context: &Context, filter: &Filter, said: &Arc<Said>) -> (Members, Vec<Outcome<T>>) {
+fn members<T>(context: &Context, filter: &Filter) -> (Vec<Context>, Vec<Outcome<T>>) {
     let is_about_all = filter.droplets.is_anything() && filter.tags.is_anything();
-    let strangers = |account: &Account| {
+    let strangers = |own: &Context| {
         if is_about_all {
             return Ok(Vec::new());
         }
-        let own = context.for_account(account);
         let connection = own.open_archive_within(Some(MEMBER_WAIT))?;
         Ok(query::strangers(&connection, filter)?)
     };
-    let found = side_by_side(context.accounts().to_vec(), |account| {
-        let strangers = strangers(&account);
-        (account, strangers)
+    let found = side_by_side(context.of_each(), |own| {
+        let strangers = strangers(&own);
+        (own, strangers)
     });
     let known: Vec<Vec<Stranger>> = found.iter().filter_map(|it| it.1.clone().ok()).collect();
     let is_known = |stranger: &Stranger| known.iter().any(|others| !others.contains(stranger));
-    let accounts = found.len();
+    let cache_kib = (CACHES_KIB / found.len().max(1)).clamp(64, 1_280);
     let (mut members, mut outcomes) = (Vec::new(), Vec::new());
-    for (account, strangers) in found {
+    for (own, strangers) in found {
         match strangers {
             Ok(mut strangers) => {
                 strangers.retain(is_known);
-                members.push((account, member(strangers, accounts, said)));
+                let member = Member {
+                    strangers,
+                    cache_kib,
+                };
+                let member = Some(Arc::new(member));
+                members.push(Context { member, ..own });
             }
-            Err(failure) => outcomes.push(Outcome {
-                account: account.name,
-                basis: Basis::default(),
-                result: Err(failure),
-            }),
+            Err(failure) => outcomes.push((own, Err(failure))),
         }
     }
-    let is_asked =
-        |(_, member): &(Account, Member)| filter.clone().without(&member.strangers).is_some();
+    let is_asked = |own: &Context| narrowed(own, filter).is_some();
     if members.iter().any(is_asked) {
         members.retain(is_asked);
     }
     (members, outcomes)
 }
 
-fn member(strangers: Vec<Stranger>, accounts: usize, said: &Arc<Said>) -> Member {
-    let cache = (CACHES_KIB / accounts.max(1)).clamp(*CACHE_KIB.start(), *CACHE_KIB.end());
-    Member {
-        rows: Mutex::default(),
-        total: Mutex::default(),
-        turn: Mutex::default(),
-        strangers,
-        said: Arc::clone(said),
-        cache_kib: cache,
-    }
-}
-
-fn of_member(context: &Context, account: &Account, member: Member) -> Context {
-    Context {
-        member: Some(Arc::new(member)),
-        ..context.for_account(account)
-    }
-}
-
-/// Notes something about the whole answer.
-pub(super) fn note(context: &Context, text: &str) {
-    let Some(member) = &context.member else {
-        return context.terminal.note(text);
-    };
-    let mut notes = lock(&member.said.notes);
-    if !notes.iter().any(|note| note == text) {
-        notes.push(text.to_owned());
-    }
-}
-
-/// Tells something about the answer. What several accounts say comes by account.
-pub(super) fn detail(context: &Context, text: &str) {
-    match (&context.member, context.account()) {
-        (Some(member), Some(account)) => {
-            lock(&member.said.details).push((account, text.to_owned()));
-        }
-        _ => context.terminal.detail(0, text),
-    }
-}
-
-/// Tells what the accounts have said so far.
-fn tell_details(context: &Context, said: &Said) {
-    let mut details = std::mem::take(&mut *lock(&said.details));
-    details.sort_by_key(|(account, _)| *account);
-    for (account, text) in details {
-        context.terminal.of_account(account).detail(0, &text);
-    }
-}
-
-/// Warns of probable mistakes in the question, once for each answer.
-pub(super) fn warn(context: &Context, slips: Vec<String>) {
-    match &context.member {
-        None => context.terminal.warnings(&slips),
-        Some(member) => lock(&member.said.slips).push(slips),
-    }
+/// The filter without what only other accounts know; `None` when nothing of it is left.
+pub(super) fn narrowed(context: &Context, filter: &Filter) -> Option<Filter> {
+    let strangers = context.member.as_ref().map_or(&[][..], |it| &it.strangers);
+    filter.clone().without(strangers)
 }
 
 /// The filter without what only other accounts know.
 pub(super) fn known(context: &Context, filter: Filter) -> Filter {
-    let Some(member) = &context.member else {
-        return filter;
-    };
-    filter.clone().without(&member.strangers).unwrap_or(filter)
+    narrowed(context, &filter).unwrap_or(filter)
 }

@@ -49,11 +49,7 @@ fn archives(context: &Context) -> Result<Vec<PathBuf>, Refusal> {
         let path = context.archive_path();
         path.map_err(|failure| cannot(&failure.message))
     };
-    if !context.has_several() {
-        return Ok(vec![path(context)?]);
-    }
-    let accounts = context.accounts().iter();
-    accounts.map(|it| path(&context.for_account(it))).collect()
+    context.of_each().iter().map(path).collect()
 }
 
 fn cannot(error: &dyn std::fmt::Display) -> Refusal {

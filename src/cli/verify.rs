@@ -20,14 +20,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     quick: bool,
     /// The format of the findings: text or json
-    #[arg(
-        short,
-        long,
-        value_name = "FORMAT",
-        value_enum,
-        default_value_t,
-        hide_possible_values = true
-    )]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    #[arg(hide_possible_values = true)]
     output: DocumentFormat,
 }
 

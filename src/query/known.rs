@@ -6,7 +6,7 @@
 use rusqlite::{Connection, Params};
 
 use super::groups::known_types;
-use super::suggest::RESOURCE_TYPES;
+use super::suggest::{RESOURCE_TYPES, TYPE};
 use crate::core::model::ActionId;
 
 /// A value, and a few words about it.
@@ -24,16 +24,7 @@ const MOST: i64 = 200;
 /// The archived types of actions; those that an action may have while none is archived.
 #[must_use]
 pub fn types(connection: Option<&Connection>) -> Vec<Known> {
-    let sql = "
-        WITH RECURSIVE seen (type) AS (
-            SELECT min(type) FROM actions
-             UNION ALL
-            SELECT (SELECT min(type) FROM actions WHERE type > seen.type)
-              FROM seen
-             WHERE seen.type IS NOT NULL
-        )
-        SELECT type, '' FROM seen WHERE type IS NOT NULL LIMIT ?1";
-    let archived = found(connection, sql, [MOST]);
+    let archived = found(connection, TYPE.seen, []);
     if archived.is_empty() {
         return known_types().map(plain).collect();
     }
@@ -57,7 +48,7 @@ pub fn regions(connection: Option<&Connection>) -> Vec<Known> {
 #[must_use]
 pub fn tags(connection: Option<&Connection>, beginning: &str) -> Vec<Known> {
     let sql = "
-        SELECT DISTINCT tag, '' FROM droplet_tags
+        SELECT DISTINCT tag FROM droplet_tags
          WHERE gone_at IS NULL AND tag >= ?1 AND tag < ?1 || char(0x10FFFF) ORDER BY tag LIMIT ?2";
     found(connection, sql, (beginning, MOST))
 }
@@ -139,7 +130,7 @@ fn found(connection: Option<&Connection>, sql: &str, parameters: impl Params) ->
     let known = |row: &rusqlite::Row<'_>| {
         Ok(Known {
             value: row.get(0)?,
-            about: row.get(1)?,
+            about: row.get(1).unwrap_or_default(),
         })
     };
     let rows = statement.query_map(parameters, known);

@@ -29,16 +29,16 @@ pub struct Unseen {
 }
 
 /// A column with its values: the SQL that tells if a value was seen, and lists the seen values.
-struct Field {
+pub(super) struct Field {
     name: &'static str,
     exists: &'static str,
-    seen: &'static str,
+    pub(super) seen: &'static str,
     /// True for a value that an action may have, even if none is archived.
     is_known: fn(&str) -> bool,
 }
 
 /// Steps from one type to the next along the index, instead of reading every action.
-const TYPE: Field = Field {
+pub(super) const TYPE: Field = Field {
     name: "type",
     exists: "
         SELECT EXISTS (SELECT 1 FROM actions WHERE type = ?1)",

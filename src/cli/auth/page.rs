@@ -2,14 +2,14 @@
 
 use std::io::{self, Write};
 
-use archiver::api::TokenScope;
+use archiver::api::{RateLimit, TokenScope};
 use archiver::core::model::Account;
 use archiver::output::{self, Format, Heading, Options, Value, visible, wrapped};
 use archiver::query::status::grouped;
 use archiver::sync::access::{Finding, Need, State};
 use serde::Serialize;
 
-use crate::cli::Context;
+use crate::cli::terminal::Terminal;
 
 /// The result of the check.
 #[derive(Serialize)]
@@ -40,60 +40,55 @@ pub(super) struct Quota {
     pub(super) reset_at: Option<String>,
 }
 
-pub(super) struct Page<'a> {
-    pub(super) context: &'a Context,
-    pub(super) answer: &'a Answer,
+impl From<RateLimit> for Quota {
+    fn from(limit: RateLimit) -> Self {
+        Self {
+            limit: limit.limit,
+            remaining: limit.remaining,
+            reset_at: limit.reset_at.map(|at| at.to_string()),
+        }
+    }
 }
 
-impl Page<'_> {
-    pub(super) fn print(&self, sink: &mut dyn Write) -> io::Result<()> {
+impl Answer {
+    /// Prints the result for people.
+    pub(super) fn print(&self, terminal: Terminal, sink: &mut dyn Write) -> io::Result<()> {
         for (name, text) in self.lines() {
             let line = format!("{name:<9}{}", visible(&text));
-            writeln!(sink, "{}", wrapped(&line, self.context.terminal.width, 9))?;
+            writeln!(sink, "{}", wrapped(&line, terminal.width, 9))?;
         }
         writeln!(sink)?;
-        self.print_scopes(sink)
+        self.print_scopes(terminal, sink)
     }
 
     fn lines(&self) -> Vec<(&'static str, String)> {
-        let answer = self.answer;
-        let accepted = match answer.is_accepted {
+        let accepted = match self.is_accepted {
             Some(true) => "accepted",
             Some(false) => "not accepted",
             None => "not known to be accepted",
         };
-        let Answer {
-            api, token_source, ..
-        } = answer;
-        let mut lines = vec![("token", format!("from {token_source}, {accepted} by {api}"))];
-        if let Some(account) = &answer.account {
+        let (source, api) = (&self.token_source, &self.api);
+        let mut lines = vec![("token", format!("from {source}, {accepted} by {api}"))];
+        if let Some(account) = &self.account {
             let name = account.name.as_ref().map(|name| format!("({name})"));
             let limit = account
                 .droplet_limit
                 .map(|it| format!("up to {it} droplets"));
             let who = joined(" ", [account.email.clone(), name]);
-            let parts = [
-                Some(who),
-                account.status.clone(),
-                limit,
-                account.uuid.clone(),
-            ];
-            lines.push(("account", joined(", ", parts)));
+            let (status, id) = (account.status.clone(), account.uuid.clone());
+            lines.push(("account", joined(", ", [Some(who), status, limit, id])));
             if let Some(team) = &account.team {
                 lines.push(("team", joined(", ", [team.name.clone(), team.uuid.clone()])));
             }
         }
-        lines.extend(quota(&answer.quota).map(|text| ("quota", text)));
-        let needs = listed(&answer.ask_for);
-        lines.push((
-            "sync",
-            format!("of {}: needs {needs}, and nothing else", answer.sync),
-        ));
+        lines.extend(quota(&self.quota).map(|text| ("quota", text)));
+        let (sync, needs) = (&self.sync, listed(&self.ask_for));
+        let sync = format!("of {sync}: needs {needs}, and nothing else");
+        lines.push(("sync", sync));
         lines
     }
 
-    fn print_scopes(&self, sink: &mut dyn Write) -> io::Result<()> {
-        let terminal = self.context.terminal;
+    fn print_scopes(&self, terminal: Terminal, sink: &mut dyn Write) -> io::Result<()> {
         let options = Options {
             width: terminal.width,
             hides_columns: true,
@@ -102,7 +97,7 @@ impl Page<'_> {
         };
         let mut table = output::writer(Format::Table, options, sink);
         table.header(&["scope", "token", "sync", "for"].map(Heading::plain))?;
-        for finding in &self.answer.scopes {
+        for finding in &self.scopes {
             let has = match finding.state {
                 State::Granted => "has it",
                 State::Missing => "lacks it",
@@ -142,10 +137,9 @@ fn joined<const N: usize>(separator: &str, parts: [Option<String>; N]) -> String
 
 fn quota(quota: &Quota) -> Option<String> {
     let left = grouped(quota.remaining?);
-    Some(match quota.limit {
-        Some(limit) => format!("{left} of {} requests left this hour", grouped(limit)),
-        None => format!("{left} requests left this hour"),
-    })
+    let limit = quota.limit.map(|limit| format!(" of {}", grouped(limit)));
+    let limit = limit.unwrap_or_default();
+    Some(format!("{left}{limit} requests left this hour"))
 }
 
 #[cfg(test)]

@@ -67,15 +67,8 @@ pub(super) struct Found {
 impl Found {
     pub(super) fn by(context: &Context, filter: &Filter, now: Timestamp) -> Result<Self, Failure> {
         let open = |own: &Context| Archive::open(own, filter, now);
-        if !context.has_several() {
-            return Ok(Self {
-                archives: vec![open(context)?],
-                missing: Vec::new(),
-                failed: None,
-            });
-        }
         let answers = union::each(context, filter, open)?;
-        let failed = answers.failed();
+        let failed = answers.failed;
         let archives = answers.all.into_iter().map(|(_, archive)| archive);
         Ok(Self {
             archives: archives.collect(),
@@ -296,7 +289,7 @@ impl Page<'_> {
                 continue;
             }
             let context = &archive.context;
-            for (name, text) in report_digest::lines(context, self.library, self.zone, chosen)? {
+            for (name, text) in report_digest::lines(context, self.library, self.zone, chosen) {
                 let is_none = text.starts_with("none");
                 let told = match archive.account {
                     Some(account) if !is_none => format!("{account}: {text}"),

@@ -173,16 +173,11 @@ pub(super) fn taken_flags(root: &Command) -> Vec<String> {
     let arguments = root.get_arguments().chain(answer.get_arguments());
     let names = arguments.flat_map(|argument| {
         let aliases = argument.get_all_aliases().unwrap_or_default();
-        argument
-            .get_long()
-            .into_iter()
-            .chain(aliases)
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
+        argument.get_long().into_iter().chain(aliases)
     });
-    names
-        .chain(["help", "version", SHOW_SQL, DURING].map(str::to_owned))
-        .collect()
+    let names = names.map(str::to_owned).collect::<Vec<_>>();
+    let others = ["help", "version", SHOW_SQL, DURING].map(str::to_owned);
+    names.into_iter().chain(others).collect()
 }
 
 impl Args for Arguments {
@@ -202,42 +197,39 @@ impl Args for Arguments {
 
 impl FromArgMatches for Arguments {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let Some((name, matches)) = matches.subcommand() else {
-            let answer = AnswerFlags::from_arg_matches(matches)?;
-            return Ok(Self {
-                chosen: None,
-                is_digest: matches.get_flag(ALL),
-                answer,
-            });
+        let (chosen, own) = match matches.subcommand() {
+            Some((name, own)) => (Some(Chosen::new(name, own)?), own),
+            None => (None, matches),
         };
-        let ids = matches.ids().map(clap::Id::as_str);
-        let parameters = ids.filter_map(|id| {
-            let text = matches.try_get_one::<String>(id).ok()??;
-            Some((id.strip_prefix(PARAMETER)?.to_owned(), text.clone()))
-        });
         Ok(Self {
-            chosen: Some(Chosen {
-                name: name.to_owned(),
-                parameters: parameters.collect(),
-                during: matches
-                    .try_get_one::<String>(DURING)
-                    .ok()
-                    .flatten()
-                    .cloned(),
-                order: OrderFlags::from_arg_matches(matches)?,
-                tags: match matches.try_get_many::<Term<String>>(TAG) {
-                    Ok(Some(tags)) => tags.cloned().collect(),
-                    _ => Vec::new(),
-                },
-                is_shown: matches.get_flag(SHOW_SQL),
-            }),
-            is_digest: false,
-            answer: AnswerFlags::from_arg_matches(matches)?,
+            is_digest: chosen.is_none() && matches.get_flag(ALL),
+            chosen,
+            answer: AnswerFlags::from_arg_matches(own)?,
         })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
+    }
+}
+
+impl Chosen {
+    fn new(name: &str, matches: &ArgMatches) -> Result<Self, clap::Error> {
+        // A report has no flag that it does not need.
+        let text = |id: &str| matches.try_get_one::<String>(id).ok().flatten().cloned();
+        let tags = matches.try_get_many::<Term<String>>(TAG).ok().flatten();
+        let parameters = matches.ids().filter_map(|id| {
+            let name = id.as_str().strip_prefix(PARAMETER)?.to_owned();
+            Some((name, text(id.as_str())?))
+        });
+        Ok(Self {
+            name: name.to_owned(),
+            parameters: parameters.collect(),
+            during: text(DURING),
+            order: OrderFlags::from_arg_matches(matches)?,
+            tags: tags.into_iter().flatten().cloned().collect(),
+            is_shown: matches.get_flag(SHOW_SQL),
+        })
     }
 }

@@ -12,13 +12,14 @@ use std::ffi::OsString;
 use archiver::config::{Config, Environment};
 use archiver::core::time::{Timestamp, Zone, parse_period};
 use archiver::output::{Format, Heading, RowWriter, Value, visible};
-use archiver::query::report::{self, Bound, Kind, Library, Report, RowOrder, WithTotal};
-use archiver::query::{DropletSelector, Filter, Term};
+use archiver::query::report::{self, Bound, Kind, Library, Report, RowOrder};
+use archiver::query::{Filter, Term};
 use clap::Command;
 use rusqlite::Connection;
 
 use crate::cli::Context;
-use crate::cli::answer::{self, AnswerFlags, Printed};
+use crate::cli::answer::{self, AnswerFlags};
+use crate::cli::basis::Doubt;
 use crate::cli::exit::{Failure, Status};
 use crate::cli::filter;
 use crate::cli::grammar::path_of;
@@ -27,7 +28,7 @@ use crate::cli::order::{Order, Way};
 use crate::cli::pager;
 use crate::cli::report_digest;
 use crate::cli::searched;
-use crate::cli::union;
+use crate::cli::union::{self, Question, Said};
 pub(super) use arguments::{Arguments, command};
 use arguments::{Chosen, DURING, WINDOW, harmless, taken_flags};
 
@@ -91,7 +92,7 @@ fn list(context: &Context, flags: &AnswerFlags, library: &Library) -> Result<Sta
         });
         written.map_err(report::Error::Write)
     })?;
-    Ok(printed.status)
+    Ok(flags.status(printed.rows, Doubt::Nothing))
 }
 
 /// Prints the names of the reports, each with a sentence. A summary does not fit a table.
@@ -109,7 +110,7 @@ fn explain(context: &Context, flags: &AnswerFlags, library: &Library) -> Result<
     };
     let text = help::two_columns(&entries, width);
     pager::print(context, |stdout| stdout.write_all(text.as_bytes()))?;
-    Ok(flags.status(entries.len() as u64, &context.basis))
+    Ok(flags.status(entries.len() as u64, Doubt::Nothing))
 }
 
 /// The texts for the parameters. A window sets both of its ends.
@@ -136,65 +137,39 @@ fn run_report(
     report: &Report,
 ) -> Result<Status, Failure> {
     let now = Timestamp::now();
-    let mut texts = texts(chosen, now, &flags.tz)?;
-    if context.has_several() {
-        let order = merged_order(chosen, report, &texts);
-        let total = report.total.as_ref().filter(|_| !chosen.order.cuts());
-        let named = named(chosen, report, &texts);
-        return union::rows(context, flags, (&order, total), &named, |own| {
-            run_report(own, chosen, flags, report)
-        });
-    }
-    let connection = context.open_archive()?;
-    let asked = texts.clone();
-    keep_known(context, report, &mut texts);
-    let bound = bound(
-        context,
-        chosen,
-        report,
-        &texts,
-        (&connection, now, &flags.tz),
+    let texts = texts(chosen, now, &flags.tz)?;
+    let (named, order) = (
+        named(chosen, report, &texts),
+        merged_order(chosen, report, &texts),
     );
-    let bound = bound.map_err(|error| unresolved(context, flags, error))?;
-    check_window(&texts, &bound)?;
-    tell_values(context, report, &bound);
-    let named = bound.droplets(report);
-    filter::check_droplets(context, flags, &connection, named.as_deref())?;
-    note_unarchived(context, &connection, report, &bound)?;
-    let printed = print(context, flags, (chosen, report), (connection, bound))?;
-    if flags.is_explained(context) {
-        annotate(context, report, &asked, printed.rows);
+    let question = Question {
+        total: report.total.as_ref().filter(|_| !chosen.order.cuts()),
+        ..Question::new(flags, &named, order)
+    };
+    let answer = question.print(context, |own, rows| {
+        if report.absence.is_some() {
+            own.basis.note_absence();
+        }
+        let connection = own.open_archive()?;
+        let texts = known(own, report, &texts);
+        let bound = bound(own, chosen, report, &texts, (&connection, now, &flags.tz));
+        let bound = bound.map_err(|error| filter::unresolved(own, flags, error))?;
+        check_window(&texts, &bound)?;
+        tell_values(own, report, &bound);
+        let named = bound.droplets(report);
+        filter::check_droplets(own, flags, &connection, named.as_deref())?;
+        // Of the droplets that the user named; else of all for a report about absence.
+        if named.is_some() || report.absence.is_some() {
+            let are_named = named.is_some();
+            (own.basis).note_unarchived(&connection, named.as_deref(), are_named)?;
+        }
+        report::run(&connection, report, &bound, rows)?;
+        Ok(Said::default())
+    })?;
+    if answer.is_explained {
+        annotate(context, report, &texts, answer.rows);
     }
-    // A missing action may be the one that a row says did not happen.
-    let is_unproven = report.absence.is_some() && context.basis.is_incomplete();
-    Ok(if flags.exit_code && is_unproven {
-        Status::Partial
-    } else {
-        printed.status
-    })
-}
-
-/// Prints the rows of a report, and their total where they are whole.
-fn print(
-    context: &Context,
-    flags: &AnswerFlags,
-    (chosen, report): (&Chosen, &Report),
-    (connection, bound): (Connection, Bound),
-) -> Result<Printed<()>, Failure> {
-    let is_part = context.member.is_some();
-    answer::print(context, flags, move |printer| {
-        let total = report.total.as_ref();
-        let is_whole = flags.output.is_for_people() && !chosen.order.cuts();
-        let total = total.filter(|_| is_whole && !is_part);
-        let ask = |writer: &mut dyn RowWriter| report::run(&connection, report, &bound, writer);
-        let Some(total) = total else {
-            return chosen.order.pass(is_part, printer, ask).map(|_| ());
-        };
-        let mut writer = WithTotal::new(printer, total);
-        chosen.order.pass(is_part, &mut writer, ask)?;
-        let written = writer.write_total();
-        written.map_err(|error| report::Error::Write(error).into())
-    })
+    Ok(answer.status)
 }
 
 /// Refuses a window that ends before it begins. The texts of times sort by time.
@@ -220,24 +195,16 @@ fn tell_values(context: &Context, report: &Report, bound: &Bound) {
 /// The order of the rows of several accounts.
 fn merged_order(chosen: &Chosen, report: &Report, texts: &BTreeMap<String, String>) -> Order {
     let RowOrder { columns, limit } = report.row_order();
-    let columns = columns.into_iter().map(|(column, is_down)| {
-        let way = if is_down { Way::Down } else { Way::Up };
-        (column, way)
-    });
+    let way = |is_down| if is_down { Way::Down } else { Way::Up };
+    let columns = columns.into_iter();
+    let columns = columns.map(|(column, is_down)| (column, way(is_down)));
     let order = chosen.order.merged(columns.collect());
     let limit = limit.and_then(|name| {
-        let default = || report.parameter(&name)?.default.clone();
-        texts
-            .get(&name)
-            .cloned()
-            .or_else(default)?
-            .trim()
-            .parse()
-            .ok()
+        let text = searched::value(report, texts, &name)?;
+        text.trim().parse().ok()
     });
-    let limits = [order.limit, limit].into_iter().flatten();
     Order {
-        limit: limits.min(),
+        limit: [order.limit, limit].into_iter().flatten().min(),
         ..order
     }
 }
@@ -265,30 +232,31 @@ fn named(chosen: &Chosen, report: &Report, texts: &BTreeMap<String, String>) -> 
     }
 }
 
-/// Leaves out the droplets that only other accounts know.
-fn keep_known(context: &Context, report: &Report, texts: &mut BTreeMap<String, String>) {
+/// The texts without the droplets that only other accounts know.
+fn known(
+    context: &Context,
+    report: &Report,
+    texts: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
     let is_known = |term: &&str| {
-        let terms = term.trim().parse::<Term<DropletSelector>>().into_iter();
-        let droplets = terms.map(|term| match term {
-            Term::Is(droplet) | Term::IsNot(droplet) => Term::Is(droplet),
-        });
+        let droplet = term.trim_start_matches('!').parse::<Term<_>>();
         let alone = Filter {
-            droplets: droplets.collect(),
+            droplets: droplet.into_iter().collect(),
             ..Filter::default()
         };
-        let member = context.member.as_ref();
-        member.is_none_or(|member| alone.without(&member.strangers).is_some())
+        union::narrowed(context, &alone).is_some()
     };
+    let mut texts = texts.clone();
     for name in droplet_parameters(report) {
         if let Some(text) = texts.get_mut(name) {
-            let kept: Vec<_> = text.split(',').filter(is_known).collect();
-            *text = if kept.is_empty() {
-                "*".to_owned()
-            } else {
-                kept.join(",")
+            let kept: Vec<_> = text.split(',').map(str::trim).filter(is_known).collect();
+            *text = match kept.as_slice() {
+                [] => "*".to_owned(),
+                kept => kept.join(","),
             };
         }
     }
+    texts
 }
 
 /// The values of all parameters, with the choice of tags.
@@ -316,34 +284,9 @@ fn bound(
     Ok(bound)
 }
 
-/// The failure for a value. With `--exit-code`, a name that an incomplete archive does not know may exist.
-fn unresolved(context: &Context, flags: &AnswerFlags, error: report::Error) -> Failure {
-    let is_unknown = match &error {
-        report::Error::Droplets { source, .. } => filter::is_unknown(source),
-        _ => false,
-    };
-    filter::unknown(context, flags, error.into(), is_unknown)
-}
-
-/// Notes which droplets are not archived: of those that the user named, else of all for a report about absence.
-fn note_unarchived(
-    context: &Context,
-    connection: &Connection,
-    report: &Report,
-    bound: &Bound,
-) -> Result<(), Failure> {
-    match bound.droplets(report) {
-        Some(named) => context
-            .basis
-            .note_unarchived(connection, Some(&named), true),
-        None if report.absence.is_some() => context.basis.note_unarchived(connection, None, false),
-        None => Ok(()),
-    }
-}
-
 /// Tells people what a report cannot know, and what it searched.
 fn annotate(context: &Context, report: &Report, written: &BTreeMap<String, String>, rows: u64) {
-    let note = |text: &str| union::note(context, text);
+    let note = |text: &str| context.terminal.note(text);
     if rows == 0 {
         return note(&searched::nothing(report, written));
     }

@@ -44,23 +44,16 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DURATION")]
     wait: Option<String>,
     /// The format of the summary: text, for people on stderr, or json, for scripts on stdout
-    #[arg(
-        short,
-        long,
-        value_name = "FORMAT",
-        value_enum,
-        default_value_t,
-        hide_possible_values = true
-    )]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    #[arg(hide_possible_values = true)]
     output: SummaryFormat,
     #[command(flatten)]
     monitoring: MonitoringFlags,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum SummaryFormat {
     /// For people, on stderr
-    #[default]
     Text,
     /// For scripts, on stdout
     Json,
