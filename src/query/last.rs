@@ -4,13 +4,15 @@
 //! this would read all actions of most droplets for nothing. So for a rare type its actions are read instead, most
 //! recent first, and each droplet counts where it first appears.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
-use super::archived::not_archived;
+use super::droplets::{all_droplets, not_archived};
 use super::filter::Values;
 use super::question::Question;
+use super::rows::names;
 use super::statement::select;
 use super::{Column, Error, Filter, SortKey};
 use crate::core::model::{ActionId, DropletId};
@@ -119,18 +121,20 @@ pub fn last(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<
     let question = Question::resolve(connection, &filter, now)?;
     let found = find(connection, &filter, &question)?;
     let found = without_unarchived(connection, found)?;
-    let mut described = found
-        .into_iter()
-        .map(|found| describe(connection, found, now))
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    described.sort_by(|one, other| {
-        let time = |last: &Last| {
-            let action = last.action.as_ref()?;
-            Some((action.started_at.clone(), action.id))
-        };
-        time(other)
-            .cmp(&time(one))
-            .then(one.droplet_id.cmp(&other.droplet_id))
+    let names = names(connection)?;
+    let mut described = Vec::with_capacity(found.len());
+    for (droplet_id, action) in found {
+        let action = action.map(|id| last_action(connection, id, now));
+        described.push(Last {
+            droplet_id,
+            droplet_name: names.get(&droplet_id).cloned(),
+            action: action.transpose()?,
+        });
+    }
+    described.sort_by_cached_key(|last| {
+        let action = last.action.as_ref();
+        let newest = action.map(|action| (action.started_at.clone(), action.id));
+        (Reverse(newest), last.droplet_id)
     });
     described.truncate(limit);
     Ok(described)
@@ -243,37 +247,6 @@ fn first_met(connection: &Connection, question: &Question<'_>) -> rusqlite::Resu
     Ok(found)
 }
 
-fn all_droplets(connection: &Connection) -> rusqlite::Result<Vec<DropletId>> {
-    connection
-        .prepare("SELECT droplet_id FROM known_droplets")?
-        .query_map([], |row| row.get(0))?
-        .collect()
-}
-
-fn describe(
-    connection: &Connection,
-    (droplet, action): Found,
-    now: Timestamp,
-) -> rusqlite::Result<Last> {
-    let name = connection
-        .prepare_cached("SELECT name FROM droplets WHERE id = ?1")?
-        .query_row([droplet], |row| row.get(0))
-        .optional()?;
-    let action = match action {
-        Some(id) => Some(
-            connection
-                .prepare_cached(ACTION)?
-                .query_row((id, now.epoch_seconds()), last_action)?,
-        ),
-        None => None,
-    };
-    Ok(Last {
-        droplet_id: droplet,
-        droplet_name: name.flatten(),
-        action,
-    })
-}
-
 const ACTION: &str = "
     SELECT id, type, status, started_at, max(?2 - unixepoch(started_at), 0) AS ago_seconds, completed_at,
            CASE WHEN completed_at >= started_at
@@ -281,16 +254,23 @@ const ACTION: &str = "
       FROM actions
      WHERE id = ?1";
 
-fn last_action(row: &Row<'_>) -> rusqlite::Result<LastAction> {
-    Ok(LastAction {
-        id: row.get("id")?,
-        kind: row.get("type")?,
-        status: row.get("status")?,
-        started_at: row.get("started_at")?,
-        ago_seconds: row.get("ago_seconds")?,
-        completed_at: row.get("completed_at")?,
-        duration_seconds: row.get("duration_seconds")?,
-        region_slug: row.get("region_slug")?,
+fn last_action(
+    connection: &Connection,
+    id: ActionId,
+    now: Timestamp,
+) -> rusqlite::Result<LastAction> {
+    let mut statement = connection.prepare_cached(ACTION)?;
+    statement.query_row((id, now.epoch_seconds()), |row| {
+        Ok(LastAction {
+            id: row.get("id")?,
+            kind: row.get("type")?,
+            status: row.get("status")?,
+            started_at: row.get("started_at")?,
+            ago_seconds: row.get("ago_seconds")?,
+            completed_at: row.get("completed_at")?,
+            duration_seconds: row.get("duration_seconds")?,
+            region_slug: row.get("region_slug")?,
+        })
     })
 }
 

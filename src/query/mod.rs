@@ -14,7 +14,6 @@ pub mod timeline;
 pub mod verify;
 
 mod actions;
-mod archived;
 mod column;
 mod conditions;
 mod droplets;
@@ -32,9 +31,8 @@ mod suggest;
 
 pub use crate::core::similar::nearest;
 pub use actions::{actions, actions_in_order, count};
-pub use archived::not_archived;
 pub use column::{Column, UnknownColumn};
-pub use droplets::{droplets, droplets_kept};
+pub use droplets::{droplets, droplets_kept, not_archived};
 pub use error::Error;
 pub use filter::{Choice, Term, TermError};
 pub use filter::{DropletSelector, Filter, SeenSince};
@@ -49,8 +47,8 @@ pub use strangers::{Stranger, strangers};
 pub use suggest::{Contradiction, contradictions};
 pub use suggest::{Unseen, unknown, unseen, unseen_droplets};
 
+pub(crate) use actions::scan;
 pub(crate) use droplets::one_droplet;
-pub(crate) use rows::scan;
 pub(crate) use rows::{RowsError, visit_rows};
 
 #[cfg(test)]
