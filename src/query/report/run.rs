@@ -1,9 +1,8 @@
 //! Runs a report, and passes on its rows one by one.
 
-use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, Statement};
 
-use super::header::NOW;
+use super::definition::NOW;
 use super::{Bound, Error, Origin, Problem, Report};
 use crate::output::{Heading, Look, RowWriter, Value};
 use crate::query::{RowsError, visit_rows};
@@ -28,17 +27,20 @@ pub fn run(
     };
     let mut statement = prepare(connection, report)?;
     check_parameters(&statement, report)?;
-    for position in 1..=statement.parameter_count() {
-        let value = value_of(&statement, position, bound);
-        statement
-            .raw_bind_parameter(position, value)
-            .map_err(failed)?;
+    for (name, value) in &bound.values {
+        // Not every report uses the current time.
+        if let Some(position) = statement
+            .parameter_index(&format!(":{name}"))
+            .map_err(failed)?
+        {
+            let bound = statement.raw_bind_parameter(position, value);
+            bound.map_err(failed)?;
+        }
     }
     let columns = statement.column_count();
     {
         let names = statement.column_names();
         let headings: Vec<_> = names.map(|name| heading(name, report)).collect();
-        check_narrow(&headings, report)?;
         writer.header(&headings).map_err(Error::Write)?;
     }
     let visit = &mut |values: &[Value<'_>]| writer.row(values);
@@ -80,23 +82,6 @@ fn heading<'a>(name: &'a str, report: &Report) -> Heading<'a> {
     }
 }
 
-/// Checks that every column in the header's line `narrow` exists.
-fn check_narrow(headings: &[Heading<'_>], report: &Report) -> Result<(), Error> {
-    let exists = |name: &String| headings.iter().any(|heading| heading.name == name);
-    match report.narrow.iter().find(|name| !exists(name)) {
-        None => Ok(()),
-        Some(name) => Err(Error::Sql {
-            problem: Problem {
-                path: report.path(),
-                line: None,
-                message: format!(
-                    "`narrow` names the column `{name}`, which the question does not have"
-                ),
-            },
-        }),
-    }
-}
-
 fn prepare<'a>(connection: &'a Connection, report: &Report) -> Result<Statement<'a>, Error> {
     let not_a_question = || Error::NotAQuestion {
         report: report.name.clone(),
@@ -108,7 +93,7 @@ fn prepare<'a>(connection: &'a Connection, report: &Report) -> Result<Statement<
         }
         Err(rusqlite::Error::SqlInputError { msg, offset, .. }) => {
             let problem = Problem {
-                path: report.path(),
+                path: report.origin.path(&report.name),
                 line: line_at(&report.sql, offset),
                 message: msg,
             };
@@ -140,38 +125,20 @@ fn check_parameters(statement: &Statement<'_>, report: &Report) -> Result<(), Er
     let used: Vec<_> = (1..=statement.parameter_count())
         .map(|position| statement.parameter_name(position).unwrap_or("?"))
         .collect();
-    for parameter in &used {
-        let is_declared = parameter
-            .strip_prefix(':')
-            .is_some_and(|name| name == NOW || report.parameter(name).is_some());
-        if !is_declared {
-            return Err(Error::Undeclared {
-                report: report.name.clone(),
-                parameter: (*parameter).to_owned(),
-            });
-        }
+    let is_declared = |name: &str| name == NOW || report.parameter(name).is_some();
+    let is_known = |name: &&&str| name.strip_prefix(':').is_some_and(is_declared);
+    if let Some(name) = used.iter().find(|name| !is_known(name)) {
+        return Err(Error::Undeclared {
+            report: report.name.clone(),
+            parameter: (*name).to_owned(),
+        });
     }
-    for parameter in &report.parameters {
-        if !used
-            .iter()
-            .any(|used| used.strip_prefix(':') == Some(&parameter.name))
-        {
-            return Err(Error::Unused {
-                report: report.name.clone(),
-                parameter: parameter.name.clone(),
-            });
-        }
-    }
-    Ok(())
-}
-
-fn value_of(statement: &Statement<'_>, position: usize, bound: &Bound) -> SqlValue {
-    let name = statement
-        .parameter_name(position)
-        .and_then(|name| name.strip_prefix(':'));
-    match name {
-        Some(NOW) => SqlValue::Text(bound.now.to_string()),
-        Some(name) => bound.values.get(name).cloned().unwrap_or(SqlValue::Null),
-        None => SqlValue::Null,
+    let is_used = |name: &str| used.iter().any(|used| used.strip_prefix(':') == Some(name));
+    match report.parameters.iter().find(|it| !is_used(&it.name)) {
+        None => Ok(()),
+        Some(parameter) => Err(Error::Unused {
+            report: report.name.clone(),
+            parameter: parameter.name.clone(),
+        }),
     }
 }

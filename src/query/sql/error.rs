@@ -152,20 +152,24 @@ pub(super) fn explained(
             let what = "a change of the schema".to_owned();
             Error::Refused { what }
         }
-        (_, rusqlite::Error::SqlInputError { msg, offset, .. }) => Error::Rejected {
-            place: usize::try_from(offset)
-                .ok()
-                .and_then(|it| Place::at(sql, it)),
-            hint: meant(connection, &msg),
-            message: msg,
-        },
+        (_, rusqlite::Error::SqlInputError { msg, offset, .. }) => {
+            rejected(connection, sql, msg, usize::try_from(offset).ok())
+        }
         (Some(ErrorCode::OperationInterrupted), _) => Error::Stopped,
         (Some(ErrorCode::OutOfMemory), _) => Error::TooMuchMemory,
         (
             Some(ErrorCode::Unknown | ErrorCode::TooBig | ErrorCode::TypeMismatch),
             rusqlite::Error::SqliteFailure(_, Some(message)),
-        ) => Error::Failed { message },
+        ) => rejected(connection, sql, message, None),
         (_, error) => Error::Read(error),
+    }
+}
+
+fn rejected(connection: &Connection, sql: &str, message: String, offset: Option<usize>) -> Error {
+    Error::Rejected {
+        place: offset.and_then(|offset| Place::at(sql, offset)),
+        hint: meant(connection, &message),
+        message,
     }
 }
 

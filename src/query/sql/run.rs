@@ -90,7 +90,11 @@ pub fn run(
     let failed = |error| explained(connection, sql, &refusal, error);
     let mut statement = only_statement(connection, sql, failed)?;
     bind(&mut statement, parameters)?;
-    show(&mut statement, writer, failed)
+    show(&mut statement, writer, |error| match failed(error) {
+        // The statement is valid: one of its values is not.
+        Error::Rejected { message, .. } => Error::Failed { message },
+        error => error,
+    })
 }
 
 /// The only statement. The authorizer refuses all that write but VACUUM, of which it is not asked.

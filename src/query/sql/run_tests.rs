@@ -93,7 +93,7 @@ fn what_writes_is_refused_by_its_name() {
         ("VACUUM INTO 'x.db'", "VACUUM"),
         (
             "CREATE TRIGGER x AFTER INSERT ON actions BEGIN SELECT 1; END",
-            "a change of the schema",
+            "an operation that does more than read",
         ),
         (
             "WITH x AS (SELECT 1) DELETE FROM actions",
