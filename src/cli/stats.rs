@@ -85,10 +85,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let nothing = searched::no_action(&filter);
     let account = context.account();
     let printed = answer::print(context, flags, move |printer| {
-        let mut counts = Counts::read(&connection, &filter, now, &question)?;
-        if let Some(account) = account {
-            counts.set_account(account.as_str(), &question);
-        }
+        let account = account.as_ref().map(|account| account.as_str());
+        let counts = Counts::read(&connection, (&filter, now), &question, account)?;
         let matching = counts.matching();
         counts.write(&question, printer)?;
         let rows = printer.rows.min(matching);
@@ -114,7 +112,9 @@ fn run_all(
         let filter = union::known(own, filter.clone());
         let connection = own.open_archive()?;
         filter::check(own, flags, &connection, &filter)?;
-        let counts = Counts::read(&connection, &filter, now, question)?;
+        let account = own.account();
+        let account = account.as_ref().map(|account| account.as_str());
+        let counts = Counts::read(&connection, (&filter, now), question, account)?;
         let slips = filter::slips(&connection, (&filter, now), counts.matching())?;
         union::warn(own, slips);
         Ok(counts)
@@ -123,10 +123,7 @@ fn run_all(
         return Ok(status);
     }
     tell_windows(context, flags, filter, question);
-    let counts = answers.all.drain(..).map(|(account, mut counts)| {
-        counts.set_account(account.as_str(), question);
-        counts
-    });
+    let counts = answers.all.drain(..).map(|(_, counts)| counts);
     let counts = counts.reduce(|mut all, counts| {
         all.add(counts);
         all

@@ -1,7 +1,7 @@
 //! `archiver timeline`: prints the actions of one droplet, and its state after each, on stdout.
 
 use archiver::core::time::{Timestamp, Zone, duration_text, parse_since, parse_until};
-use archiver::query::timeline::{self, Column, Droplet, Power, State, Window};
+use archiver::query::timeline::{self, Droplet, Power, State, Window};
 use archiver::query::{Choice, DropletSelector, Filter};
 
 use super::Context;
@@ -65,14 +65,13 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     if is_for_people {
         union::detail(context, &introduction(&droplet, &flags.tz));
     }
-    let columns: &[Column] = if flags.output.is_compact() && flags.columns.is_empty() {
-        &Column::FOR_PEOPLE
-    } else {
-        &Column::ALL
-    };
+    let mut columns = timeline::COLUMNS.to_vec();
+    if flags.output.is_compact() && flags.columns.is_empty() {
+        columns.retain(|name| !timeline::NOT_FOR_PEOPLE.contains(name));
+    }
     let id = droplet.id;
     let printed = answer::print(context, flags, move |printer| {
-        timeline::timeline(&connection, &droplet, window, now, columns, printer)
+        timeline::timeline(&connection, &droplet, window, now, &columns, printer)
     })?;
     let is_explained = is_for_people && window.until.is_none();
     match printed.outcome {

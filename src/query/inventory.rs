@@ -218,7 +218,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::fixture::{Row, archive, choice, droplet, insert, listed, now, tag};
-    use super::super::timeline::{Column, Window, find, timeline};
+    use super::super::timeline::{Window, find, timeline};
     use super::super::{DropletSelector, count};
     use super::*;
     use crate::output::testing::Rows;
@@ -431,7 +431,7 @@ mod tests {
                 let life = find(&connection, &selector).unwrap();
                 let mut rows = Rows::default();
                 let state = timeline(
-                    &connection, &life, Window::default(), now(), &[Column::Id], &mut rows,
+                    &connection, &life, Window::default(), now(), &["id"], &mut rows,
                 ).unwrap();
                 if known.is_listed || state.power == Power::Gone {
                     prop_assert_eq!(known.state, state, "{}", known.id);

@@ -32,6 +32,8 @@ const DURATIONS: [Columns; 5] = [
     ["max_seconds", "max_before_seconds", "max_change_seconds"],
 ];
 
+type Groups = BTreeMap<Vec<Part>, Tally>;
+
 /// A group, in the window and in the one before.
 struct Compared {
     parts: Vec<Part>,
@@ -81,25 +83,16 @@ fn values<'a>(
     cells.chain(measured(now, before, measure)).collect()
 }
 
-fn joined(
-    groups: BTreeMap<Vec<Part>, Tally>,
-    mut before: BTreeMap<Vec<Part>, Tally>,
-) -> Vec<Compared> {
-    let mut joined: Vec<_> = groups
-        .into_iter()
-        .map(|(parts, now)| Compared {
-            before: before.remove(&parts).unwrap_or_default(),
-            parts,
-            now,
-        })
-        .collect();
-    joined.extend(before.into_iter().map(|(parts, before)| Compared {
-        parts,
-        now: Tally::default(),
-        before,
-    }));
-    joined.sort_by(|one, other| one.parts.cmp(&other.parts));
-    joined
+/// All groups, in the order of their parts.
+fn joined(groups: Groups, before: Groups) -> Vec<Compared> {
+    let mut joined: BTreeMap<Vec<Part>, [Tally; 2]> = BTreeMap::new();
+    for (window, groups) in [groups, before].into_iter().enumerate() {
+        for (parts, tally) in groups {
+            joined.entry(parts).or_default()[window] = tally;
+        }
+    }
+    let compared = |(parts, [now, before]): (_, [Tally; 2])| Compared { parts, now, before };
+    joined.into_iter().map(compared).collect()
 }
 
 fn kept(mut groups: Vec<Compared>, question: &Question) -> Vec<Compared> {

@@ -7,23 +7,21 @@
 mod column;
 mod event;
 
-pub use column::Column;
-pub use column::{Droplet, find};
+pub use column::{COLUMNS, Droplet, NOT_FOR_PEOPLE, find};
 pub use event::{Power, State};
 
 pub(super) use event::states;
 
 use std::collections::{BTreeSet, HashMap};
-use std::io;
 
 use rusqlite::Connection;
 
 use crate::core::model::ActionId;
 use crate::core::time::Timestamp;
-use crate::output::{RowWriter, Value};
+use crate::output::RowWriter;
 use crate::query::Error;
-use event::{Change, changes};
-use event::{Event, events};
+use column::heading;
+use event::{Change, Event, changes, events};
 
 /// The part of a life to show. The actions before it are read too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +35,8 @@ pub struct Window {
 /// Writes a row for each action of a droplet, oldest first: actions on the droplet, and those in its own listing.
 /// Returns the state of the droplet after the last action that is not in the future.
 ///
+/// The columns are some of [`COLUMNS`], in their order.
+///
 /// When actions overlap, the one that ended last decides the state. Actions without a known time come before all
 /// others, do not change the state, and are left out when the window has a bound.
 ///
@@ -47,10 +47,10 @@ pub fn timeline(
     droplet: &Droplet,
     window: Window,
     now: Timestamp,
-    columns: &[Column],
+    columns: &[&str],
     writer: &mut dyn RowWriter,
 ) -> Result<State, Error> {
-    let headings: Vec<_> = columns.iter().map(|column| column.heading()).collect();
+    let headings: Vec<_> = columns.iter().map(|column| heading(column)).collect();
     writer.header(&headings).map_err(Error::Write)?;
     let events = events(connection, droplet.id)?;
     let mut life = Life {
@@ -73,7 +73,8 @@ pub fn timeline(
             current = moment.state;
         }
         if window.since.is_none() || event.begun_at() >= window.since {
-            write(&moment, columns, writer).map_err(Error::Write)?;
+            let row = moment.values(columns);
+            writer.row(&row).map_err(Error::Write)?;
         }
     }
     let found_gone = droplet.gone_at.filter(|gone_at| {
@@ -128,11 +129,6 @@ impl Life<'_> {
             note,
         }
     }
-}
-
-fn write(moment: &Moment<'_>, columns: &[Column], writer: &mut dyn RowWriter) -> io::Result<()> {
-    let values: Vec<Value<'_>> = columns.iter().map(|column| column.value(moment)).collect();
-    writer.row(&values)
 }
 
 /// The new names of renames. An action does not contain the new name, so a name that was first seen between two renames

@@ -2,7 +2,7 @@
 
 use super::Depth;
 use super::finding::{Finding, Severity, damage};
-use crate::archive::{DriftKind, SchemaDrift, is_corrupt};
+use crate::archive::{DriftKind, PartialIndex, SchemaDrift, is_corrupt};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -175,4 +175,40 @@ pub(super) fn finding(alteration: &SchemaDrift) -> Finding {
         example: Some(alteration.name.clone()),
         ..Finding::new(severity, check, alteration.to_string(), advice)
     }
+}
+
+const IS_THERE: &str = "
+    SELECT count(*) FROM sqlite_schema WHERE type = 'index' COLLATE NOCASE AND name = ?1 COLLATE NOCASE";
+
+/// Counts the entries of these indexes, as far as they exist: SQLite does not notice an entry too many.
+pub(super) fn check_indexes(
+    connection: &Connection,
+    indexes: &[PartialIndex],
+) -> rusqlite::Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for PartialIndex {
+        name,
+        table,
+        condition,
+    } in indexes
+    {
+        if !connection.query_row(IS_THERE, [name], |row| row.get(0))? {
+            continue;
+        }
+        let sql = format!(
+            "SELECT (SELECT count(*) FROM {table} INDEXED BY {name} WHERE {condition}),
+                    (SELECT count(*) FROM {table} NOT INDEXED WHERE {condition})"
+        );
+        let counts = connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+        let (entries, rows): (i64, i64) = counts?;
+        if entries != rows {
+            let words = format!("it has {entries} entries for {rows} rows");
+            findings.push(Finding {
+                rows: entries.abs_diff(rows),
+                example: Some(name.clone()),
+                ..damage("index", &words, Some(name))
+            });
+        }
+    }
+    Ok(findings)
 }

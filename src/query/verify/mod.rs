@@ -8,7 +8,7 @@
 //! archiver has a defect. A note is a state of real histories, such as an action that ends before it begins, or the
 //! remains of a killed sync run until the next one.
 //!
-//! The files: `file` runs SQLite's checks and compares the schema, `actions` and `ledger` check rows
+//! The files: `file` runs SQLite's checks and compares the schema and the indexes, `actions` and `ledger` check rows
 //! against rules, and `finding` describes findings, counts broken rules and checks the texts.
 
 mod actions;
@@ -123,6 +123,8 @@ fn check_rows(
 ) -> Result<Option<[u64; 3]>, Error> {
     if depth == Depth::Full {
         take(findings, finding::check(connection, added))?;
+        let indexes = archive::partial_indexes()?;
+        take(findings, file::check_indexes(connection, &indexes))?;
     }
     take(findings, actions::check_values(connection, now))?;
     take(findings, actions::check_coverage(connection))?;
