@@ -31,13 +31,11 @@ mod suggest;
 
 pub use crate::core::similar::nearest;
 pub use actions::{actions, actions_in_order, count};
-pub use column::{Column, UnknownColumn};
+pub use column::Column;
 pub use droplets::{droplets, droplets_kept, not_archived};
-pub use error::Error;
-pub use filter::{Choice, Term, TermError};
-pub use filter::{DropletSelector, Filter, SeenSince};
-pub use filter::{SortKey, UnknownSortKey};
-pub use groups::{Group, TypeSelector, UnknownGroup, groups};
+pub use error::{Error, InvalidValue};
+pub use filter::{Choice, DropletSelector, Filter, SeenSince, SortKey, Term, TermError};
+pub use groups::{Group, TypeSelector, groups};
 pub use inventory::{KnownDroplet, inventory};
 pub use last::{Last, LastAction, last};
 pub use show::{

@@ -79,15 +79,26 @@ pub(super) fn first_column<T: FromSql>(
     statement.query_map(parameters, |row| row.get(0))?.collect()
 }
 
+/// The droplet and the text of each row.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub(super) fn of_droplets(
+    connection: &Connection,
+    sql: &str,
+) -> rusqlite::Result<Vec<(DropletId, String)>> {
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
 /// The latest names of all droplets that have one.
 ///
 /// # Errors
 /// When the archive cannot be read.
 pub(super) fn names(connection: &Connection) -> rusqlite::Result<HashMap<DropletId, String>> {
-    let mut statement =
-        connection.prepare("SELECT id, name FROM droplets WHERE name IS NOT NULL")?;
-    let names = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    names.collect()
+    const NAMES: &str = "SELECT id, name FROM droplets WHERE name IS NOT NULL";
+    Ok(of_droplets(connection, NAMES)?.into_iter().collect())
 }
 
 /// The `region` of an action.

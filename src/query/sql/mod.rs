@@ -14,7 +14,7 @@ mod run;
 
 pub use authorizer::{LONGEST_SQL_BYTES, MOST_MEMORY_BYTES};
 pub use error::{Error, Place};
-pub use run::{Parameter, UnknownParameter, run};
+pub use run::{Parameter, run};
 
 #[cfg(test)]
 mod fixture;

@@ -10,7 +10,7 @@ use rusqlite::{Batch, Connection, Row, Statement};
 use super::authorizer::{self, LONGEST_SQL_BYTES};
 use super::error::{Error, explained};
 use crate::output::{Heading, Look, RowWriter, Value};
-use crate::query::rows;
+use crate::query::{InvalidValue, rows};
 
 /// The number of steps of SQLite's virtual machine between two checks for a stop: well below a millisecond.
 const STEPS: i32 = 1_000;
@@ -25,29 +25,21 @@ pub struct Parameter {
     value: rusqlite::types::Value,
 }
 
-/// A text that is not `name=value`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{input}` is not a parameter: write NAME=VALUE")]
-pub struct UnknownParameter {
-    input: String,
-}
-
 impl FromStr for Parameter {
-    type Err = UnknownParameter;
+    type Err = InvalidValue;
 
-    fn from_str(text: &str) -> Result<Self, UnknownParameter> {
-        let unknown = || UnknownParameter {
-            input: text.to_owned(),
-        };
-        let (name, value) = text.split_once('=').ok_or_else(unknown)?;
-        let name = name.trim_start_matches([':', '@', '$']);
-        if name.is_empty() {
-            return Err(unknown());
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let parts = text.split_once('=');
+        let parts = parts.map(|(name, value)| (name.trim_start_matches([':', '@', '$']), value));
+        match parts {
+            Some((name, value)) if !name.is_empty() => Ok(Self {
+                name: name.to_owned(),
+                value: typed(value),
+            }),
+            _ => Err(InvalidValue(format!(
+                "`{text}` is not a parameter: write NAME=VALUE"
+            ))),
         }
-        Ok(Self {
-            name: name.to_owned(),
-            value: typed(value),
-        })
     }
 }
 

@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
 
+use rusqlite::types::Value as Cell;
+
 use super::groups::Part;
 use super::tally::Tally;
 use super::{Counts, Dimension, Measure, Names, PLACES, Question};
@@ -79,7 +81,7 @@ fn values<'a>(
     before: Option<&Tally>,
     measure: Measure,
 ) -> Vec<Value<'a>> {
-    let cells = cells.iter().map(Cell::value);
+    let cells = cells.iter().map(shown);
     cells.chain(measured(now, before, measure)).collect()
 }
 
@@ -141,19 +143,11 @@ fn headings(question: &Question, is_compared: bool, greatest: i64) -> Vec<Headin
     headings
 }
 
-enum Cell {
-    Null,
-    Number(i64),
-    Text(String),
-}
-
-impl Cell {
-    fn value(&self) -> Value<'_> {
-        match self {
-            Self::Null => Value::Null,
-            Self::Number(number) => Value::Integer(*number),
-            Self::Text(text) => Value::Text(text),
-        }
+fn shown(cell: &Cell) -> Value<'_> {
+    match cell {
+        Cell::Integer(number) => Value::Integer(*number),
+        Cell::Text(text) => Value::Text(text),
+        _ => Value::Null,
     }
 }
 
@@ -169,12 +163,12 @@ fn cells(parts: &[Part], question: &Question, names: &Names) -> Vec<Cell> {
         match (dimension, part) {
             (Dimension::Droplet, Part::Number(id)) => {
                 let name = names.get(&(account.clone(), *id)).cloned();
-                cells.extend([Cell::Number(*id), name.map_or(Cell::Null, Cell::Text)]);
+                cells.extend([Cell::Integer(*id), name.into()]);
             }
             (Dimension::Droplet, _) => cells.extend([Cell::Null, Cell::Null]),
             (Dimension::Started(unit), Part::Number(number)) => {
                 let number = i32::try_from(*number).ok();
-                cells.push(number.map_or(Cell::Null, |number| Cell::Text(unit.text(number))));
+                cells.push(number.map(|number| unit.text(number)).into());
             }
             (_, Part::Name(name)) => cells.push(Cell::Text(name.clone())),
             (_, Part::Unknown | Part::Number(_)) => cells.push(Cell::Null),

@@ -116,11 +116,11 @@ impl<'a> Grouping<'a> {
         };
         self.total.add(has_failed, seconds);
         let (mut key, droplets) = self.key(row)?;
-        for place in self.tags.places(droplets) {
+        for (droplet, tag) in self.tags.places(droplets) {
             for (part, (dimension, _)) in key.iter_mut().zip(&self.dimensions) {
                 match dimension {
-                    Dimension::Droplet => *part = place.droplet,
-                    Dimension::Tag => *part = place.tag,
+                    Dimension::Droplet => *part = droplet,
+                    Dimension::Tag => *part = tag,
                     _ => {}
                 }
             }
@@ -179,12 +179,8 @@ impl<'a> Grouping<'a> {
     }
 }
 
-/// A droplet and one of its tags, by number; `None` where it is not asked for or there is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    droplet: Option<DropletId>,
-    tag: Option<i64>,
-}
+/// A droplet and the number of one of its tags; `None` where it is not asked for or there is none.
+type Place = (Option<DropletId>, Option<i64>);
 
 /// The tags of all droplets.
 struct Tags {
@@ -217,31 +213,21 @@ impl Tags {
     fn places(&self, list: &[u8]) -> Vec<Place> {
         let mut places = Vec::with_capacity(1);
         for id in numbers(list) {
-            let place = Place {
-                droplet: self.has_droplets.then_some(id),
-                tag: None,
-            };
-            let of_droplets = self.of_droplets.as_ref();
-            match of_droplets.and_then(|tags| tags.get(&id)) {
-                None => places.push(place),
-                Some(tags) => places.extend(tags.iter().map(|tag| Place {
-                    tag: Some(*tag),
-                    ..place
-                })),
+            let droplet = self.has_droplets.then_some(id);
+            match self.of_droplets.as_ref().and_then(|tags| tags.get(&id)) {
+                None => places.push((droplet, None)),
+                Some(tags) => places.extend(tags.iter().map(|tag| (droplet, Some(*tag)))),
             }
         }
         if !self.has_droplets {
             places.sort_unstable();
             places.dedup();
             if places.len() > 1 {
-                places.retain(|place| place.tag.is_some());
+                places.retain(|(_, tag)| tag.is_some());
             }
         }
         if places.is_empty() {
-            places.push(Place {
-                droplet: None,
-                tag: None,
-            });
+            places.push(Place::default());
         }
         places
     }

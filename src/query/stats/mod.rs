@@ -11,7 +11,7 @@ mod periods;
 mod tally;
 
 pub use answer::column_names;
-pub use dimension::{ACCOUNT, Dimension, UnknownDimension};
+pub use dimension::{ACCOUNT, Dimension};
 
 use std::collections::HashMap;
 

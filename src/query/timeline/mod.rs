@@ -16,7 +16,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::Connection;
 
-use crate::core::model::ActionId;
+use crate::core::model::{ActionId, DropletId};
 use crate::core::time::Timestamp;
 use crate::output::RowWriter;
 use crate::query::Error;
@@ -53,15 +53,8 @@ pub fn timeline(
     let headings: Vec<_> = columns.iter().map(|column| heading(column)).collect();
     writer.header(&headings).map_err(Error::Write)?;
     let events = events(connection, droplet.id)?;
-    let mut life = Life {
-        new_names: new_names(&events, droplet),
-        changes: changes(connection, droplet.id)?,
-        droplet,
-        now,
-        happened: BTreeSet::new(),
-        state: State::default(),
-        previous: None,
-    };
+    let changes = changes(connection, Some(droplet.id))?;
+    let mut life = Life::new(droplet, &events, changes, now);
     let is_before_end = |event: &&Event| {
         let until = window.until;
         until.is_none_or(|until| event.begun_at().is_some_and(|begun| begun < until))
@@ -73,8 +66,8 @@ pub fn timeline(
             current = moment.state;
         }
         if window.since.is_none() || event.begun_at() >= window.since {
-            let row = moment.values(columns);
-            writer.row(&row).map_err(Error::Write)?;
+            let values = moment.values(columns);
+            writer.row(&values).map_err(Error::Write)?;
         }
     }
     let found_gone = droplet.gone_at.filter(|gone_at| {
@@ -105,8 +98,26 @@ struct Life<'a> {
     previous: Option<Timestamp>,
 }
 
-impl Life<'_> {
-    fn live<'a>(&mut self, event: &'a Event) -> Moment<'a> {
+impl<'a> Life<'a> {
+    fn new(
+        droplet: &'a Droplet,
+        events: &[Event],
+        changes: Vec<(DropletId, Change)>,
+        now: Timestamp,
+    ) -> Self {
+        let changes = changes.into_iter();
+        Self {
+            new_names: new_names(events, droplet),
+            changes: changes.map(|(_, change)| (change.action, change)).collect(),
+            droplet,
+            now,
+            happened: BTreeSet::new(),
+            state: State::default(),
+            previous: None,
+        }
+    }
+
+    fn live<'event>(&mut self, event: &'event Event) -> Moment<'event> {
         let before = self.state;
         if let Some(change) = self.changes.get(&event.id) {
             self.happened.insert(*change);
