@@ -100,7 +100,10 @@ impl<'a> Conditions<'a> {
         let droplets = question.droplets.any_of.as_deref().unwrap_or_default();
         match source {
             Source::Nowhere => vec!["0".to_owned()],
-            Source::Ids => vec![self.is_id()],
+            Source::Ids => {
+                let ids = self.bind_list(question.filter.ids.clone());
+                vec![format!("actions.id IN {ids}")]
+            }
             Source::Droplet(id) => vec![self.on_droplets("", &[id])],
             Source::Droplets => vec![self.on_droplets("", droplets)],
             Source::Listed => {
@@ -144,11 +147,6 @@ impl<'a> Conditions<'a> {
         }
     }
 
-    fn is_id(&mut self) -> String {
-        let ids = self.bind_list(self.question.filter.ids.clone());
-        format!("actions.id IN {ids}")
-    }
-
     fn window(&mut self, arm: &Arm<'_>, unary: &str) -> Vec<String> {
         [(">=", arm.since), ("<", arm.until)]
             .into_iter()
@@ -188,10 +186,8 @@ impl<'a> Conditions<'a> {
         let minimum = self.question.filter.min_duration_seconds?;
         let minimum = i64::try_from(minimum).unwrap_or(i64::MAX);
         let started_by = self.question.now.saturating_add_seconds(-minimum);
-        let (minimum, started_by) = (
-            self.bind(Value::Integer(minimum)),
-            self.bind_time(started_by),
-        );
+        let minimum = self.bind(Value::Integer(minimum));
+        let started_by = self.bind_time(started_by);
         Some(format!(
             "({SECONDS} >= {minimum}\n        \
              OR ({IS_UNENDED} AND +actions.started_at <= {started_by}))"

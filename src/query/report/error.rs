@@ -72,39 +72,9 @@ pub enum Error {
         /// The problem of the name.
         source: query::Error,
     },
-    /// The SQL uses a parameter that the header does not declare.
-    #[error(
-        "the SQL of the report `{report}` uses {parameter}, which its header does not declare: add a line \
-         `-- parameter NAME (KIND) = DEFAULT: DESCRIPTION`"
-    )]
-    Undeclared {
-        /// The report.
-        report: String,
-        /// The parameter as it is written in the SQL.
-        parameter: String,
-    },
-    /// The header declares a parameter that the SQL does not use.
-    #[error(
-        "the report `{report}` declares the parameter `{parameter}`, but its SQL does not use it"
-    )]
-    Unused {
-        /// The report.
-        report: String,
-        /// The parameter.
-        parameter: String,
-    },
-    /// The SQL does not ask a question, or has more than one statement.
-    #[error("the report `{report}` must be one statement that only reads, SELECT or WITH … SELECT")]
-    NotAQuestion {
-        /// The report.
-        report: String,
-    },
-    /// The SQL is invalid.
-    #[error("{problem}")]
-    Sql {
-        /// The problem, with the line if SQLite reports it.
-        problem: Problem,
-    },
+    /// The SQL is invalid, more than one question, or has other parameters than the header.
+    #[error("{0}")]
+    Sql(Problem),
     /// The SQL did not run to its end.
     #[error("the report `{report}` failed")]
     Failed {

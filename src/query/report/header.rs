@@ -24,14 +24,7 @@ use std::collections::BTreeMap;
 
 use super::binding;
 use super::definition::{KINDS, NOW};
-use super::{Allowed, Kind, Origin, Parameter, Report, Total};
-
-/// The problem of a header, and its line, from 1.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct HeaderError {
-    pub(super) line: usize,
-    pub(super) message: String,
-}
+use super::{Allowed, Kind, Origin, Parameter, Problem, Report, Total};
 
 const FORMS: &str = "use `-- title: …`, `-- summary: …`, `-- estimate: …`, `-- absence: …`, \
                      `-- narrow: COLUMN, COLUMN`, `-- finds: …`, `-- lists: …`, `-- total LABEL: COLUMNS`, \
@@ -49,16 +42,21 @@ struct Entry {
 }
 
 /// Reads the header of a report's SQL.
-pub(super) fn parse(name: &str, sql: String, origin: Origin) -> Result<Report, HeaderError> {
+pub(super) fn parse(name: &str, sql: String, origin: Origin) -> Result<Report, Problem> {
+    let problem = |line, message| Problem {
+        path: origin.path(name),
+        line: Some(line),
+        message,
+    };
     let mut report = Report::default();
     let mut fields = BTreeMap::new();
-    for Entry { line, text } in entries(&sql)? {
+    for Entry { line, text } in entries(&sql).map_err(|message| problem(1, message))? {
         let read = add(&mut report, &mut fields, &text);
-        read.map_err(|message| HeaderError { line, message })?;
+        read.map_err(|message| problem(line, message))?;
     }
-    let missing = |word: &str| HeaderError {
-        line: 1,
-        message: format!("the file must begin with comments, and `-- {word}: …` is missing"),
+    let missing = |word: &str| {
+        let message = format!("the file must begin with comments, and `-- {word}: …` is missing");
+        problem(1, message)
     };
     let mut field = |word: &str| fields.remove(word);
     let lists = field("lists");
@@ -116,16 +114,14 @@ fn names(text: &str) -> Vec<String> {
         .collect()
 }
 
-fn entries(sql: &str) -> Result<Vec<Entry>, HeaderError> {
+fn entries(sql: &str) -> Result<Vec<Entry>, String> {
     let mut entries: Vec<Entry> = Vec::new();
     let comments = sql.lines().map_while(|line| line.strip_prefix("--"));
-    for (index, comment) in comments.enumerate() {
-        let line = index + 1;
+    for (line, comment) in (1..).zip(comments) {
         if let Some(more) = comment.strip_prefix("   ") {
-            let Some(entry) = entries.last_mut() else {
-                let message = format!("a continuation line needs a line before it: {FORMS}");
-                return Err(HeaderError { line, message });
-            };
+            let entry = entries.last_mut();
+            let entry = entry
+                .ok_or_else(|| format!("a continuation line needs a line before it: {FORMS}"))?;
             entry.text.push(' ');
             entry.text.push_str(more.trim());
         } else {
@@ -213,7 +209,7 @@ fn is_name(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn parse(sql: &str) -> Result<Report, HeaderError> {
+    fn parse(sql: &str) -> Result<Report, Problem> {
         super::parse("mine", sql.to_owned(), Origin::Embedded)
     }
 
@@ -360,7 +356,7 @@ SELECT 1;";
             ),
         ] {
             let error = parse(text).unwrap_err();
-            assert_eq!(error.line, line, "{text}");
+            assert_eq!(error.line, Some(line), "{text}");
             assert!(error.message.contains(part), "{text}: {error:?}");
         }
     }

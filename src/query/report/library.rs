@@ -95,7 +95,7 @@ impl Library {
                 None => self.reports.push(report),
                 Some(name) => {
                     let message = format!("rename the parameter `{name}`: a flag has this name");
-                    self.refuse(&report.origin.path(&report.name), None, message);
+                    self.refuse(&report.origin.path(&report.name), message);
                 }
             }
         }
@@ -106,14 +106,14 @@ impl Library {
         let paths = match sql_files(folder) {
             Ok(paths) => paths,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(error) => return self.refuse(folder, None, format!("cannot be read: {error}")),
+            Err(error) => return self.refuse(folder, format!("cannot be read: {error}")),
         };
         for path in paths {
             // A name that is not UTF-8 is refused as any other that has no letters.
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
             match read_text(&path) {
                 Ok(sql) => self.add(&name.into_owned(), sql, Origin::File(path)),
-                Err(error) => self.refuse(&path, None, format!("cannot be read: {error}")),
+                Err(error) => self.refuse(&path, format!("cannot be read: {error}")),
             }
         }
     }
@@ -121,22 +121,22 @@ impl Library {
     fn add(&mut self, name: &str, sql: String, origin: Origin) {
         let path = origin.path(name);
         if !is_name(name) {
-            return self.refuse(&path, None, NAMES.to_owned());
+            return self.refuse(&path, NAMES.to_owned());
         }
         if self.reports.iter().any(|report| report.name == name) {
             let message = format!("`{name}` is a report of archiver: rename the file");
-            return self.refuse(&path, None, message);
+            return self.refuse(&path, message);
         }
         match header::parse(name, sql, origin) {
             Ok(report) => self.reports.push(report),
-            Err(error) => self.refuse(&path, Some(error.line), error.message),
+            Err(problem) => self.problems.push(problem),
         }
     }
 
-    fn refuse(&mut self, path: &Path, line: Option<usize>, message: String) {
+    fn refuse(&mut self, path: &Path, message: String) {
         self.problems.push(Problem {
             path: path.to_owned(),
-            line,
+            line: None,
             message,
         });
     }

@@ -104,12 +104,9 @@ fn kept(mut groups: Vec<Compared>, question: &Question) -> Vec<Compared> {
             && (has_failed || !question.only_errored)
     });
     if let Some(top) = question.top {
-        groups.sort_by_key(|group| {
-            Reverse(if question.only_errored {
-                group.now.errored
-            } else {
-                group.now.count
-            })
+        groups.sort_by_key(|group| match question.only_errored {
+            true => Reverse(group.now.errored),
+            false => Reverse(group.now.count),
         });
         groups.truncate(top);
     }
@@ -153,8 +150,8 @@ fn shown(cell: &Cell) -> Value<'_> {
 
 /// What the group is.
 fn cells(parts: &[Part], question: &Question, names: &Names) -> Vec<Cell> {
-    let accounts = question.by.iter().zip(parts);
-    let account = accounts.into_iter().find_map(|it| match it {
+    let mut by = question.by.iter().zip(parts);
+    let account = by.find_map(|it| match it {
         (Dimension::Account, Part::Name(name)) => Some(name.clone()),
         _ => None,
     });
