@@ -102,9 +102,8 @@ impl Report {
     /// The parameter with this name.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
-        self.parameters
-            .iter()
-            .find(|parameter| parameter.name == name)
+        let mut parameters = self.parameters.iter();
+        parameters.find(|parameter| parameter.name == name)
     }
 
     /// The first sentence of the summary, without its full stop, and the rest.

@@ -58,10 +58,6 @@ impl Refusal {
     pub(super) fn take(&self) -> Option<String> {
         lock(&self.0).take()
     }
-
-    fn note(&self, what: String) {
-        lock(&self.0).get_or_insert(what);
-    }
 }
 
 /// Makes the connection read-only. Every other operation is refused and noted.
@@ -75,7 +71,7 @@ pub(super) fn install(connection: &mut Connection) -> rusqlite::Result<Refusal> 
         match refused(&context.action) {
             None => Authorization::Allow,
             Some(what) => {
-                noted.note(what);
+                lock(&noted.0).get_or_insert(what);
                 Authorization::Deny
             }
         }

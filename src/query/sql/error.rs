@@ -147,11 +147,6 @@ pub(super) fn explained(
         return Error::Refused { what };
     }
     match (error.sqlite_error_code(), error) {
-        // SQLite refuses to write to its own tables before it asks the authorizer.
-        (_, rusqlite::Error::SqlInputError { msg, .. }) if msg.ends_with("may not be modified") => {
-            let what = "a change of the schema".to_owned();
-            Error::Refused { what }
-        }
         (_, rusqlite::Error::SqlInputError { msg, offset, .. }) => {
             rejected(connection, sql, msg, usize::try_from(offset).ok())
         }
@@ -166,6 +161,11 @@ pub(super) fn explained(
 }
 
 fn rejected(connection: &Connection, sql: &str, message: String, offset: Option<usize>) -> Error {
+    // SQLite refuses to write to its own tables before it asks the authorizer.
+    if message.ends_with("may not be modified") {
+        let what = "a change of the schema".to_owned();
+        return Error::Refused { what };
+    }
     Error::Rejected {
         place: offset.and_then(|offset| Place::at(sql, offset)),
         hint: meant(connection, &message),

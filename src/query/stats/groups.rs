@@ -287,11 +287,9 @@ fn instant(text: &[u8]) -> Option<Timestamp> {
 fn duration(row: &Row<'_>, position: usize) -> rusqlite::Result<Option<i64>> {
     let started_at = text(row, position)?.and_then(instant);
     let completed_at = text(row, position + 1)?.and_then(instant);
-    let (Some(started_at), Some(completed_at)) = (started_at, completed_at) else {
-        return Ok(None);
-    };
-    let seconds = completed_at.epoch_seconds() - started_at.epoch_seconds();
-    Ok(Some(seconds).filter(|seconds| *seconds >= 0))
+    let ends = started_at.zip(completed_at);
+    let seconds = ends.map(|(start, end)| end.epoch_seconds() - start.epoch_seconds());
+    Ok(seconds.filter(|seconds| *seconds >= 0))
 }
 
 fn numbers(list: &[u8]) -> impl Iterator<Item = i64> {
