@@ -110,9 +110,10 @@ impl Library {
         };
         for path in paths {
             // A name that is not UTF-8 is refused as any other that has no letters.
-            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            let name = path.file_stem().unwrap_or_default();
+            let name = name.to_string_lossy().into_owned();
             match read_text(&path) {
-                Ok(sql) => self.add(&name.into_owned(), sql, Origin::File(path)),
+                Ok(sql) => self.add(&name, sql, Origin::File(path)),
                 Err(error) => self.refuse(&path, format!("cannot be read: {error}")),
             }
         }
