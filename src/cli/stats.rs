@@ -80,10 +80,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         let filter = union::known(own, filter.clone());
         let connection = own.open_archive()?;
         filter::check(own, flags, &connection, &filter)?;
-        let mut counts = Counts::read(&connection, &filter, now, &question)?;
-        if let Some(account) = own.account() {
-            counts.set_account(account.as_str(), &question);
-        }
+        let account = own.account();
+        let account = account.as_ref().map(|account| account.as_str());
+        let counts = Counts::read(&connection, (&filter, now), &question, account)?;
         let slips = filter::slips(&connection, (&filter, now), counts.matching())?;
         Ok((Some(counts), slips))
     })?;

@@ -1,7 +1,7 @@
 //! `archiver timeline`: prints the actions of one droplet, and its state after each, on stdout.
 
 use archiver::core::time::{Timestamp, Zone, duration_text};
-use archiver::query::timeline::{self, Column, Droplet, Power, State, Window};
+use archiver::query::timeline::{self, Droplet, Power, State, Window};
 use archiver::query::{Choice, DropletSelector, Filter};
 
 use super::Context;
@@ -66,13 +66,11 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
                 .drain(..)
                 .for_each(|text| own.terminal.detail(0, &text));
         }
-        let is_complete = !flags.output.is_compact() || !flags.columns.is_empty();
-        let columns: &[Column] = if is_complete {
-            &Column::ALL
-        } else {
-            &Column::FOR_PEOPLE
-        };
-        let state = timeline::timeline(&connection, &droplet, window, now, columns, rows)?;
+        let mut columns = timeline::COLUMNS.to_vec();
+        if flags.output.is_compact() && flags.columns.is_empty() {
+            columns.retain(|name| !timeline::NOT_FOR_PEOPLE.contains(name));
+        }
+        let state = timeline::timeline(&connection, &droplet, window, now, &columns, rows)?;
         if rows.rows > 0 && is_for_people && window.until.is_none() {
             details.push(conclusion(state, now, &flags.tz));
         }

@@ -3,13 +3,11 @@
 use std::collections::HashMap;
 use std::io;
 
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, Row, params_from_iter};
 
 use super::question::Question;
-use super::rows::Names;
-use super::rows::{Look, visit_shown};
-use super::statement::{select, tally};
-use super::{Column, Error, Filter, rows};
+use super::{Column, Error, Filter, rows, statement};
+use crate::core::model::DropletId;
 use crate::core::time::Timestamp;
 use crate::output::Value;
 
@@ -29,7 +27,8 @@ pub fn actions(
     columns: &[Column],
     visit: &mut dyn FnMut(&[Value<'_>]) -> io::Result<()>,
 ) -> Result<u64, Error> {
-    visit_first(connection, (filter, now), columns, columns.len(), visit)
+    let visit = &mut |cells: &[Value<'_>]| visit(&cells[..columns.len()]);
+    actions_in_order(connection, filter, now, columns, visit)
 }
 
 /// As [`actions`], for columns with the sort key and the id. When [`has_stuck_last`](Filter::has_stuck_last), a cell
@@ -44,83 +43,46 @@ pub fn actions_in_order(
     columns: &[Column],
     visit: &mut dyn FnMut(&[Value<'_>]) -> io::Result<()>,
 ) -> Result<u64, Error> {
-    let cells = columns.len() + usize::from(filter.has_stuck_last());
-    visit_first(connection, (filter, now), columns, cells, visit)
-}
-
-/// Passes on this number of cells.
-fn visit_first(
-    connection: &Connection,
-    (filter, now): (&Filter, Timestamp),
-    columns: &[Column],
-    cells: usize,
-    visit: &mut dyn FnMut(&[Value<'_>]) -> io::Result<()>,
-) -> Result<u64, Error> {
     let question = Question::resolve(connection, filter, now)?;
-    let query = select(&question, columns);
+    let query = statement::select(&question, columns);
+    let (names, regions) = looked_up(connection, columns)?;
     let mut statement = connection.prepare(&query.sql)?;
     let mut rows = statement.query(params_from_iter(query.parameters))?;
-    let mut shown = Shown::new(connection, columns)?;
-    Ok(visit_shown(&mut rows, cells, &mut shown, visit)?)
+    let count = columns.len() + usize::from(filter.has_stuck_last());
+    let mut visited = 0;
+    while let Some(row) = rows.next()? {
+        let mut cells = Vec::with_capacity(count);
+        for position in 0..count {
+            let read = rows::value(row, position)?;
+            cells.push(match (columns.get(position), read) {
+                (Some(Column::DropletName), Value::Integer(id)) => {
+                    names.get(&id).map_or(Value::Null, |name| Value::Text(name))
+                }
+                (Some(Column::Region), Value::Text(slug)) => {
+                    regions.get(slug).map_or(read, |json| Value::Json(json))
+                }
+                _ => read,
+            });
+        }
+        visit(&cells).map_err(Error::Write)?;
+        visited += 1;
+    }
+    Ok(visited)
 }
 
-/// The cells that are looked up because SQL returns only their keys: the name of the droplet, and the region as an
-/// object.
-struct Shown<'a> {
-    name_positions: Vec<usize>,
-    names: Names<'a>,
-    region_positions: Vec<usize>,
-    regions: HashMap<String, String>,
-}
+/// The names of droplets and the regions as objects, as far as the columns need them. SQL returns only their keys: a
+/// look-up in each row would take longer.
+type LookedUp = (HashMap<DropletId, String>, HashMap<String, String>);
 
-impl<'a> Shown<'a> {
-    fn new(connection: &'a Connection, columns: &[Column]) -> rusqlite::Result<Self> {
-        let positions = |wanted: Column| {
-            let all = columns.iter().enumerate();
-            let of_column = all.filter(|(_, column)| **column == wanted);
-            of_column.map(|(position, _)| position).collect::<Vec<_>>()
-        };
-        let region_positions = positions(Column::Region);
-        let regions = if region_positions.is_empty() {
-            HashMap::default()
-        } else {
-            rows::as_json(connection)?
-        };
-        Ok(Self {
-            name_positions: positions(Column::DropletName),
-            names: Names::new(connection),
-            region_positions,
-            regions,
-        })
+fn looked_up(connection: &Connection, columns: &[Column]) -> rusqlite::Result<LookedUp> {
+    let (mut names, mut regions) = LookedUp::default();
+    if columns.contains(&Column::DropletName) {
+        names = rows::names(connection)?;
     }
-}
-
-impl Look for Shown<'_> {
-    fn look_up(&mut self, read: &[Value<'_>]) -> rusqlite::Result<()> {
-        let position = self.name_positions.first();
-        if let Some(Value::Integer(id)) = position.and_then(|position| read.get(*position)) {
-            self.names.learn(*id)?;
-        }
-        Ok(())
+    if columns.contains(&Column::Region) {
+        regions = rows::regions_as_json(connection)?;
     }
-
-    fn replace<'a>(&'a self, cells: &mut [Value<'a>]) {
-        for position in &self.name_positions {
-            if let Some(cell) = cells.get_mut(*position)
-                && let Value::Integer(id) = *cell
-            {
-                *cell = self.names.get(id).map_or(Value::Null, Value::Text);
-            }
-        }
-        for position in &self.region_positions {
-            if let Some(cell) = cells.get_mut(*position)
-                && let Value::Text(slug) = *cell
-                && let Some(region) = self.regions.get(slug)
-            {
-                *cell = Value::Json(region);
-            }
-        }
-    }
+    Ok((names, regions))
 }
 
 /// The number of matching actions, at most the limit.
@@ -129,11 +91,34 @@ impl Look for Shown<'_> {
 /// When a droplet's name is unknown or ambiguous, or the archive cannot be read.
 pub fn count(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<u64, Error> {
     let question = Question::resolve(connection, filter, now)?;
-    let query = tally(&question);
+    let query = statement::tally(&question);
     let mut statement = connection.prepare(&query.sql)?;
     let matching: i64 =
         statement.query_row(params_from_iter(query.parameters), |row| row.get(0))?;
     Ok(matching.unsigned_abs())
+}
+
+/// Passes every matching action to `visit`, once and in no particular order. The filter's order and limit are ignored.
+///
+/// A row holds the values of `expressions`, which are SQL in terms of the table `actions`.
+///
+/// # Errors
+/// When a droplet's name is unknown or ambiguous, the archive cannot be read, or `visit` fails.
+pub(crate) fn scan(
+    connection: &Connection,
+    filter: &Filter,
+    now: Timestamp,
+    expressions: &[&'static str],
+    visit: &mut dyn FnMut(&Row<'_>) -> rusqlite::Result<()>,
+) -> Result<(), Error> {
+    let question = Question::resolve(connection, filter, now)?;
+    let query = statement::scan(&question, expressions);
+    let mut statement = connection.prepare(&query.sql)?;
+    let mut rows = statement.query(params_from_iter(&query.parameters))?;
+    while let Some(row) = rows.next()? {
+        visit(row)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -368,5 +353,32 @@ mod tests {
             panic!("{error:?}")
         };
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn what_is_scanned_is_what_matches() {
+        let connection = generated(3_000);
+        let filter = Filter {
+            types: choice::<TypeSelector>(&["type_a", "type_b"]),
+            droplets: choice(&["1", "2", "3"]),
+            ..Filter::default()
+        };
+        for filter in [Filter::default(), filter] {
+            let mut ids: Vec<i64> = Vec::new();
+            let limited = Filter {
+                limit: Some(1),
+                ..filter.clone()
+            };
+            scan(&connection, &limited, now(), &["actions.id"], &mut |row| {
+                ids.push(row.get(0)?);
+                Ok(())
+            })
+            .unwrap();
+            let mut expected = found(&connection, &filter);
+            ids.sort_unstable();
+            expected.sort_unstable();
+            assert!(!ids.is_empty());
+            assert_eq!(ids, expected);
+        }
     }
 }

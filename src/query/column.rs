@@ -5,6 +5,7 @@
 
 use std::str::FromStr;
 
+use super::InvalidValue;
 use crate::output::{Heading, is_same_name};
 
 /// A column of an answer.
@@ -36,13 +37,6 @@ pub enum Column {
     Region,
     /// The start time of the sync run, or the import, that archived the action.
     FirstSeenAt,
-}
-
-/// A name that matches no column.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{input}` is not a column: use {}", Column::ALL.map(Column::name).join(", "))]
-pub struct UnknownColumn {
-    input: String,
 }
 
 impl Column {
@@ -89,19 +83,13 @@ impl Column {
         Self::DurationSeconds,
     ];
 
-    /// The columns for programs that read JSON: also the region, as the API repeats it in every action.
-    pub const FOR_JSON: [Self; 10] = [
-        Self::Id,
-        Self::Status,
-        Self::Type,
-        Self::StartedAt,
-        Self::CompletedAt,
-        Self::ResourceId,
-        Self::ResourceType,
-        Self::RegionSlug,
-        Self::DropletName,
-        Self::Region,
-    ];
+    /// The columns for programs that read JSON: the region, as the API repeats it in every action, in the place of the
+    /// duration.
+    pub const FOR_JSON: [Self; 10] = {
+        let mut columns = Self::FOR_PROGRAMS;
+        columns[9] = Self::Region;
+        columns
+    };
 
     /// The name: the key in JSON, the header of CSV, and the word that chooses the column.
     #[must_use]
@@ -134,12 +122,10 @@ impl Column {
     pub fn heading(self) -> Heading<'static> {
         let heading = Heading::named(self.name());
         // An action is what happened to what, and when.
-        let rank = if self == Self::StartedAt {
-            0
-        } else {
-            heading.rank
-        };
-        Heading { rank, ..heading }
+        match self {
+            Self::StartedAt => Heading { rank: 0, ..heading },
+            _ => heading,
+        }
     }
 
     /// The value, as SQL in terms of the table `actions`.
@@ -179,17 +165,18 @@ impl Column {
 }
 
 impl FromStr for Column {
-    type Err = UnknownColumn;
+    type Err = InvalidValue;
 
-    fn from_str(text: &str) -> Result<Self, UnknownColumn> {
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let called = |call: fn(Self) -> &'static str| {
             let mut all = Self::ALL.into_iter();
             all.find(|column| is_same_name(call(*column), text))
         };
         called(Self::name)
             .or_else(|| called(Self::title))
-            .ok_or_else(|| UnknownColumn {
-                input: text.to_owned(),
+            .ok_or_else(|| {
+                let names = Self::ALL.map(Self::name).join(", ");
+                InvalidValue(format!("`{text}` is not a column: use {names}"))
             })
     }
 }

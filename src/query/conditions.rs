@@ -86,12 +86,7 @@ impl<'a> Conditions<'a> {
             arm.source,
             Source::Droplet(_) | Source::Droplets | Source::Listed | Source::Nowhere
         );
-        if let Some(droplets) = question
-            .droplets
-            .any_of
-            .as_ref()
-            .filter(|_| !is_of_droplets)
-        {
+        if let (Some(droplets), false) = (&question.droplets.any_of, is_of_droplets) {
             conditions.push(self.on_droplets_or_listed(droplets));
         }
         let is_by_time = !matches!(arm.source, Source::Ids | Source::Listed | Source::Runs);
@@ -105,7 +100,10 @@ impl<'a> Conditions<'a> {
         let droplets = question.droplets.any_of.as_deref().unwrap_or_default();
         match source {
             Source::Nowhere => vec!["0".to_owned()],
-            Source::Ids => vec![self.is_id()],
+            Source::Ids => {
+                let ids = self.bind_list(question.filter.ids.clone());
+                vec![format!("actions.id IN {ids}")]
+            }
             Source::Droplet(id) => vec![self.on_droplets("", &[id])],
             Source::Droplets => vec![self.on_droplets("", droplets)],
             Source::Listed => {
@@ -149,11 +147,6 @@ impl<'a> Conditions<'a> {
         }
     }
 
-    fn is_id(&mut self) -> String {
-        let ids = self.bind_list(self.question.filter.ids.clone());
-        format!("actions.id IN {ids}")
-    }
-
     fn window(&mut self, arm: &Arm<'_>, unary: &str) -> Vec<String> {
         [(">=", arm.since), ("<", arm.until)]
             .into_iter()
@@ -181,7 +174,8 @@ impl<'a> Conditions<'a> {
 
     /// Tells, for a question about a time, if an action began long before it and is still in progress.
     pub(super) fn is_stuck(&mut self) -> Option<String> {
-        let (from, _) = self.question.filter.overlap?;
+        let filter = self.question.filter;
+        let (from, _) = filter.overlap.filter(|_| filter.has_stuck_last())?;
         let edge = self.bind_time(from.saturating_add_seconds(-STUCK_SECONDS));
         Some(format!(
             "coalesce({IS_OPEN} AND actions.completed_at IS NULL AND actions.started_at < {edge}, 0)"
@@ -192,10 +186,8 @@ impl<'a> Conditions<'a> {
         let minimum = self.question.filter.min_duration_seconds?;
         let minimum = i64::try_from(minimum).unwrap_or(i64::MAX);
         let started_by = self.question.now.saturating_add_seconds(-minimum);
-        let (minimum, started_by) = (
-            self.bind(Value::Integer(minimum)),
-            self.bind_time(started_by),
-        );
+        let minimum = self.bind(Value::Integer(minimum));
+        let started_by = self.bind_time(started_by);
         Some(format!(
             "({SECONDS} >= {minimum}\n        \
              OR ({IS_UNENDED} AND +actions.started_at <= {started_by}))"
@@ -297,12 +289,10 @@ pub(super) fn plan<'a>(question: &'a Question<'_>) -> Vec<Arm<'a>> {
         since,
         until,
     };
-    let Some((from, _)) = filter.overlap else {
+    let are_of_many = sources.iter().all(|source| source.is_by_time_of_many());
+    let Some((from, _)) = filter.overlap.filter(|_| are_of_many) else {
         return sources.into_iter().map(arm).collect();
     };
-    if !sources.iter().all(|source| source.is_by_time_of_many()) {
-        return sources.into_iter().map(arm).collect();
-    }
     // An action that started before this time and reaches `from` is long, or has not ended.
     let edge = from.saturating_add_seconds(-LONG_SECONDS.cast_signed());
     let near = sources.into_iter().map(|source| Arm {
@@ -333,12 +323,8 @@ impl Source<'_> {
 
     /// True when the source is read by time and may have many more actions than the long ones and those in progress.
     fn is_by_time_of_many(self) -> bool {
-        match self {
-            Self::Droplet(_) | Self::Droplets | Self::Listed | Self::Type(_) | Self::Time => true,
-            Self::Nowhere | Self::Ids | Self::Open | Self::Unended | Self::Long | Self::Runs => {
-                false
-            }
-        }
+        use Source::{Droplet, Droplets, Listed, Time, Type};
+        matches!(self, Droplet(_) | Droplets | Listed | Type(_) | Time)
     }
 }
 
@@ -350,14 +336,8 @@ fn sources<'a>(question: &'a Question<'_>) -> Vec<Source<'a>> {
         &question.regions,
         &question.resource_types,
     ];
-    let is_of_no_droplet = |ids: &Vec<DropletId>| ids.is_empty();
-    if choices.into_iter().any(Values::is_nothing)
-        || question
-            .droplets
-            .any_of
-            .as_ref()
-            .is_some_and(is_of_no_droplet)
-    {
+    let droplets = question.droplets.any_of.as_deref();
+    if choices.into_iter().any(Values::is_nothing) || droplets == Some(&[]) {
         return vec![Source::Nowhere];
     }
     if !filter.ids.is_empty() {
@@ -397,10 +377,7 @@ fn of_droplets<'a>(question: &Question<'_>) -> Option<Vec<Source<'a>>> {
 }
 
 fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        _ => one.or(other),
-    }
+    one.into_iter().chain(other).min()
 }
 
 #[cfg(test)]

@@ -1,12 +1,16 @@
-//! Translates names and tags of droplets to ids, and finds the droplets that are gone.
+//! Translates names and tags of droplets to ids, and finds the droplets that are gone, and those whose history is not
+//! archived.
 //!
 //! Names and tags are looked up before the actions are read. So the main statement uses only ids, and an unknown name or
-//! tag is an error instead of an empty answer.
+//! tag is an error instead of an empty answer. An answer is also silent about a droplet whose history is not archived:
+//! the archive knows the name of every droplet that the API listed, but archives only the histories of its scope. Where
+//! no action of a droplet is archived, none may have happened, or nobody may have asked.
 
 use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
+use super::rows::first_column;
 use super::{DropletSelector, Error, Filter};
 use crate::core::model::DropletId;
 use crate::core::similar::nearest;
@@ -67,9 +71,11 @@ pub(crate) fn one_droplet(
     match selector {
         DropletSelector::Id(id) => Ok(*id),
         DropletSelector::Name(name) => one_by_name(connection, name),
-        DropletSelector::Pattern(pattern) => {
-            only(pattern, named(connection, LIKE, pattern)?, connection)
-        }
+        DropletSelector::Pattern(pattern) => only(
+            pattern,
+            first_column(connection, LIKE, [pattern])?,
+            connection,
+        ),
     }
 }
 
@@ -94,12 +100,10 @@ pub fn droplets_kept(
     if chosen.any_of.is_some() || chosen.none_of.is_empty() {
         return Ok(chosen.any_of);
     }
-    let mut known = connection.prepare("SELECT droplet_id FROM known_droplets")?;
-    let known: BTreeSet<DropletId> = known
-        .query_map([], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    let left_out = chosen.none_of.into_iter().collect();
-    Ok(Some(known.difference(&left_out).copied().collect()))
+    let mut known = all_droplets(connection)?;
+    known.retain(|id| chosen.none_of.binary_search(id).is_err());
+    known.sort_unstable();
+    Ok(Some(known))
 }
 
 fn ids(
@@ -109,22 +113,24 @@ fn ids(
     let mut found = BTreeSet::new();
     for selector in selectors {
         match selector {
-            DropletSelector::Id(id) => {
-                found.insert(*id);
-            }
-            DropletSelector::Name(name) => {
-                found.insert(one_by_name(connection, name)?);
-            }
             DropletSelector::Pattern(pattern) => {
-                let ids = named(connection, LIKE, pattern)?;
+                let ids: Vec<DropletId> = first_column(connection, LIKE, [pattern])?;
                 if ids.is_empty() {
                     return Err(unknown(connection, pattern)?);
                 }
                 found.extend(ids);
             }
+            one => {
+                found.insert(one_droplet(connection, one)?);
+            }
         }
     }
     Ok(found)
+}
+
+/// Every droplet that the archive knows.
+pub(super) fn all_droplets(connection: &Connection) -> rusqlite::Result<Vec<DropletId>> {
+    first_column(connection, "SELECT droplet_id FROM known_droplets", [])
 }
 
 /// The API never reuses the id of a droplet. So a destroyed droplet is gone, even when no later sync run noticed.
@@ -141,43 +147,30 @@ const EXISTING: &str = "
      WHERE type = 'destroy' AND status = 'completed' AND coalesce(resource_type, 'droplet') = 'droplet'";
 
 fn with_fate(connection: &Connection, is_gone: bool) -> rusqlite::Result<BTreeSet<DropletId>> {
-    connection
-        .prepare(if is_gone { GONE } else { EXISTING })?
-        .query_map([], |row| row.get(0))?
-        .collect()
+    let ids = first_column(connection, if is_gone { GONE } else { EXISTING }, [])?;
+    Ok(ids.into_iter().collect())
 }
 
 /// The droplets that have any of these tags, as last seen. A tag may be a pattern.
 fn with_tags(connection: &Connection, tags: &[String]) -> Result<BTreeSet<DropletId>, Error> {
     let mut tagged = BTreeSet::new();
-    let mut with_tag = connection
-        .prepare("SELECT droplet_id, gone_at IS NULL FROM droplet_tags WHERE tag GLOB ?1")?;
     for tag in tags {
-        let mut rows = with_tag.query([tag])?;
-        let mut is_known = false;
-        while let Some(row) = rows.next()? {
-            is_known = true;
-            if row.get(1)? {
-                tagged.insert(row.get(0)?);
-            }
+        let known: bool = connection.query_row(HAD_TAG, [tag], |row| row.get(0))?;
+        if !known {
+            let tags: Vec<String> = first_column(connection, TAGS, [])?;
+            return Err(Error::UnknownTag {
+                tag: tag.to_owned(),
+                near: nearest(tag, tags.iter().map(String::as_str)),
+            });
         }
-        if !is_known {
-            return Err(unknown_tag(connection, tag)?);
-        }
+        tagged.extend(first_column::<DropletId>(connection, HAS_TAG, [tag])?);
     }
     Ok(tagged)
 }
 
-fn unknown_tag(connection: &Connection, tag: &str) -> rusqlite::Result<Error> {
-    let mut tags = connection.prepare("SELECT DISTINCT tag FROM droplet_tags")?;
-    let tags: Vec<String> = tags
-        .query_map([], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    Ok(Error::UnknownTag {
-        tag: tag.to_owned(),
-        near: nearest(tag, tags.iter().map(String::as_str)),
-    })
-}
+const HAD_TAG: &str = "SELECT EXISTS (SELECT 1 FROM droplet_tags WHERE tag GLOB ?1)";
+const HAS_TAG: &str = "SELECT droplet_id FROM droplet_tags WHERE tag GLOB ?1 AND gone_at IS NULL";
+const TAGS: &str = "SELECT DISTINCT tag FROM droplet_tags";
 
 const EXACTLY: &str = "
     SELECT droplet_id FROM droplet_names WHERE name = ?1
@@ -196,17 +189,10 @@ const NAMES: &str = "
      UNION
     SELECT name FROM droplets WHERE name IS NOT NULL";
 
-fn named(connection: &Connection, sql: &str, name: &str) -> rusqlite::Result<Vec<DropletId>> {
-    connection
-        .prepare(sql)?
-        .query_map([name], |row| row.get(0))?
-        .collect()
-}
-
 /// Digits may be an id or a name. The id of an archived droplet wins, but it is an error when another droplet has this
 /// name.
 fn one_by_name(connection: &Connection, name: &str) -> Result<DropletId, Error> {
-    let mut ids = named(connection, EXACTLY, name)?;
+    let mut ids = first_column(connection, EXACTLY, [name])?;
     let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
     let Some(id) = name.parse().ok().filter(|_| is_number) else {
         return only(name, ids, connection);
@@ -243,15 +229,58 @@ fn only(name: &str, ids: Vec<DropletId>, connection: &Connection) -> Result<Drop
 }
 
 fn unknown(connection: &Connection, name: &str) -> rusqlite::Result<Error> {
-    let names: Vec<String> = connection
-        .prepare(NAMES)?
-        .query_map([], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+    let names: Vec<String> = first_column(connection, NAMES, [])?;
     let near = nearest(name, names.iter().map(String::as_str));
     Ok(Error::UnknownName {
         name: name.to_owned(),
         near,
     })
+}
+
+/// A history is archived when its own listing was read to the end, or is followed, or when the account's listing was
+/// read to the end since the droplet was created. Two days are more than the time between two such reads of a droplet
+/// in scope. If the last one was earlier, a later scope left the droplet out.
+const NOT_ARCHIVED: &str = "
+WITH account AS MATERIALIZED (
+    SELECT complete_at FROM listings WHERE path = '/v2/actions' AND complete_total IS NOT NULL
+), fresh AS MATERIALIZED (
+    SELECT strftime('%Y-%m-%dT%H:%M:%SZ', started_at, '-2 days') AS since
+      FROM sync_runs
+     WHERE outcome = 'complete'
+     ORDER BY id DESC
+     LIMIT 1
+), wanted AS (
+    SELECT ids.value AS droplet_id,
+           coalesce(droplets.created_at, '') AS created_at,
+           coalesce(fresh.since, '') AS since,
+           coalesce(strftime('%Y-%m-%dT%H:%M:%SZ', droplets.gone_at, '-2 days'), '9999') AS since_gone
+      FROM json_each(coalesce(?1, (SELECT json_group_array(id) FROM droplets))) AS ids
+      LEFT JOIN droplets ON droplets.id = ids.value
+      LEFT JOIN fresh
+)
+SELECT droplet_id
+  FROM wanted
+ WHERE NOT EXISTS (SELECT 1 FROM account
+                    WHERE complete_at >= wanted.created_at
+                      AND complete_at >= min(wanted.since, wanted.since_gone))
+   AND NOT EXISTS (SELECT 1 FROM listings
+                    WHERE listings.droplet_id = wanted.droplet_id
+                      AND (followed_from > 0
+                           OR complete_total IS NOT NULL
+                          AND complete_at >= min(wanted.since, wanted.since_gone)))
+ ORDER BY droplet_id";
+
+/// The droplets among these whose history is not archived, in the order of their ids. `None`: among all that the API
+/// ever listed.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub fn not_archived(
+    connection: &Connection,
+    droplets: Option<&[DropletId]>,
+) -> Result<Vec<DropletId>, Error> {
+    let droplets = droplets.map(|ids| serde_json::json!(ids).to_string());
+    Ok(first_column(connection, NOT_ARCHIVED, [droplets])?)
 }
 
 #[cfg(test)]
@@ -529,5 +558,85 @@ mod tests {
             let error = choose(&connection, &filter).unwrap_err();
             assert_eq!(error.to_string(), message);
         }
+    }
+
+    fn listing(connection: &Connection, path: &str, droplet: Option<DropletId>, rest: &str) {
+        let sql = format!(
+            "INSERT INTO listings (path, droplet_id, total, complete_total, complete_at, followed_from)
+             VALUES (?1, ?2, {rest})"
+        );
+        connection.execute(&sql, (path, droplet)).unwrap();
+    }
+
+    fn not_archived_of_six(connection: &Connection) -> Vec<DropletId> {
+        not_archived(connection, Some(&[1, 2, 3, 4, 5, 6])).unwrap()
+    }
+
+    #[test]
+    fn a_history_is_archived_once_a_listing_that_has_it_was_read_to_its_end() {
+        let connection = archive();
+        connection.execute_batch("DELETE FROM listings").unwrap();
+        for id in 1..=5 {
+            droplet(&connection, id, &[&format!("web-{id}")]);
+        }
+        connection
+            .execute_batch("UPDATE droplets SET created_at = '2020-0' || id || '-01T00:00:00Z'")
+            .unwrap();
+        assert_eq!(not_archived_of_six(&connection), [1, 2, 3, 4, 5, 6]);
+        // Read to the end; read in part; followed since its own listing is gone; to be followed from the beginning.
+        let read = "9, 9, '2020-03-01T00:00:00Z', NULL";
+        listing(&connection, "/v2/droplets/1/actions", Some(1), read);
+        let begun = "9, NULL, NULL, NULL";
+        listing(&connection, "/v2/droplets/2/actions", Some(2), begun);
+        let followed = "NULL, NULL, NULL, 700";
+        listing(&connection, "/v2/droplets/3/actions", Some(3), followed);
+        let unfollowed = "NULL, NULL, NULL, 0";
+        listing(&connection, "/v2/droplets/4/actions", Some(4), unfollowed);
+        assert_eq!(not_archived_of_six(&connection), [2, 4, 5, 6]);
+        listing(&connection, "/v2/actions", None, begun);
+        assert_eq!(not_archived_of_six(&connection), [2, 4, 5, 6]);
+    }
+
+    #[test]
+    fn a_history_that_a_later_scope_left_out_is_not_archived_unless_it_had_ended() {
+        let connection = archive();
+        let sync = |day: &str, outcome: &str| {
+            let sql = "INSERT INTO sync_runs (started_at, outcome, scope, version) VALUES (?1, ?2, 'x', '0')";
+            let at = format!("2020-08-{day}T00:00:00Z");
+            connection.execute(sql, (at, outcome)).unwrap();
+        };
+        for id in 1..=3 {
+            droplet(&connection, id, &[&format!("web-{id}")]);
+        }
+        connection
+            .execute_batch("UPDATE droplets SET gone_at = '2020-08-02T00:00:00Z' WHERE id = 3")
+            .unwrap();
+        let read = "9, 9, '2020-08-05T00:00:00Z', NULL";
+        listing(&connection, "/v2/droplets/1/actions", Some(1), read);
+        let among = || not_archived(&connection, None).unwrap();
+        assert_eq!(among(), [0; 0]);
+        sync("03", "complete");
+        sync("09", "partial");
+        assert_eq!(among(), [0; 0]);
+        sync("07", "complete");
+        assert_eq!(among(), [2], "the account was last read on the first day");
+        sync("08", "complete");
+        assert_eq!(among(), [1, 2]);
+    }
+
+    #[test]
+    fn the_account_has_the_history_of_every_droplet_that_was_created_before() {
+        let connection = archive();
+        droplet(&connection, 1, &["old"]);
+        droplet(&connection, 2, &["new"]);
+        connection
+            .execute_batch(
+                "UPDATE droplets SET created_at = iif(id = 1, '2020-07-01T00:00:00Z', '2020-09-01T00:00:00Z');
+                 UPDATE listings SET complete_at = '2020-08-01T00:00:00Z'",
+            )
+            .unwrap();
+        let among = |ids| not_archived(&connection, ids).unwrap();
+        assert_eq!(among(Some(&[1, 2, 3])), [2]);
+        assert_eq!(among(None), [2]);
     }
 }

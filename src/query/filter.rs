@@ -1,6 +1,6 @@
 //! The question as a plain value: no SQL, no flags.
 
-use super::{Column, TypeSelector};
+use super::{Column, InvalidValue, TypeSelector};
 use crate::core::model::{ActionId, DropletId};
 use crate::core::time::Timestamp;
 use std::convert::Infallible;
@@ -113,13 +113,6 @@ pub enum SortKey {
     Id,
 }
 
-/// A name that matches no sort key.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{input}` is not a sort key: use {}", SortKey::ALL.map(SortKey::name).join(", "))]
-pub struct UnknownSortKey {
-    input: String,
-}
-
 impl SortKey {
     /// The column with the key.
     #[must_use]
@@ -135,34 +128,30 @@ impl SortKey {
     /// Every key.
     pub const ALL: [Self; 4] = [Self::Started, Self::Completed, Self::Duration, Self::Id];
 
-    /// The name, which chooses the key.
+    /// The name, which chooses the key: that of the column, in short.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Started => "started",
-            Self::Completed => "completed",
-            Self::Duration => "duration",
-            Self::Id => "id",
-        }
+        short(self.column().name())
     }
 }
 
+fn short(column: &str) -> &str {
+    let time = column.strip_suffix("_at");
+    time.or_else(|| column.strip_suffix("_seconds"))
+        .unwrap_or(column)
+}
+
 impl FromStr for SortKey {
-    type Err = UnknownSortKey;
+    type Err = InvalidValue;
 
     /// The name of a column chooses the key too: `started_at`, `duration_seconds`.
-    fn from_str(text: &str) -> Result<Self, UnknownSortKey> {
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let lower = text.to_ascii_lowercase();
-        let name = lower
-            .strip_suffix("_at")
-            .or_else(|| lower.strip_suffix("_seconds"))
-            .unwrap_or(&lower);
-        Self::ALL
-            .into_iter()
-            .find(|key| key.name() == name)
-            .ok_or_else(|| UnknownSortKey {
-                input: text.to_owned(),
-            })
+        let mut all = Self::ALL.into_iter();
+        all.find(|key| key.name() == short(&lower)).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            InvalidValue(format!("`{text}` is not a sort key: use {names}"))
+        })
     }
 }
 

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::InvalidValue;
+
 /// A group of types.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Group {
@@ -105,13 +107,6 @@ pub enum TypeSelector {
     Group(&'static Group),
 }
 
-/// A name that matches no group.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{input}` is not a group of types: use {}", list())]
-pub struct UnknownGroup {
-    input: String,
-}
-
 impl TypeSelector {
     /// The names of the types.
     pub fn types(&self) -> impl Iterator<Item = &str> {
@@ -124,27 +119,21 @@ impl TypeSelector {
 }
 
 impl FromStr for TypeSelector {
-    type Err = UnknownGroup;
+    type Err = InvalidValue;
 
-    fn from_str(text: &str) -> Result<Self, UnknownGroup> {
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let Some(name) = text.strip_prefix('@') else {
             return Ok(Self::Type(text.to_owned()));
         };
         let group = GROUPS
             .iter()
             .find(|group| group.name.eq_ignore_ascii_case(name));
-        group.map(Self::Group).ok_or_else(|| UnknownGroup {
-            input: text.to_owned(),
+        group.map(Self::Group).ok_or_else(|| {
+            let groups: Vec<_> = GROUPS.iter().map(ToString::to_string).collect();
+            let groups = groups.join(", ");
+            InvalidValue(format!("`{text}` is not a group of types: use {groups}"))
         })
     }
-}
-
-fn list() -> String {
-    GROUPS
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
 }
 
 #[cfg(test)]

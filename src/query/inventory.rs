@@ -3,13 +3,13 @@
 //! A droplet is known from a list of droplets or from actions alone. Its number of actions, its last action and its state
 //! are those that `stats`, `last` and `timeline` answer.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use rusqlite::Connection;
-use serde::Deserialize;
 
 use super::droplets::choose;
 use super::filter::Values;
+use super::rows::of_droplets;
 use super::timeline::{Power, State, states};
 use super::{Choice, DropletSelector, Error, Filter, Last, last, stats};
 use crate::core::model::DropletId;
@@ -54,49 +54,29 @@ pub fn inventory(
     filter: &Filter,
     now: Timestamp,
 ) -> Result<Vec<KnownDroplet>, Error> {
-    let requested = Filter {
-        droplets: filter.droplets.clone(),
-        tags: filter.tags.clone(),
-        gone: filter.gone,
-        ..Filter::default()
-    };
-    let requested = choose(connection, &requested)?;
+    let requested = choose(connection, filter)?;
     let mut known = listed(connection)?;
     // An action may belong to several droplets, so no droplet is left out of the question about the others.
     let chosen = requested.any_of.as_deref();
+    let chosen_ids = chosen.into_iter().flatten();
     let of_chosen = Filter {
-        droplets: Choice::any_of(
-            chosen
-                .into_iter()
-                .flatten()
-                .map(|id| DropletSelector::Id(*id)),
-        ),
+        droplets: Choice::any_of(chosen_ids.map(|id| DropletSelector::Id(*id))),
         ..Filter::default()
     };
     if chosen != Some(&[]) {
         add_actions(connection, &of_chosen, now, &mut known)?;
     }
-    let left_out: BTreeSet<DropletId> = requested.none_of.into_iter().collect();
-    let is_chosen = |id: &DropletId| chosen.is_none_or(|ids| ids.binary_search(id).is_ok());
-    known.retain(|id, _| is_chosen(id) && !left_out.contains(id));
+    let is_in = |ids: &[DropletId], id: &DropletId| ids.binary_search(id).is_ok();
+    known.retain(|id, _| chosen.is_none_or(|ids| is_in(ids, id)) && !is_in(&requested.none_of, id));
     add_states(connection, chosen, now, &mut known)?;
     let regions = Values::from(&filter.regions);
     let mut droplets: Vec<_> = known.into_values().collect();
     droplets.retain(|droplet| regions.allow(droplet.region_slug.as_deref()));
-    droplets.sort_by(|one, other| {
-        let key = |droplet: &KnownDroplet| (droplet.name.is_none(), droplet.name.clone());
-        key(one).cmp(&key(other)).then(one.id.cmp(&other.id))
-    });
+    droplets.sort_by_cached_key(|it| (it.name.is_none(), it.name.clone(), it.id));
     Ok(droplets)
 }
 
 type Known = HashMap<DropletId, KnownDroplet>;
-
-/// The member of `extra` that has no column.
-#[derive(Default, Deserialize)]
-struct Extra {
-    size_slug: Option<String>,
-}
 
 /// The droplets of the table `droplets`.
 fn listed(connection: &Connection) -> rusqlite::Result<Known> {
@@ -107,14 +87,18 @@ fn listed(connection: &Connection) -> rusqlite::Result<Known> {
     while let Some(row) = rows.next()? {
         let id = row.get("id")?;
         let extra: Option<String> = row.get("extra")?;
-        let extra = extra.and_then(|extra| serde_json::from_str::<Extra>(&extra).ok());
+        let extra: Option<serde_json::Value> =
+            serde_json::from_str(&extra.unwrap_or_default()).ok();
+        let size_slug = extra
+            .as_ref()
+            .and_then(|extra| extra.get("size_slug")?.as_str());
         let gone_at: Option<String> = row.get("gone_at")?;
         let gone_at = gone_at.and_then(|time| time.parse().ok());
         let droplet = KnownDroplet {
             id,
             name: row.get("name")?,
             region_slug: row.get("region_slug")?,
-            size_slug: extra.unwrap_or_default().size_slug,
+            size_slug: size_slug.map(str::to_owned),
             created_at: row.get("created_at")?,
             state: gone_at.map(State::gone).unwrap_or_default(),
             is_listed: true,
@@ -122,37 +106,22 @@ fn listed(connection: &Connection) -> rusqlite::Result<Known> {
         };
         known.insert(id, droplet);
     }
-    let names = "SELECT droplet_id, name FROM droplet_names ORDER BY first_seen_at, name";
-    for_each(connection, names, |id, name| {
-        if let Some(droplet) = known
-            .get_mut(&id)
-            .filter(|it| it.name.as_ref() != Some(&name))
-        {
+    for (id, name) in of_droplets(connection, NAMES)? {
+        let droplet = known.get_mut(&id);
+        if let Some(droplet) = droplet.filter(|it| it.name.as_ref() != Some(&name)) {
             droplet.former_names.push(name);
         }
-    })?;
-    let tags = "SELECT droplet_id, tag FROM droplet_tags WHERE gone_at IS NULL ORDER BY tag";
-    for_each(connection, tags, |id, tag| {
+    }
+    for (id, tag) in of_droplets(connection, TAGS)? {
         if let Some(droplet) = known.get_mut(&id) {
             droplet.tags.push(tag);
         }
-    })?;
+    }
     Ok(known)
 }
 
-/// Passes on the rows of a query for a droplet and a text.
-fn for_each(
-    connection: &Connection,
-    sql: &str,
-    mut visit: impl FnMut(DropletId, String),
-) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare(sql)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        visit(row.get(0)?, row.get(1)?);
-    }
-    Ok(())
-}
+const NAMES: &str = "SELECT droplet_id, name FROM droplet_names ORDER BY first_seen_at, name";
+const TAGS: &str = "SELECT droplet_id, tag FROM droplet_tags WHERE gone_at IS NULL ORDER BY tag";
 
 /// Adds the droplets that only actions name, and what the actions tell of each droplet.
 fn add_actions(
@@ -179,11 +148,11 @@ fn add_actions(
             (droplet.last_action, droplet.last_action_at) = (action.kind, action.started_at);
         }
     }
-    for_each(connection, CREATIONS, |id, created_at| {
+    for (id, created_at) in of_droplets(connection, CREATIONS)? {
         if let Some(droplet) = known.get_mut(&id) {
             droplet.created_at.get_or_insert(created_at);
         }
-    })?;
+    }
     Ok(())
 }
 
@@ -215,10 +184,12 @@ fn add_states(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::super::fixture::{Row, archive, choice, droplet, insert, listed, now, tag};
-    use super::super::timeline::{Column, Window, find, timeline};
+    use super::super::timeline::{Window, find, timeline};
     use super::super::{DropletSelector, count};
     use super::*;
     use crate::output::testing::Rows;
@@ -431,7 +402,7 @@ mod tests {
                 let life = find(&connection, &selector).unwrap();
                 let mut rows = Rows::default();
                 let state = timeline(
-                    &connection, &life, Window::default(), now(), &[Column::Id], &mut rows,
+                    &connection, &life, Window::default(), now(), &["id"], &mut rows,
                 ).unwrap();
                 if known.is_listed || state.power == Power::Gone {
                     prop_assert_eq!(known.state, state, "{}", known.id);

@@ -1,26 +1,19 @@
 //! The last matching action of each droplet.
 //!
-//! A droplet's actions are read from its own part of an index, most recent first, until one matches. For a rare type
-//! this would read all actions of most droplets for nothing. So for a rare type its actions are read instead, most
-//! recent first, and each droplet counts where it first appears.
+//! A droplet's actions are read from its own part of an index, most recent first, until one matches.
 
-use std::collections::HashSet;
+use std::cmp::Reverse;
 
-use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
-use super::archived::not_archived;
-use super::filter::Values;
+use super::droplets::{all_droplets, not_archived};
 use super::question::Question;
+use super::rows::names;
 use super::statement::select;
 use super::{Column, Error, Filter, SortKey};
 use crate::core::model::{ActionId, DropletId};
 use crate::core::time::Timestamp;
 use crate::output::Value;
-
-/// Types are rare when they have at most this number of actions in total,
-const MOST_OF_RARE_TYPES: usize = 50_000;
-/// or at most this number for each requested droplet, if that is less.
-const MOST_FOR_A_DROPLET: usize = 1_000;
 
 /// A droplet and its most recent matching action.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,9 +86,6 @@ fn text(text: Option<&String>) -> Value<'_> {
     text.map_or(Value::Null, |text| Value::Text(text))
 }
 
-/// A droplet and its last action.
-type Found = (DropletId, Option<ActionId>);
-
 /// The most recent action of each droplet that matches the filter, by start time. An action that is only in the
 /// droplet's own listing counts too.
 ///
@@ -113,186 +103,84 @@ pub fn last(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<
     let filter = Filter {
         sort: SortKey::Started,
         reverse: true,
-        limit: None,
-        ..filter.clone()
-    };
-    let question = Question::resolve(connection, &filter, now)?;
-    let found = find(connection, &filter, &question)?;
-    let found = without_unarchived(connection, found)?;
-    let mut described = found
-        .into_iter()
-        .map(|found| describe(connection, found, now))
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    described.sort_by(|one, other| {
-        let time = |last: &Last| {
-            let action = last.action.as_ref()?;
-            Some((action.started_at.clone(), action.id))
-        };
-        time(other)
-            .cmp(&time(one))
-            .then(one.droplet_id.cmp(&other.droplet_id))
-    });
-    described.truncate(limit);
-    Ok(described)
-}
-
-/// Leaves out droplets without an action whose history is not archived: it may have happened to them.
-fn without_unarchived(connection: &Connection, mut found: Vec<Found>) -> Result<Vec<Found>, Error> {
-    let missed = found.iter().filter(|(_, action)| action.is_none());
-    let missed: Vec<DropletId> = missed.map(|(droplet, _)| *droplet).collect();
-    let unarchived = not_archived(connection, Some(&missed))?;
-    found.retain(|(id, action)| action.is_some() || unarchived.binary_search(id).is_err());
-    Ok(found)
-}
-
-fn find(
-    connection: &Connection,
-    filter: &Filter,
-    question: &Question<'_>,
-) -> Result<Vec<Found>, Error> {
-    let chosen = question.droplets.any_of.as_deref();
-    let most = chosen.map_or(usize::MAX, |chosen| chosen.len() * MOST_FOR_A_DROPLET);
-    if are_rare(connection, &question.types, most.min(MOST_OF_RARE_TYPES))? {
-        return Ok(first_met(connection, question)?);
-    }
-    if let Some(chosen) = chosen {
-        return of_each(connection, filter, question, chosen);
-    }
-    let all = all_droplets(connection)?;
-    let mut found = of_each(connection, filter, question, &all)?;
-    found.retain(|(_, action)| action.is_some());
-    Ok(found)
-}
-
-fn of_each(
-    connection: &Connection,
-    filter: &Filter,
-    question: &Question<'_>,
-    droplets: &[DropletId],
-) -> Result<Vec<Found>, Error> {
-    let filter = Filter {
         limit: Some(1),
         ..filter.clone()
     };
-    let mut question = Question {
-        filter: &filter,
-        ..question.clone()
+    let mut question = Question::resolve(connection, &filter, now)?;
+    let chosen = question.droplets.any_of.take();
+    let droplets = match &chosen {
+        Some(chosen) => chosen.clone(),
+        None => all_droplets(connection)?,
     };
+    let mut names = names(connection)?;
     let mut found = Vec::with_capacity(droplets.len());
-    for droplet in droplets {
-        question.droplets.any_of = Some(vec![*droplet]);
-        let query = select(&question, &[Column::Id]);
-        let action = connection
-            .prepare_cached(&query.sql)?
-            .query_row(params_from_iter(&query.parameters), |row| row.get(0))
-            .optional()?;
-        found.push((*droplet, action));
-    }
-    Ok(found)
-}
-
-fn are_rare(connection: &Connection, types: &Values, most: usize) -> rusqlite::Result<bool> {
-    let Values::Only(types) = types else {
-        return Ok(false);
-    };
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let types = serde_json::json!(types).to_string();
-    let counted: i64 = connection.query_row(
-        "SELECT count(*)
-           FROM (SELECT 1 FROM actions WHERE type IN (SELECT value FROM json_each(?1)) LIMIT ?2 + 1)",
-        (types, most),
-        |row| row.get(0),
-    )?;
-    Ok(counted <= most)
-}
-
-/// Every droplet among the matches, with its first match. Requested droplets without a match follow.
-fn first_met(connection: &Connection, question: &Question<'_>) -> rusqlite::Result<Vec<Found>> {
-    let mut any_droplet = question.clone();
-    let chosen = any_droplet.droplets.any_of.take();
-    let is_chosen = |id: &DropletId| {
-        let chosen = chosen.as_ref();
-        chosen.is_none_or(|chosen| chosen.binary_search(id).is_ok())
-    };
-    let query = select(
-        &any_droplet,
-        &[Column::Id, Column::ResourceType, Column::ResourceId],
-    );
-    let mut listed_by =
-        connection.prepare("SELECT droplet_id FROM droplet_listed_actions WHERE action_id = ?1")?;
-    let mut statement = connection.prepare(&query.sql)?;
-    let mut rows = statement.query(params_from_iter(&query.parameters))?;
-    let mut met = HashSet::new();
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let action: ActionId = row.get(0)?;
-        let resource_type: Option<String> = row.get(1)?;
-        let on: Option<DropletId> = row.get(2)?;
-        let on = on.filter(|_| resource_type.as_deref() == Some("droplet"));
-        let listed: Vec<DropletId> = listed_by
-            .query_map([action], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
-        for droplet in on.into_iter().chain(listed).filter(is_chosen) {
-            if met.insert(droplet) {
-                found.push((droplet, Some(action)));
-            }
+    for droplet_id in droplets {
+        question.droplets.any_of = Some(vec![droplet_id]);
+        let action = newest(connection, &question)?;
+        if action.is_some() || chosen.is_some() {
+            found.push(Last {
+                droplet_id,
+                droplet_name: names.remove(&droplet_id),
+                action,
+            });
         }
     }
-    let missed = chosen.iter().flatten().filter(|id| !met.contains(id));
-    found.extend(missed.map(|id| (*id, None)));
+    leave_out_unarchived(connection, &mut found)?;
+    found.sort_by_cached_key(|last| {
+        let action = last.action.as_ref();
+        let newest = action.map(|action| (action.started_at.clone(), action.id));
+        (Reverse(newest), last.droplet_id)
+    });
+    found.truncate(limit);
     Ok(found)
 }
 
-fn all_droplets(connection: &Connection) -> rusqlite::Result<Vec<DropletId>> {
-    connection
-        .prepare("SELECT droplet_id FROM known_droplets")?
-        .query_map([], |row| row.get(0))?
-        .collect()
+/// Leaves out droplets without an action whose history is not archived: it may have happened to them.
+fn leave_out_unarchived(connection: &Connection, found: &mut Vec<Last>) -> Result<(), Error> {
+    let missed = found.iter().filter(|last| last.action.is_none());
+    let missed: Vec<DropletId> = missed.map(|last| last.droplet_id).collect();
+    let unarchived = not_archived(connection, Some(&missed))?;
+    let is_unarchived = |last: &Last| unarchived.binary_search(&last.droplet_id).is_ok();
+    found.retain(|last| last.action.is_some() || !is_unarchived(last));
+    Ok(())
 }
 
-fn describe(
+/// The first action of the answer.
+fn newest(
     connection: &Connection,
-    (droplet, action): Found,
-    now: Timestamp,
-) -> rusqlite::Result<Last> {
-    let name = connection
-        .prepare_cached("SELECT name FROM droplets WHERE id = ?1")?
-        .query_row([droplet], |row| row.get(0))
-        .optional()?;
-    let action = match action {
-        Some(id) => Some(
-            connection
-                .prepare_cached(ACTION)?
-                .query_row((id, now.epoch_seconds()), last_action)?,
-        ),
-        None => None,
-    };
-    Ok(Last {
-        droplet_id: droplet,
-        droplet_name: name.flatten(),
-        action,
-    })
+    question: &Question<'_>,
+) -> rusqlite::Result<Option<LastAction>> {
+    let query = select(question, &COLUMNS);
+    let mut statement = connection.prepare_cached(&query.sql)?;
+    let action = statement.query_row(params_from_iter(&query.parameters), |row| {
+        let started_at: Option<String> = row.get(3)?;
+        let start = started_at
+            .as_deref()
+            .and_then(|text| text.parse::<Timestamp>().ok());
+        let ago = |start: Timestamp| question.now.epoch_seconds() - start.epoch_seconds();
+        Ok(LastAction {
+            id: row.get(0)?,
+            kind: row.get(1)?,
+            status: row.get(2)?,
+            started_at,
+            ago_seconds: start.map(|start| ago(start).max(0)),
+            completed_at: row.get(4)?,
+            duration_seconds: row.get(5)?,
+            region_slug: row.get(6)?,
+        })
+    });
+    action.optional()
 }
 
-const ACTION: &str = "
-    SELECT id, type, status, started_at, max(?2 - unixepoch(started_at), 0) AS ago_seconds, completed_at,
-           CASE WHEN completed_at >= started_at
-                THEN unixepoch(completed_at) - unixepoch(started_at) END AS duration_seconds, region_slug
-      FROM actions
-     WHERE id = ?1";
-
-fn last_action(row: &Row<'_>) -> rusqlite::Result<LastAction> {
-    Ok(LastAction {
-        id: row.get("id")?,
-        kind: row.get("type")?,
-        status: row.get("status")?,
-        started_at: row.get("started_at")?,
-        ago_seconds: row.get("ago_seconds")?,
-        completed_at: row.get("completed_at")?,
-        duration_seconds: row.get("duration_seconds")?,
-        region_slug: row.get("region_slug")?,
-    })
-}
+const COLUMNS: [Column; 7] = [
+    Column::Id,
+    Column::Type,
+    Column::Status,
+    Column::StartedAt,
+    Column::CompletedAt,
+    Column::DurationSeconds,
+    Column::RegionSlug,
+];
 
 #[cfg(test)]
 mod tests {
@@ -437,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_to_find_them_find_the_same() {
+    fn the_last_of_each_is_the_newest_of_its_actions() {
         let connection = generated(3_000);
         for types in [
             &["type_a"][..],
@@ -451,27 +339,20 @@ mod tests {
                     ..completed(types)
                 },
                 Filter {
-                    droplets: choice(&["!3"]),
-                    ..completed(types)
-                },
-                Filter {
                     gone: Some(true),
                     ..completed(types)
                 },
             ] {
-                let latest = Filter {
-                    reverse: true,
-                    ..filter.clone()
-                };
-                let question = Question::resolve(&connection, &latest, now()).unwrap();
-                let mut by_time = first_met(&connection, &question).unwrap();
-                let chosen = question.droplets.any_of.clone();
-                let all = chosen.clone();
-                let all = all.unwrap_or_else(|| all_droplets(&connection).unwrap());
-                let mut by_droplet = of_each(&connection, &latest, &question, &all).unwrap();
-                by_droplet.retain(|(_, action)| action.is_some() || chosen.is_some());
-                by_time.sort_unstable();
-                assert_eq!(by_time, by_droplet, "{filter:?}");
+                let found = found(&connection, &filter);
+                assert_eq!(found.is_empty(), types == ["none"] && filter.gone.is_none());
+                for (droplet, newest) in found {
+                    let of_droplet = Filter {
+                        droplets: choice(&[&format!("0{droplet}")]),
+                        ..filter.clone()
+                    };
+                    let of_droplet = super::super::fixture::found(&connection, &of_droplet);
+                    assert_eq!(newest, of_droplet.last().copied(), "{droplet} {filter:?}");
+                }
             }
         }
     }

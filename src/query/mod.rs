@@ -14,7 +14,6 @@ pub mod timeline;
 pub mod verify;
 
 mod actions;
-mod archived;
 mod column;
 mod conditions;
 mod droplets;
@@ -32,14 +31,11 @@ mod suggest;
 
 pub use crate::core::similar::nearest;
 pub use actions::{actions, actions_in_order, count};
-pub use archived::not_archived;
-pub use column::{Column, UnknownColumn};
-pub use droplets::{droplets, droplets_kept};
-pub use error::Error;
-pub use filter::{Choice, Term, TermError};
-pub use filter::{DropletSelector, Filter, SeenSince};
-pub use filter::{SortKey, UnknownSortKey};
-pub use groups::{Group, TypeSelector, UnknownGroup, groups};
+pub use column::Column;
+pub use droplets::{droplets, droplets_kept, not_archived};
+pub use error::{Error, InvalidValue};
+pub use filter::{Choice, DropletSelector, Filter, SeenSince, SortKey, Term, TermError};
+pub use groups::{Group, TypeSelector, groups};
 pub use inventory::{KnownDroplet, inventory};
 pub use last::{Last, LastAction, last};
 pub use show::{
@@ -49,8 +45,8 @@ pub use strangers::{Stranger, strangers};
 pub use suggest::{Contradiction, contradictions};
 pub use suggest::{Unseen, unknown, unseen, unseen_droplets};
 
+pub(crate) use actions::scan;
 pub(crate) use droplets::one_droplet;
-pub(crate) use rows::scan;
 pub(crate) use rows::{RowsError, visit_rows};
 
 #[cfg(test)]

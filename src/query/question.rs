@@ -37,13 +37,10 @@ impl<'a> Question<'a> {
         filter: &'a Filter,
         now: Timestamp,
     ) -> Result<Self, Error> {
-        let first_run = match filter.seen_since {
-            Some(since) => Some(first_run(connection, since)?),
-            None => None,
-        };
+        let first_run = filter.seen_since.map(|since| first_run(connection, since));
         Ok(Self {
             droplets: droplets::choose(connection, filter)?,
-            first_run,
+            first_run: first_run.transpose()?,
             ..Self::without_archive(filter, now)
         })
     }

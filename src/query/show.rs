@@ -140,33 +140,24 @@ pub struct ImportDetails {
 pub fn show(connection: &Connection, id: ActionId) -> Result<Details, Error> {
     let found = connection
         .query_row(ACTION, [id], |row| {
-            let region: Option<String> = row.get("region_slug")?;
-            let kind: Option<String> = row.get("type")?;
-            let resource_type: Option<String> = row.get("resource_type")?;
-            let changed: Option<i64> = row.get("changed_run")?;
-            let first_seen: Option<i64> = row.get("first_seen_run")?;
+            let region_slug: Option<String> = row.get("region_slug")?;
             Ok(Details {
                 id: row.get("id")?,
                 status: row.get("status")?,
-                usual: usual(connection, kind.as_deref(), resource_type.as_deref())?,
-                kind,
+                kind: row.get("type")?,
                 started_at: row.get("started_at")?,
                 completed_at: row.get("completed_at")?,
                 duration_seconds: row.get("duration_seconds")?,
+                usual: usual(connection, row)?,
                 resource_id: row.get("resource_id")?,
-                resource_type,
+                resource_type: row.get("resource_type")?,
                 extra: extra(row)?,
-                region: match &region {
-                    Some(slug) => the_region(connection, slug)?,
-                    None => None,
-                },
-                region_slug: region,
+                region: the_region(connection, region_slug.as_deref())?,
+                region_slug,
                 droplets: droplets(connection, id)?,
-                first_seen: first_seen
-                    .map(|run| the_sync(connection, run))
-                    .transpose()?,
+                first_seen: the_sync(connection, row.get("first_seen_run")?)?,
                 imported: the_import(connection, row.get("first_seen_import")?)?,
-                changed: changed.map(|run| the_sync(connection, run)).transpose()?,
+                changed: the_sync(connection, row.get("changed_run")?)?,
             })
         })
         .optional()?;
@@ -234,23 +225,23 @@ fn the_import(
     connection.query_row(IMPORT, [import], read).optional()
 }
 
-fn usual(
-    connection: &Connection,
-    kind: Option<&str>,
-    resource_type: Option<&str>,
-) -> rusqlite::Result<Option<Usual>> {
+fn usual(connection: &Connection, action: &Row<'_>) -> rusqlite::Result<Option<Usual>> {
+    let kind: Option<String> = action.get("type")?;
+    let resource_type: Option<String> = action.get("resource_type")?;
     let read = |row: &Row<'_>| {
         Ok(Usual {
             actions: row.get::<_, i64>("actions")?.unsigned_abs(),
             median_seconds: row.get("median_seconds")?,
         })
     };
-    connection
-        .query_row(USUAL, (kind, resource_type), read)
-        .optional()
+    let usual = connection.query_row(USUAL, (kind, resource_type), read);
+    usual.optional()
 }
 
-fn the_region(connection: &Connection, slug: &str) -> rusqlite::Result<Option<RegionDetails>> {
+fn the_region(
+    connection: &Connection,
+    slug: Option<&str>,
+) -> rusqlite::Result<Option<RegionDetails>> {
     let read = |row: &Row<'_>| {
         let last_seen_at: String = row.get("last_seen_at")?;
         Ok(RegionDetails {
@@ -270,7 +261,7 @@ fn the_region(connection: &Connection, slug: &str) -> rusqlite::Result<Option<Re
 fn offers(
     connection: &Connection,
     sql: &str,
-    region: &str,
+    region: Option<&str>,
     region_seen_at: &str,
 ) -> rusqlite::Result<Vec<Offer>> {
     let mut statement = connection.prepare(sql)?;
@@ -306,15 +297,16 @@ fn droplets(connection: &Connection, action: ActionId) -> rusqlite::Result<Vec<D
     droplets.collect()
 }
 
-fn the_sync(connection: &Connection, run: i64) -> rusqlite::Result<SyncDetails> {
-    connection.query_row(SYNC, [run], |row| {
+fn the_sync(connection: &Connection, run: Option<i64>) -> rusqlite::Result<Option<SyncDetails>> {
+    let read = |row: &Row<'_>| {
         Ok(SyncDetails {
             id: row.get("id")?,
             started_at: row.get("started_at")?,
             finished_at: row.get("finished_at")?,
             outcome: row.get("outcome")?,
         })
-    })
+    };
+    connection.query_row(SYNC, [run], read).optional()
 }
 
 /// The JSON of `extra`. A text that is not JSON is left out; another program may have written it.

@@ -31,30 +31,24 @@ pub(super) fn select(question: &Question<'_>, columns: &[Column]) -> Statement {
     let id = place_of(Column::Id.expression(), &mut shown);
     let mut expressions = shown.join(", ");
     let mut last = String::new();
-    if filter.has_stuck_last()
-        && let Some(is_stuck) = conditions.is_stuck()
-    {
+    if let Some(is_stuck) = conditions.is_stuck() {
         let _ = write!(expressions, ", {is_stuck}");
         last = format!("{}, ", shown.len() + 1);
     }
     let matching = all_arms(question, &mut conditions, &expressions);
-    let greatest_first = format!("ORDER BY {last}{key} DESC, {id} DESC");
-    let smallest_first = format!("ORDER BY {last}{key}, {id}");
-    let order = if filter.reverse {
-        &greatest_first
-    } else {
-        &smallest_first
-    };
-    let sql = match filter.limit.map(count) {
-        None => format!("{matching}\n{order}"),
+    let order = |way: &str| format!("ORDER BY {last}{key}{way}, {id}{way}");
+    let (greatest_first, smallest_first) = (order(" DESC"), order(""));
+    let sql = match (filter.limit.map(count), filter.reverse) {
+        (None, true) => format!("{matching}\n{greatest_first}"),
+        (None, false) => format!("{matching}\n{smallest_first}"),
         // The greatest are at the other end of the index. The outer SELECT reverses them, so only these rows are kept.
-        Some(limit) => {
+        (Some(limit), is_reversed) => {
             let limit = conditions.bind(limit);
             let greatest = format!("{matching}\n{greatest_first}\nLIMIT {limit}");
-            if filter.reverse {
+            if is_reversed {
                 greatest
             } else {
-                format!("SELECT * FROM (\n{greatest}\n)\n{order}")
+                format!("SELECT * FROM (\n{greatest}\n)\n{smallest_first}")
             }
         }
     };

@@ -4,8 +4,7 @@
 //! seen, with archived values of a similar spelling. An open set of values is never checked against a fixed list alone:
 //! a new type of action is a value like any other as soon as one is archived.
 
-use super::archived::not_archived;
-use super::droplets::{is_known, one_droplet};
+use super::droplets::{is_known, not_archived, one_droplet};
 use super::filter::{Values, is_pattern};
 use super::groups::is_known_type;
 use super::question::Question;

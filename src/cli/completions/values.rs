@@ -173,7 +173,7 @@ impl Place<'_> {
             ["accounts"] => all(&accounts::COLUMNS),
             ["config", "show"] => all(&config_command::COLUMNS[1..]),
             ["droplets"] => all(&droplets::COLUMNS.map(|(name, _)| name)),
-            ["timeline"] => all(&timeline::Column::ALL.map(|column| column.heading().name)),
+            ["timeline"] => all(&timeline::COLUMNS),
             ["stats"] => all(&stats::column_names()),
             ["report"] if self.before.iter().any(|word| word == "--all") => {
                 all(&report_digest::COLUMNS)

@@ -190,7 +190,7 @@ impl Page<'_> {
         let mut all: Option<Counts> = None;
         for (_, archive) in self.each() {
             let filter = archive.known(filter);
-            let counts = Counts::read(&archive.connection, &filter, self.now, &question)?;
+            let counts = Counts::read(&archive.connection, (&filter, self.now), &question, None)?;
             match &mut all {
                 Some(all) => all.add(counts),
                 None => all = Some(counts),

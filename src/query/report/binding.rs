@@ -1,18 +1,18 @@
 //! Turns the user's values for the parameters of a report into the values for its SQL.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use serde::Serialize;
 
+use super::definition::NOW;
 use super::{Allowed, Error, Kind, Parameter, Report};
 use crate::core::model::DropletId;
 use crate::core::time::{
-    CalendarUnit, TimeError, Timestamp, Zone, duration_too_long, parse_duration, parse_since,
-    parse_until,
+    CalendarUnit, TimeError, Timestamp, Zone, parse_duration, parse_since, parse_until,
 };
-use crate::query::{self, Choice, DropletSelector, Filter, Term, TypeSelector};
+use crate::query::{self, Choice, Filter, Term, TypeSelector};
 
 /// The context that gives values their meaning.
 #[derive(Clone, Copy)]
@@ -25,10 +25,9 @@ pub struct Context<'a> {
     pub zone: &'a Zone,
 }
 
-/// The values of all parameters of a report, including the defaults.
+/// The values of all parameters of a report, including the defaults and `now`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bound {
-    pub(super) now: Timestamp,
     pub(super) values: BTreeMap<String, Value>,
 }
 
@@ -45,15 +44,15 @@ impl Bound {
         }
     }
 
+    /// The droplets that a parameter names; `None` for all.
+    fn named(&self, parameter: &Parameter) -> Option<Vec<DropletId>> {
+        serde_json::from_str(&self.text(&parameter.name)?).ok()
+    }
+
     /// The droplets that the parameters of a report name; `None` for all.
     #[must_use]
     pub fn droplets(&self, report: &Report) -> Option<Vec<DropletId>> {
-        let parameters = report.parameters.iter();
-        let of_droplets = parameters.filter(|parameter| parameter.kind == Kind::Droplets);
-        let lists = of_droplets.filter_map(|it| {
-            let text = self.text(&it.name)?;
-            serde_json::from_str::<Vec<DropletId>>(&text).ok()
-        });
+        let lists = report.of_droplets().filter_map(|it| self.named(it));
         lists.reduce(|one, other| [one, other].concat())
     }
 }
@@ -84,20 +83,12 @@ impl Report {
             tags,
             ..Filter::default()
         };
-        let tagged =
-            query::droplets_kept(connection, &filter).map_err(|source| Error::Droplets {
-                parameter: "tag".to_owned(),
-                source,
-            })?;
+        let tagged = query::droplets_kept(connection, &filter).map_err(of_archive("tag"))?;
         for parameter in self.of_droplets() {
-            // All droplets have no list.
-            let named = bound.text(&parameter.name);
-            let named: Option<BTreeSet<DropletId>> =
-                named.and_then(|list| serde_json::from_str(&list).ok());
+            let named = bound.named(parameter);
             let is_named = |id: &&DropletId| named.as_ref().is_none_or(|ids| ids.contains(*id));
             let kept: Vec<_> = tagged.iter().flatten().filter(is_named).collect();
-            let list = Value::Text(serde_json::json!(kept).to_string());
-            bound.values.insert(parameter.name.clone(), list);
+            bound.values.insert(parameter.name.clone(), list(&kept));
         }
         Ok(())
     }
@@ -118,7 +109,8 @@ impl Report {
                 known: self.parameters.iter().map(|it| it.name.clone()).collect(),
             });
         }
-        let mut values = BTreeMap::new();
+        let now = Value::Text(context.now.to_string());
+        let mut values = BTreeMap::from([(NOW.to_owned(), now)]);
         for parameter in &self.parameters {
             let text = written.get(&parameter.name).map(String::as_str);
             let value = self.value(parameter, text, context)?;
@@ -131,10 +123,7 @@ impl Report {
                 values.insert(parameter.name.clone(), periods);
             }
         }
-        Ok(Bound {
-            now: context.now,
-            values,
-        })
+        Ok(Bound { values })
     }
 
     fn value(
@@ -171,46 +160,54 @@ pub(super) fn check(parameter: &Parameter, text: &str) -> Result<(), Error> {
 /// The maximum is a thousand years: from a present time, SQLite counts back at most four thousand.
 const LONGEST_SECONDS: i64 = 1_000 * 366 * 86_400;
 
-fn plain(definition: &Parameter, text: &str, now: Timestamp, zone: &Zone) -> Result<Value, Error> {
-    let name = definition.name.as_str();
-    match definition.kind {
-        Kind::Time => time(name, parse_since(text, now, zone)),
-        Kind::End => time(name, parse_until(text, now, zone)),
-        Kind::Duration => duration(name, text),
-        Kind::Number => number(definition, text),
-        Kind::Types => types(name, text).map(|types| list(&types)),
+fn plain(parameter: &Parameter, text: &str, now: Timestamp, zone: &Zone) -> Result<Value, Error> {
+    let value = match parameter.kind {
+        Kind::Time => time(parse_since(text, now, zone)),
+        Kind::End => time(parse_until(text, now, zone)),
+        Kind::Duration => duration(text),
+        Kind::Number => number(&parameter.allowed, text),
+        Kind::Types => types(text).map(|types| list(&types)),
         Kind::Periods if text == ALL_OF_IT || unit(text).is_some() => {
             Ok(Value::Text(text.to_owned()))
         }
-        Kind::Periods => Err(Error::Period {
-            parameter: name.to_owned(),
-            input: text.to_owned(),
-        }),
-        Kind::Text => words(definition, text),
+        Kind::Periods => Err(format!(
+            "`{text}` is not a period: use month, week, day or all"
+        )),
+        Kind::Text => words(&parameter.allowed, text),
         Kind::Droplets => Ok(list(&parts(text))),
+    };
+    value.map_err(invalid(&parameter.name))
+}
+
+/// Names the parameter of a value that does not fit it.
+fn invalid(parameter: &str) -> impl FnOnce(String) -> Error {
+    move |message| Error::Value {
+        parameter: parameter.to_owned(),
+        message,
     }
 }
 
-fn time(name: &str, parsed: Result<Timestamp, TimeError>) -> Result<Value, Error> {
-    let time = parsed.map_err(|source| Error::Time {
-        parameter: name.to_owned(),
+/// Names the parameter of droplets or types that the archive does not have.
+fn of_archive(parameter: &str) -> impl FnOnce(query::Error) -> Error {
+    move |source| Error::Droplets {
+        parameter: parameter.to_owned(),
         source,
-    })?;
-    Ok(Value::Text(time.to_string()))
+    }
 }
 
-fn duration(name: &str, text: &str) -> Result<Value, Error> {
-    let seconds = parse_duration(text).and_then(|seconds| {
-        let is_too_long = seconds > LONGEST_SECONDS;
-        (!is_too_long)
-            .then_some(seconds)
-            .ok_or_else(|| duration_too_long(text))
-    });
-    let seconds = seconds.map_err(|source| Error::Duration {
-        parameter: name.to_owned(),
-        source,
-    })?;
-    Ok(Value::Text(format!("{seconds} seconds")))
+fn time(parsed: Result<Timestamp, TimeError>) -> Result<Value, String> {
+    match parsed {
+        Ok(time) => Ok(Value::Text(time.to_string())),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn duration(text: &str) -> Result<Value, String> {
+    match parse_duration(text) {
+        Ok(seconds @ ..=LONGEST_SECONDS) => Ok(Value::Text(format!("{seconds} seconds"))),
+        Ok(_) => Err(format!("`{text}` is longer than a thousand years")),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// The period that is the whole window.
@@ -244,40 +241,27 @@ fn periods(name: &str, values: &BTreeMap<String, Value>, zone: &Zone) -> Option<
     Some(Value::Text(serde_json::json!(periods).to_string()))
 }
 
-fn number(parameter: &Parameter, text: &str) -> Result<Value, Error> {
-    let (name, input) = (|| parameter.name.clone(), || text.to_owned());
-    let number = text.parse().ok().filter(|number: &f64| number.is_finite());
-    let number = number.ok_or_else(|| Error::Number {
-        parameter: name(),
-        input: input(),
-    })?;
-    match parameter.allowed {
-        Allowed::From(least) if number < f64::from(least) => Err(Error::TooSmall {
-            parameter: name(),
-            input: input(),
-            least,
-        }),
-        // A whole number that no integer holds would lose digits.
-        _ if number.abs() >= 1e15 => Err(Error::Number {
-            parameter: name(),
-            input: input(),
-        }),
+fn number(allowed: &Allowed, text: &str) -> Result<Value, String> {
+    // A whole number that no integer holds would lose digits.
+    let number = text.parse().ok().filter(|number: &f64| number.abs() < 1e15);
+    let number = number.ok_or_else(|| format!("`{text}` is not a number: 20 and 1.5 work"))?;
+    match allowed {
+        Allowed::From(least) if number < f64::from(*least) => {
+            Err(format!("`{text}` is too small: use {least} or more"))
+        }
         _ => Ok(text.parse().map_or(Value::Real(number), Value::Integer)),
     }
 }
 
-fn words(parameter: &Parameter, text: &str) -> Result<Value, Error> {
+fn words(allowed: &Allowed, text: &str) -> Result<Value, String> {
     let words = parts(text);
-    if let Allowed::Words(allowed) = &parameter.allowed
+    if let Allowed::Words(allowed) = allowed
         && let Some(word) = words
             .iter()
             .find(|word| !allowed.iter().any(|it| it == *word))
     {
-        return Err(Error::NotAllowed {
-            parameter: parameter.name.clone(),
-            input: (*word).to_owned(),
-            allowed: allowed.clone(),
-        });
+        let allowed = allowed.join(", ");
+        return Err(format!("`{word}` is invalid: use {allowed}"));
     }
     Ok(list(&words))
 }
@@ -291,13 +275,11 @@ fn list(texts: &[impl Serialize]) -> Value {
 }
 
 /// The named types; a group is replaced by its types.
-fn types(name: &str, text: &str) -> Result<Vec<String>, Error> {
+fn types(text: &str) -> Result<Vec<String>, String> {
     let mut types = Vec::new();
     for part in parts(text) {
-        let selector: TypeSelector = part.parse().map_err(|source| Error::Group {
-            parameter: name.to_owned(),
-            source,
-        })?;
+        let selector = part.parse::<TypeSelector>();
+        let selector = selector.map_err(|error| error.to_string())?;
         types.extend(selector.types().map(str::to_owned));
     }
     Ok(types)
@@ -305,16 +287,13 @@ fn types(name: &str, text: &str) -> Result<Vec<String>, Error> {
 
 /// As [`types`], with an archive. An unknown type is an error: a report on a misspelt type finds no problem.
 fn known_types(name: &str, text: &str, connection: &Connection) -> Result<Value, Error> {
-    let types = types(name, text)?;
+    let types = types(text).map_err(invalid(name))?;
     let wanted = types.iter().cloned().map(TypeSelector::Type);
     let filter = Filter {
         types: Choice::any_of(wanted),
         ..Filter::default()
     };
-    let unknown = query::unknown(connection, &filter).map_err(|source| Error::Droplets {
-        parameter: name.to_owned(),
-        source,
-    })?;
+    let unknown = query::unknown(connection, &filter).map_err(of_archive(name))?;
     match unknown.into_iter().next() {
         None => Ok(list(&types)),
         Some(unknown) => Err(Error::UnknownType {
@@ -332,21 +311,12 @@ fn droplets(name: &str, text: &str, connection: &Connection) -> Result<Value, Er
     if text == ALL {
         return Ok(Value::Text(text.to_owned()));
     }
-    let terms = parts(text).into_iter().map(str::parse);
-    let terms: Result<Vec<Term<DropletSelector>>, _> = terms.collect();
+    let terms = parts(text).into_iter().map(str::parse::<Term<_>>);
+    let terms = terms.collect::<Result<_, _>>();
     let filter = Filter {
-        droplets: terms
-            .map_err(|source| Error::Term {
-                parameter: name.to_owned(),
-                source,
-            })?
-            .into_iter()
-            .collect(),
+        droplets: terms.map_err(|error| invalid(name)(error.to_string()))?,
         ..Filter::default()
     };
-    let ids = query::droplets_kept(connection, &filter).map_err(|source| Error::Droplets {
-        parameter: name.to_owned(),
-        source,
-    })?;
+    let ids = query::droplets_kept(connection, &filter).map_err(of_archive(name))?;
     Ok(list(&ids.unwrap_or_default()))
 }

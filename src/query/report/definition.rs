@@ -1,11 +1,9 @@
 //! The definition of a report: its SQL and the contents of its header.
 
-use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 /// A named question about the archive.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// The name that chooses the report: its file name without `.sql`.
     pub name: String,
@@ -43,9 +41,10 @@ pub struct Total {
 }
 
 /// The origin of a report.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
     /// The report is part of the program.
+    #[default]
     Embedded,
     /// The report is a file of the user.
     File(PathBuf),
@@ -99,20 +98,12 @@ pub enum Allowed {
     From(u32),
 }
 
-/// A name that matches no kind.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{input}` is not a kind of parameter: use {}", Kind::ALL.map(Kind::name).join(", "))]
-pub struct UnknownKind {
-    input: String,
-}
-
 impl Report {
     /// The parameter with this name.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
-        self.parameters
-            .iter()
-            .find(|parameter| parameter.name == name)
+        let mut parameters = self.parameters.iter();
+        parameters.find(|parameter| parameter.name == name)
     }
 
     /// The first sentence of the summary, without its full stop, and the rest.
@@ -121,60 +112,29 @@ impl Report {
         let (sentence, rest) = self.summary.split_once(". ").unwrap_or((&self.summary, ""));
         (sentence.trim_end_matches('.'), rest)
     }
-
-    /// The file of the report. An embedded report has only a file name.
-    pub(super) fn path(&self) -> PathBuf {
-        match &self.origin {
-            Origin::File(path) => path.clone(),
-            Origin::Embedded => PathBuf::from(&self.name).with_extension("sql"),
-        }
-    }
 }
 
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 8] = [
-        Self::Droplets,
-        Self::Time,
-        Self::End,
-        Self::Duration,
-        Self::Number,
-        Self::Types,
-        Self::Text,
-        Self::Periods,
-    ];
-
-    /// The name in a header.
-    #[must_use]
-    pub fn name(self) -> &'static str {
+impl Origin {
+    /// The file of a report. An embedded report has only a file name.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         match self {
-            Self::Droplets => "droplets",
-            Self::Time => "time",
-            Self::End => "end",
-            Self::Duration => "duration",
-            Self::Number => "number",
-            Self::Types => "types",
-            Self::Text => "text",
-            Self::Periods => "periods",
+            Self::File(path) => path.clone(),
+            Self::Embedded => PathBuf::from(format!("{name}.sql")),
         }
     }
 }
 
-impl FromStr for Kind {
-    type Err = UnknownKind;
+/// The parameter that every report may use without declaring it.
+pub(super) const NOW: &str = "now";
 
-    fn from_str(text: &str) -> Result<Self, UnknownKind> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.name() == text)
-            .ok_or_else(|| UnknownKind {
-                input: text.to_owned(),
-            })
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
+/// The kinds of parameters, by their names in a header.
+pub(super) const KINDS: [(&str, Kind); 8] = [
+    ("droplets", Kind::Droplets),
+    ("time", Kind::Time),
+    ("end", Kind::End),
+    ("duration", Kind::Duration),
+    ("number", Kind::Number),
+    ("types", Kind::Types),
+    ("text", Kind::Text),
+    ("periods", Kind::Periods),
+];

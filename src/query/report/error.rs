@@ -1,12 +1,10 @@
 //! The errors of reports: a report is invalid, or could not be answered.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
 use crate::core::similar::did_you_mean;
-use crate::core::time::TimeError;
 use crate::query;
 
 /// A question that could not be answered.
@@ -48,65 +46,13 @@ pub enum Error {
         /// The description of the parameter.
         description: String,
     },
-    /// A value is not a valid time.
-    #[error("{}: {source}", flag(.parameter))]
-    Time {
+    /// A value does not fit its parameter.
+    #[error("{}: {message}", flag(.parameter))]
+    Value {
         /// The parameter.
         parameter: String,
-        /// The problem of the text.
-        source: TimeError,
-    },
-    /// A value is not a valid duration.
-    #[error("{}: {source}", flag(.parameter))]
-    Duration {
-        /// The parameter.
-        parameter: String,
-        /// The problem of the text.
-        source: TimeError,
-    },
-    /// A value is not a number.
-    #[error("{}: `{input}` is not a number: 20 and 1.5 work", flag(.parameter))]
-    Number {
-        /// The parameter.
-        parameter: String,
-        /// The given text.
-        input: String,
-    },
-    /// A text is not one of those that are allowed.
-    #[error("{}: `{input}` is invalid: use {}", flag(.parameter), .allowed.join(", "))]
-    NotAllowed {
-        /// The parameter.
-        parameter: String,
-        /// The given text.
-        input: String,
-        /// The allowed texts.
-        allowed: Vec<String>,
-    },
-    /// A number is less than the least that is allowed.
-    #[error("{}: `{input}` is too small: use {least} or more", flag(.parameter))]
-    TooSmall {
-        /// The parameter.
-        parameter: String,
-        /// The given text.
-        input: String,
-        /// The least number.
-        least: u32,
-    },
-    /// A value is not a period.
-    #[error("{}: `{input}` is not a period: use month, week, day or all", flag(.parameter))]
-    Period {
-        /// The parameter.
-        parameter: String,
-        /// The given text.
-        input: String,
-    },
-    /// A group of types does not exist.
-    #[error("{}: {source}", flag(.parameter))]
-    Group {
-        /// The parameter.
-        parameter: String,
-        /// The problem of the name.
-        source: query::UnknownGroup,
+        /// The problem of the text, and what to write instead.
+        message: String,
     },
     /// No archived action has this type.
     #[error("{}: no archived action has the type `{input}`{}", flag(.parameter), did_you_mean(.near))]
@@ -126,47 +72,9 @@ pub enum Error {
         /// The problem of the name.
         source: query::Error,
     },
-    /// A `!` does not say which droplet it leaves out.
-    #[error("{}: {source}", flag(.parameter))]
-    Term {
-        /// The parameter.
-        parameter: String,
-        /// The problem of the text.
-        source: query::TermError<Infallible>,
-    },
-    /// The SQL uses a parameter that the header does not declare.
-    #[error(
-        "the SQL of the report `{report}` uses {parameter}, which its header does not declare: add a line \
-         `-- parameter NAME (KIND) = DEFAULT: DESCRIPTION`"
-    )]
-    Undeclared {
-        /// The report.
-        report: String,
-        /// The parameter as it is written in the SQL.
-        parameter: String,
-    },
-    /// The header declares a parameter that the SQL does not use.
-    #[error(
-        "the report `{report}` declares the parameter `{parameter}`, but its SQL does not use it"
-    )]
-    Unused {
-        /// The report.
-        report: String,
-        /// The parameter.
-        parameter: String,
-    },
-    /// The SQL does not ask a question, or has more than one statement.
-    #[error("the report `{report}` must be one statement that only reads, SELECT or WITH … SELECT")]
-    NotAQuestion {
-        /// The report.
-        report: String,
-    },
-    /// The SQL is invalid.
-    #[error("{problem}")]
-    Sql {
-        /// The problem, with the line if SQLite reports it.
-        problem: Problem,
-    },
+    /// The SQL is invalid, more than one question, or has other parameters than the header.
+    #[error("{0}")]
+    Sql(Problem),
     /// The SQL did not run to its end.
     #[error("the report `{report}` failed")]
     Failed {

@@ -23,33 +23,8 @@
 use std::collections::BTreeMap;
 
 use super::binding;
-use super::definition::UnknownKind;
-use super::{Allowed, Kind, Parameter, Total};
-
-/// The contents of a header.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) title: String,
-    pub(super) summary: String,
-    pub(super) estimate: Option<String>,
-    pub(super) absence: Option<String>,
-    pub(super) narrow: Vec<String>,
-    pub(super) finds: Option<String>,
-    pub(super) lists: Option<String>,
-    pub(super) total: Option<Total>,
-    pub(super) parameters: Vec<Parameter>,
-}
-
-/// The problem of a header, and its line, from 1.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub(super) struct HeaderError {
-    pub(super) line: usize,
-    pub(super) message: String,
-}
-
-/// The parameter that every report may use without declaring it.
-pub(super) const NOW: &str = "now";
+use super::definition::{KINDS, NOW};
+use super::{Allowed, Kind, Origin, Parameter, Problem, Report, Total};
 
 const FORMS: &str = "use `-- title: …`, `-- summary: …`, `-- estimate: …`, `-- absence: …`, \
                      `-- narrow: COLUMN, COLUMN`, `-- finds: …`, `-- lists: …`, `-- total LABEL: COLUMNS`, \
@@ -67,68 +42,66 @@ struct Entry {
 }
 
 /// Reads the header of a report's SQL.
-pub(super) fn parse(sql: &str) -> Result<Header, HeaderError> {
-    let mut lines = Lines::default();
-    for Entry { line, text } in entries(sql)? {
-        let read = lines.add(&text);
-        read.map_err(|message| HeaderError { line, message })?;
+pub(super) fn parse(name: &str, sql: String, origin: Origin) -> Result<Report, Problem> {
+    let problem = |line, message| Problem {
+        path: origin.path(name),
+        line: Some(line),
+        message,
+    };
+    let mut report = Report::default();
+    let mut fields = BTreeMap::new();
+    for Entry { line, text } in entries(&sql).map_err(|message| problem(1, message))? {
+        let read = add(&mut report, &mut fields, &text);
+        read.map_err(|message| problem(line, message))?;
     }
-    lines.header()
+    let missing = |word: &str| {
+        let message = format!("the file must begin with comments, and `-- {word}: …` is missing");
+        problem(1, message)
+    };
+    let mut field = |word: &str| fields.remove(word);
+    let lists = field("lists");
+    Ok(Report {
+        name: name.to_owned(),
+        title: field("title").ok_or_else(|| missing("title"))?,
+        summary: field("summary").ok_or_else(|| missing("summary"))?,
+        estimate: field("estimate"),
+        absence: field("absence"),
+        narrow: names(&field("narrow").unwrap_or_default()),
+        is_check: lists.is_none(),
+        noun: field("finds").or(lists),
+        sql,
+        origin,
+        ..report
+    })
 }
 
-/// What the lines of a header say.
-#[derive(Default)]
-struct Lines {
-    /// The lines with one text each, by their word.
-    fields: BTreeMap<&'static str, String>,
-    parameters: Vec<Parameter>,
-    total: Option<Total>,
-}
-
-impl Lines {
-    fn add(&mut self, text: &str) -> Result<(), String> {
-        if let Some(text) = text.strip_prefix("parameter ") {
-            let parameter = parameter(text)?;
-            let mut others = self.parameters.iter();
-            if others.any(|other| other.name == parameter.name) {
-                return Err(format!("`{}` is declared twice", parameter.name));
-            }
-            self.parameters.push(parameter);
-            return Ok(());
+/// Adds a line to a report, or to the lines with one text each.
+fn add(
+    report: &mut Report,
+    fields: &mut BTreeMap<&'static str, String>,
+    text: &str,
+) -> Result<(), String> {
+    if let Some(text) = text.strip_prefix("parameter ") {
+        let parameter = parameter(text)?;
+        if report.parameter(&parameter.name).is_some() {
+            return Err(format!("`{}` is declared twice", parameter.name));
         }
-        let (word, value) = text
-            .split_once(": ")
-            .ok_or_else(|| format!("this is not a header line: {FORMS}"))?;
-        if let Some(label) = word.strip_prefix("total ") {
-            let (label, columns) = (label.to_owned(), names(value));
-            self.total = Some(Total { label, columns });
-            return Ok(());
-        }
-        let known = WORDS.into_iter().find(|known| *known == word);
-        let known = known.ok_or_else(|| format!("`{word}` is not a header line: {FORMS}"))?;
-        match self.fields.insert(known, value.trim().to_owned()) {
-            None => Ok(()),
-            Some(_) => Err(format!("there are two lines `{word}`")),
-        }
+        report.parameters.push(parameter);
+        return Ok(());
     }
-
-    fn header(mut self) -> Result<Header, HeaderError> {
-        let mut field = |word: &str| self.fields.remove(word);
-        let missing = |word: &str| HeaderError {
-            line: 1,
-            message: format!("the file must begin with comments, and `-- {word}: …` is missing"),
-        };
-        Ok(Header {
-            title: field("title").ok_or_else(|| missing("title"))?,
-            summary: field("summary").ok_or_else(|| missing("summary"))?,
-            estimate: field("estimate"),
-            absence: field("absence"),
-            narrow: names(&field("narrow").unwrap_or_default()),
-            finds: field("finds"),
-            lists: field("lists"),
-            total: self.total,
-            parameters: self.parameters,
-        })
+    let (word, value) = text
+        .split_once(": ")
+        .ok_or_else(|| format!("this is not a header line: {FORMS}"))?;
+    if let Some(label) = word.strip_prefix("total ") {
+        let (label, columns) = (label.to_owned(), names(value));
+        report.total = Some(Total { label, columns });
+        return Ok(());
+    }
+    let known = WORDS.into_iter().find(|known| *known == word);
+    let known = known.ok_or_else(|| format!("`{word}` is not a header line: {FORMS}"))?;
+    match fields.insert(known, value.trim().to_owned()) {
+        None => Ok(()),
+        Some(_) => Err(format!("there are two lines `{word}`")),
     }
 }
 
@@ -141,16 +114,14 @@ fn names(text: &str) -> Vec<String> {
         .collect()
 }
 
-fn entries(sql: &str) -> Result<Vec<Entry>, HeaderError> {
+fn entries(sql: &str) -> Result<Vec<Entry>, String> {
     let mut entries: Vec<Entry> = Vec::new();
     let comments = sql.lines().map_while(|line| line.strip_prefix("--"));
-    for (index, comment) in comments.enumerate() {
-        let line = index + 1;
+    for (line, comment) in (1..).zip(comments) {
         if let Some(more) = comment.strip_prefix("   ") {
-            let Some(entry) = entries.last_mut() else {
-                let message = format!("a continuation line needs a line before it: {FORMS}");
-                return Err(HeaderError { line, message });
-            };
+            let entry = entries.last_mut();
+            let entry = entry
+                .ok_or_else(|| format!("a continuation line needs a line before it: {FORMS}"))?;
             entry.text.push(' ');
             entry.text.push_str(more.trim());
         } else {
@@ -163,26 +134,28 @@ fn entries(sql: &str) -> Result<Vec<Entry>, HeaderError> {
 
 /// `since (time) = 90d: off at this time or later`
 fn parameter(text: &str) -> Result<Parameter, String> {
-    let (declared, description) = text.split_once(": ").ok_or(
-        "a parameter is written `-- parameter NAME (KIND) = DEFAULT: DESCRIPTION`, and `: DESCRIPTION` is missing",
-    )?;
+    let incomplete = |part: &str| {
+        format!(
+            "a parameter is written `-- parameter NAME (KIND) = DEFAULT: DESCRIPTION`, and {part} is missing"
+        )
+    };
+    let (declared, description) = text
+        .split_once(": ")
+        .ok_or_else(|| incomplete("`: DESCRIPTION`"))?;
     let (declared, default) = match declared.split_once('=') {
         Some((declared, default)) => (declared, Some(default.trim().to_owned())),
         None => (declared, None),
     };
+    let declared = declared.trim().strip_suffix(')');
     let (name, kind) = declared
-        .trim()
-        .strip_suffix(')')
         .and_then(|declared| declared.split_once('('))
-        .ok_or("a parameter is written `-- parameter NAME (KIND) = DEFAULT: DESCRIPTION`, and (KIND) is missing")?;
+        .ok_or_else(|| incomplete("(KIND)"))?;
     let name = name.trim();
-    if !is_name(name) {
+    if !is_name(name) || name == NOW {
         return Err(format!(
-            "`{name}` cannot be the name of a parameter: use small letters, digits and _"
+            "`{name}` cannot be the name of a parameter: use small letters, digits and _; `now` exists in every report \
+             and must not be declared"
         ));
-    }
-    if name == NOW {
-        return Err("`now` exists in every report and must not be declared".to_owned());
     }
     let (kind, allowed) = allowed(kind)?;
     let parameter = Parameter {
@@ -212,9 +185,11 @@ fn allowed(text: &str) -> Result<(Kind, Allowed), String> {
     } else {
         (text, Allowed::Anything)
     };
-    let kind: Kind = kind
-        .parse()
-        .map_err(|error: UnknownKind| error.to_string())?;
+    let known = KINDS.into_iter().find(|(name, _)| *name == kind);
+    let (_, kind) = known.ok_or_else(|| {
+        let kinds = KINDS.map(|(name, _)| name).join(", ");
+        format!("`{kind}` is not a kind of parameter: use {kinds}")
+    })?;
     match (kind, &allowed) {
         (_, Allowed::Anything)
         | (Kind::Text, Allowed::Words(_))
@@ -233,6 +208,10 @@ fn is_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(sql: &str) -> Result<Report, Problem> {
+        super::parse("mine", sql.to_owned(), Origin::Embedded)
+    }
 
     const WHOLE: &str = "\
 -- title: Mine
@@ -300,8 +279,8 @@ SELECT 1;";
         let sql =
             "-- title: T\n-- summary: S\n-- finds: outage\n-- total fleet: seconds, up_percent\n";
         let header = parse(sql).unwrap();
-        assert_eq!(header.finds.as_deref(), Some("outage"));
-        assert_eq!(header.lists, None);
+        assert_eq!(header.noun.as_deref(), Some("outage"));
+        assert!(header.is_check);
         let total = header.total.unwrap();
         assert_eq!(total.label, "fleet");
         assert_eq!(total.columns, ["seconds", "up_percent"]);
@@ -309,7 +288,9 @@ SELECT 1;";
 
     #[test]
     fn lines_may_end_as_windows_ends_them() {
-        assert_eq!(parse(&WHOLE.replace('\n', "\r\n")), parse(WHOLE));
+        let sql = WHOLE.to_owned();
+        let windows = parse(&WHOLE.replace('\n', "\r\n")).unwrap();
+        assert_eq!(Report { sql, ..windows }, parse(WHOLE).unwrap());
     }
 
     #[test]
@@ -375,8 +356,8 @@ SELECT 1;";
             ),
         ] {
             let error = parse(text).unwrap_err();
-            assert_eq!(error.line, line, "{text}");
-            assert!(error.message.contains(part), "{text}: {error}");
+            assert_eq!(error.line, Some(line), "{text}");
+            assert!(error.message.contains(part), "{text}: {error:?}");
         }
     }
 }

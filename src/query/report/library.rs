@@ -31,8 +31,6 @@ const EMBEDDED: [(&str, &str); 13] = [
     ("no-end", include_str!("questions/no-end.sql")),
 ];
 
-const EXTENSION: &str = "sql";
-
 /// The available reports.
 #[derive(Clone, Debug, Default)]
 pub struct Library {
@@ -44,10 +42,7 @@ impl Library {
     /// The embedded reports, and the files `*.sql` of `folder` by name. A missing folder has no reports.
     #[must_use]
     pub fn load(folder: Option<&Path>) -> Self {
-        let mut library = Self {
-            reports: Vec::new(),
-            problems: Vec::new(),
-        };
+        let mut library = Self::default();
         for (name, sql) in EMBEDDED {
             library.add(name, sql.to_owned(), Origin::Embedded);
         }
@@ -100,7 +95,7 @@ impl Library {
                 None => self.reports.push(report),
                 Some(name) => {
                     let message = format!("rename the parameter `{name}`: a flag has this name");
-                    self.refuse(&report.path(), None, message);
+                    self.refuse(&report.origin.path(&report.name), message);
                 }
             }
         }
@@ -111,56 +106,38 @@ impl Library {
         let paths = match sql_files(folder) {
             Ok(paths) => paths,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(error) => return self.refuse(folder, None, format!("cannot be read: {error}")),
+            Err(error) => return self.refuse(folder, format!("cannot be read: {error}")),
         };
         for path in paths {
-            let Some(name) = path.file_stem().and_then(|name| name.to_str()) else {
-                self.refuse(&path, None, NAMES.to_owned());
-                continue;
-            };
-            let name = name.to_owned();
+            // A name that is not UTF-8 is refused as any other that has no letters.
+            let name = path.file_stem().unwrap_or_default();
+            let name = name.to_string_lossy().into_owned();
             match read_text(&path) {
                 Ok(sql) => self.add(&name, sql, Origin::File(path)),
-                Err(error) => self.refuse(&path, None, format!("cannot be read: {error}")),
+                Err(error) => self.refuse(&path, format!("cannot be read: {error}")),
             }
         }
     }
 
     fn add(&mut self, name: &str, sql: String, origin: Origin) {
-        let path = match &origin {
-            Origin::File(path) => path.clone(),
-            Origin::Embedded => PathBuf::from(format!("{name}.{EXTENSION}")),
-        };
+        let path = origin.path(name);
         if !is_name(name) {
-            return self.refuse(&path, None, NAMES.to_owned());
+            return self.refuse(&path, NAMES.to_owned());
         }
         if self.reports.iter().any(|report| report.name == name) {
             let message = format!("`{name}` is a report of archiver: rename the file");
-            return self.refuse(&path, None, message);
+            return self.refuse(&path, message);
         }
-        match header::parse(&sql) {
-            Ok(header) => self.reports.push(Report {
-                name: name.to_owned(),
-                title: header.title,
-                summary: header.summary,
-                estimate: header.estimate,
-                absence: header.absence,
-                narrow: header.narrow,
-                is_check: header.lists.is_none(),
-                noun: header.finds.or(header.lists),
-                total: header.total,
-                parameters: header.parameters,
-                sql,
-                origin,
-            }),
-            Err(error) => self.refuse(&path, Some(error.line), error.message),
+        match header::parse(name, sql, origin) {
+            Ok(report) => self.reports.push(report),
+            Err(problem) => self.problems.push(problem),
         }
     }
 
-    fn refuse(&mut self, path: &Path, line: Option<usize>, message: String) {
+    fn refuse(&mut self, path: &Path, message: String) {
         self.problems.push(Problem {
             path: path.to_owned(),
-            line,
+            line: None,
             message,
         });
     }
@@ -179,10 +156,7 @@ fn sql_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == EXTENSION)
-        {
+        if path.extension() == Some("sql".as_ref()) {
             paths.push(path);
         }
     }

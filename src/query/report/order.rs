@@ -27,14 +27,11 @@ impl Report {
         if end.matches('(').count() != end.matches(')').count() {
             return RowOrder::default();
         }
-        let (terms, limit) = match end.split_once("LIMIT ") {
-            Some((terms, limit)) => (terms, Some(limit)),
-            None => (end, None),
-        };
+        let (terms, limit) = end.split_once("LIMIT ").unwrap_or((end, ""));
         let terms = terms.trim_start_matches("ORDER BY ").split(',');
         RowOrder {
             columns: terms.map_while(|term| column(before, term)).collect(),
-            limit: limit.and_then(parameter),
+            limit: parameter(limit),
         }
     }
 }

@@ -1,10 +1,9 @@
 //! Runs a report, and passes on its rows one by one.
 
-use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, Statement};
 
-use super::header::NOW;
-use super::{Bound, Error, Origin, Problem, Report};
+use super::definition::NOW;
+use super::{Bound, Error, Origin, Parameter, Problem, Report};
 use crate::output::{Heading, Look, RowWriter, Value};
 use crate::query::{RowsError, visit_rows};
 
@@ -22,23 +21,21 @@ pub fn run(
     bound: &Bound,
     writer: &mut dyn RowWriter,
 ) -> Result<u64, Error> {
-    let failed = |source| Error::Failed {
-        report: report.name.clone(),
-        source,
-    };
     let mut statement = prepare(connection, report)?;
     check_parameters(&statement, report)?;
-    for position in 1..=statement.parameter_count() {
-        let value = value_of(&statement, position, bound);
-        statement
-            .raw_bind_parameter(position, value)
-            .map_err(failed)?;
+    let failed = |source| failed(report, source);
+    for (name, value) in &bound.values {
+        let position = statement.parameter_index(&format!(":{name}"));
+        // Not every report uses the current time.
+        if let Some(position) = position.map_err(failed)? {
+            let bound = statement.raw_bind_parameter(position, value);
+            bound.map_err(failed)?;
+        }
     }
     let columns = statement.column_count();
     {
         let names = statement.column_names();
         let headings: Vec<_> = names.map(|name| heading(name, report)).collect();
-        check_narrow(&headings, report)?;
         writer.header(&headings).map_err(Error::Write)?;
     }
     let visit = &mut |values: &[Value<'_>]| writer.row(values);
@@ -51,12 +48,10 @@ pub fn run(
 /// The names of the columns; none when the SQL does not fit the archive.
 #[must_use]
 pub fn column_names(connection: &Connection, report: &Report) -> Vec<String> {
-    let statement = prepare(connection, report);
-    let names = |statement: Statement<'_>| {
-        let names = statement.column_names();
-        names.map(str::to_owned).collect()
+    let Ok(statement) = prepare(connection, report) else {
+        return Vec::new();
     };
-    statement.map(names).unwrap_or_default()
+    statement.column_names().map(str::to_owned).collect()
 }
 
 /// The heading of a column. Only the numbers of built-in reports are known to count something: a user's own may be
@@ -80,52 +75,32 @@ fn heading<'a>(name: &'a str, report: &Report) -> Heading<'a> {
     }
 }
 
-/// Checks that every column in the header's line `narrow` exists.
-fn check_narrow(headings: &[Heading<'_>], report: &Report) -> Result<(), Error> {
-    let exists = |name: &String| headings.iter().any(|heading| heading.name == name);
-    match report.narrow.iter().find(|name| !exists(name)) {
-        None => Ok(()),
-        Some(name) => Err(Error::Sql {
-            problem: Problem {
-                path: report.path(),
-                line: None,
-                message: format!(
-                    "`narrow` names the column `{name}`, which the question does not have"
-                ),
-            },
-        }),
+fn prepare<'a>(connection: &'a Connection, report: &Report) -> Result<Statement<'a>, Error> {
+    use rusqlite::Error::{Empty, MultipleStatement, SqlInputError};
+    const FORM: &str = "a report is one statement that only reads, SELECT or WITH … SELECT";
+    match connection.prepare(&report.sql) {
+        // SQLite treats ATTACH as read-only, but it has no columns.
+        Ok(statement) if statement.readonly() && statement.column_count() > 0 => Ok(statement),
+        Ok(_) | Err(MultipleStatement | Empty) => Err(invalid(report, None, FORM.to_owned())),
+        Err(SqlInputError { msg, offset, .. }) => {
+            Err(invalid(report, line_at(&report.sql, offset), msg))
+        }
+        Err(source) => Err(failed(report, source)),
     }
 }
 
-fn prepare<'a>(connection: &'a Connection, report: &Report) -> Result<Statement<'a>, Error> {
-    let not_a_question = || Error::NotAQuestion {
-        report: report.name.clone(),
-    };
-    let statement = match connection.prepare(&report.sql) {
-        Ok(statement) => statement,
-        Err(rusqlite::Error::MultipleStatement | rusqlite::Error::Empty) => {
-            return Err(not_a_question());
-        }
-        Err(rusqlite::Error::SqlInputError { msg, offset, .. }) => {
-            let problem = Problem {
-                path: report.path(),
-                line: line_at(&report.sql, offset),
-                message: msg,
-            };
-            return Err(Error::Sql { problem });
-        }
-        Err(source) => {
-            return Err(Error::Failed {
-                report: report.name.clone(),
-                source,
-            });
-        }
-    };
-    // SQLite treats ATTACH as read-only, but it has no columns.
-    if !statement.readonly() || statement.column_count() == 0 {
-        return Err(not_a_question());
-    }
-    Ok(statement)
+fn failed(report: &Report, source: rusqlite::Error) -> Error {
+    let report = report.name.clone();
+    Error::Failed { report, source }
+}
+
+fn invalid(report: &Report, line: Option<usize>, message: String) -> Error {
+    let path = report.origin.path(&report.name);
+    Error::Sql(Problem {
+        path,
+        line,
+        message,
+    })
 }
 
 /// The line, from 1, of a byte in the text. SQLite gives -1 for an unknown position.
@@ -140,38 +115,22 @@ fn check_parameters(statement: &Statement<'_>, report: &Report) -> Result<(), Er
     let used: Vec<_> = (1..=statement.parameter_count())
         .map(|position| statement.parameter_name(position).unwrap_or("?"))
         .collect();
-    for parameter in &used {
-        let is_declared = parameter
-            .strip_prefix(':')
-            .is_some_and(|name| name == NOW || report.parameter(name).is_some());
-        if !is_declared {
-            return Err(Error::Undeclared {
-                report: report.name.clone(),
-                parameter: (*parameter).to_owned(),
-            });
-        }
+    let is_declared = |name: &str| name == NOW || report.parameter(name).is_some();
+    let is_known = |name: &&&str| name.strip_prefix(':').is_some_and(is_declared);
+    if let Some(name) = used.iter().find(|name| !is_known(name)) {
+        let message = format!(
+            "the SQL uses {name}, which the header does not declare: add a line \
+             `-- parameter NAME (KIND) = DEFAULT: DESCRIPTION`"
+        );
+        return Err(invalid(report, None, message));
     }
-    for parameter in &report.parameters {
-        if !used
-            .iter()
-            .any(|used| used.strip_prefix(':') == Some(&parameter.name))
-        {
-            return Err(Error::Unused {
-                report: report.name.clone(),
-                parameter: parameter.name.clone(),
-            });
+    let is_used = |name: &str| used.iter().any(|used| used.strip_prefix(':') == Some(name));
+    match report.parameters.iter().find(|it| !is_used(&it.name)) {
+        None => Ok(()),
+        Some(Parameter { name, .. }) => {
+            let message =
+                format!("the header declares the parameter `{name}`, but the SQL does not use it");
+            Err(invalid(report, None, message))
         }
-    }
-    Ok(())
-}
-
-fn value_of(statement: &Statement<'_>, position: usize, bound: &Bound) -> SqlValue {
-    let name = statement
-        .parameter_name(position)
-        .and_then(|name| name.strip_prefix(':'));
-    match name {
-        Some(NOW) => SqlValue::Text(bound.now.to_string()),
-        Some(name) => bound.values.get(name).cloned().unwrap_or(SqlValue::Null),
-        None => SqlValue::Null,
     }
 }

@@ -15,13 +15,18 @@ pub struct WithTotal<'a> {
     total: &'a Total,
     columns: Vec<Column>,
     rows: u64,
+    /// The place of the column of weights.
+    weight: Option<usize>,
+    /// The sum of the weights. No sum of seconds is beyond what a float can hold.
+    seconds: f64,
 }
 
 enum Column {
     Empty,
     Label,
-    Sum { sum: i64, is_weight: bool },
-    Mean { weighted: f64 },
+    Sum(i64),
+    /// The sum of the values times their weights.
+    Mean(f64),
 }
 
 impl<'a> WithTotal<'a> {
@@ -32,6 +37,8 @@ impl<'a> WithTotal<'a> {
             total,
             columns: Vec::new(),
             rows: 0,
+            weight: None,
+            seconds: 0.0,
         }
     }
 
@@ -43,20 +50,15 @@ impl<'a> WithTotal<'a> {
         if self.rows == 0 {
             return Ok(());
         }
-        let weight = weight(&self.columns);
-        let values: Vec<Value<'_>> = self
-            .columns
-            .iter()
-            .map(|column| match column {
-                Column::Empty => Value::Null,
-                Column::Label => Value::Text(&self.total.label),
-                Column::Sum { sum, .. } => Value::Integer(*sum),
-                Column::Mean { weighted } => {
-                    Value::Real((weighted / weight.max(1.0) * 1_000.0).round() / 1_000.0)
-                }
-            })
-            .collect();
-        self.inner.total(&values)
+        let values = self.columns.iter().map(|column| match column {
+            Column::Empty => Value::Null,
+            Column::Label => Value::Text(&self.total.label),
+            Column::Sum(sum) => Value::Integer(*sum),
+            Column::Mean(weighted) => {
+                Value::Real((weighted / self.seconds.max(1.0) * 1_000.0).round() / 1_000.0)
+            }
+        });
+        self.inner.total(&values.collect::<Vec<_>>())
     }
 
     fn column(&self, heading: &Heading<'_>) -> Column {
@@ -66,43 +68,31 @@ impl<'a> WithTotal<'a> {
         } else if !is_summed {
             Column::Empty
         } else if heading.name.ends_with("_percent") {
-            Column::Mean { weighted: 0.0 }
+            Column::Mean(0.0)
         } else {
-            let is_weight = heading.name == WEIGHT;
-            Column::Sum { sum: 0, is_weight }
+            Column::Sum(0)
         }
     }
-}
-
-/// The sum of the weights. No sum of seconds is beyond what a float can hold.
-fn weight(columns: &[Column]) -> f64 {
-    let weight = columns.iter().find_map(|column| match column {
-        Column::Sum {
-            sum,
-            is_weight: true,
-        } => Some(*sum),
-        _ => None,
-    });
-    weight.unwrap_or_default() as f64
 }
 
 impl RowWriter for WithTotal<'_> {
     fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
         self.columns = headings.iter().map(|it| self.column(it)).collect();
+        self.weight = headings.iter().position(|it| it.name == WEIGHT);
         self.inner.header(headings)
     }
 
     fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
-        let before = weight(&self.columns);
+        let weight = match self.weight.and_then(|place| values.get(place)) {
+            Some(Value::Integer(seconds)) => *seconds as f64,
+            _ => 0.0,
+        };
+        self.seconds += weight;
         for (column, value) in self.columns.iter_mut().zip(values) {
-            if let (Column::Sum { sum, .. }, Value::Integer(number)) = (column, value) {
-                *sum = sum.saturating_add(*number);
-            }
-        }
-        let row_weight = weight(&self.columns) - before;
-        for (column, value) in self.columns.iter_mut().zip(values) {
-            if let (Column::Mean { weighted }, Value::Real(percent)) = (column, value) {
-                *weighted += percent * row_weight;
+            match (column, value) {
+                (Column::Sum(sum), Value::Integer(number)) => *sum = sum.saturating_add(*number),
+                (Column::Mean(weighted), Value::Real(percent)) => *weighted += percent * weight,
+                _ => {}
             }
         }
         self.rows += 1;

@@ -58,10 +58,6 @@ impl Refusal {
     pub(super) fn take(&self) -> Option<String> {
         lock(&self.0).take()
     }
-
-    fn note(&self, what: String) {
-        lock(&self.0).get_or_insert(what);
-    }
 }
 
 /// Makes the connection read-only. Every other operation is refused and noted.
@@ -75,7 +71,7 @@ pub(super) fn install(connection: &mut Connection) -> rusqlite::Result<Refusal> 
         match refused(&context.action) {
             None => Authorization::Allow,
             Some(what) => {
-                noted.note(what);
+                lock(&noted.0).get_or_insert(what);
                 Authorization::Deny
             }
         }
@@ -137,7 +133,7 @@ fn writing(action: &AuthAction<'_>) -> String {
 pub const LONGEST_SQL_BYTES: usize = 1 << 20;
 
 /// The maximum memory of a statement, in bytes, including sorting and grouping. The limit holds for the whole process.
-pub const MOST_MEMORY_BYTES: usize = 1 << 30;
+pub const MOST_MEMORY_BYTES: i64 = 1 << 30;
 
 /// The maximum length, in bytes, of a text, BLOB or row that a statement makes. A text or BLOB that a sync run archives
 /// has at most 1 MiB. The limit matters because a single slow step takes longer with each byte.
@@ -151,26 +147,17 @@ const LONGEST_PATTERN_BYTES: i32 = 512;
 /// # Errors
 /// When SQLite does not accept a limit.
 pub(super) fn set(connection: &Connection) -> rusqlite::Result<()> {
-    for (limit, most) in [
-        (Limit::SQLITE_LIMIT_ATTACHED, 0),
-        (Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE_BYTES),
-        (
-            Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH,
-            LONGEST_PATTERN_BYTES,
-        ),
-    ] {
-        connection.set_limit(limit, most)?;
-    }
+    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE_BYTES)?;
+    connection.set_limit(
+        Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH,
+        LONGEST_PATTERN_BYTES,
+    )?;
     // Otherwise SQLite takes a misspelt column in double quotes for a text, and compares every row with that text.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     // Memory has a limit; a temporary file has none.
     connection.pragma_update(None, "temp_store", "memory")?;
-    connection.pragma_update_and_check(
-        None,
-        "hard_heap_limit",
-        i64::try_from(MOST_MEMORY_BYTES).unwrap_or(i64::MAX),
-        |_| Ok(()),
-    )
+    connection.pragma_update_and_check(None, "hard_heap_limit", MOST_MEMORY_BYTES, |_| Ok(()))
 }
 
 #[cfg(test)]

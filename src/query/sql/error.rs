@@ -2,7 +2,11 @@
 
 use std::io;
 
-use super::authorizer::{LONGEST_SQL_BYTES, LONGEST_VALUE_BYTES, MOST_MEMORY_BYTES};
+use rusqlite::{Connection, ErrorCode};
+
+use super::authorizer::{LONGEST_SQL_BYTES, LONGEST_VALUE_BYTES, MOST_MEMORY_BYTES, Refusal};
+use crate::core::similar::nearest;
+use crate::query::rows::first_column;
 
 /// SQLite's message for a value that exceeds its limit.
 const TOO_BIG: &str = "string or blob too big";
@@ -20,11 +24,8 @@ pub enum Error {
     #[error("the SQL contains a NUL character")]
     Nul,
     /// The SQL has more than one statement.
-    #[error("a second statement, {word}, is refused: only one statement runs at a time")]
-    Second {
-        /// The first word of the second statement.
-        word: String,
-    },
+    #[error("a second statement is refused: only one statement runs at a time")]
+    Second,
     /// The statement does more than read.
     #[error("{what} is refused: the archive is only read here")]
     Refused {
@@ -39,7 +40,7 @@ pub enum Error {
         /// The place, if SQLite reports one.
         place: Option<Place>,
         /// The suggestion for a name that SQLite does not know.
-        meant: Meant,
+        hint: Option<String>,
     },
     /// A parameter without a value.
     #[error("the parameter {name} has no value")]
@@ -69,19 +70,10 @@ pub enum Error {
     },
     /// The archive could not be read.
     #[error("cannot read the archive")]
-    Read(#[source] rusqlite::Error),
+    Read(#[from] rusqlite::Error),
     /// The rows were found, but the receiver could not take them. A closed pipe is one cause.
     #[error("cannot write the rows")]
     Write(#[source] io::Error),
-}
-
-/// A suggestion for a name that SQLite does not know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Meant {
-    /// Names with a similar spelling; maybe none.
-    OneOf(Vec<String>),
-    /// Tables and views that have a column of this name, unlike those of the statement.
-    ColumnOf(Vec<String>),
 }
 
 /// A place in SQL.
@@ -116,13 +108,11 @@ impl Error {
             Self::Empty => {
                 "for example: archiver sql 'SELECT type, count(*) FROM actions GROUP BY type'"
             }
-            Self::Second { .. } => "run them one by one",
+            Self::Second => "run them one by one",
             Self::Refused { .. } => {
                 "only `archiver sync` writes to the archive; copy it, and use sqlite3 on the copy"
             }
-            Self::Rejected { message, meant, .. } if message.starts_with("no such ") => {
-                return Some(meant.hint());
-            }
+            Self::Rejected { hint, .. } => return hint.clone(),
             Self::Unbound { name } if name.starts_with(':') => {
                 return Some(format!("give it one: --param {}=VALUE", &name[1..]));
             }
@@ -146,34 +136,130 @@ impl Error {
     }
 }
 
-impl Meant {
-    fn hint(&self) -> String {
-        const SCHEMA: &str = "`archiver schema` shows all tables and columns";
-        match self {
-            Self::OneOf(names) if names.is_empty() => SCHEMA.to_owned(),
-            Self::OneOf(names) => format!("did you mean {}? {SCHEMA}", names.join(", ")),
-            Self::ColumnOf(relations) => {
-                format!("it is a column of {}; {SCHEMA}", relations.join(", "))
-            }
+/// Converts an error of SQLite.
+pub(super) fn explained(
+    connection: &Connection,
+    sql: &str,
+    refusal: &Refusal,
+    error: rusqlite::Error,
+) -> Error {
+    if let Some(what) = refusal.take() {
+        return Error::Refused { what };
+    }
+    match (error.sqlite_error_code(), error) {
+        (_, rusqlite::Error::SqlInputError { msg, offset, .. }) => {
+            rejected(connection, sql, msg, usize::try_from(offset).ok())
         }
+        (Some(ErrorCode::OperationInterrupted), _) => Error::Stopped,
+        (Some(ErrorCode::OutOfMemory), _) => Error::TooMuchMemory,
+        (
+            Some(ErrorCode::Unknown | ErrorCode::TooBig | ErrorCode::TypeMismatch),
+            rusqlite::Error::SqliteFailure(_, Some(message)),
+        ) => rejected(connection, sql, message, None),
+        (_, error) => Error::Read(error),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_is_a_line_and_where_in_it() {
-        let sql = "SELECT id,\n       tpye\n  FROM actions";
-        let place = Place::at(sql, sql.find("tpye").unwrap()).unwrap();
-        assert_eq!(place.line_number, 2);
-        assert_eq!(
-            (place.before.as_str(), place.after.as_str()),
-            ("       ", "tpye")
-        );
-        assert_eq!(Place::at("SELECT", 6).unwrap().before, "SELECT");
-        assert_eq!(Place::at("é", 1), None);
-        assert_eq!(Place::at("", 7), None);
+fn rejected(connection: &Connection, sql: &str, message: String, offset: Option<usize>) -> Error {
+    // SQLite refuses to write to its own tables before it asks the authorizer.
+    if message.ends_with("may not be modified") {
+        let what = "a change of the schema".to_owned();
+        return Error::Refused { what };
     }
+    Error::Rejected {
+        place: offset.and_then(|offset| Place::at(sql, offset)),
+        hint: meant(connection, &message),
+        message,
+    }
+}
+
+const NO_TABLE: &str = "no such table: ";
+const NO_COLUMN: &str = "no such column: ";
+const SCHEMA: &str = "`archiver schema` shows all tables and columns";
+
+/// What the user may have meant by a name that SQLite does not know. A suggestion is optional: without one the message
+/// is enough.
+fn meant(connection: &Connection, message: &str) -> Option<String> {
+    if !message.starts_with("no such ") {
+        return None;
+    }
+    let elsewhere = elsewhere(connection, message).unwrap_or_default();
+    if !elsewhere.is_empty() {
+        let relations = elsewhere.join(", ");
+        return Some(format!("it is a column of {relations}; {SCHEMA}"));
+    }
+    let mut near = of_account(connection, message).unwrap_or_default();
+    if near.is_empty() {
+        near = self::near(connection, message).unwrap_or_default();
+    }
+    Some(match near.join(", ").as_str() {
+        "" => SCHEMA.to_owned(),
+        near => format!("did you mean {near}? {SCHEMA}"),
+    })
+}
+
+/// The name in a message such as `no such column: actions.tpye`.
+fn unknown_name<'a>(message: &'a str, what: &str) -> Option<&'a str> {
+    let name = message.strip_prefix(what)?;
+    let name = name.split(" - ").next().unwrap_or(name);
+    Some(name.rsplit('.').next().unwrap_or(name).trim_matches('"'))
+}
+
+/// The tables and views that have the column that SQLite does not find in those of the statement.
+fn elsewhere(connection: &Connection, message: &str) -> rusqlite::Result<Vec<String>> {
+    const HAVING: &str = "
+        SELECT object.name
+          FROM (SELECT * FROM sqlite_schema UNION ALL SELECT * FROM sqlite_temp_schema) AS object,
+               pragma_table_info(object.name) AS info
+         WHERE object.type IN ('table', 'view') AND info.name = ?1 COLLATE NOCASE
+         ORDER BY object.type, object.name
+         LIMIT 3";
+    let Some(name) = unknown_name(message, NO_COLUMN) else {
+        return Ok(Vec::new());
+    };
+    first_column(connection, HAVING, [name])
+}
+
+/// The tables and views of this name in the archives of several accounts, each with its account.
+fn of_account(connection: &Connection, message: &str) -> rusqlite::Result<Vec<String>> {
+    const SAME_NAME: &str = r#"
+        SELECT iif(schema GLOB '[0-9-]*' OR schema GLOB '*-*', '"' || schema || '"', schema) || '.' || name
+          FROM pragma_table_list
+         WHERE schema NOT IN ('main', 'temp') AND name = ?1 COLLATE NOCASE
+         ORDER BY schema"#;
+    let Some(name) = unknown_name(message, NO_TABLE) else {
+        return Ok(Vec::new());
+    };
+    let known: Vec<String> = first_column(connection, SAME_NAME, [name])?;
+    let written = message.trim_start_matches(NO_TABLE);
+    Ok(match nearest(written, known.iter().map(String::as_str)) {
+        none if none.is_empty() => known.into_iter().take(3).collect(),
+        near => near,
+    })
+}
+
+/// Suggestions for a name that SQLite does not know.
+fn near(connection: &Connection, message: &str) -> rusqlite::Result<Vec<String>> {
+    const TABLES: &str = "
+        SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')
+         UNION ALL
+        SELECT name FROM sqlite_temp_schema";
+    const COLUMNS: &str = "
+        SELECT DISTINCT info.name
+          FROM (SELECT * FROM sqlite_schema UNION ALL SELECT * FROM sqlite_temp_schema) AS object,
+               pragma_table_info(object.name) AS info
+         WHERE object.type IN ('table', 'view')";
+    const FUNCTIONS: &str = "SELECT DISTINCT name FROM pragma_function_list";
+    for (what, names) in [
+        (NO_TABLE, TABLES),
+        (NO_COLUMN, COLUMNS),
+        ("no such function: ", FUNCTIONS),
+    ] {
+        let Some(name) = unknown_name(message, what) else {
+            continue;
+        };
+        let known: Vec<String> = first_column(connection, names, [])?;
+        return Ok(nearest(name, known.iter().map(String::as_str)));
+    }
+    Ok(Vec::new())
 }

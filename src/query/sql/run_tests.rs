@@ -74,24 +74,26 @@ fn no_statement_or_two_are_refused() {
         error_of(&format!("SELECT '{}'", "x".repeat(LONGEST_SQL_BYTES))),
         Error::TooLong
     ));
-    for (sql, words) in [
-        ("SELECT 1; DELETE FROM actions", "statement, DELETE,"),
-        ("SELECT 1; select 2", "statement, SELECT,"),
-        ("SELECT 1; )", "statement, ),"),
+    for sql in [
+        "SELECT 1; DELETE FROM actions",
+        "SELECT 1; select 2",
+        "SELECT 1; )",
+        "SELECT ';'; SELECT \";\", [;] -- ;",
+        "SELECT 1;; /* ; */ ;x",
     ] {
-        let message = error_of(sql).to_string();
-        assert!(message.contains(words), "{sql}: {message}");
+        let error = error_of(sql);
+        assert!(matches!(error, Error::Second), "{sql}: {error}");
     }
 }
 
 #[test]
 fn what_writes_is_refused_by_its_name() {
     for (sql, what) in [
-        ("delete from actions", "DELETE"),
+        ("delete from actions", "DELETE from actions"),
         ("VACUUM INTO 'x.db'", "VACUUM"),
         (
             "CREATE TRIGGER x AFTER INSERT ON actions BEGIN SELECT 1; END",
-            "CREATE",
+            "an operation that does more than read",
         ),
         (
             "WITH x AS (SELECT 1) DELETE FROM actions",
@@ -142,7 +144,7 @@ fn a_slip_is_said_with_its_place_and_what_was_meant() {
         let Error::Rejected {
             message: said,
             place,
-            meant: Meant::OneOf(near),
+            hint: Some(hint),
         } = error_of(sql)
         else {
             panic!("{sql}");
@@ -154,7 +156,7 @@ fn a_slip_is_said_with_its_place_and_what_was_meant() {
         } else {
             assert!(message.starts_with("no such table"), "{sql}");
         }
-        assert!(near.iter().any(|name| name == meant), "{sql}: {near:?}");
+        assert!(hint.contains(meant), "{sql}: {hint}");
     }
     let elsewhere = error_of("SELECT gone_at FROM actions").hint().unwrap();
     assert!(
@@ -167,7 +169,7 @@ fn a_slip_is_said_with_its_place_and_what_was_meant() {
     assert_eq!(error_of("SELECT 1 +").hint(), None);
     let Error::Rejected {
         place: Some(place), ..
-    } = error_of(";\n SELEC 1")
+    } = error_of("\n SELEC 1")
     else {
         panic!("no place");
     };

@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
 
+use rusqlite::types::Value as Cell;
+
 use super::groups::Part;
 use super::tally::Tally;
 use super::{Counts, Dimension, Measure, Names, PLACES, Question};
@@ -31,6 +33,8 @@ const DURATIONS: [Columns; 5] = [
     ["p95_seconds", "p95_before_seconds", "p95_change_seconds"],
     ["max_seconds", "max_before_seconds", "max_change_seconds"],
 ];
+
+type Groups = BTreeMap<Vec<Part>, Tally>;
 
 /// A group, in the window and in the one before.
 struct Compared {
@@ -77,29 +81,20 @@ fn values<'a>(
     before: Option<&Tally>,
     measure: Measure,
 ) -> Vec<Value<'a>> {
-    let cells = cells.iter().map(Cell::value);
+    let cells = cells.iter().map(shown);
     cells.chain(measured(now, before, measure)).collect()
 }
 
-fn joined(
-    groups: BTreeMap<Vec<Part>, Tally>,
-    mut before: BTreeMap<Vec<Part>, Tally>,
-) -> Vec<Compared> {
-    let mut joined: Vec<_> = groups
-        .into_iter()
-        .map(|(parts, now)| Compared {
-            before: before.remove(&parts).unwrap_or_default(),
-            parts,
-            now,
-        })
-        .collect();
-    joined.extend(before.into_iter().map(|(parts, before)| Compared {
-        parts,
-        now: Tally::default(),
-        before,
-    }));
-    joined.sort_by(|one, other| one.parts.cmp(&other.parts));
-    joined
+/// All groups, in the order of their parts.
+fn joined(groups: Groups, before: Groups) -> Vec<Compared> {
+    let mut joined: BTreeMap<Vec<Part>, [Tally; 2]> = BTreeMap::new();
+    for (window, groups) in [groups, before].into_iter().enumerate() {
+        for (parts, tally) in groups {
+            joined.entry(parts).or_default()[window] = tally;
+        }
+    }
+    let compared = |(parts, [now, before]): (_, [Tally; 2])| Compared { parts, now, before };
+    joined.into_iter().map(compared).collect()
 }
 
 fn kept(mut groups: Vec<Compared>, question: &Question) -> Vec<Compared> {
@@ -109,12 +104,9 @@ fn kept(mut groups: Vec<Compared>, question: &Question) -> Vec<Compared> {
             && (has_failed || !question.only_errored)
     });
     if let Some(top) = question.top {
-        groups.sort_by_key(|group| {
-            Reverse(if question.only_errored {
-                group.now.errored
-            } else {
-                group.now.count
-            })
+        groups.sort_by_key(|group| match question.only_errored {
+            true => Reverse(group.now.errored),
+            false => Reverse(group.now.count),
         });
         groups.truncate(top);
     }
@@ -148,26 +140,18 @@ fn headings(question: &Question, is_compared: bool, greatest: i64) -> Vec<Headin
     headings
 }
 
-enum Cell {
-    Null,
-    Number(i64),
-    Text(String),
-}
-
-impl Cell {
-    fn value(&self) -> Value<'_> {
-        match self {
-            Self::Null => Value::Null,
-            Self::Number(number) => Value::Integer(*number),
-            Self::Text(text) => Value::Text(text),
-        }
+fn shown(cell: &Cell) -> Value<'_> {
+    match cell {
+        Cell::Integer(number) => Value::Integer(*number),
+        Cell::Text(text) => Value::Text(text),
+        _ => Value::Null,
     }
 }
 
 /// What the group is.
 fn cells(parts: &[Part], question: &Question, names: &Names) -> Vec<Cell> {
-    let accounts = question.by.iter().zip(parts);
-    let account = accounts.into_iter().find_map(|it| match it {
+    let mut by = question.by.iter().zip(parts);
+    let account = by.find_map(|it| match it {
         (Dimension::Account, Part::Name(name)) => Some(name.clone()),
         _ => None,
     });
@@ -176,12 +160,12 @@ fn cells(parts: &[Part], question: &Question, names: &Names) -> Vec<Cell> {
         match (dimension, part) {
             (Dimension::Droplet, Part::Number(id)) => {
                 let name = names.get(&(account.clone(), *id)).cloned();
-                cells.extend([Cell::Number(*id), name.map_or(Cell::Null, Cell::Text)]);
+                cells.extend([Cell::Integer(*id), name.into()]);
             }
             (Dimension::Droplet, _) => cells.extend([Cell::Null, Cell::Null]),
             (Dimension::Started(unit), Part::Number(number)) => {
                 let number = i32::try_from(*number).ok();
-                cells.push(number.map_or(Cell::Null, |number| Cell::Text(unit.text(number))));
+                cells.push(number.map(|number| unit.text(number)).into());
             }
             (_, Part::Name(name)) => cells.push(Cell::Text(name.clone())),
             (_, Part::Unknown | Part::Number(_)) => cells.push(Cell::Null),

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use crate::core::time::CalendarUnit;
 use crate::output::Heading;
-use crate::query::Column;
+use crate::query::{Column, InvalidValue};
 
 /// A dimension by which actions are grouped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,13 +29,6 @@ pub enum Dimension {
 
 /// The name of the account's column.
 pub const ACCOUNT: &str = "account";
-
-/// A name that matches no dimension.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot count by `{input}`: use {}", Dimension::ALL.map(Dimension::name).join(", "))]
-pub struct UnknownDimension {
-    input: String,
-}
 
 impl Dimension {
     /// Every dimension.
@@ -117,10 +110,10 @@ const DROPLETS: &str = "
                  AND (actions.resource_type IS NOT 'droplet' OR actions.resource_id IS NOT listed.droplet_id)), '')";
 
 impl FromStr for Dimension {
-    type Err = UnknownDimension;
+    type Err = InvalidValue;
 
     /// The name of a column chooses the dimension too: `resource_type`, `region_slug`, `droplet_id`.
-    fn from_str(text: &str) -> Result<Self, UnknownDimension> {
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let plain = text.to_ascii_lowercase().replace('_', "-");
         let name = ["-slug", "-id", "-name"]
             .into_iter()
@@ -129,8 +122,9 @@ impl FromStr for Dimension {
         Self::ALL
             .into_iter()
             .find(|dimension| dimension.name() == name)
-            .ok_or_else(|| UnknownDimension {
-                input: text.to_owned(),
+            .ok_or_else(|| {
+                let names = Self::ALL.map(Self::name).join(", ");
+                InvalidValue(format!("cannot count by `{text}`: use {names}"))
             })
     }
 }

@@ -55,16 +55,16 @@ const FAILED: &[u8] = b"errored";
 /// When a droplet's name or a tag in the filter is unknown or ambiguous, or the archive cannot be read.
 pub(super) fn read(
     connection: &Connection,
-    filter: &Filter,
-    now: Timestamp,
+    (filter, now): (&Filter, Timestamp),
     question: &Question,
+    account: Option<&str>,
 ) -> Result<Counted, Error> {
     let mut grouping = Grouping::new(connection, question)?;
     let expressions = grouping.expressions();
     scan(connection, filter, now, &expressions, &mut |row| {
         grouping.add(row)
     })?;
-    Ok(grouping.counted())
+    Ok(grouping.counted(account))
 }
 
 struct Grouping<'a> {
@@ -109,59 +109,59 @@ impl<'a> Grouping<'a> {
     }
 
     fn add(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
-        let mut key = Key::default();
-        let mut droplets = None;
-        for (place, (dimension, names)) in self.dimensions.iter_mut().enumerate() {
-            let value = text(row, place + 1)?;
-            key[place] = match (*dimension, value) {
-                (_, None) => None,
-                (Dimension::Started(unit), Some(value)) => instant(value).map(|time| {
-                    let (first, last) = self.started.unwrap_or((time, time));
-                    self.started = Some((first.min(time), last.max(time)));
-                    i64::from(unit.at(time, self.zone))
-                }),
-                (Dimension::Droplet | Dimension::Tag, Some(value)) => {
-                    droplets = Some(value);
-                    None
-                }
-                (_, Some(value)) => Some(names.number(value)),
-            };
-        }
         let has_failed = text(row, 0)? == Some(FAILED);
         let seconds = match self.measure {
             Measure::Errors => None,
             Measure::Durations => duration(row, self.dimensions.len() + 1)?,
         };
         self.total.add(has_failed, seconds);
-        let Some(droplets) = droplets else {
-            self.count(key, has_failed, seconds);
-            return Ok(());
-        };
-        for place in self.tags.places(droplets) {
+        let (mut key, droplets) = self.key(row)?;
+        for (droplet, tag) in self.tags.places(droplets) {
             for (part, (dimension, _)) in key.iter_mut().zip(&self.dimensions) {
                 match dimension {
-                    Dimension::Droplet => *part = place.droplet,
-                    Dimension::Tag => *part = place.tag,
+                    Dimension::Droplet => *part = droplet,
+                    Dimension::Tag => *part = tag,
                     _ => {}
                 }
             }
-            self.count(key, has_failed, seconds);
+            let tally = self.tallies.entry(key).or_default();
+            tally.add(has_failed, seconds);
         }
         Ok(())
     }
 
-    fn count(&mut self, key: Key, has_failed: bool, seconds: Option<i64>) {
-        let tally = self.tallies.entry(key).or_default();
-        tally.add(has_failed, seconds);
+    /// The parts of an action's group that its droplets do not decide, and the list of its droplets.
+    fn key<'row>(&mut self, row: &'row Row<'_>) -> rusqlite::Result<(Key, &'row [u8])> {
+        let mut key = Key::default();
+        let mut droplets: &[u8] = &[];
+        for (place, (dimension, names)) in self.dimensions.iter_mut().enumerate() {
+            let Some(value) = text(row, place + 1)? else {
+                continue;
+            };
+            key[place] = match *dimension {
+                Dimension::Started(unit) => instant(value).map(|time| {
+                    let (first, last) = self.started.unwrap_or((time, time));
+                    self.started = Some((first.min(time), last.max(time)));
+                    i64::from(unit.at(time, self.zone))
+                }),
+                Dimension::Droplet | Dimension::Tag => {
+                    droplets = value;
+                    None
+                }
+                _ => Some(names.number(value)),
+            };
+        }
+        Ok((key, droplets))
     }
 
-    fn counted(self) -> Counted {
-        let part = |(dimension, names): &(Dimension, Names), number: Option<i64>| match number {
-            None => Part::Unknown,
-            Some(number) => match dimension {
-                Dimension::Droplet | Dimension::Started(_) => Part::Number(number),
-                _ => names.name(number),
-            },
+    fn counted(self, account: Option<&str>) -> Counted {
+        let part = |(dimension, names): &(Dimension, Names), number: Option<i64>| match (
+            dimension, number, account,
+        ) {
+            (Dimension::Account, _, Some(account)) => Part::Name(account.to_owned()),
+            (_, None, _) => Part::Unknown,
+            (Dimension::Droplet | Dimension::Started(_), Some(number), _) => Part::Number(number),
+            (_, Some(number), _) => names.name(number),
         };
         let parts = |key: Key| {
             let numbers = self.dimensions.iter().zip(key);
@@ -179,12 +179,8 @@ impl<'a> Grouping<'a> {
     }
 }
 
-/// A droplet and one of its tags, by number; `None` where it is not asked for or there is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    droplet: Option<DropletId>,
-    tag: Option<i64>,
-}
+/// A droplet and the number of one of its tags; `None` where it is not asked for or there is none.
+type Place = (Option<DropletId>, Option<i64>);
 
 /// The tags of all droplets.
 struct Tags {
@@ -217,31 +213,21 @@ impl Tags {
     fn places(&self, list: &[u8]) -> Vec<Place> {
         let mut places = Vec::with_capacity(1);
         for id in numbers(list) {
-            let place = Place {
-                droplet: self.has_droplets.then_some(id),
-                tag: None,
-            };
-            let of_droplets = self.of_droplets.as_ref();
-            match of_droplets.and_then(|tags| tags.get(&id)) {
-                None => places.push(place),
-                Some(tags) => places.extend(tags.iter().map(|tag| Place {
-                    tag: Some(*tag),
-                    ..place
-                })),
+            let droplet = self.has_droplets.then_some(id);
+            match self.of_droplets.as_ref().and_then(|tags| tags.get(&id)) {
+                None => places.push((droplet, None)),
+                Some(tags) => places.extend(tags.iter().map(|tag| (droplet, Some(*tag)))),
             }
         }
         if !self.has_droplets {
             places.sort_unstable();
             places.dedup();
             if places.len() > 1 {
-                places.retain(|place| place.tag.is_some());
+                places.retain(|(_, tag)| tag.is_some());
             }
         }
         if places.is_empty() {
-            places.push(Place {
-                droplet: None,
-                tag: None,
-            });
+            places.push(Place::default());
         }
         places
     }
@@ -301,11 +287,9 @@ fn instant(text: &[u8]) -> Option<Timestamp> {
 fn duration(row: &Row<'_>, position: usize) -> rusqlite::Result<Option<i64>> {
     let started_at = text(row, position)?.and_then(instant);
     let completed_at = text(row, position + 1)?.and_then(instant);
-    let (Some(started_at), Some(completed_at)) = (started_at, completed_at) else {
-        return Ok(None);
-    };
-    let seconds = completed_at.epoch_seconds() - started_at.epoch_seconds();
-    Ok(Some(seconds).filter(|seconds| *seconds >= 0))
+    let ends = started_at.zip(completed_at);
+    let seconds = ends.map(|(start, end)| end.epoch_seconds() - start.epoch_seconds());
+    Ok(seconds.filter(|seconds| *seconds >= 0))
 }
 
 fn numbers(list: &[u8]) -> impl Iterator<Item = i64> {

@@ -11,18 +11,18 @@ mod periods;
 mod tally;
 
 pub use answer::column_names;
-pub use dimension::{ACCOUNT, Dimension, UnknownDimension};
+pub use dimension::{ACCOUNT, Dimension};
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use groups::{Counted, Part};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use tally::Tally;
 
 use crate::core::model::DropletId;
 use crate::core::time::{Timestamp, Zone};
 use crate::output::RowWriter;
+use crate::query::rows::names as names_of_droplets;
 use crate::query::{Error, Filter};
 
 /// The maximum number of dimensions. More would make too many groups to read.
@@ -102,7 +102,7 @@ pub fn stats(
     question: &Question,
     writer: &mut dyn RowWriter,
 ) -> Result<u64, Error> {
-    let counts = Counts::read(connection, filter, now, question)?;
+    let counts = Counts::read(connection, (filter, now), question, None)?;
     let matching = counts.matching();
     counts.write(question, writer)?;
     Ok(matching)
@@ -120,57 +120,36 @@ pub struct Counts {
 type Names = HashMap<(Option<String>, DropletId), String>;
 
 impl Counts {
-    /// Counts the matching actions of an archive, as [`stats`].
+    /// Counts the matching actions of an archive, as [`stats`]. All groups are in the one of its account, where the
+    /// account is a dimension.
     ///
     /// # Errors
     /// As [`stats`].
     pub fn read(
         connection: &Connection,
-        filter: &Filter,
-        now: Timestamp,
+        (filter, now): (&Filter, Timestamp),
         question: &Question,
+        account: Option<&str>,
     ) -> Result<Self, Error> {
-        let counted = counted(connection, filter, now, question)?;
-        let before = match question.before {
-            None => None,
-            Some((since, until)) => {
-                let filter = Filter {
-                    since: Some(since),
-                    until: Some(until),
-                    ..filter.clone()
-                };
-                Some(self::counted(connection, &filter, now, question)?)
-            }
-        };
-        let mut counts = Self {
-            counted,
-            before,
-            names: Names::new(),
-        };
-        counts.learn_names(connection, question)?;
-        Ok(counts)
-    }
-
-    /// Puts all groups into the one of this account, where the account is a dimension.
-    pub fn set_account(&mut self, account: &str, question: &Question) {
-        let is_account = |dimension: &Dimension| *dimension == Dimension::Account;
-        let Some(place) = question.by.iter().position(is_account) else {
-            return;
-        };
-        for counted in [Some(&mut self.counted), self.before.as_mut()]
-            .into_iter()
-            .flatten()
-        {
-            let groups = std::mem::take(&mut counted.groups).into_iter();
-            let placed = groups.map(|(mut parts, tally)| {
-                parts[place] = Part::Name(account.to_owned());
-                (parts, tally)
-            });
-            counted.groups = placed.collect();
+        let account = account.filter(|_| question.by.contains(&Dimension::Account));
+        let counted = |filter: &Filter| counted(connection, (filter, now), question, account);
+        let before = question.before.map(|(since, until)| {
+            counted(&Filter {
+                since: Some(since),
+                until: Some(until),
+                ..filter.clone()
+            })
+        });
+        let mut names = Names::new();
+        if question.by.contains(&Dimension::Droplet) {
+            let known = names_of_droplets(connection)?.into_iter();
+            names.extend(known.map(|(id, name)| ((account.map(str::to_owned), id), name)));
         }
-        let names = std::mem::take(&mut self.names).into_iter();
-        let placed = names.map(|((_, id), name)| ((Some(account.to_owned()), id), name));
-        self.names = placed.collect();
+        Ok(Self {
+            counted: counted(filter)?,
+            before: before.transpose()?,
+            names,
+        })
     }
 
     /// Adds the counts of the same question to another archive.
@@ -200,43 +179,15 @@ impl Counts {
         }
         answer::write(self, question, writer).map_err(Error::Write)
     }
-
-    /// Reads the names of the droplets that have a group.
-    fn learn_names(&mut self, connection: &Connection, question: &Question) -> Result<(), Error> {
-        let is_droplet = |dimension: &Dimension| *dimension == Dimension::Droplet;
-        let Some(place) = question.by.iter().position(is_droplet) else {
-            return Ok(());
-        };
-        let mut statement = connection.prepare("SELECT name FROM droplets WHERE id = ?1")?;
-        let counted = [Some(&self.counted), self.before.as_ref()];
-        for parts in counted
-            .into_iter()
-            .flatten()
-            .flat_map(|it| it.groups.keys())
-        {
-            let Some(Part::Number(id)) = parts.get(place) else {
-                continue;
-            };
-            let Entry::Vacant(entry) = self.names.entry((None, *id)) else {
-                continue;
-            };
-            let name: Option<Option<String>> =
-                statement.query_row([id], |row| row.get(0)).optional()?;
-            if let Some(name) = name.flatten() {
-                entry.insert(name);
-            }
-        }
-        Ok(())
-    }
 }
 
 fn counted(
     connection: &Connection,
-    filter: &Filter,
-    now: Timestamp,
+    (filter, now): (&Filter, Timestamp),
     question: &Question,
+    account: Option<&str>,
 ) -> Result<Counted, Error> {
-    let mut counted = groups::read(connection, filter, now, question)?;
+    let mut counted = groups::read(connection, (filter, now), question, account)?;
     if let ([Dimension::Started(_)], true) = (question.by.as_slice(), question.every_period) {
         counted.reach = periods::reach(connection, (filter, now), counted.started)?;
     }
@@ -250,7 +201,7 @@ pub(super) fn of_droplets(
     now: Timestamp,
 ) -> Result<HashMap<DropletId, u64>, Error> {
     let question = Question::new(vec![Dimension::Droplet], Zone::utc(), Measure::Errors);
-    let counted = groups::read(connection, filter, now, &question)?;
+    let counted = groups::read(connection, (filter, now), &question, None)?;
     let count = |(parts, tally): (Vec<Part>, Tally)| match parts.as_slice() {
         [Part::Number(id)] => Some((*id, tally.count)),
         _ => None,

@@ -1,4 +1,4 @@
-//! The columns of a timeline.
+//! The columns of a timeline, and the droplet that it is about.
 
 use super::{Moment, Power};
 use crate::core::model::DropletId;
@@ -7,97 +7,63 @@ use crate::output::{Heading, Value};
 use crate::query::{DropletSelector, Error, one_droplet};
 use rusqlite::{Connection, OptionalExtension};
 
-/// A column of a timeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Column {
-    /// The id of the action.
-    Id,
-    /// The start time.
-    StartedAt,
-    /// The type.
-    Type,
-    /// The status.
-    Status,
-    /// The duration in seconds; null when the action ended before it began.
-    DurationSeconds,
-    /// The power of the droplet after the action: `on`, `off`, `gone` or `unknown`.
-    State,
-    /// The certainty of the power: `certain` or `estimated`; null when the power is unknown.
-    Certainty,
-    /// Seconds from the end of the previous action to the start of this one; 0 when the actions overlap.
-    GapSeconds,
-    /// Remarks in words.
-    Note,
+/// The columns. `state` is the power of the droplet after the action. `gap_seconds` are those from the end of the
+/// previous action to the start of this one, 0 when the actions overlap. `note` has remarks in words.
+pub const COLUMNS: [&str; 9] = [
+    "id",
+    "started_at",
+    "type",
+    "status",
+    "duration_seconds",
+    "state",
+    "certainty",
+    "gap_seconds",
+    "note",
+];
+
+/// The columns that people can do without. The note tells if the power is an estimate.
+pub const NOT_FOR_PEOPLE: [&str; 2] = ["id", "certainty"];
+
+/// The title of a column, with the way to format the values.
+pub(super) fn heading(name: &str) -> Heading<'_> {
+    let heading = Heading::named(name);
+    let rank = match name {
+        "started_at" => 0,
+        "gap_seconds" => 50,
+        _ => heading.rank,
+    };
+    Heading { rank, ..heading }
 }
 
-impl Column {
-    /// Every column; the columns for programs.
-    pub const ALL: [Self; 9] = [
-        Self::Id,
-        Self::StartedAt,
-        Self::Type,
-        Self::Status,
-        Self::DurationSeconds,
-        Self::State,
-        Self::Certainty,
-        Self::GapSeconds,
-        Self::Note,
-    ];
-
-    /// The columns for people. The note tells if the power is an estimate.
-    pub const FOR_PEOPLE: [Self; 7] = [
-        Self::StartedAt,
-        Self::Type,
-        Self::Status,
-        Self::DurationSeconds,
-        Self::State,
-        Self::GapSeconds,
-        Self::Note,
-    ];
-
-    /// The title, with the way to format the values.
-    #[must_use]
-    pub fn heading(self) -> Heading<'static> {
-        let name = match self {
-            Self::Id => "id",
-            Self::StartedAt => "started_at",
-            Self::Type => "type",
-            Self::Status => "status",
-            Self::DurationSeconds => "duration_seconds",
-            Self::State => "state",
-            Self::Certainty => "certainty",
-            Self::GapSeconds => "gap_seconds",
-            Self::Note => "note",
-        };
-        let heading = Heading::named(name);
-        let rank = match self {
-            Self::StartedAt => 0,
-            Self::GapSeconds => 50,
-            _ => heading.rank,
-        };
-        Heading { rank, ..heading }
-    }
-
-    pub(super) fn value<'a>(self, moment: &'a Moment<'_>) -> Value<'a> {
-        let text = |text: Option<&'a str>| text.map_or(Value::Null, Value::Text);
+impl Moment<'_> {
+    /// The values of these columns.
+    pub(super) fn values(&self, columns: &[&str]) -> Vec<Value<'_>> {
+        let (event, state) = (self.event, self.state);
         let number = |number: Option<i64>| number.map_or(Value::Null, Value::Integer);
-        let (event, state) = (moment.event, moment.state);
-        match self {
-            Self::Id => Value::Integer(event.id),
-            Self::StartedAt => text(event.started_text.as_deref()),
-            Self::Type => text(event.kind.as_deref()),
-            Self::Status => text(event.status.as_deref()),
-            Self::DurationSeconds => number(event.duration_seconds()),
-            Self::State => Value::Text(state.power.name()),
-            Self::Certainty => match (state.power, state.is_estimate) {
-                (Power::Unknown, _) => Value::Null,
-                (_, true) => Value::Text("estimated"),
-                (_, false) => Value::Text("certain"),
-            },
-            Self::GapSeconds => number(moment.gap_seconds),
-            Self::Note => text(Some(moment.note.as_str()).filter(|note| !note.is_empty())),
-        }
+        let certainty = match (state.power, state.is_estimate) {
+            (Power::Unknown, _) => Value::Null,
+            (_, true) => Value::Text("estimated"),
+            (_, false) => Value::Text("certain"),
+        };
+        let values = [
+            Value::Integer(event.id),
+            known(event.started_text.as_ref()),
+            known(event.kind.as_ref()),
+            known(event.status.as_ref()),
+            number(event.duration_seconds()),
+            Value::Text(state.power.name()),
+            certainty,
+            number(self.gap_seconds),
+            known(Some(&self.note).filter(|note| !note.is_empty())),
+        ];
+        let named = COLUMNS.into_iter().zip(values);
+        let shown = named.filter(|(name, _)| columns.contains(name));
+        shown.map(|(_, value)| value).collect()
     }
+}
+
+fn known(text: Option<&String>) -> Value<'_> {
+    text.map_or(Value::Null, |text| Value::Text(text))
 }
 
 /// The archive's data of a droplet. A droplet that no sync run saw has only an id.

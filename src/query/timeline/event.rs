@@ -199,7 +199,7 @@ pub struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Change {
     happened_at: Timestamp,
-    action: ActionId,
+    pub(super) action: ActionId,
     power: Power,
     is_estimate: bool,
 }
@@ -212,35 +212,36 @@ const CHANGES: &str = "
       JOIN actions ON actions.id = action_id
      WHERE coalesce(resource_id, droplet_id) = droplet_id";
 
-/// The changes of a droplet, with their actions.
+/// The changes of a droplet or of all, each with its droplet. A change without a valid time is left out.
 pub(super) fn changes(
     connection: &Connection,
-    droplet: DropletId,
-) -> rusqlite::Result<HashMap<ActionId, Change>> {
-    let mut statement = connection.prepare_cached(&format!("{CHANGES} AND droplet_id = ?1"))?;
+    droplet: Option<DropletId>,
+) -> rusqlite::Result<Vec<(DropletId, Change)>> {
+    let condition = match droplet {
+        Some(_) => "droplet_id = ?1",
+        None => "?1 IS NULL",
+    };
+    let mut statement = connection.prepare_cached(&format!("{CHANGES} AND {condition}"))?;
     let mut rows = statement.query([droplet])?;
-    let mut changes = HashMap::new();
+    let mut changes = Vec::new();
     while let Some(row) = rows.next()? {
-        changes.extend(change(row)?.map(|change| (change.action, change)));
+        let happened_at: String = row.get("happened_at")?;
+        let Ok(happened_at) = happened_at.parse() else {
+            continue;
+        };
+        let change = Change {
+            happened_at,
+            action: row.get("action_id")?,
+            power: match row.get_ref("power")?.as_str() {
+                Ok("on") => Power::On,
+                Ok("off") => Power::Off,
+                _ => Power::Gone,
+            },
+            is_estimate: row.get("is_estimate")?,
+        };
+        changes.push((row.get("droplet_id")?, change));
     }
     Ok(changes)
-}
-
-fn change(row: &Row<'_>) -> rusqlite::Result<Option<Change>> {
-    let text: String = row.get("happened_at")?;
-    let Ok(happened_at) = text.parse() else {
-        return Ok(None);
-    };
-    Ok(Some(Change {
-        happened_at,
-        action: row.get("action_id")?,
-        power: match row.get_ref("power")?.as_str() {
-            Ok("on") => Power::On,
-            Ok("off") => Power::Off,
-            _ => Power::Gone,
-        },
-        is_estimate: row.get("is_estimate")?,
-    }))
 }
 
 /// The most droplets that are asked for one by one. For more, the changes of all droplets are read.
@@ -253,18 +254,12 @@ pub(in crate::query) fn states(
     droplets: Option<&[DropletId]>,
     now: Timestamp,
 ) -> rusqlite::Result<HashMap<DropletId, State>> {
+    let few = droplets.filter(|droplets| droplets.len() <= MOST_BY_ONE);
+    let asked = few.map_or_else(|| vec![None], |few| few.iter().copied().map(Some).collect());
     let mut of_droplets: HashMap<DropletId, Vec<Change>> = HashMap::new();
-    if let Some(few) = droplets.filter(|droplets| droplets.len() <= MOST_BY_ONE) {
-        for id in few {
-            let changes = changes(connection, *id)?;
-            of_droplets.insert(*id, changes.into_values().collect());
-        }
-    } else {
-        let mut statement = connection.prepare(CHANGES)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let changes = of_droplets.entry(row.get("droplet_id")?).or_default();
-            changes.extend(change(row)?);
+    for droplet in asked {
+        for (id, change) in changes(connection, droplet)? {
+            of_droplets.entry(id).or_default().push(change);
         }
     }
     let state = |(id, mut changes): (DropletId, Vec<Change>)| {

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Column, Window, find, timeline};
+use super::{Window, find, timeline};
 use crate::core::time::Timestamp;
 use crate::output::testing::Rows;
 use crate::query::fixture::{Row, archive, insert};
@@ -138,7 +138,7 @@ proptest! {
         }
         let time = |minute| bound(minute).map(|second| Timestamp::from_epoch_seconds(second).unwrap());
         let window = Window { since: time(since), until: time(until) };
-        let columns = [Column::StartedAt, Column::Type, Column::State, Column::Certainty, Column::GapSeconds];
+        let columns = ["started_at", "type", "state", "certainty", "gap_seconds"];
         let droplet = find(&connection, &"1".parse().unwrap()).unwrap();
         let mut rows = Rows::default();
         let now = "2020-08-01T00:00:00Z".parse().unwrap();

@@ -7,23 +7,21 @@
 mod column;
 mod event;
 
-pub use column::Column;
-pub use column::{Droplet, find};
+pub use column::{COLUMNS, Droplet, NOT_FOR_PEOPLE, find};
 pub use event::{Power, State};
 
 pub(super) use event::states;
 
 use std::collections::{BTreeSet, HashMap};
-use std::io;
 
 use rusqlite::Connection;
 
-use crate::core::model::ActionId;
+use crate::core::model::{ActionId, DropletId};
 use crate::core::time::Timestamp;
-use crate::output::{RowWriter, Value};
+use crate::output::RowWriter;
 use crate::query::Error;
-use event::{Change, changes};
-use event::{Event, events};
+use column::heading;
+use event::{Change, Event, changes, events};
 
 /// The part of a life to show. The actions before it are read too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +35,8 @@ pub struct Window {
 /// Writes a row for each action of a droplet, oldest first: actions on the droplet, and those in its own listing.
 /// Returns the state of the droplet after the last action that is not in the future.
 ///
+/// The columns are some of [`COLUMNS`], in their order.
+///
 /// When actions overlap, the one that ended last decides the state. Actions without a known time come before all
 /// others, do not change the state, and are left out when the window has a bound.
 ///
@@ -47,21 +47,14 @@ pub fn timeline(
     droplet: &Droplet,
     window: Window,
     now: Timestamp,
-    columns: &[Column],
+    columns: &[&str],
     writer: &mut dyn RowWriter,
 ) -> Result<State, Error> {
-    let headings: Vec<_> = columns.iter().map(|column| column.heading()).collect();
+    let headings: Vec<_> = columns.iter().map(|column| heading(column)).collect();
     writer.header(&headings).map_err(Error::Write)?;
     let events = events(connection, droplet.id)?;
-    let mut life = Life {
-        new_names: new_names(&events, droplet),
-        changes: changes(connection, droplet.id)?,
-        droplet,
-        now,
-        happened: BTreeSet::new(),
-        state: State::default(),
-        previous: None,
-    };
+    let changes = changes(connection, Some(droplet.id))?;
+    let mut life = Life::new(droplet, &events, changes, now);
     let is_before_end = |event: &&Event| {
         let until = window.until;
         until.is_none_or(|until| event.begun_at().is_some_and(|begun| begun < until))
@@ -73,7 +66,8 @@ pub fn timeline(
             current = moment.state;
         }
         if window.since.is_none() || event.begun_at() >= window.since {
-            write(&moment, columns, writer).map_err(Error::Write)?;
+            let values = moment.values(columns);
+            writer.row(&values).map_err(Error::Write)?;
         }
     }
     let found_gone = droplet.gone_at.filter(|gone_at| {
@@ -104,8 +98,26 @@ struct Life<'a> {
     previous: Option<Timestamp>,
 }
 
-impl Life<'_> {
-    fn live<'a>(&mut self, event: &'a Event) -> Moment<'a> {
+impl<'a> Life<'a> {
+    fn new(
+        droplet: &'a Droplet,
+        events: &[Event],
+        changes: Vec<(DropletId, Change)>,
+        now: Timestamp,
+    ) -> Self {
+        let changes = changes.into_iter();
+        Self {
+            new_names: new_names(events, droplet),
+            changes: changes.map(|(_, change)| (change.action, change)).collect(),
+            droplet,
+            now,
+            happened: BTreeSet::new(),
+            state: State::default(),
+            previous: None,
+        }
+    }
+
+    fn live<'event>(&mut self, event: &'event Event) -> Moment<'event> {
         let before = self.state;
         if let Some(change) = self.changes.get(&event.id) {
             self.happened.insert(*change);
@@ -128,11 +140,6 @@ impl Life<'_> {
             note,
         }
     }
-}
-
-fn write(moment: &Moment<'_>, columns: &[Column], writer: &mut dyn RowWriter) -> io::Result<()> {
-    let values: Vec<Value<'_>> = columns.iter().map(|column| column.value(moment)).collect();
-    writer.row(&values)
 }
 
 /// The new names of renames. An action does not contain the new name, so a name that was first seen between two renames

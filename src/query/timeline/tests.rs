@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{Column, Power, State, Window, find, timeline};
+use super::{COLUMNS, Power, State, Window, find, timeline};
 use crate::output::testing::Rows;
 use crate::query::fixture::{Row, archive, droplet, insert, listed};
 
@@ -30,7 +30,7 @@ fn lived(actions: &[(&str, &str, &str)]) -> Connection {
     connection
 }
 
-fn told(connection: &Connection, window: Window, columns: &[Column]) -> (Vec<String>, State) {
+fn told(connection: &Connection, window: Window, columns: &[&str]) -> (Vec<String>, State) {
     let mut rows = Rows::default();
     let droplet = find(connection, &"1".parse().unwrap()).unwrap();
     let now = "2020-07-20T20:00:00Z".parse().unwrap();
@@ -38,7 +38,7 @@ fn told(connection: &Connection, window: Window, columns: &[Column]) -> (Vec<Str
     (rows.rows.iter().map(|row| row.join("|")).collect(), state)
 }
 
-const STATE_AND_NOTE: [Column; 4] = [Column::Type, Column::State, Column::Certainty, Column::Note];
+const STATE_AND_NOTE: [&str; 4] = ["type", "state", "certainty", "note"];
 
 fn states(actions: &[(&str, &str, &str)]) -> Vec<String> {
     told(&lived(actions), Window::default(), &STATE_AND_NOTE).0
@@ -71,7 +71,7 @@ fn an_action_in_the_future_by_a_wrong_clock_does_not_change_the_present() {
         ("08:00", "create", COMPLETED),
         ("20:30", "power_off", COMPLETED),
     ];
-    let (rows, state) = told(&lived(&actions), Window::default(), &[Column::State]);
+    let (rows, state) = told(&lived(&actions), Window::default(), &["state"]);
     assert_eq!(rows, ["on", "off"]);
     assert_eq!(state.power, Power::On);
 }
@@ -189,12 +189,7 @@ fn a_window_hides_rows_and_forgets_nothing() {
         ("12:00", "power_on", COMPLETED),
     ]);
     let time = |hour: u32| format!("2020-07-20T{hour:02}:00:00Z").parse().ok();
-    let columns = [
-        Column::Type,
-        Column::State,
-        Column::GapSeconds,
-        Column::Note,
-    ];
+    let columns = ["type", "state", "gap_seconds", "note"];
     let since = Window {
         since: time(10),
         until: None,
@@ -228,7 +223,7 @@ fn a_rename_is_told_with_the_name_that_was_seen_after_it() {
                     (1, 'web-1', '2020-07-20T13:00:00Z')",
         )
         .unwrap();
-    let (rows, _) = told(&connection, Window::default(), &[Column::Note]);
+    let (rows, _) = told(&connection, Window::default(), &["note"]);
     assert_eq!(rows, ["", "", "renamed to third", "", "renamed to web-1"]);
     let droplet = find(&connection, &"first".parse().unwrap()).unwrap();
     assert_eq!(
@@ -250,7 +245,7 @@ fn what_has_no_time_is_told_and_says_nothing() {
             ..Row::default()
         },
     );
-    let (rows, _) = told(&connection, Window::default(), &Column::ALL);
+    let (rows, _) = told(&connection, Window::default(), &COLUMNS);
     assert_eq!(
         rows,
         [
@@ -262,7 +257,7 @@ fn what_has_no_time_is_told_and_says_nothing() {
         since: "2020-07-01T00:00:00Z".parse().ok(),
         until: None,
     };
-    assert_eq!(told(&connection, window, &Column::ALL).0, rows[1..]);
+    assert_eq!(told(&connection, window, &COLUMNS).0, rows[1..]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Rules that every action must satisfy, and notes about unusual actions.
 
-use super::finding::{Finding, Rule, Severity, count, is_no_object, is_no_time};
+use super::finding::{Finding, Rule, Severity};
+use super::finding::{count, error, is_no_object, is_no_time, note};
 use crate::archive::ListingKind;
 use crate::core::time::Timestamp;
 use rusqlite::Connection;
@@ -18,58 +19,45 @@ pub(super) fn check_values(
     now: Timestamp,
 ) -> rusqlite::Result<Vec<Finding>> {
     let tomorrow = now.saturating_add_seconds(ONE_DAY);
-    count(connection, "actions", "id", Some(tomorrow), &rules())
-}
-
-fn rules() -> Vec<Rule> {
-    let mut rules = Vec::from(errors());
-    rules.extend(notes());
-    rules
+    let rules: Vec<Rule> = errors()
+        .into_iter()
+        .chain(odd_times())
+        .chain(notes())
+        .collect();
+    count(connection, "actions", "id", Some(tomorrow), &rules)
 }
 
 /// Values that archiver never writes.
 fn errors() -> [Rule; 4] {
-    let rule = |check, broken_by: String, what: &str| Rule {
-        severity: Severity::Error,
-        check,
-        broken_by,
-        what: what.to_owned(),
-        advice: READ_AGAIN,
-    };
+    let rule = |check, broken_by: &str, what: &str| error(check, broken_by, what, READ_AGAIN);
     let [started, completed] = ["started_at", "completed_at"].map(is_no_time);
     [
         rule(
             "time_format",
-            format!("{started} OR {completed}"),
+            &format!("{started} OR {completed}"),
             "actions have a time that is not written as YYYY-MM-DDTHH:MM:SSZ",
         ),
         rule(
             "extra",
-            is_no_object("extra"),
+            &is_no_object("extra"),
             "actions have an `extra` that is not a JSON object",
         ),
         rule(
             "run",
-            "changed_run < first_seen_run".to_owned(),
+            "changed_run < first_seen_run",
             "actions were changed by a sync before the one that archived them",
         ),
         rule(
             "run",
-            "first_seen_run IS NULL AND first_seen_import IS NULL".to_owned(),
+            "first_seen_run IS NULL AND first_seen_import IS NULL",
             "actions come neither from a sync nor from an import",
         ),
     ]
 }
 
-/// Values that the API reports and that are unusual.
-fn notes() -> [Rule; 7] {
-    let rule = |check, broken_by: &str, what: &str| Rule {
-        severity: Severity::Note,
-        check,
-        broken_by: broken_by.to_owned(),
-        what: what.to_owned(),
-        advice: AS_TOLD,
-    };
+/// Times that the API reports and that are unusual.
+fn odd_times() -> [Rule; 4] {
+    let rule = |check, broken_by: &str, what: &str| note(check, broken_by, what, AS_TOLD);
     let is_unreadable =
         |name: &str| format!("{name} IS NULL AND json_type(extra, '$.{name}') IS NOT NULL");
     let [started, completed] = ["started_at", "completed_at"].map(is_unreadable);
@@ -94,24 +82,30 @@ fn notes() -> [Rule; 7] {
             &format!("started_at < '{FIRST_YEAR}' OR completed_at < '{FIRST_YEAR}'"),
             "actions are older than DigitalOcean",
         ),
-        rule(
+    ]
+}
+
+/// Other values that are unusual.
+fn notes() -> [Rule; 3] {
+    [
+        note(
             "status",
             "status IS NULL OR status NOT IN ('in-progress', 'completed', 'errored')",
             "actions have a status that the API does not document, or none",
+            AS_TOLD,
         ),
-        rule(
+        note(
             "open_with_end",
             "status = 'in-progress' AND completed_at IS NOT NULL",
             "actions are in progress but have an end time",
+            AS_TOLD,
         ),
-        Rule {
-            advice: "nothing to do: the files that were imported are their only source",
-            ..rule(
-                "imported",
-                "first_seen_run IS NULL AND first_seen_import IS NOT NULL",
-                "actions come from imports alone: no sync has seen them",
-            )
-        },
+        note(
+            "imported",
+            "first_seen_run IS NULL AND first_seen_import IS NOT NULL",
+            "actions come from imports alone: no sync has seen them",
+            "nothing to do: the files that were imported are their only source",
+        ),
     ]
 }
 
@@ -139,12 +133,9 @@ fn uncovered(is_proven: bool, missing: i64, what: String, example: Option<String
         (Severity::Note, NEXT_SYNC)
     };
     Finding {
-        severity,
-        check: "coverage",
-        what,
         rows: missing.unsigned_abs(),
         example,
-        advice,
+        ..Finding::new(severity, "coverage", what, advice)
     }
 }
 
@@ -213,21 +204,18 @@ fn droplets(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
 
 /// Intervals of a listing must not overlap, nor exceed its length.
 fn intervals(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
-    let rule = |broken_by: &str, what: &str| Rule {
-        severity: Severity::Error,
-        check: "coverage",
-        broken_by: broken_by.to_owned(),
-        what: what.to_owned(),
-        advice: ADVICE,
-    };
     let rules = [
-        rule(
+        error(
+            "coverage",
             "start_position < end_before",
             "positions of a listing are covered twice",
+            ADVICE,
         ),
-        rule(
+        error(
+            "coverage",
             "end_position > total",
             "positions beyond the end of a listing are covered",
+            ADVICE,
         ),
     ];
     let table = "(SELECT path, start_position, end_position, total,
@@ -238,29 +226,21 @@ fn intervals(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
 
 /// A proven complete listing must be covered from the oldest position on, and every listing must have a known path.
 fn listings(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
-    let rule = |broken_by: String, what: &str| Rule {
-        severity: Severity::Error,
-        check: "listing",
-        broken_by,
-        what: what.to_owned(),
-        advice: ADVICE,
-    };
+    let rule = |broken_by: &str, what: &str| error("listing", broken_by, what, ADVICE);
     let [account, followed] = [ListingKind::Account, ListingKind::Followed].map(ListingKind::path);
     let rules = [
         rule(
             "complete_total > 0 AND NOT EXISTS (SELECT 1 FROM coverage WHERE listing_id = listings.id
-                                  AND start_position = 0 AND end_position >= complete_total)"
-                .to_owned(),
+                                  AND start_position = 0 AND end_position >= complete_total)",
             "listings are complete, but their positions are not covered",
         ),
         rule(
             "total < 0 OR complete_total < 0 OR followed_from < 0 OR complete_total > coalesce(total, 0)
-             OR (complete_total IS NULL) <> (complete_at IS NULL)"
-                .to_owned(),
+             OR (complete_total IS NULL) <> (complete_at IS NULL)",
             "listings have lengths that do not match",
         ),
         rule(
-            format!(
+            &format!(
                 "CASE WHEN droplet_id IS NULL THEN path NOT IN ('{account}', '{followed}')
                       ELSE path <> '/v2/droplets/' || droplet_id || '/actions' END"
             ),

@@ -109,17 +109,16 @@ fn dangling(connection: &Connection, added: &BTreeSet<String>) -> rusqlite::Resu
     }
     let findings = found.into_iter().map(|((table, parent), (rows, example))| {
         let is_ours = !added.contains(&table.to_ascii_lowercase());
+        let (severity, advice) = if is_ours {
+            (Severity::Error, LOST)
+        } else {
+            (Severity::Note, NOT_OURS)
+        };
+        let what = format!("rows of `{table}` refer to missing rows of `{parent}`");
         Finding {
-            severity: if is_ours {
-                Severity::Error
-            } else {
-                Severity::Note
-            },
-            check: "reference",
-            what: format!("rows of `{table}` refer to missing rows of `{parent}`"),
             rows,
             example: example.map(|id| format!("{table} {id}")),
-            advice: if is_ours { LOST } else { NOT_OURS },
+            ..Finding::new(severity, "reference", what, advice)
         }
     });
     Ok(findings.collect())
@@ -141,85 +140,75 @@ pub(super) fn added(schema_drift: &[SchemaDrift]) -> BTreeSet<String> {
 
 /// The finding for a difference from the schema of the migrations.
 pub(super) fn finding(alteration: &SchemaDrift) -> Finding {
-    let (severity, check, advice) = match alteration.kind {
-        DriftKind::Trigger => (
-            Severity::Error,
+    use DriftKind::{Added, Changed, Missing, MissingIndex, PutOff, Refusing, Shadowing, Trigger};
+    let (check, advice) = match alteration.kind {
+        Trigger => (
             "trigger",
             "no sync writes while it exists: if you know it, use DROP TRIGGER with sqlite3; if not, restore a backup",
         ),
-        DriftKind::Refusing | DriftKind::Shadowing => (
-            Severity::Error,
+        Refusing | Shadowing => (
             "foreign",
             "no sync writes while it exists: use sqlite3 to remove or rename it",
         ),
-        DriftKind::Missing | DriftKind::Changed => (
-            Severity::Error,
+        Missing | Changed => (
             "schema",
             "no sync writes to it: restore a backup; `archiver schema` shows the correct schema",
         ),
-        DriftKind::MissingIndex => (
-            Severity::Error,
+        MissingIndex => (
             "missing_index",
             "some questions need it: use sqlite3 to create it; `archiver schema` prints the statement",
         ),
-        DriftKind::PutOff => (
-            Severity::Note,
+        PutOff => (
             "put_off",
             "the next sync creates it; until then some questions take longer",
         ),
-        DriftKind::Added => (
-            Severity::Note,
+        Added => (
             "added",
             "nothing to do if you know it: archiver does not use it",
         ),
     };
+    let severity = match alteration.kind {
+        PutOff | Added => Severity::Note,
+        _ => Severity::Error,
+    };
     Finding {
-        severity,
-        check,
-        what: alteration.to_string(),
-        rows: 1,
         example: Some(alteration.name.clone()),
-        advice,
+        ..Finding::new(severity, check, alteration.to_string(), advice)
     }
 }
 
-/// Counts the entries of these indexes, as far as they exist.
+const IS_THERE: &str = "
+    SELECT count(*) FROM sqlite_schema WHERE type = 'index' COLLATE NOCASE AND name = ?1 COLLATE NOCASE";
+
+/// Counts the entries of these indexes, as far as they exist: SQLite does not notice an entry too many.
 pub(super) fn check_indexes(
     connection: &Connection,
     indexes: &[PartialIndex],
 ) -> rusqlite::Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    for index in indexes {
-        if is_there(connection, &index.name)? {
-            findings.extend(check_index(connection, index)?);
-        }
-    }
-    Ok(findings)
-}
-
-/// SQLite ignores the case of kinds and names.
-fn is_there(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
-    let sql = "SELECT count(*) FROM sqlite_schema
-                WHERE type = 'index' COLLATE NOCASE AND name = :name COLLATE NOCASE";
-    connection.query_row(sql, [name], |row| row.get(0))
-}
-
-fn check_index(connection: &Connection, index: &PartialIndex) -> rusqlite::Result<Option<Finding>> {
-    let PartialIndex {
+    for PartialIndex {
         name,
         table,
         condition,
-    } = index;
-    let sql = format!(
-        "SELECT (SELECT count(*) FROM {table} INDEXED BY {name} WHERE {condition}),
-                (SELECT count(*) FROM {table} NOT INDEXED WHERE {condition})"
-    );
-    let (entries, rows): (i64, i64) =
-        connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let words = format!("it has {entries} entries for {rows} rows");
-    Ok((entries != rows).then(|| Finding {
-        rows: entries.abs_diff(rows),
-        example: Some(name.clone()),
-        ..damage("index", &words, Some(name))
-    }))
+    } in indexes
+    {
+        if !connection.query_row(IS_THERE, [name], |row| row.get(0))? {
+            continue;
+        }
+        let sql = format!(
+            "SELECT (SELECT count(*) FROM {table} INDEXED BY {name} WHERE {condition}),
+                    (SELECT count(*) FROM {table} NOT INDEXED WHERE {condition})"
+        );
+        let counts = connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+        let (entries, rows): (i64, i64) = counts?;
+        if entries != rows {
+            let words = format!("it has {entries} entries for {rows} rows");
+            findings.push(Finding {
+                rows: entries.abs_diff(rows),
+                example: Some(name.clone()),
+                ..damage("index", &words, Some(name))
+            });
+        }
+    }
+    Ok(findings)
 }

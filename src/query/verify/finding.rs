@@ -2,7 +2,7 @@
 
 use crate::archive;
 use crate::core::time::Timestamp;
-use rusqlite::types::{Value, ValueRef};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, Row, named_params};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -46,6 +46,23 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// A finding of one row.
+    pub(super) fn new(
+        severity: Severity,
+        check: &'static str,
+        what: impl Into<String>,
+        advice: &'static str,
+    ) -> Self {
+        Self {
+            severity,
+            check,
+            what: what.into(),
+            rows: 1,
+            example: None,
+            advice,
+        }
+    }
+
     /// True when the rows can still be checked. Values from damaged pages, or from tables with a wrong schema, are not
     /// reliable.
     pub(super) fn leaves_rows_readable(&self) -> bool {
@@ -65,34 +82,18 @@ pub(super) fn damage(check: &'static str, words: &str, place: Option<&str>) -> F
         RESTORE
     };
     let place = place.map(|place| format!(" in `{place}`"));
-    Finding {
-        severity: Severity::Error,
-        check,
-        what: format!("SQLite finds damage{}: {words}", place.unwrap_or_default()),
-        rows: 1,
-        example: None,
-        advice,
-    }
+    let what = format!("SQLite finds damage{}: {words}", place.unwrap_or_default());
+    Finding::new(Severity::Error, check, what, advice)
 }
 
 /// True when the contents of the file made a statement fail: not a lock, the disk, the memory or a signal.
 pub(super) fn is_about_the_file(error: &rusqlite::Error) -> bool {
-    !matches!(
-        error.sqlite_error_code(),
-        Some(
-            ErrorCode::DatabaseBusy
-                | ErrorCode::DatabaseLocked
-                | ErrorCode::OperationInterrupted
-                | ErrorCode::OperationAborted
-                | ErrorCode::OutOfMemory
-                | ErrorCode::SystemIoFailure
-                | ErrorCode::DiskFull
-                | ErrorCode::CannotOpen
-                | ErrorCode::PermissionDenied
-                | ErrorCode::ReadOnly
-                | ErrorCode::FileLockingProtocolFailed
+    use ErrorCode::{TooBig, TypeMismatch, Unknown};
+    archive::is_damage(error)
+        || matches!(
+            error.sqlite_error_code(),
+            Some(Unknown | TooBig | TypeMismatch)
         )
-    )
 }
 
 /// A read that failed because of the contents of the file.
@@ -107,24 +108,45 @@ pub(super) fn unreadable(error: &rusqlite::Error) -> Finding {
 }
 
 pub(super) fn not_checked() -> Finding {
+    let what = "the rows were not checked, because they are not reliable";
+    let advice = "run `archiver verify` again when the errors are fixed";
     Finding {
-        severity: Severity::Note,
-        check: "rows",
-        what: "the rows were not checked, because they are not reliable".to_owned(),
         rows: 0,
-        example: None,
-        advice: "run `archiver verify` again when the errors are fixed",
+        ..Finding::new(Severity::Note, "rows", what, advice)
     }
 }
 
 /// A rule about rows.
 pub(super) struct Rule {
-    pub(super) severity: Severity,
-    pub(super) check: &'static str,
     /// The SQL condition that is true for a row that breaks the rule. `:now` is the time.
-    pub(super) broken_by: String,
-    pub(super) what: String,
-    pub(super) advice: &'static str,
+    broken_by: String,
+    finding: Finding,
+}
+
+/// A rule that archiver never breaks.
+pub(super) fn error(
+    check: &'static str,
+    broken_by: impl Into<String>,
+    what: impl Into<String>,
+    advice: &'static str,
+) -> Rule {
+    Rule {
+        broken_by: broken_by.into(),
+        finding: Finding::new(Severity::Error, check, what, advice),
+    }
+}
+
+/// A rule that the rows of a sound archive may break.
+pub(super) fn note(
+    check: &'static str,
+    broken_by: impl Into<String>,
+    what: impl Into<String>,
+    advice: &'static str,
+) -> Rule {
+    Rule {
+        broken_by: broken_by.into(),
+        finding: Finding::new(Severity::Note, check, what, advice),
+    }
 }
 
 /// Counts the rows of `table` that break each rule, in one pass. `key` names a row, and `table` may be a join.
@@ -149,35 +171,16 @@ pub(super) fn count(
         let mut findings = Vec::new();
         for (number, rule) in rules.iter().enumerate() {
             let rows = row.get::<_, i64>(1 + 2 * number)?.unsigned_abs();
-            let example: Value = row.get(2 + 2 * number)?;
             if rows > 0 {
-                findings.push(rule.finding(rows, named(example)));
+                findings.push(Finding {
+                    rows,
+                    example: shown(row.get_ref(2 + 2 * number)?),
+                    ..rule.finding.clone()
+                });
             }
         }
         Ok(findings)
     })
-}
-
-impl Rule {
-    fn finding(&self, rows: u64, example: Option<String>) -> Finding {
-        Finding {
-            severity: self.severity,
-            check: self.check,
-            what: self.what.clone(),
-            rows,
-            example,
-            advice: self.advice,
-        }
-    }
-}
-
-fn named(value: Value) -> Option<String> {
-    match value {
-        Value::Integer(number) => Some(number.to_string()),
-        Value::Real(number) => Some(number.to_string()),
-        Value::Text(text) => Some(text),
-        Value::Null | Value::Blob(_) => None,
-    }
 }
 
 /// The condition that a column has a value that is not a time in the archive's format.
@@ -202,11 +205,11 @@ pub(super) fn check(
     let mut statement = connection.prepare(TABLES)?;
     // A name that is not text does not belong to the archive.
     let tables = statement.query_map([], |row| {
-        Ok(row.get_ref(0)?.as_str().ok().map(str::to_owned))
+        Ok(row.get_ref(0)?.as_str().unwrap_or_default().to_owned())
     })?;
     let mut findings = Vec::new();
     for table in tables {
-        let table = table?.unwrap_or_default();
+        let table = table?;
         if !table.is_empty() && !added.contains(&table.to_ascii_lowercase()) {
             findings.extend(check_table(connection, &table)?);
         }
@@ -215,13 +218,12 @@ pub(super) fn check(
 }
 
 fn check_table(connection: &Connection, table: &str) -> rusqlite::Result<Option<Finding>> {
-    let columns = columns(connection, table)?;
-    let sql = format!("SELECT {} FROM \"{table}\"", columns.join(", "));
-    let mut statement = connection.prepare(&sql)?;
+    let mut statement = connection.prepare(&format!("SELECT * FROM \"{table}\""))?;
+    let columns = statement.column_count();
     let mut rows = statement.query([])?;
     let (mut broken, mut example) = (0, None);
     while let Some(row) = rows.next()? {
-        if !is_text(row, columns.len())? {
+        if !is_text(row, columns)? {
             broken += 1;
             example = example.or(shown(row.get_ref(0)?));
         }
@@ -232,19 +234,6 @@ fn check_table(connection: &Connection, table: &str) -> rusqlite::Result<Option<
         example,
         ..damage("value", "", None)
     }))
-}
-
-/// The first column of a table, which names a row, and its text columns; all in quotes.
-fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
-    let mut columns = Vec::new();
-    connection.pragma(None, "table_info", table, |row| {
-        let (name, kind): (String, String) = (row.get("name")?, row.get("type")?);
-        if columns.is_empty() || kind == "TEXT" {
-            columns.push(format!("\"{name}\""));
-        }
-        Ok(())
-    })?;
-    Ok(columns)
 }
 
 fn is_text(row: &Row<'_>, columns: usize) -> rusqlite::Result<bool> {
@@ -258,9 +247,11 @@ fn is_text(row: &Row<'_>, columns: usize) -> rusqlite::Result<bool> {
     Ok(true)
 }
 
+/// The value that names a row.
 fn shown(value: ValueRef<'_>) -> Option<String> {
     match value {
         ValueRef::Integer(number) => Some(number.to_string()),
+        ValueRef::Real(number) => Some(number.to_string()),
         ValueRef::Text(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
         _ => None,
     }

@@ -2,8 +2,8 @@
 
 use rusqlite::Connection;
 
-use super::finding::{Finding, Severity};
-use super::finding::{Rule, count, is_no_object, is_no_time};
+use super::finding::{Finding, Rule};
+use super::finding::{count, error, is_no_object, is_no_time, note};
 use crate::core::time::Timestamp;
 
 const NOT_OURS: &str =
@@ -37,36 +37,17 @@ const TIMES: [(&str, &str, &[&str]); 9] = [
 ];
 
 pub(super) fn check(connection: &Connection, now: Timestamp) -> rusqlite::Result<Vec<Finding>> {
+    let tomorrow = Some(now.saturating_add_seconds(ONE_DAY));
     let mut findings = Vec::new();
     for (table, key, columns) in TIMES {
         let broken: Vec<_> = columns.iter().map(|column| is_no_time(column)).collect();
-        let rule = Rule {
-            severity: Severity::Error,
-            check: "time_format",
-            broken_by: broken.join(" OR "),
-            what: format!(
-                "rows of `{table}` have a time that is not written as YYYY-MM-DDTHH:MM:SSZ"
-            ),
-            advice: NOT_OURS,
-        };
+        let what =
+            format!("rows of `{table}` have a time that is not written as YYYY-MM-DDTHH:MM:SSZ");
+        let rule = error("time_format", broken.join(" OR "), what, NOT_OURS);
         findings.extend(count(connection, table, key, None, &[rule])?);
     }
-    let tomorrow = now.saturating_add_seconds(ONE_DAY);
-    findings.extend(count(
-        connection,
-        "sync_runs",
-        "id",
-        Some(tomorrow),
-        &syncs(),
-    )?);
-    let droplet_rules = droplets();
-    findings.extend(count(
-        connection,
-        "droplets",
-        "id",
-        Some(tomorrow),
-        &droplet_rules,
-    )?);
+    findings.extend(count(connection, "sync_runs", "id", tomorrow, &syncs())?);
+    findings.extend(count(connection, "droplets", "id", tomorrow, &droplets())?);
     findings.extend(count(connection, "regions", "slug", None, &[region()])?);
     for (table, key) in REGION_PARTS {
         findings.extend(count(connection, table, key, None, &[seen(table)])?);
@@ -81,71 +62,50 @@ const REGION_PARTS: [(&str, &str); 3] = [
     ("region_sizes", "region_slug"),
 ];
 
-fn error(check: &'static str, broken_by: String, what: &str) -> Rule {
-    Rule {
-        severity: Severity::Error,
-        check,
-        broken_by,
-        what: what.to_owned(),
-        advice: NOT_OURS,
-    }
-}
-
 fn syncs() -> [Rule; 3] {
     [
-        Rule {
-            severity: Severity::Error,
-            check: "sync",
-            broken_by: "(outcome IS NULL) <> (finished_at IS NULL)
-                        OR outcome NOT IN ('complete', 'partial', 'failed', 'interrupted')"
-                .to_owned(),
-            what: "syncs have an unknown outcome, or have only one of an outcome and an end time"
-                .to_owned(),
-            advice: NOT_OURS,
-        },
-        Rule {
-            severity: Severity::Error,
-            check: "sync",
-            broken_by: "min(requests, retries, faults, inserted, updated, unchanged, rejected) < 0"
-                .to_owned(),
-            what: "syncs have negative counts".to_owned(),
-            advice: NOT_OURS,
-        },
-        Rule {
-            severity: Severity::Note,
-            check: "clock",
-            broken_by: "finished_at < started_at OR started_at > :now".to_owned(),
-            what: "syncs ended before they began, or began in the future: a clock was wrong"
-                .to_owned(),
-            advice: "check the clock; the ages in `archiver status` may be wrong",
-        },
+        error(
+            "sync",
+            "(outcome IS NULL) <> (finished_at IS NULL)
+             OR outcome NOT IN ('complete', 'partial', 'failed', 'interrupted')",
+            "syncs have an unknown outcome, or have only one of an outcome and an end time",
+            NOT_OURS,
+        ),
+        error(
+            "sync",
+            "min(requests, retries, faults, inserted, updated, unchanged, rejected) < 0",
+            "syncs have negative counts",
+            NOT_OURS,
+        ),
+        note(
+            "clock",
+            "finished_at < started_at OR started_at > :now",
+            "syncs ended before they began, or began in the future: a clock was wrong",
+            "check the clock; the ages in `archiver status` may be wrong",
+        ),
     ]
 }
 
 fn droplets() -> [Rule; 3] {
-    let note = |check, broken_by: &str, what: &str| Rule {
-        severity: Severity::Note,
-        ..error(check, broken_by.to_owned(), what)
-    };
-    let what = "droplets have an `extra` that is not a JSON object";
     [
-        error("extra", is_no_object("extra"), what),
-        Rule {
-            advice: "nothing to do: both times are archived as they were reported",
-            ..note(
-                "order",
-                "gone_at < created_at",
-                "droplets were gone before they were created",
-            )
-        },
-        Rule {
-            advice: "check the clock",
-            ..note(
-                "future",
-                "max(coalesce(created_at, ''), coalesce(gone_at, '')) > :now OR first_seen_at > :now",
-                "droplets have a time in the future, by this machine's clock",
-            )
-        },
+        error(
+            "extra",
+            is_no_object("extra"),
+            "droplets have an `extra` that is not a JSON object",
+            NOT_OURS,
+        ),
+        note(
+            "order",
+            "gone_at < created_at",
+            "droplets were gone before they were created",
+            "nothing to do: both times are archived as they were reported",
+        ),
+        note(
+            "future",
+            "max(coalesce(created_at, ''), coalesce(gone_at, '')) > :now OR first_seen_at > :now",
+            "droplets have a time in the future, by this machine's clock",
+            "check the clock",
+        ),
     ]
 }
 
@@ -154,15 +114,15 @@ fn region() -> Rule {
         "extra",
         format!("{} OR available NOT IN (0, 1)", is_no_object("extra")),
         "regions have an `extra` that is not a JSON object, or an invalid `available`",
+        NOT_OURS,
     )
 }
 
 fn seen(table: &str) -> Rule {
-    let what =
-        format!("rows of `{table}` were last seen before they were first seen: a clock was wrong");
-    Rule {
-        severity: Severity::Note,
-        advice: "nothing to do: the next sync on another day writes the time again",
-        ..error("clock", "last_seen_at < first_seen_at".to_owned(), &what)
-    }
+    note(
+        "clock",
+        "last_seen_at < first_seen_at",
+        format!("rows of `{table}` were last seen before they were first seen: a clock was wrong"),
+        "nothing to do: the next sync on another day writes the time again",
+    )
 }

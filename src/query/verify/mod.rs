@@ -123,10 +123,8 @@ fn check_rows(
 ) -> Result<Option<[u64; 3]>, Error> {
     if depth == Depth::Full {
         take(findings, finding::check(connection, added))?;
-        take(
-            findings,
-            file::check_indexes(connection, &archive::partial_indexes()?),
-        )?;
+        let indexes = archive::partial_indexes()?;
+        take(findings, file::check_indexes(connection, &indexes))?;
     }
     take(findings, actions::check_values(connection, now))?;
     take(findings, actions::check_coverage(connection))?;

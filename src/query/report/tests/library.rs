@@ -201,7 +201,7 @@ fn a_report_only_asks() {
     ] {
         let error = ask(&archive, &report(sql), &[]).unwrap_err();
         assert!(
-            matches!(error, Error::NotAQuestion { .. }),
+            error.to_string().contains("one statement"),
             "{sql}: {error}"
         );
     }
@@ -213,14 +213,15 @@ fn a_parameter_is_declared_and_used_or_the_report_is_refused() {
     let archive = Archive::new();
     for sql in ["SELECT :top;", "SELECT ?1;", "SELECT @now;"] {
         let error = ask(&archive, &report(sql), &[]).unwrap_err();
-        assert!(matches!(error, Error::Undeclared { .. }), "{sql}: {error}");
+        assert!(error.to_string().contains("not declare"), "{sql}: {error}");
     }
     let error = ask(
         &archive,
         &report("-- parameter top (number) = 1: top\nSELECT 1;"),
         &[],
     );
-    assert!(matches!(error, Err(Error::Unused { .. })), "{error:?}");
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("does not use it"), "{error}");
 }
 
 #[test]
