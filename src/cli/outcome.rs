@@ -23,7 +23,7 @@ pub(super) struct Answers<T> {
     pub(super) all: Vec<(AccountName, T)>,
     /// Each account that cannot be read, and why.
     pub(super) missing: Vec<(AccountName, String)>,
-    /// The status that follows from accounts without an answer, if there are any.
+    /// The status of the first failure, if there is one.
     failed: Option<Status>,
     is_doubtful: bool,
     said: Arc<Said>,
@@ -54,90 +54,77 @@ pub(super) fn usage<T>(outcomes: &[Outcome<T>]) -> Option<Failure> {
 /// The answers, when the failures are told.
 pub(super) fn settled<T>(
     context: &Context,
-    mut outcomes: Vec<Outcome<T>>,
+    outcomes: Vec<Outcome<T>>,
     said: Arc<Said>,
     tells_age: bool,
 ) -> Result<Answers<T>, Failure> {
+    let (mut all, mut missing, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut failed, mut is_doubtful) = (None, false);
+    for outcome in in_order(context, outcomes, tells_age)? {
+        match outcome.result {
+            Ok(answer) => {
+                is_doubtful |= outcome.basis.is_doubtful();
+                all.push((outcome.account, answer));
+            }
+            Err(failure) if matches!(failure.status, Status::Unknown | Status::Partial) => {
+                is_doubtful |= failure.status == Status::Partial;
+                unknown.push(failure);
+            }
+            Err(failure) => {
+                (context.terminal.of_account(outcome.account)).failure(&failure);
+                failed.get_or_insert(failure.status);
+                missing.push((outcome.account, failure.message));
+            }
+        }
+    }
+    let unknown = unknown.into_iter();
+    let unknown = unknown.min_by_key(|failure| failure.status != Status::Partial);
+    if let (true, Some(failure)) = (all.is_empty(), unknown) {
+        // An account that could not be read may know it.
+        let status = failed.map_or(failure.status, |_| Status::Partial);
+        return Err(Failure { status, ..failure });
+    }
+    Ok(Answers {
+        answered: all.len(),
+        all,
+        missing,
+        failed,
+        is_doubtful,
+        said,
+    })
+}
+
+/// The outcomes by account, unless the question has a mistake. Tells what each answer is based on.
+fn in_order<T>(
+    context: &Context,
+    mut outcomes: Vec<Outcome<T>>,
+    tells_age: bool,
+) -> Result<Vec<Outcome<T>>, Failure> {
     if let Some(failure) = usage(&outcomes) {
         return Err(failure);
     }
     outcomes.sort_by_key(|outcome| outcome.account);
-    tell_bases(context, &outcomes, tells_age);
-    let mut answers = Answers {
-        all: Vec::new(),
-        missing: Vec::new(),
-        failed: None,
-        is_doubtful: false,
-        said,
-        answered: 0,
-    };
-    let (mut unknown, mut failed) = (Vec::new(), None);
-    for Outcome {
-        account,
-        basis,
-        result,
-    } in outcomes
-    {
-        match result {
-            Ok(answer) => {
-                answers.is_doubtful |= basis.is_doubtful();
-                answers.all.push((account, answer));
-            }
-            Err(failure) if matches!(failure.status, Status::Unknown | Status::Partial) => {
-                unknown.push(failure);
-            }
-            Err(failure) => {
-                context.terminal.of_account(account).failure(&failure);
-                failed = failed.or(Some(failure.status));
-                answers.missing.push((account, failure.message));
-            }
-        }
-    }
-    answers.answered = answers.all.len();
-    let is_answered = answers.answered > 0;
-    unknown.sort_by_key(|failure| failure.status != Status::Partial);
-    match unknown.into_iter().next() {
-        // An account that could not be read may know it.
-        Some(failure) if !is_answered && failed.is_some() => {
-            let status = Status::Partial;
-            return Err(Failure { status, ..failure });
-        }
-        Some(failure) if !is_answered => return Err(failure),
-        Some(failure) => answers.is_doubtful |= failure.status == Status::Partial,
-        None => {}
-    }
-    answers.failed = failed.map(|status| if is_answered { Status::Partial } else { status });
-    Ok(answers)
-}
-
-/// Tells what each account's answer is based on.
-fn tell_bases<T>(context: &Context, outcomes: &[Outcome<T>], tells_age: bool) {
-    for outcome in outcomes {
+    for outcome in &outcomes {
         let terminal = context.terminal.of_account(outcome.account);
         if tells_age {
             outcome.basis.tell_age(terminal);
         }
         outcome.basis.tell(terminal);
     }
+    Ok(outcomes)
 }
 
 /// What is not proven for one account is not proven for all.
 pub(super) fn worst(statuses: impl Iterator<Item = Status>) -> Status {
-    let mut worst = Status::Done;
-    for status in statuses {
-        match status {
-            Status::Partial => return Status::Partial,
-            Status::Done => {}
-            status => worst = status,
-        }
-    }
-    worst
+    let statuses = statuses.filter(|status| *status != Status::Done);
+    let worst = statuses.max_by_key(|status| *status == Status::Partial);
+    worst.unwrap_or(Status::Done)
 }
 
 impl<T> Answers<T> {
     /// The exit status of an answer with this number of rows.
     pub(super) fn status(&self, flags: &AnswerFlags, rows: u64) -> Status {
-        match self.failed {
+        match self.failed() {
             Some(status) => status,
             None if !flags.exit_code => Status::Done,
             None if rows > 0 => Status::Found,
@@ -148,7 +135,9 @@ impl<T> Answers<T> {
 
     /// The exit status that follows from accounts without an answer, if there are any.
     pub(super) fn failed(&self) -> Option<Status> {
+        let partly = self.answered > 0;
         self.failed
+            .map(|status| if partly { Status::Partial } else { status })
     }
 
     /// The exit status, if no account answered.
