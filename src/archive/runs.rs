@@ -1,6 +1,6 @@
 //! The log of sync runs: one row each, written at the start and again at the end.
 
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, named_params};
 
 use super::Store;
 use super::error::{Error, Step};
@@ -58,24 +58,6 @@ pub struct RunSummary {
     pub ratelimit_remaining: Option<u64>,
     /// A text about the missing actions.
     pub message: Option<String>,
-}
-
-/// The start of the last sync run that has ended, with any outcome. `None` before the first.
-///
-/// # Errors
-/// When the archive cannot be read.
-pub fn last_ended_run(archive: &Connection) -> Result<Option<Timestamp>, Error> {
-    const LAST: &str = "
-SELECT started_at
-  FROM sync_runs
- WHERE finished_at IS NOT NULL
- ORDER BY id DESC
- LIMIT 1";
-    let started_at: Option<String> = archive
-        .query_row(LAST, [], |row| row.get("started_at"))
-        .optional()
-        .step("cannot read the log of syncs")?;
-    Ok(started_at.and_then(|text| text.parse().ok()))
 }
 
 /// Adds what a page brought to the counts of a running sync run, so that they survive a kill. Writes nothing when there

@@ -38,7 +38,7 @@ pub(super) struct MonitoringFlags {
 }
 
 /// The wait for a program that keeps one of several archives locked, where the other accounts wait too.
-pub(super) const SHORT_WAIT: Duration = Duration::from_secs(5);
+const SHORT_WAIT: Duration = Duration::from_secs(5);
 
 /// The accounts of a command whose last sync was not complete, and the check that each of them pings.
 pub(super) type Failing = Arc<Mutex<BTreeMap<AccountName, PingUrl>>>;

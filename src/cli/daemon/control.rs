@@ -102,7 +102,7 @@ impl<A: Alarm> Control<A> {
                 setup: watch::Sender::new(Arc::new(account.setup)),
                 state: Arc::new(Mutex::new(state)),
             };
-            drivers.push(Driver::new(&self.fleet, &member, account.last_run));
+            drivers.push(Driver::new(&self.fleet, &member));
             members.push(member);
         }
         drivers

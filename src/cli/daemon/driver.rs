@@ -42,8 +42,8 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// `last_run` is the start of the last sync that ended.
-    pub(super) fn new(fleet: &Arc<Fleet>, member: &Member, last_run: Option<Timestamp>) -> Self {
+    pub(super) fn new(fleet: &Arc<Fleet>, member: &Member) -> Self {
+        let last_run = lock(&member.state).figures.totals.last_ended_at;
         let setup = Arc::clone(&member.setup.borrow());
         let (now, chance) = ((fleet.clock)(), (fleet.chance)());
         Self {

@@ -17,7 +17,7 @@ use crate::cli::Context;
 use crate::cli::attempt;
 use crate::cli::decided::Decided;
 use crate::cli::exit::Failure;
-use crate::cli::monitoring::{self, Failing, Monitoring, SHORT_WAIT};
+use crate::cli::monitoring::{self, Failing, Monitoring};
 use crate::cli::runtime::side_by_side;
 
 /// All that a daemon needs to begin, or to go on after a reload.
@@ -30,8 +30,6 @@ pub(super) struct PreparedAccount {
     pub(super) setup: Setup,
     /// The path of the archive.
     pub(super) path: PathBuf,
-    /// The start of the last sync that ended.
-    pub(super) last_run: Option<Timestamp>,
     pub(super) figures: Figures,
     can_sync: bool,
 }
@@ -75,19 +73,15 @@ impl PreparedAccount {
     fn new(setup: Setup, stopped: &Cancellation) -> Result<Self, Failure> {
         let context = &setup.context;
         let path = context.archive_path()?;
-        let token = context.token(stopped);
-        let (last_run, can_sync) = match token.and_then(|_| last_run(context, &path, stopped)) {
-            Ok(last_run) => (last_run, true),
-            Err(failure) if context.is_one_of_several() => {
-                context.terminal.failure(&failure);
-                (None, false)
-            }
-            Err(failure) => return Err(failure),
-        };
+        let checked = check(context, &path, stopped);
+        let can_sync = checked.is_ok();
+        match checked {
+            Err(failure) if context.is_one_of_several() => context.terminal.failure(&failure),
+            checked => checked?,
+        }
+        let figures = monitoring::read_figures(context, Figures::default(), stopped);
         Ok(Self {
-            last_run,
-            figures: monitoring::read_figures(context, Figures::default(), stopped)
-                .unwrap_or_default(),
+            figures: figures.unwrap_or_default(),
             path,
             can_sync,
             setup,
@@ -95,25 +89,14 @@ impl PreparedAccount {
     }
 }
 
-/// The start of the last sync that ended, if it is known. The archive may not exist yet, or need an upgrade by the next
-/// sync.
-fn last_run(
-    context: &Context,
-    path: &Path,
-    stopped: &Cancellation,
-) -> Result<Option<Timestamp>, Failure> {
-    let longest = context.is_one_of_several().then_some(SHORT_WAIT);
-    let lock_wait = context.lock_wait(path, stopped, longest);
-    let read = archive::open_read_only_unless(path, &lock_wait);
-    match read.and_then(|connection| archive::last_ended_run(&connection)) {
-        Ok(last) => Ok(last),
-        Err(archive::Error::Missing { .. } | archive::Error::Older { .. }) => Ok(None),
+/// Checks for a token, and that a file in the place of the archive is one.
+fn check(context: &Context, path: &Path, stopped: &Cancellation) -> Result<(), Failure> {
+    context.token(stopped)?;
+    match archive::expect_archive(path) {
+        Err(archive::Error::Missing { .. }) => Ok(()),
         Err(error) if error.is_unusable_archive() => Err(error.into()),
-        Err(error) => {
-            let text = format!("the log of syncs cannot be read now: {error}");
-            context.terminal.warning(&text);
-            Ok(None)
-        }
+        // The first sync reports other problems.
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -39,11 +39,8 @@ fn write_freshness(to: &mut Exposition<'_>, now: Timestamp, has_ages: bool) {
         "archiver_last_success_age_seconds",
         "The time since the last complete sync began.",
         |it| {
-            it.figures
-                .totals
-                .fresh_at()?
-                .age_at(now)
-                .filter(|_| has_ages)
+            let began = it.figures.totals.fresh_at()?;
+            began.age_at(now).filter(|_| has_ages)
         },
     );
 }
@@ -53,11 +50,8 @@ fn write_last_run(to: &mut Exposition<'_>) {
         "archiver_last_run_timestamp_seconds",
         "The start of the last sync that has ended.",
         |it| {
-            it.figures
-                .totals
-                .last_run?
-                .started_at
-                .map(Timestamp::epoch_seconds)
+            let last = it.figures.totals.last_run?;
+            last.started_at.map(Timestamp::epoch_seconds)
         },
     );
     to.family(
@@ -67,9 +61,9 @@ fn write_last_run(to: &mut Exposition<'_>) {
         "outcome",
         |it| {
             let last = it.figures.totals.last_run;
-            let outcomes = last
-                .map(|last| Ending::ALL.map(|each| (each.as_str(), u8::from(each == last.ending))));
-            outcomes.into_iter().flatten()
+            let is_last = move |each: Ending| Some(u8::from(each == last?.ending));
+            let outcomes = Ending::ALL.into_iter();
+            outcomes.filter_map(move |each| Some((each.as_str(), is_last(each)?)))
         },
     );
 }

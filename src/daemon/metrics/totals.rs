@@ -31,6 +31,8 @@ pub struct Totals {
     pub durations: Histogram,
     /// The last sync that ended.
     pub last_run: Option<LastRun>,
+    /// The start of the last sync that ended and was not killed.
+    pub last_ended_at: Option<Timestamp>,
     /// The requests that the token had left at the end of the last sync that knows it.
     pub quota: Option<Quota>,
     /// The scope of the last sync, even if it has not ended.
