@@ -346,9 +346,11 @@ mod tests {
 
     #[test]
     fn a_signal_that_was_heard_stays_on_the_bar() {
-        let mut shown = Shown::default();
-        shown.is_stopping = true;
-        shown.is_answered = true;
+        let shown = Shown {
+            is_stopping: true,
+            is_answered: true,
+            ..Shown::default()
+        };
         assert!(text(&shown, 0).starts_with("stopping: "));
     }
 }

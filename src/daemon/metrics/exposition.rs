@@ -4,7 +4,7 @@
 use std::fmt::Display;
 
 use super::figures::Source;
-use super::totals::Histogram;
+use super::totals::{Histogram, Totals};
 
 /// Writes metrics. The samples of one metric stay together, whatever account they are of.
 ///
@@ -42,6 +42,12 @@ impl<'a> Exposition<'a> {
     ) {
         let samples = |source: &Source<'_>| value(source).map(|number| ("", number));
         self.family("gauge", name, help, "", samples);
+    }
+
+    /// Writes a counter of the log of syncs.
+    pub(super) fn counter(&mut self, name: &str, help: &str, value: fn(&Totals) -> u64) {
+        let samples = |source: &Source<'_>| [("", value(&source.figures.totals))];
+        self.family("counter", name, help, "", samples);
     }
 
     /// Writes a number for each value of a label, or one number without a label when `label` is empty. Writes nothing
@@ -158,7 +164,7 @@ mod tests {
         assert_eq!(text, "");
         let none: [(&str, u64); 0] = [];
         let text = written(&[None], |it| {
-            it.family("gauge", "state", "Which.", "is", |_| none)
+            it.family("gauge", "state", "Which.", "is", |_| none);
         });
         assert_eq!(text, "");
     }

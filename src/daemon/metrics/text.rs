@@ -4,8 +4,8 @@
 //! a name never changes.
 
 use super::exposition::Exposition;
-use super::figures::{Holdings, Source};
-use super::totals::{Ending, Totals};
+use super::figures::Source;
+use super::totals::Ending;
 use crate::core::time::Timestamp;
 
 /// All metrics in the text format 0.0.4 of Prometheus.
@@ -94,43 +94,36 @@ fn write_runs(to: &mut Exposition<'_>) {
 }
 
 fn write_counters(to: &mut Exposition<'_>) {
-    let counters: [(&str, &str, fn(&Totals) -> u64); 6] = [
-        (
-            "archiver_actions_inserted_total",
-            "Actions that were new in the archive, without those of killed syncs.",
-            |it| it.inserted,
-        ),
-        (
-            "archiver_actions_updated_total",
-            "Updates of archived actions.",
-            |it| it.updated,
-        ),
-        (
-            "archiver_rows_rejected_total",
-            "Rows of the API that could not be archived.",
-            |it| it.rejected,
-        ),
-        (
-            "archiver_requests_total",
-            "HTTP requests sent, retries included.",
-            |it| it.requests,
-        ),
-        (
-            "archiver_retries_total",
-            "HTTP requests that were sent again, after a fault or a 429.",
-            |it| it.retries,
-        ),
-        (
-            "archiver_faults_total",
-            "HTTP requests that failed because of the network or the server: no or a broken answer, 408, 5xx.",
-            |it| it.faults,
-        ),
-    ];
-    for (name, help, value) in counters {
-        to.family("counter", name, help, "", |it| {
-            [("", value(&it.figures.totals))]
-        });
-    }
+    to.counter(
+        "archiver_actions_inserted_total",
+        "Actions that were new in the archive, without those of killed syncs.",
+        |it| it.inserted,
+    );
+    to.counter(
+        "archiver_actions_updated_total",
+        "Updates of archived actions.",
+        |it| it.updated,
+    );
+    to.counter(
+        "archiver_rows_rejected_total",
+        "Rows of the API that could not be archived.",
+        |it| it.rejected,
+    );
+    to.counter(
+        "archiver_requests_total",
+        "HTTP requests sent, retries included.",
+        |it| it.requests,
+    );
+    to.counter(
+        "archiver_retries_total",
+        "HTTP requests that were sent again, after a fault or a 429.",
+        |it| it.retries,
+    );
+    to.counter(
+        "archiver_faults_total",
+        "HTTP requests that failed because of the network or the server: no or a broken answer, 408, 5xx.",
+        |it| it.faults,
+    );
 }
 
 fn write_holdings(to: &mut Exposition<'_>) {
@@ -170,31 +163,26 @@ fn write_holdings(to: &mut Exposition<'_>) {
 }
 
 fn write_listings(to: &mut Exposition<'_>) {
-    let gauges: [(&str, &str, fn(&Holdings) -> u64); 4] = [
-        (
-            "archiver_listings",
-            "Listings that are kept: the account's, or one for each droplet that is not gone.",
-            |it| it.listings.listings,
-        ),
-        (
-            "archiver_listings_incomplete",
-            "Listings of which a part is not archived, or may not be.",
-            |it| it.listings.incomplete,
-        ),
-        (
-            "archiver_listed_actions",
-            "Actions that these listings hold.",
-            |it| it.listings.listed_actions,
-        ),
-        (
-            "archiver_missing_actions",
-            "Actions that these listings hold and the archive does not.",
-            |it| it.listings.missing_actions,
-        ),
-    ];
-    for (name, help, value) in gauges {
-        to.gauge(name, help, |it| it.figures.holdings.as_ref().map(value));
-    }
+    to.gauge(
+        "archiver_listings",
+        "Listings that are kept: the account's, or one for each droplet that is not gone.",
+        |it| Some(it.figures.holdings.as_ref()?.listings.listings),
+    );
+    to.gauge(
+        "archiver_listings_incomplete",
+        "Listings of which a part is not archived, or may not be.",
+        |it| Some(it.figures.holdings.as_ref()?.listings.incomplete),
+    );
+    to.gauge(
+        "archiver_listed_actions",
+        "Actions that these listings hold.",
+        |it| Some(it.figures.holdings.as_ref()?.listings.listed_actions),
+    );
+    to.gauge(
+        "archiver_missing_actions",
+        "Actions that these listings hold and the archive does not.",
+        |it| Some(it.figures.holdings.as_ref()?.listings.missing_actions),
+    );
     to.gauge(
         "archiver_coverage_ratio",
         "The archived part of the listed actions, from 0 to 1.",
