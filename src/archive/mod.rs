@@ -62,7 +62,7 @@ pub use migrations::{APPLICATION_ID, LATEST_VERSION};
 pub use migrations::{Described, Relation, Schema, schema};
 pub use open::{open_read_only, open_read_only_unless};
 pub use other::OtherArchive;
-pub use runs::{Outcome, RunId, RunSummary, last_ended_run};
+pub use runs::{Outcome, RunId, RunSummary};
 pub use schema_drift::{DriftKind, SchemaDrift, schema_drift};
 pub use together::open_together;
 pub use upgrade::Upgrade;

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, named_params};
 
 use super::Store;
-use super::connection::{execute, row};
+use super::connection::execute;
 use super::error::Error;
 use crate::core::time::Timestamp;
 
@@ -59,24 +59,6 @@ pub struct RunSummary {
     pub ratelimit_remaining: Option<u64>,
     /// A text about the missing actions.
     pub message: Option<String>,
-}
-
-/// The start of the last sync run that has ended, with any outcome. `None` before the first.
-///
-/// # Errors
-/// When the archive cannot be read.
-pub fn last_ended_run(archive: &Connection) -> Result<Option<Timestamp>, Error> {
-    const LAST: &str = "
-SELECT started_at
-  FROM sync_runs
- WHERE finished_at IS NOT NULL
- ORDER BY id DESC
- LIMIT 1";
-    let step = "cannot read the log of syncs";
-    let started_at = row(archive, step, LAST, [], |row| {
-        row.get::<_, String>("started_at")
-    })?;
-    Ok(started_at.and_then(|text| text.parse().ok()))
 }
 
 /// Adds what a page brought to the counts of a running sync run, so that they survive a kill. Writes nothing when there

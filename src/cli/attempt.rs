@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use toml::Spanned;
 
 use super::Context;
-use super::decided::{Decided, Names, named};
+use super::decided::Decided;
 use super::exit::{Failure, Status, kept_locked};
 use super::progress::Progress;
 use super::summary::Summary;
@@ -98,11 +98,9 @@ impl Attempt<'_> {
     /// Returns `waited_for`, or an error when the sync was cancelled meanwhile.
     fn unless_given_up<T>(&self, waited_for: Result<T, Failure>) -> Result<T, Failure> {
         if self.cancellation.is_requested() {
-            return Err(Failure {
-                status: Status::Partial,
-                message: "stopped before the sync began; nothing was changed".to_owned(),
-                hint: None,
-            });
+            return Err(stopped(
+                "stopped before the sync began; nothing was changed",
+            ));
         }
         waited_for
     }
@@ -153,36 +151,37 @@ pub(super) fn look_for_archive(
 
 /// The failure of a sync whose archive existed before and is now missing.
 fn gone(path: &Path) -> Failure {
-    Failure {
+    let failure = Failure {
         status: Status::UnusableArchive,
-        message: format!(
+        ..Failure::failed(format!(
             "the archive at {} is missing or empty; no new archive is started in its place",
             path.display()
-        ),
-        hint: Some(
-            "put the file back or mount its volume; to start a new archive, restart the daemon"
-                .to_owned(),
-        ),
+        ))
+    };
+    failure.with_hint(
+        "put the file back or mount its volume; to start a new archive, restart the daemon",
+    )
+}
+
+/// The failure of a sync that was told to stop.
+fn stopped(message: &str) -> Failure {
+    Failure {
+        status: Status::Partial,
+        ..Failure::failed(message)
     }
 }
 
 /// The failure of a sync that was told to stop twice, or did not stop in time.
 pub(super) fn stopped_at_once() -> Failure {
-    Failure {
-        status: Status::Partial,
-        message: "stopped at once; the archived actions are kept".to_owned(),
-        hint: None,
-    }
+    stopped("stopped at once; the archived actions are kept")
 }
 
 /// The failure of a sync that was told to stop while it waited for a lock.
 fn stopped_by_lock() -> Failure {
-    Failure {
-        status: Status::Partial,
-        message: "stopped while another program kept the archive locked; the actions archived before are kept"
-            .to_owned(),
-        hint: Some("run it again: it continues where it stopped".to_owned()),
-    }
+    stopped(
+        "stopped while another program kept the archive locked; the actions archived before are kept",
+    )
+    .with_hint("run it again: it continues where it stopped")
 }
 
 /// Describes an upgrade, and the backup from which it can be undone.
@@ -198,9 +197,6 @@ pub(super) fn upgraded(upgrade: &Upgrade) -> String {
 pub(super) const DAY_SECONDS: i64 = 24 * 3600;
 pub(super) const HOUR_SECONDS: i64 = 3600;
 
-const RECHECK: Names = named("", "recheck");
-const AUDIT: Names = named("", "audit");
-
 /// The settings for a sync of this scope.
 pub(super) fn settings(context: &Context, scope: Scope, full: bool) -> Result<Settings, Failure> {
     let file = context.config.file();
@@ -210,7 +206,7 @@ pub(super) fn settings(context: &Context, scope: Scope, full: bool) -> Result<Se
         scope,
         full,
         concurrency: concurrency.unwrap_or(CONCURRENCY),
-        recheck_seconds: seconds(context, &RECHECK, file.sync.recheck.as_ref(), DAY_SECONDS)?,
+        recheck_seconds: seconds(context, "recheck", &file.sync.recheck, DAY_SECONDS)?,
         audit_seconds: audit_seconds(context)?,
         clock: Timestamp::now,
     })
@@ -218,9 +214,9 @@ pub(super) fn settings(context: &Context, scope: Scope, full: bool) -> Result<Se
 
 /// The seconds between two audits; `None` when audits are off.
 pub(super) fn audit_seconds(context: &Context) -> Result<Option<i64>, Failure> {
-    match context.config.file().sync.audit.as_ref() {
+    match &context.config.file().sync.audit {
         Some(audit) if audit.get_ref() == "off" => Ok(None),
-        audit => seconds(context, &AUDIT, audit, HOUR_SECONDS)
+        audit => seconds(context, "audit", audit, HOUR_SECONDS)
             .map(Some)
             .map_err(|failure| failure.with_hint("`audit` is a duration, such as 1h, or off")),
     }
@@ -229,11 +225,11 @@ pub(super) fn audit_seconds(context: &Context) -> Result<Option<i64>, Failure> {
 /// A duration of the configuration, or the default, in seconds.
 fn seconds(
     context: &Context,
-    names: &'static Names,
-    text: Option<&Spanned<String>>,
+    key: &'static str,
+    text: &Option<Spanned<String>>,
     usual: i64,
 ) -> Result<i64, Failure> {
-    Decided::of(names, None, text).map_or(Ok(usual), |it| it.duration_seconds(context))
+    Decided::of(("", key), &None, text).map_or(Ok(usual), |it| it.duration_seconds(context))
 }
 
 /// A client that uses this token.
@@ -283,10 +279,7 @@ pub(super) type Verdict = Result<(), Failure>;
 
 /// The verdict on a sync that has ended, or could not begin.
 pub(super) fn verdict(outcome: &Result<Done, Failure>) -> Verdict {
-    match outcome {
-        Ok(done) => done.verdict(),
-        Err(failure) => Err(failure.clone()),
-    }
+    outcome.as_ref().map_err(Clone::clone)?.verdict()
 }
 
 impl Done {
@@ -304,17 +297,16 @@ impl Done {
             Outcome::Failed => Status::Failed,
             Outcome::Partial | Outcome::Interrupted => Status::Partial,
         };
-        let what = if status == Status::Failed {
-            "nothing was archived"
-        } else {
-            "the archive is not complete"
+        let what = match status {
+            Status::Failed => "nothing was archived",
+            _ => "the archive is not complete",
         };
         let message = format!("{what}: {}", summary.message.as_deref().unwrap_or_default());
-        Err(Failure {
+        let failure = Failure {
             status,
-            message,
-            hint: Some(hint(report).to_owned()),
-        })
+            ..Failure::failed(message)
+        };
+        Err(failure.with_hint(hint(report)))
     }
 }
 

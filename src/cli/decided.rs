@@ -1,7 +1,9 @@
 //! A setting from a flag or from the configuration. The error for an invalid one names the setting and its place, and
 //! never shows a text that looks like a token.
 
+use std::fmt::Display;
 use std::ops::Range;
+use std::str::FromStr;
 
 use archiver::core::secrets::looks_like_secret;
 use archiver::core::time::parse_duration;
@@ -10,21 +12,13 @@ use toml::Spanned;
 use super::Context;
 use super::exit::Failure;
 
-/// The names of a setting.
-pub(super) struct Names {
-    /// Empty for a setting without a flag.
-    flag: &'static str,
-    key: &'static str,
-}
-
-pub(super) const fn named(flag: &'static str, key: &'static str) -> Names {
-    Names { flag, key }
-}
+/// The flag and the key of a setting. The flag is empty for a setting without one.
+pub(super) type Names = (&'static str, &'static str);
 
 /// The text of a setting, and its place.
 pub(super) struct Decided<'a> {
     pub(super) text: &'a str,
-    names: &'static Names,
+    names: Names,
     /// The place in the configuration; `None` for a flag.
     place: Option<Range<usize>>,
 }
@@ -32,9 +26,9 @@ pub(super) struct Decided<'a> {
 impl<'a> Decided<'a> {
     /// A flag wins over a key of the configuration.
     pub(super) fn of(
-        names: &'static Names,
-        by_flag: Option<&'a String>,
-        by_file: Option<&'a Spanned<String>>,
+        names: Names,
+        by_flag: &'a Option<String>,
+        by_file: &'a Option<Spanned<String>>,
     ) -> Option<Self> {
         let (text, place) = match (by_flag, by_file) {
             (Some(text), _) => (text, None),
@@ -52,11 +46,16 @@ impl<'a> Decided<'a> {
         }
     }
 
+    pub(super) fn parsed<T: FromStr<Err: Display>>(&self, context: &Context) -> Result<T, Failure> {
+        let parsed = self.text.parse::<T>();
+        parsed.map_err(|error| self.refused(context, &error))
+    }
+
     /// The error for an invalid value, with its place.
-    pub(super) fn refused(&self, context: &Context, reason: &dyn std::fmt::Display) -> Failure {
-        let Names { flag, key } = self.names;
+    pub(super) fn refused(&self, context: &Context, reason: &dyn Display) -> Failure {
+        let (flag, key) = self.names;
         // The reason quotes the value.
-        let reason: &dyn std::fmt::Display = if looks_like_secret(self.text) {
+        let reason: &dyn Display = if looks_like_secret(self.text) {
             &"its value is invalid, and not shown: it looks like a token or an address"
         } else {
             reason

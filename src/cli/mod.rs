@@ -244,7 +244,7 @@ impl Command {
     /// True when the command handles signals itself.
     fn listens_to_signals(&self) -> bool {
         match self {
-            Self::Sync(arguments) => !arguments.is_forecast(),
+            Self::Sync(arguments) => !arguments.dry_run,
             Self::Daemon(_)
             | Self::Import(_)
             | Self::Serve(_)
@@ -279,7 +279,7 @@ pub(crate) fn run(
     let machine = Machine {
         clock: Timestamp::now,
         chance: fastrand::f64,
-        alarm: || Box::pin(Heartbeat::start()),
+        alarm: Heartbeat::default,
     };
     run_on(&machine, arguments, environment)
 }

@@ -2,7 +2,7 @@
 //!
 //! An error here is a warning, and never makes a sync fail.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use archiver::core::replace::{Readers, replace_file};
 use archiver::core::threads::lock;
 use archiver::core::time::Timestamp;
 use archiver::daemon::metrics::{self, Figures, Source};
-use archiver::daemon::ping::{PingUrl, Pinger, Signal};
+use archiver::daemon::ping::{self, PingUrl, Pinger, Signal};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -38,21 +38,29 @@ pub(super) struct MonitoringFlags {
 }
 
 /// The wait for a program that keeps one of several archives locked, where the other accounts wait too.
-pub(super) const SHORT_WAIT: Duration = Duration::from_secs(5);
+const SHORT_WAIT: Duration = Duration::from_secs(5);
+
+/// The accounts of a command whose last sync was not complete, and the check that each of them pings.
+pub(super) type Failing = Arc<Mutex<BTreeMap<AccountName, PingUrl>>>;
 
 /// The receivers of reports.
-#[derive(Clone)]
 pub(super) struct Monitoring {
     pub(super) metrics_file: Option<PathBuf>,
     pub(super) pinger: Option<Pinger>,
     account: Option<AccountName>,
-    /// The accounts that ping the same check, and whose last sync was not complete.
-    failing: Arc<Mutex<BTreeSet<AccountName>>>,
+    failing: Failing,
 }
+
+/// The id of a sync at its check, and the ping for its start.
+pub(super) type Begun = (Uuid, JoinHandle<Result<(), ping::Error>>);
 
 impl Monitoring {
     /// Flags win over the environment, and the environment over the configuration.
-    pub(super) fn new(context: &Context, flags: &MonitoringFlags) -> Result<Self, Failure> {
+    pub(super) fn new(
+        context: &Context,
+        flags: &MonitoringFlags,
+        failing: &Failing,
+    ) -> Result<Self, Failure> {
         let file = &context.config.file().monitoring;
         let by_file = file.metrics_file.as_deref();
         let metrics_file = match (&flags.metrics_file, by_file) {
@@ -84,72 +92,65 @@ impl Monitoring {
             metrics_file,
             pinger,
             account: context.account(),
-            failing: Arc::default(),
+            failing: Arc::clone(failing),
         })
-    }
-
-    /// Joins those of `all` that ping the same check: it hears a success only while none of their accounts fails.
-    pub(super) fn join_checks(all: &mut [&mut Self]) {
-        for index in 1..all.len() {
-            let (before, rest) = all.split_at_mut(index);
-            let own = rest
-                .first_mut()
-                .and_then(|it| Some((it.pinger.clone()?, it)));
-            let Some((pinger, own)) = own else { continue };
-            let has_check = |it: &&&mut Self| {
-                it.pinger
-                    .as_ref()
-                    .is_some_and(|other| other.has_check_of(&pinger))
-            };
-            if let Some(first) = before.iter().find(has_check) {
-                own.failing = Arc::clone(&first.failing);
-            }
-        }
-    }
-
-    /// The signal and the text for a check that other accounts may ping too.
-    pub(super) fn of_check(&self, signal: Signal, body: String) -> (Signal, String) {
-        let Some(account) = self.account else {
-            return (signal, body);
-        };
-        let mut failing = lock(&self.failing);
-        match signal {
-            Signal::Failure => drop(failing.insert(account)),
-            Signal::Success => drop(failing.remove(&account)),
-            Signal::Start => {}
-        }
-        let body = format!("{account}: {body}");
-        if signal != Signal::Success || failing.is_empty() {
-            return (signal, body);
-        }
-        let others: Vec<_> = failing.iter().map(ToString::to_string).collect();
-        let body = format!("{body}\nnot complete before: {}", others.join(", "));
-        (Signal::Failure, body)
     }
 
     /// Sends the ping for the start of a sync, without waiting for an answer.
-    pub(super) fn begin(&self, runtime: &Handle) -> Option<Pings> {
-        let mut pings = self.pings()?;
-        let Pings { pinger, run, .. } = &pings;
-        let (pinger, run) = (pinger.clone(), *run);
+    pub(super) fn begin(&self, runtime: &Handle) -> Option<Begun> {
+        let pinger = self.pinger.clone()?;
+        let run = Uuid::new_v4();
         let body = self.account.map(|account| account.to_string());
-        pings.start = Some(runtime.spawn(async move {
-            pinger
-                .ping(Signal::Start, run, &body.unwrap_or_default())
-                .await
-                .map_err(|error| error.to_string())
-        }));
-        Some(pings)
+        let body = body.unwrap_or_default();
+        let start = async move { pinger.ping(Signal::Start, run, &body).await };
+        Some((run, runtime.spawn(start)))
     }
 
-    /// The pings of a sync that has not sent its start.
-    pub(super) fn pings(&self) -> Option<Pings> {
-        let pinger = self.pinger.clone()?;
-        Some(Pings {
-            pinger,
-            run: Uuid::new_v4(),
-            start: None,
-        })
+    /// Sends the ping for the end of a sync, after that for its start. Returns the errors of both.
+    pub(super) async fn end(
+        &self,
+        begun: Option<Begun>,
+        verdict: &Verdict,
+        words: &str,
+        is_stopped: bool,
+    ) -> Vec<ping::Error> {
+        let (Some(pinger), Some(signal)) = (&self.pinger, signal(verdict, is_stopped)) else {
+            return Vec::new();
+        };
+        let (signal, body) = self.of_check(pinger, signal, body(verdict, words));
+        let (run, started) = match begun {
+            Some((run, start)) => (run, start.await.unwrap_or(Ok(()))),
+            None => (Uuid::new_v4(), Ok(())),
+        };
+        let ended = pinger.ping(signal, run, &body).await;
+        let mut errors: Vec<_> = [started, ended]
+            .into_iter()
+            .filter_map(Result::err)
+            .collect();
+        errors.dedup();
+        errors
+    }
+
+    /// The signal and the text for a check that other accounts may ping too: it hears a success only while none of them
+    /// fails.
+    fn of_check(&self, pinger: &Pinger, signal: Signal, body: String) -> (Signal, String) {
+        let Some(account) = self.account else {
+            return (signal, body);
+        };
+        let body = format!("{account}: {body}");
+        let mut failing = lock(&self.failing);
+        if signal == Signal::Failure {
+            failing.insert(account, pinger.url.clone());
+            return (signal, body);
+        }
+        failing.remove(&account);
+        let others = failing.iter().filter(|(_, url)| **url == pinger.url);
+        let others: Vec<_> = others.map(|(account, _)| account.to_string()).collect();
+        if others.is_empty() {
+            return (signal, body);
+        }
+        let body = format!("{body}\nnot complete before: {}", others.join(", "));
+        (Signal::Failure, body)
     }
 }
 
@@ -171,57 +172,24 @@ pub(super) fn write_metrics(
 
 /// Reads the figures of these archives, and writes them to one file.
 pub(super) fn write_metrics_of(contexts: &[&Context], path: &Path, cancellation: &Cancellation) {
-    let mut read = Vec::new();
-    for context in contexts {
-        let mut figures = Figures::default();
-        match read_figures(context, &mut figures, cancellation) {
-            Ok(()) => read.push((context.account(), figures, context.terminal)),
-            Err(failure) => {
-                let text = format!("no metrics: {}", failure.message);
-                context.terminal.warning(&text);
-            }
-        }
-    }
-    let sources = read.iter().map(|(account, figures, _)| Source {
-        account: account.as_ref().map(AccountName::as_str),
+    let read = contexts.iter().filter_map(|context| {
+        let figures = read_figures(context, Figures::default(), cancellation)?;
+        Some((context, figures))
+    });
+    let read: Vec<_> = read.collect();
+    let sources = read.iter().map(|(context, figures)| Source {
+        account: context.account(),
         figures,
         daemon: None,
     });
     let sources: Vec<_> = sources.collect();
-    if let Some((.., terminal)) = read.first() {
-        write_metrics(path, *terminal, &sources, Timestamp::now());
+    if let Some((context, _)) = read.first() {
+        write_metrics(path, context.terminal, &sources, Timestamp::now());
     }
 }
 
-/// The pings of one sync.
-pub(super) struct Pings {
-    pinger: Pinger,
-    run: Uuid,
-    start: Option<JoinHandle<Result<(), String>>>,
-}
-
-impl Pings {
-    /// Sends the ping for the end, after the ping for the start. Returns the errors of both, in words.
-    pub(super) async fn end(self, signal: Signal, body: &str) -> Vec<String> {
-        let mut errors = Vec::new();
-        if let Some(start) = self.start {
-            let started = start.await;
-            errors.extend(
-                started
-                    .map_err(|error| error.to_string())
-                    .and_then(|it| it)
-                    .err(),
-            );
-        }
-        let ended = self.pinger.ping(signal, self.run, body).await;
-        errors.extend(ended.map_err(|error| error.to_string()).err());
-        errors.dedup();
-        errors
-    }
-}
-
-/// The signal to the dead man's switch at the end of a sync. A sync that was told to stop is neither a success nor a
-/// failure: the next sync will report, or the switch will notice its absence.
+/// The signal to the check at the end of a sync. A sync that was told to stop is neither a success nor a failure: the
+/// next sync will report, or the check will notice its absence. So is one that another sync kept from starting.
 pub(super) fn signal(verdict: &Verdict, is_stopped: bool) -> Option<Signal> {
     match verdict {
         Ok(()) => Some(Signal::Success),
@@ -231,7 +199,7 @@ pub(super) fn signal(verdict: &Verdict, is_stopped: bool) -> Option<Signal> {
 }
 
 /// The text of the ping.
-pub(super) fn body(verdict: &Verdict, words: &str) -> String {
+fn body(verdict: &Verdict, words: &str) -> String {
     let failure = verdict.as_ref().err();
     let message = failure.map(|failure| failure.message.as_str());
     let hint = failure.and_then(|failure| failure.hint.as_deref());
@@ -239,14 +207,27 @@ pub(super) fn body(verdict: &Verdict, words: &str) -> String {
     lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
-/// Reads the figures of an archive. A missing archive, or one that needs an upgrade, leaves the figures unchanged.
+/// The figures of an archive; `before` if it is missing, or needs an upgrade. Warns when they cannot be read.
 ///
 /// Ends soon after one more request to stop, because a query on an archive that another program made may not end.
 pub(super) fn read_figures(
     context: &Context,
-    figures: &mut Figures,
+    before: Figures,
     cancellation: &Cancellation,
-) -> Result<(), Failure> {
+) -> Option<Figures> {
+    let read = updated(context, before, cancellation);
+    let warn = |failure: &Failure| {
+        let text = format!("the metrics stay as they were: {}", failure.message);
+        context.terminal.warning(&text);
+    };
+    read.inspect_err(warn).ok()
+}
+
+fn updated(
+    context: &Context,
+    mut figures: Figures,
+    cancellation: &Cancellation,
+) -> Result<Figures, Failure> {
     let lock_wait = match context.is_one_of_several() {
         true => LockWait::new(cancellation).up_to(SHORT_WAIT),
         false => LockWait::new(cancellation),
@@ -254,9 +235,10 @@ pub(super) fn read_figures(
     match archive::open_read_only_unless(&context.archive_path()?, &lock_wait) {
         Ok(mut connection) => {
             archive::end_when(&mut connection, one_more(cancellation))?;
-            Ok(figures.update(&connection)?)
+            figures.update(&connection)?;
         }
-        Err(archive::Error::Missing { .. } | archive::Error::Older { .. }) => Ok(()),
-        Err(error) => Err(error.into()),
+        Err(archive::Error::Missing { .. } | archive::Error::Older { .. }) => {}
+        Err(error) => return Err(error.into()),
     }
+    Ok(figures)
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use archiver::api::{self, ErrorKind};
 use archiver::archive::{ListingKind, RunId};
+use archiver::core::cancellation::Cancellation;
 use archiver::core::threads;
 use archiver::core::threads::lock;
 use archiver::core::time::{Timestamp, duration_text};
@@ -27,8 +28,8 @@ const SURE_AFTER: Duration = Duration::from_secs(2);
 pub(super) struct Progress {
     terminal: Terminal,
     bar: ProgressBar,
-    /// The bars of several accounts.
-    bars: Option<MultiProgress>,
+    /// The bars of all accounts.
+    bars: MultiProgress,
     shown: Arc<Mutex<Shown>>,
 }
 
@@ -39,7 +40,10 @@ struct Shown {
     /// The pages of this sync, and their actions.
     pages: u64,
     actions: u64,
-    state: State,
+    is_answered: bool,
+    /// What is waited for, and until when.
+    wait: Option<(String, Instant)>,
+    is_stopping: bool,
     /// When the sync began; `None` until then, and nothing is drawn.
     begun_at: Option<Instant>,
     requests_left: Option<u64>,
@@ -47,48 +51,25 @@ struct Shown {
     run: Option<RunId>,
 }
 
-/// What a sync is doing.
-#[derive(Default, PartialEq, Eq)]
-enum State {
-    /// No answer has come yet.
-    #[default]
-    Connecting,
-    Reading,
-    /// For a rate limit.
-    Waiting(String),
-    /// After a failure.
-    Retrying(String),
-    /// A signal came.
-    Stopping,
-}
-
 impl Progress {
     pub(super) fn new(terminal: Terminal) -> Self {
-        let is_shown = terminal.is_interactive && !terminal.is_quiet;
-        let bar = if is_shown {
-            ProgressBar::new(0).with_style(style("{spinner} {prefix}{wide_msg}"))
+        Self::among(terminal, &MultiProgress::new())
+    }
+
+    /// A display below those of other accounts.
+    pub(super) fn among(terminal: Terminal, bars: &MultiProgress) -> Self {
+        let bar = if terminal.is_interactive && !terminal.is_quiet {
+            let name = terminal.account.map(|account| format!("{account}: "));
+            let bar = ProgressBar::new(0).with_style(style("{spinner} {prefix}{wide_msg}"));
+            bars.add(bar).with_prefix(name.unwrap_or_default())
         } else {
             ProgressBar::hidden()
         };
         Self {
             terminal,
             bar,
-            bars: None,
+            bars: bars.clone(),
             shown: Arc::default(),
-        }
-    }
-
-    /// A display below those of other accounts.
-    pub(super) fn among(terminal: Terminal, bars: &MultiProgress) -> Self {
-        let own = Self::new(terminal);
-        if own.bar.is_hidden() {
-            return own;
-        }
-        let name = terminal.account.map(|account| format!("{account}: "));
-        Self {
-            bar: bars.add(own.bar).with_prefix(name.unwrap_or_default()),
-            bars: Some(bars.clone()),
-            ..own
         }
     }
 
@@ -96,21 +77,21 @@ impl Progress {
     pub(super) fn finish(&self) {
         self.shown().begun_at = None;
         self.bar.finish_and_clear();
-        if let Some(bars) = &self.bars {
-            bars.remove(&self.bar);
-        }
+        self.bars.remove(&self.bar);
     }
 
-    /// Shows that a signal was heard.
-    pub(super) fn stop(&self) {
-        self.change(|shown| shown.state = State::Stopping);
+    /// Shows that the sync stops, once a signal asks for it.
+    pub(super) async fn stop_at(self, cancellation: Cancellation) {
+        cancellation.requested(1).await;
+        self.change(|shown| shown.is_stopping = true);
     }
 
     /// Shows an event of the client.
     pub(super) fn client_event(&self, event: &api::Event<'_>) {
         match event {
             api::Event::Sent { request } => {
-                self.change(|shown| shown.has_waited());
+                // A wait is over.
+                self.change(|_| {});
                 self.detail(2, request);
             }
             api::Event::Retrying {
@@ -119,25 +100,26 @@ impl Progress {
                 wait,
             } => {
                 let seconds = wait.as_secs_f64();
-                self.change(|shown| shown.go_to(retrying(reason, *wait)));
+                self.wait(&retrying(reason, *wait), *wait);
                 self.detail(1, &format!("{request}: {reason}; again in {seconds:.1} s"));
             }
             api::Event::Waiting { limit, wait } if wait.as_secs() >= 1 => {
-                let text = format!(
-                    "waiting for the rate limit ({limit}) until {}",
-                    until(*wait)
-                );
-                self.change(|shown| shown.go_to(State::Waiting(text.clone())));
+                let until = until(*wait);
+                let text = format!("waiting for the rate limit ({limit}) until {until}");
+                self.wait(&text, *wait);
                 self.detail(2, &text);
             }
             api::Event::Waiting { .. } => {}
             api::Event::Answered { limit } => self.change(|shown| {
                 shown.requests_left = limit.remaining;
-                if !matches!(shown.state, State::Waiting(_)) {
-                    shown.go_to(State::Reading);
-                }
+                shown.is_answered = true;
             }),
         }
+    }
+
+    fn wait(&self, text: &str, wait: Duration) {
+        let until = Instant::now().checked_add(wait);
+        self.change(|shown| shown.wait = until.map(|until| (text.to_owned(), until)));
     }
 
     fn change(&self, change: impl FnOnce(&mut Shown)) {
@@ -158,14 +140,9 @@ impl Progress {
         self.bar.set_message(visible(&text).into_owned());
     }
 
-    /// The number of the sync, once it has one.
-    pub(super) fn run(&self) -> Option<RunId> {
-        self.shown().run
-    }
-
     /// The terminal for messages about this sync.
     pub(super) fn terminal(&self) -> Terminal {
-        match self.run() {
+        match self.shown().run {
             Some(run) => self.terminal.about(run),
             None => self.terminal,
         }
@@ -194,10 +171,7 @@ impl Progress {
 
     /// Prints something without the bars, also without those of other accounts.
     pub(super) fn suspended(&self, print: impl FnOnce()) {
-        match &self.bars {
-            Some(bars) => bars.suspend(print),
-            None => self.bar.suspend(print),
-        }
+        self.bars.suspend(print);
     }
 
     fn detail(&self, verbosity: u8, text: &str) {
@@ -265,19 +239,6 @@ fn ended(result: &ListingResult) -> String {
 }
 
 impl Shown {
-    fn go_to(&mut self, state: State) {
-        if self.state != State::Stopping {
-            self.state = state;
-        }
-    }
-
-    /// A request goes out: a wait is over.
-    fn has_waited(&mut self) {
-        if matches!(self.state, State::Waiting(_)) {
-            self.state = State::Reading;
-        }
-    }
-
     /// The archived and the known actions.
     fn progress(&self) -> (u64, u64) {
         // A server may send any number as a total.
@@ -293,13 +254,16 @@ impl Shown {
         let (archived, total) = self.progress();
         let so_far = format!("{} of {} actions", grouped(archived), grouped(total));
         let so_far = Some(so_far).filter(|_| total > 0);
-        let state = match &self.state {
-            State::Connecting => "connecting to the API",
-            State::Waiting(text) | State::Retrying(text) => text,
-            State::Stopping => "stopping: archiving the pages under way; Ctrl-C again ends it",
-            State::Reading => return self.reading(so_far, elapsed),
+        let wait = self.wait.as_ref();
+        let doing = match wait.filter(|(_, until)| Instant::now() < *until) {
+            _ if self.is_stopping => {
+                "stopping: archiving the pages under way; Ctrl-C again ends it"
+            }
+            Some((text, _)) => text,
+            None if !self.is_answered => "connecting to the API",
+            None => return self.reading(so_far, elapsed),
         };
-        let parts = [Some(state.to_owned()), so_far];
+        let parts = [Some(doing.to_owned()), so_far];
         parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 
@@ -307,7 +271,6 @@ impl Shown {
         let (archived, total) = self.progress();
         let seconds = elapsed.as_secs().max(1);
         let is_sure = elapsed >= SURE_AFTER && self.actions > 0;
-        let rate = is_sure.then(|| format!("{} a minute", grouped(self.pages * 60 / seconds)));
         let missing = total.saturating_sub(archived);
         let left = missing.saturating_mul(seconds).checked_div(self.actions);
         let left = left.filter(|_| is_sure && missing > 0);
@@ -317,7 +280,6 @@ impl Shown {
             Some(so_far.unwrap_or_else(|| "reading".to_owned())),
             left.map(|left| format!("{left} left")),
             Some(counted(self.pages, "page")),
-            rate,
             requests.map(|left| format!("{left} requests left this hour")),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
@@ -325,13 +287,13 @@ impl Shown {
 }
 
 /// The wait after a failed request. A 429 is not a failure, but the API's own wish to wait.
-fn retrying(reason: &ErrorKind, wait: Duration) -> State {
+fn retrying(reason: &ErrorKind, wait: Duration) -> String {
     let until = until(wait);
     match reason {
-        ErrorKind::Status(message) if message.status == 429 => State::Waiting(format!(
-            "waiting for the rate limit (the API's answer was 429) until {until}"
-        )),
-        reason => State::Retrying(format!("trying again at {until}, after: {reason}")),
+        ErrorKind::Status(message) if message.status == 429 => {
+            format!("waiting for the rate limit (the API's answer was 429) until {until}")
+        }
+        reason => format!("trying again at {until}, after: {reason}"),
     }
 }
 
@@ -358,7 +320,7 @@ mod tests {
     fn the_bar_says_what_the_sync_is_doing() {
         let mut shown = Shown::default();
         assert_eq!(text(&shown, 0), "connecting to the API");
-        shown.go_to(State::Reading);
+        shown.is_answered = true;
         assert_eq!(text(&shown, 0), "reading, 0 pages");
         shown
             .listings
@@ -367,26 +329,28 @@ mod tests {
         shown.requests_left = Some(4_988);
         assert_eq!(
             text(&shown, 10),
-            "12,400 of 60,000 actions, 3m 18s left, 12 pages, 72 a minute, 4,988 requests left this hour"
+            "12,400 of 60,000 actions, 3m 18s left, 12 pages, 4,988 requests left this hour"
         );
         let unavailable = ErrorKind::Transport("it broke".to_owned());
-        shown.go_to(retrying(&unavailable, Duration::from_secs(2)));
+        let wait = Duration::from_secs(3_600);
+        shown.wait = Some((retrying(&unavailable, wait), Instant::now() + wait));
         let retrying = text(&shown, 10);
         assert!(retrying.starts_with("trying again at "), "{retrying}");
         assert!(
             retrying.ends_with(" UTC, after: it broke; 12,400 of 60,000 actions"),
             "{retrying}"
         );
-        shown.go_to(State::Waiting("waiting".to_owned()));
-        shown.has_waited();
-        assert!(shown.state == State::Reading);
+        shown.wait = Some(("waiting".to_owned(), Instant::now()));
+        assert!(text(&shown, 10).starts_with("12,400 of 60,000 actions, "));
     }
 
     #[test]
     fn a_signal_that_was_heard_stays_on_the_bar() {
-        let mut shown = Shown::default();
-        shown.go_to(State::Stopping);
-        shown.go_to(State::Reading);
+        let shown = Shown {
+            is_stopping: true,
+            is_answered: true,
+            ..Shown::default()
+        };
         assert!(text(&shown, 0).starts_with("stopping: "));
     }
 }

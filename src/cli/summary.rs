@@ -14,8 +14,9 @@ pub(super) struct Summary {
     scope: String,
     started_at: String,
     finished_at: String,
+    /// The duration of the sync.
     #[serde(skip)]
-    seconds: i64,
+    pub(super) seconds: i64,
     requests: u64,
     retries: u64,
     faults: u64,
@@ -62,13 +63,6 @@ impl Summary {
     }
 }
 
-impl Summary {
-    /// The duration of the sync, in seconds.
-    pub(super) fn seconds(&self) -> i64 {
-        self.seconds
-    }
-}
-
 impl ListingSummary {
     fn of(report: &ListingReport) -> Self {
         let (total, message) = match &report.result {
@@ -97,11 +91,9 @@ pub(super) fn in_words(report: &Report) -> String {
     };
     let unreadable = match counts.unreadable_times {
         0 => String::new(),
-        1 => "; 1 action has a time that cannot be read: it is kept as it came, in `extra`"
-            .to_owned(),
         count => format!(
-            "; {} actions have times that cannot be read: they are kept as they came, in `extra`",
-            grouped(count)
+            "; {} with times that cannot be read, which are kept as they came, in `extra`",
+            counted(count, "action")
         ),
     };
     format!(
@@ -116,30 +108,24 @@ pub(super) fn in_words(report: &Report) -> String {
 
 /// The cost of a sync, for people.
 pub(super) fn forecast_in_words(forecast: &Forecast) -> String {
-    let Forecast {
-        actions,
-        pages,
-        requests,
-        seconds,
-        ..
-    } = forecast;
-    let time = match seconds.div_ceil(60) {
+    let time = match forecast.seconds.div_ceil(60) {
         0 => "less than a minute".to_owned(),
         minutes => format!("about {} minutes", grouped(minutes + 1)),
     };
-    let (actions, pages) = (counted(*actions, "action"), counted(*pages, "page"));
-    let requests = counted(*requests, "request");
+    let (actions, pages) = (
+        counted(forecast.actions, "action"),
+        counted(forecast.pages, "page"),
+    );
+    let requests = counted(forecast.requests, "request");
     format!("{actions} to read in {pages}: at most {requests}, {time}; nothing was written")
 }
 
 /// The cost of a sync, for scripts.
 pub(super) fn forecast_as_json(forecast: &Forecast) -> serde_json::Value {
-    let Forecast {
-        actions,
-        pages,
-        requests,
-        seconds,
-        ..
-    } = forecast;
-    serde_json::json!({ "actions": actions, "pages": pages, "requests": requests, "seconds": seconds })
+    serde_json::json!({
+        "actions": forecast.actions,
+        "pages": forecast.pages,
+        "requests": forecast.requests,
+        "seconds": forecast.seconds,
+    })
 }

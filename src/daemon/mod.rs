@@ -1,19 +1,15 @@
 //! Syncs on a schedule, for months.
 //!
-//! A `planner` decides, from the time alone, when to sync and which ticks to skip. [`run`] asks it again when something
-//! may have changed: at each beat of an [`Alarm`], when a sync ends, and when a command arrives. A [`Job`] does the
-//! sync and reports it.
-//!
-//! `planner` decides; `driver` carries the decisions out and has the alarm.
+//! A [`Planner`] decides, from the time alone, when to sync and which ticks to skip. The program asks it again when
+//! something may have changed: at each beat of an [`Alarm`], when a sync ends, and when the configuration changes.
 
 pub mod exporter;
 pub mod metrics;
 pub mod ping;
 pub mod schedule;
 
-mod driver;
+mod heartbeat;
 mod planner;
 
-pub use driver::{Alarm, AlarmError, Heartbeat};
-pub use driver::{Command, Event, Job, Start, Work, run};
-pub use planner::{Ending, MOST_COUNTED, Plan, PlanError, Reason, Skip};
+pub use heartbeat::{Alarm, Heartbeat};
+pub use planner::{Ending, Event, MOST_COUNTED, Plan, Planner, Reason, Skip};

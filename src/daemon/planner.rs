@@ -28,18 +28,9 @@ const TICKS_LOOKED_AT: usize = 64;
 /// A schedule with a random delay.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    schedule: Schedule,
+    /// The schedule of the ticks.
+    pub schedule: Schedule,
     jitter_seconds: i64,
-}
-
-/// A plan whose random delay is too long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a random delay of up to {jitter_seconds} s does not fit between two ticks that are {gap_seconds} s apart"
-)]
-pub struct PlanError {
-    jitter_seconds: i64,
-    gap_seconds: i64,
 }
 
 impl Plan {
@@ -47,31 +38,17 @@ impl Plan {
     ///
     /// # Errors
     /// When the next tick could come before a delayed one. Checks the ticks of the first days after `now`.
-    pub fn new(schedule: Schedule, jitter_seconds: u32, now: Timestamp) -> Result<Self, PlanError> {
-        let jitter_seconds = i64::from(jitter_seconds);
-        let ticks = schedule.upcoming(now, TICKS_LOOKED_AT);
-        let gaps = ticks.windows(2).map(|two| match two {
-            [first, second] => second.epoch_seconds() - first.epoch_seconds(),
-            _ => i64::MAX,
-        });
-        match gaps.min() {
-            Some(gap_seconds) if jitter_seconds > 0 && jitter_seconds >= gap_seconds => {
-                Err(PlanError {
-                    jitter_seconds,
-                    gap_seconds,
-                })
-            }
-            _ => Ok(Self {
+    pub fn new(schedule: Schedule, jitter_seconds: i64, now: Timestamp) -> Result<Self, String> {
+        let least = schedule.gaps(now).take(TICKS_LOOKED_AT).min();
+        match least.filter(|gap| jitter_seconds > 0 && jitter_seconds >= *gap) {
+            Some(gap) => Err(format!(
+                "a random delay of up to {jitter_seconds} s does not fit between two ticks that are {gap} s apart"
+            )),
+            None => Ok(Self {
                 schedule,
                 jitter_seconds,
             }),
         }
-    }
-
-    /// The schedule of the ticks.
-    #[must_use]
-    pub fn schedule(&self) -> &Schedule {
-        &self.schedule
     }
 }
 
@@ -111,24 +88,29 @@ pub enum Ending {
     Hopeless,
 }
 
-/// The next step.
+/// What happens now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    Wait,
-    /// The clock was set back by this time, and the next sync is planned again.
-    PlanAnew {
-        seconds: i64,
-    },
-    Start {
+pub enum Event {
+    /// A sync starts.
+    Started {
+        /// The reason.
         reason: Reason,
         /// The time when it was due.
         due: Timestamp,
-        /// Missed ticks without this one, at most [`MOST_COUNTED`].
+        /// Ticks that were missed without this one, at most [`MOST_COUNTED`].
         missed: u32,
     },
-    Skip {
+    /// A tick is skipped.
+    Skipped {
+        /// The reason.
         why: Skip,
+        /// The tick.
         tick: Timestamp,
+    },
+    /// The clock was set back, and the next sync is planned again.
+    PlannedAnew {
+        /// The size of the step, in seconds.
+        seconds: i64,
     },
 }
 
@@ -143,7 +125,7 @@ struct Due {
 
 /// Decides for one daemon, for its whole life.
 #[derive(Debug)]
-pub(super) struct Planner {
+pub struct Planner {
     plan: Plan,
     due: Option<Due>,
     /// The time of the next try after a failure. Ticks before it are skipped.
@@ -157,12 +139,7 @@ pub(super) struct Planner {
 impl Planner {
     /// `last_run` is the start of the last sync that ended. Without one, a sync is due at once; also when a tick was
     /// missed since then.
-    pub(super) fn new(
-        plan: Plan,
-        now: Timestamp,
-        last_run: Option<Timestamp>,
-        chance: f64,
-    ) -> Self {
+    pub fn new(plan: Plan, now: Timestamp, last_run: Option<Timestamp>, chance: f64) -> Self {
         let mut planner = Self {
             plan,
             due: None,
@@ -189,43 +166,38 @@ impl Planner {
     }
 
     /// The time of the next step, unless a sync ends before.
-    pub(super) fn next(&self) -> Option<Timestamp> {
+    pub fn next(&self) -> Option<Timestamp> {
         let tick = self.due.map(|due| due.at);
-        match self.retry {
-            Some(retry) => Some(tick.map_or(retry, |tick| tick.min(retry))),
-            None => tick,
-        }
+        tick.into_iter().chain(self.retry).min()
     }
 
     /// The expected start of the next sync.
-    pub(super) fn next_start(&self) -> Option<Timestamp> {
+    pub fn next_start(&self) -> Option<Timestamp> {
         self.retry.or(self.due.map(|due| due.at))
     }
 
     /// The number of consecutive failed syncs.
-    pub(super) fn failures(&self) -> u32 {
+    pub fn failures(&self) -> u32 {
         self.failures
     }
 
     /// Follows another plan from now on. A missed tick or a retry stays due.
-    pub(super) fn follow(&mut self, plan: Plan, now: Timestamp, chance: f64) {
+    pub fn follow(&mut self, plan: Plan, now: Timestamp, chance: f64) {
         self.plan = plan;
         if self.due.is_none_or(|due| due.reason == Reason::Tick) {
             self.plan_after(now, chance);
         }
     }
 
-    /// The next step at `now`; `chance` is in `[0, 1)`. The caller repeats this until the step is to wait.
-    pub(super) fn step(&mut self, now: Timestamp, chance: f64) -> Step {
+    /// The next event that is due at `now`; `chance` is in `[0, 1)`. The caller repeats this until nothing is due.
+    pub fn step(&mut self, now: Timestamp, chance: f64) -> Option<Event> {
         if let Some(seconds) = self.set_back(now, chance) {
-            return Step::PlanAnew { seconds };
+            return Some(Event::PlannedAnew { seconds });
         }
         if let Some(due) = self.retry.filter(|at| *at <= now && !self.is_busy) {
-            return self.start(Reason::Retry, due, now, chance);
+            return Some(self.start(Reason::Retry, due, now, chance));
         }
-        let Some(due) = self.due.filter(|due| due.at <= now) else {
-            return Step::Wait;
-        };
+        let due = self.due.filter(|due| due.at <= now)?;
         let why = match (self.is_busy, self.retry) {
             (true, _) => Skip::Busy,
             (false, Some(_)) => Skip::BackingOff,
@@ -235,18 +207,16 @@ impl Planner {
                     Reason::Tick if is_late => Reason::MadeUp,
                     reason => reason,
                 };
-                return self.start(reason, due.tick, now, chance);
+                return Some(self.start(reason, due.tick, now, chance));
             }
         };
         self.plan_after(now.max(due.tick), chance);
-        Step::Skip {
-            why,
-            tick: due.tick,
-        }
+        let tick = due.tick;
+        Some(Event::Skipped { why, tick })
     }
 
     /// Records that the sync has ended.
-    pub(super) fn ended(&mut self, ending: Ending, now: Timestamp, chance: f64) {
+    pub fn ended(&mut self, ending: Ending, now: Timestamp, chance: f64) {
         self.is_busy = false;
         self.failures = match ending {
             Ending::Settled => 0,
@@ -266,14 +236,14 @@ impl Planner {
         self.retry = Some(tick.filter(|tick| *tick <= soon).unwrap_or(until));
     }
 
-    fn start(&mut self, reason: Reason, due: Timestamp, now: Timestamp, chance: f64) -> Step {
+    fn start(&mut self, reason: Reason, due: Timestamp, now: Timestamp, chance: f64) -> Event {
         self.is_busy = true;
         self.retry = None;
         let missed = self.ticks_between(due, now);
         if self.due.is_some_and(|tick| tick.at <= now) {
             self.plan_after(now.max(due), chance);
         }
-        Step::Start {
+        Event::Started {
             reason,
             due,
             missed,
@@ -309,9 +279,7 @@ impl Planner {
 
     /// The number of ticks after `tick`, up to `now`.
     fn ticks_between(&self, tick: Timestamp, now: Timestamp) -> u32 {
-        let schedule = &self.plan.schedule;
-        let ticks =
-            std::iter::successors(schedule.next_after(tick), |tick| schedule.next_after(*tick));
+        let ticks = self.plan.schedule.after(tick);
         let missed = ticks.take_while(|tick| *tick <= now).zip(1..=MOST_COUNTED);
         missed.last().map_or(0, |(_, count)| count)
     }

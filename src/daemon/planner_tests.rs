@@ -13,7 +13,7 @@ fn plan(cron: &str) -> Plan {
     delayed_plan(cron, 0).unwrap()
 }
 
-fn delayed_plan(cron: &str, jitter_seconds: u32) -> Result<Plan, PlanError> {
+fn delayed_plan(cron: &str, jitter_seconds: i64) -> Result<Plan, String> {
     let now = at("00:00:00");
     let schedule = Schedule::new(cron, Zone::utc(), now).unwrap();
     Plan::new(schedule, jitter_seconds, now)
@@ -27,7 +27,7 @@ fn planner(cron: &str) -> Planner {
 #[track_caller]
 fn starts(planner: &mut Planner, now: &str, reason: Reason) {
     match planner.step(at(now), 0.0) {
-        Step::Start { reason: found, .. } => assert_eq!(found, reason, "{now}"),
+        Some(Event::Started { reason: found, .. }) => assert_eq!(found, reason, "{now}"),
         step => panic!("at {now}: {step:?}"),
     }
 }
@@ -35,14 +35,14 @@ fn starts(planner: &mut Planner, now: &str, reason: Reason) {
 #[track_caller]
 fn skips(planner: &mut Planner, now: &str, why: Skip) {
     match planner.step(at(now), 0.0) {
-        Step::Skip { why: found, .. } => assert_eq!(found, why, "{now}"),
+        Some(Event::Skipped { why: found, .. }) => assert_eq!(found, why, "{now}"),
         step => panic!("at {now}: {step:?}"),
     }
 }
 
 #[track_caller]
 fn waits(planner: &mut Planner, now: &str) {
-    assert_eq!(planner.step(at(now), 0.0), Step::Wait, "{now}");
+    assert_eq!(planner.step(at(now), 0.0), None, "{now}");
 }
 
 const FAILED: Ending = Ending::Failed { not_before: None };
@@ -73,12 +73,12 @@ fn a_tick_that_finds_a_sync_at_work_is_left_out() {
 fn ticks_that_were_slept_through_are_made_up_for_once() {
     let mut planner = planner("@hourly");
     let step = planner.step(at("05:20:00"), 0.0);
-    let expected = Step::Start {
+    let expected = Event::Started {
         reason: Reason::MadeUp,
         due: at("01:00:00"),
         missed: 4,
     };
-    assert_eq!(step, expected);
+    assert_eq!(step, Some(expected));
     planner.ended(Ending::Settled, at("05:21:00"), 0.0);
     waits(&mut planner, "05:59:59");
     starts(&mut planner, "06:00:00", Reason::Tick);
@@ -87,7 +87,8 @@ fn ticks_that_were_slept_through_are_made_up_for_once() {
 #[test]
 fn a_month_of_seconds_is_not_counted_to_its_end() {
     let mut planner = planner("* * * * * *");
-    let Step::Start { missed, .. } = planner.step("2026-02-01T00:00:00Z".parse().unwrap(), 0.0)
+    let Some(Event::Started { missed, .. }) =
+        planner.step("2026-02-01T00:00:00Z".parse().unwrap(), 0.0)
     else {
         panic!("nothing was made up for");
     };
@@ -105,7 +106,7 @@ fn a_tick_that_was_missed_while_the_daemon_was_away_is_made_up_for() {
     let missed = |last: &str| {
         let last = Some(at(last));
         let mut planner = Planner::new(plan("@hourly"), at("10:30:00"), last, 0.0);
-        planner.step(at("10:30:00"), 0.0) != Step::Wait
+        planner.step(at("10:30:00"), 0.0).is_some()
     };
     assert!(missed("09:30:00"));
     assert!(!missed("10:00:00"));
@@ -124,10 +125,10 @@ fn a_daily_sync_that_failed_is_tried_again_before_the_next_day() {
         tries.push(next.epoch_seconds() - now.epoch_seconds());
         assert!(matches!(
             planner.step(next, 0.0),
-            Step::Start {
+            Some(Event::Started {
                 reason: Reason::Retry,
                 ..
-            }
+            })
         ));
         now = next;
     }
@@ -188,10 +189,10 @@ fn a_clock_that_is_set_back_holds_nothing_up() {
     starts(&mut planner, "06:10:00", Reason::MadeUp);
     planner.ended(Ending::Settled, at("06:10:05"), 0.0);
     waits(&mut planner, "06:10:05");
-    let anew = Step::PlanAnew {
+    let anew = Event::PlannedAnew {
         seconds: 3 * 3_600 + 5 * 60 + 5,
     };
-    assert_eq!(planner.step(at("03:05:00"), 0.0), anew);
+    assert_eq!(planner.step(at("03:05:00"), 0.0), Some(anew));
     waits(&mut planner, "03:05:00");
     assert_eq!(planner.next(), Some(at("03:10:00")));
     starts(&mut planner, "03:10:00", Reason::Tick);
@@ -236,6 +237,99 @@ fn another_plan_takes_effect_at_once_and_forgets_no_retry() {
     assert_eq!(planner.next_start(), Some(at("00:05:06")));
 }
 
+/// The events of a daemon whose syncs take this long and end like this, until it has started `most` syncs.
+fn simulated(
+    zone: &Zone,
+    cron: &str,
+    start: Timestamp,
+    (seconds, ending): (i64, Ending),
+    most: usize,
+) -> Vec<Event> {
+    let plan = Plan::new(Schedule::new(cron, zone.clone(), start).unwrap(), 0, start).unwrap();
+    let mut planner = Planner::new(plan, start, Some(start), 0.0);
+    let (mut events, mut now, mut end) = (Vec::new(), start, None);
+    while started(&events) < most {
+        while let Some(event) = planner.step(now, 0.0) {
+            events.push(event);
+            if let Event::Started { .. } = event {
+                assert_eq!(end, None, "two syncs at once");
+                end = Some(now.saturating_add_seconds(seconds));
+            }
+        }
+        now = end.into_iter().chain(planner.next()).min().unwrap();
+        if end.take_if(|end| *end == now).is_some() {
+            planner.ended(ending, now, 0.0);
+        }
+    }
+    events
+}
+
+fn started(events: &[Event]) -> usize {
+    let starts = events
+        .iter()
+        .filter(|it| matches!(it, Event::Started { .. }));
+    starts.count()
+}
+
+#[test]
+fn each_tick_is_one_sync() {
+    let quick = (5, Ending::Settled);
+    let events = simulated(&Zone::utc(), "* * * * *", at("00:00:00"), quick, 100);
+    assert_eq!((started(&events), events.len()), (100, 100));
+}
+
+#[test]
+fn a_daily_sync_is_one_a_day_in_spring_and_in_autumn() {
+    for (zone, cron, morning) in [
+        ("Europe/Dublin", "30 1 * * *", "2026-03-26T12:00:00Z"),
+        ("Europe/Dublin", "30 1 * * *", "2026-10-22T12:00:00Z"),
+        ("America/New_York", "30 2 * * *", "2026-03-05T17:00:00Z"),
+        ("America/New_York", "30 1 * * *", "2026-10-29T17:00:00Z"),
+    ] {
+        let zone: Zone = zone.parse().unwrap();
+        let start: Timestamp = morning.parse().unwrap();
+        let events = simulated(&zone, cron, start, (60, Ending::Settled), 7);
+        let days: Vec<_> = events
+            .iter()
+            .map(|event| match event {
+                Event::Started { reason, due, .. } => {
+                    assert_eq!(*reason, Reason::Tick);
+                    due.in_zone(&zone).to_string()[..10].to_owned()
+                }
+                event => panic!("{event:?}"),
+            })
+            .collect();
+        let expected: Vec<_> = (1..=7)
+            .map(|day| start.saturating_add_seconds(day * 86_400).to_string()[..10].to_owned())
+            .collect();
+        assert_eq!(days, expected, "{zone}");
+    }
+}
+
+#[test]
+fn a_slow_sync_is_not_doubled_and_each_tick_it_costs_is_told() {
+    let slow = (150, Ending::Settled);
+    let events = simulated(&Zone::utc(), "* * * * *", at("00:00:00"), slow, 10);
+    let skipped = events.iter().filter(|event| match event {
+        Event::Skipped { why, .. } => *why == Skip::Busy,
+        _ => false,
+    });
+    // Two of three ticks find the sync still running.
+    assert_eq!((skipped.count(), events.len()), (18, 28));
+}
+
+#[test]
+fn failing_again_and_again_ends_nothing() {
+    let failing = (1, FAILED);
+    let events = simulated(&Zone::utc(), "*/2 * * * * *", at("00:00:00"), failing, 50);
+    let retries = events.iter().filter(|event| match event {
+        Event::Started { reason, .. } => *reason == Reason::Retry,
+        _ => false,
+    });
+    assert_eq!(retries.count(), 49);
+    assert!(events.len() - started(&events) > 1_000);
+}
+
 /// An event in the life of a daemon.
 #[derive(Clone, Copy, Debug)]
 enum Happening {
@@ -259,7 +353,7 @@ proptest! {
     #[test]
     fn whatever_happens_no_two_syncs_are_at_work_and_there_is_always_a_next(
         cron in prop::sample::select(vec!["*/2 * * * * *", "*/5 * * * *", "@hourly", "0 3 * * *"]),
-        jitter_seconds in prop::sample::select(vec![0_u32, 1]),
+        jitter_seconds in prop::sample::select(vec![0_i64, 1]),
         happenings in prop::collection::vec((happening(), 0.0_f64..1.0), 1..120),
     ) {
         let mut now = at("12:00:00");
@@ -275,14 +369,10 @@ proptest! {
                 Happening::End(_) => {}
             }
             let mut steps = 0;
-            loop {
-                match planner.step(now, chance) {
-                    Step::Wait => break,
-                    Step::Start { .. } => {
-                        prop_assert!(!is_at_work);
-                        is_at_work = true;
-                    }
-                    Step::Skip { .. } | Step::PlanAnew { .. } => {}
+            while let Some(event) = planner.step(now, chance) {
+                if let Event::Started { .. } = event {
+                    prop_assert!(!is_at_work);
+                    is_at_work = true;
                 }
                 steps += 1;
                 prop_assert!(steps < 5, "it does not come to rest");

@@ -1,109 +1,117 @@
-//! Control of a running daemon by signals: stop, or reload the configuration.
+//! A running daemon: takes on its accounts, reloads the configuration, and stops.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use archiver::core::threads;
-use archiver::core::time::Timestamp;
-use archiver::daemon::Command;
-use archiver::daemon::exporter;
+use archiver::core::threads::lock;
+use archiver::daemon::{Alarm, exporter};
 use archiver::web::{ListenAddress, Server, pages};
-use tokio::sync::mpsc;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
-use super::Arguments;
-use super::fleet::Fleet;
+use super::driver::Driver;
+use super::fleet::{Fleet, Member};
 use super::service_manager;
-use super::setup::{self, Setup, told_of_several};
-use super::shared::Shared;
+use super::setup::Prepared;
+use super::state::State;
+use super::{Arguments, announce};
 use crate::cli::exit::{Failure, Status};
-use crate::cli::monitoring::Monitoring;
-use crate::cli::runtime::{cannot_start, side_by_side};
-use crate::cli::url;
+use crate::cli::runtime::cannot_start;
+use crate::cli::{serve, url};
 
-/// Passes the signals on to the daemon.
-pub(super) struct Control {
+/// Controls the drivers of all accounts.
+pub(super) struct Control<A> {
     pub(super) fleet: Arc<Fleet>,
     pub(super) arguments: Arguments,
+    pub(super) alarm: fn() -> A,
     pub(super) server: Option<(ListenAddress, Server)>,
-    /// The commands to each account of the fleet.
-    pub(super) commands: Vec<mpsc::Sender<Command>>,
+    pub(super) drivers: JoinSet<()>,
 }
 
-impl Control {
-    /// Listens until the daemon is told to stop. The running syncs hear that request by themselves.
-    pub(super) async fn listen(mut self, mut reloads: Reloads) {
-        let stopped = self.fleet.common.stopped.clone();
+impl<A: Alarm> Control<A> {
+    /// Runs until the daemon is told to stop, and the syncs have ended.
+    pub(super) async fn run(
+        mut self,
+        prepared: Prepared,
+        mut reloads: Reloads,
+    ) -> Result<Status, Failure> {
+        let listen = prepared.listen.clone();
+        let drivers = self.follow(prepared);
+        self.server = listen_on(listen, &self.fleet).await?;
+        self.start(drivers);
+        service_manager::ready();
+        let stopped = self.fleet.stopped.clone();
         loop {
             tokio::select! {
                 () = stopped.requested(1) => break,
                 Some(()) = reloads.next() => self.reload().await,
             }
         }
-        let terminal = self.fleet.context().terminal;
+        let terminal = lock(&self.fleet.context).terminal;
         terminal.info(if self.fleet.is_syncing() {
             "told to end: the running sync archives what it has"
         } else {
             "told to end"
         });
         service_manager::stopping();
-        for commands in &self.commands {
-            // A send to a daemon that has already ended fails, which does no harm.
-            let _ = commands.send(Command::Stop).await;
-        }
-        // The server answers until the daemon has ended.
-        std::future::pending::<()>().await;
+        // The server answers until all syncs have ended.
+        while self.drivers.join_next().await.is_some() {}
+        terminal.info("ended");
+        Ok(Status::Done)
     }
 
     async fn reload(&mut self) {
         service_manager::reloading();
         if let Err(failure) = self.read_again().await {
             let text = format!("the configuration stays as it was: {}", failure.message);
-            let terminal = self.fleet.context().terminal;
+            let terminal = lock(&self.fleet.context).terminal;
             terminal.error(&text, failure.hint.as_deref());
         }
         service_manager::ready();
     }
 
     async fn read_again(&mut self) -> Result<(), Failure> {
-        let context = self.fleet.context().reload()?;
-        let now = (self.fleet.common.clock)();
-        let mut setups = setup::of_each(&context, &self.arguments, now)?;
-        let accounts = setups.iter().map(|setup| setup.context.account());
-        if !accounts.eq(self.fleet.members.iter().map(Shared::account)) {
-            let failure = Failure::usage("accounts were added, removed or renamed");
-            return Err(failure.with_hint("restart the daemon"));
-        }
-        let listen = setup::listen(&context, &self.arguments)?;
-        let (contexts, stopped) = (context.of_each(), self.fleet.common.stopped.clone());
-        // A command may need time to print the token.
-        let tokens = threads::answer_of(move || {
-            side_by_side(contexts, |one| told_of_several(&one, one.token(&stopped)))
-        });
-        if let Ok(tokens) = tokens.map_err(cannot_start)?.await {
-            tokens.into_iter().collect::<Result<Vec<_>, _>>()?;
-        }
-        self.listen_elsewhere(listen).await?;
-        let mut receivers: Vec<_> = setups.iter_mut().map(|it| &mut it.monitoring).collect();
-        Monitoring::join_checks(&mut receivers);
-        self.fleet.put(context);
-        for (index, setup) in setups.into_iter().enumerate() {
-            self.follow(index, setup, now).await;
-        }
+        let context = lock(&self.fleet.context).reload()?;
+        let (now, stopped) = ((self.fleet.clock)(), &self.fleet.stopped);
+        let prepared = Prepared::new(&context, &self.arguments, now, stopped)?;
+        self.listen_elsewhere(prepared.listen.clone()).await?;
+        *lock(&self.fleet.context) = Arc::new(context);
+        let drivers = self.follow(prepared);
+        self.start(drivers);
         Ok(())
     }
 
-    /// Goes on with new settings of an account.
-    async fn follow(&self, index: usize, setup: Setup, now: Timestamp) {
-        let (member, commands) = (&self.fleet.members[index], &self.commands[index]);
-        let plan = setup.plan.clone();
-        let next = plan.schedule().next_after(now);
-        let has_pings = setup.monitoring.pinger.is_some();
-        member.watch.reload(has_pings, setup.max_age_seconds);
-        member.replace(setup);
-        let _ = commands.send(Command::Follow(Box::new(plan))).await;
-        let next = next.map_or("no time".to_owned(), |next| next.to_string());
-        member.terminal.info(&format!(
-            "the configuration was read again; next sync at {next}"
-        ));
+    /// Goes on with the known accounts, takes on new ones, and lets go of the others. Returns the drivers of the new
+    /// ones.
+    fn follow(&self, prepared: Prepared) -> Vec<Driver> {
+        let now = (self.fleet.clock)();
+        let mut members = lock(&self.fleet.members);
+        let mut known = std::mem::take(&mut *members);
+        let mut drivers = Vec::new();
+        for account in prepared.accounts {
+            let name = account.setup.context.account();
+            if let Some(place) = known.iter().position(|member| member.account() == name) {
+                let member = known.swap_remove(place);
+                member.follow(account.setup, now);
+                members.push(member);
+                continue;
+            }
+            let mut state = State::new(now, account.figures);
+            state.follow(&account.setup);
+            state.archive = announce(&account.setup, account.path, now);
+            let member = Member {
+                setup: watch::Sender::new(Arc::new(account.setup)),
+                state: Arc::new(Mutex::new(state)),
+            };
+            drivers.push(Driver::new(&self.fleet, &member));
+            members.push(member);
+        }
+        drivers
+    }
+
+    fn start(&mut self, drivers: Vec<Driver>) {
+        for driver in drivers {
+            self.drivers.spawn(driver.run((self.alarm)()));
+        }
     }
 
     /// Moves the server to its new address. Frees the old address first, since the new one may be the same in other
@@ -116,39 +124,36 @@ impl Control {
         if let Some((_, server)) = self.server.take() {
             server.stop().await;
         }
-        match serve(listen, &self.fleet).await {
-            Ok(server) => {
-                self.server = server;
-                Ok(())
-            }
-            Err(failure) => {
-                self.server = serve(before, &self.fleet).await?;
-                Err(failure)
-            }
-        }
+        let moved = listen_on(listen, &self.fleet).await;
+        self.server = match &moved {
+            Ok(_) => None,
+            Err(_) => listen_on(before, &self.fleet).await?,
+        };
+        moved.map(|server| self.server = server)
     }
 }
 
 /// Starts the server for Prometheus and for browsers, if an address is configured.
-pub(super) async fn serve(
+async fn listen_on(
     listen: Option<ListenAddress>,
     fleet: &Arc<Fleet>,
 ) -> Result<Option<(ListenAddress, Server)>, Failure> {
     let Some(listen) = listen else {
         return Ok(None);
     };
-    let terminal = fleet.context().terminal;
-    let probe: Arc<dyn exporter::Probe> = fleet.clone();
+    let terminal = lock(&fleet.context).terminal;
     let own = Arc::clone(fleet);
-    let pages = pages(&listen, move |uri| url::question(&own.context(), uri));
-    let router = exporter::router(probe).merge(pages);
-    let server = crate::cli::serve::bind(&listen, router, terminal).await;
+    let pages = pages(&listen, move |uri| {
+        let context = Arc::clone(&lock(&own.context));
+        url::question(&context, uri)
+    });
+    let router = exporter::router(fleet.clone()).merge(pages);
+    let server = serve::bind(&listen, router, terminal).await;
     let server = server.map_err(|failure| Failure {
         status: Status::Usage,
         ..failure
     })?;
-    let text = format!("metrics at http://{}/metrics", server.address());
-    terminal.info(&text);
+    terminal.info(&format!("metrics at http://{}/metrics", server.address()));
     Ok(Some((listen, server)))
 }
 
@@ -169,7 +174,7 @@ impl Reloads {
         })
     }
 
-    async fn next(&mut self) -> Option<()> {
+    pub(super) async fn next(&mut self) -> Option<()> {
         #[cfg(unix)]
         {
             self.signals.recv().await

@@ -1,50 +1,42 @@
 //! Tells systemd, if it listens, that the daemon is ready, reloading, stopping or alive, with a line of status
 //! (`sd_notify(3)`). On other systems it does nothing.
 
-#[cfg(unix)]
 use std::time::{Duration, Instant};
-
-#[cfg(unix)]
-use sd_notify::NotifyState;
 
 /// Tells that the daemon is ready, and waits for its ticks.
 pub(super) fn ready() {
-    #[cfg(unix)]
-    notify(&[NotifyState::Ready]);
+    notify("READY=1");
 }
 
 /// Tells that the daemon reloads its configuration, and will be ready soon.
 pub(super) fn reloading() {
     #[cfg(unix)]
-    {
-        let mut states = vec![NotifyState::Reloading];
-        states.extend(NotifyState::monotonic_usec_now().ok());
-        notify(&states);
+    if let Ok(now) = sd_notify::NotifyState::monotonic_usec_now() {
+        notify(&format!("RELOADING=1\n{now}"));
     }
 }
 
 /// Tells that the daemon is about to end.
 pub(super) fn stopping() {
-    #[cfg(unix)]
-    notify(&[NotifyState::Stopping]);
+    notify("STOPPING=1");
 }
 
 /// Tells systemd that the daemon is alive, and its status, no more often than systemd asks for.
 pub(super) struct SignsOfLife {
     /// Half of the interval at which systemd expects a sign of life, so that one late sign does no harm.
-    #[cfg(unix)]
     interval: Option<Duration>,
-    #[cfg(unix)]
     last: Instant,
     status: String,
 }
 
 impl SignsOfLife {
     pub(super) fn new() -> Self {
+        #[cfg(unix)]
+        let interval = sd_notify::watchdog_enabled();
+        #[cfg(not(unix))]
+        let interval: Option<Duration> = None;
         Self {
-            #[cfg(unix)]
-            interval: sd_notify::watchdog_enabled().map(|interval| interval / 2),
-            #[cfg(unix)]
+            interval: interval.map(|interval| interval / 2),
             last: Instant::now(),
             status: String::new(),
         }
@@ -52,24 +44,22 @@ impl SignsOfLife {
 
     /// Tells that the daemon is alive, and has this status.
     pub(super) fn alive(&mut self, status: String) {
-        #[cfg(unix)]
-        if self
-            .interval
-            .is_some_and(|interval| self.last.elapsed() >= interval)
-        {
+        let is_due = |interval| self.last.elapsed() >= interval;
+        if self.interval.is_some_and(is_due) {
             self.last = Instant::now();
-            notify(&[NotifyState::Watchdog]);
+            notify("WATCHDOG=1");
         }
         if status != self.status {
-            #[cfg(unix)]
-            notify(&[NotifyState::Status(&status)]);
+            notify(&format!("STATUS={status}"));
             self.status = status;
         }
     }
 }
 
 /// A missing listener is not an error, and a failed notification cannot be reported to systemd.
-#[cfg(unix)]
-fn notify(states: &[NotifyState<'_>]) {
-    let _ = sd_notify::notify(states);
+fn notify(state: &str) {
+    #[cfg(unix)]
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Custom(state)]);
+    #[cfg(not(unix))]
+    let _ = state;
 }

@@ -1,8 +1,13 @@
 //! The setup of a daemon, from flags and configuration. A reload makes a new one.
 
+use std::path::{Path, PathBuf};
+
 use archiver::api::SharedPacer;
+use archiver::archive;
+use archiver::core::cancellation::Cancellation;
 use archiver::core::time::{Timestamp, Zone};
 use archiver::daemon::Plan;
+use archiver::daemon::metrics::Figures;
 use archiver::daemon::schedule::Schedule;
 use archiver::sync::Settings;
 use archiver::web::ListenAddress;
@@ -10,11 +15,92 @@ use archiver::web::ListenAddress;
 use super::Arguments;
 use crate::cli::Context;
 use crate::cli::attempt;
-use crate::cli::decided::{Decided, Names, named};
+use crate::cli::decided::Decided;
 use crate::cli::exit::Failure;
-use crate::cli::monitoring::Monitoring;
+use crate::cli::monitoring::{self, Failing, Monitoring};
+use crate::cli::runtime::side_by_side;
 
-/// All settings of a daemon.
+/// All that a daemon needs to begin, or to go on after a reload.
+pub(super) struct Prepared {
+    pub(super) accounts: Vec<PreparedAccount>,
+    pub(super) listen: Option<ListenAddress>,
+}
+
+pub(super) struct PreparedAccount {
+    pub(super) setup: Setup,
+    /// The path of the archive.
+    pub(super) path: PathBuf,
+    pub(super) figures: Figures,
+    can_sync: bool,
+}
+
+impl Prepared {
+    /// Problems that make every sync fail are reported now, and not at the first tick.
+    pub(super) fn new(
+        context: &Context,
+        arguments: &Arguments,
+        now: Timestamp,
+        stopped: &Cancellation,
+    ) -> Result<Self, Failure> {
+        context.refuse_shared_tokens()?;
+        let failing = Failing::default();
+        let setups = context.of_each().into_iter().map(|one| {
+            let account = one.terminal.account;
+            let setup = Setup::new(one, arguments, &failing, now);
+            setup.map_err(|failure| match account {
+                Some(account) => Failure {
+                    message: format!("{account}: {}", failure.message),
+                    ..failure
+                },
+                None => failure,
+            })
+        });
+        let setups = setups.collect::<Result<_, _>>()?;
+        let listen = listen(context, arguments)?;
+        let accounts = side_by_side(setups, |setup| PreparedAccount::new(setup, stopped));
+        let accounts = accounts.into_iter().collect::<Result<Vec<_>, _>>()?;
+        if accounts.iter().any(|account| account.can_sync) {
+            Ok(Self { accounts, listen })
+        } else {
+            Err(Failure::failed("no account can be synced"))
+        }
+    }
+}
+
+impl PreparedAccount {
+    /// Checks what a sync needs, and reads what is known. A failure of one of several accounts is told, and the others
+    /// go on.
+    fn new(setup: Setup, stopped: &Cancellation) -> Result<Self, Failure> {
+        let context = &setup.context;
+        let path = context.archive_path()?;
+        let checked = check(context, &path, stopped);
+        let can_sync = checked.is_ok();
+        match checked {
+            Err(failure) if context.is_one_of_several() => context.terminal.failure(&failure),
+            checked => checked?,
+        }
+        let figures = monitoring::read_figures(context, Figures::default(), stopped);
+        Ok(Self {
+            figures: figures.unwrap_or_default(),
+            path,
+            can_sync,
+            setup,
+        })
+    }
+}
+
+/// Checks for a token, and that a file in the place of the archive is one.
+fn check(context: &Context, path: &Path, stopped: &Cancellation) -> Result<(), Failure> {
+    context.token(stopped)?;
+    match archive::expect_archive(path) {
+        Err(archive::Error::Missing { .. }) => Ok(()),
+        Err(error) if error.is_unusable_archive() => Err(error.into()),
+        // The first sync reports other problems.
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// All settings of an account.
 pub(super) struct Setup {
     pub(super) context: Context,
     pub(super) settings: Settings,
@@ -34,27 +120,22 @@ const USUAL_SYNC_SECONDS: i64 = 600;
 impl Setup {
     /// # Errors
     /// When a setting is invalid; the error names its place.
-    pub(super) fn new(
+    fn new(
         context: Context,
         arguments: &Arguments,
+        failing: &Failing,
         now: Timestamp,
     ) -> Result<Self, Failure> {
-        let file = context.config.file();
-        let schedule = schedule(&context, arguments, now)?;
-        let monitoring = &file.monitoring;
-        let plan = plan(&context, arguments, schedule, now)?;
-        let max_age = Decided::of(
-            &MAX_AGE,
-            arguments.max_age.as_ref(),
-            monitoring.max_age.as_ref(),
-        );
-        let max_age = max_age.map(|age| age.duration_seconds(&context));
+        let plan = plan(&context, arguments, now)?;
+        let by_file = &context.config.file().monitoring.max_age;
+        let max_age = match Decided::of(("--max-age", "max_age"), &arguments.max_age, by_file) {
+            Some(max_age) => max_age.duration_seconds(&context)?,
+            None => usual_age(&plan, now),
+        };
         Ok(Self {
             settings: attempt::settings(&context, arguments.scope.scope(&context)?, false)?,
-            monitoring: Monitoring::new(&context, &arguments.monitoring)?,
-            max_age_seconds: max_age
-                .transpose()?
-                .unwrap_or_else(|| usual_age(&plan, now)),
+            monitoring: Monitoring::new(&context, &arguments.monitoring, failing)?,
+            max_age_seconds: max_age,
             pacer: SharedPacer::new(attempt::pace(&context)),
             plan,
             context,
@@ -62,108 +143,37 @@ impl Setup {
     }
 }
 
-/// The setup of each account. An error names the account.
-pub(super) fn of_each(
-    context: &Context,
-    arguments: &Arguments,
-    now: Timestamp,
-) -> Result<Vec<Setup>, Failure> {
-    context.refuse_shared_tokens()?;
-    let setup = |one: Context| {
-        let account = one.terminal.account;
-        Setup::new(one, arguments, now).map_err(|failure| match account {
-            Some(account) => Failure {
-                message: format!("{account}: {}", failure.message),
-                ..failure
-            },
-            None => failure,
-        })
-    };
-    context.of_each().into_iter().map(setup).collect()
-}
-
-/// The value; of one of several accounts, `None` after a failure that is told, because the others go on.
-pub(super) fn told_of_several<T>(
-    context: &Context,
-    outcome: Result<T, Failure>,
-) -> Result<Option<T>, Failure> {
-    match outcome {
-        Err(failure) if context.is_one_of_several() => {
-            context.terminal.failure(&failure);
-            Ok(None)
-        }
-        outcome => outcome.map(Some),
-    }
-}
-
 /// The address of the server, which is one for all accounts.
-pub(super) fn listen(
-    context: &Context,
-    arguments: &Arguments,
-) -> Result<Option<ListenAddress>, Failure> {
-    let by_file = context.config.file().monitoring.listen.as_ref();
-    let listen = Decided::of(&LISTEN, arguments.listen.as_ref(), by_file);
-    let address = listen.map(|listen| {
-        let address = listen.text.parse::<ListenAddress>();
-        address.map_err(|error| listen.refused(context, &error))
-    });
-    address.transpose()
+fn listen(context: &Context, arguments: &Arguments) -> Result<Option<ListenAddress>, Failure> {
+    let by_file = &context.config.file().monitoring.listen;
+    let listen = Decided::of(("--listen", "listen"), &arguments.listen, by_file);
+    listen.map(|listen| listen.parsed(context)).transpose()
 }
 
-fn schedule(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Schedule, Failure> {
+fn plan(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Plan, Failure> {
     let file = &context.config.file().schedule;
-    let zone = Decided::of(
-        &TIMEZONE,
-        arguments.timezone.as_ref(),
-        file.timezone.as_ref(),
-    );
-    let zone = match zone {
-        Some(zone) => {
-            let parsed = zone.text.parse::<Zone>();
-            parsed.map_err(|error| zone.refused(context, &error))?
-        }
+    let names = ("--timezone", "timezone");
+    let zone = match Decided::of(names, &arguments.timezone, &file.timezone) {
+        Some(zone) => zone.parsed(context)?,
         None => Zone::utc(),
     };
-    let Some(cron) = Decided::of(&CRON, arguments.cron.as_ref(), file.cron.as_ref()) else {
+    let Some(cron) = Decided::of(("--cron", "cron"), &arguments.cron, &file.cron) else {
         return Err(Failure::usage("no schedule is configured").with_hint(
             "use --cron, such as --cron @hourly, or set `cron` under [schedule] in the configuration",
         ));
     };
-    Schedule::new(cron.text, zone, now)
-        .map_err(|error| cron.refused(context, &error).with_hint(error.hint()))
+    let schedule = Schedule::new(cron.text, zone, now)
+        .map_err(|error| cron.refused(context, &error).with_hint(error.hint))?;
+    match Decided::of(("--jitter", "jitter"), &arguments.jitter, &file.jitter) {
+        Some(jitter) => Plan::new(schedule, jitter.duration_seconds(context)?, now)
+            .map_err(|error| jitter.refused(context, &error)),
+        None => Plan::new(schedule, 0, now).map_err(Failure::usage),
+    }
 }
-
-fn plan(
-    context: &Context,
-    arguments: &Arguments,
-    schedule: Schedule,
-    now: Timestamp,
-) -> Result<Plan, Failure> {
-    let by_file = context.config.file().schedule.jitter.as_ref();
-    let jitter = Decided::of(&JITTER, arguments.jitter.as_ref(), by_file);
-    let seconds = jitter
-        .as_ref()
-        .map(|jitter| jitter.duration_seconds(context));
-    let seconds = u32::try_from(seconds.transpose()?.unwrap_or(0)).unwrap_or(u32::MAX);
-    Plan::new(schedule, seconds, now).map_err(|error| match &jitter {
-        Some(jitter) => jitter.refused(context, &error),
-        None => Failure::usage(error.to_string()),
-    })
-}
-
-const CRON: Names = named("--cron", "cron");
-const TIMEZONE: Names = named("--timezone", "timezone");
-const JITTER: Names = named("--jitter", "jitter");
-const LISTEN: Names = named("--listen", "listen");
-const MAX_AGE: Names = named("--max-age", "max_age");
 
 /// Twice the longest time between two ticks, plus the duration of a sync. One missed or failed sync is no reason to
 /// worry yet, the second is.
 fn usual_age(plan: &Plan, now: Timestamp) -> i64 {
-    let ticks = plan.schedule().upcoming(now, TICKS_LOOKED_AT);
-    let gaps = ticks.windows(2).map(|two| match two {
-        [first, second] => second.epoch_seconds() - first.epoch_seconds(),
-        _ => 0,
-    });
-    gaps.max().unwrap_or(0).saturating_mul(2) + USUAL_SYNC_SECONDS
+    let longest = plan.schedule.gaps(now).take(TICKS_LOOKED_AT).max();
+    longest.unwrap_or(0).saturating_mul(2) + USUAL_SYNC_SECONDS
 }

@@ -1,17 +1,26 @@
-//! `archiver sync`: runs a sync and reports the result. `one` syncs one archive, `several` those of several accounts.
+//! `archiver sync`: syncs the selected accounts side by side, and reports the results. `one` syncs one archive.
 
 mod one;
-mod several;
 
+use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::time::Duration;
 
+use archiver::core::account::AccountName;
 use archiver::core::time::parse_duration;
+use archiver::output::{visible_json, wrapped};
+use indicatif::MultiProgress;
+use serde::Serialize;
 
 use super::Context;
-use super::exit::{Failure, Status};
-use super::monitoring::MonitoringFlags;
+use super::attempt::{self, Verdict};
+use super::document;
+use super::exit::{Failure, Status, unless_closed};
+use super::monitoring::{self, Failing, MonitoringFlags};
+use super::runtime::{Hangup, Overdue, side_by_side, stop_signals};
 use super::scope::ScopeFlags;
 use super::terminal::Terminal;
+use one::{Answer, Planned};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -38,7 +47,7 @@ pub(super) struct Arguments {
     full: bool,
     /// Show the cost of a sync, and write nothing
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
     /// The longest wait for another sync, or for a program that keeps the archive locked, such as 60s [default: no wait
     /// for a sync, a minute for a program]
     #[arg(long, value_name = "DURATION")]
@@ -60,19 +69,180 @@ pub(super) enum SummaryFormat {
 }
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
-    if context.has_several() {
-        several::run(context, arguments)
-    } else {
-        one::run(context, arguments)
+    context.refuse_shared_tokens()?;
+    let wait = arguments.wait.as_deref().map(wait).transpose()?;
+    let (bars, failing) = (MultiProgress::new(), Failing::default());
+    let contexts = context.of_each();
+    let plans = side_by_side(contexts.iter().collect(), |one| {
+        Planned::new(one, arguments, wait, &bars, &failing)
+    });
+    if arguments.dry_run {
+        let outcomes = each(&contexts, plans, &bars, |plan| plan.forecast());
+        return end(context, arguments, outcomes);
+    }
+    let signals = stop_signals(Hangup::Stops, Some(overdue(context.terminal, &bars)))?;
+    // Several accounts may have one file.
+    let mut files: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (one, plan) in contexts.iter().zip(&plans) {
+        let file = plan.as_ref().ok();
+        if let Some(path) = file.and_then(|plan| plan.monitoring.metrics_file.clone()) {
+            files.entry(path).or_default().push(one);
+        }
+    }
+    let stopped = &signals.cancellation;
+    let outcomes = each(&contexts, plans, &bars, |plan| plan.perform(stopped));
+    for (path, contexts) in files {
+        monitoring::write_metrics_of(&contexts, &path, stopped);
+    }
+    // Keep listening: printing the error may block when stderr is not read.
+    std::mem::forget(signals);
+    end(context, arguments, outcomes)
+}
+
+/// The end of the sync of an account.
+struct Outcome<'a> {
+    context: &'a Context,
+    verdict: Verdict,
+    answer: Option<Answer>,
+}
+
+/// Does the work of each account. Of several accounts, tells each failure as soon as it is known.
+fn each<'a>(
+    contexts: &'a [Context],
+    plans: Vec<Result<Planned<'a>, Failure>>,
+    bars: &MultiProgress,
+    work: impl Fn(Planned<'a>) -> Result<(Verdict, Option<Answer>), Failure> + Sync,
+) -> Vec<Outcome<'a>> {
+    let plans = contexts.iter().zip(plans).collect();
+    side_by_side(plans, |(context, plan): (&Context, Result<_, _>)| {
+        let ended = plan.and_then(&work);
+        let (verdict, answer) = ended.unwrap_or_else(|failure| (Err(failure), None));
+        match &verdict {
+            Err(failure) if context.is_one_of_several() => {
+                bars.suspend(|| context.terminal.failure(failure));
+            }
+            _ => {}
+        }
+        Outcome {
+            context,
+            verdict,
+            answer,
+        }
+    })
+}
+
+/// Prints the results, and sums up those of several accounts.
+fn end(
+    context: &Context,
+    arguments: &Arguments,
+    mut outcomes: Vec<Outcome<'_>>,
+) -> Result<Status, Failure> {
+    print(context, arguments, &outcomes)?;
+    if !context.has_several() {
+        let verdict = outcomes.pop().map_or(Ok(()), |it| it.verdict);
+        return verdict.map(|()| Status::Done);
+    }
+    let count = outcomes.len();
+    let status = Status::of_several(outcomes.iter().map(Outcome::status));
+    let failed = outcomes.iter().filter(|it| it.verdict.is_err());
+    let failed = failed.filter_map(|it| Some((it.context.account()?, it.status().code())));
+    let failed: Vec<_> = failed
+        .map(|(account, code)| format!("{account} {code}"))
+        .collect();
+    if failed.is_empty() {
+        let text = format!("all {count} accounts are done, and complete");
+        let verbosity = arguments.verbosity(context.terminal);
+        context.terminal.detail(verbosity, &text);
+        return Ok(Status::Done);
+    }
+    Err(Failure {
+        status,
+        message: format!(
+            "{} of {count} accounts are complete; exit status of the others: {}",
+            count - failed.len(),
+            failed.join(", ")
+        ),
+        hint: None,
+    })
+}
+
+/// The result of one of several accounts, for scripts.
+#[derive(Serialize)]
+struct Row<'a> {
+    /// The exit status of the account alone.
+    status: u8,
+    error: Option<&'a str>,
+    #[serde(flatten)]
+    answer: &'a Option<Answer>,
+}
+
+impl Outcome<'_> {
+    fn status(&self) -> Status {
+        let failure = self.verdict.as_ref().err();
+        failure.map_or(Status::Done, |failure| failure.status)
+    }
+
+    fn cost_in_words(&self) -> Option<String> {
+        let Some(Answer::Cost { words, .. }) = &self.answer else {
+            return None;
+        };
+        Some(match self.context.terminal.account {
+            Some(account) => format!("{account}: {words}"),
+            None => words.clone(),
+        })
+    }
+
+    fn row(&self) -> (Option<AccountName>, Row<'_>) {
+        let failure = self.verdict.as_ref().err();
+        let row = Row {
+            status: self.status().code(),
+            error: failure.map(|failure| failure.message.as_str()),
+            answer: &self.answer,
+        };
+        (self.context.account(), row)
+    }
+}
+
+/// Prints the summaries for scripts, or the costs for people.
+fn print(
+    context: &Context,
+    arguments: &Arguments,
+    outcomes: &[Outcome<'_>],
+) -> Result<Status, Failure> {
+    let lines: Vec<String> = match arguments.output {
+        SummaryFormat::Text => {
+            let lines = outcomes.iter().filter_map(Outcome::cost_in_words);
+            let width = context.terminal.width;
+            lines.map(|line| wrapped(&line, width, 2)).collect()
+        }
+        SummaryFormat::Json if context.has_several() => {
+            let rows: Vec<_> = outcomes.iter().map(Outcome::row).collect();
+            return document::print_json_of_each(context, &rows);
+        }
+        SummaryFormat::Json => {
+            let answers = outcomes.iter().filter_map(|it| it.answer.as_ref());
+            let texts = answers.map(|it| serde_json::to_string(it).unwrap_or_default());
+            texts.map(|text| visible_json(&text).into_owned()).collect()
+        }
+    };
+    let mut stdout = io::stdout().lock();
+    unless_closed(lines.iter().try_for_each(|line| writeln!(stdout, "{line}")))
+}
+
+/// The end of syncs that a second signal stops.
+fn overdue(terminal: Terminal, bars: &MultiProgress) -> Overdue {
+    let bars = bars.clone();
+    Overdue {
+        status: Status::Partial,
+        say: Box::new(move || {
+            // Without bars, the message is no less true.
+            let _ = bars.clear();
+            terminal.failure(&attempt::stopped_at_once());
+        }),
     }
 }
 
 impl Arguments {
-    /// True when nothing is to be written.
-    pub(super) fn is_forecast(&self) -> bool {
-        self.dry_run
-    }
-
     /// The verbosity at which the result is told. Cron sees nothing of a success.
     fn verbosity(&self, terminal: Terminal) -> u8 {
         let is_read = terminal.is_interactive && self.output == SummaryFormat::Text;

@@ -1,59 +1,57 @@
 //! A sync of one archive, from its settings to the reports about it.
 
-use std::io::{self, Write};
 use std::time::Duration;
 
 use archiver::api::SharedPacer;
 use archiver::archive;
 use archiver::core::cancellation::Cancellation;
-use archiver::output::{visible_json, wrapped};
-use archiver::sync::{self, Forecast, Known, Settings};
+use archiver::sync::{self, Known, Settings};
+use indicatif::MultiProgress;
+use serde::Serialize;
+use serde_json::Value;
 
-use super::{Arguments, SummaryFormat, wait};
+use super::Arguments;
 use crate::cli::Context;
-use crate::cli::attempt::{self, Attempt, Done, Verdict};
-use crate::cli::exit::{Failure, Status, kept_locked, unless_closed};
-use crate::cli::monitoring::{self, Monitoring, Pings};
+use crate::cli::attempt::{self, Attempt, Verdict};
+use crate::cli::exit::{Failure, kept_locked};
+use crate::cli::monitoring::{Failing, Monitoring};
 use crate::cli::progress::Progress;
-use crate::cli::runtime::{Hangup, Overdue, Worker, runtime, stop_signals};
-use crate::cli::summary;
-use crate::cli::terminal::Terminal;
-
-pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
-    let planned = Planned::new(context, arguments, Progress::new(context.terminal))?;
-    if arguments.dry_run {
-        return print_forecast(context, arguments, &planned.forecast()?);
-    }
-    let overdue = overdue(context.terminal, &planned.progress);
-    let signals = stop_signals(Hangup::Stops, Some(overdue))?;
-    let mut told = Ok(());
-    let print = |done: &Done| {
-        told = print_summary(arguments, done);
-    };
-    let verdict = planned.perform(&signals.cancellation, print);
-    // Keep listening: printing the error may block when stderr is not read.
-    std::mem::forget(signals);
-    told.and(verdict).map(|()| Status::Done)
-}
+use crate::cli::runtime::{Worker, runtime};
+use crate::cli::summary::{self, Summary};
 
 /// A sync that is not under way yet.
 pub(super) struct Planned<'a> {
     context: &'a Context,
     arguments: &'a Arguments,
+    wait: Option<Duration>,
     progress: Progress,
     pub(super) monitoring: Monitoring,
     settings: Settings,
-    wait: Option<Duration>,
+}
+
+/// The result, for scripts.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Answer {
+    Summary(Summary),
+    Cost {
+        #[serde(flatten)]
+        cost: Value,
+        /// For people.
+        #[serde(skip)]
+        words: String,
+    },
 }
 
 impl<'a> Planned<'a> {
     pub(super) fn new(
         context: &'a Context,
         arguments: &'a Arguments,
-        progress: Progress,
+        wait: Option<Duration>,
+        bars: &MultiProgress,
+        failing: &Failing,
     ) -> Result<Self, Failure> {
-        let wait = arguments.wait.as_deref().map(wait).transpose()?;
-        let monitoring = Monitoring::new(context, &arguments.monitoring)?;
+        let monitoring = Monitoring::new(context, &arguments.monitoring, failing)?;
         let path = context.archive_path()?;
         let archive = format!("archive {}", path.display());
         context.terminal.detail(1, &archive);
@@ -62,52 +60,57 @@ impl<'a> Planned<'a> {
             settings: attempt::settings(context, scope, arguments.full)?,
             context,
             arguments,
-            progress,
-            monitoring,
             wait,
+            progress: Progress::among(context.terminal, bars),
+            monitoring,
         })
     }
 
-    /// Syncs, passes the result to `print`, and tells people and other programs how it went.
-    pub(super) fn perform(self, cancellation: &Cancellation, print: impl FnOnce(&Done)) -> Verdict {
+    /// Syncs, and tells people and the check how it went.
+    pub(super) fn perform(
+        self,
+        cancellation: &Cancellation,
+    ) -> Result<(Verdict, Option<Answer>), Failure> {
+        let Self {
+            context,
+            progress,
+            monitoring,
+            ..
+        } = self;
         // One extra thread is enough: a sync never does more than two things at once.
         let worker = Worker::start()?;
         let runtime = &worker.runtime;
-        runtime.spawn(stop(self.progress.clone(), cancellation.clone()));
-        let mut pings = None;
+        runtime.spawn(progress.clone().stop_at(cancellation.clone()));
         let attempt = Attempt {
-            context: self.context,
-            progress: &self.progress,
+            context,
+            progress: &progress,
             settings: self.settings,
-            pacer: SharedPacer::new(attempt::pace(self.context)),
+            pacer: SharedPacer::new(attempt::pace(context)),
             wait: self.wait,
             // A single command does not know whether an archive existed before.
             must_exist: false,
             cancellation,
         };
-        let outcome = attempt.perform(runtime, || pings = self.monitoring.begin(runtime));
-        let done = outcome.as_ref().ok();
-        if let Some(done) = done {
-            print(done);
-            self.progress
-                .suspended(|| tell(self.context, self.arguments, done));
-        }
+        let mut begun = None;
+        let outcome = attempt.perform(runtime, || begun = monitoring.begin(runtime));
         let verdict = attempt::verdict(&outcome);
-        let aftermath = Aftermath {
-            context: self.context,
-            cancellation,
-            monitoring: &self.monitoring,
-            pings,
-            done,
-            verdict: &verdict,
-        };
-        runtime.block_on(aftermath.tell());
-        verdict
+        let done = outcome.ok();
+        let words = done.as_ref().map(|done| summary::in_words(&done.report));
+        if let Some(words) = &words {
+            let verbosity = self.arguments.verbosity(context.terminal);
+            progress.suspended(|| context.terminal.detail(verbosity, words));
+        }
+        let (words, is_stopped) = (words.unwrap_or_default(), cancellation.is_requested());
+        let errors = monitoring.end(begun, &verdict, &words, is_stopped);
+        for error in runtime.block_on(errors) {
+            progress.suspended(|| context.terminal.warning(&error.to_string()));
+        }
+        Ok((verdict, done.map(|done| Answer::Summary(done.summary))))
     }
 
     /// The cost of the sync.
-    pub(super) fn forecast(&self) -> Result<Forecast, Failure> {
-        let Self { context, wait, .. } = *self;
+    pub(super) fn forecast(self) -> Result<(Verdict, Option<Answer>), Failure> {
+        let Self { context, wait, .. } = self;
         let path = context.archive_path()?;
         let pace = attempt::pace(context);
         let token = context.token(&Cancellation::never())?;
@@ -126,89 +129,12 @@ impl<'a> Planned<'a> {
         self.progress.finish();
         let forecast = forecast?;
         for tag in &forecast.unused_tags {
-            let text = format!("no droplet has {tag}");
-            context.terminal.warning(&text);
+            (context.terminal).warning(&format!("no droplet has {tag}"));
         }
-        Ok(forecast)
+        let answer = Answer::Cost {
+            cost: summary::forecast_as_json(&forecast),
+            words: summary::forecast_in_words(&forecast),
+        };
+        Ok((Ok(()), Some(answer)))
     }
-}
-
-/// Prints the cost of a sync.
-fn print_forecast(
-    context: &Context,
-    arguments: &Arguments,
-    forecast: &Forecast,
-) -> Result<Status, Failure> {
-    let text = match arguments.output {
-        SummaryFormat::Text => {
-            let words = summary::forecast_in_words(forecast);
-            wrapped(&words, context.terminal.width, 2)
-        }
-        SummaryFormat::Json => summary::forecast_as_json(forecast).to_string(),
-    };
-    unless_closed(writeln!(io::stdout(), "{text}"))
-}
-
-/// Shows that the sync stops, once a signal asks for it.
-async fn stop(bar: Progress, heard: Cancellation) {
-    heard.requested(1).await;
-    bar.stop();
-}
-
-/// The end of a sync that a second signal stops.
-fn overdue(terminal: Terminal, progress: &Progress) -> Overdue {
-    let bar = progress.clone();
-    Overdue {
-        status: Status::Partial,
-        say: Box::new(move || {
-            bar.finish();
-            terminal.failure(&attempt::stopped_at_once());
-        }),
-    }
-}
-
-/// The reports to other programs after a sync.
-struct Aftermath<'a> {
-    context: &'a Context,
-    cancellation: &'a Cancellation,
-    monitoring: &'a Monitoring,
-    pings: Option<Pings>,
-    done: Option<&'a Done>,
-    verdict: &'a Verdict,
-}
-
-impl Aftermath<'_> {
-    async fn tell(self) {
-        let terminal = self.context.terminal;
-        if let Some(path) = &self.monitoring.metrics_file {
-            monitoring::write_metrics_of(&[self.context], path, self.cancellation);
-        }
-        let is_stopped = self.cancellation.is_requested();
-        let words = self.done.map(|done| summary::in_words(&done.report));
-        let pings = self.pings.or_else(|| self.monitoring.pings());
-        if let (Some(pings), Some(signal)) = (pings, monitoring::signal(self.verdict, is_stopped)) {
-            let body = monitoring::body(self.verdict, &words.unwrap_or_default());
-            let (signal, body) = self.monitoring.of_check(signal, body);
-            for error in pings.end(signal, &body).await {
-                terminal.warning(&error);
-            }
-        }
-    }
-}
-
-/// Prints the summary for scripts, if it is asked for.
-fn print_summary(arguments: &Arguments, done: &Done) -> Result<(), Failure> {
-    if arguments.output == SummaryFormat::Text {
-        return Ok(());
-    }
-    let mut stdout = io::stdout().lock();
-    let text = serde_json::to_string(&done.summary).map_err(io::Error::from);
-    unless_closed(text.and_then(|text| writeln!(stdout, "{}", visible_json(&text)))).map(drop)
-}
-
-/// Tells people the result.
-fn tell(context: &Context, arguments: &Arguments, done: &Done) {
-    let verbosity = arguments.verbosity(context.terminal);
-    let words = summary::in_words(&done.report);
-    context.terminal.detail(verbosity, &words);
 }

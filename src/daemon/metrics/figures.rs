@@ -5,6 +5,7 @@
 
 use super::totals::Totals;
 use crate::archive::LATEST_VERSION;
+use crate::core::account::AccountName;
 use crate::core::time::Timestamp;
 use crate::query::status;
 use crate::query::status::ListingStatus;
@@ -70,9 +71,9 @@ impl Figures {
         // All statements see the same state, even while a sync writes.
         let tx = connection.unchecked_transaction()?;
         let mut totals = self.totals.clone();
-        let changes = totals.update(&tx)?;
+        let may_have_archived = totals.update(&tx)?;
         let counted = self.holdings.as_ref().map(|holdings| holdings.actions);
-        let actions = match counted.filter(|_| !changes.may_have_archived) {
+        let actions = match counted.filter(|_| !may_have_archived) {
             Some(actions) => actions,
             None => count(&tx, ACTIONS)?,
         };
@@ -135,6 +136,17 @@ fn count(connection: &Connection, sql: &str) -> rusqlite::Result<u64> {
     let mut statement = connection.prepare_cached(sql)?;
     let count: i64 = statement.query_row([], |row| row.get(0))?;
     Ok(count.unsigned_abs())
+}
+
+/// An archive, and the daemon that keeps it.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The account, which becomes a label of each metric.
+    pub account: Option<AccountName>,
+    /// The numbers of the archive.
+    pub figures: &'a Figures,
+    /// The state of the daemon, if there is one.
+    pub daemon: Option<&'a DaemonFigures>,
 }
 
 /// The state of a daemon.

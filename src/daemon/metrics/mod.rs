@@ -15,12 +15,9 @@ mod figures;
 mod text;
 mod totals;
 
-pub use exposition::Histogram;
-pub use figures::{DaemonFigures, Ticks};
-pub use figures::{Figures, Holdings, ListingFigures};
-pub use text::{Source, text};
-pub use totals::Ending;
-pub use totals::{Changes, LastRun, Quota, Totals};
+pub use figures::{DaemonFigures, Figures, Holdings, ListingFigures, Source, Ticks};
+pub use text::text;
+pub use totals::{Ending, Histogram, LastRun, Quota, Totals};
 
 #[cfg(test)]
 mod tests;

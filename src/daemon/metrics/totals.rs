@@ -4,7 +4,6 @@
 //! *settled*. The last row without an outcome may still be running, so it is left for the next update. An update reads
 //! only the rows that were settled since the last one, however long the log is.
 
-use super::exposition::Histogram;
 use crate::archive::{Outcome, RunId};
 use crate::core::time::Timestamp;
 use crate::query::status::ACCOUNT_SCOPE;
@@ -32,6 +31,8 @@ pub struct Totals {
     pub durations: Histogram,
     /// The last sync that ended.
     pub last_run: Option<LastRun>,
+    /// The start of the last sync that ended and was not killed.
+    pub last_ended_at: Option<Timestamp>,
     /// The requests that the token had left at the end of the last sync that knows it.
     pub quota: Option<Quota>,
     /// The scope of the last sync, even if it has not ended.
@@ -49,8 +50,6 @@ pub struct LastRun {
     pub ending: Ending,
     /// The start; `None` when the time in the archive cannot be read.
     pub started_at: Option<Timestamp>,
-    /// The end; `None` for a killed sync.
-    pub finished_at: Option<Timestamp>,
 }
 
 /// The remaining requests of a token.
@@ -60,15 +59,6 @@ pub struct Quota {
     pub remaining: u64,
     /// The time of this value.
     pub at: Option<Timestamp>,
-}
-
-/// The result of an update.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
-    /// Syncs that were settled since the last update.
-    pub settled: u64,
-    /// True when one of them archived actions, or may have done so without recording it.
-    pub may_have_archived: bool,
 }
 
 /// A row of the log.
@@ -98,38 +88,35 @@ pub(super) const STARTED_AT: &str = "SELECT started_at FROM sync_runs WHERE id =
 
 impl Totals {
     /// Adds the syncs that were settled since the last update. Starts from the beginning when this is another archive
-    /// than before.
+    /// than before. Returns true when one of them archived actions, or may have done so without recording it.
     ///
     /// # Errors
     /// When the archive cannot be read. The totals then stay as they were.
-    pub fn update(&mut self, connection: &Connection) -> rusqlite::Result<Changes> {
+    pub fn update(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
         let is_known = self.is_of(connection)?;
         let mut totals = if is_known {
             self.clone()
         } else {
             Self::default()
         };
-        let mut changes = Changes {
-            settled: 0,
-            may_have_archived: !is_known,
-        };
+        let mut may_have_archived = !is_known;
         let mut last: Option<Run> = None;
         let mut statement = connection.prepare_cached(RUNS)?;
         let after = totals.settled.as_ref().map_or(RunId::MIN, |(id, _)| *id);
         let mut rows = statement.query(named_params! { ":after": after })?;
         while let Some(row) = rows.next()? {
             if let Some(run) = last.replace(Run::read(row)?) {
-                totals.add(run, &mut changes);
+                may_have_archived |= totals.add(run);
             }
         }
         if let Some(run) = last {
             totals.scope = Some(run.scope.clone());
             if run.outcome.is_some() {
-                totals.add(run, &mut changes);
+                may_have_archived |= totals.add(run);
             }
         }
         *self = totals;
-        Ok(changes)
+        Ok(may_have_archived)
     }
 
     /// The number of syncs with this ending.
@@ -165,7 +152,8 @@ impl Totals {
         Ok(found.as_ref() == Some(started_at))
     }
 
-    fn add(&mut self, run: Run, changes: &mut Changes) {
+    /// Returns true when the sync archived actions, or may have.
+    fn add(&mut self, run: Run) -> bool {
         let ending = Ending::of(run.outcome.as_deref());
         self.runs[ending as usize] += 1;
         for (sum, number) in [
@@ -178,10 +166,6 @@ impl Totals {
         ] {
             *sum = sum.saturating_add(number);
         }
-        changes.settled += 1;
-        // A failed sync may have failed to write after some pages, and then records none of them.
-        changes.may_have_archived |=
-            run.inserted > 0 || matches!(ending, Ending::Killed | Ending::Failed);
         let started_at: Option<Timestamp> = run.started_at.parse().ok();
         let finished_at: Option<Timestamp> = run.finished_at.and_then(|text| text.parse().ok());
         if let (Some(began), Some(ended)) = (started_at, finished_at) {
@@ -189,11 +173,7 @@ impl Totals {
             let seconds = ended.epoch_seconds() - began.epoch_seconds();
             self.durations.add(u64::try_from(seconds).unwrap_or(0));
         }
-        self.last_run = Some(LastRun {
-            ending,
-            started_at,
-            finished_at,
-        });
+        self.last_run = Some(LastRun { ending, started_at });
         if let Some(remaining) = run.ratelimit_remaining {
             let at = finished_at;
             self.quota = Some(Quota { remaining, at });
@@ -202,6 +182,8 @@ impl Totals {
             self.complete.insert(run.scope, (run.id, started_at));
         }
         self.settled = Some((run.id, run.started_at));
+        // A failed sync may have failed to write after some pages, and then records none of them.
+        run.inserted > 0 || matches!(ending, Ending::Killed | Ending::Failed)
     }
 }
 
@@ -225,6 +207,49 @@ impl Run {
             updated: count("updated")?.unwrap_or(0),
             rejected: count("rejected")?.unwrap_or(0),
             ratelimit_remaining: count("ratelimit_remaining")?,
+        })
+    }
+}
+
+/// Seconds, counted in buckets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Histogram {
+    /// The counts between two bounds. The last one has no upper bound.
+    counts: [u64; Self::BOUNDS.len() + 1],
+    sum_seconds: u64,
+}
+
+impl Histogram {
+    /// The upper bound of each bucket but the last one, in seconds.
+    pub const BOUNDS: [u64; 12] = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200];
+
+    /// Counts one duration.
+    pub(super) fn add(&mut self, seconds: u64) {
+        let bucket = Self::BOUNDS.partition_point(|bound| *bound < seconds);
+        if let Some(count) = self.counts.get_mut(bucket) {
+            *count += 1;
+        }
+        self.sum_seconds = self.sum_seconds.saturating_add(seconds);
+    }
+
+    /// The number of durations.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// The sum of the durations, in seconds.
+    #[must_use]
+    pub fn sum_seconds(&self) -> u64 {
+        self.sum_seconds
+    }
+
+    /// Each bound, in seconds, and the number of durations up to it.
+    pub fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let bounds = Self::BOUNDS.into_iter();
+        bounds.zip(&self.counts).scan(0, |sum, (bound, count)| {
+            *sum += count;
+            Some((bound, *sum))
         })
     }
 }
@@ -280,6 +305,41 @@ impl Ending {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bucket_counts_what_took_no_longer_than_its_bound() {
+        let mut histogram = Histogram::default();
+        for seconds in [0, 1, 2, 3, 60, 61, 7_200, 7_201, 1_000_000] {
+            histogram.add(seconds);
+        }
+        let cumulative: Vec<_> = histogram.cumulative().collect();
+        assert_eq!(
+            cumulative,
+            [
+                (1, 2),
+                (2, 3),
+                (5, 4),
+                (10, 4),
+                (30, 4),
+                (60, 5),
+                (120, 6),
+                (300, 6),
+                (600, 6),
+                (1_800, 6),
+                (3_600, 6),
+                (7_200, 7),
+            ]
+        );
+        assert_eq!((histogram.count(), histogram.sum_seconds()), (9, 1_014_528));
+    }
+
+    #[test]
+    fn an_absurd_length_does_not_overflow() {
+        let mut histogram = Histogram::default();
+        histogram.add(u64::MAX);
+        histogram.add(u64::MAX);
+        assert_eq!((histogram.count(), histogram.sum_seconds()), (2, u64::MAX));
+    }
 
     #[test]
     fn each_has_a_word_and_is_known_by_it() {

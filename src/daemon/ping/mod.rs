@@ -12,7 +12,7 @@ mod url;
 use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, Response, StatusCode, Url};
 use uuid::Uuid;
 
 pub use url::{PingUrl, UrlError};
@@ -49,43 +49,27 @@ impl Error {
 /// The limits of a ping.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
-    attempts: u32,
     /// The time for all attempts and the waits between them.
     altogether: Duration,
     wait: Duration,
 }
 
 const LIMITS: Limits = Limits {
-    attempts: 3,
     altogether: Duration::from_secs(10),
     wait: Duration::from_millis(500),
 };
+const ATTEMPTS: u32 = 3;
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// healthchecks.io keeps 100 kB. A summary has a few hundred bytes, but its list of missing parts may be long.
 const MOST_BODY_BYTES: usize = 10_000;
 /// The part of an answer that is read: longer than all answers that matter.
 const MOST_ANSWER_BYTES: usize = 64;
-/// healthchecks.io answers an ignored ping to a check's id with status 200 and these words, for compatibility; to a
-/// check's name it answers 404 or 429 (<https://github.com/bdd/runitor/issues/66>,
-/// <https://github.com/favonia/cloudflare-ddns/blob/8fe7dd0/internal/monitor/healthchecks.go>).
-const IGNORED: [(&str, &str); 2] = [
-    ("OK (not found)", "there is no check at this address"),
-    (
-        "OK (rate limited)",
-        "there were too many pings in this minute",
-    ),
-];
-
-/// The failure of one attempt.
-struct Refusal {
-    reason: String,
-    is_worth_another: bool,
-}
 
 /// Sends pings to one check. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Pinger {
-    url: PingUrl,
+    /// The URL of the check.
+    pub url: PingUrl,
     client: Client,
     limits: Limits,
 }
@@ -100,7 +84,7 @@ impl Pinger {
     }
 
     fn within(url: PingUrl, limits: Limits) -> Result<Self, Error> {
-        let builder = url.client().connect_timeout(CONNECT_WITHIN);
+        let builder = http::builder(&url.0).connect_timeout(CONNECT_WITHIN);
         // A router may forget an idle connection between two pings, and a request on it would wait in vain.
         match builder.pool_max_idle_per_host(0).build() {
             Ok(client) => Ok(Self {
@@ -108,14 +92,11 @@ impl Pinger {
                 client,
                 limits,
             }),
-            Err(error) => Err(url.failed(words(&error.without_url()))),
+            Err(error) => Err(Error {
+                host: url.host().to_owned(),
+                reason: words(&error.without_url()),
+            }),
         }
-    }
-
-    /// True when both send pings to the same check.
-    #[must_use]
-    pub fn has_check_of(&self, other: &Self) -> bool {
-        self.url == other.url
     }
 
     /// Reports an event of `run`, with the first 10,000 bytes of a text.
@@ -123,77 +104,58 @@ impl Pinger {
     /// # Errors
     /// When the ping does not arrive within ten seconds, or is refused.
     pub async fn ping(&self, signal: Signal, run: Uuid, body: &str) -> Result<(), Error> {
-        let sent = tokio::time::timeout(self.limits.altogether, self.send(signal, run, body));
-        let sent = sent
-            .await
-            .unwrap_or_else(|_| Err("no answer came in time".to_owned()));
-        sent.map_err(|reason| self.url.failed(reason))
-    }
-
-    async fn send(&self, signal: Signal, run: Uuid, body: &str) -> Result<(), String> {
-        let suffix = match signal {
-            Signal::Start => "start",
-            Signal::Success => "",
-            Signal::Failure => "fail",
-        };
-        let url = self.url.with(suffix, run);
-        let body = first_bytes(body, MOST_BODY_BYTES);
-        let mut attempts = 0;
-        loop {
-            attempts += 1;
-            let refusal = match self.attempt(url.clone(), body).await {
-                Ok(()) => return Ok(()),
-                Err(refusal) => refusal,
-            };
-            if !refusal.is_worth_another || attempts >= self.limits.attempts {
-                return Err(refusal.reason);
+        let url = self.url.with(signal, run);
+        let send = async {
+            for _ in 1..ATTEMPTS {
+                match self.attempt(&url, body).await {
+                    Err((_, true)) => tokio::time::sleep(self.limits.wait).await,
+                    ended => return ended,
+                }
             }
-            tokio::time::sleep(self.limits.wait).await;
-        }
+            self.attempt(&url, body).await
+        };
+        let sent = tokio::time::timeout(self.limits.altogether, send).await;
+        let sent = sent.unwrap_or_else(|_| Err(("no answer came in time".to_owned(), false)));
+        sent.map_err(|(reason, _)| Error {
+            host: self.url.host().to_owned(),
+            reason,
+        })
     }
 
-    async fn attempt(&self, url: reqwest::Url, body: &str) -> Result<(), Refusal> {
+    /// An error has its reason, and is true when another attempt may help.
+    async fn attempt(&self, url: &Url, body: &str) -> Result<(), (String, bool)> {
         let request = self
             .client
-            .post(url)
+            .post(url.clone())
             .header(CONTENT_TYPE, "text/plain; charset=utf-8")
-            .body(body.to_owned());
-        let answer = request.send().await.map_err(|error| Refusal {
-            reason: words(&error.without_url()),
-            is_worth_another: true,
-        })?;
+            .body(first_bytes(body, MOST_BODY_BYTES).to_owned());
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| (words(&error.without_url()), true))?;
         let status = answer.status();
         if !status.is_success() {
-            return Err(Refusal {
-                reason: format!("it was answered with {status}"),
-                is_worth_another: status.is_server_error()
-                    || status == StatusCode::TOO_MANY_REQUESTS,
-            });
+            let is_passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+            return Err((format!("it was answered with {status}"), is_passing));
         }
-        let beginning = beginning(answer).await;
-        let ignored = IGNORED
-            .iter()
-            .find(|(words, _)| beginning.trim_ascii() == words.as_bytes());
-        match ignored {
-            Some((words, meaning)) => Err(Refusal {
-                reason: format!("it was answered with `{words}`: {meaning}"),
-                is_worth_another: false,
-            }),
-            None => Ok(()),
-        }
+        // healthchecks.io answers an ignored ping to a check's id with status 200 and these words, for compatibility;
+        // to a check's name it answers 404 or 429 (<https://github.com/bdd/runitor/issues/66>,
+        // <https://github.com/favonia/cloudflare-ddns/blob/8fe7dd0/internal/monitor/healthchecks.go>).
+        let meaning = match beginning(answer).await.trim_ascii() {
+            b"OK (not found)" => "there is no check at this address",
+            b"OK (rate limited)" => "there were too many pings in this minute",
+            _ => return Ok(()),
+        };
+        Err((format!("it was ignored: {meaning}"), false))
     }
 }
 
 /// The first bytes of an answer, or fewer if it breaks off. Its status is already known.
 async fn beginning(mut answer: Response) -> Vec<u8> {
     let mut bytes = Vec::new();
-    while bytes.len() < MOST_ANSWER_BYTES {
-        let Ok(Some(chunk)) = answer.chunk().await else {
-            break;
-        };
+    while bytes.len() < MOST_ANSWER_BYTES
+        && let Ok(Some(chunk)) = answer.chunk().await
+    {
         bytes.extend_from_slice(&chunk);
     }
-    bytes.truncate(MOST_ANSWER_BYTES);
     bytes
 }
 

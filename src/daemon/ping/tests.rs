@@ -72,7 +72,6 @@ const ELSEWHERE: &str =
     "HTTP/1.1 302 X\r\nlocation: /elsewhere\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 const QUICK: Limits = Limits {
-    attempts: 3,
     altogether: Duration::from_secs(60),
     wait: Duration::from_millis(1),
 };

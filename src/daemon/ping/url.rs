@@ -6,12 +6,12 @@ use std::str::FromStr;
 use reqwest::Url;
 use uuid::Uuid;
 
-use super::Error;
-use crate::api::{http, is_loopback};
+use super::Signal;
+use crate::api::is_loopback;
 
 /// The ping URL of a check. Only its scheme and host are shown.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PingUrl(Url);
+pub struct PingUrl(pub(super) Url);
 
 /// An invalid ping URL. The message does not repeat it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,33 +24,26 @@ impl PingUrl {
     /// True when the host is this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        self.0.host_str().is_some_and(is_loopback)
+        is_loopback(self.host())
     }
 
-    /// The URL for a signal: `start`, `fail`, or an empty suffix for success.
-    pub(super) fn with(&self, suffix: &str, run: Uuid) -> Url {
+    /// The URL for a signal.
+    pub(super) fn with(&self, signal: Signal, run: Uuid) -> Url {
+        let suffix = match signal {
+            Signal::Start => "/start",
+            Signal::Success => "",
+            Signal::Failure => "/fail",
+        };
         let mut url = self.0.clone();
         // A slash at the end means the same check, but some servers do not treat it as the same path.
-        let path = url.path().trim_end_matches('/').to_owned();
-        let path = match suffix {
-            "" => path,
-            suffix => format!("{path}/{suffix}"),
-        };
+        let path = format!("{}{suffix}", url.path().trim_end_matches('/'));
         url.set_path(&path);
         url.query_pairs_mut().append_pair("rid", &run.to_string());
         url
     }
 
-    /// A builder of a client for this URL.
-    pub(super) fn client(&self) -> reqwest::ClientBuilder {
-        http::builder(&self.0)
-    }
-
-    pub(super) fn failed(&self, reason: String) -> Error {
-        Error {
-            host: self.0.host_str().unwrap_or_default().to_owned(),
-            reason,
-        }
+    pub(super) fn host(&self) -> &str {
+        self.0.host_str().unwrap_or_default()
     }
 }
 
@@ -83,8 +76,7 @@ impl FromStr for PingUrl {
 
 impl fmt::Display for PingUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = self.0.host_str().unwrap_or_default();
-        write!(formatter, "{}://{host}/…", self.0.scheme())
+        write!(formatter, "{}://{}/…", self.0.scheme(), self.host())
     }
 }
 

@@ -10,108 +10,63 @@ use croner::parser::{CronParser, Seconds, Year};
 /// A valid expression.
 #[derive(Clone, Debug)]
 pub(super) struct Expression {
-    text: String,
+    /// The expression as it was written.
+    pub(super) text: String,
     cron: Cron,
-    names_hours: bool,
+    /// True when it names hours, instead of every hour or every few.
+    pub(super) names_hours: bool,
 }
 
-/// A field of an expression.
-struct Field {
-    name: &'static str,
-    allowed: &'static str,
-    /// The words that the field allows.
-    words: &'static [&'static str],
-}
-
-const MONTHS: [&str; 12] = [
-    "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
-];
-const WEEKDAYS: [&str; 8] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT", "L"];
-
-const FIELDS: [Field; 6] = [
-    Field {
-        name: "second",
-        allowed: "0 to 59, with * , - /",
-        words: &[],
-    },
-    Field {
-        name: "minute",
-        allowed: "0 to 59, with * , - /",
-        words: &[],
-    },
-    Field {
-        name: "hour",
-        allowed: "0 to 23, with * , - /",
-        words: &[],
-    },
-    Field {
-        name: "day of the month",
-        allowed: "1 to 31, L for the last, 15W for the weekday nearest to the 15th, with * , - /",
-        words: &["L", "W"],
-    },
-    Field {
-        name: "month",
-        allowed: "1 to 12 or JAN to DEC, with * , - /",
-        words: &MONTHS,
-    },
-    Field {
-        name: "day of the week",
-        allowed: "0 to 7 or SUN to SAT (0 and 7 are Sunday), 5L for the last Friday, 5#2 for the second, with * , - /",
-        words: &WEEKDAYS,
-    },
-];
-
-/// The index of the hour among six fields.
-const HOUR: usize = 2;
-
-/// The meaning of the names, as in crontab(5).
-const NAMES: [(&str, &str); 7] = [
-    ("@hourly", "0 0 * * * *"),
-    ("@daily", "0 0 0 * * *"),
-    ("@midnight", "0 0 0 * * *"),
-    ("@weekly", "0 0 0 * * 0"),
-    ("@monthly", "0 0 0 1 * *"),
-    ("@yearly", "0 0 0 1 1 *"),
-    ("@annually", "0 0 0 1 1 *"),
+/// Each field: its name, what it allows, and the words among that.
+const FIELDS: [(&str, &str, &str); 6] = [
+    ("second", "0 to 59, with * , - /", ""),
+    ("minute", "0 to 59, with * , - /", ""),
+    ("hour", "0 to 23, with * , - /", ""),
+    (
+        "day of the month",
+        "1 to 31, L for the last, 15W for the weekday nearest to the 15th, with * , - /",
+        "L W",
+    ),
+    (
+        "month",
+        "1 to 12 or JAN to DEC, with * , - /",
+        "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC",
+    ),
+    (
+        "day of the week",
+        "0 to 7 or SUN to SAT (0 and 7 are Sunday), 5L for the last Friday, 5#2 for the second, with * , - /",
+        "SUN MON TUE WED THU FRI SAT L",
+    ),
 ];
 
 impl Expression {
     pub(super) fn parse(text: &str) -> Result<Self, ScheduleError> {
         let text = text.trim();
         if text.is_empty() {
-            return Err(ScheduleError::Empty);
+            return Err(invalid("the cron expression is empty".to_owned()));
         }
-        let written = if text.starts_with('@') {
-            meaning_of(text)?
-        } else {
-            text
+        let written = meaning_of(text)?;
+        let fields: Vec<_> = written.split_whitespace().collect();
+        let count = fields.len();
+        let wrong_count = || {
+            let fields = if count == 1 { "field" } else { "fields" };
+            invalid(format!(
+                "`{text}` has {count} {fields}, and a cron expression has five (minute, hour, day of the month, \
+                 month, day of the week) or six (second first)"
+            ))
         };
-        let fields = fields(written)?;
-        let known = &FIELDS[FIELDS.len() - fields.len()..];
-        for (field, (start, content)) in known.iter().zip(&fields) {
-            field.check(written, *start, content)?;
+        if !matches!(count, 5 | 6) {
+            return Err(wrong_count());
         }
-        let contents: Vec<_> = fields.iter().map(|(_, content)| *content).collect();
-        // Parts that are valid alone are valid together too.
-        let cron = read(&contents.join(" ")).ok_or_else(|| ScheduleError::FieldCount {
-            expression: text.to_owned(),
-            count: fields.len(),
-        })?;
-        let hour = contents[HOUR + contents.len() - FIELDS.len()..].first();
+        for (place, field) in (FIELDS.len() - count..).zip(&fields) {
+            check(place, field, written)?;
+        }
         Ok(Self {
             text: text.to_owned(),
-            cron,
-            names_hours: !hour.is_some_and(|hour| hour.contains('*')),
+            // Parts that are valid alone are valid together too.
+            cron: read(&fields.join(" ")).ok_or_else(wrong_count)?,
+            names_hours: !fields[count - 4].contains('*'),
         })
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// True when it names hours, instead of every hour or every few.
-    pub(super) fn names_hours(&self) -> bool {
-        self.names_hours
     }
 
     /// The first match at or after a second of a calendar without zones, both counted from 1970.
@@ -122,71 +77,45 @@ impl Expression {
     }
 }
 
-/// The meaning of a name.
-fn meaning_of(name: &str) -> Result<&'static str, ScheduleError> {
-    NAMES
-        .iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name))
-        .map(|(_, meaning)| *meaning)
-        .ok_or_else(|| ScheduleError::UnknownName {
-            name: name.to_owned(),
-            known: NAMES.map(|(known, _)| known).join(", "),
-        })
-}
-
-/// The fields of an expression, five or six, each with the number of its first character, from 1.
-fn fields(text: &str) -> Result<Vec<(usize, &str)>, ScheduleError> {
-    let start = |field: &str| {
-        let bytes = field.as_ptr().addr() - text.as_ptr().addr();
-        text[..bytes].chars().count() + 1
-    };
-    let fields: Vec<_> = text
-        .split_whitespace()
-        .map(|field| (start(field), field))
-        .collect();
-    match fields.len() {
-        5 | 6 => Ok(fields),
-        count => Err(ScheduleError::FieldCount {
-            expression: text.to_owned(),
-            count,
-        }),
-    }
-}
-
-impl Field {
-    /// Checks each part of a list alone.
-    fn check(&self, expression: &str, start: usize, content: &str) -> Result<(), ScheduleError> {
-        let mut character = start;
-        for part in content.split(',') {
-            if !self.takes(part) {
-                return Err(ScheduleError::Field {
-                    expression: expression.to_owned(),
-                    part: part.to_owned(),
-                    character,
-                    field: self.name,
-                    allowed: self.allowed,
-                });
-            }
-            character += part.chars().count() + 1;
+/// The expression that a name means, as in crontab(5); a text that is no name means itself.
+fn meaning_of(text: &str) -> Result<&str, ScheduleError> {
+    Ok(match text.to_ascii_lowercase().as_str() {
+        "@hourly" => "0 * * * *",
+        "@daily" | "@midnight" => "0 0 * * *",
+        "@weekly" => "0 0 * * 0",
+        "@monthly" => "0 0 1 * *",
+        "@yearly" | "@annually" => "0 0 1 1 *",
+        name if name.starts_with('@') => {
+            return Err(invalid(format!(
+                "`{text}` is unknown: use @hourly, @daily, @weekly, @monthly or @yearly"
+            )));
         }
-        Ok(())
-    }
+        _ => text,
+    })
+}
 
-    fn takes(&self, part: &str) -> bool {
-        let mut words = part
-            .split(|character: char| !character.is_ascii_alphabetic())
-            .filter(|word| !word.is_empty());
-        let knows = |word: &str| {
-            self.words
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(word))
-        };
-        let alone: Vec<_> = FIELDS
-            .iter()
-            .map(|field| if field.name == self.name { part } else { "*" })
-            .collect();
-        !part.is_empty() && words.all(knows) && read(&alone.join(" ")).is_some()
+/// Checks each part of a list in the field at this place of [`FIELDS`].
+fn check(place: usize, field: &str, expression: &str) -> Result<(), ScheduleError> {
+    let (name, allowed, words) = FIELDS[place];
+    let is_word = |word: &str| {
+        words
+            .split(' ')
+            .any(|known| known.eq_ignore_ascii_case(word))
+    };
+    for part in field.split(',') {
+        let mut named = part.split(|character: char| !character.is_ascii_alphabetic());
+        let mut alone = ["*"; FIELDS.len()];
+        alone[place] = part;
+        let is_known = named.all(|word| word.is_empty() || is_word(word));
+        if part.is_empty() || !is_known || read(&alone.join(" ")).is_none() {
+            let before = part.as_ptr().addr() - expression.as_ptr().addr();
+            let character = expression[..before].chars().count() + 1;
+            return Err(invalid(format!(
+                "`{part}`, character {character} of `{expression}`, is not a valid {name}: {allowed}"
+            )));
+        }
     }
+    Ok(())
 }
 
 /// Days of the month and of the week are alternatives when both are named, as in crontab(5).
@@ -200,64 +129,25 @@ fn read(text: &str) -> Option<Cron> {
         .ok()
 }
 
-/// The reason why a schedule cannot be used.
+/// The reason why a schedule cannot be used, and the next step for the user.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ScheduleError {
-    /// The expression is empty.
-    #[error("the cron expression is empty")]
-    Empty,
-    /// The expression has too few fields, or too many.
-    #[error(
-        "`{expression}` has {count} {}, and a cron expression has five (minute, hour, day of the month, month, day of \
-         the week) or six (second first)",
-        if *count == 1 { "field" } else { "fields" }
-    )]
-    FieldCount {
-        /// The whole expression.
-        expression: String,
-        /// The number of fields.
-        count: usize,
-    },
-    /// A part of a field is invalid.
-    #[error("`{part}`, character {character} of `{expression}`, is not a valid {field}: {allowed}")]
-    Field {
-        /// The whole expression.
-        expression: String,
-        /// The invalid part.
-        part: String,
-        /// The first character of the part, from 1.
-        character: usize,
-        /// The name of the field.
-        field: &'static str,
-        /// The allowed values.
-        allowed: &'static str,
-    },
-    /// The expression begins with `@` and is not a known name.
-    #[error("`{name}` is unknown: use one of {known}")]
-    UnknownName {
-        /// The name in the expression.
-        name: String,
-        /// The known names.
-        known: String,
-    },
-    /// The expression matches no future time.
-    #[error("`{expression}` never matches: no future date has that month and day")]
-    Never {
-        /// The whole expression.
-        expression: String,
-    },
+#[error("{message}")]
+pub struct ScheduleError {
+    message: String,
+    /// The next step.
+    pub hint: &'static str,
 }
 
-impl ScheduleError {
-    /// The next step for the user.
-    #[must_use]
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Never { .. } => "check the day of the month against the month",
-            _ => {
-                "for example '*/15 * * * *' for every quarter of an hour, '30 2 * * *' for 02:30, or @hourly"
-            }
-        }
+fn invalid(message: String) -> ScheduleError {
+    let hint = "for example '*/15 * * * *' for every quarter of an hour, '30 2 * * *' for 02:30, or @hourly";
+    ScheduleError { message, hint }
+}
+
+/// The error for an expression that matches no future time.
+pub(super) fn never(expression: &str) -> ScheduleError {
+    ScheduleError {
+        message: format!("`{expression}` never matches: no future date has that month and day"),
+        hint: "check the day of the month against the month",
     }
 }
 

@@ -44,9 +44,7 @@ impl Schedule {
         let schedule = Self { expression, zone };
         match schedule.next_after(now) {
             Some(_) => Ok(schedule),
-            None => Err(ScheduleError::Never {
-                expression: text.trim().to_owned(),
-            }),
+            None => Err(expression::never(text.trim())),
         }
     }
 
@@ -59,13 +57,13 @@ impl Schedule {
     /// The expression as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.expression.as_str()
+        &self.expression.text
     }
 
     /// The first instant after `after`; `None` when there is none before the year 5000.
     #[must_use]
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
-        let names_hours = self.expression.names_hours();
+        let names_hours = self.expression.names_hours;
         let mut since = after;
         let mut offset = i64::from(self.zone.offset_seconds_at(after));
         // The local time, as seconds of a calendar without zones. The search begins at this second.
@@ -97,12 +95,15 @@ impl Schedule {
         None
     }
 
-    /// The first `count` instants after `after`.
-    #[must_use]
-    pub fn upcoming(&self, after: Timestamp, count: usize) -> Vec<Timestamp> {
+    /// The instants after `after`.
+    pub fn after(&self, after: Timestamp) -> impl Iterator<Item = Timestamp> {
         std::iter::successors(self.next_after(after), |tick| self.next_after(*tick))
-            .take(count)
-            .collect()
+    }
+
+    /// The seconds between two instants, for each instant after `after`.
+    pub fn gaps(&self, after: Timestamp) -> impl Iterator<Item = i64> {
+        let gap = |tick| Some(self.next_after(tick)?.epoch_seconds() - tick.epoch_seconds());
+        self.after(after).map_while(gap)
     }
 
     /// If the local time at `at` is a repetition after a change, the local time when it ends.

@@ -16,8 +16,9 @@ fn schedule(expression: &str, zone: &str) -> Schedule {
 /// The first instants after `after`, as text.
 #[track_caller]
 fn comes(expression: &str, zone: &str, after: &str, expected: &[&str]) {
-    let found = schedule(expression, zone).upcoming(at(after), expected.len());
-    let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+    let found = schedule(expression, zone);
+    let found = found.after(at(after)).take(expected.len());
+    let found: Vec<_> = found.map(|tick| tick.to_string()).collect();
     assert_eq!(found, expected, "{expression} in {zone}");
 }
 
@@ -154,9 +155,9 @@ fn every_quarter_of_an_hour_stays_one() {
         ("America/New_York", "2026-11-01T05:20:00Z"),
         ("Australia/Lord_Howe", "2026-04-04T14:20:00Z"),
     ] {
-        let ticks = schedule("*/15 * * * *", zone).upcoming(at(change), 12);
+        let schedule = schedule("*/15 * * * *", zone);
         let first = at(change).epoch_seconds() + 10 * 60;
-        for (number, tick) in (0..).zip(ticks) {
+        for (number, tick) in (0..12).zip(schedule.after(at(change))) {
             assert_eq!(tick.epoch_seconds(), first + number * 900, "{zone}");
         }
     }
@@ -178,7 +179,7 @@ fn what_never_comes_is_refused() {
     let now = at("2026-01-01T00:00:00Z");
     for text in ["0 0 31 2 *", "0 0 30 2 *", "0 0 31 4,6,9,11 *"] {
         let error = Schedule::new(text, Zone::utc(), now).unwrap_err();
-        assert!(matches!(error, ScheduleError::Never { .. }), "{text}");
+        assert!(error.to_string().contains("never matches"), "{text}");
     }
 }
 
@@ -208,7 +209,7 @@ proptest! {
         let after = at("2026-01-01T00:00:00Z").saturating_add_seconds(hours * 3_600);
         let schedule = schedule(&format!("{minute} * * * *"), zone);
         let expected = by_the_clock(schedule.zone(), after, minute, 4);
-        prop_assert_eq!(schedule.upcoming(after, 4), expected);
+        prop_assert_eq!(schedule.after(after).take(4).collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -73,12 +73,13 @@ fn readiness_is_of_all_accounts_and_names_those_that_are_not_ready() {
 }
 
 #[test]
-fn a_reload_goes_on_with_the_same_accounts_and_no_others() {
+fn a_reload_goes_on_with_the_accounts_that_stay_and_adds_and_removes_others() {
     let agency = configured("");
     let daemon = agency.start(&["daemon", "--account", "all"]);
     until_said(&daemon, " work: run 1: complete: ");
     let top = format!("{LIMITS}[schedule]\ncron = '@yearly'\n");
-    agency.configure(&top, &[("home", "home"), ("work", "work")], "");
+    let both = [("home", "home"), ("work", "work")];
+    agency.configure(&top, &both, "");
     daemon.signal("HUP");
     until_said(
         &daemon,
@@ -86,10 +87,16 @@ fn a_reload_goes_on_with_the_same_accounts_and_no_others() {
     );
     agency.configure(&top, &[("home", "home")], "");
     daemon.signal("HUP");
-    until_said(
-        &daemon,
-        "the configuration stays as it was: accounts were added, removed or renamed",
-    );
+    until_said(&daemon, " work: this account is not synced any more");
+    let complete = |said: String| {
+        let lines = said.lines().filter(|line| line.contains(" work: "));
+        lines.filter(|line| line.contains(": complete: ")).count()
+    };
+    let before = complete(daemon.said());
+    let own = "[accounts.work.schedule]\ncron = '* * * * * *'\n";
+    agency.configure(&top, &both, own);
+    daemon.signal("HUP");
+    until("work is synced again", || complete(daemon.said()) > before);
     daemon.signal("TERM");
     daemon.end_within(SOON).exits(0);
 }

@@ -45,7 +45,7 @@ fn times_in_older_forms_are_times_and_those_that_cannot_be_read_are_counted_and_
     ]);
     let sandbox = Sandbox::new();
     let run = sandbox.sync(&cloud, &["--all", "-v"]).exits(0);
-    run.says("; 3 actions have times that cannot be read");
+    run.says("; 3 actions with times that cannot be read");
     let times =
         "SELECT id || ' ' || coalesce(started_at, '-') || ' ' || coalesce(completed_at, '-') || ' '
                         || coalesce(extra, '-') FROM actions ORDER BY id";
