@@ -120,7 +120,7 @@ fn show(context: &Context, flags: &AnswerFlags) -> Result<Status, Failure> {
 fn init(start: &Start) -> Result<Status, Failure> {
     let path = Config::place(start.global.config.as_deref(), &start.environment)?.value;
     if path.symlink_metadata().is_ok() {
-        return Err(archiver::config::Error::ConfigExists { path }.into());
+        return Err(template::exists(&path).into());
     }
     let is_asked = start.terminal.is_interactive && io::stdin().is_terminal();
     let set = if is_asked { asked(&path)? } else { Vec::new() };

@@ -9,52 +9,61 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
-use super::doctl_file::{self, DoctlFile};
+use super::doctl_file::{self, DoctlFile, Puzzle};
 use super::environment::Environment;
 use super::error::Error;
 use super::private_file::{self, Readers};
-use crate::core::secrets::{Mask, shown};
+use crate::core::secrets::{Mask, shown, shown_path};
 
 /// The context whose token is stored as `access-token`.
 const DEFAULT: &str = "default";
 
-/// A token from doctl's configuration.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub(super) token: SecretString,
-    /// The context, for people.
-    pub(super) context: String,
-    pub(super) path: PathBuf,
-}
-
-/// The token of a context.
-pub(super) fn token(environment: &Environment, context: &str) -> Result<Found, Error> {
-    let path = path(Platform::HERE, environment).ok_or(Error::NoDoctlHome)?;
+/// The source, in words, and the token of a context.
+pub(super) fn token(
+    environment: &Environment,
+    context: &str,
+) -> Result<(String, SecretString), Error> {
+    let path = path(Platform::HERE, environment).ok_or_else(|| {
+        let message =
+            "neither HOME nor XDG_CONFIG_HOME is set, so doctl's configuration has no default path";
+        Error::refused(message, "set HOME or XDG_CONFIG_HOME")
+    })?;
     let text = private_file::read(&path, Readers::Owner).map_err(|error| match error {
         Error::Unreadable { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
-            Error::NoDoctlFile { path }
+            Error::refused(
+                format!("doctl has no configuration at {}", shown_path(&path)),
+                "`doctl auth init` makes one; if doctl keeps it elsewhere, put the token into a file that `token_file` \
+                 names",
+            )
         }
         error => error,
     })?;
-    let mut file = doctl_file::read(&text).map_err(|puzzle| Error::DoctlFile {
-        path: path.clone(),
-        line: puzzle.line,
-        reason: puzzle.reason,
+    let mut file = doctl_file::read(&text).map_err(|Puzzle { line, reason }| {
+        let message = format!(", line {line}: {reason}");
+        let hint = "only what `doctl auth init` writes is read; put the token into a file that `token_file` names";
+        Error::of_path(&path, &message, hint)
     })?;
     // The user may have put a token in the place of a name.
     let mask = file.mask();
     let name = |name: &str| mask(shown(name)).into_owned();
     match file.take(context) {
-        Some(token) => Ok(Found {
-            token: SecretString::from(token.as_str()),
-            context: name(context),
-            path,
-        }),
-        None => Err(Error::NoDoctlContext {
-            path,
-            context: name(context),
-            known: file.names().into_iter().map(name).collect(),
-        }),
+        Some(token) => {
+            let (context, path) = (name(context), path.display());
+            let source = format!("doctl's context `{context}` in {path}");
+            Ok((source, SecretString::from(token.as_str())))
+        }
+        None => {
+            let names: Vec<_> = file.names().into_iter().map(name).collect();
+            let known = match names.is_empty() {
+                true => "none".to_owned(),
+                false => names.join(", "),
+            };
+            let (context, path) = (name(context), shown_path(&path));
+            Err(Error::refused(
+                format!("doctl knows no context `{context}`: in {path} it has {known}"),
+                "`doctl auth list` shows them; `default` is the one without a name",
+            ))
+        }
     }
 }
 
@@ -179,8 +188,8 @@ mod tests {
             ("WORK", "tok-work"),
             ("empty", ""),
         ] {
-            let found = token(&environment, context).unwrap();
-            assert_eq!(found.token.expose_secret(), expected);
+            let (_, found) = token(&environment, context).unwrap();
+            assert_eq!(found.expose_secret(), expected);
         }
     }
 
@@ -209,8 +218,8 @@ mod tests {
             let message = token(&environment, "home").unwrap_err().to_string();
             assert!(!message.contains(name), "{message}");
             assert!(!message.contains(&name.to_lowercase()), "{message}");
-            let found = token(&environment, name).unwrap();
-            assert!(!format!("{} {}", found.context, found.path.display()).contains(name));
+            let (source, _) = token(&environment, name).unwrap();
+            assert!(!source.contains(name), "{source}");
         }
         let environment = written(folder.path(), TEXT, 0o600);
         let message = token(&environment, "dop_v1_canary")
@@ -230,8 +239,9 @@ mod tests {
         let message = message.to_string();
         assert!(message.contains("`[token]-of-work`"), "{message}");
         assert!(message.ends_with("home, work-[token]"), "{message}");
-        let found = token(&environment, &format!("work-{PART}")).unwrap();
-        assert_eq!(found.context, "work-[token]");
+        let (source, _) = token(&environment, &format!("work-{PART}")).unwrap();
+        let expected = "doctl's context `work-[token]` in ";
+        assert!(source.starts_with(expected), "{source}");
     }
 
     #[cfg(all(unix, not(target_os = "macos")))]
@@ -240,8 +250,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for mode in [0o644, 0o640, 0o620, 0o604] {
             let environment = written(folder.path(), TEXT, mode);
-            let error = token(&environment, "work").unwrap_err();
-            assert!(matches!(error, Error::ExposedToken { .. }), "{error}");
+            let error = token(&environment, "work").unwrap_err().to_string();
+            assert!(error.ends_with("can be read by other users"), "{error}");
         }
         assert!(token(&written(folder.path(), TEXT, 0o400), "work").is_ok());
     }
@@ -251,14 +261,16 @@ mod tests {
     fn a_file_that_is_missing_huge_or_not_understood_is_refused_with_its_path() {
         let folder = tempfile::tempdir().unwrap();
         let missing = Environment::of(&[("XDG_CONFIG_HOME", "/nowhere")]);
-        let error = token(&missing, "work").unwrap_err();
-        assert!(matches!(error, Error::NoDoctlFile { .. }), "{error}");
-        assert!(error.to_string().contains("/nowhere/doctl/config.yaml"));
+        let error = token(&missing, "work").unwrap_err().to_string();
+        let expected = "doctl has no configuration at /nowhere/doctl/config.yaml";
+        assert_eq!(error, expected);
         let error = token(&Environment::default(), "work").unwrap_err();
-        assert!(matches!(error, Error::NoDoctlHome), "{error}");
+        let error = error.to_string();
+        assert!(error.starts_with("neither HOME nor "), "{error}");
         let huge = format!("{TEXT}{}", "# and so on\n".repeat(100_000));
         let error = token(&written(folder.path(), &huge, 0o600), "work").unwrap_err();
-        assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+        let error = error.to_string();
+        assert!(error.ends_with("is larger than 1048576 bytes"), "{error}");
         let puzzling = format!("{TEXT}  more: &secret canary\n");
         let error = token(&written(folder.path(), &puzzling, 0o600), "work").unwrap_err();
         let message = error.to_string();

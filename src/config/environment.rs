@@ -85,7 +85,10 @@ impl Environment {
     /// When it is not Unicode.
     pub fn text_or_refused(&self, variable: &'static str) -> Result<Option<String>, Error> {
         let value = self.get(variable).map(OsString::into_string);
-        value.transpose().map_err(|_| Error::NotText { variable })
+        value.transpose().map_err(|_| {
+            let message = format!("{variable} is not text");
+            Error::refused(message, "set it to valid text, or unset it")
+        })
     }
 
     /// The value of a variable that is set and not empty, as a path.
@@ -102,13 +105,16 @@ impl Environment {
         match path.strip_prefix("~") {
             Ok(rest) => {
                 let home = self.path("HOME").filter(|home| home.is_absolute());
-                let home = home.ok_or(Error::NoTilde)?;
+                let home = home.ok_or_else(|| {
+                    let message = "a path begins with ~, and HOME is not set";
+                    Error::refused(message, "set HOME, or write the path in full")
+                })?;
                 Ok(home.join(rest))
             }
             Err(_) if path.as_os_str().as_encoded_bytes().starts_with(b"~") => {
-                Err(Error::ForeignTilde {
-                    path: path.to_owned(),
-                })
+                let message = " begins with the home of another user, which is not looked up";
+                let hint = "write the path in full, or ./ before a name that begins with ~";
+                Err(Error::of_path(path, message, hint))
             }
             Err(_) => Ok(path.to_owned()),
         }
@@ -174,7 +180,8 @@ pub(super) fn check(environment: &Environment) -> Result<(), Error> {
         let lower_value = environment.value(lower).filter(|value| !value.is_empty());
         let (variable, value) = match (environment.value(upper), lower_value) {
             (Some(value), Some(_)) if value.is_empty() => {
-                return Err(Error::HiddenProxy { upper, lower });
+                let message = format!("{upper} is empty, which hides the proxy in {lower}");
+                return Err(Error::refused(message, "unset one of them"));
             }
             (Some(value), _) => (upper, value),
             (None, Some(value)) => (lower, value),
@@ -183,11 +190,15 @@ pub(super) fn check(environment: &Environment) -> Result<(), Error> {
         if value.is_empty() {
             continue;
         }
-        return if value.to_str().is_some_and(is_proxy) {
-            Ok(())
-        } else {
-            Err(Error::Proxy { variable })
-        };
+        if value.to_str().is_some_and(is_proxy) {
+            return Ok(());
+        }
+        return Err(Error::refused(
+            format!(
+                "{variable} is not a valid http or https proxy address; SOCKS is not supported"
+            ),
+            "write it as http://host:port, with user:password@ before the host and %40 for an @ in them, or unset it",
+        ));
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use toml::{Deserializer, Spanned};
 use super::error::{Error, HIDDEN, MISPLACED};
 use super::private_file::{self, Readers};
 use super::token_command::TokenCommand;
-use crate::core::account::{AccountName, NameError};
+use crate::core::account::AccountName;
 use crate::core::files::is_foreign;
 use crate::core::model::{DropletId, is_tag};
 use crate::core::secrets::{is_token_for_path, looks_like_token};
@@ -139,6 +139,7 @@ impl SyncScope {
 /// The settings of a file, and the places in it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Read {
+    /// An account has the settings of the top level where it has none of its own.
     pub(super) file: ConfigFile,
     /// The offsets of its lines.
     lines: Arc<[usize]>,
@@ -156,30 +157,6 @@ impl Read {
     /// The line, from 1, of a key with the names of its tables.
     pub(super) fn line_of_key(&self, key: &str) -> Option<usize> {
         self.keys.get(key).copied()
-    }
-
-    /// The line of a setting of this account; without a name, of the top level. The names of its tables are left out.
-    fn line_in(&self, account: Option<&str>, setting: &str) -> usize {
-        let above = account.map_or(String::new(), |name| format!("accounts.{name}."));
-        let mut keys = self.keys.iter();
-        let found = keys.find(|(key, _)| {
-            let own = key
-                .strip_prefix(&above)
-                .filter(|own| account.is_some() || !own.starts_with("accounts."));
-            own.is_some_and(|own| own.rsplit('.').next() == Some(setting))
-        });
-        found.map_or(1, |(_, line)| *line)
-    }
-
-    /// The lines of the keys of a table.
-    fn lines_of_keys(&self, table: &DeTable<'_>, above: &str, lines: &mut BTreeMap<String, usize>) {
-        for (name, value) in table {
-            let key = format!("{above}{}", name.get_ref());
-            lines.insert(key.clone(), self.line_of(name.span().start));
-            if let DeValue::Table(table) = value.get_ref() {
-                self.lines_of_keys(table, &format!("{key}."), lines);
-            }
-        }
     }
 
     /// The line, from 1, of a byte offset in the file.
@@ -201,62 +178,198 @@ pub(super) fn read(path: &Path) -> Result<Option<Read>, Error> {
     let has_command = |file: &ConfigFile| file.token_command.is_some();
     let file = &read.file;
     if (has_command(file) || file.accounts.values().any(has_command)) && is_anybodys(&about) {
-        return Err(Error::ForeignCommand {
-            path: path.to_owned(),
-        });
+        let message = " has a `token_command`, and another user can change it";
+        let hint = "make it writable only by you: chown, and chmod o-w";
+        return Err(Error::of_path(path, message, hint));
     }
     Ok(Some(read))
 }
 
 /// Reads the text of a file. `path` is for messages.
 pub(super) fn parse(text: &str, path: &Path) -> Result<Read, Error> {
-    let invalid = |line, message: &str| Error::Invalid {
-        path: path.to_owned(),
-        line,
-        message: message.to_owned(),
-    };
     let starts = text.match_indices('\n').map(|(at, _)| at + 1);
     let mut read = Read {
-        file: ConfigFile::default(),
         lines: std::iter::once(0).chain(starts).collect(),
-        keys: Arc::default(),
+        ..Read::default()
+    };
+    let invalid = |(line, message)| Error::Invalid {
+        path: path.to_owned(),
+        line,
+        message,
     };
     // The full message of the parser shows the line, which may hold a secret. Its short message and the place are
     // enough.
-    let problem = |error: toml::de::Error, message: &str| {
-        let offset = error.span().map_or(0, |span| span.start);
-        invalid(read.line_of(offset), message)
-    };
+    let place = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
     let table = DeTable::parse(text).map_err(|error| {
-        let message = error.message().to_owned();
-        problem(error, message.trim_end_matches(", expected literal string"))
+        let message = error
+            .message()
+            .trim_end_matches(", expected literal string");
+        invalid((read.line_of(place(&error)), message.to_owned()))
     })?;
     let mut keys = BTreeMap::new();
-    read.lines_of_keys(table.get_ref(), "", &mut keys);
-    let file = ConfigFile::deserialize(Deserializer::from(table)).map_err(|error| {
-        let message = without_values(error.message());
-        let place = error.span().map_or(0, |span| span.start);
-        let named =
-            key_at(text, place).map(|key| message.replacen("the value", &format!("`{key}`"), 1));
-        problem(error, &named.unwrap_or(message))
-    })?;
+    each_key(table.get_ref(), "", &mut |key, offset, _| {
+        keys.insert(key.to_owned(), read.line_of(offset));
+    });
     read.keys = keys.into();
-    if let Some((key, message)) = contradiction(&file) {
-        return Err(invalid(read.line_in(None, key), &message));
+    let settings = |table: &Spanned<DeTable<'_>>| {
+        ConfigFile::deserialize(Deserializer::from(table.clone())).map_err(|error| {
+            let at = place(&error);
+            let message = without_values(error.message());
+            let named = key_at(text, at).map(|key| format!("`{key}`"));
+            let message = named.map_or(message.clone(), |key| {
+                message.replacen("the value", &key, 1)
+            });
+            invalid((read.line_of(at), message))
+        })
+    };
+    let file = settings(&table)?;
+    if let Some(problem) = problem(&read, &file, table.get_ref()) {
+        return Err(invalid(problem));
+    }
+    read.file = settings(&with_top_level(table))?;
+    Ok(read)
+}
+
+/// Passes on each key, which has the names of its tables, with its place in the file and its value.
+fn each_key(table: &DeTable<'_>, above: &str, visit: &mut impl FnMut(&str, usize, &DeValue<'_>)) {
+    for (name, value) in table {
+        let key = format!("{above}{}", name.get_ref());
+        visit(&key, name.span().start, value.get_ref());
+        if let DeValue::Table(table) = value.get_ref() {
+            each_key(table, &format!("{key}."), visit);
+        }
+    }
+}
+
+/// The keys of the sources of the token.
+pub(super) const TOKEN: [&str; 3] = ["token_file", "token_command", "doctl_context"];
+/// The keys of the scope.
+const SCOPE: [&str; 3] = ["droplets", "tags", "all"];
+
+/// The file in which each account has the settings of the top level where it has none of its own. The scope and the
+/// source of the token are taken as a whole, or not at all.
+fn with_top_level(mut file: Spanned<DeTable<'_>>) -> Spanned<DeTable<'_>> {
+    let mut top = file.get_ref().clone();
+    // Histories must not mix.
+    remove(&mut top, &["accounts", "database"]);
+    let accounts = file.get_mut().get_mut("accounts").and_then(table_mut);
+    for own in accounts.into_iter().flat_map(|it| it.iter_mut()) {
+        let Some(own) = table_mut(own.1) else {
+            continue;
+        };
+        let mut merged = top.clone();
+        if TOKEN.iter().any(|key| own.contains_key(*key)) {
+            remove(&mut merged, &TOKEN);
+        }
+        // An empty list says something too: no limit to what the top level lists.
+        let has_scope = own
+            .get_mut("sync")
+            .and_then(table_mut)
+            .is_some_and(|scope| {
+                let is_all = matches!(
+                    scope.get("all").map(Spanned::get_ref),
+                    Some(DeValue::Boolean(true))
+                );
+                is_all || scope.contains_key("droplets") || scope.contains_key("tags")
+            });
+        if has_scope && let Some(scope) = merged.get_mut("sync").and_then(table_mut) {
+            remove(scope, &SCOPE);
+        }
+        add(&mut merged, own);
+        *own = merged;
+    }
+    file
+}
+
+fn table_mut<'a, 'text>(value: &'a mut Spanned<DeValue<'text>>) -> Option<&'a mut DeTable<'text>> {
+    match value.get_mut() {
+        DeValue::Table(table) => Some(table),
+        _ => None,
+    }
+}
+
+fn remove(table: &mut DeTable<'_>, keys: &[&str]) {
+    for key in keys {
+        table.remove(*key);
+    }
+}
+
+/// Adds the settings of a table to those of another, and replaces them where both have the same.
+fn add<'text>(all: &mut DeTable<'text>, own: &DeTable<'text>) {
+    for (key, value) in own {
+        match (all.get_mut(key).and_then(table_mut), value.get_ref()) {
+            (Some(all), DeValue::Table(own)) => add(all, own),
+            _ => {
+                all.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// The first problem of settings whose kinds are right, and its line.
+fn problem(read: &Read, file: &ConfigFile, table: &DeTable<'_>) -> Option<(usize, String)> {
+    let line = |key: &str| read.line_of_key(key);
+    if let Some((key, message)) = contradiction(file) {
+        return Some((line(key)?, message.to_owned()));
     }
     for (name, account) in &file.accounts {
-        let line = read.line_of(name.span().start);
         let name = name.get_ref();
-        if let Err(error) = account_name(name) {
-            return Err(invalid(line, &error));
+        let above = format!("accounts.{name}");
+        if looks_like_token(name) {
+            let message = format!("the name of an account is {MISPLACED}");
+            return Some((line(&above)?, message));
         }
-        if let Some((key, message)) = contradiction_of_account(account) {
-            let line = read.line_in(Some(name), key).max(line);
-            return Err(invalid(line, &message));
+        if let Err(error) = name.parse::<AccountName>() {
+            return Some((line(&above)?, error.to_string()));
+        }
+        for key in ["accounts", "default_account"] {
+            if let Some(line) = line(&format!("{above}.{key}")) {
+                return Some((line, format!("`{key}` does not belong into an account")));
+            }
+        }
+        if let Some((key, message)) = contradiction(account) {
+            return Some((line(&format!("{above}.{key}"))?, message.to_owned()));
         }
     }
-    read.file = file;
-    Ok(read)
+    let mut misplaced = None;
+    each_key(table, "", &mut |key, offset, value| {
+        let name = key.rsplit('.').next().unwrap_or(key);
+        if misplaced.is_none() && holds_token(name, value) {
+            let message = format!("`{name}` holds {MISPLACED}");
+            misplaced = Some((read.line_of(offset), message));
+        }
+    });
+    misplaced
+}
+
+/// The key of a contradictory setting, and the problem.
+fn contradiction(file: &ConfigFile) -> Option<(&'static str, &'static str)> {
+    let scope = &file.sync;
+    if scope.all && !scope.is_account() {
+        let message = "`all` already includes every droplet: remove it, or `droplets` and `tags`";
+        return Some(("sync.all", message));
+    }
+    if !scope.tags.iter().all(|tag| is_tag(tag)) {
+        let message = "`tags` has an invalid tag: a tag is not empty and has no blanks";
+        return Some(("sync.tags", message));
+    }
+    let message = "`token_file` and `token_command` both say where the token is: remove one";
+    (file.token_file.is_some() && file.token_command.is_some())
+        .then_some(("token_command", message))
+}
+
+/// True for a setting that holds a token. Messages and requests must not repeat it. Commands and addresses may hold
+/// secrets, and are not shown.
+fn holds_token(name: &str, value: &DeValue<'_>) -> bool {
+    match (name, value) {
+        ("token_command" | "api_url" | "ping_url", _) => false,
+        ("database" | "token_file" | "metrics_file", DeValue::String(path)) => {
+            is_token_for_path(Path::new(&**path))
+        }
+        (_, DeValue::String(text)) => looks_like_token(text),
+        (_, DeValue::Array(values)) => values.iter().any(|it| holds_token(name, it.get_ref())),
+        _ => false,
+    }
 }
 
 /// True when a user other than this one and root can change the file.
@@ -266,71 +379,6 @@ fn is_anybodys(about: &Metadata) -> bool {
     #[cfg(not(unix))]
     let others_may_write = false;
     others_may_write || is_foreign(about)
-}
-
-/// Checks the name of an account, which a token must not be.
-fn account_name(name: &str) -> Result<AccountName, String> {
-    if looks_like_token(name) {
-        return Err(format!("the name of an account is {MISPLACED}"));
-    }
-    name.parse().map_err(|error: NameError| error.to_string())
-}
-
-/// As [`contradiction`], for the settings of an account.
-fn contradiction_of_account(account: &ConfigFile) -> Option<(&'static str, String)> {
-    let nested = [
-        ("accounts", !account.accounts.is_empty()),
-        ("default_account", account.default_account.is_some()),
-    ];
-    if let Some((key, _)) = nested.into_iter().find(|(_, is_set)| *is_set) {
-        return Some((key, format!("`{key}` does not belong into an account")));
-    }
-    contradiction(account)
-}
-
-/// The key of a contradictory setting, and the problem.
-fn contradiction(file: &ConfigFile) -> Option<(&'static str, String)> {
-    let scope = &file.sync;
-    if scope.all && !(scope.droplets.is_empty() && scope.tags.is_empty()) {
-        let message = "`all` already includes every droplet: remove it, or `droplets` and `tags`";
-        return Some(("all", message.to_owned()));
-    }
-    if !scope.tags.iter().all(|tag| is_tag(tag)) {
-        let message = "`tags` has an invalid tag: a tag is not empty and has no blanks";
-        return Some(("tags", message.to_owned()));
-    }
-    if file.token_file.is_some() && file.token_command.is_some() {
-        let message = "`token_file` and `token_command` both say where the token is: remove one";
-        return Some(("token_command", message.to_owned()));
-    }
-    let key = holding_a_token(file)?;
-    Some((key, format!("`{key}` holds {MISPLACED}")))
-}
-
-/// The first setting that holds a token. Messages and requests must not repeat it.
-fn holding_a_token(file: &ConfigFile) -> Option<&'static str> {
-    let path = |path: &Option<PathBuf>| path.as_deref().is_some_and(is_token_for_path);
-    let text = |text: Option<&String>| text.is_some_and(|text| looks_like_token(text));
-    let spanned = |value: &Option<Spanned<String>>| text(value.as_ref().map(Spanned::get_ref));
-    let (schedule, monitoring) = (&file.schedule, &file.monitoring);
-    let settings = [
-        ("database", path(&file.database)),
-        ("token_file", path(&file.token_file)),
-        ("metrics_file", path(&monitoring.metrics_file)),
-        ("doctl_context", text(file.doctl_context.as_ref())),
-        ("default_account", spanned(&file.default_account)),
-        (
-            "tags",
-            file.sync.tags.iter().any(|tag| looks_like_token(tag)),
-        ),
-        ("cron", spanned(&schedule.cron)),
-        ("timezone", spanned(&schedule.timezone)),
-        ("jitter", spanned(&schedule.jitter)),
-        ("listen", spanned(&monitoring.listen)),
-        ("max_age", spanned(&monitoring.max_age)),
-    ];
-    let found = settings.into_iter().find(|(_, holds_one)| *holds_one);
-    found.map(|(key, _)| key)
 }
 
 /// The setting on the line of a place in the file, if its name can be shown.

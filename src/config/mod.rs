@@ -24,11 +24,12 @@ pub use environment::Environment;
 pub use error::Error;
 pub use file::{ConfigFile, Limits, Monitoring, PingAddress, Schedule, SyncScope};
 pub use settings::{Flags, Setting, Source, Sourced};
-pub use token::{Token, TokenSource};
+pub use token::Token;
 pub use token_command::{Patience, TokenCommand};
 
 use crate::api::Origin;
 use crate::core::account::AccountName;
+use crate::core::secrets::shown_path;
 use token::Sources;
 
 /// The environment and the configuration file.
@@ -52,7 +53,12 @@ impl Config {
     pub fn load(flag: Option<&Path>, environment: Environment) -> Result<Self, Error> {
         let (path, read) = match Self::place(flag, &environment) {
             Ok(Sourced { value, source }) => match file::read(&value)? {
-                None if source != Source::Default => return Err(Error::NoConfig { path: value }),
+                None if source != Source::Default => {
+                    return Err(Error::refused(
+                        format!("there is no configuration at {}", shown_path(&value)),
+                        "no file is needed: leave out --config and ARCHIVER_CONFIG, or make the file",
+                    ));
+                }
                 read => (value, read.unwrap_or_default()),
             },
             Err(Error::NoConfigHome) => (PathBuf::new(), file::Read::default()),
@@ -139,7 +145,11 @@ impl Config {
                 .in_file("database", path)
                 .try_map(|path| self.resolve(path));
         }
-        let home = self.environment.data_home().ok_or(Error::NoHome)?;
+        let home = self.environment.data_home().ok_or_else(|| {
+            let message =
+                "neither HOME nor XDG_DATA_HOME is set, so the archive has no default path";
+            Error::refused(message, "set its path with --db")
+        })?;
         let name = self.account.as_ref().map_or("archive", AccountName::as_str);
         Ok(Sourced::by_default(
             home.join(format!("archiver/{name}.db")),
@@ -302,7 +312,10 @@ mod tests {
             Config::load(Some(&path), Environment::default())
         };
         let command = "token_command = 'pass show do'";
-        let is_refused = |outcome| matches!(outcome, Err(Error::ForeignCommand { .. }));
+        let is_refused = |outcome: Result<Config, Error>| {
+            let error = outcome.unwrap_err().to_string();
+            error.ends_with("and another user can change it")
+        };
         for mode in [0o666, 0o602] {
             assert!(is_refused(load(command, mode)), "{mode:o}");
             assert!(load("token_file = 'token'", mode).is_ok());

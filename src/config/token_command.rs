@@ -24,6 +24,9 @@ const EXPECTED_BYTES: usize = 1_024;
 const LONGEST: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
+const BY_HAND: &str = "run the command by hand: it must print the token and nothing else, and end; its stderr, which \
+                       may be secret, is shown only on a terminal";
+
 /// A shell command. It may name a secret, or even hold one, so its text is not shown.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "String")]
@@ -76,7 +79,8 @@ impl TokenCommand {
         longest: Duration,
         patience: &Patience,
     ) -> Result<Zeroizing<String>, Error> {
-        let failed = |reason: String| Error::TokenCommand { reason };
+        let failed =
+            |reason: String| Error::refused(format!("`token_command` failed: {reason}"), BY_HAND);
         let running = Running::start(self.0.expose_secret(), patience.is_watched)
             .map_err(|error| failed(error.to_string()))?;
         let printed = running.printed(longest, &patience.cancellation);

@@ -108,8 +108,8 @@ pub fn writer<'sink>(
         Format::Table => Box::new(table::Table::new(sink, options)),
         Format::Json => Box::new(json::Json::array(sink)),
         Format::Jsonl => Box::new(json::Json::lines(sink)),
-        Format::Csv => Box::new(csv::Csv::new(sink, &options)),
-        Format::Tsv => Box::new(csv::Tsv::new(sink, &options)),
+        Format::Csv => Box::new(csv::Separated::csv(sink, options)),
+        Format::Tsv => Box::new(csv::Separated::tsv(sink, options)),
         Format::Markdown => Box::new(markdown::Markdown::new(sink, options)),
         Format::Html => Box::new(html::Html::new(sink, options)),
     }

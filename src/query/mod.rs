@@ -46,7 +46,7 @@ pub use show::{
     Details, DropletDetails, ImportDetails, Offer, RegionDetails, SyncDetails, Usual, show,
 };
 pub use strangers::{Stranger, strangers};
-pub use suggest::{Contradiction, contradictions};
+pub use suggest::contradictions;
 pub use suggest::{Unseen, unknown, unseen, unseen_droplets};
 
 pub(crate) use droplets::one_droplet;
