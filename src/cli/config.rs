@@ -83,20 +83,17 @@ fn show(context: &Context, flags: &AnswerFlags) -> Result<Status, Failure> {
         api_url: global.api_url.as_deref(),
         doctl_context: global.doctl_context.as_deref(),
     };
-    let mut rows: Vec<(Option<&str>, Setting)> = Vec::new();
-    if context.has_several() {
-        for account in context.accounts() {
-            let settings = account.config.settings(given)?.into_iter();
-            rows.extend(settings.map(|setting| (Some(account.name.as_str()), setting)));
-        }
+    let accounts: Vec<_> = if context.has_several() {
+        let accounts = context.accounts().iter();
+        let named = accounts.map(|it| (Value::Text(it.name.as_str()), &it.config));
+        named.collect()
     } else {
-        rows.extend(
-            context
-                .config
-                .settings(given)?
-                .into_iter()
-                .map(|setting| (None, setting)),
-        );
+        vec![(Value::Null, &context.config)]
+    };
+    let mut rows = Vec::new();
+    for (account, config) in accounts {
+        let settings = config.settings(given)?.into_iter();
+        rows.extend(settings.map(|setting| (account, setting)));
     }
     let headings = COLUMNS.map(Heading::plain);
     let skipped = usize::from(!context.has_several());
@@ -105,7 +102,7 @@ fn show(context: &Context, flags: &AnswerFlags) -> Result<Status, Failure> {
         for (account, Setting { key, value, source }) in &rows {
             let source = source.to_string();
             let row = [
-                account.map_or(Value::Null, Value::Text),
+                *account,
                 Value::Text(key),
                 value.as_deref().map_or(Value::Null, Value::Text),
                 Value::Text(&source),
@@ -123,7 +120,10 @@ fn init(start: &Start) -> Result<Status, Failure> {
         return Err(template::exists(&path).into());
     }
     let is_asked = start.terminal.is_interactive && io::stdin().is_terminal();
-    let set = if is_asked { asked(&path)? } else { Vec::new() };
+    let mut set = Vec::new();
+    for (words, usual, keys) in QUESTIONS.iter().filter(|_| is_asked) {
+        set.extend(question(words, usual, *keys, &path)?);
+    }
     let text = template::text(&set, &path)?;
     template::create(&path, &text)?;
     start
@@ -132,35 +132,30 @@ fn init(start: &Start) -> Result<Status, Failure> {
     Ok(Status::Done)
 }
 
-/// The keys that the user chooses, with their values in TOML.
-fn asked(path: &Path) -> Result<Vec<(&'static str, String)>, Failure> {
-    let mut set = Vec::new();
-    let database = question(
+/// Keys of the configuration with their values in TOML.
+type Keys = Vec<(&'static str, String)>;
+
+/// The questions, each with its usual answer and the keys that another one sets.
+const QUESTIONS: [(&str, &str, fn(&str) -> Keys); 3] = [
+    (
         "The archive",
         "~/.local/share/archiver/archive.db",
-        path,
         |text| vec![("database", quoted(text))],
-    )?;
-    set.extend(database);
-    let scope = question(
+    ),
+    (
         "The scope: all, or tags and ids of droplets with commas between them",
         "all",
-        path,
         scope,
-    )?;
-    set.extend(scope);
-    let cron = question(
+    ),
+    (
         "The schedule of the daemon, such as @hourly or */15 * * * *",
         "none",
-        path,
         |text| vec![("schedule.cron", quoted(text))],
-    )?;
-    set.extend(cron);
-    Ok(set)
-}
+    ),
+];
 
 /// Droplets are numbers, everything else is a tag.
-fn scope(text: &str) -> Vec<(&'static str, String)> {
+fn scope(text: &str) -> Keys {
     let words = text
         .split(',')
         .map(str::trim)
@@ -182,9 +177,9 @@ fn scope(text: &str) -> Vec<(&'static str, String)> {
 fn question(
     words: &str,
     usual: &str,
+    keys: fn(&str) -> Keys,
     path: &Path,
-    set: impl Fn(&str) -> Vec<(&'static str, String)>,
-) -> Result<Vec<(&'static str, String)>, Failure> {
+) -> Result<Keys, Failure> {
     let unreadable = |error| Failure::failed(format!("cannot read the answer: {error}"));
     loop {
         let mut stderr = io::stderr();
@@ -200,7 +195,7 @@ fn question(
         if text.is_empty() || text.eq_ignore_ascii_case(usual) {
             return Ok(Vec::new());
         }
-        let keys = set(text);
+        let keys = keys(text);
         match refusal(&keys, text, path) {
             None => return Ok(keys),
             Some(problem) => writeln!(stderr, "{problem}").map_err(unreadable)?,

@@ -13,7 +13,7 @@ use archiver::output::Format;
 use archiver::query::nearest;
 use archiver::query::report::Library;
 use clap::builder::StyledStr;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, Command};
 
 use super::exit::Failure;
@@ -47,8 +47,10 @@ pub(super) fn joined(root: &Command, arguments: Vec<OsString>) -> Vec<OsString> 
 }
 
 fn words(arguments: &[OsString]) -> Vec<String> {
-    let words = arguments.iter().map(|word| word.to_string_lossy());
-    words.map(std::borrow::Cow::into_owned).collect()
+    let words = arguments.iter();
+    words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect()
 }
 
 fn is_negative(word: &str) -> bool {
@@ -110,12 +112,8 @@ struct Mistake<'a> {
 
 impl Mistake<'_> {
     fn has_a_token(&self) -> bool {
-        let kinds = [
-            ContextKind::InvalidArg,
-            ContextKind::InvalidSubcommand,
-            ContextKind::InvalidValue,
-        ];
-        kinds.iter().any(|kind| looks_like_token(&self.part(*kind)))
+        let mut parts = self.error.context();
+        parts.any(|(_, part)| looks_like_token(&part.to_string()))
     }
 
     fn failure(&self) -> Failure {
@@ -159,12 +157,8 @@ impl Mistake<'_> {
 
     /// The text of a part of the error; empty when it has no such part.
     fn part(&self, kind: ContextKind) -> String {
-        match self.error.get(kind) {
-            Some(ContextValue::String(text)) => text.clone(),
-            Some(ContextValue::Strings(texts)) => texts.join(", "),
-            Some(ContextValue::StyledStr(text)) => text.to_string(),
-            _ => String::new(),
-        }
+        let part = self.error.get(kind);
+        part.map(ToString::to_string).unwrap_or_default()
     }
 
     fn with_help(&self, message: impl Into<String>) -> Failure {
@@ -206,11 +200,10 @@ impl Mistake<'_> {
         let own = self.path.last().into_iter().copied();
         let own = own.flat_map(Command::get_arguments);
         let own = own.filter(|flag| !flag.is_hide_set());
-        let long = |flag: &&str| format!("--{flag}");
         if name.chars().count() == 1 {
             let own = own.filter_map(Arg::get_long);
             let own = own.filter(|flag| flag.starts_with(name));
-            return own.take(2).map(|flag| long(&flag)).collect();
+            return own.take(2).map(|flag| format!("--{flag}")).collect();
         }
         if let Some(below) = self.below(name) {
             return vec![below];
@@ -224,7 +217,7 @@ impl Mistake<'_> {
         if near.iter().any(|flag| flag.starts_with(name)) {
             near.retain(|flag| flag.starts_with(name));
         }
-        near.iter().map(|flag| long(&flag.as_str())).collect()
+        near.iter().map(|flag| format!("--{flag}")).collect()
     }
 
     /// A flag with the value that was written after the unknown one: `--until 2026` for `--to 2026`.

@@ -76,14 +76,25 @@ impl Stdout {
     }
 }
 
-/// True for a text that a terminal shows at once. Colours and accents count as characters: a pager may well get a text
-/// that would just fit.
+/// True for a text that a terminal shows at once.
 fn fits(text: &[u8], terminal: Terminal) -> bool {
     let width = terminal.width.unwrap_or(80);
     let lines = text.split_inclusive(|byte| *byte == b'\n');
-    let lines: usize = lines.map(|line| line.len().div_ceil(width + 1)).sum();
+    let lines: usize = lines.map(|line| shown(line).div_ceil(width).max(1)).sum();
     // The last line is for the prompt of the shell.
     terminal.height.is_some_and(|height| lines < height)
+}
+
+/// The number of characters that a terminal shows of a line, which may have colours.
+fn shown(line: &[u8]) -> usize {
+    let line = String::from_utf8_lossy(line);
+    // A colour ends with this letter.
+    let parts = line.trim_end_matches('\n').split('\x1b').enumerate();
+    let parts = parts.map(|(place, part)| match part.split_once('m') {
+        Some((_, after)) if place > 0 => after.chars().count(),
+        _ => part.chars().count(),
+    });
+    parts.sum()
 }
 
 impl Write for Stdout {
@@ -253,7 +264,7 @@ mod tests {
             height: Some(4),
             ..Terminal::new(&environment, ColorChoice::Never, true, 0, LogFormat::Text)
         };
-        let text = b"ten letter\na line of 20 letters\n";
+        let text = "\x1b[1m9 letters…\x1b[0m\na line of 20 letters\n".as_bytes();
         assert!(fits(text, terminal));
         assert!(!fits(&[text, &b"\n"[..]].concat(), terminal));
     }

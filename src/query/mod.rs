@@ -47,6 +47,7 @@ pub use show::{
 };
 pub use strangers::{Stranger, strangers};
 pub use suggest::contradictions;
+pub use suggest::{REGIONS, RESOURCE_TYPES, STATUSES};
 pub use suggest::{Unseen, unknown, unseen, unseen_droplets};
 
 pub(crate) use droplets::one_droplet;

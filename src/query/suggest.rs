@@ -60,7 +60,7 @@ const STATUS: Field = Field {
         SELECT EXISTS (SELECT 1 FROM actions WHERE status = ?1)",
     seen: "
         SELECT DISTINCT status FROM actions WHERE status IS NOT NULL",
-    is_known: |status| [IN_PROGRESS, COMPLETED, "errored"].contains(&status),
+    is_known: |status| STATUSES.contains(&status),
 };
 
 /// The region of an action is always in the table `regions`.
@@ -93,14 +93,17 @@ const RESOURCE_TYPE: Field = Field {
     is_known: |kind| RESOURCE_TYPES.contains(&kind),
 };
 
+/// The statuses of actions.
+pub const STATUSES: [&str; 3] = [COMPLETED, "errored", IN_PROGRESS];
+
 /// The regions of DigitalOcean.
-const REGIONS: [&str; 17] = [
+pub const REGIONS: [&str; 17] = [
     "ams1", "ams2", "ams3", "atl1", "blr1", "fra1", "lon1", "nyc1", "nyc2", "nyc3", "ric1", "sfo1",
     "sfo2", "sfo3", "sgp1", "syd1", "tor1",
 ];
 
 /// The types of resources that have actions.
-pub(super) const RESOURCE_TYPES: [&str; 7] = [
+pub const RESOURCE_TYPES: [&str; 7] = [
     "backend",
     "droplet",
     "floating_ip",

@@ -42,11 +42,6 @@ impl Scope {
         }
     }
 
-    /// True when tags choose droplets.
-    pub(super) fn has_tags(&self) -> bool {
-        matches!(self, Self::Droplets { has_tags: true, .. })
-    }
-
     /// True when a sync of this scope reads the listing.
     pub(super) fn includes(&self, listing: &ListingStatus) -> bool {
         match self {

@@ -49,8 +49,6 @@ pub(super) struct Evidence<'a> {
     /// The sync runs back to the last complete one, newest first.
     pub(super) runs: &'a [Run],
     pub(super) listings: &'a [ListingStatus],
-    /// The existing droplets with a tag of the scope, as far as the archive knows tags.
-    pub(super) tagged: &'a [DropletId],
     /// The number of archived actions.
     pub(super) actions: u64,
     pub(super) now: Timestamp,
@@ -187,19 +185,15 @@ impl Evidence<'_> {
                 ))
             }
             Scope::Droplets { ids, has_tags } => {
+                // The log does not say which droplets a tag chooses: those that were begun, at least.
                 let read = self.listings.iter().filter_map(|it| it.droplet_id);
-                // Without the tags of droplets, at least those that were begun have a tag of the scope.
-                let is_least = has_tags && self.tagged.is_empty();
-                let begun = read.filter(|_| is_least);
-                let chosen: BTreeSet<DropletId> = (ids.into_iter())
-                    .chain(self.tagged.iter().copied())
-                    .chain(begun)
-                    .collect();
+                let begun = read.filter(|_| has_tags);
+                let chosen: BTreeSet<DropletId> = ids.into_iter().chain(begun).collect();
                 let is_whole = |listing: &&ListingStatus| {
                     listing.droplet_id.is_some_and(|id| chosen.contains(&id)) && !listing.has_gap()
                 };
                 let whole = self.listings.iter().filter(is_whole).count();
-                let at_least = if is_least { "at least " } else { "" };
+                let at_least = if has_tags { "at least " } else { "" };
                 let all = counted(chosen.len() as u64, "droplet");
                 let text = || format!("{} of {at_least}{all}", grouped(whole as u64));
                 (whole < chosen.len()).then(text)
