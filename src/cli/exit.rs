@@ -50,15 +50,12 @@ impl Status {
 
     /// The status for several accounts: the one that all have, else partial.
     pub(super) fn of_several(statuses: impl IntoIterator<Item = Self>) -> Self {
-        let mut statuses = statuses.into_iter();
-        let first = statuses.next().unwrap_or(Self::Done);
         // All are told, also after one that differs.
-        let differ = statuses
-            .filter(|status| status.code() != first.code())
-            .count();
-        match differ {
-            0 => first,
-            _ => Self::Partial,
+        let statuses: Vec<_> = statuses.into_iter().collect();
+        let first = statuses.first().copied().unwrap_or(Self::Done);
+        match statuses.iter().all(|status| status.code() == first.code()) {
+            true => first,
+            false => Self::Partial,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Answers that are longer than the screen, in a pager, as git shows them.
 
 use std::io::{self, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 
@@ -181,7 +181,8 @@ impl Pager {
         let answer_has_ended = Arc::clone(&has_ended);
         let program = command.get_program().to_string_lossy().into_owned();
         threads::spawn(move || {
-            if wait(child) == NOT_FOUND {
+            let status = child.wait().ok().and_then(|status| status.code());
+            if status == Some(NOT_FOUND) {
                 terminal.warning(&format!(
                     "the pager cannot be started by `{program}`; --no-pager prints without it"
                 ));
@@ -205,15 +206,6 @@ impl Pager {
             None => Ok(()),
         }
     }
-}
-
-/// The exit status of the pager; 0 if a signal ended it or nobody can wait for it.
-fn wait(mut child: Child) -> i32 {
-    child
-        .wait()
-        .ok()
-        .and_then(|status| status.code())
-        .unwrap_or(0)
 }
 
 impl Drop for Pager {

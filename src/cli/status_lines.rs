@@ -49,12 +49,25 @@ impl Lines<'_> {
         let facts = self.facts;
         let is_audited = self.report.status.proof.audited_pages > 0;
         let (droplets, gone) = (grouped(facts.droplets), grouped(facts.droplets_gone));
+        let known = |count, text: fn(u64) -> String| (count > 0).then(|| text(count));
         let lines = [
             ("archive", Some(self.archive())),
             ("actions", Some(self.actions())),
-            ("imported", self.imported()),
+            (
+                "imported",
+                known(facts.actions_only_imported, |count| {
+                    let actions = counted(count, "action");
+                    format!("{actions} that no sync has seen, from `archiver import`")
+                }),
+            ),
             ("open", Some(self.open_actions())),
-            ("no end", self.without_end()),
+            (
+                "no end",
+                known(facts.actions_without_end, |count| {
+                    let number = grouped(count);
+                    format!("{number} completed, and the API does not say when")
+                }),
+            ),
             ("proven", is_audited.then(|| self.proven())),
             ("droplets", Some(format!("{droplets}, {gone} of them gone"))),
             ("regions", Some(grouped(facts.regions))),
@@ -72,18 +85,6 @@ impl Lines<'_> {
         let megabytes = self.facts.file_bytes as f64 / 1e6;
         let (path, version) = (&self.report.path, self.report.status.schema_version);
         format!("{path}, {megabytes:.1} MB, schema version {version}")
-    }
-
-    fn imported(&self) -> Option<String> {
-        let count = self.facts.actions_only_imported;
-        let actions = counted(count, "action");
-        (count > 0).then(|| format!("{actions} that no sync has seen, from `archiver import`"))
-    }
-
-    fn without_end(&self) -> Option<String> {
-        let count = Some(self.facts.actions_without_end).filter(|count| *count > 0)?;
-        let number = grouped(count);
-        Some(format!("{number} completed, and the API does not say when"))
     }
 
     fn quota(&self) -> Option<String> {

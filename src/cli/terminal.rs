@@ -149,9 +149,7 @@ impl Terminal {
 
     /// Prints a warning: the answer may not be as expected.
     pub(super) fn warning(&self, text: &str) {
-        if !self.is_quiet {
-            self.line(Level::Warning, text, None);
-        }
+        self.line(Level::Warning, text, None);
     }
 
     /// Prints several warnings, one line each.
@@ -161,34 +159,33 @@ impl Terminal {
 
     /// Prints a note about an answer.
     pub(super) fn note(&self, text: &str) {
-        if !self.is_quiet {
-            self.line(Level::Note, text, None);
-        }
+        self.line(Level::Note, text, None);
     }
 
     /// Prints a detail, if `-v` was given at least `verbosity` times.
     pub(super) fn detail(&self, verbosity: u8, text: &str) {
-        if self.verbosity >= verbosity && !self.is_quiet {
+        if self.verbosity >= verbosity {
             self.line(Level::Detail, text, None);
         }
     }
 
     /// Prints an event of a service.
     pub(super) fn info(&self, text: &str) {
-        if !self.is_quiet {
-            self.line(Level::Info, text, None);
-        }
+        self.line(Level::Info, text, None);
     }
 
     /// Writes a message to stderr in one piece. Ignores errors, because a missing stderr cannot be reported.
     fn line(&self, level: Level, text: &str, hint: Option<&str>) {
+        if self.is_quiet && level != Level::Error {
+            return;
+        }
         let now = Timestamp::now();
         let message = Message { level, text, hint };
         let text = match self.style {
             Style::Json => self.as_json(now, &message),
             Style::Plain => self.as_text("", &message),
             Style::Stamped => self.as_text(&format!("{now} "), &message),
-            Style::Journal => self.as_text(&format!("<{}>", level.priority()), &message),
+            Style::Journal => self.as_text(&format!("<{}>", level.marks().2), &message),
         };
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
@@ -210,8 +207,9 @@ impl Terminal {
     fn as_text(&self, lead: &str, message: &Message<'_>) -> String {
         let run = self.run.filter(|_| !lead.is_empty());
         let run = run.map_or(String::new(), |run| format!("run {run}: "));
-        let label = (message.level.label(), message.level.color());
-        let text = self.lines(lead, label, &format!("{run}{}", message.text));
+        let (label, color, _) = message.level.marks();
+        let text = format!("{run}{}", message.text);
+        let text = self.lines(lead, (label, color), &text);
         let hint = message
             .hint
             .map(|hint| self.lines(lead, ("hint: ", CYAN), hint));
@@ -339,31 +337,14 @@ fn is_journal(_: &Environment) -> bool {
 }
 
 impl Level {
-    fn label(self) -> &'static str {
+    /// The label, its colour, and the priority in the journal.
+    fn marks(self) -> (&'static str, &'static str, u8) {
         match self {
-            Self::Error => "error: ",
-            Self::Warning => "warning: ",
-            Self::Note => "note: ",
-            Self::Info | Self::Detail => "",
-        }
-    }
-
-    fn color(self) -> &'static str {
-        match self {
-            Self::Error => RED,
-            Self::Warning => YELLOW,
-            Self::Note | Self::Info | Self::Detail => CYAN,
-        }
-    }
-
-    /// The priority in the journal: 3 error, 4 warning, 5 notice, 6 information, 7 debug.
-    fn priority(self) -> u8 {
-        match self {
-            Self::Error => 3,
-            Self::Warning => 4,
-            Self::Note => 5,
-            Self::Info => 6,
-            Self::Detail => 7,
+            Self::Error => ("error: ", RED, 3),
+            Self::Warning => ("warning: ", YELLOW, 4),
+            Self::Note => ("note: ", CYAN, 5),
+            Self::Info => ("", CYAN, 6),
+            Self::Detail => ("", CYAN, 7),
         }
     }
 }

@@ -9,8 +9,7 @@ use std::collections::BTreeSet;
 use std::fs::Metadata;
 use std::path::PathBuf;
 
-use secrecy::ExposeSecret;
-use toml::Spanned;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::error::{ACCOUNTS, Error};
 use super::file::TOKEN;
@@ -71,11 +70,14 @@ impl Config {
         by_flag: &[String],
     ) -> Result<Option<Sourced<String>>, Error> {
         let by_flag = (!by_flag.is_empty()).then(|| by_flag.join(","));
-        let by_file = self.file().default_account.as_ref().map(Spanned::get_ref);
+        let by_file = self.file().default_account.as_ref();
         self.given_text(
             ("--account", by_flag),
             "ARCHIVER_ACCOUNT",
-            ("default_account", by_file),
+            (
+                "default_account",
+                by_file.map(|names| names.get_ref().as_str()),
+            ),
         )
     }
 
@@ -179,27 +181,20 @@ impl Config {
 /// # Errors
 /// When the path of a file with a token cannot be resolved.
 pub fn sharing_a_token(accounts: &[Account]) -> Result<Vec<AccountName>, Error> {
-    let source = |it: &Account| {
-        it.config
-            .with_sources(None, Patience::default(), first_source)
-    };
-    let sources = accounts.iter().map(source).collect::<Result<Vec<_>, _>>()?;
-    let sources: Vec<_> = sources
-        .iter()
-        .map(|it| it.as_ref().map(ExposeSecret::expose_secret))
-        .collect();
-    let of = |source| {
-        let names = accounts.iter().zip(&sources).filter(|it| *it.1 == source);
-        names.map(|(account, _)| account.name).collect::<Vec<_>>()
-    };
-    let groups = sources
-        .iter()
-        .filter(|source| source.is_some())
-        .map(|source| of(*source));
-    Ok(groups
-        .into_iter()
-        .find(|names| names.len() > 1)
-        .unwrap_or_default())
+    let mut sources: Vec<(SecretString, Vec<AccountName>)> = Vec::new();
+    for Account { name, config } in accounts {
+        let source = config.with_sources(None, Patience::default(), first_source)?;
+        let Some(source) = source else {
+            continue;
+        };
+        let text = source.expose_secret();
+        match sources.iter_mut().find(|it| it.0.expose_secret() == text) {
+            Some((_, names)) => names.push(*name),
+            None => sources.push((source, vec![*name])),
+        }
+    }
+    let mut groups = sources.into_iter().map(|(_, names)| names);
+    Ok(groups.find(|names| names.len() > 1).unwrap_or_default())
 }
 
 /// The names of accounts, as the end of a message. Of many accounts, it has the first ones.

@@ -18,53 +18,51 @@ use crate::core::secrets::{Mask, shown, shown_path};
 /// The context whose token is stored as `access-token`.
 const DEFAULT: &str = "default";
 
+const NO_FILE: &str = "`doctl auth init` makes one; if doctl keeps it elsewhere, put the token into a file that \
+                       `token_file` names";
+const NOT_READ: &str =
+    "only what `doctl auth init` writes is read; put the token into a file that `token_file` names";
+
 /// The source, in words, and the token of a context.
 pub(super) fn token(
     environment: &Environment,
     context: &str,
 ) -> Result<(String, SecretString), Error> {
-    let path = path(Platform::HERE, environment).ok_or_else(|| {
+    let path = path(std::env::consts::OS, environment).ok_or_else(|| {
         let message =
             "neither HOME nor XDG_CONFIG_HOME is set, so doctl's configuration has no default path";
         Error::refused(message, "set HOME or XDG_CONFIG_HOME")
     })?;
+    let shown_path = shown_path(&path);
     let text = private_file::read(&path, Readers::Owner).map_err(|error| match error {
-        Error::Unreadable { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
-            Error::refused(
-                format!("doctl has no configuration at {}", shown_path(&path)),
-                "`doctl auth init` makes one; if doctl keeps it elsewhere, put the token into a file that `token_file` \
-                 names",
-            )
+        Error::Unreadable { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            let message = format!("doctl has no configuration at {shown_path}");
+            Error::refused(message, NO_FILE)
         }
         error => error,
     })?;
     let mut file = doctl_file::read(&text).map_err(|Puzzle { line, reason }| {
-        let message = format!(", line {line}: {reason}");
-        let hint = "only what `doctl auth init` writes is read; put the token into a file that `token_file` names";
-        Error::of_path(&path, &message, hint)
+        let message = format!("{shown_path}, line {line}: {reason}");
+        Error::refused(message, NOT_READ)
     })?;
     // The user may have put a token in the place of a name.
     let mask = file.mask();
     let name = |name: &str| mask(shown(name)).into_owned();
-    match file.take(context) {
-        Some(token) => {
-            let (context, path) = (name(context), path.display());
-            let source = format!("doctl's context `{context}` in {path}");
-            Ok((source, SecretString::from(token.as_str())))
-        }
-        None => {
-            let names: Vec<_> = file.names().into_iter().map(name).collect();
-            let known = match names.is_empty() {
-                true => "none".to_owned(),
-                false => names.join(", "),
-            };
-            let (context, path) = (name(context), shown_path(&path));
-            Err(Error::refused(
-                format!("doctl knows no context `{context}`: in {path} it has {known}"),
-                "`doctl auth list` shows them; `default` is the one without a name",
-            ))
-        }
+    if let Some(token) = file.take(context) {
+        let (context, path) = (name(context), path.display());
+        let source = format!("doctl's context `{context}` in {path}");
+        return Ok((source, SecretString::from(token.as_str())));
     }
+    let names: Vec<_> = file.names().into_iter().map(name).collect();
+    let known = match names.is_empty() {
+        true => "none".to_owned(),
+        false => names.join(", "),
+    };
+    let context = name(context);
+    Err(Error::refused(
+        format!("doctl knows no context `{context}`: in {shown_path} it has {known}"),
+        "`doctl auth list` shows them; `default` is the one without a name",
+    ))
 }
 
 impl DoctlFile {
@@ -102,34 +100,15 @@ impl DoctlFile {
     }
 }
 
-/// The platform decides where programs keep their configuration.
-#[derive(Clone, Copy)]
-enum Platform {
-    MacOs,
-    Windows,
-    /// Everything that follows the XDG Base Directory Specification.
-    Other,
-}
-
-impl Platform {
-    const HERE: Self = if cfg!(target_os = "macos") {
-        Self::MacOs
-    } else if cfg!(windows) {
-        Self::Windows
-    } else {
-        Self::Other
-    };
-}
-
 /// The path of doctl's configuration: in Go's `os.UserConfigDir()` (<https://pkg.go.dev/os#UserConfigDir>,
 /// `defaultConfigHome` in <https://github.com/digitalocean/doctl/blob/main/commands/doit.go>).
-fn path(platform: Platform, environment: &Environment) -> Option<PathBuf> {
-    let home = match platform {
-        Platform::MacOs => environment
+fn path(system: &str, environment: &Environment) -> Option<PathBuf> {
+    let home = match system {
+        "macos" => environment
             .path("HOME")?
             .join("Library/Application Support"),
-        Platform::Windows => environment.path("APPDATA")?,
-        Platform::Other => environment.config_home()?,
+        "windows" => environment.path("APPDATA")?,
+        _ => environment.config_home()?,
     };
     Some(home.join("doctl").join("config.yaml"))
 }
@@ -157,23 +136,20 @@ mod tests {
     fn it_is_where_doctl_keeps_it_on_each_system() {
         let variables = [("HOME", "/home/x"), ("APPDATA", "/app-data")];
         let environment = Environment::of(&variables);
-        for (platform, expected) in [
-            (Platform::Other, "/home/x/.config/doctl/config.yaml"),
+        for (system, expected) in [
+            ("linux", "/home/x/.config/doctl/config.yaml"),
             (
-                Platform::MacOs,
+                "macos",
                 "/home/x/Library/Application Support/doctl/config.yaml",
             ),
-            (Platform::Windows, "/app-data/doctl/config.yaml"),
+            ("windows", "/app-data/doctl/config.yaml"),
         ] {
-            assert_eq!(
-                path(platform, &environment).unwrap(),
-                PathBuf::from(expected)
-            );
-            assert_eq!(path(platform, &Environment::default()), None);
+            assert_eq!(path(system, &environment).unwrap(), PathBuf::from(expected));
+            assert_eq!(path(system, &Environment::default()), None);
         }
         let xdg = environment.with("XDG_CONFIG_HOME", "/xdg");
         let expected = PathBuf::from("/xdg/doctl/config.yaml");
-        assert_eq!(path(Platform::Other, &xdg).unwrap(), expected);
+        assert_eq!(path("linux", &xdg).unwrap(), expected);
     }
 
     #[cfg(all(unix, not(target_os = "macos")))]

@@ -7,13 +7,13 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 use toml::{Deserializer, Spanned};
 
-use super::error::{Error, HIDDEN, MISPLACED};
+use super::error::{Error, MISPLACED};
+use super::hidden::Hidden;
 use super::private_file::{self, Readers};
-use super::token_command::TokenCommand;
 use crate::core::account::AccountName;
 use crate::core::files::is_foreign;
 use crate::core::model::{DropletId, is_tag};
@@ -30,7 +30,7 @@ pub struct ConfigFile {
     /// A file that holds the token.
     pub token_file: Option<PathBuf>,
     /// A shell command that prints the token.
-    pub token_command: Option<TokenCommand>,
+    pub token_command: Option<Hidden>,
     /// The context of doctl whose token is used when no other source gives one.
     pub doctl_context: Option<String>,
     /// The scope of a sync.
@@ -94,25 +94,7 @@ pub struct Monitoring {
     /// A file for node_exporter's textfile collector.
     pub metrics_file: Option<PathBuf>,
     /// The ping URL of a check of healthchecks.io or a similar service. The URL is a kind of secret.
-    pub ping_url: Option<Spanned<PingAddress>>,
-}
-
-/// An address that `Debug` hides.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
-pub struct PingAddress(pub String);
-
-/// Hides the address.
-impl Serialize for PingAddress {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(HIDDEN)
-    }
-}
-
-impl std::fmt::Debug for PingAddress {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("an address")
-    }
+    pub ping_url: Option<Spanned<Hidden>>,
 }
 
 /// The limits for requests.
@@ -192,42 +174,54 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Read, Error> {
         lines: std::iter::once(0).chain(starts).collect(),
         ..Read::default()
     };
-    let invalid = |(line, message)| Error::Invalid {
+    let filled = read.fill(text);
+    filled.map_err(|(line, message)| Error::Invalid {
         path: path.to_owned(),
         line,
         message,
-    };
-    // The full message of the parser shows the line, which may hold a secret. Its short message and the place are
-    // enough.
-    let place = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
-    let table = DeTable::parse(text).map_err(|error| {
-        let message = error
-            .message()
-            .trim_end_matches(", expected literal string");
-        invalid((read.line_of(place(&error)), message.to_owned()))
     })?;
-    let mut keys = BTreeMap::new();
-    each_key(table.get_ref(), "", &mut |key, offset, _| {
-        keys.insert(key.to_owned(), read.line_of(offset));
-    });
-    read.keys = keys.into();
-    let settings = |table: &Spanned<DeTable<'_>>| {
-        ConfigFile::deserialize(Deserializer::from(table.clone())).map_err(|error| {
-            let at = place(&error);
-            let message = without_values(error.message());
-            let named = key_at(text, at).map(|key| format!("`{key}`"));
-            let message = named.map_or(message.clone(), |key| {
-                message.replacen("the value", &key, 1)
-            });
-            invalid((read.line_of(at), message))
-        })
-    };
-    let file = settings(&table)?;
-    if let Some(problem) = problem(&read, &file, table.get_ref()) {
-        return Err(invalid(problem));
-    }
-    read.file = settings(&with_top_level(table))?;
     Ok(read)
+}
+
+/// A line, and what is wrong there.
+type Problem = (usize, String);
+
+impl Read {
+    fn fill(&mut self, text: &str) -> Result<(), Problem> {
+        // The full message of the parser shows the line, which may hold a secret. Its short message and the place are
+        // enough.
+        let table = DeTable::parse(text).map_err(|error| {
+            let message = error
+                .message()
+                .trim_end_matches(", expected literal string");
+            (self.line_of(place(&error)), message.to_owned())
+        })?;
+        let mut keys = BTreeMap::new();
+        each_key(table.get_ref(), "", &mut |key, offset, _| {
+            keys.insert(key.to_owned(), self.line_of(offset));
+        });
+        self.keys = keys.into();
+        self.file = self.settings(&table, text)?;
+        if let Some(problem) = problem(self, table.get_ref()) {
+            return Err(problem);
+        }
+        self.file = self.settings(&with_top_level(table), text)?;
+        Ok(())
+    }
+
+    fn settings(&self, table: &Spanned<DeTable<'_>>, text: &str) -> Result<ConfigFile, Problem> {
+        ConfigFile::deserialize(Deserializer::from(table.clone())).map_err(|error| {
+            let mut message = without_values(error.message());
+            if let Some(key) = key_at(text, place(&error)) {
+                message = message.replacen("the value", &format!("`{key}`"), 1);
+            }
+            (self.line_of(place(&error)), message)
+        })
+    }
+}
+
+fn place(error: &toml::de::Error) -> usize {
+    error.span().map_or(0, |span| span.start)
 }
 
 /// Passes on each key, which has the names of its tables, with its place in the file and its value.
@@ -307,12 +301,12 @@ fn add<'text>(all: &mut DeTable<'text>, own: &DeTable<'text>) {
 }
 
 /// The first problem of settings whose kinds are right, and its line.
-fn problem(read: &Read, file: &ConfigFile, table: &DeTable<'_>) -> Option<(usize, String)> {
+fn problem(read: &Read, table: &DeTable<'_>) -> Option<Problem> {
     let line = |key: &str| read.line_of_key(key);
-    if let Some((key, message)) = contradiction(file) {
+    if let Some((key, message)) = contradiction(&read.file) {
         return Some((line(key)?, message.to_owned()));
     }
-    for (name, account) in &file.accounts {
+    for (name, account) in &read.file.accounts {
         let name = name.get_ref();
         let above = format!("accounts.{name}");
         if looks_like_token(name) {
@@ -405,25 +399,14 @@ fn without_values(message: &str) -> String {
             format!("a field that is not shown is unknown, expected {expected}")
         };
     }
-    let value = |problem| {
-        let (found, expected) = message.strip_prefix(problem)?.rsplit_once(", expected ")?;
-        let kind = found
-            .split(['"', '`'])
-            .next()
-            .unwrap_or_default()
-            .trim_end();
-        let (kind, expected) = (in_plain_words(kind), in_plain_words(expected));
-        // Of two whole numbers, one is out of range.
-        let found = if kind == "a whole number" {
-            String::new()
-        } else {
-            format!(", and this is {kind}")
-        };
-        Some(format!("the value must be {expected}{found}"))
-    };
-    value("invalid type: ")
-        .or_else(|| value("invalid value: "))
-        .unwrap_or_else(|| "its value is invalid".to_owned())
+    let is_about_a_value = message.starts_with("invalid ");
+    match message
+        .rsplit_once(", expected ")
+        .filter(|_| is_about_a_value)
+    {
+        Some((_, expected)) => format!("the value must be {}", in_plain_words(expected)),
+        None => "its value is invalid".to_owned(),
+    }
 }
 
 /// A kind of value, as a person would call it who never wrote a program.
@@ -432,14 +415,10 @@ fn in_plain_words(kind: &str) -> &str {
         "a nonzero u32" => "a whole number from 1 to 4,294,967,295",
         "u32" => "a whole number from 0 to 4,294,967,295",
         "i64" => "a list of ids, such as [3164444]",
-        "integer" => "a whole number",
-        "floating point" => "a number with a fraction",
         "a boolean" => "true or false, without quotes",
-        "boolean" => "true or false",
         "a sequence" => "a list in brackets",
-        "sequence" | "array" => "a list",
-        "string" | "a string" | "path string" => "a text in quotes",
-        "a map" | "map" | "table" => "a table",
+        "a string" | "path string" => "a text in quotes",
+        "a map" => "a table",
         table if table.starts_with("struct ") => "a table, such as [sync]",
         other => other,
     }

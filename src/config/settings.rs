@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::error::HIDDEN;
-use super::{Config, Environment, Error, PingAddress, template, token};
+use super::{Config, Environment, Error, Hidden, template, token};
 use crate::api::Origin;
 use crate::config::Patience;
 use crate::core::secrets::{is_token_for_path, shown_path};
@@ -124,11 +124,12 @@ impl Environment {
 }
 
 impl Config {
-    /// The path of the archive with its source, as [`Config::database`].
+    /// The path of the archive: `flag`, else `$ARCHIVER_DB`, else `database`, else its default. Each account has its
+    /// own.
     ///
     /// # Errors
-    /// As [`Config::database`].
-    pub fn sourced_database(&self, flag: Option<&Path>) -> Result<Sourced<PathBuf>, Error> {
+    /// When no path is set and there is no home for the default, or a token was given instead of a path.
+    pub fn database(&self, flag: Option<&Path>) -> Result<Sourced<PathBuf>, Error> {
         let by_variable = self.environment.path("ARCHIVER_DB");
         let by_flag = flag.map(Path::to_owned);
         let Some(given) = Sourced::given(("--db", by_flag), ("ARCHIVER_DB", by_variable)) else {
@@ -137,15 +138,15 @@ impl Config {
         self.environment.given_path(given)
     }
 
-    /// The address of the API with its source, as [`Config::origin`].
+    /// The address of the API: `flag`, else `$DIGITALOCEAN_API_URL`, else `api_url`, else the address of DigitalOcean.
     ///
     /// # Errors
-    /// As [`Config::origin`].
-    pub fn sourced_origin(&self, flag: Option<&str>) -> Result<Sourced<Origin>, Error> {
+    /// When the token must not be sent to this address.
+    pub fn origin(&self, flag: Option<&str>) -> Result<Sourced<Origin>, Error> {
         let url = self.given_text(
             ("--api-url", flag.map(str::to_owned)),
             "DIGITALOCEAN_API_URL",
-            ("api_url", self.file().api_url.as_ref()),
+            ("api_url", self.file().api_url.as_deref()),
         )?;
         let url = url.unwrap_or_else(|| Sourced::by_default(Origin::DIGITALOCEAN.to_owned()));
         url.try_map(|url| Ok(Origin::parse(&url)?))
@@ -155,14 +156,17 @@ impl Config {
     ///
     /// # Errors
     /// When the variable is not text.
-    pub fn ping_address(&self, flag: Option<&str>) -> Result<Option<Sourced<PingAddress>>, Error> {
+    pub fn ping_address(&self, flag: Option<&str>) -> Result<Option<Sourced<Hidden>>, Error> {
         let by_file = self.file().monitoring.ping_url.as_ref();
         let url = self.given_text(
             ("--ping-url", flag.map(str::to_owned)),
             "ARCHIVER_PING_URL",
-            ("monitoring.ping_url", by_file.map(|it| &it.get_ref().0)),
+            (
+                "monitoring.ping_url",
+                by_file.map(|it| it.get_ref().expose()),
+            ),
         )?;
-        Ok(url.map(|url| url.map(PingAddress)))
+        Ok(url.map(|url| url.map(Hidden::from)))
     }
 
     /// The text of a flag, else of a variable, else of a key of the file.
@@ -170,14 +174,14 @@ impl Config {
         &self,
         flag: (&'static str, Option<String>),
         variable: &'static str,
-        (key, by_file): (&str, Option<&String>),
+        (key, by_file): (&str, Option<&str>),
     ) -> Result<Option<Sourced<String>>, Error> {
         let by_variable = match flag.1 {
             Some(_) => None,
             None => self.environment.text_or_refused(variable)?,
         };
         let given = Sourced::given(flag, (variable, by_variable));
-        Ok(given.or_else(|| by_file.map(|text| self.in_file(key, text.clone()))))
+        Ok(given.or_else(|| by_file.map(|text| self.in_file(key, text.to_owned()))))
     }
 
     /// Every value in force. Secrets are not read, and none is shown.
@@ -215,9 +219,9 @@ impl Config {
                 place => Some(place?.map(path)),
             },
             "token" => self.token_source(flags.doctl_context)?,
-            "database" => Some(self.sourced_database(flags.db)?.map(path)),
+            "database" => Some(self.database(flags.db)?.map(path)),
             "api_url" => {
-                let origin = self.sourced_origin(flags.api_url)?;
+                let origin = self.origin(flags.api_url)?;
                 Some(origin.map(|origin| origin.to_string()))
             }
             "default_account" => self.asked_accounts(flags.account)?,

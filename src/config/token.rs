@@ -12,8 +12,9 @@ use secrecy::{ExposeSecret, SecretString};
 use super::doctl;
 use super::environment::{Environment, TOKENS};
 use super::error::Error;
+use super::hidden::Hidden;
 use super::private_file::{self, Readers};
-use super::token_command::{Patience, TokenCommand};
+use super::token_command::{self, Patience};
 use crate::core::files::resolved;
 use crate::core::secrets::looks_like_token;
 
@@ -37,7 +38,7 @@ pub(super) struct Sources<'a> {
     pub(super) flag: Option<&'a str>,
     pub(super) environment: &'a Environment,
     pub(super) file: Option<&'a Path>,
-    pub(super) command: Option<&'a TokenCommand>,
+    pub(super) command: Option<&'a Hidden>,
     pub(super) patience: Patience,
     /// The context of doctl from the configuration.
     pub(super) context: Option<&'a str>,
@@ -51,7 +52,7 @@ enum Candidate<'a> {
     Doctl(&'a str),
     Variable(&'static str, &'a SecretString),
     File(&'a Path),
-    Command(&'a TokenCommand),
+    Command(&'a Hidden),
     Credential(PathBuf),
 }
 
@@ -82,7 +83,7 @@ pub(super) fn first_source(sources: &Sources<'_>) -> Option<SecretString> {
         // The name is enough.
         Candidate::Variable(..) | Candidate::Credential(_) => "".into(),
         Candidate::File(path) => resolved(path).to_string_lossy().into_owned(),
-        Candidate::Command(command) => return Some(command.text().clone()),
+        Candidate::Command(command) => return Some(command.expose().into()),
     };
     let name = name.trim_start_matches("--");
     Some(format!("{name} {what}").into())
@@ -175,7 +176,7 @@ impl Candidate<'_> {
                 (path.display().to_string(), text.as_str().into())
             }
             Self::Command(command) => {
-                let text = command.output(patience)?;
+                let text = token_command::output(command, patience)?;
                 ("`token_command`".to_owned(), text.as_str().into())
             }
             Self::Credential(path) => {

@@ -70,7 +70,7 @@ fn found(sources: &Sources<'_>) -> (String, String) {
 fn the_first_source_that_is_set_is_used() {
     let home = Home::new();
     let path = home.path("token");
-    let command = TokenCommand::from("echo from-command".to_owned());
+    let command = Hidden::from("echo from-command".to_owned());
     let none = home.environment();
     let credential = home.with_credentials();
     let second = credential
@@ -244,7 +244,7 @@ fn sources_that_are_set_and_not_looked_at_are_named() {
     let environment = environment
         .with("DIGITALOCEAN_TOKEN", "first")
         .with("DIGITALOCEAN_ACCESS_TOKEN", "second");
-    let command = TokenCommand::from("exit 1".to_owned());
+    let command = Hidden::from("exit 1".to_owned());
     let all = Sources {
         flag: Some("work"),
         environment: &environment,

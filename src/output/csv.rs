@@ -18,20 +18,11 @@ pub(super) struct Separated<'sink> {
 }
 
 impl<'sink> Separated<'sink> {
-    pub(super) fn csv(sink: &'sink mut dyn Write, options: Options) -> Self {
-        let (buffer, is_tsv) = (Buffer::new(sink), false);
+    pub(super) fn new(sink: &'sink mut dyn Write, options: Options, is_tsv: bool) -> Self {
         Self {
-            buffer,
+            buffer: Buffer::new(sink),
             options,
             is_tsv,
-        }
-    }
-
-    pub(super) fn tsv(sink: &'sink mut dyn Write, options: Options) -> Self {
-        let is_tsv = true;
-        Self {
-            is_tsv,
-            ..Self::csv(sink, options)
         }
     }
 
@@ -56,10 +47,10 @@ impl<'sink> Separated<'sink> {
     }
 
     fn text(&mut self, text: &str) {
-        let mut text = Cow::Borrowed(text);
-        if self.options.defuses_formulas {
-            text = defused(&text).into_owned().into();
-        }
+        let mut text = match self.options.defuses_formulas {
+            true => defused(text),
+            false => Cow::Borrowed(text),
+        };
         if self.is_tsv && text.contains(['\\', '\t', '\n', '\r']) {
             text = escaped(&text).into();
         }
@@ -102,8 +93,8 @@ pub(super) fn defused(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let parts = text.split(';').map(|part| match is_formula(part) {
-        true => Cow::Owned(format!("'{part}")),
-        false => Cow::Borrowed(part),
+        true => format!("'{part}"),
+        false => part.to_owned(),
     });
     Cow::Owned(parts.collect::<Vec<_>>().join(";"))
 }

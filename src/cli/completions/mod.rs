@@ -149,9 +149,8 @@ fn candidates(before: &[String], word: &str, environment: &Environment) -> Vec<K
         (_, Some((flag, value))) => (flag, &word[..=flag.len()], value),
         _ => ("", "", ""),
     };
-    if takes_value(&path, flag)
-        && let Some(flag) = find(&path, flag)
-    {
+    let flag = find(&path, flag).filter(|flag| flag.get_action().takes_values());
+    if let Some(flag) = flag {
         return place.values(flag, lead, written);
     }
     if word.starts_with('-') {

@@ -203,12 +203,11 @@ impl Place<'_> {
         let has_archive = db.is_some() || self.environment.path("ARCHIVER_DB").is_some();
         let accounts = config.select(&names, has_archive)?;
         if accounts.is_empty() {
-            return Ok(vec![config.database(db.as_deref())?]);
+            return Ok(vec![config.database(db.as_deref())?.value]);
         }
-        let paths = accounts
-            .iter()
-            .map(|account| account.config.database(db.as_deref()));
-        paths.collect()
+        let path = |config: &Config| Ok(config.database(db.as_deref())?.value);
+        let accounts = accounts.iter();
+        accounts.map(|account| path(&account.config)).collect()
     }
 
     fn config(&self) -> Result<Config, config::Error> {

@@ -8,6 +8,7 @@ use super::scope::Scope;
 use super::verdict::Evidence;
 use super::{Error, Run, RunState, facts, runs};
 use crate::archive::LockState;
+use crate::core::model::DropletId;
 use crate::core::time::Timestamp;
 
 /// What an answer is based on.
@@ -21,6 +22,13 @@ pub struct Basis {
     pub fresh_at: Option<Timestamp>,
 }
 
+const TAGGED: &str = "
+SELECT id
+  FROM droplets
+ WHERE gone_at IS NULL
+   AND id IN (SELECT droplet_id FROM droplet_tags
+               WHERE gone_at IS NULL AND tag IN (SELECT value FROM json_each(?1, '$.tags')))";
+
 /// The basis of answers from this archive. `lock` tells if a sync runs.
 ///
 /// # Errors
@@ -28,10 +36,11 @@ pub struct Basis {
 pub fn basis(connection: &Connection, lock: &LockState, now: Timestamp) -> Result<Basis, Error> {
     let tx = connection.unchecked_transaction()?;
     let runs = runs::since_complete(&tx, lock)?;
-    let listings = match may_miss_actions(&runs) {
-        true => facts::read_listings(&tx)?,
-        false => Vec::new(),
-    };
+    let (mut listings, mut tagged) = (Vec::new(), Vec::new());
+    if may_miss_actions(&runs) {
+        listings = facts::read_listings(&tx)?;
+        tagged = read_tagged(&tx, &runs)?;
+    }
     let has_actions = "SELECT EXISTS (SELECT 1 FROM actions)";
     let actions = match runs.is_empty() {
         true => tx.query_row(has_actions, [], |row| row.get::<_, i64>(0))?,
@@ -40,6 +49,7 @@ pub fn basis(connection: &Connection, lock: &LockState, now: Timestamp) -> Resul
     let evidence = Evidence {
         runs: &runs,
         listings: &listings,
+        tagged: &tagged,
         actions: actions.unsigned_abs(),
         now,
         max_age_seconds: None,
@@ -59,4 +69,13 @@ fn may_miss_actions(runs: &[Run]) -> bool {
         [later @ .., last] if last.outcome == RunState::Complete => !later.iter().all(is_harmless),
         _ => true,
     }
+}
+
+fn read_tagged(connection: &Connection, runs: &[Run]) -> Result<Vec<DropletId>, Error> {
+    let Some(run) = runs.first().filter(|run| Scope::of(&run.scope).has_tags()) else {
+        return Ok(Vec::new());
+    };
+    let mut statement = connection.prepare(TAGGED)?;
+    let ids = statement.query_map([&run.scope], |row| row.get("id"))?;
+    Ok(ids.collect::<Result<_, _>>()?)
 }

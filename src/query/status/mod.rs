@@ -80,6 +80,7 @@ pub fn read(
     let verdict = verdict::judge(&verdict::Evidence {
         runs: &runs::since_complete(&tx, lock)?,
         listings: &listings,
+        tagged: &[],
         actions: facts.actions,
         now,
         max_age_seconds,

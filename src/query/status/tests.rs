@@ -371,6 +371,20 @@ fn an_answer_says_how_many_droplets_of_the_scope_are_whole() {
     let scope = r#"{"droplets":[3],"tags":["web"]}"#;
     sync_of(&connection, scope, 11, Some("interrupted"), None);
     assert_eq!(said(), format!("2 of at least 4 droplets, {next}"));
+    connection
+        .execute_batch(
+            r#"INSERT INTO droplets (id, extra, first_seen_at)
+               SELECT value, '{"tags":["web","blue"]}', '2026-01-01T00:00:00Z' FROM json_each('[2,4,5,6]');
+               INSERT INTO droplets (id, extra, first_seen_at, gone_at)
+               VALUES (7, '{"tags":["blue"]}', '2026-01-01T00:00:00Z', NULL),
+                      (8, '{"tags":["web"]}', '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z');
+               INSERT INTO droplet_tags (droplet_id, tag, first_seen_at)
+               SELECT droplets.id, tag.value, first_seen_at FROM droplets, json_each(extra, '$.tags') AS tag;
+               UPDATE listings SET complete_total = 10 WHERE droplet_id = 2;
+               UPDATE coverage SET end_position = 10"#,
+        )
+        .unwrap();
+    assert_eq!(said(), format!("1 of 5 droplets, {next}"));
     sync_of(&connection, scope, 12, Some("complete"), None);
     assert_eq!(said(), "");
 }

@@ -49,6 +49,8 @@ pub(super) struct Evidence<'a> {
     /// The sync runs back to the last complete one, newest first.
     pub(super) runs: &'a [Run],
     pub(super) listings: &'a [ListingStatus],
+    /// The existing droplets with a tag of the scope, as far as the archive knows tags.
+    pub(super) tagged: &'a [DropletId],
     /// The number of archived actions.
     pub(super) actions: u64,
     pub(super) now: Timestamp,
@@ -129,15 +131,11 @@ impl Evidence<'_> {
         let run = if was_complete {
             self.culprit()?
         } else {
-            let Some(last) = self.runs.first() else {
-                let what = if self.actions > 0 {
-                    ONLY_IMPORTS
-                } else {
-                    NOTHING
-                };
-                return Some(format!("{what}, {SYNC}"));
-            };
-            last
+            match (self.runs.first(), self.actions) {
+                (Some(last), _) => last,
+                (None, 0) => return Some(format!("{NOTHING}, {SYNC}")),
+                (None, _) => return Some(format!("{ONLY_IMPORTS}, {SYNC}")),
+            }
         };
         let is_running = run.outcome == RunState::Running;
         // A partial sync run says what is missing.
@@ -185,15 +183,19 @@ impl Evidence<'_> {
                 ))
             }
             Scope::Droplets { ids, has_tags } => {
-                // The log does not say which droplets a tag chooses: those that were begun, at least.
                 let read = self.listings.iter().filter_map(|it| it.droplet_id);
-                let begun = read.filter(|_| has_tags);
-                let chosen: BTreeSet<DropletId> = ids.into_iter().chain(begun).collect();
+                // Without the tags of droplets, at least those that were begun have a tag of the scope.
+                let is_least = has_tags && self.tagged.is_empty();
+                let begun = read.filter(|_| is_least);
+                let chosen: BTreeSet<DropletId> = (ids.into_iter())
+                    .chain(self.tagged.iter().copied())
+                    .chain(begun)
+                    .collect();
                 let is_whole = |listing: &&ListingStatus| {
                     listing.droplet_id.is_some_and(|id| chosen.contains(&id)) && !listing.has_gap()
                 };
                 let whole = self.listings.iter().filter(is_whole).count();
-                let at_least = if has_tags { "at least " } else { "" };
+                let at_least = if is_least { "at least " } else { "" };
                 let all = counted(chosen.len() as u64, "droplet");
                 let text = || format!("{} of {at_least}{all}", grouped(whole as u64));
                 (whole < chosen.len()).then(text)
@@ -252,21 +254,14 @@ impl Evidence<'_> {
 
     /// The result of a sync run that is not complete.
     fn told(&self, run: &Run) -> String {
-        let began = || self.ago(&run.started_at);
+        let began = |how: &str| {
+            let (began, progress) = (self.ago(&run.started_at), self.progress());
+            format!("a sync that began {began} {how}{progress}")
+        };
         match run.outcome {
             RunState::Running => format!("a sync is running{}", self.progress()),
-            RunState::Killed => {
-                format!(
-                    "a sync that began {} was killed{}",
-                    began(),
-                    self.progress()
-                )
-            }
-            RunState::Unfinished => format!(
-                "a sync that began {} has not ended, or was killed{}",
-                began(),
-                self.progress()
-            ),
+            RunState::Killed => began("was killed"),
+            RunState::Unfinished => began("has not ended, or was killed"),
             outcome => {
                 let ending = match outcome {
                     RunState::Failed => "failed",
