@@ -134,9 +134,10 @@ fn init(start: &Start) -> Result<Status, Failure> {
 
 /// Keys of the configuration with their values in TOML.
 type Keys = Vec<(&'static str, String)>;
+type AsKeys = fn(&str) -> Keys;
 
 /// The questions, each with its usual answer and the keys that another one sets.
-const QUESTIONS: [(&str, &str, fn(&str) -> Keys); 3] = [
+const QUESTIONS: [(&str, &str, AsKeys); 3] = [
     (
         "The archive",
         "~/.local/share/archiver/archive.db",
@@ -174,12 +175,7 @@ fn scope(text: &str) -> Keys {
 }
 
 /// Asks until the answer is valid. Nothing, and the end of the input, mean the default, which needs no key.
-fn question(
-    words: &str,
-    usual: &str,
-    keys: fn(&str) -> Keys,
-    path: &Path,
-) -> Result<Keys, Failure> {
+fn question(words: &str, usual: &str, keys: AsKeys, path: &Path) -> Result<Keys, Failure> {
     let unreadable = |error| Failure::failed(format!("cannot read the answer: {error}"));
     loop {
         let mut stderr = io::stderr();
