@@ -251,11 +251,9 @@ mod tests {
     #[test]
     fn a_line_that_the_terminal_wraps_takes_more_than_one_line() {
         let environment = Environment::of(&[]);
-        let terminal = Terminal {
-            width: Some(10),
-            height: Some(4),
-            ..Terminal::new(&environment, ColorChoice::Never, true, 0, LogFormat::Text)
-        };
+        let mut terminal =
+            Terminal::new(&environment, ColorChoice::Never, true, 0, LogFormat::Text);
+        (terminal.width, terminal.height) = (Some(10), Some(4));
         let text = "\x1b[1m9 letters…\x1b[0m\na line of 20 letters\n".as_bytes();
         assert!(fits(text, terminal));
         assert!(!fits(&[text, &b"\n"[..]].concat(), terminal));
