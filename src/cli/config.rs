@@ -110,10 +110,13 @@ fn show(context: &Context, flags: &AnswerFlags) -> Result<Status, Failure> {
 fn init(start: &Start) -> Result<Status, Failure> {
     let path = Config::place(start.global.config.as_deref(), &start.environment)?.value;
     if path.symlink_metadata().is_ok() {
-        return Err(archiver::config::Error::ConfigExists { path }.into());
+        return Err(template::exists(&path).into());
     }
     let is_asked = start.terminal.is_interactive && io::stdin().is_terminal();
-    let set = if is_asked { asked(&path)? } else { Vec::new() };
+    let mut set = Vec::new();
+    for (words, usual, keys) in QUESTIONS.iter().filter(|_| is_asked) {
+        set.extend(question(words, usual, *keys, &path)?);
+    }
     let text = template::text(&set, &path)?;
     template::create(&path, &text)?;
     start
@@ -122,35 +125,31 @@ fn init(start: &Start) -> Result<Status, Failure> {
     Ok(Status::Done)
 }
 
-/// The keys that the user chooses, with their values in TOML.
-fn asked(path: &Path) -> Result<Vec<(&'static str, String)>, Failure> {
-    let mut set = Vec::new();
-    let database = question(
+/// Keys of the configuration with their values in TOML.
+type Keys = Vec<(&'static str, String)>;
+type AsKeys = fn(&str) -> Keys;
+
+/// The questions, each with its usual answer and the keys that another one sets.
+const QUESTIONS: [(&str, &str, AsKeys); 3] = [
+    (
         "The archive",
         "~/.local/share/archiver/archive.db",
-        path,
         |text| vec![("database", quoted(text))],
-    )?;
-    set.extend(database);
-    let scope = question(
+    ),
+    (
         "The scope: all, or tags and ids of droplets with commas between them",
         "all",
-        path,
         scope,
-    )?;
-    set.extend(scope);
-    let cron = question(
+    ),
+    (
         "The schedule of the daemon, such as @hourly or */15 * * * *",
         "none",
-        path,
         |text| vec![("schedule.cron", quoted(text))],
-    )?;
-    set.extend(cron);
-    Ok(set)
-}
+    ),
+];
 
 /// Droplets are numbers, everything else is a tag.
-fn scope(text: &str) -> Vec<(&'static str, String)> {
+fn scope(text: &str) -> Keys {
     let words = text
         .split(',')
         .map(str::trim)
@@ -169,12 +168,7 @@ fn scope(text: &str) -> Vec<(&'static str, String)> {
 }
 
 /// Asks until the answer is valid. Nothing, and the end of the input, mean the default, which needs no key.
-fn question(
-    words: &str,
-    usual: &str,
-    path: &Path,
-    set: impl Fn(&str) -> Vec<(&'static str, String)>,
-) -> Result<Vec<(&'static str, String)>, Failure> {
+fn question(words: &str, usual: &str, keys: AsKeys, path: &Path) -> Result<Keys, Failure> {
     let unreadable = |error| Failure::failed(format!("cannot read the answer: {error}"));
     loop {
         let mut stderr = io::stderr();
@@ -190,7 +184,7 @@ fn question(
         if text.is_empty() || text.eq_ignore_ascii_case(usual) {
             return Ok(Vec::new());
         }
-        let keys = set(text);
+        let keys = keys(text);
         match refusal(&keys, text, path) {
             None => return Ok(keys),
             Some(problem) => writeln!(stderr, "{problem}").map_err(unreadable)?,

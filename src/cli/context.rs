@@ -184,7 +184,8 @@ impl Context {
     /// When several accounts are selected, or no path is known.
     pub(super) fn archive_path(&self) -> Result<PathBuf, Failure> {
         self.refuse_several("this needs one archive", USE_ONE)?;
-        Ok(self.config.database(self.global.db.as_deref())?)
+        let database = self.config.database(self.global.db.as_deref());
+        Ok(database?.value)
     }
 
     /// Opens the archive for a question, for reading only. The answer is then told with its basis.
@@ -249,7 +250,7 @@ impl Context {
 
     /// The address of the API. Checks the proxy settings, unless the address is this machine.
     pub(super) fn origin(&self) -> Result<Origin, Failure> {
-        let origin = self.config.origin(self.global.api_url.as_deref())?;
+        let origin = self.config.origin(self.global.api_url.as_deref())?.value;
         if !origin.is_loopback() {
             self.config.check_proxy()?;
         }

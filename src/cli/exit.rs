@@ -50,15 +50,12 @@ impl Status {
 
     /// The status for several accounts: the one that all have, else partial.
     pub(super) fn of_several(statuses: impl IntoIterator<Item = Self>) -> Self {
-        let mut statuses = statuses.into_iter();
-        let first = statuses.next().unwrap_or(Self::Done);
         // All are told, also after one that differs.
-        let differ = statuses
-            .filter(|status| status.code() != first.code())
-            .count();
-        match differ {
-            0 => first,
-            _ => Self::Partial,
+        let statuses: Vec<_> = statuses.into_iter().collect();
+        let first = statuses.first().copied().unwrap_or(Self::Done);
+        match statuses.iter().all(|status| status.code() == first.code()) {
+            true => first,
+            false => Self::Partial,
         }
     }
 }
@@ -96,28 +93,25 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    pub(super) fn usage(message: impl Into<String>) -> Self {
+    fn new(status: Status, message: impl Into<String>) -> Self {
         Self {
-            status: Status::Usage,
+            status,
             message: message.into(),
             hint: None,
         }
+    }
+
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Status::Usage, message)
     }
 
     /// The archive does not know a name or a value of the question.
     pub(super) fn unknown(message: impl Into<String>) -> Self {
-        Self {
-            status: Status::Unknown,
-            ..Self::usage(message)
-        }
+        Self::new(Status::Unknown, message)
     }
 
     pub(super) fn failed(message: impl Into<String>) -> Self {
-        Self {
-            status: Status::Failed,
-            message: message.into(),
-            hint: None,
-        }
+        Self::new(Status::Failed, message)
     }
 
     pub(super) fn with_hint(self, hint: impl Into<String>) -> Self {
@@ -128,11 +122,7 @@ impl Failure {
     }
 
     fn of(status: Status, error: &dyn std::error::Error) -> Self {
-        Self {
-            status,
-            message: chain(error),
-            hint: None,
-        }
+        Self::new(status, chain(error))
     }
 }
 
@@ -239,44 +229,31 @@ impl From<export::Error> for Failure {
 
 impl From<lake::Error> for Failure {
     fn from(error: lake::Error) -> Self {
-        let (status, hint) = match &error {
-            lake::Error::NoFolder { .. } => {
-                (Status::Usage, "make it first, or choose another folder")
+        use lake::Error;
+        let hint = match &error {
+            Error::NoFolder { .. } => "make it first, or choose another folder",
+            Error::Foreign { .. } => "choose an empty folder, or one that does not exist yet",
+            Error::NoExport(_) => "`archiver export DIR` writes one",
+            Error::Busy(_) => {
+                return Self::of(Status::Locked, &error).with_hint("wait until it has ended");
             }
-            lake::Error::Foreign { .. } => (
-                Status::Usage,
-                "choose an empty folder, or one that does not exist yet",
-            ),
-            lake::Error::NoExport(_) => (Status::Usage, "`archiver export DIR` writes one"),
-            lake::Error::Busy(_) => (Status::Locked, "wait until it has ended"),
-            lake::Error::Manifest { .. } => {
-                (Status::Usage, "remove the whole folder, and export again")
-            }
-            lake::Error::Newer(_) => (Status::Usage, "use that version, or choose another folder"),
-            lake::Error::Accounts {
-                has_accounts: true, ..
-            } => (Status::Usage, "name this one with --as NAME"),
-            lake::Error::Accounts { .. } => {
-                (Status::Usage, "leave out --as, or choose another folder")
-            }
-            lake::Error::File { source, .. } if source.kind() == io::ErrorKind::NotADirectory => (
-                Status::Usage,
-                "choose another folder, or remove what is there",
-            ),
-            lake::Error::File { source, .. } => {
-                let is_full = matches!(
-                    source.kind(),
-                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-                );
-                let hint = "make room and export again; the folder shows what it did before";
-                (Status::Failed, if is_full { hint } else { "" })
-            }
+            Error::Manifest { .. } => "remove the whole folder, and export again",
+            Error::Newer(_) => "use that version, or choose another folder",
+            Error::Accounts { has_accounts, .. } => match has_accounts {
+                true => "name this one with --as NAME",
+                false => "leave out --as, or choose another folder",
+            },
+            Error::File { source, .. } => match source.kind() {
+                io::ErrorKind::NotADirectory => "choose another folder, or remove what is there",
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    return Self::of(Status::Failed, &error).with_hint(
+                        "make room and export again; the folder shows what it did before",
+                    );
+                }
+                _ => return Self::of(Status::Failed, &error),
+            },
         };
-        let failure = Self::of(status, &error);
-        match hint {
-            "" => failure,
-            hint => failure.with_hint(hint),
-        }
+        Self::of(Status::Usage, &error).with_hint(hint)
     }
 }
 
@@ -308,23 +285,28 @@ fn status_of(error: &rusqlite::Error) -> Status {
 
 impl From<query::Error> for Failure {
     fn from(error: query::Error) -> Self {
-        match &error {
-            query::Error::UnknownName { .. } => Self::of(Status::Unknown, &error),
-            query::Error::AmbiguousName { .. } | query::Error::AmbiguousNumber { .. } => {
-                Self::of(Status::Usage, &error)
-            }
-            query::Error::UnknownTag { .. } => Self::of(Status::Unknown, &error).with_hint(
+        use query::Error;
+        let (status, hint) = match &error {
+            Error::UnknownName { .. } => (Status::Unknown, ""),
+            Error::AmbiguousName { .. } | Error::AmbiguousNumber { .. } => (Status::Usage, ""),
+            Error::UnknownTag { .. } => (
+                Status::Unknown,
                 "`archiver droplets` shows the tags; a sync whose token lacks `tag:read` sees none",
             ),
-            query::Error::UnknownAction { .. } => Self::of(Status::Failed, &error).with_hint(
+            Error::UnknownAction { .. } => (
+                Status::Failed,
                 "`archiver sync --all` archives every action that the account's listing shows",
             ),
-            query::Error::Write(_) => Self::of(Status::Failed, &error),
-            query::Error::Read(source) if archive::is_damage(source) => {
-                Self::of(Status::UnusableArchive, &error)
-                    .with_hint("`archiver verify` says what is wrong, and what to do")
-            }
-            query::Error::Read(_) => Self::of(Status::Failed, &error),
+            Error::Read(source) if archive::is_damage(source) => (
+                Status::UnusableArchive,
+                "`archiver verify` says what is wrong, and what to do",
+            ),
+            Error::Read(_) | Error::Write(_) => (Status::Failed, ""),
+        };
+        let hint = Some(hint.to_owned()).filter(|hint| !hint.is_empty());
+        Self {
+            hint,
+            ..Self::of(status, &error)
         }
     }
 }
@@ -334,10 +316,6 @@ pub(super) fn unless_closed(outcome: io::Result<()>) -> Result<Status, Failure> 
     match outcome {
         Ok(()) => Ok(Status::Done),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Status::Done),
-        Err(error) => Err(Failure {
-            status: Status::Failed,
-            message: format!("cannot write the answer: {error}"),
-            hint: None,
-        }),
+        Err(error) => Err(Failure::failed(format!("cannot write the answer: {error}"))),
     }
 }

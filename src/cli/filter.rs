@@ -219,8 +219,8 @@ pub(super) fn check(
         if let Some(unknown) = query::unknown(connection, filter)?.first() {
             return Err(Failure::unknown(in_words(unknown, false)));
         }
-        if let Some(why) = contradictions(filter, Timestamp::now()).first() {
-            return Err(Failure::usage(why.to_string()));
+        if let Some(why) = contradictions(filter, Timestamp::now()).into_iter().next() {
+            return Err(Failure::usage(why));
         }
     }
     if !filter.droplets.any_of.is_empty() {
@@ -354,8 +354,7 @@ pub(super) fn slips(
         slips.push(in_words(&unseen, is_droplet));
     }
     if found == 0 {
-        let contradictions = contradictions(filter, now);
-        slips.extend(contradictions.iter().map(ToString::to_string));
+        slips.extend(contradictions(filter, now));
     }
     Ok(slips)
 }

@@ -36,12 +36,7 @@ pub(super) fn find<'a>(path: &[&'a Command], word: &str) -> Option<&'a Arg> {
             let aliases = flag.get_all_aliases().unwrap_or_default();
             flag.get_long() == Some(name) || aliases.contains(&name)
         }
-        None => {
-            let mut characters = word.chars();
-            let is_short = characters.next() == Some('-');
-            let name = characters.next().filter(|_| is_short && word.len() == 2);
-            name.is_some() && flag.get_short() == name
-        }
+        None => (flag.get_short()).is_some_and(|short| word == format!("-{short}")),
     })
 }
 

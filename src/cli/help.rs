@@ -7,94 +7,44 @@ use clap::builder::StyledStr;
 use console::Term;
 use unicode_width::UnicodeWidthStr;
 
-/// The commands by purpose. A command that is not in a group is shown in the last one.
-const GROUPS: [(&str, &[&str]); 4] = [
-    ("Archive", &["sync", "daemon", "import"]),
+/// The commands by purpose. A test notices one that is missing.
+const GROUPS: [(&str, &str); 4] = [
+    ("Archive", "sync daemon import"),
     (
         "Ask",
-        &[
-            "query", "last", "show", "stats", "timeline", "droplets", "report", "page", "serve",
-            "sql", "schema",
-        ],
+        "query last show stats timeline droplets report page serve sql schema",
     ),
-    (
-        "Maintain",
-        &["status", "verify", "backup", "export", "accounts", "auth"],
-    ),
-    ("Set up", &["config", "completions", "man"]),
+    ("Maintain", "status verify backup export accounts auth"),
+    ("Set up", "config completions man help"),
 ];
 
-/// The files of the program, for the manual.
-pub(super) const FILES: [(&str, &str); 5] = [
-    (
-        "~/.config/archiver/config.toml",
-        "The configuration; $XDG_CONFIG_HOME replaces ~/.config.",
-    ),
-    (
-        "~/.config/archiver/*.sql",
-        "Reports of your own, beside the configuration.",
-    ),
-    (
-        "~/.local/share/archiver/archive.db",
-        "The archive; $XDG_DATA_HOME replaces ~/.local/share.",
-    ),
-    (
-        "~/.local/share/archiver/NAME.db",
-        "The archive of the account NAME, unless its `database` names another.",
-    ),
-    (
-        "archive.db.vN.bak",
-        "The archive as it was before an upgrade of its tables, beside it.",
-    ),
-];
+/// The files of the program, for the manual: names, two blanks, and meanings.
+pub(super) const FILES: &str = "\
+~/.config/archiver/config.toml       The configuration; $XDG_CONFIG_HOME replaces ~/.config.
+~/.config/archiver/*.sql             Reports of your own, beside the configuration.
+~/.local/share/archiver/archive.db   The archive; $XDG_DATA_HOME replaces ~/.local/share.
+~/.local/share/archiver/NAME.db      The archive of the account NAME, unless its `database` names another.
+archive.db.vN.bak                    The archive as it was before an upgrade of its tables, beside it.";
 
-/// The variables of the environment that it reads, for the manual.
-pub(super) const ENVIRONMENT: [(&str, &str); 17] = [
-    ("DIGITALOCEAN_TOKEN", "The token; no flag takes it."),
-    (
-        "DIGITALOCEAN_ACCESS_TOKEN",
-        "The token, where the variable above is not set.",
-    ),
-    ("DIGITALOCEAN_API_URL", "The API, as --api-url."),
-    ("ARCHIVER_DB", "The archive, as --db."),
-    (
-        "ARCHIVER_ACCOUNT",
-        "The accounts, as --account, with commas between them.",
-    ),
-    ("ARCHIVER_CONFIG", "The configuration, as --config."),
-    (
-        "ARCHIVER_PING_URL",
-        "The check of healthchecks.io or a similar service, as --ping-url.",
-    ),
-    (
-        "ARCHIVER_PAGER, PAGER",
-        "The pager for long answers; empty or cat for none.",
-    ),
-    ("NO_COLOR", "No colours, if it is set."),
-    ("COLUMNS", "The width of help."),
-    (
-        "TERM",
-        "A terminal that is dumb gets neither colours nor a bar.",
-    ),
-    (
-        "HTTPS_PROXY, ALL_PROXY",
-        "The proxy for the API: http or https, no SOCKS.",
-    ),
-    (
-        "CREDENTIALS_DIRECTORY",
-        "Where systemd puts the credential digitalocean-token.",
-    ),
-    (
-        "JOURNAL_STREAM",
-        "Set by systemd: the log then has no times, which the journal adds.",
-    ),
-    ("TMPDIR", "The folder for rows that wait for a pager."),
-    (
-        "HOME, XDG_CONFIG_HOME, XDG_DATA_HOME",
-        "Where the files are.",
-    ),
-    ("APPDATA", "Where doctl's configuration is, on Windows."),
-];
+/// The variables of the environment that it reads, as [`FILES`].
+pub(super) const ENVIRONMENT: &str = "\
+DIGITALOCEAN_TOKEN                    The token; no flag takes it.
+DIGITALOCEAN_ACCESS_TOKEN             The token, where the variable above is not set.
+DIGITALOCEAN_API_URL                  The API, as --api-url.
+ARCHIVER_DB                           The archive, as --db.
+ARCHIVER_ACCOUNT                      The accounts, as --account, with commas between them.
+ARCHIVER_CONFIG                       The configuration, as --config.
+ARCHIVER_PING_URL                     The check of healthchecks.io or a similar service, as --ping-url.
+ARCHIVER_PAGER, PAGER                 The pager for long answers; empty or cat for none.
+NO_COLOR                              No colours, if it is set.
+COLUMNS                               The width of help.
+TERM                                  A terminal that is dumb gets neither colours nor a bar.
+HTTPS_PROXY, ALL_PROXY                The proxy for the API: http or https, no SOCKS.
+CREDENTIALS_DIRECTORY                 Where systemd puts the credential digitalocean-token.
+JOURNAL_STREAM                        Set by systemd: the log then has no times, which the journal adds.
+TMPDIR                                The folder for rows that wait for a pager.
+HOME, XDG_CONFIG_HOME, XDG_DATA_HOME  Where the files are.
+APPDATA                               Where doctl's configuration is, on Windows.";
 
 /// What `archiver help` does.
 pub(super) const HELP_OF_A_COMMAND: &str = "Show the help of a command";
@@ -135,29 +85,19 @@ pub(super) fn short(root: &Command, width: usize) -> StyledStr {
 /// The template of the help until the commands, which are in groups.
 fn beginning(root: &Command, width: usize) -> String {
     let style = *root.get_styles().get_header();
-    let about = |command: &Command| command.get_about().map(ToString::to_string);
-    let entry = |command: &Command| {
-        let name = command.get_name().to_owned();
-        (name, about(command).unwrap_or_default())
+    let about = |name: &str| match root.find_subcommand(name) {
+        Some(command) if name != "help" => command.get_about().map(ToString::to_string),
+        _ => Some(HELP_OF_A_COMMAND.to_owned()),
     };
-    let mut rest: Vec<&Command> = root.get_subcommands().collect();
-    rest.retain(|command| command.get_name() != "help");
-    let mut groups = String::new();
-    for (number, (title, names)) in GROUPS.iter().enumerate() {
-        let is_last = number + 1 == GROUPS.len();
-        let mut entries: Vec<_> = names
-            .iter()
-            .filter_map(|name| root.find_subcommand(name))
-            .map(entry)
+    let groups = GROUPS.map(|(title, names)| {
+        let names = names.split(' ');
+        let entries: Vec<_> = names
+            .map(|name| (name.to_owned(), about(name).unwrap_or_default()))
             .collect();
-        rest.retain(|command| !names.contains(&command.get_name()));
-        if is_last {
-            entries.extend(rest.iter().map(|command| entry(command)));
-            entries.push(("help".to_owned(), HELP_OF_A_COMMAND.to_owned()));
-        }
         let entries = two_columns(&entries, width);
-        groups.push_str(&format!("{style}{title}:{style:#}\n{entries}\n"));
-    }
+        format!("{style}{title}:{style:#}\n{entries}\n")
+    });
+    let groups = groups.concat();
     format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}")
 }
 
@@ -171,37 +111,17 @@ pub(super) fn two_columns(entries: &[(String, String)], width: usize) -> String 
     let indent = if is_beside { 2 + longest + 2 } else { 6 };
     let mut text = String::new();
     for (name, explanation) in entries {
-        let mut lead = format!("  {name}");
-        if is_beside {
-            lead.push_str(&" ".repeat(indent - lead.width()));
+        let lead = if is_beside {
+            format!("  {name:<longest$}  ")
         } else {
-            text.push_str(&lead);
-            text.push('\n');
-            lead = " ".repeat(indent);
-        }
-        for line in lines(explanation, width.saturating_sub(indent)) {
-            text.push_str(&lead);
-            text.push_str(&line);
-            text.push('\n');
-            lead = " ".repeat(indent);
-        }
+            text.push_str(&format!("  {name}\n"));
+            " ".repeat(indent)
+        };
+        let lines = wrapped(&(lead + explanation), Some(width), indent);
+        text.push_str(lines.trim_end());
+        text.push('\n');
     }
     text
-}
-
-/// Breaks a text between words. A word that is wider than a line has its own line.
-fn lines(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.width() + 1 + word.width() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 #[cfg(test)]
@@ -223,17 +143,5 @@ mod tests {
             two_columns(&entries, 20),
             "  sync\n      Archive new\n      actions\n  timeline\n      Show one life\n"
         );
-    }
-
-    #[test]
-    fn no_line_is_wider_than_the_terminal_unless_a_word_is() {
-        let text = "no line is wider than it has to be incomprehensibilities aside";
-        for width in 1..80 {
-            let lines = lines(text, width);
-            assert_eq!(lines.join(" "), text);
-            for line in &lines {
-                assert!(line.width() <= width || !line.contains(' '), "{line}");
-            }
-        }
     }
 }

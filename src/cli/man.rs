@@ -67,9 +67,9 @@ fn add(command: Command, above: Option<&str>, pages: &mut Vec<(String, Vec<u8>)>
         add(below.clone(), Some(&name), pages);
     }
     // The flags of every command are on the page of the program.
-    let own = command.mut_args(|flag| {
-        let is_elsewhere = above.is_some() && flag.is_global_set();
-        if is_elsewhere { flag.hide(true) } else { flag }
+    let own = command.mut_args(|flag| match above.is_some() && flag.is_global_set() {
+        true => flag.hide(true),
+        false => flag,
     });
     let mut text = Vec::new();
     // Writing to memory cannot fail.
@@ -156,10 +156,11 @@ impl Sections {
         for (status, meaning) in MEANINGS {
             add_entry(&mut page, &status.code().to_string(), meaning);
         }
-        for (title, entries) in [("FILES", &FILES[..]), ("ENVIRONMENT", &ENVIRONMENT)] {
+        for (title, entries) in [("FILES", FILES), ("ENVIRONMENT", ENVIRONMENT)] {
             page.control("SH", [title]);
+            let entries = entries.lines().filter_map(|line| line.split_once("  "));
             for (name, meaning) in entries {
-                add_entry(&mut page, name, meaning);
+                add_entry(&mut page, name, meaning.trim_start());
             }
         }
         if let Some(above) = above {

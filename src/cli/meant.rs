@@ -1,99 +1,51 @@
 //! The flag or the command that a word was probably meant for.
 
-use archiver::core::model::{COMPLETED, IN_PROGRESS};
 use archiver::core::time::{Timestamp, Zone, parse_period, parse_since};
 use archiver::output::Format;
-use archiver::query::groups;
 use archiver::query::stats::Dimension;
+use archiver::query::{REGIONS, RESOURCE_TYPES, STATUSES, groups};
 
-/// Names that people know from other programs, each with what means the same here. The first one that a command has
-/// counts.
-const SYNONYMS: [(&str, &str); 62] = [
-    ("--from", "--since"),
-    ("--start", "--since"),
-    ("--newer-than", "--since"),
-    ("--to", "--until"),
-    ("--end", "--until"),
-    ("--older-than", "--until"),
-    ("--between", "--during"),
-    ("--period", "--during"),
-    ("--when", "--at"),
-    ("--name", "--droplet"),
-    ("--host", "--droplet"),
-    ("--server", "--droplet"),
-    ("--droplet-id", "--droplet"),
-    ("-t", "--type"),
-    ("--kind", "--type"),
-    ("--action", "--type"),
-    ("--action-type", "--type"),
-    ("--status", "--state"),
-    ("--power", "--state"),
-    ("--deleted", "--gone"),
-    ("--destroyed", "--gone"),
-    ("--active", "--existing"),
-    ("-f", "--output"),
-    ("--format", "--output"),
-    ("--output-format", "--output"),
-    ("--fields", "--columns"),
-    ("--select", "--columns"),
-    ("--timezone", "--tz"),
-    ("--zone", "--tz"),
-    ("--order", "--sort"),
-    ("--order-by", "--sort"),
-    ("--sort-by", "--sort"),
-    ("--desc", "--reverse"),
-    ("--descending", "--reverse"),
-    ("-l", "--limit"),
-    ("--last", "--limit"),
-    ("--head", "--limit"),
-    ("--tail", "--limit"),
-    ("--max", "--limit"),
-    ("--top", "--limit"),
-    ("--group", "--by"),
-    ("--group-by", "--by"),
-    ("--per", "--by"),
-    ("--database", "--db"),
-    ("--url", "--api-url"),
-    ("--force", "--full"),
-    ("--schedule", "--cron"),
-    ("actions", "query"),
-    ("events", "query"),
-    ("find", "query"),
-    ("list", "query"),
-    ("log", "query"),
-    ("logs", "query"),
-    ("ls", "query"),
-    ("search", "query"),
-    ("history", "timeline"),
-    ("inventory", "droplets"),
-    ("count", "stats"),
-    ("fetch", "sync"),
-    ("pull", "sync"),
-    ("update", "sync"),
-    ("login", "auth check"),
+/// The flags and commands, each with the names that it has in other programs. The first one that a command has counts.
+const SYNONYMS: [(&str, &str); 26] = [
+    ("--since", "--from --start --newer-than"),
+    ("--until", "--to --end --older-than"),
+    ("--during", "--between --period"),
+    ("--at", "--when"),
+    ("--droplet", "--name --host --server --droplet-id"),
+    ("--type", "-t --kind --action --action-type"),
+    ("--state", "--status --power"),
+    ("--gone", "--deleted --destroyed"),
+    ("--existing", "--active"),
+    ("--output", "-f --format --output-format"),
+    ("--columns", "--fields --select"),
+    ("--tz", "--timezone --zone"),
+    ("--sort", "--order --order-by --sort-by"),
+    ("--reverse", "--desc --descending"),
+    ("--limit", "-l --last --head --tail --max --top"),
+    ("--by", "--group --group-by --per"),
+    ("--db", "--database"),
+    ("--api-url", "--url"),
+    ("--full", "--force"),
+    ("--cron", "--schedule"),
+    ("query", "actions events find list log logs ls search"),
+    ("timeline", "history"),
+    ("droplets", "inventory"),
+    ("stats", "count"),
+    ("sync", "fetch pull update"),
+    ("auth check", "login"),
 ];
 
 /// The flag or command that means the same as `word`, if `has` knows one.
 pub(super) fn synonym(word: &str, has: impl Fn(&str) -> bool) -> Option<&'static str> {
-    let is_had = |meant: &str| {
-        has(meant
-            .split(' ')
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches('-'))
-    };
-    let mut known = SYNONYMS.iter();
-    let found = known.find(|(written, meant)| *written == word && is_had(meant));
-    found.map(|(_, meant)| *meant)
+    let mut all = SYNONYMS.iter();
+    let found = all.find(|(meant, written)| {
+        let name = meant.split(' ').next().unwrap_or_default();
+        written.split(' ').any(|it| it == word) && has(name.trim_start_matches('-'))
+    });
+    found.map(|(meant, _)| *meant)
 }
 
-pub(super) const STATUSES: [&str; 3] = [COMPLETED, "errored", IN_PROGRESS];
 const STATES: [&str; 3] = ["on", "off", "unknown"];
-const RESOURCE_TYPES: [&str; 4] = ["volume", "image", "floating_ip", "reserved_ip"];
-/// The places of DigitalOcean's regions, each of which is numbered: `nyc3`.
-const PLACES: [&str; 11] = [
-    "ams", "atl", "blr", "fra", "lon", "nyc", "ric", "sfo", "sgp", "syd", "tor",
-];
 
 /// The flag whose values look like this word; `None` for a word that may be anything.
 pub(super) fn flag_of(
@@ -107,17 +59,12 @@ pub(super) fn flag_of(
         let mut types = groups().iter().flat_map(|group| group.types);
         word.starts_with('@') || word == "create" || types.any(|it| *it == word)
     };
-    let is_region = |word: &str| {
-        word.len() == 4
-            && PLACES.iter().any(|place| word.starts_with(place))
-            && word.ends_with(|last: char| last.is_ascii_digit())
-    };
     let guesses = [
         ("by", each(&|word| word.parse::<Dimension>().is_ok())),
         ("type", each(&is_type)),
         ("status", each(&|word| STATUSES.contains(&word))),
         ("state", each(&|word| STATES.contains(&word))),
-        ("region", each(&is_region)),
+        ("region", each(&|word| REGIONS.contains(&word))),
         (
             "resource-type",
             each(&|word| RESOURCE_TYPES.contains(&word)),

@@ -13,7 +13,7 @@ use archiver::output::Format;
 use archiver::query::nearest;
 use archiver::query::report::Library;
 use clap::builder::StyledStr;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, Command};
 
 use super::exit::Failure;
@@ -27,14 +27,7 @@ pub(super) fn joined(root: &Command, arguments: Vec<OsString>) -> Vec<OsString> 
     let words = words(&arguments);
     let mut joined: Vec<OsString> = Vec::with_capacity(arguments.len());
     for (position, argument) in arguments.into_iter().enumerate() {
-        let before = &words[..position];
-        let is_value = !before.iter().any(|word| word == "--")
-            && before.split_last().is_some_and(|(flag, before)| {
-                let path = commands(root, before);
-                let word = &words[position];
-                let is_order = flag == "--sort" && is_short(word) && find(&path, word).is_none();
-                (is_negative(word) || is_order) && takes_value(&path, flag)
-            });
+        let is_value = is_signed_value(root, &words[..=position]);
         match joined.last_mut().filter(|_| is_value) {
             Some(flag) => {
                 flag.push("=");
@@ -46,9 +39,24 @@ pub(super) fn joined(root: &Command, arguments: Vec<OsString>) -> Vec<OsString> 
     joined
 }
 
+/// True when the last word begins with a minus sign, and is the value of the flag before it.
+fn is_signed_value(root: &Command, words: &[String]) -> bool {
+    let [before @ .., flag, word] = words else {
+        return false;
+    };
+    if flag == "--" || before.iter().any(|word| word == "--") {
+        return false;
+    }
+    let path = commands(root, before);
+    let is_order = flag == "--sort" && is_short(word) && find(&path, word).is_none();
+    (is_negative(word) || is_order) && takes_value(&path, flag)
+}
+
 fn words(arguments: &[OsString]) -> Vec<String> {
-    let words = arguments.iter().map(|word| word.to_string_lossy());
-    words.map(std::borrow::Cow::into_owned).collect()
+    let words = arguments.iter();
+    words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect()
 }
 
 fn is_negative(word: &str) -> bool {
@@ -110,12 +118,8 @@ struct Mistake<'a> {
 
 impl Mistake<'_> {
     fn has_a_token(&self) -> bool {
-        let kinds = [
-            ContextKind::InvalidArg,
-            ContextKind::InvalidSubcommand,
-            ContextKind::InvalidValue,
-        ];
-        kinds.iter().any(|kind| looks_like_token(&self.part(*kind)))
+        let mut parts = self.error.context();
+        parts.any(|(_, part)| looks_like_token(&part.to_string()))
     }
 
     fn failure(&self) -> Failure {
@@ -159,12 +163,8 @@ impl Mistake<'_> {
 
     /// The text of a part of the error; empty when it has no such part.
     fn part(&self, kind: ContextKind) -> String {
-        match self.error.get(kind) {
-            Some(ContextValue::String(text)) => text.clone(),
-            Some(ContextValue::Strings(texts)) => texts.join(", "),
-            Some(ContextValue::StyledStr(text)) => text.to_string(),
-            _ => String::new(),
-        }
+        let part = self.error.get(kind);
+        part.map(ToString::to_string).unwrap_or_default()
     }
 
     fn with_help(&self, message: impl Into<String>) -> Failure {
@@ -206,11 +206,10 @@ impl Mistake<'_> {
         let own = self.path.last().into_iter().copied();
         let own = own.flat_map(Command::get_arguments);
         let own = own.filter(|flag| !flag.is_hide_set());
-        let long = |flag: &&str| format!("--{flag}");
         if name.chars().count() == 1 {
             let own = own.filter_map(Arg::get_long);
             let own = own.filter(|flag| flag.starts_with(name));
-            return own.take(2).map(|flag| long(&flag)).collect();
+            return own.take(2).map(|flag| format!("--{flag}")).collect();
         }
         if let Some(below) = self.below(name) {
             return vec![below];
@@ -224,7 +223,7 @@ impl Mistake<'_> {
         if near.iter().any(|flag| flag.starts_with(name)) {
             near.retain(|flag| flag.starts_with(name));
         }
-        near.iter().map(|flag| long(&flag.as_str())).collect()
+        near.iter().map(|flag| format!("--{flag}")).collect()
     }
 
     /// A flag with the value that was written after the unknown one: `--until 2026` for `--to 2026`.
@@ -245,13 +244,13 @@ impl Mistake<'_> {
 
     /// The flag after the command that has it: `archiver query --type`, `archiver report NAME --sort`.
     fn below(&self, name: &str) -> Option<String> {
-        let mut commands = self.path.last()?.get_subcommands();
-        let has_it = |command: &&Command| {
+        let above = self.path.last()?;
+        let query = above.find_subcommand("query").into_iter();
+        let mut commands = query.chain(above.get_subcommands());
+        let command = commands.find(|command| {
             let mut flags = command.get_arguments();
             flags.any(|flag| flag.get_long() == Some(name))
-        };
-        let query = self.path.last()?.find_subcommand("query");
-        let command = query.filter(has_it).or_else(|| commands.find(has_it))?;
+        })?;
         let command = if self.is_report() {
             "NAME"
         } else {
@@ -261,8 +260,7 @@ impl Mistake<'_> {
     }
 
     fn is_report(&self) -> bool {
-        let command = self.path.last();
-        command.is_some_and(|command| command.get_name() == "report")
+        self.command == "archiver report"
     }
 
     fn invalid_value(&self, flag: &str, value: &str) -> Failure {
@@ -311,10 +309,9 @@ impl Mistake<'_> {
         }
         let query = command.find_subcommand("query");
         let reports = self.library.reports().iter().filter(|_| query.is_some());
-        let reports: Vec<_> = reports.map(|it| format!("report {}", it.name)).collect();
-        let report = format!("report {word}");
-        if reports.contains(&report) {
-            return vec![report];
+        let reports: Vec<&str> = reports.map(|report| &*report.name).collect();
+        if reports.contains(&word) {
+            return vec![format!("report {word}")];
         }
         let has = |name: &str| command.find_subcommand(name).is_some();
         if let Some(meant) = synonym(word, has) {
@@ -333,8 +330,8 @@ impl Mistake<'_> {
         }
         let names = command.get_subcommands().map(Command::get_name);
         let mut near = nearest(word, names);
-        near.extend(nearest(&report, reports.iter().map(String::as_str)));
-        near.retain(|name| is_similar(word, name.trim_start_matches("report ")));
+        let reports = nearest(word, reports.into_iter()).into_iter();
+        near.extend(reports.map(|report| format!("report {report}")));
         near
     }
 
@@ -347,12 +344,6 @@ impl Mistake<'_> {
             }
         }
     }
-}
-
-/// True when one letter is wrong, or several after the first: nobody who writes `export` means `report`.
-fn is_similar(word: &str, name: &str) -> bool {
-    let wrong = strsim::damerau_levenshtein(word, name);
-    wrong < 2 || word.chars().next() == name.chars().next() && wrong <= word.len() / 3
 }
 
 /// `--limit` for `--limit <N>`, `ID` for `<ID>`.

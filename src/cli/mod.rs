@@ -296,7 +296,13 @@ pub(crate) fn run_on<A: Alarm>(
         Ok(arguments) => arguments,
         Err(status) => return status.into(),
     };
-    let terminal = terminal(&environment, &global);
+    let terminal = Terminal::new(
+        &environment,
+        global.color,
+        global.quiet,
+        global.verbose,
+        global.log_format,
+    );
     let start = Start {
         global,
         environment,
@@ -318,16 +324,6 @@ pub(crate) fn run_on<A: Alarm>(
             failure.status.into()
         }
     }
-}
-
-fn terminal(environment: &Environment, global: &Global) -> Terminal {
-    Terminal::new(
-        environment,
-        global.color,
-        global.quiet,
-        global.verbose,
-        global.log_format,
-    )
 }
 
 /// The whole command line. Each report is a command of its own.

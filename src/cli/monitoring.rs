@@ -70,7 +70,7 @@ impl Monitoring {
         };
         let address = context.config.ping_address(flags.ping_url.as_deref())?;
         let url = address.map(|address| {
-            let url = address.value.0.parse::<PingUrl>();
+            let url = address.value.expose().parse::<PingUrl>();
             url.map_err(|error| match (address.source, &file.ping_url) {
                 (config::Source::File { .. }, Some(url)) => {
                     let message = format!("`ping_url`: {error}");

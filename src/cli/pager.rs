@@ -1,7 +1,7 @@
 //! Answers that are longer than the screen, in a pager, as git shows them.
 
 use std::io::{self, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 
@@ -28,6 +28,7 @@ pub(super) fn print(
 /// and dropping this value waits for the pager.
 pub(super) struct Stdout {
     state: State,
+    terminal: Terminal,
     /// The exit status if the user leaves the pager before the end.
     early: Status,
 }
@@ -35,52 +36,65 @@ pub(super) struct Stdout {
 enum State {
     /// Each write goes to stdout.
     Direct,
-    /// The text so far, which fits the screen.
-    Kept {
-        text: Vec<u8>,
-        screen: Box<Screen>,
-    },
+    /// The text so far, which fits the screen, and the pager for a longer one.
+    Kept(Vec<u8>, Command),
     Paged(Pager),
-}
-
-struct Screen {
-    pager: Command,
-    terminal: Terminal,
-    /// The width in columns, and the lines that are left.
-    width: usize,
-    lines_left: usize,
 }
 
 impl Stdout {
     /// `early` is the exit status if the user leaves the pager before the end.
     pub(super) fn new(context: &Context, early: Status) -> Self {
-        let state = match Screen::of(context) {
-            Some(screen) => State::Kept {
-                text: Vec::new(),
-                screen: Box::new(screen),
-            },
+        let terminal = context.terminal;
+        let may_page = terminal.height.is_some() && !context.global.no_pager;
+        let pager = may_page.then(|| command(context.config.environment()));
+        let state = match pager.flatten() {
+            Some(pager) => State::Kept(Vec::new(), pager),
             None => State::Direct,
         };
-        Self { state, early }
+        Self {
+            state,
+            terminal,
+            early,
+        }
     }
 
     /// Hands the kept text to the pager. Without a pager it goes to the terminal, like all that follows.
     fn overflow(&mut self) -> io::Result<()> {
-        let State::Kept { text, mut screen } = std::mem::replace(&mut self.state, State::Direct)
-        else {
+        let before = std::mem::replace(&mut self.state, State::Direct);
+        let State::Kept(text, mut pager) = before else {
             return Ok(());
         };
-        match Pager::start(&mut screen.pager, screen.terminal, self.early) {
+        match Pager::start(&mut pager, self.terminal, self.early) {
             Ok(pager) => self.state = State::Paged(pager),
             Err(error) => {
-                let program = screen.pager.get_program().to_string_lossy().into_owned();
-                screen
-                    .terminal
-                    .detail(1, &format!("no pager: {program}: {error}"));
+                let program = pager.get_program().display();
+                let text = format!("no pager: {program}: {error}");
+                self.terminal.detail(1, &text);
             }
         }
         self.write_all(&text)
     }
+}
+
+/// True for a text that a terminal shows at once.
+fn fits(text: &[u8], terminal: Terminal) -> bool {
+    let width = terminal.width.unwrap_or(80);
+    let lines = text.split_inclusive(|byte| *byte == b'\n');
+    let lines: usize = lines.map(|line| shown(line).div_ceil(width).max(1)).sum();
+    // The last line is for the prompt of the shell.
+    terminal.height.is_some_and(|height| lines < height)
+}
+
+/// The number of characters that a terminal shows of a line, which may have colours.
+fn shown(line: &[u8]) -> usize {
+    let line = String::from_utf8_lossy(line);
+    // A colour ends with this letter.
+    let parts = line.trim_end_matches('\n').split('\x1b').enumerate();
+    let parts = parts.map(|(place, part)| match part.split_once('m') {
+        Some((_, after)) if place > 0 => after.chars().count(),
+        _ => part.chars().count(),
+    });
+    parts.sum()
 }
 
 impl Write for Stdout {
@@ -88,9 +102,9 @@ impl Write for Stdout {
         match &mut self.state {
             State::Direct => io::stdout().write_all(bytes)?,
             State::Paged(pager) => pager.write_all(bytes)?,
-            State::Kept { text, screen } => {
+            State::Kept(text, _) => {
                 text.extend_from_slice(bytes);
-                if !screen.takes(bytes) {
+                if !fits(text, self.terminal) {
                     self.overflow()?;
                 }
             }
@@ -102,57 +116,19 @@ impl Write for Stdout {
         match &mut self.state {
             State::Direct => io::stdout().flush(),
             // A pager gets each write at once, and what is kept back is not complete yet.
-            State::Paged(_) | State::Kept { .. } => Ok(()),
+            State::Paged(_) | State::Kept(..) => Ok(()),
         }
     }
 }
 
 impl Drop for Stdout {
     fn drop(&mut self) {
-        if let State::Kept { text, .. } = &self.state {
+        if let State::Kept(text, _) = &self.state {
             let mut stdout = io::stdout().lock();
             // The terminal has gone if this fails, and then nobody reads the error either.
             let _ = stdout.write_all(text).and_then(|()| stdout.flush());
         }
     }
-}
-
-impl Screen {
-    /// The screen, if answers go to a terminal with a pager.
-    fn of(context: &Context) -> Option<Self> {
-        let terminal = context.terminal;
-        let lines_left = terminal.height.filter(|_| !context.global.no_pager)?;
-        Some(Self {
-            pager: command(context.config.environment())?,
-            terminal,
-            width: terminal.width.unwrap_or(80).max(1),
-            // The last line is for the prompt of the shell.
-            lines_left: lines_left.saturating_sub(1),
-        })
-    }
-
-    /// Counts the lines of a text. Returns false when they do not fit.
-    fn takes(&mut self, text: &[u8]) -> bool {
-        let lines = text.split_inclusive(|byte| *byte == b'\n');
-        let lines: usize = lines
-            .map(|line| shown(line).div_ceil(self.width).max(1))
-            .sum();
-        let fits = lines <= self.lines_left;
-        self.lines_left = self.lines_left.saturating_sub(lines);
-        fits
-    }
-}
-
-/// The number of characters that a terminal shows of a line, which may have colours.
-fn shown(line: &[u8]) -> usize {
-    let mut is_color = false;
-    let mut is_shown = |byte: u8| {
-        let was_color = is_color;
-        is_color = byte == b'\x1b' || is_color && byte != b'm';
-        // The later bytes of a character in UTF-8 begin with the bits 10.
-        !is_color && !was_color && byte != b'\n' && byte & 0xc0 != 0x80
-    };
-    line.iter().filter(|byte| is_shown(**byte)).count()
 }
 
 /// The pager's command; `None` when the user wants no pager.
@@ -205,7 +181,8 @@ impl Pager {
         let answer_has_ended = Arc::clone(&has_ended);
         let program = command.get_program().to_string_lossy().into_owned();
         threads::spawn(move || {
-            if wait(child) == NOT_FOUND {
+            let status = child.wait().ok().and_then(|status| status.code());
+            if status == Some(NOT_FOUND) {
                 terminal.warning(&format!(
                     "the pager cannot be started by `{program}`; --no-pager prints without it"
                 ));
@@ -229,15 +206,6 @@ impl Pager {
             None => Ok(()),
         }
     }
-}
-
-/// The exit status of the pager; 0 if a signal ended it or nobody can wait for it.
-fn wait(mut child: Child) -> i32 {
-    child
-        .wait()
-        .ok()
-        .and_then(|status| status.code())
-        .unwrap_or(0)
 }
 
 impl Drop for Pager {
@@ -283,15 +251,11 @@ mod tests {
     #[test]
     fn a_line_that_the_terminal_wraps_takes_more_than_one_line() {
         let environment = Environment::of(&[]);
-        let terminal = Terminal::new(&environment, ColorChoice::Never, true, 0, LogFormat::Text);
-        let mut screen = Screen {
-            pager: Command::new("less"),
-            terminal,
-            width: 10,
-            lines_left: 3,
-        };
-        assert!(screen.takes("\x1b[1m9 letters…\x1b[0m\n".as_bytes()));
-        assert!(screen.takes(b"a line of 20 letters\n"));
-        assert!(!screen.takes(b"\n"));
+        let mut terminal =
+            Terminal::new(&environment, ColorChoice::Never, true, 0, LogFormat::Text);
+        (terminal.width, terminal.height) = (Some(10), Some(4));
+        let text = "\x1b[1m9 letters…\x1b[0m\na line of 20 letters\n".as_bytes();
+        assert!(fits(text, terminal));
+        assert!(!fits(&[text, &b"\n"[..]].concat(), terminal));
     }
 }

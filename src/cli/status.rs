@@ -2,15 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use archiver::archive::LockState;
 use archiver::core::account::AccountName;
 use archiver::core::time::{Timestamp, parse_duration};
 use archiver::output::{self, Format, Heading, Look, Options, RowWriter, Value, visible, wrapped};
-use archiver::query::status::{self, ListingStatus, Run, State};
+use archiver::query::status::{self, ListingStatus, Run};
 use archiver::query::{self, Filter};
-use serde::Serialize;
 
 use super::Context;
 use super::answer::{self, AnswerFlags};
@@ -19,7 +17,7 @@ use super::document;
 use super::exit::{Failure, Status};
 use super::order::Order;
 use super::pager;
-use super::status_lines::Lines;
+use super::status_lines::Report;
 use super::union::{self, Question, Said};
 
 /// Flags of `archiver status`.
@@ -67,14 +65,13 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     }
     let all = answers.all.iter();
     if is_page {
-        let pages = all.map(|(account, facts)| facts.page(*account, now));
-        print_pages(context, flags, &pages.collect::<Vec<_>>())?;
+        let pages: Vec<_> = all.map(|(account, report)| (*account, report)).collect();
+        print_pages(context, flags, &pages, now)?;
     } else {
-        let documents = all.map(|(account, facts)| (*account, facts.document()));
-        document::print_json_of_each(context, &documents.collect::<Vec<_>>())?;
+        document::print_json_of_each(context, &answers.all)?;
     }
-    let problems = answers.all.iter().map(|(_, facts)| facts.problems());
-    Ok(answers.status(flags, problems.sum()))
+    let problems = answers.all.iter().filter(|(_, report)| report.is_problem());
+    Ok(answers.status(flags, problems.count() as u64))
 }
 
 /// Shows the listings in one table.
@@ -82,90 +79,71 @@ fn list(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Stat
     let flags = &arguments.answer;
     let question = Question::new(flags, &Filter::default(), Order::default());
     let answer = question.print(context, |own, rows| {
-        let facts = read(own, arguments, now)?;
-        write_listings(&facts.status.listings, rows).map_err(query::Error::Write)?;
+        let report = read(own, arguments, now)?;
+        write_listings(&report.status.listings, rows).map_err(query::Error::Write)?;
         if flags.output == Format::Html {
-            own.terminal.note(&facts.status.verdict.text);
+            own.terminal.note(&report.status.verdict.text);
         }
         Ok(Said {
-            found: Some(facts.problems()),
+            found: Some(u64::from(report.is_problem())),
             ..Said::default()
         })
     })?;
     Ok(answer.status)
 }
 
-/// What is known about one archive.
-struct Facts {
-    path: PathBuf,
-    lock: LockState,
-    status: status::Status,
-    /// The duration of a full round of audits in seconds; `None` when audits are off.
-    round_seconds: Option<i64>,
-}
-
-fn read(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Facts, Failure> {
+fn read(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Report, Failure> {
     let max_age = arguments.max_age.as_deref().map(parse_duration).transpose();
     let max_age = max_age.map_err(|error| Failure::usage(format!("--max-age: {error}")))?;
     let path = context.archive_path()?;
     let lock = LockState::of(&path);
     let status = status::read(&context.open_archive_itself()?, &lock, now, max_age)?;
     let pace = audit_seconds(context)?;
-    Ok(Facts {
-        round_seconds: pace.map(|pace| status.proof.round_seconds(pace)),
-        path,
+    Ok(Report {
+        path: path.display().to_string(),
+        is_sync_running: match lock {
+            LockState::Free => Some(false),
+            LockState::Held { .. } => Some(true),
+            LockState::Left { .. } => None,
+        },
+        audit_round_seconds: pace.map(|pace| status.proof.round_seconds(pace)),
         lock,
         status,
     })
 }
 
-/// The whole status, for scripts.
-#[derive(Serialize)]
-struct Document<'a> {
-    path: String,
-    is_sync_running: Option<bool>,
-    audit_round_seconds: Option<i64>,
-    #[serde(flatten)]
-    status: &'a status::Status,
-}
-
-impl Facts {
-    fn document(&self) -> Document<'_> {
-        Document {
-            path: self.path.display().to_string(),
-            is_sync_running: match self.lock {
-                LockState::Free => Some(false),
-                LockState::Held { .. } => Some(true),
-                LockState::Left { .. } => None,
-            },
-            audit_round_seconds: self.round_seconds,
-            status: &self.status,
-        }
-    }
-
-    /// With `--exit-code`, any archive but a complete one is a problem.
-    fn problems(&self) -> u64 {
-        u64::from(self.status.verdict.state != State::Complete)
-    }
-
-    fn page(&self, account: Option<AccountName>, now: Timestamp) -> Page<'_> {
-        Page {
-            account,
-            facts: self,
-            now,
-        }
-    }
-}
-
-/// Prints the statuses for people.
-fn print_pages(context: &Context, flags: &AnswerFlags, pages: &[Page<'_>]) -> Result<(), Failure> {
+/// Prints the statuses for people. A status has an account where there are several.
+fn print_pages(
+    context: &Context,
+    flags: &AnswerFlags,
+    pages: &[(Option<AccountName>, &Report)],
+    now: Timestamp,
+) -> Result<(), Failure> {
     let mut hidden = BTreeSet::new();
     pager::print(context, |stdout| {
-        for (place, page) in pages.iter().enumerate() {
+        for (place, (account, report)) in pages.iter().enumerate() {
             if place > 0 {
                 writeln!(stdout)?;
             }
-            hidden.extend(page.print((context, flags), stdout)?);
+            let (width, status) = (context.terminal.width, &report.status);
+            let account = account.map_or(String::new(), |account| format!("{account}: "));
+            let verdict = format!("{account}{}", status.verdict.text);
+            writeln!(stdout, "{}\n", wrapped(&visible(&verdict), width, 2))?;
+            for (name, text) in report.lines(&flags.tz, now) {
+                let line = format!("{name:<INDENT$}{}", visible(&text));
+                writeln!(stdout, "{}", wrapped(&line, width, INDENT))?;
+            }
+            let messages = status.runs.iter().map(|run| run.message.as_ref());
+            let messages: Vec<_> = messages
+                .map(|message| Some(message?.lines().collect::<Vec<_>>().join("; ")))
+                .collect();
+            let runs = run_table(&status.runs, &messages);
+            for (headings, rows) in [listing_table(&status.listings), runs] {
+                if !rows.is_empty() {
+                    writeln!(stdout)?;
+                    hidden.extend(print_table((context, flags), stdout, &headings, &rows)?);
+                }
+            }
         }
         Ok(())
     })?;
@@ -228,62 +206,14 @@ fn text(text: Option<&String>) -> Value<'_> {
 /// The width of the names at the start of each line.
 const INDENT: usize = 10;
 
-/// The status for people.
-struct Page<'a> {
-    /// The account, if there are several.
-    account: Option<AccountName>,
-    facts: &'a Facts,
-    now: Timestamp,
-}
+/// The headings and the rows of a table.
+type Table<'a> = (Vec<Heading<'static>>, Vec<Vec<Value<'a>>>);
 
-impl Page<'_> {
-    /// Returns the columns that did not fit.
-    fn print(
-        &self,
-        (context, flags): (&Context, &AnswerFlags),
-        sink: &mut dyn Write,
-    ) -> io::Result<Vec<String>> {
-        let Facts {
-            path,
-            lock,
-            status,
-            round_seconds,
-        } = self.facts;
-        let width = context.terminal.width;
-        let account = self.account.map(|account| format!("{account}: "));
-        let verdict = format!("{}{}", account.unwrap_or_default(), status.verdict.text);
-        writeln!(sink, "{}\n", wrapped(&visible(&verdict), width, 2))?;
-        let lines = Lines {
-            status,
-            zone: &flags.tz,
-            round_seconds: *round_seconds,
-            now: self.now,
-        };
-        for (name, text) in lines.all(path, lock) {
-            let line = format!("{name:<INDENT$}{}", visible(&text));
-            writeln!(sink, "{}", wrapped(&line, width, INDENT))?;
-        }
-        let mut hidden = Vec::new();
-        if !status.listings.is_empty() {
-            writeln!(sink)?;
-            let mut table = table((context, flags), sink);
-            self.write_listings(table.as_mut())?;
-            table.finish()?;
-            hidden.extend(table.hidden().iter().map(ToString::to_string));
-        }
-        if !status.runs.is_empty() {
-            writeln!(sink)?;
-            let mut table = table((context, flags), sink);
-            self.write_runs(table.as_mut())?;
-            table.finish()?;
-            hidden.extend(table.hidden().iter().map(ToString::to_string));
-        }
-        Ok(hidden)
-    }
-
-    /// The listings. A droplet has a name in place of a path.
-    fn write_listings(&self, table: &mut dyn RowWriter) -> io::Result<()> {
-        let headings = LISTING.map(|name| {
+/// The listings. A droplet has a name in place of a path.
+fn listing_table(listings: &[ListingStatus]) -> Table<'_> {
+    const NAME: usize = 2;
+    let mut headings = LISTING
+        .map(|name| {
             let heading = Heading::named(name);
             let (title, rank) = match name {
                 "path" => ("listing", 0),
@@ -292,9 +222,10 @@ impl Page<'_> {
                 "proven_since" => (heading.title, 40),
                 _ => (heading.title, heading.rank),
             };
-            let look = match name {
-                "proven_since" => Look::Time,
-                _ => heading.look,
+            let look = if name == "proven_since" {
+                Look::Time
+            } else {
+                heading.look
             };
             Heading {
                 title,
@@ -302,45 +233,60 @@ impl Page<'_> {
                 look,
                 ..heading
             }
-        });
-        let without_name = |index: &usize| LISTING[*index] != "droplet_name";
-        let shown: Vec<usize> = (0..LISTING.len()).filter(without_name).collect();
-        let headings: Vec<_> = shown.iter().map(|index| headings[*index]).collect();
-        table.header(&headings)?;
-        self.facts.status.listings.iter().try_for_each(|listing| {
-            let mut values = listing_values(listing);
-            if let Some(name) = &listing.droplet_name {
-                values[0] = Value::Text(name);
-            }
-            let values: Vec<_> = shown.iter().map(|index| values[*index]).collect();
-            table.row(&values)
         })
-    }
-
-    fn write_runs(&self, table: &mut dyn RowWriter) -> io::Result<()> {
-        table.header(&run_headings())?;
-        for run in &self.facts.status.runs {
-            let message = run.message.as_ref();
-            let message = message.map(|it| it.lines().collect::<Vec<_>>().join("; "));
-            table.row(&[
-                Value::Integer(run.id),
-                Value::Text(&run.started_at),
-                took(run).map_or(Value::Null, Value::Integer),
-                Value::Text(run.outcome.as_str()),
-                Value::Integer(run.requests),
-                Value::Integer(run.inserted),
-                Value::Integer(run.updated),
-                text(message.as_ref()),
-            ])?;
+        .to_vec();
+    headings.remove(NAME);
+    let rows = listings.iter().map(|listing| {
+        let mut values = listing_values(listing).to_vec();
+        if let name @ Value::Text(_) = values.remove(NAME) {
+            values[0] = name;
         }
-        Ok(())
-    }
+        values
+    });
+    (headings, rows.collect())
 }
 
-fn table<'sink>(
+fn run_table<'a>(runs: &'a [Run], messages: &'a [Option<String>]) -> Table<'a> {
+    let headings = [
+        ("sync", 10),
+        ("started_at", 0),
+        ("took_seconds", 20),
+        ("outcome", 0),
+        ("requests", 30),
+        ("inserted", 10),
+        ("updated", 40),
+        ("message", 0),
+    ];
+    let headings = headings.map(|(name, rank)| {
+        let heading = if name == "sync" {
+            Heading::plain(name)
+        } else {
+            Heading::named(name)
+        };
+        Heading { rank, ..heading }
+    });
+    let rows = runs.iter().zip(messages).map(|(run, message)| {
+        vec![
+            Value::Integer(run.id),
+            Value::Text(&run.started_at),
+            took(run).map_or(Value::Null, Value::Integer),
+            Value::Text(run.outcome.as_str()),
+            Value::Integer(run.requests),
+            Value::Integer(run.inserted),
+            Value::Integer(run.updated),
+            text(message.as_ref()),
+        ]
+    });
+    (headings.to_vec(), rows.collect())
+}
+
+/// Returns the columns that did not fit.
+fn print_table(
     (context, flags): (&Context, &AnswerFlags),
-    sink: &'sink mut dyn Write,
-) -> Box<dyn RowWriter + 'sink> {
+    sink: &mut dyn Write,
+    headings: &[Heading<'_>],
+    rows: &[Vec<Value<'_>>],
+) -> io::Result<Vec<String>> {
     let options = Options {
         header: !flags.no_header,
         width: context.terminal.width,
@@ -349,34 +295,11 @@ fn table<'sink>(
         zone: flags.tz.clone(),
         ..Options::default()
     };
-    output::writer(Format::Table, options, sink)
-}
-
-fn run_headings() -> [Heading<'static>; 8] {
-    let names = [
-        "sync",
-        "started_at",
-        "took_seconds",
-        "outcome",
-        "requests",
-        "inserted",
-        "updated",
-        "message",
-    ];
-    names.map(|name| {
-        let rank = match name {
-            "updated" => 40,
-            "requests" => 30,
-            "took_seconds" => 20,
-            "sync" | "inserted" => 10,
-            _ => 0,
-        };
-        let heading = match name {
-            "sync" => Heading::plain(name),
-            _ => Heading::named(name),
-        };
-        Heading { rank, ..heading }
-    })
+    let mut table = output::writer(Format::Table, options, sink);
+    table.header(headings)?;
+    rows.iter().try_for_each(|row| table.row(row))?;
+    table.finish()?;
+    Ok(table.hidden().iter().map(ToString::to_string).collect())
 }
 
 fn took(run: &Run) -> Option<i64> {

@@ -1,77 +1,101 @@
 //! The lines of `archiver status` between the verdict and the tables: a name and a text each.
 
-use std::path::Path;
-
 use archiver::archive::LockState;
 use archiver::core::time::{Timestamp, Zone, duration_text};
-use archiver::query::status::{self, ago, counted, grouped};
+use archiver::query::status::{self, Facts, State, ago, counted, grouped};
+use serde::Serialize;
+
+/// What is known about one archive; as JSON, for scripts.
+#[derive(Serialize)]
+pub(super) struct Report {
+    pub(super) path: String,
+    pub(super) is_sync_running: Option<bool>,
+    /// The duration of a full round of audits in seconds; `None` when audits are off.
+    pub(super) audit_round_seconds: Option<i64>,
+    #[serde(skip)]
+    pub(super) lock: LockState,
+    #[serde(flatten)]
+    pub(super) status: status::Status,
+}
+
+impl Report {
+    /// True for any archive but a complete one.
+    pub(super) fn is_problem(&self) -> bool {
+        self.status.verdict.state != State::Complete
+    }
+
+    /// Each line that the archive has.
+    pub(super) fn lines(&self, zone: &Zone, now: Timestamp) -> Vec<(&'static str, String)> {
+        let lines = Lines {
+            report: self,
+            facts: &self.status.facts,
+            zone,
+            now,
+        };
+        lines.all()
+    }
+}
 
 /// The status in lines, for people.
-pub(super) struct Lines<'a> {
-    pub(super) status: &'a status::Status,
-    pub(super) zone: &'a Zone,
-    /// The duration of a full round of audits in seconds; `None` when audits are off.
-    pub(super) round_seconds: Option<i64>,
-    pub(super) now: Timestamp,
+struct Lines<'a> {
+    report: &'a Report,
+    facts: &'a Facts,
+    zone: &'a Zone,
+    now: Timestamp,
 }
 
 impl Lines<'_> {
-    /// Each line that the archive has.
-    pub(super) fn all(&self, path: &Path, lock: &LockState) -> Vec<(&'static str, String)> {
-        let facts = &self.status.facts;
-        let is_audited = self.status.proof.audited_pages > 0;
-        let gone = grouped(facts.droplets_gone);
+    fn all(&self) -> Vec<(&'static str, String)> {
+        let facts = self.facts;
+        let is_audited = self.report.status.proof.audited_pages > 0;
+        let (droplets, gone) = (grouped(facts.droplets), grouped(facts.droplets_gone));
+        let known = |count, text: fn(u64) -> String| (count > 0).then(|| text(count));
         let lines = [
-            ("archive", Some(self.archive(path))),
+            ("archive", Some(self.archive())),
             ("actions", Some(self.actions())),
-            ("imported", self.imported()),
-            ("open", Some(self.open_actions())),
-            ("no end", self.without_end()),
-            ("proven", is_audited.then(|| self.proven())),
             (
-                "droplets",
-                Some(format!("{}, {gone} of them gone", grouped(facts.droplets))),
+                "imported",
+                known(facts.actions_only_imported, |count| {
+                    let actions = counted(count, "action");
+                    format!("{actions} that no sync has seen, from `archiver import`")
+                }),
             ),
+            ("open", Some(self.open_actions())),
+            (
+                "no end",
+                known(facts.actions_without_end, |count| {
+                    let number = grouped(count);
+                    format!("{number} completed, and the API does not say when")
+                }),
+            ),
+            ("proven", is_audited.then(|| self.proven())),
+            ("droplets", Some(format!("{droplets}, {gone} of them gone"))),
             ("regions", Some(grouped(facts.regions))),
-            ("sync", Some(running(lock))),
+            ("sync", Some(running(&self.report.lock))),
             ("quota", self.quota()),
         ];
-        let known = lines
-            .into_iter()
-            .filter_map(|(name, text)| Some((name, text?)));
-        known.collect()
+        let known = lines.into_iter();
+        known
+            .filter_map(|(name, text)| Some((name, text?)))
+            .collect()
     }
 
-    fn archive(&self, path: &Path) -> String {
-        format!(
-            "{}, {}, schema version {}",
-            path.display(),
-            size(self.status.facts.file_bytes),
-            self.status.schema_version
-        )
-    }
-
-    fn imported(&self) -> Option<String> {
-        let count = self.status.facts.actions_only_imported;
-        let actions = counted(count, "action");
-        (count > 0).then(|| format!("{actions} that no sync has seen, from `archiver import`"))
-    }
-
-    fn without_end(&self) -> Option<String> {
-        let count = Some(self.status.facts.actions_without_end).filter(|count| *count > 0)?;
-        let number = grouped(count);
-        Some(format!("{number} completed, and the API does not say when"))
+    fn archive(&self) -> String {
+        #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+        let megabytes = self.facts.file_bytes as f64 / 1e6;
+        let (path, version) = (&self.report.path, self.report.status.schema_version);
+        format!("{path}, {megabytes:.1} MB, schema version {version}")
     }
 
     fn quota(&self) -> Option<String> {
-        let quota = self.status.facts.quota.as_ref()?;
+        let quota = self.facts.quota.as_ref()?;
         let left = grouped(quota.remaining.unsigned_abs());
         let at = quota.at.as_deref().map(|at| self.at(at));
         Some(format!("{left} requests left, {}", at.unwrap_or_default()))
     }
 
     fn actions(&self) -> String {
-        let facts = &self.status.facts;
+        let facts = self.facts;
         let count = grouped(facts.actions);
         match (&facts.first_action_at, &facts.last_action_at) {
             (Some(first), Some(last)) => {
@@ -83,13 +107,13 @@ impl Lines<'_> {
 
     /// The time since which the API has confirmed all archived pages, and the duration of the next round of audits.
     fn proven(&self) -> String {
-        let proof = &self.status.proof;
+        let proof = &self.report.status.proof;
         let mut text = match &proof.proven_since {
             Some(since) => format!("each page was read at {} or later", self.at(since)),
             None => "not every page was read since audits began".to_owned(),
         };
         let pages = counted(proof.audited_pages, "page");
-        text += &match self.round_seconds {
+        text += &match self.report.audit_round_seconds {
             Some(seconds) => format!(
                 "; reading {pages} again, one in a sync at most, takes at least {}",
                 duration_text(seconds)
@@ -104,7 +128,7 @@ impl Lines<'_> {
     }
 
     fn open_actions(&self) -> String {
-        let facts = &self.status.facts;
+        let facts = self.facts;
         let Some(oldest) = &facts.oldest_open_action else {
             return "none in progress".to_owned();
         };
@@ -146,11 +170,4 @@ fn running(lock: &LockState) -> String {
             format!("one runs that cannot be seen from here, or was killed: {holder}")
         }
     }
-}
-
-/// `12.3 MB`
-fn size(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
-    let megabytes = bytes as f64 / 1e6;
-    format!("{megabytes:.1} MB")
 }

@@ -67,6 +67,7 @@ impl Terminal {
             ColorChoice::Never => false,
             ColorChoice::Auto => is_terminal && !is_dumb && environment.text("NO_COLOR").is_none(),
         };
+        let can_move = environment.text("TERM").is_some() && !is_dumb;
         Self {
             is_interactive,
             is_colored: is_colored(is_terminal),
@@ -74,16 +75,13 @@ impl Terminal {
             is_quiet,
             verbosity,
             shows_answers,
-            width: shows_answers
-                .then(|| width(environment, &Term::stdout()))
-                .flatten(),
-            message_width: is_interactive
-                .then(|| width(environment, &Term::stderr()))
-                .flatten(),
-            height: (shows_answers && can_move(environment))
-                .then(|| height(environment))
-                .flatten(),
-            style: Style::of(format),
+            width: width(environment, &Term::stdout()).filter(|_| shows_answers),
+            message_width: width(environment, &Term::stderr()).filter(|_| is_interactive),
+            height: height(environment).filter(|_| shows_answers && can_move),
+            style: match format {
+                LogFormat::Text => Style::Plain,
+                LogFormat::Json => Style::Json,
+            },
             run: None,
             account: None,
         }
@@ -91,9 +89,15 @@ impl Terminal {
 
     /// The terminal of a service: each line shows its time and its level.
     pub(super) fn of_a_service(self, environment: &Environment) -> Self {
+        let style = match self.style {
+            Style::Json => Style::Json,
+            _ if is_journal(environment) => Style::Journal,
+            _ => Style::Stamped,
+        };
         Self {
-            style: self.style.of_a_service(environment),
+            style,
             is_interactive: false,
+            is_colored: self.is_colored && style != Style::Journal,
             message_width: None,
             ..self
         }
@@ -145,9 +149,7 @@ impl Terminal {
 
     /// Prints a warning: the answer may not be as expected.
     pub(super) fn warning(&self, text: &str) {
-        if !self.is_quiet {
-            self.line(Level::Warning, text, None);
-        }
+        self.line(Level::Warning, text, None);
     }
 
     /// Prints several warnings, one line each.
@@ -157,58 +159,105 @@ impl Terminal {
 
     /// Prints a note about an answer.
     pub(super) fn note(&self, text: &str) {
-        if !self.is_quiet {
-            self.line(Level::Note, text, None);
-        }
+        self.line(Level::Note, text, None);
     }
 
     /// Prints a detail, if `-v` was given at least `verbosity` times.
     pub(super) fn detail(&self, verbosity: u8, text: &str) {
-        if self.verbosity >= verbosity && !self.is_quiet {
+        if self.verbosity >= verbosity {
             self.line(Level::Detail, text, None);
         }
     }
 
     /// Prints an event of a service.
     pub(super) fn info(&self, text: &str) {
-        if !self.is_quiet {
-            self.line(Level::Info, text, None);
-        }
+        self.line(Level::Info, text, None);
     }
 
+    /// Writes a message to stderr in one piece. Ignores errors, because a missing stderr cannot be reported.
     fn line(&self, level: Level, text: &str, hint: Option<&str>) {
-        let line = Line {
-            level,
-            account: self.account,
-            run: self.run,
-            text,
-            hint,
+        if self.is_quiet && level != Level::Error {
+            return;
+        }
+        let now = Timestamp::now();
+        let message = Message { level, text, hint };
+        let text = match self.style {
+            Style::Json => self.as_json(now, &message),
+            Style::Plain => self.as_text("", &message),
+            Style::Stamped => self.as_text(&format!("{now} "), &message),
+            Style::Journal => self.as_text(&format!("<{}>", level.marks().2), &message),
         };
-        line.write(self.style, self.is_colored, self.message_width);
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    fn as_json(&self, now: Timestamp, message: &Message<'_>) -> String {
+        let record = Record {
+            time: now.to_string(),
+            level: message.level,
+            account: self.account.as_ref().map(AccountName::as_str),
+            run: self.run,
+            message: message.text,
+            hint: message.hint,
+        };
+        let text = serde_json::to_string(&record).unwrap_or_default();
+        format!("{}\n", visible_json(&text))
+    }
+
+    /// The lines of a message and its hint, each of which begins with `lead` and the account.
+    fn as_text(&self, lead: &str, message: &Message<'_>) -> String {
+        let run = self.run.filter(|_| !lead.is_empty());
+        let run = run.map_or(String::new(), |run| format!("run {run}: "));
+        let (label, color, _) = message.level.marks();
+        let text = format!("{run}{}", message.text);
+        let text = self.lines(lead, (label, color), &text);
+        let hint = message
+            .hint
+            .map(|hint| self.lines(lead, ("hint: ", CYAN), hint));
+        text + &hint.unwrap_or_default()
+    }
+
+    /// The lines of a text after a label. Those after the first are indented.
+    fn lines(&self, lead: &str, (label, color): (&str, &str), text: &str) -> String {
+        let account = self.account.map(|account| format!("{account}: "));
+        let account = account.unwrap_or_default();
+        // A caret stands below a place of the line before it.
+        let has_caret = text.lines().any(|line| line.trim() == "^");
+        let width = self.message_width.filter(|_| !has_caret);
+        let width = width.map(|width| width.saturating_sub(account.len()));
+        let mut written = String::new();
+        for (number, line) in text.lines().enumerate() {
+            let label = if number == 0 { label } else { "  " };
+            let line = wrapped(&format!("{label}{}", visible(line)), width, INDENT);
+            for (number_of_part, part) in line.lines().enumerate() {
+                let part = match part.strip_prefix(label) {
+                    Some(rest) if number + number_of_part == 0 && self.is_colored => {
+                        format!("{color}{label}{PLAIN}{rest}")
+                    }
+                    _ => part.to_owned(),
+                };
+                written.push_str(&format!("{lead}{account}{part}\n"));
+            }
+        }
+        written
     }
 }
 
-/// `COLUMNS` if it is set, as shells and tests do, else the width that the terminal reports.
 fn width(environment: &Environment, terminal: &Term) -> Option<usize> {
-    number(environment, "COLUMNS")
-        .or_else(|| Some(usize::from(terminal.size_checked()?.1)))
-        .filter(|columns| *columns > 0)
+    let reported = terminal.size_checked().map(|(_, columns)| columns);
+    size(environment, "COLUMNS", reported)
 }
 
-/// As [`width`], from `LINES`.
 fn height(environment: &Environment) -> Option<usize> {
-    number(environment, "LINES")
-        .or_else(|| Some(usize::from(Term::stdout().size_checked()?.0)))
-        .filter(|lines| *lines > 0)
+    let reported = Term::stdout().size_checked().map(|(lines, _)| lines);
+    size(environment, "LINES", reported)
 }
 
-fn number(environment: &Environment, variable: &str) -> Option<usize> {
-    environment.text(variable)?.parse().ok()
-}
-
-/// False for a terminal that only prints.
-fn can_move(environment: &Environment) -> bool {
-    environment.text("TERM").is_some_and(|term| term != "dumb")
+/// The variable if it is set, as shells and tests do, else what the terminal reports.
+fn size(environment: &Environment, variable: &str, reported: Option<u16>) -> Option<usize> {
+    let set = environment
+        .text(variable)
+        .and_then(|text| text.parse().ok());
+    set.or(reported.map(usize::from)).filter(|size| *size > 0)
 }
 
 /// The format of messages.
@@ -223,7 +272,7 @@ pub(super) enum LogFormat {
 
 /// The style of lines on stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
+enum Style {
     /// Only the text, for a user who runs a command.
     Plain,
     /// With the time.
@@ -237,7 +286,7 @@ pub(super) enum Style {
 /// The level of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Level {
+enum Level {
     Error,
     Warning,
     Note,
@@ -246,13 +295,10 @@ pub(super) enum Level {
 }
 
 /// One message.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Line<'a> {
-    pub(super) level: Level,
-    pub(super) account: Option<AccountName>,
-    pub(super) run: Option<RunId>,
-    pub(super) text: &'a str,
-    pub(super) hint: Option<&'a str>,
+struct Message<'a> {
+    level: Level,
+    text: &'a str,
+    hint: Option<&'a str>,
 }
 
 /// One message as JSON, for programs.
@@ -274,24 +320,6 @@ const YELLOW: &str = "\x1b[33m";
 const CYAN: &str = "\x1b[36m";
 const PLAIN: &str = "\x1b[0m";
 
-impl Style {
-    pub(super) fn of(format: LogFormat) -> Self {
-        match format {
-            LogFormat::Text => Self::Plain,
-            LogFormat::Json => Self::Json,
-        }
-    }
-
-    /// The style of a service.
-    pub(super) fn of_a_service(self, environment: &Environment) -> Self {
-        match self {
-            Self::Json => Self::Json,
-            _ if is_journal(environment) => Self::Journal,
-            _ => Self::Stamped,
-        }
-    }
-}
-
 /// True when stderr is the journal: `JOURNAL_STREAM` names its device and inode (`systemd.exec(5)`).
 #[cfg(unix)]
 fn is_journal(environment: &Environment) -> bool {
@@ -309,103 +337,15 @@ fn is_journal(_: &Environment) -> bool {
 }
 
 impl Level {
-    fn label(self) -> &'static str {
+    /// The label, its colour, and the priority in the journal.
+    fn marks(self) -> (&'static str, &'static str, u8) {
         match self {
-            Self::Error => "error: ",
-            Self::Warning => "warning: ",
-            Self::Note => "note: ",
-            Self::Info | Self::Detail => "",
+            Self::Error => ("error: ", RED, 3),
+            Self::Warning => ("warning: ", YELLOW, 4),
+            Self::Note => ("note: ", CYAN, 5),
+            Self::Info => ("", CYAN, 6),
+            Self::Detail => ("", CYAN, 7),
         }
-    }
-
-    fn color(self) -> &'static str {
-        match self {
-            Self::Error => RED,
-            Self::Warning => YELLOW,
-            Self::Note | Self::Info | Self::Detail => CYAN,
-        }
-    }
-
-    /// The priority in the journal: 3 error, 4 warning, 5 notice, 6 information, 7 debug.
-    fn priority(self) -> u8 {
-        match self {
-            Self::Error => 3,
-            Self::Warning => 4,
-            Self::Note => 5,
-            Self::Info => 6,
-            Self::Detail => 7,
-        }
-    }
-}
-
-impl Line<'_> {
-    /// Writes to stderr in one piece. Ignores errors, because a missing stderr cannot be reported.
-    pub(super) fn write(&self, style: Style, is_colored: bool, width: Option<usize>) {
-        let text = match style {
-            Style::Json => self.as_json(Timestamp::now()),
-            Style::Plain => self.as_text("", is_colored, width),
-            Style::Stamped => self.as_text(&format!("{} ", Timestamp::now()), is_colored, None),
-            Style::Journal => self.as_text(&format!("<{}>", self.level.priority()), false, None),
-        };
-        let _ = io::stderr().lock().write_all(text.as_bytes());
-    }
-
-    fn as_json(&self, now: Timestamp) -> String {
-        let record = Record {
-            time: now.to_string(),
-            level: self.level,
-            account: self.account.as_ref().map(AccountName::as_str),
-            run: self.run,
-            message: self.text,
-            hint: self.hint,
-        };
-        let text = serde_json::to_string(&record).unwrap_or_default();
-        format!("{}\n", visible_json(&text))
-    }
-
-    /// Formats the message. Each line begins with `lead` and the account; the lines after the first are indented.
-    fn as_text(&self, lead: &str, is_colored: bool, width: Option<usize>) -> String {
-        let account = self.account.map(|account| format!("{account}: "));
-        let account = account.unwrap_or_default();
-        // A wrapped line is several lines.
-        let between = format!("\n{account}");
-        let width = width.map(|width| width.saturating_sub(account.len()));
-        let run = match self.run {
-            Some(run) if !lead.is_empty() => format!("run {run}: "),
-            _ => String::new(),
-        };
-        let hint = self.hint.map(|hint| ("hint: ", CYAN, "", hint));
-        let message = (
-            self.level.label(),
-            self.level.color(),
-            run.as_str(),
-            self.text,
-        );
-        let mut written = String::new();
-        for (label, color, run, text) in [Some(message), hint].into_iter().flatten() {
-            // A caret stands below a place of the line before it.
-            let has_caret = text.lines().any(|line| line.trim() == "^");
-            for (number, line) in text.lines().enumerate() {
-                let width = width.filter(|_| !has_caret);
-                let (label, run) = if number == 0 {
-                    (label, run)
-                } else {
-                    ("  ", "")
-                };
-                let line = wrapped(&format!("{label}{run}{}", visible(line)), width, INDENT);
-                let line = match line.strip_prefix(label) {
-                    Some(rest) if is_colored && !label.trim().is_empty() => {
-                        format!("{color}{label}{PLAIN}{rest}")
-                    }
-                    _ => line,
-                };
-                written.push_str(&format!(
-                    "{lead}{account}{}\n",
-                    line.replace('\n', &between)
-                ));
-            }
-        }
-        written
     }
 }
 
@@ -416,28 +356,33 @@ const INDENT: usize = 2;
 mod tests {
     use super::*;
 
-    const LINE: Line<'_> = Line {
+    const MESSAGE: Message<'_> = Message {
         level: Level::Warning,
-        account: None,
-        run: Some(12),
         text: "a page was slow\nand \u{1b}[2J another",
         hint: Some("wait"),
     };
 
+    fn terminal(is_colored: bool, message_width: Option<usize>) -> Terminal {
+        let environment = Environment::default();
+        Terminal {
+            is_colored,
+            message_width,
+            run: Some(12),
+            ..Terminal::new(&environment, ColorChoice::Never, false, 0, LogFormat::Text)
+        }
+    }
+
     #[test]
     fn a_person_reads_the_words_alone() {
         assert_eq!(
-            LINE.as_text("", false, None),
+            terminal(false, None).as_text("", &MESSAGE),
             "warning: a page was slow\n  and \\x1b[2J another\nhint: wait\n"
         );
     }
 
     #[test]
     fn a_long_message_is_wrapped_unless_a_caret_stands_below_a_place() {
-        let text = |text| {
-            let line = Line { text, ..LINE };
-            line.as_text("", true, Some(20))
-        };
+        let text = |text| terminal(true, Some(20)).as_text("", &Message { text, ..MESSAGE });
         assert_eq!(
             text("a page was slow and late"),
             format!(
@@ -451,45 +396,42 @@ mod tests {
 
     #[test]
     fn every_line_of_a_log_says_when_and_which_sync() {
+        let log = terminal(false, None);
         assert_eq!(
-            LINE.as_text("2026-01-01T00:00:00Z ", false, None),
+            log.as_text("2026-01-01T00:00:00Z ", &MESSAGE),
             "2026-01-01T00:00:00Z warning: run 12: a page was slow\n\
              2026-01-01T00:00:00Z   and \\x1b[2J another\n\
              2026-01-01T00:00:00Z hint: wait\n"
         );
-        assert!(
-            LINE.as_text("<4>", false, None)
-                .lines()
-                .all(|line| line.starts_with("<4>"))
-        );
+        let text = log.as_text("<4>", &MESSAGE);
+        assert!(text.lines().all(|line| line.starts_with("<4>")));
     }
 
     #[test]
     fn every_line_about_one_of_several_accounts_begins_with_its_name() {
-        let account = "work".parse().ok();
-        let line = Line { account, ..LINE };
+        let of_account = |width| terminal(false, width).of_account("work".parse().unwrap());
         assert_eq!(
-            line.as_text("", false, Some(22)),
+            of_account(Some(22)).as_text("", &MESSAGE),
             "work: warning: a page\nwork:   was slow\nwork:   and \\x1b[2J\nwork:   another\nwork: hint: wait\n"
         );
-        let stamped = line.as_text("<4>", false, None);
+        let stamped = of_account(None).as_text("<4>", &MESSAGE);
         assert!(stamped.starts_with("<4>work: warning: run 12: a page"));
-        assert!(
-            line.as_json("2026-01-01T00:00:00Z".parse().unwrap())
-                .contains(r#""account":"work""#)
-        );
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        let json = of_account(None).as_json(now, &MESSAGE);
+        assert!(json.contains(r#""account":"work""#));
     }
 
     #[test]
     fn a_program_reads_one_object_a_line() {
-        let text = LINE.as_json("2026-01-01T00:00:00Z".parse().unwrap());
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        let text = terminal(false, None).as_json(now, &MESSAGE);
         assert_eq!(text.lines().count(), 1);
         let object: serde_json::Value = serde_json::from_str(&text).unwrap();
         let expected = serde_json::json!({
             "time": "2026-01-01T00:00:00Z",
             "level": "warning",
             "run": 12,
-            "message": LINE.text,
+            "message": MESSAGE.text,
             "hint": "wait",
         });
         assert_eq!(object, expected);

@@ -5,20 +5,20 @@
 //! that sets one key of these takes none from the top level. It never takes the `database`, because histories must not
 //! mix.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::Metadata;
 use std::path::PathBuf;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
-use super::error::Error;
-use super::file::{ConfigFile, Limits, Monitoring, Schedule, SyncScope};
+use super::error::{ACCOUNTS, Error};
+use super::file::TOKEN;
 use super::settings::{Source, Sourced};
 use super::token::first_source;
 use super::{Config, Patience};
 use crate::core::account::{ALL, AccountName, NameError};
 use crate::core::files::{has_other_names, is_same, resolved};
-use crate::core::secrets::looks_like_token;
+use crate::core::secrets::{looks_like_token, shown_path};
 use crate::core::similar::{did_you_mean, nearest};
 
 /// An account, and its settings.
@@ -39,7 +39,9 @@ impl Config {
     /// When a name is unknown, or two accounts have the same archive.
     pub fn select(&self, by_flag: &[String], has_archive: bool) -> Result<Vec<Account>, Error> {
         let file = self.file();
-        let is_top_level = has_archive || file.database.is_some() || names_token(file);
+        let is_top_level = has_archive
+            || file.database.is_some()
+            || TOKEN.iter().any(|key| self.read.line_of_key(key).is_some());
         let names = match self.asked_accounts(by_flag)? {
             Some(Sourced { value, source }) => {
                 self.names(&value)
@@ -67,16 +69,16 @@ impl Config {
         &self,
         by_flag: &[String],
     ) -> Result<Option<Sourced<String>>, Error> {
-        const VARIABLE: &str = "ARCHIVER_ACCOUNT";
         let by_flag = (!by_flag.is_empty()).then(|| by_flag.join(","));
-        let by_variable = match by_flag {
-            Some(_) => None,
-            None => self.environment.text_or_refused(VARIABLE)?,
-        };
-        let given = Sourced::given(("--account", by_flag), (VARIABLE, by_variable));
         let by_file = self.file().default_account.as_ref();
-        let by_file = by_file.map(|names| self.in_file("default_account", names.get_ref().clone()));
-        Ok(given.or(by_file))
+        self.given_text(
+            ("--account", by_flag),
+            "ARCHIVER_ACCOUNT",
+            (
+                "default_account",
+                by_file.map(|names| names.get_ref().as_str()),
+            ),
+        )
     }
 
     /// The names of all accounts.
@@ -92,8 +94,12 @@ impl Config {
     fn names(&self, list: &str) -> Result<BTreeSet<AccountName>, Error> {
         let known = self.account_names();
         if known.is_empty() {
-            let path = self.path.clone();
-            return Err(Error::NoAccounts { path });
+            let place = match self.path.as_os_str().is_empty() {
+                true => String::new(),
+                false => format!(" in {}", shown_path(&self.path)),
+            };
+            let message = format!("no account is configured{place}");
+            return Err(Error::refused(message, ACCOUNTS));
         }
         let mut names = BTreeSet::new();
         for name in list.split(',').map(str::trim) {
@@ -111,10 +117,10 @@ impl Config {
                     true => listed(&known),
                     false => did_you_mean(&near),
                 };
-                return Err(Error::UnknownAccount {
-                    name: parsed,
-                    meant,
-                });
+                return Err(Error::refused(
+                    format!("there is no account `{name}`{meant}"),
+                    "`archiver accounts` lists them; `all` means all of them",
+                ));
             }
             names.insert(parsed);
         }
@@ -124,18 +130,15 @@ impl Config {
     /// The account of this name, if there is one.
     #[must_use]
     pub fn account(&self, name: AccountName) -> Option<Account> {
-        let file = self.file();
-        let own = file.accounts.get(name.as_str())?;
-        // An empty list says something too: no limit to what the top level lists.
-        let says = |key: &str| {
-            let key = format!("accounts.{name}.sync.{key}");
+        let own = self.file().accounts.get(name.as_str())?;
+        let is_own = |key: &&str| {
+            let key = format!("accounts.{name}.{key}");
             self.read.line_of_key(&key).is_some()
         };
-        let has_scope = own.sync.all || says("droplets") || says("tags");
         let config = Self {
-            read: self.read.with(merged(own, file, has_scope)),
+            read: self.read.with(own.clone()),
             account: Some(name),
-            has_own_token: names_token(own),
+            has_own_token: TOKEN.iter().any(is_own),
             environment: self.environment.clone(),
             path: self.path.clone(),
         };
@@ -178,27 +181,20 @@ impl Config {
 /// # Errors
 /// When the path of a file with a token cannot be resolved.
 pub fn sharing_a_token(accounts: &[Account]) -> Result<Vec<AccountName>, Error> {
-    let source = |it: &Account| {
-        it.config
-            .with_sources(None, Patience::default(), first_source)
-    };
-    let sources = accounts.iter().map(source).collect::<Result<Vec<_>, _>>()?;
-    let sources: Vec<_> = sources
-        .iter()
-        .map(|it| it.as_ref().map(ExposeSecret::expose_secret))
-        .collect();
-    let of = |source| {
-        let names = accounts.iter().zip(&sources).filter(|it| *it.1 == source);
-        names.map(|(account, _)| account.name).collect::<Vec<_>>()
-    };
-    let groups = sources
-        .iter()
-        .filter(|source| source.is_some())
-        .map(|source| of(*source));
-    Ok(groups
-        .into_iter()
-        .find(|names| names.len() > 1)
-        .unwrap_or_default())
+    let mut sources: Vec<(SecretString, Vec<AccountName>)> = Vec::new();
+    for Account { name, config } in accounts {
+        let source = config.with_sources(None, Patience::default(), first_source)?;
+        let Some(source) = source else {
+            continue;
+        };
+        let text = source.expose_secret();
+        match sources.iter_mut().find(|it| it.0.expose_secret() == text) {
+            Some((_, names)) => names.push(*name),
+            None => sources.push((source, vec![*name])),
+        }
+    }
+    let mut groups = sources.into_iter().map(|(_, names)| names);
+    Ok(groups.find(|names| names.len() > 1).unwrap_or_default())
 }
 
 /// The names of accounts, as the end of a message. Of many accounts, it has the first ones.
@@ -210,60 +206,6 @@ fn listed(known: &BTreeSet<AccountName>) -> String {
         None | Some(0) => format!("; the accounts are {names}"),
         Some(more) => format!("; the accounts are {names} and {more} more"),
     }
-}
-
-fn names_token(file: &ConfigFile) -> bool {
-    file.token_file.is_some() || file.token_command.is_some() || file.doctl_context.is_some()
-}
-
-/// The settings of an account, with those of the top level where it has none of its own.
-fn merged(own: &ConfigFile, top: &ConfigFile, has_scope: bool) -> ConfigFile {
-    let token = if names_token(own) { own } else { top };
-    let (schedule, monitoring, limits) = (&own.schedule, &own.monitoring, &own.limits);
-    let (top_schedule, top_monitoring, top_limits) = (&top.schedule, &top.monitoring, &top.limits);
-    ConfigFile {
-        database: own.database.clone(),
-        api_url: or(&own.api_url, &top.api_url),
-        token_file: token.token_file.clone(),
-        token_command: token.token_command.clone(),
-        doctl_context: token.doctl_context.clone(),
-        sync: merged_scope(&own.sync, &top.sync, has_scope),
-        schedule: Schedule {
-            cron: or(&schedule.cron, &top_schedule.cron),
-            timezone: or(&schedule.timezone, &top_schedule.timezone),
-            jitter: or(&schedule.jitter, &top_schedule.jitter),
-        },
-        limits: Limits {
-            requests_per_minute: limits
-                .requests_per_minute
-                .or(top_limits.requests_per_minute),
-            requests_per_hour: limits.requests_per_hour.or(top_limits.requests_per_hour),
-            reserve: limits.reserve.or(top_limits.reserve),
-            concurrency: limits.concurrency.or(top_limits.concurrency),
-        },
-        monitoring: Monitoring {
-            listen: or(&monitoring.listen, &top_monitoring.listen),
-            max_age: or(&monitoring.max_age, &top_monitoring.max_age),
-            metrics_file: or(&monitoring.metrics_file, &top_monitoring.metrics_file),
-            ping_url: or(&monitoring.ping_url, &top_monitoring.ping_url),
-        },
-        // No account has one of its own.
-        default_account: top.default_account.clone(),
-        accounts: BTreeMap::new(),
-    }
-}
-
-fn merged_scope(own: &SyncScope, top: &SyncScope, has_scope: bool) -> SyncScope {
-    let scope = if has_scope { own } else { top };
-    SyncScope {
-        recheck: or(&own.recheck, &top.recheck),
-        audit: or(&own.audit, &top.audit),
-        ..scope.clone()
-    }
-}
-
-fn or<T: Clone>(own: &Option<T>, top: &Option<T>) -> Option<T> {
-    own.as_ref().or(top.as_ref()).cloned()
 }
 
 #[cfg(test)]

@@ -9,53 +9,60 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
-use super::doctl_file::{self, DoctlFile};
+use super::doctl_file::{self, DoctlFile, Puzzle};
 use super::environment::Environment;
 use super::error::Error;
 use super::private_file::{self, Readers};
-use crate::core::secrets::{Mask, shown};
+use crate::core::secrets::{Mask, shown, shown_path};
 
 /// The context whose token is stored as `access-token`.
 const DEFAULT: &str = "default";
 
-/// A token from doctl's configuration.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub(super) token: SecretString,
-    /// The context, for people.
-    pub(super) context: String,
-    pub(super) path: PathBuf,
-}
+const NO_FILE: &str = "`doctl auth init` makes one; if doctl keeps it elsewhere, put the token into a file that \
+                       `token_file` names";
+const NOT_READ: &str =
+    "only what `doctl auth init` writes is read; put the token into a file that `token_file` names";
 
-/// The token of a context.
-pub(super) fn token(environment: &Environment, context: &str) -> Result<Found, Error> {
-    let path = path(Platform::HERE, environment).ok_or(Error::NoDoctlHome)?;
+/// The source, in words, and the token of a context.
+pub(super) fn token(
+    environment: &Environment,
+    context: &str,
+) -> Result<(String, SecretString), Error> {
+    let path = path(std::env::consts::OS, environment).ok_or_else(|| {
+        let message =
+            "neither HOME nor XDG_CONFIG_HOME is set, so doctl's configuration has no default path";
+        Error::refused(message, "set HOME or XDG_CONFIG_HOME")
+    })?;
+    let shown_path = shown_path(&path);
     let text = private_file::read(&path, Readers::Owner).map_err(|error| match error {
-        Error::Unreadable { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
-            Error::NoDoctlFile { path }
+        Error::Unreadable { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            let message = format!("doctl has no configuration at {shown_path}");
+            Error::refused(message, NO_FILE)
         }
         error => error,
     })?;
-    let mut file = doctl_file::read(&text).map_err(|puzzle| Error::DoctlFile {
-        path: path.clone(),
-        line: puzzle.line,
-        reason: puzzle.reason,
+    let mut file = doctl_file::read(&text).map_err(|Puzzle { line, reason }| {
+        let message = format!("{shown_path}, line {line}: {reason}");
+        Error::refused(message, NOT_READ)
     })?;
     // The user may have put a token in the place of a name.
     let mask = file.mask();
     let name = |name: &str| mask(shown(name)).into_owned();
-    match file.take(context) {
-        Some(token) => Ok(Found {
-            token: SecretString::from(token.as_str()),
-            context: name(context),
-            path,
-        }),
-        None => Err(Error::NoDoctlContext {
-            path,
-            context: name(context),
-            known: file.names().into_iter().map(name).collect(),
-        }),
+    if let Some(token) = file.take(context) {
+        let (context, path) = (name(context), path.display());
+        let source = format!("doctl's context `{context}` in {path}");
+        return Ok((source, SecretString::from(token.as_str())));
     }
+    let names: Vec<_> = file.names().into_iter().map(name).collect();
+    let known = match names.is_empty() {
+        true => "none".to_owned(),
+        false => names.join(", "),
+    };
+    let context = name(context);
+    Err(Error::refused(
+        format!("doctl knows no context `{context}`: in {shown_path} it has {known}"),
+        "`doctl auth list` shows them; `default` is the one without a name",
+    ))
 }
 
 impl DoctlFile {
@@ -93,34 +100,15 @@ impl DoctlFile {
     }
 }
 
-/// The platform decides where programs keep their configuration.
-#[derive(Clone, Copy)]
-enum Platform {
-    MacOs,
-    Windows,
-    /// Everything that follows the XDG Base Directory Specification.
-    Other,
-}
-
-impl Platform {
-    const HERE: Self = if cfg!(target_os = "macos") {
-        Self::MacOs
-    } else if cfg!(windows) {
-        Self::Windows
-    } else {
-        Self::Other
-    };
-}
-
 /// The path of doctl's configuration: in Go's `os.UserConfigDir()` (<https://pkg.go.dev/os#UserConfigDir>,
 /// `defaultConfigHome` in <https://github.com/digitalocean/doctl/blob/main/commands/doit.go>).
-fn path(platform: Platform, environment: &Environment) -> Option<PathBuf> {
-    let home = match platform {
-        Platform::MacOs => environment
+fn path(system: &str, environment: &Environment) -> Option<PathBuf> {
+    let home = match system {
+        "macos" => environment
             .path("HOME")?
             .join("Library/Application Support"),
-        Platform::Windows => environment.path("APPDATA")?,
-        Platform::Other => environment.config_home()?,
+        "windows" => environment.path("APPDATA")?,
+        _ => environment.config_home()?,
     };
     Some(home.join("doctl").join("config.yaml"))
 }
@@ -148,23 +136,20 @@ mod tests {
     fn it_is_where_doctl_keeps_it_on_each_system() {
         let variables = [("HOME", "/home/x"), ("APPDATA", "/app-data")];
         let environment = Environment::of(&variables);
-        for (platform, expected) in [
-            (Platform::Other, "/home/x/.config/doctl/config.yaml"),
+        for (system, expected) in [
+            ("linux", "/home/x/.config/doctl/config.yaml"),
             (
-                Platform::MacOs,
+                "macos",
                 "/home/x/Library/Application Support/doctl/config.yaml",
             ),
-            (Platform::Windows, "/app-data/doctl/config.yaml"),
+            ("windows", "/app-data/doctl/config.yaml"),
         ] {
-            assert_eq!(
-                path(platform, &environment).unwrap(),
-                PathBuf::from(expected)
-            );
-            assert_eq!(path(platform, &Environment::default()), None);
+            assert_eq!(path(system, &environment).unwrap(), PathBuf::from(expected));
+            assert_eq!(path(system, &Environment::default()), None);
         }
         let xdg = environment.with("XDG_CONFIG_HOME", "/xdg");
         let expected = PathBuf::from("/xdg/doctl/config.yaml");
-        assert_eq!(path(Platform::Other, &xdg).unwrap(), expected);
+        assert_eq!(path("linux", &xdg).unwrap(), expected);
     }
 
     #[cfg(all(unix, not(target_os = "macos")))]
@@ -179,8 +164,8 @@ mod tests {
             ("WORK", "tok-work"),
             ("empty", ""),
         ] {
-            let found = token(&environment, context).unwrap();
-            assert_eq!(found.token.expose_secret(), expected);
+            let (_, found) = token(&environment, context).unwrap();
+            assert_eq!(found.expose_secret(), expected);
         }
     }
 
@@ -209,8 +194,8 @@ mod tests {
             let message = token(&environment, "home").unwrap_err().to_string();
             assert!(!message.contains(name), "{message}");
             assert!(!message.contains(&name.to_lowercase()), "{message}");
-            let found = token(&environment, name).unwrap();
-            assert!(!format!("{} {}", found.context, found.path.display()).contains(name));
+            let (source, _) = token(&environment, name).unwrap();
+            assert!(!source.contains(name), "{source}");
         }
         let environment = written(folder.path(), TEXT, 0o600);
         let message = token(&environment, "dop_v1_canary")
@@ -230,8 +215,9 @@ mod tests {
         let message = message.to_string();
         assert!(message.contains("`[token]`"), "{message}");
         assert!(message.ends_with("home, [token]"), "{message}");
-        let found = token(&environment, &format!("work-{PART}")).unwrap();
-        assert_eq!(found.context, "[token]");
+        let (source, _) = token(&environment, &format!("work-{PART}")).unwrap();
+        let expected = "doctl's context `[token]` in ";
+        assert!(source.starts_with(expected), "{source}");
     }
 
     #[cfg(all(unix, not(target_os = "macos")))]
@@ -240,8 +226,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for mode in [0o644, 0o640, 0o620, 0o604] {
             let environment = written(folder.path(), TEXT, mode);
-            let error = token(&environment, "work").unwrap_err();
-            assert!(matches!(error, Error::ExposedToken { .. }), "{error}");
+            let error = token(&environment, "work").unwrap_err().to_string();
+            assert!(error.ends_with("can be read by other users"), "{error}");
         }
         assert!(token(&written(folder.path(), TEXT, 0o400), "work").is_ok());
     }
@@ -251,14 +237,16 @@ mod tests {
     fn a_file_that_is_missing_huge_or_not_understood_is_refused_with_its_path() {
         let folder = tempfile::tempdir().unwrap();
         let missing = Environment::of(&[("XDG_CONFIG_HOME", "/nowhere")]);
-        let error = token(&missing, "work").unwrap_err();
-        assert!(matches!(error, Error::NoDoctlFile { .. }), "{error}");
-        assert!(error.to_string().contains("/nowhere/doctl/config.yaml"));
+        let error = token(&missing, "work").unwrap_err().to_string();
+        let expected = "doctl has no configuration at /nowhere/doctl/config.yaml";
+        assert_eq!(error, expected);
         let error = token(&Environment::default(), "work").unwrap_err();
-        assert!(matches!(error, Error::NoDoctlHome), "{error}");
+        let error = error.to_string();
+        assert!(error.starts_with("neither HOME nor "), "{error}");
         let huge = format!("{TEXT}{}", "# and so on\n".repeat(100_000));
         let error = token(&written(folder.path(), &huge, 0o600), "work").unwrap_err();
-        assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+        let error = error.to_string();
+        assert!(error.ends_with("is larger than 1048576 bytes"), "{error}");
         let puzzling = format!("{TEXT}  more: &secret canary\n");
         let error = token(&written(folder.path(), &puzzling, 0o600), "work").unwrap_err();
         let message = error.to_string();

@@ -18,6 +18,8 @@
 //! file may appear in a message. For this reason the code reads the events of the parser, and does not use its
 //! messages.
 
+use std::collections::HashSet;
+
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput};
 use secrecy::zeroize::Zeroizing;
 
@@ -43,6 +45,7 @@ pub(super) fn read(text: &str) -> Result<DoctlFile, Puzzle> {
     let mut reader = Reader {
         events: Parser::new_from_str(text),
         file: DoctlFile::default(),
+        seen: HashSet::new(),
     };
     let (event, span) = loop {
         match reader.next()? {
@@ -52,22 +55,17 @@ pub(super) fn read(text: &str) -> Result<DoctlFile, Puzzle> {
     };
     match event {
         Event::StreamEnd => return Ok(reader.file),
-        Event::MappingStart(..) => reader.settings()?,
+        Event::MappingStart(..) => reader.map("")?,
         event if is_null(&event) => {}
         _ => return Err(puzzle(&span, "it is not a list of keys and values")),
     }
-    match reader.next()? {
-        (Event::DocumentEnd, _) => {}
-        (_, span) => return Err(puzzle(&span, NOT_YAML)),
-    }
+    // The end of the document.
+    reader.next()?;
     match reader.next()? {
         (Event::StreamEnd, _) => Ok(reader.file),
         (_, span) => Err(puzzle(&span, "a second document begins")),
     }
 }
-
-const NOT_YAML: &str = "it is not valid YAML";
-const MORE_OF_YAML: &str = "a key that refers to others is not supported here";
 
 fn puzzle(span: &Span, reason: &'static str) -> Puzzle {
     Puzzle {
@@ -79,6 +77,8 @@ fn puzzle(span: &Span, reason: &'static str) -> Puzzle {
 struct Reader<'a> {
     events: Parser<'a, StrInput<'a>>,
     file: DoctlFile,
+    /// The keys with tokens, and the keys above them.
+    seen: HashSet<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -86,92 +86,72 @@ impl<'a> Reader<'a> {
         let end = || Ok((Event::StreamEnd, Span::default()));
         let not_yaml = |error: ScanError| Puzzle {
             line: error.marker().line(),
-            reason: NOT_YAML,
+            reason: "it is not valid YAML",
         };
         self.events.next().unwrap_or_else(end).map_err(not_yaml)
     }
 
-    /// The next key of a map, in lower case; `None` at its end. An empty key stands for a key that is not text.
-    fn key(&mut self) -> Result<Option<(String, Span)>, Puzzle> {
-        let (event, span) = self.next()?;
-        Ok(match event {
-            Event::MappingEnd => None,
-            Event::Alias(_) => return Err(puzzle(&span, MORE_OF_YAML)),
-            Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<" => {
-                return Err(puzzle(&span, MORE_OF_YAML));
+    /// Reads a map. `above` has the keys above it. The parser limits the depth of the maps.
+    fn map(&mut self, above: &str) -> Result<(), Puzzle> {
+        const MORE_OF_YAML: &str = "a key that refers to others is not supported here";
+        loop {
+            let (event, span) = self.next()?;
+            match event {
+                Event::MappingEnd => return Ok(()),
+                Event::Alias(_) => return Err(puzzle(&span, MORE_OF_YAML)),
+                Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<" => {
+                    return Err(puzzle(&span, MORE_OF_YAML));
+                }
+                Event::Scalar(text, ..) => {
+                    self.value(format!("{above}{}", text.to_lowercase()), &span)?;
+                }
+                event => {
+                    self.pass_over(&event)?;
+                    let (value, _) = self.next()?;
+                    self.pass_over(&value)?;
+                }
             }
-            Event::Scalar(text, ..) => Some((text.to_lowercase(), span)),
-            event => {
-                self.pass_over(&event)?;
-                Some((String::new(), span))
+        }
+    }
+
+    /// Reads the value of a key, whose place is `span`.
+    fn value(&mut self, key: String, span: &Span) -> Result<(), Puzzle> {
+        let (event, place) = self.next()?;
+        let context = key.strip_prefix("auth-contexts.").map(str::to_owned);
+        let has_contexts = context.is_some() || key == "auth-contexts";
+        if !has_contexts && key != "access-token" {
+            return self.pass_over(&event);
+        }
+        let below = format!("{key}.");
+        if !self.seen.insert(key) {
+            return Err(puzzle(span, "a key occurs twice"));
+        }
+        if has_contexts && matches!(event, Event::MappingStart(..)) {
+            return self.map(&below);
+        }
+        let token = token(event, &place, span)?;
+        match context {
+            Some(name) => self.file.contexts.push((name, token)),
+            None if token.is_empty() => {}
+            None if has_contexts => {
+                let reason = "`auth-contexts` is not a list of names and tokens";
+                return Err(puzzle(span, reason));
             }
-        })
+            None => self.file.access_token = Some(token),
+        }
+        Ok(())
     }
 
     /// Skips a value that begins with this event.
     fn pass_over(&mut self, event: &Event<'a>) -> Result<(), Puzzle> {
-        let mut depth = 0_usize;
-        let mut count = |event: &Event<'_>| {
-            match event {
-                Event::MappingStart(..) | Event::SequenceStart(..) => depth += 1,
-                Event::MappingEnd | Event::SequenceEnd => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            depth
+        let step = |event: &Event<'_>| match event {
+            Event::MappingStart(..) | Event::SequenceStart(..) => 1,
+            Event::MappingEnd | Event::SequenceEnd => -1,
+            _ => 0,
         };
-        let mut open = count(event);
-        while open > 0 {
-            open = count(&self.next()?.0);
-        }
-        Ok(())
-    }
-
-    fn settings(&mut self) -> Result<(), Puzzle> {
-        let (mut has_token, mut has_contexts) = (false, false);
-        while let Some((key, span)) = self.key()? {
-            let (event, value) = self.next()?;
-            match key.as_str() {
-                "access-token" if std::mem::replace(&mut has_token, true) => {
-                    return Err(puzzle(&span, "`access-token` occurs twice"));
-                }
-                "access-token" => {
-                    let token = token(event, &value, &span)?;
-                    self.file.access_token = Some(token).filter(|token| !token.is_empty());
-                }
-                "auth-contexts" if std::mem::replace(&mut has_contexts, true) => {
-                    return Err(puzzle(&span, "`auth-contexts` occurs twice"));
-                }
-                "auth-contexts" => match event {
-                    Event::MappingStart(..) => self.contexts("")?,
-                    event if is_null(&event) => {}
-                    _ => {
-                        return Err(puzzle(
-                            &span,
-                            "`auth-contexts` is not a list of names and tokens",
-                        ));
-                    }
-                },
-                _ => self.pass_over(&event)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads the contexts whose names begin with `beginning`. The parser limits the depth of the maps.
-    fn contexts(&mut self, beginning: &str) -> Result<(), Puzzle> {
-        while let Some((key, span)) = self.key()? {
-            let name = format!("{beginning}{key}");
-            let (event, value) = self.next()?;
-            if matches!(event, Event::MappingStart(..)) {
-                self.contexts(&format!("{name}."))?;
-                continue;
-            }
-            if self.file.contexts.iter().any(|(known, _)| *known == name) {
-                return Err(puzzle(&span, "a context occurs twice"));
-            }
-            self.file
-                .contexts
-                .push((name, token(event, &value, &span)?));
+        let mut depth = step(event);
+        while depth > 0 {
+            depth += step(&self.next()?.0);
         }
         Ok(())
     }
@@ -184,14 +164,16 @@ fn token(event: Event<'_>, span: &Span, key: &Span) -> Result<Zeroizing<String>,
     }
     let is_in_one_line = span.start.line() == span.end.line();
     match event {
-        Event::Scalar(_, ScalarStyle::Literal | ScalarStyle::Folded, ..) => {}
-        Event::Scalar(text, _, 0, None) if is_in_one_line => {
-            return Ok(Zeroizing::new(text.into_owned()));
+        Event::Scalar(text, style, 0, None)
+            if is_in_one_line && !matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) =>
+        {
+            Ok(Zeroizing::new(text.into_owned()))
         }
-        _ => {}
+        _ => Err(puzzle(
+            key,
+            "the value must be plain or quoted text on one line",
+        )),
     }
-    let reason = "the value must be plain or quoted text on one line";
-    Err(puzzle(key, reason))
 }
 
 fn is_null(event: &Event<'_>) -> bool {

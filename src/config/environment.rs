@@ -30,47 +30,37 @@ impl Environment {
     #[must_use]
     pub fn of_process() -> Self {
         let variables = std::env::vars_os();
-        Self::collect(variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value))))
+        let named = variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        named.fold(Self::default(), |all, (name, value)| all.with(&name, value))
     }
 
     /// An environment of only these variables.
     #[must_use]
     pub fn of(variables: &[(&str, &str)]) -> Self {
-        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), OsString::from(value));
-        Self::collect(variables.iter().map(owned))
+        let variables = variables.iter();
+        variables.fold(Self::default(), |all, (name, value)| all.with(name, value))
     }
 
     /// Adds a variable.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
-        self.insert(name.to_owned(), value.into());
+        let value = value.into();
+        match TOKENS.into_iter().find(|token| *token == name) {
+            Some(token) => {
+                let secrets = Arc::make_mut(&mut self.secrets);
+                secrets.remove(token);
+                if !value.is_empty() {
+                    // A value that is not text is not a token either. It is kept so that it is refused, and no other
+                    // source is used instead.
+                    let text = value.to_string_lossy().into_owned();
+                    secrets.insert(token, text.into());
+                }
+            }
+            None => {
+                Arc::make_mut(&mut self.variables).insert(name.to_owned(), value);
+            }
+        }
         self
-    }
-
-    fn collect(variables: impl Iterator<Item = (String, OsString)>) -> Self {
-        let mut environment = Self::default();
-        for (name, value) in variables {
-            environment.insert(name, value);
-        }
-        environment
-    }
-
-    fn insert(&mut self, name: String, value: OsString) {
-        let Some(token) = TOKENS.into_iter().find(|token| *token == name) else {
-            Arc::make_mut(&mut self.variables).insert(name, value);
-            return;
-        };
-        let secrets = Arc::make_mut(&mut self.secrets);
-        if value.is_empty() {
-            secrets.remove(token);
-            return;
-        }
-        // A value that is not text is not a token either. It is kept so that it is refused, and no other source is used
-        // instead.
-        let text = value
-            .into_string()
-            .unwrap_or_else(|value| value.to_string_lossy().into_owned());
-        secrets.insert(token, text.into());
     }
 
     /// The value of a variable that is set, not empty, and Unicode. For tokens use [`secret`](Self::secret).
@@ -85,7 +75,10 @@ impl Environment {
     /// When it is not Unicode.
     pub fn text_or_refused(&self, variable: &'static str) -> Result<Option<String>, Error> {
         let value = self.get(variable).map(OsString::into_string);
-        value.transpose().map_err(|_| Error::NotText { variable })
+        value.transpose().map_err(|_| {
+            let message = format!("{variable} is not text");
+            Error::refused(message, "set it to valid text, or unset it")
+        })
     }
 
     /// The value of a variable that is set and not empty, as a path.
@@ -102,13 +95,16 @@ impl Environment {
         match path.strip_prefix("~") {
             Ok(rest) => {
                 let home = self.path("HOME").filter(|home| home.is_absolute());
-                let home = home.ok_or(Error::NoTilde)?;
+                let home = home.ok_or_else(|| {
+                    let message = "a path begins with ~, and HOME is not set";
+                    Error::refused(message, "set HOME, or write the path in full")
+                })?;
                 Ok(home.join(rest))
             }
             Err(_) if path.as_os_str().as_encoded_bytes().starts_with(b"~") => {
-                Err(Error::ForeignTilde {
-                    path: path.to_owned(),
-                })
+                let message = " begins with the home of another user, which is not looked up";
+                let hint = "write the path in full, or ./ before a name that begins with ~";
+                Err(Error::of_path(path, message, hint))
             }
             Err(_) => Ok(path.to_owned()),
         }
@@ -137,22 +133,21 @@ impl Environment {
         self.variables.get(name).map(OsString::as_os_str)
     }
 
-    /// A folder of the XDG Base Directory Specification. The specification ignores a relative path, which would depend
-    /// on the working directory.
-    fn xdg_home(&self, name: &str) -> Option<PathBuf> {
-        self.path(name).filter(|path| path.is_absolute())
-    }
-
-    /// The folder for configuration (XDG Base Directory Specification).
+    /// The folder for configuration.
     pub(super) fn config_home(&self) -> Option<PathBuf> {
-        self.xdg_home("XDG_CONFIG_HOME")
-            .or_else(|| Some(self.path("HOME")?.join(".config")))
+        self.xdg_home("XDG_CONFIG_HOME", ".config")
     }
 
-    /// The folder for data (XDG Base Directory Specification).
+    /// The folder for data.
     pub(super) fn data_home(&self) -> Option<PathBuf> {
-        self.xdg_home("XDG_DATA_HOME")
-            .or_else(|| Some(self.path("HOME")?.join(".local/share")))
+        self.xdg_home("XDG_DATA_HOME", ".local/share")
+    }
+
+    /// A folder of the XDG Base Directory Specification, by default in the home. The specification ignores a relative
+    /// path, which would depend on the working directory.
+    fn xdg_home(&self, name: &str, below: &str) -> Option<PathBuf> {
+        let set = self.path(name).filter(|path| path.is_absolute());
+        set.or_else(|| Some(self.path("HOME")?.join(below)))
     }
 }
 
@@ -171,51 +166,54 @@ const VARIABLES: [[&str; 2]; 2] = [["HTTPS_PROXY", "https_proxy"], ["ALL_PROXY",
 /// Checks the proxy for connections to other machines.
 pub(super) fn check(environment: &Environment) -> Result<(), Error> {
     for [upper, lower] in VARIABLES {
-        let lower_value = environment.value(lower).filter(|value| !value.is_empty());
-        let (variable, value) = match (environment.value(upper), lower_value) {
-            (Some(value), Some(_)) if value.is_empty() => {
-                return Err(Error::HiddenProxy { upper, lower });
+        let set = |name| environment.value(name).filter(|value| !value.is_empty());
+        let variable = match environment.value(upper) {
+            Some(value) if value.is_empty() && set(lower).is_some() => {
+                let message = format!("{upper} is empty, which hides the proxy in {lower}");
+                return Err(Error::refused(message, "unset one of them"));
             }
-            (Some(value), _) => (upper, value),
-            (None, Some(value)) => (lower, value),
-            (None, None) => continue,
+            Some(_) => upper,
+            None => lower,
         };
-        if value.is_empty() {
+        let Some(value) = set(variable) else {
             continue;
-        }
-        return if value.to_str().is_some_and(is_proxy) {
-            Ok(())
-        } else {
-            Err(Error::Proxy { variable })
         };
+        if value.to_str().is_some_and(is_proxy) {
+            return Ok(());
+        }
+        return Err(Error::refused(
+            format!(
+                "{variable} is not a valid http or https proxy address; SOCKS is not supported"
+            ),
+            "write it as http://host:port, with user:password@ before the host and %40 for an @ in them, or unset it",
+        ));
     }
     Ok(())
 }
 
 /// True for `http://[user[:password]@]host[:port][/]`, also with https or, as in curl, without a scheme.
 fn is_proxy(text: &str) -> bool {
-    let scheme = ["http://", "https://"].into_iter().find(|scheme| {
+    let is_start = |scheme: &&str| {
         let start = text.get(..scheme.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    });
-    let authority = match scheme {
+    };
+    let authority = match ["http://", "https://"].iter().find(|it| is_start(it)) {
         Some(scheme) => {
             let rest = &text[scheme.len()..];
             rest.strip_suffix('/').unwrap_or(rest)
         }
         None => text,
     };
-    let (user, host) = match authority.split_once('@') {
-        Some((user, host)) => (Some(user), host),
-        None => (None, authority),
-    };
-    user.is_none_or(is_user) && is_host_and_port(host)
+    // `%40` stands for an `@` in a user and a password (RFC 3986, section 3.2.1).
+    match authority.split_once('@') {
+        Some((user, host)) => consists_of(user, b"-._~%!$&'()*+,;=:") && is_host_and_port(host),
+        None => is_host_and_port(authority),
+    }
 }
 
-/// True for a user, or a user and a password, with `%40` for an `@` in them (RFC 3986, section 3.2.1).
-fn is_user(text: &str) -> bool {
-    let is_allowed =
-        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:".contains(&byte);
+/// True for a text of letters, digits and these bytes.
+fn consists_of(text: &str, others: &[u8]) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || others.contains(&byte);
     !text.is_empty() && text.bytes().all(is_allowed)
 }
 
@@ -227,14 +225,9 @@ fn is_host_and_port(text: &str) -> bool {
     let inner = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
     let is_host = match inner {
         Some(inner) => inner.parse::<Ipv6Addr>().is_ok(),
-        None => is_name(host),
+        None => consists_of(host, b"-._"),
     };
     is_host && port.is_none_or(is_port)
-}
-
-fn is_name(host: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    !host.is_empty() && host.bytes().all(is_allowed)
 }
 
 /// True for a port. Checks for digits, because `parse` accepts a sign.

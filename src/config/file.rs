@@ -7,14 +7,14 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 use toml::{Deserializer, Spanned};
 
-use super::error::{Error, HIDDEN, MISPLACED};
+use super::error::{Error, MISPLACED};
+use super::hidden::Hidden;
 use super::private_file::{self, Readers};
-use super::token_command::TokenCommand;
-use crate::core::account::{AccountName, NameError};
+use crate::core::account::AccountName;
 use crate::core::files::is_foreign;
 use crate::core::model::{DropletId, is_tag};
 use crate::core::secrets::{is_token_for_path, looks_like_token};
@@ -30,7 +30,7 @@ pub struct ConfigFile {
     /// A file that holds the token.
     pub token_file: Option<PathBuf>,
     /// A shell command that prints the token.
-    pub token_command: Option<TokenCommand>,
+    pub token_command: Option<Hidden>,
     /// The context of doctl whose token is used when no other source gives one.
     pub doctl_context: Option<String>,
     /// The scope of a sync.
@@ -94,25 +94,7 @@ pub struct Monitoring {
     /// A file for node_exporter's textfile collector.
     pub metrics_file: Option<PathBuf>,
     /// The ping URL of a check of healthchecks.io or a similar service. The URL is a kind of secret.
-    pub ping_url: Option<Spanned<PingAddress>>,
-}
-
-/// An address that `Debug` hides.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
-pub struct PingAddress(pub String);
-
-/// Hides the address.
-impl Serialize for PingAddress {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(HIDDEN)
-    }
-}
-
-impl std::fmt::Debug for PingAddress {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("an address")
-    }
+    pub ping_url: Option<Spanned<Hidden>>,
 }
 
 /// The limits for requests.
@@ -139,6 +121,7 @@ impl SyncScope {
 /// The settings of a file, and the places in it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Read {
+    /// An account has the settings of the top level where it has none of its own.
     pub(super) file: ConfigFile,
     /// The offsets of its lines.
     lines: Arc<[usize]>,
@@ -156,30 +139,6 @@ impl Read {
     /// The line, from 1, of a key with the names of its tables.
     pub(super) fn line_of_key(&self, key: &str) -> Option<usize> {
         self.keys.get(key).copied()
-    }
-
-    /// The line of a setting of this account; without a name, of the top level. The names of its tables are left out.
-    fn line_in(&self, account: Option<&str>, setting: &str) -> usize {
-        let above = account.map_or(String::new(), |name| format!("accounts.{name}."));
-        let mut keys = self.keys.iter();
-        let found = keys.find(|(key, _)| {
-            let own = key
-                .strip_prefix(&above)
-                .filter(|own| account.is_some() || !own.starts_with("accounts."));
-            own.is_some_and(|own| own.rsplit('.').next() == Some(setting))
-        });
-        found.map_or(1, |(_, line)| *line)
-    }
-
-    /// The lines of the keys of a table.
-    fn lines_of_keys(&self, table: &DeTable<'_>, above: &str, lines: &mut BTreeMap<String, usize>) {
-        for (name, value) in table {
-            let key = format!("{above}{}", name.get_ref());
-            lines.insert(key.clone(), self.line_of(name.span().start));
-            if let DeValue::Table(table) = value.get_ref() {
-                self.lines_of_keys(table, &format!("{key}."), lines);
-            }
-        }
     }
 
     /// The line, from 1, of a byte offset in the file.
@@ -201,62 +160,210 @@ pub(super) fn read(path: &Path) -> Result<Option<Read>, Error> {
     let has_command = |file: &ConfigFile| file.token_command.is_some();
     let file = &read.file;
     if (has_command(file) || file.accounts.values().any(has_command)) && is_anybodys(&about) {
-        return Err(Error::ForeignCommand {
-            path: path.to_owned(),
-        });
+        let message = " has a `token_command`, and another user can change it";
+        let hint = "make it writable only by you: chown, and chmod o-w";
+        return Err(Error::of_path(path, message, hint));
     }
     Ok(Some(read))
 }
 
 /// Reads the text of a file. `path` is for messages.
 pub(super) fn parse(text: &str, path: &Path) -> Result<Read, Error> {
-    let invalid = |line, message: &str| Error::Invalid {
-        path: path.to_owned(),
-        line,
-        message: message.to_owned(),
-    };
     let starts = text.match_indices('\n').map(|(at, _)| at + 1);
     let mut read = Read {
-        file: ConfigFile::default(),
         lines: std::iter::once(0).chain(starts).collect(),
-        keys: Arc::default(),
+        ..Read::default()
     };
-    // The full message of the parser shows the line, which may hold a secret. Its short message and the place are
-    // enough.
-    let problem = |error: toml::de::Error, message: &str| {
-        let offset = error.span().map_or(0, |span| span.start);
-        invalid(read.line_of(offset), message)
-    };
-    let table = DeTable::parse(text).map_err(|error| {
-        let message = error.message().to_owned();
-        problem(error, message.trim_end_matches(", expected literal string"))
+    let filled = read.fill(text);
+    filled.map_err(|(line, message)| Error::Invalid {
+        path: path.to_owned(),
+        line,
+        message,
     })?;
-    let mut keys = BTreeMap::new();
-    read.lines_of_keys(table.get_ref(), "", &mut keys);
-    let file = ConfigFile::deserialize(Deserializer::from(table)).map_err(|error| {
-        let message = without_values(error.message());
-        let place = error.span().map_or(0, |span| span.start);
-        let named =
-            key_at(text, place).map(|key| message.replacen("the value", &format!("`{key}`"), 1));
-        problem(error, &named.unwrap_or(message))
-    })?;
-    read.keys = keys.into();
-    if let Some((key, message)) = contradiction(&file) {
-        return Err(invalid(read.line_in(None, key), &message));
-    }
-    for (name, account) in &file.accounts {
-        let line = read.line_of(name.span().start);
-        let name = name.get_ref();
-        if let Err(error) = account_name(name) {
-            return Err(invalid(line, &error));
-        }
-        if let Some((key, message)) = contradiction_of_account(account) {
-            let line = read.line_in(Some(name), key).max(line);
-            return Err(invalid(line, &message));
-        }
-    }
-    read.file = file;
     Ok(read)
+}
+
+/// A line, and what is wrong there.
+type Problem = (usize, String);
+
+impl Read {
+    fn fill(&mut self, text: &str) -> Result<(), Problem> {
+        // The full message of the parser shows the line, which may hold a secret. Its short message and the place are
+        // enough.
+        let table = DeTable::parse(text).map_err(|error| {
+            let message = error
+                .message()
+                .trim_end_matches(", expected literal string");
+            (self.line_of(place(&error)), message.to_owned())
+        })?;
+        let mut keys = BTreeMap::new();
+        each_key(table.get_ref(), "", &mut |key, offset, _| {
+            keys.insert(key.to_owned(), self.line_of(offset));
+        });
+        self.keys = keys.into();
+        self.file = self.settings(&table, text)?;
+        if let Some(problem) = problem(self, table.get_ref()) {
+            return Err(problem);
+        }
+        self.file = self.settings(&with_top_level(table), text)?;
+        Ok(())
+    }
+
+    fn settings(&self, table: &Spanned<DeTable<'_>>, text: &str) -> Result<ConfigFile, Problem> {
+        ConfigFile::deserialize(Deserializer::from(table.clone())).map_err(|error| {
+            let mut message = without_values(error.message());
+            if let Some(key) = key_at(text, place(&error)) {
+                message = message.replacen("the value", &format!("`{key}`"), 1);
+            }
+            (self.line_of(place(&error)), message)
+        })
+    }
+}
+
+fn place(error: &toml::de::Error) -> usize {
+    error.span().map_or(0, |span| span.start)
+}
+
+/// Passes on each key, which has the names of its tables, with its place in the file and its value.
+fn each_key(table: &DeTable<'_>, above: &str, visit: &mut impl FnMut(&str, usize, &DeValue<'_>)) {
+    for (name, value) in table {
+        let key = format!("{above}{}", name.get_ref());
+        visit(&key, name.span().start, value.get_ref());
+        if let DeValue::Table(table) = value.get_ref() {
+            each_key(table, &format!("{key}."), visit);
+        }
+    }
+}
+
+/// The keys of the sources of the token.
+pub(super) const TOKEN: [&str; 3] = ["token_file", "token_command", "doctl_context"];
+/// The keys of the scope.
+const SCOPE: [&str; 3] = ["droplets", "tags", "all"];
+
+/// The file in which each account has the settings of the top level where it has none of its own. The scope and the
+/// source of the token are taken as a whole, or not at all.
+fn with_top_level(mut file: Spanned<DeTable<'_>>) -> Spanned<DeTable<'_>> {
+    let mut top = file.get_ref().clone();
+    // Histories must not mix.
+    remove(&mut top, &["accounts", "database"]);
+    let accounts = file.get_mut().get_mut("accounts").and_then(table_mut);
+    for own in accounts.into_iter().flat_map(|it| it.iter_mut()) {
+        let Some(own) = table_mut(own.1) else {
+            continue;
+        };
+        let mut merged = top.clone();
+        if TOKEN.iter().any(|key| own.contains_key(*key)) {
+            remove(&mut merged, &TOKEN);
+        }
+        // An empty list says something too: no limit to what the top level lists.
+        let has_scope = own
+            .get_mut("sync")
+            .and_then(table_mut)
+            .is_some_and(|scope| {
+                let is_all = matches!(
+                    scope.get("all").map(Spanned::get_ref),
+                    Some(DeValue::Boolean(true))
+                );
+                is_all || scope.contains_key("droplets") || scope.contains_key("tags")
+            });
+        if has_scope && let Some(scope) = merged.get_mut("sync").and_then(table_mut) {
+            remove(scope, &SCOPE);
+        }
+        add(&mut merged, own);
+        *own = merged;
+    }
+    file
+}
+
+fn table_mut<'a, 'text>(value: &'a mut Spanned<DeValue<'text>>) -> Option<&'a mut DeTable<'text>> {
+    match value.get_mut() {
+        DeValue::Table(table) => Some(table),
+        _ => None,
+    }
+}
+
+fn remove(table: &mut DeTable<'_>, keys: &[&str]) {
+    for key in keys {
+        table.remove(*key);
+    }
+}
+
+/// Adds the settings of a table to those of another, and replaces them where both have the same.
+fn add<'text>(all: &mut DeTable<'text>, own: &DeTable<'text>) {
+    for (key, value) in own {
+        match (all.get_mut(key).and_then(table_mut), value.get_ref()) {
+            (Some(all), DeValue::Table(own)) => add(all, own),
+            _ => {
+                all.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// The first problem of settings whose kinds are right, and its line.
+fn problem(read: &Read, table: &DeTable<'_>) -> Option<Problem> {
+    let line = |key: &str| read.line_of_key(key);
+    if let Some((key, message)) = contradiction(&read.file) {
+        return Some((line(key)?, message.to_owned()));
+    }
+    for (name, account) in &read.file.accounts {
+        let name = name.get_ref();
+        let above = format!("accounts.{name}");
+        if looks_like_token(name) {
+            let message = format!("the name of an account is {MISPLACED}");
+            return Some((line(&above)?, message));
+        }
+        if let Err(error) = name.parse::<AccountName>() {
+            return Some((line(&above)?, error.to_string()));
+        }
+        for key in ["accounts", "default_account"] {
+            if let Some(line) = line(&format!("{above}.{key}")) {
+                return Some((line, format!("`{key}` does not belong into an account")));
+            }
+        }
+        if let Some((key, message)) = contradiction(account) {
+            return Some((line(&format!("{above}.{key}"))?, message.to_owned()));
+        }
+    }
+    let mut misplaced = None;
+    each_key(table, "", &mut |key, offset, value| {
+        let name = key.rsplit('.').next().unwrap_or(key);
+        if misplaced.is_none() && holds_token(name, value) {
+            let message = format!("`{name}` holds {MISPLACED}");
+            misplaced = Some((read.line_of(offset), message));
+        }
+    });
+    misplaced
+}
+
+/// The key of a contradictory setting, and the problem.
+fn contradiction(file: &ConfigFile) -> Option<(&'static str, &'static str)> {
+    let scope = &file.sync;
+    if scope.all && !scope.is_account() {
+        let message = "`all` already includes every droplet: remove it, or `droplets` and `tags`";
+        return Some(("sync.all", message));
+    }
+    if !scope.tags.iter().all(|tag| is_tag(tag)) {
+        let message = "`tags` has an invalid tag: a tag is not empty and has no blanks";
+        return Some(("sync.tags", message));
+    }
+    let message = "`token_file` and `token_command` both say where the token is: remove one";
+    (file.token_file.is_some() && file.token_command.is_some())
+        .then_some(("token_command", message))
+}
+
+/// True for a setting that holds a token. Messages and requests must not repeat it. Commands and addresses may hold
+/// secrets, and are not shown.
+fn holds_token(name: &str, value: &DeValue<'_>) -> bool {
+    match (name, value) {
+        ("token_command" | "api_url" | "ping_url", _) => false,
+        ("database" | "token_file" | "metrics_file", DeValue::String(path)) => {
+            is_token_for_path(Path::new(&**path))
+        }
+        (_, DeValue::String(text)) => looks_like_token(text),
+        (_, DeValue::Array(values)) => values.iter().any(|it| holds_token(name, it.get_ref())),
+        _ => false,
+    }
 }
 
 /// True when a user other than this one and root can change the file.
@@ -266,71 +373,6 @@ fn is_anybodys(about: &Metadata) -> bool {
     #[cfg(not(unix))]
     let others_may_write = false;
     others_may_write || is_foreign(about)
-}
-
-/// Checks the name of an account, which a token must not be.
-fn account_name(name: &str) -> Result<AccountName, String> {
-    if looks_like_token(name) {
-        return Err(format!("the name of an account is {MISPLACED}"));
-    }
-    name.parse().map_err(|error: NameError| error.to_string())
-}
-
-/// As [`contradiction`], for the settings of an account.
-fn contradiction_of_account(account: &ConfigFile) -> Option<(&'static str, String)> {
-    let nested = [
-        ("accounts", !account.accounts.is_empty()),
-        ("default_account", account.default_account.is_some()),
-    ];
-    if let Some((key, _)) = nested.into_iter().find(|(_, is_set)| *is_set) {
-        return Some((key, format!("`{key}` does not belong into an account")));
-    }
-    contradiction(account)
-}
-
-/// The key of a contradictory setting, and the problem.
-fn contradiction(file: &ConfigFile) -> Option<(&'static str, String)> {
-    let scope = &file.sync;
-    if scope.all && !(scope.droplets.is_empty() && scope.tags.is_empty()) {
-        let message = "`all` already includes every droplet: remove it, or `droplets` and `tags`";
-        return Some(("all", message.to_owned()));
-    }
-    if !scope.tags.iter().all(|tag| is_tag(tag)) {
-        let message = "`tags` has an invalid tag: a tag is not empty and has no blanks";
-        return Some(("tags", message.to_owned()));
-    }
-    if file.token_file.is_some() && file.token_command.is_some() {
-        let message = "`token_file` and `token_command` both say where the token is: remove one";
-        return Some(("token_command", message.to_owned()));
-    }
-    let key = holding_a_token(file)?;
-    Some((key, format!("`{key}` holds {MISPLACED}")))
-}
-
-/// The first setting that holds a token. Messages and requests must not repeat it.
-fn holding_a_token(file: &ConfigFile) -> Option<&'static str> {
-    let path = |path: &Option<PathBuf>| path.as_deref().is_some_and(is_token_for_path);
-    let text = |text: Option<&String>| text.is_some_and(|text| looks_like_token(text));
-    let spanned = |value: &Option<Spanned<String>>| text(value.as_ref().map(Spanned::get_ref));
-    let (schedule, monitoring) = (&file.schedule, &file.monitoring);
-    let settings = [
-        ("database", path(&file.database)),
-        ("token_file", path(&file.token_file)),
-        ("metrics_file", path(&monitoring.metrics_file)),
-        ("doctl_context", text(file.doctl_context.as_ref())),
-        ("default_account", spanned(&file.default_account)),
-        (
-            "tags",
-            file.sync.tags.iter().any(|tag| looks_like_token(tag)),
-        ),
-        ("cron", spanned(&schedule.cron)),
-        ("timezone", spanned(&schedule.timezone)),
-        ("jitter", spanned(&schedule.jitter)),
-        ("listen", spanned(&monitoring.listen)),
-        ("max_age", spanned(&monitoring.max_age)),
-    ];
-    let found = settings.into_iter().find(|(_, holds_one)| *holds_one);
-    found.map(|(key, _)| key)
 }
 
 /// The setting on the line of a place in the file, if its name can be shown.
@@ -357,25 +399,14 @@ fn without_values(message: &str) -> String {
             format!("a field that is not shown is unknown, expected {expected}")
         };
     }
-    let value = |problem| {
-        let (found, expected) = message.strip_prefix(problem)?.rsplit_once(", expected ")?;
-        let kind = found
-            .split(['"', '`'])
-            .next()
-            .unwrap_or_default()
-            .trim_end();
-        let (kind, expected) = (in_plain_words(kind), in_plain_words(expected));
-        // Of two whole numbers, one is out of range.
-        let found = if kind == "a whole number" {
-            String::new()
-        } else {
-            format!(", and this is {kind}")
-        };
-        Some(format!("the value must be {expected}{found}"))
-    };
-    value("invalid type: ")
-        .or_else(|| value("invalid value: "))
-        .unwrap_or_else(|| "its value is invalid".to_owned())
+    let is_about_a_value = message.starts_with("invalid ");
+    match message
+        .rsplit_once(", expected ")
+        .filter(|_| is_about_a_value)
+    {
+        Some((_, expected)) => format!("the value must be {}", in_plain_words(expected)),
+        None => "its value is invalid".to_owned(),
+    }
 }
 
 /// A kind of value, as a person would call it who never wrote a program.
@@ -384,14 +415,10 @@ fn in_plain_words(kind: &str) -> &str {
         "a nonzero u32" => "a whole number from 1 to 4,294,967,295",
         "u32" => "a whole number from 0 to 4,294,967,295",
         "i64" => "a list of ids, such as [3164444]",
-        "integer" => "a whole number",
-        "floating point" => "a number with a fraction",
         "a boolean" => "true or false, without quotes",
-        "boolean" => "true or false",
         "a sequence" => "a list in brackets",
-        "sequence" | "array" => "a list",
-        "string" | "a string" | "path string" => "a text in quotes",
-        "a map" | "map" | "table" => "a table",
+        "a string" | "path string" => "a text in quotes",
+        "a map" => "a table",
         table if table.starts_with("struct ") => "a table, such as [sync]",
         other => other,
     }

@@ -47,7 +47,7 @@ fn what_was_found_and_what_was_expected_are_said() {
     for (text, said) in [
         (
             "[limits]\nconcurrency = 'x'",
-            "`concurrency` must be a whole number from 1 to 4,294,967,295, and this is a text in quotes",
+            "`concurrency` must be a whole number from 1 to 4,294,967,295;",
         ),
         (
             "[limits]\nconcurrency = 0",
@@ -64,20 +64,17 @@ fn what_was_found_and_what_was_expected_are_said() {
         ),
         (
             "[sync]\ndroplets = ['web-01']",
-            "`droplets` must be a list of ids, such as [3164444], and this is a text in quotes",
+            "`droplets` must be a list of ids, such as [3164444];",
         ),
         (
             "[sync]\ntags = 'prod'",
-            "`tags` must be a list in brackets, and this is a text in quotes",
+            "`tags` must be a list in brackets;",
         ),
         (
             "[sync]\nall = 1",
             "`all` must be true or false, without quotes;",
         ),
-        (
-            "sync = 'x'",
-            "`sync` must be a table, such as [sync], and this is a text in quotes",
-        ),
+        ("sync = 'x'", "`sync` must be a table, such as [sync];"),
         (
             "[limits]\nrates = 5",
             "unknown field `rates`, expected one of `requests_per_minute`",

@@ -10,6 +10,7 @@ mod doctl_file;
 mod environment;
 mod error;
 mod file;
+mod hidden;
 mod private_file;
 mod settings;
 pub mod template;
@@ -22,13 +23,14 @@ use std::path::{Path, PathBuf};
 pub use accounts::{Account, sharing_a_token};
 pub use environment::Environment;
 pub use error::Error;
-pub use file::{ConfigFile, Limits, Monitoring, PingAddress, Schedule, SyncScope};
+pub use file::{ConfigFile, Limits, Monitoring, Schedule, SyncScope};
+pub use hidden::Hidden;
 pub use settings::{Flags, Setting, Source, Sourced};
-pub use token::{Token, TokenSource};
-pub use token_command::{Patience, TokenCommand};
+pub use token::Token;
+pub use token_command::Patience;
 
-use crate::api::Origin;
 use crate::core::account::AccountName;
+use crate::core::secrets::shown_path;
 use token::Sources;
 
 /// The environment and the configuration file.
@@ -52,7 +54,12 @@ impl Config {
     pub fn load(flag: Option<&Path>, environment: Environment) -> Result<Self, Error> {
         let (path, read) = match Self::place(flag, &environment) {
             Ok(Sourced { value, source }) => match file::read(&value)? {
-                None if source != Source::Default => return Err(Error::NoConfig { path: value }),
+                None if source != Source::Default => {
+                    return Err(Error::refused(
+                        format!("there is no configuration at {}", shown_path(&value)),
+                        "no file is needed: leave out --config and ARCHIVER_CONFIG, or make the file",
+                    ));
+                }
                 read => (value, read.unwrap_or_default()),
             },
             Err(Error::NoConfigHome) => (PathBuf::new(), file::Read::default()),
@@ -123,15 +130,6 @@ impl Config {
         path.parent().map(Path::to_owned)
     }
 
-    /// The path of the archive: `flag`, else `$ARCHIVER_DB`, else `database`, else its default. Each account has its
-    /// own.
-    ///
-    /// # Errors
-    /// When no path is set and there is no home for the default, or a token was given instead of a path.
-    pub fn database(&self, flag: Option<&Path>) -> Result<PathBuf, Error> {
-        self.sourced_database(flag).map(|database| database.value)
-    }
-
     /// The path of the archive by the configuration, or by default.
     fn configured_database(&self) -> Result<Sourced<PathBuf>, Error> {
         if let Some(path) = &self.file().database {
@@ -139,19 +137,15 @@ impl Config {
                 .in_file("database", path)
                 .try_map(|path| self.resolve(path));
         }
-        let home = self.environment.data_home().ok_or(Error::NoHome)?;
+        let home = self.environment.data_home().ok_or_else(|| {
+            let message =
+                "neither HOME nor XDG_DATA_HOME is set, so the archive has no default path";
+            Error::refused(message, "set its path with --db")
+        })?;
         let name = self.account.as_ref().map_or("archive", AccountName::as_str);
         Ok(Sourced::by_default(
             home.join(format!("archiver/{name}.db")),
         ))
-    }
-
-    /// The address of the API: `flag`, else `$DIGITALOCEAN_API_URL`, else `api_url`, else the address of DigitalOcean.
-    ///
-    /// # Errors
-    /// When the token must not be sent to this address.
-    pub fn origin(&self, flag: Option<&str>) -> Result<Origin, Error> {
-        self.sourced_origin(flag).map(|origin| origin.value)
     }
 
     /// Checks the proxy for connections to other machines.
@@ -233,7 +227,7 @@ mod tests {
         assert_eq!(usual, Path::new("/home/x/.config/archiver/config.toml"));
         let config = Config::load(None, environment).unwrap();
         let usual = Path::new("/home/x/.local/share/archiver/archive.db");
-        assert_eq!(config.database(None).unwrap(), usual);
+        assert_eq!(config.database(None).unwrap().value, usual);
     }
 
     #[test]
@@ -243,9 +237,9 @@ mod tests {
         let by_variable = config(folder.path(), "", &[("ARCHIVER_DB", "~/archive.db")]).unwrap();
         let tilde = Path::new("~/archive.toml");
         for outcome in [
-            by_file.database(None),
-            by_variable.database(None),
-            by_file.database(Some(tilde)),
+            by_file.database(None).map(|it| it.value),
+            by_variable.database(None).map(|it| it.value),
+            by_file.database(Some(tilde)).map(|it| it.value),
             Config::load(Some(tilde), Environment::default()).map(|config| config.path),
         ] {
             let error = outcome.unwrap_err().to_string();
@@ -265,9 +259,9 @@ mod tests {
         ]);
         let config = Config::load(None, environment.clone()).unwrap();
         let in_home = |name| folder.path().join(name);
-        assert_eq!(config.database(None).unwrap(), in_home("a.db"));
+        assert_eq!(config.database(None).unwrap().value, in_home("a.db"));
         let flag = Some(Path::new("~/b.db"));
-        assert_eq!(config.database(flag).unwrap(), in_home("b.db"));
+        assert_eq!(config.database(flag).unwrap().value, in_home("b.db"));
         assert_eq!(config.resolve(Path::new("~/t")).unwrap(), in_home("t"));
         assert_eq!(environment.in_full(Path::new("~")).unwrap(), folder.path());
         for as_it_is in ["a~", "./~/x", "/~", "x/~"] {
@@ -302,7 +296,10 @@ mod tests {
             Config::load(Some(&path), Environment::default())
         };
         let command = "token_command = 'pass show do'";
-        let is_refused = |outcome| matches!(outcome, Err(Error::ForeignCommand { .. }));
+        let is_refused = |outcome: Result<Config, Error>| {
+            let error = outcome.unwrap_err().to_string();
+            error.ends_with("and another user can change it")
+        };
         for mode in [0o666, 0o602] {
             assert!(is_refused(load(command, mode)), "{mode:o}");
             assert!(load("token_file = 'token'", mode).is_ok());
@@ -323,39 +320,43 @@ mod tests {
         let variables = [("ARCHIVER_DB", "/in-environment.db"), ("HOME", "/home/x")];
         let both = config(folder.path(), text, &variables).unwrap();
         assert_eq!(
-            both.database(Some(Path::new("flag.db"))).unwrap(),
+            both.database(Some(Path::new("flag.db"))).unwrap().value,
             Path::new("flag.db")
         );
         assert_eq!(
-            both.database(None).unwrap(),
+            both.database(None).unwrap().value,
             Path::new("/in-environment.db")
         );
         assert_eq!(
             both.origin(Some("https://flag.example"))
                 .unwrap()
+                .value
                 .to_string(),
             "https://flag.example"
         );
         assert_eq!(
-            both.origin(None).unwrap().to_string(),
+            both.origin(None).unwrap().value.to_string(),
             "https://file.example"
         );
         let file = config(folder.path(), text, &[]).unwrap();
         assert_eq!(
-            file.database(None).unwrap(),
+            file.database(None).unwrap().value,
             folder.path().join("in-file.db")
         );
         let home = config(folder.path(), "", &[("HOME", "/home/x")]).unwrap();
         assert_eq!(
-            home.database(None).unwrap(),
+            home.database(None).unwrap().value,
             Path::new("/home/x/.local/share/archiver/archive.db")
         );
         assert_eq!(
-            home.origin(None).unwrap().to_string(),
+            home.origin(None).unwrap().value.to_string(),
             "https://api.digitalocean.com"
         );
         let tilde = config(folder.path(), "database = '~/a.db'", &[("HOME", "/home/x")]).unwrap();
-        assert_eq!(tilde.database(None).unwrap(), Path::new("/home/x/a.db"));
+        assert_eq!(
+            tilde.database(None).unwrap().value,
+            Path::new("/home/x/a.db")
+        );
     }
 
     #[test]

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use secrecy::zeroize::Zeroizing;
 
-use super::error::Error;
+use super::error::{CHECK_FILE, Error};
 use crate::core::files::{self, Links};
+use crate::core::secrets::shown_path;
 
 /// The largest file that is read. A token has a hundred bytes. doctl's configuration, which lists a default for every
 /// flag of every command, has some tens of thousands.
@@ -41,25 +42,30 @@ pub(super) fn read_with_metadata(
     let file = files::options(Links::Followed).read(true).open(path);
     let file = file.map_err(unreadable)?;
     let about = file.metadata().map_err(unreadable)?;
-    let owned = || path.to_owned();
     if let Some(what) = files::kind(&about) {
-        return Err(Error::NotAFile {
-            path: owned(),
-            what,
-        });
+        let message = format!(" is a {what}, not a file");
+        let hint =
+            "give the path of a file; a token that a program prints is read with `token_command`";
+        return Err(Error::of_path(path, &message, hint));
     }
+    let refused = |problem: &str, hint| {
+        let message = format!("the token file {} {problem}", shown_path(path));
+        Err(Error::refused(message, hint))
+    };
     if readers == Readers::Owner && is_exposed(&about) {
-        return Err(Error::ExposedToken { path: owned() });
+        let hint = "make it readable only by you: chmod 600";
+        return refused("can be read by other users", hint);
     }
     // A file of root is fine: root could read the token anyway.
     if readers == Readers::Owner && files::is_foreign(&about) {
-        return Err(Error::ForeignToken { path: owned() });
+        let hint = "make it your own file: chown, and chmod 600";
+        return refused("belongs to another user, who can read it", hint);
     }
     let length = usize::try_from(about.len()).unwrap_or(usize::MAX);
     let bytes = read_within(file, length.min(MOST_BYTES), MOST_BYTES).map_err(unreadable)?;
-    let bytes = bytes.ok_or_else(|| Error::TooLarge {
-        path: path.to_owned(),
-        most_bytes: MOST_BYTES,
+    let bytes = bytes.ok_or_else(|| {
+        let message = format!(" is larger than {MOST_BYTES} bytes");
+        Error::of_path(path, &message, CHECK_FILE)
     })?;
     let text = text(bytes)
         .ok_or_else(|| unreadable(io::Error::new(io::ErrorKind::InvalidData, "it is not text")))?;
@@ -147,8 +153,8 @@ mod tests {
         ] {
             for readers in [Readers::Any, Readers::Owner] {
                 let error = read(path, readers).unwrap_err();
-                assert!(matches!(error, Error::NotAFile { .. }), "{error}");
-                assert!(error.to_string().contains(what), "{error}");
+                let expected = format!("{what} not a file");
+                assert!(error.to_string().ends_with(&expected), "{error}");
             }
         }
     }
@@ -165,7 +171,8 @@ mod tests {
         // Only root may give files away.
         if std::os::unix::fs::chown(&path, Some(65_534), None).is_ok() {
             let error = read(&path, Readers::Owner).unwrap_err();
-            assert!(matches!(error, Error::ForeignToken { .. }), "{error}");
+            let expected = "belongs to another user, who can read it";
+            assert!(error.to_string().ends_with(expected), "{error}");
             assert!(read(&path, Readers::Any).is_ok());
         }
     }

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::error::HIDDEN;
-use super::template::KEYS;
-use super::{Config, Environment, Error, PingAddress, token};
+use super::{Config, Environment, Error, Hidden, template, token};
 use crate::api::Origin;
 use crate::config::Patience;
 use crate::core::secrets::{is_token_for_path, shown_path};
@@ -76,6 +75,12 @@ impl<T> Sourced<T> {
         let (value, source) = (map(self.value)?, self.source);
         Ok(Sourced { value, source })
     }
+
+    /// As [`Self::try_map`].
+    fn map<U>(self, map: impl FnOnce(T) -> U) -> Sourced<U> {
+        let (value, source) = (map(self.value), self.source);
+        Sourced { value, source }
+    }
 }
 
 /// The flags of every command that set a value.
@@ -97,7 +102,7 @@ pub struct Flags<'a> {
 #[derive(Clone, Debug)]
 pub struct Setting {
     /// The key in the configuration, such as `sync.recheck`; or `configuration`, or `token`.
-    pub key: &'static str,
+    pub key: String,
     /// The value; `None` when nothing sets it, and it has no default.
     pub value: Option<String>,
     /// Its source.
@@ -109,7 +114,9 @@ impl Environment {
     pub(super) fn given_path(&self, given: Sourced<PathBuf>) -> Result<Sourced<PathBuf>, Error> {
         match given.source {
             Source::Flag(what) | Source::Variable(what) if is_token_for_path(&given.value) => {
-                Err(Error::TokenForPath { what })
+                let message = format!("{what} takes a path, but its value looks like a token");
+                let hint = "a token does not belong there: use DIGITALOCEAN_TOKEN, `token_file` or `token_command`";
+                Err(Error::refused(message, hint))
             }
             _ => given.try_map(|path| self.in_full(&path)),
         }
@@ -117,11 +124,12 @@ impl Environment {
 }
 
 impl Config {
-    /// The path of the archive with its source, as [`Config::database`].
+    /// The path of the archive: `flag`, else `$ARCHIVER_DB`, else `database`, else its default. Each account has its
+    /// own.
     ///
     /// # Errors
-    /// As [`Config::database`].
-    pub fn sourced_database(&self, flag: Option<&Path>) -> Result<Sourced<PathBuf>, Error> {
+    /// When no path is set and there is no home for the default, or a token was given instead of a path.
+    pub fn database(&self, flag: Option<&Path>) -> Result<Sourced<PathBuf>, Error> {
         let by_variable = self.environment.path("ARCHIVER_DB");
         let by_flag = flag.map(Path::to_owned);
         let Some(given) = Sourced::given(("--db", by_flag), ("ARCHIVER_DB", by_variable)) else {
@@ -130,24 +138,17 @@ impl Config {
         self.environment.given_path(given)
     }
 
-    /// The address of the API with its source, as [`Config::origin`].
+    /// The address of the API: `flag`, else `$DIGITALOCEAN_API_URL`, else `api_url`, else the address of DigitalOcean.
     ///
     /// # Errors
-    /// As [`Config::origin`].
-    pub fn sourced_origin(&self, flag: Option<&str>) -> Result<Sourced<Origin>, Error> {
-        const VARIABLE: &str = "DIGITALOCEAN_API_URL";
-        let by_variable = match flag {
-            Some(_) => None,
-            None => self.environment.text_or_refused(VARIABLE)?,
-        };
-        let given = Sourced::given(
+    /// When the token must not be sent to this address.
+    pub fn origin(&self, flag: Option<&str>) -> Result<Sourced<Origin>, Error> {
+        let url = self.given_text(
             ("--api-url", flag.map(str::to_owned)),
-            (VARIABLE, by_variable),
-        );
-        let url = given.unwrap_or_else(|| match &self.file().api_url {
-            Some(url) => self.in_file("api_url", url.clone()),
-            None => Sourced::by_default(Origin::DIGITALOCEAN.to_owned()),
-        });
+            "DIGITALOCEAN_API_URL",
+            ("api_url", self.file().api_url.as_deref()),
+        )?;
+        let url = url.unwrap_or_else(|| Sourced::by_default(Origin::DIGITALOCEAN.to_owned()));
         url.try_map(|url| Ok(Origin::parse(&url)?))
     }
 
@@ -155,19 +156,32 @@ impl Config {
     ///
     /// # Errors
     /// When the variable is not text.
-    pub fn ping_address(&self, flag: Option<&str>) -> Result<Option<Sourced<PingAddress>>, Error> {
-        const VARIABLE: &str = "ARCHIVER_PING_URL";
-        let by_variable = match flag {
-            Some(_) => None,
-            None => self.environment.text_or_refused(VARIABLE)?,
-        };
-        let given = Sourced::given(
-            ("--ping-url", flag.map(|url| PingAddress(url.to_owned()))),
-            (VARIABLE, by_variable.map(PingAddress)),
-        );
+    pub fn ping_address(&self, flag: Option<&str>) -> Result<Option<Sourced<Hidden>>, Error> {
         let by_file = self.file().monitoring.ping_url.as_ref();
-        let by_file = by_file.map(|url| self.in_file("monitoring.ping_url", url.get_ref().clone()));
-        Ok(given.or(by_file))
+        let url = self.given_text(
+            ("--ping-url", flag.map(str::to_owned)),
+            "ARCHIVER_PING_URL",
+            (
+                "monitoring.ping_url",
+                by_file.map(|it| it.get_ref().expose()),
+            ),
+        )?;
+        Ok(url.map(|url| url.map(Hidden::from)))
+    }
+
+    /// The text of a flag, else of a variable, else of a key of the file.
+    pub(super) fn given_text(
+        &self,
+        flag: (&'static str, Option<String>),
+        variable: &'static str,
+        (key, by_file): (&str, Option<&str>),
+    ) -> Result<Option<Sourced<String>>, Error> {
+        let by_variable = match flag.1 {
+            Some(_) => None,
+            None => self.environment.text_or_refused(variable)?,
+        };
+        let given = Sourced::given(flag, (variable, by_variable));
+        Ok(given.or_else(|| by_file.map(|text| self.in_file(key, text.to_owned()))))
     }
 
     /// Every value in force. Secrets are not read, and none is shown.
@@ -175,67 +189,65 @@ impl Config {
     /// # Errors
     /// When the archive, the API or a path of the configuration is invalid.
     pub fn settings(&self, flags: Flags<'_>) -> Result<Vec<Setting>, Error> {
-        let configuration = match Self::place(flags.config, &self.environment) {
-            Ok(place) => (Some(shown_path(&place.value)), place.source),
-            Err(Error::NoConfigHome) => (None, Source::Default),
-            Err(error) => return Err(error),
-        };
-        let mut settings = vec![
-            setting("configuration", configuration.0, configuration.1),
-            self.token_setting(flags.doctl_context)?,
-        ];
         let file = serde_json::to_value(self.file()).unwrap_or_default();
-        for key in KEYS {
-            let name = key.key;
-            settings.push(match name {
-                "database" => {
-                    let database = self.sourced_database(flags.db)?;
-                    setting(
-                        name,
-                        Some(shown_path(&database.value).to_string()),
-                        database.source,
-                    )
-                }
-                "api_url" => {
-                    let origin = self.sourced_origin(flags.api_url)?;
-                    setting(name, Some(origin.value.to_string()), origin.source)
-                }
-                "default_account" => match self.asked_accounts(flags.account)? {
-                    Some(names) => setting(name, Some(names.value), names.source),
-                    None => setting(name, None, Source::Default),
-                },
-                "monitoring.ping_url" => match self.ping_address(None)? {
-                    Some(address) => setting(name, Some(HIDDEN.to_owned()), address.source),
-                    None => setting(name, None, Source::Default),
-                },
-                "sync.all" if !self.file().sync.is_account() => {
-                    setting(name, Some("false".to_owned()), Source::Default)
-                }
-                _ => match shown(at(&file, name)) {
-                    Some(value) => setting(name, Some(value), self.source_of(name)),
-                    None => setting(name, key.default(), Source::Default),
-                },
-            });
-        }
-        Ok(settings)
+        let others = ["configuration", "token"].map(|key| (key.to_owned(), None));
+        let keys = others.into_iter().chain(template::keys());
+        let setting = |(key, default): (String, Option<String>)| {
+            let by_file = shown(at(&file, &key)).map(|value| self.in_file(&key, value));
+            let value = self.value_of(&key, flags, by_file)?;
+            let value = value.or(default.map(Sourced::by_default));
+            let (value, source) = match value {
+                Some(Sourced { value, source }) => (Some(value), source),
+                None => (None, Source::Default),
+            };
+            Ok(Setting { key, value, source })
+        };
+        keys.map(setting).collect()
     }
 
-    fn token_setting(&self, doctl_context: Option<&str>) -> Result<Setting, Error> {
+    /// The value of a key, which the file has as `by_file`, for people.
+    fn value_of(
+        &self,
+        key: &str,
+        flags: Flags<'_>,
+        by_file: Option<Sourced<String>>,
+    ) -> Result<Option<Sourced<String>>, Error> {
+        let path = |path: PathBuf| shown_path(&path);
+        Ok(match key {
+            "configuration" => match Self::place(flags.config, &self.environment) {
+                Err(Error::NoConfigHome) => None,
+                place => Some(place?.map(path)),
+            },
+            "token" => self.token_source(flags.doctl_context)?,
+            "database" => Some(self.database(flags.db)?.map(path)),
+            "api_url" => {
+                let origin = self.origin(flags.api_url)?;
+                Some(origin.map(|origin| origin.to_string()))
+            }
+            "default_account" => self.asked_accounts(flags.account)?,
+            "monitoring.ping_url" => {
+                let address = self.ping_address(None)?;
+                address.map(|address| address.map(|_| HIDDEN.to_owned()))
+            }
+            "sync.all" if !self.file().sync.is_account() => {
+                Some(Sourced::by_default("false".to_owned()))
+            }
+            _ => by_file,
+        })
+    }
+
+    /// The first source of the token that is set.
+    fn token_source(&self, doctl_context: Option<&str>) -> Result<Option<Sourced<String>>, Error> {
         let first = self.with_sources(doctl_context, Patience::default(), token::first_name)?;
-        let Some(name) = first else {
-            return Ok(setting("token", None, Source::Default));
-        };
-        let source = match name.trim_matches('`') {
-            flag if flag.starts_with("--") => Source::Flag(name),
-            variable if variable.starts_with("DIGITALOCEAN") => Source::Variable(name),
-            key if key != name => self.source_of(key),
-            _ => Source::Other(name),
-        };
-        Ok(setting(
-            "token",
-            Some("(set, not shown)".to_owned()),
-            source,
-        ))
+        Ok(first.map(|name| Sourced {
+            value: "(set, not shown)".to_owned(),
+            source: match name.strip_prefix('`') {
+                Some(key) => self.source_of(key.trim_end_matches('`')),
+                None if name.starts_with("--") => Source::Flag(name),
+                None if name.starts_with("DIGITALOCEAN") => Source::Variable(name),
+                None => Source::Other(name),
+            },
+        }))
     }
 
     pub(super) fn in_file<T>(&self, key: &str, value: T) -> Sourced<T> {
@@ -255,10 +267,6 @@ impl Config {
             None => Source::Default,
         }
     }
-}
-
-fn setting(key: &'static str, value: Option<String>, source: Source) -> Setting {
-    Setting { key, value, source }
 }
 
 /// The value of a key with the names of its tables.

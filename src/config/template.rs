@@ -4,159 +4,49 @@ use std::fs::{DirBuilder, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::error::Error;
+use super::error::{CHECK_FILE, Error};
 use super::file;
 use crate::core::files::folder_of;
+use crate::core::secrets::shown_path;
 
-/// A key of the configuration.
-#[derive(Clone, Copy, Debug)]
-pub struct Key {
-    /// Its name, with those of its tables: `sync.recheck`.
-    pub key: &'static str,
-    /// A value in TOML.
-    pub example: &'static str,
-    /// True when the example is also the value of a key that is not set.
-    is_default: bool,
-    /// Its meaning, in one line.
-    pub about: &'static str,
-}
+const TEMPLATE: &str = include_str!("template.toml");
 
-const fn example(key: &'static str, example: &'static str, about: &'static str) -> Key {
-    let is_default = false;
-    Key {
-        key,
-        example,
-        is_default,
-        about,
-    }
-}
-
-const fn default(key: &'static str, example: &'static str, about: &'static str) -> Key {
-    let is_default = true;
-    Key {
-        key,
-        example,
-        is_default,
-        about,
-    }
-}
-
-/// Every key that can be at the top level of the file and in its tables, but the tables of accounts.
-pub const KEYS: [Key; 22] = [
-    example(
-        "database",
-        "\"~/.local/share/archiver/archive.db\"",
-        "the archive, relative to this file; --db and $ARCHIVER_DB win over it",
-    ),
-    example(
-        "api_url",
-        "\"https://api.digitalocean.com\"",
-        "the API; --api-url and $DIGITALOCEAN_API_URL win over it",
-    ),
-    example(
-        "token_file",
-        "\"token\"",
-        "a file with the token, readable by you alone; relative to this file",
-    ),
-    example(
-        "token_command",
-        "\"pass show digitalocean\"",
-        "a command that prints the token, instead of token_file",
-    ),
-    example(
-        "doctl_context",
-        "\"work\"",
-        "the context of doctl whose token is used if there is no other",
-    ),
-    example(
-        "default_account",
-        "\"all\"",
-        "the accounts that are meant without --account; see the end",
-    ),
-    example(
-        "sync.droplets",
-        "[3164444, 3164445]",
-        "archive these droplets, by id",
-    ),
-    example(
-        "sync.tags",
-        "[\"production\"]",
-        "archive the droplets that have one of these tags",
-    ),
-    default("sync.all", "true", "archive the whole account"),
-    default(
-        "sync.recheck",
-        "\"1d\"",
-        "each droplet's own listing is read again within this time",
-    ),
-    default(
-        "sync.audit",
-        "\"1h\"",
-        "the time between two audits of an archived page, or \"off\"",
-    ),
-    example(
-        "schedule.cron",
-        "\"*/15 * * * *\"",
-        "when the daemon syncs; --cron wins over it",
-    ),
-    default(
-        "schedule.timezone",
-        "\"UTC\"",
-        "the time zone of the schedule; --timezone wins over it",
-    ),
-    example(
-        "schedule.jitter",
-        "\"2m\"",
-        "the longest random delay of a sync; --jitter wins over it",
-    ),
-    default("limits.requests_per_minute", "250", "the API allows 250"),
-    default("limits.requests_per_hour", "5000", "the API allows 5,000"),
-    default(
-        "limits.reserve",
-        "0",
-        "requests of the hour that are left to the token's other users",
-    ),
-    default("limits.concurrency", "4", "pages under way at once"),
-    example(
-        "monitoring.listen",
-        "\"127.0.0.1:9184\"",
-        "where the daemon serves metrics and pages; --listen wins over it",
-    ),
-    example(
-        "monitoring.max_age",
-        "\"1h\"",
-        "the daemon is ready while the last complete sync began within this time",
-    ),
-    example(
-        "monitoring.metrics_file",
-        "\"archiver.prom\"",
-        "metrics for node_exporter's textfile collector",
-    ),
-    example(
-        "monitoring.ping_url",
-        "\"https://hc-ping.com/...\"",
-        "the check that each sync pings; better in $ARCHIVER_PING_URL",
-    ),
+/// The keys whose example is also the value of a key that is not set.
+const DEFAULTS: [&str; 8] = [
+    "sync.all",
+    "sync.recheck",
+    "sync.audit",
+    "schedule.timezone",
+    "limits.requests_per_minute",
+    "limits.requests_per_hour",
+    "limits.reserve",
+    "limits.concurrency",
 ];
 
-const HEAD: &str = "\
-# The configuration of archiver. Every key is optional, and one behind a # is not in force. `archiver config show`
-# prints the values in force. The token itself does not belong here: use DIGITALOCEAN_TOKEN, `token_file` or
-# `token_command`.
-";
-const TAIL: &str = "
-# Several accounts have an archive each, and the same keys and tables: [accounts.work], [accounts.work.sync] ...
-# [accounts.work]
-# token_file = \"work.token\"
-";
+/// The lines of the template, each with the key and the example that it has. A key has the names of its tables.
+fn lines() -> impl Iterator<Item = (&'static str, Option<(String, &'static str)>)> {
+    let mut table = String::new();
+    TEMPLATE.lines().map(move |line| {
+        let text = line.trim_start_matches("# ");
+        if let Some(name) = text.strip_prefix('[') {
+            table = name.replace(']', ".");
+        }
+        let key = text.split_once(" = ");
+        let key = key.map(|(name, example)| (format!("{table}{name}"), example));
+        (line, key)
+    })
+}
 
-impl Key {
-    /// The value of a key that is not set, as it is shown.
-    #[must_use]
-    pub fn default(&self) -> Option<String> {
-        self.is_default
-            .then(|| self.example.trim_matches('"').to_owned())
-    }
+/// Every key that can be at the top level of the file and in its tables, but the tables of accounts; with the value of
+/// a key that is not set, as it is shown.
+pub(super) fn keys() -> impl Iterator<Item = (String, Option<String>)> {
+    let keys = lines().filter_map(|(_, key)| key);
+    let keys = keys.filter(|(key, _)| !key.starts_with("accounts."));
+    keys.map(|(key, example)| {
+        let is_default = DEFAULTS.contains(&key.as_str());
+        let default = is_default.then(|| example.trim_matches('"').to_owned());
+        (key, default)
+    })
 }
 
 /// The text of a configuration in which `set` has the keys that are in force, each with its value in TOML.
@@ -164,28 +54,17 @@ impl Key {
 /// # Errors
 /// When a value is invalid.
 pub fn text(set: &[(&str, String)], path: &Path) -> Result<String, Error> {
-    let mut text = HEAD.to_owned();
-    let mut table = "";
-    for Key {
-        key,
-        example,
-        about,
-        ..
-    } in KEYS
-    {
-        let (of, name) = key.split_once('.').unwrap_or(("", key));
-        if of != table {
-            table = of;
-            text.push_str(&format!("\n[{table}]"));
+    let mut text = String::new();
+    for (line, key) in lines() {
+        let given = key.and_then(|(key, _)| set.iter().find(|(set, _)| *set == key));
+        match given {
+            Some((key, value)) => {
+                let name = key.rsplit('.').next().unwrap_or(key);
+                text.push_str(&format!("{name} = {value}\n"));
+            }
+            None => text.push_str(&format!("{line}\n")),
         }
-        let given = set.iter().find(|(set, _)| *set == key);
-        let line = match given {
-            Some((_, value)) => format!("{name} = {value}"),
-            None => format!("# {name} = {example}"),
-        };
-        text.push_str(&format!("\n# {name}: {about}\n{line}\n"));
     }
-    text.push_str(TAIL);
     file::parse(&text, path)?;
     Ok(text)
 }
@@ -196,20 +75,23 @@ pub fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
+/// The error for a configuration that exists already.
+#[must_use]
+pub fn exists(path: &Path) -> Error {
+    Error::refused(
+        format!("there is a configuration at {} already", shown_path(path)),
+        "`archiver config show` prints the values in force; --config FILE makes another one",
+    )
+}
+
 /// Writes a new configuration that only its owner can read. Its folder is made if it is missing.
 ///
 /// # Errors
 /// When there is one already, or it cannot be written.
 pub fn create(path: &Path, text: &str) -> Result<(), Error> {
-    let unwritable = |source| Error::Unwritable {
-        path: path.to_owned(),
-        source,
-    };
-    let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::AlreadyExists => Error::ConfigExists {
-            path: path.to_owned(),
-        },
-        _ => unwritable(source),
+    let failed = |error: io::Error| {
+        let message = format!("cannot write {}: {error}", shown_path(path));
+        Error::refused(message, CHECK_FILE)
     };
     let mut folder = DirBuilder::new();
     let mut options = File::options();
@@ -218,15 +100,13 @@ pub fn create(path: &Path, text: &str) -> Result<(), Error> {
         std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     }
-    folder
-        .recursive(true)
-        .create(folder_of(path))
-        .map_err(unwritable)?;
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .map_err(failed)?;
+    let made = folder.recursive(true).create(folder_of(path));
+    made.map_err(failed)?;
+    let file = options.write(true).create_new(true).open(path);
+    let mut file = file.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => exists(path),
+        _ => failed(error),
+    })?;
     file.write_all(text.as_bytes()).map_err(|error| {
         // Half a configuration would be in force.
         let _ = std::fs::remove_file(path);
@@ -252,7 +132,7 @@ mod tests {
     #[test]
     fn every_key_of_the_file_is_explained_and_no_other() {
         let mut known = keys(&serde_json::to_value(ConfigFile::default()).unwrap(), "");
-        let mut explained: Vec<_> = KEYS.iter().map(|key| key.key.to_owned()).collect();
+        let mut explained: Vec<_> = super::keys().map(|(key, _)| key).collect();
         known.sort();
         explained.sort();
         assert_eq!(explained, known);
@@ -267,21 +147,24 @@ mod tests {
             format!("{as_without:?}"),
             format!("{:?}", ConfigFile::default())
         );
-        for key in KEYS {
-            let name = key.key.rsplit('.').next().unwrap();
-            let commented = format!("\n# {name} = {}\n", key.example);
+        for (key, example) in lines().filter_map(|(_, key)| key) {
+            if key.starts_with("accounts.") {
+                continue;
+            }
+            let name = key.rsplit('.').next().unwrap();
+            let commented = format!("\n# {name} = {example}\n");
             assert_eq!(plain.matches(&commented).count(), 1, "{name}");
             let uncommented = plain.replace(&commented, &commented.replace("# ", ""));
             let read = file::parse(&uncommented, path).unwrap();
             assert_eq!(
-                read.line_of_key(key.key),
+                read.line_of_key(&key),
                 uncommented
                     .lines()
                     .position(|line| line.starts_with(&format!("{name} =")))
                     .map(|line| line + 1)
             );
             assert_eq!(
-                text(&[(key.key, key.example.to_owned())], path).unwrap(),
+                text(&[(&key, example.to_owned())], path).unwrap(),
                 uncommented
             );
         }
@@ -293,8 +176,8 @@ mod tests {
         let path = folder.path().join("file");
         std::fs::write(&path, "").unwrap();
         let below = path.join("config.toml");
-        let error = create(&below, "").unwrap_err();
-        assert!(matches!(error, Error::Unwritable { .. }), "{error}");
+        let error = create(&below, "").unwrap_err().to_string();
+        assert!(error.starts_with("cannot write "), "{error}");
     }
 
     #[test]

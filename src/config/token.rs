@@ -4,7 +4,6 @@
 //! A flag wins over all other sources, as everywhere: a user who writes `--doctl-context` wants that context, even if
 //! the environment has a token for every command. A context in the configuration comes last, as a fallback.
 
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,8 +12,9 @@ use secrecy::{ExposeSecret, SecretString};
 use super::doctl;
 use super::environment::{Environment, TOKENS};
 use super::error::Error;
+use super::hidden::Hidden;
 use super::private_file::{self, Readers};
-use super::token_command::{Patience, TokenCommand};
+use super::token_command::{self, Patience};
 use crate::core::files::resolved;
 use crate::core::secrets::looks_like_token;
 
@@ -23,30 +23,10 @@ use crate::core::secrets::looks_like_token;
 pub struct Token {
     /// The token. `Debug` hides it, and it is wiped when dropped.
     pub secret: SecretString,
-    /// The source of the token.
-    pub source: TokenSource,
+    /// The source of the token, in words.
+    pub source: String,
     /// The names of the other sources that are set. They were not read.
     pub passed_over: Vec<&'static str>,
-}
-
-/// The source of a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TokenSource {
-    /// An environment variable.
-    Variable(&'static str),
-    /// The file that `token_file` names.
-    File(PathBuf),
-    /// The output of `token_command`.
-    Command,
-    /// A credential that systemd passed.
-    Credential(PathBuf),
-    /// A context of doctl.
-    Doctl {
-        /// Its name.
-        context: String,
-        /// The configuration that has it.
-        path: PathBuf,
-    },
 }
 
 /// The name of the token as a credential of a systemd unit.
@@ -58,7 +38,7 @@ pub(super) struct Sources<'a> {
     pub(super) flag: Option<&'a str>,
     pub(super) environment: &'a Environment,
     pub(super) file: Option<&'a Path>,
-    pub(super) command: Option<&'a TokenCommand>,
+    pub(super) command: Option<&'a Hidden>,
     pub(super) patience: Patience,
     /// The context of doctl from the configuration.
     pub(super) context: Option<&'a str>,
@@ -72,7 +52,7 @@ enum Candidate<'a> {
     Doctl(&'a str),
     Variable(&'static str, &'a SecretString),
     File(&'a Path),
-    Command(&'a TokenCommand),
+    Command(&'a Hidden),
     Credential(PathBuf),
 }
 
@@ -84,7 +64,7 @@ pub(super) fn find(sources: &Sources<'_>) -> Result<Token, Error> {
     let token = text.expose_secret().trim();
     if let Some(reason) = unusable(token) {
         return Err(Error::BadToken {
-            source_name: source.to_string(),
+            source_name: source,
             reason,
         });
     }
@@ -103,7 +83,7 @@ pub(super) fn first_source(sources: &Sources<'_>) -> Option<SecretString> {
         // The name is enough.
         Candidate::Variable(..) | Candidate::Credential(_) => "".into(),
         Candidate::File(path) => resolved(path).to_string_lossy().into_owned(),
-        Candidate::Command(command) => return Some(command.text().clone()),
+        Candidate::Command(command) => return Some(command.expose().into()),
     };
     let name = name.trim_start_matches("--");
     Some(format!("{name} {what}").into())
@@ -182,30 +162,27 @@ impl<'a> Sources<'a> {
 }
 
 impl Candidate<'_> {
-    /// Reads the token of the source.
+    /// The name of the source, and its text.
     fn read(
         self,
         environment: &Environment,
         patience: &Patience,
-    ) -> Result<(TokenSource, SecretString), Error> {
+    ) -> Result<(String, SecretString), Error> {
         Ok(match self {
-            Self::Doctl(context) => {
-                let found = doctl::token(environment, context)?;
-                let (context, path) = (found.context, found.path);
-                (TokenSource::Doctl { context, path }, found.token)
-            }
-            Self::Variable(name, secret) => (TokenSource::Variable(name), secret.clone()),
+            Self::Doctl(context) => doctl::token(environment, context)?,
+            Self::Variable(name, secret) => (name.to_owned(), secret.clone()),
             Self::File(path) => {
                 let text = private_file::read(path, Readers::Owner)?;
-                (TokenSource::File(path.to_owned()), text.as_str().into())
+                (path.display().to_string(), text.as_str().into())
             }
-            Self::Command(command) => (
-                TokenSource::Command,
-                command.output(patience)?.as_str().into(),
-            ),
+            Self::Command(command) => {
+                let text = token_command::output(command, patience)?;
+                ("`token_command`".to_owned(), text.as_str().into())
+            }
             Self::Credential(path) => {
                 let text = private_file::read(&path, Readers::Any)?;
-                (TokenSource::Credential(path), text.as_str().into())
+                let name = format!("the credential {}", path.display());
+                (name, text.as_str().into())
             }
         })
     }
@@ -219,24 +196,6 @@ fn credential(environment: &Environment) -> Option<PathBuf> {
     match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         _ => Some(path),
-    }
-}
-
-impl fmt::Display for TokenSource {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Variable(name) => formatter.write_str(name),
-            Self::File(path) => path.display().fmt(formatter),
-            Self::Command => formatter.write_str("`token_command`"),
-            Self::Credential(path) => write!(formatter, "the credential {}", path.display()),
-            Self::Doctl { context, path } => {
-                write!(
-                    formatter,
-                    "doctl's context `{context}` in {}",
-                    path.display()
-                )
-            }
-        }
     }
 }
 

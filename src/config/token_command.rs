@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use secrecy::zeroize::Zeroizing;
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize, Serializer};
 
-use super::error::{Error, HIDDEN};
+use super::error::Error;
+use super::hidden::Hidden;
 use super::private_file::{read_more, text};
 use crate::core::cancellation::Cancellation;
 
@@ -24,23 +23,8 @@ const EXPECTED_BYTES: usize = 1_024;
 const LONGEST: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
-/// A shell command. It may name a secret, or even hold one, so its text is not shown.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(from = "String")]
-pub struct TokenCommand(SecretString);
-
-/// Hides the command.
-impl Serialize for TokenCommand {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(HIDDEN)
-    }
-}
-
-impl From<String> for TokenCommand {
-    fn from(text: String) -> Self {
-        Self(text.into())
-    }
-}
+const BY_HAND: &str = "run the command by hand: it must print the token and nothing else, and end; its stderr, which \
+                       may be secret, is shown only on a terminal";
 
 /// The conditions of the wait for the command.
 #[derive(Clone, Debug)]
@@ -60,28 +44,22 @@ impl Default for Patience {
     }
 }
 
-impl TokenCommand {
-    /// The command, which may hold a secret.
-    pub(super) fn text(&self) -> &SecretString {
-        &self.0
-    }
+/// The output of a shell command.
+pub(super) fn output(command: &Hidden, patience: &Patience) -> Result<Zeroizing<String>, Error> {
+    output_within(LONGEST, command, patience)
+}
 
-    /// The output of the command.
-    pub(super) fn output(&self, patience: &Patience) -> Result<Zeroizing<String>, Error> {
-        self.output_within(LONGEST, patience)
-    }
-
-    fn output_within(
-        &self,
-        longest: Duration,
-        patience: &Patience,
-    ) -> Result<Zeroizing<String>, Error> {
-        let failed = |reason: String| Error::TokenCommand { reason };
-        let running = Running::start(self.0.expose_secret(), patience.is_watched)
-            .map_err(|error| failed(error.to_string()))?;
-        let printed = running.printed(longest, &patience.cancellation);
-        text(printed.map_err(failed)?).ok_or_else(|| failed("its output is not text".to_owned()))
-    }
+fn output_within(
+    longest: Duration,
+    command: &Hidden,
+    patience: &Patience,
+) -> Result<Zeroizing<String>, Error> {
+    let failed =
+        |reason: String| Error::refused(format!("`token_command` failed: {reason}"), BY_HAND);
+    let running = Running::start(command.expose(), patience.is_watched)
+        .map_err(|error| failed(error.to_string()))?;
+    let printed = running.printed(longest, &patience.cancellation);
+    text(printed.map_err(failed)?).ok_or_else(|| failed("its output is not text".to_owned()))
 }
 
 /// A running command.

@@ -7,8 +7,8 @@ use crate::core::cancellation::Canceller;
 const LONG: Duration = Duration::from_secs(150);
 
 fn within(command: &str, longest: Duration, patience: &Patience) -> Result<String, String> {
-    let command = TokenCommand::from(command.to_owned());
-    let output = command.output_within(longest, patience);
+    let command = Hidden::from(command.to_owned());
+    let output = output_within(longest, &command, patience);
     output
         .map(|text| text.to_string())
         .map_err(|error| error.to_string())
@@ -110,6 +110,6 @@ fn with_a_command_that_is_given_up_all_that_it_started_ends() {
 
 #[test]
 fn the_command_itself_is_not_shown() {
-    let command = TokenCommand::from("echo canary".to_owned());
+    let command = Hidden::from("echo canary".to_owned());
     assert!(!format!("{command:?}").contains("canary"));
 }

@@ -59,7 +59,7 @@ fn sources(environment: &Environment) -> Sources<'_> {
     }
 }
 
-fn found(sources: &Sources<'_>) -> (String, TokenSource) {
+fn found(sources: &Sources<'_>) -> (String, String) {
     let token = find(sources).unwrap();
     assert!(!format!("{token:?}").contains(token.secret.expose_secret()));
     (token.secret.expose_secret().to_owned(), token.source)
@@ -70,7 +70,7 @@ fn found(sources: &Sources<'_>) -> (String, TokenSource) {
 fn the_first_source_that_is_set_is_used() {
     let home = Home::new();
     let path = home.path("token");
-    let command = TokenCommand::from("echo from-command".to_owned());
+    let command = Hidden::from("echo from-command".to_owned());
     let none = home.environment();
     let credential = home.with_credentials();
     let second = credential
@@ -113,7 +113,6 @@ fn where_it_came_from_is_said_without_the_token() {
         ..sources(&environment)
     };
     let (token, source) = found(&by_flag);
-    let source = source.to_string();
     assert!(source.starts_with("doctl's context `Work` in "), "{source}");
     assert!(source.ends_with("/config/doctl/config.yaml"), "{source}");
     assert!(!source.contains(&token));
@@ -128,8 +127,11 @@ fn a_context_that_a_flag_asks_for_and_that_is_not_there_falls_back_to_nothing() 
         flag: Some("home"),
         ..sources(&environment)
     };
-    let error = find(&asked).unwrap_err();
-    assert!(matches!(error, Error::NoDoctlContext { .. }), "{error}");
+    let error = find(&asked).unwrap_err().to_string();
+    assert!(
+        error.starts_with("doctl knows no context `home`"),
+        "{error}"
+    );
 }
 
 #[cfg(unix)]
@@ -144,8 +146,8 @@ fn a_token_file_that_others_can_read_is_refused() {
     };
     assert_eq!(found(&by_file).0, "from-file");
     home.write("token", "secret", 0o640);
-    let error = find(&by_file).unwrap_err();
-    assert!(matches!(error, Error::ExposedToken { .. }));
+    let error = find(&by_file).unwrap_err().to_string();
+    assert!(error.ends_with("can be read by other users"), "{error}");
 }
 
 #[cfg(unix)]
@@ -242,7 +244,7 @@ fn sources_that_are_set_and_not_looked_at_are_named() {
     let environment = environment
         .with("DIGITALOCEAN_TOKEN", "first")
         .with("DIGITALOCEAN_ACCESS_TOKEN", "second");
-    let command = TokenCommand::from("exit 1".to_owned());
+    let command = Hidden::from("exit 1".to_owned());
     let all = Sources {
         flag: Some("work"),
         environment: &environment,

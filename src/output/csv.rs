@@ -1,7 +1,7 @@
-//! CSV as in RFC 4180, through the `csv` crate. Null is an empty field.
+//! CSV as in RFC 4180, and TSV. Null is an empty field.
 //!
 //! Lines end in a single newline. With the carriage return of the RFC, `cut` and `awk` would add an invisible character
-//! to the last column; readers of CSV accept both.
+//! to the last column; readers of CSV accept both. TSV has no quotes: a backslash stands before what would end a cell.
 
 use super::format::Buffer;
 use super::{Heading, Options, RowWriter, Value, visible};
@@ -10,167 +10,68 @@ use std::borrow::Cow;
 use std::io;
 use std::io::Write;
 
-/// Writes rows as comma-separated values.
-pub(super) struct Csv<'sink> {
-    writer: ::csv::Writer<Buffer<'sink>>,
-    header: bool,
-    defuses_formulas: bool,
-    is_for_terminal: bool,
-    /// The digits of one number; the buffer is reused.
-    buffer: Vec<u8>,
-}
-
-impl<'sink> Csv<'sink> {
-    pub(super) fn new(sink: &'sink mut dyn Write, options: &Options) -> Self {
-        let writer = ::csv::WriterBuilder::new()
-            .buffer_capacity(64 * 1024)
-            .from_writer(Buffer::new(sink));
-        Self {
-            writer,
-            header: options.header,
-            defuses_formulas: options.defuses_formulas,
-            is_for_terminal: options.is_for_terminal,
-            buffer: Vec::new(),
-        }
-    }
-
-    fn text(&mut self, text: &str) -> io::Result<()> {
-        let text = if self.defuses_formulas {
-            defused(text)
-        } else {
-            text.into()
-        };
-        let text = if self.is_for_terminal {
-            visible(&text)
-        } else {
-            (&*text).into()
-        };
-        self.writer.write_field(text.as_bytes()).map_err(plain)
-    }
-
-    fn field(&mut self, value: Value<'_>) -> io::Result<()> {
-        self.buffer.clear();
-        let field = match value {
-            Value::Null => &[],
-            Value::Text(text) | Value::Json(text) => return self.text(text),
-            Value::Integer(integer) => {
-                serde_json::to_writer(&mut self.buffer, &integer)?;
-                &self.buffer[..]
-            }
-            Value::Real(real) => {
-                write!(self.buffer, "{real:?}")?;
-                &self.buffer[..]
-            }
-        };
-        self.writer.write_field(field).map_err(plain)
-    }
-
-    fn end_row(&mut self) -> io::Result<()> {
-        self.writer.write_record(None::<&[u8]>).map_err(plain)?;
-        // The crate passes on full buffers, which may end in the middle of a row.
-        if self.writer.get_ref().bytes.is_empty() {
-            return Ok(());
-        }
-        self.writer.flush()
-    }
-}
-
-impl RowWriter for Csv<'_> {
-    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
-        if self.header {
-            for heading in headings {
-                self.field(Value::Text(heading.name))?;
-            }
-            self.end_row()?;
-        }
-        Ok(())
-    }
-
-    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
-        for value in values {
-            self.field(*value)?;
-        }
-        self.end_row()
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.writer.flush()
-    }
-}
-
-/// The crate wraps the error of the sink, which would hide a closed pipe.
-fn plain(error: ::csv::Error) -> io::Error {
-    match error.into_kind() {
-        ::csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
-    }
-}
-
-/// Writes rows as tab-separated values.
-pub(super) struct Tsv<'sink> {
+/// Writes rows as separated values.
+pub(super) struct Separated<'sink> {
     buffer: Buffer<'sink>,
-    has_header: bool,
-    defuses_formulas: bool,
-    is_for_terminal: bool,
+    options: Options,
+    is_tsv: bool,
 }
 
-impl<'sink> Tsv<'sink> {
-    pub(super) fn new(sink: &'sink mut dyn Write, options: &Options) -> Self {
+impl<'sink> Separated<'sink> {
+    pub(super) fn new(sink: &'sink mut dyn Write, options: Options, is_tsv: bool) -> Self {
         Self {
             buffer: Buffer::new(sink),
-            has_header: options.header,
-            defuses_formulas: options.defuses_formulas,
-            is_for_terminal: options.is_for_terminal,
+            options,
+            is_tsv,
         }
     }
 
-    fn line<'a>(&mut self, cells: impl Iterator<Item = Value<'a>>) -> io::Result<()> {
-        let bytes = &mut self.buffer.bytes;
+    fn line<'a>(&mut self, cells: impl ExactSizeIterator<Item = Value<'a>>) -> io::Result<()> {
+        let is_alone = cells.len() == 1;
         for (position, cell) in cells.enumerate() {
+            let bytes = &mut self.buffer.bytes;
             if position > 0 {
-                bytes.push(b'\t');
+                bytes.push(if self.is_tsv { b'\t' } else { b',' });
             }
             match cell {
+                // A reader of CSV skips an empty line.
+                Value::Null | Value::Text("") if is_alone && !self.is_tsv => bytes.extend(b"\"\""),
                 Value::Null => {}
-                Value::Integer(integer) => serde_json::to_writer(&mut *bytes, &integer)?,
+                Value::Integer(integer) => write!(bytes, "{integer}")?,
                 Value::Real(real) => write!(bytes, "{real:?}")?,
-                Value::Text(text) | Value::Json(text) => {
-                    let text = if self.defuses_formulas {
-                        defused(text)
-                    } else {
-                        text.into()
-                    };
-                    if self.is_for_terminal {
-                        let mut escaped = Vec::new();
-                        escape(&text, &mut escaped);
-                        let shown = String::from_utf8_lossy(&escaped);
-                        bytes.extend_from_slice(visible(&shown).as_bytes());
-                    } else {
-                        escape(&text, bytes);
-                    }
-                }
+                Value::Text(text) | Value::Json(text) => self.text(text),
             }
         }
-        bytes.push(b'\n');
+        self.buffer.bytes.push(b'\n');
         self.buffer.end_row()
     }
-}
 
-fn escape(text: &str, bytes: &mut Vec<u8>) {
-    for byte in text.bytes() {
-        match byte {
-            b'\t' => bytes.extend_from_slice(b"\\t"),
-            b'\n' => bytes.extend_from_slice(b"\\n"),
-            b'\r' => bytes.extend_from_slice(b"\\r"),
-            b'\\' => bytes.extend_from_slice(b"\\\\"),
-            other => bytes.push(other),
+    fn text(&mut self, text: &str) {
+        let mut text = match self.options.defuses_formulas {
+            true => defused(text),
+            false => Cow::Borrowed(text),
+        };
+        if self.is_tsv && text.contains(['\\', '\t', '\n', '\r']) {
+            text = escaped(&text).into();
         }
+        if self.options.is_for_terminal {
+            text = visible(&text).into_owned().into();
+        }
+        if !self.is_tsv && text.contains([',', '"', '\n', '\r']) {
+            text = format!("\"{}\"", text.replace('"', "\"\"")).into();
+        }
+        self.buffer.bytes.extend_from_slice(text.as_bytes());
     }
 }
 
-impl RowWriter for Tsv<'_> {
+fn escaped(text: &str) -> String {
+    let text = text.replace('\\', "\\\\").replace('\t', "\\t");
+    text.replace('\n', "\\n").replace('\r', "\\r")
+}
+
+impl RowWriter for Separated<'_> {
     fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
-        if !self.has_header {
+        if !self.options.header {
             return Ok(());
         }
         self.line(headings.iter().map(|heading| Value::Text(heading.name)))
@@ -192,8 +93,8 @@ pub(super) fn defused(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let parts = text.split(';').map(|part| match is_formula(part) {
-        true => Cow::Owned(format!("'{part}")),
-        false => Cow::Borrowed(part),
+        true => format!("'{part}"),
+        false => part.to_owned(),
     });
     Cow::Owned(parts.collect::<Vec<_>>().join(";"))
 }

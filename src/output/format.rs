@@ -23,13 +23,6 @@ pub enum Format {
     Html,
 }
 
-/// A name that matches no format.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{input}` is not an output format: use {}", Format::names().join(", "))]
-pub struct UnknownFormat {
-    input: String,
-}
-
 impl Format {
     /// Every format, in the order of display.
     pub const ALL: [Self; 7] = [
@@ -67,22 +60,18 @@ impl Format {
     pub fn is_compact(self) -> bool {
         matches!(self, Self::Table | Self::Markdown)
     }
-
-    fn names() -> [&'static str; 7] {
-        Self::ALL.map(Self::name)
-    }
 }
 
 impl FromStr for Format {
-    type Err = UnknownFormat;
+    /// The message for a name that no format has.
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, UnknownFormat> {
-        Self::ALL
-            .into_iter()
-            .find(|format| format.name() == text)
-            .ok_or_else(|| UnknownFormat {
-                input: text.to_owned(),
-            })
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|format| format.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            format!("`{text}` is not an output format: use {names}")
+        })
     }
 }
 
@@ -286,18 +275,6 @@ impl<'sink> Buffer<'sink> {
     }
 }
 
-/// For a caller that needs a plain writer, and flushes it after each row.
-impl Write for Buffer<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,7 +288,7 @@ mod tests {
 
     #[test]
     fn an_unknown_format_lists_those_that_exist() {
-        let message = "xml".parse::<Format>().unwrap_err().to_string();
+        let message = "xml".parse::<Format>().unwrap_err();
         assert_eq!(
             message,
             "`xml` is not an output format: use table, json, jsonl, csv, tsv, markdown, html"

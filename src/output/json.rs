@@ -12,46 +12,18 @@ use super::{Heading, RowWriter, Value, visible_json};
 /// Writes rows as JSON objects.
 pub(super) struct Json<'sink> {
     buffer: Buffer<'sink>,
-    /// The text before the first object, between two objects, and after the last one.
-    frame: &'static Frame,
+    /// True for one array, false for lines.
+    is_array: bool,
     /// The text before the value of each column: `{"id":` for the first, `,"type":` for the others.
     keys: Vec<Vec<u8>>,
     is_empty: bool,
 }
 
-struct Frame {
-    open: &'static [u8],
-    between: &'static [u8],
-    close: &'static [u8],
-    empty: &'static [u8],
-}
-
-static ARRAY: Frame = Frame {
-    open: b"[\n",
-    between: b",\n",
-    close: b"\n]\n",
-    empty: b"[]\n",
-};
-static LINES: Frame = Frame {
-    open: b"",
-    between: b"\n",
-    close: b"\n",
-    empty: b"",
-};
-
 impl<'sink> Json<'sink> {
-    pub(super) fn array(sink: &'sink mut dyn Write) -> Self {
-        Self::framed(sink, &ARRAY)
-    }
-
-    pub(super) fn lines(sink: &'sink mut dyn Write) -> Self {
-        Self::framed(sink, &LINES)
-    }
-
-    fn framed(sink: &'sink mut dyn Write, frame: &'static Frame) -> Self {
+    pub(super) fn new(sink: &'sink mut dyn Write, is_array: bool) -> Self {
         Self {
             buffer: Buffer::new(sink),
-            frame,
+            is_array,
             keys: Vec::new(),
             is_empty: true,
         }
@@ -72,11 +44,13 @@ impl RowWriter for Json<'_> {
 
     fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
         let bytes = &mut self.buffer.bytes;
-        bytes.extend_from_slice(if self.is_empty {
-            self.frame.open
-        } else {
-            self.frame.between
-        });
+        let before: &[u8] = match (self.is_array, self.is_empty) {
+            (true, true) => b"[\n",
+            (true, false) => b",\n",
+            (false, true) => b"",
+            (false, false) => b"\n",
+        };
+        bytes.extend_from_slice(before);
         self.is_empty = false;
         if self.keys.is_empty() {
             bytes.push(b'{');
@@ -96,10 +70,11 @@ impl RowWriter for Json<'_> {
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        let end = if self.is_empty {
-            self.frame.empty
-        } else {
-            self.frame.close
+        let end: &[u8] = match (self.is_array, self.is_empty) {
+            (true, true) => b"[]\n",
+            (true, false) => b"\n]\n",
+            (false, true) => b"",
+            (false, false) => b"\n",
         };
         self.buffer.bytes.extend_from_slice(end);
         self.buffer.finish()

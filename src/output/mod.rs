@@ -15,8 +15,8 @@ mod parquet;
 mod table;
 mod terminal;
 
+pub use format::Format;
 pub use format::Value;
-pub use format::{Format, UnknownFormat};
 pub use format::{Heading, Look, Round, is_same_name};
 pub use html::Frame;
 pub use number::grouped;
@@ -106,10 +106,10 @@ pub fn writer<'sink>(
 ) -> Box<dyn RowWriter + 'sink> {
     match format {
         Format::Table => Box::new(table::Table::new(sink, options)),
-        Format::Json => Box::new(json::Json::array(sink)),
-        Format::Jsonl => Box::new(json::Json::lines(sink)),
-        Format::Csv => Box::new(csv::Csv::new(sink, &options)),
-        Format::Tsv => Box::new(csv::Tsv::new(sink, &options)),
+        Format::Json => Box::new(json::Json::new(sink, true)),
+        Format::Jsonl => Box::new(json::Json::new(sink, false)),
+        Format::Csv => Box::new(csv::Separated::new(sink, options, false)),
+        Format::Tsv => Box::new(csv::Separated::new(sink, options, true)),
         Format::Markdown => Box::new(markdown::Markdown::new(sink, options)),
         Format::Html => Box::new(html::Html::new(sink, options)),
     }

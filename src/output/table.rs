@@ -202,13 +202,10 @@ pub(super) fn shown<'a>(value: &Value<'a>, look: Look, options: &Options) -> Cow
 
 /// The colour of a value.
 pub(super) fn color(value: &Value<'_>, look: Look) -> Option<&'static str> {
-    let (Value::Text(status), Look::Status) = (value, look) else {
-        return None;
-    };
-    match *status {
-        "completed" => Some(GREEN),
-        "errored" => Some(RED),
-        "in-progress" => Some(YELLOW),
+    match (value, look) {
+        (Value::Text("completed"), Look::Status) => Some(GREEN),
+        (Value::Text("errored"), Look::Status) => Some(RED),
+        (Value::Text("in-progress"), Look::Status) => Some(YELLOW),
         _ => None,
     }
 }

@@ -4,9 +4,8 @@
 //! change the reading order, are shown as escapes.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 use crate::core::control_characters::is_hidden;
 
@@ -27,20 +26,18 @@ pub fn visible(text: &str) -> Cow<'_, str> {
             '\n' => escaped.push_str("\\n"),
             '\r' => escaped.push_str("\\r"),
             '\t' => escaped.push_str("\\t"),
-            hidden if is_hidden(hidden) => escape(hidden, &mut escaped),
+            hidden if is_hidden(hidden) => {
+                let number = u32::from(hidden);
+                let text = match number {
+                    ..=0xff => format!("\\x{number:02x}"),
+                    _ => format!("\\u{{{number:x}}}"),
+                };
+                escaped.push_str(&text);
+            }
             shown => escaped.push(shown),
         }
     }
     Cow::Owned(escaped)
-}
-
-fn escape(character: char, escaped: &mut String) {
-    let number = u32::from(character);
-    let written = match number {
-        ..=0xff => write!(escaped, "\\x{number:02x}"),
-        _ => write!(escaped, "\\u{{{number:x}}}"),
-    };
-    debug_assert!(written.is_ok(), "a String takes everything");
 }
 
 /// JSON with JSON escapes for everything that a terminal would act on; any reader reverses them. Only strings can
@@ -55,8 +52,7 @@ pub fn visible_json(json: &str) -> Cow<'_, str> {
     for character in json.chars() {
         if is_hidden(character) {
             for unit in character.encode_utf16(&mut [0; 2]) {
-                let written = write!(escaped, "\\u{unit:04x}");
-                debug_assert!(written.is_ok(), "a String takes everything");
+                escaped.push_str(&format!("\\u{unit:04x}"));
             }
         } else {
             escaped.push(character);
@@ -80,22 +76,10 @@ pub(super) fn shortened(text: &str, limit: usize) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let room = limit.saturating_sub(ELLIPSIS.width());
-    let mut taken = 0;
-    let mut end = text.len();
-    for (position, character) in text.char_indices() {
-        taken += character.width().unwrap_or(0);
-        if taken > room {
-            end = position;
-            break;
-        }
-    }
-    let mut kept = text.get(..end).unwrap_or("");
     // Characters that join may be wider together than one by one.
-    while kept.width() > room {
-        kept = kept
-            .get(..kept.char_indices().next_back().map_or(0, |(at, _)| at))
-            .unwrap_or("");
-    }
+    let ends = text.char_indices().map(|(end, _)| end);
+    let fitting = ends.take_while(|end| text[..*end].width() <= room);
+    let kept = &text[..fitting.last().unwrap_or(0)];
     Cow::Owned(format!("{kept}{ELLIPSIS}"))
 }
 

@@ -42,7 +42,8 @@ pub use show::{
     Details, DropletDetails, ImportDetails, Offer, RegionDetails, SyncDetails, Usual, show,
 };
 pub use strangers::{Stranger, strangers};
-pub use suggest::{Contradiction, contradictions};
+pub use suggest::contradictions;
+pub use suggest::{REGIONS, RESOURCE_TYPES, STATUSES};
 pub use suggest::{Unseen, unknown, unseen, unseen_droplets};
 
 pub(crate) use actions::scan;

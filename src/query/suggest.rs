@@ -13,7 +13,6 @@ use crate::core::model::{COMPLETED, DropletId, IN_PROGRESS};
 use crate::core::similar::nearest;
 use crate::core::time::{Timestamp, duration_text};
 use rusqlite::Connection;
-use std::fmt;
 
 /// A value in a filter that no archived action has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +59,7 @@ const STATUS: Field = Field {
         SELECT EXISTS (SELECT 1 FROM actions WHERE status = ?1)",
     seen: "
         SELECT DISTINCT status FROM actions WHERE status IS NOT NULL",
-    is_known: |status| [IN_PROGRESS, COMPLETED, "errored"].contains(&status),
+    is_known: |status| STATUSES.contains(&status),
 };
 
 /// The region of an action is always in the table `regions`.
@@ -93,14 +92,17 @@ const RESOURCE_TYPE: Field = Field {
     is_known: |kind| RESOURCE_TYPES.contains(&kind),
 };
 
+/// The statuses of actions.
+pub const STATUSES: [&str; 3] = [COMPLETED, "errored", IN_PROGRESS];
+
 /// The regions of DigitalOcean.
-const REGIONS: [&str; 17] = [
+pub const REGIONS: [&str; 17] = [
     "ams1", "ams2", "ams3", "atl1", "blr1", "fra1", "lon1", "nyc1", "nyc2", "nyc3", "ric1", "sfo1",
     "sfo2", "sfo3", "sgp1", "syd1", "tor1",
 ];
 
 /// The types of resources that have actions.
-pub(super) const RESOURCE_TYPES: [&str; 7] = [
+pub const RESOURCE_TYPES: [&str; 7] = [
     "backend",
     "droplet",
     "floating_ip",
@@ -227,124 +229,52 @@ impl Field {
     }
 }
 
-/// A reason why no action can match a filter, in any archive. The display text explains it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Contradiction {
-    /// The window ends before its start, or at its start.
-    Window {
-        /// The start.
-        since: Timestamp,
-        /// The end.
-        until: Timestamp,
-    },
-    /// The overlap interval ends before the window of start times begins.
-    Overlap {
-        /// The end of the interval.
-        to: Timestamp,
-        /// The beginning of the window.
-        since: Timestamp,
-    },
-    /// The maximum duration is less than the minimum.
-    Durations {
-        /// The minimum, in seconds.
-        min_seconds: u64,
-        /// The maximum, in seconds.
-        max_seconds: u64,
-    },
-    /// The filter leaves out every value that it requests.
-    LeftOut {
-        /// The column: `type`, `status`, `region_slug` or `resource_type`; or `droplet` or `tag`.
-        field: &'static str,
-    },
-    /// A maximum duration for actions that are still in progress.
-    OpenWithMaximum,
-}
-
-impl fmt::Display for Contradiction {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Window { since, until } => {
-                write!(formatter, "nothing lies at {since} or later and before {until}")
-            }
-            Self::Overlap { to, since } => write!(
-                formatter,
-                "an action that started at {since} or later cannot overlap an interval that ends at {to}"
-            ),
-            Self::Durations {
-                min_seconds,
-                max_seconds,
-            } => {
-                let text = |seconds: &u64| duration_text(i64::try_from(*seconds).unwrap_or(i64::MAX));
-                write!(
-                    formatter,
-                    "nothing can take at least {} and at most {}",
-                    text(min_seconds),
-                    text(max_seconds)
-                )
-            }
-            Self::LeftOut { field } => {
-                write!(formatter, "every requested {field} is left out again")
-            }
-            Self::OpenWithMaximum => formatter.write_str(
-                "an action in progress has no known duration yet, so it cannot match a maximum duration",
-            ),
-        }
-    }
-}
-
-/// The reasons why no action can match, as far as the filter alone shows them. Useful after a question that matched
-/// nothing.
+/// The reasons why no action can match, in any archive, as far as the filter alone shows them. Useful after a question
+/// that matched nothing.
 #[must_use]
-pub fn contradictions(filter: &Filter, now: Timestamp) -> Vec<Contradiction> {
+pub fn contradictions(filter: &Filter, now: Timestamp) -> Vec<String> {
     let question = Question::without_archive(filter, now);
     let mut found = of_bounds(filter);
-    let choices = [
-        ("type", &question.types),
-        ("status", &question.statuses),
-        ("region_slug", &question.regions),
-        ("resource_type", &question.resource_types),
-    ];
-    let choices = choices.map(|(field, values)| (field, values.is_nothing()));
-    let of_droplets = [
+    let fields = [
+        ("type", question.types.is_nothing()),
+        ("status", question.statuses.is_nothing()),
+        ("region_slug", question.regions.is_nothing()),
+        ("resource_type", question.resource_types.is_nothing()),
         ("droplet", filter.droplets.is_left_out()),
         ("tag", filter.tags.is_left_out()),
     ];
-    let left_out = choices.into_iter().chain(of_droplets);
-    let left_out = left_out.filter(|(_, is_left_out)| *is_left_out);
-    found.extend(left_out.map(|(field, _)| Contradiction::LeftOut { field }));
+    let left_out = fields.into_iter().filter(|(_, is_left_out)| *is_left_out);
+    found.extend(left_out.map(|(field, _)| format!("every requested {field} is left out again")));
     let is_open = matches!(&question.statuses, Values::Only(only) if only == &[IN_PROGRESS]);
     if is_open && filter.max_duration_seconds.is_some() {
-        found.push(Contradiction::OpenWithMaximum);
+        let text = "an action in progress has no known duration yet, so it cannot match a maximum duration";
+        found.push(text.to_owned());
     }
     found
 }
 
 /// The bounds that exclude each other.
-fn of_bounds(filter: &Filter) -> Vec<Contradiction> {
+fn of_bounds(filter: &Filter) -> Vec<String> {
     let mut found = Vec::new();
+    let empty = |from, to| format!("nothing lies at {from} or later and before {to}");
     if let (Some(since), Some(until)) = (filter.since, filter.until)
         && since >= until
     {
-        found.push(Contradiction::Window { since, until });
+        found.push(empty(since, until));
     }
     match (filter.overlap, filter.since) {
-        (Some((from, to)), _) if from > to => found.push(Contradiction::Window {
-            since: from,
-            until: to,
-        }),
-        (Some((_, to)), Some(since)) if since >= to => {
-            found.push(Contradiction::Overlap { to, since });
-        }
+        (Some((from, to)), _) if from > to => found.push(empty(from, to)),
+        (Some((_, to)), Some(since)) if since >= to => found.push(format!(
+            "an action that started at {since} or later cannot overlap an interval that ends at {to}"
+        )),
         _ => {}
     }
-    if let (Some(min_seconds), Some(max_seconds)) =
-        (filter.min_duration_seconds, filter.max_duration_seconds)
-        && min_seconds > max_seconds
+    if let (Some(min), Some(max)) = (filter.min_duration_seconds, filter.max_duration_seconds)
+        && min > max
     {
-        found.push(Contradiction::Durations {
-            min_seconds,
-            max_seconds,
-        });
+        let text = |seconds| duration_text(i64::try_from(seconds).unwrap_or(i64::MAX));
+        let (min, max) = (text(min), text(max));
+        found.push(format!("nothing can take at least {min} and at most {max}"));
     }
     found
 }
@@ -458,8 +388,7 @@ mod tests {
     }
 
     fn told(filter: &Filter) -> Vec<String> {
-        let found = contradictions(filter, now());
-        found.iter().map(ToString::to_string).collect()
+        contradictions(filter, now())
     }
 
     fn time(text: &str) -> Timestamp {

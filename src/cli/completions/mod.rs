@@ -13,6 +13,7 @@ use std::slice;
 
 use archiver::config::Environment;
 use archiver::output::visible;
+use archiver::query::known::Known;
 use clap::{Command, CommandFactory};
 
 use super::exit::{Failure, Status, unless_closed};
@@ -20,7 +21,7 @@ use super::grammar::{commands, find, flags, takes_value};
 use super::help::HELP_OF_A_COMMAND;
 use super::meant::quoted;
 use super::report;
-use values::{Candidate, Place, Values};
+use values::{FILES, Place, of};
 
 /// Flags of `archiver completions`.
 #[derive(clap::Args)]
@@ -50,9 +51,6 @@ enum Shell {
     Zsh,
     Fish,
 }
-
-/// Stands for the names of files, which the shell knows itself.
-const FILES: &str = ":files";
 
 pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<Status, Failure> {
     let text = match arguments.words.as_slice() {
@@ -84,41 +82,40 @@ impl Shell {
         };
         // fish passes the quotation that is still open.
         let word = word.trim_start_matches(['\'', '"']);
-        let candidates = match candidates(before, word, environment) {
-            Values::Files => return format!("{FILES}\n"),
-            Values::Known(candidates) => candidates,
-        };
+        let candidates = candidates(before, word, environment);
+        if let [Known { value, .. }] = candidates.as_slice()
+            && value == FILES
+        {
+            return format!("{FILES}\n");
+        }
         // The part of the word that bash keeps.
         let kept = word.strip_suffix(&unescaped(replaced));
         let kept = kept.filter(|_| self == Self::Bash).map_or(0, str::len);
-        let fitting = candidates.iter().filter(|it| it.text.starts_with(word));
+        let fitting = candidates.iter().filter(|it| it.value.starts_with(word));
         // A shell would act on other texts, and they come from the network. A `!` is the user's own.
         let harmless = fitting.filter(|it| {
-            let text = it.text.replace('!', "");
-            quoted(&text) == text && !it.text[word.len()..].contains('!')
+            let text = it.value.replace('!', "");
+            quoted(&text) == text && !it.value[word.len()..].contains('!')
         });
-        let lines = harmless.map(|candidate| {
-            let line = self.line(candidate, kept);
-            let is_escaped = unescaped(replaced) != replaced;
-            if is_escaped {
-                line.replace('!', "\\!")
-            } else {
-                line
-            }
-        });
-        lines.collect()
+        let lines: String = harmless
+            .map(|candidate| self.line(candidate, kept))
+            .collect();
+        match unescaped(replaced) == replaced {
+            true => lines,
+            false => lines.replace('!', "\\!"),
+        }
     }
 
-    fn line(self, Candidate { text, about }: &Candidate, kept: usize) -> String {
+    fn line(self, Known { value, about }: &Known, kept: usize) -> String {
         let about = visible(about);
         match self {
-            Self::Bash => format!("{}\n", &text[kept..]),
-            Self::Zsh if about.is_empty() => format!("{}\n", text.replace(':', "\\:")),
+            Self::Bash => format!("{}\n", &value[kept..]),
             Self::Zsh => {
                 let about = about.replace('\\', "\\\\");
-                format!("{}:{about}\n", text.replace(':', "\\:"))
+                let between = if about.is_empty() { "" } else { ":" };
+                format!("{}{between}{about}\n", value.replace(':', "\\:"))
             }
-            Self::Fish => format!("{text}\t{about}\n"),
+            Self::Fish => format!("{value}\t{about}\n"),
         }
     }
 }
@@ -129,7 +126,7 @@ fn unescaped(text: &str) -> String {
 }
 
 /// Everything that `word` may become after the words before it.
-fn candidates(before: &[String], word: &str, environment: &Environment) -> Values {
+fn candidates(before: &[String], word: &str, environment: &Environment) -> Vec<Known> {
     let arguments: Vec<OsString> = before.iter().map(OsString::from).collect();
     let library = report::library(&arguments, environment, super::Arguments::command);
     let root = super::root(&library);
@@ -147,37 +144,34 @@ fn candidates(before: &[String], word: &str, environment: &Environment) -> Value
         environment,
         library: &library,
     };
-    let is_value = |flag: &str| takes_value(&path, flag);
-    if let Some(flag) = before.last().filter(|flag| is_value(flag)) {
-        return find(&path, flag).map_or_else(Values::none, |flag| place.values(flag, "", word));
-    }
-    if let Some((flag, value)) = word.split_once('=').filter(|(flag, _)| is_value(flag)) {
-        let flag_and_sign = &word[..=flag.len()];
-        return find(&path, flag).map_or_else(Values::none, |flag| {
-            place.values(flag, flag_and_sign, value)
-        });
+    let (flag, lead, written) = match (before.last(), word.split_once('=')) {
+        (Some(flag), _) if takes_value(&path, flag) => (flag.as_str(), "", word),
+        (_, Some((flag, value))) => (flag, &word[..=flag.len()], value),
+        _ => ("", "", ""),
+    };
+    let flag = find(&path, flag).filter(|flag| flag.get_action().takes_values());
+    if let Some(flag) = flag {
+        return place.values(flag, lead, written);
     }
     if word.starts_with('-') {
         let shown = flags(&path).filter(|flag| !flag.is_hide_set());
-        let long =
-            shown.filter_map(|flag| Some((format!("--{}", flag.get_long()?), flag.get_help())));
-        let candidates = long.map(|(text, help)| Candidate::new(text, help));
-        return Values::Known(candidates.collect());
+        let long = shown.filter_map(|flag| Some((flag.get_long()?, flag.get_help())));
+        return long
+            .map(|(name, help)| of(format!("--{name}"), help))
+            .collect();
     }
-    if let Some(argument) = place.positional() {
-        return place.values(argument, "", word);
-    }
-    match place.given() {
-        0 => below(&path),
-        _ => Values::none(),
+    match place.positional() {
+        Some(argument) => place.values(argument, "", word),
+        None if place.given() == 0 => below(&path),
+        None => Vec::new(),
     }
 }
 
 /// The commands below the last one.
-fn below(path: &[&Command]) -> Values {
+fn below(path: &[&Command]) -> Vec<Known> {
     let last = path.last().into_iter();
     let below = last.flat_map(|command| command.get_subcommands());
-    let below = below.map(|it| Candidate::new(it.get_name(), it.get_about()));
-    let help = (path.len() == 1).then(|| Candidate::new("help", Some(&HELP_OF_A_COMMAND)));
-    Values::Known(below.chain(help).collect())
+    let below = below.map(|it| of(it.get_name(), it.get_about()));
+    let help = (path.len() == 1).then(|| of("help", Some(&HELP_OF_A_COMMAND)));
+    below.chain(help).collect()
 }

@@ -13,41 +13,21 @@ use archiver::output::Format;
 use archiver::query::known::{self, Known};
 use archiver::query::report::{self, Library};
 use archiver::query::stats::{self, Dimension};
-use archiver::query::{Column, Last, SortKey, groups, timeline};
-use clap::builder::PossibleValue;
+use archiver::query::{Column, Last, STATUSES, SortKey, groups, timeline};
 use clap::{Arg, Command};
 use rusqlite::Connection;
 
 use crate::cli::grammar::{path_of, takes_value};
-use crate::cli::meant::STATUSES;
 use crate::cli::{accounts, config as config_command, droplets, report as reports, report_digest};
 
+/// Stands for the names of files, which the shell knows itself.
+pub(super) const FILES: &str = ":files";
+
 /// A text that a word may become.
-pub(super) struct Candidate {
-    pub(super) text: String,
-    pub(super) about: String,
-}
-
-impl Candidate {
-    pub(super) fn new(text: impl Into<String>, about: Option<&impl ToString>) -> Self {
-        let about = about.map(ToString::to_string).unwrap_or_default();
-        Self {
-            text: text.into(),
-            about,
-        }
-    }
-}
-
-/// The values for a place in a command line.
-pub(super) enum Values {
-    /// The names of files.
-    Files,
-    Known(Vec<Candidate>),
-}
-
-impl Values {
-    pub(super) fn none() -> Self {
-        Self::Known(Vec::new())
+pub(super) fn of(value: impl Into<String>, about: Option<&impl ToString>) -> Known {
+    Known {
+        value: value.into(),
+        about: about.map(ToString::to_string).unwrap_or_default(),
     }
 }
 
@@ -93,9 +73,9 @@ impl Place<'_> {
     }
 
     /// The values of `argument`, each behind `lead` and the values that `written` has already.
-    pub(super) fn values(&self, argument: &Arg, lead: &str, written: &str) -> Values {
+    pub(super) fn values(&self, argument: &Arg, lead: &str, written: &str) -> Vec<Known> {
         if argument.get_value_parser().type_id() == TypeId::of::<PathBuf>() {
-            return Values::Files;
+            return all(&[FILES]);
         }
         let names = argument.get_value_names().unwrap_or_default();
         let name = names.first().map_or("", |name| name.as_str());
@@ -113,16 +93,14 @@ impl Place<'_> {
             self.known((name, long), beginning)
         } else {
             let values = possible.iter();
-            let about = |value: &PossibleValue| value.get_help().map(ToString::to_string);
-            values
-                .map(|value| of(value.get_name(), &about(value).unwrap_or_default()))
-                .collect()
+            let known = values.map(|value| of(value.get_name(), value.get_help()));
+            known.collect()
         };
-        let candidates = known.into_iter().map(|Known { value, about }| Candidate {
-            text: format!("{lead}{kept}{value}"),
-            about,
+        let known = known.into_iter().map(|known| Known {
+            value: format!("{lead}{kept}{}", known.value),
+            ..known
         });
-        Values::Known(candidates.collect())
+        known.collect()
     }
 
     /// The values of an argument that its help calls `name`.
@@ -135,7 +113,7 @@ impl Place<'_> {
             ("TYPE", "resource-type") => known::resource_types(),
             ("TYPE", _) => {
                 let groups = groups().iter();
-                let groups = groups.map(|group| of(&group.to_string(), group.description));
+                let groups = groups.map(|group| of(group.to_string(), Some(&group.description)));
                 self.archived(known::types)
                     .into_iter()
                     .chain(groups)
@@ -225,12 +203,11 @@ impl Place<'_> {
         let has_archive = db.is_some() || self.environment.path("ARCHIVER_DB").is_some();
         let accounts = config.select(&names, has_archive)?;
         if accounts.is_empty() {
-            return Ok(vec![config.database(db.as_deref())?]);
+            return Ok(vec![config.database(db.as_deref())?.value]);
         }
-        let paths = accounts
-            .iter()
-            .map(|account| account.config.database(db.as_deref()));
-        paths.collect()
+        let path = |config: &Config| Ok(config.database(db.as_deref())?.value);
+        let accounts = accounts.iter();
+        accounts.map(|account| path(&account.config)).collect()
     }
 
     fn config(&self) -> Result<Config, config::Error> {
@@ -239,13 +216,9 @@ impl Place<'_> {
     }
 }
 
-fn of(value: &str, about: &str) -> Known {
-    Known {
-        value: value.to_owned(),
-        about: about.to_owned(),
-    }
-}
-
 fn all(values: &[impl AsRef<str>]) -> Vec<Known> {
-    values.iter().map(|value| of(value.as_ref(), "")).collect()
+    let values = values.iter();
+    values
+        .map(|value| of(value.as_ref(), None::<&String>))
+        .collect()
 }

@@ -244,10 +244,7 @@ pub(super) fn read_listings(connection: &Connection) -> Result<Vec<ListingStatus
             Ok::<_, rusqlite::Error>(length.map(i64::unsigned_abs))
         };
         let followed_from = length("followed_from")?;
-        first_followed = match (first_followed, followed_from) {
-            (Some(first), Some(from)) => Some(first.min(from)),
-            (first, from) => first.or(from),
-        };
+        first_followed = [first_followed, followed_from].into_iter().flatten().min();
         listings.push(ListingStatus {
             path: row.get("path")?,
             droplet_id: row.get("droplet_id")?,

@@ -65,16 +65,12 @@ impl Scope {
             Self::Account => format!("{} of the account", counted(actions, "action")),
             Self::Droplets { ids, has_tags } => {
                 let listed = listings.iter().filter(|it| it.droplet_id.is_some());
-                let droplets = if *has_tags {
-                    // Droplets that a tag chose are followed, if the token allows it.
-                    let followed = listed.clone().filter(|it| it.is_followed).count();
-                    if followed > 0 {
-                        followed
-                    } else {
-                        listed.count()
-                    }
-                } else {
-                    ids.len()
+                // Droplets that a tag chose are followed, if the token allows it.
+                let followed = listed.clone().filter(|it| it.is_followed).count();
+                let droplets = match (has_tags, followed) {
+                    (false, _) => ids.len(),
+                    (true, 0) => listed.count(),
+                    (true, followed) => followed,
                 };
                 let droplets = counted(droplets as u64, "droplet");
                 format!("{droplets}, {}", counted(actions, "action"))

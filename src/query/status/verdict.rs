@@ -131,15 +131,11 @@ impl Evidence<'_> {
         let run = if was_complete {
             self.culprit()?
         } else {
-            let Some(last) = self.runs.first() else {
-                let what = if self.actions > 0 {
-                    ONLY_IMPORTS
-                } else {
-                    NOTHING
-                };
-                return Some(format!("{what}, {SYNC}"));
-            };
-            last
+            match (self.runs.first(), self.actions) {
+                (Some(last), _) => last,
+                (None, 0) => return Some(format!("{NOTHING}, {SYNC}")),
+                (None, _) => return Some(format!("{ONLY_IMPORTS}, {SYNC}")),
+            }
         };
         let is_running = run.outcome == RunState::Running;
         // A partial sync run says what is missing.
@@ -258,21 +254,14 @@ impl Evidence<'_> {
 
     /// The result of a sync run that is not complete.
     fn told(&self, run: &Run) -> String {
-        let began = || self.ago(&run.started_at);
+        let began = |how: &str| {
+            let (began, progress) = (self.ago(&run.started_at), self.progress());
+            format!("a sync that began {began} {how}{progress}")
+        };
         match run.outcome {
             RunState::Running => format!("a sync is running{}", self.progress()),
-            RunState::Killed => {
-                format!(
-                    "a sync that began {} was killed{}",
-                    began(),
-                    self.progress()
-                )
-            }
-            RunState::Unfinished => format!(
-                "a sync that began {} has not ended, or was killed{}",
-                began(),
-                self.progress()
-            ),
+            RunState::Killed => began("was killed"),
+            RunState::Unfinished => began("has not ended, or was killed"),
             outcome => {
                 let ending = match outcome {
                     RunState::Failed => "failed",
