@@ -140,7 +140,7 @@ pub(super) async fn serve(
     let terminal = fleet.context().terminal;
     let probe: Arc<dyn exporter::Probe> = fleet.clone();
     let own = Arc::clone(fleet);
-    let pages = pages(&listen, move |uri| url::question(&own.context(), uri));
+    let pages = pages(&listen, move |uri| url::command(&own.context(), uri));
     let router = exporter::router(probe).merge(pages);
     let server = crate::cli::serve::bind(&listen, router, terminal).await;
     let server = server.map_err(|failure| Failure {

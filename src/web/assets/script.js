@@ -41,15 +41,11 @@
       this.data = data;
       this.length = data.id.length;
       for (const column of ["id", "started", "local", "took"]) this[column] = new Float64Array(this.length);
-      // Ids beyond the exact numbers of JavaScript come as texts.
-      const isExact = typeof data.id[0] === "string";
-      this.exactId = isExact ? data.id : [];
-      let [id, started, step, offset] = [0, 0, 0, 0];
+      let [started, step, offset] = [0, 0, 0];
       for (let row = 0; row < this.length; row += 1) {
         while (data.offsets[step]?.[0] <= row) offset = data.offsets[step++][1];
-        id = isExact ? Number(data.id[row]) : id + data.id[row];
         started += data.started[row] ?? 0;
-        this.id[row] = id;
+        this.id[row] = Number(data.id[row]);
         this.started[row] = data.started[row] === null ? NaN : started;
         this.local[row] = this.started[row] + offset;
         this.took[row] = data.took[row] >= 0 ? data.took[row] ?? NaN : NaN;
@@ -59,7 +55,7 @@
     }
 
     text(column, row) {
-      if (column === "id") return this.exactId[row] ?? String(this.id[row]);
+      if (column === "id") return this.data.id[row];
       if (column === "started") return Number.isNaN(this.local[row]) ? "" : clock(this.local[row]);
       if (column !== "took") return this.names[column][this.data[column][row]] ?? "";
       if (this.text("status", row) === "in-progress") return "in progress";

@@ -1,0 +1,158 @@
+//! The head of a page: its basis, its key figures, and what only a server adds.
+
+use archiver::core::time::{Timestamp, duration_text};
+use archiver::output::grouped;
+use archiver::query::{self, Filter};
+use archiver::web::{Figure, Kept, Row, Served, Window};
+
+use super::archives::Found;
+use super::{Page, with_status};
+use crate::cli::exit::Failure;
+use crate::cli::written::Written;
+
+impl Page<'_> {
+    pub(super) fn served(&self) -> Served {
+        let written = &self.context.written;
+        let json = [
+            ("actions", "query", None),
+            ("numbers by day", "stats", Some("day,type")),
+            ("droplets", "last", None),
+        ];
+        let address = |(name, command, by): (_, &str, Option<&str>)| {
+            let mut flags = written.flags.clone();
+            flags.extend(by.map(|by| ("by".to_owned(), by.to_owned())));
+            let words = vec![command.to_owned()];
+            (name, Written { words, flags }.json_address())
+        };
+        let mut json = json.map(address).to_vec();
+        json.push(("reports", "/report.json?all".to_owned()));
+        json.push(("status", "/status.json".to_owned()));
+        Served {
+            chosen: written.asked().cloned().collect(),
+            json,
+        }
+    }
+
+    pub(super) fn basis(&self) -> Vec<(&'static str, String)> {
+        let shown = |at: Timestamp| at.in_zone(self.zone).to_string();
+        let Found {
+            archives, missing, ..
+        } = &self.found;
+        let mut basis = Vec::new();
+        for archive in archives {
+            let account = archive.account.map(|account| format!("{account}: "));
+            let account = account.unwrap_or_default();
+            let verdict = &archive.status.verdict.text;
+            basis.push(("Archive", format!("{account}{verdict} (when written)")));
+        }
+        for (account, why) in missing {
+            basis.push(("Not included", format!("{account}: {why}")));
+        }
+        let fresh = archives.iter().map(|archive| {
+            let fresh_at = archive.status.verdict.fresh_at.as_deref();
+            fresh_at.and_then(|at| at.parse::<Timestamp>().ok())
+        });
+        // Without any for one account, there is none for all.
+        let fresh = fresh.min().flatten().map_or("never".to_owned(), shown);
+        let window = format!(
+            "{} to {}",
+            shown(self.window.since),
+            shown(self.window.until)
+        );
+        basis.extend([
+            ("Last complete sync", fresh),
+            ("Window", window),
+            ("Time zone", self.zone.to_string()),
+        ]);
+        let chosen = self.context.written.filters();
+        if !chosen.is_empty() {
+            basis.push(("Filters", chosen));
+        }
+        if !is_about_droplets(&self.filter) {
+            let text =
+                "droplets, downtime, uptime and reports, which are about all actions of a droplet";
+            basis.push(("Not filtered", text.to_owned()));
+        }
+        basis.push(("Written", shown(self.now)));
+        basis
+    }
+
+    pub(super) fn figures(
+        &self,
+        by_day: &Kept,
+        lives: &Kept,
+        downtime: &Kept,
+    ) -> Result<Vec<Figure>, Failure> {
+        let Window { since, until, .. } = self.window;
+        let is_alive = |life: &Row<'_>| {
+            self.is_in_window(*life)
+                && life.time("gone_at").is_none_or(|at| at >= until)
+                && life.text("state") != Some("unlisted")
+        };
+        let is_destroyed = |life: &Row<'_>| {
+            life.text("state") == Some("gone")
+                && (life.time("gone_at")).is_none_or(|at| at >= since && at < until)
+        };
+        let number = |is_counted: &dyn Fn(&Row<'_>) -> bool| {
+            grouped(lives.rows().filter(is_counted).count() as u64)
+        };
+        let (actions, failures) = (by_day.sum("count"), by_day.sum("errored"));
+        let rate = (actions > 0).then(|| {
+            let tenths = (failures * 2_000 / actions).div_ceil(2);
+            format!("{}.{} %", tenths / 10, tenths % 10)
+        });
+        let text = |seconds: u64| duration_text(i64::try_from(seconds).unwrap_or(i64::MAX));
+        let off = downtime.sum("downtime_seconds");
+        let estimated = downtime.rows().filter(|row| row.is_estimate());
+        let estimated: u64 = estimated.map(|row| row.count("downtime_seconds")).sum();
+        let estimate = (estimated > 0).then(|| format!("{} of it estimated", text(estimated)));
+        let figure = |name, label, value, note| Figure {
+            name,
+            label,
+            value,
+            note,
+        };
+        let (living, destroyed) = (number(&is_alive), number(&is_destroyed));
+        let open = grouped(self.open_actions()?);
+        Ok(vec![
+            figure("actions", "Actions", grouped(actions), None),
+            figure("failures", "Failures", grouped(failures), rate),
+            figure("droplets", "Living droplets", living, None),
+            figure("destroyed", "Destroyed droplets", destroyed, None),
+            figure("downtime", "Downtime", text(off), estimate),
+            figure("in-progress", "In progress", open, None),
+        ])
+    }
+
+    fn open_actions(&self) -> Result<u64, Failure> {
+        let Some(open) = with_status(&self.filter, "in-progress") else {
+            return Ok(0);
+        };
+        let counts = self.each().map(|archive| {
+            let open = archive.known(&open);
+            query::count(&archive.connection, &open, self.now)
+        });
+        Ok(counts.sum::<Result<u64, _>>()?)
+    }
+}
+
+/// False for a filter that has conditions on actions, other than their time.
+fn is_about_droplets(filter: &Filter) -> bool {
+    let Filter {
+        since,
+        until,
+        overlap,
+        gone,
+        ..
+    } = *filter;
+    let about_droplets = Filter {
+        droplets: filter.droplets.clone(),
+        tags: filter.tags.clone(),
+        since,
+        until,
+        overlap,
+        gone,
+        ..Filter::default()
+    };
+    *filter == about_droplets
+}
