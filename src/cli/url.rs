@@ -78,7 +78,13 @@ fn arguments(context: &Context, uri: &Uri) -> Result<Vec<OsString>, Refusal> {
     let name = segments.next().ok_or_else(nowhere)??;
     let (name, format) = match name.as_str() {
         "" if uri.path() == "/" => (PAGE, "-"),
-        name => (known(name).ok_or_else(nowhere)?, format),
+        name => (
+            *COMMANDS
+                .iter()
+                .find(|it| **it == name)
+                .ok_or_else(nowhere)?,
+            format,
+        ),
     };
     let mut words = surroundings(context)?;
     words.push(name.into());
@@ -113,10 +119,6 @@ fn arguments(context: &Context, uri: &Uri) -> Result<Vec<OsString>, Refusal> {
 
 fn root_command() -> Command {
     super::Arguments::command()
-}
-
-fn known(name: &str) -> Option<&'static str> {
-    COMMANDS.into_iter().find(|known| *known == name)
 }
 
 fn nowhere() -> Refusal {

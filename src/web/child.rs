@@ -31,10 +31,8 @@ pub(super) struct Turns {
 
 impl Turns {
     pub(super) fn new() -> Self {
-        Self {
-            all: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
-            running: Arc::new(Semaphore::new(AT_ONCE)),
-        }
+        let [all, running] = [AT_ONCE + WAITING, AT_ONCE].map(|it| Arc::new(Semaphore::new(it)));
+        Self { all, running }
     }
 }
 
@@ -48,14 +46,6 @@ pub(super) struct Running {
     turn: [OwnedSemaphorePermit; 2],
 }
 
-/// The end of a command.
-pub(super) struct Ended {
-    /// The exit status; `None` after a signal.
-    pub(super) status: Option<i32>,
-    /// All that it wrote to stderr.
-    pub(super) messages: String,
-}
-
 impl Running {
     /// Waits for a turn, and starts the command.
     pub(super) async fn start(
@@ -63,9 +53,13 @@ impl Running {
         turns: &Turns,
     ) -> Result<Self, Refusal> {
         let place = Arc::clone(&turns.all).try_acquire_owned();
-        let place = place.map_err(|_| busy())?;
+        let place = place.map_err(|_| {
+            let text = "too many answers are under way";
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text)
+                .with_hint("try again in a few seconds")
+        })?;
         let turn = Arc::clone(&turns.running).acquire_owned().await;
-        let turn = turn.map_err(|_| busy())?;
+        let turn = turn.map_err(|closed| cannot_run(io::Error::other(closed)))?;
         let mut child = Command::from(command)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -98,15 +92,13 @@ impl Running {
         self.turn[0].semaphore().available_permits() < WAITING
     }
 
-    /// Waits for the end of the command.
-    pub(super) async fn end(mut self) -> Result<Ended, Refusal> {
+    /// Waits for the end of the command: its exit status, `None` after a signal, and all that it wrote to stderr.
+    pub(super) async fn end(mut self) -> Result<(Option<i32>, String), Refusal> {
         let status = in_time(&mut self.left, self.child.wait()).await?;
         let messages = async { self.messages.await.map_err(io::Error::other) };
         let messages = in_time(&mut self.left, messages).await?;
-        Ok(Ended {
-            status: status.code(),
-            messages: String::from_utf8_lossy(&messages).into_owned(),
-        })
+        let messages = String::from_utf8_lossy(&messages).into_owned();
+        Ok((status.code(), messages))
     }
 }
 
@@ -136,14 +128,6 @@ async fn in_time<T>(
             .with_hint("ask for less, end a program that keeps the archive locked, or ask on the command line, which waits longer")
     })?
     .map_err(cannot_run)
-}
-
-fn busy() -> Refusal {
-    Refusal::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "too many answers are under way",
-    )
-    .with_hint("try again in a few seconds")
 }
 
 fn cannot_run(error: io::Error) -> Refusal {
@@ -177,8 +161,8 @@ mod tests {
         let mut running = Running::start(shell(script), &Turns::new()).await.unwrap();
         assert_eq!(running.portion().await.unwrap(), "answer\n");
         assert!(running.portion().await.unwrap().is_empty());
-        let ended = running.end().await.unwrap();
-        assert_eq!(ended.status, Some(3));
-        assert_eq!(ended.messages.len() as u64, MOST_MESSAGES);
+        let (status, messages) = running.end().await.unwrap();
+        assert_eq!(status, Some(3));
+        assert_eq!(messages.len() as u64, MOST_MESSAGES);
     }
 }

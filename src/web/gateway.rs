@@ -4,7 +4,7 @@
 //! `HEAD` for a browser that asked this very host, so that no page of another site can read the archive.
 
 use super::address::ListenAddress;
-use super::child::{Ended, Running, Turns};
+use super::child::{Running, Turns};
 use super::document::document;
 use super::memory::{Answer, Memory};
 use super::refusal::Refusal;
@@ -144,10 +144,10 @@ impl Gateway {
         while begun.len() < format.most_at_once() {
             let portion = running.portion().await?;
             if portion.is_empty() {
-                let ended = running.end().await?;
+                let (status, messages) = running.end().await?;
                 let answer = Answer {
-                    status: verdict(&ended)?,
-                    text: format.with_messages(begun, &ended.messages).into(),
+                    status: verdict(status, &messages)?,
+                    text: format.with_messages(begun, &messages).into(),
                 };
                 self.memory.keep(address, asked_at, &answer);
                 return Ok(format.response(answer));
@@ -173,8 +173,8 @@ async fn hand_on(begun: Bytes, mut running: Running, format: Format, sender: &Se
             room(sender, &running).await?.send(Ok(portion));
             portion = running.portion().await?;
         }
-        let ended = running.end().await?;
-        verdict(&ended).map(|_| format.with_messages(Vec::new(), &ended.messages))
+        let (status, messages) = running.end().await?;
+        verdict(status, &messages).map(|_| format.with_messages(Vec::new(), &messages))
     };
     let last = rest.await.map(Bytes::from);
     let last = last.map_err(|refusal| io::Error::other(refusal.message));
@@ -213,17 +213,17 @@ impl hyper::body::Body for Portions {
 }
 
 /// The exit status, or the refusal that it stands for. `archiver --help` lists them.
-fn verdict(ended: &Ended) -> Result<i32, Refusal> {
-    let status = match ended.status {
+fn verdict(status: Option<i32>, messages: &str) -> Result<i32, Refusal> {
+    let status = match status {
         Some(status @ (0 | 3 | 10)) => return Ok(status),
         Some(2) => StatusCode::BAD_REQUEST,
         Some(5 | 6) => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    let said = format!("\n{}", ended.messages);
+    let said = format!("\n{messages}");
     let error = said.rsplit_once("\nerror: ").map(|(_, error)| error.trim());
     // Each of several accounts has its own error.
-    let error = error.unwrap_or(match ended.messages.trim() {
+    let error = error.unwrap_or(match messages.trim() {
         "" => "the command failed without a message",
         messages => messages,
     });

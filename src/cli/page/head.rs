@@ -8,28 +8,21 @@ use archiver::web::{Figure, Kept, Row, Served, Window};
 use super::archives::Found;
 use super::{Page, with_status};
 use crate::cli::exit::Failure;
-use crate::cli::written::Written;
 
 impl Page<'_> {
     pub(super) fn served(&self) -> Served {
         let written = &self.context.written;
-        let json = [
-            ("actions", "query", None),
-            ("numbers by day", "stats", Some("day,type")),
-            ("droplets", "last", None),
-        ];
-        let address = |(name, command, by): (_, &str, Option<&str>)| {
-            let mut flags = written.flags.clone();
-            flags.extend(by.map(|by| ("by".to_owned(), by.to_owned())));
-            let words = vec![command.to_owned()];
-            (name, Written { words, flags }.json_address())
-        };
-        let mut json = json.map(address).to_vec();
-        json.push(("reports", "/report.json?all".to_owned()));
-        json.push(("status", "/status.json".to_owned()));
+        let page = written.json_address();
+        let address = |command: &str| page.replacen("/page", command, 1);
         Served {
             chosen: written.asked().cloned().collect(),
-            json,
+            json: vec![
+                ("actions", address("/query")),
+                ("numbers by day", address("/stats") + "&by=day,type"),
+                ("droplets", address("/last")),
+                ("reports", "/report.json?all".to_owned()),
+                ("status", "/status.json".to_owned()),
+            ],
         }
     }
 
@@ -83,19 +76,6 @@ impl Page<'_> {
         lives: &Kept,
         downtime: &Kept,
     ) -> Result<Vec<Figure>, Failure> {
-        let Window { since, until, .. } = self.window;
-        let is_alive = |life: &Row<'_>| {
-            self.is_in_window(*life)
-                && life.time("gone_at").is_none_or(|at| at >= until)
-                && life.text("state") != Some("unlisted")
-        };
-        let is_destroyed = |life: &Row<'_>| {
-            life.text("state") == Some("gone")
-                && (life.time("gone_at")).is_none_or(|at| at >= since && at < until)
-        };
-        let number = |is_counted: &dyn Fn(&Row<'_>) -> bool| {
-            grouped(lives.rows().filter(is_counted).count() as u64)
-        };
         let (actions, failures) = (by_day.sum("count"), by_day.sum("errored"));
         let rate = (actions > 0).then(|| {
             let tenths = (failures * 2_000 / actions).div_ceil(2);
@@ -112,16 +92,35 @@ impl Page<'_> {
             value,
             note,
         };
-        let (living, destroyed) = (number(&is_alive), number(&is_destroyed));
+        let (living, destroyed) = self.droplets(lives);
         let open = grouped(self.open_actions()?);
         Ok(vec![
             figure("actions", "Actions", grouped(actions), None),
             figure("failures", "Failures", grouped(failures), rate),
-            figure("droplets", "Living droplets", living, None),
-            figure("destroyed", "Destroyed droplets", destroyed, None),
+            figure("droplets", "Living droplets", grouped(living), None),
+            figure("destroyed", "Destroyed droplets", grouped(destroyed), None),
             figure("downtime", "Downtime", text(off), estimate),
             figure("in-progress", "In progress", open, None),
         ])
+    }
+
+    /// The numbers of droplets that live at the end of the window, and that were destroyed in it.
+    fn droplets(&self, lives: &Kept) -> (u64, u64) {
+        let Window { since, until, .. } = self.window;
+        let is_alive = |life: &Row<'_>| {
+            let gone_at = life.time("gone_at");
+            let is_listed = life.text("state") != Some("unlisted");
+            is_listed && self.is_in_window(*life) && gone_at.is_none_or(|at| at >= until)
+        };
+        let is_destroyed = |life: &Row<'_>| {
+            let gone_at = life.time("gone_at");
+            life.text("state") == Some("gone") && gone_at.is_none_or(|at| at >= since && at < until)
+        };
+        let (living, destroyed) = (
+            lives.rows().filter(is_alive),
+            lives.rows().filter(is_destroyed),
+        );
+        (living.count() as u64, destroyed.count() as u64)
     }
 
     fn open_actions(&self) -> Result<u64, Failure> {

@@ -51,14 +51,10 @@ impl<'a> Action<'a> {
     }
 }
 
-/// The data of the script. The names of a column are listed once, and its cells are their places.
+/// The data of the script: a list for each column.
 #[derive(Default, Serialize)]
 struct Data<'a> {
     zone: String,
-    types: Names<&'a str>,
-    statuses: Names<&'a str>,
-    regions: Names<&'a str>,
-    resources: Names<Resource<'a>>,
     /// The rows from which on the zone has another offset.
     offsets: Vec<(usize, i32)>,
     /// Texts, because JavaScript has no exact number for a large one.
@@ -66,27 +62,30 @@ struct Data<'a> {
     /// The seconds since the row before.
     started: Vec<Option<i64>>,
     took: Vec<Option<i64>>,
-    r#type: Vec<Option<usize>>,
-    status: Vec<Option<usize>>,
-    region: Vec<Option<usize>>,
-    resource: Vec<Option<usize>>,
+    r#type: Names<&'a str>,
+    status: Names<&'a str>,
+    region: Names<&'a str>,
+    resource: Names<Resource<'a>>,
 }
 
-/// Each name once, in the order of its first row.
+/// A column of names: each name once, in the order of its first row, and its place there for each row.
 #[derive(Default, Serialize)]
-#[serde(transparent)]
 struct Names<T> {
-    list: Vec<T>,
+    names: Vec<T>,
+    rows: Vec<Option<usize>>,
     #[serde(skip)]
     places: HashMap<T, usize>,
 }
 
 impl<T: Copy + Eq + Hash> Names<T> {
-    fn place(&mut self, name: T) -> usize {
-        *self.places.entry(name).or_insert_with(|| {
-            self.list.push(name);
-            self.list.len() - 1
-        })
+    fn push(&mut self, name: Option<T>) {
+        let place = name.map(|name| {
+            *self.places.entry(name).or_insert_with(|| {
+                self.names.push(name);
+                self.names.len() - 1
+            })
+        });
+        self.rows.push(place);
     }
 }
 
@@ -100,7 +99,7 @@ impl<'a> Data<'a> {
         for action in rows.rows().map(Action::of) {
             if let Some(started) = action.started {
                 let offset = zone.offset_seconds_at(started);
-                if data.offsets.last().map(|(_, offset)| *offset) != Some(offset) {
+                if data.offsets.last().is_none_or(|(_, last)| *last != offset) {
                     data.offsets.push((data.id.len(), offset));
                 }
             }
@@ -109,15 +108,12 @@ impl<'a> Data<'a> {
             last = seconds.unwrap_or(last);
             data.id.push(action.id.to_string());
             data.took.push(action.took);
-            let (types, statuses, regions) =
-                (&mut data.types, &mut data.statuses, &mut data.regions);
-            data.r#type.push(action.kind.map(|it| types.place(it)));
-            data.status.push(action.status.map(|it| statuses.place(it)));
-            data.region.push(action.region.map(|it| regions.place(it)));
+            data.r#type.push(action.kind);
+            data.status.push(action.status);
+            data.region.push(action.region);
             let (_, kind, id) = action.resource;
             let is_known = kind.is_some() || id.is_some();
-            let place = is_known.then(|| data.resources.place(action.resource));
-            data.resource.push(place);
+            data.resource.push(is_known.then_some(action.resource));
         }
         data
     }

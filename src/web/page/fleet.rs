@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use maud::{Markup, html};
 
 use super::{BACKUPS, Window, as_table, day_text, key, linked, plural};
-use crate::core::time::{Timestamp, duration_text};
+use crate::core::time::{CalendarUnit, Timestamp, duration_text};
 use crate::web::kept::{DropletKey, Kept};
 
 /// The width of a lane in its own unit. The height is 24.
@@ -141,15 +141,22 @@ fn legend() -> Markup {
     }
 }
 
-/// The start of each year, or of each month of a short window.
+/// The starts of days, months or years, of as many as have room.
 fn axis(window: &Window) -> Markup {
     let is_long = window.seconds() > 3 * 365 * 86_400;
-    let ticks = window.ticks(if is_long { 12 } else { 14 });
+    let most = if is_long { 12 } else { 14 };
+    let units = [CalendarUnit::Day, CalendarUnit::Month, CalendarUnit::Year];
+    let periods = units.map(|unit| {
+        let mut periods = unit.between(window.since, window.until, &window.zone);
+        periods.retain(|(_, start, _)| *start >= window.since);
+        periods
+    });
+    let periods = periods.into_iter().find(|it| it.len() <= most);
     html! {
         div #fleet-axis aria-hidden="true" {
             svg {
-                @for (label, at) in ticks {
-                    text x=(format!("{:.2}%", window.share(at) * 100.0)) y="12" { (label) }
+                @for (label, start, _) in periods.unwrap_or_default() {
+                    text x=(format!("{}%", x(start, window) * 100 / WIDTH)) y="12" { (label) }
                 }
             }
         }
@@ -164,10 +171,14 @@ fn x(at: Timestamp, window: &Window) -> i64 {
 
 impl Events<'_> {
     fn drawn(&self, window: &Window, is_linked: bool) -> Markup {
-        let Lane { droplet, name, .. } = self.lane;
-        let address = is_linked.then(|| format!("/timeline/{}", droplet.1));
+        let Lane {
+            droplet: (_, id),
+            name,
+            ..
+        } = self.lane;
+        let address = is_linked.then(|| format!("/timeline/{id}"));
         html! {
-            div .lane tabindex="0" role="group" data-droplet=(droplet.1) aria-label=(self.in_words(window)) {
+            div .lane tabindex="0" role="group" data-droplet=(id) aria-label=(self.in_words(window)) {
                 span .lane-name title=(name) { (linked(address, html! { bdi { (name) } })) }
                 svg .life viewBox=(format!("0 0 {WIDTH} 24")) preserveAspectRatio="none" aria-hidden="true" {
                     (self.life(window))

@@ -175,27 +175,4 @@ impl Window {
     fn seconds(&self) -> i64 {
         self.until.epoch_seconds() - self.since.epoch_seconds()
     }
-
-    /// The place of an instant: 0 at the start, 1 at the end.
-    fn share(&self, at: Timestamp) -> f64 {
-        let seconds = |number: i64| f64::from(i32::try_from(number / 60).unwrap_or(i32::MAX));
-        let offset = at.epoch_seconds() - self.since.epoch_seconds();
-        seconds(offset) / seconds(self.seconds()).max(1.0)
-    }
-
-    /// At most `most` starts of years, months or days, with their names.
-    fn ticks(&self, most: usize) -> Vec<(String, Timestamp)> {
-        let units = [CalendarUnit::Day, CalendarUnit::Month, CalendarUnit::Year];
-        let starts = |unit: CalendarUnit| {
-            let periods = unit.between(self.since, self.until, &self.zone);
-            let inside = periods
-                .into_iter()
-                .filter(|(_, start, _)| *start >= self.since);
-            inside
-                .map(|(name, start, _)| (name, start))
-                .collect::<Vec<_>>()
-        };
-        let few = |ticks: &Vec<_>| ticks.len() <= most;
-        units.into_iter().map(starts).find(few).unwrap_or_default()
-    }
 }

@@ -10,7 +10,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -95,17 +95,6 @@ impl Activity {
             sleep_until(end).await;
         }
     }
-
-    /// Notes whether a write was taken.
-    fn note<T>(&self, written: Poll<T>) -> Poll<T> {
-        let mut state = lock(&self.0);
-        if written.is_pending() {
-            state.unread_since.get_or_insert_with(Instant::now);
-        } else {
-            state.unread_since = None;
-        }
-        written
-    }
 }
 
 /// An answer under way, until this is dropped.
@@ -142,20 +131,14 @@ impl AsyncWrite for Watched {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.activity.note(written)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        parts: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
-        self.activity.note(written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        let mut state = lock(&self.activity.0);
+        // A write that waits since earlier stays so.
+        state.unread_since = match written.is_pending() {
+            true => state.unread_since.or_else(|| Some(Instant::now())),
+            false => None,
+        };
+        drop(state);
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
