@@ -7,8 +7,8 @@ use std::io;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, copy, sink};
-use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
@@ -20,8 +20,6 @@ const WAITING: usize = 32;
 /// The time that the server waits for a command. The time in which its reader is slow does not count.
 const LONGEST: Duration = Duration::from_secs(30);
 const PORTION: usize = 64 << 10;
-/// The length of the messages that are kept.
-const MOST_MESSAGES: u64 = 64 << 10;
 
 /// The commands that run, and those that wait.
 pub(super) struct Turns {
@@ -40,7 +38,7 @@ impl Turns {
 pub(super) struct Running {
     child: Child,
     stdout: ChildStdout,
-    messages: JoinHandle<Vec<u8>>,
+    messages: JoinHandle<io::Result<Vec<u8>>>,
     /// The time that is left to wait.
     left: Duration,
     turn: [OwnedSemaphorePermit; 2],
@@ -67,13 +65,17 @@ impl Running {
             .kill_on_drop(true)
             .spawn()
             .map_err(cannot_run)?;
-        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        let (Some(stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(cannot_run(io::ErrorKind::BrokenPipe.into()));
         };
+        let messages = tokio::spawn(async move {
+            let mut messages = Vec::new();
+            stderr.read_to_end(&mut messages).await.map(|_| messages)
+        });
         Ok(Self {
             child,
             stdout,
-            messages: tokio::spawn(messages(stderr)),
+            messages,
             left: LONGEST,
             turn: [place, turn],
         })
@@ -95,23 +97,11 @@ impl Running {
     /// Waits for the end of the command: its exit status, `None` after a signal, and all that it wrote to stderr.
     pub(super) async fn end(mut self) -> Result<(Option<i32>, String), Refusal> {
         let status = in_time(&mut self.left, self.child.wait()).await?;
-        let messages = async { self.messages.await.map_err(io::Error::other) };
+        let messages = async { self.messages.await.map_err(io::Error::other)? };
         let messages = in_time(&mut self.left, messages).await?;
         let messages = String::from_utf8_lossy(&messages).into_owned();
         Ok((status.code(), messages))
     }
-}
-
-/// Reads all messages, and keeps the first ones.
-async fn messages(mut stderr: ChildStderr) -> Vec<u8> {
-    let mut messages = Vec::new();
-    // An error is the end of the command, which tells more.
-    let _ = (&mut stderr)
-        .take(MOST_MESSAGES)
-        .read_to_end(&mut messages)
-        .await;
-    let _ = copy(&mut stderr, &mut sink()).await;
-    messages
 }
 
 /// Waits for a step of the command, within the time that is left.
@@ -156,13 +146,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn messages_without_end_block_no_answer() {
+    async fn many_messages_block_no_answer() {
         let script = "yes | head -c 1000000 >&2; echo answer; exit 3";
         let mut running = Running::start(shell(script), &Turns::new()).await.unwrap();
         assert_eq!(running.portion().await.unwrap(), "answer\n");
         assert!(running.portion().await.unwrap().is_empty());
         let (status, messages) = running.end().await.unwrap();
         assert_eq!(status, Some(3));
-        assert_eq!(messages.len() as u64, MOST_MESSAGES);
+        assert_eq!(messages.len(), 1_000_000);
     }
 }

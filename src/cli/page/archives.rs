@@ -1,5 +1,7 @@
 //! The archives of a page, and the questions to all of them. Their answers become one.
 
+use std::collections::BTreeMap;
+
 use archiver::archive::LockState;
 use archiver::core::account::AccountName;
 use archiver::core::model::DropletId;
@@ -144,16 +146,14 @@ impl Page<'_> {
         let mut all: Option<Counts> = None;
         for archive in self.each() {
             let filter = archive.known(filter);
-            let counts = Counts::read(&archive.connection, &filter, self.now, &question)?;
-            match &mut all {
-                Some(all) => all.add(counts),
-                None => all = Some(counts),
+            let mut counts = Counts::read(&archive.connection, &filter, self.now, &question)?;
+            if let Some(others) = all {
+                counts.add(others);
             }
+            all = Some(counts);
         }
         let mut kept = Kept::default();
-        if let Some(all) = all {
-            all.write(&question, &mut kept)?;
-        }
+        all.map_or(Ok(()), |all| all.write(&question, &mut kept))?;
         Ok(kept)
     }
 
@@ -171,15 +171,15 @@ impl Page<'_> {
             if droplets.as_ref().is_some_and(Vec::is_empty) {
                 continue;
             }
-            let since = since.map(|since| ("since", since.to_string()));
-            let until = since
-                .as_ref()
-                .map(|_| ("until", self.window.until.to_string()));
-            let droplets = droplets.map(|ids| ("droplet", report_digest::ids_text(&ids)));
-            let written = [since, until, droplets].into_iter().flatten();
-            let written = written
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect();
+            let mut written = BTreeMap::new();
+            let mut set = |name: &str, value| written.insert(name.to_owned(), value);
+            if let Some(since) = since {
+                set("since", since.to_string());
+                set("until", self.window.until.to_string());
+            }
+            if let Some(droplets) = droplets {
+                set("droplet", report_digest::ids_text(&droplets));
+            }
             let connection = &archive.connection;
             let context = report::Context {
                 connection,

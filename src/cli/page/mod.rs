@@ -213,10 +213,10 @@ fn window(
     now: Timestamp,
     zone: &Zone,
 ) -> Result<Window, Failure> {
-    let (since, until) = match filter.overlap {
-        Some((since, until)) => (Some(since), Some(until)),
-        None => (filter.since, filter.until),
-    };
+    let overlap = filter.overlap;
+    let (since, until) = overlap.map_or((filter.since, filter.until), |(since, until)| {
+        (Some(since), Some(until))
+    });
     let is_over = |until: &Timestamp| *until <= now || since.is_some_and(|since| since >= now);
     let until = until.filter(is_over).unwrap_or(now);
     let earliest = until.saturating_add_seconds(-MOST_YEARS * YEAR_SECONDS);

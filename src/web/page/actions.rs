@@ -20,37 +20,6 @@ const STATIC: usize = 500;
 /// The name, type and id of a resource.
 type Resource<'a> = (Option<&'a str>, Option<&'a str>, Option<i64>);
 
-/// A row of the answer.
-struct Action<'a> {
-    id: i64,
-    started: Option<Timestamp>,
-    took: Option<i64>,
-    kind: Option<&'a str>,
-    status: Option<&'a str>,
-    region: Option<&'a str>,
-    resource: Resource<'a>,
-}
-
-impl<'a> Action<'a> {
-    fn of(row: Row<'a>) -> Self {
-        let (started, completed) = (row.time("started_at"), row.time("completed_at"));
-        let took = |(from, to): (Timestamp, Timestamp)| to.epoch_seconds() - from.epoch_seconds();
-        Self {
-            id: row.integer("id").unwrap_or(0),
-            started,
-            took: started.zip(completed).map(took),
-            kind: row.text("type"),
-            status: row.text("status"),
-            region: row.text("region_slug"),
-            resource: (
-                row.text("droplet_name"),
-                row.text("resource_type"),
-                row.integer("resource_id"),
-            ),
-        }
-    }
-}
-
 /// The data of the script: a list for each column.
 #[derive(Default, Serialize)]
 struct Data<'a> {
@@ -96,24 +65,23 @@ impl<'a> Data<'a> {
             ..Self::default()
         };
         let mut last = 0;
-        for action in rows.rows().map(Action::of) {
-            if let Some(started) = action.started {
+        for row in rows.rows() {
+            let started = row.time("started_at");
+            if let Some(started) = started {
                 let offset = zone.offset_seconds_at(started);
                 if data.offsets.last().is_none_or(|(_, last)| *last != offset) {
                     data.offsets.push((data.id.len(), offset));
                 }
             }
-            let seconds = action.started.map(Timestamp::epoch_seconds);
+            let seconds = started.map(Timestamp::epoch_seconds);
             data.started.push(seconds.map(|seconds| seconds - last));
             last = seconds.unwrap_or(last);
-            data.id.push(action.id.to_string());
-            data.took.push(action.took);
-            data.r#type.push(action.kind);
-            data.status.push(action.status);
-            data.region.push(action.region);
-            let (_, kind, id) = action.resource;
-            let is_known = kind.is_some() || id.is_some();
-            data.resource.push(is_known.then_some(action.resource));
+            data.id.push(id(row));
+            data.took.push(took(row));
+            data.r#type.push(row.text("type"));
+            data.status.push(row.text("status"));
+            data.region.push(row.text("region_slug"));
+            data.resource.push(resource(row));
         }
         data
     }
@@ -146,7 +114,7 @@ pub(super) fn actions(rows: &Kept, all: u64, zone: &Zone, is_linked: bool) -> Ma
                         th scope="col" data-column=(index) { (title) }
                     }
                 } }
-                tbody { @for row in rows.rows().take(STATIC) { (line(&Action::of(row), zone, is_linked)) } }
+                tbody { @for row in rows.rows().take(STATIC) { (line(row, zone, is_linked)) } }
             }
         }
         script type="application/json" #rows { (PreEscaped(Data::new(rows, zone).json())) }
@@ -168,27 +136,43 @@ fn filters() -> Markup {
     }
 }
 
-fn line(action: &Action<'_>, zone: &Zone, is_linked: bool) -> Markup {
-    let status = action.status.unwrap_or("");
-    let class = match status {
-        "errored" | "completed" | "in-progress" => status,
+fn id(row: Row<'_>) -> String {
+    row.integer("id").unwrap_or(0).to_string()
+}
+
+/// In seconds.
+fn took(row: Row<'_>) -> Option<i64> {
+    let end = row.time("completed_at")?.epoch_seconds();
+    Some(end - row.time("started_at")?.epoch_seconds())
+}
+
+fn resource(row: Row<'_>) -> Option<Resource<'_>> {
+    let (kind, id) = (row.text("resource_type"), row.integer("resource_id"));
+    (kind.is_some() || id.is_some()).then(|| (row.text("droplet_name"), kind, id))
+}
+
+fn line(row: Row<'_>, zone: &Zone, is_linked: bool) -> Markup {
+    let text = |column| row.text(column).unwrap_or("");
+    let class = match text("status") {
+        status @ ("errored" | "completed" | "in-progress") => status,
         _ => "other",
     };
-    let took = match action.took {
-        _ if status == "in-progress" => "in progress".to_owned(),
+    let took = match took(row) {
+        _ if class == "in-progress" => "in progress".to_owned(),
         Some(seconds @ 0..) => duration_text(seconds),
         _ => String::new(),
     };
-    let (id, started) = (action.id, action.started);
+    let address = is_linked.then(|| format!("/show/{}", id(row)));
+    let started = row.time("started_at").map(|at| clock(at, zone));
     html! {
         tr {
-            td { (linked(is_linked.then(|| format!("/show/{id}")), html! { (id) })) }
-            td { (started.map_or_else(String::new, |at| clock(at, zone))) }
-            td { bdi { (action.kind.unwrap_or("")) } }
-            td class={ "status " (class) } { bdi { (status) } }
+            td { (linked(address, html! { (id(row)) })) }
+            td { (started.unwrap_or_default()) }
+            td { bdi { (text("type")) } }
+            td class={ "status " (class) } { bdi { (text("status")) } }
             td { (took) }
-            td { (resource(action.resource, is_linked)) }
-            td { bdi { (action.region.unwrap_or("")) } }
+            td { @if let Some(resource) = resource(row) { (resource_cell(resource, is_linked)) } }
+            td { bdi { (text("region_slug")) } }
         }
     }
 }
@@ -199,7 +183,7 @@ fn clock(at: Timestamp, zone: &Zone) -> String {
     text.get(..19).unwrap_or(&text).replacen('T', " ", 1)
 }
 
-fn resource((name, kind, id): Resource<'_>, is_linked: bool) -> Markup {
+fn resource_cell((name, kind, id): Resource<'_>, is_linked: bool) -> Markup {
     let id = id.map_or_else(String::new, |id| id.to_string());
     let text = match (name, kind) {
         (Some(name), _) => name.to_owned(),

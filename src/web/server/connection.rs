@@ -15,8 +15,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncWrite, join};
 use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::time::{Instant, sleep_until};
 
 /// Answers the requests of one connection. Ignores its errors, which concern only the client.
@@ -32,7 +33,8 @@ pub(super) async fn serve(limits: Limits, stream: TcpStream, router: Router, act
             answer.await.map(|it| it.map(|body| body.map_frame(held)))
         }
     });
-    let stream = Watched {
+    let (reader, stream) = stream.into_split();
+    let writer = Watched {
         stream,
         activity: activity.clone(),
     };
@@ -40,7 +42,7 @@ pub(super) async fn serve(limits: Limits, stream: TcpStream, router: Router, act
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_within)
         .max_buf_size(MOST_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(join(reader, writer)), service);
     tokio::select! {
         _ = connection => {}
         () = activity.unread_for(limits.unread_within) => {}
@@ -108,20 +110,10 @@ impl Drop for UnderWay {
     }
 }
 
-/// A stream that notes whether its client reads.
+/// The writing half of a stream, which notes whether its client reads.
 struct Watched {
-    stream: TcpStream,
+    stream: OwnedWriteHalf,
     activity: Activity,
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
 }
 
 impl AsyncWrite for Watched {
