@@ -76,15 +76,10 @@ fn arguments(context: &Context, uri: &Uri) -> Result<Vec<OsString>, Refusal> {
     };
     let mut segments = path.split('/').skip(1).map(decoded);
     let name = segments.next().ok_or_else(nowhere)??;
-    let (name, format) = match name.as_str() {
-        "" if uri.path() == "/" => (PAGE, "-"),
-        name => (
-            *COMMANDS
-                .iter()
-                .find(|it| **it == name)
-                .ok_or_else(nowhere)?,
-            format,
-        ),
+    let known = COMMANDS.into_iter().find(|known| *known == name);
+    let (name, format) = match known {
+        None if uri.path() == "/" => (PAGE, "-"),
+        known => (known.ok_or_else(nowhere)?, format),
     };
     let mut words = surroundings(context)?;
     words.push(name.into());

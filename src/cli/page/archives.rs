@@ -101,14 +101,6 @@ impl Found {
     }
 }
 
-/// False for a mistake in the question.
-fn is_of_archive(failure: &Failure) -> bool {
-    !matches!(
-        failure.status,
-        Status::Usage | Status::Unknown | Status::Partial
-    )
-}
-
 impl Page<'_> {
     /// The archives, each when it is asked.
     pub(super) fn each(&self) -> impl Iterator<Item = &Archive> {
@@ -122,7 +114,9 @@ impl Page<'_> {
     ///
     /// The failure, if it is not about one archive of several.
     pub(super) fn without_unreadable(self, failure: Failure) -> Result<Found, Failure> {
-        let Some(account) = self.asked.get().filter(|_| is_of_archive(&failure)) else {
+        use Status::{Partial, Unknown, Usage};
+        let is_question = matches!(failure.status, Usage | Unknown | Partial);
+        let Some(account) = self.asked.get().filter(|_| !is_question) else {
             return Err(failure);
         };
         self.context.terminal.of_account(account).failure(&failure);
@@ -142,7 +136,7 @@ impl Page<'_> {
         by: &[Dimension],
         measure: Measure,
     ) -> Result<Kept, Failure> {
-        let question = Question::new(by.to_vec(), self.zone.clone(), measure);
+        let question = Question::new(by.to_vec(), self.arguments.tz.clone(), measure);
         let mut all: Option<Counts> = None;
         for archive in self.each() {
             let filter = archive.known(filter);
@@ -184,7 +178,7 @@ impl Page<'_> {
             let context = report::Context {
                 connection,
                 now: self.now,
-                zone: self.zone,
+                zone: &self.arguments.tz,
             };
             let bound = report.bind(&written, &context)?;
             let mut answer = Kept::default();
@@ -234,7 +228,9 @@ impl Page<'_> {
                 continue;
             }
             let context = &archive.context;
-            for (name, text) in report_digest::lines(context, self.library, self.zone, chosen)? {
+            for (name, text) in
+                report_digest::lines(context, self.library, &self.arguments.tz, chosen)?
+            {
                 let is_none = text.starts_with("none");
                 let told = match archive.account {
                     Some(account) if !is_none => format!("{account}: {text}"),

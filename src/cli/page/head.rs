@@ -2,12 +2,23 @@
 
 use archiver::core::time::{Timestamp, duration_text};
 use archiver::output::grouped;
-use archiver::query::{self, Filter};
+use archiver::query;
 use archiver::web::{Figure, Kept, Row, Served, Window};
 
-use super::archives::Found;
 use super::{Page, with_status};
 use crate::cli::exit::Failure;
+
+/// The flags with conditions on actions, other than their time.
+const ABOUT_ACTIONS: [&str; 8] = [
+    "type",
+    "status",
+    "region",
+    "resource-type",
+    "id",
+    "min-duration",
+    "max-duration",
+    "seen-since",
+];
 
 impl Page<'_> {
     pub(super) fn served(&self) -> Served {
@@ -27,10 +38,8 @@ impl Page<'_> {
     }
 
     pub(super) fn basis(&self) -> Vec<(&'static str, String)> {
-        let shown = |at: Timestamp| at.in_zone(self.zone).to_string();
-        let Found {
-            archives, missing, ..
-        } = &self.found;
+        let shown = |at: Timestamp| at.in_zone(&self.arguments.tz).to_string();
+        let archives = &self.found.archives;
         let mut basis = Vec::new();
         for archive in archives {
             let account = archive.account.map(|account| format!("{account}: "));
@@ -38,7 +47,7 @@ impl Page<'_> {
             let verdict = &archive.status.verdict.text;
             basis.push(("Archive", format!("{account}{verdict} (when written)")));
         }
-        for (account, why) in missing {
+        for (account, why) in &self.found.missing {
             basis.push(("Not included", format!("{account}: {why}")));
         }
         let fresh = archives.iter().map(|archive| {
@@ -47,21 +56,18 @@ impl Page<'_> {
         });
         // Without any for one account, there is none for all.
         let fresh = fresh.min().flatten().map_or("never".to_owned(), shown);
-        let window = format!(
-            "{} to {}",
-            shown(self.window.since),
-            shown(self.window.until)
-        );
+        let (since, until) = (shown(self.window.since), shown(self.window.until));
         basis.extend([
             ("Last complete sync", fresh),
-            ("Window", window),
-            ("Time zone", self.zone.to_string()),
+            ("Window", format!("{since} to {until}")),
+            ("Time zone", self.arguments.tz.to_string()),
         ]);
         let chosen = self.context.written.filters();
         if !chosen.is_empty() {
             basis.push(("Filters", chosen));
         }
-        if !is_about_droplets(&self.filter) {
+        let mut flags = self.context.written.flags.iter();
+        if flags.any(|(flag, _)| ABOUT_ACTIONS.contains(&flag.as_str())) {
             let text =
                 "droplets, downtime, uptime and reports, which are about all actions of a droplet";
             basis.push(("Not filtered", text.to_owned()));
@@ -116,11 +122,9 @@ impl Page<'_> {
             let gone_at = life.time("gone_at");
             life.text("state") == Some("gone") && gone_at.is_none_or(|at| at >= since && at < until)
         };
-        let (living, destroyed) = (
-            lives.rows().filter(is_alive),
-            lives.rows().filter(is_destroyed),
-        );
-        (living.count() as u64, destroyed.count() as u64)
+        let number =
+            |is_counted: &dyn Fn(&Row<'_>) -> bool| lives.rows().filter(is_counted).count() as u64;
+        (number(&is_alive), number(&is_destroyed))
     }
 
     fn open_actions(&self) -> Result<u64, Failure> {
@@ -133,25 +137,4 @@ impl Page<'_> {
         });
         Ok(counts.sum::<Result<u64, _>>()?)
     }
-}
-
-/// False for a filter that has conditions on actions, other than their time.
-fn is_about_droplets(filter: &Filter) -> bool {
-    let Filter {
-        since,
-        until,
-        overlap,
-        gone,
-        ..
-    } = *filter;
-    let about_droplets = Filter {
-        droplets: filter.droplets.clone(),
-        tags: filter.tags.clone(),
-        since,
-        until,
-        overlap,
-        gone,
-        ..Filter::default()
-    };
-    *filter == about_droplets
 }

@@ -68,8 +68,8 @@ pub(super) fn run(
     arguments: &Arguments,
     library: &Library,
 ) -> Result<Status, Failure> {
-    let (now, zone) = (Timestamp::now(), &arguments.tz);
-    let filter = arguments.which.filter(now, zone)?;
+    let now = Timestamp::now();
+    let filter = arguments.which.filter(now, &arguments.tz)?;
     let mut found = Found::by(context, &filter, now)?;
     let (overview, status) = loop {
         let status = found.failed.unwrap_or(Status::Done);
@@ -105,12 +105,11 @@ struct Page<'a> {
     found: Found,
     /// The account whose archive was asked last, if there are several.
     asked: Cell<Option<AccountName>>,
-    zone: &'a Zone,
+    arguments: &'a Arguments,
+    library: &'a Library,
     now: Timestamp,
     filter: Filter,
     window: Window,
-    library: &'a Library,
-    is_linked: bool,
 }
 
 impl<'a> Page<'a> {
@@ -120,7 +119,6 @@ impl<'a> Page<'a> {
         (found, mut filter, now): (Found, Filter, Timestamp),
         library: &'a Library,
     ) -> Result<Self, Failure> {
-        let zone = &arguments.tz;
         let facts = || found.archives.iter().map(|archive| &archive.status.facts);
         let actions: u64 = facts().map(|facts| facts.actions).sum();
         let is_open = filter.since.is_none() && filter.until.is_none() && filter.overlap.is_none();
@@ -130,14 +128,13 @@ impl<'a> Page<'a> {
         let first = facts().filter_map(|facts| facts.first_action_at.as_deref()?.parse().ok());
         Ok(Self {
             context,
-            zone,
-            now,
+            arguments,
             library,
-            window: window(&filter, first.min(), now, zone)?,
+            now,
+            window: window(&filter, first.min(), now, &arguments.tz)?,
             found,
             asked: Cell::default(),
             filter,
-            is_linked: arguments.linked,
         })
     }
 
@@ -178,7 +175,7 @@ impl<'a> Page<'a> {
             uptime: self.report("uptime", of_lanes, Some(self.year()))?,
             actions: self.actions()?,
             window: self.window.clone(),
-            served: self.is_linked.then(|| self.served()),
+            served: self.arguments.linked.then(|| self.served()),
             by_day,
             lanes,
             downtime,

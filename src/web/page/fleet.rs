@@ -32,7 +32,8 @@ pub struct Lane {
 /// A lane with its events.
 struct Events<'a> {
     lane: &'a Lane,
-    outages: Vec<Outage>,
+    /// The certain outages, and the estimated ones.
+    outages: [Vec<Outage>; 2],
     /// The times of each kind of action, in the order of [`KINDS`].
     marks: [Vec<Timestamp>; 3],
 }
@@ -45,11 +46,7 @@ const KINDS: [(&str, &str); 3] = [
 ];
 
 /// When a droplet was off.
-struct Outage {
-    from: Timestamp,
-    to: Timestamp,
-    is_estimate: bool,
-}
+type Outage = (Timestamp, Timestamp);
 
 /// Draws the lanes. `downtime` is the answer of `report downtime` about their droplets, and `marks` has their failures,
 /// backups and resizes.
@@ -89,7 +86,7 @@ fn events<'a>(
 ) -> Vec<Events<'a>> {
     let empty = |lane| Events {
         lane,
-        outages: Vec::new(),
+        outages: Default::default(),
         marks: Default::default(),
     };
     let mut all: Vec<_> = lanes.iter().map(empty).collect();
@@ -99,11 +96,8 @@ fn events<'a>(
     for row in downtime.rows() {
         if let (Some(place), Some(from)) = (place(row.droplet()), row.time("off_at")) {
             let to = row.time("ended_at").unwrap_or(window.until);
-            all[place].outages.push(Outage {
-                from: window.since.max(from),
-                to: window.until.min(to),
-                is_estimate: row.is_estimate(),
-            });
+            let outage = (window.since.max(from), window.until.min(to));
+            all[place].outages[usize::from(row.is_estimate())].push(outage);
         }
     }
     for row in marks.rows() {
@@ -192,8 +186,8 @@ impl Events<'_> {
         let to = self.lane.gone_at.map_or(WIDTH, |at| x(at, window));
         html! {
             @if from < to { path .alive d=(format!("M{from} 9H{to}v6H{from}z")) {} }
-            @for (is_estimate, class) in [(false, "outage"), (true, "outage estimated")] {
-                @let path = self.outage_path(is_estimate, window);
+            @for (class, outages) in ["outage", "outage estimated"].iter().zip(&self.outages) {
+                @let path = bands(outages, window);
                 @if !path.is_empty() { path class=(class) d=(path) {} }
             }
             @for ((class, line), times) in KINDS.iter().zip(&self.marks) {
@@ -203,24 +197,12 @@ impl Events<'_> {
         }
     }
 
-    fn outage_path(&self, is_estimate: bool, window: &Window) -> String {
-        let mut path = String::new();
-        for outage in self
-            .outages
-            .iter()
-            .filter(|it| it.is_estimate == is_estimate)
-        {
-            let (from, to) = (x(outage.from, window), x(outage.to, window));
-            // Writing to a string cannot fail.
-            let _ = write!(path, "M{from} 4h{}v16H{from}z", (to - from).max(1));
-        }
-        path
-    }
-
-    fn off_text(&self) -> String {
-        let seconds = |outage: &Outage| outage.to.epoch_seconds() - outage.from.epoch_seconds();
-        let seconds = self.outages.iter().map(|outage| seconds(outage).max(0));
-        duration_text(seconds.sum())
+    /// The number of outages, and how long they were together.
+    fn off(&self) -> (usize, String) {
+        let outages = self.outages.iter().flatten();
+        let seconds = |(from, to): &Outage| (to.epoch_seconds() - from.epoch_seconds()).max(0);
+        let seconds = outages.clone().map(seconds).sum();
+        (outages.count(), duration_text(seconds))
     }
 
     fn in_words(&self, window: &Window) -> String {
@@ -233,9 +215,10 @@ impl Events<'_> {
                 text += &format!(", {word} {}", day_text(at, window));
             }
         }
-        text += &format!(": {}", plural(self.outages.len() as u64, "outage"));
-        if !self.outages.is_empty() {
-            text += &format!(" of {}", self.off_text());
+        let (outages, off) = self.off();
+        text += &format!(": {}", plural(outages as u64, "outage"));
+        if outages > 0 {
+            text += &format!(" of {off}");
         }
         let [_, backups, failures] = &self.marks;
         let failures = plural(failures.len() as u64, "failed action");
@@ -246,17 +229,26 @@ impl Events<'_> {
     fn row(&self, window: &Window) -> Vec<String> {
         let day = |at: Option<Timestamp>| at.map_or_else(String::new, |at| day_text(at, window));
         let [resizes, backups, failures] = &self.marks;
+        let (outages, off) = self.off();
         vec![
             self.lane.name.clone(),
             day(self.lane.created_at),
             day(self.lane.gone_at),
-            self.outages.len().to_string(),
-            self.off_text(),
+            outages.to_string(),
+            off,
             failures.len().to_string(),
             backups.len().to_string(),
             resizes.len().to_string(),
         ]
     }
+}
+
+fn bands(outages: &[Outage], window: &Window) -> String {
+    let band = |(from, to): &Outage| {
+        let (from, to) = (x(*from, window), x(*to, window));
+        format!("M{from} 4h{}v16H{from}z", (to - from).max(1))
+    };
+    outages.iter().map(band).collect()
 }
 
 /// One upright line for each time. The times are sorted.
