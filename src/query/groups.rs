@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::core::model::BACKUPS;
+
 /// A group of types.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Group {
@@ -30,7 +32,7 @@ static GROUPS: [Group; 6] = [
     },
     Group {
         name: "backup",
-        types: &["backup", "snapshot"],
+        types: &BACKUPS,
         description: "made an image of it",
     },
     Group {

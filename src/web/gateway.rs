@@ -59,20 +59,14 @@ async fn respond(State(gateway): State<Arc<Gateway>>, request: Request) -> Respo
     let format = Format::of(&head.uri);
     let answered = gateway.answer(&head, format).await;
     let mut response = answered.unwrap_or_else(|refusal| format.refusal(&refusal));
-    let (content_type, policy) = format.content_type_and_policy();
-    let own = [
-        (header::CONTENT_TYPE, content_type),
-        (header::CONTENT_SECURITY_POLICY, policy),
-    ];
-    let allowed = (header::ALLOW, "GET, HEAD");
-    let allowed = Some(allowed).filter(|_| response.status() == StatusCode::METHOD_NOT_ALLOWED);
-    let headers = HEADERS.into_iter().chain(own).chain(allowed);
+    let headers = HEADERS.into_iter().chain(format.headers());
     let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
     response.headers_mut().extend(headers);
     response
 }
 
-const HEADERS: [(HeaderName, &str); 5] = [
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::ALLOW, "GET, HEAD"),
     (header::CACHE_CONTROL, "no-store"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
@@ -84,11 +78,7 @@ const HEADERS: [(HeaderName, &str); 5] = [
 ];
 
 impl Gateway {
-    async fn answer(
-        self: &Arc<Self>,
-        head: &Parts,
-        format: Format,
-    ) -> Result<Response<Body>, Refusal> {
+    async fn answer(&self, head: &Parts, format: Format) -> Result<Response<Body>, Refusal> {
         self.check_host(head)?;
         if !matches!(head.method, Method::GET | Method::HEAD) {
             let text = "only GET and HEAD";
@@ -96,18 +86,10 @@ impl Gateway {
         }
         let command = (self.find)(&head.uri)?;
         let address = head.uri.to_string();
-        let Some((answer, is_to_renew)) = self.memory.recall(&address) else {
-            return self.ask(command, &address, format).await;
-        };
-        if is_to_renew {
-            let gateway = Arc::clone(self);
-            tokio::spawn(async move {
-                if gateway.ask(command, &address, format).await.is_err() {
-                    gateway.memory.forget(&address);
-                }
-            });
+        match self.memory.recall(&address) {
+            Some(answer) => Ok(format.response(answer)),
+            None => self.ask(command, address, format).await,
         }
-        Ok(format.response(answer))
     }
 
     /// Refuses a request for another host. Only an old client may leave the host out, and no browser does.
@@ -135,7 +117,7 @@ impl Gateway {
     async fn ask(
         &self,
         command: Command,
-        address: &str,
+        address: String,
         format: Format,
     ) -> Result<Response<Body>, Refusal> {
         let asked_at = Instant::now();
@@ -258,14 +240,18 @@ impl Format {
     }
 
     /// A document has the rest of its policy in itself; only a header can forbid frames.
-    fn content_type_and_policy(self) -> (&'static str, &'static str) {
-        match self {
+    fn headers(self) -> [(HeaderName, &'static str); 2] {
+        let (content_type, policy) = match self {
             Self::Html => ("text/html; charset=utf-8", "frame-ancestors 'none'"),
             Self::Json => (
                 "application/json",
                 "default-src 'none'; frame-ancestors 'none'",
             ),
-        }
+        };
+        [
+            (header::CONTENT_TYPE, content_type),
+            (header::CONTENT_SECURITY_POLICY, policy),
+        ]
     }
 
     fn response(self, Answer { text, status }: Answer) -> Response<Body> {

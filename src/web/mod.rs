@@ -20,6 +20,6 @@ pub use axum::http::{StatusCode, Uri};
 pub use document::{Part, frame, sheet};
 pub use gateway::pages;
 pub use kept::{DropletKey, Kept, Row};
-pub use page::{BACKUPS, Figure, Lane, Overview, Served, Window};
+pub use page::{Figure, Lane, Overview, Served, Window};
 pub use refusal::Refusal;
 pub use server::{Error, Server};

@@ -3,10 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use archiver::core::model::DropletId;
+use archiver::core::model::{BACKUPS, DropletId};
 use archiver::query::stats::{Dimension, Measure};
 use archiver::query::{Choice, Column, DropletSelector, Filter};
-use archiver::web::{BACKUPS, Kept, Lane, Row};
+use archiver::web::{Kept, Lane, Row};
 
 use super::archives::Archive;
 use super::{Page, narrowed_to, with_status};

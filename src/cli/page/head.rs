@@ -1,5 +1,6 @@
 //! The head of a page: its basis, its key figures, and what only a server adds.
 
+use archiver::core::model::IN_PROGRESS;
 use archiver::core::time::{Timestamp, duration_text};
 use archiver::output::grouped;
 use archiver::query;
@@ -128,7 +129,7 @@ impl Page<'_> {
     }
 
     fn open_actions(&self) -> Result<u64, Failure> {
-        let Some(open) = with_status(&self.filter, "in-progress") else {
+        let Some(open) = with_status(&self.filter, IN_PROGRESS) else {
             return Ok(0);
         };
         let counts = self.each().map(|archive| {

@@ -10,12 +10,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use archiver::core::account::AccountName;
+use archiver::core::model::BACKUPS;
 use archiver::core::replace::{Readers, replace_file};
 use archiver::core::time::{CalendarUnit, Timestamp, Zone};
 use archiver::query::report::Library;
 use archiver::query::stats::{Dimension, Measure};
 use archiver::query::{self, Choice, Filter, TypeSelector};
-use archiver::web::{BACKUPS, Overview, Row, Window};
+use archiver::web::{Overview, Row, Window};
 
 use super::Context;
 use super::exit::{Failure, Status, unless_closed};

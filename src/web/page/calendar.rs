@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use maud::{Markup, html};
 
-use super::{BACKUPS, Window, as_table, plural, scrolled};
+use super::{Window, as_table, plural, scrolled};
+use crate::core::model::BACKUPS;
 use crate::core::time::CalendarUnit;
 use crate::output::grouped;
 use crate::web::kept::Kept;

@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use super::chart::Chart;
-use super::{BACKUPS, Window, as_table, key};
+use super::{Window, as_table, key};
+use crate::core::model::BACKUPS;
 use crate::core::time::duration_text;
 use crate::output::grouped;
 use crate::web::kept::{Kept, Row};

@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
-use super::{BACKUPS, Window, as_table, day_text, key, linked, plural};
+use super::{Window, as_table, day_text, key, linked, plural};
+use crate::core::model::BACKUPS;
 use crate::core::time::{CalendarUnit, Timestamp, duration_text};
 use crate::web::kept::{DropletKey, Kept};
 

@@ -22,9 +22,6 @@ use super::kept::Kept;
 use crate::core::time::{CalendarUnit, Timestamp, Zone};
 use crate::output::grouped;
 
-/// The types that count as backups.
-pub const BACKUPS: [&str; 2] = ["backup", "snapshot"];
-
 /// The part of the history that the charts show.
 #[derive(Clone, Debug)]
 pub struct Window {
