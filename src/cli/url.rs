@@ -83,7 +83,11 @@ fn arguments(context: &Context, uri: &Uri) -> Result<Vec<OsString>, Refusal> {
     };
     let mut words = surroundings(context)?;
     words.push(name.into());
-    let library = report::library(&words, context.config.environment(), root_command);
+    let library = report::library(
+        &words,
+        context.config.environment(),
+        super::Arguments::command,
+    );
     let root = super::root(&library);
     let mut command = root.find_subcommand(name).ok_or_else(nowhere)?;
     let mut values = Vec::new();
@@ -110,10 +114,6 @@ fn arguments(context: &Context, uri: &Uri) -> Result<Vec<OsString>, Refusal> {
     words.push("--".into());
     words.extend(values);
     Ok(words)
-}
-
-fn root_command() -> Command {
-    super::Arguments::command()
 }
 
 fn nowhere() -> Refusal {

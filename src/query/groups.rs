@@ -6,8 +6,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::core::model::BACKUPS;
-
 /// A group of types.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Group {
@@ -32,7 +30,7 @@ static GROUPS: [Group; 6] = [
     },
     Group {
         name: "backup",
-        types: &BACKUPS,
+        types: &crate::core::model::BACKUPS,
         description: "made an image of it",
     },
     Group {

@@ -62,6 +62,7 @@ impl Kept {
             if let (Some(place), Some((called, name))) = (place, called) {
                 cells[place] = Cell::Text(format!("{called} ({name})"));
             }
+            cells.reserve_exact(1);
             cells.push(Cell::Integer(account));
             self.rows.push(cells);
         }

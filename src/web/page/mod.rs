@@ -93,57 +93,36 @@ impl Overview {
             @if is_linked { (navigation()) }
             h1 { (title) }
             @if let Some(served) = &self.served { (figures::form(&served.chosen)) }
-            @for (id, title, content) in self.sections() {
-                section id=(id) aria-labelledby={ (id) "-title" } {
-                    h2 id={ (id) "-title" } { (title) }
-                    (content)
+            (section("basis", "Basis", figures::basis(&self.basis, self.is_complete)))
+            (section("figures", "Key figures", figures::figures(&self.figures, &self.reports, is_linked)))
+            (section("calendar", "Calendar", calendar::calendar(&self.by_day, window)))
+            (section("fleet", "Fleet", html! {
+                @if self.droplets > self.lanes.len() as u64 {
+                    p { "The " (self.lanes.len()) " droplets with the most actions, of " (grouped(self.droplets)) "." }
                 }
-            }
+                @if self.unarchived > 0 {
+                    p { "The history of " (plural(self.unarchived, "more droplet")) " is not archived completely." }
+                }
+                (fleet::fleet(&self.lanes, &self.downtime, &self.marks, window, is_linked))
+            }))
+            (section("failures", "Failures", failures::failures(&self.by_day, window)))
+            (section("durations", "Duration of backups and snapshots", durations::durations(&self.durations, window)))
+            (section("uptime", "Uptime", uptime::uptime(&self.uptime, is_linked)))
+            (section("actions", "Actions", actions::actions(&self.actions, self.by_day.sum("count"), &window.zone, is_linked)))
             @if let Some(served) = &self.served {
                 p { "As JSON: " @for (name, address) in &served.json { a href=(address) { (name) } " " } }
             }
         };
         document(&title, &main)
     }
+}
 
-    /// The id, the title and the content of each section.
-    fn sections(&self) -> [(&str, &str, Markup); 8] {
-        let (window, is_linked) = (&self.window, self.served.is_some());
-        let figures = figures::figures(&self.figures, &self.reports, is_linked);
-        let fleet = html! {
-            @if self.droplets > self.lanes.len() as u64 {
-                p { "The " (self.lanes.len()) " droplets with the most actions, of " (grouped(self.droplets)) "." }
-            }
-            @if self.unarchived > 0 {
-                p { "The history of " (plural(self.unarchived, "more droplet")) " is not archived completely." }
-            }
-            (fleet::fleet(&self.lanes, &self.downtime, &self.marks, window, is_linked))
-        };
-        let durations = durations::durations(&self.durations, window);
-        let (all, zone) = (self.by_day.sum("count"), &window.zone);
-        let actions = actions::actions(&self.actions, all, zone, is_linked);
-        [
-            (
-                "basis",
-                "Basis",
-                figures::basis(&self.basis, self.is_complete),
-            ),
-            ("figures", "Key figures", figures),
-            (
-                "calendar",
-                "Calendar",
-                calendar::calendar(&self.by_day, window),
-            ),
-            ("fleet", "Fleet", fleet),
-            (
-                "failures",
-                "Failures",
-                failures::failures(&self.by_day, window),
-            ),
-            ("durations", "Duration of backups and snapshots", durations),
-            ("uptime", "Uptime", uptime::uptime(&self.uptime, is_linked)),
-            ("actions", "Actions", actions),
-        ]
+fn section(id: &str, title: &str, content: Markup) -> Markup {
+    html! {
+        section id=(id) aria-labelledby={ (id) "-title" } {
+            h2 id={ (id) "-title" } { (title) }
+            (content)
+        }
     }
 }
 

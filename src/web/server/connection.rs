@@ -54,10 +54,8 @@ pub(super) async fn serve(limits: Limits, stream: TcpStream, router: Router, act
 pub(super) struct Activity(Arc<Mutex<State>>);
 
 struct State {
-    /// The number of answers under way.
-    answers: usize,
-    /// The start of the connection, or the end of its last answer.
-    idle_since: Instant,
+    /// The start of the connection, or the end of its last answer; `None` while one is under way.
+    idle_since: Option<Instant>,
     /// Since then the client has not read what it was sent.
     unread_since: Option<Instant>,
 }
@@ -65,8 +63,7 @@ struct State {
 impl Activity {
     pub(super) fn new() -> Self {
         Self(Arc::new(Mutex::new(State {
-            answers: 0,
-            idle_since: Instant::now(),
+            idle_since: Some(Instant::now()),
             unread_since: None,
         })))
     }
@@ -74,15 +71,12 @@ impl Activity {
     /// The time from which another connection may replace this one; `None` while an answer is under way.
     pub(super) fn secure_until(&self, limits: Limits) -> Option<Instant> {
         let state = lock(&self.0);
-        match state.unread_since {
-            Some(since) => Some(since + limits.reads_within),
-            None if state.answers > 0 => None,
-            None => Some(state.idle_since + limits.secure_for),
-        }
+        let unread = state.unread_since.map(|since| since + limits.reads_within);
+        unread.or(state.idle_since.map(|since| since + limits.secure_for))
     }
 
     fn answer(&self) -> UnderWay {
-        lock(&self.0).answers += 1;
+        lock(&self.0).idle_since = None;
         UnderWay(self.clone())
     }
 
@@ -104,9 +98,7 @@ struct UnderWay(Activity);
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let mut state = lock(&self.0.0);
-        state.answers -= 1;
-        state.idle_since = Instant::now();
+        lock(&self.0.0).idle_since = Some(Instant::now());
     }
 }
 
