@@ -49,20 +49,17 @@ async fn serve(
 ) -> Result<(), Failure> {
     let terminal = context.terminal;
     let own = context.clone();
-    let pages = pages(listen, move |uri| url::question(&own, uri));
+    let pages = pages(listen, move |uri| url::command(&own, uri));
     let router = Router::new().route("/healthz", get(|| async { "alive\n" }));
     let server = bind(listen, router.merge(pages), terminal).await?;
-    context.of_each().iter().try_for_each(warn_of_nothing)?;
+    for own in context.of_each() {
+        if let Err(error) = archive::expect_archive(&own.archive_path()?) {
+            let text = format!("there is nothing to show yet: {error}");
+            own.terminal.warning(&text);
+        }
+    }
     stopped.requested(1).await;
     server.stop().await;
-    Ok(())
-}
-
-fn warn_of_nothing(context: &Context) -> Result<(), Failure> {
-    if let Err(error) = archive::expect_archive(&context.archive_path()?) {
-        let text = format!("there is nothing to show yet: {error}");
-        context.terminal.warning(&text);
-    }
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process;
 
-use archiver::web::{Question, Refusal, StatusCode, Uri};
+use archiver::web::{Refusal, StatusCode, Uri};
 use clap::{Arg, Command, CommandFactory};
 use percent_encoding::percent_decode_str;
 
@@ -25,7 +25,7 @@ const PAGE: &str = "page";
 const CLOSED: [&str; 3] = ["output", "exit-code", "show-sql"];
 
 /// The command for a URL, as a process that has no token.
-pub(super) fn question(context: &Context, uri: &Uri) -> Result<Question, Refusal> {
+pub(super) fn command(context: &Context, uri: &Uri) -> Result<process::Command, Refusal> {
     let arguments = arguments(context, uri)?;
     // Unlike its path, this is the running program even after an update.
     let own = Path::new("/proc/self/exe");
@@ -40,16 +40,7 @@ pub(super) fn question(context: &Context, uri: &Uri) -> Result<Question, Refusal
     let environment = context.config.environment();
     command.args(arguments).env_clear();
     command.envs(environment.without_secrets());
-    let archives = archives(context)?;
-    Ok(Question { command, archives })
-}
-
-fn archives(context: &Context) -> Result<Vec<PathBuf>, Refusal> {
-    let path = |context: &Context| {
-        let path = context.archive_path();
-        path.map_err(|failure| cannot(&failure.message))
-    };
-    context.of_each().iter().map(path).collect()
+    Ok(command)
 }
 
 fn cannot(error: &dyn std::fmt::Display) -> Refusal {
@@ -67,12 +58,14 @@ fn surroundings(context: &Context) -> Result<Vec<OsString>, Refusal> {
     let config = config.map(|path| flag("--config=", path));
     let accounts = context.accounts().iter();
     let accounts = accounts.map(|it| format!("--account={}", it.name).into());
-    // Each of several accounts has its own.
-    let path = match archives(context)?.as_slice() {
-        [only] => Some(flag("--db=", only)),
-        _ => None,
-    };
-    Ok(config.into_iter().chain(accounts).chain(path).collect())
+    let mut words: Vec<_> = config.into_iter().chain(accounts).collect();
+    // Each of several accounts has its own archive.
+    if !context.has_several() {
+        let path = context.archive_path();
+        let path = path.map_err(|failure| cannot(&failure.message))?;
+        words.push(flag("--db=", &path));
+    }
+    Ok(words)
 }
 
 /// The arguments of the command.
@@ -83,13 +76,18 @@ fn arguments(context: &Context, uri: &Uri) -> Result<Vec<OsString>, Refusal> {
     };
     let mut segments = path.split('/').skip(1).map(decoded);
     let name = segments.next().ok_or_else(nowhere)??;
-    let (name, format) = match name.as_str() {
-        "" if uri.path() == "/" => (PAGE, "-"),
-        name => (known(name).ok_or_else(nowhere)?, format),
+    let known = COMMANDS.into_iter().find(|known| *known == name);
+    let (name, format) = match known {
+        None if uri.path() == "/" => (PAGE, "-"),
+        known => (known.ok_or_else(nowhere)?, format),
     };
     let mut words = surroundings(context)?;
     words.push(name.into());
-    let library = report::library(&words, context.config.environment(), root_command);
+    let library = report::library(
+        &words,
+        context.config.environment(),
+        super::Arguments::command,
+    );
     let root = super::root(&library);
     let mut command = root.find_subcommand(name).ok_or_else(nowhere)?;
     let mut values = Vec::new();
@@ -116,14 +114,6 @@ fn arguments(context: &Context, uri: &Uri) -> Result<Vec<OsString>, Refusal> {
     words.push("--".into());
     words.extend(values);
     Ok(words)
-}
-
-fn root_command() -> Command {
-    super::Arguments::command()
-}
-
-fn known(name: &str) -> Option<&'static str> {
-    COMMANDS.into_iter().find(|known| *known == name)
 }
 
 fn nowhere() -> Refusal {

@@ -26,6 +26,9 @@ pub fn is_tag(text: &str) -> bool {
 /// Fields without a column of their own, by name, each with the JSON text from the API.
 pub type Extra = BTreeMap<String, Box<RawValue>>;
 
+/// The types of the actions that make an image of a resource.
+pub const BACKUPS: [&str; 2] = ["backup", "snapshot"];
+
 /// The status of an action that is not finished.
 pub const IN_PROGRESS: &str = "in-progress";
 

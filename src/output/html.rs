@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::format::Buffer;
 use super::table::shown;
@@ -23,21 +23,11 @@ pub struct Frame {
 pub(super) struct Html<'sink> {
     buffer: Buffer<'sink>,
     options: Options,
-    columns: Vec<Column>,
+    columns: Vec<(Look, Option<Link>)>,
 }
 
-struct Column {
-    look: Look,
-    link: Option<Link>,
-}
-
-/// The page that a cell links to.
-#[derive(Clone, Copy)]
-struct Link {
-    page: &'static str,
-    /// The index of the column with the id.
-    id: usize,
-}
+/// The page that a cell links to, and the index of the column with its id.
+type Link = (&'static str, usize);
 
 impl<'sink> Html<'sink> {
     pub(super) fn new(sink: &'sink mut dyn Write, options: Options) -> Self {
@@ -48,13 +38,18 @@ impl<'sink> Html<'sink> {
         }
     }
 
-    fn write(&mut self, markup: &Markup) -> io::Result<()> {
-        self.buffer.bytes.extend_from_slice(markup.0.as_bytes());
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        self.buffer.bytes.extend_from_slice(text.as_bytes());
         self.buffer.end_row()
     }
 
-    fn cell(&self, column: &Column, value: &Value<'_>, values: &[Value<'_>]) -> Markup {
-        let text = match (value, column.look) {
+    fn cell(
+        &self,
+        (look, link): (Look, Option<Link>),
+        values: &[Value<'_>],
+        value: &Value<'_>,
+    ) -> Markup {
+        let text = match (value, look) {
             (Value::Null, _) => "".into(),
             (Value::Real(percent), Look::Percent(round)) => {
                 format!("{:.1}", round.share(*percent)).into()
@@ -62,19 +57,21 @@ impl<'sink> Html<'sink> {
             (_, Look::Bar { .. }) => shown(value, Look::Number, &self.options),
             (value, look) => shown(value, look, &self.options),
         };
-        let status = match (column.look, value) {
+        let status = match (look, value) {
             (Look::Status, Value::Text("errored")) => Some("status errored"),
             (Look::Status, Value::Text("completed")) => Some("status completed"),
             _ => None,
         };
-        let address = column.link.zip(self.options.frame.links.as_deref());
         // A link without a text has no name for a screen reader.
-        let address = address.filter(|_| !text.is_empty());
-        let address = address.and_then(|(link, root)| match values.get(link.id)? {
-            Value::Integer(id) => Some(format!("{root}{}/{id}", link.page)),
-            Value::Text(name) if link.page == "report" => Some(format!("{root}report/{name}")),
-            _ => None,
-        });
+        let link = link.filter(|_| !text.is_empty());
+        let root = self.options.frame.links.as_deref();
+        let address = link
+            .zip(root)
+            .and_then(|((page, id), root)| match values.get(id)? {
+                Value::Integer(id) => Some(format!("{root}{page}/{id}")),
+                Value::Text(name) if page == "report" => Some(format!("{root}report/{name}")),
+                _ => None,
+            });
         html! {
             td class=[status] {
                 @match address {
@@ -89,52 +86,45 @@ impl<'sink> Html<'sink> {
 /// The link of a column. The id of an inventory is that of a droplet.
 fn link(name: &str, headings: &[Heading<'_>]) -> Option<Link> {
     let place = |wanted: &str| headings.iter().position(|heading| heading.name == wanted);
-    let (page, id) = match name {
-        "droplet_id" => ("timeline", place("droplet_id")?),
+    match name {
+        "droplet_id" => Some(("timeline", place(name)?)),
         // Only a droplet has such a name, and then the resource is the droplet.
-        "droplet_name" => ("timeline", place("droplet_id").or(place("resource_id"))?),
+        "droplet_name" => Some(("timeline", place("droplet_id").or(place("resource_id"))?)),
         "name" if place("summary").is_some() || place("found").is_some() => {
-            ("report", place("name")?)
+            Some(("report", place(name)?))
         }
-        "name" if place("former_names").is_some() => ("timeline", place("id")?),
-        "id" if place("former_names").is_some() => ("timeline", place("id")?),
-        "id" => ("show", place("id")?),
-        _ if name.ends_with("action_id") => ("show", place(name)?),
-        _ => return None,
-    };
-    Some(Link { page, id })
+        "name" | "id" if place("former_names").is_some() => Some(("timeline", place("id")?)),
+        _ if name == "id" || name.ends_with("action_id") => Some(("show", place(name)?)),
+        _ => None,
+    }
 }
 
 impl RowWriter for Html<'_> {
     fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
-        let column = |heading: &Heading<'_>| Column {
-            look: heading.look,
-            link: link(heading.name, headings),
-        };
+        let column = |heading: &Heading<'_>| (heading.look, link(heading.name, headings));
         self.columns = headings.iter().map(column).collect();
         let header = html! {
             thead { tr { @for heading in headings { th scope="col" { bdi { (heading.title) } } } } }
         };
-        let begin = if self.options.header {
-            header.0
-        } else {
-            String::new()
-        };
+        let header = Some(header.0).filter(|_| self.options.header);
         let head = &self.options.frame.head;
-        self.write(&PreEscaped(format!("{head}<table>\n{begin}<tbody>\n")))
+        self.write(&format!(
+            "{head}<table>\n{}<tbody>\n",
+            header.unwrap_or_default()
+        ))
     }
 
     fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
         let row = html! {
-            tr { @for (column, value) in self.columns.iter().zip(values) { (self.cell(column, value, values)) } }
+            tr { @for (column, value) in self.columns.iter().zip(values) { (self.cell(*column, values, value)) } }
             "\n"
         };
-        self.write(&row)
+        self.write(&row.0)
     }
 
     fn finish(&mut self) -> io::Result<()> {
         let tail = &self.options.frame.tail;
-        self.write(&PreEscaped(format!("</tbody></table>\n{tail}")))?;
+        self.write(&format!("</tbody></table>\n{tail}"))?;
         self.buffer.finish()
     }
 }

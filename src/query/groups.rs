@@ -32,7 +32,7 @@ static GROUPS: [Group; 6] = [
     },
     Group {
         name: "backup",
-        types: &["backup", "snapshot"],
+        types: &crate::core::model::BACKUPS,
         description: "made an image of it",
     },
     Group {

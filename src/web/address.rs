@@ -14,11 +14,11 @@ pub struct ListenAddress {
 
 /// An invalid address to listen on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a valid listen address: {reason}; an example is 127.0.0.1:9184")]
-pub struct AddressError {
-    text: String,
-    reason: &'static str,
-}
+#[error(
+    "`{0}` is not a valid listen address: write a host and a port, such as 127.0.0.1:9184, [::1]:9184, or 0.0.0.0:9184 \
+     for all addresses of this machine"
+)]
+pub struct AddressError(String);
 
 const THIS_MACHINE: &str = "127.0.0.1";
 
@@ -27,43 +27,24 @@ impl FromStr for ListenAddress {
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let text = text.trim();
-        let refused = |reason| AddressError {
-            text: text.to_owned(),
-            reason,
-        };
-        let (host, port) = match text.rsplit_once(':') {
-            Some(("", _)) => {
-                return Err(refused(
-                    "it needs a host, such as 0.0.0.0 for all addresses of this machine",
-                ));
+        let (host, port) = text.rsplit_once(':').unwrap_or((THIS_MACHINE, text));
+        let bracketed = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+        let is_host = match bracketed {
+            Some(address) => is_ipv6(address),
+            None => {
+                let is_foreign = |it: char| it.is_whitespace() || ":/@[]".contains(it);
+                !host.is_empty() && !host.contains(is_foreign)
             }
-            Some((host, port)) => (host, port),
-            None => (THIS_MACHINE, text),
         };
         // `parse` accepts a sign, which is not a digit.
-        let number = port.bytes().all(|byte| byte.is_ascii_digit());
-        let port = number.then(|| port.parse().ok()).flatten();
-        let port = port.ok_or_else(|| refused("it needs a port from 0 to 65535"))?;
-        let inner = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'));
-        let host = match inner {
-            Some(inner) if is_ipv6(inner) => inner,
-            Some(_) => return Err(refused("only an IPv6 address stands in brackets")),
-            None if host.contains(':') => {
-                return Err(refused("an IPv6 address stands in brackets"));
-            }
-            None => host,
-        };
-        let is_host = !host.is_empty()
-            && !host.contains(|it: char| it.is_whitespace() || "/@[]".contains(it));
-        if !is_host {
-            return Err(refused("it needs a host and a port, and nothing else"));
+        let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+        match port.parse() {
+            Ok(port) if is_host && is_number => Ok(Self {
+                host: bracketed.unwrap_or(host).to_owned(),
+                port,
+            }),
+            _ => Err(AddressError(text.to_owned())),
         }
-        Ok(Self {
-            host: host.to_owned(),
-            port,
-        })
     }
 }
 

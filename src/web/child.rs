@@ -7,8 +7,8 @@ use std::io;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, copy, sink};
-use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
@@ -20,8 +20,6 @@ const WAITING: usize = 32;
 /// The time that the server waits for a command. The time in which its reader is slow does not count.
 const LONGEST: Duration = Duration::from_secs(30);
 const PORTION: usize = 64 << 10;
-/// The length of the messages that are kept.
-const MOST_MESSAGES: u64 = 64 << 10;
 
 /// The commands that run, and those that wait.
 pub(super) struct Turns {
@@ -31,10 +29,8 @@ pub(super) struct Turns {
 
 impl Turns {
     pub(super) fn new() -> Self {
-        Self {
-            all: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
-            running: Arc::new(Semaphore::new(AT_ONCE)),
-        }
+        let [all, running] = [AT_ONCE + WAITING, AT_ONCE].map(|it| Arc::new(Semaphore::new(it)));
+        Self { all, running }
     }
 }
 
@@ -42,18 +38,10 @@ impl Turns {
 pub(super) struct Running {
     child: Child,
     stdout: ChildStdout,
-    messages: JoinHandle<Vec<u8>>,
+    messages: JoinHandle<io::Result<Vec<u8>>>,
     /// The time that is left to wait.
     left: Duration,
     turn: [OwnedSemaphorePermit; 2],
-}
-
-/// The end of a command.
-pub(super) struct Ended {
-    /// The exit status; `None` after a signal.
-    pub(super) status: Option<i32>,
-    /// All that it wrote to stderr.
-    pub(super) messages: String,
 }
 
 impl Running {
@@ -63,9 +51,13 @@ impl Running {
         turns: &Turns,
     ) -> Result<Self, Refusal> {
         let place = Arc::clone(&turns.all).try_acquire_owned();
-        let place = place.map_err(|_| busy())?;
+        let place = place.map_err(|_| {
+            let text = "too many answers are under way";
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text)
+                .with_hint("try again in a few seconds")
+        })?;
         let turn = Arc::clone(&turns.running).acquire_owned().await;
-        let turn = turn.map_err(|_| busy())?;
+        let turn = turn.map_err(|closed| cannot_run(io::Error::other(closed)))?;
         let mut child = Command::from(command)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -73,13 +65,17 @@ impl Running {
             .kill_on_drop(true)
             .spawn()
             .map_err(cannot_run)?;
-        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        let (Some(stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(cannot_run(io::ErrorKind::BrokenPipe.into()));
         };
+        let messages = tokio::spawn(async move {
+            let mut messages = Vec::new();
+            stderr.read_to_end(&mut messages).await.map(|_| messages)
+        });
         Ok(Self {
             child,
             stdout,
-            messages: tokio::spawn(messages(stderr)),
+            messages,
             left: LONGEST,
             turn: [place, turn],
         })
@@ -98,28 +94,14 @@ impl Running {
         self.turn[0].semaphore().available_permits() < WAITING
     }
 
-    /// Waits for the end of the command.
-    pub(super) async fn end(mut self) -> Result<Ended, Refusal> {
+    /// Waits for the end of the command: its exit status, `None` after a signal, and all that it wrote to stderr.
+    pub(super) async fn end(mut self) -> Result<(Option<i32>, String), Refusal> {
         let status = in_time(&mut self.left, self.child.wait()).await?;
-        let messages = async { self.messages.await.map_err(io::Error::other) };
+        let messages = async { self.messages.await.map_err(io::Error::other)? };
         let messages = in_time(&mut self.left, messages).await?;
-        Ok(Ended {
-            status: status.code(),
-            messages: String::from_utf8_lossy(&messages).into_owned(),
-        })
+        let messages = String::from_utf8_lossy(&messages).into_owned();
+        Ok((status.code(), messages))
     }
-}
-
-/// Reads all messages, and keeps the first ones.
-async fn messages(mut stderr: ChildStderr) -> Vec<u8> {
-    let mut messages = Vec::new();
-    // An error is the end of the command, which tells more.
-    let _ = (&mut stderr)
-        .take(MOST_MESSAGES)
-        .read_to_end(&mut messages)
-        .await;
-    let _ = copy(&mut stderr, &mut sink()).await;
-    messages
 }
 
 /// Waits for a step of the command, within the time that is left.
@@ -136,14 +118,6 @@ async fn in_time<T>(
             .with_hint("ask for less, end a program that keeps the archive locked, or ask on the command line, which waits longer")
     })?
     .map_err(cannot_run)
-}
-
-fn busy() -> Refusal {
-    Refusal::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "too many answers are under way",
-    )
-    .with_hint("try again in a few seconds")
 }
 
 fn cannot_run(error: io::Error) -> Refusal {
@@ -172,13 +146,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn messages_without_end_block_no_answer() {
+    async fn many_messages_block_no_answer() {
         let script = "yes | head -c 1000000 >&2; echo answer; exit 3";
         let mut running = Running::start(shell(script), &Turns::new()).await.unwrap();
         assert_eq!(running.portion().await.unwrap(), "answer\n");
         assert!(running.portion().await.unwrap().is_empty());
-        let ended = running.end().await.unwrap();
-        assert_eq!(ended.status, Some(3));
-        assert_eq!(ended.messages.len() as u64, MOST_MESSAGES);
+        let (status, messages) = running.end().await.unwrap();
+        assert_eq!(status, Some(3));
+        assert_eq!(messages.len(), 1_000_000);
     }
 }

@@ -10,14 +10,6 @@ const STYLE: &str = include_str!("assets/style.css");
 /// The script of every document. Nothing depends on it.
 const SCRIPT: &str = include_str!("assets/script.js");
 
-/// A document without its frame.
-pub(super) struct Document {
-    /// The title, as plain text.
-    pub(super) title: String,
-    /// The content of `<main>`.
-    pub(super) main: Markup,
-}
-
 /// The text before and after an answer in HTML. On a server, which has the answer as JSON too at the address `json`, it
 /// begins with links to the other pages.
 #[must_use]
@@ -31,8 +23,7 @@ pub fn frame(title: &str, json: Option<&str>) -> (String, String) {
             div .scroll tabindex="0" role="group" aria-label="Answer" { (PreEscaped(PLACE)) }
         }
     };
-    let title = title.to_owned();
-    let document = Document { title, main }.framed().into_string();
+    let document = document(title, &main).into_string();
     let (head, tail) = document.split_once(PLACE).unwrap_or((&document, ""));
     (head.to_owned(), tail.to_owned())
 }
@@ -64,8 +55,7 @@ pub fn sheet(title: &str, parts: &[Part], is_linked: bool) -> String {
             }
         }
     };
-    let title = title.to_owned();
-    Document { title, main }.framed().into_string()
+    document(title, &main).into_string()
 }
 
 /// Links to the pages of the server.
@@ -80,42 +70,34 @@ pub(super) fn navigation() -> Markup {
     html! { nav aria-label="Pages" { @for (address, name) in PAGES { a href=(address) { (name) } " " } } }
 }
 
-impl Document {
-    /// The whole document. It loads nothing, because its policy allows only the style and the script that it holds.
-    #[must_use]
-    pub(super) fn framed(&self) -> Markup {
-        html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta http-equiv="Content-Security-Policy" content=(policy());
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="referrer" content="no-referrer";
-                    title { (self.title) }
-                    style { (PreEscaped(STYLE)) }
-                }
-                body {
-                    main { (self.main) }
-                    script { (PreEscaped(SCRIPT)) }
-                }
+/// A whole document. It loads nothing, because its policy allows only the style and the script that it holds.
+pub(super) fn document(title: &str, main: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(policy());
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="referrer" content="no-referrer";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main { (main) }
+                script { (PreEscaped(SCRIPT)) }
             }
         }
     }
 }
 
 /// The Content Security Policy: nothing but the style and the script of the document.
-#[must_use]
-pub(super) fn policy() -> String {
+fn policy() -> String {
+    // https://www.w3.org/TR/CSP3/#match-element-to-source-list
+    let hash = |text: &str| STANDARD.encode(digest(&SHA256, text.as_bytes()));
+    let (style, script) = (hash(STYLE), hash(SCRIPT));
     format!(
-        "default-src 'none'; style-src '{}'; script-src '{}'; img-src data:; form-action 'self'; base-uri 'none'",
-        hash(STYLE),
-        hash(SCRIPT)
+        "default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; img-src data:; \
+         form-action 'self'; base-uri 'none'"
     )
-}
-
-/// The hash of a style or script, as the policy names it: <https://www.w3.org/TR/CSP3/#match-element-to-source-list>
-fn hash(text: &str) -> String {
-    let digest = digest(&SHA256, text.as_bytes());
-    format!("sha256-{}", STANDARD.encode(digest))
 }

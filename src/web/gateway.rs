@@ -4,9 +4,9 @@
 //! `HEAD` for a browser that asked this very host, so that no page of another site can read the archive.
 
 use super::address::ListenAddress;
-use super::child::{Ended, Running, Turns};
-use super::document::Document;
-use super::memory::{ArchiveState, Memory};
+use super::child::{Running, Turns};
+use super::document::document;
+use super::memory::{Answer, Memory};
 use super::refusal::Refusal;
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -14,41 +14,24 @@ use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::uri::Authority;
 use axum::http::{Method, Response, StatusCode, Uri, Version, request::Parts};
-use hyper::body::{Body as _, Frame};
+use hyper::body::Frame;
 use maud::html;
-use std::path::PathBuf;
+use std::io;
 use std::pin::Pin;
 use std::process::Command;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use std::{fs, io};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-/// An answer of up to this length is complete before its first byte is sent, so that its status is known.
-const MOST_AT_ONCE: usize = 1 << 20;
 /// The time in which a reader takes more of an answer while others wait.
 const READS_WITHIN: Duration = Duration::from_secs(5);
-
-/// The overview of a large archive is asked for when the server starts, so that its first reader does not wait.
-const LARGE: u64 = 100 << 20;
-/// The longest overview.
-const MOST_OVERVIEW: usize = 8 << 20;
-const OVERVIEW: &str = "/";
 
 /// The header with the exit status of the command, in a JSON answer that was complete before its first byte.
 const STATUS: HeaderName = HeaderName::from_static("archiver-status");
 
-/// A command that answers a URL.
-pub struct Question {
-    /// The command.
-    pub command: Command,
-    /// The archives that it reads.
-    pub archives: Vec<PathBuf>,
-}
-
-type Find = dyn Fn(&Uri) -> Result<Question, Refusal> + Send + Sync;
+type Find = dyn Fn(&Uri) -> Result<Command, Refusal> + Send + Sync;
 
 struct Gateway {
     listen: ListenAddress,
@@ -60,7 +43,7 @@ struct Gateway {
 /// Answers every path by the command that `find` names. Call it on a runtime.
 pub fn pages(
     listen: &ListenAddress,
-    find: impl Fn(&Uri) -> Result<Question, Refusal> + Send + Sync + 'static,
+    find: impl Fn(&Uri) -> Result<Command, Refusal> + Send + Sync + 'static,
 ) -> Router {
     let gateway = Arc::new(Gateway {
         listen: listen.clone(),
@@ -68,45 +51,22 @@ pub fn pages(
         turns: Turns::new(),
         memory: Memory::default(),
     });
-    if let Ok(question) = (gateway.find)(&Uri::from_static(OVERVIEW))
-        && length(&question.archives) > LARGE
-    {
-        tokio::spawn(renew(Arc::clone(&gateway), question, OVERVIEW.to_owned()));
-    }
-    Router::new().fallback(answer).with_state(gateway)
+    Router::new().fallback(respond).with_state(gateway)
 }
 
-/// The length of all archives that can be read, in bytes.
-fn length(archives: &[PathBuf]) -> u64 {
-    let lengths = archives
-        .iter()
-        .filter_map(|it| Some(fs::metadata(it).ok()?.len()));
-    lengths.sum()
-}
-
-async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Response<Body> {
+async fn respond(State(gateway): State<Arc<Gateway>>, request: Request) -> Response<Body> {
     let (head, _) = request.into_parts();
     let format = Format::of(&head.uri);
-    let address = head.uri.path_and_query().map_or(OVERVIEW, |it| it.as_str());
-    let answered = match gateway.question(&head) {
-        Ok(question) => recalled_or_new(&gateway, question, address, format).await,
-        Err(refusal) => Err(refusal),
-    };
+    let answered = gateway.answer(&head, format).await;
     let mut response = answered.unwrap_or_else(|refusal| format.refusal(&refusal));
-    let headers = response.headers_mut();
-    headers.extend(HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value))));
-    let (content_type, policy) = format.content_type_and_policy();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    let policy = HeaderValue::from_static(policy);
-    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-        let allowed = HeaderValue::from_static("GET, HEAD");
-        response.headers_mut().insert(header::ALLOW, allowed);
-    }
+    let headers = HEADERS.into_iter().chain(format.headers());
+    let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
+    response.headers_mut().extend(headers);
     response
 }
 
-const HEADERS: [(HeaderName, &str); 5] = [
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::ALLOW, "GET, HEAD"),
     (header::CACHE_CONTROL, "no-store"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
@@ -117,45 +77,19 @@ const HEADERS: [(HeaderName, &str); 5] = [
     ),
 ];
 
-async fn recalled_or_new(
-    gateway: &Arc<Gateway>,
-    question: Question,
-    address: &str,
-    format: Format,
-) -> Result<Response<Body>, Refusal> {
-    let state = ArchiveState::of(&question.archives);
-    let Some(recalled) = gateway.memory.recall(address, &state) else {
-        return ask(gateway, question, address, format).await;
-    };
-    if recalled.is_to_renew {
-        tokio::spawn(renew(Arc::clone(gateway), question, address.to_owned()));
-    }
-    Ok(format.answer(recalled.answer, DONE))
-}
-
-/// Asks for an answer again that is kept.
-async fn renew(gateway: Arc<Gateway>, question: Question, address: String) {
-    let format = Format::of_path(address.split('?').next().unwrap_or_default());
-    // A long answer is not kept.
-    let is_kept = match ask(&gateway, question, &address, format).await {
-        Ok(answer) => answer.body().size_hint().exact().is_some(),
-        Err(_) => false,
-    };
-    if !is_kept {
-        gateway.memory.forget(&address);
-    }
-}
-
 impl Gateway {
-    fn question(&self, head: &Parts) -> Result<Question, Refusal> {
+    async fn answer(&self, head: &Parts, format: Format) -> Result<Response<Body>, Refusal> {
         self.check_host(head)?;
         if !matches!(head.method, Method::GET | Method::HEAD) {
-            return Err(Refusal::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "only GET and HEAD",
-            ));
+            let text = "only GET and HEAD";
+            return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, text));
         }
-        (self.find)(&head.uri)
+        let command = (self.find)(&head.uri)?;
+        let address = head.uri.to_string();
+        match self.memory.recall(&address) {
+            Some(answer) => Ok(format.response(answer)),
+            None => self.ask(command, address, format).await,
+        }
     }
 
     /// Refuses a request for another host. Only an old client may leave the host out, and no browser does.
@@ -178,48 +112,39 @@ impl Gateway {
         }
         Ok(())
     }
-}
 
-/// Runs a command. A short answer comes with its exact status, a long one while the command prints it.
-async fn ask(
-    gateway: &Gateway,
-    question: Question,
-    address: &str,
-    format: Format,
-) -> Result<Response<Body>, Refusal> {
-    let (asked_at, state) = (Instant::now(), ArchiveState::of(&question.archives));
-    let is_overview = address == OVERVIEW || address.starts_with("/?");
-    let most = if is_overview {
-        MOST_OVERVIEW
-    } else {
-        MOST_AT_ONCE
-    };
-    let mut running = Running::start(question.command, &gateway.turns).await?;
-    let mut begun = Vec::new();
-    while begun.len() < most {
-        let portion = running.portion().await?;
-        if portion.is_empty() {
-            let ended = running.end().await?;
-            let status = verdict(&ended)?;
-            let answer = Bytes::from(format.with_messages(begun, &ended.messages));
-            // The memory has no statuses, and a document says itself what is missing.
-            if format == Format::Html || status == DONE {
-                gateway.memory.keep(address, state, asked_at, &answer);
-            } else {
-                gateway.memory.forget(address);
+    /// Runs a command. A short answer comes with its exact status, a long one while the command prints it.
+    async fn ask(
+        &self,
+        command: Command,
+        address: String,
+        format: Format,
+    ) -> Result<Response<Body>, Refusal> {
+        let asked_at = Instant::now();
+        let mut running = Running::start(command, &self.turns).await?;
+        let mut begun = Vec::new();
+        while begun.len() < format.most_at_once() {
+            let portion = running.portion().await?;
+            if portion.is_empty() {
+                let (status, messages) = running.end().await?;
+                let answer = Answer {
+                    status: verdict(status, &messages)?,
+                    text: format.with_messages(begun, &messages).into(),
+                };
+                self.memory.keep(address, asked_at, &answer);
+                return Ok(format.response(answer));
             }
-            return Ok(format.answer(answer, status));
+            begun.extend_from_slice(&portion);
         }
-        begun.extend_from_slice(&portion);
+        let (sender, receiver) = mpsc::channel(1);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = sender.closed() => {}
+                () = hand_on(begun.into(), running, format, &sender) => {}
+            }
+        });
+        Ok(Response::new(Body::new(Portions(receiver))))
     }
-    let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(async move {
-        tokio::select! {
-            () = sender.closed() => {}
-            () = hand_on(begun.into(), running, format, &sender) => {}
-        }
-    });
-    Ok(Response::new(Body::new(Portions(receiver))))
 }
 
 /// Sends what has begun, and then the rest. A failure breaks the answer off, so that no part of it passes for the whole.
@@ -230,8 +155,8 @@ async fn hand_on(begun: Bytes, mut running: Running, format: Format, sender: &Se
             room(sender, &running).await?.send(Ok(portion));
             portion = running.portion().await?;
         }
-        let ended = running.end().await?;
-        verdict(&ended).map(|_| format.with_messages(Vec::new(), &ended.messages))
+        let (status, messages) = running.end().await?;
+        verdict(status, &messages).map(|_| format.with_messages(Vec::new(), &messages))
     };
     let last = rest.await.map(Bytes::from);
     let last = last.map_err(|refusal| io::Error::other(refusal.message));
@@ -269,21 +194,18 @@ impl hyper::body::Body for Portions {
     }
 }
 
-/// The exit status of a command that is done.
-const DONE: i32 = 0;
-
 /// The exit status, or the refusal that it stands for. `archiver --help` lists them.
-fn verdict(ended: &Ended) -> Result<i32, Refusal> {
-    let status = match ended.status {
-        Some(status @ (DONE | 3 | 10)) => return Ok(status),
+fn verdict(status: Option<i32>, messages: &str) -> Result<i32, Refusal> {
+    let status = match status {
+        Some(status @ (0 | 3 | 10)) => return Ok(status),
         Some(2) => StatusCode::BAD_REQUEST,
         Some(5 | 6) => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    let said = format!("\n{}", ended.messages);
+    let said = format!("\n{messages}");
     let error = said.rsplit_once("\nerror: ").map(|(_, error)| error.trim());
     // Each of several accounts has its own error.
-    let error = error.unwrap_or(match ended.messages.trim() {
+    let error = error.unwrap_or(match messages.trim() {
         "" => "the command failed without a message",
         messages => messages,
     });
@@ -302,30 +224,38 @@ enum Format {
 
 impl Format {
     fn of(uri: &Uri) -> Self {
-        Self::of_path(uri.path())
+        match uri.path().ends_with(".json") {
+            true => Self::Json,
+            false => Self::Html,
+        }
     }
 
-    fn of_path(path: &str) -> Self {
-        if path.ends_with(".json") {
-            Self::Json
-        } else {
-            Self::Html
+    /// An answer of up to this length is complete before its first byte is sent, so that its status is known.
+    fn most_at_once(self) -> usize {
+        match self {
+            // An overview is complete.
+            Self::Html => 8 << 20,
+            Self::Json => 1 << 20,
         }
     }
 
     /// A document has the rest of its policy in itself; only a header can forbid frames.
-    fn content_type_and_policy(self) -> (&'static str, &'static str) {
-        match self {
+    fn headers(self) -> [(HeaderName, &'static str); 2] {
+        let (content_type, policy) = match self {
             Self::Html => ("text/html; charset=utf-8", "frame-ancestors 'none'"),
             Self::Json => (
                 "application/json",
                 "default-src 'none'; frame-ancestors 'none'",
             ),
-        }
+        };
+        [
+            (header::CONTENT_TYPE, content_type),
+            (header::CONTENT_SECURITY_POLICY, policy),
+        ]
     }
 
-    fn answer(self, answer: Bytes, status: i32) -> Response<Body> {
-        let mut response = Response::new(answer.into());
+    fn response(self, Answer { text, status }: Answer) -> Response<Body> {
+        let mut response = Response::new(text.into());
         if self == Self::Json {
             response.headers_mut().insert(STATUS, status.into());
         }
@@ -355,17 +285,15 @@ impl Format {
                 let error = serde_json::json!({ "error": message, "hint": hint });
                 format!("{error}\n")
             }
-            Self::Html => Document {
-                title: format!("archiver: {status}"),
-                main: html! {
+            Self::Html => {
+                let main = html! {
                     h1 { (status) }
                     p role="alert" { (message) }
                     @if let Some(hint) = hint { p { (hint) } }
                     p { a href="/" { "Overview" } }
-                },
+                };
+                document(&format!("archiver: {status}"), &main).into_string()
             }
-            .framed()
-            .into_string(),
         };
         let mut response = Response::new(body.into());
         *response.status_mut() = *status;

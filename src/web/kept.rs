@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::core::account::AccountName;
 use crate::core::time::Timestamp;
 use crate::output::{Heading, RowWriter, Value};
 
@@ -9,7 +10,7 @@ use crate::output::{Heading, RowWriter, Value};
 pub type DropletKey = (i64, i64);
 
 /// The column with the number of the account.
-pub const ACCOUNT: &str = "account";
+const ACCOUNT: &str = "account";
 
 /// The rows of one answer. A chart reads their cells by the names of the columns.
 #[derive(Clone, Debug, Default)]
@@ -37,16 +38,48 @@ impl Kept {
     /// The sum of a column of numbers.
     #[must_use]
     pub fn sum(&self, column: &str) -> u64 {
-        let numbers = self.rows().filter_map(|row| row.integer(column));
-        numbers.map(i64::unsigned_abs).sum()
+        self.rows().map(|row| row.count(column)).sum()
     }
 
     /// The rows, in their order.
-    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+    pub fn rows(&self) -> impl DoubleEndedIterator<Item = Row<'_>> + ExactSizeIterator {
         self.rows.iter().map(|cells| Row {
             columns: &self.columns,
             cells,
         })
+    }
+
+    /// Adds the rows of an account: with its number, and with its name behind that of each droplet.
+    pub fn add(&mut self, answer: Self, account: i64, name: Option<AccountName>) {
+        let Self { mut columns, rows } = answer;
+        let place = columns.iter().position(|column| column == "droplet_name");
+        for mut cells in rows {
+            let row = Row {
+                columns: &columns,
+                cells: &cells,
+            };
+            let called = row.called().zip(name);
+            if let (Some(place), Some((called, name))) = (place, called) {
+                cells[place] = Cell::Text(format!("{called} ({name})"));
+            }
+            cells.reserve_exact(1);
+            cells.push(Cell::Integer(account));
+            self.rows.push(cells);
+        }
+        columns.push(ACCOUNT.to_owned());
+        self.columns = columns;
+    }
+
+    /// Keeps this number of rows: those with the latest start, latest first.
+    pub fn keep_newest(&mut self, most: usize) {
+        let columns = &self.columns;
+        self.rows.sort_by(|one, other| {
+            let [one, other] = [one, other].map(|cells| Row { columns, cells });
+            // Times are texts that sort by time.
+            let by_start = other.text("started_at").cmp(&one.text("started_at"));
+            by_start.then(other.integer("id").cmp(&one.integer("id")))
+        });
+        self.rows.truncate(most);
     }
 }
 
@@ -59,8 +92,31 @@ impl<'a> Row<'a> {
     /// The droplet of the row: its account, if there are several, and its id.
     #[must_use]
     pub fn droplet(self) -> Option<DropletKey> {
-        let account = self.integer(ACCOUNT).unwrap_or_default();
-        Some((account, self.integer("droplet_id")?))
+        Some((self.integer(ACCOUNT).unwrap_or_default(), self.id()?))
+    }
+
+    fn id(self) -> Option<i64> {
+        self.integer("droplet_id").or(self.integer("resource_id"))
+    }
+
+    /// The name of the droplet. A resource without a name is called by its id.
+    #[must_use]
+    pub fn called(self) -> Option<String> {
+        let name = self.text("droplet_name");
+        match (
+            name.filter(|it| !it.trim().is_empty()),
+            self.text("resource_type"),
+        ) {
+            (Some(name), _) => Some(name.to_owned()),
+            (None, Some(kind)) if kind != "droplet" => Some(format!("{kind} {}", self.id()?)),
+            _ => Some(self.id()?.to_string()),
+        }
+    }
+
+    /// True for an outage whose times are not certain.
+    #[must_use]
+    pub fn is_estimate(self) -> bool {
+        self.text("certainty") != Some("certain")
     }
 
     /// The text in this column, if it has one.
@@ -85,6 +141,12 @@ impl<'a> Row<'a> {
             Cell::Integer(number) => Some(*number),
             _ => None,
         }
+    }
+
+    /// The number in this column, or 0.
+    #[must_use]
+    pub fn count(self, column: &str) -> u64 {
+        self.integer(column).unwrap_or(0).unsigned_abs()
     }
 
     /// The number with a fraction in this column, if it has one.

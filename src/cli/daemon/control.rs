@@ -145,7 +145,7 @@ async fn listen_on(
     let own = Arc::clone(fleet);
     let pages = pages(&listen, move |uri| {
         let context = Arc::clone(&lock(&own.context));
-        url::question(&context, uri)
+        url::command(&context, uri)
     });
     let router = exporter::router(fleet.clone()).merge(pages);
     let server = serve::bind(&listen, router, terminal).await;

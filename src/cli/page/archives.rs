@@ -1,28 +1,42 @@
 //! The archives of a page, and the questions to all of them. Their answers become one.
 
 use std::collections::BTreeMap;
-use std::io;
 
 use archiver::archive::LockState;
 use archiver::core::account::AccountName;
 use archiver::core::model::DropletId;
 use archiver::core::time::Timestamp;
-use archiver::output::{Heading, RowWriter, Value};
+use archiver::output::{RowWriter as _, Value};
 use archiver::query::report;
 use archiver::query::stats::{Counts, Dimension, Measure, Question};
 use archiver::query::{self, Column, Filter, status};
-use archiver::web::{ACCOUNT, Actions, Kept};
+use archiver::web::Kept;
 use rusqlite::Connection;
 
 use super::Page;
 use crate::cli::Context;
 use crate::cli::exit::{Failure, Status};
-use crate::cli::order::Kept as KeptValue;
 use crate::cli::report_digest;
 use crate::cli::union::{self, known};
 
+/// The number of actions in the table.
+const MOST_ROWS: usize = 50_000;
+const COLUMNS: [Column; 9] = [
+    Column::Id,
+    Column::Status,
+    Column::Type,
+    Column::StartedAt,
+    Column::CompletedAt,
+    Column::ResourceId,
+    Column::ResourceType,
+    Column::RegionSlug,
+    Column::DropletName,
+];
+
 /// One archive of a page.
 pub(super) struct Archive {
+    /// Its number among the archives.
+    pub(super) place: i64,
     /// The account, if there are several.
     pub(super) account: Option<AccountName>,
     pub(super) context: Context,
@@ -41,6 +55,7 @@ impl Archive {
         let connection = context.open_archive()?;
         let lock = LockState::of(&context.archive_path()?);
         Ok(Self {
+            place: 0,
             account: context.member.as_ref().and_then(|_| context.account()),
             context: context.clone(),
             status: status::read(&connection, &lock, now, None)?,
@@ -69,7 +84,8 @@ impl Found {
         let open = |own: &Context| Archive::open(own, filter, now);
         let answers = union::each(context, filter, open)?;
         let failed = answers.failed;
-        let archives = answers.all.into_iter().map(|(_, archive)| archive);
+        let archives = (0..).zip(answers.all);
+        let archives = archives.map(|(place, (_, archive))| Archive { place, ..archive });
         Ok(Self {
             archives: archives.collect(),
             missing: answers.missing,
@@ -78,86 +94,11 @@ impl Found {
     }
 }
 
-/// False for a mistake in the question.
-fn is_of_archive(failure: &Failure) -> bool {
-    !matches!(
-        failure.status,
-        Status::Usage | Status::Unknown | Status::Partial
-    )
-}
-
-/// Adds the account to the rows of its answer: its number as a column, and its name behind each droplet. A resource
-/// without a name is called by its id.
-struct WithAccount<'a> {
-    writer: &'a mut dyn RowWriter,
-    place: i64,
-    account: Option<AccountName>,
-    columns: Columns,
-}
-
-/// The places of the columns with the name, the id and the type of the resource.
-#[derive(Default)]
-struct Columns {
-    name: Option<usize>,
-    id: Option<usize>,
-    kind: Option<usize>,
-}
-
-impl Columns {
-    fn of(headings: &[Heading<'_>]) -> Self {
-        let place = |names: &[&str]| headings.iter().position(|it| names.contains(&it.name));
-        Self {
-            name: place(&["droplet_name"]),
-            id: place(&["droplet_id", "resource_id"]),
-            kind: place(&["resource_type"]),
-        }
-    }
-
-    /// The name of the resource, or what it is called without one.
-    fn call(&self, values: &[Value<'_>]) -> Option<String> {
-        let value = |place: Option<usize>| place.and_then(|place| values.get(place));
-        match (value(self.name)?, value(self.id), value(self.kind)) {
-            (Value::Text(name), ..) if !name.trim().is_empty() => Some((*name).to_owned()),
-            (_, Some(Value::Integer(id)), Some(Value::Text(kind))) if *kind != "droplet" => {
-                Some(format!("{kind} {id}"))
-            }
-            (_, Some(Value::Integer(id)), _) => Some(id.to_string()),
-            _ => None,
-        }
-    }
-}
-
-impl RowWriter for WithAccount<'_> {
-    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
-        self.columns = Columns::of(headings);
-        let mut headings = headings.to_vec();
-        headings.push(Heading::plain(ACCOUNT));
-        self.writer.header(&headings)
-    }
-
-    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
-        let called = self.columns.call(values);
-        let called = called.zip(self.account);
-        let called = called.map(|(name, account)| format!("{name} ({account})"));
-        let mut values = values.to_vec();
-        values.push(Value::Integer(self.place));
-        let name = self.columns.name.and_then(|name| values.get_mut(name));
-        if let (Some(name), Some(called)) = (name, &called) {
-            *name = Value::Text(called);
-        }
-        self.writer.row(&values)
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.writer.finish()
-    }
-}
-
 impl Page<'_> {
-    /// The archives with their numbers, each when it is asked.
-    pub(super) fn each(&self) -> impl Iterator<Item = (i64, &Archive)> {
-        let numbered = (0..).zip(&self.found.archives);
-        numbered.inspect(|(_, archive)| self.asked.set(archive.account))
+    /// The archives, each when it is asked.
+    pub(super) fn each(&self) -> impl Iterator<Item = &Archive> {
+        let archives = self.found.archives.iter();
+        archives.inspect(|archive| self.asked.set(archive.account))
     }
 
     /// What is left without the archive that was asked last, whose failure is told.
@@ -166,7 +107,9 @@ impl Page<'_> {
     ///
     /// The failure, if it is not about one archive of several.
     pub(super) fn without_unreadable(self, failure: Failure) -> Result<Found, Failure> {
-        let Some(account) = self.asked.get().filter(|_| is_of_archive(&failure)) else {
+        use Status::{Partial, Unknown, Usage};
+        let is_question = matches!(failure.status, Usage | Unknown | Partial);
+        let Some(account) = self.asked.get().filter(|_| !is_question) else {
             return Err(failure);
         };
         self.context.terminal.of_account(account).failure(&failure);
@@ -186,20 +129,19 @@ impl Page<'_> {
         by: &[Dimension],
         measure: Measure,
     ) -> Result<Kept, Failure> {
-        let question = Question::new(by.to_vec(), self.zone.clone(), measure);
+        let question = Question::new(by.to_vec(), self.arguments.tz.clone(), measure);
         let mut all: Option<Counts> = None;
-        for (_, archive) in self.each() {
+        for archive in self.each() {
             let filter = archive.known(filter);
-            let counts = Counts::read(&archive.connection, (&filter, self.now), &question, None)?;
-            match &mut all {
-                Some(all) => all.add(counts),
-                None => all = Some(counts),
+            let mut counts =
+                Counts::read(&archive.connection, (&filter, self.now), &question, None)?;
+            if let Some(others) = all {
+                counts.add(others);
             }
+            all = Some(counts);
         }
         let mut kept = Kept::default();
-        if let Some(all) = all {
-            all.write(&question, &mut kept)?;
-        }
+        all.map_or(Ok(()), |all| all.write(&question, &mut kept))?;
         Ok(kept)
     }
 
@@ -207,75 +149,66 @@ impl Page<'_> {
     pub(super) fn report(
         &self,
         name: &str,
-        droplets: impl Fn(i64, &Archive) -> Option<Vec<DropletId>>,
+        droplets: impl Fn(&Archive) -> Option<Vec<DropletId>>,
         since: Option<Timestamp>,
     ) -> Result<Kept, Failure> {
         let report = self.library.get(name)?;
         let mut kept = Kept::default();
-        for (place, archive) in self.each() {
-            let droplets = droplets(place, archive);
+        for archive in self.each() {
+            let droplets = droplets(archive);
             if droplets.as_ref().is_some_and(Vec::is_empty) {
                 continue;
             }
             let mut written = BTreeMap::new();
+            let mut set = |name: &str, value| written.insert(name.to_owned(), value);
             if let Some(since) = since {
-                written.insert("since".to_owned(), since.to_string());
-                written.insert("until".to_owned(), self.window.until.to_string());
+                set("since", since.to_string());
+                set("until", self.window.until.to_string());
             }
             if let Some(droplets) = droplets {
-                written.insert("droplet".to_owned(), report_digest::ids_text(&droplets));
+                set("droplet", report_digest::ids_text(&droplets));
             }
-            let (connection, now, zone) = (&archive.connection, self.now, self.zone);
+            let connection = &archive.connection;
             let context = report::Context {
                 connection,
-                now,
-                zone,
+                now: self.now,
+                zone: &self.arguments.tz,
             };
             let bound = report.bind(&written, &context)?;
-            let mut writer = WithAccount {
-                writer: &mut kept,
-                place,
-                account: archive.account,
-                columns: Columns::default(),
-            };
-            report::run(connection, report, &bound, &mut writer)?;
+            let mut answer = Kept::default();
+            report::run(connection, report, &bound, &mut answer)?;
+            kept.add(answer, archive.place, archive.account);
         }
         Ok(kept)
     }
 
+    /// Adds the actions of an archive.
+    pub(super) fn add_actions(
+        &self,
+        (archive, filter): (&Archive, &Filter),
+        columns: &[Column],
+        actions: &mut Kept,
+    ) -> Result<(), Failure> {
+        let mut answer = Kept::default();
+        let headings: Vec<_> = columns.iter().map(|column| column.heading()).collect();
+        answer.header(&headings).map_err(query::Error::Write)?;
+        let visit = &mut |row: &[Value<'_>]| answer.row(row);
+        query::actions(&archive.connection, filter, self.now, columns, visit)?;
+        actions.add(answer, archive.place, archive.account);
+        Ok(())
+    }
+
     /// The newest actions.
-    pub(super) fn actions(&self, total: u64) -> Result<Actions, Failure> {
-        let columns = Column::FOR_PROGRAMS;
-        let headings = columns.map(Column::heading);
-        let newest = |archive: &Archive| Filter {
-            limit: Some(MOST_ROWS as u64),
-            reverse: true,
-            ..archive.known(&self.filter)
-        };
-        let mut actions = Actions::new(self.zone, total);
-        if let [only] = self.found.archives.as_slice()
-            && only.account.is_none()
-        {
-            actions.header(&headings).map_err(query::Error::Write)?;
-            let visit = &mut |row: &[Value<'_>]| actions.row(row);
-            query::actions(&only.connection, &newest(only), self.now, &columns, visit)?;
-            return Ok(actions);
-        }
-        let mut rows = Newest::default();
-        for (place, archive) in self.each() {
-            let mut writer = WithAccount {
-                writer: &mut rows,
-                place,
-                account: archive.account,
-                columns: Columns::default(),
+    pub(super) fn actions(&self) -> Result<Kept, Failure> {
+        let mut actions = Kept::default();
+        for archive in self.each() {
+            let newest = Filter {
+                limit: Some(MOST_ROWS as u64),
+                ..archive.known(&self.filter)
             };
-            writer.header(&headings).map_err(query::Error::Write)?;
-            let visit = &mut |row: &[Value<'_>]| writer.row(row);
-            let filter = newest(archive);
-            query::actions(&archive.connection, &filter, self.now, &columns, visit)?;
-            rows.sort();
+            self.add_actions((archive, &newest), &COLUMNS, &mut actions)?;
+            actions.keep_newest(MOST_ROWS);
         }
-        rows.write(&mut actions).map_err(query::Error::Write)?;
         Ok(actions)
     }
 
@@ -283,13 +216,14 @@ impl Page<'_> {
     /// that have something are named.
     pub(super) fn digest(&self) -> Result<Vec<(String, String)>, Failure> {
         let mut lines: Vec<(String, String)> = Vec::new();
-        for (_, archive) in self.each() {
+        for archive in self.each() {
             let chosen = archive.chosen.as_deref();
             if chosen == Some(&[]) {
                 continue;
             }
             let context = &archive.context;
-            for (name, text) in report_digest::lines(context, self.library, self.zone, chosen) {
+            let zone = &self.arguments.tz;
+            for (name, text) in report_digest::lines(context, self.library, zone, chosen) {
                 let is_none = text.starts_with("none");
                 let told = match archive.account {
                     Some(account) if !is_none => format!("{account}: {text}"),
@@ -304,53 +238,5 @@ impl Page<'_> {
             }
         }
         Ok(lines)
-    }
-}
-
-/// The number of actions in the table.
-const MOST_ROWS: usize = 50_000;
-
-/// The newest rows of several answers.
-#[derive(Default)]
-struct Newest {
-    headings: Vec<String>,
-    rows: Vec<Vec<KeptValue>>,
-}
-
-impl Newest {
-    /// Keeps the newest rows, the newest first.
-    fn sort(&mut self) {
-        let place = |name: &str| self.headings.iter().position(|it| it == name).unwrap_or(0);
-        let keys = [place("started_at"), place("id")];
-        self.rows.sort_by(|one, other| {
-            let by = keys.map(|key| other[key].compare(&one[key]));
-            by[0].then(by[1])
-        });
-        self.rows.truncate(MOST_ROWS);
-    }
-
-    fn write(&self, writer: &mut dyn RowWriter) -> io::Result<()> {
-        let headings: Vec<_> = self.headings.iter().map(|it| Heading::named(it)).collect();
-        writer.header(&headings)?;
-        self.rows.iter().try_for_each(|row| {
-            let values: Vec<_> = row.iter().map(KeptValue::value).collect();
-            writer.row(&values)
-        })
-    }
-}
-
-impl RowWriter for Newest {
-    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
-        self.headings = headings.iter().map(|it| it.name.to_owned()).collect();
-        Ok(())
-    }
-
-    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
-        self.rows.push(values.iter().map(KeptValue::of).collect());
-        Ok(())
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -41,33 +41,29 @@
       this.data = data;
       this.length = data.id.length;
       for (const column of ["id", "started", "local", "took"]) this[column] = new Float64Array(this.length);
-      // Ids beyond the exact numbers of JavaScript come as texts.
-      const isExact = typeof data.id[0] === "string";
-      this.exactId = isExact ? data.id : [];
-      let [id, started, step, offset] = [0, 0, 0, 0];
+      let [started, step, offset] = [0, 0, 0];
       for (let row = 0; row < this.length; row += 1) {
         while (data.offsets[step]?.[0] <= row) offset = data.offsets[step++][1];
-        id = isExact ? Number(data.id[row]) : id + data.id[row];
         started += data.started[row] ?? 0;
-        this.id[row] = id;
+        this.id[row] = Number(data.id[row]);
         this.started[row] = data.started[row] === null ? NaN : started;
         this.local[row] = this.started[row] + offset;
         this.took[row] = data.took[row] >= 0 ? data.took[row] ?? NaN : NaN;
       }
-      const resource = data.resources.map(([name, ...rest]) => name ?? rest.filter((part) => part !== null).join(" "));
-      this.names = { type: data.types, status: data.statuses, region: data.regions, resource };
+      const resource = data.resource.names.map(([name, ...rest]) => name ?? rest.filter((part) => part !== null).join(" "));
+      this.names = { type: data.type.names, status: data.status.names, region: data.region.names, resource };
     }
 
     text(column, row) {
-      if (column === "id") return this.exactId[row] ?? String(this.id[row]);
+      if (column === "id") return this.data.id[row];
       if (column === "started") return Number.isNaN(this.local[row]) ? "" : clock(this.local[row]);
-      if (column !== "took") return this.names[column][this.data[column][row]] ?? "";
+      if (column !== "took") return this.names[column][this.data[column].rows[row]] ?? "";
       if (this.text("status", row) === "in-progress") return "in progress";
       return Number.isNaN(this.took[row]) ? "" : duration(this.took[row]);
     }
 
     /** The name, the type and the number of an action's resource. */
-    resourceOf(row) { return this.data.resources[this.data.resource[row]] ?? [null, null, null]; }
+    resourceOf(row) { return this.data.resource.names[this.data.resource.rows[row]] ?? [null, null, null]; }
 
     /** The actions of each droplet that have a start, oldest first. */
     byDroplet() {
@@ -88,7 +84,7 @@
       const names = this.names[column] ?? [];
       const ranks = [];
       [...names.keys()].sort((a, b) => compare(names[a], names[b])).forEach((index, rank) => { ranks[index] = rank; });
-      const numbers = this[column] ?? Float64Array.from(this.data[column], (index) => ranks[index] ?? NaN);
+      const numbers = this[column] ?? Float64Array.from(this.data[column].rows, (index) => ranks[index] ?? NaN);
       const keys = numbers.map((number) => (Number.isNaN(number) ? Number.MAX_VALUE : sign * number));
       return rows.sort((a, b) => keys[a] - keys[b]);
     }
@@ -99,10 +95,10 @@
       const conditions = [];
       for (const word of wanted.text.toLowerCase().split(/\s+/).filter(Boolean)) {
         const has = (text) => String(text ?? "").toLowerCase().includes(word);
-        const [types, regions] = [data.types.map(has), data.regions.map(has)];
-        const resources = data.resources.map(([name, , number]) => has(name) || has(number));
+        const [types, regions] = [data.type.names.map(has), data.region.names.map(has)];
+        const resources = data.resource.names.map(([name, , number]) => has(name) || has(number));
         const mayBeId = /^\d+$/.test(word);
-        conditions.push((row) => types[data.type[row]] || regions[data.region[row]] || resources[data.resource[row]]
+        conditions.push((row) => types[data.type.rows[row]] || regions[data.region.rows[row]] || resources[data.resource.rows[row]]
           || (mayBeId && has(this.text("id", row))));
       }
       for (const column of ["type", "status", "region"]) {
@@ -110,11 +106,11 @@
         if (wanted[column]) conditions.push((row) => data[column][row] === index);
       }
       if (wanted.droplet) {
-        const droplets = data.resources.map(([name, type, number]) => (type === "droplet" ? [name ?? "", `${number}`] : []));
+        const droplets = data.resource.names.map(([name, type, number]) => (type === "droplet" ? [name ?? "", `${number}`] : []));
         // A part of a name means all droplets with it, unless it is the whole name of one.
         const isWhole = droplets.some((texts) => texts.includes(wanted.droplet));
         const is = droplets.map((texts) => texts.some((text) => (isWhole ? text === wanted.droplet : text.includes(wanted.droplet))));
-        conditions.push((row) => is[data.resource[row]]);
+        conditions.push((row) => is[data.resource.rows[row]]);
       }
       if (wanted.day) {
         const day = Date.parse(wanted.day) / 1000;
@@ -218,8 +214,8 @@
 
   /** Fills the lists of the controls. */
   function fillControls(controls, { data }) {
-    const droplets = data.resources.filter(([, type]) => type === "droplet").map(([name, , number]) => name ?? `${number}`);
-    const choices = { droplet: [...new Set(droplets)], type: data.types, status: data.statuses, region: data.regions };
+    const droplets = data.resource.names.filter(([, type]) => type === "droplet").map(([name, , number]) => name ?? `${number}`);
+    const choices = { droplet: [...new Set(droplets)], type: data.type.names, status: data.status.names, region: data.region.names };
     for (const [name, values] of Object.entries(choices)) {
       const options = [...values].sort(compare).map((value) => element("option", { value, dir: "auto" }, value.slice(0, 80)));
       (controls[name]?.list ?? controls[name])?.append(...options);

@@ -1,243 +1,123 @@
 //! The table of actions: the newest as plain HTML, and all of them as data for the script.
 //!
-//! The data is one list for each column, with small differences in place of ids and times, so that 50,000 actions take
-//! about 1.5 MB.
+//! The data is one list for each column, with places in lists of names and small differences in place of times, so that
+//! 50,000 actions take about 2 MB.
 
 use std::collections::HashMap;
-use std::io;
+use std::hash::Hash;
 
 use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
 
+use super::linked;
 use crate::core::time::{Timestamp, Zone, duration_text};
-use crate::output::{Heading, RowWriter, Value, grouped};
+use crate::output::grouped;
+use crate::web::kept::{Kept, Row};
 
 /// The number of rows that are shown without the script.
 const STATIC: usize = 500;
-/// The columns that the data is made of, as `archiver query` names them.
-const COLUMNS: [&str; 9] = [
-    "id",
-    "started_at",
-    "completed_at",
-    "type",
-    "status",
-    "resource_id",
-    "resource_type",
-    "droplet_name",
-    "region_slug",
-];
 
-/// The rows of `query`, newest first.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Actions {
+/// The name, type and id of a resource.
+type Resource<'a> = (Option<&'a str>, Option<&'a str>, Option<i64>);
+
+/// The data of the script: a list for each column.
+#[derive(Default, Serialize)]
+struct Data<'a> {
     zone: String,
-    total: u64,
-    types: Names,
-    statuses: Names,
-    regions: Names,
-    resources: Resources,
+    /// The rows from which on the zone has another offset.
     offsets: Vec<(usize, i32)>,
-    id: Ids,
+    /// Texts, because JavaScript has no exact number for a large one.
+    id: Vec<String>,
+    /// The seconds since the row before.
     started: Vec<Option<i64>>,
     took: Vec<Option<i64>>,
-    r#type: Vec<Option<usize>>,
-    status: Vec<Option<usize>>,
-    region: Vec<Option<usize>>,
-    resource: Vec<Option<usize>>,
+    r#type: Names<&'a str>,
+    status: Names<&'a str>,
+    region: Names<&'a str>,
+    resource: Names<Resource<'a>>,
+}
+
+/// A column of names: each name once, in the order of its first row, and its place there for each row.
+#[derive(Default, Serialize)]
+struct Names<T> {
+    names: Vec<T>,
+    rows: Vec<Option<usize>>,
     #[serde(skip)]
-    last: Last,
-    #[serde(skip)]
-    positions: [Option<usize>; COLUMNS.len()],
-    #[serde(skip)]
-    clock: Option<Zone>,
+    places: HashMap<T, usize>,
 }
 
-/// The ids. As data they are differences, or texts if JavaScript has no exact number for one of them.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(into = "IdData")]
-struct Ids(Vec<i64>);
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum IdData {
-    Differences(Vec<i64>),
-    Texts(Vec<String>),
-}
-
-impl From<Ids> for IdData {
-    fn from(Ids(ids): Ids) -> Self {
-        /// `Number.MAX_SAFE_INTEGER`
-        const GREATEST_EXACT: u64 = (1 << 53) - 1;
-        if ids.iter().any(|id| id.unsigned_abs() > GREATEST_EXACT) {
-            return Self::Texts(ids.iter().map(ToString::to_string).collect());
-        }
-        let before = std::iter::once(0).chain(ids.iter().copied());
-        Self::Differences(
-            ids.iter()
-                .zip(before)
-                .map(|(id, before)| id - before)
-                .collect(),
-        )
+impl<T: Copy + Eq + Hash> Names<T> {
+    fn push(&mut self, name: Option<T>) {
+        let place = name.map(|name| {
+            *self.places.entry(name).or_insert_with(|| {
+                self.names.push(name);
+                self.names.len() - 1
+            })
+        });
+        self.rows.push(place);
     }
 }
 
-/// The previous values, to which the next ones are differences.
-#[derive(Clone, Copy, Debug, Default)]
-struct Last {
-    started: i64,
-    offset: Option<i32>,
-}
-
-/// Each name once, in the order of its first row.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(into = "Vec<String>")]
-struct Names {
-    list: Vec<String>,
-    places: HashMap<String, usize>,
-}
-
-/// The name, type and id of each resource once.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(into = "Vec<Resource>")]
-struct Resources {
-    list: Vec<Resource>,
-    places: HashMap<Resource, usize>,
-}
-
-type Resource = (Option<String>, Option<String>, Option<i64>);
-
-impl From<Names> for Vec<String> {
-    fn from(names: Names) -> Self {
-        names.list
-    }
-}
-
-impl From<Resources> for Vec<Resource> {
-    fn from(resources: Resources) -> Self {
-        resources.list
-    }
-}
-
-impl Names {
-    fn place(&mut self, name: Option<&str>) -> Option<usize> {
-        let name = name?;
-        if let Some(place) = self.places.get(name) {
-            return Some(*place);
-        }
-        let place = self.list.len();
-        self.list.push(name.to_owned());
-        self.places.insert(name.to_owned(), place);
-        Some(place)
-    }
-}
-
-impl Resources {
-    fn place(
-        &mut self,
-        (name, kind, id): (Option<&str>, Option<&str>, Option<i64>),
-    ) -> Option<usize> {
-        id.or(kind.map(|_| 0))?;
-        let key = (name.map(str::to_owned), kind.map(str::to_owned), id);
-        if let Some(place) = self.places.get(&key) {
-            return Some(*place);
-        }
-        let place = self.list.len();
-        self.list.push(key.clone());
-        self.places.insert(key, place);
-        Some(place)
-    }
-}
-
-impl Actions {
-    /// `total` is the number of all matching actions, of which only the newest are here.
-    #[must_use]
-    pub fn new(zone: &Zone, total: u64) -> Self {
-        Self {
+impl<'a> Data<'a> {
+    fn new(rows: &'a Kept, zone: &Zone) -> Self {
+        let mut data = Self {
             zone: zone.to_string(),
-            clock: Some(zone.clone()),
-            total,
             ..Self::default()
-        }
-    }
-
-    fn push_start(&mut self, started: Option<Timestamp>) {
-        let seconds = started.map(Timestamp::epoch_seconds);
-        if let Some((started, zone)) = started.zip(self.clock.as_ref()) {
-            let offset = zone.offset_seconds_at(started);
-            if self.last.offset != Some(offset) {
-                self.offsets.push((self.id.0.len(), offset));
-                self.last.offset = Some(offset);
+        };
+        let mut last = 0;
+        for row in rows.rows() {
+            let started = row.time("started_at");
+            if let Some(started) = started {
+                let offset = zone.offset_seconds_at(started);
+                if data.offsets.last().is_none_or(|(_, last)| *last != offset) {
+                    data.offsets.push((data.id.len(), offset));
+                }
             }
+            let seconds = started.map(Timestamp::epoch_seconds);
+            data.started.push(seconds.map(|seconds| seconds - last));
+            last = seconds.unwrap_or(last);
+            data.id.push(id(row));
+            data.took.push(took(row));
+            data.r#type.push(row.text("type"));
+            data.status.push(row.text("status"));
+            data.region.push(row.text("region_slug"));
+            data.resource.push(resource(row));
         }
-        self.started.push(seconds.map(|it| it - self.last.started));
-        self.last.started = seconds.unwrap_or(self.last.started);
+        data
+    }
+
+    /// JSON that cannot end the element around it: `<` is an escape.
+    fn json(&self) -> String {
+        // Serializing lists of numbers and texts cannot fail.
+        let json = serde_json::to_string(self).unwrap_or_default();
+        json.replace('<', "\\u003c")
     }
 }
 
-impl RowWriter for Actions {
-    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
-        self.positions = COLUMNS.map(|name| headings.iter().position(|it| it.name == name));
-        Ok(())
-    }
-
-    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
-        let cell = |column: usize| {
-            let position = self.positions.get(column).copied().flatten();
-            position
-                .and_then(|it| values.get(it))
-                .copied()
-                .unwrap_or(Value::Null)
-        };
-        let text = |column| match cell(column) {
-            Value::Text(text) => Some(text),
-            _ => None,
-        };
-        let number = |column| match cell(column) {
-            Value::Integer(number) => Some(number),
-            _ => None,
-        };
-        let time = |column| text(column).and_then(|text| text.parse::<Timestamp>().ok());
-        let (started, completed) = (time(1), time(2));
-        let id = number(0).unwrap_or(0);
-        let (kind, status, region) = (text(3), text(4), text(8));
-        let resource = (text(7), text(6), number(5));
-        self.push_start(started);
-        let took = |(from, to): (Timestamp, Timestamp)| to.epoch_seconds() - from.epoch_seconds();
-        self.took.push(started.zip(completed).map(took));
-        self.id.0.push(id);
-        self.r#type.push(self.types.place(kind));
-        self.status.push(self.statuses.place(status));
-        self.region.push(self.regions.place(region));
-        self.resource.push(self.resources.place(resource));
-        Ok(())
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The table with its filters, and the data.
-pub(super) fn actions(actions: &Actions, is_linked: bool) -> Markup {
-    let shown = actions.id.0.len() as u64;
+/// The table with its filters, and the data. `all` is the number of the matching actions, of which `rows` are the newest.
+pub(super) fn actions(rows: &Kept, all: u64, zone: &Zone, is_linked: bool) -> Markup {
+    const TITLES: [&str; 7] = [
+        "ID", "Started", "Type", "Status", "Took", "Resource", "Region",
+    ];
+    let shown = rows.rows().count();
     html! {
-        @if shown < actions.total {
-            p { "The newest " (grouped(shown)) " of " (grouped(actions.total)) " actions." }
+        @if (shown as u64) < all {
+            p { "The newest " (grouped(shown as u64)) " of " (grouped(all)) " actions." }
         }
         (filters())
-        p #shown role="status" { (first(actions)) }
+        p #shown role="status" { (grouped(shown.min(STATIC) as u64)) " of " (grouped(all)) " actions" }
         p .printed { "At most " (STATIC) " of them are printed." }
         div #action-table .scroll tabindex="0" role="group" aria-label="Actions" {
             table data-linked=[is_linked.then_some("/")] {
                 thead { tr {
-                    @for (index, title) in ["ID", "Started", "Type", "Status", "Took", "Resource", "Region"].iter().enumerate() {
+                    @for (index, title) in TITLES.iter().enumerate() {
                         th scope="col" data-column=(index) { (title) }
                     }
                 } }
-                tbody { (rows(actions, is_linked)) }
+                tbody { @for row in rows.rows().take(STATIC) { (line(row, zone, is_linked)) } }
             }
         }
-        script type="application/json" #rows { (PreEscaped(data(actions))) }
+        script type="application/json" #rows { (PreEscaped(Data::new(rows, zone).json())) }
     }
 }
 
@@ -256,37 +136,43 @@ fn filters() -> Markup {
     }
 }
 
-fn first(actions: &Actions) -> String {
-    let shown = actions.id.0.len().min(STATIC);
-    format!(
-        "{} of {} actions",
-        grouped(shown as u64),
-        grouped(actions.total)
-    )
+fn id(row: Row<'_>) -> String {
+    row.integer("id").unwrap_or(0).to_string()
 }
 
-fn rows(actions: &Actions, is_linked: bool) -> Markup {
-    let zone = actions.clock.clone().unwrap_or_else(Zone::utc);
-    let mut started = 0;
-    let listed = (0..actions.id.0.len().min(STATIC)).map(|index| {
-        let id = actions.id.0[index];
-        let at = actions.started[index].map(|it| started + it);
-        started = at.unwrap_or(started);
-        let at = at.and_then(|it| Timestamp::from_epoch_seconds(it).ok());
-        (index, id, at)
-    });
+/// In seconds.
+fn took(row: Row<'_>) -> Option<i64> {
+    let end = row.time("completed_at")?.epoch_seconds();
+    Some(end - row.time("started_at")?.epoch_seconds())
+}
+
+fn resource(row: Row<'_>) -> Option<Resource<'_>> {
+    let (kind, id) = (row.text("resource_type"), row.integer("resource_id"));
+    (kind.is_some() || id.is_some()).then(|| (row.text("droplet_name"), kind, id))
+}
+
+fn line(row: Row<'_>, zone: &Zone, is_linked: bool) -> Markup {
+    let text = |column| row.text(column).unwrap_or("");
+    let class = match text("status") {
+        status @ ("errored" | "completed" | "in-progress") => status,
+        _ => "other",
+    };
+    let took = match took(row) {
+        _ if class == "in-progress" => "in progress".to_owned(),
+        Some(seconds @ 0..) => duration_text(seconds),
+        _ => String::new(),
+    };
+    let address = is_linked.then(|| format!("/show/{}", id(row)));
+    let started = row.time("started_at").map(|at| clock(at, zone));
     html! {
-        @for (index, id, at) in listed {
-            @let status = name(&actions.statuses, actions.status[index]);
-            tr {
-                td { @if is_linked { a href={ "/show/" (id) } { (id) } } @else { (id) } }
-                td { (at.map_or_else(String::new, |at| clock(at, &zone))) }
-                td { bdi { (name(&actions.types, actions.r#type[index])) } }
-                td class={ "status " (status_class(status)) } { bdi { (status) } }
-                td { (took(actions.took[index], status)) }
-                td { (resource(actions, index, is_linked)) }
-                td { bdi { (name(&actions.regions, actions.region[index])) } }
-            }
+        tr {
+            td { (linked(address, html! { (id(row)) })) }
+            td { (started.unwrap_or_default()) }
+            td { bdi { (text("type")) } }
+            td class={ "status " (class) } { bdi { (text("status")) } }
+            td { (took) }
+            td { @if let Some(resource) = resource(row) { (resource_cell(resource, is_linked)) } }
+            td { bdi { (text("region_slug")) } }
         }
     }
 }
@@ -297,47 +183,14 @@ fn clock(at: Timestamp, zone: &Zone) -> String {
     text.get(..19).unwrap_or(&text).replacen('T', " ", 1)
 }
 
-fn name(names: &Names, place: Option<usize>) -> &str {
-    place
-        .and_then(|place| names.list.get(place))
-        .map_or("", String::as_str)
-}
-
-fn status_class(status: &str) -> &str {
-    match status {
-        "errored" | "completed" | "in-progress" => status,
-        _ => "other",
-    }
-}
-
-fn took(seconds: Option<i64>, status: &str) -> String {
-    match seconds {
-        _ if status == "in-progress" => "in progress".to_owned(),
-        Some(seconds @ 0..) => duration_text(seconds),
-        _ => String::new(),
-    }
-}
-
-fn resource(actions: &Actions, index: usize, is_linked: bool) -> Markup {
-    let place = actions.resource.get(index).copied().flatten();
-    let Some((name, kind, id)) = place.and_then(|place| actions.resources.list.get(place)) else {
-        return html! {};
-    };
+fn resource_cell((name, kind, id): Resource<'_>, is_linked: bool) -> Markup {
     let id = id.map_or_else(String::new, |id| id.to_string());
     let text = match (name, kind) {
-        (Some(name), _) => name.clone(),
+        (Some(name), _) => name.to_owned(),
         (None, Some(kind)) => format!("{kind} {id}"),
         (None, None) => id.clone(),
     };
-    html! {
-        @if is_linked && kind.as_deref() == Some("droplet") { a href={ "/timeline/" (id) } title=(text) { bdi { (text) } } }
-        @else { bdi title=(text) { (text) } }
-    }
-}
-
-/// The data as JSON that cannot end the element around it: `<` is an escape.
-fn data(actions: &Actions) -> String {
-    // Serializing lists of numbers and texts cannot fail.
-    let json = serde_json::to_string(actions).unwrap_or_default();
-    json.replace('<', "\\u003c")
+    let is_linked = is_linked && kind == Some("droplet");
+    let address = is_linked.then(|| format!("/timeline/{id}"));
+    linked(address, html! { bdi title=(text) { (text) } })
 }

@@ -1,17 +1,16 @@
 //! The durations of backups and snapshots by month: half of them, and 95 percent of them, took no longer.
 
-use std::fmt::Write as _;
-
 use maud::{Markup, html};
 
-use super::chart::{Axes, HEIGHT, LEFT, Months};
-use super::{Window, as_table};
+use super::chart::Chart;
+use super::{Window, as_table, key};
+use crate::core::model::BACKUPS;
 use crate::core::time::duration_text;
 use crate::output::grouped;
 use crate::web::kept::{Kept, Row};
 
-/// The types, and the measures of each with its line.
-const TYPES: [&str; 2] = ["backup", "snapshot"];
+const TITLE: &str = "Duration of backups and snapshots by month";
+/// The measures of each type, with their lines.
 const MEASURES: [(&str, &str, &str); 2] = [
     ("p50_seconds", "median", "solid"),
     ("p95_seconds", "95 percent", "dashed"),
@@ -19,51 +18,35 @@ const MEASURES: [(&str, &str, &str); 2] = [
 
 /// Draws the answer of `stats --durations --by month,type`.
 pub(super) fn durations(by_month: &Kept, window: &Window) -> Markup {
-    let greatest = by_month
-        .rows()
-        .filter(is_shown)
-        .filter_map(|row| row.integer("p95_seconds"))
-        .max();
-    let Some(greatest) = greatest else {
+    // A filter may ask for other types.
+    let is_shown = |row: &Row<'_>| row.text("type").is_some_and(|it| BACKUPS.contains(&it));
+    let rows: Vec<_> = by_month.rows().filter(is_shown).collect();
+    let greatest = rows.iter().filter_map(|row| row.integer("p95_seconds"));
+    let Some(greatest) = greatest.max() else {
         return html! { p { "No backup or snapshot with a known duration in this window." } };
     };
-    let months = Months::of(window);
-    let axes = Axes::new(greatest.unsigned_abs(), text);
+    let chart = Chart::new(window, greatest.unsigned_abs(), text);
+    let lines = BACKUPS.iter().enumerate();
+    let lines = lines.flat_map(|line| MEASURES.map(|measure| (line, measure)));
     html! {
         ul .legend {
-            @for (index, kind) in TYPES.iter().enumerate() {
-                @for (_, measure, line) in MEASURES {
-                    li {
-                        svg viewBox="0 0 20 24" aria-hidden="true" { path .line.{ "line-" (index) }.(line) d="M0 12h20" {} }
-                        " " (kind) ", " (measure)
+            @for ((index, kind), (_, measure, line)) in lines.clone() {
+                li { (key(&html! { path .line.{ "line-" (index) }.(line) d="M0 12h20" {} })) (kind) ", " (measure) }
+            }
+        }
+        (chart.drawn(TITLE, &html! {
+            @for ((index, kind), (column, measure, line)) in lines {
+                @let points = points(&rows, kind, column, &chart);
+                path .line.{ "line-" (index) }.(line) d=(path(&points, &chart)) {}
+                @for (month, x, seconds) in &points {
+                    circle .{ "dot-" (index) } cx=(x) cy=(chart.y(*seconds)) r="2.5" {
+                        title { (month) ": " (kind) ", " (measure) " " (text(*seconds)) }
                     }
                 }
             }
-        }
-        div .scroll tabindex="0" role="group" aria-label="Duration of backups and snapshots" {
-        svg .chart viewBox=(months.view_box()) role="img" aria-label="Duration of backups and snapshots by month" {
-            (axes.drawn(&months))
-            line .axis x1=(LEFT) x2=(months.width()) y1=(HEIGHT) y2=(HEIGHT) {}
-            @for (index, kind) in TYPES.iter().enumerate() {
-                @for (column, measure, line) in MEASURES {
-                    @let points = points(by_month, kind, column, &months);
-                    path .line.{ "line-" (index) }.(line) d=(path(&points, &axes)) {}
-                    @for (month, x, seconds) in &points {
-                        circle .{ "dot-" (index) } cx=(x) cy=(axes.y(*seconds)) r="2.5" {
-                            title { (month) ": " (kind) ", " (measure) " " (text(*seconds)) }
-                        }
-                    }
-                }
-            }
-        }
-        }
-        (table(by_month))
+        }))
+        (table(&rows))
     }
-}
-
-/// False for a row of another type, which a filter may ask for.
-fn is_shown(row: &Row<'_>) -> bool {
-    row.text("type").is_some_and(|kind| TYPES.contains(&kind))
 }
 
 fn text(seconds: u64) -> String {
@@ -72,50 +55,43 @@ fn text(seconds: u64) -> String {
 
 /// The month, the x and the seconds of each point.
 fn points<'a>(
-    by_month: &'a Kept,
+    rows: &[Row<'a>],
     kind: &str,
     column: &str,
-    months: &Months,
+    chart: &Chart,
 ) -> Vec<(&'a str, f64, u64)> {
-    let rows = by_month.rows().filter(|row| row.text("type") == Some(kind));
-    let point = |row: Row<'a>| {
+    let rows = rows.iter().filter(|row| row.text("type") == Some(kind));
+    let point = |row: &Row<'a>| {
         let month = row.text("month")?;
         let seconds = row.integer(column)?.unsigned_abs();
-        Some((month, months.middle(month)?, seconds))
+        Some((month, chart.middle(month)?, seconds))
     };
     rows.filter_map(point).collect()
 }
 
-fn path(points: &[(&str, f64, u64)], axes: &Axes) -> String {
-    let mut path = String::new();
-    for (_, x, seconds) in points {
-        let command = if path.is_empty() { 'M' } else { 'L' };
-        // Writing to a string cannot fail.
-        let _ = write!(path, "{command}{x} {}", axes.y(*seconds));
+fn path(points: &[(&str, f64, u64)], chart: &Chart) -> String {
+    let points = points.iter().map(|(_, x, seconds)| (x, chart.y(*seconds)));
+    let points: Vec<_> = points.map(|(x, y)| format!("{x} {y}")).collect();
+    match points.as_slice() {
+        [] => String::new(),
+        points => format!("M{}", points.join("L")),
     }
-    path
 }
 
-fn table(by_month: &Kept) -> Markup {
-    let mut rows: Vec<_> = by_month
-        .rows()
-        .filter(|row| is_shown(row) && row.integer("n").is_some_and(|number| number > 0))
-        .map(|row| {
-            let seconds = |column| row.integer(column).map_or_else(String::new, duration_text);
-            vec![
-                row.text("month").unwrap_or("unknown").to_owned(),
-                row.text("type").unwrap_or("unknown").to_owned(),
-                grouped(row.integer("n").unwrap_or(0).unsigned_abs()),
-                seconds("p50_seconds"),
-                seconds("p95_seconds"),
-                seconds("max_seconds"),
-            ]
-        })
-        .collect();
-    rows.reverse();
-    as_table(
-        "Duration of backups and snapshots by month",
-        &["Month", "Type", "Number", "Median", "95 percent", "Longest"],
-        rows.into_iter(),
-    )
+fn table(rows: &[Row<'_>]) -> Markup {
+    let counted = rows.iter().rev();
+    let counted = counted.filter(|row| row.integer("n").is_some_and(|number| number > 0));
+    let cells = counted.map(|row| {
+        let seconds = |column| row.integer(column).map_or_else(String::new, duration_text);
+        vec![
+            row.text("month").unwrap_or("unknown").to_owned(),
+            row.text("type").unwrap_or("unknown").to_owned(),
+            grouped(row.count("n")),
+            seconds("p50_seconds"),
+            seconds("p95_seconds"),
+            seconds("max_seconds"),
+        ]
+    });
+    let headings = ["Month", "Type", "Number", "Median", "95 percent", "Longest"];
+    as_table(TITLE, &headings, cells)
 }

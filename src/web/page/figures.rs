@@ -59,26 +59,21 @@ const FIELDS: [(&str, &str); 8] = [
     ("tz", "Europe/Berlin"),
 ];
 
-/// True for a filter that has no field. The form keeps it.
-fn is_kept(name: &str) -> bool {
-    FIELDS.iter().all(|(field, _)| *field != name)
-}
-
 /// The filters, with the names of the flags.
 pub(super) fn form(chosen: &[(String, String)]) -> Markup {
     let value = |field: &str| {
         let chosen = chosen.iter().filter(|(name, _)| name == field);
-        chosen
-            .map(|(_, value)| value.as_str())
-            .collect::<Vec<_>>()
-            .join(",")
+        let values: Vec<_> = chosen.map(|(_, value)| value.as_str()).collect();
+        values.join(",")
     };
+    // The form keeps a filter that has no field.
+    let is_hidden = |name: &str| FIELDS.iter().all(|(field, _)| *field != name);
     html! {
         form .controls method="get" action="" role="search" aria-label="Filters" {
             @for (name, example) in FIELDS {
                 label { (name) " " input name=(name) value=(value(name)) placeholder=(example) autocomplete="off"; }
             }
-            @for (name, value) in chosen.iter().filter(|(name, _)| is_kept(name)) {
+            @for (name, value) in chosen.iter().filter(|(name, _)| is_hidden(name)) {
                 input type="hidden" name=(name) value=(value);
             }
             button { "Show" }

@@ -2,13 +2,14 @@
 //!
 //! The drawing of a lane is stretched to the width of the page, so it has no text. Names and times are HTML.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
-use super::{Lane, Mark, MarkKind, Window, as_table, day_text, plural};
-use crate::core::time::{Timestamp, duration_text};
+use super::{Window, as_table, day_text, key, linked, plural};
+use crate::core::model::BACKUPS;
+use crate::core::time::{CalendarUnit, Timestamp, duration_text};
 use crate::web::kept::{DropletKey, Kept};
 
 /// The width of a lane in its own unit. The height is 24.
@@ -16,34 +17,52 @@ const WIDTH: i64 = 100_000;
 /// Marks of one kind that are nearer than this are one mark, so that a lane has at most 2,000 of each.
 const NEAREST: i64 = WIDTH / 2_000;
 
-/// When a droplet was off.
-struct Outage {
-    from: Timestamp,
-    to: Timestamp,
-    is_estimate: bool,
+/// A droplet of the fleet.
+#[derive(Clone, Debug)]
+pub struct Lane {
+    /// The droplet.
+    pub droplet: DropletKey,
+    /// The latest name, or the id; and the account, if there are several.
+    pub name: String,
+    /// The time of its creation.
+    pub created_at: Option<Timestamp>,
+    /// The time since when it is gone.
+    pub gone_at: Option<Timestamp>,
 }
 
-/// Draws the lanes. `downtime` is the answer of `report downtime` about their droplets.
+/// A lane with its events.
+struct Events<'a> {
+    lane: &'a Lane,
+    /// The certain outages, and the estimated ones.
+    outages: [Vec<Outage>; 2],
+    /// The times of each kind of action, in the order of [`KINDS`].
+    marks: [Vec<Timestamp>; 3],
+}
+
+/// The actions that a lane shows: the class, and the line of each.
+const KINDS: [(&str, &str); 3] = [
+    ("resizes", "2v20"),
+    ("backups", "14v10"),
+    ("failures", "0v10"),
+];
+
+/// When a droplet was off.
+type Outage = (Timestamp, Timestamp);
+
+/// Draws the lanes. `downtime` is the answer of `report downtime` about their droplets, and `marks` has their failures,
+/// backups and resizes.
 pub(super) fn fleet(
     lanes: &[Lane],
     downtime: &Kept,
-    marks: &[Mark],
+    marks: &Kept,
     window: &Window,
     is_linked: bool,
 ) -> Markup {
-    let outages = outages(downtime, window);
-    let mut marks_of = HashMap::<DropletKey, Vec<&Mark>>::new();
-    for mark in marks {
-        marks_of.entry(mark.droplet).or_default().push(mark);
-    }
-    let none = Vec::new();
-    let of = |lane: &Lane| {
-        let outages = outages.get(&lane.droplet).map_or(&[][..], Vec::as_slice);
-        (
-            outages,
-            marks_of.get(&lane.droplet).unwrap_or(&none).as_slice(),
-        )
-    };
+    let events = events(lanes, downtime, marks, window);
+    let headings = [
+        "Droplet", "Created", "Gone", "Outages", "Off", "Failures", "Backups", "Resizes",
+    ];
+    let rows = events.iter().map(|events| events.row(window));
     html! {
         (legend())
         div .controls hidden {
@@ -53,43 +72,50 @@ pub(super) fn fleet(
         }
         (axis(window))
         div #lanes data-from=(window.since.epoch_seconds()) data-to=(window.until.epoch_seconds()) {
-            @for lane in lanes {
-                @let (outages, marks) = of(lane);
-                div .lane tabindex="0" role="group" data-droplet=(lane.droplet.1)
-                    aria-label=(in_words(lane, outages, marks, window)) {
-                    span .lane-name title=(lane.name) {
-                        @if is_linked { a href={ "/timeline/" (lane.droplet.1) } { bdi { (lane.name) } } }
-                        @else { bdi { (lane.name) } }
-                    }
-                    svg .life viewBox=(format!("0 0 {WIDTH} 24")) preserveAspectRatio="none" aria-hidden="true" {
-                        (life(lane, outages, marks, window))
-                    }
-                }
-            }
+            @for events in &events { (events.drawn(window, is_linked)) }
         }
         p #fleet-detail .detail aria-live="polite" {}
-        (as_table("Droplets", &["Droplet", "Created", "Gone", "Outages", "Off", "Failures", "Backups", "Resizes"],
-            lanes.iter().map(|lane| {
-                let (outages, marks) = of(lane);
-                row(lane, outages, marks, window)
-            })))
+        (as_table("Droplets", &headings, rows))
     }
 }
 
-fn outages(downtime: &Kept, window: &Window) -> BTreeMap<DropletKey, Vec<Outage>> {
-    let mut outages = BTreeMap::<DropletKey, Vec<Outage>>::new();
+fn events<'a>(
+    lanes: &'a [Lane],
+    downtime: &Kept,
+    marks: &Kept,
+    window: &Window,
+) -> Vec<Events<'a>> {
+    let empty = |lane| Events {
+        lane,
+        outages: Default::default(),
+        marks: Default::default(),
+    };
+    let mut all: Vec<_> = lanes.iter().map(empty).collect();
+    let places = lanes.iter().enumerate();
+    let places: HashMap<_, _> = places.map(|(place, lane)| (lane.droplet, place)).collect();
+    let place = |droplet: Option<DropletKey>| places.get(&droplet?).copied();
     for row in downtime.rows() {
-        if let (Some(droplet), Some(from)) = (row.droplet(), row.time("off_at")) {
-            outages.entry(droplet).or_default().push(Outage {
-                from: window.since.max(from),
-                to: window
-                    .until
-                    .min(row.time("ended_at").unwrap_or(window.until)),
-                is_estimate: row.text("certainty") != Some("certain"),
-            });
+        if let (Some(place), Some(from)) = (place(row.droplet()), row.time("off_at")) {
+            let to = row.time("ended_at").unwrap_or(window.until);
+            let outage = (window.since.max(from), window.until.min(to));
+            all[place].outages[usize::from(row.is_estimate())].push(outage);
         }
     }
-    outages
+    for row in marks.rows() {
+        let kind = match (row.text("type"), row.text("status")) {
+            (_, Some("errored")) => 2,
+            (Some("resize"), _) => 0,
+            (Some(kind), _) if BACKUPS.contains(&kind) => 1,
+            _ => continue,
+        };
+        if let (Some(place), Some(at)) = (place(row.droplet()), row.time("started_at")) {
+            all[place].marks[kind].push(at);
+        }
+    }
+    for times in all.iter_mut().flat_map(|events| &mut events.marks) {
+        times.sort();
+    }
+    all
 }
 
 fn legend() -> Markup {
@@ -104,117 +130,137 @@ fn legend() -> Markup {
     html! {
         ul .legend {
             @for (class, path, label) in KINDS {
-                li {
-                    svg viewBox="0 0 20 24" aria-hidden="true" { path class=(class) d=(path) {} }
-                    " " (label)
-                }
+                li { (key(&html! { path class=(class) d=(path) {} })) (label) }
             }
         }
     }
 }
 
-/// The start of each year, or of each month of a short window.
+/// The starts of days, months or years, of as many as have room.
 fn axis(window: &Window) -> Markup {
     let is_long = window.seconds() > 3 * 365 * 86_400;
-    let ticks = window.ticks(if is_long { 12 } else { 14 });
+    let most = if is_long { 12 } else { 14 };
+    let units = [CalendarUnit::Day, CalendarUnit::Month, CalendarUnit::Year];
+    let periods = units.map(|unit| {
+        let mut periods = unit.between(window.since, window.until, &window.zone);
+        periods.retain(|(_, start, _)| *start >= window.since);
+        periods
+    });
+    let periods = periods.into_iter().find(|it| it.len() <= most);
     html! {
         div #fleet-axis aria-hidden="true" {
             svg {
-                @for (label, at) in ticks {
-                    text x=(format!("{:.2}%", window.share(at) * 100.0)) y="12" { (label) }
+                @for (label, start, _) in periods.unwrap_or_default() {
+                    text x=(format!("{}%", x(start, window) * 100 / WIDTH)) y="12" { (label) }
                 }
             }
         }
     }
 }
 
-/// The x of an instant.
 fn x(at: Timestamp, window: &Window) -> i64 {
-    let from = window.since.epoch_seconds();
     let seconds = window.seconds().max(1);
-    let offset = (at.epoch_seconds() - from).clamp(0, seconds);
+    let offset = (at.epoch_seconds() - window.since.epoch_seconds()).clamp(0, seconds);
     i64::try_from(i128::from(offset) * i128::from(WIDTH) / i128::from(seconds)).unwrap_or(0)
 }
 
-fn life(lane: &Lane, outages: &[Outage], marks: &[&Mark], window: &Window) -> Markup {
-    let from = lane.created_at.map_or(0, |at| x(at, window));
-    let to = lane.gone_at.map_or(WIDTH, |at| x(at, window));
-    let band = |outages: Vec<&Outage>| {
-        let mut path = String::new();
-        for outage in outages {
-            let (from, to) = (x(outage.from, window), x(outage.to, window));
-            // Writing to a string cannot fail.
-            let _ = write!(path, "M{from} 4h{}v16H{from}z", (to - from).max(1));
+impl Events<'_> {
+    fn drawn(&self, window: &Window, is_linked: bool) -> Markup {
+        let Lane {
+            droplet: (_, id),
+            name,
+            ..
+        } = self.lane;
+        let address = is_linked.then(|| format!("/timeline/{id}"));
+        html! {
+            div .lane tabindex="0" role="group" data-droplet=(id) aria-label=(self.in_words(window)) {
+                span .lane-name title=(name) { (linked(address, html! { bdi { (name) } })) }
+                svg .life viewBox=(format!("0 0 {WIDTH} 24")) preserveAspectRatio="none" aria-hidden="true" {
+                    (self.life(window))
+                }
+            }
         }
-        path
-    };
-    let (estimated, certain): (Vec<_>, Vec<_>) = outages.iter().partition(|it| it.is_estimate);
-    html! {
-        @if from < to { path .alive d=(format!("M{from} 9H{to}v6H{from}z")) {} }
-        @if !certain.is_empty() { path .outage d=(band(certain)) {} }
-        @if !estimated.is_empty() { path .outage.estimated d=(band(estimated)) {} }
-        @for (kind, class, line) in [
-            (MarkKind::Resize, "resizes", "2v20"),
-            (MarkKind::Backup, "backups", "14v10"),
-            (MarkKind::Failure, "failures", "0v10"),
+    }
+
+    fn life(&self, window: &Window) -> Markup {
+        let from = self.lane.created_at.map_or(0, |at| x(at, window));
+        let to = self.lane.gone_at.map_or(WIDTH, |at| x(at, window));
+        html! {
+            @if from < to { path .alive d=(format!("M{from} 9H{to}v6H{from}z")) {} }
+            @for (class, outages) in ["outage", "outage estimated"].iter().zip(&self.outages) {
+                @let path = bands(outages, window);
+                @if !path.is_empty() { path class=(class) d=(path) {} }
+            }
+            @for ((class, line), times) in KINDS.iter().zip(&self.marks) {
+                @let path = lines(times, line, window);
+                @if !path.is_empty() { path class=(class) vector-effect="non-scaling-stroke" d=(path) {} }
+            }
+        }
+    }
+
+    /// The number of outages, and how long they were together.
+    fn off(&self) -> (usize, String) {
+        let outages = self.outages.iter().flatten();
+        let seconds = |(from, to): &Outage| (to.epoch_seconds() - from.epoch_seconds()).max(0);
+        let seconds = outages.clone().map(seconds).sum();
+        (outages.count(), duration_text(seconds))
+    }
+
+    fn in_words(&self, window: &Window) -> String {
+        let mut text = self.lane.name.clone();
+        for (word, at) in [
+            ("created", self.lane.created_at),
+            ("gone", self.lane.gone_at),
         ] {
-            @let path = lines(marks, kind, line, window);
-            @if !path.is_empty() { path class=(class) vector-effect="non-scaling-stroke" d=(path) {} }
+            if let Some(at) = at {
+                text += &format!(", {word} {}", day_text(at, window));
+            }
         }
+        let (outages, off) = self.off();
+        text += &format!(": {}", plural(outages as u64, "outage"));
+        if outages > 0 {
+            text += &format!(" of {off}");
+        }
+        let [_, backups, failures] = &self.marks;
+        let failures = plural(failures.len() as u64, "failed action");
+        let backups = plural(backups.len() as u64, "backup");
+        text + &format!(", {failures}, {backups}")
+    }
+
+    fn row(&self, window: &Window) -> Vec<String> {
+        let day = |at: Option<Timestamp>| at.map_or_else(String::new, |at| day_text(at, window));
+        let [resizes, backups, failures] = &self.marks;
+        let (outages, off) = self.off();
+        vec![
+            self.lane.name.clone(),
+            day(self.lane.created_at),
+            day(self.lane.gone_at),
+            outages.to_string(),
+            off,
+            failures.len().to_string(),
+            backups.len().to_string(),
+            resizes.len().to_string(),
+        ]
     }
 }
 
-/// One upright line for each mark of this kind. The marks are sorted by time.
-fn lines(marks: &[&Mark], kind: MarkKind, line: &str, window: &Window) -> String {
-    let mut path = String::new();
-    let mut last = None;
-    for mark in marks.iter().filter(|mark| mark.kind == kind) {
-        let x = x(mark.at, window);
-        if last.is_none_or(|last: i64| (x - last).abs() >= NEAREST) {
+fn bands(outages: &[Outage], window: &Window) -> String {
+    let band = |(from, to): &Outage| {
+        let (from, to) = (x(*from, window), x(*to, window));
+        format!("M{from} 4h{}v16H{from}z", (to - from).max(1))
+    };
+    outages.iter().map(band).collect()
+}
+
+/// One upright line for each time. The times are sorted.
+fn lines(times: &[Timestamp], line: &str, window: &Window) -> String {
+    let (mut path, mut last) = (String::new(), None);
+    for x in times.iter().map(|at| x(*at, window)) {
+        if last.is_none_or(|last: i64| x - last >= NEAREST) {
             last = Some(x);
             // Writing to a string cannot fail.
             let _ = write!(path, "M{x} {line}");
         }
     }
     path
-}
-
-fn number(marks: &[&Mark], kind: MarkKind) -> u64 {
-    marks.iter().filter(|mark| mark.kind == kind).count() as u64
-}
-
-fn off_seconds(outages: &[Outage]) -> i64 {
-    let seconds = |outage: &Outage| outage.to.epoch_seconds() - outage.from.epoch_seconds();
-    outages.iter().map(|outage| seconds(outage).max(0)).sum()
-}
-
-fn in_words(lane: &Lane, outages: &[Outage], marks: &[&Mark], window: &Window) -> String {
-    let mut text = lane.name.clone();
-    if let Some(at) = lane.created_at {
-        text += &format!(", created {}", day_text(at, window));
-    }
-    if let Some(at) = lane.gone_at {
-        text += &format!(", gone {}", day_text(at, window));
-    }
-    text += &format!(": {}", plural(outages.len() as u64, "outage"));
-    if !outages.is_empty() {
-        text += &format!(" of {}", duration_text(off_seconds(outages)));
-    }
-    let failures = plural(number(marks, MarkKind::Failure), "failed action");
-    let backups = plural(number(marks, MarkKind::Backup), "backup");
-    text + &format!(", {failures}, {backups}")
-}
-
-fn row(lane: &Lane, outages: &[Outage], marks: &[&Mark], window: &Window) -> Vec<String> {
-    let day = |at: Option<Timestamp>| at.map_or_else(String::new, |at| day_text(at, window));
-    vec![
-        lane.name.clone(),
-        day(lane.created_at),
-        day(lane.gone_at),
-        outages.len().to_string(),
-        duration_text(off_seconds(outages)),
-        number(marks, MarkKind::Failure).to_string(),
-        number(marks, MarkKind::Backup).to_string(),
-        number(marks, MarkKind::Resize).to_string(),
-    ]
 }

@@ -12,13 +12,13 @@ mod figures;
 mod fleet;
 mod uptime;
 
-pub use actions::Actions;
 pub use figures::Figure;
+pub use fleet::Lane;
 
 use maud::{Markup, html};
 
-use super::document::{Document, navigation};
-use super::kept::{DropletKey, Kept};
+use super::document::{document, navigation};
+use super::kept::Kept;
 use crate::core::time::{CalendarUnit, Timestamp, Zone};
 use crate::output::grouped;
 
@@ -31,41 +31,6 @@ pub struct Window {
     pub until: Timestamp,
     /// The zone of all times.
     pub zone: Zone,
-}
-
-/// A droplet of the fleet.
-#[derive(Clone, Debug)]
-pub struct Lane {
-    /// The droplet.
-    pub droplet: DropletKey,
-    /// The latest name, or the id; and the account, if there are several.
-    pub name: String,
-    /// The time of its creation.
-    pub created_at: Option<Timestamp>,
-    /// The time since when it is gone.
-    pub gone_at: Option<Timestamp>,
-}
-
-/// An action that a lane shows.
-#[derive(Clone, Copy, Debug)]
-pub struct Mark {
-    /// Its droplet.
-    pub droplet: DropletKey,
-    /// Its start.
-    pub at: Timestamp,
-    /// Its kind.
-    pub kind: MarkKind,
-}
-
-/// The kind of a mark.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MarkKind {
-    /// An action that failed.
-    Failure,
-    /// A backup or a snapshot.
-    Backup,
-    /// A resize.
-    Resize,
 }
 
 /// All that the overview shows.
@@ -93,12 +58,12 @@ pub struct Overview {
     pub unarchived: u64,
     /// The answer of `report downtime` about the droplets of the fleet.
     pub downtime: Kept,
-    /// The marks of the fleet, by time.
-    pub marks: Vec<Mark>,
+    /// The failures, backups and resizes of the droplets of the fleet.
+    pub marks: Kept,
     /// The answer of `report uptime --by month` about the droplets of the fleet.
     pub uptime: Kept,
     /// The newest actions.
-    pub actions: Actions,
+    pub actions: Kept,
     /// The server's side of the page, if it is served.
     pub served: Option<Served>,
 }
@@ -143,12 +108,12 @@ impl Overview {
             (section("failures", "Failures", failures::failures(&self.by_day, window)))
             (section("durations", "Duration of backups and snapshots", durations::durations(&self.durations, window)))
             (section("uptime", "Uptime", uptime::uptime(&self.uptime, is_linked)))
-            (section("actions", "Actions", actions::actions(&self.actions, is_linked)))
+            (section("actions", "Actions", actions::actions(&self.actions, self.by_day.sum("count"), &window.zone, is_linked)))
             @if let Some(served) = &self.served {
                 p { "As JSON: " @for (name, address) in &served.json { a href=(address) { (name) } " " } }
             }
         };
-        Document { title, main }.framed()
+        document(&title, &main)
     }
 }
 
@@ -161,23 +126,33 @@ fn section(id: &str, title: &str, content: Markup) -> Markup {
     }
 }
 
+/// A part that is wider than a small screen.
+fn scrolled(label: &str, content: &Markup) -> Markup {
+    html! { div .scroll tabindex="0" role="group" aria-label=(label) { (content) } }
+}
+
 /// A table behind a button, as another form of a chart.
 fn as_table(caption: &str, headings: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Markup {
-    html! {
-        details {
-            summary { "As a table" }
-            div .scroll tabindex="0" role="group" aria-label=(caption) {
-                table {
-                    caption .hidden { (caption) }
-                    thead { tr { @for heading in headings { th scope="col" { bdi { (heading) } } } } }
-                    tbody {
-                        @for row in rows {
-                            tr { @for cell in row { td { bdi { (cell) } } } }
-                        }
-                    }
-                }
-            }
+    let table = html! {
+        table {
+            caption .hidden { (caption) }
+            thead { tr { @for heading in headings { th scope="col" { bdi { (heading) } } } } }
+            tbody { @for row in rows { tr { @for cell in row { td { bdi { (cell) } } } } } }
         }
+    };
+    html! { details { summary { "As a table" } (scrolled(caption, &table)) } }
+}
+
+/// A drawing in a legend.
+fn key(drawing: &Markup) -> Markup {
+    html! { svg viewBox="0 0 20 24" aria-hidden="true" { (drawing) } " " }
+}
+
+/// Links to this address, if there is one.
+fn linked(address: Option<String>, content: Markup) -> Markup {
+    match address {
+        Some(address) => html! { a href=(address) { (content) } },
+        None => content,
     }
 }
 
@@ -196,28 +171,5 @@ impl Window {
     /// The length in seconds.
     fn seconds(&self) -> i64 {
         self.until.epoch_seconds() - self.since.epoch_seconds()
-    }
-
-    /// The place of an instant: 0 at the start, 1 at the end.
-    fn share(&self, at: Timestamp) -> f64 {
-        let seconds = |number: i64| f64::from(i32::try_from(number / 60).unwrap_or(i32::MAX));
-        let offset = at.epoch_seconds() - self.since.epoch_seconds();
-        seconds(offset) / seconds(self.seconds()).max(1.0)
-    }
-
-    /// At most `most` starts of years, months or days, with their names.
-    fn ticks(&self, most: usize) -> Vec<(String, Timestamp)> {
-        let units = [CalendarUnit::Day, CalendarUnit::Month, CalendarUnit::Year];
-        let starts = |unit: CalendarUnit| {
-            let periods = unit.between(self.since, self.until, &self.zone);
-            let inside = periods
-                .into_iter()
-                .filter(|(_, start, _)| *start >= self.since);
-            inside
-                .map(|(name, start, _)| (name, start))
-                .collect::<Vec<_>>()
-        };
-        let few = |ticks: &Vec<_>| ticks.len() <= most;
-        units.into_iter().map(starts).find(few).unwrap_or_default()
     }
 }

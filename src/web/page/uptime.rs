@@ -4,73 +4,71 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
+use super::{linked, scrolled};
 use crate::output::Round;
 use crate::web::kept::{DropletKey, Kept};
 
 /// The bounds of one droplet in one month, in percent.
 type Bounds = (f64, f64);
+/// The name of a droplet, or its id, and its bounds by month.
+type Droplet<'a> = (String, BTreeMap<&'a str, Bounds>);
 
 /// Shows the answer of `report uptime --by month`.
 pub(super) fn uptime(uptime: &Kept, is_linked: bool) -> Markup {
     let mut months = BTreeSet::new();
-    let mut droplets = BTreeMap::<DropletKey, (&str, BTreeMap<&str, Bounds>)>::new();
+    let mut droplets = BTreeMap::<DropletKey, Droplet<'_>>::new();
     for row in uptime.rows() {
-        let bounds = row
-            .real("uptime_min_percent")
-            .zip(row.real("uptime_max_percent"));
-        let id = row.droplet();
-        if let (Some(id), Some(period), Some(bounds)) = (id, row.text("period"), bounds) {
+        let least = row.real("uptime_min_percent");
+        let bounds = least.zip(row.real("uptime_max_percent"));
+        if let (Some(id), Some(period), Some(bounds)) = (row.droplet(), row.text("period"), bounds)
+        {
             months.insert(period);
-            let name = row.text("droplet_name").unwrap_or("");
-            let droplet = droplets
-                .entry(id)
-                .or_insert_with(|| (name, BTreeMap::new()));
-            droplet.1.insert(period, bounds);
+            let droplet = droplets.entry(id);
+            let empty = || (row.called().unwrap_or_default(), BTreeMap::new());
+            droplet.or_insert_with(empty).1.insert(period, bounds);
         }
     }
     let mut droplets: Vec<_> = droplets.into_iter().collect();
-    droplets.sort_by_cached_key(|(id, (name, _))| {
-        // Of several accounts, it is called by its id and the account.
-        let is_unnamed = name.is_empty() || name.starts_with(&id.1.to_string());
-        (is_unnamed, *name, *id)
-    });
     if droplets.is_empty() {
         return html! { p { "No droplet of this window has a known history." } };
     }
+    // A droplet without a name is called by its id, and comes last.
+    droplets.sort_by_cached_key(|(id, (name, _))| {
+        (name.starts_with(&id.1.to_string()), name.clone(), *id)
+    });
     html! {
         p {
             "Percent of the time that each droplet was on: at least and at most. "
             span .key.doubt { "maybe off" } " " span .key.down { "off for up to 5 %" } " " span .key.down.much { "off for longer" }
         }
-        div .scroll tabindex="0" role="group" aria-label="Uptime by droplet and month" {
-            table .uptime {
-                caption .hidden { "Uptime by droplet and month, in percent" }
-                thead { tr { th scope="col" { "Droplet" } @for month in months.iter().rev() { th scope="col" { (month) } } } }
-                tbody {
-                    @for (id, (name, bounds)) in &droplets {
-                        tr {
-                            th scope="row" {
-                                @if is_linked { a href={ "/timeline/" (id.1) } { bdi { (label(name, id.1)) } } }
-                                @else { bdi { (label(name, id.1)) } }
-                            }
-                            @for month in months.iter().rev() {
-                                @match bounds.get(month) {
-                                    Some(bounds) => td class=(class(*bounds)) { (in_words(*bounds)) },
-                                    None => td {},
-                                }
+        (scrolled("Uptime by droplet and month", &table(&months, &droplets, is_linked)))
+    }
+}
+
+fn table(
+    months: &BTreeSet<&str>,
+    droplets: &[(DropletKey, Droplet<'_>)],
+    is_linked: bool,
+) -> Markup {
+    let address = |id: i64| is_linked.then(|| format!("/timeline/{id}"));
+    html! {
+        table .uptime {
+            caption .hidden { "Uptime by droplet and month, in percent" }
+            thead { tr { th scope="col" { "Droplet" } @for month in months.iter().rev() { th scope="col" { (month) } } } }
+            tbody {
+                @for ((_, id), (name, bounds)) in droplets {
+                    tr {
+                        th scope="row" { (linked(address(*id), html! { bdi { (name) } })) }
+                        @for month in months.iter().rev() {
+                            @match bounds.get(month) {
+                                Some(bounds) => td class=(class(*bounds)) { (in_words(*bounds)) },
+                                None => td {},
                             }
                         }
                     }
                 }
             }
         }
-    }
-}
-
-fn label(name: &str, id: i64) -> String {
-    match name {
-        "" => id.to_string(),
-        name => name.to_owned(),
     }
 }
 

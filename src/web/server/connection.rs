@@ -10,13 +10,14 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncWrite, join};
 use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::time::{Instant, sleep_until};
 
 /// Answers the requests of one connection. Ignores its errors, which concern only the client.
@@ -32,7 +33,8 @@ pub(super) async fn serve(limits: Limits, stream: TcpStream, router: Router, act
             answer.await.map(|it| it.map(|body| body.map_frame(held)))
         }
     });
-    let stream = Watched {
+    let (reader, stream) = stream.into_split();
+    let writer = Watched {
         stream,
         activity: activity.clone(),
     };
@@ -40,7 +42,7 @@ pub(super) async fn serve(limits: Limits, stream: TcpStream, router: Router, act
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_within)
         .max_buf_size(MOST_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(join(reader, writer)), service);
     tokio::select! {
         _ = connection => {}
         () = activity.unread_for(limits.unread_within) => {}
@@ -52,10 +54,8 @@ pub(super) async fn serve(limits: Limits, stream: TcpStream, router: Router, act
 pub(super) struct Activity(Arc<Mutex<State>>);
 
 struct State {
-    /// The number of answers under way.
-    answers: usize,
-    /// The start of the connection, or the end of its last answer.
-    idle_since: Instant,
+    /// The start of the connection, or the end of its last answer; `None` while one is under way.
+    idle_since: Option<Instant>,
     /// Since then the client has not read what it was sent.
     unread_since: Option<Instant>,
 }
@@ -63,8 +63,7 @@ struct State {
 impl Activity {
     pub(super) fn new() -> Self {
         Self(Arc::new(Mutex::new(State {
-            answers: 0,
-            idle_since: Instant::now(),
+            idle_since: Some(Instant::now()),
             unread_since: None,
         })))
     }
@@ -72,15 +71,12 @@ impl Activity {
     /// The time from which another connection may replace this one; `None` while an answer is under way.
     pub(super) fn secure_until(&self, limits: Limits) -> Option<Instant> {
         let state = lock(&self.0);
-        match state.unread_since {
-            Some(since) => Some(since + limits.reads_within),
-            None if state.answers > 0 => None,
-            None => Some(state.idle_since + limits.secure_for),
-        }
+        let unread = state.unread_since.map(|since| since + limits.reads_within);
+        unread.or(state.idle_since.map(|since| since + limits.secure_for))
     }
 
     fn answer(&self) -> UnderWay {
-        lock(&self.0).answers += 1;
+        lock(&self.0).idle_since = None;
         UnderWay(self.clone())
     }
 
@@ -95,17 +91,6 @@ impl Activity {
             sleep_until(end).await;
         }
     }
-
-    /// Notes whether a write was taken.
-    fn note<T>(&self, written: Poll<T>) -> Poll<T> {
-        let mut state = lock(&self.0);
-        if written.is_pending() {
-            state.unread_since.get_or_insert_with(Instant::now);
-        } else {
-            state.unread_since = None;
-        }
-        written
-    }
 }
 
 /// An answer under way, until this is dropped.
@@ -113,26 +98,14 @@ struct UnderWay(Activity);
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let mut state = lock(&self.0.0);
-        state.answers -= 1;
-        state.idle_since = Instant::now();
+        lock(&self.0.0).idle_since = Some(Instant::now());
     }
 }
 
-/// A stream that notes whether its client reads.
+/// The writing half of a stream, which notes whether its client reads.
 struct Watched {
-    stream: TcpStream,
+    stream: OwnedWriteHalf,
     activity: Activity,
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
 }
 
 impl AsyncWrite for Watched {
@@ -142,20 +115,14 @@ impl AsyncWrite for Watched {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.activity.note(written)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        parts: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
-        self.activity.note(written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        let mut state = lock(&self.activity.0);
+        // A write that waits since earlier stays so.
+        state.unread_since = match written.is_pending() {
+            true => state.unread_since.or_else(|| Some(Instant::now())),
+            false => None,
+        };
+        drop(state);
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -5,7 +5,6 @@
 mod connection;
 
 use super::address::ListenAddress;
-use crate::core::threads;
 use axum::Router;
 use connection::{Activity, serve};
 use std::io;
@@ -13,7 +12,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep};
 
 /// The limits for clients.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +41,8 @@ const LIMITS: Limits = Limits {
 const MOST_HEAD_BYTES: usize = 16 << 10;
 /// The pause after a connection could not be accepted. Without free file handles the server can only wait for one.
 const AFTER_REFUSAL: Duration = Duration::from_millis(200);
+/// The pause before the server looks again for a connection to replace.
+const BEFORE_ANOTHER_LOOK: Duration = Duration::from_millis(20);
 
 /// A server that runs until this is dropped.
 #[derive(Debug)]
@@ -62,9 +63,6 @@ impl Error {
     /// The next step for the user.
     #[must_use]
     pub fn hint(&self) -> &'static str {
-        if let Some(hint) = threads::hint(&self.source.to_string()) {
-            return hint;
-        }
         match self.source.kind() {
             io::ErrorKind::AddrInUse => "another program uses this port: choose another port",
             io::ErrorKind::PermissionDenied => {
@@ -89,20 +87,15 @@ impl Server {
         listen: &ListenAddress,
         router: Router,
     ) -> Result<Self, Error> {
-        let refused = |source| Error {
+        let bound = || {
+            let listener = std::net::TcpListener::bind((listen.host.as_str(), listen.port))?;
+            listener.set_nonblocking(true)?;
+            Ok((listener.local_addr()?, TcpListener::from_std(listener)?))
+        };
+        let (address, listener) = bound().map_err(|source| Error {
             address: listen.clone(),
             source,
-        };
-        let (host, port) = (listen.host.clone(), listen.port);
-        // The lookup of a name may take long.
-        let bound = threads::answer_of(move || std::net::TcpListener::bind((host.as_str(), port)));
-        let bound = bound.map_err(refused)?.await.map_err(io::Error::other);
-        let listener = bound.flatten().and_then(|listener| {
-            listener.set_nonblocking(true)?;
-            TcpListener::from_std(listener)
-        });
-        let listener = listener.map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
+        })?;
         let task = tokio::spawn(take_connections(limits, listener, router));
         Ok(Self { address, task })
     }
@@ -130,52 +123,36 @@ impl Drop for Server {
 /// Accepts connections for ever. They end when this future is dropped.
 async fn take_connections(limits: Limits, listener: TcpListener, router: Router) {
     let mut connections = JoinSet::new();
-    let mut open: Vec<(Activity, AbortHandle)> = Vec::new();
+    let mut open = Vec::new();
     loop {
-        open.retain(|(_, connection)| !connection.is_finished());
-        let room_at = room_at(limits, &open);
-        let accepted = async {
-            sleep_until(room_at).await;
-            // A connection may have become busy meanwhile: then there is no room yet.
-            if self::room_at(limits, &open) <= Instant::now() {
-                Some(listener.accept().await)
-            } else {
-                None
-            }
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(AFTER_REFUSAL).await;
+            continue;
         };
-        tokio::select! {
-            Some(_) = connections.join_next() => {}
-            accepted = accepted => match accepted {
-                Some(Ok((stream, _))) => {
-                    if open.len() >= limits.connections && let Some((_, index)) = replaceable(limits, &open) {
-                        open.swap_remove(index).1.abort();
-                    }
-                    let activity = Activity::new();
-                    let serving = serve(limits, stream, router.clone(), activity.clone());
-                    open.push((activity, connections.spawn(serving)));
-                }
-                Some(Err(_)) => tokio::time::sleep(AFTER_REFUSAL).await,
-                None => {}
-            },
+        while connections.try_join_next().is_some() {}
+        while !has_room(limits, &mut open) {
+            sleep(BEFORE_ANOTHER_LOOK).await;
         }
+        let activity = Activity::new();
+        let serving = serve(limits, stream, router.clone(), activity.clone());
+        open.push((activity, connections.spawn(serving)));
     }
 }
 
-/// The time to accept another connection, or to look again whether there is room for it.
-fn room_at(limits: Limits, open: &[(Activity, AbortHandle)]) -> Instant {
-    let now = Instant::now();
+/// True when there is room for another connection. Ends the one that may be replaced first if there is no other room.
+fn has_room(limits: Limits, open: &mut Vec<(Activity, AbortHandle)>) -> bool {
+    open.retain(|(_, connection)| !connection.is_finished());
     if open.len() < limits.connections {
-        return now;
+        return true;
     }
-    replaceable(limits, open).map_or(now + limits.secure_for, |(from, _)| from)
-}
-
-/// The connection that may be replaced first, and from when on.
-fn replaceable(limits: Limits, open: &[(Activity, AbortHandle)]) -> Option<(Instant, usize)> {
-    let activities = open.iter().enumerate();
-    let times = activities
-        .filter_map(|(index, (activity, _))| Some((activity.secure_until(limits)?, index)));
-    times.min()
+    let until =
+        |(index, (activity, _)): (_, &(Activity, _))| Some((activity.secure_until(limits)?, index));
+    let first = open.iter().enumerate().filter_map(until).min();
+    let replaced = first.filter(|(until, _)| *until <= Instant::now());
+    if let Some((_, index)) = replaced {
+        open.swap_remove(index).1.abort();
+    }
+    replaced.is_some()
 }
 
 #[cfg(test)]
