@@ -233,8 +233,6 @@ impl From<export::Error> for Failure {
             export::Error::Query(error) => Self::from(error),
             export::Error::Archive(error) => Self::from(error),
             export::Error::Folder(error) => Self::from(error),
-            export::Error::Other { .. } => Self::of(Status::Usage, &error)
-                .with_hint("choose another folder, or another name with --as"),
             export::Error::Stopped => Self::of(Status::Failed, &error),
         }
     }
@@ -243,42 +241,23 @@ impl From<export::Error> for Failure {
 impl From<lake::Error> for Failure {
     fn from(error: lake::Error) -> Self {
         let (status, hint) = match &error {
-            lake::Error::NoFolder { .. } => {
-                (Status::Usage, "make it first, or choose another folder")
-            }
-            lake::Error::Foreign { .. } => (
-                Status::Usage,
-                "choose an empty folder, or one that does not exist yet",
-            ),
-            lake::Error::NoExport(_) => (Status::Usage, "`archiver export DIR` writes one"),
-            lake::Error::Busy(_) => (Status::Locked, "wait until it has ended"),
-            lake::Error::Manifest { .. } => {
-                (Status::Usage, "remove the whole folder, and export again")
-            }
-            lake::Error::Newer(_) => (Status::Usage, "use that version, or choose another folder"),
-            lake::Error::Accounts {
-                has_accounts: true, ..
-            } => (Status::Usage, "name this one with --as NAME"),
-            lake::Error::Accounts { .. } => {
-                (Status::Usage, "leave out --as, or choose another folder")
-            }
-            lake::Error::File { source, .. } if source.kind() == io::ErrorKind::NotADirectory => (
-                Status::Usage,
-                "choose another folder, or remove what is there",
-            ),
-            lake::Error::File { source, .. } => {
-                let is_full = matches!(
-                    source.kind(),
-                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-                );
-                let hint = "make room and export again; the folder shows what it did before";
-                (Status::Failed, if is_full { hint } else { "" })
-            }
+            lake::Error::Refused { hint, .. } => (Status::Usage, Some(*hint)),
+            lake::Error::Busy(_) => (Status::Locked, Some("wait until it has ended")),
+            lake::Error::File { source, .. } => match source.kind() {
+                io::ErrorKind::NotADirectory => {
+                    let hint = "choose another folder, or remove what is there";
+                    (Status::Usage, Some(hint))
+                }
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    let hint = "make room and export again; the folder shows what it did before";
+                    (Status::Failed, Some(hint))
+                }
+                _ => (Status::Failed, None),
+            },
         };
-        let failure = Self::of(status, &error);
-        match hint {
-            "" => failure,
-            hint => failure.with_hint(hint),
+        Self {
+            hint: hint.map(str::to_owned),
+            ..Self::of(status, &error)
         }
     }
 }

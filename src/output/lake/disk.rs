@@ -1,14 +1,49 @@
 //! The steps that change a folder of Parquet files. A test can stop before any of them, as a kill would.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::SystemTime;
 
-use super::Error;
 use crate::core::files::folder_of;
+use crate::core::hash::Hashed;
+use crate::core::threads;
+
+/// A folder that cannot be written or checked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder cannot take this export, or has none.
+    #[error("{message}")]
+    Refused {
+        /// What is in the way.
+        message: String,
+        /// The next step.
+        hint: &'static str,
+    },
+    /// Another run works there.
+    #[error("another export to {} is running", .0.display())]
+    Busy(PathBuf),
+    /// The system refused.
+    #[error("cannot write or read {}: {source}", path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// The refusal of a folder, with the next step.
+    #[must_use]
+    pub fn refused(message: String, hint: &'static str) -> Self {
+        Self::Refused { message, hint }
+    }
+}
+
+/// Takes the bytes of a file, and hashes them.
+pub type Sink = Hashed<Box<dyn Write + Send>>;
 
 /// Called before each step; an error stops the work there.
 pub(super) type Step = Box<dyn FnMut() -> io::Result<()> + Send>;
@@ -85,20 +120,16 @@ impl Disk {
         for path in paths {
             at(path, (self.step)())?;
         }
-        let next = AtomicUsize::new(0);
-        let work = || {
-            while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
-                at(path, sync(path))?;
-            }
-            Ok(())
-        };
+        let sync_some = |some: &[PathBuf]| some.iter().try_for_each(|path| at(path, sync(path)));
         thread::scope(|scope| {
-            let start = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
-            // Where the system refuses threads, this one does all the work.
-            let helpers: Vec<_> = (1..AT_A_TIME.min(paths.len())).filter_map(start).collect();
-            let done = work();
-            let ended = helpers.into_iter().filter_map(|helper| helper.join().ok());
-            ended.fold(done, Result::and)
+            let chunks = paths.chunks(paths.len().div_ceil(AT_A_TIME).max(1));
+            let start = |some| {
+                let thread = thread::Builder::new().spawn_scoped(scope, move || sync_some(some));
+                at(Path::new("the files"), thread.map_err(threads::refused))
+            };
+            let threads = chunks.map(start).collect::<Result<Vec<_>, _>>()?;
+            let mut ended = threads.into_iter().map(thread::ScopedJoinHandle::join);
+            ended.try_for_each(|end| end.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         })
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, disk::at};
+use super::disk::{Error, at};
 
 /// The version of the layout.
 const FORMAT: u32 = 1;
@@ -65,8 +65,6 @@ pub struct ExportedFile {
     pub bytes: u64,
     /// The hash of the file.
     pub sha256: String,
-    /// The hash of the rows in the archive. A file whose rows are the same is not written again.
-    pub rows_sha256: String,
 }
 
 impl ExportedFile {
@@ -142,11 +140,17 @@ impl Manifest {
             let is_known = version.format <= FORMAT;
             is_known.then(|| serde_json::from_slice(&text)).transpose()
         });
-        let path = path.to_owned();
+        let name = path.display();
         match read {
             Ok(Some(manifest)) => Ok(Some(manifest)),
-            Ok(None) => Err(Error::Newer(path)),
-            Err(source) => Err(Error::Manifest { path, source }),
+            Ok(None) => Err(Error::refused(
+                format!("a newer archiver wrote {name}"),
+                "use that version, or choose another folder",
+            )),
+            Err(error) => Err(Error::refused(
+                format!("cannot read {name}: {error}"),
+                "remove the whole folder, and export again",
+            )),
         }
     }
 }
