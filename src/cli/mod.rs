@@ -5,12 +5,11 @@
 //! unfinished command lines, `answer` prints rows, `basis` tells what they are based on, `context` has the accounts and
 //! their archives, `order` sorts the rows of a report, `searched` words what an empty answer was about, `pager` shows
 //! answers that are longer than the screen, `document` prints single documents, `decided` reads a setting from a flag
-//! or the configuration, `summary` words the result of a sync, `import_summary` that of an import, `status_lines` the
-//! facts of `status`, `exit` maps errors to statuses and hints, `help` lays out help, `mistake` explains arguments that
-//! are wrong, `meant` knows what they were meant for, `runtime` has threads and signals, `progress` draws the bar,
-//! `terminal` knows the streams, `url` finds the command that a URL stands for, `written` is a command as the user
-//! wrote it. Of several accounts, `union` runs a question for each, `member` sends its rows, `merge` merges them, and
-//! `outcome` has what follows from all.
+//! or the configuration, `summary` words the result of a sync, `status_lines` the facts of `status`, `exit` maps errors
+//! to statuses and hints, `help` lays out help, `mistake` explains arguments that are wrong, `meant` knows what they were
+//! meant for, `runtime` has threads and signals, `progress` draws the bar, `terminal` knows the streams, `url` finds the
+//! command that a URL stands for, `written` is a command as the user wrote it. Of several accounts, `union` runs a
+//! question for each, `member` sends its rows, `merge` merges them, and `outcome` has what follows from all.
 
 mod accounts;
 mod answer;
@@ -31,7 +30,6 @@ mod filter;
 mod grammar;
 mod help;
 mod import;
-mod import_summary;
 mod last;
 mod man;
 mod meant;

@@ -47,28 +47,27 @@ pub(super) fn checked(root: &Path) -> Result<Option<Checked>, Error> {
     let is_first = published.is_none();
     let old = published.unwrap_or_default();
     let new = pending.unwrap_or_else(|| old.clone());
-    let mut manifest = old.clone();
-    let mut problems = Vec::new();
+    let mut there = Checked {
+        manifest: old.clone(),
+        problems: Vec::new(),
+        is_interrupted: root.join(WORK).exists(),
+    };
     for table in &old.tables() | &new.tables() {
-        let mut found = problems_of(root, table, &old)?;
-        if !found.is_empty() && new != old {
+        let mut problems = problems_of(root, table, &old)?;
+        if !problems.is_empty() && new != old {
             let of_new = problems_of(root, table, &new)?;
-            if of_new.len() < found.len() {
-                found = of_new;
-                manifest.set_table(table, &new);
+            if of_new.len() < problems.len() {
+                problems = of_new;
+                there.manifest.set_table(table, &new);
             }
         }
-        problems.extend(found);
+        there.problems.extend(problems);
     }
-    if manifest.files == new.files {
-        manifest.archives = new.archives;
+    if there.manifest.files == new.files {
+        there.manifest.archives = new.archives;
     }
-    let is_none = is_first && manifest.files.is_empty();
-    Ok((!is_none).then(|| Checked {
-        manifest,
-        problems,
-        is_interrupted: root.join(WORK).exists(),
-    }))
+    let is_none = is_first && there.manifest.files.is_empty();
+    Ok((!is_none).then_some(there))
 }
 
 fn problems_of(root: &Path, table: &str, manifest: &Manifest) -> Result<Vec<String>, Error> {

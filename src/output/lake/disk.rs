@@ -188,31 +188,32 @@ fn exchange(_: &Path, _: &Path) -> io::Result<bool> {
 
 /// The files below a folder, links among them, by their path from there. None where there is no folder.
 pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let (mut files, mut folders) = (Vec::new(), Vec::new());
-    walk(folder, &mut files, &mut folders)?;
-    let from = |path: &PathBuf| path.strip_prefix(folder).unwrap_or(path).to_owned();
+    let mut paths = paths_below(folder)?;
+    paths.retain(|(_, is_folder)| !is_folder);
+    let from = |(path, _): &(PathBuf, bool)| path.strip_prefix(folder).unwrap_or(path).to_owned();
+    let mut files: Vec<_> = paths.iter().map(from).collect();
     files.sort();
-    Ok(files.iter().map(from).collect())
+    Ok(files)
 }
 
 /// The folder and those below it, each after the one that it is in. None where there is no folder.
 pub(super) fn folders_below(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let mut folders = Vec::new();
-    walk(folder, &mut Vec::new(), &mut folders)?;
-    Ok(folders)
+    let paths = paths_below(folder)?.into_iter();
+    Ok(paths
+        .filter_map(|(path, is_folder)| is_folder.then_some(path))
+        .collect())
 }
 
-fn walk(path: &Path, files: &mut Vec<PathBuf>, folders: &mut Vec<PathBuf>) -> Result<(), Error> {
-    match fs::symlink_metadata(path) {
-        Ok(there) if there.is_dir() => folders.push(path.to_owned()),
-        Ok(_) => {
-            files.push(path.to_owned());
-            return Ok(());
+/// A path and all below it, each with whether it is a folder.
+fn paths_below(path: &Path) -> Result<Vec<(PathBuf, bool)>, Error> {
+    let Ok(there) = fs::symlink_metadata(path) else {
+        return Ok(Vec::new());
+    };
+    let mut paths = vec![(path.to_owned(), there.is_dir())];
+    if there.is_dir() {
+        for entry in at(path, fs::read_dir(path))? {
+            paths.extend(paths_below(&at(path, entry)?.path())?);
         }
-        Err(_) => return Ok(()),
     }
-    for entry in at(path, fs::read_dir(path))? {
-        walk(&at(path, entry)?.path(), files, folders)?;
-    }
-    Ok(())
+    Ok(paths)
 }

@@ -298,25 +298,21 @@ impl Drop for Lake {
 /// The part that a file belongs to: `actions/account=web` for `actions/account=web/month=2026-11-01/actions.parquet`.
 fn part_of(path: &Path) -> &Path {
     let folder = folder_of(path);
-    let is_month = folder
-        .file_name()
-        .is_some_and(|name| name.to_string_lossy().starts_with("month="));
-    if is_month { folder_of(folder) } else { folder }
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    if name.starts_with("month=") {
+        folder_of(folder)
+    } else {
+        folder
+    }
 }
 
 /// True for the path of a file that an export writes: `droplets/droplets.parquet`,
 /// `actions/account=web/month=2026-11-01/actions.parquet`.
 fn is_own(path: &Path) -> bool {
-    let names: Option<Vec<_>> = path.iter().map(|name| name.to_str()).collect();
-    match names.as_deref() {
-        Some([table, keys @ .., file]) => {
-            file.strip_suffix(".parquet") == Some(table)
-                && keys
-                    .iter()
-                    .all(|key| key.starts_with("account=") || key.starts_with("month="))
-        }
-        _ => false,
-    }
+    let names: Vec<_> = path.iter().map(|name| name.to_string_lossy()).collect();
+    let is_key = |name: &str| name.starts_with("account=") || name.starts_with("month=");
+    matches!(&names[..], [table, keys @ .., file]
+        if *file == format!("{table}.parquet") && keys.iter().all(|key| is_key(key)))
 }
 
 /// The folder, open and locked.

@@ -295,7 +295,7 @@ impl Export<'_> {
         sink: Sink,
     ) -> Result<JoinHandle<io::Result<ExportedFile>>, RowsError> {
         let columns = file.table.columns();
-        let writer = ParquetWriter::new(sink, &columns, file.table.sorted_by);
+        let writer = ParquetWriter::new(sink, &columns);
         let mut writer = writer.map_err(RowsError::Write)?;
         let mut read = ExportedFile {
             path: file.path.clone(),
