@@ -100,11 +100,10 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let started_at = Timestamp::now();
     let mut files = Vec::new();
     let imported = session.import_all(&arguments.files, &mut files);
-    session.bar.finish_and_clear();
     let written = imported.and(session.close());
+    session.bar.finish_and_clear();
     if arguments.output == SummaryFormat::Json {
-        let summary = as_json(&files, arguments.dry_run, started_at);
-        let text = summary.to_string();
+        let text = as_json(&files, arguments.dry_run, started_at).to_string();
         unless_closed(writeln!(io::stdout(), "{}", visible_json(&text)))?;
     }
     tell(context, arguments, &files)?;
@@ -175,13 +174,7 @@ impl Session<'_> {
                 Err(error) => FileSummary::failed(name, error.into()),
             });
         }
-        match &mut self.opened {
-            Some((store, Some(_))) => {
-                let made = store.make_deferred_indexes(one_more(self.cancellation));
-                made.map_err(|error| kept_locked(&self.path, error))
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     fn dump(&self, file: &Path) -> Result<Dump, import::Error> {
@@ -228,15 +221,14 @@ impl Session<'_> {
         Ok((store, Some(lock)))
     }
 
-    /// Closes the archive, and then drops its lock.
+    /// Makes the indexes that were put off, closes the archive, and then drops its lock.
     fn close(&mut self) -> Result<(), Failure> {
-        match self.opened.take() {
-            Some((store, Some(_lock))) => {
-                let closed = store.close();
-                closed.map_err(|error| kept_locked(&self.path, error))
-            }
-            _ => Ok(()),
-        }
+        let Some((mut store, Some(_lock))) = self.opened.take() else {
+            return Ok(());
+        };
+        let made = store.make_deferred_indexes(one_more(self.cancellation));
+        made.and(store.close())
+            .map_err(|error| kept_locked(&self.path, error))
     }
 }
 
@@ -274,7 +266,7 @@ impl FileSummary {
     }
 
     fn new(import: Import, is_whole: bool) -> Self {
-        let partly = |message| format!("{} was imported only in part: {message}", import.path);
+        let path = import.path;
         Self {
             outcome: match &import.message {
                 None => "complete",
@@ -289,10 +281,10 @@ impl FileSummary {
             refused: import.refused,
             failure: import.message.as_ref().map(|message| Failure {
                 status: Status::Partial,
-                message: partly(message),
+                message: format!("{path} was imported only in part: {message}"),
                 hint: None,
             }),
-            path: import.path,
+            path,
             sha256: import.sha256,
             message: import.message,
         }

@@ -85,7 +85,6 @@ impl Lake {
             lock,
         };
         lake.recover()?;
-        lake.is_committed = false;
         Ok(lake)
     }
 
@@ -101,20 +100,19 @@ impl Lake {
     /// When the folder has accounts and there is no name, or the other way round.
     pub fn archive(&self, account: Option<&str>) -> Result<Option<&ExportedArchive>, Error> {
         let archives = &self.manifest.archives;
-        let has_accounts = archives.first().map(|it| it.account.is_some());
-        let (what, hint) = match (has_accounts, account) {
-            (Some(true), None) => (
-                "archives under the names of accounts, and this one has none",
-                "name this one with --as NAME",
-            ),
-            (Some(false), Some(_)) => (
-                "an archive without the name of an account, and this one has a name",
-                "leave out --as, or choose another folder",
-            ),
-            _ => return Ok(archives.iter().find(|it| it.account.as_deref() == account)),
-        };
-        let message = format!("{} holds {what}", self.root.display());
-        Err(Error::refused(message, hint))
+        let is_other = |first: &ExportedArchive| first.account.is_some() != account.is_some();
+        if archives.first().is_some_and(is_other) {
+            let (there, this) = match account {
+                Some(_) => ("without the name", "has a name"),
+                None => ("with the name", "has none"),
+            };
+            let root = self.root.display();
+            return Err(Error::refused(
+                format!("{root} holds an archive {there} of an account, and this one {this}"),
+                "name this one with --as NAME if the others have names; if not, choose another folder",
+            ));
+        }
+        Ok(archives.iter().find(|it| it.account.as_deref() == account))
     }
 
     /// The file at this path, if it has the bytes that were written.
