@@ -72,7 +72,7 @@ fn view(connection: &Connection, objects: &[(&str, String)]) -> Result<String, E
     for (account, object) in objects {
         let all = format!("SELECT * FROM {}.{}", quoted(account), quoted(object));
         let own: Vec<String> = match connection.prepare(&all) {
-            Ok(statement) => statement.column_names().into_iter().map(quoted).collect(),
+            Ok(statement) => statement.column_names().map(quoted).collect(),
             // A view that SQLite rejects.
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => continue,
             Err(error) => return Err(error).step(STEP),
