@@ -161,9 +161,18 @@ impl<R: BufRead> Splitter<R> {
             if chunk.is_empty() {
                 return Err(cut(self.line));
             }
-            let bytes = chunk.iter().enumerate();
-            let mut found = bytes.filter_map(|(index, byte)| Some((index, scan.step(*byte)?)));
-            let found = found.next();
+            let mut index = 0;
+            let found = loop {
+                // Most bytes are inside a text, so they are passed over in one go.
+                index += scan.inside_text(&chunk[index..]);
+                let Some(byte) = chunk.get(index) else {
+                    break None;
+                };
+                if let Some(found) = scan.step(*byte) {
+                    break Some((index, found));
+                }
+                index += 1;
+            };
             let count = match found {
                 Some((index, Found::Value)) => index + 1,
                 Some((index, _)) => index,
@@ -258,6 +267,15 @@ struct Scan {
 }
 
 impl Scan {
+    /// The number of the next bytes that mean nothing.
+    fn inside_text(&self, bytes: &[u8]) -> usize {
+        if !self.is_quoted || self.is_escaped || self.is_top {
+            return 0;
+        }
+        let end = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+        end.unwrap_or(bytes.len())
+    }
+
     fn step(&mut self, byte: u8) -> Option<Found> {
         let last = std::mem::replace(&mut self.last, byte);
         if byte == b'{' && last == b'\n' && self.is_top && self.depth > 0 {
@@ -266,7 +284,7 @@ impl Scan {
         if self.is_quoted {
             self.is_quoted = byte != b'"' || self.is_escaped;
             self.is_escaped = byte == b'\\' && !self.is_escaped;
-            if self.name.len() <= b"actions\"".len() {
+            if self.is_top && self.name.len() <= b"actions\"".len() {
                 self.name.push(byte);
             }
             return None;
