@@ -23,6 +23,7 @@ mod chart;
 mod cloud;
 mod corpus;
 mod decoding;
+mod export;
 mod figure;
 mod first_sync;
 mod growth;
@@ -56,6 +57,7 @@ const GROUPS: &[Group] = &[
     pacing::GROUP,
     questions::GROUP,
     reports::GROUP,
+    export::GROUP,
     startup::GROUP,
     size::GROUP,
 ];

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::actions::Recorded;
-use super::connection::{connect_nowhere, damaged, open_any_version};
+use super::connection::{atomically, connect_nowhere, damaged, open_any_version};
 use super::error::{Error, Step};
 use super::indexes::are_deferred;
 use super::interrupt::LockWait;
@@ -54,7 +54,7 @@ impl ImportKind {
     }
 }
 
-/// An import under way.
+/// An import under way, or its result.
 #[derive(Clone, Debug)]
 pub struct Import {
     id: Option<ImportId>,
@@ -63,22 +63,16 @@ pub struct Import {
     /// The form of the file.
     pub kind: ImportKind,
     started_at: Timestamp,
+    finished_at: Option<Timestamp>,
     /// The rows that were read.
     pub rows_read: u64,
     /// The rows that are no actions.
     pub refused: u64,
     /// The result of archiving the others.
     pub recorded: Recorded,
-}
-
-/// The end of an import.
-#[derive(Clone, Debug)]
-pub struct ImportEnd {
-    /// The time of the end.
-    pub finished_at: Timestamp,
     /// The SHA-256 of the file, in hexadecimal digits, when it was read to its end.
     pub sha256: Option<String>,
-    /// What is missing, in words.
+    /// What is missing at the end, in words.
     pub message: Option<String>,
 }
 
@@ -88,11 +82,15 @@ const NOTE: &str = "cannot note an import";
 const KNOWS_FILE: &str = "
 SELECT EXISTS (SELECT 1 FROM imports WHERE sha256 = :sha256 AND message IS :message)";
 
-const COUNT: &str = "
-UPDATE imports
-   SET rows_read = :rows_read, inserted = :inserted, updated = :updated, unchanged = :unchanged, refused = :refused,
-       finished_at = :finished_at, sha256 = :sha256, message = :message
- WHERE id = :id";
+const WRITE: &str = "
+INSERT INTO imports (id, path, kind, started_at, version,
+                     finished_at, rows_read, inserted, updated, unchanged, refused, sha256, message)
+VALUES (:id, :path, :kind, :started_at, :version,
+        :finished_at, :rows_read, :inserted, :updated, :unchanged, :refused, :sha256, :message)
+ON CONFLICT (id) DO UPDATE
+   SET finished_at = excluded.finished_at, rows_read = excluded.rows_read, inserted = excluded.inserted,
+       updated = excluded.updated, unchanged = excluded.unchanged, refused = excluded.refused,
+       sha256 = excluded.sha256, message = excluded.message";
 
 impl Import {
     /// An import that has read nothing yet.
@@ -103,59 +101,41 @@ impl Import {
             path,
             kind,
             started_at,
+            finished_at: None,
             rows_read: 0,
             refused: 0,
             recorded: Recorded::default(),
+            sha256: None,
+            message: None,
         }
     }
 
-    /// The number of the import; there is none before it brings something new.
-    fn begun(&self, connection: &Connection) -> Result<ImportId, Error> {
-        if let Some(id) = self.id {
-            return Ok(id);
-        }
+    /// Writes the row of the import, and returns its number.
+    fn write(&mut self, connection: &Connection) -> Result<ImportId, Error> {
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         connection
-            .prepare_cached(
-                "INSERT INTO imports (path, kind, started_at, version)
-                 VALUES (:path, :kind, :started_at, :version)",
-            )
+            .prepare_cached(WRITE)
             .and_then(|mut statement| {
                 statement.execute(named_params! {
+                    ":id": self.id,
                     ":path": self.path,
                     ":kind": self.kind.as_str(),
                     ":started_at": self.started_at.to_string(),
                     ":version": env!("CARGO_PKG_VERSION"),
-                })
-            })
-            .step(NOTE)?;
-        Ok(connection.last_insert_rowid())
-    }
-
-    /// Writes the counts so far, and the end if it has come.
-    fn write(
-        &self,
-        connection: &Connection,
-        id: ImportId,
-        end: Option<&ImportEnd>,
-    ) -> Result<(), Error> {
-        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        connection
-            .prepare_cached(COUNT)
-            .and_then(|mut statement| {
-                statement.execute(named_params! {
+                    ":finished_at": self.finished_at.map(|at| at.to_string()),
                     ":rows_read": number(self.rows_read),
                     ":inserted": number(self.recorded.inserted),
                     ":updated": number(self.recorded.updated),
                     ":unchanged": number(self.recorded.unchanged),
                     ":refused": number(self.refused),
-                    ":finished_at": end.map(|end| end.finished_at.to_string()),
-                    ":sha256": end.and_then(|end| end.sha256.as_ref()),
-                    ":message": end.and_then(|end| end.message.as_ref()),
-                    ":id": id,
+                    ":sha256": self.sha256,
+                    ":message": self.message,
                 })
             })
             .step(NOTE)?;
-        Ok(())
+        Ok(*self
+            .id
+            .get_or_insert_with(|| connection.last_insert_rowid()))
     }
 }
 
@@ -189,62 +169,62 @@ impl Store {
     /// When the archive cannot be written; then nothing of these rows is archived.
     pub fn record_import(&mut self, import: &mut Import, rows: &[Action]) -> Result<(), Error> {
         self.leave_readers_alone()?;
-        let before = import.recorded;
-        let outcome = self.try_record_import(import, rows);
-        if outcome.is_err() {
-            import.recorded = before;
-        }
+        let mut after = import.clone();
+        let outcome = self.try_record_import(&mut after, rows);
         self.forget_regions_after_failure(&outcome);
-        let inserted = import.recorded.inserted - before.inserted;
-        self.archived = self.archived.map(|rows| rows + inserted);
+        if outcome.is_ok() {
+            let inserted = after.recorded.inserted - import.recorded.inserted;
+            self.archived = self.archived.map(|rows| rows + inserted);
+            *import = after;
+        }
         outcome
     }
 
     fn try_record_import(&mut self, import: &mut Import, rows: &[Action]) -> Result<(), Error> {
-        let Self {
-            connection,
-            written_regions,
-            ..
-        } = self;
-        let tx = Transaction::new_unchecked(connection, TransactionBehavior::Immediate);
+        let tx = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
         let tx = tx.step(RECORD)?;
-        let id = import.begun(&tx)?;
+        let is_first = import.id.is_none();
+        let id = import.write(&tx)?;
         let before = tx.total_changes();
         let seen_by = SeenBy::Import(id);
         let mut upsert = Upsert::new(&tx, seen_by)?;
-        for action in in_order_of_ids(rows) {
-            written_regions.write(&tx, action, seen_by, import.started_at)?;
+        // Dumps are often newest first. Written in the order of their ids, rows make a smaller file. Two rows of the same
+        // action keep their order.
+        let mut rows: Vec<_> = rows.iter().collect();
+        rows.sort_by_key(|action| action.id);
+        for action in rows {
+            (self.written_regions).write(&tx, action, seen_by, import.started_at)?;
             let written = upsert.write(action)?;
             import.recorded.count(written, action, false);
         }
         drop(upsert);
-        if import.id.is_none() && tx.total_changes() == before {
+        if is_first && tx.total_changes() == before {
+            import.id = None;
             return tx.rollback().step(RECORD);
         }
-        import.write(&tx, id, None)?;
-        tx.commit().step(RECORD)?;
-        import.id = Some(id);
-        Ok(())
+        import.write(&tx)?;
+        tx.commit().step(RECORD)
     }
 
     /// Notes the end of an import.
     ///
     /// # Errors
     /// When the archive cannot be written.
-    pub fn finish_import(&mut self, import: &Import, end: &ImportEnd) -> Result<(), Error> {
+    pub fn finish_import(
+        &mut self,
+        import: &mut Import,
+        finished_at: Timestamp,
+    ) -> Result<(), Error> {
         let connection = &self.connection;
-        let parameters = named_params! { ":sha256": end.sha256, ":message": end.message };
+        let parameters = named_params! { ":sha256": import.sha256, ":message": import.message };
         let is_known: bool = connection
             .query_row(KNOWS_FILE, parameters, |row| row.get(0))
             .step(NOTE)?;
         if import.id.is_none() && is_known {
             return Ok(());
         }
-        let tx = Transaction::new_unchecked(connection, TransactionBehavior::Immediate);
-        let tx = tx.step(NOTE)?;
-        let id = import.begun(&tx)?;
-        import.write(&tx, id, Some(end))?;
-        tx.commit().step(NOTE)
+        import.finished_at = Some(finished_at);
+        atomically(connection, NOTE, || import.write(connection).map(drop))
     }
 }
 
@@ -260,12 +240,4 @@ pub(super) fn up_to_date(archive: Option<&Connection>) -> Result<Connection, Err
     }
     migrations::apply(&copy)?;
     Ok(copy)
-}
-
-/// Dumps are often newest first. Written in the order of their ids, rows make a smaller file. Two rows of the same
-/// action keep their order.
-fn in_order_of_ids(rows: &[Action]) -> Vec<&Action> {
-    let mut rows: Vec<_> = rows.iter().collect();
-    rows.sort_by_key(|action| action.id);
-    rows
 }

@@ -52,7 +52,7 @@ pub use droplets::UnlistedDroplet;
 pub use error::{Error, is_corrupt, is_damage};
 pub use follow::{Followed, followed};
 pub use imports::{BATCH_BYTES, BATCH_ROWS};
-pub use imports::{Import, ImportEnd, ImportKind};
+pub use imports::{Import, ImportKind};
 pub use indexes::{PartialIndex, partial_indexes};
 pub use interrupt::{LockWait, end_when};
 pub use listings::{Listing, ListingKind, coverage_by_listing};

@@ -7,13 +7,12 @@
 //! answer. An archive of an earlier version is upgraded in a temporary copy, so that one set of statements reads all.
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use rusqlite::limits::Limit;
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row, Transaction, TransactionBehavior, ffi};
+use rusqlite::{Connection, Row, ffi};
 
-use super::connection::{damaged, open_any_version};
+use super::connection::{atomically, damaged, open_any_version};
 use super::error::{Error, Step};
 use super::imports::{BATCH_BYTES, BATCH_ROWS, up_to_date};
 use super::interrupt::LockWait;
@@ -21,6 +20,7 @@ use super::migrations::{self, LATEST_VERSION};
 use super::upsert::parsed;
 use super::{ArchivedAccount, Store, account, schema_drift};
 use crate::core::model::Action;
+use crate::core::time::Timestamp;
 
 /// The longest value that is read, in bytes, like the longest row of an answer.
 const LONGEST_VALUE: i32 = 1 << 20;
@@ -34,54 +34,40 @@ SELECT id, status, type, started_at, completed_at, resource_id, resource_type, r
  WHERE id > ?1
  ORDER BY id";
 
-/// What is copied after the actions: the statement that reads, and the one that writes what is unknown. A droplet that
-/// is known keeps its state here, and learns names and tags.
-const BESIDE_ACTIONS: [(&str, &str); 7] = [
-    (
-        "SELECT slug, name, available, extra, first_seen_at, last_seen_at FROM regions",
-        "INSERT INTO regions (slug, name, available, extra, first_seen_at, last_seen_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (slug) DO UPDATE
-            SET name = excluded.name, available = excluded.available, extra = coalesce(extra, excluded.extra),
-                first_seen_at = min(first_seen_at, excluded.first_seen_at), last_seen_at = excluded.last_seen_at
-          WHERE name IS NULL AND excluded.name IS NOT NULL",
-    ),
-    (
-        "SELECT region_slug, feature, first_seen_at, last_seen_at FROM region_features",
-        "INSERT OR IGNORE INTO region_features (region_slug, feature, first_seen_at, last_seen_at)
-         VALUES (?1, ?2, ?3, ?4)",
-    ),
-    (
-        "SELECT region_slug, size_slug, first_seen_at, last_seen_at FROM region_sizes",
-        "INSERT OR IGNORE INTO region_sizes (region_slug, size_slug, first_seen_at, last_seen_at)
-         VALUES (?1, ?2, ?3, ?4)",
-    ),
-    (
-        "SELECT id, name, region_slug, created_at, extra, first_seen_at, gone_at FROM droplets",
-        "INSERT OR IGNORE INTO droplets (id, name, region_slug, created_at, extra, first_seen_at, gone_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    ),
-    (
-        "SELECT droplet_id, name, first_seen_at FROM droplet_names",
-        "INSERT OR IGNORE INTO droplet_names (droplet_id, name, first_seen_at) VALUES (?1, ?2, ?3)",
-    ),
-    (
-        "SELECT droplet_id, tag, first_seen_at, gone_at FROM droplet_tags",
-        // A droplet that was known before has no more tags than before.
-        "INSERT OR IGNORE INTO droplet_tags (droplet_id, tag, first_seen_at, gone_at)
-         SELECT ?1, ?2, ?3,
-                CASE WHEN ?2 IN (SELECT value
-                                   FROM droplets, json_each(iif(json_valid(extra), extra, '{}'), '$.tags')
-                                  WHERE droplets.id = ?1)
-                     THEN ?4
-                     ELSE coalesce(?4, ?3)
-                 END",
-    ),
-    (
-        "SELECT droplet_id, action_id FROM droplet_listed_actions",
-        "INSERT OR IGNORE INTO droplet_listed_actions (droplet_id, action_id) VALUES (?1, ?2)",
-    ),
+/// The tables and columns that are copied after the actions, as far as their rows are unknown. A droplet that is known
+/// keeps its state here, and learns names.
+const BESIDE_ACTIONS: [&str; 5] = [
+    "region_features (region_slug, feature, first_seen_at, last_seen_at)",
+    "region_sizes (region_slug, size_slug, first_seen_at, last_seen_at)",
+    "droplets (id, name, region_slug, created_at, extra, first_seen_at, gone_at)",
+    "droplet_names (droplet_id, name, first_seen_at)",
+    "droplet_listed_actions (droplet_id, action_id)",
 ];
+
+const READ_REGIONS: &str =
+    "SELECT slug, name, available, extra, first_seen_at, last_seen_at FROM regions";
+
+/// A region without a name is known from its slug alone.
+const FILL_REGION: &str = "
+INSERT INTO regions (slug, name, available, extra, first_seen_at, last_seen_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT (slug) DO UPDATE
+   SET name = excluded.name, available = excluded.available, extra = coalesce(extra, excluded.extra),
+       first_seen_at = min(first_seen_at, excluded.first_seen_at), last_seen_at = excluded.last_seen_at
+ WHERE name IS NULL AND excluded.name IS NOT NULL";
+
+const READ_TAGS: &str = "SELECT droplet_id, tag, first_seen_at, gone_at FROM droplet_tags";
+
+/// A droplet that was known before has no more tags than before.
+const ADD_TAG: &str = "
+INSERT OR IGNORE INTO droplet_tags (droplet_id, tag, first_seen_at, gone_at)
+SELECT ?1, ?2, ?3,
+       CASE WHEN ?2 IN (SELECT value
+                          FROM droplets, json_each(iif(json_valid(extra), extra, '{}'), '$.tags')
+                         WHERE droplets.id = ?1)
+            THEN ?4
+            ELSE coalesce(?4, ?3)
+       END";
 
 /// Another archive, open for reading.
 pub struct OtherArchive {
@@ -169,24 +155,23 @@ fn corrupt() -> rusqlite::Error {
 }
 
 fn action(row: &Row<'_>) -> rusqlite::Result<Action> {
+    let time = |name: &str| -> rusqlite::Result<Option<Timestamp>> {
+        let text: Option<String> = row.get(name)?;
+        Ok(text.and_then(|text| text.parse().ok()))
+    };
     let extra: Option<String> = row.get("extra")?;
     Ok(Action {
         id: row.get("id")?,
         status: row.get("status")?,
         kind: row.get("type")?,
-        started_at: time(row, "started_at")?,
-        completed_at: time(row, "completed_at")?,
+        started_at: time("started_at")?,
+        completed_at: time("completed_at")?,
         resource_id: row.get("resource_id")?,
         resource_type: row.get("resource_type")?,
         region_slug: row.get("region_slug")?,
         region: None,
         extra: parsed(extra.as_deref()),
     })
-}
-
-fn time<T: FromStr>(row: &Row<'_>, name: &str) -> rusqlite::Result<Option<T>> {
-    let text: Option<String> = row.get(name)?;
-    Ok(text.and_then(|text| text.parse().ok()))
 }
 
 impl Store {
@@ -202,12 +187,10 @@ impl Store {
         if let Some(own) = self.account()? {
             return Ok(own.conflict_with(&others));
         }
-        let is_synced = "SELECT EXISTS (SELECT 1 FROM sync_runs)";
         let archive = &self.connection;
-        let is_synced: bool = archive
-            .query_row(is_synced, [], |row| row.get(0))
-            .step(COPY)?;
-        if !is_synced {
+        let is_synced = "SELECT EXISTS (SELECT 1 FROM sync_runs)";
+        let is_synced = archive.query_row(is_synced, [], |row| row.get::<_, bool>(0));
+        if !is_synced.step(COPY)? {
             self.set_account(&ArchivedAccount {
                 token_fingerprint: None,
                 actions_refused_at: None,
@@ -223,12 +206,23 @@ impl Store {
     /// When an archive cannot be read or written.
     pub fn copy_beside_actions(&mut self, other: &OtherArchive) -> Result<(), Error> {
         self.written_regions.clear();
-        let tx = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
-        let tx = tx.step(COPY)?;
-        for (from, to) in &BESIDE_ACTIONS {
-            other.read(copy_rows(&other.connection, from, &tx, to))?;
-        }
-        tx.commit().step(COPY)
+        let archive = &self.connection;
+        atomically(archive, COPY, || {
+            let copy = |read: &str, write: &str| {
+                other.read(copy_rows(&other.connection, read, archive, write))
+            };
+            copy(READ_REGIONS, FILL_REGION)?;
+            for table in BESIDE_ACTIONS {
+                let (name, columns) = table.split_once(' ').unwrap_or_default();
+                let columns = columns.trim_matches(['(', ')']);
+                let values = vec!["?"; columns.split(',').count()].join(", ");
+                copy(
+                    &format!("SELECT {columns} FROM {name}"),
+                    &format!("INSERT OR IGNORE INTO {table} VALUES ({values})"),
+                )?;
+            }
+            copy(READ_TAGS, ADD_TAG)
+        })
     }
 }
 

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
-use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::Error;
@@ -38,12 +37,18 @@ pub fn open_together(
     connection
         .pragma_update(None, "temp_store", "memory")
         .step(STEP)?;
-    refuse(&connection, archives)?;
     let mut holders: BTreeMap<String, Vec<(&str, String)>> = BTreeMap::new();
     for (account, path) in archives {
         let uri = read_only(&path_to_read(path)?);
         let attach = format!("ATTACH DATABASE ?1 AS {}", quoted(account));
-        connection.execute(&attach, [uri]).step(STEP)?;
+        match connection.execute(&attach, [uri]) {
+            Err(rusqlite::Error::SqliteFailure(error, Some(reason)))
+                if error.code == ErrorCode::Unknown =>
+            {
+                return Err(Error::NotTogether { reason });
+            }
+            attached => attached.step(STEP)?,
+        };
         for object in objects(&connection, account)? {
             // SQLite ignores the case of names.
             let others = holders.entry(object.to_ascii_lowercase()).or_default();
@@ -65,62 +70,28 @@ pub fn open_together(
 fn view(connection: &Connection, objects: &[(&str, String)]) -> Result<String, Error> {
     let mut common: Option<Vec<String>> = None;
     for (account, object) in objects {
-        let own = columns_of(
-            connection,
-            &format!("{}.{}", quoted(account), quoted(object)),
-        )?;
-        common = match (common, own) {
-            (Some(mut common), Some(own)) => {
-                common.retain(|name| own.iter().any(|it| it.eq_ignore_ascii_case(name)));
-                Some(common)
-            }
-            (common, own) => common.or(own),
+        let all = format!("SELECT * FROM {}.{}", quoted(account), quoted(object));
+        let own: Vec<String> = match connection.prepare(&all) {
+            Ok(statement) => statement.column_names().map(quoted).collect(),
+            // A view that SQLite rejects.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => continue,
+            Err(error) => return Err(error).step(STEP),
         };
+        let is_own = |name: &String| own.iter().any(|it| it.eq_ignore_ascii_case(name));
+        match &mut common {
+            Some(common) => common.retain(is_own),
+            None => common = Some(own),
+        }
     }
-    let columns = match common {
-        Some(common) => common
-            .iter()
-            .map(|it| format!(", {}", quoted(it)))
-            .collect(),
-        None => ", *".to_owned(),
-    };
+    let columns = common.unwrap_or_else(|| vec!["*".to_owned()]);
     let arms = objects.iter().map(|(account, object)| {
-        let (schema, object) = (quoted(account), quoted(object));
-        format!("SELECT '{account}' AS account{columns} FROM {schema}.{object}")
+        let columns = [&[format!("'{account}' AS account")], &columns[..]].concat();
+        let (columns, schema) = (columns.join(", "), quoted(account));
+        format!("SELECT {columns} FROM {schema}.{}", quoted(object))
     });
     let arms = arms.collect::<Vec<_>>().join(" UNION ALL ");
     let name = quoted(objects.first().map_or("", |(_, object)| object));
     Ok(format!("CREATE TEMP VIEW {name} AS {arms}"))
-}
-
-/// The columns of a table or a view; `None` for a view that SQLite rejects.
-fn columns_of(connection: &Connection, object: &str) -> Result<Option<Vec<String>>, Error> {
-    match connection.prepare(&format!("SELECT * FROM {object}")) {
-        Ok(statement) => Ok(Some(statement.column_names().map(str::to_owned).collect())),
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => Ok(None),
-        Err(error) => Err(error).step(STEP),
-    }
-}
-
-/// Refuses what SQLite would refuse with less words.
-fn refuse(connection: &Connection, archives: &[(&str, PathBuf)]) -> Result<(), Error> {
-    let refused = |reason: String| Err(Error::NotTogether { reason });
-    let most = connection.limit(Limit::SQLITE_LIMIT_ATTACHED).step(STEP)?;
-    let count = archives.len();
-    if count > usize::try_from(most).unwrap_or(0) {
-        return refused(format!("this build of SQLite reads {most}, not {count}"));
-    }
-    let mut taken = vec!["main".to_owned(), "temp".to_owned()];
-    for (account, _) in archives {
-        let name = account.to_ascii_lowercase();
-        if taken.contains(&name) {
-            return refused(format!(
-                "two of them would have the name `{name}` in SQL, where `main` and `temp` are taken"
-            ));
-        }
-        taken.push(name);
-    }
-    Ok(())
 }
 
 /// The tables and views of an archive. All names must be text: in a damaged file they may not be.
@@ -245,7 +216,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_together_is_refused_with_a_reason() {
-        let path = PathBuf::from("/nowhere");
+        let folder = tempfile::tempdir().unwrap();
+        let path = archive(folder.path(), "one", 1);
         for names in [&["main"][..], &["a", "A"]] {
             let archives: Vec<_> = names.iter().map(|name| (*name, path.clone())).collect();
             let refused = together(&archives);

@@ -220,8 +220,6 @@ impl From<export::Error> for Failure {
             export::Error::Query(error) => Self::from(error),
             export::Error::Archive(error) => Self::from(error),
             export::Error::Folder(error) => Self::from(error),
-            export::Error::Other { .. } => Self::of(Status::Usage, &error)
-                .with_hint("choose another folder, or another name with --as"),
             export::Error::Stopped => Self::of(Status::Failed, &error),
         }
     }
@@ -229,31 +227,25 @@ impl From<export::Error> for Failure {
 
 impl From<lake::Error> for Failure {
     fn from(error: lake::Error) -> Self {
-        use lake::Error;
-        let hint = match &error {
-            Error::NoFolder { .. } => "make it first, or choose another folder",
-            Error::Foreign { .. } => "choose an empty folder, or one that does not exist yet",
-            Error::NoExport(_) => "`archiver export DIR` writes one",
-            Error::Busy(_) => {
-                return Self::of(Status::Locked, &error).with_hint("wait until it has ended");
-            }
-            Error::Manifest { .. } => "remove the whole folder, and export again",
-            Error::Newer(_) => "use that version, or choose another folder",
-            Error::Accounts { has_accounts, .. } => match has_accounts {
-                true => "name this one with --as NAME",
-                false => "leave out --as, or choose another folder",
-            },
-            Error::File { source, .. } => match source.kind() {
-                io::ErrorKind::NotADirectory => "choose another folder, or remove what is there",
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    return Self::of(Status::Failed, &error).with_hint(
-                        "make room and export again; the folder shows what it did before",
-                    );
+        let (status, hint) = match &error {
+            lake::Error::Refused { hint, .. } => (Status::Usage, Some(*hint)),
+            lake::Error::Busy(_) => (Status::Locked, Some("wait until it has ended")),
+            lake::Error::File { source, .. } => match source.kind() {
+                io::ErrorKind::NotADirectory => {
+                    let hint = "choose another folder, or remove what is there";
+                    (Status::Usage, Some(hint))
                 }
-                _ => return Self::of(Status::Failed, &error),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    let hint = "make room and export again; the folder shows what it did before";
+                    (Status::Failed, Some(hint))
+                }
+                _ => (Status::Failed, None),
             },
         };
-        Self::of(Status::Usage, &error).with_hint(hint)
+        Self {
+            hint: hint.map(str::to_owned),
+            ..Self::of(status, &error)
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use archiver::core::account::AccountName;
 use archiver::core::cancellation::Cancellation;
 use archiver::output::lake::{self, Checked};
-use archiver::query::export::{self, Exported, Source};
+use archiver::query::export::{self, Source};
 use archiver::query::status::{counted, grouped};
 
 use super::Context;
@@ -91,30 +91,19 @@ fn export(
         is_complete,
     };
     let exported = export::export(&source, folder, cancellation)?;
-    tell(context, &exported, folder);
-    Ok(Status::Done)
-}
-
-fn tell(context: &Context, exported: &Exported, folder: &Path) {
-    let Exported {
-        actions, changes, ..
-    } = exported;
-    context.terminal.detail(
-        1,
-        &format!(
-            "exported {} actions to {}: {} written, {} removed",
-            grouped(*actions),
-            folder.display(),
-            counted(changes.written as u64, "file"),
-            grouped(changes.removed as u64),
-        ),
-    );
+    let (actions, folder) = (grouped(exported.actions), folder.display());
+    let written = counted(exported.changes.written as u64, "file");
+    let removed = grouped(exported.changes.removed as u64);
+    let text =
+        format!("exported {actions} actions to {folder}: {written} written, {removed} removed");
+    context.terminal.detail(1, &text);
     if exported.no_times > 0 {
         let cells = counted(exported.no_times, "cell");
         context.terminal.warning(&format!(
             "{cells} of the archive should be a time and are none: null in the files; `archiver verify` shows where"
         ));
     }
+    Ok(Status::Done)
 }
 
 fn check(context: &Context, folder: &Path) -> Result<Status, Failure> {
@@ -126,10 +115,11 @@ fn check(context: &Context, folder: &Path) -> Result<Status, Failure> {
     for problem in &problems {
         context.terminal.error(problem, None);
     }
-    let rows = manifest.files.iter().map(|file| file.rows).sum();
+    let rows = grouped(manifest.files.iter().map(|file| file.rows).sum());
     let files = counted(manifest.files.len() as u64, "file");
-    let text = format!("checked {files}, {} rows", grouped(rows));
-    context.terminal.detail(1, &text);
+    context
+        .terminal
+        .detail(1, &format!("checked {files}, {rows} rows"));
     if is_interrupted {
         let note = "an export was stopped before its end: the next one goes on from there";
         context.terminal.note(note);

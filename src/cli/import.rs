@@ -4,18 +4,20 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use archiver::archive::{ArchiveLock, Store};
+use archiver::archive::{ArchiveLock, Import, Store};
 use archiver::core::cancellation::Cancellation;
 use archiver::core::files;
 use archiver::core::time::Timestamp;
-use archiver::output::{grouped, visible, wrapped};
-use archiver::sync::import::{self, Dump, Progress};
+use archiver::output::{grouped, visible, visible_json, wrapped};
+use archiver::query::status::counted;
+use archiver::sync::import::{self, Dump, MOST_DESCRIBED, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::Context;
 use super::attempt::{look_for_archive, stopped_at_once, upgraded};
 use super::exit::{Failure, Status, kept_locked, unless_closed};
-use super::import_summary::{FileSummary, Summary};
 use super::runtime::{Hangup, Overdue, one_more, stop_signals};
 use super::sync::{SummaryFormat, wait};
 
@@ -56,6 +58,25 @@ pub(super) struct Arguments {
     output: SummaryFormat,
 }
 
+/// The result of one file.
+#[derive(Default, Serialize)]
+struct FileSummary {
+    path: String,
+    outcome: &'static str,
+    /// `None` when nothing of it was imported.
+    kind: Option<&'static str>,
+    sha256: Option<String>,
+    rows_read: u64,
+    inserted: u64,
+    updated: u64,
+    unchanged: u64,
+    refused: u64,
+    message: Option<String>,
+    /// The reason why nothing of the file, or only a part of it, was imported.
+    #[serde(skip)]
+    failure: Option<Failure>,
+}
+
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let wait = arguments.wait.as_deref().map(wait).transpose()?;
     let path = context.archive_path()?;
@@ -73,13 +94,16 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let started_at = Timestamp::now();
     let mut files = Vec::new();
     let imported = session.import_all(&arguments.files, &mut files);
+    let written = imported.and(session.close());
     session.bar.finish_and_clear();
-    let closed = session.close();
-    let summary = Summary::of(files, arguments.dry_run, started_at, Timestamp::now());
-    tell(context, arguments, &summary)?;
+    if arguments.output == SummaryFormat::Json {
+        let text = as_json(&files, arguments.dry_run, started_at).to_string();
+        unless_closed(writeln!(io::stdout(), "{}", visible_json(&text)))?;
+    }
+    tell(context, arguments, &files)?;
     // Keep listening: printing the error may block when stderr is not read.
     std::mem::forget(signals);
-    verdict(context, &summary.files, imported.and(closed))
+    Ok(verdict(context, &files, written))
 }
 
 /// The end of an import that a second signal stops.
@@ -132,31 +156,19 @@ impl Session<'_> {
                 Ok(dump) => {
                     let mut listener = listener(self.context, &self.bar, &name);
                     let cancellation = self.cancellation;
-                    let store = self.store().map_err(|failure| {
-                        if cancellation.is_requested() {
-                            let path = name.clone();
-                            Failure::from(import::Error::Stopped { path })
-                        } else {
-                            failure
-                        }
-                    })?;
-                    dump.import(store, Timestamp::now, cancellation, &mut listener)
+                    dump.import(self.store()?, Timestamp::now, cancellation, &mut listener)
                 }
                 Err(error) => Err(error),
             };
             if let Err(import::Error::Write(error)) = imported {
                 return Err(kept_locked(&self.path, error));
             }
-            let imported = imported.map_err(Failure::from);
-            results.push(FileSummary::of(name, imported, self.is_dry));
+            results.push(match imported {
+                Ok((import, is_whole)) => FileSummary::new(import, is_whole),
+                Err(error) => FileSummary::failed(name, error.into()),
+            });
         }
-        match &mut self.opened {
-            Some((store, Some(_))) => {
-                let made = store.make_deferred_indexes(one_more(self.cancellation));
-                made.map_err(|error| kept_locked(&self.path, error))
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     fn dump(&self, file: &Path) -> Result<Dump, import::Error> {
@@ -203,36 +215,106 @@ impl Session<'_> {
         Ok((store, Some(lock)))
     }
 
-    /// Closes the archive, and then drops its lock.
+    /// Makes the indexes that were put off, closes the archive, and then drops its lock.
     fn close(&mut self) -> Result<(), Failure> {
-        match self.opened.take() {
-            Some((store, Some(_lock))) => {
-                let closed = store.close();
-                closed.map_err(|error| kept_locked(&self.path, error))
-            }
-            _ => Ok(()),
-        }
+        let Some((mut store, Some(_lock))) = self.opened.take() else {
+            return Ok(());
+        };
+        let made = store.make_deferred_indexes(one_more(self.cancellation));
+        made.and(store.close())
+            .map_err(|error| kept_locked(&self.path, error))
     }
 }
 
-fn tell(context: &Context, arguments: &Arguments, summary: &Summary) -> Result<(), Failure> {
-    let terminal = context.terminal;
-    for file in &summary.files {
-        if let Some(text) = file.unnamed_rows() {
-            terminal.warning(&text);
+/// The summary for scripts.
+fn as_json(files: &[FileSummary], is_dry: bool, started_at: Timestamp) -> Value {
+    let all = |outcome| files.iter().all(|file| file.outcome == outcome);
+    let total = |count: fn(&FileSummary) -> u64| files.iter().map(count).sum::<u64>();
+    json!({
+        "outcome": match () {
+            () if all("failed") => "failed",
+            () if all("complete") => "complete",
+            () => "partial",
+        },
+        "dry_run": is_dry,
+        "started_at": started_at.to_string(),
+        "finished_at": Timestamp::now().to_string(),
+        "rows_read": total(|file| file.rows_read),
+        "inserted": total(|file| file.inserted),
+        "updated": total(|file| file.updated),
+        "unchanged": total(|file| file.unchanged),
+        "refused": total(|file| file.refused),
+        "files": files,
+    })
+}
+
+impl FileSummary {
+    fn failed(path: String, failure: Failure) -> Self {
+        Self {
+            path,
+            outcome: "failed",
+            message: Some(failure.message.clone()),
+            failure: Some(failure),
+            ..Self::default()
         }
     }
-    if arguments.output == SummaryFormat::Json {
-        let text = summary.as_json();
-        unless_closed(writeln!(io::stdout(), "{text}"))?;
+
+    fn new(import: Import, is_whole: bool) -> Self {
+        let path = import.path;
+        Self {
+            outcome: match &import.message {
+                None => "complete",
+                Some(_) if is_whole => "partial",
+                Some(_) => "interrupted",
+            },
+            kind: Some(import.kind.as_str()),
+            rows_read: import.rows_read,
+            inserted: import.recorded.inserted,
+            updated: import.recorded.updated,
+            unchanged: import.recorded.unchanged,
+            refused: import.refused,
+            failure: import.message.as_ref().map(|message| Failure {
+                status: Status::Partial,
+                message: format!("{path} was imported only in part: {message}"),
+                hint: None,
+            }),
+            path,
+            sha256: import.sha256,
+            message: import.message,
+        }
     }
-    for text in summary.files.iter().filter_map(FileSummary::in_words) {
-        if arguments.dry_run && arguments.output == SummaryFormat::Text {
+
+    fn in_words(&self) -> String {
+        format!(
+            "{}: {}: {}, {} updated, {} unchanged; {} refused",
+            self.path,
+            self.outcome,
+            counted(self.inserted, "new action"),
+            grouped(self.updated),
+            grouped(self.unchanged),
+            counted(self.refused, "row"),
+        )
+    }
+}
+
+fn tell(context: &Context, arguments: &Arguments, files: &[FileSummary]) -> Result<(), Failure> {
+    let terminal = context.terminal;
+    let is_json = arguments.output == SummaryFormat::Json;
+    for file in files {
+        if file.refused > MOST_DESCRIBED {
+            let more = counted(file.refused - MOST_DESCRIBED, "more row");
+            terminal.warning(&format!("{}: {more} refused", file.path));
+        }
+        if file.kind.is_none() {
+            continue;
+        }
+        let text = file.in_words();
+        if arguments.dry_run && !is_json {
+            let text = format!("{text}; nothing was written");
             let text = wrapped(&visible(&text), terminal.width, 2);
             unless_closed(writeln!(io::stdout(), "{text}"))?;
         } else {
-            let is_told = terminal.is_interactive && arguments.output == SummaryFormat::Text;
-            terminal.detail(u8::from(!is_told), &text);
+            terminal.detail(u8::from(is_json || !terminal.is_interactive), &text);
         }
     }
     Ok(())
@@ -244,37 +326,27 @@ fn listener(context: &Context, bar: &ProgressBar, file: &str) -> impl FnMut(&Pro
     let file = file.to_owned();
     move |progress| {
         for row in progress.refused {
-            let text = format!("{file}, line {}: {}", row.line, row.reason);
-            bar.suspend(|| terminal.warning(&text));
+            bar.suspend(|| terminal.warning(&format!("{file}, {row}")));
         }
-        bar.set_length(progress.length.unwrap_or(0));
+        bar.set_length(progress.length);
         bar.set_position(progress.read);
         let text = format!("{file}: {} rows", grouped(progress.rows));
         bar.set_message(visible(&text).into_owned());
     }
 }
 
-/// The exit status: that of the only file, or partial as soon as a file of several was imported. All failures but the
-/// last are shown here.
-fn verdict(
-    context: &Context,
-    files: &[FileSummary],
-    written: Result<(), Failure>,
-) -> Result<Status, Failure> {
-    let failures = files.iter().filter_map(|file| file.failure.clone());
-    let mut failures: Vec<_> = failures.chain(written.clone().err()).collect();
-    let has_imported = files.iter().any(FileSummary::is_imported);
-    let status = match (written, failures.first()) {
+/// The exit status: that of the only file, or partial as soon as a file of several was imported. Shows all failures.
+fn verdict(context: &Context, files: &[FileSummary], written: Result<(), Failure>) -> Status {
+    let first = files.iter().find_map(|file| file.failure.as_ref());
+    let status = match (&written, first) {
         (Err(failure), _) => failure.status,
-        (_, Some(_)) if has_imported => Status::Partial,
+        (_, Some(_)) if files.iter().any(|file| file.kind.is_some()) => Status::Partial,
         (_, Some(first)) => first.status,
         (_, None) => Status::Done,
     };
-    let Some(last) = failures.pop() else {
-        return Ok(status);
-    };
-    for failure in &failures {
+    let failures = files.iter().filter_map(|file| file.failure.as_ref());
+    for failure in failures.chain(written.as_ref().err()) {
         context.terminal.failure(failure);
     }
-    Err(Failure { status, ..last })
+    status
 }

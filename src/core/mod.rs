@@ -6,6 +6,7 @@ pub mod cancellation;
 pub mod control_characters;
 pub mod coverage;
 pub mod files;
+pub mod hash;
 pub mod model;
 pub mod replace;
 pub mod secrets;

@@ -6,13 +6,13 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use parquet::basic::{Compression, LogicalType, TimeUnit, Type as Physical};
+use parquet::basic::Compression;
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, Int64Type};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
-use parquet::schema::types::{ColumnPath, Type, TypePtr};
+use parquet::schema::parser::parse_message_type;
+use parquet::schema::types::ColumnPath;
 
 use super::Value;
 
@@ -46,15 +46,16 @@ pub struct ParquetWriter<W: Write + Send> {
 }
 
 impl<W: Write + Send> ParquetWriter<W> {
-    /// Begins a file. Its rows come sorted by the columns at the positions `sorted_by`, nulls first.
+    /// Begins a file.
     ///
     /// # Errors
     /// When the sink fails.
-    pub fn new(sink: W, columns: &[ParquetColumn], sorted_by: &[usize]) -> io::Result<Self> {
-        let schema = schema(columns).map_err(as_io)?;
-        let properties = properties(columns, sorted_by);
+    pub fn new(sink: W, columns: &[ParquetColumn]) -> io::Result<Self> {
+        let schema = parse_message_type(&schema(columns)).map_err(as_io)?;
+        let properties = Arc::new(properties(columns));
+        let file = SerializedFileWriter::new(sink, Arc::new(schema), properties);
         Ok(Self {
-            file: SerializedFileWriter::new(sink, schema, Arc::new(properties)).map_err(as_io)?,
+            file: file.map_err(as_io)?,
             columns: columns.iter().map(|(_, kind)| Buffer::new(*kind)).collect(),
             rows: 0,
             text_bytes: 0,
@@ -171,37 +172,20 @@ impl Buffer {
     }
 }
 
-fn schema(columns: &[ParquetColumn]) -> Result<TypePtr, ParquetError> {
-    let fields = columns.iter().map(|(name, kind)| {
-        let (physical, logical) = match kind {
-            ParquetType::Integer => (Physical::INT64, None),
-            ParquetType::Flag => (Physical::BOOLEAN, None),
-            ParquetType::Time => {
-                let utc = LogicalType::timestamp(true, TimeUnit::MICROS);
-                (Physical::INT64, Some(utc))
-            }
-            ParquetType::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
-        };
-        let field = Type::primitive_type_builder(name, physical).with_logical_type(logical);
-        field.build().map(Arc::new)
+fn schema(columns: &[ParquetColumn]) -> String {
+    let fields = columns.iter().map(|(name, kind)| match kind {
+        ParquetType::Integer => format!("OPTIONAL INT64 {name};"),
+        ParquetType::Flag => format!("OPTIONAL BOOLEAN {name};"),
+        ParquetType::Time => format!("OPTIONAL INT64 {name} (TIMESTAMP(MICROS,true));"),
+        ParquetType::Text => format!("OPTIONAL BYTE_ARRAY {name} (STRING);"),
     });
-    let fields = fields.collect::<Result<_, _>>()?;
-    let root = Type::group_type_builder("schema").with_fields(fields);
-    root.build().map(Arc::new)
+    format!("message schema {{ {} }}", fields.collect::<String>())
 }
 
-fn properties(columns: &[ParquetColumn], sorted_by: &[usize]) -> WriterProperties {
-    let order = sorted_by.iter().filter_map(|position| {
-        Some(SortingColumn {
-            column_idx: i32::try_from(*position).ok()?,
-            descending: false,
-            nulls_first: true,
-        })
-    });
+fn properties(columns: &[ParquetColumn]) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
-        .set_max_row_group_row_count(None)
-        .set_sorting_columns(Some(order.collect()));
+        .set_max_row_group_row_count(None);
     for (name, kind) in columns {
         // Few rows share a time or an id, so a dictionary would only cost time.
         if *name == "id" || *kind == ParquetType::Time {
@@ -239,7 +223,7 @@ mod tests {
 
     fn written(rows: i64) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let mut writer = ParquetWriter::new(&mut bytes, &COLUMNS, &[0]).unwrap();
+        let mut writer = ParquetWriter::new(&mut bytes, &COLUMNS).unwrap();
         for id in 0..rows {
             let text = format!("text {}", id % 10);
             let is_null = id % 3 == 0;
@@ -290,10 +274,9 @@ mod tests {
     }
 
     #[test]
-    fn a_group_says_what_is_in_it_and_how_it_is_sorted() {
+    fn a_group_says_what_is_in_it() {
         let reader = reader(&written(100));
         let group = reader.metadata().row_group(0);
-        assert_eq!(group.sorting_columns().map(Vec::len), Some(1));
         let Some(Statistics::Int64(ids)) = group.column(0).statistics() else {
             panic!("no statistics")
         };
@@ -305,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_value_that_does_not_fit_is_null() {
-        let mut writer = ParquetWriter::new(Vec::new(), &COLUMNS, &[0]).unwrap();
+        let mut writer = ParquetWriter::new(Vec::new(), &COLUMNS).unwrap();
         let odd = [
             Value::Text("1"),
             Value::Integer(i64::MAX),
@@ -327,7 +310,7 @@ mod tests {
                 Ok(())
             }
         }
-        let mut writer = ParquetWriter::new(Full, &COLUMNS, &[0]).unwrap();
+        let mut writer = ParquetWriter::new(Full, &COLUMNS).unwrap();
         writer
             .row(&[Value::Integer(1), Value::Null, Value::Null, Value::Null])
             .unwrap();

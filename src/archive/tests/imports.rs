@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::fixture::{
     Archive, bare, completed, counts, extra, in_progress, in_region, interval, region, text, time,
 };
-use crate::archive::{Import, ImportEnd, ImportKind, ListingKind};
+use crate::archive::{Import, ImportKind, ListingKind};
 use crate::core::model::{Action, ActionId};
 
 const LATER: &str = "2026-01-02T12:00:00Z";
@@ -19,12 +19,8 @@ impl Archive {
         for rows in actions.chunks(batch) {
             self.store.record_import(&mut import, rows).unwrap();
         }
-        let end = ImportEnd {
-            finished_at: time(LATER),
-            sha256: Some(format!("hash of {path}")),
-            message: None,
-        };
-        self.store.finish_import(&import, &end).unwrap();
+        import.sha256 = Some(format!("hash of {path}"));
+        self.store.finish_import(&mut import, time(LATER)).unwrap();
         import
     }
 

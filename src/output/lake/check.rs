@@ -4,12 +4,10 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use ring::digest::{Context, SHA256};
-
-use super::disk::{at, files_below};
+use super::disk::{Error, at, files_below};
 use super::manifest::{self, ExportedFile, Manifest};
-use super::sink::hexadecimal;
-use super::{Error, FolderLock, WORK};
+use super::{WORK, locked};
+use crate::core::hash::Hashed;
 
 /// What a folder holds, and what is wrong with it.
 #[derive(Clone, Debug)]
@@ -27,12 +25,19 @@ pub struct Checked {
 /// # Errors
 /// When there is no manifest, another run works there, or a file cannot be read.
 pub fn check(root: &Path) -> Result<Checked, Error> {
-    let none = || Error::NoExport(root.to_owned());
-    if !root.is_dir() {
-        return Err(none());
+    let mut found = None;
+    if root.is_dir() {
+        let lock = locked(root, File::try_lock_shared)?;
+        found = checked(root)?;
+        let _ = lock.unlock();
     }
-    let _lock = FolderLock::take(root, File::try_lock_shared)?;
-    checked(root)?.ok_or_else(none)
+    found.ok_or_else(|| {
+        let message = format!(
+            "{} holds no export: there is no _manifest.json",
+            root.display()
+        );
+        Error::refused(message, "`archiver export DIR` writes one")
+    })
 }
 
 /// After a kill, each table is as one of two manifests says.
@@ -40,44 +45,38 @@ pub(super) fn checked(root: &Path) -> Result<Option<Checked>, Error> {
     let published = Manifest::read(&root.join(manifest::NAME))?;
     let pending = Manifest::read(&root.join(WORK).join(manifest::NAME))?;
     let is_first = published.is_none();
-    let mut manifest = published.unwrap_or_default();
-    let (old, new) = (
-        manifest.clone(),
-        pending.as_ref().unwrap_or(&manifest).clone(),
-    );
-    let mut problems = Vec::new();
+    let old = published.unwrap_or_default();
+    let new = pending.unwrap_or_else(|| old.clone());
+    let mut there = Checked {
+        manifest: old.clone(),
+        problems: Vec::new(),
+        is_interrupted: root.join(WORK).exists(),
+    };
     for table in &old.tables() | &new.tables() {
-        let mut found = problems_of(root, table, &old)?;
-        if pending.is_some() && !found.is_empty() {
+        let mut problems = problems_of(root, table, &old)?;
+        if !problems.is_empty() && new != old {
             let of_new = problems_of(root, table, &new)?;
-            if of_new.len() < found.len() {
-                found = of_new;
-                manifest.set_table(table, &new);
+            if of_new.len() < problems.len() {
+                problems = of_new;
+                there.manifest.set_table(table, &new);
             }
         }
-        problems.extend(found);
+        there.problems.extend(problems);
     }
-    if manifest.files == new.files {
-        manifest.archives = new.archives;
+    if there.manifest.files == new.files {
+        there.manifest.archives = new.archives;
     }
-    let is_interrupted = root.join(WORK).exists();
-    let is_none = is_first && manifest.files.is_empty();
-    Ok((!is_none).then_some(Checked {
-        manifest,
-        problems,
-        is_interrupted,
-    }))
+    let is_none = is_first && there.manifest.files.is_empty();
+    Ok((!is_none).then_some(there))
 }
 
 fn problems_of(root: &Path, table: &str, manifest: &Manifest) -> Result<Vec<String>, Error> {
     let mut problems = Vec::new();
     for file in manifest.files.iter().filter(|file| file.is_in(table)) {
         if !is_as_written(root, file)? {
-            let is_there = fs::symlink_metadata(root.join(&file.path)).is_ok();
-            let what = if is_there {
-                "has other bytes"
-            } else {
-                "missing"
+            let what = match fs::symlink_metadata(root.join(&file.path)) {
+                Ok(_) => "has other bytes",
+                Err(_) => "missing",
             };
             problems.push(format!("{}: {what}", file.path));
         }
@@ -101,28 +100,18 @@ fn is_read(path: &Path) -> bool {
 pub(super) fn is_as_written(root: &Path, file: &ExportedFile) -> Result<bool, Error> {
     let path = root.join(&file.path);
     match fs::symlink_metadata(&path) {
-        Err(error) if is_absent(&error) => Ok(false),
+        Err(error) if is_absent(error.kind()) => Ok(false),
         Err(error) => at(&path, Err(error)),
         Ok(there) if !there.is_file() || there.len() != file.bytes => Ok(false),
-        Ok(_) => Ok(at(&path, hash(&path))? == file.sha256),
-    }
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
-}
-
-fn hash(path: &Path) -> io::Result<String> {
-    let mut hash = Context::new(&SHA256);
-    let mut file = File::open(path)?;
-    let mut bytes = vec![0; 1 << 16];
-    loop {
-        match io::Read::read(&mut file, &mut bytes)? {
-            0 => return Ok(hexadecimal(&hash.finish())),
-            read => hash.update(&bytes[..read]),
+        Ok(_) => {
+            let mut hashed = Hashed::new(io::sink());
+            let copy = |mut file| io::copy(&mut file, &mut hashed);
+            at(&path, File::open(&path).and_then(copy))?;
+            Ok(hashed.result() == (file.bytes, file.sha256.clone()))
         }
     }
+}
+
+fn is_absent(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

@@ -1,14 +1,49 @@
 //! The steps that change a folder of Parquet files. A test can stop before any of them, as a kill would.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::SystemTime;
 
-use super::Error;
 use crate::core::files::folder_of;
+use crate::core::hash::Hashed;
+use crate::core::threads;
+
+/// A folder that cannot be written or checked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder cannot take this export, or has none.
+    #[error("{message}")]
+    Refused {
+        /// What is in the way.
+        message: String,
+        /// The next step.
+        hint: &'static str,
+    },
+    /// Another run works there.
+    #[error("another export to {} is running", .0.display())]
+    Busy(PathBuf),
+    /// The system refused.
+    #[error("cannot write or read {}: {source}", path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// The refusal of a folder, with the next step.
+    #[must_use]
+    pub fn refused(message: String, hint: &'static str) -> Self {
+        Self::Refused { message, hint }
+    }
+}
+
+/// Takes the bytes of a file, and hashes them.
+pub type Sink = Hashed<Box<dyn Write + Send>>;
 
 /// Called before each step; an error stops the work there.
 pub(super) type Step = Box<dyn FnMut() -> io::Result<()> + Send>;
@@ -85,20 +120,16 @@ impl Disk {
         for path in paths {
             at(path, (self.step)())?;
         }
-        let next = AtomicUsize::new(0);
-        let work = || {
-            while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
-                at(path, sync(path))?;
-            }
-            Ok(())
-        };
+        let sync_some = |some: &[PathBuf]| some.iter().try_for_each(|path| at(path, sync(path)));
         thread::scope(|scope| {
-            let start = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
-            // Where the system refuses threads, this one does all the work.
-            let helpers: Vec<_> = (1..AT_A_TIME.min(paths.len())).filter_map(start).collect();
-            let done = work();
-            let ended = helpers.into_iter().filter_map(|helper| helper.join().ok());
-            ended.fold(done, Result::and)
+            let chunks = paths.chunks(paths.len().div_ceil(AT_A_TIME).max(1));
+            let start = |some| {
+                let thread = thread::Builder::new().spawn_scoped(scope, move || sync_some(some));
+                at(Path::new("the files"), thread.map_err(threads::refused))
+            };
+            let threads = chunks.map(start).collect::<Result<Vec<_>, _>>()?;
+            let mut ended = threads.into_iter().map(thread::ScopedJoinHandle::join);
+            ended.try_for_each(|end| end.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         })
     }
 
@@ -157,31 +188,32 @@ fn exchange(_: &Path, _: &Path) -> io::Result<bool> {
 
 /// The files below a folder, links among them, by their path from there. None where there is no folder.
 pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let (mut files, mut folders) = (Vec::new(), Vec::new());
-    walk(folder, &mut files, &mut folders)?;
-    let from = |path: &PathBuf| path.strip_prefix(folder).unwrap_or(path).to_owned();
+    let mut paths = paths_below(folder)?;
+    paths.retain(|(_, is_folder)| !is_folder);
+    let from = |(path, _): &(PathBuf, bool)| path.strip_prefix(folder).unwrap_or(path).to_owned();
+    let mut files: Vec<_> = paths.iter().map(from).collect();
     files.sort();
-    Ok(files.iter().map(from).collect())
+    Ok(files)
 }
 
 /// The folder and those below it, each after the one that it is in. None where there is no folder.
 pub(super) fn folders_below(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let mut folders = Vec::new();
-    walk(folder, &mut Vec::new(), &mut folders)?;
-    Ok(folders)
+    let paths = paths_below(folder)?.into_iter();
+    Ok(paths
+        .filter_map(|(path, is_folder)| is_folder.then_some(path))
+        .collect())
 }
 
-fn walk(path: &Path, files: &mut Vec<PathBuf>, folders: &mut Vec<PathBuf>) -> Result<(), Error> {
-    match fs::symlink_metadata(path) {
-        Ok(there) if there.is_dir() => folders.push(path.to_owned()),
-        Ok(_) => {
-            files.push(path.to_owned());
-            return Ok(());
+/// A path and all below it, each with whether it is a folder.
+fn paths_below(path: &Path) -> Result<Vec<(PathBuf, bool)>, Error> {
+    let Ok(there) = fs::symlink_metadata(path) else {
+        return Ok(Vec::new());
+    };
+    let mut paths = vec![(path.to_owned(), there.is_dir())];
+    if there.is_dir() {
+        for entry in at(path, fs::read_dir(path))? {
+            paths.extend(paths_below(&at(path, entry)?.path())?);
         }
-        Err(_) => return Ok(()),
     }
-    for entry in at(path, fs::read_dir(path))? {
-        walk(&at(path, entry)?.path(), files, folders)?;
-    }
-    Ok(())
+    Ok(paths)
 }

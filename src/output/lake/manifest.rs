@@ -7,10 +7,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, disk::at};
+use super::disk::{Error, at};
 
 /// The version of the layout.
-const FORMAT: u32 = 1;
+const FORMAT: u64 = 1;
 
 /// The name of the manifest; engines read no file whose name begins like this.
 pub(super) const NAME: &str = "_manifest.json";
@@ -19,7 +19,7 @@ pub(super) const NAME: &str = "_manifest.json";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The version of the layout.
-    pub format: u32,
+    pub format: u64,
     /// The archives, in the order of their accounts.
     pub archives: Vec<ExportedArchive>,
     /// The files, in the order of their paths.
@@ -65,8 +65,6 @@ pub struct ExportedFile {
     pub bytes: u64,
     /// The hash of the file.
     pub sha256: String,
-    /// The hash of the rows in the archive. A file whose rows are the same is not written again.
-    pub rows_sha256: String,
 }
 
 impl ExportedFile {
@@ -133,20 +131,21 @@ impl Manifest {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             outcome => at(path, outcome)?,
         };
-        /// A newer archiver may write everything else in another way.
-        #[derive(Deserialize)]
-        struct Version {
-            format: u32,
+        let name = path.display();
+        let broken = |error| {
+            let hint = "remove the whole folder, and export again";
+            Error::refused(format!("cannot read {name}: {error}"), hint)
+        };
+        let manifest: serde_json::Value = serde_json::from_slice(&text).map_err(broken)?;
+        // A newer archiver may write everything else in another way.
+        if manifest["format"].as_u64() > Some(FORMAT) {
+            let hint = "use that version, or choose another folder";
+            return Err(Error::refused(
+                format!("a newer archiver wrote {name}"),
+                hint,
+            ));
         }
-        let read = serde_json::from_slice::<Version>(&text).and_then(|version| {
-            let is_known = version.format <= FORMAT;
-            is_known.then(|| serde_json::from_slice(&text)).transpose()
-        });
-        let path = path.to_owned();
-        match read {
-            Ok(Some(manifest)) => Ok(Some(manifest)),
-            Ok(None) => Err(Error::Newer(path)),
-            Err(source) => Err(Error::Manifest { path, source }),
-        }
+        let manifest = serde_json::from_value(manifest);
+        manifest.map(Some).map_err(broken)
     }
 }

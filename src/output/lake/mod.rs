@@ -11,9 +11,7 @@
 
 mod check;
 mod disk;
-mod error;
 mod manifest;
-mod sink;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
@@ -21,9 +19,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 pub use check::{Checked, check};
-pub use error::Error;
+pub use disk::{Error, Sink};
 pub use manifest::{CompleteSync, ExportedArchive, ExportedFile, Manifest};
-pub use sink::{Sink, hexadecimal};
 
 use crate::core::files::folder_of;
 use disk::{Disk, Step, at, files_below, folders_below};
@@ -49,7 +46,7 @@ pub struct Lake {
     manifest: Manifest,
     /// True once the manifest of the new state is on the disk: then the next run needs what is in [`WORK`].
     is_committed: bool,
-    _lock: FolderLock,
+    lock: File,
 }
 
 impl Lake {
@@ -67,16 +64,17 @@ impl Lake {
         if !root.is_dir() {
             refuse_link(root)?;
             let folder = folder_of(root);
+            // It is not made: a misspelt name would go unnoticed.
             if !folder.is_dir() {
-                return Err(Error::NoFolder {
-                    path: root.to_owned(),
-                    folder: folder.to_owned(),
-                });
+                let (root, folder) = (root.display(), folder.display());
+                let message = format!("cannot make {root}: there is no folder {folder}");
+                let hint = "make it first, or choose another folder";
+                return Err(Error::refused(message, hint));
             }
             disk.make_folder(root)?;
             disk.sync(folder)?;
         }
-        let lock = FolderLock::take(root, File::try_lock)?;
+        let lock = locked(root, File::try_lock)?;
         refuse_foreign(root)?;
         refuse_link(&root.join(WORK))?;
         let mut lake = Self {
@@ -84,10 +82,9 @@ impl Lake {
             disk,
             manifest: Manifest::default(),
             is_committed: true,
-            _lock: lock,
+            lock,
         };
         lake.recover()?;
-        lake.is_committed = false;
         Ok(lake)
     }
 
@@ -103,13 +100,19 @@ impl Lake {
     /// When the folder has accounts and there is no name, or the other way round.
     pub fn archive(&self, account: Option<&str>) -> Result<Option<&ExportedArchive>, Error> {
         let archives = &self.manifest.archives;
-        match archives.first() {
-            Some(first) if first.account.is_some() != account.is_some() => Err(Error::Accounts {
-                path: self.root.clone(),
-                has_accounts: first.account.is_some(),
-            }),
-            _ => Ok(archives.iter().find(|it| it.account.as_deref() == account)),
+        let is_other = |first: &ExportedArchive| first.account.is_some() != account.is_some();
+        if archives.first().is_some_and(is_other) {
+            let (there, this) = match account {
+                Some(_) => ("without the name", "has a name"),
+                None => ("with the name", "has none"),
+            };
+            let root = self.root.display();
+            return Err(Error::refused(
+                format!("{root} holds an archive {there} of an account, and this one {this}"),
+                "name this one with --as NAME if the others have names; if not, choose another folder",
+            ));
         }
+        Ok(archives.iter().find(|it| it.account.as_deref() == account))
     }
 
     /// The file at this path, if it has the bytes that were written.
@@ -130,7 +133,8 @@ impl Lake {
     pub fn create(&mut self, path: &str) -> Result<Sink, Error> {
         let staged = self.new_place(path);
         self.disk.make_folder(folder_of(&staged))?;
-        Ok(Sink::new(self.disk.step(&staged, File::create_new)?))
+        let file = self.disk.step(&staged, File::create_new)?;
+        Ok(Sink::new(Box::new(file)))
     }
 
     /// Puts the files of an archive in place, all of them. Does nothing when nothing changed.
@@ -236,10 +240,10 @@ impl Lake {
     fn write_manifest(&mut self, manifest: &Manifest, folder: &Path) -> Result<(), Error> {
         let unfinished = self.work().join(UNFINISHED);
         let path = folder.join(manifest::NAME);
-        let text = serde_json::to_vec_pretty(manifest).map_err(|source| Error::Manifest {
-            path: path.clone(),
-            source,
-        })?;
+        let text = at(
+            &path,
+            serde_json::to_vec_pretty(manifest).map_err(Into::into),
+        )?;
         self.disk.remove_file(&unfinished)?;
         let mut file = self.disk.step(&unfinished, File::create_new)?;
         at(&unfinished, file.write_all(&text))?;
@@ -284,54 +288,41 @@ impl Drop for Lake {
         if !self.is_committed {
             let _ = self.clean();
         }
+        // A process that is being started has the file open too, for an instant, and would keep the lock.
+        let _ = self.lock.unlock();
     }
 }
 
 /// The part that a file belongs to: `actions/account=web` for `actions/account=web/month=2026-11-01/actions.parquet`.
 fn part_of(path: &Path) -> &Path {
     let folder = folder_of(path);
-    let is_month = folder
-        .file_name()
-        .is_some_and(|name| name.to_string_lossy().starts_with("month="));
-    if is_month { folder_of(folder) } else { folder }
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    if name.starts_with("month=") {
+        folder_of(folder)
+    } else {
+        folder
+    }
 }
 
 /// True for the path of a file that an export writes: `droplets/droplets.parquet`,
 /// `actions/account=web/month=2026-11-01/actions.parquet`.
 fn is_own(path: &Path) -> bool {
-    let names: Option<Vec<_>> = path.iter().map(|name| name.to_str()).collect();
-    match names.as_deref() {
-        Some([table, keys @ .., file]) => {
-            file.strip_suffix(".parquet") == Some(table)
-                && keys
-                    .iter()
-                    .all(|key| key.starts_with("account=") || key.starts_with("month="))
-        }
-        _ => false,
-    }
+    let names: Vec<_> = path.iter().map(|name| name.to_string_lossy()).collect();
+    let is_key = |name: &str| name.starts_with("account=") || name.starts_with("month=");
+    matches!(&names[..], [table, keys @ .., file]
+        if *file == format!("{table}.parquet") && keys.iter().all(|key| is_key(key)))
 }
 
-/// The lock of a folder, until it is dropped.
-struct FolderLock(File);
-
-impl FolderLock {
-    fn take(
-        root: &Path,
-        attempt: impl FnOnce(&File) -> Result<(), TryLockError>,
-    ) -> Result<Self, Error> {
-        let folder = at(root, File::open(root))?;
-        match attempt(&folder) {
-            Err(TryLockError::WouldBlock) => Err(Error::Busy(root.to_owned())),
-            // Not every file system has locks for folders.
-            Ok(()) | Err(TryLockError::Error(_)) => Ok(Self(folder)),
-        }
-    }
-}
-
-impl Drop for FolderLock {
-    /// A process that is being started has the file open too, for an instant, and would keep the lock.
-    fn drop(&mut self) {
-        let _ = self.0.unlock();
+/// The folder, open and locked.
+fn locked(
+    root: &Path,
+    attempt: impl FnOnce(&File) -> Result<(), TryLockError>,
+) -> Result<File, Error> {
+    let folder = at(root, File::open(root))?;
+    match attempt(&folder) {
+        Err(TryLockError::WouldBlock) => Err(Error::Busy(root.to_owned())),
+        // Not every file system has locks for folders.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(folder),
     }
 }
 
@@ -351,10 +342,14 @@ fn refuse_foreign(root: &Path) -> Result<(), Error> {
     for entry in at(root, fs::read_dir(root))? {
         let name = at(root, entry)?.file_name();
         if name != "lost+found" {
-            return Err(Error::Foreign {
-                path: root.to_owned(),
-                found: name.to_string_lossy().into_owned(),
-            });
+            return Err(Error::refused(
+                format!(
+                    "{} is no folder of an export: it holds {}, and no _manifest.json",
+                    root.display(),
+                    name.display()
+                ),
+                "choose an empty folder, or one that does not exist yet",
+            ));
         }
     }
     Ok(())

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::core::hash::Hashed;
 
 /// The ids in each month. The files of these tests hold them as lines.
 type Months = BTreeMap<&'static str, Vec<i64>>;
@@ -38,12 +39,14 @@ fn archive(account: Option<&str>) -> ExportedArchive {
 
 fn file(lake: &mut Lake, path: String, ids: &[i64]) -> Result<ExportedFile, Error> {
     let text: String = ids.iter().map(|id| format!("{id}\n")).collect();
-    if let Some(there) = lake.intact(&path)?.filter(|it| it.rows_sha256 == text) {
+    let mut nowhere = Hashed::new(io::sink());
+    nowhere.write_all(text.as_bytes()).unwrap();
+    let (bytes, sha256) = nowhere.result();
+    if let Some(there) = lake.intact(&path)?.filter(|it| it.sha256 == sha256) {
         return Ok(there.clone());
     }
     let mut sink = lake.create(&path)?;
     at(Path::new(&path), sink.write_all(text.as_bytes()))?;
-    let (bytes, sha256) = sink.written();
     Ok(ExportedFile {
         path,
         rows: ids.len() as u64,
@@ -51,7 +54,6 @@ fn file(lake: &mut Lake, path: String, ids: &[i64]) -> Result<ExportedFile, Erro
         largest_id: ids.iter().max().copied(),
         bytes,
         sha256,
-        rows_sha256: text,
     })
 }
 
@@ -281,7 +283,7 @@ fn a_folder_with_something_else_in_it_is_refused_and_stays_as_it_is() {
     export(folder.path(), &before());
     let nowhere = folder.path().join("no/lake");
     let error = export_on(disk(true), &nowhere, None, &before()).unwrap_err();
-    assert!(matches!(error, Error::NoFolder { .. }), "{error:?}");
+    assert!(error.to_string().contains("there is no folder"), "{error}");
 }
 
 #[test]
@@ -314,14 +316,14 @@ fn accounts_share_a_folder_and_change_alone() {
     let lake = Lake::open(root).unwrap();
     assert!(lake.archive(Some("c")).unwrap().is_none());
     assert!(lake.archive(Some("a")).unwrap().is_some());
-    assert!(matches!(lake.archive(None), Err(Error::Accounts { .. })));
+    assert!(matches!(lake.archive(None), Err(Error::Refused { .. })));
 }
 
 #[test]
 fn a_check_names_each_file_that_is_not_as_it_was_written() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
-    assert!(matches!(check(root), Err(Error::NoExport(_))));
+    assert!(matches!(check(root), Err(Error::Refused { .. })));
     export(root, &before());
     let path = |month: &str| format!("actions/month={month}/actions.parquet");
     fs::write(root.join(path("2026-10-01")), "3\n5\n").unwrap();

@@ -1,36 +1,38 @@
 //! Exports the archive as Parquet files for query engines: all tables as they are at one moment.
 //!
-//! An action is in the file of the month in which it started. Each file has a hash of its rows in the archive, so a
-//! second export encodes only the months whose rows differ. Rows are read through the index of start times and passed
-//! on one by one, so memory does not grow with the archive.
+//! An action is in the file of the month in which it started. The same rows make the same bytes. So a second export
+//! encodes the rows of a file that is there without writing them, and writes the file only if the bytes differ. Rows are
+//! read through the index of start times and passed on one by one, so memory does not grow with the archive.
 
-mod finisher;
-mod reader;
 mod tables;
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
+use std::thread::{self, JoinHandle};
 
+use jiff::ToSpan as _;
+use jiff::civil::{Date, date};
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
-use super::rows::RowsError;
-use crate::archive;
+use super::rows::{RowsError, visit_rows};
+use crate::archive::{self, ArchivedAccount};
 use crate::core::cancellation::Cancellation;
-use crate::output::lake::{self, Changes, CompleteSync, ExportedArchive, ExportedFile, Lake};
+use crate::core::threads;
+use crate::output::lake::{self, Changes, CompleteSync, ExportedArchive, ExportedFile, Lake, Sink};
 use crate::output::{ParquetWriter, Value};
-use finisher::Finisher;
-use reader::Reader;
 use tables::{ACTIONS, OTHERS, Table};
 
 /// The month of the actions whose start is not known. Every engine reads it as a date and keeps it.
 const NO_MONTH: &str = "1970-01-01";
 
+/// The first month after [`NO_MONTH`], and June 2149, the first one that ClickHouse's type `Date` does not hold.
+const MONTHS: [Date; 2] = [date(1970, 2, 1), date(2149, 6, 1)];
+
 /// The actions that started before the first month, after the last one, or at an unknown time.
 const OUT_OF_MONTHS: &str = "
 WHERE id IN (SELECT id FROM actions WHERE started_at IS NULL
              UNION ALL SELECT id FROM actions WHERE started_at < ?1
-             UNION ALL SELECT id FROM actions WHERE started_at >= ?2
-             UNION ALL SELECT value FROM json_each(?3))";
+             UNION ALL SELECT id FROM actions WHERE started_at >= ?2)";
 
 /// An archive that cannot be exported.
 #[derive(Debug, thiserror::Error)]
@@ -44,14 +46,6 @@ pub enum Error {
     /// The folder cannot be written.
     #[error(transparent)]
     Folder(#[from] lake::Error),
-    /// The folder holds the history of somebody else.
-    #[error("{} holds another history: {conflict}", folder.display())]
-    Other {
-        /// The folder.
-        folder: PathBuf,
-        /// The difference.
-        conflict: String,
-    },
     /// A signal stopped the export.
     #[error("the export was stopped; the folder is as before")]
     Stopped,
@@ -97,17 +91,14 @@ pub fn export(
     // The folder comes first: nobody can then put something newer into it than what is read.
     let lake = Lake::open(folder)?;
     let tx = source.connection.unchecked_transaction()?;
-    let archive = exported_archive(source)?;
-    refuse_other(&archive, &lake, folder)?;
+    let archive = exported_archive(source, &lake, folder)?;
     let account = |name| format!("/account={name}");
     let mut export = Export {
-        reader: Reader {
-            connection: &tx,
-            cancellation,
-        },
+        connection: &tx,
+        cancellation,
         account: source.account.map_or(String::new(), account),
         lake,
-        finisher: Finisher::default(),
+        encoding: None,
         files: Vec::new(),
         no_times: 0,
     };
@@ -136,8 +127,26 @@ SELECT id, started_at
  ORDER BY id DESC
  LIMIT 1";
 
-fn exported_archive(source: &Source<'_>) -> Result<ExportedArchive, Error> {
+/// Describes the archive. Refuses a folder that holds the history of somebody else.
+fn exported_archive(
+    source: &Source<'_>,
+    lake: &Lake,
+    folder: &Path,
+) -> Result<ExportedArchive, Error> {
     let owner = archive::account(source.connection)?.unwrap_or_default();
+    let there = lake.archive(source.account)?;
+    let conflict = there.and_then(|there| {
+        owner.conflict_with(&ArchivedAccount {
+            team_uuid: there.team_uuid.clone(),
+            uuid: there.uuid.clone(),
+            ..ArchivedAccount::default()
+        })
+    });
+    if let Some(conflict) = conflict {
+        let message = format!("{} holds another history: {conflict}", folder.display());
+        let hint = "choose another folder, or another name with --as";
+        return Err(lake::Error::refused(message, hint).into());
+    }
     let complete_up_to = source.connection.query_row(COMPLETE, [], |row| {
         Ok(CompleteSync {
             sync_run: row.get("id")?,
@@ -153,40 +162,33 @@ fn exported_archive(source: &Source<'_>) -> Result<ExportedArchive, Error> {
     })
 }
 
-fn refuse_other(new: &ExportedArchive, lake: &Lake, folder: &Path) -> Result<(), Error> {
-    let owner = |it: &ExportedArchive| archive::ArchivedAccount {
-        team_uuid: it.team_uuid.clone(),
-        uuid: it.uuid.clone(),
-        ..archive::ArchivedAccount::default()
-    };
-    let there = lake.archive(new.account.as_deref())?;
-    match there.and_then(|it| owner(new).conflict_with(&owner(it))) {
-        Some(conflict) => Err(Error::Other {
-            folder: folder.to_owned(),
-            conflict,
-        }),
-        None => Ok(()),
-    }
-}
-
 /// A file of a table, before it is known whether it changed.
-struct File<'a> {
-    table: &'a Table,
+struct File {
+    table: &'static Table,
     path: String,
     /// Chooses the rows, between these bounds.
     condition: &'static str,
     bounds: Vec<String>,
-    sorted_by: &'static [usize],
-    /// True when each row has a start in this month.
-    is_month: bool,
+    /// The texts in the place of a time that are none.
+    no_times: u64,
+}
+
+/// A file whose last rows are being encoded.
+struct Encoding {
+    file: File,
+    /// The file in its place. As long as the bytes are the same, nothing is written.
+    there: Option<ExportedFile>,
+    thread: JoinHandle<io::Result<ExportedFile>>,
 }
 
 struct Export<'a> {
-    reader: Reader<'a>,
+    connection: &'a Connection,
+    cancellation: &'a Cancellation,
     /// What is between the name of a table and its files.
     account: String,
     lake: Lake,
-    finisher: Finisher,
+    /// One file at a time, while the rows of the next one are read. More of them would only take memory.
+    encoding: Option<Encoding>,
     files: Vec<ExportedFile>,
     no_times: u64,
 }
@@ -195,62 +197,48 @@ impl Export<'_> {
     fn write_files(&mut self) -> Result<(), Error> {
         self.write_actions()?;
         for table in &OTHERS {
-            let file = File {
+            self.write(File {
                 table,
                 path: format!("{0}{1}/{0}.parquet", table.name, self.account),
                 condition: "",
                 bounds: Vec::new(),
-                sorted_by: table.sorted_by,
-                is_month: false,
-            };
-            self.write(&file, &mut Vec::new())?;
+                no_times: 0,
+            })?;
         }
-        self.files.extend(self.finisher.last()?);
-        Ok(())
+        self.wait()
     }
 
     fn write_actions(&mut self) -> Result<(), Error> {
-        let mut odd = Vec::new();
-        let mut month = FIRST_MONTH;
+        let next = |month: Date| month.saturating_add(1.month());
+        let mut month = MONTHS[0];
         while let Some(first) = self.first_start(month)? {
-            while month.next().to_string() <= first {
-                month = month.next();
+            while next(month).to_string() <= first {
+                month = next(month);
             }
-            let file = File {
+            self.write(File {
                 table: &ACTIONS,
                 path: self.month_path(&month.to_string()),
                 condition: "WHERE started_at >= ?1 AND started_at < ?2",
-                bounds: vec![month.to_string(), month.next().to_string()],
-                sorted_by: ACTIONS.sorted_by,
-                is_month: true,
-            };
-            self.write(&file, &mut odd)?;
-            month = month.next();
+                bounds: vec![month.to_string(), next(month).to_string()],
+                no_times: 0,
+            })?;
+            month = next(month);
         }
-        let bounds = vec![
-            FIRST_MONTH.to_string(),
-            AFTER_LAST_MONTH.to_string(),
-            serde_json::Value::from(odd).to_string(),
-        ];
-        let has_months = month.0 > FIRST_MONTH.0;
+        let bounds = MONTHS.map(|it| it.to_string());
         let exists = format!("SELECT EXISTS (SELECT 1 FROM actions {OUT_OF_MONTHS})");
         let exists: bool =
-            self.reader
-                .connection
-                .query_row(&exists, params_from_iter(&bounds), |row| row.get(0))?;
+            (self.connection).query_row(&exists, params_from_iter(&bounds), |row| row.get(0))?;
         // A table without any file is an error to most engines.
-        if has_months && !exists {
+        if month > MONTHS[0] && !exists {
             return Ok(());
         }
-        let file = File {
+        self.write(File {
             table: &ACTIONS,
             path: self.month_path(NO_MONTH),
             condition: OUT_OF_MONTHS,
-            bounds,
-            sorted_by: &[0],
-            is_month: false,
-        };
-        self.write(&file, &mut Vec::new())
+            bounds: bounds.into(),
+            no_times: 0,
+        })
     }
 
     fn month_path(&self, month: &str) -> String {
@@ -258,41 +246,87 @@ impl Export<'_> {
     }
 
     /// The first start from this month on.
-    fn first_start(&self, month: Month) -> Result<Option<String>, Error> {
+    fn first_start(&self, month: Date) -> Result<Option<String>, Error> {
         let sql = "SELECT min(started_at) FROM actions WHERE started_at >= ?1 AND started_at < ?2";
-        let mut statement = self.reader.connection.prepare_cached(sql)?;
-        let bounds = [month, AFTER_LAST_MONTH].map(|it| it.to_string());
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let bounds = [month, MONTHS[1]].map(|it| it.to_string());
         Ok(statement.query_row(bounds, |row| row.get(0))?)
     }
 
-    /// Writes the file if its rows changed. The ids of rows that do not belong into it go to `odd`.
-    fn write(&mut self, file: &File<'_>, odd: &mut Vec<i64>) -> Result<(), Error> {
-        if let Some(there) = self.lake.intact(&file.path)?.cloned() {
-            let known = odd.len();
-            let read = self.reader.read(file, odd, &mut |_| Ok(()));
-            if read.map_err(|error| self.failure(file, error))?.rows_sha256 == there.rows_sha256 {
-                self.files.push(there);
-                return Ok(());
-            }
-            odd.truncate(known);
-        }
-        let sink = self.lake.create(&file.path)?;
-        let writer = ParquetWriter::new(sink, file.table.columns, file.sorted_by);
-        let mut writer = writer.map_err(|error| self.failure(file, RowsError::Write(error)))?;
-        let no_times = &mut self.no_times;
-        let mut take = |read: &[Value<'_>]| writer.row(&file.table.typed(read, no_times));
-        let read = self.reader.read(file, odd, &mut take);
-        let read = read.map_err(|error| self.failure(file, error))?;
-        self.files.extend(self.finisher.last()?);
-        self.finisher
-            .take(read, self.lake.path(&file.path), writer)?;
+    /// Writes the file if it changed.
+    fn write(&mut self, mut file: File) -> Result<(), Error> {
+        let there = self.lake.intact(&file.path)?.cloned();
+        let sink = match there {
+            Some(_) => Sink::new(Box::new(io::sink())),
+            None => self.lake.create(&file.path)?,
+        };
+        let encoding = self.encode(&mut file, sink);
+        let thread = encoding.map_err(|error| self.failure(&file, error))?;
+        self.wait()?;
+        self.encoding = Some(Encoding {
+            file,
+            there,
+            thread,
+        });
         Ok(())
     }
 
+    /// Waits for the last file. Encodes it once more, and writes it, if it differs from the one in its place.
+    fn wait(&mut self) -> Result<(), Error> {
+        let Some(mut last) = self.encoding.take() else {
+            return Ok(());
+        };
+        let encoded = finished(last.thread);
+        let mut encoded = encoded.map_err(|error| self.failure(&last.file, error))?;
+        if last.there.is_some_and(|it| it.sha256 != encoded.sha256) {
+            let sink = self.lake.create(&last.file.path)?;
+            let again = self.encode(&mut last.file, sink).and_then(finished);
+            encoded = again.map_err(|error| self.failure(&last.file, error))?;
+        }
+        self.no_times += last.file.no_times;
+        self.files.push(encoded);
+        Ok(())
+    }
+
+    /// Reads the rows of a file. Encodes the last ones in a thread of its own.
+    fn encode(
+        &self,
+        file: &mut File,
+        sink: Sink,
+    ) -> Result<JoinHandle<io::Result<ExportedFile>>, RowsError> {
+        let columns = file.table.columns();
+        let writer = ParquetWriter::new(sink, &columns);
+        let mut writer = writer.map_err(RowsError::Write)?;
+        let mut read = ExportedFile {
+            path: file.path.clone(),
+            ..ExportedFile::default()
+        };
+        file.no_times = 0;
+        let sql = file.table.select(file.condition);
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(&file.bounds))?;
+        visit_rows(&mut rows, columns.len(), &mut |cells| {
+            if read.rows.is_multiple_of(4_096) && self.cancellation.is_requested() {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            read.rows += 1;
+            if let Some(&Value::Integer(id)) = cells.first() {
+                read.smallest_id = read.smallest_id.min(Some(id)).or(Some(id));
+                read.largest_id = read.largest_id.max(Some(id));
+            }
+            writer.row(&file.table.typed(&columns, cells, &mut file.no_times))
+        })?;
+        let thread = thread::Builder::new().spawn(move || {
+            (read.bytes, read.sha256) = writer.finish()?.result();
+            Ok(read)
+        });
+        thread.map_err(|error| RowsError::Write(threads::refused(error)))
+    }
+
     /// What an error means to the user.
-    fn failure(&self, file: &File<'_>, error: RowsError) -> Error {
+    fn failure(&self, file: &File, error: RowsError) -> Error {
         match error {
-            RowsError::Write(_) if self.reader.cancellation.is_requested() => Error::Stopped,
+            RowsError::Write(_) if self.cancellation.is_requested() => Error::Stopped,
             RowsError::Write(source) => Error::Folder(lake::Error::File {
                 path: self.lake.path(&file.path),
                 source,
@@ -302,29 +336,8 @@ impl Export<'_> {
     }
 }
 
-/// A calendar month, as the number of months since January 1970. Its text is its first day.
-#[derive(Clone, Copy)]
-struct Month(u16);
-
-/// The first month after [`NO_MONTH`].
-const FIRST_MONTH: Month = Month(1);
-
-/// June 2149, the first month that ClickHouse's type `Date` does not hold.
-const AFTER_LAST_MONTH: Month = Month(179 * 12 + 5);
-
-impl Month {
-    const fn next(self) -> Self {
-        Self(self.0 + 1)
-    }
-}
-
-impl fmt::Display for Month {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "{}-{:02}-01",
-            1970 + self.0 / 12,
-            self.0 % 12 + 1
-        )
-    }
+fn finished(thread: JoinHandle<io::Result<ExportedFile>>) -> Result<ExportedFile, RowsError> {
+    let joined = thread.join();
+    let joined = joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    joined.map_err(RowsError::Write)
 }

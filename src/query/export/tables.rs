@@ -11,171 +11,119 @@ use crate::output::{
 /// A table as it is exported.
 pub(super) struct Table {
     pub(super) name: &'static str,
-    pub(super) columns: &'static [ParquetColumn],
+    /// The columns with their types.
+    columns: &'static str,
     /// The positions of the columns that order the rows.
-    pub(super) sorted_by: &'static [usize],
-    from: &'static str,
+    sorted_by: &'static [usize],
 }
 
-pub(super) const STARTED_AT: usize = 3;
+const STARTED_AT: usize = 3;
 const COMPLETED_AT: usize = 4;
 const DURATION: usize = 5;
 
 /// The actions. The duration is made of the two times.
 pub(super) const ACTIONS: Table = Table {
     name: "actions",
-    columns: &[
-        ("id", Integer),
-        ("status", Text),
-        ("type", Text),
-        ("started_at", Time),
-        ("completed_at", Time),
-        ("duration_seconds", Integer),
-        ("resource_id", Integer),
-        ("resource_type", Text),
-        ("region_slug", Text),
-        ("droplet_name", Text),
-        ("first_seen_run", Integer),
-        ("changed_run", Integer),
-        ("first_seen_import", Integer),
-        ("extra", Text),
-    ],
+    columns: "id int, status text, type text, started_at time, completed_at time, duration_seconds int, \
+              resource_id int, resource_type text, region_slug text, droplet_name text, first_seen_run int, \
+              changed_run int, first_seen_import int, extra text",
     sorted_by: &[STARTED_AT, 0],
-    // Only the names of columns differ from a join of both tables.
-    from: "actions
-           LEFT JOIN (SELECT id AS droplet_id, name AS droplet_name FROM droplets)
-             ON droplet_id = resource_id AND resource_type = 'droplet'",
 };
 
 /// The tables of one file each.
 pub(super) const OTHERS: [Table; 5] = [
     Table {
         name: "droplets",
-        columns: &[
-            ("id", Integer),
-            ("name", Text),
-            ("region_slug", Text),
-            ("created_at", Time),
-            ("extra", Text),
-            ("first_seen_at", Time),
-            ("gone_at", Time),
-        ],
+        columns: "id int, name text, region_slug text, created_at time, extra text, first_seen_at time, gone_at time",
         sorted_by: &[0],
-        from: "droplets",
     },
     Table {
         name: "regions",
-        columns: &[
-            ("slug", Text),
-            ("name", Text),
-            ("available", Flag),
-            ("extra", Text),
-            ("first_seen_at", Time),
-            ("last_seen_at", Time),
-        ],
+        columns: "slug text, name text, available flag, extra text, first_seen_at time, last_seen_at time",
         sorted_by: &[0],
-        from: "regions",
     },
     Table {
         name: "region_features",
-        columns: &[
-            ("region_slug", Text),
-            ("feature", Text),
-            ("first_seen_at", Time),
-            ("last_seen_at", Time),
-        ],
+        columns: "region_slug text, feature text, first_seen_at time, last_seen_at time",
         sorted_by: &[0, 1],
-        from: "region_features",
     },
     Table {
         name: "region_sizes",
-        columns: &[
-            ("region_slug", Text),
-            ("size_slug", Text),
-            ("first_seen_at", Time),
-            ("last_seen_at", Time),
-        ],
+        columns: "region_slug text, size_slug text, first_seen_at time, last_seen_at time",
         sorted_by: &[0, 1],
-        from: "region_sizes",
     },
     Table {
         name: "sync_runs",
-        columns: &[
-            ("id", Integer),
-            ("started_at", Time),
-            ("finished_at", Time),
-            ("scope", Text),
-            ("outcome", Text),
-            ("requests", Integer),
-            ("retries", Integer),
-            ("inserted", Integer),
-            ("updated", Integer),
-            ("unchanged", Integer),
-            ("rejected", Integer),
-            ("faults", Integer),
-            ("ratelimit_remaining", Integer),
-            ("message", Text),
-            ("version", Text),
-        ],
+        columns: "id int, started_at time, finished_at time, scope text, outcome text, requests int, retries int, \
+                  inserted int, updated int, unchanged int, rejected int, faults int, ratelimit_remaining int, \
+                  message text, version text",
         sorted_by: &[0],
-        from: "sync_runs",
     },
 ];
 
-/// The longest row.
-pub(super) const MOST_COLUMNS: usize = 15;
-
 impl Table {
-    /// The statement that reads the rows with this condition, in the order of these columns.
-    pub(super) fn select(&self, condition: &str, sorted_by: &[usize]) -> String {
-        let read = |(name, _): &ParquetColumn| match *name {
+    /// The names and types of the columns.
+    pub(super) fn columns(&self) -> Vec<ParquetColumn> {
+        let columns = self.columns.split(", ").filter_map(|it| it.split_once(' '));
+        let typed = columns.map(|(name, kind)| match kind {
+            "int" => (name, Integer),
+            "flag" => (name, Flag),
+            "time" => (name, Time),
+            _ => (name, Text),
+        });
+        typed.collect()
+    }
+
+    /// The statement that reads the rows with this condition.
+    pub(super) fn select(&self, condition: &str) -> String {
+        let columns = self.columns();
+        let cells = columns.iter().map(|(name, _)| match *name {
             "duration_seconds" => "NULL",
             name => name,
+        });
+        let cells: Vec<_> = cells.collect();
+        let order: Vec<_> = self.sorted_by.iter().map(|it| cells[*it]).collect();
+        let (cells, order) = (cells.join(", "), order.join(", "));
+        let from = match self.name {
+            // Only the names of columns differ from a join of both tables.
+            "actions" => {
+                "actions LEFT JOIN (SELECT id AS droplet_id, name AS droplet_name FROM droplets)
+                                ON droplet_id = resource_id AND resource_type = 'droplet'"
+            }
+            name => name,
         };
-        let columns: Vec<_> = self.columns.iter().map(read).collect();
-        let order = sorted_by.iter().map(|position| columns[*position]);
-        let order: Vec<_> = order.collect();
-        format!(
-            "SELECT {} FROM {} {condition} ORDER BY {}",
-            columns.join(", "),
-            self.from,
-            order.join(", ")
-        )
+        format!("SELECT {cells} FROM {from} {condition} ORDER BY {order}")
     }
 
     /// The row with typed times. What is no time of the archive is null, and counted in `no_times`.
     pub(super) fn typed<'a>(
         &self,
+        columns: &[ParquetColumn],
         read: &[Value<'a>],
         no_times: &mut u64,
-    ) -> [Value<'a>; MOST_COLUMNS] {
-        let mut cells = [Value::Null; MOST_COLUMNS];
-        for ((cell, read), column) in cells.iter_mut().zip(read).zip(self.columns) {
-            *cell = match *read {
-                Value::Text(text) if column.1 == Time => match seconds(text) {
-                    Some(seconds) => Value::Integer(seconds),
-                    None => {
-                        *no_times += 1;
-                        Value::Null
-                    }
-                },
-                read => read,
-            };
-        }
-        if self.name == ACTIONS.name {
-            cells[DURATION] = match (cells[STARTED_AT], cells[COMPLETED_AT]) {
-                (Value::Integer(start), Value::Integer(end)) if end >= start => {
-                    Value::Integer(end - start)
-                }
-                _ => Value::Null,
-            };
+    ) -> Vec<Value<'a>> {
+        let typed = read.iter().zip(columns).map(|(cell, column)| match *cell {
+            Value::Text(text) if column.1 == Time => {
+                let seconds = seconds(text);
+                *no_times += u64::from(seconds.is_none());
+                seconds.map_or(Value::Null, Value::Integer)
+            }
+            cell => cell,
+        });
+        let mut cells: Vec<_> = typed.collect();
+        if self.name == ACTIONS.name
+            && let (Value::Integer(start), Value::Integer(end)) =
+                (cells[STARTED_AT], cells[COMPLETED_AT])
+            && end >= start
+        {
+            cells[DURATION] = Value::Integer(end - start);
         }
         cells
     }
 }
 
 /// Seconds since 1970, of a time exactly as the archive writes it: `YYYY-MM-DDTHH:MM:SSZ`.
-pub(super) fn seconds(text: &str) -> Option<i64> {
+fn seconds(text: &str) -> Option<i64> {
     const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
     // The parser takes other forms, and reads a leap second as the one before it.
     let is_usual = |it: &&str| {
@@ -227,15 +175,5 @@ mod tests {
         ] {
             assert_eq!(seconds(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn no_row_is_longer_than_there_is_room_for() {
-        let longest = OTHERS
-            .iter()
-            .chain([&ACTIONS])
-            .map(|it| it.columns.len())
-            .max();
-        assert_eq!(longest, Some(MOST_COLUMNS));
     }
 }

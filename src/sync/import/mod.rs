@@ -3,12 +3,12 @@
 //! The contents tell what a [`Dump`] is. A text is read by a thread of its own. [`Dump::import`] archives the rows in
 //! batches, one transaction each. The archive is not needed, and not touched, before a file has shown its first action.
 //!
-//! The files: `source` hashes and unpacks the bytes, `splitter` finds the rows in them, `reader` decodes the rows.
+//! The files: `reader` unpacks and hashes the bytes, and decodes the rows that `splitter` finds in them.
 
 mod reader;
-mod source;
 mod splitter;
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -16,11 +16,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
-pub use reader::RefusedRow;
+pub use reader::MOST_DESCRIBED;
 
 use crate::archive::{self, LockWait, OtherArchive, Store};
-use crate::archive::{Import, ImportEnd, ImportKind};
+use crate::archive::{Import, ImportKind};
 use crate::core::cancellation::Cancellation;
+use crate::core::hash::Hashed;
 use crate::core::model::Action;
 use crate::core::threads;
 use crate::core::time::Timestamp;
@@ -38,8 +39,8 @@ pub struct Dump {
     first: Rows,
     /// The bytes of a text that were read, or the actions of another archive.
     read: Arc<AtomicU64>,
-    /// The value of `read` at the end, if it is known.
-    length: Option<u64>,
+    /// The value of `read` at the end; 0 if it is not known.
+    length: u64,
 }
 
 enum Contents {
@@ -73,28 +74,18 @@ impl Error {
     }
 }
 
-/// The result of an import.
-#[derive(Clone, Debug)]
-pub struct Imported {
-    /// The counts.
-    pub import: Import,
-    /// The end; its message says what is missing.
-    pub end: ImportEnd,
-    /// True when a signal stopped the import.
-    pub is_stopped: bool,
-}
-
 /// The progress of an import.
 #[derive(Debug)]
 pub struct Progress<'a> {
     /// The part of the file that was read: bytes, or actions of another archive.
     pub read: u64,
-    /// The whole file, if it is known.
-    pub length: Option<u64>,
+    /// The whole file; 0 if its length is not known.
+    pub length: u64,
     /// The rows that were read.
     pub rows: u64,
-    /// New rows that are no actions. Only the first ones of a file are described.
-    pub refused: &'a [RefusedRow],
+    /// The lines of new rows that are no actions, with the reasons. Only the first [`MOST_DESCRIBED`] ones of a file are
+    /// described.
+    pub refused: &'a [String],
 }
 
 impl Dump {
@@ -109,30 +100,33 @@ impl Dump {
     ) -> Result<Self, Error> {
         let name = path.display().to_string();
         if name == "-" {
-            return Self::text(name, None, io::stdin(), cancellation);
+            return Self::text(name, 0, io::stdin(), cancellation);
         }
         let failed = |error| Error::unreadable(&name, &error);
-        let mut file = source::open(path).map_err(failed)?;
-        if source::is_database(&mut file).map_err(failed)? {
-            let sha256 = source::sha256(file).map_err(failed)?;
+        // Waits for the writer of a pipe.
+        let mut file = File::open(path).map_err(failed)?;
+        if reader::is_database(&mut file).map_err(failed)? {
+            // Not for an archive that this process has open: closing the file drops all locks on it.
+            let mut file = Hashed::new(file);
+            io::copy(&mut file, &mut io::sink()).map_err(failed)?;
             let other = OtherArchive::open(path, lock_wait).map_err(Error::Unusable)?;
-            return Self::archive(name, other, sha256);
+            return Self::archive(name, other, file.result().1);
         }
-        let metadata = file.metadata().map_err(failed)?;
-        let length = metadata.is_file().then_some(metadata.len());
+        // 0 for a pipe.
+        let length = file.metadata().map_err(failed)?.len();
         Self::text(name, length, file, cancellation)
     }
 
     fn text(
         path: String,
-        length: Option<u64>,
+        length: u64,
         file: impl Read + Send + 'static,
         cancellation: &Cancellation,
     ) -> Result<Self, Error> {
         let (sender, messages) = sync_channel(WAITING);
-        let read = Arc::new(AtomicU64::new(0));
-        let bytes = Arc::clone(&read);
-        threads::spawn(move || reader::read(file, bytes, &sender))
+        let file = Hashed::new(file);
+        let read = file.counter();
+        threads::spawn(move || reader::read(file, &sender))
             .map_err(|error| Error::unreadable(&path, &error))?;
         match next(&messages, cancellation) {
             Some(Message::Rows(first)) => Ok(Self {
@@ -154,14 +148,14 @@ impl Dump {
         Ok(Self {
             path,
             first: rows_of(other.next_actions().map_err(Error::Unusable)?),
-            length: Some(other.count()),
+            length: other.count(),
             read: Arc::default(),
             contents: Contents::Archive(Box::new(other), sha256),
         })
     }
 
     /// Archives the actions of the file, and what another archive knows about droplets and regions that are unknown
-    /// here. A request to stop leaves whole transactions.
+    /// here. A request to stop leaves whole transactions. Also returns whether it came to its end.
     ///
     /// # Errors
     /// When it belongs to another account, or the archive cannot be written.
@@ -171,7 +165,7 @@ impl Dump {
         clock: fn() -> Timestamp,
         cancellation: &Cancellation,
         on_progress: &mut dyn FnMut(&Progress<'_>),
-    ) -> Result<Imported, Error> {
+    ) -> Result<(Import, bool), Error> {
         if let Contents::Archive(other, _) = &self.contents
             && let Some(reason) = store.share_account(other).map_err(Error::Write)?
         {
@@ -186,18 +180,24 @@ impl Dump {
             recorded.map_err(Error::Write)?;
             message = self.next(cancellation, store);
         }
-        let end = match message {
-            Some(Message::End(end)) => Some(end),
-            _ => None,
-        };
-        let is_stopped = end.is_none();
-        let end = ended(end.unwrap_or_else(End::stopped), import.refused, clock());
-        store.finish_import(&import, &end).map_err(Error::Write)?;
-        Ok(Imported {
-            import,
-            end,
-            is_stopped,
-        })
+        let mut missing = Vec::new();
+        let is_stopped = message.is_none();
+        match message {
+            Some(Message::End(end)) => {
+                import.sha256 = end.sha256;
+                missing.extend(end.broken);
+            }
+            _ => missing.push("the import was told to stop".to_owned()),
+        }
+        match import.refused {
+            0 => {}
+            1 => missing.push("1 row is not an action".to_owned()),
+            count => missing.push(format!("{count} rows are not actions")),
+        }
+        import.message = (!missing.is_empty()).then(|| missing.join("; "));
+        let finished = store.finish_import(&mut import, clock());
+        finished.map_err(Error::Write)?;
+        Ok((import, !is_stopped))
     }
 
     /// The next message; `None` after a request to stop.
@@ -244,7 +244,7 @@ impl Dump {
     /// The number of new actions in the file, judged by those so far. A file of unknown length may be as long again.
     fn expected(&self, import: &Import) -> u64 {
         let read = self.read.load(Ordering::Relaxed).max(1);
-        let length = self.length.unwrap_or(0).max(read.saturating_mul(2));
+        let length = self.length.max(read.saturating_mul(2));
         let inserted = u128::from(import.recorded.inserted);
         let expected = inserted * u128::from(length) / u128::from(read);
         u64::try_from(expected).unwrap_or(u64::MAX)
@@ -257,21 +257,6 @@ fn rows_of(actions: Vec<Action>) -> Rows {
         kind: ImportKind::Archive,
         actions,
         ..Rows::default()
-    }
-}
-
-/// The end of an import, with what is missing in words.
-fn ended(end: End, refused: u64, finished_at: Timestamp) -> ImportEnd {
-    let refused = match refused {
-        0 => None,
-        1 => Some("1 row is not an action".to_owned()),
-        count => Some(format!("{count} rows are not actions")),
-    };
-    let missing: Vec<String> = end.broken.into_iter().chain(refused).collect();
-    ImportEnd {
-        finished_at,
-        sha256: end.sha256,
-        message: (!missing.is_empty()).then(|| missing.join("; ")),
     }
 }
 

@@ -1,22 +1,27 @@
-//! Reads the rows of a file in a thread of its own, and passes them on in batches.
+//! Opens and unpacks a file, reads its rows in a thread of its own, and passes them on in batches.
 
-use std::io::Read;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::sync::mpsc::SyncSender;
 
-use super::source::Source;
-use super::splitter::{Broken, Part, Splitter};
+use flate2::bufread::MultiGzDecoder;
+
+use super::splitter::{Broken, Part, SQLITE, Splitter};
 use crate::api::PageReader;
 use crate::archive::{BATCH_BYTES, BATCH_ROWS, ImportKind};
+use crate::core::files;
+use crate::core::hash::Hashed;
 use crate::core::model::Action;
 
+const BUFFER: usize = 256 << 10;
+/// The first byte of a gzip file, with which no JSON begins.
+const GZIP: u8 = 0x1f;
 /// The weight of a value without a column beside its text, in bytes.
 const BYTES_OF_A_VALUE: usize = 128;
 /// A file that begins with this many rows that are no actions is not a dump of actions.
 const MOST_REFUSED_AT_FIRST: u64 = 1_000;
 /// The refused rows that are described; the others are counted.
-const MOST_DESCRIBED: u64 = 10;
+pub const MOST_DESCRIBED: u64 = 10;
 
 /// The members that `archiver query` adds to an action.
 const DERIVED: [&str; 5] = [
@@ -27,13 +32,25 @@ const DERIVED: [&str; 5] = [
     "account",
 ];
 
-/// A row that is not an action.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefusedRow {
-    /// The line on which it begins, from 1.
-    pub line: u64,
-    /// The problem with the row.
-    pub reason: String,
+/// True for a SQLite database. A pipe is read only once, so it is none.
+pub(super) fn is_database(file: &mut File) -> io::Result<bool> {
+    if files::kind(&file.metadata()?).is_some() {
+        return Ok(false);
+    }
+    let mut head = Vec::new();
+    file.take(SQLITE.len() as u64).read_to_end(&mut head)?;
+    file.rewind()?;
+    Ok(head == SQLITE)
+}
+
+/// The text of a file.
+fn unpacked<'a>(file: impl Read + 'a) -> io::Result<Box<dyn BufRead + 'a>> {
+    let mut file = BufReader::with_capacity(BUFFER, file);
+    if file.fill_buf()?.first() != Some(&GZIP) {
+        return Ok(Box::new(file));
+    }
+    let unpacked = MultiGzDecoder::new(file);
+    Ok(Box::new(BufReader::with_capacity(BUFFER, unpacked)))
 }
 
 /// Rows that follow one another.
@@ -41,8 +58,10 @@ pub struct RefusedRow {
 pub(super) struct Rows {
     pub(super) kind: ImportKind,
     pub(super) actions: Vec<Action>,
+    /// The number of rows that are not actions.
     pub(super) refused: u64,
-    pub(super) described: Vec<RefusedRow>,
+    /// The lines and the problems of the first ones.
+    pub(super) described: Vec<String>,
 }
 
 /// The end of a file.
@@ -50,20 +69,7 @@ pub(super) struct End {
     /// The hash of the file, when it was read to its end.
     pub(super) sha256: Option<String>,
     /// The reason why a part of it cannot be imported.
-    pub(super) broken: Option<String>,
-}
-
-impl End {
-    fn broken(reason: String) -> Self {
-        Self {
-            sha256: None,
-            broken: Some(reason),
-        }
-    }
-
-    pub(super) fn stopped() -> Self {
-        Self::broken("the import was told to stop".to_owned())
-    }
+    pub(super) broken: Option<Broken>,
 }
 
 /// A message of the reading thread. The end of a file that is not a dump of actions is its only message.
@@ -72,17 +78,34 @@ pub(super) enum Message {
     End(End),
 }
 
-pub(super) fn read<R: Read>(file: R, bytes: Arc<AtomicU64>, to: &SyncSender<Message>) {
-    let end = match Source::new(file, bytes) {
-        Ok(source) => Reader::new(source, to).read(),
-        Err(error) => Some(End::broken(format!("it cannot be read: {error}"))),
+pub(super) fn read(mut file: Hashed<impl Read>, to: &SyncSender<Message>) {
+    let read = match unpacked(&mut file) {
+        Ok(text) => Reader::new(text, to).read(),
+        Err(error) => Err(format!("it cannot be read: {error}")),
+    };
+    let end = match read {
+        // What follows a part that is not JSON counts for the hash too.
+        Ok(broken) => match io::copy(&mut file, &mut io::sink()) {
+            Ok(_) => End {
+                sha256: Some(file.result().1),
+                broken,
+            },
+            Err(error) => End {
+                sha256: None,
+                broken: broken.or_else(|| Some(format!("its end cannot be read: {error}"))),
+            },
+        },
+        Err(reason) => End {
+            sha256: None,
+            broken: Some(reason),
+        },
     };
     // The receiver is gone when the import stops.
-    let _ = end.map(|end| to.send(Message::End(end)));
+    let _ = to.send(Message::End(end));
 }
 
 struct Reader<'a, R> {
-    splitter: Splitter<Source<R>>,
+    splitter: Splitter<R>,
     pages: PageReader,
     rows: Rows,
     weight: usize,
@@ -91,10 +114,10 @@ struct Reader<'a, R> {
     to: &'a SyncSender<Message>,
 }
 
-impl<'a, R: Read> Reader<'a, R> {
-    fn new(source: Source<R>, to: &'a SyncSender<Message>) -> Self {
+impl<'a, R: BufRead> Reader<'a, R> {
+    fn new(text: R, to: &'a SyncSender<Message>) -> Self {
         Self {
-            splitter: Splitter::new(source),
+            splitter: Splitter::new(text),
             pages: PageReader::new(),
             rows: Rows::default(),
             weight: 0,
@@ -104,52 +127,46 @@ impl<'a, R: Read> Reader<'a, R> {
         }
     }
 
-    /// Passes on all rows, and returns the end. `None` when nobody waits for it.
-    fn read(mut self) -> Option<End> {
+    /// Passes on all rows. Returns the reason why the rest cannot be read; an error when nothing can be imported.
+    fn read(mut self) -> Result<Option<Broken>, Broken> {
         let mut row = Vec::new();
         let broken = loop {
             match self.splitter.next(&mut row) {
                 Ok(Part::Row) => self.row(&row),
-                Ok(Part::Refused(reason)) => self.refuse(reason.to_owned()),
+                Ok(Part::Refused(reason)) => self.refuse(reason),
                 Ok(Part::End) => break None,
                 Err(broken) => break Some(broken),
             }
             if !self.has_actions && self.refused >= MOST_REFUSED_AT_FIRST {
                 break None;
             }
-            if self.is_due() && !self.pass_on() {
-                return None;
+            if self.is_due() {
+                self.pass_on()?;
             }
         };
         let is_empty_list = self.splitter.kind.is_some() && self.refused == 0 && broken.is_none();
         if !self.has_actions && !is_empty_list {
-            return Some(End::broken(self.unlike(broken)));
+            let first = self.rows.described.into_iter().next();
+            let reason = first.or(broken);
+            return Err(reason.unwrap_or_else(|| "it is empty".to_owned()));
         }
-        if !self.pass_on() {
-            return None;
-        }
-        // What follows a part that is not JSON counts for the hash too.
-        let sha256 = self.splitter.into_text().sha256();
-        Some(End {
-            broken: broken.or_else(|| {
-                let error = sha256.as_ref().err()?;
-                Some(format!("its end cannot be read: {error}"))
-            }),
-            sha256: sha256.ok(),
-        })
+        self.pass_on()?;
+        Ok(broken)
     }
 
     fn row(&mut self, text: &[u8]) {
         let (mut action, values) = match self.pages.row(text) {
             Ok(row) => row,
             Err(rejected) => {
-                return self.refuse(format!("{}: {}", rejected.reason, rejected.excerpt));
+                return self.refuse(&format!("{}: {}", rejected.reason, rejected.excerpt));
             }
         };
         without_zeros(&mut action);
         if !is_action(&action) {
             let id = action.id;
-            return self.refuse(format!("{id} has neither a time nor a type and a resource"));
+            return self.refuse(&format!(
+                "{id} has neither a time nor a type and a resource"
+            ));
         }
         if self.splitter.kind != Some(ImportKind::Answers) {
             for name in DERIVED {
@@ -161,12 +178,12 @@ impl<'a, R: Read> Reader<'a, R> {
         self.rows.actions.push(action);
     }
 
-    fn refuse(&mut self, reason: String) {
+    fn refuse(&mut self, reason: &str) {
         self.refused += 1;
         self.rows.refused += 1;
         if self.refused <= MOST_DESCRIBED {
             let line = self.splitter.began;
-            self.rows.described.push(RefusedRow { line, reason });
+            self.rows.described.push(format!("line {line}: {reason}"));
         }
     }
 
@@ -175,21 +192,13 @@ impl<'a, R: Read> Reader<'a, R> {
         self.has_actions && (self.rows.actions.len() >= BATCH_ROWS || self.weight >= BATCH_BYTES)
     }
 
-    /// Returns false when nobody waits for the rows.
-    fn pass_on(&mut self) -> bool {
+    /// Fails when nobody waits for the rows.
+    fn pass_on(&mut self) -> Result<(), Broken> {
         self.weight = 0;
         let mut rows = std::mem::take(&mut self.rows);
         rows.kind = self.splitter.kind.unwrap_or_default();
-        self.to.send(Message::Rows(rows)).is_ok()
-    }
-
-    /// The reason why a file is not a dump of actions.
-    fn unlike(&self, broken: Option<Broken>) -> String {
-        match (self.rows.described.first(), broken) {
-            (Some(RefusedRow { line, reason }), _) => format!("line {line}: {reason}"),
-            (None, Some(broken)) => broken,
-            (None, None) => "it is empty".to_owned(),
-        }
+        let sent = self.to.send(Message::Rows(rows));
+        sent.map_err(|_| "the import has stopped".to_owned())
     }
 }
 
@@ -216,4 +225,26 @@ fn is_action(action: &Action) -> bool {
         || has("started_at")
         || has("completed_at")
         || (action.kind.is_some() && action.resource_type.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn read(file: &[u8]) -> String {
+        let mut text = String::new();
+        unpacked(file).unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn a_compressed_file_is_unpacked() {
+        assert_eq!(read(b"[]"), "[]");
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(b"[]").unwrap();
+        let packed = packed.finish().unwrap();
+        assert_eq!(read(&packed), "[]");
+        assert_eq!(read(&[packed.clone(), packed].concat()), "[][]");
+    }
 }

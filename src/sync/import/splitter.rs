@@ -4,11 +4,11 @@
 //! It looks only at quotes and brackets, and decodes nothing: each row is decoded by the reader of the API's pages. So
 //! the memory is that of one row, even if the whole text is one line.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read as _};
 
-use super::source::SQLITE;
 use crate::archive::ImportKind;
 
+pub(super) const SQLITE: &[u8] = b"SQLite format 3\0";
 /// The longest row that is kept; an action has 2.5 KB.
 const MOST_ROW_BYTES: usize = 1 << 20;
 
@@ -34,8 +34,15 @@ fn no_json(line: u64) -> Broken {
     format!("it is not JSON from line {line} on")
 }
 
+fn unreadable(error: &io::Error, line: u64) -> Broken {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => cut(line),
+        _ => format!("it cannot be read after line {line}: {error}"),
+    }
+}
+
 /// The place of the next byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Place {
     /// Between two values.
     Top,
@@ -69,11 +76,7 @@ impl<R: BufRead> Splitter<R> {
         }
     }
 
-    pub(super) fn into_text(self) -> R {
-        self.text
-    }
-
-    /// Reads the next part into `row`.
+    /// Moves the text of the next part into `row`.
     pub(super) fn next(&mut self, row: &mut Vec<u8>) -> Result<Part, Broken> {
         loop {
             row.clear();
@@ -117,59 +120,70 @@ impl<R: BufRead> Splitter<R> {
     /// An object at the top, or the rest of one: an action, or an answer with actions. `None` when it has no row, or when
     /// its list begins.
     fn object(&mut self, row: &mut Vec<u8>) -> Result<Option<Part>, Broken> {
-        let is_rest = self.place == Place::Rest;
+        let is_rest = matches!(self.place, Place::Rest);
         self.place = Place::Top;
         let scan = Scan {
             depth: usize::from(is_rest),
-            is_object: true,
+            is_top: true,
             ..Scan::default()
         };
-        Ok(match self.scan(row, scan)? {
-            Found::Value if is_rest => None,
-            Found::Value => {
-                self.kind.get_or_insert(ImportKind::Lines);
-                Some(whole(row))
-            }
-            Found::TornLine => Some(Part::Refused("its line breaks off")),
-            Found::Member if self.peek_visible()? == Some(b'[') => {
-                self.enter(Place::Page, ImportKind::Answers);
-                None
-            }
-            Found::Member => {
+        match self.scan(row, scan)? {
+            Found::List => self.enter(Place::Page, ImportKind::Answers),
+            Found::Action => {
                 row.clear();
                 self.kind.get_or_insert(ImportKind::Answers);
                 self.place = Place::Rest;
-                Some(self.value(row)?)
+                return self.value(row).map(Some);
             }
-        })
-    }
-
-    /// An element of a list.
-    fn value(&mut self, row: &mut Vec<u8>) -> Result<Part, Broken> {
-        match self.scan(row, Scan::default())? {
-            Found::Value if row.is_empty() => Err(no_json(self.line)),
-            _ => Ok(whole(row)),
+            Found::TornLine => return Ok(Some(Part::Refused("its line breaks off"))),
+            Found::Value | Found::Scalar if is_rest => {}
+            Found::Value | Found::Scalar => {
+                self.kind.get_or_insert(ImportKind::Lines);
+                return Ok(Some(whole(row)));
+            }
         }
+        Ok(None)
     }
 
-    /// Reads until the end of what `scan` looks for.
+    /// An element of a list, or an action of an answer.
+    fn value(&mut self, row: &mut Vec<u8>) -> Result<Part, Broken> {
+        self.scan(row, Scan::default())?;
+        if row.is_empty() {
+            return Err(no_json(self.line));
+        }
+        Ok(whole(row))
+    }
+
+    /// Moves all bytes until the end of what `scan` looks for to `row`, as far as a row may be long.
     fn scan(&mut self, row: &mut Vec<u8>, mut scan: Scan) -> Result<Found, Broken> {
         loop {
             let chunk = self.chunk()?;
             if chunk.is_empty() {
                 return Err(cut(self.line));
             }
-            let (count, found) = scan.read(chunk);
-            self.take(count, row)?;
-            let is_found = match found {
-                Some(Found::Member) => match self.peek_visible()? {
-                    Some(b'[') => is_last_name(row, b"actions"),
-                    Some(b'{') => is_last_name(row, b"action"),
-                    _ => false,
-                },
-                found => found.is_some(),
+            let mut index = 0;
+            let found = loop {
+                // Most bytes are inside a text, so they are passed over in one go.
+                index += scan.inside_text(&chunk[index..]);
+                let Some(byte) = chunk.get(index) else {
+                    break None;
+                };
+                if let Some(found) = scan.step(*byte) {
+                    break Some((index, found));
+                }
+                index += 1;
             };
-            if let Some(found) = found.filter(|_| is_found) {
+            let count = match found {
+                Some((index, Found::Value)) => index + 1,
+                Some((index, _)) => index,
+                None => chunk.len(),
+            };
+            let room = (MOST_ROW_BYTES + 1).saturating_sub(row.len());
+            row.extend_from_slice(&chunk[..count.min(room)]);
+            let lines = chunk[..count].iter().filter(|byte| **byte == b'\n');
+            self.line += lines.count() as u64;
+            self.text.consume(count);
+            if let Some((_, found)) = found {
                 return Ok(found);
             }
         }
@@ -177,18 +191,14 @@ impl<R: BufRead> Splitter<R> {
 
     /// Reads the rest of a line. What is longer than a row is no line of a dump.
     fn line_into(&mut self, row: &mut Vec<u8>) -> Result<(), Broken> {
-        loop {
-            let chunk = self.chunk()?;
-            let end = chunk.iter().position(|byte| *byte == b'\n');
-            let count = end.map_or(chunk.len(), |end| end + 1);
-            self.take(count, row)?;
-            if end.is_some() || count == 0 {
-                return Ok(());
-            }
-            if row.len() > MOST_ROW_BYTES {
-                return Err(no_json(self.line));
-            }
+        let mut text = self.text.by_ref().take(MOST_ROW_BYTES as u64);
+        let read = text.read_until(b'\n', row);
+        read.map_err(|error| unreadable(&error, self.line))?;
+        if row.len() == MOST_ROW_BYTES {
+            return Err(no_json(self.line));
         }
+        self.line += 1;
+        Ok(())
     }
 
     /// The next byte that is not a blank, nor the mark at the beginning of some texts.
@@ -204,24 +214,11 @@ impl<R: BufRead> Splitter<R> {
         }
     }
 
-    /// Moves the next bytes to `row`, as far as a row may be long.
-    fn take(&mut self, count: usize, row: &mut Vec<u8>) -> Result<(), Broken> {
-        let taken = &self.chunk()?[..count];
-        let lines = taken.iter().filter(|byte| **byte == b'\n').count();
-        let room = (MOST_ROW_BYTES + 1).saturating_sub(row.len());
-        row.extend_from_slice(&taken[..count.min(room)]);
-        self.line += lines as u64;
-        self.text.consume(count);
-        Ok(())
-    }
-
     /// The next bytes; empty at the end of the text.
     fn chunk(&mut self) -> Result<&[u8], Broken> {
         let line = self.line;
-        self.text.fill_buf().map_err(|source| match source.kind() {
-            io::ErrorKind::UnexpectedEof => cut(line),
-            _ => format!("it cannot be read after line {line}: {source}"),
-        })
+        let chunk = self.text.fill_buf();
+        chunk.map_err(|error| unreadable(&error, line))
     }
 }
 
@@ -242,92 +239,72 @@ fn whole(row: &[u8]) -> Part {
     }
 }
 
-/// True when the text ends with the name of this member and a colon.
-fn is_last_name(row: &[u8], name: &[u8]) -> bool {
-    let row = row.strip_suffix(b":").unwrap_or(row).trim_ascii_end();
-    let row = row
-        .strip_suffix(b"\"")
-        .and_then(|row| row.strip_suffix(name));
-    row.is_some_and(|row| row.ends_with(b"\""))
-}
-
-/// The end of what a scan reads.
-#[derive(Clone, Copy)]
+/// What a scan finds. Each begins at the byte that shows it, except a value in brackets, which ends with it.
 enum Found {
-    /// The end of the value.
+    /// The end of a value in brackets.
     Value,
-    /// The colon after the name of a member of the object itself.
-    Member,
-    /// The end of a line inside an object that another object follows.
+    /// The end of another value in a list.
+    Scalar,
+    /// The list of an answer.
+    List,
+    /// The only action of an answer.
+    Action,
+    /// An object at the beginning of a line, inside another object: the line before breaks off.
     TornLine,
 }
 
-/// The state between two chunks of a value.
+/// The state between two bytes of a value.
 #[derive(Default)]
 struct Scan {
     depth: usize,
+    /// True for an object at the top, which may be an answer.
+    is_top: bool,
     is_quoted: bool,
     is_escaped: bool,
-    /// True when a new line was the last byte.
-    is_new_line: bool,
-    /// True for an object at the top, whose members are looked at.
-    is_object: bool,
+    last: u8,
+    /// The last text with its final quote, as far as it may be the name of a member.
+    name: Vec<u8>,
 }
 
 impl Scan {
-    /// Reads a chunk. Returns the number of bytes that belong to the value, and its end.
-    fn read(&mut self, chunk: &[u8]) -> (usize, Option<Found>) {
-        let mut index = 0;
-        while let Some(byte) = chunk.get(index) {
-            if self.is_quoted && !self.is_escaped && !is_end_in_text(*byte) {
-                // Most bytes are inside a text, so they are passed over in one go.
-                self.is_new_line = false;
-                let rest = &chunk[index..];
-                let length = rest.iter().position(|byte| is_end_in_text(*byte));
-                index += length.unwrap_or(rest.len());
-                continue;
-            }
-            if let Some((is_part, found)) = self.step(*byte) {
-                return (index + usize::from(is_part), Some(found));
-            }
-            index += 1;
+    /// The number of the next bytes that mean nothing.
+    fn inside_text(&self, bytes: &[u8]) -> usize {
+        if !self.is_quoted || self.is_escaped || self.is_top {
+            return 0;
         }
-        (chunk.len(), None)
+        let end = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+        end.unwrap_or(bytes.len())
     }
 
-    /// Reads a byte. At an end, returns whether the byte is a part of the value.
-    fn step(&mut self, byte: u8) -> Option<(bool, Found)> {
-        let is_after_line = std::mem::replace(&mut self.is_new_line, byte == b'\n');
+    fn step(&mut self, byte: u8) -> Option<Found> {
+        let last = std::mem::replace(&mut self.last, byte);
+        if byte == b'{' && last == b'\n' && self.is_top && self.depth > 0 {
+            return Some(Found::TornLine);
+        }
         if self.is_quoted {
-            match byte {
-                b'\n' if self.is_object => return Some((true, Found::TornLine)),
-                _ if self.is_escaped => self.is_escaped = false,
-                b'\\' => self.is_escaped = true,
-                b'"' => self.is_quoted = false,
-                _ => {}
+            self.is_quoted = byte != b'"' || self.is_escaped;
+            self.is_escaped = byte == b'\\' && !self.is_escaped;
+            if self.is_top && self.name.len() <= b"actions\"".len() {
+                self.name.push(byte);
             }
             return None;
         }
+        let is_member = self.is_top && self.depth == 1;
         match byte {
-            b'"' => self.is_quoted = true,
-            b'{' if is_after_line && self.is_object && self.depth > 0 => {
-                return Some((false, Found::TornLine));
+            b'"' => {
+                self.is_quoted = true;
+                self.name.clear();
             }
+            b'[' if is_member && self.name == b"actions\"" => return Some(Found::List),
+            b'{' if is_member && self.name == b"action\"" => return Some(Found::Action),
             b'{' | b'[' => self.depth += 1,
-            // In a list, a value without brackets ends before that of the list.
-            b'}' | b']' if self.depth <= 1 => return Some((self.depth == 1, Found::Value)),
+            b'}' | b']' if self.depth == 1 => return Some(Found::Value),
+            b'}' | b']' | b',' if self.depth == 0 => return Some(Found::Scalar),
             b'}' | b']' => self.depth -= 1,
-            b',' if self.depth == 0 => return Some((false, Found::Value)),
-            b':' if self.depth == 1 && self.is_object => return Some((true, Found::Member)),
             _ => {}
         }
         None
     }
-}
-
-/// True for the bytes that mean something inside a text.
-fn is_end_in_text(byte: u8) -> bool {
-    matches!(byte, b'"' | b'\\' | b'\n')
 }
 
 #[cfg(test)]
