@@ -31,8 +31,8 @@ await check('the texts are shown as they are', async () => {
   const page = await open();
   const rows = await page.evaluate(() => JSON.parse(document.querySelector('#rows').textContent));
   const texts = (statement) => sql(statement).map((row) => Object.values(row)[0]).toSorted();
-  assert.deepEqual(rows.types.toSorted(), texts('SELECT DISTINCT type FROM actions WHERE type IS NOT NULL'));
-  assert.deepEqual(rows.statuses.toSorted(), texts('SELECT DISTINCT status FROM actions WHERE status IS NOT NULL'));
+  assert.deepEqual(rows.type.names.toSorted(), texts('SELECT DISTINCT type FROM actions WHERE type IS NOT NULL'));
+  assert.deepEqual(rows.status.names.toSorted(), texts('SELECT DISTINCT status FROM actions WHERE status IS NOT NULL'));
   const names = await page.locator('.lane-name').allTextContents();
   for (const name of texts('SELECT DISTINCT name FROM droplets')) {
     // A parser of HTML reads every end of a line as a newline.

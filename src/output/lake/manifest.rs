@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Component, Path};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de};
 
 use super::disk::{Error, at};
 
@@ -72,6 +72,12 @@ impl ExportedFile {
         Path::new(&self.path).starts_with(folder)
     }
 
+    /// False for a path that another program wrote, and that leads somewhere else.
+    fn is_inside(&self) -> bool {
+        let mut names = Path::new(&self.path).components();
+        names.all(|name| matches!(name, Component::Normal(_)))
+    }
+
     fn account(&self) -> Option<&str> {
         let mut names = self.path.split('/');
         names.find_map(|name| name.strip_prefix("account="))
@@ -132,7 +138,7 @@ impl Manifest {
             outcome => at(path, outcome)?,
         };
         let name = path.display();
-        let broken = |error| {
+        let broken = |error: serde_json::Error| {
             let hint = "remove the whole folder, and export again";
             Error::refused(format!("cannot read {name}: {error}"), hint)
         };
@@ -145,7 +151,12 @@ impl Manifest {
                 hint,
             ));
         }
-        let manifest = serde_json::from_value(manifest);
-        manifest.map(Some).map_err(broken)
+        let manifest: Self = serde_json::from_value(manifest).map_err(broken)?;
+        match manifest.files.iter().find(|file| !file.is_inside()) {
+            Some(file) => Err(broken(<serde_json::Error as de::Error>::custom(
+                format_args!("the path {:?} leads out of the folder", file.path),
+            ))),
+            None => Ok(Some(manifest)),
+        }
     }
 }

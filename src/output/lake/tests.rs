@@ -389,3 +389,19 @@ fn a_link_in_the_place_of_a_table_is_refused_and_what_it_points_to_stays() {
     export(&root, &after());
     assert_eq!(read(&root), named(&after()));
 }
+
+#[test]
+fn a_manifest_whose_paths_lead_out_of_the_folder_is_refused() {
+    for path in ["../others/a.parquet", "/etc/passwd", "actions/../../a"] {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("lake");
+        export(&root, &before());
+        let manifest = root.join("_manifest.json");
+        let text = fs::read_to_string(&manifest).unwrap();
+        let mut changed: serde_json::Value = serde_json::from_str(&text).unwrap();
+        changed["files"][0]["path"] = path.into();
+        fs::write(&manifest, changed.to_string()).unwrap();
+        let error = Lake::open(&root).err().unwrap().to_string();
+        assert!(error.contains("leads out of the folder"), "{error}");
+    }
+}

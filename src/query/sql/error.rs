@@ -161,10 +161,15 @@ pub(super) fn explained(
 }
 
 fn rejected(connection: &Connection, sql: &str, message: String, offset: Option<usize>) -> Error {
-    // SQLite refuses to write to its own tables before it asks the authorizer.
-    if message.ends_with("may not be modified") {
-        let what = "a change of the schema".to_owned();
-        return Error::Refused { what };
+    // SQLite refuses to write to its own tables and to views before it asks the authorizer.
+    for (end, what) in [
+        ("may not be modified", "a change of the schema"),
+        ("because it is a view", "a change of the archive"),
+    ] {
+        if message.ends_with(end) {
+            let what = what.to_owned();
+            return Error::Refused { what };
+        }
     }
     Error::Rejected {
         place: offset.and_then(|offset| Place::at(sql, offset)),

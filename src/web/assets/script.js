@@ -103,7 +103,7 @@
       }
       for (const column of ["type", "status", "region"]) {
         const index = this.names[column].indexOf(wanted[column]);
-        if (wanted[column]) conditions.push((row) => data[column][row] === index);
+        if (wanted[column]) conditions.push((row) => data[column].rows[row] === index);
       }
       if (wanted.droplet) {
         const droplets = data.resource.names.map(([name, type, number]) => (type === "droplet" ? [name ?? "", `${number}`] : []));
