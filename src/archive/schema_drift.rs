@@ -13,7 +13,6 @@
 //! SQLite uses the SQL text of an object. It accepts the word for the kind in upper or lower case, and ignores the name
 //! column.
 
-use super::connection::rows;
 use super::error::{Error, Step};
 use super::{indexes, migrations};
 use rusqlite::types::ValueRef;
@@ -104,7 +103,7 @@ pub fn schema_drift(connection: &Connection) -> Result<Vec<SchemaDrift>, Error> 
     for ((object, name), (table, sql)) in &model {
         let there = found.remove(&(object.clone(), name.clone()));
         let kind = match there {
-            Some((_, there)) if without_blanks(&there) == without_blanks(sql) => continue,
+            Some((_, there)) if Statement::of(&there) == Statement::of(sql) => continue,
             Some(_) => DriftKind::Changed,
             None if indexes::LARGE.contains(&name.as_str()) => DriftKind::PutOff,
             None if object == "index" => DriftKind::MissingIndex,
@@ -140,9 +139,10 @@ fn kind_of_added(
 ) -> Result<DriftKind, Error> {
     let is_ours =
         |table: &str| model.contains_key(&("table".to_owned(), table.to_ascii_lowercase()));
+    let statement = Statement::of(sql);
     Ok(match object {
         "index" if !is_ours(table) => DriftKind::Added,
-        "index" if can_refuse_rows(connection, table, name, sql)? => DriftKind::Refusing,
+        "index" if statement.makes_unique_index() || statement.computes() => DriftKind::Refusing,
         "index" => DriftKind::Added,
         "table" | "view" if is_name_of_sqlite(name) => DriftKind::Shadowing,
         "table" if refers_to_no_key(connection, name, is_ours)? => DriftKind::Refusing,
@@ -150,56 +150,6 @@ fn kind_of_added(
         // A trigger, or an object with an unknown type.
         _ => DriftKind::Trigger,
     })
-}
-
-/// True when an index is unique, or does more than sort and compare: it calls a function, uses an operator that can fail
-/// or grow, or a collation that SQLite does not have by itself. An index does this for each row that is written.
-fn can_refuse_rows(
-    connection: &Connection,
-    table: &str,
-    name: &str,
-    sql: &str,
-) -> Result<bool, Error> {
-    // An index that SQLite does not have under this name is not known to be harmless.
-    let mut is_harmless = false;
-    connection
-        .pragma(None, "index_list", table, |row| {
-            if text(row, "name")?.eq_ignore_ascii_case(name) {
-                is_harmless = !row.get::<_, bool>("unique")?;
-            }
-            Ok(())
-        })
-        .step(READ_SCHEMA)?;
-    connection
-        .pragma(None, "index_xinfo", name, |row| {
-            let collation = text(row, "coll")?.to_ascii_lowercase();
-            is_harmless &=
-                row.get::<_, i64>("cid")? != EXPRESSION && COLLATIONS.contains(&collation.as_str());
-            Ok(())
-        })
-        .step(READ_SCHEMA)?;
-    let sql = sql.to_ascii_lowercase();
-    let condition = sql.find("where").map_or("", |at| &sql[at..]);
-    let condition = condition.replace(" in (", "");
-    Ok(!is_harmless || COMPUTING.iter().any(|it| condition.contains(it)))
-}
-
-/// The number that `index_xinfo` gives for a column that is computed.
-const EXPRESSION: i64 = -2;
-/// The collations that every connection has.
-const COLLATIONS: [&str; 3] = ["binary", "nocase", "rtrim"];
-/// The condition of a partial index does not contain any of these if it only compares columns with values.
-const COMPUTING: [&str; 8] = [
-    "(", "->", "||", "like", "glob", "match", "regexp", "collate",
-];
-
-/// The lines of an SQL text without blanks: versions of SQLite may leave different blanks when they alter a table. The end
-/// of a line also ends a comment, and no-break spaces are not blanks for SQLite.
-fn without_blanks(sql: &str) -> Vec<String> {
-    let lines = sql.split('\n');
-    lines
-        .map(|line| line.split_ascii_whitespace().collect())
-        .collect()
 }
 
 /// True when a table refers to columns of an archiver table that are not its primary key. The primary key is the only
@@ -272,10 +222,14 @@ const MADE_BY_SQLITE: [&str; 3] = ["sqlite_stat1", "sqlite_stat4", "sqlite_seque
 /// All objects except those that SQLite creates by itself.
 fn objects(connection: &Connection) -> Result<Objects, Error> {
     let sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL";
-    let mut objects: Objects = rows(connection, READ_SCHEMA, sql, [], |row| {
-        let [object, name] = [text(row, 0)?, text(row, 1)?].map(|it| it.to_ascii_lowercase());
-        Ok(((object, name), (text(row, 2)?, text(row, 3)?)))
-    })?;
+    let objects: rusqlite::Result<Objects> = connection.prepare(sql).and_then(|mut statement| {
+        let rows = statement.query_map([], |row| {
+            let [object, name] = [text(row, 0)?, text(row, 1)?].map(|it| it.to_ascii_lowercase());
+            Ok(((object, name), (text(row, 2)?, text(row, 3)?)))
+        })?;
+        rows.collect()
+    });
+    let mut objects = objects.step(READ_SCHEMA)?;
     objects.retain(|(object, name), _| object != "table" || !MADE_BY_SQLITE.contains(&&**name));
     Ok(objects)
 }
@@ -290,6 +244,104 @@ pub(super) fn text(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<Str
     })
 }
 
+/// The tokens of a statement: words in lower case, quoted texts and names unchanged, every other character as a token
+/// of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Statement(Vec<String>);
+
+impl Statement {
+    pub(super) fn of(sql: &str) -> Self {
+        let mut tokens = Vec::new();
+        let mut rest = sql;
+        while let Some(first) = rest.chars().next() {
+            let length = match first {
+                ' ' | '\t' | '\n' | '\r' | '\u{c}' => 1,
+                '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
+                '/' if rest.starts_with("/*") && rest.len() > 2 => end_of_comment(rest),
+                _ => {
+                    let length = length_of_token(rest, first);
+                    tokens.push(token(&rest[..length]));
+                    length
+                }
+            };
+            rest = &rest[length..];
+        }
+        Self(tokens)
+    }
+
+    /// True when the statement creates a unique index.
+    pub(super) fn makes_unique_index(&self) -> bool {
+        self.0.get(1).is_some_and(|word| word == "unique")
+    }
+
+    /// True when an index does more than sort by columns. It calls a function, uses an operator that can fail or grow,
+    /// or uses a collation that SQLite does not have by itself. An index does this for each row that is written.
+    pub(super) fn computes(&self) -> bool {
+        let columns = self.0.iter().position(|token| token == "(");
+        let tokens = columns.map_or(&self.0[..], |at| &self.0[at..]);
+        tokens.windows(2).any(|pair| {
+            let [before, token] = [pair[0].as_str(), pair[1].as_str()];
+            let is_name =
+                before.starts_with(|it| is_of_word(it) || matches!(it, '"' | '`' | '[' | '\''));
+            let is_call = token == "(" && is_name && !BEFORE_GROUPS.contains(&before);
+            let is_foreign = before == "collate" && !COLLATIONS.contains(&token);
+            let is_operator = matches!((before, token), ("-", ">") | ("|", "|"));
+            is_call || is_foreign || is_operator || CALLING_WORDS.contains(&token)
+        })
+    }
+}
+
+/// Words before a bracket that does not belong to a function.
+const BEFORE_GROUPS: [&str; 10] = [
+    "in", "and", "or", "not", "where", "between", "when", "then", "else", "case",
+];
+/// Operators that call functions.
+const CALLING_WORDS: [&str; 4] = ["like", "glob", "match", "regexp"];
+/// The collations that every connection has.
+const COLLATIONS: [&str; 3] = ["binary", "nocase", "rtrim"];
+
+/// Searches for the first `*/` after the opening: `/*/` is not closed yet.
+fn end_of_comment(text: &str) -> usize {
+    text[2..].find("*/").map_or(text.len(), |end| end + 4)
+}
+
+fn length_of_token(text: &str, first: char) -> usize {
+    match first {
+        '\'' | '"' | '`' => length_of_quoted(text, first),
+        '[' => text.find(']').map_or(text.len(), |end| end + 1),
+        // A blob: a word together with the quoted text that follows immediately.
+        'x' | 'X' if text[1..].starts_with('\'') => 1 + length_of_quoted(&text[1..], '\''),
+        _ if is_of_word(first) => text.find(|it| !is_of_word(it)).unwrap_or(text.len()),
+        _ => first.len_utf8(),
+    }
+}
+
+/// True for letters, digits and all characters beyond ASCII, including spaces of other scripts.
+fn is_of_word(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '_' | '$') || !character.is_ascii()
+}
+
+/// The length in bytes of a quoted text or name, with its quotes. A doubled quote stands for one quote.
+fn length_of_quoted(text: &str, quote: char) -> usize {
+    let mut at = 1;
+    while let Some(next) = text[at..].find(quote) {
+        at += next + 1;
+        if !text[at..].starts_with(quote) {
+            return at;
+        }
+        at += 1;
+    }
+    text.len()
+}
+
+fn token(text: &str) -> String {
+    if text.starts_with(is_of_word) {
+        text.to_ascii_lowercase()
+    } else {
+        text.to_owned()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,63 +354,75 @@ mod tests {
         }
     }
 
-    fn with(sql: &str) -> Vec<SchemaDrift> {
-        let connection = migrations::model(migrations::LATEST_VERSION).unwrap();
-        connection.execute_batch(sql).unwrap();
-        schema_drift(&connection).unwrap()
+    #[test]
+    fn what_makes_no_difference_is_none() {
+        let plain = Statement::of("CREATE TABLE a (b TEXT NOT NULL, c DEFAULT 'X  y')");
+        for same in [
+            "create table a(b text not null,c default 'X  y')",
+            "CREATE  TABLE a (\n  b TEXT NOT NULL, -- why\n  c /* what */ DEFAULT 'X  y'\n)",
+            "CREATE TABLE a (b TEXT\tNOT NULL , c DEFAULT 'X  y') -- end",
+            "CREATE TABLE a (b TEXT/*/ what /*/NOT NULL, c DEFAULT 'X  y'/**/)",
+        ] {
+            assert_eq!(Statement::of(same), plain, "{same}");
+        }
     }
 
     #[test]
-    fn blanks_make_no_difference_and_all_else_does() {
-        for (from, to, is_same) in [
-            (" AND ", "  AND\t", true),
-            (" AND ", "\n AND ", false),
-            (" AND ", " AND/**/ ", false),
-            (" AND ", " and ", false),
-            (" AND ", "\u{a0}AND ", false),
-            ("start_position", "\"start_position\"", false),
+    fn what_makes_a_difference_is_one() {
+        let plain = Statement::of("CREATE TABLE a (b TEXT NOT NULL, c DEFAULT 'X  y')");
+        for other in [
+            "CREATE TABLE a (b TEXT NOT NULL, c DEFAULT 'x  y')",
+            "CREATE TABLE a (b TEXT NOT NULL, c DEFAULT 'X y')",
+            "CREATE TABLE a (b TEXT NOT NULL, c DEFAULT \"X  y\")",
+            "CREATE TABLE a (bTEXT NOT NULL, c DEFAULT 'X  y')",
+            "CREATE TABLE a (b TEXT NOT NULL, c DEFAULT 'X  y', CHECK (b))",
+            "CREATE TABLE a (b TEXT, c DEFAULT 'X  y')",
+            "CREATE TABLE a (b TEXT \"not\" NULL, c DEFAULT 'X  y')",
+            "CREATE TABLE a (b TEXT NOT\u{a0}NULL, c DEFAULT 'X  y')",
+            "CREATE TABLE a (b TEXT NOT NULL, c DEFAULT 'X  y''')",
+            // These comments end where SQLite ends them, and not where they seem to end.
+            "CREATE TABLE a (b TEXT NOT NULL, c DEFAULT 'X  y'/*/ -- */, CHECK (b)\n)",
+            "CREATE TABLE a (b TEXT NOT NULL, c DEFAULT 'X  y' -- */\n, CHECK (b))",
+            "CREATE TABLE a (b TEXT NOT NULL, c DEFAULT 'X  y')\0",
         ] {
-            let found = with(&format!(
-                "PRAGMA writable_schema = on;
-                 UPDATE sqlite_schema SET sql = replace(sql, '{from}', '{to}') WHERE name = 'coverage'"
-            ));
-            assert_eq!(found.is_empty(), is_same, "{to}: {found:?}");
+            assert_ne!(Statement::of(other), plain, "{other}");
+        }
+        assert_ne!(Statement::of("x'00'"), Statement::of("x '00'"));
+        assert_ne!(Statement::of("\"a\"\"b\""), Statement::of("ab"));
+        assert_ne!(Statement::of("[a b]"), Statement::of("a b"));
+    }
+
+    #[test]
+    fn a_text_that_never_ends_is_no_reason_to_stop() {
+        for text in [
+            "'", "\"", "/*", "/*/", "/", "--", "'é", "é", "x'", "``", "[", "",
+        ] {
+            let tokens = Statement::of(text).0;
+            assert!(tokens.concat().len() <= text.len(), "{text}");
         }
     }
 
     #[test]
     fn an_index_that_only_sorts_is_told_from_one_that_computes() {
-        for (index, kind) in [
-            ("(type, started_at DESC)", DriftKind::Added),
-            (
-                "(type COLLATE NOCASE) WHERE status = 'errored' AND id > 7",
-                DriftKind::Added,
-            ),
-            ("(type) WHERE type IN ('reboot', 'abs')", DriftKind::Added),
-            ("(abs(id))", DriftKind::Refusing),
-            ("(abs (id))", DriftKind::Refusing),
-            ("(\"abs\"(id))", DriftKind::Refusing),
-            (
-                "(id) WHERE json_extract(extra, '$.x') = 1",
-                DriftKind::Refusing,
-            ),
-            ("(id)\nWHERE/**/abs (id) = 1", DriftKind::Refusing),
-            ("(extra -> 'x')", DriftKind::Refusing),
-            ("(id) WHERE extra -> 'x' = 1", DriftKind::Refusing),
-            ("(type || type)", DriftKind::Refusing),
-            ("(id) WHERE type || type = 'x'", DriftKind::Refusing),
-            ("(id) WHERE type LIKE '%a%'", DriftKind::Refusing),
-            ("(CAST(id AS TEXT))", DriftKind::Refusing),
+        for plain in [
+            "CREATE INDEX a ON actions (type, started_at DESC)",
+            "CREATE INDEX a ON actions (type COLLATE NOCASE) WHERE status = 'errored' AND (id > 7 OR type IS NULL)",
+            "CREATE INDEX a ON actions (type) WHERE type IN ('reboot', 'abs(1)') AND NOT (id = 1)",
         ] {
-            let found = with(&format!("CREATE INDEX a ON actions {index}"));
-            assert_eq!(found[0].kind, kind, "{index}");
+            assert!(!Statement::of(plain).computes(), "{plain}");
         }
-        let found = with(
-            "CREATE INDEX a ON actions (type COLLATE NOCASE);
-             PRAGMA writable_schema = on;
-             UPDATE sqlite_schema SET sql = replace(sql, 'NOCASE', 'mine') WHERE name = 'a';
-             PRAGMA writable_schema = RESET",
-        );
-        assert_eq!(found[0].kind, DriftKind::Refusing, "a foreign collation");
+        for computing in [
+            "CREATE INDEX a ON actions (abs(id))",
+            "CREATE INDEX a ON actions (abs (id))",
+            "CREATE INDEX a ON actions (\"abs\"(id))",
+            "CREATE INDEX a ON actions (id) WHERE json_extract(extra, '$.x') = 1",
+            "CREATE INDEX a ON actions (extra -> 'x')",
+            "CREATE INDEX a ON actions (type || type)",
+            "CREATE INDEX a ON actions (type COLLATE mine)",
+            "CREATE INDEX a ON actions (id) WHERE type LIKE '%a%'",
+            "CREATE INDEX a ON actions (CAST(id AS TEXT))",
+        ] {
+            assert!(Statement::of(computing).computes(), "{computing}");
+        }
     }
 }

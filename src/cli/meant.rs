@@ -59,16 +59,20 @@ pub(super) fn flag_of(
         let mut types = groups().iter().flat_map(|group| group.types);
         word.starts_with('@') || word == "create" || types.any(|it| *it == word)
     };
+    // New regions are numbered on: a place, and a digit.
+    let is_region = |word: &str| {
+        let place = word.strip_suffix(|last: char| last.is_ascii_digit());
+        place.is_some_and(|place| REGIONS.iter().any(|known| known[..3] == *place))
+    };
+    // A droplet is rather one of its own.
+    let is_resource = |word: &str| word != "droplet" && RESOURCE_TYPES.contains(&word);
     let guesses = [
         ("by", each(&|word| word.parse::<Dimension>().is_ok())),
         ("type", each(&is_type)),
         ("status", each(&|word| STATUSES.contains(&word))),
         ("state", each(&|word| STATES.contains(&word))),
-        ("region", each(&|word| REGIONS.contains(&word))),
-        (
-            "resource-type",
-            each(&|word| RESOURCE_TYPES.contains(&word)),
-        ),
+        ("region", each(&is_region)),
+        ("resource-type", each(&is_resource)),
         ("during", parse_period(word, now, &zone).is_ok()),
         ("since", parse_since(word, now, &zone).is_ok()),
         ("tag", word.contains(':')),

@@ -139,7 +139,8 @@ impl Key {
             (Way::Up, ..) => a.compare(b),
             (Way::Down, ..) => b.compare(a),
             (Way::UpUnknownLast, ..) => unknown_last.then(a.compare(b)),
-            (Way::Chosen, Kept::Text(a), Kept::Text(b)) if !self.is_time => a.cmp(b),
+            (Way::Chosen, Kept::Text(_), Kept::Text(_)) if !self.is_time => a.compare(b),
+            (Way::Chosen, Kept::Json(_), Kept::Json(_)) => a.compare(b),
             (Way::Chosen, ..) => unknown_last
                 .then(a.rank().cmp(&b.rank()))
                 .then(b.compare(a)),

@@ -230,7 +230,9 @@ impl Terminal {
             let line = wrapped(&format!("{label}{}", visible(line)), width, INDENT);
             for (number_of_part, part) in line.lines().enumerate() {
                 let part = match part.strip_prefix(label) {
-                    Some(rest) if number + number_of_part == 0 && self.is_colored => {
+                    Some(rest)
+                        if number + number_of_part == 0 && self.is_colored && !label.is_empty() =>
+                    {
                         format!("{color}{label}{PLAIN}{rest}")
                     }
                     _ => part.to_owned(),

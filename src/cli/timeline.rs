@@ -56,7 +56,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         filter::check_droplets(own, flags, &connection, Some(&[droplet.id]))?;
         (own.basis).note_unarchived(&connection, Some(&[droplet.id]), true)?;
         let is_for_people = flags.output.is_for_people();
-        let mut details = Vec::new();
+        let (mut details, mut slips) = (Vec::new(), Vec::new());
         if is_for_people {
             details.push(introduction(&droplet, &flags.tz));
         }
@@ -76,10 +76,11 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         }
         // Otherwise the basis says why there is no action.
         if rows.rows == 0 && own.basis.doubt() == Doubt::Nothing {
-            details.push(empty(&droplet, window));
+            slips.push(empty(&droplet, window));
         }
         Ok(Said {
             details,
+            slips,
             ..Said::default()
         })
     })?;

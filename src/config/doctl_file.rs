@@ -129,14 +129,19 @@ impl<'a> Reader<'a> {
         if has_contexts && matches!(event, Event::MappingStart(..)) {
             return self.map(&below);
         }
+        if context.is_none() && has_contexts {
+            return match is_null(&event) {
+                true => Ok(()),
+                false => Err(puzzle(
+                    span,
+                    "`auth-contexts` is not a list of names and tokens",
+                )),
+            };
+        }
         let token = token(event, &place, span)?;
         match context {
             Some(name) => self.file.contexts.push((name, token)),
             None if token.is_empty() => {}
-            None if has_contexts => {
-                let reason = "`auth-contexts` is not a list of names and tokens";
-                return Err(puzzle(span, reason));
-            }
             None => self.file.access_token = Some(token),
         }
         Ok(())

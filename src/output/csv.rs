@@ -51,17 +51,21 @@ impl<'sink> Separated<'sink> {
             true => defused(text),
             false => Cow::Borrowed(text),
         };
-        if self.is_tsv && text.contains(['\\', '\t', '\n', '\r']) {
+        if self.is_tsv && has(&text, b"\\\t\n\r") {
             text = escaped(&text).into();
         }
         if self.options.is_for_terminal {
             text = visible(&text).into_owned().into();
         }
-        if !self.is_tsv && text.contains([',', '"', '\n', '\r']) {
+        if !self.is_tsv && has(&text, b",\"\n\r") {
             text = format!("\"{}\"", text.replace('"', "\"\"")).into();
         }
         self.buffer.bytes.extend_from_slice(text.as_bytes());
     }
+}
+
+fn has(text: &str, bytes: &[u8; 4]) -> bool {
+    text.bytes().any(|byte| bytes.contains(&byte))
 }
 
 fn escaped(text: &str) -> String {

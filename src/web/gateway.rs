@@ -85,10 +85,11 @@ impl Gateway {
             return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, text));
         }
         let command = (self.find)(&head.uri)?;
-        let address = head.uri.to_string();
-        match self.memory.recall(&address) {
+        // The command has what a URL leaves out: the archives, and the settings of the moment.
+        let question = format!("{command:?}");
+        match self.memory.recall(&question) {
             Some(answer) => Ok(format.response(answer)),
-            None => self.ask(command, address, format).await,
+            None => self.ask(command, question, format).await,
         }
     }
 
@@ -117,7 +118,7 @@ impl Gateway {
     async fn ask(
         &self,
         command: Command,
-        address: String,
+        question: String,
         format: Format,
     ) -> Result<Response<Body>, Refusal> {
         let asked_at = Instant::now();
@@ -131,7 +132,9 @@ impl Gateway {
                     status: verdict(status, &messages)?,
                     text: format.with_messages(begun, &messages).into(),
                 };
-                self.memory.keep(address, asked_at, &answer);
+                if answer.status == 0 {
+                    self.memory.keep(question, asked_at, &answer);
+                }
                 return Ok(format.response(answer));
             }
             begun.extend_from_slice(&portion);

@@ -15,7 +15,7 @@ const SHOWN_FOR: Duration = Duration::from_secs(60);
 /// The number of kept answers. Each has a few megabytes at most.
 const MOST: usize = 8;
 
-/// The kept answers, by their addresses, and since when.
+/// The kept answers, by their questions, and since when.
 #[derive(Default)]
 pub(super) struct Memory(Mutex<HashMap<String, (Instant, Answer)>>);
 
@@ -28,21 +28,21 @@ pub(super) struct Answer {
 }
 
 impl Memory {
-    pub(super) fn recall(&self, address: &str) -> Option<Answer> {
+    pub(super) fn recall(&self, question: &str) -> Option<Answer> {
         let all = lock(&self.0);
-        let (at, answer) = all.get(address)?;
+        let (at, answer) = all.get(question)?;
         (at.elapsed() < SHOWN_FOR).then(|| answer.clone())
     }
 
     /// Keeps an answer that took long, if there is room. `asked_at` is when its command began.
-    pub(super) fn keep(&self, address: String, asked_at: Instant, answer: &Answer) {
+    pub(super) fn keep(&self, question: String, asked_at: Instant, answer: &Answer) {
         if asked_at.elapsed() < SLOW {
             return;
         }
         let mut all = lock(&self.0);
         all.retain(|_, (at, _)| at.elapsed() < SHOWN_FOR);
         if all.len() < MOST {
-            all.insert(address, (Instant::now(), answer.clone()));
+            all.insert(question, (Instant::now(), answer.clone()));
         }
     }
 }

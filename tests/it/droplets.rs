@@ -115,6 +115,15 @@ fn states_choose_droplets_and_columns_sort_them() {
 }
 
 #[test]
+fn lists_sort_like_texts_and_a_droplet_without_tags_comes_last() {
+    let (_cloud, sandbox) = archived();
+    let sorted = rows(&sandbox, "droplets", &["--sort", "tags"]);
+    let tags: Vec<_> = sorted.iter().map(|row| row["tags"].to_string()).collect();
+    assert!(tags.is_sorted(), "{tags:?}");
+    assert_eq!(tags.last().map(String::as_str), Some("[]"));
+}
+
+#[test]
 fn filters_choose_by_tag_and_region_and_every_question_takes_a_tag() {
     let (cloud, sandbox) = archived();
     let region = cloud.droplets()[0].region_slug.clone();

@@ -153,7 +153,11 @@ fn run_report(
         let connection = own.open_archive()?;
         let texts = known(own, report, &texts);
         let bound = bound(own, chosen, report, &texts, (&connection, now, &flags.tz));
-        let bound = bound.map_err(|error| filter::unresolved(own, flags, error))?;
+        let bound = bound.map_err(|error| match error {
+            // As in `query`, a missing action does not make a misspelt type right.
+            report::Error::UnknownType { .. } => error.into(),
+            error => filter::unresolved(own, flags, error),
+        })?;
         check_window(&texts, &bound)?;
         tell_values(own, report, &bound);
         let named = bound.droplets(report);

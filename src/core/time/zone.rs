@@ -230,6 +230,9 @@ fn nearest_name(text: &str) -> Option<String> {
         // `Etc/GMT+2` is two hours behind UTC: a user who writes `GMT+2` means the opposite.
         .filter(|name| name.contains('/') && !name.starts_with("Etc/"))
         .collect();
+    if names.contains(&wanted) {
+        return Some(wanted);
+    }
     let near = nearest(&wanted, names.iter().map(String::as_str));
     near.into_iter().next()
 }
@@ -494,6 +497,7 @@ mod tests {
             ("Europe/Berln", Some("Europe/Berlin")),
             ("berlin", Some("Europe/Berlin")),
             ("new york", Some("America/New_York")),
+            ("America/New York", Some("America/New_York")),
             ("Mars/Olympus", None),
             ("GMT+2", None),
             ("PST", None),

@@ -151,7 +151,7 @@ fn axis(window: &Window) -> Markup {
         div #fleet-axis aria-hidden="true" {
             svg {
                 @for (label, start, _) in periods.unwrap_or_default() {
-                    text x=(format!("{}%", x(start, window) * 100 / WIDTH)) y="12" { (label) }
+                    text x=(format!("{:.2}%", x(start, window) as f64 * 100.0 / WIDTH as f64)) y="12" { (label) }
                 }
             }
         }
