@@ -329,6 +329,10 @@ impl Session<'_> {
         let (Some(page), Some(id)) = (&self.newest_page, listing.droplet_id()) else {
             return Ok(result);
         };
+        // The own listing of a gone droplet does not answer. The account's listing is read for it.
+        if matches!(result, ListingResult::Gone) {
+            return Ok(result);
+        }
         let mut rows = page.rows.iter().flatten();
         let oldest = rows.rfind(|action| follow::is_on_droplet(action, id));
         let oldest = oldest.filter(|_| result.is_complete());

@@ -176,6 +176,21 @@ fn a_followed_droplet_that_is_destroyed_ends_with_its_last_action() {
 }
 
 #[test]
+fn a_full_sync_reads_what_happened_before_a_droplet_was_destroyed() {
+    let (cloud, ids, flag) = watched(5, settled(8, 400));
+    let sandbox = Sandbox::new();
+    sandbox.sync(&cloud, &["--droplet", &flag]).exits(0);
+    // The account's newest page does not reach back to an action that is archived.
+    cloud.add_actions_of(ids[3], 250);
+    cloud.settle_all();
+    cloud.destroy_droplet(ids[3]).unwrap();
+    sandbox
+        .sync(&cloud, &["--full", "--droplet", &flag])
+        .exits(0);
+    holds_their_histories_and_no_others(&sandbox, &cloud, &ids);
+}
+
+#[test]
 fn without_the_scope_each_droplet_is_asked_for_and_a_notice_says_what_that_leaves_out() {
     let (cloud, ids, flag) = watched(5, settled(8, 400));
     cloud.remove_scope("actions:read");
