@@ -31,7 +31,7 @@ pub struct Totals {
     pub durations: Histogram,
     /// The last sync that ended.
     pub last_run: Option<LastRun>,
-    /// The start of the last sync that ended and was not killed.
+    /// The start of the last sync that ended and was not killed: missed ticks are counted from there.
     pub last_ended_at: Option<Timestamp>,
     /// The requests that the token had left at the end of the last sync that knows it.
     pub quota: Option<Quota>,
@@ -167,6 +167,9 @@ impl Totals {
             *sum = sum.saturating_add(number);
         }
         let started_at: Option<Timestamp> = run.started_at.parse().ok();
+        if run.finished_at.is_some() {
+            self.last_ended_at = started_at;
+        }
         let finished_at: Option<Timestamp> = run.finished_at.and_then(|text| text.parse().ok());
         if let (Some(began), Some(ended)) = (started_at, finished_at) {
             // A clock that was set back must not make a negative duration.

@@ -129,7 +129,8 @@ fn a_daemon_that_was_killed_goes_on_where_it_was_without_waiting_for_a_tick() {
     cloud.clear_requests();
     let daemon = sandbox.start_daemon(&cloud, &[&flags[..], &["-v"]].concat());
     until_said(&daemon, 5, " a run at ");
-    end(daemon);
+    let run = end(daemon);
+    assert!(!run.stderr.contains("starts now"), "{}", run.stderr);
     assert_eq!(requests(&cloud), 0);
 }
 

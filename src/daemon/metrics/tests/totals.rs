@@ -98,10 +98,13 @@ fn a_sync_without_an_end_was_killed_once_another_one_has_begun() {
         started_at: Some(at(0)),
     };
     assert_eq!(totals.last_run, Some(killed));
+    assert_eq!(totals.last_ended_at, None);
     assert_eq!(totals.durations.count(), 0);
     sync(&connection, 120, "complete");
+    begin(&connection, "account", 180);
     totals.update(&connection).unwrap();
     assert_eq!(totals.runs(Ending::Killed), 2);
+    assert_eq!(totals.last_ended_at, Some(at(120)));
 }
 
 #[test]
