@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::error::{Error, ErrorKind};
 use super::error::{Event, OnEvent};
-use super::exchange::{ANSWER_TIMEOUT, Attempt, Sender};
+use super::exchange::{ANSWER_TIMEOUT, Failed, Next, Sender};
 use super::origin::Origin;
 use super::pace::{Limit, RateLimit, SharedPacer};
 use super::retry::{LONGEST_LIMIT_SECONDS, Limited, RetryPolicy, Tries};
@@ -81,14 +81,6 @@ impl fmt::Debug for Client {
             .field("requests", &self.requests())
             .finish_non_exhaustive()
     }
-}
-
-/// The step after one attempt.
-enum Next<T> {
-    Done(T),
-    Failed(ErrorKind),
-    /// A further attempt after this wait, for this reason.
-    Again(Duration, ErrorKind),
 }
 
 impl Client {
@@ -228,7 +220,7 @@ impl Client {
     /// Requests sent so far, retries included.
     #[must_use]
     pub fn requests(&self) -> u64 {
-        self.sender.requests()
+        self.sender.requests.load(Ordering::Relaxed)
     }
 
     /// The number of requests that repeated an earlier one.
@@ -242,13 +234,13 @@ impl Client {
     /// counts.
     #[must_use]
     pub fn faults(&self) -> u64 {
-        self.sender.faults()
+        self.sender.faults.load(Ordering::Relaxed)
     }
 
     /// The limits in the latest answer.
     #[must_use]
     pub fn rate_limit(&self) -> RateLimit {
-        self.sender.rate_limit()
+        *lock(&self.sender.rate_limit)
     }
 
     async fn actions(&self, path: &str, page: u64) -> Result<Page<Action>, Error> {
@@ -296,13 +288,16 @@ impl Client {
             }
             let started = Instant::now();
             let timeout = tries.time_left().min(ANSWER_TIMEOUT);
-            let attempt = self.sender.attempt(&request, &url, timeout, &decode).await;
+            let answer = self.sender.attempt(&request, &url, timeout, &decode).await;
             tries.took(started.elapsed());
+            let error = match answer {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
             let attempts = tries.failed() + 1;
-            let (wait, reason) = match self.after(attempt, &mut tries) {
-                Next::Done(value) => return Ok(value),
-                Next::Failed(kind) => return failed(attempts, kind),
-                Next::Again(wait, reason) => (wait, reason),
+            let (wait, reason) = match self.after(error, &mut tries) {
+                Ok(again) => again,
+                Err(kind) => return failed(attempts, kind),
             };
             self.sender.tell(&Event::Retrying {
                 request: &request,
@@ -314,21 +309,23 @@ impl Client {
         }
     }
 
-    /// Decides whether to send a request again, after one attempt.
-    fn after<T>(&self, attempt: Attempt<T>, tries: &mut Tries<'_>) -> Next<T> {
-        match attempt {
-            Attempt::Done(value) => Next::Done(value),
-            Attempt::Final(kind) => Next::Failed(kind),
-            Attempt::Fault(kind) => match tries.after_fault(fastrand::f64()) {
-                Some(wait) => Next::Again(wait, kind),
-                None => Next::Failed(kind),
+    /// Decides whether to send a request again: after this wait, for this reason. The error is final.
+    fn after(
+        &self,
+        error: Failed,
+        tries: &mut Tries<'_>,
+    ) -> Result<(Duration, ErrorKind), ErrorKind> {
+        let kind = error.kind;
+        match error.next {
+            Next::GiveUp => Err(kind),
+            Next::Retry => match tries.after_fault(fastrand::f64()) {
+                Some(wait) => Ok((wait, kind)),
+                None => Err(kind),
             },
-            Attempt::Limited(limit, kind) => {
-                match tries.after_limit(&limit, (self.clock)(), fastrand::f64()) {
-                    Limited::Wait(wait) => Next::Again(wait, kind),
-                    Limited::ComeBackAt(until) => Next::Failed(ErrorKind::RateLimited { until }),
-                }
-            }
+            Next::Wait(limit) => match tries.after_limit(&limit, (self.clock)(), fastrand::f64()) {
+                Limited::Wait(wait) => Ok((wait, kind)),
+                Limited::ComeBackAt(until) => Err(ErrorKind::RateLimited { until }),
+            },
         }
     }
 

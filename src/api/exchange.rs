@@ -3,7 +3,7 @@
 //! Requests and faults are counted here, because only this module can tell them apart. A try that failed because of the
 //! network or the server is a fault. A 429 is an instruction, and a refusal is an answer.
 
-use super::error::{ApiMessage, Error, ErrorKind, Event, OnEvent, printable};
+use super::error::{Error, ErrorKind, Event, OnEvent, printable};
 use super::http::Bearer;
 use super::pace::RateLimit;
 use super::wire::{BodyError, Page};
@@ -16,8 +16,8 @@ use reqwest::{Response, Url};
 use secrecy::SecretString;
 use std::borrow::Cow;
 use std::io::Read;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 /// The largest answer that is read, after unpacking: forty times a page of 200 actions. A compressed answer can be a
@@ -37,29 +37,34 @@ pub(super) struct Sender {
     bearer: Bearer,
     clock: fn() -> Timestamp,
     on_event: OnEvent,
-    unpacker: Unpacker,
-    rate_limit: Mutex<RateLimit>,
-    requests: AtomicU64,
-    faults: AtomicU64,
+    /// The limits in the latest answer.
+    pub(super) rate_limit: Mutex<RateLimit>,
+    /// Requests sent so far.
+    pub(super) requests: AtomicU64,
+    /// The number of requests that failed because of the network or the server.
+    pub(super) faults: AtomicU64,
 }
 
-/// The result of one try. None of its texts contains the token.
-pub(super) enum Attempt<T> {
-    Done(T),
-    /// Worth another try.
-    Fault(ErrorKind),
+/// A try that failed. None of its texts contains the token.
+pub(super) struct Failed {
+    pub(super) kind: ErrorKind,
+    pub(super) next: Next,
+}
+
+/// The step after a failed try.
+pub(super) enum Next {
+    Retry,
     /// A 429, and the limits in its headers.
-    Limited(RateLimit, ErrorKind),
-    Final(ErrorKind),
+    Wait(RateLimit),
+    GiveUp,
 }
 
-impl<T> Attempt<T> {
-    fn with_kind(self, change: impl FnOnce(ErrorKind) -> ErrorKind) -> Self {
-        match self {
-            Self::Done(value) => Self::Done(value),
-            Self::Fault(kind) => Self::Fault(change(kind)),
-            Self::Limited(limit, kind) => Self::Limited(limit, change(kind)),
-            Self::Final(kind) => Self::Final(change(kind)),
+impl Failed {
+    /// A failure of the network or the server.
+    fn fault(kind: ErrorKind) -> Self {
+        Self {
+            kind,
+            next: Next::Retry,
         }
     }
 }
@@ -89,26 +94,10 @@ impl Sender {
             bearer,
             clock,
             on_event,
-            unpacker: Unpacker::default(),
             rate_limit: Mutex::default(),
             requests: AtomicU64::new(0),
             faults: AtomicU64::new(0),
         })
-    }
-
-    /// Requests sent so far.
-    pub(super) fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
-    }
-
-    /// The number of requests that failed because of the network or the server.
-    pub(super) fn faults(&self) -> u64 {
-        self.faults.load(Ordering::Relaxed)
-    }
-
-    /// The limits in the latest answer.
-    pub(super) fn rate_limit(&self) -> RateLimit {
-        *self.latest_limit()
     }
 
     /// 64 bits of a salted hash of the token.
@@ -120,10 +109,6 @@ impl Sender {
         (self.on_event)(event);
     }
 
-    fn latest_limit(&self) -> MutexGuard<'_, RateLimit> {
-        lock(&self.rate_limit)
-    }
-
     /// Sends a request, and waits at most `timeout` for its answer.
     pub(super) async fn attempt<T>(
         &self,
@@ -131,20 +116,23 @@ impl Sender {
         url: &Url,
         timeout: Duration,
         decode: &impl Fn(&[u8]) -> Result<T, BodyError>,
-    ) -> Attempt<T> {
+    ) -> Result<T, Failed> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.tell(&Event::Sent { request });
         let exchange = tokio::time::timeout(timeout, self.exchange(url, decode));
         let attempt = exchange.await.unwrap_or_else(|_| {
-            let seconds = timeout.as_secs();
-            Attempt::Fault(ErrorKind::Transport(format!(
-                "no complete answer within {seconds} s"
-            )))
+            let reason = format!("no complete answer within {} s", timeout.as_secs());
+            Err(Failed::fault(ErrorKind::Transport(reason)))
         });
-        if matches!(attempt, Attempt::Fault(_)) {
-            self.faults.fetch_add(1, Ordering::Relaxed);
-        }
-        attempt.with_kind(|kind| self.without_token(kind))
+        attempt.map_err(|failed| {
+            if matches!(failed.next, Next::Retry) {
+                self.faults.fetch_add(1, Ordering::Relaxed);
+            }
+            Failed {
+                kind: self.without_token(failed.kind),
+                ..failed
+            }
+        })
     }
 
     /// Removes the token from an error. Bodies are cleaned before they are read; this covers headers and anything that
@@ -185,37 +173,37 @@ impl Sender {
         &self,
         url: &Url,
         decode: &impl Fn(&[u8]) -> Result<T, BodyError>,
-    ) -> Attempt<T> {
+    ) -> Result<T, Failed> {
         let request = self.http.get(url.clone());
         let request = request.header(AUTHORIZATION, self.bearer.header());
         let request = request.header(ACCEPT_ENCODING, ACCEPTED_ENCODING);
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(error) => return Attempt::Fault(ErrorKind::Transport(describe(&error))),
-        };
+        let response = request
+            .send()
+            .await
+            .map_err(|error| Failed::fault(ErrorKind::Transport(describe(&error))))?;
         let limit = RateLimit::from_headers(response.headers(), (self.clock)());
         if limit.remaining.is_some() {
-            *self.latest_limit() = limit;
+            *lock(&self.rate_limit) = limit;
         }
         self.tell(&Event::Answered { limit: &limit });
-        let status = response.status();
-        if !status.is_success() {
-            return self.refused(response, limit).await;
+        if !response.status().is_success() {
+            return Err(self.refused(response, limit).await);
         }
-        match self.unpacked(response, MOST_BODY_BYTES, decode).await {
-            Err(kind) => Attempt::Fault(kind),
-            Ok(decoded) => match decoded {
-                Ok(value) => Attempt::Done(value),
-                Err(reason) => Attempt::Fault(ErrorKind::Body(reason.to_string())),
-            },
-        }
+        let body = body(response, MOST_BODY_BYTES)
+            .await
+            .map_err(Failed::fault)?;
+        let decoded = decode(&self.bearer.mask().taken_out_of_body(&body));
+        decoded.map_err(|reason| Failed::fault(ErrorKind::Body(reason.to_string())))
     }
 
     /// Classifies an answer with an error status by the next step.
-    async fn refused<T>(&self, response: Response, limit: RateLimit) -> Attempt<T> {
+    async fn refused(&self, response: Response, limit: RateLimit) -> Failed {
         let status = response.status().as_u16();
         if response.status().is_redirection() {
-            return Attempt::Final(ErrorKind::Redirect { status });
+            return Failed {
+                kind: ErrorKind::Redirect { status },
+                next: Next::GiveUp,
+            };
         }
         let request_id = response
             .headers()
@@ -223,34 +211,17 @@ impl Sender {
             .and_then(|value| value.to_str().ok());
         let request_id = request_id.map(str::to_owned);
         // The message is optional: an error answer that breaks off still has its status.
-        let message = |body: &[u8]| wire::message(status, body);
-        let message = self.unpacked(response, MOST_ERROR_BYTES, message).await;
-        let mut message: ApiMessage = message.unwrap_or_else(|_| wire::message(status, b""));
+        let body = body(response, MOST_ERROR_BYTES).await.unwrap_or_default();
+        let mut message = wire::message(status, &self.bearer.mask().taken_out_of_body(&body));
         message.request_id = message.request_id.or(request_id);
-        let kind = ErrorKind::Status(message);
-        match status {
-            429 => Attempt::Limited(limit, kind),
-            _ if retry::is_fault(status) => Attempt::Fault(kind),
-            _ => Attempt::Final(kind),
+        Failed {
+            kind: ErrorKind::Status(message),
+            next: match status {
+                429 => Next::Wait(limit),
+                _ if retry::is_fault(status) => Next::Retry,
+                _ => Next::GiveUp,
+            },
         }
-    }
-
-    /// Unpacks the body of an answer, and returns the result of `read`.
-    async fn unpacked<T>(
-        &self,
-        response: Response,
-        most_bytes: usize,
-        read: impl FnOnce(&[u8]) -> T,
-    ) -> Result<T, ErrorKind> {
-        let read = |body: &[u8]| read(&self.bearer.mask().taken_out_of_body(body));
-        let unpacked = match Packed::read(response, most_bytes).await {
-            Ok(packed) => self.unpacker.unpack(&packed, most_bytes, read),
-            Err(unreadable) => Err(unreadable),
-        };
-        unpacked.map_err(|unreadable| match unreadable {
-            Unreadable::Broken(error) => ErrorKind::Transport(describe(&error)),
-            Unreadable::Malformed(reason) => ErrorKind::Body(reason),
-        })
     }
 }
 
@@ -277,14 +248,8 @@ fn describe(error: &reqwest::Error) -> String {
 /// The encoding that the client offers to the API.
 pub(super) const ACCEPTED_ENCODING: &str = "gzip";
 
-/// The buffer keeps at most this size from one body to the next: two pages of 200 actions.
-const KEPT_BYTES: usize = 1 << 20;
-
-/// A body as it arrived.
-pub(super) struct Packed {
-    bytes: Vec<u8>,
-    encoding: Encoding,
-}
+/// Room for a body of a length that its header announces: two pages of 200 actions. The header may be false.
+const MOST_RESERVED_BYTES: usize = 1 << 20;
 
 enum Encoding {
     Plain,
@@ -293,30 +258,20 @@ enum Encoding {
     Unknown(&'static str),
 }
 
-/// The reason why a body is unusable.
-pub(super) enum Unreadable {
-    /// The connection broke or took too long.
-    Broken(reqwest::Error),
-    /// The body arrived, but it is malformed.
-    Malformed(String),
-}
-
-impl Packed {
-    /// Reads a body of at most `most` bytes. A body can be a bomb, compressed or not.
-    pub(super) async fn read(mut response: Response, most: usize) -> Result<Self, Unreadable> {
-        let encoding = Encoding::of(response.headers());
-        let announced = response.content_length().unwrap_or(0);
-        let announced = usize::try_from(announced).unwrap_or(usize::MAX);
-        // The announced length may be false, so it reserves room for one page at most.
-        let mut bytes = Vec::with_capacity(announced.min(KEPT_BYTES));
-        while let Some(chunk) = response.chunk().await.map_err(Unreadable::Broken)? {
-            if bytes.len() + chunk.len() > most {
-                return Err(too_long(most));
-            }
-            bytes.extend_from_slice(&chunk);
+/// Reads and unpacks a body of at most `most` bytes. A body can be a bomb, compressed or not.
+async fn body(mut response: Response, most: usize) -> Result<Vec<u8>, ErrorKind> {
+    let encoding = Encoding::of(response.headers());
+    let announced = response.content_length().unwrap_or(0);
+    let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+    let mut bytes = Vec::with_capacity(announced.min(MOST_RESERVED_BYTES));
+    let broken = |error: reqwest::Error| ErrorKind::Transport(describe(&error));
+    while let Some(chunk) = response.chunk().await.map_err(broken)? {
+        if bytes.len() + chunk.len() > most {
+            return Err(too_long(most));
         }
-        Ok(Self { bytes, encoding })
+        bytes.extend_from_slice(&chunk);
     }
+    unpacked(bytes, &encoding, most)
 }
 
 impl Encoding {
@@ -338,51 +293,29 @@ impl Encoding {
     }
 }
 
-/// Unpacks bodies one after the other.
-#[derive(Default)]
-pub(super) struct Unpacker {
-    buffer: Mutex<Vec<u8>>,
-}
-
-impl Unpacker {
-    /// Unpacks a body of at most `most` bytes, and returns the result of `read`.
-    pub(super) fn unpack<T>(
-        &self,
-        packed: &Packed,
-        most: usize,
-        read: impl FnOnce(&[u8]) -> T,
-    ) -> Result<T, Unreadable> {
-        match &packed.encoding {
-            Encoding::Plain => Ok(read(&packed.bytes)),
-            Encoding::Gzip => {
-                let mut buffer = lock(&self.buffer);
-                buffer.clear();
-                let outcome = gunzip(&packed.bytes, most, &mut buffer).map(|()| read(&buffer));
-                buffer.clear();
-                buffer.shrink_to(KEPT_BYTES);
-                outcome
+fn unpacked(bytes: Vec<u8>, encoding: &Encoding, most: usize) -> Result<Vec<u8>, ErrorKind> {
+    match encoding {
+        Encoding::Plain => Ok(bytes),
+        Encoding::Gzip => {
+            let mut unpacked = Vec::new();
+            let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+            MultiGzDecoder::new(&*bytes)
+                .take(limit)
+                .read_to_end(&mut unpacked)
+                .map_err(|error| ErrorKind::Body(format!("it cannot be unpacked: {error}")))?;
+            if unpacked.len() > most {
+                return Err(too_long(most));
             }
-            Encoding::Unknown(name) => Err(Unreadable::Malformed(format!(
-                "it is encoded as `{name}`, which the client did not request"
-            ))),
+            Ok(unpacked)
         }
+        Encoding::Unknown(name) => Err(ErrorKind::Body(format!(
+            "it is encoded as `{name}`, which the client did not request"
+        ))),
     }
 }
 
-fn gunzip(packed: &[u8], most: usize, buffer: &mut Vec<u8>) -> Result<(), Unreadable> {
-    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-    MultiGzDecoder::new(packed)
-        .take(limit)
-        .read_to_end(buffer)
-        .map_err(|error| Unreadable::Malformed(format!("it cannot be unpacked: {error}")))?;
-    if buffer.len() > most {
-        return Err(too_long(most));
-    }
-    Ok(())
-}
-
-fn too_long(most: usize) -> Unreadable {
-    Unreadable::Malformed(format!("it is longer than {most} bytes"))
+fn too_long(most: usize) -> ErrorKind {
+    ErrorKind::Body(format!("it is longer than {most} bytes"))
 }
 
 #[cfg(test)]
@@ -399,14 +332,7 @@ mod tests {
     }
 
     fn unpacked(bytes: Vec<u8>, encoding: Encoding, most: usize) -> Result<Vec<u8>, String> {
-        let packed = Packed { bytes, encoding };
-        let unpacker = Unpacker::default();
-        let body = unpacker.unpack(&packed, most, <[u8]>::to_vec);
-        assert!(unpacker.buffer.lock().unwrap().capacity() <= KEPT_BYTES);
-        body.map_err(|error| match error {
-            Unreadable::Malformed(reason) => reason,
-            Unreadable::Broken(error) => error.to_string(),
-        })
+        super::unpacked(bytes, &encoding, most).map_err(|kind| kind.to_string())
     }
 
     #[test]
@@ -436,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bomb_is_refused_at_its_first_byte_too_many_and_its_memory_given_back() {
+    fn a_bomb_is_refused_at_its_first_byte_too_many() {
         let bomb = gzip(&vec![b' '; 8 << 20]);
         let reason = unpacked(bomb.clone(), Encoding::Gzip, (8 << 20) - 1).unwrap_err();
         assert!(reason.contains("longer than 8388607 bytes"), "{reason}");

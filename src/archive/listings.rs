@@ -1,6 +1,6 @@
 //! The known state of each listing of the API: its length and its archived positions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Row, named_params};
 
@@ -162,16 +162,6 @@ impl Store {
                 },
             )
         })
-    }
-
-    /// The droplets whose own listings were read to the end.
-    ///
-    /// # Errors
-    /// When the archive cannot be read.
-    pub fn complete_droplets(&self) -> Result<BTreeSet<DropletId>, Error> {
-        let sql = "SELECT droplet_id FROM listings WHERE complete_total IS NOT NULL AND droplet_id IS NOT NULL";
-        let step = "cannot read which listings are complete";
-        rows(&self.connection, step, sql, [], |row| row.get(0))
     }
 
     /// The number of archived actions that belong to a listing, as far as rows can tell. Counts ids greater than

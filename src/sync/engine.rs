@@ -6,12 +6,10 @@ use std::time::{Duration, Instant};
 
 use super::answer::Skipped;
 use super::follow::Following;
-use super::listing_sync::{ListingSync, Moment};
+use super::listing_sync::ListingSync;
 use super::report::Event;
 use super::report::{ListingResult, Report};
-use super::scope::Scope;
-use super::session::Expectation;
-use super::session::Session;
+use super::session::{Scope, Session};
 use super::{account, droplets, finalize, follow, gone, unsettled};
 use crate::api::{self, Page};
 use crate::archive::{self, Audit, ListingKind, PageRecord};
@@ -110,7 +108,7 @@ impl Session<'_> {
             .as_ref()
             .filter(|_| !self.settings.full)
             .and_then(|page| self.following.worthwhile_from(page));
-        self.queue_unfollowed()?;
+        self.queue_unfollowed();
         let Some(page) = first_page else {
             self.queue_followed();
             return Ok(());
@@ -131,14 +129,9 @@ impl Session<'_> {
         }
     }
 
-    fn queue_unfollowed(&mut self) -> Result<(), archive::Error> {
-        let known = self.store.complete_droplets()?;
-        let unfollowed: Vec<DropletId> = self.following.unfollowed().collect();
-        let new = unfollowed.iter().filter(|id| !known.contains(id));
-        self.expectation = Expectation::of(new.copied().collect());
+    fn queue_unfollowed(&mut self) {
         self.queue
-            .extend(unfollowed.into_iter().map(ListingKind::Droplet));
-        Ok(())
+            .extend(self.following.unfollowed().map(ListingKind::Droplet));
     }
 
     fn queue_followed(&mut self) {
@@ -248,19 +241,17 @@ impl Session<'_> {
         page: u64,
         answered: &Page<Action>,
     ) -> Result<(), archive::Error> {
-        let moment = Moment {
-            run: self.run,
-            now: (self.settings.clock)(),
-        };
+        let now = (self.settings.clock)();
         let reading = &mut self.readings[index];
-        if let Some(covered) = reading.plan.covered() {
-            let expected = self
-                .expectation
-                .after(&reading.listing, answered.total, covered);
-            self.store.expect_new_actions(expected)?;
-        }
         let listing = reading.listing.kind;
-        let recorded = reading.archive(self.store, &self.following, (page, answered), moment)?;
+        // The archive keeps few of the actions that are only followed.
+        let covered = reading.plan.covered();
+        if let Some(covered) = covered.filter(|_| listing != ListingKind::Followed) {
+            let missing = answered.total.unwrap_or(0).saturating_sub(covered);
+            self.store.expect_new_actions(missing)?;
+        }
+        let (run, following) = (self.run, &self.following);
+        let recorded = reading.archive(self.store, following, (page, answered), (run, now))?;
         let (covered, total) = reading.plan.progress();
         self.report.counts.add(recorded);
         self.observer.observe(&Event::Archived {

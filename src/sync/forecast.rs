@@ -9,7 +9,7 @@ use super::droplet_list::DropletList;
 use super::follow::Following;
 use super::full_scan::may_be_cut;
 use super::report::UnknownTag;
-use super::scope::Scope;
+use super::session::Scope;
 use crate::api::{self, Client, DropletSelection, PER_PAGE, Pace};
 use crate::archive::{Followed, ListingKind};
 use crate::core::coverage::{Coverage, Interval};

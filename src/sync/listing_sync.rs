@@ -41,13 +41,6 @@ pub(super) async fn fetch_page(
     }
 }
 
-/// The sync run that reads a page, and the time.
-#[derive(Clone, Copy)]
-pub(super) struct Moment {
-    pub(super) run: RunId,
-    pub(super) now: Timestamp,
-}
-
 impl ListingSync {
     /// Reads the missing pages of a listing, or all pages when `is_full`.
     pub(super) fn new(listing: Listing, is_full: bool) -> Self {
@@ -131,13 +124,13 @@ impl ListingSync {
         }
     }
 
-    /// Archives an answered page, and passes the result to the page plan.
+    /// Archives an answered page in a sync run, and passes the result to the page plan.
     pub(super) fn archive(
         &mut self,
         store: &mut Store,
         following: &Following,
         (page, answered): (u64, &Page<Action>),
-        moment: Moment,
+        (run, now): (RunId, Timestamp),
     ) -> Result<Recorded, archive::Error> {
         let ids: Vec<Option<ActionId>> = answered
             .rows
@@ -158,8 +151,8 @@ impl ListingSync {
             rows: &rows,
             covers: &placement.covers,
             total: placement.total,
-            run: moment.run,
-            now: moment.now,
+            run,
+            now,
         })?;
         if self.listing.kind == ListingKind::Followed {
             let new = rows.iter().filter(|(_, is_archived)| !is_archived);

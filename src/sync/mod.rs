@@ -6,10 +6,10 @@
 //!
 //! The files:
 //!
-//! - `scope` defines what to read, `account` checks which account the token belongs to, `access` checks the token's
-//!   scopes;
-//! - `session` holds the state of a sync run, `engine` runs it from beginning to end, `fetch` keeps requests under way,
-//!   `batch` collects answers that are archived together, `listing_sync` archives the pages of one listing;
+//! - `account` checks which account the token belongs to, `access` checks the token's scopes;
+//! - `session` has the scope, the settings and the state of a sync run, `engine` runs it from beginning to end, `fetch`
+//!   keeps requests under way and collects answers that are archived together, `listing_sync` archives the pages of one
+//!   listing;
 //! - `page_plan` and `full_scan` decide which page of a listing to read next, `answer` defines their values and the
 //!   inconsistencies;
 //! - `follow` keeps many droplets current through the account's listing, `gone` proves that droplets are gone and reads
@@ -24,7 +24,6 @@ pub mod import;
 
 mod account;
 mod answer;
-mod batch;
 mod droplet_list;
 mod droplets;
 mod engine;
@@ -37,7 +36,6 @@ mod gone;
 mod listing_sync;
 mod page_plan;
 mod report;
-mod scope;
 mod session;
 mod unsettled;
 
@@ -46,7 +44,7 @@ use std::sync::Arc;
 pub use forecast::{Forecast, Known, forecast};
 pub use report::{Counts, ListingReport, ListingResult, Report, UnknownTag};
 pub use report::{Event, Observer};
-pub use scope::{Scope, Settings};
+pub use session::{Scope, Settings};
 
 use self::session::Session;
 use crate::api::Client;

@@ -1,18 +1,60 @@
-//! The state of a running sync, and the conditions that stop it.
+//! The scope and the settings of a sync, the state of a running one, and the conditions that stop it.
 
-use super::batch::{Batch, Fetched};
 use super::droplet_list::DropletList;
 use super::follow::Following;
 use super::listing_sync::ListingSync;
 use super::report::{Event, Observer, Report};
-use super::scope::Settings;
 use crate::api;
 use crate::api::{Client, ErrorKind, Page};
-use crate::archive::{Audit, Listing, ListingKind, RunId, Store};
+use crate::archive::{Audit, ListingKind, RunId, Store};
 use crate::core::model::{Action, ActionId, DropletId};
+use crate::core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::sync::Arc;
-use tokio::task::JoinSet;
+
+/// The actions to archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Every action of `/v2/actions`: all resource types, including destroyed droplets.
+    Account,
+    /// The actions of these droplets, and of all droplets that have these tags now.
+    Droplets {
+        /// Their ids.
+        ids: BTreeSet<DropletId>,
+        /// The tags, which each sync run resolves again.
+        tags: BTreeSet<String>,
+    },
+}
+
+/// The text in the archive's log of sync runs.
+impl fmt::Display for Scope {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Account => formatter.write_str("account"),
+            Self::Droplets { ids, tags } => {
+                serde_json::json!({ "droplets": ids, "tags": tags }).fmt(formatter)
+            }
+        }
+    }
+}
+
+/// The settings of a sync run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The scope to read.
+    pub scope: Scope,
+    /// True for a full scan of each listing, regardless of coverage.
+    pub full: bool,
+    /// The number of pages that are under way at once.
+    pub concurrency: usize,
+    /// The period of the recheck in seconds: each followed droplet's listing is read again within it.
+    pub recheck_seconds: i64,
+    /// The seconds between two audits; `None` turns them off. An audit reads one page again that was archived long ago.
+    pub audit_seconds: Option<i64>,
+    /// The current time.
+    pub clock: fn() -> Timestamp,
+}
 
 /// The sync run gives up after this many connection failures in a row.
 const MOST_UNREACHABLE: u32 = 3;
@@ -47,9 +89,6 @@ pub(super) struct Session<'a> {
     pub(super) readings: Vec<ListingSync>,
     /// The number of readings, from the first, that have ended.
     pub(super) ended: usize,
-    pub(super) fetches: JoinSet<Fetched>,
-    pub(super) batch: Batch,
-    pub(super) expectation: Expectation,
     /// True when the token may not read the account's listing, or the API has none.
     pub(super) is_account_refused: bool,
     /// The account's newest page, when the droplets' own listings are read.
@@ -86,9 +125,6 @@ impl<'a> Session<'a> {
             queue: VecDeque::new(),
             readings: Vec::new(),
             ended: 0,
-            fetches: JoinSet::new(),
-            batch: Batch::default(),
-            expectation: Expectation::default(),
             is_account_refused: false,
             newest_page: None,
             unreachable: 0,
@@ -164,81 +200,5 @@ impl<'a> Session<'a> {
     pub(super) fn halt(&mut self, reason: String) {
         self.is_halted = true;
         self.report.cut_short.get_or_insert(reason);
-    }
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Expectation {
-    /// Droplets with a listing that is not opened yet, and was never read to the end.
-    unopened: BTreeSet<DropletId>,
-    /// The droplets of them with an answer, and the total length of their listings.
-    answered: BTreeSet<DropletId>,
-    length: u64,
-}
-
-impl Expectation {
-    pub(super) fn of(unopened: BTreeSet<DropletId>) -> Self {
-        Self {
-            unopened,
-            ..Self::default()
-        }
-    }
-
-    /// Records an answer of a listing with `covered` covered positions. Returns the number of new actions to expect,
-    /// including this answer.
-    pub(super) fn after(&mut self, listing: &Listing, total: Option<u64>, covered: u64) -> u64 {
-        let total = total.unwrap_or(0);
-        let of_this = match listing.kind {
-            ListingKind::Account => total.saturating_sub(covered),
-            // The archive keeps few of its actions.
-            ListingKind::Followed => 0,
-            ListingKind::Droplet(id) => {
-                let was_unopened = self.unopened.remove(&id);
-                if was_unopened && self.answered.insert(id) {
-                    self.length = self.length.saturating_add(total);
-                }
-                total.saturating_sub(covered)
-            }
-        };
-        let average = self.length / (self.answered.len() as u64).max(1);
-        let of_the_others = average.saturating_mul(self.unopened.len() as u64);
-        of_this.saturating_add(of_the_others)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::core::coverage::Coverage;
-
-    fn listing(kind: ListingKind) -> Listing {
-        Listing {
-            id: 1,
-            kind,
-            total: None,
-            complete_total: None,
-            head_id: None,
-            coverage: Coverage::new(),
-        }
-    }
-
-    #[test]
-    fn droplets_that_were_never_read_are_taken_to_be_like_those_that_are() {
-        let mut expectation = Expectation::of((1..=100).collect());
-        let mut after = |id, total, covered| {
-            expectation.after(&listing(ListingKind::Droplet(id)), Some(total), covered)
-        };
-        assert_eq!(after(1, 1_000, 0), 1_000 + 99 * 1_000);
-        assert_eq!(after(2, 0, 0), 98 * 500);
-        assert_eq!(after(1, 1_000, 600), 400 + 98 * 500, "its second page");
-        assert_eq!(after(500, 9_000, 9_000), 98 * 500, "one that is known");
-    }
-
-    #[test]
-    fn the_account_brings_what_is_missing_of_it_and_following_it_next_to_nothing() {
-        let mut expectation = Expectation::default();
-        let mut after = |kind| expectation.after(&listing(kind), Some(5_000), 200);
-        assert_eq!(after(ListingKind::Account), 4_800);
-        assert_eq!(after(ListingKind::Followed), 0);
     }
 }

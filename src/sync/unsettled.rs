@@ -5,8 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::scope::Scope;
-use super::session::Session;
+use super::session::{Scope, Session};
 use crate::api::{self, PER_PAGE};
 use crate::archive::{self, ListingKind, UnsettledAction};
 use crate::core::model::{Action, ActionId};

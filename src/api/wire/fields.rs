@@ -1,27 +1,52 @@
 //! One JSON object as the raw text of its members.
 //!
-//! A row that is not an object must not make its page undecodable. So this type deserialises from *any* JSON value and
-//! remembers whether the value was an object. If a member appears twice, the last one counts, as in most readers.
+//! A row that is not an object must not make its page undecodable. So [`Fields`] are made of *any* JSON text, and remember
+//! whether it was an object. If a member appears twice, the last one counts, as in most readers.
 
 use super::super::error::printable;
 use super::RejectedRow;
 use crate::core::model::Extra;
 use crate::core::time::Timestamp;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
-/// The members of an object, in their order; none when it is not an object, or has more than [`MOST_MEMBERS`].
+/// The members of an object, in their order; none when the text is not an object, or has more than [`MOST_MEMBERS`].
 pub(super) struct Fields<'a> {
+    text: &'a str,
     members: Vec<(Cow<'a, str>, &'a str)>,
     /// The reason why there are none.
-    refused: Option<RejectedRow>,
+    refused: Option<String>,
 }
 
 impl<'a> Fields<'a> {
+    /// The members of a valid JSON text.
+    pub(super) fn of(text: &'a str) -> Self {
+        let (members, refused) = match serde_json::from_str(text) {
+            Ok(Members(members)) => (members, None),
+            Err(_) if !text.starts_with('{') => {
+                (Vec::new(), Some("it is not an object".to_owned()))
+            }
+            Err(error) if error.is_data() => {
+                let reason = format!("it has more than {MOST_MEMBERS} members");
+                (Vec::new(), Some(reason))
+            }
+            Err(_) => {
+                let reason = "the name of a member is not Unicode text";
+                (Vec::new(), Some(reason.to_owned()))
+            }
+        };
+        Self {
+            text,
+            members,
+            refused,
+        }
+    }
+
     /// The text of the value of `name`, unless it is missing or null.
     pub(super) fn get(&self, name: &str) -> Option<&'a str> {
         let mut members = self.members.iter().rev();
@@ -29,22 +54,25 @@ impl<'a> Fields<'a> {
         (*text != "null").then_some(text)
     }
 
+    /// The string of `name`, unless its value is something else.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.get(name).and_then(string).map(Cow::into_owned)
+    }
+
     /// The integer `id`, which identifies a row.
     pub(super) fn id(&self) -> Result<i64, RejectedRow> {
-        if let Some(refused) = &self.refused {
-            return Err(refused.clone());
-        }
         let id = self.get("id");
-        id.and_then(|text| text.parse().ok())
-            .ok_or_else(|| RejectedRow {
-                reason: if id.is_some() {
-                    "its `id` is not an integer"
-                } else {
-                    "it has no `id`"
-                }
-                .to_owned(),
-                excerpt: self.excerpt(),
-            })
+        id.and_then(|text| text.parse().ok()).ok_or_else(|| {
+            let reason = match (&self.refused, id) {
+                (Some(reason), _) => reason,
+                (None, Some(_)) => "its `id` is not an integer",
+                (None, None) => "it has no `id`",
+            };
+            RejectedRow {
+                reason: reason.to_owned(),
+                excerpt: printable(self.text),
+            }
+        })
     }
 
     /// The members that are not in `known`, kept as they are.
@@ -56,22 +84,6 @@ impl<'a> Fields<'a> {
         unknown
             .filter_map(|(name, text)| Some((name.clone().into_owned(), kept(text)?)))
             .collect()
-    }
-
-    fn excerpt(&self) -> String {
-        let members = self.members.iter().take(6);
-        let members =
-            members.map(|(name, value)| format!("\"{}\":{}", printable(name), printable(value)));
-        printable(&format!("{{{}}}", members.collect::<Vec<_>>().join(",")))
-    }
-
-    /// Rejects the object and frees its members.
-    fn refuse_for_its_size(&mut self) {
-        self.refused = Some(RejectedRow {
-            reason: format!("it has more than {MOST_MEMBERS} members"),
-            excerpt: self.excerpt(),
-        });
-        self.members = Vec::new();
     }
 }
 
@@ -214,100 +226,37 @@ pub(super) fn string(text: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+/// The name of a member, borrowed from the body unless it contains an escape.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// At most [`MOST_MEMBERS`] members of an object.
+struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyValue(PhantomData))
+        deserializer.deserialize_map(MembersVisitor(PhantomData))
     }
 }
 
-struct AnyValue<'a>(PhantomData<&'a ()>);
+struct MembersVisitor<'a>(PhantomData<&'a ()>);
 
-fn not_an_object<'a, E>(value: &str) -> Result<Fields<'a>, E> {
-    Ok(Fields {
-        members: Vec::new(),
-        refused: Some(RejectedRow {
-            reason: "it is not an object".to_owned(),
-            excerpt: printable(value),
-        }),
-    })
-}
-
-impl<'de: 'a, 'a> Visitor<'de> for AnyValue<'a> {
-    type Value = Fields<'a>;
+impl<'de: 'a, 'a> Visitor<'de> for MembersVisitor<'a> {
+    type Value = Members<'a>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a JSON value")
+        formatter.write_str("an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Fields {
-            members: Vec::with_capacity(12),
-            refused: None,
-        };
+        let mut members = Vec::with_capacity(12);
         while let Some(Name(name)) = map.next_key()? {
-            if fields.members.len() == MOST_MEMBERS {
-                fields.refuse_for_its_size();
+            if members.len() == MOST_MEMBERS {
+                return Err(A::Error::custom("too many members"));
             }
-            let value = map.next_value::<&'de RawValue>()?.get();
-            if fields.refused.is_none() {
-                fields.members.push((name, value));
-            }
+            members.push((name, map.next_value::<&'de RawValue>()?.get()));
         }
-        Ok(fields)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        not_an_object("[…]")
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        not_an_object("null")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
-        not_an_object(&value.to_string())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-        not_an_object(&value.to_string())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-        not_an_object(&value.to_string())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
-        not_an_object(&value.to_string())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-        not_an_object(value)
-    }
-}
-
-/// The name of a member, borrowed from the body unless it contains an escape.
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-        impl<'de> Visitor<'de> for NameVisitor {
-            type Value = Name<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a member's name")
-            }
-
-            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Borrowed(name)))
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Owned(name.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(NameVisitor)
+        Ok(Members(members))
     }
 }
 

@@ -11,11 +11,8 @@
 
 mod fields;
 mod objects;
-mod region;
 #[cfg(test)]
 mod tests;
-
-use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::error::Category;
@@ -25,8 +22,8 @@ use super::error::{ApiMessage, printable};
 use crate::core::model::{Action, Droplet};
 use fields::Fields;
 use fields::{Few, MOST_ROW_BYTES, MOST_ROWS, MOST_VALUES};
+use objects::Regions;
 pub(super) use objects::{account, holds_list};
-use region::Regions;
 
 /// One page of a listing, rows in the API's order: newest first, as observed.
 #[derive(Clone, Debug)]
@@ -79,9 +76,10 @@ struct WireListing<'a> {
 
 impl WireListing<'_> {
     fn page<T>(&self, rows: Rows<T>, bytes: usize) -> Page<T> {
-        let pages = self.links.and_then(|links| member(links.get(), "pages"));
+        let member = |object, name| Fields::of(object).get(name);
+        let pages = self.links.and_then(|it| member(it.get(), "pages"));
         let next = pages.and_then(|pages| member(pages, "next"));
-        let total = self.meta.and_then(|meta| member(meta.get(), "total"));
+        let total = self.meta.and_then(|it| member(it.get(), "total"));
         Page {
             rows,
             total: total.and_then(|text| text.parse().ok()),
@@ -127,11 +125,11 @@ impl PageReader {
     /// When the text is not an action that can be archived.
     pub fn row(&mut self, text: &[u8]) -> Result<(Action, usize), RejectedRow> {
         self.regions.take_values();
-        let fields: Fields<'_> = serde_json::from_slice(text).map_err(|_| RejectedRow {
+        let raw: &RawValue = serde_json::from_slice(text).map_err(|_| RejectedRow {
             reason: "it is not JSON".to_owned(),
             excerpt: printable(&String::from_utf8_lossy(&text[..text.len().min(80)])),
         })?;
-        let row = objects::action(&fields, &mut self.regions);
+        let row = objects::action(&Fields::of(raw.get()), &mut self.regions);
         let values = values_of(&row, &mut self.regions);
         row.map(|action| (action, values))
     }
@@ -188,11 +186,15 @@ fn one<T>(
     member: &str,
     read: impl FnOnce(&Fields<'_>) -> Result<T, RejectedRow>,
 ) -> Result<T, BodyError> {
-    let answer: Fields<'_> = parse(body)?;
-    let raw = answer.get(member).ok_or_else(|| without(member))?;
-    let fields: Fields<'_> = parse(raw.as_bytes())?;
-    read(&fields)
+    read(&Fields::of(member_of(body, member)?))
         .map_err(|rejected| BodyError(format!("{}: {}", rejected.reason, rejected.excerpt)))
+}
+
+/// The text of a member of an answer.
+fn member_of<'a>(body: &'a [u8], member: &str) -> Result<&'a str, BodyError> {
+    let answer: &RawValue = parse(body)?;
+    let value = Fields::of(answer.get()).get(member);
+    value.ok_or_else(|| without(member))
 }
 
 /// Applies `read` to each row of a list. A row that is too long is rejected without parsing it.
@@ -211,7 +213,7 @@ fn rows<T>(
                 excerpt: printable(text),
             }));
         }
-        read(&parse(text.as_bytes())?)
+        read(&Fields::of(text))
     };
     list.iter().map(row).collect()
 }
@@ -221,17 +223,11 @@ fn action(body: &[u8], regions: &mut Regions) -> Result<Action, BodyError> {
     one(body, "action", |fields| objects::action(fields, regions))
 }
 
-fn text(fields: &Fields<'_>, name: &str) -> Option<String> {
-    fields
-        .get(name)
-        .and_then(fields::string)
-        .map(Cow::into_owned)
-}
-
 /// The API's own words in an error answer; empty when another program answered.
 pub(super) fn message(status: u16, body: &[u8]) -> ApiMessage {
-    let fields: Option<Fields<'_>> = serde_json::from_slice(body).ok();
-    let text = |name: &str| text(fields.as_ref()?, name);
+    let answer: Option<&RawValue> = serde_json::from_slice(body).ok();
+    let fields = answer.map(|answer| Fields::of(answer.get()));
+    let text = |name: &str| fields.as_ref()?.text(name);
     ApiMessage {
         status,
         id: text("id"),
@@ -261,9 +257,4 @@ fn unlike(error: &serde_json::Error, body: &[u8]) -> BodyError {
         "{what}, at line {line} column {column}; it begins `{}`",
         printable(&start)
     ))
-}
-
-fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
-    let fields: Fields<'a> = serde_json::from_str(object).ok()?;
-    fields.get(name)
 }

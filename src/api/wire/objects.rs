@@ -1,14 +1,16 @@
 //! Reads actions, droplets and accounts from their JSON members.
+//!
+//! A region is 2–3 KB of JSON, mostly the slugs of about a hundred sizes, and a page of 200 actions repeats a handful
+//! of regions. The API writes the same region as the same text. So [`Regions`] parse each text once.
 
 use super::fields::{Columns, Fields, kept, string};
-use super::region::{RegionShape, Regions};
-use super::{BodyError, RejectedRow, parse, text, without};
+use super::{BodyError, RejectedRow, member_of};
 use crate::core::model::{Account, Action, Droplet, Extra, Region, Team};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// The members with a column; everything else goes to `extra`.
-const KNOWN: [&str; 9] = [
+/// The members of an action with a column; everything else goes to `extra`.
+const OF_AN_ACTION: [&str; 9] = [
     "id",
     "status",
     "type",
@@ -25,7 +27,7 @@ pub(super) fn action(fields: &Fields<'_>, regions: &mut Regions) -> Result<Actio
     let id = fields.id()?;
     let mut columns = Columns {
         members: fields,
-        extra: fields.unknown(&KNOWN),
+        extra: fields.unknown(&OF_AN_ACTION),
     };
     let status = columns.text("status");
     let kind = columns.text("type");
@@ -76,6 +78,84 @@ fn region(
     }
 }
 
+/// The most texts of regions to remember. The API has about fifteen regions. More texts mean that they vary, and then all
+/// of them would only cost time and memory.
+const MOST_REGIONS: usize = 64;
+/// The longest text to remember; a region has 2 KB.
+const LONGEST_REGION: usize = 16 << 10;
+/// The members of a region with a column; everything else goes to `extra`.
+const OF_A_REGION: [&str; 5] = ["slug", "name", "available", "features", "sizes"];
+
+/// The form of an action's `region`.
+#[derive(Clone)]
+enum RegionShape {
+    /// An object: the form since 2015.
+    Region(Arc<Region>),
+    /// A bare slug: the form before 2015.
+    Slug(String),
+    /// A value that does not name a region.
+    Unknown,
+}
+
+/// The regions that were read so far.
+///
+/// It is a list and not a hash map: a comparison with a few texts ends at the first different byte, but a hash must
+/// read all 2 KB.
+#[derive(Default)]
+pub(super) struct Regions {
+    known: Vec<(Box<str>, RegionShape)>,
+    /// The number of values in lists and in `extra` of new regions since the last call of `take_values`.
+    values: usize,
+}
+
+impl Regions {
+    /// Decodes the text of a region.
+    fn read(&mut self, text: &str) -> RegionShape {
+        let known = self.known.iter().find(|(known, _)| **known == *text);
+        if let Some((_, shape)) = known {
+            return shape.clone();
+        }
+        let shape = region_shape(text);
+        if let RegionShape::Region(region) = &shape {
+            self.values += region.features.len() + region.sizes.len() + region.extra.len();
+        }
+        if self.known.len() == MOST_REGIONS {
+            self.known.clear();
+        }
+        if text.len() <= LONGEST_REGION {
+            self.known.push((text.into(), shape.clone()));
+        }
+        shape
+    }
+
+    /// The number of values in new regions since the last call.
+    pub(super) fn take_values(&mut self) -> usize {
+        std::mem::take(&mut self.values)
+    }
+}
+
+fn region_shape(text: &str) -> RegionShape {
+    if let Some(slug) = string(text) {
+        return RegionShape::Slug(slug.into_owned());
+    }
+    let fields = Fields::of(text);
+    let Some(slug) = fields.text("slug") else {
+        return RegionShape::Unknown;
+    };
+    let mut columns = Columns {
+        members: &fields,
+        extra: fields.unknown(&OF_A_REGION),
+    };
+    RegionShape::Region(Arc::new(Region {
+        slug,
+        name: columns.text("name"),
+        available: columns.boolean("available"),
+        features: columns.texts("features"),
+        sizes: columns.texts("sizes"),
+        extra: columns.extra,
+    }))
+}
+
 /// The members of an account that are read. A valid account has at least one.
 const OF_AN_ACCOUNT: [&str; 6] = ["uuid", "email", "name", "status", "droplet_limit", "team"];
 /// The longest account that is read; a normal one has about 500 bytes.
@@ -83,34 +163,28 @@ const MOST_ACCOUNT_BYTES: usize = 8 << 10;
 
 /// Decodes the answer of `/v2/account`.
 pub(in crate::api) fn account(body: &[u8]) -> Result<Account, BodyError> {
-    let answer: Fields<'_> = parse(body)?;
-    let raw = answer.get("account").ok_or_else(|| without("account"))?;
-    let fields: Fields<'_> = parse(raw.as_bytes())?;
+    let raw = member_of(body, "account")?;
+    let fields = Fields::of(raw);
     if raw.len() > MOST_ACCOUNT_BYTES || OF_AN_ACCOUNT.iter().all(|it| fields.get(it).is_none()) {
         return Err(BodyError("its `account` is not an account".to_owned()));
     }
-    let team: Option<Fields<'_>> = match fields.get("team") {
-        Some(raw) => Some(parse(raw.as_bytes())?),
-        None => None,
-    };
+    let team = fields.get("team").map(Fields::of);
     Ok(Account {
-        uuid: text(&fields, "uuid"),
-        email: text(&fields, "email"),
-        name: text(&fields, "name"),
-        status: text(&fields, "status"),
+        uuid: fields.text("uuid"),
+        email: fields.text("email"),
+        name: fields.text("name"),
+        status: fields.text("status"),
         droplet_limit: fields.get("droplet_limit").and_then(|it| it.parse().ok()),
         team: team.map(|team| Team {
-            uuid: text(&team, "uuid"),
-            name: text(&team, "name"),
+            uuid: team.text("uuid"),
+            name: team.text("name"),
         }),
     })
 }
 
 /// Checks that an answer has the expected list.
 pub(in crate::api) fn holds_list(body: &[u8], member: &str) -> Result<(), BodyError> {
-    let answer: Fields<'_> = parse(body)?;
-    let raw = answer.get(member).ok_or_else(|| without(member))?;
-    if raw.starts_with('[') {
+    if member_of(body, member)?.starts_with('[') {
         Ok(())
     } else {
         Err(BodyError(format!("its `{member}` is not a list")))
@@ -134,9 +208,8 @@ pub(super) fn droplet(fields: &Fields<'_>) -> Result<Droplet, RejectedRow> {
     let name = columns.text("name");
     let created_at = columns.time("created_at");
     let region_slug = fields.get("region").and_then(|raw| {
-        let region: Fields<'_> = serde_json::from_str(raw).ok()?;
-        let slug = region.get("slug").and_then(string);
-        slug.or_else(|| string(raw)).map(Cow::into_owned)
+        let slug = Fields::of(raw).text("slug");
+        slug.or_else(|| string(raw).map(Cow::into_owned))
     });
     Ok(Droplet {
         id,
@@ -152,11 +225,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Action {
-        action(
-            &serde_json::from_str(text).unwrap(),
-            &mut Regions::default(),
-        )
-        .unwrap()
+        action(&Fields::of(text), &mut Regions::default()).unwrap()
     }
 
     fn extra(action: &Action) -> String {
@@ -340,7 +409,7 @@ mod tests {
     fn a_droplet_keeps_its_name_place_time_tags_and_size() {
         let text = r#"{"id": 3164444, "name": "example.com", "memory": 1024, "tags": ["web"],
             "created_at": "2020-07-21T18:37:44Z", "size_slug": "s-1vcpu-1gb", "region": {"slug": "nyc3"}}"#;
-        let droplet = droplet(&serde_json::from_str(text).unwrap()).unwrap();
+        let droplet = droplet(&Fields::of(text)).unwrap();
         assert_eq!(
             (droplet.id, droplet.name.as_deref()),
             (3_164_444, Some("example.com"))
@@ -352,5 +421,53 @@ mod tests {
         );
         let extra = serde_json::to_string(&droplet.extra).unwrap();
         assert_eq!(extra, r#"{"size_slug":"s-1vcpu-1gb","tags":["web"]}"#);
+    }
+
+    #[test]
+    fn a_text_seen_before_is_the_same_region() {
+        let mut regions = Regions::default();
+        let text = r#"{"slug": "nyc3", "features": ["backups", 5], "sizes": [], "available": "yes", "new": 1}"#;
+        let RegionShape::Region(first) = regions.read(text) else {
+            panic!("no region")
+        };
+        let RegionShape::Region(second) = regions.read(text) else {
+            panic!("no region")
+        };
+        assert!(Arc::ptr_eq(&first, &second));
+        assert_eq!(first.features, ["backups"]);
+        assert_eq!(first.available, None);
+        let extra: Vec<_> = first.extra.keys().map(String::as_str).collect();
+        assert_eq!(extra, ["available", "features", "new"]);
+    }
+
+    #[test]
+    fn texts_that_vary_do_not_fill_the_memory() {
+        let mut regions = Regions::default();
+        for number in 0..10 * MOST_REGIONS {
+            regions.read(&format!(r#"{{"slug": "r{number}"}}"#));
+        }
+        assert!(regions.known.len() <= MOST_REGIONS);
+    }
+
+    #[test]
+    fn a_long_text_is_not_remembered() {
+        let mut regions = Regions::default();
+        let long = format!(r#"{{"slug": "r", "x": "{}"}}"#, "x".repeat(LONGEST_REGION));
+        assert!(matches!(regions.read(&long), RegionShape::Region(_)));
+        assert!(regions.known.is_empty());
+    }
+
+    #[test]
+    fn a_list_that_nobody_sends_is_kept_as_its_text() {
+        let sizes = vec![r#""a""#; 2_000].join(",");
+        let mut regions = Regions::default();
+        let text = format!(r#"{{"slug": "r", "sizes": [{sizes}], "features": ["x"]}}"#);
+        let RegionShape::Region(region) = regions.read(&text) else {
+            panic!("no region")
+        };
+        assert!(region.sizes.is_empty());
+        assert_eq!(region.extra["sizes"].get(), format!("[{sizes}]"));
+        assert_eq!(regions.take_values(), 2);
+        assert_eq!(regions.take_values(), 0);
     }
 }

@@ -139,7 +139,7 @@ fn a_row_that_is_larger_than_anybody_sends_is_left_out_alone() {
     assert_eq!(long.reason, "it is longer than 1048576 bytes");
     assert_eq!(many.reason, "it has more than 1000 members");
     assert!(long.excerpt.starts_with(r#"{"id": 2, "x": "xxx"#) && long.excerpt.len() < 300);
-    assert!(many.excerpt.starts_with(r#"{"id":3,"m0":1,"#) && many.excerpt.len() < 300);
+    assert!(many.excerpt.starts_with(r#"{"id": 3, "m0": 1,"#) && many.excerpt.len() < 300);
     let ids = page.rows.iter().flatten().map(|row| row.id);
     assert_eq!(ids.collect::<Vec<_>>(), [1, 4]);
     let droplet = br#"{"droplets": [{"id": 1}, {"id": 2, "tags": []}]}"#;

@@ -16,7 +16,6 @@
 //! long as the listing only grows ([`FullScan`]). If the full scan has an inconsistency too, it is repeated, and then
 //! the listing is reported as incomplete ([`Passes`]). Rows are archived in any case.
 
-mod check;
 mod cover;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
