@@ -1,8 +1,9 @@
-//! Keeps requests under way and archives their answers.
+//! Reads the queued listings: keeps requests under way, archives their answers, and ends each listing with a result.
 //!
 //! Answers arrive in any order and wait for one another in a [`Batch`], whose rows are archived in the order of their ids:
 //! see `docs/decisions/rows-in-the-order-of-ids.md`. Meanwhile the page plans request further pages.
 
+use std::collections::BTreeSet;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +11,18 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::engine::STOP_WITHIN;
-use super::listing_sync::fetch_page;
+use super::answer::Skipped;
+use super::listing_sync::{ListingSync, fetch_page};
+use super::report::{Event, ListingResult};
 use super::session::Session;
+use super::{finalize, follow};
 use crate::api::{self, Page};
-use crate::archive;
+use crate::archive::{self, ListingKind};
 use crate::core::cancellation::Cancellation;
-use crate::core::model::Action;
+use crate::core::model::{Action, IN_PROGRESS};
+
+/// The time for pages that are under way to arrive after the sync run was told to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(3);
 
 impl Session<'_> {
     /// Reads the queued listings, and all that follows from their answers.
@@ -62,6 +68,169 @@ impl Session<'_> {
             }
             Err(error) => self.fail(reading, page, error),
         }
+    }
+
+    fn open(&mut self, kind: ListingKind) -> Result<(), archive::Error> {
+        self.observer.observe(&Event::Opened { listing: kind });
+        let listing = self.store.listing(kind)?;
+        let mut reading = ListingSync::new(listing, self.settings.full);
+        if let Some(audit) = self.audit.take_if(|audit| audit.listing == kind) {
+            reading.plan = reading.plan.auditing(audit.position);
+        }
+        if let (Some(newer), Some(total)) = (
+            self.open_pages.remove(&kind),
+            reading.listing.complete_total,
+        ) {
+            let positions = newer
+                .into_iter()
+                .filter_map(|newer| total.checked_sub(newer + 1));
+            reading.plan = reading.plan.reading_again(positions);
+        }
+        self.readings.push(reading);
+        Ok(())
+    }
+
+    /// Archives an answered page of a listing.
+    pub(super) fn archive(
+        &mut self,
+        index: usize,
+        page: u64,
+        answered: &Page<Action>,
+    ) -> Result<(), archive::Error> {
+        let now = (self.settings.clock)();
+        let reading = &mut self.readings[index];
+        let listing = reading.listing.kind;
+        // The archive keeps few of the actions that are only followed.
+        let covered = reading.plan.covered();
+        if let Some(covered) = covered.filter(|_| listing != ListingKind::Followed) {
+            let missing = answered.total.unwrap_or(0).saturating_sub(covered);
+            self.store.expect_new_actions(missing)?;
+        }
+        let (run, following) = (self.run, &self.following);
+        let recorded = reading.archive(self.store, following, (page, answered), (run, now))?;
+        let (covered, total) = reading.plan.progress();
+        self.report.counts.add(recorded);
+        self.observer.observe(&Event::Archived {
+            listing,
+            page,
+            recorded,
+            covered,
+            total,
+        });
+        if let Some(inconsistency) = reading.forget_if_inconsistent(self.store)? {
+            self.observer.observe(&Event::Inconsistent {
+                listing,
+                inconsistency: &inconsistency,
+            });
+            if reading.is_following() {
+                self.following.note_inconsistency();
+                self.store.follow_only(&BTreeSet::new())?;
+            }
+        }
+        if let Some(result) = reading.decided() {
+            self.close(index, result)?;
+        }
+        self.note_actions_in_progress(answered);
+        self.note_rejected(listing, answered);
+        Ok(())
+    }
+
+    fn note_rejected(&mut self, listing: ListingKind, answered: &Page<Action>) {
+        for row in answered.rows.iter().filter_map(|row| row.as_ref().err()) {
+            self.report.counts.rejected += 1;
+            self.observer.observe(&Event::Rejected { listing, row });
+        }
+    }
+
+    pub(super) fn note_actions_in_progress(&mut self, answered: &Page<Action>) {
+        let actions = answered.rows.iter().flatten();
+        let open = actions.filter(|action| action.status.as_deref() == Some(IN_PROGRESS));
+        self.seen_open.extend(open.map(|action| action.id));
+    }
+
+    pub(super) fn close(
+        &mut self,
+        index: usize,
+        result: ListingResult,
+    ) -> Result<(), archive::Error> {
+        if self.readings[index].result.is_none() {
+            let listing = self.readings[index].listing.kind;
+            let result = self.unless_it_lags(listing, result)?;
+            self.observer.observe(&Event::Closed {
+                listing,
+                result: &result,
+            });
+            self.readings[index].result = Some(result);
+            finalize::note_complete(self, index)?;
+        }
+        Ok(())
+    }
+
+    /// The result of a droplet's own listing. The listing lags behind if the account's newest page, which was read
+    /// before, shows actions that it lacks, and does not reach back to one that it has.
+    fn unless_it_lags(
+        &self,
+        listing: ListingKind,
+        result: ListingResult,
+    ) -> Result<ListingResult, archive::Error> {
+        let (Some(page), Some(id)) = (&self.newest_page, listing.droplet_id()) else {
+            return Ok(result);
+        };
+        // The own listing of a gone droplet does not answer. The account's listing is read for it.
+        if matches!(result, ListingResult::Gone) {
+            return Ok(result);
+        }
+        let mut rows = page.rows.iter().flatten();
+        let oldest = rows.rfind(|action| follow::is_on_droplet(action, id));
+        let oldest = oldest.filter(|_| result.is_complete());
+        match oldest
+            .map(|action| self.store.count_known(&[action.id]))
+            .transpose()?
+        {
+            Some(0) => Ok(ListingResult::Incomplete {
+                reason:
+                    "the account's listing shows newer actions: a server that lags behind answered"
+                        .to_owned(),
+            }),
+            _ => Ok(result),
+        }
+    }
+
+    fn fail(&mut self, index: usize, page: u64, error: api::Error) -> Result<(), archive::Error> {
+        let reading = &mut self.readings[index];
+        if let Some(skipped) = reading.abandon(self.store, page)? {
+            return self.skip_page(index, skipped, &error);
+        }
+        if let ListingKind::Droplet(id) = reading.listing.kind
+            && error.is_not_found()
+        {
+            self.answered();
+            if self.store.knows_droplet(id)? {
+                // The sync run reads no more of it until the reason is known.
+                self.readings[index].result = Some(ListingResult::NotRead);
+                self.not_found.push((index, page, error));
+                return Ok(());
+            }
+        }
+        self.halt_if_hopeless(&error);
+        self.close(index, ListingResult::Failed(error))
+    }
+
+    /// Continues without a page that was only read again: nothing is missing.
+    fn skip_page(
+        &mut self,
+        index: usize,
+        skipped: Skipped,
+        error: &api::Error,
+    ) -> Result<(), archive::Error> {
+        let reading = &self.readings[index];
+        let (id, decided) = (reading.listing.id, reading.decided());
+        self.notice(&format!("an archived page was not read again: {error}"));
+        let now = (self.settings.clock)();
+        if let Some(position) = skipped.unproven_to {
+            self.store.note_audit(id, position, false, now)?;
+        }
+        decided.map_or(Ok(()), |result| self.close(index, result))
     }
 }
 

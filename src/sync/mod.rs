@@ -8,7 +8,7 @@
 //!
 //! - `account` checks which account the token belongs to, `access` checks the token's scopes;
 //! - `session` has the scope, the settings and the state of a sync run, `engine` runs it from beginning to end, `fetch`
-//!   keeps requests under way and collects answers that are archived together, `listing_sync` archives the pages of one
+//!   reads listings: it keeps requests under way and takes in their answers, `listing_sync` archives the pages of one
 //!   listing;
 //! - `page_plan` and `full_scan` decide which page of a listing to read next, `answer` defines their values and the
 //!   inconsistencies;
