@@ -146,7 +146,11 @@ impl Write for Stdout {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.state {
             State::Direct => io::stdout().write_all(bytes)?,
-            State::Paged(pager) => pager.write_all(bytes)?,
+            State::Paged(pager) => {
+                if let Some(input) = &mut pager.input {
+                    input.write_all(bytes)?;
+                }
+            }
             State::Kept(text, _) => {
                 text.extend_from_slice(bytes);
                 if !fits(text, self.terminal) {
@@ -243,13 +247,6 @@ impl Pager {
             has_ended,
             end,
         })
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match &mut self.input {
-            Some(input) => input.write_all(bytes),
-            None => Ok(()),
-        }
     }
 }
 

@@ -62,17 +62,6 @@ pub(super) struct Answered {
     pub(super) is_explained: bool,
 }
 
-impl<'a> Question<'a> {
-    pub(super) fn new(flags: &'a AnswerFlags, filter: &Filter, order: Order) -> Self {
-        Self {
-            flags,
-            filter: filter.clone(),
-            order,
-            total: None,
-        }
-    }
-}
-
 impl Answered {
     /// Notes what an answer without rows searched.
     pub(super) fn explain_nothing(&self, context: &Context, filter: &Filter) {
@@ -82,7 +71,16 @@ impl Answered {
     }
 }
 
-impl Question<'_> {
+impl<'a> Question<'a> {
+    pub(super) fn new(flags: &'a AnswerFlags, filter: &Filter, order: Order) -> Self {
+        Self {
+            flags,
+            filter: filter.clone(),
+            order,
+            total: None,
+        }
+    }
+
     /// Prints the rows that `ask` passes on about each archive, in one order.
     pub(super) fn print(
         &self,

@@ -40,13 +40,9 @@ impl RowFormat for Json {
     }
 
     fn row(&mut self, values: &[Value<'_>], bytes: &mut Vec<u8>) -> io::Result<()> {
-        let before: &[u8] = match (self.is_array, self.is_empty) {
-            (true, true) => b"[\n",
-            (true, false) => b",\n",
-            (false, true) => b"",
-            (false, false) => b"\n",
-        };
-        bytes.extend_from_slice(before);
+        if self.is_array {
+            bytes.extend(if self.is_empty { b"[\n" } else { b",\n" });
+        }
         self.is_empty = false;
         if self.keys.is_empty() {
             bytes.push(b'{');
@@ -61,18 +57,14 @@ impl RowFormat for Json {
                 Value::Json(json) => bytes.extend_from_slice(visible_json(json).as_bytes()),
             }
         }
-        bytes.push(b'}');
+        bytes.extend_from_slice(if self.is_array { b"}" } else { b"}\n" });
         Ok(())
     }
 
     fn end(&mut self, bytes: &mut Vec<u8>) {
-        let end: &[u8] = match (self.is_array, self.is_empty) {
-            (true, true) => b"[]\n",
-            (true, false) => b"\n]\n",
-            (false, true) => b"",
-            (false, false) => b"\n",
-        };
-        bytes.extend_from_slice(end);
+        if self.is_array {
+            bytes.extend_from_slice(if self.is_empty { b"[]\n" } else { b"\n]\n" });
+        }
     }
 }
 
