@@ -4,14 +4,13 @@ use archiver::archive::{self, LockState};
 use archiver::config::Account;
 use archiver::core::account::AccountName;
 use archiver::core::time::Timestamp;
-use archiver::output::{Heading, RowWriter};
+use archiver::output::{Heading, RowWriter, Value};
 use archiver::query::{self, status};
 
 use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::context::MEMBER_WAIT;
 use super::exit::{Failure, Status};
-use super::order::Kept;
 use super::runtime::side_by_side;
 
 /// Flags of `archiver accounts`.
@@ -65,7 +64,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         // A path is long, and an account tells which one it is.
         headings[5].rank = 50;
         let written = printer.header(&headings);
-        let write = |row: &Row| printer.row(&row.values().each_ref().map(Kept::value));
+        let write = |row: &Row| printer.row(&row.values());
         let written = written.and_then(|()| rows.iter().try_for_each(write));
         written.map_err(query::Error::Write)
     })?;
@@ -122,15 +121,14 @@ impl Row {
         Ok(())
     }
 
-    fn values(&self) -> [Kept; 6] {
-        let text = |text: &Option<String>| text.clone().map_or(Kept::Null, Kept::Text);
+    fn values(&self) -> [Value<'_>; 6] {
         [
-            Kept::Text(self.account.clone()),
-            text(&self.team),
-            Kept::Text(self.state.to_owned()),
-            text(&self.fresh_at),
-            text(&self.missing),
-            Kept::Text(self.archive.clone()),
+            Value::Text(&self.account),
+            self.team.as_deref().into(),
+            Value::Text(self.state),
+            self.fresh_at.as_deref().into(),
+            self.missing.as_deref().into(),
+            Value::Text(&self.archive),
         ]
     }
 }

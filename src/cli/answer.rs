@@ -7,8 +7,7 @@ use super::outlet::Outlet;
 use super::pager::Stdout;
 use super::terminal::Terminal;
 use archiver::core::time::Zone;
-use archiver::output;
-use archiver::output::{Format, Frame, Heading, Options, RowWriter, Value, is_same_name};
+use archiver::output::{Format, Frame, Heading, Options, RowWriter, Value, Writer, is_same_name};
 use std::io::{self, Write};
 
 /// The output flags.
@@ -104,7 +103,7 @@ pub(super) fn print_to<T, E: Into<Failure>>(
     let mut outlet = Outlet::new(context.terminal, sink);
     let mut printer = Printer::new(context, flags, &mut outlet);
     let outcome = ask(&mut printer);
-    let printed = printer.end(outcome);
+    let printed = printer.finished(outcome);
     // Rows before a failure are printed too.
     let written = outlet.finish();
     // The notes come after the rows, when the user has left the pager.
@@ -131,21 +130,21 @@ pub(super) const NOT_FOR_PEOPLE: u8 = u8::MAX;
 
 /// Takes the rows of an answer, and passes on the chosen columns.
 ///
-/// A question ends at the first row that cannot be written. The error is kept here for [`Printer::end`].
+/// A question ends at the first row that cannot be written. The reason is kept here for [`Printer::finished`].
 pub(super) struct Printer<'a> {
-    writer: Box<dyn RowWriter + 'a>,
+    writer: Writer<'a>,
     flags: &'a AnswerFlags,
     /// The indexes of the shown columns; `None` for all.
     chosen: Option<Vec<usize>>,
-    pub(super) rows: u64,
-    failure: Option<Failure>,
-    broken: Option<io::Error>,
+    rows: u64,
+    /// Set when a row was not written: the pipe is closed, or the answer failed.
+    end: Option<Result<(), Failure>>,
 }
 
 impl<'a> Printer<'a> {
     fn new(context: &'a Context, flags: &'a AnswerFlags, sink: &'a mut dyn Write) -> Self {
         let options = Options {
-            header: !flags.no_header,
+            no_header: flags.no_header,
             width: context.terminal.width,
             hides_columns: flags.columns.is_empty(),
             is_for_terminal: context.terminal.shows_answers,
@@ -158,12 +157,11 @@ impl<'a> Printer<'a> {
             },
         };
         Self {
-            writer: output::writer(flags.output, options, sink),
+            writer: Writer::new(flags.output, options, sink),
             flags,
             chosen: None,
             rows: 0,
-            failure: None,
-            broken: None,
+            end: None,
         }
     }
 
@@ -199,16 +197,21 @@ impl<'a> Printer<'a> {
     }
 
     /// Writes the rest of the answer, unless the question failed.
-    fn end<T, E: Into<Failure>>(mut self, outcome: Result<T, E>) -> Result<Printed<T>, Failure> {
-        if let Some(failure) = self.failure {
-            return Err(failure);
-        }
-        let (written, outcome) = match (self.broken, outcome) {
-            (Some(error), _) => (Err(error), None),
+    fn finished<T, E: Into<Failure>>(
+        mut self,
+        outcome: Result<T, E>,
+    ) -> Result<Printed<T>, Failure> {
+        let outcome = match (self.end, outcome) {
+            (Some(end), _) => {
+                end?;
+                None
+            }
             (None, Err(error)) => return Err(error.into()),
-            (None, Ok(outcome)) => (self.writer.finish(), Some(outcome)),
+            (None, Ok(outcome)) => {
+                unless_closed(self.writer.finish())?;
+                Some(outcome)
+            }
         };
-        unless_closed(written)?;
         let hidden = self.writer.hidden();
         let hidden = hidden.iter().filter(|_| self.rows > 0);
         Ok(Printed {
@@ -221,7 +224,8 @@ impl<'a> Printer<'a> {
     fn kept<T>(&mut self, written: io::Result<T>) -> io::Result<T> {
         written.map_err(|error| {
             let kind = error.kind();
-            self.broken.get_or_insert(error);
+            self.end
+                .get_or_insert_with(|| unless_closed(Err(error)).map(drop));
             kind.into()
         })
     }
@@ -232,7 +236,7 @@ impl RowWriter for Printer<'_> {
         let headings = match self.choose(headings) {
             Ok(headings) => headings,
             Err(failure) => {
-                self.failure = Some(failure);
+                self.end = Some(Err(failure));
                 return Err(io::ErrorKind::InvalidInput.into());
             }
         };

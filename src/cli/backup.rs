@@ -7,8 +7,8 @@ use archiver::query::status::grouped;
 use serde::Serialize;
 
 use super::Context;
-use super::document::{DocumentFormat, print_json};
 use super::exit::{Failure, Status};
+use super::pager::{DocumentFormat, print_json};
 use super::runtime::{Hangup, stop_signals};
 
 /// Flags of `archiver backup`.

@@ -3,7 +3,7 @@
 use std::io;
 
 use archiver::core::time::Timestamp;
-use archiver::output::{Format, Heading, RowWriter};
+use archiver::output::{Cell, Format, Heading, RowWriter, Value};
 use archiver::query::timeline::Power;
 use archiver::query::{self, Choice, DropletSelector, Filter, KnownDroplet, Term};
 
@@ -11,7 +11,7 @@ use super::Context;
 use super::answer::{AnswerFlags, NOT_FOR_PEOPLE};
 use super::exit::{Failure, Status};
 use super::filter;
-use super::order::{Kept, Order, OrderFlags, Way};
+use super::order::{Order, OrderFlags, Way};
 use super::union::{self, Question, Said};
 
 /// Flags of `archiver droplets`.
@@ -84,7 +84,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let filter = arguments.which.filter();
     let states: Choice<String> = filter::choice(&arguments.which.state);
     let usual = Order::by([("name", Way::UpUnknownLast), ("id", Way::Up)]);
-    let question = Question::new(flags, &filter, arguments.order.merged(usual.by));
+    let question = Question::new(flags, &filter, arguments.order.after(usual));
     let answer = question.print(context, |own, rows| {
         let filter = union::known(own, filter.clone());
         let connection = own.open_archive()?;
@@ -158,39 +158,39 @@ fn write(
     let is_json = matches!(flags.output, Format::Json | Format::Jsonl);
     droplets.iter().try_for_each(|droplet| {
         let values = values(droplet, is_json);
-        rows.row(&values.each_ref().map(Kept::value))
+        rows.row(&values.each_ref().map(Value::from))
     })
 }
 
 /// The values in the order of [`COLUMNS`]. Without JSON, a list is a text such as `one, two`.
-fn values(droplet: &KnownDroplet, is_json: bool) -> [Kept; 14] {
-    let text = |text: Option<&String>| text.map_or(Kept::Null, |text| Kept::Text(text.clone()));
+fn values(droplet: &KnownDroplet, is_json: bool) -> [Cell; 14] {
+    let text = |text: Option<&String>| text.map_or(Cell::Null, |text| Cell::Text(text.clone()));
     let list = |texts: &[String]| match texts {
-        _ if is_json => Kept::Json(serde_json::json!(texts).to_string()),
-        [] => Kept::Null,
-        _ => Kept::Text(texts.join(", ")),
+        _ if is_json => Cell::Json(serde_json::json!(texts).to_string()),
+        [] => Cell::Null,
+        _ => Cell::Text(texts.join(", ")),
     };
     let power = droplet.state.power;
     let since = droplet.state.since.map(|since| since.to_string());
     let certainty = match (power, droplet.state.is_estimate) {
-        (Power::Unknown, _) => Kept::Null,
-        (_, true) => Kept::Text("estimated".to_owned()),
-        (_, false) => Kept::Text("certain".to_owned()),
+        (Power::Unknown, _) => Cell::Null,
+        (_, true) => Cell::Text("estimated".to_owned()),
+        (_, false) => Cell::Text("certain".to_owned()),
     };
     [
-        Kept::Integer(droplet.id),
+        Cell::Integer(droplet.id),
         text(droplet.name.as_ref()),
         list(&droplet.former_names),
         text(droplet.region_slug.as_ref()),
         text(droplet.size_slug.as_ref()),
         list(&droplet.tags),
         text(droplet.created_at.as_ref()),
-        Kept::Text(state_of(droplet).to_owned()),
+        Cell::Text(state_of(droplet).to_owned()),
         text(since.as_ref()),
         certainty,
         text(droplet.last_action.as_ref()),
         text(droplet.last_action_at.as_ref()),
-        Kept::Integer(i64::try_from(droplet.actions).unwrap_or(i64::MAX)),
+        Cell::Integer(i64::try_from(droplet.actions).unwrap_or(i64::MAX)),
         text(since.as_ref().filter(|_| power == Power::Gone)),
     ]
 }

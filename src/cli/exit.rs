@@ -121,6 +121,14 @@ impl Failure {
         }
     }
 
+    /// With a hint, if there is one.
+    pub(super) fn hinted(self, hint: Option<&str>) -> Self {
+        Self {
+            hint: hint.map(str::to_owned),
+            ..self
+        }
+    }
+
     fn of(status: Status, error: &dyn std::error::Error) -> Self {
         Self::new(status, chain(error))
     }
@@ -186,11 +194,9 @@ pub(super) fn kept_locked(path: &Path, error: archive::Error) -> Failure {
 
 impl From<api::Error> for Failure {
     fn from(error: api::Error) -> Self {
-        let is_refused = error.is_unauthorized() || error.is_forbidden();
-        let status = if is_refused {
-            Status::Unauthorized
-        } else {
-            Status::Failed
+        let status = match error.is_unauthorized() || error.is_forbidden() {
+            true => Status::Unauthorized,
+            false => Status::Failed,
         };
         Self::of(status, &error).with_hint(error.hint())
     }
@@ -242,10 +248,7 @@ impl From<lake::Error> for Failure {
                 _ => (Status::Failed, None),
             },
         };
-        Self {
-            hint: hint.map(str::to_owned),
-            ..Self::of(status, &error)
-        }
+        Self::of(status, &error).hinted(hint)
     }
 }
 
@@ -253,8 +256,8 @@ impl From<report::Error> for Failure {
     fn from(error: report::Error) -> Self {
         use report::Error;
         let status = match &error {
-            Error::Failed { source, .. } => status_of(source),
-            Error::Write(_) => Status::Failed,
+            Error::Failed { source, .. } if archive::is_corrupt(source) => Status::UnusableArchive,
+            Error::Failed { .. } | Error::Write(_) => Status::Failed,
             Error::UnknownType { .. }
             | Error::Droplets {
                 source: query::Error::UnknownName { .. } | query::Error::UnknownTag { .. },
@@ -263,15 +266,6 @@ impl From<report::Error> for Failure {
             _ => Status::Usage,
         };
         Self::of(status, &error)
-    }
-}
-
-/// The exit status for an archive that cannot be read.
-fn status_of(error: &rusqlite::Error) -> Status {
-    if archive::is_corrupt(error) {
-        Status::UnusableArchive
-    } else {
-        Status::Failed
     }
 }
 
@@ -295,11 +289,8 @@ impl From<query::Error> for Failure {
             ),
             Error::Read(_) | Error::Write(_) => (Status::Failed, ""),
         };
-        let hint = Some(hint.to_owned()).filter(|hint| !hint.is_empty());
-        Self {
-            hint,
-            ..Self::of(status, &error)
-        }
+        let hint = Some(hint).filter(|hint| !hint.is_empty());
+        Self::of(status, &error).hinted(hint)
     }
 }
 

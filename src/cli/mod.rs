@@ -3,14 +3,13 @@
 //! Everything that prints is in this folder. The library does the work and reports events. Answers go to stdout,
 //! everything else to stderr. Each command has one file. `filter` has the filter flags, `grammar` finds the flags of
 //! unfinished command lines, `answer` prints rows, `outlet` keeps them for a slow reader, `basis` tells what they are
-//! based on, `context` has the accounts and their archives, `order` sorts the rows of a report, `searched` words what
-//! an empty answer was about, `pager` shows answers that are longer than the screen, `document` prints single
-//! documents, `decided` reads a setting from a flag or the configuration, `summary` words the result of a sync,
+//! based on, `context` has the accounts and their archives, `order` sorts the rows of a report and merges those of
+//! several accounts, `searched` words what an empty answer was about, `pager` prints documents and shows answers that
+//! are longer than the screen, `decided` reads a setting from a flag or the configuration, `summary` words the result of a sync,
 //! `status_lines` the facts of `status`, `exit` maps errors to statuses and hints, `help` lays out help, `mistake`
 //! explains arguments that are wrong, `meant` knows what they were meant for, `runtime` has threads and signals,
 //! `progress` draws the bar, `terminal` knows the streams, `url` finds the command that a URL stands for, `written` is
-//! a command as the user wrote it. `union` asks the archive of each account, `merge` merges their rows, and `outcome`
-//! has what follows from all.
+//! a command as the user wrote it. `union` asks the archive of each account, and has what follows from all answers.
 
 mod accounts;
 mod answer;
@@ -23,7 +22,6 @@ mod config;
 mod context;
 mod daemon;
 mod decided;
-mod document;
 mod droplets;
 mod exit;
 mod export;
@@ -34,11 +32,9 @@ mod import;
 mod last;
 mod man;
 mod meant;
-mod merge;
 mod mistake;
 mod monitoring;
 mod order;
-mod outcome;
 mod outlet;
 mod page;
 mod pager;
@@ -81,8 +77,7 @@ use context::Context;
 pub(crate) use daemon::Machine;
 use exit::{Failure, MEANINGS, Status, unless_closed};
 use runtime::end_at_signals_as_first_process;
-use terminal::LogFormat;
-use terminal::{ColorChoice, Terminal};
+use terminal::{ColorChoice, LogFormat, Terminal};
 use written::Written;
 
 /// Archives the action history of DigitalOcean droplets, and answers questions about it
@@ -117,7 +112,7 @@ fn after_help() -> String {
 }
 
 /// Flags of every command.
-#[derive(Clone, clap::Args)]
+#[derive(Clone, Default, clap::Args)]
 #[command(next_help_heading = "Global options")]
 struct Global {
     /// The archive [default: $ARCHIVER_DB, the configuration, or $XDG_DATA_HOME/archiver/archive.db]
@@ -295,13 +290,7 @@ pub(crate) fn run_on<A: Alarm>(
         Ok(arguments) => arguments,
         Err(status) => return status.into(),
     };
-    let terminal = Terminal::new(
-        &environment,
-        global.color,
-        global.quiet,
-        global.verbose,
-        global.log_format,
-    );
+    let terminal = Terminal::new(&environment, &global);
     let start = Start {
         global,
         environment,
@@ -347,7 +336,7 @@ fn parse(
         Ok(parsed) => return Ok(parsed),
         Err(error) => error,
     };
-    let terminal = Terminal::new(environment, ColorChoice::Auto, false, 0, LogFormat::Text);
+    let terminal = Terminal::new(environment, &Global::default());
     match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
             let width = help::width(environment);

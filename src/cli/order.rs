@@ -1,12 +1,15 @@
-//! The order of rows: what `--sort` and `--limit` do to the rows of a report, and what merges those of several accounts.
+//! The order of rows: what `--sort` and `--limit` do to the rows of a report, and the merge of several accounts.
 //!
-//! The SQL of a report has its own order, and stays the same everywhere. So the flags apply to its rows.
+//! The SQL of a report has its own order, and stays the same everywhere. So the flags apply to its rows. Each account sends
+//! its rows in one order, so that a merge keeps only a few of each in memory.
 
 use std::cmp::Ordering;
-use std::io;
 use std::num::NonZeroU64;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::{io, iter, mem};
 
-use archiver::output::{Heading, Look, RowWriter, Value, is_same_name};
+use archiver::core::account::AccountName;
+use archiver::output::{Cell, Heading, Look, RowWriter, Value, is_same_name};
 use archiver::query::stats::ACCOUNT;
 
 use super::exit::Failure;
@@ -24,19 +27,15 @@ pub(super) struct OrderFlags {
 }
 
 impl OrderFlags {
-    /// The order of rows that arrive in this `usual` order, when the flags apply to the rows of each account.
-    pub(super) fn merged(&self, usual: Vec<(String, Way)>) -> Order {
-        let chosen = self.sort.clone().map(|column| (column, Way::Chosen));
-        let by = match self.sort.as_deref() {
-            Some(ACCOUNT) => Vec::new(),
-            _ => chosen.into_iter().chain(usual).collect(),
-        };
+    /// The order of rows that arrive in this `usual` order.
+    pub(super) fn after(&self, usual: Order) -> Order {
+        // A sort needs all rows.
+        let limit = self.limit.filter(|_| self.sort.is_none());
+        let limits = [usual.limit, limit.map(NonZeroU64::get)];
         Order {
-            by,
-            limit: self.limit.map(NonZeroU64::get),
-            waiting: 32,
+            limit: limits.into_iter().flatten().min(),
             flags: self.clone(),
-            ..Order::default()
+            ..usual
         }
     }
 
@@ -45,23 +44,19 @@ impl OrderFlags {
         self.limit.is_some()
     }
 
-    /// Passes the rows of `ask` to `writer` in this order. Rows that are a part (`is_part`) of an answer about several
-    /// accounts have no account yet.
+    /// Passes the rows of `ask` to `writer` in the chosen order.
     pub(super) fn pass<T>(
         &self,
-        is_part: bool,
         writer: &mut dyn RowWriter,
-        ask: impl FnOnce(&mut Ordered<'_>) -> Result<T, Failure>,
+        ask: impl FnOnce(&mut dyn RowWriter) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let is_known = |name: &&str| !is_part || *name != ACCOUNT;
         let limit = self.limit.map_or(u64::MAX, NonZeroU64::get);
         let mut ordered = Ordered {
             writer,
-            sort: self.sort.as_deref().filter(is_known),
-            limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            sort: self.sort.as_deref(),
+            left: usize::try_from(limit).unwrap_or(usize::MAX),
             key: None,
             kept: Vec::new(),
-            rows: 0,
             failure: None,
         };
         let outcome = ask(&mut ordered);
@@ -84,9 +79,7 @@ pub(super) struct Order {
     /// The number of columns at the end that only the order needs.
     pub(super) hidden: usize,
     pub(super) limit: Option<u64>,
-    /// The portions of an account that may wait. An account whose whole answer waits needs no memory to go on.
-    pub(super) waiting: usize,
-    /// The flags that apply to the rows of each archive.
+    /// The flags, which apply to the rows of all archives.
     pub(super) flags: OrderFlags,
 }
 
@@ -112,7 +105,7 @@ pub(super) enum Way {
 }
 
 /// A column that sorts rows.
-pub(super) struct Key {
+struct Key {
     index: usize,
     is_time: bool,
     way: Way,
@@ -120,7 +113,7 @@ pub(super) struct Key {
 
 impl Key {
     /// `None` if no column has this name.
-    pub(super) fn new(name: &str, way: Way, headings: &[Heading<'_>]) -> Option<Self> {
+    fn new(name: &str, way: Way, headings: &[Heading<'_>]) -> Option<Self> {
         let is_it = |heading: &Heading<'_>| is_same_name(heading.name, name);
         let index = headings.iter().position(is_it)?;
         let is_time = headings[index].look == Look::Time;
@@ -131,96 +124,62 @@ impl Key {
         })
     }
 
-    pub(super) fn compare(&self, one: &[Kept], other: &[Kept]) -> Ordering {
-        let (a, b) = (&one[self.index], &other[self.index]);
-        let is_unknown = |it: &Kept| matches!(it, Kept::Null);
+    fn compare(&self, one: &[Cell], other: &[Cell]) -> Ordering {
+        let [a, b] = [one, other].map(|row| row.get(self.index).unwrap_or(&Cell::Null));
+        let is_unknown = |it: &Cell| matches!(it, Cell::Null);
         let unknown_last = is_unknown(a).cmp(&is_unknown(b));
         match (self.way, a, b) {
-            (Way::Up, ..) => a.compare(b),
-            (Way::Down, ..) => b.compare(a),
-            (Way::UpUnknownLast, ..) => unknown_last.then(a.compare(b)),
-            (Way::Chosen, Kept::Text(_), Kept::Text(_)) if !self.is_time => a.compare(b),
-            (Way::Chosen, Kept::Json(_), Kept::Json(_)) => a.compare(b),
-            (Way::Chosen, ..) => unknown_last
-                .then(a.rank().cmp(&b.rank()))
-                .then(b.compare(a)),
+            (Way::Up, ..) => compare(a, b),
+            (Way::Down, ..) => compare(b, a),
+            (Way::UpUnknownLast, ..) => unknown_last.then(compare(a, b)),
+            (Way::Chosen, Cell::Text(_), Cell::Text(_)) if !self.is_time => compare(a, b),
+            (Way::Chosen, Cell::Json(_), Cell::Json(_)) => compare(a, b),
+            (Way::Chosen, ..) => unknown_last.then(rank(a).cmp(&rank(b))).then(compare(b, a)),
         }
     }
 }
 
-/// Takes the rows of one archive, and passes them on in the chosen order.
-pub(super) struct Ordered<'a> {
+/// Compares as SQLite sorts: unknown values, numbers, texts.
+fn compare(one: &Cell, other: &Cell) -> Ordering {
+    match (one, other) {
+        (Cell::Integer(one), Cell::Integer(other)) => one.cmp(other),
+        (Cell::Text(one) | Cell::Json(one), Cell::Text(other) | Cell::Json(other)) => {
+            one.cmp(other)
+        }
+        _ => {
+            let by_kind = rank(one).cmp(&rank(other));
+            by_kind.then(number(one).total_cmp(&number(other)))
+        }
+    }
+}
+
+fn rank(cell: &Cell) -> u8 {
+    match cell {
+        Cell::Null => 0,
+        Cell::Integer(_) | Cell::Real(_) => 1,
+        Cell::Text(_) | Cell::Json(_) => 2,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "it is compared with a fraction")]
+fn number(cell: &Cell) -> f64 {
+    match cell {
+        Cell::Integer(integer) => *integer as f64,
+        Cell::Real(real) => *real,
+        Cell::Text(_) | Cell::Json(_) | Cell::Null => 0.0,
+    }
+}
+
+/// Takes the rows of an answer, and passes them on as the flags say.
+struct Ordered<'a> {
     writer: &'a mut dyn RowWriter,
     /// The column that sorts the rows.
     sort: Option<&'a str>,
-    limit: usize,
+    /// The number of rows that may still pass.
+    left: usize,
     key: Option<Key>,
-    kept: Vec<Vec<Kept>>,
-    /// The number of rows so far, those beyond the limit too.
-    pub(super) rows: usize,
+    kept: Vec<Vec<Cell>>,
     failure: Option<Failure>,
-}
-
-/// A value that outlives its row.
-pub(super) enum Kept {
-    Null,
-    Integer(i64),
-    Real(f64),
-    Text(String),
-    Json(String),
-}
-
-impl Kept {
-    pub(super) fn of(value: &Value<'_>) -> Self {
-        match *value {
-            Value::Null => Self::Null,
-            Value::Integer(integer) => Self::Integer(integer),
-            Value::Real(real) => Self::Real(real),
-            Value::Text(text) => Self::Text(text.to_owned()),
-            Value::Json(text) => Self::Json(text.to_owned()),
-        }
-    }
-
-    /// As SQLite sorts: unknown values, numbers, texts.
-    pub(super) fn compare(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Self::Integer(one), Self::Integer(other)) => one.cmp(other),
-            (Self::Text(one) | Self::Json(one), Self::Text(other) | Self::Json(other)) => {
-                one.cmp(other)
-            }
-            _ => {
-                let by_kind = self.rank().cmp(&other.rank());
-                by_kind.then(self.number().total_cmp(&other.number()))
-            }
-        }
-    }
-
-    fn rank(&self) -> u8 {
-        match self {
-            Self::Null => 0,
-            Self::Integer(_) | Self::Real(_) => 1,
-            Self::Text(_) | Self::Json(_) => 2,
-        }
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "it is compared with a fraction")]
-    fn number(&self) -> f64 {
-        match self {
-            Self::Integer(integer) => *integer as f64,
-            Self::Real(real) => *real,
-            Self::Text(_) | Self::Json(_) | Self::Null => 0.0,
-        }
-    }
-
-    pub(super) fn value(&self) -> Value<'_> {
-        match self {
-            Self::Null => Value::Null,
-            Self::Integer(integer) => Value::Integer(*integer),
-            Self::Real(real) => Value::Real(*real),
-            Self::Text(text) => Value::Text(text),
-            Self::Json(text) => Value::Json(text),
-        }
-    }
 }
 
 impl RowWriter for Ordered<'_> {
@@ -239,13 +198,13 @@ impl RowWriter for Ordered<'_> {
     }
 
     fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
-        self.rows += 1;
         if self.key.is_some() {
-            self.kept.push(values.iter().map(Kept::of).collect());
+            self.kept.push(values.iter().map(Cell::from).collect());
             return Ok(());
         }
-        if self.rows > self.limit {
-            return Ok(());
+        match self.left.checked_sub(1) {
+            Some(left) => self.left = left,
+            None => return Ok(()),
         }
         self.writer.row(values)
     }
@@ -255,10 +214,352 @@ impl RowWriter for Ordered<'_> {
         if let Some(key) = &self.key {
             self.kept.sort_by(|one, other| key.compare(one, other));
         }
-        for row in self.kept.drain(..).take(self.limit) {
-            let values: Vec<_> = row.iter().map(Kept::value).collect();
+        for row in self.kept.drain(..).take(self.left) {
+            let values: Vec<_> = row.iter().map(Value::from).collect();
             self.writer.row(&values)?;
         }
         Ok(())
+    }
+}
+
+/// The rows of an account that may wait for the merge. An account whose whole answer waits needs no memory to go on.
+const WAITING: usize = 512;
+
+/// What an account sends.
+pub(super) enum Sent {
+    Headings(Vec<KeptHeading>),
+    Row(Vec<Cell>),
+}
+
+/// A heading that outlives its question.
+pub(super) struct KeptHeading {
+    name: String,
+    title: String,
+    look: Look,
+    rank: u8,
+}
+
+impl KeptHeading {
+    fn heading(&self) -> Heading<'_> {
+        Heading {
+            name: &self.name,
+            title: &self.title,
+            look: self.look,
+            rank: self.rank,
+        }
+    }
+}
+
+/// Sends the rows of an account to the merge. The merge has seen enough when it does not listen any more.
+pub(super) struct Feed {
+    channel: SyncSender<Sent>,
+    is_enough: bool,
+}
+
+impl Feed {
+    /// A feed, and its end at the merge.
+    pub(super) fn new() -> (Self, Receiver<Sent>) {
+        let (channel, source) = sync_channel(WAITING);
+        let is_enough = false;
+        (Self { channel, is_enough }, source)
+    }
+
+    /// Sends the rows of `ask`.
+    pub(super) fn send<T: Default>(
+        mut self,
+        ask: impl FnOnce(&mut dyn RowWriter) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        match ask(&mut self) {
+            _ if self.is_enough => Ok(T::default()),
+            outcome => outcome,
+        }
+    }
+
+    fn pass_on(&mut self, sent: Sent) -> io::Result<()> {
+        self.channel.send(sent).map_err(|_| {
+            self.is_enough = true;
+            io::ErrorKind::BrokenPipe.into()
+        })
+    }
+}
+
+impl RowWriter for Feed {
+    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
+        let kept = headings.iter().map(|heading| KeptHeading {
+            name: heading.name.to_owned(),
+            title: heading.title.to_owned(),
+            look: heading.look,
+            rank: heading.rank,
+        });
+        self.pass_on(Sent::Headings(kept.collect()))
+    }
+
+    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+        self.pass_on(Sent::Row(values.iter().map(Cell::from).collect()))
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The next row of an account, and the source of those after it.
+pub(super) struct Head {
+    account: AccountName,
+    headings: Vec<KeptHeading>,
+    row: Option<Vec<Cell>>,
+    source: Receiver<Sent>,
+}
+
+impl Head {
+    /// Waits for the first row. `None` when the account ended without an answer.
+    pub(super) fn new(account: AccountName, source: Receiver<Sent>) -> Option<Self> {
+        let Ok(Sent::Headings(headings)) = source.recv() else {
+            return None;
+        };
+        let mut head = Self {
+            account,
+            headings,
+            row: None,
+            source,
+        };
+        head.next();
+        Some(head)
+    }
+
+    /// Returns the row, and waits for the one after it.
+    fn next(&mut self) -> Option<Vec<Cell>> {
+        let next = match self.source.recv() {
+            Ok(Sent::Row(row)) => Some(row),
+            _ => None,
+        };
+        mem::replace(&mut self.row, next)
+    }
+}
+
+/// Writes the rows of all accounts, each with its account in front. Does not wait for rows beyond the limit.
+pub(super) fn write_merged(
+    mut heads: Vec<Head>,
+    order: &Order,
+    writer: &mut dyn RowWriter,
+) -> io::Result<()> {
+    let headings = heads.first_mut().map(|head| mem::take(&mut head.headings));
+    let headings = headings.unwrap_or_default();
+    let width = headings.len().saturating_sub(order.hidden);
+    let account = Heading {
+        rank: 0,
+        ..Heading::plain(ACCOUNT)
+    };
+    let shown = headings[..width].iter().map(KeptHeading::heading);
+    writer.header(&[account].into_iter().chain(shown).collect::<Vec<_>>())?;
+    let mut put = |(account, row): &(AccountName, Vec<Cell>)| {
+        let account = [Value::Text(account.as_str())].into_iter();
+        let values = account.chain(row[..width].iter().map(Value::from));
+        writer.row(&values.collect::<Vec<_>>())
+    };
+    let keys = resolved(&order.by, &headings);
+    let rows = iter::from_fn(|| next_row(&mut heads, &keys, order.shown.is_some()));
+    let limit = order.limit.unwrap_or(u64::MAX);
+    let mut rows = rows.take(usize::try_from(limit).unwrap_or(usize::MAX));
+    let Some(shown) = &order.shown else {
+        return rows.try_for_each(|row| put(&row));
+    };
+    let keys = resolved(shown, &headings);
+    let mut rows: Vec<_> = rows.collect();
+    rows.sort_by(|one, other| by_keys(&keys, &one.1, &other.1).then(one.0.cmp(&other.0)));
+    rows.iter().try_for_each(put)
+}
+
+/// Takes the first of the next rows. Of equal rows, that of the first account is the first one; of the last account
+/// when the order is turned (`is_turned`).
+fn next_row(heads: &mut [Head], keys: &[Key], is_turned: bool) -> Option<(AccountName, Vec<Cell>)> {
+    let order = |one: &Head, other: &Head| {
+        let [a, b] = [one, other].map(|head| head.row.as_deref().unwrap_or_default());
+        let by_account = one.account.cmp(&other.account);
+        by_keys(keys, a, b).then(match is_turned {
+            true => by_account.reverse(),
+            false => by_account,
+        })
+    };
+    let waiting = heads.iter_mut().filter(|head| head.row.is_some());
+    let head = waiting.min_by(|one, other| order(one, other))?;
+    Some((head.account, head.next()?))
+}
+
+fn resolved(by: &[(String, Way)], headings: &[KeptHeading]) -> Vec<Key> {
+    let headings: Vec<_> = headings.iter().map(KeptHeading::heading).collect();
+    let key = |(name, way): &(String, Way)| Key::new(name, *way, &headings);
+    by.iter().map_while(key).collect()
+}
+
+fn by_keys(keys: &[Key], one: &[Cell], other: &[Cell]) -> Ordering {
+    let orders = keys.iter().map(|key| key.compare(one, other));
+    let mut unequal = orders.filter(|order| order.is_ne());
+    unequal.next().unwrap_or(Ordering::Equal)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use archiver::output::Value;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NAMES: [&str; 3] = ["a", "b", "c"];
+
+    /// A number or nothing, and a text.
+    type Row = (Option<i64>, String);
+
+    fn cells((number, text): &Row) -> [Value<'_>; 2] {
+        let number = number.map_or(Value::Null, Value::Integer);
+        [number, Value::Text(text)]
+    }
+
+    /// Sends the rows of each account in their order, and returns what is written.
+    fn merged(of_accounts: &[Vec<Row>], order: &Order) -> Vec<Vec<String>> {
+        let mut written = Written::default();
+        thread::scope(|scope| {
+            let accounts = NAMES.iter().zip(of_accounts).map(|(name, rows)| {
+                let (feed, source) = Feed::new();
+                scope.spawn(move || {
+                    let columns = ["number", "text"].map(Heading::plain);
+                    let send = |writer: &mut dyn RowWriter| {
+                        let written = writer.header(&columns);
+                        let written = written
+                            .and_then(|()| rows.iter().try_for_each(|row| writer.row(&cells(row))));
+                        Ok(written.map_err(archiver::query::Error::Write)?)
+                    };
+                    // The merge hangs up when it has enough.
+                    assert!(feed.send(send).is_ok());
+                });
+                Head::new(name.parse().unwrap(), source).unwrap()
+            });
+            write_merged(accounts.collect(), order, &mut written).unwrap();
+        });
+        written.0
+    }
+
+    #[derive(Default)]
+    struct Written(Vec<Vec<String>>);
+
+    impl RowWriter for Written {
+        fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
+            assert_eq!(headings.first().map(|it| it.name), Some(ACCOUNT));
+            Ok(())
+        }
+
+        fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+            self.0
+                .push(values.iter().map(|it| format!("{it:?}")).collect());
+            Ok(())
+        }
+
+        fn finish(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn some_rows() -> impl Strategy<Value = Vec<Row>> {
+        let rows = |number| prop::collection::vec((prop::option::of(0_i64..9), "[a-c]"), number);
+        prop_oneof![4 => rows(0..80), 1 => rows(WAITING..WAITING + 80)]
+    }
+
+    fn order(way: Way, limit: Option<u64>) -> Order {
+        Order {
+            by: vec![("number".to_owned(), way)],
+            limit,
+            ..Order::default()
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn a_merge_is_the_sorted_union_cut_at_the_limit(
+            mut accounts in prop::collection::vec(some_rows(), 3),
+            is_down in any::<bool>(),
+            limit in prop::option::of(0_u64..100),
+        ) {
+            for rows in &mut accounts {
+                rows.sort_by_key(|row| row.0);
+                if is_down {
+                    rows.reverse();
+                }
+            }
+            let all = NAMES.iter().zip(&accounts);
+            let mut expected: Vec<_> = all.flat_map(|(name, rows)| rows.iter().map(move |row| (*name, row))).collect();
+            // Equal rows stay in the order of their accounts.
+            expected.sort_by(|one, other| {
+                let order = one.1.0.cmp(&other.1.0);
+                if is_down { order.reverse() } else { order }
+            });
+            let most = limit.map_or(usize::MAX, |it| usize::try_from(it).unwrap());
+            let text = |(name, row): (&str, &Row)| {
+                let cells = [Value::Text(name)].into_iter().chain(cells(row));
+                cells.map(|it| format!("{it:?}")).collect::<Vec<_>>()
+            };
+            let expected: Vec<_> = expected.into_iter().take(most).map(text).collect();
+            let way = if is_down { Way::Down } else { Way::Up };
+            prop_assert_eq!(merged(&accounts, &order(way, limit)), expected);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn the_last_rows_of_a_merge_are_the_end_of_the_sorted_union(
+            mut accounts in prop::collection::vec(some_rows(), 3),
+            limit in 0_usize..100,
+        ) {
+            for rows in &mut accounts {
+                rows.sort();
+                rows.reverse();
+            }
+            let by = |way| ["number", "text"].map(|name| (name.to_owned(), way)).into();
+            let all = Order { by: by(Way::Up), ..Order::default() };
+            let last = Order {
+                by: by(Way::Down),
+                shown: Some(by(Way::Up)),
+                limit: Some(limit as u64),
+                ..Order::default()
+            };
+            let found = merged(&accounts, &last);
+            accounts.iter_mut().for_each(|rows| rows.reverse());
+            let all = merged(&accounts, &all);
+            prop_assert_eq!(&found[..], &all[all.len().saturating_sub(limit)..]);
+        }
+    }
+
+    #[test]
+    fn the_greatest_rows_can_be_written_from_the_smallest_on() {
+        let rows = |numbers: &[i64]| {
+            numbers
+                .iter()
+                .map(|it| (Some(*it), String::new()))
+                .collect()
+        };
+        let accounts: Vec<Vec<Row>> = vec![rows(&[9, 4, 1]), rows(&[]), rows(&[8, 7, 2])];
+        let turned = Order {
+            shown: Some(vec![("number".to_owned(), Way::Up)]),
+            hidden: 1,
+            ..order(Way::Down, Some(3))
+        };
+        let written = merged(&accounts, &turned).concat();
+        let expected = ["a", "c", "c"].map(|name| format!("Text({name:?})"));
+        let numbers = [7, 8, 9].map(|it| format!("Integer({it})"));
+        assert_eq!(
+            written,
+            [
+                &expected[1],
+                &numbers[0],
+                &expected[2],
+                &numbers[1],
+                &expected[0],
+                &numbers[2]
+            ]
+            .map(Clone::clone)
+        );
     }
 }

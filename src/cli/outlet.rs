@@ -36,16 +36,15 @@ struct Queue {
     portions: Sender<Portion>,
     thread: JoinHandle<io::Result<()>>,
     in_memory: Arc<AtomicUsize>,
-    aside: Option<File>,
+    /// The file for all portions that are not in memory, for writing and for reading.
+    aside: Option<(File, Arc<File>)>,
     aside_length: u64,
 }
 
 enum Portion {
     InMemory(Vec<u8>),
-    /// The file for all portions that are not in memory.
-    File(File),
     /// The next bytes of the file.
-    InFile(usize),
+    InFile(Arc<File>, usize),
 }
 
 impl Outlet {
@@ -132,20 +131,19 @@ impl Queue {
         if self.aside_length >= MOST_ASIDE {
             return Err(io::Error::other("it has more than 4 GiB"));
         }
-        let mut file = match self.aside.take() {
-            Some(file) => file,
+        let (file, reader) = match &mut self.aside {
+            Some(aside) => aside,
             None => {
                 let named = NamedTempFile::new()?;
-                self.send(Portion::File(named.reopen()?))?;
+                let reader = Arc::new(named.reopen()?);
                 // From here on it has no name, and goes with this process.
-                named.into_file()
+                self.aside.insert((named.into_file(), reader))
             }
         };
-        let written = file.write_all(bytes);
-        self.aside = Some(file);
-        written?;
+        file.write_all(bytes)?;
         self.aside_length += length as u64;
-        self.send(Portion::InFile(length))
+        let portion = Portion::InFile(Arc::clone(reader), length);
+        self.send(portion)
     }
 
     fn send(&self, portion: Portion) -> io::Result<()> {
@@ -160,20 +158,17 @@ fn hand_on(
     sink: &mut dyn Write,
     in_memory: &AtomicUsize,
 ) -> io::Result<()> {
-    let mut aside = None;
     for portion in portions {
-        match (portion, &mut aside) {
-            (Portion::InMemory(bytes), _) => {
+        match portion {
+            Portion::InMemory(bytes) => {
                 sink.write_all(&bytes)?;
                 in_memory.fetch_sub(bytes.len(), Ordering::Relaxed);
             }
-            (Portion::File(file), _) => aside = Some(file),
-            (Portion::InFile(length), Some(file)) => {
+            Portion::InFile(file, length) => {
                 let mut bytes = vec![0; length];
-                file.read_exact(&mut bytes)?;
+                (&*file).read_exact(&mut bytes)?;
                 sink.write_all(&bytes)?;
             }
-            (Portion::InFile(_), None) => return Err(io::ErrorKind::NotFound.into()),
         }
     }
     Ok(())

@@ -1,12 +1,16 @@
-//! Answers that are longer than the screen, in a pager, as git shows them.
+//! Texts and documents on stdout. Those that are longer than the screen go to a pager, as git shows them.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 
 use archiver::config::Environment;
+use archiver::core::account::AccountName;
 use archiver::core::threads;
+use archiver::output::visible_json;
+use serde::Serialize;
 
 use super::Context;
 use super::exit::{Failure, Status, unless_closed};
@@ -22,6 +26,47 @@ pub(super) fn print(
 ) -> Result<Status, Failure> {
     let mut stdout = Stdout::new(context, Status::Done);
     unless_closed(write(&mut stdout).and_then(|()| stdout.flush()))
+}
+
+/// The output format of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum DocumentFormat {
+    /// For people
+    Text,
+    /// For scripts: one object
+    Json,
+}
+
+/// Prints a document as JSON.
+pub(super) fn print_json(context: &Context, document: &impl Serialize) -> Result<Status, Failure> {
+    print(context, |stdout| {
+        let text = serde_json::to_string_pretty(document).map_err(io::Error::from)?;
+        writeln!(stdout, "{}", visible_json(&text))
+    })
+}
+
+/// The document of one of several accounts.
+#[derive(Serialize)]
+struct OfAccount<'a, T> {
+    account: String,
+    #[serde(flatten)]
+    document: &'a T,
+}
+
+/// Prints the document of each account as JSON, in one object. Without several accounts there is one document.
+pub(super) fn print_json_of_each<T: Serialize>(
+    context: &Context,
+    documents: &[(Option<AccountName>, T)],
+) -> Result<Status, Failure> {
+    if let [(None, document)] = documents {
+        return print_json(context, document);
+    }
+    let accounts = documents.iter().filter_map(|(account, document)| {
+        let account = (*account)?.to_string();
+        Some(OfAccount { account, document })
+    });
+    let accounts: Vec<_> = accounts.collect();
+    print_json(context, &BTreeMap::from([("accounts", accounts)]))
 }
 
 /// Stdout. On a terminal it keeps the text back until it is clear whether it fits the screen. If not, a pager gets it,
@@ -101,7 +146,11 @@ impl Write for Stdout {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.state {
             State::Direct => io::stdout().write_all(bytes)?,
-            State::Paged(pager) => pager.write_all(bytes)?,
+            State::Paged(pager) => {
+                if let Some(input) = &mut pager.input {
+                    input.write_all(bytes)?;
+                }
+            }
             State::Kept(text, _) => {
                 text.extend_from_slice(bytes);
                 if !fits(text, self.terminal) {
@@ -199,13 +248,6 @@ impl Pager {
             end,
         })
     }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match &mut self.input {
-            Some(input) => input.write_all(bytes),
-            None => Ok(()),
-        }
-    }
 }
 
 impl Drop for Pager {
@@ -218,7 +260,7 @@ impl Drop for Pager {
 
 #[cfg(test)]
 mod tests {
-    use super::super::terminal::{ColorChoice, LogFormat};
+    use super::super::Global;
     use super::*;
 
     fn words(variables: &[(&str, &str)]) -> Option<Vec<String>> {
@@ -251,8 +293,7 @@ mod tests {
     #[test]
     fn a_line_that_the_terminal_wraps_takes_more_than_one_line() {
         let environment = Environment::of(&[]);
-        let mut terminal =
-            Terminal::new(&environment, ColorChoice::Never, true, 0, LogFormat::Text);
+        let mut terminal = Terminal::new(&environment, &Global::default());
         (terminal.width, terminal.height) = (Some(10), Some(4));
         let text = "\x1b[1m9 letters…\x1b[0m\na line of 20 letters\n".as_bytes();
         assert!(fits(text, terminal));

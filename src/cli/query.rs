@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::num::NonZeroU64;
 
 use archiver::core::time::Timestamp;
-use archiver::output::{Format, Heading, RowWriter, Value, is_same_name};
+use archiver::output::{Format, Heading, Value, is_same_name};
 use archiver::query::stats::ACCOUNT;
 use archiver::query::{self, Column, Filter, SortKey};
 

@@ -84,11 +84,7 @@ pub(super) fn on_threads<T: Send, R: Send>(
 
 pub(super) fn cannot_start(error: io::Error) -> Failure {
     let hint = threads::hint(&error.to_string());
-    Failure {
-        status: Status::Failed,
-        message: format!("cannot start: {error}"),
-        hint: hint.map(str::to_owned),
-    }
+    Failure::failed(format!("cannot start: {error}")).hinted(hint)
 }
 
 /// The meaning of SIGHUP, which a terminal sends when it closes.
@@ -152,7 +148,6 @@ pub(super) fn stop_signals(
             () = is_overdue(&heard), if overdue.is_some() => overdue,
         }
     };
-    #[expect(clippy::exit, reason = "a signal ends a process wherever it is")]
     let run = move || {
         if let Some(overdue) = runtime.block_on(listen) {
             // The write may block when stderr is not read, and a new thread may not be available.
@@ -160,7 +155,7 @@ pub(super) fn stop_signals(
                 let said = async { tokio::time::timeout(AT_ONCE, said).await };
                 let _ = runtime.block_on(said);
             }
-            std::process::exit(overdue.status.code().into());
+            end_process(overdue.status);
         }
     };
     threads::spawn(run).map_err(cannot_start)?;

@@ -58,30 +58,27 @@ impl ScopeFlags {
 
 /// The ids of droplets that are given by id, or by a name or pattern. Digits are an id, which need not be archived.
 fn ids(context: &Context, droplets: &[String]) -> Result<BTreeSet<DropletId>, Failure> {
-    let (mut ids, mut names) = (BTreeSet::new(), Vec::new());
-    for droplet in droplets {
-        if droplet.bytes().all(|byte| byte.is_ascii_digit()) {
-            let id = droplet.parse();
-            let too_large = |_| Failure::usage(format!("--droplet: the id {droplet} is too large"));
-            ids.insert(id.map_err(too_large)?);
-        } else {
-            names.push(droplet.as_str());
-        }
-    }
-    if let Some(first) = names.first() {
-        let found = by_name(context, first, &names);
-        ids.extend(found.map_err(|failure| Failure {
-            message: format!("--droplet: {}", failure.message),
-            ..failure
-        })?);
-    }
+    let is_id = |droplet: &&String| droplet.bytes().all(|byte| byte.is_ascii_digit());
+    let (ids, names): (Vec<_>, Vec<_>) = droplets.iter().partition(is_id);
+    let ids = ids.into_iter().map(|id| {
+        let too_large = |_| Failure::usage(format!("--droplet: the id {id} is too large"));
+        id.parse().map_err(too_large)
+    });
+    let mut ids = ids.collect::<Result<BTreeSet<_>, _>>()?;
+    ids.extend(by_name(context, &names).map_err(|failure| Failure {
+        message: format!("--droplet: {}", failure.message),
+        ..failure
+    })?);
     Ok(ids)
 }
 
-/// The droplets with these names, of which `first` is the first.
-fn by_name(context: &Context, first: &str, names: &[&str]) -> Result<Vec<DropletId>, Failure> {
+/// The droplets with these names.
+fn by_name(context: &Context, names: &[&String]) -> Result<Vec<DropletId>, Failure> {
     const LOOKED_UP: &str =
         "a name is looked up in the archive; give the id of the droplet instead";
+    let Some(first) = names.first() else {
+        return Ok(Vec::new());
+    };
     if let Err(archive::Error::Missing { .. }) = archive::expect_archive(&context.archive_path()?) {
         let failure = Failure::usage(format!("`{first}` is a name, and no archive knows it yet"));
         return Err(failure.with_hint("give the id of the droplet"));

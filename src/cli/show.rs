@@ -17,7 +17,6 @@ use archiver::query::{
 };
 
 use super::Context;
-use super::document;
 use super::exit::{Failure, Status, unless_closed};
 use super::pager;
 use super::union;
@@ -95,7 +94,7 @@ fn print(
     known: &[(Option<AccountName>, Details)],
 ) -> Result<Status, Failure> {
     if arguments.output == Form::Json {
-        return document::print_json_of_each(context, known);
+        return pager::print_json_of_each(context, known);
     }
     let parts = known.iter().flat_map(|(account, details)| {
         let sheet = Sheet {

@@ -6,14 +6,15 @@ use std::io::{self, Write};
 use archiver::archive::LockState;
 use archiver::core::account::AccountName;
 use archiver::core::time::{Timestamp, parse_duration};
-use archiver::output::{self, Format, Heading, Look, Options, RowWriter, Value, visible, wrapped};
+use archiver::output::{
+    Format, Heading, Look, Options, RowWriter, Value, Writer, visible, wrapped,
+};
 use archiver::query::status::{self, ListingStatus, Run};
 use archiver::query::{self, Filter};
 
 use super::Context;
 use super::answer::{self, AnswerFlags};
 use super::attempt::audit_seconds;
-use super::document;
 use super::exit::{Failure, Status};
 use super::order::Order;
 use super::pager;
@@ -68,7 +69,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         let pages: Vec<_> = all.map(|(account, report)| (*account, report)).collect();
         print_pages(context, flags, &pages, now)?;
     } else {
-        document::print_json_of_each(context, &answers.all)?;
+        pager::print_json_of_each(context, &answers.all)?;
     }
     let problems = answers.all.iter().filter(|(_, report)| report.is_problem());
     Ok(answers.status(flags, problems.count() as u64))
@@ -288,14 +289,14 @@ fn print_table(
     rows: &[Vec<Value<'_>>],
 ) -> io::Result<Vec<String>> {
     let options = Options {
-        header: !flags.no_header,
+        no_header: flags.no_header,
         width: context.terminal.width,
         hides_columns: true,
         is_colored: context.terminal.colors_answers,
         zone: flags.tz.clone(),
         ..Options::default()
     };
-    let mut table = output::writer(Format::Table, options, sink);
+    let mut table = Writer::new(Format::Table, options, sink);
     table.header(headings)?;
     rows.iter().try_for_each(|row| table.row(row))?;
     table.finish()?;

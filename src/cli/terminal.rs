@@ -1,5 +1,6 @@
 //! The standard streams, and the messages on stderr.
 
+use super::Global;
 use super::exit::{Failure, Status};
 use archiver::archive::RunId;
 use archiver::config::Environment;
@@ -51,34 +52,33 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    pub(super) fn new(
-        environment: &Environment,
-        color: ColorChoice,
-        is_quiet: bool,
-        verbosity: u8,
-        format: LogFormat,
-    ) -> Self {
+    pub(super) fn new(environment: &Environment, global: &Global) -> Self {
         let is_dumb = environment.text("TERM").is_some_and(|term| term == "dumb");
         let is_terminal = io::stderr().is_terminal();
-        let is_interactive = is_terminal && !is_dumb && format == LogFormat::Text;
+        let is_interactive = is_terminal && !is_dumb && global.log_format == LogFormat::Text;
         let shows_answers = io::stdout().is_terminal();
-        let is_colored = |is_terminal| match color {
+        let is_colored = |is_terminal| match global.color {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
             ColorChoice::Auto => is_terminal && !is_dumb && environment.text("NO_COLOR").is_none(),
         };
+        let width = |terminal: &Term| {
+            let columns = terminal.size_checked().map(|(_, columns)| columns);
+            size(environment, "COLUMNS", columns)
+        };
+        let lines = Term::stdout().size_checked().map(|(lines, _)| lines);
         let can_move = environment.text("TERM").is_some() && !is_dumb;
         Self {
             is_interactive,
             is_colored: is_colored(is_terminal),
             colors_answers: is_colored(shows_answers),
-            is_quiet,
-            verbosity,
+            is_quiet: global.quiet,
+            verbosity: global.verbose,
             shows_answers,
-            width: width(environment, &Term::stdout()).filter(|_| shows_answers),
-            message_width: width(environment, &Term::stderr()).filter(|_| is_interactive),
-            height: height(environment).filter(|_| shows_answers && can_move),
-            style: match format {
+            width: width(&Term::stdout()).filter(|_| shows_answers),
+            message_width: width(&Term::stderr()).filter(|_| is_interactive),
+            height: size(environment, "LINES", lines).filter(|_| shows_answers && can_move),
+            style: match global.log_format {
                 LogFormat::Text => Style::Plain,
                 LogFormat::Json => Style::Json,
             },
@@ -224,34 +224,22 @@ impl Terminal {
         let has_caret = text.lines().any(|line| line.trim() == "^");
         let width = self.message_width.filter(|_| !has_caret);
         let width = width.map(|width| width.saturating_sub(account.len()));
-        let mut written = String::new();
-        for (number, line) in text.lines().enumerate() {
+        let lines = text.lines().enumerate().map(|(number, line)| {
             let label = if number == 0 { label } else { "  " };
-            let line = wrapped(&format!("{label}{}", visible(line)), width, INDENT);
-            for (number_of_part, part) in line.lines().enumerate() {
-                let part = match part.strip_prefix(label) {
-                    Some(rest)
-                        if number + number_of_part == 0 && self.is_colored && !label.is_empty() =>
-                    {
-                        format!("{color}{label}{PLAIN}{rest}")
-                    }
-                    _ => part.to_owned(),
-                };
-                written.push_str(&format!("{lead}{account}{part}\n"));
+            wrapped(&format!("{label}{}", visible(line)), width, INDENT)
+        });
+        let lines = lines.collect::<Vec<_>>().join("\n");
+        let lines = match lines.strip_prefix(label) {
+            Some(rest) if self.is_colored && !label.is_empty() => {
+                format!("{color}{label}{PLAIN}{rest}")
             }
-        }
-        written
+            _ => lines,
+        };
+        let lines = lines.lines();
+        lines
+            .map(|line| format!("{lead}{account}{line}\n"))
+            .collect()
     }
-}
-
-fn width(environment: &Environment, terminal: &Term) -> Option<usize> {
-    let reported = terminal.size_checked().map(|(_, columns)| columns);
-    size(environment, "COLUMNS", reported)
-}
-
-fn height(environment: &Environment) -> Option<usize> {
-    let reported = Term::stdout().size_checked().map(|(lines, _)| lines);
-    size(environment, "LINES", reported)
 }
 
 /// The variable if it is set, as shells and tests do, else what the terminal reports.
@@ -370,7 +358,7 @@ mod tests {
             is_colored,
             message_width,
             run: Some(12),
-            ..Terminal::new(&environment, ColorChoice::Never, false, 0, LogFormat::Text)
+            ..Terminal::new(&environment, &Global::default())
         }
     }
 

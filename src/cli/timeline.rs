@@ -70,12 +70,13 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         if flags.output.is_compact() && flags.columns.is_empty() {
             columns.retain(|name| !timeline::NOT_FOR_PEOPLE.contains(name));
         }
-        let state = timeline::timeline(&connection, &droplet, window, now, &columns, rows)?;
-        if rows.rows > 0 && is_for_people && window.until.is_none() {
+        let (state, found) =
+            timeline::timeline(&connection, &droplet, window, now, &columns, rows)?;
+        if found > 0 && is_for_people && window.until.is_none() {
             details.push(conclusion(state, now, &flags.tz));
         }
         // Otherwise the basis says why there is no action.
-        if rows.rows == 0 && own.basis.doubt() == Doubt::Nothing {
+        if found == 0 && own.basis.doubt() == Doubt::Nothing {
             slips.push(empty(&droplet, window));
         }
         Ok(Said {

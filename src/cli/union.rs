@@ -1,11 +1,13 @@
 //! Questions to the archives of all selected accounts. Each account answers alone, with its own SQL, connection and
 //! thread, as if it were the only one; their rows are merged, or their numbers added. One that cannot answer is named, and
-//! the others answer. The archive of one account is asked in place, without a thread.
+//! the others answer. The archive of one account is asked in place, without a thread. The messages and the exit status
+//! follow from all answers.
 
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, Builder, ScopedJoinHandle};
 
+use archiver::core::account::AccountName;
 use archiver::core::threads::refused;
 use archiver::output::{Format, RowWriter};
 use archiver::query::report::{Total, WithTotal};
@@ -13,11 +15,10 @@ use archiver::query::{self, Filter, Stranger};
 
 use super::Context;
 use super::answer::{self, AnswerFlags, Printed};
+use super::basis::Doubt;
 use super::context::{MEMBER_WAIT, Member};
 use super::exit::{Failure, Status};
-use super::merge::{Feed, Gate, Merge};
-use super::order::{Order, Ordered};
-use super::outcome::{Answers, Outcome, settled, usage};
+use super::order::{Feed, Head, Order, write_merged};
 use super::runtime::side_by_side;
 use super::searched;
 
@@ -61,17 +62,6 @@ pub(super) struct Answered {
     pub(super) is_explained: bool,
 }
 
-impl<'a> Question<'a> {
-    pub(super) fn new(flags: &'a AnswerFlags, filter: &Filter, order: Order) -> Self {
-        Self {
-            flags,
-            filter: filter.clone(),
-            order,
-            total: None,
-        }
-    }
-}
-
 impl Answered {
     /// Notes what an answer without rows searched.
     pub(super) fn explain_nothing(&self, context: &Context, filter: &Filter) {
@@ -81,20 +71,26 @@ impl Answered {
     }
 }
 
-impl Question<'_> {
+impl<'a> Question<'a> {
+    pub(super) fn new(flags: &'a AnswerFlags, filter: &Filter, order: Order) -> Self {
+        Self {
+            flags,
+            filter: filter.clone(),
+            order,
+            total: None,
+        }
+    }
+
     /// Prints the rows that `ask` passes on about each archive, in one order.
     pub(super) fn print(
         &self,
         context: &Context,
-        ask: impl Fn(&Context, &mut Ordered<'_>) -> Result<Said, Failure> + Sync,
+        ask: impl Fn(&Context, &mut dyn RowWriter) -> Result<Said, Failure> + Sync,
     ) -> Result<Answered, Failure> {
         let (rows, answers) = if context.has_several() {
             self.print_merged(context, ask)?
         } else {
-            let flags = &self.order.flags;
-            let printed = self.print_with_total(context, |writer| {
-                flags.pass(false, writer, |rows| ask(context, rows))
-            })?;
+            let printed = self.print_ordered(context, |rows| ask(context, rows))?;
             let said = printed.outcome.unwrap_or_default();
             (printed.rows, Answers::of_one(context, said))
         };
@@ -115,60 +111,74 @@ impl Question<'_> {
         })
     }
 
-    fn print_with_total<T>(
+    /// Prints the rows of `ask` in the order of the flags, with their total.
+    fn print_ordered<T>(
         &self,
         context: &Context,
         ask: impl FnOnce(&mut dyn RowWriter) -> Result<T, Failure>,
     ) -> Result<Printed<T>, Failure> {
         let total = self.total.filter(|_| self.flags.output.is_for_people());
         answer::print(context, self.flags, |printer| {
+            let flags = &self.order.flags;
             let Some(total) = total else {
-                return ask(printer);
+                return flags.pass(printer, ask);
             };
             let mut writer = WithTotal::new(printer, total);
-            let outcome = ask(&mut writer)?;
+            let outcome = flags.pass(&mut writer, ask)?;
             writer.write_total().map_err(query::Error::Write)?;
             Ok(outcome)
         })
+    }
+
+    fn print_heads(&self, context: &Context, heads: Vec<Head>) -> Result<u64, Failure> {
+        if heads.is_empty() {
+            return Ok(0);
+        }
+        let printed = self.print_ordered(context, |rows| {
+            let written = write_merged(heads, &self.order, rows);
+            Ok(written.map_err(query::Error::Write)?)
+        })?;
+        Ok(printed.rows)
     }
 
     /// Asks each account in a thread, and prints the merged rows.
     fn print_merged(
         &self,
         context: &Context,
-        ask: impl Fn(&Context, &mut Ordered<'_>) -> Result<Said, Failure> + Sync,
+        ask: impl Fn(&Context, &mut dyn RowWriter) -> Result<Said, Failure> + Sync,
     ) -> Result<(u64, Answers<Said>), Failure> {
-        let gate = Gate::new(2 * thread::available_parallelism().map_or(1, usize::from));
+        let at_once = 2 * thread::available_parallelism().map_or(1, usize::from);
         let (members, mut outcomes) = members(context, &self.filter);
-        let (order, ask) = (&self.order, &ask);
+        let ask = &ask;
         let printed = thread::scope(|scope| {
-            let (mut sources, mut running) = (Vec::new(), Vec::new());
-            for own in &members {
-                let (feed, source) = Feed::new(order, &gate);
-                let work = move || feed.send(order, |rows| ask(own, rows));
-                sources.extend(own.account().map(|account| (account, source)));
-                running.push((own, Builder::new().spawn_scoped(scope, work)));
+            let (mut heads, mut running) = (Vec::new(), Vec::new());
+            // A few accounts at a time look for their first rows, which may take memory.
+            for some in members.chunks(at_once) {
+                let start = |own| {
+                    let (feed, source) = Feed::new();
+                    let work = move || feed.send(|rows| ask(own, rows));
+                    (source, (own, Builder::new().spawn_scoped(scope, work)))
+                };
+                let started: Vec<_> = some.iter().map(start).collect();
+                for (source, thread) in started {
+                    let account = thread.0.account();
+                    match account.and_then(|account| Head::new(account, source)) {
+                        None => outcomes.push(joined(thread)),
+                        Some(head) => {
+                            heads.push(head);
+                            running.push(thread);
+                        }
+                    }
+                }
             }
-            let (merge, silent) = Merge::new(sources, order);
-            let is_silent = |own: &Context| own.account().is_some_and(|it| silent.contains(&it));
-            let (ended, others): (Vec<_>, Vec<_>) =
-                running.into_iter().partition(|(own, _)| is_silent(own));
-            outcomes.extend(ended.into_iter().map(joined));
             // A mistake in the question is told before the first row.
             let printed = match usage(&outcomes) {
-                Some(failure) => {
-                    drop(merge);
-                    Err(failure)
-                }
-                None if merge.has_answers() => {
-                    let printed = self.print_with_total(context, |writer| {
-                        Ok(merge.write(writer).map_err(query::Error::Write)?)
-                    });
-                    printed.map(|printed| printed.rows)
-                }
-                None => Ok(0),
+                Some(failure) => Err(failure),
+                None => self.print_heads(context, std::mem::take(&mut heads)),
             };
-            outcomes.extend(others.into_iter().map(joined));
+            // What still runs ends at its next row.
+            drop(heads);
+            outcomes.extend(running.into_iter().map(joined));
             printed
         });
         let tells_age = self.flags.output == Format::Table && context.terminal.shows_answers;
@@ -253,4 +263,139 @@ pub(super) fn narrowed(context: &Context, filter: &Filter) -> Option<Filter> {
 /// The filter without what only other accounts know.
 pub(super) fn known(context: &Context, filter: Filter) -> Filter {
     narrowed(context, &filter).unwrap_or(filter)
+}
+
+/// What an account answered, with its context.
+type Outcome<T> = (Context, Result<T, Failure>);
+
+/// The answers of the accounts that have one. Without several accounts, there is one answer without an account.
+pub(super) struct Answers<T> {
+    pub(super) all: Vec<(Option<AccountName>, T)>,
+    /// Each account that cannot be read, and why.
+    pub(super) missing: Vec<(AccountName, String)>,
+    /// The status that follows from accounts without an answer, if there are any.
+    pub(super) failed: Option<Status>,
+    doubt: Doubt,
+}
+
+/// The first failure that is a mistake in the question, with its account if others do not see it.
+fn usage<T>(outcomes: &[Outcome<T>]) -> Option<Failure> {
+    let mut failures = outcomes
+        .iter()
+        .filter_map(|(own, result)| Some((own.account()?, result.as_ref().err()?)));
+    let (account, failure) = failures.find(|(_, failure)| failure.status == Status::Usage)?;
+    let is_same = |other: &Failure| other.message == failure.message;
+    let is_of_all = outcomes
+        .iter()
+        .all(|(_, result)| result.as_ref().err().is_some_and(is_same));
+    let message = match is_of_all {
+        true => failure.message.clone(),
+        false => format!("{account}: {}", failure.message),
+    };
+    Some(Failure {
+        message,
+        ..failure.clone()
+    })
+}
+
+/// The answers, when the failures are told.
+fn settled<T>(mut outcomes: Vec<Outcome<T>>, tells_age: bool) -> Result<Answers<T>, Failure> {
+    if let Some(failure) = usage(&outcomes) {
+        return Err(failure);
+    }
+    outcomes.sort_by_key(|(own, _)| own.account());
+    for (own, _) in &outcomes {
+        if tells_age {
+            own.basis.tell_age(own.terminal);
+        }
+        own.basis.tell(own.terminal);
+    }
+    let mut answers = Answers {
+        all: Vec::new(),
+        missing: Vec::new(),
+        failed: None,
+        doubt: Doubt::Nothing,
+    };
+    let mut unknown = Vec::new();
+    for (own, result) in outcomes {
+        match result {
+            Ok(answer) => {
+                answers.doubt = answers.doubt.max(own.basis.doubt());
+                answers.all.push((own.account(), answer));
+            }
+            Err(failure) if matches!(failure.status, Status::Unknown | Status::Partial) => {
+                unknown.push(failure);
+            }
+            Err(failure) => {
+                own.terminal.failure(&failure);
+                answers.failed.get_or_insert(failure.status);
+                let account = own.account();
+                (answers.missing).extend(account.map(|account| (account, failure.message)));
+            }
+        }
+    }
+    unknown.sort_by_key(|failure| failure.status != Status::Partial);
+    answers.with_unknown(unknown.into_iter().next())
+}
+
+impl<T> Answers<T> {
+    /// The answer of the only archive.
+    fn of_one(context: &Context, answer: T) -> Self {
+        Self {
+            all: vec![(None, answer)],
+            missing: Vec::new(),
+            failed: None,
+            doubt: context.basis.doubt(),
+        }
+    }
+
+    /// The answers beside those of accounts that do not know a name or a value of the question.
+    fn with_unknown(mut self, failure: Option<Failure>) -> Result<Self, Failure> {
+        if !self.all.is_empty() {
+            self.failed = self.failed.map(|_| Status::Partial);
+            if failure.is_some_and(|failure| failure.status == Status::Partial) {
+                self.doubt = self.doubt.max(Doubt::NoRows);
+            }
+            return Ok(self);
+        }
+        let Some(failure) = failure else {
+            return Ok(self);
+        };
+        // An account that could not be read may know it.
+        let status = self.failed.map_or(failure.status, |_| Status::Partial);
+        Err(Failure { status, ..failure })
+    }
+
+    /// The exit status of an answer in which `--exit-code` counts this number of rows.
+    pub(super) fn status(&self, flags: &AnswerFlags, found: u64) -> Status {
+        match self.failed {
+            Some(status) => status,
+            None => flags.status(found, self.doubt),
+        }
+    }
+
+    /// The exit status, if no account answered.
+    pub(super) fn nothing(&self) -> Option<Status> {
+        self.failed.filter(|_| self.all.is_empty())
+    }
+
+    /// Warns of the probable mistakes that every account sees. Returns true for a mistake.
+    pub(super) fn warn(&self, context: &Context, slips: impl Fn(&T) -> &Vec<String>) -> bool {
+        let slips = self.all.iter().map(|(_, answer)| slips(answer).clone());
+        let shared = shared(&slips.collect::<Vec<_>>());
+        context.terminal.warnings(&shared);
+        !shared.is_empty()
+    }
+}
+
+/// The probable mistakes that all accounts see.
+pub(super) fn shared(slips: &[Vec<String>]) -> Vec<String> {
+    // The suggestions differ.
+    let about = |slip: &str| slip.split("; did you mean").next().map(str::to_owned);
+    let is_of_all = |slip: &&String| {
+        let sees = |others: &Vec<String>| others.iter().any(|other| about(other) == about(slip));
+        slips.iter().all(sees)
+    };
+    let first = slips.first().into_iter().flatten();
+    first.filter(is_of_all).cloned().collect()
 }

@@ -8,9 +8,8 @@ use archiver::query::status::{counted, grouped};
 use archiver::query::verify::{self, Depth, Finding, Severity, Verification};
 
 use super::Context;
-use super::document::{DocumentFormat, print_json};
 use super::exit::{Failure, Status};
-use super::pager;
+use super::pager::{self, DocumentFormat, print_json};
 
 /// Flags of `archiver verify`.
 #[derive(clap::Args)]

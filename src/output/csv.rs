@@ -3,50 +3,20 @@
 //! Lines end in a single newline. With the carriage return of the RFC, `cut` and `awk` would add an invisible character
 //! to the last column; readers of CSV accept both. TSV has no quotes: a backslash stands before what would end a cell.
 
-use super::format::Buffer;
-use super::{Heading, Options, RowWriter, Value, visible};
+use super::{Heading, Options, RowFormat, Value, visible};
 use crate::core::control_characters::is_hidden;
 use std::borrow::Cow;
 use std::io;
 use std::io::Write;
 
 /// Writes rows as separated values.
-pub(super) struct Separated<'sink> {
-    buffer: Buffer<'sink>,
-    options: Options,
-    is_tsv: bool,
+pub(super) struct Separated {
+    pub(super) options: Options,
+    pub(super) is_tsv: bool,
 }
 
-impl<'sink> Separated<'sink> {
-    pub(super) fn new(sink: &'sink mut dyn Write, options: Options, is_tsv: bool) -> Self {
-        Self {
-            buffer: Buffer::new(sink),
-            options,
-            is_tsv,
-        }
-    }
-
-    fn line<'a>(&mut self, cells: impl ExactSizeIterator<Item = Value<'a>>) -> io::Result<()> {
-        let is_alone = cells.len() == 1;
-        for (position, cell) in cells.enumerate() {
-            let bytes = &mut self.buffer.bytes;
-            if position > 0 {
-                bytes.push(if self.is_tsv { b'\t' } else { b',' });
-            }
-            match cell {
-                // A reader of CSV skips an empty line.
-                Value::Null | Value::Text("") if is_alone && !self.is_tsv => bytes.extend(b"\"\""),
-                Value::Null => {}
-                Value::Integer(integer) => write!(bytes, "{integer}")?,
-                Value::Real(real) => write!(bytes, "{real:?}")?,
-                Value::Text(text) | Value::Json(text) => self.text(text),
-            }
-        }
-        self.buffer.bytes.push(b'\n');
-        self.buffer.end_row()
-    }
-
-    fn text(&mut self, text: &str) {
+impl Separated {
+    fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut text = match self.options.defuses_formulas {
             true => defused(text),
             false => Cow::Borrowed(text),
@@ -60,7 +30,36 @@ impl<'sink> Separated<'sink> {
         if !self.is_tsv && has(&text, b",\"\n\r") {
             text = format!("\"{}\"", text.replace('"', "\"\"")).into();
         }
-        self.buffer.bytes.extend_from_slice(text.as_bytes());
+        text
+    }
+}
+
+impl RowFormat for Separated {
+    fn header(&mut self, headings: &[Heading<'_>], bytes: &mut Vec<u8>) -> io::Result<()> {
+        if self.options.no_header {
+            return Ok(());
+        }
+        let names: Vec<_> = headings.iter().map(|it| Value::Text(it.name)).collect();
+        self.row(&names, bytes)
+    }
+
+    fn row(&mut self, values: &[Value<'_>], bytes: &mut Vec<u8>) -> io::Result<()> {
+        let is_alone = values.len() == 1;
+        for (position, value) in values.iter().enumerate() {
+            if position > 0 {
+                bytes.push(if self.is_tsv { b'\t' } else { b',' });
+            }
+            match value {
+                // A reader of CSV skips an empty line.
+                Value::Null | Value::Text("") if is_alone && !self.is_tsv => bytes.extend(b"\"\""),
+                Value::Null => {}
+                Value::Integer(integer) => write!(bytes, "{integer}")?,
+                Value::Real(real) => write!(bytes, "{real:?}")?,
+                Value::Text(text) | Value::Json(text) => bytes.extend(self.text(text).as_bytes()),
+            }
+        }
+        bytes.push(b'\n');
+        Ok(())
     }
 }
 
@@ -71,23 +70,6 @@ fn has(text: &str, bytes: &[u8; 4]) -> bool {
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\\\").replace('\t', "\\t");
     text.replace('\n', "\\n").replace('\r', "\\r")
-}
-
-impl RowWriter for Separated<'_> {
-    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
-        if !self.options.header {
-            return Ok(());
-        }
-        self.line(headings.iter().map(|heading| Value::Text(heading.name)))
-    }
-
-    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
-        self.line(values.iter().copied())
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.buffer.finish()
-    }
 }
 
 /// Makes a text that no spreadsheet takes for a formula. The text after each semicolon is checked too: where the
@@ -148,7 +130,7 @@ mod tests {
     #[test]
     fn the_header_can_be_left_out() {
         let options = Options {
-            header: false,
+            no_header: true,
             ..Options::default()
         };
         let row: &[Value<'_>] = &[Value::Text("a,b"), Value::Integer(-1)];
@@ -185,7 +167,7 @@ mod tests {
         );
         let row: &[Value<'_>] = &[Value::Text("a\tb\r\\n"), Value::Null];
         let options = Options {
-            header: false,
+            no_header: true,
             ..Options::default()
         };
         assert_eq!(
@@ -197,7 +179,7 @@ mod tests {
     /// The cells as a spreadsheet gets them, one line each.
     fn column(format: Format, defuses_formulas: bool, cells: &[Value<'_>]) -> Vec<String> {
         let options = Options {
-            header: false,
+            no_header: true,
             defuses_formulas,
             ..Options::default()
         };

@@ -1,12 +1,11 @@
 //! A table in HTML. It shows complete values for people, and text is always text.
 
-use std::io::{self, Write};
+use std::io;
 
 use maud::{Markup, html};
 
-use super::format::Buffer;
 use super::table::shown;
-use super::{Heading, Look, Options, RowWriter, Value};
+use super::{Heading, Look, Options, RowFormat, Value};
 
 /// The document around a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,8 +19,7 @@ pub struct Frame {
 }
 
 /// Writes rows as a `<table>`.
-pub(super) struct Html<'sink> {
-    buffer: Buffer<'sink>,
+pub(super) struct Html {
     options: Options,
     columns: Vec<(Look, Option<Link>)>,
 }
@@ -29,18 +27,12 @@ pub(super) struct Html<'sink> {
 /// The page that a cell links to, and the index of the column with its id.
 type Link = (&'static str, usize);
 
-impl<'sink> Html<'sink> {
-    pub(super) fn new(sink: &'sink mut dyn Write, options: Options) -> Self {
+impl Html {
+    pub(super) fn new(options: Options) -> Self {
         Self {
-            buffer: Buffer::new(sink),
             options,
             columns: Vec::new(),
         }
-    }
-
-    fn write(&mut self, text: &str) -> io::Result<()> {
-        self.buffer.bytes.extend_from_slice(text.as_bytes());
-        self.buffer.end_row()
     }
 
     fn cell(
@@ -49,13 +41,9 @@ impl<'sink> Html<'sink> {
         values: &[Value<'_>],
         value: &Value<'_>,
     ) -> Markup {
-        let text = match (value, look) {
-            (Value::Null, _) => "".into(),
-            (Value::Real(percent), Look::Percent(round)) => {
-                format!("{:.1}", round.share(*percent)).into()
-            }
-            (_, Look::Bar { .. }) => shown(value, Look::Number, &self.options),
-            (value, look) => shown(value, look, &self.options),
+        let text = match value {
+            Value::Null => "".into(),
+            value => shown(value, look, &self.options),
         };
         let status = match (look, value) {
             (Look::Status, Value::Text("errored")) => Some("status errored"),
@@ -99,33 +87,32 @@ fn link(name: &str, headings: &[Heading<'_>]) -> Option<Link> {
     }
 }
 
-impl RowWriter for Html<'_> {
-    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
+impl RowFormat for Html {
+    fn header(&mut self, headings: &[Heading<'_>], bytes: &mut Vec<u8>) -> io::Result<()> {
         let column = |heading: &Heading<'_>| (heading.look, link(heading.name, headings));
         self.columns = headings.iter().map(column).collect();
         let header = html! {
             thead { tr { @for heading in headings { th scope="col" { bdi { (heading.title) } } } } }
         };
-        let header = Some(header.0).filter(|_| self.options.header);
+        let header = Some(header.0).filter(|_| !self.options.no_header);
+        let header = header.unwrap_or_default();
         let head = &self.options.frame.head;
-        self.write(&format!(
-            "{head}<table>\n{}<tbody>\n",
-            header.unwrap_or_default()
-        ))
+        bytes.extend(format!("{head}<table>\n{header}<tbody>\n").bytes());
+        Ok(())
     }
 
-    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+    fn row(&mut self, values: &[Value<'_>], bytes: &mut Vec<u8>) -> io::Result<()> {
         let row = html! {
             tr { @for (column, value) in self.columns.iter().zip(values) { (self.cell(*column, values, value)) } }
             "\n"
         };
-        self.write(&row.0)
+        bytes.extend_from_slice(row.0.as_bytes());
+        Ok(())
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn end(&mut self, bytes: &mut Vec<u8>) {
         let tail = &self.options.frame.tail;
-        self.write(&format!("</tbody></table>\n{tail}"))?;
-        self.buffer.finish()
+        bytes.extend(format!("</tbody></table>\n{tail}").bytes());
     }
 }
 

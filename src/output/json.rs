@@ -4,14 +4,12 @@
 //! exactly, and the keys are the columns in their order. `serde_json` escapes strings; characters that a terminal would
 //! act on are escaped too, which JSON readers reverse.
 
-use std::io::{self, Write};
+use std::io;
 
-use super::format::Buffer;
-use super::{Heading, RowWriter, Value, visible_json};
+use super::{Heading, RowFormat, Value, visible_json};
 
 /// Writes rows as JSON objects.
-pub(super) struct Json<'sink> {
-    buffer: Buffer<'sink>,
+pub(super) struct Json {
     /// True for one array, false for lines.
     is_array: bool,
     /// The text before the value of each column: `{"id":` for the first, `,"type":` for the others.
@@ -19,10 +17,9 @@ pub(super) struct Json<'sink> {
     is_empty: bool,
 }
 
-impl<'sink> Json<'sink> {
-    pub(super) fn new(sink: &'sink mut dyn Write, is_array: bool) -> Self {
+impl Json {
+    pub(super) fn new(is_array: bool) -> Self {
         Self {
-            buffer: Buffer::new(sink),
             is_array,
             keys: Vec::new(),
             is_empty: true,
@@ -30,8 +27,8 @@ impl<'sink> Json<'sink> {
     }
 }
 
-impl RowWriter for Json<'_> {
-    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
+impl RowFormat for Json {
+    fn header(&mut self, headings: &[Heading<'_>], _: &mut Vec<u8>) -> io::Result<()> {
         self.keys.clear();
         for (position, heading) in headings.iter().enumerate() {
             let mut key = vec![if position == 0 { b'{' } else { b',' }];
@@ -42,15 +39,10 @@ impl RowWriter for Json<'_> {
         Ok(())
     }
 
-    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
-        let bytes = &mut self.buffer.bytes;
-        let before: &[u8] = match (self.is_array, self.is_empty) {
-            (true, true) => b"[\n",
-            (true, false) => b",\n",
-            (false, true) => b"",
-            (false, false) => b"\n",
-        };
-        bytes.extend_from_slice(before);
+    fn row(&mut self, values: &[Value<'_>], bytes: &mut Vec<u8>) -> io::Result<()> {
+        if self.is_array {
+            bytes.extend(if self.is_empty { b"[\n" } else { b",\n" });
+        }
         self.is_empty = false;
         if self.keys.is_empty() {
             bytes.push(b'{');
@@ -65,19 +57,14 @@ impl RowWriter for Json<'_> {
                 Value::Json(json) => bytes.extend_from_slice(visible_json(json).as_bytes()),
             }
         }
-        bytes.push(b'}');
-        self.buffer.end_row()
+        bytes.extend_from_slice(if self.is_array { b"}" } else { b"}\n" });
+        Ok(())
     }
 
-    fn finish(&mut self) -> io::Result<()> {
-        let end: &[u8] = match (self.is_array, self.is_empty) {
-            (true, true) => b"[]\n",
-            (true, false) => b"\n]\n",
-            (false, true) => b"",
-            (false, false) => b"\n",
-        };
-        self.buffer.bytes.extend_from_slice(end);
-        self.buffer.finish()
+    fn end(&mut self, bytes: &mut Vec<u8>) {
+        if self.is_array {
+            bytes.extend_from_slice(if self.is_empty { b"[]\n" } else { b"\n]\n" });
+        }
     }
 }
 

@@ -2,49 +2,45 @@
 //! only what Markdown or HTML would take for markup.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io;
 
-use super::format::Buffer;
 use super::table::shown;
-use super::terminal::visible;
-use super::{Heading, Look, Options, RowWriter, Value};
+use super::text::visible;
+use super::{Heading, Look, Options, RowFormat, Value};
 
 /// Writes rows as lines of a Markdown table, which needs no column widths.
-pub(super) struct Markdown<'sink> {
-    buffer: Buffer<'sink>,
+pub(super) struct Markdown {
     options: Options,
     looks: Vec<Look>,
 }
 
-impl<'sink> Markdown<'sink> {
-    pub(super) fn new(sink: &'sink mut dyn Write, options: Options) -> Self {
+impl Markdown {
+    pub(super) fn new(options: Options) -> Self {
         Self {
-            buffer: Buffer::new(sink),
             options,
             looks: Vec::new(),
         }
     }
+}
 
-    fn cell(&mut self, text: &str) {
-        let bytes = &mut self.buffer.bytes;
-        bytes.push(b' ');
+/// Appends a line with these cells.
+fn line<'a>(cells: impl Iterator<Item = Cow<'a, str>>, bytes: &mut Vec<u8>) {
+    let mut line = String::from("|");
+    for cell in cells {
+        line.push(' ');
         let mut before = None;
-        let mut characters = text.chars().peekable();
+        let mut characters = cell.chars().peekable();
         while let Some(character) = characters.next() {
             if is_markup(character, before, characters.peek().copied()) {
-                bytes.push(b'\\');
+                line.push('\\');
             }
-            let mut utf8 = [0; 4];
-            bytes.extend_from_slice(character.encode_utf8(&mut utf8).as_bytes());
+            line.push(character);
             before = Some(character);
         }
-        bytes.extend_from_slice(b" |");
+        line.push_str(" |");
     }
-
-    fn end_line(&mut self) -> io::Result<()> {
-        self.buffer.bytes.push(b'\n');
-        self.buffer.end_row()
-    }
+    line.push('\n');
+    bytes.extend_from_slice(line.as_bytes());
 }
 
 /// True for a character that Markdown or HTML would not show. An underscore within a word is shown, as in `power_off`.
@@ -57,42 +53,23 @@ fn is_markup(character: char, before: Option<char>, after: Option<char>) -> bool
     }
 }
 
-impl RowWriter for Markdown<'_> {
-    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
+impl RowFormat for Markdown {
+    fn header(&mut self, headings: &[Heading<'_>], bytes: &mut Vec<u8>) -> io::Result<()> {
         self.looks = headings.iter().map(|heading| heading.look).collect();
-        if !self.options.header {
-            return Ok(());
+        if !self.options.no_header {
+            line(headings.iter().map(|it| visible(it.title)), bytes);
+            bytes.extend(format!("|{}\n", " --- |".repeat(headings.len())).bytes());
         }
-        self.buffer.bytes.push(b'|');
-        for heading in headings {
-            self.cell(&visible(heading.title));
-        }
-        self.end_line()?;
-        self.buffer.bytes.push(b'|');
-        self.buffer
-            .bytes
-            .extend_from_slice(" --- |".repeat(headings.len()).as_bytes());
-        self.end_line()
+        Ok(())
     }
 
-    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
-        self.buffer.bytes.push(b'|');
-        for (position, value) in values.iter().enumerate() {
-            let look = self.looks.get(position).copied().unwrap_or(Look::Plain);
-            let text = match (value, look) {
-                (Value::Real(percent), Look::Percent(round)) => {
-                    Cow::Owned(format!("{:.1}", round.share(*percent)))
-                }
-                (_, Look::Bar { .. }) => shown(value, Look::Number, &self.options),
-                _ => shown(value, look, &self.options),
-            };
-            self.cell(&text);
-        }
-        self.end_line()
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.buffer.finish()
+    fn row(&mut self, values: &[Value<'_>], bytes: &mut Vec<u8>) -> io::Result<()> {
+        let cells = values.iter().zip(&self.looks);
+        line(
+            cells.map(|(value, look)| shown(value, *look, &self.options)),
+            bytes,
+        );
+        Ok(())
     }
 }
 

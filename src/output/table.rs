@@ -1,46 +1,55 @@
 //! Aligned columns, for people.
 //!
 //! Column widths depend on the rows, but the rows must not all be kept. So the first window of rows decides the widths,
-//! and later rows use them. Numbers are never shortened, because a shortened number is wrong.
+//! and later rows use them. A narrow terminal hides columns. Numbers are never shortened, because a shortened number is
+//! wrong.
 
-use super::format::Buffer;
-use super::layout::{Column, GAP, Piece, fit, hidden, place};
-use super::number::grouped_integer;
-use super::terminal::visible;
-use super::{Heading, Look, Options, RowWriter, Value};
+use super::text::{grouped_integer, shortened, visible, width};
+use super::{Heading, Look, Options, RowFormat, Value};
 use crate::core::time::{Timestamp, Zone, duration_text};
 use std::borrow::Cow;
 use std::io;
-use std::io::Write;
 
 /// The number of rows that decide the widths.
 const WINDOW: usize = 500;
+/// The number of spaces between two columns.
+const GAP: usize = 2;
+/// The number of characters of a time up to the minute.
+const SHORT_TIME: usize = 16;
+/// The minimum width of a shortened text column: less of a name is useless.
+const NARROWEST: usize = 8;
+/// The width that a text column keeps while another column can be hidden instead.
+const COMFORTABLE: usize = 12;
+/// The width of a bar of 100 percent, in characters.
+const LONGEST_BAR: usize = 10;
+
+const GREEN: &str = "\x1b[32m";
+const RED: &str = "\x1b[31m";
+const YELLOW: &str = "\x1b[33m";
+const BOLD: &str = "\x1b[1m";
+const PLAIN: &str = "\x1b[0m";
 
 /// Writes rows as aligned columns.
-pub(super) struct Table<'sink> {
-    buffer: Buffer<'sink>,
+pub(super) struct Table {
     options: Options,
     columns: Vec<Column>,
-    /// The cells of the window, row by row; empty when the widths are fixed.
+    /// The cells of the window, row by row; `None` when the widths are fixed.
     window: Option<Vec<Piece<'static>>>,
     /// The number of characters by which a line may be wider than its columns.
     slack: usize,
 }
 
-/// The cell of a value.
-fn piece<'a>(value: &Value<'a>, look: Look, options: &Options) -> Piece<'a> {
-    Piece {
-        text: shown(value, look, options),
-        is_text: matches!(value, Value::Text(_) | Value::Json(_)),
-        is_unknown: *value == Value::Null,
-        color: color(value, look).filter(|_| options.is_colored),
-    }
+/// A cell of a line. A text may be shortened.
+struct Piece<'a> {
+    text: Cow<'a, str>,
+    is_text: bool,
+    is_unknown: bool,
+    color: Option<&'static str>,
 }
 
-impl<'sink> Table<'sink> {
-    pub(super) fn new(sink: &'sink mut dyn Write, options: Options) -> Self {
+impl Table {
+    pub(super) fn new(options: Options) -> Self {
         Self {
-            buffer: Buffer::new(sink),
             options,
             columns: Vec::new(),
             window: Some(Vec::new()),
@@ -48,15 +57,15 @@ impl<'sink> Table<'sink> {
         }
     }
 
-    /// Fixes the widths, and writes the header and the window.
-    fn lay_out(&mut self) -> io::Result<()> {
+    /// Fixes the widths, and writes the header and the window, unless that is done.
+    fn lay_out(&mut self, bytes: &mut Vec<u8>) {
         let Some(cells) = self.window.take() else {
-            return Ok(());
+            return;
         };
         if let Some(limit) = self.options.width {
             self.slack = fit(&mut self.columns, limit, self.options.hides_columns);
         }
-        if self.options.header {
+        if !self.options.no_header {
             let color = self.options.is_colored.then_some(BOLD);
             let titles = self.columns.iter().map(|column| Piece {
                 text: Cow::Borrowed(column.title.as_str()),
@@ -64,25 +73,21 @@ impl<'sink> Table<'sink> {
                 is_unknown: false,
                 color,
             });
-            write_line(&mut self.buffer.bytes, &self.columns, self.slack, titles);
+            write_line(bytes, &self.columns, self.slack, titles);
         }
         let mut cells = cells.into_iter().peekable();
         while cells.peek().is_some() {
             let row = cells.by_ref().take(self.columns.len());
-            write_line(&mut self.buffer.bytes, &self.columns, self.slack, row);
-            self.buffer.end_row()?;
+            write_line(bytes, &self.columns, self.slack, row);
         }
-        Ok(())
     }
 }
 
-impl RowWriter for Table<'_> {
-    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
-        let header = self.options.header;
-        let columns = headings.iter();
-        self.columns = columns
-            .map(|heading| Column::new(heading, header))
-            .collect();
+impl RowFormat for Table {
+    fn header(&mut self, headings: &[Heading<'_>], _: &mut Vec<u8>) -> io::Result<()> {
+        let has_titles = !self.options.no_header;
+        let columns = headings.iter().map(|it| Column::new(it, has_titles));
+        self.columns = columns.collect();
         let place = |name| headings.iter().position(|heading| heading.name == name);
         if let Some(name) = place("droplet_name") {
             self.columns[name].stand_in = place("droplet_id").or_else(|| place("resource_id"));
@@ -90,12 +95,12 @@ impl RowWriter for Table<'_> {
         Ok(())
     }
 
-    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+    fn row(&mut self, values: &[Value<'_>], bytes: &mut Vec<u8>) -> io::Result<()> {
         let Some(window) = &mut self.window else {
             let cells = values.iter().zip(&self.columns);
             let cells = cells.map(|(value, column)| piece(value, column.look, &self.options));
-            write_line(&mut self.buffer.bytes, &self.columns, self.slack, cells);
-            return self.buffer.end_row();
+            write_line(bytes, &self.columns, self.slack, cells);
+            return Ok(());
         };
         for (column, value) in self.columns.iter_mut().zip(values) {
             let piece = piece(value, column.look, &self.options);
@@ -111,39 +116,185 @@ impl RowWriter for Table<'_> {
             });
         }
         if window.len() >= WINDOW * self.columns.len() {
-            self.lay_out()?;
+            self.lay_out(bytes);
         }
         Ok(())
     }
 
-    fn finish(&mut self) -> io::Result<()> {
-        self.lay_out()?;
-        self.buffer.finish()
+    fn end(&mut self, bytes: &mut Vec<u8>) {
+        self.lay_out(bytes);
     }
 
     fn hidden(&self) -> Vec<&str> {
-        hidden(&self.columns)
+        let hidden = self.columns.iter().filter(|column| column.is_hidden);
+        hidden.map(|column| column.name.as_str()).collect()
     }
 }
 
-/// Writes one line.
+/// A column of a table.
+#[derive(Debug)]
+struct Column {
+    /// The title, as the header shows it.
+    title: String,
+    /// The title, as `--columns` accepts it.
+    name: String,
+    look: Look,
+    rank: u8,
+    width: usize,
+    /// The width without bars, or without the seconds and the zone of times.
+    bare_width: usize,
+    is_bare: bool,
+    is_hidden: bool,
+    /// The column whose value is shown where a name is unknown, if it is hidden itself.
+    stand_in: Option<usize>,
+    has_numbers: bool,
+    has_text: bool,
+}
+
+impl Column {
+    fn new(heading: &Heading<'_>, has_title: bool) -> Self {
+        let name = visible(heading.title);
+        let title = match (heading.look, name.strip_suffix("_percent")) {
+            (Look::Percent(_), Some(share)) => format!("{share} %"),
+            _ => name.clone().into_owned(),
+        };
+        let title = title.to_uppercase();
+        let width = if has_title { width(&title) } else { 0 };
+        Self {
+            title,
+            name: name.into_owned(),
+            look: heading.look,
+            rank: heading.rank,
+            width,
+            bare_width: width,
+            is_bare: false,
+            is_hidden: false,
+            stand_in: None,
+            has_numbers: false,
+            has_text: false,
+        }
+    }
+
+    /// Makes the column wide enough for this text.
+    fn admit(&mut self, text: &str, is_text: bool, is_number: bool) {
+        self.width = self.width.max(width(text));
+        self.bare_width = self.bare_width.max(width(&bare(text, self.look)));
+        self.has_text |= is_text;
+        self.has_numbers |= is_number;
+    }
+
+    fn is_flexible(&self) -> bool {
+        self.has_text && self.look != Look::Time
+    }
+
+    /// The width that the column needs at least, if a text may have `shortest` characters.
+    fn least_width(&self, shortest: usize) -> usize {
+        if self.is_flexible() {
+            self.width.min(shortest)
+        } else {
+            self.width
+        }
+    }
+}
+
+/// Makes the columns fit a line: without bars, with shorter times, without the columns of the highest ranks, and with
+/// shorter texts. Returns the unused width.
+///
+/// Numbers are never shortened, and times never cut: they would be others.
+fn fit(columns: &mut [Column], limit: usize, may_hide: bool) -> usize {
+    for is_time in [false, true] {
+        if total(columns, usize::MAX) <= limit {
+            break;
+        }
+        let of_kind = columns
+            .iter_mut()
+            .filter(|it| (it.look == Look::Time) == is_time);
+        for column in of_kind.filter(|it| it.bare_width < it.width) {
+            column.is_bare = true;
+            column.width = column.bare_width;
+        }
+    }
+    while may_hide && hide_one(columns, limit) {}
+    for column in columns.iter_mut().filter(|it| it.is_flexible()) {
+        column.width = column.width.min(limit.max(NARROWEST));
+    }
+    while total(columns, usize::MAX) > limit {
+        let flexible = columns
+            .iter_mut()
+            .filter(|column| column.is_flexible() && !column.is_hidden && column.width > NARROWEST);
+        let Some(widest) = flexible.max_by_key(|column| column.width) else {
+            break;
+        };
+        widest.width -= 1;
+    }
+    limit.saturating_sub(total(columns, usize::MAX))
+}
+
+/// The width of a line, if each text has at most `shortest` characters.
+fn total(columns: &[Column], shortest: usize) -> usize {
+    let shown = || columns.iter().filter(|column| !column.is_hidden);
+    let gaps = GAP * shown().count().saturating_sub(1);
+    shown().map(|it| it.least_width(shortest)).sum::<usize>() + gaps
+}
+
+/// Hides the column of the highest rank, the last one of several, if the line is too long. Returns true if it did.
+fn hide_one(columns: &mut [Column], limit: usize) -> bool {
+    let shown = columns.iter().filter(|column| !column.is_hidden);
+    let greatest = shown.clone().map(|column| column.rank).max().unwrap_or(0);
+    let shortest = if greatest > 0 { COMFORTABLE } else { NARROWEST };
+    if shown.count() < 2 || total(columns, shortest) <= limit {
+        return false;
+    }
+    let mut last_first = columns.iter_mut().rev();
+    let hidden = last_first.find(|column| !column.is_hidden && column.rank == greatest);
+    hidden.map(|column| column.is_hidden = true).is_some()
+}
+
+/// `2020-07-20 19:37` for the time `2020-07-20T19:37:30Z`, and `12.5` for a share with its bar.
+fn bare(text: &str, look: Look) -> Cow<'_, str> {
+    match look {
+        Look::Time => match (text.get(..10), text.get(10..11), text.get(11..SHORT_TIME)) {
+            (Some(date), Some("T"), Some(clock)) => Cow::Owned(format!("{date} {clock}")),
+            _ => Cow::Borrowed(text),
+        },
+        Look::Percent(_) | Look::Bar { .. } => Cow::Borrowed(text.trim_end_matches([' ', '█'])),
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// Writes one line. A cell that is too wide uses the slack of the line. When a number is wider than the slack, the
+/// padding and the texts of the line give way.
 fn write_line<'a>(
     line: &mut Vec<u8>,
     columns: &[Column],
     slack: usize,
-    cells: impl Iterator<Item = Piece<'a>>,
+    pieces: impl Iterator<Item = Piece<'a>>,
 ) {
     let start = line.len();
-    let mut gap = 0;
-    place(columns, slack, cells, |before, piece, after| {
-        pad(line, gap + before);
-        gap = GAP;
+    let pieces = shown_pieces(columns, pieces);
+    let excess: usize = pieces.iter().map(|(column, it)| excess(column, it)).sum();
+    let mut room = slack.saturating_sub(excess);
+    let mut missing = excess.saturating_sub(slack);
+    for (number, (column, mut piece)) in pieces.into_iter().enumerate() {
+        let given = missing.min(spare(column, &piece));
+        missing -= given;
+        let place = column.width - given;
+        if is_flexible(column, &piece) {
+            if let Cow::Owned(text) = shortened(&piece.text, place.saturating_add(room)) {
+                piece.text = Cow::Owned(text);
+            }
+            room = room.saturating_sub(width(&piece.text).saturating_sub(place));
+        }
+        let padding = place.saturating_sub(width(&piece.text));
+        let is_right = column.has_numbers && !column.has_text;
+        let gap = if number > 0 { GAP } else { 0 };
+        pad(line, if is_right { gap + padding } else { gap });
         let plain = piece.color.map_or("", |_| PLAIN);
         for part in [piece.color.unwrap_or(""), &piece.text, plain] {
             line.extend_from_slice(part.as_bytes());
         }
-        pad(line, after);
-    });
+        pad(line, if is_right { 0 } else { padding });
+    }
     while line.len() > start && line.last() == Some(&b' ') {
         line.pop();
     }
@@ -154,14 +305,72 @@ fn pad(line: &mut Vec<u8>, spaces: usize) {
     line.resize(line.len() + spaces, b' ');
 }
 
-const GREEN: &str = "\x1b[32m";
-const RED: &str = "\x1b[31m";
-const YELLOW: &str = "\x1b[33m";
-pub(super) const BOLD: &str = "\x1b[1m";
-pub(super) const PLAIN: &str = "\x1b[0m";
+/// The cells of the shown columns, as they are shown.
+fn shown_pieces<'a, 'columns>(
+    columns: &'columns [Column],
+    pieces: impl Iterator<Item = Piece<'a>>,
+) -> Vec<(&'columns Column, Piece<'a>)> {
+    let mut pieces: Vec<_> = columns.iter().zip(pieces).collect();
+    for index in 0..pieces.len() {
+        let (column, piece) = &pieces[index];
+        let stand_in = column.stand_in.filter(|_| piece.is_unknown);
+        if let Some(id) = stand_in.filter(|id| columns[*id].is_hidden) {
+            pieces[index].1.text = std::mem::take(&mut pieces[id].1.text);
+        }
+    }
+    pieces.retain(|(column, _)| !column.is_hidden);
+    for (column, piece) in pieces.iter_mut().filter(|(column, _)| column.is_bare) {
+        piece.text = Cow::Owned(bare(&piece.text, column.look).into_owned());
+    }
+    pieces
+}
 
-/// The width of a bar of 100 percent, in characters.
-const LONGEST_BAR: usize = 10;
+/// The number of characters by which a cell is wider than its column, and cannot be shortened.
+fn excess(column: &Column, piece: &Piece<'_>) -> usize {
+    if is_flexible(column, piece) {
+        return 0;
+    }
+    width(&piece.text).saturating_sub(column.width)
+}
+
+/// The number of characters that a cell can give to one that is too wide.
+fn spare(column: &Column, piece: &Piece<'_>) -> usize {
+    let text = width(&piece.text);
+    let least = if is_flexible(column, piece) {
+        text.min(NARROWEST)
+    } else {
+        text
+    };
+    column.width.saturating_sub(least)
+}
+
+fn is_flexible(column: &Column, piece: &Piece<'_>) -> bool {
+    piece.is_text && column.look != Look::Time
+}
+
+/// The cell of a value, with a bar for a share.
+fn piece<'a>(value: &Value<'a>, look: Look, options: &Options) -> Piece<'a> {
+    let text = shown(value, look, options);
+    let text = match (value, look) {
+        (Value::Real(percent), Look::Percent(_)) => {
+            format!("{text:>5} {}", bar(percent / 100.0)).into()
+        }
+        // A total is greater than the greatest, and no part of anything.
+        (Value::Integer(number), Look::Bar { greatest }) if *number > greatest => {
+            format!("{text} {}", bar(0.0)).into()
+        }
+        (Value::Integer(number), Look::Bar { greatest }) => {
+            format!("{text} {}", bar(*number as f64 / greatest.max(1) as f64)).into()
+        }
+        _ => text,
+    };
+    Piece {
+        text,
+        is_text: matches!(value, Value::Text(_) | Value::Json(_)),
+        is_unknown: *value == Value::Null,
+        color: color(value, look).filter(|_| options.is_colored),
+    }
+}
 
 /// The text of a value, without anything that a terminal would act on.
 pub(super) fn shown<'a>(value: &Value<'a>, look: Look, options: &Options) -> Cow<'a, str> {
@@ -174,17 +383,7 @@ pub(super) fn shown<'a>(value: &Value<'a>, look: Look, options: &Options) -> Cow
             Cow::Owned(duration_text(seconds))
         }
         (Value::Real(percent), Look::Percent(round)) => {
-            let shown = round.share(*percent);
-            Cow::Owned(format!("{shown:5.1} {}", bar(percent / 100.0)))
-        }
-        (Value::Integer(number), Look::Bar { greatest }) => {
-            // A total is greater than the greatest, and no part of anything.
-            let share = if *number > greatest {
-                0.0
-            } else {
-                *number as f64 / greatest.max(1) as f64
-            };
-            Cow::Owned(format!("{} {}", grouped_integer(*number), bar(share)))
+            Cow::Owned(format!("{:.1}", round.share(*percent)))
         }
         (Value::Text(time), Look::Time) => match time.parse::<Timestamp>() {
             Ok(instant) if options.zone != Zone::utc() => {
@@ -193,7 +392,9 @@ pub(super) fn shown<'a>(value: &Value<'a>, look: Look, options: &Options) -> Cow
             // An invalid time is shown unchanged.
             _ => visible(time),
         },
-        (Value::Integer(number), Look::Number) => Cow::Owned(grouped_integer(*number)),
+        (Value::Integer(number), Look::Number | Look::Bar { .. }) => {
+            Cow::Owned(grouped_integer(*number))
+        }
         (Value::Integer(integer), _) => Cow::Owned(integer.to_string()),
         (Value::Real(real), _) => Cow::Owned(format!("{real:?}")),
         (Value::Text(text) | Value::Json(text), _) => visible(text),
@@ -201,7 +402,7 @@ pub(super) fn shown<'a>(value: &Value<'a>, look: Look, options: &Options) -> Cow
 }
 
 /// The colour of a value.
-pub(super) fn color(value: &Value<'_>, look: Look) -> Option<&'static str> {
+fn color(value: &Value<'_>, look: Look) -> Option<&'static str> {
     match (value, look) {
         (Value::Text("completed"), Look::Status) => Some(GREEN),
         (Value::Text("errored"), Look::Status) => Some(RED),
@@ -225,7 +426,7 @@ fn bar(share: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{CELLS, COLUMNS, plain, written, written_under};
-    use super::super::{Format, Heading, Options, Value, writer};
+    use super::super::{Format, Heading, Options, RowWriter, Value, Writer};
     use super::{WINDOW, *};
 
     fn table(width: Option<usize>, columns: &[&str], rows: &[&[Value<'_>]]) -> String {
@@ -237,7 +438,7 @@ mod tests {
     }
 
     fn widths(text: &str) -> Vec<usize> {
-        text.lines().map(crate::output::terminal::width).collect()
+        text.lines().map(crate::output::text::width).collect()
     }
 
     #[test]
@@ -260,7 +461,7 @@ mod tests {
     fn no_rows_are_the_header_alone() {
         assert_eq!(table(None, &["id", "type"], &[]), "ID  TYPE\n");
         let options = Options {
-            header: false,
+            no_header: true,
             ..Options::default()
         };
         assert_eq!(written(Format::Table, options.clone(), &["id"], &[]), "");
@@ -327,7 +528,7 @@ mod tests {
             is_colored: true,
             ..Options::default()
         };
-        let mut writer = writer(Format::Table, options, &mut sink);
+        let mut writer = Writer::new(Format::Table, options, &mut sink);
         let headings = [Heading::named("status"), Heading::named("took_seconds")];
         writer.header(&headings).unwrap();
         for (status, seconds) in [("errored", 5), ("completed", 42)] {
@@ -363,7 +564,7 @@ mod tests {
                 width: Some(limit),
                 ..Options::default()
             };
-            let mut writer = writer(Format::Table, options, &mut sink);
+            let mut writer = Writer::new(Format::Table, options, &mut sink);
             writer
                 .header(&[Heading::named("started_at"), Heading::plain("name")])
                 .unwrap();
@@ -390,7 +591,7 @@ mod tests {
             ..Options::default()
         };
         let mut sink = Vec::new();
-        let mut writer = writer(Format::Table, options, &mut sink);
+        let mut writer = Writer::new(Format::Table, options, &mut sink);
         writer.header(&headings.map(Heading::named)).unwrap();
         let row = [
             Value::Integer(3_164_444),
@@ -503,7 +704,7 @@ mod tests {
     #[test]
     fn only_the_window_is_kept() {
         let mut sink = Vec::new();
-        let mut writer = writer(Format::Table, Options::default(), &mut sink);
+        let mut writer = Writer::new(Format::Table, Options::default(), &mut sink);
         writer.header(&plain(&["id"])).unwrap();
         for id in 0..50_000 {
             writer.row(&[Value::Integer(id)]).unwrap();

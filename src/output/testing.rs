@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Format, Heading, Options, RowWriter, Value, writer};
+use super::{Format, Heading, Options, RowWriter, Value, Writer};
 
 /// Keeps the rows as text, for tests of code that writes rows.
 #[derive(Default)]
@@ -67,7 +67,7 @@ pub(super) fn written_under(
     rows: &[&[Value<'_>]],
 ) -> String {
     let mut sink = Vec::new();
-    let mut writer = writer(format, options, &mut sink);
+    let mut writer = Writer::new(format, options, &mut sink);
     writer.header(headings).unwrap();
     for row in rows {
         writer.row(row).unwrap();
@@ -108,7 +108,7 @@ impl Write for Counter {
 fn a_closed_pipe_is_told_as_such_by_every_format() {
     for format in Format::ALL {
         let mut sink = Closed;
-        let mut writer = writer(format, Options::default(), &mut sink);
+        let mut writer = Writer::new(format, Options::default(), &mut sink);
         let result = writer
             .header(&plain(&COLUMNS))
             .and_then(|()| (0..10_000).try_for_each(|_| writer.row(&CELLS)))
@@ -125,7 +125,7 @@ fn a_closed_pipe_is_told_as_such_by_every_format() {
 fn rows_are_handed_on_before_the_last_has_come() {
     for format in Format::ALL {
         let mut sink = Counter(0);
-        let mut writer = writer(format, Options::default(), &mut sink);
+        let mut writer = Writer::new(format, Options::default(), &mut sink);
         writer.header(&plain(&COLUMNS)).unwrap();
         for _ in 0..10_000 {
             writer.row(&CELLS).unwrap();

@@ -401,7 +401,7 @@ mod tests {
                     latest.as_ref().map_or((&None, &None), |(time, kind)| (time, kind)));
                 let life = find(&connection, &selector).unwrap();
                 let mut rows = Rows::default();
-                let state = timeline(
+                let (state, _) = timeline(
                     &connection, &life, Window::default(), now(), &["id"], &mut rows,
                 ).unwrap();
                 if known.is_listed || state.power == Power::Gone {

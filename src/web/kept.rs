@@ -4,7 +4,7 @@ use std::io;
 
 use crate::core::account::AccountName;
 use crate::core::time::Timestamp;
-use crate::output::{Heading, RowWriter, Value};
+use crate::output::{Cell, Heading, RowWriter, Value};
 
 /// The number of an account, and the id of one of its droplets.
 pub type DropletKey = (i64, i64);
@@ -17,14 +17,6 @@ const ACCOUNT: &str = "account";
 pub struct Kept {
     columns: Vec<String>,
     rows: Vec<Vec<Cell>>,
-}
-
-#[derive(Clone, Debug)]
-enum Cell {
-    Null,
-    Integer(i64),
-    Real(f64),
-    Text(String),
 }
 
 /// A row of an answer.
@@ -123,7 +115,7 @@ impl<'a> Row<'a> {
     #[must_use]
     pub fn text(self, column: &str) -> Option<&'a str> {
         match self.cell(column)? {
-            Cell::Text(text) => Some(text),
+            Cell::Text(text) | Cell::Json(text) => Some(text),
             _ => None,
         }
     }
@@ -167,13 +159,7 @@ impl RowWriter for Kept {
     }
 
     fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
-        let cells = values.iter().map(|value| match *value {
-            Value::Null => Cell::Null,
-            Value::Integer(number) => Cell::Integer(number),
-            Value::Real(number) => Cell::Real(number),
-            Value::Text(text) | Value::Json(text) => Cell::Text(text.to_owned()),
-        });
-        self.rows.push(cells.collect());
+        self.rows.push(values.iter().map(Cell::from).collect());
         Ok(())
     }
 

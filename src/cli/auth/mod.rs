@@ -18,7 +18,7 @@ use crate::cli::pager;
 use crate::cli::progress::Progress;
 use crate::cli::runtime::{runtime, side_by_side};
 use crate::cli::scope::{self, ScopeFlags};
-use crate::cli::{Context, attempt, document};
+use crate::cli::{Context, attempt};
 use page::{Answer, listed};
 
 /// Flags of `archiver auth`.
@@ -124,7 +124,7 @@ struct Named<'a> {
 fn print_json(context: &Context, checks: &[Result<Checked, Failure>]) -> Result<Status, Failure> {
     if !context.has_several() {
         let answers = checks.iter().flatten();
-        let mut printed = answers.map(|checked| document::print_json(context, &checked.answer));
+        let mut printed = answers.map(|checked| pager::print_json(context, &checked.answer));
         return printed.next().unwrap_or(Ok(Status::Done));
     }
     let named = context.accounts().iter().zip(checks);
@@ -134,7 +134,7 @@ fn print_json(context: &Context, checks: &[Result<Checked, Failure>]) -> Result<
         answer: checked.as_ref().ok().map(|it| &it.answer),
     });
     let accounts: Vec<_> = named.collect();
-    document::print_json(context, &BTreeMap::from([("accounts", accounts)]))
+    pager::print_json(context, &BTreeMap::from([("accounts", accounts)]))
 }
 
 /// A token that was checked.

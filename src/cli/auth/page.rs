@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use archiver::api::{RateLimit, TokenScope};
 use archiver::core::model::Account;
-use archiver::output::{self, Format, Heading, Options, Value, visible, wrapped};
+use archiver::output::{Format, Heading, Options, RowWriter, Value, Writer, visible, wrapped};
 use archiver::query::status::grouped;
 use archiver::sync::access::{Finding, Need, State};
 use serde::Serialize;
@@ -95,7 +95,7 @@ impl Answer {
             is_colored: terminal.colors_answers,
             ..Options::default()
         };
-        let mut table = output::writer(Format::Table, options, sink);
+        let mut table = Writer::new(Format::Table, options, sink);
         table.header(&["scope", "token", "sync", "for"].map(Heading::plain))?;
         for finding in &self.scopes {
             let has = match finding.state {

@@ -21,7 +21,7 @@ use archiver::web::{Overview, Row, Window};
 use super::Context;
 use super::exit::{Failure, Status, unless_closed};
 use super::filter::{self, FilterFlags};
-use super::outcome;
+use super::union;
 use archives::{Archive, Found};
 use fleet::ids;
 
@@ -146,7 +146,7 @@ impl<'a> Page<'a> {
             let filter = archive.known(&self.filter);
             filter::slips(&archive.connection, (&filter, self.now), found)
         });
-        Ok(outcome::shared(&slips.collect::<Result<Vec<_>, _>>()?))
+        Ok(union::shared(&slips.collect::<Result<Vec<_>, _>>()?))
     }
 
     fn overview(&self) -> Result<Overview, Failure> {

@@ -202,15 +202,15 @@ fn merged_order(chosen: &Chosen, report: &Report, texts: &BTreeMap<String, Strin
     let way = |is_down| if is_down { Way::Down } else { Way::Up };
     let columns = columns.into_iter();
     let columns = columns.map(|(column, is_down)| (column, way(is_down)));
-    let order = chosen.order.merged(columns.collect());
     let limit = limit.and_then(|name| {
         let text = searched::value(report, texts, &name)?;
         text.trim().parse().ok()
     });
-    Order {
-        limit: [order.limit, limit].into_iter().flatten().min(),
-        ..order
-    }
+    chosen.order.after(Order {
+        by: columns.collect(),
+        limit,
+        ..Order::default()
+    })
 }
 
 /// The names of the parameters that are droplets.

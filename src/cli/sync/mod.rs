@@ -14,9 +14,9 @@ use serde::Serialize;
 
 use super::Context;
 use super::attempt::{self, Verdict};
-use super::document;
 use super::exit::{Failure, Status, unless_closed};
 use super::monitoring::{self, Failing, MonitoringFlags};
+use super::pager;
 use super::runtime::{Hangup, Overdue, side_by_side, stop_signals};
 use super::scope::ScopeFlags;
 use super::terminal::Terminal;
@@ -217,7 +217,7 @@ fn print(
         }
         SummaryFormat::Json if context.has_several() => {
             let rows: Vec<_> = outcomes.iter().map(Outcome::row).collect();
-            return document::print_json_of_each(context, &rows);
+            return pager::print_json_of_each(context, &rows);
         }
         SummaryFormat::Json => {
             let answers = outcomes.iter().filter_map(|it| it.answer.as_ref());

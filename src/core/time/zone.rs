@@ -32,6 +32,12 @@ pub(super) enum Fold {
     Later,
 }
 
+impl Default for Zone {
+    fn default() -> Self {
+        Self::utc()
+    }
+}
+
 impl Zone {
     /// Coordinated universal time.
     #[must_use]

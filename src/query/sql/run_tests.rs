@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::super::fixture::archive;
 use super::*;
-use crate::output::{Format, Options, writer};
+use crate::output::{Format, Options, Writer};
 
 fn answered(sql: &str, parameters: &[&str], format: Format) -> Result<String, Error> {
     let mut connection = archive();
@@ -14,8 +14,8 @@ fn answered(sql: &str, parameters: &[&str], format: Format) -> Result<String, Er
         .map(|text| text.parse().unwrap())
         .collect();
     let mut sink = Vec::new();
-    let mut rows = writer(format, Options::default(), &mut sink);
-    let count = run(&mut connection, sql, &parameters, None, rows.as_mut())?;
+    let mut rows = Writer::new(format, Options::default(), &mut sink);
+    let count = run(&mut connection, sql, &parameters, None, &mut rows)?;
     rows.finish().unwrap();
     drop(rows);
     let text = String::from_utf8(sink).unwrap();
@@ -197,14 +197,8 @@ fn a_statement_without_end_is_stopped() {
     let sql =
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
     let mut sink = Vec::new();
-    let mut rows = writer(Format::Jsonl, Options::default(), &mut sink);
-    let outcome = run(
-        &mut archive(),
-        sql,
-        &[],
-        Some(Box::new(stop)),
-        rows.as_mut(),
-    );
+    let mut rows = Writer::new(Format::Jsonl, Options::default(), &mut sink);
+    let outcome = run(&mut archive(), sql, &[], Some(Box::new(stop)), &mut rows);
     assert!(matches!(outcome, Err(Error::Stopped)));
     assert_eq!(looks.load(Ordering::Relaxed), 6);
 }
@@ -267,9 +261,9 @@ fn a_table_of_no_account_suggests_those_of_the_accounts() {
         let mut connection = archive();
         connection.execute_batch(sql).unwrap();
         let mut sink = Vec::new();
-        let mut rows = writer(Format::Jsonl, Options::default(), &mut sink);
+        let mut rows = Writer::new(Format::Jsonl, Options::default(), &mut sink);
         let question = format!("SELECT * FROM {table}");
-        let error = run(&mut connection, &question, &[], None, rows.as_mut()).unwrap_err();
+        let error = run(&mut connection, &question, &[], None, &mut rows).unwrap_err();
         let found = error.hint().unwrap();
         assert!(found.starts_with(hint), "{table}: {found}");
     }

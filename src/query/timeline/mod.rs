@@ -33,7 +33,7 @@ pub struct Window {
 }
 
 /// Writes a row for each action of a droplet, oldest first: actions on the droplet, and those in its own listing.
-/// Returns the state of the droplet after the last action that is not in the future.
+/// Returns the state of the droplet after the last action that is not in the future, and the number of rows.
 ///
 /// The columns are some of [`COLUMNS`], in their order.
 ///
@@ -49,7 +49,7 @@ pub fn timeline(
     now: Timestamp,
     columns: &[&str],
     writer: &mut dyn RowWriter,
-) -> Result<State, Error> {
+) -> Result<(State, u64), Error> {
     let headings: Vec<_> = columns.iter().map(|column| heading(column)).collect();
     writer.header(&headings).map_err(Error::Write)?;
     let events = events(connection, droplet.id)?;
@@ -59,7 +59,7 @@ pub fn timeline(
         let until = window.until;
         until.is_none_or(|until| event.begun_at().is_some_and(|begun| begun < until))
     };
-    let mut current = State::default();
+    let (mut current, mut rows) = (State::default(), 0);
     for event in events.iter().filter(is_before_end) {
         let moment = life.live(event);
         if moment.state.since.is_none_or(|since| since <= now) {
@@ -68,12 +68,13 @@ pub fn timeline(
         if window.since.is_none() || event.begun_at() >= window.since {
             let values = moment.values(columns);
             writer.row(&values).map_err(Error::Write)?;
+            rows += 1;
         }
     }
     let found_gone = droplet.gone_at.filter(|gone_at| {
         current.power != Power::Gone && window.until.is_none_or(|until| *gone_at < until)
     });
-    Ok(found_gone.map_or(current, State::gone))
+    Ok((found_gone.map_or(current, State::gone), rows))
 }
 
 /// An action and its effect on the droplet.

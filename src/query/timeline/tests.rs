@@ -34,7 +34,7 @@ fn told(connection: &Connection, window: Window, columns: &[&str]) -> (Vec<Strin
     let mut rows = Rows::default();
     let droplet = find(connection, &"1".parse().unwrap()).unwrap();
     let now = "2020-07-20T20:00:00Z".parse().unwrap();
-    let state = timeline(connection, &droplet, window, now, columns, &mut rows).unwrap();
+    let (state, _) = timeline(connection, &droplet, window, now, columns, &mut rows).unwrap();
     (rows.rows.iter().map(|row| row.join("|")).collect(), state)
 }
 

@@ -133,6 +133,9 @@ fn one_order_and_one_limit_hold_for_all_accounts() {
         &["-actions", "hour_at", "account"],
     );
     assert_eq!(rows(&sandbox, &busiest), all[..5]);
+    // A sort changes the order of these five, and no other row is among them.
+    let latest = rows(&sandbox, &[&busiest[..], &["--sort", "hour_at"]].concat());
+    assert_eq!(latest, sorted(all[..5].to_vec(), &["-hour_at"]));
 }
 
 #[test]

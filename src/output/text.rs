@@ -1,4 +1,4 @@
-//! Text that is safe on a terminal, and its width.
+//! Text for people: safe on a terminal and fitted to its width; and numbers with groups of digits.
 //!
 //! Every user of the account can choose the name of a droplet. Characters that a terminal would act on, or that would
 //! change the reading order, are shown as escapes.
@@ -12,8 +12,7 @@ use crate::core::control_characters::is_hidden;
 /// The replacement for the part of a text that does not fit.
 const ELLIPSIS: &str = "…";
 
-/// The text with visible escapes for everything that a terminal would act on: `
-/// `, `\x1b`, `\u{202e}`.
+/// The text with visible escapes for everything that a terminal would act on: `\n`, `\x1b`, `\u{202e}`.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
     let is_plain = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
@@ -23,16 +22,12 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     let mut escaped = String::with_capacity(text.len() + 8);
     for character in text.chars() {
         match character {
-            '\n' => escaped.push_str("\\n"),
-            '\r' => escaped.push_str("\\r"),
-            '\t' => escaped.push_str("\\t"),
+            '\n' | '\r' | '\t' => escaped.extend(character.escape_default()),
             hidden if is_hidden(hidden) => {
-                let number = u32::from(hidden);
-                let text = match number {
-                    ..=0xff => format!("\\x{number:02x}"),
-                    _ => format!("\\u{{{number:x}}}"),
-                };
-                escaped.push_str(&text);
+                escaped.push_str(&match u32::from(hidden) {
+                    number @ ..=0xff => format!("\\x{number:02x}"),
+                    number => format!("\\u{{{number:x}}}"),
+                });
             }
             shown => escaped.push(shown),
         }
@@ -106,9 +101,43 @@ pub fn wrapped(text: &str, limit: Option<usize>, indent: usize) -> String {
     lines
 }
 
+/// `52,292`
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `-52,292`
+pub(super) fn grouped_integer(number: i64) -> String {
+    let sign = if number < 0 { "-" } else { "" };
+    format!("{sign}{}", grouped(number.unsigned_abs()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (52_292, "52,292"),
+            (1_234_567, "1,234,567"),
+            (-1_000, "-1,000"),
+        ] {
+            assert_eq!(grouped_integer(number), text);
+        }
+    }
 
     #[test]
     fn a_long_line_is_broken_between_words_and_no_word_is_cut() {
