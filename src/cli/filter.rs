@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use super::Context;
 use super::answer::AnswerFlags;
 use super::exit::{Failure, Status};
-use super::meant::{flag_of, quoted};
+use super::grammar::{flag_of, quoted};
 use super::scope;
 
 /// Selects actions.

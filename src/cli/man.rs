@@ -78,7 +78,12 @@ fn add(command: Command, above: Option<&str>, pages: &mut Vec<(String, Vec<u8>)>
 }
 
 fn page(command: Command, name: &str, above: Option<&str>, text: &mut Vec<u8>) -> io::Result<()> {
-    let sections = Sections::of(&command);
+    let mut description = Roff::new();
+    for paragraph in paragraphs(command.get_before_help()) {
+        description.control("PP", []);
+        add_paragraph(&mut description, &paragraph, WIDEST);
+    }
+    let others = others(&paragraphs(command.get_after_help()), above);
     let has_commands = command.has_subcommands();
     let has_flags = command.get_arguments().any(|it| !it.is_hide_set());
     // `render_title` leaves out an empty date, and takes what follows for it.
@@ -96,86 +101,58 @@ fn page(command: Command, name: &str, above: Option<&str>, text: &mut Vec<u8>) -
     man.render_name_section(text)?;
     man.render_synopsis_section(text)?;
     man.render_description_section(text)?;
-    for paragraph in &sections.description {
-        paragraph.to_writer(text)?;
-    }
+    description.to_writer(text)?;
     if has_flags {
         man.render_options_section(text)?;
     }
     if has_commands {
         man.render_subcommands_section(text)?;
     }
-    sections.others(above).to_writer(text)
+    others.to_writer(text)
 }
 
-/// What the help says beside the flags, in paragraphs.
-#[derive(Default)]
-struct Sections {
-    description: Vec<Roff>,
-    examples: Vec<Roff>,
-    notes: Vec<Roff>,
-    status: Vec<Roff>,
-}
-
-impl Sections {
-    fn of(command: &Command) -> Self {
-        let mut sections = Self {
-            // clap's part of the description comes first.
-            description: vec![Roff::new()],
-            ..Self::default()
-        };
-        for paragraph in paragraphs(command.get_before_help()) {
-            add_paragraph(&mut sections.description, &paragraph, WIDEST);
-        }
-        for paragraph in paragraphs(command.get_after_help()) {
-            if let Some(examples) = paragraph.strip_prefix("Examples:\n") {
-                add_paragraph(&mut sections.examples, examples, None);
-            } else if let Some(status) = paragraph.strip_prefix("Exit status:") {
-                add_paragraph(&mut sections.status, status.trim(), WIDEST);
-            } else {
-                add_paragraph(&mut sections.notes, &paragraph, WIDEST);
-            }
-        }
-        sections
-    }
-
-    /// The sections after the flags.
-    fn others(self, above: Option<&str>) -> Roff {
-        let mut page = Roff::new();
-        for (title, paragraphs) in [("NOTES", self.notes), ("EXAMPLES", self.examples)] {
-            if !paragraphs.is_empty() {
-                page.control("SH", [title]);
-                page.extend(paragraphs);
-            }
-        }
-        page.control("SH", ["EXIT STATUS"]);
-        // The paragraph of the program lists all of them.
-        if above.is_some() {
-            page.extend(self.status);
-        }
-        for (status, meaning) in MEANINGS {
-            add_entry(&mut page, &status.code().to_string(), meaning);
-        }
-        for (title, entries) in [("FILES", FILES), ("ENVIRONMENT", ENVIRONMENT)] {
+/// The sections after the flags. The first ones are paragraphs of the help.
+fn others(help: &[String], above: Option<&str>) -> Roff {
+    const LEADS: [&str; 2] = ["Examples:\n", "Exit status: "];
+    let led_by = |lead| help.iter().filter_map(move |it| it.strip_prefix(lead));
+    let [examples, statuses] = LEADS.map(|lead| led_by(lead).collect::<Vec<_>>());
+    let is_led = |text: &&str| LEADS.iter().any(|lead| text.starts_with(lead));
+    let notes = help.iter().map(String::as_str).filter(|it| !is_led(it));
+    let notes: Vec<_> = notes.collect();
+    let mut page = Roff::new();
+    for (title, paragraphs, widest) in [("NOTES", notes, WIDEST), ("EXAMPLES", examples, None)] {
+        if !paragraphs.is_empty() {
             page.control("SH", [title]);
-            let entries = entries.lines().filter_map(|line| line.split_once("  "));
-            for (name, meaning) in entries {
-                add_entry(&mut page, name, meaning.trim_start());
-            }
+            add_paragraphs(&mut page, &paragraphs, widest);
         }
-        if let Some(above) = above {
-            page.control("SH", ["SEE ALSO"]);
-            let program = env!("CARGO_PKG_NAME");
-            if above != program {
-                page.text([bold(above), roman("(1),")]);
-            }
-            page.text([
-                bold(program),
-                roman("(1), which has the flags of every command"),
-            ]);
-        }
-        page
     }
+    page.control("SH", ["EXIT STATUS"]);
+    // The paragraph of the program lists all of them, as the page does.
+    if above.is_some() {
+        add_paragraphs(&mut page, &statuses, WIDEST);
+    }
+    for (status, meaning) in MEANINGS {
+        add_entry(&mut page, &status.code().to_string(), meaning);
+    }
+    for (title, entries) in [("FILES", FILES), ("ENVIRONMENT", ENVIRONMENT)] {
+        page.control("SH", [title]);
+        let entries = entries.lines().filter_map(|line| line.split_once("  "));
+        for (name, meaning) in entries {
+            add_entry(&mut page, name, meaning.trim_start());
+        }
+    }
+    if let Some(above) = above {
+        page.control("SH", ["SEE ALSO"]);
+        let program = env!("CARGO_PKG_NAME");
+        if above != program {
+            page.text([bold(above), roman("(1),")]);
+        }
+        page.text([
+            bold(program),
+            roman("(1), which has the flags of every command"),
+        ]);
+    }
+    page
 }
 
 fn paragraphs(text: Option<&StyledStr>) -> Vec<String> {
@@ -187,32 +164,36 @@ fn paragraphs(text: Option<&StyledStr>) -> Vec<String> {
 /// The columns that a page of 80 has for a line that keeps its end.
 const WIDEST: Option<usize> = Some(69);
 
+fn add_paragraphs(page: &mut Roff, paragraphs: &[&str], widest: Option<usize>) {
+    for (position, paragraph) in paragraphs.iter().enumerate() {
+        if position > 0 {
+            page.control("PP", []);
+        }
+        add_paragraph(page, paragraph, widest);
+    }
+}
+
 /// Adds a paragraph. Lines that begin with blanks keep their ends. Those of a table that are longer than `widest` are
 /// broken, and go on below their last column.
-fn add_paragraph(paragraphs: &mut Vec<Roff>, text: &str, widest: Option<usize>) {
-    let mut paragraph = Roff::new();
-    if !paragraphs.is_empty() {
-        paragraph.control("PP", []);
-    }
+fn add_paragraph(page: &mut Roff, text: &str, widest: Option<usize>) {
     let mut is_kept = false;
     for line in text.lines() {
         let (was_kept, kept) = (is_kept, line.strip_prefix("  "));
         is_kept = kept.is_some();
         match (was_kept, is_kept) {
-            (false, true) => paragraph.control("RS", ["4"]).control("nf", []),
-            (true, false) => paragraph.control("fi", []).control("RE", []),
-            _ => &mut paragraph,
+            (false, true) => page.control("RS", ["4"]).control("nf", []),
+            (true, false) => page.control("fi", []).control("RE", []),
+            _ => &mut *page,
         };
         let column = kept.and_then(|kept| Some(kept.rfind("  ")? + 2));
         let broken = kept.map(|kept| wrapped(kept, widest, column.unwrap_or(0)));
         for line in broken.as_deref().unwrap_or(line).lines() {
-            paragraph.text([roman(line)]);
+            page.text([roman(line)]);
         }
     }
     if is_kept {
-        paragraph.control("fi", []).control("RE", []);
+        page.control("fi", []).control("RE", []);
     }
-    paragraphs.push(paragraph);
 }
 
 fn add_entry(page: &mut Roff, name: &str, meaning: &str) {

@@ -17,9 +17,8 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, Command};
 
 use super::exit::Failure;
-use super::grammar::{commands, find, flags, takes_value};
+use super::grammar::{commands, find, flags, flags_of, quoted, synonym, takes_value};
 use super::help;
-use super::meant::{flags_of, quoted, synonym};
 
 /// Joins a flag and a value that begins with a minus sign and a digit: `--since -3d` becomes `--since=-3d`. No flag
 /// begins with a digit. Joins `--sort -size` too, which other programs take for the opposite order.
@@ -27,13 +26,12 @@ pub(super) fn joined(root: &Command, arguments: Vec<OsString>) -> Vec<OsString> 
     let words = words(&arguments);
     let mut joined: Vec<OsString> = Vec::with_capacity(arguments.len());
     for (position, argument) in arguments.into_iter().enumerate() {
-        let is_value = is_signed_value(root, &words[..=position]);
-        match joined.last_mut().filter(|_| is_value) {
-            Some(flag) => {
+        match joined.last_mut() {
+            Some(flag) if is_signed_value(root, &words[..=position]) => {
                 flag.push("=");
                 flag.push(argument);
             }
-            None => joined.push(argument),
+            _ => joined.push(argument),
         }
     }
     joined
@@ -44,12 +42,10 @@ fn is_signed_value(root: &Command, words: &[String]) -> bool {
     let [before @ .., flag, word] = words else {
         return false;
     };
-    if flag == "--" || before.iter().any(|word| word == "--") {
-        return false;
-    }
     let path = commands(root, before);
     let is_order = flag == "--sort" && is_short(word) && find(&path, word).is_none();
-    (is_negative(word) || is_order) && takes_value(&path, flag)
+    let is_behind_flags = before.iter().any(|word| word == "--");
+    (is_negative(word) || is_order) && takes_value(&path, flag) && !is_behind_flags
 }
 
 fn words(arguments: &[OsString]) -> Vec<String> {
@@ -93,7 +89,8 @@ pub(super) fn failure(
         error,
         words: &words,
         path: &path,
-        command: names.join(" "),
+        command: path.last().copied().unwrap_or(root),
+        written: names.join(" "),
         library,
         now,
     };
@@ -110,8 +107,10 @@ struct Mistake<'a> {
     error: &'a clap::Error,
     words: &'a [String],
     path: &'a [&'a Command],
+    /// The last command of the path.
+    command: &'a Command,
     /// `archiver query`
-    command: String,
+    written: String,
     library: &'a Library,
     now: Timestamp,
 }
@@ -125,7 +124,7 @@ impl Mistake<'_> {
     fn failure(&self) -> Failure {
         let flag = name(&self.part(ContextKind::InvalidArg));
         let value = self.part(ContextKind::InvalidValue);
-        let command = &self.command;
+        let command = &self.written;
         match self.error.kind() {
             ErrorKind::UnknownArgument => self.unknown_argument(),
             ErrorKind::InvalidSubcommand => self.unknown_command(),
@@ -168,7 +167,7 @@ impl Mistake<'_> {
     }
 
     fn with_help(&self, message: impl Into<String>) -> Failure {
-        let hint = format!("`{} --help` shows what it takes", self.command);
+        let hint = format!("`{} --help` shows what it takes", self.written);
         Failure::usage(message).with_hint(hint)
     }
 
@@ -177,17 +176,14 @@ impl Mistake<'_> {
     }
 
     fn unknown_argument(&self) -> Failure {
-        let command = &self.command;
         let word = self.part(ContextKind::InvalidArg);
-        if is_negative(&word) {
+        if is_negative(&word) || !word.starts_with('-') {
             // clap names only the first letter of `-3d`.
-            let mut whole = self.words.iter().filter(|it| it.starts_with(&word));
-            return self.stray(whole.next().unwrap_or(&word));
+            let mut words = self.words.iter().filter(|_| is_negative(&word));
+            let whole = words.find(|it| it.starts_with(&word));
+            return self.stray(whole.unwrap_or(&word));
         }
-        if !word.starts_with('-') {
-            return self.stray(&word);
-        }
-        let message = format!("`{command}` has no flag `{word}`");
+        let message = format!("`{}` has no flag `{word}`", self.written);
         self.with_meant(message, "", &self.near_flags(&word))
     }
 
@@ -203,10 +199,9 @@ impl Mistake<'_> {
         if let Some(flag) = synonym(word, |flag| self.has(flag)) {
             return vec![self.with_value(word, flag)];
         }
-        let own = self.path.last().into_iter().copied();
-        let own = own.flat_map(Command::get_arguments);
-        let own = own.filter(|flag| !flag.is_hide_set());
         if name.chars().count() == 1 {
+            let own = self.command.get_arguments();
+            let own = own.filter(|flag| !flag.is_hide_set());
             let own = own.filter_map(Arg::get_long);
             let own = own.filter(|flag| flag.starts_with(name));
             return own.take(2).map(|flag| format!("--{flag}")).collect();
@@ -244,9 +239,8 @@ impl Mistake<'_> {
 
     /// The flag after the command that has it: `archiver query --type`, `archiver report NAME --sort`.
     fn below(&self, name: &str) -> Option<String> {
-        let above = self.path.last()?;
-        let query = above.find_subcommand("query").into_iter();
-        let mut commands = query.chain(above.get_subcommands());
+        let query = self.command.find_subcommand("query").into_iter();
+        let mut commands = query.chain(self.command.get_subcommands());
         let command = commands.find(|command| {
             let mut flags = command.get_arguments();
             flags.any(|flag| flag.get_long() == Some(name))
@@ -256,17 +250,17 @@ impl Mistake<'_> {
         } else {
             command.get_name()
         };
-        Some(format!("{} {command} --{name}", self.command))
+        Some(format!("{} {command} --{name}", self.written))
     }
 
     fn is_report(&self) -> bool {
-        self.command == "archiver report"
+        self.written == "archiver report"
     }
 
     fn invalid_value(&self, flag: &str, value: &str) -> Failure {
         let failure = Failure::usage(format!("{flag}: {}", reason(self.error, value)));
         let is_name = value.starts_with(char::is_alphabetic);
-        if self.command == "archiver show" && flag == "ID" && is_name {
+        if self.written == "archiver show" && flag == "ID" && is_name {
             let meant = format!("`archiver timeline {}`", quoted(value));
             return failure.with_hint(format!("did you mean {meant}?"));
         }
@@ -280,7 +274,7 @@ impl Mistake<'_> {
 
     /// The failure for a word without a flag.
     fn stray(&self, word: &str) -> Failure {
-        let message = format!("`{}` takes no argument `{word}`", self.command);
+        let message = format!("`{}` takes no argument `{word}`", self.written);
         let next = self.words.iter().skip_while(|it| *it != word).nth(1);
         let meant = flags_of(word, next, &|long| self.has(long), self.now);
         self.with_meant(message, "", &meant)
@@ -295,15 +289,13 @@ impl Mistake<'_> {
         if near.is_empty() && is_report {
             return Failure::usage(message).with_hint("`archiver report` lists the reports");
         }
-        self.with_meant(message, &format!("{} ", self.command), &near)
+        self.with_meant(message, &format!("{} ", self.written), &near)
     }
 
     /// The words that were probably meant by an unknown command: a flag, the command under its name here, a report, a
     /// question about the word, or a similar name.
     fn near_commands(&self, word: &str) -> Vec<String> {
-        let Some(command) = self.path.last() else {
-            return Vec::new();
-        };
+        let command = self.command;
         if self.has(word) {
             return vec![format!("--{word}")];
         }

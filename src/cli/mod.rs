@@ -1,13 +1,13 @@
 //! The command line: flags in, library calls, text and an exit status out.
 //!
 //! Everything that prints is in this folder. The library does the work and reports events. Answers go to stdout,
-//! everything else to stderr. Each command has one file. `filter` has the filter flags, `grammar` finds the flags of
-//! unfinished command lines, `answer` prints rows, `outlet` keeps them for a slow reader, `basis` tells what they are
-//! based on, `context` has the accounts and their archives, `order` sorts the rows of a report and merges those of
-//! several accounts, `searched` words what an empty answer was about, `pager` prints documents and shows answers that
-//! are longer than the screen, `decided` reads a setting from a flag or the configuration, `summary` words the result of a sync,
+//! everything else to stderr. Each command has one file. `filter` has the filter flags, `grammar` knows the words of
+//! command lines, `answer` prints rows, `outlet` keeps them for a slow reader, `basis` tells what they are based on,
+//! `context` has the accounts and their archives, `order` sorts the rows of a report and merges those of several
+//! accounts, `searched` words what an empty answer was about, `pager` prints documents and shows answers that are longer
+//! than the screen, `decided` reads a setting from a flag or the configuration, `summary` words the result of a sync,
 //! `status_lines` the facts of `status`, `exit` maps errors to statuses and hints, `help` lays out help, `mistake`
-//! explains arguments that are wrong, `meant` knows what they were meant for, `runtime` has threads and signals,
+//! explains arguments that are wrong, `runtime` has threads and signals,
 //! `progress` draws the bar, `terminal` knows the streams, `url` finds the command that a URL stands for, `written` is
 //! a command as the user wrote it. `union` asks the archive of each account, and has what follows from all answers.
 
@@ -31,7 +31,6 @@ mod help;
 mod import;
 mod last;
 mod man;
-mod meant;
 mod mistake;
 mod monitoring;
 mod order;

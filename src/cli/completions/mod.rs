@@ -4,7 +4,6 @@
 //! of the command line, and the values from the archive. Nothing is printed but candidates: a shell that waits for them
 //! has no use for an error. No token is read.
 
-mod line;
 mod values;
 
 use std::ffi::OsString;
@@ -17,9 +16,8 @@ use archiver::query::known::Known;
 use clap::{Command, CommandFactory};
 
 use super::exit::{Failure, Status, unless_closed};
-use super::grammar::{commands, find, flags, takes_value};
+use super::grammar::{commands, find, flags, quoted, takes_value};
 use super::help::HELP_OF_A_COMMAND;
-use super::meant::quoted;
 use super::report;
 use values::{FILES, Place, of};
 
@@ -74,7 +72,7 @@ impl Shell {
         let texts = words.iter().map(|word| word.to_string_lossy().into_owned());
         let texts: Vec<String> = texts.collect();
         let (words, replaced) = match (self, texts.as_slice()) {
-            (Self::Bash, [replaced, line]) => (line::words(line), replaced.as_str()),
+            (Self::Bash, [replaced, line]) => (words_of(line), replaced.as_str()),
             _ => (texts, ""),
         };
         let Some((word, before)) = words.split_last() else {
@@ -140,7 +138,6 @@ fn candidates(before: &[String], word: &str, environment: &Environment) -> Vec<K
     let place = Place {
         path: &path,
         before,
-        arguments: &arguments,
         environment,
         library: &library,
     };
@@ -174,4 +171,61 @@ fn below(path: &[&Command]) -> Vec<Known> {
     let below = below.map(|it| of(it.get_name(), it.get_about()));
     let help = (path.len() == 1).then(|| of("help", Some(&HELP_OF_A_COMMAND)));
     below.chain(help).collect()
+}
+
+/// The words of the last command of a line that a shell is still reading. The last word may be unfinished, and its
+/// quotation open; it is empty after a blank.
+fn words_of(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quotation = None;
+    let mut characters = line.chars();
+    while let Some(character) = characters.next() {
+        match (quotation, character) {
+            (Some(mark), _) if mark == character => quotation = None,
+            (None, '\'' | '"') => quotation = Some(character),
+            (None | Some('"'), '\\') => push(&mut words, characters.next()),
+            (None, ' ' | '\t' | '\n') => {
+                if words.last().is_some_and(|word| !word.is_empty()) {
+                    words.push(String::new());
+                }
+            }
+            (None, ';' | '|' | '&' | '(') => words = vec![String::new()],
+            _ => push(&mut words, Some(character)),
+        }
+    }
+    // Variables that are set for this command alone.
+    let is_setting = |word: &&String| word.contains('=');
+    let settings = words.iter().take_while(is_setting).count();
+    words.split_off(settings)
+}
+
+fn push(words: &mut [String], character: Option<char>) {
+    if let Some(word) = words.last_mut() {
+        word.extend(character);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_the_words_that_the_shell_will_see() {
+        for (line, expected) in [
+            ("archiver query --ty", &["archiver", "query", "--ty"][..]),
+            ("archiver  query ", &["archiver", "query", ""]),
+            (
+                "archiver query --type '!po",
+                &["archiver", "query", "--type", "!po"],
+            ),
+            (
+                "archiver show \"a b\"c\\ d",
+                &["archiver", "show", "a bc d"],
+            ),
+            ("ls; X=1 Y= archiver sy", &["archiver", "sy"]),
+            ("", &[""]),
+        ] {
+            assert_eq!(words_of(line), expected, "{line}");
+        }
+    }
 }

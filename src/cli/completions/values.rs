@@ -2,7 +2,6 @@
 
 use std::any::TypeId;
 use std::collections::HashSet;
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -35,8 +34,6 @@ pub(super) fn of(value: impl Into<String>, about: Option<&impl ToString>) -> Kno
 pub(super) struct Place<'a> {
     pub(super) path: &'a [&'a Command],
     pub(super) before: &'a [String],
-    /// The same words.
-    pub(super) arguments: &'a [OsString],
     pub(super) environment: &'a Environment,
     pub(super) library: &'a Library,
 }
@@ -197,21 +194,20 @@ impl Place<'_> {
 
     fn paths(&self) -> Result<Vec<PathBuf>, config::Error> {
         let config = self.config()?;
-        let db = path_of(self.arguments, "--db");
-        let names = path_of(self.arguments, "--account");
+        let db = path_of(self.before, "--db");
+        let names = path_of(self.before, "--account");
         let names: Vec<_> = names.iter().map(|it| it.display().to_string()).collect();
         let has_archive = db.is_some() || self.environment.path("ARCHIVER_DB").is_some();
         let accounts = config.select(&names, has_archive)?;
-        if accounts.is_empty() {
-            return Ok(vec![config.database(db.as_deref())?.value]);
-        }
         let path = |config: &Config| Ok(config.database(db.as_deref())?.value);
-        let accounts = accounts.iter();
-        accounts.map(|account| path(&account.config)).collect()
+        match accounts.as_slice() {
+            [] => Ok(vec![path(&config)?]),
+            accounts => accounts.iter().map(|it| path(&it.config)).collect(),
+        }
     }
 
     fn config(&self) -> Result<Config, config::Error> {
-        let flag = path_of(self.arguments, "--config");
+        let flag = path_of(self.before, "--config");
         Config::load(flag.as_deref(), self.environment.clone())
     }
 }

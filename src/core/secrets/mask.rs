@@ -8,11 +8,10 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use secrecy::zeroize::Zeroizing;
 use serde::de::IgnoredAny;
-
-use super::spelling::{GRAM, Grams};
-use super::spelling::{SPELLINGS, in_base64, in_hexadecimal, unescaped};
 
 /// Replaces a word with the token or a part of it.
 const PLACEHOLDER: &str = "[token]";
@@ -25,12 +24,35 @@ const ESCAPES: [u8; 3] = [b'\\', b'%', b'\\'];
 /// `-9223372036854775808`
 const LONGEST_INTEGER: usize = 20;
 
+/// The number of bytes that are compared at once.
+const GRAM: usize = 8;
+
 /// Removes a token from texts.
 pub struct Mask {
+    spellings: Vec<Spelling>,
+    /// All sequences of eight bytes in the spellings, in lower case and in order.
+    grams: Zeroizing<Vec<[u8; GRAM]>>,
+    /// The distance of the places to look at: no part lies between two of them.
+    stride: usize,
+}
+
+/// A token in one spelling.
+struct Spelling {
     token: Zeroizing<Vec<u8>>,
-    /// The number of its characters in a row that make a part.
+    /// The number of characters in a row that make a part.
     part: usize,
-    grams: Grams,
+    /// The number of characters for a byte, where it is whole.
+    step: usize,
+}
+
+impl Spelling {
+    fn new(token: Zeroizing<Vec<u8>>, longest_part: usize, step: usize) -> Self {
+        Self {
+            part: token.len().clamp(1, longest_part),
+            token,
+            step,
+        }
+    }
 }
 
 impl Mask {
@@ -39,17 +61,28 @@ impl Mask {
     pub fn new(token: &str) -> Self {
         let token = if token.len() < SHORTEST { "" } else { token };
         let token = Zeroizing::new(token.as_bytes().to_vec());
-        let backwards = token.iter().rev().copied();
-        let mut spelt = vec![
-            token.clone(),
-            Zeroizing::new(backwards.collect()),
-            in_hexadecimal(&token),
+        let backwards = Zeroizing::new(token.iter().rev().copied().collect());
+        let mut spellings = vec![
+            Spelling::new(backwards, PART, 1),
+            Spelling::new(in_hexadecimal(&token), PART * 2, 2),
         ];
-        spelt.extend(in_base64(&token));
+        // The digits that a part determines alone, at any offset.
+        let base64 = in_base64(&token).map(|digits| Spelling::new(digits, PART * 8 / 6, 1));
+        spellings.extend(base64);
+        // In no spelling is a part shorter than in plain characters.
+        let shortest_part = token.len().clamp(SHORTEST, PART);
+        spellings.push(Spelling::new(token, PART, 1));
+        let bytes = spellings.iter().map(|it| it.token.len()).sum();
+        let mut grams = Zeroizing::new(Vec::with_capacity(bytes));
+        for spelling in &spellings {
+            let windows = spelling.token.windows(GRAM);
+            grams.extend(windows.filter_map(gram));
+        }
+        grams.sort_unstable();
         Self {
-            part: token.len().clamp(SHORTEST, PART),
-            grams: Grams::of(&spelt),
-            token,
+            stride: shortest_part + 1 - GRAM,
+            grams,
+            spellings,
         }
     }
 
@@ -119,27 +152,31 @@ impl Mask {
 
     /// True when a text may contain a part. Never false when it does, and rarely true when it does not.
     fn may_be_in(&self, text: &[u8], escapes: &[u8]) -> bool {
-        // In no spelling is a part shorter than in plain characters.
-        self.grams.are_in(text, self.part + 1 - GRAM)
+        let mut places = (0..text.len()).step_by(self.stride);
+        places.any(|place| self.begins_with_gram(&text[place..]))
             || next_plain(text, escapes).is_some_and(|(it, others)| self.may_be_in(&it, others))
+    }
+
+    fn begins_with_gram(&self, text: &[u8]) -> bool {
+        gram(text).is_some_and(|gram| self.grams.binary_search(&gram).is_ok())
     }
 
     /// True when a text contains a part.
     fn is_in(&self, text: &[u8], escapes: &[u8]) -> bool {
-        let has_part = |text: &[u8]| text.windows(self.part).any(|it| self.is_part(it));
-        let mut spelt = SPELLINGS.iter().flat_map(|it| it.read(text, self.part));
-        has_part(text)
-            || spelt.any(|bytes| has_part(&bytes))
+        (0..text.len()).any(|start| self.begins(&text[start..]))
             || next_plain(text, escapes).is_some_and(|(it, others)| self.is_in(&it, others))
     }
 
-    fn is_part(&self, text: &[u8]) -> bool {
-        let is_same = |one: (&u8, &u8)| one.0.eq_ignore_ascii_case(one.1);
-        let mut parts = self.token.windows(self.part);
-        text.first_chunk().is_some_and(|gram| self.grams.has(gram))
-            && parts.any(|part| {
-                text.iter().zip(part).all(is_same)
-                    || text.iter().zip(part.iter().rev()).all(is_same)
+    /// True when a text begins with a part.
+    fn begins(&self, text: &[u8]) -> bool {
+        let begins = |part: &[u8]| {
+            let beginning = text.get(..part.len());
+            beginning.is_some_and(|it| it.eq_ignore_ascii_case(part))
+        };
+        self.begins_with_gram(text)
+            && self.spellings.iter().any(|it| {
+                let mut parts = it.token.windows(it.part).step_by(it.step);
+                parts.any(begins)
             })
     }
 }
@@ -159,6 +196,64 @@ fn length_of_text(text: &str) -> usize {
         is_end
     });
     end.unwrap_or(text.len())
+}
+
+/// The first eight bytes of a text, in lower case.
+fn gram(text: &[u8]) -> Option<[u8; GRAM]> {
+    let bytes = text.first_chunk::<GRAM>()?;
+    Some(bytes.map(|byte| byte.to_ascii_lowercase()))
+}
+
+/// Bytes in lower-case hexadecimal digits.
+fn in_hexadecimal(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut text = Zeroizing::new(Vec::with_capacity(bytes.len() * 2));
+    for byte in bytes {
+        text.extend([byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]));
+    }
+    text
+}
+
+/// The base64 digits that `bytes` alone determine, in both alphabets, when 0, 1 or 2 other bytes precede them.
+fn in_base64(bytes: &[u8]) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
+    (0..3).flat_map(move |before| {
+        let all = Zeroizing::new([&[0; 2][..before], bytes].concat());
+        [STANDARD_NO_PAD, URL_SAFE_NO_PAD].map(|alphabet| {
+            let digits = Zeroizing::new(alphabet.encode(&*all));
+            let sure = (before * 8).div_ceil(6)..all.len() * 8 / 6;
+            Zeroizing::new(digits.as_bytes().get(sure).unwrap_or_default().to_vec())
+        })
+    })
+}
+
+/// A text without the escapes that begin with `lead`: `\u0064`, `\/`, `\"` and `\\`, or `%64`. Only escapes of
+/// characters that occur in tokens are undone.
+fn unescaped(text: &[u8], lead: u8) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.first() {
+        let escape = (*first == lead).then(|| undone(rest)).flatten();
+        let (byte, length) = escape.unwrap_or((*first, 1));
+        plain.push(byte);
+        rest = &rest[length..];
+    }
+    plain
+}
+
+/// The character of the escape at the start of the text, and the length of the escape.
+fn undone(text: &[u8]) -> Option<(u8, usize)> {
+    let code = |high: u8, low: u8| Some(hexadecimal(high)? << 4 | hexadecimal(low)?);
+    let (code, length) = match text {
+        [b'\\', b'u', b'0', b'0', high, low, ..] => (code(*high, *low)?, 6),
+        [b'\\', escaped @ (b'/' | b'"' | b'\\'), ..] => (*escaped, 2),
+        [b'%', high, low, ..] => (code(*high, *low)?, 3),
+        _ => return None,
+    };
+    code.is_ascii_graphic().then_some((code, length))
+}
+
+fn hexadecimal(digit: u8) -> Option<u8> {
+    let value = char::from(digit).to_digit(16)?;
+    u8::try_from(value).ok()
 }
 
 #[cfg(test)]

@@ -134,6 +134,61 @@ fn a_token_that_is_shorter_than_a_part_is_taken_out_whole_and_in_no_part() {
     }
 }
 
+#[test]
+fn base64_and_hexadecimal_digits_are_written_as_everybody_does() {
+    let base64 = |bytes: &[u8]| {
+        let spelt = in_base64(bytes).map(|it| String::from_utf8(it.to_vec()).unwrap());
+        spelt.collect::<Vec<_>>()
+    };
+    assert_eq!(base64(b"Man Ma")[0], "TWFuIE1h");
+    // `TWFuIE1h` again, without the digits that need `M` or `Ma` too.
+    assert_eq!(base64(b"an Ma")[2], "FuIE1h");
+    assert_eq!(base64(b"n Ma")[4], "uIE1h");
+    assert_eq!(base64(b"Man M")[0], "TWFuIE");
+    assert_eq!(base64(b"\xfb\xff\xbf")[1], "-_-_");
+    assert_eq!(**in_hexadecimal(b"\x00do\xff"), *b"00646fff");
+    for bytes in [&b""[..], b"M"] {
+        assert_eq!(base64(bytes).len(), 6);
+    }
+}
+
+#[test]
+fn escapes_are_undone() {
+    for (lead, text, expected) in [
+        (
+            b'\\',
+            r"a\u0064b\/\\u0064\n\u00e9\u00",
+            r"adb/\u0064\n\u00e9\u00",
+        ),
+        (b'\\', r"\", r"\"),
+        (b'%', "a%64%6F%zz%c3%20%", "ado%zz%c3%20%"),
+        (b'%', r"\u0064", r"\u0064"),
+    ] {
+        let plain = unescaped(text.as_bytes(), lead);
+        assert_eq!(String::from_utf8_lossy(&plain), expected);
+    }
+}
+
+#[test]
+fn grams_are_found_at_any_place_in_any_case_and_only_those_that_are_there() {
+    let mask = Mask::new("dop_v1_c0ffee1d5a9b3e");
+    for shift in 0..20 {
+        let text = format!("{}DOP_v1_c0ffee1d5a9b3e{{}}", " ".repeat(shift));
+        assert!(mask.may_be_in(text.as_bytes(), &[]), "{shift}");
+    }
+    for text in [
+        "",
+        "dop_v1_",
+        "dop_v1_another",
+        "c0ffee1e5a9b3f",
+        "{\"id\": 1}",
+    ] {
+        for start in 0..text.len() {
+            assert!(!mask.may_be_in(&text.as_bytes()[start..], &[]), "{text}");
+        }
+    }
+}
+
 const ALPHABETS: [&[u8; 64]; 2] = [
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
@@ -191,7 +246,7 @@ const FORMS: [Form; 12] = [
     json_escaped,
 ];
 
-/// Checks for twenty characters of a token, with another method than the mask uses.
+/// Checks for twenty characters of a token, without the code of the mask.
 struct Traces(HashSet<Vec<u8>>);
 
 impl Traces {

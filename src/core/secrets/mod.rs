@@ -1,11 +1,9 @@
 //! Hides tokens in the input of a user: a token may be in a wrong place, and then no message, log or ping may repeat
 //! it.
 //!
-//! The files: this one recognises any token. `mask` removes one token and its parts from the text of a server.
-//! `spelling` reads hexadecimal digits, base64 and escapes, and tells fast whether a text may contain a token.
+//! This file recognises any token. `mask` removes one token and its parts from the text of a server.
 
 mod mask;
-mod spelling;
 
 pub use mask::Mask;
 

@@ -1,8 +1,6 @@
 //! Days, weeks, months, quarters and years of the calendar, and their text forms: `2026-Q3`, `last month`.
 
-use super::error::TimeError;
-use super::zone::is_number;
-use super::{Timestamp, Zone};
+use super::{TimeError, Timestamp, Zone, has_shape, is_number};
 use jiff::ToSpan;
 use jiff::civil::{Date, ISOWeekDate, Weekday};
 use jiff::fmt::strtime;
@@ -104,24 +102,28 @@ impl CalendarPeriod {
     /// # Errors
     /// When the year has no such month, quarter or week.
     pub(super) fn written(text: &str) -> Result<Option<Self>, TimeError> {
-        let Some((year, part)) = text.split_at_checked(4) else {
+        const SHAPES: [(&str, CalendarUnit); 5] = [
+            ("0000", CalendarUnit::Year),
+            ("0000-00", CalendarUnit::Month),
+            ("0000-Q0", CalendarUnit::Quarter),
+            ("0000-W0", CalendarUnit::Week),
+            ("0000-W00", CalendarUnit::Week),
+        ];
+        let mut shapes = SHAPES.into_iter();
+        let Some((_, unit)) = shapes.find(|(shape, _)| has_shape(text, shape)) else {
             return Ok(None);
         };
-        let Some(year) = number(year) else {
-            return Ok(None);
-        };
-        if part.is_empty() {
-            let first = Date::new(year, 1, 1).ok();
-            let first = first.filter(|date| YEARS.contains(&date.year()));
-            return Ok(first.map(|date| Self::containing(date, CalendarUnit::Year)));
-        }
-        let Some((unit, number)) = part.strip_prefix('-').and_then(unit_and_number) else {
-            return Ok(None);
-        };
+        let (year, part) = text.split_at(4);
+        let year = year.parse().unwrap_or_default();
+        let digits = part.trim_start_matches(|it: char| !it.is_ascii_digit());
+        let number: i8 = digits.parse().unwrap_or(1);
         let first = match unit {
-            CalendarUnit::Month => Date::new(year, number, 1),
+            CalendarUnit::Year if !YEARS.contains(&year) => return Ok(None),
             CalendarUnit::Quarter => Date::new(year, number.saturating_mul(3).saturating_sub(2), 1),
-            _ => ISOWeekDate::new(year, number, Weekday::Monday).map(ISOWeekDate::date),
+            CalendarUnit::Week => {
+                ISOWeekDate::new(year, number, Weekday::Monday).map(ISOWeekDate::date)
+            }
+            _ => Date::new(year, number, 1),
         };
         first
             .map(|first| Some(Self { first, unit }))
@@ -135,28 +137,6 @@ fn weekday(name: &str) -> Option<Weekday> {
     read("%A").or_else(|| read("%a"))
 }
 
-/// The part after the year: two digits are a month, `Q` is a quarter and `W` a week.
-fn unit_and_number(part: &str) -> Option<(CalendarUnit, i8)> {
-    let (unit, digits) = match part.chars().next()? {
-        'Q' | 'q' => (CalendarUnit::Quarter, &part[1..]),
-        'W' | 'w' => (CalendarUnit::Week, &part[1..]),
-        _ => (CalendarUnit::Month, part),
-    };
-    let is_shaped = match unit {
-        CalendarUnit::Month => digits.len() == 2,
-        CalendarUnit::Quarter => digits.len() == 1,
-        _ => matches!(digits.len(), 1 | 2),
-    };
-    is_shaped
-        .then(|| number(digits))
-        .flatten()
-        .map(|number| (unit, number))
-}
-
-fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
-    is_number(text).then(|| text.parse().ok()).flatten()
-}
-
 fn no_such_period(text: &str, year: i16, unit: CalendarUnit) -> TimeError {
     let possible = match unit {
         CalendarUnit::Quarter => "quarters are Q1 to Q4".to_owned(),
@@ -168,19 +148,6 @@ fn no_such_period(text: &str, year: i16, unit: CalendarUnit) -> TimeError {
         _ => "months are 01 to 12".to_owned(),
     };
     TimeError(format!("`{text}` does not exist: {possible}"))
-}
-
-/// The year, month and day at the start of a text, if the text begins with `YYYY-MM-DD`.
-pub(super) fn dashed_date(text: &str) -> Option<(i16, i8, i8)> {
-    let (date, rest) = text.split_at_checked(10)?;
-    let parts: Vec<&str> = date.split('-').collect();
-    let [year, month, day] = parts.as_slice() else {
-        return None;
-    };
-    let is_shaped = (year.len(), month.len(), day.len()) == (4, 2, 2)
-        && !rest.starts_with(|next: char| next.is_ascii_digit());
-    is_shaped.then_some(())?;
-    Some((number(year)?, number(month)?, number(day)?))
 }
 
 /// True for a date in another form than `YYYY-MM-DD`: `01/04/2021`, `1.4.2021`, `2021/04/01`. The first is the first of
@@ -513,22 +480,6 @@ mod tests {
         }
         for text in ["1/2", "1/2/3/4", "001/2/3", "a/b/c", "1//2", "2021"] {
             assert!(!is_ambiguous_date(text), "{text}");
-        }
-    }
-
-    #[test]
-    fn only_four_two_and_two_digits_are_a_date_in_order() {
-        assert_eq!(dashed_date("2021-04-01"), Some((2021, 4, 1)));
-        assert_eq!(dashed_date("2021-04-01T10:00"), Some((2021, 4, 1)));
-        for text in [
-            "2021-04-011",
-            "2021-4-1",
-            "2021-4-001",
-            "+021-04-01",
-            "2021-04-0é",
-            "1 week ago",
-        ] {
-            assert_eq!(dashed_date(text), None, "{text}");
         }
     }
 }

@@ -5,57 +5,78 @@
 //! clocks skip a time, the instant is as far after the skip. A time that they show twice is refused, because it is two
 //! instants; an hour that they show twice is both.
 
-use super::calendar_period::{CalendarPeriod, CalendarUnit};
-use super::calendar_period::{dashed_date, is_ambiguous_date};
-use super::error::{FORMS, PERIODS, TimeError};
+use super::calendar_period::{CalendarPeriod, CalendarUnit, is_ambiguous_date};
 use super::span::{Span, SpanError};
-use super::zone::{Fold, is_number};
-use super::{Timestamp, Zone};
+use super::{TimeError, Timestamp, Zone, has_shape, is_number};
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime, Time};
 
-/// The meaning of a text.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Moment {
-    /// A whole day, week, month, quarter or year.
-    Calendar(CalendarPeriod),
-    /// A whole hour on the clocks of the zone.
-    Hour(DateTime),
-    /// A time on the clocks of the zone, to the second.
-    Clock(DateTime),
-    /// One instant, in any zone.
-    Instant(Timestamp),
-    /// A length of time, `7d`.
-    Length(Span),
-    /// The instant that long ago: `7d ago`.
-    Ago(Span),
+const FORMS: &str = "2026-09-01, 2026-09, 2026-Q3, 2026-W40, 2026, 2021-04-01 19:37, \
+    2021-04-01T19:37:30+02:00, 2021-04-01T19 (the hour), 7d, 1h30m, 3mo (months), 2 weeks ago, last 7 days, today, \
+    yesterday 02:00, monday, last month, now and @1617219450 work";
+
+const PERIODS: &str = "2026-09-01, 2026-09-01T14, 2026-09, 2026-Q3, 2026-W40, 2026, today, monday, \
+    last month, 7d (until now) and 2026-09-01..2026-09-15 work";
+
+/// The meaning of a text. Its ends are `None` outside the years 0000 to 9999.
+struct Moment {
+    kind: Kind,
+    /// The first second of a window since this moment.
+    since: Option<Timestamp>,
+    /// The first second after a window until this moment.
+    until: Option<Timestamp>,
+}
+
+enum Kind {
+    /// A whole hour, day, week, month, quarter or year.
+    Stretch,
+    /// One instant, such as `2021-04-01 19:37` or `7d ago`.
+    Instant,
+    /// A length of time, such as `7d`. It lies that long ago, and is a period until now.
+    Length,
 }
 
 impl Moment {
+    fn instant(timestamp: Timestamp) -> Self {
+        Self {
+            kind: Kind::Instant,
+            since: Some(timestamp),
+            until: Some(timestamp),
+        }
+    }
+
+    fn calendar(period: CalendarPeriod, zone: &Zone) -> Self {
+        Self {
+            kind: Kind::Stretch,
+            since: zone.start_of_day(period.first),
+            until: period.end().and_then(|end| zone.start_of_day(end)),
+        }
+    }
+
     /// Reads all valid forms. Guesses nothing.
-    pub(super) fn parse(text: &str, now: Timestamp, zone: &Zone) -> Result<Self, TimeError> {
+    fn parse(text: &str, now: Timestamp, zone: &Zone) -> Result<Self, TimeError> {
         if text.contains("..") {
             let what = "is a range, and one time is needed here, such as 2026-09-01, 2026-09 or 7d";
             return refused(text, what);
         }
         if text.eq_ignore_ascii_case("now") {
-            return Ok(Self::Instant(now));
+            return Ok(Self::instant(now));
         }
         if let Some(seconds) = text.strip_prefix('@') {
-            return epoch(seconds, text).map(Self::Instant);
+            return epoch(seconds, text).map(Self::instant);
         }
         let today = zone.civil(now).date();
         if let Some(period) = CalendarPeriod::spoken(text, today) {
-            return Ok(Self::Calendar(period));
+            return Ok(Self::calendar(period, zone));
         }
-        if let Some(moment) = on_spoken_day(text, today) {
-            return moment;
+        if let Some((day, clock)) = spoken_day(text, today) {
+            return at_clock(day, clock, text, zone);
         }
         if let Some(period) = CalendarPeriod::written(text)? {
-            return Ok(Self::Calendar(period));
+            return Ok(Self::calendar(period, zone));
         }
-        if let Some(numbers) = dashed_date(text) {
-            return dated(numbers, text);
+        if let Some((day, rest)) = written_day(text) {
+            return dated(day, rest, text, zone);
         }
         if is_ambiguous_date(text) {
             return refused(
@@ -63,60 +84,31 @@ impl Moment {
                 "is ambiguous: write the date year first, as in 2021-04-01",
             );
         }
-        length(text)
+        length(text, now, zone)
     }
 
     /// The start of a window that begins with this moment. `text` is its original text.
-    pub(super) fn since(
-        self,
-        text: &str,
-        now: Timestamp,
-        zone: &Zone,
-    ) -> Result<Timestamp, TimeError> {
-        match self {
-            Self::Calendar(period) => zone.start_of_day(period.first),
-            Self::Hour(datetime) => zone.instant(datetime, Fold::Earlier),
-            Self::Clock(datetime) => return at(datetime, text, zone),
-            Self::Instant(timestamp) => Some(timestamp),
-            Self::Length(span) | Self::Ago(span) => before(now, span, zone, Fold::Earlier),
-        }
-        .ok_or_else(|| out_of_range(text))
+    fn since(&self, text: &str) -> Result<Timestamp, TimeError> {
+        self.since.ok_or_else(|| out_of_range(text))
     }
 
     /// The first instant after a window that ends with this moment. `text` is its original text.
-    pub(super) fn until(
-        self,
-        text: &str,
-        now: Timestamp,
-        zone: &Zone,
-    ) -> Result<Timestamp, TimeError> {
-        match self {
-            Self::Calendar(period) => period.end().and_then(|end| zone.start_of_day(end)),
-            Self::Hour(datetime) => {
-                let end = datetime.checked_add(1.hour()).ok();
-                end.and_then(|end| zone.instant(end, Fold::Earlier))
-            }
-            Self::Clock(datetime) => return at(datetime, text, zone),
-            Self::Instant(timestamp) => Some(timestamp),
-            Self::Length(span) | Self::Ago(span) => before(now, span, zone, Fold::Later),
-        }
-        .ok_or_else(|| out_of_range(text))
+    fn until(&self, text: &str) -> Result<Timestamp, TimeError> {
+        self.until.ok_or_else(|| out_of_range(text))
     }
 }
 
 /// The instant at which the clocks show a time. `text` is its original text.
 fn at(datetime: DateTime, text: &str, zone: &Zone) -> Result<Timestamp, TimeError> {
-    let instant = |fold| zone.instant(datetime, fold);
-    let both = instant(Fold::Earlier).zip(instant(Fold::Later));
-    let (first, second) = both.ok_or_else(|| out_of_range(text))?;
-    if first != second {
-        let [first, second] = [first, second].map(|instant| instant.in_zone(zone));
-        let meanings = format!("{first} or {second}");
-        return Err(TimeError(format!(
-            "the clocks show `{text}` twice: write {meanings}"
-        )));
+    let both = zone.first(datetime).zip(zone.last(datetime));
+    let (first, last) = both.ok_or_else(|| out_of_range(text))?;
+    if first == last {
+        return Ok(first);
     }
-    Ok(first)
+    let [first, last] = [first, last].map(|instant| instant.in_zone(zone));
+    Err(TimeError(format!(
+        "the clocks show `{text}` twice: write {first} or {last}"
+    )))
 }
 
 fn epoch(seconds: &str, text: &str) -> Result<Timestamp, TimeError> {
@@ -128,14 +120,21 @@ fn epoch(seconds: &str, text: &str) -> Result<Timestamp, TimeError> {
     Timestamp::from_epoch_seconds(seconds).map_err(|_| out_of_range(text))
 }
 
-fn dated((year, month, day): (i16, i8, i8), text: &str) -> Result<Moment, TimeError> {
-    let Ok(date) = Date::new(year, month, day) else {
+/// The day and the rest of a text that begins with `YYYY-MM-DD`.
+fn written_day(text: &str) -> Option<(&str, &str)> {
+    let (day, rest) = text.split_at_checked(10)?;
+    let is_whole = !rest.starts_with(|next: char| next.is_ascii_digit());
+    (is_whole && has_shape(day, "0000-00-00")).then_some((day, rest))
+}
+
+fn dated(day: &str, rest: &str, text: &str, zone: &Zone) -> Result<Moment, TimeError> {
+    let Ok(date) = day.parse::<Date>() else {
         return refused(text, "is not a day of the calendar");
     };
-    let Some(rest) = text.get(10..).filter(|rest| !rest.is_empty()) else {
+    if rest.is_empty() {
         let day = CalendarPeriod::containing(date, CalendarUnit::Day);
-        return Ok(Moment::Calendar(day));
-    };
+        return Ok(Moment::calendar(day, zone));
+    }
     let Some(clock) = rest.strip_prefix(['T', 't', ' ']) else {
         return Err(unknown(text));
     };
@@ -143,38 +142,47 @@ fn dated((year, month, day): (i16, i8, i8), text: &str) -> Result<Moment, TimeEr
         .chars()
         .all(|character| matches!(character, '0'..='9' | ':' | '.'))
     {
-        return at_clock(date, clock).ok_or_else(|| no_such_time(text));
+        return at_clock(date, clock, text, zone);
     }
     text.parse()
-        .map(Moment::Instant)
+        .map(Moment::instant)
         .map_err(|_| no_such_time(text))
 }
 
-/// `yesterday 02:00`, `monday at 9:30`, `today 14`; `None` when the text does not begin with a day in words.
-fn on_spoken_day(text: &str, today: Date) -> Option<Result<Moment, TimeError>> {
+/// The day and the clock of `yesterday 02:00`, `monday at 9:30` or `today 14`; `None` when the text does not begin with a
+/// day in words.
+fn spoken_day(text: &str, today: Date) -> Option<(Date, &str)> {
     let (day, clock) = text.rsplit_once(char::is_whitespace)?;
     let day = day.trim_end();
     let day = day.strip_suffix(" at").unwrap_or(day);
     let day = CalendarPeriod::spoken(day, today).filter(CalendarPeriod::is_day)?;
-    let moment = at_clock(day.first, clock);
-    Some(moment.ok_or_else(|| no_such_time(text)))
+    Some((day.first, clock))
 }
 
 /// A time of day, such as `02:00`, `9:30` or `02:00:15.5`. Two digits mean the whole hour.
-fn at_clock(date: Date, clock: &str) -> Option<Moment> {
-    if is_number(clock) && clock.len() == 2 {
-        let time = Time::new(clock.parse().ok()?, 0, 0, 0).ok()?;
-        return Some(Moment::Hour(date.to_datetime(time)));
+fn at_clock(date: Date, clock: &str, text: &str, zone: &Zone) -> Result<Moment, TimeError> {
+    let is_hour = has_shape(clock, "00");
+    let whole = match clock.split_once(':') {
+        Some((hour, _)) if hour.len() == 1 => format!("0{clock}"),
+        Some(_) => clock.to_owned(),
+        None if is_hour => format!("{clock}:00"),
+        None => return Err(no_such_time(text)),
+    };
+    let time: Time = whole.parse().map_err(|_| no_such_time(text))?;
+    let start = date.at(time.hour(), time.minute(), time.second(), 0);
+    if !is_hour {
+        return at(start, text, zone).map(Moment::instant);
     }
-    let hour = clock.split_once(':')?.0;
-    let zero = if hour.len() == 1 { "0" } else { "" };
-    let time: Time = format!("{zero}{clock}").parse().ok()?;
-    let whole = date.at(time.hour(), time.minute(), time.second(), 0);
-    Some(Moment::Clock(whole))
+    let end = start.checked_add(1.hour()).ok();
+    Ok(Moment {
+        kind: Kind::Stretch,
+        since: zone.first(start),
+        until: end.and_then(|end| zone.first(end)),
+    })
 }
 
 /// `7d`, `-7d` and `last 7 days`, which end now when they are a period; `7d ago`, which is an instant.
-fn length(text: &str) -> Result<Moment, TimeError> {
+fn length(text: &str, now: Timestamp, zone: &Zone) -> Result<Moment, TimeError> {
     let words = text.split_once(char::is_whitespace);
     let is_recent =
         |first: &str| first.eq_ignore_ascii_case("last") || first.eq_ignore_ascii_case("past");
@@ -195,21 +203,30 @@ fn length(text: &str) -> Result<Moment, TimeError> {
         SpanError::NoUnit | SpanError::Unknown => unknown(text),
         SpanError::TooLong => out_of_range(text),
     })?;
-    Ok(if before_ago.is_some() {
-        Moment::Ago(span)
-    } else {
-        Moment::Length(span)
+    let kind = match before_ago {
+        Some(_) => Kind::Instant,
+        None => Kind::Length,
+    };
+    Ok(Moment {
+        kind,
+        since: before(now, span, zone, Zone::first),
+        until: before(now, span, zone, Zone::last),
     })
 }
 
 /// The instant a length of time before `now`. Days have 24 hours. Months follow the zone's calendar and are subtracted
 /// first. A day that the earlier month does not have becomes its last day.
-fn before(now: Timestamp, span: Span, zone: &Zone, fold: Fold) -> Option<Timestamp> {
+fn before(
+    now: Timestamp,
+    span: Span,
+    zone: &Zone,
+    instant: fn(&Zone, DateTime) -> Option<Timestamp>,
+) -> Option<Timestamp> {
     let from = if span.months == 0 {
         now
     } else {
         let months = jiff::Span::new().try_months(span.months).ok()?;
-        zone.instant(zone.civil(now).checked_sub(months).ok()?, fold)?
+        instant(zone, zone.civil(now).checked_sub(months).ok()?)?
     };
     let seconds = from.epoch_seconds().checked_sub(span.seconds)?;
     Timestamp::from_epoch_seconds(seconds).ok()
@@ -240,7 +257,7 @@ fn no_such_time(text: &str) -> TimeError {
 /// When `text` is not a time, or is ambiguous; the message lists the valid forms.
 pub fn parse_since(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp, TimeError> {
     let text = text.trim();
-    Moment::parse(text, now, zone)?.since(text, now, zone)
+    Moment::parse(text, now, zone)?.since(text)
 }
 
 /// The first instant after the time in `text`: for a day the next midnight, for a month the first day of the next
@@ -250,7 +267,7 @@ pub fn parse_since(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp,
 /// When `text` is not a time, or is ambiguous; the message lists the valid forms.
 pub fn parse_until(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp, TimeError> {
     let text = text.trim();
-    Moment::parse(text, now, zone)?.until(text, now, zone)
+    Moment::parse(text, now, zone)?.until(text)
 }
 
 /// A stretch of time that includes its first second and excludes its end: `since <= t < until`. It is never empty.
@@ -295,11 +312,13 @@ pub fn parse_period(text: &str, now: Timestamp, zone: &Zone) -> Result<Period, T
     }
     let moment = Moment::parse(text, now, zone)?;
     let period = Period {
-        since: moment.since(text, now, zone)?,
-        until: match moment {
-            Moment::Calendar(_) | Moment::Hour(_) => moment.until(text, now, zone)?,
-            Moment::Length(_) => now,
-            _ => return refused(text, &format!("is one instant, not a period: {PERIODS}")),
+        since: moment.since(text)?,
+        until: match moment.kind {
+            Kind::Stretch => moment.until(text)?,
+            Kind::Length => now,
+            Kind::Instant => {
+                return refused(text, &format!("is one instant, not a period: {PERIODS}"));
+            }
         },
     };
     if period.is_empty() {

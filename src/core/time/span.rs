@@ -1,7 +1,8 @@
 //! Lengths of time as people write them (`90s`, `1h30m`, `2 weeks`, `3mo`) and as programs do (`PT1H30M`).
 
 use super::TimeError;
-use super::error::DURATIONS;
+
+const DURATIONS: &str = "90s, 10m, 2h, 1h30m, 7d, 2w and PT1H30M work";
 
 /// A number with at most this many digits fits into an integer.
 const MOST_DIGITS: usize = 18;

@@ -3,14 +3,17 @@
 //! The clocks of a place are set forward and back, so a clock time may name no instant, or two. This module decides its
 //! meaning for the whole grammar.
 
-use super::error::{TimeError, ZONES};
-use super::timestamp::Timestamp;
+use super::{TimeError, Timestamp, has_shape};
 use crate::core::similar::nearest;
 use jiff::civil::{Date, DateTime};
-use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase, db};
+use jiff::fmt::StdFmtWrite;
+use jiff::fmt::temporal::DateTimePrinter;
+use jiff::tz::{AmbiguousOffset, Disambiguation, Offset, TimeZone, TimeZoneDatabase, db};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+
+const ZONES: &str = "UTC, local, names such as Europe/Berlin and offsets such as +02:00 work";
 
 /// A time zone. Its text is `UTC`, `local`, an IANA name such as `Europe/Berlin`, or an offset such as `+02:00`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,13 +26,6 @@ pub struct Transition {
     pub at: Timestamp,
     /// The offset from then on: the seconds that the zone's clocks are ahead of UTC.
     pub offset_seconds: i32,
-}
-
-/// The choice of an instant for a clock time that was shown twice, when the clocks were set back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fold {
-    Earlier,
-    Later,
 }
 
 impl Default for Zone {
@@ -79,13 +75,19 @@ impl Zone {
 
     /// The instant at which the clocks show this time, to the second. A skipped time means the instant as far after the
     /// skip as the time is after the skip's beginning: the time on a clock that was not set forward.
-    pub(super) fn instant(&self, datetime: DateTime, fold: Fold) -> Option<Timestamp> {
+    fn instant(&self, datetime: DateTime, which: Disambiguation) -> Option<Timestamp> {
         let candidates = self.0.to_ambiguous_timestamp(datetime);
-        let instant = match (candidates.offset(), fold) {
-            (AmbiguousOffset::Gap { .. }, _) | (_, Fold::Later) => candidates.later(),
-            (_, Fold::Earlier) => candidates.earlier(),
-        };
-        Timestamp::from_instant(instant.ok()?)
+        Timestamp::from_instant(candidates.disambiguate(which).ok()?)
+    }
+
+    /// The instant at which the clocks show this time first, if they are set back and show it twice.
+    pub(super) fn first(&self, datetime: DateTime) -> Option<Timestamp> {
+        self.instant(datetime, Disambiguation::Compatible)
+    }
+
+    /// The instant at which the clocks show this time last.
+    pub(super) fn last(&self, datetime: DateTime) -> Option<Timestamp> {
+        self.instant(datetime, Disambiguation::Later)
     }
 
     /// The first instant of a day. It is later than midnight when the clocks skip midnight. Each day ends where the
@@ -112,12 +114,11 @@ impl Timestamp {
         // minutes and the clock is shown accordingly, so that the text stays the exact instant.
         let seconds = zone.offset_seconds_at(self) / 60 * 60;
         let offset = Offset::from_seconds(seconds).unwrap_or(Offset::UTC);
-        let datetime = offset.to_datetime(self.instant());
         // RFC 3339 has no year before 0000.
-        if zone.0 == TimeZone::UTC || datetime.year() < 0 {
+        if zone.0 == TimeZone::UTC || offset.to_datetime(self.0).year() < 0 {
             return self.to_string();
         }
-        format!("{datetime}{}", offset_text(offset))
+        self.0.display_with_offset(offset).to_string()
     }
 }
 
@@ -153,20 +154,12 @@ impl FromStr for Zone {
 impl fmt::Display for Zone {
     /// The IANA name, the offset, or `local` for a system zone that has neither.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.0.iana_name(), self.0.to_fixed_offset()) {
-            (Some(name), _) => formatter.write_str(name),
-            (None, Ok(offset)) => formatter.write_str(&offset_text(offset)),
-            (None, Err(_)) => formatter.write_str("local"),
+        if self.0.iana_name().is_none() && self.0.to_fixed_offset().is_err() {
+            return formatter.write_str("local");
         }
+        let printed = DateTimePrinter::new().print_time_zone(&self.0, StdFmtWrite(formatter));
+        printed.map_err(|_| fmt::Error)
     }
-}
-
-/// An offset in the form of RFC 3339, `+02:00`. Cuts off seconds, which no offset has today.
-fn offset_text(offset: Offset) -> String {
-    let minutes = offset.seconds() / 60;
-    let sign = if minutes < 0 { '-' } else { '+' };
-    let minutes = minutes.unsigned_abs();
-    format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
 /// The zone with an IANA name, in any case.
@@ -185,36 +178,26 @@ fn named(text: &str) -> Result<TimeZone, TimeError> {
 
 /// Reads an offset: a sign and hours, then optional minutes after a colon or as two more digits.
 fn offset(text: &str) -> Result<Offset, TimeError> {
+    const SHAPES: [&str; 5] = ["0", "00", "0000", "0:00", "00:00"];
     let error = || {
         let forms = "+02:00, -0530 and +2 work, up to 23:59";
         TimeError(format!("`{text}` is not an offset from UTC: {forms}"))
     };
-    let (sign, digits) = text.split_at_checked(1).ok_or_else(error)?;
-    let (hours, minutes) = match (digits.split_once(':'), digits.len()) {
-        (Some((hours, minutes)), _) => (hours, minutes),
-        (None, 1 | 2) => (digits, "00"),
-        (None, _) => digits.split_at_checked(2).ok_or_else(error)?,
-    };
-    let is_shaped = is_number(hours)
-        && is_number(minutes)
-        && matches!(hours.len(), 1 | 2)
-        && minutes.len() == 2;
-    if !is_shaped {
+    let (sign, clock) = text.split_at(1);
+    if !SHAPES.iter().any(|shape| has_shape(clock, shape)) {
         return Err(error());
     }
-    let hours: i32 = hours.parse().map_err(|_| error())?;
-    let minutes: i32 = minutes.parse().map_err(|_| error())?;
+    let number: i32 = clock.replace(':', "").parse().map_err(|_| error())?;
+    let (hours, minutes) = match clock.len() {
+        1 | 2 => (number, 0),
+        _ => (number / 100, number % 100),
+    };
     if hours > 23 || minutes > 59 {
         return Err(error());
     }
     let seconds = (hours * 60 + minutes) * 60;
     let signed = if sign == "-" { -seconds } else { seconds };
     Offset::from_seconds(signed).map_err(|_| error())
-}
-
-/// True when a text consists of digits only.
-pub(super) fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// True when a zone is UTC under another name, such as `Etc/UTC`, which many servers use.
@@ -437,8 +420,8 @@ mod tests {
             let zone = zone(name);
             let timestamp = Timestamp::from_epoch_seconds(seconds).unwrap();
             let shown = zone.civil(timestamp);
-            let earlier = zone.instant(shown, Fold::Earlier).unwrap();
-            let later = zone.instant(shown, Fold::Later).unwrap();
+            let earlier = zone.first(shown).unwrap();
+            let later = zone.last(shown).unwrap();
             prop_assert!(earlier == timestamp || later == timestamp);
             prop_assert!(earlier <= later);
             let start = zone.start_of_day(shown.date()).unwrap();

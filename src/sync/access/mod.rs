@@ -12,7 +12,7 @@ use crate::core::model::Account;
 use crate::sync::Scope;
 
 /// The results for a token.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Access {
     /// True when the API accepts the token; `None` when the API could not be asked.
     pub is_accepted: Option<bool>,
@@ -24,17 +24,30 @@ pub struct Access {
     error: Option<Error>,
 }
 
-/// The result for one scope.
+/// A scope, its use in a sync run, and the result for it.
 #[derive(Debug, Serialize)]
 pub struct Finding {
-    /// The scope and its purpose.
-    #[serde(flatten)]
-    pub needed: Needed,
-    /// The state of the scope.
+    /// The scope of the token.
+    pub scope: TokenScope,
+    /// The need of a sync run for it.
+    pub need: Need,
+    /// Its purpose, in words.
+    pub purpose: &'static str,
+    /// Its state.
     pub state: State,
     /// The reason when the state is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// The need of a sync run for a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Need {
+    /// A sync run cannot be complete without it.
+    Required,
+    /// A sync run does more, or costs less, with it.
+    Useful,
 }
 
 /// The state of a scope.
@@ -63,22 +76,18 @@ pub enum Verdict<'a> {
 /// Finds out which scopes the token of a client has, of those that a sync run of this scope can use. Each costs one
 /// request.
 pub async fn check(client: &Client, scope: &Scope) -> Access {
-    let mut access = Access {
-        is_accepted: None,
-        account: None,
-        findings: Vec::new(),
-        error: None,
-    };
-    for needed in needed(scope) {
-        if let Some(reason) = access.reason_not_to_ask() {
-            access.note(needed, State::Unknown, Some(reason));
+    let mut access = Access::default();
+    for mut finding in untried(scope) {
+        if access.is_hopeless() {
+            finding.reason = Some("an earlier request failed".to_owned());
+            access.findings.push(finding);
             continue;
         }
-        let answer = match needed.scope {
+        let answer = match finding.scope {
             TokenScope::AccountRead => client.account().await.map(|it| access.account = Some(it)),
             scope => client.try_scope(scope).await,
         };
-        access.hear(needed, answer);
+        access.hear(finding, answer);
     }
     access
 }
@@ -90,7 +99,7 @@ impl Access {
         let missing = self
             .required()
             .filter(|finding| finding.state == State::Missing);
-        let missing: Vec<_> = missing.map(|finding| finding.needed.scope).collect();
+        let missing: Vec<_> = missing.map(|finding| finding.scope).collect();
         match &self.error {
             Some(error) if error.is_unauthorized() => Verdict::Failed(error),
             _ if !missing.is_empty() => Verdict::Lacking(missing),
@@ -102,129 +111,91 @@ impl Access {
     /// The smallest set of scopes for a complete sync run of this scope.
     #[must_use]
     pub fn smallest_set(&self) -> Vec<TokenScope> {
-        self.required()
-            .map(|finding| finding.needed.scope)
-            .collect()
+        self.required().map(|finding| finding.scope).collect()
     }
 
     fn required(&self) -> impl Iterator<Item = &Finding> {
         let findings = self.findings.iter();
-        findings.filter(|finding| finding.needed.need == Need::Required)
+        findings.filter(|finding| finding.need == Need::Required)
     }
 
-    fn hear(&mut self, needed: Needed, answer: Result<(), Error>) {
-        let error = match answer {
+    fn hear(&mut self, mut finding: Finding, answer: Result<(), Error>) {
+        match answer {
             Ok(()) => {
                 self.is_accepted = Some(true);
-                return self.note(needed, State::Granted, None);
+                finding.state = State::Granted;
             }
-            Err(error) => error,
-        };
-        if error.is_missing_scope() {
             // The API recognised the token, because it refuses only the scope.
-            self.is_accepted = Some(true);
-            return self.note(needed, State::Missing, None);
+            Err(error) if error.is_missing_scope() => {
+                self.is_accepted = Some(true);
+                finding.state = State::Missing;
+            }
+            Err(error) => {
+                finding.reason = Some(error.kind.to_string());
+                if error.is_unauthorized() {
+                    self.is_accepted = Some(false);
+                }
+                if error.is_unauthorized() || finding.need == Need::Required {
+                    self.error.get_or_insert(error);
+                }
+            }
         }
-        let reason = error.kind.to_string();
-        if error.is_unauthorized() {
-            self.is_accepted = Some(false);
-        }
-        if error.is_unauthorized() || needed.need == Need::Required {
-            self.error.get_or_insert(error);
-        }
-        self.note(needed, State::Unknown, Some(reason));
+        self.findings.push(finding);
     }
 
-    fn note(&mut self, needed: Needed, state: State, reason: Option<String>) {
-        self.findings.push(Finding {
-            needed,
-            state,
-            reason,
-        });
-    }
-
-    /// The reason to send no further request: it would get the same answer.
-    fn reason_not_to_ask(&self) -> Option<String> {
-        let error = self.error.as_ref()?;
-        let is_hopeless = error.is_unauthorized()
-            || matches!(
-                error.kind,
-                ErrorKind::Transport(_)
-                    | ErrorKind::Redirect { .. }
-                    | ErrorKind::RateLimited { .. }
-            );
-        is_hopeless.then(|| "an earlier request failed".to_owned())
+    /// True when a further request would get the same answer as an earlier one.
+    fn is_hopeless(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| {
+            error.is_unauthorized()
+                || matches!(
+                    error.kind,
+                    ErrorKind::Transport(_)
+                        | ErrorKind::Redirect { .. }
+                        | ErrorKind::RateLimited { .. }
+                )
+        })
     }
 }
 
-/// The need of a sync run for a scope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Need {
-    /// A sync run cannot be complete without it.
-    Required,
-    /// A sync run does more, or costs less, with it.
-    Useful,
-}
-
-/// A scope and its use in a sync run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Needed {
-    /// The scope of the token.
-    pub scope: TokenScope,
-    /// The need for the scope.
-    pub need: Need,
-    /// The purpose, in words.
-    pub purpose: &'static str,
-}
-
-/// The scopes that a sync run of this scope can use; the required ones come first.
-#[must_use]
-pub fn needed(scope: &Scope) -> Vec<Needed> {
-    let mut needed = match scope {
-        Scope::Account => vec![
-            required(TokenScope::ActionsRead, "every action of the account"),
-            useful(
-                TokenScope::DropletRead,
-                "the names of droplets, and which of them exist",
-            ),
-        ],
-        Scope::Droplets { tags, .. } => {
-            let own = "the actions of single droplets, and their names";
-            let by_tag = required(TokenScope::TagRead, "which droplets have a tag");
-            let by_tag = (!tags.is_empty()).then_some(by_tag);
-            let shared = useful(
-                TokenScope::ActionsRead,
-                "new actions of all droplets in one request, and the last actions of gone droplets",
-            );
-            let own = [required(TokenScope::DropletRead, own)];
-            own.into_iter().chain(by_tag).chain([shared]).collect()
-        }
+/// The scopes that a sync run of this scope can use, before they are tried; the required ones come first.
+fn untried(scope: &Scope) -> Vec<Finding> {
+    let finding = |scope, need, purpose| Finding {
+        scope,
+        need,
+        purpose,
+        state: State::Unknown,
+        reason: None,
     };
-    needed.push(useful(
+    let required = |scope, purpose| finding(scope, Need::Required, purpose);
+    let useful = |scope, purpose| finding(scope, Need::Useful, purpose);
+    let mut findings = Vec::new();
+    match scope {
+        Scope::Account => {
+            findings.push(required(
+                TokenScope::ActionsRead,
+                "every action of the account",
+            ));
+            let purpose = "the names of droplets, and which of them exist";
+            findings.push(useful(TokenScope::DropletRead, purpose));
+        }
+        Scope::Droplets { tags, .. } => {
+            let purpose = "the actions of single droplets, and their names";
+            findings.push(required(TokenScope::DropletRead, purpose));
+            if !tags.is_empty() {
+                findings.push(required(TokenScope::TagRead, "which droplets have a tag"));
+            }
+            let purpose =
+                "new actions of all droplets in one request, and the last actions of gone droplets";
+            findings.push(useful(TokenScope::ActionsRead, purpose));
+        }
+    }
+    findings.push(useful(
         TokenScope::SizesRead,
         "the sizes that regions offer",
     ));
-    needed.push(useful(
-        TokenScope::AccountRead,
-        "the check that the token belongs to the same account as the archive",
-    ));
-    needed
-}
-
-fn required(scope: TokenScope, purpose: &'static str) -> Needed {
-    Needed {
-        scope,
-        need: Need::Required,
-        purpose,
-    }
-}
-
-fn useful(scope: TokenScope, purpose: &'static str) -> Needed {
-    Needed {
-        need: Need::Useful,
-        ..required(scope, purpose)
-    }
+    let purpose = "the check that the token belongs to the same account as the archive";
+    findings.push(useful(TokenScope::AccountRead, purpose));
+    findings
 }
 
 #[cfg(test)]

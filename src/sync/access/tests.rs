@@ -35,14 +35,10 @@ fn broken() -> Result<(), Error> {
 
 /// The results when each scope gets its answer from `answer`.
 fn found(scope: &Scope, mut answer: impl FnMut(TokenScope) -> Result<(), Error>) -> Access {
-    let mut access = Access {
-        is_accepted: None,
-        account: None,
-        findings: Vec::new(),
-        error: None,
-    };
-    for needed in needed(scope) {
-        access.hear(needed, answer(needed.scope));
+    let mut access = Access::default();
+    for finding in untried(scope) {
+        let answer = answer(finding.scope);
+        access.hear(finding, answer);
     }
     access
 }
@@ -98,9 +94,9 @@ fn nothing_else_is_needed_and_nothing_of_it_can_be_missed() {
 
 #[test]
 fn no_scope_is_asked_for_that_a_sync_makes_no_use_of() {
-    let asked: Vec<_> = needed(&droplets(&[])).iter().map(|it| it.scope).collect();
+    let asked: Vec<_> = untried(&droplets(&[])).iter().map(|it| it.scope).collect();
     assert!(!asked.contains(&TokenScope::TagRead), "{asked:?}");
-    let asked = needed(&droplets(&["web"]));
+    let asked = untried(&droplets(&["web"]));
     assert_eq!(asked.len(), TokenScope::ALL.len());
 }
 
@@ -159,10 +155,6 @@ fn after_an_answer_that_all_would_get_nothing_more_is_asked() {
     ] {
         let mut answers = Some(answer);
         let access = found(&Scope::Account, |_| answers.take().unwrap_or(Ok(())));
-        assert_eq!(
-            access.reason_not_to_ask().is_some(),
-            is_hopeless,
-            "{access:?}"
-        );
+        assert_eq!(access.is_hopeless(), is_hopeless, "{access:?}");
     }
 }
