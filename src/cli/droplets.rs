@@ -3,12 +3,12 @@
 use std::io;
 
 use archiver::core::time::Timestamp;
-use archiver::output::{Format, Heading, RowWriter};
+use archiver::output::{Format, Heading, NOT_FOR_PEOPLE, RowWriter};
 use archiver::query::timeline::Power;
 use archiver::query::{self, Choice, DropletSelector, Filter, KnownDroplet, Term};
 
 use super::Context;
-use super::answer::{AnswerFlags, NOT_FOR_PEOPLE};
+use super::answer::AnswerFlags;
 use super::exit::{Failure, Status};
 use super::filter;
 use super::order::{Kept, Order, OrderFlags, Way};
@@ -172,11 +172,7 @@ fn values(droplet: &KnownDroplet, is_json: bool) -> [Kept; 14] {
     };
     let power = droplet.state.power;
     let since = droplet.state.since.map(|since| since.to_string());
-    let certainty = match (power, droplet.state.is_estimate) {
-        (Power::Unknown, _) => Kept::Null,
-        (_, true) => Kept::Text("estimated".to_owned()),
-        (_, false) => Kept::Text("certain".to_owned()),
-    };
+    let certainty = droplet.state.certainty().map(str::to_owned);
     [
         Kept::Integer(droplet.id),
         text(droplet.name.as_ref()),
@@ -187,7 +183,7 @@ fn values(droplet: &KnownDroplet, is_json: bool) -> [Kept; 14] {
         text(droplet.created_at.as_ref()),
         Kept::Text(state_of(droplet).to_owned()),
         text(since.as_ref()),
-        certainty,
+        text(certainty.as_ref()),
         text(droplet.last_action.as_ref()),
         text(droplet.last_action_at.as_ref()),
         Kept::Integer(i64::try_from(droplet.actions).unwrap_or(i64::MAX)),

@@ -17,7 +17,7 @@ mod terminal;
 
 pub use format::Format;
 pub use format::Value;
-pub use format::{Heading, Look, Round, is_same_name};
+pub use format::{Heading, Look, NOT_FOR_PEOPLE, Round, is_same_name};
 pub use html::Frame;
 pub use number::grouped;
 pub use parquet::{ParquetColumn, ParquetType, ParquetWriter};
