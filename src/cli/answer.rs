@@ -7,7 +7,9 @@ use super::outlet::Outlet;
 use super::pager::Stdout;
 use super::terminal::Terminal;
 use archiver::core::time::Zone;
-use archiver::output::{Format, Frame, Heading, Options, RowWriter, Value, Writer, is_same_name};
+use archiver::output::{
+    Format, Frame, Heading, NOT_FOR_PEOPLE, Options, RowWriter, Value, Writer, is_same_name,
+};
 use std::io::{self, Write};
 
 /// The output flags.
@@ -124,9 +126,6 @@ pub(super) fn tell_hidden(terminal: Terminal, columns: &[String], remedy: &str) 
         terminal.note(&format!("hidden: {columns}; use {remedy}"));
     }
 }
-
-/// The rank of a column that tables leave out unless it is chosen, because it repeats or explains another one.
-pub(super) const NOT_FOR_PEOPLE: u8 = u8::MAX;
 
 /// Takes the rows of an answer, and passes on the chosen columns.
 ///

@@ -3,12 +3,12 @@
 use std::io;
 
 use archiver::core::time::Timestamp;
-use archiver::output::{Cell, Format, Heading, RowWriter, Value};
+use archiver::output::{Cell, Format, Heading, NOT_FOR_PEOPLE, RowWriter, Value};
 use archiver::query::timeline::Power;
 use archiver::query::{self, Choice, DropletSelector, Filter, KnownDroplet, Term};
 
 use super::Context;
-use super::answer::{AnswerFlags, NOT_FOR_PEOPLE};
+use super::answer::AnswerFlags;
 use super::exit::{Failure, Status};
 use super::filter;
 use super::order::{Order, OrderFlags, Way};
@@ -172,11 +172,7 @@ fn values(droplet: &KnownDroplet, is_json: bool) -> [Cell; 14] {
     };
     let power = droplet.state.power;
     let since = droplet.state.since.map(|since| since.to_string());
-    let certainty = match (power, droplet.state.is_estimate) {
-        (Power::Unknown, _) => Cell::Null,
-        (_, true) => Cell::Text("estimated".to_owned()),
-        (_, false) => Cell::Text("certain".to_owned()),
-    };
+    let certainty = droplet.state.certainty().map(str::to_owned);
     [
         Cell::Integer(droplet.id),
         text(droplet.name.as_ref()),
@@ -187,7 +183,7 @@ fn values(droplet: &KnownDroplet, is_json: bool) -> [Cell; 14] {
         text(droplet.created_at.as_ref()),
         Cell::Text(state_of(droplet).to_owned()),
         text(since.as_ref()),
-        certainty,
+        text(certainty.as_ref()),
         text(droplet.last_action.as_ref()),
         text(droplet.last_action_at.as_ref()),
         Cell::Integer(i64::try_from(droplet.actions).unwrap_or(i64::MAX)),

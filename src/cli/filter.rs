@@ -95,15 +95,15 @@ hour), 2020-07, 2020-Q3, 2020-W30, 2020, today, 'yesterday 02:00', monday (the l
     )
 }
 
-/// Makes the error for a flag whose value cannot be understood.
-fn slip(flag: &'static str) -> impl Fn(&dyn Display) -> Failure {
-    move |error| Failure::usage(format!("{flag}: {error}"))
+/// The error for a flag whose value cannot be understood.
+fn slip(flag: &str, error: impl Display) -> Failure {
+    Failure::usage(format!("{flag}: {error}"))
 }
 
 /// The value of a duration flag, in seconds.
 fn seconds(flag: &'static str, text: Option<&str>) -> Result<Option<u64>, Failure> {
     let seconds = text.map(parse_duration).transpose();
-    let seconds = seconds.map_err(|error| slip(flag)(&error))?;
+    let seconds = seconds.map_err(|error| slip(flag, error))?;
     Ok(seconds.map(i64::unsigned_abs))
 }
 
@@ -137,11 +137,10 @@ impl FilterFlags {
         zone: &Zone,
     ) -> Result<(Option<Timestamp>, Option<Timestamp>), Failure> {
         let Some(text) = &self.during else {
-            let ends = [&self.since, &self.until].map(|text| text.as_deref());
-            return window(ends, now, zone);
+            return window([&self.since, &self.until], now, zone);
         };
         let period = parse_period(text, now, zone);
-        let period = period.map_err(|error| slip("--during")(&error))?;
+        let period = period.map_err(|error| slip("--during", error))?;
         Ok((Some(period.since), Some(period.until)))
     }
 
@@ -153,9 +152,8 @@ impl FilterFlags {
         let Some(text) = &self.at else {
             return Ok(None);
         };
-        let at = slip("--at");
-        let from = parse_since(text, now, zone).map_err(|error| at(&error))?;
-        let to = parse_until(text, now, zone).map_err(|error| at(&error))?;
+        let from = parse_since(text, now, zone).map_err(|error| slip("--at", error))?;
+        let to = parse_until(text, now, zone).map_err(|error| slip("--at", error))?;
         let around = seconds("--around", self.around.as_deref())?.unwrap_or(0);
         let around = i64::try_from(around).unwrap_or(i64::MAX);
         let from = from.saturating_add_seconds(-around);
@@ -167,15 +165,15 @@ impl FilterFlags {
 
 /// The values of `--since` and `--until`.
 pub(super) fn window(
-    [since, until]: [Option<&str>; 2],
+    [since, until]: [&Option<String>; 2],
     now: Timestamp,
     zone: &Zone,
 ) -> Result<(Option<Timestamp>, Option<Timestamp>), Failure> {
-    let since = since.map(|text| parse_since(text, now, zone)).transpose();
-    let until = until.map(|text| parse_until(text, now, zone)).transpose();
+    let since = since.as_deref().map(|text| parse_since(text, now, zone));
+    let until = until.as_deref().map(|text| parse_until(text, now, zone));
     Ok((
-        since.map_err(|error| slip("--since")(&error))?,
-        until.map_err(|error| slip("--until")(&error))?,
+        (since.transpose()).map_err(|error| slip("--since", error))?,
+        (until.transpose()).map_err(|error| slip("--until", error))?,
     ))
 }
 
@@ -199,7 +197,7 @@ fn seen(text: &str, now: Timestamp, zone: &Zone) -> Result<SeenSince, Failure> {
         time => parse_since(time, now, zone)
             .map(SeenSince::Time)
             .map_err(|error| {
-                slip("--seen-since")(&error).with_hint("`last-sync` and `last-news` work too")
+                slip("--seen-since", error).with_hint("`last-sync` and `last-news` work too")
             }),
     }
 }
@@ -245,7 +243,7 @@ pub(super) fn check_droplets(
     }
     let unseen = query::unseen_droplets(connection, droplets.unwrap_or_default())?;
     match unseen.first() {
-        Some(unseen) => Err(Failure::unknown(in_words(unseen, false))),
+        Some(id) => Err(Failure::unknown(no_action_with("droplet", id))),
         None => Ok(()),
     }
 }
@@ -369,8 +367,9 @@ fn in_words(unseen: &Unseen, is_droplet: bool) -> String {
         [] => String::new(),
         near => format!("; did you mean {}?", near.join(", ")),
     };
-    format!(
-        "the archive has no action with the {field} `{}`{suggestion}",
-        unseen.value
-    )
+    no_action_with(&field, &unseen.value) + &suggestion
+}
+
+fn no_action_with(field: &str, value: impl Display) -> String {
+    format!("the archive has no action with the {field} `{value}`")
 }

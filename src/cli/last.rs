@@ -4,11 +4,11 @@ use std::io;
 
 use archiver::core::model::COMPLETED;
 use archiver::core::time::Timestamp;
-use archiver::output::{Heading, RowWriter};
+use archiver::output::{Heading, NOT_FOR_PEOPLE, RowWriter};
 use archiver::query::{self, Choice, Filter, Last, Term, TypeSelector};
 
 use super::Context;
-use super::answer::{AnswerFlags, NOT_FOR_PEOPLE};
+use super::answer::AnswerFlags;
 use super::exit::{Failure, Status};
 use super::filter::{self, FilterFlags};
 use super::order::{Order, Way};
@@ -71,7 +71,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         filter::expect_types(&connection, &what, now)?;
         filter::check(own, flags, &connection, &filter)?;
         let last = query::last(&connection, &filter, now)?;
-        let found = last.iter().filter(|last| last.action.is_some()).count();
+        let found = last.iter().filter(|last| last.action_id.is_some()).count();
         let slips = filter::slips(&connection, (&filter, now), found as u64)?;
         drop(connection);
         write(&last, rows).map_err(query::Error::Write)?;

@@ -63,19 +63,14 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         columns.extend([arguments.sort.column(), Column::Id]);
         headings.extend(order_columns(&filter).map(Heading::plain));
     }
-    let ask = if context.has_several() {
-        query::actions_in_order
-    } else {
-        query::actions
-    };
     let question = Question::new(flags, &filter, arguments.order(&filter));
     let answer = question.print(context, |own, rows| {
         let filter = union::known(own, filter.clone());
         let connection = own.open_archive()?;
         filter::check(own, flags, &connection, &filter)?;
         rows.header(&headings).map_err(query::Error::Write)?;
-        let visit = &mut |row: &[Value<'_>]| rows.row(row);
-        let found = ask(&connection, &filter, now, &columns, visit)?;
+        let visit = &mut |row: &[Value<'_>]| rows.row(&row[..headings.len()]);
+        let found = query::actions(&connection, &filter, now, &columns, visit)?;
         Ok(Said::slips(filter::slips(
             &connection,
             (&filter, now),

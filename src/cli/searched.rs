@@ -92,14 +92,9 @@ pub(super) fn no_action(filter: &Filter) -> String {
     .into_iter()
     .flatten()
     .collect();
-    let gone = filter.gone;
-    parts.extend(gone.map(|it| {
-        if it {
-            "gone droplets"
-        } else {
-            "existing droplets"
-        }
-        .to_owned()
+    parts.extend(filter.gone.map(|is_gone| match is_gone {
+        true => "gone droplets".to_owned(),
+        false => "existing droplets".to_owned(),
     }));
     parts.extend(filter.since.map(|since| format!("since {since}")));
     parts.extend(filter.until.map(|until| format!("before {until}")));

@@ -237,19 +237,15 @@ impl Sheet<'_> {
     fn sync(&mut self, name: &str, sync: &SyncDetails) {
         let started = self.shown(&sync.started_at);
         let outcome = sync.outcome.as_deref().unwrap_or("it did not end");
-        self.line(
-            name,
-            Some(format!("sync {} of {started}, {outcome}", sync.id)),
-        );
+        let text = format!("sync {} of {started}, {outcome}", sync.id);
+        self.line(name, Some(text));
     }
 
     fn import(&mut self, import: &ImportDetails) {
         let (id, path) = (import.id, &import.path);
         let started = self.shown(&import.started_at);
-        self.line(
-            "archived by",
-            Some(format!("import {id} of {started}, {path}")),
-        );
+        let text = format!("import {id} of {started}, {path}");
+        self.line("archived by", Some(text));
     }
 
     fn heading(&mut self, text: &str) {

@@ -66,12 +66,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
                 .drain(..)
                 .for_each(|text| own.terminal.detail(0, &text));
         }
-        let mut columns = timeline::COLUMNS.to_vec();
-        if flags.output.is_compact() && flags.columns.is_empty() {
-            columns.retain(|name| !timeline::NOT_FOR_PEOPLE.contains(name));
-        }
-        let (state, found) =
-            timeline::timeline(&connection, &droplet, window, now, &columns, rows)?;
+        let (state, found) = timeline::timeline(&connection, &droplet, window, now, rows)?;
         if found > 0 && is_for_people && window.until.is_none() {
             details.push(conclusion(state, now, &flags.tz));
         }
@@ -98,7 +93,7 @@ fn empty(droplet: &Droplet, window: Window) -> String {
 }
 
 fn window(arguments: &Arguments, now: Timestamp) -> Result<Window, Failure> {
-    let ends = [&arguments.since, &arguments.until].map(|text| text.as_deref());
+    let ends = [&arguments.since, &arguments.until];
     let (since, until) = filter::window(ends, now, &arguments.answer.tz)?;
     match since.zip(until) {
         Some((since, until)) if since >= until => {

@@ -275,6 +275,9 @@ impl<'a> Heading<'a> {
     }
 }
 
+/// The rank of a column that tables leave out unless it is chosen, because it repeats or explains another one.
+pub const NOT_FOR_PEOPLE: u8 = u8::MAX;
+
 fn is_id(name: &str) -> bool {
     name == "id" || name.ends_with("_id")
 }

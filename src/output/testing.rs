@@ -11,6 +11,16 @@ pub(crate) struct Rows {
     pub(crate) rows: Vec<Vec<String>>,
 }
 
+impl Rows {
+    /// The cells of these columns.
+    pub(crate) fn chosen(&self, columns: &[&str]) -> Vec<Vec<String>> {
+        let place = |name: &&str| self.names.iter().position(|other| other == name).unwrap();
+        let places: Vec<_> = columns.iter().map(place).collect();
+        let chosen = |row: &Vec<String>| places.iter().map(|it| row[*it].clone()).collect();
+        self.rows.iter().map(chosen).collect()
+    }
+}
+
 impl RowWriter for Rows {
     fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
         self.names = headings

@@ -1,12 +1,21 @@
-//! Runs the statement of a filter, and passes on the rows one by one.
+//! Writes one SQL statement for a filter, runs it, and passes on the rows one by one.
+//!
+//! The arms of the plan (see `question`) are combined with `UNION ALL … ORDER BY`, which merges arms that are already in
+//! order.
+//!
+//! This code decides the index of each arm. The planner does not, because it has no statistics in a young archive. A
+//! unary `+` keeps a condition from choosing an index. Values are always bound, never pasted.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::io;
 
+use rusqlite::types::Value as Parameter;
 use rusqlite::{Connection, Row, params_from_iter};
 
-use super::question::Question;
-use super::{Column, Error, Filter, rows, statement};
+use super::filter::Values;
+use super::question::{Arm, Question, Source, plan};
+use super::{Column, Error, Filter, rows};
 use crate::core::model::DropletId;
 use crate::core::time::Timestamp;
 use crate::output::Value;
@@ -15,8 +24,10 @@ use crate::output::Value;
 ///
 /// The actions come in the order of the filter. The default order is by `started_at`, then by id, oldest first; actions
 /// without a time come before all others. With an overlap interval, actions in progress that began more than a day
-/// before it come last. A limit keeps the actions with the greatest sort keys, by default the most recent ones. An
-/// action in progress has lasted until `now`. In the default order, only the rows within the limit are kept in memory.
+/// before it come last: when [`has_stuck_last`](Filter::has_stuck_last), a cell follows those of the columns, which is 1
+/// for such an action, else 0. A limit keeps the actions with the greatest sort keys, by default the most recent ones.
+/// An action in progress has lasted until `now`. In the default order, only the rows within the limit are kept in
+/// memory.
 ///
 /// # Errors
 /// When a droplet's name is unknown or ambiguous, the archive cannot be read, or `visit` fails.
@@ -27,25 +38,16 @@ pub fn actions(
     columns: &[Column],
     visit: &mut dyn FnMut(&[Value<'_>]) -> io::Result<()>,
 ) -> Result<u64, Error> {
-    let visit = &mut |cells: &[Value<'_>]| visit(&cells[..columns.len()]);
-    actions_in_order(connection, filter, now, columns, visit)
-}
-
-/// As [`actions`], for columns with the sort key and the id. When [`has_stuck_last`](Filter::has_stuck_last), a cell
-/// follows: 1 for an action that comes last, else 0.
-///
-/// # Errors
-/// As [`actions`].
-pub fn actions_in_order(
-    connection: &Connection,
-    filter: &Filter,
-    now: Timestamp,
-    columns: &[Column],
-    visit: &mut dyn FnMut(&[Value<'_>]) -> io::Result<()>,
-) -> Result<u64, Error> {
     let question = Question::resolve(connection, filter, now)?;
-    let query = statement::select(&question, columns);
-    let (names, regions) = looked_up(connection, columns)?;
+    let query = select(&question, columns);
+    // SQL returns only the keys of these: a look-up in each row would take longer.
+    let (mut names, mut regions) = (HashMap::new(), HashMap::new());
+    if columns.contains(&Column::DropletName) {
+        names = rows::names(connection)?;
+    }
+    if columns.contains(&Column::Region) {
+        regions = rows::regions_as_json(connection)?;
+    }
     let mut statement = connection.prepare(&query.sql)?;
     let mut rows = statement.query(params_from_iter(query.parameters))?;
     let count = columns.len() + usize::from(filter.has_stuck_last());
@@ -70,28 +72,13 @@ pub fn actions_in_order(
     Ok(visited)
 }
 
-/// The names of droplets and the regions as objects, as far as the columns need them. SQL returns only their keys: a
-/// look-up in each row would take longer.
-type LookedUp = (HashMap<DropletId, String>, HashMap<String, String>);
-
-fn looked_up(connection: &Connection, columns: &[Column]) -> rusqlite::Result<LookedUp> {
-    let (mut names, mut regions) = LookedUp::default();
-    if columns.contains(&Column::DropletName) {
-        names = rows::names(connection)?;
-    }
-    if columns.contains(&Column::Region) {
-        regions = rows::regions_as_json(connection)?;
-    }
-    Ok((names, regions))
-}
-
 /// The number of matching actions, at most the limit.
 ///
 /// # Errors
 /// When a droplet's name is unknown or ambiguous, or the archive cannot be read.
 pub fn count(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<u64, Error> {
     let question = Question::resolve(connection, filter, now)?;
-    let query = statement::tally(&question);
+    let query = tally(&question);
     let mut statement = connection.prepare(&query.sql)?;
     let matching: i64 =
         statement.query_row(params_from_iter(query.parameters), |row| row.get(0))?;
@@ -112,22 +99,346 @@ pub(crate) fn scan(
     visit: &mut dyn FnMut(&Row<'_>) -> rusqlite::Result<()>,
 ) -> Result<(), Error> {
     let question = Question::resolve(connection, filter, now)?;
-    let query = statement::scan(&question, expressions);
-    let mut statement = connection.prepare(&query.sql)?;
-    let mut rows = statement.query(params_from_iter(&query.parameters))?;
+    let mut conditions = Conditions::new(&question);
+    let sql = all_arms(&question, &mut conditions, &expressions.join(", "));
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(&conditions.parameters))?;
     while let Some(row) = rows.next()? {
         visit(row)?;
     }
     Ok(())
 }
 
+/// SQL with the values of its parameters, in their order.
+#[derive(Debug)]
+pub(super) struct Statement {
+    pub(super) sql: String,
+    pub(super) parameters: Vec<Parameter>,
+}
+
+/// The matching actions, in the order of the filter. Columns that only the order needs may follow the requested
+/// columns.
+pub(super) fn select(question: &Question<'_>, columns: &[Column]) -> Statement {
+    let filter = question.filter;
+    let mut conditions = Conditions::new(question);
+    let mut shown: Vec<&'static str> = columns.iter().map(|column| column.expression()).collect();
+    let key = place_of(filter.sort.column().expression(), &mut shown);
+    let id = place_of(Column::Id.expression(), &mut shown);
+    let mut expressions = shown.join(", ");
+    let mut last = String::new();
+    if let Some(is_stuck) = conditions.is_stuck() {
+        let _ = write!(expressions, ", {is_stuck}");
+        last = format!("{}, ", shown.len() + 1);
+    }
+    let matching = all_arms(question, &mut conditions, &expressions);
+    let order = |way: &str| format!("ORDER BY {last}{key}{way}, {id}{way}");
+    let (greatest_first, smallest_first) = (order(" DESC"), order(""));
+    let sql = match (filter.limit.map(most), filter.reverse) {
+        (None, true) => format!("{matching}\n{greatest_first}"),
+        (None, false) => format!("{matching}\n{smallest_first}"),
+        // The greatest are at the other end of the index. The outer SELECT reverses them, so only these rows are kept.
+        (Some(limit), is_reversed) => {
+            let limit = conditions.bind(limit);
+            let greatest = format!("{matching}\n{greatest_first}\nLIMIT {limit}");
+            if is_reversed {
+                greatest
+            } else {
+                format!("SELECT * FROM (\n{greatest}\n)\n{smallest_first}")
+            }
+        }
+    };
+    Statement {
+        sql,
+        parameters: conditions.parameters,
+    }
+}
+
+/// The position of an expression among the shown ones, from 1. Adds the expression if it is missing.
+fn place_of(expression: &'static str, shown: &mut Vec<&'static str>) -> usize {
+    let place = shown.iter().position(|other| *other == expression);
+    place.unwrap_or_else(|| {
+        shown.push(expression);
+        shown.len() - 1
+    }) + 1
+}
+
+/// The number of matching actions.
+pub(super) fn tally(question: &Question<'_>) -> Statement {
+    let mut conditions = Conditions::new(question);
+    let mut matching = all_arms(question, &mut conditions, "1");
+    if let Some(limit) = question.filter.limit.map(most) {
+        let limit = conditions.bind(limit);
+        let _ = write!(matching, "\nLIMIT {limit}");
+    }
+    Statement {
+        sql: format!("SELECT count(*) FROM (\n{matching}\n)"),
+        parameters: conditions.parameters,
+    }
+}
+
+fn most(limit: u64) -> Parameter {
+    Parameter::Integer(i64::try_from(limit).unwrap_or(i64::MAX))
+}
+
+fn all_arms(question: &Question<'_>, conditions: &mut Conditions<'_>, shown: &str) -> String {
+    let arms = plan(question);
+    let common = conditions.common(&arms);
+    let mut sql = String::new();
+    for arm in &arms {
+        if !sql.is_empty() {
+            sql.push_str("\nUNION ALL\n");
+        }
+        let index = arm.source.index();
+        let _ = write!(sql, "SELECT {shown}\n  FROM actions{index}");
+        let own = conditions.of(arm);
+        for (position, condition) in own.iter().chain(&common).enumerate() {
+            let word = if position == 0 { "WHERE" } else { "  AND" };
+            let _ = write!(sql, "\n {word} {condition}");
+        }
+    }
+    sql
+}
+
+/// The expression of the partial index `actions_long`. SQLite uses the index only for exactly this expression.
+const IS_LONG: &str =
+    "strftime('%s', actions.completed_at) - strftime('%s', actions.started_at) >= 3600";
+
+/// In progress. The value is a literal, because a partial index is not used for a parameter.
+const IS_OPEN: &str = "actions.status = 'in-progress'";
+
+/// An action that is in progress for longer is hardly what somebody looks for who asks about a time.
+const STUCK_SECONDS: i64 = 24 * 3600;
+
+const IS_UNENDED: &str = "+actions.status = 'in-progress' AND actions.completed_at IS NULL";
+
+const SECONDS: &str = "(unixepoch(actions.completed_at) - unixepoch(actions.started_at))";
+
+/// The conditions of a question. If possible, a parameter is bound once for all arms.
+struct Conditions<'a> {
+    question: &'a Question<'a>,
+    parameters: Vec<Parameter>,
+}
+
+impl<'a> Conditions<'a> {
+    fn new(question: &'a Question<'a>) -> Self {
+        Self {
+            question,
+            parameters: Vec::new(),
+        }
+    }
+
+    fn bind(&mut self, value: Parameter) -> String {
+        self.parameters.push(value);
+        format!("?{}", self.parameters.len())
+    }
+
+    fn bind_time(&mut self, time: Timestamp) -> String {
+        self.bind(Parameter::Text(time.to_string()))
+    }
+
+    fn bind_list(&mut self, list: impl Into<serde_json::Value>) -> String {
+        let parameter = self.bind(Parameter::Text(list.into().to_string()));
+        format!("(SELECT value FROM json_each({parameter}))")
+    }
+
+    /// The conditions of the rows of every arm that choose no index.
+    fn common(&mut self, arms: &[Arm<'_>]) -> Vec<String> {
+        let question = self.question;
+        let mut conditions = Vec::new();
+        let is_only = |source| matches!(arms, [arm] if arm.source == source);
+        if !is_only(Source::Open) {
+            conditions.extend(self.values("+actions.status", &question.statuses));
+        }
+        conditions.extend(self.values("actions.region_slug", &question.regions));
+        conditions.extend(self.values("actions.resource_type", &question.resource_types));
+        if let Some(run) = question.first_run.filter(|run| *run > 1) {
+            let run = self.bind(Parameter::Integer(run));
+            // SQLite uses the index of later sync runs only when this condition is explicit.
+            conditions.push(if is_only(Source::Runs) {
+                format!("actions.first_seen_run > 1 AND actions.first_seen_run >= {run}")
+            } else {
+                format!("+actions.first_seen_run >= {run}")
+            });
+        }
+        conditions.extend(self.minimum());
+        conditions.extend(self.maximum());
+        if !question.droplets.none_of.is_empty() {
+            conditions.push(self.on_none_of(&question.droplets.none_of));
+        }
+        conditions
+    }
+
+    /// The conditions of the rows of one arm.
+    fn of(&mut self, arm: &Arm<'_>) -> Vec<String> {
+        let question = self.question;
+        let mut conditions = self.source(arm.source);
+        if !matches!(arm.source, Source::Type(_)) {
+            conditions.extend(self.values("+actions.type", &question.types));
+        }
+        let is_of_droplets = matches!(
+            arm.source,
+            Source::Droplet(_) | Source::Droplets | Source::Listed | Source::Nowhere
+        );
+        if let (Some(droplets), false) = (&question.droplets.any_of, is_of_droplets) {
+            conditions.push(self.on_droplets_or_listed(droplets));
+        }
+        let is_by_time = !matches!(arm.source, Source::Ids | Source::Listed | Source::Runs);
+        conditions.extend(self.window(arm, if is_by_time { "" } else { "+" }));
+        conditions.extend(self.reaches(arm.source));
+        conditions
+    }
+
+    fn source(&mut self, source: Source<'_>) -> Vec<String> {
+        let question = self.question;
+        let droplets = question.droplets.any_of.as_deref().unwrap_or_default();
+        match source {
+            Source::Nowhere => vec!["0".to_owned()],
+            Source::Ids => {
+                let ids = self.bind_list(question.filter.ids.clone());
+                vec![format!("actions.id IN {ids}")]
+            }
+            Source::Droplet(id) => vec![self.on_droplets("", &[id])],
+            Source::Droplets => vec![self.on_droplets("", droplets)],
+            Source::Listed => {
+                let listed = self.listed("", droplets);
+                let on = self.on_droplets("+", droplets);
+                // An unknown resource is none of the droplets.
+                vec![listed, format!("coalesce({on}, 0) = 0")]
+            }
+            Source::Open => vec![IS_OPEN.to_owned()],
+            Source::Unended => vec![
+                IS_OPEN.to_owned(),
+                "actions.completed_at IS NULL".to_owned(),
+            ],
+            Source::Long => vec![IS_LONG.to_owned()],
+            Source::Type(name) => {
+                let parameter = self.bind(Parameter::Text(name.to_owned()));
+                vec![format!("actions.type = {parameter}")]
+            }
+            Source::Runs | Source::Time => vec![],
+        }
+    }
+
+    /// A single value is compared with `=`, so that an index keeps its order.
+    fn values(&mut self, column: &str, values: &Values) -> Option<String> {
+        match values {
+            Values::Any => None,
+            Values::Only(only) => Some(match only.as_slice() {
+                [value] => {
+                    let value = self.bind(Parameter::Text(value.clone()));
+                    format!("{column} = {value}")
+                }
+                several => {
+                    let list = self.bind_list(several.to_vec());
+                    format!("{column} IN {list}")
+                }
+            }),
+            Values::Except(except) => {
+                let list = self.bind_list(except.clone());
+                Some(format!("({column} IS NULL OR {column} NOT IN {list})"))
+            }
+        }
+    }
+
+    fn window(&mut self, arm: &Arm<'_>, unary: &str) -> Vec<String> {
+        [(">=", arm.since), ("<", arm.until)]
+            .into_iter()
+            .filter_map(|(operator, bound)| {
+                let parameter = self.bind_time(bound?);
+                Some(format!("{unary}actions.started_at {operator} {parameter}"))
+            })
+            .collect()
+    }
+
+    /// The action had not ended before the start of the overlap interval. The window checks that it had begun.
+    fn reaches(&mut self, source: Source<'_>) -> Option<String> {
+        let (from, _) = self.question.filter.overlap?;
+        let is_reached_now = from <= self.question.now;
+        let from = self.bind_time(from);
+        let ends_later = format!("actions.completed_at >= {from}");
+        let starts_later = format!("+actions.started_at >= {from}");
+        let lasts = if is_reached_now { IS_UNENDED } else { "0" };
+        Some(match source {
+            // The index alone decides about an action with an end, without a read of its row.
+            Source::Long => format!("({starts_later} OR {ends_later})"),
+            _ => format!("({starts_later} OR {ends_later} OR ({lasts}))"),
+        })
+    }
+
+    /// Tells, for a question about a time, if an action began long before it and is still in progress.
+    fn is_stuck(&mut self) -> Option<String> {
+        let filter = self.question.filter;
+        let (from, _) = filter.overlap.filter(|_| filter.has_stuck_last())?;
+        let edge = self.bind_time(from.saturating_add_seconds(-STUCK_SECONDS));
+        Some(format!(
+            "coalesce({IS_OPEN} AND actions.completed_at IS NULL AND actions.started_at < {edge}, 0)"
+        ))
+    }
+
+    fn minimum(&mut self) -> Option<String> {
+        let minimum = self.question.filter.min_duration_seconds?;
+        let minimum = i64::try_from(minimum).unwrap_or(i64::MAX);
+        let started_by = self.question.now.saturating_add_seconds(-minimum);
+        let minimum = self.bind(Parameter::Integer(minimum));
+        let started_by = self.bind_time(started_by);
+        Some(format!(
+            "({SECONDS} >= {minimum}\n        \
+             OR ({IS_UNENDED} AND +actions.started_at <= {started_by}))"
+        ))
+    }
+
+    fn maximum(&mut self) -> Option<String> {
+        let maximum = self.question.filter.max_duration_seconds?;
+        let maximum = self.bind(Parameter::Integer(
+            i64::try_from(maximum).unwrap_or(i64::MAX),
+        ));
+        Some(format!("{SECONDS} BETWEEN 0 AND {maximum}"))
+    }
+
+    fn on_droplets(&mut self, unary: &str, droplets: &[DropletId]) -> String {
+        let is_one = match droplets {
+            [id] => {
+                let id = self.bind(Parameter::Integer(*id));
+                format!("= {id}")
+            }
+            several => format!("IN {}", self.bind_list(several.to_vec())),
+        };
+        format!("(actions.resource_type = 'droplet' AND {unary}actions.resource_id {is_one})")
+    }
+
+    fn listed(&mut self, unary: &str, droplets: &[DropletId]) -> String {
+        let list = self.bind_list(droplets.to_vec());
+        format!(
+            "{unary}actions.id IN (SELECT listed.action_id FROM droplet_listed_actions AS listed\n         \
+             WHERE listed.droplet_id IN {list})"
+        )
+    }
+
+    fn on_droplets_or_listed(&mut self, droplets: &[DropletId]) -> String {
+        let on = self.on_droplets("+", droplets);
+        let list = self.bind_list(droplets.to_vec());
+        format!(
+            "({on}\n        OR EXISTS (SELECT 1 FROM droplet_listed_actions AS listed\n                    \
+             WHERE listed.action_id = actions.id AND +listed.droplet_id IN {list}))"
+        )
+    }
+
+    fn on_none_of(&mut self, droplets: &[DropletId]) -> String {
+        let on = self.on_droplets("+", droplets);
+        let listed = self.listed("+", droplets);
+        format!("coalesce({on}, 0) = 0 AND NOT {listed}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::fixture::{
-        Row, archive, choice, droplet, found, generated, insert, listed, now,
+        Row, archive, choice, droplet, found, found_at, generated, insert, listed, now,
     };
+    use super::super::question::LONG_SECONDS;
     use super::super::{Choice, TypeSelector};
     use super::*;
+    use crate::core::model::IN_PROGRESS;
 
     fn started(connection: &Connection, times: &[(i64, Option<&str>)]) {
         for (id, started_at) in times {
@@ -380,5 +691,97 @@ mod tests {
             assert!(!ids.is_empty());
             assert_eq!(ids, expected);
         }
+    }
+
+    #[test]
+    fn the_words_of_the_index_are_those_of_the_migration() {
+        assert!(IS_LONG.ends_with(&format!(" {LONG_SECONDS}")));
+        assert!(IS_OPEN.ends_with(&format!("'{IN_PROGRESS}'")));
+        let migration = include_str!("../../migrations/0004_long_actions.sql");
+        assert!(migration.contains(&IS_LONG.replace("actions.", "")));
+    }
+
+    fn time(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_overlaps_is_decided_to_the_second() {
+        let connection = archive();
+        let completed = Some("completed");
+        for (id, status, started_at, completed_at) in [
+            // The question is 10:00:00 until 10:30:00. The actions are long and short, at the edges and beyond.
+            (
+                1,
+                completed,
+                "2020-07-20T02:00:00Z",
+                Some("2020-07-20T10:00:00Z"),
+            ),
+            (
+                2,
+                completed,
+                "2020-07-20T02:00:00Z",
+                Some("2020-07-20T09:59:59Z"),
+            ),
+            (
+                3,
+                completed,
+                "2020-07-20T09:00:01Z",
+                Some("2020-07-20T10:00:00Z"),
+            ),
+            (
+                4,
+                completed,
+                "2020-07-20T09:00:00Z",
+                Some("2020-07-20T10:00:00Z"),
+            ),
+            (
+                5,
+                completed,
+                "2020-07-20T09:00:01Z",
+                Some("2020-07-20T09:59:59Z"),
+            ),
+            (
+                6,
+                completed,
+                "2020-07-20T10:29:59Z",
+                Some("2020-07-20T10:30:30Z"),
+            ),
+            (
+                7,
+                completed,
+                "2020-07-20T10:30:00Z",
+                Some("2020-07-20T10:30:30Z"),
+            ),
+            // An action without an end, or with an end before its start, ends when it begins.
+            (8, completed, "2020-07-20T10:00:00Z", None),
+            (9, completed, "2020-07-20T09:59:59Z", None),
+            (
+                10,
+                None,
+                "2020-07-20T10:10:00Z",
+                Some("2020-07-20T09:00:00Z"),
+            ),
+            // In progress.
+            (11, Some(IN_PROGRESS), "2020-07-19T10:00:00Z", None),
+            (12, Some(IN_PROGRESS), "2020-07-20T10:30:00Z", None),
+        ] {
+            let row = Row {
+                id,
+                status,
+                started_at: Some(started_at),
+                completed_at,
+                ..Row::default()
+            };
+            insert(&connection, &row);
+        }
+        let filter = Filter {
+            overlap: Some((time("2020-07-20T10:00:00Z"), time("2020-07-20T10:30:00Z"))),
+            ..Filter::default()
+        };
+        assert_eq!(found(&connection, &filter), [11, 1, 4, 3, 8, 10, 6]);
+        let asked_at = |now| found_at(time(now), &connection, &filter);
+        assert_eq!(asked_at("2020-07-20T10:00:00Z"), [11, 1, 4, 3, 8, 10, 6]);
+        assert_eq!(asked_at("2020-07-20T09:59:59Z"), [1, 4, 3, 8, 10, 6]);
     }
 }

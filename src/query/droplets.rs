@@ -1,5 +1,5 @@
-//! Translates names and tags of droplets to ids, and finds the droplets that are gone, and those whose history is not
-//! archived.
+//! Translates names and tags of droplets to ids, and finds the droplets that are gone, those whose history is not
+//! archived, and those that the archive does not know.
 //!
 //! Names and tags are looked up before the actions are read. So the main statement uses only ids, and an unknown name or
 //! tag is an error instead of an empty answer. An answer is also silent about a droplet whose history is not archived:
@@ -10,10 +10,9 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
-use super::rows::first_column;
+use super::rows::{first_column, near};
 use super::{DropletSelector, Error, Filter};
 use crate::core::model::DropletId;
-use crate::core::similar::nearest;
 
 /// The requested droplets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -157,10 +156,9 @@ fn with_tags(connection: &Connection, tags: &[String]) -> Result<BTreeSet<Drople
     for tag in tags {
         let known: bool = connection.query_row(HAD_TAG, [tag], |row| row.get(0))?;
         if !known {
-            let tags: Vec<String> = first_column(connection, TAGS, [])?;
             return Err(Error::UnknownTag {
                 tag: tag.to_owned(),
-                near: nearest(tag, tags.iter().map(String::as_str)),
+                near: near(connection, TAGS, tag)?,
             });
         }
         tagged.extend(first_column::<DropletId>(connection, HAS_TAG, [tag])?);
@@ -229,11 +227,9 @@ fn only(name: &str, ids: Vec<DropletId>, connection: &Connection) -> Result<Drop
 }
 
 fn unknown(connection: &Connection, name: &str) -> rusqlite::Result<Error> {
-    let names: Vec<String> = first_column(connection, NAMES, [])?;
-    let near = nearest(name, names.iter().map(String::as_str));
     Ok(Error::UnknownName {
         name: name.to_owned(),
-        near,
+        near: near(connection, NAMES, name)?,
     })
 }
 
@@ -281,6 +277,72 @@ pub fn not_archived(
 ) -> Result<Vec<DropletId>, Error> {
     let droplets = droplets.map(|ids| serde_json::json!(ids).to_string());
     Ok(first_column(connection, NOT_ARCHIVED, [droplets])?)
+}
+
+/// The droplets among these of which the archive knows nothing, and that no sync asked for.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub fn unseen_droplets(
+    connection: &Connection,
+    ids: &[DropletId],
+) -> Result<Vec<DropletId>, Error> {
+    let mut unseen = Vec::new();
+    for id in ids {
+        if !is_known(connection, *id)? && not_archived(connection, Some(&[*id]))?.is_empty() {
+            unseen.push(*id);
+        }
+    }
+    Ok(unseen)
+}
+
+/// A droplet or a tag that an archive does not know. Another one may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stranger {
+    /// By id, name or pattern.
+    Droplet(DropletSelector),
+    /// A tag that no droplet has or had.
+    Tag(String),
+}
+
+/// The droplets and tags of the filter that the archive does not know. An ambiguous name is known.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub fn strangers(connection: &Connection, filter: &Filter) -> Result<Vec<Stranger>, Error> {
+    let selectors = filter.droplets.all().cloned().map(Stranger::Droplet);
+    let tags = filter.tags.all().cloned().map(Stranger::Tag);
+    let mut strangers = Vec::new();
+    for stranger in selectors.chain(tags) {
+        let mut named = Filter::default();
+        match &stranger {
+            Stranger::Droplet(selector) => named.droplets.any_of.push(selector.clone()),
+            Stranger::Tag(tag) => named.tags.any_of.push(tag.clone()),
+        }
+        let is_known = match droplets(connection, &named) {
+            // Digits may be the id of a droplet that nobody knows.
+            Ok(ids) => unseen_droplets(connection, &ids.unwrap_or_default())?.is_empty(),
+            Err(Error::UnknownName { .. } | Error::UnknownTag { .. }) => false,
+            Err(error @ (Error::Read(_) | Error::Write(_))) => return Err(error),
+            Err(_) => true,
+        };
+        strangers.extend((!is_known).then_some(stranger));
+    }
+    Ok(strangers)
+}
+
+impl Filter {
+    /// The filter without these. `None` when it named droplets or tags, and all of them are these: then nothing matches.
+    #[must_use]
+    pub fn without(mut self, strangers: &[Stranger]) -> Option<Self> {
+        let droplet = |it: &DropletSelector| strangers.contains(&Stranger::Droplet(it.clone()));
+        let tag = |it: &String| strangers.contains(&Stranger::Tag(it.clone()));
+        let is_left = [
+            self.droplets.retain(|it| !droplet(it)),
+            self.tags.retain(|it| !tag(it)),
+        ];
+        is_left.into_iter().all(|it| it).then_some(self)
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,16 @@
 //! The question as a plain value: no SQL, no flags.
+//!
+//! A group of types, such as `@power`, is requested under one name. The types come from the API reference and from
+//! clients of the API. Types are an open set, so a group is a convenience and never a check of its own.
 
-use super::{Column, InvalidValue, TypeSelector};
-use crate::core::model::{ActionId, DropletId};
-use crate::core::time::Timestamp;
+use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::fmt::{self, Display};
 use std::str::FromStr;
+
+use super::{Column, InvalidValue};
+use crate::core::model::{ActionId, BACKUPS, DropletId};
+use crate::core::time::Timestamp;
 
 /// The requested actions. Every field narrows the answer; an empty field does not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -191,16 +197,6 @@ impl<T> Choice<T> {
         self.any_of.is_empty() && self.none_of.is_empty()
     }
 
-    /// True when the choice keeps this value.
-    pub fn has<V>(&self, value: &V) -> bool
-    where
-        T: PartialEq<V>,
-        V: ?Sized,
-    {
-        let is_in = |values: &[T]| values.iter().any(|other| other == value);
-        (self.any_of.is_empty() || is_in(&self.any_of)) && !is_in(&self.none_of)
-    }
-
     /// All values, requested or left out.
     pub(super) fn all(&self) -> impl Iterator<Item = &T> {
         self.any_of.iter().chain(&self.none_of)
@@ -233,32 +229,23 @@ pub enum Term<T> {
     IsNot(T),
 }
 
-/// A text that is not a valid term.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TermError<E: std::error::Error> {
-    /// A `!` without a value.
-    #[error("`!` needs a value to leave out, as in `!reboot`")]
-    NothingLeftOut,
-    /// The value is invalid.
-    #[error(transparent)]
-    Value(E),
-}
+impl<T: FromStr<Err: Display>> FromStr for Term<T> {
+    type Err = InvalidValue;
 
-impl<T> FromStr for Term<T>
-where
-    T: FromStr,
-    T::Err: std::error::Error,
-{
-    type Err = TermError<T::Err>;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let value = |text: &str| {
+            let value = text.parse::<T>();
+            value.map_err(|error| InvalidValue(error.to_string()))
+        };
         match text.strip_prefix('!') {
-            Some("") => Err(TermError::NothingLeftOut),
-            Some(rest) => rest.parse().map(Self::IsNot).map_err(TermError::Value),
-            None => text.parse().map(Self::Is).map_err(TermError::Value),
+            Some("") => Err(InvalidValue(NOTHING_LEFT_OUT.to_owned())),
+            Some(rest) => value(rest).map(Self::IsNot),
+            None => value(text).map(Self::Is),
         }
     }
 }
+
+const NOTHING_LEFT_OUT: &str = "`!` needs a value to leave out, as in `!reboot`";
 
 impl<T> FromIterator<Term<T>> for Choice<T> {
     fn from_iter<I: IntoIterator<Item = Term<T>>>(terms: I) -> Self {
@@ -286,22 +273,21 @@ pub(super) enum Values {
 
 impl Values {
     pub(super) fn new<'a>(
-        any_of: impl IntoIterator<Item = &'a str>,
-        none_of: impl IntoIterator<Item = &'a str>,
+        any_of: impl Iterator<Item = &'a str>,
+        none_of: impl Iterator<Item = &'a str>,
     ) -> Self {
-        let mut any_of = any_of.into_iter().peekable();
-        let is_any = any_of.peek().is_none();
-        let none_of = each_once(none_of);
-        let only = each_once(any_of.filter(|value| !none_of.iter().any(|other| other == value)));
-        match (is_any, none_of.is_empty()) {
+        let (any_of, none_of): (BTreeSet<_>, BTreeSet<_>) = (any_of.collect(), none_of.collect());
+        let list = |values: BTreeSet<&str>| values.into_iter().map(str::to_owned).collect();
+        match (any_of.is_empty(), none_of.is_empty()) {
             (true, true) => Self::Any,
-            (true, false) => Self::Except(none_of),
-            (false, _) => Self::Only(only),
+            (true, false) => Self::Except(list(none_of)),
+            (false, _) => Self::Only(list(&any_of - &none_of)),
         }
     }
 
-    pub(super) fn has(&self, value: &str) -> bool {
-        let is_in = |values: &[String]| values.iter().any(|other| other == value);
+    /// True when this value matches. `None` is an unknown value.
+    pub(super) fn allow(&self, value: Option<&str>) -> bool {
+        let is_in = |values: &[String]| values.iter().any(|other| Some(other.as_str()) == value);
         match self {
             Self::Any => true,
             Self::Only(values) => is_in(values),
@@ -309,16 +295,16 @@ impl Values {
         }
     }
 
-    /// As [`Self::has`], for a value that may be unknown.
-    pub(super) fn allow(&self, value: Option<&str>) -> bool {
-        match value {
-            Some(value) => self.has(value),
-            None => !matches!(self, Self::Only(_)),
-        }
-    }
-
     pub(super) fn is_nothing(&self) -> bool {
         matches!(self, Self::Only(values) if values.is_empty())
+    }
+}
+
+impl Choice<String> {
+    /// True when the choice keeps this value.
+    #[must_use]
+    pub fn has(&self, value: &str) -> bool {
+        Values::from(self).allow(Some(value))
     }
 }
 
@@ -331,11 +317,132 @@ impl From<&Choice<String>> for Values {
     }
 }
 
-fn each_once<'a>(values: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let mut values: Vec<String> = values.into_iter().map(str::to_owned).collect();
-    values.sort_unstable();
-    values.dedup();
-    values
+/// A group of types.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The name without its `@`.
+    pub name: &'static str,
+    /// The types of the group.
+    pub types: &'static [&'static str],
+    /// A short description of their effect.
+    pub description: &'static str,
+}
+
+static GROUPS: [Group; 6] = [
+    Group {
+        name: "power",
+        types: &["reboot", "power_cycle", "power_off", "power_on", "shutdown"],
+        description: "switched it on, off, or both",
+    },
+    Group {
+        name: "down",
+        types: &["power_off", "shutdown", "destroy"],
+        description: "ended with it off or gone",
+    },
+    Group {
+        name: "backup",
+        types: &BACKUPS,
+        description: "made an image of it",
+    },
+    Group {
+        name: "risky",
+        types: &["destroy", "rebuild", "restore", "resize", "password_reset"],
+        description: "replaced its data, its size or who gets in",
+    },
+    Group {
+        name: "network",
+        types: &[
+            "enable_ipv6",
+            "enable_private_networking",
+            "assign_ip",
+            "unassign_ip",
+            "reserve_ip",
+            "release_ip",
+            "remove_ip",
+        ],
+        description: "changed its addresses",
+    },
+    Group {
+        name: "volume",
+        types: &["attach_volume", "detach_volume", "resize_volume"],
+        description: "changed its volumes",
+    },
+];
+
+/// Known types without a group.
+const OTHERS: [&str; 11] = [
+    "change_backup_policy",
+    "change_kernel",
+    "convert",
+    "create",
+    "disable_backups",
+    "enable_backups",
+    "image_destroy",
+    "migrate",
+    "rename",
+    "transfer",
+    "upgrade",
+];
+
+/// True for a type that an action may have, even if none is archived.
+pub(super) fn is_known_type(name: &str) -> bool {
+    known_types().any(|known| known == name)
+}
+
+/// The types that an action may have, as far as they are known.
+pub(super) fn known_types() -> impl Iterator<Item = &'static str> {
+    let grouped = GROUPS.iter().flat_map(|group| group.types);
+    grouped.copied().chain(OTHERS)
+}
+
+/// All groups.
+#[must_use]
+pub fn groups() -> &'static [Group] {
+    &GROUPS
+}
+
+impl Display for Group {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "@{}", self.name)
+    }
+}
+
+/// The way a question names types.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TypeSelector {
+    /// By the name of a type, archived or not.
+    Type(String),
+    /// By the name of a group.
+    Group(&'static Group),
+}
+
+impl TypeSelector {
+    /// The names of the types.
+    pub fn types(&self) -> impl Iterator<Item = &str> {
+        let (one, several) = match self {
+            Self::Type(name) => (Some(name.as_str()), [].as_slice()),
+            Self::Group(group) => (None, group.types),
+        };
+        one.into_iter().chain(several.iter().copied())
+    }
+}
+
+impl FromStr for TypeSelector {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let Some(name) = text.strip_prefix('@') else {
+            return Ok(Self::Type(text.to_owned()));
+        };
+        let group = GROUPS
+            .iter()
+            .find(|group| group.name.eq_ignore_ascii_case(name));
+        group.map(Self::Group).ok_or_else(|| {
+            let groups: Vec<_> = GROUPS.iter().map(ToString::to_string).collect();
+            let groups = groups.join(", ");
+            InvalidValue(format!("`{text}` is not a group of types: use {groups}"))
+        })
+    }
 }
 
 #[cfg(test)]
@@ -378,7 +485,7 @@ mod tests {
     #[test]
     fn an_exclamation_mark_alone_is_a_slip() {
         let error = "!".parse::<Term<String>>().unwrap_err();
-        assert_eq!(error, TermError::NothingLeftOut);
+        assert_eq!(error.to_string(), NOTHING_LEFT_OUT);
     }
 
     #[test]
@@ -390,5 +497,37 @@ mod tests {
         assert_eq!(values(&["!b", "!b"]), Values::Except(list(&["b"])));
         assert_eq!(values(&["a", "!b", "b", "!c"]), Values::Only(list(&["a"])));
         assert!(values(&["a", "!a"]).is_nothing());
+    }
+
+    fn types(text: &str) -> Vec<String> {
+        let selector: TypeSelector = text.parse().unwrap();
+        selector.types().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_group_is_its_types_and_a_type_is_itself() {
+        assert_eq!(types("@down"), ["power_off", "shutdown", "destroy"]);
+        assert_eq!(types("@Backup"), ["backup", "snapshot"]);
+        assert_eq!(types("reboot"), ["reboot"]);
+        assert_eq!(types("never_seen"), ["never_seen"]);
+    }
+
+    #[test]
+    fn an_unknown_group_lists_those_that_exist() {
+        let error = "@pwoer".parse::<TypeSelector>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`@pwoer` is not a group of types: use @power, @down, @backup, @risky, @network, @volume"
+        );
+    }
+
+    #[test]
+    fn a_group_has_no_type_twice_and_no_namesake() {
+        for (position, group) in groups().iter().enumerate() {
+            let others = &groups()[position + 1..];
+            assert!(others.iter().all(|other| other.name != group.name));
+            let distinct: std::collections::BTreeSet<_> = group.types.iter().collect();
+            assert_eq!(distinct.len(), group.types.len(), "{group}");
+        }
     }
 }

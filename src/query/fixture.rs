@@ -204,9 +204,10 @@ pub(crate) fn found(connection: &Connection, filter: &Filter) -> Vec<i64> {
 pub(crate) fn found_at(now: Timestamp, connection: &Connection, filter: &Filter) -> Vec<i64> {
     let mut ids = Vec::new();
     let visited = actions(connection, filter, now, &[Column::Id], &mut |values| {
-        let [Value::Integer(id)] = values else {
+        let [Value::Integer(id), ..] = values else {
             panic!("{values:?}");
         };
+        assert_eq!(values.len(), 1 + usize::from(filter.has_stuck_last()));
         ids.push(*id);
         Ok(())
     });

@@ -11,7 +11,7 @@ use super::droplets::choose;
 use super::filter::Values;
 use super::rows::of_droplets;
 use super::timeline::{Power, State, states};
-use super::{Choice, DropletSelector, Error, Filter, Last, last, stats};
+use super::{Choice, DropletSelector, Error, Filter, last, stats};
 use crate::core::model::DropletId;
 use crate::core::time::Timestamp;
 
@@ -139,13 +139,10 @@ fn add_actions(
         });
         droplet.actions = actions;
     }
-    for Last {
-        droplet_id, action, ..
-    } in last(connection, filter, now)?
-    {
-        if let (Some(droplet), Some(action)) = (known.get_mut(&droplet_id), action) {
-            droplet.region_slug = droplet.region_slug.take().or(action.region_slug);
-            (droplet.last_action, droplet.last_action_at) = (action.kind, action.started_at);
+    for last in last(connection, filter, now)? {
+        if let Some(droplet) = known.get_mut(&last.droplet_id) {
+            droplet.region_slug = droplet.region_slug.take().or(last.region_slug);
+            (droplet.last_action, droplet.last_action_at) = (last.kind, last.started_at);
         }
     }
     for (id, created_at) in of_droplets(connection, CREATIONS)? {
@@ -395,14 +392,13 @@ mod tests {
                     ..Filter::default()
                 };
                 prop_assert_eq!(known.actions, count(&connection, &filter, now()).unwrap());
-                let latest = last(&connection, &filter, now()).unwrap().remove(0).action;
-                let latest = latest.map(|action| (action.started_at, action.kind));
+                let latest = last(&connection, &filter, now()).unwrap().remove(0);
                 prop_assert_eq!((&known.last_action_at, &known.last_action),
-                    latest.as_ref().map_or((&None, &None), |(time, kind)| (time, kind)));
+                    (&latest.started_at, &latest.kind));
                 let life = find(&connection, &selector).unwrap();
                 let mut rows = Rows::default();
                 let (state, _) = timeline(
-                    &connection, &life, Window::default(), now(), &["id"], &mut rows,
+                    &connection, &life, Window::default(), now(), &mut rows,
                 ).unwrap();
                 if known.is_listed || state.power == Power::Gone {
                     prop_assert_eq!(known.state, state, "{}", known.id);

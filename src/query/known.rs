@@ -1,13 +1,20 @@
-//! The archived values that begin as a text does, for the completions of a shell.
+//! The values that the archive knows: those that begin as a text does, for the completions of a shell, and hints about
+//! values that it has never seen.
 //!
-//! They are wanted at once, and an error helps nobody: a statement that cannot run, or is ended early, gives the values
-//! that it found until then. So each steps along an index, and finds a limited number.
+//! Completions are wanted at once, and an error helps nobody: a statement that cannot run, or is ended early, gives the
+//! values that it found until then. So each steps along an index, and finds a limited number.
+//!
+//! `--type rebot` is a valid question with an empty answer. So the user is told about values that the archive has never
+//! seen, with archived values of a similar spelling. An open set of values is never checked against a fixed list alone:
+//! a new type of action is a value like any other as soon as one is archived.
 
 use rusqlite::{Connection, Params};
 
-use super::groups::known_types;
-use super::suggest::{RESOURCE_TYPES, TYPE};
-use crate::core::model::ActionId;
+use super::droplets::{one_droplet, unseen_droplets};
+use super::filter::{is_known_type, is_pattern, known_types};
+use super::rows::near;
+use super::{Choice, DropletSelector, Error, Filter, TypeSelector};
+use crate::core::model::{ActionId, COMPLETED, IN_PROGRESS};
 
 /// A value, and a few words about it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -137,12 +144,175 @@ fn found(connection: Option<&Connection>, sql: &str, parameters: impl Params) ->
     rows.map_or_else(|_| Vec::new(), |rows| rows.map_while(Result::ok).collect())
 }
 
+/// A value in a filter that no archived action has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unseen {
+    /// The column of the value: `type`, `status`, `region_slug` or `resource_type`; or `droplet` for an unknown
+    /// droplet, `tag` for a tag that no droplet has any more.
+    pub field: &'static str,
+    /// The value in the filter.
+    pub value: String,
+    /// Archived values with a similar spelling, nearest first.
+    pub near: Vec<String>,
+}
+
+/// A column with its values.
+struct Field {
+    name: &'static str,
+    /// The SQL that finds each value.
+    seen: &'static str,
+    /// True for a value that an action may have, even if none is archived.
+    is_known: fn(&str) -> bool,
+}
+
+/// Steps from one type to the next along the index, instead of reading every action.
+const TYPE: Field = Field {
+    name: "type",
+    seen: "
+        WITH RECURSIVE seen (value) AS (
+            SELECT min(type) FROM actions
+             UNION ALL
+            SELECT (SELECT min(type) FROM actions WHERE type > seen.value)
+              FROM seen
+             WHERE seen.value IS NOT NULL
+        )
+        SELECT value FROM seen WHERE value IS NOT NULL",
+    is_known: is_known_type,
+};
+
+/// No index has all statuses: the check of an unseen status reads all actions.
+const STATUS: Field = Field {
+    name: "status",
+    seen: "SELECT DISTINCT status AS value FROM actions WHERE status IS NOT NULL",
+    is_known: |status| STATUSES.contains(&status),
+};
+
+/// The region of an action is always in the table `regions`.
+const REGION: Field = Field {
+    name: "region_slug",
+    seen: "SELECT slug AS value FROM regions",
+    is_known: |slug| REGIONS.contains(&slug),
+};
+
+/// A tag that no droplet ever had is an error before this.
+const TAG: Field = Field {
+    name: "tag",
+    seen: "SELECT DISTINCT tag AS value FROM droplet_tags WHERE gone_at IS NULL",
+    is_known: |_| true,
+};
+
+/// As with statuses, the check of an unseen value reads all actions.
+const RESOURCE_TYPE: Field = Field {
+    name: "resource_type",
+    seen: "SELECT DISTINCT resource_type AS value FROM actions WHERE resource_type IS NOT NULL",
+    is_known: |kind| RESOURCE_TYPES.contains(&kind),
+};
+
+/// The statuses of actions.
+pub const STATUSES: [&str; 3] = [COMPLETED, "errored", IN_PROGRESS];
+
+/// The regions of DigitalOcean.
+pub const REGIONS: [&str; 17] = [
+    "ams1", "ams2", "ams3", "atl1", "blr1", "fra1", "lon1", "nyc1", "nyc2", "nyc3", "ric1", "sfo1",
+    "sfo2", "sfo3", "sgp1", "syd1", "tor1",
+];
+
+/// The types of resources that have actions.
+pub const RESOURCE_TYPES: [&str; 7] = [
+    "backend",
+    "droplet",
+    "floating_ip",
+    "image",
+    "reserved_ip",
+    "reserved_ipv6",
+    "volume",
+];
+
+/// The values in a filter that the archive has never seen, in the order of the filter. Useful after a question that
+/// matched nothing, or when one value of several may match nothing. Members of a group and values after `!` are not
+/// checked: they need not be archived.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub fn unseen(connection: &Connection, filter: &Filter) -> Result<Vec<Unseen>, Error> {
+    let mut unseen = check(connection, filter, |_, _| true)?;
+    let mut ids = Vec::new();
+    for selector in &filter.droplets.any_of {
+        if !matches!(selector, DropletSelector::Pattern(_)) {
+            ids.push(one_droplet(connection, selector)?);
+        }
+    }
+    let ids = unseen_droplets(connection, &ids)?.into_iter();
+    unseen.extend(ids.map(|id| Unseen {
+        field: "droplet",
+        value: id.to_string(),
+        near: Vec::new(),
+    }));
+    Ok(unseen)
+}
+
+/// As [`unseen`], but only the values that are probably misspelt: no action of any archive is known to have them.
+/// Droplets are not checked.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub fn unknown(connection: &Connection, filter: &Filter) -> Result<Vec<Unseen>, Error> {
+    check(connection, filter, |field, value| !(field.is_known)(value))
+}
+
+/// The unseen ones of the values that are worth the check.
+fn check(
+    connection: &Connection,
+    filter: &Filter,
+    is_checked: fn(&Field, &str) -> bool,
+) -> Result<Vec<Unseen>, Error> {
+    let types: Vec<&str> = filter.types.any_of.iter().filter_map(named).collect();
+    let mut tags = strings(&filter.tags);
+    tags.retain(|tag| !is_pattern(tag));
+    let mut unseen = Vec::new();
+    for (field, mut values) in [
+        (TYPE, types),
+        (STATUS, strings(&filter.statuses)),
+        (TAG, tags),
+        (REGION, strings(&filter.regions)),
+        (RESOURCE_TYPE, strings(&filter.resource_types)),
+    ] {
+        values.retain(|value| is_checked(&field, value));
+        let exists = format!(
+            "SELECT EXISTS (SELECT 1 FROM ({}) WHERE value = ?1)",
+            field.seen
+        );
+        for value in values {
+            if connection.query_row(&exists, [value], |row| row.get(0))? {
+                continue;
+            }
+            unseen.push(Unseen {
+                field: field.name,
+                value: value.to_owned(),
+                near: near(connection, field.seen, value)?,
+            });
+        }
+    }
+    Ok(unseen)
+}
+
+fn strings(choice: &Choice<String>) -> Vec<&str> {
+    choice.any_of.iter().map(String::as_str).collect()
+}
+
+fn named(selector: &TypeSelector) -> Option<&str> {
+    match selector {
+        TypeSelector::Type(name) => Some(name),
+        TypeSelector::Group(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicI32, Ordering};
 
-    use super::super::fixture::{Row, archive, droplet, generated, insert};
+    use super::super::fixture::{Row, archive, choice, droplet, generated, insert};
     use super::*;
 
     fn values(known: Vec<Known>) -> Vec<String> {
@@ -213,5 +383,108 @@ mod tests {
         let archive = Some(&connection);
         assert_eq!(droplets(archive, "1"), []);
         assert!(values(types(archive)).contains(&"reboot".to_owned()));
+    }
+
+    fn archived() -> Connection {
+        let connection = archive();
+        for (id, kind) in ["reboot", "power_off", "power_off", "snapshot"]
+            .into_iter()
+            .enumerate()
+        {
+            let id = i64::try_from(id).unwrap();
+            insert(
+                &connection,
+                &Row {
+                    id,
+                    kind: Some(kind),
+                    ..Row::default()
+                },
+            );
+        }
+        insert(
+            &connection,
+            &Row {
+                id: 10,
+                kind: None,
+                status: None,
+                ..Row::default()
+            },
+        );
+        connection
+    }
+
+    fn strings(values: &[&str]) -> Vec<String> {
+        values.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_was_never_seen_is_told_with_what_was_meant() {
+        let filter = Filter {
+            types: choice(&[
+                "reboot",
+                "power-off",
+                "snapshto",
+                "!creat",
+                "@down",
+                "!@power",
+            ]),
+            statuses: choice(&["complete", "completed"]),
+            regions: choice(&["nyc3", "nyc9", "!nyc8"]),
+            resource_types: choice(&["droplets", "xyz"]),
+            ..Filter::default()
+        };
+        let found: Vec<_> = unseen(&archived(), &filter)
+            .unwrap()
+            .into_iter()
+            .map(|unseen| (unseen.field, unseen.value, unseen.near))
+            .collect();
+        let expected = [
+            ("type", "power-off", &["power_off"][..]),
+            ("type", "snapshto", &["snapshot"]),
+            ("status", "complete", &["completed"]),
+            ("region_slug", "nyc9", &["nyc3"]),
+            ("resource_type", "droplets", &["droplet"]),
+            ("resource_type", "xyz", &[]),
+        ]
+        .map(|(field, value, near)| (field, value.to_owned(), strings(near)));
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_value_is_unknown_when_no_action_has_it_and_none_could() {
+        let filter = Filter {
+            types: choice(&["rebot", "rename", "@risky", "!creat"]),
+            statuses: choice(&["errored", "error"]),
+            regions: choice(&["nyc9", "lon1"]),
+            resource_types: choice(&["volume", "drolpet"]),
+            ..Filter::default()
+        };
+        let unknown = unknown(&archived(), &filter).unwrap();
+        let values: Vec<_> = unknown.iter().map(|it| it.value.as_str()).collect();
+        assert_eq!(values, ["rebot", "error", "nyc9", "drolpet"]);
+    }
+
+    #[test]
+    fn a_filter_of_known_values_has_nothing_unseen() {
+        let filter = Filter {
+            types: choice(&["reboot"]),
+            ..Filter::default()
+        };
+        assert_eq!(unseen(&archived(), &filter).unwrap(), []);
+        assert_eq!(unseen(&archive(), &Filter::default()).unwrap(), []);
+    }
+
+    #[test]
+    fn the_types_are_found_without_reading_every_action() {
+        let connection = super::super::fixture::generated(20_000);
+        let mut statement = connection.prepare(TYPE.seen).unwrap();
+        let types: Vec<String> = statement
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(types.len(), 12);
+        let steps = statement.get_status(rusqlite::StatementStatus::VmStep);
+        assert!(steps < 2_000, "{steps} steps");
     }
 }

@@ -6,31 +6,24 @@ use std::cmp::Reverse;
 
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
+use super::actions::select;
 use super::droplets::{all_droplets, not_archived};
 use super::question::Question;
 use super::rows::names;
-use super::statement::select;
 use super::{Column, Error, Filter, SortKey};
 use crate::core::model::{ActionId, DropletId};
 use crate::core::time::Timestamp;
 use crate::output::Value;
 
-/// A droplet and its most recent matching action.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A droplet and its most recent matching action. Without one, all but the droplet is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Last {
     /// The droplet.
     pub droplet_id: DropletId,
     /// The latest known name of the droplet.
     pub droplet_name: Option<String>,
-    /// The action, or `None` when no action matches.
-    pub action: Option<LastAction>,
-}
-
-/// The last action of a droplet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LastAction {
-    /// The id.
-    pub id: ActionId,
+    /// The id of the action.
+    pub action_id: Option<ActionId>,
     /// The type.
     pub kind: Option<String>,
     /// The status.
@@ -65,19 +58,18 @@ impl Last {
     /// The values as a row.
     #[must_use]
     pub fn values(&self) -> [Value<'_>; 10] {
-        let action = self.action.as_ref();
         let number = |number: Option<i64>| number.map_or(Value::Null, Value::Integer);
         [
             Value::Integer(self.droplet_id),
             text(self.droplet_name.as_ref()),
-            text(action.and_then(|action| action.kind.as_ref())),
-            text(action.and_then(|action| action.status.as_ref())),
-            text(action.and_then(|action| action.started_at.as_ref())),
-            number(action.and_then(|action| action.ago_seconds)),
-            text(action.and_then(|action| action.completed_at.as_ref())),
-            number(action.and_then(|action| action.duration_seconds)),
-            number(action.map(|action| action.id)),
-            text(action.and_then(|action| action.region_slug.as_ref())),
+            text(self.kind.as_ref()),
+            text(self.status.as_ref()),
+            text(self.started_at.as_ref()),
+            number(self.ago_seconds),
+            text(self.completed_at.as_ref()),
+            number(self.duration_seconds),
+            number(self.action_id),
+            text(self.region_slug.as_ref()),
         ]
     }
 }
@@ -121,14 +113,13 @@ pub fn last(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<
             found.push(Last {
                 droplet_id,
                 droplet_name: names.remove(&droplet_id),
-                action,
+                ..action.unwrap_or_default()
             });
         }
     }
     leave_out_unarchived(connection, &mut found)?;
     found.sort_by_cached_key(|last| {
-        let action = last.action.as_ref();
-        let newest = action.map(|action| (action.started_at.clone(), action.id));
+        let newest = last.action_id.map(|id| (last.started_at.clone(), id));
         (Reverse(newest), last.droplet_id)
     });
     found.truncate(limit);
@@ -137,29 +128,24 @@ pub fn last(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<
 
 /// Leaves out droplets without an action whose history is not archived: it may have happened to them.
 fn leave_out_unarchived(connection: &Connection, found: &mut Vec<Last>) -> Result<(), Error> {
-    let missed = found.iter().filter(|last| last.action.is_none());
+    let missed = found.iter().filter(|last| last.action_id.is_none());
     let missed: Vec<DropletId> = missed.map(|last| last.droplet_id).collect();
     let unarchived = not_archived(connection, Some(&missed))?;
     let is_unarchived = |last: &Last| unarchived.binary_search(&last.droplet_id).is_ok();
-    found.retain(|last| last.action.is_some() || !is_unarchived(last));
+    found.retain(|last| last.action_id.is_some() || !is_unarchived(last));
     Ok(())
 }
 
 /// The first action of the answer.
-fn newest(
-    connection: &Connection,
-    question: &Question<'_>,
-) -> rusqlite::Result<Option<LastAction>> {
+fn newest(connection: &Connection, question: &Question<'_>) -> rusqlite::Result<Option<Last>> {
     let query = select(question, &COLUMNS);
     let mut statement = connection.prepare_cached(&query.sql)?;
     let action = statement.query_row(params_from_iter(&query.parameters), |row| {
         let started_at: Option<String> = row.get(3)?;
-        let start = started_at
-            .as_deref()
-            .and_then(|text| text.parse::<Timestamp>().ok());
+        let start = started_at.as_deref().and_then(|it| it.parse().ok());
         let ago = |start: Timestamp| question.now.epoch_seconds() - start.epoch_seconds();
-        Ok(LastAction {
-            id: row.get(0)?,
+        Ok(Last {
+            action_id: row.get(0)?,
             kind: row.get(1)?,
             status: row.get(2)?,
             started_at,
@@ -167,6 +153,7 @@ fn newest(
             completed_at: row.get(4)?,
             duration_seconds: row.get(5)?,
             region_slug: row.get(6)?,
+            ..Last::default()
         })
     });
     action.optional()
@@ -223,12 +210,7 @@ mod tests {
 
     fn found(connection: &Connection, filter: &Filter) -> Vec<(DropletId, Option<ActionId>)> {
         let found = last(connection, filter, now()).unwrap();
-        let pair = |last: &Last| {
-            (
-                last.droplet_id,
-                last.action.as_ref().map(|action| action.id),
-            )
-        };
+        let pair = |last: &Last| (last.droplet_id, last.action_id);
         found.iter().map(pair).collect()
     }
 

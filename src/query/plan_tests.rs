@@ -2,9 +2,9 @@
 
 use rusqlite::{Connection, StatementStatus, params_from_iter};
 
+use super::actions::{self, Statement};
 use super::fixture::{choice, generated, now};
 use super::question::Question;
-use super::statement::{self, Statement};
 use super::{Column, Filter, SeenSince};
 
 const ARCHIVED: i64 = 100_000;
@@ -41,11 +41,11 @@ fn run(connection: &Connection, query: &Statement) -> (u64, i32, i32, i32) {
 
 fn select(connection: &Connection, filter: &Filter, columns: &[Column]) -> Statement {
     let question = Question::resolve(connection, filter, now()).unwrap();
-    statement::select(&question, columns)
+    actions::select(&question, columns)
 }
 
 fn tally(connection: &Connection, filter: &Filter) -> Statement {
-    statement::tally(&Question::resolve(connection, filter, now()).unwrap())
+    actions::tally(&Question::resolve(connection, filter, now()).unwrap())
 }
 
 fn since() -> Filter {

@@ -1,11 +1,13 @@
-//! A filter after all look-ups: names are ids, sync runs are numbers, groups are types.
+//! A filter after all look-ups: names are ids, sync runs are numbers, groups are types. Then the plan: the parts of the
+//! archive that a statement reads. A filter that no action can match is explained.
 
 use rusqlite::Connection;
 
 use super::droplets::{self, Droplets};
 use super::filter::Values;
 use super::{Error, Filter, SeenSince, TypeSelector};
-use crate::core::time::Timestamp;
+use crate::core::model::{DropletId, IN_PROGRESS};
+use crate::core::time::{Timestamp, duration_text};
 
 /// The number of a sync run in the archive.
 type RunId = i64;
@@ -84,9 +86,204 @@ fn first_run(connection: &Connection, since: SeenSince) -> rusqlite::Result<RunI
 const LAST_NEWS: &str = "
     SELECT coalesce((SELECT max(first_seen_run) FROM actions WHERE first_seen_run > 1), 1)";
 
+/// The maximum number of merged arms. SQLite accepts 500, but every row passes through all merges.
+const MOST_ARMS: usize = 32;
+
+/// The minimum duration, in seconds, of an action in the index of long actions.
+pub(super) const LONG_SECONDS: u64 = 3600;
+
+/// The source of an arm's rows, and their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source<'a> {
+    /// No action can match.
+    Nowhere,
+    /// By id. Sorted by SQLite: there are as many rows as ids.
+    Ids,
+    /// The actions of one droplet, by time.
+    Droplet(DropletId),
+    /// The actions of many droplets. SQLite sorts them, and uses temporary files when the rows do not fit its cache.
+    Droplets,
+    /// The actions in the droplets' own listings that have another resource. Sorted by SQLite: there are few.
+    Listed,
+    /// In progress, by time.
+    Open,
+    /// In progress without an end, by time.
+    Unended,
+    /// Ended after a long time, by start time.
+    Long,
+    /// Archived by later sync runs than the first. Sorted by SQLite.
+    Runs,
+    /// The actions of one type, by time.
+    Type(&'a str),
+    /// All actions, by time.
+    Time,
+}
+
+/// One `SELECT` of the statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Arm<'a> {
+    pub(super) source: Source<'a>,
+    /// Started at this time or later.
+    pub(super) since: Option<Timestamp>,
+    /// Started before this time.
+    pub(super) until: Option<Timestamp>,
+}
+
+/// The arms. Together they read every match exactly once.
+pub(super) fn plan<'a>(question: &'a Question<'_>) -> Vec<Arm<'a>> {
+    let filter = question.filter;
+    let since = filter.since;
+    let until = earlier(filter.until, filter.overlap.map(|(_, to)| to));
+    let sources = sources(question);
+    let arm = |source| Arm {
+        source,
+        since,
+        until,
+    };
+    let are_of_many = sources.iter().all(|source| source.is_by_time_of_many());
+    let Some((from, _)) = filter.overlap.filter(|_| are_of_many) else {
+        return sources.into_iter().map(arm).collect();
+    };
+    // An action that started before this time and reaches `from` is long, or has not ended.
+    let edge = from.saturating_add_seconds(-LONG_SECONDS.cast_signed());
+    let near = sources.into_iter().map(|source| Arm {
+        since: since.max(Some(edge)),
+        ..arm(source)
+    });
+    let mut arms: Vec<Arm<'_>> = near.collect();
+    let mut reaching_in = vec![Source::Long];
+    if question.statuses.allow(Some(IN_PROGRESS)) {
+        reaching_in.push(Source::Unended);
+    }
+    arms.extend(reaching_in.into_iter().map(|source| Arm {
+        until: earlier(until, Some(edge)),
+        ..arm(source)
+    }));
+    arms
+}
+
+impl Source<'_> {
+    /// The index to use where the planner would take another one for the order alone.
+    pub(super) fn index(self) -> &'static str {
+        match self {
+            Self::Long => " INDEXED BY actions_long",
+            Self::Runs => " INDEXED BY actions_by_later_run",
+            _ => "",
+        }
+    }
+
+    /// True when the source is read by time and may have many more actions than the long ones and those in progress.
+    fn is_by_time_of_many(self) -> bool {
+        use Source::{Droplet, Droplets, Listed, Time, Type};
+        matches!(self, Droplet(_) | Droplets | Listed | Type(_) | Time)
+    }
+}
+
+fn sources<'a>(question: &'a Question<'_>) -> Vec<Source<'a>> {
+    let filter = question.filter;
+    let choices = [
+        &question.types,
+        &question.statuses,
+        &question.regions,
+        &question.resource_types,
+    ];
+    let droplets = question.droplets.any_of.as_deref();
+    if choices.into_iter().any(Values::is_nothing) || droplets == Some(&[]) {
+        return vec![Source::Nowhere];
+    }
+    if !filter.ids.is_empty() {
+        return vec![Source::Ids];
+    }
+    if let Some(sources) = of_droplets(question) {
+        return sources;
+    }
+    if matches!(&question.statuses, Values::Only(only) if only == &[IN_PROGRESS]) {
+        return vec![Source::Open];
+    }
+    if question.first_run.is_some_and(|run| run > 1) {
+        return vec![Source::Runs];
+    }
+    if filter.min_duration_seconds >= Some(LONG_SECONDS) {
+        return vec![Source::Long, Source::Unended];
+    }
+    match &question.types {
+        Values::Only(types) if types.len() <= MOST_ARMS => {
+            types.iter().map(|name| Source::Type(name)).collect()
+        }
+        _ => vec![Source::Time],
+    }
+}
+
+/// One arm for each droplet. When the droplets have most of the actions, a read of all actions in their order is
+/// faster.
+fn of_droplets<'a>(question: &Question<'_>) -> Option<Vec<Source<'a>>> {
+    let droplets = question.droplets.any_of.as_ref()?;
+    let mut sources: Vec<Source<'_>> = match droplets.len() {
+        ..=MOST_ARMS => droplets.iter().map(|id| Source::Droplet(*id)).collect(),
+        _ if question.droplets.is_most => return None,
+        _ => vec![Source::Droplets],
+    };
+    sources.push(Source::Listed);
+    Some(sources)
+}
+
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
+}
+
+/// The reasons why no action can match, in any archive, as far as the filter alone shows them. Useful after a question
+/// that matched nothing.
+#[must_use]
+pub fn contradictions(filter: &Filter, now: Timestamp) -> Vec<String> {
+    let question = Question::without_archive(filter, now);
+    let mut found = of_bounds(filter);
+    let fields = [
+        ("type", question.types.is_nothing()),
+        ("status", question.statuses.is_nothing()),
+        ("region_slug", question.regions.is_nothing()),
+        ("resource_type", question.resource_types.is_nothing()),
+        ("droplet", filter.droplets.is_left_out()),
+        ("tag", filter.tags.is_left_out()),
+    ];
+    let left_out = fields.into_iter().filter(|(_, is_left_out)| *is_left_out);
+    found.extend(left_out.map(|(field, _)| format!("every requested {field} is left out again")));
+    let is_open = matches!(&question.statuses, Values::Only(only) if only == &[IN_PROGRESS]);
+    if is_open && filter.max_duration_seconds.is_some() {
+        let text = "an action in progress has no known duration yet, so it cannot match a maximum duration";
+        found.push(text.to_owned());
+    }
+    found
+}
+
+/// The bounds that exclude each other.
+fn of_bounds(filter: &Filter) -> Vec<String> {
+    let mut found = Vec::new();
+    let empty = |from, to| format!("nothing lies at {from} or later and before {to}");
+    if let (Some(since), Some(until)) = (filter.since, filter.until)
+        && since >= until
+    {
+        found.push(empty(since, until));
+    }
+    match (filter.overlap, filter.since) {
+        (Some((from, to)), _) if from > to => found.push(empty(from, to)),
+        (Some((_, to)), Some(since)) if since >= to => found.push(format!(
+            "an action that started at {since} or later cannot overlap an interval that ends at {to}"
+        )),
+        _ => {}
+    }
+    if let (Some(min), Some(max)) = (filter.min_duration_seconds, filter.max_duration_seconds)
+        && min > max
+    {
+        let text = |seconds| duration_text(i64::try_from(seconds).unwrap_or(i64::MAX));
+        let (min, max) = (text(min), text(max));
+        found.push(format!("nothing can take at least {min} and at most {max}"));
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Row, archive, found, insert};
+    use super::super::fixture::{Row, archive, choice, found, insert, now};
     use super::*;
 
     /// Sync runs on four days: the first archives 1 and 2, the second nothing, the third 3, the fourth nothing.
@@ -150,5 +347,66 @@ mod tests {
             };
             assert_eq!(found(&connection, &filter), [1, 2]);
         }
+    }
+
+    fn told(filter: &Filter) -> Vec<String> {
+        contradictions(filter, now())
+    }
+
+    fn time(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_can_match_is_no_contradiction() {
+        let filter = Filter {
+            types: choice(&["@power", "!reboot"]),
+            statuses: choice(&["in-progress"]),
+            since: Some(time("2020-01-01T00:00:00Z")),
+            until: Some(time("2020-01-02T00:00:00Z")),
+            overlap: Some((time("2020-01-01T00:00:00Z"), time("2020-01-01T00:00:01Z"))),
+            min_duration_seconds: Some(60),
+            ..Filter::default()
+        };
+        assert_eq!(told(&filter), [""; 0]);
+        assert_eq!(told(&Filter::default()), [""; 0]);
+    }
+
+    #[test]
+    fn parts_that_exclude_each_other_are_told() {
+        let (early, late) = (time("2020-01-01T00:00:00Z"), time("2021-01-02T00:00:00Z"));
+        let window = Filter {
+            since: Some(late),
+            until: Some(early),
+            overlap: Some((early, early)),
+            ..Filter::default()
+        };
+        assert_eq!(
+            told(&window),
+            [
+                "nothing lies at 2021-01-02T00:00:00Z or later and before 2020-01-01T00:00:00Z",
+                "an action that started at 2021-01-02T00:00:00Z or later cannot overlap an interval that ends at 2020-01-01T00:00:00Z",
+            ]
+        );
+        let values = Filter {
+            types: choice(&["reboot", "!@power"]),
+            statuses: choice(&["in-progress"]),
+            regions: choice(&["nyc3", "!nyc3"]),
+            droplets: choice(&["web-1", "!web-*", "!web-1"]),
+            tags: choice(&["a", "b", "!a"]),
+            min_duration_seconds: Some(3600),
+            max_duration_seconds: Some(60),
+            ..Filter::default()
+        };
+        assert_eq!(
+            told(&values),
+            [
+                "nothing can take at least 1h and at most 1m",
+                "every requested type is left out again",
+                "every requested region_slug is left out again",
+                "every requested droplet is left out again",
+                "an action in progress has no known duration yet, so it cannot match a maximum duration",
+            ]
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Passes on the rows of any statement one by one, without a copy of their texts.
 
-use super::Error;
 use crate::core::model::DropletId;
+use crate::core::similar::nearest;
 use crate::output::Value;
 use rusqlite::types::{FromSql, Type, ValueRef};
 use rusqlite::{Connection, Params, Row, Rows};
@@ -20,15 +20,6 @@ pub(crate) enum RowsError {
 impl From<rusqlite::Error> for RowsError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Read(error)
-    }
-}
-
-impl From<RowsError> for Error {
-    fn from(error: RowsError) -> Self {
-        match error {
-            RowsError::Read(error) => Self::Read(error),
-            RowsError::Write(error) => Self::Write(error),
-        }
     }
 }
 
@@ -77,6 +68,19 @@ pub(super) fn first_column<T: FromSql>(
 ) -> rusqlite::Result<Vec<T>> {
     let mut statement = connection.prepare(sql)?;
     statement.query_map(parameters, |row| row.get(0))?.collect()
+}
+
+/// The texts in the first column that the user may have meant by `word`, nearest first.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub(super) fn near(
+    connection: &Connection,
+    sql: &str,
+    word: &str,
+) -> rusqlite::Result<Vec<String>> {
+    let texts: Vec<String> = first_column(connection, sql, [])?;
+    Ok(nearest(word, texts.iter().map(String::as_str)))
 }
 
 /// The droplet and the text of each row.

@@ -192,7 +192,7 @@ impl Page<'_> {
         let mut answer = Kept::default();
         let headings: Vec<_> = columns.iter().map(|column| column.heading()).collect();
         answer.header(&headings).map_err(query::Error::Write)?;
-        let visit = &mut |row: &[Value<'_>]| answer.row(row);
+        let visit = &mut |row: &[Value<'_>]| answer.row(&row[..columns.len()]);
         query::actions(&archive.connection, filter, self.now, columns, visit)?;
         actions.add(answer, archive.place, archive.account);
         Ok(())

@@ -6,7 +6,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::authorizer::{LONGEST_SQL_BYTES, LONGEST_VALUE_BYTES, MOST_MEMORY_BYTES, Refusal};
 use crate::core::similar::nearest;
-use crate::query::rows::first_column;
+use crate::query::rows::{first_column, near};
 
 /// SQLite's message for a value that exceeds its limit.
 const TOO_BIG: &str = "string or blob too big";
@@ -178,93 +178,72 @@ fn rejected(connection: &Connection, sql: &str, message: String, offset: Option<
     }
 }
 
-const NO_TABLE: &str = "no such table: ";
-const NO_COLUMN: &str = "no such column: ";
 const SCHEMA: &str = "`archiver schema` shows all tables and columns";
 
-/// What the user may have meant by a name that SQLite does not know. A suggestion is optional: without one the message
-/// is enough.
+/// What the user may have meant by a name that SQLite does not know, as in `no such column: actions.tpye`. A suggestion
+/// is optional: without one the message is enough.
 fn meant(connection: &Connection, message: &str) -> Option<String> {
-    if !message.starts_with("no such ") {
-        return None;
-    }
-    let elsewhere = elsewhere(connection, message).unwrap_or_default();
-    if !elsewhere.is_empty() {
-        let relations = elsewhere.join(", ");
-        return Some(format!("it is a column of {relations}; {SCHEMA}"));
-    }
-    let mut near = of_account(connection, message).unwrap_or_default();
-    if near.is_empty() {
-        near = self::near(connection, message).unwrap_or_default();
-    }
-    Some(match near.join(", ").as_str() {
+    let (what, written) = message.strip_prefix("no such ")?.split_once(": ")?;
+    let written = written.split(" - ").next().unwrap_or(written);
+    let name = written.rsplit('.').next().unwrap_or(written);
+    let name = name.trim_matches('"');
+    let near = match what {
+        "table" => near_table(connection, written, name),
+        "column" => {
+            let elsewhere: Vec<String> =
+                first_column(connection, HAVING, [name]).unwrap_or_default();
+            if !elsewhere.is_empty() {
+                let relations = elsewhere.join(", ");
+                return Some(format!("it is a column of {relations}; {SCHEMA}"));
+            }
+            near(connection, COLUMNS, name)
+        }
+        "function" => near(connection, FUNCTIONS, name),
+        _ => Ok(Vec::new()),
+    };
+    Some(match near.unwrap_or_default().join(", ").as_str() {
         "" => SCHEMA.to_owned(),
         near => format!("did you mean {near}? {SCHEMA}"),
     })
 }
 
-/// The name in a message such as `no such column: actions.tpye`.
-fn unknown_name<'a>(message: &'a str, what: &str) -> Option<&'a str> {
-    let name = message.strip_prefix(what)?;
-    let name = name.split(" - ").next().unwrap_or(name);
-    Some(name.rsplit('.').next().unwrap_or(name).trim_matches('"'))
-}
-
-/// The tables and views that have the column that SQLite does not find in those of the statement.
-fn elsewhere(connection: &Connection, message: &str) -> rusqlite::Result<Vec<String>> {
-    const HAVING: &str = "
-        SELECT object.name
-          FROM (SELECT * FROM sqlite_schema UNION ALL SELECT * FROM sqlite_temp_schema) AS object,
-               pragma_table_info(object.name) AS info
-         WHERE object.type IN ('table', 'view') AND info.name = ?1 COLLATE NOCASE
-         ORDER BY object.type, object.name
-         LIMIT 3";
-    let Some(name) = unknown_name(message, NO_COLUMN) else {
-        return Ok(Vec::new());
-    };
-    first_column(connection, HAVING, [name])
-}
-
-/// The tables and views of this name in the archives of several accounts, each with its account.
-fn of_account(connection: &Connection, message: &str) -> rusqlite::Result<Vec<String>> {
-    const SAME_NAME: &str = r#"
-        SELECT iif(schema GLOB '[0-9-]*' OR schema GLOB '*-*', '"' || schema || '"', schema) || '.' || name
-          FROM pragma_table_list
-         WHERE schema NOT IN ('main', 'temp') AND name = ?1 COLLATE NOCASE
-         ORDER BY schema"#;
-    let Some(name) = unknown_name(message, NO_TABLE) else {
-        return Ok(Vec::new());
-    };
+/// The tables and views of this name in the archives of several accounts, each with its account; else those with a
+/// similar name.
+fn near_table(connection: &Connection, written: &str, name: &str) -> rusqlite::Result<Vec<String>> {
     let known: Vec<String> = first_column(connection, SAME_NAME, [name])?;
-    let written = message.trim_start_matches(NO_TABLE);
+    if known.is_empty() {
+        return near(connection, TABLES, name);
+    }
     Ok(match nearest(written, known.iter().map(String::as_str)) {
         none if none.is_empty() => known.into_iter().take(3).collect(),
         near => near,
     })
 }
 
-/// Suggestions for a name that SQLite does not know.
-fn near(connection: &Connection, message: &str) -> rusqlite::Result<Vec<String>> {
-    const TABLES: &str = "
-        SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')
-         UNION ALL
-        SELECT name FROM sqlite_temp_schema";
-    const COLUMNS: &str = "
-        SELECT DISTINCT info.name
-          FROM (SELECT * FROM sqlite_schema UNION ALL SELECT * FROM sqlite_temp_schema) AS object,
-               pragma_table_info(object.name) AS info
-         WHERE object.type IN ('table', 'view')";
-    const FUNCTIONS: &str = "SELECT DISTINCT name FROM pragma_function_list";
-    for (what, names) in [
-        (NO_TABLE, TABLES),
-        (NO_COLUMN, COLUMNS),
-        ("no such function: ", FUNCTIONS),
-    ] {
-        let Some(name) = unknown_name(message, what) else {
-            continue;
-        };
-        let known: Vec<String> = first_column(connection, names, [])?;
-        return Ok(nearest(name, known.iter().map(String::as_str)));
-    }
-    Ok(Vec::new())
-}
+const SAME_NAME: &str = r#"
+    SELECT iif(schema GLOB '[0-9-]*' OR schema GLOB '*-*', '"' || schema || '"', schema) || '.' || name
+      FROM pragma_table_list
+     WHERE schema NOT IN ('main', 'temp') AND name = ?1 COLLATE NOCASE
+     ORDER BY schema"#;
+
+const TABLES: &str = "
+    SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')
+     UNION ALL
+    SELECT name FROM sqlite_temp_schema";
+
+/// The tables and views that have the column that SQLite does not find in those of the statement.
+const HAVING: &str = "
+    SELECT object.name
+      FROM (SELECT * FROM sqlite_schema UNION ALL SELECT * FROM sqlite_temp_schema) AS object,
+           pragma_table_info(object.name) AS info
+     WHERE object.type IN ('table', 'view') AND info.name = ?1 COLLATE NOCASE
+     ORDER BY object.type, object.name
+     LIMIT 3";
+
+const COLUMNS: &str = "
+    SELECT DISTINCT info.name
+      FROM (SELECT * FROM sqlite_schema UNION ALL SELECT * FROM sqlite_temp_schema) AS object,
+           pragma_table_info(object.name) AS info
+     WHERE object.type IN ('table', 'view')";
+
+const FUNCTIONS: &str = "SELECT DISTINCT name FROM pragma_function_list";

@@ -1,14 +1,10 @@
 //! Writes groups as rows, in their order.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::io;
 
-use rusqlite::types::Value as Cell;
-
-use super::groups::Part;
-use super::tally::Tally;
-use super::{Counts, Dimension, Measure, Names, PLACES, Question};
+use super::groups::{Part, Tally};
+use super::{Counts, Dimension, Measure, Names, Question};
 use crate::output::{Heading, Look, RowWriter, Value};
 
 /// The word for all groups, in the column of the first dimension.
@@ -34,14 +30,8 @@ const DURATIONS: [Columns; 5] = [
     ["max_seconds", "max_before_seconds", "max_change_seconds"],
 ];
 
-type Groups = BTreeMap<Vec<Part>, Tally>;
-
 /// A group, in the window and in the one before.
-struct Compared {
-    parts: Vec<Part>,
-    now: Tally,
-    before: Tally,
-}
+type Group = (Vec<Part>, [Tally; 2]);
 
 /// Sorts the groups, keeps the requested ones, and writes them.
 pub(super) fn write(
@@ -49,64 +39,33 @@ pub(super) fn write(
     question: &Question,
     writer: &mut dyn RowWriter,
 ) -> io::Result<()> {
-    let Counts {
-        counted,
-        before,
-        names,
-    } = counts;
-    let is_compared = before.is_some();
-    let (before, total_before) = before.map_or_else(Default::default, |it| (it.groups, it.total));
-    let groups = kept(joined(counted.groups, before), question);
-    let greatest = groups.iter().map(|group| group.now.count).max();
-    let headings = headings(question, is_compared, number(greatest.unwrap_or(0)));
+    let mut groups = kept(counts.groups.into_iter().collect(), question);
+    let greatest = groups.iter().map(|(_, [now, _])| now.count).max();
+    let headings = headings(question, number(greatest.unwrap_or(0)));
     writer.header(&headings)?;
-    for group in &groups {
-        let cells = cells(&group.parts, question, &names);
-        let before = is_compared.then_some(&group.before);
-        writer.row(&values(&cells, &group.now, before, question.measure))?;
+    for (parts, tallies) in &mut groups {
+        name_periods(parts, question);
+        let mut row = cells(parts, question, &counts.names);
+        row.extend(measured(tallies, question));
+        writer.row(&row)?;
     }
     if question.total && !groups.is_empty() {
-        let cells = total(question);
-        let before = is_compared.then_some(&total_before);
-        let values = values(&cells, &counted.total, before, question.measure);
-        writer.total(&values)?;
+        let mut row = total(question);
+        row.extend(measured(&counts.totals, question));
+        writer.total(&row)?;
     }
     Ok(())
 }
 
-/// The values of a row: what the group is, and its numbers.
-fn values<'a>(
-    cells: &'a [Cell],
-    now: &Tally,
-    before: Option<&Tally>,
-    measure: Measure,
-) -> Vec<Value<'a>> {
-    let cells = cells.iter().map(shown);
-    cells.chain(measured(now, before, measure)).collect()
-}
-
-/// All groups, in the order of their parts.
-fn joined(groups: Groups, before: Groups) -> Vec<Compared> {
-    let mut joined: BTreeMap<Vec<Part>, [Tally; 2]> = BTreeMap::new();
-    for (window, groups) in [groups, before].into_iter().enumerate() {
-        for (parts, tally) in groups {
-            joined.entry(parts).or_default()[window] = tally;
-        }
-    }
-    let compared = |(parts, [now, before]): (_, [Tally; 2])| Compared { parts, now, before };
-    joined.into_iter().map(compared).collect()
-}
-
-fn kept(mut groups: Vec<Compared>, question: &Question) -> Vec<Compared> {
-    groups.retain(|group| {
-        let has_failed = group.now.errored > 0 || group.before.errored > 0;
-        group.now.count.max(group.before.count) >= question.min_count
-            && (has_failed || !question.only_errored)
+fn kept(mut groups: Vec<Group>, question: &Question) -> Vec<Group> {
+    groups.retain(|(_, [now, before])| {
+        let has_failed = now.errored > 0 || before.errored > 0;
+        now.count.max(before.count) >= question.min_count && (has_failed || !question.only_errored)
     });
     if let Some(top) = question.top {
-        groups.sort_by_key(|group| match question.only_errored {
-            true => Reverse(group.now.errored),
-            false => Reverse(group.now.count),
+        groups.sort_by_key(|(_, [now, _])| match question.only_errored {
+            true => Reverse(now.errored),
+            false => Reverse(now.count),
         });
         groups.truncate(top);
     }
@@ -122,14 +81,15 @@ pub fn column_names() -> Vec<&'static str> {
     by.map(|heading| heading.name).chain(measures).collect()
 }
 
-fn headings(question: &Question, is_compared: bool, greatest: i64) -> Vec<Heading<'static>> {
-    let by = question.by.iter().take(PLACES);
-    let mut headings: Vec<_> = by.flat_map(|dimension| dimension.headings()).collect();
+fn headings(question: &Question, greatest: i64) -> Vec<Heading<'static>> {
+    let mut headings: Vec<_> = (question.by.iter())
+        .flat_map(|dimension| dimension.headings())
+        .collect();
     headings.push(Heading {
         look: Look::Bar { greatest },
         ..Heading::named(COUNT[0])
     });
-    let of_window = if is_compared { COUNT.len() } else { 1 };
+    let of_window = question.before.map_or(1, |_| COUNT.len());
     headings.extend(COUNT[1..of_window].iter().map(|name| Heading::named(name)));
     let measured: &[Columns] = match question.measure {
         Measure::Errors => &ERRORS,
@@ -140,16 +100,18 @@ fn headings(question: &Question, is_compared: bool, greatest: i64) -> Vec<Headin
     headings
 }
 
-fn shown(cell: &Cell) -> Value<'_> {
-    match cell {
-        Cell::Integer(number) => Value::Integer(*number),
-        Cell::Text(text) => Value::Text(text),
-        _ => Value::Null,
+/// Writes the periods of a group as texts.
+fn name_periods(parts: &mut [Part], question: &Question) {
+    for (dimension, part) in question.by.iter().zip(parts) {
+        if let (Dimension::Started(unit), Part::Number(number)) = (dimension, &*part) {
+            let number = i32::try_from(*number).ok();
+            *part = number.map_or(Part::Unknown, |number| Part::Name(unit.text(number)));
+        }
     }
 }
 
 /// What the group is.
-fn cells(parts: &[Part], question: &Question, names: &Names) -> Vec<Cell> {
+fn cells<'a>(parts: &'a [Part], question: &Question, names: &'a Names) -> Vec<Value<'a>> {
     let mut by = question.by.iter().zip(parts);
     let account = by.find_map(|it| match it {
         (Dimension::Account, Part::Name(name)) => Some(name.clone()),
@@ -157,48 +119,44 @@ fn cells(parts: &[Part], question: &Question, names: &Names) -> Vec<Cell> {
     });
     let mut cells = Vec::new();
     for (dimension, part) in question.by.iter().zip(parts) {
-        match (dimension, part) {
-            (Dimension::Droplet, Part::Number(id)) => {
-                let name = names.get(&(account.clone(), *id)).cloned();
-                cells.extend([Cell::Integer(*id), name.into()]);
-            }
-            (Dimension::Droplet, _) => cells.extend([Cell::Null, Cell::Null]),
-            (Dimension::Started(unit), Part::Number(number)) => {
-                let number = i32::try_from(*number).ok();
-                cells.push(number.map(|number| unit.text(number)).into());
-            }
-            (_, Part::Name(name)) => cells.push(Cell::Text(name.clone())),
-            (_, Part::Unknown | Part::Number(_)) => cells.push(Cell::Null),
+        let (cell, name) = match part {
+            Part::Unknown => (Value::Null, None),
+            Part::Name(name) => (Value::Text(name), None),
+            Part::Number(id) => (Value::Integer(*id), names.get(&(account.clone(), *id))),
+        };
+        cells.push(cell);
+        if *dimension == Dimension::Droplet {
+            cells.push(name.map_or(Value::Null, |name| Value::Text(name)));
         }
     }
     cells
 }
 
 /// The cells of the dimensions in the row of the total.
-fn total(question: &Question) -> Vec<Cell> {
-    let by = question.by.iter().take(PLACES);
-    let mut cells: Vec<Cell> = by
-        .flat_map(|dimension| dimension.headings())
-        .map(|_| Cell::Null)
-        .collect();
+fn total(question: &Question) -> Vec<Value<'static>> {
+    let by = question
+        .by
+        .iter()
+        .flat_map(|dimension| dimension.headings());
+    let mut cells: Vec<_> = by.map(|_| Value::Null).collect();
     // The first column of a droplet is its id.
     let place = usize::from(question.by.first() == Some(&Dimension::Droplet));
     if let Some(cell) = cells.get_mut(place) {
-        *cell = Cell::Text(TOTAL.to_owned());
+        *cell = Value::Text(TOTAL);
     }
     cells
 }
 
 /// The numbers of a group. With a window before, each is followed by that of this window and by the difference.
-fn measured(now: &Tally, before: Option<&Tally>, measure: Measure) -> Vec<Value<'static>> {
-    let numbers = numbers(now, measure);
-    let Some(before) = before.map(|tally| self::numbers(tally, measure)) else {
-        return numbers.into_iter().map(Number::value).collect();
-    };
-    let pairs = numbers.into_iter().zip(before);
-    pairs
-        .flat_map(|(now, before)| [now, before, now.since(before)].map(Number::value))
-        .collect()
+fn measured([now, before]: &[Tally; 2], question: &Question) -> Vec<Value<'static>> {
+    let [now, before] = [now, before].map(|tally| numbers(tally, question.measure));
+    let of_window = question.before.map_or(1, |_| COUNT.len());
+    let pairs = now.into_iter().zip(before);
+    let columns = pairs.flat_map(|(now, before)| {
+        let columns = [now, before, now.since(before)];
+        columns.into_iter().take(of_window)
+    });
+    columns.map(Number::value).collect()
 }
 
 fn numbers(tally: &Tally, measure: Measure) -> Vec<Number> {

@@ -1,298 +1,344 @@
-//! Reads the matching actions, and adds each to its group.
+//! Reads the matching actions, and adds each to its group. Adds an empty group for each period without actions.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
-use super::tally::Tally;
-use super::{Dimension, Measure, PLACES, Question};
+use super::{Counts, Dimension, Measure, Question};
 use crate::core::model::DropletId;
-use crate::core::time::{Timestamp, Zone};
-use crate::query::{Error, Filter, scan};
+use crate::core::time::Timestamp;
+use crate::query::{Error, Filter, rows, scan};
 
-/// The position of a group in one dimension: a number of the clock or calendar, a droplet, or the number of a name.
-type Key = [Option<i64>; PLACES];
-
-/// The position of a group in one dimension, for display. An unknown value comes first.
+/// The position of a group in one dimension. An unknown value comes first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
     Unknown,
+    /// Of the clock or the calendar, or the id of a droplet.
     Number(i64),
     Name(String),
 }
 
-/// The groups of the matching actions.
+/// The data of one group. Its size does not depend on the number of actions.
 #[derive(Debug, Default)]
-pub(super) struct Counted {
-    /// By their parts.
-    pub(super) groups: BTreeMap<Vec<Part>, Tally>,
-    /// All matching actions, each of them once.
-    pub(super) total: Tally,
-    /// The first and the last start, where the start is a dimension.
-    pub(super) started: Option<(Timestamp, Timestamp)>,
-    /// The first and the last second that the count is about, where each period has a group.
-    pub(super) reach: Option<(Timestamp, Timestamp)>,
+pub(super) struct Tally {
+    pub(super) count: u64,
+    pub(super) errored: u64,
+    pub(super) durations: Durations,
 }
 
-impl Counted {
-    /// Adds the groups of another archive.
-    pub(super) fn add(&mut self, other: Self) {
-        for (parts, tally) in other.groups {
-            self.groups.entry(parts).or_default().join(tally);
+impl Tally {
+    fn add(&mut self, has_failed: bool, seconds: Option<i64>) {
+        self.count += 1;
+        self.errored += u64::from(has_failed);
+        if let Some(seconds) = seconds {
+            self.durations.add(seconds, 1);
         }
-        self.total.join(other.total);
-        let ends = [self.reach, other.reach].into_iter().flatten();
-        self.reach = ends.reduce(|one, two| (one.0.min(two.0), one.1.max(two.1)));
+    }
+
+    /// Adds the actions of another group.
+    pub(super) fn join(&mut self, other: Self) {
+        self.count += other.count;
+        self.errored += other.errored;
+        for (seconds, count) in other.durations.seen {
+            self.durations.add(seconds, count);
+        }
     }
 }
 
-const FAILED: &[u8] = b"errored";
+/// The number of actions with each duration. This is exact and small: most actions take one of a few hundred durations.
+#[derive(Debug, Default)]
+pub(super) struct Durations {
+    seen: BTreeMap<i64, u64>,
+    pub(super) count: u64,
+}
 
-/// The groups of the matching actions.
+impl Durations {
+    fn add(&mut self, seconds: i64, count: u64) {
+        *self.seen.entry(seconds).or_default() += count;
+        self.count += count;
+    }
+
+    /// The smallest duration in seconds that this percentage of actions does not exceed (nearest rank); `None` without
+    /// actions.
+    pub(super) fn percentile(&self, percent: u64) -> Option<i64> {
+        let rank = (u128::from(percent) * u128::from(self.count)).div_ceil(100);
+        let mut passed = 0;
+        self.seen.iter().find_map(|(seconds, count)| {
+            passed += u128::from(*count);
+            (passed >= rank).then_some(*seconds)
+        })
+    }
+
+    /// The sum in seconds.
+    pub(super) fn sum(&self) -> i128 {
+        let seconds = |(seconds, count): (&i64, &u64)| i128::from(*seconds) * i128::from(*count);
+        self.seen.iter().map(seconds).sum()
+    }
+}
+
+/// The first and the last second of a window.
+pub(super) type Reach = (Timestamp, Timestamp);
+
+/// Adds the matching actions to their groups, as those of the window with this number.
 ///
 /// # Errors
 /// When a droplet's name or a tag in the filter is unknown or ambiguous, or the archive cannot be read.
-pub(super) fn read(
+pub(super) fn add(
     connection: &Connection,
     (filter, now): (&Filter, Timestamp),
     question: &Question,
     account: Option<&str>,
-) -> Result<Counted, Error> {
-    let mut grouping = Grouping::new(connection, question)?;
-    let expressions = grouping.expressions();
+    (counts, window): (&mut Counts, usize),
+) -> Result<(), Error> {
+    let mut grouping = Grouping {
+        question,
+        account: account.map_or(Part::Unknown, |account| Part::Name(account.to_owned())),
+        tags: tags(connection, question)?,
+        started: None,
+        counts,
+        window,
+    };
+    let expressions = expressions(question);
     scan(connection, filter, now, &expressions, &mut |row| {
         grouping.add(row)
     })?;
-    Ok(grouping.counted(account))
+    let started = grouping.started;
+    if let ([Dimension::Started(_)], true) = (question.by.as_slice(), question.every_period) {
+        counts.reach[window] = reach(connection, (filter, now), started)?;
+    }
+    Ok(())
+}
+
+/// The tags of all droplets, if the question asks for them.
+fn tags(
+    connection: &Connection,
+    question: &Question,
+) -> rusqlite::Result<HashMap<DropletId, Vec<String>>> {
+    const TAGS: &str = "SELECT droplet_id, tag FROM droplet_tags WHERE gone_at IS NULL";
+    let mut tags: HashMap<_, Vec<String>> = HashMap::new();
+    if question.by.contains(&Dimension::Tag) {
+        for (droplet, tag) in rows::of_droplets(connection, TAGS)? {
+            tags.entry(droplet).or_default().push(tag);
+        }
+    }
+    Ok(tags)
+}
+
+/// The columns to read for each action: the status, the needs of the dimensions, and both times for durations.
+fn expressions(question: &Question) -> Vec<&'static str> {
+    let mut expressions = vec!["actions.status"];
+    expressions.extend(question.by.iter().map(|dimension| dimension.expression()));
+    if question.measure == Measure::Durations {
+        expressions.extend(["actions.started_at", "actions.completed_at"]);
+    }
+    expressions
 }
 
 struct Grouping<'a> {
-    dimensions: Vec<(Dimension, Names)>,
-    zone: &'a Zone,
-    measure: Measure,
-    tags: Tags,
-    tallies: HashMap<Key, Tally>,
-    total: Tally,
-    started: Option<(Timestamp, Timestamp)>,
+    question: &'a Question,
+    account: Part,
+    tags: HashMap<DropletId, Vec<String>>,
+    /// The first and the last start, where the start is a dimension.
+    started: Option<Reach>,
+    counts: &'a mut Counts,
+    window: usize,
 }
 
-impl<'a> Grouping<'a> {
-    fn new(connection: &Connection, question: &'a Question) -> rusqlite::Result<Self> {
-        let dimensions = question.by.iter().take(PLACES);
-        let mut dimensions: Vec<_> = dimensions
-            .map(|dimension| (*dimension, Names::default()))
-            .collect();
-        Ok(Self {
-            tags: Tags::read(connection, &mut dimensions)?,
-            dimensions,
-            zone: &question.zone,
-            measure: question.measure,
-            tallies: HashMap::default(),
-            total: Tally::default(),
-            started: None,
-        })
-    }
-
-    /// The columns to read for each action: the status, the needs of the dimensions, and both times for durations.
-    fn expressions(&self) -> Vec<&'static str> {
-        let mut expressions = vec!["actions.status"];
-        expressions.extend(
-            self.dimensions
-                .iter()
-                .map(|(dimension, _)| dimension.expression()),
-        );
-        if self.measure == Measure::Durations {
-            expressions.extend(["actions.started_at", "actions.completed_at"]);
-        }
-        expressions
-    }
-
+impl Grouping<'_> {
     fn add(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
-        let has_failed = text(row, 0)? == Some(FAILED);
-        let seconds = match self.measure {
+        let has_failed = text(row, 0)?.is_some_and(|status| status == "errored");
+        let seconds = match self.question.measure {
             Measure::Errors => None,
-            Measure::Durations => duration(row, self.dimensions.len() + 1)?,
+            Measure::Durations => duration(row, self.question.by.len() + 1)?,
         };
-        self.total.add(has_failed, seconds);
-        let (mut key, droplets) = self.key(row)?;
-        for (droplet, tag) in self.tags.places(droplets) {
-            for (part, (dimension, _)) in key.iter_mut().zip(&self.dimensions) {
+        self.counts.totals[self.window].add(has_failed, seconds);
+        let (mut parts, places) = self.parts(row)?;
+        for (droplet, tag) in places {
+            for (part, dimension) in parts.iter_mut().zip(&self.question.by) {
                 match dimension {
-                    Dimension::Droplet => *part = droplet,
-                    Dimension::Tag => *part = tag,
+                    Dimension::Droplet => *part = droplet.clone(),
+                    Dimension::Tag => *part = tag.clone(),
                     _ => {}
                 }
             }
-            let tally = self.tallies.entry(key).or_default();
-            tally.add(has_failed, seconds);
+            let group = self.counts.groups.entry(parts.clone()).or_default();
+            group[self.window].add(has_failed, seconds);
         }
         Ok(())
     }
 
-    /// The parts of an action's group that its droplets do not decide, and the list of its droplets.
-    fn key<'row>(&mut self, row: &'row Row<'_>) -> rusqlite::Result<(Key, &'row [u8])> {
-        let mut key = Key::default();
-        let mut droplets: &[u8] = &[];
-        for (place, (dimension, names)) in self.dimensions.iter_mut().enumerate() {
-            let Some(value) = text(row, place + 1)? else {
-                continue;
-            };
-            key[place] = match *dimension {
-                Dimension::Started(unit) => instant(value).map(|time| {
-                    let (first, last) = self.started.unwrap_or((time, time));
-                    self.started = Some((first.min(time), last.max(time)));
-                    i64::from(unit.at(time, self.zone))
-                }),
-                Dimension::Droplet | Dimension::Tag => {
-                    droplets = value;
-                    None
+    /// The parts of an action's group that its droplets do not decide, and those that each of its droplets decides.
+    fn parts(&mut self, row: &Row<'_>) -> rusqlite::Result<(Vec<Part>, Vec<Place>)> {
+        let mut parts = Vec::with_capacity(self.question.by.len());
+        let mut droplets = Cow::default();
+        for (position, dimension) in self.question.by.iter().enumerate() {
+            let value = text(row, position + 1)?;
+            parts.push(match (dimension, value) {
+                (Dimension::Account, _) => self.account.clone(),
+                (_, None) => Part::Unknown,
+                (Dimension::Droplet | Dimension::Tag, Some(list)) => {
+                    droplets = list;
+                    Part::Unknown
                 }
-                _ => Some(names.number(value)),
-            };
+                (Dimension::Started(unit), Some(text)) => match text.parse() {
+                    Ok(time) => {
+                        let (first, last) = self.started.unwrap_or((time, time));
+                        self.started = Some((first.min(time), last.max(time)));
+                        Part::Number(i64::from(unit.at(time, &self.question.zone)))
+                    }
+                    Err(_) => Part::Unknown,
+                },
+                (_, Some(name)) => Part::Name(name.into_owned()),
+            });
         }
-        Ok((key, droplets))
-    }
-
-    fn counted(self, account: Option<&str>) -> Counted {
-        let part = |(dimension, names): &(Dimension, Names), number: Option<i64>| match (
-            dimension, number, account,
-        ) {
-            (Dimension::Account, _, Some(account)) => Part::Name(account.to_owned()),
-            (_, None, _) => Part::Unknown,
-            (Dimension::Droplet | Dimension::Started(_), Some(number), _) => Part::Number(number),
-            (_, Some(number), _) => names.name(number),
-        };
-        let parts = |key: Key| {
-            let numbers = self.dimensions.iter().zip(key);
-            numbers.map(|(dimension, number)| part(dimension, number))
-        };
-        let tallies = self.tallies.into_iter();
-        Counted {
-            groups: tallies
-                .map(|(key, tally)| (parts(key).collect(), tally))
-                .collect(),
-            total: self.total,
-            started: self.started,
-            reach: None,
-        }
-    }
-}
-
-/// A droplet and the number of one of its tags; `None` where it is not asked for or there is none.
-type Place = (Option<DropletId>, Option<i64>);
-
-/// The tags of all droplets.
-struct Tags {
-    has_droplets: bool,
-    /// The numbers of the tags; `None` when the question does not ask for tags.
-    of_droplets: Option<HashMap<DropletId, Vec<i64>>>,
-}
-
-impl Tags {
-    fn read(
-        connection: &Connection,
-        dimensions: &mut [(Dimension, Names)],
-    ) -> rusqlite::Result<Self> {
-        let mut tags = Self {
-            has_droplets: false,
-            of_droplets: None,
-        };
-        for (dimension, names) in dimensions {
-            match dimension {
-                Dimension::Droplet => tags.has_droplets = true,
-                Dimension::Tag => tags.of_droplets = Some(tags_of_droplets(connection, names)?),
-                _ => {}
-            }
-        }
-        Ok(tags)
+        Ok((parts, self.places(&droplets)))
     }
 
     /// The groups of an action of these droplets: each droplet with each of its tags. By tags alone, an action is once in
     /// the group of each tag.
-    fn places(&self, list: &[u8]) -> Vec<Place> {
+    fn places(&self, droplets: &str) -> Vec<Place> {
+        let has_droplets = self.question.by.contains(&Dimension::Droplet);
         let mut places = Vec::with_capacity(1);
-        for id in numbers(list) {
-            let droplet = self.has_droplets.then_some(id);
-            match self.of_droplets.as_ref().and_then(|tags| tags.get(&id)) {
-                None => places.push((droplet, None)),
-                Some(tags) => places.extend(tags.iter().map(|tag| (droplet, Some(*tag)))),
+        for id in droplets.split(',').filter_map(|id| id.parse().ok()) {
+            let droplet = if has_droplets {
+                Part::Number(id)
+            } else {
+                Part::Unknown
+            };
+            match self.tags.get(&id) {
+                None => places.push((droplet, Part::Unknown)),
+                Some(tags) => {
+                    places.extend(
+                        tags.iter()
+                            .map(|tag| (droplet.clone(), Part::Name(tag.clone()))),
+                    );
+                }
             }
         }
-        if !self.has_droplets {
-            places.sort_unstable();
-            places.dedup();
-            if places.len() > 1 {
-                places.retain(|(_, tag)| tag.is_some());
-            }
-        }
-        if places.is_empty() {
-            places.push(Place::default());
+        places.sort_unstable();
+        places.dedup();
+        match places.as_slice() {
+            [] => places.push(NOWHERE),
+            // Another of the droplets has a tag.
+            [NOWHERE, _, ..] => drop(places.remove(0)),
+            _ => {}
         }
         places
     }
 }
 
-fn tags_of_droplets(
-    connection: &Connection,
-    names: &mut Names,
-) -> rusqlite::Result<HashMap<DropletId, Vec<i64>>> {
-    let mut tags: HashMap<_, Vec<i64>> = HashMap::new();
-    let mut statement =
-        connection.prepare("SELECT droplet_id, tag FROM droplet_tags WHERE gone_at IS NULL")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let number = text(row, 1)?.map(|tag| names.number(tag));
-        tags.entry(row.get(0)?).or_default().extend(number);
-    }
-    Ok(tags)
-}
+/// A droplet and one of its tags, as far as they are asked for and known.
+type Place = (Part, Part);
 
-/// Names by number. A group is found without a copy of a name.
-#[derive(Default)]
-struct Names {
-    numbers: HashMap<Vec<u8>, i64>,
-}
+const NOWHERE: Place = (Part::Unknown, Part::Unknown);
 
-impl Names {
-    fn number(&mut self, name: &[u8]) -> i64 {
-        if let Some(number) = self.numbers.get(name) {
-            return *number;
-        }
-        let number = self.numbers.len() as i64;
-        self.numbers.insert(name.to_vec(), number);
-        number
-    }
-
-    fn name(&self, number: i64) -> Part {
-        let found = self.numbers.iter().find(|(_, other)| **other == number);
-        found.map_or(Part::Unknown, |(name, _)| {
-            Part::Name(String::from_utf8_lossy(name).into_owned())
-        })
-    }
-}
-
-fn text<'row>(row: &'row Row<'_>, position: usize) -> rusqlite::Result<Option<&'row [u8]>> {
+fn text<'row>(row: &'row Row<'_>, position: usize) -> rusqlite::Result<Option<Cow<'row, str>>> {
     Ok(match row.get_ref(position)? {
-        ValueRef::Text(text) => Some(text),
+        ValueRef::Text(text) => Some(String::from_utf8_lossy(text)),
         _ => None,
     })
 }
 
 /// An invalid time counts as unknown.
-fn instant(text: &[u8]) -> Option<Timestamp> {
-    std::str::from_utf8(text).ok()?.parse().ok()
-}
-
 fn duration(row: &Row<'_>, position: usize) -> rusqlite::Result<Option<i64>> {
-    let started_at = text(row, position)?.and_then(instant);
-    let completed_at = text(row, position + 1)?.and_then(instant);
+    let time = |text: Option<Cow<'_, str>>| text?.parse::<Timestamp>().ok();
+    let started_at = time(text(row, position)?);
+    let completed_at = time(text(row, position + 1)?);
     let ends = started_at.zip(completed_at);
     let seconds = ends.map(|(start, end)| end.epoch_seconds() - start.epoch_seconds());
     Ok(seconds.filter(|seconds| *seconds >= 0))
 }
 
-fn numbers(list: &[u8]) -> impl Iterator<Item = i64> {
-    let parts = list.split(|byte| *byte == b',');
-    parts.filter_map(|part| std::str::from_utf8(part).ok()?.parse().ok())
+/// No period is shorter.
+const STEP_SECONDS: i64 = 3_600;
+/// More hours than any account has existed. The limit stops at actions with an absurd time.
+const MOST_STEPS: i64 = 50 * 366 * 24;
+
+/// Adds an empty group for each period without actions, if the only dimension is a period. Does nothing if no action
+/// matches and the filter has no window.
+pub(super) fn fill(question: &Question, counts: &mut Counts) {
+    let [Dimension::Started(unit)] = question.by.as_slice() else {
+        return;
+    };
+    for (from, last) in counts.reach.into_iter().flatten() {
+        let steps = (last.epoch_seconds() - from.epoch_seconds()) / STEP_SECONDS;
+        if last < from || steps > MOST_STEPS {
+            continue;
+        }
+        let hours = (0..=steps).map(|step| from.saturating_add_seconds(step * STEP_SECONDS));
+        for time in hours.chain([last]) {
+            let number = i64::from(unit.at(time, &question.zone));
+            counts.groups.entry(vec![Part::Number(number)]).or_default();
+        }
+    }
+}
+
+/// The first and the last second that the answer is about: of the window, as far as it lies in the past and is archived.
+/// `None` when neither an action nor the window has a beginning.
+fn reach(
+    connection: &Connection,
+    (filter, now): (&Filter, Timestamp),
+    started: Option<Reach>,
+) -> rusqlite::Result<Option<Reach>> {
+    let time = |sql: &str| {
+        let text: Option<String> = connection.query_row(sql, [], |row| row.get(0))?;
+        Ok::<_, rusqlite::Error>(text.and_then(|text| text.parse::<Timestamp>().ok()))
+    };
+    let (first, last) = started.unzip();
+    let from = match filter.since {
+        None => first,
+        Some(since) => {
+            let archived = time("SELECT min(started_at) FROM actions")?.or(first);
+            archived.map(|archived| since.max(archived))
+        }
+    };
+    let until = filter.until.map(|until| until.saturating_add_seconds(-1));
+    // Later actions are not archived yet.
+    let synced = time("SELECT max(started_at) FROM sync_runs WHERE outcome = 'complete'")?;
+    let synced = match synced.or(last) {
+        None => time("SELECT max(started_at) FROM actions")?,
+        known => known,
+    };
+    let to = [Some(now), until, synced].into_iter().flatten().min();
+    let earliest = [first, from].into_iter().flatten().min();
+    Ok(earliest.zip(last.max(to)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn durations(seconds: &[i64]) -> Durations {
+        let mut durations = Durations::default();
+        seconds
+            .iter()
+            .for_each(|seconds| durations.add(*seconds, 1));
+        durations
+    }
+
+    #[test]
+    fn a_percentile_is_a_duration_that_was_seen() {
+        let percentiles = |seconds: &[i64]| [50, 95, 100].map(|p| durations(seconds).percentile(p));
+        assert_eq!(percentiles(&[]), [None; 3]);
+        assert_eq!(percentiles(&[7]), [Some(7); 3]);
+        assert_eq!(percentiles(&[9, 1]), [Some(1), Some(9), Some(9)]);
+        assert_eq!(percentiles(&[3, 1, 2]), [Some(2), Some(3), Some(3)]);
+        let hundred: Vec<i64> = (1..=100).collect();
+        assert_eq!(percentiles(&hundred), [Some(50), Some(95), Some(100)]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_percentile_is_the_one_of_the_sorted_list(
+            seconds in prop::collection::vec(0_i64..50, 1..200), percent in 1_u64..=100,
+        ) {
+            let mut sorted = seconds.clone();
+            sorted.sort_unstable();
+            let rank = (percent as f64 / 100.0 * sorted.len() as f64 - 1e-9).ceil() as usize;
+            prop_assert_eq!(durations(&seconds).percentile(percent), Some(sorted[rank - 1]));
+        }
+    }
 }

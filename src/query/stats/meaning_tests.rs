@@ -5,29 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use rusqlite::Connection;
 
-use super::{Dimension, Measure, Question, stats};
+use super::{Counts, Dimension, Measure, Question};
 use crate::core::time::Timestamp;
 use crate::output::testing::Rows;
 use crate::query::fixture::{Row, archive, droplet, generated, insert, listed, now, tag};
 use crate::query::{Choice, Filter, count};
 
 fn question(by: &str, zone: &str, measure: Measure) -> Question {
-    Question {
-        by: by.split(',').map(|name| name.parse().unwrap()).collect(),
-        zone: zone.parse().unwrap(),
-        measure,
-        before: None,
-        min_count: 0,
-        top: None,
-        only_errored: false,
-        every_period: false,
-        total: false,
-    }
+    let by = by.split(',').map(|name| name.parse().unwrap()).collect();
+    Question::new(by, zone.parse().unwrap(), measure)
 }
 
 fn answered(connection: &Connection, filter: &Filter, question: &Question) -> Rows {
     let mut rows = Rows::default();
-    stats(connection, filter, now(), question, &mut rows).unwrap();
+    let counts = Counts::read(connection, (filter, now()), question, None).unwrap();
+    counts.write(question, &mut rows).unwrap();
     rows
 }
 

@@ -5,35 +5,29 @@
 //! number of actions.
 
 mod answer;
-mod dimension;
 mod groups;
-mod periods;
-mod tally;
 
 pub use answer::column_names;
-pub use dimension::{ACCOUNT, Dimension};
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::str::FromStr;
 
-use groups::{Counted, Part};
+use groups::{Part, Reach, Tally};
 use rusqlite::Connection;
-use tally::Tally;
 
 use crate::core::model::DropletId;
-use crate::core::time::{Timestamp, Zone};
-use crate::output::RowWriter;
+use crate::core::time::{CalendarUnit, Timestamp, Zone};
+use crate::output::{Heading, RowWriter};
 use crate::query::rows::names as names_of_droplets;
-use crate::query::{Error, Filter};
+use crate::query::{Column, Error, Filter, InvalidValue};
 
-/// The maximum number of dimensions. More would make too many groups to read.
+/// The maximum number of dimensions, without the account. More would make too many groups to read.
 pub const MOST_DIMENSIONS: usize = 3;
-/// The account is one dimension more.
-const PLACES: usize = MOST_DIMENSIONS + 1;
 
 /// The question: the counts and their presentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// The dimensions, each once: at most [`MOST_DIMENSIONS`], and the account. Others are ignored.
+    /// The dimensions, each once.
     pub by: Vec<Dimension>,
     /// The time zone of the hours, days and weeks.
     pub zone: Zone,
@@ -85,34 +79,18 @@ pub enum Measure {
     Durations,
 }
 
-/// Writes a row for each group of the matching actions, and returns the number of these actions. The filter's order and
-/// limit are ignored.
+/// The groups of the matching actions, in the window and in the one before. Those of several archives can be added.
 ///
 /// An action without the time of a dimension is in the group of unknown values. In the dimension droplet, an action is
 /// in the group of each of its droplets: its resource, and the droplets whose own listings contain it. In the dimension
 /// tag, it is in the group of each tag of these droplets.
-///
-/// # Errors
-/// When a droplet's name or a tag in the filter is unknown or ambiguous, the archive cannot be read, or a row cannot be
-/// written.
-pub fn stats(
-    connection: &Connection,
-    filter: &Filter,
-    now: Timestamp,
-    question: &Question,
-    writer: &mut dyn RowWriter,
-) -> Result<u64, Error> {
-    let counts = Counts::read(connection, (filter, now), question, None)?;
-    let matching = counts.matching();
-    counts.write(question, writer)?;
-    Ok(matching)
-}
-
-/// The groups before they are written. Those of several archives can be added.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Counts {
-    counted: Counted,
-    before: Option<Counted>,
+    groups: BTreeMap<Vec<Part>, [Tally; 2]>,
+    /// All matching actions, each of them once.
+    totals: [Tally; 2],
+    /// The time that the count is about, where each period has a group.
+    reach: [Option<Reach>; 2],
     names: Names,
 }
 
@@ -120,11 +98,11 @@ pub struct Counts {
 type Names = HashMap<(Option<String>, DropletId), String>;
 
 impl Counts {
-    /// Counts the matching actions of an archive, as [`stats`]. All groups are in the one of its account, where the
-    /// account is a dimension.
+    /// Counts the matching actions of an archive. The filter's order and limit are ignored. All groups are in the one of
+    /// its account, where the account is a dimension.
     ///
     /// # Errors
-    /// As [`stats`].
+    /// When a droplet's name or a tag in the filter is unknown or ambiguous, or the archive cannot be read.
     pub fn read(
         connection: &Connection,
         (filter, now): (&Filter, Timestamp),
@@ -132,31 +110,41 @@ impl Counts {
         account: Option<&str>,
     ) -> Result<Self, Error> {
         let account = account.filter(|_| question.by.contains(&Dimension::Account));
-        let counted = |filter: &Filter| counted(connection, (filter, now), question, account);
-        let before = question.before.map(|(since, until)| {
-            counted(&Filter {
+        let mut counts = Self::default();
+        let mut add = |filter: &Filter, window| {
+            let counts = (&mut counts, window);
+            groups::add(connection, (filter, now), question, account, counts)
+        };
+        add(filter, 0)?;
+        if let Some((since, until)) = question.before {
+            let before = Filter {
                 since: Some(since),
                 until: Some(until),
                 ..filter.clone()
-            })
-        });
-        let mut names = Names::new();
+            };
+            add(&before, 1)?;
+        }
         if question.by.contains(&Dimension::Droplet) {
             let known = names_of_droplets(connection)?.into_iter();
-            names.extend(known.map(|(id, name)| ((account.map(str::to_owned), id), name)));
+            let known = known.map(|(id, name)| ((account.map(str::to_owned), id), name));
+            counts.names = known.collect();
         }
-        Ok(Self {
-            counted: counted(filter)?,
-            before: before.transpose()?,
-            names,
-        })
+        Ok(counts)
     }
 
     /// Adds the counts of the same question to another archive.
     pub fn add(&mut self, other: Self) {
-        self.counted.add(other.counted);
-        if let Some((before, others)) = self.before.as_mut().zip(other.before) {
-            before.add(others);
+        let join = |tallies: &mut [Tally; 2], others: [Tally; 2]| {
+            let pairs = tallies.iter_mut().zip(others);
+            pairs.for_each(|(tally, other)| tally.join(other));
+        };
+        for (parts, tallies) in other.groups {
+            join(self.groups.entry(parts).or_default(), tallies);
+        }
+        join(&mut self.totals, other.totals);
+        for (reach, other) in self.reach.iter_mut().zip(other.reach) {
+            let ends = [*reach, other].into_iter().flatten();
+            *reach = ends.reduce(|one, two| (one.0.min(two.0), one.1.max(two.1)));
         }
         self.names.extend(other.names);
     }
@@ -164,8 +152,7 @@ impl Counts {
     /// The number of counted actions, with those of the window before.
     #[must_use]
     pub fn matching(&self) -> u64 {
-        let before = self.before.as_ref();
-        self.counted.total.count + before.map_or(0, |it| it.total.count)
+        self.totals.iter().map(|total| total.count).sum()
     }
 
     /// Writes a row for each group.
@@ -173,25 +160,9 @@ impl Counts {
     /// # Errors
     /// When a row cannot be written.
     pub fn write(mut self, question: &Question, writer: &mut dyn RowWriter) -> Result<(), Error> {
-        periods::fill(question, &mut self.counted);
-        if let Some(before) = &mut self.before {
-            periods::fill(question, before);
-        }
+        groups::fill(question, &mut self);
         answer::write(self, question, writer).map_err(Error::Write)
     }
-}
-
-fn counted(
-    connection: &Connection,
-    (filter, now): (&Filter, Timestamp),
-    question: &Question,
-    account: Option<&str>,
-) -> Result<Counted, Error> {
-    let mut counted = groups::read(connection, (filter, now), question, account)?;
-    if let ([Dimension::Started(_)], true) = (question.by.as_slice(), question.every_period) {
-        counted.reach = periods::reach(connection, (filter, now), counted.started)?;
-    }
-    Ok(counted)
 }
 
 /// The number of actions of each droplet that has any.
@@ -201,13 +172,161 @@ pub(super) fn of_droplets(
     now: Timestamp,
 ) -> Result<HashMap<DropletId, u64>, Error> {
     let question = Question::new(vec![Dimension::Droplet], Zone::utc(), Measure::Errors);
-    let counted = groups::read(connection, (filter, now), &question, None)?;
-    let count = |(parts, tally): (Vec<Part>, Tally)| match parts.as_slice() {
-        [Part::Number(id)] => Some((*id, tally.count)),
+    let counts = Counts::read(connection, (filter, now), &question, None)?;
+    let groups = counts.groups.iter();
+    let count = groups.filter_map(|(parts, [tally, _])| match parts[..] {
+        [Part::Number(id)] => Some((id, tally.count)),
         _ => None,
-    };
-    Ok(counted.groups.into_iter().filter_map(count).collect())
+    });
+    Ok(count.collect())
+}
+
+/// A dimension by which actions are grouped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dimension {
+    /// The type.
+    Type,
+    /// The status.
+    Status,
+    /// The droplet of the action.
+    Droplet,
+    /// The tags of the droplet of the action, as last seen.
+    Tag,
+    /// The region.
+    Region,
+    /// The type of the resource.
+    ResourceType,
+    /// The start time, by clock or calendar.
+    Started(CalendarUnit),
+    /// The account, in a count over several.
+    Account,
+}
+
+/// The name of the account's column.
+pub const ACCOUNT: &str = "account";
+
+impl Dimension {
+    /// Every dimension.
+    pub const ALL: [Self; 14] = [
+        Self::Type,
+        Self::Status,
+        Self::Droplet,
+        Self::Tag,
+        Self::Region,
+        Self::ResourceType,
+        Self::Started(CalendarUnit::Hour),
+        Self::Started(CalendarUnit::Weekday),
+        Self::Started(CalendarUnit::Day),
+        Self::Started(CalendarUnit::Week),
+        Self::Started(CalendarUnit::Month),
+        Self::Started(CalendarUnit::Quarter),
+        Self::Started(CalendarUnit::Year),
+        Self::Account,
+    ];
+
+    /// The name, which chooses the dimension.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Type => "type",
+            Self::Status => "status",
+            Self::Droplet => "droplet",
+            Self::Tag => "tag",
+            Self::Region => "region",
+            Self::ResourceType => "resource-type",
+            Self::Started(CalendarUnit::Hour) => "hour",
+            Self::Started(CalendarUnit::Weekday) => "weekday",
+            Self::Started(CalendarUnit::Day) => "day",
+            Self::Started(CalendarUnit::Week) => "week",
+            Self::Started(CalendarUnit::Month) => "month",
+            Self::Started(CalendarUnit::Quarter) => "quarter",
+            Self::Started(CalendarUnit::Year) => "year",
+            Self::Account => ACCOUNT,
+        }
+    }
+
+    /// The titles of its columns: a droplet has its id and its name.
+    pub(super) fn headings(self) -> Vec<Heading<'static>> {
+        let heading = match self {
+            Self::Type => Column::Type.heading(),
+            Self::Status => Column::Status.heading(),
+            Self::Droplet => {
+                return vec![Heading::named("droplet_id"), Column::DropletName.heading()];
+            }
+            Self::Tag => Heading::plain("tag"),
+            Self::Region => Column::RegionSlug.heading(),
+            Self::ResourceType => Column::ResourceType.heading(),
+            Self::Started(_) | Self::Account => Heading::plain(self.name()),
+        };
+        // Without what was asked for, a count counts nothing.
+        vec![Heading { rank: 0, ..heading }]
+    }
+
+    /// The needed value of an action, as SQL in terms of the table `actions`.
+    pub(super) fn expression(self) -> &'static str {
+        match self {
+            Self::Type => "actions.type",
+            Self::Status => "actions.status",
+            Self::Droplet | Self::Tag => DROPLETS,
+            Self::Region => "actions.region_slug",
+            Self::ResourceType => "actions.resource_type",
+            Self::Started(_) => "actions.started_at",
+            // One archive does not know the name of its account.
+            Self::Account => "NULL",
+        }
+    }
+}
+
+/// The ids of the droplets of an action, as in the view `droplet_actions`, separated by commas.
+const DROPLETS: &str = "
+    coalesce(CASE WHEN actions.resource_type = 'droplet' THEN actions.resource_id END, '') || ',' ||
+    coalesce((SELECT group_concat(listed.droplet_id) FROM droplet_listed_actions AS listed
+               WHERE listed.action_id = actions.id
+                 AND (actions.resource_type IS NOT 'droplet' OR actions.resource_id IS NOT listed.droplet_id)), '')";
+
+impl FromStr for Dimension {
+    type Err = InvalidValue;
+
+    /// The name of a column chooses the dimension too: `resource_type`, `region_slug`, `droplet_id`.
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let plain = text.to_ascii_lowercase().replace('_', "-");
+        let name = ["-slug", "-id", "-name"]
+            .into_iter()
+            .find_map(|suffix| plain.strip_suffix(suffix))
+            .unwrap_or(&plain);
+        Self::ALL
+            .into_iter()
+            .find(|dimension| dimension.name() == name)
+            .ok_or_else(|| {
+                let names = Self::ALL.map(Self::name).join(", ");
+                InvalidValue(format!("cannot count by `{text}`: use {names}"))
+            })
+    }
 }
 
 #[cfg(test)]
 mod meaning_tests;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dimension_is_chosen_by_its_name_or_its_column() {
+        for dimension in Dimension::ALL {
+            assert_eq!(dimension.name().parse(), Ok(dimension));
+            for heading in dimension.headings() {
+                assert_eq!(heading.name.parse(), Ok(dimension));
+            }
+        }
+        assert_eq!("Region".parse(), Ok(Dimension::Region));
+    }
+
+    #[test]
+    fn an_unknown_dimension_lists_those_that_exist() {
+        assert_eq!(
+            "size".parse::<Dimension>().unwrap_err().to_string(),
+            "cannot count by `size`: use type, status, droplet, tag, region, resource-type, hour, weekday, day, \
+             week, month, quarter, year, account"
+        );
+    }
+}

@@ -184,7 +184,7 @@ impl Power {
 }
 
 /// The state of a droplet, and its start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct State {
     /// The power.
     pub power: Power,
@@ -200,8 +200,7 @@ pub struct State {
 pub(super) struct Change {
     happened_at: Timestamp,
     pub(super) action: ActionId,
-    power: Power,
-    is_estimate: bool,
+    state: State,
 }
 
 /// The reports define which actions turn a droplet on or off, and when. Here a droplet's listing may contain an action
@@ -229,15 +228,20 @@ pub(super) fn changes(
         let Ok(happened_at) = happened_at.parse() else {
             continue;
         };
-        let change = Change {
-            happened_at,
-            action: row.get("action_id")?,
+        let state = State {
             power: match row.get_ref("power")?.as_str() {
                 Ok("on") => Power::On,
                 Ok("off") => Power::Off,
                 _ => Power::Gone,
             },
             is_estimate: row.get("is_estimate")?,
+            since: Some(happened_at),
+        };
+        let action = row.get("action_id")?;
+        let change = Change {
+            happened_at,
+            action,
+            state,
         };
         changes.push((row.get("droplet_id")?, change));
     }
@@ -271,6 +275,16 @@ pub(in crate::query) fn states(
 }
 
 impl State {
+    /// `certain` or `estimated`; `None` when the state is unknown.
+    #[must_use]
+    pub fn certainty(self) -> Option<&'static str> {
+        match (self.power, self.is_estimate) {
+            (Power::Unknown, _) => None,
+            (_, true) => Some("estimated"),
+            (_, false) => Some("certain"),
+        }
+    }
+
     /// The droplet is gone, as found by a sync run.
     pub(in crate::query) fn gone(since: Timestamp) -> Self {
         Self {
@@ -287,25 +301,15 @@ impl State {
 
     /// The state after a change that is later than all before. A droplet that is gone does not change.
     pub(super) fn after(self, change: &Change) -> Self {
-        let Change {
-            power,
-            is_estimate,
-            happened_at,
-            ..
-        } = *change;
-        if self.power == Power::Gone {
-            return self;
-        }
-        if self.power == power {
-            return Self {
+        match change.state {
+            _ if self.power == Power::Gone => self,
+            State {
+                power, is_estimate, ..
+            } if self.power == power => Self {
                 is_estimate: self.is_estimate && is_estimate,
                 ..self
-            };
-        }
-        Self {
-            power,
-            is_estimate,
-            since: Some(happened_at),
+            },
+            state => state,
         }
     }
 }

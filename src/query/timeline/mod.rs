@@ -4,24 +4,109 @@
 //! droplet that was powered off is off until an action switches it on. A certain conclusion is shown as known, a likely
 //! one as an estimate, and otherwise the state is unknown.
 
-mod column;
 mod event;
 
-pub use column::{COLUMNS, Droplet, NOT_FOR_PEOPLE, find};
 pub use event::{Power, State};
 
 pub(super) use event::states;
 
 use std::collections::{BTreeSet, HashMap};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::core::model::{ActionId, DropletId};
 use crate::core::time::Timestamp;
-use crate::output::RowWriter;
-use crate::query::Error;
-use column::heading;
+use crate::output::{Heading, NOT_FOR_PEOPLE, RowWriter, Value};
+use crate::query::{DropletSelector, Error, one_droplet};
 use event::{Change, Event, changes, events};
+
+/// The columns. `state` is the power of the droplet after the action. `gap_seconds` are those from the end of the
+/// previous action to the start of this one, 0 when the actions overlap. `note` has remarks in words.
+pub const COLUMNS: [&str; 9] = [
+    "id",
+    "started_at",
+    "type",
+    "status",
+    "duration_seconds",
+    "state",
+    "certainty",
+    "gap_seconds",
+    "note",
+];
+
+/// The title of a column, with the way to format the values.
+fn heading(name: &str) -> Heading<'_> {
+    let heading = Heading::named(name);
+    let rank = match name {
+        "started_at" => 0,
+        // The note tells if the power is an estimate.
+        "id" | "certainty" => NOT_FOR_PEOPLE,
+        "gap_seconds" => 50,
+        _ => heading.rank,
+    };
+    Heading { rank, ..heading }
+}
+
+/// The archive's data of a droplet. A droplet that no sync run saw has only an id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Droplet {
+    /// The id.
+    pub id: DropletId,
+    /// The latest known name.
+    pub name: Option<String>,
+    /// The last known region.
+    pub region_slug: Option<String>,
+    /// The creation time.
+    pub created_at: Option<Timestamp>,
+    /// The time when a sync run first found that the droplet is gone.
+    pub gone_at: Option<Timestamp>,
+    /// The known names, each with the time when it was first seen, in that order.
+    pub names: Vec<(String, Option<Timestamp>)>,
+}
+
+impl Droplet {
+    /// The names before the latest one.
+    pub fn former_names(&self) -> impl Iterator<Item = &str> {
+        let names = self.names.iter().map(|(name, _)| name.as_str());
+        names.filter(|name| Some(*name) != self.name.as_deref())
+    }
+}
+
+/// The requested droplet. Any id is accepted, even if no sync run saw such a droplet.
+///
+/// # Errors
+/// When the name is unknown or ambiguous, or the archive cannot be read.
+pub fn find(connection: &Connection, selector: &DropletSelector) -> Result<Droplet, Error> {
+    let id = one_droplet(connection, selector)?;
+    let mut known = connection
+        .prepare("SELECT name, region_slug, created_at, gone_at FROM droplets WHERE id = ?1")?;
+    let droplet = known.query_row([id], |row| {
+        Ok(Droplet {
+            name: row.get("name")?,
+            region_slug: row.get("region_slug")?,
+            created_at: instant(row.get("created_at")?),
+            gone_at: instant(row.get("gone_at")?),
+            ..Droplet::default()
+        })
+    });
+    let mut names = connection.prepare(
+        "SELECT name, first_seen_at FROM droplet_names
+          WHERE droplet_id = ?1
+          ORDER BY first_seen_at, name",
+    )?;
+    let names = names.query_map([id], |row| {
+        Ok((row.get("name")?, instant(row.get("first_seen_at")?)))
+    })?;
+    Ok(Droplet {
+        id,
+        names: names.collect::<Result<_, _>>()?,
+        ..droplet.optional()?.unwrap_or_default()
+    })
+}
+
+fn instant(text: Option<String>) -> Option<Timestamp> {
+    text?.parse().ok()
+}
 
 /// The part of a life to show. The actions before it are read too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,8 +120,6 @@ pub struct Window {
 /// Writes a row for each action of a droplet, oldest first: actions on the droplet, and those in its own listing.
 /// Returns the state of the droplet after the last action that is not in the future, and the number of rows.
 ///
-/// The columns are some of [`COLUMNS`], in their order.
-///
 /// When actions overlap, the one that ended last decides the state. Actions without a known time come before all
 /// others, do not change the state, and are left out when the window has a bound.
 ///
@@ -47,11 +130,9 @@ pub fn timeline(
     droplet: &Droplet,
     window: Window,
     now: Timestamp,
-    columns: &[&str],
     writer: &mut dyn RowWriter,
 ) -> Result<(State, u64), Error> {
-    let headings: Vec<_> = columns.iter().map(|column| heading(column)).collect();
-    writer.header(&headings).map_err(Error::Write)?;
+    writer.header(&COLUMNS.map(heading)).map_err(Error::Write)?;
     let events = events(connection, droplet.id)?;
     let changes = changes(connection, Some(droplet.id))?;
     let mut life = Life::new(droplet, &events, changes, now);
@@ -61,12 +142,12 @@ pub fn timeline(
     };
     let (mut current, mut rows) = (State::default(), 0);
     for event in events.iter().filter(is_before_end) {
-        let moment = life.live(event);
-        if moment.state.since.is_none_or(|since| since <= now) {
-            current = moment.state;
+        let (gap_seconds, note) = life.live(event);
+        if life.state.since.is_none_or(|since| since <= now) {
+            current = life.state;
         }
         if window.since.is_none() || event.begun_at() >= window.since {
-            let values = moment.values(columns);
+            let values = values(event, life.state, gap_seconds, &note);
             writer.row(&values).map_err(Error::Write)?;
             rows += 1;
         }
@@ -77,12 +158,26 @@ pub fn timeline(
     Ok((found_gone.map_or(current, State::gone), rows))
 }
 
-/// An action and its effect on the droplet.
-struct Moment<'a> {
+/// The values of all columns.
+fn values<'a>(
     event: &'a Event,
     state: State,
     gap_seconds: Option<i64>,
-    note: String,
+    note: &'a str,
+) -> [Value<'a>; 9] {
+    let text = |text: Option<&'a str>| text.map_or(Value::Null, Value::Text);
+    let number = |number: Option<i64>| number.map_or(Value::Null, Value::Integer);
+    [
+        Value::Integer(event.id),
+        text(event.started_text.as_deref()),
+        text(event.kind.as_deref()),
+        text(event.status.as_deref()),
+        number(event.duration_seconds()),
+        Value::Text(state.power.name()),
+        text(state.certainty()),
+        number(gap_seconds),
+        text(Some(note).filter(|note| !note.is_empty())),
+    ]
 }
 
 /// The state of a droplet after the actions so far.
@@ -118,7 +213,8 @@ impl<'a> Life<'a> {
         }
     }
 
-    fn live<'event>(&mut self, event: &'event Event) -> Moment<'event> {
+    /// Adds an action. Returns the seconds since the previous one, and the remarks.
+    fn live(&mut self, event: &Event) -> (Option<i64>, String) {
         let before = self.state;
         if let Some(change) = self.changes.get(&event.id) {
             self.happened.insert(*change);
@@ -134,12 +230,7 @@ impl<'a> Life<'a> {
             .zip(self.previous)
             .map(|(started, ended)| (started.epoch_seconds() - ended.epoch_seconds()).max(0));
         self.previous = event.ended_at().or(self.previous);
-        Moment {
-            event,
-            state: self.state,
-            gap_seconds,
-            note,
-        }
+        (gap_seconds, note)
     }
 }
 

@@ -34,8 +34,9 @@ fn told(connection: &Connection, window: Window, columns: &[&str]) -> (Vec<Strin
     let mut rows = Rows::default();
     let droplet = find(connection, &"1".parse().unwrap()).unwrap();
     let now = "2020-07-20T20:00:00Z".parse().unwrap();
-    let (state, _) = timeline(connection, &droplet, window, now, columns, &mut rows).unwrap();
-    (rows.rows.iter().map(|row| row.join("|")).collect(), state)
+    let (state, _) = timeline(connection, &droplet, window, now, &mut rows).unwrap();
+    let rows = rows.chosen(columns);
+    (rows.iter().map(|row| row.join("|")).collect(), state)
 }
 
 const STATE_AND_NOTE: [&str; 4] = ["type", "state", "certainty", "note"];

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::super::fixture::archive;
+use super::fixture::archive;
 use super::*;
 use crate::output::{Format, Options, Writer};
 
