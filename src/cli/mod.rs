@@ -61,7 +61,6 @@ mod sync;
 mod terminal;
 mod timeline;
 mod union;
-mod url;
 mod verify;
 mod written;
 

@@ -19,7 +19,7 @@ pub use format::Format;
 pub use format::Value;
 pub use format::{Heading, Look, Round, is_same_name};
 pub use html::Frame;
-pub use number::grouped;
+pub use number::{counted, grouped};
 pub use parquet::{ParquetColumn, ParquetType, ParquetWriter};
 pub use terminal::{visible, visible_json, wrapped};
 
