@@ -52,7 +52,7 @@ pub(super) type Step = Box<dyn FnMut() -> io::Result<()> + Send>;
 /// The file system.
 pub(super) struct Disk {
     pub(super) step: Step,
-    /// False once the file system has shown that it cannot exchange two folders.
+    /// False in a test of a file system that cannot exchange two folders.
     pub(super) exchanges: bool,
 }
 
@@ -86,10 +86,7 @@ impl Disk {
 
     /// Exchanges two folders. False where the file system cannot do it.
     pub(super) fn exchange(&mut self, one: &Path, other: &Path) -> Result<bool, Error> {
-        if self.exchanges {
-            self.exchanges = self.step(other, |other| exchange(one, other))?;
-        }
-        Ok(self.exchanges)
+        Ok(self.exchanges && self.step(other, |other| exchange(one, other))?)
     }
 
     /// Gives the file a second name, or copies it where a file has only one name.
