@@ -213,7 +213,7 @@ impl From<import::Error> for Failure {
                 let hint = failure.hint.filter(|_| has_hint);
                 return Self { hint, ..failure };
             }
-            import::Error::Stopped { .. } => Status::Partial,
+            import::Error::Stopped(_) => Status::Partial,
             import::Error::Refused(_) => Status::Usage,
         };
         Self::of(status, &error)

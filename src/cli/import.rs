@@ -11,15 +11,16 @@ use archiver::core::time::Timestamp;
 use archiver::output::{grouped, visible, visible_json, wrapped};
 use archiver::query::status::counted;
 use archiver::sync::import::{self, Dump, MOST_DESCRIBED, Progress};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Context;
-use super::attempt::{look_for_archive, stopped_at_once, upgraded};
+use super::attempt::{look_for_archive, upgraded};
 use super::exit::{Failure, Status, kept_locked, unless_closed};
-use super::runtime::{Hangup, Overdue, one_more, stop_signals};
-use super::sync::{SummaryFormat, wait};
+use super::progress::style;
+use super::runtime::{Hangup, one_more, stop_signals};
+use super::sync::{SummaryFormat, overdue, wait};
 
 const AFTER_HELP: &str = "\
 FILE is a dump of `doctl ... -o json`, an answer of the API, JSON lines as `archiver query -o jsonl` writes them, or \
@@ -80,8 +81,12 @@ struct FileSummary {
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let wait = arguments.wait.as_deref().map(wait).transpose()?;
     let path = context.archive_path()?;
-    let bar = bar(context);
-    let signals = stop_signals(Hangup::Stops, Some(overdue(context, &bar)))?;
+    let bars = MultiProgress::new();
+    let bar = match context.terminal.is_interactive && !context.terminal.is_quiet {
+        true => bars.add(ProgressBar::new(0).with_style(style("{bar:12} {wide_msg}"))),
+        false => ProgressBar::hidden(),
+    };
+    let signals = stop_signals(Hangup::Stops, Some(overdue(context.terminal, &bars)))?;
     let mut session = Session {
         context,
         path,
@@ -104,27 +109,6 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     // Keep listening: printing the error may block when stderr is not read.
     std::mem::forget(signals);
     Ok(verdict(context, &files, written))
-}
-
-/// The end of an import that a second signal stops.
-fn overdue(context: &Context, bar: &ProgressBar) -> Overdue {
-    let (terminal, bar) = (context.terminal, bar.clone());
-    Overdue {
-        status: Status::Partial,
-        say: Box::new(move || {
-            bar.finish_and_clear();
-            terminal.failure(&stopped_at_once());
-        }),
-    }
-}
-
-fn bar(context: &Context) -> ProgressBar {
-    if context.terminal.is_interactive && !context.terminal.is_quiet {
-        let style = ProgressStyle::with_template("{bar:12} {wide_msg}");
-        ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-    } else {
-        ProgressBar::hidden()
-    }
 }
 
 /// The import of several files into one archive.

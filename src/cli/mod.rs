@@ -56,7 +56,6 @@ mod sync;
 mod terminal;
 mod timeline;
 mod union;
-mod url;
 mod verify;
 mod written;
 

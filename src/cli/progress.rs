@@ -304,7 +304,7 @@ fn until(wait: Duration) -> String {
     format!("{} UTC", end.get(11..19).unwrap_or(&end))
 }
 
-fn style(template: &str) -> ProgressStyle {
+pub(super) fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 

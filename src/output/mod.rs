@@ -14,7 +14,7 @@ mod text;
 
 pub use html::Frame;
 pub use parquet::{ParquetColumn, ParquetType, ParquetWriter};
-pub use text::{grouped, visible, visible_json, wrapped};
+pub use text::{counted, grouped, visible, visible_json, wrapped};
 
 use std::fmt;
 use std::io::{self, Write};

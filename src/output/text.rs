@@ -115,6 +115,13 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
+/// `1 action`, `2,345 actions`
+#[must_use]
+pub fn counted(number: u64, noun: &str) -> String {
+    let end = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{end}", grouped(number))
+}
+
 /// `-52,292`
 pub(super) fn grouped_integer(number: i64) -> String {
     let sign = if number < 0 { "-" } else { "" };

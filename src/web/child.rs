@@ -1,6 +1,6 @@
 //! Runs a command as a child process, and hands on its answer while it comes. A few run at a time, others wait.
 
-use super::refusal::Refusal;
+use super::answer::Refusal;
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use std::io;

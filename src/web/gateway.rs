@@ -3,11 +3,9 @@
 //! The commands are not known here: [`pages`] is given a function that finds the command of a URL. It answers `GET` and
 //! `HEAD` for a browser that asked this very host, so that no page of another site can read the archive.
 
-use super::address::ListenAddress;
+use super::answer::{Answer, Format, Memory, Refusal};
 use super::child::{Running, Turns};
-use super::document::document;
-use super::memory::{Answer, Memory};
-use super::refusal::Refusal;
+use super::server::ListenAddress;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -15,7 +13,6 @@ use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::uri::Authority;
 use axum::http::{Method, Response, StatusCode, Uri, Version, request::Parts};
 use hyper::body::Frame;
-use maud::html;
 use std::io;
 use std::pin::Pin;
 use std::process::Command;
@@ -27,9 +24,6 @@ use tokio::time::{Instant, timeout};
 
 /// The time in which a reader takes more of an answer while others wait.
 const READS_WITHIN: Duration = Duration::from_secs(5);
-
-/// The header with the exit status of the command, in a JSON answer that was complete before its first byte.
-const STATUS: HeaderName = HeaderName::from_static("archiver-status");
 
 type Find = dyn Fn(&Uri) -> Result<Command, Refusal> + Send + Sync;
 
@@ -217,91 +211,3 @@ fn verdict(status: Option<i32>, messages: &str) -> Result<i32, Refusal> {
         None => Refusal::new(status, error),
     })
 }
-
-/// The format of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    Html,
-    Json,
-}
-
-impl Format {
-    fn of(uri: &Uri) -> Self {
-        match uri.path().ends_with(".json") {
-            true => Self::Json,
-            false => Self::Html,
-        }
-    }
-
-    /// An answer of up to this length is complete before its first byte is sent, so that its status is known.
-    fn most_at_once(self) -> usize {
-        match self {
-            // An overview is complete.
-            Self::Html => 8 << 20,
-            Self::Json => 1 << 20,
-        }
-    }
-
-    /// A document has the rest of its policy in itself; only a header can forbid frames.
-    fn headers(self) -> [(HeaderName, &'static str); 2] {
-        let (content_type, policy) = match self {
-            Self::Html => ("text/html; charset=utf-8", "frame-ancestors 'none'"),
-            Self::Json => (
-                "application/json",
-                "default-src 'none'; frame-ancestors 'none'",
-            ),
-        };
-        [
-            (header::CONTENT_TYPE, content_type),
-            (header::CONTENT_SECURITY_POLICY, policy),
-        ]
-    }
-
-    fn response(self, Answer { text, status }: Answer) -> Response<Body> {
-        let mut response = Response::new(text.into());
-        if self == Self::Json {
-            response.headers_mut().insert(STATUS, status.into());
-        }
-        response
-    }
-
-    /// Adds the messages of the command: above the answer, or at its end if it was already sent.
-    fn with_messages(self, mut answer: Vec<u8>, messages: &str) -> Vec<u8> {
-        if self == Self::Html && !messages.is_empty() {
-            let markup =
-                html! { aside.messages { @for line in messages.lines() { p { (line) } } } };
-            let above = answer.windows(MAIN.len()).position(|it| it == MAIN);
-            let at = above.map_or(answer.len(), |at| at + MAIN.len());
-            answer.splice(at..at, markup.into_string().into_bytes());
-        }
-        answer
-    }
-
-    fn refusal(self, refusal: &Refusal) -> Response<Body> {
-        let Refusal {
-            status,
-            message,
-            hint,
-        } = refusal;
-        let body = match self {
-            Self::Json => {
-                let error = serde_json::json!({ "error": message, "hint": hint });
-                format!("{error}\n")
-            }
-            Self::Html => {
-                let main = html! {
-                    h1 { (status) }
-                    p role="alert" { (message) }
-                    @if let Some(hint) = hint { p { (hint) } }
-                    p { a href="/" { "Overview" } }
-                };
-                document(&format!("archiver: {status}"), &main).into_string()
-            }
-        };
-        let mut response = Response::new(body.into());
-        *response.status_mut() = *status;
-        response
-    }
-}
-
-const MAIN: &[u8] = b"<main>";

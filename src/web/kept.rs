@@ -2,14 +2,16 @@
 
 use std::io;
 
+use serde_json::Value as Cell;
+
 use crate::core::account::AccountName;
 use crate::core::time::Timestamp;
-use crate::output::{Cell, Heading, RowWriter, Value};
+use crate::output::{Heading, RowWriter, Value};
 
-/// The number of an account, and the id of one of its droplets.
-pub type DropletKey = (i64, i64);
+/// The account, if there are several, and the id of one of its droplets.
+pub type DropletKey = (Option<AccountName>, i64);
 
-/// The column with the number of the account.
+/// The column with the account.
 const ACCOUNT: &str = "account";
 
 /// The rows of one answer. A chart reads their cells by the names of the columns.
@@ -41,8 +43,8 @@ impl Kept {
         })
     }
 
-    /// Adds the rows of an account: with its number, and with its name behind that of each droplet.
-    pub fn add(&mut self, answer: Self, account: i64, name: Option<AccountName>) {
+    /// Adds the rows of an account, with its name behind that of each droplet if there are several accounts.
+    pub fn add(&mut self, answer: Self, account: Option<AccountName>) {
         let Self { mut columns, rows } = answer;
         let place = columns.iter().position(|column| column == "droplet_name");
         for mut cells in rows {
@@ -50,12 +52,12 @@ impl Kept {
                 columns: &columns,
                 cells: &cells,
             };
-            let called = row.called().zip(name);
-            if let (Some(place), Some((called, name))) = (place, called) {
-                cells[place] = Cell::Text(format!("{called} ({name})"));
+            let called = row.called().zip(account);
+            if let (Some(place), Some((called, account))) = (place, called) {
+                cells[place] = format!("{called} ({account})").into();
             }
             cells.reserve_exact(1);
-            cells.push(Cell::Integer(account));
+            cells.push(account.map(|it| it.to_string()).into());
             self.rows.push(cells);
         }
         columns.push(ACCOUNT.to_owned());
@@ -81,10 +83,11 @@ impl<'a> Row<'a> {
         self.cells.get(index)
     }
 
-    /// The droplet of the row: its account, if there are several, and its id.
+    /// The droplet of the row.
     #[must_use]
     pub fn droplet(self) -> Option<DropletKey> {
-        Some((self.integer(ACCOUNT).unwrap_or_default(), self.id()?))
+        let account = self.text(ACCOUNT).and_then(|it| it.parse().ok());
+        Some((account, self.id()?))
     }
 
     fn id(self) -> Option<i64> {
@@ -95,10 +98,8 @@ impl<'a> Row<'a> {
     #[must_use]
     pub fn called(self) -> Option<String> {
         let name = self.text("droplet_name");
-        match (
-            name.filter(|it| !it.trim().is_empty()),
-            self.text("resource_type"),
-        ) {
+        let kind = self.text("resource_type");
+        match (name.filter(|it| !it.trim().is_empty()), kind) {
             (Some(name), _) => Some(name.to_owned()),
             (None, Some(kind)) if kind != "droplet" => Some(format!("{kind} {}", self.id()?)),
             _ => Some(self.id()?.to_string()),
@@ -114,10 +115,7 @@ impl<'a> Row<'a> {
     /// The text in this column, if it has one.
     #[must_use]
     pub fn text(self, column: &str) -> Option<&'a str> {
-        match self.cell(column)? {
-            Cell::Text(text) | Cell::Json(text) => Some(text),
-            _ => None,
-        }
+        self.cell(column)?.as_str()
     }
 
     /// The time in this column, if it has one.
@@ -129,10 +127,7 @@ impl<'a> Row<'a> {
     /// The whole number in this column, if it has one.
     #[must_use]
     pub fn integer(self, column: &str) -> Option<i64> {
-        match self.cell(column)? {
-            Cell::Integer(number) => Some(*number),
-            _ => None,
-        }
+        self.cell(column)?.as_i64()
     }
 
     /// The number in this column, or 0.
@@ -144,10 +139,7 @@ impl<'a> Row<'a> {
     /// The number with a fraction in this column, if it has one.
     #[must_use]
     pub fn real(self, column: &str) -> Option<f64> {
-        match self.cell(column)? {
-            Cell::Real(number) => Some(*number),
-            _ => None,
-        }
+        self.cell(column)?.as_f64()
     }
 }
 
@@ -159,7 +151,13 @@ impl RowWriter for Kept {
     }
 
     fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
-        self.rows.push(values.iter().map(Cell::from).collect());
+        let cells = values.iter().map(|value| match *value {
+            Value::Null => Cell::Null,
+            Value::Integer(number) => number.into(),
+            Value::Real(number) => number.into(),
+            Value::Text(text) | Value::Json(text) => text.into(),
+        });
+        self.rows.push(cells.collect());
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use super::state::State;
 use super::{Arguments, announce};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::runtime::cannot_start;
-use crate::cli::{serve, url};
+use crate::cli::serve;
 
 /// Controls the drivers of all accounts.
 pub(super) struct Control<A> {
@@ -145,7 +145,7 @@ async fn listen_on(
     let own = Arc::clone(fleet);
     let pages = pages(&listen, move |uri| {
         let context = Arc::clone(&lock(&own.context));
-        url::command(&context, uri)
+        serve::command_of(&context, uri)
     });
     let router = exporter::router(fleet.clone()).merge(pages);
     let server = serve::bind(&listen, router, terminal).await;

@@ -1,23 +1,25 @@
 //! The archives of a page, and the questions to all of them. Their answers become one.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 
 use archiver::archive::LockState;
 use archiver::core::account::AccountName;
-use archiver::core::model::DropletId;
+use archiver::core::model::{BACKUPS, DropletId};
 use archiver::core::time::Timestamp;
 use archiver::output::{RowWriter as _, Value};
 use archiver::query::report;
 use archiver::query::stats::{Counts, Dimension, Measure, Question};
-use archiver::query::{self, Column, Filter, status};
-use archiver::web::Kept;
+use archiver::query::{self, Choice, Column, DropletSelector, Filter, status};
+use archiver::web::{Kept, Lane, Row};
 use rusqlite::Connection;
 
-use super::Page;
+use super::{Page, narrowed_to, with_status};
 use crate::cli::Context;
 use crate::cli::exit::{Failure, Status};
 use crate::cli::report_digest;
-use crate::cli::union::{self, known};
+use crate::cli::union::Answers;
+use crate::cli::union::known;
 
 /// The number of actions in the table.
 const MOST_ROWS: usize = 50_000;
@@ -33,10 +35,18 @@ const COLUMNS: [Column; 9] = [
     Column::DropletName,
 ];
 
+/// The number of droplets in the fleet.
+const MOST_LANES: usize = 100;
+/// What a mark of a lane is made of.
+const MARK_COLUMNS: [Column; 4] = [
+    Column::Type,
+    Column::Status,
+    Column::StartedAt,
+    Column::ResourceId,
+];
+
 /// One archive of a page.
 pub(super) struct Archive {
-    /// Its number among the archives.
-    pub(super) place: i64,
     /// The account, if there are several.
     pub(super) account: Option<AccountName>,
     pub(super) context: Context,
@@ -55,7 +65,6 @@ impl Archive {
         let connection = context.open_archive()?;
         let lock = LockState::of(&context.archive_path()?);
         Ok(Self {
-            place: 0,
             account: context.member.as_ref().and_then(|_| context.account()),
             context: context.clone(),
             status: status::read(&connection, &lock, now, None)?,
@@ -71,33 +80,12 @@ impl Archive {
 }
 
 /// The archives of a page, and the accounts that are not in it.
-pub(super) struct Found {
-    pub(super) archives: Vec<Archive>,
-    /// Each account that cannot be read, and why.
-    pub(super) missing: Vec<(AccountName, String)>,
-    /// The exit status if there is one.
-    pub(super) failed: Option<Status>,
-}
-
-impl Found {
-    pub(super) fn by(context: &Context, filter: &Filter, now: Timestamp) -> Result<Self, Failure> {
-        let open = |own: &Context| Archive::open(own, filter, now);
-        let answers = union::each(context, filter, open)?;
-        let failed = answers.failed;
-        let archives = (0..).zip(answers.all);
-        let archives = archives.map(|(place, (_, archive))| Archive { place, ..archive });
-        Ok(Self {
-            archives: archives.collect(),
-            missing: answers.missing,
-            failed,
-        })
-    }
-}
+pub(super) type Found = Answers<Archive>;
 
 impl Page<'_> {
     /// The archives, each when it is asked.
     pub(super) fn each(&self) -> impl Iterator<Item = &Archive> {
-        let archives = self.found.archives.iter();
+        let archives = self.found.all.iter().map(|(_, archive)| archive);
         archives.inspect(|archive| self.asked.set(archive.account))
     }
 
@@ -114,8 +102,8 @@ impl Page<'_> {
         };
         self.context.terminal.of_account(account).failure(&failure);
         let mut found = self.found;
-        found.archives.retain(|it| it.account != Some(account));
-        found.failed = Some(match found.archives.is_empty() {
+        found.all.retain(|(it, _)| *it != Some(account));
+        found.failed = Some(match found.all.is_empty() {
             true => failure.status,
             false => Status::Partial,
         });
@@ -177,7 +165,7 @@ impl Page<'_> {
             let bound = report.bind(&written, &context)?;
             let mut answer = Kept::default();
             report::run(connection, report, &bound, &mut answer)?;
-            kept.add(answer, archive.place, archive.account);
+            kept.add(answer, archive.account);
         }
         Ok(kept)
     }
@@ -194,7 +182,7 @@ impl Page<'_> {
         answer.header(&headings).map_err(query::Error::Write)?;
         let visit = &mut |row: &[Value<'_>]| answer.row(&row[..columns.len()]);
         query::actions(&archive.connection, filter, self.now, columns, visit)?;
-        actions.add(answer, archive.place, archive.account);
+        actions.add(answer, archive.account);
         Ok(())
     }
 
@@ -239,4 +227,78 @@ impl Page<'_> {
         }
         Ok(lines)
     }
+
+    /// The droplets with the most actions in the window, by name.
+    pub(super) fn lanes(&self, lives: &Kept) -> Result<Vec<Lane>, Failure> {
+        let lives = lives.rows().filter(|life| self.is_in_window(*life));
+        let mut lanes: Vec<Lane> = lives.filter_map(lane).collect();
+        if lanes.len() > MOST_LANES {
+            let by = [Dimension::Droplet];
+            let counts = self.stats(&self.filter, &by, Measure::Errors)?;
+            let counts = counts
+                .rows()
+                .map(|row| (row.integer("droplet_id"), row.count("count")));
+            let counts: HashMap<_, _> = counts.collect();
+            lanes.sort_by_key(|lane| Reverse(counts.get(&Some(lane.droplet.1)).copied()));
+            lanes.truncate(MOST_LANES);
+        }
+        // A droplet without a name is called by its id, and comes last.
+        lanes.sort_by_cached_key(|lane| {
+            let is_unnamed = lane.name.starts_with(&lane.droplet.1.to_string());
+            (is_unnamed, lane.name.clone(), lane.droplet)
+        });
+        tell_apart(&mut lanes);
+        Ok(lanes)
+    }
+
+    /// The failures, backups and resizes of these droplets.
+    pub(super) fn marks(&self, lanes: &[Lane]) -> Result<Kept, Failure> {
+        let mut marks = Kept::default();
+        for archive in self.each() {
+            let droplets = ids(lanes, archive);
+            // A filter without droplets would ask for all of them.
+            if droplets.is_empty() {
+                continue;
+            }
+            let of_lanes = Filter {
+                droplets: Choice::any_of(droplets.into_iter().map(DropletSelector::Id)),
+                ..archive.known(&self.filter)
+            };
+            if let Some(failed) = with_status(&of_lanes, "errored") {
+                self.add_actions((archive, &failed), &MARK_COLUMNS, &mut marks)?;
+            }
+            let mut others = narrowed_to(&of_lanes, &[&BACKUPS[..], &["resize"]].concat());
+            others.statuses.none_of.push("errored".to_owned());
+            self.add_actions((archive, &others), &MARK_COLUMNS, &mut marks)?;
+        }
+        Ok(marks)
+    }
+}
+
+/// The ids of the droplets of one archive.
+pub(super) fn ids(lanes: &[Lane], archive: &Archive) -> Vec<DropletId> {
+    let droplets = lanes.iter().map(|lane| lane.droplet);
+    let own = droplets.filter(|(account, _)| *account == archive.account);
+    own.map(|(_, id)| id).collect()
+}
+
+/// Adds the id to a name that several of the droplets have. The lanes are sorted by name.
+fn tell_apart(lanes: &mut [Lane]) {
+    for same in lanes.chunk_by_mut(|one, other| one.name == other.name) {
+        if same.len() > 1 {
+            for lane in same {
+                lane.name = format!("{} ({})", lane.name, lane.droplet.1);
+            }
+        }
+    }
+}
+
+/// The lane of a row of `report lifetimes`.
+fn lane(row: Row<'_>) -> Option<Lane> {
+    Some(Lane {
+        droplet: row.droplet()?,
+        name: row.called()?,
+        created_at: row.time("created_at"),
+        gone_at: row.time("gone_at"),
+    })
 }

@@ -40,9 +40,8 @@ impl Page<'_> {
 
     pub(super) fn basis(&self) -> Vec<(&'static str, String)> {
         let shown = |at: Timestamp| at.in_zone(&self.arguments.tz).to_string();
-        let archives = &self.found.archives;
         let mut basis = Vec::new();
-        for archive in archives {
+        for archive in self.each() {
             let account = archive.account.map(|account| format!("{account}: "));
             let account = account.unwrap_or_default();
             let verdict = &archive.status.verdict.text;
@@ -51,7 +50,7 @@ impl Page<'_> {
         for (account, why) in &self.found.missing {
             basis.push(("Not included", format!("{account}: {why}")));
         }
-        let fresh = archives.iter().map(|archive| {
+        let fresh = self.each().map(|archive| {
             let fresh_at = archive.status.verdict.fresh_at.as_deref();
             fresh_at.and_then(|at| at.parse::<Timestamp>().ok())
         });

@@ -1,8 +1,7 @@
 //! `archiver page`: writes the history as one HTML document. The answers are those of other commands;
-//! `archives` asks the archives, `fleet` chooses the droplets, `head` makes the basis and the figures.
+//! `archives` asks the archives and chooses the droplets, `head` makes the basis and the figures.
 
 mod archives;
-mod fleet;
 mod head;
 
 use std::cell::Cell;
@@ -22,8 +21,7 @@ use super::Context;
 use super::exit::{Failure, Status, unless_closed};
 use super::filter::{self, FilterFlags};
 use super::union;
-use archives::{Archive, Found};
-use fleet::ids;
+use archives::{Archive, Found, ids};
 
 /// Flags of `archiver page`.
 #[derive(clap::Args)]
@@ -71,10 +69,11 @@ pub(super) fn run(
 ) -> Result<Status, Failure> {
     let now = Timestamp::now();
     let filter = arguments.which.filter(now, &arguments.tz)?;
-    let mut found = Found::by(context, &filter, now)?;
+    let open = |own: &Context| Archive::open(own, &filter, now);
+    let mut found = union::each(context, &filter, open)?;
     let (overview, status) = loop {
         let status = found.failed.unwrap_or(Status::Done);
-        if found.archives.is_empty() {
+        if found.all.is_empty() {
             return Ok(status);
         }
         let page = Page::new(context, arguments, (found, filter.clone(), now), library)?;
@@ -120,7 +119,7 @@ impl<'a> Page<'a> {
         (found, mut filter, now): (Found, Filter, Timestamp),
         library: &'a Library,
     ) -> Result<Self, Failure> {
-        let facts = || found.archives.iter().map(|archive| &archive.status.facts);
+        let facts = || found.all.iter().map(|(_, archive)| &archive.status.facts);
         let actions: u64 = facts().map(|facts| facts.actions).sum();
         let is_open = filter.since.is_none() && filter.until.is_none() && filter.overlap.is_none();
         if is_open && actions > MANY_ACTIONS {
@@ -165,8 +164,7 @@ impl<'a> Page<'a> {
         let in_window = lives.rows().filter(|life| self.is_in_window(*life));
         Ok(Overview {
             basis: self.basis(),
-            is_complete: self.found.missing.is_empty()
-                && !self.found.archives.iter().any(is_incomplete),
+            is_complete: self.found.missing.is_empty() && !self.each().any(is_incomplete),
             figures: self.figures(&by_day, &lives, &downtime)?,
             reports: self.digest()?,
             durations: self.stats(&backups, &[MONTH, Dimension::Type], Measure::Durations)?,

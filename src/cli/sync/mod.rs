@@ -230,7 +230,7 @@ fn print(
 }
 
 /// The end of syncs that a second signal stops.
-fn overdue(terminal: Terminal, bars: &MultiProgress) -> Overdue {
+pub(super) fn overdue(terminal: Terminal, bars: &MultiProgress) -> Overdue {
     let bars = bars.clone();
     Overdue {
         status: Status::Partial,

@@ -1,14 +1,15 @@
 //! The steps that change a folder of Parquet files. A test can stop before any of them, as a kill would.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::SystemTime;
 
 use crate::core::files::folder_of;
 use crate::core::hash::Hashed;
-use crate::core::threads;
+
+/// The folder of unfinished work. Engines read nothing below a name that begins like this.
+pub(super) const WORK: &str = ".archiver-export";
 
 /// A folder that cannot be written or checked.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +52,7 @@ pub(super) type Step = Box<dyn FnMut() -> io::Result<()> + Send>;
 /// The file system.
 pub(super) struct Disk {
     pub(super) step: Step,
-    /// False once the file system has shown that it cannot exchange two folders.
+    /// False in a test of a file system that cannot exchange two folders.
     pub(super) exchanges: bool,
 }
 
@@ -85,10 +86,7 @@ impl Disk {
 
     /// Exchanges two folders. False where the file system cannot do it.
     pub(super) fn exchange(&mut self, one: &Path, other: &Path) -> Result<bool, Error> {
-        if self.exchanges {
-            self.exchanges = self.step(other, |other| exchange(one, other))?;
-        }
-        Ok(self.exchanges)
+        Ok(self.exchanges && self.step(other, |other| exchange(one, other))?)
     }
 
     /// Gives the file a second name, or copies it where a file has only one name.
@@ -111,25 +109,10 @@ impl Disk {
 
     /// Forces the file or the names in the folder to the disk.
     pub(super) fn sync(&mut self, path: &Path) -> Result<(), Error> {
-        self.step(path, sync)
-    }
-
-    /// Forces all of these to the disk, several at a time: the file system then writes its log once for many.
-    pub(super) fn sync_all(&mut self, paths: &[PathBuf]) -> Result<(), Error> {
-        const AT_A_TIME: usize = 8;
-        for path in paths {
-            at(path, (self.step)())?;
-        }
-        let sync_some = |some: &[PathBuf]| some.iter().try_for_each(|path| at(path, sync(path)));
-        thread::scope(|scope| {
-            let chunks = paths.chunks(paths.len().div_ceil(AT_A_TIME).max(1));
-            let start = |some| {
-                let thread = thread::Builder::new().spawn_scoped(scope, move || sync_some(some));
-                at(Path::new("the files"), thread.map_err(threads::refused))
-            };
-            let threads = chunks.map(start).collect::<Result<Vec<_>, _>>()?;
-            let mut ended = threads.into_iter().map(thread::ScopedJoinHandle::join);
-            ended.try_for_each(|end| end.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        self.step(path, |path| match File::open(path)?.sync_all() {
+            // Not every file system can do this with a folder.
+            Err(error) if path.is_dir() && error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+            outcome => outcome,
         })
     }
 
@@ -162,14 +145,6 @@ fn modified(path: &Path) -> Option<SystemTime> {
     metadata.modified().ok()
 }
 
-fn sync(path: &Path) -> io::Result<()> {
-    match File::open(path)?.sync_all() {
-        // Not every file system can do this with a folder.
-        Err(error) if path.is_dir() && error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-        outcome => outcome,
-    }
-}
-
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -184,6 +159,19 @@ fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
 fn exchange(_: &Path, _: &Path) -> io::Result<bool> {
     Ok(false)
+}
+
+/// The folder, open and locked.
+pub(super) fn locked(
+    root: &Path,
+    attempt: impl FnOnce(&File) -> Result<(), TryLockError>,
+) -> Result<File, Error> {
+    let folder = at(root, File::open(root))?;
+    match attempt(&folder) {
+        Err(TryLockError::WouldBlock) => Err(Error::Busy(root.to_owned())),
+        // Not every file system has locks for folders.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(folder),
+    }
 }
 
 /// The files below a folder, links among them, by their path from there. None where there is no folder.

@@ -6,27 +6,23 @@
 //! month.
 //!
 //! `.archiver-export/_manifest.json` is there from before the first exchange until all are done. It says which parts
-//! are new, and the next run goes on from there. `disk` has the steps, `manifest` the list of files, and `check`
-//! compares both.
+//! are new, and the next run goes on from there. `disk` has the steps, and `manifest` holds the list of files against the
+//! folder.
 
-mod check;
 mod disk;
 mod manifest;
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-pub use check::{Checked, check};
 pub use disk::{Error, Sink};
-pub use manifest::{CompleteSync, ExportedArchive, ExportedFile, Manifest};
+pub use manifest::{Checked, CompleteSync, ExportedArchive, ExportedFile, Manifest, check};
 
 use crate::core::files::folder_of;
-use disk::{Disk, Step, at, files_below, folders_below};
+use disk::{Disk, Step, WORK, at, files_below, folders_below, locked};
 
-/// The folder of unfinished work. Engines read nothing below a name that begins like this.
-const WORK: &str = ".archiver-export";
 /// A manifest that is being written.
 const UNFINISHED: &str = "manifest";
 
@@ -121,7 +117,7 @@ impl Lake {
     /// When it cannot be read.
     pub fn intact(&self, path: &str) -> Result<Option<&ExportedFile>, Error> {
         match self.manifest.file(Path::new(path)) {
-            Some(file) if check::is_as_written(&self.root, file)? => Ok(Some(file)),
+            Some(file) if manifest::is_as_written(&self.root, file)? => Ok(Some(file)),
             _ => Ok(None),
         }
     }
@@ -190,15 +186,18 @@ impl Lake {
         written: &[PathBuf],
         parts: &BTreeSet<PathBuf>,
     ) -> Result<(), Error> {
-        let written: Vec<_> = written.iter().map(|path| self.new_place(path)).collect();
-        self.disk.sync_all(&written)?;
+        for path in written {
+            self.disk.sync(&self.new_place(path))?;
+        }
         for part in parts {
             refuse_link(&self.root.join(part))?;
             self.complete(part, manifest)?;
         }
         let work = self.work();
         self.disk.make_folder(&work)?;
-        self.disk.sync_all(&folders_below(&work)?)?;
+        for folder in folders_below(&work)? {
+            self.disk.sync(&folder)?;
+        }
         self.disk.sync(&self.root)?;
         self.write_manifest(manifest, &work)?;
         self.is_committed = true;
@@ -256,7 +255,7 @@ impl Lake {
     fn recover(&mut self) -> Result<(), Error> {
         let root = self.root.clone();
         if self.work().join(manifest::NAME).exists()
-            && let Some(there) = check::checked(&root)?
+            && let Some(there) = manifest::checked(&root)?
         {
             self.write_manifest(&there.manifest, &root)?;
         }
@@ -311,19 +310,6 @@ fn is_own(path: &Path) -> bool {
     let is_key = |name: &str| name.starts_with("account=") || name.starts_with("month=");
     matches!(&names[..], [table, keys @ .., file]
         if *file == format!("{table}.parquet") && keys.iter().all(|key| is_key(key)))
-}
-
-/// The folder, open and locked.
-fn locked(
-    root: &Path,
-    attempt: impl FnOnce(&File) -> Result<(), TryLockError>,
-) -> Result<File, Error> {
-    let folder = at(root, File::open(root))?;
-    match attempt(&folder) {
-        Err(TryLockError::WouldBlock) => Err(Error::Busy(root.to_owned())),
-        // Not every file system has locks for folders.
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(folder),
-    }
 }
 
 /// Refuses a link or file in the place of a folder of ours: what is behind a link belongs to somebody else.

@@ -8,16 +8,14 @@ mod tables;
 
 use std::io;
 use std::path::Path;
-use std::thread::{self, JoinHandle};
 
 use jiff::ToSpan as _;
 use jiff::civil::{Date, date};
-use rusqlite::{Connection, OptionalExtension, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Transaction, params_from_iter};
 
 use super::rows::{RowsError, visit_rows};
 use crate::archive::{self, ArchivedAccount};
 use crate::core::cancellation::Cancellation;
-use crate::core::threads;
 use crate::output::lake::{self, Changes, CompleteSync, ExportedArchive, ExportedFile, Lake, Sink};
 use crate::output::{ParquetWriter, Value};
 use tables::{ACTIONS, OTHERS, Table};
@@ -94,28 +92,22 @@ pub fn export(
     let archive = exported_archive(source, &lake, folder)?;
     let account = |name| format!("/account={name}");
     let mut export = Export {
-        connection: &tx,
+        tx,
         cancellation,
         account: source.account.map_or(String::new(), account),
         lake,
-        encoding: None,
         files: Vec::new(),
         no_times: 0,
     };
     export.write_files()?;
-    let Export {
-        mut lake,
-        files,
-        no_times,
-        ..
-    } = export;
     // Nothing more is read, so a sync need not wait for the disk.
-    drop(tx);
-    let actions = files.iter().filter(|it| it.path.starts_with(ACTIONS.name));
+    drop(export.tx);
+    let actions = export.files.iter();
+    let actions = actions.filter(|it| it.path.starts_with(ACTIONS.name));
     Ok(Exported {
         actions: actions.map(|it| it.rows).sum(),
-        no_times,
-        changes: lake.publish(archive, files)?,
+        no_times: export.no_times,
+        changes: export.lake.publish(archive, export.files)?,
     })
 }
 
@@ -162,33 +154,21 @@ fn exported_archive(
     })
 }
 
-/// A file of a table, before it is known whether it changed.
+/// A file of a table.
 struct File {
     table: &'static Table,
     path: String,
     /// Chooses the rows, between these bounds.
     condition: &'static str,
     bounds: Vec<String>,
-    /// The texts in the place of a time that are none.
-    no_times: u64,
-}
-
-/// A file whose last rows are being encoded.
-struct Encoding {
-    file: File,
-    /// The file in its place. As long as the bytes are the same, nothing is written.
-    there: Option<ExportedFile>,
-    thread: JoinHandle<io::Result<ExportedFile>>,
 }
 
 struct Export<'a> {
-    connection: &'a Connection,
+    tx: Transaction<'a>,
     cancellation: &'a Cancellation,
     /// What is between the name of a table and its files.
     account: String,
     lake: Lake,
-    /// One file at a time, while the rows of the next one are read. More of them would only take memory.
-    encoding: Option<Encoding>,
     files: Vec<ExportedFile>,
     no_times: u64,
 }
@@ -197,15 +177,14 @@ impl Export<'_> {
     fn write_files(&mut self) -> Result<(), Error> {
         self.write_actions()?;
         for table in &OTHERS {
-            self.write(File {
+            self.write(&File {
                 table,
                 path: format!("{0}{1}/{0}.parquet", table.name, self.account),
                 condition: "",
                 bounds: Vec::new(),
-                no_times: 0,
             })?;
         }
-        self.wait()
+        Ok(())
     }
 
     fn write_actions(&mut self) -> Result<(), Error> {
@@ -215,29 +194,28 @@ impl Export<'_> {
             while next(month).to_string() <= first {
                 month = next(month);
             }
-            self.write(File {
+            self.write(&File {
                 table: &ACTIONS,
                 path: self.month_path(&month.to_string()),
                 condition: "WHERE started_at >= ?1 AND started_at < ?2",
                 bounds: vec![month.to_string(), next(month).to_string()],
-                no_times: 0,
             })?;
             month = next(month);
         }
         let bounds = MONTHS.map(|it| it.to_string());
         let exists = format!("SELECT EXISTS (SELECT 1 FROM actions {OUT_OF_MONTHS})");
-        let exists: bool =
-            (self.connection).query_row(&exists, params_from_iter(&bounds), |row| row.get(0))?;
+        let exists: bool = self
+            .tx
+            .query_row(&exists, params_from_iter(&bounds), |row| row.get(0))?;
         // A table without any file is an error to most engines.
         if month > MONTHS[0] && !exists {
             return Ok(());
         }
-        self.write(File {
+        self.write(&File {
             table: &ACTIONS,
             path: self.month_path(NO_MONTH),
             condition: OUT_OF_MONTHS,
             bounds: bounds.into(),
-            no_times: 0,
         })
     }
 
@@ -248,52 +226,44 @@ impl Export<'_> {
     /// The first start from this month on.
     fn first_start(&self, month: Date) -> Result<Option<String>, Error> {
         let sql = "SELECT min(started_at) FROM actions WHERE started_at >= ?1 AND started_at < ?2";
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut statement = self.tx.prepare_cached(sql)?;
         let bounds = [month, MONTHS[1]].map(|it| it.to_string());
         Ok(statement.query_row(bounds, |row| row.get(0))?)
     }
 
-    /// Writes the file if it changed.
-    fn write(&mut self, mut file: File) -> Result<(), Error> {
-        let there = self.lake.intact(&file.path)?.cloned();
-        let sink = match there {
-            Some(_) => Sink::new(Box::new(io::sink())),
-            None => self.lake.create(&file.path)?,
-        };
-        let encoding = self.encode(&mut file, sink);
-        let thread = encoding.map_err(|error| self.failure(&file, error))?;
-        self.wait()?;
-        self.encoding = Some(Encoding {
-            file,
-            there,
-            thread,
-        });
-        Ok(())
-    }
-
-    /// Waits for the last file. Encodes it once more, and writes it, if it differs from the one in its place.
-    fn wait(&mut self) -> Result<(), Error> {
-        let Some(mut last) = self.encoding.take() else {
-            return Ok(());
-        };
-        let encoded = finished(last.thread);
-        let mut encoded = encoded.map_err(|error| self.failure(&last.file, error))?;
-        if last.there.is_some_and(|it| it.sha256 != encoded.sha256) {
-            let sink = self.lake.create(&last.file.path)?;
-            let again = self.encode(&mut last.file, sink).and_then(finished);
-            encoded = again.map_err(|error| self.failure(&last.file, error))?;
+    /// Encodes the file, and writes it if it is not in its place with the same bytes.
+    fn write(&mut self, file: &File) -> Result<(), Error> {
+        let mut unchanged = None;
+        if let Some(there) = self.lake.intact(&file.path)?.cloned() {
+            let nowhere = Sink::new(Box::new(io::sink()));
+            let encoded = self.encode(file, nowhere)?;
+            unchanged = Some(encoded).filter(|(it, _)| it.sha256 == there.sha256);
         }
-        self.no_times += last.file.no_times;
+        let (encoded, no_times) = match unchanged {
+            Some(unchanged) => unchanged,
+            None => {
+                let sink = self.lake.create(&file.path)?;
+                self.encode(file, sink)?
+            }
+        };
         self.files.push(encoded);
+        self.no_times += no_times;
         Ok(())
     }
 
-    /// Reads the rows of a file. Encodes the last ones in a thread of its own.
-    fn encode(
-        &self,
-        file: &mut File,
-        sink: Sink,
-    ) -> Result<JoinHandle<io::Result<ExportedFile>>, RowsError> {
+    fn encode(&self, file: &File, sink: Sink) -> Result<(ExportedFile, u64), Error> {
+        self.read(file, sink).map_err(|error| match error {
+            RowsError::Write(_) if self.cancellation.is_requested() => Error::Stopped,
+            RowsError::Write(source) => Error::Folder(lake::Error::File {
+                path: self.lake.path(&file.path),
+                source,
+            }),
+            RowsError::Read(error) => error.into(),
+        })
+    }
+
+    /// Encodes the rows of a file. Also returns the number of texts in the place of a time that are none.
+    fn read(&self, file: &File, sink: Sink) -> Result<(ExportedFile, u64), RowsError> {
         let columns = file.table.columns();
         let writer = ParquetWriter::new(sink, &columns);
         let mut writer = writer.map_err(RowsError::Write)?;
@@ -301,9 +271,9 @@ impl Export<'_> {
             path: file.path.clone(),
             ..ExportedFile::default()
         };
-        file.no_times = 0;
+        let mut no_times = 0;
         let sql = file.table.select(file.condition);
-        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut statement = self.tx.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(&file.bounds))?;
         visit_rows(&mut rows, columns.len(), &mut |cells| {
             if read.rows.is_multiple_of(4_096) && self.cancellation.is_requested() {
@@ -314,30 +284,10 @@ impl Export<'_> {
                 read.smallest_id = read.smallest_id.min(Some(id)).or(Some(id));
                 read.largest_id = read.largest_id.max(Some(id));
             }
-            writer.row(&file.table.typed(&columns, cells, &mut file.no_times))
+            writer.row(&file.table.typed(&columns, cells, &mut no_times))
         })?;
-        let thread = thread::Builder::new().spawn(move || {
-            (read.bytes, read.sha256) = writer.finish()?.result();
-            Ok(read)
-        });
-        thread.map_err(|error| RowsError::Write(threads::refused(error)))
+        let written = writer.finish().map_err(RowsError::Write)?;
+        (read.bytes, read.sha256) = written.result();
+        Ok((read, no_times))
     }
-
-    /// What an error means to the user.
-    fn failure(&self, file: &File, error: RowsError) -> Error {
-        match error {
-            RowsError::Write(_) if self.cancellation.is_requested() => Error::Stopped,
-            RowsError::Write(source) => Error::Folder(lake::Error::File {
-                path: self.lake.path(&file.path),
-                source,
-            }),
-            RowsError::Read(error) => error.into(),
-        }
-    }
-}
-
-fn finished(thread: JoinHandle<io::Result<ExportedFile>>) -> Result<ExportedFile, RowsError> {
-    let joined = thread.join();
-    let joined = joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    joined.map_err(RowsError::Write)
 }

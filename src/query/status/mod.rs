@@ -16,14 +16,14 @@ mod verdict;
 use rusqlite::Connection;
 use serde::Serialize;
 
-pub use crate::output::grouped;
+pub use crate::output::{counted, grouped};
 pub use basis::{Basis, basis};
 pub use facts::ListingStatus;
 pub use facts::Proof;
 pub use facts::{Facts, OpenAction, Quota};
 pub use runs::{Run, RunState};
 pub use scope::ACCOUNT_SCOPE;
-pub use scope::{ago, counted};
+pub use scope::ago;
 pub use verdict::{State, Verdict};
 
 use crate::archive::{self, LATEST_VERSION, LockState};

@@ -2,7 +2,7 @@
 
 use super::facts::ListingStatus;
 use crate::core::model::DropletId;
-use crate::output::grouped;
+use crate::output::counted;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 
@@ -97,13 +97,6 @@ pub fn ago(age_seconds: Option<i64>) -> String {
         }
     }
     "just now".to_owned()
-}
-
-/// `1 action`, `2 actions`
-#[must_use]
-pub fn counted(number: u64, name: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {name}{plural}", grouped(number))
 }
 
 #[cfg(test)]

@@ -6,11 +6,10 @@ use serde::Serialize;
 
 use super::facts::ListingStatus;
 use super::runs::{Run, RunState};
-use super::scope::Scope;
-use super::scope::{ago, counted};
+use super::scope::{Scope, ago};
 use crate::core::model::DropletId;
 use crate::core::time::{Timestamp, duration_text};
-use crate::output::grouped;
+use crate::output::{counted, grouped};
 
 const NOTHING: &str = "nothing is archived yet";
 const ONLY_IMPORTS: &str = "no sync has read the API yet";

@@ -25,7 +25,7 @@ use crate::core::hash::Hashed;
 use crate::core::model::Action;
 use crate::core::threads;
 use crate::core::time::Timestamp;
-use reader::{End, Message, Rows};
+use reader::{Message, Rows};
 
 /// The batches that wait to be archived while the next one is read.
 const WAITING: usize = 2;
@@ -58,11 +58,8 @@ pub enum Error {
     #[error(transparent)]
     Unusable(archive::Error),
     /// A signal came before the first action.
-    #[error("stopped before an action of {path} was read; nothing of it was imported")]
-    Stopped {
-        /// The file.
-        path: String,
-    },
+    #[error("stopped before an action of {0} was read; nothing of it was imported")]
+    Stopped(String),
     /// The archive that the actions go to cannot be written. What was archived before is kept.
     #[error(transparent)]
     Write(archive::Error),
@@ -136,11 +133,11 @@ impl Dump {
                 read,
                 length,
             }),
-            Some(Message::End(end)) => Err(Error::Refused(format!(
+            Some(Message::End { broken, .. }) => Err(Error::Refused(format!(
                 "{path} is not a dump of actions: {}",
-                end.broken.unwrap_or_default()
+                broken.unwrap_or_default()
             ))),
-            None => Err(Error::Stopped { path }),
+            None => Err(Error::Stopped(path)),
         }
     }
 
@@ -183,9 +180,9 @@ impl Dump {
         let mut missing = Vec::new();
         let is_stopped = message.is_none();
         match message {
-            Some(Message::End(end)) => {
-                import.sha256 = end.sha256;
-                missing.extend(end.broken);
+            Some(Message::End { sha256, broken }) => {
+                import.sha256 = sha256;
+                missing.extend(broken);
             }
             _ => missing.push("the import was told to stop".to_owned()),
         }
@@ -212,10 +209,10 @@ impl Dump {
             Ok(actions) => return Some(Message::Rows(rows_of(actions))),
             Err(error) => Some(error),
         };
-        Some(Message::End(End {
+        Some(Message::End {
             sha256: Some(std::mem::take(sha256)),
             broken: broken.map(|error| error.to_string()),
-        }))
+        })
     }
 
     fn record(

@@ -64,18 +64,15 @@ pub(super) struct Rows {
     pub(super) described: Vec<String>,
 }
 
-/// The end of a file.
-pub(super) struct End {
-    /// The hash of the file, when it was read to its end.
-    pub(super) sha256: Option<String>,
-    /// The reason why a part of it cannot be imported.
-    pub(super) broken: Option<Broken>,
-}
-
 /// A message of the reading thread. The end of a file that is not a dump of actions is its only message.
 pub(super) enum Message {
     Rows(Rows),
-    End(End),
+    End {
+        /// The hash of the file, when it was read to its end.
+        sha256: Option<String>,
+        /// The reason why a part of it cannot be imported.
+        broken: Option<Broken>,
+    },
 }
 
 pub(super) fn read(mut file: Hashed<impl Read>, to: &SyncSender<Message>) {
@@ -83,25 +80,19 @@ pub(super) fn read(mut file: Hashed<impl Read>, to: &SyncSender<Message>) {
         Ok(text) => Reader::new(text, to).read(),
         Err(error) => Err(format!("it cannot be read: {error}")),
     };
-    let end = match read {
+    let (sha256, broken) = match read {
         // What follows a part that is not JSON counts for the hash too.
         Ok(broken) => match io::copy(&mut file, &mut io::sink()) {
-            Ok(_) => End {
-                sha256: Some(file.result().1),
-                broken,
-            },
-            Err(error) => End {
-                sha256: None,
-                broken: broken.or_else(|| Some(format!("its end cannot be read: {error}"))),
-            },
+            Ok(_) => (Some(file.result().1), broken),
+            Err(error) => {
+                let reason = format!("its end cannot be read: {error}");
+                (None, broken.or(Some(reason)))
+            }
         },
-        Err(reason) => End {
-            sha256: None,
-            broken: Some(reason),
-        },
+        Err(reason) => (None, Some(reason)),
     };
     // The receiver is gone when the import stops.
-    let _ = to.send(Message::End(end));
+    let _ = to.send(Message::End { sha256, broken });
 }
 
 struct Reader<'a, R> {

@@ -161,18 +161,8 @@ impl<R: BufRead> Splitter<R> {
             if chunk.is_empty() {
                 return Err(cut(self.line));
             }
-            let mut index = 0;
-            let found = loop {
-                // Most bytes are inside a text, so they are passed over in one go.
-                index += scan.inside_text(&chunk[index..]);
-                let Some(byte) = chunk.get(index) else {
-                    break None;
-                };
-                if let Some(found) = scan.step(*byte) {
-                    break Some((index, found));
-                }
-                index += 1;
-            };
+            let mut steps = chunk.iter().map(|byte| scan.step(*byte)).enumerate();
+            let found = steps.find_map(|(index, found)| Some((index, found?)));
             let count = match found {
                 Some((index, Found::Value)) => index + 1,
                 Some((index, _)) => index,
@@ -267,15 +257,6 @@ struct Scan {
 }
 
 impl Scan {
-    /// The number of the next bytes that mean nothing.
-    fn inside_text(&self, bytes: &[u8]) -> usize {
-        if !self.is_quoted || self.is_escaped || self.is_top {
-            return 0;
-        }
-        let end = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\'));
-        end.unwrap_or(bytes.len())
-    }
-
     fn step(&mut self, byte: u8) -> Option<Found> {
         let last = std::mem::replace(&mut self.last, byte);
         if byte == b'{' && last == b'\n' && self.is_top && self.depth > 0 {

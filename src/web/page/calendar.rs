@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use maud::{Markup, html};
 
-use super::{Window, as_table, plural, scrolled};
+use super::{Window, as_table, scrolled};
 use crate::core::model::BACKUPS;
 use crate::core::time::CalendarUnit;
-use crate::output::grouped;
+use crate::output::{counted, grouped};
 use crate::web::kept::Kept;
 
 /// The numbers of one day, in the order of [`CHOICES`].
@@ -129,12 +129,12 @@ fn classes(day: Day, busy: Day) -> String {
 }
 
 fn in_words(date: &str, [actions, failures, backups]: Day) -> String {
-    let mut text = format!("{date}: {}", plural(actions, "action"));
+    let mut text = format!("{date}: {}", counted(actions, "action"));
     if failures > 0 {
         text += &format!(", {} failed", grouped(failures));
     }
     if backups > 0 {
-        text += &format!(", {}", plural(backups, "backup"));
+        text += &format!(", {}", counted(backups, "backup"));
     }
     text
 }

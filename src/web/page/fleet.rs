@@ -2,14 +2,15 @@
 //!
 //! The drawing of a lane is stretched to the width of the page, so it has no text. Names and times are HTML.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
-use super::{Window, as_table, day_text, key, linked, plural};
+use super::{Window, as_table, day_text, key, linked};
 use crate::core::model::BACKUPS;
 use crate::core::time::{CalendarUnit, Timestamp, duration_text};
+use crate::output::counted;
 use crate::web::kept::{DropletKey, Kept};
 
 /// The width of a lane in its own unit. The height is 24.
@@ -30,9 +31,9 @@ pub struct Lane {
     pub gone_at: Option<Timestamp>,
 }
 
-/// A lane with its events.
-struct Events<'a> {
-    lane: &'a Lane,
+/// What happened to a droplet.
+#[derive(Default)]
+struct Events {
     /// The certain outages, and the estimated ones.
     outages: [Vec<Outage>; 2],
     /// The times of each kind of action, in the order of [`KINDS`].
@@ -58,11 +59,13 @@ pub(super) fn fleet(
     window: &Window,
     is_linked: bool,
 ) -> Markup {
-    let events = events(lanes, downtime, marks, window);
+    let mut events = events(downtime, marks, window);
+    let mut of_lane = |lane: &Lane| events.remove(&lane.droplet).unwrap_or_default();
+    let lanes: Vec<_> = lanes.iter().map(|lane| (lane, of_lane(lane))).collect();
     let headings = [
         "Droplet", "Created", "Gone", "Outages", "Off", "Failures", "Backups", "Resizes",
     ];
-    let rows = events.iter().map(|events| events.row(window));
+    let rows = lanes.iter().map(|(lane, events)| events.row(lane, window));
     html! {
         (legend())
         div .controls hidden {
@@ -72,33 +75,20 @@ pub(super) fn fleet(
         }
         (axis(window))
         div #lanes data-from=(window.since.epoch_seconds()) data-to=(window.until.epoch_seconds()) {
-            @for events in &events { (events.drawn(window, is_linked)) }
+            @for (lane, events) in &lanes { (events.drawn(lane, window, is_linked)) }
         }
         p #fleet-detail .detail aria-live="polite" {}
         (as_table("Droplets", &headings, rows))
     }
 }
 
-fn events<'a>(
-    lanes: &'a [Lane],
-    downtime: &Kept,
-    marks: &Kept,
-    window: &Window,
-) -> Vec<Events<'a>> {
-    let empty = |lane| Events {
-        lane,
-        outages: Default::default(),
-        marks: Default::default(),
-    };
-    let mut all: Vec<_> = lanes.iter().map(empty).collect();
-    let places = lanes.iter().enumerate();
-    let places: HashMap<_, _> = places.map(|(place, lane)| (lane.droplet, place)).collect();
-    let place = |droplet: Option<DropletKey>| places.get(&droplet?).copied();
+fn events(downtime: &Kept, marks: &Kept, window: &Window) -> BTreeMap<DropletKey, Events> {
+    let mut all = BTreeMap::<_, Events>::new();
     for row in downtime.rows() {
-        if let (Some(place), Some(from)) = (place(row.droplet()), row.time("off_at")) {
+        if let (Some(droplet), Some(from)) = (row.droplet(), row.time("off_at")) {
             let to = row.time("ended_at").unwrap_or(window.until);
             let outage = (window.since.max(from), window.until.min(to));
-            all[place].outages[usize::from(row.is_estimate())].push(outage);
+            all.entry(droplet).or_default().outages[usize::from(row.is_estimate())].push(outage);
         }
     }
     for row in marks.rows() {
@@ -108,11 +98,11 @@ fn events<'a>(
             (Some(kind), _) if BACKUPS.contains(&kind) => 1,
             _ => continue,
         };
-        if let (Some(place), Some(at)) = (place(row.droplet()), row.time("started_at")) {
-            all[place].marks[kind].push(at);
+        if let (Some(droplet), Some(at)) = (row.droplet(), row.time("started_at")) {
+            all.entry(droplet).or_default().marks[kind].push(at);
         }
     }
-    for times in all.iter_mut().flat_map(|events| &mut events.marks) {
+    for times in all.values_mut().flat_map(|events| &mut events.marks) {
         times.sort();
     }
     all
@@ -161,30 +151,27 @@ fn axis(window: &Window) -> Markup {
 fn x(at: Timestamp, window: &Window) -> i64 {
     let seconds = window.seconds().max(1);
     let offset = (at.epoch_seconds() - window.since.epoch_seconds()).clamp(0, seconds);
-    i64::try_from(i128::from(offset) * i128::from(WIDTH) / i128::from(seconds)).unwrap_or(0)
+    // The window has at most 20 years.
+    offset * WIDTH / seconds
 }
 
-impl Events<'_> {
-    fn drawn(&self, window: &Window, is_linked: bool) -> Markup {
-        let Lane {
-            droplet: (_, id),
-            name,
-            ..
-        } = self.lane;
+impl Events {
+    fn drawn(&self, lane: &Lane, window: &Window, is_linked: bool) -> Markup {
+        let (id, name) = (lane.droplet.1, &lane.name);
         let address = is_linked.then(|| format!("/timeline/{id}"));
         html! {
-            div .lane tabindex="0" role="group" data-droplet=(id) aria-label=(self.in_words(window)) {
+            div .lane tabindex="0" role="group" data-droplet=(id) aria-label=(self.in_words(lane, window)) {
                 span .lane-name title=(name) { (linked(address, html! { bdi { (name) } })) }
                 svg .life viewBox=(format!("0 0 {WIDTH} 24")) preserveAspectRatio="none" aria-hidden="true" {
-                    (self.life(window))
+                    (self.life(lane, window))
                 }
             }
         }
     }
 
-    fn life(&self, window: &Window) -> Markup {
-        let from = self.lane.created_at.map_or(0, |at| x(at, window));
-        let to = self.lane.gone_at.map_or(WIDTH, |at| x(at, window));
+    fn life(&self, lane: &Lane, window: &Window) -> Markup {
+        let from = lane.created_at.map_or(0, |at| x(at, window));
+        let to = lane.gone_at.map_or(WIDTH, |at| x(at, window));
         html! {
             @if from < to { path .alive d=(format!("M{from} 9H{to}v6H{from}z")) {} }
             @for (class, outages) in ["outage", "outage estimated"].iter().zip(&self.outages) {
@@ -206,35 +193,32 @@ impl Events<'_> {
         (outages.count(), duration_text(seconds))
     }
 
-    fn in_words(&self, window: &Window) -> String {
-        let mut text = self.lane.name.clone();
-        for (word, at) in [
-            ("created", self.lane.created_at),
-            ("gone", self.lane.gone_at),
-        ] {
+    fn in_words(&self, lane: &Lane, window: &Window) -> String {
+        let mut text = lane.name.clone();
+        for (word, at) in [("created", lane.created_at), ("gone", lane.gone_at)] {
             if let Some(at) = at {
                 text += &format!(", {word} {}", day_text(at, window));
             }
         }
         let (outages, off) = self.off();
-        text += &format!(": {}", plural(outages as u64, "outage"));
+        text += &format!(": {}", counted(outages as u64, "outage"));
         if outages > 0 {
             text += &format!(" of {off}");
         }
         let [_, backups, failures] = &self.marks;
-        let failures = plural(failures.len() as u64, "failed action");
-        let backups = plural(backups.len() as u64, "backup");
+        let failures = counted(failures.len() as u64, "failed action");
+        let backups = counted(backups.len() as u64, "backup");
         text + &format!(", {failures}, {backups}")
     }
 
-    fn row(&self, window: &Window) -> Vec<String> {
+    fn row(&self, lane: &Lane, window: &Window) -> Vec<String> {
         let day = |at: Option<Timestamp>| at.map_or_else(String::new, |at| day_text(at, window));
         let [resizes, backups, failures] = &self.marks;
         let (outages, off) = self.off();
         vec![
-            self.lane.name.clone(),
-            day(self.lane.created_at),
-            day(self.lane.gone_at),
+            lane.name.clone(),
+            day(lane.created_at),
+            day(lane.gone_at),
             outages.to_string(),
             off,
             failures.len().to_string(),

@@ -1,18 +1,14 @@
 //! The overview: a history as one document. Each chart is one file that takes an answer and draws it.
 //!
-//! `figures` is the head of the page, `calendar`, `fleet`, `failures`, `durations` and `uptime` are charts, `actions` is
-//! the table, and `chart` is the frame of charts by month. The style and the script only add to what is drawn here.
+//! `calendar`, `fleet` and `uptime` are charts, `months` has the charts by month, and `actions` is the table. The style and
+//! the script only add to what is drawn here.
 
 mod actions;
 mod calendar;
-mod chart;
-mod durations;
-mod failures;
-mod figures;
 mod fleet;
+mod months;
 mod uptime;
 
-pub use figures::Figure;
 pub use fleet::Lane;
 
 use maud::{Markup, html};
@@ -20,7 +16,7 @@ use maud::{Markup, html};
 use super::document::{document, navigation};
 use super::kept::Kept;
 use crate::core::time::{CalendarUnit, Timestamp, Zone};
-use crate::output::grouped;
+use crate::output::{counted, grouped};
 
 /// The part of the history that the charts show.
 #[derive(Clone, Debug)]
@@ -31,6 +27,19 @@ pub struct Window {
     pub until: Timestamp,
     /// The zone of all times.
     pub zone: Zone,
+}
+
+/// A key figure.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    /// The name for programs: `actions`, `failures` …
+    pub name: &'static str,
+    /// The label.
+    pub label: &'static str,
+    /// The figure.
+    pub value: String,
+    /// A note about it.
+    pub note: Option<String>,
 }
 
 /// All that the overview shows.
@@ -92,28 +101,94 @@ impl Overview {
         let main = html! {
             @if is_linked { (navigation()) }
             h1 { (title) }
-            @if let Some(served) = &self.served { (figures::form(&served.chosen)) }
-            (section("basis", "Basis", figures::basis(&self.basis, self.is_complete)))
-            (section("figures", "Key figures", figures::figures(&self.figures, &self.reports, is_linked)))
+            @if let Some(served) = &self.served { (form(&served.chosen)) }
+            (section("basis", "Basis", basis(&self.basis, self.is_complete)))
+            (section("figures", "Key figures", figures(&self.figures, &self.reports, is_linked)))
             (section("calendar", "Calendar", calendar::calendar(&self.by_day, window)))
             (section("fleet", "Fleet", html! {
                 @if self.droplets > self.lanes.len() as u64 {
                     p { "The " (self.lanes.len()) " droplets with the most actions, of " (grouped(self.droplets)) "." }
                 }
                 @if self.unarchived > 0 {
-                    p { "The history of " (plural(self.unarchived, "more droplet")) " is not archived completely." }
+                    p { "The history of " (counted(self.unarchived, "more droplet")) " is not archived completely." }
                 }
                 (fleet::fleet(&self.lanes, &self.downtime, &self.marks, window, is_linked))
             }))
-            (section("failures", "Failures", failures::failures(&self.by_day, window)))
-            (section("durations", "Duration of backups and snapshots", durations::durations(&self.durations, window)))
-            (section("uptime", "Uptime", uptime::uptime(&self.uptime, is_linked)))
+            (section("failures", "Failures", months::failures(&self.by_day, window)))
+            (section("durations", "Duration of backups and snapshots", months::durations(&self.durations, window)))
+            (section("uptime", "Uptime", uptime::uptime(&self.lanes, &self.uptime, is_linked)))
             (section("actions", "Actions", actions::actions(&self.actions, self.by_day.sum("count"), &window.zone, is_linked)))
             @if let Some(served) = &self.served {
                 p { "As JSON: " @for (name, address) in &served.json { a href=(address) { (name) } " " } }
             }
         };
         document(&title, &main)
+    }
+}
+
+fn basis(basis: &[(&'static str, String)], is_complete: bool) -> Markup {
+    html! {
+        dl class=(if is_complete { "basis" } else { "basis incomplete" }) {
+            @for (name, text) in basis { dt { (name) } dd { bdi { (text) } } }
+        }
+    }
+}
+
+fn figures(figures: &[Figure], reports: &[(String, String)], is_linked: bool) -> Markup {
+    html! {
+        dl .figures {
+            @for figure in figures {
+                div data-figure=(figure.name) {
+                    dt { (figure.label) }
+                    dd { strong { (figure.value) } @if let Some(note) = &figure.note { " " small { (note) } } }
+                }
+            }
+        }
+        @if !reports.is_empty() {
+            h3 { "Reports" }
+            ul #reports {
+                @for (name, found) in reports {
+                    li data-report=(name) {
+                        @if is_linked { a href={ "/report/" (name) } { (name) } } @else { (name) }
+                        ": " (found)
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The fields of the form: the name of the flag, and an example.
+const FIELDS: [(&str, &str); 8] = [
+    ("droplet", "web-*"),
+    ("tag", "prod"),
+    ("type", "@power"),
+    ("status", "errored"),
+    ("region", "nyc3"),
+    ("since", "90d"),
+    ("until", "2026-07"),
+    ("tz", "Europe/Berlin"),
+];
+
+/// The filters, with the names of the flags.
+fn form(chosen: &[(String, String)]) -> Markup {
+    let value = |field: &str| {
+        let chosen = chosen.iter().filter(|(name, _)| name == field);
+        let values: Vec<_> = chosen.map(|(_, value)| value.as_str()).collect();
+        values.join(",")
+    };
+    // The form keeps a filter that has no field.
+    let is_hidden = |name: &str| FIELDS.iter().all(|(field, _)| *field != name);
+    html! {
+        form .controls method="get" action="" role="search" aria-label="Filters" {
+            @for (name, example) in FIELDS {
+                label { (name) " " input name=(name) value=(value(name)) placeholder=(example) autocomplete="off"; }
+            }
+            @for (name, value) in chosen.iter().filter(|(name, _)| is_hidden(name)) {
+                input type="hidden" name=(name) value=(value);
+            }
+            button { "Show" }
+        }
     }
 }
 
@@ -154,12 +229,6 @@ fn linked(address: Option<String>, content: Markup) -> Markup {
         Some(address) => html! { a href=(address) { (content) } },
         None => content,
     }
-}
-
-/// `1 action`, `2,345 actions`.
-fn plural(number: u64, noun: &str) -> String {
-    let end = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{end}", grouped(number))
 }
 
 /// The day of an instant on the clocks of the window.

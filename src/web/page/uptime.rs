@@ -1,66 +1,56 @@
 //! The share of time that each droplet was on, by month, with its bounds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
+use super::fleet::Lane;
 use super::{linked, scrolled};
 use crate::output::Round;
 use crate::web::kept::{DropletKey, Kept};
 
 /// The bounds of one droplet in one month, in percent.
 type Bounds = (f64, f64);
-/// The name of a droplet, or its id, and its bounds by month.
-type Droplet<'a> = (String, BTreeMap<&'a str, Bounds>);
+/// The bounds of each droplet.
+type Month = BTreeMap<DropletKey, Bounds>;
 
-/// Shows the answer of `report uptime --by month`.
-pub(super) fn uptime(uptime: &Kept, is_linked: bool) -> Markup {
-    let mut months = BTreeSet::new();
-    let mut droplets = BTreeMap::<DropletKey, Droplet<'_>>::new();
+/// Shows the answer of `report uptime --by month` about these droplets.
+pub(super) fn uptime(lanes: &[Lane], uptime: &Kept, is_linked: bool) -> Markup {
+    let mut months = BTreeMap::<&str, Month>::new();
     for row in uptime.rows() {
         let least = row.real("uptime_min_percent");
         let bounds = least.zip(row.real("uptime_max_percent"));
-        if let (Some(id), Some(period), Some(bounds)) = (row.droplet(), row.text("period"), bounds)
+        if let (Some(droplet), Some(period), Some(bounds)) =
+            (row.droplet(), row.text("period"), bounds)
         {
-            months.insert(period);
-            let droplet = droplets.entry(id);
-            let empty = || (row.called().unwrap_or_default(), BTreeMap::new());
-            droplet.or_insert_with(empty).1.insert(period, bounds);
+            months.entry(period).or_default().insert(droplet, bounds);
         }
     }
-    let mut droplets: Vec<_> = droplets.into_iter().collect();
-    if droplets.is_empty() {
+    if months.is_empty() {
         return html! { p { "No droplet of this window has a known history." } };
     }
-    // A droplet without a name is called by its id, and comes last.
-    droplets.sort_by_cached_key(|(id, (name, _))| {
-        (name.starts_with(&id.1.to_string()), name.clone(), *id)
-    });
     html! {
         p {
             "Percent of the time that each droplet was on: at least and at most. "
             span .key.doubt { "maybe off" } " " span .key.down { "off for up to 5 %" } " " span .key.down.much { "off for longer" }
         }
-        (scrolled("Uptime by droplet and month", &table(&months, &droplets, is_linked)))
+        (scrolled("Uptime by droplet and month", &table(lanes, &months, is_linked)))
     }
 }
 
-fn table(
-    months: &BTreeSet<&str>,
-    droplets: &[(DropletKey, Droplet<'_>)],
-    is_linked: bool,
-) -> Markup {
-    let address = |id: i64| is_linked.then(|| format!("/timeline/{id}"));
+fn table(lanes: &[Lane], months: &BTreeMap<&str, Month>, is_linked: bool) -> Markup {
+    let address = |lane: &Lane| is_linked.then(|| format!("/timeline/{}", lane.droplet.1));
+    let is_known = |lane: &&Lane| months.values().any(|it| it.contains_key(&lane.droplet));
     html! {
         table .uptime {
             caption .hidden { "Uptime by droplet and month, in percent" }
-            thead { tr { th scope="col" { "Droplet" } @for month in months.iter().rev() { th scope="col" { (month) } } } }
+            thead { tr { th scope="col" { "Droplet" } @for month in months.keys().rev() { th scope="col" { (month) } } } }
             tbody {
-                @for ((_, id), (name, bounds)) in droplets {
+                @for lane in lanes.iter().filter(is_known) {
                     tr {
-                        th scope="row" { (linked(address(*id), html! { bdi { (name) } })) }
-                        @for month in months.iter().rev() {
-                            @match bounds.get(month) {
+                        th scope="row" { (linked(address(lane), html! { bdi { (lane.name) } })) }
+                        @for month in months.values().rev() {
+                            @match month.get(&lane.droplet) {
                                 Some(bounds) => td class=(class(*bounds)) { (in_words(*bounds)) },
                                 None => td {},
                             }

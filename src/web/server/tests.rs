@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{LIMITS, Limits, MOST_HEAD_BYTES, Server};
+use super::{LIMITS, Limits, ListenAddress, MOST_HEAD_BYTES, Server};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::routing::get;
@@ -387,4 +387,43 @@ fn those_that_do_not_read_their_answers_make_room() {
         .collect();
     assert!(server.asked("GET", "/healthz").contains("alive"));
     drop(unread);
+}
+
+#[test]
+fn what_people_write_is_understood() {
+    for (text, expected) in [
+        ("127.0.0.1:9184", "127.0.0.1:9184"),
+        (" [::1]:9184", "[::1]:9184"),
+        ("[fe80::1%eth0]:9184", "[fe80::1%eth0]:9184"),
+        ("localhost:0", "localhost:0"),
+        ("9184", "127.0.0.1:9184"),
+        ("0.0.0.0:80", "0.0.0.0:80"),
+    ] {
+        let address: ListenAddress = text.parse().unwrap();
+        assert_eq!(address.to_string(), expected);
+    }
+}
+
+#[test]
+fn what_is_none_is_refused_with_an_example() {
+    for text in [
+        "",
+        ":9184",
+        "localhost",
+        "127.0.0.1:99999",
+        "::1:9184",
+        "http://localhost:9184",
+        "a b:1",
+        "127.0.0.1:9184/metrics",
+        "[]:1",
+        "[localhost]:1",
+        "[127.0.0.1]:1",
+        "127.0.0.1:+9184",
+        "127.0.0.1:",
+        "-1",
+    ] {
+        let error = text.parse::<ListenAddress>().unwrap_err().to_string();
+        assert!(error.contains(&format!("`{text}`")), "{error}");
+        assert!(error.contains("127.0.0.1:9184"), "{error}");
+    }
 }
