@@ -6,9 +6,9 @@
 use rusqlite::named_params;
 
 use super::Store;
-use super::connection::{execute, row};
+use super::connection::{execute, row, sql_number};
 use super::error::Error;
-use super::listings::{ListingKind, sql_position};
+use super::listings::ListingKind;
 use crate::core::model::DropletId;
 use crate::core::time::Timestamp;
 
@@ -103,7 +103,7 @@ impl Store {
     ) -> Result<(), Error> {
         let parameters = named_params! {
             ":listing_id": listing_id,
-            ":end": sql_position(end),
+            ":end": sql_number(end),
             ":is_proven": is_proven,
             ":now": now.to_string(),
         };

@@ -224,13 +224,16 @@ impl Store {
 
     /// Discards the batch after a failure in it.
     pub fn discard_batch(&mut self) {
-        // The writes to the regions are rolled back with the rest.
-        self.written_regions.clear();
         if !self.connection.is_autocommit() {
             // If the rollback fails too, closing the connection does it.
             let _ = self.connection.execute_batch("ROLLBACK");
         }
     }
+}
+
+/// A number for SQLite, which has none above the largest `i64`.
+pub(super) fn sql_number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Runs a statement, which stays prepared for the next time.
@@ -240,10 +243,20 @@ pub(super) fn execute(
     sql: &str,
     parameters: impl Params,
 ) -> Result<(), Error> {
+    changed(connection, step, sql, parameters).map(drop)
+}
+
+/// The same as [`execute`]. Returns true when a row changed.
+pub(super) fn changed(
+    connection: &Connection,
+    step: &'static str,
+    sql: &str,
+    parameters: impl Params,
+) -> Result<bool, Error> {
     connection
         .prepare_cached(sql)
         .and_then(|mut statement| statement.execute(parameters))
-        .map(|_| ())
+        .map(|rows| rows > 0)
         .step(step)
 }
 

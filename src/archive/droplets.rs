@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, ToSql, named_params};
 
 use super::Store;
+use super::actions::known_extra;
 use super::connection::{atomically, execute, row, rows};
 use super::error::Error;
-use super::upsert::overlay;
-use crate::core::model::{Droplet, DropletId};
+use crate::core::model::{Droplet, DropletId, merged};
 use crate::core::time::Timestamp;
 
 pub(super) const KNOWS_DROPLET: &str = "
@@ -50,6 +50,7 @@ pub struct UnlistedDroplet {
     pub is_destroyed: bool,
 }
 
+const KNOWN_EXTRA: &str = "SELECT extra FROM droplets WHERE id = :id";
 const WRITE: &str = "cannot archive the droplets";
 const LOOK_UP: &str = "cannot look up a droplet";
 
@@ -190,7 +191,12 @@ impl Store {
 }
 
 fn upsert(connection: &Connection, droplet: &Droplet, now: Timestamp) -> Result<u64, Error> {
-    let extra = merged_extra(connection, droplet)?;
+    let extra = if droplet.extra.is_empty() {
+        None
+    } else {
+        let known = known_extra(connection, "cannot read a droplet", KNOWN_EXTRA, droplet.id)?;
+        Some(merged(known, &droplet.extra))
+    };
     let now = now.to_string();
     execute(
         connection,
@@ -256,19 +262,4 @@ fn write_tags(
         )?;
     }
     Ok(())
-}
-
-/// The JSON for `extra`: the known fields, overwritten by the new ones. A null does not overwrite a field.
-fn merged_extra(connection: &Connection, droplet: &Droplet) -> Result<Option<String>, Error> {
-    if droplet.extra.is_empty() {
-        return Ok(None);
-    }
-    let known: Option<Option<String>> = row(
-        connection,
-        "cannot read a droplet",
-        "SELECT extra FROM droplets WHERE id = :id",
-        named_params! { ":id": droplet.id },
-        |row| row.get("extra"),
-    )?;
-    Ok(Some(overlay(known.flatten().as_deref(), &droplet.extra)))
 }

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, named_params};
 
 use super::Store;
-use super::connection::{atomically, execute, rows};
+use super::connection::{atomically, execute, rows, sql_number};
 use super::error::Error;
-use super::listings::{ListingKind, sql_position};
+use super::listings::ListingKind;
 use crate::core::model::{ActionId, DropletId};
 use crate::core::time::Timestamp;
 
@@ -68,7 +68,7 @@ impl Store {
                     FOLLOW,
                     "UPDATE listings SET followed_from = :from
                       WHERE droplet_id = :droplet_id AND followed_from IS NOT :from",
-                    named_params! { ":droplet_id": droplet_id, ":from": sql_position(*from) },
+                    named_params! { ":droplet_id": droplet_id, ":from": sql_number(*from) },
                 )?;
             }
             if head_id > listing.head_id {

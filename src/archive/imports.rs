@@ -10,13 +10,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::actions::Recorded;
-use super::connection::{atomically, connect_nowhere, damaged, open_any_version};
+use super::actions::{self, Recorded, SeenBy};
+use super::connection::{atomically, connect_nowhere, damaged, open_any_version, sql_number};
 use super::error::{Error, Step};
-use super::indexes::are_deferred;
 use super::interrupt::LockWait;
-use super::upsert::{ImportId, SeenBy, Upsert};
-use super::{Store, WrittenRegions, migrations};
+use super::{Store, migrations};
 use crate::core::model::Action;
 use crate::core::time::Timestamp;
 use rusqlite::backup::Backup;
@@ -57,7 +55,7 @@ impl ImportKind {
 /// An import under way, or its result.
 #[derive(Clone, Debug)]
 pub struct Import {
-    id: Option<ImportId>,
+    id: Option<i64>,
     /// The file, as it was given.
     pub path: String,
     /// The form of the file.
@@ -110,9 +108,24 @@ impl Import {
         }
     }
 
+    fn record(&mut self, connection: &Connection, rows: &[Action]) -> Result<(), Error> {
+        let tx = Transaction::new_unchecked(connection, TransactionBehavior::Immediate);
+        let tx = tx.step(RECORD)?;
+        let is_first = self.id.is_none();
+        let seen_by = SeenBy::Import(self.write(&tx)?);
+        let before = tx.total_changes();
+        let rows: Vec<_> = rows.iter().map(|action| (action, false)).collect();
+        actions::write(&tx, &rows, seen_by, self.started_at, &mut self.recorded)?;
+        if is_first && tx.total_changes() == before {
+            self.id = None;
+            return tx.rollback().step(RECORD);
+        }
+        self.write(&tx)?;
+        tx.commit().step(RECORD)
+    }
+
     /// Writes the row of the import, and returns its number.
-    fn write(&mut self, connection: &Connection) -> Result<ImportId, Error> {
-        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    fn write(&mut self, connection: &Connection) -> Result<i64, Error> {
         connection
             .prepare_cached(WRITE)
             .and_then(|mut statement| {
@@ -123,11 +136,11 @@ impl Import {
                     ":started_at": self.started_at.to_string(),
                     ":version": env!("CARGO_PKG_VERSION"),
                     ":finished_at": self.finished_at.map(|at| at.to_string()),
-                    ":rows_read": number(self.rows_read),
-                    ":inserted": number(self.recorded.inserted),
-                    ":updated": number(self.recorded.updated),
-                    ":unchanged": number(self.recorded.unchanged),
-                    ":refused": number(self.refused),
+                    ":rows_read": sql_number(self.rows_read),
+                    ":inserted": sql_number(self.recorded.inserted),
+                    ":updated": sql_number(self.recorded.updated),
+                    ":unchanged": sql_number(self.recorded.unchanged),
+                    ":refused": sql_number(self.refused),
                     ":sha256": self.sha256,
                     ":message": self.message,
                 })
@@ -152,13 +165,10 @@ impl Store {
         };
         let connection = connection.map_err(|error| damaged(path, error))?;
         Ok(Self {
-            are_indexes_deferred: are_deferred(&connection)?,
             connection,
             lock_wait: lock_wait.clone(),
             place: None,
-            written_regions: WrittenRegions::default(),
             is_wal: true,
-            archived: None,
             upgrade: None,
         })
     }
@@ -170,40 +180,9 @@ impl Store {
     pub fn record_import(&mut self, import: &mut Import, rows: &[Action]) -> Result<(), Error> {
         self.leave_readers_alone()?;
         let mut after = import.clone();
-        let outcome = self.try_record_import(&mut after, rows);
-        self.forget_regions_after_failure(&outcome);
-        if outcome.is_ok() {
-            let inserted = after.recorded.inserted - import.recorded.inserted;
-            self.archived = self.archived.map(|rows| rows + inserted);
-            *import = after;
-        }
-        outcome
-    }
-
-    fn try_record_import(&mut self, import: &mut Import, rows: &[Action]) -> Result<(), Error> {
-        let tx = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
-        let tx = tx.step(RECORD)?;
-        let is_first = import.id.is_none();
-        let id = import.write(&tx)?;
-        let before = tx.total_changes();
-        let seen_by = SeenBy::Import(id);
-        let mut upsert = Upsert::new(&tx, seen_by)?;
-        // Dumps are often newest first. Written in the order of their ids, rows make a smaller file. Two rows of the same
-        // action keep their order.
-        let mut rows: Vec<_> = rows.iter().collect();
-        rows.sort_by_key(|action| action.id);
-        for action in rows {
-            (self.written_regions).write(&tx, action, seen_by, import.started_at)?;
-            let written = upsert.write(action)?;
-            import.recorded.count(written, action, false);
-        }
-        drop(upsert);
-        if is_first && tx.total_changes() == before {
-            import.id = None;
-            return tx.rollback().step(RECORD);
-        }
-        import.write(&tx)?;
-        tx.commit().step(RECORD)
+        after.record(&self.connection, rows)?;
+        *import = after;
+        Ok(())
     }
 
     /// Notes the end of an import.

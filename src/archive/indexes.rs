@@ -7,11 +7,11 @@
 //! No extra state is needed: an index of the migrations that is missing in the file was deferred, by this sync or by a
 //! killed one.
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, named_params};
 
 use super::Store;
 use super::connection::{CACHE, set_cache};
-use super::connection::{atomically, execute, row, rows};
+use super::connection::{atomically, execute, row, rows, sql_number};
 use super::error::{Error, Step};
 use super::interrupt::end_when;
 use super::migrations;
@@ -30,11 +30,6 @@ const CACHE_WHILE_SORTING: &str = "-256";
 const DEFER: &str = "cannot put off the archive's indexes";
 const MAKE: &str = "cannot make the archive's indexes";
 
-/// True when a large index is missing: a sync creates it after it has read its listings.
-pub(super) fn are_deferred(connection: &Connection) -> Result<bool, Error> {
-    Ok(existing(connection)?.len() < LARGE.len())
-}
-
 impl Store {
     /// Announces `expected` new actions. If they will be most of the archive, this drops the large indexes until
     /// [`Self::make_deferred_indexes`] creates them again.
@@ -45,23 +40,18 @@ impl Store {
         if expected < MANY {
             return Ok(());
         }
-        let archived = match self.archived {
-            Some(archived) => archived,
-            None => *self.archived.insert(count(&self.connection)?),
-        };
-        if self.are_indexes_deferred || expected / 2 < archived {
+        let connection = &self.connection;
+        let is_deferred = existing(connection)?.len() < LARGE.len();
+        if is_deferred || has_more_actions_than(connection, expected / 2)? {
             return Ok(());
         }
-        let connection = &self.connection;
         atomically(connection, DEFER, || {
             for name in LARGE {
                 let sql = format!("DROP INDEX IF EXISTS {name}");
                 execute(connection, DEFER, &sql, [])?;
             }
             Ok(())
-        })?;
-        self.are_indexes_deferred = true;
-        Ok(())
+        })
     }
 
     /// Creates the deferred indexes, one after the other, until `is_enough` returns true. Calls `is_enough` about every
@@ -73,10 +63,10 @@ impl Store {
         &mut self,
         is_enough: impl FnMut() -> bool + Send + 'static,
     ) -> Result<(), Error> {
-        if !self.are_indexes_deferred {
+        let missing = missing(&self.connection)?;
+        if missing.is_empty() {
             return Ok(());
         }
-        let missing = missing(&self.connection)?;
         end_when(&mut self.connection, is_enough)?;
         // Sorting uses memory of its own, and reading a table in order needs little cache.
         set_cache(&self.connection, CACHE_WHILE_SORTING)?;
@@ -85,7 +75,6 @@ impl Store {
         self.connection
             .progress_handler(0, None::<fn() -> bool>)
             .step(MAKE)?;
-        self.are_indexes_deferred = are_deferred(&self.connection)?;
         made
     }
 }
@@ -165,11 +154,10 @@ fn existing(connection: &Connection) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
-fn count(connection: &Connection) -> Result<u64, Error> {
-    let (sql, step) = (
-        "SELECT count(*) FROM actions",
-        "cannot count the archived actions",
-    );
-    let count = row(connection, step, sql, [], |row| row.get(0))?;
-    Ok(count.map_or(0, i64::unsigned_abs))
+fn has_more_actions_than(connection: &Connection, count: u64) -> Result<bool, Error> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM actions LIMIT 1 OFFSET :count)";
+    let step = "cannot count the archived actions";
+    let count = named_params! { ":count": sql_number(count) };
+    let answer = row(connection, step, sql, count, |row| row.get(0))?;
+    Ok(answer.unwrap_or(false))
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, Row, named_params};
 
 use super::Store;
-use super::connection::{atomically, execute, row, rows};
+use super::connection::{atomically, execute, row, rows, sql_number};
 use super::error::Error;
 use crate::core::coverage::{Coverage, Interval};
 use crate::core::model::{ActionId, DropletId};
@@ -117,7 +117,7 @@ impl Store {
             &self.connection,
             LENGTH,
             "UPDATE listings SET total = :total WHERE path = :path",
-            named_params! { ":path": kind.path(), ":total": total.map(sql_position) },
+            named_params! { ":path": kind.path(), ":total": total.map(sql_number) },
         )
     }
 
@@ -157,7 +157,7 @@ impl Store {
                   WHERE id = :listing_id",
                 named_params! {
                     ":listing_id": listing_id,
-                    ":total": sql_position(total),
+                    ":total": sql_number(total),
                     ":now": now.to_string(),
                 },
             )
@@ -298,7 +298,7 @@ fn mark_complete(
           WHERE id = :listing_id",
         named_params! {
             ":listing_id": listing_id,
-            ":total": sql_position(total),
+            ":total": sql_number(total),
             ":now": now.to_string(),
         },
     )
@@ -366,7 +366,7 @@ pub(super) fn cover(
         .iter()
         .find(|interval| interval.start <= added.start && added.end <= interval.end);
     let joined = joined.copied().unwrap_or(added);
-    let (start, end) = (sql_position(joined.start), sql_position(joined.end));
+    let (start, end) = (sql_number(joined.start), sql_number(joined.end));
     if start == end {
         // A nonsensical total puts its rows beyond the largest integer of SQLite. The rows are archived, but not
         // covered.
@@ -414,10 +414,6 @@ pub(super) fn raise_total(
         LENGTH,
         "UPDATE listings SET total = :total
           WHERE id = :listing_id AND (total IS NULL OR total < :total)",
-        named_params! { ":listing_id": listing_id, ":total": sql_position(total) },
+        named_params! { ":listing_id": listing_id, ":total": sql_number(total) },
     )
-}
-
-pub(super) fn sql_position(position: u64) -> i64 {
-    i64::try_from(position).unwrap_or(i64::MAX)
 }

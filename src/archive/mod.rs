@@ -11,7 +11,7 @@
 //!   applies the missing ones. `backup` makes a copy. `together` reads several archives at once.
 //! - Locks: `lock` allows one sync at a time and names the processes that hold a lock. `interrupt` limits how long a
 //!   statement waits for a lock of SQLite, and ends long work.
-//! - Writing: `actions` archives pages and single actions, and `upsert` their rows. `regions`, `droplets`, `listings`,
+//! - Writing: `actions` archives pages and single actions. `regions`, `droplets`, `listings`,
 //!   `follow`, `account` and `runs` hold the statements of their tables. `imports` archives the rows of files, and
 //!   `other` reads another archive. `audit` chooses the page to read again. `indexes` makes a first sync cheap: it
 //!   creates the large indexes at the end.
@@ -39,7 +39,6 @@ mod runs;
 mod schema_drift;
 mod together;
 mod upgrade;
-mod upsert;
 
 use rusqlite::Connection;
 
@@ -68,7 +67,6 @@ pub use together::open_together;
 pub use upgrade::Upgrade;
 
 use open::Place;
-use regions::WrittenRegions;
 
 /// The archive, open for writing.
 pub struct Store {
@@ -76,13 +74,8 @@ pub struct Store {
     lock_wait: LockWait,
     /// The path and the file; `None` for an archive in memory.
     place: Option<Place>,
-    written_regions: WrittenRegions,
     /// True in WAL mode, in which readers and this writer do not block each other.
     is_wal: bool,
-    /// True when a large index is missing.
-    are_indexes_deferred: bool,
-    /// The number of archived actions, once it was needed.
-    archived: Option<u64>,
     upgrade: Option<Upgrade>,
 }
 

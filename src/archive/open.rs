@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::Store;
 use super::connection::{
     connect, damaged, expect_archive, keep_log_on_close, open_any_version, prepare, refuse_version,
     try_journal_mode,
@@ -27,7 +28,6 @@ use super::interrupt::LockWait;
 use super::migrations::{self, LATEST_VERSION};
 use super::schema_drift;
 use super::upgrade::{self, Upgrade};
-use super::{Store, WrittenRegions, indexes};
 use crate::core::cancellation::Cancellation;
 use crate::core::files::is_same;
 
@@ -95,11 +95,8 @@ impl Store {
         Ok(Self {
             lock_wait,
             place: None,
-            are_indexes_deferred: indexes::are_deferred(&connection)?,
             connection,
-            written_regions: WrittenRegions::default(),
             is_wal,
-            archived: None,
             upgrade,
         })
     }

@@ -17,9 +17,8 @@ use super::error::{Error, Step};
 use super::imports::{BATCH_BYTES, BATCH_ROWS, up_to_date};
 use super::interrupt::LockWait;
 use super::migrations::{self, LATEST_VERSION};
-use super::upsert::parsed;
 use super::{ArchivedAccount, Store, account, schema_drift};
-use crate::core::model::Action;
+use crate::core::model::{Action, parsed};
 use crate::core::time::Timestamp;
 
 /// The longest value that is read, in bytes, like the longest row of an answer.
@@ -205,7 +204,6 @@ impl Store {
     /// # Errors
     /// When an archive cannot be read or written.
     pub fn copy_beside_actions(&mut self, other: &OtherArchive) -> Result<(), Error> {
-        self.written_regions.clear();
         let archive = &self.connection;
         atomically(archive, COPY, || {
             let copy = |read: &str, write: &str| {
