@@ -9,7 +9,7 @@ use super::listings::Listing;
 use super::runs::RunId;
 use super::{Store, listings, regions, runs};
 use crate::core::coverage::Interval;
-use crate::core::model::{Action, ActionId, DropletId, Extra, merged, parsed};
+use crate::core::model::{Action, ActionId, DropletId, Extra, merge_extra, parse_extra};
 use crate::core::time::Timestamp;
 use rusqlite::{Connection, ToSql, named_params, params};
 
@@ -311,7 +311,7 @@ fn write_action(
         action.region_slug,
         run,
         import,
-        merged_extra(connection, action, seen_by)?,
+        extra_to_write(connection, action, seen_by)?,
     ];
     let is_new = changed(connection, WRITE, ADD, columns)?;
     let is_recognised =
@@ -333,7 +333,7 @@ pub(super) const KNOWN_EXTRA: &str = "SELECT extra FROM actions WHERE id = :id";
 
 /// The JSON for `extra`: the known fields, overwritten by those of an answer, or the fields of a file, overwritten by the
 /// known ones.
-fn merged_extra(
+fn extra_to_write(
     connection: &Connection,
     action: &Action,
     seen_by: SeenBy,
@@ -343,8 +343,8 @@ fn merged_extra(
     }
     let known = known_extra(connection, "cannot read an action", KNOWN_EXTRA, action.id)?;
     Ok(Some(match seen_by {
-        SeenBy::Run(_) => merged(known, &action.extra),
-        SeenBy::Import(_) => merged(action.extra.clone(), &known),
+        SeenBy::Run(_) => merge_extra(known, &action.extra),
+        SeenBy::Import(_) => merge_extra(action.extra.clone(), &known),
     }))
 }
 
@@ -356,7 +356,7 @@ pub(super) fn known_extra(
     id: i64,
 ) -> Result<Extra, Error> {
     let known: Option<Option<String>> = row(connection, step, sql, [id], |row| row.get("extra"))?;
-    Ok(parsed(known.flatten().as_deref()))
+    Ok(parse_extra(known.flatten().as_deref()))
 }
 
 /// Writes the coverage and the length that a page proves.

@@ -9,7 +9,7 @@ use super::Store;
 use super::actions::known_extra;
 use super::connection::{atomically, execute, row, rows};
 use super::error::Error;
-use crate::core::model::{Droplet, DropletId, merged};
+use crate::core::model::{Droplet, DropletId, merge_extra};
 use crate::core::time::Timestamp;
 
 pub(super) const KNOWS_DROPLET: &str = "
@@ -195,7 +195,7 @@ fn upsert(connection: &Connection, droplet: &Droplet, now: Timestamp) -> Result<
         None
     } else {
         let known = known_extra(connection, "cannot read a droplet", KNOWN_EXTRA, droplet.id)?;
-        Some(merged(known, &droplet.extra))
+        Some(merge_extra(known, &droplet.extra))
     };
     let now = now.to_string();
     execute(

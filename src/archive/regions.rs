@@ -11,7 +11,7 @@ use rusqlite::{Connection, named_params};
 
 use super::connection::{execute, row, rows};
 use super::error::Error;
-use crate::core::model::{Action, Region, merged, parsed};
+use crate::core::model::{Action, Region, merge_extra, parse_extra};
 use crate::core::time::Timestamp;
 
 const REFRESH_AFTER_SECONDS: i64 = 24 * 3600;
@@ -62,7 +62,8 @@ fn write_region(
         return Ok(());
     }
     let known_extra = known.as_ref().and_then(|known| known.extra.as_deref());
-    let extra = (!region.extra.is_empty()).then(|| merged(parsed(known_extra), &region.extra));
+    let extra =
+        (!region.extra.is_empty()).then(|| merge_extra(parse_extra(known_extra), &region.extra));
     if let Some(known) = &known
         && !is_due(connection, region, known, extra.as_deref(), now)?
     {

@@ -28,7 +28,7 @@ pub type Extra = BTreeMap<String, Box<RawValue>>;
 
 /// The fields in the JSON of `extra`; none when it is not an object.
 #[must_use]
-pub fn parsed(extra: Option<&str>) -> Extra {
+pub fn parse_extra(extra: Option<&str>) -> Extra {
     extra
         .and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default()
@@ -36,7 +36,7 @@ pub fn parsed(extra: Option<&str>) -> Extra {
 
 /// The JSON of some fields, overwritten by others. A null does not overwrite a field.
 #[must_use]
-pub fn merged(mut merged: Extra, others: &Extra) -> String {
+pub fn merge_extra(mut merged: Extra, others: &Extra) -> String {
     for (name, value) in others {
         if value.get() != "null" || !merged.contains_key(name) {
             merged.insert(name.clone(), value.clone());

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::disk::{Error, at, files_below};
 use super::manifest::{self, ExportedFile, Manifest};
 use super::{WORK, locked};
-use crate::core::hash::Hashed;
+use crate::core::files::Hashed;
 
 /// What a folder holds, and what is wrong with it.
 #[derive(Clone, Debug)]

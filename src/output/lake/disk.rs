@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::SystemTime;
 
+use crate::core::files::Hashed;
 use crate::core::files::folder_of;
-use crate::core::hash::Hashed;
 use crate::core::threads;
 
 /// A folder that cannot be written or checked.
