@@ -17,7 +17,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::actions::{self, Recorded, SeenBy};
-use super::connection::{atomically, connect_nowhere, damaged, open_any_version, sql_number};
+use super::connection::{
+    atomically, connect_nowhere, damaged, is_true, open_any_version, sql_number,
+};
 use super::error::{Error, Step};
 use super::interrupt::LockWait;
 use super::{ArchivedAccount, Store, account, migrations, schema_drift};
@@ -204,10 +206,7 @@ impl Store {
     ) -> Result<(), Error> {
         let connection = &self.connection;
         let parameters = named_params! { ":sha256": import.sha256, ":message": import.message };
-        let is_known: bool = connection
-            .query_row(KNOWS_FILE, parameters, |row| row.get(0))
-            .step(NOTE)?;
-        if import.id.is_none() && is_known {
+        if import.id.is_none() && is_true(connection, NOTE, KNOWS_FILE, parameters)? {
             return Ok(());
         }
         import.finished_at = Some(finished_at);
@@ -394,10 +393,8 @@ impl Store {
         if let Some(own) = self.account()? {
             return Ok(own.conflict_with(&others));
         }
-        let archive = &self.connection;
         let is_synced = "SELECT EXISTS (SELECT 1 FROM sync_runs)";
-        let is_synced = archive.query_row(is_synced, [], |row| row.get::<_, bool>(0));
-        if !is_synced.step(COPY)? {
+        if !is_true(&self.connection, COPY, is_synced, [])? {
             self.set_account(&ArchivedAccount {
                 token_fingerprint: None,
                 actions_refused_at: None,

@@ -10,11 +10,11 @@
 use rusqlite::{Connection, ErrorCode, named_params};
 
 use super::Store;
-use super::connection::{CACHE, set_cache};
-use super::connection::{atomically, execute, row, rows, sql_number};
+use super::connection::{CACHE, limit_cache};
+use super::connection::{atomically, execute, is_true, sql_number};
 use super::error::{Error, Step};
 use super::interrupt::end_when;
-use super::migrations;
+use super::migrations::{self, Object};
 
 /// The indexes that can be deferred. The other indexes hold few actions, and some queries name them.
 pub(super) const LARGE: [&str; 3] = [
@@ -25,8 +25,10 @@ pub(super) const LARGE: [&str; 3] = [
 
 /// For fewer new actions than this, updating the indexes takes almost no time.
 const MANY: u64 = 10_000;
-const CACHE_WHILE_SORTING: &str = "-256";
+const CACHE_WHILE_SORTING: usize = 256;
 
+const HAS_MORE: &str = "SELECT EXISTS (SELECT 1 FROM actions LIMIT 1 OFFSET :half)";
+const COUNT: &str = "cannot count the archived actions";
 const DEFER: &str = "cannot put off the archive's indexes";
 const MAKE: &str = "cannot make the archive's indexes";
 
@@ -41,8 +43,8 @@ impl Store {
             return Ok(());
         }
         let connection = &self.connection;
-        let is_deferred = existing(connection)?.len() < LARGE.len();
-        if is_deferred || has_more_actions_than(connection, expected / 2)? {
+        let half = named_params! { ":half": sql_number(expected / 2) };
+        if large(connection)?.len() < LARGE.len() || is_true(connection, COUNT, HAS_MORE, half)? {
             return Ok(());
         }
         atomically(connection, DEFER, || {
@@ -69,9 +71,9 @@ impl Store {
         }
         end_when(&mut self.connection, is_enough)?;
         // Sorting uses memory of its own, and reading a table in order needs little cache.
-        set_cache(&self.connection, CACHE_WHILE_SORTING)?;
+        limit_cache(&self.connection, CACHE_WHILE_SORTING)?;
         let made = make(&self.connection, &missing);
-        set_cache(&self.connection, CACHE)?;
+        limit_cache(&self.connection, CACHE)?;
         self.connection
             .progress_handler(0, None::<fn() -> bool>)
             .step(MAKE)?;
@@ -96,18 +98,13 @@ pub struct PartialIndex {
 /// # Errors
 /// When the schema cannot be created in memory.
 pub fn partial_indexes() -> Result<Vec<PartialIndex>, Error> {
-    const SQL: &str =
-        "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";
-    const STEP: &str = "cannot read which indexes an archive has";
     let model = migrations::model(migrations::LATEST_VERSION)?;
-    let indexes: Vec<(String, String, String)> = rows(&model, STEP, SQL, [], |row| {
-        Ok((row.get("name")?, row.get("tbl_name")?, row.get("sql")?))
-    })?;
-    let partial = indexes.into_iter().filter_map(|(name, table, sql)| {
-        let condition = sql.split_once(" WHERE ")?.1.to_owned();
+    let indexes = migrations::objects(&model)?.into_iter();
+    let partial = indexes.filter(|it| it.kind == "index").filter_map(|it| {
+        let condition = it.sql.split_once(" WHERE ")?.1.to_owned();
         Some(PartialIndex {
-            name,
-            table,
+            name: it.name,
+            table: it.table,
             condition,
         })
     });
@@ -133,31 +130,15 @@ fn make(connection: &Connection, statements: &[String]) -> Result<(), Error> {
 
 /// The statements of the migrations for the large indexes that are missing in the file.
 fn missing(connection: &Connection) -> Result<Vec<String>, Error> {
-    let existing = existing(connection)?;
-    let model = migrations::model(migrations::LATEST_VERSION)?;
-    let missing = LARGE
-        .iter()
-        .filter(|name| !existing.iter().any(|it| it == *name));
-    missing
-        .map(|name| {
-            let sql = "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = :name";
-            model.query_row(sql, [name], |row| row.get(0)).step(MAKE)
-        })
-        .collect()
+    let existing = large(connection)?;
+    let mut missing = large(&migrations::model(migrations::LATEST_VERSION)?)?;
+    missing.retain(|index| !existing.iter().any(|it| it.name == index.name));
+    Ok(missing.into_iter().map(|index| index.sql).collect())
 }
 
-fn existing(connection: &Connection) -> Result<Vec<String>, Error> {
-    let sql = "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'actions'";
-    let step = "cannot read which indexes the archive has";
-    let mut names: Vec<String> = rows(connection, step, sql, [], |row| row.get(0))?;
-    names.retain(|name| LARGE.contains(&name.as_str()));
-    Ok(names)
-}
-
-fn has_more_actions_than(connection: &Connection, count: u64) -> Result<bool, Error> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM actions LIMIT 1 OFFSET :count)";
-    let step = "cannot count the archived actions";
-    let count = named_params! { ":count": sql_number(count) };
-    let answer = row(connection, step, sql, count, |row| row.get(0))?;
-    Ok(answer.unwrap_or(false))
+/// The large indexes that exist.
+fn large(connection: &Connection) -> Result<Vec<Object>, Error> {
+    let mut objects = migrations::objects(connection)?;
+    objects.retain(|it| it.kind == "index" && LARGE.contains(&it.name.as_str()));
+    Ok(objects)
 }

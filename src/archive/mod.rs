@@ -11,7 +11,7 @@
 //!   `backup` makes a copy. `together` reads several archives at once.
 //! - Locks: `lock` allows one sync at a time and names the processes that hold a lock. `interrupt` limits how long a
 //!   statement waits for a lock of SQLite, and ends long work.
-//! - Writing: `actions` archives pages and single actions. `regions`, `droplets`, `listings`, `follow`, `account` and
+//! - Writing: `actions` archives pages and single actions. `regions`, `droplets`, `listings`, `account` and
 //!   `runs` hold the statements of their tables. `imports` archives the rows of files, and reads another archive.
 //!   `indexes` makes a first sync cheap: it creates the large indexes at the end.
 //! - `error` describes what failed.
@@ -23,7 +23,6 @@ mod connection;
 mod droplets;
 mod error;
 mod file;
-mod follow;
 mod imports;
 mod indexes;
 mod interrupt;
@@ -42,9 +41,8 @@ pub use account::{ArchivedAccount, account};
 pub use actions::{PageRecord, Recorded, UnsettledAction};
 pub use backup::{Copied, back_up};
 pub use connection::{expect_archive, limit_cache};
-pub use droplets::UnlistedDroplet;
+pub use droplets::{Followed, UnlistedDroplet, followed};
 pub use error::{Error, is_corrupt, is_damage};
-pub use follow::{Followed, followed};
 pub use imports::{BATCH_BYTES, BATCH_ROWS};
 pub use imports::{Import, ImportKind, OtherArchive};
 pub use indexes::{PartialIndex, partial_indexes};

@@ -26,7 +26,7 @@ use super::Store;
 use super::backup::{self, count_rows, integrity};
 use super::connection::{
     connect, damaged, expect_archive, keep_log_on_close, open_any_version, prepare, refuse_version,
-    rows, set_journal_mode, try_journal_mode,
+    set_journal_mode, try_journal_mode,
 };
 use super::error::{Error, Step, file_error};
 use super::file::{self, check_header};
@@ -332,12 +332,9 @@ fn refuse_names_in_use(connection: &Connection, path: &Path, from: i64) -> Resul
 
 /// The names of tables, indexes and views, each with its kind. These objects share one namespace.
 fn names(connection: &Connection) -> Result<BTreeMap<String, String>, Error> {
-    let sql = "SELECT lower(name), lower(type) FROM sqlite_schema WHERE lower(type) <> 'trigger'";
-    let text = schema_drift::text;
-    let step = "cannot read the archive's schema";
-    rows(connection, step, sql, [], |row| {
-        Ok((text(row, 0)?, text(row, 1)?))
-    })
+    let objects = migrations::objects(connection)?.into_iter();
+    let named = objects.filter(|it| it.kind != "trigger");
+    Ok(named.map(|it| (it.name, it.kind)).collect())
 }
 
 /// `archive.db.v5.bak`, then `archive.db.v5.2.bak` …

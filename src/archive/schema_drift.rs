@@ -14,9 +14,10 @@
 //! column.
 
 use super::error::{Error, Step};
-use super::{indexes, migrations};
+use super::indexes;
+use super::migrations::{self, READ_SCHEMA, text};
+use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, RowIndex};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -214,34 +215,16 @@ fn is_name_of_sqlite(name: &str) -> bool {
     name.starts_with("pragma_") || name.starts_with("json_")
 }
 
-const READ_SCHEMA: &str = "cannot read the archive's schema";
-
 /// Tables that SQLite creates by itself. No statement of a sync writes to them.
 const MADE_BY_SQLITE: [&str; 3] = ["sqlite_stat1", "sqlite_stat4", "sqlite_sequence"];
 
 /// All objects except those that SQLite creates by itself.
 fn objects(connection: &Connection) -> Result<Objects, Error> {
-    let sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL";
-    let objects: rusqlite::Result<Objects> = connection.prepare(sql).and_then(|mut statement| {
-        let rows = statement.query_map([], |row| {
-            let [object, name] = [text(row, 0)?, text(row, 1)?].map(|it| it.to_ascii_lowercase());
-            Ok(((object, name), (text(row, 2)?, text(row, 3)?)))
-        })?;
-        rows.collect()
-    });
-    let mut objects = objects.step(READ_SCHEMA)?;
-    objects.retain(|(object, name), _| object != "table" || !MADE_BY_SQLITE.contains(&&**name));
-    Ok(objects)
-}
-
-/// Reads a value as text, whatever its type. An invalid byte counts as a difference and not as an error.
-pub(super) fn text(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<String> {
-    Ok(match row.get_ref(column)? {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-            String::from_utf8_lossy(bytes).into_owned()
-        }
-        _ => String::new(),
-    })
+    let objects = migrations::objects(connection)?.into_iter();
+    let others = objects
+        .filter(|it| it.kind != "table" || !MADE_BY_SQLITE.contains(&it.name.as_str()))
+        .map(|it| ((it.kind, it.name), (it.table, it.sql)));
+    Ok(others.collect())
 }
 
 /// The tokens of a statement: words in lower case, quoted texts and names unchanged, every other character as a token
