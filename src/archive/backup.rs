@@ -223,7 +223,7 @@ fn check(
             None
         })
     })?;
-    reason.map_or(Ok(()), |reason| Err(Error::BadCopy { reason }))
+    reason.map_or(Ok(()), |reason| Err(Error::BadCopy(reason)))
 }
 
 /// The result of SQLite's check of the whole file: `ok`, or the first problem.

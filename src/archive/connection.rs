@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// The page cache, in KiB. A sync writes in order and returns to few pages. Queries are no slower than with 8 MB, because
 /// the system caches the pages too: reports over 5 million actions take 5 to 9 % less time.
-pub(super) const CACHE: usize = 1_280;
+const CACHE: usize = 1_280;
 
 /// Limits the page cache, in KiB, and releases the memory above it.
 ///
@@ -31,9 +31,7 @@ pub fn limit_cache(connection: &Connection, kibibytes: usize) -> Result<(), Erro
 /// [`Error::Missing`] when the file does not exist or is empty. Other errors when it is foreign, newer or damaged.
 pub fn expect_archive(path: &Path) -> Result<(), Error> {
     if check_header(path)? {
-        return Err(Error::Missing {
-            path: path.to_owned(),
-        });
+        return Err(Error::Missing(path.to_owned()));
     }
     Ok(())
 }

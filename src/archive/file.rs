@@ -48,9 +48,7 @@ pub(super) fn check_header(path: &Path) -> Result<bool, Error> {
         return damaged("it ends inside its first 100 bytes");
     };
     if application != APPLICATION_ID {
-        return Err(Error::Foreign {
-            path: path.to_owned(),
-        });
+        return Err(Error::Foreign(path.to_owned()));
     }
     // The versions of the file format for writing and reading. A greater version needs a newer program.
     if let Some(format) = header[18..20].iter().find(|format| **format > 2) {
@@ -187,9 +185,7 @@ fn refuse_what_is_no_file(path: &Path) -> Result<(), Error> {
                     path: path.to_owned(),
                     what: format!("link to {}, which does not exist", leads_to.display()),
                 },
-                Err(_) => Error::Missing {
-                    path: path.to_owned(),
-                },
+                Err(_) => Error::Missing(path.to_owned()),
             });
         }
         found => found.map_err(file_error("cannot read the archive", path))?,

@@ -10,7 +10,6 @@
 use rusqlite::{Connection, ErrorCode, named_params};
 
 use super::Store;
-use super::connection::{CACHE, limit_cache};
 use super::connection::{atomically, execute, is_true, sql_number};
 use super::error::{Error, Step};
 use super::interrupt::end_when;
@@ -25,7 +24,6 @@ pub(super) const LARGE: [&str; 3] = [
 
 /// For fewer new actions than this, updating the indexes takes almost no time.
 const MANY: u64 = 10_000;
-const CACHE_WHILE_SORTING: usize = 256;
 
 const HAS_MORE: &str = "SELECT EXISTS (SELECT 1 FROM actions LIMIT 1 OFFSET :half)";
 const COUNT: &str = "cannot count the archived actions";
@@ -70,10 +68,7 @@ impl Store {
             return Ok(());
         }
         end_when(&mut self.connection, is_enough)?;
-        // Sorting uses memory of its own, and reading a table in order needs little cache.
-        limit_cache(&self.connection, CACHE_WHILE_SORTING)?;
         let made = make(&self.connection, &missing);
-        limit_cache(&self.connection, CACHE)?;
         self.connection
             .progress_handler(0, None::<fn() -> bool>)
             .step(MAKE)?;

@@ -78,7 +78,7 @@ impl Store {
         let opened = Self::open_file(path, lock_wait);
         // The user may move the file while another program keeps it locked.
         if !place.is_kept() {
-            return Err(Error::Vanished { path: place.path });
+            return Err(Error::Vanished(place.path));
         }
         opened.map(|store| Self {
             place: Some(place),
@@ -139,7 +139,7 @@ impl Store {
     pub fn close(mut self) -> Result<(), Error> {
         if let Some(place) = self.place.take().filter(|place| !place.is_kept()) {
             // The log stays: SQLite would otherwise delete a log that belongs to the new file at this path.
-            return Err(Error::Vanished { path: place.path });
+            return Err(Error::Vanished(place.path));
         }
         let (connection, lock_wait) = (&mut self.connection, &self.lock_wait);
         if !try_journal_mode(connection, "delete", lock_wait, MODE_TIMEOUT)? {

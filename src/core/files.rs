@@ -156,16 +156,6 @@ pub fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// A file that could not be written.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot write {}: {source}", path.display())]
-pub struct WriteError {
-    /// The file.
-    pub path: PathBuf,
-    /// The reason.
-    pub source: io::Error,
-}
-
 /// The users that may read a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readers {
@@ -181,10 +171,10 @@ pub enum Readers {
 /// # Errors
 /// When the folder does not exist, when the path is a folder, a device, a link of another user or the like, or when the
 /// system refuses. The old file then stays as it is, and no temporary file is left.
-pub fn replace_file(path: &Path, text: &str, readers: Readers) -> Result<(), WriteError> {
-    let refused = |source| WriteError {
-        path: path.to_owned(),
-        source,
+pub fn replace_file(path: &Path, text: &str, readers: Readers) -> io::Result<()> {
+    let refused = |error: io::Error| {
+        let what = format!("cannot write {}: {error}", path.display());
+        io::Error::new(error.kind(), what)
     };
     let target = to_replace(path).map_err(refused)?;
     let folder = folder_of(&target);
@@ -364,7 +354,7 @@ mod tests {
 mod tests_of_replacing {
     use super::*;
 
-    fn write_file(path: &Path, text: &str) -> Result<(), WriteError> {
+    fn write_file(path: &Path, text: &str) -> io::Result<()> {
         replace_file(path, text, Readers::All)
     }
 
@@ -492,11 +482,7 @@ mod tests_of_replacing {
         let folder = tempfile::tempdir().unwrap();
         let too_long = folder.path().join("x".repeat(300));
         let error = write_file(&too_long, "archiver_actions 1\n").unwrap_err();
-        assert_eq!(
-            error.source.kind(),
-            io::ErrorKind::InvalidFilename,
-            "{error}"
-        );
+        assert_eq!(error.kind(), io::ErrorKind::InvalidFilename, "{error}");
         assert_eq!(names(folder.path()), [""; 0]);
     }
 }
