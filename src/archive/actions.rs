@@ -6,6 +6,7 @@
 use super::connection::{atomically, changed, execute, row, rows};
 use super::error::Error;
 use super::listings::Listing;
+use super::regions::Written;
 use super::runs::RunId;
 use super::{Store, listings, regions, runs};
 use crate::core::coverage::Interval;
@@ -188,13 +189,13 @@ impl Store {
     /// When the archive cannot be written; then nothing of the page is archived.
     pub fn record_page(&mut self, page: &PageRecord<'_>) -> Result<Recorded, Error> {
         if self.connection.is_autocommit() {
-            self.leave_readers_alone()?;
+            self.before_transaction()?;
         }
-        let connection = &self.connection;
+        let (connection, regions) = (&self.connection, &mut self.written_regions);
         atomically(connection, RECORD, || {
-            let seen_by = SeenBy::Run(page.run);
+            let (seen_by, now) = (SeenBy::Run(page.run), page.now);
             let mut recorded = Recorded::default();
-            write(connection, page.rows, seen_by, page.now, &mut recorded)?;
+            write(connection, page.rows, seen_by, now, regions, &mut recorded)?;
             // The oldest first, as the rows.
             for (action, _) in page.rows.iter().rev() {
                 link(connection, page.listing, action)?;
@@ -259,20 +260,28 @@ impl Store {
         let connection = &self.connection;
         atomically(connection, RECORD, || {
             let mut recorded = Recorded::default();
-            let rows = [(action, false)];
-            write(connection, &rows, SeenBy::Run(run), now, &mut recorded)?;
+            let (rows, seen_by) = ([(action, false)], SeenBy::Run(run));
+            write(
+                connection,
+                &rows,
+                seen_by,
+                now,
+                &mut Vec::new(),
+                &mut recorded,
+            )?;
             runs::count(connection, run, recorded.inserted, recorded.updated)?;
             Ok(recorded)
         })
     }
 }
 
-/// Writes actions and their regions, and counts the actions.
+/// Writes and counts actions, and writes their regions unless the transaction has `written` them.
 pub(super) fn write(
     connection: &Connection,
     rows: &[(&Action, bool)],
     seen_by: SeenBy,
     now: Timestamp,
+    written: &mut Written,
     recorded: &mut Recorded,
 ) -> Result<(), Error> {
     // Rows arrive newest first. Written in the order of their ids, they make a file that is a sixth smaller. Two rows of
@@ -281,7 +290,7 @@ pub(super) fn write(
     rows.sort_by_key(|(action, _)| action.id);
     let is_import = matches!(seen_by, SeenBy::Import(_));
     let actions = rows.iter().map(|(action, _)| *action);
-    regions::write(connection, actions, is_import, now)?;
+    regions::write(connection, actions, is_import, now, written)?;
     for (action, is_expected) in rows {
         write_action(connection, action, is_expected, seen_by, recorded)?;
     }

@@ -1,6 +1,6 @@
 //! Connections to the file: their settings, and the checks at the start of each connection.
 
-use super::error::{Error, Step, is_corrupt, unfit};
+use super::error::{Error, Step, damage, is_corrupt, unfit};
 use super::file::{check_header, impossible_version};
 use super::interrupt::LockWait;
 use super::{Store, file, migrations};
@@ -171,10 +171,7 @@ const WAL_BESIDE_NOTHING: &str = "it is in WAL mode: SQLite needs a log beside i
 
 pub(super) fn damaged(path: &Path, error: Error) -> Error {
     match error {
-        Error::Sqlite { source, .. } if is_corrupt(&source) => Error::Damaged {
-            path: path.to_owned(),
-            reason: source.to_string(),
-        },
+        Error::Sqlite { source, .. } if is_corrupt(&source) => damage(path, source.to_string()),
         // A writer that was killed on its way into WAL mode leaves a file that says WAL, and a journal to take back.
         error if error.is_unfinished_write() => error,
         error if error.is_unwritable() && file::is_wal(path) => {
@@ -192,7 +189,7 @@ impl Store {
     /// # Errors
     /// When the archive cannot be written.
     pub fn begin_batch(&mut self) -> Result<(), Error> {
-        self.leave_readers_alone()?;
+        self.before_transaction()?;
         execute(&self.connection, BATCH, "BEGIN IMMEDIATE", [])
     }
 

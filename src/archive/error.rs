@@ -307,6 +307,14 @@ pub(super) fn file_error(step: &'static str, path: &Path) -> impl FnOnce(io::Err
     move |source| Error::File { step, path, source }
 }
 
+/// The file at the path is not a readable archive; `reason` says the damage.
+pub(super) fn damage(path: &Path, reason: impl Into<String>) -> Error {
+    Error::Damaged {
+        path: path.to_owned(),
+        reason: reason.into(),
+    }
+}
+
 /// The file at the path is not suitable for the operation; `why` says the reason.
 pub(super) fn unfit(step: &'static str, path: &Path, why: &str) -> Error {
     file_error(step, path)(io::Error::new(io::ErrorKind::InvalidInput, why))

@@ -125,7 +125,8 @@ impl Import {
         let seen_by = SeenBy::Import(self.write(&tx)?);
         let before = tx.total_changes();
         let rows: Vec<_> = rows.iter().map(|action| (action, false)).collect();
-        actions::write(&tx, &rows, seen_by, self.started_at, &mut self.recorded)?;
+        let (now, recorded) = (self.started_at, &mut self.recorded);
+        actions::write(&tx, &rows, seen_by, now, &mut Vec::new(), recorded)?;
         if is_first && tx.total_changes() == before {
             self.id = None;
             return tx.rollback().step(RECORD);
@@ -178,6 +179,7 @@ impl Store {
             connection,
             lock_wait: lock_wait.clone(),
             place: None,
+            written_regions: Vec::new(),
             is_wal: true,
             upgrade: None,
         })
@@ -188,7 +190,7 @@ impl Store {
     /// # Errors
     /// When the archive cannot be written; then nothing of these rows is archived.
     pub fn record_import(&mut self, import: &mut Import, rows: &[Action]) -> Result<(), Error> {
-        self.leave_readers_alone()?;
+        self.before_transaction()?;
         let mut after = import.clone();
         after.record(&self.connection, rows)?;
         *import = after;

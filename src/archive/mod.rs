@@ -65,6 +65,7 @@ pub struct Store {
     lock_wait: LockWait,
     /// The path and the file; `None` for an archive in memory.
     place: Option<Place>,
+    written_regions: regions::Written,
     /// True in WAL mode, in which readers and this writer do not block each other.
     is_wal: bool,
     upgrade: Option<Upgrade>,

@@ -101,6 +101,7 @@ impl Store {
         Ok(Self {
             lock_wait,
             place: None,
+            written_regions: Vec::new(),
             connection,
             is_wal,
             upgrade,
@@ -119,8 +120,10 @@ impl Store {
         at_once.rule(&mut self.connection)
     }
 
-    /// Tries WAL mode again, if a reader prevented it so far.
-    pub(super) fn leave_readers_alone(&mut self) -> Result<(), Error> {
+    /// Prepares a transaction: tries WAL mode again, if a reader prevented it so far. Forgets what an earlier transaction
+    /// wrote: it may be rolled back, or a day old.
+    pub(super) fn before_transaction(&mut self) -> Result<(), Error> {
+        self.written_regions.clear();
         if !self.is_wal {
             let (connection, lock_wait) = (&mut self.connection, &self.lock_wait);
             self.is_wal = try_journal_mode(connection, "wal", lock_wait, Duration::ZERO)?;

@@ -5,7 +5,7 @@
 //! a known one: without the scope `sizes:read` the sizes come back empty.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use rusqlite::{Connection, named_params};
 
@@ -18,6 +18,12 @@ const REFRESH_AFTER_SECONDS: i64 = 24 * 3600;
 const WRITE: &str = "cannot archive a region";
 const READ: &str = "cannot read a region";
 
+/// The regions that a transaction has written. A weak reference keeps no text, and keeps its address from other regions.
+pub(super) type Written = Vec<Weak<Region>>;
+
+/// The most regions to remember. About a dozen regions exist.
+const MOST_REMEMBERED: usize = 64;
+
 /// Writes the regions of actions, as far as they have new information. An import writes only a region of which nothing
 /// but the slug is known.
 pub(super) fn write<'a>(
@@ -25,13 +31,18 @@ pub(super) fn write<'a>(
     actions: impl Iterator<Item = &'a Action> + Clone,
     is_import: bool,
     now: Timestamp,
+    written: &mut Written,
 ) -> Result<(), Error> {
-    let mut written = BTreeSet::new();
     for region in actions.clone().filter_map(|action| action.region.as_ref()) {
         // Most actions share one value.
-        if written.insert(Arc::as_ptr(region)) {
-            write_region(connection, region, is_import, now)?;
+        if written.iter().any(|it| it.as_ptr() == Arc::as_ptr(region)) {
+            continue;
         }
+        write_region(connection, region, is_import, now)?;
+        if written.len() >= MOST_REMEMBERED {
+            written.clear();
+        }
+        written.push(Arc::downgrade(region));
     }
     let slugs: BTreeSet<_> = actions
         .filter_map(|action| action.region_slug.as_ref())

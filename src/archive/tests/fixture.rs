@@ -110,6 +110,7 @@ impl Archive {
             connection,
             lock_wait: LockWait::new(&Cancellation::never()).for_writing(),
             place: None,
+            written_regions: Vec::new(),
             is_wal: true,
             upgrade: None,
         })
