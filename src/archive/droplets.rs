@@ -184,12 +184,8 @@ impl Store {
             return Ok(true);
         }
         let step = "cannot read which tags were synced";
-        is_true(
-            &self.connection,
-            step,
-            WAS_COMPLETE,
-            named_params! { ":tag": tag },
-        )
+        let tag = named_params! { ":tag": tag };
+        is_true(&self.connection, step, WAS_COMPLETE, tag)
     }
 
     /// True when the archive knows a droplet from the droplet list, from its name or from any action.
@@ -197,12 +193,8 @@ impl Store {
     /// # Errors
     /// When the archive cannot be read.
     pub fn knows_droplet(&self, id: DropletId) -> Result<bool, Error> {
-        is_true(
-            &self.connection,
-            LOOK_UP,
-            KNOWS_DROPLET,
-            named_params! { ":id": id },
-        )
+        let id = named_params! { ":id": id };
+        is_true(&self.connection, LOOK_UP, KNOWS_DROPLET, id)
     }
 
     /// Returns the followed droplets among `ids`, and stops following all others. The caller is about to read pages of

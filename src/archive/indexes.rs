@@ -63,10 +63,10 @@ impl Store {
         &mut self,
         is_enough: impl FnMut() -> bool + Send + 'static,
     ) -> Result<(), Error> {
-        let missing = missing(&self.connection)?;
-        if missing.is_empty() {
+        if large(&self.connection)?.len() == LARGE.len() {
             return Ok(());
         }
+        let missing = missing(&self.connection)?;
         end_when(&mut self.connection, is_enough)?;
         let made = make(&self.connection, &missing);
         self.connection

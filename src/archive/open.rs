@@ -218,7 +218,7 @@ pub struct Upgrade {
 
 /// Brings the schema up to date, in rollback mode, so that the first bytes of the file are correct at every moment.
 /// Ends soon after a cancellation: then the archive stays unchanged.
-pub(super) fn upgrade(
+fn upgrade(
     connection: &Connection,
     path: &Path,
     lock_wait: &LockWait,
