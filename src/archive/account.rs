@@ -10,7 +10,7 @@ use super::Store;
 use super::connection::{execute, row, rows};
 use super::error::Error;
 use super::listings::ListingKind;
-use crate::core::model::{Account, ActionId, DropletId, Team};
+use crate::core::model::{Account, ActionId, DropletId};
 use crate::core::time::Timestamp;
 
 /// The account of an archive.
@@ -33,30 +33,22 @@ impl ArchivedAccount {
     /// droplets and actions belong to the team (DigitalOcean's OpenAPI specification).
     #[must_use]
     pub fn conflict(&self, account: &Account) -> Option<String> {
-        self.conflict_of("the token", account)
+        self.conflict_of("the token", account.team_uuid(), account.uuid.as_ref())
     }
 
     /// The reason why the contents of another archive must not be mixed with this one.
     #[must_use]
     pub fn conflict_with(&self, other: &Self) -> Option<String> {
-        let account = Account {
-            uuid: other.uuid.clone(),
-            team: other.team_uuid.clone().map(|uuid| Team {
-                uuid: Some(uuid),
-                name: None,
-            }),
-            ..Account::default()
-        };
-        self.conflict_of("it", &account)
+        self.conflict_of("it", other.team_uuid.as_ref(), other.uuid.as_ref())
     }
 
-    fn conflict_of(&self, who: &str, account: &Account) -> Option<String> {
-        match (
-            &self.team_uuid,
-            account.team_uuid(),
-            &self.uuid,
-            &account.uuid,
-        ) {
+    fn conflict_of(
+        &self,
+        who: &str,
+        team: Option<&String>,
+        person: Option<&String>,
+    ) -> Option<String> {
+        match (&self.team_uuid, team, &self.uuid, person) {
             (Some(pinned), Some(own), ..) if pinned != own => Some(format!(
                 "{who} belongs to the team {own}, the archive to the team {pinned}"
             )),
@@ -204,6 +196,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::model::Team;
 
     fn account(team: Option<&str>, person: Option<&str>) -> Account {
         Account {

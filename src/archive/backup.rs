@@ -13,13 +13,13 @@
 
 use super::connection::{open_any_version, prepare, rows};
 use super::error::{Error, Step, file_error, unfit};
-use super::file::{companions, in_full, left_beside};
+use super::file::{Attempt, attempt, companions, in_full, left_beside};
 use super::file::{own, sync_folder};
 use super::interrupt::{LockWait, or_stopped, watched};
 use super::lock::lock_of;
-use super::{migrations, schema_drift};
+use super::migrations;
 use crate::core::cancellation::Cancellation;
-use crate::core::files::{folder_of, is_at};
+use crate::core::files::{self, Links, folder_of, is_at};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use std::collections::{BTreeMap, BTreeSet};
@@ -223,7 +223,7 @@ fn check(
             None
         })
     })?;
-    reason.map_or(Ok(()), |reason| Err(Error::BadCopy { reason }))
+    reason.map_or(Ok(()), |reason| Err(Error::BadCopy(reason)))
 }
 
 /// The result of SQLite's check of the whole file: `ok`, or the first problem.
@@ -262,8 +262,9 @@ pub(super) fn count_rows(
 fn tables(connection: &Connection) -> Result<BTreeSet<String>, Error> {
     let sql = "SELECT lower(CAST(name AS TEXT)) FROM sqlite_schema
                 WHERE type = 'table' AND rootpage > 0 AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
-    let step = "cannot read the archive's schema";
-    rows(connection, step, sql, [], |row| schema_drift::text(row, 0))
+    rows(connection, migrations::READ_SCHEMA, sql, [], |row| {
+        migrations::text(row, 0)
+    })
 }
 
 const ENDING: &str = ".partial";
@@ -314,34 +315,22 @@ fn is_partial(name: &str, beginning: &str) -> bool {
 }
 
 /// True when the file is locked, or cannot be locked on this file system. In the latter case no leftover is removed,
-/// and copies still work.
-#[cfg(unix)]
+/// and copies still work. Only Unix locks it: on other systems a lock also blocks the other handles of its holder, such
+/// as the handle of SQLite.
 fn is_held(file: &File, path: &Path) -> bool {
-    use super::file::{Attempt, attempt};
-    matches!(attempt(file, path), Ok(Attempt::Taken) | Err(_))
+    cfg!(not(unix)) || matches!(attempt(file, path), Ok(Attempt::Taken) | Err(_))
 }
 
-#[cfg(unix)]
 fn remove_unless_held(path: &Path) {
-    use super::file::{Attempt, attempt};
-    use crate::core::files::{self, Links};
     let mut options = files::options(Links::Refused);
     // A leftover only takes disk space. If it cannot be removed, the next copy still works.
-    if let Ok(file) = options.read(true).write(true).open(path)
+    if cfg!(unix)
+        && let Ok(file) = options.read(true).write(true).open(path)
         && matches!(attempt(&file, path), Ok(Attempt::Taken))
     {
         let _ = fs::remove_file(path);
     }
 }
-
-/// On other systems a lock also blocks the other handles of its holder, such as the handle of SQLite.
-#[cfg(not(unix))]
-fn is_held(_: &File, _: &Path) -> bool {
-    true
-}
-
-#[cfg(not(unix))]
-fn remove_unless_held(_: &Path) {}
 
 /// Renames the copy to its final name, if that name is free.
 pub(super) fn name(partial: NamedTempFile, target: &Path) -> io::Result<()> {

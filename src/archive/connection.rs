@@ -1,6 +1,6 @@
 //! Connections to the file: their settings, and the checks at the start of each connection.
 
-use super::error::{Error, Step, is_corrupt, unfit};
+use super::error::{Error, Step, damage, is_corrupt, unfit};
 use super::file::{check_header, impossible_version};
 use super::interrupt::LockWait;
 use super::{Store, file, migrations};
@@ -10,25 +10,19 @@ use rusqlite::{OptionalExtension, Params, Row};
 use std::path::Path;
 use std::time::Duration;
 
-/// The page cache, in KiB in the format of SQLite. A sync writes in order and returns to few pages. Queries are no
-/// slower than with 8 MB, because the system caches the pages too: reports over 5 million actions take 5 to 9 % less
-/// time.
-pub(super) const CACHE: &str = "-1280";
+/// The page cache, in KiB. A sync writes in order and returns to few pages. Queries are no slower than with 8 MB, because
+/// the system caches the pages too: reports over 5 million actions take 5 to 9 % less time.
+const CACHE: usize = 1_280;
 
-/// Sets the cache size, and releases the memory above it.
-pub(super) fn set_cache(connection: &Connection, kibibytes: &str) -> Result<(), Error> {
-    connection
-        .pragma_update(None, "cache_size", kibibytes)
-        .and_then(|()| connection.execute_batch("PRAGMA shrink_memory"))
-        .step("cannot configure the connection")
-}
-
-/// Limits the page cache of one of many connections, in KiB.
+/// Limits the page cache, in KiB, and releases the memory above it.
 ///
 /// # Errors
 /// When SQLite does not accept the limit.
 pub fn limit_cache(connection: &Connection, kibibytes: usize) -> Result<(), Error> {
-    set_cache(connection, &format!("-{kibibytes}"))
+    connection
+        .pragma_update(None, "cache_size", format!("-{kibibytes}"))
+        .and_then(|()| connection.execute_batch("PRAGMA shrink_memory"))
+        .step("cannot configure the connection")
 }
 
 /// Checks that an archive exists at `path`, as far as its first bytes tell.
@@ -37,9 +31,7 @@ pub fn limit_cache(connection: &Connection, kibibytes: usize) -> Result<(), Erro
 /// [`Error::Missing`] when the file does not exist or is empty. Other errors when it is foreign, newer or damaged.
 pub fn expect_archive(path: &Path) -> Result<(), Error> {
     if check_header(path)? {
-        return Err(Error::Missing {
-            path: path.to_owned(),
-        });
+        return Err(Error::Missing(path.to_owned()));
     }
     Ok(())
 }
@@ -84,17 +76,12 @@ pub(super) fn refuse_version(connection: &Connection, path: &Path) -> Result<(),
     // This is the first real read. It detects a truncated file.
     let found = migrations::version(connection).map_err(|error| damaged(path, error))?;
     file::refuse_version(path, found)?;
-    if found == 0 && has_something(connection).map_err(|it| damaged(path, it))? {
+    let has_something = "SELECT EXISTS (SELECT 1 FROM sqlite_schema)";
+    let step = "cannot read the archive's schema";
+    if found == 0 && is_true(connection, step, has_something, []).map_err(|it| damaged(path, it))? {
         return Err(impossible_version(path, found));
     }
     Ok(())
-}
-
-pub(super) fn has_something(connection: &Connection) -> Result<bool, Error> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema)";
-    connection
-        .query_row(sql, [], |row| row.get(0))
-        .step("cannot read the archive's schema")
 }
 
 /// Decides whether closing leaves an existing log beside the file. It must stay while the file may still be refused.
@@ -128,7 +115,7 @@ pub(super) fn connect_nowhere() -> Result<Connection, Error> {
             .pragma_update(None, name, value)
             .step("cannot configure the connection")?;
     }
-    set_cache(&connection, CACHE)?;
+    limit_cache(&connection, CACHE)?;
     Ok(connection)
 }
 
@@ -148,13 +135,12 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
         ("cell_size_check", "on"),
         // The archive is the only copy of a history: a committed page must survive a power cut.
         ("synchronous", "full"),
-        ("cache_size", CACHE),
     ] {
         connection
             .pragma_update(None, name, value)
             .step("cannot configure the connection")?;
     }
-    Ok(())
+    limit_cache(connection, CACHE)
 }
 
 pub(super) fn set_journal_mode(connection: &Connection, mode: &str) -> Result<(), Error> {
@@ -185,10 +171,7 @@ const WAL_BESIDE_NOTHING: &str = "it is in WAL mode: SQLite needs a log beside i
 
 pub(super) fn damaged(path: &Path, error: Error) -> Error {
     match error {
-        Error::Sqlite { source, .. } if is_corrupt(&source) => Error::Damaged {
-            path: path.to_owned(),
-            reason: source.to_string(),
-        },
+        Error::Sqlite { source, .. } if is_corrupt(&source) => damage(path, source.to_string()),
         // A writer that was killed on its way into WAL mode leaves a file that says WAL, and a journal to take back.
         error if error.is_unfinished_write() => error,
         error if error.is_unwritable() && file::is_wal(path) => {
@@ -206,7 +189,7 @@ impl Store {
     /// # Errors
     /// When the archive cannot be written.
     pub fn begin_batch(&mut self) -> Result<(), Error> {
-        self.leave_readers_alone()?;
+        self.before_transaction()?;
         execute(&self.connection, BATCH, "BEGIN IMMEDIATE", [])
     }
 
@@ -224,13 +207,16 @@ impl Store {
 
     /// Discards the batch after a failure in it.
     pub fn discard_batch(&mut self) {
-        // The writes to the regions are rolled back with the rest.
-        self.written_regions.clear();
         if !self.connection.is_autocommit() {
             // If the rollback fails too, closing the connection does it.
             let _ = self.connection.execute_batch("ROLLBACK");
         }
     }
+}
+
+/// A number for SQLite, which has none above the largest `i64`.
+pub(super) fn sql_number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Runs a statement, which stays prepared for the next time.
@@ -240,10 +226,20 @@ pub(super) fn execute(
     sql: &str,
     parameters: impl Params,
 ) -> Result<(), Error> {
+    changed(connection, step, sql, parameters).map(drop)
+}
+
+/// The same as [`execute`]. Returns true when a row changed.
+pub(super) fn changed(
+    connection: &Connection,
+    step: &'static str,
+    sql: &str,
+    parameters: impl Params,
+) -> Result<bool, Error> {
     connection
         .prepare_cached(sql)
         .and_then(|mut statement| statement.execute(parameters))
-        .map(|_| ())
+        .map(|rows| rows > 0)
         .step(step)
 }
 
@@ -273,6 +269,17 @@ pub(super) fn row<T>(
         .prepare_cached(sql)
         .and_then(|mut statement| statement.query_row(parameters, read).optional())
         .step(step)
+}
+
+/// The answer of a query to a question, which stays prepared for the next time.
+pub(super) fn is_true(
+    connection: &Connection,
+    step: &'static str,
+    sql: &str,
+    parameters: impl Params,
+) -> Result<bool, Error> {
+    let answer = row(connection, step, sql, parameters, |row| row.get(0))?;
+    Ok(answer.unwrap_or(false))
 }
 
 /// Runs `write` completely or not at all: in a transaction of its own, or in the transaction of the batch.

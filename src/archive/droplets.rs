@@ -1,15 +1,19 @@
 //! Droplets: their present and former names and tags, and the time when each was found to be gone. Their history always
 //! stays.
+//!
+//! A droplet is followed from position `f` of the account's listing when all of its actions at earlier positions are
+//! archived. Its new actions then appear in the account's listing, together with those of every other droplet.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Connection, ToSql, named_params};
+use rusqlite::{Connection, named_params};
 
 use super::Store;
-use super::connection::{atomically, execute, row, rows};
+use super::actions::known_extra;
+use super::connection::{atomically, execute, is_true, rows, sql_number};
 use super::error::Error;
-use super::upsert::overlay;
-use crate::core::model::{Droplet, DropletId};
+use super::listings::ListingKind;
+use crate::core::model::{ActionId, Droplet, DropletId, merge_extra};
 use crate::core::time::Timestamp;
 
 pub(super) const KNOWS_DROPLET: &str = "
@@ -50,7 +54,20 @@ pub struct UnlistedDroplet {
     pub is_destroyed: bool,
 }
 
+const KNOWN_EXTRA: &str = "SELECT extra FROM droplets WHERE id = :id";
+/// A followed droplet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// The position in the account's listing from which it shows all new actions of the droplet.
+    pub from: u64,
+    /// The last time when its own listing was read to the end.
+    pub read_at: Option<Timestamp>,
+    /// True when the droplet is gone: then only the account's listing shows its actions.
+    pub is_gone: bool,
+}
+
 const WRITE: &str = "cannot archive the droplets";
+const FOLLOW: &str = "cannot note which droplets are followed";
 const LOOK_UP: &str = "cannot look up a droplet";
 
 const UNLISTED_WITH_TAGS: &str = "
@@ -111,7 +128,7 @@ impl Store {
     /// When the archive cannot be read.
     pub fn is_gone(&self, id: DropletId) -> Result<bool, Error> {
         let sql = "SELECT EXISTS (SELECT 1 FROM droplets WHERE id = :id AND gone_at IS NOT NULL)";
-        self.is_true(LOOK_UP, sql, named_params! { ":id": id })
+        is_true(&self.connection, LOOK_UP, sql, named_params! { ":id": id })
     }
 
     /// The archived droplets that may be gone: all except the listed ones and those that are gone already.
@@ -167,7 +184,8 @@ impl Store {
             return Ok(true);
         }
         let step = "cannot read which tags were synced";
-        self.is_true(step, WAS_COMPLETE, named_params! { ":tag": tag })
+        let tag = named_params! { ":tag": tag };
+        is_true(&self.connection, step, WAS_COMPLETE, tag)
     }
 
     /// True when the archive knows a droplet from the droplet list, from its name or from any action.
@@ -175,22 +193,97 @@ impl Store {
     /// # Errors
     /// When the archive cannot be read.
     pub fn knows_droplet(&self, id: DropletId) -> Result<bool, Error> {
-        self.is_true(LOOK_UP, KNOWS_DROPLET, named_params! { ":id": id })
+        let id = named_params! { ":id": id };
+        is_true(&self.connection, LOOK_UP, KNOWS_DROPLET, id)
     }
 
-    fn is_true(
-        &self,
-        step: &'static str,
-        sql: &str,
-        parameters: &[(&str, &dyn ToSql)],
-    ) -> Result<bool, Error> {
-        let answer = row(&self.connection, step, sql, parameters, |row| row.get(0))?;
-        Ok(answer.unwrap_or(false))
+    /// Returns the followed droplets among `ids`, and stops following all others. The caller is about to read pages of
+    /// the account's listing and keeps only the actions of `ids`.
+    ///
+    /// # Errors
+    /// When the archive cannot be read or written.
+    pub fn follow_only(
+        &mut self,
+        ids: &BTreeSet<DropletId>,
+    ) -> Result<BTreeMap<DropletId, Followed>, Error> {
+        let ids = serde_json::json!(ids).to_string();
+        execute(
+            &self.connection,
+            FOLLOW,
+            "UPDATE listings SET followed_from = NULL
+              WHERE followed_from IS NOT NULL
+                AND droplet_id NOT IN (SELECT value FROM json_each(:ids))",
+            named_params! { ":ids": ids },
+        )?;
+        followed(&self.connection)
+    }
+
+    /// Stores the position from which each droplet is followed, and the greatest id that the account's listing showed.
+    /// Writes nothing when this is stored already.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn follow(
+        &mut self,
+        droplets: &BTreeMap<DropletId, u64>,
+        head_id: Option<ActionId>,
+    ) -> Result<(), Error> {
+        let listing = self.listing(ListingKind::Followed)?;
+        let connection = &self.connection;
+        atomically(connection, FOLLOW, || {
+            for (droplet_id, from) in droplets {
+                execute(
+                    connection,
+                    FOLLOW,
+                    "UPDATE listings SET followed_from = :from
+                      WHERE droplet_id = :droplet_id AND followed_from IS NOT :from",
+                    named_params! { ":droplet_id": droplet_id, ":from": sql_number(*from) },
+                )?;
+            }
+            if head_id > listing.head_id {
+                execute(
+                    connection,
+                    FOLLOW,
+                    "UPDATE listings SET head_id = :head_id WHERE id = :id",
+                    named_params! { ":id": listing.id, ":head_id": head_id },
+                )?;
+            }
+            Ok(())
+        })
     }
 }
 
+/// All followed droplets of the archive.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub fn followed(connection: &Connection) -> Result<BTreeMap<DropletId, Followed>, Error> {
+    rows(
+        connection,
+        "cannot read which droplets are followed",
+        "SELECT droplet_id, followed_from, complete_at, gone_at IS NOT NULL AS is_gone
+           FROM listings LEFT JOIN droplets ON droplets.id = droplet_id
+          WHERE followed_from IS NOT NULL AND droplet_id IS NOT NULL",
+        [],
+        |row| {
+            let read_at: Option<String> = row.get("complete_at")?;
+            let followed = Followed {
+                from: row.get::<_, i64>("followed_from")?.unsigned_abs(),
+                read_at: read_at.and_then(|time| time.parse().ok()),
+                is_gone: row.get("is_gone")?,
+            };
+            Ok((row.get("droplet_id")?, followed))
+        },
+    )
+}
+
 fn upsert(connection: &Connection, droplet: &Droplet, now: Timestamp) -> Result<u64, Error> {
-    let extra = merged_extra(connection, droplet)?;
+    let extra = if droplet.extra.is_empty() {
+        None
+    } else {
+        let known = known_extra(connection, "cannot read a droplet", KNOWN_EXTRA, droplet.id)?;
+        Some(merge_extra(known, &droplet.extra))
+    };
     let now = now.to_string();
     execute(
         connection,
@@ -256,19 +349,4 @@ fn write_tags(
         )?;
     }
     Ok(())
-}
-
-/// The JSON for `extra`: the known fields, overwritten by the new ones. A null does not overwrite a field.
-fn merged_extra(connection: &Connection, droplet: &Droplet) -> Result<Option<String>, Error> {
-    if droplet.extra.is_empty() {
-        return Ok(None);
-    }
-    let known: Option<Option<String>> = row(
-        connection,
-        "cannot read a droplet",
-        "SELECT extra FROM droplets WHERE id = :id",
-        named_params! { ":id": droplet.id },
-        |row| row.get("extra"),
-    )?;
-    Ok(Some(overlay(known.flatten().as_deref(), &droplet.extra)))
 }

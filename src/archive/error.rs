@@ -11,32 +11,20 @@ use crate::core::threads;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file does not exist.
-    #[error("there is no archive at {}", path.display())]
-    Missing {
-        /// The expected path.
-        path: PathBuf,
-    },
+    #[error("there is no archive at {}", .0.display())]
+    Missing(PathBuf),
     /// Several archives cannot be read on one connection.
-    #[error("these archives cannot be read together: {reason}")]
-    NotTogether {
-        /// The reason.
-        reason: String,
-    },
+    #[error("these archives cannot be read together: {0}")]
+    NotTogether(String),
     /// The file existed, and was removed or replaced during the sync.
     #[error(
         "{} was moved, deleted or replaced during a sync; the file at this path lacks the newly archived actions",
-        path.display()
+        .0.display()
     )]
-    Vanished {
-        /// The expected path.
-        path: PathBuf,
-    },
+    Vanished(PathBuf),
     /// The file is a database of another application.
-    #[error("{} is a SQLite database of another application, and is left untouched", path.display())]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-    },
+    #[error("{} is a SQLite database of another application, and is left untouched", .0.display())]
+    Foreign(PathBuf),
     /// A later version of archiver wrote the file.
     #[error("{} has schema version {found}; this archiver knows up to {known}", path.display())]
     Newer {
@@ -103,11 +91,8 @@ pub enum Error {
         reason: String,
     },
     /// The copy did not pass its check.
-    #[error("the copy is not sound, and was not kept: {reason}")]
-    BadCopy {
-        /// The failed check.
-        reason: String,
-    },
+    #[error("the copy is not sound, and was not kept: {0}")]
+    BadCopy(String),
     /// The copy was cancelled.
     #[error("the copy was stopped; nothing was kept")]
     Stopped,
@@ -320,6 +305,14 @@ fn without_sql(error: rusqlite::Error) -> rusqlite::Error {
 pub(super) fn file_error(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
     move |source| Error::File { step, path, source }
+}
+
+/// The file at the path is not a readable archive; `reason` says the damage.
+pub(super) fn damage(path: &Path, reason: impl Into<String>) -> Error {
+    Error::Damaged {
+        path: path.to_owned(),
+        reason: reason.into(),
+    }
 }
 
 /// The file at the path is not suitable for the operation; `why` says the reason.

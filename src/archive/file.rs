@@ -3,7 +3,7 @@
 //! Opening a database can change it, and opening a path that is not a file can block forever: a FIFO waits for a
 //! writer. So archiver first asks the file system for the kind of the file, and then reads the first bytes.
 
-use super::error::{Error, file_error, unfit};
+use super::error::{Error, damage, file_error, unfit};
 use super::migrations::{APPLICATION_ID, LATEST_VERSION};
 use crate::core::files;
 use crate::core::files::{Links, folder_of, has_other_names, is_at, is_foreign, is_same, kind};
@@ -35,27 +35,19 @@ pub(super) fn check_header(path: &Path) -> Result<bool, Error> {
             .and_then(|bytes| bytes.try_into().ok())
             .map(i32::from_be_bytes)
     };
-    let damaged = |reason: &str| {
-        Err(Error::Damaged {
-            path: path.to_owned(),
-            reason: reason.to_owned(),
-        })
-    };
     if !header.starts_with(b"SQLite format 3\0") {
-        return damaged("it is not a SQLite database");
+        return Err(damage(path, "it is not a SQLite database"));
     }
     let (Some(version), Some(application)) = (number(60), number(68)) else {
-        return damaged("it ends inside its first 100 bytes");
+        return Err(damage(path, "it ends inside its first 100 bytes"));
     };
     if application != APPLICATION_ID {
-        return Err(Error::Foreign {
-            path: path.to_owned(),
-        });
+        return Err(Error::Foreign(path.to_owned()));
     }
     // The versions of the file format for writing and reading. A greater version needs a newer program.
     if let Some(format) = header[18..20].iter().find(|format| **format > 2) {
         let what = "is unknown: it is damaged, or needs a newer program";
-        return damaged(&format!("its file format {format} {what}"));
+        return Err(damage(path, format!("its file format {format} {what}")));
     }
     refuse_version(path, version.into()).map(|()| false)
 }
@@ -83,10 +75,8 @@ pub(super) fn refuse_version(path: &Path, found: i64) -> Result<(), Error> {
 
 /// The error for a schema version that no archive can have.
 pub(super) fn impossible_version(path: &Path, found: i64) -> Error {
-    Error::Damaged {
-        path: path.to_owned(),
-        reason: format!("its schema version is {found}, which no archive has; the first is 1"),
-    }
+    let what = "which no archive has; the first is 1";
+    damage(path, format!("its schema version is {found}, {what}"))
 }
 
 /// The files that SQLite keeps beside a database. SQLite uses them as a part of it, no matter which program left them.
@@ -187,9 +177,7 @@ fn refuse_what_is_no_file(path: &Path) -> Result<(), Error> {
                     path: path.to_owned(),
                     what: format!("link to {}, which does not exist", leads_to.display()),
                 },
-                Err(_) => Error::Missing {
-                    path: path.to_owned(),
-                },
+                Err(_) => Error::Missing(path.to_owned()),
             });
         }
         found => found.map_err(file_error("cannot read the archive", path))?,

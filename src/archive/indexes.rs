@@ -7,14 +7,13 @@
 //! No extra state is needed: an index of the migrations that is missing in the file was deferred, by this sync or by a
 //! killed one.
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, named_params};
 
 use super::Store;
-use super::connection::{CACHE, set_cache};
-use super::connection::{atomically, execute, row, rows};
+use super::connection::{atomically, execute, is_true, sql_number};
 use super::error::{Error, Step};
 use super::interrupt::end_when;
-use super::migrations;
+use super::migrations::{self, Object};
 
 /// The indexes that can be deferred. The other indexes hold few actions, and some queries name them.
 pub(super) const LARGE: [&str; 3] = [
@@ -25,15 +24,11 @@ pub(super) const LARGE: [&str; 3] = [
 
 /// For fewer new actions than this, updating the indexes takes almost no time.
 const MANY: u64 = 10_000;
-const CACHE_WHILE_SORTING: &str = "-256";
 
+const HAS_MORE: &str = "SELECT EXISTS (SELECT 1 FROM actions LIMIT 1 OFFSET :half)";
+const COUNT: &str = "cannot count the archived actions";
 const DEFER: &str = "cannot put off the archive's indexes";
 const MAKE: &str = "cannot make the archive's indexes";
-
-/// True when a large index is missing: a sync creates it after it has read its listings.
-pub(super) fn are_deferred(connection: &Connection) -> Result<bool, Error> {
-    Ok(existing(connection)?.len() < LARGE.len())
-}
 
 impl Store {
     /// Announces `expected` new actions. If they will be most of the archive, this drops the large indexes until
@@ -45,23 +40,18 @@ impl Store {
         if expected < MANY {
             return Ok(());
         }
-        let archived = match self.archived {
-            Some(archived) => archived,
-            None => *self.archived.insert(count(&self.connection)?),
-        };
-        if self.are_indexes_deferred || expected / 2 < archived {
+        let connection = &self.connection;
+        let half = named_params! { ":half": sql_number(expected / 2) };
+        if large(connection)?.len() < LARGE.len() || is_true(connection, COUNT, HAS_MORE, half)? {
             return Ok(());
         }
-        let connection = &self.connection;
         atomically(connection, DEFER, || {
             for name in LARGE {
                 let sql = format!("DROP INDEX IF EXISTS {name}");
                 execute(connection, DEFER, &sql, [])?;
             }
             Ok(())
-        })?;
-        self.are_indexes_deferred = true;
-        Ok(())
+        })
     }
 
     /// Creates the deferred indexes, one after the other, until `is_enough` returns true. Calls `is_enough` about every
@@ -73,19 +63,15 @@ impl Store {
         &mut self,
         is_enough: impl FnMut() -> bool + Send + 'static,
     ) -> Result<(), Error> {
-        if !self.are_indexes_deferred {
+        if large(&self.connection)?.len() == LARGE.len() {
             return Ok(());
         }
         let missing = missing(&self.connection)?;
         end_when(&mut self.connection, is_enough)?;
-        // Sorting uses memory of its own, and reading a table in order needs little cache.
-        set_cache(&self.connection, CACHE_WHILE_SORTING)?;
         let made = make(&self.connection, &missing);
-        set_cache(&self.connection, CACHE)?;
         self.connection
             .progress_handler(0, None::<fn() -> bool>)
             .step(MAKE)?;
-        self.are_indexes_deferred = are_deferred(&self.connection)?;
         made
     }
 }
@@ -107,18 +93,13 @@ pub struct PartialIndex {
 /// # Errors
 /// When the schema cannot be created in memory.
 pub fn partial_indexes() -> Result<Vec<PartialIndex>, Error> {
-    const SQL: &str =
-        "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";
-    const STEP: &str = "cannot read which indexes an archive has";
     let model = migrations::model(migrations::LATEST_VERSION)?;
-    let indexes: Vec<(String, String, String)> = rows(&model, STEP, SQL, [], |row| {
-        Ok((row.get("name")?, row.get("tbl_name")?, row.get("sql")?))
-    })?;
-    let partial = indexes.into_iter().filter_map(|(name, table, sql)| {
-        let condition = sql.split_once(" WHERE ")?.1.to_owned();
+    let indexes = migrations::objects(&model)?.into_iter();
+    let partial = indexes.filter(|it| it.kind == "index").filter_map(|it| {
+        let condition = it.sql.split_once(" WHERE ")?.1.to_owned();
         Some(PartialIndex {
-            name,
-            table,
+            name: it.name,
+            table: it.table,
             condition,
         })
     });
@@ -144,32 +125,15 @@ fn make(connection: &Connection, statements: &[String]) -> Result<(), Error> {
 
 /// The statements of the migrations for the large indexes that are missing in the file.
 fn missing(connection: &Connection) -> Result<Vec<String>, Error> {
-    let existing = existing(connection)?;
-    let model = migrations::model(migrations::LATEST_VERSION)?;
-    let missing = LARGE
-        .iter()
-        .filter(|name| !existing.iter().any(|it| it == *name));
-    missing
-        .map(|name| {
-            let sql = "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = :name";
-            model.query_row(sql, [name], |row| row.get(0)).step(MAKE)
-        })
-        .collect()
+    let existing = large(connection)?;
+    let mut missing = large(&migrations::model(migrations::LATEST_VERSION)?)?;
+    missing.retain(|index| !existing.iter().any(|it| it.name == index.name));
+    Ok(missing.into_iter().map(|index| index.sql).collect())
 }
 
-fn existing(connection: &Connection) -> Result<Vec<String>, Error> {
-    let sql = "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'actions'";
-    let step = "cannot read which indexes the archive has";
-    let mut names: Vec<String> = rows(connection, step, sql, [], |row| row.get(0))?;
-    names.retain(|name| LARGE.contains(&name.as_str()));
-    Ok(names)
-}
-
-fn count(connection: &Connection) -> Result<u64, Error> {
-    let (sql, step) = (
-        "SELECT count(*) FROM actions",
-        "cannot count the archived actions",
-    );
-    let count = row(connection, step, sql, [], |row| row.get(0))?;
-    Ok(count.map_or(0, i64::unsigned_abs))
+/// The large indexes that exist.
+fn large(connection: &Connection) -> Result<Vec<Object>, Error> {
+    let mut objects = migrations::objects(connection)?;
+    objects.retain(|it| it.kind == "index" && LARGE.contains(&it.name.as_str()));
+    Ok(objects)
 }

@@ -1,11 +1,15 @@
-//! The known state of each listing of the API: its length and its archived positions.
+//! The known state of each listing of the API: its length and its archived positions, and the archived page to read
+//! again.
+//!
+//! An audit round goes through a listing from its oldest action to its newest. Among several listings, the one with the
+//! oldest round comes first, and stays first until its round is complete.
 
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Row, named_params};
 
 use super::Store;
-use super::connection::{atomically, execute, row, rows};
+use super::connection::{atomically, execute, row, rows, sql_number};
 use super::error::Error;
 use crate::core::coverage::{Coverage, Interval};
 use crate::core::model::{ActionId, DropletId};
@@ -69,18 +73,32 @@ impl Listing {
     }
 }
 
+/// A page to read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// The listing of the page.
+    pub listing: ListingKind,
+    /// A position on the page.
+    pub position: u64,
+}
+
 impl Store {
     /// The listing as the last sync left it. A new listing covers nothing.
     ///
     /// # Errors
     /// When the archive cannot be read or written.
     pub fn listing(&mut self, kind: ListingKind) -> Result<Listing, Error> {
-        let id = match find(&self.connection, kind)? {
-            Some(listing) => return Ok(listing),
-            None => insert(&self.connection, kind)?,
-        };
+        if let Some(listing) = find(&self.connection, kind)? {
+            return Ok(listing);
+        }
+        execute(
+            &self.connection,
+            "cannot add a listing",
+            "INSERT INTO listings (path, droplet_id) VALUES (:path, :droplet_id)",
+            named_params! { ":path": kind.path(), ":droplet_id": kind.droplet_id() },
+        )?;
         Ok(Listing {
-            id,
+            id: self.connection.last_insert_rowid(),
             kind,
             total: None,
             complete_total: None,
@@ -117,7 +135,7 @@ impl Store {
             &self.connection,
             LENGTH,
             "UPDATE listings SET total = :total WHERE path = :path",
-            named_params! { ":path": kind.path(), ":total": total.map(sql_position) },
+            named_params! { ":path": kind.path(), ":total": total.map(sql_number) },
         )
     }
 
@@ -157,7 +175,7 @@ impl Store {
                   WHERE id = :listing_id",
                 named_params! {
                     ":listing_id": listing_id,
-                    ":total": sql_position(total),
+                    ":total": sql_number(total),
                     ":now": now.to_string(),
                 },
             )
@@ -203,6 +221,64 @@ impl Store {
         })?;
         Ok(newest.flatten())
     }
+
+    /// The page whose proof is the oldest, of the account's listing or of the listings of `droplets`. `None` while the
+    /// last audit or the proof is younger than `pace_seconds`.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn next_audit(
+        &self,
+        droplets: Option<&[DropletId]>,
+        now: Timestamp,
+        pace_seconds: i64,
+    ) -> Result<Option<Audit>, Error> {
+        let not_since = now.saturating_add_seconds(-pace_seconds).to_string();
+        let now = now.to_string();
+        let parameters = named_params! { ":not_since": not_since, ":now": now };
+        let is_recent: Option<Option<bool>> =
+            row(&self.connection, AUDIT, LAST_AUDIT, parameters, |row| {
+                row.get(0)
+            })?;
+        if is_recent.flatten() == Some(true) {
+            return Ok(None);
+        }
+        let parameters = named_params! {
+            ":not_since": not_since,
+            ":now": now,
+            ":path": ListingKind::Account.path(),
+            ":droplets": droplets.map(|ids| serde_json::json!(ids).to_string()),
+        };
+        row(&self.connection, AUDIT, NEXT_AUDIT, parameters, |row| {
+            let droplet_id: Option<DropletId> = row.get("droplet_id")?;
+            Ok(Audit {
+                listing: droplet_id.map_or(ListingKind::Account, ListingKind::Droplet),
+                position: row.get::<_, i64>("audit_position")?.unsigned_abs(),
+            })
+        })
+    }
+
+    /// Notes that a listing was read again up to the position `end`. `is_proven` is true when every action of the page
+    /// is archived. It is false when the API did not return the page; the round still goes on, so that the other pages
+    /// get their turn.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn note_audit(
+        &mut self,
+        listing_id: i64,
+        end: u64,
+        is_proven: bool,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let parameters = named_params! {
+            ":listing_id": listing_id,
+            ":end": sql_number(end),
+            ":is_proven": is_proven,
+            ":now": now.to_string(),
+        };
+        execute(&self.connection, AUDIT, NOTE_AUDIT, parameters)
+    }
 }
 
 const STRANGERS: &str = "
@@ -228,6 +304,39 @@ SELECT count(*)
  WHERE droplet_id = :droplet_id AND +id > :after AND id <= :up_to
    AND (SELECT first_seen_run FROM actions WHERE actions.id = it.id) IS NOT NULL";
 
+/// Ignores a time in the future: a wrong clock wrote it, and it would delay every audit until then.
+const LAST_AUDIT: &str =
+    "SELECT max(audited_at) > :not_since FROM listings WHERE audited_at <= :now";
+
+pub(super) const NEXT_AUDIT: &str = "
+SELECT droplet_id, audit_position
+  FROM listings
+ WHERE complete_total > 0
+   AND coalesce(proven_since <= :not_since OR proven_since > :now, 1)
+   AND CASE WHEN :droplets IS NULL THEN path = :path
+            ELSE droplet_id IN (SELECT value FROM json_each(:droplets))
+        END
+   AND NOT EXISTS (SELECT 1 FROM droplets WHERE droplets.id = droplet_id AND gone_at IS NOT NULL)
+ ORDER BY audit_position = 0, coalesce(audited_at, proven_since), id
+ LIMIT 1";
+
+/// A page that could not be read leaves the round without a proof.
+const NOTE_AUDIT: &str = "
+UPDATE listings
+   SET audited_at = :now,
+       audit_began_at = CASE WHEN :end >= complete_total OR NOT :is_proven THEN NULL
+                             WHEN audit_position = 0 THEN :now
+                             ELSE audit_began_at
+                         END,
+       proven_since = CASE WHEN :end < complete_total OR NOT :is_proven THEN proven_since
+                           WHEN audit_position = 0 THEN :now
+                           ELSE coalesce(audit_began_at, proven_since)
+                       END,
+       audit_position = CASE WHEN :end < complete_total THEN :end ELSE 0 END
+ WHERE id = :listing_id";
+
+const AUDIT: &str = "cannot note what was read again";
+
 const COMPLETE: &str = "cannot note that a listing is complete";
 const FORGET: &str = "cannot forget what is covered of a listing";
 const LENGTH: &str = "cannot note the length of a listing";
@@ -245,7 +354,7 @@ DELETE FROM coverage
 fn find(connection: &Connection, kind: ListingKind) -> Result<Option<Listing>, Error> {
     let path = named_params! { ":path": kind.path() };
     let step = "cannot read what is known of a listing";
-    let found = row(connection, step, FIND, path, |row| {
+    let mut listing = row(connection, step, FIND, path, |row| {
         let length = |name: &str| {
             row.get::<_, Option<i64>>(name)
                 .map(|length| length.map(i64::unsigned_abs))
@@ -259,13 +368,10 @@ fn find(connection: &Connection, kind: ListingKind) -> Result<Option<Listing>, E
             coverage: Coverage::new(),
         })
     })?;
-    let Some(listing) = found else {
-        return Ok(None);
-    };
-    Ok(Some(Listing {
-        coverage: coverage(connection, listing.id)?,
-        ..listing
-    }))
+    if let Some(listing) = &mut listing {
+        listing.coverage = coverage(connection, listing.id)?;
+    }
+    Ok(listing)
 }
 
 fn mark_complete(
@@ -288,20 +394,10 @@ fn mark_complete(
           WHERE id = :listing_id",
         named_params! {
             ":listing_id": listing_id,
-            ":total": sql_position(total),
+            ":total": sql_number(total),
             ":now": now.to_string(),
         },
     )
-}
-
-fn insert(connection: &Connection, kind: ListingKind) -> Result<i64, Error> {
-    execute(
-        connection,
-        "cannot add a listing",
-        "INSERT INTO listings (path, droplet_id) VALUES (:path, :droplet_id)",
-        named_params! { ":path": kind.path(), ":droplet_id": kind.droplet_id() },
-    )?;
-    Ok(connection.last_insert_rowid())
 }
 
 fn coverage(connection: &Connection, listing_id: i64) -> Result<Coverage, Error> {
@@ -356,7 +452,7 @@ pub(super) fn cover(
         .iter()
         .find(|interval| interval.start <= added.start && added.end <= interval.end);
     let joined = joined.copied().unwrap_or(added);
-    let (start, end) = (sql_position(joined.start), sql_position(joined.end));
+    let (start, end) = (sql_number(joined.start), sql_number(joined.end));
     if start == end {
         // A nonsensical total puts its rows beyond the largest integer of SQLite. The rows are archived, but not
         // covered.
@@ -404,10 +500,6 @@ pub(super) fn raise_total(
         LENGTH,
         "UPDATE listings SET total = :total
           WHERE id = :listing_id AND (total IS NULL OR total < :total)",
-        named_params! { ":listing_id": listing_id, ":total": sql_position(total) },
+        named_params! { ":listing_id": listing_id, ":total": sql_number(total) },
     )
-}
-
-pub(super) fn sql_position(position: u64) -> i64 {
-    i64::try_from(position).unwrap_or(i64::MAX)
 }

@@ -4,7 +4,8 @@
 //! so that a killed upgrade leaves the old archive intact.
 
 use super::error::{Error, Step};
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, RowIndex, Transaction, TransactionBehavior};
 use std::collections::BTreeMap;
 
 /// Marks a SQLite file as an archive: `dArc`, at offset 68 of the file.
@@ -82,9 +83,7 @@ pub struct Schema {
 pub struct Relation {
     /// The name in queries.
     pub name: String,
-    /// The purpose, one line each.
-    pub comment: Vec<String>,
-    /// The statement that creates it and those that create its indexes, without semicolons.
+    /// The statement that creates it, with its purpose, and those that create its indexes, without semicolons.
     pub statements: Vec<Described>,
 }
 
@@ -97,7 +96,7 @@ pub struct Described {
     pub sql: String,
 }
 
-const CANNOT: &str = "cannot make the schema in memory";
+pub(super) const READ_SCHEMA: &str = "cannot read the archive's schema";
 
 /// The schema that this program writes. Needs no archive.
 ///
@@ -107,20 +106,18 @@ pub fn schema() -> Result<Schema, Error> {
     let connection = model(LATEST_VERSION)?;
     let comments = Comments::read(&MIGRATIONS);
     let mut relations: Vec<Relation> = Vec::new();
-    for (kind, name, table, sql) in objects(&connection).step(CANNOT)? {
-        let comment = comments.of(&name);
-        if kind != "index" {
-            let statements = vec![Described {
-                comment: Vec::new(),
-                sql,
-            }];
+    for object in objects(&connection)? {
+        let statement = Described {
+            comment: comments.of(&object.name),
+            sql: object.sql,
+        };
+        if object.kind != "index" {
             relations.push(Relation {
-                name,
-                comment,
-                statements,
+                name: object.name,
+                statements: vec![statement],
             });
-        } else if let Some(relation) = relations.iter_mut().find(|it| it.name == table) {
-            relation.statements.push(Described { comment, sql });
+        } else if let Some(relation) = relations.iter_mut().find(|it| it.name == object.table) {
+            relation.statements.push(statement);
         }
     }
     Ok(Schema {
@@ -129,20 +126,47 @@ pub fn schema() -> Result<Schema, Error> {
     })
 }
 
-type Object = (String, String, String, String);
+/// A table, view, index or trigger.
+pub(super) struct Object {
+    /// `table`, `view` …, in lower case.
+    pub(super) kind: String,
+    /// Its name, in lower case.
+    pub(super) name: String,
+    /// The table of an index or a trigger.
+    pub(super) table: String,
+    pub(super) sql: String,
+}
 
-/// The tables, views and indexes, each in the order of their creation.
-fn objects(connection: &Connection) -> rusqlite::Result<Vec<Object>> {
+/// The tables, views, indexes and triggers of a schema, each in the order of their creation. An invalid byte counts as a
+/// difference and not as an error.
+pub(super) fn objects(connection: &Connection) -> Result<Vec<Object>, Error> {
     let sql = "
         SELECT type, name, tbl_name, sql
           FROM sqlite_schema
          WHERE sql IS NOT NULL
          ORDER BY CASE type WHEN 'table' THEN 1 WHEN 'view' THEN 2 ELSE 3 END, rowid";
-    let mut statement = connection.prepare(sql)?;
-    let rows = statement.query_map([], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-    })?;
-    rows.collect()
+    let object = |row: &Row<'_>| {
+        Ok(Object {
+            kind: text(row, "type")?.to_ascii_lowercase(),
+            name: text(row, "name")?.to_ascii_lowercase(),
+            table: text(row, "tbl_name")?,
+            sql: text(row, "sql")?,
+        })
+    };
+    connection
+        .prepare(sql)
+        .and_then(|mut statement| statement.query_map([], object)?.collect())
+        .step(READ_SCHEMA)
+}
+
+/// Reads a value as text, whatever its type.
+pub(super) fn text(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<String> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+            String::from_utf8_lossy(bytes).into_owned()
+        }
+        _ => String::new(),
+    })
 }
 
 /// The comments before the statements.
@@ -352,7 +376,7 @@ mod tests {
         assert!(schema.comment[0].starts_with("The archive: "));
         for name in ["actions", "listings", "account", "droplet_actions"] {
             let relation = relation(name);
-            assert!(!relation.comment.is_empty(), "{name}");
+            assert!(!relation.statements[0].comment.is_empty(), "{name}");
         }
         for relation in &schema.relations {
             let kinds = ["CREATE TABLE ", "CREATE VIEW "];
@@ -381,7 +405,7 @@ mod tests {
     #[test]
     fn a_column_that_came_later_brings_its_comment() {
         let listings = relation("listings");
-        let comment = listings.comment.join("\n");
+        let comment = listings.statements[0].comment.join("\n");
         assert!(comment.starts_with("A paged list at the API"), "{comment}");
         assert!(comment.contains("\nfollowed_from: Of a droplet's listing: "));
         assert!(listings.statements[0].sql.contains("followed_from INTEGER"));

@@ -6,26 +6,23 @@
 //! program waits for the network.
 //!
 //! The files:
-//! - Opening: `file` checks the file before SQLite opens it. `open` finds, checks and prepares it, and `connection`
-//!   sets up each connection. `schema_drift` compares the schema of the file with the `migrations`, and `upgrade`
-//!   applies the missing ones. `backup` makes a copy. `together` reads several archives at once.
+//! - Opening: `file` checks the file before SQLite opens it. `open` finds, checks, prepares and upgrades it, and
+//!   `connection` sets up each connection. `schema_drift` compares the schema of the file with the `migrations`.
+//!   `backup` makes a copy. `together` reads several archives at once.
 //! - Locks: `lock` allows one sync at a time and names the processes that hold a lock. `interrupt` limits how long a
 //!   statement waits for a lock of SQLite, and ends long work.
-//! - Writing: `actions` archives pages and single actions, and `upsert` their rows. `regions`, `droplets`, `listings`,
-//!   `follow`, `account` and `runs` hold the statements of their tables. `imports` archives the rows of files, and
-//!   `other` reads another archive. `audit` chooses the page to read again. `indexes` makes a first sync cheap: it
-//!   creates the large indexes at the end.
+//! - Writing: `actions` archives pages and single actions. `regions`, `droplets`, `listings`, `account` and
+//!   `runs` hold the statements of their tables. `imports` archives the rows of files, and reads another archive.
+//!   `indexes` makes a first sync cheap: it creates the large indexes at the end.
 //! - `error` describes what failed.
 
 mod account;
 mod actions;
-mod audit;
 mod backup;
 mod connection;
 mod droplets;
 mod error;
 mod file;
-mod follow;
 mod imports;
 mod indexes;
 mod interrupt;
@@ -33,42 +30,34 @@ mod listings;
 mod lock;
 mod migrations;
 mod open;
-mod other;
 mod regions;
 mod runs;
 mod schema_drift;
 mod together;
-mod upgrade;
-mod upsert;
 
 use rusqlite::Connection;
 
 pub use account::{ArchivedAccount, account};
 pub use actions::{PageRecord, Recorded, UnsettledAction};
-pub use audit::Audit;
 pub use backup::{Copied, back_up};
 pub use connection::{expect_archive, limit_cache};
-pub use droplets::UnlistedDroplet;
+pub use droplets::{Followed, UnlistedDroplet, followed};
 pub use error::{Error, is_corrupt, is_damage};
-pub use follow::{Followed, followed};
 pub use imports::{BATCH_BYTES, BATCH_ROWS};
-pub use imports::{Import, ImportKind};
+pub use imports::{Import, ImportKind, OtherArchive};
 pub use indexes::{PartialIndex, partial_indexes};
 pub use interrupt::{LockWait, end_when};
-pub use listings::{Listing, ListingKind, coverage_by_listing};
+pub use listings::{Audit, Listing, ListingKind, coverage_by_listing};
 pub use lock::holders;
 pub use lock::{ArchiveLock, LockState};
 pub use migrations::{APPLICATION_ID, LATEST_VERSION};
 pub use migrations::{Described, Relation, Schema, schema};
-pub use open::{open_read_only, open_read_only_unless};
-pub use other::OtherArchive;
+pub use open::{Upgrade, open_read_only, open_read_only_unless};
 pub use runs::{Outcome, RunId, RunSummary};
 pub use schema_drift::{DriftKind, SchemaDrift, schema_drift};
 pub use together::open_together;
-pub use upgrade::Upgrade;
 
 use open::Place;
-use regions::WrittenRegions;
 
 /// The archive, open for writing.
 pub struct Store {
@@ -76,13 +65,9 @@ pub struct Store {
     lock_wait: LockWait,
     /// The path and the file; `None` for an archive in memory.
     place: Option<Place>,
-    written_regions: WrittenRegions,
+    written_regions: regions::Written,
     /// True in WAL mode, in which readers and this writer do not block each other.
     is_wal: bool,
-    /// True when a large index is missing.
-    are_indexes_deferred: bool,
-    /// The number of archived actions, once it was needed.
-    archived: Option<u64>,
     upgrade: Option<Upgrade>,
 }
 

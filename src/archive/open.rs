@@ -7,27 +7,33 @@
 //! user without write access to the folder cannot read a WAL database
 //! (<https://www.sqlite.org/wal.html#read_only_databases>), and other users must be able to read this file.
 //!
+//! An archive of an earlier version is upgraded, and keeps a backup of the old one. The migrations share one transaction,
+//! so a kill leaves the old archive or the new one. But an earlier archiver cannot read the new one, and this is the only
+//! copy of a history. So the old archive stays beside the new one, for example as `archive.db.v5.bak` for schema version
+//! 5. Without space for this backup, the upgrade does not happen.
+//!
 //! A process opens an archive only once at a time. Reading the first bytes means closing the file again, and on POSIX
 //! this drops all locks that the process holds on it (<https://www.sqlite.org/howtocorrupt.html>, 2.2).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::Store;
+use super::backup::{self, count_rows, integrity};
 use super::connection::{
     connect, damaged, expect_archive, keep_log_on_close, open_any_version, prepare, refuse_version,
-    try_journal_mode,
+    set_journal_mode, try_journal_mode,
 };
 use super::error::{Error, Step, file_error};
 use super::file::{self, check_header};
-use super::file::{create_if_missing, remove_if_empty};
-use super::interrupt::LockWait;
+use super::file::{create_if_missing, left_beside, remove_if_empty};
+use super::interrupt::{LockWait, watched};
 use super::migrations::{self, LATEST_VERSION};
 use super::schema_drift;
-use super::upgrade::{self, Upgrade};
-use super::{Store, WrittenRegions, indexes};
 use crate::core::cancellation::Cancellation;
 use crate::core::files::is_same;
 
@@ -72,7 +78,7 @@ impl Store {
         let opened = Self::open_file(path, lock_wait);
         // The user may move the file while another program keeps it locked.
         if !place.is_kept() {
-            return Err(Error::Vanished { path: place.path });
+            return Err(Error::Vanished(place.path));
         }
         opened.map(|store| Self {
             place: Some(place),
@@ -88,18 +94,16 @@ impl Store {
         refuse_version(&connection, path)?;
         schema_drift::refuse(&connection, path).map_err(|error| damaged(path, error))?;
         keep_log_on_close(&connection, false)?;
-        let upgrade = upgrade::upgrade(&connection, path, &lock_wait)
-            .map_err(|error| damaged(path, error))?;
+        let upgrade =
+            upgrade(&connection, path, &lock_wait).map_err(|error| damaged(path, error))?;
         // A reader with an open transaction keeps the old mode. The reader and this writer then take turns.
         let is_wal = try_journal_mode(&mut connection, "wal", &lock_wait, MODE_TIMEOUT)?;
         Ok(Self {
             lock_wait,
             place: None,
-            are_indexes_deferred: indexes::are_deferred(&connection)?,
+            written_regions: Vec::new(),
             connection,
-            written_regions: WrittenRegions::default(),
             is_wal,
-            archived: None,
             upgrade,
         })
     }
@@ -116,8 +120,10 @@ impl Store {
         at_once.rule(&mut self.connection)
     }
 
-    /// Tries WAL mode again, if a reader prevented it so far.
-    pub(super) fn leave_readers_alone(&mut self) -> Result<(), Error> {
+    /// Prepares a transaction: tries WAL mode again, if a reader prevented it so far. Forgets what an earlier transaction
+    /// wrote: it may be rolled back, or a day old.
+    pub(super) fn before_transaction(&mut self) -> Result<(), Error> {
+        self.written_regions.clear();
         if !self.is_wal {
             let (connection, lock_wait) = (&mut self.connection, &self.lock_wait);
             self.is_wal = try_journal_mode(connection, "wal", lock_wait, Duration::ZERO)?;
@@ -136,7 +142,7 @@ impl Store {
     pub fn close(mut self) -> Result<(), Error> {
         if let Some(place) = self.place.take().filter(|place| !place.is_kept()) {
             // The log stays: SQLite would otherwise delete a log that belongs to the new file at this path.
-            return Err(Error::Vanished { path: place.path });
+            return Err(Error::Vanished(place.path));
         }
         let (connection, lock_wait) = (&mut self.connection, &self.lock_wait);
         if !try_journal_mode(connection, "delete", lock_wait, MODE_TIMEOUT)? {
@@ -197,4 +203,149 @@ pub fn open_read_only_unless(path: &Path, lock_wait: &LockWait) -> Result<Connec
             known: LATEST_VERSION,
         }),
     }
+}
+
+/// A finished upgrade.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upgrade {
+    /// The schema version before.
+    pub from: i64,
+    /// The schema version now.
+    pub to: i64,
+    /// The path of the backup; `None` when the archive had no rows.
+    pub backup: Option<PathBuf>,
+}
+
+/// Brings the schema up to date, in rollback mode, so that the first bytes of the file are correct at every moment.
+/// Ends soon after a cancellation: then the archive stays unchanged.
+fn upgrade(
+    connection: &Connection,
+    path: &Path,
+    lock_wait: &LockWait,
+) -> Result<Option<Upgrade>, Error> {
+    let from = migrations::version(connection)?;
+    if from == LATEST_VERSION {
+        return Ok(None);
+    }
+    refuse_names_in_use(connection, path, from)?;
+    set_journal_mode(connection, "delete")?;
+    let backup = back_up(connection, path, from, lock_wait)?;
+    watched(connection, lock_wait.cancellation(), || {
+        migrations::apply(connection)
+    })?;
+    Ok((from > 0).then_some(Upgrade {
+        from,
+        to: LATEST_VERSION,
+        backup,
+    }))
+}
+
+/// Makes a backup beside the archive. Skips it when the archive has no rows, or when a backup with the same number of
+/// rows exists.
+fn back_up(
+    connection: &Connection,
+    path: &Path,
+    version: i64,
+    lock_wait: &LockWait,
+) -> Result<Option<PathBuf>, Error> {
+    let counts = count_rows(connection, version)?;
+    if counts.values().all(|count| *count == 0) {
+        return Ok(None);
+    }
+    // Beside the file itself, independent of any link to it.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    for number in 1.. {
+        let target = backup_name(&path, version, number);
+        if left_beside(&target).is_some() {
+            continue;
+        }
+        if fs::symlink_metadata(&target).is_err() {
+            backup::remove_killed(&target);
+            let copied = backup::copy(connection, &target, lock_wait.cancellation());
+            return match copied {
+                Ok(copied) => Ok(Some(copied.path)),
+                Err(source) => Err(Error::NoBackup {
+                    from: version,
+                    to: LATEST_VERSION,
+                    source: Box::new(source),
+                }),
+            };
+        }
+        // A killed upgrade may have left this backup. If it is from another time, both this backup and a new one are
+        // kept.
+        if is_another_file(&target, &path)
+            && is_backup(&target, version, &counts, lock_wait).unwrap_or(false)
+        {
+            return Ok(Some(target));
+        }
+    }
+    Ok(None)
+}
+
+/// True when a file is intact, and has the version and the row counts of the archive.
+fn is_backup(
+    path: &Path,
+    version: i64,
+    counts: &BTreeMap<String, u64>,
+    lock_wait: &LockWait,
+) -> Result<bool, Error> {
+    let kept = open_any_version(path, lock_wait)?;
+    if migrations::version(&kept)? != version {
+        return Ok(false);
+    }
+    // Check the schema before any table is read.
+    schema_drift::refuse(&kept, path)?;
+    watched(&kept, lock_wait.cancellation(), || {
+        Ok(integrity(&kept)? == "ok" && count_rows(&kept, version)? == *counts)
+    })
+}
+
+/// True when the path is a separate file, and not a second name of the archive. A second name would be no backup, and
+/// closing it would drop the locks on the archive.
+fn is_another_file(path: &Path, archive: &Path) -> bool {
+    let (Ok(file), Ok(archive)) = (fs::symlink_metadata(path), fs::metadata(archive)) else {
+        return false;
+    };
+    file.is_file() && !is_same(&file, &archive)
+}
+
+/// Refuses an archive that uses a name which a migration needs for another object.
+fn refuse_names_in_use(connection: &Connection, path: &Path, from: i64) -> Result<(), Error> {
+    let mut ours = BTreeSet::new();
+    for version in from + 1..=LATEST_VERSION {
+        ours.extend(names(&migrations::model(version)?)?.into_keys());
+    }
+    for name in names(&migrations::model(from)?)?.keys() {
+        ours.remove(name);
+    }
+    let theirs = names(connection)?;
+    let taken: Vec<_> = ours
+        .iter()
+        .filter_map(|name| theirs.get(name).map(|kind| format!("the {kind} `{name}`")))
+        .collect();
+    if taken.is_empty() {
+        return Ok(());
+    }
+    Err(Error::NameInUse {
+        path: path.to_owned(),
+        what: taken.join(", "),
+        to: LATEST_VERSION,
+    })
+}
+
+/// The names of tables, indexes and views, each with its kind. These objects share one namespace.
+fn names(connection: &Connection) -> Result<BTreeMap<String, String>, Error> {
+    let objects = migrations::objects(connection)?.into_iter();
+    let named = objects.filter(|it| it.kind != "trigger");
+    Ok(named.map(|it| (it.name, it.kind)).collect())
+}
+
+/// `archive.db.v5.bak`, then `archive.db.v5.2.bak` …
+fn backup_name(path: &Path, version: i64, number: u32) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(match number {
+        1 => format!(".v{version}.bak"),
+        _ => format!(".v{version}.{number}.bak"),
+    });
+    name.into()
 }

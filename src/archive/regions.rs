@@ -5,85 +5,52 @@
 //! a known one: without the scope `sizes:read` the sizes come back empty.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use rusqlite::{Connection, named_params};
 
 use super::connection::{execute, row, rows};
 use super::error::Error;
-use super::upsert::{SeenBy, overlay};
-use crate::core::model::{Action, Region};
+use crate::core::model::{Action, Region, merge_extra, parse_extra};
 use crate::core::time::Timestamp;
 
-/// The regions that this run has already written.
-#[derive(Default)]
-pub(super) struct WrittenRegions {
-    /// Kept alive, so that an address belongs to one region only.
-    regions: Vec<Arc<Region>>,
-    slugs: BTreeSet<String>,
-}
-
-/// The most regions to remember. About a dozen regions exist.
-const MOST_REMEMBERED: usize = 64;
-/// The largest region to remember, in bytes: 1 MiB in all. A region with all its sizes takes 8 KB.
-const LARGEST_REGION: usize = (1 << 20) / MOST_REMEMBERED;
-/// The longest slug to remember, in bytes.
-const LONGEST_SLUG: usize = 256;
 const REFRESH_AFTER_SECONDS: i64 = 24 * 3600;
 const WRITE: &str = "cannot archive a region";
 const READ: &str = "cannot read a region";
 
-impl WrittenRegions {
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
-    }
+/// The regions that a transaction has written. A weak reference keeps no text, and keeps its address from other regions.
+pub(super) type Written = Vec<Weak<Region>>;
 
-    /// Writes the region of an action, if it has new information. An import writes only a region of which nothing but the
-    /// slug is known.
-    pub(super) fn write(
-        &mut self,
-        connection: &Connection,
-        action: &Action,
-        seen_by: SeenBy,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        if let Some(region) = &action.region
-            && !self
-                .regions
-                .iter()
-                .any(|written| Arc::ptr_eq(written, region))
-        {
-            write_region(connection, region, seen_by, now)?;
-            self.remember(region);
-        }
-        let named_only = action.region_slug.as_ref().filter(|slug| {
-            action
-                .region
-                .as_ref()
-                .is_none_or(|region| region.slug != **slug)
-                && !self.slugs.contains(*slug)
-        });
-        if let Some(slug) = named_only {
-            write_slug(connection, slug, now)?;
-            if self.slugs.len() >= MOST_REMEMBERED {
-                self.slugs.clear();
-            }
-            if slug.len() <= LONGEST_SLUG {
-                self.slugs.insert(slug.clone());
-            }
-        }
-        Ok(())
-    }
+/// The most regions to remember. About a dozen regions exist.
+const MOST_REMEMBERED: usize = 64;
 
-    fn remember(&mut self, region: &Arc<Region>) {
-        if region.bytes() > LARGEST_REGION {
-            return;
+/// Writes the regions of actions, as far as they have new information. An import writes only a region of which nothing
+/// but the slug is known.
+pub(super) fn write<'a>(
+    connection: &Connection,
+    actions: impl Iterator<Item = &'a Action> + Clone,
+    is_import: bool,
+    now: Timestamp,
+    written: &mut Written,
+) -> Result<(), Error> {
+    for region in actions.clone().filter_map(|action| action.region.as_ref()) {
+        // Most actions share one value.
+        if written.iter().any(|it| it.as_ptr() == Arc::as_ptr(region)) {
+            continue;
         }
-        if self.regions.len() >= MOST_REMEMBERED {
-            self.regions.clear();
+        write_region(connection, region, is_import, now)?;
+        if written.len() >= MOST_REMEMBERED {
+            written.clear();
         }
-        self.regions.push(Arc::clone(region));
+        written.push(Arc::downgrade(region));
     }
+    let slugs: BTreeSet<_> = actions
+        .filter_map(|action| action.region_slug.as_ref())
+        .collect();
+    for slug in slugs {
+        write_slug(connection, slug, now)?;
+    }
+    Ok(())
 }
 
 /// The archived state of a region.
@@ -97,20 +64,17 @@ struct Known {
 fn write_region(
     connection: &Connection,
     region: &Region,
-    seen_by: SeenBy,
+    is_import: bool,
     now: Timestamp,
 ) -> Result<(), Error> {
     let known = known(connection, &region.slug)?;
     let is_named = known.as_ref().is_some_and(|known| known.name.is_some());
-    if matches!(seen_by, SeenBy::Import(_)) && is_named {
+    if is_import && is_named {
         return Ok(());
     }
-    let extra = (!region.extra.is_empty()).then(|| {
-        overlay(
-            known.as_ref().and_then(|known| known.extra.as_deref()),
-            &region.extra,
-        )
-    });
+    let known_extra = known.as_ref().and_then(|known| known.extra.as_deref());
+    let extra =
+        (!region.extra.is_empty()).then(|| merge_extra(parse_extra(known_extra), &region.extra));
     if let Some(known) = &known
         && !is_due(connection, region, known, extra.as_deref(), now)?
     {
@@ -223,7 +187,7 @@ fn known(connection: &Connection, slug: &str) -> Result<Option<Known>, Error> {
     })
 }
 
-/// Writes a region of which only the slug is known.
+/// Writes a region that only its slug names.
 fn write_slug(connection: &Connection, slug: &str, now: Timestamp) -> Result<(), Error> {
     execute(
         connection,

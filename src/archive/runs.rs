@@ -3,7 +3,7 @@
 use rusqlite::{Connection, named_params};
 
 use super::Store;
-use super::connection::execute;
+use super::connection::{execute, sql_number};
 use super::error::Error;
 use crate::core::time::Timestamp;
 
@@ -66,7 +66,8 @@ pub struct RunSummary {
 pub(super) fn count(
     connection: &Connection,
     run: RunId,
-    (inserted, updated): (u64, u64),
+    inserted: u64,
+    updated: u64,
 ) -> Result<(), Error> {
     const COUNT: &str = "
 UPDATE sync_runs
@@ -75,11 +76,10 @@ UPDATE sync_runs
     if inserted + updated == 0 {
         return Ok(());
     }
-    let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let parameters = named_params! {
         ":run": run,
-        ":inserted": number(inserted),
-        ":updated": number(updated),
+        ":inserted": sql_number(inserted),
+        ":updated": sql_number(updated),
     };
     execute(
         connection,
@@ -95,9 +95,6 @@ impl Store {
     /// # Errors
     /// When the archive cannot be written.
     pub fn begin_run(&mut self, scope: &str, now: Timestamp) -> Result<RunId, Error> {
-        // A store may outlive a sync. A region that one sync wrote a day ago is due again in the next.
-        self.written_regions.clear();
-        self.archived = None;
         execute(
             &self.connection,
             "cannot note that a sync starts",
@@ -121,7 +118,6 @@ impl Store {
         summary: &RunSummary,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         execute(
                 &self.connection,
                 "cannot note how the sync ended",
@@ -136,14 +132,14 @@ impl Store {
                     ":run": run,
                     ":now": now.to_string(),
                     ":outcome": summary.outcome.as_str(),
-                    ":requests": count(summary.requests),
-                    ":retries": count(summary.retries),
-                    ":faults": count(summary.faults),
-                    ":inserted": count(summary.inserted),
-                    ":updated": count(summary.updated),
-                    ":unchanged": count(summary.unchanged),
-                    ":rejected": count(summary.rejected),
-                    ":ratelimit_remaining": summary.ratelimit_remaining.map(count),
+                    ":requests": sql_number(summary.requests),
+                    ":retries": sql_number(summary.retries),
+                    ":faults": sql_number(summary.faults),
+                    ":inserted": sql_number(summary.inserted),
+                    ":updated": sql_number(summary.updated),
+                    ":unchanged": sql_number(summary.unchanged),
+                    ":rejected": sql_number(summary.rejected),
+                    ":ratelimit_remaining": summary.ratelimit_remaining.map(sql_number),
                     ":message": summary.message,
                 },
             )

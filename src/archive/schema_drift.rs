@@ -14,9 +14,10 @@
 //! column.
 
 use super::error::{Error, Step};
-use super::{indexes, migrations};
+use super::indexes;
+use super::migrations::{self, Object, READ_SCHEMA, text};
+use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, RowIndex};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -63,6 +64,17 @@ impl DriftKind {
     }
 }
 
+impl SchemaDrift {
+    fn of(kind: DriftKind, object: &Object) -> Self {
+        Self {
+            kind,
+            object: object.kind.clone(),
+            name: object.name.clone(),
+            table: object.table.clone(),
+        }
+    }
+}
+
 impl std::fmt::Display for SchemaDrift {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {
@@ -88,8 +100,8 @@ impl std::fmt::Display for SchemaDrift {
     }
 }
 
-/// Key: kind and name. Value: the table and the SQL text.
-type Objects = BTreeMap<(String, String), (String, String)>;
+/// The objects of a schema by their kind and name.
+type Objects = BTreeMap<(String, String), Object>;
 
 /// All differences between the schema of an archive and the migrations up to its version.
 ///
@@ -100,29 +112,19 @@ pub fn schema_drift(connection: &Connection) -> Result<Vec<SchemaDrift>, Error> 
     let model = objects(&migrations::model(version)?)?;
     let mut found = objects(connection)?;
     let mut schema_drift = Vec::new();
-    for ((object, name), (table, sql)) in &model {
-        let there = found.remove(&(object.clone(), name.clone()));
-        let kind = match there {
-            Some((_, there)) if Statement::of(&there) == Statement::of(sql) => continue,
+    for (key, ours) in &model {
+        let kind = match found.remove(key) {
+            Some(there) if Statement::of(&there.sql) == Statement::of(&ours.sql) => continue,
             Some(_) => DriftKind::Changed,
-            None if indexes::LARGE.contains(&name.as_str()) => DriftKind::PutOff,
-            None if object == "index" => DriftKind::MissingIndex,
+            None if indexes::LARGE.contains(&ours.name.as_str()) => DriftKind::PutOff,
+            None if ours.kind == "index" => DriftKind::MissingIndex,
             None => DriftKind::Missing,
         };
-        schema_drift.push(SchemaDrift {
-            kind,
-            object: object.clone(),
-            name: name.clone(),
-            table: table.clone(),
-        });
+        schema_drift.push(SchemaDrift::of(kind, ours));
     }
-    for ((object, name), (table, sql)) in found {
-        schema_drift.push(SchemaDrift {
-            kind: kind_of_added(connection, &model, &object, &name, &table, &sql)?,
-            object,
-            name,
-            table,
-        });
+    for added in found.values() {
+        let kind = kind_of_added(connection, &model, added)?;
+        schema_drift.push(SchemaDrift::of(kind, added));
     }
     schema_drift.sort();
     Ok(schema_drift)
@@ -132,20 +134,17 @@ pub fn schema_drift(connection: &Connection) -> Result<Vec<SchemaDrift>, Error> 
 fn kind_of_added(
     connection: &Connection,
     model: &Objects,
-    object: &str,
-    name: &str,
-    table: &str,
-    sql: &str,
+    added: &Object,
 ) -> Result<DriftKind, Error> {
     let is_ours =
         |table: &str| model.contains_key(&("table".to_owned(), table.to_ascii_lowercase()));
-    let statement = Statement::of(sql);
-    Ok(match object {
-        "index" if !is_ours(table) => DriftKind::Added,
+    let statement = Statement::of(&added.sql);
+    Ok(match added.kind.as_str() {
+        "index" if !is_ours(&added.table) => DriftKind::Added,
         "index" if statement.makes_unique_index() || statement.computes() => DriftKind::Refusing,
         "index" => DriftKind::Added,
-        "table" | "view" if is_name_of_sqlite(name) => DriftKind::Shadowing,
-        "table" if refers_to_no_key(connection, name, is_ours)? => DriftKind::Refusing,
+        "table" | "view" if is_name_of_sqlite(&added.name) => DriftKind::Shadowing,
+        "table" if refers_to_no_key(connection, &added.name, is_ours)? => DriftKind::Refusing,
         "table" | "view" => DriftKind::Added,
         // A trigger, or an object with an unknown type.
         _ => DriftKind::Trigger,
@@ -214,34 +213,16 @@ fn is_name_of_sqlite(name: &str) -> bool {
     name.starts_with("pragma_") || name.starts_with("json_")
 }
 
-const READ_SCHEMA: &str = "cannot read the archive's schema";
-
 /// Tables that SQLite creates by itself. No statement of a sync writes to them.
 const MADE_BY_SQLITE: [&str; 3] = ["sqlite_stat1", "sqlite_stat4", "sqlite_sequence"];
 
 /// All objects except those that SQLite creates by itself.
 fn objects(connection: &Connection) -> Result<Objects, Error> {
-    let sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL";
-    let objects: rusqlite::Result<Objects> = connection.prepare(sql).and_then(|mut statement| {
-        let rows = statement.query_map([], |row| {
-            let [object, name] = [text(row, 0)?, text(row, 1)?].map(|it| it.to_ascii_lowercase());
-            Ok(((object, name), (text(row, 2)?, text(row, 3)?)))
-        })?;
-        rows.collect()
-    });
-    let mut objects = objects.step(READ_SCHEMA)?;
-    objects.retain(|(object, name), _| object != "table" || !MADE_BY_SQLITE.contains(&&**name));
-    Ok(objects)
-}
-
-/// Reads a value as text, whatever its type. An invalid byte counts as a difference and not as an error.
-pub(super) fn text(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<String> {
-    Ok(match row.get_ref(column)? {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-            String::from_utf8_lossy(bytes).into_owned()
-        }
-        _ => String::new(),
-    })
+    let objects = migrations::objects(connection)?.into_iter();
+    let others = objects
+        .filter(|it| it.kind != "table" || !MADE_BY_SQLITE.contains(&it.name.as_str()))
+        .map(|it| ((it.kind.clone(), it.name.clone()), it));
+    Ok(others.collect())
 }
 
 /// The tokens of a statement: words in lower case, quoted texts and names unchanged, every other character as a token

@@ -45,7 +45,7 @@ pub fn open_together(
             Err(rusqlite::Error::SqliteFailure(error, Some(reason)))
                 if error.code == ErrorCode::Unknown =>
             {
-                return Err(Error::NotTogether { reason });
+                return Err(Error::NotTogether(reason));
             }
             attached => attached.step(STEP)?,
         };

@@ -11,7 +11,7 @@ use archiver::archive::{self, LockWait};
 use archiver::config;
 use archiver::core::account::AccountName;
 use archiver::core::cancellation::Cancellation;
-use archiver::core::replace::{Readers, replace_file};
+use archiver::core::files::{Readers, replace_file};
 use archiver::core::threads::lock;
 use archiver::core::time::Timestamp;
 use archiver::daemon::metrics::{self, Figures, Source};

@@ -61,7 +61,7 @@ fn whole(schema: &Schema) -> String {
 }
 
 fn one(relation: &Relation) -> String {
-    let mut text = comment(&relation.comment);
+    let mut text = String::new();
     for (number, statement) in relation.statements.iter().enumerate() {
         if number > 0 && (number == 1 || !statement.comment.is_empty()) {
             text.push('\n');

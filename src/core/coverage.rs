@@ -6,8 +6,6 @@
 //! positions it covers. So a sync has one rule, *cover what is missing of `[0, T)`*. This rule serves the first
 //! backfill, the next sync, a resumed sync, and a listing that grows while it is read.
 
-use std::fmt;
-
 /// The positions `[start, end)` of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Interval {
@@ -155,12 +153,6 @@ impl FromIterator<Interval> for Coverage {
             coverage.insert(interval);
         }
         coverage
-    }
-}
-
-impl fmt::Display for Interval {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "[{}, {})", self.start, self.end)
     }
 }
 

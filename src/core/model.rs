@@ -26,6 +26,26 @@ pub fn is_tag(text: &str) -> bool {
 /// Fields without a column of their own, by name, each with the JSON text from the API.
 pub type Extra = BTreeMap<String, Box<RawValue>>;
 
+/// The fields in the JSON of `extra`; none when it is not an object.
+#[must_use]
+pub fn parse_extra(extra: Option<&str>) -> Extra {
+    extra
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
+}
+
+/// The JSON of some fields, overwritten by others. A null does not overwrite a field.
+#[must_use]
+pub fn merge_extra(mut merged: Extra, others: &Extra) -> String {
+    for (name, value) in others {
+        if value.get() != "null" || !merged.contains_key(name) {
+            merged.insert(name.clone(), value.clone());
+        }
+    }
+    // Serialization cannot fail: the values are valid JSON already.
+    serde_json::to_string(&merged).unwrap_or_default()
+}
+
 /// The types of the actions that make an image of a resource.
 pub const BACKUPS: [&str; 2] = ["backup", "snapshot"];
 

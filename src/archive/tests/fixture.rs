@@ -9,7 +9,6 @@ use tempfile::TempDir;
 
 use crate::archive::connection::prepare;
 use crate::archive::interrupt::LockWait;
-use crate::archive::regions::WrittenRegions;
 use crate::archive::{Error, Listing, ListingKind, PageRecord, Recorded, RunId, Store, migrations};
 use crate::core::cancellation::Cancellation;
 use crate::core::coverage::Interval;
@@ -111,10 +110,8 @@ impl Archive {
             connection,
             lock_wait: LockWait::new(&Cancellation::never()).for_writing(),
             place: None,
-            written_regions: WrittenRegions::default(),
+            written_regions: Vec::new(),
             is_wal: true,
-            are_indexes_deferred: false,
-            archived: None,
             upgrade: None,
         })
     }

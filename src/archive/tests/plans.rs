@@ -4,7 +4,7 @@ use rusqlite::types::Null;
 use rusqlite::{Connection, params_from_iter};
 
 use super::fixture::Archive;
-use crate::archive::{actions, droplets, listings, regions, upsert};
+use crate::archive::{actions, droplets, listings, regions};
 
 /// An archive with many actions; some are in progress, some are only listed.
 fn large() -> Archive {
@@ -66,7 +66,7 @@ fn the_actions_of_a_droplet_are_counted_by_their_index() {
 #[test]
 fn statements_of_every_page_scan_no_table() {
     let statements = [
-        upsert::KNOWN_EXTRA,
+        actions::KNOWN_EXTRA,
         listings::FIND,
         listings::COVERAGE,
         listings::UNCOVER,

@@ -9,8 +9,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use archiver::core::account::AccountName;
+use archiver::core::files::{Readers, replace_file};
 use archiver::core::model::BACKUPS;
-use archiver::core::replace::{Readers, replace_file};
 use archiver::core::time::{CalendarUnit, Timestamp, Zone};
 use archiver::query::report::Library;
 use archiver::query::stats::{Dimension, Measure};

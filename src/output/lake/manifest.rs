@@ -8,7 +8,7 @@ use std::path::{Component, Path};
 use serde::{Deserialize, Serialize, de};
 
 use super::disk::{Error, WORK, at, files_below, locked};
-use crate::core::hash::Hashed;
+use crate::core::files::Hashed;
 
 /// The version of the layout.
 const FORMAT: u64 = 1;

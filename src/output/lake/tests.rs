@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::core::hash::Hashed;
+use crate::core::files::Hashed;
 
 /// The ids in each month. The files of these tests hold them as lines.
 type Months = BTreeMap<&'static str, Vec<i64>>;

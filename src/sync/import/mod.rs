@@ -21,7 +21,7 @@ pub use reader::MOST_DESCRIBED;
 use crate::archive::{self, LockWait, OtherArchive, Store};
 use crate::archive::{Import, ImportKind};
 use crate::core::cancellation::Cancellation;
-use crate::core::hash::Hashed;
+use crate::core::files::Hashed;
 use crate::core::model::Action;
 use crate::core::threads;
 use crate::core::time::Timestamp;

@@ -10,7 +10,7 @@ use super::splitter::{Broken, Part, SQLITE, Splitter};
 use crate::api::PageReader;
 use crate::archive::{BATCH_BYTES, BATCH_ROWS, ImportKind};
 use crate::core::files;
-use crate::core::hash::Hashed;
+use crate::core::files::Hashed;
 use crate::core::model::Action;
 
 const BUFFER: usize = 256 << 10;
