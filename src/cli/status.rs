@@ -17,7 +17,7 @@ use super::document;
 use super::exit::{Failure, Status};
 use super::order::Order;
 use super::pager;
-use super::status_lines::Report;
+use super::status_lines::{Lines, Report};
 use super::union::{self, Question, Said};
 
 /// Flags of `archiver status`.
@@ -80,7 +80,11 @@ fn list(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Stat
     let question = Question::new(flags, &Filter::default(), Order::default());
     let answer = question.print(context, |own, rows| {
         let report = read(own, arguments, now)?;
-        write_listings(&report.status.listings, rows).map_err(query::Error::Write)?;
+        let mut listings = report.status.listings.iter();
+        let written = rows.header(&LISTING.map(Heading::named));
+        let written = written
+            .and_then(|()| listings.try_for_each(|listing| rows.row(&listing_values(listing))));
+        written.map_err(query::Error::Write)?;
         if flags.output == Format::Html {
             own.terminal.note(&report.status.verdict.text);
         }
@@ -129,7 +133,12 @@ fn print_pages(
             let account = account.map_or(String::new(), |account| format!("{account}: "));
             let verdict = format!("{account}{}", status.verdict.text);
             writeln!(stdout, "{}\n", wrapped(&visible(&verdict), width, 2))?;
-            for (name, text) in report.lines(&flags.tz, now) {
+            let lines = Lines {
+                report,
+                zone: &flags.tz,
+                now,
+            };
+            for (name, text) in lines.all() {
                 let line = format!("{name:<INDENT$}{}", visible(&text));
                 writeln!(stdout, "{}", wrapped(&line, width, INDENT))?;
             }
@@ -150,12 +159,6 @@ fn print_pages(
     let hidden: Vec<_> = hidden.into_iter().collect();
     answer::tell_hidden(context.terminal, &hidden, "-o json");
     Ok(())
-}
-
-fn write_listings(listings: &[ListingStatus], rows: &mut dyn RowWriter) -> io::Result<()> {
-    rows.header(&LISTING.map(Heading::named))?;
-    let mut listings = listings.iter();
-    listings.try_for_each(|listing| rows.row(&listing_values(listing)))
 }
 
 const LISTING: [&str; 11] = [
@@ -306,13 +309,4 @@ fn took(run: &Run) -> Option<i64> {
     let started_at: Timestamp = run.started_at.parse().ok()?;
     let finished_at: Timestamp = run.finished_at.as_deref()?.parse().ok()?;
     Some(finished_at.epoch_seconds() - started_at.epoch_seconds())
-}
-
-impl From<status::Error> for Failure {
-    fn from(error: status::Error) -> Self {
-        match error {
-            status::Error::Read(source) => archiver::query::Error::Read(source).into(),
-            status::Error::Store(source) => source.into(),
-        }
-    }
 }

@@ -1,5 +1,6 @@
 //! The errors of a question.
 
+use crate::archive;
 use crate::core::model::{ActionId, DropletId};
 use crate::core::similar::did_you_mean;
 use std::io;
@@ -10,6 +11,9 @@ pub enum Error {
     /// The archive could not be read.
     #[error("cannot read the archive")]
     Read(#[from] rusqlite::Error),
+    /// An archive function failed.
+    #[error(transparent)]
+    Archive(#[from] archive::Error),
     /// The rows were found, but the receiver could not take them. A closed pipe is one cause.
     #[error("cannot write the rows")]
     Write(#[source] io::Error),
