@@ -46,9 +46,6 @@ pub(super) fn run(
     flags: &AnswerFlags,
     library: &Library,
 ) -> Result<Status, Failure> {
-    for problem in library.problems() {
-        context.terminal.warning(&problem.to_string());
-    }
     if flags.output == Format::Table && flags.columns.is_empty() && !context.has_several() {
         return print_lines(context, flags, library);
     }

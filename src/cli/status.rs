@@ -215,29 +215,16 @@ type Table<'a> = (Vec<Heading<'static>>, Vec<Vec<Value<'a>>>);
 /// The listings. A droplet has a name in place of a path.
 fn listing_table(listings: &[ListingStatus]) -> Table<'_> {
     const NAME: usize = 2;
-    let mut headings = LISTING
-        .map(|name| {
-            let heading = Heading::named(name);
-            let (title, rank) = match name {
-                "path" => ("listing", 0),
-                "complete_total" | "covered" => (heading.title, 60),
-                "read_through" => (heading.title, 50),
-                "proven_since" => (heading.title, 40),
-                _ => (heading.title, heading.rank),
-            };
-            let look = if name == "proven_since" {
-                Look::Time
-            } else {
-                heading.look
-            };
-            Heading {
-                title,
-                rank,
-                look,
-                ..heading
-            }
-        })
-        .to_vec();
+    let mut headings = LISTING.map(Heading::named).to_vec();
+    for heading in &mut headings {
+        match heading.name {
+            "path" => (heading.title, heading.rank) = ("listing", 0),
+            "complete_total" | "covered" => heading.rank = 60,
+            "read_through" => heading.rank = 50,
+            "proven_since" => (heading.look, heading.rank) = (Look::Time, 40),
+            _ => {}
+        }
+    }
     headings.remove(NAME);
     let rows = listings.iter().map(|listing| {
         let mut values = listing_values(listing).to_vec();

@@ -54,28 +54,29 @@ pub(super) fn run(
     arguments: &Arguments,
     library: &Library,
 ) -> Result<Status, Failure> {
-    match &arguments.chosen {
-        None if arguments.is_digest => report_digest::run(context, &arguments.answer, library),
-        None => list(context, &arguments.answer, library),
-        Some(chosen) => {
-            let report = library.get(&chosen.name)?;
-            if chosen.is_shown {
-                let sql = if context.terminal.shows_answers {
-                    harmless(&report.sql)
-                } else {
-                    report.sql.clone()
-                };
-                return pager::print(context, |stdout| stdout.write_all(sql.as_bytes()));
-            }
-            run_report(context, chosen, &arguments.answer, report)
+    let flags = &arguments.answer;
+    let Some(chosen) = &arguments.chosen else {
+        for problem in library.problems() {
+            context.terminal.warning(problem);
         }
+        return match arguments.is_digest {
+            true => report_digest::run(context, flags, library),
+            false => list(context, flags, library),
+        };
+    };
+    let report = library.get(&chosen.name)?;
+    if !chosen.is_shown {
+        return run_report(context, chosen, flags, report);
     }
+    let sql = if context.terminal.shows_answers {
+        harmless(&report.sql)
+    } else {
+        report.sql.clone()
+    };
+    pager::print(context, |stdout| stdout.write_all(sql.as_bytes()))
 }
 
 fn list(context: &Context, flags: &AnswerFlags, library: &Library) -> Result<Status, Failure> {
-    for problem in library.problems() {
-        context.terminal.warning(&problem.to_string());
-    }
     if flags.output == Format::Table && flags.columns.is_empty() {
         return explain(context, flags, library);
     }

@@ -114,7 +114,7 @@ impl Library {
             file,
             ..Report::default()
         };
-        let read = if !is_name(name) {
+        let read = if !text::is_word(name, '-') {
             Err(report.problem(None, NAMES))
         } else if self.get(name).is_ok() {
             let message = format!("`{name}` is a report of archiver: rename the file");
@@ -131,21 +131,10 @@ impl Library {
 
 const NAMES: &str = "a report is named with small letters, digits and -, as in my-report.sql";
 
-fn is_name(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
-        && name
-            .chars()
-            .all(|each| each.is_ascii_lowercase() || each.is_ascii_digit() || each == '-')
-}
-
 fn sql_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension() == Some("sql".as_ref()) {
-            paths.push(path);
-        }
-    }
+    let entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+    let mut paths = entries.collect::<io::Result<Vec<_>>>()?;
+    paths.retain(|path| path.extension() == Some("sql".as_ref()));
     paths.sort();
     Ok(paths)
 }

@@ -152,7 +152,8 @@ fn parameter(text: &str) -> Result<Parameter, String> {
         .and_then(|declared| declared.split_once('('))
         .ok_or_else(|| incomplete("(KIND)"))?;
     let name = name.trim();
-    if !is_name(name) || name == NOW {
+    let is_number = name.starts_with(|first: char| first.is_ascii_digit());
+    if !is_word(name, '_') || is_number || name == NOW {
         return Err(format!(
             "`{name}` cannot be the name of a parameter: use small letters, digits and _; `now` exists in every report \
              and must not be declared"
@@ -199,11 +200,10 @@ fn allowed(text: &str) -> Result<(Kind, Allowed), String> {
     }
 }
 
-fn is_name(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|each| each.is_ascii_lowercase() || each.is_ascii_digit() || each == '_')
+/// True for small letters, digits and a mark between or after them.
+pub(super) fn is_word(text: &str, mark: char) -> bool {
+    let is_plain = |each: char| each.is_ascii_lowercase() || each.is_ascii_digit();
+    text.starts_with(is_plain) && text.chars().all(|each| is_plain(each) || each == mark)
 }
 
 impl Report {
