@@ -223,7 +223,8 @@ impl ListingStatus {
 
 const LISTINGS: &str = "
 SELECT listings.path, listings.droplet_id, droplets.name, droplets.gone_at,
-       listings.followed_from, min(listings.followed_from) OVER () AS first_followed, listings.total, listings.complete_total, listings.complete_at, listings.proven_since
+       listings.followed_from, min(listings.followed_from) OVER () AS first_followed,
+       listings.total, listings.complete_total, listings.complete_at, listings.proven_since
   FROM listings
   LEFT JOIN droplets ON droplets.id = listings.droplet_id
  ORDER BY listings.droplet_id, listings.path";
