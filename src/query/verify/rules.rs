@@ -353,7 +353,7 @@ pub(super) fn check_other_tables(
     let mut findings = Vec::new();
     for (table, key) in TIMES {
         let statement = connection.prepare(&format!("SELECT * FROM {table}"))?;
-        let columns = statement.column_names().into_iter();
+        let columns = statement.column_names();
         let times = columns.filter(|name| name.ends_with("_at"));
         let broken: Vec<_> = times.map(is_no_time).collect();
         let what =
