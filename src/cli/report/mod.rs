@@ -15,6 +15,7 @@ use archiver::output::{Format, Heading, RowWriter, Value, visible};
 use archiver::query::Filter;
 use archiver::query::report::{self, Bound, Library, Report};
 use clap::Command;
+use rusqlite::Connection;
 
 use crate::cli::Context;
 use crate::cli::answer::{self, AnswerFlags};
@@ -151,22 +152,7 @@ fn run_report(
             own.basis.note_absence();
         }
         let connection = own.open_archive()?;
-        let narrow = |filter| {
-            let tags = filter::choice(&chosen.tags);
-            union::known(own, Filter { tags, ..filter })
-        };
-        let surroundings = report::Context {
-            connection: &connection,
-            now,
-            zone: &flags.tz,
-            narrow: &narrow,
-        };
-        let bound = report.bind(&texts, &surroundings);
-        let bound = bound.map_err(|error| match error {
-            // As in `query`, a missing action does not make a misspelt type right.
-            report::Error::UnknownType { .. } => error.into(),
-            error => filter::unresolved(own, flags, error),
-        })?;
+        let bound = bound(own, (chosen, flags), report, &texts, (&connection, now))?;
         check_window(&texts, &bound)?;
         tell_values(own, report, &bound);
         let named = bound.droplets(report);
@@ -183,6 +169,32 @@ fn run_report(
         annotate(context, report, &texts, answer.rows);
     }
     Ok(answer.status)
+}
+
+/// The values of all parameters, with the choice of tags.
+fn bound(
+    context: &Context,
+    (chosen, flags): (&Chosen, &AnswerFlags),
+    report: &Report,
+    texts: &BTreeMap<String, String>,
+    (connection, now): (&Connection, Timestamp),
+) -> Result<Bound, Failure> {
+    let narrow = |filter| {
+        let tags = filter::choice(&chosen.tags);
+        union::known(context, Filter { tags, ..filter })
+    };
+    let surroundings = report::Context {
+        connection,
+        now,
+        zone: &flags.tz,
+        narrow: &narrow,
+    };
+    let bound = report.bind(texts, &surroundings);
+    bound.map_err(|error| match error {
+        // As in `query`, a missing action does not make a misspelt type right.
+        report::Error::UnknownType { .. } => error.into(),
+        error => filter::unresolved(context, flags, error),
+    })
 }
 
 /// Refuses a window that ends before it begins. The texts of times sort by time.
